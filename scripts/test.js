@@ -1,0 +1,96 @@
+// Runs the compiled tests with node:test. Node 20's runner takes no globs, so the files are listed here.
+//
+//   node scripts/test.js                          every build/test/**/*.test.js
+//   node scripts/test.js options lane             only files whose path contains one of these words
+//   node scripts/test.js test/main/lane.test.ts   the source path works too
+//   node scripts/test.js --node PATH              with another Node (or NODE_BINARY=PATH)
+//   node scripts/test.js --test-name-pattern=sni  any other --flag=value goes to node as it is
+//
+// `npm test` compiles first; run on its own, this tests whatever build/ holds. Exits with the runner's code, or
+// with 1 where a word matches no file: a misspelled filter must not pass.
+
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { constants } from 'node:os'
+import { delimiter, dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+const { node, flags, words } = parseArguments(process.argv.slice(2))
+const files = matching(testFiles(), words)
+const child = spawn(
+  node,
+  [
+    '--test',
+    ...unlessGiven('--test-concurrency', '2'),
+    ...unlessGiven('--test-timeout', '120000'),
+    ...unlessGiven('--test-reporter', 'spec'),
+    ...flags,
+    ...files,
+  ],
+  { cwd: root, env: environment(), stdio: ['ignore', 'inherit', 'inherit'] },
+)
+child.on('error', (error) => fail(`cannot run ${node}: ${error.message}`))
+child.on('exit', (code, signal) => {
+  process.exitCode = code ?? 128 + constants.signals[signal]
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => child.kill(signal))
+}
+
+function parseArguments(args) {
+  let node = process.env.NODE_BINARY || process.execPath
+  const flags = []
+  const words = []
+  for (let i = 0; i < args.length; i += 1) {
+    if (args[i] === '--node') {
+      i += 1
+      node = args[i] ?? fail('--node needs a path')
+    } else if (args[i].startsWith('--node=')) {
+      node = args[i].slice('--node='.length)
+    } else if (args[i].startsWith('-')) {
+      flags.push(args[i])
+    } else {
+      words.push(args[i])
+    }
+  }
+  return { node: node.includes(sep) ? resolve(node) : node, flags, words }
+}
+
+function testFiles() {
+  const folder = join(root, 'build', 'test')
+  if (!existsSync(folder)) {
+    fail('build/test is missing: compile the tests first, with `npm run build:test`')
+  }
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith('.test.js'))
+    .map((file) => relative(root, join(folder, file)).replaceAll(sep, '/'))
+    .sort()
+}
+
+function matching(files, words) {
+  const patterns = words.map((word) => word.replace(/^\.\//, '').replace(/\.ts$/, '.js'))
+  const idle = patterns.findIndex((pattern) => !files.some((file) => file.includes(pattern)))
+  if (files.length === 0 || idle !== -1) {
+    fail(idle === -1 ? 'build/test holds no test file' : `no test file matches '${words[idle]}'`)
+  }
+  return patterns.length === 0
+    ? files
+    : files.filter((file) => patterns.some((pattern) => file.includes(pattern)))
+}
+
+function unlessGiven(flag, value) {
+  return flags.some((given) => given.split('=')[0] === flag) ? [] : [`${flag}=${value}`]
+}
+
+/** The tested Node comes first in PATH, so that `npm` and `#!/usr/bin/env node` in a test mean it too. */
+function environment() {
+  const folder = node.includes(sep) ? [dirname(node)] : []
+  return { ...process.env, PATH: [...folder, process.env.PATH].join(delimiter) }
+}
+
+function fail(message) {
+  console.error(`scripts/test.js: ${message}`)
+  process.exit(1)
+}

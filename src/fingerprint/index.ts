@@ -1,0 +1,3 @@
+export { changedPaths, type Fingerprint, type FingerprintEntry, type FingerprintRule } from './compare.js'
+export { contentDigest, holdsPrivateKey } from './content.js'
+export { inodeStamp, type StampFields } from './stamp.js'

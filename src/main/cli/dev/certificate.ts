@@ -1,0 +1,89 @@
+import type { KeyObject } from 'node:crypto'
+import { createPublicKey, randomBytes, sign } from 'node:crypto'
+
+import { BitString, Integer, Utf8String } from 'asn1js'
+import type { Extension } from 'pkijs'
+import {
+  AlgorithmIdentifier,
+  AttributeTypeAndValue,
+  Certificate,
+  PublicKeyInfo,
+  RelativeDistinguishedNames,
+  Time,
+  TimeType,
+} from 'pkijs'
+
+export interface CertificateRequest {
+  readonly subject: string
+  readonly issuer: string
+  readonly key: KeyObject
+  readonly issuerKey: KeyObject
+  readonly days: number
+  readonly extensions: Extension[]
+}
+
+/**
+ * A certificate as PEM, signed with ECDSA and SHA-256. `node:crypto` signs, so that keys stay in the form that is read
+ * from and written to files, and pkijs needs no crypto engine.
+ */
+export function signCertificate({
+  subject,
+  issuer,
+  key,
+  issuerKey,
+  days,
+  extensions,
+}: CertificateRequest): string {
+  const now = Date.now()
+  const algorithm = new AlgorithmIdentifier({ algorithmId: '1.2.840.10045.4.3.2' })
+  const certificate = new Certificate({
+    version: 2,
+    serialNumber: new Integer({ valueHex: randomSerial() }),
+    signature: algorithm,
+    issuer: commonName(issuer),
+    notBefore: time(now - backdatedMs),
+    notAfter: time(now + days * dayMs),
+    subject: commonName(subject),
+    subjectPublicKeyInfo: PublicKeyInfo.fromBER(createPublicKey(key).export({ type: 'spki', format: 'der' })),
+    extensions,
+    signatureAlgorithm: algorithm,
+  })
+  const toBeSigned = new Uint8Array(certificate.encodeTBS().toBER())
+  certificate.signatureValue = new BitString({ valueHex: sign('sha256', toBeSigned, issuerKey) })
+  return pem(new Uint8Array(certificate.toSchema(true).toBER()))
+}
+
+const dayMs = 86_400_000
+
+/** A client whose clock is a little behind must accept a fresh certificate too. */
+const backdatedMs = 3_600_000
+
+/** 127 bits, with a first byte that needs no padding in DER. */
+function randomSerial(): Buffer {
+  const serial = randomBytes(16)
+  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40
+  return serial
+}
+
+function commonName(name: string): RelativeDistinguishedNames {
+  const value = new Utf8String({ value: name })
+  return new RelativeDistinguishedNames({
+    typesAndValues: [new AttributeTypeAndValue({ type: '2.5.4.3', value })],
+  })
+}
+
+/** RFC 5280, section 4.1.2.5: two-digit years end with 2049. */
+function time(ms: number): Time {
+  const value = new Date(ms)
+  return new Time({
+    type: value.getUTCFullYear() < 2050 ? TimeType.UTCTime : TimeType.GeneralizedTime,
+    value,
+  })
+}
+
+function pem(der: Uint8Array): string {
+  const lines = Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/.{64}(?!$)/g, '$&\n')
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
+}

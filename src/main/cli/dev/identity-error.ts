@@ -1,0 +1,12 @@
+export type DevelopmentIdentityErrorCode = 'IDENTITY_EXISTS' | 'AUTHORITY_MISSING' | 'AUTHORITY_INVALID'
+
+/** The directory lacks what the command needs, or holds what it would destroy. */
+export class DevelopmentIdentityError extends Error {
+  override readonly name: string = 'DevelopmentIdentityError'
+  readonly code: DevelopmentIdentityErrorCode
+
+  constructor(code: DevelopmentIdentityErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,172 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { DevelopmentCertificateOptions, PemPair } from './authority.js'
+import { authorityName, createDevelopmentAuthority, issueDevelopmentCertificate } from './authority.js'
+import { DevelopmentIdentityError } from './identity-error.js'
+import type { NewFile } from './replace-files.js'
+import { replaceFiles } from './replace-files.js'
+
+/** Where the identity lies, and what it is. */
+export interface DevelopmentIdentity {
+  readonly certPath: string
+  readonly keyPath: string
+  /** What a client has to trust. */
+  readonly caPath: string
+  readonly fingerprint256: string
+  readonly notAfter: Date
+}
+
+export interface DevelopmentIdentityOptions {
+  /** @defaultValue `['localhost']`; in a rotation, the names of the certificate before it */
+  readonly names?: readonly string[] | undefined
+  /** @defaultValue `['127.0.0.1', '::1']`; in a rotation, the addresses of the certificate before it */
+  readonly ips?: readonly string[] | undefined
+  /** @defaultValue 30 */
+  readonly days?: number | undefined
+}
+
+export interface CreateDevelopmentIdentityOptions extends DevelopmentIdentityOptions {
+  /** Replaces what is there, the authority too. @defaultValue false */
+  readonly force?: boolean | undefined
+}
+
+/** Makes an authority and a certificate in `dir`. Unless forced, it replaces nothing. */
+export async function createDevelopmentIdentity(
+  dir: string,
+  options: CreateDevelopmentIdentityOptions = {},
+): Promise<DevelopmentIdentity> {
+  const paths = pathsIn(dir)
+  const taken = Object.values(paths).find((path) => existsSync(path))
+  if (taken !== undefined && options.force !== true) {
+    throw new DevelopmentIdentityError(
+      'IDENTITY_EXISTS',
+      `${taken} exists already, and only force may replace it`,
+    )
+  }
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const authority = createDevelopmentAuthority()
+  const leaf = issueDevelopmentCertificate(authority, leafOptions(options))
+  await replaceFiles([
+    ...pairFiles(authority, paths.ca, paths.caKey),
+    ...pairFiles(withAuthority(leaf, authority), paths.cert, paths.key),
+  ])
+  return describe(paths, new X509Certificate(leaf.certPem))
+}
+
+/** Renews the certificate in `dir`: a new key, the same authority and, unless told otherwise, the same names. */
+export async function rotateDevelopmentIdentity(
+  dir: string,
+  options: DevelopmentIdentityOptions = {},
+): Promise<DevelopmentIdentity> {
+  const paths = pathsIn(dir)
+  const authority = await readAuthority(paths)
+  const previous = await readPair(paths.cert, paths.key)
+  const leaf = issueDevelopmentCertificate(authority, leafOptions(options, previous?.certificate))
+  await replaceFiles(pairFiles(withAuthority(leaf, authority), paths.cert, paths.key))
+  return describe(paths, new X509Certificate(leaf.certPem))
+}
+
+/** What `serve` starts with when it is given no certificate: makes one, renews one in its last day, or keeps it. */
+export async function ensureDevelopmentIdentity(dir: string): Promise<DevelopmentIdentity> {
+  const paths = pathsIn(dir)
+  if (!existsSync(paths.caKey)) return createDevelopmentIdentity(dir)
+  const current = await readPair(paths.cert, paths.key)
+  const lasts = current !== undefined && Date.parse(current.certificate.validTo) - Date.now() > dayMs
+  return lasts ? describe(paths, current.certificate) : rotateDevelopmentIdentity(dir)
+}
+
+const dayMs = 86_400_000
+
+interface IdentityPaths {
+  readonly ca: string
+  readonly caKey: string
+  readonly cert: string
+  readonly key: string
+}
+
+interface ParsedPair extends PemPair {
+  readonly certificate: X509Certificate
+}
+
+function pathsIn(dir: string): IdentityPaths {
+  return {
+    ca: join(dir, 'ca.crt'),
+    caKey: join(dir, 'ca.key'),
+    cert: join(dir, 'tls.crt'),
+    key: join(dir, 'tls.key'),
+  }
+}
+
+function leafOptions(
+  options: DevelopmentIdentityOptions,
+  previous?: X509Certificate,
+): DevelopmentCertificateOptions {
+  const before =
+    previous === undefined ? { names: ['localhost'], ips: ['127.0.0.1', '::1'] } : namesOf(previous)
+  return { names: options.names ?? before.names, ips: options.ips ?? before.ips, days: options.days ?? 30 }
+}
+
+function namesOf({ subjectAltName = '' }: X509Certificate): { names: string[]; ips: string[] } {
+  const entries = subjectAltName.split(', ')
+  const ofKind = (prefix: string): string[] =>
+    entries.filter((entry) => entry.startsWith(prefix)).map((entry) => entry.slice(prefix.length))
+  return { names: ofKind('DNS:'), ips: ofKind('IP Address:') }
+}
+
+/** The root is sent too, so that whoever looks at the chain sees where it ends. */
+function withAuthority({ certPem, keyPem }: PemPair, authority: PemPair): PemPair {
+  return { certPem: certPem + authority.certPem, keyPem }
+}
+
+/** The key first: a reader that sees the new certificate finds its key there. */
+function pairFiles({ certPem, keyPem }: PemPair, certPath: string, keyPath: string): NewFile[] {
+  return [
+    { path: keyPath, content: keyPem, mode: 0o600 },
+    { path: certPath, content: certPem, mode: 0o644 },
+  ]
+}
+
+async function readAuthority({ ca, caKey }: IdentityPaths): Promise<PemPair> {
+  const missing = [ca, caKey].find((path) => !existsSync(path))
+  if (missing !== undefined) {
+    throw new DevelopmentIdentityError(
+      'AUTHORITY_MISSING',
+      `${missing} is missing: a certificate can be renewed only where one was created`,
+    )
+  }
+  const authority = await readPair(ca, caKey)
+  if (authority?.certificate.subject !== `CN=${authorityName}`) {
+    throw new DevelopmentIdentityError(
+      'AUTHORITY_INVALID',
+      `expected ${ca} and ${caKey} to hold a certswap development CA and its key`,
+    )
+  }
+  return authority
+}
+
+/** Nothing for files that are missing, broken, or not of one another; a file that may not be read is an error. */
+async function readPair(certPath: string, keyPath: string): Promise<ParsedPair | undefined> {
+  if (!existsSync(certPath) || !existsSync(keyPath)) return undefined
+  const [certPem, keyPem] = await Promise.all([readFile(certPath, 'utf8'), readFile(keyPath, 'utf8')])
+  try {
+    const certificate = new X509Certificate(certPem)
+    return certificate.checkPrivateKey(createPrivateKey(keyPem))
+      ? { certPem, keyPem, certificate }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function describe(paths: IdentityPaths, { fingerprint256, validTo }: X509Certificate): DevelopmentIdentity {
+  return {
+    certPath: paths.cert,
+    keyPath: paths.key,
+    caPath: paths.ca,
+    fingerprint256,
+    notAfter: new Date(validTo),
+  }
+}

@@ -1,0 +1,118 @@
+import { createRequire } from 'node:module'
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+
+import { ReloadError } from '../errors.js'
+import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
+import { CommandError, EXIT } from './exit-codes.js'
+import { type ServeFlags, serve } from './serve/serve.js'
+
+/**
+ * Runs the program `certswap`.
+ *
+ * @returns the exit code, once the command has ended.
+ */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(argv)
+    return EXIT.done
+  } catch (error) {
+    return report(error)
+  }
+}
+
+/** All commands and options: the one definition that help texts are made from. */
+export function createProgram(): Command {
+  const program = new Command('certswap')
+    .description('TLS certificate hot-reload for Node.js servers')
+    .version(version())
+    .showHelpAfterError('(add --help for usage)')
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+  addServe(program)
+  addDev(program)
+  return program
+}
+
+function addServe(program: Command): void {
+  const command = program
+    .command('serve')
+    .description('serve TLS with certificates that are reloaded when their files change')
+    .option('--config <file>', 'JSON file with the options of createReloadEngine, `listen` and `logLevel`')
+  addMaterial(command)
+    .option('--listen <host:port>', 'address to listen on; port 0 picks a free one (default: 127.0.0.1:8443)')
+    .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
+    .addOption(new Option('--log-level <level>', 'least level to log (default: info)').choices(LOG_LEVELS))
+    .action((flags: ServeFlags) => serve(flags))
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/** The flags that say where the material lies: the same for every command that reads it. */
+function addMaterial(command: Command): Command {
+  return command
+    .option('--cert <path>', 'PEM file of the leaf and its chain; again for a second pair', append)
+    .option('--key <path>', 'PEM file of the private key; again for a second pair', append)
+    .option('--pfx <path>', 'PKCS#12 file, instead of --cert and --key')
+    .option('--passphrase-file <path>', 'file with the passphrase of the key or the PKCS#12 file')
+    .option('--ca <path>', 'PEM file of trust anchors; may be given again', append)
+    .option('--ca-dir <path>', 'directory or pattern of trust anchors; may be given again', append)
+    .option('--crl <path>', 'PEM file of revocation lists; may be given again', append)
+    .option('--dhparam <path>', 'PEM file of Diffie-Hellman parameters')
+    .option('--request-cert', 'ask clients for a certificate and refuse those without')
+    .addOption(new Option('--min-version <version>', 'least TLS version').choices(['TLSv1.2', 'TLSv1.3']))
+}
+
+function addDev(program: Command): void {
+  const dev = program.command('dev').description('a development CA and certificate')
+  const common = (command: Command) =>
+    command
+      .option('--dir <path>', 'directory of the identity', '.certswap')
+      .option('--name <name>', 'DNS name or IP address of the certificate; may be given again', append)
+      .option('--days <days>', 'days that the certificate is valid (default: 30)', wholeDays)
+  common(dev.command('init'))
+    .description('make a CA and a certificate for localhost')
+    .option('--force', 'replace an identity that is there')
+    .action((flags: DevFlags) => initIdentity(flags))
+  common(dev.command('rotate'))
+    .description('renew the certificate, written the way a renewal writes it')
+    .action((flags: DevFlags) => rotateIdentity(flags))
+}
+
+function append(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value]
+}
+
+function seconds(value: string): number {
+  const number = Number(value)
+  if (value.trim() === '' || !(number >= 0)) throw new InvalidArgumentError('Expected seconds, 0 or more.')
+  return number
+}
+
+function wholeDays(value: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(value))
+    throw new InvalidArgumentError('Expected a whole number of days, 1 to 9999.')
+  return Number(value)
+}
+
+function version(): string {
+  const require = createRequire(import.meta.url)
+  return (require('certswap/package.json') as { version: string }).version
+}
+
+/** Commander has printed what it had to say. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  if (error instanceof CommandError) return complain(error.message, error.exitCode)
+  if (error instanceof ReloadError) {
+    if (error.code === 'OPTIONS_INVALID') return complain(error.message, EXIT.usage)
+    const lines = error.problems.map(({ code, message }) => `${code}: ${message}`)
+    return complain(lines.join('\n'), EXIT.rejected)
+  }
+  throw error
+}
+
+function complain(message: string, exitCode: number): number {
+  for (const line of message.split('\n')) process.stderr.write(`certswap: ${line}\n`)
+  return exitCode
+}

@@ -1,0 +1,20 @@
+import http2 from 'node:http2'
+
+import type { ReloadEngine } from '../../engine.js'
+import { servingOf } from '../../result.js'
+
+/** Answers every request, over HTTP/1.1 and HTTP/2, with what is being served. */
+export function createAnsweringServer(engine: ReloadEngine): http2.Http2SecureServer {
+  const server = http2.createSecureServer(engine.serverOptions({ allowHTTP1: true }))
+  server.on('request', (request, response) => {
+    request.resume()
+    const { generation } = engine.status()
+    const { fingerprint256, notAfter, names } = servingOf(generation)
+    const answer = { generation: generation.number, fingerprint256, notAfter, names }
+    response.setHeader('content-type', 'application/json')
+    response.end(`${JSON.stringify(answer)}\n`)
+  })
+  // A peer that breaks off a handshake or a session is its own affair.
+  server.on('sessionError', () => {})
+  return server
+}

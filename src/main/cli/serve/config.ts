@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+
+import { z } from 'zod'
+
+import type { ReloadEngineOptions } from '../../options.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+import { type ListenAddress, parseAddress } from './address.js'
+
+/** The flags of every command that reads material. */
+export interface MaterialFlags {
+  readonly cert?: string[]
+  readonly key?: string[]
+  readonly pfx?: string
+  readonly passphraseFile?: string
+  readonly ca?: string[]
+  readonly caDir?: string[]
+  readonly crl?: string[]
+  readonly dhparam?: string
+  readonly requestCert?: boolean
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+}
+
+export interface ServeFlags extends MaterialFlags {
+  readonly config?: string
+  readonly listen?: string
+  readonly autoReloadInterval?: number
+  readonly logLevel?: string
+}
+
+/** What `serve` runs with. */
+export interface ServeConfig {
+  readonly listen: ListenAddress
+  readonly logLevel: string
+  /** Checked by the engine itself. */
+  readonly engine: ReloadEngineOptions
+}
+
+const DEFAULT_LISTEN = '127.0.0.1:8443'
+const DEFAULT_INTERVAL_SECONDS = 10
+
+const fileSchema = z.looseObject({ listen: z.string().optional(), logLevel: z.string().optional() })
+
+/**
+ * Flags over the configuration file over the defaults. Paths in the file are relative to it.
+ *
+ * @throws CommandError of usage.
+ */
+export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
+  const { listen, logLevel, ...file } = flags.config === undefined ? {} : await readConfigFile(flags.config)
+  return {
+    listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
+    logLevel: flags.logLevel ?? logLevel ?? 'info',
+    engine: {
+      autoReloadInterval: DEFAULT_INTERVAL_SECONDS,
+      ...file,
+      ...(flags.autoReloadInterval === undefined ? {} : { autoReloadInterval: flags.autoReloadInterval }),
+      ...materialOptions(flags, (file as ReloadEngineOptions).tls),
+    },
+  }
+}
+
+/** Material flags as engine options; those that were not given are left out. */
+export function materialOptions(
+  flags: MaterialFlags,
+  tls: ReloadEngineOptions['tls'] = {},
+): ReloadEngineOptions {
+  const { passphraseFile, minVersion, cert, key, pfx, ca, caDir, crl, dhparam, requestCert } = flags
+  const given = { cert, key, pfx, ca, caDir, crl, dhparam, requestCert }
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...(passphraseFile === undefined ? {} : { passphrase: { file: passphraseFile } }),
+    ...(minVersion === undefined ? {} : { tls: { ...tls, minVersion } }),
+  }
+}
+
+type ConfigFile = z.infer<typeof fileSchema>
+
+async function readConfigFile(path: string): Promise<ConfigFile> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    throw new CommandError(
+      EXIT.usage,
+      `--config: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+    )
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new CommandError(EXIT.usage, `--config: ${path} is not JSON`)
+  }
+  const parsed = fileSchema.safeParse(json)
+  if (!parsed.success) throw new CommandError(EXIT.usage, `--config: ${path}: expected an object of options`)
+  return withAbsolutePaths(parsed.data, dirname(resolve(path)))
+}
+
+const PATH_OPTIONS = ['cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam']
+
+function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
+  const absolute = (value: unknown): unknown => {
+    if (typeof value === 'string') return resolve(base, value)
+    return Array.isArray(value) ? value.map(absolute) : value
+  }
+  const entries = Object.entries(config).map(([name, value]) => {
+    if (PATH_OPTIONS.includes(name)) return [name, absolute(value)]
+    const file = name === 'passphrase' ? (value as { file?: unknown } | null)?.file : undefined
+    return [name, file === undefined ? value : { file: absolute(file) }]
+  })
+  return Object.fromEntries(entries) as ConfigFile
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+
+import { pino } from 'pino'
+
+import { createReloadEngine, type ReloadEngine } from '../../engine.js'
+import type { Logger } from '../../observe/logger.js'
+import type { ReloadEngineOptions } from '../../options.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+import { urlOf } from './address.js'
+import { createAnsweringServer } from './answering-server.js'
+import { resolveConfig, type ServeConfig, type ServeFlags } from './config.js'
+import { stopped } from './stop.js'
+
+export type { ServeFlags } from './config.js'
+
+/** `certswap serve`: runs until it is told to stop. */
+export async function serve(flags: ServeFlags): Promise<void> {
+  const config = await resolveConfig(flags)
+  const logger = pino({ level: config.logLevel })
+  const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
+  const server = createAnsweringServer(engine)
+  try {
+    engine.attach(server)
+    await listen(server, config)
+    process.on('SIGHUP', () => reloadOnSignal(engine, logger))
+    const { address, port } = server.address() as AddressInfo
+    logger.info({ url: urlOf({ address, port }), pid: process.pid }, 'listening')
+    await stopped(server, logger)
+  } finally {
+    await engine.close()
+  }
+}
+
+/** Without a certificate there is a development one, in `.certswap/`. */
+async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promise<ReloadEngineOptions> {
+  if (options.cert !== undefined || options.key !== undefined || options.pfx !== undefined) return options
+  const { ensureDevelopmentIdentity } = await import('../dev/identity.js')
+  const { certPath, keyPath, caPath } = await ensureDevelopmentIdentity('.certswap')
+  const message = 'no certificate was given: serving a development one; renew it with `certswap dev rotate`'
+  logger.warn({ cert: certPath, ca: caPath }, message)
+  return { ...options, cert: certPath, key: keyPath }
+}
+
+async function listen(server: ReturnType<typeof createAnsweringServer>, config: ServeConfig): Promise<void> {
+  try {
+    server.listen(config.listen)
+    await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const where = `${config.listen.host ?? '*'}:${config.listen.port}`
+    throw new CommandError(EXIT.rejected, `cannot listen on ${where}: ${code}; choose another with --listen`)
+  }
+}
+
+function reloadOnSignal(engine: ReloadEngine, logger: Logger): void {
+  engine.reload({ trigger: 'signal' }).then(
+    ({ outcome, generation }) => logger.info({ outcome, generation }, 'SIGHUP handled'),
+    () => {},
+  )
+}

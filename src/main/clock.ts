@@ -1,0 +1,18 @@
+/** Time, as everything here takes it: injected, so that a test can hold it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  wallMs(): number
+  /** Milliseconds that never go back. */
+  monotonicMs(): number
+  /** Calls back once, does not hold the process open, and returns a function that cancels it. */
+  after(delayMs: number, callback: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs).unref()
+    return () => clearTimeout(timer)
+  },
+}

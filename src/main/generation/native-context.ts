@@ -1,0 +1,99 @@
+import tls from 'node:tls'
+
+/*
+ * The one file that touches what Node does not document: the native handle of a SecureContext, and the field that a
+ * tls.Server takes its credentials from at each connection. Both are detected before they are used; where they look
+ * different, callers fall back to the public API. `native-context.test.ts` fails loudly when a Node changes them.
+ */
+
+/** The native setters check no types: a wrong argument is ignored or ends the process, so only these are let through. */
+interface NativeHandle {
+  addCACert(pem: Uint8Array): void
+  addCRL(pem: Uint8Array): void
+  setCert(pem: Uint8Array): void
+  setKey(pem: Uint8Array): void
+  close(): void
+}
+
+const METHODS = ['addCACert', 'addCRL', 'setCert', 'setKey', 'close'] as const
+
+/** Whether contexts can be built step by step on this Node. */
+export function canBuildInSteps(): boolean {
+  stepwise ??= isNativeHandle(tls.createSecureContext({ ca: [] }).context)
+  return stepwise
+}
+
+let stepwise: boolean | undefined
+
+export function addAuthorities(context: tls.SecureContext, pem: Uint8Array): void {
+  handleOf(context).addCACert(filled(pem))
+}
+
+export function addRevocationList(context: tls.SecureContext, pem: Uint8Array): void {
+  handleOf(context).addCRL(filled(pem))
+}
+
+/** Before {@link setPrivateKey}: only in this order does OpenSSL see a mismatch. Never on a context that serves. */
+export function setCertificate(context: tls.SecureContext, pem: Uint8Array): void {
+  handleOf(context).setCert(filled(pem))
+}
+
+export function setPrivateKey(context: tls.SecureContext, pem: Uint8Array): void {
+  handleOf(context).setKey(filled(pem))
+}
+
+/**
+ * Frees the native context now instead of in some later garbage collection. Live connections hold their own
+ * reference; a *new* connection on a closed context ends the process, so nothing may still hand it out.
+ */
+export function closeContext(context: tls.SecureContext): void {
+  if (isNativeHandle(context.context)) context.context.close()
+}
+
+/** Whether the server takes its credentials from a field that can be assigned. */
+export function canPoint(server: tls.Server): boolean {
+  const { _sharedCreds: current } = server as PointableServer
+  return (
+    Object.hasOwn(server, '_sharedCreds') &&
+    current instanceof tls.createSecureContext({ ca: [] }).constructor
+  )
+}
+
+/** Lets every connection from now on be accepted with this context. */
+export function pointAt(server: tls.Server, context: tls.SecureContext): void {
+  ;(server as PointableServer)._sharedCreds = context
+}
+
+/** The context that new connections are accepted with. */
+export function currentContext(server: tls.Server): tls.SecureContext | undefined {
+  return (server as PointableServer)._sharedCreds
+}
+
+/** What the server asks of its peers, as it was told when it was made. */
+export function peerPolicyOf(server: tls.Server): { requestCert: boolean; rejectUnauthorized: boolean } {
+  const { requestCert, rejectUnauthorized } = server as PointableServer
+  return { requestCert: requestCert === true, rejectUnauthorized: rejectUnauthorized !== false }
+}
+
+type PointableServer = tls.Server & {
+  _sharedCreds?: tls.SecureContext
+  requestCert?: boolean
+  rejectUnauthorized?: boolean
+}
+
+function isNativeHandle(handle: unknown): handle is NativeHandle {
+  return METHODS.every(
+    (name) => typeof (handle as Record<string, unknown> | undefined)?.[name] === 'function',
+  )
+}
+
+function handleOf(context: tls.SecureContext): NativeHandle {
+  if (!isNativeHandle(context.context))
+    throw new TypeError('the native TLS context of this Node is not known')
+  return context.context
+}
+
+function filled(pem: Uint8Array): Uint8Array {
+  if (!(pem instanceof Uint8Array) || pem.length === 0) throw new TypeError('expected PEM bytes')
+  return pem
+}

@@ -1,0 +1,24 @@
+export type { Problem, ProblemCode } from '../workers/problem.js'
+export { PROBLEM_CODES } from '../workers/problem.js'
+export type {
+  CertificateFacts,
+  ContextOptions,
+  MaterialDiff,
+  Policy,
+  TrustFacts,
+} from '../workers/protocol.js'
+export type { Detach } from './attach/server-book.js'
+export {
+  createReloadEngine,
+  type EngineStatus,
+  type ReloadEngine,
+  type ReloadEvents,
+  type ReloadOptions,
+} from './engine.js'
+export { ReloadError, type ReloadErrorOptions } from './errors.js'
+export type { Generation, Trigger } from './generation/generation.js'
+export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
+export type { Logger } from './observe/logger.js'
+export type { ReloadEngineOptions, WorkerOptions } from './options.js'
+export type { Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
+export type { ServerExtra } from './server-options.js'

@@ -1,0 +1,153 @@
+import type { Problem } from '../../workers/problem.js'
+import type { Clock } from '../clock.js'
+import type { PassReport } from '../reloader.js'
+import type { Outcome, ReloadResult } from '../result.js'
+import type { Logger } from './logger.js'
+
+/** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */
+export interface Attempt {
+  readonly at: string
+  readonly trigger: ReloadResult['trigger']
+  readonly outcome: Outcome
+  readonly problems: readonly Problem[]
+}
+
+/** What the engine remembers of its passes; last attempt, last success and last failure are kept apart. */
+export interface JournalStatus {
+  readonly lastAttempt: Attempt
+  /** The last time that the files and what is served agreed. */
+  readonly lastSuccess: Attempt
+  readonly lastFailure: Attempt | null
+  /** Since when what is on disk could not be served; `null` while all is well. */
+  readonly failingSince: string | null
+  readonly consecutiveFailures: number
+  /** Passes by outcome, since the start. */
+  readonly passes: Readonly<Record<Outcome, number>>
+}
+
+/** The end of an outage. */
+export interface Recovery {
+  readonly failedSince: string
+  readonly outageMs: number
+}
+
+/** Remembers how passes ended, and says each thing once. */
+export class Journal {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #graceMs: number
+  #lastAttempt!: Attempt
+  #lastSuccess!: Attempt
+  #lastFailure: Attempt | null = null
+  #failingSinceMs: number | null = null
+  #consecutiveFailures = 0
+  /** The disk as it was at the last failure, and the looks at it since. */
+  #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
+  #said = new Set<string>()
+  readonly #passes: Record<Outcome, number> = {
+    unchanged: 0,
+    applied: 0,
+    'waiting-for-pair': 0,
+    rejected: 0,
+    validated: 0,
+  }
+
+  constructor(clock: Clock, logger: Logger, pairGraceSeconds: number) {
+    this.#clock = clock
+    this.#logger = logger
+    this.#graceMs = pairGraceSeconds * 1000
+  }
+
+  /** Whether a pair that does not match may still be one of which the other half is to come. */
+  mayWait(): boolean {
+    const since = this.#failingSinceMs ?? this.#clock.wallMs()
+    return this.#clock.wallMs() - since < this.#graceMs
+  }
+
+  get trouble(): { readonly kind: 'waiting' | 'failing'; readonly looks: number } | null {
+    return this.#trouble
+  }
+
+  /** Takes note of a pass that ended; returns the recovery, if it was one. */
+  settle({ result, state }: PassReport): Recovery | null {
+    this.#passes[result.outcome]++
+    if (result.outcome === 'validated') return null
+    const attempt = this.#attempt(result)
+    this.#lastAttempt = attempt
+    if (result.outcome === 'applied' || result.outcome === 'unchanged') {
+      this.#lastSuccess = attempt
+      return this.#succeed(result)
+    }
+    this.#fail(attempt, result, state)
+    return null
+  }
+
+  status(): JournalStatus {
+    return {
+      lastAttempt: this.#lastAttempt,
+      lastSuccess: this.#lastSuccess,
+      lastFailure: this.#lastFailure,
+      failingSince: this.#failingSinceMs === null ? null : iso(this.#failingSinceMs),
+      consecutiveFailures: this.#consecutiveFailures,
+      passes: { ...this.#passes },
+    }
+  }
+
+  #succeed(result: ReloadResult): Recovery | null {
+    const since = this.#failingSinceMs
+    this.#failingSinceMs = null
+    this.#consecutiveFailures = 0
+    this.#trouble = null
+    this.#said.clear()
+    if (result.outcome === 'applied') this.#sayApplied(result)
+    if (since === null) return null
+    const recovery = { failedSince: iso(since), outageMs: this.#clock.wallMs() - since }
+    this.#logger.info({ ...recovery, generation: result.generation }, 'certificate files recovered')
+    return recovery
+  }
+
+  #fail(attempt: Attempt, result: ReloadResult, state: string): void {
+    const kind = result.outcome === 'waiting-for-pair' ? 'waiting' : 'failing'
+    const same = this.#trouble?.kind === kind && this.#trouble.state === state
+    this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
+    this.#failingSinceMs ??= this.#clock.wallMs()
+    this.#lastFailure = attempt
+    this.#consecutiveFailures++
+    this.#sayFailed(result)
+  }
+
+  #sayApplied({ generation, trigger, changed, serving, diff, warnings, timings }: ReloadResult): void {
+    const { fingerprint256, notAfter, names } = serving
+    const fields = { generation, trigger, changed, fingerprint256, notAfter, names, diff, timings }
+    this.#logger.info(fields, trigger === 'start' ? 'certificates loaded' : 'certificates reloaded')
+    for (const warning of warnings) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+  }
+
+  /** Once for each distinct problem; repetitions are for whoever debugs. */
+  #sayFailed({ outcome, trigger, generation, problems, serving }: ReloadResult): void {
+    const key = `${outcome} ${problems.map(({ code, path, host }) => [code, path, host].join(' ')).join()}`
+    const fields = {
+      trigger,
+      generation,
+      problems,
+      serving: serving.fingerprint256,
+      notAfter: serving.notAfter,
+    }
+    const message =
+      outcome === 'waiting-for-pair'
+        ? 'certificate and key do not match yet; the old pair serves on'
+        : 'certificates not reloaded; the old ones serve on'
+    if (this.#said.has(key)) this.#logger.debug(fields, message)
+    else if (outcome === 'waiting-for-pair') this.#logger.info(fields, message)
+    else this.#logger.warn(fields, message)
+    this.#said.add(key)
+  }
+
+  #attempt({ trigger, outcome, problems }: ReloadResult): Attempt {
+    return Object.freeze({ at: iso(this.#clock.wallMs()), trigger, outcome, problems })
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,15 @@
+/** What certswap needs of a logger; pino's fits. A call has fields first and a constant message second. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** The user's logger, or pino at `info` (loaded only when it is wanted). */
+export async function resolveLogger(given: Logger | null): Promise<Logger> {
+  if (given) return given
+  const { pino } = await import('pino')
+  const logger: Logger = pino({ name: 'certswap' })
+  return logger
+}

@@ -1,0 +1,110 @@
+import { Piscina } from 'piscina'
+
+import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
+import type { Clock } from './clock.js'
+import { ReloadError } from './errors.js'
+import type { WorkerOptions } from './options.js'
+
+/** The worker side of one engine. Engines with the same limits share their threads. */
+export interface Preparer {
+  /**
+   * Runs one PREPARE in a worker thread.
+   *
+   * @throws ReloadError `WORKER_TIMEOUT`, `WORKER_CRASHED` or `CLOSED`.
+   */
+  prepare(task: PrepareTask): Promise<PrepareReply>
+  /** Ends the tasks of this engine, and the threads once no engine needs them. */
+  close(): Promise<void>
+}
+
+/** The entry of the worker, beside this file in source and in the published build alike. */
+export const PREPARE_ENTRY: URL = new URL('../workers/prepare.js', import.meta.url)
+
+/** A second thread, so that an engine whose task hangs does not hold up another. */
+const MAX_THREADS = 2
+
+interface SharedPool {
+  readonly piscina: Piscina
+  leases: number
+}
+
+const pools = new Map<string, SharedPool>()
+
+export function openPreparer(
+  limits: Required<WorkerOptions>,
+  clock: Clock,
+  entry: URL = PREPARE_ENTRY,
+): Preparer {
+  const key = JSON.stringify([entry.href, limits.idleTimeoutMs, limits.memoryLimitMb])
+  const pool = pools.get(key) ?? createPool(limits, entry)
+  pools.set(key, pool)
+  pool.leases++
+  const running = new Set<AbortController>()
+  let closed = false
+
+  return {
+    async prepare(task) {
+      // Piscina itself would come back to life.
+      if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+      const controller = new AbortController()
+      const cancel = clock.after(limits.timeoutMs, () => controller.abort('timeout'))
+      running.add(controller)
+      try {
+        return await pool.piscina.run(task, { signal: controller.signal })
+      } catch (error) {
+        throw asReloadError(error, controller.signal, limits)
+      } finally {
+        cancel()
+        running.delete(controller)
+      }
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      for (const controller of running) controller.abort('closed')
+      if (--pool.leases > 0) return
+      pools.delete(key)
+      await pool.piscina.destroy()
+    },
+  }
+}
+
+function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
+  const piscina = new Piscina({
+    filename: entry.href,
+    minThreads: 0,
+    maxThreads: MAX_THREADS,
+    idleTimeout: limits.idleTimeoutMs,
+    resourceLimits: { maxOldGenerationSizeMb: limits.memoryLimitMb },
+    // The application's loaders and debugger flags have no business in this thread.
+    execArgv: [],
+    // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
+    atomics: 'disabled',
+  })
+  // Without a listener, an idle thread that dies would end the process; the next task starts another thread.
+  piscina.on('error', () => {})
+  return { piscina, leases: 0 }
+}
+
+function asReloadError(error: unknown, signal: AbortSignal, limits: Required<WorkerOptions>): ReloadError {
+  if (signal.reason === 'closed') return new ReloadError('CLOSED', 'the reload engine was closed')
+  if (signal.reason === 'timeout') {
+    const message = `the worker did not prepare the certificates within ${limits.timeoutMs} ms and was ended`
+    return new ReloadError('WORKER_TIMEOUT', message)
+  }
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const message = `the worker needed more than its limit of ${limits.memoryLimitMb} MiB; see worker.memoryLimitMb`
+    return new ReloadError('WORKER_CRASHED', message)
+  }
+  return new ReloadError('WORKER_CRASHED', `the worker thread failed: ${placeOf(error)}`)
+}
+
+/** Kind and place of an error, without its message, which could quote what was being parsed. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error
+  const exit = /^worker exited with code: \d+$/.exec(error.message)
+  if (exit) return exit[0]
+  const frame = /^\s+at .*$/m.exec(error.stack ?? '')?.[0].trim() ?? 'at an unknown place'
+  return `${error.name} ${frame}`
+}

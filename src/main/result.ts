@@ -1,0 +1,49 @@
+import type { Problem } from '../workers/problem.js'
+import type { CertificateFacts, MaterialDiff } from '../workers/protocol.js'
+import type { Generation, Trigger } from './generation/generation.js'
+
+/**
+ * How a pass ended. `applied`: a new generation serves. `unchanged`: the files say what is served. `waiting-for-pair`:
+ * certificate and key do not match (yet), the engine looks again by itself. `rejected`: see `problems`; nothing
+ * changed. `validated`: a dry run that would have been applied.
+ */
+export type Outcome = 'unchanged' | 'applied' | 'waiting-for-pair' | 'rejected' | 'validated'
+
+/** What is being served: the first pair, and the others when there are any. */
+export interface ServingFacts extends CertificateFacts {
+  readonly alternates: readonly CertificateFacts[]
+}
+
+/** Milliseconds by phase; 0 for a phase that was not reached. */
+export interface PhaseTimings {
+  /** In the worker, the way there and back included. */
+  readonly prepareMs: number
+  /** On the main thread, the turns in between included. */
+  readonly stageMs: number
+  readonly commitMs: number
+  readonly totalMs: number
+  /** The longest that the main thread was held in one turn. */
+  readonly longestSliceMs: number
+}
+
+/** The answer to one pass. Frozen, plain data, no secret in it. */
+export interface ReloadResult {
+  readonly outcome: Outcome
+  readonly trigger: Trigger
+  /** The generation that serves after the pass. */
+  readonly generation: number
+  readonly serving: ServingFacts
+  /** Why it was refused; empty unless `rejected` or `waiting-for-pair`. */
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  /** Paths that differ from what is served. */
+  readonly changed: readonly string[]
+  /** What the new material changes; `null` when none was accepted. */
+  readonly diff: MaterialDiff | null
+  readonly timings: PhaseTimings
+}
+
+export function servingOf({ certificates }: Generation): ServingFacts {
+  const [first, ...alternates] = certificates as [CertificateFacts, ...CertificateFacts[]]
+  return Object.freeze({ ...first, alternates })
+}

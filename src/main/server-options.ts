@@ -1,0 +1,40 @@
+import type tls from 'node:tls'
+
+import { ReloadError } from './errors.js'
+
+/** What a server may add to the engine's options: all that is its own, nothing of what a reload replaces. */
+export type ServerExtra = Omit<tls.TlsOptions, OwnedOption> & { readonly [option: string]: unknown }
+
+/** Options that the engine owns, because they must be the same in every generation and on every server. */
+const OWNED = [
+  'ca',
+  'cert',
+  'ciphers',
+  'crl',
+  'dhparam',
+  'ecdhCurve',
+  'honorCipherOrder',
+  'key',
+  'maxVersion',
+  'minVersion',
+  'passphrase',
+  'pfx',
+  'secureContext',
+  'secureOptions',
+  'secureProtocol',
+  'sessionIdContext',
+  'sessionTimeout',
+  'sigalgs',
+  'ticketKeys',
+] as const
+
+type OwnedOption = (typeof OWNED)[number]
+
+/** @throws ReloadError `OPTIONS_INVALID` */
+export function assertExtra(extra: object): void {
+  const taken = OWNED.filter((name) => (extra as Record<string, unknown>)[name] !== undefined)
+  if (taken.length === 0) return
+  const names = taken.map((name) => `\`${name}\``).join(', ')
+  const message = `serverOptions: ${names} belong to the engine; pass them to createReloadEngine (TLS options under \`tls\`)`
+  throw new ReloadError('OPTIONS_INVALID', message)
+}

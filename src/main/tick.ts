@@ -1,0 +1,63 @@
+import type { Clock } from './clock.js'
+
+/** A longer delay would overflow Node's timer, which then fires at once. */
+const LONGEST_TIMER_MS = 2_147_483_647
+
+/** The clock of the engine: one check at a time, the next one planned when the last one has settled. */
+export interface Tick {
+  /** Plans the next check anew, counted from the start of the last one. */
+  plan(): void
+  stop(): void
+  /** Milliseconds until the next check; `null` when none is planned. */
+  dueInMs(): number | null
+}
+
+export interface TickOptions {
+  readonly clock: Clock
+  /** Milliseconds from the start of one check to the next; `null` for none. */
+  readonly delayMs: () => number | null
+  /** Must not reject. */
+  readonly check: () => Promise<unknown>
+}
+
+export function createTick({ clock, delayMs, check }: TickOptions): Tick {
+  let cancel: (() => void) | null = null
+  let dueAt: number | null = null
+  let stopped = false
+  let checking = false
+
+  function plan(): void {
+    cancel?.()
+    cancel = null
+    dueAt = null
+    // While a check runs, it plans the next one itself when it is done.
+    const delay = stopped || checking ? null : delayMs()
+    if (delay === null) return
+    dueAt = clock.monotonicMs() + delay
+    arm()
+  }
+
+  function arm(): void {
+    const left = Math.max(0, (dueAt as number) - clock.monotonicMs())
+    cancel = clock.after(Math.min(left, LONGEST_TIMER_MS), left > LONGEST_TIMER_MS ? arm : fire)
+  }
+
+  function fire(): void {
+    cancel = null
+    dueAt = null
+    checking = true
+    void check().finally(() => {
+      checking = false
+      plan()
+    })
+  }
+
+  return {
+    plan,
+    stop() {
+      stopped = true
+      plan()
+    },
+    dueInMs: () => (dueAt === null ? null : Math.max(0, dueAt - clock.monotonicMs())),
+  }
+}

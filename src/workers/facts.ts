@@ -1,0 +1,53 @@
+import type { KeyObject, X509Certificate } from 'node:crypto'
+
+import type { CertificateFacts } from './protocol.js'
+
+/** What is told of a chain, leaf first. */
+export function factsOf(chain: readonly X509Certificate[]): CertificateFacts {
+  const leaf = chain[0] as X509Certificate
+  const ends = chain.map(notAfterOf)
+  return {
+    subject: oneLine(leaf.subject),
+    issuer: oneLine(leaf.issuer),
+    names: namesOf(leaf),
+    serial: leaf.serialNumber,
+    fingerprint256: leaf.fingerprint256,
+    notBefore: new Date(notBeforeOf(leaf)).toISOString(),
+    notAfter: new Date(notAfterOf(leaf)).toISOString(),
+    chainNotAfter: new Date(Math.min(...ends)).toISOString(),
+    keyType: keyTypeOf(leaf.publicKey),
+  }
+}
+
+/** In milliseconds since the epoch. Node 20 has the string form only. */
+export function notBeforeOf(certificate: X509Certificate): number {
+  return Date.parse(certificate.validFrom)
+}
+
+/** In milliseconds since the epoch. */
+export function notAfterOf(certificate: X509Certificate): number {
+  return Date.parse(certificate.validTo)
+}
+
+/** A distinguished name on one line; control characters cannot break out of it. */
+export function oneLine(name: string | undefined): string {
+  return (name ?? '')
+    .trim()
+    .replaceAll('\n', ', ')
+    .replace(/\p{Cc}/gu, ' ')
+}
+
+const NAME = /(?:^|, )(?:DNS|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g
+
+/** DNS names and IP addresses of the subjectAltName, in the form that Node prints. */
+export function namesOf(certificate: X509Certificate): string[] {
+  return [...(certificate.subjectAltName ?? '').matchAll(NAME)].map((match) =>
+    (match[1] as string).toLowerCase(),
+  )
+}
+
+/** For instance `EC prime256v1`, `RSA 2048`, `RSA-PSS 2048`, `ED25519`. */
+export function keyTypeOf(key: KeyObject): string {
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}
+  return [key.asymmetricKeyType?.toUpperCase(), namedCurve ?? modulusLength].filter(Boolean).join(' ')
+}

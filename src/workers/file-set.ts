@@ -1,0 +1,101 @@
+import { changedPaths, contentDigest, type Fingerprint, type FingerprintEntry } from '../fingerprint/index.js'
+import { type Problem, ProblemError } from './problem.js'
+import { type FileRead, readFile, stampFile } from './read-file.js'
+import type { SourceFile, SourceRole } from './source-files.js'
+
+/** All files of a set as they stood at one moment. */
+export interface FileSet {
+  readonly fingerprint: Fingerprint
+  bytesOf(role: SourceRole, path: string): Buffer
+  pathsOf(role: SourceRole): string[]
+  /** Overwrites what held keys and passphrases. */
+  wipe(): void
+}
+
+/** How often a set that changes under the reads is read again before it is given up until the next check. */
+const MAX_PASSES = 5
+
+/** Content of certificates, stamps of secrets: enough to see that nothing moved, and no key is opened for it. */
+export function glance(files: readonly SourceFile[]): Fingerprint {
+  return files.map(({ path, rule, maxBytes }) => {
+    const value = rule === 'stamp' ? stampFile(path) : contentDigest(readFile(path, maxBytes).bytes)
+    return { path, by: rule, value }
+  })
+}
+
+/** Whether {@link glance} sees just what the record says; a file that cannot be read is a difference. */
+export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint): boolean {
+  try {
+    return changedPaths(record, glance(files)).length === 0
+  } catch (error) {
+    if (error instanceof ProblemError) return false
+    throw error
+  }
+}
+
+/**
+ * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one.
+ *
+ * @returns the set, or the problems that the last pass met.
+ */
+export function readFileSet(files: readonly SourceFile[]): FileSet | Problem[] {
+  let earlier = readPass(files)
+  for (let pass = 1; pass < MAX_PASSES; pass++) {
+    const later = readPass(files)
+    const agrees = agree(earlier, later)
+    wipeSecrets(files, earlier)
+    if (agrees) return later.problems.length > 0 ? later.problems : asSet(files, later)
+    earlier = later
+  }
+  wipeSecrets(files, earlier)
+  if (earlier.problems.length > 0) return earlier.problems
+  const message = `the files were changing through ${MAX_PASSES} reads in a row; the next check looks again`
+  return [{ code: 'FILES_CHANGING', message }]
+}
+
+interface Pass {
+  readonly reads: readonly (FileRead | null)[]
+  readonly problems: Problem[]
+}
+
+function readPass(files: readonly SourceFile[]): Pass {
+  const problems: Problem[] = []
+  const reads = files.map(({ path, maxBytes }) => {
+    try {
+      return readFile(path, maxBytes)
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error
+      problems.push(error.problem)
+      return null
+    }
+  })
+  return { reads, problems }
+}
+
+function agree(earlier: Pass, later: Pass): boolean {
+  return later.reads.every((read, i) => {
+    const before = earlier.reads[i]
+    if (!read || !before) return !read && !before
+    return read.steady && read.stamp === before.stamp && read.bytes.equals(before.bytes)
+  })
+}
+
+function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
+  const read = (i: number) => pass.reads[i] as FileRead
+  return {
+    fingerprint: files.map((file, i): FingerprintEntry => {
+      const { stamp, bytes } = read(i)
+      return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : contentDigest(bytes) }
+    }),
+    bytesOf: (role, path) => read(files.findIndex((file) => file.role === role && file.path === path)).bytes,
+    pathsOf: (role) => files.filter((file) => file.role === role).map((file) => file.path),
+    wipe: () => wipeSecrets(files, pass),
+  }
+}
+
+/** A certificate file is wiped too: it may hold its key. */
+function wipeSecrets(files: readonly SourceFile[], pass: Pass): void {
+  files.forEach(({ role }, i) => {
+    if (role !== 'ca' && role !== 'crl' && role !== 'dhparam') pass.reads[i]?.bytes.fill(0)
+  })
+}

@@ -1,0 +1,111 @@
+import type { KeyObject, X509Certificate } from 'node:crypto'
+
+import { certificatesOf } from './certificates.js'
+import type { FileSet } from './file-set.js'
+import type { Findings } from './findings.js'
+import { splitPem } from './pem.js'
+import { privateKeysOf } from './private-key.js'
+import { ProblemError } from './problem.js'
+import type { MaterialSources } from './protocol.js'
+
+/** A leaf with its chain, and the key that belongs to it. */
+export interface Identity {
+  /** Leaf first, each next the issuer of the one before as far as the file goes. */
+  readonly chain: readonly X509Certificate[]
+  readonly key: KeyObject
+  /** The file that the chain came from. */
+  readonly path: string
+}
+
+/** One line's end is not part of a passphrase; anything else is. */
+export function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
+  if (sources.passphrase === null) return null
+  if ('value' in sources.passphrase) return Buffer.from(sources.passphrase.value)
+  const bytes = set.bytesOf('passphrase', sources.passphrase.file)
+  let length = bytes.length
+  if (bytes[length - 1] === 0x0a) length--
+  if (bytes[length - 1] === 0x0d) length--
+  return bytes.subarray(0, length)
+}
+
+/**
+ * The pair that lies in a certificate file and a key file (which may be one file).
+ *
+ * @throws ProblemError any code of the certificate, the key or the two together.
+ */
+export function readPair(
+  cert: string,
+  key: string,
+  set: FileSet,
+  passphrase: Buffer | null,
+  found: Findings,
+): Identity {
+  const certificates = certificatesOf(splitPem(set.bytesOf('cert', cert), cert), cert)
+  const keys = privateKeysOf(splitPem(set.bytesOf('key', key), key), key, passphrase)
+  return identityOf(certificates, keys, cert, key, found)
+}
+
+/** Joins certificates and keys that were found together; the leaf must be the first certificate. */
+export function identityOf(
+  certificates: readonly X509Certificate[],
+  keys: readonly KeyObject[],
+  certPath: string,
+  keyPath: string,
+  found: Findings,
+): Identity {
+  const leaf = certificates[0] as X509Certificate
+  const key = keys.find((candidate) => leaf.checkPrivateKey(candidate))
+  if (!key) throw mismatch(certificates, keys, certPath, keyPath)
+  const { chain, strangers, reordered } = orderChain(certificates)
+  if (strangers > 0 || reordered) {
+    const what =
+      strangers > 0
+        ? `${strangers} of its certificates are no part of the chain`
+        : 'the chain is out of order'
+    found.judge('warn', 'CHAIN_ORDER', `${certPath}: ${what}; it is served in the right order`, certPath)
+  }
+  return { chain, key, path: certPath }
+}
+
+function mismatch(
+  certificates: readonly X509Certificate[],
+  keys: readonly KeyObject[],
+  certPath: string,
+  keyPath: string,
+): ProblemError {
+  const at = certificates.findIndex((certificate) => keys.some((key) => certificate.checkPrivateKey(key)))
+  if (at > 0) {
+    const message = `the leaf is certificate ${at + 1} of ${certificates.length} in ${certPath}; it must come first`
+    return new ProblemError('CHAIN_ORDER', message, certPath)
+  }
+  const message = `the private key in ${keyPath} does not match the certificate in ${certPath}`
+  return new ProblemError('CERT_KEY_MISMATCH', message, certPath)
+}
+
+interface OrderedChain {
+  readonly chain: readonly X509Certificate[]
+  readonly strangers: number
+  readonly reordered: boolean
+}
+
+/** Leaf to root by issuer and signature; duplicates are dropped, what belongs to no link is kept at the end. */
+function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
+  const unique = certificates.filter(
+    (one, i) => certificates.findIndex(({ fingerprint256 }) => fingerprint256 === one.fingerprint256) === i,
+  )
+  const chain = [unique[0] as X509Certificate]
+  const rest = unique.slice(1)
+  for (;;) {
+    const last = chain[chain.length - 1] as X509Certificate
+    const next = rest.findIndex((candidate) => isIssuedBy(last, candidate))
+    if (next < 0) break
+    chain.push(...rest.splice(next, 1))
+  }
+  chain.push(...rest)
+  return { chain, strangers: rest.length, reordered: chain.some((one, i) => one !== unique[i]) }
+}
+
+/** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+}

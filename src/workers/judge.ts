@@ -1,0 +1,161 @@
+import type { X509Certificate } from 'node:crypto'
+import { rootCertificates } from 'node:tls'
+
+import { keyTypeOf, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
+import type { Findings } from './findings.js'
+import type { Identity } from './identity.js'
+import type { CertificateFacts, Policy } from './protocol.js'
+import type { TrustBlocks } from './trust.js'
+import { issuerOf, signatureOid, subjectOf } from './x509.js'
+
+/** Looks for what OpenSSL would load without a word and clients would then refuse. */
+export function judgeIdentity(identity: Identity, trust: TrustBlocks, policy: Policy, found: Findings): void {
+  judgeDates(identity, policy, found)
+  judgePurpose(identity, found)
+  judgeStrength(identity, policy, found)
+  judgeNames(identity, policy, found)
+  judgeCompleteness(identity, trust, policy, found)
+}
+
+/** Compares with what is served now: a renewal seldom means to lose a name or time. */
+export function judgeAgainstServed(
+  identity: Identity,
+  served: CertificateFacts,
+  policy: Policy,
+  found: Findings,
+): void {
+  const [leaf] = identity.chain as [X509Certificate]
+  const lost = namesLost(leaf, served)
+  if (lost.length > 0) {
+    const message = `the new certificate no longer covers ${lost.join(', ')}`
+    found.judge(policy.namesLost, 'NAMES_LOST', message, identity.path)
+  }
+  if (notAfterOf(leaf) < Date.parse(served.notAfter)) {
+    const message = `the new certificate expires on ${iso(notAfterOf(leaf))}, before the one that is served (${served.notAfter})`
+    found.judge('warn', 'EXPIRES_EARLIER', message, identity.path)
+  }
+}
+
+/** Names of the served certificate that the new leaf does not cover. */
+export function namesLost(leaf: X509Certificate, served: CertificateFacts): string[] {
+  const names = namesOf(leaf)
+  return served.names.filter((name) => !names.includes(name) && !covers(leaf, name))
+}
+
+function judgeDates({ chain, path }: Identity, policy: Policy, found: Findings): void {
+  const skewMs = policy.clockSkewSeconds * 1000
+  const now = Date.now()
+  chain.forEach((certificate, i) => {
+    const who = `the ${i === 0 ? 'certificate' : 'chain certificate'} ${oneLine(certificate.subject)} in ${path}`
+    const end = notAfterOf(certificate)
+    const start = notBeforeOf(certificate)
+    if (end < now) {
+      // A client has its own copy of the root, so the one that is sent may have expired.
+      const matters = end + skewMs < now && !(i > 0 && certificate.checkIssued(certificate))
+      found.judge(matters ? policy.expired : 'warn', 'CERT_EXPIRED', `${who} expired on ${iso(end)}`, path)
+    }
+    if (start > now) {
+      const verdict = start - skewMs > now ? policy.notYetValid : 'warn'
+      found.judge(verdict, 'CERT_NOT_YET_VALID', `${who} is not valid before ${iso(start)}`, path)
+    }
+  })
+}
+
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
+const ANY_PURPOSE = '2.5.29.37.0'
+
+function judgePurpose({ chain, path }: Identity, found: Findings): void {
+  const [leaf] = chain as [X509Certificate]
+  // Node gives the extended key usage under this name.
+  const purposes = leaf.keyUsage as readonly string[] | undefined
+  if (purposes && !purposes.includes(SERVER_AUTH) && !purposes.includes(ANY_PURPOSE)) {
+    const message = `the certificate in ${path} is not made for servers: its extended key usage lacks serverAuth`
+    found.judge('reject', 'CERT_PURPOSE', message, path)
+  }
+  if (leaf.ca) {
+    // What `openssl req -x509` makes is a self-signed server certificate with the CA flag.
+    const usual = leaf.checkIssued(leaf) && namesOf(leaf).length > 0
+    const message = `the certificate in ${path} is a CA certificate; serve one that was issued by it`
+    found.judge(usual ? 'warn' : 'reject', 'CERT_IS_CA', message, path)
+  }
+}
+
+const LEAST_RSA_BITS = 2048
+/** MD2, MD5 and SHA-1 with RSA; SHA-1 with ECDSA and with DSA. */
+const WEAK_SIGNATURES = new Set([
+  '1.2.840.113549.1.1.2',
+  '1.2.840.113549.1.1.4',
+  '1.2.840.113549.1.1.5',
+  '1.2.840.10045.4.1',
+  '1.2.840.10040.4.3',
+])
+
+function judgeStrength({ chain, path }: Identity, policy: Policy, found: Findings): void {
+  for (const certificate of chain) {
+    const who = `${oneLine(certificate.subject)} in ${path}`
+    const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
+    if (bits !== undefined && bits < LEAST_RSA_BITS) {
+      const message = `${who} has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
+      found.judge(policy.weakKey, 'KEY_TOO_WEAK', message, path)
+    }
+    const selfSigned = certificate.checkIssued(certificate)
+    if (!selfSigned && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
+      found.judge(
+        policy.weakKey,
+        'KEY_TOO_WEAK',
+        `${who} is signed with SHA-1 or MD5, which clients refuse`,
+        path,
+      )
+    }
+  }
+}
+
+function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings): void {
+  const [leaf] = chain as [X509Certificate]
+  const missing = policy.requiredNames.filter((name) => !covers(leaf, name))
+  if (missing.length > 0) {
+    const message = `the certificate in ${path} does not cover ${missing.join(', ')}, which the policy requires`
+    found.judge('reject', 'NAME_NOT_COVERED', message, path)
+  }
+  if (namesOf(leaf).length === 0) {
+    const message = `the certificate in ${path} has no subjectAltName; clients ignore the common name (RFC 9525)`
+    found.judge('warn', 'NAME_NOT_COVERED', message, path)
+  }
+}
+
+function covers(leaf: X509Certificate, name: string): boolean {
+  const wanted = name.toLowerCase()
+  if (namesOf(leaf).includes(wanted)) return true
+  return leaf.checkHost(wanted, { subject: 'never' }) !== undefined || leaf.checkIP(wanted) !== undefined
+}
+
+/** A lone leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
+function judgeCompleteness(
+  { chain, path }: Identity,
+  trust: TrustBlocks,
+  policy: Policy,
+  found: Findings,
+): void {
+  const [leaf, issuer] = chain as [X509Certificate, X509Certificate | undefined]
+  if (issuer || leaf.checkIssued(leaf)) return
+  const name = issuerOf(leaf.raw)
+  if (trust.authorities.some(({ der }) => subjectOf(der) === name) || publicRoots().has(name)) return
+  const message =
+    `${path} holds the leaf alone, and its issuer ${oneLine(leaf.issuer)} is no public root: ` +
+    'clients that lack the intermediate will refuse it'
+  found.judge(policy.incompleteChain, 'CHAIN_INCOMPLETE', message, path)
+}
+
+let publicRootNames: Set<string> | undefined
+
+/** Names of the roots that Node ships; read once in a thread's life, and only when a chain needs it. */
+function publicRoots(): Set<string> {
+  publicRootNames ??= new Set(
+    rootCertificates.map((pem) => subjectOf(Buffer.from(pem.slice(pem.indexOf('\n')), 'base64'))),
+  )
+  return publicRootNames
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

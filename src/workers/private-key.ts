@@ -1,0 +1,62 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+
+import { describe } from './certificates.js'
+import type { PemBlock } from './pem.js'
+import { ProblemError } from './problem.js'
+
+/**
+ * Every private key of a file, decrypted.
+ *
+ * @throws ProblemError `KEY_MISSING`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG` or `KEY_INVALID`.
+ */
+export function privateKeysOf(
+  blocks: readonly PemBlock[],
+  path: string,
+  passphrase: Buffer | null,
+): KeyObject[] {
+  const found = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'))
+  if (found.length === 0) {
+    throw new ProblemError('KEY_MISSING', `${path} holds no private key, but ${describe(blocks)}`, path)
+  }
+  return found.map((block) => parsePrivateKey(block, path, passphrase))
+}
+
+/** Whether the key of this block cannot be had without a passphrase (PKCS#8 and traditional form). */
+function isEncrypted(block: PemBlock): boolean {
+  return block.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: ?4, ?ENCRYPTED/m.test(block.pem)
+}
+
+function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | null): KeyObject {
+  const encrypted = isEncrypted(block)
+  if (encrypted && passphrase === null) {
+    const message = `the private key in ${path} is encrypted; set the option "passphrase"`
+    throw new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
+  }
+  try {
+    return createPrivateKey(encrypted && passphrase ? { key: block.pem, passphrase } : block.pem)
+  } catch (error) {
+    throw keyProblem(path, encrypted, (error as NodeJS.ErrnoException).code ?? '')
+  }
+}
+
+/** Only OpenSSL's code is looked at: its message may quote the input. */
+function keyProblem(path: string, encrypted: boolean, code: string): ProblemError {
+  if (!encrypted) {
+    return new ProblemError(
+      'KEY_INVALID',
+      `the private key in ${path} is damaged or of an unknown kind`,
+      path,
+    )
+  }
+  if (
+    /MEMORY_LIMIT|UNSUPPORTED_(CIPHER|ALGORITHM|PRF|KDF)|UNKNOWN_(CIPHER|PBE)|FETCH|INITIALIZATION/.test(code)
+  ) {
+    const message = `the private key in ${path} is encrypted in a way that this OpenSSL does not support (${code})`
+    return new ProblemError('KEY_INVALID', message, path)
+  }
+  return new ProblemError(
+    'KEY_PASSPHRASE_WRONG',
+    `the passphrase does not decrypt the private key in ${path}`,
+    path,
+  )
+}

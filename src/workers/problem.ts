@@ -1,0 +1,67 @@
+/** Every code that a problem, a warning or a `ReloadError` can carry. `docs/errors.md` explains each. */
+export const PROBLEM_CODES = [
+  'OPTIONS_INVALID',
+  'FILE_NOT_FOUND',
+  'FILE_UNREADABLE',
+  'FILE_NOT_REGULAR',
+  'FILE_TOO_LARGE',
+  'FILES_CHANGING',
+  'PEM_INVALID',
+  'CERT_MISSING',
+  'KEY_MISSING',
+  'KEY_INVALID',
+  'KEY_PASSPHRASE_REQUIRED',
+  'KEY_PASSPHRASE_WRONG',
+  'KEY_PERMISSIONS',
+  'CERT_KEY_MISMATCH',
+  'CERT_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_IS_CA',
+  'CERT_PURPOSE',
+  'CHAIN_ORDER',
+  'CHAIN_INCOMPLETE',
+  'KEY_TOO_WEAK',
+  'NAMES_LOST',
+  'NAME_NOT_COVERED',
+  'EXPIRES_EARLIER',
+  'CA_EMPTY',
+  'CA_INVALID',
+  'CA_EXPIRED',
+  'CA_NAMES_TOO_LONG',
+  'CRL_INVALID',
+  'CRL_EXPIRED',
+  'CRL_MISSING',
+  'DHPARAM_INVALID',
+  'PFX_INVALID',
+  'REHEARSAL_FAILED',
+  'CONTEXT_REFUSED',
+  'SERVED_MISMATCH',
+  'WORKER_TIMEOUT',
+  'WORKER_CRASHED',
+  'SUPERSEDED',
+  'ABORTED',
+  'CLOSED',
+] as const
+
+/** One of {@link PROBLEM_CODES}. */
+export type ProblemCode = (typeof PROBLEM_CODES)[number]
+
+/** What is wrong, in one sentence that holds no byte of any file. */
+export interface Problem {
+  readonly code: ProblemCode
+  readonly message: string
+  /** The file it is about. */
+  readonly path?: string
+  /** The SNI host it is about; absent for the default certificate. */
+  readonly host?: string
+}
+
+/** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
+export class ProblemError extends Error {
+  readonly problem: Problem
+
+  constructor(code: ProblemCode, message: string, path?: string) {
+    super(message)
+    this.problem = path === undefined ? { code, message } : { code, message, path }
+  }
+}

@@ -1,0 +1,151 @@
+import type { Problem } from './problem.js'
+
+/** Where the material of one engine lies. Paths are as the user gave them. */
+export interface MaterialSources {
+  /** Certificate and key of each pair; empty when the identity comes from `pfx`. */
+  readonly pairs: readonly { readonly cert: string; readonly key: string }[]
+  readonly pfx: string | null
+  readonly passphrase: { readonly value: string } | { readonly file: string } | null
+  readonly ca: readonly string[]
+  /** Directories, or fast-glob patterns of files. */
+  readonly caDir: readonly string[]
+  readonly crl: readonly string[]
+  readonly dhparam: string | null
+}
+
+/** The secure-context options that no reload changes: plain data, the same in the rehearsal and on the server. */
+export interface ContextOptions {
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: string
+  readonly sigalgs?: string
+  readonly ecdhCurve?: string
+  readonly honorCipherOrder?: boolean
+  readonly secureOptions?: number
+  readonly sessionTimeout?: number
+  readonly allowPartialTrustChain?: boolean
+}
+
+/** What is refused, and what is only reported. */
+export interface Policy {
+  readonly expired: 'reject' | 'warn'
+  readonly notYetValid: 'reject' | 'warn'
+  readonly clockSkewSeconds: number
+  readonly incompleteChain: 'warn' | 'reject'
+  readonly namesLost: 'warn' | 'reject'
+  readonly requiredNames: readonly string[]
+  readonly weakKey: 'reject' | 'warn'
+  readonly pairGraceSeconds: number
+}
+
+/** One PREPARE, as it is posted to a worker thread. */
+export interface PrepareTask {
+  readonly sources: MaterialSources
+  readonly limits: { readonly maxFileBytes: number; readonly maxTrustBytes: number }
+  readonly context: ContextOptions
+  readonly requestCert: boolean
+  readonly policy: Policy
+  /** Lets the set past what `policy` rejects, never past what cannot serve. */
+  readonly force: boolean
+  /** The record of what is served, as the reply that brought it held it; `null` prepares whatever is there. */
+  readonly record: Uint8Array | null
+}
+
+/** Facts of one certificate; times are ISO 8601 in UTC. */
+export interface CertificateFacts {
+  readonly subject: string
+  readonly issuer: string
+  /** DNS names and IP addresses of the subjectAltName extension. */
+  readonly names: readonly string[]
+  /** Upper-case hex. */
+  readonly serial: string
+  /** SHA-256 of the DER, upper-case hex with colons, as `X509Certificate#fingerprint256` gives it. */
+  readonly fingerprint256: string
+  readonly notBefore: string
+  readonly notAfter: string
+  /** The earliest notAfter in the chain that is sent. */
+  readonly chainNotAfter: string
+  /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
+  readonly keyType: string
+}
+
+/** What the trust anchors and revocation lists come to. */
+export interface TrustFacts {
+  /** SHA-256 over all trust anchors and revocation lists, in no order; `null` without any. */
+  readonly digest: string | null
+  readonly authorities: number
+  readonly revocationLists: number
+}
+
+/** A new set against what is served. */
+export interface MaterialDiff {
+  readonly fingerprint256: { readonly from: string; readonly to: string }
+  readonly namesAdded: readonly string[]
+  readonly namesLost: readonly string[]
+  readonly notAfter: { readonly from: string; readonly to: string }
+  readonly issuer: { readonly from: string; readonly to: string }
+  readonly keyType: { readonly from: string; readonly to: string }
+  /** Subjects of trust anchors. */
+  readonly authoritiesAdded: readonly string[]
+  readonly authoritiesRemoved: readonly string[]
+  /** Whether TLS sessions begun before would be resumed after: true exactly when no trust changed. */
+  readonly sessionsSurvive: boolean
+}
+
+/** Plain PEM, ready to be loaded. Every buffer is its own, exact in size, and is transferred. */
+export interface PreparedMaterial {
+  readonly pairs: readonly PreparedPair[]
+  /** `served` when it is the same as before: then it was not sent again. */
+  readonly trust: PreparedTrust | 'served'
+  readonly dhparam: Uint8Array | null
+}
+
+/** A chain and its unencrypted PKCS#8 key, both PEM. */
+export interface PreparedPair {
+  readonly chain: Uint8Array
+  readonly key: Uint8Array
+}
+
+/** Who is trusted to vouch for peers, and which of them are revoked. */
+export interface PreparedTrust {
+  /** `null` when the engine has none. */
+  readonly authorities: PreparedAuthorities | null
+  readonly revocationLists: readonly Uint8Array[]
+}
+
+/** Trust anchors as PEM, with the offset at which each ends, so that they can be added in groups of any size. */
+export interface PreparedAuthorities {
+  readonly pem: Uint8Array
+  readonly ends: Uint32Array
+}
+
+/** What PREPARE found. Failures are data: a thrown error would lose its code on the way across threads. */
+export type PrepareReply = UnchangedReply | PreparedReply | RefusedReply
+
+export interface UnchangedReply {
+  readonly kind: 'unchanged'
+  /** Set when stamps moved while what they stand for did not: the record to compare with from now on. */
+  readonly record: Uint8Array | null
+}
+
+export interface PreparedReply {
+  readonly kind: 'prepared'
+  readonly material: PreparedMaterial
+  readonly record: Uint8Array
+  readonly certificates: readonly CertificateFacts[]
+  readonly trust: TrustFacts
+  readonly warnings: readonly Problem[]
+  readonly changed: readonly string[]
+  readonly diff: MaterialDiff | null
+}
+
+export interface RefusedReply {
+  readonly kind: 'refused'
+  /** True when all that is wrong is a certificate and a key that do not belong together (yet). */
+  readonly pairMismatch: boolean
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  readonly changed: readonly string[]
+  /** Tells one refused state of the disk from another; no more than a digest of stamps. */
+  readonly state: string
+}

@@ -1,0 +1,29 @@
+import type { Fingerprint } from '../fingerprint/index.js'
+import type { CertificateFacts } from './protocol.js'
+
+/**
+ * All that a later PREPARE needs to know of what is served.
+ *
+ * The main thread keeps it as bytes in shared memory and hands it back with every check, so that a check costs it
+ * nothing however many files there are, and any worker thread can answer.
+ */
+export interface ServedRecord {
+  readonly fingerprint: Fingerprint
+  /** Digest of what the files mean (public parts only), whatever their stamps and layout. */
+  readonly identity: string
+  readonly certificates: readonly CertificateFacts[]
+  readonly trustDigest: string | null
+  /** Fingerprint and subject of each trust anchor. */
+  readonly authorities: readonly (readonly [fingerprint256: string, subject: string])[]
+}
+
+export function encodeRecord(record: ServedRecord): Uint8Array<SharedArrayBuffer> {
+  const text = Buffer.from(JSON.stringify(record))
+  const shared = new Uint8Array(new SharedArrayBuffer(text.byteLength))
+  shared.set(text)
+  return shared
+}
+
+export function decodeRecord(bytes: Uint8Array): ServedRecord {
+  return JSON.parse(Buffer.from(bytes).toString()) as ServedRecord
+}

@@ -1,0 +1,75 @@
+import type { KeyObject } from 'node:crypto'
+
+import { move, transferableSymbol, valueSymbol } from 'piscina'
+
+import type { PreparedReply, PrepareReply } from './protocol.js'
+
+/**
+ * A copy in a buffer of its own, exact in size. Node's small buffers are slices of a slab that neighbours' secrets lie
+ * in, and a slab would travel whole.
+ */
+export function exact(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Buffer.byteLength(text))
+  new TextEncoder().encodeInto(text, bytes)
+  return bytes
+}
+
+/** Unencrypted PKCS#8 PEM (RFC 5958), put together without a string, because a string cannot be overwritten. */
+export function keyPem(key: KeyObject): Uint8Array<ArrayBuffer> {
+  const der = key.export({ type: 'pkcs8', format: 'der' })
+  const head = exact('-----BEGIN PRIVATE KEY-----\n')
+  const tail = exact('-----END PRIVATE KEY-----\n')
+  const lines = Math.ceil(der.length / LINE_BYTES)
+  const pem = new Uint8Array(head.length + Math.ceil(der.length / 3) * 4 + lines + tail.length)
+  pem.set(head)
+  let at = head.length
+  for (let from = 0; from < der.length; from += LINE_BYTES) {
+    at = writeBase64Line(der.subarray(from, from + LINE_BYTES), pem, at)
+  }
+  pem.set(tail, at)
+  der.fill(0)
+  return pem
+}
+
+const LINE_BYTES = 48
+const ALPHABET = exact('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
+const PAD = 0x3d
+const NEWLINE = 0x0a
+
+function writeBase64Line(from: Uint8Array, into: Uint8Array, start: number): number {
+  let at = start
+  for (let i = 0; i < from.length; i += 3) {
+    const [a = 0, b = 0, c = 0] = from.subarray(i, i + 3)
+    into[at++] = ALPHABET[a >> 2] as number
+    into[at++] = ALPHABET[((a & 3) << 4) | (b >> 4)] as number
+    into[at++] = i + 1 < from.length ? (ALPHABET[((b & 15) << 2) | (c >> 6)] as number) : PAD
+    into[at++] = i + 2 < from.length ? (ALPHABET[c & 63] as number) : PAD
+  }
+  into[at++] = NEWLINE
+  return at
+}
+
+/** Hands a reply over with its buffers transferred: Piscina moves only what the whole return value names. */
+export function handOver(reply: PrepareReply): PrepareReply {
+  if (reply.kind !== 'prepared') return reply
+  const buffers = buffersOf(reply)
+  return move({
+    get [transferableSymbol]() {
+      return buffers
+    },
+    get [valueSymbol]() {
+      return reply
+    },
+  } as unknown as ArrayBuffer) as unknown as PrepareReply
+}
+
+function buffersOf({ material }: PreparedReply): ArrayBuffer[] {
+  const views = material.pairs.flatMap(({ chain, key }): ArrayBufferView[] => [chain, key])
+  if (material.trust !== 'served') {
+    views.push(...material.trust.revocationLists)
+    if (material.trust.authorities)
+      views.push(material.trust.authorities.pem, material.trust.authorities.ends)
+  }
+  if (material.dhparam) views.push(material.dhparam)
+  return views.map((view) => view.buffer as ArrayBuffer)
+}

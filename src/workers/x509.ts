@@ -1,0 +1,55 @@
+import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
+
+/*
+ * Fields of a certificate's DER that Node's X509Certificate does not give on every supported version, or not
+ * without parsing all of it.
+ */
+
+/** Bytes that this subject adds to the list of acceptable CAs in a handshake (RFC 8446, section 4.2.4). */
+export function subjectEntryBytes(der: Uint8Array): number {
+  const { subject } = nodesOf(der)
+  return 2 + headerBytes(subject) + subject.to - subject.from
+}
+
+/** The subject's DER in base64, to compare names by. */
+export function subjectOf(der: Uint8Array): string {
+  return contentOf(der, nodesOf(der).subject)
+}
+
+/** The issuer's DER in base64. */
+export function issuerOf(der: Uint8Array): string {
+  return contentOf(der, nodesOf(der).issuer)
+}
+
+/** The object identifier of the algorithm that the certificate was signed with. */
+export function signatureOid(der: Uint8Array): string {
+  return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
+}
+
+/** An element's content in base64. */
+export function contentOf(der: Uint8Array, node: DerNode): string {
+  return Buffer.from(der.subarray(node.from, node.to)).toString('base64')
+}
+
+interface CertificateNodes {
+  readonly signatureAlgorithm: DerNode
+  readonly issuer: DerNode
+  readonly subject: DerNode
+}
+
+const VERSION_TAG = 0xa0
+
+/** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280, section 4.1). */
+function nodesOf(der: Uint8Array): CertificateNodes {
+  const [tbs, signatureAlgorithm] = childrenOf(der, nodeAt(der, 0)) as [DerNode, DerNode]
+  const fields = childrenOf(der, tbs)
+  // [version], serialNumber, signature, issuer, validity, subject
+  const [, , issuer, , subject] = fields[0]?.tag === VERSION_TAG ? fields.slice(1) : fields
+  if (!issuer || !subject) throw new RangeError('not a certificate')
+  return { signatureAlgorithm, issuer, subject }
+}
+
+function headerBytes(node: DerNode): number {
+  const length = node.to - node.from
+  return length < 0x80 ? 2 : length < 0x100 ? 3 : 4
+}

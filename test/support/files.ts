@@ -1,0 +1,31 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface PairFiles {
+  readonly cert: string
+  readonly key: string
+}
+
+/** The certificate with its chain, and the key, as two files; their paths come back. */
+export function writePair(
+  dir: string,
+  leaf: { readonly chainPem: string; readonly keyPem: string },
+  { cert = 'tls.crt', key = 'tls.key' }: Partial<PairFiles> = {},
+): PairFiles {
+  const paths = { cert: join(dir, cert), key: join(dir, key) }
+  overwriteInPlace(paths.key, leaf.keyPem)
+  overwriteInPlace(paths.cert, leaf.chainPem)
+  return paths
+}
+
+/** Replaces a file whole: a temporary one beside it, then a rename. The inode changes. */
+export function renameInto(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.${process.pid}.tmp`
+  writeFileSync(temporary, content, { mode: 0o600 })
+  renameSync(temporary, path)
+}
+
+/** What `cp` and `>` do: the inode stays, and a reader can meet the file empty or half written. */
+export function overwriteInPlace(path: string, content: string | Uint8Array): void {
+  writeFileSync(path, content, { mode: 0o600 })
+}

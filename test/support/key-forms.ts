@@ -1,0 +1,35 @@
+import { constructed, integer, octets, pem, sequence } from './der.js'
+import type { EncryptionOptions } from './encryption.js'
+import { encrypt } from './encryption.js'
+import type { KeyPair } from './keys.js'
+import { signerOf } from './keys.js'
+import { distinguishedName, publicKeyInfo, signed } from './x509.js'
+
+/** `BEGIN ENCRYPTED PRIVATE KEY`. Node writes these at 2,048 iterations only, so this one is made by hand. */
+export function encryptedPkcs8(
+  { privateKey }: KeyPair,
+  passphrase: string,
+  options?: EncryptionOptions,
+): string {
+  const plain = privateKey.export({ type: 'pkcs8', format: 'der' })
+  const { algorithm, data } = encrypt(plain, passphrase, options)
+  return pem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octets(data)))
+}
+
+/** `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`; with a passphrase it carries `Proc-Type: 4,ENCRYPTED`. */
+export function traditionalKey({ privateKey }: KeyPair, passphrase?: string): string {
+  const type = privateKey.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1'
+  const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }
+  return privateKey.export({ type, format: 'pem', ...encryption }).toString()
+}
+
+/** A file that looks like a certificate to the eye and is none. */
+export function csr({ privateKey, publicKey }: KeyPair, commonName = 'localhost'): string {
+  const noAttributes = constructed(0)
+  const body = [integer(0), distinguishedName(commonName), publicKeyInfo(publicKey), noAttributes]
+  return pem('CERTIFICATE REQUEST', signed(signerOf(privateKey), body))
+}
+
+export function publicKeyPem({ publicKey }: KeyPair): string {
+  return publicKey.export({ type: 'spki', format: 'pem' }).toString()
+}

@@ -1,0 +1,108 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+
+import { bmp, constructed, integer, nothing, octets, oid, primitive, sequence, set } from './der.js'
+import { encrypt } from './encryption.js'
+import type { KeyPair } from './keys.js'
+
+export interface Pkcs12Options {
+  readonly leaf: KeyPair & { readonly certDer: Buffer }
+  /** Further certificates: intermediates, the root. */
+  readonly chain?: readonly { readonly certDer: Buffer }[] | undefined
+  readonly passphrase?: string | undefined
+  readonly friendlyName?: string | undefined
+  /** Of the key derivation, for the key, the certificates and the MAC each. */
+  readonly iterations?: number | undefined
+  /** `none`: neither encrypted nor protected by a MAC, as `-keypbe NONE -certpbe NONE -nomac` leaves it. */
+  readonly algorithm?: 'aes-256-cbc' | 'none' | undefined
+}
+
+/** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
+export function pkcs12(options: Pkcs12Options): Buffer {
+  const { passphrase = '', iterations = 2048 } = options
+  const plain = options.algorithm === 'none'
+  const certificates = certificateBags(options)
+  const safes = plain
+    ? [dataContent(certificates), dataContent(keyBag(options))]
+    : [
+        encryptedContent(certificates, passphrase, iterations),
+        dataContent(shroudedKeyBag(options, passphrase, iterations)),
+      ]
+  const authenticated = sequence(...safes)
+  const mac = plain ? [] : [macData(authenticated, passphrase, iterations)]
+  return sequence(integer(3), dataContent(authenticated), ...mac)
+}
+
+function certificateBags({ leaf, chain = [], friendlyName }: Pkcs12Options): Buffer {
+  const bag = (der: Buffer, attributes: Buffer[]): Buffer => {
+    const x509 = sequence(oid('1.2.840.113549.1.9.22.1'), constructed(0, octets(der)))
+    return safeBag('1.2.840.113549.1.12.10.1.3', x509, attributes)
+  }
+  const leafBag = bag(leaf.certDer, bagAttributes(leaf.certDer, friendlyName))
+  return sequence(leafBag, ...chain.map(({ certDer }) => bag(certDer, [])))
+}
+
+function keyBag({ leaf, friendlyName }: Pkcs12Options): Buffer {
+  const key = leaf.privateKey.export({ type: 'pkcs8', format: 'der' })
+  return sequence(safeBag('1.2.840.113549.1.12.10.1.1', key, bagAttributes(leaf.certDer, friendlyName)))
+}
+
+function shroudedKeyBag(
+  { leaf, friendlyName }: Pkcs12Options,
+  passphrase: string,
+  iterations: number,
+): Buffer {
+  const key = leaf.privateKey.export({ type: 'pkcs8', format: 'der' })
+  const { algorithm, data } = encrypt(key, passphrase, { iterations })
+  const shrouded = sequence(algorithm, octets(data))
+  return sequence(safeBag('1.2.840.113549.1.12.10.1.2', shrouded, bagAttributes(leaf.certDer, friendlyName)))
+}
+
+function safeBag(id: string, value: Buffer, attributes: Buffer[]): Buffer {
+  return sequence(oid(id), constructed(0, value), ...(attributes.length === 0 ? [] : [set(...attributes)]))
+}
+
+/** The local key id ties the key to its certificate. */
+function bagAttributes(certDer: Buffer, friendlyName: string | undefined): Buffer[] {
+  const localKeyId = createHash('sha1').update(certDer).digest()
+  const attribute = (id: string, value: Buffer): Buffer => sequence(oid(id), set(value))
+  return [
+    ...(friendlyName === undefined ? [] : [attribute('1.2.840.113549.1.9.20', bmp(friendlyName))]),
+    attribute('1.2.840.113549.1.9.21', octets(localKeyId)),
+  ]
+}
+
+function dataContent(content: Buffer): Buffer {
+  return sequence(oid(dataId), constructed(0, octets(content)))
+}
+
+function encryptedContent(content: Buffer, passphrase: string, iterations: number): Buffer {
+  const { algorithm, data } = encrypt(content, passphrase, { iterations })
+  const encrypted = sequence(integer(0), sequence(oid(dataId), algorithm, primitive(0, data)))
+  return sequence(oid('1.2.840.113549.1.7.6'), constructed(0, encrypted))
+}
+
+function macData(content: Buffer, passphrase: string, iterations: number): Buffer {
+  const salt = randomBytes(8)
+  const sha256 = sequence(oid('2.16.840.1.101.3.4.2.1'), nothing())
+  const mac = createHmac('sha256', macKey(passphrase, salt, iterations))
+    .update(content)
+    .digest()
+  return sequence(sequence(sha256, octets(mac)), octets(salt), integer(iterations))
+}
+
+/** RFC 7292, appendix B.2, for the one case where the key is as long as the digest: a single block. */
+function macKey(passphrase: string, salt: Buffer, iterations: number): Buffer {
+  const password = Buffer.from(`${passphrase}\0`, 'utf16le').swap16()
+  const purpose = Buffer.alloc(blockBytes, 3)
+  let key = Buffer.concat([purpose, filled(salt), filled(password)])
+  for (let round = 0; round < iterations; round++) key = createHash('sha256').update(key).digest()
+  return key
+}
+
+/** Repeats the content up to a whole number of blocks. */
+function filled(content: Buffer): Buffer {
+  return Buffer.alloc(Math.ceil(content.length / blockBytes) * blockBytes, content)
+}
+
+const blockBytes = 64
+const dataId = '1.2.840.113549.1.7.1'

@@ -1,0 +1,37 @@
+import { constructed, integer, pem, sequence, time } from './der.js'
+import { authorityKeyId, extension } from './extensions.js'
+import type { KeyPair } from './keys.js'
+import { signerOf } from './keys.js'
+import { distinguishedName, keyIdOf, signed } from './x509.js'
+
+export interface RevocationListOptions {
+  /** Serial numbers in hex. */
+  readonly revoked?: readonly string[] | undefined
+  readonly thisUpdate?: Date | undefined
+  readonly nextUpdate?: Date | undefined
+}
+
+/** A list as PEM; unless told otherwise it is valid from a minute ago, for a week. */
+export function revocationList(
+  options: RevocationListOptions,
+  authority: KeyPair & { readonly name: string },
+): string {
+  const { revoked = [], thisUpdate = new Date(Date.now() - minute) } = options
+  const nextUpdate = options.nextUpdate ?? new Date(thisUpdate.getTime() + 7 * day)
+  const entries = revoked.map((serial) => sequence(integer(BigInt(`0x${serial}`)), time(thisUpdate)))
+  const number = extension('2.5.29.20', integer(Date.now()))
+  const signer = signerOf(authority.privateKey)
+  const list = signed(signer, [
+    integer(1),
+    signer.algorithm,
+    distinguishedName(authority.name),
+    time(thisUpdate),
+    time(nextUpdate),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+    constructed(0, sequence(authorityKeyId(keyIdOf(authority.publicKey)), number)),
+  ])
+  return pem('X509 CRL', list)
+}
+
+const minute = 60_000
+const day = 24 * 60 * minute

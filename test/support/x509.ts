@@ -1,0 +1,65 @@
+import type { KeyObject } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+
+import { bits, constructed, integer, oid, sequence, set, time, utf8 } from './der.js'
+import type { Signer } from './keys.js'
+
+export interface CertificateFields {
+  /** Encoded names, see {@link distinguishedName}. */
+  readonly issuer: Buffer
+  readonly subject: Buffer
+  /** Upper-case hex, as `X509Certificate#serialNumber` prints it. */
+  readonly serial: string
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly publicKey: KeyObject
+  readonly extensions: readonly Buffer[]
+}
+
+/** The DER of a version 3 certificate. */
+export function signCertificate(fields: CertificateFields, signer: Signer): Buffer {
+  const version3 = constructed(0, integer(2))
+  return signed(signer, [
+    version3,
+    integer(BigInt(`0x${fields.serial}`)),
+    signer.algorithm,
+    fields.issuer,
+    sequence(time(fields.notBefore), time(fields.notAfter)),
+    fields.subject,
+    publicKeyInfo(fields.publicKey),
+    constructed(3, sequence(...fields.extensions)),
+  ])
+}
+
+/** Certificates, revocation lists and requests are all signed in this one shape. */
+export function signed(signer: Signer, body: readonly Buffer[]): Buffer {
+  const toBeSigned = sequence(...body)
+  return sequence(toBeSigned, signer.algorithm, bits(signer.sign(toBeSigned)))
+}
+
+/** A name of one common name; empty text makes the empty name that short-lived public certificates have. */
+export function distinguishedName(commonName: string): Buffer {
+  return commonName === '' ? sequence() : sequence(set(sequence(oid('2.5.4.3'), utf8(commonName))))
+}
+
+export function publicKeyInfo(key: KeyObject): Buffer {
+  return key.export({ type: 'spki', format: 'der' })
+}
+
+/** Names a key, by RFC 7093 section 2, method 4. */
+export function keyIdOf(key: KeyObject): Buffer {
+  return createHash('sha256').update(publicKeyInfo(key)).digest().subarray(0, 20)
+}
+
+/** 127 bits: positive, and 32 digits long whatever comes out. */
+export function randomSerial(): string {
+  const bytes = randomBytes(16)
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40
+  return bytes.toString('hex').toUpperCase()
+}
+
+/** As `X509Certificate#fingerprint256` prints it. */
+export function fingerprint256(der: Uint8Array): string {
+  const digits = createHash('sha256').update(der).digest('hex').toUpperCase()
+  return digits.replaceAll(/..(?!$)/g, '$&:')
+}
