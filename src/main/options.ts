@@ -181,7 +181,7 @@ const schema = z
 export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw refusal(parsed.error.issues, input)
-  const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, logger, ...rest } = parsed.data
+  const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
   return deepFreeze({
     sources: {
       pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
@@ -198,7 +198,8 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     autoReloadInterval: rest.autoReloadInterval,
     policy: rest.policy,
     worker: rest.worker,
-    logger: (logger as Logger | undefined) ?? null,
+    // The object itself: a copy would lose what its class gives it.
+    logger: input.logger ?? null,
   })
 }
 

@@ -65,7 +65,9 @@ function readPass(files: readonly SourceFile[]): Pass {
       return readFile(path, maxBytes)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      problems.push(error.problem)
+      const { problem } = error
+      // Certificate and key may be one file.
+      if (!problems.some(({ path }) => path === problem.path)) problems.push(problem)
       return null
     }
   })
