@@ -1,12 +1,12 @@
-import { EventEmitter } from 'node:events'
 import type tls from 'node:tls'
 
-import type { CertificateFacts } from '../workers/protocol.js'
 import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
 import { ReloadError } from './errors.js'
 import type { Generation, Trigger } from './generation/generation.js'
 import { createLane } from './lane.js'
+import { EventHub } from './observe/event-hub.js'
+import { type ExpiryNotice, ExpiryWatch } from './observe/expiry-watch.js'
 import { Journal, type JournalStatus, type Recovery } from './observe/journal.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
 import { assertInterval, type ReloadEngineOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -38,6 +38,8 @@ export interface ReloadEvents {
   waiting: [ReloadResult]
   /** A set that could not be served can be served again. */
   recovered: [Recovery]
+  /** The served certificate has passed a threshold of `expiryWarningDays`, or its end. */
+  expiring: [ExpiryNotice]
 }
 
 /** Frozen, plain data; no secret in it. */
@@ -127,7 +129,8 @@ class Engine implements ReloadEngine {
   readonly #journal: Journal
   readonly #lane = createLane()
   readonly #tick
-  readonly #events = new EventEmitter()
+  readonly #events: EventHub<ReloadEvents>
+  readonly #expiry: ExpiryWatch
   #intervalSeconds: number
   #optionsGiven = false
   #closing: Promise<void> | null = null
@@ -145,10 +148,15 @@ class Engine implements ReloadEngine {
     this.#preparer = preparer
     this.#clock = clock
     this.#logger = logger
+    this.#events = new EventHub(logger)
+    this.#expiry = new ExpiryWatch(options.expiryWarningDays, clock, logger, (notice) => {
+      this.#events.emit('expiring', notice)
+    })
     this.#intervalSeconds = options.autoReloadInterval
     this.#journal = new Journal(clock, logger, options.policy.pairGraceSeconds)
     this.#journal.settle({ result: first, pairMismatch: false, state: '' })
     this.#tick = createTick({ clock, delayMs: () => this.#delayMs(), check: () => this.#check() })
+    this.#watchLife()
     this.#tick.plan()
   }
 
@@ -196,17 +204,17 @@ class Engine implements ReloadEngine {
   }
 
   on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
-    this.#events.on(event, listener as (...args: unknown[]) => void)
+    this.#events.on(event, listener)
     return this
   }
 
   once<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
-    this.#events.once(event, listener as (...args: unknown[]) => void)
+    this.#events.once(event, listener)
     return this
   }
 
   off<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
-    this.#events.off(event, listener as (...args: unknown[]) => void)
+    this.#events.off(event, listener)
     return this
   }
 
@@ -221,9 +229,10 @@ class Engine implements ReloadEngine {
 
   async #close(): Promise<void> {
     this.#tick.stop()
+    this.#expiry.stop()
     this.#reloader.close()
     await Promise.all([this.#preparer.close(), this.#lane.close()])
-    this.#events.removeAllListeners()
+    this.#events.clear()
   }
 
   #check(): Promise<unknown> {
@@ -243,22 +252,16 @@ class Engine implements ReloadEngine {
       : report.result
     const recovery = this.#journal.settle({ ...report, result })
     this.#tick.plan()
-    this.#emit('settled', result)
-    if (result.outcome === 'applied') this.#emit('applied', result)
-    if (result.outcome === 'rejected') this.#emit('rejected', result)
-    if (result.outcome === 'waiting-for-pair') this.#emit('waiting', result)
-    if (recovery) this.#emit('recovered', recovery)
-    if (result.outcome === 'applied') this.#warnOfForgottenAttach()
-    return result
-  }
-
-  /** A listener that throws must not undo a reload that has happened. */
-  #emit<E extends keyof ReloadEvents>(event: E, ...args: ReloadEvents[E]): void {
-    try {
-      this.#events.emit(event, ...args)
-    } catch (error) {
-      this.#logger.error({ event, err: error }, 'a listener of the reload engine threw')
+    this.#events.emit('settled', result)
+    if (result.outcome === 'applied') this.#events.emit('applied', result)
+    if (result.outcome === 'rejected') this.#events.emit('rejected', result)
+    if (result.outcome === 'waiting-for-pair') this.#events.emit('waiting', result)
+    if (recovery) this.#events.emit('recovered', recovery)
+    if (result.outcome === 'applied') {
+      this.#watchLife()
+      this.#warnOfForgottenAttach()
     }
+    return result
   }
 
   #warnOfForgottenAttach(): void {
@@ -269,13 +272,24 @@ class Engine implements ReloadEngine {
     this.#logger.warn({ generation: this.#reloader.served.generation.number }, message)
   }
 
+  #watchLife(): void {
+    this.#expiry.watch(this.#reloader.served.generation)
+    const leftMs = this.#lifeLeftMs()
+    if (this.#intervalSeconds === 0 || this.#intervalSeconds * 1000 < leftMs) return
+    const fields = { autoReloadInterval: this.#intervalSeconds, leftSeconds: Math.round(leftMs / 1000) }
+    this.#logger.warn(
+      fields,
+      'the reload interval is longer than the certificate has to live; checking more often',
+    )
+  }
+
   #delayMs(): number | null {
-    const { notAfter } = servingOf(this.#reloader.served.generation) satisfies CertificateFacts
-    return nextDelayMs({
-      intervalMs: this.#intervalSeconds * 1000,
-      trouble: this.#journal.trouble,
-      lifeLeftMs: Date.parse(notAfter) - this.#clock.wallMs(),
-    })
+    const intervalMs = this.#intervalSeconds * 1000
+    return nextDelayMs({ intervalMs, trouble: this.#journal.trouble, lifeLeftMs: this.#lifeLeftMs() })
+  }
+
+  #lifeLeftMs(): number {
+    return Date.parse(servingOf(this.#reloader.served.generation).notAfter) - this.#clock.wallMs()
   }
 
   #assertTrust(requestCert: boolean): void {

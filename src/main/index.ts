@@ -17,6 +17,7 @@ export {
 } from './engine.js'
 export { ReloadError, type ReloadErrorOptions } from './errors.js'
 export type { Generation, Trigger } from './generation/generation.js'
+export type { ExpiryNotice } from './observe/expiry-watch.js'
 export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
 export type { Logger } from './observe/logger.js'
 export type { ReloadEngineOptions, WorkerOptions } from './options.js'

@@ -41,6 +41,12 @@ export interface ReloadEngineOptions {
   readonly autoReloadInterval?: number
   /** What is refused and what is only reported. */
   readonly policy?: Partial<Policy>
+  /**
+   * Days before the end of the served certificate at which `expiring` is emitted; those longer than its whole life are
+   * left out, and its end itself is always told.
+   * @defaultValue `[30, 7, 1]`
+   */
+  readonly expiryWarningDays?: readonly number[]
   /** Limits of the worker thread. */
   readonly worker?: WorkerOptions
   /**
@@ -82,6 +88,7 @@ export interface ResolvedOptions {
   readonly rejectUnauthorized: boolean
   readonly autoReloadInterval: number
   readonly policy: Policy
+  readonly expiryWarningDays: readonly number[]
   readonly worker: Required<WorkerOptions>
   readonly logger: Logger | null
 }
@@ -147,6 +154,7 @@ const schema = z
     rejectUnauthorized: z.boolean().default(true),
     autoReloadInterval: interval.default(0),
     policy: policySchema.prefault({}),
+    expiryWarningDays: z.array(z.number().min(0).max(36_500)).default([30, 7, 1]),
     worker: workerSchema.prefault({}),
     logger: z
       .looseObject({ debug: logMethod, info: logMethod, warn: logMethod, error: logMethod })
@@ -197,6 +205,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     rejectUnauthorized: rest.rejectUnauthorized,
     autoReloadInterval: rest.autoReloadInterval,
     policy: rest.policy,
+    expiryWarningDays: rest.expiryWarningDays,
     worker: rest.worker,
     // The object itself: a copy would lose what its class gives it.
     logger: input.logger ?? null,

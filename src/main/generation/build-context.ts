@@ -2,6 +2,7 @@ import tls from 'node:tls'
 
 import type { ContextOptions } from '../../workers/protocol.js'
 import type { ServedMaterial } from './generation.js'
+import { hiddenCopy } from './hidden-bytes.js'
 import {
   addAuthorities,
   addRevocationList,
@@ -65,7 +66,7 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
   return {
     ...baseOptions(plan),
     cert: pairs.map(({ chain }) => Buffer.from(chain)),
-    key: pairs.map(({ key }) => Buffer.from(key)),
+    key: pairs.map(({ key }) => hiddenCopy(key)),
     ...(trust.authorities ? { ca: Buffer.from(trust.authorities.pem) } : {}),
     ...(trust.revocationLists.length > 0
       ? { crl: trust.revocationLists.map((list) => Buffer.from(list)) }

@@ -10,6 +10,9 @@ export interface Logger {
 export async function resolveLogger(given: Logger | null): Promise<Logger> {
   if (given) return given
   const { pino } = await import('pino')
-  const logger: Logger = pino({ name: 'certswap' })
+  const logger: Logger = pino({ name: 'certswap', redact: SECRET_FIELDS })
   return logger
 }
+
+/** Nothing of the kind is ever logged; this holds even where somebody adds a field. */
+export const SECRET_FIELDS: string[] = ['key', 'passphrase', 'pfx', '*.key', '*.passphrase', '*.pfx']
