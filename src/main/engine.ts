@@ -1,15 +1,22 @@
+import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
 import { ReloadError } from './errors.js'
-import type { Generation, Trigger } from './generation/generation.js'
+import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
 import { type ExpiryNotice, ExpiryWatch } from './observe/expiry-watch.js'
 import { Journal, type JournalStatus, type Recovery } from './observe/journal.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
-import { assertInterval, type ReloadEngineOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import {
+  assertInterval,
+  type EngineChanges,
+  mergeChanges,
+  type ReloadEngineOptions,
+  resolveOptions,
+} from './options.js'
 import { openPreparer, type Preparer } from './pool.js'
 import { type PassMode, type PassReport, Reloader } from './reloader.js'
 import { type ReloadResult, servingOf } from './result.js'
@@ -26,7 +33,7 @@ export interface ReloadOptions {
   /** Stops waiting, with `ABORTED`; the pass goes on for whoever else waits for it. */
   readonly signal?: AbortSignal
   /** What is recorded as the cause. @defaultValue `'reload'` */
-  readonly trigger?: Exclude<Trigger, 'start' | 'tick'>
+  readonly trigger?: 'reload' | 'signal' | 'control'
 }
 
 /** Events of an engine, with what their listeners get. */
@@ -51,6 +58,8 @@ export interface EngineStatus extends JournalStatus {
   readonly nextCheckInMs: number | null
   /** Attached servers that are not closed. */
   readonly servers: number
+  /** Live connections of attached servers by the number of the generation that they were accepted under. */
+  readonly connections: Readonly<Record<number, number>>
 }
 
 /** A running engine. Nothing that it serves changes but by a pass that ended with `applied`. */
@@ -74,6 +83,23 @@ export interface ReloadEngine extends AsyncDisposable {
    * @throws ReloadError `ABORTED` or `CLOSED`; trouble with files is a `rejected` result.
    */
   reload(options?: ReloadOptions): Promise<ReloadResult>
+  /**
+   * Changes paths, policy, TLS options, peer policy or the interval, several at once: all or none. What is new is
+   * loaded by the same path as a reload; if it is refused, the old options and the old certificate stay in force. The
+   * interval alone loads nothing, even while the files on disk are bad.
+   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`; trouble with files is a `rejected` result.
+   */
+  update(changes: EngineChanges): Promise<ReloadResult>
+  /**
+   * Serves an earlier generation again (the one before, unless a number is given), with the options of then. The timer
+   * leaves the files alone until they change; `reload()` loads them.
+   * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
+   */
+  rollback(generation?: number): Promise<ReloadResult>
+  /** What is served, and the earlier generations that `rollback()` can go back to, the newest first. */
+  history(): readonly Generation[]
+  /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */
+  generationOf(socket: Socket): number | undefined
   status(): EngineStatus
   /** Seconds between checks, `0` is off. Setting it loads nothing. @throws ReloadError `OPTIONS_INVALID` */
   autoReloadInterval: number
@@ -96,7 +122,7 @@ export interface ReloadEngine extends AsyncDisposable {
  * @throws ReloadError `OPTIONS_INVALID`, or the code of the first problem when the first load fails.
  */
 export async function createReloadEngine(options: ReloadEngineOptions): Promise<ReloadEngine> {
-  return await startEngine(resolveOptions(options))
+  return await startEngine(options)
 }
 
 /** What a test replaces. */
@@ -106,14 +132,18 @@ export interface EngineParts {
 }
 
 /** @internal */
-export async function startEngine(options: ResolvedOptions, parts: EngineParts = {}): Promise<ReloadEngine> {
+export async function startEngine(
+  input: ReloadEngineOptions,
+  parts: EngineParts = {},
+): Promise<ReloadEngine> {
+  const options = resolveOptions(input)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
   const preparer = openPreparer(options.worker, clock, parts.workerEntry)
   try {
     const reloader = new Reloader(options, preparer, clock)
-    const first = await reloader.loadFirst()
-    return new Engine(options, reloader, preparer, clock, logger, first)
+    const first = await reloader.loadFirst(options)
+    return new Engine(input, reloader, preparer, clock, logger, first)
   } catch (error) {
     await preparer.close()
     throw error
@@ -121,7 +151,8 @@ export async function startEngine(options: ResolvedOptions, parts: EngineParts =
 }
 
 class Engine implements ReloadEngine {
-  readonly #options: ResolvedOptions
+  /** As they were given, with what updates have changed. */
+  #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #preparer: Preparer
   readonly #clock: Clock
@@ -136,14 +167,15 @@ class Engine implements ReloadEngine {
   #closing: Promise<void> | null = null
 
   constructor(
-    options: ResolvedOptions,
+    input: ReloadEngineOptions,
     reloader: Reloader,
     preparer: Preparer,
     clock: Clock,
     logger: Logger,
     first: ReloadResult,
   ) {
-    this.#options = options
+    const { options } = reloader.served
+    this.#input = input
     this.#reloader = reloader
     this.#preparer = preparer
     this.#clock = clock
@@ -164,7 +196,7 @@ class Engine implements ReloadEngine {
     this.#assertOpen()
     assertExtra(extra)
     this.#optionsGiven = true
-    const peers = { ...this.#reloader.defaultPeers, ...definedPeers(extra) }
+    const peers = { ...this.#reloader.served.options.peers, ...definedPeers(extra) }
     this.#assertTrust(peers.requestCert)
     return { ...this.#reloader.optionsFor(peers), ...extra, ...peers }
   }
@@ -180,6 +212,39 @@ class Engine implements ReloadEngine {
     return signal ? untilAborted(pass, signal) : pass
   }
 
+  async update(changes: EngineChanges): Promise<ReloadResult> {
+    const { autoReloadInterval, ...material } = changes
+    const input = mergeChanges(this.#input, changes)
+    const options = resolveOptions(input)
+    if (Object.keys(material).length === 0) {
+      if (autoReloadInterval !== undefined) this.autoReloadInterval = autoReloadInterval
+      return this.#reloader.untouched('update')
+    }
+    const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
+    const result = await this.#lane.run(Symbol('update'), async () =>
+      this.#settle(await this.#reloader.pass(mode)),
+    )
+    if (result.outcome === 'applied') {
+      this.#input = input
+      this.autoReloadInterval = options.autoReloadInterval
+    }
+    return result
+  }
+
+  async rollback(generation?: number): Promise<ReloadResult> {
+    this.#assertOpen()
+    return this.#settle(await this.#reloader.rollback(generation))
+  }
+
+  history(): readonly Generation[] {
+    const { served, history } = this.#reloader
+    return [served, ...history.snapshots].map(({ generation }) => generation)
+  }
+
+  generationOf(socket: Socket): number | undefined {
+    return this.#reloader.ledger.generationOf(socket)
+  }
+
   status(): EngineStatus {
     const { trouble } = this.#journal
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
@@ -189,6 +254,7 @@ class Engine implements ReloadEngine {
       autoReloadInterval: this.#intervalSeconds,
       nextCheckInMs: this.#tick.dueInMs(),
       servers: this.#reloader.servers.size,
+      connections: this.#reloader.ledger.counts(),
       ...this.#journal.status(),
     })
   }
@@ -246,7 +312,7 @@ class Engine implements ReloadEngine {
   }
 
   #settle(report: PassReport): ReloadResult {
-    const waits = report.pairMismatch && this.#journal.mayWait()
+    const waits = report.pairMismatch && report.result.trigger !== 'update' && this.#journal.mayWait()
     const result = waits
       ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
       : report.result
@@ -294,7 +360,7 @@ class Engine implements ReloadEngine {
 
   #assertTrust(requestCert: boolean): void {
     if (!requestCert || this.#reloader.served.material.trust.authorities) return
-    const { ca, caDir } = this.#options.sources
+    const { ca, caDir } = this.#reloader.served.options.sources
     if (ca.length + caDir.length > 0) return
     const message =
       'serverOptions: `requestCert` needs `ca` or `caDir` on the engine: the public roots are never silently trusted'

@@ -5,15 +5,15 @@ export interface Lane {
   /**
    * Runs `pass` once no other runs. A caller that arrives while one is in flight gets the result of a pass that begins
    * after it, and shares it with every other caller of the same `kind`: files may have changed after the running
-   * pass had read them.
+   * pass had read them. A symbol is a kind of its own.
    */
-  run<T>(kind: string, pass: () => Promise<T>): Promise<T>
+  run<T>(kind: string | symbol, pass: () => Promise<T>): Promise<T>
   /** Refuses what is queued and all that comes, with `CLOSED`; resolves when the pass in flight has settled. */
   close(): Promise<void>
 }
 
 interface Queued {
-  readonly kind: string
+  readonly kind: string | symbol
   readonly promise: Promise<unknown>
   start(): Promise<void>
   refuse(error: ReloadError): void
@@ -30,7 +30,7 @@ export function createLane(): Lane {
   }
 
   return {
-    run<T>(kind: string, pass: () => Promise<T>): Promise<T> {
+    run<T>(kind: string | symbol, pass: () => Promise<T>): Promise<T> {
       if (closed) return Promise.reject(closedError())
       const joined = queue.find((queued) => queued.kind === kind)
       // Passes of one kind are the same function with the same result.
@@ -48,7 +48,7 @@ export function createLane(): Lane {
   }
 }
 
-function enqueue<T>(kind: string, pass: () => Promise<T>): Queued {
+function enqueue<T>(kind: string | symbol, pass: () => Promise<T>): Queued {
   let resolve: (value: T) => void = () => {}
   let refuse: (error: unknown) => void = () => {}
   const promise = new Promise<T>((onSuccess, onFailure) => {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
 import { ReloadError } from './errors.js'
+import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
 
 /** Options of {@link createReloadEngine}. Every path may be relative to the working directory of the process. */
@@ -41,6 +42,20 @@ export interface ReloadEngineOptions {
   readonly autoReloadInterval?: number
   /** What is refused and what is only reported. */
   readonly policy?: Partial<Policy>
+  /** Session tickets: where their keys come from, and how often these change. */
+  readonly tickets?: TicketOptions
+  /**
+   * After a swap, dial every attached listening server from a worker and compare the certificate that it shows; a
+   * difference rolls everything back (`SERVED_MISMATCH`). A server that wants client certificates sees these
+   * connections as clients without one.
+   * @defaultValue `true`
+   */
+  readonly verifyServed?: boolean
+  /**
+   * Earlier generations that `rollback()` can go back to, 0 to 100; their private keys stay in memory for it.
+   * @defaultValue `3`
+   */
+  readonly historySize?: number
   /**
    * Days before the end of the served certificate at which `expiring` is emitted; those longer than its whole life are
    * left out, and its end itself is always told.
@@ -54,6 +69,22 @@ export interface ReloadEngineOptions {
    * @defaultValue pino at level `info`, to standard output
    */
   readonly logger?: Logger
+}
+
+/** Where session-ticket keys come from. They always change with the trust, whatever is set here. */
+export interface TicketOptions {
+  /**
+   * File of at least 32 random bytes, shared by replicas behind one load balancer, so that they resume each other's
+   * sessions; re-read like the other material.
+   * @defaultValue a random secret of this engine, for its life
+   */
+  readonly secretFile?: string
+  /**
+   * Hours after which the keys change, 1 to 8760, counted from the epoch, so that replicas change them together; a
+   * client that was away longer makes a full handshake.
+   * @defaultValue never
+   */
+  readonly rotateHours?: number
 }
 
 /** Limits of the worker thread that prepares the material. */
@@ -80,14 +111,25 @@ export interface WorkerOptions {
   readonly maxFileBytes?: number
 }
 
+/** Options that hold for the whole life of an engine. */
+type FixedOption = 'logger' | 'worker' | 'tickets' | 'historySize' | 'expiryWarningDays'
+
+/** What can be changed at run time; `undefined` takes an option back to its default. */
+export type EngineChanges = {
+  readonly [K in Exclude<keyof ReloadEngineOptions, FixedOption>]?: ReloadEngineOptions[K] | undefined
+}
+
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {
   readonly sources: MaterialSources
   readonly context: ContextOptions
-  readonly requestCert: boolean
-  readonly rejectUnauthorized: boolean
+  /** What servers ask of their peers unless they were made otherwise. */
+  readonly peers: PeerPolicy
   readonly autoReloadInterval: number
   readonly policy: Policy
+  readonly verifyServed: boolean
+  readonly historySize: number
+  readonly tickets: { readonly rotateHours: number | null }
   readonly expiryWarningDays: readonly number[]
   readonly worker: Required<WorkerOptions>
   readonly logger: Logger | null
@@ -154,6 +196,11 @@ const schema = z
     rejectUnauthorized: z.boolean().default(true),
     autoReloadInterval: interval.default(0),
     policy: policySchema.prefault({}),
+    verifyServed: z.boolean().default(true),
+    historySize: z.int().min(0).max(100).default(3),
+    tickets: z
+      .strictObject({ secretFile: path.optional(), rotateHours: z.number().min(1).max(8760).optional() })
+      .default({}),
     expiryWarningDays: z.array(z.number().min(0).max(36_500)).default([30, 7, 1]),
     worker: workerSchema.prefault({}),
     logger: z
@@ -199,10 +246,13 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
       caDir,
       crl,
       dhparam: dhparam ?? null,
+      ticketSecret: rest.tickets.secretFile ?? null,
     },
     context: withoutUndefined(rest.tls),
-    requestCert: rest.requestCert,
-    rejectUnauthorized: rest.rejectUnauthorized,
+    peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
+    verifyServed: rest.verifyServed,
+    historySize: rest.historySize,
+    tickets: { rotateHours: rest.tickets.rotateHours ?? null },
     autoReloadInterval: rest.autoReloadInterval,
     policy: rest.policy,
     expiryWarningDays: rest.expiryWarningDays,
@@ -210,6 +260,28 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     // The object itself: a copy would lose what its class gives it.
     logger: input.logger ?? null,
   })
+}
+
+const FIXED: readonly FixedOption[] = ['logger', 'worker', 'tickets', 'historySize', 'expiryWarningDays']
+
+/**
+ * The options with some of them changed; `policy` and `tls` by their members.
+ *
+ * @throws ReloadError `OPTIONS_INVALID` for an option that cannot change.
+ */
+export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges): ReloadEngineOptions {
+  const fixed = FIXED.filter((name) => name in changes)
+  if (fixed.length > 0) {
+    const names = fixed.map((name) => `\`${name}\``).join(', ')
+    throw new ReloadError('OPTIONS_INVALID', `update: ${names} cannot be changed while the engine runs`)
+  }
+  const { policy, tls } = changes
+  return withoutUndefined({
+    ...input,
+    ...changes,
+    ...(policy ? { policy: withoutUndefined({ ...input.policy, ...policy }) } : {}),
+    ...(tls ? { tls: withoutUndefined({ ...input.tls, ...tls }) } : {}),
+  }) as ReloadEngineOptions
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina'
 
 import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
+import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
 import { ReloadError } from './errors.js'
 import type { WorkerOptions } from './options.js'
@@ -13,6 +14,8 @@ export interface Preparer {
    * @throws ReloadError `WORKER_TIMEOUT`, `WORKER_CRASHED` or `CLOSED`.
    */
   prepare(task: PrepareTask): Promise<PrepareReply>
+  /** Dials listeners from the worker. @throws ReloadError as `prepare` does. */
+  verify(task: VerifyTask): Promise<VerifyReply>
   /** Ends the tasks of this engine, and the threads once no engine needs them. */
   close(): Promise<void>
 }
@@ -42,22 +45,25 @@ export function openPreparer(
   const running = new Set<AbortController>()
   let closed = false
 
+  async function run<Reply>(task: object, name: 'default' | 'verify'): Promise<Reply> {
+    // Piscina itself would come back to life.
+    if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+    const controller = new AbortController()
+    const cancel = clock.after(limits.timeoutMs, () => controller.abort('timeout'))
+    running.add(controller)
+    try {
+      return (await pool.piscina.run(task, { name, signal: controller.signal })) as Reply
+    } catch (error) {
+      throw asReloadError(error, controller.signal, limits)
+    } finally {
+      cancel()
+      running.delete(controller)
+    }
+  }
+
   return {
-    async prepare(task) {
-      // Piscina itself would come back to life.
-      if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
-      const controller = new AbortController()
-      const cancel = clock.after(limits.timeoutMs, () => controller.abort('timeout'))
-      running.add(controller)
-      try {
-        return await pool.piscina.run(task, { signal: controller.signal })
-      } catch (error) {
-        throw asReloadError(error, controller.signal, limits)
-      } finally {
-        cancel()
-        running.delete(controller)
-      }
-    },
+    prepare: (task) => run(task, 'default'),
+    verify: (task) => run(task, 'verify'),
     async close() {
       if (closed) return
       closed = true

@@ -1,24 +1,30 @@
-import { randomBytes } from 'node:crypto'
 import type tls from 'node:tls'
 
 import type { Problem } from '../workers/problem.js'
 import type { PreparedReply, PrepareReply } from '../workers/protocol.js'
-import { type Detach, ServerBook } from './attach/server-book.js'
+import { ConnectionLedger } from './attach/connection-ledger.js'
+import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
+import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { ReloadError } from './errors.js'
 import { ContextBook } from './generation/context-book.js'
 import { type Snapshot, type Trigger, wipeKeys } from './generation/generation.js'
-import type { SliceGauge } from './generation/slices.js'
+import { History } from './generation/history.js'
+import { SpareShelf } from './generation/spare-shelf.js'
+import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { ResolvedOptions } from './options.js'
+import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
-import { type PhaseTimings, type ReloadResult, servingOf } from './result.js'
+import { type ReloadResult, servingOf } from './result.js'
 
 /** What a pass may do beyond the usual. */
 export interface PassMode {
   readonly trigger: Trigger
   readonly force: boolean
   readonly dryRun: boolean
+  /** Options to load by, and to hold from the commit on; absent for those of now. */
+  readonly options?: ResolvedOptions
 }
 
 /** A pass's result, and what only the engine needs to know of it. */
@@ -31,163 +37,285 @@ export interface PassReport {
 }
 
 /**
- * Takes material through the two phases: PREPARE in a worker; STAGE and COMMIT here. Holds what is served, and until
- * COMMIT changes none of it.
+ * Takes material through the two phases: PREPARE in a worker; STAGE, COMMIT and VERIFY here. Holds what is served, and
+ * until COMMIT changes none of it.
  */
 export class Reloader {
   readonly servers: ServerBook
-  readonly #options: ResolvedOptions
+  readonly ledger: ConnectionLedger
+  readonly history: History
   readonly #preparer: Preparer
   readonly #clock: Clock
-  readonly #secret = randomBytes(32)
+  readonly #tickets: TicketKeys
+  readonly #spares: SpareShelf
   readonly #pinned = new WeakSet<tls.SecureContext>()
-  #served!: Snapshot
-  #contexts!: ContextBook
+  #served!: ServedState
+  /** What was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
+  #held: Uint8Array | null = null
+  #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
   #begun = 0
   #committed = 0
   #closed = false
 
   constructor(options: ResolvedOptions, preparer: Preparer, clock: Clock) {
-    this.#options = options
     this.#preparer = preparer
     this.#clock = clock
-    this.servers = new ServerBook(this.#pinned)
+    this.history = new History(options.historySize)
+    this.ledger = new ConnectionLedger(() => this.#served.snapshot.generation.number)
+    this.servers = new ServerBook(this.#pinned, this.ledger)
+    this.#spares = new SpareShelf(clock)
+    this.#tickets = new TicketKeys(options.tickets.rotateHours, clock, () => this.#rotateTickets())
+  }
+
+  get served(): Snapshot {
+    return this.#served.snapshot
   }
 
   /** @throws ReloadError with the code of the first problem, when the material cannot be served. */
-  async loadFirst(): Promise<ReloadResult> {
+  async loadFirst(options: ResolvedOptions): Promise<ReloadResult> {
     const watch = new PassWatch(this.#clock)
-    const reply = await this.#prepare(null, false)
-    watch.prepared()
+    const mode: PassMode = { trigger: 'start', force: false, dryRun: false, options }
+    const reply = await this.#prepare(null, mode, options)
+    watch.ended('prepare')
     if (reply.kind !== 'prepared') throw firstLoadError(reply.kind === 'refused' ? reply.problems : [])
-    const next = this.#snapshot(reply, 1, 'start')
-    const contexts = await this.#stage(next, [this.defaultPeers], watch)
-    watch.staged()
-    this.#served = next
-    this.#contexts = contexts
+    const snapshot = this.#snapshot(reply, mode, options)
+    const contexts = await this.#stage(snapshot, [options.peers], watch)
+    watch.ended('stage')
+    this.#served = { snapshot, contexts }
+    this.#stockSpares()
     return this.#result('applied', 'start', watch, reply)
   }
 
-  /** Never rejects but with `CLOSED`: what goes wrong is in the report. */
+  /** One pass over the files. Never rejects but with `CLOSED`: what goes wrong is in the report. */
   async pass(mode: PassMode): Promise<PassReport> {
     const number = ++this.#begun
     const watch = new PassWatch(this.#clock)
+    const { record, options } = this.#served.snapshot
     let reply: PrepareReply
     try {
-      reply = await this.#prepare(this.#served.record, mode.force)
+      reply = await this.#prepare(record, mode, mode.options ?? options)
     } catch (error) {
       return this.#failure(error, mode, watch)
     }
-    watch.prepared()
+    watch.ended('prepare')
     if (reply.kind === 'refused') {
       const { pairMismatch, state } = reply
       return { result: this.#result('rejected', mode.trigger, watch, reply), pairMismatch, state }
     }
     if (reply.kind === 'unchanged') {
-      if (reply.record && !this.#isStale(number)) this.#served = { ...this.#served, record: reply.record }
+      if (reply.record && !this.#isStale(number)) this.#moveRecord(reply.record)
       return this.#report('unchanged', mode.trigger, watch)
     }
     if (mode.dryRun) {
-      for (const { key } of reply.material.pairs) key.fill(0)
+      wipeKeys(reply.material.pairs)
       return this.#report('validated', mode.trigger, watch, reply)
     }
     return await this.#apply(reply, number, mode, watch)
   }
 
-  async #apply(reply: PreparedReply, number: number, mode: PassMode, watch: PassWatch): Promise<PassReport> {
-    // Trust that was not sent again is that of the generation that was served when the pass began.
-    if (this.#isStale(number)) return this.#supersede(reply, mode, watch)
-    const next = this.#snapshot(reply, this.#served.generation.number + 1, mode.trigger)
-    try {
-      const contexts = await this.#stage(next, this.servers.policies, watch)
-      watch.staged()
-      if (this.#isStale(number)) {
-        contexts.retire(this.#pinned)
-        return this.#supersede(reply, mode, watch)
-      }
-      this.#commit(next, contexts, number)
-    } catch (error) {
-      wipeKeys(next.material)
-      return this.#failure(error, mode, watch)
+  /**
+   * Goes back to a kept generation; overtakes a pass that is being prepared.
+   *
+   * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
+   */
+  async rollback(wanted: number | undefined): Promise<PassReport> {
+    const number = ++this.#begun
+    const watch = new PassWatch(this.#clock)
+    const mode: PassMode = { trigger: 'rollback', force: false, dryRun: false }
+    const target = wanted === undefined ? this.history.snapshots[0] : this.history.find(wanted)
+    if (!target) throw unknownGeneration(wanted, this.history)
+    const { generation, ...kept } = target
+    const held = this.#served.snapshot.record
+    const next = {
+      ...kept,
+      generation: this.#number({ ...generation, restored: generation.number }, 'rollback'),
     }
-    watch.committed()
-    return this.#report('applied', mode.trigger, watch, reply)
+    const report = await this.#serve(next, number, mode, watch)
+    if (report.result.outcome === 'applied') this.#held = held
+    return report
   }
 
-  get served(): Snapshot {
-    return this.#served
-  }
-
-  /** What servers ask of their peers unless they were made otherwise. */
-  get defaultPeers(): PeerPolicy {
-    const { requestCert, rejectUnauthorized } = this.#options
-    return { requestCert, rejectUnauthorized }
+  /** The result of a request that had nothing to load. */
+  untouched(trigger: Trigger): ReloadResult {
+    return this.#result('unchanged', trigger, new PassWatch(this.#clock))
   }
 
   optionsFor(peers: PeerPolicy): tls.SecureContextOptions {
-    return this.#contexts.optionsFor(peers)
+    return this.#served.contexts.optionsFor(peers)
   }
 
   attach(server: tls.Server): Detach {
-    return this.servers.attach(server, () => this.#contexts)
+    const detach = this.servers.attach(server, () => this.#served)
+    this.#stockSpares()
+    return detach
   }
 
   /** Lets the servers go on with what they have, and forgets the keys. */
   close(): void {
     this.#closed = true
     this.servers.detachAll()
-    if (this.#served) wipeKeys(this.#served.material)
+    this.#spares.clear()
+    this.#tickets.stop()
+    this.history.clear()
+    if (this.#served) wipeKeys(this.#served.snapshot.material.pairs)
   }
 
-  #prepare(record: Uint8Array | null, force: boolean): Promise<PrepareReply> {
-    const { sources, context, requestCert, policy, worker } = this.#options
-    const limits = { maxFileBytes: worker.maxFileBytes, maxTrustBytes: worker.maxFileBytes * TRUST_FACTOR }
-    return this.#preparer.prepare({ sources, limits, context, requestCert, policy, force, record })
-  }
-
-  #snapshot(reply: PreparedReply, number: number, trigger: Trigger): Snapshot {
-    const { certificates, trust, material, record } = reply
-    const since = new Date(this.#clock.wallMs()).toISOString()
-    return {
-      generation: Object.freeze({ number, since, trigger, certificates, trust }),
-      material: {
-        pairs: material.pairs,
-        trust: material.trust === 'served' ? this.#served.material.trust : material.trust,
-        dhparam: material.dhparam,
-      },
+  #prepare(record: Uint8Array | null, mode: PassMode, options: ResolvedOptions): Promise<PrepareReply> {
+    const { sources, context, peers, policy, worker } = options
+    return this.#preparer.prepare({
+      sources,
+      limits: { maxFileBytes: worker.maxFileBytes, maxTrustBytes: worker.maxFileBytes * TRUST_FACTOR },
+      context,
+      requestCert: peers.requestCert,
+      policy,
+      force: mode.force,
       record,
+      held: mode.trigger === 'tick' ? this.#held : null,
+      fresh: mode.options !== undefined,
+    })
+  }
+
+  async #apply(reply: PreparedReply, number: number, mode: PassMode, watch: PassWatch): Promise<PassReport> {
+    // Trust that was not sent again is that of the generation that was served when the pass began.
+    if (this.#isStale(number)) {
+      wipeKeys(reply.material.pairs)
+      return this.#superseded(mode, watch)
+    }
+    const next = this.#snapshot(reply, mode, mode.options ?? this.#served.snapshot.options)
+    const report = await this.#serve(next, number, mode, watch, reply)
+    if (report.result.outcome === 'applied') this.#held = null
+    else wipeKeys(next.material.pairs)
+    return report
+  }
+
+  /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
+  async #serve(
+    snapshot: Snapshot,
+    number: number,
+    mode: PassMode,
+    watch: PassWatch,
+    reply?: PreparedReply,
+  ): Promise<PassReport> {
+    const before = this.#served
+    try {
+      const next = { snapshot, contexts: await this.#stage(snapshot, [], watch) }
+      watch.ended('stage')
+      if (this.#isStale(number)) {
+        next.contexts.retire(this.#pinned)
+        return this.#superseded(mode, watch)
+      }
+      this.#commit(next, number)
+      watch.ended('commit')
+      const warnings = await this.#verify(next, before, watch)
+      this.#retire(before)
+      const warned = reply ? { ...reply, warnings: [...reply.warnings, ...warnings] } : { warnings }
+      return this.#report('applied', mode.trigger, watch, warned)
+    } catch (error) {
+      return this.#failure(error, mode, watch)
     }
   }
 
   /** Builds a context for every policy in use, those of servers that come while it builds included. */
   async #stage(next: Snapshot, policies: PeerPolicy[], watch: PassWatch): Promise<ContextBook> {
-    const contexts = new ContextBook(next, this.#options.context, this.#secret)
-    for (let missing = policies; missing.length > 0; ) {
-      for (const peers of missing) await contexts.stage(peers, watch.gauge)
-      missing = this.servers.policies.filter((peers) => !contexts.has(peers))
+    const contexts = new ContextBook(next, this.#tickets)
+    const missing = () => this.servers.policiesUnder(next.options).filter((peers) => !contexts.has(peers))
+    for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
+      for (const peers of todo) await contexts.stage(peers, this.#spares, watch.gauge)
     }
     return contexts
   }
 
   /** One synchronous block: publish the generation, point every server at it. */
-  #commit(next: Snapshot, contexts: ContextBook, number: number): void {
-    const before = { snapshot: this.#served, contexts: this.#contexts }
-    this.servers.pointAll(contexts, before.contexts)
+  #commit(next: ServedState, number: number): void {
+    this.servers.pointAll(next, this.#served)
     this.#served = next
-    this.#contexts = contexts
     this.#committed = number
+  }
+
+  /**
+   * Dials every listener from the worker.
+   *
+   * @returns warnings of listeners that could not be looked at.
+   * @throws ReloadError `SERVED_MISMATCH`, after everything has been pointed back.
+   */
+  async #verify(next: ServedState, before: ServedState, watch: PassWatch): Promise<Problem[]> {
+    if (!next.snapshot.options.verifyServed) return []
+    const targets = verifyTargets(this.servers.listening, next.snapshot.generation)
+    if (targets.length === 0) return []
+    const findings = await this.#preparer.verify({ targets }).catch((error: ReloadError) => {
+      const detail = `the worker could not look: ${error.code}`
+      return targets.map(() => ({ verdict: 'unreachable' as const, detail }))
+    })
+    watch.ended('verify')
+    const where = (i: number) => targets[i]?.path ?? `${targets[i]?.host}:${targets[i]?.port}`
+    const wrong = findings.findIndex(({ verdict }) => verdict === 'different')
+    // What was committed in the meantime has been, or will be, looked at by its own pass.
+    if (wrong >= 0 && this.#served === next) {
+      this.servers.pointAll(before, next)
+      this.#served = before
+      setImmediate(() => next.contexts.retire(this.#pinned))
+      const served = findings[wrong]?.detail
+      const message = `${where(wrong)} serves ${served} and not what was committed; everything was pointed back`
+      throw new ReloadError('SERVED_MISMATCH', message)
+    }
+    return findings.flatMap(({ verdict, detail }, i): Problem[] => {
+      if (verdict !== 'unreachable') return []
+      return [
+        { code: 'SERVED_UNVERIFIED', message: `what ${where(i)} serves could not be checked: ${detail}` },
+      ]
+    })
+  }
+
+  /** Only once nothing can go back to it by itself. */
+  #retire(before: ServedState): void {
+    this.history.keep(before.snapshot)
     // In a turn of its own: freeing a large trust store is one native call that cannot be cut.
     setImmediate(() => before.contexts.retire(this.#pinned))
-    wipeKeys(before.snapshot.material)
+    this.#stockSpares()
+  }
+
+  #stockSpares(): void {
+    const { snapshot, contexts } = this.#served
+    const policies = this.servers.policiesUnder(snapshot.options)
+    this.#spares.stock(policies.map((peers) => contexts.planFor(peers)))
+  }
+
+  #rotateTickets(): void {
+    this.servers.setTicketKeys(this.#served)
+    this.#stockSpares()
+  }
+
+  #moveRecord(record: Uint8Array): void {
+    const { snapshot, contexts } = this.#served
+    this.#served = { snapshot: { ...snapshot, record }, contexts }
+  }
+
+  #snapshot(reply: PreparedReply, mode: PassMode, options: ResolvedOptions): Snapshot {
+    const { certificates, trust, material, record } = reply
+    const served = material.trust === 'served' ? this.#served.snapshot.material.trust : material.trust
+    return {
+      generation: this.#number({ certificates, trust, restored: null }, mode.trigger),
+      material: { ...material, trust: served },
+      record,
+      options,
+    }
+  }
+
+  #number(
+    facts: Pick<Snapshot['generation'], 'certificates' | 'trust' | 'restored'>,
+    trigger: Trigger,
+  ): Snapshot['generation'] {
+    const since = new Date(this.#clock.wallMs()).toISOString()
+    const { certificates, trust, restored } = facts
+    return Object.freeze({ number: ++this.#lastNumber, since, trigger, restored, certificates, trust })
   }
 
   #isStale(number: number): boolean {
     return this.#closed || number < this.#committed
   }
 
-  #supersede(reply: PreparedReply, mode: PassMode, watch: PassWatch): PassReport {
-    for (const { key } of reply.material.pairs) key.fill(0)
+  #superseded(mode: PassMode, watch: PassWatch): PassReport {
     const message = 'something newer was committed while this was being prepared; it was dropped'
     return this.#failure(new ReloadError('SUPERSEDED', message), mode, watch)
   }
@@ -203,85 +331,48 @@ export class Reloader {
     outcome: ReloadResult['outcome'],
     trigger: Trigger,
     watch: PassWatch,
-    reply?: PreparedReply,
+    found?: ResultFindings,
   ): PassReport {
-    return { result: this.#result(outcome, trigger, watch, reply), pairMismatch: false, state: '' }
+    return { result: this.#result(outcome, trigger, watch, found), pairMismatch: false, state: '' }
   }
 
   #result(
     outcome: ReloadResult['outcome'],
     trigger: Trigger,
     watch: PassWatch,
-    found: Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff'>> = {},
+    { problems = [], warnings = [], changed = [], diff = null }: ResultFindings = {},
   ): ReloadResult {
-    const { problems = [], warnings = [], changed = [], diff = null } = found
-    const { generation } = this.#served
-    const serving = servingOf(generation)
-    const timings = watch.timings()
+    const { generation } = this.#served.snapshot
     return Object.freeze({
       outcome,
       trigger,
       generation: generation.number,
-      serving,
+      serving: servingOf(generation),
       problems,
       warnings,
       changed,
       diff,
-      timings,
+      timings: watch.timings(),
     })
   }
 }
+
+type ResultFindings = Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff'>>
 
 /** Trust stores and revocation lists may be this many times as large as a certificate file. */
 const TRUST_FACTOR = 16
-
-/** When each phase of a pass ended. */
-class PassWatch {
-  readonly gauge: SliceGauge = { longestMs: 0 }
-  readonly #clock: Clock
-  readonly #start: number
-  #prepareMs = 0
-  #stageMs = 0
-  #commitMs = 0
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-    this.#start = clock.monotonicMs()
-  }
-
-  prepared(): void {
-    this.#prepareMs = this.#elapsed()
-  }
-
-  staged(): void {
-    this.#stageMs = this.#elapsed() - this.#prepareMs
-  }
-
-  committed(): void {
-    this.#commitMs = this.#elapsed() - this.#prepareMs - this.#stageMs
-    this.gauge.longestMs = Math.max(this.gauge.longestMs, this.#commitMs)
-  }
-
-  timings(): PhaseTimings {
-    return Object.freeze({
-      prepareMs: this.#prepareMs,
-      stageMs: this.#stageMs,
-      commitMs: this.#commitMs,
-      totalMs: this.#elapsed(),
-      longestSliceMs: this.gauge.longestMs,
-    })
-  }
-
-  #elapsed(): number {
-    return this.#clock.monotonicMs() - this.#start
-  }
-}
 
 function firstLoadError(problems: readonly Problem[]): ReloadError {
   const [first] = problems
   if (!first) return new ReloadError('WORKER_CRASHED', 'the worker gave no answer to the first load')
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
   return new ReloadError(first.code, `the first load failed: ${first.message}${more}`, { problems })
+}
+
+function unknownGeneration(wanted: number | undefined, { snapshots }: History): ReloadError {
+  const kept = snapshots.map(({ generation }) => generation.number).join(', ') || 'none'
+  const what = wanted === undefined ? 'there is no earlier generation' : `generation ${wanted} is not kept`
+  return new ReloadError('GENERATION_UNKNOWN', `${what} to go back to (kept: ${kept})`)
 }
 
 /** What the worker's rehearsal did not see: this thread's OpenSSL refuses the material. */

@@ -21,6 +21,8 @@ export interface PhaseTimings {
   /** On the main thread, the turns in between included. */
   readonly stageMs: number
   readonly commitMs: number
+  /** In the worker: every listener dialled. */
+  readonly verifyMs: number
   readonly totalMs: number
   /** The longest that the main thread was held in one turn. */
   readonly longestSliceMs: number

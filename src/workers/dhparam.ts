@@ -1,38 +1,44 @@
 import { describe } from './certificates.js'
 import { childrenOf, nodeAt } from './der.js'
+import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
-import type { Policy } from './protocol.js'
+import type { MaterialSources, Policy } from './protocol.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
 const LEAST_BITS = 1024
 const SAFE_BITS = 2048
 
 /**
- * Diffie-Hellman parameters as clean PEM.
+ * Diffie-Hellman parameters as clean PEM; `null` where none are configured.
  *
  * @throws ProblemError `DHPARAM_INVALID` or `PEM_INVALID`.
  */
-export function readDhparam(bytes: Buffer, path: string, policy: Policy, found: Findings): string {
-  const blocks = splitPem(bytes, path)
+export function readDhparam(
+  { dhparam: path }: MaterialSources,
+  set: FileSet,
+  policy: Policy,
+  found: Findings,
+): string | null {
+  if (path === null) return null
+  const blocks = splitPem(set.bytesOf('dhparam', path), path)
   const block = blocks.find(({ label }) => label === 'DH PARAMETERS')
-  if (!block) {
-    throw new ProblemError('DHPARAM_INVALID', `${path} holds no DH parameters, but ${describe(blocks)}`, path)
-  }
+  if (!block) throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}`)
   const bits = primeBits(block.pem)
-  if (bits === null || bits < LEAST_BITS) {
-    const what =
-      bits === null
-        ? 'are damaged'
-        : `have a prime of ${bits} bits, and OpenSSL takes no less than ${LEAST_BITS}`
-    throw new ProblemError('DHPARAM_INVALID', `the DH parameters in ${path} ${what}`, path)
+  if (bits === null) throw invalid(path, `the DH parameters in ${path} are damaged`)
+  if (bits < LEAST_BITS) {
+    throw invalid(path, `the DH prime in ${path} has ${bits} bits; OpenSSL takes no less than ${LEAST_BITS}`)
   }
   if (bits < SAFE_BITS) {
-    const message = `the DH parameters in ${path} have a prime of ${bits} bits; less than ${SAFE_BITS} is weak`
+    const message = `the DH prime in ${path} has ${bits} bits; less than ${SAFE_BITS} is weak`
     found.judge(policy.weakKey, 'KEY_TOO_WEAK', message, path)
   }
   return block.pem
+}
+
+function invalid(path: string, message: string): ProblemError {
+  return new ProblemError('DHPARAM_INVALID', message, path)
 }
 
 /** DHParameter ::= SEQUENCE { prime INTEGER, base INTEGER, ... } (PKCS #3). */

@@ -17,7 +17,7 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
     keyType: { from: before.keyType, to: after.keyType },
     authoritiesAdded: subjectsMissing(next.authorities, served.authorities),
     authoritiesRemoved: subjectsMissing(served.authorities, next.authorities),
-    sessionsSurvive: served.trustDigest === next.trustDigest,
+    sessionsSurvive: served.trust.digest === next.trust.digest,
   }
 }
 

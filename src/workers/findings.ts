@@ -32,6 +32,17 @@ export class Findings {
     }
   }
 
+  /** {@link attempt} for what takes its time. */
+  async attemptAsync<T>(act: () => Promise<T>): Promise<T | null> {
+    try {
+      return await act()
+    } catch (error) {
+      return this.attempt(() => {
+        throw error
+      })
+    }
+  }
+
   get refused(): boolean {
     return this.problems.length > 0
   }

@@ -4,6 +4,7 @@ import { certificatesOf } from './certificates.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { splitPem } from './pem.js'
+import { readPkcs12 } from './pkcs12.js'
 import { privateKeysOf } from './private-key.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources } from './protocol.js'
@@ -17,8 +18,36 @@ export interface Identity {
   readonly path: string
 }
 
+/** Every pair of the sources; what is wrong with one does not hide what is wrong with another. */
+export async function readIdentities(
+  sources: MaterialSources,
+  set: FileSet,
+  found: Findings,
+): Promise<Identity[]> {
+  const passphrase = passphraseOf(sources, set)
+  const identities: Identity[] = []
+  for (const { cert, key } of sources.pairs) {
+    const identity = found.attempt(() => readPair(cert, key, set, passphrase, found))
+    if (identity) identities.push(identity)
+  }
+  const { pfx } = sources
+  if (pfx !== null) {
+    const content = await found.attemptAsync(() => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase))
+    const identity =
+      content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))
+    if (identity) identities.push(identity)
+  }
+  passphrase?.fill(0)
+  return identities
+}
+
+/** The chain as clean PEM. */
+export function pemOf(chain: readonly X509Certificate[]): string {
+  return chain.map(String).join('')
+}
+
 /** One line's end is not part of a passphrase; anything else is. */
-export function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
+function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
   if (sources.passphrase === null) return null
   if ('value' in sources.passphrase) return Buffer.from(sources.passphrase.value)
   const bytes = set.bytesOf('passphrase', sources.passphrase.file)
@@ -33,7 +62,7 @@ export function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | n
  *
  * @throws ProblemError any code of the certificate, the key or the two together.
  */
-export function readPair(
+function readPair(
   cert: string,
   key: string,
   set: FileSet,
@@ -46,7 +75,7 @@ export function readPair(
 }
 
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */
-export function identityOf(
+function identityOf(
   certificates: readonly X509Certificate[],
   keys: readonly KeyObject[],
   certPath: string,
@@ -106,6 +135,6 @@ function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
 }
 
 /** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */
-export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }

@@ -5,16 +5,23 @@ import { keyTypeOf, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import type { CertificateFacts, Policy } from './protocol.js'
-import type { TrustBlocks } from './trust.js'
 import { issuerOf, signatureOid, subjectOf } from './x509.js'
 
-/** Looks for what OpenSSL would load without a word and clients would then refuse. */
-export function judgeIdentity(identity: Identity, trust: TrustBlocks, policy: Policy, found: Findings): void {
+/**
+ * Looks for what OpenSSL would load without a word and clients would then refuse. `isAnchor` knows the names of the
+ * engine's own trust anchors.
+ */
+export function judgeIdentity(
+  identity: Identity,
+  isAnchor: (name: string) => boolean,
+  policy: Policy,
+  found: Findings,
+): void {
   judgeDates(identity, policy, found)
   judgePurpose(identity, found)
   judgeStrength(identity, policy, found)
   judgeNames(identity, policy, found)
-  judgeCompleteness(identity, trust, policy, found)
+  judgeCompleteness(identity, isAnchor, policy, found)
 }
 
 /** Compares with what is served now: a renewal seldom means to lose a name or time. */
@@ -132,14 +139,14 @@ function covers(leaf: X509Certificate, name: string): boolean {
 /** A lone leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
 function judgeCompleteness(
   { chain, path }: Identity,
-  trust: TrustBlocks,
+  isAnchor: (name: string) => boolean,
   policy: Policy,
   found: Findings,
 ): void {
   const [leaf, issuer] = chain as [X509Certificate, X509Certificate | undefined]
   if (issuer || leaf.checkIssued(leaf)) return
   const name = issuerOf(leaf.raw)
-  if (trust.authorities.some(({ der }) => subjectOf(der) === name) || publicRoots().has(name)) return
+  if (isAnchor(name) || publicRoots().has(name)) return
   const message =
     `${path} holds the leaf alone, and its issuer ${oneLine(leaf.issuer)} is no public root: ` +
     'clients that lack the intermediate will refuse it'

@@ -1,23 +1,25 @@
-import type { X509Certificate } from 'node:crypto'
-import { createHash } from 'node:crypto'
+import { createHash, type X509Certificate } from 'node:crypto'
 
 import { changedPaths } from '../fingerprint/index.js'
 import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
-import { factsOf, namesOf, oneLine } from './facts.js'
+import { factsOf } from './facts.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import { Findings } from './findings.js'
-import { type Identity, identityOf, passphraseOf, readPair } from './identity.js'
+import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
-import { readPkcs12 } from './pkcs12.js'
 import { type Problem, ProblemError } from './problem.js'
-import type { PreparedReply, PreparedTrust, PrepareReply, PrepareTask, RefusedReply } from './protocol.js'
+import type { PrepareReply, PrepareTask, RefusedReply } from './protocol.js'
 import { octal, permissionsOf } from './read-file.js'
 import { decodeRecord, encodeRecord, type ServedRecord } from './record.js'
 import { rehearse } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
+import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
-import { judgeTrust, readTrust, type TrustBlocks } from './trust.js'
+import { judgeTrust, preparedTrust, readTrust, trustMoved } from './trust.js'
+import { subjectOf } from './x509.js'
+
+export { verify } from './verify.js'
 
 /**
  * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing moved; then read,
@@ -29,9 +31,10 @@ export default async function prepare(task: PrepareTask): Promise<PrepareReply> 
   try {
     files = listSourceFiles(task.sources, task.limits)
   } catch (error) {
-    return refusal([problemIn(error)], [], served, [])
+    if (!(error instanceof ProblemError)) throw error
+    return refusal([error.problem], [], served, [])
   }
-  if (served && looksUnchanged(files, served.fingerprint)) return { kind: 'unchanged', record: null }
+  if (!task.fresh && isKnown(files, served, task.held)) return { kind: 'unchanged', record: null }
   const set = readFileSet(files)
   if (Array.isArray(set)) return refusal(set, [], served, [])
   try {
@@ -41,6 +44,16 @@ export default async function prepare(task: PrepareTask): Promise<PrepareReply> 
   }
 }
 
+/** The quick look: what is served, or what was rolled away from. */
+function isKnown(
+  files: readonly SourceFile[],
+  served: ServedRecord | null,
+  held: Uint8Array | null,
+): boolean {
+  if (served && looksUnchanged(files, served.fingerprint)) return true
+  return held !== null && looksUnchanged(files, decodeRecord(held).fingerprint)
+}
+
 async function prepareSet(
   task: PrepareTask,
   set: FileSet,
@@ -48,88 +61,63 @@ async function prepareSet(
 ): Promise<PrepareReply> {
   const { sources, policy } = task
   const found = new Findings(task.force)
+  const refuse = () => refusal(found.problems, found.warnings, served, set.fingerprint)
   const changed = served ? changedPaths(served.fingerprint, set.fingerprint) : []
-  const identities = await readIdentities(task, set, found)
-  const trust = readTrust(set, sources.ca.length + sources.caDir.length > 0, found)
-  const dhparam = found.attempt(() => readDhparamOf(task, set, found))
-  if (found.refused) return refusal(found.problems, found.warnings, served, set.fingerprint)
+  const identities = await readIdentities(sources, set, found)
+  const dhparam = found.attempt(() => readDhparam(sources, set, policy, found))
+  const ticketSecret = found.attempt(() => readTicketSecret(sources, set))
+  // A leaf-only renewal leaves the trust files alone, and then they are not parsed either.
+  const blocks = served && !task.fresh && !trustMoved(set, changed) ? null : readTrust(sources, set, found)
+  const trust = blocks?.facts ?? (served as ServedRecord).trust
+  if (found.refused) return refuse()
 
-  const identity = digestOf(identities, trust, dhparam)
-  if (served?.identity === identity) {
+  const identity = digestOf(identities, trust.digest, dhparam, ticketSecret)
+  if (!task.fresh && served?.identity === identity) {
     // Stamps moved, or bytes that mean nothing: what is served is still what the files say.
     return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint: set.fingerprint }) }
   }
-  const sameTrust = served !== null && served.trustDigest === trust.digest
-  for (const [i, one] of identities.entries()) {
-    judgeIdentity(one, trust, policy, found)
+  if (task.held !== null && decodeRecord(task.held).identity === identity) {
+    return { kind: 'unchanged', record: null }
+  }
+  const isAnchor = (name: string) => {
+    const { authorities } = blocks ?? readTrust(sources, set, found)
+    return authorities.some(({ der }) => subjectOf(der) === name)
+  }
+  identities.forEach((one, i) => {
+    judgeIdentity(one, isAnchor, policy, found)
     const before = served?.certificates[i]
     if (before) judgeAgainstServed(one, before, policy, found)
-  }
-  const authorities = sameTrust ? served.authorities : authoritiesOf(task, trust, found)
+  })
+  const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
+  const authorities = newTrust
+    ? judgeTrust(newTrust, task.requestCert, policy, found)
+    : (served?.authorities ?? [])
   warnOfOpenKeys(task, found)
+  if (found.refused) return refuse()
+
   const keys = identities.map(({ key }) => keyPem(key))
-  if (!found.refused) await rehearseAll(task, identities, keys, sameTrust ? null : trust, dhparam, found)
+  await rehearse(identities, keys, task, newTrust, dhparam, found)
   if (found.refused) {
     for (const key of keys) key.fill(0)
-    return refusal(found.problems, found.warnings, served, set.fingerprint)
+    return refuse()
   }
   const certificates = identities.map(({ chain }) => factsOf(chain))
-  const record: ServedRecord = {
-    fingerprint: set.fingerprint,
-    identity,
-    certificates,
-    trustDigest: trust.digest,
-    authorities,
-  }
+  const record = { fingerprint: set.fingerprint, identity, certificates, trust, authorities }
   return {
     kind: 'prepared',
     material: {
       pairs: identities.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
-      trust: sameTrust ? 'served' : preparedTrust(trust),
+      trust: newTrust ? preparedTrust(newTrust) : 'served',
       dhparam: dhparam === null ? null : exact(dhparam),
+      ticketSecret,
     },
     record: encodeRecord(record),
     certificates,
-    trust: {
-      digest: trust.digest,
-      authorities: trust.authorities.length,
-      revocationLists: trust.revocationLists.length,
-    },
+    trust,
     warnings: found.warnings,
     changed,
     diff: served ? diffOf(served, record, identities[0]?.chain[0] as X509Certificate) : null,
-  } satisfies PreparedReply
-}
-
-async function readIdentities({ sources }: PrepareTask, set: FileSet, found: Findings): Promise<Identity[]> {
-  const passphrase = passphraseOf(sources, set)
-  const identities: Identity[] = []
-  for (const { cert, key } of sources.pairs) {
-    const identity = found.attempt(() => readPair(cert, key, set, passphrase, found))
-    if (identity) identities.push(identity)
   }
-  if (sources.pfx !== null) {
-    const path = sources.pfx
-    const content = await readPkcs12(set.bytesOf('pfx', path), path, passphrase).catch((error) => {
-      found.problems.push(problemIn(error))
-      return null
-    })
-    const identity =
-      content && found.attempt(() => identityOf(content.certificates, content.keys, path, path, found))
-    if (identity) identities.push(identity)
-  }
-  passphrase?.fill(0)
-  return identities
-}
-
-function readDhparamOf({ sources, policy }: PrepareTask, set: FileSet, found: Findings): string | null {
-  const path = sources.dhparam
-  return path === null ? null : readDhparam(set.bytesOf('dhparam', path), path, policy, found)
-}
-
-function authoritiesOf(task: PrepareTask, trust: TrustBlocks, found: Findings): ServedRecord['authorities'] {
-  const { authorities } = judgeTrust(trust, task.requestCert, task.policy, found)
-  return authorities.map(({ fingerprint256, subject }) => [fingerprint256, oneLine(subject)] as const)
 }
 
 /** A key that others may read is a warning, not an error: Kubernetes mounts secrets so by default. */
@@ -145,52 +133,16 @@ function warnOfOpenKeys({ sources }: PrepareTask, found: Findings): void {
   }
 }
 
-function rehearseAll(
-  task: PrepareTask,
-  identities: readonly Identity[],
-  keys: readonly Uint8Array[],
-  trust: TrustBlocks | null,
-  dhparam: string | null,
-  found: Findings,
-): Promise<void> {
-  const pairs = identities.map(({ chain, path }, i) => ({
-    chain: pemOf(chain),
-    key: keys[i] as Uint8Array,
-    anchor: (chain[chain.length - 1] as X509Certificate).toString(),
-    servername: namesOf(chain[0] as X509Certificate).find((name) =>
-      /^[a-z0-9][a-z0-9.-]*[a-z][a-z0-9-]*$/.test(name),
-    ),
-    path,
-  }))
-  const newTrust = trust && {
-    ca: trust.authorities.length > 0 ? trust.authorities.map(({ pem }) => pem).join('') : null,
-    crl: trust.revocationLists.map(({ pem }) => pem),
-    requestCert: task.requestCert,
-  }
-  return rehearse(pairs, task.context, newTrust, dhparam, found)
-}
-
-function preparedTrust({ authorities, revocationLists }: TrustBlocks): PreparedTrust {
-  const ends = new Uint32Array(authorities.length)
-  authorities.reduce((end, { pem }, i) => {
-    ends[i] = end + pem.length
-    return end + pem.length
-  }, 0)
-  return {
-    authorities:
-      authorities.length === 0 ? null : { pem: exact(authorities.map(({ pem }) => pem).join('')), ends },
-    revocationLists: revocationLists.map(({ pem }) => exact(pem)),
-  }
-}
-
-function pemOf(chain: readonly X509Certificate[]): string {
-  return chain.map(String).join('')
-}
-
 /** What the set comes to, by public parts alone: the key belongs to the leaf, so the leaf speaks for it. */
-function digestOf(identities: readonly Identity[], trust: TrustBlocks, dhparam: string | null): string {
+function digestOf(
+  identities: readonly Identity[],
+  trustDigest: string | null,
+  dhparam: string | null,
+  ticketSecret: Uint8Array | null,
+): string {
   const chains = identities.map(({ chain }) => chain.map(({ fingerprint256 }) => fingerprint256))
-  return sha256(JSON.stringify([chains, trust.digest, dhparam]))
+  const tickets = ticketSecret && ticketSecretName(ticketSecret)
+  return sha256(JSON.stringify([chains, trustDigest, dhparam, tickets]))
 }
 
 function refusal(
@@ -207,11 +159,6 @@ function refusal(
     changed: served && fingerprint.length > 0 ? changedPaths(served.fingerprint, fingerprint) : [],
     state: sha256(JSON.stringify([problems, fingerprint])),
   }
-}
-
-function problemIn(error: unknown): Problem {
-  if (error instanceof ProblemError) return error.problem
-  throw error
 }
 
 function sha256(text: string): string {

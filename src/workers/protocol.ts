@@ -11,6 +11,8 @@ export interface MaterialSources {
   readonly caDir: readonly string[]
   readonly crl: readonly string[]
   readonly dhparam: string | null
+  /** File of the secret that session-ticket keys are derived from. */
+  readonly ticketSecret: string | null
 }
 
 /** The secure-context options that no reload changes: plain data, the same in the rehearsal and on the server. */
@@ -47,8 +49,12 @@ export interface PrepareTask {
   readonly policy: Policy
   /** Lets the set past what `policy` rejects, never past what cannot serve. */
   readonly force: boolean
-  /** The record of what is served, as the reply that brought it held it; `null` prepares whatever is there. */
+  /** The record of what is served, as the reply that brought it held it; `null` before anything is. */
   readonly record: Uint8Array | null
+  /** The record of what was rolled away from: as long as the files say just that, they are `unchanged`. */
+  readonly held: Uint8Array | null
+  /** Load whatever is there, even what is served already: the options have changed. */
+  readonly fresh: boolean
 }
 
 /** Facts of one certificate; times are ISO 8601 in UTC. */
@@ -98,6 +104,7 @@ export interface PreparedMaterial {
   /** `served` when it is the same as before: then it was not sent again. */
   readonly trust: PreparedTrust | 'served'
   readonly dhparam: Uint8Array | null
+  readonly ticketSecret: Uint8Array | null
 }
 
 /** A chain and its unencrypted PKCS#8 key, both PEM. */

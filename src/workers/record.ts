@@ -1,5 +1,5 @@
 import type { Fingerprint } from '../fingerprint/index.js'
-import type { CertificateFacts } from './protocol.js'
+import type { CertificateFacts, TrustFacts } from './protocol.js'
 
 /**
  * All that a later PREPARE needs to know of what is served.
@@ -12,7 +12,7 @@ export interface ServedRecord {
   /** Digest of what the files mean (public parts only), whatever their stamps and layout. */
   readonly identity: string
   readonly certificates: readonly CertificateFacts[]
-  readonly trustDigest: string | null
+  readonly trust: TrustFacts
   /** Fingerprint and subject of each trust anchor. */
   readonly authorities: readonly (readonly [fingerprint256: string, subject: string])[]
 }

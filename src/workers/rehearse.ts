@@ -1,56 +1,79 @@
+import type { X509Certificate } from 'node:crypto'
 import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 
+import { namesOf } from './facts.js'
 import type { Findings } from './findings.js'
-import type { ContextOptions } from './protocol.js'
-
-/** What one pair is rehearsed with: the PEM and options that the main thread will use. */
-export interface RehearsalInput {
-  readonly chain: string
-  readonly key: Uint8Array
-  /** The last certificate of the chain, which the rehearsing client trusts. */
-  readonly anchor: string
-  readonly servername: string | undefined
-  readonly path: string
-}
-
-/** Trust that has not been rehearsed before; `null` when it is the same as what is served. */
-export interface RehearsalTrust {
-  readonly ca: string | null
-  readonly crl: readonly string[]
-  readonly requestCert: boolean
-}
+import { type Identity, pemOf } from './identity.js'
+import type { ContextOptions, PrepareTask } from './protocol.js'
+import type { TrustBlocks } from './trust.js'
 
 type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** A handshake in memory takes a few milliseconds; one that does not end is a failure. */
 const LIMIT_MS = 2_000
 
-/** Full handshakes in memory, for every pair and every TLS version that is configured. */
+/** One pair, as the main thread will load it. */
+interface Part {
+  readonly chain: string
+  readonly key: Buffer
+  /** The last certificate of the chain, which the rehearsing client trusts. */
+  readonly anchor: string
+  readonly servername: string | undefined
+  readonly path: string
+}
+
+/**
+ * Full handshakes in memory, for every pair and every TLS version that is configured, with the very PEM and options
+ * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before.
+ */
 export async function rehearse(
-  pairs: readonly RehearsalInput[],
-  context: ContextOptions,
-  trust: RehearsalTrust | null,
+  identities: readonly Identity[],
+  keys: readonly Uint8Array[],
+  { context, requestCert }: Pick<PrepareTask, 'context' | 'requestCert'>,
+  trust: TrustBlocks | null,
   dhparam: string | null,
   found: Findings,
 ): Promise<void> {
-  const shared: tls.SecureContextOptions = {
+  const parts = identities.map((identity, i) => partOf(identity, keys[i] as Uint8Array))
+  const shared = {
     honorCipherOrder: true,
     ...context,
-    ...(trust?.ca ? { ca: trust.ca } : {}),
-    ...(trust && trust.crl.length > 0 ? { crl: [...trust.crl] } : {}),
-    ...(dhparam === null ? {} : { dhparam }),
+    ...trustOptions(trust),
+    ...(dhparam ? { dhparam } : {}),
   }
-  for (const pair of pairs) {
-    const server = loadContext({ ...shared, cert: pair.chain, key: Buffer.from(pair.key) }, pair.path, found)
+  for (const part of parts) {
+    const server = loadContext({ ...shared, cert: part.chain, key: part.key }, part.path, found)
     if (!server) return
     for (const version of versionsOf(context)) {
-      await rehearseVersion(server, version, trust?.requestCert ?? false, pair, found)
+      await rehearseVersion(server, version, trust !== null && requestCert, part, found)
     }
   }
-  if (pairs.length > 1) {
-    const together = { cert: pairs.map(({ chain }) => chain), key: pairs.map(({ key }) => Buffer.from(key)) }
-    loadContext({ ...shared, ...together }, (pairs[0] as RehearsalInput).path, found)
+  if (parts.length > 1) {
+    const together = { cert: parts.map(({ chain }) => chain), key: parts.map(({ key }) => key) }
+    loadContext({ ...shared, ...together }, (parts[0] as Part).path, found)
+  }
+}
+
+function partOf({ chain, path }: Identity, key: Uint8Array): Part {
+  return {
+    chain: pemOf(chain),
+    key: Buffer.from(key.buffer, key.byteOffset, key.byteLength),
+    anchor: (chain.at(-1) as X509Certificate).toString(),
+    servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
+    path,
+  }
+}
+
+/** No address, no wildcard: what may stand in the server_name extension (RFC 6066, section 3). */
+const HOST_NAME = /^[a-z0-9][a-z0-9.-]*[a-z][a-z0-9-]*$/
+
+function trustOptions(trust: TrustBlocks | null): tls.SecureContextOptions {
+  if (!trust) return {}
+  const { authorities, revocationLists } = trust
+  return {
+    ...(authorities.length > 0 ? { ca: authorities.map(({ pem }) => pem).join('') } : {}),
+    ...(revocationLists.length > 0 ? { crl: revocationLists.map(({ pem }) => pem) } : {}),
   }
 }
 
@@ -58,16 +81,16 @@ async function rehearseVersion(
   server: tls.SecureContext,
   version: TlsVersion,
   requestCert: boolean,
-  pair: RehearsalInput,
+  part: Part,
   found: Findings,
 ): Promise<void> {
-  const result = await handshake(server, version, requestCert, pair)
+  const result = await handshake(server, version, requestCert, part)
   if (result.failure) {
-    const message = `no ${version} handshake is possible with ${pair.path}: ${result.failure}`
-    found.refuse('REHEARSAL_FAILED', message, pair.path)
+    const message = `no ${version} handshake is possible with ${part.path}: ${result.failure}`
+    found.refuse('REHEARSAL_FAILED', message, part.path)
   } else if (result.unverified && !JUDGED_ELSEWHERE.has(result.unverified)) {
-    const message = `a client would not verify ${pair.path}: ${inWords(result.unverified)}`
-    found.judge('reject', 'REHEARSAL_FAILED', message, pair.path)
+    const message = `a client would not verify ${part.path}: ${inWords(result.unverified)}`
+    found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
   }
 }
 
@@ -83,7 +106,7 @@ function handshake(
   secureContext: tls.SecureContext,
   version: TlsVersion,
   requestCert: boolean,
-  pair: RehearsalInput,
+  part: Part,
 ): Promise<HandshakeResult> {
   return new Promise((resolve) => {
     const [near, far] = duplexPair()
@@ -95,8 +118,8 @@ function handshake(
     })
     const client = tls.connect({
       socket: far,
-      ...(pair.servername === undefined ? {} : { servername: pair.servername }),
-      ca: pair.anchor,
+      ...(part.servername === undefined ? {} : { servername: part.servername }),
+      ca: part.anchor,
       allowPartialTrustChain: true,
       minVersion: version,
       maxVersion: version,

@@ -7,7 +7,7 @@ import type { FingerprintRule } from '../fingerprint/index.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, PrepareTask } from './protocol.js'
 
-export type SourceRole = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam'
+export type SourceRole = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ticket-secret'
 
 /** One file that the engine's material lies in. */
 export interface SourceFile {
@@ -41,6 +41,7 @@ export function listSourceFiles(sources: MaterialSources, limits: PrepareTask['l
   for (const path of sources.caDir.flatMap(listDirectory)) add('ca', path, 'stamp', limits.maxTrustBytes)
   for (const path of sources.crl) add('crl', path, 'content', limits.maxTrustBytes)
   if (sources.dhparam !== null) add('dhparam', sources.dhparam, 'content')
+  if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret, 'stamp')
   return files
 }
 

@@ -71,5 +71,6 @@ function buffersOf({ material }: PreparedReply): ArrayBuffer[] {
       views.push(material.trust.authorities.pem, material.trust.authorities.ends)
   }
   if (material.dhparam) views.push(material.dhparam)
+  if (material.ticketSecret) views.push(material.ticketSecret)
   return views.map((view) => view.buffer as ArrayBuffer)
 }

@@ -7,34 +7,38 @@ import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { type PemBlock, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
-import type { Policy } from './protocol.js'
+import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
+import type { ServedRecord } from './record.js'
+import { exact } from './transfer.js'
 import { contentOf, subjectEntryBytes, subjectOf } from './x509.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
 export interface TrustBlocks {
   readonly authorities: readonly TrustBlock[]
   readonly revocationLists: readonly TrustBlock[]
-  /** SHA-256 over all of them, in no order; `null` without any. */
-  readonly digest: string | null
+  readonly facts: TrustFacts
 }
 
-interface TrustBlock {
+export interface TrustBlock {
   readonly pem: string
   readonly der: Buffer
   readonly digest: string
   readonly path: string
 }
 
-/** A trust store that was looked through. */
-export interface Trust {
-  readonly authorities: readonly X509Certificate[]
+/** Whether any of the changed paths is, or was, a file of trust anchors or revocation lists. */
+export function trustMoved(set: FileSet, changed: readonly string[]): boolean {
+  const trust = new Set([...set.pathsOf('ca'), ...set.pathsOf('crl')])
+  const others = new Set(OTHER_ROLES.flatMap((role) => set.pathsOf(role)))
+  // A path that is gone was an entry of a CA directory: every other path is fixed.
+  return changed.some((path) => trust.has(path) || !others.has(path))
 }
 
-/**
- * The distinct blocks of the CA and CRL files. Cheap: what is unchanged since the last time need not be parsed.
- * Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`.
- */
-export function readTrust(set: FileSet, wanted: boolean, found: Findings): TrustBlocks {
+const OTHER_ROLES = ['cert', 'key', 'pfx', 'passphrase', 'dhparam', 'ticket-secret'] as const
+
+/** The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`. */
+export function readTrust(sources: MaterialSources, set: FileSet, found: Findings): TrustBlocks {
+  const wanted = sources.ca.length + sources.caDir.length > 0
   const blocksOf = (role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => TrustBlock[]) =>
     distinct(
       set.pathsOf(role).flatMap((path) => found.attempt(() => read(set.bytesOf(role, path), path)) ?? []),
@@ -44,16 +48,21 @@ export function readTrust(set: FileSet, wanted: boolean, found: Findings): Trust
   if (wanted && set.pathsOf('ca').length === 0) found.refuse('CA_EMPTY', 'the CA directory holds no file')
   const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
   const digest = digests.length > 0 ? createHash('sha256').update(digests.join('\n')).digest('hex') : null
-  return { authorities, revocationLists, digest }
+  const counts = { authorities: authorities.length, revocationLists: revocationLists.length }
+  return { authorities, revocationLists, facts: { digest, ...counts } }
 }
 
-/** Parses every trust anchor and revocation list and says what clients would make of them. */
+/**
+ * Parses every trust anchor and revocation list and says what clients would make of them.
+ *
+ * @returns fingerprint and subject of each trust anchor.
+ */
 export function judgeTrust(
   blocks: TrustBlocks,
   requestCert: boolean,
   policy: Policy,
   found: Findings,
-): Trust {
+): ServedRecord['authorities'] {
   const authorities: X509Certificate[] = []
   for (const block of blocks.authorities) {
     const certificate = found.attempt(() => parseAuthority(block))
@@ -69,7 +78,21 @@ export function judgeTrust(
     found.refuse('CA_NAMES_TOO_LONG', message)
   }
   judgeRevocationLists(blocks.revocationLists, authorities, requestCert, policy, found)
-  return { authorities }
+  return authorities.map(({ fingerprint256, subject }) => [fingerprint256, oneLine(subject)] as const)
+}
+
+/** The trust as the main thread loads it. */
+export function preparedTrust({ authorities, revocationLists }: TrustBlocks): PreparedTrust {
+  const ends = new Uint32Array(authorities.length)
+  authorities.reduce((end, { pem }, i) => {
+    ends[i] = end + pem.length
+    return end + pem.length
+  }, 0)
+  const pem = exact(authorities.map((block) => block.pem).join(''))
+  return {
+    authorities: authorities.length === 0 ? null : { pem, ends },
+    revocationLists: revocationLists.map((block) => exact(block.pem)),
+  }
 }
 
 /**

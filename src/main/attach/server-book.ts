@@ -2,15 +2,31 @@ import tls from 'node:tls'
 
 import { ReloadError } from '../errors.js'
 import type { ContextBook } from '../generation/context-book.js'
-import { canPoint, currentContext, peerPolicyOf, pointAt } from '../generation/native-context.js'
+import type { Snapshot } from '../generation/generation.js'
+import {
+  canPoint,
+  currentContext,
+  peerPolicyOf,
+  pointAt,
+  setPeerPolicy,
+} from '../generation/native-context.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
+import type { ResolvedOptions } from '../options.js'
+import type { ConnectionLedger } from './connection-ledger.js'
 
 /** Undoes an `attach`: the server goes on with the certificate that it has. */
 export type Detach = () => void
 
+/** A generation and the contexts that serve it. */
+export interface ServedState {
+  readonly snapshot: Snapshot
+  readonly contexts: ContextBook
+}
+
 interface AttachedServer {
   readonly server: tls.Server
-  readonly peers: PeerPolicy
+  /** What it asks of its peers; `null` for what the engine's options say. */
+  readonly ownPeers: PeerPolicy | null
   readonly detach: Detach
 }
 
@@ -19,24 +35,30 @@ const owners = new WeakMap<tls.Server, ServerBook>()
 
 /** The servers that an engine swaps certificates in. */
 export class ServerBook {
-  readonly #listening = new Map<tls.Server, AttachedServer>()
+  readonly #attached = new Map<tls.Server, AttachedServer>()
   /** Closed servers too, which may listen again; not held when nobody else holds them. */
   readonly #known = new WeakMap<tls.Server, Detach>()
   readonly #pinned: WeakSet<tls.SecureContext>
+  readonly #ledger: ConnectionLedger
   #closed = false
 
   /** `pinned` collects contexts that servers keep after they have left, and that must not be freed under them. */
-  constructor(pinned: WeakSet<tls.SecureContext>) {
+  constructor(pinned: WeakSet<tls.SecureContext>, ledger: ConnectionLedger) {
     this.#pinned = pinned
+    this.#ledger = ledger
   }
 
   get size(): number {
-    return this.#listening.size
+    return this.#attached.size
   }
 
-  /** The distinct policies of all servers: one context is needed for each. */
-  get policies(): PeerPolicy[] {
-    const all = [...this.#listening.values()].map(({ peers }) => peers)
+  get listening(): readonly tls.Server[] {
+    return [...this.#attached.keys()].filter((server) => server.listening)
+  }
+
+  /** The distinct policies that the servers have under these options: one context is needed for each. */
+  policiesUnder(options: ResolvedOptions): PeerPolicy[] {
+    const all = [...this.#attached.values()].map(({ ownPeers }) => ownPeers ?? options.peers)
     return [...new Map(all.map((peers) => [peerPolicyKey(peers), peers])).values()]
   }
 
@@ -46,26 +68,31 @@ export class ServerBook {
    *
    * @throws ReloadError `OPTIONS_INVALID`
    */
-  attach(server: tls.Server, current: () => ContextBook): Detach {
+  attach(server: tls.Server, current: () => ServedState): Detach {
     assertServer(server, this)
     const known = this.#known.get(server)
     if (known) return known
     owners.set(server, this)
-    const peers = peerPolicyOf(server)
-    const take = () => {
-      if (this.#closed || this.#listening.has(server)) return
-      this.#listening.set(server, { server, peers, detach })
-      point(server, peers, current())
+    const unfollow = this.#ledger.follow(server)
+    const own = peerPolicyOf(server)
+    const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
+    const attached = { server, ownPeers: asEngine ? null : own, detach }
+    const book = this
+    function take(): void {
+      if (book.#closed || book.#attached.has(server)) return
+      book.#attached.set(server, attached)
+      point(attached, current())
     }
-    const leave = () => {
-      if (!this.#listening.delete(server)) return
+    function leave(): void {
+      if (!book.#attached.delete(server)) return
       const context = currentContext(server)
-      if (context) this.#pinned.add(context)
+      if (context) book.#pinned.add(context)
     }
-    const detach = () => {
+    function detach(): void {
       server.off('listening', take).off('close', leave)
+      unfollow()
       leave()
-      this.#known.delete(server)
+      book.#known.delete(server)
       owners.delete(server)
     }
     take()
@@ -78,28 +105,38 @@ export class ServerBook {
    * Points every server at a new generation, in one synchronous block. Where the public API has to be used and refuses,
    * the servers that were done go back to `before`: all or none.
    */
-  pointAll(contexts: ContextBook, before: ContextBook): void {
+  pointAll(next: ServedState, before: ServedState): void {
     const done: AttachedServer[] = []
     try {
-      for (const attached of this.#listening.values()) {
-        point(attached.server, attached.peers, contexts)
+      for (const attached of this.#attached.values()) {
+        point(attached, next)
         done.push(attached)
       }
     } catch (error) {
-      for (const { server, peers } of done) point(server, peers, before)
+      for (const attached of done) point(attached, before)
       throw error
+    }
+  }
+
+  /** Gives every server the ticket keys of the moment, without touching its certificate. */
+  setTicketKeys({ snapshot, contexts }: ServedState): void {
+    for (const { server, ownPeers } of this.#attached.values()) {
+      const { session } = contexts.planFor(ownPeers ?? snapshot.options.peers)
+      if (session) server.setTicketKeys(session.ticketKeys)
     }
   }
 
   detachAll(): void {
     this.#closed = true
-    for (const { detach } of [...this.#listening.values()]) detach()
+    for (const { detach } of [...this.#attached.values()]) detach()
   }
 }
 
-function point(server: tls.Server, peers: PeerPolicy, contexts: ContextBook): void {
+function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: ServedState): void {
+  const peers = ownPeers ?? snapshot.options.peers
   if (canPoint(server)) pointAt(server, contexts.contextFor(peers))
   else server.setSecureContext(contexts.optionsFor(peers))
+  if (!ownPeers) setPeerPolicy(server, peers)
 }
 
 function assertServer(server: unknown, book: ServerBook): asserts server is tls.Server {

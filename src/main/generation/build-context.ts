@@ -1,6 +1,6 @@
 import tls from 'node:tls'
 
-import type { ContextOptions } from '../../workers/protocol.js'
+import type { ContextOptions, PreparedPair } from '../../workers/protocol.js'
 import type { ServedMaterial } from './generation.js'
 import { hiddenCopy } from './hidden-bytes.js'
 import {
@@ -15,6 +15,12 @@ import {
 export interface ContextPlan {
   readonly material: ServedMaterial
   readonly options: ContextOptions
+  /** Absent for a client. */
+  readonly session: SessionPlan | null
+}
+
+/** What ties TLS sessions to a trust. */
+export interface SessionPlan {
   readonly sessionIdContext: string
   readonly ticketKeys: Buffer
 }
@@ -31,26 +37,37 @@ const AUTHORITIES_A_STEP = 4
  */
 export function* buildContext(plan: ContextPlan): ContextBuild {
   if (!canBuildInSteps()) return tls.createSecureContext(wholeOptions(plan))
-  const { pairs, trust, dhparam } = plan.material
+  const context = yield* buildTrust(plan)
+  yield
+  return yield* addIdentity(context, plan.material.pairs)
+}
+
+/** The part of a context that a leaf-only renewal leaves alone, and that costs the most: options and trust. */
+export function* buildTrust(plan: ContextPlan): ContextBuild {
+  const { trust, dhparam } = plan.material
   const context = tls.createSecureContext({
     ...baseOptions(plan),
     // An empty list, not none: without it the context would begin with the public roots and keep them.
     ...(trust.authorities ? { ca: [] } : {}),
     ...(dhparam ? { dhparam: Buffer.from(dhparam) } : {}),
   })
-  yield
   if (trust.authorities) {
     const { pem, ends } = trust.authorities
     for (let i = 0; i < ends.length; i += AUTHORITIES_A_STEP) {
+      yield
       const last = Math.min(i + AUTHORITIES_A_STEP, ends.length) - 1
       addAuthorities(context, pem.subarray(i === 0 ? 0 : ends[i - 1], ends[last]))
-      yield
     }
   }
   for (const list of trust.revocationLists) {
-    addRevocationList(context, list)
     yield
+    addRevocationList(context, list)
   }
+  return context
+}
+
+/** Certificates and keys, on top of {@link buildTrust}. */
+export function* addIdentity(context: tls.SecureContext, pairs: readonly PreparedPair[]): ContextBuild {
   for (const { chain, key } of pairs) {
     setCertificate(context, chain)
     yield
@@ -75,7 +92,7 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
   }
 }
 
-function baseOptions({ options, sessionIdContext, ticketKeys }: ContextPlan): tls.SecureContextOptions {
+function baseOptions({ options, session }: ContextPlan): tls.SecureContextOptions {
   // tls.Server honours the order of ciphers by default, createSecureContext does not.
-  return { honorCipherOrder: true, ...options, sessionIdContext, ticketKeys }
+  return { honorCipherOrder: true, ...options, ...session }
 }

@@ -1,45 +1,61 @@
 import type tls from 'node:tls'
 
-import type { ContextOptions } from '../../workers/protocol.js'
-import { buildContext, type ContextPlan, wholeOptions } from './build-context.js'
+import {
+  addIdentity,
+  buildContext,
+  type ContextBuild,
+  type ContextPlan,
+  wholeOptions,
+} from './build-context.js'
 import type { Snapshot } from './generation.js'
 import { closeContext } from './native-context.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
-import { type PeerPolicy, peerPolicyKey, ticketKeys, trustIdentity } from './trust-identity.js'
+import type { SpareShelf } from './spare-shelf.js'
+import type { TicketKeys } from './ticket-keys.js'
+import { type PeerPolicy, peerPolicyKey, trustIdentity } from './trust-identity.js'
 
 /** The contexts of one generation: one for each peer policy in use, shared by all servers that have it. */
 export class ContextBook {
   readonly #snapshot: Snapshot
-  readonly #options: ContextOptions
-  readonly #secret: Uint8Array
+  readonly #tickets: TicketKeys
   readonly #contexts = new Map<string, tls.SecureContext>()
 
-  constructor(snapshot: Snapshot, options: ContextOptions, secret: Uint8Array) {
+  constructor(snapshot: Snapshot, tickets: TicketKeys) {
     this.#snapshot = snapshot
-    this.#options = options
-    this.#secret = secret
+    this.#tickets = tickets
   }
 
   has(peers: PeerPolicy): boolean {
     return this.#contexts.has(peerPolicyKey(peers))
   }
 
-  /** Builds the context of a policy in slices. */
-  async stage(peers: PeerPolicy, gauge: SliceGauge): Promise<void> {
-    this.#contexts.set(peerPolicyKey(peers), await runInSlices(buildContext(this.#plan(peers)), gauge))
+  /** Builds the context of a policy in slices, on top of a spare when one fits. */
+  async stage(peers: PeerPolicy, spares: SpareShelf, gauge: SliceGauge): Promise<void> {
+    const plan = this.planFor(peers)
+    const spare = spares.take(plan)
+    const build = spare ? finish(spare, plan) : buildContext(plan)
+    this.#contexts.set(peerPolicyKey(peers), await runInSlices(build, gauge))
   }
 
   /** The context of a policy; built at once when it was not staged. */
   contextFor(peers: PeerPolicy): tls.SecureContext {
     const key = peerPolicyKey(peers)
-    const context = this.#contexts.get(key) ?? runAtOnce(buildContext(this.#plan(peers)))
+    const context = this.#contexts.get(key) ?? runAtOnce(buildContext(this.planFor(peers)))
     this.#contexts.set(key, context)
     return context
   }
 
   /** The options that a server of this policy is made with. */
   optionsFor(peers: PeerPolicy): tls.SecureContextOptions {
-    return wholeOptions(this.#plan(peers))
+    return wholeOptions(this.planFor(peers))
+  }
+
+  planFor(peers: PeerPolicy): ContextPlan {
+    const { generation, material, options } = this.#snapshot
+    const partialChain = options.context.allowPartialTrustChain === true
+    const sessionIdContext = trustIdentity(generation.trust.digest, peers, partialChain)
+    const ticketKeys = this.#tickets.keysFor(sessionIdContext, material.ticketSecret)
+    return { material, options: options.context, session: { sessionIdContext, ticketKeys } }
   }
 
   /** Frees every context but those that somebody else may still hand out. */
@@ -49,16 +65,9 @@ export class ContextBook {
     }
     this.#contexts.clear()
   }
+}
 
-  #plan(peers: PeerPolicy): ContextPlan {
-    const { generation, material } = this.#snapshot
-    const partialChain = this.#options.allowPartialTrustChain === true
-    const identity = trustIdentity(generation.trust.digest, peers, partialChain)
-    return {
-      material,
-      options: this.#options,
-      sessionIdContext: identity,
-      ticketKeys: ticketKeys(this.#secret, identity),
-    }
-  }
+function* finish(spare: ContextBuild, { material }: ContextPlan): ContextBuild {
+  const context = yield* spare
+  return yield* addIdentity(context, material.pairs)
 }

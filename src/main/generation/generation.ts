@@ -1,14 +1,17 @@
 import type { CertificateFacts, PreparedPair, PreparedTrust, TrustFacts } from '../../workers/protocol.js'
+import type { ResolvedOptions } from '../options.js'
 
-/** What made the engine look at the files. */
-export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control'
+/** What made the engine look at the files, or go back to an earlier generation. */
+export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control' | 'update' | 'rollback'
 
-/** One state of what is served: frozen, numbered from 1, published by one assignment. */
+/** One state of what is served: frozen, numbered from 1, published by one assignment. A number is never used twice. */
 export interface Generation {
   readonly number: number
-  /** ISO 8601 in UTC. */
+  /** When it began to serve; ISO 8601 in UTC. */
   readonly since: string
   readonly trigger: Trigger
+  /** The generation whose material it is, when it came by a rollback. */
+  readonly restored: number | null
   /** One for each pair, in the order of the options. */
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
@@ -17,8 +20,10 @@ export interface Generation {
 /** The PEM that a generation is made of; every context of it is built from this. */
 export interface ServedMaterial {
   readonly pairs: readonly PreparedPair[]
+  /** The same object for as long as the trust is the same. */
   readonly trust: PreparedTrust
   readonly dhparam: Uint8Array | null
+  readonly ticketSecret: Uint8Array | null
 }
 
 /** A generation with all that serving it needs; never leaves the engine. */
@@ -27,9 +32,11 @@ export interface Snapshot {
   readonly material: ServedMaterial
   /** The worker's record of it, opaque here. Moves alone when stamps moved and nothing else did. */
   readonly record: Uint8Array
+  /** The options that it was prepared with, and that hold while it serves. */
+  readonly options: ResolvedOptions
 }
 
 /** Overwrites the private keys of a generation that nothing will be built from any more. */
-export function wipeKeys(material: ServedMaterial): void {
-  for (const { key } of material.pairs) key.fill(0)
+export function wipeKeys(pairs: readonly PreparedPair[]): void {
+  for (const { key } of pairs) key.fill(0)
 }

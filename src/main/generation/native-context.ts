@@ -1,5 +1,7 @@
 import tls from 'node:tls'
 
+import type { PeerPolicy } from './trust-identity.js'
+
 /*
  * The one file that touches what Node does not document: the native handle of a SecureContext, and the field that a
  * tls.Server takes its credentials from at each connection. Both are detected before they are used; where they look
@@ -52,16 +54,20 @@ export function closeContext(context: tls.SecureContext): void {
 
 /** Whether the server takes its credentials from a field that can be assigned. */
 export function canPoint(server: tls.Server): boolean {
-  const { _sharedCreds: current } = server as PointableServer
-  return (
-    Object.hasOwn(server, '_sharedCreds') &&
-    current instanceof tls.createSecureContext({ ca: [] }).constructor
-  )
+  contextClass ??= tls.createSecureContext({ ca: [] }).constructor as new () => tls.SecureContext
+  return Object.hasOwn(server, '_sharedCreds') && currentContext(server) instanceof contextClass
 }
+
+let contextClass: (new () => tls.SecureContext) | undefined
 
 /** Lets every connection from now on be accepted with this context. */
 export function pointAt(server: tls.Server, context: tls.SecureContext): void {
   ;(server as PointableServer)._sharedCreds = context
+}
+
+/** Lets the server ask every peer from now on for what the policy says. */
+export function setPeerPolicy(server: tls.Server, peers: PeerPolicy): void {
+  Object.assign(server, peers)
 }
 
 /** The context that new connections are accepted with. */
@@ -70,7 +76,7 @@ export function currentContext(server: tls.Server): tls.SecureContext | undefine
 }
 
 /** What the server asks of its peers, as it was told when it was made. */
-export function peerPolicyOf(server: tls.Server): { requestCert: boolean; rejectUnauthorized: boolean } {
+export function peerPolicyOf(server: tls.Server): PeerPolicy {
   const { requestCert, rejectUnauthorized } = server as PointableServer
   return { requestCert: requestCert === true, rejectUnauthorized: rejectUnauthorized !== false }
 }

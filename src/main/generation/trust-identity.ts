@@ -1,4 +1,4 @@
-import { createHash, hkdfSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 
 /** Who may come in: what a TLS session must not outlive. */
 export interface PeerPolicy {
@@ -8,9 +8,6 @@ export interface PeerPolicy {
 
 /** OpenSSL takes at most 32 bytes of session id context, and aborts on more (SSL_MAX_SID_CTX_LENGTH). */
 const ID_LENGTH = 32
-/** Name, HMAC key and AES key of OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
-const TICKET_KEY_BYTES = 48
-
 /**
  * Names a trust: the anchors and revocation lists, and what a server does with them. Two contexts of the same identity
  * let in the same peers, so a session of one may be resumed at the other; with another identity it may not, or a
@@ -19,11 +16,6 @@ const TICKET_KEY_BYTES = 48
 export function trustIdentity(trustDigest: string | null, peers: PeerPolicy, partialChain: boolean): string {
   const parts = ['server', trustDigest, peers.requestCert, peers.rejectUnauthorized, partialChain]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, ID_LENGTH)
-}
-
-/** Ticket keys of one trust identity (HKDF-SHA256, RFC 5869): the same secret and trust give the same keys. */
-export function ticketKeys(secret: Uint8Array, identity: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', `certswap ticket keys ${identity}`, TICKET_KEY_BYTES))
 }
 
 /** One word for a policy, to keep contexts by. */

@@ -78,7 +78,9 @@ export class Journal {
       this.#lastSuccess = attempt
       return this.#succeed(result)
     }
-    this.#fail(attempt, result, state)
+    // A change that is refused leaves what was in force in force: that is no outage.
+    if (result.trigger === 'update' || result.trigger === 'rollback') this.#sayRefused(result)
+    else this.#fail(attempt, result, state)
     return null
   }
 
@@ -141,6 +143,10 @@ export class Journal {
     else if (outcome === 'waiting-for-pair') this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)
     this.#said.add(key)
+  }
+
+  #sayRefused({ trigger, generation, problems }: ReloadResult): void {
+    this.#logger.warn({ trigger, generation, problems }, 'change refused; what was in force stays in force')
   }
 
   #attempt({ trigger, outcome, problems }: ReloadResult): Attempt {

@@ -1,0 +1,57 @@
+import type { Socket } from 'node:net'
+import type tls from 'node:tls'
+
+/**
+ * Counts the live connections of each generation: that which served when the connection was accepted, because its
+ * handshake goes by the certificate and trust of that moment.
+ */
+export class ConnectionLedger {
+  readonly #current: () => number
+  readonly #counts = new Map<number, number>()
+  /** By the peer's address: a TLSSocket does not publicly know the socket that it wraps. */
+  readonly #byPeer = new Map<string, number>()
+
+  constructor(current: () => number) {
+    this.#current = current
+  }
+
+  /** Counts the connections of a server from now on; returns a function that stops it. */
+  follow(server: tls.Server): () => void {
+    const accept = (socket: Socket) => this.#accept(socket)
+    server.on('connection', accept)
+    return () => server.off('connection', accept)
+  }
+
+  /** Live connections by generation number. */
+  counts(): Record<number, number> {
+    return Object.fromEntries(this.#counts)
+  }
+
+  /** The generation that a connection was accepted under; `undefined` for one that was not seen. */
+  generationOf(socket: Socket): number | undefined {
+    const peer = peerOf(socket)
+    return peer === null ? undefined : this.#byPeer.get(peer)
+  }
+
+  #accept(socket: Socket): void {
+    const generation = this.#current()
+    const peer = peerOf(socket)
+    this.#add(generation, 1)
+    if (peer !== null) this.#byPeer.set(peer, generation)
+    socket.once('close', () => {
+      this.#add(generation, -1)
+      if (peer !== null) this.#byPeer.delete(peer)
+    })
+  }
+
+  #add(generation: number, change: 1 | -1): void {
+    const count = (this.#counts.get(generation) ?? 0) + change
+    if (count === 0) this.#counts.delete(generation)
+    else this.#counts.set(generation, count)
+  }
+}
+
+/** Peers of a Unix socket have no address to tell them apart by. */
+function peerOf({ remoteAddress, remotePort, localPort }: Socket): string | null {
+  return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localPort}`
+}

@@ -1,0 +1,35 @@
+import { type Snapshot, wipeKeys } from './generation.js'
+
+/** Earlier generations that can be gone back to: a bounded number, because their keys stay in memory for it. */
+export class History {
+  readonly #limit: number
+  #kept: Snapshot[] = []
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** The newest first. */
+  get snapshots(): readonly Snapshot[] {
+    return this.#kept
+  }
+
+  /** Keeps a generation that has just been replaced, and forgets the oldest beyond the limit. */
+  keep(snapshot: Snapshot): void {
+    this.#kept.unshift(snapshot)
+    for (const forgotten of this.#kept.splice(this.#limit)) this.#wipe(forgotten)
+  }
+
+  find(number: number): Snapshot | undefined {
+    return this.#kept.find(({ generation }) => generation.number === number)
+  }
+
+  clear(): void {
+    for (const forgotten of this.#kept.splice(0)) this.#wipe(forgotten)
+  }
+
+  /** A restored generation has the keys of the one that it restored. */
+  #wipe({ material }: Snapshot): void {
+    if (!this.#kept.some((other) => other.material === material)) wipeKeys(material.pairs)
+  }
+}

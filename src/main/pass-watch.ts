@@ -1,0 +1,39 @@
+import type { Clock } from './clock.js'
+import type { SliceGauge } from './generation/slices.js'
+import type { PhaseTimings } from './result.js'
+
+type Phase = 'prepare' | 'stage' | 'commit' | 'verify'
+
+/** Times the phases of a pass: each lasts from the end of the one before. */
+export class PassWatch {
+  readonly gauge: SliceGauge = { longestMs: 0 }
+  readonly #clock: Clock
+  readonly #startMs: number
+  #phaseStartMs: number
+  readonly #tookMs: Record<Phase, number> = { prepare: 0, stage: 0, commit: 0, verify: 0 }
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#startMs = clock.monotonicMs()
+    this.#phaseStartMs = this.#startMs
+  }
+
+  ended(phase: Phase): void {
+    const now = this.#clock.monotonicMs()
+    this.#tookMs[phase] = now - this.#phaseStartMs
+    this.#phaseStartMs = now
+    if (phase === 'commit') this.gauge.longestMs = Math.max(this.gauge.longestMs, this.#tookMs.commit)
+  }
+
+  timings(): PhaseTimings {
+    const { prepare, stage, commit, verify } = this.#tookMs
+    return Object.freeze({
+      prepareMs: prepare,
+      stageMs: stage,
+      commitMs: commit,
+      verifyMs: verify,
+      totalMs: this.#clock.monotonicMs() - this.#startMs,
+      longestSliceMs: this.gauge.longestMs,
+    })
+  }
+}

@@ -1,0 +1,31 @@
+import { hkdfSync } from 'node:crypto'
+
+import type { FileSet } from './file-set.js'
+import { ProblemError } from './problem.js'
+import type { MaterialSources } from './protocol.js'
+
+/** Less would be guessed sooner than the ticket keys that are derived from it. */
+const LEAST_BYTES = 32
+
+/**
+ * The secret that session-ticket keys are derived from, in a buffer of its own.
+ *
+ * @throws ProblemError `TICKET_SECRET_INVALID`
+ */
+export function readTicketSecret(
+  { ticketSecret: path }: MaterialSources,
+  set: FileSet,
+): Uint8Array<ArrayBuffer> | null {
+  if (path === null) return null
+  const bytes = set.bytesOf('ticket-secret', path)
+  if (bytes.length < LEAST_BYTES) {
+    const message = `${path} holds ${bytes.length} bytes, expected at least ${LEAST_BYTES}; write it with: openssl rand -out ${path} 48`
+    throw new ProblemError('TICKET_SECRET_INVALID', message, path)
+  }
+  return new Uint8Array(bytes)
+}
+
+/** Tells one secret from another and says nothing of either. */
+export function ticketSecretName(secret: Uint8Array): string {
+  return Buffer.from(hkdfSync('sha256', secret, '', 'certswap name of a ticket secret', 16)).toString('hex')
+}

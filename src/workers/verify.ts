@@ -1,0 +1,61 @@
+import tls from 'node:tls'
+
+/** One listener to dial, and the certificates of which it may serve any. */
+export interface VerifyTarget {
+  readonly host?: string
+  readonly port?: number
+  /** Of a Unix socket, instead of `host` and `port`. */
+  readonly path?: string
+  readonly servername?: string
+  /** SHA-256 fingerprints in Node's form. */
+  readonly expected: readonly string[]
+}
+
+export interface VerifyTask {
+  readonly targets: readonly VerifyTarget[]
+}
+
+/** What each target was seen to serve, in order. */
+export type VerifyReply = readonly VerifyFinding[]
+
+export interface VerifyFinding {
+  /** `unreachable` says nothing about the certificate: the listener may be closing, or full. */
+  readonly verdict: 'same' | 'different' | 'unreachable'
+  /** Fingerprint that was seen, or why none was. */
+  readonly detail: string
+}
+
+const LIMIT_MS = 2_000
+
+/** VERIFY: a client from another thread looks at what the listeners hand out, as any client would. */
+export async function verify({ targets }: VerifyTask): Promise<VerifyReply> {
+  return await Promise.all(targets.map(verifyTarget))
+}
+
+async function verifyTarget({ expected, ...address }: VerifyTarget): Promise<VerifyFinding> {
+  const { fingerprint256, reason } = await dial(address)
+  if (fingerprint256 === undefined) return { verdict: 'unreachable', detail: reason }
+  return { verdict: expected.includes(fingerprint256) ? 'same' : 'different', detail: fingerprint256 }
+}
+
+function dial(address: Omit<VerifyTarget, 'expected'>): Promise<{ fingerprint256?: string; reason: string }> {
+  return new Promise((resolve) => {
+    const socket = tls.connect({
+      ...address,
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    })
+    const finish = (reason: string) => {
+      clearTimeout(timer)
+      const certificate = socket.getPeerX509Certificate()
+      // Ended, not cut: the server must not take this for a broken client.
+      socket.end()
+      setTimeout(() => socket.destroy(), LIMIT_MS).unref()
+      resolve(certificate ? { fingerprint256: certificate.fingerprint256, reason } : { reason })
+    }
+    const timer = setTimeout(finish, LIMIT_MS, `no handshake within ${LIMIT_MS} ms`)
+    socket.once('secureConnect', () => finish('connected'))
+    // A server that wants a client certificate refuses us after it has shown its own.
+    socket.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? 'unknown error'))
+  })
+}
