@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { installPackage, projectRoot } from '../support/installed-package.js'
+import { tempDir } from '../support/temp-dir.js'
+
+test('every subpath of the published package can be imported, and the package required', (t) => {
+  const { dir } = installPackage(tempDir(t))
+  const { exports } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+    exports: Record<string, unknown>
+  }
+  const paths = Object.keys(exports).filter((path) => path !== './package.json')
+  assert.ok(paths.includes('.'))
+  for (const path of paths) {
+    const specifier = path.replace('.', 'certswap')
+    const script = `import * as all from '${specifier}'; console.log(Object.keys(all).length)`
+    const count = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: dir,
+      encoding: 'utf8',
+    })
+    assert.ok(Number(count) > 0, `${specifier} exports something`)
+  }
+  const required = execFileSync(
+    process.execPath,
+    ['--no-warnings', '-p', "typeof require('certswap').createReloadEngine"],
+    { cwd: dir, encoding: 'utf8' },
+  )
+  assert.equal(required.trim(), 'function')
+})
+
+test('the tarball holds the built library and nothing of the workshop', (t) => {
+  const { files } = installPackage(tempDir(t))
+  const allowed = /^(dist\/.+\.(js|d\.ts|js\.map|d\.ts\.map)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
+  assert.deepEqual(
+    files.filter((file) => !allowed.test(file)),
+    [],
+  )
+  assert.ok(files.includes('dist/workers/prepare.js'), 'the worker is in it')
+})
+
+test('the installed program says its version', (t) => {
+  const { dir } = installPackage(tempDir(t))
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  const said = execFileSync(process.execPath, [join(dir, 'node_modules/.bin/certswap'), '--version'], {
+    encoding: 'utf8',
+  })
+  assert.equal(said.trim(), version)
+})

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type TestContext, test } from 'node:test'
+
+import { createAuthority } from '../support/certificates.js'
+import { renameInto, writePair } from '../support/files.js'
+import { installPackage, projectRoot } from '../support/installed-package.js'
+import { tempDir } from '../support/temp-dir.js'
+import { handshake } from '../support/tls-client.js'
+
+const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8')
+const hasCurl = spawnSync('curl', ['--version']).status === 0
+
+test('the example of the README serves, and reloads what is renewed', async (t) => {
+  const { dir } = installPackage(tempDir(t))
+  const authority = createAuthority()
+  const first = authority.issue()
+  const paths = writePair(dir, first)
+  const example = blockOf('js')
+    .replace('/etc/tls/tls.crt', paths.cert)
+    .replace('/etc/tls/tls.key', paths.key)
+    .replace('autoReloadInterval: 30', 'autoReloadInterval: 0.1')
+    .replace('listen(8443)', "listen(0, () => console.log('port', server.address().port))")
+  writeFileSync(join(dir, 'example.js'), example)
+  const { lines } = start(t, dir, ['example.js'])
+  const port = Number((await lines.next((line) => line.startsWith('port '))).slice(5))
+  assert.equal((await handshake({ port })).fingerprint256, first.fingerprint256)
+
+  const renewed = authority.issue()
+  renameInto(paths.key, renewed.keyPem)
+  renameInto(paths.cert, renewed.chainPem)
+  await lines.next((line) => line === `2 ${renewed.fingerprint256}`)
+  assert.equal((await handshake({ port })).fingerprint256, renewed.fingerprint256)
+})
+
+const skip = hasCurl ? false : 'needs curl: apt-get install curl'
+
+test('the commands of the README rotate a certificate that curl then trusts', { skip }, async (t) => {
+  const { dir } = installPackage(tempDir(t))
+  const program = join(dir, 'node_modules/.bin/certswap')
+  const flags = ['serve', '--listen', '127.0.0.1:0', '--auto-reload-interval', '0.1']
+  const { lines } = start(t, dir, [program, ...flags])
+  const { url } = JSON.parse(await lines.next((line) => line.includes('"listening"'))) as { url: string }
+  const [rotate, curl] = commandsOf(blockOf('sh', 1))
+  assert.equal(rotate, 'npx certswap dev rotate')
+  execFileSync(process.execPath, [program, ...(rotate as string).split(' ').slice(2)], { cwd: dir })
+  const reloaded = JSON.parse(await lines.next((line) => line.includes('certificates reloaded'))) as {
+    fingerprint256: string
+  }
+  const [command, ...args] = (curl as string).replace('https://127.0.0.1:8443/', url).split(' ')
+  const answer = await outputOf(command as string, [...args, '--silent', '--show-error'], dir)
+  assert.equal((JSON.parse(answer) as { fingerprint256: string }).fingerprint256, reloaded.fingerprint256)
+})
+
+/** The text of the n-th code block of a language. */
+function blockOf(language: string, index = 0): string {
+  const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, name]) => name === language)
+  const text = blocks[index]?.[2]
+  assert.ok(text, `README.md has a ${language} block number ${index}`)
+  return text
+}
+
+function commandsOf(block: string): string[] {
+  return block
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/\s+#.*$/, ''))
+}
+
+interface Lines {
+  /** The first line, of those not yet asked for, that fits. */
+  next(fits: (line: string) => boolean): Promise<string>
+}
+
+function start(t: TestContext, cwd: string, args: string[]): { lines: Lines } {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  })
+  return { lines: linesOf(child) }
+}
+
+function linesOf({ stdout }: ChildProcess): Lines {
+  assert.ok(stdout)
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
+  return {
+    async next(fits) {
+      for (;;) {
+        const { value, done } = await lines.next()
+        assert.ok(!done, 'the process went on until the line came')
+        if (fits(value as string)) return value as string
+      }
+    },
+  }
+}
+
+/** Asynchronous, because the server that is asked may be a child whose output we read. */
+async function outputOf(command: string, args: string[], cwd: string): Promise<string> {
+  const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  const [code] = await once(child, 'close')
+  assert.equal(code, 0, `${command} ends with 0`)
+  return output
+}

@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The root of the checkout, from `build/test/support/`. */
+export const projectRoot: string = fileURLToPath(new URL('../../..', import.meta.url))
+
+export interface InstalledPackage {
+  /** An otherwise empty project. */
+  readonly dir: string
+  /** The files that the tarball holds, as paths inside the package. */
+  readonly files: readonly string[]
+}
+
+/**
+ * Packs what `npm publish` would publish and installs it into an empty project; its dependencies are those of the
+ * checkout, so that no registry is needed.
+ */
+export function installPackage(dir: string): InstalledPackage {
+  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [{ filename, files }] = packedOf(packed)
+  const modules = join(dir, 'node_modules')
+  const target = join(modules, 'certswap')
+  mkdirSync(join(modules, '.bin'), { recursive: true })
+  mkdirSync(target)
+  execFileSync('tar', ['-xzf', join(dir, filename), '-C', target, '--strip-components=1'])
+  symlinkSync(join('..', 'certswap', 'dist', 'main', 'cli', 'bin.js'), join(modules, '.bin', 'certswap'))
+  // Node looks for dependencies in the folders above a package.
+  symlinkSync(join(projectRoot, 'node_modules'), join(target, 'node_modules'))
+  writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
+  return { dir, files: files.map(({ path }) => path) }
+}
+
+type Packed = [{ filename: string; files: { path: string }[] }]
+
+/** npm 11 answers with a list, later ones with an object by package name. */
+function packedOf(json: string): Packed {
+  const answer = JSON.parse(json) as Packed | { certswap: Packed[0] }
+  return Array.isArray(answer) ? answer : [answer.certswap]
+}
