@@ -1,114 +1,28 @@
+import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
+import { RenewingAgent } from './attach/renewing-agent.js'
 import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
 import { ReloadError } from './errors.js'
 import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
-import { type ExpiryNotice, ExpiryWatch } from './observe/expiry-watch.js'
-import { Journal, type JournalStatus, type Recovery } from './observe/journal.js'
+import { ExpiryWatch } from './observe/expiry-watch.js'
+import { Journal } from './observe/journal.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
-import {
-  assertInterval,
-  type EngineChanges,
-  mergeChanges,
-  type ReloadEngineOptions,
-  resolveOptions,
-} from './options.js'
+import type { EngineChanges, ReloadEngineOptions } from './options.js'
+import type { PassReport } from './pass-report.js'
 import { openPreparer, type Preparer } from './pool.js'
-import { type PassMode, type PassReport, Reloader } from './reloader.js'
+import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
+import { type PassMode, Reloader } from './reloader.js'
+import { assertInterval, mergeChanges, resolveOptions } from './resolve-options.js'
 import { type ReloadResult, servingOf } from './result.js'
 import { nextDelayMs } from './schedule.js'
-import { assertExtra, type ServerExtra } from './server-options.js'
+import { assertExtra, peersIn, type ServerExtra } from './server-options.js'
 import { createTick } from './tick.js'
-
-/** What one call of {@link ReloadEngine.reload} may ask for. */
-export interface ReloadOptions {
-  /** Let the set past what `policy` rejects; never past what cannot serve. */
-  readonly force?: boolean
-  /** Prepare and validate only: nothing is swapped, and the outcome is `validated` where it would be `applied`. */
-  readonly dryRun?: boolean
-  /** Stops waiting, with `ABORTED`; the pass goes on for whoever else waits for it. */
-  readonly signal?: AbortSignal
-  /** What is recorded as the cause. @defaultValue `'reload'` */
-  readonly trigger?: 'reload' | 'signal' | 'control'
-}
-
-/** Events of an engine, with what their listeners get. */
-export interface ReloadEvents {
-  /** Every pass, however it ended. */
-  settled: [ReloadResult]
-  applied: [ReloadResult]
-  rejected: [ReloadResult]
-  waiting: [ReloadResult]
-  /** A set that could not be served can be served again. */
-  recovered: [Recovery]
-  /** The served certificate has passed a threshold of `expiryWarningDays`, or its end. */
-  expiring: [ExpiryNotice]
-}
-
-/** Frozen, plain data; no secret in it. */
-export interface EngineStatus extends JournalStatus {
-  readonly state: 'serving' | 'waiting-for-pair' | 'failing' | 'closed'
-  readonly generation: Generation
-  readonly autoReloadInterval: number
-  /** Milliseconds until the next check; `null` when none is planned. */
-  readonly nextCheckInMs: number | null
-  /** Attached servers that are not closed. */
-  readonly servers: number
-  /** Live connections of attached servers by the number of the generation that they were accepted under. */
-  readonly connections: Readonly<Record<number, number>>
-}
-
-/** A running engine. Nothing that it serves changes but by a pass that ended with `applied`. */
-export interface ReloadEngine extends AsyncDisposable {
-  /**
-   * Options to make a server with: the material of now, and `requestCert` and `rejectUnauthorized` of the engine.
-   * `extra` adds what is the server's own (`ALPNProtocols`, `allowHTTP1`, other peer policies); material and TLS
-   * options in it are refused, because the engine's own must be the same in every generation.
-   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
-   */
-  serverOptions<T extends ServerExtra>(extra?: T): tls.TlsOptions & T
-  /**
-   * Points the server at what is served now and at every generation to come; open connections are left alone. Takes
-   * servers of `node:tls`, `node:https` and `node:http2`.
-   * @returns a function that lets the server go on with what it has.
-   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
-   */
-  attach(server: tls.Server): Detach
-  /**
-   * Looks at the files now, by the same path as the timer. Resolves once the new certificate serves, or with why not.
-   * @throws ReloadError `ABORTED` or `CLOSED`; trouble with files is a `rejected` result.
-   */
-  reload(options?: ReloadOptions): Promise<ReloadResult>
-  /**
-   * Changes paths, policy, TLS options, peer policy or the interval, several at once: all or none. What is new is
-   * loaded by the same path as a reload; if it is refused, the old options and the old certificate stay in force. The
-   * interval alone loads nothing, even while the files on disk are bad.
-   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`; trouble with files is a `rejected` result.
-   */
-  update(changes: EngineChanges): Promise<ReloadResult>
-  /**
-   * Serves an earlier generation again (the one before, unless a number is given), with the options of then. The timer
-   * leaves the files alone until they change; `reload()` loads them.
-   * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
-   */
-  rollback(generation?: number): Promise<ReloadResult>
-  /** What is served, and the earlier generations that `rollback()` can go back to, the newest first. */
-  history(): readonly Generation[]
-  /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */
-  generationOf(socket: Socket): number | undefined
-  status(): EngineStatus
-  /** Seconds between checks, `0` is off. Setting it loads nothing. @throws ReloadError `OPTIONS_INVALID` */
-  autoReloadInterval: number
-  on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
-  once<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
-  off<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
-  /** Stops checking and gives the worker thread back; attached servers serve on. May be called at any time, twice too. */
-  close(): Promise<void>
-}
+import { untilAborted } from './until-aborted.js'
 
 /**
  * Loads and validates the material once, off the main thread, and returns an engine that keeps it current.
@@ -162,6 +76,7 @@ class Engine implements ReloadEngine {
   readonly #tick
   readonly #events: EventHub<ReloadEvents>
   readonly #expiry: ExpiryWatch
+  readonly #agents = new Set<RenewingAgent>()
   #intervalSeconds: number
   #optionsGiven = false
   #closing: Promise<void> | null = null
@@ -196,7 +111,7 @@ class Engine implements ReloadEngine {
     this.#assertOpen()
     assertExtra(extra)
     this.#optionsGiven = true
-    const peers = { ...this.#reloader.served.options.peers, ...definedPeers(extra) }
+    const peers = { ...this.#reloader.served.options.peers, ...peersIn(extra) }
     this.#assertTrust(peers.requestCert)
     return { ...this.#reloader.optionsFor(peers), ...extra, ...peers }
   }
@@ -243,6 +158,18 @@ class Engine implements ReloadEngine {
 
   generationOf(socket: Socket): number | undefined {
     return this.#reloader.ledger.generationOf(socket)
+  }
+
+  secureContext(): tls.SecureContext {
+    this.#assertOpen()
+    return this.#reloader.clientIdentity().secureContext
+  }
+
+  agent(options: https.AgentOptions = {}): https.Agent {
+    this.#assertOpen()
+    const agent = new RenewingAgent(options, () => this.#reloader.clientIdentity())
+    this.#agents.add(agent)
+    return agent
   }
 
   status(): EngineStatus {
@@ -296,6 +223,7 @@ class Engine implements ReloadEngine {
   async #close(): Promise<void> {
     this.#tick.stop()
     this.#expiry.stop()
+    for (const agent of this.#agents) agent.destroy()
     this.#reloader.close()
     await Promise.all([this.#preparer.close(), this.#lane.close()])
     this.#events.clear()
@@ -324,6 +252,7 @@ class Engine implements ReloadEngine {
     if (result.outcome === 'waiting-for-pair') this.#events.emit('waiting', result)
     if (recovery) this.#events.emit('recovered', recovery)
     if (result.outcome === 'applied') {
+      for (const agent of this.#agents) agent.retireIdle()
       this.#watchLife()
       this.#warnOfForgottenAttach()
     }
@@ -370,26 +299,4 @@ class Engine implements ReloadEngine {
   #assertOpen(): void {
     if (this.#closing !== null) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
-}
-
-function definedPeers({
-  requestCert,
-  rejectUnauthorized,
-}: ServerExtra): Partial<{ requestCert: boolean; rejectUnauthorized: boolean }> {
-  return {
-    ...(requestCert === undefined ? {} : { requestCert }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-  }
-}
-
-function untilAborted<T>(pass: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () =>
-      reject(
-        new ReloadError('ABORTED', 'the caller stopped waiting for the reload', { cause: signal.reason }),
-      )
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    pass.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

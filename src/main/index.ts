@@ -8,18 +8,13 @@ export type {
   TrustFacts,
 } from '../workers/protocol.js'
 export type { Detach } from './attach/server-book.js'
-export {
-  createReloadEngine,
-  type EngineStatus,
-  type ReloadEngine,
-  type ReloadEvents,
-  type ReloadOptions,
-} from './engine.js'
+export { createReloadEngine } from './engine.js'
 export { ReloadError, type ReloadErrorOptions } from './errors.js'
 export type { Generation, Trigger } from './generation/generation.js'
 export type { ExpiryNotice } from './observe/expiry-watch.js'
 export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
 export type { Logger } from './observe/logger.js'
 export type { EngineChanges, ReloadEngineOptions, TicketOptions, WorkerOptions } from './options.js'
+export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
 export type { Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
 export type { ServerExtra } from './server-options.js'

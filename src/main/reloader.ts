@@ -3,6 +3,7 @@ import type tls from 'node:tls'
 import type { Problem } from '../workers/problem.js'
 import type { PreparedReply, PrepareReply } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
+import type { ClientIdentity } from './attach/renewing-agent.js'
 import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
 import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
@@ -13,10 +14,11 @@ import { History } from './generation/history.js'
 import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
-import type { ResolvedOptions } from './options.js'
+import { firstLoadError, type PassFindings, type PassReport, problemsOf, resultOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
-import { type ReloadResult, servingOf } from './result.js'
+import type { ResolvedOptions } from './resolve-options.js'
+import type { Outcome, ReloadResult } from './result.js'
 
 /** What a pass may do beyond the usual. */
 export interface PassMode {
@@ -25,15 +27,6 @@ export interface PassMode {
   readonly dryRun: boolean
   /** Options to load by, and to hold from the commit on; absent for those of now. */
   readonly options?: ResolvedOptions
-}
-
-/** A pass's result, and what only the engine needs to know of it. */
-export interface PassReport {
-  readonly result: ReloadResult
-  /** Set when all that is wrong is a pair that does not match. */
-  readonly pairMismatch: boolean
-  /** Tells one state of the disk from another; empty when nothing is wrong. */
-  readonly state: string
 }
 
 /**
@@ -52,6 +45,7 @@ export class Reloader {
   #served!: ServedState
   /** What was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
   #held: Uint8Array | null = null
+  #hasClients = false
   #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
   #begun = 0
@@ -84,7 +78,7 @@ export class Reloader {
     watch.ended('stage')
     this.#served = { snapshot, contexts }
     this.#stockSpares()
-    return this.#result('applied', 'start', watch, reply)
+    return this.#report('applied', 'start', watch, reply).result
   }
 
   /** One pass over the files. Never rejects but with `CLOSED`: what goes wrong is in the report. */
@@ -101,7 +95,7 @@ export class Reloader {
     watch.ended('prepare')
     if (reply.kind === 'refused') {
       const { pairMismatch, state } = reply
-      return { result: this.#result('rejected', mode.trigger, watch, reply), pairMismatch, state }
+      return { ...this.#report('rejected', mode.trigger, watch, reply), pairMismatch, state }
     }
     if (reply.kind === 'unchanged') {
       if (reply.record && !this.#isStale(number)) this.#moveRecord(reply.record)
@@ -124,7 +118,7 @@ export class Reloader {
     const watch = new PassWatch(this.#clock)
     const mode: PassMode = { trigger: 'rollback', force: false, dryRun: false }
     const target = wanted === undefined ? this.history.snapshots[0] : this.history.find(wanted)
-    if (!target) throw unknownGeneration(wanted, this.history)
+    if (!target) throw this.history.unknown(wanted)
     const { generation, ...kept } = target
     const held = this.#served.snapshot.record
     const next = {
@@ -138,11 +132,18 @@ export class Reloader {
 
   /** The result of a request that had nothing to load. */
   untouched(trigger: Trigger): ReloadResult {
-    return this.#result('unchanged', trigger, new PassWatch(this.#clock))
+    return this.#report('unchanged', trigger, new PassWatch(this.#clock)).result
   }
 
   optionsFor(peers: PeerPolicy): tls.SecureContextOptions {
     return this.#served.contexts.optionsFor(peers)
+  }
+
+  /** The context of outgoing connections; once it was asked for, each generation has one ready. */
+  clientIdentity(): ClientIdentity {
+    this.#hasClients = true
+    const { snapshot, contexts } = this.#served
+    return { generation: snapshot.generation.number, secureContext: contexts.clientContext() }
   }
 
   attach(server: tls.Server): Detach {
@@ -223,6 +224,7 @@ export class Reloader {
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
       for (const peers of todo) await contexts.stage(peers, this.#spares, watch.gauge)
     }
+    if (this.#hasClients) await contexts.stageClient(watch.gauge)
     return contexts
   }
 
@@ -322,62 +324,16 @@ export class Reloader {
 
   #failure(error: unknown, mode: PassMode, watch: PassWatch): PassReport {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
-    const { problems } = error instanceof ReloadError ? error : contextRefused(error)
-    const result = this.#result('rejected', mode.trigger, watch, { problems })
-    return { result, pairMismatch: false, state: problems.map(({ code }) => code).join() }
+    const problems = problemsOf(error)
+    const state = problems.map(({ code }) => code).join()
+    return { ...this.#report('rejected', mode.trigger, watch, { problems }), state }
   }
 
-  #report(
-    outcome: ReloadResult['outcome'],
-    trigger: Trigger,
-    watch: PassWatch,
-    found?: ResultFindings,
-  ): PassReport {
-    return { result: this.#result(outcome, trigger, watch, found), pairMismatch: false, state: '' }
-  }
-
-  #result(
-    outcome: ReloadResult['outcome'],
-    trigger: Trigger,
-    watch: PassWatch,
-    { problems = [], warnings = [], changed = [], diff = null }: ResultFindings = {},
-  ): ReloadResult {
-    const { generation } = this.#served.snapshot
-    return Object.freeze({
-      outcome,
-      trigger,
-      generation: generation.number,
-      serving: servingOf(generation),
-      problems,
-      warnings,
-      changed,
-      diff,
-      timings: watch.timings(),
-    })
+  #report(outcome: Outcome, trigger: Trigger, watch: PassWatch, found?: PassFindings): PassReport {
+    const result = resultOf(outcome, trigger, this.#served.snapshot.generation, watch, found)
+    return { result, pairMismatch: false, state: '' }
   }
 }
-
-type ResultFindings = Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff'>>
 
 /** Trust stores and revocation lists may be this many times as large as a certificate file. */
 const TRUST_FACTOR = 16
-
-function firstLoadError(problems: readonly Problem[]): ReloadError {
-  const [first] = problems
-  if (!first) return new ReloadError('WORKER_CRASHED', 'the worker gave no answer to the first load')
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  return new ReloadError(first.code, `the first load failed: ${first.message}${more}`, { problems })
-}
-
-function unknownGeneration(wanted: number | undefined, { snapshots }: History): ReloadError {
-  const kept = snapshots.map(({ generation }) => generation.number).join(', ') || 'none'
-  const what = wanted === undefined ? 'there is no earlier generation' : `generation ${wanted} is not kept`
-  return new ReloadError('GENERATION_UNKNOWN', `${what} to go back to (kept: ${kept})`)
-}
-
-/** What the worker's rehearsal did not see: this thread's OpenSSL refuses the material. */
-function contextRefused(error: unknown): ReloadError {
-  const { code } = error as NodeJS.ErrnoException
-  const message = `the main thread could not build a TLS context from what the worker prepared (${code ?? 'no code'})`
-  return new ReloadError('CONTEXT_REFUSED', message)
-}

@@ -1,6 +1,7 @@
 import type tls from 'node:tls'
 
 import { ReloadError } from './errors.js'
+import type { PeerPolicy } from './generation/trust-identity.js'
 
 /** What a server may add to the engine's options: all that is its own, nothing of what a reload replaces. */
 export type ServerExtra = Omit<tls.TlsOptions, OwnedOption> & { readonly [option: string]: unknown }
@@ -37,4 +38,12 @@ export function assertExtra(extra: object): void {
   const names = taken.map((name) => `\`${name}\``).join(', ')
   const message = `serverOptions: ${names} belong to the engine; pass them to createReloadEngine (TLS options under \`tls\`)`
   throw new ReloadError('OPTIONS_INVALID', message)
+}
+
+/** What a server is to ask of its peers, as far as it says so itself. */
+export function peersIn({ requestCert, rejectUnauthorized }: ServerExtra): Partial<PeerPolicy> {
+  return {
+    ...(requestCert === undefined ? {} : { requestCert }),
+    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+  }
 }

@@ -11,7 +11,7 @@ import {
   setPeerPolicy,
 } from '../generation/native-context.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
-import type { ResolvedOptions } from '../options.js'
+import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
 
 /** Undoes an `attach`: the server goes on with the certificate that it has. */

@@ -19,6 +19,7 @@ export class ContextBook {
   readonly #snapshot: Snapshot
   readonly #tickets: TicketKeys
   readonly #contexts = new Map<string, tls.SecureContext>()
+  #client: tls.SecureContext | null = null
 
   constructor(snapshot: Snapshot, tickets: TicketKeys) {
     this.#snapshot = snapshot
@@ -50,6 +51,17 @@ export class ContextBook {
     return wholeOptions(this.planFor(peers))
   }
 
+  /** Builds the context of outgoing connections in slices. */
+  async stageClient(gauge: SliceGauge): Promise<void> {
+    this.#client = await runInSlices(buildContext(this.#clientPlan()), gauge)
+  }
+
+  /** The context of outgoing connections. Whoever has it may keep it, so it is never freed here. */
+  clientContext(): tls.SecureContext {
+    this.#client ??= runAtOnce(buildContext(this.#clientPlan()))
+    return this.#client
+  }
+
   planFor(peers: PeerPolicy): ContextPlan {
     const { generation, material, options } = this.#snapshot
     const partialChain = options.context.allowPartialTrustChain === true
@@ -64,6 +76,11 @@ export class ContextBook {
       if (!pinned.has(context)) closeContext(context)
     }
     this.#contexts.clear()
+  }
+
+  #clientPlan(): ContextPlan {
+    const { material, options } = this.#snapshot
+    return { material, options: options.context, session: null }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CertificateFacts, PreparedPair, PreparedTrust, TrustFacts } from '../../workers/protocol.js'
-import type { ResolvedOptions } from '../options.js'
+import type { ResolvedOptions } from '../resolve-options.js'
 
 /** What made the engine look at the files, or go back to an earlier generation. */
 export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control' | 'update' | 'rollback'

@@ -1,3 +1,4 @@
+import { ReloadError } from '../errors.js'
 import { type Snapshot, wipeKeys } from './generation.js'
 
 /** Earlier generations that can be gone back to: a bounded number, because their keys stay in memory for it. */
@@ -22,6 +23,13 @@ export class History {
 
   find(number: number): Snapshot | undefined {
     return this.#kept.find(({ generation }) => generation.number === number)
+  }
+
+  /** What is thrown where a generation was asked for that is not kept. */
+  unknown(wanted: number | undefined): ReloadError {
+    const kept = this.#kept.map(({ generation }) => generation.number).join(', ') || 'none'
+    const what = wanted === undefined ? 'there is no earlier generation' : `generation ${wanted} is not kept`
+    return new ReloadError('GENERATION_UNKNOWN', `${what} to go back to (kept: ${kept})`)
   }
 
   clear(): void {

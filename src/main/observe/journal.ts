@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
-import type { PassReport } from '../reloader.js'
+import type { PassReport } from '../pass-report.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import type { Logger } from './logger.js'
 

@@ -1,6 +1,6 @@
 import http2 from 'node:http2'
 
-import type { ReloadEngine } from '../../engine.js'
+import type { ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 
 /** Answers every request, over HTTP/1.1 and HTTP/2, with what is being served. */

@@ -3,9 +3,10 @@ import type { AddressInfo } from 'node:net'
 
 import { pino } from 'pino'
 
-import { createReloadEngine, type ReloadEngine } from '../../engine.js'
+import { createReloadEngine } from '../../engine.js'
 import type { Logger } from '../../observe/logger.js'
 import type { ReloadEngineOptions } from '../../options.js'
+import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { urlOf } from './address.js'
 import { createAnsweringServer } from './answering-server.js'

@@ -1,0 +1,44 @@
+import https from 'node:https'
+import type { Duplex } from 'node:stream'
+import type tls from 'node:tls'
+
+/** The client side of what is served now. */
+export interface ClientIdentity {
+  readonly generation: number
+  readonly secureContext: tls.SecureContext
+}
+
+/**
+ * An agent whose new connections present the client certificate, and trust the CAs, of the generation that serves at
+ * that moment. A connection of an earlier generation finishes its request and is not used again, and no TLS session is
+ * resumed across generations: it would bring the old identity back.
+ */
+export class RenewingAgent extends https.Agent {
+  readonly #current: () => ClientIdentity
+
+  constructor(options: https.AgentOptions, current: () => ClientIdentity) {
+    super(options)
+    this.#current = current
+  }
+
+  /** Pooled sockets and cached sessions are kept by this name. */
+  override getName(options?: https.RequestOptions): string {
+    return `${super.getName(options)}:generation-${this.#current().generation}`
+  }
+
+  override createConnection(
+    options: https.RequestOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    const { secureContext } = this.#current()
+    return super.createConnection({ ...options, secureContext } as https.RequestOptions, callback)
+  }
+
+  /** Closes the idle connections of generations that are gone. */
+  retireIdle(): void {
+    const current = `:generation-${this.#current().generation}`
+    for (const [name, sockets] of Object.entries(this.freeSockets)) {
+      if (!name.endsWith(current)) for (const socket of sockets ?? []) socket.destroy()
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { Problem } from '../workers/problem.js'
+import { ReloadError } from './errors.js'
+import type { Generation, Trigger } from './generation/generation.js'
+import type { PassWatch } from './pass-watch.js'
+import { type ReloadResult, servingOf } from './result.js'
+
+/** A pass's result, and what only the engine needs to know of it. */
+export interface PassReport {
+  readonly result: ReloadResult
+  /** Set when all that is wrong is a pair that does not match. */
+  readonly pairMismatch: boolean
+  /** Tells one state of the disk from another; empty when nothing is wrong. */
+  readonly state: string
+}
+
+/** What a pass found, as far as it came. */
+export type PassFindings = Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff'>>
+
+/** The result of a pass after which `generation` serves. */
+export function resultOf(
+  outcome: ReloadResult['outcome'],
+  trigger: Trigger,
+  generation: Generation,
+  watch: PassWatch,
+  { problems = [], warnings = [], changed = [], diff = null }: PassFindings = {},
+): ReloadResult {
+  return Object.freeze({
+    outcome,
+    trigger,
+    generation: generation.number,
+    serving: servingOf(generation),
+    problems,
+    warnings,
+    changed,
+    diff,
+    timings: watch.timings(),
+  })
+}
+
+/** What an error that ended a pass comes to. */
+export function problemsOf(error: unknown): readonly Problem[] {
+  return error instanceof ReloadError ? error.problems : contextRefused(error).problems
+}
+
+/** Why there is no engine: the first problem gives its code. */
+export function firstLoadError(problems: readonly Problem[]): ReloadError {
+  const [first] = problems
+  if (!first) return new ReloadError('WORKER_CRASHED', 'the worker gave no answer to the first load')
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  return new ReloadError(first.code, `the first load failed: ${first.message}${more}`, { problems })
+}
+
+/** What the worker's rehearsal did not see: this thread's OpenSSL refuses the material. */
+function contextRefused(error: unknown): ReloadError {
+  const { code } = error as NodeJS.ErrnoException
+  const message = `the main thread could not build a TLS context from what the worker prepared (${code ?? 'no code'})`
+  return new ReloadError('CONTEXT_REFUSED', message)
+}

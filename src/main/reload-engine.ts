@@ -1,0 +1,109 @@
+import type https from 'node:https'
+import type { Socket } from 'node:net'
+import type tls from 'node:tls'
+
+import type { Detach } from './attach/server-book.js'
+import type { Generation } from './generation/generation.js'
+import type { ExpiryNotice } from './observe/expiry-watch.js'
+import type { JournalStatus, Recovery } from './observe/journal.js'
+import type { EngineChanges } from './options.js'
+import type { ReloadResult } from './result.js'
+import type { ServerExtra } from './server-options.js'
+
+/** What one call of {@link ReloadEngine.reload} may ask for. */
+export interface ReloadOptions {
+  /** Let the set past what `policy` rejects; never past what cannot serve. */
+  readonly force?: boolean
+  /** Prepare and validate only: nothing is swapped, and the outcome is `validated` where it would be `applied`. */
+  readonly dryRun?: boolean
+  /** Stops waiting, with `ABORTED`; the pass goes on for whoever else waits for it. */
+  readonly signal?: AbortSignal
+  /** What is recorded as the cause. @defaultValue `'reload'` */
+  readonly trigger?: 'reload' | 'signal' | 'control'
+}
+
+/** Events of an engine, with what their listeners get. */
+export interface ReloadEvents {
+  /** Every pass, however it ended. */
+  settled: [ReloadResult]
+  applied: [ReloadResult]
+  rejected: [ReloadResult]
+  waiting: [ReloadResult]
+  /** A set that could not be served can be served again. */
+  recovered: [Recovery]
+  /** The served certificate has passed a threshold of `expiryWarningDays`, or its end. */
+  expiring: [ExpiryNotice]
+}
+
+/** Frozen, plain data; no secret in it. */
+export interface EngineStatus extends JournalStatus {
+  readonly state: 'serving' | 'waiting-for-pair' | 'failing' | 'closed'
+  readonly generation: Generation
+  readonly autoReloadInterval: number
+  /** Milliseconds until the next check; `null` when none is planned. */
+  readonly nextCheckInMs: number | null
+  /** Attached servers that are not closed. */
+  readonly servers: number
+  /** Live connections of attached servers by the number of the generation that they were accepted under. */
+  readonly connections: Readonly<Record<number, number>>
+}
+
+/** A running engine. Nothing that it serves changes but by a pass that ended with `applied`. */
+export interface ReloadEngine extends AsyncDisposable {
+  /**
+   * Options to make a server with: the material of now, and `requestCert` and `rejectUnauthorized` of the engine.
+   * `extra` adds what is the server's own (`ALPNProtocols`, `allowHTTP1`, other peer policies); material and TLS
+   * options in it are refused, because the engine's own must be the same in every generation.
+   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
+   */
+  serverOptions<T extends ServerExtra>(extra?: T): tls.TlsOptions & T
+  /**
+   * Points the server at what is served now and at every generation to come; open connections are left alone. Takes
+   * servers of `node:tls`, `node:https` and `node:http2`.
+   * @returns a function that lets the server go on with what it has.
+   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
+   */
+  attach(server: tls.Server): Detach
+  /**
+   * Looks at the files now, by the same path as the timer. Resolves once the new certificate serves, or with why not.
+   * @throws ReloadError `ABORTED` or `CLOSED`; trouble with files is a `rejected` result.
+   */
+  reload(options?: ReloadOptions): Promise<ReloadResult>
+  /**
+   * Changes paths, policy, TLS options, peer policy or the interval, several at once: all or none. What is new is
+   * loaded by the same path as a reload; if it is refused, the old options and the old certificate stay in force. The
+   * interval alone loads nothing, even while the files on disk are bad.
+   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`; trouble with files is a `rejected` result.
+   */
+  update(changes: EngineChanges): Promise<ReloadResult>
+  /**
+   * Serves an earlier generation again (the one before, unless a number is given), with the options of then. The timer
+   * leaves the files alone until they change; `reload()` loads them.
+   * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
+   */
+  rollback(generation?: number): Promise<ReloadResult>
+  /** What is served, and the earlier generations that `rollback()` can go back to, the newest first. */
+  history(): readonly Generation[]
+  /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */
+  generationOf(socket: Socket): number | undefined
+  /**
+   * The certificate and trust of now for an outgoing connection: `tls.connect({ secureContext: engine.secureContext() })`.
+   * Ask anew for each connection. Without `ca` or `caDir` the public roots are trusted, as in any client.
+   * @throws ReloadError `CLOSED`
+   */
+  secureContext(): tls.SecureContext
+  /**
+   * An `https.Agent` whose connections follow the generations: new ones use the new client certificate and CAs, idle ones
+   * of an earlier generation are closed, and no session is resumed from one to the next. Destroyed with the engine.
+   * @throws ReloadError `CLOSED`
+   */
+  agent(options?: https.AgentOptions): https.Agent
+  status(): EngineStatus
+  /** Seconds between checks, `0` is off. Setting it loads nothing. @throws ReloadError `OPTIONS_INVALID` */
+  autoReloadInterval: number
+  on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
+  once<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
+  off<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
+  /** Stops checking and gives the worker thread back; attached servers serve on. May be called at any time, twice too. */
+  close(): Promise<void>
+}

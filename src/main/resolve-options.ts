@@ -1,0 +1,229 @@
+import { z } from 'zod'
+
+import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
+import { ReloadError } from './errors.js'
+import type { PeerPolicy } from './generation/trust-identity.js'
+import type { Logger } from './observe/logger.js'
+import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
+
+/** Options as the engine uses them: complete, checked, frozen. */
+export interface ResolvedOptions {
+  readonly sources: MaterialSources
+  readonly context: ContextOptions
+  /** What servers ask of their peers unless they were made otherwise. */
+  readonly peers: PeerPolicy
+  readonly autoReloadInterval: number
+  readonly policy: Policy
+  readonly verifyServed: boolean
+  readonly historySize: number
+  readonly tickets: { readonly rotateHours: number | null }
+  readonly expiryWarningDays: readonly number[]
+  readonly worker: Required<WorkerOptions>
+  readonly logger: Logger | null
+}
+
+/** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
+export const MAX_INTERVAL_SECONDS = 2_147_483_647
+
+const MAX_TIMER_MS = 2_147_483_647
+const MIB = 1024 * 1024
+
+const path = z.string().min(1)
+const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)])
+const version = z.enum(['TLSv1.2', 'TLSv1.3'])
+const interval = z.number().min(0).max(MAX_INTERVAL_SECONDS)
+const logMethod = z.custom<Logger['info']>((value) => typeof value === 'function', 'expected a function')
+
+const contextSchema = z.strictObject({
+  minVersion: version.optional(),
+  maxVersion: version.optional(),
+  ciphers: z.string().min(1).optional(),
+  sigalgs: z.string().min(1).optional(),
+  ecdhCurve: z.string().min(1).optional(),
+  honorCipherOrder: z.boolean().optional(),
+  secureOptions: z.int().min(0).optional(),
+  sessionTimeout: z.int().min(1).max(86_400).optional(),
+  allowPartialTrustChain: z.boolean().optional(),
+})
+
+const policySchema = z.strictObject({
+  expired: z.enum(['reject', 'warn']).default('reject'),
+  notYetValid: z.enum(['reject', 'warn']).default('reject'),
+  clockSkewSeconds: z.number().min(0).max(86_400).default(30),
+  incompleteChain: z.enum(['warn', 'reject']).default('warn'),
+  namesLost: z.enum(['warn', 'reject']).default('warn'),
+  requiredNames: z.array(z.string().min(1)).default([]),
+  weakKey: z.enum(['reject', 'warn']).default('reject'),
+  pairGraceSeconds: z.number().min(0).max(86_400).default(60),
+})
+
+const workerSchema = z.strictObject({
+  timeoutMs: z.int().min(10).max(MAX_TIMER_MS).default(10_000),
+  idleTimeoutMs: z.int().min(0).max(MAX_TIMER_MS).default(60_000),
+  memoryLimitMb: z.int().min(32).default(256),
+  maxFileBytes: z
+    .int()
+    .min(1)
+    .max(1024 * MIB)
+    .default(MIB),
+})
+
+const schema = z
+  .strictObject({
+    cert: paths.optional(),
+    key: paths.optional(),
+    pfx: path.optional(),
+    passphrase: z.union([z.string().min(1), z.strictObject({ file: path })]).optional(),
+    ca: paths.default([]),
+    caDir: paths.default([]),
+    crl: paths.default([]),
+    dhparam: path.optional(),
+    tls: contextSchema.default({}),
+    requestCert: z.boolean().default(false),
+    rejectUnauthorized: z.boolean().default(true),
+    autoReloadInterval: interval.default(0),
+    policy: policySchema.prefault({}),
+    verifyServed: z.boolean().default(true),
+    historySize: z.int().min(0).max(100).default(3),
+    tickets: z
+      .strictObject({ secretFile: path.optional(), rotateHours: z.number().min(1).max(8760).optional() })
+      .default({}),
+    expiryWarningDays: z.array(z.number().min(0).max(36_500)).default([30, 7, 1]),
+    worker: workerSchema.prefault({}),
+    logger: z
+      .looseObject({ debug: logMethod, info: logMethod, warn: logMethod, error: logMethod })
+      .optional(),
+  })
+  .check(({ value, issues }) => {
+    const refuse = (key: string, message: string) => {
+      issues.push({ code: 'custom', input: undefined, path: [key], message })
+    }
+    if (value.pfx !== undefined && (value.cert || value.key))
+      refuse('pfx', 'expected either `pfx`, or `cert` and `key`')
+    if (value.pfx === undefined && !value.cert) refuse('cert', 'expected a path (or `pfx`)')
+    if (value.pfx === undefined && !value.key) refuse('key', 'expected a path (or `pfx`)')
+    if (value.cert && value.key && value.cert.length !== value.key.length) {
+      refuse('key', `expected as many keys as certificates (${value.cert.length}), got ${value.key.length}`)
+    }
+    const trusts = value.ca.length + value.caDir.length > 0
+    if (value.requestCert && !trusts) {
+      refuse('requestCert', 'expected `ca` or `caDir` beside it: the public roots are never silently trusted')
+    }
+    if (value.crl.length > 0 && !trusts) refuse('crl', 'expected `ca` or `caDir` beside it')
+    if (value.tls.minVersion === 'TLSv1.3' && value.tls.maxVersion === 'TLSv1.2') {
+      refuse('tls', 'expected `minVersion` not to be above `maxVersion`')
+    }
+  })
+
+/**
+ * Checks all options in one pass and fills in the defaults.
+ *
+ * @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused, what was expected and what came.
+ */
+export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
+  const parsed = schema.safeParse(input)
+  if (!parsed.success) throw refusal(parsed.error.issues, input)
+  const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
+  return deepFreeze({
+    sources: {
+      pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
+      pfx: pfx ?? null,
+      passphrase: typeof passphrase === 'string' ? { value: passphrase } : (passphrase ?? null),
+      ca,
+      caDir,
+      crl,
+      dhparam: dhparam ?? null,
+      ticketSecret: rest.tickets.secretFile ?? null,
+    },
+    context: withoutUndefined(rest.tls),
+    peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
+    verifyServed: rest.verifyServed,
+    historySize: rest.historySize,
+    tickets: { rotateHours: rest.tickets.rotateHours ?? null },
+    autoReloadInterval: rest.autoReloadInterval,
+    policy: rest.policy,
+    expiryWarningDays: rest.expiryWarningDays,
+    worker: rest.worker,
+    // The object itself: a copy would lose what its class gives it.
+    logger: input.logger ?? null,
+  })
+}
+
+const FIXED: readonly FixedOption[] = ['logger', 'worker', 'tickets', 'historySize', 'expiryWarningDays']
+
+/**
+ * The options with some of them changed; `policy` and `tls` by their members.
+ *
+ * @throws ReloadError `OPTIONS_INVALID` for an option that cannot change.
+ */
+export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges): ReloadEngineOptions {
+  const fixed = FIXED.filter((name) => name in changes)
+  if (fixed.length > 0) {
+    const names = fixed.map((name) => `\`${name}\``).join(', ')
+    throw new ReloadError('OPTIONS_INVALID', `update: ${names} cannot be changed while the engine runs`)
+  }
+  const { policy, tls } = changes
+  return withoutUndefined({
+    ...input,
+    ...changes,
+    ...(policy ? { policy: withoutUndefined({ ...input.policy, ...policy }) } : {}),
+    ...(tls ? { tls: withoutUndefined({ ...input.tls, ...tls }) } : {}),
+  }) as ReloadEngineOptions
+}
+
+/**
+ * Checks an interval that is set at run time.
+ *
+ * @throws ReloadError `OPTIONS_INVALID`
+ */
+export function assertInterval(seconds: number): void {
+  const parsed = interval.safeParse(seconds)
+  if (!parsed.success) throw refusal(parsed.error.issues, seconds, 'autoReloadInterval')
+}
+
+function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): ReloadError {
+  const lines = issues.map((issue) => {
+    const name = [root, ...issue.path].filter((part) => part !== '').join('.')
+    if (issue.code === 'unrecognized_keys') {
+      return `${name ? `\`${name}\`: ` : ''}unknown option ${issue.keys.map((key) => `\`${key}\``).join(', ')}`
+    }
+    return `\`${name || 'options'}\`: ${expectation(issue)}${came(issue, input)}`
+  })
+  return new ReloadError('OPTIONS_INVALID', `invalid options: ${lines.join('; ')}`)
+}
+
+/** Zod's sentence in our words: what was expected. */
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union') return 'expected another type'
+  return issue.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/, received .*$/, '')
+    .replace(/^Too (small|big): /, '')
+}
+
+const SECRET = new Set<PropertyKey>(['passphrase'])
+
+/** What came instead; never a secret. */
+function came(issue: z.core.$ZodIssue, input: unknown): string {
+  if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
+  let value = input
+  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]
+  const shown = typeof value === 'string' ? JSON.stringify(value) : value === null ? 'null' : String(value)
+  return typeof value === 'object' && value !== null
+    ? `, got ${typeof value}`
+    : `, got ${shown} (${typeof value})`
+}
+
+/** An option that is `undefined` is an option that was not given. */
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined)
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const [key, one] of Object.entries(value)) {
+    // The logger is the user's own object.
+    if (key !== 'logger' && typeof one === 'object' && one !== null) deepFreeze(one)
+  }
+  return Object.freeze(value)
+}
