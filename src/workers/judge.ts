@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 
 import { keyTypeOf, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
@@ -133,7 +134,9 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
 function covers(leaf: X509Certificate, name: string): boolean {
   const wanted = name.toLowerCase()
   if (namesOf(leaf).includes(wanted)) return true
-  return leaf.checkHost(wanted, { subject: 'never' }) !== undefined || leaf.checkIP(wanted) !== undefined
+  // Node throws where it is asked about what is no address, or no name.
+  if (isIP(wanted)) return leaf.checkIP(wanted) !== undefined
+  return !wanted.includes('\0') && leaf.checkHost(wanted, { subject: 'never' }) !== undefined
 }
 
 /** A lone leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
