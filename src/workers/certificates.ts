@@ -1,10 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 
+import { notAfterOf, notBeforeOf } from './facts.js'
 import type { PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
+import { signatureOid } from './x509.js'
 
-/** Labels that hold one certificate (RFC 7468, section 5.1; the last is OpenSSL's, with trust settings behind it). */
-const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'X.509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
+/** Labels under which OpenSSL takes one certificate; the last has trust settings behind it. */
+const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
 
 export function isCertificateBlock(block: PemBlock): boolean {
   return LABELS.has(block.label)
@@ -21,17 +23,46 @@ export function certificatesOf(blocks: readonly PemBlock[], path: string): X509C
     throw new ProblemError('CERT_MISSING', `${path} holds no certificate, but ${describe(blocks)}`, path)
   }
   return found.map((block, i) =>
-    parseCertificate(block.pem, `certificate ${i + 1} of ${found.length} in ${path}`, path),
+    usableCertificate(block.pem, `certificate ${i + 1} of ${found.length} in ${path}`, path),
   )
+}
+
+/**
+ * A certificate whose key and dates can be read too: OpenSSL looks at these only when it is asked for them.
+ *
+ * @throws ProblemError `PEM_INVALID`
+ */
+export function usableCertificate(pem: string, what: string, path: string): X509Certificate {
+  const certificate = parseCertificate(pem, what, path)
+  if (Number.isNaN(notBeforeOf(certificate)) || Number.isNaN(notAfterOf(certificate))) {
+    throw damagedCertificate(what, path, 'its dates cannot be read')
+  }
+  try {
+    certificate.publicKey
+  } catch {
+    throw damagedCertificate(what, path, 'its public key is of a kind that OpenSSL does not know')
+  }
+  return certificate
 }
 
 /** @throws ProblemError `PEM_INVALID` */
 export function parseCertificate(pem: string, what: string, path: string): X509Certificate {
   try {
-    return new X509Certificate(pem)
+    const certificate = new X509Certificate(pem)
+    // OpenSSL takes more than DER; what is read from the bytes later must be readable.
+    signatureOid(certificate.raw)
+    return certificate
   } catch {
-    throw new ProblemError('PEM_INVALID', `${what} is damaged: it is no X.509 certificate`, path)
+    throw damagedCertificate(what, path)
   }
+}
+
+export function damagedCertificate(
+  what: string,
+  path: string,
+  how: string = 'it is no X.509 certificate',
+): ProblemError {
+  return new ProblemError('PEM_INVALID', `${what} is damaged: ${how}`, path)
 }
 
 /** What the blocks of a file are, in words, for the one who put the wrong file there. */

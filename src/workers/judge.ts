@@ -135,7 +135,7 @@ function covers(leaf: X509Certificate, name: string): boolean {
   const wanted = name.toLowerCase()
   if (namesOf(leaf).includes(wanted)) return true
   // Node throws where it is asked about what is no address, or no name.
-  if (isIP(wanted)) return leaf.checkIP(wanted) !== undefined
+  if (isIP(wanted)) return !wanted.includes('%') && leaf.checkIP(wanted) !== undefined
   return !wanted.includes('\0') && leaf.checkHost(wanted, { subject: 'never' }) !== undefined
 }
 

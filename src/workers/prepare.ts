@@ -17,7 +17,6 @@ import { listSourceFiles, type SourceFile } from './source-files.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved } from './trust.js'
-import { subjectOf } from './x509.js'
 
 export { verify } from './verify.js'
 
@@ -81,7 +80,7 @@ async function prepareSet(
   }
   const isAnchor = (name: string) => {
     const { authorities } = blocks ?? readTrust(sources, set, found)
-    return authorities.some(({ der }) => subjectOf(der) === name)
+    return authorities.some(({ subject }) => subject === name)
   }
   identities.forEach((one, i) => {
     judgeIdentity(one, isAnchor, policy, found)

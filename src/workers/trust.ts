@@ -1,6 +1,6 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
-import { certificatesOf, describe, isCertificateBlock } from './certificates.js'
+import { damagedCertificate, describe, isCertificateBlock, parseCertificate } from './certificates.js'
 import { childrenOf, type DerNode, nodeAt, timeOf } from './der.js'
 import { notAfterOf, oneLine } from './facts.js'
 import type { FileSet } from './file-set.js'
@@ -14,7 +14,7 @@ import { contentOf, subjectEntryBytes, subjectOf } from './x509.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
 export interface TrustBlocks {
-  readonly authorities: readonly TrustBlock[]
+  readonly authorities: readonly AuthorityBlock[]
   readonly revocationLists: readonly TrustBlock[]
   readonly facts: TrustFacts
 }
@@ -24,6 +24,13 @@ export interface TrustBlock {
   readonly der: Buffer
   readonly digest: string
   readonly path: string
+  /** Which block of which file it is, for what is said about it. */
+  readonly what: string
+}
+
+interface AuthorityBlock extends TrustBlock {
+  /** DER in base64, as {@link subjectOf} gives it. */
+  readonly subject: string
 }
 
 /** Whether any of the changed paths is, or was, a file of trust anchors or revocation lists. */
@@ -39,7 +46,7 @@ const OTHER_ROLES = ['cert', 'key', 'pfx', 'passphrase', 'dhparam', 'ticket-secr
 /** The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`. */
 export function readTrust(sources: MaterialSources, set: FileSet, found: Findings): TrustBlocks {
   const wanted = sources.ca.length + sources.caDir.length > 0
-  const blocksOf = (role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => TrustBlock[]) =>
+  const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
     distinct(
       set.pathsOf(role).flatMap((path) => found.attempt(() => read(set.bytesOf(role, path), path)) ?? []),
     )
@@ -65,7 +72,7 @@ export function judgeTrust(
 ): ServedRecord['authorities'] {
   const authorities: X509Certificate[] = []
   for (const block of blocks.authorities) {
-    const certificate = found.attempt(() => parseAuthority(block))
+    const certificate = found.attempt(() => parseCertificate(block.pem, block.what, block.path))
     if (!certificate) continue
     authorities.push(certificate)
     judgeAuthority(certificate, block.path, found)
@@ -101,7 +108,7 @@ export function preparedTrust({ authorities, revocationLists }: TrustBlocks): Pr
  */
 const MAX_NAMES_BYTES = 64_000
 
-function authorityBlocks(bytes: Buffer, path: string): TrustBlock[] {
+function authorityBlocks(bytes: Buffer, path: string): AuthorityBlock[] {
   if (bytes.length === 0) throw new ProblemError('CA_EMPTY', `${path} is empty`, path)
   const blocks = splitPem(bytes, path)
   const certificates = blocks.filter(isCertificateBlock)
@@ -109,7 +116,11 @@ function authorityBlocks(bytes: Buffer, path: string): TrustBlock[] {
     const message = `${path} holds no CA certificate, but ${describe(blocks)}; a pattern in "caDir" can leave it out`
     throw new ProblemError('CA_INVALID', message, path)
   }
-  return certificates.map((block) => trustBlock(block, path))
+  return certificates.map((block, i) => {
+    const what = `certificate ${i + 1} of ${certificates.length} in ${path}`
+    const read = trustBlock(block, what, path)
+    return { ...read, subject: subjectIn(read) }
+  })
 }
 
 function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {
@@ -118,21 +129,28 @@ function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {
   if (lists.length === 0) {
     throw new ProblemError('CRL_INVALID', `${path} holds no revocation list, but ${describe(blocks)}`, path)
   }
-  return lists.map((block) => trustBlock(block, path))
+  return lists.map((block, i) => {
+    const what = `revocation list ${i + 1} of ${lists.length} in ${path}`
+    return trustBlock(block, what, path)
+  })
 }
 
-function trustBlock({ pem }: PemBlock, path: string): TrustBlock {
+function trustBlock({ pem }: PemBlock, what: string, path: string): TrustBlock {
   const der = Buffer.from(pem.slice(pem.indexOf('\n')), 'base64')
-  return { pem, der, digest: createHash('sha256').update(der).digest('hex'), path }
+  return { pem, der, digest: createHash('sha256').update(der).digest('hex'), path, what }
 }
 
-function distinct(blocks: TrustBlock[]): TrustBlock[] {
+/** Whoever looks for an issuer may do so before the certificates are parsed. */
+function subjectIn({ der, what, path }: TrustBlock): string {
+  try {
+    return subjectOf(der)
+  } catch {
+    throw damagedCertificate(what, path)
+  }
+}
+
+function distinct<T extends TrustBlock>(blocks: T[]): T[] {
   return [...new Map(blocks.map((block) => [block.digest, block])).values()]
-}
-
-function parseAuthority(block: TrustBlock): X509Certificate {
-  const [certificate] = certificatesOf([{ label: 'CERTIFICATE', pem: block.pem }], block.path)
-  return certificate as X509Certificate
 }
 
 function judgeAuthority(certificate: X509Certificate, path: string, found: Findings): void {
