@@ -43,6 +43,11 @@ export class Findings {
     }
   }
 
+  /** Whether a problem or a warning of this code was found. */
+  mentions(code: ProblemCode | undefined): boolean {
+    return [...this.problems, ...this.warnings].some((one) => one.code === code)
+  }
+
   get refused(): boolean {
     return this.problems.length > 0
   }

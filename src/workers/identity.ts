@@ -11,8 +11,10 @@ import type { MaterialSources } from './protocol.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {
-  /** Leaf first, each next the issuer of the one before as far as the file goes. */
+  /** Leaf first, each next the issuer of the one before as far as the file goes; then what is no part of it. */
   readonly chain: readonly X509Certificate[]
+  /** How many of them lead up from the leaf, itself included. */
+  readonly linked: number
   readonly key: KeyObject
   /** The file that the chain came from. */
   readonly path: string
@@ -85,7 +87,8 @@ function identityOf(
   const leaf = certificates[0] as X509Certificate
   const key = keys.find((candidate) => leaf.checkPrivateKey(candidate))
   if (!key) throw mismatch(certificates, keys, certPath, keyPath)
-  const { chain, strangers, reordered } = orderChain(certificates)
+  const { chain, linked, reordered } = orderChain(certificates)
+  const strangers = chain.length - linked
   if (strangers > 0 || reordered) {
     const what =
       strangers > 0
@@ -93,7 +96,7 @@ function identityOf(
         : 'the chain is out of order'
     found.judge('warn', 'CHAIN_ORDER', `${certPath}: ${what}; it is served in the right order`, certPath)
   }
-  return { chain, key, path: certPath }
+  return { chain, linked, key, path: certPath }
 }
 
 function mismatch(
@@ -113,7 +116,7 @@ function mismatch(
 
 interface OrderedChain {
   readonly chain: readonly X509Certificate[]
-  readonly strangers: number
+  readonly linked: number
   readonly reordered: boolean
 }
 
@@ -130,8 +133,9 @@ function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
     if (next < 0) break
     chain.push(...rest.splice(next, 1))
   }
+  const linked = chain.length
   chain.push(...rest)
-  return { chain, strangers: rest.length, reordered: chain.some((one, i) => one !== unique[i]) }
+  return { chain, linked, reordered: chain.some((one, i) => one !== unique[i]) }
 }
 
 /** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */

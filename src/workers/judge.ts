@@ -139,17 +139,23 @@ function covers(leaf: X509Certificate, name: string): boolean {
   return !wanted.includes('\0') && leaf.checkHost(wanted, { subject: 'never' }) !== undefined
 }
 
-/** A lone leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
+/** A leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
 function judgeCompleteness(
-  { chain, path }: Identity,
+  { chain, linked, path }: Identity,
   isAnchor: (name: string) => boolean,
   policy: Policy,
   found: Findings,
 ): void {
-  const [leaf, issuer] = chain as [X509Certificate, X509Certificate | undefined]
-  if (issuer || leaf.checkIssued(leaf)) return
+  const [leaf] = chain as [X509Certificate]
+  if (linked > 1 || leaf.checkIssued(leaf)) return
   const name = issuerOf(leaf.raw)
   if (isAnchor(name) || publicRoots().has(name)) return
+  if (chain.length > 1) {
+    // Not what a private PKI leaves out on purpose: a chain was meant to be there, and it is another one's.
+    const message = `no certificate in ${path} issued the leaf; its issuer is ${oneLine(leaf.issuer)}`
+    found.judge('reject', 'CHAIN_INCOMPLETE', message, path)
+    return
+  }
   const message =
     `${path} holds the leaf alone, and its issuer ${oneLine(leaf.issuer)} is no public root: ` +
     'clients that lack the intermediate will refuse it'

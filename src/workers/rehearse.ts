@@ -1,10 +1,11 @@
-import type { X509Certificate } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 
 import { namesOf } from './facts.js'
 import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
+import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
 import type { TrustBlocks } from './trust.js'
 
@@ -17,7 +18,7 @@ const LIMIT_MS = 2_000
 interface Part {
   readonly chain: string
   readonly key: Buffer
-  /** The last certificate of the chain, which the rehearsing client trusts. */
+  /** The last certificate that the leaf leads to, which the rehearsing client trusts. */
   readonly anchor: string
   readonly servername: string | undefined
   readonly path: string
@@ -42,11 +43,18 @@ export async function rehearse(
     ...trustOptions(trust),
     ...(dhparam ? { dhparam } : {}),
   }
+  const versions = versionsOf(context)
+  if (versions.length === 0) {
+    found.refuse('REHEARSAL_FAILED', 'no handshake is possible: the TLS options leave no version of TLS')
+    return
+  }
   for (const part of parts) {
     const server = loadContext({ ...shared, cert: part.chain, key: part.key }, part.path, found)
     if (!server) return
-    for (const version of versionsOf(context)) {
-      await rehearseVersion(server, version, trust !== null && requestCert, part, found)
+    for (const version of versions) {
+      const passed = await rehearseVersion(server, version, trust !== null && requestCert, part, found)
+      // What one version fails on, the next most likely fails on too.
+      if (!passed) break
     }
   }
   if (parts.length > 1) {
@@ -55,11 +63,11 @@ export async function rehearse(
   }
 }
 
-function partOf({ chain, path }: Identity, key: Uint8Array): Part {
+function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
   return {
     chain: pemOf(chain),
     key: Buffer.from(key.buffer, key.byteOffset, key.byteLength),
-    anchor: (chain.at(-1) as X509Certificate).toString(),
+    anchor: (chain[linked - 1] as X509Certificate).toString(),
     servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
     path,
   }
@@ -83,19 +91,26 @@ async function rehearseVersion(
   requestCert: boolean,
   part: Part,
   found: Findings,
-): Promise<void> {
+): Promise<boolean> {
   const result = await handshake(server, version, requestCert, part)
   if (result.failure) {
     const message = `no ${version} handshake is possible with ${part.path}: ${result.failure}`
     found.refuse('REHEARSAL_FAILED', message, part.path)
-  } else if (result.unverified && !JUDGED_ELSEWHERE.has(result.unverified)) {
+  } else if (result.unverified && !found.mentions(JUDGED_ELSEWHERE[result.unverified])) {
     const message = `a client would not verify ${part.path}: ${inWords(result.unverified)}`
     found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
+  } else {
+    return true
   }
+  return false
 }
 
-/** Verification errors that have codes, and a policy, of their own. */
-const JUDGED_ELSEWHERE = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'INVALID_PURPOSE', 'INVALID_CA'])
+/** Verification errors that have codes, and a policy, of their own: said already, they are not said again. */
+const JUDGED_ELSEWHERE: Readonly<Record<string, ProblemCode>> = {
+  CERT_HAS_EXPIRED: 'CERT_EXPIRED',
+  CERT_NOT_YET_VALID: 'CERT_NOT_YET_VALID',
+  INVALID_PURPOSE: 'CERT_PURPOSE',
+}
 
 interface HandshakeResult {
   readonly failure?: string
@@ -166,11 +181,12 @@ function loadContext(
 }
 
 /** As configured; Node itself turns TLS 1.2 off when only TLS 1.3 suites are named. */
-function versionsOf({ minVersion, maxVersion, ciphers }: ContextOptions): TlsVersion[] {
+function versionsOf({ minVersion, maxVersion, ciphers, secureOptions = 0 }: ContextOptions): TlsVersion[] {
   const only13 = ciphers?.split(':').every((suite) => suite.startsWith('TLS_')) === true
+  const off = (flag: number) => (secureOptions & flag) !== 0
   const versions: TlsVersion[] = []
-  if (minVersion !== 'TLSv1.3' && !only13) versions.push('TLSv1.2')
-  if (maxVersion !== 'TLSv1.2') versions.push('TLSv1.3')
+  if (minVersion !== 'TLSv1.3' && !only13 && !off(constants.SSL_OP_NO_TLSv1_2)) versions.push('TLSv1.2')
+  if (maxVersion !== 'TLSv1.2' && !off(constants.SSL_OP_NO_TLSv1_3)) versions.push('TLSv1.3')
   return versions
 }
 
