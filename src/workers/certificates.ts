@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 
 import { notAfterOf, notBeforeOf } from './facts.js'
-import type { PemBlock } from './pem.js'
+import { kindOfBlock, type PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
 import { signatureOid } from './x509.js'
 
@@ -78,5 +78,5 @@ function kindOf(label: string): string {
   if (label.endsWith('CERTIFICATE REQUEST')) return 'a certificate request (CSR)'
   if (label.endsWith('PUBLIC KEY')) return 'a public key'
   if (label === 'X509 CRL') return 'a revocation list'
-  return `a block of "${label}"`
+  return `a block (${kindOfBlock(label)})`
 }

@@ -1,3 +1,4 @@
+import { derKind, looksLikeDer } from './der-kind.js'
 import { ProblemError } from './problem.js'
 
 /** One `-----BEGIN X-----` to `-----END X-----`. */
@@ -8,6 +9,27 @@ export interface PemBlock {
 }
 
 const BEGIN = /-----BEGIN ([A-Z0-9][A-Z0-9 ]*)-----/g
+/** Labels that are told by name (RFC 7468 and OpenSSL's own); of any other, no byte of the file is repeated. */
+const LABELS = new Set([
+  'CERTIFICATE',
+  'X509 CERTIFICATE',
+  'TRUSTED CERTIFICATE',
+  'CERTIFICATE REQUEST',
+  'NEW CERTIFICATE REQUEST',
+  'X509 CRL',
+  'PRIVATE KEY',
+  'ENCRYPTED PRIVATE KEY',
+  'RSA PRIVATE KEY',
+  'EC PRIVATE KEY',
+  'DSA PRIVATE KEY',
+  'OPENSSH PRIVATE KEY',
+  'PUBLIC KEY',
+  'RSA PUBLIC KEY',
+  'DH PARAMETERS',
+  'EC PARAMETERS',
+  'PKCS7',
+  'CMS',
+])
 const HEADER_LINE = /^[A-Za-z0-9-]+:/
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
@@ -32,7 +54,7 @@ export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
     const bodyFrom = begin.index + begin[0].length
     const end = `-----END ${label}-----`
     const endAt = text.indexOf(end, bodyFrom)
-    const nth = `block ${blocks.length + 1} (${label})`
+    const nth = `block ${blocks.length + 1} (${kindOfBlock(label)})`
     if (endAt < 0 || text.slice(bodyFrom, endAt).includes('-----BEGIN')) {
       throw invalid(
         path,
@@ -46,6 +68,11 @@ export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
     throw invalid(path, `${path} holds a "-----BEGIN" line that is not a PEM header`)
   }
   return blocks
+}
+
+/** The label of a block as it may be told to others. */
+export function kindOfBlock(label: string): string {
+  return LABELS.has(label) ? label : 'of an unknown kind'
 }
 
 /** Base64 under a label, at 64 characters a line (RFC 7468, section 2). */
@@ -78,24 +105,29 @@ function assertNoStrayEnd(between: string, path: string, blocksBefore: number): 
 }
 
 function assertText(bytes: Uint8Array, path: string): void {
-  const [first, second] = bytes
-  if (
-    (first === 0xff && second === 0xfe) ||
-    (first === 0xfe && second === 0xff) ||
-    (first === 0x2d && second === 0)
-  ) {
-    throw invalid(path, `${path} is UTF-16 text; save it as UTF-8`)
-  }
-  if (first === 0x30 && second !== undefined && (second & 0x80) !== 0) {
-    throw invalid(path, `${path} is DER, not PEM; convert it with: ${conversionOf(path)}`)
+  if (isUtf16(bytes)) throw invalid(path, `${path} is UTF-16 text; save it as UTF-8`)
+  if (looksLikeDer(bytes)) {
+    throw invalid(path, `${path} is DER, not PEM; convert it with: ${conversionOf(bytes, path)}`)
   }
 }
 
-function conversionOf(path: string): string {
-  if (/\.(p12|pfx)$/i.test(path)) return `openssl pkcs12 -in ${path} -nodes (or use the option "pfx")`
-  if (/key/i.test(path)) return `openssl pkey -inform der -in ${path} -out ${path}.pem`
-  if (/\.crl$/i.test(path)) return `openssl crl -inform der -in ${path} -out ${path}.pem`
-  return `openssl x509 -inform der -in ${path} -out ${path}.pem`
+/** By its byte order mark, or by its first dash. */
+function isUtf16(bytes: Uint8Array): boolean {
+  const mark = Buffer.from(bytes.subarray(0, 2)).toString('hex')
+  return mark === 'fffe' || mark === 'feff' || mark === '2d00' || mark === '002d'
+}
+
+function conversionOf(bytes: Uint8Array, path: string): string {
+  switch (derKind(bytes)) {
+    case 'PKCS#12':
+      return `openssl pkcs12 -in ${path} -nodes (or use the option "pfx")`
+    case 'private key':
+      return `openssl pkey -inform der -in ${path} -out ${path}.pem`
+    case 'revocation list':
+      return `openssl crl -inform der -in ${path} -out ${path}.pem`
+    default:
+      return `openssl x509 -inform der -in ${path} -out ${path}.pem`
+  }
 }
 
 function invalid(path: string, message: string): ProblemError {
