@@ -46,10 +46,14 @@ export function stampFile(path: string): string {
   return inodeStamp(stats)
 }
 
-/** Mode bits and owner of a file, for what is said about permissions. */
+/** Mode bits and owner of a file, for what is said about permissions; `null` when it cannot be looked at. */
 export function permissionsOf(path: string): { mode: number; uid: number; gid: number } | null {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  return stats ? { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid } : null
+  try {
+    const { mode, uid, gid } = statSync(path)
+    return { mode: mode & 0o7777, uid, gid }
+  } catch {
+    return null
+  }
 }
 
 /** Reads to the end of the file or to `limit`, which is one byte past the size that the file had. */
@@ -96,7 +100,8 @@ function attempt<T>(path: string, act: () => T): T {
   }
 }
 
-function fileProblem(path: string, error: NodeJS.ErrnoException): ProblemError {
+/** What a failed system call on a file or directory comes to. */
+export function fileProblem(path: string, error: NodeJS.ErrnoException): ProblemError {
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -126,12 +131,8 @@ function danglingTarget(path: string): string | null {
 /** Says who may read the file and who we are, which is what the operator has to compare. */
 function permissionReason(path: string): string {
   const we = `we run as uid ${process.geteuid?.() ?? '?'}, gid ${process.getegid?.() ?? '?'}`
-  try {
-    const found = permissionsOf(path)
-    if (found) return `its mode is ${octal(found.mode)}, its owner ${found.uid}:${found.gid}, and ${we}`
-  } catch {
-    // The directory cannot be searched either, and says so below.
-  }
+  const found = permissionsOf(path)
+  if (found) return `its mode is ${octal(found.mode)}, its owner ${found.uid}:${found.gid}, and ${we}`
   return `a directory on the way to it may not be searched, and ${we}`
 }
 

@@ -6,6 +6,7 @@ import fastGlob from 'fast-glob'
 import type { FingerprintRule } from '../fingerprint/index.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, PrepareTask } from './protocol.js'
+import { fileProblem } from './read-file.js'
 
 export type SourceRole = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ticket-secret'
 
@@ -50,9 +51,9 @@ function listDirectory(source: string): string[] {
   const options = { onlyFiles: false, markDirectories: true, ignore: LEFTOVERS.map((name) => `**/${name}`) }
   const stats = lookAt(source)
   if (stats?.isDirectory()) {
-    return filesOf(fastGlob.sync('*', { ...options, cwd: source })).map((name) => join(source, name))
+    return filesOf(listAt(source, '*', { ...options, cwd: source })).map((name) => join(source, name))
   }
-  if (fastGlob.isDynamicPattern(source)) return filesOf(fastGlob.sync(source, { ...options, dot: false }))
+  if (fastGlob.isDynamicPattern(source)) return filesOf(listAt(source, source, { ...options, dot: false }))
   if (stats) {
     const message = `${source} is not a directory; name a single file in the option "ca"`
     throw new ProblemError('FILE_NOT_REGULAR', message, source)
@@ -64,8 +65,16 @@ function lookAt(path: string): ReturnType<typeof statSync> | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new ProblemError('FILE_UNREADABLE', `the directory ${path} cannot be read: ${code}`, path)
+    throw fileProblem(path, error as NodeJS.ErrnoException)
+  }
+}
+
+/** A directory that may not be listed, or a loop of links on the way, is a problem like any other. */
+function listAt(source: string, pattern: string, options: fastGlob.Options): string[] {
+  try {
+    return fastGlob.sync(pattern, options)
+  } catch (error) {
+    throw fileProblem(source, error as NodeJS.ErrnoException)
   }
 }
 
