@@ -1,4 +1,4 @@
-import { childrenOf, nodeAt } from './der.js'
+import { childrenOf, isTime, nodeAt } from './der.js'
 
 /** What a file of DER is, as far as the help for its owner goes. */
 export type DerKind = 'certificate' | 'private key' | 'revocation list' | 'PKCS#12'
@@ -6,7 +6,6 @@ export type DerKind = 'certificate' | 'private key' | 'revocation list' | 'PKCS#
 const INTEGER = 0x02
 const OCTET_STRING = 0x04
 const SEQUENCE = 0x30
-const TIMES: readonly number[] = [0x17, 0x18]
 
 /** Whether bytes are one DER (or BER) sequence and no text: `0`, its tag, is also a digit. */
 export function looksLikeDer(bytes: Uint8Array): boolean {
@@ -23,7 +22,6 @@ export function derKind(der: Uint8Array): DerKind | null {
     // PFX ::= SEQUENCE { version INTEGER (3), ... }; the forms of a key begin with 0 or 1, or are encrypted.
     if (first.tag === INTEGER) return der[first.from] === 3 ? 'PKCS#12' : 'private key'
     if (second.tag === OCTET_STRING) return 'private key'
-    const isTime = ({ tag }: { tag: number }) => TIMES.includes(tag)
     return childrenOf(der, first).some(isTime) ? 'revocation list' : 'certificate'
   } catch {
     return null

@@ -56,9 +56,14 @@ export function oidOf(der: Uint8Array, node: DerNode): string {
 const UTC_TIME = 0x17
 const GENERALIZED_TIME = 0x18
 
+/** Whether it is a UTCTime or a GeneralizedTime. */
+export function isTime({ tag }: DerNode): boolean {
+  return tag === UTC_TIME || tag === GENERALIZED_TIME
+}
+
 /** A UTCTime or GeneralizedTime in milliseconds since the epoch (RFC 5280, section 4.1.2.5); `null` for another tag. */
 export function timeOf(der: Uint8Array, node: DerNode): number | null {
-  if (node.tag !== UTC_TIME && node.tag !== GENERALIZED_TIME) return null
+  if (!isTime(node)) return null
   let digits = Buffer.from(der.buffer, der.byteOffset + node.from, node.to - node.from).toString('latin1')
   if (node.tag === UTC_TIME) digits = (digits < '50' ? '20' : '19') + digits
   const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/.exec(digits)

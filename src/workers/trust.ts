@@ -1,7 +1,6 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
 import { damagedCertificate, describe, isCertificateBlock, parseCertificate } from './certificates.js'
-import { childrenOf, type DerNode, nodeAt, timeOf } from './der.js'
 import { notAfterOf, oneLine } from './facts.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
@@ -9,8 +8,9 @@ import { type PemBlock, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
 import type { ServedRecord } from './record.js'
+import { judgeRevocationLists } from './revocation-list.js'
 import { exact } from './transfer.js'
-import { contentOf, subjectEntryBytes, subjectOf } from './x509.js'
+import { subjectEntryBytes, subjectOf } from './x509.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
 export interface TrustBlocks {
@@ -169,59 +169,5 @@ function judgeAuthority(certificate: X509Certificate, path: string, found: Findi
       `the trust anchor ${name} in ${path} expired on ${certificate.validTo}`,
       path,
     )
-  }
-}
-
-function judgeRevocationLists(
-  blocks: readonly TrustBlock[],
-  authorities: readonly X509Certificate[],
-  requestCert: boolean,
-  policy: Policy,
-  found: Findings,
-): void {
-  if (blocks.length === 0) return
-  const covered = new Set<string>()
-  for (const block of blocks) {
-    const list = found.attempt(() => parseRevocationList(block))
-    if (!list) continue
-    covered.add(list.issuer)
-    if (list.nextUpdate !== null && list.nextUpdate < Date.now()) {
-      const since = new Date(list.nextUpdate).toISOString()
-      const message = `a revocation list in ${block.path} expired on ${since}: every client of its CA would be refused`
-      found.judge(policy.expired, 'CRL_EXPIRED', message, block.path)
-    }
-  }
-  const without = requestCert
-    ? authorities.find((authority) => !covered.has(subjectOf(authority.raw)))
-    : undefined
-  if (without) {
-    const message = `no revocation list of ${oneLine(without.subject)}: while lists are configured, its clients are refused`
-    found.judge('warn', 'CRL_MISSING', message)
-  }
-}
-
-interface RevocationList {
-  /** Base64 of the issuer's DER content. */
-  readonly issuer: string
-  readonly nextUpdate: number | null
-}
-
-/** CertificateList ::= SEQUENCE { tbsCertList { [version], signature, issuer, thisUpdate, [nextUpdate], ... } } (RFC 5280, 5.1). */
-function parseRevocationList({ der, path }: TrustBlock): RevocationList {
-  try {
-    const [tbs] = childrenOf(der, nodeAt(der, 0)) as [DerNode]
-    const fields = childrenOf(der, tbs)
-    const [issuer, thisUpdate, nextUpdate] = fields.slice(fields[0]?.tag === 0x02 ? 2 : 1) as [
-      DerNode,
-      DerNode,
-      DerNode,
-    ]
-    if (timeOf(der, thisUpdate) === null) throw new RangeError('no thisUpdate')
-    return {
-      issuer: contentOf(der, issuer),
-      nextUpdate: nextUpdate ? timeOf(der, nextUpdate) : null,
-    }
-  } catch {
-    throw new ProblemError('CRL_INVALID', `a revocation list in ${path} is damaged`, path)
   }
 }
