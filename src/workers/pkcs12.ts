@@ -1,6 +1,8 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 
+import { usableCertificate } from './certificates.js'
+import { iterationsIn, MOST_ITERATIONS } from './derivation-cost.js'
 import { toPem } from './pem.js'
 import { ProblemError } from './problem.js'
 
@@ -26,6 +28,7 @@ export async function readPkcs12(
   path: string,
   passphrase: Buffer | null,
 ): Promise<Pkcs12Content> {
+  assertAffordable(bytes, path)
   assertOpens(bytes, path, passphrase)
   const { AuthenticatedSafe, PFX } = await import('pkijs')
   const password = exactBuffer(passphrase ?? Buffer.alloc(0))
@@ -36,11 +39,10 @@ export async function readPkcs12(
     if (!(safe instanceof AuthenticatedSafe)) throw new TypeError('no authenticated safe')
     await safe.parseInternalValues({ safeContents: safe.safeContents.map(() => ({ password })) })
     const contents = safe.parsedValue.safeContents as { value: { safeBags: SafeBagLike[] } }[]
-    return contentOf(
-      contents.flatMap(({ value }) => value.safeBags),
-      passphrase,
-    )
-  } catch {
+    const bags = contents.flatMap(({ value }) => value.safeBags)
+    return contentOf(bags, path, passphrase)
+  } catch (error) {
+    if (error instanceof ProblemError) throw error
     const message =
       `${path} is encrypted in an outdated way or holds no pair; write it anew with: ` +
       `openssl pkcs12 -legacy -in ${path} -nodes | openssl pkcs12 -export -out NEW`
@@ -59,13 +61,13 @@ interface SafeBagLike {
   }
 }
 
-function contentOf(bags: readonly SafeBagLike[], passphrase: Buffer | null): Pkcs12Content {
+function contentOf(bags: readonly SafeBagLike[], path: string, passphrase: Buffer | null): Pkcs12Content {
   const certificates: X509Certificate[] = []
   const keys: KeyObject[] = []
   for (const { bagId, bagValue } of bags) {
     if (bagId === CERT_BAG && bagValue.parsedValue) {
       const der = new Uint8Array(bagValue.parsedValue.toSchema().toBER())
-      certificates.push(new X509Certificate(toPem('CERTIFICATE', der)))
+      certificates.push(usableCertificate(toPem('CERTIFICATE', der), `a certificate in ${path}`, path))
     }
     if (bagId === KEY_BAG || bagId === SHROUDED_KEY_BAG) {
       const der = Buffer.from(bagValue.toSchema().toBER())
@@ -84,9 +86,21 @@ function hasKey(certificate: X509Certificate, keys: readonly KeyObject[]): boole
   return keys.some((key) => certificate.checkPrivateKey(key))
 }
 
+function assertAffordable(bytes: Buffer, path: string): void {
+  const iterations = iterationsIn(bytes)
+  if (iterations <= MOST_ITERATIONS) return
+  const message = `${path} asks for ${iterations} iterations to open it, more than the limit of ${MOST_ITERATIONS}`
+  throw new ProblemError('PFX_INVALID', message, path)
+}
+
 function assertOpens(bytes: Buffer, path: string, passphrase: Buffer | null): void {
   try {
-    createSecureContext({ pfx: bytes, passphrase: passphrase?.toString() ?? '' })
+    // Whether its key is strong enough is judged later, by the policy.
+    createSecureContext({
+      pfx: bytes,
+      passphrase: passphrase?.toString() ?? '',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    })
   } catch (error) {
     if (!/mac verify/i.test((error as Error).message)) {
       throw new ProblemError('PFX_INVALID', `${path} is no PKCS#12 file, or it is damaged`, path)

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 
 import { describe } from './certificates.js'
+import { iterationsIn, MOST_ITERATIONS } from './derivation-cost.js'
 import type { PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
 
@@ -32,11 +33,19 @@ function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | nul
     const message = `the private key in ${path} is encrypted; set the option "passphrase"`
     throw new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
   }
+  if (block.label === 'ENCRYPTED PRIVATE KEY') assertAffordable(block, path)
   try {
     return createPrivateKey(encrypted && passphrase ? { key: block.pem, passphrase } : block.pem)
   } catch (error) {
     throw keyProblem(path, encrypted, (error as NodeJS.ErrnoException).code ?? '')
   }
+}
+
+function assertAffordable(block: PemBlock, path: string): void {
+  const iterations = iterationsIn(Buffer.from(block.pem.slice(block.pem.indexOf('\n')), 'base64'))
+  if (iterations <= MOST_ITERATIONS) return
+  const message = `the private key in ${path} asks for ${iterations} iterations to open it, more than the limit of ${MOST_ITERATIONS}`
+  throw new ProblemError('KEY_INVALID', message, path)
 }
 
 /** Only OpenSSL's code is looked at: its message may quote the input. */
