@@ -29,13 +29,29 @@ export function notAfterOf(certificate: X509Certificate): number {
   return Date.parse(certificate.validTo)
 }
 
-/** A distinguished name on one line; control characters cannot break out of it. */
+/** A distinguished name on one line and of a sane length; control characters cannot break out of it. */
 export function oneLine(name: string | undefined): string {
-  return (name ?? '')
-    .trim()
-    .replaceAll('\n', ', ')
-    .replace(/\p{Cc}/gu, ' ')
+  return shortened(
+    (name ?? '')
+      .trim()
+      .replaceAll('\n', ', ')
+      .replace(/\p{Cc}/gu, ' '),
+  )
 }
+
+/** The first few of a list, and how many more there are: for messages. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_LISTED).map(shortened)
+  const more = names.length - shown.length
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+}
+
+const LONGEST = 256
+const MOST_LISTED = 10
 
 const NAME = /(?:^|, )(?:DNS|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g
 

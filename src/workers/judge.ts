@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 
-import { keyTypeOf, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
+import { keyTypeOf, listed, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import type { CertificateFacts, Policy } from './protocol.js'
@@ -35,7 +35,7 @@ export function judgeAgainstServed(
   const [leaf] = identity.chain as [X509Certificate]
   const lost = namesLost(leaf, served)
   if (lost.length > 0) {
-    const message = `the new certificate no longer covers ${lost.join(', ')}`
+    const message = `the new certificate no longer covers ${listed(lost)}`
     found.judge(policy.namesLost, 'NAMES_LOST', message, identity.path)
   }
   if (notAfterOf(leaf) < Date.parse(served.notAfter)) {
@@ -122,7 +122,7 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
   const [leaf] = chain as [X509Certificate]
   const missing = policy.requiredNames.filter((name) => !covers(leaf, name))
   if (missing.length > 0) {
-    const message = `the certificate in ${path} does not cover ${missing.join(', ')}, which the policy requires`
+    const message = `the certificate in ${path} does not cover ${listed(missing)}, which the policy requires`
     found.judge('reject', 'NAME_NOT_COVERED', message, path)
   }
   if (namesOf(leaf).length === 0) {
