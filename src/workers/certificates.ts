@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 
 import type { PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
+import { assertReadable } from './x509.js'
 
 /** Labels that hold one certificate (RFC 7468, section 5.1; the last is OpenSSL's, with trust settings behind it). */
 const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'X.509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
@@ -28,7 +29,9 @@ export function certificatesOf(blocks: readonly PemBlock[], path: string): X509C
 /** @throws ProblemError `PEM_INVALID` */
 export function parseCertificate(pem: string, what: string, path: string): X509Certificate {
   try {
-    return new X509Certificate(pem)
+    const certificate = new X509Certificate(pem)
+    assertReadable(certificate.raw)
+    return certificate
   } catch {
     throw new ProblemError('PEM_INVALID', `${what} is damaged: it is no X.509 certificate`, path)
   }

@@ -139,11 +139,20 @@ function judgeCompleteness(
   const [leaf, issuer] = chain as [X509Certificate, X509Certificate | undefined]
   if (issuer || leaf.checkIssued(leaf)) return
   const name = issuerOf(leaf.raw)
-  if (trust.authorities.some(({ der }) => subjectOf(der) === name) || publicRoots().has(name)) return
+  if (trust.authorities.some(({ der }) => isNamed(der, name)) || publicRoots().has(name)) return
   const message =
     `${path} holds the leaf alone, and its issuer ${oneLine(leaf.issuer)} is no public root: ` +
     'clients that lack the intermediate will refuse it'
   found.judge(policy.incompleteChain, 'CHAIN_INCOMPLETE', message, path)
+}
+
+/** A damaged anchor has no name; it is refused where the anchors are judged. */
+function isNamed(der: Uint8Array, name: string): boolean {
+  try {
+    return subjectOf(der) === name
+  } catch {
+    return false
+  }
 }
 
 let publicRootNames: Set<string> | undefined
