@@ -46,12 +46,9 @@ export function listSourceFiles(sources: MaterialSources, limits: PrepareTask['l
 
 /** The files of a directory, or those that a pattern names; sorted, no hidden files, no leftovers. */
 function listDirectory(source: string): string[] {
-  const options = { onlyFiles: false, markDirectories: true, ignore: LEFTOVERS.map((name) => `**/${name}`) }
-  const stats = lookAt(source)
-  if (stats?.isDirectory()) {
-    return filesOf(fastGlob.sync('*', { ...options, cwd: source })).map((name) => join(source, name))
-  }
-  if (fastGlob.isDynamicPattern(source)) return filesOf(fastGlob.sync(source, { ...options, dot: false }))
+  const stats = attempt(source, () => statSync(source, { throwIfNoEntry: false }))
+  if (stats?.isDirectory()) return filesOf(source, '*', source).map((name) => join(source, name))
+  if (fastGlob.isDynamicPattern(source)) return filesOf(source, source)
   if (stats) {
     const message = `${source} is not a directory; name a single file in the option "ca"`
     throw new ProblemError('FILE_NOT_REGULAR', message, source)
@@ -59,16 +56,20 @@ function listDirectory(source: string): string[] {
   throw new ProblemError('FILE_NOT_FOUND', `the directory ${source} does not exist`, source)
 }
 
-function lookAt(path: string): ReturnType<typeof statSync> | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new ProblemError('FILE_UNREADABLE', `the directory ${path} cannot be read: ${code}`, path)
-  }
+/** A link to a directory is marked like one; a dangling link stays, so that it is refused by name when it is read. */
+function filesOf(source: string, pattern: string, cwd?: string): string[] {
+  const ignore = LEFTOVERS.map((name) => `**/${name}`)
+  const options = { onlyFiles: false, markDirectories: true, ignore, ...(cwd === undefined ? {} : { cwd }) }
+  return attempt(source, () => fastGlob.sync(pattern, options))
+    .filter((entry) => !entry.endsWith('/'))
+    .sort()
 }
 
-/** A link to a directory is marked like one; a dangling link stays, so that it is refused by name when it is read. */
-function filesOf(entries: string[]): string[] {
-  return entries.filter((entry) => !entry.endsWith('/')).sort()
+function attempt<T>(source: string, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ProblemError('FILE_UNREADABLE', `${source} cannot be listed: ${code}`, source)
+  }
 }
