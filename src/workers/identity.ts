@@ -1,6 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 
 import { certificatesOf } from './certificates.js'
+import { publicKeyOf } from './facts.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { splitPem } from './pem.js'
@@ -107,5 +108,15 @@ function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
 
 /** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+  return certificate.checkIssued(issuer) && isSignedBy(certificate, issuer)
+}
+
+/** Whether it vouches for itself. `checkIssued` alone denies it to every certificate that is not made to sign others. */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate)
+}
+
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  const key = publicKeyOf(issuer)
+  return key !== null && certificate.verify(key)
 }

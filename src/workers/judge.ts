@@ -1,9 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 
-import { keyTypeOf, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
+import { keyTypeOf, namesOf, notAfterOf, notBeforeOf, oneLine, publicKeyOf } from './facts.js'
 import type { Findings } from './findings.js'
-import type { Identity } from './identity.js'
+import { type Identity, isSelfSigned } from './identity.js'
 import type { CertificateFacts, Policy } from './protocol.js'
 import type { TrustBlocks } from './trust.js'
 import { issuerOf, signatureOid, subjectOf } from './x509.js'
@@ -51,7 +52,7 @@ function judgeDates({ chain, path }: Identity, policy: Policy, found: Findings):
     const start = notBeforeOf(certificate)
     if (end < now) {
       // A client has its own copy of the root, so the one that is sent may have expired.
-      const matters = end + skewMs < now && !(i > 0 && certificate.checkIssued(certificate))
+      const matters = end + skewMs < now && !(i > 0 && isSelfSigned(certificate))
       found.judge(matters ? policy.expired : 'warn', 'CERT_EXPIRED', `${who} expired on ${iso(end)}`, path)
     }
     if (start > now) {
@@ -74,7 +75,7 @@ function judgePurpose({ chain, path }: Identity, found: Findings): void {
   }
   if (leaf.ca) {
     // What `openssl req -x509` makes is a self-signed server certificate with the CA flag.
-    const usual = leaf.checkIssued(leaf) && namesOf(leaf).length > 0
+    const usual = isSelfSigned(leaf) && namesOf(leaf).length > 0
     const message = `the certificate in ${path} is a CA certificate; serve one that was issued by it`
     found.judge(usual ? 'warn' : 'reject', 'CERT_IS_CA', message, path)
   }
@@ -93,13 +94,13 @@ const WEAK_SIGNATURES = new Set([
 function judgeStrength({ chain, path }: Identity, policy: Policy, found: Findings): void {
   for (const certificate of chain) {
     const who = `${oneLine(certificate.subject)} in ${path}`
-    const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
-    if (bits !== undefined && bits < LEAST_RSA_BITS) {
-      const message = `${who} has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
+    const key = publicKeyOf(certificate)
+    const bits = key?.asymmetricKeyDetails?.modulusLength
+    if (key && bits !== undefined && bits < LEAST_RSA_BITS) {
+      const message = `${who} has a key of ${keyTypeOf(key)} bits; clients want ${LEAST_RSA_BITS} or more`
       found.judge(policy.weakKey, 'KEY_TOO_WEAK', message, path)
     }
-    const selfSigned = certificate.checkIssued(certificate)
-    if (!selfSigned && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
+    if (!isSelfSigned(certificate) && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
       found.judge(
         policy.weakKey,
         'KEY_TOO_WEAK',
@@ -126,7 +127,9 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
 function covers(leaf: X509Certificate, name: string): boolean {
   const wanted = name.toLowerCase()
   if (namesOf(leaf).includes(wanted)) return true
-  return leaf.checkHost(wanted, { subject: 'never' }) !== undefined || leaf.checkIP(wanted) !== undefined
+  // Each of the two throws at what is meant for the other.
+  const matches = isIP(wanted) ? leaf.checkIP(wanted) : leaf.checkHost(wanted, { subject: 'never' })
+  return matches !== undefined
 }
 
 /** A lone leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
@@ -137,7 +140,7 @@ function judgeCompleteness(
   found: Findings,
 ): void {
   const [leaf, issuer] = chain as [X509Certificate, X509Certificate | undefined]
-  if (issuer || leaf.checkIssued(leaf)) return
+  if (issuer || isSelfSigned(leaf)) return
   const name = issuerOf(leaf.raw)
   if (trust.authorities.some(({ der }) => isNamed(der, name)) || publicRoots().has(name)) return
   const message =

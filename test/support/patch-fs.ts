@@ -4,18 +4,21 @@ import type { TestContext } from 'node:test'
 
 type FileFunction = 'openSync' | 'readSync'
 
-/** Runs `act` just before the first call of a function of `node:fs`, whoever calls it. */
-export function beforeFirst(t: TestContext, name: FileFunction, act: () => void): void {
+/** Runs `act` just before the first calls of a function of `node:fs`, whoever calls it, until the test ends. */
+export function beforeCalls(t: TestContext, name: FileFunction, act: () => void, calls = 1): void {
   const real = fs[name] as (...args: unknown[]) => unknown
-  const { mock } = t.mock.method(fs, name, (...args: unknown[]) => {
-    restore()
-    act()
-    return real(...args)
-  })
-  const restore = () => {
-    mock.restore()
+  const put = (one: unknown) => {
+    Object.assign(fs, { [name]: one })
     syncBuiltinESMExports()
   }
-  syncBuiltinESMExports()
-  t.after(restore)
+  let left = calls
+  const patched = (...args: unknown[]) => {
+    // `act` may call the same function.
+    put(real)
+    act()
+    if (--left > 0) put(patched)
+    return real(...args)
+  }
+  put(patched)
+  t.after(() => put(real))
 }

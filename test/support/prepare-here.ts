@@ -2,8 +2,10 @@ import { valueSymbol } from 'piscina'
 
 import type { ReloadEngineOptions } from '../../src/main/options.js'
 import { resolveOptions } from '../../src/main/options.js'
+import { type FileSet, readFileSet } from '../../src/workers/file-set.js'
 import prepare from '../../src/workers/prepare.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import { listSourceFiles } from '../../src/workers/source-files.js'
 
 /** The task that an engine with these options would post. */
 export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask> = {}): PrepareTask {
@@ -24,4 +26,12 @@ export async function preparedHere(task: PrepareTask): Promise<PreparedReply> {
   const reply = await prepareHere(task)
   if (reply.kind === 'prepared') return reply
   throw new Error(`expected prepared material, got ${JSON.stringify(reply)}`)
+}
+
+/** The files of these options, read as PREPARE reads them. */
+export function filesOf(options: ReloadEngineOptions): FileSet {
+  const { sources, limits } = taskFor(options)
+  const set = readFileSet(listSourceFiles(sources, limits))
+  if (!Array.isArray(set)) return set
+  throw new Error(`expected readable files, got ${JSON.stringify(set)}`)
 }
