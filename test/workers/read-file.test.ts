@@ -19,7 +19,7 @@ import type { ProblemCode } from '../../src/workers/problem.js'
 import { octal, permissionsOf, readFile, stampFile } from '../../src/workers/read-file.js'
 import { overwriteInPlace, renameInto } from '../support/files.js'
 import { lockedOut } from '../support/locked-out.js'
-import { beforeFirst } from '../support/patch-fs.js'
+import { beforeCalls } from '../support/patch-fs.js'
 import { problemOf } from '../support/problems.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -120,7 +120,7 @@ test('a socket is refused', { skip: unix }, async (t) => {
 test('a file over its limit is refused unread, with both numbers', (t) => {
   const path = join(tempDir(t), 'file')
   writeFileSync(path, Buffer.alloc(LIMIT + 1))
-  beforeFirst(t, 'readSync', () => assert.fail('the file was read'))
+  beforeCalls(t, 'readSync', () => assert.fail('the file was read'))
   const { code, message } = problemOf(() => readFile(path, LIMIT))
   assert.equal(code, 'FILE_TOO_LARGE')
   assert.match(message, /1025.*1024/)
@@ -146,7 +146,7 @@ test('a file behind a directory without permission is refused, and the directory
 
 test('a file that grows while it is read is not steady, and no more than one byte of it is read on', (t) => {
   const path = fileIn(tempDir(t))
-  beforeFirst(t, 'readSync', () => appendFileSync(path, Buffer.alloc(LIMIT)))
+  beforeCalls(t, 'readSync', () => appendFileSync(path, Buffer.alloc(LIMIT)))
   const { bytes, steady } = readFile(path, LIMIT)
   assert.equal(steady, false)
   assert.equal(bytes.length, 'content'.length + 1)
@@ -154,14 +154,14 @@ test('a file that grows while it is read is not steady, and no more than one byt
 
 test('a file that is emptied while it is read is not steady', (t) => {
   const path = fileIn(tempDir(t))
-  beforeFirst(t, 'readSync', () => overwriteInPlace(path, ''))
+  beforeCalls(t, 'readSync', () => overwriteInPlace(path, ''))
   const { bytes, steady } = readFile(path, LIMIT)
   assert.deepEqual([bytes.length, steady], [0, false])
 })
 
 test('a file that grows past its limit between the look and the opening is refused', (t) => {
   const path = fileIn(tempDir(t))
-  beforeFirst(t, 'openSync', () => appendFileSync(path, Buffer.alloc(LIMIT)))
+  beforeCalls(t, 'openSync', () => appendFileSync(path, Buffer.alloc(LIMIT)))
   assert.equal(problemOf(() => readFile(path, LIMIT)).code, 'FILE_TOO_LARGE')
 })
 
