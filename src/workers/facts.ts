@@ -62,6 +62,15 @@ export function namesOf(certificate: X509Certificate): string[] {
   )
 }
 
+/** `null` for a key of a kind that this OpenSSL does not know, which `publicKey` itself throws at. */
+export function publicKeyOf(certificate: X509Certificate): KeyObject | null {
+  try {
+    return certificate.publicKey
+  } catch {
+    return null
+  }
+}
+
 /** For instance `EC prime256v1`, `RSA 2048`, `RSA-PSS 2048`, `ED25519`. */
 export function keyTypeOf(key: KeyObject): string {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}

@@ -93,7 +93,7 @@ function cleanBlock(label: string, body: string, nth: string, path: string): str
     throw invalid(path, `${nth} in ${path} is not base64; the file is damaged or still being written`)
   }
   if (headers.length === 0) return armour(label, base64)
-  return armour(label, base64).replace('-----\n', `-----\n${headers.join('\n')}\n\n`)
+  return armour(label, base64).replace('-----\n', (line) => `${line}${headers.join('\n')}\n\n`)
 }
 
 function assertNoStrayEnd(between: string, path: string, blocksBefore: number): void {

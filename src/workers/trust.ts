@@ -4,6 +4,7 @@ import { damagedCertificate, describe, isCertificateBlock, parseCertificate } fr
 import { notAfterOf, oneLine } from './facts.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
+import { isSelfSigned } from './identity.js'
 import { type PemBlock, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
@@ -157,9 +158,9 @@ function judgeAuthority(certificate: X509Certificate, path: string, found: Findi
   const name = oneLine(certificate.subject)
   if (!certificate.ca) {
     // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing.
-    const selfSigned = certificate.checkIssued(certificate)
     const message = `${name} in ${path} is not a CA certificate`
-    if (selfSigned) found.judge('warn', 'CA_INVALID', `${message}; it vouches for itself alone`, path)
+    if (isSelfSigned(certificate))
+      found.judge('warn', 'CA_INVALID', `${message}; it vouches for itself alone`, path)
     else found.refuse('CA_INVALID', message, path)
   }
   if (notAfterOf(certificate) < Date.now()) {

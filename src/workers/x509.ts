@@ -5,6 +5,16 @@ import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
  * without parsing all of it.
  */
 
+/**
+ * Lets a certificate through that the functions below can read. OpenSSL takes BER too, which is no X.509 (RFC 5280,
+ * section 4.1).
+ *
+ * @throws RangeError
+ */
+export function assertReadable(der: Uint8Array): void {
+  signatureOid(der)
+}
+
 /** Bytes that this subject adds to the list of acceptable CAs in a handshake (RFC 8446, section 4.2.4). */
 export function subjectEntryBytes(der: Uint8Array): number {
   const { subject } = nodesOf(der)
@@ -41,11 +51,11 @@ const VERSION_TAG = 0xa0
 
 /** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280, section 4.1). */
 function nodesOf(der: Uint8Array): CertificateNodes {
-  const [tbs, signatureAlgorithm] = childrenOf(der, nodeAt(der, 0)) as [DerNode, DerNode]
-  const fields = childrenOf(der, tbs)
+  const [tbs, signatureAlgorithm] = childrenOf(der, nodeAt(der, 0))
+  const fields = tbs ? childrenOf(der, tbs) : []
   // [version], serialNumber, signature, issuer, validity, subject
   const [, , issuer, , subject] = fields[0]?.tag === VERSION_TAG ? fields.slice(1) : fields
-  if (!issuer || !subject) throw new RangeError('not a certificate')
+  if (!signatureAlgorithm || !issuer || !subject) throw new RangeError('not a certificate')
   return { signatureAlgorithm, issuer, subject }
 }
 

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { test } from 'node:test'
+
+import fc from 'fast-check'
+
+import { certificatesOf } from '../../src/workers/certificates.js'
+import { splitPem } from '../../src/workers/pem.js'
+import { createAuthority } from '../support/certificates.js'
+import { orProblem } from '../support/problems.js'
+
+const authority = createAuthority()
+const [one, two] = [authority.issue(), authority.issue()]
+const originals = [one.certPem, two.certPem]
+const text = `${one.certPem}some text\n${two.certPem}`
+const place = fc.nat(text.length)
+
+test('a file that is cut at either end gives whole blocks or none', () => {
+  fc.assert(
+    fc.property(place, place, (from, to) => {
+      const blocks = orProblem(['PEM_INVALID'], () => splitPem(Buffer.from(text.slice(from, to)), 'f'))
+      for (const { pem } of blocks ?? []) assert.ok(originals.includes(pem), pem)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a file that is cut at its end is refused, or it gives its first blocks', () => {
+  for (let length = 0; length <= text.length; length++) {
+    const blocks = orProblem(['PEM_INVALID'], () => splitPem(Buffer.from(text.slice(0, length)), 'f'))
+    const pems = blocks?.map(({ pem }) => pem)
+    if (pems) assert.deepEqual(pems, originals.slice(0, pems.length))
+  }
+})
+
+test('a file with a piece missing gives no certificate that its issuer did not sign', () => {
+  fc.assert(
+    fc.property(place, place, (from, to) => {
+      assertOnlyOriginals(text.slice(0, Math.min(from, to)) + text.slice(Math.max(from, to)))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('the head of one file and the tail of another give no certificate that its issuer did not sign', () => {
+  fc.assert(
+    fc.property(fc.nat(one.certPem.length), fc.nat(two.certPem.length), (head, tail) => {
+      assertOnlyOriginals(one.certPem.slice(0, head) + two.certPem.slice(tail))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('no file, whatever is in it, makes the reader throw anything but a problem', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '-----BEGIN CERTIFICATE-----',
+      '-----END CERTIFICATE-----',
+      '-----BEGIN ',
+      '-----',
+      '\n',
+      '\r\n',
+      'Proc-Type: 4,ENCRYPTED\n',
+      one.certPem,
+      'MIIB',
+      '====',
+      '$&',
+    ),
+    fc.string(),
+  )
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      const blocks = orProblem(['PEM_INVALID'], () => splitPem(Buffer.from(pieces.join('')), 'f')) ?? []
+      // What was split once is clean: it splits again into itself.
+      for (const block of blocks) assert.deepEqual(splitPem(Buffer.from(block.pem), 'f'), [block])
+    }),
+    { numRuns: 500 },
+  )
+})
+
+/** Two halves can make bytes that parse; no accident makes a signature. */
+function assertOnlyOriginals(damaged: string): void {
+  const refused = ['PEM_INVALID', 'CERT_MISSING'] as const
+  const found = orProblem(refused, () => certificatesOf(splitPem(Buffer.from(damaged), 'f'), 'f')) ?? []
+  const issuer = new X509Certificate(authority.certPem)
+  for (const certificate of found) {
+    const isOriginal = originals.includes(certificate.toString())
+    assert.equal(certificate.verify(issuer.publicKey), isOriginal, damaged)
+  }
+}

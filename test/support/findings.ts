@@ -1,0 +1,19 @@
+import { Findings } from '../../src/workers/findings.js'
+import type { ProblemCode } from '../../src/workers/problem.js'
+
+/** What was found, by code alone. */
+export interface FoundCodes {
+  readonly problems: ProblemCode[]
+  readonly warnings: ProblemCode[]
+}
+
+/** Runs a judge and tells what it found. */
+export function found(judge: (findings: Findings) => unknown, force = false): FoundCodes {
+  const findings = new Findings(force)
+  judge(findings)
+  return codesOf(findings)
+}
+
+export function codesOf({ problems, warnings }: Pick<Findings, 'problems' | 'warnings'>): FoundCodes {
+  return { problems: problems.map(({ code }) => code), warnings: warnings.map(({ code }) => code) }
+}

@@ -1,0 +1,24 @@
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import type { TestContext } from 'node:test'
+
+type FileFunction = 'openSync' | 'readSync'
+
+/** Runs `act` just before the first calls of a function of `node:fs`, whoever calls it, until the test ends. */
+export function beforeCalls(t: TestContext, name: FileFunction, act: () => void, calls = 1): void {
+  const real = fs[name] as (...args: unknown[]) => unknown
+  const put = (one: unknown) => {
+    Object.assign(fs, { [name]: one })
+    syncBuiltinESMExports()
+  }
+  let left = calls
+  const patched = (...args: unknown[]) => {
+    // `act` may call the same function.
+    put(real)
+    act()
+    if (--left > 0) put(patched)
+    return real(...args)
+  }
+  put(patched)
+  t.after(() => put(real))
+}

@@ -1,0 +1,37 @@
+import { valueSymbol } from 'piscina'
+
+import type { ReloadEngineOptions } from '../../src/main/options.js'
+import { resolveOptions } from '../../src/main/options.js'
+import { type FileSet, readFileSet } from '../../src/workers/file-set.js'
+import prepare from '../../src/workers/prepare.js'
+import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import { listSourceFiles } from '../../src/workers/source-files.js'
+
+/** The task that an engine with these options would post. */
+export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask> = {}): PrepareTask {
+  const { sources, context, requestCert, policy, worker } = resolveOptions(options)
+  const { maxFileBytes } = worker
+  const limits = { maxFileBytes, maxTrustBytes: 16 * maxFileBytes }
+  return { sources, limits, context, requestCert, policy, force: false, record: null, ...more }
+}
+
+/** PREPARE on this thread; nothing is transferred, the reply is the one that would arrive. */
+export async function prepareHere(task: PrepareTask): Promise<PrepareReply> {
+  const reply = (await prepare(task)) as PrepareReply & { [valueSymbol]?: PrepareReply }
+  return reply[valueSymbol] ?? reply
+}
+
+/** The same, where the files are known to be good. */
+export async function preparedHere(task: PrepareTask): Promise<PreparedReply> {
+  const reply = await prepareHere(task)
+  if (reply.kind === 'prepared') return reply
+  throw new Error(`expected prepared material, got ${JSON.stringify(reply)}`)
+}
+
+/** The files of these options, read as PREPARE reads them. */
+export function filesOf(options: ReloadEngineOptions): FileSet {
+  const { sources, limits } = taskFor(options)
+  const set = readFileSet(listSourceFiles(sources, limits))
+  if (!Array.isArray(set)) return set
+  throw new Error(`expected readable files, got ${JSON.stringify(set)}`)
+}

@@ -1,0 +1,29 @@
+import type { Logger } from '../../src/main/observe/logger.js'
+
+export interface LogLine {
+  readonly level: keyof Logger
+  readonly message: string
+  readonly fields: object
+}
+
+export interface RecordingLogger extends Logger {
+  readonly lines: LogLine[]
+  /** `LEVEL message` of each line so far, which are then forgotten. */
+  said(): string[]
+}
+
+/** A logger that keeps its lines to itself. */
+export function recordingLogger(): RecordingLogger {
+  const lines: LogLine[] = []
+  const record = (level: keyof Logger) => (fields: object, message: string) => {
+    lines.push({ level, message, fields })
+  }
+  return {
+    lines,
+    said: () => lines.splice(0).map(({ level, message }) => `${level} ${message}`),
+    debug: record('debug'),
+    info: record('info'),
+    warn: record('warn'),
+    error: record('error'),
+  }
+}

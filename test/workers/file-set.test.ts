@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { contentDigest } from '../../src/fingerprint/index.js'
+import { type FileSet, glance, looksUnchanged, readFileSet } from '../../src/workers/file-set.js'
+import { stampFile } from '../../src/workers/read-file.js'
+import type { SourceFile } from '../../src/workers/source-files.js'
+import { overwriteInPlace, renameInto } from '../support/files.js'
+import { beforeCalls } from '../support/patch-fs.js'
+import { tempDir } from '../support/temp-dir.js'
+
+test('a set gives the bytes and paths of each role, and a fingerprint by the rule of each file', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  const set = readable(files)
+  assert.equal(set.bytesOf('cert', cert.path).toString(), 'certificate')
+  assert.equal(set.bytesOf('key', key.path).toString(), 'secret')
+  assert.deepEqual(set.pathsOf('key'), [key.path])
+  assert.deepEqual(set.pathsOf('ca'), [])
+  assert.deepEqual(set.fingerprint, [
+    { path: cert.path, by: 'content', value: contentDigest(Buffer.from('certificate')) },
+    { path: key.path, by: 'stamp', value: stampFile(key.path) },
+  ])
+})
+
+test('a glance sees the fingerprint of a full read, and opens no secret for it', (t) => {
+  const files = pairIn(tempDir(t))
+  const { fingerprint } = readable(files)
+  let opened = 0
+  beforeCalls(t, 'openSync', () => opened++, 10)
+  assert.deepEqual(glance(files), fingerprint)
+  assert.equal(opened, 1)
+})
+
+test('an unchanged set looks unchanged; a written, replaced or missing file does not', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  const changes = [
+    () => overwriteInPlace(cert.path, 'Certificate'),
+    () => overwriteInPlace(key.path, 'secret'),
+    () => renameInto(key.path, 'secret'),
+    () => rmSync(key.path),
+  ]
+  for (const change of changes) {
+    const { fingerprint } = readable(files)
+    assert.equal(looksUnchanged(files, fingerprint), true)
+    change()
+    assert.equal(looksUnchanged(files, fingerprint), false)
+  }
+})
+
+test('a certificate that is written anew with the same content looks unchanged', (t) => {
+  const files = pairIn(tempDir(t))
+  const { fingerprint } = readable(files)
+  renameInto((files[0] as SourceFile).path, 'certificate')
+  assert.equal(looksUnchanged(files, fingerprint), true)
+})
+
+test('a file that changes under the first read is read again, and what lies there in the end counts', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert] = files as [SourceFile]
+  beforeCalls(t, 'readSync', () => appendFileSync(cert.path, ', renewed'))
+  assert.equal(readable(files).bytesOf('cert', cert.path).toString(), 'certificate, renewed')
+})
+
+test('a file that is renamed over between two reads is read again', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  const reads: string[] = []
+  beforeCalls(
+    t,
+    'openSync',
+    () => {
+      reads.push('open')
+      // The key's first opening: the certificate of this pass has been read.
+      if (reads.length === 2) renameInto(cert.path, 'renewed')
+    },
+    10,
+  )
+  const set = readable(files)
+  assert.equal(set.bytesOf('cert', cert.path).toString(), 'renewed')
+  assert.equal(set.bytesOf('key', key.path).toString(), 'secret')
+  assert.equal(reads.length, 6)
+})
+
+test('files that never stand still are given up after five reads', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert] = files as [SourceFile]
+  let reads = 0
+  beforeCalls(
+    t,
+    'openSync',
+    () => {
+      reads++
+      appendFileSync(cert.path, '!')
+    },
+    100,
+  )
+  const problems = readFileSet(files)
+  assert.ok(Array.isArray(problems))
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['FILES_CHANGING'],
+  )
+  assert.equal(reads, 5 * files.length)
+})
+
+test('all files that cannot be read are told at once, each once', (t) => {
+  const dir = tempDir(t)
+  const both = join(dir, 'both.pem')
+  const files = [source('cert', both), source('key', both), source('ca', dir)]
+  const problems = readFileSet(files)
+  assert.ok(Array.isArray(problems))
+  assert.deepEqual(
+    problems.map(({ code, path }) => [code, path]),
+    [
+      ['FILE_NOT_FOUND', both],
+      ['FILE_NOT_REGULAR', dir],
+    ],
+  )
+})
+
+test('a file that appears between two reads is waited for', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  rmSync(key.path)
+  // Renewals that delete before they create: the key comes while the certificate is read for the second time.
+  let opened = 0
+  beforeCalls(
+    t,
+    'openSync',
+    () => {
+      if (++opened === 2) writeFileSync(key.path, 'secret')
+    },
+    10,
+  )
+  assert.equal(readable(files).bytesOf('key', key.path).toString(), 'secret')
+  assert.ok(statSync(cert.path).isFile())
+})
+
+test('wiping overwrites keys, passphrases and certificates, which may hold a key; trust anchors stay', (t) => {
+  const dir = tempDir(t)
+  const roles = ['cert', 'key', 'pfx', 'passphrase', 'ca', 'crl', 'dhparam'] as const
+  const files = roles.map((role) => {
+    writeFileSync(join(dir, role), role)
+    return source(role, join(dir, role))
+  })
+  const set = readable(files)
+  const bytes = roles.map((role) => set.bytesOf(role, join(dir, role)))
+  set.wipe()
+  assert.deepEqual(
+    roles.filter((_, i) => bytes[i]?.every((byte) => byte === 0)),
+    ['cert', 'key', 'pfx', 'passphrase'],
+  )
+})
+
+function pairIn(dir: string): SourceFile[] {
+  const [cert, key] = [join(dir, 'tls.crt'), join(dir, 'tls.key')]
+  writeFileSync(cert, 'certificate')
+  writeFileSync(key, 'secret')
+  return [source('cert', cert), source('key', key)]
+}
+
+function source(role: SourceFile['role'], path: string): SourceFile {
+  return { role, path, rule: role === 'key' ? 'stamp' : 'content', maxBytes: 1024 }
+}
+
+function readable(files: readonly SourceFile[]): FileSet {
+  const set = readFileSet(files)
+  assert.ok(!Array.isArray(set), JSON.stringify(set))
+  return set
+}

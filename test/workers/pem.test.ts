@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { test } from 'node:test'
+
+import { splitPem, toPem } from '../../src/workers/pem.js'
+import { createAuthority } from '../support/certificates.js'
+import { traditionalKey } from '../support/key-forms.js'
+import { keyPair } from '../support/keys.js'
+import { problemOf } from '../support/problems.js'
+
+const authority = createAuthority()
+const intermediate = authority.issueAuthority()
+const leaf = intermediate.issue()
+const whole = [
+  { label: 'CERTIFICATE', pem: leaf.certPem },
+  { label: 'CERTIFICATE', pem: intermediate.certPem },
+]
+
+for (const [what, text] of [
+  ['as it is written', leaf.chainPem],
+  ['with CRLF', leaf.chainPem.replaceAll('\n', '\r\n')],
+  ['with the line ends of old Macs', leaf.chainPem.replaceAll('\n', '\r')],
+  ['with a UTF-8 BOM', `\ufeff${leaf.chainPem}`],
+  ['without a line end at its end', leaf.chainPem.trimEnd()],
+  ['with every line indented, as YAML leaves it', leaf.chainPem.replaceAll(/^/gm, '    ')],
+  ['with blanks at the end of each line', leaf.chainPem.replaceAll('\n', ' \t\n')],
+  ['with text around the blocks', `Subject: é\n${leaf.certPem}Issuer: ü\n${intermediate.certPem}the end`],
+  ['with empty lines between', `\n\n${leaf.certPem}\n\n${intermediate.certPem}\n\n`],
+  ['with its base64 in one line', leaf.chainPem.replaceAll(/([^-])\n(?!-)/g, '$1')],
+] as const) {
+  test(`a chain ${what} gives its two certificates, clean`, () => {
+    assert.deepEqual(splitPem(Buffer.from(text), 'chain.pem'), whole)
+  })
+}
+
+test('a file without any block gives none', () => {
+  assert.deepEqual(splitPem(Buffer.from(''), 'empty.pem'), [])
+  assert.deepEqual(splitPem(Buffer.from('not a certificate\n'), 'text.pem'), [])
+})
+
+test('a view into a larger buffer gives what the view shows', () => {
+  const slab = Buffer.from(`${authority.certPem}${leaf.chainPem}`)
+  const view = new Uint8Array(slab.buffer, slab.byteOffset + authority.certPem.length, leaf.chainPem.length)
+  assert.deepEqual(splitPem(view, 'chain.pem'), whole)
+})
+
+test('the headers of an encrypted traditional key stay', () => {
+  const pem = traditionalKey(keyPair(), 'secret')
+  assert.deepEqual(splitPem(Buffer.from(pem.replaceAll('\n', '\r\n')), 'key.pem'), [
+    { label: 'EC PRIVATE KEY', pem },
+  ])
+})
+
+test('a header stays as it is, whatever signs are in it', () => {
+  const pem = leaf.certPem.replace('-----\n', () => "-----\nComment: $& costs $1 and $'\n\n")
+  assert.deepEqual(splitPem(Buffer.from(pem), 'f'), [{ label: 'CERTIFICATE', pem }])
+})
+
+test('what PEM is made of DER can be read by OpenSSL', () => {
+  const pem = toPem('CERTIFICATE', leaf.certDer)
+  assert.equal(pem, leaf.certPem)
+  assert.equal(new X509Certificate(pem).fingerprint256, leaf.fingerprint256)
+})
+
+for (const [what, content] of [
+  ['a block that is cut off', leaf.certPem.slice(0, -40)],
+  ['a block without its beginning', leaf.certPem.slice(leaf.certPem.indexOf('\n') + 1)],
+  ['a block in a block', leaf.certPem.replace('\n', `\n${intermediate.certPem}`)],
+  ['an end of another kind', leaf.certPem.replace('END CERTIFICATE', 'END PRIVATE KEY')],
+  ['a whole block and half of the next', leaf.chainPem.slice(0, -100)],
+  ['a block with a letter missing', leaf.certPem.replace(/[A-Za-z0-9]\n/, '\n')],
+  ['a block with a letter that is not base64', leaf.certPem.replace(/[A-Za-z0-9]\n/, '*\n')],
+  ['a block without content', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'],
+  ['a BEGIN line that is no header', `${leaf.certPem}-----BEGIN the end\n`],
+  ['a stray END line at the end', `${leaf.certPem}-----END CERTIFICATE-----\n`],
+  ['UTF-16 with a BOM', Buffer.from(`\ufeff${leaf.certPem}`, 'utf16le')],
+  ['UTF-16 in the other order', Buffer.from(`\ufeff${leaf.certPem}`, 'utf16le').swap16()],
+  ['UTF-16 without a BOM', Buffer.from(leaf.certPem, 'utf16le')],
+  ['DER', leaf.certDer],
+] as const) {
+  test(`${what} is refused, and the file is named`, () => {
+    const { code, path, message } = problemOf(() => splitPem(Buffer.from(content), '/etc/tls.crt'))
+    assert.deepEqual({ code, path }, { code: 'PEM_INVALID', path: '/etc/tls.crt' })
+    assert.match(message, /\/etc\/tls\.crt/)
+  })
+}
+
+for (const [path, command] of [
+  ['tls.crt', 'openssl x509 '],
+  ['tls.key', 'openssl pkey '],
+  ['list.crl', 'openssl crl '],
+  ['tls.p12', 'openssl pkcs12 '],
+  ['tls.PFX', 'openssl pkcs12 '],
+] as const) {
+  test(`a DER file called ${path} is refused with the ${command}command that converts it`, () => {
+    const { message } = problemOf(() => splitPem(leaf.certDer, path))
+    assert.ok(message.includes(`${command}`), message)
+  })
+}

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/record.js'
+
+const record: ServedRecord = {
+  fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
+  identity: 'cd',
+  certificates: [],
+  trustDigest: null,
+  authorities: [['00:11', 'CN=Zoë']],
+}
+
+test('a record comes back as it was', () => {
+  assert.deepEqual(decodeRecord(encodeRecord(record)), record)
+})
+
+test('a record lies in shared memory, so that handing it to a worker copies nothing', () => {
+  const bytes = encodeRecord(record)
+  assert.ok(bytes.buffer instanceof SharedArrayBuffer)
+  const sent = structuredClone(bytes)
+  assert.ok(sent.buffer instanceof SharedArrayBuffer)
+  bytes.fill(0x20)
+  assert.throws(() => decodeRecord(sent), SyntaxError)
+})

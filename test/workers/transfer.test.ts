@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { test } from 'node:test'
+
+import { transferableSymbol, valueSymbol } from 'piscina'
+
+import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol.js'
+import { exact, handOver, keyPem } from '../../src/workers/transfer.js'
+import { keyPair } from '../support/keys.js'
+
+const keys: Record<string, KeyObject> = {
+  'EC P-256': keyPair('ec').privateKey,
+  'EC P-384': keyPair('ec-p384').privateKey,
+  'EC P-521': generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey,
+  'EC secp256k1': generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey,
+  'RSA 1024': keyPair('rsa-1024').privateKey,
+  'RSA 2048': keyPair('rsa-2048').privateKey,
+  'RSA-PSS 2048': keyPair('rsa-pss').privateKey,
+  Ed25519: keyPair('ed25519').privateKey,
+  Ed448: generateKeyPairSync('ed448').privateKey,
+  X25519: generateKeyPairSync('x25519').privateKey,
+}
+
+for (const [name, key] of Object.entries(keys)) {
+  test(`the PEM of a key of ${name} is what OpenSSL writes, in a buffer of just its size`, () => {
+    const pem = keyPem(key)
+    assert.equal(Buffer.from(pem).toString(), key.export({ type: 'pkcs8', format: 'pem' }))
+    assert.equal(pem.byteLength, pem.buffer.byteLength)
+    assert.ok(createPublicKey(key).equals(createPublicKey(createPrivateKey(Buffer.from(pem)))))
+  })
+}
+
+test('text is copied into a buffer of just its size', () => {
+  for (const text of ['', 'a', 'CN=Zoë 🔑', 'x'.repeat(10_000)]) {
+    const bytes = exact(text)
+    assert.equal(Buffer.from(bytes).toString(), text)
+    assert.equal(bytes.byteLength, bytes.buffer.byteLength)
+  }
+})
+
+test('material is handed over with every buffer in the list of what is moved', () => {
+  const [chain, key, ca, crl, dhparam] = ['chain', 'key', 'ca', 'crl', 'dhparam'].map(exact) as [
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>,
+  ]
+  const ends = Uint32Array.of(2)
+  const trust = { authorities: { pem: ca, ends }, revocationLists: [crl] }
+  const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam })
+  const moved = handedOver(reply)
+  assert.equal(moved.value, reply)
+  assert.deepEqual(
+    new Set(moved.buffers),
+    new Set([chain.buffer, key.buffer, crl.buffer, ca.buffer, ends.buffer, dhparam.buffer]),
+  )
+})
+
+test('trust that is served already is not sent again', () => {
+  const [chain, key] = [exact('chain'), exact('key')]
+  const reply = replyWith({ pairs: [{ chain, key }], trust: 'served', dhparam: null })
+  assert.deepEqual(handedOver(reply).buffers, [chain.buffer, key.buffer])
+})
+
+test('an engine without trust anchors hands over no buffer for them', () => {
+  const reply = replyWith({ pairs: [], trust: { authorities: null, revocationLists: [] }, dhparam: null })
+  assert.deepEqual(handedOver(reply).buffers, [])
+})
+
+test('a reply without material is handed over as it is', () => {
+  const reply: UnchangedReply = { kind: 'unchanged', record: null }
+  assert.equal(handOver(reply), reply)
+})
+
+function replyWith(material: PreparedReply['material']): PreparedReply {
+  return {
+    kind: 'prepared',
+    material,
+    record: exact('{}'),
+    certificates: [],
+    trust: { digest: null, authorities: 0, revocationLists: 0 },
+    warnings: [],
+    changed: [],
+    diff: null,
+  }
+}
+
+/** What Piscina makes of it. */
+function handedOver(reply: PreparedReply): { value: unknown; buffers: ArrayBuffer[] } {
+  const moved = handOver(reply) as unknown as Record<symbol, unknown>
+  return { value: moved[valueSymbol], buffers: moved[transferableSymbol] as ArrayBuffer[] }
+}
