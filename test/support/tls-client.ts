@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { connect } from 'node:tls'
 
@@ -29,6 +30,8 @@ export interface HandshakeOptions extends ClientOptions {
 export interface Handshake {
   /** Of the certificate that the server sent; a resumed handshake sends none. */
   readonly fingerprint256: string | undefined
+  /** Of the certificates that were sent behind it, in their order as far as each issued the one before. */
+  readonly issuers: readonly string[]
   /** Whether this client trusts the server; if not, the handshake goes on and `authorizationError` says why. */
   readonly authorized: boolean
   readonly authorizationError: string | undefined
@@ -105,8 +108,10 @@ const http1Request = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n
 const http2Greeting = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1')
 
 function describe(socket: TLSSocket, ticket: Buffer | undefined): Handshake {
+  const certificate = socket.getPeerX509Certificate()
   return {
-    fingerprint256: socket.getPeerX509Certificate()?.fingerprint256,
+    fingerprint256: certificate?.fingerprint256,
+    issuers: issuersOf(certificate),
     authorized: socket.authorized,
     authorizationError: socket.authorized ? undefined : String(socket.authorizationError),
     protocol: socket.getProtocol(),
@@ -116,6 +121,11 @@ function describe(socket: TLSSocket, ticket: Buffer | undefined): Handshake {
     socket,
     close: () => closed(socket),
   }
+}
+
+function issuersOf(certificate: X509Certificate | undefined): string[] {
+  const issuer = certificate?.issuerCertificate
+  return issuer ? [issuer.fingerprint256, ...issuersOf(issuer)] : []
 }
 
 function closed(socket: TLSSocket): Promise<void> {

@@ -1,0 +1,21 @@
+import { BroadcastChannel } from 'node:worker_threads'
+
+import prepare from '../../src/workers/prepare.js'
+import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import { REPLY_CHANNEL, type ReplyKind } from './prepare-replies.js'
+
+/** Tells the main thread what kind of reply each task gets, and hands it on as it is. */
+// biome-ignore lint/style/noDefaultExport: the pool runs the default export of a worker's entry.
+export default async function watchedPrepare(task: PrepareTask): Promise<PrepareReply> {
+  const reply = await prepare(task)
+  const channel = new BroadcastChannel(REPLY_CHANNEL)
+  channel.postMessage(kindOf(reply))
+  channel.close()
+  return reply
+}
+
+/** A reply with buffers is wrapped for its transfer, so only `unchanged` can be read here. */
+function kindOf(reply: PrepareReply): ReplyKind {
+  if (reply.kind !== 'unchanged') return 'prepared or refused'
+  return reply.record ? 'unchanged, with a new record' : 'unchanged'
+}
