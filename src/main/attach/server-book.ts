@@ -34,6 +34,11 @@ export class ServerBook {
     return this.#listening.size
   }
 
+  /** Whether its engine has ended: it changes no server any more, not even one that listens again. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** The distinct policies of all servers: one context is needed for each. */
   get policies(): PeerPolicy[] {
     const all = [...this.#listening.values()].map(({ peers }) => peers)
@@ -63,10 +68,12 @@ export class ServerBook {
       if (context) this.#pinned.add(context)
     }
     const detach = () => {
+      // Detached before: whoever has it now, this engine again or another one, keeps it.
+      if (this.#known.get(server) !== detach) return
       server.off('listening', take).off('close', leave)
       leave()
       this.#known.delete(server)
-      owners.delete(server)
+      if (owners.get(server) === this) owners.delete(server)
     }
     take()
     server.on('listening', take).on('close', leave)
@@ -109,7 +116,7 @@ function assertServer(server: unknown, book: ServerBook): asserts server is tls.
     throw new ReloadError('OPTIONS_INVALID', message)
   }
   const owner = owners.get(server)
-  if (owner && owner !== book) {
+  if (owner && owner !== book && !owner.closed) {
     throw new ReloadError(
       'OPTIONS_INVALID',
       'attach: the server is attached to another engine; detach it there first',
