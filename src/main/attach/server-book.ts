@@ -56,6 +56,11 @@ export class ServerBook {
     return [...this.#attached.keys()].filter((server) => server.listening)
   }
 
+  /** Whether its engine has ended: it changes no server any more, not even one that listens again. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** The distinct policies that the servers have under these options: one context is needed for each. */
   policiesUnder(options: ResolvedOptions): PeerPolicy[] {
     const all = [...this.#attached.values()].map(({ ownPeers }) => ownPeers ?? options.peers)
@@ -89,11 +94,13 @@ export class ServerBook {
       if (context) book.#pinned.add(context)
     }
     function detach(): void {
+      // Detached before: whoever has it now, this engine again or another one, keeps it.
+      if (book.#known.get(server) !== detach) return
       server.off('listening', take).off('close', leave)
       unfollow()
       leave()
       book.#known.delete(server)
-      owners.delete(server)
+      if (owners.get(server) === book) owners.delete(server)
     }
     take()
     server.on('listening', take).on('close', leave)
@@ -146,7 +153,7 @@ function assertServer(server: unknown, book: ServerBook): asserts server is tls.
     throw new ReloadError('OPTIONS_INVALID', message)
   }
   const owner = owners.get(server)
-  if (owner && owner !== book) {
+  if (owner && owner !== book && !owner.closed) {
     throw new ReloadError(
       'OPTIONS_INVALID',
       'attach: the server is attached to another engine; detach it there first',
