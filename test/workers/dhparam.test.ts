@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { createDiffieHellmanGroup } from 'node:crypto'
+import { test } from 'node:test'
+import { createSecureContext } from 'node:tls'
+
+import { readDhparam } from '../../src/workers/dhparam.js'
+import { Findings } from '../../src/workers/findings.js'
+import type { Policy } from '../../src/workers/protocol.js'
+import { selfSigned } from '../support/certificates.js'
+import { integer, pem, sequence } from '../support/der.js'
+import { codesOf } from '../support/findings.js'
+import { taskFor } from '../support/prepare-here.js'
+import { problemOf } from '../support/problems.js'
+
+/** Parameters of a well-known group. */
+function parameters(group: string): string {
+  const prime = createDiffieHellmanGroup(group).getPrime('hex')
+  return pem('DH PARAMETERS', sequence(integer(BigInt(`0x${prime}`)), integer(2)))
+}
+
+test('parameters of 2,048 bits and more come as clean PEM that OpenSSL loads, without a word', () => {
+  for (const group of ['modp14', 'modp15']) {
+    const text = parameters(group)
+    const { dhparam, codes } = read(`some text\r\n${text.replaceAll('\n', '\r\n')}`)
+    assert.equal(dhparam, text)
+    assert.deepEqual(codes, { problems: [], warnings: [] })
+    createSecureContext({ dhparam })
+  }
+})
+
+test('parameters under 2,048 bits are refused as weak, or warned of where the policy says so', () => {
+  assert.deepEqual(read(parameters('modp5')).codes, { problems: ['KEY_TOO_WEAK'], warnings: [] })
+  const warned = read(parameters('modp2'), { weakKey: 'warn' })
+  assert.deepEqual(warned.codes, { problems: [], warnings: ['KEY_TOO_WEAK'] })
+})
+
+for (const [what, text] of [
+  ['parameters under 1,024 bits', parameters('modp1')],
+  ['an empty file', ''],
+  ['a certificate', selfSigned().certPem],
+  ['damaged parameters', pem('DH PARAMETERS', Buffer.from('garbage'))],
+  ['parameters without a prime', pem('DH PARAMETERS', sequence())],
+  ['parameters that begin with something else', pem('DH PARAMETERS', sequence(sequence(), integer(2)))],
+  ['parameters of a prime of no bytes', pem('DH PARAMETERS', Buffer.from([0x30, 2, 2, 0]))],
+] as const) {
+  test(`${what} are refused as DHPARAM_INVALID, even under force`, () => {
+    const problem = problemOf(() => read(text, { weakKey: 'warn' }, true))
+    assert.deepEqual({ code: problem.code, path: problem.path }, { code: 'DHPARAM_INVALID', path: 'dh.pem' })
+  })
+}
+
+test('a file that is cut off is refused as PEM_INVALID', () => {
+  assert.equal(problemOf(() => read(parameters('modp14').slice(0, -40))).code, 'PEM_INVALID')
+})
+
+function read(text: string, policy: Partial<Policy> = {}, force = false) {
+  const findings = new Findings(force)
+  const dhparam = readDhparam(
+    Buffer.from(text),
+    'dh.pem',
+    taskFor({ cert: 'c', key: 'k', policy }).policy,
+    findings,
+  )
+  return { dhparam, codes: codesOf(findings) }
+}
