@@ -49,7 +49,7 @@ export function pemOf(chain: readonly X509Certificate[]): string {
 }
 
 /** One line's end is not part of a passphrase; anything else is. */
-function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
+export function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
   if (sources.passphrase === null) return null
   if ('value' in sources.passphrase) return Buffer.from(sources.passphrase.value)
   const bytes = set.bytesOf('passphrase', sources.passphrase.file)
@@ -64,7 +64,7 @@ function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
  *
  * @throws ProblemError any code of the certificate, the key or the two together.
  */
-function readPair(
+export function readPair(
   cert: string,
   key: string,
   set: FileSet,
@@ -77,7 +77,7 @@ function readPair(
 }
 
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */
-function identityOf(
+export function identityOf(
   certificates: readonly X509Certificate[],
   keys: readonly KeyObject[],
   certPath: string,
@@ -139,6 +139,11 @@ function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
 }
 
 /** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+}
+
+/** By signature too: a name that issues itself may stand for two keys. */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  return isIssuedBy(certificate, certificate)
 }

@@ -11,7 +11,6 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { startEngine as startEngineWith } from '../../src/main/engine.js'
-import { resolveOptions } from '../../src/main/options.js'
 import { createAuthority } from '../support/certificates.js'
 import { nextEvent, recordEvents, recordingLogger, serveEcho, startEngine } from '../support/engines.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
@@ -62,7 +61,7 @@ for (const file of ['cert', 'key', 'ca'] as const) {
 
 test('a key whose stamp moved is read once, and known again at the next look', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
-  const options = resolveOptions({ ...paths, logger: recordingLogger().logger })
+  const options = { ...paths, logger: recordingLogger().logger }
   const replies = replyKinds(t)
   const engine = await startEngineWith(options, { workerEntry: watchedPrepareEntry })
   t.after(() => engine.close())

@@ -1,7 +1,7 @@
 import { valueSymbol } from 'piscina'
 
 import type { ReloadEngineOptions } from '../../src/main/options.js'
-import { resolveOptions } from '../../src/main/options.js'
+import { resolveOptions } from '../../src/main/resolve-options.js'
 import { type FileSet, readFileSet } from '../../src/workers/file-set.js'
 import prepare from '../../src/workers/prepare.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
@@ -9,10 +9,12 @@ import { listSourceFiles } from '../../src/workers/source-files.js'
 
 /** The task that an engine with these options would post. */
 export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask> = {}): PrepareTask {
-  const { sources, context, requestCert, policy, worker } = resolveOptions(options)
+  const { sources, context, peers, policy, worker } = resolveOptions(options)
   const { maxFileBytes } = worker
   const limits = { maxFileBytes, maxTrustBytes: 16 * maxFileBytes }
-  return { sources, limits, context, requestCert, policy, force: false, record: null, ...more }
+  const { requestCert } = peers
+  const task = { sources, limits, context, requestCert, policy, force: false, record: null }
+  return { ...task, held: null, fresh: false, ...more }
 }
 
 /** PREPARE on this thread; nothing is transferred, the reply is the one that would arrive. */

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
 import { readDhparam } from '../../src/workers/dhparam.js'
+import type { FileSet } from '../../src/workers/file-set.js'
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol.js'
 import { selfSigned } from '../support/certificates.js'
@@ -55,11 +56,8 @@ test('a file that is cut off is refused as PEM_INVALID', () => {
 
 function read(text: string, policy: Partial<Policy> = {}, force = false) {
   const findings = new Findings(force)
-  const dhparam = readDhparam(
-    Buffer.from(text),
-    'dh.pem',
-    taskFor({ cert: 'c', key: 'k', policy }).policy,
-    findings,
-  )
+  const task = taskFor({ cert: 'c', key: 'k', dhparam: 'dh.pem', policy })
+  const set = { bytesOf: () => Buffer.from(text) } as unknown as FileSet
+  const dhparam = readDhparam(task.sources, set, task.policy, findings)
   return { dhparam, codes: codesOf(findings) }
 }

@@ -67,5 +67,6 @@ function recordOf(
   authorities: ServedRecord['authorities'] = [],
   trustDigest: string | null = null,
 ): ServedRecord {
-  return { fingerprint: [], identity: '', certificates: [factsOf([leafOf(leaf)])], trustDigest, authorities }
+  const trust = { digest: trustDigest, authorities: authorities.length, revocationLists: 0 }
+  return { fingerprint: [], identity: '', certificates: [factsOf([leafOf(leaf)])], trust, authorities }
 }

@@ -8,7 +8,6 @@ import type { Findings } from '../../src/workers/findings.js'
 import type { Identity } from '../../src/workers/identity.js'
 import { judgeAgainstServed, judgeIdentity, namesLost } from '../../src/workers/judge.js'
 import type { Policy } from '../../src/workers/protocol.js'
-import type { TrustBlocks } from '../../src/workers/trust.js'
 import { subjectOf } from '../../src/workers/x509.js'
 import { createAuthority, type Leaf, type LeafOptions, selfSigned } from '../support/certificates.js'
 import { pem, sequence } from '../support/der.js'
@@ -185,7 +184,7 @@ function leafOf({ certPem }: { certPem: string }): X509Certificate {
 
 function identity({ chainPem }: { readonly chainPem: string }): Identity {
   const chain = chainPem.split(/(?<=END CERTIFICATE-----\n)/).map((one) => new X509Certificate(one))
-  return { chain, key: keyPair().privateKey, path: 'tls.crt' }
+  return { chain, linked: chain.length, key: keyPair().privateKey, path: 'tls.crt' }
 }
 
 function policyWith(policy: Partial<Policy>): Policy {
@@ -193,9 +192,8 @@ function policyWith(policy: Partial<Policy>): Policy {
 }
 
 function judge(one: Identity, policy: Partial<Policy> = {}, anchors: readonly Buffer[] = [], force = false) {
-  const authorities = anchors.map((der) => ({ der, pem: '', digest: '', path: 'ca.pem' }))
-  const trust: TrustBlocks = { authorities, revocationLists: [], digest: null }
-  return found((findings: Findings) => judgeIdentity(one, trust, policyWith(policy), findings), force)
+  const isAnchor = (name: string) => anchors.some((der) => subjectOf(der) === name)
+  return found((findings: Findings) => judgeIdentity(one, isAnchor, policyWith(policy), findings), force)
 }
 
 function judgeRenewal(renewal: Leaf, policy: Partial<Policy> = {}) {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { createDiffieHellmanGroup } from 'node:crypto'
+import { createDiffieHellmanGroup, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
+import type { Identity } from '../../src/workers/identity.js'
 import type { ContextOptions } from '../../src/workers/protocol.js'
-import { type RehearsalInput, type RehearsalTrust, rehearse } from '../../src/workers/rehearse.js'
+import { rehearse } from '../../src/workers/rehearse.js'
 import { exact } from '../../src/workers/transfer.js'
+import type { TrustBlock, TrustBlocks } from '../../src/workers/trust.js'
 import { createAuthority, type Leaf, manyAuthorities, selfSigned } from '../support/certificates.js'
 import { integer, pem, sequence } from '../support/der.js'
 import { codesOf, type FoundCodes } from '../support/findings.js'
@@ -28,13 +30,14 @@ for (const keyType of KEY_TYPES) {
 
 test('a self-signed pair, a lone leaf and a leaf without a name shake hands', async () => {
   assert.deepEqual(await codesFor([inputOf(selfSigned())]), clean)
-  assert.deepEqual(
-    await codesFor([{ ...inputOf(issuer.issue()), chain: issuer.issue().certPem }]),
-    problems(1),
-  )
   const lone = issuer.issue()
-  assert.deepEqual(await codesFor([{ ...inputOf(lone), chain: lone.certPem, anchor: lone.certPem }]), clean)
-  assert.deepEqual(await codesFor([{ ...inputOf(lone), servername: undefined }]), clean)
+  assert.deepEqual(await codesFor([inputOf({ ...lone, chainPem: lone.certPem })]), clean)
+  assert.deepEqual(await codesFor([inputOf(issuer.issue({ names: [], ips: ['127.0.0.1'] }))]), clean)
+})
+
+test('a key that is not the one of its certificate shakes no hands', async () => {
+  const mixed = { ...inputOf(issuer.issue()), key: exact(issuer.issue().keyPem) }
+  assert.deepEqual(await codesFor([mixed]), problems(1))
 })
 
 test('two pairs of different types shake hands, one by one and together', async () => {
@@ -134,10 +137,24 @@ interface Rehearsal {
   readonly force?: boolean
 }
 
+/** Trust as PEM. */
+interface RehearsalTrust {
+  readonly ca: string
+  readonly crl: readonly string[]
+  readonly requestCert: boolean
+}
+
 async function findingsFor(pairs: readonly RehearsalInput[], rehearsal: Rehearsal = {}) {
-  const { context = {}, trust = null, dhparam = null, force = false } = rehearsal
+  const { context = {}, trust, dhparam = null, force = false } = rehearsal
   const findings = new Findings(force)
-  await rehearse(pairs, context, trust, dhparam, findings)
+  await rehearse(
+    pairs.map(({ identity }) => identity),
+    pairs.map(({ key }) => key),
+    { context, requestCert: trust?.requestCert ?? false },
+    trust ? blocksOf(trust) : null,
+    dhparam,
+    findings,
+  )
   return { findings }
 }
 
@@ -149,14 +166,27 @@ function problems(count: number): FoundCodes {
   return { problems: Array(count).fill('REHEARSAL_FAILED'), warnings: [] }
 }
 
+interface RehearsalInput {
+  readonly identity: Identity
+  readonly key: Uint8Array
+}
+
 /** As PREPARE makes it: the client trusts the last certificate of the chain. */
 function inputOf(leaf: Leaf): RehearsalInput {
-  const chain = leaf.chainPem.split(/(?<=END CERTIFICATE-----\n)/)
-  return {
-    chain: leaf.chainPem,
-    key: exact(leaf.keyPem),
-    anchor: chain.at(-1) as string,
-    servername: 'localhost',
-    path: 'tls.crt',
-  }
+  const chain = leaf.chainPem.split(/(?<=END CERTIFICATE-----\n)/).map((one) => new X509Certificate(one))
+  const identity = { chain, linked: chain.length, key: leaf.privateKey, path: 'tls.crt' }
+  return { identity, key: exact(leaf.keyPem) }
+}
+
+function blocksOf({ ca, crl }: RehearsalTrust): TrustBlocks {
+  const block = (pem: string): TrustBlock & { subject: string } => ({
+    pem,
+    der: Buffer.alloc(0),
+    digest: '',
+    path: 'ca.pem',
+    what: '',
+    subject: '',
+  })
+  const facts = { digest: null, authorities: 1, revocationLists: crl.length }
+  return { authorities: [block(ca)], revocationLists: crl.map(block), facts }
 }

@@ -47,24 +47,30 @@ test('material is handed over with every buffer in the list of what is moved', (
     Uint8Array<ArrayBuffer>,
   ]
   const ends = Uint32Array.of(2)
+  const secret = exact('secret')
   const trust = { authorities: { pem: ca, ends }, revocationLists: [crl] }
-  const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam })
+  const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam, ticketSecret: secret })
   const moved = handedOver(reply)
   assert.equal(moved.value, reply)
   assert.deepEqual(
     new Set(moved.buffers),
-    new Set([chain.buffer, key.buffer, crl.buffer, ca.buffer, ends.buffer, dhparam.buffer]),
+    new Set([chain.buffer, key.buffer, crl.buffer, ca.buffer, ends.buffer, dhparam.buffer, secret.buffer]),
   )
 })
 
 test('trust that is served already is not sent again', () => {
   const [chain, key] = [exact('chain'), exact('key')]
-  const reply = replyWith({ pairs: [{ chain, key }], trust: 'served', dhparam: null })
+  const reply = replyWith({ pairs: [{ chain, key }], trust: 'served', dhparam: null, ticketSecret: null })
   assert.deepEqual(handedOver(reply).buffers, [chain.buffer, key.buffer])
 })
 
 test('an engine without trust anchors hands over no buffer for them', () => {
-  const reply = replyWith({ pairs: [], trust: { authorities: null, revocationLists: [] }, dhparam: null })
+  const reply = replyWith({
+    pairs: [],
+    trust: { authorities: null, revocationLists: [] },
+    dhparam: null,
+    ticketSecret: null,
+  })
   assert.deepEqual(handedOver(reply).buffers, [])
 })
 

@@ -19,8 +19,8 @@ const [one, two, three] = [createAuthority(), createAuthority(), createAuthority
 test('anchors of all files are one set, each once, whatever order they come in', (t) => {
   const first = trustIn(t, { ca: [one.certPem + two.certPem, three.certPem + one.certPem] })
   const second = trustIn(t, { ca: [three.certPem, two.certPem, one.certPem] })
-  assert.equal(first.trust.authorities.length, 3)
-  assert.equal(first.blocks.digest, second.blocks.digest)
+  assert.equal(first.trust.length, 3)
+  assert.equal(first.blocks.facts.digest, second.blocks.facts.digest)
   assert.deepEqual(first.codes, clean)
 })
 
@@ -28,8 +28,8 @@ test('text beside the anchors, and their labels, do not change the digest', (t) 
   const plain = trustIn(t, { ca: [one.certPem] })
   const dressed = trustIn(t, { ca: [`${one.name}\n${one.certPem.replaceAll('\n', '\r\n')}`] })
   const labelled = trustIn(t, { ca: [one.certPem.replaceAll('CERTIFICATE', 'X509 CERTIFICATE')] })
-  assert.equal(dressed.blocks.digest, plain.blocks.digest)
-  assert.equal(labelled.blocks.digest, plain.blocks.digest)
+  assert.equal(dressed.blocks.facts.digest, plain.blocks.facts.digest)
+  assert.equal(labelled.blocks.facts.digest, plain.blocks.facts.digest)
 })
 
 test('another anchor, one less and a revocation list each change the digest', (t) => {
@@ -39,12 +39,12 @@ test('another anchor, one less and a revocation list each change the digest', (t
     trustIn(t, { ca: [one.certPem, two.certPem] }),
     trustIn(t, { ca: [one.certPem], crl: [one.crl()] }),
     trustIn(t, { ca: [one.certPem], crl: [one.crl({ revoked: ['01'] })] }),
-  ].map(({ blocks }) => blocks.digest)
+  ].map(({ blocks }) => blocks.facts.digest)
   assert.equal(new Set(digests).size, digests.length)
 })
 
 test('without anchors there is no digest', (t) => {
-  assert.deepEqual(trustIn(t, {}).blocks, { authorities: [], revocationLists: [], digest: null })
+  assert.deepEqual(trustIn(t, {}).blocks.facts, { digest: null, authorities: 0, revocationLists: 0 })
 })
 
 test('an empty CA file, and a CA directory without files, are refused as CA_EMPTY', (t) => {
@@ -175,8 +175,9 @@ function trustIn(
     policy,
   }
   const findings = new Findings(false)
-  const blocks = readTrust(filesOf(options), ca.length > 0 || caDir !== undefined, findings)
-  const trust = judgeTrust(blocks, requestCert, taskFor(options).policy, findings)
+  const { sources, policy: resolved } = taskFor(options)
+  const blocks = readTrust(sources, filesOf(options), findings)
+  const trust = judgeTrust(blocks, requestCert, resolved, findings)
   return { blocks, trust, findings, codes: codesOf(findings) }
 }
 
