@@ -21,7 +21,7 @@ export interface Preparer {
 }
 
 /** The entry of the worker, beside this file in source and in the published build alike. */
-export const PREPARE_ENTRY: URL = new URL('../workers/prepare.js', import.meta.url)
+const PREPARE_ENTRY: URL = new URL('../workers/prepare.js', import.meta.url)
 
 /** A second thread, so that an engine whose task hangs does not hold up another. */
 const MAX_THREADS = 2

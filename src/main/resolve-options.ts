@@ -23,7 +23,7 @@ export interface ResolvedOptions {
 }
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
-export const MAX_INTERVAL_SECONDS = 2_147_483_647
+const MAX_INTERVAL_SECONDS = 2_147_483_647
 
 const MAX_TIMER_MS = 2_147_483_647
 const MIB = 1024 * 1024

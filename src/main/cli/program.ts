@@ -22,7 +22,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 /** All commands and options: the one definition that help texts are made from. */
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command('certswap')
     .description('TLS certificate hot-reload for Node.js servers')
     .version(version())

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 
 import { createReloadEngine } from '../../engine.js'
-import type { Logger } from '../../observe/logger.js'
+import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
@@ -18,7 +18,7 @@ export type { ServeFlags } from './config.js'
 /** `certswap serve`: runs until it is told to stop. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
-  const logger = pino({ level: config.logLevel })
+  const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
   const server = createAnsweringServer(engine)
   try {
