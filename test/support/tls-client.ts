@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { connect } from 'node:tls'
 
@@ -59,6 +60,8 @@ export async function handshake(options: HandshakeOptions): Promise<Handshake> {
   })
   try {
     await allSeen(socket, { confirm, waitForSession, timeoutMs })
+    // Node holds back what is written from within a session's arrival until something else happens.
+    await turn()
     const result = describe(socket, ticket)
     if (keepOpen !== true) await result.close()
     return result

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import http2 from 'node:http2'
+import https from 'node:https'
+import { test } from 'node:test'
+import tls from 'node:tls'
+
+import {
+  canBuildInSteps,
+  canPoint,
+  closeContext,
+  currentContext,
+  peerPolicyOf,
+  pointAt,
+  setCertificate,
+  setPrivateKey,
+} from '../../../src/main/generation/native-context.js'
+import { createAuthority } from '../../support/certificates.js'
+import { listen } from '../../support/echo-server.js'
+import { handshake } from '../../support/tls-client.js'
+
+/*
+ * The contract with the undocumented parts of Node. When one of these fails on a new Node, certswap still works by the
+ * public API, only not as cheaply: look at src/main/generation/native-context.ts.
+ */
+
+const authority = createAuthority()
+const leaf = authority.issue()
+const options = { cert: leaf.chainPem, key: leaf.keyPem }
+const SERVERS = {
+  tls: () => tls.createServer(options, (socket) => socket.end()),
+  https: () => https.createServer(options),
+  http2: () => http2.createSecureServer(options),
+}
+
+test(`contexts can be built in steps on Node ${process.version}`, () => {
+  assert.ok(canBuildInSteps())
+})
+
+for (const [kind, create] of Object.entries(SERVERS)) {
+  test(`a server of node:${kind} takes its certificate from a field on Node ${process.version}`, async (t) => {
+    const server = create()
+    assert.ok(canPoint(server))
+    const port = await listen(t, server)
+    const next = authority.issue()
+    const context = tls.createSecureContext({ ca: [] })
+    setCertificate(context, Buffer.from(next.chainPem))
+    setPrivateKey(context, Buffer.from(next.keyPem))
+    const before = currentContext(server)
+    pointAt(server, context)
+    assert.equal(currentContext(server), context)
+    assert.notEqual(before, context)
+    const seen = await handshake({ port, waitForSession: false, alpn: kind === 'http2' ? ['h2'] : undefined })
+    assert.equal(seen.fingerprint256, next.fingerprint256)
+  })
+}
+
+test('what a server asks of its peers can be read on every kind of server', () => {
+  const mutual = { ...options, ca: authority.certPem, requestCert: true, rejectUnauthorized: false }
+  for (const server of [
+    tls.createServer(mutual),
+    https.createServer(mutual),
+    http2.createSecureServer(mutual),
+  ]) {
+    assert.deepEqual(peerPolicyOf(server), { requestCert: true, rejectUnauthorized: false })
+  }
+  assert.deepEqual(peerPolicyOf(tls.createServer(options)), { requestCert: false, rejectUnauthorized: true })
+})
+
+test('a key that does not match is seen by OpenSSL, and nothing but PEM bytes reaches it', () => {
+  const context = tls.createSecureContext({ ca: [] })
+  setCertificate(context, Buffer.from(leaf.chainPem))
+  assert.throws(() => setPrivateKey(context, Buffer.from(authority.issue().keyPem)))
+  assert.throws(() => setPrivateKey(context, new Uint8Array(0)), TypeError)
+  assert.throws(() => setCertificate(context, 'pem' as unknown as Uint8Array), TypeError)
+})
+
+test('a context of another shape is not touched', () => {
+  const strange = { context: { addCACert() {} } } as unknown as tls.SecureContext
+  assert.throws(() => setCertificate(strange, Buffer.from('x')), TypeError)
+  closeContext(strange)
+  const server = { _sharedCreds: {} } as unknown as tls.Server
+  assert.equal(canPoint(server), false)
+})
+
+test('connections outlive the context that they were accepted with', async (t) => {
+  const server = tls.createServer(options, (socket) => socket.pipe(socket))
+  const port = await listen(t, server)
+  const open = await handshake({ port, keepOpen: true })
+  const old = currentContext(server)
+  pointAt(server, tls.createSecureContext(options))
+  if (old) closeContext(old)
+  open.socket.write('still here')
+  const [echo] = await new Promise<Buffer[]>((resolve) => open.socket.once('data', (data) => resolve([data])))
+  assert.equal(String(echo), 'still here')
+  await open.close()
+})
