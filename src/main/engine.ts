@@ -236,7 +236,17 @@ class Engine implements ReloadEngine {
 
   #run(mode: PassMode): Promise<ReloadResult> {
     const kind = `${mode.force ? 'forced ' : ''}${mode.dryRun ? 'dry run' : 'reload'}`
-    return this.#lane.run(kind, async () => this.#settle(await this.#reloader.pass(mode)))
+    return this.#lane.run(kind, async () => {
+      const report = await this.#reloader.pass(mode)
+      return mode.dryRun ? this.#settleDryRun(report) : this.#settle(report)
+    })
+  }
+
+  /** Counted and told, and that is all: no state, no log line and no later look comes of a dry run. */
+  #settleDryRun({ result }: PassReport): ReloadResult {
+    this.#journal.count(result)
+    this.#events.emit('settled', result)
+    return result
   }
 
   #settle(report: PassReport): ReloadResult {

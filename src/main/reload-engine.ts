@@ -14,7 +14,10 @@ import type { ServerExtra } from './server-options.js'
 export interface ReloadOptions {
   /** Let the set past what `policy` rejects; never past what cannot serve. */
   readonly force?: boolean
-  /** Prepare and validate only: nothing is swapped, and the outcome is `validated` where it would be `applied`. */
+  /**
+   * Prepare and validate only: nothing is swapped, and the outcome is `validated` where it would be `applied`. Half a
+   * pair is `rejected`, because nobody waits for the other half. Of events, `settled` alone is emitted.
+   */
   readonly dryRun?: boolean
   /** Stops waiting, with `ABORTED`; the pass goes on for whoever else waits for it. */
   readonly signal?: AbortSignal

@@ -13,15 +13,9 @@ import type tls from 'node:tls'
 import type { ReloadEngine } from '../../src/main/index.js'
 import { createAuthority } from '../support/certificates.js'
 import { createEcho, listen } from '../support/echo-server.js'
-import {
-  assertApplied,
-  nextEvent,
-  recordingLogger,
-  servedBy,
-  serveEcho,
-  startEngine,
-} from '../support/engines.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { writePair } from '../support/files.js'
+import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const authority = createAuthority()
@@ -189,7 +183,7 @@ test('a server that listens again while a reload runs is not forgotten by it', a
   const server = createEcho(engine.serverOptions())
   engine.attach(server)
   await listen(t, server)
-  for (let turns = 0; turns < 800; turns += 100) {
+  for (let turns = 0; turns < 900; turns += 150) {
     await closeServer(server)
     const rotated = rotate()
     for (let i = 0; i < turns; i++) await turn()
@@ -229,7 +223,7 @@ interface RotatingEngine {
 async function rotatingEngine(t: TestContext, autoReloadInterval = 0): Promise<RotatingEngine> {
   const dir = tempDir(t)
   const leaf = authority.issue()
-  const { logger, entries } = recordingLogger()
+  const logger = recordingLogger()
   const engine = await startEngine(t, { ...writePair(dir, leaf), autoReloadInterval, logger })
   return {
     engine,
@@ -243,7 +237,7 @@ async function rotatingEngine(t: TestContext, autoReloadInterval = 0): Promise<R
       return next.fingerprint256
     },
     warnings: () =>
-      entries
+      logger.lines
         .filter(({ level }) => level === 'warn')
         .map(({ message }) => message)
         .filter((text) => /server/.test(text)),

@@ -12,9 +12,10 @@ import { test } from 'node:test'
 
 import { startEngine as startEngineWith } from '../../src/main/engine.js'
 import { createAuthority } from '../support/certificates.js'
-import { nextEvent, recordEvents, recordingLogger, serveEcho, startEngine } from '../support/engines.js'
+import { nextEvent, recordEvents, serveEcho, startEngine } from '../support/engines.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
 import { replyKinds, watchedPrepareEntry } from '../support/prepare-replies.js'
+import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
 
@@ -33,12 +34,12 @@ for (const file of ['cert', 'key', 'ca'] as const) {
       const dir = tempDir(t)
       const paths = { ...writePair(dir, authority.issue()), ca: join(dir, 'ca.pem') }
       overwriteInPlace(paths.ca, authority.certPem)
-      const { logger, entries } = recordingLogger()
+      const logger = recordingLogger()
       const engine = await startEngine(t, { ...paths, logger })
       const port = await serveEcho(t, engine)
       const { session } = await handshake({ port })
       const applied = recordEvents(engine, 'applied')
-      const said = entries.length
+      const said = logger.lines.length
       const { generation } = engine.status()
       const { ctimeNs } = statSync(paths[file], { bigint: true })
 
@@ -53,7 +54,7 @@ for (const file of ['cert', 'key', 'ca'] as const) {
       }
       assert.equal(engine.status().generation, generation)
       assert.deepEqual(applied, [])
-      assert.deepEqual(entries.slice(said), [])
+      assert.deepEqual(logger.lines.slice(said), [])
       assert.equal((await handshake({ port, session })).reused, true)
     })
   }
@@ -61,7 +62,7 @@ for (const file of ['cert', 'key', 'ca'] as const) {
 
 test('a key whose stamp moved is read once, and known again at the next look', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
-  const options = { ...paths, logger: recordingLogger().logger }
+  const options = { ...paths, logger: recordingLogger() }
   const replies = replyKinds(t)
   const engine = await startEngineWith(options, { workerEntry: watchedPrepareEntry })
   t.after(() => engine.close())

@@ -14,12 +14,12 @@ import {
   assertApplied,
   nextEvent,
   recordEvents,
-  recordingLogger,
   servedBy,
   serveEcho,
   startEngine,
 } from '../support/engines.js'
 import { renameInto, writePair } from '../support/files.js'
+import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const authority = createAuthority()
@@ -48,17 +48,17 @@ for (const half of ['cert', 'key'] as const) {
 
 test('half a pair is an event of its own and one line at `info`, however often it is looked at', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
-  const { logger, entries } = recordingLogger()
+  const logger = recordingLogger()
   const engine = await startEngine(t, { ...paths, autoReloadInterval: 0.05, logger })
   const rejected = recordEvents(engine, 'rejected')
-  const loggedBefore = entries.length
+  const loggedBefore = logger.lines.length
   const leaf = authority.issue()
   const waiting = nextEvent(engine, 'waiting')
   renameInto(paths.cert, leaf.chainPem)
   assert.equal((await waiting).problems[0]?.code, 'CERT_KEY_MISMATCH')
   await nextEvent(engine, 'waiting')
   await nextEvent(engine, 'waiting')
-  const loud = entries.slice(loggedBefore).filter(({ level }) => level !== 'debug')
+  const loud = logger.lines.slice(loggedBefore).filter(({ level }) => level !== 'debug')
   assert.deepEqual(
     loud.map(({ level }) => level),
     ['info'],

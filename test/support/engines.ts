@@ -3,7 +3,6 @@ import type { TestContext } from 'node:test'
 
 import {
   createReloadEngine,
-  type Logger,
   type ReloadEngine,
   type ReloadEngineOptions,
   type ReloadEvents,
@@ -11,11 +10,12 @@ import {
   type ServerExtra,
 } from '../../src/main/index.js'
 import { createEcho, listen } from './echo-server.js'
+import { recordingLogger } from './recording-logger.js'
 import { type HandshakeOptions, handshake } from './tls-client.js'
 
 /** An engine that is closed when its test ends, and that logs to nobody unless it is told to. */
 export async function startEngine(t: TestContext, options: ReloadEngineOptions): Promise<ReloadEngine> {
-  const engine = await createReloadEngine({ logger: recordingLogger().logger, ...options })
+  const engine = await createReloadEngine({ logger: recordingLogger(), ...options })
   t.after(() => engine.close())
   return engine
 }
@@ -89,21 +89,4 @@ export function recordEvents<E extends keyof ReloadEvents>(
     seen.push(payload)
   })
   return seen
-}
-
-export interface LogEntry {
-  readonly level: keyof Logger
-  readonly fields: object
-  readonly message: string
-}
-
-/** A logger that keeps what it is given. */
-export function recordingLogger(): { readonly logger: Logger; readonly entries: LogEntry[] } {
-  const entries: LogEntry[] = []
-  const at =
-    (level: keyof Logger) =>
-    (fields: object, message: string): void => {
-      entries.push({ level, fields, message })
-    }
-  return { logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }, entries }
 }

@@ -68,10 +68,14 @@ export class Journal {
     return this.#trouble
   }
 
+  /** Takes note that there was a pass, and of nothing else. */
+  count({ outcome }: ReloadResult): void {
+    this.#passes[outcome]++
+  }
+
   /** Takes note of a pass that ended; returns the recovery, if it was one. */
   settle({ result, state }: PassReport): Recovery | null {
-    this.#passes[result.outcome]++
-    if (result.outcome === 'validated') return null
+    this.count(result)
     const attempt = this.#attempt(result)
     this.#lastAttempt = attempt
     if (result.outcome === 'applied' || result.outcome === 'unchanged') {
