@@ -40,17 +40,19 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
  */
 export function readFileSet(files: readonly SourceFile[]): FileSet | Problem[] {
   let earlier = readPass(files)
+  let moving = 0
   for (let pass = 1; pass < MAX_PASSES; pass++) {
     const later = readPass(files)
-    const agrees = agree(earlier, later)
+    moving = firstDifference(earlier, later)
     wipeSecrets(files, earlier)
-    if (agrees) return later.problems.length > 0 ? later.problems : asSet(files, later)
+    if (moving < 0) return later.problems.length > 0 ? later.problems : asSet(files, later)
     earlier = later
   }
   wipeSecrets(files, earlier)
   if (earlier.problems.length > 0) return earlier.problems
-  const message = `the files were changing through ${MAX_PASSES} reads in a row; the next check looks again`
-  return [{ code: 'FILES_CHANGING', message }]
+  const { path } = files[moving] as SourceFile
+  const message = `${path} was changing through ${MAX_PASSES} reads in a row; the next check looks again`
+  return [{ code: 'FILES_CHANGING', message, path }]
 }
 
 interface Pass {
@@ -74,11 +76,12 @@ function readPass(files: readonly SourceFile[]): Pass {
   return { reads, problems }
 }
 
-function agree(earlier: Pass, later: Pass): boolean {
-  return later.reads.every((read, i) => {
+/** Which file was not the same in both passes, byte for byte; -1 when all were. */
+function firstDifference(earlier: Pass, later: Pass): number {
+  return later.reads.findIndex((read, i) => {
     const before = earlier.reads[i]
-    if (!read || !before) return !read && !before
-    return read.steady && read.stamp === before.stamp && read.bytes.equals(before.bytes)
+    if (!read || !before) return read !== before
+    return !read.steady || read.stamp !== before.stamp || !read.bytes.equals(before.bytes)
   })
 }
 

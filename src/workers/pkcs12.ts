@@ -42,11 +42,7 @@ export async function readPkcs12(
     const bags = contents.flatMap(({ value }) => value.safeBags)
     return contentOf(bags, path, passphrase)
   } catch (error) {
-    if (error instanceof ProblemError) throw error
-    const message =
-      `${path} is encrypted in an outdated way or holds no pair; write it anew with: ` +
-      `openssl pkcs12 -legacy -in ${path} -nodes | openssl pkcs12 -export -out NEW`
-    throw new ProblemError('PFX_INVALID', message, path)
+    throw error instanceof ProblemError ? error : outdated(path)
   } finally {
     new Uint8Array(password).fill(0)
   }
@@ -102,15 +98,26 @@ function assertOpens(bytes: Buffer, path: string, passphrase: Buffer | null): vo
       ciphers: 'DEFAULT@SECLEVEL=0',
     })
   } catch (error) {
-    if (!/mac verify/i.test((error as Error).message)) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    // What it holds is looked at later; that it is not signed, only OpenSSL 3.0 minds, and only where there is a passphrase.
+    if (code === 'ERR_CRYPTO_OPERATION_FAILED' || /mac absent/i.test(message)) return
+    if (code === 'ERR_CRYPTO_UNSUPPORTED_OPERATION') throw outdated(path)
+    if (!/mac verify/i.test(message)) {
       throw new ProblemError('PFX_INVALID', `${path} is no PKCS#12 file, or it is damaged`, path)
     }
     if (passphrase === null) {
-      const message = `${path} is protected by a passphrase; set the option "passphrase"`
-      throw new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
+      const required = `${path} is protected by a passphrase; set the option "passphrase"`
+      throw new ProblemError('KEY_PASSPHRASE_REQUIRED', required, path)
     }
     throw new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}`, path)
   }
+}
+
+function outdated(path: string): ProblemError {
+  const message =
+    `${path} is encrypted in an outdated way or holds no pair; write it anew with: ` +
+    `openssl pkcs12 -legacy -in ${path} -nodes | openssl pkcs12 -export -out NEW`
+  return new ProblemError('PFX_INVALID', message, path)
 }
 
 function exactBuffer(view: Uint8Array): ArrayBuffer {

@@ -57,9 +57,7 @@ function keyProblem(path: string, encrypted: boolean, code: string): ProblemErro
       path,
     )
   }
-  if (
-    /MEMORY_LIMIT|UNSUPPORTED_(CIPHER|ALGORITHM|PRF|KDF)|UNKNOWN_(CIPHER|PBE)|FETCH|INITIALIZATION/.test(code)
-  ) {
+  if (/MEMORY_LIMIT|EVP_UNSUPPORTED|UNSUPPORTED_|UNKNOWN_(CIPHER|PBE)|FETCH|INITIALIZATION/.test(code)) {
     const message = `the private key in ${path} is encrypted in a way that this OpenSSL does not support (${code})`
     return new ProblemError('KEY_INVALID', message, path)
   }

@@ -14,6 +14,10 @@ export interface Pkcs12Options {
   readonly iterations?: number | undefined
   /** `none`: neither encrypted nor protected by a MAC, as `-keypbe NONE -certpbe NONE -nomac` leaves it. */
   readonly algorithm?: 'aes-256-cbc' | 'none' | undefined
+  /** Names RC2 with 40 bits for the certificates, as old programs do; what is encrypted so cannot be had back. */
+  readonly outdated?: boolean | undefined
+  /** Leaves the key out. */
+  readonly keyless?: boolean | undefined
 }
 
 /** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
@@ -24,10 +28,10 @@ export function pkcs12(options: Pkcs12Options): Buffer {
   const safes = plain
     ? [dataContent(certificates), dataContent(keyBag(options))]
     : [
-        encryptedContent(certificates, passphrase, iterations),
+        encryptedContent(certificates, passphrase, options),
         dataContent(shroudedKeyBag(options, passphrase, iterations)),
       ]
-  const authenticated = sequence(...safes)
+  const authenticated = sequence(...safes.slice(0, options.keyless === true ? 1 : 2))
   const mac = plain ? [] : [macData(authenticated, passphrase, iterations)]
   return sequence(integer(3), dataContent(authenticated), ...mac)
 }
@@ -75,8 +79,15 @@ function dataContent(content: Buffer): Buffer {
   return sequence(oid(dataId), constructed(0, octets(content)))
 }
 
-function encryptedContent(content: Buffer, passphrase: string, iterations: number): Buffer {
-  const { algorithm, data } = encrypt(content, passphrase, { iterations })
+function encryptedContent(
+  content: Buffer,
+  passphrase: string,
+  { iterations = 2048, outdated = false }: Pkcs12Options,
+): Buffer {
+  const { algorithm: modern, data } = encrypt(content, passphrase, { iterations })
+  const algorithm = outdated
+    ? sequence(oid(rc2Id), sequence(octets(randomBytes(8)), integer(iterations)))
+    : modern
   const encrypted = sequence(integer(0), sequence(oid(dataId), algorithm, primitive(0, data)))
   return sequence(oid('1.2.840.113549.1.7.6'), constructed(0, encrypted))
 }
@@ -105,4 +116,5 @@ function filled(content: Buffer): Buffer {
 }
 
 const blockBytes = 64
+const rc2Id = '1.2.840.113549.1.12.1.6'
 const dataId = '1.2.840.113549.1.7.1'

@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto'
+
+import type { Leaf } from '../../support/certificates.js'
+import { pem } from '../../support/der.js'
+import { csr, publicKeyPem } from '../../support/key-forms.js'
+import { blocksOf, cutAt, patched, rewrapped } from '../../support/pem-text.js'
+import { pkcs12 } from '../../support/pkcs12.js'
+import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
+import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
+
+/** What people have in certificate files. */
+export const certificateForms: Group = {
+  title: 'a certificate file in one of its many forms',
+  options: pairOptions,
+  right: rightPair,
+  rows: [
+    form('lines that end in CRLF', ({ chainPem }) => chainPem.replaceAll('\n', '\r\n')),
+    form('lines that end in CR', ({ chainPem }) => chainPem.replaceAll('\n', '\r')),
+    form('a UTF-8 byte order mark', ({ chainPem }) => `\ufeff${chainPem}`),
+    form('no newline at its end', ({ chainPem }) => chainPem.trimEnd()),
+    form('blanks before and behind each line', ({ chainPem }) => chainPem.replaceAll(/^(.*)$/gm, '\t  $1  ')),
+    form('empty lines between all lines', ({ chainPem }) => chainPem.replaceAll('\n', '\n\n')),
+    form('all base64 on one line', ({ chainPem }) => rewrapped(chainPem, 10_000)),
+    form('lines of 76 characters', ({ chainPem }) => rewrapped(chainPem, 76)),
+    form('text before, between and behind the blocks, as `openssl x509 -text` writes it', ({ chainPem }) =>
+      [TEXT, ...blocksOf(chainPem).map((block) => `${block}${TEXT}`)].join(''),
+    ),
+    form('the label of long ago', ({ chainPem }) => chainPem.replaceAll(' CERTIFICATE', ' X509 CERTIFICATE')),
+    form('the label of OpenSSL for trust', ({ chainPem }) =>
+      chainPem.replaceAll(' CERTIFICATE', ' TRUSTED CERTIFICATE'),
+    ),
+    form('the key behind the chain', ({ chainPem, keyPem }) => chainPem + keyPem),
+    form('the key before the chain', ({ chainPem, keyPem }) => keyPem + chainPem),
+    form('a revocation list behind the chain', ({ chainPem }) => chainPem + root.crl()),
+  ],
+}
+
+const TEXT = `Certificate:
+    Data:
+        Version: 3 (0x2)
+        Signature Algorithm: ecdsa-with-SHA256
+        Issuer: O = Müller & Söhne, CN = -- not a marker --
+subject=CN = localhost
+`
+
+/** Chain and key in one file, which both options name. */
+export const combinedFile: Group = {
+  title: 'a file that is certificate and key in one',
+  options: (site) => ({ ...pairOptions(site), cert: site.path('tls.pem'), key: site.path('tls.pem') }),
+  right: (site) => combine(site, site.leaf(), ({ chainPem, keyPem }) => chainPem + keyPem),
+  rows: [
+    {
+      id: 'the key before the chain',
+      accepted: (site) => combine(site, site.leaf(), ({ chainPem, keyPem }) => keyPem + chainPem),
+    },
+    {
+      id: 'the key between leaf and intermediate',
+      accepted: (site) =>
+        combine(site, site.leaf(), ({ certPem, keyPem }) => certPem + keyPem + intermediate.certPem),
+    },
+    {
+      id: 'the file is gone, and is named once',
+      spoil: (site) => site.remove('tls.pem'),
+      refused: 'FILE_NOT_FOUND',
+      at: 'tls.pem',
+    },
+    {
+      id: 'the key is not in it yet',
+      spoil(site) {
+        combine(site, site.leaf(), ({ chainPem }) => chainPem)
+      },
+      refused: 'KEY_MISSING',
+      at: 'tls.pem',
+    },
+    {
+      id: 'half of the key is in it',
+      spoil(site) {
+        combine(site, site.leaf(), ({ chainPem, keyPem }) => chainPem + keyPem.slice(0, 150))
+      },
+      refused: 'PEM_INVALID',
+      at: 'tls.pem',
+    },
+  ],
+}
+
+/** What is no certificate, or half of one. */
+export const certificateDamage: Group = {
+  title: 'a certificate file that holds none, or a damaged one',
+  options: pairOptions,
+  right: rightPair,
+  rows: [
+    no('nothing', 'CERT_MISSING', () => '', true),
+    no('a page of HTML', 'CERT_MISSING', () => '<!doctype html><title>404 Not Found</title>'),
+    no('bytes without meaning', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
+    no('zeros, as a crash leaves them', 'CERT_MISSING', () => Buffer.alloc(2000)),
+    no('a request for a certificate', 'CERT_MISSING', (leaf) => csr(leaf)),
+    no('a public key', 'CERT_MISSING', (leaf) => publicKeyPem(leaf)),
+    no('the private key', 'CERT_MISSING', ({ keyPem }) => keyPem),
+    no('a revocation list', 'CERT_MISSING', () => root.crl()),
+    no('a block of an unknown kind', 'CERT_MISSING', ({ certDer }) => pem('SOMETHING ELSE', certDer)),
+    {
+      ...no('DER, which the message says how to convert', 'PEM_INVALID', ({ certDer }) => certDer),
+      says: /openssl x509 -inform der -in \S+tls\.crt -out /,
+    },
+    no('a PKCS#12 file', 'PEM_INVALID', (leaf) => pkcs12({ leaf, passphrase: 'x' })),
+    no('UTF-16 with a byte order mark', 'PEM_INVALID', ({ chainPem }) =>
+      Buffer.from(`\ufeff${chainPem}`, 'utf16le'),
+    ),
+    no('UTF-16 without one', 'PEM_INVALID', ({ chainPem }) => Buffer.from(chainPem, 'utf16le')),
+    no('UTF-16 of the other order', 'PEM_INVALID', ({ chainPem }) =>
+      Buffer.from(chainPem, 'utf16le').swap16(),
+    ),
+    no('`\\n` in words in the place of line ends', 'PEM_INVALID', ({ chainPem }) =>
+      chainPem.replaceAll('\n', '\\n'),
+    ),
+    no('half of a header behind the chain', 'PEM_INVALID', ({ chainPem }) => `${chainPem}-----BEGIN CERTI`),
+    no('a block that never ends', 'PEM_INVALID', ({ chainPem }) => cutAt(chainPem, 0.8), true),
+    no('a block that never began', 'PEM_INVALID', ({ chainPem }) => chainPem.slice(300)),
+    no('a block that ends as something else', 'PEM_INVALID', ({ certPem }) =>
+      certPem.replace('-----END CERTIFICATE', '-----END PRIVATE KEY'),
+    ),
+    no('a block in another', 'PEM_INVALID', ({ certPem }) =>
+      certPem.replace(/\n(?=.{64}\n)/, `\n${certPem}`),
+    ),
+    no('a sign in the base64 that is none', 'PEM_INVALID', ({ chainPem }) => replaceAt(chainPem, 200, '*')),
+    no('a character too few', 'PEM_INVALID', ({ chainPem }) => replaceAt(chainPem, 200, '')),
+    no('an intermediate of base64 that is no certificate', 'PEM_INVALID', ({ certPem }) =>
+      [certPem, pem('CERTIFICATE', randomBytes(600))].join(''),
+    ),
+    no('a damaged certificate between two whole ones', 'PEM_INVALID', ({ certPem }) =>
+      [certPem, pem('CERTIFICATE', intermediate.certDer.subarray(0, 200)), intermediate.certPem].join(''),
+    ),
+    no(
+      'an empty block',
+      'PEM_INVALID',
+      ({ certPem }) => `${certPem}-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n`,
+    ),
+    no('a certificate with a key of an unknown kind', 'PEM_INVALID', ({ certPem }) =>
+      patched(certPem, EC_PUBLIC_KEY, Buffer.from('06072a8648ce3d0277', 'hex')),
+    ),
+    no('a certificate with dates that are none', 'PEM_INVALID', ({ certPem, notAfter }) =>
+      patched(certPem, utcTime(notAfter), Buffer.from('9913')),
+    ),
+    ...[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9].map((share) =>
+      no(`the first ${share * 100} % of a long chain`, 'PEM_INVALID', ({ certPem }) =>
+        cutAt(certPem + intermediate.certPem.repeat(6) + root.certPem, share),
+      ),
+    ),
+  ],
+}
+
+const EC_PUBLIC_KEY = Buffer.from('06072a8648ce3d0201', 'hex')
+
+/** Year and month of a UTCTime. */
+function utcTime(date: Date): Buffer {
+  return Buffer.from(date.toISOString().replaceAll('-', '').slice(2, 6))
+}
+
+function replaceAt(text: string, at: number, sign: string): string {
+  return text.slice(0, at) + sign + text.slice(at + 1)
+}
+
+function form(id: string, write: (leaf: Leaf) => string): AcceptedRow {
+  return {
+    id,
+    accepted(site) {
+      const leaf = rightPair(site)
+      site.write('tls.crt', write(leaf))
+      return leaf
+    },
+  }
+}
+
+function no(
+  id: string,
+  refused: 'CERT_MISSING' | 'PEM_INVALID',
+  write: (leaf: Leaf) => string | Uint8Array,
+  example = false,
+): RefusedRow {
+  return {
+    id,
+    spoil(site) {
+      const leaf = rightPair(site)
+      site.write('tls.crt', write(leaf))
+    },
+    refused,
+    at: 'tls.crt',
+    ...(example ? { example: refused } : {}),
+  }
+}
+
+function combine(site: Site, leaf: Leaf, write: (leaf: Leaf) => string): Leaf {
+  site.write('tls.pem', write(leaf))
+  return leaf
+}

@@ -1,0 +1,213 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { truncateSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { Worker } from 'node:worker_threads'
+
+import type { Group } from '../corpus.js'
+import { pairOptions, rightPair, type Site } from '../site.js'
+
+const LIMIT = 64 * 1024
+
+/** What a path can lead to instead of a file that can be read. */
+export const reading: Group = {
+  title: 'a file that is not there, or is no file',
+  options: (site) => ({ ...pairOptions(site), worker: { maxFileBytes: LIMIT } }),
+  right: rightPair,
+  rows: [
+    {
+      id: 'the certificate is gone',
+      spoil: (site) => site.remove('tls.crt'),
+      refused: 'FILE_NOT_FOUND',
+      at: 'tls.crt',
+      example: 'FILE_NOT_FOUND',
+    },
+    {
+      id: 'the key is gone',
+      spoil: (site) => site.remove('tls.key'),
+      refused: 'FILE_NOT_FOUND',
+      at: 'tls.key',
+    },
+    {
+      id: 'both are gone, and both are named',
+      spoil(site) {
+        site.remove('tls.crt')
+        site.remove('tls.key')
+      },
+      refused: ['FILE_NOT_FOUND', 'FILE_NOT_FOUND'],
+      at: 'tls.crt',
+    },
+    {
+      id: 'a dangling link',
+      spoil: (site) => site.link('tls.crt', 'nowhere.crt'),
+      refused: 'FILE_NOT_FOUND',
+      at: 'tls.crt',
+    },
+    {
+      id: 'a link through a file that is no directory',
+      spoil: (site) => site.link('tls.key', 'tls.crt/tls.key'),
+      refused: 'FILE_NOT_FOUND',
+      at: 'tls.key',
+    },
+    {
+      id: 'a link that leads to itself',
+      spoil: (site) => site.link('tls.crt', 'tls.crt'),
+      refused: 'FILE_UNREADABLE',
+      at: 'tls.crt',
+    },
+    {
+      id: 'two links that lead to each other',
+      spoil(site) {
+        site.link('tls.key', 'other.key')
+        site.link('other.key', 'tls.key')
+      },
+      refused: 'FILE_UNREADABLE',
+      at: 'tls.key',
+    },
+    {
+      id: 'a FIFO in the place of the certificate, with nobody writing to it',
+      spoil: (site) => makeFifo(site, 'tls.crt'),
+      refused: 'FILE_NOT_REGULAR',
+      at: 'tls.crt',
+      example: 'FILE_NOT_REGULAR',
+    },
+    {
+      id: 'a link to a FIFO in the place of the key',
+      spoil(site) {
+        makeFifo(site, 'fifo')
+        site.link('tls.key', 'fifo')
+      },
+      refused: 'FILE_NOT_REGULAR',
+      at: 'tls.key',
+    },
+    {
+      id: 'a socket',
+      async spoil(site) {
+        site.remove('tls.crt')
+        const server = createServer().listen(site.path('tls.crt'))
+        await once(server, 'listening')
+        return () => server.close()
+      },
+      refused: 'FILE_NOT_REGULAR',
+      at: 'tls.crt',
+    },
+    {
+      id: 'a directory',
+      spoil: (site) => site.makeDirectory('tls.crt'),
+      refused: 'FILE_NOT_REGULAR',
+      at: 'tls.crt',
+    },
+    {
+      id: 'a link to a directory in the place of the key',
+      spoil: (site) => site.link('tls.key', '.'),
+      refused: 'FILE_NOT_REGULAR',
+      at: 'tls.key',
+    },
+    ...['/dev/zero', '/dev/null', '/dev/full'].map((device) => ({
+      id: `a link to ${device}`,
+      spoil: (site: Site) => site.link('tls.crt', device),
+      refused: 'FILE_NOT_REGULAR' as const,
+      at: 'tls.crt',
+    })),
+    {
+      id: 'a certificate file of one byte over the limit',
+      spoil: (site, served) => site.write('tls.crt', served.chainPem.padEnd(LIMIT + 1, '\n')),
+      refused: 'FILE_TOO_LARGE',
+      at: 'tls.crt',
+      example: 'FILE_TOO_LARGE',
+    },
+    {
+      id: 'a key file of a terabyte, most of it holes',
+      spoil(site, served) {
+        site.write('tls.key', served.keyPem)
+        truncateSync(site.path('tls.key'), 2 ** 40)
+      },
+      refused: 'FILE_TOO_LARGE',
+      at: 'tls.key',
+    },
+    {
+      id: 'a certificate file that grows while it is read',
+      spoil(site, served) {
+        site.write('tls.crt', `${served.certPem.slice(0, 300)}\n`)
+        return grow(site.path('tls.crt'), LIMIT)
+      },
+      refused: 'FILES_CHANGING',
+      at: 'tls.crt',
+      unsteady: true,
+      example: 'FILES_CHANGING',
+    },
+    {
+      id: 'a certificate file of exactly the limit',
+      accepted(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', leaf.chainPem.padEnd(LIMIT, '\n'))
+        return leaf
+      },
+    },
+    {
+      id: 'links to links to the files',
+      accepted(site) {
+        const leaf = site.leaf()
+        site.write('real.crt', leaf.chainPem)
+        site.write('real.key', leaf.keyPem)
+        site.link('current.crt', 'real.crt')
+        site.link('tls.crt', site.path('current.crt'))
+        site.link('tls.key', 'real.key')
+        return leaf
+      },
+    },
+  ],
+}
+
+/** The files in a directory that can go as a whole. */
+export const readingBelow: Group = {
+  title: 'a directory that is not there, or is none',
+  options: (site) => ({ ...pairOptions(site), cert: site.path('live/tls.crt') }),
+  right(site) {
+    const leaf = rightPair(site)
+    site.makeDirectory('live')
+    site.write('live/tls.crt', leaf.chainPem)
+    return leaf
+  },
+  rows: [
+    {
+      id: 'the directory is gone',
+      spoil: (site) => site.remove('live'),
+      refused: 'FILE_NOT_FOUND',
+      at: 'live/tls.crt',
+    },
+    {
+      id: 'a file in the place of the directory',
+      spoil: (site, served) => site.write('live', served.chainPem),
+      refused: 'FILE_NOT_FOUND',
+      at: 'live/tls.crt',
+    },
+    {
+      id: 'a link that leads to itself in the place of the directory',
+      spoil: (site) => site.link('live', 'live'),
+      refused: 'FILE_UNREADABLE',
+      at: 'live/tls.crt',
+    },
+  ],
+}
+
+function makeFifo(site: Site, name: string): void {
+  site.remove(name)
+  execFileSync('mkfifo', [site.path(name)])
+}
+
+/** Another thread appends to the file without a pause, and begins anew before it is too large. */
+function grow(path: string, limit: number): () => Promise<unknown> {
+  const worker = new Worker(
+    `const { fstatSync, ftruncateSync, openSync, writeSync } = require('node:fs')
+    const { workerData: { path, limit } } = require('node:worker_threads')
+    const fd = openSync(path, 'a')
+    const from = fstatSync(fd).size
+    for (;;) {
+      ftruncateSync(fd, from)
+      for (let size = from; size < limit; size++) writeSync(fd, 'A')
+    }`,
+    { eval: true, workerData: { path, limit } },
+  )
+  return () => worker.terminate()
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+
+export interface DocumentedError {
+  readonly meaning: string
+  readonly remedy: string
+  /** The message, with every temporary directory called `/etc/tls`. */
+  readonly example: string
+}
+
+/** The table of `docs/errors.md`, by code. */
+export function documentedErrors(): Map<string, DocumentedError> {
+  const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'))
+  return new Map(
+    rows.map((row) => {
+      const [code = '', meaning = '', remedy = '', example = ''] = row
+        .slice(1, -1)
+        .split(' | ')
+        .map((cell) => cell.trim())
+      return [code.replaceAll('`', ''), { meaning, remedy, example: example.replace(/^`+ ?| ?`+$/g, '') }]
+    }),
+  )
+}
+
+/** A message as the documentation shows it. */
+export function asDocumented(message: string, dir: string): string {
+  return message.replaceAll(dir, '/etc/tls')
+}

@@ -1,0 +1,38 @@
+import { pem } from './der.js'
+
+/** What is between the markers of the first block, as bytes. */
+export function derOf(text: string): Buffer {
+  return Buffer.from(
+    text.replace(/-----END [\s\S]*/, '').replace(/^[\s\S]*?-----BEGIN [^-]*-----/, ''),
+    'base64',
+  )
+}
+
+/** The blocks of a file, one string each. */
+export function blocksOf(text: string): string[] {
+  return text.split(/(?<=-----END [^-]*-----\n)/)
+}
+
+/** The same blocks with lines of another length. */
+export function rewrapped(text: string, width: number): string {
+  const body = (base64: string): string =>
+    base64.replaceAll('\n', '').replaceAll(new RegExp(`.{${width}}(?=.)`, 'g'), '$&\n')
+  return text.replaceAll(/(?<=-----BEGIN [^-]*-----\n)[^-]*(?=\n-----END)/g, body)
+}
+
+/** A block of which some bytes read otherwise; its form stays whole. */
+export function patched(text: string, from: Uint8Array, to: Uint8Array): string {
+  const der = derOf(text)
+  const at = der.indexOf(from)
+  if (at < 0 || from.length !== to.length)
+    throw new RangeError('expected bytes that occur, and as many instead')
+  der.set(to, at)
+  return pem(/-----BEGIN ([^-]*)-----/.exec(text)?.[1] ?? '', der)
+}
+
+/** The first part of a text, cut in the middle of a block: a cut between two leaves a shorter file that is whole. */
+export function cutAt(text: string, share: number): string {
+  const head = text.slice(0, Math.floor(text.length * share))
+  const whole = head.split('-----BEGIN ').length === head.split(/-----END [^-]*-----/).length
+  return whole ? text.slice(0, head.length + 100) : head
+}
