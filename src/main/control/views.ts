@@ -34,6 +34,12 @@ export interface ProblemView {
   readonly file?: string
 }
 
+export interface TrustView {
+  readonly digest: string | null
+  readonly authorities: number
+  readonly revocation_lists: number
+}
+
 export interface AttemptView {
   readonly at: string
   readonly trigger: string
@@ -60,7 +66,7 @@ export function attemptView({ at, trigger, outcome, problems }: Attempt): Attemp
   return { at, trigger, outcome, errors: problems.map(problemView) }
 }
 
-export function trustView({ trust }: Generation): object {
+export function trustView({ trust }: Generation): TrustView {
   return {
     digest: trust.digest,
     authorities: trust.authorities,

@@ -4,7 +4,28 @@ import type { Outcome, ReloadResult } from '../../result.js'
 import { assertMatch, entityTag } from '../entity-tag.js'
 import { problemAnswer, RequestProblem } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
-import { contextViews, diffView, problemView, rounded, timingsView } from '../views.js'
+import {
+  type ContextView,
+  contextViews,
+  diffView,
+  type ProblemView,
+  problemView,
+  rounded,
+  timingsView,
+} from '../views.js'
+
+/** The answer to a reload that was carried out. */
+export interface ReloadView {
+  readonly status: 'reloaded' | 'unchanged' | 'validated'
+  readonly generation: number
+  /** What is served now. */
+  readonly contexts: readonly (ContextView & { readonly changed: boolean })[]
+  readonly changed_files: readonly string[]
+  readonly warnings: readonly ProblemView[]
+  readonly diff: object | null
+  readonly duration_ms: number
+  readonly timings: object
+}
 
 /**
  * `POST /reload_certs`: looks at the files now and answers once the result is known. What the answer calls served is
@@ -44,28 +65,29 @@ async function reload(
   }
 }
 
-const STATUSES: Record<Exclude<Outcome, 'rejected' | 'waiting-for-pair'>, string> = {
+const STATUSES = {
   applied: 'reloaded',
   unchanged: 'unchanged',
   validated: 'validated',
-}
+} satisfies Partial<Record<Outcome, ReloadView['status']>>
 
 function resultAnswer(result: ReloadResult): Answer {
   const { outcome, generation, serving, diff, timings } = result
   if (outcome === 'rejected' || outcome === 'waiting-for-pair') return failureAnswer(result)
   const status = STATUSES[outcome]
+  const view: ReloadView = {
+    status,
+    generation,
+    contexts: contextViews(serving).map((context) => ({ ...context, changed: outcome === 'applied' })),
+    changed_files: result.changed,
+    warnings: result.warnings.map(problemView),
+    diff: diff ? diffView(diff) : null,
+    duration_ms: rounded(timings.totalMs),
+    timings: timingsView(timings),
+  }
   return {
     status: 200,
-    json: {
-      status,
-      generation,
-      contexts: contextViews(serving).map((context) => ({ ...context, changed: outcome === 'applied' })),
-      changed_files: result.changed,
-      warnings: result.warnings.map(problemView),
-      ...(diff ? { diff: diffView(diff) } : {}),
-      duration_ms: rounded(timings.totalMs),
-      timings: timingsView(timings),
-    },
+    json: view,
     text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}`,
     headers: { ETag: entityTag(generation) },
   }

@@ -1,8 +1,41 @@
-import type { ReloadEngine } from '../../engine.js'
+import type { EngineStatus, ReloadEngine } from '../../engine.js'
 import { packageVersion } from '../../package-version.js'
 import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'
-import { attemptView, contextViews, problemView, trustView } from '../views.js'
+import {
+  type AttemptView,
+  attemptView,
+  type ContextView,
+  contextViews,
+  type ProblemView,
+  problemView,
+  type TrustView,
+  trustView,
+} from '../views.js'
+
+export interface StatusView {
+  readonly state: string
+  readonly generation: number
+  readonly since: string
+  readonly trigger: string
+  readonly contexts: readonly ContextView[]
+  readonly trust: TrustView
+  readonly warnings: readonly ProblemView[]
+  readonly last_attempt: AttemptView
+  readonly last_success: AttemptView
+  readonly last_failure: AttemptView | null
+  readonly failing_since: string | null
+  readonly consecutive_failures: number
+  readonly passes: Readonly<Record<string, number>>
+  readonly auto_reload_interval: number
+  readonly next_check_in_ms: number | null
+  readonly servers: number
+  readonly version: string
+  readonly node: string
+  readonly openssl: string
+  readonly pid: number
+  readonly uptime_seconds: number
+}
 
 /** `GET /status`: how the engine is, and how the last looks at the files ended. */
 export function statusRoute(engine: ReloadEngine): Route {
@@ -14,37 +47,42 @@ export function statusRoute(engine: ReloadEngine): Route {
     statuses: [200],
     handle() {
       const status = engine.status()
-      const { generation, lastAttempt, lastFailure } = status
-      const [first] = generation.certificates
+      const { state, generation, lastAttempt } = status
+      const { fingerprint256, notAfter } = servingOf(generation)
       return {
         status: 200,
-        json: {
-          state: status.state,
-          generation: generation.number,
-          since: generation.since,
-          trigger: generation.trigger,
-          contexts: contextViews(servingOf(generation)),
-          trust: trustView(generation),
-          warnings: generation.warnings.map(problemView),
-          last_attempt: attemptView(lastAttempt),
-          last_success: attemptView(status.lastSuccess),
-          last_failure: lastFailure ? attemptView(lastFailure) : null,
-          failing_since: status.failingSince,
-          consecutive_failures: status.consecutiveFailures,
-          passes: status.passes,
-          auto_reload_interval: status.autoReloadInterval,
-          next_check_in_ms: status.nextCheckInMs === null ? null : Math.round(status.nextCheckInMs),
-          servers: status.servers,
-          version: packageVersion(),
-          node: process.versions.node,
-          openssl: process.versions.openssl,
-          pid: process.pid,
-          uptime_seconds: Math.round(process.uptime()),
-        },
+        json: statusView(status),
         text:
-          `${status.state}: generation ${generation.number}, ${first?.fingerprint256} until ${first?.notAfter}; ` +
+          `${state}: generation ${generation.number}, ${fingerprint256} until ${notAfter}; ` +
           `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}`,
       }
     },
+  }
+}
+
+function statusView(status: EngineStatus): StatusView {
+  const { generation, lastFailure, nextCheckInMs } = status
+  return {
+    state: status.state,
+    generation: generation.number,
+    since: generation.since,
+    trigger: generation.trigger,
+    contexts: contextViews(servingOf(generation)),
+    trust: trustView(generation),
+    warnings: generation.warnings.map(problemView),
+    last_attempt: attemptView(status.lastAttempt),
+    last_success: attemptView(status.lastSuccess),
+    last_failure: lastFailure ? attemptView(lastFailure) : null,
+    failing_since: status.failingSince,
+    consecutive_failures: status.consecutiveFailures,
+    passes: status.passes,
+    auto_reload_interval: status.autoReloadInterval,
+    next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
+    servers: status.servers,
+    version: packageVersion(),
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    pid: process.pid,
+    uptime_seconds: Math.round(process.uptime()),
   }
 }
