@@ -2,8 +2,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 
 import { ReloadError } from '../errors.js'
 import { packageVersion } from '../package-version.js'
+import type { ActFlags } from './client/act.js'
 import type { CheckFlags } from './client/check.js'
-import { type ReloadFlags, reload } from './client/reload.js'
+import { type ReloadFlags, reload, rollback } from './client/reload.js'
 import { type StatusFlags, status } from './client/status.js'
 import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
 import { CommandError, EXIT } from './exit-codes.js'
@@ -33,6 +34,7 @@ function createProgram(): Command {
     .exitOverride()
   addServe(program)
   addReload(program)
+  addRollback(program)
   addStatus(program)
   addCheck(program)
   addDev(program)
@@ -58,12 +60,18 @@ function addServe(program: Command): void {
 }
 
 function addReload(program: Command): void {
-  addClient(program.command('reload'))
+  addActing(program.command('reload'))
     .description('have a server look at its certificate files now, and say what came of it')
     .option('--force', 'let the files past what the policy rejects, never past what cannot serve')
     .option('--dry-run', 'validate only; nothing is swapped')
-    .option('--timeout <seconds>', 'seconds to wait for the result', positiveSeconds, 35)
     .action((flags: ReloadFlags) => reload(flags))
+}
+
+function addRollback(program: Command): void {
+  addActing(program.command('rollback'))
+    .description('have a server serve an earlier generation again, until its files change')
+    .argument('[generation]', 'number of the generation (default: the one before)', wholeNumber)
+    .action((generation: number | undefined, flags: ActFlags) => rollback(generation, flags))
 }
 
 function addStatus(program: Command): void {
@@ -92,6 +100,16 @@ function addClient(command: Command): Command {
   return command
     .option('--control <path>', `control socket of the server (default: ${CONTROL_HELP})`)
     .option('--json', 'print what the server answered')
+}
+
+/** The flags of every command that has a server do something. */
+function addActing(command: Command): Command {
+  return addClient(command).option(
+    '--timeout <seconds>',
+    'seconds to wait for the result',
+    positiveSeconds,
+    35,
+  )
 }
 
 const CONFIG_HELP = 'JSON file with the options of createReloadEngine, `listen`, `control` and `logLevel`'
@@ -148,6 +166,11 @@ function positiveSeconds(value: string): number {
 }
 
 const MAX_SECONDS = 86_400
+
+function wholeNumber(value: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return Number(value)
+}
 
 function wholeDays(value: string): number {
   if (!/^[1-9]\d{0,3}$/.test(value))

@@ -5,7 +5,7 @@ import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
 import { printable, printableJson } from './escape.js'
 import { problemAnswer, RequestProblem } from './problem-document.js'
-import type { Answer, Route } from './route.js'
+import type { Answer, Route, RouteRequest } from './route.js'
 
 /** Looks at a request before any route does; throws a `RequestProblem` to refuse it. */
 export type Guard = (headers: Headers) => void
@@ -77,29 +77,41 @@ async function attempt(c: Context, logger: Logger, work: () => Promise<Answer>):
 }
 
 async function answerOf(route: Route, c: Context): Promise<Answer> {
-  const flags = flagsOf(route, new URL(c.req.url).searchParams)
+  const query = queryOf(route, new URL(c.req.url).searchParams)
   const body = await bodyOf(route, c)
-  return await route.handle({ flags, body, signal: c.req.raw.signal, header: (name) => c.req.header(name) })
+  return await route.handle({
+    ...query,
+    body,
+    signal: c.req.raw.signal,
+    header: (name) => c.req.header(name),
+  })
 }
 
 const FLAG_VALUES: Readonly<Record<string, boolean>> = { '1': true, true: true, '0': false, false: false }
 
 /** A misspelled `dry_run` must not reload. */
-function flagsOf({ flags, path }: Route, query: URLSearchParams): Set<string> {
-  const given = new Set<string>()
-  for (const name of new Set(query.keys())) {
-    if (!flags.includes(name)) {
-      const known = flags.length > 0 ? `takes ${flags.join(', ')}` : 'takes no query parameters'
-      throw new RequestProblem('malformed-request', `unknown query parameter ${name}: ${path} ${known}`)
+function queryOf({ query, path }: Route, given: URLSearchParams): Pick<RouteRequest, 'flags' | 'numbers'> {
+  const flags = new Set<string>()
+  const numbers = new Map<string, number>()
+  for (const name of new Set(given.keys())) {
+    const kind = Object.hasOwn(query, name) ? query[name] : undefined
+    if (kind === undefined) {
+      const known = Object.keys(query).join(', ') || 'no query parameters'
+      throw new RequestProblem('malformed-request', `unknown query parameter ${name}: ${path} takes ${known}`)
     }
-    const values = query.getAll(name)
-    const value = values.length === 1 ? FLAG_VALUES[values[0] as string] : undefined
-    if (value === undefined) {
-      throw new RequestProblem('malformed-request', `query parameter ${name}: expected 1 or 0, once`)
+    const values = given.getAll(name)
+    const value = values.length === 1 ? (values[0] as string) : ''
+    const flag = Object.hasOwn(FLAG_VALUES, value) ? FLAG_VALUES[value] : undefined
+    if (kind === 'flag' && flag !== undefined) {
+      if (flag) flags.add(name)
+    } else if (kind === 'number' && /^[1-9]\d{0,14}$/.test(value)) {
+      numbers.set(name, Number(value))
+    } else {
+      const expected = kind === 'flag' ? '1 or 0' : 'a whole number from 1'
+      throw new RequestProblem('malformed-request', `query parameter ${name}: expected ${expected}, once`)
     }
-    if (value) given.add(name)
   }
-  return given
+  return { flags, numbers }
 }
 
 async function bodyOf({ takesBody, path }: Route, c: Context): Promise<unknown> {

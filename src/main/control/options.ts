@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-import type { ReloadEngine } from '../engine.js'
 import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
 import type { Metrics } from '../observe/metrics.js'
+import type { ReloadEngine } from '../reload-engine.js'
 
 /** Options of {@link createControlServer}: `engine`, and either `path` or `tcp`. */
 export interface ControlServerOptions {

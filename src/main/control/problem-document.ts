@@ -11,6 +11,7 @@ const KINDS = {
   'not-found': { status: 404, title: 'No such endpoint' },
   'method-not-allowed': { status: 405, title: 'Method not allowed' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
+  'generation-unknown': { status: 409, title: 'No such generation to go back to' },
   'generation-changed': { status: 412, title: 'Another generation is served' },
   'body-too-large': { status: 413, title: 'Request body too large' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },

@@ -2,8 +2,8 @@
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
-  /** Query parameters that it takes, each of them a flag; any other is refused. */
-  readonly flags: readonly string[]
+  /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1. */
+  readonly query: Readonly<Record<string, 'flag' | 'number'>>
   /** Whether the request has a JSON body; a route without one refuses a body. */
   readonly takesBody: boolean
   /** Statuses of its own, beside those that every route can have. */
@@ -13,7 +13,9 @@ export interface Route {
 
 /** A request as a route sees it: checked against what the route declares. */
 export interface RouteRequest {
+  /** The flags that are set. */
   readonly flags: ReadonlySet<string>
+  readonly numbers: ReadonlyMap<string, number>
   /** The parsed body; `undefined` where the route takes none. */
   readonly body: unknown
   /** Aborts when the client has gone. */

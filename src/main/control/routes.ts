@@ -1,11 +1,13 @@
-import type { ReloadEngine } from '../engine.js'
 import type { Metrics } from '../observe/metrics.js'
+import type { ReloadEngine } from '../reload-engine.js'
 import type { Route } from './route.js'
 import { certsRoute } from './routes/certs.js'
 import { configRoute } from './routes/config.js'
 import { healthRoute, readyRoute } from './routes/health.js'
+import { historyRoute } from './routes/history.js'
 import { metricsRoute } from './routes/metrics.js'
 import { reloadCertsRoute } from './routes/reload-certs.js'
+import { rollbackRoute } from './routes/rollback.js'
 import { statusRoute } from './routes/status.js'
 
 /** What the routes answer from. */
@@ -24,7 +26,9 @@ export function createRoutes({ engine, metrics, ready, reloadTimeoutMs }: RouteP
     statusRoute(engine),
     healthRoute(),
     readyRoute(ready),
-    configRoute(engine),
+    rollbackRoute(engine, reloadTimeoutMs),
+    historyRoute(engine),
+    configRoute(engine, reloadTimeoutMs),
     ...(metrics ? [metricsRoute(metrics)] : []),
   ]
 }

@@ -2,11 +2,22 @@ import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
 import type { Generation } from '../generation/generation.js'
 import type { Attempt } from '../observe/journal.js'
-import type { PhaseTimings, ServingFacts } from '../result.js'
+import { type PhaseTimings, type ServingFacts, servingOf } from '../result.js'
 
 /*
  * What leaves the process, field by field: nothing that is added to the engine's own objects gets out by itself.
  */
+
+export interface GenerationView {
+  readonly generation: number
+  readonly since: string
+  readonly trigger: string
+  /** The generation that it brought back, after a rollback. */
+  readonly restored: number | null
+  readonly contexts: readonly ContextView[]
+  readonly trust: TrustView
+  readonly warnings: readonly ProblemView[]
+}
 
 /** The certificates of one name; there is one context until SNI hosts have their own. */
 export interface ContextView extends CertificateView {
@@ -34,7 +45,7 @@ export interface ProblemView {
   readonly file?: string
 }
 
-export interface TrustView {
+interface TrustView {
   readonly digest: string | null
   readonly authorities: number
   readonly revocation_lists: number
@@ -66,7 +77,19 @@ export function attemptView({ at, trigger, outcome, problems }: Attempt): Attemp
   return { at, trigger, outcome, errors: problems.map(problemView) }
 }
 
-export function trustView({ trust }: Generation): TrustView {
+export function generationView(generation: Generation): GenerationView {
+  return {
+    generation: generation.number,
+    since: generation.since,
+    trigger: generation.trigger,
+    restored: generation.restored,
+    contexts: contextViews(servingOf(generation)),
+    trust: trustView(generation),
+    warnings: generation.warnings.map(problemView),
+  }
+}
+
+function trustView({ trust }: Generation): TrustView {
   return {
     digest: trust.digest,
     authorities: trust.authorities,
@@ -93,6 +116,7 @@ export function timingsView(timings: PhaseTimings): object {
     prepare_ms: rounded(timings.prepareMs),
     stage_ms: rounded(timings.stageMs),
     commit_ms: rounded(timings.commitMs),
+    verify_ms: rounded(timings.verifyMs),
     longest_slice_ms: rounded(timings.longestSliceMs),
   }
 }

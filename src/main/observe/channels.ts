@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 
-import type { ReloadEngine } from '../engine.js'
+import type { ReloadEngine } from '../reload-engine.js'
 import type { ReloadResult } from '../result.js'
 import type { Recovery } from './journal.js'
 

@@ -2,9 +2,9 @@ import { Registry } from 'prom-client'
 
 import { PROBLEM_CODES } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
-import type { EngineStatus, ReloadEngine } from '../engine.js'
 import { ReloadError } from '../errors.js'
 import type { Generation, Trigger } from '../generation/generation.js'
+import type { EngineStatus, ReloadEngine } from '../reload-engine.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import type { Recovery } from './journal.js'
 import { createFamilies, type MetricFamilies } from './metric-families.js'
@@ -96,7 +96,11 @@ const TRIGGERS: Record<Exclude<Trigger, 'start'>, string> = {
   reload: 'api',
   signal: 'signal',
   control: 'control',
+  update: 'update',
+  rollback: 'rollback',
 }
+
+const PHASES = ['prepare', 'stage', 'commit', 'verify'] as const
 
 const RESULTS: Record<Outcome, string> = {
   applied: 'changed',
@@ -131,7 +135,7 @@ function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
     for (const result of Object.values(RESULTS)) reloads.inc({ trigger, result }, 0)
   }
   for (const code of PROBLEM_CODES) errors.inc({ code }, 0)
-  for (const phase of ['prepare', 'stage', 'commit']) phaseDuration.zero({ phase })
+  for (const phase of PHASES) phaseDuration.zero({ phase })
 }
 
 function countPass({ reloads, errors, ...families }: MetricFamilies, result: ReloadResult): void {
@@ -141,11 +145,11 @@ function countPass({ reloads, errors, ...families }: MetricFamilies, result: Rel
     for (const code of new Set(problems.map((problem) => problem.code))) errors.inc({ code })
   }
   families.duration.observe(timings.totalMs / 1000)
-  families.phaseDuration.observe({ phase: 'prepare' }, timings.prepareMs / 1000)
-  // Only what is applied gets that far.
+  for (const phase of PHASES) {
+    // A phase that was not reached has no duration.
+    if (timings[`${phase}Ms`] > 0) families.phaseDuration.observe({ phase }, timings[`${phase}Ms`] / 1000)
+  }
   if (outcome !== 'applied') return
-  families.phaseDuration.observe({ phase: 'stage' }, timings.stageMs / 1000)
-  families.phaseDuration.observe({ phase: 'commit' }, timings.commitMs / 1000)
   families.longestSlice.observe(timings.longestSliceMs / 1000)
 }
 
@@ -162,12 +166,14 @@ function showGeneration(families: MetricFamilies, { number, certificates }: Gene
 }
 
 function showStatus(families: MetricFamilies, status: EngineStatus): void {
-  const { lastAttempt, lastSuccess, failingSince } = status
+  const { generation, lastAttempt, lastSuccess, failingSince } = status
+  // After a rollback the files are newer than what is served, however good they are.
+  const differsSince = failingSince ?? (generation.restored === null ? null : generation.since)
   families.lastSuccessful.set(CONTEXT, failingSince === null ? 1 : 0)
   families.lastSuccessTime.set(CONTEXT, seconds(lastSuccess.at))
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
-  families.matchesDisk.set(failingSince === null ? 1 : 0)
-  families.differsSince.set(failingSince === null ? 0 : seconds(failingSince))
+  families.matchesDisk.set(differsSince === null ? 1 : 0)
+  families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
 }
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {

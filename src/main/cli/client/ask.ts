@@ -110,6 +110,10 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
     exitCode: EXIT.timedOut,
     next: '`certswap status` tells whether the reload has ended',
   },
+  'generation-unknown': {
+    exitCode: EXIT.refused,
+    next: 'give one of those that are kept',
+  },
   'shutting-down': { exitCode: EXIT.noServer, next: 'the server is stopping' },
   'internal-error': { exitCode: EXIT.rejected, next: 'see the log of the server' },
 }

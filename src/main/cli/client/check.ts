@@ -1,16 +1,8 @@
 import { printableJson } from '../../control/escape.js'
-import {
-  type ContextView,
-  contextViews,
-  type ProblemView,
-  problemView,
-  type TrustView,
-  trustView,
-} from '../../control/views.js'
+import { type GenerationView, generationView, type ProblemView, problemView } from '../../control/views.js'
 import { createReloadEngine } from '../../engine.js'
 import { ReloadError } from '../../errors.js'
 import type { Generation } from '../../generation/generation.js'
-import { servingOf } from '../../result.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type Paint, paintFor } from './paint.js'
@@ -23,12 +15,7 @@ export interface CheckFlags extends MaterialFlags {
 
 type CheckView = SoundView | UnsoundView
 
-interface SoundView {
-  readonly status: 'ok'
-  readonly contexts: readonly ContextView[]
-  readonly trust: TrustView
-  readonly warnings: readonly ProblemView[]
-}
+type SoundView = { readonly status: 'ok' } & Pick<GenerationView, 'contexts' | 'trust' | 'warnings'>
 
 interface UnsoundView {
   readonly status: 'rejected'
@@ -58,12 +45,8 @@ async function examine(flags: MaterialFlags & { readonly config?: string }): Pro
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 function soundView(generation: Generation): SoundView {
-  return {
-    status: 'ok',
-    contexts: contextViews(servingOf(generation)),
-    trust: trustView(generation),
-    warnings: generation.warnings.map(problemView),
-  }
+  const { contexts, trust, warnings } = generationView(generation)
+  return { status: 'ok', contexts, trust, warnings }
 }
 
 function reportOf(view: CheckView, paint: Paint): string {

@@ -58,10 +58,11 @@ export function statusReport(status: StatusView, paint: Paint, nowMs: number): s
   const { state, generation, contexts, trust, warnings, failing_since: since, last_failure: failure } = status
   const failing =
     since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: what is on disk is not served`
+  const restored = status.restored === null ? '' : ` (generation ${status.restored} again)`
   const ago = (iso: string) => `${span(nowMs - Date.parse(iso))} ago`
   const rows: Row[] = [
     ['state', paint(state === 'serving' ? 'green' : 'red', `${state}${failing}`)],
-    ['generation', `${generation}, by ${status.trigger} ${ago(status.since)}`],
+    ['generation', `${generation}, by ${status.trigger} ${ago(status.since)}${restored}`],
     ...contexts.flatMap((context) => contextRows(context, paint, nowMs)),
     ...(trust.authorities > 0
       ? [
@@ -79,6 +80,7 @@ export function statusReport(status: StatusView, paint: Paint, nowMs: number): s
     ['checks', checksLine(status)],
     ['passes', passesLine(status.passes)],
     ['servers', String(status.servers)],
+    ['connections', connectionsLine(status)],
     [
       'process',
       `pid ${status.pid}, certswap ${status.version}, Node ${status.node}, OpenSSL ${status.openssl}, ` +
@@ -95,6 +97,13 @@ function attemptLine({ outcome, trigger, at }: AttemptView, ago: (iso: string) =
 function checksLine({ auto_reload_interval: interval, next_check_in_ms: next }: StatusView): string {
   const every = interval === 0 ? 'off' : `every ${interval} s`
   return next === null ? every : `${every}, next in ${span(next)}`
+}
+
+function connectionsLine({ connections }: StatusView): string {
+  const parts = Object.entries(connections).map(
+    ([generation, count]) => `${count} of generation ${generation}`,
+  )
+  return parts.join(', ') || 'none'
 }
 
 function passesLine(passes: StatusView['passes']): string {

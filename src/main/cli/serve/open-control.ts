@@ -2,10 +2,10 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { type ControlServer, createControlServer } from '../../control/control-server.js'
-import type { ReloadEngine } from '../../engine.js'
 import { ReloadError } from '../../errors.js'
 import type { Logger } from '../../observe/logger.js'
 import { createMetrics } from '../../observe/metrics.js'
+import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import type { ServeConfig } from './config.js'
 

@@ -8,7 +8,7 @@ export function healthRoute(): Route {
   return {
     method: 'GET',
     path: '/healthz',
-    flags: [],
+    query: {},
     takesBody: false,
     statuses: [200],
     handle: () => OK,
@@ -20,7 +20,7 @@ export function readyRoute(ready: () => boolean): Route {
   return {
     method: 'GET',
     path: '/readyz',
-    flags: [],
+    query: {},
     takesBody: false,
     statuses: [200, 503],
     handle: () => (ready() ? OK : problemAnswer('not-ready', 'no new connections, please')),

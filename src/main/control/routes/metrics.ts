@@ -6,7 +6,7 @@ export function metricsRoute(metrics: Metrics): Route {
   return {
     method: 'GET',
     path: '/metrics',
-    flags: [],
+    query: {},
     takesBody: false,
     statuses: [200],
     async handle() {

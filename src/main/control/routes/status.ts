@@ -1,26 +1,11 @@
-import type { EngineStatus, ReloadEngine } from '../../engine.js'
 import { packageVersion } from '../../package-version.js'
+import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'
-import {
-  type AttemptView,
-  attemptView,
-  type ContextView,
-  contextViews,
-  type ProblemView,
-  problemView,
-  type TrustView,
-  trustView,
-} from '../views.js'
+import { type AttemptView, attemptView, type GenerationView, generationView } from '../views.js'
 
-export interface StatusView {
+export interface StatusView extends GenerationView {
   readonly state: string
-  readonly generation: number
-  readonly since: string
-  readonly trigger: string
-  readonly contexts: readonly ContextView[]
-  readonly trust: TrustView
-  readonly warnings: readonly ProblemView[]
   readonly last_attempt: AttemptView
   readonly last_success: AttemptView
   readonly last_failure: AttemptView | null
@@ -30,6 +15,8 @@ export interface StatusView {
   readonly auto_reload_interval: number
   readonly next_check_in_ms: number | null
   readonly servers: number
+  /** Live connections by the generation that they were accepted under. */
+  readonly connections: Readonly<Record<string, number>>
   readonly version: string
   readonly node: string
   readonly openssl: string
@@ -42,7 +29,7 @@ export function statusRoute(engine: ReloadEngine): Route {
   return {
     method: 'GET',
     path: '/status',
-    flags: [],
+    query: {},
     takesBody: false,
     statuses: [200],
     handle() {
@@ -64,12 +51,7 @@ function statusView(status: EngineStatus): StatusView {
   const { generation, lastFailure, nextCheckInMs } = status
   return {
     state: status.state,
-    generation: generation.number,
-    since: generation.since,
-    trigger: generation.trigger,
-    contexts: contextViews(servingOf(generation)),
-    trust: trustView(generation),
-    warnings: generation.warnings.map(problemView),
+    ...generationView(generation),
     last_attempt: attemptView(status.lastAttempt),
     last_success: attemptView(status.lastSuccess),
     last_failure: lastFailure ? attemptView(lastFailure) : null,
@@ -79,6 +61,7 @@ function statusView(status: EngineStatus): StatusView {
     auto_reload_interval: status.autoReloadInterval,
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,
+    connections: status.connections,
     version: packageVersion(),
     node: process.versions.node,
     openssl: process.versions.openssl,
