@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './clock.js'
 import { ReloadError } from './errors.js'
 import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
+import { publishPass } from './observe/channels.js'
 import { EventHub } from './observe/event-hub.js'
 import { ExpiryWatch } from './observe/expiry-watch.js'
 import { Journal } from './observe/journal.js'
@@ -261,6 +262,7 @@ class Engine implements ReloadEngine {
     if (result.outcome === 'rejected') this.#events.emit('rejected', result)
     if (result.outcome === 'waiting-for-pair') this.#events.emit('waiting', result)
     if (recovery) this.#events.emit('recovered', recovery)
+    publishPass(this, result, recovery)
     if (result.outcome === 'applied') {
       for (const agent of this.#agents) agent.retireIdle()
       this.#watchLife()

@@ -294,10 +294,10 @@ export class Reloader {
   }
 
   #snapshot(reply: PreparedReply, mode: PassMode, options: ResolvedOptions): Snapshot {
-    const { certificates, trust, material, record } = reply
+    const { certificates, trust, warnings, material, record } = reply
     const served = material.trust === 'served' ? this.#served.snapshot.material.trust : material.trust
     return {
-      generation: this.#number({ certificates, trust, restored: null }, mode.trigger),
+      generation: this.#number({ certificates, trust, warnings, restored: null }, mode.trigger),
       material: { ...material, trust: served },
       record,
       options,
@@ -305,12 +305,13 @@ export class Reloader {
   }
 
   #number(
-    facts: Pick<Snapshot['generation'], 'certificates' | 'trust' | 'restored'>,
+    facts: Pick<Snapshot['generation'], 'certificates' | 'trust' | 'warnings' | 'restored'>,
     trigger: Trigger,
   ): Snapshot['generation'] {
     const since = new Date(this.#clock.wallMs()).toISOString()
-    const { certificates, trust, restored } = facts
-    return Object.freeze({ number: ++this.#lastNumber, since, trigger, restored, certificates, trust })
+    const { certificates, trust, warnings, restored } = facts
+    const number = ++this.#lastNumber
+    return Object.freeze({ number, since, trigger, restored, certificates, trust, warnings })
   }
 
   #isStale(number: number): boolean {

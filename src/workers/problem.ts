@@ -45,6 +45,9 @@ export const PROBLEM_CODES = [
   'SUPERSEDED',
   'ABORTED',
   'CLOSED',
+  'CONTROL_PATH_UNSAFE',
+  'CONTROL_PATH_IN_USE',
+  'CONTROL_UNAVAILABLE',
 ] as const
 
 /** One of {@link PROBLEM_CODES}. */

@@ -1,11 +1,14 @@
-import { createRequire } from 'node:module'
-
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 import { ReloadError } from '../errors.js'
+import { packageVersion } from '../package-version.js'
+import type { ActFlags } from './client/act.js'
+import type { CheckFlags } from './client/check.js'
+import { type ReloadFlags, reload, rollback } from './client/reload.js'
+import { type StatusFlags, status } from './client/status.js'
 import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
 import { CommandError, EXIT } from './exit-codes.js'
-import { type ServeFlags, serve } from './serve/serve.js'
+import type { ServeFlags } from './serve/config.js'
 
 /**
  * Runs the program `certswap`.
@@ -25,11 +28,15 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 function createProgram(): Command {
   const program = new Command('certswap')
     .description('TLS certificate hot-reload for Node.js servers')
-    .version(version())
+    .version(packageVersion())
     .showHelpAfterError('(add --help for usage)')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
   addServe(program)
+  addReload(program)
+  addRollback(program)
+  addStatus(program)
+  addCheck(program)
   addDev(program)
   return program
 }
@@ -38,14 +45,75 @@ function addServe(program: Command): void {
   const command = program
     .command('serve')
     .description('serve TLS with certificates that are reloaded when their files change')
-    .option('--config <file>', 'JSON file with the options of createReloadEngine, `listen` and `logLevel`')
+    .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
     .option('--listen <host:port>', 'address to listen on; port 0 picks a free one (default: 127.0.0.1:8443)')
+    .option('--control <path>', `control socket (default: ${CONTROL_HELP})`)
+    .option('--no-control', 'without a control socket')
     .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
     .addOption(new Option('--log-level <level>', 'least level to log (default: info)').choices(LOG_LEVELS))
-    .action((flags: ServeFlags) => serve(flags))
+    .action(async (flags: ServeFlags) => {
+      // The engine takes a while to load, and the clients do without it.
+      const { serve } = await import('./serve/serve.js')
+      await serve(flags)
+    })
 }
 
+function addReload(program: Command): void {
+  addActing(program.command('reload'))
+    .description('have a server look at its certificate files now, and say what came of it')
+    .option('--force', 'let the files past what the policy rejects, never past what cannot serve')
+    .option('--dry-run', 'validate only; nothing is swapped')
+    .action((flags: ReloadFlags) => reload(flags))
+}
+
+function addRollback(program: Command): void {
+  addActing(program.command('rollback'))
+    .description('have a server serve an earlier generation again, until its files change')
+    .argument('[generation]', 'number of the generation (default: the one before)', wholeNumber)
+    .action((generation: number | undefined, flags: ActFlags) => rollback(generation, flags))
+}
+
+function addStatus(program: Command): void {
+  addClient(program.command('status'))
+    .description('show what a server serves and how its last reloads ended')
+    .option('--watch', 'show it again and again, until interrupted')
+    .option('--interval <seconds>', 'seconds between two looks of --watch', positiveSeconds, 2)
+    .action((flags: StatusFlags) => status(flags))
+}
+
+function addCheck(program: Command): void {
+  const command = program
+    .command('check')
+    .description('validate files as a start or a reload would; needs no server')
+    .option('--config <file>', CONFIG_HELP)
+  addMaterial(command)
+    .option('--json', 'print JSON')
+    .action(async (flags: CheckFlags) => {
+      const { check } = await import('./client/check.js')
+      await check(flags)
+    })
+}
+
+/** The flags of every command that talks to a server. */
+function addClient(command: Command): Command {
+  return command
+    .option('--control <path>', `control socket of the server (default: ${CONTROL_HELP})`)
+    .option('--json', 'print what the server answered')
+}
+
+/** The flags of every command that has a server do something. */
+function addActing(command: Command): Command {
+  return addClient(command).option(
+    '--timeout <seconds>',
+    'seconds to wait for the result',
+    positiveSeconds,
+    35,
+  )
+}
+
+const CONFIG_HELP = 'JSON file with the options of createReloadEngine, `listen`, `control` and `logLevel`'
+const CONTROL_HELP = '$XDG_RUNTIME_DIR/certswap/control.sock, or .certswap/control.sock'
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** The flags that say where the material lies: the same for every command that reads it. */
@@ -89,15 +157,25 @@ function seconds(value: string): number {
   return number
 }
 
+function positiveSeconds(value: string): number {
+  const number = seconds(value)
+  if (number < 0.1 || number > MAX_SECONDS) {
+    throw new InvalidArgumentError(`Expected seconds, 0.1 to ${MAX_SECONDS}.`)
+  }
+  return number
+}
+
+const MAX_SECONDS = 86_400
+
+function wholeNumber(value: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return Number(value)
+}
+
 function wholeDays(value: string): number {
   if (!/^[1-9]\d{0,3}$/.test(value))
     throw new InvalidArgumentError('Expected a whole number of days, 1 to 9999.')
   return Number(value)
-}
-
-function version(): string {
-  const require = createRequire(import.meta.url)
-  return (require('certswap/package.json') as { version: string }).version
 }
 
 /** Commander has printed what it had to say. */

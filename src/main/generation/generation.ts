@@ -1,3 +1,4 @@
+import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, PreparedPair, PreparedTrust, TrustFacts } from '../../workers/protocol.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 
@@ -15,6 +16,8 @@ export interface Generation {
   /** One for each pair, in the order of the options. */
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
+  /** What is not well with it, though it can be served. */
+  readonly warnings: readonly Problem[]
 }
 
 /** The PEM that a generation is made of; every context of it is built from this. */

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 
 import type { ReloadEngineOptions } from '../../options.js'
+import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress } from './address.js'
 
@@ -24,6 +25,8 @@ export interface MaterialFlags {
 export interface ServeFlags extends MaterialFlags {
   readonly config?: string
   readonly listen?: string
+  /** Path of the control socket; `false` for none. */
+  readonly control?: string | false
   readonly autoReloadInterval?: number
   readonly logLevel?: string
 }
@@ -31,6 +34,8 @@ export interface ServeFlags extends MaterialFlags {
 /** What `serve` runs with. */
 export interface ServeConfig {
   readonly listen: ListenAddress
+  /** A path that was asked for has to work; the default may not. */
+  readonly control: { readonly path: string; readonly wanted: boolean } | null
   readonly logLevel: string
   /** Checked by the engine itself. */
   readonly engine: ReloadEngineOptions
@@ -39,7 +44,11 @@ export interface ServeConfig {
 const DEFAULT_LISTEN = '127.0.0.1:8443'
 const DEFAULT_INTERVAL_SECONDS = 10
 
-const fileSchema = z.looseObject({ listen: z.string().optional(), logLevel: z.string().optional() })
+const fileSchema = z.looseObject({
+  listen: z.string().optional(),
+  control: z.union([z.string().min(1), z.literal(false)]).optional(),
+  logLevel: z.string().optional(),
+})
 
 /**
  * Flags over the configuration file over the defaults. Paths in the file are relative to it.
@@ -47,9 +56,11 @@ const fileSchema = z.looseObject({ listen: z.string().optional(), logLevel: z.st
  * @throws CommandError of usage.
  */
 export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
-  const { listen, logLevel, ...file } = flags.config === undefined ? {} : await readConfigFile(flags.config)
+  const { listen, control, logLevel, ...file } =
+    flags.config === undefined ? {} : await readConfigFile(flags.config)
   return {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
+    control: controlConfig(flags.control ?? control),
     logLevel: flags.logLevel ?? logLevel ?? 'info',
     engine: {
       autoReloadInterval: DEFAULT_INTERVAL_SECONDS,
@@ -58,6 +69,11 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
       ...materialOptions(flags, (file as ReloadEngineOptions).tls),
     },
   }
+}
+
+function controlConfig(given: string | false | undefined): ServeConfig['control'] {
+  if (given === false) return null
+  return { path: given ?? defaultControlPath(), wanted: given !== undefined }
 }
 
 /** Material flags as engine options; those that were not given are left out. */
@@ -97,7 +113,7 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   return withAbsolutePaths(parsed.data, dirname(resolve(path)))
 }
 
-const PATH_OPTIONS = ['cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam']
+const PATH_OPTIONS = ['control', 'cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam']
 
 function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
   const absolute = (value: unknown): unknown => {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 
 import { pino } from 'pino'
 
+import type { ControlServer } from '../../control/control-server.js'
 import { createReloadEngine } from '../../engine.js'
 import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'
 import type { ReloadEngineOptions } from '../../options.js'
@@ -11,9 +12,8 @@ import { CommandError, EXIT } from '../exit-codes.js'
 import { urlOf } from './address.js'
 import { createAnsweringServer } from './answering-server.js'
 import { resolveConfig, type ServeConfig, type ServeFlags } from './config.js'
+import { openControl } from './open-control.js'
 import { stopped } from './stop.js'
-
-export type { ServeFlags } from './config.js'
 
 /** `certswap serve`: runs until it is told to stop. */
 export async function serve(flags: ServeFlags): Promise<void> {
@@ -21,14 +21,19 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
   const server = createAnsweringServer(engine)
+  let control: ControlServer | null = null
   try {
     engine.attach(server)
     await listen(server, config)
     process.on('SIGHUP', () => reloadOnSignal(engine, logger))
+    control = await openControl(config.control, { engine, logger, ready: () => server.listening })
     const { address, port } = server.address() as AddressInfo
-    logger.info({ url: urlOf({ address, port }), pid: process.pid }, 'listening')
+    const url = urlOf({ address, port })
+    logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
     await stopped(server, logger)
   } finally {
+    // Last of all that serves: it can tell how the rest is stopping.
+    await control?.close()
     await engine.close()
   }
 }

@@ -1,0 +1,51 @@
+import { printable } from '../../control/escape.js'
+import type { ReloadView } from '../../control/result-answer.js'
+import { ask, type ClientFlags, ProblemReply, type Reply } from './ask.js'
+import { type Paint, paintFor } from './paint.js'
+import { contextRows, problemLine, table } from './report.js'
+
+/** The flags of every command that has a server do something. */
+export interface ActFlags extends ClientFlags {
+  /** Seconds to wait for the result. */
+  readonly timeout: number
+}
+
+/** Has the server do something, and prints what is served after it. With `--json`, a refusal is printed as JSON too. */
+export async function act(flags: ActFlags, path: string): Promise<void> {
+  const { body, json } = await attempt(flags, path)
+  if (flags.json) process.stdout.write(body)
+  else process.stdout.write(reportOf(json as ReloadView, paintFor(process.stdout)))
+}
+
+async function attempt({ control, timeout, json }: ActFlags, path: string): Promise<Reply> {
+  try {
+    return await ask({ control, method: 'POST', path, timeoutMs: timeout * 1000 })
+  } catch (error) {
+    if (json && error instanceof ProblemReply) process.stdout.write(error.body)
+    throw error
+  }
+}
+
+const SAID: Record<ReloadView['status'], string> = {
+  reloaded: 'reloaded: what is on disk is served now',
+  'rolled-back': 'rolled back: an earlier generation is served again',
+  unchanged: 'unchanged: what is on disk is served already',
+  validated: 'validated: what is on disk can be served; nothing was changed',
+}
+
+function reportOf(view: ReloadView, paint: Paint): string {
+  const { status, generation, contexts, changed_files, warnings } = view
+  const rows = contexts.flatMap((context) => contextRows(context, paint, Date.now()))
+  return (
+    `${paint('green', SAID[status])}\n` +
+    table(
+      [
+        ['generation', String(generation)],
+        ...rows,
+        ...changed_files.map((file) => ['changed', printable(file)] as const),
+        ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] as const),
+      ],
+      paint,
+    )
+  )
+}

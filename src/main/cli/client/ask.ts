@@ -1,0 +1,151 @@
+import http from 'node:http'
+
+import { printable } from '../../control/escape.js'
+import { findControlPath } from '../control-path.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+
+/** The flags of every command that talks to a server. */
+export interface ClientFlags {
+  readonly control?: string
+  readonly json?: boolean
+}
+
+export interface Question {
+  readonly control: string | undefined
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
+/** What the control server said to a request that it carried out. */
+export interface Reply {
+  /** As it came, with a line end. */
+  readonly body: string
+  readonly json: unknown
+}
+
+/** A request that the server answered with a problem. */
+export class ProblemReply extends CommandError {
+  readonly body: string
+
+  constructor(exitCode: number, message: string, body: string) {
+    super(exitCode, message)
+    this.body = body
+  }
+}
+
+/**
+ * Asks the control server.
+ *
+ * @throws CommandError that says what to do next; a `ProblemReply` where the server answered.
+ */
+export async function ask(question: Question): Promise<Reply> {
+  const socketPath = question.control ?? findControlPath()
+  const timeout = AbortSignal.timeout(question.timeoutMs)
+  const signal = question.signal ? AbortSignal.any([question.signal, timeout]) : timeout
+  try {
+    const { status, body } = await exchange(question, socketPath, signal)
+    const json = parse(body)
+    if (status === 200) return { body, json }
+    throw problemReply(status, json, body)
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    if (timeout.aborted) throw timedOut(question)
+    throw unreachable(socketPath, error as NodeJS.ErrnoException)
+  }
+}
+
+function exchange(
+  { method, path }: Question,
+  socketPath: string,
+  signal: AbortSignal,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ socketPath, method, path, signal, agent: false })
+    request.once('error', reject)
+    request.once('response', (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.once('error', reject)
+      response.once('end', () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() })
+      })
+    })
+    request.end()
+  })
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new CommandError(EXIT.refused, 'the answer is not that of a certswap control server; see --control')
+  }
+}
+
+interface ProblemDocument {
+  readonly type?: string
+  readonly detail?: string
+  readonly errors?: readonly { readonly code: string; readonly detail: string; readonly file?: string }[]
+}
+
+function problemReply(status: number, json: unknown, body: string): ProblemReply {
+  const { type = '', detail = `status ${status}` } = json as ProblemDocument
+  const kind = type.replace('urn:certswap:problem:', '')
+  const { exitCode, next } = OUTCOMES[kind] ?? { exitCode: EXIT.refused, next: '' }
+  return new ProblemReply(exitCode, [printable(detail), ...(next ? [next] : [])].join('\n'), body)
+}
+
+const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
+  'reload-failed': {
+    exitCode: EXIT.rejected,
+    next: 'put the files right (`certswap check` tells whether they are), then run `certswap reload` again',
+  },
+  'material-unstable': {
+    exitCode: EXIT.rejected,
+    next: 'the files do not fit together yet: run `certswap reload` again once both are written',
+  },
+  'reload-timeout': {
+    exitCode: EXIT.timedOut,
+    next: '`certswap status` tells whether the reload has ended',
+  },
+  'generation-unknown': {
+    exitCode: EXIT.refused,
+    next: 'give one of those that are kept',
+  },
+  'shutting-down': { exitCode: EXIT.noServer, next: 'the server is stopping' },
+  'internal-error': { exitCode: EXIT.rejected, next: 'see the log of the server' },
+}
+
+function timedOut({ timeoutMs }: Question): CommandError {
+  const message = `no answer within ${timeoutMs / 1000} s\n\`certswap status\` tells whether the server answers at all; --timeout waits longer`
+  return new CommandError(EXIT.timedOut, message)
+}
+
+function unreachable(socketPath: string, error: NodeJS.ErrnoException): CommandError {
+  const where = printable(socketPath)
+  const options = { cause: error }
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return new CommandError(
+        EXIT.noServer,
+        `no server listens on ${where}\nstart one with \`certswap serve\`, or say with --control PATH where it listens`,
+        options,
+      )
+    case 'EACCES':
+    case 'EPERM':
+      return new CommandError(
+        EXIT.refused,
+        `may not connect to ${where}\nrun this as the user that runs the server`,
+        options,
+      )
+    default:
+      return new CommandError(
+        EXIT.noServer,
+        `the server on ${where} gave no answer: ${error.code ?? error.message}\ntry again; it may be stopping, or busy`,
+        options,
+      )
+  }
+}

@@ -1,0 +1,69 @@
+import { printableJson } from '../../control/escape.js'
+import { type GenerationView, generationView, type ProblemView, problemView } from '../../control/views.js'
+import { createReloadEngine } from '../../engine.js'
+import { ReloadError } from '../../errors.js'
+import type { Generation } from '../../generation/generation.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+import { type MaterialFlags, resolveConfig } from '../serve/config.js'
+import { type Paint, paintFor } from './paint.js'
+import { contextRows, problemLine, type Row, table } from './report.js'
+
+export interface CheckFlags extends MaterialFlags {
+  readonly config?: string
+  readonly json?: boolean
+}
+
+type CheckView = SoundView | UnsoundView
+
+type SoundView = { readonly status: 'ok' } & Pick<GenerationView, 'contexts' | 'trust' | 'warnings'>
+
+interface UnsoundView {
+  readonly status: 'rejected'
+  readonly errors: readonly ProblemView[]
+}
+
+/** `certswap check`: what a start or a reload would say to the files, without a server. */
+export async function check({ json = false, ...flags }: CheckFlags): Promise<void> {
+  const view = await examine(flags)
+  if (json) process.stdout.write(`${printableJson(view)}\n`)
+  else process.stdout.write(reportOf(view, paintFor(process.stdout)))
+  if (view.status === 'ok') return
+  throw new CommandError(EXIT.rejected, 'these files cannot be served; put them right and check again')
+}
+
+async function examine(flags: MaterialFlags & { readonly config?: string }): Promise<CheckView> {
+  const { engine: options } = await resolveConfig(flags)
+  try {
+    await using engine = await createReloadEngine({ ...options, autoReloadInterval: 0, logger: silent })
+    return soundView(engine.status().generation)
+  } catch (error) {
+    if (!(error instanceof ReloadError) || error.code === 'OPTIONS_INVALID') throw error
+    return { status: 'rejected', errors: error.problems.map(problemView) }
+  }
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+function soundView(generation: Generation): SoundView {
+  const { contexts, trust, warnings } = generationView(generation)
+  return { status: 'ok', contexts, trust, warnings }
+}
+
+function reportOf(view: CheckView, paint: Paint): string {
+  if (view.status === 'rejected') {
+    return table(
+      view.errors.map((error) => ['problem', paint('red', problemLine(error))] satisfies Row),
+      paint,
+    )
+  }
+  const { authorities, revocation_lists } = view.trust
+  return table(
+    [
+      ...view.contexts.flatMap((context) => contextRows(context, paint, Date.now())),
+      ['trust', `${authorities} authorities, ${revocation_lists} revocation lists`],
+      ...view.warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
+      ['result', paint('green', view.warnings.length > 0 ? 'can be served, with warnings' : 'can be served')],
+    ],
+    paint,
+  )
+}

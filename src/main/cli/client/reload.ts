@@ -1,0 +1,17 @@
+import { type ActFlags, act } from './act.js'
+
+export interface ReloadFlags extends ActFlags {
+  readonly force?: boolean
+  readonly dryRun?: boolean
+}
+
+/** `certswap reload` */
+export async function reload(flags: ReloadFlags): Promise<void> {
+  const query = [...(flags.force ? ['force=1'] : []), ...(flags.dryRun ? ['dry_run=1'] : [])].join('&')
+  await act(flags, query === '' ? '/reload_certs' : `/reload_certs?${query}`)
+}
+
+/** `certswap rollback` */
+export async function rollback(generation: number | undefined, flags: ActFlags): Promise<void> {
+  await act(flags, generation === undefined ? '/rollback' : `/rollback?generation=${generation}`)
+}

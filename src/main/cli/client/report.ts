@@ -1,0 +1,55 @@
+import { printable } from '../../control/escape.js'
+import type { CertificateView, ContextView, ProblemView } from '../../control/views.js'
+import type { Paint } from './paint.js'
+
+const DAY_MS = 86_400_000
+
+/** A line of a report: what it is about, and the fact. */
+export type Row = readonly [label: string, value: string]
+
+/** The rows, one a line, with their values below each other. */
+export function table(rows: readonly Row[], paint: Paint): string {
+  const width = Math.max(...rows.map(([label]) => label.length))
+  return rows.map(([label, value]) => `${paint('dim', label.padEnd(width))}  ${value}\n`).join('')
+}
+
+/** Each certificate of a context; the other pairs follow the first. */
+export function contextRows({ name, alternates, ...first }: ContextView, paint: Paint, nowMs: number): Row[] {
+  return [first, ...alternates].flatMap((certificate) => certificateRows(name, certificate, paint, nowMs))
+}
+
+function certificateRows(context: string, certificate: CertificateView, paint: Paint, nowMs: number): Row[] {
+  const { subject, names, issuer, key_type, serial, fingerprint256, not_before, not_after } = certificate
+  const chainEndsFirst = certificate.chain_not_after !== not_after
+  return [
+    ['certificate', `${paint('bold', printable(subject || '(no subject)'))} (${printable(context)})`],
+    ['  names', printable(names.join(', '))],
+    ['  issuer', printable(issuer)],
+    ['  key', key_type],
+    ['  serial', serial],
+    ['  fingerprint', fingerprint256],
+    ['  valid', `${not_before} until ${not_after} ${lifeLeft(not_after, paint, nowMs)}`],
+    ...(chainEndsFirst ? [['  chain until', certificate.chain_not_after] satisfies Row] : []),
+  ]
+}
+
+/** One line a problem, with the file when there is one. */
+export function problemLine({ code, detail, file }: ProblemView): string {
+  const where = file === undefined || detail.includes(file) ? '' : ` (${file})`
+  return printable(`${code}: ${detail}${where}`)
+}
+
+function lifeLeft(notAfter: string, paint: Paint, nowMs: number): string {
+  const days = Math.floor((Date.parse(notAfter) - nowMs) / DAY_MS)
+  if (days < 0) return paint('red', '(expired)')
+  return paint(days < 7 ? 'red' : days < 30 ? 'yellow' : 'green', `(${days} days left)`)
+}
+
+/** A span of time as a person says it: `40 s`, `5 min`, `3 h`, `12 days`. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  if (seconds < 90) return `${seconds} s`
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`
+  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`
+  return `${Math.round((seconds * 1000) / DAY_MS)} days`
+}

@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { printable } from '../../control/escape.js'
+import type { StatusView } from '../../control/routes/status.js'
+import type { AttemptView } from '../../control/views.js'
+import { CommandError } from '../exit-codes.js'
+import { ask, type ClientFlags, type Reply } from './ask.js'
+import { type Paint, paintFor } from './paint.js'
+import { contextRows, problemLine, type Row, span, table } from './report.js'
+
+export interface StatusFlags extends ClientFlags {
+  readonly watch?: boolean
+  /** Seconds. */
+  readonly interval: number
+}
+
+const TIMEOUT_MS = 5_000
+const CLEAR = '\u001b[H\u001b[2J'
+
+/** `certswap status` */
+export async function status(flags: StatusFlags): Promise<void> {
+  if (flags.watch) return await watch(flags)
+  show(await askStatus(flags), flags)
+}
+
+/** Shows the status again and again until SIGINT or SIGTERM; a server that goes is waited for. */
+async function watch(flags: StatusFlags): Promise<void> {
+  const stopped = new AbortController()
+  const stop = () => stopped.abort()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  // Whoever read along has left.
+  process.stdout.once('error', stop)
+  while (!stopped.signal.aborted) {
+    try {
+      const reply = await askStatus(flags, stopped.signal)
+      if (process.stdout.isTTY && !flags.json) process.stdout.write(CLEAR)
+      show(reply, flags)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      if (!stopped.signal.aborted) process.stderr.write(`certswap: ${error.message.split('\n')[0]}\n`)
+    }
+    await delay(flags.interval * 1000, undefined, { signal: stopped.signal }).catch(() => {})
+  }
+}
+
+function askStatus({ control }: StatusFlags, signal?: AbortSignal): Promise<Reply> {
+  const question = { control, method: 'GET', path: '/status', timeoutMs: TIMEOUT_MS } as const
+  return ask(signal ? { ...question, signal } : question)
+}
+
+function show({ body, json }: Reply, flags: StatusFlags): void {
+  if (flags.json) process.stdout.write(body)
+  else process.stdout.write(statusReport(json as StatusView, paintFor(process.stdout), Date.now()))
+}
+
+/** The status as a person reads it. */
+export function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
+  const { state, generation, contexts, trust, warnings, failing_since: since, last_failure: failure } = status
+  const failing =
+    since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: what is on disk is not served`
+  const restored = status.restored === null ? '' : ` (generation ${status.restored} again)`
+  const ago = (iso: string) => `${span(nowMs - Date.parse(iso))} ago`
+  const rows: Row[] = [
+    ['state', paint(state === 'serving' ? 'green' : 'red', `${state}${failing}`)],
+    ['generation', `${generation}, by ${status.trigger} ${ago(status.since)}${restored}`],
+    ...contexts.flatMap((context) => contextRows(context, paint, nowMs)),
+    ...(trust.authorities > 0
+      ? [
+          [
+            'trust',
+            `${trust.authorities} authorities, ${trust.revocation_lists} revocation lists`,
+          ] satisfies Row,
+        ]
+      : []),
+    ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
+    ['last attempt', attemptLine(status.last_attempt, ago)],
+    ['last success', attemptLine(status.last_success, ago)],
+    ['last failure', failure ? paint('red', attemptLine(failure, ago)) : 'none'],
+    ...(failure?.errors ?? []).map((error) => ['  problem', problemLine(error)] satisfies Row),
+    ['checks', checksLine(status)],
+    ['passes', passesLine(status.passes)],
+    ['servers', String(status.servers)],
+    ['connections', connectionsLine(status)],
+    [
+      'process',
+      `pid ${status.pid}, certswap ${status.version}, Node ${status.node}, OpenSSL ${status.openssl}, ` +
+        `up ${span(status.uptime_seconds * 1000)}`,
+    ],
+  ]
+  return table(rows, paint)
+}
+
+function attemptLine({ outcome, trigger, at }: AttemptView, ago: (iso: string) => string): string {
+  return `${printable(outcome)} ${ago(at)}, by ${printable(trigger)}`
+}
+
+function checksLine({ auto_reload_interval: interval, next_check_in_ms: next }: StatusView): string {
+  const every = interval === 0 ? 'off' : `every ${interval} s`
+  return next === null ? every : `${every}, next in ${span(next)}`
+}
+
+function connectionsLine({ connections }: StatusView): string {
+  const parts = Object.entries(connections).map(
+    ([generation, count]) => `${count} of generation ${generation}`,
+  )
+  return parts.join(', ') || 'none'
+}
+
+function passesLine(passes: StatusView['passes']): string {
+  return Object.entries(passes)
+    .map(([outcome, count]) => `${count} ${outcome}`)
+    .join(', ')
+}

@@ -1,0 +1,40 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+import { type ControlServer, createControlServer } from '../../control/control-server.js'
+import { ReloadError } from '../../errors.js'
+import type { Logger } from '../../observe/logger.js'
+import { createMetrics } from '../../observe/metrics.js'
+import type { ReloadEngine } from '../../reload-engine.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+import type { ServeConfig } from './config.js'
+
+interface ControlParts {
+  readonly engine: ReloadEngine
+  readonly logger: Logger
+  readonly ready: () => boolean
+}
+
+/**
+ * Opens the control server of `serve`. A default that nobody asked for must not keep TLS from being served.
+ *
+ * @throws CommandError where a path that was asked for does not work.
+ */
+export async function openControl(
+  config: ServeConfig['control'],
+  { engine, logger, ready }: ControlParts,
+): Promise<ControlServer | null> {
+  if (!config) return null
+  const { path, wanted } = config
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    return await createControlServer({ engine, path, logger, ready, metrics: createMetrics(engine) })
+  } catch (error) {
+    const reason = error instanceof ReloadError ? error.message : (error as NodeJS.ErrnoException).code
+    if (!wanted) {
+      logger.warn({ path, reason }, 'no control server; say where with --control, or --no-control')
+      return null
+    }
+    throw new CommandError(EXIT.rejected, `--control: ${reason}`, { cause: error })
+  }
+}

@@ -1,0 +1,103 @@
+import { getRequestListener } from '@hono/node-server'
+
+import { resolveLogger } from '../observe/logger.js'
+import { createApp, type Guard } from './app.js'
+import { requireToken } from './bearer-token.js'
+import { refuseBrowsers } from './guards.js'
+import { createHttpServer, HTTP_LIMITS, type HttpLimits, type ReadRequest } from './http-server.js'
+import { listenOnLoopback, requireHost } from './loopback.js'
+import { type ControlServerOptions, type ResolvedControlOptions, resolveControlOptions } from './options.js'
+import { createRoutes } from './routes.js'
+import { bindUnixSocket } from './unix-socket.js'
+
+/** A control server that listens. Trouble of its own never reaches the servers that the engine keeps current. */
+export interface ControlServer extends AsyncDisposable {
+  /** The socket, as an absolute path where that fits a socket; `null` on TCP. */
+  readonly path: string | null
+  /** For instance `http://127.0.0.1:4711`; `null` on a Unix socket. */
+  readonly url: string | null
+  /**
+   * Removes the socket if it is still its own, answers what has arrived, and ends within seconds whatever clients do.
+   * Close it after the servers and before the engine. May be called twice.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Lets operators ask for a reload, and be told what came of it, over HTTP on a Unix socket.
+ *
+ * @example
+ * const control = await createControlServer({ engine, path: '/run/app/control.sock' })
+ * // curl -sS --fail-with-body --unix-socket /run/app/control.sock -X POST http://localhost/reload_certs
+ *
+ * @throws ReloadError `OPTIONS_INVALID`, `CONTROL_PATH_UNSAFE`, `CONTROL_PATH_IN_USE` or `CONTROL_UNAVAILABLE`.
+ */
+export async function createControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  return await startControlServer(resolveControlOptions(options))
+}
+
+/** How much longer than a reload may take a connection may be silent. */
+const SILENCE_MARGIN_MS = 5_000
+
+/** @internal */
+export async function startControlServer(
+  options: ResolvedControlOptions,
+  limits: Partial<HttpLimits> = {},
+): Promise<ControlServer> {
+  const { listen, metrics, reloadTimeoutMs } = options
+  const logger = await resolveLogger(options.logger)
+  const answered = (route: string, status: number) => {
+    metrics?.control.count(route, status)
+    logger.debug({ route, status }, 'control request')
+  }
+  let port = 0
+  const guards: Guard[] =
+    'path' in listen
+      ? [refuseBrowsers]
+      : [refuseBrowsers, requireHost(() => port), requireToken(listen.tokenFile)]
+  const routes = createRoutes(options)
+  for (const { path, statuses } of routes) metrics?.control.expect(path, statuses)
+  const app = createApp({ routes, guards, logger, answered })
+  // The globals belong to the application.
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false })
+  const http = createHttpServer({
+    limits: { ...HTTP_LIMITS, silenceMs: reloadTimeoutMs + SILENCE_MARGIN_MS, ...limits },
+    serve: (request: ReadRequest, response) => {
+      listener(request, response).catch((error: unknown) => {
+        logger.error({ err: error }, 'the control server failed')
+        response.destroy()
+      })
+    },
+    refused: (status) => answered('unmatched', status),
+  })
+  const { server } = http
+  const bound = 'path' in listen ? await bindUnixSocket(server, listen) : null
+  if ('port' in listen) port = await listenOnLoopback(server, listen.host, listen.port)
+  // For instance too many open files: connections are refused until that is over.
+  server.on('error', (error) => logger.error({ err: error }, 'the control server cannot accept'))
+
+  const end = async () => {
+    try {
+      // First: while it listens, nobody else's file can have its inode.
+      bound?.unlink()
+    } catch (error) {
+      logger.warn({ err: error, path: bound?.path }, 'the control socket could not be removed')
+    }
+    await http.close()
+  }
+  let closing: Promise<void> | null = null
+  const close = () => {
+    closing ??= end()
+    return closing
+  }
+  return {
+    path: bound?.path ?? null,
+    url: 'port' in listen ? urlOf(listen.host, port) : null,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}

@@ -1,0 +1,35 @@
+import { RequestProblem } from './problem-document.js'
+
+/** The entity tag of what is served: it changes exactly when a generation does. */
+export function entityTag(generation: number): string {
+  return `"${generation}"`
+}
+
+/** Whether `If-None-Match` names the generation, so that the client has this answer already. */
+export function isKnown(ifNoneMatch: string | undefined, generation: number): boolean {
+  if (ifNoneMatch === undefined) return false
+  // Weak comparison (RFC 9110, section 13.1.2).
+  return tagsOf('If-None-Match', ifNoneMatch).some(
+    (tag) => tag === '*' || tag.replace(/^W\//, '') === entityTag(generation),
+  )
+}
+
+/** @throws RequestProblem unless `If-Match` is absent or names the generation that is served. */
+export function assertMatch(ifMatch: string | undefined, generation: number): void {
+  if (ifMatch === undefined) return
+  if (tagsOf('If-Match', ifMatch).some((tag) => tag === '*' || tag === entityTag(generation))) return
+  const detail = `If-Match asks for ${ifMatch}, but generation ${generation} is served; nothing was done`
+  throw new RequestProblem('generation-changed', detail, {
+    generation,
+    headers: { ETag: entityTag(generation) },
+  })
+}
+
+const TAG = /^(?:\*|(?:W\/)?"[\x21\x23-\x7e]*")$/
+
+function tagsOf(name: string, value: string): string[] {
+  const tags = value.split(',').map((tag) => tag.trim())
+  if (tags.every((tag) => TAG.test(tag))) return tags
+  const detail = `${name}: expected entity tags such as "41", with their quotes, got ${value}`
+  throw new RequestProblem('malformed-request', detail)
+}

@@ -1,0 +1,192 @@
+import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+
+import { printableJson } from './escape.js'
+import { problemAnswer } from './problem-document.js'
+import type { Answer } from './route.js'
+
+/** What one client may cost. */
+export interface HttpLimits {
+  readonly headerBytes: number
+  readonly bodyBytes: number
+  /** Until the headers, and until the whole request, have arrived. */
+  readonly headersMs: number
+  readonly requestMs: number
+  /** Silence on a connection, the wait for an answer included. */
+  readonly silenceMs: number
+  readonly connections: number
+  /** After `close()`: how long a connection may take to bring a request, and how long one may take to be answered. */
+  readonly quietMs: number
+  readonly graceMs: number
+}
+
+export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
+  headerBytes: 8 * 1024,
+  bodyBytes: 16 * 1024,
+  headersMs: 5_000,
+  requestMs: 10_000,
+  connections: 16,
+  quietMs: 500,
+  graceMs: 5_000,
+}
+
+/** A request with its whole body, which is where `@hono/node-server` looks for one that has been read. */
+export type ReadRequest = IncomingMessage & { rawBody?: Buffer }
+
+export interface ControlHttpServer {
+  readonly server: http.Server
+  /** Answers the requests that have arrived, then ends; a client that delays is cut. */
+  close(): Promise<void>
+}
+
+export interface HttpParts {
+  readonly limits: HttpLimits
+  /** Answers a request that has arrived as a whole. */
+  readonly serve: (request: ReadRequest, response: ServerResponse) => void
+  /** Told of every request that was refused before it had arrived. */
+  readonly refused: (status: number) => void
+}
+
+/** An HTTP server of one request per connection, that no client can hold up. */
+export function createHttpServer({ limits, serve, refused }: HttpParts): ControlHttpServer {
+  const server = http.createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    // Node looks for late requests this often, every 30 s unless told otherwise.
+    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    requireHostHeader: true,
+  })
+  server.maxConnections = limits.connections
+  server.timeout = limits.silenceMs
+  const open = new Set<Socket>()
+  /** Connections whose request has arrived or is refused: nothing else may be written to them. */
+  const taken = new WeakSet<Socket>()
+  const answering = new WeakSet<Socket>()
+
+  const take = async (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
+    const { socket } = request
+    // A pipelined request: the connection ends with the first answer, so this one must not even run.
+    if (taken.has(socket)) return
+    taken.add(socket)
+    response.shouldKeepAlive = false
+    const body = await readBody(request, limits.bodyBytes, () => expects && response.writeContinue())
+    if (body === 'gone' || answering.has(socket)) return
+    answering.add(socket)
+    if (body !== 'too-large') return serve(Object.assign(request, { rawBody: body }), response)
+    refused(413)
+    const detail = `expected at most ${limits.bodyBytes} bytes`
+    await refuseSlowly(request, response, problemAnswer('body-too-large', detail))
+  }
+
+  server.on('request', (request, response) => void take(request, response, false))
+  server.on('checkContinue', (request, response) => void take(request, response, true))
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable || answering.has(socket)) return void socket.destroy()
+    answering.add(socket)
+    taken.add(socket)
+    const answer = clientErrorAnswer(error.code, limits)
+    refused(answer.status)
+    socket.end(rawResponse(answer))
+    lingerThenDestroy(socket)
+  })
+
+  return {
+    server,
+    async close() {
+      // Whoever has connected by now gets an answer: one turn of the loop accepts all that wait.
+      await turn()
+      await turn()
+      const cut = (which: (socket: Socket) => boolean) => {
+        for (const socket of open) if (which(socket)) socket.destroy()
+      }
+      const quiet = setTimeout(() => cut((socket) => !taken.has(socket)), limits.quietMs)
+      const grace = setTimeout(() => cut(() => true), limits.graceMs)
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+      clearTimeout(quiet)
+      clearTimeout(grace)
+    },
+  }
+}
+
+/** What a client that is still sending gets to read its answer, in milliseconds. */
+const LINGER_MS = 1_000
+
+function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  begin: () => void,
+): Promise<Buffer | 'too-large' | 'gone'> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve('too-large')
+  begin()
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > maxBytes) resolve('too-large')
+      else chunks.push(chunk)
+    })
+    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('close', () => resolve('gone'))
+    request.on('error', () => resolve('gone'))
+  })
+}
+
+/** Answers at once, and takes in what the client still sends for a while: closing then would lose it the answer. */
+async function refuseSlowly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+): Promise<void> {
+  const body = `${printableJson(answer.json)}\n`
+  const length = Buffer.byteLength(body)
+  response.writeHead(answer.status, { 'Content-Type': answer.type, 'Content-Length': length })
+  response.write(body)
+  request.resume()
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LINGER_MS).unref()
+    const done = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    request.once('end', done).once('close', done)
+  })
+  response.end()
+  lingerThenDestroy(request.socket)
+}
+
+function clientErrorAnswer(code: string | undefined, limits: HttpLimits): Answer {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return problemAnswer('request-timeout', `expected the whole request within ${limits.requestMs} ms`)
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return problemAnswer('headers-too-large', `expected at most ${limits.headerBytes} bytes of headers`)
+  }
+  return problemAnswer('malformed-request', 'this is not an HTTP request')
+}
+
+function rawResponse({ status, json, type }: Answer): string {
+  const body = `${printableJson(json)}\n`
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `Content-Type: ${type}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}
+
+function lingerThenDestroy(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,30 @@
+import { once } from 'node:events'
+import type { AddressInfo, Server } from 'node:net'
+
+import { ReloadError } from '../errors.js'
+import type { Guard } from './app.js'
+import { RequestProblem } from './problem-document.js'
+
+/** Makes a server listen on a loopback address; resolves with the port. @throws ReloadError `CONTROL_UNAVAILABLE` */
+export async function listenOnLoopback(server: Server, host: string, port: number): Promise<number> {
+  try {
+    server.listen({ host, port })
+    await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ReloadError('CONTROL_UNAVAILABLE', `cannot listen on ${host}:${port}: ${code}`, {
+      cause: error,
+    })
+  }
+  return (server.address() as AddressInfo).port
+}
+
+/** A name that somebody made to resolve to the loopback address is not one of ours. */
+export function requireHost(port: () => number): Guard {
+  return (headers) => {
+    const host = headers.get('host')?.toLowerCase() ?? ''
+    const allowed = ['127.0.0.1', '[::1]', 'localhost'].map((name) => `${name}:${port()}`)
+    if (allowed.includes(host)) return
+    throw new RequestProblem('host-refused', `expected Host to be one of ${allowed.join(', ')}`)
+  }
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod'
+
+import { ReloadError } from '../errors.js'
+import type { Logger } from '../observe/logger.js'
+import type { Metrics } from '../observe/metrics.js'
+import type { ReloadEngine } from '../reload-engine.js'
+
+/** Options of {@link createControlServer}: `engine`, and either `path` or `tcp`. */
+export interface ControlServerOptions {
+  readonly engine: ReloadEngine
+  /**
+   * Where the Unix socket goes, at most 107 bytes. Its directory must belong to the user of the process (or root) and
+   * must not be writable by everyone.
+   */
+  readonly path?: string
+  /**
+   * Permission bits of the socket. Whoever may connect may do all that the server can do.
+   * @defaultValue `0o600`
+   */
+  readonly mode?: number
+  /**
+   * Group of the socket; of use with a `mode` of `0o660`.
+   * @defaultValue that of the process
+   */
+  readonly gid?: number
+  /**
+   * Replace a socket that another process still listens on, as the next process of a rolling restart does.
+   * @defaultValue `false`
+   */
+  readonly takeover?: boolean
+  /** Listen on a loopback port instead of a socket, for platforms without one. */
+  readonly tcp?: LoopbackOptions
+  /** Adds `GET /metrics`, and counts requests. */
+  readonly metrics?: Metrics
+  /**
+   * What `GET /readyz` answers by.
+   * @defaultValue whether the engine is open
+   */
+  readonly ready?: () => boolean
+  /**
+   * Milliseconds that `POST /reload_certs` waits for a result (the reload itself goes on); 100 to 600000.
+   * @defaultValue `30000`
+   */
+  readonly reloadTimeoutMs?: number
+  /**
+   * A pino logger, or the four methods of one.
+   * @defaultValue pino at level `info`, to standard output
+   */
+  readonly logger?: Logger
+}
+
+/** A loopback port, open to every user of the machine: hence the token. */
+export interface LoopbackOptions {
+  /** @defaultValue `'127.0.0.1'` */
+  readonly host?: '127.0.0.1' | '::1'
+  /** 0 picks a free one. */
+  readonly port: number
+  /** File of mode 0600 with one word of at least 16 characters, which clients send as bearer token; read once. */
+  readonly tokenFile: string
+}
+
+/** Options as the control server uses them. */
+export interface ResolvedControlOptions {
+  readonly engine: ReloadEngine
+  readonly listen:
+    | {
+        readonly path: string
+        readonly mode: number
+        readonly gid: number | null
+        readonly takeover: boolean
+      }
+    | Required<LoopbackOptions>
+  readonly metrics: Metrics | null
+  readonly ready: () => boolean
+  readonly reloadTimeoutMs: number
+  readonly logger: Logger | null
+}
+
+const method = z.custom<() => never>((value) => typeof value === 'function', 'expected a function')
+
+const schema = z
+  .strictObject({
+    engine: z.custom<ReloadEngine>(
+      (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
+      'expected what createReloadEngine returns',
+    ),
+    path: z
+      .string()
+      .min(1)
+      .refine((path) => !path.includes('\0'), 'expected no NUL: an abstract socket has no permissions')
+      .optional(),
+    mode: z.int().min(0).max(0o777).default(0o600),
+    gid: z.int().min(0).optional(),
+    takeover: z.boolean().default(false),
+    tcp: z
+      .strictObject({
+        host: z.enum(['127.0.0.1', '::1']).default('127.0.0.1'),
+        port: z.int().min(0).max(65_535),
+        tokenFile: z.string().min(1),
+      })
+      .optional(),
+    metrics: z.looseObject({ text: method }).optional(),
+    ready: method.optional(),
+    reloadTimeoutMs: z.int().min(100).max(600_000).default(30_000),
+    logger: z.looseObject({ debug: method, info: method, warn: method, error: method }).optional(),
+  })
+  .refine(({ path, tcp }) => (path === undefined) !== (tcp === undefined), {
+    path: ['path'],
+    message: 'expected either `path` or `tcp`',
+  })
+
+/** @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused. */
+export function resolveControlOptions(input: ControlServerOptions): ResolvedControlOptions {
+  const parsed = schema.safeParse(input)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(
+      ({ path, message }) => `\`${path.join('.') || 'options'}\`: ${message}`,
+    )
+    throw new ReloadError('OPTIONS_INVALID', `invalid options of the control server: ${lines.join('; ')}`)
+  }
+  const { path, mode, gid, takeover, tcp, reloadTimeoutMs } = parsed.data
+  const { engine } = input
+  return {
+    engine,
+    listen: tcp ?? { path: path as string, mode, gid: gid ?? null, takeover },
+    // The objects themselves: a copy would lose what their classes give them.
+    metrics: input.metrics ?? null,
+    ready: input.ready ?? (() => engine.status().state !== 'closed'),
+    reloadTimeoutMs,
+    logger: input.logger ?? null,
+  }
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+
+import type { Answer } from './route.js'
+
+/** Every kind of failure that the control server answers with, and its status. `docs/control.md` explains each. */
+const KINDS = {
+  'malformed-request': { status: 400, title: 'Malformed request' },
+  unauthorized: { status: 401, title: 'No valid bearer token' },
+  'browser-refused': { status: 403, title: 'Requests of browsers are refused' },
+  'host-refused': { status: 403, title: 'The Host header is not one of this server' },
+  'not-found': { status: 404, title: 'No such endpoint' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
+  'generation-unknown': { status: 409, title: 'No such generation to go back to' },
+  'generation-changed': { status: 412, title: 'Another generation is served' },
+  'body-too-large': { status: 413, title: 'Request body too large' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'invalid-config': { status: 422, title: 'Setting refused' },
+  'headers-too-large': { status: 431, title: 'Request headers too large' },
+  'reload-failed': { status: 500, title: 'Certificate reload failed' },
+  'internal-error': { status: 500, title: 'Internal error' },
+  'material-unstable': { status: 503, title: 'The certificate files are being written' },
+  'not-ready': { status: 503, title: 'Not ready' },
+  'shutting-down': { status: 503, title: 'Shutting down' },
+  'reload-timeout': { status: 504, title: 'The reload has not ended yet' },
+} as const
+
+export type ProblemKind = keyof typeof KINDS
+
+export interface ProblemExtras {
+  /** The cause, where it is finer than the kind. */
+  readonly code?: string
+  readonly generation?: number
+  readonly errors?: readonly object[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A failure as an answer: `application/problem+json` (RFC 9457), or one plain line. */
+export function problemAnswer(kind: ProblemKind, detail: string, extras: ProblemExtras = {}): Answer {
+  const { status, title } = KINDS[kind]
+  const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, headers = {} } = extras
+  const document = {
+    type: `urn:certswap:problem:${kind}`,
+    title,
+    status,
+    detail,
+    instance: `urn:uuid:${randomUUID()}`,
+    code,
+    ...(generation === undefined ? {} : { generation }),
+    ...(errors === undefined ? {} : { errors }),
+  }
+  return { status, json: document, text: `${title}: ${detail}`, type: 'application/problem+json', headers }
+}
+
+/** Ends the handling of a request with a problem. */
+export class RequestProblem extends Error {
+  readonly answer: Answer
+
+  constructor(kind: ProblemKind, detail: string, extras?: ProblemExtras) {
+    super(detail)
+    this.answer = problemAnswer(kind, detail, extras)
+  }
+}

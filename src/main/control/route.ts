@@ -1,0 +1,38 @@
+/** One endpoint. The table of them is in `routes.ts`; which methods a path allows follows from it. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1. */
+  readonly query: Readonly<Record<string, 'flag' | 'number'>>
+  /** Whether the request has a JSON body; a route without one refuses a body. */
+  readonly takesBody: boolean
+  /** Statuses of its own, beside those that every route can have. */
+  readonly statuses: readonly number[]
+  handle(request: RouteRequest): Answer | Promise<Answer>
+}
+
+/** A request as a route sees it: checked against what the route declares. */
+export interface RouteRequest {
+  /** The flags that are set. */
+  readonly flags: ReadonlySet<string>
+  readonly numbers: ReadonlyMap<string, number>
+  /** The parsed body; `undefined` where the route takes none. */
+  readonly body: unknown
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal
+  header(name: string): string | undefined
+}
+
+/** What a route answers; it is sent as JSON, or as the text to those who ask for `text/plain`. */
+export interface Answer {
+  readonly status: number
+  /** `null` for an answer without a body. */
+  readonly json: object | null
+  /** One line. */
+  readonly text: string
+  /** @defaultValue `'application/json'` */
+  readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as it is, with `type`, in place of `json` and `text`. */
+  readonly verbatim?: string
+}

@@ -1,0 +1,34 @@
+import type { Metrics } from '../observe/metrics.js'
+import type { ReloadEngine } from '../reload-engine.js'
+import type { Route } from './route.js'
+import { certsRoute } from './routes/certs.js'
+import { configRoute } from './routes/config.js'
+import { healthRoute, readyRoute } from './routes/health.js'
+import { historyRoute } from './routes/history.js'
+import { metricsRoute } from './routes/metrics.js'
+import { reloadCertsRoute } from './routes/reload-certs.js'
+import { rollbackRoute } from './routes/rollback.js'
+import { statusRoute } from './routes/status.js'
+
+/** What the routes answer from. */
+export interface RouteParts {
+  readonly engine: ReloadEngine
+  readonly metrics: Metrics | null
+  readonly ready: () => boolean
+  readonly reloadTimeoutMs: number
+}
+
+/** Every endpoint of the control server. */
+export function createRoutes({ engine, metrics, ready, reloadTimeoutMs }: RouteParts): Route[] {
+  return [
+    reloadCertsRoute(engine, reloadTimeoutMs),
+    certsRoute(engine),
+    statusRoute(engine),
+    healthRoute(),
+    readyRoute(ready),
+    rollbackRoute(engine, reloadTimeoutMs),
+    historyRoute(engine),
+    configRoute(engine, reloadTimeoutMs),
+    ...(metrics ? [metricsRoute(metrics)] : []),
+  ]
+}

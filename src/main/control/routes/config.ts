@@ -1,0 +1,69 @@
+import { ReloadError } from '../../errors.js'
+import type { EngineChanges } from '../../options.js'
+import type { ReloadEngine } from '../../reload-engine.js'
+import { RequestProblem } from '../problem-document.js'
+import { resultAnswer } from '../result-answer.js'
+import type { Route } from '../route.js'
+import { waitForResult } from '../wait-for-result.js'
+
+/** Each setting, and the option of the engine that it is. */
+const SETTINGS = {
+  auto_reload_interval: 'autoReloadInterval',
+  cert: 'cert',
+  key: 'key',
+  pfx: 'pfx',
+  passphrase_file: 'passphrase',
+  ca: 'ca',
+  ca_dir: 'caDir',
+  crl: 'crl',
+  dhparam: 'dhparam',
+  request_cert: 'requestCert',
+  reject_unauthorized: 'rejectUnauthorized',
+} as const satisfies Record<string, keyof EngineChanges>
+
+/** `PATCH /config`: settings at run time, all of the request or none. */
+export function configRoute(engine: ReloadEngine, timeoutMs: number): Route {
+  return {
+    method: 'PATCH',
+    path: '/config',
+    query: {},
+    takesBody: true,
+    statuses: [200, 415, 422, 500, 503, 504],
+    async handle({ body, signal }) {
+      const pass = update(engine, changesIn(body))
+      const { json, ...answer } = resultAnswer(await waitForResult(pass, timeoutMs, signal), 'reloaded')
+      // The interval is the one setting that no file tells.
+      return { ...answer, json: { ...json, auto_reload_interval: engine.autoReloadInterval } }
+    },
+  }
+}
+
+async function update(engine: ReloadEngine, changes: EngineChanges) {
+  try {
+    return await engine.update(changes)
+  } catch (error) {
+    if (!(error instanceof ReloadError) || error.code !== 'OPTIONS_INVALID') throw error
+    throw refusal(error.message)
+  }
+}
+
+/** The engine checks the values; `null` takes a setting back to its default. */
+function changesIn(body: unknown): EngineChanges {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw refusal('expected an object')
+  const unknown = Object.keys(body).filter((name) => !Object.hasOwn(SETTINGS, name))
+  if (unknown.length > 0) {
+    throw refusal(`unknown setting ${unknown.join(', ')}: expected ${Object.keys(SETTINGS).join(', ')}`)
+  }
+  if (Object.keys(body).length === 0) throw refusal('expected at least one setting')
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]) => {
+      const option = SETTINGS[name as keyof typeof SETTINGS]
+      if (value === null) return [option, undefined]
+      return [option, option === 'passphrase' ? { file: value } : value]
+    }),
+  )
+}
+
+function refusal(detail: string): RequestProblem {
+  return new RequestProblem('invalid-config', `${detail}; nothing was changed`, { code: 'OPTIONS_INVALID' })
+}

@@ -1,0 +1,71 @@
+import { packageVersion } from '../../package-version.js'
+import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
+import { servingOf } from '../../result.js'
+import type { Route } from '../route.js'
+import { type AttemptView, attemptView, type GenerationView, generationView } from '../views.js'
+
+export interface StatusView extends GenerationView {
+  readonly state: string
+  readonly last_attempt: AttemptView
+  readonly last_success: AttemptView
+  readonly last_failure: AttemptView | null
+  readonly failing_since: string | null
+  readonly consecutive_failures: number
+  readonly passes: Readonly<Record<string, number>>
+  readonly auto_reload_interval: number
+  readonly next_check_in_ms: number | null
+  readonly servers: number
+  /** Live connections by the generation that they were accepted under. */
+  readonly connections: Readonly<Record<string, number>>
+  readonly version: string
+  readonly node: string
+  readonly openssl: string
+  readonly pid: number
+  readonly uptime_seconds: number
+}
+
+/** `GET /status`: how the engine is, and how the last looks at the files ended. */
+export function statusRoute(engine: ReloadEngine): Route {
+  return {
+    method: 'GET',
+    path: '/status',
+    query: {},
+    takesBody: false,
+    statuses: [200],
+    handle() {
+      const status = engine.status()
+      const { state, generation, lastAttempt } = status
+      const { fingerprint256, notAfter } = servingOf(generation)
+      return {
+        status: 200,
+        json: statusView(status),
+        text:
+          `${state}: generation ${generation.number}, ${fingerprint256} until ${notAfter}; ` +
+          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}`,
+      }
+    },
+  }
+}
+
+function statusView(status: EngineStatus): StatusView {
+  const { generation, lastFailure, nextCheckInMs } = status
+  return {
+    state: status.state,
+    ...generationView(generation),
+    last_attempt: attemptView(status.lastAttempt),
+    last_success: attemptView(status.lastSuccess),
+    last_failure: lastFailure ? attemptView(lastFailure) : null,
+    failing_since: status.failingSince,
+    consecutive_failures: status.consecutiveFailures,
+    passes: status.passes,
+    auto_reload_interval: status.autoReloadInterval,
+    next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
+    servers: status.servers,
+    connections: status.connections,
+    version: packageVersion(),
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    pid: process.pid,
+    uptime_seconds: Math.round(process.uptime()),
+  }
+}

@@ -1,0 +1,87 @@
+import { lstatSync, type Stats } from 'node:fs'
+import { connect } from 'node:net'
+import { dirname, resolve } from 'node:path'
+
+import { ReloadError } from '../errors.js'
+
+/** `sun_path` less its NUL. Node 20 cuts a longer path and binds somewhere else. */
+export const MAX_PATH_BYTES = 107
+
+/**
+ * The path to bind, absolute where that fits.
+ *
+ * @throws ReloadError `OPTIONS_INVALID`
+ */
+export function bindablePath(path: string): string {
+  const absolute = resolve(path)
+  const bindable = Buffer.byteLength(absolute) <= MAX_PATH_BYTES ? absolute : path
+  const bytes = Buffer.byteLength(bindable)
+  if (bytes <= MAX_PATH_BYTES) return bindable
+  const message = `\`path\`: expected at most ${MAX_PATH_BYTES} bytes, which is all a socket takes, got ${bytes}: ${path}`
+  throw new ReloadError('OPTIONS_INVALID', message, { path })
+}
+
+/**
+ * Whoever may write to the directory can put a socket of their own in the place of ours, and get the requests.
+ *
+ * @throws ReloadError `CONTROL_PATH_UNSAFE`
+ */
+export function assertParent(path: string): void {
+  const parent = dirname(path)
+  const stats = entryAt(parent)
+  const owner = process.geteuid?.()
+  const refusal = !stats
+    ? 'does not exist'
+    : stats.isSymbolicLink()
+      ? 'is a symbolic link'
+      : !stats.isDirectory()
+        ? 'is not a directory'
+        : stats.uid !== owner && stats.uid !== 0
+          ? `belongs to user ${stats.uid}`
+          : (stats.mode & 0o002) !== 0
+            ? 'can be written by everyone'
+            : null
+  if (refusal === null) return
+  const message = `the directory of the control socket, ${parent}, ${refusal}; expected one of our own, mode 0700`
+  throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: parent })
+}
+
+/**
+ * What lies at the path and may be replaced: a socket that nobody listens on, or nothing.
+ *
+ * @throws ReloadError `CONTROL_PATH_UNSAFE` for anything but a socket, `CONTROL_PATH_IN_USE` for one that is alive.
+ */
+export async function replaceable(path: string, takeover: boolean): Promise<Stats | null> {
+  const stats = entryAt(path)
+  if (!stats) return null
+  if (!stats.isSocket()) {
+    const message = `${path} is there already and is not a socket; it was left alone, choose another path`
+    throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path })
+  }
+  if (takeover || !(await answers(path))) return stats
+  const message = `another process listens on the control socket ${path}; stop it, or choose another path`
+  throw new ReloadError('CONTROL_PATH_IN_USE', message, { path })
+}
+
+export function isSame(one: Stats | null, other: Stats | null): boolean {
+  return one?.dev === other?.dev && one?.ino === other?.ino
+}
+
+/** The entry itself, not what it links to; `null` when there is none. */
+export function entryAt(path: string): Stats | null {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null
+}
+
+/** Only a refused connection proves that nobody listens: a full queue, for instance, is a sign of life. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((settle) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      settle(true)
+    })
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => {
+      settle(code !== 'ECONNREFUSED' && code !== 'ENOENT')
+    })
+  })
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, chownSync, renameSync, type Stats, unlinkSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { basename, dirname, join } from 'node:path'
+
+import { ReloadError } from '../errors.js'
+import { assertParent, bindablePath, entryAt, isSame, MAX_PATH_BYTES, replaceable } from './socket-path.js'
+
+export interface UnixSocketOptions {
+  readonly path: string
+  /** Permission bits of the socket. */
+  readonly mode: number
+  /** Group of the socket; `null` leaves that of the process. */
+  readonly gid: number | null
+  /** Replace a socket that another process still listens on; its connections stay with it. */
+  readonly takeover: boolean
+}
+
+/** A socket file that a server listens on. */
+export interface BoundSocket {
+  readonly path: string
+  /** Removes the file, if it is still ours. */
+  unlink(): void
+}
+
+/** What one attempt may lose to others that bind the same path. */
+const ATTEMPTS = 5
+
+/**
+ * Makes a server listen on a Unix socket that is private from its first instant and appears at its path at once: it is
+ * bound beside it under a umask of 0177 and then renamed over what was there. Never removes what is not a dead socket.
+ *
+ * @throws ReloadError `OPTIONS_INVALID`, `CONTROL_PATH_UNSAFE`, `CONTROL_PATH_IN_USE` or `CONTROL_UNAVAILABLE`.
+ */
+export async function bindUnixSocket(server: Server, options: UnixSocketOptions): Promise<BoundSocket> {
+  const path = bindablePath(options.path)
+  assertParent(path)
+  let there = await replaceable(path, options.takeover)
+  const temporary = temporaryPath(path)
+  await listenPrivately(server, temporary)
+  try {
+    const ours = entryAt(temporary) as Stats
+    if (options.gid !== null) chownSync(temporary, -1, options.gid)
+    if (options.mode !== 0o600) chmodSync(temporary, options.mode)
+    // Somebody else may have bound the path since it was looked at: look, and rename, in one turn.
+    for (let attempt = 1; !isSame(entryAt(path), there); attempt++) {
+      if (attempt > ATTEMPTS) throw unavailable(path, 'others keep binding it')
+      there = await replaceable(path, options.takeover)
+    }
+    renameSync(temporary, path)
+    return { path, unlink: () => unlinkOwn(path, ours) }
+  } catch (error) {
+    server.close()
+    if (error instanceof ReloadError) throw error
+    throw unavailable(path, (error as NodeJS.ErrnoException).code ?? 'unknown error', error)
+  }
+}
+
+/** Binding is synchronous, so nothing else in the process makes a file under this umask. */
+async function listenPrivately(server: Server, path: string): Promise<void> {
+  const before = changeUmask(0o177, path)
+  const listening = once(server, 'listening')
+  try {
+    // `exclusive`: in a cluster, the primary would bind it, later and under its own umask.
+    server.listen({ path, exclusive: true })
+  } finally {
+    process.umask(before)
+  }
+  try {
+    await listening
+  } catch (error) {
+    throw unavailable(path, (error as NodeJS.ErrnoException).code ?? 'unknown error', error)
+  }
+}
+
+function changeUmask(mask: number, path: string): number {
+  try {
+    return process.umask(mask)
+  } catch (error) {
+    throw unavailable(path, 'a worker thread cannot set the umask; listen on the main thread', error)
+  }
+}
+
+/** Beside the path, because a rename does not cross file systems; no longer than what a socket takes. */
+function temporaryPath(path: string): string {
+  const random = randomBytes(8).toString('hex')
+  const long = `${path}.${process.pid}.${random.slice(0, 6)}`
+  if (Buffer.byteLength(long) <= MAX_PATH_BYTES) return long
+  return join(dirname(path), random.slice(0, Buffer.byteLength(basename(path))))
+}
+
+/** Another process may have taken the path over; then the file is its own. */
+function unlinkOwn(path: string, ours: Stats): void {
+  if (isSame(entryAt(path), ours)) unlinkSync(path)
+}
+
+function unavailable(path: string, reason: string, cause?: unknown): ReloadError {
+  return new ReloadError('CONTROL_UNAVAILABLE', `cannot listen on the control socket ${path}: ${reason}`, {
+    path,
+    cause,
+  })
+}

@@ -1,0 +1,141 @@
+import type { Problem } from '../../workers/problem.js'
+import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
+import type { Generation } from '../generation/generation.js'
+import type { Attempt } from '../observe/journal.js'
+import { type PhaseTimings, type ServingFacts, servingOf } from '../result.js'
+
+/*
+ * What leaves the process, field by field: nothing that is added to the engine's own objects gets out by itself.
+ */
+
+export interface GenerationView {
+  readonly generation: number
+  readonly since: string
+  readonly trigger: string
+  /** The generation that it brought back, after a rollback. */
+  readonly restored: number | null
+  readonly contexts: readonly ContextView[]
+  readonly trust: TrustView
+  readonly warnings: readonly ProblemView[]
+}
+
+/** The certificates of one name; there is one context until SNI hosts have their own. */
+export interface ContextView extends CertificateView {
+  readonly name: string
+  /** The other pairs, where there are any: an ECDSA one beside an RSA one. */
+  readonly alternates: readonly CertificateView[]
+}
+
+export interface CertificateView {
+  readonly subject: string
+  readonly issuer: string
+  readonly names: readonly string[]
+  readonly serial: string
+  readonly fingerprint256: string
+  readonly not_before: string
+  readonly not_after: string
+  readonly chain_not_after: string
+  readonly key_type: string
+}
+
+export interface ProblemView {
+  readonly context: string
+  readonly code: string
+  readonly detail: string
+  readonly file?: string
+}
+
+interface TrustView {
+  readonly digest: string | null
+  readonly authorities: number
+  readonly revocation_lists: number
+}
+
+export interface AttemptView {
+  readonly at: string
+  readonly trigger: string
+  readonly outcome: string
+  readonly errors: readonly ProblemView[]
+}
+
+export function contextViews(serving: ServingFacts): ContextView[] {
+  return [
+    { name: 'default', ...certificateView(serving), alternates: serving.alternates.map(certificateView) },
+  ]
+}
+
+export function problemView({ code, message, path, host }: Problem): ProblemView {
+  return {
+    context: host ?? 'default',
+    code,
+    detail: message,
+    ...(path === undefined ? {} : { file: path }),
+  }
+}
+
+export function attemptView({ at, trigger, outcome, problems }: Attempt): AttemptView {
+  return { at, trigger, outcome, errors: problems.map(problemView) }
+}
+
+export function generationView(generation: Generation): GenerationView {
+  return {
+    generation: generation.number,
+    since: generation.since,
+    trigger: generation.trigger,
+    restored: generation.restored,
+    contexts: contextViews(servingOf(generation)),
+    trust: trustView(generation),
+    warnings: generation.warnings.map(problemView),
+  }
+}
+
+function trustView({ trust }: Generation): TrustView {
+  return {
+    digest: trust.digest,
+    authorities: trust.authorities,
+    revocation_lists: trust.revocationLists,
+  }
+}
+
+export function diffView(diff: MaterialDiff): object {
+  return {
+    fingerprint256: diff.fingerprint256,
+    names_added: diff.namesAdded,
+    names_lost: diff.namesLost,
+    not_after: diff.notAfter,
+    issuer: diff.issuer,
+    key_type: diff.keyType,
+    authorities_added: diff.authoritiesAdded,
+    authorities_removed: diff.authoritiesRemoved,
+    sessions_survive: diff.sessionsSurvive,
+  }
+}
+
+export function timingsView(timings: PhaseTimings): object {
+  return {
+    prepare_ms: rounded(timings.prepareMs),
+    stage_ms: rounded(timings.stageMs),
+    commit_ms: rounded(timings.commitMs),
+    verify_ms: rounded(timings.verifyMs),
+    longest_slice_ms: rounded(timings.longestSliceMs),
+  }
+}
+
+/** To a microsecond: what is below is noise. */
+export function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}
+
+function certificateView(facts: CertificateFacts): CertificateView {
+  return {
+    subject: facts.subject,
+    issuer: facts.issuer,
+    names: facts.names,
+    serial: facts.serial,
+    fingerprint256: facts.fingerprint256,
+    not_before: facts.notBefore,
+    not_after: facts.notAfter,
+    chain_not_after: facts.chainNotAfter,
+    key_type: facts.keyType,
+  }
+}

@@ -1,0 +1,99 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+/** Every metric family, registered in `registry`. `docs/metrics.md` explains each. */
+export interface MetricFamilies {
+  readonly notAfter: Gauge
+  readonly notBefore: Gauge
+  readonly chainNotAfter: Gauge
+  readonly info: Gauge
+  readonly generation: Gauge
+  readonly reloads: Counter
+  readonly errors: Counter
+  readonly lastSuccessful: Gauge
+  readonly lastSuccessTime: Gauge
+  readonly lastAttemptTime: Gauge
+  readonly matchesDisk: Gauge
+  readonly differsSince: Gauge
+  readonly recoveries: Counter
+  readonly outageSeconds: Counter
+  readonly duration: Histogram
+  readonly phaseDuration: Histogram
+  readonly longestSlice: Histogram
+  readonly controlRequests: Counter
+}
+
+const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const SLICE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1]
+const INFO_LABELS = ['context', 'fingerprint_sha256', 'serial', 'subject_cn', 'issuer_cn', 'key_type']
+
+export function createFamilies(registry: Registry): MetricFamilies {
+  const common = (name: string, help: string, labelNames: string[] = []) => ({
+    name: `certswap_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+  })
+  const gauge = (...args: Parameters<typeof common>) => new Gauge(common(...args))
+  const counter = (...args: Parameters<typeof common>) => new Counter(common(...args))
+  const histogram = (buckets: number[], ...args: Parameters<typeof common>) =>
+    new Histogram({ ...common(...args), buckets })
+  return {
+    notAfter: gauge(
+      'certificate_not_after_timestamp_seconds',
+      'When the certificate that is served expires.',
+      ['context'],
+    ),
+    notBefore: gauge(
+      'certificate_not_before_timestamp_seconds',
+      'Since when the certificate that is served is valid.',
+      ['context'],
+    ),
+    chainNotAfter: gauge(
+      'certificate_chain_not_after_timestamp_seconds',
+      'When the first certificate of the chain that is served expires.',
+      ['context'],
+    ),
+    info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
+    generation: gauge('generation', 'Number of the generation that is served, from 1.'),
+    reloads: counter(
+      'reloads_total',
+      'Looks at the certificate files, by what caused them and how they ended.',
+      ['trigger', 'result'],
+    ),
+    errors: counter('reload_errors_total', 'Problems of reloads that failed, by code.', ['code']),
+    lastSuccessful: gauge('last_reload_successful', 'Whether the last look at the files ended well.', [
+      'context',
+    ]),
+    lastSuccessTime: gauge(
+      'last_reload_success_timestamp_seconds',
+      'When a look at the files last ended well.',
+      ['context'],
+    ),
+    lastAttemptTime: gauge('last_reload_attempt_timestamp_seconds', 'When the files were last looked at.', [
+      'context',
+    ]),
+    matchesDisk: gauge('serving_matches_disk', 'Whether what is served is what is on disk.'),
+    differsSince: gauge(
+      'serving_differs_since_timestamp_seconds',
+      'Since when what is on disk could not be served; 0 while it is served.',
+    ),
+    recoveries: counter(
+      'recoveries_total',
+      'Times that files which could not be served became servable again.',
+    ),
+    outageSeconds: counter(
+      'outage_seconds_total',
+      'Seconds that files could not be served, of outages that ended.',
+    ),
+    duration: histogram(DURATION_BUCKETS, 'reload_duration_seconds', 'How long looks at the files took.'),
+    phaseDuration: histogram(DURATION_BUCKETS, 'reload_phase_duration_seconds', 'How long each phase took.', [
+      'phase',
+    ]),
+    longestSlice: histogram(
+      SLICE_BUCKETS,
+      'reload_longest_slice_seconds',
+      'The longest that a reload held the main thread in one turn.',
+    ),
+    controlRequests: counter('control_requests_total', 'Requests to the control server.', ['route', 'code']),
+  }
+}

@@ -1,0 +1,200 @@
+import { Registry } from 'prom-client'
+
+import { PROBLEM_CODES } from '../../workers/problem.js'
+import type { CertificateFacts } from '../../workers/protocol.js'
+import { ReloadError } from '../errors.js'
+import type { Generation, Trigger } from '../generation/generation.js'
+import type { EngineStatus, ReloadEngine } from '../reload-engine.js'
+import type { Outcome, ReloadResult } from '../result.js'
+import type { Recovery } from './journal.js'
+import { createFamilies, type MetricFamilies } from './metric-families.js'
+
+/** What is needed of a registry; that of prom-client 14 or 15 fits. */
+export interface MetricsRegistry {
+  readonly contentType: string
+  metrics(): Promise<string>
+  // Typed loosely, because no type of prom-client is part of this API.
+  registerMetric(metric: never): void
+  removeSingleMetric(name: string): void
+}
+
+export interface MetricsOptions {
+  /**
+   * Where the metrics go.
+   * @defaultValue a registry of their own
+   */
+  readonly registry?: MetricsRegistry
+}
+
+/** Metrics of one engine, in the Prometheus text format. */
+export interface Metrics {
+  readonly contentType: string
+  /** All of the registry. */
+  text(): Promise<string>
+  /** Counts the requests of a control server. */
+  readonly control: {
+    /** Makes the series of a route, at 0. */
+    expect(route: string, codes: readonly number[]): void
+    count(route: string, code: number): void
+  }
+  /** Stops following the engine and takes the metrics out of the registry. */
+  close(): void
+}
+
+/**
+ * Follows an engine with Prometheus metrics. Values describe what is served, never what merely lies on disk.
+ *
+ * @example
+ * const metrics = createMetrics(engine)
+ * response.setHeader('content-type', metrics.contentType).end(await metrics.text())
+ *
+ * @throws ReloadError `OPTIONS_INVALID` when the registry has the metrics of another engine already.
+ */
+export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}): Metrics {
+  const registry = registryOf(options)
+  const families = familiesIn(registry)
+  presetEnums(families)
+  showGeneration(families, engine.status().generation)
+  showStatus(families, engine.status())
+
+  const settled = (result: ReloadResult) => {
+    countPass(families, result)
+    const status = engine.status()
+    if (result.outcome === 'applied') showGeneration(families, status.generation)
+    showStatus(families, status)
+  }
+  const recovered = ({ outageMs }: Recovery) => {
+    families.recoveries.inc()
+    // The wall clock may have gone back since.
+    families.outageSeconds.inc(Math.max(0, outageMs) / 1000)
+  }
+  engine.on('settled', settled).on('recovered', recovered)
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    control: {
+      expect(route, codes) {
+        for (const code of codes) families.controlRequests.inc({ route, code: String(code) }, 0)
+      },
+      count(route, code) {
+        families.controlRequests.inc({ route, code: String(code) })
+      },
+    },
+    close() {
+      engine.off('settled', settled).off('recovered', recovered)
+      for (const name of namesOf(families)) registry.removeSingleMetric(name)
+    },
+  }
+}
+
+/** The label `context` until there is more than one. */
+const CONTEXT = { context: 'default' } as const
+
+const TRIGGERS: Record<Exclude<Trigger, 'start'>, string> = {
+  tick: 'poll',
+  reload: 'api',
+  signal: 'signal',
+  control: 'control',
+  update: 'update',
+  rollback: 'rollback',
+}
+
+const PHASES = ['prepare', 'stage', 'commit', 'verify'] as const
+
+const RESULTS: Record<Outcome, string> = {
+  applied: 'changed',
+  unchanged: 'unchanged',
+  rejected: 'failed',
+  'waiting-for-pair': 'waiting',
+  validated: 'validated',
+}
+
+function registryOf({ registry }: MetricsOptions): Registry {
+  if (registry === undefined) return new Registry()
+  const methods = ['metrics', 'registerMetric', 'removeSingleMetric'] as const
+  if (methods.every((name) => typeof registry?.[name] === 'function')) return registry as unknown as Registry
+  throw new ReloadError(
+    'OPTIONS_INVALID',
+    'createMetrics: expected `registry` to be a Registry of prom-client',
+  )
+}
+
+function familiesIn(registry: Registry): MetricFamilies {
+  if (registry.getSingleMetric('certswap_generation')) {
+    const message =
+      'createMetrics: the registry has the metrics of an engine already; give each engine its own'
+    throw new ReloadError('OPTIONS_INVALID', message)
+  }
+  return createFamilies(registry)
+}
+
+/** A series that appears with its first event hides that event from `increase()`. */
+function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
+  for (const trigger of Object.values(TRIGGERS)) {
+    for (const result of Object.values(RESULTS)) reloads.inc({ trigger, result }, 0)
+  }
+  for (const code of PROBLEM_CODES) errors.inc({ code }, 0)
+  for (const phase of PHASES) phaseDuration.zero({ phase })
+}
+
+function countPass({ reloads, errors, ...families }: MetricFamilies, result: ReloadResult): void {
+  const { outcome, trigger, problems, timings } = result
+  reloads.inc({ trigger: TRIGGERS[trigger as keyof typeof TRIGGERS], result: RESULTS[outcome] })
+  if (outcome === 'rejected') {
+    for (const code of new Set(problems.map((problem) => problem.code))) errors.inc({ code })
+  }
+  families.duration.observe(timings.totalMs / 1000)
+  for (const phase of PHASES) {
+    // A phase that was not reached has no duration.
+    if (timings[`${phase}Ms`] > 0) families.phaseDuration.observe({ phase }, timings[`${phase}Ms`] / 1000)
+  }
+  if (outcome !== 'applied') return
+  families.longestSlice.observe(timings.longestSliceMs / 1000)
+}
+
+/** Where a context has two pairs, an alert must go by the one that ends first. */
+function showGeneration(families: MetricFamilies, { number, certificates }: Generation): void {
+  const times = (field: 'notAfter' | 'notBefore' | 'chainNotAfter') =>
+    certificates.map((certificate) => seconds(certificate[field]))
+  families.generation.set(number)
+  families.notAfter.set(CONTEXT, Math.min(...times('notAfter')))
+  families.notBefore.set(CONTEXT, Math.max(...times('notBefore')))
+  families.chainNotAfter.set(CONTEXT, Math.min(...times('chainNotAfter')))
+  families.info.reset()
+  for (const certificate of certificates) families.info.set({ ...CONTEXT, ...infoLabels(certificate) }, 1)
+}
+
+function showStatus(families: MetricFamilies, status: EngineStatus): void {
+  const { generation, lastAttempt, lastSuccess, failingSince } = status
+  // After a rollback the files are newer than what is served, however good they are.
+  const differsSince = failingSince ?? (generation.restored === null ? null : generation.since)
+  families.lastSuccessful.set(CONTEXT, failingSince === null ? 1 : 0)
+  families.lastSuccessTime.set(CONTEXT, seconds(lastSuccess.at))
+  families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
+  families.matchesDisk.set(differsSince === null ? 1 : 0)
+  families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
+}
+
+function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {
+  return {
+    fingerprint_sha256: fingerprint256,
+    serial,
+    subject_cn: commonName(subject),
+    issuer_cn: commonName(issuer),
+    key_type: keyType,
+  }
+}
+
+function commonName(name: string): string {
+  return /(?:^|, )CN=((?:\\.|[^,])*)/.exec(name)?.[1] ?? ''
+}
+
+function seconds(iso: string): number {
+  return Date.parse(iso) / 1000
+}
+
+function namesOf(families: MetricFamilies): string[] {
+  // Public in prom-client, but not in its types.
+  return Object.values(families).map((family: unknown) => (family as { readonly name: string }).name)
+}
