@@ -13,8 +13,8 @@ import { type ControlServerOptions, resolveControlOptions } from '../../src/main
 import { startEngine } from '../../src/main/engine.js'
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
 import { type Authority, createAuthority, type Leaf } from './certificates.js'
-import { type LogEntry, recordingLogger } from './engines.js'
 import { type PairFiles, writePair } from './files.js'
+import { type LogLine, recordingLogger } from './recording-logger.js'
 import { tempDir } from './temp-dir.js'
 
 export interface ControlledEngine {
@@ -26,7 +26,7 @@ export interface ControlledEngine {
   readonly control: ControlServer
   /** Path of the socket. */
   readonly socket: string
-  readonly log: LogEntry[]
+  readonly log: LogLine[]
   /** Puts a new pair in the place of the one on disk. */
   rotate(): Leaf
   readonly gate: Gate
@@ -57,7 +57,7 @@ export async function controlledEngine(
   const authority = createAuthority()
   const first = authority.issue()
   const files = writePair(dir, first)
-  const { logger, entries } = recordingLogger()
+  const logger = recordingLogger()
   const engine = await startEngine(
     { ...files, logger, ...options.engine },
     options.gated ? { workerEntry: new URL('./gated-prepare.js', import.meta.url) } : {},
@@ -74,7 +74,18 @@ export async function controlledEngine(
     writePair(dir, leaf)
     return leaf
   }
-  return { dir, authority, first, files, engine, control, socket, log: entries, rotate, gate: gateIn(dir) }
+  return {
+    dir,
+    authority,
+    first,
+    files,
+    engine,
+    control,
+    socket,
+    log: logger.lines,
+    rotate,
+    gate: gateIn(dir),
+  }
 }
 
 function gateIn(dir: string): Gate {

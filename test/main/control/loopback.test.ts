@@ -7,8 +7,9 @@ import { type TestContext, test } from 'node:test'
 import { type ControlServer, createControlServer } from '../../../src/main/control/control-server.js'
 import type { ControlServerOptions } from '../../../src/main/control/options.js'
 import { createAuthority } from '../../support/certificates.js'
-import { recordingLogger, startEngine } from '../../support/engines.js'
+import { startEngine } from '../../support/engines.js'
 import { writePair } from '../../support/files.js'
+import { recordingLogger } from '../../support/recording-logger.js'
 import { tempDir } from '../../support/temp-dir.js'
 
 const TOKEN = 'correct-horse-battery-staple'
@@ -90,7 +91,7 @@ async function overTcp(
     writeFileSync(tokenFile, `${token}\n`)
     chmodSync(tokenFile, mode)
   }
-  const { logger } = recordingLogger()
+  const logger = recordingLogger()
   const control = await createControlServer({ engine, tcp: { port, tokenFile }, logger })
   t.after(() => control.close())
   assert.equal(control.path, null)
