@@ -4,6 +4,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { childrenOf, type DerNode, nodeAt, oidOf, timeOf } from '../../src/workers/der.js'
+import { derKind, looksLikeDer } from '../../src/workers/der-kind.js'
+import { iterationsIn } from '../../src/workers/derivation-cost.js'
 import { issuerOf, signatureOid, subjectEntryBytes, subjectOf } from '../../src/workers/x509.js'
 import { createAuthority } from '../support/certificates.js'
 
@@ -15,6 +17,17 @@ test('random bytes make the DER reader throw RangeError or nothing', () => {
     fc.property(derLike(), (bytes) => {
       orRangeError(() => walk(bytes, nodeAt(bytes, 0)))
       for (const read of ways) orRangeError(() => read(bytes))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('random bytes have a kind or none, and name some number of iterations', () => {
+  fc.assert(
+    fc.property(derLike(), (bytes) => {
+      derKind(bytes)
+      looksLikeDer(bytes)
+      assert.ok(iterationsIn(bytes) >= 0)
     }),
     { numRuns: 1000 },
   )
