@@ -46,7 +46,7 @@ test('whatever lies in the files, PREPARE answers with data and tells no secret'
   }
   await fc.assert(
     fc.asyncProperty(fc.tuple(...usual.map(mostly)), async (contents) => {
-      files.forEach((name, i) => writeFileSync(path(name), contents[i] as Buffer))
+      for (const [i, name] of files.entries()) writeFileSync(path(name), contents[i] as Buffer)
       assertTellsNothing(await prepareHere(taskFor(options)))
     }),
     { numRuns: 150 },
@@ -56,8 +56,8 @@ test('whatever lies in the files, PREPARE answers with data and tells no secret'
 test('whatever lies in a PKCS#12 file, PREPARE answers with data and tells no secret', async (t) => {
   const path = join(tempDir(t), 'tls.p12')
   await fc.assert(
-    fc.asyncProperty(damaged(pfx), async (bytes) => {
-      writeFileSync(path, bytes)
+    fc.asyncProperty(damageOf(pfx), async (damage) => {
+      writeFileSync(path, applied(pfx, damage))
       assertTellsNothing(await prepareHere(taskFor({ pfx: path, passphrase: PASSPHRASE })))
     }),
     { numRuns: 150 },
@@ -84,14 +84,23 @@ function content(): fc.Arbitrary<Buffer> {
 }
 
 function damaged(bytes: Buffer): fc.Arbitrary<Buffer> {
-  const change = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 0, max: 255 }))
-  return fc
-    .tuple(fc.array(change, { maxLength: 3 }), fc.option(fc.nat(bytes.length)))
-    .map(([changes, length]) => {
-      const copy = Buffer.from(bytes)
-      for (const [at, byte] of changes) copy[at] = byte
-      return copy.subarray(0, length ?? copy.length)
-    })
+  return damageOf(bytes).map((damage) => applied(bytes, damage))
+}
+
+interface Damage {
+  readonly changes: readonly [at: number, byte: number][]
+  readonly length: number | null
+}
+
+function damageOf({ length }: Buffer): fc.Arbitrary<Damage> {
+  const change = fc.tuple(fc.nat(length - 1), fc.integer({ min: 0, max: 255 }))
+  return fc.record({ changes: fc.array(change, { maxLength: 3 }), length: fc.option(fc.nat(length)) })
+}
+
+function applied(bytes: Buffer, { changes, length }: Damage): Buffer {
+  const copy = Buffer.from(bytes)
+  for (const [at, byte] of changes) copy[at] = byte
+  return copy.subarray(0, length ?? copy.length)
 }
 
 const secretLines = [leaf.keyPem, traditionalKey(rsa)].flatMap((text) => text.split('\n').slice(1, -2))
