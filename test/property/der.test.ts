@@ -4,23 +4,30 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { childrenOf, type DerNode, nodeAt, oidOf, timeOf } from '../../src/workers/der.js'
-import {
-  assertReadable,
-  issuerOf,
-  signatureOid,
-  subjectEntryBytes,
-  subjectOf,
-} from '../../src/workers/x509.js'
+import { derKind, looksLikeDer } from '../../src/workers/der-kind.js'
+import { iterationsIn } from '../../src/workers/derivation-cost.js'
+import { issuerOf, signatureOid, subjectEntryBytes, subjectOf } from '../../src/workers/x509.js'
 import { createAuthority } from '../support/certificates.js'
 
 const { certDer } = createAuthority().issue()
-const ways = [assertReadable, issuerOf, signatureOid, subjectEntryBytes, subjectOf]
+const ways = [issuerOf, signatureOid, subjectEntryBytes, subjectOf]
 
 test('random bytes make the DER reader throw RangeError or nothing', () => {
   fc.assert(
     fc.property(derLike(), (bytes) => {
       orRangeError(() => walk(bytes, nodeAt(bytes, 0)))
       for (const read of ways) orRangeError(() => read(bytes))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('random bytes have a kind or none, and name some number of iterations', () => {
+  fc.assert(
+    fc.property(derLike(), (bytes) => {
+      derKind(bytes)
+      looksLikeDer(bytes)
+      assert.ok(iterationsIn(bytes) >= 0)
     }),
     { numRuns: 1000 },
   )
@@ -45,7 +52,7 @@ test('a certificate with some bytes changed makes the DER reader throw RangeErro
 test('no cut certificate is readable', () => {
   fc.assert(
     fc.property(fc.nat(certDer.length - 1), (length) => {
-      assert.throws(() => assertReadable(certDer.subarray(0, length)), RangeError)
+      assert.throws(() => signatureOid(certDer.subarray(0, length)), RangeError)
     }),
   )
 })

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import type { ReloadEngineOptions } from '../../src/main/options.js'
+import type { PreparedReply, PrepareReply, PrepareTask, RefusedReply } from '../../src/workers/protocol.js'
+import { decodeRecord } from '../../src/workers/record.js'
+import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
+import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
+import { codesOf } from '../support/findings.js'
+import { encryptedPkcs8 } from '../support/key-forms.js'
+import { beforeCalls } from '../support/patch-fs.js'
+import { pkcs12 } from '../support/pkcs12.js'
+import { preparedHere, prepareHere, taskFor } from '../support/prepare-here.js'
+import { tempDir } from '../support/temp-dir.js'
+
+const authority = createAuthority()
+const issuer = authority.issueAuthority()
+
+test('a set is prepared into plain PEM, facts and a record', async (t) => {
+  const { options, leaf, dir } = setIn(t)
+  writeFileSync(join(dir, 'ca.pem'), authority.certPem)
+  const reply = await preparedHere(taskFor({ ...options, ca: join(dir, 'ca.pem') }))
+  const [pair] = reply.material.pairs
+  assert.equal(text(pair?.chain), leaf.chainPem)
+  assert.ok(createPrivateKey(text(pair?.key)).equals(leaf.privateKey))
+  assert.notEqual(reply.material.trust, 'served')
+  assert.deepEqual(
+    reply.certificates.map(({ fingerprint256 }) => fingerprint256),
+    [leaf.fingerprint256],
+  )
+  assert.deepEqual({ ...reply.trust, digest: null }, { digest: null, authorities: 1, revocationLists: 0 })
+  assert.deepEqual(codesOf({ problems: [], warnings: [...reply.warnings] }).warnings, [])
+  assert.deepEqual([reply.changed, reply.diff], [[], null])
+})
+
+test('no record holds a digest of a private key, and none of its bytes', async (t) => {
+  const { options, leaf, dir } = setIn(t)
+  const both = join(dir, 'both.pem')
+  writeFileSync(both, leaf.chainPem + leaf.keyPem, { mode: 0o600 })
+  for (const one of [options, { cert: both, key: both }]) {
+    const { record } = await preparedHere(taskFor(one))
+    const json = text(record)
+    for (const line of leaf.keyPem.split('\n').slice(1, -2)) assert.ok(!json.includes(line))
+    const rules = decodeRecord(record)
+      .fingerprint.filter(({ path }) => path === one.key)
+      .map(({ by }) => by)
+    assert.ok(rules.includes('stamp'))
+  }
+})
+
+test('an encrypted key comes out plain, and a PKCS#12 file comes out as PEM', async (t) => {
+  const { leaf, dir } = setIn(t)
+  const files = writePair(dir, { chainPem: leaf.chainPem, keyPem: encryptedPkcs8(leaf, 'secret') })
+  const fromPem = await preparedHere(taskFor({ ...files, passphrase: 'secret' }))
+  const pfx = join(dir, 'tls.p12')
+  writeFileSync(pfx, pkcs12({ leaf, chain: [issuer], passphrase: 'secret' }), { mode: 0o600 })
+  const fromPfx = await preparedHere(taskFor({ pfx, passphrase: 'secret' }))
+  assert.deepEqual(fromPfx.material.pairs, fromPem.material.pairs)
+  assert.equal(text(fromPem.material.pairs[0]?.key), leaf.keyPem)
+})
+
+test('unchanged files are not read any further', async (t) => {
+  const { options } = setIn(t)
+  const { record } = await preparedHere(taskFor(options))
+  let opened = 0
+  beforeCalls(t, 'openSync', () => opened++, 10)
+  assert.deepEqual(await prepareHere(taskFor(options, { record })), { kind: 'unchanged', record: null })
+  assert.equal(opened, 1, 'the certificate is opened, the key is not')
+})
+
+test('files that are written anew with the same content are unchanged, under a new record', async (t) => {
+  const { options, leaf } = setIn(t)
+  const { record } = await preparedHere(taskFor(options))
+  renameInto(options.key, leaf.keyPem)
+  renameInto(options.cert, `# a comment\n${leaf.chainPem}`)
+  const reply = await prepareHere(taskFor(options, { record }))
+  assert.equal(reply.kind, 'unchanged')
+  assert.ok(reply.kind === 'unchanged' && reply.record)
+  const again = await prepareHere(taskFor(options, { record: reply.record }))
+  assert.deepEqual(again, { kind: 'unchanged', record: null })
+})
+
+test('a renewal is prepared with what changed, what it changes, and without trust that is served', async (t) => {
+  const { options, dir, leaf } = setIn(t, { names: ['a.test', 'b.test'] })
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  const { record } = await preparedHere(taskFor({ ...options, ca }))
+  const renewal = issuer.issue({ names: ['a.test', 'c.test'] })
+  writePair(dir, renewal)
+  const reply = await preparedHere(taskFor({ ...options, ca }, { record }))
+  assert.deepEqual(reply.changed, [options.cert, options.key].sort())
+  assert.equal(reply.material.trust, 'served')
+  assert.equal(reply.diff?.fingerprint256.from, leaf.fingerprint256)
+  assert.deepEqual([reply.diff?.namesAdded, reply.diff?.namesLost], [['c.test'], ['b.test']])
+  assert.equal(reply.diff?.sessionsSurvive, true)
+  assert.deepEqual(codesOf({ problems: [], warnings: [...reply.warnings] }).warnings, ['NAMES_LOST'])
+})
+
+test('a CA that comes or goes is prepared with its trust, and sessions end', async (t) => {
+  const { options, dir } = setIn(t)
+  const caDir = join(dir, 'cas')
+  mkdirSync(caDir)
+  writeFileSync(join(caDir, 'one.pem'), authority.certPem)
+  const task = (record: Uint8Array | null) => taskFor({ ...options, caDir }, { record })
+  const first = await preparedHere(task(null))
+  const other = createAuthority()
+  writeFileSync(join(caDir, 'two.pem'), other.certPem)
+  const second = await preparedHere(task(first.record))
+  assert.deepEqual(second.changed, [join(caDir, 'two.pem')])
+  assert.notEqual(second.material.trust, 'served')
+  assert.deepEqual(second.diff?.authoritiesAdded, [`CN=${other.name}`])
+  assert.equal(second.diff?.sessionsSurvive, false)
+  rmSync(join(caDir, 'two.pem'))
+  const third = await preparedHere(task(second.record))
+  assert.deepEqual(third.diff?.authoritiesRemoved, [`CN=${other.name}`])
+  assert.equal(third.trust.digest, first.trust.digest)
+})
+
+test('what was rolled away from is left alone until the files say something else', async (t) => {
+  const { options, dir } = setIn(t)
+  const first = await preparedHere(taskFor(options))
+  writePair(dir, issuer.issue())
+  const second = await preparedHere(taskFor(options, { record: first.record }))
+  const task = taskFor(options, { record: first.record, held: second.record })
+  assert.deepEqual(await prepareHere(task), { kind: 'unchanged', record: null })
+  chmodSync(options.key, 0o640)
+  assert.deepEqual(await prepareHere(task), { kind: 'unchanged', record: null })
+  writePair(dir, issuer.issue())
+  assert.equal((await preparedHere(task)).kind, 'prepared')
+})
+
+test('a fresh look prepares what is served already, trust included', async (t) => {
+  const { options, dir } = setIn(t)
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  const { record } = await preparedHere(taskFor({ ...options, ca }))
+  const reply = await preparedHere(taskFor({ ...options, ca }, { record, fresh: true }))
+  assert.notEqual(reply.material.trust, 'served')
+})
+
+test('two pairs, Diffie-Hellman parameters and a ticket secret all arrive, each in a buffer of its own', async (t) => {
+  const { dir } = setIn(t)
+  const [ec, rsa] = [issuer.issue(), issuer.issue({ keyType: 'rsa-2048' })]
+  const pairs = [writePair(dir, ec), writePair(dir, rsa, { cert: 'rsa.crt', key: 'rsa.key' })]
+  const secretFile = join(dir, 'tickets.key')
+  writeFileSync(secretFile, Buffer.alloc(48, 7), { mode: 0o600 })
+  const reply = await preparedHere(
+    taskFor({
+      cert: pairs.map(({ cert }) => cert),
+      key: pairs.map(({ key }) => key),
+      tickets: { secretFile },
+    }),
+  )
+  const { material, certificates } = reply
+  assert.deepEqual(
+    certificates.map(({ keyType }) => keyType),
+    ['EC prime256v1', 'RSA 2048'],
+  )
+  assert.deepEqual(material.ticketSecret && [...material.ticketSecret], Array(48).fill(7))
+  const views = [...material.pairs.flatMap(({ chain, key }) => [chain, key]), material.ticketSecret]
+  for (const view of views) assert.equal(view?.byteLength, view?.buffer.byteLength)
+})
+
+test('everything that is wrong is told at once', async (t) => {
+  const { options, dir } = setIn(t)
+  overwriteInPlace(options.key, issuer.issue().keyPem)
+  const more = {
+    ca: join(dir, 'ca.pem'),
+    crl: join(dir, 'list.pem'),
+    dhparam: join(dir, 'dh.pem'),
+    tickets: { secretFile: join(dir, 'secret') },
+  }
+  for (const path of [more.ca, more.crl, more.dhparam, more.tickets.secretFile]) writeFileSync(path, 'x')
+  const { problems } = await refusedHere(taskFor({ ...options, ...more }))
+  assert.deepEqual(problems.map(({ code }) => code).sort(), [
+    'CA_INVALID',
+    'CERT_KEY_MISMATCH',
+    'CRL_INVALID',
+    'DHPARAM_INVALID',
+    'TICKET_SECRET_INVALID',
+  ])
+})
+
+test('only a pair that does not match, and nothing else wrong, may still come to match', async (t) => {
+  const { options, dir } = setIn(t)
+  const good = await preparedHere(taskFor(options))
+  overwriteInPlace(options.key, issuer.issue().keyPem)
+  const waiting = await refusedHere(taskFor(options, { record: good.record }))
+  assert.equal(waiting.pairMismatch, true)
+  assert.deepEqual(waiting.changed, [options.key])
+  writeFileSync(join(dir, 'ca.pem'), '')
+  const broken = await refusedHere(taskFor({ ...options, ca: join(dir, 'ca.pem') }))
+  assert.equal(broken.pairMismatch, false)
+})
+
+test('a refused state of the disk is told from another, and is the same when looked at again', async (t) => {
+  const { options } = setIn(t)
+  const states: string[] = []
+  const look = async () => states.push((await refusedHere(taskFor(options))).state)
+  overwriteInPlace(options.key, 'broken')
+  await look()
+  await look()
+  overwriteInPlace(options.key, 'broken again')
+  await look()
+  rmSync(options.key)
+  await look()
+  assert.equal(states[0], states[1])
+  assert.equal(new Set(states).size, 3)
+})
+
+test('what the policy rejects passes under force, what cannot serve does not', async (t) => {
+  const { options, dir } = setIn(t)
+  writePair(dir, issuer.issue({ extendedKeyUsage: 'client' }))
+  assert.deepEqual(
+    (await refusedHere(taskFor(options))).problems.map(({ code }) => code),
+    ['CERT_PURPOSE'],
+  )
+  const forced = await preparedHere(taskFor(options, { force: true }))
+  assert.ok(forced.warnings.some(({ code }) => code === 'CERT_PURPOSE'))
+  overwriteInPlace(options.key, issuer.issue().keyPem)
+  const mismatch = await refusedHere(taskFor(options, { force: true }))
+  assert.deepEqual(
+    mismatch.problems.map(({ code }) => code),
+    ['CERT_KEY_MISMATCH'],
+  )
+})
+
+test('what only the rehearsal sees is refused, and names no version of Node’s errors', async (t) => {
+  const { options } = setIn(t)
+  const tls = { sigalgs: 'rsa_pss_rsae_sha256' }
+  const { problems } = await refusedHere(taskFor({ ...options, tls }))
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['REHEARSAL_FAILED'],
+  )
+})
+
+test('a key that every user may read is warned of', async (t) => {
+  const { options } = setIn(t)
+  chmodSync(options.key, 0o644)
+  const { warnings } = await preparedHere(taskFor(options))
+  assert.deepEqual(
+    warnings.map(({ code, path }) => [code, path]),
+    [['KEY_PERMISSIONS', options.key]],
+  )
+  chmodSync(options.key, 0o640)
+  assert.deepEqual((await preparedHere(taskFor(options))).warnings, [])
+})
+
+test('files that cannot be read, and a directory that is not there, are refused by name', async (t) => {
+  const { options, dir } = setIn(t)
+  const caDir = join(dir, 'absent')
+  const listed = await refusedHere(taskFor({ ...options, caDir }))
+  assert.deepEqual(
+    listed.problems.map(({ code, path }) => [code, path]),
+    [['FILE_NOT_FOUND', caDir]],
+  )
+  rmSync(options.cert)
+  rmSync(options.key)
+  const read = await refusedHere(taskFor(options))
+  assert.deepEqual(
+    read.problems.map(({ path }) => path),
+    [options.cert, options.key],
+  )
+  assert.deepEqual(read.changed, [])
+})
+
+test('a self-signed pair is prepared without a warning', async (t) => {
+  const options = writePair(tempDir(t), selfSigned())
+  assert.deepEqual((await preparedHere(taskFor(options))).warnings, [])
+})
+
+interface PreparedSet {
+  readonly options: ReloadEngineOptions & { readonly cert: string; readonly key: string }
+  readonly leaf: Leaf
+  readonly dir: string
+}
+
+function setIn(t: TestContext, leafOptions: Parameters<typeof issuer.issue>[0] = {}): PreparedSet {
+  const dir = tempDir(t)
+  const leaf = issuer.issue(leafOptions)
+  return { options: writePair(dir, leaf), leaf, dir }
+}
+
+async function refusedHere(task: PrepareTask): Promise<RefusedReply> {
+  const reply: PrepareReply | PreparedReply = await prepareHere(task)
+  assert.ok(reply.kind === 'refused', `expected a refusal, got ${reply.kind}`)
+  return reply
+}
+
+function text(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString()
+}
