@@ -98,7 +98,8 @@ function asReloadError(error: unknown, signal: AbortSignal, limits: Required<Wor
     const message = `the worker did not prepare the certificates within ${limits.timeoutMs} ms and was ended`
     return new ReloadError('WORKER_TIMEOUT', message)
   }
-  const { code } = error as NodeJS.ErrnoException
+  // What was thrown may be anything, `undefined` included.
+  const { code } = Object(error) as NodeJS.ErrnoException
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     const message = `the worker needed more than its limit of ${limits.memoryLimitMb} MiB; see worker.memoryLimitMb`
     return new ReloadError('WORKER_CRASHED', message)
@@ -111,6 +112,12 @@ function placeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   const exit = /^worker exited with code: \d+$/.exec(error.message)
   if (exit) return exit[0]
-  const frame = /^\s+at .*$/m.exec(error.stack ?? '')?.[0].trim() ?? 'at an unknown place'
+  const frame = /^\s+at .*$/m.exec(framesOf(error))?.[0].trim() ?? 'at an unknown place'
   return `${error.name} ${frame}`
+}
+
+/** The stack behind the message, whose own lines can look like frames; nothing when the message is not in it. */
+function framesOf({ message, stack = '' }: Error): string {
+  const start = stack.indexOf(message)
+  return start < 0 ? '' : stack.slice(start + message.length)
 }

@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import type { TestContext } from 'node:test'
+
+export interface ModuleRun {
+  /** `null` when it had to be ended because it did not exit by itself. */
+  readonly code: number | null
+  readonly stdout: string
+}
+
+/** Runs a script in a process of its own, with the public API as `api`, and gives it time to exit by itself. */
+export async function runModule(t: TestContext, script: string, env: NodeJS.ProcessEnv): Promise<ModuleRun> {
+  const entry = new URL('../../src/main/index.js', import.meta.url).href
+  const source = `import * as api from ${JSON.stringify(entry)}\n${script}`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: LONGEST_LIFE_MS,
+    killSignal: 'SIGKILL',
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const [stdout, [code]] = await Promise.all([
+    text(child.stdout),
+    once(child, 'close') as Promise<[number | null]>,
+  ])
+  return { code, stdout }
+}
+
+/** Of which all but 10 s are for a slow machine to start Node and to do what the script does. */
+const LONGEST_LIFE_MS = 30_000

@@ -1,0 +1,9 @@
+import { threadId } from 'node:worker_threads'
+
+import type { WorkerTask } from '../worker-task.js'
+
+export default function exitingWhileIdle({ well }: WorkerTask): number {
+  if (well) return threadId
+  setTimeout(() => process.exit(3), 20)
+  return threadId
+}

@@ -1,0 +1,11 @@
+import { threadId } from 'node:worker_threads'
+
+import type { WorkerTask } from '../worker-task.js'
+
+export default function throwingWhileIdle({ well }: WorkerTask): number {
+  if (well) return threadId
+  setTimeout(() => {
+    throw new Error('thrown by nobody')
+  }, 20)
+  return threadId
+}
