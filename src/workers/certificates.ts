@@ -57,6 +57,17 @@ export function parseCertificate(pem: string, what: string, path: string): X509C
   }
 }
 
+/** Whether it vouches for itself. `checkIssued` alone denies it to what may not sign others. */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  if (certificate.subject !== certificate.issuer) return false
+  try {
+    return certificate.verify(certificate.publicKey)
+  } catch {
+    // A key of a kind that OpenSSL does not know has proved nothing.
+    return false
+  }
+}
+
 export function damagedCertificate(
   what: string,
   path: string,

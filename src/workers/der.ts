@@ -25,11 +25,16 @@ export function nodeAt(der: Uint8Array, at: number): DerNode {
   return { tag, from, to }
 }
 
-/** The elements inside a constructed one, in order. */
+/**
+ * The elements inside a constructed one, in order.
+ *
+ * @throws RangeError when one runs past the end of it.
+ */
 export function childrenOf(der: Uint8Array, parent: DerNode): DerNode[] {
   const children: DerNode[] = []
   for (let at = parent.from; at < parent.to; ) {
     const child = nodeAt(der, at)
+    if (child.to > parent.to) throw new RangeError('DER element runs past the end')
     children.push(child)
     at = child.to
   }
@@ -61,7 +66,7 @@ export function isTime({ tag }: DerNode): boolean {
   return tag === UTC_TIME || tag === GENERALIZED_TIME
 }
 
-/** A UTCTime or GeneralizedTime in milliseconds since the epoch (RFC 5280, section 4.1.2.5); `null` for another tag. */
+/** A UTCTime or GeneralizedTime in milliseconds since the epoch (RFC 5280, section 4.1.2.5); `null` for what is none. */
 export function timeOf(der: Uint8Array, node: DerNode): number | null {
   if (!isTime(node)) return null
   let digits = Buffer.from(der.buffer, der.byteOffset + node.from, node.to - node.from).toString('latin1')
@@ -69,7 +74,8 @@ export function timeOf(der: Uint8Array, node: DerNode): number | null {
   const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/.exec(digits)
   if (!parts) return null
   const [, year, month, day, hour, minute, second = '00'] = parts
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(ms) ? null : ms
 }
 
 function byteAt(der: Uint8Array, at: number): number {

@@ -2,7 +2,7 @@ import { describe } from './certificates.js'
 import { childrenOf, nodeAt } from './der.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
-import { splitPem } from './pem.js'
+import { derOf, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, Policy } from './protocol.js'
 
@@ -43,7 +43,7 @@ function invalid(path: string, message: string): ProblemError {
 
 /** DHParameter ::= SEQUENCE { prime INTEGER, base INTEGER, ... } (PKCS #3). */
 function primeBits(pem: string): number | null {
-  const der = Buffer.from(pem.slice(pem.indexOf('\n')), 'base64')
+  const der = derOf(pem)
   try {
     const [prime] = childrenOf(der, nodeAt(der, 0))
     if (prime?.tag !== 0x02) return null

@@ -49,7 +49,7 @@ export function pemOf(chain: readonly X509Certificate[]): string {
 }
 
 /** One line's end is not part of a passphrase; anything else is. */
-export function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
+function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
   if (sources.passphrase === null) return null
   if ('value' in sources.passphrase) return Buffer.from(sources.passphrase.value)
   const bytes = set.bytesOf('passphrase', sources.passphrase.file)
@@ -64,7 +64,7 @@ export function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | n
  *
  * @throws ProblemError any code of the certificate, the key or the two together.
  */
-export function readPair(
+function readPair(
   cert: string,
   key: string,
   set: FileSet,
@@ -77,7 +77,7 @@ export function readPair(
 }
 
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */
-export function identityOf(
+function identityOf(
   certificates: readonly X509Certificate[],
   keys: readonly KeyObject[],
   certPath: string,
@@ -139,11 +139,6 @@ function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
 }
 
 /** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */
-export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
-}
-
-/** By signature too: a name that issues itself may stand for two keys. */
-export function isSelfSigned(certificate: X509Certificate): boolean {
-  return isIssuedBy(certificate, certificate)
 }

@@ -2,9 +2,11 @@ import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 
+import { isSelfSigned } from './certificates.js'
 import { keyTypeOf, listed, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
+import { derOf } from './pem.js'
 import type { CertificateFacts, Policy } from './protocol.js'
 import { issuerOf, signatureOid, subjectOf } from './x509.js'
 
@@ -59,7 +61,7 @@ function judgeDates({ chain, path }: Identity, policy: Policy, found: Findings):
     const start = notBeforeOf(certificate)
     if (end < now) {
       // A client has its own copy of the root, so the one that is sent may have expired.
-      const matters = end + skewMs < now && !(i > 0 && certificate.checkIssued(certificate))
+      const matters = end + skewMs < now && !(i > 0 && isSelfSigned(certificate))
       found.judge(matters ? policy.expired : 'warn', 'CERT_EXPIRED', `${who} expired on ${iso(end)}`, path)
     }
     if (start > now) {
@@ -82,7 +84,7 @@ function judgePurpose({ chain, path }: Identity, found: Findings): void {
   }
   if (leaf.ca) {
     // What `openssl req -x509` makes is a self-signed server certificate with the CA flag.
-    const usual = leaf.checkIssued(leaf) && namesOf(leaf).length > 0
+    const usual = isSelfSigned(leaf) && namesOf(leaf).length > 0
     const message = `the certificate in ${path} is a CA certificate; serve one that was issued by it`
     found.judge(usual ? 'warn' : 'reject', 'CERT_IS_CA', message, path)
   }
@@ -106,8 +108,7 @@ function judgeStrength({ chain, path }: Identity, policy: Policy, found: Finding
       const message = `${who} has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
       found.judge(policy.weakKey, 'KEY_TOO_WEAK', message, path)
     }
-    const selfSigned = certificate.checkIssued(certificate)
-    if (!selfSigned && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
+    if (!isSelfSigned(certificate) && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
       found.judge(
         policy.weakKey,
         'KEY_TOO_WEAK',
@@ -147,7 +148,7 @@ function judgeCompleteness(
   found: Findings,
 ): void {
   const [leaf] = chain as [X509Certificate]
-  if (linked > 1 || leaf.checkIssued(leaf)) return
+  if (linked > 1 || isSelfSigned(leaf)) return
   const name = issuerOf(leaf.raw)
   if (isAnchor(name) || publicRoots().has(name)) return
   if (chain.length > 1) {
@@ -166,9 +167,7 @@ let publicRootNames: Set<string> | undefined
 
 /** Names of the roots that Node ships; read once in a thread's life, and only when a chain needs it. */
 function publicRoots(): Set<string> {
-  publicRootNames ??= new Set(
-    rootCertificates.map((pem) => subjectOf(Buffer.from(pem.slice(pem.indexOf('\n')), 'base64'))),
-  )
+  publicRootNames ??= new Set(rootCertificates.map((pem) => subjectOf(derOf(pem))))
   return publicRootNames
 }
 

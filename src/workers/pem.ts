@@ -80,6 +80,11 @@ export function toPem(label: string, der: Uint8Array): string {
   return armour(label, Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64'))
 }
 
+/** The bytes of a clean block. Its last line must stay out: most of its letters are base64 too. */
+export function derOf(pem: string): Buffer {
+  return Buffer.from(pem.slice(pem.indexOf('\n'), pem.indexOf('\n-----END ')), 'base64')
+}
+
 function armour(label: string, base64: string): string {
   return `-----BEGIN ${label}-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END ${label}-----\n`
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto'
 
 import { describe } from './certificates.js'
 import { iterationsIn, MOST_ITERATIONS } from './derivation-cost.js'
-import type { PemBlock } from './pem.js'
+import { derOf, type PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
 
 /**
@@ -42,7 +42,7 @@ function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | nul
 }
 
 function assertAffordable(block: PemBlock, path: string): void {
-  const iterations = iterationsIn(Buffer.from(block.pem.slice(block.pem.indexOf('\n')), 'base64'))
+  const iterations = iterationsIn(derOf(block.pem))
   if (iterations <= MOST_ITERATIONS) return
   const message = `the private key in ${path} asks for ${iterations} iterations to open it, more than the limit of ${MOST_ITERATIONS}`
   throw new ProblemError('KEY_INVALID', message, path)

@@ -1,11 +1,16 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
-import { damagedCertificate, describe, isCertificateBlock, parseCertificate } from './certificates.js'
+import {
+  damagedCertificate,
+  describe,
+  isCertificateBlock,
+  isSelfSigned,
+  parseCertificate,
+} from './certificates.js'
 import { notAfterOf, oneLine } from './facts.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
-import { isSelfSigned } from './identity.js'
-import { type PemBlock, splitPem } from './pem.js'
+import { derOf, type PemBlock, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
 import type { ServedRecord } from './record.js'
@@ -137,7 +142,7 @@ function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {
 }
 
 function trustBlock({ pem }: PemBlock, what: string, path: string): TrustBlock {
-  const der = Buffer.from(pem.slice(pem.indexOf('\n')), 'base64')
+  const der = derOf(pem)
   return { pem, der, digest: createHash('sha256').update(der).digest('hex'), path, what }
 }
 

@@ -5,16 +5,6 @@ import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
  * without parsing all of it.
  */
 
-/**
- * Lets a certificate through that the functions below can read. OpenSSL takes BER too, which is no X.509 (RFC 5280,
- * section 4.1).
- *
- * @throws RangeError
- */
-export function assertReadable(der: Uint8Array): void {
-  signatureOid(der)
-}
-
 /** Bytes that this subject adds to the list of acceptable CAs in a handshake (RFC 8446, section 4.2.4). */
 export function subjectEntryBytes(der: Uint8Array): number {
   const { subject } = nodesOf(der)

@@ -13,8 +13,10 @@ export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask>
   const { maxFileBytes } = worker
   const limits = { maxFileBytes, maxTrustBytes: 16 * maxFileBytes }
   const { requestCert } = peers
-  const task = { sources, limits, context, requestCert, policy, force: false, record: null }
-  return { ...task, held: null, fresh: false, ...more }
+  return {
+    ...{ sources, limits, context, requestCert, policy },
+    ...{ force: false, record: null, held: null, fresh: false, ...more },
+  }
 }
 
 /** PREPARE on this thread; nothing is transferred, the reply is the one that would arrive. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { certificatesOf, describe, parseCertificate } from '../../src/workers/certificates.js'
+import { certificatesOf, describe, isSelfSigned, parseCertificate } from '../../src/workers/certificates.js'
 import { splitPem } from '../../src/workers/pem.js'
 import type { ProblemCode } from '../../src/workers/problem.js'
-import { createAuthority } from '../support/certificates.js'
+import { createAuthority, selfSigned } from '../support/certificates.js'
 import { pem } from '../support/der.js'
 import { csr, publicKeyPem } from '../support/key-forms.js'
 import { problemOf } from '../support/problems.js'
@@ -29,6 +30,12 @@ const inBer = Buffer.concat([
   leaf.certDer.subarray(8 + leaf.certDer.readUInt16BE(6)),
   Buffer.from([0, 0]),
 ])
+
+/** A certificate of Ed25519 with the object identifier of that changed into one that nobody knows. */
+const unknownKind = Buffer.from(
+  createAuthority({ keyType: 'ed25519' }).certDer.toString('hex').replaceAll('06032b6570', '06032b657f'),
+  'hex',
+)
 
 const refused: [what: string, code: ProblemCode, text: string][] = [
   ['an empty file', 'CERT_MISSING', ''],
@@ -67,9 +74,32 @@ test('what a file holds is told in words, each kind once', () => {
   assert.equal(words(leaf.keyPem + leaf.keyPem), 'a private key')
   assert.equal(words(leaf.certPem + leaf.keyPem), 'a certificate and a private key')
   assert.equal(words(authority.crl()), 'a revocation list')
-  assert.equal(words(pem('PGP MESSAGE', Buffer.from('x'))), 'a block of "PGP MESSAGE"')
+  assert.equal(words(pem('DH PARAMETERS', Buffer.from('x'))), 'a block (DH PARAMETERS)')
 })
 
 function certificatesIn(text: string) {
   return certificatesOf(splitPem(Buffer.from(text), 'tls.crt'), 'tls.crt')
 }
+
+test('no label that is not well known is repeated: it could be anything', () => {
+  assert.ok(!describe(splitPem(Buffer.from(pem('SECRET 123', Buffer.from('x'))), 'f')).includes('SECRET'))
+})
+
+test('a certificate with a key or a date that cannot be read is refused', () => {
+  const monthThirteen = leaf.certDer.toString('hex').replace(/(?<=170d.{4})3\d3\d/, '3133')
+  for (const der of [unknownKind, Buffer.from(monthThirteen, 'hex')]) {
+    assert.equal(problemOf(() => certificatesIn(pem('CERTIFICATE', der))).code, 'PEM_INVALID')
+  }
+})
+
+test('a certificate that signed itself is known as such, whatever it may be used for', () => {
+  const selfIssued = createAuthority({ name: 'a' }).issue({ commonName: 'a' })
+  const cases: [string, boolean][] = [
+    [authority.certPem, true],
+    [selfSigned().certPem, true],
+    [leaf.certPem, false],
+    [selfIssued.certPem, false],
+    [pem('CERTIFICATE', unknownKind), false],
+  ]
+  for (const [text, expected] of cases) assert.equal(isSelfSigned(new X509Certificate(text)), expected)
+})

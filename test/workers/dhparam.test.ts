@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { createDiffieHellmanGroup } from 'node:crypto'
-import { test } from 'node:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
 import { readDhparam } from '../../src/workers/dhparam.js'
@@ -10,8 +12,9 @@ import type { Policy } from '../../src/workers/protocol.js'
 import { selfSigned } from '../support/certificates.js'
 import { integer, pem, sequence } from '../support/der.js'
 import { codesOf } from '../support/findings.js'
-import { taskFor } from '../support/prepare-here.js'
+import { filesOf, taskFor } from '../support/prepare-here.js'
 import { problemOf } from '../support/problems.js'
+import { tempDir } from '../support/temp-dir.js'
 
 /** Parameters of a well-known group. */
 function parameters(group: string): string {
@@ -19,19 +22,25 @@ function parameters(group: string): string {
   return pem('DH PARAMETERS', sequence(integer(BigInt(`0x${prime}`)), integer(2)))
 }
 
-test('parameters of 2,048 bits and more come as clean PEM that OpenSSL loads, without a word', () => {
+test('without a file there are no parameters', () => {
+  const { sources, policy } = taskFor({ cert: 'c', key: 'k' })
+  const noFiles = undefined as unknown as FileSet
+  assert.equal(readDhparam(sources, noFiles, policy, new Findings(false)), null)
+})
+
+test('parameters of 2,048 bits and more come as clean PEM that OpenSSL loads, without a word', (t) => {
   for (const group of ['modp14', 'modp15']) {
     const text = parameters(group)
-    const { dhparam, codes } = read(`some text\r\n${text.replaceAll('\n', '\r\n')}`)
+    const { dhparam, codes } = read(t, `some text\r\n${text.replaceAll('\n', '\r\n')}`)
     assert.equal(dhparam, text)
     assert.deepEqual(codes, { problems: [], warnings: [] })
     createSecureContext({ dhparam })
   }
 })
 
-test('parameters under 2,048 bits are refused as weak, or warned of where the policy says so', () => {
-  assert.deepEqual(read(parameters('modp5')).codes, { problems: ['KEY_TOO_WEAK'], warnings: [] })
-  const warned = read(parameters('modp2'), { weakKey: 'warn' })
+test('parameters under 2,048 bits are refused as weak, or warned of where the policy says so', (t) => {
+  assert.deepEqual(read(t, parameters('modp5')).codes, { problems: ['KEY_TOO_WEAK'], warnings: [] })
+  const warned = read(t, parameters('modp2'), { weakKey: 'warn' })
   assert.deepEqual(warned.codes, { problems: [], warnings: ['KEY_TOO_WEAK'] })
 })
 
@@ -44,20 +53,23 @@ for (const [what, text] of [
   ['parameters that begin with something else', pem('DH PARAMETERS', sequence(sequence(), integer(2)))],
   ['parameters of a prime of no bytes', pem('DH PARAMETERS', Buffer.from([0x30, 2, 2, 0]))],
 ] as const) {
-  test(`${what} are refused as DHPARAM_INVALID, even under force`, () => {
-    const problem = problemOf(() => read(text, { weakKey: 'warn' }, true))
-    assert.deepEqual({ code: problem.code, path: problem.path }, { code: 'DHPARAM_INVALID', path: 'dh.pem' })
+  test(`${what} are refused as DHPARAM_INVALID, even under force`, (t) => {
+    const problem = problemOf(() => read(t, text, { weakKey: 'warn' }, true))
+    assert.equal(problem.code, 'DHPARAM_INVALID')
+    assert.match(problem.path ?? '', /dh\.pem$/)
   })
 }
 
-test('a file that is cut off is refused as PEM_INVALID', () => {
-  assert.equal(problemOf(() => read(parameters('modp14').slice(0, -40))).code, 'PEM_INVALID')
+test('a file that is cut off is refused as PEM_INVALID', (t) => {
+  assert.equal(problemOf(() => read(t, parameters('modp14').slice(0, -40))).code, 'PEM_INVALID')
 })
 
-function read(text: string, policy: Partial<Policy> = {}, force = false) {
+function read(t: TestContext, text: string, policy: Partial<Policy> = {}, force = false) {
+  const path = join(tempDir(t), 'dh.pem')
+  writeFileSync(path, text)
+  const options = { cert: path, key: path, dhparam: path, policy }
+  const { sources, policy: verdicts } = taskFor(options)
   const findings = new Findings(force)
-  const task = taskFor({ cert: 'c', key: 'k', dhparam: 'dh.pem', policy })
-  const set = { bytesOf: () => Buffer.from(text) } as unknown as FileSet
-  const dhparam = readDhparam(task.sources, set, task.policy, findings)
+  const dhparam = readDhparam(sources, filesOf(options), verdicts, findings)
   return { dhparam, codes: codesOf(findings) }
 }

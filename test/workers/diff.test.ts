@@ -65,8 +65,8 @@ function leafOf({ certPem }: Leaf): X509Certificate {
 function recordOf(
   leaf: Leaf,
   authorities: ServedRecord['authorities'] = [],
-  trustDigest: string | null = null,
+  digest: string | null = null,
 ): ServedRecord {
-  const trust = { digest: trustDigest, authorities: authorities.length, revocationLists: 0 }
+  const trust = { digest, authorities: authorities.length, revocationLists: 0 }
   return { fingerprint: [], identity: '', certificates: [factsOf([leafOf(leaf)])], trust, authorities }
 }

@@ -2,17 +2,18 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 
+import type { ReloadEngineOptions } from '../../src/main/options.js'
 import { Findings } from '../../src/workers/findings.js'
-import { identityOf, isIssuedBy, isSelfSigned, passphraseOf, readPair } from '../../src/workers/identity.js'
-import { createAuthority, selfSigned } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
+import { pemOf, readIdentities } from '../../src/workers/identity.js'
+import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
+import { type PairFiles, writePair } from '../support/files.js'
 import { codesOf } from '../support/findings.js'
 import { encryptedPkcs8 } from '../support/key-forms.js'
 import { type KeyPair, keyPair } from '../support/keys.js'
+import { pkcs12 } from '../support/pkcs12.js'
 import { filesOf, taskFor } from '../support/prepare-here.js'
-import { problemOf } from '../support/problems.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const root = createAuthority()
@@ -20,90 +21,112 @@ const upper = root.issueAuthority()
 const lower = upper.issueAuthority()
 const leaf = lower.issue()
 const other = root.issue()
+const clean = { problems: [], warnings: [] }
 
-test('a pair is read with its chain, leaf first', () => {
-  const { chain, key, codes } = identityFrom([leaf, lower, upper])
+test('a pair is read with its chain, leaf first', async (t) => {
+  const { identity, chain, codes } = await read(pairOf(t, [leaf, lower, upper]))
   assert.deepEqual(chain, [leaf, lower, upper].map(fingerprint))
-  assert.ok(key.equals(leaf.privateKey))
-  assert.deepEqual(codes, { problems: [], warnings: [] })
+  assert.equal(identity?.linked, 3)
+  assert.ok(identity?.key.equals(leaf.privateKey))
+  assert.deepEqual(codes, clean)
 })
 
 for (const [what, given] of [
   ['in reverse behind the leaf', [leaf, upper, lower]],
   ['with its root in the middle', [leaf, root, upper, lower]],
 ] as const) {
-  test(`a chain ${what} is put in order, with a warning`, () => {
-    const { chain, codes } = identityFrom(given)
+  test(`a chain ${what} is put in order, with a warning`, async (t) => {
+    const { chain, codes } = await read(pairOf(t, given))
     assert.deepEqual(chain.slice(0, 3), [leaf, lower, upper].map(fingerprint))
     assert.deepEqual(codes, { problems: [], warnings: ['CHAIN_ORDER'] })
   })
 }
 
-test('a certificate that is no part of the chain goes last, with a warning', () => {
-  const { chain, codes } = identityFrom([leaf, other, lower, upper])
+test('a certificate that is no part of the chain goes last, with a warning', async (t) => {
+  const { identity, chain, codes } = await read(pairOf(t, [leaf, other, lower, upper]))
   assert.deepEqual(chain, [leaf, lower, upper, other].map(fingerprint))
+  assert.equal(identity?.linked, 3)
   assert.deepEqual(codes, { problems: [], warnings: ['CHAIN_ORDER'] })
 })
 
-test('a certificate that is there twice is sent once, without a word', () => {
-  const { chain, codes } = identityFrom([leaf, leaf, lower, lower, upper])
+test('a certificate that is there twice is sent once, without a word', async (t) => {
+  const { chain, codes } = await read(pairOf(t, [leaf, leaf, lower, lower, upper]))
   assert.deepEqual(chain, [leaf, lower, upper].map(fingerprint))
-  assert.deepEqual(codes, { problems: [], warnings: [] })
+  assert.deepEqual(codes, clean)
 })
 
-test('the key that belongs to the leaf is found among others', () => {
-  const { key } = identityFrom([leaf], [other, root, leaf])
-  assert.ok(key.equals(leaf.privateKey))
+test('an issuer is known by its signature, not by its name', async (t) => {
+  const impostor = createAuthority({ name: lower.name, key: keyPair() })
+  const { identity, chain } = await read(pairOf(t, [leaf, impostor, lower]))
+  assert.equal(identity?.linked, 2)
+  assert.deepEqual(chain, [leaf, lower, impostor].map(fingerprint))
 })
 
-test('a key of another certificate is refused as CERT_KEY_MISMATCH', () => {
-  const problem = problemOf(() => identityFrom([leaf, lower], [other]))
-  assert.deepEqual({ code: problem.code, path: problem.path }, { code: 'CERT_KEY_MISMATCH', path: 'tls.crt' })
-  assert.ok(problem.message.includes('tls.key'))
+test('the key that belongs to the leaf is found among others', async (t) => {
+  const { identity } = await read(pairOf(t, [leaf], [other, root, leaf]))
+  assert.ok(identity?.key.equals(leaf.privateKey))
 })
 
-test('a key of another type is refused as CERT_KEY_MISMATCH', () => {
-  const problem = problemOf(() => identityFrom([leaf], [keyPair('ed25519')]))
-  assert.equal(problem.code, 'CERT_KEY_MISMATCH')
+for (const [what, key] of [
+  ['of another certificate', other],
+  ['of another type', keyPair('ed25519')],
+] as const) {
+  test(`a key ${what} is refused as CERT_KEY_MISMATCH, and both files are named`, async (t) => {
+    const files = pairOf(t, [leaf, lower], [key])
+    const { codes, problem } = await read(files)
+    assert.deepEqual(codes.problems, ['CERT_KEY_MISMATCH'])
+    assert.equal(problem?.path, files.cert)
+    assert.ok(problem?.message.includes(files.key))
+  })
+}
+
+test('a leaf that does not come first is refused by its place', async (t) => {
+  const { codes, problem } = await read(pairOf(t, [upper, lower, leaf]))
+  assert.deepEqual(codes.problems, ['CHAIN_ORDER'])
+  assert.match(problem?.message ?? '', /certificate 3 of 3/)
 })
 
-test('a leaf that does not come first is refused by its place', () => {
-  const problem = problemOf(() => identityFrom([upper, lower, leaf], [leaf]))
-  assert.equal(problem.code, 'CHAIN_ORDER')
-  assert.match(problem.message, /certificate 3 of 3/)
-})
-
-test('an issuer is known by its signature, not by its name', () => {
-  const impostor = createAuthority({ name: root.name })
-  assert.equal(isIssuedBy(parsed(upper), parsed(root)), true)
-  assert.equal(isIssuedBy(parsed(upper), parsed(impostor)), false)
-  assert.equal(isIssuedBy(parsed(upper), parsed(lower)), false)
-})
-
-test('a certificate that signed itself is known as such, whatever it may be used for', () => {
-  assert.equal(isSelfSigned(parsed(root)), true)
-  assert.equal(isSelfSigned(parsed(selfSigned())), true)
-  assert.equal(isSelfSigned(parsed(leaf)), false)
-  // Its own name as the issuer's, but the signature of another.
-  assert.equal(isSelfSigned(parsed(createAuthority({ name: 'a' }).issue({ commonName: 'a' }))), false)
-})
-
-test('certificate and key may lie in one file', (t) => {
+test('certificate and key may lie in one file', async (t) => {
   const both = join(tempDir(t), 'both.pem')
   writeFileSync(both, leaf.keyPem + leaf.chainPem)
-  const identity = readPair(both, both, filesOf({ cert: both, key: both }), null, new Findings(false))
-  assert.equal(identity.chain.length, 3)
-  assert.equal(identity.path, both)
+  const { identity, codes } = await read({ cert: both, key: both })
+  assert.equal(identity && pemOf(identity.chain), leaf.chainPem)
+  assert.equal(identity?.path, both)
+  assert.deepEqual(codes, clean)
 })
 
-test('an encrypted key is read with the passphrase of the options', (t) => {
-  const dir = tempDir(t)
-  const files = writePair(dir, { chainPem: leaf.chainPem, keyPem: encryptedPkcs8(leaf, 'pass phrase ') })
-  const options = { ...files, passphrase: 'pass phrase ' }
-  const set = filesOf(options)
-  const passphrase = passphraseOf(taskFor(options).sources, set)
-  const identity = readPair(files.cert, files.key, set, passphrase, new Findings(false))
-  assert.ok(identity.key.equals(leaf.privateKey))
+test('what is wrong with one pair does not hide what is wrong with another', async (t) => {
+  const good = pairOf(t, [leaf])
+  const mismatched = pairOf(t, [leaf], [other])
+  const missing = pairOf(t, [leaf], [])
+  const all = [mismatched, good, missing]
+  const { identities, codes } = await read({
+    cert: all.map(({ cert }) => cert),
+    key: all.map(({ key }) => key),
+  })
+  assert.deepEqual(codes.problems, ['CERT_KEY_MISMATCH', 'KEY_MISSING'])
+  assert.equal(identities.length, 1)
+})
+
+test('a PKCS#12 file gives its pair', async (t) => {
+  const pfx = join(tempDir(t), 'tls.p12')
+  writeFileSync(pfx, pkcs12({ leaf, chain: [upper, lower], passphrase: 'secret' }))
+  const { identity, chain } = await read({ pfx, passphrase: 'secret' })
+  assert.deepEqual(chain, [leaf, lower, upper].map(fingerprint))
+  assert.equal(identity?.path, pfx)
+  assert.deepEqual((await read({ pfx, passphrase: 'wrong' })).codes.problems, ['KEY_PASSPHRASE_WRONG'])
+})
+
+test('an encrypted key is read with the passphrase of the options, blanks and all', async (t) => {
+  const files = writePair(tempDir(t), {
+    chainPem: leaf.chainPem,
+    keyPem: encryptedPkcs8(leaf, ' pass phrase '),
+  })
+  const { identity } = await read({ ...files, passphrase: ' pass phrase ' })
+  assert.ok(identity?.key.equals(leaf.privateKey))
+  assert.deepEqual((await read({ ...files, passphrase: 'pass phrase' })).codes.problems, [
+    'KEY_PASSPHRASE_WRONG',
+  ])
 })
 
 for (const [content, passphrase] of [
@@ -113,41 +136,36 @@ for (const [content, passphrase] of [
   ['secret\n\n', 'secret\n'],
   [' secret \t\n', ' secret \t'],
   ['Zoë\n', 'Zoë'],
-  ['', ''],
 ] as const) {
-  test(`a passphrase file of ${JSON.stringify(content)} means ${JSON.stringify(passphrase)}`, (t) => {
+  test(`a passphrase file of ${JSON.stringify(content)} means ${JSON.stringify(passphrase)}`, async (t) => {
     const dir = tempDir(t)
     const file = join(dir, 'passphrase')
     writeFileSync(file, content)
-    const options = { ...writePair(dir, selfSigned()), passphrase: { file } }
-    assert.equal(passphraseOf(taskFor(options).sources, filesOf(options))?.toString(), passphrase)
+    const own = selfSigned()
+    const files = writePair(dir, { chainPem: own.chainPem, keyPem: encryptedPkcs8(own, passphrase) })
+    const { identity } = await read({ ...files, passphrase: { file } })
+    assert.ok(identity?.key.equals(own.privateKey))
   })
 }
 
-test('without a passphrase there is none', (t) => {
-  const options = writePair(tempDir(t), selfSigned())
-  assert.equal(passphraseOf(taskFor(options).sources, filesOf(options)), null)
-})
-
-interface Certified {
-  readonly certPem: string
+function fingerprint({ certPem }: Pick<Leaf, 'certPem'>): string {
+  return new X509Certificate(certPem).fingerprint256
 }
 
-function parsed({ certPem }: Certified): X509Certificate {
-  return new X509Certificate(certPem)
+function pairOf(
+  t: TestContext,
+  certificates: readonly Pick<Leaf, 'certPem'>[],
+  keys: readonly KeyPair[] = [leaf],
+): PairFiles {
+  const chainPem = certificates.map(({ certPem }) => certPem).join('')
+  const keyPem = keys.map(({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' })).join('')
+  return writePair(tempDir(t), { chainPem, keyPem })
 }
 
-function fingerprint(certified: Certified): string {
-  return parsed(certified).fingerprint256
-}
-
-function identityFrom(certificates: readonly Certified[], keys: readonly KeyPair[] = [leaf]) {
+async function read(options: ReloadEngineOptions) {
   const findings = new Findings(false)
-  const keyObjects = keys.map(({ privateKey }) => privateKey)
-  const identity = identityOf(certificates.map(parsed), keyObjects, 'tls.crt', 'tls.key', findings)
-  return {
-    chain: identity.chain.map(({ fingerprint256 }) => fingerprint256),
-    key: identity.key,
-    codes: codesOf(findings),
-  }
+  const identities = await readIdentities(taskFor(options).sources, filesOf(options), findings)
+  const [identity] = identities
+  const chain = identity?.chain.map(({ fingerprint256 }) => fingerprint256) ?? []
+  return { identities, identity, chain, codes: codesOf(findings), problem: findings.problems[0] }
 }

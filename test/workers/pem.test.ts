@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { splitPem, toPem } from '../../src/workers/pem.js'
+import { derOf, splitPem, toPem } from '../../src/workers/pem.js'
 import { createAuthority } from '../support/certificates.js'
-import { traditionalKey } from '../support/key-forms.js'
+import { encryptedPkcs8, traditionalKey } from '../support/key-forms.js'
 import { keyPair } from '../support/keys.js'
+import { pkcs12 } from '../support/pkcs12.js'
 import { problemOf } from '../support/problems.js'
 
 const authority = createAuthority()
@@ -62,6 +63,13 @@ test('what PEM is made of DER can be read by OpenSSL', () => {
   assert.equal(new X509Certificate(pem).fingerprint256, leaf.fingerprint256)
 })
 
+test('the bytes of a block come back as they went in, whatever their number', () => {
+  for (let length = 1; length < 200; length++) {
+    const der = randomBytes(length)
+    assert.deepEqual(derOf(toPem('X509 CRL', der)), der)
+  }
+})
+
 for (const [what, content] of [
   ['a block that is cut off', leaf.certPem.slice(0, -40)],
   ['a block without its beginning', leaf.certPem.slice(leaf.certPem.indexOf('\n') + 1)],
@@ -85,15 +93,24 @@ for (const [what, content] of [
   })
 }
 
-for (const [path, command] of [
-  ['tls.crt', 'openssl x509 '],
-  ['tls.key', 'openssl pkey '],
-  ['list.crl', 'openssl crl '],
-  ['tls.p12', 'openssl pkcs12 '],
-  ['tls.PFX', 'openssl pkcs12 '],
+/** The bytes of what our factory writes as PEM. */
+const bytesOf = (pem: string) => Buffer.from(pem.split('-----')[2] as string, 'base64')
+const { privateKey } = keyPair()
+const { privateKey: edKey } = keyPair('ed25519')
+
+for (const [what, der, command] of [
+  ['certificate', leaf.certDer, 'openssl x509 '],
+  ['PKCS#8 key', privateKey.export({ type: 'pkcs8', format: 'der' }), 'openssl pkey '],
+  ['SEC1 key', privateKey.export({ type: 'sec1', format: 'der' }), 'openssl pkey '],
+  ['short key', edKey.export({ type: 'pkcs8', format: 'der' }), 'openssl pkey '],
+  ['encrypted key', bytesOf(encryptedPkcs8({ privateKey, publicKey: privateKey }, 'x')), 'openssl pkey '],
+  ['revocation list', bytesOf(authority.crl()), 'openssl crl '],
+  ['PKCS#12 file', pkcs12({ leaf }), 'openssl pkcs12 '],
+  ['piece of a certificate', leaf.certDer.subarray(0, 100), 'openssl x509 '],
 ] as const) {
-  test(`a DER file called ${path} is refused with the ${command}command that converts it`, () => {
-    const { message } = problemOf(() => splitPem(leaf.certDer, path))
-    assert.ok(message.includes(`${command}`), message)
+  test(`a ${what} in DER is refused with the ${command}command that converts it`, () => {
+    const { code, message } = problemOf(() => splitPem(der, 'some.file'))
+    assert.equal(code, 'PEM_INVALID')
+    assert.ok(message.includes(command), message)
   })
 }

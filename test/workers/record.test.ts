@@ -7,7 +7,7 @@ const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
   identity: 'cd',
   certificates: [],
-  trust: { digest: null, authorities: 1, revocationLists: 0 },
+  trust: { digest: null, authorities: 0, revocationLists: 0 },
   authorities: [['00:11', 'CN=Zoë']],
 }
 

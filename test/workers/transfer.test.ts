@@ -39,22 +39,24 @@ test('text is copied into a buffer of just its size', () => {
 })
 
 test('material is handed over with every buffer in the list of what is moved', () => {
-  const [chain, key, ca, crl, dhparam] = ['chain', 'key', 'ca', 'crl', 'dhparam'].map(exact) as [
-    Uint8Array<ArrayBuffer>,
-    Uint8Array<ArrayBuffer>,
-    Uint8Array<ArrayBuffer>,
-    Uint8Array<ArrayBuffer>,
-    Uint8Array<ArrayBuffer>,
-  ]
+  const [chain, key, ca] = [exact('chain'), exact('key'), exact('ca')]
+  const [crl, dhparam, ticketSecret] = [exact('crl'), exact('dhparam'), exact('secret')]
   const ends = Uint32Array.of(2)
-  const secret = exact('secret')
   const trust = { authorities: { pem: ca, ends }, revocationLists: [crl] }
-  const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam, ticketSecret: secret })
+  const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam, ticketSecret })
   const moved = handedOver(reply)
   assert.equal(moved.value, reply)
   assert.deepEqual(
     new Set(moved.buffers),
-    new Set([chain.buffer, key.buffer, crl.buffer, ca.buffer, ends.buffer, dhparam.buffer, secret.buffer]),
+    new Set([
+      chain.buffer,
+      key.buffer,
+      crl.buffer,
+      ca.buffer,
+      ends.buffer,
+      dhparam.buffer,
+      ticketSecret.buffer,
+    ]),
   )
 })
 

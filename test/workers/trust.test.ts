@@ -5,12 +5,14 @@ import { type TestContext, test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol.js'
-import { judgeTrust, readTrust } from '../../src/workers/trust.js'
+import { judgeTrust, preparedTrust, readTrust, trustMoved } from '../../src/workers/trust.js'
 import { createAuthority, manyAuthorities, selfSigned } from '../support/certificates.js'
-import { integer, pem, sequence, tagged } from '../support/der.js'
+import { integer, pem, sequence, time } from '../support/der.js'
 import { codesOf } from '../support/findings.js'
+import { signerOf } from '../support/keys.js'
 import { filesOf, taskFor } from '../support/prepare-here.js'
 import { tempDir } from '../support/temp-dir.js'
+import { distinguishedName, signed } from '../support/x509.js'
 
 const DAY = 86_400_000
 const clean = { problems: [], warnings: [] }
@@ -19,7 +21,7 @@ const [one, two, three] = [createAuthority(), createAuthority(), createAuthority
 test('anchors of all files are one set, each once, whatever order they come in', (t) => {
   const first = trustIn(t, { ca: [one.certPem + two.certPem, three.certPem + one.certPem] })
   const second = trustIn(t, { ca: [three.certPem, two.certPem, one.certPem] })
-  assert.equal(first.trust.length, 3)
+  assert.equal(first.authorities.length, 3)
   assert.equal(first.blocks.facts.digest, second.blocks.facts.digest)
   assert.deepEqual(first.codes, clean)
 })
@@ -123,8 +125,60 @@ test('an expired revocation list is refused, or warned of where the policy says 
   assert.deepEqual(trustIn(t, files, { expired: 'warn' }).codes, { problems: [], warnings: ['CRL_EXPIRED'] })
 })
 
+test('a list that begins in the future is refused, or warned of within the clock skew', (t) => {
+  const from = (ms: number) => ({
+    ca: [one.certPem],
+    crl: [one.crl({ thisUpdate: new Date(Date.now() + ms) })],
+  })
+  assert.deepEqual(trustIn(t, from(DAY)).codes, { problems: ['CRL_NOT_YET_VALID'], warnings: [] })
+  assert.deepEqual(trustIn(t, from(20_000)).codes, { problems: [], warnings: ['CRL_NOT_YET_VALID'] })
+  const lenient = trustIn(t, from(DAY), { notYetValid: 'warn' })
+  assert.deepEqual(lenient.codes, { problems: [], warnings: ['CRL_NOT_YET_VALID'] })
+})
+
+test('an old list beside a current one of the same CA gives no cause for a word', (t) => {
+  const thisUpdate = new Date(Date.now() - 9 * DAY)
+  const old = one.crl({ thisUpdate, nextUpdate: new Date(Date.now() - DAY) })
+  assert.deepEqual(
+    trustIn(t, { ca: [one.certPem], crl: [old + one.crl()] }, { requestCert: true }).codes,
+    clean,
+  )
+})
+
+for (const keyType of ['ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const) {
+  test(`a list that is signed with ${keyType} gives no cause for a word`, (t) => {
+    const authority = createAuthority({ keyType })
+    const files = { ca: [authority.certPem], crl: [authority.crl()] }
+    assert.deepEqual(trustIn(t, files, { requestCert: true }).codes, clean)
+  })
+}
+
+test('a list that an earlier key of the CA signed is refused where clients are asked, and only there', (t) => {
+  for (const keyType of ['ec', 'rsa-2048'] as const) {
+    const renewed = createAuthority({ name: one.name, keyType })
+    const files = { ca: [renewed.certPem], crl: [one.crl()] }
+    assert.deepEqual(trustIn(t, files, { requestCert: true }).codes.problems, ['CRL_INVALID'])
+    assert.deepEqual(trustIn(t, files, { requestCert: false }).codes, clean)
+    // While both are trusted, the list fits one of them.
+    const both = { ca: [renewed.certPem, one.certPem], crl: [one.crl()] }
+    assert.deepEqual(trustIn(t, both, { requestCert: true }).codes, clean)
+  }
+})
+
+test('a list of a CA that nobody trusts gives no cause for a word about its signature', (t) => {
+  const files = { ca: [one.certPem], crl: [one.crl() + two.crl()] }
+  assert.deepEqual(trustIn(t, files, { requestCert: true }).codes, clean)
+})
+
+test('a list without a version and a next update does not expire', (t) => {
+  const signer = signerOf(one.privateKey)
+  const issued = time(new Date(Date.now() - 9 * DAY))
+  const list = signed(signer, [signer.algorithm, distinguishedName(one.name), issued])
+  const files = { ca: [one.certPem], crl: [pem('X509 CRL', list)] }
+  assert.deepEqual(trustIn(t, files, { requestCert: true }).codes, clean)
+})
+
 const name = sequence()
-const now = tagged(0x17, Buffer.from('200101000000Z'))
 
 for (const [what, list] of [
   ['text', 'no list here'],
@@ -141,9 +195,28 @@ for (const [what, list] of [
   })
 }
 
-test('a list without a version or a next update does not expire', (t) => {
-  const list = pem('X509 CRL', sequence(sequence(sequence(), name, now)))
-  assert.deepEqual(trustIn(t, { ca: [one.certPem], crl: [list] }).codes, clean)
+test('the anchors are handed over as PEM with the place where each ends, the lists one by one', (t) => {
+  const { blocks } = trustIn(t, { ca: [one.certPem + two.certPem], crl: [one.crl()] })
+  const { authorities, revocationLists } = preparedTrust(blocks)
+  assert.equal(Buffer.from(authorities?.pem ?? []).toString(), one.certPem + two.certPem)
+  assert.deepEqual([...(authorities?.ends ?? [])], [one.certPem.length, (one.certPem + two.certPem).length])
+  assert.equal(revocationLists.length, 1)
+  assert.equal(preparedTrust(trustIn(t, {}).blocks).authorities, null)
+})
+
+test('trust has moved when a CA file, a list or an entry of a directory changed, came or went', (t) => {
+  const dir = tempDir(t)
+  const files = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.pem', crl: 'list.pem' }
+  const paths = Object.entries(files).map(([role, name]) => {
+    const path = join(dir, name)
+    writeFileSync(path, '')
+    return [role, path] as const
+  })
+  const { cert, key, ca, crl } = Object.fromEntries(paths) as typeof files
+  const set = filesOf({ cert, key, ca, crl })
+  assert.equal(trustMoved(set, []), false)
+  assert.equal(trustMoved(set, [cert, key]), false)
+  for (const path of [ca, crl, join(dir, 'gone.pem')]) assert.equal(trustMoved(set, [cert, path]), true)
 })
 
 interface TrustFiles {
@@ -175,10 +248,10 @@ function trustIn(
     policy,
   }
   const findings = new Findings(false)
-  const { sources, policy: resolved } = taskFor(options)
+  const { sources, policy: verdicts } = taskFor(options)
   const blocks = readTrust(sources, filesOf(options), findings)
-  const trust = judgeTrust(blocks, requestCert, resolved, findings)
-  return { blocks, trust, findings, codes: codesOf(findings) }
+  const authorities = judgeTrust(blocks, requestCert, verdicts, findings)
+  return { blocks, authorities, findings, codes: codesOf(findings) }
 }
 
 /** The same list with the last 30 bytes of its DER missing. */

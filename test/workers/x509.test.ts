@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import {
-  assertReadable,
-  issuerOf,
-  signatureOid,
-  subjectEntryBytes,
-  subjectOf,
-} from '../../src/workers/x509.js'
+import { issuerOf, signatureOid, subjectEntryBytes, subjectOf } from '../../src/workers/x509.js'
 import { createAuthority } from '../support/certificates.js'
 import { integer, sequence } from '../support/der.js'
 import { distinguishedName } from '../support/x509.js'
@@ -52,7 +46,7 @@ for (const [what, der] of [
   ],
 ] as const) {
   test(`${what} is not readable`, () => {
-    for (const read of [assertReadable, issuerOf, subjectOf, signatureOid, subjectEntryBytes]) {
+    for (const read of [issuerOf, subjectOf, signatureOid, subjectEntryBytes]) {
       assert.throws(() => read(der), RangeError)
     }
   })
