@@ -148,7 +148,8 @@ function assertNothingMoved(before: EngineStatus, after: EngineStatus, result: R
 
 async function assertServed({ group, site, port, served }: Stage): Promise<void> {
   const client = group.client?.(site)
-  const { fingerprint256 } = await handshake({ port, ...client, confirm: client !== undefined })
+  const confirm = client !== undefined
+  const { fingerprint256 } = await handshake({ port, waitForSession: false, ...client, confirm })
   assert.equal(fingerprint256, served.fingerprint256)
 }
 

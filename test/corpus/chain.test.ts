@@ -1,0 +1,4 @@
+import { chain, completeChain, knownIssuer, toleratedWeakness, weakness } from './rows/chain.js'
+import { runCorpus } from './run-corpus.js'
+
+runCorpus([chain, completeChain, knownIssuer, weakness, toleratedWeakness])

@@ -1,0 +1,230 @@
+import { createAuthority, type LeafOptions, selfSigned } from '../../support/certificates.js'
+import type { AcceptedRow, Group, RefusedRow, Row } from '../corpus.js'
+import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
+
+const stranger = createAuthority({ name: 'Corpus Stranger' })
+const deep = intermediate.issueAuthority({ name: 'Corpus Deep Intermediate' })
+const expiredRoot = createAuthority({
+  name: 'Corpus Expired Root',
+  notBefore: new Date('2010-01-31'),
+  notAfter: new Date('2020-01-31'),
+})
+const dead = root.issueAuthority({
+  name: 'Corpus Dead Intermediate',
+  notBefore: new Date('2010-01-31'),
+  notAfter: new Date('2020-01-31'),
+})
+const unborn = root.issueAuthority({ name: 'Corpus Unborn Intermediate', notBefore: new Date('2100-01-31') })
+const childless = root.issueAuthority({ name: 'Corpus Childless Intermediate', pathLength: 0 })
+const below = childless.issueAuthority({ name: 'Corpus Forbidden Intermediate' })
+
+const SERVED_ANYWAY = { warns: ['CHAIN_ORDER'], at: 'tls.crt' } as const
+
+/** What stands behind the leaf. */
+export const chain: Group = {
+  title: 'a chain that is long, short, out of order or not its own',
+  options: pairOptions,
+  right: rightPair,
+  rows: [
+    behind('the root too', [intermediate, root]),
+    behind('three levels', [deep, intermediate], {}, deep),
+    behind('the intermediate three times', [intermediate, intermediate, intermediate]),
+    behind('root before intermediate', [root, intermediate], { ...SERVED_ANYWAY, example: 'CHAIN_ORDER' }),
+    behind('levels from the top down', [root, intermediate, deep], SERVED_ANYWAY, deep),
+    behind('a certificate that belongs to no link', [intermediate, stranger], SERVED_ANYWAY),
+    behind('an expired root', [expiredRoot], { warns: ['CERT_EXPIRED'], at: 'tls.crt' }, expiredRoot),
+    behind('nothing, where the issuer is no public root', [], {
+      warns: ['CHAIN_INCOMPLETE'],
+      at: 'tls.crt',
+      example: 'CHAIN_INCOMPLETE',
+    }),
+    {
+      id: 'the leaf twice',
+      accepted(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', leaf.certPem + leaf.chainPem)
+        return leaf
+      },
+    },
+    {
+      id: 'a certificate that signed itself',
+      accepted: (site) => site.pair(selfSigned()),
+    },
+    {
+      id: 'a certificate that signed itself and may sign others, as `openssl req -x509` makes it',
+      accepted: (site) => site.pair(selfSigned({ isCa: true })),
+      warns: ['CERT_IS_CA'],
+      at: 'tls.crt',
+      example: 'CERT_IS_CA',
+    },
+    {
+      id: 'the intermediate before the leaf',
+      spoil(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', intermediate.certPem + leaf.certPem)
+      },
+      refused: 'CHAIN_ORDER',
+      at: 'tls.crt',
+    },
+    issued('the intermediate of another chain', 'CHAIN_INCOMPLETE', {}, { chain: [stranger] }),
+    issued(
+      'a re-keyed intermediate of the same name',
+      'CHAIN_INCOMPLETE',
+      {},
+      {
+        chain: [root.issueAuthority({ name: intermediate.name })],
+      },
+    ),
+    issued('a CA in the place of the leaf', 'CERT_IS_CA', { isCa: true }),
+    issued(
+      'a certificate for clients',
+      'CERT_PURPOSE',
+      { extendedKeyUsage: 'client' },
+      { example: 'CERT_PURPOSE' },
+    ),
+    issued('an intermediate that has expired', 'CERT_EXPIRED', {}, { issuer: dead }),
+    issued('an intermediate that is not valid yet', 'CERT_NOT_YET_VALID', {}, { issuer: unborn }),
+    issued('an intermediate below one that may have none', 'REHEARSAL_FAILED', {}, { issuer: below }),
+    {
+      id: 'an issuer that may not sign',
+      spoil(site) {
+        const issuer = root.issue({ names: ['issuer.example'] })
+        // Made by hand: the certificate names an issuer that is a leaf itself.
+        const leaf = site.pair(site.leaf({}, createAuthority({ name: 'issuer.example', key: issuer })))
+        site.write('tls.crt', leaf.certPem + issuer.certPem)
+      },
+      refused: 'CHAIN_INCOMPLETE',
+      at: 'tls.crt',
+      forcible: true,
+    },
+  ],
+}
+
+/** Where clients are known to lack intermediates. */
+export const completeChain: Group = {
+  title: 'a chain that the policy wants complete',
+  options: (site) => ({ ...pairOptions(site), policy: { incompleteChain: 'reject' } }),
+  right: rightPair,
+  rows: [
+    {
+      id: 'the leaf alone',
+      spoil: (site, served) => site.write('tls.crt', served.certPem),
+      refused: 'CHAIN_INCOMPLETE',
+      at: 'tls.crt',
+      forcible: true,
+    },
+    {
+      id: 'a certificate that signed itself',
+      accepted: (site) => site.pair(selfSigned()),
+    },
+  ],
+}
+
+/** Where the engine's own trust anchors hold the issuer. */
+export const knownIssuer: Group = {
+  title: 'a chain whose issuer is a trust anchor',
+  options: (site) => ({ ...pairOptions(site), ca: site.path('ca.crt') }),
+  right(site) {
+    site.write('ca.crt', root.certPem)
+    return rightPair(site)
+  },
+  rows: [
+    {
+      id: 'the leaf alone, issued by the anchor',
+      accepted: (site) => site.pair(site.leaf({}, root)),
+    },
+    {
+      id: 'the leaf alone, issued by an intermediate',
+      accepted(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', leaf.certPem)
+        return leaf
+      },
+      warns: ['CHAIN_INCOMPLETE'],
+    },
+  ],
+}
+
+/** Keys and signatures that clients refuse; security level 0 lets OpenSSL itself load them. */
+export const weakness: Group = {
+  title: 'a key or a signature that is too weak',
+  options: (site) => ({ ...pairOptions(site), tls: { ciphers: 'DEFAULT@SECLEVEL=0' } }),
+  right: rightPair,
+  rows: weakRows((id, put, example) => ({
+    id,
+    spoil: (site) => {
+      put(site)
+    },
+    refused: 'KEY_TOO_WEAK',
+    at: 'tls.crt',
+    forcible: true,
+    ...(example ? { example: 'KEY_TOO_WEAK' } : {}),
+  })),
+}
+
+/** The same where the policy only warns. */
+export const toleratedWeakness: Group = {
+  title: 'a weak key or signature that the policy lets through',
+  options: (site) => ({
+    ...pairOptions(site),
+    tls: { ciphers: 'DEFAULT@SECLEVEL=0' },
+    policy: { weakKey: 'warn' },
+  }),
+  right: rightPair,
+  client: () => ({ ciphers: 'DEFAULT@SECLEVEL=0' }),
+  rows: weakRows((id, put) => ({ id, accepted: put, warns: ['KEY_TOO_WEAK'], at: 'tls.crt' })),
+}
+
+function weakRows(
+  row: (id: string, put: (site: Site) => ReturnType<Site['pair']>, example?: boolean) => Row,
+): Row[] {
+  return [
+    row('an RSA key of 1,024 bits', (site) => site.pair(site.leaf({ keyType: 'rsa-1024' })), true),
+    row('a leaf signed with SHA-1', (site) => site.pair(site.leaf({ signatureHash: 'sha1' }))),
+    row('an intermediate signed with SHA-1', (site) => site.pair(site.leaf({}, sha1Intermediate))),
+    row('an intermediate with a key of 1,024 bits', (site) => site.pair(site.leaf({}, shortIntermediate))),
+  ]
+}
+
+const sha1Intermediate = root.issueAuthority({ name: 'Corpus SHA-1 Intermediate', signatureHash: 'sha1' })
+const shortIntermediate = root.issueAuthority({ name: 'Corpus Short Intermediate', keyType: 'rsa-1024' })
+
+function behind(
+  id: string,
+  certificates: readonly { readonly certPem: string }[],
+  more: Partial<AcceptedRow> = {},
+  issuer = intermediate,
+): AcceptedRow {
+  return {
+    id: `behind the leaf: ${id}`,
+    accepted(site) {
+      const leaf = site.pair(site.leaf({}, issuer))
+      site.write('tls.crt', leaf.certPem + certificates.map(({ certPem }) => certPem).join(''))
+      return leaf
+    },
+    ...more,
+  }
+}
+
+function issued(
+  id: string,
+  refused: RefusedRow['refused'],
+  options: LeafOptions,
+  more: {
+    issuer?: typeof root
+    chain?: readonly { readonly certPem: string }[]
+    example?: RefusedRow['example']
+  } = {},
+): RefusedRow {
+  return {
+    id,
+    spoil(site) {
+      const leaf = site.pair(site.leaf(options, more.issuer))
+      if (more.chain) site.write('tls.crt', leaf.certPem + more.chain.map(({ certPem }) => certPem).join(''))
+    },
+    refused,
+    at: 'tls.crt',
+    forcible: true,
+    ...(more.example ? { example: more.example } : {}),
+  }
+}
