@@ -11,11 +11,12 @@ import { startEngine } from '../../src/main/engine.js'
 import type { Outcome, ReloadEngine, ReloadEngineOptions, ReloadError } from '../../src/main/index.js'
 import { createAuthority, type Leaf, manyAuthorities } from '../support/certificates.js'
 import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, recordingLogger, servedBy } from '../support/engines.js'
+import { assertApplied, servedBy } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { type FakeClock, fakeClock } from '../support/fake-clock.js'
 import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
 import { misbehaveIn, misbehaving, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { recordingLogger } from '../support/recording-logger.js'
 import { runModule } from '../support/run-module.js'
 import { tempDir } from '../support/temp-dir.js'
 import { type ThreadWatch, watchThreads } from '../support/thread-watch.js'
@@ -150,7 +151,7 @@ test('a first load that fails leaves no thread', async (t) => {
   const threads = watchThreads(t)
   const paths = writePair(tempDir(t), { ...authority.issue(), keyPem: authority.issue().keyPem })
   const clock = fakeClock()
-  const start = startEngine({ ...paths, logger: recordingLogger().logger }, { clock })
+  const start = startEngine({ ...paths, logger: recordingLogger() }, { clock })
   await assert.rejects(start, { code: 'CERT_KEY_MISMATCH' })
   assert.ok(threads.started > 0)
   await eventually('its thread has ended', () => threads.alive === 0)
@@ -205,7 +206,7 @@ async function servingEngine(t: TestContext, options: Partial<ReloadEngineOption
   overwriteInPlace(ca, createAuthority().certPem)
   const clock = fakeClock()
   const engine = await startEngine(
-    { ...paths, ca, logger: recordingLogger().logger, ...options },
+    { ...paths, ca, logger: recordingLogger(), ...options },
     { clock, workerEntry: prepareOrMisbehaveEntry },
   )
   t.after(() => engine.close())

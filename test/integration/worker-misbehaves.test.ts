@@ -9,11 +9,12 @@ import { type TestContext, test } from 'node:test'
 import { startEngine } from '../../src/main/engine.js'
 import type { ReloadEngine } from '../../src/main/index.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, recordEvents, recordingLogger, servedBy, serveEcho } from '../support/engines.js'
+import { assertApplied, recordEvents, servedBy, serveEcho } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { type FakeClock, fakeClock } from '../support/fake-clock.js'
 import { type PairFiles, writePair } from '../support/files.js'
 import { behave, misbehaveIn, misbehaving, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { watchThreads } from '../support/thread-watch.js'
 import type { Misbehaviour } from '../support/worker-task.js'
@@ -113,7 +114,7 @@ test('a worker that fails at the first load is told by its code, and there is no
   const paths = writePair(dir, authority.issue())
   misbehaveIn('prepare', paths.cert, 'exits')
   const parts = { workerEntry: prepareOrMisbehaveEntry }
-  await assert.rejects(startEngine({ ...paths, logger: recordingLogger().logger }, parts), {
+  await assert.rejects(startEngine({ ...paths, logger: recordingLogger() }, parts), {
     code: 'WORKER_CRASHED',
   })
 })
@@ -134,7 +135,7 @@ async function servingEngine(t: TestContext): Promise<Serving> {
   const clock = fakeClock()
   const worker = { timeoutMs: TIMEOUT_MS, memoryLimitMb: 64 }
   const engine = await startEngine(
-    { ...paths, worker, logger: recordingLogger().logger },
+    { ...paths, worker, logger: recordingLogger() },
     { clock, workerEntry: prepareOrMisbehaveEntry },
   )
   t.after(() => engine.close())

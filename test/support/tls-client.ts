@@ -60,9 +60,9 @@ export async function handshake(options: HandshakeOptions): Promise<Handshake> {
   })
   try {
     await allSeen(socket, { confirm, waitForSession, timeoutMs })
+    const result = describe(socket, ticket)
     // Node holds back what is written from within a session's arrival until something else happens.
     await turn()
-    const result = describe(socket, ticket)
     if (keepOpen !== true) await result.close()
     return result
   } catch (error) {

@@ -13,8 +13,15 @@ const GRACE_MS = 5_000
 export function stopped(server: Http2SecureServer, logger: Logger): Promise<void> {
   const sessions = new Set<ServerHttp2Session>()
   const sockets = new Set<Socket>()
-  server.on('session', (session) => remember(sessions, session))
+  server.on('session', (session) => {
+    remember(sessions, session)
+    // A handshake that ends after the signal.
+    if (!server.listening) session.close()
+  })
   server.on('connection', (socket: Socket) => remember(sockets, socket))
+  server.prependListener('request', (request, response) => {
+    if (!server.listening && request.httpVersionMajor === 1) response.setHeader('connection', 'close')
+  })
   return new Promise((resolve) => {
     const cut = () => {
       for (const session of sessions) session.destroy()
