@@ -53,12 +53,7 @@ export async function certswapServe(
   args: readonly string[],
   options: ProgramOptions,
 ): Promise<ServingProgram> {
-  const child = start(['serve', '--listen', '127.0.0.1:0', ...args], options)
-  const ended = once(child, 'close') as Promise<[number | null]>
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
+  const { child, ended } = running(t, ['serve', '--listen', '127.0.0.1:0', ...args], options)
   const stderr = text(child.stderr as NodeJS.ReadableStream)
   const lines: LogLine[] = []
   const listening = new Promise<LogLine>((resolve, reject) => {
@@ -75,6 +70,43 @@ export async function certswapServe(
     return (await ended)[0]
   }
   return { child, url, port: Number(new URL(url).port), control, lines, stop }
+}
+
+export interface WatchingProgram {
+  readonly child: ChildProcess
+  stop(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** A `certswap` that goes on until it is told to stop; ended with the test. */
+export function certswapWatch(
+  t: TestContext,
+  args: readonly string[],
+  options: ProgramOptions,
+): WatchingProgram {
+  const { child, ended } = running(t, args, options)
+  child.stderr?.resume()
+  return {
+    child,
+    async stop(signal) {
+      child.kill(signal)
+      return (await ended)[0]
+    },
+  }
+}
+
+interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<[number | null]>
+}
+
+function running(t: TestContext, args: readonly string[], options: ProgramOptions): Running {
+  const child = start(args, options)
+  const ended = once(child, 'close') as Promise<[number | null]>
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { child, ended }
 }
 
 function start(args: readonly string[], { cwd, env = {} }: ProgramOptions): ChildProcess {
