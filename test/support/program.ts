@@ -64,12 +64,7 @@ export async function certswapServeAt(
   args: readonly string[],
   options: ProgramOptions,
 ): Promise<ServingProgram> {
-  const child = start(['serve', ...args], options)
-  const ended = once(child, 'close') as Promise<[number | null]>
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
+  const { child, ended } = running(t, ['serve', ...args], options)
   const stderr = text(child.stderr as NodeJS.ReadableStream)
   const lines: ProgramLine[] = []
   const output = createInterface({ input: child.stdout as NodeJS.ReadableStream })
@@ -91,6 +86,43 @@ export async function certswapServeAt(
     return (await ended)[0]
   }
   return { child, url, port: Number(new URL(url).port), control, lines, line, stop }
+}
+
+export interface WatchingProgram {
+  readonly child: ChildProcess
+  stop(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** A `certswap` that goes on until it is told to stop; ended with the test. */
+export function certswapWatch(
+  t: TestContext,
+  args: readonly string[],
+  options: ProgramOptions,
+): WatchingProgram {
+  const { child, ended } = running(t, args, options)
+  child.stderr?.resume()
+  return {
+    child,
+    async stop(signal) {
+      child.kill(signal)
+      return (await ended)[0]
+    },
+  }
+}
+
+interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<[number | null]>
+}
+
+function running(t: TestContext, args: readonly string[], options: ProgramOptions): Running {
+  const child = start(args, options)
+  const ended = once(child, 'close') as Promise<[number | null]>
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { child, ended }
 }
 
 function start(args: readonly string[], { cwd, env = {} }: ProgramOptions): ChildProcess {

@@ -15,7 +15,7 @@ export interface HttpLimits {
   /** Silence on a connection, the wait for an answer included. */
   readonly silenceMs: number
   readonly connections: number
-  /** After `close()`: how long a connection may take to bring a request, and how long one may take to be answered. */
+  /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
   readonly quietMs: number
   readonly graceMs: number
 }
@@ -104,7 +104,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
       const cut = (which: (socket: Socket) => boolean) => {
         for (const socket of open) if (which(socket)) socket.destroy()
       }
-      const quiet = setTimeout(() => cut((socket) => !taken.has(socket)), limits.quietMs)
+      const quiet = setTimeout(() => cut((socket) => !answering.has(socket)), limits.quietMs)
       const grace = setTimeout(() => cut(() => true), limits.graceMs)
       await new Promise<void>((resolve) => server.close(() => resolve()))
       clearTimeout(quiet)

@@ -9,5 +9,8 @@ export function paintFor(
   { NO_COLOR: noColour }: NodeJS.ProcessEnv = process.env,
 ): Paint {
   const coloured = stream.isTTY === true && !noColour
-  return coloured ? (colour, text) => styleText(colour, text) : (_colour, text) => text
+  // The stream has been looked at: some versions of Node would look at standard output once more.
+  return coloured
+    ? (colour, text) => styleText(colour, text, { validateStream: false })
+    : (_colour, text) => text
 }

@@ -32,6 +32,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
     logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
     await stopped(server, logger)
   } finally {
+    // It listens still where what comes after it failed.
+    if (server.listening) server.close()
     // Last of all that serves: it can tell how the rest is stopping.
     await control?.close()
     await engine.close()

@@ -33,13 +33,13 @@ export function stopped(server: Http2SecureServer, logger: Logger): Promise<void
         cut()
         return
       }
-      logger.info({ signal, connections: sockets.size }, 'stopping')
       const timer = setTimeout(cut, GRACE_MS)
       server.close(() => {
         clearTimeout(timer)
         process.off('SIGINT', stop).off('SIGTERM', stop)
         resolve()
       })
+      logger.info({ signal, connections: sockets.size }, 'stopping')
       // Idle HTTP/1.1 connections; the types do not know it.
       ;(server as unknown as { closeIdleConnections(): void }).closeIdleConnections()
       for (const session of sessions) session.close()

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import { paintFor } from '../../../src/main/cli/client/paint.js'
+import { controlledEngine } from '../../support/control.js'
+import { certswap } from '../../support/program.js'
+import { tempDir } from '../../support/temp-dir.js'
+
+test('a reload that is done, or that has nothing to do, exits with 0 and says what is served', async (t) => {
+  const { socket, dir, rotate } = await controlledEngine(t)
+  const leaf = rotate()
+  const args = ['reload', '--control', socket]
+  const reloaded = await certswap(args, { cwd: dir })
+  assert.deepEqual([reloaded.code, reloaded.stderr], [0, ''])
+  assert.match(reloaded.stdout, /^reloaded: /)
+  assert.match(reloaded.stdout, new RegExp(leaf.fingerprint256))
+  const unchanged = await certswap(args, { cwd: dir })
+  assert.equal(unchanged.code, 0)
+  assert.match(unchanged.stdout, /^unchanged: /)
+})
+
+test('a dry run changes nothing and says so', async (t) => {
+  const { socket, dir, rotate, engine } = await controlledEngine(t)
+  rotate()
+  const { code, stdout } = await certswap(['reload', '--dry-run', '--control', socket], { cwd: dir })
+  assert.equal(code, 0)
+  assert.match(stdout, /^validated: /)
+  assert.equal(engine.status().generation.number, 1)
+})
+
+test('a reload that is rejected exits with 1, the reason, and what to do next', async (t) => {
+  const { socket, dir, files, first } = await controlledEngine(t)
+  writeFileSync(files.cert, 'no certificate')
+  const { code, stdout, stderr } = await certswap(['reload', '--control', socket], { cwd: dir })
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^certswap: CERT_MISSING: /)
+  assert.ok(stderr.includes(first.fingerprint256))
+  assert.match(stderr, /`certswap check`/)
+})
+
+test('with --json a reload prints what the server answered, whether it was done or not', async (t) => {
+  const { socket, dir, files } = await controlledEngine(t)
+  const args = ['reload', '--json', '--control', socket]
+  const done = await certswap(args, { cwd: dir })
+  assert.equal(JSON.parse(done.stdout).status, 'unchanged')
+  writeFileSync(files.cert, 'no certificate')
+  const refused = await certswap(args, { cwd: dir })
+  assert.equal(refused.code, 1)
+  assert.equal(JSON.parse(refused.stdout).code, 'CERT_MISSING')
+})
+
+test('a rollback serves the generation before, and exits with 3 where there is none', async (t) => {
+  const { socket, dir, rotate, engine, first } = await controlledEngine(t)
+  const args = ['rollback', '--control', socket]
+  const none = await certswap(args, { cwd: dir })
+  assert.equal(none.code, 3)
+  assert.match(none.stderr, /no earlier generation/)
+  rotate()
+  await engine.reload()
+  const { code, stdout } = await certswap(args, { cwd: dir })
+  assert.equal(code, 0)
+  assert.match(stdout, new RegExp(`^rolled back: [\\s\\S]*${first.fingerprint256}`))
+})
+
+test('the status is a table without colours on a pipe, and JSON where that is asked for', async (t) => {
+  const { socket, dir, files, first } = await controlledEngine(t)
+  writeFileSync(files.cert, 'no certificate')
+  await certswap(['reload', '--control', socket], { cwd: dir })
+  const env = { FORCE_COLOR: '1' }
+  const { code, stdout } = await certswap(['status', '--control', socket], { cwd: dir, env })
+  assert.equal(code, 0)
+  assert.match(stdout, /^state +failing for \d+ s: what is on disk is not served$/m)
+  assert.match(stdout, /^generation +1, by start \d+ s ago$/m)
+  assert.match(stdout, new RegExp(`^ {2}fingerprint +${first.fingerprint256}$`, 'm'))
+  assert.match(stdout, /^ {2}valid +\S+ until \S+ \((89|90) days left\)$/m)
+  assert.match(stdout, /^last attempt +rejected \d+ s ago, by control$/m)
+  assert.match(stdout, /^last success +applied \d+ s ago, by start$/m)
+  assert.match(stdout, /^ {2}problem +CERT_MISSING: /m)
+  assert.match(stdout, /^checks +off$/m)
+  assert.ok(!stdout.includes('\u001b'))
+
+  const asked = await certswap(['status', '--json', '--control', socket], { cwd: dir })
+  assert.equal(JSON.parse(asked.stdout).state, 'failing')
+})
+
+test('colours are for terminals, unless they are turned off', () => {
+  assert.notEqual(paintFor({ isTTY: true }, {})('red', 'x'), 'x')
+  assert.equal(paintFor({ isTTY: true }, { NO_COLOR: '1' })('red', 'x'), 'x')
+  assert.equal(paintFor({ isTTY: false }, {})('red', 'x'), 'x')
+  assert.equal(paintFor({}, {})('red', 'x'), 'x')
+})
+
+test('without a server a client exits with 4 and says how to get one', async (t) => {
+  const cwd = tempDir(t)
+  for (const command of ['reload', 'status', 'rollback']) {
+    const { code, stderr } = await certswap([command], { cwd })
+    assert.equal(code, 4, command)
+    assert.match(stderr, /\.certswap\/control\.sock/)
+    assert.match(stderr, /`certswap serve`.*--control/)
+  }
+})
+
+test('a server that hangs up exits with 4, and one that does not answer with 5', async (t) => {
+  const cwd = tempDir(t)
+  const rude = await listening(t, join(cwd, 'rude.sock'), (socket) => socket.destroy())
+  assert.equal((await certswap(['reload', '--control', rude], { cwd })).code, 4)
+  const slow = await listening(t, join(cwd, 'slow.sock'), () => {})
+  const { code, stderr } = await certswap(['reload', '--timeout', '0.2', '--control', slow], { cwd })
+  assert.equal(code, 5)
+  assert.match(stderr, /0\.2 s[\s\S]*certswap status/)
+})
+
+test('a server that is another one exits with 3', async (t) => {
+  const cwd = tempDir(t)
+  const other = await listening(t, join(cwd, 'other.sock'), (socket) => {
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>')
+  })
+  assert.equal((await certswap(['reload', '--control', other], { cwd })).code, 3)
+})
+
+test('a flag that is unknown or makes no sense exits with 2', async (t) => {
+  const cwd = tempDir(t)
+  for (const args of [
+    ['reload', '--dryrun'],
+    ['reload', '--timeout', '0'],
+    ['status', '--interval', 'x'],
+    ['rollback', 'one'],
+    ['check', '--json'],
+  ]) {
+    assert.equal((await certswap(args, { cwd })).code, 2, args.join(' '))
+  }
+})
+
+async function listening(t: TestContext, path: string, serve: (socket: Socket) => void): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    t.after(() => socket.destroy())
+    serve(socket)
+  })
+  server.listen(path)
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return path
+}
