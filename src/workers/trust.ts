@@ -168,12 +168,9 @@ function judgeAuthority(certificate: X509Certificate, path: string, found: Findi
       found.judge('warn', 'CA_INVALID', `${message}; it vouches for itself alone`, path)
     else found.refuse('CA_INVALID', message, path)
   }
-  if (notAfterOf(certificate) < Date.now()) {
-    found.judge(
-      'warn',
-      'CA_EXPIRED',
-      `the trust anchor ${name} in ${path} expired on ${certificate.validTo}`,
-      path,
-    )
+  const end = notAfterOf(certificate)
+  if (end < Date.now()) {
+    const message = `the trust anchor ${name} in ${path} expired on ${new Date(end).toISOString()}`
+    found.judge('warn', 'CA_EXPIRED', message, path)
   }
 }

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+
+import { createAuthority } from '../../support/certificates.js'
+import { pem } from '../../support/der.js'
+import { cutAt, derOf } from '../../support/pem-text.js'
+import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
+import { pairOptions, rightPair, root, type Site } from '../site.js'
+
+const visitor = root.issue({ names: ['visitor'] })
+const revoked = root.issue({ names: ['revoked'] })
+const OVERDUE = { thisUpdate: new Date('2019-01-31'), nextUpdate: new Date('2020-01-31') }
+const FAR_OFF = { thisUpdate: new Date('2100-01-31'), nextUpdate: new Date('2101-01-31') }
+
+/** Revocation lists where clients must have certificates. */
+export const revocation: Group = {
+  title: 'a file of revocation lists',
+  options: (site) => ({
+    ...pairOptions(site),
+    ca: site.path('ca.crt'),
+    crl: site.path('ca.crl'),
+    requestCert: true,
+  }),
+  right: (site) => write(site, root.crl()),
+  client: () => ({ cert: visitor.chainPem, key: visitor.keyPem }),
+  rows: [
+    yes('somebody is revoked', () => root.crl({ revoked: [revoked.serial] })),
+    yes('a list that is overdue beside one that is not', () => root.crl(OVERDUE) + root.crl()),
+    yes(
+      'a list of a CA that is no anchor',
+      () => root.crl() + createAuthority({ name: 'Corpus Elsewhere' }).crl(),
+    ),
+    yes('lines that end in CRLF', () => root.crl().replaceAll('\n', '\r\n')),
+    {
+      id: 'no list of one of two CAs',
+      accepted(site) {
+        site.write('ca.crt', root.certPem + createAuthority({ name: 'Corpus Listless' }).certPem)
+        return rightPair(site)
+      },
+      warns: ['CRL_MISSING'],
+      at: null,
+      example: 'CRL_MISSING',
+    },
+    no('the file is gone', 'FILE_NOT_FOUND', (site) => site.remove('ca.crl')),
+    no('nothing', 'CRL_INVALID', (site) => site.write('ca.crl', ''), 'CRL_INVALID'),
+    no('a certificate', 'CRL_INVALID', (site) => site.write('ca.crl', root.certPem)),
+    no('base64 that is no list', 'CRL_INVALID', (site) =>
+      site.write('ca.crl', pem('X509 CRL', randomBytes(200))),
+    ),
+    no('a list whose end is cut off inside', 'CRL_INVALID', (site) =>
+      site.write('ca.crl', pem('X509 CRL', derOf(root.crl()).subarray(0, -20))),
+    ),
+    no('a list that another key has signed', 'CRL_INVALID', (site) =>
+      site.write('ca.crl', createAuthority({ name: root.name }).crl()),
+    ),
+    no('DER', 'PEM_INVALID', (site) => site.write('ca.crl', derOf(root.crl()))),
+    no('the first half', 'PEM_INVALID', (site) => site.write('ca.crl', cutAt(root.crl(), 0.5))),
+    {
+      ...no(
+        'a list that is overdue',
+        'CRL_EXPIRED',
+        (site) => site.write('ca.crl', root.crl(OVERDUE)),
+        'CRL_EXPIRED',
+      ),
+      forcible: true,
+    },
+    {
+      ...no(
+        'a list that begins long from now',
+        'CRL_NOT_YET_VALID',
+        (site) => site.write('ca.crl', root.crl(FAR_OFF)),
+        'CRL_NOT_YET_VALID',
+      ),
+      forcible: true,
+    },
+  ],
+}
+
+function write(site: Site, list: string) {
+  site.write('ca.crt', root.certPem)
+  site.write('ca.crl', list)
+  return rightPair(site)
+}
+
+function yes(id: string, list: () => string): AcceptedRow {
+  return { id, accepted: (site) => write(site, list()) }
+}
+
+function no(
+  id: string,
+  refused: RefusedRow['refused'],
+  spoil: (site: Site) => void,
+  example?: RefusedRow['example'],
+): RefusedRow {
+  return { id, spoil, refused, at: 'ca.crl', ...(example ? { example } : {}) }
+}

@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process'
+
+import { type Authority, createAuthority, manyAuthorities, selfSigned } from '../../support/certificates.js'
+import { pem } from '../../support/der.js'
+import { csr } from '../../support/key-forms.js'
+import { cutAt, patched } from '../../support/pem-text.js'
+import type { HandshakeOptions } from '../../support/tls-client.js'
+import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
+import { pairOptions, rightPair, root, type Site } from '../site.js'
+
+const BUNDLE = [root, ...manyAuthorities(6)].map(({ certPem }) => certPem).join('')
+const CROWD = manyAuthorities(800, { name: `Corpus ${'Very '.repeat(10)}Long Name` })
+const ENDED = createAuthority({
+  name: 'Corpus Ended Root',
+  notBefore: new Date('2010-01-31'),
+  notAfter: new Date('2020-01-31'),
+})
+const visitor = root.issue({ names: ['visitor'] })
+
+/** A client that the root lets in. */
+const client = (): Partial<HandshakeOptions> => ({ cert: visitor.chainPem, key: visitor.keyPem })
+
+const mutual = (site: Site) => ({ ...pairOptions(site), requestCert: true })
+
+/** A bundle of trust anchors. */
+export const trustBundle: Group = {
+  title: 'a file of trust anchors, where clients must have certificates',
+  options: (site) => ({ ...mutual(site), ca: site.path('ca.crt'), worker: { maxFileBytes: 64 * 1024 } }),
+  right: (site) => withBundle(site, BUNDLE),
+  client,
+  rows: [
+    yes('one anchor alone', root.certPem),
+    yes(
+      'lines that end in CRLF, a byte order mark and text',
+      `\ufeff# roots\r\n${BUNDLE.replaceAll('\n', '\r\n')}`,
+    ),
+    yes('every anchor twice', BUNDLE + BUNDLE),
+    yes('an anchor that has expired', BUNDLE + ENDED.certPem, ['CA_EXPIRED'], 'CA_EXPIRED'),
+    yes('a certificate that signed itself and is no CA', BUNDLE + selfSigned().certPem, ['CA_INVALID']),
+    yes('144 anchors', root.certPem + bundleOf(manyAuthorities(143, { name: 'Corpus Public' }))),
+    no('the file is gone', 'FILE_NOT_FOUND', (site) => site.remove('ca.crt')),
+    no('nothing', 'CA_EMPTY', (site) => site.write('ca.crt', ''), 'CA_EMPTY'),
+    no('text without a certificate', 'CA_INVALID', (site) => site.write('ca.crt', '# no roots yet\n')),
+    no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),
+    no('a request for a certificate', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),
+    no('a revocation list', 'CA_INVALID', (site) => site.write('ca.crt', root.crl())),
+    no('a server certificate among the anchors', 'CA_INVALID', (site) =>
+      site.write('ca.crt', BUNDLE + site.leaf().certPem),
+    ),
+    no('DER', 'PEM_INVALID', (site) => site.write('ca.crt', root.certDer)),
+    no('UTF-16', 'PEM_INVALID', (site) => site.write('ca.crt', Buffer.from(`\ufeff${BUNDLE}`, 'utf16le'))),
+    no('a sign that is no base64 in the middle', 'PEM_INVALID', (site) =>
+      site.write(
+        'ca.crt',
+        BUNDLE.replace(/\n(?=.{64}\n)/g, (end, at: number) => (at > BUNDLE.length / 2 ? '\n*' : end)),
+      ),
+    ),
+    no('a damaged anchor in the middle', 'PEM_INVALID', (site) =>
+      site.write('ca.crt', root.certPem + pem('CERTIFICATE', root.certDer.subarray(0, 150)) + BUNDLE),
+    ),
+    no('an anchor of which a byte has flipped its form', 'PEM_INVALID', (site) =>
+      site.write(
+        'ca.crt',
+        root.certPem +
+          patched(root.certPem, Buffer.from([0xa0, 3, 2, 1, 2]), Buffer.from([0xa0, 4, 2, 1, 2])),
+      ),
+    ),
+    ...[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9].map((share) =>
+      no(`the first ${share * 100} % of the bundle`, 'PEM_INVALID', (site) =>
+        site.write('ca.crt', cutAt(BUNDLE, share)),
+      ),
+    ),
+    no('a bundle over the limit, which is 16 times that of a certificate', 'FILE_TOO_LARGE', (site) =>
+      site.write('ca.crt', BUNDLE.padEnd(1024 * 1024 + 1, '\n')),
+    ),
+    {
+      ...no('more names than a handshake can carry', 'CA_NAMES_TOO_LONG', (site) =>
+        site.write('ca.crt', bundleOf(CROWD)),
+      ),
+      at: null,
+      example: 'CA_NAMES_TOO_LONG',
+    },
+  ],
+}
+
+/** Anchors that no client is told of. */
+export const unaskedTrust: Group = {
+  title: 'a file of trust anchors, where nobody is asked for a certificate',
+  options: (site) => ({ ...pairOptions(site), ca: site.path('ca.crt') }),
+  right: (site) => withBundle(site, BUNDLE),
+  rows: [
+    yes('more names than a handshake could carry, which none has to', bundleOf(CROWD)),
+    no('the first half of the bundle', 'PEM_INVALID', (site) => site.write('ca.crt', cutAt(BUNDLE, 0.5))),
+  ],
+}
+
+/** A directory of trust anchors. */
+export const trustDirectory: Group = {
+  title: 'a directory of trust anchors',
+  options: (site) => ({ ...mutual(site), caDir: site.path('anchors') }),
+  right: withDirectory,
+  client,
+  rows: [
+    inDirectory('another anchor', (site) => site.write('anchors/b.crt', ENDED.certPem), ['CA_EXPIRED']),
+    inDirectory('what editors and packages leave behind', (site) => {
+      for (const name of [
+        'a.crt~',
+        'a.crt.bak',
+        'a.crt.tmp',
+        '.a.crt.swp',
+        'a.crt.rpmsave',
+        'a.crt.dpkg-old',
+      ]) {
+        site.write(`anchors/${name}`, 'half of some')
+      }
+    }),
+    inDirectory('a directory in it', (site) => site.makeDirectory('anchors/old')),
+    inDirectory('a link to an anchor elsewhere', (site) => {
+      site.write('elsewhere.crt', root.certPem)
+      site.link('anchors/a.crt', '../elsewhere.crt')
+    }),
+    noDirectory('the directory is gone', 'FILE_NOT_FOUND', (site) => site.remove('anchors'), 'anchors'),
+    noDirectory(
+      'a file in its place',
+      'FILE_NOT_REGULAR',
+      (site) => site.write('anchors', BUNDLE),
+      'anchors',
+    ),
+    noDirectory(
+      'a link that leads to itself in its place',
+      'FILE_UNREADABLE',
+      (site) => site.link('anchors', 'anchors'),
+      'anchors',
+    ),
+    noDirectory('nothing is in it', 'CA_EMPTY', (site) => site.makeDirectory('anchors'), null),
+    noDirectory(
+      'hidden files alone are in it',
+      'CA_EMPTY',
+      (site) => {
+        site.makeDirectory('anchors')
+        site.write('anchors/.a.crt', root.certPem)
+      },
+      null,
+    ),
+    noDirectory(
+      'a dangling link',
+      'FILE_NOT_FOUND',
+      (site) => site.link('anchors/b.crt', 'nowhere'),
+      'anchors/b.crt',
+    ),
+    noDirectory(
+      'a private key',
+      'CA_INVALID',
+      (site) => site.write('anchors/b.key', site.leaf().keyPem),
+      'anchors/b.key',
+    ),
+    noDirectory('an empty file', 'CA_EMPTY', (site) => site.write('anchors/b.crt', ''), 'anchors/b.crt'),
+    noDirectory(
+      'half of an anchor',
+      'PEM_INVALID',
+      (site) => site.write('anchors/b.crt', cutAt(root.certPem, 0.5)),
+      'anchors/b.crt',
+    ),
+    noDirectory(
+      'a FIFO',
+      'FILE_NOT_REGULAR',
+      (site) => {
+        execFileSync('mkfifo', [site.path('anchors/b.crt')])
+      },
+      'anchors/b.crt',
+    ),
+  ],
+}
+
+/** A pattern of files, among which others may lie. */
+export const trustPattern: Group = {
+  title: 'a pattern of files of trust anchors',
+  options: (site) => ({ ...mutual(site), caDir: site.path('anchors/*.crt') }),
+  right: withDirectory,
+  client,
+  rows: [
+    inDirectory('a private key that the pattern leaves out', (site) =>
+      site.write('anchors/b.key', site.leaf().keyPem),
+    ),
+    noDirectory('no file fits', 'CA_EMPTY', (site) => site.remove('anchors/a.crt'), null),
+    noDirectory(
+      'half of an anchor',
+      'PEM_INVALID',
+      (site) => site.write('anchors/b.crt', cutAt(root.certPem, 0.5)),
+      'anchors/b.crt',
+    ),
+  ],
+}
+
+function bundleOf(authorities: readonly Authority[]): string {
+  return authorities.map(({ certPem }) => certPem).join('')
+}
+
+function withBundle(site: Site, bundle: string) {
+  site.write('ca.crt', bundle)
+  return rightPair(site)
+}
+
+function withDirectory(site: Site) {
+  site.makeDirectory('anchors')
+  site.write('anchors/a.crt', root.certPem)
+  return rightPair(site)
+}
+
+function yes(
+  id: string,
+  bundle: string,
+  warns: AcceptedRow['warns'] = [],
+  example?: AcceptedRow['example'],
+): AcceptedRow {
+  return {
+    id,
+    accepted: (site) => withBundle(site, bundle),
+    warns,
+    ...(warns.length > 0 ? { at: 'ca.crt' } : {}),
+    ...(example ? { example } : {}),
+  }
+}
+
+function no(
+  id: string,
+  refused: RefusedRow['refused'],
+  spoil: (site: Site) => void,
+  example?: RefusedRow['example'],
+): RefusedRow {
+  return { id, spoil, refused, at: 'ca.crt', ...(example ? { example } : {}) }
+}
+
+function inDirectory(id: string, add: (site: Site) => void, warns: AcceptedRow['warns'] = []): AcceptedRow {
+  return {
+    id,
+    accepted(site) {
+      const leaf = withDirectory(site)
+      add(site)
+      return leaf
+    },
+    warns,
+  }
+}
+
+function noDirectory(
+  id: string,
+  refused: RefusedRow['refused'],
+  spoil: (site: Site) => void,
+  at: string | null,
+): RefusedRow {
+  return { id, spoil, refused, at }
+}
