@@ -13,7 +13,11 @@ const GRACE_MS = 5_000
 export function stopped(server: Http2SecureServer, logger: Logger): Promise<void> {
   const sessions = new Set<ServerHttp2Session>()
   const sockets = new Set<Socket>()
-  server.on('session', (session) => remember(sessions, session))
+  server.on('session', (session) => {
+    remember(sessions, session)
+    // Its handshake was under way when the server stopped to listen.
+    if (!server.listening) session.close()
+  })
   server.on('connection', (socket: Socket) => remember(sockets, socket))
   return new Promise((resolve) => {
     const cut = () => {
