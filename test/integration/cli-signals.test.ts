@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import http2 from 'node:http2'
 import https from 'node:https'
 import { type TestContext, test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
 
 import { createAuthority } from '../support/certificates.js'
 import { overwriteInPlace, writePair } from '../support/files.js'
@@ -74,9 +75,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-test('a connection that does not end is given the grace, and then the program ends with exit code 0', async (t) => {
+test('a request that does not end is given the grace, and then the program ends with exit code 0', async (t) => {
   const { program } = await serving(t)
-  const { socket } = await handshake({ port: program.port, keepOpen: true })
+  const socket = await endlessRequest(program.port)
   const signalled = performance.now()
   assert.equal(await program.stop(), 0)
   assert.ok(performance.now() - signalled >= GRACE_MS)
@@ -85,15 +86,22 @@ test('a connection that does not end is given the grace, and then the program en
 
 test('a second signal does not wait for the grace', async (t) => {
   const { program } = await serving(t)
-  const { socket } = await handshake({ port: program.port, keepOpen: true })
+  const socket = await endlessRequest(program.port)
   const signalled = performance.now()
   program.child.kill('SIGTERM')
   await program.line('stopping')
-  await assert.rejects(handshake({ port: program.port }), { code: 'ECONNREFUSED' })
   assert.equal(socket.destroyed, false)
   assert.equal(await program.stop(), 0)
   assert.ok(performance.now() - signalled < GRACE_MS)
 })
+
+/** A request whose body is never sent. The answer is there, so the server has it, and still the request is under way. */
+async function endlessRequest(port: number): Promise<TLSSocket> {
+  const { socket } = await handshake({ port, keepOpen: true })
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n')
+  await once(socket, 'data')
+  return socket
+}
 
 async function serving(
   t: TestContext,
