@@ -51,10 +51,11 @@ test('a listener that throws is logged, and the others are told all the same', (
 
 test('a listener that rejects later is logged, and does not end the process', async () => {
   const { events, logger } = hub()
-  events.on('applied', async () => {
+  const rejecting = async () => {
     await turn()
     throw new Error('mine')
-  })
+  }
+  events.on('applied', rejecting as () => void)
   events.emit('applied', 1)
   await turn()
   await turn()
