@@ -55,7 +55,15 @@ function enqueue<T>(kind: string | symbol, pass: () => Promise<T>): Queued {
     resolve = onSuccess
     refuse = onFailure
   })
-  return { kind, promise, refuse, start: () => pass().then(resolve, refuse) }
+  // A pass that throws where it should reject must not stop the lane.
+  const start = async () => {
+    try {
+      resolve(await pass())
+    } catch (error) {
+      refuse(error)
+    }
+  }
+  return { kind, promise, refuse, start }
 }
 
 function closedError(): ReloadError {

@@ -28,8 +28,14 @@ const MAX_INTERVAL_SECONDS = 2_147_483_647
 const MAX_TIMER_MS = 2_147_483_647
 const MIB = 1024 * 1024
 
-const path = z.string().min(1)
-const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)])
+const path = z
+  .string()
+  .min(1)
+  // What `node:https` takes here; as a path it would be told to the log when it is not found, private key and all.
+  .refine((one) => !one.includes('-----BEGIN '), 'expected the path of a file, not its content')
+const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
+  error: 'expected a path or an array of paths',
+})
 const version = z.enum(['TLSv1.2', 'TLSv1.3'])
 const interval = z.number().min(0).max(MAX_INTERVAL_SECONDS)
 const logMethod = z.custom<Logger['info']>((value) => typeof value === 'function', 'expected a function')
@@ -73,7 +79,9 @@ const schema = z
     cert: paths.optional(),
     key: paths.optional(),
     pfx: path.optional(),
-    passphrase: z.union([z.string().min(1), z.strictObject({ file: path })]).optional(),
+    passphrase: z
+      .union([z.string().min(1), z.strictObject({ file: path })], { error: 'expected a string or { file }' })
+      .optional(),
     ca: paths.default([]),
     caDir: paths.default([]),
     crl: paths.default([]),
@@ -194,7 +202,6 @@ function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = '')
 
 /** Zod's sentence in our words: what was expected. */
 function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_union') return 'expected another type'
   return issue.message
     .replace(/^Invalid (input|option): /, '')
     .replace(/, received .*$/, '')
@@ -202,16 +209,26 @@ function expectation(issue: z.core.$ZodIssue): string {
 }
 
 const SECRET = new Set<PropertyKey>(['passphrase'])
+/** A longer text is no path, name or number by mistake, but the content of something. */
+const LONGEST_SHOWN = 200
 
 /** What came instead; never a secret. */
 function came(issue: z.core.$ZodIssue, input: unknown): string {
   if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
   let value = input
   for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]
-  const shown = typeof value === 'string' ? JSON.stringify(value) : value === null ? 'null' : String(value)
-  return typeof value === 'object' && value !== null
-    ? `, got ${typeof value}`
-    : `, got ${shown} (${typeof value})`
+  return `, got ${shown(value)}`
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'string') return `${String(value)} (${typeof value})`
+  if (value.includes('-----BEGIN ')) return 'PEM text'
+  if (value.length > LONGEST_SHOWN) return `a string of ${value.length} characters`
+  return `${JSON.stringify(value)} (string)`
 }
 
 /** An option that is `undefined` is an option that was not given. */

@@ -15,7 +15,7 @@ const LEAST_MS = 1000
 /** With less life than this many intervals left, the checks move closer together. */
 const CHECKS_PER_LIFE = 4
 
-/** Milliseconds from the start of the last check to the next; `null` for none. */
+/** Milliseconds from the end of the last check to the next; `null` for none. */
 export function nextDelayMs({ intervalMs, trouble, lifeLeftMs }: CheckState): number | null {
   const usual =
     intervalMs === 0 ? null : Math.min(intervalMs, Math.max(LEAST_MS, lifeLeftMs / CHECKS_PER_LIFE))

@@ -5,7 +5,7 @@ const LONGEST_TIMER_MS = 2_147_483_647
 
 /** The clock of the engine: one check at a time, the next one planned when the last one has settled. */
 export interface Tick {
-  /** Plans the next check anew, counted from the start of the last one. */
+  /** Plans the next check anew, counted from now; while a check runs, that is planned when it has settled. */
   plan(): void
   stop(): void
   /** Milliseconds until the next check; `null` when none is planned. */
@@ -14,7 +14,7 @@ export interface Tick {
 
 export interface TickOptions {
   readonly clock: Clock
-  /** Milliseconds from the start of one check to the next; `null` for none. */
+  /** Milliseconds from the end of one check to the start of the next; `null` for none. */
   readonly delayMs: () => number | null
   /** Must not reject. */
   readonly check: () => Promise<unknown>

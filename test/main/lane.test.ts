@@ -1,93 +1,143 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-
-import fc from 'fast-check'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import { createLane } from '../../src/main/lane.js'
 
-test('one pass runs at a time, and callers that come in the middle share the next', async () => {
-  const lane = createLane()
-  const passes: (() => void)[] = []
-  const pass = () => new Promise<number>((resolve) => passes.push(() => resolve(passes.length)))
-  const first = lane.run('reload', pass)
-  const others = Array.from({ length: 99 }, () => lane.run('reload', pass))
-  assert.equal(passes.length, 1)
-  passes[0]?.()
-  assert.equal(await first, 1)
-  await Promise.resolve()
-  passes[1]?.()
-  assert.deepEqual(new Set(await Promise.all(others)), new Set([2]))
-  assert.equal(passes.length, 2)
+test('a pass on a free lane begins at once', async () => {
+  const { run, log, finish } = lane()
+  const result = run('reload', 'a')
+  assert.deepEqual(log, ['a begins'])
+  finish('a')
+  assert.equal(await result, 'a')
 })
 
-test('passes of different kinds do not share a result, and run in the order in which they came', async () => {
-  const lane = createLane()
-  const order: string[] = []
-  const pass = (name: string) => async () => {
-    order.push(name)
-    return name
+test('passes run one after the other, in the order of their arrival', async () => {
+  const { run, log, finish } = lane()
+  const results = [run('reload', 'a'), run('dry run', 'b'), run('reload', 'c')]
+  for (const name of ['a', 'b', 'c']) {
+    assert.equal(log.at(-1), `${name} begins`)
+    finish(name)
+    await turn()
   }
-  const results = [
-    lane.run('reload', pass('reload')),
-    lane.run('forced', pass('forced')),
-    lane.run('dry run', pass('dry run')),
-    lane.run(Symbol('update'), pass('update 1')),
-    lane.run(Symbol('update'), pass('update 2')),
+  assert.deepEqual(await Promise.all(results), ['a', 'b', 'c'])
+  assert.deepEqual(log, ['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends'])
+})
+
+test('a caller that comes while a pass runs gets the result of one that begins after it', async () => {
+  const { run, finish } = lane()
+  const first = run('reload', 'a')
+  const second = run('reload', 'b')
+  finish('a')
+  assert.equal(await first, 'a')
+  await turn()
+  finish('b')
+  assert.equal(await second, 'b')
+})
+
+test('callers of one kind share the pass that is queued; those of another do not', async () => {
+  const { run, log, finish } = lane()
+  const first = run('reload', 'a')
+  const joiners = [
+    run('reload', 'b'),
+    run('reload', 'never'),
+    run('forced reload', 'c'),
+    run('reload', 'never'),
   ]
-  assert.deepEqual(await Promise.all(results), ['reload', 'forced', 'dry run', 'update 1', 'update 2'])
-  assert.deepEqual(order, ['reload', 'forced', 'dry run', 'update 1', 'update 2'])
+  assert.equal(joiners[0], joiners[1])
+  assert.notEqual(joiners[0], joiners[2])
+  for (const name of ['a', 'b', 'c']) {
+    finish(name)
+    await turn()
+  }
+  assert.deepEqual(await Promise.all([first, ...joiners]), ['a', 'b', 'b', 'c', 'b'])
+  assert.ok(!log.includes('never begins'))
 })
 
-test('a pass that fails fails for its callers alone', async () => {
-  const lane = createLane()
-  const failed = lane.run('reload', () => Promise.reject(new Error('no')))
-  const next = lane.run('reload', async () => 'yes')
-  await assert.rejects(failed, { message: 'no' })
-  assert.equal(await next, 'yes')
+test('a symbol is a kind of its own', async () => {
+  const { run, finish } = lane()
+  const results = [run('x', 'a'), run(Symbol('x'), 'b'), run(Symbol('x'), 'c')]
+  for (const name of ['a', 'b', 'c']) {
+    finish(name)
+    await turn()
+  }
+  assert.deepEqual(await Promise.all(results), ['a', 'b', 'c'])
 })
 
-test('close refuses what is queued and what comes, and waits for what runs', async () => {
-  const lane = createLane()
-  let finish: (value: string) => void = () => {}
-  const running = lane.run('reload', () => new Promise<string>((resolve) => (finish = resolve)))
-  const queued = lane.run('reload', async () => 'never')
-  let closed = false
-  const closing = lane.close().then(() => (closed = true))
-  await assert.rejects(queued, { code: 'CLOSED' })
-  await assert.rejects(
-    lane.run('reload', async () => 'never'),
-    { code: 'CLOSED' },
-  )
-  assert.equal(closed, false)
-  finish('done')
-  assert.equal(await running, 'done')
-  await closing
-})
-
-test('whatever arrives when: never two passes at once, and nobody gets a pass that began before he came', async () => {
-  const arrivals = fc.array(fc.record({ kind: fc.constantFrom('a', 'b'), turns: fc.nat(3) }), {
-    maxLength: 30,
+test('a pass that fails, now or later, fails its callers alone, and the lane goes on', async () => {
+  const { lane: own, run, finish } = lane()
+  const error = new Error('mine')
+  const running = run('reload', 'a')
+  const later = [own.run('x', () => Promise.reject(error)), own.run('x', () => Promise.resolve(1))]
+  const atOnce = own.run('y', () => {
+    throw error
   })
-  await fc.assert(
-    fc.asyncProperty(arrivals, async (callers) => {
-      const lane = createLane()
-      let running = 0
-      let begun = 0
-      const answers = []
-      for (const { kind, turns } of callers) {
-        const before = begun
-        const answer = lane.run(kind, async () => {
-          const number = ++begun
-          assert.equal(++running, 1)
-          await new Promise(setImmediate)
-          running--
-          return number
-        })
-        answers.push(answer.then((number) => assert.ok(number > before)))
-        for (let i = 0; i < turns; i++) await new Promise(setImmediate)
-      }
-      await Promise.all(answers)
-    }),
-    { numRuns: 50 },
-  )
+  const last = run('z', 'b')
+  const refusals = [...later, atOnce].map((one) => assert.rejects(one, error))
+  finish('a')
+  await Promise.all(refusals)
+  finish('b')
+  assert.deepEqual([await running, await last], ['a', 'b'])
 })
+
+test('a pass that throws at once on a free lane fails its caller, and the lane goes on', async () => {
+  const { lane: own, run, finish } = lane()
+  const error = new Error('mine')
+  await assert.rejects(
+    own.run('x', () => {
+      throw error
+    }),
+    error,
+  )
+  const next = run('x', 'a')
+  finish('a')
+  assert.equal(await next, 'a')
+})
+
+test('a lane that closes refuses what is queued and what comes, and waits for what runs', async () => {
+  const { lane: own, run, log, finish } = lane()
+  const running = run('reload', 'a')
+  const queued = [run('reload', 'b'), run('reload', 'b'), run('dry run', 'c')]
+  let closed = false
+  const closing = own.close().then(() => {
+    closed = true
+  })
+  await Promise.all(queued.map((one) => assert.rejects(one, { code: 'CLOSED' })))
+  await assert.rejects(run('reload', 'd'), { code: 'CLOSED' })
+  await turn()
+  assert.equal(closed, false)
+  finish('a')
+  await closing
+  assert.equal(await running, 'a')
+  assert.deepEqual(log, ['a begins', 'a ends'])
+})
+
+test('a free lane closes at once, and twice', async () => {
+  const { lane: own, run } = lane()
+  await own.close()
+  await own.close()
+  await assert.rejects(run('reload', 'a'), { code: 'CLOSED' })
+})
+
+/** A lane whose passes end when they are told to. */
+function lane() {
+  const own = createLane()
+  const log: string[] = []
+  const ends = new Map<string, () => void>()
+  return {
+    lane: own,
+    log,
+    run: (kind: string | symbol, name: string) =>
+      own.run(kind, async () => {
+        log.push(`${name} begins`)
+        await new Promise<void>((resolve) => ends.set(name, resolve))
+        log.push(`${name} ends`)
+        return name
+      }),
+    finish(name: string) {
+      const end = ends.get(name)
+      assert.ok(end, `${name} does not run`)
+      end()
+    },
+  }
+}

@@ -4,83 +4,149 @@ import { test } from 'node:test'
 import { createTick } from '../../src/main/tick.js'
 import { fakeClock } from '../support/fake-clock.js'
 
-const DAY = 86_400_000
+const DAY_MS = 86_400_000
 
-test('checks come at the interval, one after the other', async () => {
-  const clock = fakeClock()
-  let checks = 0
-  const tick = createTick({ clock, delayMs: () => 1000, check: async () => ++checks })
+test('without an interval nothing is planned', async () => {
+  const { clock, tick, checks } = ticking(null)
   tick.plan()
-  await clock.advance(3500)
-  assert.equal(checks, 3)
-  assert.equal(tick.dueInMs(), 500)
+  await clock.advance(365 * DAY_MS)
+  assert.deepEqual([checks.length, clock.pending, tick.dueInMs()], [0, 0, null])
 })
 
-test('a check that takes longer than the interval is never joined by another', async () => {
-  const clock = fakeClock()
-  let running = 0
-  let most = 0
-  let finish = () => {}
-  const check = () =>
-    new Promise<void>((resolve) => {
-      most = Math.max(most, ++running)
-      finish = () => {
-        running--
-        resolve()
-      }
-    })
-  const tick = createTick({ clock, delayMs: () => 100, check })
+test('checks come at the interval, each planned when the last one has settled', async () => {
+  const { clock, tick, checks } = ticking(1000)
   tick.plan()
-  await clock.advance(1000)
-  tick.plan()
-  await clock.advance(1000)
-  assert.equal(running, 1)
-  finish()
-  await clock.advance(0)
-  await clock.advance(100)
-  assert.equal(running, 1, 'the next one began after the first had ended')
-  assert.equal(most, 1)
+  assert.equal(tick.dueInMs(), 1000)
+  await clock.advance(999)
+  assert.deepEqual([checks.length, tick.dueInMs()], [0, 1])
+  await clock.advance(1)
+  assert.deepEqual([checks.length, tick.dueInMs()], [1, 1000])
+  await clock.advance(5000)
+  assert.equal(checks.length, 6)
 })
 
-test('an interval can be turned off and on again while it runs', async () => {
-  const clock = fakeClock()
-  let delay: number | null = 1000
-  let checks = 0
-  const tick = createTick({ clock, delayMs: () => delay, check: async () => ++checks })
-  tick.plan()
-  delay = null
+test('no check begins while another one runs, however long it takes', async () => {
+  const { clock, tick, checks, hold, release } = ticking(1000)
+  hold()
   tick.plan()
   await clock.advance(10_000)
-  assert.equal(checks, 0)
-  assert.equal(tick.dueInMs(), null)
-  assert.equal(clock.pending, 0)
-  delay = 200
+  assert.deepEqual([checks.length, clock.pending, tick.dueInMs()], [1, 0, null])
   tick.plan()
-  await clock.advance(250)
-  assert.equal(checks, 1)
+  assert.deepEqual([clock.pending, tick.dueInMs()], [0, null])
+  await release()
+  assert.deepEqual([checks.length, tick.dueInMs()], [1, 1000])
 })
 
-test('an interval beyond what a timer can hold does not fire at once, but when it is due', async () => {
-  const clock = fakeClock()
-  let checks = 0
-  const tick = createTick({ clock, delayMs: () => 60 * DAY, check: async () => ++checks })
+test('a shorter and a longer interval hold from the moment that they are set, and check nothing by themselves', async () => {
+  const { clock, tick, checks, setInterval } = ticking(10_000)
   tick.plan()
-  await clock.advance(59 * DAY)
-  assert.equal(checks, 0)
-  await clock.advance(DAY)
-  assert.equal(checks, 1)
-})
-
-test('after stop nothing is planned, not even by a check that was running', async () => {
-  const clock = fakeClock()
-  let finish = () => {}
-  const check = () => new Promise<void>((resolve) => (finish = resolve))
-  const tick = createTick({ clock, delayMs: () => 100, check })
-  tick.plan()
-  await clock.advance(100)
-  tick.stop()
-  finish()
+  await clock.advance(4000)
+  setInterval(1000)
+  assert.deepEqual([checks.length, tick.dueInMs(), clock.pending], [0, 1000, 1])
   await clock.advance(1000)
+  assert.equal(checks.length, 1)
+  setInterval(60_000)
+  await clock.advance(59_999)
+  assert.equal(checks.length, 1)
+  await clock.advance(1)
+  assert.equal(checks.length, 2)
+})
+
+test('an interval that is set while a check runs holds from its end', async () => {
+  const { clock, tick, checks, hold, release, setInterval } = ticking(1000)
+  hold()
+  tick.plan()
+  await clock.advance(1000)
+  setInterval(5000)
+  await release()
+  assert.deepEqual([checks.length, tick.dueInMs()], [1, 5000])
+})
+
+test('an interval can be turned off and on again', async () => {
+  const { clock, tick, checks, setInterval } = ticking(1000)
+  tick.plan()
+  setInterval(null)
+  assert.deepEqual([clock.pending, tick.dueInMs()], [0, null])
+  await clock.advance(DAY_MS)
+  assert.equal(checks.length, 0)
+  setInterval(1000)
+  await clock.advance(1000)
+  assert.equal(checks.length, 1)
+})
+
+for (const days of [24, 25, 30, 24_855]) {
+  test(`an interval of ${days} days fires neither at once nor late`, async () => {
+    const { clock, tick, checks } = ticking(days * DAY_MS)
+    tick.plan()
+    assert.equal(tick.dueInMs(), days * DAY_MS)
+    await clock.advance(days * DAY_MS - 1)
+    assert.equal(checks.length, 0)
+    await clock.advance(1)
+    assert.equal(checks.length, 1)
+  })
+}
+
+test('the longest interval, 68 years, neither fires nor keeps more than one timer', async () => {
+  const { clock, tick, checks } = ticking(2_147_483_647_000)
+  tick.plan()
+  await clock.advance(60 * 365 * DAY_MS)
+  assert.deepEqual([checks.length, clock.pending], [0, 1])
+})
+
+test('a delay of nothing checks in a turn of its own, not within the call', async () => {
+  const { clock, tick, checks, setInterval } = ticking(0)
+  tick.plan()
+  assert.equal(checks.length, 0)
+  setInterval(null)
   tick.plan()
   assert.equal(clock.pending, 0)
 })
+
+test('a stopped tick plans nothing any more, even where a check was running', async () => {
+  const { clock, tick, checks, hold, release } = ticking(1000)
+  hold()
+  tick.plan()
+  await clock.advance(1000)
+  tick.stop()
+  await release()
+  tick.plan()
+  await clock.advance(DAY_MS)
+  assert.deepEqual([checks.length, clock.pending, tick.dueInMs()], [1, 0, null])
+})
+
+/** A tick whose checks note when they began, and end at once unless they are held. */
+function ticking(delayMs: number | null) {
+  const clock = fakeClock()
+  const checks: number[] = []
+  let delay = delayMs
+  let held: Promise<void> | null = null
+  let letGo = () => {}
+  const tick = createTick({
+    clock,
+    delayMs: () => delay,
+    check: async () => {
+      checks.push(clock.monotonicMs())
+      await held
+    },
+  })
+  return {
+    clock,
+    tick,
+    checks,
+    setInterval(ms: number | null) {
+      delay = ms
+      tick.plan()
+    },
+    hold() {
+      held = new Promise((resolve) => {
+        letGo = resolve
+      })
+    },
+    async release() {
+      letGo()
+      held = null
+      await clock.advance(0)
+      await new Promise(setImmediate)
+    },
+  }
+}

@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events'
 
 import type { Logger } from './logger.js'
 
-/** Typed events whose listeners cannot harm what they are told of. */
+type Listener = (...args: unknown[]) => unknown
+
+/** Typed events whose listeners can harm neither what they are told of nor each other. */
 export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   readonly #emitter = new EventEmitter()
   readonly #logger: Logger
@@ -12,27 +14,33 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   }
 
   on<E extends keyof Events & string>(event: E, listener: (...args: Events[E]) => void): void {
-    this.#emitter.on(event, listener as (...args: unknown[]) => void)
+    this.#emitter.on(event, listener as Listener)
   }
 
   once<E extends keyof Events & string>(event: E, listener: (...args: Events[E]) => void): void {
-    this.#emitter.once(event, listener as (...args: unknown[]) => void)
+    this.#emitter.once(event, listener as Listener)
   }
 
   off<E extends keyof Events & string>(event: E, listener: (...args: Events[E]) => void): void {
-    this.#emitter.off(event, listener as (...args: unknown[]) => void)
+    this.#emitter.off(event, listener as Listener)
   }
 
-  /** A listener that throws is logged: it must not undo what has happened. */
   emit<E extends keyof Events & string>(event: E, ...args: Events[E]): void {
-    try {
-      this.#emitter.emit(event, ...args)
-    } catch (error) {
-      this.#logger.error({ event, err: error }, 'a listener of the reload engine threw')
+    for (const listener of this.#emitter.rawListeners(event) as Listener[]) {
+      void this.#tell(event, listener, args)
     }
   }
 
   clear(): void {
     this.#emitter.removeAllListeners()
+  }
+
+  /** What a listener throws, now or later, is logged: it must not undo what has happened. */
+  async #tell(event: string, listener: Listener, args: unknown[]): Promise<void> {
+    try {
+      await listener(...args)
+    } catch (error) {
+      this.#logger.error({ event, err: error }, 'a listener of the reload engine threw')
+    }
   }
 }

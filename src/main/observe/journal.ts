@@ -40,6 +40,8 @@ export class Journal {
   #lastSuccess!: Attempt
   #lastFailure: Attempt | null = null
   #failingSinceMs: number | null = null
+  /** Other failures before do not count: the other half of a pair is only missing since its first half came. */
+  #mismatchSinceMs: number | null = null
   #consecutiveFailures = 0
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
@@ -60,7 +62,7 @@ export class Journal {
 
   /** Whether a pair that does not match may still be one of which the other half is to come. */
   mayWait(): boolean {
-    const since = this.#failingSinceMs ?? this.#clock.wallMs()
+    const since = this.#mismatchSinceMs ?? this.#clock.wallMs()
     return this.#clock.wallMs() - since < this.#graceMs
   }
 
@@ -74,7 +76,7 @@ export class Journal {
   }
 
   /** Takes note of a pass that ended; returns the recovery, if it was one. */
-  settle({ result, state }: PassReport): Recovery | null {
+  settle({ result, state, pairMismatch }: PassReport): Recovery | null {
     this.count(result)
     const attempt = this.#attempt(result)
     this.#lastAttempt = attempt
@@ -84,7 +86,7 @@ export class Journal {
     }
     // A change that is refused leaves what was in force in force: that is no outage.
     if (result.trigger === 'update' || result.trigger === 'rollback') this.#sayRefused(result)
-    else this.#fail(attempt, result, state)
+    else this.#fail(attempt, result, state, pairMismatch)
     return null
   }
 
@@ -102,6 +104,7 @@ export class Journal {
   #succeed(result: ReloadResult): Recovery | null {
     const since = this.#failingSinceMs
     this.#failingSinceMs = null
+    this.#mismatchSinceMs = null
     this.#consecutiveFailures = 0
     this.#trouble = null
     this.#said.clear()
@@ -112,11 +115,12 @@ export class Journal {
     return recovery
   }
 
-  #fail(attempt: Attempt, result: ReloadResult, state: string): void {
+  #fail(attempt: Attempt, result: ReloadResult, state: string, pairMismatch: boolean): void {
     const kind = result.outcome === 'waiting-for-pair' ? 'waiting' : 'failing'
     const same = this.#trouble?.kind === kind && this.#trouble.state === state
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
     this.#failingSinceMs ??= this.#clock.wallMs()
+    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.wallMs()) : null
     this.#lastFailure = attempt
     this.#consecutiveFailures++
     this.#sayFailed(result)
