@@ -98,19 +98,42 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   return {
     server,
     async close() {
-      // Whoever has connected by now gets an answer: one turn of the loop accepts all that wait.
-      await turn()
-      await turn()
+      await acceptWaiting(server)
+      // Only a TCP port still has new ones: of a Unix socket the path is gone by now.
+      server.on('connection', (socket) => socket.destroy())
       const cut = (which: (socket: Socket) => boolean) => {
         for (const socket of open) if (which(socket)) socket.destroy()
       }
       const quiet = setTimeout(() => cut((socket) => !answering.has(socket)), limits.quietMs)
       const grace = setTimeout(() => cut(() => true), limits.graceMs)
-      await new Promise<void>((resolve) => server.close(() => resolve()))
+      // Not before: Node's close() cuts what has been answered, though the answer may not have left yet.
+      while (open.size > 0) await Promise.all([...open].map(closed))
       clearTimeout(quiet)
       clearTimeout(grace)
+      await new Promise<void>((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+/** More than can wait to be accepted. */
+const MAX_TURNS = 1_024
+
+/** Whoever has connected by now gets an answer. Some versions of libuv accept one connection in a turn of the loop. */
+async function acceptWaiting(server: http.Server): Promise<void> {
+  let calmTurns = 0
+  const arrived = () => {
+    calmTurns = 0
+  }
+  server.on('connection', arrived).on('drop', arrived)
+  for (let turns = 0; calmTurns < 2 && turns < MAX_TURNS; turns++) {
+    calmTurns++
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  server.off('connection', arrived).off('drop', arrived)
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 /** What a client that is still sending gets to read its answer, in milliseconds. */
@@ -185,8 +208,4 @@ function rawResponse({ status, json, type }: Answer): string {
 function lingerThenDestroy(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
