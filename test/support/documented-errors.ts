@@ -24,5 +24,5 @@ export function documentedErrors(): Map<string, DocumentedError> {
 
 /** A message as the documentation shows it. */
 export function asDocumented(message: string, dir: string): string {
-  return message.replaceAll(dir, '/etc/tls')
+  return message.replaceAll(dir, '/etc/tls').replaceAll(/(127\.0\.0\.1):\d+/g, '$1:8443')
 }

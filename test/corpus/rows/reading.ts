@@ -7,12 +7,13 @@ import { Worker } from 'node:worker_threads'
 import type { Group } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 
-const LIMIT = 64 * 1024
+/** Of `worker.maxFileBytes`, unless told otherwise. */
+const LIMIT = 1024 * 1024
 
 /** What a path can lead to instead of a file that can be read. */
 export const reading: Group = {
   title: 'a file that is not there, or is no file',
-  options: (site) => ({ ...pairOptions(site), worker: { maxFileBytes: LIMIT } }),
+  options: pairOptions,
   right: rightPair,
   rows: [
     {
@@ -128,7 +129,7 @@ export const reading: Group = {
     {
       id: 'a certificate file that grows while it is read',
       spoil(site, served) {
-        site.write('tls.crt', `${served.certPem.slice(0, 300)}\n`)
+        site.write('tls.crt', `${'a long comment\n'.repeat(50_000)}${served.certPem.slice(0, 300)}\n`)
         return grow(site.path('tls.crt'), LIMIT)
       },
       refused: 'FILES_CHANGING',

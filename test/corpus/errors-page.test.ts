@@ -1,0 +1,198 @@
+/*
+ * docs/errors.md says of every code what it means, in the words that come: the corpus holds the examples of what a worker
+ * finds to it, this file those of everything else.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import { listenOnLoopback } from '../../src/main/control/loopback.js'
+import { assertParent, replaceable } from '../../src/main/control/socket-path.js'
+import { type EngineParts, startEngine } from '../../src/main/engine.js'
+import {
+  PROBLEM_CODES,
+  type Problem,
+  type ProblemCode,
+  type ReloadEngine,
+  type ReloadError,
+} from '../../src/main/index.js'
+import { asDocumented, documentedErrors } from '../support/documented-errors.js'
+import { createEcho, listen } from '../support/echo-server.js'
+import { eventually } from '../support/eventually.js'
+import { misbehaveIn, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { recordingLogger } from '../support/recording-logger.js'
+import { misbehavingEntry } from '../support/worker-task.js'
+import { codesOf, type Group, type Row } from './corpus.js'
+import * as certificate from './rows/certificate.js'
+import * as chain from './rows/chain.js'
+import * as dates from './rows/dates.js'
+import * as key from './rows/key.js'
+import * as names from './rows/names.js'
+import * as options from './rows/options.js'
+import * as pkcs12 from './rows/pkcs12.js'
+import * as reading from './rows/reading.js'
+import * as revocation from './rows/revocation.js'
+import * as trust from './rows/trust.js'
+import { createSite, pairOptions, rightPair, type Site } from './site.js'
+
+const topics = [certificate, chain, dates, key, names, options, pkcs12, reading, revocation, trust]
+const rows: readonly Row[] = topics
+  .flatMap((topic) => Object.values<Group | readonly Group[]>(topic).flat() as Group[])
+  .flatMap((group) => group.rows)
+
+test('the page has one row for every code, in the order of the list', () => {
+  assert.deepEqual([...documentedErrors().keys()], [...PROBLEM_CODES])
+})
+
+test('every row of the page says what the code means, what to do, and how a message reads', () => {
+  for (const [code, { meaning, remedy, example }] of documentedErrors()) {
+    assert.ok(meaning && remedy && example, code)
+  }
+})
+
+test('every code that a worker can find is in the corpus', () => {
+  const shown = new Set(rows.flatMap(codesOf))
+  const missing = codesOfWorkers().filter((code) => !shown.has(code))
+  assert.deepEqual(missing, [])
+})
+
+test('every code has an example that a test holds to the page', () => {
+  const held = [...rows.flatMap(({ example }) => example ?? []), ...Object.keys(elsewhere), PERMISSIONS]
+  assert.deepEqual([...PROBLEM_CODES].sort(), held.sort())
+})
+
+test('the corpus is no smaller than it was promised to be', () => {
+  assert.ok(rows.length >= 80, `${rows.length} rows`)
+})
+
+/** Its example is held to the page by test/integration/permissions.test.ts, which has another user for it. */
+const PERMISSIONS = 'FILE_UNREADABLE'
+
+/** What no file makes happen, and how to come by its message. */
+const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Promise<string | undefined>>> = {
+  OPTIONS_INVALID: (_, site) => refusal(startEngine({ cert: site.path('tls.crt') })),
+  GENERATION_UNKNOWN: async (t, site) => refusal((await open(t, site)).rollback()),
+  ABORTED: async (t, site) => refusal((await open(t, site)).reload({ signal: AbortSignal.abort() })),
+  async CLOSED(t, site) {
+    const engine = await open(t, site)
+    await engine.close()
+    return refusal(engine.reload())
+  },
+  WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
+  WORKER_CRASHED: (t, site) => afterMisbehaviour(t, site, 'prepare', 'exits', 'WORKER_CRASHED'),
+  SERVED_UNVERIFIED: (t, site) => afterMisbehaviour(t, site, 'verify', 'exits', 'SERVED_UNVERIFIED'),
+  SERVED_MISMATCH: (t, site) => afterRenewal(t, site, 'sees-others', 'SERVED_MISMATCH'),
+  CONTEXT_REFUSED: (t, site) => afterRenewal(t, site, 'prepares-garbage', 'CONTEXT_REFUSED'),
+  async SUPERSEDED(t, site) {
+    const engine = await open(t, site, {
+      workerEntry: new URL('../support/gated-prepare.js', import.meta.url),
+    })
+    rightPair(site)
+    await engine.reload()
+    writeFileSync(site.path('gate'), '')
+    rightPair(site)
+    const late = engine.reload()
+    await eventually('a renewal is being prepared', () => existsSync(site.path('held')))
+    await engine.rollback()
+    site.remove('gate')
+    return messageOf('SUPERSEDED', (await late).problems)
+  },
+  CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
+  async CONTROL_PATH_IN_USE(t, site) {
+    await listening(t, createServer().listen(site.path('control.sock')))
+    return refusal(replaceable(site.path('control.sock'), false))
+  },
+  async CONTROL_UNAVAILABLE(t) {
+    const port = await listen(t, createServer())
+    return refusal(listenOnLoopback(createServer(), '127.0.0.1', port))
+  },
+}
+
+for (const [code, come] of Object.entries(elsewhere)) {
+  test(`the page shows ${code} as it comes`, async (t) => {
+    const site = createSite(t)
+    rightPair(site)
+    const message = asDocumented((await come(t, site)) ?? '', site.dir)
+    assert.equal(
+      documentedErrors().get(code)?.example,
+      message.replace(`within ${TIMEOUT_MS} ms`, 'within 10000 ms'),
+    )
+  })
+}
+
+const TIMEOUT_MS = 1000
+
+async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promise<ReloadEngine> {
+  const worker = { timeoutMs: TIMEOUT_MS }
+  const engine = await startEngine({ ...pairOptions(site), worker, logger: recordingLogger() }, parts)
+  t.after(() => engine.close())
+  return engine
+}
+
+async function afterMisbehaviour(
+  t: TestContext,
+  site: Site,
+  phase: 'prepare' | 'verify',
+  name: 'exits' | 'never-settles',
+  code: ProblemCode,
+): Promise<string | undefined> {
+  const engine = await open(t, site, { workerEntry: prepareOrMisbehaveEntry })
+  await serve(t, engine)
+  misbehaveIn(phase, site.path('tls.crt'), name)
+  return await reloaded(engine, site, code)
+}
+
+async function afterRenewal(
+  t: TestContext,
+  site: Site,
+  entry: string,
+  code: ProblemCode,
+): Promise<string | undefined> {
+  const engine = await open(t, site, { workerEntry: misbehavingEntry(entry) })
+  await serve(t, engine)
+  return await reloaded(engine, site, code)
+}
+
+async function serve(t: TestContext, engine: ReloadEngine): Promise<void> {
+  const server = createEcho(engine.serverOptions())
+  engine.attach(server)
+  await listen(t, server)
+}
+
+async function reloaded(engine: ReloadEngine, site: Site, code: ProblemCode): Promise<string | undefined> {
+  rightPair(site)
+  const { problems, warnings } = await engine.reload()
+  return messageOf(code, [...problems, ...warnings])
+}
+
+function messageOf(code: ProblemCode, problems: readonly Problem[]): string | undefined {
+  return problems.find((problem) => problem.code === code)?.message
+}
+
+async function refusal(act: Promise<unknown> | (() => Promise<unknown>)): Promise<string> {
+  try {
+    await (typeof act === 'function' ? act() : act)
+  } catch (error) {
+    return (error as ReloadError).message
+  }
+  assert.fail('nothing was refused')
+}
+
+async function listening(t: TestContext, server: Server): Promise<void> {
+  await once(server, 'listening')
+  t.after(() => server.close())
+}
+
+/** Every code that stands in the sources of the worker, outside the list of all codes. */
+function codesOfWorkers(): ProblemCode[] {
+  const dir = new URL('../../src/workers/', import.meta.url).pathname
+  const sources = readdirSync(dir)
+    .filter((name) => name.endsWith('.js') && name !== 'problem.js')
+    .map((name) => readFileSync(join(dir, name), 'utf8'))
+    .join('\n')
+  return PROBLEM_CODES.filter((code) => sources.includes(`'${code}'`))
+}

@@ -1,0 +1,9 @@
+import prepare from '../../../src/workers/prepare.js'
+import type { VerifyReply, VerifyTask } from '../../../src/workers/verify.js'
+
+export default prepare
+
+/** Sees another certificate on each listener. */
+export async function verify({ targets }: VerifyTask): Promise<VerifyReply> {
+  return targets.map(() => ({ verdict: 'different', detail: '14:7B:1C:D0' }))
+}
