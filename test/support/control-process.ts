@@ -9,8 +9,7 @@ const [dir, path] = process.argv.slice(2) as [string, string]
 const logger = { debug() {}, info() {}, warn() {}, error: console.error }
 const engine = await createReloadEngine({ cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key'), logger })
 const control = await createControlServer({ engine, path, takeover: true, logger })
-process.on('SIGTERM', async () => {
-  await control.close()
-  await engine.close()
+process.on('SIGTERM', () => {
+  void control.close().then(() => engine.close())
 })
 console.log('ready')
