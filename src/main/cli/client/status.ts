@@ -54,7 +54,7 @@ function show({ body, json }: Reply, flags: StatusFlags): void {
 }
 
 /** The status as a person reads it. */
-export function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
+function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
   const { state, generation, contexts, trust, warnings, failing_since: since, last_failure: failure } = status
   const failing =
     since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: what is on disk is not served`

@@ -77,10 +77,7 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 }
 
 /** Material flags as engine options; those that were not given are left out. */
-export function materialOptions(
-  flags: MaterialFlags,
-  tls: ReloadEngineOptions['tls'] = {},
-): ReloadEngineOptions {
+function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] = {}): ReloadEngineOptions {
   const { passphraseFile, minVersion, cert, key, pfx, ca, caDir, crl, dhparam, requestCert } = flags
   const given = { cert, key, pfx, ca, caDir, crl, dhparam, requestCert }
   return {
