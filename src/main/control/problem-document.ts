@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Answer } from './route.js'
 
 /** Every kind of failure that the control server answers with, and its status. `docs/control.md` explains each. */
-const KINDS = {
+export const PROBLEM_KINDS = {
   'malformed-request': { status: 400, title: 'Malformed request' },
   unauthorized: { status: 401, title: 'No valid bearer token' },
   'browser-refused': { status: 403, title: 'Requests of browsers are refused' },
@@ -25,7 +25,7 @@ const KINDS = {
   'reload-timeout': { status: 504, title: 'The reload has not ended yet' },
 } as const
 
-export type ProblemKind = keyof typeof KINDS
+export type ProblemKind = keyof typeof PROBLEM_KINDS
 
 export interface ProblemExtras {
   /** The cause, where it is finer than the kind. */
@@ -37,7 +37,7 @@ export interface ProblemExtras {
 
 /** A failure as an answer: `application/problem+json` (RFC 9457), or one plain line. */
 export function problemAnswer(kind: ProblemKind, detail: string, extras: ProblemExtras = {}): Answer {
-  const { status, title } = KINDS[kind]
+  const { status, title } = PROBLEM_KINDS[kind]
   const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, headers = {} } = extras
   const document = {
     type: `urn:certswap:problem:${kind}`,

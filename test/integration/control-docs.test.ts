@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+
+import { EXIT } from '../../src/main/cli/exit-codes.js'
+import { PROBLEM_KINDS } from '../../src/main/control/problem-document.js'
+import { createRoutes } from '../../src/main/control/routes.js'
+import { createMetrics } from '../../src/main/observe/metrics.js'
+import { createAuthority } from '../support/certificates.js'
+import { controlledEngine } from '../support/control.js'
+import { withoutCurl } from '../support/curl.js'
+import { writePair } from '../support/files.js'
+import { certswapServe, PROGRAM } from '../support/program.js'
+import { tempDir } from '../support/temp-dir.js'
+
+for (const page of ['control.md', 'metrics.md']) {
+  test(`every command of docs/${page} works beside a served program`, { skip: withoutCurl }, async (t) => {
+    const cwd = tempDir(t)
+    writePair(cwd, createAuthority().issue())
+    await certswapServe(t, ['--cert', 'tls.crt', '--key', 'tls.key'], { cwd })
+    const blocks = blocksOf(page, 'sh')
+    assert.ok(blocks.length > 0)
+    for (const command of blocks.join('').trim().split('\n')) {
+      const { code, stdout } = await run(command, cwd)
+      assert.equal(code, 0, command)
+      assert.ok(stdout.endsWith('\n'), command)
+      assert.doesNotMatch(stdout, /urn:certswap:problem/, command)
+    }
+  })
+}
+
+test('the table of endpoints is the table of routes', async (t) => {
+  const { engine } = await controlledEngine(t)
+  const metrics = createMetrics(engine)
+  const parts = { engine, metrics, ready: () => true, reloadTimeoutMs: 1 }
+  const routes = createRoutes(parts).map(({ method, path, query, statuses }) => [
+    `\`${method}\``,
+    `\`${path}\``,
+    Object.keys(query)
+      .map((name) => `\`${name}\``)
+      .join(', '),
+    statuses.join(', '),
+  ])
+  const rows = tableOf('control.md', 'method').map(([method, path, query, , statuses]) => [
+    method,
+    path,
+    query,
+    statuses,
+  ])
+  assert.deepEqual(rows.sort(), routes.sort())
+})
+
+test('the table of problems is that of the code, and so are the exit codes', () => {
+  assert.deepEqual(
+    tableOf('control.md', 'type'),
+    Object.entries(PROBLEM_KINDS).map(([kind, { status }]) => [`\`${kind}\``, String(status)]),
+  )
+  assert.deepEqual(
+    tableOf('control.md', 'code').map(([code]) => Number(code)),
+    Object.values(EXIT),
+  )
+})
+
+test('the table of metrics has the name, type and labels of every family', async (t) => {
+  const { engine } = await controlledEngine(t)
+  const metrics = createMetrics(engine)
+  metrics.control.count('/status', 200)
+  const exposed = await metrics.text()
+  const families = [...exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [
+    `\`${name}\``,
+    type,
+    labelsOf(exposed, name as string),
+  ])
+  const rows = tableOf('metrics.md', 'metric').map(([name, type, labels]) => [name, type, labels])
+  assert.deepEqual(rows.sort(), families.sort())
+})
+
+/** Of the first series of a family, without the bucket bounds of a histogram. */
+function labelsOf(exposed: string, name: string): string {
+  const [, labels = ''] = new RegExp(`^${name}(?:_bucket)?(?:{(.*)})? \\S+$`, 'm').exec(exposed) ?? []
+  return [...labels.matchAll(/(\w+)="/g)]
+    .map(([, label]) => label)
+    .filter((label) => label !== 'le')
+    .map((label) => `\`${label}\``)
+    .join(', ')
+}
+
+async function run(command: string, cwd: string): Promise<{ code: number | null; stdout: string }> {
+  const { XDG_RUNTIME_DIR: _, ...inherited } = process.env
+  const script = command.replace(/^npx certswap/, '"$NODE" "$PROGRAM"')
+  const child = spawn('sh', ['-c', script], {
+    cwd,
+    env: { ...inherited, NODE: process.execPath, PROGRAM },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [stdout, [code]] = await Promise.all([
+    text(child.stdout),
+    once(child, 'close') as Promise<[number | null]>,
+  ])
+  return { code, stdout }
+}
+
+/** The cells of the table whose first column has this title. */
+function tableOf(page: string, title: string): string[][] {
+  const lines = textOf(page).split('\n')
+  const start = lines.findIndex((line) => line.startsWith(`| ${title} |`))
+  assert.notEqual(start, -1, `docs/${page} has a table of ${title}`)
+  const rows = lines.slice(start + 2)
+  const end = rows.findIndex((line) => !line.startsWith('|'))
+  return rows.slice(0, end).map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  )
+}
+
+function blocksOf(page: string, language: string): string[] {
+  const blocks = textOf(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))
+  return [...blocks].map(([, block]) => block as string)
+}
+
+function textOf(page: string): string {
+  return readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8')
+}
