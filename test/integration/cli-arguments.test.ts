@@ -125,6 +125,7 @@ test('flags win over the configuration file, and leave alone what they do not na
   const flags = ['--cert', paths.cert, '--key', paths.key, '--min-version', 'TLSv1.3', '--log-level', 'info']
   const args = ['--config', 'certswap.json', '--listen', '127.0.0.1:0', ...flags]
   const { port } = await certswapServeAt(t, args, { cwd })
+  assert.notEqual(port, 1)
   const { fingerprint256, socket, close } = await handshake({ port, keepOpen: true })
   assert.equal(fingerprint256, byFlag.fingerprint256)
   assert.equal(socket.getCipher().name, 'TLS_CHACHA20_POLY1305_SHA256')

@@ -6,6 +6,8 @@
  */
 
 import assert from 'node:assert/strict'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine } from '../../src/main/index.js'
@@ -13,6 +15,7 @@ import { createAuthority, type Leaf, type LeafOptions } from '../support/certifi
 import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
 import { tempDir } from '../support/temp-dir.js'
+import { handshake } from '../support/tls-client.js'
 
 const authority = createAuthority()
 const hour = 3_600_000
@@ -70,6 +73,24 @@ for (const [what, harm] of Object.entries(impossible)) {
     assert.equal(await servedBy(port), first.fingerprint256)
   })
 }
+
+test('a CA directory that is empty is not taken, however it is forced: it would keep out every client', async (t) => {
+  const dir = tempDir(t)
+  const caDir = join(dir, 'ca.d')
+  mkdirSync(caDir)
+  overwriteInPlace(join(caDir, 'ca.pem'), authority.certPem)
+  const engine = await startEngine(t, { ...writePair(dir, authority.issue()), caDir, requestCert: true })
+  const port = await serveEcho(t, engine)
+  rmSync(join(caDir, 'ca.pem'))
+  const { outcome, problems } = await engine.reload({ force: true })
+  assert.equal(outcome, 'rejected')
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['CA_EMPTY'],
+  )
+  const { certPem, keyPem } = authority.issue()
+  await handshake({ port, cert: certPem, key: keyPem, confirm: true })
+})
 
 test('forcing files that did not change is no reload', async (t) => {
   const { engine } = await servingEngine(t)
