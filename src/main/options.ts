@@ -53,7 +53,7 @@ export interface ReloadEngineOptions {
    */
   readonly historySize?: number
   /**
-   * Days before the end of the served certificate at which `expiring` is emitted; those longer than its whole life are
+   * Days before the end of the served certificate at which `expiring` is emitted; those in the first third of its life are
    * left out, and its end itself is always told.
    * @defaultValue `[30, 7, 1]`
    */

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 /** The compiled program. */
-const PROGRAM: string = fileURLToPath(new URL('../../src/main/cli/bin.js', import.meta.url))
+export const PROGRAM: string = fileURLToPath(new URL('../../src/main/cli/bin.js', import.meta.url))
 
 export interface ProgramResult {
   readonly code: number | null

@@ -17,6 +17,8 @@ export interface ExpiryNotice {
 }
 
 const DAY_MS = 86_400_000
+/** A threshold is told only where it lies in this last part of a certificate's life. */
+const LATE_PART = 2 / 3
 
 /** Says once for each generation and threshold that the served certificate comes near its end. */
 export class ExpiryWatch {
@@ -50,8 +52,8 @@ export class ExpiryWatch {
     this.#generation = generation
     const { notBefore, notAfter } = this.#first
     const lifeDays = (Date.parse(notAfter) - Date.parse(notBefore)) / DAY_MS
-    // A certificate that lives a week is not near its end on its first day.
-    const meant = this.#thresholdsDays.filter((days) => days < lifeDays)
+    // A certificate that lives a month is not near its end in its first days.
+    const meant = this.#thresholdsDays.filter((days) => days <= lifeDays * LATE_PART)
     this.#ahead = [...new Set([...meant, 0])].sort((a, b) => b - a)
     // What has passed already is told by a timer too: whoever makes the engine can listen by then.
     this.#tick.plan()
