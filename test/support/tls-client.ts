@@ -89,8 +89,7 @@ function allSeen(
       awaited.delete(event)
       if (awaited.size > 0) return
       clearTimeout(timer)
-      // Not in the event itself: Node 20 to 24 hold back what is written while `session` is being emitted.
-      setImmediate(resolve)
+      resolve()
     }
     const unseen = (): string => [...awaited].map((event) => `no ${event}`).join(', ')
     const timer = setTimeout(() => fail('ETIMEDOUT', `${unseen()} within ${timeoutMs} ms`), timeoutMs)

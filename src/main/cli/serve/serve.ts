@@ -25,12 +25,14 @@ export async function serve(flags: ServeFlags): Promise<void> {
   try {
     engine.attach(server)
     await listen(server, config)
+    const { address, port } = server.address() as AddressInfo
+    // Before anybody is told of the server: who is told may connect, or send a signal, at once.
+    const end = stopped(server, logger)
     process.on('SIGHUP', () => reloadOnSignal(engine, logger))
     control = await openControl(config.control, { engine, logger, ready: () => server.listening })
-    const { address, port } = server.address() as AddressInfo
     const url = urlOf({ address, port })
     logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
-    await stopped(server, logger)
+    await end
   } finally {
     // It listens still where what comes after it failed.
     if (server.listening) server.close()
