@@ -5,6 +5,7 @@ import type tls from 'node:tls'
 import { RenewingAgent } from './attach/renewing-agent.js'
 import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
+import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
@@ -18,7 +19,7 @@ import type { PassReport } from './pass-report.js'
 import { openPreparer, type Preparer } from './pool.js'
 import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
 import { type PassMode, Reloader } from './reloader.js'
-import { assertInterval, mergeChanges, resolveOptions } from './resolve-options.js'
+import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import { type ReloadResult, servingOf } from './result.js'
 import { nextDelayMs } from './schedule.js'
 import { assertExtra, peersIn, type ServerExtra } from './server-options.js'
@@ -55,11 +56,12 @@ export async function startEngine(
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
   const preparer = openPreparer(options.worker, clock, parts.workerEntry)
+  const reloader = new Reloader(options, preparer, clock)
   try {
-    const reloader = new Reloader(options, preparer, clock)
     const first = await reloader.loadFirst(options)
     return new Engine(input, reloader, preparer, clock, logger, first)
   } catch (error) {
+    reloader.close()
     await preparer.close()
     throw error
   }
@@ -101,7 +103,7 @@ class Engine implements ReloadEngine {
       this.#events.emit('expiring', notice)
     })
     this.#intervalSeconds = options.autoReloadInterval
-    this.#journal = new Journal(clock, logger, options.policy.pairGraceSeconds)
+    this.#journal = new Journal(clock, logger)
     this.#journal.settle({ result: first, pairMismatch: false, state: '' })
     this.#tick = createTick({ clock, delayMs: () => this.#delayMs(), check: () => this.#check() })
     this.#watchLife()
@@ -129,22 +131,21 @@ class Engine implements ReloadEngine {
   }
 
   async update(changes: EngineChanges): Promise<ReloadResult> {
-    const { autoReloadInterval, ...material } = changes
-    const input = mergeChanges(this.#input, changes)
-    const options = resolveOptions(input)
+    this.#assertOpen()
+    const { autoReloadInterval: _, ...material } = changes
+    const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {
-      if (autoReloadInterval !== undefined) this.autoReloadInterval = autoReloadInterval
+      this.#hold(input, options)
       return this.#reloader.untouched('update')
     }
-    const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
-    const result = await this.#lane.run(Symbol('update'), async () =>
-      this.#settle(await this.#reloader.pass(mode)),
-    )
-    if (result.outcome === 'applied') {
-      this.#input = input
-      this.autoReloadInterval = options.autoReloadInterval
-    }
-    return result
+    return await this.#lane.run(Symbol('update'), async () => {
+      // Anew: an update that was ahead of this one may have been applied.
+      const { input, options } = this.#changed(changes)
+      const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
+      const result = this.#settle(await this.#reloader.pass(mode))
+      if (result.outcome === 'applied') this.#hold(input, options)
+      return result
+    })
   }
 
   async rollback(generation?: number): Promise<ReloadResult> {
@@ -176,7 +177,7 @@ class Engine implements ReloadEngine {
   status(): EngineStatus {
     const { trouble } = this.#journal
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
-    return Object.freeze({
+    return deepFreeze({
       state: this.#closing === null ? state : 'closed',
       generation: this.#reloader.served.generation,
       autoReloadInterval: this.#intervalSeconds,
@@ -230,6 +231,16 @@ class Engine implements ReloadEngine {
     this.#events.clear()
   }
 
+  #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
+    const input = mergeChanges({ ...this.#input, autoReloadInterval: this.#intervalSeconds }, changes)
+    return { input, options: resolveOptions(input) }
+  }
+
+  #hold(input: ReloadEngineOptions, { autoReloadInterval }: ResolvedOptions): void {
+    this.#input = input
+    this.autoReloadInterval = autoReloadInterval
+  }
+
   #check(): Promise<unknown> {
     // Only `CLOSED` rejects, and then nobody is left to be told.
     return this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {})
@@ -251,7 +262,9 @@ class Engine implements ReloadEngine {
   }
 
   #settle(report: PassReport): ReloadResult {
-    const waits = report.pairMismatch && report.result.trigger !== 'update' && this.#journal.mayWait()
+    const { pairGraceSeconds } = this.#reloader.served.options.policy
+    const mayWait = report.pairMismatch && report.result.trigger !== 'update'
+    const waits = mayWait && this.#journal.mismatchMs() < pairGraceSeconds * 1000
     const result = waits
       ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
       : report.result

@@ -1,4 +1,5 @@
 import type { Problem } from '../workers/problem.js'
+import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { Generation, Trigger } from './generation/generation.js'
 import type { PassWatch } from './pass-watch.js'
@@ -24,7 +25,7 @@ export function resultOf(
   watch: PassWatch,
   { problems = [], warnings = [], changed = [], diff = null }: PassFindings = {},
 ): ReloadResult {
-  return Object.freeze({
+  return deepFreeze({
     outcome,
     trigger,
     generation: generation.number,

@@ -7,6 +7,7 @@ import type { ClientIdentity } from './attach/renewing-agent.js'
 import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
 import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
+import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import { ContextBook } from './generation/context-book.js'
 import { type Snapshot, type Trigger, wipeKeys } from './generation/generation.js'
@@ -74,7 +75,9 @@ export class Reloader {
     watch.ended('prepare')
     if (reply.kind !== 'prepared') throw firstLoadError(reply.kind === 'refused' ? reply.problems : [])
     const snapshot = this.#snapshot(reply, mode, options)
-    const contexts = await this.#stage(snapshot, [options.peers], watch)
+    const contexts = await this.#stage(snapshot, [options.peers], watch).catch((error: unknown) => {
+      throw firstLoadError(problemsOf(error))
+    })
     watch.ended('stage')
     this.#served = { snapshot, contexts }
     this.#stockSpares()
@@ -85,10 +88,10 @@ export class Reloader {
   async pass(mode: PassMode): Promise<PassReport> {
     const number = ++this.#begun
     const watch = new PassWatch(this.#clock)
-    const { record, options } = this.#served.snapshot
+    const base = this.#served.snapshot
     let reply: PrepareReply
     try {
-      reply = await this.#prepare(record, mode, mode.options ?? options)
+      reply = await this.#prepare(base.record, mode, mode.options ?? base.options)
     } catch (error) {
       return this.#failure(error, mode, watch)
     }
@@ -98,14 +101,14 @@ export class Reloader {
       return { ...this.#report('rejected', mode.trigger, watch, reply), pairMismatch, state }
     }
     if (reply.kind === 'unchanged') {
-      if (reply.record && !this.#isStale(number)) this.#moveRecord(reply.record)
+      if (reply.record && !this.#isStale(number, base)) this.#moveRecord(reply.record)
       return this.#report('unchanged', mode.trigger, watch)
     }
     if (mode.dryRun) {
       wipeKeys(reply.material.pairs)
       return this.#report('validated', mode.trigger, watch, reply)
     }
-    return await this.#apply(reply, number, mode, watch)
+    return await this.#apply(reply, base, number, mode, watch)
   }
 
   /**
@@ -125,7 +128,7 @@ export class Reloader {
       ...kept,
       generation: this.#number({ ...generation, restored: generation.number }, 'rollback'),
     }
-    const report = await this.#serve(next, number, mode, watch)
+    const report = await this.#serve(next, number, () => this.#isStale(number), mode, watch)
     if (report.result.outcome === 'applied') this.#held = held
     return report
   }
@@ -177,14 +180,21 @@ export class Reloader {
     })
   }
 
-  async #apply(reply: PreparedReply, number: number, mode: PassMode, watch: PassWatch): Promise<PassReport> {
+  async #apply(
+    reply: PreparedReply,
+    base: Snapshot,
+    number: number,
+    mode: PassMode,
+    watch: PassWatch,
+  ): Promise<PassReport> {
     // Trust that was not sent again is that of the generation that was served when the pass began.
-    if (this.#isStale(number)) {
+    if (this.#isStale(number, base)) {
       wipeKeys(reply.material.pairs)
       return this.#superseded(mode, watch)
     }
-    const next = this.#snapshot(reply, mode, mode.options ?? this.#served.snapshot.options)
-    const report = await this.#serve(next, number, mode, watch, reply)
+    const next = this.#snapshot(reply, mode, mode.options ?? base.options)
+    const isStale = () => this.#isStale(number, base)
+    const report = await this.#serve(next, number, isStale, mode, watch, reply)
     if (report.result.outcome === 'applied') this.#held = null
     else wipeKeys(next.material.pairs)
     return report
@@ -194,18 +204,20 @@ export class Reloader {
   async #serve(
     snapshot: Snapshot,
     number: number,
+    isStale: () => boolean,
     mode: PassMode,
     watch: PassWatch,
     reply?: PreparedReply,
   ): Promise<PassReport> {
-    const before = this.#served
     try {
       const next = { snapshot, contexts: await this.#stage(snapshot, [], watch) }
       watch.ended('stage')
-      if (this.#isStale(number)) {
+      if (isStale()) {
         next.contexts.retire(this.#pinned)
         return this.#superseded(mode, watch)
       }
+      // Only now: while this was staged, something older may have been committed.
+      const before = this.#served
       this.#commit(next, number)
       watch.ended('commit')
       const warnings = await this.#verify(next, before, watch)
@@ -272,6 +284,7 @@ export class Reloader {
   /** Only once nothing can go back to it by itself. */
   #retire(before: ServedState): void {
     this.history.keep(before.snapshot)
+    if (this.#closed) this.history.clear()
     // In a turn of its own: freeing a large trust store is one native call that cannot be cut.
     setImmediate(() => before.contexts.retire(this.#pinned))
     this.#stockSpares()
@@ -311,11 +324,13 @@ export class Reloader {
     const since = new Date(this.#clock.wallMs()).toISOString()
     const { certificates, trust, warnings, restored } = facts
     const number = ++this.#lastNumber
-    return Object.freeze({ number, since, trigger, restored, certificates, trust, warnings })
+    return deepFreeze({ number, since, trigger, restored, certificates, trust, warnings })
   }
 
-  #isStale(number: number): boolean {
-    return this.#closed || number < this.#committed
+  /** `base` is what was served when a pass began: its reply is relative to that, and to nothing that came since. */
+  #isStale(number: number, base = this.#served.snapshot): boolean {
+    const overtaken = base.generation !== this.#served.snapshot.generation
+    return this.#closed || number < this.#committed || overtaken
   }
 
   #superseded(mode: PassMode, watch: PassWatch): PassReport {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
+import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
@@ -132,7 +133,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw refusal(parsed.error.issues, input)
   const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
-  return deepFreeze({
+  const resolved = deepFreeze({
     sources: {
       pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
       pfx: pfx ?? null,
@@ -152,9 +153,9 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     policy: rest.policy,
     expiryWarningDays: rest.expiryWarningDays,
     worker: rest.worker,
-    // The object itself: a copy would lose what its class gives it.
-    logger: input.logger ?? null,
   })
+  // The user's own object, open to change: a copy would lose what its class gives it.
+  return Object.freeze({ ...resolved, logger: input.logger ?? null })
 }
 
 const FIXED: readonly FixedOption[] = ['logger', 'worker', 'tickets', 'historySize', 'expiryWarningDays']
@@ -235,12 +236,4 @@ function shown(value: unknown): string {
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const entries = Object.entries(value).filter(([, one]) => one !== undefined)
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const [key, one] of Object.entries(value)) {
-    // The logger is the user's own object.
-    if (key !== 'logger' && typeof one === 'object' && one !== null) deepFreeze(one)
-  }
-  return Object.freeze(value)
 }

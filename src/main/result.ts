@@ -1,5 +1,6 @@
 import type { Problem } from '../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../workers/protocol.js'
+import { deepFreeze } from './deep-freeze.js'
 import type { Generation, Trigger } from './generation/generation.js'
 
 /**
@@ -47,5 +48,5 @@ export interface ReloadResult {
 
 export function servingOf({ certificates }: Generation): ServingFacts {
   const [first, ...alternates] = certificates as [CertificateFacts, ...CertificateFacts[]]
-  return Object.freeze({ ...first, alternates })
+  return deepFreeze({ ...first, alternates })
 }

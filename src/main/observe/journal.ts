@@ -35,7 +35,6 @@ export interface Recovery {
 export class Journal {
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #graceMs: number
   #lastAttempt!: Attempt
   #lastSuccess!: Attempt
   #lastFailure: Attempt | null = null
@@ -54,16 +53,14 @@ export class Journal {
     validated: 0,
   }
 
-  constructor(clock: Clock, logger: Logger, pairGraceSeconds: number) {
+  constructor(clock: Clock, logger: Logger) {
     this.#clock = clock
     this.#logger = logger
-    this.#graceMs = pairGraceSeconds * 1000
   }
 
-  /** Whether a pair that does not match may still be one of which the other half is to come. */
-  mayWait(): boolean {
-    const since = this.#mismatchSinceMs ?? this.#clock.wallMs()
-    return this.#clock.wallMs() - since < this.#graceMs
+  /** For how long all that is wrong has been a pair that does not match (yet); 0 when that is new. */
+  mismatchMs(): number {
+    return this.#mismatchSinceMs === null ? 0 : this.#clock.wallMs() - this.#mismatchSinceMs
   }
 
   get trouble(): { readonly kind: 'waiting' | 'failing'; readonly looks: number } | null {
@@ -80,12 +77,18 @@ export class Journal {
     this.count(result)
     const attempt = this.#attempt(result)
     this.#lastAttempt = attempt
+    if (result.trigger === 'rollback') {
+      // Says nothing of what is on disk now: no outage begins or ends.
+      if (result.outcome === 'applied') this.#sayApplied(result)
+      else this.#sayRefused(result)
+      return null
+    }
     if (result.outcome === 'applied' || result.outcome === 'unchanged') {
       this.#lastSuccess = attempt
       return this.#succeed(result)
     }
     // A change that is refused leaves what was in force in force: that is no outage.
-    if (result.trigger === 'update' || result.trigger === 'rollback') this.#sayRefused(result)
+    if (result.trigger === 'update') this.#sayRefused(result)
     else this.#fail(attempt, result, state, pairMismatch)
     return null
   }

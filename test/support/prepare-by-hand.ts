@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+
+import type { Preparer } from '../../src/main/pool.js'
+import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import type { VerifyReply, VerifyTask } from '../../src/workers/verify.js'
+import { prepareHere } from './prepare-here.js'
+
+/** A task that a preparer by hand was given and has not answered. */
+export interface PendingTask<Task, Reply> {
+  readonly task: Task
+  answer(reply: Reply): void
+  fail(error: unknown): void
+}
+
+export interface HandPreparer extends Preparer {
+  /** The task that waits longest for an answer, to be answered by the caller. */
+  takePrepare(): PendingTask<PrepareTask, PrepareReply>
+  takeVerify(): PendingTask<VerifyTask, VerifyReply>
+  /** Whether a look at the listeners waits for an answer. */
+  readonly verifying: boolean
+  /** Answers the task that waits longest with what PREPARE makes of the files now. */
+  prepareNext(): Promise<void>
+}
+
+/** The worker's side without a worker: each task waits until the test answers it. */
+export function preparerByHand(): HandPreparer {
+  const prepares: PendingTask<PrepareTask, PrepareReply>[] = []
+  const verifies: PendingTask<VerifyTask, VerifyReply>[] = []
+  return {
+    prepare: (task) => pending(prepares, task),
+    verify: (task) => pending(verifies, task),
+    close: async () => {},
+    takePrepare: () => first(prepares),
+    takeVerify: () => first(verifies),
+    get verifying() {
+      return verifies.length > 0
+    },
+    async prepareNext() {
+      const { task, answer } = first(prepares)
+      answer(await prepareHere(task))
+    },
+  }
+}
+
+function pending<Task, Reply>(queue: PendingTask<Task, Reply>[], task: Task): Promise<Reply> {
+  return new Promise((answer, fail) => {
+    queue.push({ task, answer, fail })
+  })
+}
+
+function first<Pending>(queue: Pending[]): Pending {
+  const next = queue.shift()
+  assert.ok(next, 'no task waits')
+  return next
+}
