@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
@@ -145,6 +146,20 @@ test('a closed engine refuses what it can no longer do', async (t) => {
   ]) {
     await assert.rejects(act(), { code: 'CLOSED' })
   }
+})
+
+test('a server that was closed before its engine keeps no listener of it', async (t) => {
+  const paths = writePair(tempDir(t), createAuthority().issue())
+  const engine = await startEngine({ ...paths, logger: recordingLogger() })
+  const server = tls.createServer(engine.serverOptions())
+  const before = listenersOf(server)
+  engine.attach(server)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const closed = once(server, 'close')
+  server.close()
+  await closed
+  await engine.close()
+  assert.deepEqual(listenersOf(server), before)
 })
 
 test('a first load that fails leaves no thread', async (t) => {

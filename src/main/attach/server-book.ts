@@ -38,6 +38,7 @@ export class ServerBook {
   readonly #attached = new Map<tls.Server, AttachedServer>()
   /** Closed servers too, which may listen again; not held when nobody else holds them. */
   readonly #known = new WeakMap<tls.Server, Detach>()
+  readonly #left = new Set<WeakRef<tls.Server>>()
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   #closed = false
@@ -90,6 +91,7 @@ export class ServerBook {
     }
     function leave(): void {
       if (!book.#attached.delete(server)) return
+      book.#left.add(new WeakRef(server))
       const context = currentContext(server)
       if (context) book.#pinned.add(context)
     }
@@ -136,6 +138,11 @@ export class ServerBook {
   detachAll(): void {
     this.#closed = true
     for (const { detach } of [...this.#attached.values()]) detach()
+    for (const left of this.#left) {
+      const server = left.deref()
+      if (server) this.#known.get(server)?.()
+    }
+    this.#left.clear()
   }
 }
 
