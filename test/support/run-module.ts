@@ -10,13 +10,18 @@ export interface ModuleRun {
 }
 
 /** Runs a script in a process of its own, with the public API as `api`, and gives it time to exit by itself. */
-export async function runModule(t: TestContext, script: string, env: NodeJS.ProcessEnv): Promise<ModuleRun> {
+export async function runModule(
+  t: TestContext,
+  script: string,
+  env: NodeJS.ProcessEnv,
+  longestLifeMs: number = LONGEST_LIFE_MS,
+): Promise<ModuleRun> {
   const entry = new URL('../../src/main/index.js', import.meta.url).href
   const source = `import * as api from ${JSON.stringify(entry)}\n${script}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: LONGEST_LIFE_MS,
+    timeout: longestLifeMs,
     killSignal: 'SIGKILL',
   })
   t.after(() => child.kill('SIGKILL'))
