@@ -7,6 +7,7 @@ import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
 import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
+import { releaseContext } from './release-context.js'
 import type { TrustBlocks } from './trust.js'
 
 type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
@@ -56,10 +57,12 @@ export async function rehearse(
       // What one version fails on, the next most likely fails on too.
       if (!passed) break
     }
+    releaseContext(server)
   }
   if (parts.length > 1) {
     const together = { cert: parts.map(({ chain }) => chain), key: parts.map(({ key }) => key) }
-    loadContext({ ...shared, ...together }, (parts[0] as Part).path, found)
+    const context = loadContext({ ...shared, ...together }, (parts[0] as Part).path, found)
+    if (context) releaseContext(context)
   }
 }
 
@@ -131,23 +134,27 @@ function handshake(
       requestCert,
       rejectUnauthorized: false,
     })
-    const client = tls.connect({
-      socket: far,
-      ...(part.servername === undefined ? {} : { servername: part.servername }),
+    const clientContext = tls.createSecureContext({
       ca: part.anchor,
       allowPartialTrustChain: true,
       minVersion: version,
       maxVersion: version,
       // The rehearsal must see a weak signature and report it by its own name, not fail on it.
       ciphers: 'ALL:@SECLEVEL=0',
+    } as tls.SecureContextOptions)
+    const client = tls.connect({
+      socket: far,
+      ...(part.servername === undefined ? {} : { servername: part.servername }),
+      secureContext: clientContext,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-    } as tls.ConnectionOptions)
+    })
     let reason: string | undefined
     const finish = (result: HandshakeResult) => {
       clearTimeout(timer)
       server.destroy()
       client.destroy()
+      releaseContext(clientContext)
       resolve(result)
     }
     const timer = setTimeout(finish, LIMIT_MS, { failure: `it did not end within ${LIMIT_MS} ms` })

@@ -6,6 +6,7 @@ import { oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import { ProblemError } from './problem.js'
 import type { Policy } from './protocol.js'
+import { releaseContext } from './release-context.js'
 import type { TrustBlock } from './trust.js'
 import { contentOf, subjectOf } from './x509.js'
 
@@ -116,7 +117,7 @@ const INTEGER = 0x02
 function parseRevocationList(block: TrustBlock): RevocationList {
   const { der, pem } = block
   try {
-    createSecureContext({ ca: [], crl: pem })
+    releaseContext(createSecureContext({ ca: [], crl: pem }))
     const outer = nodeAt(der, 0)
     const [tbs, algorithm, signature] = childrenOf(der, outer) as [DerNode, DerNode, DerNode]
     const fields = childrenOf(der, tbs)
