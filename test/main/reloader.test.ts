@@ -16,6 +16,7 @@ import { createAuthority, type Leaf, manyAuthorities } from '../support/certific
 import { listen } from '../support/echo-server.js'
 import { type FakeClock, fakeClock } from '../support/fake-clock.js'
 import { writePair } from '../support/files.js'
+import { assertFrozen } from '../support/frozen.js'
 import { type HandPreparer, preparerByHand } from '../support/prepare-by-hand.js'
 import { preparedHere } from '../support/prepare-here.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -356,12 +357,6 @@ function assertWiped({ material }: { readonly material: Pick<PreparedReply['mate
       key.every((byte) => byte === 0),
       'a key is left',
     )
-}
-
-function assertFrozen(value: unknown, name: string): void {
-  if (typeof value !== 'object' || value === null) return
-  assert.ok(Object.isFrozen(value), `${name} is not frozen`)
-  for (const [key, one] of Object.entries(value)) assertFrozen(one, `${name}.${key}`)
 }
 
 /** Turns the event loop until the condition holds. */

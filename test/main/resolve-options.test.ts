@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { ReloadError } from '../../src/main/errors.js'
 import type { EngineChanges, ReloadEngineOptions } from '../../src/main/options.js'
 import { assertInterval, mergeChanges, resolveOptions } from '../../src/main/resolve-options.js'
+import { assertFrozen } from '../support/frozen.js'
 import { recordingLogger } from '../support/recording-logger.js'
 
 const pair = { cert: 'tls.crt', key: 'tls.key' }
@@ -359,10 +360,4 @@ function refusalOf(act: () => unknown): ReloadError {
     return error
   }
   assert.fail('nothing was refused')
-}
-
-function assertFrozen(value: unknown, name: string): void {
-  if (typeof value !== 'object' || value === null) return
-  assert.ok(Object.isFrozen(value), `${name} is not frozen`)
-  for (const [key, one] of Object.entries(value)) assertFrozen(one, `${name}.${key}`)
 }

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Journal } from '../../../src/main/observe/journal.js'
+import { fakeClock } from '../../support/fake-clock.js'
+import { passReport, problem } from '../../support/pass-reports.js'
+import { recordingLogger } from '../../support/recording-logger.js'
+
+const START = Date.parse('2026-02-01T00:00:00.000Z')
+const REFUSED = 'certificates not reloaded; the old ones serve on'
+const WAITING = 'certificate and key do not match yet; the old pair serves on'
+
+test('a problem is logged once as a warning, and then for whoever debugs', () => {
+  const { journal, said } = open()
+  for (let look = 0; look < 3; look++) journal.settle(rejected('CERT_EXPIRED'))
+  assert.deepEqual(said(), [`warn ${REFUSED}`, `debug ${REFUSED}`, `debug ${REFUSED}`])
+})
+
+test('another problem, and the same one in another file, are logged by themselves', () => {
+  const { journal, said } = open()
+  journal.settle(rejected('CERT_EXPIRED'))
+  journal.settle(rejected('KEY_INVALID'))
+  journal.settle(passReport('rejected', { problems: [problem('KEY_INVALID', 'other.key')] }))
+  journal.settle(rejected('CERT_EXPIRED'))
+  assert.deepEqual(said(), [`warn ${REFUSED}`, `warn ${REFUSED}`, `warn ${REFUSED}`, `debug ${REFUSED}`])
+})
+
+test('after a recovery the same problem is news again', () => {
+  const { journal, said } = open()
+  journal.settle(rejected('CERT_EXPIRED'))
+  journal.settle(passReport('unchanged'))
+  journal.settle(rejected('CERT_EXPIRED'))
+  assert.deepEqual(said(), [`warn ${REFUSED}`, 'info certificate files recovered', `warn ${REFUSED}`])
+})
+
+test('unchanged files are no news at all', () => {
+  const { journal, said } = open()
+  for (let look = 0; look < 50; look++) journal.settle(passReport('unchanged'))
+  assert.deepEqual(said(), [])
+})
+
+test('a pair that is waited for is logged once, and not as a warning', () => {
+  const { journal, said } = open()
+  journal.settle(waiting())
+  journal.settle(waiting())
+  assert.deepEqual(said(), [`info ${WAITING}`, `debug ${WAITING}`])
+  journal.settle(passReport('rejected', { problems: [problem('CERT_KEY_MISMATCH')], pairMismatch: true }))
+  assert.deepEqual(said(), [`warn ${REFUSED}`])
+})
+
+test('what was applied is logged with its warnings, the first load in other words', () => {
+  const { journal, said } = open()
+  const warnings = [problem('NAMES_LOST'), problem('EXPIRES_EARLIER')]
+  journal.settle(passReport('applied', { trigger: 'start' }))
+  journal.settle(passReport('applied', { warnings }))
+  assert.deepEqual(said(), [
+    'info certificates loaded',
+    'info certificates reloaded',
+    'warn certificate warning',
+    'warn certificate warning',
+  ])
+})
+
+test('a recovery tells since when it was broken and for how long, and only once', async () => {
+  const { journal, clock } = open()
+  assert.equal(journal.settle(passReport('applied')), null)
+  await clock.advance(1000)
+  assert.equal(journal.settle(rejected('KEY_INVALID')), null)
+  await clock.advance(5000)
+  assert.equal(journal.settle(waiting()), null)
+  await clock.advance(2000)
+  const failedSince = new Date(START + 1000).toISOString()
+  assert.equal(journal.status().failingSince, failedSince)
+  assert.deepEqual(journal.settle(passReport('applied')), { failedSince, outageMs: 7000 })
+  assert.equal(journal.settle(passReport('applied')), null)
+  assert.equal(journal.status().failingSince, null)
+})
+
+test('last attempt, last success and last failure are kept apart', async () => {
+  const { journal, clock } = open()
+  journal.settle(passReport('applied', { trigger: 'start' }))
+  await clock.advance(1000)
+  journal.settle(passReport('unchanged'))
+  await clock.advance(1000)
+  journal.settle(rejected('KEY_INVALID'))
+  await clock.advance(1000)
+  journal.settle(waiting())
+  const { lastAttempt, lastSuccess, lastFailure, consecutiveFailures, passes } = journal.status()
+  assert.deepEqual([lastAttempt.outcome, lastAttempt.at], ['waiting-for-pair', iso(3000)])
+  assert.deepEqual([lastSuccess.outcome, lastSuccess.at], ['unchanged', iso(1000)])
+  assert.deepEqual([lastFailure?.outcome, lastFailure?.at], ['waiting-for-pair', iso(3000)])
+  assert.deepEqual(lastFailure?.problems, [problem('CERT_KEY_MISMATCH')])
+  assert.equal(consecutiveFailures, 2)
+  assert.deepEqual(passes, { applied: 1, unchanged: 1, rejected: 1, 'waiting-for-pair': 1, validated: 0 })
+  journal.settle(passReport('unchanged'))
+  assert.equal(journal.status().consecutiveFailures, 0)
+  assert.deepEqual(journal.status().lastFailure, lastFailure)
+})
+
+test('a pass can be counted without any other trace', () => {
+  const { journal, said } = open()
+  journal.settle(passReport('applied'))
+  const before = journal.status()
+  said()
+  journal.count(passReport('rejected').result)
+  assert.deepEqual(journal.status(), { ...before, passes: { ...before.passes, rejected: 1 } })
+  assert.deepEqual(said(), [])
+})
+
+test('looks at the same trouble are counted, and begin anew when the disk or the trouble changes', () => {
+  const { journal } = open()
+  assert.equal(journal.trouble, null)
+  const looks = [
+    rejected('KEY_INVALID', 'a'),
+    rejected('KEY_INVALID', 'a'),
+    rejected('KEY_INVALID', 'b'),
+    rejected('KEY_INVALID', 'b'),
+    waiting('b'),
+    waiting('b'),
+  ].map((report) => {
+    journal.settle(report)
+    return [journal.trouble?.kind, journal.trouble?.looks]
+  })
+  assert.deepEqual(looks, [
+    ['failing', 0],
+    ['failing', 1],
+    ['failing', 0],
+    ['failing', 1],
+    ['waiting', 0],
+    ['waiting', 1],
+  ])
+  journal.settle(passReport('unchanged'))
+  assert.equal(journal.trouble, null)
+})
+
+test('a mismatch is timed from its beginning, not from that of other trouble before it', async () => {
+  const { journal, clock } = open()
+  assert.equal(journal.mismatchMs(), 0)
+  journal.settle(rejected('KEY_INVALID'))
+  await clock.advance(60_000)
+  assert.equal(journal.mismatchMs(), 0)
+  journal.settle(waiting())
+  await clock.advance(5000)
+  journal.settle(waiting('another half'))
+  assert.equal(journal.mismatchMs(), 5000)
+  journal.settle(passReport('applied'))
+  await clock.advance(5000)
+  assert.equal(journal.mismatchMs(), 0)
+})
+
+test('a change that is refused, and one that is rolled back, are no outage and end none', () => {
+  const { journal, said } = open()
+  journal.settle(passReport('applied'))
+  said()
+  for (const trigger of ['update', 'rollback'] as const) {
+    journal.settle(passReport('rejected', { trigger, problems: [problem('KEY_INVALID')] }))
+    assert.deepEqual(said(), ['warn change refused; what was in force stays in force'])
+    assert.deepEqual([journal.trouble, journal.status().failingSince], [null, null])
+  }
+  journal.settle(rejected('KEY_INVALID'))
+  said()
+  assert.equal(journal.settle(passReport('applied', { trigger: 'rollback' })), null)
+  assert.deepEqual(said(), ['info certificates reloaded'])
+  assert.equal(journal.trouble?.kind, 'failing')
+  assert.notEqual(journal.settle(passReport('applied', { trigger: 'update' })), null)
+})
+
+function open() {
+  const [logger, clock] = [recordingLogger(), fakeClock(START)]
+  return { journal: new Journal(clock, logger), clock, said: logger.said }
+}
+
+function rejected(code: Parameters<typeof problem>[0], state = '') {
+  return passReport('rejected', { problems: [problem(code)], state })
+}
+
+function waiting(state = '') {
+  return passReport('waiting-for-pair', {
+    problems: [problem('CERT_KEY_MISMATCH')],
+    pairMismatch: true,
+    state,
+  })
+}
+
+function iso(afterStartMs: number): string {
+  return new Date(START + afterStartMs).toISOString()
+}

@@ -1,0 +1,47 @@
+import type { PassReport } from '../../src/main/pass-report.js'
+import type { ReloadResult } from '../../src/main/result.js'
+import type { Problem, ProblemCode } from '../../src/workers/problem.js'
+import type { CertificateFacts } from '../../src/workers/protocol.js'
+
+/** Facts of a certificate that nobody issued. */
+export function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {
+  return {
+    subject: 'CN=localhost',
+    issuer: 'CN=Test CA',
+    names: ['localhost'],
+    serial: '01',
+    fingerprint256: 'AB:CD',
+    notBefore: '2026-01-01T00:00:00.000Z',
+    notAfter: '2026-04-01T00:00:00.000Z',
+    chainNotAfter: '2026-04-01T00:00:00.000Z',
+    keyType: 'EC prime256v1',
+    ...facts,
+  }
+}
+
+/** The report of a pass that nobody ran. */
+export function passReport(
+  outcome: ReloadResult['outcome'],
+  { state = '', pairMismatch = false, ...result }: Partial<ReloadResult & PassReport> = {},
+): PassReport {
+  return {
+    state,
+    pairMismatch,
+    result: {
+      outcome,
+      trigger: 'tick',
+      generation: 1,
+      serving: { ...certificateFacts(), alternates: [] },
+      problems: [],
+      warnings: [],
+      changed: [],
+      diff: null,
+      timings: { prepareMs: 1, stageMs: 0, commitMs: 0, verifyMs: 0, totalMs: 1, longestSliceMs: 0 },
+      ...result,
+    },
+  }
+}
+
+export function problem(code: ProblemCode, path = 'tls.crt'): Problem {
+  return { code, message: `${code} in ${path}`, path }
+}
