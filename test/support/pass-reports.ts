@@ -4,7 +4,7 @@ import type { Problem, ProblemCode } from '../../src/workers/problem.js'
 import type { CertificateFacts } from '../../src/workers/protocol.js'
 
 /** Facts of a certificate that nobody issued. */
-export function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {
+function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {
   return {
     subject: 'CN=localhost',
     issuer: 'CN=Test CA',

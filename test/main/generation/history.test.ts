@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { Snapshot } from '../../../src/main/generation/generation.js'
+import { History } from '../../../src/main/generation/history.js'
+
+test('the newest comes first, and the oldest beyond the limit is forgotten with its keys', () => {
+  const history = new History(2)
+  const [one, two, three] = [snapshot(1), snapshot(2), snapshot(3)]
+  for (const each of [one, two, three]) history.keep(each)
+  assert.deepEqual(numbers(history), [3, 2])
+  assert.deepEqual([one, two, three].map(isWiped), [true, false, false])
+  assert.equal(history.find(2), two)
+  assert.equal(history.find(1), undefined)
+})
+
+test('with a limit of none nothing is kept, no key either', () => {
+  const history = new History(0)
+  const one = snapshot(1)
+  history.keep(one)
+  assert.deepEqual([numbers(history), isWiped(one)], [[], true])
+})
+
+test('keys that a kept generation shares with a forgotten one stay, until both are gone', () => {
+  const history = new History(2)
+  const one = snapshot(1)
+  const restored = { ...snapshot(3), material: one.material }
+  history.keep(one)
+  history.keep(snapshot(2))
+  history.keep(restored)
+  assert.deepEqual([numbers(history), isWiped(one)], [[3, 2], false])
+  history.clear()
+  assert.deepEqual([numbers(history), isWiped(restored)], [[], true])
+})
+
+test('what is said of a generation that is not kept names those that are', () => {
+  const history = new History(3)
+  assert.match(history.unknown(undefined).message, /no earlier generation.*none/)
+  history.keep(snapshot(4))
+  history.keep(snapshot(5))
+  const error = history.unknown(2)
+  assert.equal(error.code, 'GENERATION_UNKNOWN')
+  assert.match(error.message, /generation 2 .*5, 4/)
+})
+
+function snapshot(number: number): Snapshot {
+  const material = { pairs: [{ chain: new Uint8Array(0), key: Uint8Array.of(1, 2, 3) }] }
+  return { generation: { number }, material } as unknown as Snapshot
+}
+
+function numbers(history: History): number[] {
+  return history.snapshots.map(({ generation }) => generation.number)
+}
+
+function isWiped({ material }: Snapshot): boolean {
+  return material.pairs.every(({ key }) => key.every((byte) => byte === 0))
+}

@@ -1,0 +1,105 @@
+/*
+ * A Node whose native context and server look different from what certswap knows: here, the probes that look at them
+ * are given something strange. All of it then goes by the public API, and must come to the same.
+ */
+
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { before, test } from 'node:test'
+import tls from 'node:tls'
+
+import { buildContext } from '../../../src/main/generation/build-context.js'
+import { canBuildInSteps, canPoint, pointAt } from '../../../src/main/generation/native-context.js'
+import { runAtOnce } from '../../../src/main/generation/slices.js'
+import { createAuthority } from '../../support/certificates.js'
+import { contextPlan } from '../../support/context-plans.js'
+import { createEcho, listen } from '../../support/echo-server.js'
+import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engines.js'
+import { writePair } from '../../support/files.js'
+import { assertRefused } from '../../support/refusal.js'
+import { tempDir } from '../../support/temp-dir.js'
+import { handshake } from '../../support/tls-client.js'
+
+const authority = createAuthority()
+
+before(() => {
+  const real = tls.createSecureContext
+  class StrangeContext {}
+  tls.createSecureContext = (options = {}) => {
+    const isProbe = Object.keys(options).join() === 'ca' && (options.ca as unknown[]).length === 0
+    return isProbe ? (new StrangeContext() as tls.SecureContext) : real(options)
+  }
+})
+
+test('the strange Node is seen as such', () => {
+  assert.equal(canBuildInSteps(), false)
+  assert.equal(canPoint(tls.createServer({})), false)
+})
+
+test('a reload reaches servers of every kind of policy, with client certificates and all', async (t) => {
+  const dir = tempDir(t)
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  const files = writePair(dir, authority.issue())
+  const engine = await startEngine(t, { ...files, ca, requestCert: true })
+  const strict = await serveEcho(t, engine)
+  const open = await serveEcho(t, engine, { requestCert: false })
+  const client = authority.issue()
+  const known = { cert: client.certPem, key: client.keyPem, confirm: true }
+  for (let renewal = 0; renewal < 2; renewal++) {
+    const leaf = authority.issue()
+    writePair(dir, leaf)
+    assertApplied(await engine.reload())
+    assert.equal(await servedBy(strict, known), leaf.fingerprint256)
+    assert.equal(await servedBy(open), leaf.fingerprint256)
+    await assertRefused({ port: strict })
+  }
+  const other = createAuthority()
+  writeFileSync(ca, other.certPem)
+  assertApplied(await engine.reload())
+  await assertRefused({ port: strict, ...known })
+})
+
+test('a session lives on through a renewal, and ends with the trust', async (t) => {
+  const dir = tempDir(t)
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  const files = writePair(dir, authority.issue())
+  const engine = await startEngine(t, { ...files, ca, requestCert: true, rejectUnauthorized: false })
+  const port = await serveEcho(t, engine)
+  const { session } = await handshake({ port })
+  writePair(dir, authority.issue())
+  assertApplied(await engine.reload())
+  assert.equal((await handshake({ port, session })).reused, true)
+  writeFileSync(ca, createAuthority().certPem)
+  assertApplied(await engine.reload())
+  assert.equal((await handshake({ port, session })).reused, false)
+})
+
+test('where a server refuses the new context, all go back to the old one', async (t) => {
+  const dir = tempDir(t)
+  const first = authority.issue()
+  const engine = await startEngine(t, writePair(dir, first))
+  const ports = [await serveEcho(t, engine)]
+  const stubborn = tls.createServer(engine.serverOptions())
+  t.after(() => stubborn.close())
+  engine.attach(stubborn)
+  stubborn.setSecureContext = () => {
+    throw Object.assign(new Error('no'), { code: 'ERR_MINE' })
+  }
+  writePair(dir, authority.issue())
+  const { outcome, problems } = await engine.reload()
+  assert.deepEqual([outcome, problems[0]?.code], ['rejected', 'CONTEXT_REFUSED'])
+  assert.equal(await servedBy(ports[0] as number), first.fingerprint256)
+  assert.equal(engine.status().generation.number, 1)
+})
+
+test('what is built at once serves like what is built in steps', async (t) => {
+  const leaf = authority.issue()
+  const plan = contextPlan({ pairs: [leaf], anchors: [authority], crl: authority.crl() })
+  const server = createEcho({})
+  pointAt(server, runAtOnce(buildContext(plan)))
+  const port = await listen(t, server)
+  assert.equal((await handshake({ port })).fingerprint256, leaf.fingerprint256)
+})

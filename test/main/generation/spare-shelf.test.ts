@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import tls from 'node:tls'
+
+import { addIdentity, type ContextPlan } from '../../../src/main/generation/build-context.js'
+import { closeContext, pointAt } from '../../../src/main/generation/native-context.js'
+import { runAtOnce } from '../../../src/main/generation/slices.js'
+import { SpareShelf } from '../../../src/main/generation/spare-shelf.js'
+import { type Authority, createAuthority, manyAuthorities } from '../../support/certificates.js'
+import { contextPlan, preparedPair } from '../../support/context-plans.js'
+import { createEcho, listen } from '../../support/echo-server.js'
+import { fakeClock } from '../../support/fake-clock.js'
+import { assertRefused } from '../../support/refusal.js'
+import { handshake } from '../../support/tls-client.js'
+
+const authority = createAuthority()
+const leaf = authority.issue()
+const A_SECOND = 1000
+
+test('a spare is prepared in the background, one step at a time', async () => {
+  const { clock, shelf } = shelfWithClock()
+  shelf.stock([planOf(manyAuthorities(40))])
+  assert.equal(clock.pending, 1)
+  let steps = 0
+  for (; clock.pending > 0; steps++) await clock.advance(2)
+  assert.ok(steps >= 10, `${steps} steps`)
+})
+
+test('a spare that is ready, half ready or not begun serves like any context, once it has its certificate', async (t) => {
+  const client = authority.issue()
+  for (const ms of [0, 4, A_SECOND]) {
+    const { clock, shelf } = shelfWithClock()
+    const plan = planOf([...manyAuthorities(20), authority])
+    shelf.stock([plan])
+    await clock.advance(ms)
+    const rest = shelf.take(plan)
+    assert.ok(rest)
+    const context = runAtOnce(addIdentity(runAtOnce(rest), [preparedPair(leaf)]))
+    const server = createEcho({ requestCert: true })
+    pointAt(server, context)
+    const port = await listen(t, server)
+    const seen = await handshake({ port, cert: client.certPem, key: client.keyPem, confirm: true })
+    assert.equal(seen.fingerprint256, leaf.fingerprint256)
+    await assertRefused({ port })
+  }
+})
+
+test('a spare is handed out once', async () => {
+  const { clock, shelf } = shelfWithClock()
+  const plan = planOf([authority])
+  shelf.stock([plan])
+  await clock.advance(A_SECOND)
+  assert.ok(shelf.take(plan))
+  assert.equal(shelf.take(plan), null)
+})
+
+test('a spare fits a plan of the same trust, options, ticket keys and parameters, and no other', () => {
+  const plan = planOf([authority])
+  const session = plan.session as NonNullable<ContextPlan['session']>
+  const same = { ...plan, material: { ...plan.material, pairs: [preparedPair(authority.issue())] } }
+  const others: ContextPlan[] = [
+    { ...plan, options: {} },
+    { ...plan, material: { ...plan.material, trust: { ...plan.material.trust } } },
+    { ...plan, material: { ...plan.material, dhparam: Uint8Array.of(1) } },
+    { ...plan, session: { ...session, sessionIdContext: 'y'.repeat(32) } },
+    { ...plan, session: { ...session, ticketKeys: Buffer.alloc(48, 2) } },
+    { ...plan, session: null },
+  ]
+  for (const other of others) {
+    const { shelf } = shelfWithClock()
+    shelf.stock([plan])
+    assert.equal(shelf.take(other), null)
+    assert.ok(shelf.take(same))
+  }
+})
+
+test('what is stocked already is kept, what fits nothing any more goes', async () => {
+  const { clock, shelf } = shelfWithClock()
+  const [plan, other] = [planOf([authority]), planOf([authority])]
+  shelf.stock([plan])
+  await clock.advance(A_SECOND)
+  shelf.stock([plan, other])
+  assert.equal(clock.pending, 1)
+  await clock.advance(A_SECOND)
+  shelf.stock([other])
+  assert.equal(shelf.take(plan), null)
+  assert.ok(shelf.take(other))
+})
+
+test('a cleared shelf holds nothing and plans nothing', async () => {
+  const { clock, shelf } = shelfWithClock()
+  const plan = planOf([authority])
+  shelf.stock([plan, planOf(manyAuthorities(40))])
+  await clock.advance(4)
+  shelf.clear()
+  assert.deepEqual([clock.pending, shelf.take(plan)], [0, null])
+})
+
+test('a spare that cannot be built is dropped without harm, and those behind it are built', async () => {
+  const { clock, shelf } = shelfWithClock()
+  const bad = planOf([authority])
+  const broken = { ...bad, options: { ciphers: 'NO-SUCH-CIPHER' } }
+  const good = planOf([authority])
+  shelf.stock([broken, good])
+  await clock.advance(A_SECOND)
+  assert.equal(shelf.take(broken), null)
+  const context = runAtOnce(shelf.take(good) as NonNullable<ReturnType<SpareShelf['take']>>)
+  assert.ok(context instanceof tls.createSecureContext().constructor)
+  closeContext(context)
+})
+
+function shelfWithClock() {
+  const clock = fakeClock()
+  return { clock, shelf: new SpareShelf(clock) }
+}
+
+function planOf(anchors: readonly Authority[]): ContextPlan {
+  return contextPlan({ pairs: [leaf], anchors })
+}

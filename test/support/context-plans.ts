@@ -1,0 +1,46 @@
+import type { ContextPlan } from '../../src/main/generation/build-context.js'
+import type { PreparedPair } from '../../src/workers/protocol.js'
+
+export interface PlanParts {
+  readonly pairs: readonly CertifiedPair[]
+  readonly anchors?: readonly { readonly certPem: string }[]
+  readonly crl?: string
+  readonly dhparam?: string
+}
+
+interface CertifiedPair {
+  readonly chainPem: string
+  readonly keyPem: string
+}
+
+/** The plan of a server's context, with trust of its own. */
+export function contextPlan({ pairs, anchors = [], crl, dhparam }: PlanParts): ContextPlan {
+  let end = 0
+  const ends = Uint32Array.from(anchors, ({ certPem }) => {
+    end += certPem.length
+    return end
+  })
+  const pem = bytes(anchors.map(({ certPem }) => certPem).join(''))
+  return {
+    material: {
+      pairs: pairs.map(preparedPair),
+      trust: {
+        authorities: anchors.length === 0 ? null : { pem, ends },
+        revocationLists: crl === undefined ? [] : [bytes(crl)],
+      },
+      dhparam: dhparam === undefined ? null : bytes(dhparam),
+      ticketSecret: null,
+    },
+    options: {},
+    session: { sessionIdContext: 'x'.repeat(32), ticketKeys: Buffer.alloc(48, 1) },
+  }
+}
+
+/** A pair as a worker hands it over. */
+export function preparedPair({ chainPem, keyPem }: CertifiedPair): PreparedPair {
+  return { chain: bytes(chainPem), key: bytes(keyPem) }
+}
+
+function bytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text))
+}
