@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import tls from 'node:tls'
 
 import { startEngine as startEngineWith } from '../../src/main/engine.js'
+import { currentContext } from '../../src/main/generation/native-context.js'
 import type { ReloadEngine } from '../../src/main/reload-engine.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, recordEvents, startEngine } from '../support/engines.js'
@@ -132,6 +134,44 @@ test('the status is plain data, frozen to its depths', async (t) => {
     validated: 0,
     'waiting-for-pair': 0,
   })
+})
+
+test('tickets are sealed with other keys when their time has come, and the certificate stays', async (t) => {
+  const clock = fakeClock(Date.UTC(2026, 0, 1))
+  const options = {
+    ...writePair(tempDir(t), issuer.issue()),
+    tickets: { rotateHours: 24 },
+    logger: recordingLogger(),
+  }
+  const engine = await startEngineWith(options, { clock })
+  t.after(() => engine.close())
+  const server = tls.createServer(engine.serverOptions())
+  engine.attach(server)
+  const before = { keys: server.getTicketKeys(), context: currentContext(server) }
+  await clock.advance(24 * 3_600_000 - 1)
+  assert.deepEqual(server.getTicketKeys(), before.keys)
+  await clock.advance(1)
+  assert.notDeepEqual(server.getTicketKeys(), before.keys)
+  assert.equal(currentContext(server), before.context)
+})
+
+test('a server may not ask clients for certificates where nobody is trusted to vouch for them', async (t) => {
+  const { engine } = await twoPairs(t)
+  assert.throws(() => engine.serverOptions({ requestCert: true }), {
+    code: 'OPTIONS_INVALID',
+    message: /`ca`/,
+  })
+})
+
+test('an interval that is longer than the certificate has to live is warned of', async (t) => {
+  const notAfter = new Date(Date.now() + 3_600_000)
+  const logger = recordingLogger()
+  await startEngine(t, {
+    ...writePair(tempDir(t), issuer.issue({ notAfter })),
+    autoReloadInterval: 7200,
+    logger,
+  })
+  assert.ok(logger.lines.some(({ level, fields }) => level === 'warn' && 'leftSeconds' in fields))
 })
 
 test('an engine can be disposed of', async (t) => {
