@@ -117,14 +117,13 @@ test('a listener that shows another certificate after the swap is found, and eve
   const { engine, port, first, rotate, server } = await serving(t)
   const stranger = authority.issue()
   rotate()
-  // Whoever else changes the server's certificate does so behind the engine's back.
-  const result = engine.reload()
-  const meddle = () => {
-    if (engine.status().generation.number === 1) setImmediate(meddle)
-    else server.setSecureContext({ cert: stranger.chainPem, key: stranger.keyPem })
-  }
-  meddle()
-  const { outcome, problems, generation } = await result
+  // Whoever else changes the server's certificate does so behind the engine's back; here, as the first client comes.
+  server.prependListener('connection', () => {
+    if (engine.status().generation.number === 2) {
+      server.setSecureContext({ cert: stranger.chainPem, key: stranger.keyPem })
+    }
+  })
+  const { outcome, problems, generation } = await engine.reload()
   assert.deepEqual(
     [outcome, problems.map(({ code }) => code), generation],
     ['rejected', ['SERVED_MISMATCH'], 1],
