@@ -26,6 +26,9 @@ const PREPARE_ENTRY: URL = new URL('../workers/prepare.js', import.meta.url)
 /** A second thread, so that an engine whose task hangs does not hold up another. */
 const MAX_THREADS = 2
 
+/** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */
+const YOUNG_GENERATION_MB = 8
+
 interface SharedPool {
   readonly piscina: Piscina
   leases: number
@@ -81,7 +84,10 @@ function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
     minThreads: 0,
     maxThreads: MAX_THREADS,
     idleTimeout: limits.idleTimeoutMs,
-    resourceLimits: { maxOldGenerationSizeMb: limits.memoryLimitMb },
+    resourceLimits: {
+      maxOldGenerationSizeMb: limits.memoryLimitMb,
+      maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+    },
     // The application's loaders and debugger flags have no business in this thread.
     execArgv: [],
     // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
