@@ -258,12 +258,8 @@ function get(port: number, agent: https.Agent): Promise<void> {
       agent,
       checkServerIdentity: () => undefined,
     }
-    https
-      .get(options, (response) => {
-        response.resume()
-        // The socket is back in the pool one turn after the response has ended.
-        response.on('end', () => setImmediate(resolve))
-      })
-      .on('error', reject)
+    // The agent's own listener comes first: by then the socket is in its pool.
+    agent.once('free', () => resolve())
+    https.get(options, (response) => response.resume()).on('error', reject)
   })
 }
