@@ -256,7 +256,6 @@ function get(port: number, agent: https.Agent): Promise<void> {
       host: '127.0.0.1',
       servername: 'localhost',
       agent,
-      checkServerIdentity: () => undefined,
     }
     // The agent's own listener comes first: by then the socket is in its pool.
     agent.once('free', () => resolve())
