@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -50,4 +50,9 @@ test('the installed program says its version', (t) => {
     encoding: 'utf8',
   })
   assert.equal(said.trim(), version)
+})
+
+test('in a checkout that is built, `npx certswap` finds a program that may be run', () => {
+  const { mode } = statSync(join(projectRoot, 'dist/main/cli/bin.js'))
+  assert.equal(mode & 0o111, 0o111)
 })
