@@ -2,12 +2,13 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
+import type { CertificateFacts } from '../workers/protocol.js'
 import { RenewingAgent } from './attach/renewing-agent.js'
 import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import type { Generation } from './generation/generation.js'
+import { coversName, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { publishPass } from './observe/channels.js'
 import { EventHub } from './observe/event-hub.js'
@@ -22,7 +23,7 @@ import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import { type ReloadResult, servingOf } from './result.js'
 import { nextDelayMs } from './schedule.js'
-import { assertExtra, peersIn, type ServerExtra } from './server-options.js'
+import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
 import { createTick } from './tick.js'
 import { untilAborted } from './until-aborted.js'
 
@@ -79,6 +80,7 @@ class Engine implements ReloadEngine {
   readonly #tick
   readonly #events: EventHub<ReloadEvents>
   readonly #expiry: ExpiryWatch
+  readonly #hostExpiry: ExpiryWatch
   readonly #agents = new Set<RenewingAgent>()
   #intervalSeconds: number
   #optionsGiven = false
@@ -90,7 +92,7 @@ class Engine implements ReloadEngine {
     preparer: Preparer,
     clock: Clock,
     logger: Logger,
-    first: ReloadResult,
+    first: PassReport,
   ) {
     const { options } = reloader.served
     this.#input = input
@@ -99,12 +101,15 @@ class Engine implements ReloadEngine {
     this.#clock = clock
     this.#logger = logger
     this.#events = new EventHub(logger)
-    this.#expiry = new ExpiryWatch(options.expiryWarningDays, clock, logger, (notice) => {
-      this.#events.emit('expiring', notice)
-    })
+    const watch = () =>
+      new ExpiryWatch(options.expiryWarningDays, clock, logger, (notice) => {
+        this.#events.emit('expiring', notice)
+      })
+    this.#expiry = watch()
+    this.#hostExpiry = watch()
     this.#intervalSeconds = options.autoReloadInterval
     this.#journal = new Journal(clock, logger)
-    this.#journal.settle({ result: first, pairMismatch: false, state: '' })
+    this.#journal.settle(first, this.#mayWait(first))
     this.#tick = createTick({ clock, delayMs: () => this.#delayMs(), check: () => this.#check() })
     this.#watchLife()
     this.#tick.plan()
@@ -116,12 +121,21 @@ class Engine implements ReloadEngine {
     this.#optionsGiven = true
     const peers = { ...this.#reloader.served.options.peers, ...peersIn(extra) }
     this.#assertTrust(peers.requestCert)
-    return { ...this.#reloader.optionsFor(peers), ...extra, ...peers }
+    const sni = this.#reloader.sniCallback(peersIn(extra))
+    if (sni) assertNoSni(extra)
+    return { ...this.#reloader.optionsFor(peers), ...extra, ...peers, ...(sni ? { SNICallback: sni } : {}) }
   }
 
   attach(server: tls.Server): Detach {
     this.#assertOpen()
-    return this.#reloader.attach(server)
+    const detach = this.#reloader.attach(server)
+    if (this.#reloader.served.options.hosts && this.#reloader.servesHosts(server) === false) {
+      this.#logger.warn(
+        { hosts: this.#reloader.served.hosts.byId.size },
+        'the server was not made from serverOptions(): it shows the default certificate for every server name',
+      )
+    }
+    return detach
   }
 
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
@@ -151,6 +165,15 @@ class Engine implements ReloadEngine {
   async rollback(generation?: number): Promise<ReloadResult> {
     this.#assertOpen()
     return this.#settle(await this.#reloader.rollback(generation))
+  }
+
+  servingFor(servername: string): CertificateFacts | null {
+    const { generation, hosts, options } = this.#reloader.served
+    const host = hosts.find(servername)
+    if (host) return deepFreeze(host.facts)
+    return options.unknownHosts === 'refuse' && !coversName(generation, servername)
+      ? null
+      : servingOf(generation)
   }
 
   history(): readonly Generation[] {
@@ -225,6 +248,7 @@ class Engine implements ReloadEngine {
   async #close(): Promise<void> {
     this.#tick.stop()
     this.#expiry.stop()
+    this.#hostExpiry.stop()
     for (const agent of this.#agents) agent.destroy()
     this.#reloader.close()
     await Promise.all([this.#preparer.close(), this.#lane.close()])
@@ -233,7 +257,13 @@ class Engine implements ReloadEngine {
 
   #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
     const input = mergeChanges({ ...this.#input, autoReloadInterval: this.#intervalSeconds }, changes)
-    return { input, options: resolveOptions(input) }
+    const options = resolveOptions(input)
+    if ((options.hosts === null) !== (this.#reloader.served.options.hosts === null)) {
+      const message =
+        'update: `hosts` can change but neither come nor go, because servers are made with or without it; start with `hosts: {}`'
+      throw new ReloadError('OPTIONS_INVALID', message)
+    }
+    return { input, options }
   }
 
   #hold(input: ReloadEngineOptions, { autoReloadInterval }: ResolvedOptions): void {
@@ -262,13 +292,12 @@ class Engine implements ReloadEngine {
   }
 
   #settle(report: PassReport): ReloadResult {
-    const { pairGraceSeconds } = this.#reloader.served.options.policy
-    const mayWait = report.pairMismatch && report.result.trigger !== 'update'
-    const waits = mayWait && this.#journal.mismatchMs() < pairGraceSeconds * 1000
-    const result = waits
-      ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
-      : report.result
-    const recovery = this.#journal.settle({ ...report, result })
+    const waits = this.#mayWait(report)
+    const result =
+      waits && report.result.outcome === 'rejected'
+        ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
+        : report.result
+    const recovery = this.#journal.settle({ ...report, result }, waits)
     this.#tick.plan()
     this.#events.emit('settled', result)
     if (result.outcome === 'applied') this.#events.emit('applied', result)
@@ -284,6 +313,12 @@ class Engine implements ReloadEngine {
     return result
   }
 
+  /** Half of a pair is no failure yet: the other half is most likely on its way. */
+  #mayWait({ pairMismatch, result }: PassReport): boolean {
+    const graceMs = this.#reloader.served.options.policy.pairGraceSeconds * 1000
+    return pairMismatch && result.trigger !== 'update' && this.#journal.mismatchMs() < graceMs
+  }
+
   #warnOfForgottenAttach(): void {
     if (!this.#optionsGiven || this.#reloader.servers.size > 0) return
     this.#optionsGiven = false
@@ -293,7 +328,9 @@ class Engine implements ReloadEngine {
   }
 
   #watchLife(): void {
-    this.#expiry.watch(this.#reloader.served.generation)
+    const { generation } = this.#reloader.served
+    this.#expiry.watch(generation.number, servingOf(generation))
+    this.#hostExpiry.watch(generation.number, generation.hosts?.soonest ?? null)
     const leftMs = this.#lifeLeftMs()
     if (this.#intervalSeconds === 0 || this.#intervalSeconds * 1000 < leftMs) return
     const fields = { autoReloadInterval: this.#intervalSeconds, leftSeconds: Math.round(leftMs / 1000) }
@@ -308,8 +345,14 @@ class Engine implements ReloadEngine {
     return nextDelayMs({ intervalMs, trouble: this.#journal.trouble, lifeLeftMs: this.#lifeLeftMs() })
   }
 
+  /** Of the default certificate, or of the host that is nearer to its end. */
   #lifeLeftMs(): number {
-    return Date.parse(servingOf(this.#reloader.served.generation).notAfter) - this.#clock.wallMs()
+    const { generation } = this.#reloader.served
+    const ends = [
+      servingOf(generation).notAfter,
+      ...(generation.hosts?.soonest ? [generation.hosts.soonest.notAfter] : []),
+    ]
+    return Math.min(...ends.map(Date.parse)) - this.#clock.wallMs()
   }
 
   #assertTrust(requestCert: boolean): void {

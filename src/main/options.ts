@@ -11,6 +11,23 @@ export interface ReloadEngineOptions {
   readonly pfx?: string
   /** Of the key or the PKCS#12 file; `{ file }` is read again at every load, one line end at its end left out. */
   readonly passphrase?: string | { readonly file: string }
+  /**
+   * Certificates by server name (SNI), beside the default one: files for each name (`*.` stands for one label), or
+   * fast-glob pattern(s) of directories that each hold `tls.crt` and `tls.key`, or `fullchain.pem` and `privkey.pem`,
+   * and serve the DNS names in their certificate. Hosts come and go with their files. Where two claim a name, the one
+   * that lives longer serves it.
+   */
+  readonly hosts?: Readonly<Record<string, HostFiles>> | string | readonly string[]
+  /**
+   * What a client gets that asks for a name no host has: the default certificate, or no handshake.
+   * @defaultValue `'default'`
+   */
+  readonly unknownHosts?: 'default' | 'refuse'
+  /**
+   * Contexts of hosts kept ready, 1 to 1000000; the least recently used is built anew when it is asked for.
+   * @defaultValue `1000`
+   */
+  readonly hostCacheSize?: number
   /** PEM file(s) of trust anchors for client certificates. */
   readonly ca?: string | readonly string[]
   /** Directories of trust anchors, or fast-glob patterns of files. Hidden files, backups and `*.tmp` are left out. */
@@ -67,6 +84,12 @@ export interface ReloadEngineOptions {
   readonly logger?: Logger
 }
 
+/** The pair of one host, as paths of PEM files. */
+export interface HostFiles {
+  readonly cert: string
+  readonly key: string
+}
+
 /** Where session-ticket keys come from. They always change with the trust, whatever is set here. */
 export interface TicketOptions {
   /**
@@ -108,7 +131,13 @@ export interface WorkerOptions {
 }
 
 /** Options that hold for the whole life of an engine. */
-export type FixedOption = 'logger' | 'worker' | 'tickets' | 'historySize' | 'expiryWarningDays'
+export type FixedOption =
+  | 'logger'
+  | 'worker'
+  | 'tickets'
+  | 'historySize'
+  | 'hostCacheSize'
+  | 'expiryWarningDays'
 
 /** What can be changed at run time; `undefined` takes an option back to its default. */
 export type EngineChanges = {

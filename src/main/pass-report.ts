@@ -15,7 +15,7 @@ export interface PassReport {
 }
 
 /** What a pass found, as far as it came. */
-export type PassFindings = Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff'>>
+export type PassFindings = Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts'>>
 
 /** The result of a pass after which `generation` serves. */
 export function resultOf(
@@ -23,7 +23,7 @@ export function resultOf(
   trigger: Trigger,
   generation: Generation,
   watch: PassWatch,
-  { problems = [], warnings = [], changed = [], diff = null }: PassFindings = {},
+  { problems = [], warnings = [], changed = [], diff = null, hosts = null }: PassFindings = {},
 ): ReloadResult {
   return deepFreeze({
     outcome,
@@ -34,6 +34,7 @@ export function resultOf(
     warnings,
     changed,
     diff,
+    hosts,
     timings: watch.timings(),
   })
 }

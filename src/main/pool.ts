@@ -1,5 +1,13 @@
 import { Piscina } from 'piscina'
 
+import type {
+  PrepareHostsReply,
+  PrepareHostsTask,
+  ScanHostsReply,
+  ScanHostsTask,
+  SealHostsReply,
+  SealHostsTask,
+} from '../workers/hosts/protocol.js'
 import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
@@ -14,6 +22,9 @@ export interface Preparer {
    * @throws ReloadError `WORKER_TIMEOUT`, `WORKER_CRASHED` or `CLOSED`.
    */
   prepare(task: PrepareTask): Promise<PrepareReply>
+  scanHosts(task: ScanHostsTask): Promise<ScanHostsReply>
+  prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply>
+  sealHosts(task: SealHostsTask): Promise<SealHostsReply>
   /** Dials listeners from the worker. @throws ReloadError as `prepare` does. */
   verify(task: VerifyTask): Promise<VerifyReply>
   /** Ends the tasks of this engine, and the threads once no engine needs them. */
@@ -36,6 +47,9 @@ interface SharedPool {
 
 const pools = new Map<string, SharedPool>()
 
+/** The functions that the worker's entry exports. */
+type TaskName = 'default' | 'scanHosts' | 'prepareHosts' | 'sealHosts' | 'verify'
+
 export function openPreparer(
   limits: Required<WorkerOptions>,
   clock: Clock,
@@ -48,7 +62,7 @@ export function openPreparer(
   const running = new Set<AbortController>()
   let closed = false
 
-  async function run<Reply>(task: object, name: 'default' | 'verify'): Promise<Reply> {
+  async function run<Reply>(task: object, name: TaskName): Promise<Reply> {
     // Piscina itself would come back to life.
     if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
     const controller = new AbortController()
@@ -66,6 +80,9 @@ export function openPreparer(
 
   return {
     prepare: (task) => run(task, 'default'),
+    scanHosts: (task) => run(task, 'scanHosts'),
+    prepareHosts: (task) => run(task, 'prepareHosts'),
+    sealHosts: (task) => run(task, 'sealHosts'),
     verify: (task) => run(task, 'verify'),
     async close() {
       if (closed) return

@@ -2,6 +2,7 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
+import type { CertificateFacts } from '../workers/protocol.js'
 import type { Detach } from './attach/server-book.js'
 import type { Generation } from './generation/generation.js'
 import type { ExpiryNotice } from './observe/expiry-watch.js'
@@ -62,8 +63,8 @@ export interface ReloadEngine extends AsyncDisposable {
   serverOptions<T extends ServerExtra>(extra?: T): tls.TlsOptions & T
   /**
    * Points the server at what is served now and at every generation to come; open connections are left alone. Takes
-   * servers of `node:tls`, `node:https` and `node:http2`.
-   * @returns a function that lets the server go on with what it has.
+   * servers of `node:tls`, `node:https` and `node:http2`; SNI hosts need one that was made from `serverOptions()`.
+   * @returns a function that lets the server go on with the default certificate that it has.
    * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
    */
   attach(server: tls.Server): Detach
@@ -85,6 +86,11 @@ export interface ReloadEngine extends AsyncDisposable {
    * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
    */
   rollback(generation?: number): Promise<ReloadResult>
+  /**
+   * The certificate that a client is shown that asks for this server name; `null` when it is refused
+   * (`unknownHosts: 'refuse'`).
+   */
+  servingFor(servername: string): CertificateFacts | null
   /** What is served, and the earlier generations that `rollback()` can go back to, the newest first. */
   history(): readonly Generation[]
   /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */

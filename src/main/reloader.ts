@@ -1,10 +1,10 @@
 import type tls from 'node:tls'
 
 import type { Problem } from '../workers/problem.js'
-import type { PreparedReply, PrepareReply } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
+import { type SniCallback, sniCallback } from './attach/sni.js'
 import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
@@ -12,14 +12,19 @@ import { ReloadError } from './errors.js'
 import { ContextBook } from './generation/context-book.js'
 import { type Snapshot, type Trigger, wipeKeys } from './generation/generation.js'
 import { History } from './generation/history.js'
+import { HostContexts } from './generation/host-contexts.js'
+import type { Host } from './generation/host-table.js'
+import { sniCallbackOf } from './generation/native-context.js'
 import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
-import { firstLoadError, type PassFindings, type PassReport, problemsOf, resultOf } from './pass-report.js'
+import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
+import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
+import { discard, type Preparation, prepareMaterial, type Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
-import type { Outcome, ReloadResult } from './result.js'
+import type { HostCounts, Outcome, ReloadResult } from './result.js'
 
 /** What a pass may do beyond the usual. */
 export interface PassMode {
@@ -42,10 +47,12 @@ export class Reloader {
   readonly #clock: Clock
   readonly #tickets: TicketKeys
   readonly #spares: SpareShelf
+  readonly #hostContexts: HostContexts
+  readonly #sniCallbacks = new WeakSet<SniCallback>()
   readonly #pinned = new WeakSet<tls.SecureContext>()
   #served!: ServedState
   /** What was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
-  #held: Uint8Array | null = null
+  #held: Records | null = null
   #hasClients = false
   #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
@@ -56,7 +63,8 @@ export class Reloader {
   constructor(options: ResolvedOptions, preparer: Preparer, clock: Clock) {
     this.#preparer = preparer
     this.#clock = clock
-    this.history = new History(options.historySize)
+    this.history = new History(options.historySize, () => this.#served.snapshot)
+    this.#hostContexts = new HostContexts(options.hostCacheSize, clock)
     this.ledger = new ConnectionLedger(() => this.#served.snapshot.generation.number)
     this.servers = new ServerBook(this.#pinned, this.ledger)
     this.#spares = new SpareShelf(clock)
@@ -68,20 +76,23 @@ export class Reloader {
   }
 
   /** @throws ReloadError with the code of the first problem, when the material cannot be served. */
-  async loadFirst(options: ResolvedOptions): Promise<ReloadResult> {
+  async loadFirst(options: ResolvedOptions): Promise<PassReport> {
     const watch = new PassWatch(this.#clock)
-    const mode: PassMode = { trigger: 'start', force: false, dryRun: false, options }
-    const reply = await this.#prepare(null, mode, options)
+    const mode = { records: null, held: null, force: false, fresh: false }
+    const found = await prepareMaterial(this.#preparer, options, mode)
     watch.ended('prepare')
-    if (reply.kind !== 'prepared') throw firstLoadError(reply.kind === 'refused' ? reply.problems : [])
-    const snapshot = this.#snapshot(reply, mode, options)
+    if (!found.base || found.verdict === 'refused') {
+      discard(found)
+      throw firstLoadError(found.findings.problems)
+    }
+    const { snapshot, warnings } = await this.#next(found, 'start', null, options, watch)
     const contexts = await this.#stage(snapshot, [options.peers], watch).catch((error: unknown) => {
       throw firstLoadError(problemsOf(error))
     })
     watch.ended('stage')
     this.#served = { snapshot, contexts }
     this.#stockSpares()
-    return this.#report('applied', 'start', watch, reply).result
+    return this.#report('applied', 'start', watch, found, warnings)
   }
 
   /** One pass over the files. Never rejects but with `CLOSED`: what goes wrong is in the report. */
@@ -89,26 +100,29 @@ export class Reloader {
     const number = ++this.#begun
     const watch = new PassWatch(this.#clock)
     const base = this.#served.snapshot
-    let reply: PrepareReply
+    let found: Preparation
     try {
-      reply = await this.#prepare(base.record, mode, mode.options ?? base.options)
+      found = await prepareMaterial(this.#preparer, mode.options ?? base.options, {
+        records: base,
+        held: mode.trigger === 'tick' ? this.#held : null,
+        force: mode.force,
+        fresh: mode.options !== undefined,
+      })
     } catch (error) {
       return this.#failure(error, mode, watch)
     }
     watch.ended('prepare')
-    if (reply.kind === 'refused') {
-      const { pairMismatch, state } = reply
-      return { ...this.#report('rejected', mode.trigger, watch, reply), pairMismatch, state }
-    }
-    if (reply.kind === 'unchanged') {
-      if (reply.record && !this.#isStale(number, base)) this.#moveRecord(reply.record)
-      return this.#report('unchanged', mode.trigger, watch)
+    if (found.verdict !== 'prepared') {
+      discard(found)
+      if (!this.#isStale(number, base)) this.#moveRecords(found.moved)
+      const outcome = found.verdict === 'refused' ? 'rejected' : 'unchanged'
+      return this.#report(outcome, mode.trigger, watch, found)
     }
     if (mode.dryRun) {
-      wipeKeys(reply.material.pairs)
-      return this.#report('validated', mode.trigger, watch, reply)
+      discard(found)
+      return this.#report('validated', mode.trigger, watch, found)
     }
-    return await this.#apply(reply, base, number, mode, watch)
+    return await this.#apply(found, base, number, mode, watch)
   }
 
   /**
@@ -123,13 +137,14 @@ export class Reloader {
     const target = wanted === undefined ? this.history.snapshots[0] : this.history.find(wanted)
     if (!target) throw this.history.unknown(wanted)
     const { generation, ...kept } = target
-    const held = this.#served.snapshot.record
+    const { record, hostsRecord } = this.#served.snapshot
     const next = {
       ...kept,
       generation: this.#number({ ...generation, restored: generation.number }, 'rollback'),
     }
-    const report = await this.#serve(next, number, () => this.#isStale(number), mode, watch)
-    if (report.result.outcome === 'applied') this.#held = held
+    const isStale = () => this.#isStale(number)
+    const report = await this.#serve(next, { number, isStale, mode, watch, reuse: null })
+    if (report.result.outcome === 'applied') this.#held = { record, hostsRecord }
     return report
   }
 
@@ -149,6 +164,20 @@ export class Reloader {
     return { generation: snapshot.generation.number, secureContext: contexts.clientContext() }
   }
 
+  /** Picks certificates by server name, for servers that are made from now on; `null` without SNI hosts. */
+  sniCallback(own: Partial<PeerPolicy>): SniCallback | null {
+    if (this.#served.snapshot.options.hosts === null) return null
+    const callback = sniCallback(() => this.#served, this.#hostContexts, own)
+    this.#sniCallbacks.add(callback)
+    return callback
+  }
+
+  /** Whether a server shows hosts their certificates; `null` when this Node does not let us know. */
+  servesHosts(server: tls.Server): boolean | null {
+    const callback = sniCallbackOf(server)
+    return callback === undefined ? null : this.#sniCallbacks.has(callback as SniCallback)
+  }
+
   attach(server: tls.Server): Detach {
     const detach = this.servers.attach(server, () => this.#served)
     this.#stockSpares()
@@ -161,82 +190,94 @@ export class Reloader {
     this.servers.detachAll()
     this.#spares.clear()
     this.#tickets.stop()
+    this.#hostContexts.stopFreeing()
+    if (!this.#served) return
     this.history.clear()
-    if (this.#served) wipeKeys(this.#served.snapshot.material.pairs)
-  }
-
-  #prepare(record: Uint8Array | null, mode: PassMode, options: ResolvedOptions): Promise<PrepareReply> {
-    const { sources, context, peers, policy, worker } = options
-    return this.#preparer.prepare({
-      sources,
-      limits: { maxFileBytes: worker.maxFileBytes, maxTrustBytes: worker.maxFileBytes * TRUST_FACTOR },
-      context,
-      requestCert: peers.requestCert,
-      policy,
-      force: mode.force,
-      record,
-      held: mode.trigger === 'tick' ? this.#held : null,
-      fresh: mode.options !== undefined,
-    })
+    // Keys of hosts stay: attached servers serve on, and contexts of hosts are built when they are asked for.
+    wipeKeys(this.#served.snapshot.material.pairs)
   }
 
   async #apply(
-    reply: PreparedReply,
+    found: Preparation,
     base: Snapshot,
     number: number,
     mode: PassMode,
     watch: PassWatch,
   ): Promise<PassReport> {
-    // Trust that was not sent again is that of the generation that was served when the pass began.
-    if (this.#isStale(number, base)) {
-      wipeKeys(reply.material.pairs)
+    // What was prepared is relative to the generation that was served when the pass began.
+    const isStale = () => this.#isStale(number, base)
+    if (isStale()) {
+      discard(found)
       return this.#superseded(mode, watch)
     }
-    const next = this.#snapshot(reply, mode, mode.options ?? base.options)
-    const isStale = () => this.#isStale(number, base)
-    const report = await this.#serve(next, number, isStale, mode, watch, reply)
-    if (report.result.outcome === 'applied') this.#held = null
-    else wipeKeys(next.material.pairs)
+    const reuse = found.base ? null : this.#served.contexts
+    const { snapshot, warnings } = await this.#next(
+      found,
+      mode.trigger,
+      base,
+      mode.options ?? base.options,
+      watch,
+    )
+    const report = await this.#serve(snapshot, { number, isStale, mode, watch, reuse }, found, warnings)
+    if (report.result.outcome === 'applied')
+      this.#held = mode.trigger === 'tick' ? heldAfter(this.#held, found) : null
+    else discard(found)
     return report
+  }
+
+  async #next(
+    found: Preparation,
+    trigger: Trigger,
+    before: Snapshot | null,
+    options: ResolvedOptions,
+    watch: PassWatch,
+  ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
+    const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, watch.gauge)
+    return {
+      snapshot: { ...snapshot, generation: this.#number({ ...facts, restored: null }, trigger) },
+      warnings,
+    }
   }
 
   /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
   async #serve(
     snapshot: Snapshot,
-    number: number,
-    isStale: () => boolean,
-    mode: PassMode,
-    watch: PassWatch,
-    reply?: PreparedReply,
+    { number, isStale, mode, watch, reuse }: Serving,
+    found?: Preparation,
+    warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
-      const next = { snapshot, contexts: await this.#stage(snapshot, [], watch) }
+      const next = { snapshot, contexts: await this.#stage(snapshot, [], watch, reuse) }
       watch.ended('stage')
       if (isStale()) {
-        next.contexts.retire(this.#pinned)
+        if (!reuse) next.contexts.retire(this.#pinned)
         return this.#superseded(mode, watch)
       }
       // Only now: while this was staged, something older may have been committed.
       const before = this.#served
       this.#commit(next, number)
       watch.ended('commit')
-      const warnings = await this.#verify(next, before, watch)
+      const unseen = await this.#verify(next, before, found?.hosts?.hosts ?? [], watch)
       this.#retire(before)
-      const warned = reply ? { ...reply, warnings: [...reply.warnings, ...warnings] } : { warnings }
-      return this.#report('applied', mode.trigger, watch, warned)
+      return this.#report('applied', mode.trigger, watch, found, [...warnings, ...unseen])
     } catch (error) {
       return this.#failure(error, mode, watch)
     }
   }
 
   /** Builds a context for every policy in use, those of servers that come while it builds included. */
-  async #stage(next: Snapshot, policies: PeerPolicy[], watch: PassWatch): Promise<ContextBook> {
-    const contexts = new ContextBook(next, this.#tickets)
+  async #stage(
+    next: Snapshot,
+    policies: PeerPolicy[],
+    watch: PassWatch,
+    reuse: ContextBook | null = null,
+  ): Promise<ContextBook> {
+    const contexts = reuse ?? new ContextBook(next, this.#tickets)
     const missing = () => this.servers.policiesUnder(next.options).filter((peers) => !contexts.has(peers))
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
       for (const peers of todo) await contexts.stage(peers, this.#spares, watch.gauge)
     }
-    if (this.#hasClients) await contexts.stageClient(watch.gauge)
+    if (this.#hasClients && !reuse) await contexts.stageClient(watch.gauge)
     return contexts
   }
 
@@ -253,9 +294,16 @@ export class Reloader {
    * @returns warnings of listeners that could not be looked at.
    * @throws ReloadError `SERVED_MISMATCH`, after everything has been pointed back.
    */
-  async #verify(next: ServedState, before: ServedState, watch: PassWatch): Promise<Problem[]> {
+  async #verify(
+    next: ServedState,
+    before: ServedState,
+    changed: readonly Host[],
+    watch: PassWatch,
+  ): Promise<Problem[]> {
     if (!next.snapshot.options.verifyServed) return []
-    const targets = verifyTargets(this.servers.listening, next.snapshot.generation)
+    const targets = verifyTargets(this.servers.listening, next.snapshot, changed, (server) =>
+      this.servesHosts(server),
+    )
     if (targets.length === 0) return []
     const findings = await this.#preparer.verify({ targets }).catch((error: ReloadError) => {
       const detail = `the worker could not look: ${error.code}`
@@ -268,7 +316,7 @@ export class Reloader {
     if (wrong >= 0 && this.#served === next) {
       this.servers.pointAll(before, next)
       this.#served = before
-      setImmediate(() => next.contexts.retire(this.#pinned))
+      this.#free(next.contexts)
       const served = findings[wrong]?.detail
       const message = `${where(wrong)} serves ${served} and not what was committed; everything was pointed back`
       throw new ReloadError('SERVED_MISMATCH', message)
@@ -285,9 +333,13 @@ export class Reloader {
   #retire(before: ServedState): void {
     this.history.keep(before.snapshot)
     if (this.#closed) this.history.clear()
-    // In a turn of its own: freeing a large trust store is one native call that cannot be cut.
-    setImmediate(() => before.contexts.retire(this.#pinned))
+    this.#free(before.contexts)
     this.#stockSpares()
+  }
+
+  /** In a turn of its own: freeing a large trust store is one native call that cannot be cut. */
+  #free(contexts: ContextBook): void {
+    if (contexts !== this.#served.contexts) setImmediate(() => contexts.retire(this.#pinned))
   }
 
   #stockSpares(): void {
@@ -301,30 +353,21 @@ export class Reloader {
     this.#stockSpares()
   }
 
-  #moveRecord(record: Uint8Array): void {
+  #moveRecords({ record, hostsRecord }: Records): void {
+    if (!record && !hostsRecord) return
     const { snapshot, contexts } = this.#served
-    this.#served = { snapshot: { ...snapshot, record }, contexts }
-  }
-
-  #snapshot(reply: PreparedReply, mode: PassMode, options: ResolvedOptions): Snapshot {
-    const { certificates, trust, warnings, material, record } = reply
-    const served = material.trust === 'served' ? this.#served.snapshot.material.trust : material.trust
-    return {
-      generation: this.#number({ certificates, trust, warnings, restored: null }, mode.trigger),
-      material: { ...material, trust: served },
-      record,
-      options,
-    }
+    const moved = { record: record ?? snapshot.record, hostsRecord: hostsRecord ?? snapshot.hostsRecord }
+    this.#served = { snapshot: { ...snapshot, ...moved }, contexts }
   }
 
   #number(
-    facts: Pick<Snapshot['generation'], 'certificates' | 'trust' | 'warnings' | 'restored'>,
+    facts: GenerationFacts & Pick<Snapshot['generation'], 'restored'>,
     trigger: Trigger,
   ): Snapshot['generation'] {
     const since = new Date(this.#clock.wallMs()).toISOString()
-    const { certificates, trust, warnings, restored } = facts
+    const { certificates, trust, hosts, warnings, restored } = facts
     const number = ++this.#lastNumber
-    return deepFreeze({ number, since, trigger, restored, certificates, trust, warnings })
+    return deepFreeze({ number, since, trigger, restored, certificates, trust, hosts, warnings })
   }
 
   /** `base` is what was served when a pass began: its reply is relative to that, and to nothing that came since. */
@@ -342,14 +385,44 @@ export class Reloader {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
-    return { ...this.#report('rejected', mode.trigger, watch, { problems }), state }
+    const result = resultOf('rejected', mode.trigger, this.#served.snapshot.generation, watch, { problems })
+    return { result, pairMismatch: false, state }
   }
 
-  #report(outcome: Outcome, trigger: Trigger, watch: PassWatch, found?: PassFindings): PassReport {
-    const result = resultOf(outcome, trigger, this.#served.snapshot.generation, watch, found)
-    return { result, pairMismatch: false, state: '' }
+  #report(
+    outcome: Outcome,
+    trigger: Trigger,
+    watch: PassWatch,
+    found?: Preparation,
+    warnings: readonly Problem[] = [],
+  ): PassReport {
+    const { generation } = this.#served.snapshot
+    const findings = {
+      ...found?.findings,
+      warnings: [...(found?.findings.warnings ?? []), ...warnings],
+      hosts: hostCounts(generation, found),
+    }
+    const result = resultOf(outcome, trigger, generation, watch, findings)
+    return { result, pairMismatch: found?.pairMismatch ?? false, state: found?.state ?? '' }
   }
 }
 
-/** Trust stores and revocation lists may be this many times as large as a certificate file. */
-const TRUST_FACTOR = 16
+/** What `#serve` needs to know of the pass beside what is to be served. */
+interface Serving {
+  readonly number: number
+  readonly isStale: () => boolean
+  readonly mode: PassMode
+  readonly watch: PassWatch
+  /** The contexts of now, when hosts alone have moved. */
+  readonly reuse: ContextBook | null
+}
+
+/** What has moved on since is not held any more. */
+function heldAfter(held: Records | null, { base, hosts }: Preparation): Records | null {
+  return held && { record: base ? null : held.record, hostsRecord: hosts ? hosts.held : held.hostsRecord }
+}
+
+function hostCounts({ hosts }: Snapshot['generation'], found: Preparation | undefined): HostCounts | null {
+  const changed = found?.hosts?.hosts.length ?? 0
+  return hosts && { served: hosts.count, changed, removed: found?.hosts?.removed.length ?? 0 }
+}

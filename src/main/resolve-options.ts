@@ -1,11 +1,12 @@
 import { z } from 'zod'
 
+import type { HostSources } from '../workers/hosts/protocol.js'
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
-import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
+import type { EngineChanges, FixedOption, HostFiles, ReloadEngineOptions, WorkerOptions } from './options.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {
@@ -15,6 +16,10 @@ export interface ResolvedOptions {
   readonly peers: PeerPolicy
   readonly autoReloadInterval: number
   readonly policy: Policy
+  /** `null` without the option: then servers are made without an SNI callback. */
+  readonly hosts: HostSources | null
+  readonly unknownHosts: 'default' | 'refuse'
+  readonly hostCacheSize: number
   readonly verifyServed: boolean
   readonly historySize: number
   readonly tickets: { readonly rotateHours: number | null }
@@ -37,6 +42,8 @@ const path = z
 const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
   error: 'expected a path or an array of paths',
 })
+const hostName = z.string().regex(/^(\*\.)?[^*\s]+$/, 'expected a name, or `*.` and a name')
+const hostFiles = z.strictObject({ cert: path, key: path })
 const version = z.enum(['TLSv1.2', 'TLSv1.3'])
 const interval = z.number().min(0).max(MAX_INTERVAL_SECONDS)
 const logMethod = z.custom<Logger['info']>((value) => typeof value === 'function', 'expected a function')
@@ -62,6 +69,7 @@ const policySchema = z.strictObject({
   requiredNames: z.array(z.string().min(1)).default([]),
   weakKey: z.enum(['reject', 'warn']).default('reject'),
   pairGraceSeconds: z.number().min(0).max(86_400).default(60),
+  hosts: z.enum(['independent', 'together']).default('independent'),
 })
 
 const workerSchema = z.strictObject({
@@ -92,6 +100,9 @@ const schema = z
     rejectUnauthorized: z.boolean().default(true),
     autoReloadInterval: interval.default(0),
     policy: policySchema.prefault({}),
+    hosts: z.union([path.transform((one) => [one]), z.array(path), z.record(hostName, hostFiles)]).optional(),
+    unknownHosts: z.enum(['default', 'refuse']).default('default'),
+    hostCacheSize: z.int().min(1).max(1_000_000).default(1000),
     verifyServed: z.boolean().default(true),
     historySize: z.int().min(0).max(100).default(3),
     tickets: z
@@ -146,6 +157,9 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     },
     context: withoutUndefined(rest.tls),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
+    hosts: hostSources(rest.hosts),
+    unknownHosts: rest.unknownHosts,
+    hostCacheSize: rest.hostCacheSize,
     verifyServed: rest.verifyServed,
     historySize: rest.historySize,
     tickets: { rotateHours: rest.tickets.rotateHours ?? null },
@@ -158,7 +172,14 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   return Object.freeze({ ...resolved, logger: input.logger ?? null })
 }
 
-const FIXED: readonly FixedOption[] = ['logger', 'worker', 'tickets', 'historySize', 'expiryWarningDays']
+const FIXED: readonly FixedOption[] = [
+  'logger',
+  'worker',
+  'tickets',
+  'historySize',
+  'hostCacheSize',
+  'expiryWarningDays',
+]
 
 /**
  * The options with some of them changed; `policy` and `tls` by their members.
@@ -230,6 +251,16 @@ function shown(value: unknown): string {
   if (value.includes('-----BEGIN ')) return 'PEM text'
   if (value.length > LONGEST_SHOWN) return `a string of ${value.length} characters`
   return `${JSON.stringify(value)} (string)`
+}
+
+function hostSources(hosts: string[] | Record<string, HostFiles> | undefined): HostSources | null {
+  if (hosts === undefined) return null
+  if (Array.isArray(hosts)) return { named: [], patterns: hosts }
+  const named = Object.entries(hosts).map(([name, files]) => {
+    const lower = name.toLowerCase()
+    return { id: lower, name: lower, ...files }
+  })
+  return { named, patterns: [] }
 }
 
 /** An option that is `undefined` is an option that was not given. */

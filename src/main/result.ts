@@ -15,6 +15,13 @@ export interface ServingFacts extends CertificateFacts {
   readonly alternates: readonly CertificateFacts[]
 }
 
+/** SNI hosts after a pass. */
+export interface HostCounts {
+  readonly served: number
+  readonly changed: number
+  readonly removed: number
+}
+
 /** Milliseconds by phase; 0 for a phase that was not reached. */
 export interface PhaseTimings {
   /** In the worker, the way there and back included. */
@@ -36,11 +43,15 @@ export interface ReloadResult {
   /** The generation that serves after the pass. */
   readonly generation: number
   readonly serving: ServingFacts
-  /** Why it was refused; empty unless `rejected` or `waiting-for-pair`. */
+  /**
+   * Why it was refused. With `applied`: what was left as it was while the rest moved on, an SNI host for instance.
+   */
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
   /** Paths that differ from what is served. */
   readonly changed: readonly string[]
+  /** SNI hosts, by number; `null` without the option. */
+  readonly hosts: HostCounts | null
   /** What the new material changes; `null` when none was accepted. */
   readonly diff: MaterialDiff | null
   readonly timings: PhaseTimings

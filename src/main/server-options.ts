@@ -40,6 +40,13 @@ export function assertExtra(extra: object): void {
   throw new ReloadError('OPTIONS_INVALID', message)
 }
 
+/** With SNI hosts, the certificate for a server name is the engine's to pick. @throws ReloadError `OPTIONS_INVALID` */
+export function assertNoSni({ SNICallback }: ServerExtra): void {
+  if (SNICallback === undefined) return
+  const message = 'serverOptions: `SNICallback` belongs to an engine that has `hosts`; leave one of them out'
+  throw new ReloadError('OPTIONS_INVALID', message)
+}
+
 /** What a server is to ask of its peers, as far as it says so itself. */
 export function peersIn({ requestCert, rejectUnauthorized }: ServerExtra): Partial<PeerPolicy> {
   return {

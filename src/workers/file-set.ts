@@ -7,6 +7,7 @@ import type { SourceFile, SourceRole } from './source-files.js'
 export interface FileSet {
   readonly fingerprint: Fingerprint
   bytesOf(role: SourceRole, path: string): Buffer
+  stampOf(role: SourceRole, path: string): string
   pathsOf(role: SourceRole): string[]
   /** Overwrites what held keys and passphrases. */
   wipe(): void
@@ -87,12 +88,15 @@ function firstDifference(earlier: Pass, later: Pass): number {
 
 function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
   const read = (i: number) => pass.reads[i] as FileRead
+  const find = (role: SourceRole, path: string) =>
+    read(files.findIndex((file) => file.role === role && file.path === path))
   return {
     fingerprint: files.map((file, i): FingerprintEntry => {
       const { stamp, bytes } = read(i)
       return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : contentDigest(bytes) }
     }),
-    bytesOf: (role, path) => read(files.findIndex((file) => file.role === role && file.path === path)).bytes,
+    bytesOf: (role, path) => find(role, path).bytes,
+    stampOf: (role, path) => find(role, path).stamp,
     pathsOf: (role) => files.filter((file) => file.role === role).map((file) => file.path),
     wipe: () => wipeSecrets(files, pass),
   }

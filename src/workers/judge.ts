@@ -132,6 +132,13 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
   }
 }
 
+/** A host that was named must be covered by its certificate. */
+export function judgeNamed({ chain, path }: Identity, name: string, found: Findings): void {
+  const [leaf] = chain as [X509Certificate]
+  if (covers(leaf, name)) return
+  found.judge('reject', 'NAME_NOT_COVERED', `the certificate in ${path} does not cover ${name}`, path)
+}
+
 function covers(leaf: X509Certificate, name: string): boolean {
   const wanted = name.toLowerCase()
   if (namesOf(leaf).includes(wanted)) return true

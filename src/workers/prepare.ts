@@ -8,9 +8,9 @@ import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import { Findings } from './findings.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
+import { warnOfOpenKeys } from './open-keys.js'
 import { type Problem, ProblemError } from './problem.js'
 import type { PrepareReply, PrepareTask, RefusedReply } from './protocol.js'
-import { octal, permissionsOf } from './read-file.js'
 import { decodeRecord, encodeRecord, type ServedRecord } from './record.js'
 import { rehearse } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
@@ -18,6 +18,9 @@ import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved } from './trust.js'
 
+export { prepareHosts } from './hosts/prepare-hosts.js'
+export { scanHosts } from './hosts/scan-hosts.js'
+export { sealHosts } from './hosts/seal-hosts.js'
 export { verify } from './verify.js'
 
 /**
@@ -91,7 +94,7 @@ async function prepareSet(
   const authorities = newTrust
     ? judgeTrust(newTrust, task.requestCert, policy, found)
     : (served?.authorities ?? [])
-  warnOfOpenKeys(task, found)
+  warnOfOpenKeys(sources, found)
   if (found.refused) return refuse()
 
   const keys = identities.map(({ key }) => keyPem(key))
@@ -116,19 +119,6 @@ async function prepareSet(
     warnings: found.warnings,
     changed,
     diff: served ? diffOf(served, record, identities[0]?.chain[0] as X509Certificate) : null,
-  }
-}
-
-/** A key that others may read is a warning, not an error: Kubernetes mounts secrets so by default. */
-function warnOfOpenKeys({ sources }: PrepareTask, found: Findings): void {
-  for (const path of [
-    ...sources.pairs.map(({ key }) => key),
-    ...(sources.pfx === null ? [] : [sources.pfx]),
-  ]) {
-    const mode = permissionsOf(path)?.mode ?? 0
-    if ((mode & 0o007) === 0) continue
-    const message = `every user may read the private key in ${path} (mode ${octal(mode)}); chmod 0600 or 0640 it`
-    found.judge('warn', 'KEY_PERMISSIONS', message, path)
   }
 }
 

@@ -38,6 +38,8 @@ export interface Policy {
   readonly requiredNames: readonly string[]
   readonly weakKey: 'reject' | 'warn'
   readonly pairGraceSeconds: number
+  /** Whether a host that is refused keeps the others from being renewed. */
+  readonly hosts: 'independent' | 'together'
 }
 
 /** One PREPARE, as it is posted to a worker thread. */

@@ -1,5 +1,6 @@
 import type { Fingerprint } from '../fingerprint/index.js'
 import type { CertificateFacts, TrustFacts } from './protocol.js'
+import { fromSharedJson, toSharedJson } from './shared-json.js'
 
 /**
  * All that a later PREPARE needs to know of what is served.
@@ -17,13 +18,6 @@ export interface ServedRecord {
   readonly authorities: readonly (readonly [fingerprint256: string, subject: string])[]
 }
 
-export function encodeRecord(record: ServedRecord): Uint8Array<SharedArrayBuffer> {
-  const text = Buffer.from(JSON.stringify(record))
-  const shared = new Uint8Array(new SharedArrayBuffer(text.byteLength))
-  shared.set(text)
-  return shared
-}
+export const encodeRecord: (record: ServedRecord) => Uint8Array = toSharedJson
 
-export function decodeRecord(bytes: Uint8Array): ServedRecord {
-  return JSON.parse(Buffer.from(bytes).toString()) as ServedRecord
-}
+export const decodeRecord: (bytes: Uint8Array) => ServedRecord = fromSharedJson

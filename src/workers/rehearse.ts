@@ -66,6 +66,18 @@ export async function rehearse(
   }
 }
 
+/** Loads a pair as the main thread will, without a handshake: for the many of which one has made its own. */
+export function rehearseLoading(
+  identity: Identity,
+  key: Uint8Array,
+  options: ContextOptions,
+  found: Findings,
+): void {
+  const part = partOf(identity, key)
+  const context = loadContext({ ...options, ca: [], cert: part.chain, key: part.key }, part.path, found)
+  if (context) releaseContext(context)
+}
+
 function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
   return {
     chain: pemOf(chain),

@@ -49,10 +49,13 @@ function writeBase64Line(from: Uint8Array, into: Uint8Array, start: number): num
   return at
 }
 
-/** Hands a reply over with its buffers transferred: Piscina moves only what the whole return value names. */
+/** Hands a reply over with its buffers transferred. */
 export function handOver(reply: PrepareReply): PrepareReply {
-  if (reply.kind !== 'prepared') return reply
-  const buffers = buffersOf(reply)
+  return reply.kind === 'prepared' ? moved(reply, buffersOf(reply)) : reply
+}
+
+/** Piscina transfers only what the whole return value names. */
+export function moved<Reply extends object>(reply: Reply, buffers: ArrayBuffer[]): Reply {
   return move({
     get [transferableSymbol]() {
       return buffers
@@ -60,7 +63,7 @@ export function handOver(reply: PrepareReply): PrepareReply {
     get [valueSymbol]() {
       return reply
     },
-  } as unknown as ArrayBuffer) as unknown as PrepareReply
+  } as unknown as ArrayBuffer) as unknown as Reply
 }
 
 function buffersOf({ material }: PreparedReply): ArrayBuffer[] {

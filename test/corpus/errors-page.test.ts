@@ -13,6 +13,8 @@ import { type TestContext, test } from 'node:test'
 import { listenOnLoopback } from '../../src/main/control/loopback.js'
 import { assertParent, replaceable } from '../../src/main/control/socket-path.js'
 import { type EngineParts, startEngine } from '../../src/main/engine.js'
+import { type Host, HostTable } from '../../src/main/generation/host-table.js'
+import { runAtOnce } from '../../src/main/generation/slices.js'
 import {
   PROBLEM_CODES,
   type Problem,
@@ -20,10 +22,12 @@ import {
   type ReloadEngine,
   type ReloadError,
 } from '../../src/main/index.js'
+import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
 import { misbehaveIn, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { certificateFacts } from '../support/pass-reports.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { misbehavingEntry } from '../support/worker-task.js'
 import { codesOf, type Group, type Row } from './corpus.js'
@@ -101,6 +105,15 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     site.remove('gate')
     return messageOf('SUPERSEDED', (await late).problems)
   },
+  async HOST_NAME_TAKEN(_, site) {
+    const [old, renewed] = [documentedHost(site, 'old', 'EC', 1), documentedHost(site, 'new', 'EC', 2)]
+    const table = runAtOnce(HostTable.empty.after([old, renewed], []))
+    return messageOf('HOST_NAME_TAKEN', hostWarnings(table, [renewed], [old.facts], false))
+  },
+  async HOST_KEY_TYPE(_, site) {
+    const host = documentedHost(site, 'a', 'RSA 2048', 1)
+    return messageOf('HOST_KEY_TYPE', hostWarnings(HostTable.empty, [host], [certificateFacts()], true))
+  },
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {
     await listening(t, createServer().listen(site.path('control.sock')))
@@ -167,6 +180,12 @@ async function reloaded(engine: ReloadEngine, site: Site, code: ProblemCode): Pr
   rightPair(site)
   const { problems, warnings } = await engine.reload()
   return messageOf(code, [...problems, ...warnings])
+}
+
+function documentedHost(site: Site, name: string, keyType: string, year: number): Host {
+  const facts = certificateFacts({ keyType, notAfter: `204${year}-01-31T00:00:00.000Z` })
+  const pair = { chain: new Uint8Array(0), key: new Uint8Array(0) }
+  return { id: site.path(`hosts/${name}`), names: ['a.example'], facts, pair }
 }
 
 function messageOf(code: ProblemCode, problems: readonly Problem[]): string | undefined {

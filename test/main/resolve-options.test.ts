@@ -208,6 +208,9 @@ test('what is not given has the documented default', () => {
     },
     context: {},
     peers: { requestCert: false, rejectUnauthorized: true },
+    hosts: null,
+    unknownHosts: 'default',
+    hostCacheSize: 1000,
     autoReloadInterval: 0,
     policy: {
       expired: 'reject',
@@ -218,6 +221,7 @@ test('what is not given has the documented default', () => {
       requiredNames: [],
       weakKey: 'reject',
       pairGraceSeconds: 60,
+      hosts: 'independent',
     },
     verifyServed: true,
     historySize: 3,

@@ -4,7 +4,7 @@ import type { Problem, ProblemCode } from '../../src/workers/problem.js'
 import type { CertificateFacts } from '../../src/workers/protocol.js'
 
 /** Facts of a certificate that nobody issued. */
-function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {
+export function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {
   return {
     subject: 'CN=localhost',
     issuer: 'CN=Test CA',
@@ -36,6 +36,7 @@ export function passReport(
       warnings: [],
       changed: [],
       diff: null,
+      hosts: null,
       timings: { prepareMs: 1, stageMs: 0, commitMs: 0, verifyMs: 0, totalMs: 1, longestSliceMs: 0 },
       ...result,
     },

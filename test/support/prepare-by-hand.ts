@@ -28,6 +28,9 @@ export function preparerByHand(): HandPreparer {
   const verifies: PendingTask<VerifyTask, VerifyReply>[] = []
   return {
     prepare: (task) => pending(prepares, task),
+    scanHosts: noHosts,
+    prepareHosts: noHosts,
+    sealHosts: noHosts,
     verify: (task) => pending(verifies, task),
     close: async () => {},
     takePrepare: () => first(prepares),
@@ -40,6 +43,10 @@ export function preparerByHand(): HandPreparer {
       answer(await prepareHere(task))
     },
   }
+}
+
+async function noHosts(): Promise<never> {
+  throw new Error('a preparer by hand has no hosts')
 }
 
 function pending<Task, Reply>(queue: PendingTask<Task, Reply>[], task: Task): Promise<Reply> {

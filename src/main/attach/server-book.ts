@@ -131,7 +131,7 @@ export class ServerBook {
   setTicketKeys({ snapshot, contexts }: ServedState): void {
     for (const { server, ownPeers } of this.#attached.values()) {
       const { session } = contexts.planFor(ownPeers ?? snapshot.options.peers)
-      if (session) server.setTicketKeys(session.ticketKeys)
+      if (session?.ticketKeys) server.setTicketKeys(session.ticketKeys)
     }
   }
 

@@ -2,14 +2,51 @@ import type { AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 
 import type { VerifyTarget } from '../../workers/verify.js'
-import type { Generation } from '../generation/generation.js'
+import type { Snapshot } from '../generation/generation.js'
+import type { Host } from '../generation/host-table.js'
+import { mixesKeyTypes } from '../generation/native-context.js'
 
-/** Where a client would find each listening server, and what it should be shown there. */
-export function verifyTargets(servers: readonly tls.Server[], { certificates }: Generation): VerifyTarget[] {
+/** Of many hosts that changed at once, so many are looked at on each server. */
+const MOST_HOSTS = 4
+
+/** Where a client would find each listening server, and what it should be shown there: by default, and for hosts. */
+export function verifyTargets(
+  servers: readonly tls.Server[],
+  snapshot: Pick<Snapshot, 'generation' | 'hosts'>,
+  changed: readonly Host[],
+  servesHosts: (server: tls.Server) => boolean | null,
+): VerifyTarget[] {
+  const { certificates } = snapshot.generation
   const expected = certificates.map(({ fingerprint256 }) => fingerprint256)
-  const name = certificates[0]?.names.find((one) => /^[a-z0-9.-]*[a-z][a-z0-9-]*$/.test(one))
-  const servername = name === undefined ? {} : { servername: name }
-  return servers.map((server) => ({ ...addressOf(server.address()), ...servername, expected }))
+  const name = certificates
+    .flatMap(({ names }) => names)
+    .find((one) => NAME.test(one) && !snapshot.hosts.find(one))
+  const hosts = hostTargets(snapshot, changed)
+  return servers.flatMap((server) => {
+    const address = addressOf(server.address())
+    const plain = { ...address, ...(name === undefined ? {} : { servername: name }), expected }
+    return [plain, ...(servesHosts(server) ? hosts.map((host) => ({ ...address, ...host })) : [])]
+  })
+}
+
+/** What may stand in the server_name extension (RFC 6066, section 3): no address, no wildcard. */
+const NAME = /^[a-z0-9.-]*[a-z][a-z0-9-]*$/
+
+function hostTargets(
+  { generation, hosts }: Pick<Snapshot, 'generation' | 'hosts'>,
+  changed: readonly Host[],
+): Pick<VerifyTarget, 'servername' | 'expected'>[] {
+  const [first] = generation.certificates
+  const targets: Pick<VerifyTarget, 'servername' | 'expected'>[] = []
+  for (const { names, facts } of changed) {
+    if (targets.length === MOST_HOSTS) break
+    const servername = names.map((one) => one.replace(/^\*/, 'any')).find((one) => NAME.test(one))
+    // Where Node mixes key types, what a client is shown depends on the client.
+    const mixed = mixesKeyTypes() && facts.keyType.split(' ')[0] !== first?.keyType.split(' ')[0]
+    const host = servername === undefined || mixed ? undefined : hosts.find(servername)
+    if (servername !== undefined && host) targets.push({ servername, expected: [host.facts.fingerprint256] })
+  }
+  return targets
 }
 
 function addressOf(address: AddressInfo | string | null): Pick<VerifyTarget, 'host' | 'port' | 'path'> {

@@ -22,7 +22,8 @@ export interface ContextPlan {
 /** What ties TLS sessions to a trust. */
 export interface SessionPlan {
   readonly sessionIdContext: string
-  readonly ticketKeys: Buffer
+  /** `null` for the context of a host: tickets are the default context's affair. */
+  readonly ticketKeys: Buffer | null
 }
 
 /** A build that can be left and taken up again between any two of its steps. */
@@ -84,7 +85,9 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
     ...baseOptions(plan),
     cert: pairs.map(({ chain }) => Buffer.from(chain)),
     key: pairs.map(({ key }) => hiddenCopy(key)),
-    ...(trust.authorities ? { ca: Buffer.from(trust.authorities.pem) } : {}),
+    ...(trust.authorities
+      ? { ca: trust.authorities.ends.length > 0 ? Buffer.from(trust.authorities.pem) : [] }
+      : {}),
     ...(trust.revocationLists.length > 0
       ? { crl: trust.revocationLists.map((list) => Buffer.from(list)) }
       : {}),
@@ -94,5 +97,11 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
 
 function baseOptions({ options, session }: ContextPlan): tls.SecureContextOptions {
   // tls.Server honours the order of ciphers by default, createSecureContext does not.
-  return { honorCipherOrder: true, ...options, ...session }
+  const { sessionIdContext, ticketKeys } = session ?? {}
+  return {
+    honorCipherOrder: true,
+    ...options,
+    ...(sessionIdContext === undefined ? {} : { sessionIdContext }),
+    ...(ticketKeys ? { ticketKeys } : {}),
+  }
 }

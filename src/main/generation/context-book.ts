@@ -1,5 +1,6 @@
 import type tls from 'node:tls'
 
+import type { PreparedTrust } from '../../workers/protocol.js'
 import {
   addIdentity,
   buildContext,
@@ -8,6 +9,7 @@ import {
   wholeOptions,
 } from './build-context.js'
 import type { Snapshot } from './generation.js'
+import type { Host } from './host-table.js'
 import { closeContext } from './native-context.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
 import type { SpareShelf } from './spare-shelf.js'
@@ -70,6 +72,22 @@ export class ContextBook {
     return { material, options: options.context, session: { sessionIdContext, ticketKeys } }
   }
 
+  /**
+   * What the context of a host is built from. Node takes the pair and, for clients' certificates, the trust from it;
+   * versions, ciphers and ticket keys stay those of the default context.
+   */
+  planForHost({ pair }: Host, peers: PeerPolicy): ContextPlan {
+    const { generation, material, options } = this.#snapshot
+    const partialChain = options.context.allowPartialTrustChain === true
+    const sessionIdContext = trustIdentity(generation.trust.digest, peers, partialChain)
+    const trust = peers.requestCert ? material.trust : NO_TRUST
+    return {
+      material: { pairs: [pair], trust, dhparam: null, ticketSecret: null },
+      options: options.context,
+      session: { sessionIdContext, ticketKeys: null },
+    }
+  }
+
   /** Frees every context but those that somebody else may still hand out. */
   retire(pinned: WeakSet<tls.SecureContext>): void {
     for (const context of this.#contexts.values()) {
@@ -83,6 +101,12 @@ export class ContextBook {
     return { material, options: options.context, session: null }
   }
 }
+
+/** Where clients are not asked for certificates. Not `null`: that would take in the public roots, at some cost. */
+const NO_TRUST: PreparedTrust = Object.freeze({
+  authorities: { pem: new Uint8Array(), ends: new Uint32Array() },
+  revocationLists: [],
+})
 
 function* finish(spare: ContextBuild, { material }: ContextPlan): ContextBuild {
   const context = yield* spare

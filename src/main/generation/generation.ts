@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, PreparedPair, PreparedTrust, TrustFacts } from '../../workers/protocol.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { type HostTable, wildcardOf } from './host-table.js'
 
 /** What made the engine look at the files, or go back to an earlier generation. */
 export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control' | 'update' | 'rollback'
@@ -16,8 +17,19 @@ export interface Generation {
   /** One for each pair, in the order of the options. */
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
+  /** SNI hosts; `null` without the option. */
+  readonly hosts: HostFacts | null
   /** What is not well with it, though it can be served. */
   readonly warnings: readonly Problem[]
+}
+
+/** The SNI hosts of a generation, taken together. */
+export interface HostFacts {
+  readonly count: number
+  /** The host that is nearest to its end, and that end (ISO 8601 in UTC); `null` without any. */
+  readonly soonest:
+    | ({ readonly id: string } & Pick<CertificateFacts, 'fingerprint256' | 'notBefore' | 'notAfter'>)
+    | null
 }
 
 /** The PEM that a generation is made of; every context of it is built from this. */
@@ -35,8 +47,17 @@ export interface Snapshot {
   readonly material: ServedMaterial
   /** The worker's record of it, opaque here. Moves alone when stamps moved and nothing else did. */
   readonly record: Uint8Array
+  /** SNI hosts; empty without any. */
+  readonly hosts: HostTable
+  readonly hostsRecord: Uint8Array | null
   /** The options that it was prepared with, and that hold while it serves. */
   readonly options: ResolvedOptions
+}
+
+/** Whether the default certificate is made for a server name. */
+export function coversName({ certificates }: Generation, servername: string): boolean {
+  const name = servername.toLowerCase()
+  return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
 }
 
 /** Overwrites the private keys of a generation that nothing will be built from any more. */

@@ -1,13 +1,17 @@
 import { ReloadError } from '../errors.js'
 import { type Snapshot, wipeKeys } from './generation.js'
+import { inSteps } from './host-table.js'
+import { runInSlices } from './slices.js'
 
 /** Earlier generations that can be gone back to: a bounded number, because their keys stay in memory for it. */
 export class History {
   readonly #limit: number
+  readonly #served: () => Snapshot
   #kept: Snapshot[] = []
 
-  constructor(limit: number) {
+  constructor(limit: number, served: () => Snapshot) {
     this.#limit = limit
+    this.#served = served
   }
 
   /** The newest first. */
@@ -36,8 +40,14 @@ export class History {
     for (const forgotten of this.#kept.splice(0)) this.#wipe(forgotten)
   }
 
-  /** A restored generation has the keys of the one that it restored. */
-  #wipe({ material }: Snapshot): void {
-    if (!this.#kept.some((other) => other.material === material)) wipeKeys(material.pairs)
+  /** A restored generation has the keys of the one that it restored, and one whose hosts alone moved those before. */
+  #wipe({ material, hosts }: Snapshot): void {
+    const others = [this.#served(), ...this.#kept]
+    if (!others.some((other) => other.material === material)) wipeKeys(material.pairs)
+    if (others.some((other) => other.hosts === hosts)) return
+    const wipe = inSteps(hosts.byId.values(), (host) => {
+      if (!others.some((other) => other.hosts.byId.get(host.id) === host)) wipeKeys([host.pair])
+    })
+    void runInSlices(wipe, { longestMs: 0 })
   }
 }

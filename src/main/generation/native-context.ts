@@ -75,6 +75,23 @@ export function currentContext(server: tls.Server): tls.SecureContext | undefine
   return (server as PointableServer)._sharedCreds
 }
 
+/**
+ * The callback that picks certificates by server name, `null` where the server was made without one, and `undefined`
+ * where this Node keeps it somewhere else.
+ */
+export function sniCallbackOf(server: tls.Server): unknown {
+  const field = Object.getOwnPropertySymbols(server).find(({ description }) => description === 'snicallback')
+  return field && ((server as unknown as Record<symbol, unknown>)[field] ?? null)
+}
+
+/**
+ * Whether a host's key of another type than the default one is added to that instead of taking its place
+ * (nodejs/node#54235, mended in Node 24).
+ */
+export function mixesKeyTypes(): boolean {
+  return Number(process.versions.node.split('.')[0]) < 24
+}
+
 /** What the server asks of its peers, as it was told when it was made. */
 export function peerPolicyOf(server: tls.Server): PeerPolicy {
   const { requestCert, rejectUnauthorized } = server as PointableServer

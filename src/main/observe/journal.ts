@@ -72,8 +72,14 @@ export class Journal {
     this.#passes[outcome]++
   }
 
-  /** Takes note of a pass that ended; returns the recovery, if it was one. */
-  settle({ result, state, pairMismatch }: PassReport): Recovery | null {
+  /**
+   * Takes note of a pass that ended; returns the recovery, if it was one. `waits` tells that all that is wrong is half
+   * of a pair, whose other half may still come.
+   */
+  settle(
+    { result, state, pairMismatch }: PassReport,
+    waits = result.outcome === 'waiting-for-pair',
+  ): Recovery | null {
     this.count(result)
     const attempt = this.#attempt(result)
     this.#lastAttempt = attempt
@@ -83,13 +89,15 @@ export class Journal {
       else this.#sayRefused(result)
       return null
     }
-    if (result.outcome === 'applied' || result.outcome === 'unchanged') {
+    if (result.outcome === 'applied') this.#sayApplied(result)
+    if (result.problems.length === 0) {
       this.#lastSuccess = attempt
       return this.#succeed(result)
     }
     // A change that is refused leaves what was in force in force: that is no outage.
-    if (result.trigger === 'update') this.#sayRefused(result)
-    else this.#fail(attempt, result, state, pairMismatch)
+    if (result.outcome === 'rejected' && result.trigger === 'update') this.#sayRefused(result)
+    // Of what was applied, some hosts may have been left behind.
+    else this.#fail(attempt, result, waits, state, pairMismatch)
     return null
   }
 
@@ -111,34 +119,42 @@ export class Journal {
     this.#consecutiveFailures = 0
     this.#trouble = null
     this.#said.clear()
-    if (result.outcome === 'applied') this.#sayApplied(result)
     if (since === null) return null
     const recovery = { failedSince: iso(since), outageMs: this.#clock.wallMs() - since }
     this.#logger.info({ ...recovery, generation: result.generation }, 'certificate files recovered')
     return recovery
   }
 
-  #fail(attempt: Attempt, result: ReloadResult, state: string, pairMismatch: boolean): void {
-    const kind = result.outcome === 'waiting-for-pair' ? 'waiting' : 'failing'
+  #fail(attempt: Attempt, result: ReloadResult, waits: boolean, state: string, pairMismatch: boolean): void {
+    const kind = waits ? 'waiting' : 'failing'
     const same = this.#trouble?.kind === kind && this.#trouble.state === state
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
     this.#failingSinceMs ??= this.#clock.wallMs()
     this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.wallMs()) : null
     this.#lastFailure = attempt
     this.#consecutiveFailures++
-    this.#sayFailed(result)
+    this.#sayFailed(result, waits)
   }
 
-  #sayApplied({ generation, trigger, changed, serving, diff, warnings, timings }: ReloadResult): void {
+  #sayApplied({ generation, trigger, changed, hosts, serving, diff, warnings, timings }: ReloadResult): void {
     const { fingerprint256, notAfter, names } = serving
-    const fields = { generation, trigger, changed, fingerprint256, notAfter, names, diff, timings }
+    const fields = {
+      generation,
+      trigger,
+      ...changesOf(changed, hosts),
+      fingerprint256,
+      notAfter,
+      names,
+      diff,
+      timings,
+    }
     this.#logger.info(fields, trigger === 'start' ? 'certificates loaded' : 'certificates reloaded')
     for (const warning of warnings) this.#logger.warn({ generation, ...warning }, 'certificate warning')
   }
 
   /** Once for each distinct problem; repetitions are for whoever debugs. */
-  #sayFailed({ outcome, trigger, generation, problems, serving }: ReloadResult): void {
-    const key = `${outcome} ${problems.map(({ code, path, host }) => [code, path, host].join(' ')).join()}`
+  #sayFailed({ outcome, trigger, generation, problems, serving }: ReloadResult, waits: boolean): void {
+    const key = `${waits} ${problems.map(({ code, path, host }) => [code, path, host].join(' ')).join()}`
     const fields = {
       trigger,
       generation,
@@ -146,12 +162,13 @@ export class Journal {
       serving: serving.fingerprint256,
       notAfter: serving.notAfter,
     }
-    const message =
-      outcome === 'waiting-for-pair'
-        ? 'certificate and key do not match yet; the old pair serves on'
+    const message = waits
+      ? 'certificate and key do not match yet; the old pair serves on'
+      : outcome === 'applied'
+        ? 'some hosts were not reloaded; their old certificates serve on'
         : 'certificates not reloaded; the old ones serve on'
     if (this.#said.has(key)) this.#logger.debug(fields, message)
-    else if (outcome === 'waiting-for-pair') this.#logger.info(fields, message)
+    else if (waits) this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)
     this.#said.add(key)
   }
@@ -164,6 +181,13 @@ export class Journal {
     return Object.freeze({ at: iso(this.#clock.wallMs()), trigger, outcome, problems })
   }
 }
+
+/** Thousands of hosts may be renewed at once; the result has all of their paths. */
+function changesOf(changed: readonly string[], hosts: ReloadResult['hosts']): object {
+  return { changed: changed.slice(0, MOST_PATHS), ...(hosts ? { hosts } : {}) }
+}
+
+const MOST_PATHS = 20
 
 function iso(ms: number): string {
   return new Date(ms).toISOString()

@@ -4,6 +4,7 @@ import type tls from 'node:tls'
 
 import { verifyTargets } from '../../../src/main/attach/verify-targets.js'
 import type { Generation } from '../../../src/main/generation/generation.js'
+import { HostTable } from '../../../src/main/generation/host-table.js'
 
 test('each listener is dialled where a client of this machine would find it', () => {
   const servers = [
@@ -14,27 +15,26 @@ test('each listener is dialled where a client of this machine would find it', ()
     '/run/tls.sock',
   ].map(listeningAt)
   assert.deepEqual(
-    verifyTargets(servers, generation(['localhost'])).map(
-      ({ host, port, path }) => path ?? `${host} ${port}`,
-    ),
+    targetsOf(servers, ['localhost']).map(({ host, port, path }) => path ?? `${host} ${port}`),
     ['127.0.0.1 1', '127.0.0.1 2', '::1 3', '192.0.2.1 4', '/run/tls.sock'],
   )
 })
 
 test('the first name that a client could ask for is asked for, and any of the certificates may be shown', () => {
-  const [target] = verifyTargets(
-    [listeningAt('/x')],
-    generation(['*.a.test', '192.0.2.1', 'b.test', 'c.test']),
-  )
+  const [target] = targetsOf([listeningAt('/x')], ['*.a.test', '192.0.2.1', 'b.test', 'c.test'])
   assert.deepEqual(target, { path: '/x', servername: 'b.test', expected: ['AB', 'CD'] })
   for (const names of [[], ['*.a.test'], ['192.0.2.1', '2001:db8:0:0:0:0:0:1']]) {
-    const [nameless] = verifyTargets([listeningAt('/x')], generation(names))
+    const [nameless] = targetsOf([listeningAt('/x')], names)
     assert.ok(nameless && !('servername' in nameless), String(names))
   }
 })
 
 function listeningAt(address: object | string): tls.Server {
   return { address: () => address } as tls.Server
+}
+
+function targetsOf(servers: readonly tls.Server[], names: readonly string[]) {
+  return verifyTargets(servers, { generation: generation(names), hosts: HostTable.empty }, [], () => true)
 }
 
 function generation(names: readonly string[]): Generation {

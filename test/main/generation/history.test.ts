@@ -3,9 +3,13 @@ import { test } from 'node:test'
 
 import type { Snapshot } from '../../../src/main/generation/generation.js'
 import { History } from '../../../src/main/generation/history.js'
+import { type Host, HostTable } from '../../../src/main/generation/host-table.js'
+import { runAtOnce } from '../../../src/main/generation/slices.js'
+import { eventually } from '../../support/eventually.js'
+import { certificateFacts } from '../../support/pass-reports.js'
 
 test('the newest comes first, and the oldest beyond the limit is forgotten with its keys', () => {
-  const history = new History(2)
+  const history = historyOf(2)
   const [one, two, three] = [snapshot(1), snapshot(2), snapshot(3)]
   for (const each of [one, two, three]) history.keep(each)
   assert.deepEqual(numbers(history), [3, 2])
@@ -15,14 +19,14 @@ test('the newest comes first, and the oldest beyond the limit is forgotten with 
 })
 
 test('with a limit of none nothing is kept, no key either', () => {
-  const history = new History(0)
+  const history = historyOf(0)
   const one = snapshot(1)
   history.keep(one)
   assert.deepEqual([numbers(history), isWiped(one)], [[], true])
 })
 
 test('keys that a kept generation shares with a forgotten one stay, until both are gone', () => {
-  const history = new History(2)
+  const history = historyOf(2)
   const one = snapshot(1)
   const restored = { ...snapshot(3), material: one.material }
   history.keep(one)
@@ -34,7 +38,7 @@ test('keys that a kept generation shares with a forgotten one stay, until both a
 })
 
 test('what is said of a generation that is not kept names those that are', () => {
-  const history = new History(3)
+  const history = historyOf(3)
   assert.match(history.unknown(undefined).message, /no earlier generation.*none/)
   history.keep(snapshot(4))
   history.keep(snapshot(5))
@@ -43,9 +47,39 @@ test('what is said of a generation that is not kept names those that are', () =>
   assert.match(error.message, /generation 2 .*5, 4/)
 })
 
+test('keys of a generation that serves again stay, however short the history is', () => {
+  const one = snapshot(1)
+  const history = historyOf(0, { ...snapshot(3), material: one.material })
+  history.keep(one)
+  assert.equal(isWiped(one), false)
+})
+
+test('keys of hosts go when no generation has them any more, and not before', async () => {
+  const [a, b, renewed] = [host('a'), host('b'), host('a')]
+  const before = runAtOnce(HostTable.empty.after([a, b], []))
+  const served = { ...snapshot(2), hosts: runAtOnce(before.after([renewed], [])) }
+  const history = historyOf(0, served)
+  history.keep({ ...snapshot(1), hosts: before })
+  await eventually('the replaced key is overwritten', () => isWipedHost(a))
+  assert.deepEqual([b, renewed].map(isWipedHost), [false, false])
+})
+
+function historyOf(limit: number, served = snapshot(99)): History {
+  return new History(limit, () => served)
+}
+
+function host(id: string): Host {
+  const facts = certificateFacts({ names: [id] })
+  return { id, names: [id], facts, pair: { chain: new Uint8Array(0), key: Uint8Array.of(1, 2, 3) } }
+}
+
+function isWipedHost({ pair }: Host): boolean {
+  return pair.key.every((byte) => byte === 0)
+}
+
 function snapshot(number: number): Snapshot {
   const material = { pairs: [{ chain: new Uint8Array(0), key: Uint8Array.of(1, 2, 3) }] }
-  return { generation: { number }, material } as unknown as Snapshot
+  return { generation: { number }, material, hosts: HostTable.empty } as unknown as Snapshot
 }
 
 function numbers(history: History): number[] {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import type { Generation } from '../../../src/main/generation/generation.js'
 import { type ExpiryNotice, ExpiryWatch } from '../../../src/main/observe/expiry-watch.js'
 import { fakeClock } from '../../support/fake-clock.js'
 import { recordingLogger } from '../../support/recording-logger.js'
@@ -46,9 +45,28 @@ test('a renewal starts anew', async () => {
   const { told, clock, watch } = watched(90)
   await clock.advance(61 * DAY)
   assert.deepEqual(told(), [30])
-  watch.watch(generationOf(clock.wallMs(), 90))
+  watch.watch(2, subjectOf(clock.wallMs(), 90))
   await clock.advance(59 * DAY)
   assert.deepEqual(told(), [])
+})
+
+test('a generation with the same certificate says nothing again', async () => {
+  const { told, clock, watch, subject } = watched(90)
+  await clock.advance(61 * DAY)
+  assert.deepEqual(told(), [30])
+  watch.watch(2, subject)
+  await clock.advance(DAY)
+  assert.deepEqual(told(), [])
+})
+
+test('without a host there is nothing to watch, until one comes', async () => {
+  const { told, clock, watch, subject } = watched(90)
+  watch.watch(2, null)
+  await clock.advance(80 * DAY)
+  assert.deepEqual(told(), [])
+  watch.watch(3, { ...subject, id: 'a.test' })
+  await clock.advance(10)
+  assert.deepEqual(told(), [30])
 })
 
 /** A watch over a certificate of so many days, so many of which are over. */
@@ -56,13 +74,20 @@ function watched(days: number, over = 0) {
   const clock = fakeClock()
   const logger = recordingLogger()
   const notices: ExpiryNotice[] = []
+  const subject = subjectOf(clock.wallMs() - over * DAY, days)
   const watch = new ExpiryWatch([30, 7, 1], clock, logger, (notice) => notices.push(notice))
-  watch.watch(generationOf(clock.wallMs() - over * DAY, days))
-  return { clock, watch, logger, told: () => notices.splice(0).map(({ thresholdDays }) => thresholdDays) }
+  watch.watch(1, subject)
+  return {
+    clock,
+    watch,
+    subject,
+    logger,
+    told: () => notices.splice(0).map(({ thresholdDays }) => thresholdDays),
+  }
 }
 
-function generationOf(startMs: number, days: number): Generation {
+function subjectOf(startMs: number, days: number) {
   const notBefore = new Date(startMs).toISOString()
   const notAfter = new Date(startMs + days * DAY).toISOString()
-  return { number: 1, certificates: [{ fingerprint256: 'AB', notBefore, notAfter }] } as unknown as Generation
+  return { fingerprint256: `from ${notBefore}`, notBefore, notAfter }
 }

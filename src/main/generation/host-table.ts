@@ -1,0 +1,90 @@
+import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
+
+/** One SNI host as it is served: its names, and its pair inside the buffer that its batch came in. */
+export interface Host {
+  /** The name that it was given, or its directory. */
+  readonly id: string
+  /** Lower case; `*.` stands for one label. */
+  readonly names: readonly string[]
+  readonly facts: CertificateFacts
+  readonly pair: PreparedPair
+}
+
+/** Two hosts that claim one name; the one that lives longer serves it. */
+export interface NameConflict {
+  readonly name: string
+  readonly served: string
+  readonly other: string
+}
+
+/** Hosts taken in between two looks at the time. */
+const HOSTS_A_STEP = 250
+
+/** All hosts of one generation. Never changed once it is built; a look-up takes two steps, however many there are. */
+export class HostTable {
+  static readonly empty: HostTable = new HostTable(new Map(), new Map(), [])
+  readonly byId: ReadonlyMap<string, Host>
+  readonly conflicts: readonly NameConflict[]
+  readonly #byName: ReadonlyMap<string, Host>
+
+  private constructor(
+    byId: ReadonlyMap<string, Host>,
+    byName: ReadonlyMap<string, Host>,
+    conflicts: readonly NameConflict[],
+  ) {
+    this.byId = byId
+    this.conflicts = conflicts
+    this.#byName = byName
+  }
+
+  /** The table after some hosts have changed and others gone, built in steps. */
+  *after(changed: readonly Host[], removed: readonly string[]): Generator<void, HostTable, void> {
+    const byId = new Map<string, Host>()
+    const gone = new Set(removed)
+    yield* inSteps(this.byId.values(), (host) => {
+      if (!gone.has(host.id)) byId.set(host.id, host)
+    })
+    yield* inSteps(changed, (host) => byId.set(host.id, host))
+    const byName = new Map<string, Host>()
+    const conflicts: NameConflict[] = []
+    yield* inSteps(byId.values(), (host) => {
+      for (const name of host.names) {
+        const rival = byName.get(name)
+        const wins = !rival || rival.facts.notAfter < host.facts.notAfter
+        if (wins) byName.set(name, host)
+        if (!rival) continue
+        const [served, other] = wins ? [host, rival] : [rival, host]
+        conflicts.push({ name, served: served.id, other: other.id })
+      }
+    })
+    return new HostTable(byId, byName, conflicts)
+  }
+
+  /** The host of a server name: its own entry, or a wildcard in the place of its first label (RFC 9525, section 6.3). */
+  find(servername: string): Host | undefined {
+    const name = servername.toLowerCase()
+    return this.#byName.get(name) ?? this.#byName.get(wildcardOf(name))
+  }
+
+  /** The host that is nearest to its end; looks at all of them, in steps. */
+  *soonest(): Generator<void, Host | null, void> {
+    let soonest: Host | null = null
+    yield* inSteps(this.byId.values(), (host) => {
+      if (!soonest || host.facts.notAfter < soonest.facts.notAfter) soonest = host
+    })
+    return soonest
+  }
+}
+
+/** `*.b.example` for `a.b.example`. */
+export function wildcardOf(name: string): string {
+  return `*${name.slice(name.indexOf('.'))}`
+}
+
+export function* inSteps<T>(items: Iterable<T>, act: (item: T) => void): Generator<void, void, void> {
+  let count = 0
+  for (const item of items) {
+    act(item)
+    if (++count % HOSTS_A_STEP === 0) yield
+  }
+}

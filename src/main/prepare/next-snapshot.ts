@@ -1,0 +1,83 @@
+import type { Problem } from '../../workers/problem.js'
+import type { Generation, HostFacts, Snapshot } from '../generation/generation.js'
+import { HostTable } from '../generation/host-table.js'
+import { runInSlices, type SliceGauge } from '../generation/slices.js'
+import type { ResolvedOptions } from '../resolve-options.js'
+import { hostWarnings } from './host-warnings.js'
+import type { HostsReport } from './hosts.js'
+import type { Preparation } from './preparation.js'
+
+/** What a generation says of itself, before it has a number. */
+export type GenerationFacts = Pick<Generation, 'certificates' | 'trust' | 'hosts' | 'warnings'>
+
+/** A generation that is ready to be staged, and what was found wanting while it was put together. */
+export interface NextSnapshot {
+  readonly snapshot: Omit<Snapshot, 'generation'>
+  readonly facts: GenerationFacts
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Puts together what is to be served: what was prepared, over what is served already (`null` at the first load, which
+ * always brings a default certificate).
+ */
+export async function nextSnapshot(
+  { base, hosts, moved, findings }: Preparation,
+  before: Snapshot | null,
+  options: ResolvedOptions,
+  gauge: SliceGauge,
+): Promise<NextSnapshot> {
+  // One of the two is there.
+  const { certificates, trust } = base ?? (before as Snapshot).generation
+  const table = await tableAfter(hosts, before, options, gauge)
+  const warnings = hosts ? hostWarnings(table, hosts.hosts, certificates) : []
+  const kept = base ? [] : (before?.generation.warnings ?? []).filter(({ host }) => host === undefined)
+  return {
+    snapshot: {
+      material: base ? materialOf(base, before) : (before as Snapshot).material,
+      record: base?.record ?? moved.record ?? (before as Snapshot).record,
+      hosts: table,
+      hostsRecord: hosts?.record ?? moved.hostsRecord ?? before?.hostsRecord ?? null,
+      options,
+    },
+    facts: {
+      certificates,
+      trust,
+      hosts: options.hosts && (await hostFacts(table, before, gauge)),
+      warnings: [...kept, ...(findings.warnings ?? []), ...warnings],
+    },
+    warnings,
+  }
+}
+
+/** Trust that was not sent again is that of the generation that was served when the pass began. */
+function materialOf(
+  { material }: NonNullable<Preparation['base']>,
+  before: Snapshot | null,
+): Snapshot['material'] {
+  const trust = material.trust === 'served' ? before?.material.trust : material.trust
+  return { ...material, trust: trust as Snapshot['material']['trust'] }
+}
+
+async function tableAfter(
+  hosts: HostsReport | null,
+  before: Snapshot | null,
+  options: ResolvedOptions,
+  gauge: SliceGauge,
+): Promise<HostTable> {
+  if (options.hosts === null) return HostTable.empty
+  const table = before?.hosts ?? HostTable.empty
+  return hosts ? await runInSlices(table.after(hosts.hosts, hosts.removed), gauge) : table
+}
+
+async function hostFacts(
+  table: HostTable,
+  before: Snapshot | null,
+  gauge: SliceGauge,
+): Promise<HostFacts | null> {
+  if (before?.hosts === table && before.generation.hosts) return before.generation.hosts
+  const soonest = await runInSlices(table.soonest(), gauge)
+  if (!soonest) return { count: 0, soonest: null }
+  const { fingerprint256, notBefore, notAfter } = soonest.facts
+  return { count: table.byId.size, soonest: { id: soonest.id, fingerprint256, notBefore, notAfter } }
+}

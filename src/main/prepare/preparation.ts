@@ -1,0 +1,107 @@
+import type { Problem } from '../../workers/problem.js'
+import type { PreparedReply, PrepareReply, PrepareTask } from '../../workers/protocol.js'
+import { wipeKeys } from '../generation/generation.js'
+import type { PassFindings } from '../pass-report.js'
+import type { Preparer } from '../pool.js'
+import type { ResolvedOptions } from '../resolve-options.js'
+import { type HostsReport, prepareHosts } from './hosts.js'
+
+/** What the worker is told of the past. */
+export interface PreparationMode {
+  /** Of what is served; `null` before the first load. */
+  readonly records: Records | null
+  /** Of what was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
+  readonly held: Records | null
+  readonly force: boolean
+  /** Load whatever is there, even what is served already. */
+  readonly fresh: boolean
+}
+
+/** The worker's records, opaque here. */
+export interface Records {
+  readonly record: Uint8Array | null
+  readonly hostsRecord: Uint8Array | null
+}
+
+/** What PREPARE came to, over the default certificate with its trust and over the hosts. */
+export interface Preparation {
+  readonly verdict: 'unchanged' | 'prepared' | 'refused'
+  /** The default certificate and the trust, when they are to change. */
+  readonly base: PreparedReply | null
+  /** The hosts, when any of them is to change. */
+  readonly hosts: HostsReport | null
+  /** Records that moved because stamps did, and nothing else; `null` where none did. */
+  readonly moved: Records
+  readonly findings: PassFindings & { readonly problems: readonly Problem[] }
+  /** As in {@link PassReport}. */
+  readonly pairMismatch: boolean
+  readonly state: string
+}
+
+/** PREPARE, all of it, in worker threads. @throws ReloadError as the preparer does. */
+export async function prepareMaterial(
+  preparer: Preparer,
+  options: ResolvedOptions,
+  { records, held, force, fresh }: PreparationMode,
+): Promise<Preparation> {
+  const limits = limitsOf(options)
+  const { sources, context, peers, policy } = options
+  const base = await preparer.prepare({
+    sources,
+    limits,
+    context,
+    requestCert: peers.requestCert,
+    policy,
+    force,
+    record: records?.record ?? null,
+    held: held?.record ?? null,
+    fresh,
+  })
+  const hosts = await prepareHosts(preparer, options, limits, {
+    record: records?.hostsRecord ?? null,
+    held: held?.hostsRecord ?? null,
+    force,
+    fresh,
+  })
+  return judge(base, hosts, policy.hosts === 'together')
+}
+
+/** Overwrites the keys of what is not going to be served. */
+export function discard({ base, hosts }: Preparation): void {
+  if (base) wipeKeys(base.material.pairs)
+  if (hosts) wipeKeys(hosts.hosts.map(({ pair }) => pair))
+}
+
+/** Together, one problem keeps everything as it is; independent, what is well moves on. */
+function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean): Preparation {
+  const problems = [...(base.kind === 'refused' ? base.problems : []), ...(hosts?.problems ?? [])]
+  const hostsMove = hosts !== null && hosts.hosts.length + hosts.removed.length > 0
+  const moves = base.kind === 'prepared' || hostsMove
+  const refused = problems.length > 0 && (together || !moves)
+  const told = base.kind === 'unchanged' ? null : base
+  return {
+    verdict: refused ? 'refused' : moves ? 'prepared' : 'unchanged',
+    base: base.kind === 'prepared' ? base : null,
+    hosts: hostsMove ? hosts : null,
+    moved: {
+      record: base.kind === 'unchanged' ? base.record : null,
+      hostsRecord: hosts !== null && !hostsMove ? hosts.record : null,
+    },
+    findings: {
+      problems,
+      warnings: [...(told?.warnings ?? []), ...(hosts?.warnings ?? [])],
+      changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
+      diff: base.kind === 'prepared' ? base.diff : null,
+    },
+    pairMismatch: problems.length > 0 && problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
+    state:
+      problems.length > 0 ? `${base.kind === 'refused' ? base.state : ''} ${hosts?.state ?? ''}`.trim() : '',
+  }
+}
+
+function limitsOf({ worker: { maxFileBytes } }: ResolvedOptions): PrepareTask['limits'] {
+  return { maxFileBytes, maxTrustBytes: maxFileBytes * TRUST_FACTOR }
+}
+
+/** Trust stores and revocation lists may be this many times as large as a certificate file. */
+const TRUST_FACTOR = 16

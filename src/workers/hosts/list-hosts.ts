@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+import fastGlob from 'fast-glob'
+
+import type { Problem } from '../problem.js'
+import { fileProblem } from '../read-file.js'
+import type { HostSource, HostSources } from './protocol.js'
+
+/** What a directory's pair may be called: cert-manager's names, and certbot's. */
+const PAIRS = [
+  ['tls.crt', 'tls.key'],
+  ['fullchain.pem', 'privkey.pem'],
+] as const
+
+export interface HostList {
+  readonly hosts: readonly HostSource[]
+  /** Directories that are there and hold no pair: what they held before may be on its way back. */
+  readonly empty: readonly string[]
+  /** Why a part of the list could not be made; nothing is known then of what is not in it. */
+  readonly unlisted: readonly Problem[]
+}
+
+/** Every host that there is now. Hidden directories are left out, such as those behind Kubernetes' links. */
+export function listHosts({ named, patterns }: HostSources): HostList {
+  const hosts: HostSource[] = [...named]
+  const empty: string[] = []
+  const unlisted: Problem[] = []
+  for (const directory of directoriesOf(patterns, unlisted)) {
+    const pair = PAIRS.find(([cert]) => existsSync(join(directory, cert)))
+    if (!pair) empty.push(directory)
+    else
+      hosts.push({ id: directory, cert: join(directory, pair[0]), key: join(directory, pair[1]), name: null })
+  }
+  return { hosts, empty, unlisted }
+}
+
+function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string[] {
+  const directories = new Set<string>()
+  for (const pattern of patterns) {
+    try {
+      for (const directory of fastGlob.sync(pattern, { onlyDirectories: true })) directories.add(directory)
+    } catch (error) {
+      unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
+    }
+  }
+  return [...directories].sort()
+}

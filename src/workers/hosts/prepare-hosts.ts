@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+
+import { factsOf, keyTypeOf } from '../facts.js'
+import { type FileSet, readFileSet } from '../file-set.js'
+import { Findings } from '../findings.js'
+import { type Identity, pemOf, readIdentities } from '../identity.js'
+import { judgeIdentity, judgeNamed } from '../judge.js'
+import { warnOfOpenKeys } from '../open-keys.js'
+import { type Problem, ProblemError } from '../problem.js'
+import type { MaterialSources } from '../protocol.js'
+import { stampFile } from '../read-file.js'
+import { rehearse, rehearseLoading } from '../rehearse.js'
+import { fromSharedJson, toSharedJson } from '../shared-json.js'
+import { listSourceFiles } from '../source-files.js'
+import { exact, keyPem } from '../transfer.js'
+import { type PackedPair, packHosts } from './pack.js'
+import type { HostSource, PrepareHostsReply, PrepareHostsTask } from './protocol.js'
+import { type HostEntry, hostEntries, isSettled } from './record.js'
+
+/** A batch that takes longer is cut, so that a task never comes near its limit of time however slow its keys are. */
+const LONG_MS = 2_000
+
+/** Reads, checks and rehearses the hosts of one batch; a host that is refused does not keep the others. */
+export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply> {
+  const started = performance.now()
+  const known = hostEntries(task.record)
+  const hosts = fromSharedJson<HostSource[]>(task.batch)
+  const pairs: PackedPair[] = []
+  const entries: HostEntry[] = []
+  const problems: Problem[] = []
+  const warnings: Problem[] = []
+  const refused: unknown[] = []
+  // With the same options, one key of a kind shows what a handshake with every other comes to.
+  const rehearsed = new Set<string>()
+  let done = 0
+  for (const host of hosts) {
+    if (performance.now() - started > LONG_MS) break
+    done++
+    const found = new Findings(task.force)
+    const result = await prepareHost(host, task, known.get(host.id), rehearsed, found)
+    const named = (one: Problem): Problem => ({ ...one, host: host.name ?? host.id })
+    warnings.push(...found.warnings.map(named))
+    if (found.refused) {
+      problems.push(...found.problems.map(named))
+      refused.push([found.problems, stampOf(host.cert), stampOf(host.key)])
+    } else if (result) {
+      entries.push(result.entry)
+      if (result.pair) pairs.push(result.pair)
+    }
+  }
+  return packHosts(pairs, {
+    problems,
+    warnings,
+    state: refused.length === 0 ? '' : createHash('sha256').update(JSON.stringify(refused)).digest('hex'),
+    changed: pairs.map(({ host }) => host.cert),
+    page: toSharedJson(entries),
+    rest: done < hosts.length ? toSharedJson(hosts.slice(done)) : null,
+  })
+}
+
+interface HostResult {
+  readonly entry: HostEntry
+  /** Absent when stamps moved and nothing else did. */
+  readonly pair?: PackedPair
+}
+
+async function prepareHost(
+  host: HostSource,
+  task: PrepareHostsTask,
+  known: HostEntry | undefined,
+  rehearsed: Set<string>,
+  found: Findings,
+): Promise<HostResult | null> {
+  const sources = sourcesOf(host, task.passphrase)
+  const set = readFileSet(listSourceFiles(sources, task.limits))
+  if (Array.isArray(set)) {
+    found.problems.push(...set)
+    return null
+  }
+  try {
+    const [identity] = await readIdentities(sources, set, found)
+    if (!identity || found.refused) return null
+    const entry = entryOf(host, identity, set)
+    if (!task.fresh && known?.identity === entry.identity) return { entry }
+    judge(host, identity, task, found)
+    warnOfOpenKeys(sources, found)
+    if (found.refused) return null
+    const key = keyPem(identity.key)
+    await rehearseHost(identity, key, task, rehearsed, found)
+    if (!found.refused) return { entry, pair: pairOf(host, identity, key) }
+    key.fill(0)
+    return null
+  } finally {
+    set.wipe()
+  }
+}
+
+function judge(host: HostSource, identity: Identity, { policy }: PrepareHostsTask, found: Findings): void {
+  // What the policy requires of names is meant for the default certificate.
+  judgeIdentity(identity, () => false, { ...policy, requiredNames: [] }, found)
+  if (host.name !== null) judgeNamed(identity, host.name, found)
+}
+
+/** Every pair is loaded; whole handshakes are made with the first of a kind. */
+async function rehearseHost(
+  identity: Identity,
+  key: Uint8Array,
+  task: PrepareHostsTask,
+  rehearsed: Set<string>,
+  found: Findings,
+): Promise<void> {
+  const kind = keyTypeOf(identity.key)
+  if (rehearsed.has(kind)) {
+    rehearseLoading(identity, key, task.context, found)
+    return
+  }
+  await rehearse([identity], [key], { ...task, requestCert: false }, null, null, found)
+  if (!found.refused) rehearsed.add(kind)
+}
+
+function pairOf(host: HostSource, { chain }: Identity, key: Uint8Array): PackedPair {
+  const facts = factsOf(chain)
+  const dnsNames = facts.names.filter((name) => /[a-z]/.test(name) && !name.includes(':'))
+  return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
+}
+
+function entryOf(host: HostSource, { chain }: Identity, set: FileSet): HostEntry {
+  const certStamp = set.stampOf('cert', host.cert)
+  return {
+    ...host,
+    content: set.fingerprint.find(({ path, by }) => path === host.cert && by === 'content')?.value as string,
+    certStamp,
+    keyStamp: set.stampOf('key', host.key),
+    settled: isSettled(certStamp, Date.now()),
+    identity: chain.map(({ fingerprint256 }) => fingerprint256).join(),
+  }
+}
+
+function sourcesOf({ cert, key }: HostSource, passphrase: MaterialSources['passphrase']): MaterialSources {
+  const none = { pfx: null, ca: [], caDir: [], crl: [], dhparam: null, ticketSecret: null }
+  return { pairs: [{ cert, key }], passphrase, ...none }
+}
+
+function stampOf(path: string): string | null {
+  try {
+    return stampFile(path)
+  } catch (error) {
+    if (error instanceof ProblemError) return null
+    throw error
+  }
+}

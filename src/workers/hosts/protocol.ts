@@ -1,0 +1,93 @@
+import type { Problem } from '../problem.js'
+import type { CertificateFacts, ContextOptions, MaterialSources, Policy, PrepareTask } from '../protocol.js'
+
+/** Where the certificates of SNI hosts lie. */
+export interface HostSources {
+  /** Hosts that were named, with their files. */
+  readonly named: readonly HostSource[]
+  /** fast-glob patterns of directories that each hold a pair. */
+  readonly patterns: readonly string[]
+}
+
+/** One host: a name, or a directory that serves every DNS name in its certificate. */
+export interface HostSource {
+  readonly id: string
+  readonly cert: string
+  readonly key: string
+  /** `null`: the names in the certificate. */
+  readonly name: string | null
+}
+
+/** The first of three tasks: which hosts are not as the record says? */
+export interface ScanHostsTask {
+  readonly sources: HostSources
+  readonly limits: PrepareTask['limits']
+  readonly record: Uint8Array | null
+  /** The record of what was rolled away from: hosts that are as it says are left alone. */
+  readonly held: Uint8Array | null
+  readonly force: boolean
+  readonly fresh: boolean
+}
+
+export type ScanHostsReply =
+  | { readonly kind: 'unchanged' }
+  | {
+      readonly kind: 'changed'
+      /** Lists of hosts, opaque here, each for one task of its own. */
+      readonly batches: readonly Uint8Array[]
+      readonly removed: readonly string[]
+      readonly problems: readonly Problem[]
+      readonly warnings: readonly Problem[]
+    }
+
+/** The second: reads, checks and hands back the pairs of one batch. */
+export interface PrepareHostsTask {
+  readonly batch: Uint8Array
+  readonly record: Uint8Array | null
+  readonly passphrase: MaterialSources['passphrase']
+  readonly limits: PrepareTask['limits']
+  readonly context: ContextOptions
+  readonly policy: Policy
+  readonly force: boolean
+  readonly fresh: boolean
+}
+
+export interface PrepareHostsReply {
+  /** PEM of all pairs in one buffer, transferred. */
+  readonly pack: Uint8Array
+  readonly hosts: readonly PreparedHost[]
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  /** Tells one refused state of these hosts from another; empty when none was refused. */
+  readonly state: string
+  /** Certificate files of the hosts that changed. */
+  readonly changed: readonly string[]
+  /** The part of the next record that these hosts are, opaque here. */
+  readonly page: Uint8Array
+  /** What of the batch was left for a task of its own, because encrypted keys take their time. */
+  readonly rest: Uint8Array | null
+}
+
+/** One host's pair as offsets into the pack. */
+export interface PreparedHost {
+  readonly id: string
+  /** Lower case; `*.` in front of a name of one more label. */
+  readonly names: readonly string[]
+  readonly facts: CertificateFacts
+  readonly chain: readonly [from: number, to: number]
+  readonly key: readonly [from: number, to: number]
+}
+
+/** The third: the record of what is served from now on. */
+export interface SealHostsTask {
+  readonly record: Uint8Array | null
+  readonly held: Uint8Array | null
+  readonly pages: readonly Uint8Array[]
+  readonly removed: readonly string[]
+}
+
+export interface SealHostsReply {
+  readonly record: Uint8Array
+  /** Without the hosts that have moved on since. */
+  readonly held: Uint8Array | null
+}

@@ -1,0 +1,29 @@
+import { fromSharedJson } from '../shared-json.js'
+import type { HostSource } from './protocol.js'
+
+/** What one host's files were when its certificate was taken over. */
+export interface HostEntry extends HostSource {
+  /** SHA-256 of the certificate file. */
+  readonly content: string
+  readonly certStamp: string
+  readonly keyStamp: string
+  /** Whether the certificate file had been left alone for a while when it was read: only then does its stamp alone tell. */
+  readonly settled: boolean
+  /** Fingerprints of the chain. */
+  readonly identity: string
+}
+
+/** Every host that is served, by id. */
+export function hostEntries(record: Uint8Array | null): Map<string, HostEntry> {
+  const entries = record === null ? [] : fromSharedJson<HostEntry[]>(record)
+  return new Map(entries.map((entry) => [entry.id, entry]))
+}
+
+/** Coarse file times move in steps of milliseconds; two writes within one step leave one stamp. */
+const SETTLED_AFTER_NS = 2_000_000_000n
+
+/** The last part of a stamp is the ctime in nanoseconds. */
+export function isSettled(stamp: string, nowMs: number): boolean {
+  const ctimeNs = BigInt(stamp.slice(stamp.lastIndexOf(':') + 1))
+  return BigInt(Math.floor(nowMs)) * 1_000_000n - ctimeNs > SETTLED_AFTER_NS
+}

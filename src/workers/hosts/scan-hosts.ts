@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { contentDigest } from '../../fingerprint/index.js'
+import { type Problem, ProblemError } from '../problem.js'
+import { readFile, stampFile } from '../read-file.js'
+import { toSharedJson } from '../shared-json.js'
+import { type HostList, listHosts } from './list-hosts.js'
+import type { HostSource, ScanHostsReply, ScanHostsTask } from './protocol.js'
+import { type HostEntry, hostEntries } from './record.js'
+
+/** Hosts in one task: some ten milliseconds of work each, and a reply that the main thread takes in well under one. */
+const BATCH = 64
+
+/** A directory that is replaced is not there for a moment; a host that is gone has to be gone twice. */
+const GONE_FOR_MS = 100
+
+/**
+ * Which hosts are not as the record says.
+ *
+ * Content is what counts, and a stamp (with its ctime) stands for it once a file has settled. So that no file system's
+ * odd clock hides a change for ever, every certificate is hashed anew once in {@link REHASH_MINUTES} all the same.
+ */
+export async function scanHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
+  const known = hostEntries(task.record)
+  const held = task.held === null ? null : hostEntries(task.held)
+  const first = listHosts(task.sources)
+  if (goneOf(first, known, held).length > 0) await sleep(GONE_FOR_MS)
+  const list = goneOf(first, known, held).length > 0 ? listHosts(task.sources) : first
+  const { problems, removed } = judgeList(list, goneOf(list, known, held), known, task)
+  const isAsIn = (entries: Map<string, HostEntry> | null, host: HostSource) =>
+    isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
+  const changed = task.fresh
+    ? list.hosts
+    : list.hosts.filter((host) => !isAsIn(known, host) && !isAsIn(held, host))
+  if (changed.length + removed.length + problems.length === 0) return { kind: 'unchanged' }
+  const batches = []
+  for (let i = 0; i < changed.length; i += BATCH) batches.push(toSharedJson(changed.slice(i, i + BATCH)))
+  return { kind: 'changed', batches, removed, problems, warnings: warningsOf(list, task) }
+}
+
+/** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */
+function goneOf(
+  { hosts, empty }: HostList,
+  known: Map<string, HostEntry>,
+  held: Map<string, HostEntry> | null,
+): string[] {
+  const there = new Set([...hosts.map(({ id }) => id), ...empty])
+  return [...known.keys()].filter((id) => !there.has(id) && held?.has(id) !== false)
+}
+
+/** A list that is not to be believed removes nothing. */
+function judgeList(
+  { hosts, empty, unlisted }: HostList,
+  gone: readonly string[],
+  known: Map<string, HostEntry>,
+  { sources, force }: ScanHostsTask,
+): { problems: readonly Problem[]; removed: readonly string[] } {
+  const problems = [...unlisted, ...empty.filter((directory) => known.has(directory)).map(emptied)]
+  if (unlisted.length > 0) return { problems, removed: [] }
+  const matched = known.size - [...known.values()].filter(({ name }) => name !== null).length
+  const noneLeft = matched > 1 && !hosts.some(({ name }) => name === null) && empty.length === 0
+  if (!noneLeft || sources.patterns.length === 0 || force) return { problems, removed: gone }
+  const message = `no directory matches ${sources.patterns.join(' ')} any more; its ${matched} hosts are served on (force drops them)`
+  return { problems: [...problems, { code: 'FILE_NOT_FOUND', message }], removed: [] }
+}
+
+function emptied(directory: string): Problem {
+  const message = `${directory} holds neither tls.crt nor fullchain.pem any more`
+  return { code: 'FILE_NOT_FOUND', message, path: directory, host: directory }
+}
+
+/** Said at the first load, when a pattern that is wrong is most likely. */
+function warningsOf({ hosts }: HostList, { sources, record }: ScanHostsTask): readonly Problem[] {
+  if (record !== null || sources.patterns.length === 0 || hosts.some(({ name }) => name === null)) return []
+  return [{ code: 'FILE_NOT_FOUND', message: `no directory matches ${sources.patterns.join(' ')} yet` }]
+}
+
+function isAsKnown(host: HostSource, entry: HostEntry | undefined, maxBytes: number): boolean {
+  if (!entry || entry.cert !== host.cert || entry.key !== host.key) return false
+  try {
+    if (stampFile(host.key) !== entry.keyStamp) return false
+    if (entry.settled && stampFile(host.cert) === entry.certStamp && !isDue(host.id)) return true
+    return contentDigest(readFile(host.cert, maxBytes).bytes) === entry.content
+  } catch (error) {
+    if (error instanceof ProblemError) return false
+    throw error
+  }
+}
+
+const REHASH_MINUTES = 16
+
+/** Each host has its minute in sixteen. */
+function isDue(id: string): boolean {
+  const minute = Math.floor(Date.now() / 60_000) % REHASH_MINUTES
+  return (createHash('sha256').update(id).digest()[0] as number) % REHASH_MINUTES === minute
+}

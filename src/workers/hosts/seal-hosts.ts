@@ -1,0 +1,22 @@
+import { fromSharedJson, toSharedJson } from '../shared-json.js'
+import type { SealHostsReply, SealHostsTask } from './protocol.js'
+import { type HostEntry, hostEntries } from './record.js'
+
+/** The record of what is served once these hosts have been taken over and those removed. */
+export function sealHosts({ record, held, pages, removed }: SealHostsTask): SealHostsReply {
+  const entries = hostEntries(record)
+  const left = held === null ? null : hostEntries(held)
+  for (const id of removed) {
+    entries.delete(id)
+    left?.delete(id)
+  }
+  for (const entry of pages.flatMap((page) => fromSharedJson<HostEntry[]>(page))) {
+    entries.set(entry.id, entry)
+    left?.delete(entry.id)
+  }
+  return { record: recordOf(entries), held: left && recordOf(left) }
+}
+
+function recordOf(entries: Map<string, HostEntry>): Uint8Array {
+  return toSharedJson([...entries.values()])
+}

@@ -1,0 +1,13 @@
+import type { Findings } from './findings.js'
+import type { MaterialSources } from './protocol.js'
+import { octal, permissionsOf } from './read-file.js'
+
+/** A key that others may read is a warning, not an error: Kubernetes mounts secrets so by default. */
+export function warnOfOpenKeys({ pairs, pfx }: MaterialSources, found: Findings): void {
+  for (const path of [...pairs.map(({ key }) => key), ...(pfx === null ? [] : [pfx])]) {
+    const mode = permissionsOf(path)?.mode ?? 0
+    if ((mode & 0o007) === 0) continue
+    const message = `every user may read the private key in ${path} (mode ${octal(mode)}); chmod 0600 or 0640 it`
+    found.judge('warn', 'KEY_PERMISSIONS', message, path)
+  }
+}
