@@ -10,12 +10,18 @@ export type {
 export type { Detach } from './attach/server-book.js'
 export { createReloadEngine } from './engine.js'
 export { ReloadError, type ReloadErrorOptions } from './errors.js'
-export type { Generation, Trigger } from './generation/generation.js'
+export type { Generation, HostFacts, Trigger } from './generation/generation.js'
 export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
 export type { ExpiryNotice } from './observe/expiry-watch.js'
 export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
 export type { Logger } from './observe/logger.js'
-export type { EngineChanges, ReloadEngineOptions, TicketOptions, WorkerOptions } from './options.js'
+export type {
+  EngineChanges,
+  HostFiles,
+  ReloadEngineOptions,
+  TicketOptions,
+  WorkerOptions,
+} from './options.js'
 export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
-export type { Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
+export type { HostCounts, Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
 export type { ServerExtra } from './server-options.js'

@@ -382,3 +382,11 @@ test('a dry run says what hosts would do, and changes none', async (t) => {
   assert.deepEqual([outcome, hosts], ['validated', { served: 1, changed: 1, removed: 0 }])
   assert.equal(await shown('a.test'), old)
 })
+
+test('a pattern that matches nothing is a warning of the first load, and hosts may come later', async (t) => {
+  const { engine, put, shown } = await hostSite(t, {})
+  assert.ok(engine.status().generation.warnings.some(({ code }) => code === 'FILE_NOT_FOUND'))
+  const leaf = put('a.test')
+  assertApplied(await engine.reload())
+  assert.equal(await shown('a.test'), leaf.fingerprint256)
+})

@@ -127,6 +127,14 @@ function addMaterial(command: Command): Command {
     .option('--ca-dir <path>', 'directory or pattern of trust anchors; may be given again', append)
     .option('--crl <path>', 'PEM file of revocation lists; may be given again', append)
     .option('--dhparam <path>', 'PEM file of Diffie-Hellman parameters')
+    .option(
+      '--hosts <glob>',
+      'directories that each hold the pair of an SNI host; may be given again',
+      append,
+    )
+    .addOption(
+      new Option('--unknown-hosts <how>', 'what names without a host get').choices(['default', 'refuse']),
+    )
     .option('--request-cert', 'ask clients for a certificate and refuse those without')
     .addOption(new Option('--min-version <version>', 'least TLS version').choices(['TLSv1.2', 'TLSv1.3']))
 }

@@ -84,6 +84,7 @@ async function answerOf(route: Route, c: Context): Promise<Answer> {
     body,
     signal: c.req.raw.signal,
     header: (name) => c.req.header(name),
+    param: (name) => c.req.param(name),
   })
 }
 

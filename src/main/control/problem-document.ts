@@ -18,6 +18,7 @@ export const PROBLEM_KINDS = {
   'invalid-config': { status: 422, title: 'Setting refused' },
   'headers-too-large': { status: 431, title: 'Request headers too large' },
   'reload-failed': { status: 500, title: 'Certificate reload failed' },
+  'reload-incomplete': { status: 500, title: 'Some hosts were not reloaded' },
   'internal-error': { status: 500, title: 'Internal error' },
   'material-unstable': { status: 503, title: 'The certificate files are being written' },
   'not-ready': { status: 503, title: 'Not ready' },
@@ -32,13 +33,14 @@ export interface ProblemExtras {
   readonly code?: string
   readonly generation?: number
   readonly errors?: readonly object[]
+  readonly hosts?: object
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /** A failure as an answer: `application/problem+json` (RFC 9457), or one plain line. */
 export function problemAnswer(kind: ProblemKind, detail: string, extras: ProblemExtras = {}): Answer {
   const { status, title } = PROBLEM_KINDS[kind]
-  const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, headers = {} } = extras
+  const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, hosts, headers = {} } = extras
   const document = {
     type: `urn:certswap:problem:${kind}`,
     title,
@@ -48,6 +50,7 @@ export function problemAnswer(kind: ProblemKind, detail: string, extras: Problem
     code,
     ...(generation === undefined ? {} : { generation }),
     ...(errors === undefined ? {} : { errors }),
+    ...(hosts === undefined ? {} : { hosts }),
   }
   return { status, json: document, text: `${title}: ${detail}`, type: 'application/problem+json', headers }
 }

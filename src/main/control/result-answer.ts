@@ -20,6 +20,8 @@ export interface ReloadView {
   readonly contexts: readonly (ContextView & { readonly changed: boolean })[]
   readonly changed_files: readonly string[]
   readonly warnings: readonly ProblemView[]
+  /** SNI hosts, by number; `null` without them. */
+  readonly hosts: ReloadResult['hosts']
   readonly diff: object | null
   readonly duration_ms: number
   readonly timings: object
@@ -32,7 +34,10 @@ export interface ReloadView {
  */
 export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-back'): Answer {
   const { outcome, generation, serving, diff, timings } = result
-  if (outcome === 'rejected' || outcome === 'waiting-for-pair') return failureAnswer(result)
+  // Of what was applied, some hosts may have been left behind: whoever asked must not take that for success.
+  if (outcome === 'rejected' || outcome === 'waiting-for-pair' || result.problems.length > 0) {
+    return failureAnswer(result)
+  }
   const status = outcome === 'applied' ? done : outcome
   const view: ReloadView = {
     status,
@@ -40,6 +45,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
     contexts: contextViews(serving).map((context) => ({ ...context, changed: outcome === 'applied' })),
     changed_files: result.changed,
     warnings: result.warnings.map(problemView),
+    hosts: result.hosts,
     diff: diff ? diffView(diff) : null,
     duration_ms: rounded(timings.totalMs),
     timings: timingsView(timings),
@@ -53,22 +59,27 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
 }
 
 /** Files that are still being written are worth another try; all else needs a hand. */
-function failureAnswer({ outcome, problems, serving, generation }: ReloadResult): Answer {
+function failureAnswer({ outcome, problems, serving, generation, hosts }: ReloadResult): Answer {
   const [first] = problems
   const code = first?.code ?? 'WORKER_CRASHED'
   const unstable = outcome === 'waiting-for-pair' || code === 'FILES_CHANGING'
-  const still = `still serving ${serving.fingerprint256} until ${serving.notAfter}`
+  const partly = outcome === 'applied' || outcome === 'validated'
+  const still = partly
+    ? `everything else is served as generation ${generation}`
+    : `still serving ${serving.fingerprint256} until ${serving.notAfter}`
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
   const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}`
   const { fingerprint256, notAfter } = serving
   const errors = problems.map((problem) => ({
     ...problemView(problem),
-    serving: { fingerprint256, not_after: notAfter },
+    ...(problem.host === undefined ? { serving: { fingerprint256, not_after: notAfter } } : {}),
   }))
-  return problemAnswer(unstable ? 'material-unstable' : 'reload-failed', detail, {
+  const kind = partly ? 'reload-incomplete' : unstable ? 'material-unstable' : 'reload-failed'
+  return problemAnswer(kind, detail, {
     code,
     generation,
     errors,
+    ...(hosts ? { hosts } : {}),
     headers: { ETag: entityTag(generation), ...(unstable ? { 'Retry-After': '1' } : {}) },
   })
 }

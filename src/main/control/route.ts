@@ -1,6 +1,7 @@
 /** One endpoint. The table of them is in `routes.ts`; which methods a path allows follows from it. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** `:name` stands for one part. */
   readonly path: string
   /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1. */
   readonly query: Readonly<Record<string, 'flag' | 'number'>>
@@ -16,6 +17,8 @@ export interface RouteRequest {
   /** The flags that are set. */
   readonly flags: ReadonlySet<string>
   readonly numbers: ReadonlyMap<string, number>
+  /** What stands in the place of a `:name` of the path. */
+  param(name: string): string | undefined
   /** The parsed body; `undefined` where the route takes none. */
   readonly body: unknown
   /** Aborts when the client has gone. */

@@ -1,7 +1,7 @@
 import type { Metrics } from '../observe/metrics.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import type { Route } from './route.js'
-import { certsRoute } from './routes/certs.js'
+import { certificateRoute, certsRoute } from './routes/certs.js'
 import { configRoute } from './routes/config.js'
 import { healthRoute, readyRoute } from './routes/health.js'
 import { historyRoute } from './routes/history.js'
@@ -23,6 +23,7 @@ export function createRoutes({ engine, metrics, ready, reloadTimeoutMs }: RouteP
   return [
     reloadCertsRoute(engine, reloadTimeoutMs),
     certsRoute(engine),
+    certificateRoute(engine),
     statusRoute(engine),
     healthRoute(),
     readyRoute(ready),

@@ -16,10 +16,23 @@ export interface GenerationView {
   readonly restored: number | null
   readonly contexts: readonly ContextView[]
   readonly trust: TrustView
+  /** `null` without SNI hosts. */
+  readonly hosts: HostsView | null
   readonly warnings: readonly ProblemView[]
 }
 
-/** The certificates of one name; there is one context until SNI hosts have their own. */
+/** The SNI hosts together; the certificate of one is at `/certs/NAME`. */
+export interface HostsView {
+  readonly count: number
+  /** The one that is nearest to its end. */
+  readonly soonest: {
+    readonly id: string
+    readonly fingerprint256: string
+    readonly not_after: string
+  } | null
+}
+
+/** The certificates that serve where no SNI host does. */
 export interface ContextView extends CertificateView {
   readonly name: string
   /** The other pairs, where there are any: an ECDSA one beside an RSA one. */
@@ -85,8 +98,15 @@ export function generationView(generation: Generation): GenerationView {
     restored: generation.restored,
     contexts: contextViews(servingOf(generation)),
     trust: trustView(generation),
+    hosts: hostsView(generation),
     warnings: generation.warnings.map(problemView),
   }
+}
+
+function hostsView({ hosts }: Generation): HostsView | null {
+  if (!hosts?.soonest) return hosts && { count: hosts.count, soonest: null }
+  const { id, fingerprint256, notAfter } = hosts.soonest
+  return { count: hosts.count, soonest: { id, fingerprint256, not_after: notAfter } }
 }
 
 function trustView({ trust }: Generation): TrustView {
@@ -126,7 +146,7 @@ export function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }
 
-function certificateView(facts: CertificateFacts): CertificateView {
+export function certificateView(facts: CertificateFacts): CertificateView {
   return {
     subject: facts.subject,
     issuer: facts.issuer,

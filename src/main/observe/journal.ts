@@ -78,7 +78,7 @@ export class Journal {
    */
   settle(
     { result, state, pairMismatch }: PassReport,
-    waits = result.outcome === 'waiting-for-pair',
+    waits: boolean = result.outcome === 'waiting-for-pair',
   ): Recovery | null {
     this.count(result)
     const attempt = this.#attempt(result)

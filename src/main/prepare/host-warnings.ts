@@ -11,7 +11,7 @@ export function hostWarnings(
   { conflicts }: HostTable,
   come: readonly Host[],
   certificates: readonly CertificateFacts[],
-  mixes = mixesKeyTypes(),
+  mixes: boolean = mixesKeyTypes(),
 ): Problem[] {
   const ids = new Set(come.map(({ id }) => id))
   const taken = conflicts

@@ -33,10 +33,12 @@ export async function scanHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
   const changed = task.fresh
     ? list.hosts
     : list.hosts.filter((host) => !isAsIn(known, host) && !isAsIn(held, host))
-  if (changed.length + removed.length + problems.length === 0) return { kind: 'unchanged' }
+  const warnings = warningsOf(list, task)
+  const nothing = [changed, removed, problems, warnings].every(({ length }) => length === 0)
+  if (nothing) return { kind: 'unchanged' }
   const batches = []
   for (let i = 0; i < changed.length; i += BATCH) batches.push(toSharedJson(changed.slice(i, i + BATCH)))
-  return { kind: 'changed', batches, removed, problems, warnings: warningsOf(list, task) }
+  return { kind: 'changed', batches, removed, problems, warnings }
 }
 
 /** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */

@@ -6,7 +6,7 @@ import type { Generation } from '../../generation/generation.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type Paint, paintFor } from './paint.js'
-import { contextRows, problemLine, type Row, table } from './report.js'
+import { contextRows, hostRows, problemLine, type Row, table } from './report.js'
 
 export interface CheckFlags extends MaterialFlags {
   readonly config?: string
@@ -15,7 +15,7 @@ export interface CheckFlags extends MaterialFlags {
 
 type CheckView = SoundView | UnsoundView
 
-type SoundView = { readonly status: 'ok' } & Pick<GenerationView, 'contexts' | 'trust' | 'warnings'>
+type SoundView = { readonly status: 'ok' } & Pick<GenerationView, 'contexts' | 'trust' | 'hosts' | 'warnings'>
 
 interface UnsoundView {
   readonly status: 'rejected'
@@ -34,7 +34,14 @@ export async function check({ json = false, ...flags }: CheckFlags): Promise<voi
 async function examine(flags: MaterialFlags & { readonly config?: string }): Promise<CheckView> {
   const { engine: options } = await resolveConfig(flags)
   try {
-    await using engine = await createReloadEngine({ ...options, autoReloadInterval: 0, logger: silent })
+    // One broken host does not keep a server from starting, but it is what a check is for.
+    const policy = { ...options.policy, hosts: 'together' as const }
+    await using engine = await createReloadEngine({
+      ...options,
+      policy,
+      autoReloadInterval: 0,
+      logger: silent,
+    })
     return soundView(engine.status().generation)
   } catch (error) {
     if (!(error instanceof ReloadError) || error.code === 'OPTIONS_INVALID') throw error
@@ -45,8 +52,8 @@ async function examine(flags: MaterialFlags & { readonly config?: string }): Pro
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 function soundView(generation: Generation): SoundView {
-  const { contexts, trust, warnings } = generationView(generation)
-  return { status: 'ok', contexts, trust, warnings }
+  const { contexts, trust, hosts, warnings } = generationView(generation)
+  return { status: 'ok', contexts, trust, hosts, warnings }
 }
 
 function reportOf(view: CheckView, paint: Paint): string {
@@ -61,6 +68,7 @@ function reportOf(view: CheckView, paint: Paint): string {
     [
       ...view.contexts.flatMap((context) => contextRows(context, paint, Date.now())),
       ['trust', `${authorities} authorities, ${revocation_lists} revocation lists`],
+      ...hostRows(view.hosts, paint, Date.now()),
       ...view.warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
       ['result', paint('green', view.warnings.length > 0 ? 'can be served, with warnings' : 'can be served')],
     ],

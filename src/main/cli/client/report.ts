@@ -1,5 +1,5 @@
 import { printable } from '../../control/escape.js'
-import type { CertificateView, ContextView, ProblemView } from '../../control/views.js'
+import type { CertificateView, ContextView, HostsView, ProblemView } from '../../control/views.js'
 import type { Paint } from './paint.js'
 
 const DAY_MS = 86_400_000
@@ -33,9 +33,20 @@ function certificateRows(context: string, certificate: CertificateView, paint: P
   ]
 }
 
-/** One line a problem, with the file when there is one. */
-export function problemLine({ code, detail, file }: ProblemView): string {
-  const where = file === undefined || detail.includes(file) ? '' : ` (${file})`
+/** How many SNI hosts there are, and which of them ends first. */
+export function hostRows(hosts: HostsView | null, paint: Paint, nowMs: number): Row[] {
+  if (!hosts) return []
+  const { count, soonest } = hosts
+  if (!soonest) return [['hosts', String(count)]]
+  const first = `first to end: ${printable(soonest.id)}, ${soonest.not_after}`
+  return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_after, paint, nowMs)}`]]
+}
+
+/** One line a problem, with the host and the file when there are any. */
+export function problemLine({ context, code, detail, file }: ProblemView): string {
+  const places = [context === 'default' ? undefined : context, file]
+  const missing = places.filter((one) => one !== undefined && !detail.includes(one))
+  const where = missing.length === 0 ? '' : ` (${missing.join(', ')})`
   return printable(`${code}: ${detail}${where}`)
 }
 

@@ -6,7 +6,7 @@ import type { AttemptView } from '../../control/views.js'
 import { CommandError } from '../exit-codes.js'
 import { ask, type ClientFlags, type Reply } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
-import { contextRows, problemLine, type Row, span, table } from './report.js'
+import { contextRows, hostRows, problemLine, type Row, span, table } from './report.js'
 
 export interface StatusFlags extends ClientFlags {
   readonly watch?: boolean
@@ -72,6 +72,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
           ] satisfies Row,
         ]
       : []),
+    ...hostRows(status.hosts, paint, nowMs),
     ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
     ['last attempt', attemptLine(status.last_attempt, ago)],
     ['last success', attemptLine(status.last_success, ago)],

@@ -18,6 +18,8 @@ export interface MaterialFlags {
   readonly caDir?: string[]
   readonly crl?: string[]
   readonly dhparam?: string
+  readonly hosts?: string[]
+  readonly unknownHosts?: 'default' | 'refuse'
   readonly requestCert?: boolean
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
@@ -78,8 +80,9 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 
 /** Material flags as engine options; those that were not given are left out. */
 function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] = {}): ReloadEngineOptions {
-  const { passphraseFile, minVersion, cert, key, pfx, ca, caDir, crl, dhparam, requestCert } = flags
-  const given = { cert, key, pfx, ca, caDir, crl, dhparam, requestCert }
+  const { passphraseFile, minVersion, cert, key, pfx, ca, caDir, crl, dhparam, ...more } = flags
+  const { hosts, unknownHosts, requestCert } = more
+  const given = { cert, key, pfx, ca, caDir, crl, dhparam, hosts, unknownHosts, requestCert }
   return {
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     ...(passphraseFile === undefined ? {} : { passphrase: { file: passphraseFile } }),
@@ -110,12 +113,15 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   return withAbsolutePaths(parsed.data, dirname(resolve(path)))
 }
 
-const PATH_OPTIONS = ['control', 'cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam']
+const PATH_OPTIONS = ['control', 'cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam', 'hosts']
 
 function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
   const absolute = (value: unknown): unknown => {
     if (typeof value === 'string') return resolve(base, value)
-    return Array.isArray(value) ? value.map(absolute) : value
+    if (Array.isArray(value)) return value.map(absolute)
+    // Files of hosts by their names.
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, absolute(one)]))
   }
   const entries = Object.entries(config).map(([name, value]) => {
     if (PATH_OPTIONS.includes(name)) return [name, absolute(value)]

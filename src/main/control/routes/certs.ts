@@ -1,7 +1,9 @@
 import type { ReloadEngine } from '../../reload-engine.js'
+import { servingOf } from '../../result.js'
 import { entityTag, isKnown } from '../entity-tag.js'
+import { problemAnswer } from '../problem-document.js'
 import type { Route } from '../route.js'
-import { generationView } from '../views.js'
+import { certificateView, generationView } from '../views.js'
 
 /** `GET /certs`: what is served. It changes with the generation and never otherwise, so the entity tag is exact. */
 export function certsRoute(engine: ReloadEngine): Route {
@@ -24,6 +26,36 @@ export function certsRoute(engine: ReloadEngine): Route {
         text: view.contexts
           .map(({ name, fingerprint256, not_after }) => `${name}: ${fingerprint256} until ${not_after}`)
           .join('; '),
+        headers,
+      }
+    },
+  }
+}
+
+/** `GET /certs/:context`: the certificate that a client is shown that asks for this server name, or `default`. */
+export function certificateRoute(engine: ReloadEngine): Route {
+  return {
+    method: 'GET',
+    path: '/certs/:context',
+    query: {},
+    takesBody: false,
+    statuses: [200, 304, 404],
+    handle(request) {
+      const name = request.param('context') ?? ''
+      const { generation } = engine.status()
+      const facts = name === 'default' ? servingOf(generation) : engine.servingFor(name)
+      if (!facts) {
+        return problemAnswer('not-found', `a client that asks for ${name} is refused: no host has this name`)
+      }
+      const headers = { ETag: entityTag(generation.number) }
+      if (isKnown(request.header('if-none-match'), generation.number)) {
+        return { status: 304, json: null, text: '', headers }
+      }
+      const { fingerprint256, notAfter } = facts
+      return {
+        status: 200,
+        json: { generation: generation.number, name, ...certificateView(facts) },
+        text: `${name}: ${fingerprint256} until ${notAfter}`,
         headers,
       }
     },

@@ -17,6 +17,7 @@ const SETTINGS = {
   ca_dir: 'caDir',
   crl: 'crl',
   dhparam: 'dhparam',
+  hosts: 'hosts',
   request_cert: 'requestCert',
   reject_unauthorized: 'rejectUnauthorized',
 } as const satisfies Record<string, keyof EngineChanges>

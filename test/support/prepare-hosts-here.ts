@@ -1,0 +1,41 @@
+import { valueSymbol } from 'piscina'
+
+import { resolveOptions } from '../../src/main/resolve-options.js'
+import { prepareHosts } from '../../src/workers/hosts/prepare-hosts.js'
+import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/hosts/protocol.js'
+import { scanHosts } from '../../src/workers/hosts/scan-hosts.js'
+import { sealHosts } from '../../src/workers/hosts/seal-hosts.js'
+
+/** The first task for hosts that match a pattern, before anything is served. */
+export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {
+  const sources = { named: [], patterns: [pattern] }
+  const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024 }
+  return { ...{ sources, limits, record: null, held: null, force: false, fresh: false }, ...more }
+}
+
+/** One batch on this thread; nothing is transferred, the reply is the one that would arrive. */
+export async function prepareHostsHere(
+  batch: Uint8Array,
+  task: ScanHostsTask,
+  more: Partial<PrepareHostsTask> = {},
+): Promise<PrepareHostsReply> {
+  const { policy } = resolveOptions({ cert: 'tls.crt', key: 'tls.key' })
+  const { record, limits, force, fresh } = task
+  const reply = await prepareHosts({
+    ...{ batch, record, passphrase: null, limits, context: {}, policy, force, fresh },
+    ...more,
+  })
+  return (reply as PrepareHostsReply & { [valueSymbol]?: PrepareHostsReply })[valueSymbol] ?? reply
+}
+
+/** All three tasks on this thread, one after the other. */
+export async function preparedHosts(
+  task: ScanHostsTask,
+): Promise<{ replies: PrepareHostsReply[]; record: Uint8Array }> {
+  const scan = await scanHosts(task)
+  const replies: PrepareHostsReply[] = []
+  const { batches, removed } = scan.kind === 'changed' ? scan : { batches: [], removed: [] }
+  for (const batch of batches) replies.push(await prepareHostsHere(batch, task))
+  const { record, held } = task
+  return { replies, ...sealHosts({ record, held, removed, pages: replies.map(({ page }) => page) }) }
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import type { HostSource } from '../../../src/workers/hosts/protocol.js'
+import { fromSharedJson, toSharedJson } from '../../../src/workers/shared-json.js'
+import { createAuthority } from '../../support/certificates.js'
+import { putHost } from '../../support/host-site.js'
+import { hostTask, preparedHosts, prepareHostsHere } from '../../support/prepare-hosts-here.js'
+import { tempDir } from '../../support/temp-dir.js'
+
+const authority = createAuthority()
+
+test('the pairs of a batch travel in one buffer, each where its host says', async (t) => {
+  const dir = tempDir(t)
+  const leaves = ['a.test', 'b.test', 'c.test'].map((name) => putHost(dir, authority, name))
+  const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
+  assert.equal(replies.length, 1)
+  const [{ pack, hosts, rest, state }] = replies as [(typeof replies)[number]]
+  assert.deepEqual([rest, state], [null, ''])
+  hosts.forEach(({ names, facts, chain, key }, i) => {
+    const leaf = leaves[i] as (typeof leaves)[number]
+    const text = (range: readonly [number, number]) => Buffer.from(pack.subarray(...range)).toString()
+    assert.deepEqual([names, facts.fingerprint256], [[`${'abc'[i]}.test`], leaf.fingerprint256])
+    assert.equal(text(chain).trim(), leaf.chainPem.trim())
+    assert.equal(text(key).replaceAll(/\s/g, ''), leaf.keyPem.replaceAll(/\s/g, ''))
+  })
+})
+
+test('one that is refused is named and keeps no other; its state moves with its files', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'a.test')
+  putHost(dir, authority, 'b.test')
+  const key = join(dir, 'hosts', 'b.test', 'tls.key')
+  writeFileSync(key, 'nothing')
+  const task = hostTask(join(dir, 'hosts', '*'))
+  const state = async () => {
+    const { replies } = await preparedHosts(task)
+    assert.deepEqual(
+      replies.flatMap(({ hosts, problems }) => [
+        hosts.length,
+        ...problems.map(({ code, host }) => [code, host]),
+      ]),
+      [1, ['KEY_MISSING', join(dir, 'hosts', 'b.test')]],
+    )
+    return replies[0]?.state
+  }
+  const before = await state()
+  assert.equal(await state(), before)
+  writeFileSync(key, 'another nothing')
+  assert.notEqual(await state(), before)
+})
+
+test('only DNS names are served: an address cannot be asked for by name', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'h', { names: ['a.test', '*.b.test'], ips: ['192.0.2.1', '2001:db8::1'] })
+  const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
+  assert.deepEqual(replies[0]?.hosts[0]?.names, ['a.test', '*.b.test'])
+})
+
+test('a host whose bytes mean the same is not sent again, and is known from then on', async (t) => {
+  const dir = tempDir(t)
+  const leaf = putHost(dir, authority, 'a.test')
+  const task = hostTask(join(dir, 'hosts', '*'))
+  const first = await preparedHosts(task)
+  writeFileSync(join(dir, 'hosts', 'a.test', 'tls.crt'), `# renewed\n${leaf.chainPem}`)
+  const second = await preparedHosts({ ...task, record: first.record })
+  assert.deepEqual(
+    second.replies.map(({ hosts }) => hosts.length),
+    [0],
+  )
+  assert.equal((await preparedHosts({ ...task, record: second.record })).replies.length, 0)
+})
+
+test('a key that every user may read is warned of by the name of its host', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'a.test')
+  chmodSync(join(dir, 'hosts', 'a.test', 'tls.key'), 0o644)
+  const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
+  const warnings = replies
+    .flatMap(({ warnings }) => warnings)
+    .filter(({ code }) => code === 'KEY_PERMISSIONS')
+  assert.deepEqual(
+    warnings.map(({ host }) => host),
+    [join(dir, 'hosts', 'a.test')],
+  )
+})
+
+test('a batch of slow keys is cut, and what is left is handed back', async (t) => {
+  const dir = tempDir(t)
+  const hosts = ['a.test', 'b.test', 'c.test'].map((name): HostSource => {
+    putHost(dir, authority, name)
+    const at = join(dir, 'hosts', name)
+    return { id: name, cert: join(at, 'tls.crt'), key: join(at, 'tls.key'), name: null }
+  })
+  const real = performance.now
+  t.after(() => {
+    performance.now = real
+  })
+  let calls = 0
+  // Each host seems to take a second and a half.
+  performance.now = () => 1500 * calls++
+  const reply = await prepareHostsHere(toSharedJson(hosts), hostTask('unused'))
+  assert.equal(reply.hosts.length, 1)
+  assert.deepEqual(
+    fromSharedJson<HostSource[]>(reply.rest as Uint8Array).map(({ id }) => id),
+    ['b.test', 'c.test'],
+  )
+})
+
+test('a host with a key that the TLS options refuse is refused itself', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'a.test')
+  putHost(dir, authority, 'b.test', { signatureHash: 'sha1' })
+  const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
+  const problems = replies.flatMap(({ problems }) => problems)
+  assert.deepEqual(
+    problems.map(({ code, host }) => [code, host]),
+    [['KEY_TOO_WEAK', join(dir, 'hosts', 'b.test')]],
+  )
+})

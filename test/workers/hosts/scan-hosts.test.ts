@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/hosts/protocol.js'
+import { scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
+import { fromSharedJson } from '../../../src/workers/shared-json.js'
+import { createAuthority } from '../../support/certificates.js'
+import { putHost } from '../../support/host-site.js'
+import { hostTask, preparedHosts } from '../../support/prepare-hosts-here.js'
+import { tempDir } from '../../support/temp-dir.js'
+
+const authority = createAuthority()
+
+test('nothing that changed is unchanged, and a file that was only touched is too once it has been looked at', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test', 'b.test'])
+  assert.deepEqual(await scan(), { kind: 'unchanged' })
+  const past = new Date(Date.now() - 86_400_000)
+  utimesSync(join(dir, 'hosts', 'a.test', 'tls.crt'), past, past)
+  assert.deepEqual(await scan(), { kind: 'unchanged' })
+})
+
+test('a new host, a renewed one and one with another key are each found, and no other', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test', 'b.test', 'c.test'])
+  putHost(dir, authority, 'd.test')
+  putHost(dir, authority, 'a.test')
+  const key = join(dir, 'hosts', 'b.test', 'tls.key')
+  writeFileSync(key, authority.issue().keyPem)
+  assert.deepEqual(found(await scan(), dir), ['a.test', 'b.test', 'd.test'])
+  assert.deepEqual(found(await scan({ fresh: true }), dir).length, 4)
+})
+
+test('a certificate of the same size in the place of another, with its times, is found', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test'])
+  const path = join(dir, 'hosts', 'a.test', 'tls.crt')
+  const text = authority.issue({ names: ['a.test'] }).chainPem
+  writeFileSync(path, text)
+  utimesSync(path, 1, 1)
+  assert.deepEqual(found(await scan(), dir), ['a.test'])
+})
+
+test('directories that never held a pair, hidden ones and files are nobody', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test'])
+  mkdirSync(join(dir, 'hosts', 'lost+found'))
+  mkdirSync(join(dir, 'hosts', '..data'))
+  writeFileSync(join(dir, 'hosts', 'README'), 'text')
+  assert.deepEqual(await scan(), { kind: 'unchanged' })
+})
+
+test('a host is gone only when it is gone twice: a directory that is being replaced stays', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test', 'b.test'])
+  const host = join(dir, 'hosts', 'a.test')
+  renameSync(host, join(dir, 'aside'))
+  const looking = scan()
+  // The first look is over by now: it was made at once.
+  renameSync(join(dir, 'aside'), host)
+  assert.deepEqual(await looking, { kind: 'unchanged' })
+  rmSync(host, { recursive: true })
+  const reply = await scan()
+  assert.deepEqual(reply.kind === 'changed' && reply.removed, [host])
+})
+
+test('a pattern that matches nothing any more removes nothing and is a problem, until it is forced', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test', 'b.test'])
+  renameSync(join(dir, 'hosts'), join(dir, 'away'))
+  const reply = await scan()
+  assert.ok(reply.kind === 'changed')
+  assert.deepEqual([reply.removed, reply.problems.map(({ code }) => code)], [[], ['FILE_NOT_FOUND']])
+  const forced = await scan({ force: true })
+  assert.ok(forced.kind === 'changed')
+  assert.deepEqual([forced.removed.length, forced.problems], [2, []])
+})
+
+test('the last host of a pattern may go', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test'])
+  rmSync(join(dir, 'hosts', 'a.test'), { recursive: true })
+  const reply = await scan()
+  assert.deepEqual(reply.kind === 'changed' && [reply.removed.length, reply.problems], [1, []])
+})
+
+test('what was rolled away from is left alone, host by host', async (t) => {
+  const { dir, scan } = await scanned(t, ['a.test', 'b.test', 'gone.test'])
+  putHost(dir, authority, 'a.test')
+  rmSync(join(dir, 'hosts', 'gone.test'), { recursive: true })
+  const held = (await preparedHosts(hostTask(join(dir, 'hosts', '*')))).record
+  assert.deepEqual(await scan({ held }), { kind: 'unchanged' })
+  putHost(dir, authority, 'b.test')
+  const reply = await scan({ held })
+  assert.deepEqual(found(reply, dir), ['b.test'])
+  assert.deepEqual(reply.kind === 'changed' && reply.removed, [])
+})
+
+test('a host behind a link is followed to where the link points now', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'old')
+  putHost(dir, authority, 'new')
+  mkdirSync(join(dir, 'live'))
+  symlinkSync(join(dir, 'hosts', 'old'), join(dir, 'live', 'a.test'))
+  const task = hostTask(join(dir, 'live', '*'))
+  const { record } = await preparedHosts(task)
+  assert.deepEqual(await scanHosts({ ...task, record }), { kind: 'unchanged' })
+  rmSync(join(dir, 'live', 'a.test'))
+  symlinkSync(join(dir, 'hosts', 'new'), join(dir, 'live', 'a.test'))
+  const reply = await scanHosts({ ...task, record })
+  assert.equal(reply.kind === 'changed' && reply.batches.length, 1)
+})
+
+test('the first load says when a pattern matches nothing, and later ones do not', async (t) => {
+  const task = hostTask(join(tempDir(t), 'nowhere', '*'))
+  const reply = await scanHosts(task)
+  assert.deepEqual(reply.kind === 'changed' && reply.warnings.map(({ code }) => code), ['FILE_NOT_FOUND'])
+  const { record } = await preparedHosts(task)
+  assert.deepEqual(await scanHosts({ ...task, record }), { kind: 'unchanged' })
+})
+
+async function scanned(t: TestContext, hosts: readonly string[]) {
+  const dir = tempDir(t)
+  for (const host of hosts) putHost(dir, authority, host)
+  const task = hostTask(join(dir, 'hosts', '*'))
+  const { record } = await preparedHosts(task)
+  const scan = (more: Partial<ScanHostsTask> = {}) => scanHosts({ ...task, record, ...more })
+  return { dir, scan }
+}
+
+/** The names of the directories that are to be prepared. */
+function found(reply: ScanHostsReply, dir: string): string[] {
+  if (reply.kind === 'unchanged') return []
+  const hosts = reply.batches.flatMap((batch) => fromSharedJson<HostSource[]>(batch))
+  return hosts.map(({ id }) => id.slice(join(dir, 'hosts/').length)).sort()
+}
