@@ -100,7 +100,7 @@ class Engine implements ReloadEngine {
     this.#preparer = preparer
     this.#clock = clock
     this.#logger = logger
-    this.#events = new EventHub(logger)
+    this.#events = new EventHub(logger, 'reload engine')
     const watch = () =>
       new ExpiryWatch(options.expiryWarningDays, clock, logger, (notice) => {
         this.#events.emit('expiring', notice)
