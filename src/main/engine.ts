@@ -100,7 +100,7 @@ class Engine implements ReloadEngine {
     this.#preparer = preparer
     this.#clock = clock
     this.#logger = logger
-    this.#events = new EventHub(logger, 'reload engine')
+    this.#events = new EventHub(logger)
     const watch = () =>
       new ExpiryWatch(options.expiryWarningDays, clock, logger, (notice) => {
         this.#events.emit('expiring', notice)
@@ -141,7 +141,7 @@ class Engine implements ReloadEngine {
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
     const { force = false, dryRun = false, trigger = 'reload', signal } = options
     const pass = this.#run({ trigger, force, dryRun })
-    return signal ? untilAborted(pass, signal) : pass
+    return signal ? untilAborted(pass, signal, abortion) : pass
   }
 
   async update(changes: EngineChanges): Promise<ReloadResult> {
@@ -367,4 +367,8 @@ class Engine implements ReloadEngine {
   #assertOpen(): void {
     if (this.#closing !== null) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
+}
+
+function abortion(cause: unknown): ReloadError {
+  return new ReloadError('ABORTED', 'the caller stopped waiting for the reload', { cause })
 }

@@ -11,7 +11,7 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   readonly #message: string
 
   /** @param owner whose events they are, for the log. */
-  constructor(logger: Logger, owner: 'reload engine' | 'drain') {
+  constructor(logger: Logger, owner: 'reload engine' | 'drain' = 'reload engine') {
     this.#logger = logger
     this.#message = `a listener of the ${owner} threw`
   }
