@@ -141,7 +141,7 @@ class Engine implements ReloadEngine {
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
     const { force = false, dryRun = false, trigger = 'reload', signal } = options
     const pass = this.#run({ trigger, force, dryRun })
-    return signal ? untilAborted(pass, signal, abortion) : pass
+    return signal ? untilAborted(pass, signal) : pass
   }
 
   async update(changes: EngineChanges): Promise<ReloadResult> {
@@ -367,8 +367,4 @@ class Engine implements ReloadEngine {
   #assertOpen(): void {
     if (this.#closing !== null) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
-}
-
-function abortion(cause: unknown): ReloadError {
-  return new ReloadError('ABORTED', 'the caller stopped waiting for the reload', { cause })
 }

@@ -1,8 +1,10 @@
-/** Waits no longer than the caller wants to; what was waited for goes on. */
+import { ReloadError } from './errors.js'
+
+/** The promise, or `ABORTED` as soon as the signal says so; what was begun goes on. */
 export function untilAborted<T>(
   promise: Promise<T>,
   signal: AbortSignal,
-  abortion: (cause: unknown) => Error,
+  abortion: (cause: unknown) => Error = reloadAbortion,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(abortion(signal.reason))
@@ -10,4 +12,8 @@ export function untilAborted<T>(
     signal.addEventListener('abort', abort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+function reloadAbortion(cause: unknown): ReloadError {
+  return new ReloadError('ABORTED', 'the caller stopped waiting for the reload', { cause })
 }

@@ -13,10 +13,14 @@ import { lingerAfterEnd } from './half-close.js'
 import { callHook } from './hooks.js'
 import { NEWBORN_MS } from './http1.js'
 import { alternativeService } from './redirect.js'
+import { refuseStreamsAbove, resetStream } from './reset-stream.js'
 import type { Surroundings } from './surroundings.js'
 
 /** How long the first GOAWAY of two waits to be known to the client, in milliseconds; okhttp's time. */
 const FIRST_GOAWAY_MS = 1_000
+
+/** How often to look whether a GOAWAY that had to wait has got out, in milliseconds. */
+const FLUSH_MS = 10
 
 /** Time for the resets of streams, and then for the end of the session, to be on their way, in milliseconds. */
 const CUT_MS = 100
@@ -41,6 +45,7 @@ export class Http2Connection implements Connection {
   readonly #around: Surroundings
   readonly #streams = new Map<ServerHttp2Stream, IncomingHttpHeaders>()
   #notice: DrainNotice | null = null
+  #goneAway = false
   #authority: string | undefined
   #departure: Departure = 'closed'
   #waits: (() => void)[] = []
@@ -88,15 +93,20 @@ export class Http2Connection implements Connection {
     if (this.#notice || this.#session.destroyed) return
     this.#notice = notice
     for (const stream of this.#streams.keys()) this.#callHook(stream)
-    if (this.#tap) this.#sendTwo(this.#tap, notice)
-    else this.#sendOne(notice)
+    this.#sendAltSvc(notice.uri)
+    if (this.#tap) {
+      this.#announce(this.#tap, notice.uri)
+    } else {
+      this.#goAway(notice.uri)
+      this.#ping(() => {})
+    }
     this.#watchForDeath(this.#socket.bytesRead)
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     this.#streams.set(stream, headers)
     this.#authority = headers[':authority'] ?? this.#authority
-    stream.once('close', () => this.#streams.delete(stream))
+    stream.once('close', () => this.#finish(stream))
     if (this.#notice) this.#callHook(stream)
   }
 
@@ -106,21 +116,37 @@ export class Http2Connection implements Connection {
     this.#wait(NEWBORN_MS, leave)
   }
 
-  #sendOne(notice: DrainNotice): void {
-    this.#sendAltSvc(notice.uri)
-    if (notice.uri !== undefined) {
-      this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(notice.uri))
-    }
-    this.#session.close()
+  #finish(stream: ServerHttp2Stream): void {
+    this.#streams.delete(stream)
+    if (this.#goneAway) this.#closeAfterLast()
   }
 
-  #sendTwo(tap: GoawayTap, notice: DrainNotice): void {
-    this.#sendAltSvc(notice.uri)
-    tap.sendFirstGoaway(notice.uri)
-    const sendLast = () => this.#session.close()
-    // When the client answers this it has read the GOAWAY before it, and opens no more streams.
-    if (this.#ping(sendLast)) this.#wait(FIRST_GOAWAY_MS, sendLast)
-    else sendLast()
+  /** The first GOAWAY of two; the second follows when its client must have read the first, and opens no more streams. */
+  #announce(tap: GoawayTap, uri: string | undefined): void {
+    tap.sendFirstGoaway(uri)
+    this.#ping(() => this.#goAway(uri))
+    this.#wait(FIRST_GOAWAY_MS, () => this.#goAway(uri))
+  }
+
+  #goAway(debugData = ''): void {
+    if (this.#goneAway || this.#session.destroyed) return
+    this.#goneAway = true
+    if (!this.#session.closed) {
+      refuseStreamsAbove(this.#session, this.#session.state.lastProcStreamID ?? 0)
+      this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(debugData))
+    }
+    this.#closeAfterLast()
+  }
+
+  /**
+   * Closes the session when no stream is left and the GOAWAY has got out. Not by `close` from the first, which sends a
+   * GOAWAY too: a stream that comes after `close` and before that has got out, because another write is under way, is
+   * reset in the middle of nghttp2's reading it, which corrupts the heap (Node 20 to 26).
+   */
+  #closeAfterLast(): void {
+    if (this.#streams.size > 0 || this.#session.destroyed) return
+    if (this.#session.state.outboundQueueSize === 0) this.#session.close()
+    else this.#wait(FLUSH_MS, () => this.#closeAfterLast())
   }
 
   #sendAltSvc(uri: string | undefined): void {
@@ -136,11 +162,15 @@ export class Http2Connection implements Connection {
    * what it was sent may be slow rather than dead, and is left to the deadline.
    */
   #watchForDeath(readBefore: number): void {
-    this.#ping(() => {})
-    this.#wait(this.#around.pingTimeoutMs, () => {
+    const { pingTimeoutMs } = this.#around
+    if (pingTimeoutMs === Number.POSITIVE_INFINITY) return
+    this.#wait(pingTimeoutMs, () => {
+      // A session that is closed sends no pings, and lingers no longer than its socket.
+      if (this.#session.closed) return
       const silent = this.#socket.bytesRead === readBefore
       const behind = [...this.#streams.keys()].some((stream) => stream.writableLength > 0)
       if (!silent || behind) {
+        this.#ping(() => {})
         this.#watchForDeath(this.#socket.bytesRead)
       } else {
         this.#departure = 'abandoned'
@@ -149,9 +179,9 @@ export class Http2Connection implements Connection {
     })
   }
 
-  #ping(answered: () => void): boolean {
-    if (this.#session.destroyed) return false
-    return this.#session.ping((error) => {
+  #ping(answered: () => void): void {
+    if (this.#session.destroyed) return
+    this.#session.ping((error) => {
       if (!error) answered()
     })
   }
@@ -162,9 +192,8 @@ export class Http2Connection implements Connection {
     callHook('onStream', logger, () => hooks.onStream?.(stream, notice))
   }
 
-  /** By itself the end of a session resets no stream: its clients would take what they have for the whole. */
   #destroy(): void {
-    for (const stream of this.#streams.keys()) stream.close(constants.NGHTTP2_CANCEL)
+    for (const stream of this.#streams.keys()) resetStream(stream)
     setImmediate(() => this.#session.destroy())
     this.#wait(CUT_MS, () => this.#socket.destroy())
   }

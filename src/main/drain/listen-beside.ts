@@ -13,7 +13,6 @@ export function listenBeside(
   listeners: Readonly<Record<string, Listener>>,
 ): () => void {
   let stopped = false
-  const joined = new Set<string>()
   const guarded = new Map<string, Listener>()
   for (const [event, listener] of Object.entries(listeners)) {
     // Applications take listeners out and call them themselves (socket.io does), so it must be able to fall silent.
@@ -22,9 +21,7 @@ export function listenBeside(
     })
   }
   const join = (event: string, ours: Listener) => {
-    if (joined.has(event)) return
-    joined.add(event)
-    emitter.prependListener(event, ours)
+    if (!emitter.listeners(event).includes(ours)) emitter.prependListener(event, ours)
   }
   const onAdded = (event: string, which: Listener) => {
     const ours = guarded.get(event)
@@ -32,9 +29,7 @@ export function listenBeside(
   }
   const onRemoved = (event: string, which: Listener) => {
     const ours = guarded.get(event)
-    if (!ours) return
-    if (which === ours) joined.delete(event)
-    else if (joined.has(event) && emitter.listenerCount(event) === 1) emitter.off(event, ours)
+    if (ours && which !== ours && emitter.listenerCount(event) === 1) emitter.off(event, ours)
   }
   for (const [event, ours] of guarded) if (emitter.listenerCount(event) > 0) join(event, ours)
   emitter.on('newListener', onAdded).on('removeListener', onRemoved)

@@ -56,7 +56,8 @@ export interface DrainOptions extends DrainHooks {
    */
   readonly closeTimeoutMs?: number
   /**
-   * How long an HTTP/2 peer may send nothing, not even the answer to a ping, before it is taken for dead.
+   * How long an HTTP/2 peer may send nothing, not even the answer to a ping, before it is taken for dead; `Infinity`
+   * leaves it to the deadline.
    * @defaultValue `10000`
    */
   readonly pingTimeoutMs?: number

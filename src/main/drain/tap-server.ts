@@ -84,20 +84,24 @@ const FORWARDED = [
 ] as const
 
 interface Facade extends Record<string, unknown> {
-  _peername: object
-  _sockname: object
+  _getpeername: () => object
+  _getsockname: () => object
 }
 
 /** Makes `session.socket` and the session itself look as they do without a tap. */
 function dressSession(session: ServerHttp2Session, socket: Socket): void {
   const facade = session.socket as unknown as Facade
-  // Where node:net keeps the addresses of a socket that cannot be asked for them.
-  facade._peername = {
+  // Where node:net asks for the addresses of a socket.
+  facade._getpeername = () => ({
     address: socket.remoteAddress,
     port: socket.remotePort,
     family: socket.remoteFamily,
-  }
-  facade._sockname = { address: socket.localAddress, port: socket.localPort, family: socket.localFamily }
+  })
+  facade._getsockname = () => ({
+    address: socket.localAddress,
+    port: socket.localPort,
+    family: socket.localFamily,
+  })
   if (!(socket instanceof TLSSocket)) return
   for (const name of MIRRORED) facade[name] = (socket as unknown as Record<string, unknown>)[name]
   for (const name of FORWARDED)
