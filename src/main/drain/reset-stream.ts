@@ -24,7 +24,13 @@ export function refuseStreamsAbove(session: ServerHttp2Session, last: number): v
   const listeners = session.rawListeners('stream')
   session.removeAllListeners('stream')
   session.on('stream', (stream, ...rest) => {
-    if ((stream.id ?? 0) > last) resetStream(stream, constants.NGHTTP2_REFUSED_STREAM)
+    if ((stream.id ?? 0) > last) refuse(stream)
     else for (const listener of listeners) listener.call(session, stream, ...rest)
   })
+}
+
+function refuse(stream: ServerHttp2Stream): void {
+  stream.on('error', () => {}) // Nobody else has it.
+  // Not now: nghttp2 may be about to read on in what the reset frees.
+  setImmediate(resetStream, stream, constants.NGHTTP2_REFUSED_STREAM)
 }
