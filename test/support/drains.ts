@@ -82,9 +82,12 @@ export function http2Server(options: http2.SecureServerOptions = {}): http2.Http
 export type Exchange = [request: http.IncomingMessage, response: http.ServerResponse]
 
 /** An HTTPS server whose answers the test gives. */
-export function pausedHttps(): { readonly server: https.Server; readonly requests: Arrivals<Exchange> } {
+export function pausedHttps(options: https.ServerOptions = {}): {
+  readonly server: https.Server
+  readonly requests: Arrivals<Exchange>
+} {
   const requests = arrivals<Exchange>()
-  return { server: httpsServer((...exchange) => requests.put(exchange)), requests }
+  return { server: httpsServer((...exchange) => requests.put(exchange), options), requests }
 }
 
 /** An HTTP/2 server whose answers the test gives. */

@@ -15,8 +15,15 @@ export class ConnectionBook {
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #readers = new Set<BookReader>()
 
+  #arrivals = 0
+
   get size(): number {
     return this.#all.size
+  }
+
+  /** How many connections there have been. */
+  get arrivals(): number {
+    return this.#arrivals
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
@@ -34,6 +41,8 @@ export class ConnectionBook {
     if (instead) {
       this.#all.delete(instead)
       instead.release()
+    } else {
+      this.#arrivals++
     }
     if (socket) this.#bySocket.set(socket, connection)
     this.#all.add(connection)

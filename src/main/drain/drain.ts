@@ -121,6 +121,10 @@ export function openDrain(options: ResolvedDrainOptions, parts: DrainParts = {})
   return new ServerDrain(options, parts.clock ?? systemClock, parts.random ?? Math.random)
 }
 
+/** How many turns of the loop without a new connection the listeners are closed after, and how many turns at most. */
+const QUIET_TURNS = 3
+const MOST_TURNS = 30
+
 /** A server is in one drain at most: two would each send their goodbyes. */
 const taken = new WeakSet<Server>()
 
@@ -314,8 +318,25 @@ class ServerDrain implements Drain {
 
   #beLameDuck(farewell: Farewell, lameDuckMs: number): void {
     farewell.windDown()
-    this.#cancelLameDuck = this.#clock.after(lameDuckMs, () => this.#closeDown(farewell))
+    this.#cancelLameDuck = this.#clock.after(lameDuckMs, () => this.#closeWhenQuiet(farewell))
     this.#machine.move('lame-duck')
+  }
+
+  /**
+   * Closes down once some turns of the loop have brought no new connection: those that wait in the kernel to be accepted
+   * are reset when the listener closes, and a loop that was held up has many of them.
+   */
+  #closeWhenQuiet(farewell: Farewell, quiet = 0, turns = 1): void {
+    if (quiet === QUIET_TURNS || turns === MOST_TURNS) {
+      this.#closeDown(farewell)
+      return
+    }
+    const { arrivals } = this.#book
+    const immediate = setImmediate(() => {
+      const more = this.#book.arrivals > arrivals
+      this.#closeWhenQuiet(farewell, more ? 0 : quiet + 1, turns + 1)
+    })
+    this.#cancelLameDuck = () => clearImmediate(immediate)
   }
 
   #closeDown(farewell: Farewell): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { afterReading } from './after-reading.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import { discardInput, halfClose } from './half-close.js'
@@ -115,7 +116,7 @@ export class Http1Connection implements Connection {
 
   /** Gives a request that has begun to arrive, or must be on its way, the time to be complete. */
   #awaitRequest(ms: number): void {
-    this.#cancelWait = this.#around.clock.after(ms, () => {
+    this.#cancelWait = afterReading(this.#around.clock, ms, () => {
       if (this.#socket.bytesRead === this.#readBefore) return this.#end()
       this.#departure = 'abandoned'
       this.#end(TIMEOUT_ANSWER)

@@ -6,6 +6,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 
+import { afterReading } from './after-reading.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import type { GoawayTap } from './goaway-tap.js'
@@ -113,7 +114,7 @@ export class Http2Connection implements Connection {
   #leaveAfterFirst(notice: DrainNotice): void {
     const leave = () => this.#leaveNow(notice)
     this.#session.once('stream', leave)
-    this.#wait(NEWBORN_MS, leave)
+    this.#waits.push(afterReading(this.#around.clock, NEWBORN_MS, leave))
   }
 
   #finish(stream: ServerHttp2Stream): void {
