@@ -185,6 +185,20 @@ test('a connection that never sent a byte does not hold the drain', async (t) =>
   )
 })
 
+test('a request that is on its way over a connection just made is answered', async (t) => {
+  const { server, requests } = pausedHttps()
+  const { drain, port } = await drainOf(t, server)
+  const client = await connectTls(t, port)
+  await eventually('the connection is counted', () => drain.connections().http1 === 1)
+  drain.start()
+  await pause(50)
+  client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const [, response] = await requests.next()
+  response.end('welcome')
+
+  assert.match((await readToEnd(client)).text, /connection: close[\s\S]*welcome/i)
+})
+
 test('half-sent headers have their time, and then get 408', async (t) => {
   const { drain, port, left, clock } = await stillDrainOf(t, http.createServer(), { incompleteMs: 3_000 })
   const client = net.connect(port, '127.0.0.1')
