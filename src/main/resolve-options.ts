@@ -7,6 +7,7 @@ import { ReloadError } from './errors.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
 import type { EngineChanges, FixedOption, HostFiles, ReloadEngineOptions, WorkerOptions } from './options.js'
+import { refusal, withoutUndefined } from './refusal.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {
@@ -142,7 +143,7 @@ const schema = z
  */
 export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const parsed = schema.safeParse(input)
-  if (!parsed.success) throw refusal(parsed.error.issues, input)
+  if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
   const resolved = deepFreeze({
     sources: {
@@ -208,49 +209,11 @@ export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges)
  */
 export function assertInterval(seconds: number): void {
   const parsed = interval.safeParse(seconds)
-  if (!parsed.success) throw refusal(parsed.error.issues, seconds, 'autoReloadInterval')
+  if (!parsed.success) throw optionsInvalid(parsed.error.issues, seconds, 'autoReloadInterval')
 }
 
-function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): ReloadError {
-  const lines = issues.map((issue) => {
-    const name = [root, ...issue.path].filter((part) => part !== '').join('.')
-    if (issue.code === 'unrecognized_keys') {
-      return `${name ? `\`${name}\`: ` : ''}unknown option ${issue.keys.map((key) => `\`${key}\``).join(', ')}`
-    }
-    return `\`${name || 'options'}\`: ${expectation(issue)}${came(issue, input)}`
-  })
-  return new ReloadError('OPTIONS_INVALID', `invalid options: ${lines.join('; ')}`)
-}
-
-/** Zod's sentence in our words: what was expected. */
-function expectation(issue: z.core.$ZodIssue): string {
-  return issue.message
-    .replace(/^Invalid (input|option): /, '')
-    .replace(/, received .*$/, '')
-    .replace(/^Too (small|big): /, '')
-}
-
-const SECRET = new Set<PropertyKey>(['passphrase'])
-/** A longer text is no path, name or number by mistake, but the content of something. */
-const LONGEST_SHOWN = 200
-
-/** What came instead; never a secret. */
-function came(issue: z.core.$ZodIssue, input: unknown): string {
-  if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
-  let value = input
-  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]
-  return `, got ${shown(value)}`
-}
-
-function shown(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  if (typeof value === 'object') return 'an object'
-  if (typeof value === 'function') return 'a function'
-  if (typeof value !== 'string') return `${String(value)} (${typeof value})`
-  if (value.includes('-----BEGIN ')) return 'PEM text'
-  if (value.length > LONGEST_SHOWN) return `a string of ${value.length} characters`
-  return `${JSON.stringify(value)} (string)`
+function optionsInvalid(issues: readonly z.core.$ZodIssue[], input: unknown, root?: string): ReloadError {
+  return new ReloadError('OPTIONS_INVALID', refusal(issues, input, root))
 }
 
 function hostSources(hosts: string[] | Record<string, HostFiles> | undefined): HostSources | null {
@@ -261,10 +224,4 @@ function hostSources(hosts: string[] | Record<string, HostFiles> | undefined): H
     return { id: lower, name: lower, ...files }
   })
   return { named, patterns: [] }
-}
-
-/** An option that is `undefined` is an option that was not given. */
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(value).filter(([, one]) => one !== undefined)
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
 }

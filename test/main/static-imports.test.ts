@@ -11,6 +11,10 @@ test('the control server loads no prom-client, and the metrics no hono', () => {
   assert.deepEqual(packagesOf('observe/metrics.js'), ['prom-client'])
 })
 
+test('the drain loads no engine, and nothing that an engine needs', () => {
+  assert.deepEqual(packagesOf('drain/index.js'), ['zod'])
+})
+
 test('a client of the control server loads no engine before it knows that it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })

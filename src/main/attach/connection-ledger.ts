@@ -51,7 +51,10 @@ export class ConnectionLedger {
   }
 }
 
-/** Peers of a Unix socket have no address to tell them apart by. */
-function peerOf({ remoteAddress, remotePort, localPort }: Socket): string | null {
+/**
+ * Names a connection by its peer's address, so that its TLS socket and its raw one can be told to belong together;
+ * `null` for the peers of a Unix socket, which have no address.
+ */
+export function peerOf({ remoteAddress, remotePort, localPort }: Socket): string | null {
   return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localPort}`
 }

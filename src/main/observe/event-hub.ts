@@ -8,9 +8,12 @@ type Listener = (...args: unknown[]) => unknown
 export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   readonly #emitter = new EventEmitter()
   readonly #logger: Logger
+  readonly #message: string
 
-  constructor(logger: Logger) {
+  /** @param owner whose events they are, for the log. */
+  constructor(logger: Logger, owner: 'reload engine' | 'drain' = 'reload engine') {
     this.#logger = logger
+    this.#message = `a listener of the ${owner} threw`
   }
 
   on<E extends keyof Events & string>(event: E, listener: (...args: Events[E]) => void): void {
@@ -40,7 +43,7 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
     try {
       await listener(...args)
     } catch (error) {
-      this.#logger.error({ event, err: error }, 'a listener of the reload engine threw')
+      this.#logger.error({ event, err: error }, this.#message)
     }
   }
 }

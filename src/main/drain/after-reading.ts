@@ -1,0 +1,16 @@
+import type { Clock } from '../clock.js'
+
+/**
+ * Calls back after `ms`, once what has arrived by then has been taken in. In a loop that was held up timers come before
+ * sockets, and peers would be judged by what nobody has read yet. Returns a function that calls it off.
+ */
+export function afterReading(clock: Clock, ms: number, callback: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined
+  const cancel = clock.after(ms, () => {
+    immediate = setImmediate(callback)
+  })
+  return () => {
+    cancel()
+    clearImmediate(immediate)
+  }
+}

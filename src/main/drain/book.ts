@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net'
+
+import { type Connection, type ConnectionCounts, countsOf, type Departure } from './connection.js'
+
+/** Who follows the comings and goings in a book. */
+export interface BookReader {
+  /** `instead` is what the same connection was until now: a handshake that has ended, a request that was an upgrade. */
+  joined(connection: Connection, instead: Connection | undefined): void
+  left(connection: Connection, departure: Departure): void
+}
+
+/** All live connections of a drain, each in it exactly once. */
+export class ConnectionBook {
+  readonly #all = new Set<Connection>()
+  readonly #bySocket = new WeakMap<Socket, Connection>()
+  readonly #readers = new Set<BookReader>()
+
+  #arrivals = 0
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  /** How many connections there have been. */
+  get arrivals(): number {
+    return this.#arrivals
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.#all.values()
+  }
+
+  /** The connection that a socket is, in its present protocol. */
+  of(socket: Socket): Connection | undefined {
+    return this.#bySocket.get(socket)
+  }
+
+  /** A socket that is known already has changed its protocol, or was handed on from one watched server to another. */
+  add(connection: Connection, socket?: Socket, former?: Connection): void {
+    const instead = former ?? (socket && this.#bySocket.get(socket))
+    if (instead) {
+      this.#all.delete(instead)
+      instead.release()
+    } else {
+      this.#arrivals++
+    }
+    if (socket) this.#bySocket.set(socket, connection)
+    this.#all.add(connection)
+    for (const reader of [...this.#readers]) reader.joined(connection, instead)
+  }
+
+  drop(connection: Connection, departure: Departure): void {
+    if (!this.#all.delete(connection)) return
+    connection.release()
+    for (const reader of [...this.#readers]) reader.left(connection, departure)
+  }
+
+  counts(): ConnectionCounts {
+    return countsOf([...this.#all].map(({ facts }) => facts.protocol))
+  }
+
+  follow(reader: BookReader): () => void {
+    this.#readers.add(reader)
+    return () => this.#readers.delete(reader)
+  }
+
+  /** Forgets every connection without touching it. */
+  clear(): void {
+    for (const connection of this.#all) connection.release()
+    this.#all.clear()
+  }
+}

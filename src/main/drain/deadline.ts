@@ -1,0 +1,43 @@
+import type { Clock } from '../clock.js'
+
+/** A longer delay would overflow Node's timer, which then fires at once. */
+export const LONGEST_TIMER_MS = 2_147_483_647
+
+/**
+ * The one deadline of a farewell: it counts from the start over every phase, and can be brought forward but never put
+ * off. `Infinity` never passes.
+ */
+export class Deadline {
+  readonly #clock: Clock
+  readonly #passed: () => void
+  #at: number
+  #cancel: () => void = () => {}
+
+  constructor(clock: Clock, ms: number, passed: () => void) {
+    this.#clock = clock
+    this.#passed = passed
+    this.#at = clock.monotonicMs() + ms
+    this.#arm()
+  }
+
+  get leftMs(): number {
+    return Math.max(0, this.#at - this.#clock.monotonicMs())
+  }
+
+  /** Ends `ms` from now, if that is sooner. */
+  tighten(ms: number): void {
+    const at = this.#clock.monotonicMs() + ms
+    if (at >= this.#at) return
+    this.#at = at
+    this.#cancel()
+    this.#arm()
+  }
+
+  clear(): void {
+    this.#cancel()
+  }
+
+  #arm(): void {
+    if (this.#at !== Number.POSITIVE_INFINITY) this.#cancel = this.#clock.after(this.leftMs, this.#passed)
+  }
+}

@@ -1,0 +1,125 @@
+import type { Socket } from 'node:net'
+import { type DetailedPeerCertificate, TLSSocket } from 'node:tls'
+
+import type { Clock } from '../clock.js'
+import type { Protocol } from './connection.js'
+
+/** What a drain knows of a live connection; what `where` of a selective drain decides by. */
+export interface ConnectionFacts {
+  readonly protocol: Protocol
+  /** Milliseconds since it was accepted. */
+  readonly ageMs: number
+  /** `undefined` for Unix sockets, and for tracked sessions. */
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+  /** The name that the client asked for by SNI; `undefined` without TLS or SNI. */
+  readonly servername: string | undefined
+  /** The client's certificate; `null` where it sent none. */
+  readonly peer: PeerFacts | null
+  /** Whether the client's certificate verified against the trust anchors of its handshake. */
+  readonly authorized: boolean
+  /** What the option `generationOf` says of it; `undefined` without. */
+  readonly generation: number | undefined
+  /** Requests being served: method and path, without the query, which may hold secrets. */
+  readonly requests: readonly string[]
+  /** The socket itself (for HTTP/2 the one under the session); `undefined` for tracked sessions. */
+  readonly socket: Socket | undefined
+}
+
+/** Facts of a client's certificate. */
+export interface PeerFacts {
+  /** For instance `CN=client 7, O=Example`. */
+  readonly subject: string
+  readonly issuer: string
+  /** Upper-case hex. */
+  readonly serial: string
+  /** SHA-256 of the DER, upper-case hex with colons, as `X509Certificate#fingerprint256` gives it. */
+  readonly fingerprint256: string
+  /** ISO 8601, in UTC. */
+  readonly notAfter: string
+  /** Fingerprints of the certificates above it, as far as they are known: up to the trust anchor that let it in. */
+  readonly issuers: readonly string[]
+}
+
+/** What a protocol machine adds to what the socket tells. */
+export interface FactSources {
+  readonly protocol: Protocol
+  readonly clock: Clock
+  readonly socket?: Socket
+  /** How old it was already, in another protocol. @defaultValue `0` */
+  readonly ageMs?: number
+  readonly requests?: () => readonly string[]
+  readonly generationOf?: (socket: Socket) => number | undefined
+}
+
+/** Facts that are looked up when they are asked for: most connections are never asked. */
+export function factsOf(sources: FactSources): ConnectionFacts {
+  const { protocol, clock, socket, ageMs = 0, requests = () => [], generationOf = () => undefined } = sources
+  const acceptedMs = clock.monotonicMs() - ageMs
+  // A closed socket has no address any more.
+  const { remoteAddress, remotePort } = socket ?? {}
+  const secure = socket instanceof TLSSocket ? socket : undefined
+  let peer: PeerFacts | null | undefined
+  return {
+    protocol,
+    remoteAddress,
+    remotePort,
+    socket,
+    get ageMs() {
+      return clock.monotonicMs() - acceptedMs
+    },
+    get servername() {
+      return (secure as { servername?: string | false } | undefined)?.servername || undefined
+    },
+    get peer() {
+      if (peer === undefined) peer = secure ? peerOf(secure) : null
+      return peer
+    },
+    get authorized() {
+      return secure?.authorized ?? false
+    },
+    get generation() {
+      return socket && generationOf(socket)
+    },
+    get requests() {
+      return requests()
+    },
+  }
+}
+
+/** Method and path of a request, without its query. */
+export function requestLine(method: string | undefined, target: string | undefined): string {
+  return `${method ?? ''} ${(target ?? '').split('?', 1)[0]}`
+}
+
+function peerOf(socket: TLSSocket): PeerFacts | null {
+  const leaf = socket.getPeerCertificate(true) as DetailedPeerCertificate | null
+  if (!leaf?.fingerprint256) return null
+  return Object.freeze({
+    subject: nameOf(leaf.subject),
+    issuer: nameOf(leaf.issuer),
+    serial: leaf.serialNumber,
+    fingerprint256: leaf.fingerprint256,
+    notAfter: new Date(leaf.valid_to).toISOString(),
+    issuers: Object.freeze(issuersOf(leaf)),
+  })
+}
+
+function issuersOf(leaf: DetailedPeerCertificate): string[] {
+  const issuers: string[] = []
+  let current = leaf
+  // The last one is its own issuer.
+  while (current.issuerCertificate && current.issuerCertificate !== current) {
+    current = current.issuerCertificate
+    if (issuers.includes(current.fingerprint256)) break
+    issuers.push(current.fingerprint256)
+  }
+  return issuers
+}
+
+function nameOf(name: object): string {
+  return Object.entries(name)
+    .flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => `${key}=${one}`))
+    .join(', ')
+    .replace(/\p{Cc}/gu, ' ')
+}

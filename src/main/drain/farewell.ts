@@ -1,0 +1,217 @@
+import type { Clock } from '../clock.js'
+import type { Logger } from '../observe/logger.js'
+import type { BookReader, ConnectionBook } from './book.js'
+import {
+  type Connection,
+  type ConnectionCounts,
+  countsOf,
+  type Departure,
+  type DrainNotice,
+  type Protocol,
+} from './connection.js'
+import { Deadline } from './deadline.js'
+import type { ConnectionFacts } from './facts.js'
+import { holdLoop } from './hold-loop.js'
+
+/** After this many milliseconds what was cut counts as gone, whatever its socket says. */
+const FORCE_GRACE_MS = 150
+
+/** How a drain ended. Frozen, plain data. */
+export interface DrainResult {
+  /** `drained` when every connection went in time; `forced` after the deadline or `force()`. */
+  readonly outcome: 'drained' | 'forced'
+  /** Milliseconds since the start. */
+  readonly durationMs: number
+  /** Connections that closed, that were abandoned, and that were cut, by protocol. */
+  readonly closed: ConnectionCounts
+  readonly abandoned: ConnectionCounts
+  readonly forced: ConnectionCounts
+  readonly uri: string | undefined
+  readonly reason: string | undefined
+}
+
+export interface FarewellParts {
+  readonly book: ConnectionBook
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly random: () => number
+  readonly uri: string | undefined
+  readonly reason: string | undefined
+  readonly deadlineMs: number
+  readonly spreadMs: number
+  /** Milliseconds that a handshake may take. */
+  readonly incompleteMs: number
+  /** Which connections are to go; `null` for all of them. */
+  readonly where: ((facts: ConnectionFacts) => boolean) | null
+  /** Called when the deadline has passed, before anything is cut. */
+  readonly expired: () => void
+  readonly left: (connection: Connection, departure: Departure) => void
+  readonly ended: (result: DrainResult) => void
+}
+
+/**
+ * The goodbye to a set of connections: those that are there, and those that come while it lasts. Ends with the last of
+ * them, or after the deadline.
+ */
+export class Farewell implements BookReader {
+  readonly notice: DrainNotice
+  readonly deadline: Deadline
+  readonly #parts: FarewellParts
+  readonly #startedMs: number
+  readonly #members = new Set<Connection>()
+  /** Handshakes of which it is not known yet whether they are meant. */
+  readonly #undecided = new Set<Connection>()
+  readonly #gone: Record<Departure, Protocol[]> = { closed: [], abandoned: [], forced: [] }
+  readonly #timers = new Set<() => void>()
+  readonly #unfollow: () => void
+  readonly #letGo: () => void
+  #phase: 'waiting' | 'winding-down' | 'leaving' | 'forcing' | 'over' = 'waiting'
+
+  constructor(parts: FarewellParts) {
+    this.#parts = parts
+    this.#startedMs = parts.clock.monotonicMs()
+    for (const connection of parts.book) this.#consider(connection)
+    this.#unfollow = parts.book.follow(this)
+    this.#letGo = holdLoop()
+    this.deadline = new Deadline(parts.clock, parts.deadlineMs, parts.expired)
+    const { deadline } = this
+    this.notice = Object.freeze({
+      uri: parts.uri,
+      reason: parts.reason,
+      get remainingMs() {
+        return deadline.leftMs
+      },
+    })
+  }
+
+  counts(): ConnectionCounts {
+    return countsOf([...this.#members].map(({ facts }) => facts.protocol))
+  }
+
+  /** Lets every answer of HTTP/1.1 be the last of its connection. */
+  windDown(): void {
+    this.#phase = 'winding-down'
+    for (const connection of this.#members) connection.windDown(this.notice)
+  }
+
+  /** Says goodbye to everyone, spread over `spreadMs`, or half of the time that is left where that is less. */
+  leave(): void {
+    if (this.#phase !== 'waiting' && this.#phase !== 'winding-down') return
+    this.#phase = 'leaving'
+    const { random, spreadMs, incompleteMs } = this.#parts
+    const spread = Math.min(spreadMs, this.deadline.leftMs / 2)
+    for (const connection of [...this.#members]) {
+      if (spread === 0) connection.leave(this.notice, false)
+      else this.#after(random() * spread, () => this.#sayGoodbye(connection))
+    }
+    if (this.#undecided.size > 0) this.#after(incompleteMs, () => this.#giveUpUndecided())
+    this.#endIfEmpty()
+  }
+
+  /** Cuts everyone who is left. */
+  force(): void {
+    if (this.#phase === 'forcing' || this.#phase === 'over') return
+    this.#phase = 'forcing'
+    this.#undecided.clear()
+    this.#logForced()
+    for (const connection of [...this.#members]) connection.cut()
+    this.#after(FORCE_GRACE_MS, () => this.#end())
+    this.#endIfEmpty()
+  }
+
+  /** Takes it all back. */
+  cancel(): void {
+    for (const connection of this.#members) connection.carryOn()
+    this.#dispose()
+  }
+
+  joined(connection: Connection, instead: Connection | undefined): void {
+    const wasMember = instead !== undefined && this.#members.delete(instead)
+    if (instead) this.#undecided.delete(instead)
+    if (wasMember) this.#members.add(connection)
+    else this.#considerSafely(connection)
+    if (this.#members.has(connection)) this.#greet(connection)
+    this.#endIfEmpty()
+  }
+
+  left(connection: Connection, departure: Departure): void {
+    this.#undecided.delete(connection)
+    if (this.#members.delete(connection)) {
+      this.#gone[departure].push(connection.facts.protocol)
+      this.#parts.left(connection, departure)
+    }
+    this.#endIfEmpty()
+  }
+
+  #consider(connection: Connection): void {
+    const { where } = this.#parts
+    if (where && connection.facts.protocol === 'handshake') this.#undecided.add(connection)
+    else if (!where || where(connection.facts)) this.#members.add(connection)
+  }
+
+  /** What `where` throws at the start goes to its caller, but here there is none. */
+  #considerSafely(connection: Connection): void {
+    try {
+      this.#consider(connection)
+    } catch (error) {
+      this.#parts.logger.error({ err: error }, '`where` of a drain threw; the connection stays')
+    }
+  }
+
+  /** Who comes late is born into the phase of the moment. */
+  #greet(connection: Connection): void {
+    if (this.#phase === 'winding-down') connection.windDown(this.notice)
+    else if (this.#phase === 'leaving') connection.leave(this.notice, true)
+    else if (this.#phase === 'forcing') connection.cut()
+  }
+
+  #sayGoodbye(connection: Connection): void {
+    if (this.#members.has(connection)) connection.leave(this.notice, false)
+  }
+
+  #giveUpUndecided(): void {
+    this.#undecided.clear()
+    this.#endIfEmpty()
+  }
+
+  #endIfEmpty(): void {
+    const going = this.#phase === 'leaving' || this.#phase === 'forcing'
+    if (going && this.#members.size === 0 && this.#undecided.size === 0) this.#end()
+  }
+
+  #end(): void {
+    const outcome = this.#phase === 'forcing' ? 'forced' : 'drained'
+    for (const { facts } of this.#members) this.#gone.forced.push(facts.protocol)
+    this.#dispose()
+    this.#parts.ended(
+      Object.freeze({
+        outcome,
+        durationMs: this.#parts.clock.monotonicMs() - this.#startedMs,
+        closed: countsOf(this.#gone.closed),
+        abandoned: countsOf(this.#gone.abandoned),
+        forced: countsOf(this.#gone.forced),
+        uri: this.#parts.uri,
+        reason: this.#parts.reason,
+      }),
+    )
+  }
+
+  #dispose(): void {
+    this.#phase = 'over'
+    this.deadline.clear()
+    for (const cancel of this.#timers) cancel()
+    this.#unfollow()
+    this.#letGo()
+  }
+
+  #logForced(): void {
+    if (this.#members.size === 0) return
+    const requests = [...this.#members].flatMap(({ facts }) => facts.requests)
+    const fields = { connections: this.counts(), requests: requests.slice(0, 10) }
+    this.#parts.logger.warn(fields, 'cutting connections that did not close')
+  }
+
+  #after(ms: number, callback: () => void): void {
+    this.#timers.add(this.#parts.clock.after(ms, callback))
+  }
+}

@@ -1,0 +1,85 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+import type { Connection, Departure, DrainNotice, Protocol } from './connection.js'
+import { type ConnectionFacts, factsOf } from './facts.js'
+import { lingerAfterEnd } from './half-close.js'
+import type { Surroundings } from './surroundings.js'
+
+/** Time between the end and the reset of a connection that is cut, in milliseconds. */
+const CUT_MS = 100
+
+export interface HookedSocketParts {
+  readonly protocol: Protocol
+  readonly socket: Socket
+  /** What the application writes to, where that is not the socket itself. */
+  readonly stream?: Duplex
+  readonly ageMs?: number
+  /** The application's goodbye; `null` without. */
+  readonly goodbye: ((notice: DrainNotice) => void) | null
+  /** Milliseconds after the goodbye in which the connection must close; `Infinity` leaves it to the deadline. */
+  readonly closeTimeoutMs: number
+}
+
+/**
+ * A connection whose protocol only the application knows: it says goodbye by a hook, and is never cut before the
+ * deadline where it has none.
+ */
+export class HookedSocket implements Connection {
+  readonly facts: ConnectionFacts
+  readonly #parts: HookedSocketParts
+  readonly #around: Surroundings
+  #departure: Departure = 'closed'
+  #left = false
+  #cancelTimeout: () => void = () => {}
+  readonly #onClose = () => this.#around.book.drop(this, this.#departure)
+
+  constructor(parts: HookedSocketParts, around: Surroundings) {
+    const { protocol, socket, ageMs } = parts
+    this.#parts = parts
+    this.#around = around
+    this.facts = factsOf({
+      protocol,
+      socket,
+      ...around.factParts,
+      ...(ageMs === undefined ? {} : { ageMs }),
+    })
+    socket.once('close', this.#onClose)
+  }
+
+  windDown(): void {}
+
+  carryOn(): void {}
+
+  leave(notice: DrainNotice, newborn: boolean): void {
+    const { goodbye, closeTimeoutMs, socket } = this.#parts
+    if (this.#left || !goodbye) return
+    this.#left = true
+    lingerAfterEnd(socket, this.#around.clock)
+    // An upgrade is told of before the application has dealt with it.
+    if (newborn) setImmediate(goodbye, notice)
+    else goodbye(notice)
+    if (closeTimeoutMs === Number.POSITIVE_INFINITY) return
+    this.#cancelTimeout = this.#around.clock.after(closeTimeoutMs, () => {
+      this.#departure = 'abandoned'
+      this.#endThenDestroy()
+    })
+  }
+
+  cut(): void {
+    this.#departure = 'forced'
+    this.#endThenDestroy()
+  }
+
+  release(): void {
+    this.#cancelTimeout()
+    this.#parts.socket.off('close', this.#onClose)
+  }
+
+  #endThenDestroy(): void {
+    const { socket, stream = socket } = this.#parts
+    stream.end()
+    const cancel = this.#around.clock.after(CUT_MS, () => socket.destroy())
+    socket.once('close', cancel)
+  }
+}

@@ -1,0 +1,205 @@
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { Socket } from 'node:net'
+
+import { afterReading } from './after-reading.js'
+import type { Connection, Departure, DrainNotice } from './connection.js'
+import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
+import type { GoawayTap } from './goaway-tap.js'
+import { lingerAfterEnd } from './half-close.js'
+import { callHook } from './hooks.js'
+import { NEWBORN_MS } from './http1.js'
+import { alternativeService } from './redirect.js'
+import { refuseStreamsAbove, resetStream } from './reset-stream.js'
+import type { Surroundings } from './surroundings.js'
+
+/** How long the first GOAWAY of two waits to be known to the client, in milliseconds; okhttp's time. */
+const FIRST_GOAWAY_MS = 1_000
+
+/** How often to look whether a GOAWAY that had to wait has got out, in milliseconds. */
+const FLUSH_MS = 10
+
+/** Time for the resets of streams, and then for the end of the session, to be on their way, in milliseconds. */
+const CUT_MS = 100
+
+export interface Http2Parts {
+  readonly session: ServerHttp2Session
+  /** The socket under the session, which `session.socket` does not let anyone close. */
+  readonly socket: Socket
+  /** Where two GOAWAYs are wanted: what can send the first. */
+  readonly tap: GoawayTap | undefined
+}
+
+/**
+ * HTTP/2: one GOAWAY that names the last stream that is served (or, with a tap, a first one that names none), streams
+ * up to it run to their end, and the session closes with the last of them.
+ */
+export class Http2Connection implements Connection {
+  readonly facts: ConnectionFacts
+  readonly #session: ServerHttp2Session
+  readonly #socket: Socket
+  readonly #tap: GoawayTap | undefined
+  readonly #around: Surroundings
+  readonly #streams = new Map<ServerHttp2Stream, IncomingHttpHeaders>()
+  #notice: DrainNotice | null = null
+  #goneAway = false
+  #authority: string | undefined
+  #departure: Departure = 'closed'
+  #waits: (() => void)[] = []
+  readonly #onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
+    this.#open(stream, headers)
+  readonly #onClose = () => this.#around.book.drop(this, this.#departure)
+
+  constructor({ session, socket, tap }: Http2Parts, around: Surroundings) {
+    this.#session = session
+    this.#socket = socket
+    this.#tap = tap
+    this.#around = around
+    this.facts = factsOf({
+      protocol: 'http2',
+      socket,
+      ...around.factParts,
+      requests: () =>
+        [...this.#streams.values()].map((headers) => requestLine(headers[':method'], headers[':path'])),
+    })
+    session.on('stream', this.#onStream).once('close', this.#onClose)
+  }
+
+  windDown(): void {}
+
+  carryOn(): void {}
+
+  leave(notice: DrainNotice, newborn: boolean): void {
+    // A GOAWAY before its first stream would only turn the client away.
+    if (newborn && !this.#tap && this.#streams.size === 0) this.#leaveAfterFirst(notice)
+    else this.#leaveNow(notice)
+  }
+
+  cut(): void {
+    this.#departure = 'forced'
+    this.#destroy()
+  }
+
+  release(): void {
+    for (const cancel of this.#waits) cancel()
+    this.#session.off('stream', this.#onStream).off('close', this.#onClose)
+  }
+
+  #leaveNow(notice: DrainNotice): void {
+    lingerAfterEnd(this.#socket, this.#around.clock)
+    if (this.#notice || this.#session.destroyed) return
+    this.#notice = notice
+    for (const stream of this.#streams.keys()) this.#callHook(stream)
+    this.#sendAltSvc(notice.uri)
+    if (this.#tap) {
+      this.#announce(this.#tap, notice.uri)
+    } else {
+      this.#goAway(notice.uri)
+      this.#ping(() => {})
+    }
+    this.#watchForDeath(this.#socket.bytesRead)
+  }
+
+  #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.#streams.set(stream, headers)
+    this.#authority = headers[':authority'] ?? this.#authority
+    stream.once('close', () => this.#finish(stream))
+    if (this.#notice) this.#callHook(stream)
+  }
+
+  #leaveAfterFirst(notice: DrainNotice): void {
+    const leave = () => this.#leaveNow(notice)
+    this.#session.once('stream', leave)
+    this.#waits.push(afterReading(this.#around.clock, NEWBORN_MS, leave))
+  }
+
+  #finish(stream: ServerHttp2Stream): void {
+    this.#streams.delete(stream)
+    if (this.#goneAway) this.#closeAfterLast()
+  }
+
+  /** The first GOAWAY of two; the second follows when its client must have read the first, and opens no more streams. */
+  #announce(tap: GoawayTap, uri: string | undefined): void {
+    tap.sendFirstGoaway(uri)
+    this.#ping(() => this.#goAway(uri))
+    this.#wait(FIRST_GOAWAY_MS, () => this.#goAway(uri))
+  }
+
+  #goAway(debugData = ''): void {
+    if (this.#goneAway || this.#session.destroyed) return
+    this.#goneAway = true
+    if (!this.#session.closed) {
+      refuseStreamsAbove(this.#session, this.#session.state.lastProcStreamID ?? 0)
+      this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(debugData))
+    }
+    this.#closeAfterLast()
+  }
+
+  /**
+   * Closes the session when no stream is left and the GOAWAY has got out. Not by `close` from the first, which sends a
+   * GOAWAY too: a stream that comes after `close` and before that has got out, because another write is under way, is
+   * reset in the middle of nghttp2's reading it, which corrupts the heap (Node 20 to 26).
+   */
+  #closeAfterLast(): void {
+    if (this.#streams.size > 0 || this.#session.destroyed) return
+    if (this.#session.state.outboundQueueSize === 0) this.#session.close()
+    else this.#wait(FLUSH_MS, () => this.#closeAfterLast())
+  }
+
+  #sendAltSvc(uri: string | undefined): void {
+    const service = alternativeService(uri, 'h2')
+    if (service === null || this.#authority === undefined) return
+    const scheme = this.#session.encrypted ? 'https' : 'http'
+    const origin = `${scheme}://${this.#authority}`
+    if (URL.canParse(origin)) this.#session.altsvc(service, origin)
+  }
+
+  /**
+   * Asks for a byte each period, and ends the session of a peer that sent none in a whole one. A peer that has not read
+   * what it was sent may be slow rather than dead, and is left to the deadline.
+   */
+  #watchForDeath(readBefore: number): void {
+    const { pingTimeoutMs } = this.#around
+    if (pingTimeoutMs === Number.POSITIVE_INFINITY) return
+    this.#wait(pingTimeoutMs, () => {
+      // A session that is closed sends no pings, and lingers no longer than its socket.
+      if (this.#session.closed) return
+      const silent = this.#socket.bytesRead === readBefore
+      const behind = [...this.#streams.keys()].some((stream) => stream.writableLength > 0)
+      if (!silent || behind) {
+        this.#ping(() => {})
+        this.#watchForDeath(this.#socket.bytesRead)
+      } else {
+        this.#departure = 'abandoned'
+        this.#destroy()
+      }
+    })
+  }
+
+  #ping(answered: () => void): void {
+    if (this.#session.destroyed) return
+    this.#session.ping((error) => {
+      if (!error) answered()
+    })
+  }
+
+  #callHook(stream: ServerHttp2Stream): void {
+    const { hooks, logger } = this.#around
+    const notice = this.#notice as DrainNotice
+    callHook('onStream', logger, () => hooks.onStream?.(stream, notice))
+  }
+
+  #destroy(): void {
+    for (const stream of this.#streams.keys()) resetStream(stream)
+    setImmediate(() => this.#session.destroy())
+    this.#wait(CUT_MS, () => this.#socket.destroy())
+  }
+
+  #wait(ms: number, callback: () => void): void {
+    this.#waits.push(this.#around.clock.after(ms, callback))
+  }
+}

@@ -1,0 +1,19 @@
+export type { Logger } from '../observe/logger.js'
+export {
+  type ConnectionCounts,
+  DEPARTURES,
+  type Departure,
+  type DrainNotice,
+  PROTOCOLS,
+  type Protocol,
+} from './connection.js'
+export { type ConnectionClosed, createDrain, type Drain, type DrainEvents, type DrainRun } from './drain.js'
+export { DRAIN_ERROR_CODES, DrainError, type DrainErrorCode } from './errors.js'
+export type { ConnectionFacts, PeerFacts } from './facts.js'
+export type { DrainResult } from './farewell.js'
+export type { DrainHooks } from './hooks.js'
+export type { DrainOptions, DrainStartOptions } from './options.js'
+export { handleSignals, type Reloadable, type SignalOptions } from './signals.js'
+export { DRAIN_STATES, type DrainState } from './state.js'
+export type { TrackedSession } from './tracked.js'
+export { closeWebSockets, type WebSocketLike, type WebSocketServerLike } from './web-sockets.js'

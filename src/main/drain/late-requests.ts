@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:net'
+
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
+
+/**
+ * Answers every further HTTP/1.1 request with 503 in place of the application, which goes on with HTTP/2. Returns a
+ * function that gives the application its requests back.
+ */
+export function refuseRequests(server: Server): () => void {
+  const listeners = server.rawListeners('request') as RequestListener[]
+  const refuse: RequestListener = (request, response) => {
+    if (request.httpVersionMajor === 1) return answerUnavailable(request, response)
+    for (const listener of listeners) listener.call(server, request, response)
+  }
+  server.removeAllListeners('request')
+  server.on('request', refuse)
+  return () => {
+    server.off('request', refuse)
+    for (const listener of listeners) server.on('request', listener)
+  }
+}
+
+function answerUnavailable(request: IncomingMessage, response: ServerResponse): void {
+  request.resume()
+  response.writeHead(503, { 'retry-after': '1', 'content-length': '0' }).end()
+}

@@ -1,0 +1,248 @@
+import net from 'node:net'
+
+import { z } from 'zod'
+
+import type { Logger } from '../observe/logger.js'
+import { refusal } from '../refusal.js'
+import { LONGEST_TIMER_MS } from './deadline.js'
+import { DrainError } from './errors.js'
+import type { ConnectionFacts } from './facts.js'
+import type { DrainHooks } from './hooks.js'
+import { redirectProblem } from './redirect.js'
+
+/** Options of {@link createDrain}. All times are in milliseconds. */
+export interface DrainOptions extends DrainHooks {
+  /**
+   * Servers of `node:http`, `node:https`, `node:http2`, `node:tls` and `node:net`, those that frameworks own too. Hand
+   * them over before they listen: a connection from before is seen at its next request only, if it makes any.
+   */
+  readonly servers: readonly net.Server[]
+  /**
+   * How long to serve on, not ready any more but with open listeners, before the goodbyes; less than `deadlineMs`.
+   * @defaultValue `0`; `5000` (half of `deadlineMs` at most) when `KUBERNETES_SERVICE_HOST` is set
+   */
+  readonly lameDuckMs?: number
+  /**
+   * When whatever is left is cut, counted from `start` over every phase. `0` is at once, `Infinity` never.
+   * @defaultValue `25000`
+   */
+  readonly deadlineMs?: number
+  /**
+   * Spreads the goodbyes at random over this time, or half of what is left to the deadline where that is less.
+   * @defaultValue `0`
+   */
+  readonly spreadMs?: number
+  /**
+   * `single`: one GOAWAY; streams that the client opened before it read it are refused, and safe to repeat.
+   * `two-phase`: a GOAWAY that refuses nothing, and after a round trip another one; nothing is refused. It puts a stream
+   * between every session and its socket, which costs throughput and works by what Node does not promise.
+   * @defaultValue `'single'`
+   */
+  readonly http2?: 'single' | 'two-phase'
+  /**
+   * HTTP/1.1 requests that arrive while everybody leaves: served, with `Connection: close`, or answered with 503.
+   * @defaultValue `'serve'`
+   */
+  readonly lateRequests?: 'serve' | 'refuse'
+  /**
+   * How long a TLS handshake, or a request of which not all headers have arrived, may take once everybody leaves.
+   * @defaultValue `5000`
+   */
+  readonly incompleteMs?: number
+  /**
+   * How long an upgraded connection may take to close after `onUpgrade` has said goodbye; `Infinity` leaves it to the
+   * deadline.
+   * @defaultValue `10000`
+   */
+  readonly closeTimeoutMs?: number
+  /**
+   * How long an HTTP/2 peer may send nothing, not even the answer to a ping, before it is taken for dead; `Infinity`
+   * leaves it to the deadline.
+   * @defaultValue `10000`
+   */
+  readonly pingTimeoutMs?: number
+  /** Tells which generation of certificates a socket was accepted under, for `where`. */
+  readonly generationOf?: (socket: net.Socket) => number | undefined
+  /**
+   * A pino logger, or the four methods of one.
+   * @defaultValue pino at level `info`, to standard output
+   */
+  readonly logger?: Logger
+}
+
+/** Options of {@link Drain.start}; those that are left out are as in {@link DrainOptions}. */
+export interface DrainStartOptions {
+  /** Where clients should go instead: an `https:` or `wss:` URI of at most 8192 bytes. */
+  readonly uri?: string
+  /** Why, for hooks, events and the log. */
+  readonly reason?: string
+  /** In milliseconds. */
+  readonly lameDuckMs?: number
+  /** In milliseconds; `0` is at once. */
+  readonly deadlineMs?: number
+  /** In milliseconds. */
+  readonly spreadMs?: number
+  /**
+   * Whether `cancel` may take it back while it is a lame duck.
+   * @defaultValue `true`
+   */
+  readonly cancellable?: boolean
+  /**
+   * Drains only the connections of which this is true, and of those that come while it lasts. The listeners stay open,
+   * and the state of the drain stays as it is; there is no lame duck.
+   */
+  readonly where?: (connection: ConnectionFacts) => boolean
+}
+
+/** Complete and checked; frozen. */
+export interface ResolvedDrainOptions {
+  readonly servers: readonly net.Server[]
+  readonly times: DrainTimes
+  readonly http2: 'single' | 'two-phase'
+  readonly lateRequests: 'serve' | 'refuse'
+  readonly incompleteMs: number
+  readonly closeTimeoutMs: number
+  readonly pingTimeoutMs: number
+  readonly hooks: DrainHooks
+  readonly generationOf: ((socket: net.Socket) => number | undefined) | undefined
+  readonly logger: Logger | null
+}
+
+export interface DrainTimes {
+  readonly lameDuckMs: number
+  readonly deadlineMs: number
+  readonly spreadMs: number
+}
+
+export interface ResolvedStart extends DrainTimes {
+  readonly uri: string | undefined
+  readonly reason: string | undefined
+  readonly cancellable: boolean
+  readonly where: ((facts: ConnectionFacts) => boolean) | null
+}
+
+/** What of the environment decides a default. */
+interface Environment {
+  readonly KUBERNETES_SERVICE_HOST?: string | undefined
+}
+
+const KUBERNETES_LAME_DUCK_MS = 5_000
+
+const time = z.number().min(0).max(LONGEST_TIMER_MS)
+const timeOrNever = z.union([time, z.literal(Number.POSITIVE_INFINITY)], {
+  error: `expected a number from 0 to ${LONGEST_TIMER_MS}, or Infinity`,
+})
+// biome-ignore lint/suspicious/noExplicitAny: any function will do; its type is in the interface.
+const func = z.custom<(...args: any[]) => any>((value) => typeof value === 'function', 'expected a function')
+
+const timesShape = {
+  lameDuckMs: time.optional(),
+  deadlineMs: timeOrNever.optional(),
+  spreadMs: time.optional(),
+}
+
+const schema = z.strictObject({
+  ...timesShape,
+  servers: z.array(
+    z.custom<net.Server>(
+      (value) => value instanceof net.Server,
+      'expected a server of node:net or based on it',
+    ),
+  ),
+  http2: z.enum(['single', 'two-phase']).default('single'),
+  lateRequests: z.enum(['serve', 'refuse']).default('serve'),
+  incompleteMs: time.default(5_000),
+  closeTimeoutMs: timeOrNever.default(10_000),
+  pingTimeoutMs: timeOrNever.default(10_000),
+  onUpgrade: func.optional(),
+  onStream: func.optional(),
+  onRaw: func.optional(),
+  generationOf: func.optional(),
+  logger: z.looseObject({ debug: func, info: func, warn: func, error: func }).optional(),
+})
+
+const startSchema = z
+  .strictObject({
+    ...timesShape,
+    uri: z.string().optional(),
+    reason: z.string().optional(),
+    cancellable: z.boolean().default(true),
+    where: func.optional(),
+  })
+  .check(({ value, issues }) => {
+    const problem = value.uri === undefined ? null : redirectProblem(value.uri)
+    if (problem !== null) issues.push(custom('uri', problem))
+    if (value.where && value.lameDuckMs !== undefined) {
+      issues.push(custom('lameDuckMs', 'expected none beside `where`: the listeners stay open'))
+    }
+  })
+
+/**
+ * Checks all options in one pass and fills in the defaults.
+ *
+ * @throws DrainError `OPTIONS_INVALID`
+ */
+export function resolveDrainOptions(
+  input: DrainOptions,
+  env: Environment = process.env,
+): ResolvedDrainOptions {
+  const parsed = schema.safeParse(input)
+  if (!parsed.success) throw invalid(parsed.error.issues, input)
+  const { servers, lameDuckMs, deadlineMs, spreadMs, onUpgrade, onStream, onRaw, ...rest } = parsed.data
+  return Object.freeze({
+    ...rest,
+    servers: [...new Set(servers)],
+    times: timesOf({ lameDuckMs, deadlineMs, spreadMs }, defaultTimes(deadlineMs, env)),
+    hooks: { onUpgrade, onStream, onRaw },
+    generationOf: rest.generationOf,
+    // The object itself: a copy would lose what its class gives it.
+    logger: input.logger ?? null,
+  })
+}
+
+/**
+ * Checks what `start` was given; a string is the redirect URI.
+ *
+ * @throws DrainError `OPTIONS_INVALID`
+ */
+export function resolveStart(input: string | DrainStartOptions, defaults: DrainTimes): ResolvedStart {
+  const options = typeof input === 'string' ? { uri: input } : input
+  const parsed = startSchema.safeParse(options)
+  if (!parsed.success) throw invalid(parsed.error.issues, options)
+  const { uri, reason, cancellable, where = null, lameDuckMs, deadlineMs, spreadMs } = parsed.data
+  const shorter = {
+    ...defaults,
+    lameDuckMs: Math.min(defaults.lameDuckMs, (deadlineMs ?? defaults.deadlineMs) / 2),
+  }
+  const times = timesOf({ lameDuckMs: where ? 0 : lameDuckMs, deadlineMs, spreadMs }, shorter)
+  return Object.freeze({ uri, reason, cancellable, where, ...times })
+}
+
+function defaultTimes(deadlineMs: number | undefined, env: Environment): DrainTimes {
+  const deadline = deadlineMs ?? 25_000
+  const lameDuck = env.KUBERNETES_SERVICE_HOST ? KUBERNETES_LAME_DUCK_MS : 0
+  return { lameDuckMs: Math.min(lameDuck, deadline / 2), deadlineMs: deadline, spreadMs: 0 }
+}
+
+type GivenTimes = { readonly [K in keyof DrainTimes]: number | undefined }
+
+function timesOf(given: GivenTimes, defaults: DrainTimes): DrainTimes {
+  const times = {
+    lameDuckMs: given.lameDuckMs ?? defaults.lameDuckMs,
+    deadlineMs: given.deadlineMs ?? defaults.deadlineMs,
+    spreadMs: given.spreadMs ?? defaults.spreadMs,
+  }
+  if (times.deadlineMs > 0 && times.lameDuckMs >= times.deadlineMs) {
+    const expected = `expected less than \`deadlineMs\` (${times.deadlineMs}), which it is part of`
+    throw invalid([custom('lameDuckMs', `${expected}, got ${times.lameDuckMs}`)], given)
+  }
+  return times
+}
+
+function custom(name: string, message: string) {
+  return { code: 'custom' as const, input: undefined, path: [name], message }
+}
+
+function invalid(issues: readonly z.core.$ZodIssue[], input: unknown): DrainError {
+  return new DrainError('OPTIONS_INVALID', refusal(issues, input))
+}

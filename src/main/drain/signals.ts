@@ -1,0 +1,80 @@
+import { deferredLogger, type Logger } from '../observe/logger.js'
+import type { Drain } from './drain.js'
+import type { DrainResult } from './farewell.js'
+
+/** What of a reload engine signals need. */
+export interface Reloadable {
+  reload(options: { readonly trigger: 'signal' }): Promise<unknown>
+}
+
+/** Options of {@link handleSignals}. */
+export interface SignalOptions {
+  /**
+   * Called at the end of the drain, before the process exits: close databases here. What it throws makes the exit code 1.
+   */
+  readonly onDrained?: (result: DrainResult) => unknown
+  /**
+   * Ends the process, with 0 after `drained` and 1 after `forced`.
+   * @defaultValue `process.exit`
+   */
+  readonly exit?: (code: 0 | 1) => void
+  /**
+   * A pino logger, or the four methods of one.
+   * @defaultValue pino at level `info`, to standard output
+   */
+  readonly logger?: Logger
+}
+
+/** After a second signal the process ends within this time, in milliseconds, whatever still runs. */
+const LAST_RESORT_MS = 400
+
+/**
+ * Lets signals rule the process: SIGHUP reloads the certificates (where there is an engine), the first SIGINT or SIGTERM
+ * starts the drain for good, the second of either kind forces it. At the end of the drain, whoever started it, the
+ * process exits: 0 when it drained, 1 when it was forced. SIGHUP is refused once the listeners are closed.
+ *
+ * @returns a function that takes the handlers away; a signal then does what it did before.
+ */
+export function handleSignals(drain: Drain, engine?: Reloadable, options: SignalOptions = {}): () => void {
+  const { onDrained = () => {}, exit = process.exit } = options
+  const logger = deferredLogger(options.logger ?? null)
+  let signals = 0
+
+  const stop = (signal: NodeJS.Signals) => {
+    signals++
+    if (signals > 1) return forceOut(signal)
+    logger.info({ signal }, 'draining on a signal; another one forces')
+    // Init systems do not take a stop back.
+    drain.start({ reason: signal, cancellable: false })
+  }
+  const forceOut = (signal: NodeJS.Signals) => {
+    logger.warn({ signal }, 'forced by a second signal')
+    setTimeout(exit, LAST_RESORT_MS, 1)
+    drain.force()
+  }
+  const reload = () => {
+    if (drain.state !== 'running' && drain.state !== 'lame-duck') {
+      logger.warn({ state: drain.state }, 'reload refused: no connection will be accepted any more')
+      return
+    }
+    engine
+      ?.reload({ trigger: 'signal' })
+      .catch((error: unknown) => logger.error({ err: error }, 'reload on SIGHUP failed'))
+  }
+  const finish = async (result: DrainResult) => {
+    let code: 0 | 1 = result.outcome === 'drained' ? 0 : 1
+    try {
+      await onDrained(result)
+    } catch (error) {
+      logger.error({ err: error }, 'onDrained failed')
+      code = 1
+    }
+    exit(code)
+  }
+
+  // A drain that is closed has no end to exit at.
+  drain.complete().then(finish, () => {})
+  process.on('SIGINT', stop).on('SIGTERM', stop)
+  if (engine) process.on('SIGHUP', reload)
+  return () => process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', reload)
+}

@@ -1,0 +1,20 @@
+import type { Clock } from '../clock.js'
+import type { Logger } from '../observe/logger.js'
+import type { ConnectionBook } from './book.js'
+import type { FactSources } from './facts.js'
+import type { DrainHooks } from './hooks.js'
+
+/** What the protocol machines of one drain share. */
+export interface Surroundings {
+  readonly book: ConnectionBook
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly hooks: DrainHooks
+  /** Milliseconds that a handshake, or a request without all its headers, may take once it is time to leave. */
+  readonly incompleteMs: number
+  /** Milliseconds that an upgraded connection may take for its own goodbye. */
+  readonly closeTimeoutMs: number
+  /** Milliseconds without a byte from an HTTP/2 peer, asked for one, after which it is dead. */
+  readonly pingTimeoutMs: number
+  readonly factParts: Pick<FactSources, 'clock' | 'generationOf'>
+}

@@ -1,0 +1,47 @@
+import type { Connection, Departure, DrainNotice } from './connection.js'
+import { type ConnectionFacts, factsOf } from './facts.js'
+import { callHook } from './hooks.js'
+import type { Surroundings } from './surroundings.js'
+
+/** A session of a protocol that the drain does not know, which can say goodbye by itself: gRPC, MQTT, WebTransport. */
+export interface TrackedSession {
+  /** Tells the peer to go, to `uri` where there is one, and lets what runs finish. Called once at most. */
+  goaway(uri: string | undefined, notice: DrainNotice): unknown
+  /** Settles when the session has ended, in whatever way. */
+  readonly closed: Promise<unknown>
+  /** Ends it now. */
+  destroy(): unknown
+}
+
+export class TrackedConnection implements Connection {
+  readonly facts: ConnectionFacts
+  readonly #session: TrackedSession
+  readonly #around: Surroundings
+  #departure: Departure = 'closed'
+  #left = false
+
+  constructor(session: TrackedSession, around: Surroundings) {
+    this.#session = session
+    this.#around = around
+    this.facts = factsOf({ protocol: 'tracked', ...around.factParts })
+    const ended = () => around.book.drop(this, this.#departure)
+    session.closed.then(ended, ended)
+  }
+
+  windDown(): void {}
+
+  carryOn(): void {}
+
+  leave(notice: DrainNotice): void {
+    if (this.#left) return
+    this.#left = true
+    callHook('goaway', this.#around.logger, () => this.#session.goaway(notice.uri, notice))
+  }
+
+  cut(): void {
+    this.#departure = 'forced'
+    callHook('destroy', this.#around.logger, () => this.#session.destroy())
+  }
+
+  release(): void {}
+}

@@ -1,0 +1,50 @@
+import type { z } from 'zod'
+
+/** What is wrong with options, in one sentence: which were refused, what was expected and what came. */
+export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): string {
+  const lines = issues.map((issue) => {
+    const name = [root, ...issue.path].filter((part) => part !== '').join('.')
+    if (issue.code === 'unrecognized_keys') {
+      return `${name ? `\`${name}\`: ` : ''}unknown option ${issue.keys.map((key) => `\`${key}\``).join(', ')}`
+    }
+    return `\`${name || 'options'}\`: ${expectation(issue)}${came(issue, input)}`
+  })
+  return `invalid options: ${lines.join('; ')}`
+}
+
+/** An option that is `undefined` is an option that was not given. */
+export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined)
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
+}
+
+/** Zod's sentence in our words: what was expected. */
+function expectation(issue: z.core.$ZodIssue): string {
+  return issue.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/, received .*$/, '')
+    .replace(/^Too (small|big): /, '')
+}
+
+const SECRET = new Set<PropertyKey>(['passphrase'])
+/** A longer text is no path, name or number by mistake, but the content of something. */
+const LONGEST_SHOWN = 200
+
+/** What came instead; never a secret. */
+function came(issue: z.core.$ZodIssue, input: unknown): string {
+  if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
+  let value = input
+  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]
+  return `, got ${shown(value)}`
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'string') return `${String(value)} (${typeof value})`
+  if (value.includes('-----BEGIN ')) return 'PEM text'
+  if (value.length > LONGEST_SHOWN) return `a string of ${value.length} characters`
+  return `${JSON.stringify(value)} (string)`
+}
