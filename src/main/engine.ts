@@ -23,7 +23,7 @@ import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import { type ReloadResult, servingOf } from './result.js'
 import { nextDelayMs } from './schedule.js'
-import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
+import type { ServerExtra } from './server-options.js'
 import { createTick } from './tick.js'
 import { untilAborted } from './until-aborted.js'
 
@@ -117,19 +117,15 @@ class Engine implements ReloadEngine {
 
   serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
     this.#assertOpen()
-    assertExtra(extra)
+    const options = this.#reloader.serving.serverOptions(extra)
     this.#optionsGiven = true
-    const peers = { ...this.#reloader.served.options.peers, ...peersIn(extra) }
-    this.#assertTrust(peers.requestCert)
-    const sni = this.#reloader.sniCallback(peersIn(extra))
-    if (sni) assertNoSni(extra)
-    return { ...this.#reloader.optionsFor(peers), ...extra, ...peers, ...(sni ? { SNICallback: sni } : {}) }
+    return options
   }
 
   attach(server: tls.Server): Detach {
     this.#assertOpen()
-    const detach = this.#reloader.attach(server)
-    if (this.#reloader.served.options.hosts && this.#reloader.servesHosts(server) === false) {
+    const detach = this.#reloader.serving.attach(server)
+    if (this.#reloader.served.options.hosts && this.#reloader.serving.servesHosts(server) === false) {
       this.#logger.warn(
         { hosts: this.#reloader.served.hosts.byId.size },
         'the server was not made from serverOptions(): it shows the default certificate for every server name',
@@ -182,17 +178,17 @@ class Engine implements ReloadEngine {
   }
 
   generationOf(socket: Socket): number | undefined {
-    return this.#reloader.ledger.generationOf(socket)
+    return this.#reloader.serving.ledger.generationOf(socket)
   }
 
   secureContext(): tls.SecureContext {
     this.#assertOpen()
-    return this.#reloader.clientIdentity().secureContext
+    return this.#reloader.serving.clientIdentity().secureContext
   }
 
   agent(options: https.AgentOptions = {}): https.Agent {
     this.#assertOpen()
-    const agent = new RenewingAgent(options, () => this.#reloader.clientIdentity())
+    const agent = new RenewingAgent(options, () => this.#reloader.serving.clientIdentity())
     this.#agents.add(agent)
     return agent
   }
@@ -205,8 +201,8 @@ class Engine implements ReloadEngine {
       generation: this.#reloader.served.generation,
       autoReloadInterval: this.#intervalSeconds,
       nextCheckInMs: this.#tick.dueInMs(),
-      servers: this.#reloader.servers.size,
-      connections: this.#reloader.ledger.counts(),
+      servers: this.#reloader.serving.servers.size,
+      connections: this.#reloader.serving.ledger.counts(),
       ...this.#journal.status(),
     })
   }
@@ -320,7 +316,7 @@ class Engine implements ReloadEngine {
   }
 
   #warnOfForgottenAttach(): void {
-    if (!this.#optionsGiven || this.#reloader.servers.size > 0) return
+    if (!this.#optionsGiven || this.#reloader.serving.servers.size > 0) return
     this.#optionsGiven = false
     const message =
       'serverOptions() was used, but no server is attached: call engine.attach(server), or it keeps its first certificate'
@@ -353,15 +349,6 @@ class Engine implements ReloadEngine {
       ...(generation.hosts?.soonest ? [generation.hosts.soonest.notAfter] : []),
     ]
     return Math.min(...ends.map(Date.parse)) - this.#clock.wallMs()
-  }
-
-  #assertTrust(requestCert: boolean): void {
-    if (!requestCert || this.#reloader.served.material.trust.authorities) return
-    const { ca, caDir } = this.#reloader.served.options.sources
-    if (ca.length + caDir.length > 0) return
-    const message =
-      'serverOptions: `requestCert` needs `ca` or `caDir` on the engine: the public roots are never silently trusted'
-    throw new ReloadError('OPTIONS_INVALID', message)
   }
 
   #assertOpen(): void {

@@ -1,23 +1,13 @@
-import type tls from 'node:tls'
-
 import type { Problem } from '../workers/problem.js'
-import { ConnectionLedger } from './attach/connection-ledger.js'
-import type { ClientIdentity } from './attach/renewing-agent.js'
-import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
-import { type SniCallback, sniCallback } from './attach/sni.js'
+import type { ServedState } from './attach/server-book.js'
 import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import { ContextBook } from './generation/context-book.js'
-import { type Snapshot, type Trigger, wipeKeys } from './generation/generation.js'
+import type { ContextBook } from './generation/context-book.js'
+import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
-import { HostContexts } from './generation/host-contexts.js'
 import type { Host } from './generation/host-table.js'
-import { sniCallbackOf } from './generation/native-context.js'
-import { SpareShelf } from './generation/spare-shelf.js'
-import { TicketKeys } from './generation/ticket-keys.js'
-import type { PeerPolicy } from './generation/trust-identity.js'
 import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
@@ -25,6 +15,7 @@ import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, type Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import type { HostCounts, Outcome, ReloadResult } from './result.js'
+import { Serving } from './serving.js'
 
 /** What a pass may do beyond the usual. */
 export interface PassMode {
@@ -36,43 +27,32 @@ export interface PassMode {
 }
 
 /**
- * Takes material through the two phases: PREPARE in a worker; STAGE, COMMIT and VERIFY here. Holds what is served, and
- * until COMMIT changes none of it.
+ * Takes material through the two phases: PREPARE in a worker; STAGE, COMMIT and VERIFY here. Until COMMIT nothing that
+ * serves has changed.
  */
 export class Reloader {
-  readonly servers: ServerBook
-  readonly ledger: ConnectionLedger
+  readonly serving: Serving
   readonly history: History
   readonly #preparer: Preparer
   readonly #clock: Clock
-  readonly #tickets: TicketKeys
-  readonly #spares: SpareShelf
-  readonly #hostContexts: HostContexts
-  readonly #sniCallbacks = new WeakSet<SniCallback>()
-  readonly #pinned = new WeakSet<tls.SecureContext>()
-  #served!: ServedState
   /** What was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
   #held: Records | null = null
-  #hasClients = false
   #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
   #begun = 0
   #committed = 0
+  #loaded = false
   #closed = false
 
   constructor(options: ResolvedOptions, preparer: Preparer, clock: Clock) {
     this.#preparer = preparer
     this.#clock = clock
-    this.history = new History(options.historySize, () => this.#served.snapshot)
-    this.#hostContexts = new HostContexts(options.hostCacheSize, clock)
-    this.ledger = new ConnectionLedger(() => this.#served.snapshot.generation.number)
-    this.servers = new ServerBook(this.#pinned, this.ledger)
-    this.#spares = new SpareShelf(clock)
-    this.#tickets = new TicketKeys(options.tickets.rotateHours, clock, () => this.#rotateTickets())
+    this.serving = new Serving(options, clock)
+    this.history = new History(options.historySize, () => this.served)
   }
 
   get served(): Snapshot {
-    return this.#served.snapshot
+    return this.serving.snapshot
   }
 
   /** @throws ReloadError with the code of the first problem, when the material cannot be served. */
@@ -86,12 +66,13 @@ export class Reloader {
       throw firstLoadError(found.findings.problems)
     }
     const { snapshot, warnings } = await this.#next(found, 'start', null, options, watch)
-    const contexts = await this.#stage(snapshot, [options.peers], watch).catch((error: unknown) => {
+    const staged = this.serving.stage(snapshot, [options.peers], watch.gauge)
+    const first = await staged.catch((error: unknown) => {
       throw firstLoadError(problemsOf(error))
     })
     watch.ended('stage')
-    this.#served = { snapshot, contexts }
-    this.#stockSpares()
+    this.serving.begin(first)
+    this.#loaded = true
     return this.#report('applied', 'start', watch, found, warnings)
   }
 
@@ -99,7 +80,7 @@ export class Reloader {
   async pass(mode: PassMode): Promise<PassReport> {
     const number = ++this.#begun
     const watch = new PassWatch(this.#clock)
-    const base = this.#served.snapshot
+    const base = this.served
     let found: Preparation
     try {
       found = await prepareMaterial(this.#preparer, mode.options ?? base.options, {
@@ -114,7 +95,7 @@ export class Reloader {
     watch.ended('prepare')
     if (found.verdict !== 'prepared') {
       discard(found)
-      if (!this.#isStale(number, base)) this.#moveRecords(found.moved)
+      if (!this.#isStale(number, base)) this.serving.moveRecords(found.moved)
       const outcome = found.verdict === 'refused' ? 'rejected' : 'unchanged'
       return this.#report(outcome, mode.trigger, watch, found)
     }
@@ -137,7 +118,7 @@ export class Reloader {
     const target = wanted === undefined ? this.history.snapshots[0] : this.history.find(wanted)
     if (!target) throw this.history.unknown(wanted)
     const { generation, ...kept } = target
-    const { record, hostsRecord } = this.#served.snapshot
+    const { record, hostsRecord } = this.served
     const next = {
       ...kept,
       generation: this.#number({ ...generation, restored: generation.number }, 'rollback'),
@@ -153,48 +134,11 @@ export class Reloader {
     return this.#report('unchanged', trigger, new PassWatch(this.#clock)).result
   }
 
-  optionsFor(peers: PeerPolicy): tls.SecureContextOptions {
-    return this.#served.contexts.optionsFor(peers)
-  }
-
-  /** The context of outgoing connections; once it was asked for, each generation has one ready. */
-  clientIdentity(): ClientIdentity {
-    this.#hasClients = true
-    const { snapshot, contexts } = this.#served
-    return { generation: snapshot.generation.number, secureContext: contexts.clientContext() }
-  }
-
-  /** Picks certificates by server name, for servers that are made from now on; `null` without SNI hosts. */
-  sniCallback(own: Partial<PeerPolicy>): SniCallback | null {
-    if (this.#served.snapshot.options.hosts === null) return null
-    const callback = sniCallback(() => this.#served, this.#hostContexts, own)
-    this.#sniCallbacks.add(callback)
-    return callback
-  }
-
-  /** Whether a server shows hosts their certificates; `null` when this Node does not let us know. */
-  servesHosts(server: tls.Server): boolean | null {
-    const callback = sniCallbackOf(server)
-    return callback === undefined ? null : this.#sniCallbacks.has(callback as SniCallback)
-  }
-
-  attach(server: tls.Server): Detach {
-    const detach = this.servers.attach(server, () => this.#served)
-    this.#stockSpares()
-    return detach
-  }
-
   /** Lets the servers go on with what they have, and forgets the keys. */
   close(): void {
     this.#closed = true
-    this.servers.detachAll()
-    this.#spares.clear()
-    this.#tickets.stop()
-    this.#hostContexts.stopFreeing()
-    if (!this.#served) return
-    this.history.clear()
-    // Keys of hosts stay: attached servers serve on, and contexts of hosts are built when they are asked for.
-    wipeKeys(this.#served.snapshot.material.pairs)
+    if (this.#loaded) this.history.clear()
+    this.serving.close()
   }
 
   async #apply(
@@ -210,7 +154,7 @@ export class Reloader {
       discard(found)
       return this.#superseded(mode, watch)
     }
-    const reuse = found.base ? null : this.#served.contexts
+    const reuse = found.base ? null : this.serving.state.contexts
     const { snapshot, warnings } = await this.#next(
       found,
       mode.trigger,
@@ -242,20 +186,19 @@ export class Reloader {
   /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
   async #serve(
     snapshot: Snapshot,
-    { number, isStale, mode, watch, reuse }: Serving,
+    { number, isStale, mode, watch, reuse }: ServeMode,
     found?: Preparation,
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
-      const next = { snapshot, contexts: await this.#stage(snapshot, [], watch, reuse) }
+      const next = await this.serving.stage(snapshot, [], watch.gauge, reuse)
       watch.ended('stage')
       if (isStale()) {
-        if (!reuse) next.contexts.retire(this.#pinned)
+        this.serving.drop(next)
         return this.#superseded(mode, watch)
       }
-      // Only now: while this was staged, something older may have been committed.
-      const before = this.#served
-      this.#commit(next, number)
+      const before = this.serving.commit(next)
+      this.#committed = number
       watch.ended('commit')
       const unseen = await this.#verify(next, before, found?.hosts?.hosts ?? [], watch)
       this.#retire(before)
@@ -263,29 +206,6 @@ export class Reloader {
     } catch (error) {
       return this.#failure(error, mode, watch)
     }
-  }
-
-  /** Builds a context for every policy in use, those of servers that come while it builds included. */
-  async #stage(
-    next: Snapshot,
-    policies: PeerPolicy[],
-    watch: PassWatch,
-    reuse: ContextBook | null = null,
-  ): Promise<ContextBook> {
-    const contexts = reuse ?? new ContextBook(next, this.#tickets)
-    const missing = () => this.servers.policiesUnder(next.options).filter((peers) => !contexts.has(peers))
-    for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
-      for (const peers of todo) await contexts.stage(peers, this.#spares, watch.gauge)
-    }
-    if (this.#hasClients && !reuse) await contexts.stageClient(watch.gauge)
-    return contexts
-  }
-
-  /** One synchronous block: publish the generation, point every server at it. */
-  #commit(next: ServedState, number: number): void {
-    this.servers.pointAll(next, this.#served)
-    this.#served = next
-    this.#committed = number
   }
 
   /**
@@ -301,8 +221,9 @@ export class Reloader {
     watch: PassWatch,
   ): Promise<Problem[]> {
     if (!next.snapshot.options.verifyServed) return []
-    const targets = verifyTargets(this.servers.listening, next.snapshot, changed, (server) =>
-      this.servesHosts(server),
+    const { servers } = this.serving
+    const targets = verifyTargets(servers.listening, next.snapshot, changed, (server) =>
+      this.serving.servesHosts(server),
     )
     if (targets.length === 0) return []
     const findings = await this.#preparer.verify({ targets }).catch((error: ReloadError) => {
@@ -313,10 +234,8 @@ export class Reloader {
     const where = (i: number) => targets[i]?.path ?? `${targets[i]?.host}:${targets[i]?.port}`
     const wrong = findings.findIndex(({ verdict }) => verdict === 'different')
     // What was committed in the meantime has been, or will be, looked at by its own pass.
-    if (wrong >= 0 && this.#served === next) {
-      this.servers.pointAll(before, next)
-      this.#served = before
-      this.#free(next.contexts)
+    if (wrong >= 0 && this.serving.state === next) {
+      this.serving.revert(before)
       const served = findings[wrong]?.detail
       const message = `${where(wrong)} serves ${served} and not what was committed; everything was pointed back`
       throw new ReloadError('SERVED_MISMATCH', message)
@@ -329,35 +248,10 @@ export class Reloader {
     })
   }
 
-  /** Only once nothing can go back to it by itself. */
   #retire(before: ServedState): void {
     this.history.keep(before.snapshot)
     if (this.#closed) this.history.clear()
-    this.#free(before.contexts)
-    this.#stockSpares()
-  }
-
-  /** In a turn of its own: freeing a large trust store is one native call that cannot be cut. */
-  #free(contexts: ContextBook): void {
-    if (contexts !== this.#served.contexts) setImmediate(() => contexts.retire(this.#pinned))
-  }
-
-  #stockSpares(): void {
-    const { snapshot, contexts } = this.#served
-    const policies = this.servers.policiesUnder(snapshot.options)
-    this.#spares.stock(policies.map((peers) => contexts.planFor(peers)))
-  }
-
-  #rotateTickets(): void {
-    this.servers.setTicketKeys(this.#served)
-    this.#stockSpares()
-  }
-
-  #moveRecords({ record, hostsRecord }: Records): void {
-    if (!record && !hostsRecord) return
-    const { snapshot, contexts } = this.#served
-    const moved = { record: record ?? snapshot.record, hostsRecord: hostsRecord ?? snapshot.hostsRecord }
-    this.#served = { snapshot: { ...snapshot, ...moved }, contexts }
+    this.serving.retire(before)
   }
 
   #number(
@@ -371,8 +265,8 @@ export class Reloader {
   }
 
   /** `base` is what was served when a pass began: its reply is relative to that, and to nothing that came since. */
-  #isStale(number: number, base = this.#served.snapshot): boolean {
-    const overtaken = base.generation !== this.#served.snapshot.generation
+  #isStale(number: number, base = this.served): boolean {
+    const overtaken = base.generation !== this.served.generation
     return this.#closed || number < this.#committed || overtaken
   }
 
@@ -385,7 +279,7 @@ export class Reloader {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
-    const result = resultOf('rejected', mode.trigger, this.#served.snapshot.generation, watch, { problems })
+    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems })
     return { result, pairMismatch: false, state }
   }
 
@@ -396,7 +290,7 @@ export class Reloader {
     found?: Preparation,
     warnings: readonly Problem[] = [],
   ): PassReport {
-    const { generation } = this.#served.snapshot
+    const { generation } = this.served
     const findings = {
       ...found?.findings,
       warnings: [...(found?.findings.warnings ?? []), ...warnings],
@@ -408,7 +302,7 @@ export class Reloader {
 }
 
 /** What `#serve` needs to know of the pass beside what is to be served. */
-interface Serving {
+interface ServeMode {
   readonly number: number
   readonly isStale: () => boolean
   readonly mode: PassMode

@@ -235,7 +235,7 @@ test('once it is closed every pass ends with CLOSED, and every key is wiped', as
   await assert.rejects(pass, { code: 'CLOSED' })
   assertWiped(reply)
   for (const { material } of kept) assertWiped({ material })
-  assert.equal(reloader.servers.size, 0)
+  assert.equal(reloader.serving.servers.size, 0)
 })
 
 test('a listener that serves something else after the swap takes everything back', async (t) => {
@@ -341,9 +341,9 @@ async function servingAfterManyAuthorities(t: TestContext): Promise<Serving> {
 }
 
 function attach(t: TestContext, reloader: Reloader): tls.Server {
-  const server = tls.createServer(reloader.optionsFor(reloader.served.options.peers))
+  const server = tls.createServer(reloader.serving.serverOptions({}))
   t.after(() => server.close())
-  reloader.attach(server)
+  reloader.serving.attach(server)
   return server
 }
 

@@ -12,13 +12,20 @@ const HOUR_MS = 3_600_000
  * trust give the same keys, in this process and in every other that shares the secret.
  */
 export class TicketKeys {
-  readonly #random = randomBytes(48)
+  /** What keys are derived from without a secret file; every process that shares a listener has the same. */
+  readonly secret: Uint8Array
   readonly #periodMs: number | null
   readonly #clock: Clock
   readonly #tick: Tick
 
   /** With `rotateHours` the keys change whenever so many hours since the epoch have passed: everywhere at once. */
-  constructor(rotateHours: number | null, clock: Clock, rotate: () => void) {
+  constructor(
+    rotateHours: number | null,
+    clock: Clock,
+    rotate: () => void,
+    secret: Uint8Array = randomBytes(48),
+  ) {
+    this.secret = secret
     this.#periodMs = rotateHours === null ? null : rotateHours * HOUR_MS
     this.#clock = clock
     this.#tick = createTick({ clock, delayMs: () => this.#untilNextMs(), check: async () => rotate() })
@@ -28,7 +35,7 @@ export class TicketKeys {
   /** `secret` is that of the file, when there is one. */
   keysFor(trustIdentity: string, secret: Uint8Array | null): Buffer {
     const info = `certswap ticket keys ${trustIdentity} ${this.#period()}`
-    return Buffer.from(hkdfSync('sha256', secret ?? this.#random, '', info, TICKET_KEY_BYTES))
+    return Buffer.from(hkdfSync('sha256', secret ?? this.secret, '', info, TICKET_KEY_BYTES))
   }
 
   stop(): void {

@@ -1,0 +1,183 @@
+import type tls from 'node:tls'
+
+import { ConnectionLedger } from './attach/connection-ledger.js'
+import type { ClientIdentity } from './attach/renewing-agent.js'
+import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
+import { type SniCallback, sniCallback } from './attach/sni.js'
+import type { Clock } from './clock.js'
+import { ReloadError } from './errors.js'
+import { ContextBook } from './generation/context-book.js'
+import { type Snapshot, wipeKeys } from './generation/generation.js'
+import { HostContexts } from './generation/host-contexts.js'
+import { sniCallbackOf } from './generation/native-context.js'
+import type { SliceGauge } from './generation/slices.js'
+import { SpareShelf } from './generation/spare-shelf.js'
+import { TicketKeys } from './generation/ticket-keys.js'
+import type { PeerPolicy } from './generation/trust-identity.js'
+import type { ResolvedOptions } from './resolve-options.js'
+import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
+
+/** What of the options holds for good. */
+type FixedOptions = Pick<ResolvedOptions, 'hostCacheSize' | 'tickets'>
+
+/**
+ * What is served, and the places that it is served in: builds the contexts of a generation (STAGE), and points everything
+ * at it in one synchronous block (COMMIT). Knows nothing of files.
+ */
+export class Serving {
+  readonly servers: ServerBook
+  readonly ledger: ConnectionLedger
+  readonly tickets: TicketKeys
+  readonly #spares: SpareShelf
+  readonly #hostContexts: HostContexts
+  readonly #sniCallbacks = new WeakSet<SniCallback>()
+  readonly #pinned = new WeakSet<tls.SecureContext>()
+  #state!: ServedState
+  #hasClients = false
+
+  /** `ticketSecret` is that of another process, whose sessions are to be resumed here. */
+  constructor({ hostCacheSize, tickets }: FixedOptions, clock: Clock, ticketSecret?: Uint8Array) {
+    this.#hostContexts = new HostContexts(hostCacheSize, clock)
+    this.ledger = new ConnectionLedger(() => this.snapshot.generation.number)
+    this.servers = new ServerBook(this.#pinned, this.ledger)
+    this.#spares = new SpareShelf(clock)
+    this.tickets = new TicketKeys(tickets.rotateHours, clock, () => this.#rotateTickets(), ticketSecret)
+  }
+
+  get snapshot(): Snapshot {
+    return this.#state.snapshot
+  }
+
+  get state(): ServedState {
+    return this.#state
+  }
+
+  /** Builds a context for every policy in use, those of servers that come while it builds included. */
+  async stage(
+    snapshot: Snapshot,
+    policies: readonly PeerPolicy[],
+    gauge: SliceGauge,
+    reuse: ContextBook | null = null,
+  ): Promise<ServedState> {
+    const contexts = reuse ?? new ContextBook(snapshot, this.tickets)
+    const missing = () => this.servers.policiesUnder(snapshot.options).filter((peers) => !contexts.has(peers))
+    for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
+      for (const peers of todo) await contexts.stage(peers, this.#spares, gauge)
+    }
+    if (this.#hasClients && !reuse) await contexts.stageClient(gauge)
+    return { snapshot, contexts }
+  }
+
+  /** Frees what was staged and is not going to be served. */
+  drop({ contexts }: ServedState): void {
+    this.#free(contexts)
+  }
+
+  /** The first generation, before there is any server. */
+  begin(first: ServedState): void {
+    this.#state = first
+    this.#stockSpares()
+  }
+
+  /** One synchronous block: point every server at a generation, publish it. Returns what was served before. */
+  commit(next: ServedState): ServedState {
+    const before = this.#state
+    this.servers.pointAll(next, before)
+    this.#state = next
+    return before
+  }
+
+  /** Undoes a commit. */
+  revert(before: ServedState): void {
+    const next = this.commit(before)
+    this.#free(next.contexts)
+  }
+
+  /** Only once nothing can go back to it by itself. */
+  retire(before: ServedState): void {
+    this.#free(before.contexts)
+    this.#stockSpares()
+  }
+
+  /** Records of the worker that moved while nothing else did. */
+  moveRecords({ record, hostsRecord }: { record: Uint8Array | null; hostsRecord: Uint8Array | null }): void {
+    if (!record && !hostsRecord) return
+    const { snapshot, contexts } = this.#state
+    const moved = { record: record ?? snapshot.record, hostsRecord: hostsRecord ?? snapshot.hostsRecord }
+    this.#state = { snapshot: { ...snapshot, ...moved }, contexts }
+  }
+
+  /** @throws ReloadError `OPTIONS_INVALID` */
+  serverOptions<T extends ServerExtra>(extra: T): tls.TlsOptions & T {
+    assertExtra(extra)
+    const own = peersIn(extra)
+    const peers = { ...this.snapshot.options.peers, ...own }
+    this.#assertTrust(peers.requestCert)
+    const callback = this.#sniCallback(own)
+    if (callback) assertNoSni(extra)
+    const sni = callback ? { SNICallback: callback } : {}
+    return { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
+  }
+
+  attach(server: tls.Server): Detach {
+    const detach = this.servers.attach(server, () => this.#state)
+    this.#stockSpares()
+    return detach
+  }
+
+  /** Whether a server shows hosts their certificates; `null` when this Node does not let us know. */
+  servesHosts(server: tls.Server): boolean | null {
+    const callback = sniCallbackOf(server)
+    return callback === undefined ? null : this.#sniCallbacks.has(callback as SniCallback)
+  }
+
+  /** The context of outgoing connections; once it was asked for, each generation has one ready. */
+  clientIdentity(): ClientIdentity {
+    this.#hasClients = true
+    const { snapshot, contexts } = this.#state
+    return { generation: snapshot.generation.number, secureContext: contexts.clientContext() }
+  }
+
+  /** Lets the servers go on with what they have, and forgets the keys. */
+  close(): void {
+    this.servers.detachAll()
+    this.#spares.clear()
+    this.tickets.stop()
+    this.#hostContexts.stopFreeing()
+    // Keys of hosts stay: attached servers serve on, and contexts of hosts are built when they are asked for.
+    if (this.#state) wipeKeys(this.snapshot.material.pairs)
+  }
+
+  /** Picks certificates by server name; `null` without SNI hosts. */
+  #sniCallback(own: Partial<PeerPolicy>): SniCallback | null {
+    if (this.snapshot.options.hosts === null) return null
+    const callback = sniCallback(() => this.#state, this.#hostContexts, own)
+    this.#sniCallbacks.add(callback)
+    return callback
+  }
+
+  #assertTrust(requestCert: boolean): void {
+    const { material, options } = this.snapshot
+    if (!requestCert || material.trust.authorities) return
+    if (options.sources.ca.length + options.sources.caDir.length > 0) return
+    const message =
+      'serverOptions: `requestCert` needs `ca` or `caDir` on the engine: the public roots are never silently trusted'
+    throw new ReloadError('OPTIONS_INVALID', message)
+  }
+
+  /** In a turn of its own: freeing a large trust store is one native call that cannot be cut. */
+  #free(contexts: ContextBook): void {
+    if (contexts !== this.#state.contexts) setImmediate(() => contexts.retire(this.#pinned))
+  }
+
+  #stockSpares(): void {
+    const { snapshot, contexts } = this.#state
+    const policies = this.servers.policiesUnder(snapshot.options)
+    this.#spares.stock(policies.map((peers) => contexts.planFor(peers)))
+  }
+
+  #rotateTickets(): void {
+    this.servers.setTicketKeys(this.#state)
+    this.#stockSpares()
+  }
+}
