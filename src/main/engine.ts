@@ -8,7 +8,7 @@ import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import { coversName, type Generation } from './generation/generation.js'
+import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { publishPass } from './observe/channels.js'
 import { EventHub } from './observe/event-hub.js'
@@ -24,6 +24,7 @@ import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } fr
 import { type ReloadResult, servingOf } from './result.js'
 import { nextDelayMs } from './schedule.js'
 import type { ServerExtra } from './server-options.js'
+import { servingFor } from './serving.js'
 import { createTick } from './tick.js'
 import { untilAborted } from './until-aborted.js'
 
@@ -68,6 +69,20 @@ export async function startEngine(
   }
 }
 
+/** What a fleet needs of an engine beyond what it shows. */
+export interface EngineInternals {
+  readonly reloader: Reloader
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+const internals = new WeakMap<ReloadEngine, EngineInternals>()
+
+/** @internal */
+export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
+  return internals.get(engine)
+}
+
 class Engine implements ReloadEngine {
   /** As they were given, with what updates have changed. */
   #input: ReloadEngineOptions
@@ -95,6 +110,7 @@ class Engine implements ReloadEngine {
     first: PassReport,
   ) {
     const { options } = reloader.served
+    internals.set(this, { reloader, clock, logger })
     this.#input = input
     this.#reloader = reloader
     this.#preparer = preparer
@@ -164,12 +180,7 @@ class Engine implements ReloadEngine {
   }
 
   servingFor(servername: string): CertificateFacts | null {
-    const { generation, hosts, options } = this.#reloader.served
-    const host = hosts.find(servername)
-    if (host) return deepFreeze(host.facts)
-    return options.unknownHosts === 'refuse' && !coversName(generation, servername)
-      ? null
-      : servingOf(generation)
+    return servingFor(this.#reloader.served, servername)
   }
 
   history(): readonly Generation[] {
@@ -195,6 +206,7 @@ class Engine implements ReloadEngine {
 
   status(): EngineStatus {
     const { trouble } = this.#journal
+    const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
     return deepFreeze({
       state: this.#closing === null ? state : 'closed',
@@ -202,7 +214,11 @@ class Engine implements ReloadEngine {
       autoReloadInterval: this.#intervalSeconds,
       nextCheckInMs: this.#tick.dueInMs(),
       servers: this.#reloader.serving.servers.size,
-      connections: this.#reloader.serving.ledger.counts(),
+      connections: summed([
+        this.#reloader.serving.ledger.counts(),
+        ...members.map(({ connections }) => connections),
+      ]),
+      members,
       ...this.#journal.status(),
     })
   }
@@ -354,4 +370,12 @@ class Engine implements ReloadEngine {
   #assertOpen(): void {
     if (this.#closing !== null) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
+}
+
+function summed(counts: readonly Readonly<Record<number, number>>[]): Record<number, number> {
+  const sum: Record<number, number> = {}
+  for (const [generation, count] of counts.flatMap(Object.entries<number>)) {
+    sum[Number(generation)] = (sum[Number(generation)] ?? 0) + count
+  }
+  return sum
 }

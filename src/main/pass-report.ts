@@ -15,7 +15,9 @@ export interface PassReport {
 }
 
 /** What a pass found, as far as it came. */
-export type PassFindings = Partial<Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts'>>
+export type PassFindings = Partial<
+  Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members'>
+>
 
 /** The result of a pass after which `generation` serves. */
 export function resultOf(
@@ -23,7 +25,7 @@ export function resultOf(
   trigger: Trigger,
   generation: Generation,
   watch: PassWatch,
-  { problems = [], warnings = [], changed = [], diff = null, hosts = null }: PassFindings = {},
+  { problems = [], warnings = [], changed = [], diff = null, hosts = null, members = [] }: PassFindings = {},
 ): ReloadResult {
   return deepFreeze({
     outcome,
@@ -35,6 +37,7 @@ export function resultOf(
     changed,
     diff,
     hosts,
+    members,
     timings: watch.timings(),
   })
 }

@@ -4,6 +4,7 @@ import type tls from 'node:tls'
 
 import type { CertificateFacts } from '../workers/protocol.js'
 import type { Detach } from './attach/server-book.js'
+import type { MemberStatus } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
 import type { ExpiryNotice } from './observe/expiry-watch.js'
 import type { JournalStatus, Recovery } from './observe/journal.js'
@@ -50,6 +51,8 @@ export interface EngineStatus extends JournalStatus {
   readonly servers: number
   /** Live connections of attached servers by the number of the generation that they were accepted under. */
   readonly connections: Readonly<Record<number, number>>
+  /** Processes and threads that serve what this engine prepares; their connections are in `connections` too. */
+  readonly members: readonly MemberStatus[]
 }
 
 /** A running engine. Nothing that it serves changes but by a pass that ended with `applied`. */

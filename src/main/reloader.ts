@@ -4,6 +4,7 @@ import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
+import { type Followers, type MemberResult, NOBODY } from './fleet/followers.js'
 import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
@@ -33,6 +34,8 @@ export interface PassMode {
 export class Reloader {
   readonly serving: Serving
   readonly history: History
+  /** Processes and threads that serve what is prepared here. */
+  followers: Followers = NOBODY
   readonly #preparer: Preparer
   readonly #clock: Clock
   /** What was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
@@ -137,6 +140,7 @@ export class Reloader {
   /** Lets the servers go on with what they have, and forgets the keys. */
   close(): void {
     this.#closed = true
+    this.followers.close()
     if (this.#loaded) this.history.clear()
     this.serving.close()
   }
@@ -191,21 +195,43 @@ export class Reloader {
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
-      const next = await this.serving.stage(snapshot, [], watch.gauge, reuse)
+      const next = await this.#stage(snapshot, watch, reuse)
       watch.ended('stage')
       if (isStale()) {
         this.serving.drop(next)
+        this.followers.abort()
         return this.#superseded(mode, watch)
       }
       const before = this.serving.commit(next)
+      const acknowledged = this.followers.commit()
       this.#committed = number
       watch.ended('commit')
+      const members = await acknowledged.catch((error: unknown) => this.#revert(next, before, error))
       const unseen = await this.#verify(next, before, found?.hosts?.hosts ?? [], watch)
       this.#retire(before)
-      return this.#report('applied', mode.trigger, watch, found, [...warnings, ...unseen])
+      return this.#report('applied', mode.trigger, watch, found, [...warnings, ...unseen], members)
     } catch (error) {
       return this.#failure(error, mode, watch)
     }
+  }
+
+  /** Here and in every process that follows: all can serve it, or it is dropped everywhere. */
+  async #stage(snapshot: Snapshot, watch: PassWatch, reuse: ContextBook | null): Promise<ServedState> {
+    const next = await this.serving.stage(snapshot, [], watch.gauge, reuse)
+    try {
+      await this.followers.stage(snapshot, () => this.served)
+      return next
+    } catch (error) {
+      this.serving.drop(next)
+      throw error
+    }
+  }
+
+  /** Back to what was served before, everywhere. */
+  #revert(next: ServedState, before: ServedState, error: unknown): never {
+    if (this.serving.state === next) this.serving.revert(before)
+    this.followers.revert()
+    throw error
   }
 
   /**
@@ -221,10 +247,8 @@ export class Reloader {
     watch: PassWatch,
   ): Promise<Problem[]> {
     if (!next.snapshot.options.verifyServed) return []
-    const { servers } = this.serving
-    const targets = verifyTargets(servers.listening, next.snapshot, changed, (server) =>
-      this.serving.servesHosts(server),
-    )
+    const listeners = [...this.serving.listeners(), ...this.followers.listeners()]
+    const targets = verifyTargets(listeners, next.snapshot, changed)
     if (targets.length === 0) return []
     const findings = await this.#preparer.verify({ targets }).catch((error: ReloadError) => {
       const detail = `the worker could not look: ${error.code}`
@@ -235,10 +259,9 @@ export class Reloader {
     const wrong = findings.findIndex(({ verdict }) => verdict === 'different')
     // What was committed in the meantime has been, or will be, looked at by its own pass.
     if (wrong >= 0 && this.serving.state === next) {
-      this.serving.revert(before)
       const served = findings[wrong]?.detail
       const message = `${where(wrong)} serves ${served} and not what was committed; everything was pointed back`
-      throw new ReloadError('SERVED_MISMATCH', message)
+      this.#revert(next, before, new ReloadError('SERVED_MISMATCH', message))
     }
     return findings.flatMap(({ verdict, detail }, i): Problem[] => {
       if (verdict !== 'unreachable') return []
@@ -252,6 +275,7 @@ export class Reloader {
     this.history.keep(before.snapshot)
     if (this.#closed) this.history.clear()
     this.serving.retire(before)
+    this.followers.settle()
   }
 
   #number(
@@ -289,12 +313,14 @@ export class Reloader {
     watch: PassWatch,
     found?: Preparation,
     warnings: readonly Problem[] = [],
+    members: readonly MemberResult[] = [],
   ): PassReport {
     const { generation } = this.served
     const findings = {
       ...found?.findings,
       warnings: [...(found?.findings.warnings ?? []), ...warnings],
       hosts: hostCounts(generation, found),
+      members,
     }
     const result = resultOf(outcome, trigger, generation, watch, findings)
     return { result, pairMismatch: found?.pairMismatch ?? false, state: found?.state ?? '' }

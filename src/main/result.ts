@@ -1,6 +1,7 @@
 import type { Problem } from '../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../workers/protocol.js'
 import { deepFreeze } from './deep-freeze.js'
+import type { MemberResult } from './fleet/followers.js'
 import type { Generation, Trigger } from './generation/generation.js'
 
 /**
@@ -52,6 +53,8 @@ export interface ReloadResult {
   readonly changed: readonly string[]
   /** SNI hosts, by number; `null` without the option. */
   readonly hosts: HostCounts | null
+  /** What each process or thread of a fleet came to; empty without one. */
+  readonly members: readonly MemberResult[]
   /** What the new material changes; `null` when none was accepted. */
   readonly diff: MaterialDiff | null
   readonly timings: PhaseTimings

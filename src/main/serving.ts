@@ -1,13 +1,16 @@
 import type tls from 'node:tls'
 
+import type { CertificateFacts } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
 import { type SniCallback, sniCallback } from './attach/sni.js'
+import { type Listener, listenerOf } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
+import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import { ContextBook } from './generation/context-book.js'
-import { type Snapshot, wipeKeys } from './generation/generation.js'
+import { coversName, type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
 import { sniCallbackOf } from './generation/native-context.js'
 import type { SliceGauge } from './generation/slices.js'
@@ -15,6 +18,7 @@ import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { ResolvedOptions } from './resolve-options.js'
+import { servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
 
 /** What of the options holds for good. */
@@ -131,6 +135,11 @@ export class Serving {
     return callback === undefined ? null : this.#sniCallbacks.has(callback as SniCallback)
   }
 
+  /** Where clients find the servers that listen now. */
+  listeners(): Listener[] {
+    return this.servers.listening.map((server) => listenerOf(server, this.servesHosts(server)))
+  }
+
   /** The context of outgoing connections; once it was asked for, each generation has one ready. */
   clientIdentity(): ClientIdentity {
     this.#hasClients = true
@@ -180,4 +189,12 @@ export class Serving {
     this.servers.setTicketKeys(this.#state)
     this.#stockSpares()
   }
+}
+
+/** What a client is shown that asks for a server name; `null` when it is refused. */
+export function servingFor(snapshot: Snapshot, servername: string): CertificateFacts | null {
+  const host = snapshot.hosts.find(servername)
+  if (host) return deepFreeze(host.facts)
+  const refused = snapshot.options.unknownHosts === 'refuse' && !coversName(snapshot.generation, servername)
+  return refused ? null : servingOf(snapshot.generation)
 }

@@ -37,6 +37,7 @@ export function passReport(
       changed: [],
       diff: null,
       hosts: null,
+      members: [],
       timings: { prepareMs: 1, stageMs: 0, commitMs: 0, verifyMs: 0, totalMs: 1, longestSliceMs: 0 },
       ...result,
     },

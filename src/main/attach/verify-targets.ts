@@ -9,12 +9,21 @@ import { mixesKeyTypes } from '../generation/native-context.js'
 /** Of many hosts that changed at once, so many are looked at on each server. */
 const MOST_HOSTS = 4
 
-/** Where a client would find each listening server, and what it should be shown there: by default, and for hosts. */
+/** Where a client of this machine finds a server. */
+export interface Listener extends Pick<VerifyTarget, 'host' | 'port' | 'path'> {
+  /** Whether it shows hosts their certificates; `null` where that cannot be known. */
+  readonly showsHosts: boolean | null
+}
+
+export function listenerOf(server: tls.Server, showsHosts: boolean | null): Listener {
+  return { ...addressOf(server.address()), showsHosts }
+}
+
+/** What a client should be shown at each listener: by default, and for hosts that have changed. */
 export function verifyTargets(
-  servers: readonly tls.Server[],
+  listeners: readonly Listener[],
   snapshot: Pick<Snapshot, 'generation' | 'hosts'>,
   changed: readonly Host[],
-  servesHosts: (server: tls.Server) => boolean | null,
 ): VerifyTarget[] {
   const { certificates } = snapshot.generation
   const expected = certificates.map(({ fingerprint256 }) => fingerprint256)
@@ -22,10 +31,9 @@ export function verifyTargets(
     .flatMap(({ names }) => names)
     .find((one) => NAME.test(one) && !snapshot.hosts.find(one))
   const hosts = hostTargets(snapshot, changed)
-  return servers.flatMap((server) => {
-    const address = addressOf(server.address())
+  return listeners.flatMap(({ showsHosts, ...address }) => {
     const plain = { ...address, ...(name === undefined ? {} : { servername: name }), expected }
-    return [plain, ...(servesHosts(server) ? hosts.map((host) => ({ ...address, ...host })) : [])]
+    return [plain, ...(showsHosts ? hosts.map((host) => ({ ...address, ...host })) : [])]
   })
 }
 

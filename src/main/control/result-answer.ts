@@ -6,6 +6,7 @@ import {
   type ContextView,
   contextViews,
   diffView,
+  memberResultView,
   type ProblemView,
   problemView,
   rounded,
@@ -22,6 +23,8 @@ export interface ReloadView {
   readonly warnings: readonly ProblemView[]
   /** SNI hosts, by number; `null` without them. */
   readonly hosts: ReloadResult['hosts']
+  /** What each process of a fleet came to. */
+  readonly members: readonly object[]
   readonly diff: object | null
   readonly duration_ms: number
   readonly timings: object
@@ -46,6 +49,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
     changed_files: result.changed,
     warnings: result.warnings.map(problemView),
     hosts: result.hosts,
+    members: result.members.map(memberResultView),
     diff: diff ? diffView(diff) : null,
     duration_ms: rounded(timings.totalMs),
     timings: timingsView(timings),

@@ -1,5 +1,6 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
+import type { MemberResult } from '../fleet/followers.js'
 import type { Generation } from '../generation/generation.js'
 import type { Attempt } from '../observe/journal.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../result.js'
@@ -129,6 +130,10 @@ export function diffView(diff: MaterialDiff): object {
     authorities_removed: diff.authoritiesRemoved,
     sessions_survive: diff.sessionsSurvive,
   }
+}
+
+export function memberResultView({ id, pid, outcome, longestSliceMs }: MemberResult): object {
+  return { id, pid, outcome, longest_slice_ms: rounded(longestSliceMs) }
 }
 
 export function timingsView(timings: PhaseTimings): object {

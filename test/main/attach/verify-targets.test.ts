@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type tls from 'node:tls'
 
-import { verifyTargets } from '../../../src/main/attach/verify-targets.js'
+import { listenerOf, verifyTargets } from '../../../src/main/attach/verify-targets.js'
 import type { Generation } from '../../../src/main/generation/generation.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
 
@@ -34,7 +34,8 @@ function listeningAt(address: object | string): tls.Server {
 }
 
 function targetsOf(servers: readonly tls.Server[], names: readonly string[]) {
-  return verifyTargets(servers, { generation: generation(names), hosts: HostTable.empty }, [], () => true)
+  const listeners = servers.map((server) => listenerOf(server, true))
+  return verifyTargets(listeners, { generation: generation(names), hosts: HostTable.empty }, [])
 }
 
 function generation(names: readonly string[]): Generation {

@@ -81,7 +81,8 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
     ['checks', checksLine(status)],
     ['passes', passesLine(status.passes)],
     ['servers', String(status.servers)],
-    ['connections', connectionsLine(status)],
+    ['connections', connectionsLine(status.connections)],
+    ...status.members.map(memberRow),
     [
       'process',
       `pid ${status.pid}, certswap ${status.version}, Node ${status.node}, OpenSSL ${status.openssl}, ` +
@@ -100,7 +101,14 @@ function checksLine({ auto_reload_interval: interval, next_check_in_ms: next }: 
   return next === null ? every : `${every}, next in ${span(next)}`
 }
 
-function connectionsLine({ connections }: StatusView): string {
+function memberRow({ id, pid, generation, connections }: StatusView['members'][number]): Row {
+  return [
+    `  member ${id}`,
+    `pid ${pid}, generation ${generation}, connections: ${connectionsLine(connections)}`,
+  ]
+}
+
+function connectionsLine(connections: StatusView['connections']): string {
   const parts = Object.entries(connections).map(
     ([generation, count]) => `${count} of generation ${generation}`,
   )

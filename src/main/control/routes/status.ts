@@ -17,6 +17,8 @@ export interface StatusView extends GenerationView {
   readonly servers: number
   /** Live connections by the generation that they were accepted under. */
   readonly connections: Readonly<Record<string, number>>
+  /** Processes and threads that serve what is prepared here. */
+  readonly members: EngineStatus['members']
   readonly version: string
   readonly node: string
   readonly openssl: string
@@ -62,6 +64,7 @@ function statusView(status: EngineStatus): StatusView {
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,
     connections: status.connections,
+    members: status.members,
     version: packageVersion(),
     node: process.versions.node,
     openssl: process.versions.openssl,

@@ -1,0 +1,254 @@
+import type { Listener } from '../attach/verify-targets.js'
+import type { Clock } from '../clock.js'
+import { ReloadError } from '../errors.js'
+import type { Snapshot } from '../generation/generation.js'
+import { type Host, HostTable, inSteps } from '../generation/host-table.js'
+import { runInSlices } from '../generation/slices.js'
+import type { Logger } from '../observe/logger.js'
+import type { ReloadEngine } from '../reload-engine.js'
+import type { Serving } from '../serving.js'
+import type { Followers, MemberResult, MemberStatus } from './followers.js'
+import type { Link } from './link.js'
+import { Member, type MemberAnswer } from './member.js'
+import type { ToMember, ToPrimary } from './messages.js'
+import { packer, wireHost, wireSnapshot } from './wire.js'
+
+/** Hosts in one message. */
+const HOSTS_A_MESSAGE = 64
+
+/** What a fleet needs of the engine that it follows. */
+export interface FleetParts {
+  readonly engine: ReloadEngine
+  readonly serving: Serving
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How long a member may take to build its contexts, and to take them over, in milliseconds. */
+  readonly timeoutMs: number
+  /** Called once it is closed, by whomever. */
+  readonly onClose: () => void
+}
+
+/** The members that serve what an engine prepares, and the transaction that they are in. */
+export class Fleet implements Followers {
+  readonly #parts: FleetParts
+  readonly #members = new Set<Member>()
+  /** Those that staged, and what; a member that joins meanwhile waits for the end of the transaction. */
+  #staged: { readonly members: readonly Member[]; readonly number: number } = NOTHING
+  /** Ends with the transaction, or the welcome, before. */
+  #turn: Promise<void> = Promise.resolve()
+  #endTurn: () => void = () => {}
+  #lastId = 0
+  #closed = false
+
+  constructor(parts: FleetParts) {
+    this.#parts = parts
+  }
+
+  /** Waits for whoever is at the other end to join; gives it what is served then. */
+  welcome(link: Link<ToPrimary, ToMember>): void {
+    let member: Member | null = null
+    link.onMessage((message) => {
+      if (message.kind === 'join' && !member) {
+        member = new Member(++this.#lastId, message.pid, link)
+        void this.#take(member)
+      } else {
+        member?.receive(message, this.#parts.engine)
+      }
+    })
+    link.onClose(() => {
+      if (member) this.#leave(member)
+      else link.release()
+    })
+  }
+
+  members(): readonly MemberStatus[] {
+    return [...this.#members].map((member) => member.status())
+  }
+
+  listeners(): readonly Listener[] {
+    return [...this.#members].flatMap(({ report }) => report.listeners)
+  }
+
+  async stage(next: Snapshot, before: () => Snapshot): Promise<void> {
+    await this.#takeTurn()
+    const members = [...this.#members]
+    const { number } = next.generation
+    this.#staged = { members, number }
+    try {
+      const answers = this.#answers(members, number, 'staged')
+      await Promise.all(members.map((member) => this.#send(member, next, before(), null)))
+      const refusal = (await answers).find(([, answer]) => answer !== 'gone' && answer.kind === 'refused')
+      if (refusal) throw refused(...refusal)
+    } catch (error) {
+      this.abort()
+      throw error
+    }
+  }
+
+  abort(): void {
+    this.#end('abort')
+  }
+
+  async commit(): Promise<readonly MemberResult[]> {
+    const { members, number } = this.#staged
+    const answers = this.#answers(members, number, 'committed')
+    for (const { link } of members) link.send({ kind: 'commit' })
+    const taken = await answers
+    const refusal = taken.find(([, answer]) => answer !== 'gone' && answer.kind === 'refused')
+    if (refusal) throw refused(...refusal)
+    return taken.map(([{ id, pid }, answer]) => {
+      if (answer === 'gone' || answer.kind === 'refused')
+        return { id, pid, outcome: 'gone', longestSliceMs: 0 }
+      return { id, pid, outcome: 'applied', longestSliceMs: answer.longestSliceMs }
+    })
+  }
+
+  settle(): void {
+    this.#end('settle')
+  }
+
+  revert(): void {
+    this.#end('revert')
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const member of this.#members) {
+      member.link.send({ kind: 'farewell' })
+      member.left()
+    }
+    this.#members.clear()
+    this.#parts.onClose()
+  }
+
+  /** The first generation of a member, in a turn of its own, so that it misses none and gets none twice. */
+  async #take(member: Member): Promise<void> {
+    const { serving, logger } = this.#parts
+    await this.#takeTurn()
+    try {
+      if (this.#closed || member.gone) return
+      const { number } = serving.snapshot.generation
+      const staged = this.#answers([member], number, 'staged')
+      await this.#send(member, serving.snapshot, null, serving.tickets.secret)
+      for (const [, answer] of await staged) {
+        if (answer === 'gone') return
+        if (answer.kind === 'refused') throw refused(member, answer)
+      }
+      const committed = this.#answers([member], number, 'committed')
+      member.link.send({ kind: 'commit' })
+      for (const [, answer] of await committed) if (answer === 'gone') return
+      member.link.send({ kind: 'settle' })
+      this.#members.add(member)
+      logger.info({ member: member.id, pid: member.pid, members: this.#members.size }, 'member joined')
+    } catch (error) {
+      const { code, message } = error as ReloadError
+      logger.error({ member: member.id, pid: member.pid, code, reason: message }, 'member could not join')
+      member.link.send({ kind: 'abort' })
+      member.left()
+    } finally {
+      this.#endTurn()
+    }
+  }
+
+  #leave(member: Member): void {
+    member.left()
+    if (!this.#members.delete(member)) return
+    const { logger } = this.#parts
+    logger.info({ member: member.id, pid: member.pid, members: this.#members.size }, 'member left')
+  }
+
+  /** Hosts in batches with turns in between, then the rest. */
+  async #send(
+    { link }: Member,
+    next: Snapshot,
+    before: Snapshot | null,
+    secret: Uint8Array | null,
+  ): Promise<void> {
+    const { changed, removed } = await hostsBetween(before, next)
+    await runInSlices(
+      (function* () {
+        for (let i = 0; i < changed.length; i += HOSTS_A_MESSAGE) {
+          const hosts = changed.slice(i, i + HOSTS_A_MESSAGE).map((host) => wireHost(host, link.asText))
+          link.send({ kind: 'hosts', hosts })
+          yield
+        }
+      })(),
+      { longestMs: 0 },
+    )
+    const snapshot = wireSnapshot(next, before, removed, link.asText)
+    link.send({ kind: 'stage', snapshot, welcome: secret && packer(link.asText)(secret) })
+  }
+
+  /** One answer of each. @throws ReloadError `MEMBER_TIMEOUT` */
+  async #answers(
+    members: readonly Member[],
+    number: number,
+    kind: 'staged' | 'committed',
+  ): Promise<(readonly [Member, MemberAnswer | 'gone'])[]> {
+    const { clock, timeoutMs } = this.#parts
+    const missing = new Set(members)
+    const all = members.map(async (member) => {
+      const answer = await member.answer(number, kind)
+      missing.delete(member)
+      return [member, answer] as const
+    })
+    const late = new Promise<never>((_, reject) => {
+      const cancel = clock.after(timeoutMs, () => {
+        const names = [...missing].map(({ id, pid }) => `${id} (pid ${pid})`).join(', ')
+        const message = `member ${names} had not ${WORDS[kind]} the new certificates after ${timeoutMs} ms; everybody keeps the old ones`
+        reject(new ReloadError('MEMBER_TIMEOUT', message))
+      })
+      void Promise.all(all).then(cancel)
+    })
+    const answers = Promise.race([Promise.all(all), late])
+    // Whoever asked may have failed before it came to wait for this.
+    answers.catch(() => {})
+    return await answers
+  }
+
+  async #takeTurn(): Promise<void> {
+    const before = this.#turn
+    let end = () => {}
+    this.#turn = new Promise((resolve) => {
+      end = resolve
+    })
+    await before
+    this.#endTurn = end
+  }
+
+  #end(kind: 'settle' | 'abort' | 'revert'): void {
+    for (const { link } of this.#staged.members) link.send({ kind })
+    this.#staged = NOTHING
+    this.#endTurn()
+  }
+}
+
+const NOTHING = { members: [], number: 0 }
+const WORDS = { staged: 'built', committed: 'taken over' }
+
+function refused({ id, pid }: Member, answer: MemberAnswer | 'gone'): ReloadError {
+  const { code, reason } = answer as Extract<MemberAnswer, { kind: 'refused' }>
+  return new ReloadError('MEMBER_REFUSED', `member ${id} (pid ${pid}) cannot serve it: ${code}: ${reason}`)
+}
+
+/** What takes one table of hosts to another. */
+async function hostsBetween(
+  before: Snapshot | null,
+  next: Snapshot,
+): Promise<{ changed: Host[]; removed: string[] }> {
+  const known = (before?.hosts ?? HostTable.empty).byId
+  const changed: Host[] = []
+  const removed: string[] = []
+  if (before?.hosts === next.hosts) return { changed, removed }
+  const look = function* () {
+    yield* inSteps(next.hosts.byId.values(), (host) => {
+      if (known.get(host.id) !== host) changed.push(host)
+    })
+    yield* inSteps(known.keys(), (id) => {
+      if (!next.hosts.byId.has(id)) removed.push(id)
+    })
+  }
+  await runInSlices(look(), { longestMs: 0 })
+  return { changed, removed }
+}

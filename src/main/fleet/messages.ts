@@ -1,0 +1,78 @@
+import type { Listener } from '../attach/verify-targets.js'
+import type { Generation } from '../generation/generation.js'
+import type { ReloadOptions } from '../reload-engine.js'
+import type { ResolvedOptions } from '../resolve-options.js'
+import type { ReloadResult } from '../result.js'
+import type { Bytes, WireHost } from './wire.js'
+
+/** Every message of a fleet, among the application's own. */
+export interface Envelope<Message> {
+  /** The name of the fleet. */
+  readonly certswap: string
+  readonly message: Message
+}
+
+/** A generation on its way to a member, as a difference to the one that the member serves. */
+export interface WireSnapshot {
+  readonly generation: Generation
+  /** Without logger and passphrase. */
+  readonly options: Omit<ResolvedOptions, 'logger'>
+  readonly pairs: readonly { readonly chain: Bytes; readonly key: Bytes }[]
+  /** `served`: the same as before. */
+  readonly trust: WireTrust | 'served'
+  readonly dhparam: Bytes | null
+  readonly ticketSecret: Bytes | null
+  readonly removedHosts: readonly string[]
+}
+
+export interface WireTrust {
+  readonly authorities: { readonly pem: Bytes; readonly ends: readonly number[] } | null
+  readonly revocationLists: readonly Bytes[]
+}
+
+/** From the process that prepares. */
+export type ToMember =
+  /** Hosts that changed, in batches ahead of their `stage`. */
+  | { readonly kind: 'hosts'; readonly hosts: readonly WireHost[] }
+  /** `welcome` is in the first one: what tickets are encrypted from. */
+  | { readonly kind: 'stage'; readonly snapshot: WireSnapshot; readonly welcome: Bytes | null }
+  | { readonly kind: 'commit' | 'settle' | 'abort' | 'revert' }
+  /** The engine is not shared any more. */
+  | { readonly kind: 'farewell' }
+  | {
+      readonly kind: 'answer'
+      readonly id: number
+      readonly result: ReloadResult | null
+      readonly code: string
+    }
+
+/** From a process or thread that serves; `number` is that of the generation which the answer is about. */
+export type ToPrimary =
+  | { readonly kind: 'join'; readonly pid: number }
+  | {
+      readonly kind: 'staged'
+      readonly number: number
+      readonly longestSliceMs: number
+      readonly report: MemberReport
+    }
+  | { readonly kind: 'refused'; readonly number: number; readonly code: string; readonly reason: string }
+  | {
+      readonly kind: 'committed'
+      readonly number: number
+      readonly longestSliceMs: number
+      readonly report: MemberReport
+    }
+  | { readonly kind: 'report'; readonly report: MemberReport }
+  | {
+      readonly kind: 'reload'
+      readonly id: number
+      readonly options: Pick<ReloadOptions, 'force' | 'dryRun'>
+    }
+
+/** What a member says of itself. */
+export interface MemberReport {
+  readonly generation: number
+  readonly servers: number
+  readonly connections: Readonly<Record<number, number>>
+  readonly listeners: readonly Listener[]
+}

@@ -1,0 +1,82 @@
+import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
+import type { ServedMaterial, Snapshot } from '../generation/generation.js'
+import type { Host } from '../generation/host-table.js'
+import type { WireSnapshot, WireTrust } from './messages.js'
+
+/** Bytes as they are, or in Base64 where the channel carries JSON. */
+export type Bytes = Uint8Array | string
+
+export interface WireHost extends Omit<Host, 'pair'> {
+  readonly pair: { readonly chain: Bytes; readonly key: Bytes }
+}
+
+/** A generation as a difference to another; its hosts travel ahead of it. */
+export function wireSnapshot(
+  { generation, material, options }: Snapshot,
+  before: Snapshot | null,
+  removedHosts: readonly string[],
+  asText: boolean,
+): WireSnapshot {
+  const pack = packer(asText)
+  const { logger: _, sources, ...rest } = options
+  return {
+    generation,
+    options: { ...rest, sources: { ...sources, passphrase: null } },
+    pairs: material.pairs.map((pair) => wirePair(pair, asText)),
+    trust: material.trust === before?.material.trust ? 'served' : wireTrust(material.trust, asText),
+    dhparam: material.dhparam && pack(material.dhparam),
+    ticketSecret: material.ticketSecret && pack(material.ticketSecret),
+    removedHosts,
+  }
+}
+
+export function wireHost({ pair, ...host }: Host, asText: boolean): WireHost {
+  return { ...host, pair: wirePair(pair, asText) }
+}
+
+export function hostOf({ pair, ...host }: WireHost): Host {
+  return { ...host, pair: pairOf(pair) }
+}
+
+/** The material of a generation, over that of the one before it. */
+export function materialOf(wire: WireSnapshot, before: Snapshot | null): ServedMaterial {
+  return {
+    pairs: wire.pairs.map(pairOf),
+    trust: wire.trust === 'served' ? (before as Snapshot).material.trust : trustOf(wire.trust),
+    dhparam: wire.dhparam === null ? null : bytesOf(wire.dhparam),
+    ticketSecret: wire.ticketSecret === null ? null : bytesOf(wire.ticketSecret),
+  }
+}
+
+export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {
+  // A copy, exact in size: what is sent must not carry the rest of the buffer that it is a part of.
+  return asText ? (bytes) => Buffer.from(bytes).toString('base64') : (bytes) => new Uint8Array(bytes)
+}
+
+export function bytesOf(bytes: Bytes): Uint8Array {
+  return typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : new Uint8Array(bytes)
+}
+
+function wirePair({ chain, key }: PreparedPair, asText: boolean): WireHost['pair'] {
+  const pack = packer(asText)
+  return { chain: pack(chain), key: pack(key) }
+}
+
+function wireTrust({ authorities, revocationLists }: PreparedTrust, asText: boolean): WireTrust {
+  const pack = packer(asText)
+  return {
+    authorities: authorities && { pem: pack(authorities.pem), ends: [...authorities.ends] },
+    revocationLists: revocationLists.map(pack),
+  }
+}
+
+function pairOf({ chain, key }: WireHost['pair']): PreparedPair {
+  return { chain: bytesOf(chain), key: bytesOf(key) }
+}
+
+function trustOf({ authorities, revocationLists }: WireTrust): PreparedTrust {
+  return {
+    authorities: authorities && { pem: bytesOf(authorities.pem), ends: Uint32Array.from(authorities.ends) },
+    revocationLists: revocationLists.map(bytesOf),
+  }
+}

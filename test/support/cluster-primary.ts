@@ -1,0 +1,61 @@
+/*
+ * What `clusterSite` runs: a primary that prepares, and workers that serve what it prepared.
+ */
+
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { shareEngine } from '../../src/main/fleet/index.js'
+import { createReloadEngine } from '../../src/main/index.js'
+import type { ClusterCommand, ClusterOptions, ClusterReply } from './cluster-site.js'
+import { eventually } from './eventually.js'
+import { recordingLogger } from './recording-logger.js'
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ClusterOptions
+const { serialization, timeoutMs = 10_000 } = options
+cluster.setupPrimary({ exec: fileURLToPath(new URL('./cluster-worker.js', import.meta.url)), serialization })
+process.once('disconnect', () => process.exit())
+process.once('SIGTERM', () => process.exit())
+
+const engine = await createReloadEngine({ ...options.engine, logger: recordingLogger() })
+const shared = shareEngine(engine, { timeoutMs })
+const ports = await Promise.all(
+  Array.from({ length: options.workers }, async () => await started(cluster.fork())),
+)
+tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
+
+process.on('message', async (message: ClusterCommand) => {
+  if (message.command === 'reload') tell({ kind: 'result', result: await engine.reload() })
+  else if (message.command === 'rollback') tell({ kind: 'result', result: await engine.rollback() })
+  else if (message.command === 'status') tell({ kind: 'status', status: engine.status() })
+  else if (message.command === 'fork') tell({ kind: 'forked', pid: (await started(cluster.fork())).pid })
+  else if (message.command === 'kill') await kill(message.pid)
+  else if (message.command === 'hang') hang(message.pid, message.ms)
+})
+
+async function started(worker: Worker): Promise<{ port: number; pid: number }> {
+  const [{ port }] = await once(worker, 'listening')
+  const { pid = 0 } = worker.process
+  await eventually('the worker is a member', () => shared.members().some((member) => member.pid === pid))
+  return { port, pid }
+}
+
+async function kill(pid: number): Promise<void> {
+  const worker = workerOf(pid)
+  worker?.process.kill('SIGKILL')
+  tell({ kind: 'done' })
+}
+
+function hang(pid: number, ms: number): void {
+  workerOf(pid)?.send({ hang: ms })
+  tell({ kind: 'done' })
+}
+
+function workerOf(pid: number): Worker | undefined {
+  return Object.values(cluster.workers ?? {}).find((worker) => worker?.process.pid === pid)
+}
+
+function tell(reply: ClusterReply): void {
+  process.send?.(reply)
+}

@@ -1,0 +1,23 @@
+/*
+ * A worker of `cluster-primary`: tells every client which process it has reached.
+ */
+
+import { createServer } from 'node:tls'
+
+import { joinEngine } from '../../src/main/fleet/index.js'
+import { recordingLogger } from './recording-logger.js'
+
+process.on('message', (message: { hang?: number }) => {
+  if (message.hang === undefined) return
+  const end = Date.now() + message.hang
+  while (Date.now() < end);
+})
+
+const engine = await joinEngine({ logger: recordingLogger() })
+const server = createServer(engine.serverOptions(), (socket) => {
+  socket.on('error', () => {})
+  socket.on('data', () => socket.write(`${process.pid}\n`))
+  socket.on('end', () => socket.end())
+})
+engine.attach(server)
+server.listen({ port: 0, host: '127.0.0.1' })
