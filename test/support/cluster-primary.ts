@@ -25,14 +25,16 @@ const ports = await Promise.all(
 )
 tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
 
-process.on('message', async (message: ClusterCommand) => {
+process.on('message', (message: ClusterCommand) => void obey(message))
+
+async function obey(message: ClusterCommand): Promise<void> {
   if (message.command === 'reload') tell({ kind: 'result', result: await engine.reload() })
   else if (message.command === 'rollback') tell({ kind: 'result', result: await engine.rollback() })
   else if (message.command === 'status') tell({ kind: 'status', status: engine.status() })
   else if (message.command === 'fork') tell({ kind: 'forked', pid: (await started(cluster.fork())).pid })
-  else if (message.command === 'kill') await kill(message.pid)
+  else if (message.command === 'kill') kill(message.pid)
   else if (message.command === 'hang') hang(message.pid, message.ms)
-})
+}
 
 async function started(worker: Worker): Promise<{ port: number; pid: number }> {
   const [{ port }] = await once(worker, 'listening')
@@ -41,7 +43,7 @@ async function started(worker: Worker): Promise<{ port: number; pid: number }> {
   return { port, pid }
 }
 
-async function kill(pid: number): Promise<void> {
+function kill(pid: number): void {
   const worker = workerOf(pid)
   worker?.process.kill('SIGKILL')
   tell({ kind: 'done' })

@@ -21,7 +21,15 @@ engine.attach(server)
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 engine.on('orphaned', () => parentPort?.postMessage({ orphaned: true }))
-parentPort?.on('message', async (message: { reload?: boolean; close?: boolean }) => {
+parentPort?.on('message', (message: Order) => void obey(message))
+parentPort?.postMessage({ port: (server.address() as AddressInfo).port })
+
+interface Order {
+  readonly reload?: boolean
+  readonly close?: boolean
+}
+
+async function obey(message: Order): Promise<void> {
   if (message.reload) {
     const outcome = await engine.reload().then(
       (result) => result.outcome,
@@ -33,5 +41,4 @@ parentPort?.on('message', async (message: { reload?: boolean; close?: boolean })
     await engine.close()
     parentPort?.postMessage({ state: engine.status().state })
   }
-})
-parentPort?.postMessage({ port: (server.address() as AddressInfo).port })
+}
