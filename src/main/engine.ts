@@ -26,7 +26,7 @@ import { nextDelayMs } from './schedule.js'
 import type { ServerExtra } from './server-options.js'
 import { servingFor } from './serving.js'
 import { createTick } from './tick.js'
-import { untilAborted } from './until-aborted.js'
+import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
  * Loads and validates the material once, off the main thread, and returns an engine that keeps it current.
@@ -152,6 +152,7 @@ class Engine implements ReloadEngine {
 
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
     const { force = false, dryRun = false, trigger = 'reload', signal } = options
+    if (signal?.aborted) return Promise.reject(reloadAbortion(signal.reason))
     const pass = this.#run({ trigger, force, dryRun })
     return signal ? untilAborted(pass, signal) : pass
   }

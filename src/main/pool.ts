@@ -42,8 +42,15 @@ const YOUNG_GENERATION_MB = 8
 
 interface SharedPool {
   readonly piscina: Piscina
+  /** Of all tasks that have no answer yet, those of every engine. */
+  readonly waiting: Set<AbortController>
   leases: number
 }
+
+/** Why a task was given up. */
+type Abortion =
+  | { readonly why: 'timeout' | 'closed' }
+  | { readonly why: 'no-thread'; readonly code: string | undefined }
 
 const pools = new Map<string, SharedPool>()
 
@@ -66,8 +73,13 @@ export function openPreparer(
     // Piscina itself would come back to life.
     if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
     const controller = new AbortController()
-    const cancel = clock.after(limits.timeoutMs, () => controller.abort('timeout'))
+    const abort = (abortion: Abortion) => controller.abort(abortion)
+    const cancel = clock.after(limits.timeoutMs, () => {
+      abort({ why: 'timeout' })
+      setImmediate(wakeQueue, pool.piscina)
+    })
     running.add(controller)
+    pool.waiting.add(controller)
     try {
       return (await pool.piscina.run(task, { name, signal: controller.signal })) as Reply
     } catch (error) {
@@ -75,6 +87,7 @@ export function openPreparer(
     } finally {
       cancel()
       running.delete(controller)
+      pool.waiting.delete(controller)
     }
   }
 
@@ -87,7 +100,7 @@ export function openPreparer(
     async close() {
       if (closed) return
       closed = true
-      for (const controller of running) controller.abort('closed')
+      for (const controller of running) controller.abort({ why: 'closed' } satisfies Abortion)
       if (--pool.leases > 0) return
       pools.delete(key)
       await pool.piscina.destroy()
@@ -110,14 +123,32 @@ function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
     // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
     atomics: 'disabled',
   })
+  const waiting = new Set<AbortController>()
   // Without a listener, an idle thread that dies would end the process; the next task starts another thread.
-  piscina.on('error', () => {})
-  return { piscina, leases: 0 }
+  piscina.on('error', (error: NodeJS.ErrnoException | undefined) => {
+    // Threads that cannot even start would be waited for until the time is over.
+    const stuck = piscina.threads.length === 0 && piscina.queueSize > 0
+    const abortion: Abortion = { why: 'no-thread', code: error?.code }
+    if (stuck) for (const controller of waiting) controller.abort(abortion)
+  })
+  return { piscina, waiting, leases: 0 }
+}
+
+/** A thread that was ended leaves the queue behind; Piscina starts another one only for a task that comes. */
+function wakeQueue(piscina: Piscina): void {
+  if (piscina.queueSize > 0) piscina.run({ targets: [] }, { name: 'verify' }).catch(() => {})
 }
 
 function asReloadError(error: unknown, signal: AbortSignal, limits: Required<WorkerOptions>): ReloadError {
-  if (signal.reason === 'closed') return new ReloadError('CLOSED', 'the reload engine was closed')
-  if (signal.reason === 'timeout') {
+  const abortion = signal.reason as Abortion | undefined
+  if (abortion?.why === 'closed') return new ReloadError('CLOSED', 'the reload engine was closed')
+  if (abortion?.why === 'no-thread') {
+    const message =
+      `the worker thread could not start (${abortion.code ?? 'no code'}); a bundler must leave certswap out, ` +
+      'because the worker is a file of its own'
+    return new ReloadError('WORKER_CRASHED', message)
+  }
+  if (abortion?.why === 'timeout') {
     const message = `the worker did not prepare the certificates within ${limits.timeoutMs} ms and was ended`
     return new ReloadError('WORKER_TIMEOUT', message)
   }

@@ -14,6 +14,7 @@ export function untilAborted<T>(
   })
 }
 
-function reloadAbortion(cause: unknown): ReloadError {
+/** @internal */
+export function reloadAbortion(cause: unknown): ReloadError {
   return new ReloadError('ABORTED', 'the caller stopped waiting for the reload', { cause })
 }

@@ -103,6 +103,28 @@ for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][
   })
 }
 
+test('a worker file that is not there is told at once, with what a bundler has to do with it', async (t) => {
+  const { run } = openPool(t, 'no-such-worker')
+  const { code, message } = await failureOf(run())
+  assert.equal(code, 'WORKER_CRASHED')
+  assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
+})
+
+test('a task that waits behind hung ones gets a thread when they are ended', async (t) => {
+  const [one, two, third] = [openPool(t, 'spins'), openPool(t, 'spins'), openPool(t, 'spins')]
+  const tasks = [workerTask(), workerTask()]
+  const failures = [one, two].map(({ run }, i) => failureOf(run(tasks[i])))
+  await eventually('both threads are taken', () => tasks.every(({ taken }) => Atomics.load(taken, 0) === 1))
+  const waiting = third.run({ well: true })
+  await one.clock.advance(LIMITS.timeoutMs)
+  await two.clock.advance(LIMITS.timeoutMs)
+  assert.deepEqual(
+    (await Promise.all(failures)).map(({ code }) => code),
+    ['WORKER_TIMEOUT', 'WORKER_TIMEOUT'],
+  )
+  assert.ok((await waiting) > 0)
+})
+
 test('engines with the same limits share a thread, and those with others have their own', async (t) => {
   const one = openPool(t, 'throws')
   const same = openPool(t, 'throws', { timeoutMs: 20, maxFileBytes: 20 })
@@ -161,7 +183,11 @@ interface OpenPool {
   run(task?: Partial<WorkerTask>): Promise<number>
 }
 
-function openPool(t: TestContext, name: Misbehaviour, limits: WorkerOptions = {}): OpenPool {
+function openPool(
+  t: TestContext,
+  name: Misbehaviour | 'no-such-worker',
+  limits: WorkerOptions = {},
+): OpenPool {
   const clock = fakeClock()
   const preparer = openPreparer({ ...LIMITS, ...limits }, clock, misbehavingEntry(name))
   t.after(() => preparer.close())
