@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 
 import { createAuthority } from '../support/certificates.js'
 import { renameInto, writePair } from '../support/files.js'
 import { installPackage, projectRoot } from '../support/installed-package.js'
+import { startNode } from '../support/process-lines.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
 
@@ -26,7 +26,7 @@ test('the example of the README serves, and reloads what is renewed', async (t) 
     .replace('autoReloadInterval: 30', 'autoReloadInterval: 0.1')
     .replace('listen(8443)', "listen(0, () => console.log('port', server.address().port))")
   writeFileSync(join(dir, 'example.js'), example)
-  const { lines } = start(t, dir, ['example.js'])
+  const lines = startNode(t, ['example.js'], { cwd: dir })
   const port = Number((await lines.next((line) => line.startsWith('port '))).slice(5))
   assert.equal((await handshake({ port })).fingerprint256, first.fingerprint256)
 
@@ -43,7 +43,7 @@ test('the commands of the README rotate a certificate that curl then trusts', { 
   const { dir } = installPackage(tempDir(t))
   const program = join(dir, 'node_modules/.bin/certswap')
   const flags = ['serve', '--listen', '127.0.0.1:0', '--auto-reload-interval', '0.1']
-  const { lines } = start(t, dir, [program, ...flags])
+  const lines = startNode(t, [program, ...flags], { cwd: dir })
   const { url } = JSON.parse(await lines.next((line) => line.includes('"listening"'))) as { url: string }
   const [rotate, curl] = commandsOf(blockOf('sh', 1))
   assert.equal(rotate, 'npx certswap dev rotate')
@@ -69,34 +69,6 @@ function commandsOf(block: string): string[] {
     .trim()
     .split('\n')
     .map((line) => line.replace(/\s+#.*$/, ''))
-}
-
-interface Lines {
-  /** The first line, of those not yet asked for, that fits. */
-  next(fits: (line: string) => boolean): Promise<string>
-}
-
-function start(t: TestContext, cwd: string, args: string[]): { lines: Lines } {
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
-  t.after(async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  })
-  return { lines: linesOf(child) }
-}
-
-function linesOf({ stdout }: ChildProcess): Lines {
-  assert.ok(stdout)
-  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
-  return {
-    async next(fits) {
-      for (;;) {
-        const { value, done } = await lines.next()
-        assert.ok(!done, 'the process went on until the line came')
-        if (fits(value as string)) return value as string
-      }
-    },
-  }
 }
 
 /** Asynchronous, because the server that is asked may be a child whose output we read. */

@@ -1,0 +1,23 @@
+// axios, and whatever else takes an https.Agent, as clients of mutual TLS: node axios-client.js URL
+import axios from 'axios'
+import { createReloadEngine } from 'certswap'
+
+const dir = process.env.TLS_DIR ?? '.certswap'
+const engine = await createReloadEngine({
+  cert: `${dir}/tls.crt`, // shown to the server
+  key: `${dir}/tls.key`,
+  ca: `${dir}/ca.crt`, // that the server has to come from
+  autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
+})
+
+// The agent follows the generations by itself: make it once.
+const client = axios.create({ httpsAgent: engine.agent({ keepAlive: true }) })
+
+setInterval(async () => {
+  try {
+    const response = await client.get(process.argv[2])
+    console.log(response.status, response.data)
+  } catch ({ code }) {
+    console.log(code)
+  }
+}, 200)

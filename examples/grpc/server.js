@@ -1,0 +1,25 @@
+// gRPC: TLS ends in a server of ours, and its connections are handed to @grpc/grpc-js
+import tls from 'node:tls'
+import { fileURLToPath } from 'node:url'
+
+import grpc from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { createReloadEngine } from 'certswap'
+
+const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const engine = await createReloadEngine({
+  cert: `${dir}/tls.crt`,
+  key: `${dir}/tls.key`,
+  autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
+})
+
+const proto = fileURLToPath(new URL('greeter.proto', import.meta.url))
+const { Greeter } = grpc.loadPackageDefinition(loadSync(proto)).certswap.examples
+const rpc = new grpc.Server()
+rpc.addService(Greeter.service, { greet: ({ request }, answer) => answer(null, request) })
+
+// "Insecure" is what it gets: connections that TLS has been taken off.
+const { injectConnection } = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure())
+const server = tls.createServer(engine.serverOptions({ ALPNProtocols: ['h2'] }), injectConnection)
+engine.attach(server)
+server.listen(Number(process.env.PORT ?? 0), () => console.log(`listening on ${server.address().port}`))

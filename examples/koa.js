@@ -1,0 +1,21 @@
+// Koa: `app.callback()` is a listener for a server that you make
+import https from 'node:https'
+
+import { createReloadEngine } from 'certswap'
+import Koa from 'koa'
+
+const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const engine = await createReloadEngine({
+  cert: `${dir}/tls.crt`,
+  key: `${dir}/tls.key`,
+  autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
+})
+
+const app = new Koa()
+app.use((context) => {
+  context.body = 'hello\n'
+})
+
+const server = https.createServer(engine.serverOptions(), app.callback())
+engine.attach(server)
+server.listen(Number(process.env.PORT ?? 0), () => console.log(`listening on ${server.address().port}`))

@@ -1,0 +1,15 @@
+// node:https
+import https from 'node:https'
+
+import { createReloadEngine } from 'certswap'
+
+const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const engine = await createReloadEngine({
+  cert: `${dir}/tls.crt`,
+  key: `${dir}/tls.key`,
+  autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
+})
+
+const server = https.createServer(engine.serverOptions(), (_request, response) => response.end('hello\n'))
+engine.attach(server)
+server.listen(Number(process.env.PORT ?? 0), () => console.log(`listening on ${server.address().port}`))

@@ -1,0 +1,34 @@
+// undici, and Node's own fetch, as clients of mutual TLS: node undici-client.js URL
+import { createReloadEngine } from 'certswap'
+import { Agent, setGlobalDispatcher } from 'undici'
+
+const dir = process.env.TLS_DIR ?? '.certswap'
+const engine = await createReloadEngine({
+  cert: `${dir}/tls.crt`, // shown to the server
+  key: `${dir}/tls.key`,
+  ca: `${dir}/ca.crt`, // that the server has to come from
+  autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
+})
+
+// One pool for each generation: a pool keeps its connections, and its TLS sessions, to itself.
+let pool = openPool()
+engine.on('applied', () => {
+  const former = pool
+  pool = openPool()
+  former.close().catch(console.error) // finishes what is under way
+})
+
+function openPool() {
+  const dispatcher = new Agent({ connect: { secureContext: engine.secureContext() } })
+  setGlobalDispatcher(dispatcher)
+  return dispatcher
+}
+
+setInterval(async () => {
+  try {
+    const response = await fetch(process.argv[2])
+    console.log(response.status, await response.text())
+  } catch ({ cause }) {
+    console.log(cause.code)
+  }
+}, 200)

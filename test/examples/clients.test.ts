@@ -1,0 +1,132 @@
+/*
+ * Every client of `examples/`, as a reader would start it, before a server that wants a client certificate: a renewed
+ * certificate is shown on the next connection, the pool of the old one is given up, and trust that was withdrawn is not
+ * got round by a TLS session.
+ */
+
+import assert from 'node:assert/strict'
+import type { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import https from 'node:https'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import tls, { type TLSSocket } from 'node:tls'
+
+import grpc from '@grpc/grpc-js'
+
+import { createAuthority, type Leaf } from '../support/certificates.js'
+import { listen } from '../support/echo-server.js'
+import { startExample } from '../support/example-process.js'
+import { renameInto, writePair } from '../support/files.js'
+import { greeterService } from '../support/greeter.js'
+import { tempDir } from '../support/temp-dir.js'
+
+const clientAuthority = createAuthority()
+const serverAuthority = createAuthority()
+
+interface Client {
+  readonly createServer: (options: tls.TlsOptions) => tls.Server
+  /** How it is told where to connect. */
+  readonly address: (port: number) => string
+  readonly success: string
+  readonly distrust: RegExp
+}
+
+const overHttps: Client = {
+  createServer: (options) => https.createServer(options, (_request, response) => response.end('hello')),
+  address: (port) => `https://127.0.0.1:${port}/`,
+  success: '200 hello',
+  distrust: /^UNABLE_TO_/,
+}
+
+const clients: Readonly<Record<string, Client>> = {
+  'undici-client.js': overHttps,
+  'axios-client.js': overHttps,
+  'grpc/client.js': {
+    createServer: createGreeter,
+    address: (port) => `localhost:${port}`,
+    success: '0 hello',
+    distrust: /^14 /,
+  },
+}
+
+for (const [file, client] of Object.entries(clients)) {
+  test(`examples/${file} shows a renewed certificate on a new connection and gives up the old one`, async (t) => {
+    const { dir, leaf, example, connected } = await start(t, file, client)
+    const before = await connected()
+    assert.equal(before.fingerprint256, leaf.fingerprint256)
+    await example.next((line) => line === client.success)
+
+    const closed = once(before.socket, 'close')
+    const renewed = clientAuthority.issue()
+    const after = connected()
+    writePair(dir, renewed)
+    assert.equal(await example.reloaded(), renewed.fingerprint256)
+    assert.deepEqual(identity(await after), { fingerprint256: renewed.fingerprint256, reused: false })
+    await closed
+    await example.next((line) => line === client.success)
+  })
+
+  test(`examples/${file} refuses a server whose CA it trusts no more, and trusts the one of the new CA`, async (t) => {
+    const { dir, server, example, connected } = await start(t, file, client)
+    await connected()
+    await example.next((line) => line === client.success)
+
+    const successor = createAuthority()
+    renameInto(join(dir, 'ca.crt'), successor.certPem)
+    await example.reloaded()
+    await example.next((line) => client.distrust.test(line))
+    const renewed = connected()
+    server.setSecureContext({ ...materialOf(issue(successor)), ca: clientAuthority.certPem })
+    await example.next((line) => line === client.success)
+    assert.equal((await renewed).reused, false)
+  })
+}
+
+interface Connection {
+  readonly fingerprint256: string | undefined
+  readonly reused: boolean
+  readonly socket: TLSSocket
+}
+
+async function start(t: TestContext, file: string, { createServer, address }: Client) {
+  const dir = tempDir(t)
+  const leaf = clientAuthority.issue()
+  writePair(dir, leaf)
+  renameInto(join(dir, 'ca.crt'), serverAuthority.certPem)
+  const server = createServer({
+    ...materialOf(issue(serverAuthority)),
+    ca: clientAuthority.certPem,
+    requestCert: true,
+  })
+  // Not when the client has refused the server: in TLS 1.3 that comes after the server's part of the handshake.
+  const connected = async (): Promise<Connection> => {
+    const [socket] = (await once(server, 'secureConnection')) as [TLSSocket]
+    const certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
+    return { fingerprint256: certificate?.fingerprint256, reused: socket.isSessionReused(), socket }
+  }
+  const port = await listen(t, server)
+  const example = startExample(t, file, { dir, args: [address(port)] })
+  return { dir, leaf, server, example, connected }
+}
+
+function identity({ fingerprint256, reused }: Connection) {
+  return { fingerprint256, reused }
+}
+
+function issue(authority: { issue: typeof serverAuthority.issue }): Leaf {
+  return authority.issue({ names: ['localhost'], ips: ['127.0.0.1'] })
+}
+
+function materialOf({ chainPem, keyPem }: Leaf) {
+  return { cert: chainPem, key: keyPem }
+}
+
+function createGreeter(options: tls.TlsOptions): tls.Server {
+  const rpc = new grpc.Server()
+  rpc.addService(greeterService, {
+    greet: ((call, answer) => answer(null, call.request)) as grpc.handleUnaryCall<unknown, unknown>,
+  })
+  const { injectConnection } = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure())
+  return tls.createServer({ ...options, ALPNProtocols: ['h2'] }, injectConnection)
+}

@@ -1,0 +1,130 @@
+/*
+ * Every server of `examples/`, as a reader would start it: it serves what it is for, takes up a renewed certificate, and
+ * the connection that was open before goes on.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http2 from 'node:http2'
+import https from 'node:https'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+
+import grpc from '@grpc/grpc-js'
+import { connectAsync } from 'mqtt'
+import { io } from 'socket.io-client'
+import { WebSocket } from 'ws'
+
+import { createAuthority } from '../support/certificates.js'
+import { servedBy } from '../support/engines.js'
+import { startExample } from '../support/example-process.js'
+import { renameInto, writePair } from '../support/files.js'
+import { greeter } from '../support/greeter.js'
+import { echoed, get } from '../support/requests.js'
+import { tempDir } from '../support/temp-dir.js'
+import { handshake } from '../support/tls-client.js'
+
+const authority = createAuthority()
+const ca = authority.certPem
+const names = { names: ['localhost'], ips: ['127.0.0.1'] }
+
+/** Asks for an answer over the connection that it was made with, and gives it back. */
+type Ask = () => Promise<unknown>
+
+type Connect = (t: TestContext, port: number) => Promise<Ask> | Ask
+
+const servers: Readonly<Record<string, { connect: Connect; alpn?: string[] }>> = {
+  'node-https.js': { connect: overHttp1 },
+  'node-http2.js': { connect: overHttp2, alpn: ['h2'] },
+  'node-tls.js': { connect: overEcho },
+  'fastify.js': { connect: overHttp2, alpn: ['h2'] },
+  'express.js': { connect: overHttp1 },
+  'koa.js': { connect: overHttp1 },
+  'ws.js': { connect: overWebSocket },
+  'socket-io.js': { connect: overSocketIo },
+  'mqtt.js': { connect: overMqtt },
+  'grpc/server.js': { connect: overGrpc, alpn: ['h2'] },
+}
+
+for (const [file, { connect, alpn }] of Object.entries(servers)) {
+  test(`examples/${file} takes up a renewed certificate and keeps its connections`, async (t) => {
+    const dir = tempDir(t)
+    const first = authority.issue(names)
+    const paths = writePair(dir, first)
+    const example = startExample(t, file, { dir })
+    const port = Number((await example.next((line) => line.startsWith('listening on '))).split(' ').at(-1))
+    assert.equal(await servedBy(port, { alpn }), first.fingerprint256)
+    const ask = await connect(t, port)
+    assert.equal(await ask(), 'hello')
+
+    const renewed = authority.issue(names)
+    renameInto(paths.key, renewed.keyPem)
+    renameInto(paths.cert, renewed.chainPem)
+    assert.equal(await example.reloaded(), renewed.fingerprint256)
+    assert.equal(await servedBy(port, { alpn }), renewed.fingerprint256)
+    assert.equal(await ask(), 'hello')
+  })
+}
+
+function overHttp1(t: TestContext, port: number): Ask {
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  let localPort: number | undefined
+  return async () => {
+    const answer = await get({ port, agent, ca })
+    localPort ??= answer.localPort
+    assert.equal(answer.localPort, localPort)
+    return answer.body.trim()
+  }
+}
+
+function overHttp2(t: TestContext, port: number): Ask {
+  const session = http2.connect(`https://127.0.0.1:${port}`, { ca })
+  t.after(() => session.destroy())
+  return async () => (await text(session.request({ ':path': '/' }))).trim()
+}
+
+async function overEcho(t: TestContext, port: number): Promise<Ask> {
+  const { socket, close } = await handshake({ port, ca, keepOpen: true })
+  t.after(close)
+  return () => echoed(socket, 'hello')
+}
+
+async function overWebSocket(t: TestContext, port: number): Promise<Ask> {
+  const socket = new WebSocket(`wss://127.0.0.1:${port}`, [], { ca })
+  t.after(() => socket.terminate())
+  await once(socket, 'open')
+  return async () => {
+    const answer = once(socket, 'message') as Promise<[Buffer]>
+    socket.send('hello')
+    return (await answer)[0].toString()
+  }
+}
+
+async function overSocketIo(t: TestContext, port: number): Promise<Ask> {
+  const socket = io(`https://127.0.0.1:${port}`, { ca, transports: ['websocket'], reconnection: false })
+  t.after(() => socket.disconnect())
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve).once('connect_error', reject)
+  })
+  return () => socket.timeout(10_000).emitWithAck('say', 'hello')
+}
+
+async function overMqtt(t: TestContext, port: number): Promise<Ask> {
+  const client = await connectAsync(`mqtts://127.0.0.1:${port}`, { ca, reconnectPeriod: 0 })
+  t.after(() => client.endAsync(true))
+  await client.subscribeAsync('words')
+  return async () => {
+    const message = new Promise<Buffer>((resolve) => {
+      client.once('message', (_topic, payload) => resolve(payload))
+    })
+    await client.publishAsync('words', 'hello')
+    return (await message).toString()
+  }
+}
+
+function overGrpc(t: TestContext, port: number): Ask {
+  const client = greeter(`localhost:${port}`, grpc.credentials.createSsl(Buffer.from(ca)))
+  t.after(() => client.close())
+  return () => client.greet('hello')
+}

@@ -1,0 +1,27 @@
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+import { projectRoot } from './installed-package.js'
+import { type ProcessLines, startNode } from './process-lines.js'
+
+export interface ExampleProcess extends ProcessLines {
+  /** The SHA-256 fingerprint of its next generation, once that is in force. */
+  reloaded(): Promise<string>
+}
+
+/** Runs a file of `examples/` with the certificates of a directory, which it looks at often. */
+export function startExample(
+  t: TestContext,
+  file: string,
+  { dir, args = [] }: { readonly dir: string; readonly args?: readonly string[] },
+): ExampleProcess {
+  const env = { TLS_DIR: dir, RELOAD_SECONDS: '0.1' }
+  const lines = startNode(t, [join(projectRoot, 'examples', file), ...args], { cwd: dir, env })
+  return {
+    ...lines,
+    async reloaded() {
+      const line = await lines.next((line) => line.includes('"certificates reloaded"'))
+      return (JSON.parse(line) as { fingerprint256: string }).fingerprint256
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+
+export interface ProcessOptions {
+  readonly cwd: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export interface ProcessLines {
+  /** The first line of its output, of those not yet asked for, that fits. */
+  next(fits: (line: string) => boolean): Promise<string>
+}
+
+/** A Node process whose output is read line by line; it ends with its test. */
+export function startNode(
+  t: TestContext,
+  args: readonly string[],
+  { cwd, env = {} }: ProcessOptions,
+): ProcessLines {
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    async next(fits) {
+      const unfit: string[] = []
+      for (;;) {
+        const { value, done } = await lines.next()
+        assert.ok(!done, `the process went on until the line came; it said:\n${unfit.join('\n')}`)
+        if (fits(value as string)) return value as string
+        unfit.push(value as string)
+      }
+    },
+  }
+}
