@@ -1,4 +1,6 @@
 // axios, and whatever else takes an https.Agent, as clients of mutual TLS: node axios-client.js URL
+import { setTimeout } from 'node:timers/promises'
+
 import axios from 'axios'
 import { createReloadEngine } from 'certswap'
 
@@ -13,11 +15,12 @@ const engine = await createReloadEngine({
 // The agent follows the generations by itself: make it once.
 const client = axios.create({ httpsAgent: engine.agent({ keepAlive: true }) })
 
-setInterval(async () => {
+for (;;) {
   try {
     const response = await client.get(process.argv[2])
     console.log(response.status, response.data)
   } catch ({ code }) {
     console.log(code)
   }
-}, 200)
+  await setTimeout(200)
+}

@@ -16,6 +16,7 @@ app.use((context) => {
   context.body = 'hello\n'
 })
 
+// oxlint-disable-next-line typescript/no-misused-promises -- Koa handles what its callback rejects with.
 const server = https.createServer(engine.serverOptions(), app.callback())
 engine.attach(server)
 server.listen(Number(process.env.PORT ?? 0), () => console.log(`listening on ${server.address().port}`))

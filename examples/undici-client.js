@@ -1,4 +1,6 @@
 // undici, and Node's own fetch, as clients of mutual TLS: node undici-client.js URL
+import { setTimeout } from 'node:timers/promises'
+
 import { createReloadEngine } from 'certswap'
 import { Agent, setGlobalDispatcher } from 'undici'
 
@@ -24,11 +26,12 @@ function openPool() {
   return dispatcher
 }
 
-setInterval(async () => {
+for (;;) {
   try {
     const response = await fetch(process.argv[2])
     console.log(response.status, await response.text())
   } catch ({ cause }) {
     console.log(cause.code)
   }
-}, 200)
+  await setTimeout(200)
+}
