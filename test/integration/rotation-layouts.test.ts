@@ -6,14 +6,15 @@
  */
 
 import assert from 'node:assert/strict'
-import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { linkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { certbotLineage } from '../support/certbot-lineage.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { type PairFiles, renameInto, writePair } from '../support/files.js'
+import { type PairFiles, renameInto, subdirectory, writePair } from '../support/files.js'
 import { kubernetesVolume } from '../support/kubernetes-volume.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -97,10 +98,55 @@ const layouts: Readonly<Record<string, (dir: string, first: Leaf) => Layout>> = 
     release(first)
     return { paths: { cert: join(dir, 'tls', 'tls.crt'), key: join(dir, 'tls', 'tls.key') }, rotate: release }
   },
+
+  'a certificate and a key from consul-template with backups': (dir, first) => {
+    const paths = writePair(dir, first)
+    const render = (path: string, content: string): void => {
+      rmSync(`${path}.bak`, { force: true })
+      linkSync(path, `${path}.bak`)
+      renameInto(path, content)
+    }
+    return {
+      paths,
+      rotate(leaf) {
+        render(paths.cert, leaf.chainPem)
+        render(paths.key, leaf.keyPem)
+      },
+    }
+  },
+
+  'a pair that an editor saved, its old files set aside': (dir, first) => {
+    const paths = writePair(dir, first)
+    return {
+      paths,
+      rotate(leaf) {
+        for (const path of [paths.cert, paths.key]) renameSync(path, `${path}~`)
+        writePair(dir, leaf)
+        for (const path of [paths.cert, paths.key]) rmSync(`${path}~`)
+      },
+    }
+  },
+
+  'a pair that was copied over by cp': copiedBy((from, to) => ['cp', ...from, to]),
+
+  // Not by size and time alone, rsync's default: a renewal may have both of the file before.
+  'a pair that rsync brought': copiedBy((from, to) => ['rsync', '--archive', '--checksum', ...from, to]),
+
+  'a pair that rsync wrote in place': copiedBy((from, to) => [
+    'rsync',
+    '--checksum',
+    '--inplace',
+    ...from,
+    to,
+  ]),
 }
 
+const withoutRsync = spawnSync('rsync', ['--version']).error ? 'needs rsync: apt-get install rsync' : false
+
 for (const [what, makeLayout] of Object.entries(layouts)) {
-  test(`${what} is served once reload() has answered, three times in a row`, async (t) => {
+  const skip = what.includes('rsync') ? withoutRsync : false
+
+  test(`${what} is served once reload() has answered, three times in a row`, { skip }, async (t) => {
     const { paths, rotate } = makeLayout(tempDir(t), authority.issue())
     const engine = await startEngine(t, paths)
     const port = await serveEcho(t, engine)
@@ -113,7 +159,7 @@ for (const [what, makeLayout] of Object.entries(layouts)) {
     }
   })
 
-  test(`${what} is picked up by the timer, three times in a row`, async (t) => {
+  test(`${what} is picked up by the timer, three times in a row`, { skip }, async (t) => {
     const { paths, rotate } = makeLayout(tempDir(t), authority.issue())
     const engine = await startEngine(t, { ...paths, autoReloadInterval: 0.05 })
     const port = await serveEcho(t, engine)
@@ -128,16 +174,25 @@ for (const [what, makeLayout] of Object.entries(layouts)) {
   })
 }
 
+/** A pair that a program copies from elsewhere. */
+function copiedBy(commandOf: (from: string[], to: string) => string[]) {
+  return (dir: string, first: Leaf): Layout => {
+    const source = subdirectory(dir, 'source')
+    return {
+      paths: writePair(dir, first),
+      rotate(leaf) {
+        const { cert, key } = writePair(source, leaf)
+        const [program, ...args] = commandOf([cert, key], dir)
+        execFileSync(program as string, args)
+      },
+    }
+  }
+}
+
 function threeRenewals(): Leaf[] {
   return [authority.issue(), authority.issue(), authority.issue()]
 }
 
 function secretOf({ chainPem, keyPem }: Leaf): Record<string, string> {
   return { 'tls.crt': chainPem, 'tls.key': keyPem }
-}
-
-function subdirectory(dir: string, name: string): string {
-  const path = join(dir, name)
-  mkdirSync(path)
-  return path
 }

@@ -8,7 +8,7 @@
 
 import assert from 'node:assert/strict'
 import { constants } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
@@ -16,7 +16,8 @@ import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
 import { createAuthority } from '../support/certificates.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
+import { overwriteInPlace, subdirectory, writePair } from '../support/files.js'
+import { kubernetesVolume } from '../support/kubernetes-volume.js'
 import { assertRefused } from '../support/refusal.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
@@ -43,11 +44,25 @@ const layouts: Readonly<Record<string, (dir: string) => TrustLayout>> = {
   },
 
   'a CA that was removed from the directory': (dir) => {
-    const caDir = join(dir, 'ca.d')
-    mkdirSync(caDir)
+    const caDir = subdirectory(dir, 'ca.d')
     overwriteInPlace(join(caDir, 'a.pem'), authorityA.certPem)
     overwriteInPlace(join(caDir, 'b.pem'), authorityB.certPem)
     return { options: { caDir }, withdrawA: () => rmSync(join(caDir, 'a.pem')) }
+  },
+
+  'a CA that left the bundle of a Kubernetes volume': (dir) => {
+    const volume = kubernetesVolume(subdirectory(dir, 'trust'))
+    volume.write({ 'ca-bundle.crt': bundleOf(authorityA, authorityB) })
+    return {
+      options: { ca: volume.path('ca-bundle.crt') },
+      withdrawA: () => volume.write({ 'ca-bundle.crt': bundleOf(authorityB) }),
+    }
+  },
+
+  'a CA that left a Kubernetes volume read as a directory': (dir) => {
+    const volume = kubernetesVolume(subdirectory(dir, 'trust'))
+    volume.write({ 'a.crt': authorityA.certPem, 'b.crt': authorityB.certPem })
+    return { options: { caDir: volume.dir }, withdrawA: () => volume.write({ 'b.crt': authorityB.certPem }) }
   },
 
   'a certificate that was revoked': (dir) => {

@@ -48,6 +48,15 @@ test('an update of a Kubernetes volume moves one link and takes unnamed files aw
   assert.equal(readdirSync(volume.dir).length, 4)
 })
 
+test('an update of a Kubernetes volume that changes nothing writes nothing', (t) => {
+  const volume = kubernetesVolume(tempDir(t))
+  volume.write({ 'tls.crt': 'one' })
+  const target = readlinkSync(volume.path('..data'))
+  assert.match(target, /^\.\.\d{4}(_\d\d){5}\.\w+$/)
+  volume.write({ 'tls.crt': 'one' })
+  assert.equal(readlinkSync(volume.path('..data')), target)
+})
+
 test('a certbot renewal moves the links of a lineage to the next version', (t) => {
   const lineage = certbotLineage(tempDir(t))
   lineage.renew(authority.issue())

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface PairFiles {
@@ -28,4 +28,10 @@ export function renameInto(path: string, content: string | Uint8Array): void {
 /** What `cp` and `>` do: the inode stays, and a reader can meet the file empty or half written. */
 export function overwriteInPlace(path: string, content: string | Uint8Array): void {
   writeFileSync(path, content, { mode: 0o600 })
+}
+
+export function subdirectory(dir: string, name: string): string {
+  const path = join(dir, name)
+  mkdirSync(path)
+  return path
 }

@@ -1,30 +1,60 @@
-import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
 
 export interface KubernetesVolume {
   readonly dir: string
   /** The path that a pod is told, such as `DIR/tls.crt`. */
   path(name: string): string
-  /** Replaces the whole content; a file that is not named any more goes. */
-  write(files: Readonly<Record<string, string | Uint8Array>>): void
+  /** Replaces the whole content, unless it is there already; a file that is not named any more goes. */
+  write(files: Payload): void
 }
 
-/** A Secret mounted into a pod, written as the kubelet's AtomicWriter does: every update moves one link. */
+type Payload = Readonly<Record<string, string>>
+
+/**
+ * A Secret, ConfigMap or projected volume, written step by step as the kubelet's AtomicWriter does
+ * (`pkg/volume/util/atomic_writer.go`): every update is a new directory with a time in its name, and moves one link.
+ */
 export function kubernetesVolume(dir: string): KubernetesVolume {
   const path = (name: string): string => join(dir, name)
-  let updates = 0
 
   const write: KubernetesVolume['write'] = (files) => {
     const previous = readdirSync(dir).includes('..data') ? readlinkSync(path('..data')) : undefined
-    const current = `..2026_01_01_00_00_00.${String(++updates).padStart(9, '0')}`
-    mkdirSync(path(current))
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, current, name), content)
-    symlinkSync(current, path('..data_tmp'))
+    if (previous !== undefined && holds(path(previous), files)) return
+    const current = mkdtempSync(path(timestamp()))
+    chmodSync(current, 0o755)
+    for (const [name, content] of Object.entries(files)) {
+      writeFileSync(join(current, name), content, { mode: 0o644 })
+    }
+    symlinkSync(basename(current), path('..data_tmp'))
     renameSync(path('..data_tmp'), path('..data'))
     linkVisibleFiles(dir, Object.keys(files))
     if (previous !== undefined) rmSync(path(previous), { recursive: true })
   }
   return { dir, path, write }
+}
+
+function holds(dir: string, files: Payload): boolean {
+  const there = Object.fromEntries(
+    readdirSync(dir).map((name) => [name, readFileSync(join(dir, name), 'utf8')]),
+  )
+  const names = Object.keys(files)
+  return names.length === Object.keys(there).length && names.every((name) => files[name] === there[name])
+}
+
+/** `..2026_11_20_23_59_59.`, to which a random end is added. */
+function timestamp(): string {
+  return `..${new Date().toISOString().slice(0, 19).replace(/[-T:]/g, '_')}.`
 }
 
 function linkVisibleFiles(dir: string, names: readonly string[]): void {
