@@ -31,6 +31,34 @@ test('every subpath of the published package can be imported, and the package re
   assert.equal(required.trim(), 'function')
 })
 
+test('installing the package runs no script, its own or of a dependency', () => {
+  const { packages } = JSON.parse(readFileSync(join(projectRoot, 'package-lock.json'), 'utf8')) as Lockfile
+  const installed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true)
+  assert.ok(installed.length > 10)
+  assert.deepEqual(
+    installed.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path),
+    [],
+  )
+  const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  assert.deepEqual(
+    Object.keys(scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name)),
+    [],
+  )
+})
+
+interface Lockfile {
+  readonly packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
+}
+
+test('the tarball keeps to its budget: half a megabyte to download, two and a half on disk', (t) => {
+  const { bytes } = installPackage(tempDir(t))
+  t.diagnostic(`${bytes.packed} bytes packed, ${bytes.unpacked} unpacked`)
+  assert.ok(bytes.packed <= 512 * 1024, `${bytes.packed} bytes packed`)
+  assert.ok(bytes.unpacked <= 2.5 * 1024 * 1024, `${bytes.unpacked} bytes unpacked`)
+})
+
 test('the tarball holds the built library and nothing of the workshop', (t) => {
   const { files } = installPackage(tempDir(t))
   const allowed = /^(dist\/.+\.(js|d\.ts|js\.map|d\.ts\.map)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/

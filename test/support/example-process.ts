@@ -9,14 +9,22 @@ export interface ExampleProcess extends ProcessLines {
   reloaded(): Promise<string>
 }
 
+export interface ExampleOptions {
+  readonly dir: string
+  readonly args?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Runs a file of `examples/` with the certificates of a directory, which it looks at often. */
 export function startExample(
   t: TestContext,
   file: string,
-  { dir, args = [] }: { readonly dir: string; readonly args?: readonly string[] },
+  { dir, args = [], env }: ExampleOptions,
 ): ExampleProcess {
-  const env = { TLS_DIR: dir, RELOAD_SECONDS: '0.1' }
-  const lines = startNode(t, [join(projectRoot, 'examples', file), ...args], { cwd: dir, env })
+  const lines = startNode(t, [join(projectRoot, 'examples', file), ...args], {
+    cwd: dir,
+    env: { TLS_DIR: dir, RELOAD_SECONDS: '0.1', ...env },
+  })
   return {
     ...lines,
     async reloaded() {

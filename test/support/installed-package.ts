@@ -11,6 +11,8 @@ export interface InstalledPackage {
   readonly dir: string
   /** The files that the tarball holds, as paths inside the package. */
   readonly files: readonly string[]
+  /** What is downloaded, and what it is unpacked to. */
+  readonly bytes: { readonly packed: number; readonly unpacked: number }
 }
 
 /**
@@ -23,7 +25,7 @@ export function installPackage(dir: string): InstalledPackage {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const [{ filename, files }] = packedOf(packed)
+  const [{ filename, files, size, unpackedSize }] = packedOf(packed)
   const modules = join(dir, 'node_modules')
   const target = join(modules, 'certswap')
   mkdirSync(join(modules, '.bin'), { recursive: true })
@@ -33,10 +35,10 @@ export function installPackage(dir: string): InstalledPackage {
   // Node looks for dependencies in the folders above a package.
   symlinkSync(join(projectRoot, 'node_modules'), join(target, 'node_modules'))
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
-  return { dir, files: files.map(({ path }) => path) }
+  return { dir, files: files.map(({ path }) => path), bytes: { packed: size, unpacked: unpackedSize } }
 }
 
-type Packed = [{ filename: string; files: { path: string }[] }]
+type Packed = [{ filename: string; files: { path: string }[]; size: number; unpackedSize: number }]
 
 /** npm 11 answers with a list, later ones with an object by package name. */
 function packedOf(json: string): Packed {

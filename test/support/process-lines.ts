@@ -9,9 +9,12 @@ export interface ProcessOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** A process, by what it says. */
 export interface ProcessLines {
   /** The first line of its output, of those not yet asked for, that fits. */
   next(fits: (line: string) => boolean): Promise<string>
+  /** Ends it with a signal; its exit code comes back. */
+  stop(signal: NodeJS.Signals): Promise<number | null>
 }
 
 /** A Node process whose output is read line by line; it ends with its test. */
@@ -25,10 +28,12 @@ export function startNode(
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  t.after(async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  })
+  const exited = once(child, 'exit') as Promise<[number | null]>
+  const stop: ProcessLines['stop'] = async (signal) => {
+    child.kill(signal)
+    return (await exited)[0]
+  }
+  t.after(() => stop('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     async next(fits) {
@@ -40,5 +45,6 @@ export function startNode(
         unfit.push(value as string)
       }
     },
+    stop,
   }
 }
