@@ -1,0 +1,152 @@
+/*
+ * What the pages show is what works: every JavaScript block type-checks against the built package, recipes are parts of
+ * examples that tests run, and every link leads somewhere. Commands are run by `readme.test.ts` and `control-docs.test.ts`.
+ */
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+
+import { installPackage, projectRoot } from '../support/installed-package.js'
+import { tempDir } from '../support/temp-dir.js'
+
+interface Page {
+  /** From the root of the project. */
+  readonly path: string
+  readonly text: string
+}
+
+interface Block {
+  readonly language: string
+  readonly text: string
+}
+
+const pages: Page[] = [
+  'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  'examples/README.md',
+  ...inFolder('docs', '.md'),
+].map((path) => ({ path, text: readFileSync(join(projectRoot, path), 'utf8') }))
+const examples = [...inFolder('examples', '.js'), ...inFolder('examples', '.yaml')].map((path) =>
+  readFileSync(join(projectRoot, path), 'utf8'),
+)
+
+test('every JavaScript and TypeScript block of the documentation type-checks', async (t) => {
+  const { dir } = installPackage(tempDir(t))
+  const own = join(projectRoot, 'node_modules')
+  for (const name of readdirSync(own)) {
+    const link = join(dir, 'node_modules', name)
+    if (!existsSync(link)) symlinkSync(join(own, name), link)
+  }
+  const files = pages.flatMap(({ path, text }) =>
+    blocksOf(text)
+      .filter(({ language }) => ['js', 'ts'].includes(language))
+      .map((block, index) => ({
+        name: `${path.replaceAll('/', '-')}-${index}.mts`,
+        text: `${block.text}\nexport {}\n`,
+      })),
+  )
+  assert.ok(files.length > 15)
+  for (const { name, text } of files) writeFileSync(join(dir, name), text)
+  writeFileSync(join(dir, 'reader.d.ts'), READER)
+  writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+  assert.equal(await outputOf(join(own, '.bin', 'tsc'), dir), '')
+})
+
+for (const { path, text } of pages) {
+  test(`every link of ${path} leads somewhere`, () => {
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      const [file = '', anchor] = target.split('#')
+      if (/^https?:/.test(target)) continue
+      const there = file === '' ? path : join(dirname(path), file)
+      assert.ok(existsSync(join(projectRoot, there)), `${path} links to ${target}`)
+      if (anchor === undefined) continue
+      const anchors = anchorsOf(readFileSync(join(projectRoot, there), 'utf8'))
+      assert.ok(anchors.includes(anchor), `${path} links to ${target}, but there are ${anchors.join(', ')}`)
+    }
+  })
+}
+
+test('the recipes for clients and gRPC, and the manifests, are parts of examples that are run', () => {
+  const recipes = ['docs/outbound.md', 'docs/embedding.md', 'docs/kubernetes.md'].flatMap((path) =>
+    blocksOf(readFileSync(join(projectRoot, path), 'utf8')),
+  )
+  const found = recipes.filter(({ text }) => examples.some((example) => example.includes(text)))
+  assert.equal(found.filter(({ language }) => language === 'yaml').length, 4)
+  assert.equal(found.filter(({ language }) => language === 'js').length, 5)
+})
+
+/** What the blocks leave to the reader: the names that a program around them would have. */
+const READER = `
+import type * as certswap from 'certswap'
+
+declare global {
+  const createReloadEngine: typeof certswap.createReloadEngine
+  const engine: certswap.ReloadEngine
+  const app: import('node:http').RequestListener
+  const server: import('node:https').Server
+  const sockets: Iterable<import('node:net').Socket>
+  const log: certswap.Logger
+  const fs: typeof import('node:fs')
+  const http2: typeof import('node:http2')
+  const https: typeof import('node:https')
+  const tls: typeof import('node:tls')
+  const axios: typeof import('axios').default
+  const fastify: typeof import('fastify').fastify
+  const grpc: typeof import('@grpc/grpc-js')
+  const rpc: import('@grpc/grpc-js').Server
+  const Greeter: typeof import('@grpc/grpc-js').Client
+  const Agent: typeof import('undici').Agent
+  const setGlobalDispatcher: typeof import('undici').setGlobalDispatcher
+}
+`
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'ES2023',
+    lib: ['ES2023', 'ESNext.Disposable'],
+    types: ['node'],
+    module: 'NodeNext',
+    strict: true,
+    // JavaScript says no types.
+    noImplicitAny: false,
+    strictFunctionTypes: false,
+    noEmit: true,
+    skipLibCheck: true,
+  },
+  include: ['*.mts', '*.d.ts'],
+}
+
+function inFolder(folder: string, extension: string): string[] {
+  return readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(extension))
+    .map((name) => join(folder, name))
+    .sort()
+}
+
+function blocksOf(text: string): Block[] {
+  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', block = '']) => ({
+    language,
+    text: block,
+  }))
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+/** A compiler says what is wrong on its standard output. */
+function outputOf(tsc: string, cwd: string): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [tsc, '-p', '.'], { cwd }, (_error, stdout) => resolve(stdout))
+  })
+}
