@@ -12,6 +12,7 @@ import { type TestContext, test } from 'node:test'
 import { type Certbot, type CertbotRun, certbot, startPebble, withoutAcme } from '../support/acme.js'
 import { nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { startLoad } from '../support/handshake-load.js'
+import { commandsIn } from '../support/markdown.js'
 import { certswap, certswapServe, PROGRAM } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -51,6 +52,8 @@ test('a renewal that is rejected shows in certbot’s log, and fails the command
 }, async (t) => {
   const issuer = await issued(t)
   const { cwd, port, hook } = await serve(t, issuer)
+  const [, renewThenReload] = commandsIn('docs/issuers.md')
+  assert.match(renewThenReload ?? '', /^certbot renew --quiet && certswap reload --control \S+$/)
   const served = await servedBy(port)
   const renewed = await issuer.issue(['other.test'], '--deploy-hook', hook)
   assert.match(renewed.output, /NAMES_LOST/)
@@ -70,18 +73,16 @@ async function issued(t: TestContext): Promise<Certbot> {
   return issuer
 }
 
-/** The program, which looks at the files only when it is asked, and the hook that asks it. */
+/** The program, which looks at the files only when it is asked, and the hook of docs/issuers.md that asks it. */
 async function serve(t: TestContext, { paths }: Certbot) {
   const cwd = tempDir(t)
   const config = { ...paths, autoReloadInterval: 0, policy: { namesLost: 'reject' } }
   writeFileSync(join(cwd, 'certswap.json'), JSON.stringify(config))
   const { port, control } = await certswapServe(t, ['--config', 'certswap.json'], { cwd })
-  return {
-    cwd,
-    port,
-    control,
-    hook: `${process.execPath} ${PROGRAM} reload --control ${control}`,
-  }
+  const [withHook = ''] = commandsIn('docs/issuers.md')
+  const [, hook = ''] = /--deploy-hook '(.+)'/.exec(withHook) ?? []
+  assert.equal(hook, 'certswap reload --control /run/app/control.sock')
+  return { cwd, port, hook: `${process.execPath} ${PROGRAM} reload --control ${control}` }
 }
 
 function assertDone({ code, output }: CertbotRun): void {

@@ -10,16 +10,12 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 import { installPackage, projectRoot } from '../support/installed-package.js'
+import { blocksIn } from '../support/markdown.js'
 import { tempDir } from '../support/temp-dir.js'
 
 interface Page {
   /** From the root of the project. */
   readonly path: string
-  readonly text: string
-}
-
-interface Block {
-  readonly language: string
   readonly text: string
 }
 
@@ -41,8 +37,8 @@ test('every JavaScript and TypeScript block of the documentation type-checks', a
     const link = join(dir, 'node_modules', name)
     if (!existsSync(link)) symlinkSync(join(own, name), link)
   }
-  const files = pages.flatMap(({ path, text }) =>
-    blocksOf(text)
+  const files = pages.flatMap(({ path }) =>
+    blocksIn(path)
       .filter(({ language }) => ['js', 'ts'].includes(language))
       .map((block, index) => ({
         name: `${path.replaceAll('/', '-')}-${index}.mts`,
@@ -71,9 +67,7 @@ for (const { path, text } of pages) {
 }
 
 test('the recipes for clients and gRPC, and the manifests, are parts of examples that are run', () => {
-  const recipes = ['docs/outbound.md', 'docs/embedding.md', 'docs/kubernetes.md'].flatMap((path) =>
-    blocksOf(readFileSync(join(projectRoot, path), 'utf8')),
-  )
+  const recipes = ['docs/outbound.md', 'docs/embedding.md', 'docs/kubernetes.md'].flatMap(blocksIn)
   const found = recipes.filter(({ text }) => examples.some((example) => example.includes(text)))
   assert.equal(found.filter(({ language }) => language === 'yaml').length, 4)
   assert.equal(found.filter(({ language }) => language === 'js').length, 5)
@@ -125,13 +119,6 @@ function inFolder(folder: string, extension: string): string[] {
     .filter((name) => name.endsWith(extension))
     .map((name) => join(folder, name))
     .sort()
-}
-
-function blocksOf(text: string): Block[] {
-  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', block = '']) => ({
-    language,
-    text: block,
-  }))
 }
 
 /** As GitHub makes them of headings. */

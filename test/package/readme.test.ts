@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { createAuthority } from '../support/certificates.js'
 import { renameInto, writePair } from '../support/files.js'
-import { installPackage, projectRoot } from '../support/installed-package.js'
+import { installPackage } from '../support/installed-package.js'
+import { blocksIn, commandsIn } from '../support/markdown.js'
 import { startNode } from '../support/process-lines.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
 
-const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8')
 const hasCurl = spawnSync('curl', ['--version']).status === 0
 
 test('the example of the README serves, and reloads what is renewed', async (t) => {
@@ -20,12 +20,14 @@ test('the example of the README serves, and reloads what is renewed', async (t) 
   const authority = createAuthority()
   const first = authority.issue()
   const paths = writePair(dir, first)
-  const example = blockOf('js')
+  const [example] = blocksIn('README.md').filter(({ language }) => language === 'js')
+  assert.ok(example)
+  const source = example.text
     .replace('/etc/tls/tls.crt', paths.cert)
     .replace('/etc/tls/tls.key', paths.key)
     .replace('autoReloadInterval: 30', 'autoReloadInterval: 0.1')
     .replace('listen(8443)', "listen(0, () => console.log('port', server.address().port))")
-  writeFileSync(join(dir, 'example.js'), example)
+  writeFileSync(join(dir, 'example.js'), source)
   const lines = startNode(t, ['example.js'], { cwd: dir })
   const port = Number((await lines.next((line) => line.startsWith('port '))).slice(5))
   assert.equal((await handshake({ port })).fingerprint256, first.fingerprint256)
@@ -45,7 +47,7 @@ test('the commands of the README rotate a certificate that curl then trusts', { 
   const flags = ['serve', '--listen', '127.0.0.1:0', '--auto-reload-interval', '0.1']
   const lines = startNode(t, [program, ...flags], { cwd: dir })
   const { url } = JSON.parse(await lines.next((line) => line.includes('"listening"'))) as { url: string }
-  const [rotate, curl] = commandsOf(blockOf('sh', 1))
+  const [, , rotate, curl] = commandsIn('README.md')
   assert.equal(rotate, 'npx certswap dev rotate')
   execFileSync(process.execPath, [program, ...(rotate as string).split(' ').slice(2)], { cwd: dir })
   const reloaded = JSON.parse(await lines.next((line) => line.includes('certificates reloaded'))) as {
@@ -55,21 +57,6 @@ test('the commands of the README rotate a certificate that curl then trusts', { 
   const answer = await outputOf(command as string, [...args, '--silent', '--show-error'], dir)
   assert.equal((JSON.parse(answer) as { fingerprint256: string }).fingerprint256, reloaded.fingerprint256)
 })
-
-/** The text of the n-th code block of a language. */
-function blockOf(language: string, index = 0): string {
-  const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, name]) => name === language)
-  const text = blocks[index]?.[2]
-  assert.ok(text, `README.md has a ${language} block number ${index}`)
-  return text
-}
-
-function commandsOf(block: string): string[] {
-  return block
-    .trim()
-    .split('\n')
-    .map((line) => line.replace(/\s+#.*$/, ''))
-}
 
 /** Asynchronous, because the server that is asked may be a child whose output we read. */
 async function outputOf(command: string, args: string[], cwd: string): Promise<string> {
