@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { servedBy } from '../support/engines.js'
+import { installPackage, projectRoot } from '../support/installed-package.js'
+import { blocksIn, commandsIn } from '../support/markdown.js'
+import { startNode } from '../support/process-lines.js'
+import { tempDir } from '../support/temp-dir.js'
+
+test('a new user gets from nothing to a server that reloads by four commands and a file', async (t) => {
+  const { dir } = installPackage(tempDir(t))
+  symlinkSync(join(projectRoot, 'node_modules/fastify'), join(dir, 'node_modules/fastify'))
+  const program = join(dir, 'node_modules/.bin/certswap')
+  const certswap = (command = '') =>
+    execFileSync(process.execPath, [program, ...command.split(' ').slice(2)], { cwd: dir })
+  const [install, init, start, rotate] = commandsIn('docs/embedding.md')
+  assert.equal(install, 'npm install certswap fastify')
+  assert.equal(start, 'node server.mjs')
+  certswap(init)
+
+  const source =
+    blocksIn('docs/embedding.md').find(({ text }) => text.startsWith('// server.mjs'))?.text ?? ''
+  const listening = source
+    .replace('autoReloadInterval: 5', 'autoReloadInterval: 0.1')
+    .replace('port: 8443', 'port: 0')
+  writeFileSync(join(dir, 'server.mjs'), `${listening}console.log('port', app.server.address().port)\n`)
+  const server = startNode(t, ['server.mjs'], { cwd: dir })
+  const port = Number((await server.next((line) => line.startsWith('port '))).slice(5))
+  certswap(rotate)
+  const line = await server.next((line) => line.includes('"certificates reloaded"'))
+  assert.equal(await servedBy(port), (JSON.parse(line) as { fingerprint256: string }).fingerprint256)
+})
