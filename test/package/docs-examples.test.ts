@@ -66,6 +66,15 @@ for (const { path, text } of pages) {
   })
 }
 
+test('the tests that the threat model names are there', () => {
+  const { text } = pages.find(({ path }) => path === 'docs/threat-model.md') as Page
+  const named = [...text.matchAll(/^\|.*\|([^|]+)\|$/gm)].flatMap(
+    ([, cell = '']) => cell.match(/[^`\s,]+\/[^`\s,]+/g) ?? [],
+  )
+  assert.ok(named.length > 15)
+  for (const name of named) assert.ok(existsSync(join(projectRoot, 'test', `${name}.test.ts`)), name)
+})
+
 test('the recipes for clients and gRPC, and the manifests, are parts of examples that are run', () => {
   const recipes = ['docs/outbound.md', 'docs/embedding.md', 'docs/kubernetes.md'].flatMap(blocksIn)
   const found = recipes.filter(({ text }) => examples.some((example) => example.includes(text)))
