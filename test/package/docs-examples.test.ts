@@ -6,11 +6,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 import { installPackage, projectRoot } from '../support/installed-package.js'
-import { blocksIn } from '../support/markdown.js'
+import { blocksIn, commandsIn } from '../support/markdown.js'
 import { tempDir } from '../support/temp-dir.js'
 
 interface Page {
@@ -66,6 +66,15 @@ for (const { path, text } of pages) {
   })
 }
 
+test('every page with commands is known to a test, which runs them', () => {
+  const tests = inFolder('test', '.test.ts').map((path) => readFileSync(join(projectRoot, path), 'utf8'))
+  for (const { path } of pages) {
+    const name = path.startsWith('docs/') ? basename(path) : path
+    const known = tests.some((text) => text.includes(`${name}'`))
+    assert.ok(known || commandsIn(path).length === 0, `no test mentions '${name}'`)
+  }
+})
+
 test('the tests that the threat model names are there', () => {
   const { text } = pages.find(({ path }) => path === 'docs/threat-model.md') as Page
   const named = [...text.matchAll(/^\|.*\|([^|]+)\|$/gm)].flatMap(
@@ -91,6 +100,7 @@ declare global {
   const engine: certswap.ReloadEngine
   const app: import('node:http').RequestListener
   const server: import('node:https').Server
+  const drain: import('certswap/drain').Drain
   const sockets: Iterable<import('node:net').Socket>
   const log: certswap.Logger
   const fs: typeof import('node:fs')
