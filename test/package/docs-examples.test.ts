@@ -101,6 +101,7 @@ declare global {
   const app: import('node:http').RequestListener
   const server: import('node:https').Server
   const drain: import('certswap/drain').Drain
+  const removedCa: string
   const sockets: Iterable<import('node:net').Socket>
   const log: certswap.Logger
   const fs: typeof import('node:fs')
