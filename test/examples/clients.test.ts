@@ -125,7 +125,11 @@ function materialOf({ chainPem, keyPem }: Leaf) {
 function createGreeter(options: tls.TlsOptions): tls.Server {
   const rpc = new grpc.Server()
   rpc.addService(greeterService, {
-    greet: ((call, answer) => answer(null, call.request)) as grpc.handleUnaryCall<unknown, unknown>,
+    // It sees the certificate of its client, although TLS ended elsewhere.
+    greet: ((call, answer) => {
+      const { sslPeerCertificate } = call.getAuthContext()
+      answer(sslPeerCertificate ? null : { code: grpc.status.UNAUTHENTICATED }, call.request)
+    }) as grpc.handleUnaryCall<unknown, unknown>,
   })
   const { injectConnection } = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure())
   return tls.createServer({ ...options, ALPNProtocols: ['h2'] }, injectConnection)

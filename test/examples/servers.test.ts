@@ -5,8 +5,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import http2 from 'node:http2'
 import https from 'node:https'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 
@@ -20,6 +22,7 @@ import { servedBy } from '../support/engines.js'
 import { startExample } from '../support/example-process.js'
 import { renameInto, writePair } from '../support/files.js'
 import { greeter } from '../support/greeter.js'
+import { projectRoot } from '../support/installed-package.js'
 import { echoed, get } from '../support/requests.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
@@ -48,6 +51,10 @@ const servers: Readonly<Record<string, { connect: Connect; alpn?: string[] }>> =
 
 for (const [file, { connect, alpn }] of Object.entries(servers)) {
   test(`examples/${file} takes up a renewed certificate and keeps its connections`, async (t) => {
+    assert.ok(
+      readFileSync(join(projectRoot, 'examples', file), 'utf8').split('\n').length <= 40,
+      'it is short',
+    )
     const dir = tempDir(t)
     const first = authority.issue(names)
     const paths = writePair(dir, first)

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The root of the checkout, from `build/test/support/`. */
@@ -16,8 +16,8 @@ export interface InstalledPackage {
 }
 
 /**
- * Packs what `npm publish` would publish and installs it into an empty project; its dependencies are those of the
- * checkout, so that no registry is needed.
+ * Packs what `npm publish` would publish and installs it into an empty project. Its dependencies, and none but those that it
+ * declares, are links to those of the checkout, so that no registry is needed.
  */
 export function installPackage(dir: string): InstalledPackage {
   const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], {
@@ -32,10 +32,20 @@ export function installPackage(dir: string): InstalledPackage {
   mkdirSync(target)
   execFileSync('tar', ['-xzf', join(dir, filename), '-C', target, '--strip-components=1'])
   symlinkSync(join('..', 'certswap', 'dist', 'main', 'cli', 'bin.js'), join(modules, '.bin', 'certswap'))
-  // Node looks for dependencies in the folders above a package.
-  symlinkSync(join(projectRoot, 'node_modules'), join(target, 'node_modules'))
+  linkDependencies(target)
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
   return { dir, files: files.map(({ path }) => path), bytes: { packed: size, unpacked: unpackedSize } }
+}
+
+function linkDependencies(target: string): void {
+  const { dependencies } = JSON.parse(readFileSync(join(target, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of Object.keys(dependencies)) {
+    const link = join(target, 'node_modules', name)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(join(projectRoot, 'node_modules', name), link)
+  }
 }
 
 type Packed = [{ filename: string; files: { path: string }[]; size: number; unpackedSize: number }]
