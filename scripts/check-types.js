@@ -7,7 +7,7 @@
 // The compilers are installed into a temporary folder.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ const RESOLUTIONS = [
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const subpaths = Object.keys(exports).filter((path) => path !== './package.json')
+const subpaths = Object.entries(exports).filter(([path]) => path !== './package.json')
 const asked = process.argv.slice(2)
 const versions = asked.length > 0 ? asked : COMPILERS
 const scratch = mkdtempSync(join(tmpdir(), 'certswap-types-'))
@@ -35,7 +35,7 @@ try {
   rmSync(scratch, { recursive: true })
 }
 
-/** A user's project: the package, Node's types, the compilers, and a module that uses all of the public API. */
+/** A user's project: the package, Node's types, the compilers, and the type tests as users of it. */
 function prepare() {
   writeFileSync(
     join(scratch, 'package.json'),
@@ -48,21 +48,30 @@ function prepare() {
   mkdirSync(target)
   cpSync(join(root, 'package.json'), join(target, 'package.json'))
   cpSync(join(root, 'dist'), join(target, 'dist'), { recursive: true })
-  const source = readFileSync(join(root, 'test/types/public-api.test-d.ts'), 'utf8')
-  const asUser = source
-    .replace("'../../src/main/index.js'", "'certswap'")
-    .replace("'../../src/fingerprint/index.js'", "'certswap/fingerprint'")
-  const all = subpaths.map(
-    (path, index) => `export * as all${index} from '${path.replace('.', 'certswap')}'\n`,
-  )
-  writeFileSync(join(scratch, 'user.ts'), asUser + all.join(''))
+  for (const file of readdirSync(join(root, 'test/types'))) {
+    const source = readFileSync(join(root, 'test/types', file), 'utf8')
+    writeFileSync(join(scratch, file), subpaths.reduce(asUser, source))
+  }
+  const all = subpaths.map(([path], index) => `export * as all${index} from '${specifierOf(path)}'\n`)
+  writeFileSync(join(scratch, 'all.ts'), all.join(''))
+}
+
+/** Says of a test's imports what a user would. */
+function asUser(source, [path, { default: built }]) {
+  const own = built.replace('./dist/', '../../src/')
+  return source.replaceAll(`'${own}'`, `'${specifierOf(path)}'`)
+}
+
+function specifierOf(path) {
+  return path.replace('.', 'certswap')
 }
 
 function compiles(version) {
   const tsc = join(scratch, 'node_modules', `typescript-${version}`, 'bin', 'tsc')
   return RESOLUTIONS.every((resolution) => {
+    const sources = readdirSync(scratch).filter((name) => name.endsWith('.ts'))
     const flags = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node', ...resolution]
-    const { status } = spawnSync(process.execPath, [tsc, ...flags, 'user.ts'], {
+    const { status } = spawnSync(process.execPath, [tsc, ...flags, ...sources], {
       cwd: scratch,
       stdio: 'inherit',
     })
