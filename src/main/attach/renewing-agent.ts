@@ -15,6 +15,8 @@ export interface ClientIdentity {
  */
 export class RenewingAgent extends https.Agent {
   readonly #current: () => ClientIdentity
+  /** Of connections, and of the options that Node names them by again when they become free. */
+  readonly #generations = new WeakMap<object, number>()
 
   constructor(options: https.AgentOptions, current: () => ClientIdentity) {
     super(options)
@@ -22,16 +24,26 @@ export class RenewingAgent extends https.Agent {
   }
 
   /** Pooled sockets and cached sessions are kept by this name. */
-  override getName(options?: https.RequestOptions): string {
-    return `${super.getName(options)}:generation-${this.#current().generation}`
+  override getName(options: https.RequestOptions = {}): string {
+    const generation = this.#generations.get(options) ?? this.#current().generation
+    return `${super.getName(options)}:generation-${generation}`
   }
 
   override createConnection(
     options: https.RequestOptions,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
-    const { secureContext } = this.#current()
-    return super.createConnection({ ...options, secureContext } as https.RequestOptions, callback)
+    const { generation, secureContext } = this.#current()
+    const socket = super.createConnection({ ...options, secureContext } as https.RequestOptions, callback)
+    for (const key of [options, socket]) if (key) this.#generations.set(key, generation)
+    return socket
+  }
+
+  /** Asked when a connection becomes free. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    if (this.#generations.get(socket) !== this.#current().generation) return false
+    const keeps: unknown = super.keepSocketAlive(socket)
+    return keeps === true
   }
 
   /** Closes the idle connections of generations that are gone. */
