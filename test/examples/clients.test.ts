@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict'
 import type { X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import https from 'node:https'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -24,8 +24,11 @@ import { tempDir } from '../support/temp-dir.js'
 const clientAuthority = createAuthority()
 const serverAuthority = createAuthority()
 
+/** Passed by every request before it is answered. */
+type Gate = () => Promise<void>
+
 interface Client {
-  readonly createServer: (options: tls.TlsOptions) => tls.Server
+  readonly createServer: (options: tls.TlsOptions, gate: Gate) => tls.Server
   /** How it is told where to connect. */
   readonly address: (port: number) => string
   readonly success: string
@@ -33,7 +36,10 @@ interface Client {
 }
 
 const overHttps: Client = {
-  createServer: (options) => https.createServer(options, (_request, response) => response.end('hello')),
+  createServer: (options, gate) =>
+    https.createServer(options, (_request, response) => {
+      void gate().then(() => response.end('hello'))
+    }),
   address: (port) => `https://127.0.0.1:${port}/`,
   success: '200 hello',
   distrust: /^UNABLE_TO_/,
@@ -67,6 +73,22 @@ for (const [file, client] of Object.entries(clients)) {
     await example.next((line) => line === client.success)
   })
 
+  test(`examples/${file} lets a request finish that was under way when its certificate was renewed`, async (t) => {
+    const { dir, example, connected, hold } = await start(t, file, client)
+    const { socket } = await connected()
+    await example.next((line) => line === client.success)
+    const closed = once(socket, 'close')
+    const release = await hold()
+    writePair(dir, clientAuthority.issue())
+    await example.reloaded()
+    assert.equal(socket.destroyed, false)
+    const after = connected()
+    release()
+    await example.next((line) => line === client.success)
+    assert.notEqual((await after).socket, socket)
+    await closed
+  })
+
   test(`examples/${file} refuses a server whose CA it trusts no more, and trusts the one of the new CA`, async (t) => {
     const { dir, server, example, connected } = await start(t, file, client)
     await connected()
@@ -94,11 +116,22 @@ async function start(t: TestContext, file: string, { createServer, address }: Cl
   const leaf = clientAuthority.issue()
   writePair(dir, leaf)
   renameInto(join(dir, 'ca.crt'), serverAuthority.certPem)
-  const server = createServer({
-    ...materialOf(issue(serverAuthority)),
-    ca: clientAuthority.certPem,
-    requestCert: true,
+  const gates = new EventEmitter()
+  let shut: Promise<void> = Promise.resolve()
+  const options = { ...materialOf(issue(serverAuthority)), ca: clientAuthority.certPem, requestCert: true }
+  const server = createServer(options, () => {
+    gates.emit('arrival')
+    return shut
   })
+  /** Resolves once a request waits for its answer; it goes on waiting until the function that comes back is called. */
+  const hold = async (): Promise<() => void> => {
+    let open = (): void => {}
+    shut = new Promise((resolve) => {
+      open = resolve
+    })
+    await once(gates, 'arrival')
+    return open
+  }
   // Not when the client has refused the server: in TLS 1.3 that comes after the server's part of the handshake.
   const connected = async (): Promise<Connection> => {
     const [socket] = (await once(server, 'secureConnection')) as [TLSSocket]
@@ -107,7 +140,7 @@ async function start(t: TestContext, file: string, { createServer, address }: Cl
   }
   const port = await listen(t, server)
   const example = startExample(t, file, { dir, args: [address(port)] })
-  return { dir, leaf, server, example, connected }
+  return { dir, leaf, server, example, connected, hold }
 }
 
 function identity({ fingerprint256, reused }: Connection) {
@@ -122,13 +155,14 @@ function materialOf({ chainPem, keyPem }: Leaf) {
   return { cert: chainPem, key: keyPem }
 }
 
-function createGreeter(options: tls.TlsOptions): tls.Server {
+function createGreeter(options: tls.TlsOptions, gate: Gate): tls.Server {
   const rpc = new grpc.Server()
   rpc.addService(greeterService, {
     // It sees the certificate of its client, although TLS ended elsewhere.
     greet: ((call, answer) => {
       const { sslPeerCertificate } = call.getAuthContext()
-      answer(sslPeerCertificate ? null : { code: grpc.status.UNAUTHENTICATED }, call.request)
+      const refusal = sslPeerCertificate ? null : { code: grpc.status.UNAUTHENTICATED }
+      void gate().then(() => answer(refusal, call.request))
     }) as grpc.handleUnaryCall<unknown, unknown>,
   })
   const { injectConnection } = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure())
