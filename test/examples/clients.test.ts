@@ -129,18 +129,23 @@ async function start(t: TestContext, file: string, { createServer, address }: Cl
     shut = new Promise((resolve) => {
       open = resolve
     })
-    await once(gates, 'arrival')
+    await once(gates, 'arrival', inTime())
     return open
   }
   // Not when the client has refused the server: in TLS 1.3 that comes after the server's part of the handshake.
   const connected = async (): Promise<Connection> => {
-    const [socket] = (await once(server, 'secureConnection')) as [TLSSocket]
+    const [socket] = (await once(server, 'secureConnection', inTime())) as [TLSSocket]
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
     return { fingerprint256: certificate?.fingerprint256, reused: socket.isSessionReused(), socket }
   }
   const port = await listen(t, server)
   const example = startExample(t, file, { dir, args: [address(port)] })
   return { dir, leaf, server, example, connected, hold }
+}
+
+/** An example that ended connects to nobody. */
+function inTime() {
+  return { signal: AbortSignal.timeout(20_000) }
 }
 
 function identity({ fingerprint256, reused }: Connection) {
