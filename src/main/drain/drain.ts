@@ -34,6 +34,8 @@ export interface DrainEvents {
   /** The new state and the one before. */
   state: [DrainState, DrainState]
   'connection-closed': [ConnectionClosed]
+  /** An HTTP/2 session was sent its GOAWAY; of two, the first. */
+  goaway: []
   /** The end, `drained` or `forced`; after `state`. */
   drained: [DrainResult]
 }
@@ -42,6 +44,8 @@ export interface DrainEvents {
 export interface DrainRun {
   /** The redirect URI that clients are told. */
   readonly uri: string | undefined
+  /** Why, as given to `start`. */
+  readonly reason: string | undefined
   /** Milliseconds until what is left is cut; `Infinity` without a deadline. */
   readonly remainingMs: number
   /** Connections that are still to go, by protocol. */
@@ -60,6 +64,8 @@ export interface Drain {
   readonly state: DrainState
   /** What a readiness probe should say: `false` from the lame duck on. Liveness stays good to the end. */
   readonly ready: boolean
+  /** The drain of everything that was started; `null` before, and after `cancel`. */
+  readonly run: DrainRun | null
   /**
    * Starts the drain of everything, or with `where` of some connections. A string is the redirect URI. Called again it
    * returns the drain that is on, can only shorten its times, and starts nothing twice.
@@ -123,7 +129,7 @@ export function openDrain(options: ResolvedDrainOptions, parts: DrainParts = {})
 
 /** How many turns of the loop without a new connection the listeners are closed after, and how many turns at most. */
 const QUIET_TURNS = 3
-const MOST_TURNS = 30
+const MOST_TURNS = 250
 
 /** A server is in one drain at most: two would each send their goodbyes. */
 const taken = new WeakSet<Server>()
@@ -162,6 +168,7 @@ class ServerDrain implements Drain {
       incompleteMs,
       closeTimeoutMs,
       pingTimeoutMs,
+      goawaySent: () => this.#events.emit('goaway'),
       factParts: generationOf ? { clock, generationOf } : { clock },
     }
     for (const server of options.servers) {
@@ -176,6 +183,10 @@ class ServerDrain implements Drain {
 
   get ready(): boolean {
     return this.#machine.current === 'running' && !this.#closed
+  }
+
+  get run(): DrainRun | null {
+    return this.#run
   }
 
   start(input: string | DrainStartOptions = {}): DrainRun {
@@ -392,6 +403,7 @@ class ServerDrain implements Drain {
 function runOf(farewell: Farewell, completion: Promise<DrainResult>, force: () => void): DrainRun {
   return {
     uri: farewell.notice.uri,
+    reason: farewell.notice.reason,
     get remainingMs() {
       return farewell.deadline.leftMs
     },

@@ -125,6 +125,7 @@ export class Http2Connection implements Connection {
   /** The first GOAWAY of two; the second follows when its client must have read the first, and opens no more streams. */
   #announce(tap: GoawayTap, uri: string | undefined): void {
     tap.sendFirstGoaway(uri)
+    this.#around.goawaySent()
     this.#ping(() => this.#goAway(uri))
     this.#wait(FIRST_GOAWAY_MS, () => this.#goAway(uri))
   }
@@ -135,6 +136,7 @@ export class Http2Connection implements Connection {
     if (!this.#session.closed) {
       refuseStreamsAbove(this.#session, this.#session.state.lastProcStreamID ?? 0)
       this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(debugData))
+      if (!this.#tap) this.#around.goawaySent()
     }
     this.#closeAfterLast()
   }

@@ -1,9 +1,10 @@
 import { deferredLogger, type Logger } from '../observe/logger.js'
 import type { Drain } from './drain.js'
 import type { DrainResult } from './farewell.js'
+import { FinalDrain, type ServiceManager } from './service-manager.js'
 
-/** What of a reload engine signals need. */
-export interface Reloadable {
+/** What of a reload engine, or of the notifier of `certswap/systemd`, signals need. */
+export interface Reloadable extends Partial<ServiceManager> {
   reload(options: { readonly trigger: 'signal' }): Promise<unknown>
 }
 
@@ -31,19 +32,23 @@ const LAST_RESORT_MS = 400
 /**
  * Lets signals rule the process: SIGHUP reloads the certificates (where there is an engine), the first SIGINT or SIGTERM
  * starts the drain for good, the second of either kind forces it. At the end of the drain, whoever started it, the
- * process exits: 0 when it drained, 1 when it was forced. SIGHUP is refused once the listeners are closed.
+ * process exits: 0 when it drained, 1 when it was forced. SIGHUP is refused once the listeners are closed. A notifier of
+ * `certswap/systemd` in the place of the engine is told that the process stops, and asks for the time that it takes.
  *
- * @returns a function that takes the handlers away; a signal then does what it did before.
+ * @returns a function that takes it all back: a signal does what it did before, and no drain ends the process.
  */
 export function handleSignals(drain: Drain, engine?: Reloadable, options: SignalOptions = {}): () => void {
   const { onDrained = () => {}, exit = process.exit } = options
   const logger = deferredLogger(options.logger ?? null)
+  const final = new FinalDrain(drain, engine)
   let signals = 0
+  let released = false
 
   const stop = (signal: NodeJS.Signals) => {
     signals++
     if (signals > 1) return forceOut(signal)
     logger.info({ signal }, 'draining on a signal; another one forces')
+    final.begin()
     // Init systems do not take a stop back.
     drain.start({ reason: signal, cancellable: false })
   }
@@ -62,6 +67,7 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
       .catch((error: unknown) => logger.error({ err: error }, 'reload on SIGHUP failed'))
   }
   const finish = async (result: DrainResult) => {
+    if (released) return
     let code: 0 | 1 = result.outcome === 'drained' ? 0 : 1
     try {
       await onDrained(result)
@@ -76,5 +82,9 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
   drain.complete().then(finish, () => {})
   process.on('SIGINT', stop).on('SIGTERM', stop)
   if (engine) process.on('SIGHUP', reload)
-  return () => process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', reload)
+  return () => {
+    released = true
+    process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', reload)
+    final.release()
+  }
 }

@@ -16,5 +16,7 @@ export interface Surroundings {
   readonly closeTimeoutMs: number
   /** Milliseconds without a byte from an HTTP/2 peer, asked for one, after which it is dead. */
   readonly pingTimeoutMs: number
+  /** Called once for each HTTP/2 session that is told to go. */
+  readonly goawaySent: () => void
   readonly factParts: Pick<FactSources, 'clock' | 'generationOf'>
 }

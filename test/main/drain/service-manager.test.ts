@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import test, { type TestContext } from 'node:test'
+
+import { createDrain, type Drain } from '../../../src/main/drain/index.js'
+import { FinalDrain } from '../../../src/main/drain/service-manager.js'
+import { recordingLogger } from '../../support/recording-logger.js'
+
+test('a drain that closes tells the service manager once, and asks for time until it has ended', async (t) => {
+  const { drain, said, final } = followed(t)
+  let destroy = () => {}
+  const closed = new Promise<void>((resolve) => {
+    destroy = resolve
+  })
+  drain.track({ goaway() {}, closed, destroy: () => destroy() })
+  drain.start({ lameDuckMs: 1_000, deadlineMs: 60_000 })
+  assert.deepEqual(said, [])
+  drain.start({ lameDuckMs: 0 })
+  assert.deepEqual(said.splice(0), ['stopping', 'extend 30000'])
+
+  t.mock.timers.tick(20_000)
+  assert.deepEqual(said.splice(0), ['extend 30000', 'extend 30000'])
+  drain.force()
+  await drain.complete()
+  t.mock.timers.tick(60_000)
+  assert.deepEqual(said, [])
+  final.release()
+})
+
+test('a lame duck that can be taken back is not told, until a signal makes it final', (t) => {
+  const { drain, said, final } = followed(t)
+  drain.start({ lameDuckMs: 5_000 })
+  drain.cancel()
+  drain.start({ lameDuckMs: 5_000 })
+  assert.deepEqual(said, [])
+  final.begin()
+  assert.deepEqual(said, ['stopping', 'extend 30000'])
+  final.release()
+  drain.start({ deadlineMs: 0 })
+  assert.equal(said.length, 2)
+})
+
+test('an engine alone is told nothing', (t) => {
+  const drain = drainFor(t)
+  new FinalDrain(drain, { extend: () => assert.fail('nobody to tell') }).begin()
+  drain.close()
+})
+
+function followed(t: TestContext): { drain: Drain; said: string[]; final: FinalDrain } {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const drain = drainFor(t)
+  const said: string[] = []
+  const final = new FinalDrain(drain, {
+    stopping: () => said.push('stopping'),
+    extend: (ms) => said.push(`extend ${ms}`),
+  })
+  return { drain, said, final }
+}
+
+function drainFor(t: TestContext): Drain {
+  const drain = createDrain({ servers: [http.createServer()], logger: recordingLogger() })
+  t.after(() => drain.close())
+  return drain
+}
