@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { EXIT } from '../../src/main/cli/exit-codes.js'
 import { PROBLEM_KINDS } from '../../src/main/control/problem-document.js'
 import { createRoutes } from '../../src/main/control/routes.js'
+import { createDrain } from '../../src/main/drain/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
 import { createAuthority } from '../support/certificates.js'
 import { controlledEngine } from '../support/control.js'
@@ -35,7 +36,8 @@ for (const page of ['control.md', 'metrics.md']) {
 test('the table of endpoints is the table of routes', async (t) => {
   const { engine } = await controlledEngine(t)
   const metrics = createMetrics(engine)
-  const parts = { engine, metrics, ready: () => true, reloadTimeoutMs: 1 }
+  const drain = createDrain({ servers: [] })
+  const parts = { engine, drain, metrics, ready: () => true, reloadTimeoutMs: 1 }
   const routes = createRoutes(parts).map(({ method, path, query, statuses }) => [
     `\`${method}\``,
     `\`${path}\``,
@@ -66,7 +68,7 @@ test('the table of problems is that of the code, and so are the exit codes', () 
 
 test('the table of metrics has the name, type and labels of every family', async (t) => {
   const { engine } = await controlledEngine(t)
-  const metrics = createMetrics(engine)
+  const metrics = createMetrics(engine, { drain: createDrain({ servers: [] }) })
   metrics.control.count('/status', 200)
   const exposed = await metrics.text()
   const families = [...exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [

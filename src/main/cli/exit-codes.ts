@@ -8,6 +8,8 @@ export const EXIT = {
   refused: 3,
   noServer: 4,
   timedOut: 5,
+  /** A drain that was waited for had to cut connections. */
+  drainForced: 6,
 } as const
 
 /** Ends a command with one sentence on standard error and an exit code. */

@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 
@@ -85,6 +86,7 @@ async function answerOf(route: Route, c: Context): Promise<Answer> {
     signal: c.req.raw.signal,
     header: (name) => c.req.header(name),
     param: (name) => c.req.param(name),
+    waitOn: () => void (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.setTimeout(0),
   })
 }
 
@@ -122,6 +124,7 @@ async function bodyOf({ takesBody, path }: Route, c: Context): Promise<unknown> 
     if (text === '') return undefined
     throw new RequestProblem('malformed-request', `${path} takes no body`)
   }
+  if (takesBody === 'optional' && text === '') return undefined
   const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json' && type !== 'application/merge-patch+json') {
     throw new RequestProblem('unsupported-media-type', 'expected Content-Type: application/json')

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import type { Drain } from '../drain/drain.js'
 import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
 import type { Metrics } from '../observe/metrics.js'
@@ -8,6 +9,8 @@ import type { ReloadEngine } from '../reload-engine.js'
 /** Options of {@link createControlServer}: `engine`, and either `path` or `tcp`. */
 export interface ControlServerOptions {
   readonly engine: ReloadEngine
+  /** Adds `/drain`; from the lame duck on `GET /readyz` says no, and once it closes reloads are refused. */
+  readonly drain?: Drain
   /**
    * Where the Unix socket goes, at most 107 bytes. Its directory must belong to the user of the process (or root) and
    * must not be writable by everyone.
@@ -33,7 +36,7 @@ export interface ControlServerOptions {
   /** Adds `GET /metrics`, and counts requests. */
   readonly metrics?: Metrics
   /**
-   * What `GET /readyz` answers by.
+   * What `GET /readyz` answers by, beside the drain.
    * @defaultValue whether the engine is open
    */
   readonly ready?: () => boolean
@@ -62,6 +65,7 @@ export interface LoopbackOptions {
 /** Options as the control server uses them. */
 export interface ResolvedControlOptions {
   readonly engine: ReloadEngine
+  readonly drain: Drain | null
   readonly listen:
     | {
         readonly path: string
@@ -84,6 +88,12 @@ const schema = z
       (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
       'expected what createReloadEngine returns',
     ),
+    drain: z
+      .custom<Drain>(
+        (value) => typeof (value as Drain | null)?.start === 'function',
+        'expected what createDrain returns',
+      )
+      .optional(),
     path: z
       .string()
       .min(1)
@@ -119,13 +129,15 @@ export function resolveControlOptions(input: ControlServerOptions): ResolvedCont
     throw new ReloadError('OPTIONS_INVALID', `invalid options of the control server: ${lines.join('; ')}`)
   }
   const { path, mode, gid, takeover, tcp, reloadTimeoutMs } = parsed.data
-  const { engine } = input
+  const { engine, drain = null } = input
+  const ready = input.ready ?? (() => engine.status().state !== 'closed')
   return {
     engine,
+    drain,
     listen: tcp ?? { path: path as string, mode, gid: gid ?? null, takeover },
     // The objects themselves: a copy would lose what their classes give them.
     metrics: input.metrics ?? null,
-    ready: input.ready ?? (() => engine.status().state !== 'closed'),
+    ready: () => ready() && (drain?.ready ?? true),
     reloadTimeoutMs,
     logger: input.logger ?? null,
   }

@@ -5,8 +5,8 @@ export interface Route {
   readonly path: string
   /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1. */
   readonly query: Readonly<Record<string, 'flag' | 'number'>>
-  /** Whether the request has a JSON body; a route without one refuses a body. */
-  readonly takesBody: boolean
+  /** Whether the request has a JSON body, or may have one; a route without one refuses a body. */
+  readonly takesBody: boolean | 'optional'
   /** Statuses of its own, beside those that every route can have. */
   readonly statuses: readonly number[]
   handle(request: RouteRequest): Answer | Promise<Answer>
@@ -19,11 +19,13 @@ export interface RouteRequest {
   readonly numbers: ReadonlyMap<string, number>
   /** What stands in the place of a `:name` of the path. */
   param(name: string): string | undefined
-  /** The parsed body; `undefined` where the route takes none. */
+  /** The parsed body; `undefined` where there is none. */
   readonly body: unknown
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal
   header(name: string): string | undefined
+  /** Lets this request wait for its answer for however long it takes. */
+  waitOn(): void
 }
 
 /** What a route answers; it is sent as JSON, or as the text to those who ask for `text/plain`. */

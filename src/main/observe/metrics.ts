@@ -2,10 +2,12 @@ import { Registry } from 'prom-client'
 
 import { PROBLEM_CODES } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
+import type { Drain } from '../drain/drain.js'
 import { ReloadError } from '../errors.js'
 import type { Generation, Trigger } from '../generation/generation.js'
 import type { EngineStatus, ReloadEngine } from '../reload-engine.js'
 import type { Outcome, ReloadResult } from '../result.js'
+import { followDrain } from './drain-metrics.js'
 import type { Recovery } from './journal.js'
 import { createFamilies, type MetricFamilies } from './metric-families.js'
 
@@ -24,6 +26,8 @@ export interface MetricsOptions {
    * @defaultValue a registry of their own
    */
   readonly registry?: MetricsRegistry
+  /** Adds those of a drain. */
+  readonly drain?: Drain
 }
 
 /** Metrics of one engine, in the Prometheus text format. */
@@ -53,6 +57,7 @@ export interface Metrics {
 export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}): Metrics {
   const registry = registryOf(options)
   const families = familiesIn(registry)
+  const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
   showGeneration(families, engine.status().generation)
   showStatus(families, engine.status())
@@ -83,7 +88,9 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
     },
     close() {
       engine.off('settled', settled).off('recovered', recovered)
-      for (const name of namesOf(families)) registry.removeSingleMetric(name)
+      drainMetrics?.stop()
+      for (const name of namesOf({ ...families, ...drainMetrics?.families }))
+        registry.removeSingleMetric(name)
     },
   }
 }
@@ -194,7 +201,7 @@ function seconds(iso: string): number {
   return Date.parse(iso) / 1000
 }
 
-function namesOf(families: MetricFamilies): string[] {
+function namesOf(families: object): string[] {
   // Public in prom-client, but not in its types.
   return Object.values(families).map((family: unknown) => (family as { readonly name: string }).name)
 }
