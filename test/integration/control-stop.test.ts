@@ -27,7 +27,8 @@ test('while the program stops, its control server tells of it, and it is the las
   while ((await request(control, '/readyz')).status !== 503);
   assert.equal((await request(control, '/status')).status, 200)
   assert.equal((await request(control, '/healthz')).status, 200)
-  assert.equal((await request(control, '/reload_certs', { method: 'POST' })).json.status, 'unchanged')
+  assert.equal((await request(control, '/drain')).json.state, 'closing')
+  assert.equal((await request(control, '/reload_certs', { method: 'POST' })).json.code, 'DRAINING')
   const large = await request(control, '/reload_certs', { method: 'POST', body: 'x'.repeat(1024 * 1024) })
   assert.equal(large.status, 413)
   const browser = await request(control, '/status', { headers: { Origin: 'null' } })

@@ -1,9 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
+import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
 import { packageVersion } from '../package-version.js'
 import type { ActFlags } from './client/act.js'
 import type { CheckFlags } from './client/check.js'
+import { type DrainFlags, drain } from './client/drain.js'
 import { type ReloadFlags, reload, rollback } from './client/reload.js'
 import { type StatusFlags, status } from './client/status.js'
 import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
@@ -35,6 +37,7 @@ function createProgram(): Command {
   addServe(program)
   addReload(program)
   addRollback(program)
+  addDrain(program)
   addStatus(program)
   addCheck(program)
   addDev(program)
@@ -48,11 +51,16 @@ function addServe(program: Command): void {
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
     .option('--listen <host:port>', 'address to listen on; port 0 picks a free one (default: 127.0.0.1:8443)')
+    .option('--upstream <host:port>', 'pass what is in TLS on to this TCP service, or to unix:PATH')
     .option('--control <path>', `control socket (default: ${CONTROL_HELP})`)
     .option('--no-control', 'without a control socket')
     .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
+    .option('--lame-duck <seconds>', LAME_DUCK_HELP, seconds)
+    .option('--drain-deadline <seconds>', DEADLINE_HELP, seconds)
     .addOption(new Option('--log-level <level>', 'least level to log (default: info)').choices(LOG_LEVELS))
     .action(async (flags: ServeFlags) => {
+      // Until the handlers are there, a reload that is asked for must not be the end.
+      process.on('SIGHUP', () => {})
       // The engine takes a while to load, and the clients do without it.
       const { serve } = await import('./serve/serve.js')
       await serve(flags)
@@ -72,6 +80,35 @@ function addRollback(program: Command): void {
     .description('have a server serve an earlier generation again, until its files change')
     .argument('[generation]', 'number of the generation (default: the one before)', wholeNumber)
     .action((generation: number | undefined, flags: ActFlags) => rollback(generation, flags))
+}
+
+function addDrain(program: Command): void {
+  addClient(program.command('drain'))
+    .description(
+      'take a server out of service: its connections are told to go, and it ends with the last of them',
+    )
+    .option('--uri <uri>', 'where clients should go instead: https: or wss:')
+    .option('--deadline <seconds>', 'seconds until what still runs is cut, 0 is at once', seconds)
+    .option('--lame-duck <seconds>', 'seconds to serve on before, not ready, with open listeners', seconds)
+    .option('--wait', 'until it has ended; exit code 6 when connections were cut')
+    .option('--timeout <seconds>', 'seconds to wait for an answer', positiveSeconds, 600)
+    .addOption(
+      new Option('--force', 'cut what is left of the drain that is on').conflicts([
+        'uri',
+        'deadline',
+        'lameDuck',
+      ]),
+    )
+    .addOption(
+      new Option('--cancel', 'take it back, while it is a lame duck').conflicts([
+        'force',
+        'wait',
+        'uri',
+        'deadline',
+        'lameDuck',
+      ]),
+    )
+    .action((flags: DrainFlags) => drain(flags))
 }
 
 function addStatus(program: Command): void {
@@ -112,7 +149,11 @@ function addActing(command: Command): Command {
   )
 }
 
-const CONFIG_HELP = 'JSON file with the options of createReloadEngine, `listen`, `control` and `logLevel`'
+const CONFIG_HELP =
+  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `control`, `lameDuck`, `drainDeadline` and `logLevel`'
+const LAME_DUCK_HELP =
+  'seconds to serve on after a signal, not ready, with open listeners (default: 0; 5 under Kubernetes)'
+const DEADLINE_HELP = 'seconds after a signal when what still runs is cut, 0 is at once (default: 25)'
 const CONTROL_HELP = '$XDG_RUNTIME_DIR/certswap/control.sock, or .certswap/control.sock'
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
@@ -190,6 +231,7 @@ function wholeDays(value: string): number {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
   if (error instanceof CommandError) return complain(error.message, error.exitCode)
+  if (error instanceof DrainError) return complain(error.message, EXIT.usage)
   if (error instanceof ReloadError) {
     if (error.code === 'OPTIONS_INVALID') return complain(error.message, EXIT.usage)
     const lines = error.problems.map(({ code, message }) => `${code}: ${message}`)

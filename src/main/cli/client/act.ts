@@ -1,6 +1,6 @@
 import { printable } from '../../control/escape.js'
 import type { ReloadView } from '../../control/result-answer.js'
-import { ask, type ClientFlags, ProblemReply, type Reply } from './ask.js'
+import { askAloud, type ClientFlags } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
 import { contextRows, problemLine, table } from './report.js'
 
@@ -12,18 +12,11 @@ export interface ActFlags extends ClientFlags {
 
 /** Has the server do something, and prints what is served after it. With `--json`, a refusal is printed as JSON too. */
 export async function act(flags: ActFlags, path: string): Promise<void> {
-  const { body, json } = await attempt(flags, path)
+  const { timeout, control } = flags
+  const question = { control, method: 'POST', path, timeoutMs: timeout * 1000 } as const
+  const { body, json } = await askAloud(question, flags.json)
   if (flags.json) process.stdout.write(body)
   else process.stdout.write(reportOf(json as ReloadView, paintFor(process.stdout)))
-}
-
-async function attempt({ control, timeout, json }: ActFlags, path: string): Promise<Reply> {
-  try {
-    return await ask({ control, method: 'POST', path, timeoutMs: timeout * 1000 })
-  } catch (error) {
-    if (json && error instanceof ProblemReply) process.stdout.write(error.body)
-    throw error
-  }
 }
 
 const SAID: Record<ReloadView['status'], string> = {

@@ -12,21 +12,23 @@ export interface ClientFlags {
 
 export interface Question {
   readonly control: string | undefined
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
+  /** Sent as JSON. */
+  readonly body?: object
   readonly timeoutMs: number
   readonly signal?: AbortSignal
 }
 
 /** What the control server said to a request that it carried out. */
 export interface Reply {
-  /** As it came, with a line end. */
+  /** As it came, with a line end; empty where there is nothing to say. */
   readonly body: string
   readonly json: unknown
 }
 
 /** A request that the server answered with a problem. */
-export class ProblemReply extends CommandError {
+class ProblemReply extends CommandError {
   readonly body: string
 
   constructor(exitCode: number, message: string, body: string) {
@@ -46,8 +48,8 @@ export async function ask(question: Question): Promise<Reply> {
   const signal = question.signal ? AbortSignal.any([question.signal, timeout]) : timeout
   try {
     const { status, body } = await exchange(question, socketPath, signal)
-    const json = parse(body)
-    if (status === 200) return { body, json }
+    const json = body === '' ? undefined : parse(body)
+    if (status >= 200 && status < 300) return { body, json }
     throw problemReply(status, json, body)
   } catch (error) {
     if (error instanceof CommandError) throw error
@@ -56,8 +58,18 @@ export async function ask(question: Question): Promise<Reply> {
   }
 }
 
+/** Asks, and prints a refusal as JSON too where that is wanted. */
+export async function askAloud(question: Question, json: boolean | undefined): Promise<Reply> {
+  try {
+    return await ask(question)
+  } catch (error) {
+    if (json && error instanceof ProblemReply) process.stdout.write(error.body)
+    throw error
+  }
+}
+
 function exchange(
-  { method, path }: Question,
+  { method, path, body }: Question,
   socketPath: string,
   signal: AbortSignal,
 ): Promise<{ status: number; body: string }> {
@@ -72,7 +84,8 @@ function exchange(
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() })
       })
     })
-    request.end()
+    if (body) request.setHeader('Content-Type', 'application/json')
+    request.end(body && JSON.stringify(body))
   })
 }
 
@@ -91,7 +104,7 @@ interface ProblemDocument {
 }
 
 function problemReply(status: number, json: unknown, body: string): ProblemReply {
-  const { type = '', detail = `status ${status}` } = json as ProblemDocument
+  const { type = '', detail = `status ${status}` } = (json ?? {}) as ProblemDocument
   const kind = type.replace('urn:certswap:problem:', '')
   const { exitCode, next } = OUTCOMES[kind] ?? { exitCode: EXIT.refused, next: '' }
   return new ProblemReply(exitCode, [printable(detail), ...(next ? [next] : [])].join('\n'), body)
@@ -114,6 +127,18 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
     exitCode: EXIT.refused,
     next: 'give one of those that are kept',
   },
+  'drain-started': {
+    exitCode: EXIT.refused,
+    next: 'the drain that is on goes on; without --uri its time can be shortened',
+  },
+  'drain-final': { exitCode: EXIT.refused, next: '`certswap drain --force` ends it sooner' },
+  'not-draining': {
+    exitCode: EXIT.refused,
+    next: 'start one with `certswap drain`; --deadline 0 cuts at once',
+  },
+  'invalid-drain': { exitCode: EXIT.usage, next: '' },
+  'drain-forced': { exitCode: EXIT.drainForced, next: 'the log of the server names what was cut' },
+  draining: { exitCode: EXIT.refused, next: 'ask the process that takes its place' },
   'shutting-down': { exitCode: EXIT.noServer, next: 'the server is stopping' },
   'internal-error': { exitCode: EXIT.rejected, next: 'see the log of the server' },
 }

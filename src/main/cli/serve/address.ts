@@ -8,24 +8,40 @@ export interface ListenAddress {
 
 const ADDRESS = /^(?:(\[[0-9a-fA-F:.]+\]|[^:[\]]*):)?(\d{1,5})$/
 
+/** A TCP service, or one on a Unix socket. */
+export type UpstreamAddress = ListenAddress | { readonly path: string }
+
 /**
  * `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every interface) or `PORT` (loopback).
  *
  * @throws CommandError of usage.
  */
-export function parseAddress(text: string): ListenAddress {
+export function parseAddress(text: string, flag = '--listen'): ListenAddress {
   const match = ADDRESS.exec(text)
   const port = Number(match?.[2])
   if (!match || port > 65_535) {
     throw new CommandError(
       EXIT.usage,
-      `--listen: expected HOST:PORT with a port up to 65535, got ${JSON.stringify(text)}`,
+      `${flag}: expected HOST:PORT with a port up to 65535, got ${JSON.stringify(text)}`,
     )
   }
   const host = match[1]?.replace(/^\[|\]$/g, '')
   if (host === '') return { port }
   return { host: host ?? '127.0.0.1', port }
 }
+
+/**
+ * `unix:PATH`, or `HOST:PORT` as {@link parseAddress} takes it.
+ *
+ * @throws CommandError of usage.
+ */
+export function parseUpstream(text: string): UpstreamAddress {
+  if (text.startsWith(UNIX) && text !== UNIX) return { path: text.slice(UNIX.length) }
+  return parseAddress(text, '--upstream')
+}
+
+/** What a path of a Unix socket begins with. */
+export const UNIX = 'unix:'
 
 /** The URL of a server that listens there, as one would type it. */
 export function urlOf({ address, port }: { address: string; port: number }): string {

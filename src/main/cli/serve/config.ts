@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { ReloadEngineOptions } from '../../options.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
-import { type ListenAddress, parseAddress } from './address.js'
+import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
 
 /** The flags of every command that reads material. */
 export interface MaterialFlags {
@@ -27,18 +27,27 @@ export interface MaterialFlags {
 export interface ServeFlags extends MaterialFlags {
   readonly config?: string
   readonly listen?: string
+  readonly upstream?: string
   /** Path of the control socket; `false` for none. */
   readonly control?: string | false
   readonly autoReloadInterval?: number
+  /** In seconds. */
+  readonly lameDuck?: number
+  /** In seconds. */
+  readonly drainDeadline?: number
   readonly logLevel?: string
 }
 
 /** What `serve` runs with. */
 export interface ServeConfig {
   readonly listen: ListenAddress
+  /** Where the bytes go that were in TLS; `null` to answer requests here. */
+  readonly upstream: UpstreamAddress | null
   /** A path that was asked for has to work; the default may not. */
   readonly control: { readonly path: string; readonly wanted: boolean } | null
   readonly logLevel: string
+  /** Checked by the drain itself. */
+  readonly drain: { readonly lameDuckMs?: number; readonly deadlineMs?: number }
   /** Checked by the engine itself. */
   readonly engine: ReloadEngineOptions
 }
@@ -48,8 +57,11 @@ const DEFAULT_INTERVAL_SECONDS = 10
 
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
+  upstream: z.string().optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
+  lameDuck: z.number().optional(),
+  drainDeadline: z.number().optional(),
 })
 
 /**
@@ -58,12 +70,14 @@ const fileSchema = z.looseObject({
  * @throws CommandError of usage.
  */
 export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
-  const { listen, control, logLevel, ...file } =
+  const { listen, upstream, control, logLevel, lameDuck, drainDeadline, ...file } =
     flags.config === undefined ? {} : await readConfigFile(flags.config)
   return {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
+    upstream: upstreamConfig(flags.upstream ?? upstream),
     control: controlConfig(flags.control ?? control),
     logLevel: flags.logLevel ?? logLevel ?? 'info',
+    drain: drainConfig(flags.lameDuck ?? lameDuck, flags.drainDeadline ?? drainDeadline),
     engine: {
       autoReloadInterval: DEFAULT_INTERVAL_SECONDS,
       ...file,
@@ -76,6 +90,17 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
 function controlConfig(given: string | false | undefined): ServeConfig['control'] {
   if (given === false) return null
   return { path: given ?? defaultControlPath(), wanted: given !== undefined }
+}
+
+function upstreamConfig(given: string | undefined): UpstreamAddress | null {
+  return given === undefined ? null : parseUpstream(given)
+}
+
+function drainConfig(lameDuck: number | undefined, deadline: number | undefined): ServeConfig['drain'] {
+  return {
+    ...(lameDuck === undefined ? {} : { lameDuckMs: lameDuck * 1000 }),
+    ...(deadline === undefined ? {} : { deadlineMs: deadline * 1000 }),
+  }
 }
 
 /** Material flags as engine options; those that were not given are left out. */
@@ -125,8 +150,13 @@ function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
   }
   const entries = Object.entries(config).map(([name, value]) => {
     if (PATH_OPTIONS.includes(name)) return [name, absolute(value)]
+    if (name === 'upstream') return [name, absoluteUpstream(value as string, base)]
     const file = name === 'passphrase' ? (value as { file?: unknown } | null)?.file : undefined
     return [name, file === undefined ? value : { file: absolute(file) }]
   })
   return Object.fromEntries(entries) as ConfigFile
+}
+
+function absoluteUpstream(upstream: string, base: string): string {
+  return upstream.startsWith(UNIX) ? `${UNIX}${resolve(base, upstream.slice(UNIX.length))}` : upstream
 }

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { type ControlServer, createControlServer } from '../../control/control-server.js'
+import type { Drain } from '../../drain/drain.js'
 import { ReloadError } from '../../errors.js'
 import type { Logger } from '../../observe/logger.js'
 import { createMetrics } from '../../observe/metrics.js'
@@ -11,8 +12,8 @@ import type { ServeConfig } from './config.js'
 
 interface ControlParts {
   readonly engine: ReloadEngine
+  readonly drain: Drain
   readonly logger: Logger
-  readonly ready: () => boolean
 }
 
 /**
@@ -22,13 +23,14 @@ interface ControlParts {
  */
 export async function openControl(
   config: ServeConfig['control'],
-  { engine, logger, ready }: ControlParts,
+  { engine, drain, logger }: ControlParts,
 ): Promise<ControlServer | null> {
   if (!config) return null
   const { path, wanted } = config
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    return await createControlServer({ engine, path, logger, ready, metrics: createMetrics(engine) })
+    const metrics = createMetrics(engine, { drain })
+    return await createControlServer({ engine, drain, path, logger, metrics })
   } catch (error) {
     const reason = error instanceof ReloadError ? error.message : (error as NodeJS.ErrnoException).code
     if (!wanted) {

@@ -1,9 +1,12 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import type tls from 'node:tls'
 
 import { pino } from 'pino'
 
 import type { ControlServer } from '../../control/control-server.js'
+import { createDrain, type Drain } from '../../drain/drain.js'
+import { handleSignals, type Reloadable } from '../../drain/signals.js'
 import { createReloadEngine } from '../../engine.js'
 import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'
 import type { ReloadEngineOptions } from '../../options.js'
@@ -13,33 +16,43 @@ import { urlOf } from './address.js'
 import { createAnsweringServer } from './answering-server.js'
 import { resolveConfig, type ServeConfig, type ServeFlags } from './config.js'
 import { openControl } from './open-control.js'
-import { stopped } from './stop.js'
+import { createTunnel } from './tunnel.js'
 
-/** `certswap serve`: runs until it is told to stop. */
+/** `certswap serve`: runs until it is told to stop, and then ends the process. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
   const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
-  const server = createAnsweringServer(engine)
+  const server = createServer(config, engine, logger)
   let control: ControlServer | null = null
-  try {
-    engine.attach(server)
-    await listen(server, config)
-    const { address, port } = server.address() as AddressInfo
-    // Before anybody is told of the server: who is told may connect, or send a signal, at once.
-    const end = stopped(server, logger)
-    process.on('SIGHUP', () => reloadOnSignal(engine, logger))
-    control = await openControl(config.control, { engine, logger, ready: () => server.listening })
-    const url = urlOf({ address, port })
-    logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
-    await end
-  } finally {
-    // It listens still where what comes after it failed.
-    if (server.listening) server.close()
+  const close = async () => {
     // Last of all that serves: it can tell how the rest is stopping.
     await control?.close()
     await engine.close()
   }
+  let drain: Drain | null = null
+  let release = () => {}
+  try {
+    drain = createDrain({ servers: [server], logger, ...config.drain })
+    engine.attach(server)
+    await listen(server, config.listen)
+    // Before anybody is told of the server: who is told may connect, or send a signal, at once.
+    release = handleSignals(drain, reloadable(engine, logger), { onDrained: close, logger })
+    control = await openControl(config.control, { engine, drain, logger })
+    const url = urlOf(server.address() as AddressInfo)
+    logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
+    await drain.complete()
+  } catch (error) {
+    release()
+    // It listens still where what comes after it failed.
+    drain?.start({ deadlineMs: 0 })
+    await close()
+    throw error
+  }
+}
+
+function createServer({ upstream }: ServeConfig, engine: ReloadEngine, logger: Logger): tls.Server {
+  return upstream ? createTunnel(engine, upstream, logger) : createAnsweringServer(engine)
 }
 
 /** Without a certificate there is a development one, in `.certswap/`. */
@@ -52,20 +65,23 @@ async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promi
   return { ...options, cert: certPath, key: keyPath }
 }
 
-async function listen(server: ReturnType<typeof createAnsweringServer>, config: ServeConfig): Promise<void> {
+async function listen(server: tls.Server, address: ServeConfig['listen']): Promise<void> {
   try {
-    server.listen(config.listen)
+    server.listen(address)
     await once(server, 'listening')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const where = `${config.listen.host ?? '*'}:${config.listen.port}`
+    const where = `${address.host ?? '*'}:${address.port}`
     throw new CommandError(EXIT.rejected, `cannot listen on ${where}: ${code}; choose another with --listen`)
   }
 }
 
-function reloadOnSignal(engine: ReloadEngine, logger: Logger): void {
-  engine.reload({ trigger: 'signal' }).then(
-    ({ outcome, generation }) => logger.info({ outcome, generation }, 'SIGHUP handled'),
-    () => {},
-  )
+/** Who sends a signal gets no answer; the log has one. */
+function reloadable(engine: ReloadEngine, logger: Logger): Reloadable {
+  return {
+    async reload(options) {
+      const { outcome, generation } = await engine.reload(options)
+      logger.info({ outcome, generation }, 'SIGHUP handled')
+    },
+  }
 }
