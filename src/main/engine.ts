@@ -193,6 +193,11 @@ class Engine implements ReloadEngine {
     return this.#reloader.serving.ledger.generationOf(socket)
   }
 
+  async distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {
+    this.#assertOpen()
+    return await this.#reloader.distrusted(connections)
+  }
+
   secureContext(): tls.SecureContext {
     this.#assertOpen()
     return this.#reloader.serving.clientIdentity().secureContext

@@ -8,6 +8,7 @@ import type {
   SealHostsReply,
   SealHostsTask,
 } from '../workers/hosts/protocol.js'
+import type { JudgePeersReply, JudgePeersTask } from '../workers/judge-peers.js'
 import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
@@ -27,6 +28,8 @@ export interface Preparer {
   sealHosts(task: SealHostsTask): Promise<SealHostsReply>
   /** Dials listeners from the worker. @throws ReloadError as `prepare` does. */
   verify(task: VerifyTask): Promise<VerifyReply>
+  /** Holds peers against a trust. @throws ReloadError as `prepare` does. */
+  judgePeers(task: JudgePeersTask): Promise<JudgePeersReply>
   /** Ends the tasks of this engine, and the threads once no engine needs them. */
   close(): Promise<void>
 }
@@ -55,7 +58,7 @@ type Abortion =
 const pools = new Map<string, SharedPool>()
 
 /** The functions that the worker's entry exports. */
-type TaskName = 'default' | 'scanHosts' | 'prepareHosts' | 'sealHosts' | 'verify'
+type TaskName = 'default' | 'scanHosts' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
 
 export function openPreparer(
   limits: Required<WorkerOptions>,
@@ -97,6 +100,7 @@ export function openPreparer(
     prepareHosts: (task) => run(task, 'prepareHosts'),
     sealHosts: (task) => run(task, 'sealHosts'),
     verify: (task) => run(task, 'verify'),
+    judgePeers: (task) => run(task, 'judgePeers'),
     async close() {
       if (closed) return
       closed = true

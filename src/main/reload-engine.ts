@@ -99,6 +99,13 @@ export interface ReloadEngine extends AsyncDisposable {
   /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */
   generationOf(socket: Socket): number | undefined
   /**
+   * Those of the connections that the trust of now would not let in any more: the CA of their client's certificate was
+   * removed, or the certificate was revoked. The worker finds out. Who sent no certificate is none of them; a certificate
+   * that expired since is another matter.
+   * @throws ReloadError `WORKER_TIMEOUT`, `WORKER_CRASHED` or `CLOSED`.
+   */
+  distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
+  /**
    * The certificate and trust of now for an outgoing connection: `tls.connect({ secureContext: engine.secureContext() })`.
    * Ask anew for each connection. Without `ca` or `caDir` the public roots are trusted, as in any client.
    * @throws ReloadError `CLOSED`

@@ -1,4 +1,7 @@
+import type { TLSSocket } from 'node:tls'
+
 import type { Problem } from '../workers/problem.js'
+import { distrusted } from './attach/distrusted.js'
 import type { ServedState } from './attach/server-book.js'
 import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
@@ -135,6 +138,11 @@ export class Reloader {
   /** The result of a request that had nothing to load. */
   untouched(trigger: Trigger): ReloadResult {
     return this.#report('unchanged', trigger, new PassWatch(this.#clock)).result
+  }
+
+  /** Which of these connections the trust of now would not let in any more. */
+  distrusted(connections: Iterable<TLSSocket>): Promise<Set<TLSSocket>> {
+    return distrusted(connections, this.serving.trust(), this.#preparer)
   }
 
   /** Lets the servers go on with what they have, and forgets the keys. */

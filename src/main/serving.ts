@@ -1,6 +1,7 @@
 import type tls from 'node:tls'
 
-import type { CertificateFacts } from '../workers/protocol.js'
+import type { JudgePeersTask } from '../workers/judge-peers.js'
+import type { CertificateFacts, PreparedTrust } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
@@ -37,6 +38,8 @@ export class Serving {
   readonly #sniCallbacks = new WeakSet<SniCallback>()
   readonly #pinned = new WeakSet<tls.SecureContext>()
   #state!: ServedState
+  /** The trust before that of now: live connections were let in by it. */
+  #formerTrust: PreparedTrust | null = null
   #hasClients = false
 
   /** `ticketSecret` is that of another process, whose sessions are to be resumed here. */
@@ -88,7 +91,20 @@ export class Serving {
     const before = this.#state
     this.servers.pointAll(next, before)
     this.#state = next
+    const { trust } = before.snapshot.material
+    if (trust !== next.snapshot.material.trust) this.#formerTrust = trust
     return before
+  }
+
+  /** What peers of live connections are held against. */
+  trust(): Omit<JudgePeersTask, 'chains'> {
+    const { material, options } = this.snapshot
+    return {
+      authorities: material.trust.authorities?.pem ?? null,
+      formerAuthorities: this.#formerTrust?.authorities?.pem ?? null,
+      revocationLists: material.trust.revocationLists,
+      partialChain: options.context.allowPartialTrustChain ?? false,
+    }
   }
 
   /** Undoes a commit. */

@@ -21,6 +21,7 @@ import { judgeTrust, preparedTrust, readTrust, trustMoved } from './trust.js'
 export { prepareHosts } from './hosts/prepare-hosts.js'
 export { scanHosts } from './hosts/scan-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
+export { judgePeers } from './judge-peers.js'
 export { verify } from './verify.js'
 
 /**

@@ -21,6 +21,11 @@ export function issuerOf(der: Uint8Array): string {
   return contentOf(der, nodesOf(der).issuer)
 }
 
+/** The serial number's DER content in base64. */
+export function serialOf(der: Uint8Array): string {
+  return contentOf(der, nodesOf(der).serialNumber)
+}
+
 /** The object identifier of the algorithm that the certificate was signed with. */
 export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
@@ -32,6 +37,7 @@ export function contentOf(der: Uint8Array, node: DerNode): string {
 }
 
 interface CertificateNodes {
+  readonly serialNumber: DerNode
   readonly signatureAlgorithm: DerNode
   readonly issuer: DerNode
   readonly subject: DerNode
@@ -44,9 +50,9 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   const [tbs, signatureAlgorithm] = childrenOf(der, nodeAt(der, 0))
   const fields = tbs ? childrenOf(der, tbs) : []
   // [version], serialNumber, signature, issuer, validity, subject
-  const [, , issuer, , subject] = fields[0]?.tag === VERSION_TAG ? fields.slice(1) : fields
-  if (!signatureAlgorithm || !issuer || !subject) throw new RangeError('not a certificate')
-  return { signatureAlgorithm, issuer, subject }
+  const [serialNumber, , issuer, , subject] = fields[0]?.tag === VERSION_TAG ? fields.slice(1) : fields
+  if (!signatureAlgorithm || !serialNumber || !issuer || !subject) throw new RangeError('not a certificate')
+  return { signatureAlgorithm, serialNumber, issuer, subject }
 }
 
 function headerBytes(node: DerNode): number {
