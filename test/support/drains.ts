@@ -102,8 +102,12 @@ export function pausedHttp2(): {
 }
 
 /** Node's own client; destroyed with the test. */
-export function http2Client(t: TestContext, port: number): http2.ClientHttp2Session {
-  const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+export function http2Client(
+  t: TestContext,
+  port: number,
+  options: http2.SecureClientSessionOptions = {},
+): http2.ClientHttp2Session {
+  const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options })
   session.on('error', () => {}) // Its streams have it too.
   t.after(() => session.destroy())
   return session

@@ -57,6 +57,7 @@ function addServe(program: Command): void {
     .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
     .option('--lame-duck <seconds>', LAME_DUCK_HELP, seconds)
     .option('--drain-deadline <seconds>', DEADLINE_HELP, seconds)
+    .addOption(new Option('--on-trust-removed <what>', TRUST_HELP).choices(['keep', 'drain']))
     .addOption(new Option('--log-level <level>', 'least level to log (default: info)').choices(LOG_LEVELS))
     .action(async (flags: ServeFlags) => {
       // Until the handlers are there, a reload that is asked for must not be the end.
@@ -150,9 +151,11 @@ function addActing(command: Command): Command {
 }
 
 const CONFIG_HELP =
-  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `control`, `lameDuck`, `drainDeadline` and `logLevel`'
+  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `control`, `lameDuck`, `drainDeadline`, `onTrustRemoved` and `logLevel`'
 const LAME_DUCK_HELP =
   'seconds to serve on after a signal, not ready, with open listeners (default: 0; 5 under Kubernetes)'
+const TRUST_HELP =
+  'keep or drain connections whose client certificate a reload no longer trusts (default: keep)'
 const DEADLINE_HELP = 'seconds after a signal when what still runs is cut, 0 is at once (default: 25)'
 const CONTROL_HELP = '$XDG_RUNTIME_DIR/certswap/control.sock, or .certswap/control.sock'
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 
 import { type Clock, systemClock } from '../clock.js'
 import { EventHub } from '../observe/event-hub.js'
@@ -7,6 +7,7 @@ import { untilAborted } from '../until-aborted.js'
 import { ConnectionBook } from './book.js'
 import type { Connection, ConnectionCounts, Departure, Protocol } from './connection.js'
 import { DrainError } from './errors.js'
+import type { ConnectionFacts } from './facts.js'
 import { type DrainResult, Farewell } from './farewell.js'
 import {
   type DrainOptions,
@@ -19,6 +20,7 @@ import {
 import { type DrainState, DrainStateMachine } from './state.js'
 import type { Surroundings } from './surroundings.js'
 import { TrackedConnection, type TrackedSession } from './tracked.js'
+import { securedAmong, TrustWatch } from './trust-watch.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
 
 /** A connection that left while a drain was on. */
@@ -72,6 +74,12 @@ export interface Drain {
    * @throws DrainError `OPTIONS_INVALID`; `DRAIN_STARTED` when a drain with another URI is on; `CLOSED`.
    */
   start(options?: string | DrainStartOptions): DrainRun
+  /**
+   * Starts the drain of the connections whose client certificate the engine's trust of now would not let in any more,
+   * as `onTrustRemoved: 'drain'` does after each change of trust.
+   * @throws DrainError `OPTIONS_INVALID` without the option `engine`; `CLOSED`. What asking the engine throws.
+   */
+  startDistrusted(options?: Omit<DrainStartOptions, 'where' | 'lameDuckMs'>): Promise<DrainRun>
   /**
    * Resolves at the end of the drain, whenever it starts.
    * @throws DrainError `ABORTED` when the signal ended the wait, `CLOSED` when the drain was closed.
@@ -145,6 +153,7 @@ class ServerDrain implements Drain {
   readonly #events: EventHub<DrainEvents>
   readonly #machine = new DrainStateMachine((state, previous) => this.#events.emit('state', state, previous))
   readonly #selective = new Set<Farewell>()
+  readonly #trustWatch: TrustWatch | null
   readonly #completion = deferred<DrainResult>()
   #farewell: Farewell | null = null
   #run: DrainRun | null = null
@@ -171,6 +180,7 @@ class ServerDrain implements Drain {
       goawaySent: () => this.#events.emit('goaway'),
       factParts: generationOf ? { clock, generationOf } : { clock },
     }
+    this.#trustWatch = this.#watchTrust()
     for (const server of options.servers) {
       taken.add(server)
       this.#servers.set(server, watchServer(server, this.#around, options.http2 === 'two-phase'))
@@ -195,6 +205,18 @@ class ServerDrain implements Drain {
     if (options.where) return this.#startSelective(options)
     if (this.#farewell && this.#run) return this.#startAgain(this.#farewell, this.#run, options, input)
     return this.#startWhole(options)
+  }
+
+  async startDistrusted(options: Omit<DrainStartOptions, 'where' | 'lameDuckMs'> = {}): Promise<DrainRun> {
+    this.#assertOpen()
+    const { engine } = this.#options
+    if (!engine)
+      throw new DrainError(
+        'OPTIONS_INVALID',
+        'startDistrusted: expected `engine` in the options of the drain',
+      )
+    const distrusted = await engine.distrusted(securedAmong(this.#book))
+    return this.#dismiss(distrusted, options)
   }
 
   complete(signal?: AbortSignal): Promise<DrainResult> {
@@ -307,6 +329,18 @@ class ServerDrain implements Drain {
     return runOf(farewell, completion.promise, () => farewell.force())
   }
 
+  #watchTrust(): TrustWatch | null {
+    const { engine, onTrustRemoved } = this.#options
+    if (!engine || onTrustRemoved === 'keep') return null
+    const dismiss = (distrusted: ReadonlySet<Socket>) => void this.#dismiss(distrusted, {})
+    return new TrustWatch({ engine, book: this.#book, logger: this.#logger, dismiss })
+  }
+
+  #dismiss(distrusted: ReadonlySet<Socket>, options: DrainStartOptions): DrainRun {
+    const where = ({ socket }: ConnectionFacts) => socket !== undefined && distrusted.has(socket)
+    return this.start({ reason: 'trust removed', ...options, where })
+  }
+
   #farewellTo(
     { uri, reason, deadlineMs, spreadMs, where }: ResolvedStart,
     callbacks: { readonly expired: () => void; readonly ended: (result: DrainResult) => void },
@@ -387,6 +421,7 @@ class ServerDrain implements Drain {
 
   #release(): void {
     this.#closed = true
+    this.#trustWatch?.release()
     for (const [server, watched] of this.#servers) {
       watched.release()
       taken.delete(server)

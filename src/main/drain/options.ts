@@ -9,6 +9,7 @@ import { DrainError } from './errors.js'
 import type { ConnectionFacts } from './facts.js'
 import type { DrainHooks } from './hooks.js'
 import { redirectProblem } from './redirect.js'
+import type { TrustSource } from './trust-watch.js'
 
 /** Options of {@link createDrain}. All times are in milliseconds. */
 export interface DrainOptions extends DrainHooks {
@@ -61,7 +62,18 @@ export interface DrainOptions extends DrainHooks {
    * @defaultValue `10000`
    */
   readonly pingTimeoutMs?: number
-  /** Tells which generation of certificates a socket was accepted under, for `where`. */
+  /** The reload engine that the servers are attached to: for `onTrustRemoved`, `startDistrusted` and `generationOf`. */
+  readonly engine?: TrustSource
+  /**
+   * What becomes of connections whose client certificate the engine's trust no longer lets in, because its CA was
+   * removed or it was revoked: they are kept, or drained within `deadlineMs`. New ones are refused either way.
+   * @defaultValue `'keep'`
+   */
+  readonly onTrustRemoved?: 'keep' | 'drain'
+  /**
+   * Tells which generation of certificates a socket was accepted under, for `where`.
+   * @defaultValue that of the engine
+   */
   readonly generationOf?: (socket: net.Socket) => number | undefined
   /**
    * A pino logger, or the four methods of one.
@@ -104,6 +116,8 @@ export interface ResolvedDrainOptions {
   readonly closeTimeoutMs: number
   readonly pingTimeoutMs: number
   readonly hooks: DrainHooks
+  readonly engine: TrustSource | null
+  readonly onTrustRemoved: 'keep' | 'drain'
   readonly generationOf: ((socket: net.Socket) => number | undefined) | undefined
   readonly logger: Logger | null
 }
@@ -141,25 +155,34 @@ const timesShape = {
   spreadMs: time.optional(),
 }
 
-const schema = z.strictObject({
-  ...timesShape,
-  servers: z.array(
-    z.custom<net.Server>(
-      (value) => value instanceof net.Server,
-      'expected a server of node:net or based on it',
+const schema = z
+  .strictObject({
+    ...timesShape,
+    servers: z.array(
+      z.custom<net.Server>(
+        (value) => value instanceof net.Server,
+        'expected a server of node:net or based on it',
+      ),
     ),
-  ),
-  http2: z.enum(['single', 'two-phase']).default('single'),
-  lateRequests: z.enum(['serve', 'refuse']).default('serve'),
-  incompleteMs: time.default(5_000),
-  closeTimeoutMs: timeOrNever.default(10_000),
-  pingTimeoutMs: timeOrNever.default(10_000),
-  onUpgrade: func.optional(),
-  onStream: func.optional(),
-  onRaw: func.optional(),
-  generationOf: func.optional(),
-  logger: z.looseObject({ debug: func, info: func, warn: func, error: func }).optional(),
-})
+    http2: z.enum(['single', 'two-phase']).default('single'),
+    lateRequests: z.enum(['serve', 'refuse']).default('serve'),
+    incompleteMs: time.default(5_000),
+    closeTimeoutMs: timeOrNever.default(10_000),
+    pingTimeoutMs: timeOrNever.default(10_000),
+    onUpgrade: func.optional(),
+    onStream: func.optional(),
+    onRaw: func.optional(),
+    engine: z
+      .looseObject({ distrusted: func, generationOf: func, status: func, on: func, off: func })
+      .optional(),
+    onTrustRemoved: z.enum(['keep', 'drain']).default('keep'),
+    generationOf: func.optional(),
+    logger: z.looseObject({ debug: func, info: func, warn: func, error: func }).optional(),
+  })
+  .refine(({ engine, onTrustRemoved }) => engine || onTrustRemoved === 'keep', {
+    path: ['onTrustRemoved'],
+    message: 'expected `engine` beside it: who else would know',
+  })
 
 const startSchema = z
   .strictObject({
@@ -194,8 +217,9 @@ export function resolveDrainOptions(
     servers: [...new Set(servers)],
     times: timesOf({ lameDuckMs, deadlineMs, spreadMs }, defaultTimes(deadlineMs, env)),
     hooks: { onUpgrade, onStream, onRaw },
-    generationOf: rest.generationOf,
-    // The object itself: a copy would lose what its class gives it.
+    generationOf: rest.generationOf ?? input.engine?.generationOf.bind(input.engine),
+    // The objects themselves: copies would lose what their classes give them.
+    engine: input.engine ?? null,
     logger: input.logger ?? null,
   })
 }

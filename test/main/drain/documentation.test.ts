@@ -31,6 +31,8 @@ const OPTIONS: Record<keyof DrainOptions, true> = {
   onUpgrade: true,
   onStream: true,
   onRaw: true,
+  engine: true,
+  onTrustRemoved: true,
   generationOf: true,
   logger: true,
 }

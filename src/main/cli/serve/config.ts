@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 
 import { z } from 'zod'
 
+import type { DrainOptions } from '../../drain/options.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
@@ -35,6 +36,7 @@ export interface ServeFlags extends MaterialFlags {
   readonly lameDuck?: number
   /** In seconds. */
   readonly drainDeadline?: number
+  readonly onTrustRemoved?: 'keep' | 'drain'
   readonly logLevel?: string
 }
 
@@ -47,7 +49,7 @@ export interface ServeConfig {
   readonly control: { readonly path: string; readonly wanted: boolean } | null
   readonly logLevel: string
   /** Checked by the drain itself. */
-  readonly drain: { readonly lameDuckMs?: number; readonly deadlineMs?: number }
+  readonly drain: Pick<DrainOptions, 'lameDuckMs' | 'deadlineMs' | 'onTrustRemoved'>
   /** Checked by the engine itself. */
   readonly engine: ReloadEngineOptions
 }
@@ -62,6 +64,7 @@ const fileSchema = z.looseObject({
   logLevel: z.string().optional(),
   lameDuck: z.number().optional(),
   drainDeadline: z.number().optional(),
+  onTrustRemoved: z.enum(['keep', 'drain']).optional(),
 })
 
 /**
@@ -70,14 +73,18 @@ const fileSchema = z.looseObject({
  * @throws CommandError of usage.
  */
 export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
-  const { listen, upstream, control, logLevel, lameDuck, drainDeadline, ...file } =
+  const { listen, upstream, control, logLevel, lameDuck, drainDeadline, onTrustRemoved, ...file } =
     flags.config === undefined ? {} : await readConfigFile(flags.config)
   return {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
     control: controlConfig(flags.control ?? control),
     logLevel: flags.logLevel ?? logLevel ?? 'info',
-    drain: drainConfig(flags.lameDuck ?? lameDuck, flags.drainDeadline ?? drainDeadline),
+    drain: drainConfig({
+      lameDuck: flags.lameDuck ?? lameDuck,
+      drainDeadline: flags.drainDeadline ?? drainDeadline,
+      onTrustRemoved: flags.onTrustRemoved ?? onTrustRemoved,
+    }),
     engine: {
       autoReloadInterval: DEFAULT_INTERVAL_SECONDS,
       ...file,
@@ -96,10 +103,15 @@ function upstreamConfig(given: string | undefined): UpstreamAddress | null {
   return given === undefined ? null : parseUpstream(given)
 }
 
-function drainConfig(lameDuck: number | undefined, deadline: number | undefined): ServeConfig['drain'] {
+type DrainSettings = {
+  readonly [K in 'lameDuck' | 'drainDeadline' | 'onTrustRemoved']: ServeFlags[K] | undefined
+}
+
+function drainConfig({ lameDuck, drainDeadline, onTrustRemoved }: DrainSettings): ServeConfig['drain'] {
   return {
     ...(lameDuck === undefined ? {} : { lameDuckMs: lameDuck * 1000 }),
-    ...(deadline === undefined ? {} : { deadlineMs: deadline * 1000 }),
+    ...(drainDeadline === undefined ? {} : { deadlineMs: drainDeadline * 1000 }),
+    ...(onTrustRemoved === undefined ? {} : { onTrustRemoved }),
   }
 }
 

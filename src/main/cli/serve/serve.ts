@@ -33,7 +33,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   let drain: Drain | null = null
   let release = () => {}
   try {
-    drain = createDrain({ servers: [server], logger, ...config.drain })
+    drain = createDrain({ servers: [server], engine, logger, ...config.drain })
     engine.attach(server)
     await listen(server, config.listen)
     // Before anybody is told of the server: who is told may connect, or send a signal, at once.
