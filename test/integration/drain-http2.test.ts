@@ -4,7 +4,7 @@ import http2, { type ServerHttp2Stream } from 'node:http2'
 import test from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { curl, withoutCurl } from '../support/curl.js'
+import { curl, withoutCurlHttp2 } from '../support/curl.js'
 import {
   connectTls,
   drainOf,
@@ -254,7 +254,7 @@ test('plain HTTP/2 servers are drained too', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('curl gets a whole HTTP/2 answer through a drain', { skip: withoutCurl }, async (t) => {
+test('curl gets a whole HTTP/2 answer through a drain', { skip: withoutCurlHttp2 }, async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const answer = curl('-k', '--http2', '--fail', '-w', '%{http_version}', `https://127.0.0.1:${port}/`)

@@ -7,8 +7,15 @@ export interface CurlResult {
   readonly stderr: string
 }
 
+const version = curlVersion()
+
 /** For the `skip` of a test: `false`, or why it cannot run here. */
-export const withoutCurl: false | string = hasCurl() ? false : 'needs curl: apt-get install curl'
+export const withoutCurl: false | string = version === '' ? 'needs curl: apt-get install curl' : false
+
+/** The same for a test of HTTP/2. */
+export const withoutCurlHttp2: false | string = / HTTP2 /.test(version)
+  ? false
+  : 'needs a curl that speaks HTTP/2: apt-get install curl'
 
 /** The real curl, quiet, and never for longer than a test lasts. */
 export function curl(...args: string[]): Promise<CurlResult> {
@@ -19,11 +26,10 @@ export function curl(...args: string[]): Promise<CurlResult> {
   })
 }
 
-function hasCurl(): boolean {
+function curlVersion(): string {
   try {
-    execFileSync('curl', ['--version'], { stdio: 'ignore' })
-    return true
+    return execFileSync('curl', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
   } catch {
-    return false
+    return ''
   }
 }
