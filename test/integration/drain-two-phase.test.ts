@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type ClientHttp2Session, constants } from 'node:http2'
-import test, { type TestContext } from 'node:test'
+import test from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 
@@ -14,7 +14,6 @@ import {
   received,
   stillDrainOf,
 } from '../support/drains.js'
-import { latencyProxy } from '../support/latency-proxy.js'
 import {
   ACK,
   GOAWAY,
@@ -25,6 +24,7 @@ import {
   PING,
   rawHttp2,
 } from '../support/raw-http2.js'
+import { refusedRequests } from '../support/refused-requests.js'
 
 test('a stream that is opened after the first GOAWAY and before the second is answered', async (t) => {
   const { server, streams } = pausedHttp2()
@@ -159,8 +159,8 @@ test('under 50 streams of 256 KiB at a time no answer is cut short, before and d
 test('at a round trip of 30 ms and a request each millisecond, 20 times fewer requests are refused than with one GOAWAY', {
   timeout: 60_000,
 }, async (t) => {
-  const single = await refusals(t, 'single')
-  const twoPhase = await refusals(t, 'two-phase')
+  const single = await refusedRequests(t, 'single', DRAINS)
+  const twoPhase = await refusedRequests(t, 'two-phase', DRAINS)
 
   t.diagnostic(`refused: ${single.refused} of ${single.sent} against ${twoPhase.refused} of ${twoPhase.sent}`)
   assert.ok(single.refused >= 20, `${single.refused} refused with one GOAWAY are too few to compare with`)
@@ -168,43 +168,6 @@ test('at a round trip of 30 ms and a request each millisecond, 20 times fewer re
 })
 
 const DRAINS = 5
-
-/** Drains a session under requests several times. What is not refused must be answered, and what is must not be seen. */
-async function refusals(t: TestContext, http2: 'single' | 'two-phase') {
-  const count = { sent: 0, refused: 0 }
-  for (let round = 0; round < DRAINS; round++) {
-    const handled = new Set<number | undefined>()
-    const server = http2Server()
-    server.on('stream', (stream) => {
-      handled.add(stream.id)
-      stream.on('error', () => {})
-      stream.respond()
-      stream.end('answer')
-    })
-    const { drain, port } = await drainOf(t, server, { http2 })
-    const client = await rawHttp2(t, await latencyProxy(t, port, 15))
-    let next = 1
-    // What a client sends after it has read a GOAWAY goes to another connection.
-    while (!client.frames.some(ofType(GOAWAY))) {
-      client.get(next)
-      next += 2
-      if (next === 101) drain.start()
-      await pause(1)
-    }
-    await client.ended
-    client.socket.end()
-    assert.equal((await drain.complete()).outcome, 'drained')
-
-    const last = Math.min(...client.frames.filter(ofType(GOAWAY)).map((frame) => goawayOf(frame).last))
-    for (let id = 1; id < next; id += 2) {
-      count.sent++
-      if (id > last) count.refused++
-      else assert.equal(await client.body(id), 'answer')
-      assert.equal(handled.has(id), id <= last)
-    }
-  }
-  return count
-}
 
 interface Answer {
   readonly bytes: number

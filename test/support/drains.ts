@@ -17,7 +17,7 @@ import {
 import { resolveDrainOptions } from '../../src/main/drain/options.js'
 import { type Arrivals, arrivals } from './arrivals.js'
 import { selfSigned } from './certificates.js'
-import { listen } from './echo-server.js'
+import { listen, type Owner } from './echo-server.js'
 import { type FakeClock, fakeClock } from './fake-clock.js'
 import { type RecordingLogger, recordingLogger } from './recording-logger.js'
 
@@ -32,7 +32,7 @@ export interface TestedDrain {
 }
 
 /** A drain of one server, which listens. Whatever is left of them after the test is cut. */
-export async function drainOf(t: TestContext, server: Server, options: Options = {}): Promise<TestedDrain> {
+export async function drainOf(t: Owner, server: Server, options: Options = {}): Promise<TestedDrain> {
   const logger = recordingLogger()
   const drain = createDrain({ servers: [server], logger, ...options })
   return { drain, left: followed(t, drain), logger, port: await listen(t, server) }
@@ -50,7 +50,7 @@ export async function stillDrainOf(
   return { drain, left: followed(t, drain), clock, logger, port: await listen(t, server) }
 }
 
-function followed(t: TestContext, drain: Drain): ConnectionClosed[] {
+function followed(t: Owner, drain: Drain): ConnectionClosed[] {
   const left: ConnectionClosed[] = []
   drain.on('connection-closed', (closed) => left.push(closed))
   t.after(() => drain.close())

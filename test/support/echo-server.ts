@@ -4,6 +4,9 @@ import type { TestContext } from 'node:test'
 import type tls from 'node:tls'
 import { createServer } from 'node:tls'
 
+/** Who cleans up: a test, or a bench that is like one. */
+export type Owner = Pick<TestContext, 'after'>
+
 /** A TLS server that sends back what it gets; its port comes back, and it is gone after the test. */
 export async function echoServer(t: TestContext, options: tls.TlsOptions): Promise<number> {
   return listen(t, createEcho(options))
@@ -18,7 +21,7 @@ export function createEcho(options: tls.TlsOptions): tls.Server {
 }
 
 /** Listens on a free port of the loopback interface until the test ends; clients that are left then are cut off. */
-export async function listen(t: TestContext, server: Server): Promise<number> {
+export async function listen(t: Owner, server: Server): Promise<number> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)

@@ -1,10 +1,9 @@
 import net, { type Socket } from 'node:net'
-import type { TestContext } from 'node:test'
 
-import { listen } from './echo-server.js'
+import { listen, type Owner } from './echo-server.js'
 
 /** A TCP proxy in front of a loopback port, which delivers everything this much later, in both directions. */
-export async function latencyProxy(t: TestContext, port: number, oneWayMs: number): Promise<number> {
+export async function latencyProxy(t: Owner, port: number, oneWayMs: number): Promise<number> {
   const proxy = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const server = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     t.after(() => server.destroy())

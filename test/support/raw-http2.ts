@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import type { TestContext } from 'node:test'
 import tls from 'node:tls'
+
+import type { Owner } from './echo-server.js'
 
 /** A frame as it is on the wire (RFC 9113, section 4.1). */
 export interface Frame {
@@ -51,7 +52,7 @@ export interface RawHttp2Options {
 
 /** Connects, and leaves the connection to the test, at whose end it is destroyed. */
 export async function rawHttp2(
-  t: TestContext,
+  t: Owner,
   port: number,
   { answerPings = true }: RawHttp2Options = {},
 ): Promise<RawHttp2> {

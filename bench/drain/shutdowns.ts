@@ -1,0 +1,89 @@
+import type { Http2SecureServer } from 'node:http2'
+import type { Server as HttpsServer } from 'node:https'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import { createTerminus } from '@godaddy/terminus'
+import closeWithGrace from 'close-with-grace'
+import gracefulShutdown from 'http-graceful-shutdown'
+import { createHttpTerminator } from 'http-terminator'
+import stoppable from 'stoppable'
+
+import { createDrain, handleSignals } from '../../src/main/drain/index.js'
+
+/** What one process serves: HTTP/1.1 on one port, HTTP/2 on another. */
+export interface Servers {
+  readonly http1: HttpsServer
+  readonly http2: Http2SecureServer
+}
+
+/** Arranges for the process to end on SIGTERM, as the documentation of a library says. */
+type Shutdown = (servers: Servers, lameDuckMs: number) => void
+
+/** When every one of them cuts what is left; more than twice what the longest answer takes. */
+const DEADLINE_MS = 4_000
+
+/** By the names that the table has. */
+export const SHUTDOWNS: Readonly<Record<string, Shutdown>> = {
+  certswap({ http1, http2 }, lameDuckMs) {
+    const drain = createDrain({
+      servers: [http1, http2],
+      lameDuckMs,
+      deadlineMs: DEADLINE_MS,
+      logger: silent,
+    })
+    handleSignals(drain, undefined, { logger: silent })
+  },
+
+  'server.close()'(servers, lameDuckMs) {
+    onSigterm(lameDuckMs, () => closeAll(servers))
+  },
+
+  'http-terminator'({ http1, http2 }, lameDuckMs) {
+    const terminators = [http1, http2].map((server) =>
+      createHttpTerminator({ server: server as HttpsServer, gracefulTerminationTimeout: DEADLINE_MS }),
+    )
+    onSigterm(lameDuckMs, () => Promise.all(terminators.map((one) => one.terminate())))
+  },
+
+  stoppable({ http1, http2 }, lameDuckMs) {
+    const stops = [http1, http2].map((server) => stoppable(server, DEADLINE_MS))
+    const stopped = () => stops.map((one) => new Promise<void>((resolve) => one.stop(() => resolve())))
+    onSigterm(lameDuckMs, () => Promise.all(stopped()))
+  },
+
+  terminus({ http1, http2 }, lameDuckMs) {
+    for (const server of [http1, http2]) {
+      createTerminus(server, { timeout: DEADLINE_MS, beforeShutdown: () => pause(lameDuckMs), logger() {} })
+    }
+  },
+
+  'http-graceful-shutdown'({ http1, http2 }, lameDuckMs) {
+    const options = { timeout: DEADLINE_MS, signals: '', forceExit: false }
+    const stops = [http1, http2].map((server) => gracefulShutdown(server, options))
+    onSigterm(lameDuckMs, () => Promise.all(stops.map((stop) => stop())))
+  },
+
+  'close-with-grace'(servers, lameDuckMs) {
+    closeWithGrace({ delay: DEADLINE_MS, logger: null }, async () => {
+      await pause(lameDuckMs)
+      await closeAll(servers)
+    })
+  },
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+function onSigterm(lameDuckMs: number, shutDown: () => Promise<unknown>): void {
+  process.once('SIGTERM', async () => {
+    setTimeout(() => process.exit(1), lameDuckMs + DEADLINE_MS)
+    await pause(lameDuckMs)
+    await shutDown()
+    process.exit(0)
+  })
+}
+
+function closeAll({ http1, http2 }: Servers): Promise<unknown> {
+  const close = (server: HttpsServer | Http2SecureServer) =>
+    new Promise<void>((resolve) => server.close(() => resolve()))
+  return Promise.all([close(http1), close(http2)])
+}
