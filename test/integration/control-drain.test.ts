@@ -6,7 +6,9 @@ import assert from 'node:assert/strict'
 import https from 'node:https'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 
+import type { HttpLimits } from '../../src/main/control/http-server.js'
 import { createDrain, type Drain, type DrainOptions } from '../../src/main/drain/index.js'
 import { type Arrivals, arrivals } from '../support/arrivals.js'
 import {
@@ -168,6 +170,14 @@ test('the control server answers to the end, flushes its last answer, and no cli
   await silence
 })
 
+test('who waits for the end of a drain may be silent for as long as that takes', async (t) => {
+  const { socket, running } = await drained(t, {}, { silenceMs: 200 })
+  const waiting = request(socket, '/drain?wait=1', post)
+  await pause(700)
+  running.response.end('answer')
+  assert.equal((await waiting).json.state, 'drained')
+})
+
 test('who goes away does not end the drain that it waited for', async (t) => {
   const { socket, running, drain } = await drained(t)
   const client = net.connect(socket)
@@ -185,11 +195,16 @@ interface DrainedEngine extends ControlledEngine {
 }
 
 /** An engine, a server, a drain of it and a control server, and one request under way. */
-async function drained(t: TestContext, options: Partial<DrainOptions> = {}): Promise<DrainedEngine> {
+async function drained(
+  t: TestContext,
+  options: Partial<DrainOptions> = {},
+  limits: Partial<HttpLimits> = {},
+): Promise<DrainedEngine> {
   const exchanges: Arrivals<Exchange> = arrivals()
   let drain: Drain | undefined
   let server: https.Server | undefined
   const controlled = await controlledEngine(t, {
+    limits,
     control(engine) {
       server = https.createServer(engine.serverOptions(), (...exchange) => exchanges.put(exchange))
       engine.attach(server)
