@@ -91,7 +91,7 @@ function addDrain(program: Command): void {
     .option('--uri <uri>', 'where clients should go instead: https: or wss:')
     .option('--deadline <seconds>', 'seconds until what still runs is cut, 0 is at once', seconds)
     .option('--lame-duck <seconds>', 'seconds to serve on before, not ready, with open listeners', seconds)
-    .option('--wait', 'until it has ended; exit code 6 when connections were cut')
+    .option('--wait', 'wait until it has ended; exit code 6 when connections were cut')
     .option('--timeout <seconds>', 'seconds to wait for an answer', positiveSeconds, 600)
     .addOption(
       new Option('--force', 'cut what is left of the drain that is on').conflicts([
