@@ -52,6 +52,11 @@ function addServe(program: Command): void {
   addMaterial(command)
     .option('--listen <host:port>', 'address to listen on; port 0 picks a free one (default: 127.0.0.1:8443)')
     .option('--upstream <host:port>', 'pass what is in TLS on to this TCP service, or to unix:PATH')
+    .option(
+      '--processes <count>',
+      'processes that serve (default: 1); one more prepares for them',
+      processCount,
+    )
     .option('--control <path>', `control socket (default: ${CONTROL_HELP})`)
     .option('--no-control', 'without a control socket')
     .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
@@ -222,6 +227,12 @@ const MAX_SECONDS = 86_400
 function wholeNumber(value: string): number {
   if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('Expected a whole number from 1.')
   return Number(value)
+}
+
+function processCount(value: string): number {
+  const count = wholeNumber(value)
+  if (count > 256) throw new InvalidArgumentError('Expected a whole number from 1 to 256.')
+  return count
 }
 
 function wholeDays(value: string): number {

@@ -140,10 +140,13 @@ export class Fleet implements Followers {
       for (const [, answer] of await committed) if (answer === 'gone') return
       member.link.send({ kind: 'settle' })
       this.#members.add(member)
-      logger.info({ member: member.id, pid: member.pid, members: this.#members.size }, 'member joined')
+      logger.info({ member: member.id, memberPid: member.pid, members: this.#members.size }, 'member joined')
     } catch (error) {
       const { code, message } = error as ReloadError
-      logger.error({ member: member.id, pid: member.pid, code, reason: message }, 'member could not join')
+      logger.error(
+        { member: member.id, memberPid: member.pid, code, reason: message },
+        'member could not join',
+      )
       member.link.send({ kind: 'abort' })
       member.left()
     } finally {
@@ -155,7 +158,7 @@ export class Fleet implements Followers {
     member.left()
     if (!this.#members.delete(member)) return
     const { logger } = this.#parts
-    logger.info({ member: member.id, pid: member.pid, members: this.#members.size }, 'member left')
+    logger.info({ member: member.id, memberPid: member.pid, members: this.#members.size }, 'member left')
   }
 
   /** Hosts in batches with turns in between, then the rest. */

@@ -7,12 +7,13 @@ import { type Logger, resolveLogger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import { Fleet } from './fleet.js'
 import { type MemberStatus, NOBODY } from './followers.js'
-import { FollowingEngine, type JoinedEngine } from './joined-engine.js'
+import { FollowingEngine } from './following-engine.js'
+import type { JoinedEngine } from './joined-engine.js'
 import { type Channel, clusterChannel, openLink, parentChannel, threadChannel } from './link.js'
 import type { ToMember, ToPrimary } from './messages.js'
 
 export type { MemberResult, MemberStatus } from './followers.js'
-export type { JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
+export type { AppliedGeneration, JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
 
 /** Options of {@link shareEngine}. */
 export interface ShareOptions {

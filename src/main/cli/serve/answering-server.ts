@@ -1,10 +1,16 @@
 import http2 from 'node:http2'
 
+import type { Generation } from '../../generation/generation.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 
+/** What a server needs of the engine, whether it prepares itself or follows. */
+export interface ServingEngine extends Pick<ReloadEngine, 'serverOptions'> {
+  status(): { readonly generation: Generation }
+}
+
 /** Answers every request, over HTTP/1.1 and HTTP/2, with what is being served. */
-export function createAnsweringServer(engine: ReloadEngine): http2.Http2SecureServer {
+export function createAnsweringServer(engine: ServingEngine): http2.Http2SecureServer {
   const server = http2.createSecureServer(engine.serverOptions({ allowHTTP1: true }))
   server.on('request', (request, response) => {
     request.resume()

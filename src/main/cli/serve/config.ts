@@ -29,6 +29,7 @@ export interface ServeFlags extends MaterialFlags {
   readonly config?: string
   readonly listen?: string
   readonly upstream?: string
+  readonly processes?: number
   /** Path of the control socket; `false` for none. */
   readonly control?: string | false
   readonly autoReloadInterval?: number
@@ -43,6 +44,8 @@ export interface ServeFlags extends MaterialFlags {
 /** What `serve` runs with. */
 export interface ServeConfig {
   readonly listen: ListenAddress
+  /** How many serve; 1 is this one. */
+  readonly processes: number
   /** Where the bytes go that were in TLS; `null` to answer requests here. */
   readonly upstream: UpstreamAddress | null
   /** A path that was asked for has to work; the default may not. */
@@ -57,9 +60,13 @@ export interface ServeConfig {
 const DEFAULT_LISTEN = '127.0.0.1:8443'
 const DEFAULT_INTERVAL_SECONDS = 10
 
+/** Of them; more would only stand in each other's way. */
+const MOST_PROCESSES = 256
+
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
   upstream: z.string().optional(),
+  processes: z.int().min(1).max(MOST_PROCESSES).optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
   lameDuck: z.number().optional(),
@@ -73,11 +80,12 @@ const fileSchema = z.looseObject({
  * @throws CommandError of usage.
  */
 export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
-  const { listen, upstream, control, logLevel, lameDuck, drainDeadline, onTrustRemoved, ...file } =
+  const { listen, upstream, processes, control, logLevel, lameDuck, drainDeadline, onTrustRemoved, ...file } =
     flags.config === undefined ? {} : await readConfigFile(flags.config)
   return {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
+    processes: flags.processes ?? processes ?? 1,
     control: controlConfig(flags.control ?? control),
     logLevel: flags.logLevel ?? logLevel ?? 'info',
     drain: drainConfig({

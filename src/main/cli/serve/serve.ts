@@ -1,7 +1,3 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import type tls from 'node:tls'
-
 import { pino } from 'pino'
 
 import type { ControlServer } from '../../control/control-server.js'
@@ -11,19 +7,17 @@ import { createReloadEngine } from '../../engine.js'
 import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import type { ReloadEngine } from '../../reload-engine.js'
-import { CommandError, EXIT } from '../exit-codes.js'
-import { urlOf } from './address.js'
-import { createAnsweringServer } from './answering-server.js'
-import { resolveConfig, type ServeConfig, type ServeFlags } from './config.js'
+import { resolveConfig, type ServeFlags } from './config.js'
 import { openControl } from './open-control.js'
-import { createTunnel } from './tunnel.js'
+import { memberProcesses } from './processes.js'
+import { ownServer } from './site.js'
 
 /** `certswap serve`: runs until it is told to stop, and then ends the process. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
   const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
-  const server = createServer(config, engine, logger)
+  const site = (config.processes > 1 ? memberProcesses : ownServer)(config, engine, logger)
   let control: ControlServer | null = null
   const close = async () => {
     // Last of all that serves: it can tell how the rest is stopping.
@@ -33,13 +27,11 @@ export async function serve(flags: ServeFlags): Promise<void> {
   let drain: Drain | null = null
   let release = () => {}
   try {
-    drain = createDrain({ servers: [server], engine, logger, ...config.drain })
-    engine.attach(server)
-    await listen(server, config.listen)
+    drain = createDrain({ servers: site.servers, engine, logger, ...config.drain })
+    const url = await site.listen(drain)
     // Before anybody is told of the server: who is told may connect, or send a signal, at once.
     release = handleSignals(drain, reloadable(engine, logger), { onDrained: close, logger })
     control = await openControl(config.control, { engine, drain, logger })
-    const url = urlOf(server.address() as AddressInfo)
     logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
     await drain.complete()
   } catch (error) {
@@ -51,10 +43,6 @@ export async function serve(flags: ServeFlags): Promise<void> {
   }
 }
 
-function createServer({ upstream }: ServeConfig, engine: ReloadEngine, logger: Logger): tls.Server {
-  return upstream ? createTunnel(engine, upstream, logger) : createAnsweringServer(engine)
-}
-
 /** Without a certificate there is a development one, in `.certswap/`. */
 async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promise<ReloadEngineOptions> {
   if (options.cert !== undefined || options.key !== undefined || options.pfx !== undefined) return options
@@ -63,17 +51,6 @@ async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promi
   const message = 'no certificate was given: serving a development one; renew it with `certswap dev rotate`'
   logger.warn({ cert: certPath, ca: caPath }, message)
   return { ...options, cert: certPath, key: keyPath }
-}
-
-async function listen(server: tls.Server, address: ServeConfig['listen']): Promise<void> {
-  try {
-    server.listen(address)
-    await once(server, 'listening')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const where = `${address.host ?? '*'}:${address.port}`
-    throw new CommandError(EXIT.rejected, `cannot listen on ${where}: ${code}; choose another with --listen`)
-  }
 }
 
 /** Who sends a signal gets no answer; the log has one. */

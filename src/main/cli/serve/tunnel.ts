@@ -2,11 +2,11 @@ import { connect, type Socket } from 'node:net'
 import tls from 'node:tls'
 
 import type { Logger } from '../../observe/logger.js'
-import type { ReloadEngine } from '../../reload-engine.js'
 import type { UpstreamAddress } from './address.js'
+import type { ServingEngine } from './answering-server.js'
 
 /** Ends TLS and hands on what was in it, byte for byte and each way to its own end, to a service that knows no TLS. */
-export function createTunnel(engine: ReloadEngine, upstream: UpstreamAddress, logger: Logger): tls.Server {
+export function createTunnel(engine: ServingEngine, upstream: UpstreamAddress, logger: Logger): tls.Server {
   const server = tls.createServer(engine.serverOptions({ allowHalfOpen: true }), (client) => {
     const service = connect({ ...upstream, allowHalfOpen: true })
     service.once('error', ({ code }: NodeJS.ErrnoException) =>

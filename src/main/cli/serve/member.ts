@@ -1,0 +1,46 @@
+/*
+ * One process of `certswap serve --processes`: serves what the first one prepares, and drains when that one says so.
+ */
+
+import { pino } from 'pino'
+
+import { createDrain } from '../../drain/drain.js'
+import { joinEngine } from '../../fleet/index.js'
+import { SECRET_FIELDS } from '../../observe/logger.js'
+import type { MemberConfig, MemberFailure, MemberOrder } from './member-order.js'
+import { createServer, listen } from './site.js'
+
+const config = JSON.parse(process.argv[2] ?? '{}') as MemberConfig
+const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
+
+// A terminal sends its signals to all processes; the first one knows what they mean.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+
+const engine = await joinEngine({ logger })
+const server = createServer(config, engine, logger)
+const { onTrustRemoved = 'keep' } = config.drain
+// The first process sees to the deadline and to the lame duck of all.
+const drain = createDrain({
+  servers: [server],
+  engine,
+  onTrustRemoved,
+  lameDuckMs: 0,
+  deadlineMs: Infinity,
+  logger,
+})
+process.on('message', ({ serve, uri }: MemberOrder) => {
+  if (serve === 'drain') drain.start(uri === undefined ? {} : { uri })
+  else if (serve === 'force') drain.start({ deadlineMs: 0 })
+})
+// Alone, nobody would ever renew what is served here.
+process.once('disconnect', () => drain.start({ deadlineMs: config.drain.deadlineMs ?? 25_000 }))
+engine.attach(server)
+try {
+  await listen(server, config.listen)
+} catch (error) {
+  const { message } = error as Error
+  process.send?.({ cannotListen: message } satisfies MemberFailure, () => process.exit(1))
+}
+const { outcome } = await drain.complete()
+await engine.close()
+process.exit(outcome === 'drained' ? 0 : 1)

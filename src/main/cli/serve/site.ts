@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type tls from 'node:tls'
+
+import type { Drain } from '../../drain/drain.js'
+import type { Logger } from '../../observe/logger.js'
+import type { ReloadEngine } from '../../reload-engine.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+import { type ListenAddress, urlOf } from './address.js'
+import { createAnsweringServer, type ServingEngine } from './answering-server.js'
+import type { ServeConfig } from './config.js'
+import { createTunnel } from './tunnel.js'
+
+/** What `serve` serves by: a server of its own, or processes that have one each. */
+export interface Site {
+  /** Servers of this process, for the drain. */
+  readonly servers: readonly tls.Server[]
+  /**
+   * Listens, and puts what is not a server of this process into the drain; the URL comes back.
+   * @throws CommandError
+   */
+  listen(drain: Drain): Promise<string>
+}
+
+export function ownServer(config: ServeConfig, engine: ReloadEngine, logger: Logger): Site {
+  const server = createServer(config, engine, logger)
+  return {
+    servers: [server],
+    async listen() {
+      engine.attach(server)
+      await listen(server, config.listen)
+      return urlOf(server.address() as AddressInfo)
+    },
+  }
+}
+
+export function createServer(
+  { upstream }: Pick<ServeConfig, 'upstream'>,
+  engine: ServingEngine,
+  logger: Logger,
+): tls.Server {
+  return upstream ? createTunnel(engine, upstream, logger) : createAnsweringServer(engine)
+}
+
+/** @throws CommandError */
+export async function listen(server: tls.Server, address: ListenAddress): Promise<void> {
+  try {
+    server.listen(address)
+    await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw cannotListen(address, code)
+  }
+}
+
+export function cannotListen({ host, port }: ListenAddress, code: string | undefined): CommandError {
+  const where = `${host ?? '*'}:${port}`
+  return new CommandError(EXIT.rejected, `cannot listen on ${where}: ${code}; choose another with --listen`)
+}
