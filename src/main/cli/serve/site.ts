@@ -53,7 +53,7 @@ export async function listen(server: tls.Server, address: ListenAddress): Promis
   }
 }
 
-export function cannotListen({ host, port }: ListenAddress, code: string | undefined): CommandError {
+function cannotListen({ host, port }: ListenAddress, code: string | undefined): CommandError {
   const where = `${host ?? '*'}:${port}`
   return new CommandError(EXIT.rejected, `cannot listen on ${where}: ${code}; choose another with --listen`)
 }
