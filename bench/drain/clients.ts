@@ -16,6 +16,8 @@ export interface Route {
 const KEEP_ALIVE_CLIENTS = 40
 const SESSIONS = 10
 const STREAMS_OF_A_SESSION = 2
+/** For an answer of which the last byte takes less than a third. */
+const PATIENCE_MS = 5_000
 /** Between an answer and the next request. */
 const THINK_MS = 20
 
@@ -88,7 +90,7 @@ async function getHttp1(agent: https.Agent, port: number): Promise<void> {
 const ANSWER_BYTES = 'answer'.length
 
 async function bytesOverHttp1(agent: https.Agent, port: number, path: string): Promise<number> {
-  const request = https.get({ agent, port, path, host: '127.0.0.1' })
+  const request = https.get({ agent, port, path, host: '127.0.0.1', signal: patience() })
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   let bytes = 0
   for await (const chunk of response as AsyncIterable<Buffer>) bytes += chunk.length
@@ -104,7 +106,7 @@ class SessionClient {
   }
 
   async bytes(port: number, path: string): Promise<number> {
-    const stream = this.#session(port).request({ ':path': path })
+    const stream = this.#session(port).request({ ':path': path }, { signal: patience() })
     let bytes = 0
     let ended = false
     stream.on('data', (chunk: Buffer) => {
@@ -139,8 +141,13 @@ class SessionClient {
   }
 }
 
+function patience(): AbortSignal {
+  return AbortSignal.timeout(PATIENCE_MS)
+}
+
 function nameOf(error: unknown): string {
   const { code, message, cause } = error as NodeJS.ErrnoException
+  if (error instanceof Error && error.name === 'AbortError') return 'never answered'
   // Of a stream whose session could not connect.
   if (cause) return nameOf(cause)
   return code === 'ERR_HTTP2_STREAM_ERROR' ? message.replace(/^.* /, '') : (code ?? message)

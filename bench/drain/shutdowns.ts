@@ -74,11 +74,11 @@ export const SHUTDOWNS: Readonly<Record<string, Shutdown>> = {
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 function onSigterm(lameDuckMs: number, shutDown: () => Promise<unknown>): void {
-  process.once('SIGTERM', async () => {
+  process.once('SIGTERM', () => {
     setTimeout(() => process.exit(1), lameDuckMs + DEADLINE_MS)
-    await pause(lameDuckMs)
-    await shutDown()
-    process.exit(0)
+    void pause(lameDuckMs)
+      .then(shutDown)
+      .then(() => process.exit(0))
   })
 }
 

@@ -1,5 +1,6 @@
 declare module 'stoppable' {
   import type { Server } from 'node:net'
 
-  export default function stoppable(server: Server, graceMs: number): { stop(done: () => void): void }
+  function stoppable(server: Server, graceMs: number): { stop(done: () => void): void }
+  export = stoppable
 }
