@@ -1,0 +1,49 @@
+import { z } from 'zod'
+
+import { ReloadError } from '../../errors.js'
+import type { ReloadEngine } from '../../reload-engine.js'
+import type { Logger } from '../logger.js'
+
+/** Options of `createNotifier`. */
+export interface NotifierOptions {
+  /** The engine whose certificate the service serves; its state is what `systemctl status` shows. */
+  readonly engine: ReloadEngine
+  /**
+   * Send by way of the experimental `node:ffi`, where Node has it (26.1 and newer): no process for each message, systemd
+   * sees the service itself as the sender, and `WatchdogSec=` works. Elsewhere the program `systemd-notify` is run.
+   * @defaultValue `false`
+   */
+  readonly ffi?: boolean
+  /**
+   * A pino logger, or the four methods of one.
+   * @defaultValue pino at level `info`, to standard output
+   */
+  readonly logger?: Logger
+}
+
+interface ResolvedNotifierOptions {
+  readonly engine: ReloadEngine
+  readonly ffi: boolean
+  readonly logger: Logger | null
+}
+
+const method = z.custom<() => never>((value) => typeof value === 'function', 'expected a function')
+
+const schema = z.strictObject({
+  engine: z.looseObject({ reload: method, status: method, on: method }),
+  ffi: z.boolean().optional(),
+  logger: z.looseObject({ debug: method, info: method, warn: method, error: method }).optional(),
+})
+
+/** @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused. */
+export function resolveNotifierOptions(input: NotifierOptions): ResolvedNotifierOptions {
+  const parsed = schema.safeParse(input)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(
+      ({ path, message }) => `\`${path.join('.') || 'options'}\`: ${message}`,
+    )
+    throw new ReloadError('OPTIONS_INVALID', `invalid options of the notifier: ${lines.join('; ')}`)
+  }
+  // The objects themselves: a copy would lose what their classes give them.
+  return { engine: input.engine, ffi: input.ffi ?? false, logger: input.logger ?? null }
+}

@@ -1,0 +1,36 @@
+import type { Message } from './message.js'
+
+/** Sends messages one after the other, in the order in which they were put in. */
+export class Outbox {
+  readonly #send: (message: Message) => Promise<void>
+  readonly #waiting: Message[] = []
+  #emptying: Promise<void> = Promise.resolve()
+  #busy = false
+
+  /** @param send must not reject. */
+  constructor(send: (message: Message) => Promise<void>) {
+    this.#send = send
+  }
+
+  put(message: Message): void {
+    // Of two statuses in a row nobody would see the first.
+    if (isStatus(message) && isStatus(this.#waiting.at(-1))) this.#waiting.pop()
+    this.#waiting.push(message)
+    if (!this.#busy) this.#emptying = this.#empty()
+  }
+
+  /** Resolves once all that was put in has been sent. */
+  flushed(): Promise<void> {
+    return this.#emptying
+  }
+
+  async #empty(): Promise<void> {
+    this.#busy = true
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) await this.#send(next)
+    this.#busy = false
+  }
+}
+
+function isStatus(message: Message | undefined): boolean {
+  return message?.length === 1 && (message[0] as string).startsWith('STATUS=')
+}

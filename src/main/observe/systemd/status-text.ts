@@ -1,0 +1,14 @@
+import type { EngineStatus } from '../../reload-engine.js'
+import { servingOf } from '../../result.js'
+
+/** What `systemctl status` says of an engine: what it serves, and why not what is on disk. */
+export function statusOf(status: EngineStatus): string {
+  const { generation, lastFailure, state } = status
+  const { fingerprint256, notAfter } = servingOf(generation)
+  const serving = `serving generation ${generation.number}, ${fingerprint256} until ${notAfter}`
+  const [problem] = lastFailure?.problems ?? []
+  if (status.failingSince === null || !problem) return serving
+  const what = state === 'waiting-for-pair' ? 'half of a renewal is on disk' : 'not reloaded'
+  // First, because a terminal cuts the end off.
+  return `${what}, ${problem.code}: ${problem.message}; ${serving}`
+}
