@@ -15,6 +15,10 @@ test('the drain loads no engine, and nothing that an engine needs', () => {
   assert.deepEqual(packagesOf('drain/index.js'), ['zod'])
 })
 
+test('what tells systemd loads neither hono nor prom-client', () => {
+  assert.deepEqual(packagesOf('observe/systemd/index.js'), ['zod'])
+})
+
 test('a client of the control server loads no engine before it knows that it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })

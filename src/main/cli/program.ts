@@ -64,6 +64,7 @@ function addServe(program: Command): void {
     .option('--drain-deadline <seconds>', DEADLINE_HELP, seconds)
     .addOption(new Option('--on-trust-removed <what>', TRUST_HELP).choices(['keep', 'drain']))
     .addOption(new Option('--log-level <level>', 'least level to log (default: info)').choices(LOG_LEVELS))
+    .option('--ffi', 'tell systemd by way of node:ffi (Node 26.1 or newer), which WatchdogSec= needs')
     .action(async (flags: ServeFlags) => {
       // Until the handlers are there, a reload that is asked for must not be the end.
       process.on('SIGHUP', () => {})
@@ -156,7 +157,7 @@ function addActing(command: Command): Command {
 }
 
 const CONFIG_HELP =
-  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `control`, `lameDuck`, `drainDeadline`, `onTrustRemoved` and `logLevel`'
+  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `control`, `lameDuck`, `drainDeadline`, `onTrustRemoved`, `logLevel` and `ffi`'
 const LAME_DUCK_HELP =
   'seconds to serve on after a signal, not ready, with open listeners (default: 0; 5 under Kubernetes)'
 const TRUST_HELP =

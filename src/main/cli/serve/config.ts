@@ -39,6 +39,7 @@ export interface ServeFlags extends MaterialFlags {
   readonly drainDeadline?: number
   readonly onTrustRemoved?: 'keep' | 'drain'
   readonly logLevel?: string
+  readonly ffi?: boolean
 }
 
 /** What `serve` runs with. */
@@ -53,6 +54,8 @@ export interface ServeConfig {
   readonly logLevel: string
   /** Checked by the drain itself. */
   readonly drain: Pick<DrainOptions, 'lameDuckMs' | 'deadlineMs' | 'onTrustRemoved'>
+  /** Whether systemd is told by way of `node:ffi`. */
+  readonly ffi: boolean
   /** Checked by the engine itself. */
   readonly engine: ReloadEngineOptions
 }
@@ -72,6 +75,7 @@ const fileSchema = z.looseObject({
   lameDuck: z.number().optional(),
   drainDeadline: z.number().optional(),
   onTrustRemoved: z.enum(['keep', 'drain']).optional(),
+  ffi: z.boolean().optional(),
 })
 
 /**
@@ -80,8 +84,18 @@ const fileSchema = z.looseObject({
  * @throws CommandError of usage.
  */
 export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
-  const { listen, upstream, processes, control, logLevel, lameDuck, drainDeadline, onTrustRemoved, ...file } =
-    flags.config === undefined ? {} : await readConfigFile(flags.config)
+  const {
+    listen,
+    upstream,
+    processes,
+    control,
+    logLevel,
+    lameDuck,
+    drainDeadline,
+    onTrustRemoved,
+    ffi,
+    ...file
+  } = flags.config === undefined ? {} : await readConfigFile(flags.config)
   return {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
@@ -93,6 +107,7 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
       drainDeadline: flags.drainDeadline ?? drainDeadline,
       onTrustRemoved: flags.onTrustRemoved ?? onTrustRemoved,
     }),
+    ffi: flags.ffi ?? ffi ?? false,
     engine: {
       autoReloadInterval: DEFAULT_INTERVAL_SECONDS,
       ...file,

@@ -5,6 +5,7 @@ import { createDrain, type Drain } from '../../drain/drain.js'
 import { handleSignals, type Reloadable } from '../../drain/signals.js'
 import { createReloadEngine } from '../../engine.js'
 import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'
+import { createNotifier, type Notifier } from '../../observe/systemd/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { resolveConfig, type ServeFlags } from './config.js'
@@ -17,11 +18,14 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
   const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
+  // Before any process is started: it takes out of the environment what is for this one alone.
+  const notifier = createNotifier({ engine, logger, ffi: config.ffi })
   const site = (config.processes > 1 ? memberProcesses : ownServer)(config, engine, logger)
   let control: ControlServer | null = null
   const close = async () => {
     // Last of all that serves: it can tell how the rest is stopping.
     await control?.close()
+    await notifier.close()
     await engine.close()
   }
   let drain: Drain | null = null
@@ -30,9 +34,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
     drain = createDrain({ servers: site.servers, engine, logger, ...config.drain })
     const url = await site.listen(drain)
     // Before anybody is told of the server: who is told may connect, or send a signal, at once.
-    release = handleSignals(drain, reloadable(engine, logger), { onDrained: close, logger })
+    release = handleSignals(drain, reloadable(notifier, logger), { onDrained: close, logger })
     control = await openControl(config.control, { engine, drain, logger })
     logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
+    notifier.ready()
     await drain.complete()
   } catch (error) {
     release()
@@ -54,10 +59,12 @@ async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promi
 }
 
 /** Who sends a signal gets no answer; the log has one. */
-function reloadable(engine: ReloadEngine, logger: Logger): Reloadable {
+function reloadable(notifier: Notifier, logger: Logger): Reloadable {
   return {
-    async reload(options) {
-      const { outcome, generation } = await engine.reload(options)
+    stopping: (text) => notifier.stopping(text),
+    extend: (ms) => notifier.extend(ms),
+    async reload() {
+      const { outcome, generation } = await notifier.reload()
       logger.info({ outcome, generation }, 'SIGHUP handled')
     },
   }

@@ -1,0 +1,64 @@
+/*
+ * What systemd is told by `certswap serve`. The receiver stands for systemd's own.
+ */
+
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+
+import { createAuthority } from '../support/certificates.js'
+import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
+import { type NotifySocket, notifySocket, withoutSystemdNotify } from '../support/notify-socket.js'
+import { certswapServe, type ServingProgram } from '../support/program.js'
+import { tempDir } from '../support/temp-dir.js'
+import { handshake } from '../support/tls-client.js'
+
+const skip = withoutSystemdNotify
+const authority = createAuthority()
+
+test('READY=1 comes once, when the program serves', { skip }, async (t) => {
+  const { program, socket } = await notifying(t)
+  const ready = await socket.datagram('READY=1')
+  const { fingerprint256 } = await handshake({ port: program.port })
+  assert.ok(ready[1]?.startsWith(`STATUS=serving generation 1, ${fingerprint256} until `))
+  assert.equal(await program.stop(), 0)
+  assert.equal((await socket.datagrams()).filter(([line]) => line === 'READY=1').length, 1)
+})
+
+test('SIGHUP is RELOADING=1 and then READY=1, whether the files can be served or not', {
+  skip,
+}, async (t) => {
+  const { program, socket, paths } = await notifying(t)
+  await socket.datagram('READY=1')
+  const leaf = authority.issue()
+  overwriteInPlace(paths.key, leaf.keyPem)
+  overwriteInPlace(paths.cert, leaf.chainPem)
+  program.child.kill('SIGHUP')
+  await socket.count(3)
+  overwriteInPlace(paths.cert, 'nonsense')
+  program.child.kill('SIGHUP')
+  await socket.count(5)
+  const told = await socket.datagrams()
+  assert.deepEqual(
+    told.map(([line]) => line),
+    ['READY=1', 'RELOADING=1', 'READY=1', 'RELOADING=1', 'READY=1'],
+  )
+  assert.match(told[1]?.[1] as string, /^MONOTONIC_USEC=\d+$/)
+  assert.ok(told[2]?.[1]?.startsWith(`STATUS=serving generation 2, ${leaf.fingerprint256}`))
+  assert.match(told[4]?.[1] as string, /^STATUS=not reloaded, CERT_MISSING: /)
+  assert.equal(await program.stop(), 0)
+})
+
+interface Notifying {
+  readonly program: ServingProgram
+  readonly socket: NotifySocket
+  readonly paths: PairFiles
+}
+
+async function notifying(t: TestContext): Promise<Notifying> {
+  const cwd = tempDir(t)
+  const paths = writePair(cwd, authority.issue())
+  const socket = await notifySocket(t)
+  const args = ['--cert', paths.cert, '--key', paths.key, '--auto-reload-interval', '0']
+  const program = await certswapServe(t, args, { cwd, env: { NOTIFY_SOCKET: socket.name } })
+  return { program, socket, paths }
+}
