@@ -19,6 +19,7 @@ export interface Notifier extends AsyncDisposable {
   /**
    * `engine.reload()` for a SIGHUP, between `RELOADING=1` and `READY=1`, which comes however the reload ends. Fits where
    * an engine is asked to reload: `handleSignals(drain, notifier)`.
+   * @throws ReloadError `CLOSED`; trouble with files is a `rejected` result.
    */
   reload(): Promise<ReloadResult>
   /** One line for `systemctl status`; line ends in it are escaped. */
@@ -37,7 +38,7 @@ export interface Notifier extends AsyncDisposable {
  *
  * @example
  * const notifier = createNotifier({ engine })
- * process.on('SIGHUP', () => void notifier.reload())
+ * process.on('SIGHUP', () => notifier.reload().catch(() => {}))
  * server.listen(8443, () => notifier.ready())
  *
  * @throws ReloadError `OPTIONS_INVALID`

@@ -1,0 +1,28 @@
+// A Node service for app.service: certificates that are reloaded, a control socket, and word to systemd.
+
+import https from 'node:https'
+
+import { createReloadEngine } from 'certswap'
+import { createControlServer } from 'certswap/control'
+import { createNotifier } from 'certswap/systemd'
+
+const { CERT, KEY, PORT = '8443', RUNTIME_DIRECTORY = '.' } = process.env
+
+const engine = await createReloadEngine({ cert: CERT, key: KEY, autoReloadInterval: 30 })
+const notifier = createNotifier({ engine })
+const server = https.createServer(engine.serverOptions(), (request, response) => response.end('hello\n'))
+engine.attach(server)
+const control = await createControlServer({ engine, path: `${RUNTIME_DIRECTORY}/control.sock` })
+
+// Before READY=1: from then on systemd may send signals.
+process.on('SIGHUP', () => notifier.reload().catch(() => {}))
+process.once('SIGTERM', async () => {
+  notifier.stopping('finishing what runs')
+  await new Promise((resolve) => server.close(resolve))
+  // Last of all that serves: it can tell how the rest is stopping.
+  await control.close()
+  await notifier.close()
+  await engine.close()
+})
+
+server.listen(Number(PORT), () => notifier.ready())
