@@ -10,7 +10,7 @@ const { CERT, KEY, PORT = '8443', RUNTIME_DIRECTORY = '.' } = process.env
 
 const engine = await createReloadEngine({ cert: CERT, key: KEY, autoReloadInterval: 30 })
 const notifier = createNotifier({ engine })
-const server = https.createServer(engine.serverOptions(), (request, response) => response.end('hello\n'))
+const server = https.createServer(engine.serverOptions(), (_request, response) => response.end('hello\n'))
 engine.attach(server)
 const control = await createControlServer({ engine, path: `${RUNTIME_DIRECTORY}/control.sock` })
 
