@@ -12,6 +12,16 @@ export const EXIT = {
   drainForced: 6,
 } as const
 
+/** The same for people: the manual page and docs/control.md say it. */
+export const EXIT_MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>> = {
+  0: 'done, or nothing to do',
+  1: 'the files were rejected; the old certificate is served still',
+  2: 'the command line makes no sense',
+  3: 'refused: another generation is served, there is none to go back to, or the socket is not ours to use',
+  4: 'no server',
+  5: 'no answer in time',
+}
+
 /** Ends a command with one sentence on standard error and an exit code. */
 export class CommandError extends Error {
   readonly exitCode: number

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
@@ -8,6 +8,8 @@ import type { CheckFlags } from './client/check.js'
 import { type DrainFlags, drain } from './client/drain.js'
 import { type ReloadFlags, reload, rollback } from './client/reload.js'
 import { type StatusFlags, status } from './client/status.js'
+import type { Shell } from './completion/index.js'
+import { definitionOf } from './definitions.js'
 import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
 import { CommandError, EXIT } from './exit-codes.js'
 import type { ServeFlags } from './serve/config.js'
@@ -26,8 +28,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** All commands and options: the one definition that help texts are made from. */
-function createProgram(): Command {
+/**
+ * All commands and options: the one definition that help texts, completion scripts and the manual page are made from.
+ *
+ * @internal
+ */
+export function createProgram(): Command {
   const program = new Command('certswap')
     .description('TLS certificate hot-reload for Node.js servers')
     .version(packageVersion())
@@ -41,6 +47,7 @@ function createProgram(): Command {
   addStatus(program)
   addCheck(program)
   addDev(program)
+  addGenerated(program)
   return program
 }
 
@@ -204,6 +211,27 @@ function addDev(program: Command): void {
     .description('renew the certificate, written the way a renewal writes it')
     .action((flags: DevFlags) => rotateIdentity(flags))
 }
+
+/** What is made from these very definitions. */
+function addGenerated(program: Command): void {
+  program
+    .command('completion')
+    .description('print a script that lets a shell complete commands and flags')
+    .addArgument(new Argument('<shell>', 'shell to print it for').choices(SHELLS))
+    .action(async (shell: Shell) => {
+      const { completionScript } = await import('./completion/index.js')
+      process.stdout.write(completionScript(shell, definitionOf(program)))
+    })
+  program
+    .command('man')
+    .description('print the manual page, for `man -l -`')
+    .action(async () => {
+      const { manualPage } = await import('./manual-page.js')
+      process.stdout.write(manualPage(definitionOf(program), packageVersion()))
+    })
+}
+
+const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
 
 function append(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
