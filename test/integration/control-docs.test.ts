@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
@@ -13,6 +12,7 @@ import { createMetrics } from '../../src/main/observe/metrics.js'
 import { createAuthority } from '../support/certificates.js'
 import { controlledEngine } from '../support/control.js'
 import { withoutCurl } from '../support/curl.js'
+import { blocksOf, tableOf } from '../support/documentation.js'
 import { writePair } from '../support/files.js'
 import { certswapServe, PROGRAM } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -103,28 +103,4 @@ async function run(command: string, cwd: string): Promise<{ code: number | null;
     once(child, 'close') as Promise<[number | null]>,
   ])
   return { code, stdout }
-}
-
-/** The cells of the table whose first column has this title. */
-function tableOf(page: string, title: string): string[][] {
-  const lines = textOf(page).split('\n')
-  const start = lines.findIndex((line) => line.startsWith(`| ${title} |`))
-  assert.notEqual(start, -1, `docs/${page} has a table of ${title}`)
-  const rows = lines.slice(start + 2)
-  const end = rows.findIndex((line) => !line.startsWith('|'))
-  return rows.slice(0, end).map((row) =>
-    row
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  )
-}
-
-function blocksOf(page: string, language: string): string[] {
-  const blocks = textOf(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))
-  return [...blocks].map(([, block]) => block as string)
-}
-
-function textOf(page: string): string {
-  return readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8')
 }
