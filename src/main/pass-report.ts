@@ -10,6 +10,8 @@ export interface PassReport {
   readonly result: ReloadResult
   /** Set when all that is wrong is a pair that does not match. */
   readonly pairMismatch: boolean
+  /** Whether the disk is not served because it was rolled away from. */
+  readonly held: boolean
   /** Tells one state of the disk from another; empty when nothing is wrong. */
   readonly state: string
 }

@@ -312,7 +312,7 @@ export class Reloader {
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
     const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems })
-    return { result, pairMismatch: false, state }
+    return { result, pairMismatch: false, held: false, state }
   }
 
   #report(
@@ -331,7 +331,8 @@ export class Reloader {
       members,
     }
     const result = resultOf(outcome, trigger, generation, watch, findings)
-    return { result, pairMismatch: found?.pairMismatch ?? false, state: found?.state ?? '' }
+    const { pairMismatch = false, held = false, state = '' } = found ?? {}
+    return { result, pairMismatch, held, state }
   }
 }
 

@@ -10,7 +10,7 @@ import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { type Problem, ProblemError } from './problem.js'
-import type { PrepareReply, PrepareTask, RefusedReply } from './protocol.js'
+import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
 import { decodeRecord, encodeRecord, type ServedRecord } from './record.js'
 import { rehearse } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
@@ -37,7 +37,8 @@ export default async function prepare(task: PrepareTask): Promise<PrepareReply> 
     if (!(error instanceof ProblemError)) throw error
     return refusal([error.problem], [], served, [])
   }
-  if (!task.fresh && isKnown(files, served, task.held)) return { kind: 'unchanged', record: null }
+  const known = task.fresh ? null : knownAs(files, served, task.held)
+  if (known) return known
   const set = readFileSet(files)
   if (Array.isArray(set)) return refusal(set, [], served, [])
   try {
@@ -48,13 +49,13 @@ export default async function prepare(task: PrepareTask): Promise<PrepareReply> 
 }
 
 /** The quick look: what is served, or what was rolled away from. */
-function isKnown(
+function knownAs(
   files: readonly SourceFile[],
   served: ServedRecord | null,
   held: Uint8Array | null,
-): boolean {
-  if (served && looksUnchanged(files, served.fingerprint)) return true
-  return held !== null && looksUnchanged(files, decodeRecord(held).fingerprint)
+): UnchangedReply | HeldReply | null {
+  if (served && looksUnchanged(files, served.fingerprint)) return { kind: 'unchanged', record: null }
+  return held !== null && looksUnchanged(files, decodeRecord(held).fingerprint) ? { kind: 'held' } : null
 }
 
 async function prepareSet(
@@ -80,7 +81,7 @@ async function prepareSet(
     return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint: set.fingerprint }) }
   }
   if (task.held !== null && decodeRecord(task.held).identity === identity) {
-    return { kind: 'unchanged', record: null }
+    return { kind: 'held' }
   }
   const isAnchor = (name: string) => {
     const { authorities } = blocks ?? readTrust(sources, set, found)

@@ -129,12 +129,17 @@ export interface PreparedAuthorities {
 }
 
 /** What PREPARE found. Failures are data: a thrown error would lose its code on the way across threads. */
-export type PrepareReply = UnchangedReply | PreparedReply | RefusedReply
+export type PrepareReply = UnchangedReply | HeldReply | PreparedReply | RefusedReply
 
 export interface UnchangedReply {
   readonly kind: 'unchanged'
   /** Set when stamps moved while what they stand for did not: the record to compare with from now on. */
   readonly record: Uint8Array | null
+}
+
+/** The files are what was rolled away from. They could be served, and are not. */
+export interface HeldReply {
+  readonly kind: 'held'
 }
 
 export interface PreparedReply {

@@ -22,11 +22,12 @@ export function certificateFacts(facts: Partial<CertificateFacts> = {}): Certifi
 /** The report of a pass that nobody ran. */
 export function passReport(
   outcome: ReloadResult['outcome'],
-  { state = '', pairMismatch = false, ...result }: Partial<ReloadResult & PassReport> = {},
+  { state = '', pairMismatch = false, held = false, ...result }: Partial<ReloadResult & PassReport> = {},
 ): PassReport {
   return {
     state,
     pairMismatch,
+    held,
     result: {
       outcome,
       trigger: 'tick',

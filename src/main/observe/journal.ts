@@ -20,6 +20,8 @@ export interface JournalStatus {
   readonly lastFailure: Attempt | null
   /** Since when what is on disk could not be served; `null` while all is well. */
   readonly failingSince: string | null
+  /** Since when what is served is not what is on disk, by a failure or a rollback; `null` while they are the same. */
+  readonly differsSince: string | null
   readonly consecutiveFailures: number
   /** Passes by outcome, since the start. */
   readonly passes: Readonly<Record<Outcome, number>>
@@ -39,6 +41,7 @@ export class Journal {
   #lastSuccess!: Attempt
   #lastFailure: Attempt | null = null
   #failingSinceMs: number | null = null
+  #differsSinceMs: number | null = null
   /** Other failures before do not count: the other half of a pair is only missing since its first half came. */
   #mismatchSinceMs: number | null = null
   #consecutiveFailures = 0
@@ -77,7 +80,7 @@ export class Journal {
    * of a pair, whose other half may still come.
    */
   settle(
-    { result, state, pairMismatch }: PassReport,
+    { result, state, pairMismatch, held }: PassReport,
     waits: boolean = result.outcome === 'waiting-for-pair',
   ): Recovery | null {
     this.count(result)
@@ -85,13 +88,16 @@ export class Journal {
     this.#lastAttempt = attempt
     if (result.trigger === 'rollback') {
       // Says nothing of what is on disk now: no outage begins or ends.
-      if (result.outcome === 'applied') this.#sayApplied(result)
-      else this.#sayRefused(result)
+      if (result.outcome === 'applied') {
+        this.#differsSinceMs ??= this.#clock.wallMs()
+        this.#sayApplied(result)
+      } else this.#sayRefused(result)
       return null
     }
     if (result.outcome === 'applied') this.#sayApplied(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = attempt
+      this.#differsSinceMs = held ? (this.#differsSinceMs ?? this.#clock.wallMs()) : null
       return this.#succeed(result)
     }
     // A change that is refused leaves what was in force in force: that is no outage.
@@ -106,7 +112,8 @@ export class Journal {
       lastAttempt: this.#lastAttempt,
       lastSuccess: this.#lastSuccess,
       lastFailure: this.#lastFailure,
-      failingSince: this.#failingSinceMs === null ? null : iso(this.#failingSinceMs),
+      failingSince: isoOrNull(this.#failingSinceMs),
+      differsSince: isoOrNull(this.#differsSinceMs),
       consecutiveFailures: this.#consecutiveFailures,
       passes: { ...this.#passes },
     }
@@ -130,6 +137,7 @@ export class Journal {
     const same = this.#trouble?.kind === kind && this.#trouble.state === state
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
     this.#failingSinceMs ??= this.#clock.wallMs()
+    this.#differsSinceMs ??= this.#clock.wallMs()
     this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.wallMs()) : null
     this.#lastFailure = attempt
     this.#consecutiveFailures++
@@ -188,6 +196,10 @@ function changesOf(changed: readonly string[], hosts: ReloadResult['hosts']): ob
 }
 
 const MOST_PATHS = 20
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms)
+}
 
 function iso(ms: number): string {
   return new Date(ms).toISOString()

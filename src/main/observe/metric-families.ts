@@ -75,7 +75,7 @@ export function createFamilies(registry: Registry): MetricFamilies {
     matchesDisk: gauge('serving_matches_disk', 'Whether what is served is what is on disk.'),
     differsSince: gauge(
       'serving_differs_since_timestamp_seconds',
-      'Since when what is on disk could not be served; 0 while it is served.',
+      'Since when what is served is not what is on disk; 0 while it is.',
     ),
     recoveries: counter(
       'recoveries_total',

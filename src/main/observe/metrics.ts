@@ -173,9 +173,7 @@ function showGeneration(families: MetricFamilies, { number, certificates }: Gene
 }
 
 function showStatus(families: MetricFamilies, status: EngineStatus): void {
-  const { generation, lastAttempt, lastSuccess, failingSince } = status
-  // After a rollback the files are newer than what is served, however good they are.
-  const differsSince = failingSince ?? (generation.restored === null ? null : generation.since)
+  const { lastAttempt, lastSuccess, failingSince, differsSince } = status
   families.lastSuccessful.set(CONTEXT, failingSince === null ? 1 : 0)
   families.lastSuccessTime.set(CONTEXT, seconds(lastSuccess.at))
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))

@@ -18,6 +18,8 @@ export interface HostsReport {
   /** The worker's records once this is served. */
   readonly record: Uint8Array
   readonly held: Uint8Array | null
+  /** Whether some are as they were rolled away from, and so were left alone. */
+  readonly heldBack: boolean
 }
 
 export interface HostsMode {
@@ -37,19 +39,19 @@ const MOST_TOLD = 100
  * PREPARE for hosts: one task finds what changed, one for every few dozen hosts prepares them, one seals the record. Only
  * hosts that changed travel.
  *
- * @returns `null` when nothing changed.
+ * @returns `null` when nothing changed; `'held'` when nothing did since a rollback.
  */
 export async function prepareHosts(
   preparer: Preparer,
   options: ResolvedOptions,
   limits: PrepareTask['limits'],
   mode: HostsMode,
-): Promise<HostsReport | null> {
+): Promise<HostsReport | 'held' | null> {
   const { hosts: sources, sources: material, context, policy } = options
   if (sources === null) return null
   const { record, held, force, fresh } = mode
   const scan = await preparer.scanHosts({ sources, limits, record, held, force, fresh })
-  if (scan.kind === 'unchanged') return null
+  if (scan.kind !== 'changed') return scan.kind === 'held' ? 'held' : null
   const replies: PrepareHostsReply[] = []
   const task = { record, passphrase: material.passphrase, limits, context, policy, force, fresh }
   const batches = [...scan.batches]
@@ -70,6 +72,7 @@ export async function prepareHosts(
     warnings: firstOf([...scan.warnings, ...replies.flatMap(({ warnings }) => warnings)]),
     state: [JSON.stringify(scan.problems), ...replies.map(({ state }) => state)].sort().join(),
     changed: replies.flatMap(({ changed }) => changed),
+    heldBack: scan.held,
     ...sealed,
   }
 }

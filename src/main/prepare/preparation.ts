@@ -33,6 +33,8 @@ export interface Preparation {
   /** Records that moved because stamps did, and nothing else; `null` where none did. */
   readonly moved: Records
   readonly findings: PassFindings & { readonly problems: readonly Problem[] }
+  /** Whether something was left alone because it is as it was rolled away from. */
+  readonly held: boolean
   /** As in {@link PassReport}. */
   readonly pairMismatch: boolean
   readonly state: string
@@ -73,12 +75,13 @@ export function discard({ base, hosts }: Preparation): void {
 }
 
 /** Together, one problem keeps everything as it is; independent, what is well moves on. */
-function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean): Preparation {
+function judge(base: PrepareReply, found: HostsReport | 'held' | null, together: boolean): Preparation {
+  const hosts = found === 'held' ? null : found
   const problems = [...(base.kind === 'refused' ? base.problems : []), ...(hosts?.problems ?? [])]
   const hostsMove = hosts !== null && hosts.hosts.length + hosts.removed.length > 0
   const moves = base.kind === 'prepared' || hostsMove
   const refused = problems.length > 0 && (together || !moves)
-  const told = base.kind === 'unchanged' ? null : base
+  const told = base.kind === 'unchanged' || base.kind === 'held' ? null : base
   return {
     verdict: refused ? 'refused' : moves ? 'prepared' : 'unchanged',
     base: base.kind === 'prepared' ? base : null,
@@ -93,6 +96,7 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
       changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
       diff: base.kind === 'prepared' ? base.diff : null,
     },
+    held: base.kind === 'held' || found === 'held' || hosts?.heldBack === true,
     pairMismatch: problems.length > 0 && problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
     state:
       problems.length > 0 ? `${base.kind === 'refused' ? base.state : ''} ${hosts?.state ?? ''}`.trim() : '',

@@ -30,9 +30,11 @@ export interface ScanHostsTask {
 }
 
 export type ScanHostsReply =
-  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'unchanged' | 'held' }
   | {
       readonly kind: 'changed'
+      /** Whether others are as they were rolled away from, and so are left alone. */
+      readonly held: boolean
       /** Lists of hosts, opaque here, each for one task of its own. */
       readonly batches: readonly Uint8Array[]
       readonly removed: readonly string[]

@@ -30,15 +30,16 @@ export async function scanHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
   const { problems, removed } = judgeList(list, goneOf(list, known, held), known, task)
   const isAsIn = (entries: Map<string, HostEntry> | null, host: HostSource) =>
     isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
-  const changed = task.fresh
-    ? list.hosts
-    : list.hosts.filter((host) => !isAsIn(known, host) && !isAsIn(held, host))
+  const differing = task.fresh ? list.hosts : list.hosts.filter((host) => !isAsIn(known, host))
+  const changed = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
+  const isHeld =
+    changed.length < differing.length || goneOf(list, known, held).length < goneOf(list, known, null).length
   const warnings = warningsOf(list, task)
   const nothing = [changed, removed, problems, warnings].every(({ length }) => length === 0)
-  if (nothing) return { kind: 'unchanged' }
+  if (nothing) return { kind: isHeld ? 'held' : 'unchanged' }
   const batches = []
   for (let i = 0; i < changed.length; i += BATCH) batches.push(toSharedJson(changed.slice(i, i + BATCH)))
-  return { kind: 'changed', batches, removed, problems, warnings }
+  return { kind: 'changed', held: isHeld, batches, removed, problems, warnings }
 }
 
 /** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */

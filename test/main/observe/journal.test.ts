@@ -165,6 +165,47 @@ test('a change that is refused, and one that is rolled back, are no outage and e
   assert.notEqual(journal.settle(passReport('applied', { trigger: 'update' })), null)
 })
 
+test('since when the disk is not what is served is told apart from failures, and does not move while it lasts', async () => {
+  const { journal, clock } = open()
+  const since = () => journal.status().differsSince
+  const steps: readonly [string, Parameters<typeof journal.settle>[0], string | null][] = [
+    ['the first load', passReport('applied', { trigger: 'start' }), null],
+    ['half a pair', waiting(), iso(1000)],
+    ['its other half', passReport('applied'), null],
+    ['a broken file', rejected('KEY_INVALID'), iso(3000)],
+    ['the same', rejected('KEY_INVALID'), iso(3000)],
+    [
+      'a change that is refused',
+      passReport('rejected', { trigger: 'update', problems: [problem('KEY_INVALID')] }),
+      iso(3000),
+    ],
+    ['a rollback while it is broken', passReport('applied', { trigger: 'rollback' }), iso(3000)],
+    ['what was served before is on disk again', passReport('unchanged'), null],
+    ['a rollback', passReport('applied', { trigger: 'rollback' }), iso(8000)],
+    ['another one', passReport('applied', { trigger: 'rollback' }), iso(8000)],
+    [
+      'a rollback that failed',
+      passReport('rejected', { trigger: 'rollback', problems: [problem('SERVED_MISMATCH')] }),
+      iso(8000),
+    ],
+    ['the timer leaves it alone', passReport('unchanged', { held: true }), iso(8000)],
+    ['some hosts move on, others do not', passReport('applied', { held: true }), iso(8000)],
+    ['what is served is on disk', passReport('unchanged'), null],
+    ['what was rolled away from is there again', passReport('unchanged', { held: true }), iso(14_000)],
+    ['a renewal', passReport('applied'), null],
+    [
+      'some hosts are left behind',
+      passReport('applied', { problems: [problem('KEY_INVALID')] }),
+      iso(16_000),
+    ],
+  ]
+  for (const [what, report, expected] of steps) {
+    journal.settle(report)
+    assert.equal(since(), expected, what)
+    await clock.advance(1000)
+  }
+})
+
 function open() {
   const [logger, clock] = [recordingLogger(), fakeClock(START)]
   return { journal: new Journal(clock, logger), clock, said: logger.said }

@@ -58,11 +58,20 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
   const { state, generation, contexts, trust, warnings, failing_since: since, last_failure: failure } = status
   const failing =
     since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: what is on disk is not served`
+  const { differs_since: differs } = status
   const restored = status.restored === null ? '' : ` (generation ${status.restored} again)`
   const ago = (iso: string) => `${span(nowMs - Date.parse(iso))} ago`
   const rows: Row[] = [
     ['state', paint(state === 'serving' ? 'green' : 'red', `${state}${failing}`)],
     ['generation', `${generation}, by ${status.trigger} ${ago(status.since)}${restored}`],
+    ...(differs !== null && since === null
+      ? [
+          [
+            'disk',
+            paint('yellow', `not what is served, for ${span(nowMs - Date.parse(differs))}`),
+          ] satisfies Row,
+        ]
+      : []),
     ...contexts.flatMap((context) => contextRows(context, paint, nowMs)),
     ...(trust.authorities > 0
       ? [

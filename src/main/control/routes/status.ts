@@ -10,6 +10,8 @@ export interface StatusView extends GenerationView {
   readonly last_success: AttemptView
   readonly last_failure: AttemptView | null
   readonly failing_since: string | null
+  /** Since when what is served is not what is on disk, by a failure or a rollback. */
+  readonly differs_since: string | null
   readonly consecutive_failures: number
   readonly passes: Readonly<Record<string, number>>
   readonly auto_reload_interval: number
@@ -58,6 +60,7 @@ function statusView(status: EngineStatus): StatusView {
     last_success: attemptView(status.lastSuccess),
     last_failure: lastFailure ? attemptView(lastFailure) : null,
     failing_since: status.failingSince,
+    differs_since: status.differsSince,
     consecutive_failures: status.consecutiveFailures,
     passes: status.passes,
     auto_reload_interval: status.autoReloadInterval,
