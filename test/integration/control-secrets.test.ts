@@ -27,7 +27,7 @@ test('no answer, whatever is asked and however it fails, holds a byte of a file 
     })
   const askAll = async () => {
     for (const headers of [{}, { Accept: 'text/plain' }]) {
-      for (const path of ['/certs', '/status', '/history', '/metrics', '/readyz'])
+      for (const path of ['/certs', '/certs/default', '/status', '/history', '/metrics', '/readyz'])
         await ask(path, { headers })
       for (const query of ['', '?dry_run=1', '?force=1']) {
         await ask(`/reload_certs${query}`, { method: 'POST', headers })

@@ -7,6 +7,7 @@ export interface MetricFamilies {
   readonly chainNotAfter: Gauge
   readonly info: Gauge
   readonly generation: Gauge
+  readonly hosts: Gauge
   readonly reloads: Counter
   readonly errors: Counter
   readonly lastSuccessful: Gauge
@@ -55,6 +56,7 @@ export function createFamilies(registry: Registry): MetricFamilies {
     ),
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
+    hosts: gauge('hosts', 'SNI hosts that are served.'),
     reloads: counter(
       'reloads_total',
       'Looks at the certificate files, by what caused them and how they ended.',

@@ -95,8 +95,10 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   }
 }
 
-/** The label `context` until there is more than one. */
 const CONTEXT = { context: 'default' } as const
+
+/** All SNI hosts together: a label for each of thousands is more than Prometheus should be given. */
+const HOSTS = { context: 'hosts' } as const
 
 const TRIGGERS: Record<Exclude<Trigger, 'start'>, string> = {
   tick: 'poll',
@@ -148,7 +150,8 @@ function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
 function countPass({ reloads, errors, ...families }: MetricFamilies, result: ReloadResult): void {
   const { outcome, trigger, problems, timings } = result
   reloads.inc({ trigger: TRIGGERS[trigger as keyof typeof TRIGGERS], result: RESULTS[outcome] })
-  if (outcome === 'rejected') {
+  // Of what was applied, some hosts may have been left behind.
+  if (outcome !== 'waiting-for-pair') {
     for (const code of new Set(problems.map((problem) => problem.code))) errors.inc({ code })
   }
   families.duration.observe(timings.totalMs / 1000)
@@ -161,13 +164,16 @@ function countPass({ reloads, errors, ...families }: MetricFamilies, result: Rel
 }
 
 /** Where a context has two pairs, an alert must go by the one that ends first. */
-function showGeneration(families: MetricFamilies, { number, certificates }: Generation): void {
+function showGeneration(families: MetricFamilies, { number, certificates, hosts }: Generation): void {
   const times = (field: 'notAfter' | 'notBefore' | 'chainNotAfter') =>
     certificates.map((certificate) => seconds(certificate[field]))
   families.generation.set(number)
   families.notAfter.set(CONTEXT, Math.min(...times('notAfter')))
   families.notBefore.set(CONTEXT, Math.max(...times('notBefore')))
   families.chainNotAfter.set(CONTEXT, Math.min(...times('chainNotAfter')))
+  families.hosts.set(hosts?.count ?? 0)
+  if (hosts?.soonest) families.notAfter.set(HOSTS, seconds(hosts.soonest.notAfter))
+  else families.notAfter.remove(HOSTS)
   families.info.reset()
   for (const certificate of certificates) families.info.set({ ...CONTEXT, ...infoLabels(certificate) }, 1)
 }

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { Registry } from 'prom-client'
 
-import { PROBLEM_CODES } from '../../../src/main/index.js'
+import { PROBLEM_CODES, type ReloadEngineOptions } from '../../../src/main/index.js'
 import { createMetrics, type Metrics, type MetricsOptions } from '../../../src/main/observe/metrics.js'
 import { createAuthority, selfSigned } from '../../support/certificates.js'
 import { type ControlledEngine, controlledEngine, request } from '../../support/control.js'
 import { promtoolComplaints, seriesOf, withoutPromtool } from '../../support/exposition.js'
 import { writePair } from '../../support/files.js'
+import { putHost } from '../../support/host-site.js'
+import { tempDir } from '../../support/temp-dir.js'
 
 const day = 86_400_000
 const post = { method: 'POST' } as const
@@ -164,6 +167,20 @@ test('of two pairs the one that ends first counts, and each has its facts', asyn
   assert.equal(infos(series).length, 2)
 })
 
+test('of SNI hosts the one that ends first counts, and with the last of them its series goes', async (t) => {
+  const dir = tempDir(t)
+  const hosts = createAuthority()
+  const soonest = putHost(dir, hosts, 'a.test', { notAfter: new Date(Date.now() + 20 * day) })
+  putHost(dir, hosts, 'b.test')
+  const { metrics, engine } = await measured(t, {}, { hosts: join(dir, 'hosts', '*') })
+  const of = async (name: string) => seriesOf(await metrics.text()).get(`certswap_${name}`)
+  const notAfter = 'certificate_not_after_timestamp_seconds{context="hosts"}'
+  assert.deepEqual([await of('hosts'), await of(notAfter)], [2, soonest.notAfter.getTime() / 1000])
+  rmSync(join(dir, 'hosts'), { recursive: true })
+  await engine.reload({ force: true })
+  assert.deepEqual([await of('hosts'), await of(notAfter)], [0, undefined])
+})
+
 test('a name with quotes and line ends stays one label', async (t) => {
   const { dir, metrics, engine } = await measured(t)
   writePair(dir, createAuthority({ name: 'A "B" \\ C\nD' }).issue())
@@ -218,9 +235,14 @@ interface Measured extends ControlledEngine {
   readonly metrics: Metrics
 }
 
-async function measured(t: TestContext, options?: MetricsOptions): Promise<Measured> {
+async function measured(
+  t: TestContext,
+  options?: MetricsOptions,
+  engine: Partial<ReloadEngineOptions> = {},
+): Promise<Measured> {
   let metrics: Metrics | undefined
   const controlled = await controlledEngine(t, {
+    engine,
     control: (engine) => {
       metrics = createMetrics(engine, options)
       return { metrics }
