@@ -84,11 +84,11 @@ test('what was rolled away from is left alone, host by host', async (t) => {
   putHost(dir, authority, 'a.test')
   rmSync(join(dir, 'hosts', 'gone.test'), { recursive: true })
   const held = (await preparedHosts(hostTask(join(dir, 'hosts', '*')))).record
-  assert.deepEqual(await scan({ held }), { kind: 'unchanged' })
+  assert.deepEqual(await scan({ held }), { kind: 'held' })
   putHost(dir, authority, 'b.test')
   const reply = await scan({ held })
   assert.deepEqual(found(reply, dir), ['b.test'])
-  assert.deepEqual(reply.kind === 'changed' && reply.removed, [])
+  assert.deepEqual(reply.kind === 'changed' && [reply.removed, reply.held], [[], true])
 })
 
 test('a host behind a link is followed to where the link points now', async (t) => {
@@ -125,7 +125,7 @@ async function scanned(t: TestContext, hosts: readonly string[]) {
 
 /** The names of the directories that are to be prepared. */
 function found(reply: ScanHostsReply, dir: string): string[] {
-  if (reply.kind === 'unchanged') return []
+  if (reply.kind !== 'changed') return []
   const hosts = reply.batches.flatMap((batch) => fromSharedJson<HostSource[]>(batch))
   return hosts.map(({ id }) => id.slice(join(dir, 'hosts/').length)).sort()
 }
