@@ -30,7 +30,7 @@ const ATTACKS: Record<string, (control: string) => Socket[]> = {
       return socket
     })
   },
-  'two hundred connections': (control) => many(200, () => open(control)),
+  'a thousand connections': (control) => many(1000, () => open(control)),
   'a thousand pipelined requests': (control) => many(10, () => write(control, `${POST}\r\n`.repeat(1000))),
   'answers that are never read': (control) =>
     many(50, () => {

@@ -1,6 +1,5 @@
 import type { ReloadEngine } from '../../reload-engine.js'
 import type { ReloadResult } from '../../result.js'
-import { resolveLogger } from '../logger.js'
 import { takeEnvironment } from './environment.js'
 import { type Message, monotonicNow, statusLine } from './message.js'
 import { type NotifierOptions, resolveNotifierOptions } from './options.js'
@@ -51,13 +50,12 @@ export function createNotifier(options: NotifierOptions): Notifier {
 export function startNotifier(options: NotifierOptions, env: NodeJS.ProcessEnv): Notifier {
   const { engine, ffi, logger } = resolveNotifierOptions(options)
   const { socket, watchdogMs } = takeEnvironment(env)
-  const complain = sayOnce(async (reason) => {
-    const message = 'systemd cannot be told of the state of this service'
-    ;(await resolveLogger(logger)).warn({ reason }, message)
+  const complain = sayOnce((reason) => {
+    logger.warn({ reason }, 'systemd cannot be told of the state of this service')
   })
   if (socket === null) return new SystemdNotifier(engine, null)
   if (!/^[/@]./.test(socket)) {
-    void complain(`NOTIFY_SOCKET is neither a path nor an abstract name: ${socket}`)
+    complain(`NOTIFY_SOCKET is neither a path nor an abstract name: ${socket}`)
     return new SystemdNotifier(engine, null)
   }
   const transport = openTransport(socket, ffi, env)
@@ -160,29 +158,28 @@ function watch(
   notifier: SystemdNotifier,
   { sendNow }: Transport,
   watchdogMs: number,
-  complain: (reason: string) => Promise<void>,
+  complain: (reason: string) => void,
 ): void {
   if (!sendNow) {
-    void complain('WatchdogSec= needs the option `ffi` and a Node that has node:ffi; remove it from the unit')
+    complain('WatchdogSec= needs the option `ffi` and a Node that has node:ffi; remove it from the unit')
     return
   }
   const ping = () => {
     try {
       sendNow(['WATCHDOG=1'])
     } catch (error) {
-      void complain(reasonOf(error))
+      complain(reasonOf(error))
     }
   }
   notifier.beforeClose(startWatchdog(ping, watchdogMs))
 }
 
 /** Each reason once: what is wrong with systemd stays wrong for a while. */
-function sayOnce(say: (reason: string) => Promise<void>): (reason: string) => Promise<void> {
+function sayOnce(say: (reason: string) => void): (reason: string) => void {
   const said = new Set<string>()
-  return async (reason) => {
-    if (said.has(reason)) return
+  return (reason) => {
+    if (!said.has(reason)) say(reason)
     said.add(reason)
-    await say(reason)
   }
 }
 

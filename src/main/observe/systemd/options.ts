@@ -1,8 +1,9 @@
 import { z } from 'zod'
 
 import { ReloadError } from '../../errors.js'
+import { refusal } from '../../refusal.js'
 import type { ReloadEngine } from '../../reload-engine.js'
-import type { Logger } from '../logger.js'
+import { deferredLogger, type Logger } from '../logger.js'
 
 /** Options of `createNotifier`. */
 export interface NotifierOptions {
@@ -24,13 +25,16 @@ export interface NotifierOptions {
 interface ResolvedNotifierOptions {
   readonly engine: ReloadEngine
   readonly ffi: boolean
-  readonly logger: Logger | null
+  readonly logger: Logger
 }
 
 const method = z.custom<() => never>((value) => typeof value === 'function', 'expected a function')
 
 const schema = z.strictObject({
-  engine: z.looseObject({ reload: method, status: method, on: method }),
+  engine: z.custom<ReloadEngine>(
+    (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
+    'expected what createReloadEngine returns',
+  ),
   ffi: z.boolean().optional(),
   logger: z.looseObject({ debug: method, info: method, warn: method, error: method }).optional(),
 })
@@ -38,12 +42,8 @@ const schema = z.strictObject({
 /** @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused. */
 export function resolveNotifierOptions(input: NotifierOptions): ResolvedNotifierOptions {
   const parsed = schema.safeParse(input)
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map(
-      ({ path, message }) => `\`${path.join('.') || 'options'}\`: ${message}`,
-    )
-    throw new ReloadError('OPTIONS_INVALID', `invalid options of the notifier: ${lines.join('; ')}`)
-  }
-  // The objects themselves: a copy would lose what their classes give them.
-  return { engine: input.engine, ffi: input.ffi ?? false, logger: input.logger ?? null }
+  if (!parsed.success) throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, input))
+  const { engine, ffi = false } = parsed.data
+  // The logger itself: a copy would lose what its class gives it.
+  return { engine, ffi, logger: deferredLogger(input.logger ?? null) }
 }
