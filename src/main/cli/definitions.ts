@@ -63,8 +63,10 @@ function valueDefinitionOf({ flags, argChoices }: Option): ValueDefinition | nul
   const [, name] = /<(.+)>$/.exec(flags) ?? []
   return name === undefined
     ? null
-    : { name, description: name, choices: argChoices ?? null, isPath: name === 'path' || name === 'file' }
+    : { name, description: name, choices: argChoices ?? null, isPath: PATHS.includes(name) }
 }
+
+const PATHS = ['path', 'file', 'glob']
 
 function argumentDefinitionOf(argument: Argument): ValueDefinition {
   const { description, argChoices } = argument

@@ -60,6 +60,10 @@ const FILES: Entries = [
   ['$XDG_RUNTIME_DIR/certswap/control.sock', 'The control socket.'],
   ['.certswap/control.sock', 'The same, without a runtime directory.'],
   [
+    '/run/certswap/control.sock',
+    'Where clients look last: that of the service, as its unit for systemd has it.',
+  ],
+  [
     '.certswap/tls.crt, tls.key, ca.crt',
     'The development identity that serve makes where no certificate is given.',
   ],

@@ -15,6 +15,22 @@ test('the socket goes into the runtime directory of the user, or below the worki
   assert.equal(defaultControlPath({ XDG_RUNTIME_DIR: 'relative' }), here)
 })
 
+test('a client finds the service of the system where there is none of the user', () => {
+  const service = '/run/certswap/control.sock'
+  assert.equal(
+    findControlPath({}, (path) => path === service),
+    service,
+  )
+  assert.equal(
+    findControlPath({}, () => true),
+    here,
+  )
+  assert.equal(
+    findControlPath({}, () => false),
+    here,
+  )
+})
+
 test('a client looks in both places', (t) => {
   const runtime = tempDir(t)
   const env = { XDG_RUNTIME_DIR: runtime }

@@ -26,7 +26,8 @@ test('the program prints its manual page, which is the one that is installed', a
     version: string
   }
   assert.equal(stdout, manualPage(program, version))
-  assert.equal(readFileSync(join(projectRoot, man), 'utf8'), stdout)
+  const installed = readFileSync(join(projectRoot, man), 'utf8')
+  assert.ok(installed === stdout, 'what is built is what is tested: npm run build')
 })
 
 test('groff has no complaint, and shows every command, flag and exit code', {
