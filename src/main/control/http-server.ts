@@ -2,6 +2,8 @@ import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'n
 import type { Socket } from 'node:net'
 
 import { printableJson } from './escape.js'
+import { feedInPieces } from './feed-in-pieces.js'
+import { createPace } from './pace.js'
 import { problemAnswer } from './problem-document.js'
 import type { Answer } from './route.js'
 
@@ -15,6 +17,8 @@ export interface HttpLimits {
   /** Silence on a connection, the wait for an answer included. */
   readonly silenceMs: number
   readonly connections: number
+  /** Between the beginnings of two answers. */
+  readonly gapMs: number
   /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
   readonly quietMs: number
   readonly graceMs: number
@@ -26,6 +30,7 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   headersMs: 5_000,
   requestMs: 10_000,
   connections: 16,
+  gapMs: 10,
   quietMs: 500,
   graceMs: 5_000,
 }
@@ -47,7 +52,10 @@ export interface HttpParts {
   readonly refused: (status: number) => void
 }
 
-/** An HTTP server of one request per connection, that no client can hold up. */
+/**
+ * An HTTP server of one request per connection, that no client can hold up, and that takes little of the event loop from
+ * the servers beside it, however many clients there are and whatever they send.
+ */
 export function createHttpServer({ limits, serve, refused }: HttpParts): ControlHttpServer {
   const server = http.createServer({
     maxHeaderSize: limits.headerBytes,
@@ -61,19 +69,25 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   server.timeout = limits.silenceMs
   const open = new Set<Socket>()
   /** Connections whose request has arrived or is refused: nothing else may be written to them. */
-  const taken = new WeakSet<Socket>()
+  const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
+  const refusing = new WeakSet<Socket>()
+  const pace = createPace(limits.gapMs)
 
   const take = async (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
     const { socket } = request
     // A pipelined request: the connection ends with the first answer, so this one must not even run.
     if (taken.has(socket)) return
-    taken.add(socket)
+    taken.set(socket, request)
     response.shouldKeepAlive = false
     const body = await readBody(request, limits.bodyBytes, () => expects && response.writeContinue())
     if (body === 'gone' || answering.has(socket)) return
     answering.add(socket)
-    if (body !== 'too-large') return serve(Object.assign(request, { rawBody: body }), response)
+    if (body !== 'too-large') {
+      await pace()
+      return serve(Object.assign(request, { rawBody: body }), response)
+    }
+    refusing.add(socket)
     refused(413)
     const detail = `expected at most ${limits.bodyBytes} bytes`
     await refuseSlowly(request, response, problemAnswer('body-too-large', detail))
@@ -84,11 +98,14 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   server.on('connection', (socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
+    const wanted = () => taken.get(socket)?.complete !== true && !refusing.has(socket)
+    feedInPieces(socket, wanted)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (!socket.writable || answering.has(socket)) return void socket.destroy()
     answering.add(socket)
-    taken.add(socket)
+    refusing.add(socket)
+    taken.set(socket, null)
     const answer = clientErrorAnswer(error.code, limits)
     refused(answer.status)
     socket.end(rawResponse(answer))
@@ -177,7 +194,7 @@ async function refuseSlowly(
       clearTimeout(timer)
       resolve()
     }
-    request.once('end', done).once('close', done)
+    request.once('close', done)
   })
   response.end()
   lingerThenDestroy(request.socket)

@@ -1,0 +1,79 @@
+/*
+ * What one connection may cost the event loop that it shares with the servers.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import { createHttpServer, HTTP_LIMITS } from '../../../src/main/control/http-server.js'
+import { createPace } from '../../../src/main/control/pace.js'
+import { tempDir } from '../../support/temp-dir.js'
+
+const GET = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+test('of thousands of pipelined requests the parser sees a handful', async (t) => {
+  const { server, client } = await serving(t)
+  let seen = 0
+  server.on('request', () => seen++)
+  client.write(GET.repeat(5000))
+  client.resume()
+  await closed(client)
+  assert.ok(seen >= 1 && seen < 50, `${seen} requests were seen`)
+})
+
+test('what a client goes on sending after it was refused is hardly taken in', async (t) => {
+  const { client, accepted } = await serving(t)
+  client.write(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000000\r\n\r\n`)
+  client.write(Buffer.alloc(200_000_000))
+  const [answer] = (await once(client, 'data')) as [Buffer]
+  assert.match(answer.toString(), /^HTTP\/1\.1 413 /)
+  await closed(accepted)
+  assert.ok(accepted.bytesRead < 50_000_000, `${accepted.bytesRead} bytes were taken in`)
+})
+
+test('callers of a pace go on in their order, each a gap after the one before', async () => {
+  const pace = createPace(20)
+  const order: number[] = []
+  const startMs = performance.now()
+  await Promise.all([1, 2, 3, 4].map((i) => pace().then(() => order.push(i))))
+  // A timer of Node's may be early by less than a millisecond.
+  assert.ok(performance.now() - startMs > 3 * 20 - 3)
+  assert.deepEqual(order, [1, 2, 3, 4])
+})
+
+test('a pace that nobody keeps waiting lets the next one go on in the same turn', async () => {
+  const pace = createPace(60_000)
+  let turned = false
+  setImmediate(() => {
+    turned = true
+  })
+  await pace()
+  assert.equal(turned, false)
+})
+
+/** Whatever it is that ends it. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
+}
+
+async function serving(t: TestContext) {
+  const { server, close } = createHttpServer({
+    limits: { ...HTTP_LIMITS, silenceMs: 10_000 },
+    serve: (_request, response) => response.end('ok'),
+    refused: () => {},
+  })
+  const path = join(tempDir(t), 'control.sock')
+  server.listen(path)
+  await once(server, 'listening')
+  t.after(close)
+  const client = connect(path).on('error', () => {})
+  t.after(() => client.destroy())
+  const [accepted] = (await once(server, 'connection')) as [Socket]
+  return { server, client, accepted }
+}
