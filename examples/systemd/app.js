@@ -4,6 +4,7 @@ import https from 'node:https'
 
 import { createReloadEngine } from 'certswap'
 import { createControlServer } from 'certswap/control'
+import { createDrain, handleSignals } from 'certswap/drain'
 import { createNotifier } from 'certswap/systemd'
 
 const { CERT, KEY, PORT = '8443', RUNTIME_DIRECTORY = '.' } = process.env
@@ -12,17 +13,17 @@ const engine = await createReloadEngine({ cert: CERT, key: KEY, autoReloadInterv
 const notifier = createNotifier({ engine })
 const server = https.createServer(engine.serverOptions(), (_request, response) => response.end('hello\n'))
 engine.attach(server)
-const control = await createControlServer({ engine, path: `${RUNTIME_DIRECTORY}/control.sock` })
+const drain = createDrain({ servers: [server] })
+const control = await createControlServer({ engine, drain, path: `${RUNTIME_DIRECTORY}/control.sock` })
 
-// Before READY=1: from then on systemd may send signals.
-process.on('SIGHUP', () => notifier.reload().catch(() => {}))
-process.once('SIGTERM', async () => {
-  notifier.stopping('finishing what runs')
-  await new Promise((resolve) => server.close(resolve))
-  // Last of all that serves: it can tell how the rest is stopping.
-  await control.close()
-  await notifier.close()
-  await engine.close()
+// Before READY=1: from then on systemd may send signals. SIGHUP reloads, SIGTERM drains, and systemd is told of both.
+handleSignals(drain, notifier, {
+  async onDrained() {
+    // Last of all that serves: it can tell how the rest is stopping.
+    await control.close()
+    await notifier.close()
+    await engine.close()
+  },
 })
 
 server.listen(Number(PORT), () => notifier.ready())

@@ -24,6 +24,21 @@ test('READY=1 comes once, when the program serves', { skip }, async (t) => {
   assert.equal((await socket.datagrams()).filter(([line]) => line === 'READY=1').length, 1)
 })
 
+test('a stop is STOPPING=1 once, and a plea for the time that the drain takes', { skip }, async (t) => {
+  const { program, socket } = await notifying(t, ['--lame-duck', '300', '--drain-deadline', '600'])
+  await socket.datagram('READY=1')
+  program.child.kill('SIGTERM')
+  await socket.datagram('STOPPING=1')
+  program.child.kill('SIGHUP')
+  await program.line('SIGHUP handled')
+  // Another one: nothing is waited for.
+  assert.equal(await program.stop(), 1)
+  const [, stopping, extend, ...more] = await socket.datagrams()
+  assert.deepEqual(stopping, ['STOPPING=1', 'STATUS=draining'])
+  assert.match(extend?.join() as string, /^EXTEND_TIMEOUT_USEC=\d+$/)
+  for (const [line] of more) assert.match(line as string, /^(STATUS|EXTEND_TIMEOUT_USEC)=/)
+})
+
 test('SIGHUP is RELOADING=1 and then READY=1, whether the files can be served or not', {
   skip,
 }, async (t) => {
@@ -54,11 +69,11 @@ interface Notifying {
   readonly paths: PairFiles
 }
 
-async function notifying(t: TestContext): Promise<Notifying> {
+async function notifying(t: TestContext, more: readonly string[] = []): Promise<Notifying> {
   const cwd = tempDir(t)
   const paths = writePair(cwd, authority.issue())
   const socket = await notifySocket(t)
-  const args = ['--cert', paths.cert, '--key', paths.key, '--auto-reload-interval', '0']
+  const args = ['--cert', paths.cert, '--key', paths.key, '--auto-reload-interval', '0', ...more]
   const program = await certswapServe(t, args, { cwd, env: { NOTIFY_SOCKET: socket.name } })
   return { program, socket, paths }
 }

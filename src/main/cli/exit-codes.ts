@@ -17,9 +17,10 @@ export const EXIT_MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], st
   0: 'done, or nothing to do',
   1: 'the files were rejected; the old certificate is served still',
   2: 'the command line makes no sense',
-  3: 'refused: another generation is served, there is none to go back to, or the socket is not ours to use',
+  3: 'refused: another generation is served, there is none to go back to, no drain or another one is on, or the socket is not ours to use',
   4: 'no server',
   5: 'no answer in time',
+  6: '`drain --wait`: connections were cut',
 }
 
 /** Ends a command with one sentence on standard error and an exit code. */

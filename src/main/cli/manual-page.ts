@@ -47,7 +47,7 @@ type Entries = readonly (readonly [term: string, meaning: string])[]
 
 const SIGNALS: Entries = [
   ['SIGHUP', 'The server reloads. What came of it is in its log and in its status.'],
-  ['SIGTERM, SIGINT', 'The server stops accepting and lets what runs finish; a second one does not wait.'],
+  ['SIGTERM, SIGINT', 'The server drains: it lets what runs finish, and ends. A second one does not wait.'],
 ]
 
 const ENVIRONMENT: Entries = [
