@@ -13,8 +13,6 @@ export interface CommandDefinition {
 }
 
 export interface OptionDefinition {
-  /** As they are declared: `-V, --version` or `--cert <path>`. */
-  readonly flags: string
   /** What can be typed: `-V` and `--version`. */
   readonly names: readonly string[]
   /** With the default, where there is one. */
@@ -25,6 +23,7 @@ export interface OptionDefinition {
 
 export interface ValueDefinition {
   readonly name: string
+  /** Of an option's value, its name. */
   readonly description: string
   /** The values that there are; `null` for any. */
   readonly choices: readonly string[] | null
@@ -40,7 +39,6 @@ export function definitionOf(command: Command): CommandDefinition {
     description: help.commandDescription(command),
     usage: help.commandUsage(command),
     options: help.visibleOptions(command).map((option) => ({
-      flags: option.flags,
       names: [option.short, option.long].filter((name) => name !== undefined),
       description: help.optionDescription(option),
       value: valueDefinitionOf(option),
