@@ -11,6 +11,7 @@ import { type TestContext, test } from 'node:test'
 
 import { parse } from 'yaml'
 
+import { createDrain } from '../../src/main/drain/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
 import { controlledEngine } from '../support/control.js'
 import { withoutPromtool } from '../support/exposition.js'
@@ -88,7 +89,9 @@ function promtool(...args: string[]): string {
 /** Every name that can be asked for, those of histogram series included, with its labels. */
 async function labelsByMetric(t: TestContext): Promise<Map<string, string[]>> {
   const { engine } = await controlledEngine(t)
-  const metrics = createMetrics(engine)
+  const drain = createDrain({ servers: [] })
+  t.after(() => drain.close())
+  const metrics = createMetrics(engine, { drain })
   metrics.control.count('/status', 200)
   const series = (await metrics.text()).matchAll(/^(certswap_\w+)(?:{(.*)})? \S+$/gm)
   return new Map(
