@@ -18,6 +18,8 @@ test('the defaults are those that are documented', () => {
     incompleteMs: 5_000,
     closeTimeoutMs: 10_000,
     pingTimeoutMs: 10_000,
+    engine: null,
+    onTrustRemoved: 'keep',
   })
   assert.deepEqual([logger, generationOf], [null, undefined])
   assert.ok(Object.isFrozen(plain))

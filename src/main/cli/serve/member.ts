@@ -18,22 +18,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 const engine = await joinEngine({ logger })
 const server = createServer(config, engine, logger)
-const { onTrustRemoved = 'keep' } = config.drain
-// The first process sees to the deadline and to the lame duck of all.
-const drain = createDrain({
-  servers: [server],
-  engine,
-  onTrustRemoved,
-  lameDuckMs: 0,
-  deadlineMs: Infinity,
-  logger,
-})
+const { onTrustRemoved = 'keep', deadlineMs = 25_000 } = config.drain
+const drain = createDrain({ servers: [server], engine, onTrustRemoved, lameDuckMs: 0, deadlineMs, logger })
 process.on('message', ({ serve, uri }: MemberOrder) => {
-  if (serve === 'drain') drain.start(uri === undefined ? {} : { uri })
+  // The first process sees to the lame duck and to the deadline of all.
+  if (serve === 'drain') drain.start({ deadlineMs: Infinity, ...(uri === undefined ? {} : { uri }) })
   else if (serve === 'force') drain.start({ deadlineMs: 0 })
 })
 // Alone, nobody would ever renew what is served here.
-process.once('disconnect', () => drain.start({ deadlineMs: config.drain.deadlineMs ?? 25_000 }))
+process.once('disconnect', () => drain.start())
 engine.attach(server)
 try {
   await listen(server, config.listen)
