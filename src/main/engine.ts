@@ -2,7 +2,6 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { CertificateFacts } from '../workers/protocol.js'
 import { RenewingAgent } from './attach/renewing-agent.js'
 import type { Detach } from './attach/server-book.js'
 import { type Clock, systemClock } from './clock.js'
@@ -21,7 +20,7 @@ import { openPreparer, type Preparer } from './pool.js'
 import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
 import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
-import { type ReloadResult, servingOf } from './result.js'
+import { type NamedFacts, type ReloadResult, servingOf } from './result.js'
 import { nextDelayMs } from './schedule.js'
 import type { ServerExtra } from './server-options.js'
 import { servingFor } from './serving.js'
@@ -180,7 +179,7 @@ class Engine implements ReloadEngine {
     return this.#settle(await this.#reloader.rollback(generation))
   }
 
-  servingFor(servername: string): CertificateFacts | null {
+  servingFor(servername: string): NamedFacts | null {
     return servingFor(this.#reloader.served, servername)
   }
 

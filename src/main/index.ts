@@ -24,5 +24,5 @@ export type {
   WorkerOptions,
 } from './options.js'
 export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
-export type { HostCounts, Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
+export type { HostCounts, NamedFacts, Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
 export type { ServerExtra } from './server-options.js'

@@ -2,14 +2,13 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { CertificateFacts } from '../workers/protocol.js'
 import type { Detach } from './attach/server-book.js'
 import type { MemberStatus } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
 import type { ExpiryNotice } from './observe/expiry-watch.js'
 import type { JournalStatus, Recovery } from './observe/journal.js'
 import type { EngineChanges } from './options.js'
-import type { ReloadResult } from './result.js'
+import type { NamedFacts, ReloadResult } from './result.js'
 import type { ServerExtra } from './server-options.js'
 
 /** What one call of {@link ReloadEngine.reload} may ask for. */
@@ -93,7 +92,7 @@ export interface ReloadEngine extends AsyncDisposable {
    * The certificate that a client is shown that asks for this server name; `null` when it is refused
    * (`unknownHosts: 'refuse'`).
    */
-  servingFor(servername: string): CertificateFacts | null
+  servingFor(servername: string): NamedFacts | null
   /** What is served, and the earlier generations that `rollback()` can go back to, the newest first. */
   history(): readonly Generation[]
   /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */

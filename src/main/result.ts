@@ -60,6 +60,12 @@ export interface ReloadResult {
   readonly timings: PhaseTimings
 }
 
+/** The certificate for one server name. */
+export interface NamedFacts extends CertificateFacts {
+  /** The SNI host that it is of, by its name or directory; `null` for the default certificate. */
+  readonly host: string | null
+}
+
 export function servingOf({ certificates }: Generation): ServingFacts {
   const [first, ...alternates] = certificates as [CertificateFacts, ...CertificateFacts[]]
   return deepFreeze({ ...first, alternates })

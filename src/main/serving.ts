@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 
 import type { JudgePeersTask } from '../workers/judge-peers.js'
-import type { CertificateFacts, PreparedTrust } from '../workers/protocol.js'
+import type { PreparedTrust } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
@@ -19,7 +19,7 @@ import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { ResolvedOptions } from './resolve-options.js'
-import { servingOf } from './result.js'
+import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
 
 /** What of the options holds for good. */
@@ -208,9 +208,10 @@ export class Serving {
 }
 
 /** What a client is shown that asks for a server name; `null` when it is refused. */
-export function servingFor(snapshot: Snapshot, servername: string): CertificateFacts | null {
-  const host = snapshot.hosts.find(servername)
-  if (host) return deepFreeze(host.facts)
-  const refused = snapshot.options.unknownHosts === 'refuse' && !coversName(snapshot.generation, servername)
-  return refused ? null : servingOf(snapshot.generation)
+export function servingFor({ hosts, options, generation }: Snapshot, servername: string): NamedFacts | null {
+  const host = hosts.find(servername)
+  if (host) return deepFreeze({ ...host.facts, host: host.id })
+  if (options.unknownHosts === 'refuse' && !coversName(generation.certificates, servername)) return null
+  const { alternates: _, ...facts } = servingOf(generation)
+  return deepFreeze({ ...facts, host: null })
 }

@@ -23,6 +23,7 @@ test('the certificate of one server name can be asked for, and of a name that is
   assert.deepEqual([host.status, host.json.fingerprint256], [200, leaf.fingerprint256])
   assert.equal((await request(socket, '/certs/default')).json.fingerprint256, first.fingerprint256)
   assert.equal((await request(socket, '/certs/localhost')).json.fingerprint256, first.fingerprint256)
+  assert.deepEqual([host.json.host, host.json.name], [join(dir, 'hosts', 'a.test'), 'a.test'])
   const none = await request(socket, '/certs/other.test')
   assert.deepEqual([none.status, none.json.type], [404, 'urn:certswap:problem:not-found'])
   assert.equal((await request(socket, '/certs/a.test', { headers: { 'If-None-Match': '"1"' } })).status, 304)
@@ -51,6 +52,44 @@ test('a reload that left a host behind is no success: the host is named, and the
   assert.equal((await request(socket, '/certs/a.test')).json.fingerprint256, renewed.fingerprint256)
 })
 
+test('a reload can be asked about one host alone: what is wrong with another is none of its business', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'a.test')
+  putHost(dir, authority, 'b.test')
+  const { socket, files } = await controlledEngine(t, { engine: { hosts: join(dir, 'hosts', '*') } })
+  const about = async (context: string) => {
+    const { status, json } = await request(socket, `/reload_certs?context=${context}`, post)
+    return [status, json.status === status ? json.code : json.status]
+  }
+  writeFileSync(join(dir, 'hosts', 'b.test', 'tls.crt'), 'nothing')
+  putHost(dir, authority, 'a.test')
+  assert.deepEqual(await about('a.test'), [200, 'reloaded'])
+  assert.deepEqual(await about('a.test'), [200, 'unchanged'])
+  assert.deepEqual(await about('b.test'), [500, 'CERT_MISSING'])
+  assert.deepEqual(await about('default'), [200, 'unchanged'])
+  assert.deepEqual(await about('localhost'), [200, 'unchanged'])
+  assert.deepEqual(await about('other.test'), [404, 'NOT_FOUND'])
+  assert.deepEqual(await about('a%20b'), [400, 'MALFORMED_REQUEST'])
+  writeFileSync(files.cert, 'nothing')
+  assert.deepEqual(await about('default'), [500, 'CERT_MISSING'])
+  putHost(dir, authority, 'a.test')
+  assert.deepEqual(await about('a.test'), [200, 'reloaded'])
+  putHost(dir, authority, 'new.test')
+  assert.deepEqual(await about('new.test'), [200, 'reloaded'])
+})
+
+test('where hosts go together, a renewal that another host held back is no success', async (t) => {
+  const dir = tempDir(t)
+  putHost(dir, authority, 'a.test')
+  putHost(dir, authority, 'b.test')
+  const together = { hosts: join(dir, 'hosts', '*'), policy: { hosts: 'together' } } as const
+  const { socket } = await controlledEngine(t, { engine: together })
+  writeFileSync(join(dir, 'hosts', 'b.test', 'tls.crt'), 'nothing')
+  putHost(dir, authority, 'a.test')
+  const { status, json } = await request(socket, '/reload_certs?context=a.test', post)
+  assert.deepEqual([status, json.code], [500, 'CERT_MISSING'])
+})
+
 test('serve takes hosts by pattern, in flags and in a file, and check names the one that is broken', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, authority.issue())
@@ -67,8 +106,8 @@ test('serve takes hosts by pattern, in flags and in a file, and check names the 
   const checked = await certswap(['check', ...flags], { cwd })
   assert.equal(checked.code, 1)
   assert.match(checked.stdout, /KEY_MISSING: .*hosts\/a\.test/)
-  const reloaded = await certswap(['reload'], { cwd })
-  assert.equal(reloaded.code, 1)
+  assert.equal((await certswap(['reload'], { cwd })).code, 1)
+  assert.equal((await certswap(['reload', '--context', 'localhost'], { cwd })).code, 0)
 
   writePair(cwd, leaf, { cert: 'a.crt', key: 'a.key' })
   const options = { cert: 'tls.crt', key: 'tls.key', hosts: { 'a.test': { cert: 'a.crt', key: 'a.key' } } }

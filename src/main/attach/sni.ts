@@ -33,7 +33,10 @@ export function sniCallback(
           else pick(servername, done)
         },
       )
-    } else if (snapshot.options.unknownHosts === 'refuse' && !coversName(snapshot.generation, servername)) {
+    } else if (
+      snapshot.options.unknownHosts === 'refuse' &&
+      !coversName(snapshot.generation.certificates, servername)
+    ) {
       done(new Error('no host has the server name that the client asks for'))
     } else {
       done(null)

@@ -86,6 +86,7 @@ function addReload(program: Command): void {
     .description('have a server look at its certificate files now, and say what came of it')
     .option('--force', 'let the files past what the policy rejects, never past what cannot serve')
     .option('--dry-run', 'validate only; nothing is swapped')
+    .option('--context <name>', 'answer for one server name alone, or for `default`')
     .action((flags: ReloadFlags) => reload(flags))
 }
 

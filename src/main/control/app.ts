@@ -92,10 +92,17 @@ async function answerOf(route: Route, c: Context): Promise<Answer> {
 
 const FLAG_VALUES: Readonly<Record<string, boolean>> = { '1': true, true: true, '0': false, false: false }
 
+/** The longest name in DNS has 253 characters (RFC 1035). */
+const SERVER_NAME = /^[\w.*-]{1,253}$/
+
 /** A misspelled `dry_run` must not reload. */
-function queryOf({ query, path }: Route, given: URLSearchParams): Pick<RouteRequest, 'flags' | 'numbers'> {
+function queryOf(
+  { query, path }: Route,
+  given: URLSearchParams,
+): Pick<RouteRequest, 'flags' | 'numbers' | 'names'> {
   const flags = new Set<string>()
   const numbers = new Map<string, number>()
+  const names = new Map<string, string>()
   for (const name of new Set(given.keys())) {
     const kind = Object.hasOwn(query, name) ? query[name] : undefined
     if (kind === undefined) {
@@ -109,12 +116,14 @@ function queryOf({ query, path }: Route, given: URLSearchParams): Pick<RouteRequ
       if (flag) flags.add(name)
     } else if (kind === 'number' && /^[1-9]\d{0,14}$/.test(value)) {
       numbers.set(name, Number(value))
+    } else if (kind === 'name' && SERVER_NAME.test(value)) {
+      names.set(name, value)
     } else {
-      const expected = kind === 'flag' ? '1 or 0' : 'a whole number from 1'
+      const expected = { flag: '1 or 0', number: 'a whole number from 1', name: 'a server name' }[kind]
       throw new RequestProblem('malformed-request', `query parameter ${name}: expected ${expected}, once`)
     }
   }
-  return { flags, numbers }
+  return { flags, numbers, names }
 }
 
 async function bodyOf({ takesBody, path }: Route, c: Context): Promise<unknown> {

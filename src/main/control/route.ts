@@ -3,8 +3,8 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** `:name` stands for one part. */
   readonly path: string
-  /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1. */
-  readonly query: Readonly<Record<string, 'flag' | 'number'>>
+  /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1, a name a server name. */
+  readonly query: Readonly<Record<string, 'flag' | 'number' | 'name'>>
   /** Whether the request has a JSON body, or may have one; a route without one refuses a body. */
   readonly takesBody: boolean | 'optional'
   /** Statuses of its own, beside those that every route can have. */
@@ -17,6 +17,7 @@ export interface RouteRequest {
   /** The flags that are set. */
   readonly flags: ReadonlySet<string>
   readonly numbers: ReadonlyMap<string, number>
+  readonly names: ReadonlyMap<string, string>
   /** What stands in the place of a `:name` of the path. */
   param(name: string): string | undefined
   /** The parsed body; `undefined` where there is none. */

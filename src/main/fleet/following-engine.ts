@@ -2,7 +2,6 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { CertificateFacts } from '../../workers/protocol.js'
 import { distrusted } from '../attach/distrusted.js'
 import { RenewingAgent } from '../attach/renewing-agent.js'
 import type { Detach, ServedState } from '../attach/server-book.js'
@@ -18,7 +17,7 @@ import type { Logger } from '../observe/logger.js'
 import { openPreparer, type Preparer } from '../pool.js'
 import type { ReloadOptions } from '../reload-engine.js'
 import type { ResolvedOptions } from '../resolve-options.js'
-import type { ReloadResult } from '../result.js'
+import type { NamedFacts, ReloadResult } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
 import { Serving, servingFor } from '../serving.js'
 import type { AppliedGeneration, JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
@@ -119,7 +118,7 @@ export class FollowingEngine implements JoinedEngine {
     return this.#serving?.ledger.generationOf(socket)
   }
 
-  servingFor(servername: string): CertificateFacts | null {
+  servingFor(servername: string): NamedFacts | null {
     return servingFor((this.#serving as Serving).snapshot, servername)
   }
 

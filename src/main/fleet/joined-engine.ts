@@ -2,11 +2,10 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Detach } from '../attach/server-book.js'
 import type { Generation } from '../generation/generation.js'
 import type { ReloadOptions } from '../reload-engine.js'
-import type { ReloadResult } from '../result.js'
+import type { NamedFacts, ReloadResult } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
 
 /** Events of a joined engine. */
@@ -45,7 +44,7 @@ export interface JoinedEngine extends AsyncDisposable {
   /** As {@link ReloadEngine.generationOf}. */
   generationOf(socket: Socket): number | undefined
   /** As {@link ReloadEngine.servingFor}. */
-  servingFor(servername: string): CertificateFacts | null
+  servingFor(servername: string): NamedFacts | null
   /** As {@link ReloadEngine.distrusted}. */
   distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
   /** As {@link ReloadEngine.secureContext}. */

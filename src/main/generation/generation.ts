@@ -54,8 +54,11 @@ export interface Snapshot {
   readonly options: ResolvedOptions
 }
 
-/** Whether the default certificate is made for a server name. */
-export function coversName({ certificates }: Generation, servername: string): boolean {
+/** Whether any of the certificates is made for a server name. */
+export function coversName(
+  certificates: readonly Pick<CertificateFacts, 'names'>[],
+  servername: string,
+): boolean {
   const name = servername.toLowerCase()
   return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
 }

@@ -3,12 +3,18 @@ import { type ActFlags, act } from './act.js'
 export interface ReloadFlags extends ActFlags {
   readonly force?: boolean
   readonly dryRun?: boolean
+  /** Server name, or `default`. */
+  readonly context?: string
 }
 
 /** `certswap reload` */
 export async function reload(flags: ReloadFlags): Promise<void> {
-  const query = [...(flags.force ? ['force=1'] : []), ...(flags.dryRun ? ['dry_run=1'] : [])].join('&')
-  await act(flags, query === '' ? '/reload_certs' : `/reload_certs?${query}`)
+  const query = new URLSearchParams({
+    ...(flags.context === undefined ? {} : { context: flags.context }),
+    ...(flags.force ? { force: '1' } : {}),
+    ...(flags.dryRun ? { dry_run: '1' } : {}),
+  })
+  await act(flags, query.size === 0 ? '/reload_certs' : `/reload_certs?${query}`)
 }
 
 /** `certswap rollback` */

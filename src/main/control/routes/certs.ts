@@ -1,8 +1,8 @@
 import type { ReloadEngine } from '../../reload-engine.js'
-import { servingOf } from '../../result.js'
+import { certificateOf } from '../context.js'
 import { entityTag, isKnown } from '../entity-tag.js'
 import { problemAnswer } from '../problem-document.js'
-import type { Route } from '../route.js'
+import type { Answer, Route } from '../route.js'
 import { certificateView, generationView } from '../views.js'
 
 /** `GET /certs`: what is served. It changes with the generation and never otherwise, so the entity tag is exact. */
@@ -43,10 +43,8 @@ export function certificateRoute(engine: ReloadEngine): Route {
     handle(request) {
       const name = request.param('context') ?? ''
       const { generation } = engine.status()
-      const facts = name === 'default' ? servingOf(generation) : engine.servingFor(name)
-      if (!facts) {
-        return problemAnswer('not-found', `a client that asks for ${name} is refused: no host has this name`)
-      }
+      const facts = certificateOf(engine, name)
+      if (!facts) return unknownContext(name)
       const headers = { ETag: entityTag(generation.number) }
       if (isKnown(request.header('if-none-match'), generation.number)) {
         return { status: 304, json: null, text: '', headers }
@@ -54,10 +52,15 @@ export function certificateRoute(engine: ReloadEngine): Route {
       const { fingerprint256, notAfter } = facts
       return {
         status: 200,
-        json: { generation: generation.number, name, ...certificateView(facts) },
+        json: { generation: generation.number, name, host: facts.host, ...certificateView(facts) },
         text: `${name}: ${fingerprint256} until ${notAfter}`,
         headers,
       }
     },
   }
+}
+
+/** A name that neither a host nor the default certificate has. */
+export function unknownContext(name: string): Answer {
+  return problemAnswer('not-found', `no certificate is made for ${name}`)
 }
