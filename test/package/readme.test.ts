@@ -47,15 +47,19 @@ test('the commands of the README rotate a certificate that curl then trusts', { 
   const flags = ['serve', '--listen', '127.0.0.1:0', '--auto-reload-interval', '0.1']
   const lines = startNode(t, [program, ...flags], { cwd: dir })
   const { url } = JSON.parse(await lines.next((line) => line.includes('"listening"'))) as { url: string }
-  const [, , rotate, curl] = commandsIn('README.md')
-  assert.equal(rotate, 'npx certswap dev rotate')
-  execFileSync(process.execPath, [program, ...(rotate as string).split(' ').slice(2)], { cwd: dir })
+  const commands = commandsIn('README.md')
+  assert.ok(commands.includes('npx certswap dev rotate'))
+  execFileSync(process.execPath, [program, 'dev', 'rotate'], { cwd: dir })
   const reloaded = JSON.parse(await lines.next((line) => line.includes('certificates reloaded'))) as {
     fingerprint256: string
   }
-  const [command, ...args] = (curl as string).replace('https://127.0.0.1:8443/', url).split(' ')
+  const curl = commands.find((one) => one.startsWith('curl ')) as string
+  const [command, ...args] = curl.replace('https://127.0.0.1:8443/', url).split(' ')
   const answer = await outputOf(command as string, [...args, '--silent', '--show-error'], dir)
   assert.equal((JSON.parse(answer) as { fingerprint256: string }).fingerprint256, reloaded.fingerprint256)
+  assert.ok(commands.includes('npx certswap status'))
+  const status = execFileSync(process.execPath, [program, 'status'], { cwd: dir, encoding: 'utf8' })
+  assert.match(status, new RegExp(reloaded.fingerprint256))
 })
 
 /** Asynchronous, because the server that is asked may be a child whose output we read. */
