@@ -3,12 +3,13 @@ import type { Server, Socket } from 'node:net'
 import { type Clock, systemClock } from '../clock.js'
 import { EventHub } from '../observe/event-hub.js'
 import { deferredLogger, type Logger } from '../observe/logger.js'
-import { untilAborted } from '../until-aborted.js'
 import { ConnectionBook } from './book.js'
-import type { Connection, ConnectionCounts, Departure, Protocol } from './connection.js'
+import type { Connection, ConnectionCounts, Departure } from './connection.js'
+import { deferred, waitFor } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { ConnectionFacts } from './facts.js'
 import { type DrainResult, Farewell } from './farewell.js'
+import type { Drain, DrainEvents, DrainRun } from './handle.js'
 import {
   type DrainOptions,
   type DrainStartOptions,
@@ -23,89 +24,7 @@ import { TrackedConnection, type TrackedSession } from './tracked.js'
 import { securedAmong, TrustWatch } from './trust-watch.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
 
-/** A connection that left while a drain was on. */
-export interface ConnectionClosed {
-  readonly protocol: Protocol
-  readonly departure: Departure
-  /** Milliseconds that it lived. */
-  readonly ageMs: number
-}
-
-/** Events of a drain, with what their listeners get. */
-export interface DrainEvents {
-  /** The new state and the one before. */
-  state: [DrainState, DrainState]
-  'connection-closed': [ConnectionClosed]
-  /** An HTTP/2 session was sent its GOAWAY; of two, the first. */
-  goaway: []
-  /** The end, `drained` or `forced`; after `state`. */
-  drained: [DrainResult]
-}
-
-/** A drain that was started: of everything, or of what `where` chose. */
-export interface DrainRun {
-  /** The redirect URI that clients are told. */
-  readonly uri: string | undefined
-  /** Why, as given to `start`. */
-  readonly reason: string | undefined
-  /** Milliseconds until what is left is cut; `Infinity` without a deadline. */
-  readonly remainingMs: number
-  /** Connections that are still to go, by protocol. */
-  connections(): ConnectionCounts
-  /**
-   * Resolves when the last of them has gone or been cut.
-   * @throws DrainError `ABORTED` when the signal ended the wait, `CLOSED` when the drain was closed.
-   */
-  complete(signal?: AbortSignal): Promise<DrainResult>
-  /** Cuts what is left now. */
-  force(): void
-}
-
-/** Says goodbye to every connection of some servers, and tells when the last has gone. */
-export interface Drain {
-  readonly state: DrainState
-  /** What a readiness probe should say: `false` from the lame duck on. Liveness stays good to the end. */
-  readonly ready: boolean
-  /** The drain of everything that was started; `null` before, and after `cancel`. */
-  readonly run: DrainRun | null
-  /**
-   * Starts the drain of everything, or with `where` of some connections. A string is the redirect URI. Called again it
-   * returns the drain that is on, can only shorten its times, and starts nothing twice.
-   * @throws DrainError `OPTIONS_INVALID`; `DRAIN_STARTED` when a drain with another URI is on; `CLOSED`.
-   */
-  start(options?: string | DrainStartOptions): DrainRun
-  /**
-   * Starts the drain of the connections whose client certificate the engine's trust of now would not let in any more,
-   * as `onTrustRemoved: 'drain'` does after each change of trust.
-   * @throws DrainError `OPTIONS_INVALID` without the option `engine`; `CLOSED`. What asking the engine throws.
-   */
-  startDistrusted(options?: Omit<DrainStartOptions, 'where' | 'lameDuckMs'>): Promise<DrainRun>
-  /**
-   * Resolves at the end of the drain, whenever it starts.
-   * @throws DrainError `ABORTED` when the signal ended the wait, `CLOSED` when the drain was closed.
-   */
-  complete(signal?: AbortSignal): Promise<DrainResult>
-  /** Cuts what is left now. @throws DrainError `DRAIN_NOT_STARTED` */
-  force(): void
-  /**
-   * Takes back a drain that is still a lame duck: state `running`, and ready.
-   * @throws DrainError `DRAIN_NOT_CANCELLABLE`
-   */
-  cancel(): void
-  /**
-   * Adds a session of a protocol that the drain does not know; it leaves by itself when it has closed.
-   * @returns a function that takes it out, without a goodbye.
-   * @throws DrainError `CLOSED`
-   */
-  track(session: TrackedSession): () => void
-  /** Live connections, by protocol. */
-  connections(): ConnectionCounts
-  on<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this
-  once<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this
-  off<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this
-  /** Stops watching the servers, and leaves them and their connections as they are. The end of a drain does it too. */
-  close(): void
-}
+export type { ConnectionClosed, Drain, DrainEvents, DrainRun } from './handle.js'
 
 /**
  * Watches the connections of some servers, so that they can be drained. Costs them nothing but the counting, and
@@ -446,29 +365,6 @@ function runOf(farewell: Farewell, completion: Promise<DrainResult>, force: () =
     complete: (signal) => waitFor(completion, signal),
     force,
   }
-}
-
-function waitFor(completion: Promise<DrainResult>, signal: AbortSignal | undefined): Promise<DrainResult> {
-  if (!signal) return completion
-  const abortion = (cause: unknown) =>
-    new DrainError('ABORTED', 'the caller stopped waiting for the drain', { cause })
-  return untilAborted(completion, signal, abortion)
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(error: Error): void
-}
-
-function deferred<T>(): Deferred<T> {
-  let settle: Pick<Deferred<T>, 'resolve' | 'reject'> | undefined
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  // Nobody has to wait for it.
-  promise.catch(() => {})
-  return { promise, ...(settle as Pick<Deferred<T>, 'resolve' | 'reject'>) }
 }
 
 function assertFree(servers: readonly Server[]): void {

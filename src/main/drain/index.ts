@@ -7,10 +7,11 @@ export {
   PROTOCOLS,
   type Protocol,
 } from './connection.js'
-export { type ConnectionClosed, createDrain, type Drain, type DrainEvents, type DrainRun } from './drain.js'
+export { createDrain } from './drain.js'
 export { DRAIN_ERROR_CODES, DrainError, type DrainErrorCode } from './errors.js'
 export type { ConnectionFacts, PeerFacts } from './facts.js'
 export type { DrainResult } from './farewell.js'
+export type { ConnectionClosed, Drain, DrainEvents, DrainRun } from './handle.js'
 export type { DrainHooks } from './hooks.js'
 export type { DrainOptions, DrainStartOptions } from './options.js'
 export type { ServiceManager } from './service-manager.js'
