@@ -1,0 +1,43 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { cleanUp, cleanUpOnSignals } from './cleanup.js'
+import { type CommandLine, parseCommandLine, USAGE } from './options.js'
+import { printResult } from './print.js'
+import type { BenchResult } from './result.js'
+import { runBench } from './run.js'
+import { SCOPES } from './scopes/index.js'
+
+await main().catch((error: Error) => {
+  console.error(error instanceof TypeError ? `bench: ${error.message}` : error)
+  process.exitCode = error instanceof TypeError ? 2 : 1
+})
+await cleanUp()
+process.exit()
+
+async function main(): Promise<void> {
+  const line = parseCommandLine(
+    process.argv.slice(2),
+    SCOPES.map(({ name }) => name),
+  )
+  if (line.help) {
+    console.log(USAGE)
+    return
+  }
+  cleanUpOnSignals()
+  const result = await runBench(
+    SCOPES.filter(({ name }) => line.scopes.includes(name)),
+    line,
+  )
+  const path = line.out ?? resultPath(line, result)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify(result)}\n`)
+  console.log(line.json ? JSON.stringify(result) : printResult(result))
+}
+
+/** In the checkout, which is two folders above what was compiled. */
+function resultPath({ quick }: CommandLine, { machine }: BenchResult): string {
+  const name = `node-${machine.node.split('.')[0]}${quick ? '-quick' : ''}.json`
+  return fileURLToPath(new URL(`../../bench/results/${name}`, import.meta.url))
+}

@@ -1,0 +1,92 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { createAuthority, type Leaf, manyAuthorities } from '../../test/support/certificates.js'
+import { type PairFiles, renameInto } from '../../test/support/files.js'
+import { encryptedPkcs8 } from '../../test/support/key-forms.js'
+import { beforeExit } from '../cleanup.js'
+import type { Shape } from './shapes.js'
+
+/** What a server is told of its files. */
+export interface SiteFiles extends PairFiles {
+  readonly dir: string
+  readonly ca?: string
+  readonly passphrase?: string
+}
+
+/** A directory of files that are renewed as certbot or cert-manager would: written beside, then renamed. */
+export interface Site {
+  readonly shape: Shape
+  readonly files: SiteFiles
+  /** The root that clients of the server trust. */
+  readonly rootPem: string
+  /** Puts the other certificate and key in place. */
+  renew(): void
+  /** Puts another bundle in place, of which one trust anchor differs. */
+  replaceAuthorities(): void
+  remove(): Promise<void>
+}
+
+export function createSite(shape: Shape): Site {
+  const { leaves, bundles, rootPem } = materialFor(shape)
+  const dir = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-bench-'))
+  const files: SiteFiles = {
+    dir,
+    cert: join(dir, 'tls.crt'),
+    key: join(dir, 'tls.key'),
+    ...(shape.authorities > 0 ? { ca: join(dir, 'ca.pem') } : {}),
+    ...(shape.iterations ? { passphrase: PASSPHRASE } : {}),
+  }
+  let [renewals, replacements] = [0, 0]
+  const renew = () => {
+    const { chainPem, keyPem } = leaves[renewals++ % 2] as PairText
+    renameInto(files.key, keyPem)
+    renameInto(files.cert, chainPem)
+  }
+  const replaceAuthorities = () => {
+    if (files.ca) renameInto(files.ca, bundles[replacements++ % 2] as string)
+  }
+  renew()
+  replaceAuthorities()
+  const remove = beforeExit(() => rmSync(dir, { recursive: true, force: true }))
+  return { shape, files, rootPem, renew, replaceAuthorities, remove }
+}
+
+interface PairText {
+  readonly chainPem: string
+  readonly keyPem: string
+}
+
+interface Material {
+  readonly leaves: readonly PairText[]
+  readonly bundles: readonly string[]
+  readonly rootPem: string
+}
+
+const PASSPHRASE = 'correct horse battery staple'
+
+/** A pair of RSA-4096 keys, or thousands of authorities, take seconds to make. */
+const made = new Map<string, Material>()
+
+function materialFor(shape: Shape): Material {
+  const key = JSON.stringify(shape)
+  const material = made.get(key) ?? makeMaterial(shape)
+  made.set(key, material)
+  return material
+}
+
+function makeMaterial({ keyType, iterations, authorities }: Shape): Material {
+  const root = createAuthority({ name: 'Bench Root' })
+  const issuer = root.issueAuthority({ name: 'Bench Intermediate' })
+  const anchors = manyAuthorities(authorities + 1, { name: 'Bench Client CA' }).map(({ certPem }) => certPem)
+  const textOf = (leaf: Leaf): PairText => ({
+    chainPem: leaf.chainPem,
+    keyPem: iterations ? encryptedPkcs8(leaf, PASSPHRASE, { iterations }) : leaf.keyPem,
+  })
+  return {
+    leaves: [issuer.issue({ keyType }), issuer.issue({ keyType })].map(textOf),
+    bundles: [anchors.slice(0, -1).join(''), anchors.slice(1).join('')],
+    rootPem: root.certPem,
+  }
+}

@@ -1,0 +1,37 @@
+import type { BenchResult, Row, ScopeResult } from './result.js'
+import type { Figure } from './statistics.js'
+
+/** The result as tables of plain text. */
+export function printResult(result: BenchResult): string {
+  const { machine, rounds, tookSeconds, quick } = result
+  const head = [
+    `Node ${machine.node}, OpenSSL ${machine.openssl}; load from Node ${machine.loadNode}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.system}, load average ${machine.loadAverage.toFixed(2)}`,
+    `medians of ${rounds} rounds (lowest - highest), ${tookSeconds} s${quick ? ', --quick: orders of magnitude only' : ''}`,
+  ]
+  return [...head, ...result.scopes.map(printScope)].join('\n')
+}
+
+function printScope({ name, title, rows }: ScopeResult): string {
+  const body = rows.map((row) => `  ${row.scenario} | ${row.variant}\n    ${figuresIn(row)}`)
+  return `\n${name}: ${title}\n${body.join('\n')}`
+}
+
+function figuresIn({ figures }: Row): string {
+  return Object.entries(figures)
+    .map(([name, figure]) => `${name} ${printFigure(figure)}`)
+    .join('  ')
+}
+
+function printFigure({ median, low, high, values }: Figure): string {
+  return values.length === 1 || low === high
+    ? short(median)
+    : `${short(median)} (${short(low)} - ${short(high)})`
+}
+
+/** Three digits are more than such a measurement is worth. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '-'
+  if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en')
+  return Number(value.toPrecision(3)).toString()
+}

@@ -1,0 +1,44 @@
+import { readFileSync, watch } from 'node:fs'
+
+import type { SiteFiles } from '../material/site.js'
+import { answeringServer } from './answering-server.js'
+import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
+
+/** What people write today: read the files and call `setSecureContext`, all on the main thread. */
+export function naiveSubject({ files, ports = [0], requestCert = false }: SubjectOptions): Subject {
+  const policy = { requestCert, rejectUnauthorized: false }
+  const servers = ports.map(() => answeringServer({ ...read(files), ...policy }))
+  return {
+    servers,
+    async reload() {
+      const start = performance.now()
+      const material = read(files)
+      for (const server of servers) server.setSecureContext(material)
+      return report('applied', performance.now() - start)
+    },
+  }
+}
+
+/** The same from `fs.watch`: nobody has to ask, and half a pair is met as it is. */
+export function naiveWatchSubject(options: SubjectOptions): Subject {
+  const { servers, reload } = naiveSubject(options)
+  const watcher = watch(options.files.dir, (_event, name) => {
+    // A certificate whose key is not there yet is refused; the event of the other file comes soon.
+    if (name && !name.endsWith('.tmp')) void reload().catch(() => {})
+  })
+  servers[0]?.on('close', () => watcher.close())
+  return { servers, reload: async () => report('watched', 0) }
+}
+
+function read({ cert, key, ca, passphrase }: SiteFiles) {
+  return {
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+    ...(ca ? { ca: readFileSync(ca) } : {}),
+    ...(passphrase ? { passphrase } : {}),
+  }
+}
+
+function report(outcome: string, tookMs: number): ReloadReport {
+  return { outcome, prepareMs: 0, stageMs: tookMs, commitMs: 0, verifyMs: 0, longestSliceMs: tookMs }
+}
