@@ -12,6 +12,8 @@ export interface BenchOptions {
 export interface Sample {
   readonly figures: Readonly<Record<string, number>>
   readonly timeline?: Timeline
+  /** How one figure went on within the measurement. */
+  readonly curve?: readonly (readonly [at: number, value: number])[]
 }
 
 /** Latencies over a window of load, with the moments at which the certificate was renewed. */

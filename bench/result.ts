@@ -25,8 +25,9 @@ export interface Row {
   readonly scenario: string
   readonly variant: string
   readonly figures: Readonly<Record<string, Figure>>
-  /** Of one round. */
+  /** Of the last round. */
   readonly timeline?: Timeline
+  readonly curve?: readonly (readonly [at: number, value: number])[]
 }
 
 /** A figure of a run; `undefined` where it was not measured. */

@@ -46,8 +46,8 @@ async function runScope(
 function rowOf({ scenario, variant }: Cell, samples: readonly Sample[]): Row {
   const names = Object.keys(samples[0]?.figures ?? {})
   const figures = names.map((name) => [name, figureOf(samples.map((sample) => sample.figures[name] ?? NaN))])
-  const timeline = samples.at(-1)?.timeline
-  return { scenario, variant, figures: Object.fromEntries(figures), ...(timeline ? { timeline } : {}) }
+  const { figures: _, ...traces } = samples.at(-1) as Sample
+  return { scenario, variant, figures: Object.fromEntries(figures), ...traces }
 }
 
 function secondsOf(options: BenchOptions): (sum: number, cell: Cell) => number {

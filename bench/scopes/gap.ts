@@ -1,10 +1,9 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { BUNDLE, ENCRYPTED, HEAVY, PLAIN, type Shape } from '../material/shapes.js'
-import { createSite } from '../material/site.js'
 import type { GapRound } from '../server/gap-round.js'
 import type { SubjectOptions, Technique } from '../server/subject.js'
-import { startNodeService } from '../services/node-service.js'
 import { median } from '../statistics.js'
+import { anyPorts, renewAndReload, withService } from './with-service.js'
 
 /** For how long the event loop is held while a certificate is renewed. */
 export const gapScope: Scope = {
@@ -42,25 +41,15 @@ export async function measureGap(
   subject: Omit<SubjectOptions, 'files'>,
   reloads: number,
 ): Promise<Sample> {
-  const site = createSite(shape)
-  const service = await startNodeService(node, { ...subject, files: site.files })
-  try {
+  return await withService(node, shape, subject, async (service, site) => {
+    for (let i = 0; i < WARM_UP; i++) await renewAndReload(service, site)
     const rounds: GapRound[] = []
-    for (let i = 0; i < WARM_UP + reloads; i++) {
+    for (let i = 0; i < reloads; i++) {
       site.renew()
-      const round = await service.server.call('gap', tailMs(shape))
-      if (round.report.outcome !== 'applied') throw new Error(`the reload was ${round.report.outcome}`)
-      if (i >= WARM_UP) rounds.push(round)
+      rounds.push(await service.server.call('gap', tailMs(shape)))
     }
     return { figures: figuresOf(rounds) }
-  } finally {
-    await service.stop()
-    await site.remove()
-  }
-}
-
-export function anyPorts(count: number): number[] {
-  return Array.from({ length: count }, () => 0)
+  })
 }
 
 /** The first reloads of a process start the worker and compile. */

@@ -1,5 +1,19 @@
 import type { Scope } from '../bench.js'
+import { cpuScope } from './cpu.js'
 import { gapScope } from './gap.js'
+import { idleScope } from './idle.js'
+import { loadScope } from './load.js'
+import { memoryScope } from './memory.js'
+import { rotationsScope } from './rotations.js'
+import { wireScope } from './wire.js'
 
 /** In the order in which they are measured. */
-export const SCOPES: readonly Scope[] = [gapScope]
+export const SCOPES: readonly Scope[] = [
+  gapScope,
+  cpuScope,
+  wireScope,
+  loadScope,
+  idleScope,
+  memoryScope,
+  rotationsScope,
+]

@@ -40,12 +40,12 @@ export async function measureGapRound(probe: GapProbe, subject: Subject, tailMs:
   }
 }
 
-/** A turn belongs to the phase that it ended in. */
+/** A turn belongs to the phase that its middle lies in. */
 function byPhase(turns: readonly Turn[], report: ReloadReport, end: number): BusyByPhase {
   const committed = end - report.verifyMs
   const prepared = committed - report.commitMs - report.stageMs
   const within = (from: number, to: number) =>
-    longestOf(turns.filter(({ endMs }) => endMs > from && endMs <= to)).busyMs
+    longestOf(turns.filter(({ endMs, gapMs }) => from < endMs - gapMs / 2 && endMs - gapMs / 2 <= to)).busyMs
   return {
     prepare: within(0, prepared),
     stage: within(prepared, committed),

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 
+import type { SiteFiles } from '../material/site.js'
 import { answerCalls } from '../process/calls.js'
 import { type Agreement, watchAgreement } from './agreement.js'
 import { certswapSubject } from './certswap.js'
@@ -23,6 +24,8 @@ export interface ServerCalls {
   gap(tailMs: number): Promise<GapRound>
   /** Processor time from the beginning of an act until `settleMs` after it. */
   cpu(act: CpuAct, settleMs: number): Promise<CpuUse>
+  /** Processor time of so many reloads that find nothing new, a moment apart; or of the moments alone. */
+  checks(act: 'reload' | 'nothing', count: number): Promise<CpuUse>
   /** After a full garbage collection. */
   memory(): Promise<MemoryUse>
   watchAgreement(): Promise<void>
@@ -35,9 +38,10 @@ export interface Versions {
 }
 
 /** `bare` is what no reload can do without: one context from PEM that is in memory. */
-export type CpuAct =
-  | { readonly kind: 'reload' | 'nothing' }
-  | { readonly kind: 'bare'; readonly cert: string; readonly key: string }
+export interface CpuAct {
+  readonly kind: 'reload' | 'nothing' | 'bare'
+  readonly files: SiteFiles
+}
 
 export interface CpuUse {
   readonly mainMs: number
@@ -73,15 +77,30 @@ answerCalls<ServerCalls>({
     await sleep(5)
     return await measureGapRound(probe, subject, tailMs)
   },
-  async cpu(act, settleMs) {
-    const [cert, key] = act.kind === 'bare' ? [readFileSync(act.cert), readFileSync(act.key)] : []
+  async cpu({ kind, files }, settleMs) {
+    const { cert, key, ca, passphrase } = files
+    const bare = {
+      ...{ cert: readFileSync(cert), key: readFileSync(key) },
+      ...(ca ? { ca: readFileSync(ca) } : {}),
+      ...(passphrase ? { passphrase } : {}),
+    }
     await sleep(2)
     const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
-    if (act.kind === 'reload') await subject.reload()
-    if (act.kind === 'bare') closeContext(tls.createSecureContext({ cert, key }) as Credentials)
+    if (kind === 'reload') await subject.reload()
+    if (kind === 'bare') closeContext(tls.createSecureContext(bare) as Credentials)
     await sleep(settleMs)
     const usedMs = mainCpuMs() - mainMs
     return { mainMs: usedMs, elsewhereMs: Math.max(0, processCpuMs() - allMs - usedMs) }
+  },
+  async checks(act, count) {
+    await sleep(2)
+    const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
+    for (let i = 0; i < count; i++) {
+      if (act === 'reload') await expectUnchanged()
+      await sleep(5)
+    }
+    const usedMs = mainCpuMs() - mainMs
+    return { mainMs: usedMs, elsewhereMs: processCpuMs() - allMs - usedMs }
   },
   async memory() {
     collectGarbage()
@@ -105,6 +124,11 @@ async function startSubject(options: SubjectOptions): Promise<Subject> {
     case 'naive-watch':
       return naiveWatchSubject(options)
   }
+}
+
+async function expectUnchanged(): Promise<void> {
+  const { outcome } = await subject.reload()
+  if (outcome !== 'unchanged') throw new Error(`a check that should find nothing new was ${outcome}`)
 }
 
 async function listen(server: tls.Server, port: number): Promise<number> {
