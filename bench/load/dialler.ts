@@ -5,11 +5,13 @@ import { sharedNowMs } from './now.js'
 
 export interface DialOptions {
   readonly port: number
+  /** Of the certificate that is waited for. */
+  readonly fingerprint256: string
   /** Between the end of a handshake and the next. */
   readonly pauseMs: number
 }
 
-/** When the certificate that was shown began to be another one. */
+/** The first connection that was shown it. */
 export interface Sighting {
   /** The connection began. */
   readonly dialledAtMs: number
@@ -17,15 +19,13 @@ export interface Sighting {
   readonly seenAtMs: number
 }
 
-/** Connects again and again, one connection at a time, until it is shown another certificate. */
-export async function dialUntilNew({ port, pauseMs }: DialOptions): Promise<Sighting> {
+/** Connects again and again, one connection at a time, until it is shown the certificate. */
+export async function dialUntilNew({ port, fingerprint256, pauseMs }: DialOptions): Promise<Sighting> {
   const secureContext = createSecureContext({ ca: [], minVersion: 'TLSv1.3' })
-  let first: string | undefined
   for (;;) {
     const dialledAtMs = sharedNowMs()
     const shown = await certificateAt(port, secureContext).catch(() => undefined)
-    first ??= shown
-    if (shown !== undefined && shown !== first) return { dialledAtMs, seenAtMs: sharedNowMs() }
+    if (shown === fingerprint256) return { dialledAtMs, seenAtMs: sharedNowMs() }
     await sleep(pauseMs)
   }
 }
@@ -41,7 +41,7 @@ function certificateAt(port: number, secureContext: ReturnType<typeof createSecu
     })
     socket.on('error', reject)
     socket.on('secureConnect', () => {
-      resolve(socket.getPeerCertificate().raw.toString('base64'))
+      resolve(socket.getPeerCertificate().fingerprint256)
       socket.destroy()
     })
   })

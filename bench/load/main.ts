@@ -5,7 +5,7 @@ import { type LoadOptions, type LoadReport, runLoad } from './run-load.js'
 /** What the bench asks of the load process. */
 export interface LoadCalls {
   run(options: LoadOptions): Promise<LoadReport>
-  /** Resolves with the first connection that is shown another certificate than the first one was. */
+  /** Resolves with the first connection that is shown a certificate. */
   dial(options: DialOptions): Promise<Sighting>
 }
 

@@ -19,9 +19,9 @@ export interface SiteFiles extends PairFiles {
 export interface Site {
   readonly shape: Shape
   readonly files: SiteFiles
-  /** The root that clients of the server trust. */
-  readonly rootPem: string
-  /** Puts the other certificate and key in place. */
+  /** Of the certificate that the next renewal puts in place. */
+  readonly nextFingerprint: string
+  /** Puts another certificate and key in place: one of three, in turn. */
   renew(): void
   /** Puts another bundle in place, of which one trust anchor differs. */
   replaceAuthorities(): void
@@ -29,7 +29,7 @@ export interface Site {
 }
 
 export function createSite(shape: Shape): Site {
-  const { leaves, bundles, rootPem } = materialFor(shape)
+  const { leaves, bundles } = materialFor(shape)
   const dir = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-bench-'))
   const files: SiteFiles = {
     dir,
@@ -39,8 +39,10 @@ export function createSite(shape: Shape): Site {
     ...(shape.iterations ? { passphrase: PASSPHRASE } : {}),
   }
   let [renewals, replacements] = [0, 0]
+  const next = () => leaves[renewals % leaves.length] as Renewal
   const renew = () => {
-    const { chainPem, keyPem } = leaves[renewals++ % 2] as PairText
+    const { chainPem, keyPem } = next()
+    renewals += 1
     renameInto(files.key, keyPem)
     renameInto(files.cert, chainPem)
   }
@@ -50,18 +52,23 @@ export function createSite(shape: Shape): Site {
   renew()
   replaceAuthorities()
   const remove = beforeExit(() => rmSync(dir, { recursive: true, force: true }))
-  return { shape, files, rootPem, renew, replaceAuthorities, remove }
+  return {
+    ...{ shape, files, renew, replaceAuthorities, remove },
+    get nextFingerprint() {
+      return next().fingerprint256
+    },
+  }
 }
 
-interface PairText {
+interface Renewal {
+  readonly fingerprint256: string
   readonly chainPem: string
   readonly keyPem: string
 }
 
 interface Material {
-  readonly leaves: readonly PairText[]
+  readonly leaves: readonly Renewal[]
   readonly bundles: readonly string[]
-  readonly rootPem: string
 }
 
 const PASSPHRASE = 'correct horse battery staple'
@@ -80,13 +87,13 @@ function makeMaterial({ keyType, iterations, authorities }: Shape): Material {
   const root = createAuthority({ name: 'Bench Root' })
   const issuer = root.issueAuthority({ name: 'Bench Intermediate' })
   const anchors = manyAuthorities(authorities + 1, { name: 'Bench Client CA' }).map(({ certPem }) => certPem)
-  const textOf = (leaf: Leaf): PairText => ({
+  const textOf = (leaf: Leaf): Renewal => ({
+    fingerprint256: leaf.fingerprint256,
     chainPem: leaf.chainPem,
     keyPem: iterations ? encryptedPkcs8(leaf, PASSPHRASE, { iterations }) : leaf.keyPem,
   })
   return {
-    leaves: [issuer.issue({ keyType }), issuer.issue({ keyType })].map(textOf),
+    leaves: Array.from({ length: 3 }, () => textOf(issuer.issue({ keyType }))),
     bundles: [anchors.slice(0, -1).join(''), anchors.slice(1).join('')],
-    rootPem: root.certPem,
   }
 }

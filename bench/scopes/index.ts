@@ -4,6 +4,7 @@ import { gapScope } from './gap.js'
 import { idleScope } from './idle.js'
 import { loadScope } from './load.js'
 import { memoryScope } from './memory.js'
+import { peersScope } from './peers.js'
 import { rotationsScope } from './rotations.js'
 import { wireScope } from './wire.js'
 
@@ -13,6 +14,7 @@ export const SCOPES: readonly Scope[] = [
   cpuScope,
   wireScope,
   loadScope,
+  peersScope,
   idleScope,
   memoryScope,
   rotationsScope,
