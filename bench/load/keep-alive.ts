@@ -44,7 +44,9 @@ export class KeepAlive {
   }
 
   #open(): Promise<void> {
-    const socket = connect({ port: this.#options.port, host: '127.0.0.1', rejectUnauthorized: false })
+    const socket = connect({
+      ...{ port: this.#options.port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false },
+    })
     this.#sockets.add(socket)
     let sentMs = 0
     let waiting = false

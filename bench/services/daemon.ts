@@ -27,7 +27,11 @@ export async function startDaemon(
   args: readonly string[],
   { port, dir }: { port: number; dir: string },
 ): Promise<Daemon> {
-  const child = spawn(path, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: dir, detached: true })
+  const child = spawn(path, args, {
+    ...{ stdio: ['ignore', 'ignore', 'pipe'], cwd: dir, detached: true },
+    // Some keep state in the home directory.
+    env: { ...process.env, HOME: dir },
+  })
   let complaint = ''
   child.stderr.on('data', (text: Buffer) => {
     complaint = `${complaint}${text}`.slice(-2000)
@@ -58,7 +62,7 @@ const ATTEMPTS = 200
 
 function shakesHands(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false })
     const finish = (done: boolean) => {
       resolve(done)
       socket.destroy()

@@ -6,14 +6,14 @@ export interface Program {
   readonly version: string
 }
 
-/** Debian puts servers where the PATH of an ordinary user does not lead. */
-const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
-
 export function findProgram(name: string, versionFlag: string): Program | undefined {
-  const { stdout } = spawnSync('which', [name], { encoding: 'utf8', env: { PATH } })
-  const path = stdout?.trim()
-  if (!path) return undefined
-  const asked = spawnSync(path, [versionFlag], { encoding: 'utf8' })
+  const { PATH: path = '' } = process.env
+  // Debian puts servers where the PATH of an ordinary user does not lead.
+  const env = { PATH: `${path}:/usr/local/sbin:/usr/sbin:/sbin` }
+  const { stdout } = spawnSync('which', [name], { encoding: 'utf8', env })
+  const found = stdout?.trim()
+  if (!found) return undefined
+  const asked = spawnSync(found, [versionFlag], { encoding: 'utf8' })
   const version = /\d+\.\d+(\.\d+)?/.exec(asked.stdout + asked.stderr)?.[0] ?? 'of unknown version'
-  return { path, version }
+  return { path: found, version }
 }
