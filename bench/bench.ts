@@ -37,5 +37,7 @@ export interface Cell {
 export interface Scope {
   readonly name: string
   readonly title: string
+  /** The figures that a table shows, with their headings. */
+  readonly columns: Readonly<Record<string, string>>
   cells(options: BenchOptions): Cell[]
 }

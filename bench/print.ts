@@ -12,15 +12,15 @@ export function printResult(result: BenchResult): string {
   return [...head, ...result.scopes.map(printScope)].join('\n')
 }
 
-function printScope({ name, title, rows }: ScopeResult): string {
-  const body = rows.map((row) => `  ${row.scenario} | ${row.variant}\n    ${figuresIn(row)}`)
+function printScope({ name, title, columns, rows }: ScopeResult): string {
+  const body = rows.map((row) => `  ${row.variant}, ${row.scenario}\n    ${figuresIn(row, columns)}`)
   return `\n${name}: ${title}\n${body.join('\n')}`
 }
 
-function figuresIn({ figures }: Row): string {
-  return Object.entries(figures)
-    .map(([name, figure]) => `${name} ${printFigure(figure)}`)
-    .join('  ')
+function figuresIn({ figures }: Row, columns: ScopeResult['columns']): string {
+  return Object.entries(columns)
+    .flatMap(([name, heading]) => (figures[name] ? [`${heading} ${printFigure(figures[name])}`] : []))
+    .join('; ')
 }
 
 function printFigure({ median, low, high, values }: Figure): string {

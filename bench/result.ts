@@ -17,6 +17,7 @@ export interface BenchResult {
 export interface ScopeResult {
   readonly name: string
   readonly title: string
+  readonly columns: Readonly<Record<string, string>>
   readonly rows: readonly Row[]
 }
 

@@ -40,7 +40,8 @@ async function runScope(
     }
   }
   const rows = cells.map((cell) => rowOf(cell, samples.get(cell) ?? []))
-  return { name: scope.name, title: scope.title, rows }
+  const { name, title, columns } = scope
+  return { name, title, columns, rows }
 }
 
 function rowOf({ scenario, variant }: Cell, samples: readonly Sample[]): Row {

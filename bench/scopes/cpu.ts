@@ -8,6 +8,12 @@ import { renewAndReload, withService } from './with-service.js'
 export const cpuScope: Scope = {
   name: 'cpu',
   title: 'Processor time of the main thread for one reload',
+  columns: {
+    mainMs: 'main thread, ms',
+    bareMs: 'one bare context, ms',
+    ratioToBare: 'ratio',
+    elsewhereMs: 'other threads, ms',
+  },
   cells(options) {
     const shapes = options.quick ? [PLAIN] : [PLAIN, withAuthorities(1), withAuthorities(50)]
     return shapes.flatMap((shape) => [

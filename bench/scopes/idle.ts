@@ -12,6 +12,7 @@ import { withService } from './with-service.js'
 export const idleScope: Scope = {
   name: 'idle',
   title: 'Processor time of the main thread for a check that finds nothing new',
+  columns: { mainMs: 'main thread, ms', elsewhereMs: 'other threads, ms' },
   cells: (options) => (options.quick ? [2, 502] : [2, 52, 502]).map((files) => idleCell(options, files)),
 }
 

@@ -1,5 +1,6 @@
 import type { Scope } from '../bench.js'
 import { cpuScope } from './cpu.js'
+import { curvesScope } from './curves.js'
 import { gapScope } from './gap.js'
 import { idleScope } from './idle.js'
 import { loadScope } from './load.js'
@@ -18,4 +19,5 @@ export const SCOPES: readonly Scope[] = [
   idleScope,
   memoryScope,
   rotationsScope,
+  curvesScope,
 ]

@@ -4,12 +4,13 @@ import { LARGE_BUNDLE, PLAIN, type Shape } from '../material/shapes.js'
 import { createSite, type SiteFiles } from '../material/site.js'
 import { startNodeService, startRestartedService } from '../services/node-service.js'
 import type { Service } from '../services/service.js'
-import { measureUnderLoad } from './under-load.js'
+import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
 
 /** What connections and requests feel of reloads. */
 export const loadScope: Scope = {
   name: 'load',
   title: 'Latency under load, with reloads and without',
+  columns: UNDER_LOAD_COLUMNS,
   cells(options) {
     if (options.quick)
       return ['certswap', 'naive'].map((variant) => loadCell(options, LARGE_BUNDLE, variant, [1]))

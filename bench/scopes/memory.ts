@@ -7,6 +7,14 @@ import { renewAndReload, withService } from './with-service.js'
 export const memoryScope: Scope = {
   name: 'memory',
   title: 'Memory over many reloads',
+  columns: {
+    rssBeforeMiB: 'RSS before, MiB',
+    rssAfterMiB: 'after',
+    rssRatio: 'ratio',
+    heapRatio: 'heap, ratio',
+    openFilesBefore: 'open files before',
+    openFilesAfter: 'after',
+  },
   cells(options) {
     const { first, last } = reloadsOf(options)
     return [

@@ -12,12 +12,13 @@ import type { Service } from '../services/service.js'
 import { hitch, stunnel } from '../services/terminators.js'
 import { figureOf, median } from '../statistics.js'
 import { measureSeen } from './seen.js'
-import { measureUnderLoad } from './under-load.js'
+import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
 
 /** The same load and the same files on other servers, each reloaded in its own way. */
 export const peersScope: Scope = {
   name: 'peers',
   title: 'Reloads of other servers, under the same load from the same client',
+  columns: { ...UNDER_LOAD_COLUMNS, seenMs: 'seen, ms', seenMaxMs: 'at most' },
   cells(options) {
     const shapes = options.quick ? [LARGE_BUNDLE] : [PLAIN, LARGE_BUNDLE]
     return shapes.flatMap((shape) => [...ours(options, shape), ...theirs(options, shape)])

@@ -9,6 +9,16 @@ import { anyPorts, renewAndReload, withService } from './with-service.js'
 export const rotationsScope: Scope = {
   name: 'rotations',
   title: 'Failures over many rotations under load',
+  columns: {
+    rotations: 'rotations',
+    handshakes: 'handshakes',
+    handshakesFailed: 'failed',
+    sessionsOffered: 'sessions offered',
+    sessionsLost: 'lost',
+    requestsFailed: 'requests failed',
+    connectionsClosed: 'connections closed',
+    tornSwaps: 'swaps in which servers disagreed',
+  },
   cells(options) {
     const rotations = rotationsOf(options)
     return [

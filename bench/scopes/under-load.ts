@@ -20,6 +20,20 @@ export interface UnderLoadOptions {
   readonly rates: readonly number[]
 }
 
+export const UNDER_LOAD_COLUMNS: Readonly<Record<string, string>> = {
+  idleHandshakeP50Ms: 'handshake p50, ms, no reloads',
+  idleHandshakeP99Ms: 'p99',
+  at1HandshakeP50Ms: 'p50 at 1 reload/s',
+  at1HandshakeP99Ms: 'p99',
+  at1HandshakeP999Ms: 'p99.9',
+  at1HandshakeP99Ratio: 'p99 ratio',
+  at1RequestP99Ms: 'request p99, ms',
+  at1HandshakesFailed: 'handshakes failed',
+  at1SessionsLost: 'sessions lost',
+  at1RequestsFailed: 'requests failed',
+  at1ConnectionsClosed: 'connections closed',
+}
+
 /** Names of figures: those of the window without reloads, and those of a rate. */
 export const IDLE = 'idle'
 export const at = (rate: number): string => `at${rate}`.replace('.', '_')

@@ -10,6 +10,14 @@ import { renewAndReload, withService } from './with-service.js'
 export const wireScope: Scope = {
   name: 'wire',
   title: 'Files replaced until a client is shown the new certificate',
+  columns: {
+    seenMs: 'seen, ms',
+    seenMaxMs: 'at most',
+    prepareMs: 'prepare, ms',
+    stageMs: 'stage, ms',
+    commitMs: 'commit, ms',
+    verifyMs: 'verify (behind it), ms',
+  },
   cells(options) {
     const shapes = options.quick
       ? [withAuthorities(1), LARGE_BUNDLE]
