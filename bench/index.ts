@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
+import { inCheckout } from './checkout.js'
 import { cleanUp, cleanUpOnSignals } from './cleanup.js'
 import { type CommandLine, parseCommandLine, USAGE } from './options.js'
 import { printResult } from './print.js'
+import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
 import { runBench } from './run.js'
 import { SCOPES } from './scopes/index.js'
@@ -33,11 +34,13 @@ async function main(): Promise<void> {
   const path = line.out ?? resultPath(line, result)
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `${JSON.stringify(result)}\n`)
+  const page = inCheckout('bench/report.html')
+  writeFileSync(page, renderPage([result]))
   console.log(line.json ? JSON.stringify(result) : printResult(result))
+  console.error(`result: ${path}\nreport: ${page}`)
 }
 
-/** In the checkout, which is two folders above what was compiled. */
 function resultPath({ quick }: CommandLine, { machine }: BenchResult): string {
   const name = `node-${machine.node.split('.')[0]}${quick ? '-quick' : ''}.json`
-  return fileURLToPath(new URL(`../../bench/results/${name}`, import.meta.url))
+  return inCheckout(`bench/results/${name}`)
 }

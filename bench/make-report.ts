@@ -7,9 +7,9 @@
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
+import { inCheckout } from './checkout.js'
 import { chartsOf } from './report/charts.js'
 import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
@@ -35,9 +35,4 @@ function published(): string[] {
   const names = readdirSync(folder).filter((name) => /^node-\d+\.json$/.test(name))
   if (names.length === 0) throw new Error(`no results in ${folder}: npm run bench makes them`)
   return names.sort().map((name) => folder + name)
-}
-
-/** The checkout is two folders above what was compiled. */
-function inCheckout(path: string): string {
-  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
 }

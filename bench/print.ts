@@ -1,5 +1,6 @@
 import type { BenchResult, Row, ScopeResult } from './result.js'
 import type { Figure } from './statistics.js'
+import { judge, type Verdict } from './targets.js'
 
 /** The result as tables of plain text. */
 export function printResult(result: BenchResult): string {
@@ -9,7 +10,7 @@ export function printResult(result: BenchResult): string {
     `${machine.cpu}, ${machine.cores} cores, ${machine.system}, load average ${machine.loadAverage.toFixed(2)}`,
     `medians of ${rounds} rounds (lowest - highest), ${tookSeconds} s${quick ? ', --quick: orders of magnitude only' : ''}`,
   ]
-  return [...head, ...result.scopes.map(printScope)].join('\n')
+  return [...head, ...result.scopes.map(printScope), printVerdicts(judge(result))].join('\n')
 }
 
 function printScope({ name, title, columns, rows }: ScopeResult): string {
@@ -34,4 +35,14 @@ export function short(value: number): string {
   if (!Number.isFinite(value)) return '-'
   if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en')
   return Number(value.toPrecision(3)).toString()
+}
+
+/** The targets, each with the worst figure that it speaks of. */
+function printVerdicts(verdicts: readonly Verdict[]): string {
+  const lines = verdicts.map(({ target, worst, met }) => {
+    const { title, kind, bound, unit } = target
+    if (worst === undefined) return `  -       ${title}: not measured`
+    return `  ${met ? 'met   ' : 'MISSED'}  ${title}: ${short(worst)} ${unit} (${kind} ${bound})`
+  })
+  return ['', 'targets', ...lines].join('\n')
 }

@@ -142,7 +142,7 @@ function curveChart(result: BenchResult, curve: string): Chart | undefined {
       symbolSize: 6,
       data: rows
         .filter((row) => row.variant === variant)
-        .map((row) => [pointOf(row.scenario).x, row.figures['ownBusyMs']?.median ?? Number.NaN])
+        .map((row) => [pointOf(row.scenario).x, medianOf(row, 'ownBusyMs') ?? Number.NaN])
         .sort(([a = 0], [b = 0]) => a - b),
     })),
   })
@@ -157,7 +157,7 @@ function wireChart(result: BenchResult): Chart | undefined {
     commitMs: 'commit',
     rest: 'call and handshake',
   }
-  const valueOf = ({ figures }: Row, phase: string) => {
+  const partOf = ({ figures }: Row, phase: string) => {
     const of = (name: string) => figures[name]?.median ?? 0
     return phase === 'rest'
       ? Math.max(0, of('seenMs') - of('prepareMs') - of('stageMs') - of('commitMs'))
@@ -174,7 +174,7 @@ function wireChart(result: BenchResult): Chart | undefined {
       type: 'bar',
       stack: 'all',
       name,
-      data: rows.map((row) => valueOf(row, phase)),
+      data: rows.map((row) => partOf(row, phase)),
     })),
   })
 }
@@ -232,7 +232,12 @@ function medianIn(
   variant: string,
   figure: string,
 ): number | undefined {
-  return rows.find((row) => row.scenario === scenario && row.variant === variant)?.figures[figure]?.median
+  const found = rows.find((row) => row.scenario === scenario && row.variant === variant)
+  return found && medianOf(found, figure)
+}
+
+function medianOf({ figures }: Row, figure: string): number | undefined {
+  return figures[figure]?.median
 }
 
 function distinct<T>(items: readonly T[]): T[] {
