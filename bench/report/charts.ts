@@ -131,7 +131,7 @@ function curveChart(result: BenchResult, curve: string): Chart | undefined {
   if (rows.length === 0) return undefined
   const title = `Longest turn of a reload, by the number of ${curve}`
   return render(`curve-${curve.toLowerCase()}`, title, 340, {
-    title: heading(title, 'milliseconds of processor time, both scales logarithmic, medians'),
+    title: heading(title, 'milliseconds, both scales logarithmic, medians'),
     legend: { top: 44, textStyle: TEXT },
     grid: { left: 70, right: 30, top: 80, bottom: 40 },
     xAxis: { type: 'log', name: curve, nameLocation: 'middle', nameGap: 26 },
@@ -142,7 +142,7 @@ function curveChart(result: BenchResult, curve: string): Chart | undefined {
       symbolSize: 6,
       data: rows
         .filter((row) => row.variant === variant)
-        .map((row) => [pointOf(row.scenario).x, medianOf(row, 'ownBusyMs') ?? Number.NaN])
+        .map((row) => [pointOf(row.scenario).x, medianOf(row, 'ownHeldMs') ?? Number.NaN])
         .sort(([a = 0], [b = 0]) => a - b),
     })),
   })

@@ -10,7 +10,7 @@ export const curvesScope: Scope = {
   title: 'Growth with the number of CAs and of servers',
   columns: {
     gapMs: 'longest gap, ms',
-    ownBusyMs: 'longest own turn, ms of CPU',
+    ownHeldMs: 'longest own turn, ms',
     prepareMs: 'prepare, ms',
     stageMs: 'stage, ms',
   },

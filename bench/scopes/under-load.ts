@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Sample, Timeline } from '../bench.js'
-import { KINDS } from '../load/handshakes.js'
+import { duringLoad } from '../load/during-load.js'
 import type { LoadCalls } from '../load/main.js'
 import { sharedNowMs } from '../load/now.js'
 import type { LoadReport } from '../load/run-load.js'
@@ -64,35 +64,27 @@ interface Window {
   readonly reloads: readonly number[]
 }
 
-const HANDSHAKES_PER_SECOND = 100
-const KEEP_ALIVE_CONNECTIONS = 20
-
 async function measureWindow(
   { service, site, load }: UnderLoadOptions,
   seconds: number,
   rate: number,
 ): Promise<Window> {
-  let loading = true
-  const running = load
-    .call('run', {
-      ...{ port: service.port, seconds, kinds: KINDS },
-      ...{ handshakesPerSecond: HANDSHAKES_PER_SECOND, keepAliveConnections: KEEP_ALIVE_CONNECTIONS },
-    })
-    .finally(() => {
-      loading = false
-    })
   const reloads: number[] = []
   const periodMs = 1000 / rate
-  // The load begins after its own warm-up. At a slow rate one reload falls into the middle of the window.
-  await sleep(WARM_UP_MS + Math.min(periodMs, seconds * 1000) / 2)
-  while (rate > 0 && loading) {
-    const dueMs = sharedNowMs() + periodMs
-    site.renew()
-    reloads.push(sharedNowMs())
-    await service.reload()
-    while (loading && sharedNowMs() < dueMs) await sleep(Math.min(20, Math.max(1, dueMs - sharedNowMs())))
-  }
-  return { report: await running, reloads }
+  const report = await duringLoad(load, service.port, seconds, async (loading) => {
+    // The load begins after its own warm-up. At a slow rate one reload falls into the middle of the window.
+    await sleep(WARM_UP_MS + Math.min(periodMs, seconds * 1000) / 2)
+    while (rate > 0 && loading()) {
+      const dueMs = sharedNowMs() + periodMs
+      site.renew()
+      reloads.push(sharedNowMs())
+      await service.reload()
+      while (loading() && sharedNowMs() < dueMs) {
+        await sleep(Math.min(20, Math.max(1, dueMs - sharedNowMs())))
+      }
+    }
+  })
+  return { report, reloads }
 }
 
 const WARM_UP_MS = 500

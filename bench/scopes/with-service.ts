@@ -27,7 +27,7 @@ export async function withService<T>(
 export async function renewAndReload(service: NodeService, site: Site): Promise<void> {
   site.renew()
   const report = await service.reload()
-  if (report?.outcome !== 'applied') throw new Error(`the reload was ${report?.outcome}`)
+  if (report?.outcome !== 'applied') throw new Error(`the reload was ${report?.outcome}: ${report?.problems}`)
 }
 
 export function anyPorts(count: number): number[] {

@@ -17,8 +17,8 @@ export async function certswapSubject(options: SubjectOptions): Promise<Subject>
   return {
     servers,
     async reload() {
-      const { outcome, timings } = await engine.reload()
-      return { outcome, ...timings }
+      const { outcome, problems, timings } = await engine.reload()
+      return { outcome, problems: problems.map(({ code }) => code), ...timings }
     },
   }
 }

@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { mainThreadClock } from './thread-clock.js'
+import { mainThreadTimes, type ThreadTimes } from './thread-clock.js'
 
 /** A turn of the event loop that was not over at once. */
 export interface Turn {
   readonly endMs: number
   /** By the wall clock: what a connection that came at the worst moment would have waited. */
   readonly gapMs: number
-  /** Processor time of this thread in it: at most so much of the gap is the program's own doing. */
-  readonly busyMs: number
+  /** So much of it was the program's own doing, by running or by sleeping; the rest was taken by the machine. */
+  readonly heldMs: number
 }
 
 /** The longest of some turns. */
-export type LongestTurn = Pick<Turn, 'gapMs' | 'busyMs'>
+export type LongestTurn = Pick<Turn, 'gapMs' | 'heldMs'>
 
 /**
  * Looks at the loop on every turn by `setImmediate`, because a timer cannot see what is shorter than itself
  * (`monitorEventLoopDelay` is blind below a millisecond). It uses a core for as long as it looks.
  */
 export class GapProbe {
-  readonly #cpuMs = mainThreadClock()
+  readonly #times = mainThreadTimes()
   #looking = false
   #lastMs = 0
-  #lastCpuMs = 0
+  #last: ThreadTimes = { cpuMs: 0, delayedMs: 0, runs: 0 }
   #turns: Turn[] = []
 
   /** The turns worth a word from the beginning of `act` until `tailMs` after its end. */
@@ -30,7 +30,7 @@ export class GapProbe {
     this.#looking = true
     this.#turns = []
     this.#lastMs = performance.now()
-    this.#lastCpuMs = this.#cpuMs()
+    this.#last = this.#times()
     setImmediate(() => this.#look())
     await act()
     await sleep(tailMs)
@@ -41,20 +41,27 @@ export class GapProbe {
   #look(): void {
     if (!this.#looking) return
     const endMs = performance.now()
-    const cpuMs = this.#cpuMs()
+    const times = this.#times()
     const gapMs = endMs - this.#lastMs
-    if (gapMs > SHORT_MS) this.#turns.push({ endMs, gapMs, busyMs: cpuMs - this.#lastCpuMs })
+    if (gapMs > SHORT_MS) this.#turns.push({ endMs, gapMs, heldMs: heldIn(gapMs, this.#last, times) })
     this.#lastMs = endMs
-    this.#lastCpuMs = cpuMs
+    this.#last = times
     setImmediate(() => this.#look())
   }
 }
 
 const SHORT_MS = 0.05
 
+/** A thread that stayed on its processor held the loop for as long as it ran: what is missing, the host took. */
+function heldIn(gapMs: number, before: ThreadTimes, after: ThreadTimes): number {
+  const ranMs = after.cpuMs - before.cpuMs
+  if (after.runs === before.runs) return Math.min(gapMs, ranMs)
+  return Math.max(ranMs, gapMs - (after.delayedMs - before.delayedMs))
+}
+
 export function longestOf(turns: readonly Turn[]): LongestTurn {
   return {
     gapMs: Math.max(0, ...turns.map(({ gapMs }) => gapMs)),
-    busyMs: Math.max(0, ...turns.map(({ busyMs }) => busyMs)),
+    heldMs: Math.max(0, ...turns.map(({ heldMs }) => heldMs)),
   }
 }

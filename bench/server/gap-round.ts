@@ -8,11 +8,11 @@ export interface GapRound {
   readonly report: ReloadReport
   readonly reload: LongestTurn
   readonly control: LongestTurn
-  readonly busyMs: BusyByPhase
+  readonly heldMs: HeldByPhase
 }
 
-/** The most that one turn of a phase kept the main thread busy. */
-export interface BusyByPhase {
+/** The most that one turn of a phase held the main thread. */
+export interface HeldByPhase {
   /** The hand-over to the worker and back. */
   readonly prepare: number
   readonly stage: number
@@ -36,16 +36,16 @@ export async function measureGapRound(probe: GapProbe, subject: Subject, tailMs:
     report,
     reload: longestOf(turns),
     control: longestOf(control),
-    busyMs: byPhase(turns, report, end),
+    heldMs: byPhase(turns, report, end),
   }
 }
 
 /** A turn belongs to the phase that its middle lies in. */
-function byPhase(turns: readonly Turn[], report: ReloadReport, end: number): BusyByPhase {
+function byPhase(turns: readonly Turn[], report: ReloadReport, end: number): HeldByPhase {
   const committed = end - report.verifyMs
   const prepared = committed - report.commitMs - report.stageMs
   const within = (from: number, to: number) =>
-    longestOf(turns.filter(({ endMs, gapMs }) => from < endMs - gapMs / 2 && endMs - gapMs / 2 <= to)).busyMs
+    longestOf(turns.filter(({ endMs, gapMs }) => from < endMs - gapMs / 2 && endMs - gapMs / 2 <= to)).heldMs
   return {
     prepare: within(0, prepared),
     stage: within(prepared, committed),

@@ -40,5 +40,13 @@ function read({ cert, key, ca, passphrase }: SiteFiles) {
 }
 
 function report(outcome: string, tookMs: number): ReloadReport {
-  return { outcome, prepareMs: 0, stageMs: tookMs, commitMs: 0, verifyMs: 0, longestSliceMs: tookMs }
+  return {
+    outcome,
+    problems: [],
+    prepareMs: 0,
+    stageMs: tookMs,
+    commitMs: 0,
+    verifyMs: 0,
+    longestSliceMs: tookMs,
+  }
 }

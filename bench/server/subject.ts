@@ -29,6 +29,8 @@ export interface Subject {
 /** What a technique says of its own reload. */
 export interface ReloadReport {
   readonly outcome: string
+  /** Codes of what was wrong. */
+  readonly problems: readonly string[]
   readonly prepareMs: number
   readonly stageMs: number
   readonly commitMs: number

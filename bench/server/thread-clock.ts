@@ -1,18 +1,28 @@
 import { openSync, readSync } from 'node:fs'
 
+/** What the scheduler's books say of a thread. */
+export interface ThreadTimes {
+  /** Milliseconds of processor time: what the host or other processes do to this machine does not enter. */
+  readonly cpuMs: number
+  /** Milliseconds that it was ready to run and something else was run. */
+  readonly delayedMs: number
+  /** How often it was put on a processor: unchanged for as long as it neither sleeps nor is put off. */
+  readonly runs: number
+}
+
 /**
- * Milliseconds of processor time of the main thread, by the scheduler's own books: what the host or other processes do
- * to this machine does not enter. `process.threadCpuUsage` would be its like, but Node 20 lacks it, and on its own it
- * lags by up to a tick of the kernel.
+ * Of the main thread. `process.threadCpuUsage` would be its like, but Node 20 lacks it, and on its own it lags by up to
+ * a tick of the kernel.
  */
-export function mainThreadClock(): () => number {
+export function mainThreadTimes(): () => ThreadTimes {
   const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
   const bytes = Buffer.alloc(64)
   return () => {
     // Asking for the process's time makes the kernel bring the running thread's books up to date.
     process.cpuUsage()
     const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, bytes.length, 0))
-    return Number(text.slice(0, text.indexOf(' '))) / 1e6
+    const [ran = 0, delayed = 0, runs = 0] = text.split(' ').map(Number)
+    return { cpuMs: ran / 1e6, delayedMs: delayed / 1e6, runs }
   }
 }
 
