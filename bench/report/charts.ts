@@ -43,7 +43,7 @@ function render(id: string, title: string, height: number, option: Option): Char
 function latencyChart(result: BenchResult): Chart | undefined {
   const panels = timelinesOf(result)
   if (panels.length === 0) return undefined
-  const [firstTop, pitch] = [70, PANEL_HEIGHT + 50]
+  const [firstTop, pitch] = [100, PANEL_HEIGHT + 50]
   const top = (i: number) => firstTop + i * pitch
   const highest = Math.max(...panels.flatMap(({ timeline }) => timeline?.points.map(([, ms]) => ms) ?? []))
   const title = 'New TLS connections at 100 per second, while the certificate is renewed once a second'
@@ -68,7 +68,7 @@ function latencyChart(result: BenchResult): Chart | undefined {
     yAxis: panels.map((_, i) => ({
       type: 'log',
       gridIndex: i,
-      min: 0.5,
+      min: 0.3,
       max: 10 ** Math.ceil(Math.log10(highest)),
       axisLabel: { formatter: '{value} ms' },
     })),
@@ -112,8 +112,8 @@ function gapChart(result: BenchResult): Chart | undefined {
   const title = 'Longest event-loop gap of a reload, by material'
   return render('gap', title, 120 + scenarios.length * 60, {
     title: heading(title, 'milliseconds, log scale, medians'),
-    legend: { top: 44, textStyle: TEXT },
-    grid: { left: 260, right: 70, top: 80, bottom: 30 },
+    legend: { top: 56, textStyle: TEXT },
+    grid: { left: 300, right: 70, top: 92, bottom: 30 },
     xAxis: { type: 'log', min: 0.1, axisLabel: { formatter: '{value} ms' } },
     yAxis: { type: 'category', data: scenarios, inverse: true },
     series: series.map(({ name, variant, figure }, i) => ({
@@ -132,8 +132,8 @@ function curveChart(result: BenchResult, curve: string): Chart | undefined {
   const title = `Longest turn of a reload, by the number of ${curve}`
   return render(`curve-${curve.toLowerCase()}`, title, 340, {
     title: heading(title, 'milliseconds, both scales logarithmic, medians'),
-    legend: { top: 44, textStyle: TEXT },
-    grid: { left: 70, right: 30, top: 80, bottom: 40 },
+    legend: { top: 56, textStyle: TEXT },
+    grid: { left: 70, right: 30, top: 92, bottom: 40 },
     xAxis: { type: 'log', name: curve, nameLocation: 'middle', nameGap: 26 },
     yAxis: { type: 'log', axisLabel: { formatter: '{value} ms' } },
     series: distinct(rows.map(({ variant }) => variant)).map((variant) => ({
@@ -166,8 +166,8 @@ function wireChart(result: BenchResult): Chart | undefined {
   const title = 'Files replaced until a client is shown the new certificate'
   return render('wire', title, 130 + rows.length * 34, {
     title: heading(title, 'certswap, milliseconds, medians by phase'),
-    legend: { top: 44, textStyle: TEXT },
-    grid: { left: 320, right: 40, top: 80, bottom: 30 },
+    legend: { top: 56, textStyle: TEXT },
+    grid: { left: 320, right: 40, top: 92, bottom: 30 },
     xAxis: { type: 'value', axisLabel: { formatter: '{value} ms' } },
     yAxis: { type: 'category', inverse: true, data: rows.map(({ scenario }) => scenario) },
     series: Object.entries(phases).map(([phase, name]) => ({
@@ -188,8 +188,8 @@ function peersChart(result: BenchResult): Chart | undefined {
   const bars = { idleHandshakeP99Ms: 'no reloads', at1HandshakeP99Ms: '1 reload/s' }
   return render('peers', title, 130 + rows.length * 44, {
     title: heading(title, `${scenario}; milliseconds, medians`),
-    legend: { top: 44, textStyle: TEXT },
-    grid: { left: 320, right: 60, top: 80, bottom: 30 },
+    legend: { top: 56, textStyle: TEXT },
+    grid: { left: 320, right: 60, top: 92, bottom: 30 },
     xAxis: { type: 'value', axisLabel: { formatter: '{value} ms' } },
     yAxis: { type: 'category', inverse: true, data: rows.map(({ variant }) => variant) },
     series: Object.entries(bars).map(([figure, name], i) => ({

@@ -10,7 +10,7 @@ export const caddy: Peer = {
   name: 'Caddy',
   program: 'caddy',
   versionFlag: 'version',
-  reloadBy: '`POST /load`, forced',
+  reloadBy: 'POST /load',
   takesAuthorities: true,
   async start(path, { cert, key, ca }) {
     const dir = scratchDirectory()

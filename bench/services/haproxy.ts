@@ -10,7 +10,7 @@ export const haproxy: Peer = {
   name: 'HAProxy',
   program: 'haproxy',
   versionFlag: '-v',
-  reloadBy: '`set ssl cert`, `commit ssl cert`',
+  reloadBy: 'commit ssl cert',
   takesAuthorities: true,
   async start(path, { cert, key, ca }) {
     const dir = scratchDirectory()
