@@ -40,7 +40,9 @@ async function main(): Promise<void> {
   console.error(`result: ${path}\nreport: ${page}`)
 }
 
-function resultPath({ quick }: CommandLine, { machine }: BenchResult): string {
-  const name = `node-${machine.node.split('.')[0]}${quick ? '-quick' : ''}.json`
+/** A run that is not whole does not replace one that is. */
+function resultPath({ quick, scopes }: CommandLine, { machine }: BenchResult): string {
+  const part = quick ? '.quick' : scopes.length < SCOPES.length ? '.partial' : ''
+  const name = `node-${machine.node.split('.')[0]}${part}.json`
   return inCheckout(`bench/results/${name}`)
 }

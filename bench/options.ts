@@ -7,7 +7,7 @@ export const USAGE = `npm run bench -- [options]
   --quick         all of it within three minutes, with small samples
   --rounds N      rounds of every measurement (5; 2 with --quick)
   --node PATH     the Node that the measured servers run on
-  --out FILE      where the result is kept (bench/results/node-<major>[-quick].json)
+  --out FILE      where the result is kept (bench/results/node-<major>.json)
   --json          prints the result as JSON instead of tables
   --help`
 

@@ -37,12 +37,13 @@ export function short(value: number): string {
   return Number(value.toPrecision(3)).toString()
 }
 
-/** The targets, each with the worst figure that it speaks of. */
-function printVerdicts(verdicts: readonly Verdict[]): string {
-  const lines = verdicts.map(({ target, worst, met }) => {
+/** What was measured of the targets, each with the worst figure that it speaks of. */
+export function printVerdicts(verdicts: readonly Verdict[]): string {
+  const lines = verdicts.flatMap(({ target, worst, met }) => {
     const { title, kind, bound, unit } = target
-    if (worst === undefined) return `  -       ${title}: not measured`
-    return `  ${met ? 'met   ' : 'MISSED'}  ${title}: ${short(worst)} ${unit} (${kind} ${bound})`
+    return worst === undefined
+      ? []
+      : `  ${met ? 'met   ' : 'MISSED'}  ${title}: ${short(worst)} ${unit} (${kind} ${bound})`
   })
   return ['', 'targets', ...lines].join('\n')
 }

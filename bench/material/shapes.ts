@@ -5,6 +5,8 @@ export interface Shape {
   /** PBKDF2 iterations of an encrypted key; absent for a plain one. */
   readonly iterations?: number
   readonly authorities: number
+  /** Pairs of SNI hosts, each in a directory of its own. */
+  readonly hosts?: number
 }
 
 /** OWASP's figure for PBKDF2-HMAC-SHA256 since 2023. */
@@ -24,6 +26,11 @@ export const HEAVY: Shape = {
   keyType: 'rsa-4096',
   iterations: SLOW,
   authorities: 500,
+}
+
+/** A plain EC pair beside so many SNI hosts. */
+export function withHosts(hosts: number): Shape {
+  return { title: `EC pair, ${hosts.toLocaleString('en')} hosts`, keyType: 'ec', authorities: 0, hosts }
 }
 
 /** A plain EC pair with so many trust anchors. */

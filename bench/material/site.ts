@@ -1,10 +1,16 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { createAuthority, type Leaf, manyAuthorities } from '../../test/support/certificates.js'
+import {
+  type Authority,
+  createAuthority,
+  type Leaf,
+  manyAuthorities,
+} from '../../test/support/certificates.js'
 import { type PairFiles, renameInto } from '../../test/support/files.js'
 import { encryptedPkcs8 } from '../../test/support/key-forms.js'
+import { type KeyPair, keyPair } from '../../test/support/keys.js'
 import { beforeExit } from '../cleanup.js'
 import type { Shape } from './shapes.js'
 
@@ -12,6 +18,8 @@ import type { Shape } from './shapes.js'
 export interface SiteFiles extends PairFiles {
   readonly dir: string
   readonly ca?: string
+  /** Directories of SNI hosts, as a pattern. */
+  readonly hosts?: string
   readonly passphrase?: string
 }
 
@@ -23,19 +31,22 @@ export interface Site {
   readonly nextFingerprint: string
   /** Puts another certificate and key in place: one of three, in turn. */
   renew(): void
+  /** Renews one SNI host, and none of the others. */
+  renewHost(): void
   /** Puts another bundle in place, of which one trust anchor differs. */
   replaceAuthorities(): void
   remove(): Promise<void>
 }
 
 export function createSite(shape: Shape): Site {
-  const { leaves, bundles } = materialFor(shape)
+  const { leaves, bundles, issuer, hostKey } = materialFor(shape)
   const dir = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-bench-'))
   const files: SiteFiles = {
     dir,
     cert: join(dir, 'tls.crt'),
     key: join(dir, 'tls.key'),
     ...(shape.authorities > 0 ? { ca: join(dir, 'ca.pem') } : {}),
+    ...(shape.hosts ? { hosts: join(dir, 'hosts', '*') } : {}),
     ...(shape.iterations ? { passphrase: PASSPHRASE } : {}),
   }
   let [renewals, replacements] = [0, 0]
@@ -49,11 +60,20 @@ export function createSite(shape: Shape): Site {
   const replaceAuthorities = () => {
     if (files.ca) renameInto(files.ca, bundles[replacements++ % 2] as string)
   }
+  const putHost = (index: number) => {
+    const folder = join(dir, 'hosts', `${index}`)
+    mkdirSync(folder, { recursive: true })
+    const { keyPem, chainPem } = issuer.issue({ names: [`h${index}.bench.test`], key: hostKey })
+    renameInto(join(folder, 'tls.key'), keyPem)
+    renameInto(join(folder, 'tls.crt'), chainPem)
+  }
   renew()
   replaceAuthorities()
+  for (let index = 0; index < (shape.hosts ?? 0); index++) putHost(index)
   const remove = beforeExit(() => rmSync(dir, { recursive: true, force: true }))
   return {
     ...{ shape, files, renew, replaceAuthorities, remove },
+    renewHost: () => putHost(0),
     get nextFingerprint() {
       return next().fingerprint256
     },
@@ -69,6 +89,9 @@ interface Renewal {
 interface Material {
   readonly leaves: readonly Renewal[]
   readonly bundles: readonly string[]
+  readonly issuer: Authority
+  /** Of all hosts: only their certificates differ. */
+  readonly hostKey: KeyPair
 }
 
 const PASSPHRASE = 'correct horse battery staple'
@@ -94,6 +117,8 @@ function makeMaterial({ keyType, iterations, authorities }: Shape): Material {
   })
   return {
     leaves: Array.from({ length: 3 }, () => textOf(issuer.issue({ keyType }))),
+    issuer,
+    hostKey: keyPair(),
     bundles: [anchors.slice(0, -1).join(''), anchors.slice(1).join('')],
   }
 }

@@ -127,7 +127,8 @@ function gapChart(result: BenchResult): Chart | undefined {
 }
 
 function curveChart(result: BenchResult, curve: string): Chart | undefined {
-  const rows = rowsOf(result, 'curves').filter(({ scenario }) => pointOf(scenario).curve === curve)
+  const all = [...rowsOf(result, 'curves'), ...rowsOf(result, 'hosts')]
+  const rows = all.filter(({ scenario }) => pointOf(scenario).curve === curve)
   if (rows.length === 0) return undefined
   const title = `Longest turn of a reload, by the number of ${curve}`
   return render(`curve-${curve.toLowerCase()}`, title, 340, {

@@ -76,7 +76,7 @@ function tailMs({ authorities }: Shape, technique: Technique): number {
   return Math.round(40 + (technique === 'certswap' ? authorities * 0.9 : 0))
 }
 
-function figuresOf(rounds: readonly GapRound[]): Record<string, number> {
+export function figuresOf(rounds: readonly GapRound[]): Record<string, number> {
   const of = (pick: (round: GapRound) => number) => median(rounds.map(pick))
   const gapMs = of(({ reload }) => reload.gapMs)
   const controlGapMs = of(({ control }) => control.gapMs)

@@ -2,6 +2,7 @@ import type { Scope } from '../bench.js'
 import { cpuScope } from './cpu.js'
 import { curvesScope } from './curves.js'
 import { gapScope } from './gap.js'
+import { hostsScope } from './hosts.js'
 import { idleScope } from './idle.js'
 import { loadScope } from './load.js'
 import { memoryScope } from './memory.js'
@@ -20,4 +21,5 @@ export const SCOPES: readonly Scope[] = [
   memoryScope,
   rotationsScope,
   curvesScope,
+  hostsScope,
 ]

@@ -5,10 +5,11 @@ import type { Subject, SubjectOptions } from './subject.js'
 /** The engine of this repository, with the logger that it has unless it is given one. */
 export async function certswapSubject(options: SubjectOptions): Promise<Subject> {
   const { files, caDir, ports = [0], requestCert = false, verifyServed = true } = options
-  const { cert, key, ca, passphrase } = files
+  const { cert, key, ca, hosts, passphrase } = files
   const engine = await createReloadEngine({
     ...{ cert, key, requestCert, rejectUnauthorized: false, verifyServed },
     ...(ca ? { ca } : {}),
+    ...(hosts ? { hosts } : {}),
     ...(caDir ? { caDir } : {}),
     ...(passphrase ? { passphrase } : {}),
   })

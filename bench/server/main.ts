@@ -9,7 +9,7 @@ import { answerCalls } from '../process/calls.js'
 import { type Agreement, watchAgreement } from './agreement.js'
 import { certswapSubject } from './certswap.js'
 import { plantFault } from './faults.js'
-import { GapProbe } from './gap-probe.js'
+import { GapProbe, type LongestTurn, longestOf } from './gap-probe.js'
 import { type GapRound, measureGapRound } from './gap-round.js'
 import { naiveSubject, naiveWatchSubject } from './naive.js'
 import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
@@ -19,6 +19,8 @@ import { mainThreadTimes, processCpuMs } from './thread-clock.js'
 /** What the bench asks of a server process. */
 export interface ServerCalls {
   start(options: SubjectOptions): Promise<{ ports: number[]; versions: Versions }>
+  /** The longest turn of the event loop while a subject starts. */
+  startUnderProbe(options: SubjectOptions): Promise<LongestTurn>
   reload(): Promise<ReloadReport>
   /** One reload under the gap probe, and a window of the same length in which nothing happens. */
   gap(tailMs: number): Promise<GapRound>
@@ -62,6 +64,15 @@ const threadTimes = mainThreadTimes()
 const mainCpuMs = () => threadTimes().cpuMs
 
 answerCalls<ServerCalls>({
+  async startUnderProbe(options) {
+    // A server that runs has paid for the first context of a process already: Node parses its own roots for it.
+    tls.createSecureContext()
+    const turns = await probe.during(async () => {
+      subject = await startSubject(options)
+      await Promise.all(subject.servers.map((server) => listen(server, 0)))
+    }, 50)
+    return longestOf(turns)
+  },
   async start(options) {
     subject = await startSubject(options)
     const ports = await Promise.all(

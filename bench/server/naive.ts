@@ -1,4 +1,6 @@
-import { readFileSync, watch } from 'node:fs'
+import { readdirSync, readFileSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import type { Server } from 'node:tls'
 
 import type { SiteFiles } from '../material/site.js'
 import { answeringServer } from './answering-server.js'
@@ -8,12 +10,16 @@ import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
 export function naiveSubject({ files, ports = [0], requestCert = false }: SubjectOptions): Subject {
   const policy = { requestCert, rejectUnauthorized: false }
   const servers = ports.map(() => answeringServer({ ...read(files), ...policy }))
+  for (const server of servers) addHosts(server, files)
   return {
     servers,
     async reload() {
       const start = performance.now()
       const material = read(files)
-      for (const server of servers) server.setSecureContext(material)
+      for (const server of servers) {
+        server.setSecureContext(material)
+        addHosts(server, files)
+      }
       return report('applied', performance.now() - start)
     },
   }
@@ -28,6 +34,18 @@ export function naiveWatchSubject(options: SubjectOptions): Subject {
   })
   servers[0]?.on('close', () => watcher.close())
   return { servers, reload: async () => report('watched', 0) }
+}
+
+/** Whoever does not know which host has changed loads them all. */
+function addHosts(server: Server, { dir, hosts }: SiteFiles): void {
+  if (!hosts) return
+  for (const index of readdirSync(join(dir, 'hosts'))) {
+    const folder = join(dir, 'hosts', index)
+    server.addContext(`h${index}.bench.test`, {
+      cert: readFileSync(join(folder, 'tls.crt')),
+      key: readFileSync(join(folder, 'tls.key')),
+    })
+  }
 }
 
 function read({ cert, key, ca, passphrase }: SiteFiles) {

@@ -9,9 +9,10 @@ export interface NodeService extends Service {
   readonly ports: readonly number[]
 }
 
+export const SERVER_ENTRY = new URL('../server/main.js', import.meta.url)
+
 export async function startNodeService(node: string, options: SubjectOptions): Promise<NodeService> {
-  const entry = new URL('../server/main.js', import.meta.url)
-  const server = startChild<ServerCalls>(entry, { node, flags: ['--expose-gc'] })
+  const server = startChild<ServerCalls>(SERVER_ENTRY, { node, flags: ['--expose-gc'] })
   try {
     const { ports } = await server.call('start', options)
     return {
