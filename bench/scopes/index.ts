@@ -6,6 +6,7 @@ import { hostsScope } from './hosts.js'
 import { idleScope } from './idle.js'
 import { loadScope } from './load.js'
 import { memoryScope } from './memory.js'
+import { microScope } from './micro.js'
 import { peersScope } from './peers.js'
 import { rotationsScope } from './rotations.js'
 import { wireScope } from './wire.js'
@@ -22,4 +23,5 @@ export const SCOPES: readonly Scope[] = [
   rotationsScope,
   curvesScope,
   hostsScope,
+  microScope,
 ]
