@@ -17,7 +17,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Of values in ascending order; between two of them, in proportion. */
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: readonly number[], share: number): number {
   if (sorted.length === 0) return NaN
   const at = (sorted.length - 1) * share
   const below = sorted[Math.floor(at)] as number

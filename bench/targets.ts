@@ -37,7 +37,7 @@ const SERVERS = [1, 4]
 const small = [PLAIN, ENCRYPTED]
 const leafOnly = [PLAIN, withAuthorities(1), withAuthorities(150), LARGE_BUNDLE]
 
-export const TARGETS: readonly Target[] = [
+const TARGETS: readonly Target[] = [
   {
     title: 'longest own turn of a reload, up to 50 CAs',
     ...{ kind: 'at most', bound: 1, unit: 'ms' },

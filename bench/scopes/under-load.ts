@@ -35,8 +35,8 @@ export const UNDER_LOAD_COLUMNS: Readonly<Record<string, string>> = {
 }
 
 /** Names of figures: those of the window without reloads, and those of a rate. */
-export const IDLE = 'idle'
-export const at = (rate: number): string => `at${rate}`.replace('.', '_')
+const IDLE = 'idle'
+const at = (rate: number): string => `at${rate}`.replace('.', '_')
 
 /** Windows of load against one server, without reloads and with them at each rate, in any order. */
 export async function measureUnderLoad(options: UnderLoadOptions): Promise<Sample> {
