@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { mainThreadTimes, type ThreadTimes } from './thread-clock.js'
+import { mainThreadSleeps, mainThreadTimes, type ThreadTimes } from './thread-clock.js'
 
 /** A turn of the event loop that was not over at once. */
 export interface Turn {
@@ -22,7 +22,8 @@ export class GapProbe {
   readonly #times = mainThreadTimes()
   #looking = false
   #lastMs = 0
-  #last: ThreadTimes = { cpuMs: 0, delayedMs: 0, runs: 0 }
+  #last: ThreadTimes = { cpuMs: 0, delayedMs: 0 }
+  #sleeps = 0
   #turns: Turn[] = []
 
   /** The turns worth a word from the beginning of `act` until `tailMs` after its end. */
@@ -30,6 +31,7 @@ export class GapProbe {
     this.#looking = true
     this.#turns = []
     this.#lastMs = performance.now()
+    this.#sleeps = mainThreadSleeps()
     this.#last = this.#times()
     setImmediate(() => this.#look())
     await act()
@@ -43,21 +45,24 @@ export class GapProbe {
     const endMs = performance.now()
     const times = this.#times()
     const gapMs = endMs - this.#lastMs
-    if (gapMs > SHORT_MS) this.#turns.push({ endMs, gapMs, heldMs: heldIn(gapMs, this.#last, times) })
+    if (gapMs > SHORT_MS) this.#turns.push({ endMs, gapMs, heldMs: this.#heldIn(gapMs, times) })
     this.#lastMs = endMs
     this.#last = times
     setImmediate(() => this.#look())
   }
+
+  /** A thread that did not go to sleep held the loop for as long as it ran: what is missing was taken from it. */
+  #heldIn(gapMs: number, { cpuMs, delayedMs }: ThreadTimes): number {
+    const ranMs = cpuMs - this.#last.cpuMs
+    const awayMs = gapMs - ranMs - (delayedMs - this.#last.delayedMs)
+    if (awayMs < SHORT_MS) return Math.min(gapMs, ranMs)
+    const before = this.#sleeps
+    this.#sleeps = mainThreadSleeps()
+    return this.#sleeps === before ? ranMs : ranMs + awayMs
+  }
 }
 
 const SHORT_MS = 0.05
-
-/** A thread that stayed on its processor held the loop for as long as it ran: what is missing, the host took. */
-function heldIn(gapMs: number, before: ThreadTimes, after: ThreadTimes): number {
-  const ranMs = after.cpuMs - before.cpuMs
-  if (after.runs === before.runs) return Math.min(gapMs, ranMs)
-  return Math.max(ranMs, gapMs - (after.delayedMs - before.delayedMs))
-}
 
 export function longestOf(turns: readonly Turn[]): LongestTurn {
   return {

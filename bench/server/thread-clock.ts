@@ -1,4 +1,6 @@
-import { openSync, readSync } from 'node:fs'
+import { openSync, readFileSync, readSync } from 'node:fs'
+
+const TASK = `/proc/self/task/${process.pid}`
 
 /** What the scheduler's books say of a thread. */
 export interface ThreadTimes {
@@ -6,8 +8,6 @@ export interface ThreadTimes {
   readonly cpuMs: number
   /** Milliseconds that it was ready to run and something else was run. */
   readonly delayedMs: number
-  /** How often it was put on a processor: unchanged for as long as it neither sleeps nor is put off. */
-  readonly runs: number
 }
 
 /**
@@ -15,15 +15,21 @@ export interface ThreadTimes {
  * a tick of the kernel.
  */
 export function mainThreadTimes(): () => ThreadTimes {
-  const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
+  const file = openSync(`${TASK}/schedstat`, 'r')
   const bytes = Buffer.alloc(64)
   return () => {
     // Asking for the process's time makes the kernel bring the running thread's books up to date.
     process.cpuUsage()
     const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, bytes.length, 0))
-    const [ran = 0, delayed = 0, runs = 0] = text.split(' ').map(Number)
-    return { cpuMs: ran / 1e6, delayedMs: delayed / 1e6, runs }
+    const [ran = 0, delayed = 0] = text.split(' ').map(Number)
+    return { cpuMs: ran / 1e6, delayedMs: delayed / 1e6 }
   }
+}
+
+/** How often the main thread has gone to sleep by itself; ten times as dear to ask as {@link mainThreadTimes}. */
+export function mainThreadSleeps(): number {
+  const status = readFileSync(`${TASK}/status`, 'latin1')
+  return Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1])
 }
 
 /** Of all threads together. */
