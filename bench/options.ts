@@ -5,7 +5,7 @@ import type { BenchOptions } from './bench.js'
 export const USAGE = `npm run bench -- [options]
   --scope A,B     only these scopes
   --quick         all of it within three minutes, with small samples
-  --rounds N      rounds of every measurement (5; 2 with --quick)
+  --rounds N      rounds of every measurement (5; 1 with --quick)
   --node PATH     the Node that the measured servers run on
   --out FILE      where the result is kept (bench/results/node-<major>.json)
   --json          prints the result as JSON instead of tables
@@ -34,7 +34,7 @@ export function parseCommandLine(args: readonly string[], known: readonly string
   const scopes = values.scope?.split(',') ?? known
   const unknown = scopes.find((name) => !known.includes(name))
   if (unknown !== undefined) throw new TypeError(`--scope takes some of ${known.join(',')}, got '${unknown}'`)
-  const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new TypeError(`--rounds takes a whole number from 1, got '${values.rounds}'`)
   const { quick, node, out, json, help } = values

@@ -34,7 +34,7 @@ export function gapScenario({ title }: Shape, servers: number): string {
 }
 
 function gapCell(options: BenchOptions, shape: Shape, servers: number, technique: Technique): Cell {
-  const reloads = options.quick ? 3 : 6
+  const reloads = options.quick ? 3 : 4
   return {
     scenario: gapScenario(shape, servers),
     variant: technique,

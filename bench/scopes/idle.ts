@@ -21,10 +21,11 @@ export function idleScenario(files: number): string {
 }
 
 function idleCell(options: BenchOptions, files: number): Cell {
-  const checks = options.quick ? 150 : 400
+  const checks = options.quick ? 150 : 300
   return {
     scenario: idleScenario(files),
     variant: 'certswap',
+    rounds: 3,
     seconds: 1.5 + checks * 0.014,
     measure: () => measureIdle(options.node, files - 2, checks),
   }

@@ -26,7 +26,7 @@ export const rotationsScope: Scope = {
         scenario: `${rotations.toLocaleString('en')} rotations, 4 servers`,
         variant: 'certswap',
         rounds: 1,
-        seconds: 3 + rotations * 0.03,
+        seconds: 3 + rotations * 0.022,
         measure: async () => ({ figures: { ...(await measureRotations(options.node, rotations)) } }),
       },
     ]

@@ -35,10 +35,11 @@ export function wireScenario({ title }: Shape, trustToo: boolean): string {
 }
 
 function wireCell(options: BenchOptions, shape: Shape, technique: Technique, trustToo: boolean): Cell {
-  const count = options.quick ? 6 : 15
+  const count = options.quick ? 4 : 8
   return {
     scenario: wireScenario(shape, trustToo),
     variant: technique,
+    ...(technique === 'naive' ? { rounds: 2 } : {}),
     seconds: 2 + count * (0.1 + restMs(shape) / 1000),
     measure: () => measureWire(options.node, shape, technique, trustToo, count),
   }
