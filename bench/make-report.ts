@@ -1,9 +1,8 @@
 /*
- * Makes bench/report.html, and the charts of the documentation, from results:
+ * Makes bench/report.html, and the charts and tables of the documentation, from results:
  *
  *   npm run bench:report                     of bench/results/node-<major>.json
- *   npm run bench:report -- FILE...          of these
- *   npm run bench:report -- --to PAGE FILE   another page, and no charts beside it
+ *   npm run bench:report -- --to PAGE FILE   another page of other results, and nothing beside it
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,28 +10,37 @@ import { parseArgs } from 'node:util'
 
 import { inCheckout } from './checkout.js'
 import { chartsOf } from './report/charts.js'
+import { fillMarked, peersTable, provenance, targetsTable } from './report/markdown.js'
 import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { to: { type: 'string' } } })
 const files = positionals.length > 0 ? positionals : published()
 const results = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchResult)
-const page = values.to ?? inCheckout('bench/report.html')
-writeFileSync(page, renderPage(results))
-console.log(page)
-
-const [first] = results
-if (first && values.to === undefined) {
-  for (const { id, svg } of chartsOf(first)) {
-    const path = inCheckout(`docs/bench-${id}.svg`)
-    writeFileSync(path, `${svg}\n`)
-    console.log(path)
-  }
-}
+write(values.to ?? inCheckout('bench/report.html'), renderPage(results))
+if (values.to === undefined) fillDocumentation()
 
 function published(): string[] {
   const folder = inCheckout('bench/results/')
   const names = readdirSync(folder).filter((name) => /^node-\d+\.json$/.test(name))
   if (names.length === 0) throw new Error(`no results in ${folder}: npm run bench makes them`)
   return names.sort().map((name) => folder + name)
+}
+
+/** Charts and the comparison are of the first result; the targets are of all. */
+function fillDocumentation(): void {
+  const [first] = results
+  if (!first) return
+  for (const { id, svg } of chartsOf(first)) write(inCheckout(`docs/bench-${id}.svg`), `${svg}\n`)
+  const parts = { targets: targetsTable(results), peers: peersTable(first), provenance: provenance(results) }
+  for (const path of ['docs/bench.md', 'README.md'].map(inCheckout)) {
+    const text = readFileSync(path, 'utf8')
+    const filled = Object.entries(parts).reduce((page, [name, part]) => fillMarked(page, name, part), text)
+    if (filled !== text) write(path, filled)
+  }
+}
+
+function write(path: string, text: string): void {
+  writeFileSync(path, text)
+  console.log(path)
 }

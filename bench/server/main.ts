@@ -65,8 +65,9 @@ const mainCpuMs = () => threadTimes().cpuMs
 
 answerCalls<ServerCalls>({
   async startUnderProbe(options) {
-    // A server that runs has paid for the first context of a process already: Node parses its own roots for it.
-    tls.createSecureContext()
+    // A process that runs has loaded its modules, and paid for its first context, for which Node parses its own roots.
+    const { hosts: _, ...plain } = options.files
+    await startSubject({ ...options, files: plain })
     const turns = await probe.during(async () => {
       subject = await startSubject(options)
       await Promise.all(subject.servers.map((server) => listen(server, 0)))
