@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 
 import { inCheckout } from './checkout.js'
 import { chartsOf } from './report/charts.js'
-import { fillMarked, peersTable, provenance, targetsTable } from './report/markdown.js'
+import { fillMarked, peersTable, provenance, stepsTable, targetsTable } from './report/markdown.js'
 import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
 
@@ -32,7 +32,12 @@ function fillDocumentation(): void {
   const [first] = results
   if (!first) return
   for (const { id, svg } of chartsOf(first)) write(inCheckout(`docs/bench-${id}.svg`), `${svg}\n`)
-  const parts = { targets: targetsTable(results), peers: peersTable(first), provenance: provenance(results) }
+  const parts = {
+    provenance: provenance(results),
+    targets: targetsTable(results),
+    peers: peersTable(first),
+    steps: stepsTable(results),
+  }
   for (const path of ['docs/bench.md', 'README.md'].map(inCheckout)) {
     const text = readFileSync(path, 'utf8')
     const filled = Object.entries(parts).reduce((page, [name, part]) => fillMarked(page, name, part), text)

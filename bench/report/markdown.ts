@@ -57,6 +57,16 @@ export function peersTable(result: BenchResult): string {
   )
 }
 
+/** Single steps of a reload, a column for each Node. */
+export function stepsTable(results: readonly BenchResult[]): string {
+  const rows = results.map(({ scopes }) => scopes.find(({ name }) => name === 'micro')?.rows[0])
+  const steps = Object.keys(rows[0]?.figures ?? {})
+  return table(
+    ['step', ...results.map(({ machine }) => `Node ${machine.node}, ms`)],
+    steps.map((step) => [step, ...rows.map((row) => short(row?.figures[step]?.median ?? Number.NaN))]),
+  )
+}
+
 /** Where and when: no figure means anything without it. */
 export function provenance(results: readonly BenchResult[]): string {
   const lines = results.map(({ machine, startedAt, rounds, tookSeconds, quick }) => {
