@@ -14,7 +14,7 @@ export const SERVER_ENTRY = new URL('../server/main.js', import.meta.url)
 export async function startNodeService(node: string, options: SubjectOptions): Promise<NodeService> {
   const server = startChild<ServerCalls>(SERVER_ENTRY, { node, flags: ['--expose-gc'] })
   try {
-    const { ports } = await server.call('start', options)
+    const ports = await server.call('start', options)
     return {
       ...{ server, ports, port: ports[0] as number },
       reload: () => server.call('reload'),
