@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 import { inCheckout } from './checkout.js'
 import { cleanUp, cleanUpOnSignals } from './cleanup.js'
-import { type CommandLine, parseCommandLine, USAGE } from './options.js'
+import { type CommandLine, parseCommandLine, usage } from './options.js'
 import { printResult } from './print.js'
 import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
@@ -18,12 +18,10 @@ await cleanUp()
 process.exit()
 
 async function main(): Promise<void> {
-  const line = parseCommandLine(
-    process.argv.slice(2),
-    SCOPES.map(({ name }) => name),
-  )
+  const known = SCOPES.map(({ name }) => name)
+  const line = parseCommandLine(process.argv.slice(2), known)
   if (line.help) {
-    console.log(USAGE)
+    console.log(usage(known))
     return
   }
   cleanUpOnSignals()

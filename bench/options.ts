@@ -2,14 +2,17 @@ import { parseArgs } from 'node:util'
 
 import type { BenchOptions } from './bench.js'
 
-export const USAGE = `npm run bench -- [options]
-  --scope A,B     only these scopes
+/** What `--help` prints. */
+export function usage(known: readonly string[]): string {
+  return `npm run bench -- [options]
+  --scope A,B     only these: ${known.join(', ')}
   --quick         all of it within three minutes, with small samples
   --rounds N      rounds of every measurement (5; 1 with --quick)
   --node PATH     the Node that the measured servers run on
   --out FILE      where the result is kept (bench/results/node-<major>.json)
   --json          prints the result as JSON instead of tables
   --help`
+}
 
 export interface CommandLine extends BenchOptions {
   readonly json: boolean
