@@ -9,7 +9,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 import { inCheckout } from './checkout.js'
-import { chartsOf } from './report/charts.js'
+import { type Chart, chartsOf } from './report/charts.js'
 import { fillMarked, peersTable, provenance, stepsTable, targetsTable } from './report/markdown.js'
 import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
@@ -31,12 +31,17 @@ function published(): string[] {
 function fillDocumentation(): void {
   const [first] = results
   if (!first) return
-  for (const { id, svg } of chartsOf(first)) write(inCheckout(`docs/bench-${id}.svg`), `${svg}\n`)
+  const charts = chartsOf(first)
+  for (const { id, svg } of charts) write(inCheckout(`docs/bench-${id}.svg`), `${svg}\n`)
+  const images = (folder: string, some: readonly Chart[]) =>
+    some.map(({ id, title }) => `![${title}](${folder}bench-${id}.svg)`).join('\n\n')
   const parts = {
     provenance: provenance(results),
     targets: targetsTable(results),
     peers: peersTable(first),
     steps: stepsTable(results),
+    charts: images('', charts),
+    'main-chart': images('docs/', charts.slice(0, 1)),
   }
   for (const path of ['docs/bench.md', 'README.md'].map(inCheckout)) {
     const text = readFileSync(path, 'utf8')

@@ -50,6 +50,7 @@ export class KeepAlive {
     this.#sockets.add(socket)
     let sentMs = 0
     let waiting = false
+    let established = false
     const ask = () => {
       if (this.#ending || socket.destroyed) return
       sentMs = sharedNowMs()
@@ -66,13 +67,14 @@ export class KeepAlive {
     socket.on('error', () => {})
     return new Promise((resolve) => {
       socket.on('secureConnect', () => {
+        established = true
         ask()
         resolve()
       })
       socket.on('close', () => {
         this.#sockets.delete(socket)
         if (this.#ending) return
-        this.log.closed += 1
+        if (established) this.log.closed += 1
         if (waiting) this.log.failed += 1
         setTimeout(() => !this.#ending && void this.#open(), REOPEN_MS)
         resolve()
