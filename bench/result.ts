@@ -31,6 +31,17 @@ export interface Row {
   readonly curve?: readonly (readonly [at: number, value: number])[]
 }
 
+/** Everything that was put under load with the same material, the largest there is; one row for each technique. */
+export function comparedRows(result: BenchResult): readonly Row[] {
+  const rows = ['load', 'peers'].flatMap(
+    (name) => result.scopes.find((scope) => scope.name === name)?.rows ?? [],
+  )
+  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))]
+  const wanted = scenarios.find((scenario) => scenario.endsWith('500 CAs')) ?? scenarios[0]
+  const chosen = rows.filter(({ scenario }) => scenario === wanted)
+  return chosen.filter(({ variant }, i) => chosen.findIndex((row) => row.variant === variant) === i)
+}
+
 /** A figure of a run; `undefined` where it was not measured. */
 export function figureIn(
   result: BenchResult,

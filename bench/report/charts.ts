@@ -1,6 +1,6 @@
 import * as echarts from 'echarts'
 
-import type { BenchResult, Row, ScopeResult } from '../result.js'
+import { type BenchResult, comparedRows, type Row, type ScopeResult } from '../result.js'
 import { pointOf } from '../scopes/curves.js'
 
 /** A drawing that stands on its own: in the report, or as a file of the documentation. */
@@ -33,7 +33,9 @@ function render(id: string, title: string, height: number, option: Option): Char
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
   try {
     chart.setOption({ animation: false, color: COLORS, textStyle: TEXT, backgroundColor: '#fff', ...option })
-    return { id, title, svg: chart.renderToSVGString() }
+    // For whoever does not see it.
+    const svg = chart.renderToSVGString().replace(/<svg[^>]*>/, (open) => `${open}<title>${title}</title>`)
+    return { id, title, svg }
   } finally {
     chart.dispose()
   }
@@ -53,11 +55,11 @@ function latencyChart(result: BenchResult): Chart | undefined {
       ...panels.map(({ variant }, i) => ({
         text: variant,
         textStyle: { ...TEXT, fontSize: 13 },
-        left: 60,
+        left: 75,
         top: top(i) - 22,
       })),
     ],
-    grid: panels.map((_, i) => ({ left: 60, right: 20, top: top(i), height: PANEL_HEIGHT })),
+    grid: panels.map((_, i) => ({ left: 75, right: 20, top: top(i), height: PANEL_HEIGHT })),
     xAxis: panels.map((_, i) => ({
       type: 'value',
       gridIndex: i,
@@ -76,7 +78,11 @@ function latencyChart(result: BenchResult): Chart | undefined {
       type: 'scatter',
       xAxisIndex: i,
       yAxisIndex: i,
-      symbolSize: 3,
+      symbol: 'rect',
+      symbolSize: 2.5,
+      // One path for all dots: as one each, they make a megabyte.
+      large: true,
+      largeThreshold: 0,
       itemStyle: { color: COLORS[i % COLORS.length] as string },
       data: (timeline?.points ?? []).map(([ms, took]) => [ms / 1000, took]),
       markLine: {
@@ -90,15 +96,13 @@ function latencyChart(result: BenchResult): Chart | undefined {
   })
 }
 
-/** Ours, then what people write, then other servers; all with the same material. */
+/** Ours, then the others; all with the same material. */
 function timelinesOf(result: BenchResult): Row[] {
-  const rows = ['peers', 'load'].flatMap((scope) => rowsOf(result, scope)).filter(({ timeline }) => timeline)
-  const scenario = rows.map((row) => row.scenario).find((name) => name.includes('500')) ?? rows[0]?.scenario
-  const seen = new Set<string>()
-  return rows
-    .filter((row) => row.scenario === scenario)
-    .filter(({ variant }) => !seen.has(variant) && seen.add(variant))
+  return comparedRows(result).filter(({ timeline, variant }) => timeline && !NOT_DRAWN.includes(variant))
 }
+
+/** In the tables only: one is as `naive`, the other is off the scale. */
+const NOT_DRAWN = ['naive-watch', 'restart']
 
 function gapChart(result: BenchResult): Chart | undefined {
   const rows = rowsOf(result, 'gap')
@@ -181,10 +185,9 @@ function wireChart(result: BenchResult): Chart | undefined {
 }
 
 function peersChart(result: BenchResult): Chart | undefined {
-  const all = rowsOf(result, 'peers')
-  const scenario = all.at(-1)?.scenario
-  const rows = all.filter((row) => row.scenario === scenario)
+  const rows = comparedRows(result)
   if (rows.length === 0) return undefined
+  const scenario = rows[0]?.scenario
   const title = 'Handshake p99 without reloads and at one reload per second'
   const bars = { idleHandshakeP99Ms: 'no reloads', at1HandshakeP99Ms: '1 reload/s' }
   return render('peers', title, 130 + rows.length * 44, {

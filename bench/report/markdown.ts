@@ -1,5 +1,5 @@
 import { short } from '../print.js'
-import type { BenchResult, Row } from '../result.js'
+import { type BenchResult, comparedRows, figureIn, type Row } from '../result.js'
 import { judge } from '../targets.js'
 
 /** Text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, replaced; a text without the marks stays as it is. */
@@ -25,12 +25,8 @@ export function targetsTable(results: readonly BenchResult[]): string {
   return table(['what', 'target', ...results.map(({ machine }) => `Node ${machine.node}`)], rows)
 }
 
-/** What clients feel, of this engine and of others, with 500 CAs. */
+/** What clients feel, of this engine and of others. */
 export function peersTable(result: BenchResult): string {
-  const rows = ['load', 'peers']
-    .flatMap((name) => result.scopes.find((scope) => scope.name === name)?.rows ?? [])
-    .filter(({ scenario, figures }) => scenario.endsWith('500 CAs') && figures['at1HandshakeP99Ms'])
-  const variants = [...new Map(rows.map((row) => [row.variant, row])).values()]
   const heading = [
     'server',
     'handshake p99, ms: no reloads',
@@ -44,7 +40,7 @@ export function peersTable(result: BenchResult): string {
   const of = ({ figures }: Row, name: string) => short(figures[name]?.median ?? Number.NaN)
   return table(
     heading,
-    variants.map((row) => [
+    comparedRows(result).map((row) => [
       row.variant,
       of(row, 'idleHandshakeP99Ms'),
       of(row, 'at1HandshakeP99Ms'),
@@ -52,9 +48,15 @@ export function peersTable(result: BenchResult): string {
       of(row, 'at1HandshakesFailed'),
       `${of(row, 'at1RequestsFailed')}, ${of(row, 'at1ConnectionsClosed')}`,
       of(row, 'at1SessionsLost'),
-      of(row, 'seenMs'),
+      short(seenMs(result, row) ?? Number.NaN),
     ]),
   )
+}
+
+/** Of servers of this bench, measured in a scope of its own. */
+function seenMs(result: BenchResult, { scenario, variant, figures }: Row): number | undefined {
+  const figure = figures['seenMs'] ?? figureIn(result, 'wire', `${scenario}: leaf renewed`, variant, 'seenMs')
+  return figure?.median
 }
 
 /** Single steps of a reload, a column for each Node. */

@@ -29,7 +29,7 @@ const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 13px; display: block; overflow-x: auto }
 th, td { padding: 4px 10px; border-bottom: 1px solid #ddd; text-align: right; vertical-align: top }
-th:first-child, td:first-child, th.text, td.text { text-align: left }
+th:first-child, td:first-child, th.text, td.text { text-align: left; white-space: nowrap }
 small { color: #777; white-space: nowrap }
 .met { color: #0b7a75 } .missed { color: #c2452d; font-weight: 600 }
 figure { margin: 1.5rem 0 } svg { max-width: 100%; height: auto }

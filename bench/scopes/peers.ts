@@ -6,7 +6,6 @@ import { caddy } from '../services/caddy.js'
 import { findProgram } from '../services/find-program.js'
 import { haproxy } from '../services/haproxy.js'
 import { nginx } from '../services/nginx.js'
-import { startNodeService } from '../services/node-service.js'
 import type { Peer } from '../services/peer.js'
 import type { Service } from '../services/service.js'
 import { hitch, stunnel } from '../services/terminators.js'
@@ -14,29 +13,21 @@ import { figureOf, median } from '../statistics.js'
 import { measureSeen } from './seen.js'
 import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
 
-/** The same load and the same files on other servers, each reloaded in its own way. */
+/** The load and the files of the scope `load` on other servers, each reloaded in its own way. */
 export const peersScope: Scope = {
   name: 'peers',
   title: 'Reloads of other servers, under the same load from the same client',
   columns: { ...UNDER_LOAD_COLUMNS, seenMs: 'seen, ms', seenMaxMs: 'at most' },
   cells(options) {
     const shapes = options.quick ? [LARGE_BUNDLE] : [PLAIN, LARGE_BUNDLE]
-    return shapes.flatMap((shape) => [ours(options, shape), ...theirs(options, shape)])
+    return shapes.flatMap((shape) => installed(options, shape))
   },
 }
 
 type Start = (files: SiteFiles) => Promise<Service>
 
-/** What is written for Node today is in the scope `load`. */
-function ours(options: BenchOptions, shape: Shape): Cell {
-  const requestCert = shape.authorities > 0
-  return peerCell(options, shape, 'certswap', (files) =>
-    startNodeService(options.node, { technique: 'certswap', files, requestCert }),
-  )
-}
-
-/** Those that are installed. */
-function theirs(options: BenchOptions, shape: Shape): Cell[] {
+/** Those that are on this machine. */
+function installed(options: BenchOptions, shape: Shape): Cell[] {
   const all: Peer[] = options.quick ? [nginx, haproxy] : [nginx, haproxy, caddy, stunnel, hitch]
   const able = all.filter(({ takesAuthorities }) => takesAuthorities || shape.authorities === 0)
   return able.flatMap((peer) => {
