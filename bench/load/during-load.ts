@@ -15,7 +15,8 @@ export async function duringLoad(
 ): Promise<LoadReport> {
   let open = true
   const rates = { handshakesPerSecond: HANDSHAKES_PER_SECOND, keepAliveConnections: KEEP_ALIVE_CONNECTIONS }
-  const window = load.call('run', { port, seconds, kinds: KINDS, ...rates }).finally(() => {
+  await load.call('prepare', { port, seconds, kinds: KINDS, ...rates })
+  const window = load.call('run').finally(() => {
     open = false
   })
   // When `act` fails first, that is what is told.

@@ -19,21 +19,30 @@ export interface LoadReport {
   readonly keepAlive: KeepAliveLog
 }
 
-/** Until sessions are there, code is compiled and connections are open. */
+/** Requests go on meanwhile. */
 const WARM_UP_MS = 300
 const PAUSE_MS = 10
 
+/** Sessions are there, connections are open and code is compiled. */
+export interface ReadyLoad {
+  run(): Promise<LoadReport>
+}
+
 /** One window of load from this process: new connections in an open loop, and requests on connections that stay. */
-export async function runLoad(options: LoadOptions): Promise<LoadReport> {
+export async function prepareLoad(options: LoadOptions): Promise<ReadyLoad> {
   const { port, seconds, kinds, handshakesPerSecond: perSecond, keepAliveConnections: connections } = options
   const handshakes = new Handshakes({ port, kinds, perSecond })
   const keepAlive = new KeepAlive({ port, connections, pauseMs: PAUSE_MS })
   await handshakes.prepare()
   await keepAlive.prepare()
   await sleep(WARM_UP_MS)
-  const startMs = sharedNowMs()
-  keepAlive.begin(startMs)
-  await handshakes.run(startMs, startMs + seconds * 1000)
-  keepAlive.end()
-  return { startMs, handshakes: handshakes.log, keepAlive: keepAlive.log }
+  return {
+    async run() {
+      const startMs = sharedNowMs()
+      keepAlive.begin(startMs)
+      await handshakes.run(startMs, startMs + seconds * 1000)
+      keepAlive.end()
+      return { startMs, handshakes: handshakes.log, keepAlive: keepAlive.log }
+    },
+  }
 }

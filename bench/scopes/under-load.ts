@@ -72,8 +72,8 @@ async function measureWindow(
   const reloads: number[] = []
   const periodMs = 1000 / rate
   const report = await duringLoad(load, service.port, seconds, async (loading) => {
-    // The load begins after its own warm-up. At a slow rate one reload falls into the middle of the window.
-    await sleep(WARM_UP_MS + Math.min(periodMs, seconds * 1000) / 2)
+    // At a slow rate one reload falls into the middle of the window.
+    await sleep(Math.min(periodMs, seconds * 1000) / 2)
     while (rate > 0 && loading()) {
       const dueMs = sharedNowMs() + periodMs
       site.renew()
@@ -86,8 +86,6 @@ async function measureWindow(
   })
   return { report, reloads }
 }
-
-const WARM_UP_MS = 500
 
 function figuresOf(prefix: string, { report, reloads }: Window): Record<string, number> {
   const { handshakes, keepAlive } = report

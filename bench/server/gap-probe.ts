@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { mainThreadSleeps, mainThreadTimes, type ThreadTimes } from './thread-clock.js'
+import { mainThreadClock, mainThreadSleeps } from './thread-clock.js'
 
 /** A turn of the event loop that was not over at once. */
 export interface Turn {
@@ -19,10 +19,9 @@ export type LongestTurn = Pick<Turn, 'gapMs' | 'heldMs'>
  * (`monitorEventLoopDelay` is blind below a millisecond). It uses a core for as long as it looks.
  */
 export class GapProbe {
-  readonly #times = mainThreadTimes()
+  readonly #cpuMs = mainThreadClock()
   #looking = false
-  #lastMs = 0
-  #last: ThreadTimes = { cpuMs: 0, delayedMs: 0 }
+  #last: Moment = { wallMs: 0, cpuMs: 0 }
   #sleeps = 0
   #turns: Turn[] = []
 
@@ -30,9 +29,8 @@ export class GapProbe {
   async during(act: () => Promise<unknown>, tailMs: number): Promise<readonly Turn[]> {
     this.#looking = true
     this.#turns = []
-    this.#lastMs = performance.now()
     this.#sleeps = mainThreadSleeps()
-    this.#last = this.#times()
+    this.#last = this.#moment()
     setImmediate(() => this.#look())
     await act()
     await sleep(tailMs)
@@ -42,27 +40,39 @@ export class GapProbe {
 
   #look(): void {
     if (!this.#looking) return
-    const endMs = performance.now()
-    const times = this.#times()
-    const gapMs = endMs - this.#lastMs
-    if (gapMs > SHORT_MS) this.#turns.push({ endMs, gapMs, heldMs: this.#heldIn(gapMs, times) })
-    this.#lastMs = endMs
-    this.#last = times
+    const now = this.#moment()
+    const gapMs = now.wallMs - this.#last.wallMs
+    if (gapMs > SHORT_MS) this.#turns.push({ endMs: now.wallMs, gapMs, heldMs: this.#heldIn(gapMs, now) })
+    this.#last = now
     setImmediate(() => this.#look())
   }
 
+  /** Both clocks at one moment: read anew when something came in between. */
+  #moment(): Moment {
+    for (let attempt = 1; ; attempt++) {
+      const beforeMs = performance.now()
+      const cpuMs = this.#cpuMs()
+      const wallMs = performance.now()
+      if (wallMs - beforeMs < SHORT_MS || attempt === 5) return { wallMs, cpuMs }
+    }
+  }
+
   /** A thread that did not go to sleep held the loop for as long as it ran: what is missing was taken from it. */
-  #heldIn(gapMs: number, { cpuMs, delayedMs }: ThreadTimes): number {
-    const ranMs = cpuMs - this.#last.cpuMs
-    const awayMs = gapMs - ranMs - (delayedMs - this.#last.delayedMs)
-    if (awayMs < SHORT_MS) return Math.min(gapMs, ranMs)
+  #heldIn(gapMs: number, { cpuMs }: Moment): number {
+    const ranMs = Math.min(gapMs, cpuMs - this.#last.cpuMs)
+    if (gapMs - ranMs < SHORT_MS) return ranMs
     const before = this.#sleeps
     this.#sleeps = mainThreadSleeps()
-    return this.#sleeps === before ? ranMs : ranMs + awayMs
+    return this.#sleeps === before ? ranMs : gapMs
   }
 }
 
 const SHORT_MS = 0.05
+
+interface Moment {
+  readonly wallMs: number
+  readonly cpuMs: number
+}
 
 export function longestOf(turns: readonly Turn[]): LongestTurn {
   return {

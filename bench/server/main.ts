@@ -14,7 +14,7 @@ import { type GapRound, measureGapRound } from './gap-round.js'
 import { naiveSubject, naiveWatchSubject } from './naive.js'
 import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
 import type { Credentials } from './swap-hook.js'
-import { mainThreadTimes, processCpuMs } from './thread-clock.js'
+import { mainThreadClock, processCpuMs } from './thread-clock.js'
 
 /** What the bench asks of a server process. */
 export interface ServerCalls {
@@ -55,8 +55,7 @@ export interface MemoryUse {
 let subject: Subject
 let agreement: () => Agreement
 const probe = new GapProbe()
-const threadTimes = mainThreadTimes()
-const mainCpuMs = () => threadTimes().cpuMs
+const mainCpuMs = mainThreadClock()
 
 answerCalls<ServerCalls>({
   async startUnderProbe(options) {
