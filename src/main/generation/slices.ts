@@ -15,6 +15,8 @@ export interface SliceGauge {
 export async function runInSlices<T>(build: Generator<void, T, void>, gauge: SliceGauge): Promise<T> {
   let longestStepMs = 0
   for (;;) {
+    // Before the first slice too: whoever asks is in the middle of a turn, with an answer of the worker or another build.
+    await turn()
     const sliceStart = performance.now()
     let elapsed = 0
     do {
@@ -25,7 +27,6 @@ export async function runInSlices<T>(build: Generator<void, T, void>, gauge: Sli
       gauge.longestMs = Math.max(gauge.longestMs, elapsed)
       if (step.done) return step.value
     } while (elapsed + longestStepMs <= SLICE_BUDGET_MS)
-    await turn()
   }
 }
 

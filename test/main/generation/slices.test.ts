@@ -17,6 +17,19 @@ test('short steps share a slice', async () => {
   assert.ok(turns < 50, `${turns}`)
 })
 
+test('the first slice waits for a turn of its own, because whoever asks has used some of this one', async () => {
+  let begun = false
+  function* build(): Generator<void, void, void> {
+    begun = true
+    yield
+  }
+  const built = runInSlices(build(), { longestMs: 0 })
+  await new Promise(process.nextTick)
+  assert.equal(begun, false)
+  await built
+  assert.equal(begun, true)
+})
+
 test('a step that throws fails the build', async () => {
   // biome-ignore lint/correctness/useYield: a build that fails at once
   function* failing(): Generator<void, string, void> {

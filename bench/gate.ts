@@ -1,0 +1,35 @@
+/*
+ * npm run bench:gate
+ *
+ * A small run, held against `gates.ts`. Prints every ratio; exits with 1 when one is out of bounds.
+ */
+
+import type { Cell, Scope } from './bench.js'
+import { cleanUp, cleanUpOnSignals } from './cleanup.js'
+import { GATES } from './gates.js'
+import { printVerdicts } from './print.js'
+import { runBench } from './run.js'
+import { SCOPES } from './scopes/index.js'
+import { judge } from './targets.js'
+
+const SCOPES_OF_GATES = ['gap', 'cpu', 'wire', 'idle', 'memory', 'rotations']
+
+cleanUpOnSignals()
+try {
+  const scopes = SCOPES.filter(({ name }) => SCOPES_OF_GATES.includes(name)).map(onlyWhatIsAsked)
+  const options = { scopes: SCOPES_OF_GATES, quick: true, node: process.execPath, rounds: 1 }
+  const verdicts = judge(await runBench(scopes, options), GATES)
+  console.log(printVerdicts(verdicts))
+  process.exitCode = verdicts.every(({ met }) => met) ? 0 : 1
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
+}
+await cleanUp()
+process.exit()
+
+/** What others do is asked of the gap alone. */
+function onlyWhatIsAsked(scope: Scope): Scope {
+  const asked = ({ variant }: Cell) => variant === 'certswap' || scope.name === 'gap'
+  return { ...scope, cells: (options) => scope.cells(options).filter(asked) }
+}

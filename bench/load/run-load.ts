@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { type HandshakeLog, Handshakes, type Kind } from './handshakes.js'
+import { KeepAlive, type KeepAliveLog } from './keep-alive.js'
+import { sharedNowMs } from './now.js'
+
+export interface LoadOptions {
+  readonly port: number
+  readonly seconds: number
+  readonly handshakesPerSecond: number
+  readonly kinds: readonly Kind[]
+  readonly keepAliveConnections: number
+}
+
+export interface LoadReport {
+  /** On the clock that all processes share. */
+  readonly startMs: number
+  readonly handshakes: HandshakeLog
+  readonly keepAlive: KeepAliveLog
+}
+
+/** Requests go on meanwhile. */
+const WARM_UP_MS = 300
+const PAUSE_MS = 10
+
+/** Sessions are there, connections are open and code is compiled. */
+export interface ReadyLoad {
+  run(): Promise<LoadReport>
+}
+
+/** One window of load from this process: new connections in an open loop, and requests on connections that stay. */
+export async function prepareLoad(options: LoadOptions): Promise<ReadyLoad> {
+  const { port, seconds, kinds, handshakesPerSecond: perSecond, keepAliveConnections: connections } = options
+  const handshakes = new Handshakes({ port, kinds, perSecond })
+  const keepAlive = new KeepAlive({ port, connections, pauseMs: PAUSE_MS })
+  await handshakes.prepare()
+  await keepAlive.prepare()
+  await sleep(WARM_UP_MS)
+  return {
+    async run() {
+      const startMs = sharedNowMs()
+      keepAlive.begin(startMs)
+      await handshakes.run(startMs, startMs + seconds * 1000)
+      keepAlive.end()
+      return { startMs, handshakes: handshakes.log, keepAlive: keepAlive.log }
+    },
+  }
+}

@@ -1,0 +1,56 @@
+/*
+ * Makes bench/report.html, and the charts and tables of the documentation, from results:
+ *
+ *   npm run bench:report                     of bench/results/node-<major>.json
+ *   npm run bench:report -- --to PAGE FILE   another page of other results, and nothing beside it
+ */
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+
+import { inCheckout } from './checkout.js'
+import { type Chart, chartsOf } from './report/charts.js'
+import { fillMarked, peersTable, provenance, stepsTable, targetsTable } from './report/markdown.js'
+import { renderPage } from './report/page.js'
+import type { BenchResult } from './result.js'
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { to: { type: 'string' } } })
+const files = positionals.length > 0 ? positionals : published()
+const results = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchResult)
+write(values.to ?? inCheckout('bench/report.html'), renderPage(results))
+if (values.to === undefined) fillDocumentation()
+
+function published(): string[] {
+  const folder = inCheckout('bench/results/')
+  const names = readdirSync(folder).filter((name) => /^node-\d+\.json$/.test(name))
+  if (names.length === 0) throw new Error(`no results in ${folder}: npm run bench makes them`)
+  return names.sort().map((name) => folder + name)
+}
+
+/** Charts and the comparison are of the first result; the targets are of all. */
+function fillDocumentation(): void {
+  const [first] = results
+  if (!first) return
+  const charts = chartsOf(first)
+  for (const { id, svg } of charts) write(inCheckout(`docs/bench-${id}.svg`), `${svg}\n`)
+  const images = (folder: string, some: readonly Chart[]) =>
+    some.map(({ id, title }) => `![${title}](${folder}bench-${id}.svg)`).join('\n\n')
+  const parts = {
+    provenance: provenance(results),
+    targets: targetsTable(results),
+    peers: peersTable(first),
+    steps: stepsTable(results),
+    charts: images('', charts),
+    'main-chart': images('docs/', charts.slice(0, 1)),
+  }
+  for (const path of ['docs/bench.md', 'README.md'].map(inCheckout)) {
+    const text = readFileSync(path, 'utf8')
+    const filled = Object.entries(parts).reduce((page, [name, part]) => fillMarked(page, name, part), text)
+    if (filled !== text) write(path, filled)
+  }
+}
+
+function write(path: string, text: string): void {
+  writeFileSync(path, text)
+  console.log(path)
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import https from 'node:https'
+import tls from 'node:tls'
+
+import { contentDigest } from '../../src/fingerprint/index.js'
+import { addIdentity, buildContext, buildTrust } from '../../src/main/generation/build-context.js'
+import { type Host, HostTable } from '../../src/main/generation/host-table.js'
+import { closeContext, pointAt } from '../../src/main/generation/native-context.js'
+import { runAtOnce } from '../../src/main/generation/slices.js'
+import { certificatesOf } from '../../src/workers/certificates.js'
+import { Findings } from '../../src/workers/findings.js'
+import { readIdentities } from '../../src/workers/identity.js'
+import { splitPem } from '../../src/workers/pem.js'
+import { stampFile } from '../../src/workers/read-file.js'
+import { rehearse } from '../../src/workers/rehearse.js'
+import { keyPem } from '../../src/workers/transfer.js'
+import { contextPlan, preparedPair } from '../../test/support/context-plans.js'
+import { filesOf, preparedHere, prepareHere, taskFor } from '../../test/support/prepare-here.js'
+import type { SiteFiles } from '../material/site.js'
+
+/** One step of a reload, ready to be repeated. */
+export interface MicroTask {
+  readonly name: string
+  /** Before each repetition, and not timed. */
+  readonly before?: () => void
+  run(): unknown
+}
+
+/** The steps of a reload of an EC pair with 500 CAs, in their order. */
+export async function microTasks({ cert, key, ca = '' }: SiteFiles): Promise<MicroTask[]> {
+  const options = { cert, key, ca }
+  const task = taskFor(options)
+  const served = await preparedHere(task)
+  const bundle = readFileSync(ca)
+  const chain = readFileSync(cert)
+  const found = new Findings(false)
+  const identities = await readIdentities(task.sources, filesOf(options), found)
+  const keys = identities.map((identity) => keyPem(identity.key))
+  const rehearsed = { context: task.context, requestCert: false }
+  const table = hostTable(10_000)
+  return [
+    { name: 'stamp of a file', run: () => stampFile(cert) },
+    { name: 'SHA-256 of 500 CAs', run: () => contentDigest(bundle) },
+    { name: 'parse a chain of 2', run: () => certificatesOf(splitPem(chain, cert), cert) },
+    { name: 'parse 500 CAs', run: () => certificatesOf(splitPem(bundle, ca), ca) },
+    {
+      name: 'rehearse, TLS 1.2 and 1.3',
+      run: () => rehearse(identities, keys, rehearsed, null, null, found),
+    },
+    { name: 'prepare that finds nothing new', run: () => prepareHere({ ...task, record: served.record }) },
+    ...stagingTasks(chain.toString(), readFileSync(key, 'utf8'), bundle.toString()),
+    { name: 'SNI look-up among 10,000 hosts', run: () => table.find('h5000.bench.test') },
+  ]
+}
+
+function stagingTasks(chainPem: string, keyText: string, bundle: string): MicroTask[] {
+  const anchors = bundle.split(/(?<=-----END CERTIFICATE-----\n)/).map((certPem) => ({ certPem }))
+  const pair = { chainPem, keyPem: keyText }
+  const [one, many] = [1, anchors.length].map((count) =>
+    contextPlan({ pairs: [pair], anchors: anchors.slice(0, count) }),
+  ) as [ReturnType<typeof contextPlan>, ReturnType<typeof contextPlan>]
+  const servers = Array.from({ length: 16 }, () => https.createServer())
+  const context = tls.createSecureContext({ cert: chainPem, key: keyText })
+  let spare = runAtOnce(buildTrust(one))
+  return [
+    {
+      name: 'bare createSecureContext',
+      run: () => closeContext(tls.createSecureContext({ cert: chainPem, key: keyText })),
+    },
+    { name: 'stage with 1 CA', run: () => closeContext(runAtOnce(buildContext(one))) },
+    { name: 'stage with 500 CAs', run: () => closeContext(runAtOnce(buildContext(many))) },
+    {
+      name: 'stage on a spare',
+      before: () => {
+        closeContext(spare)
+        spare = runAtOnce(buildTrust(one))
+      },
+      run: () => runAtOnce(addIdentity(spare, [preparedPair(pair)])),
+    },
+    {
+      name: 'commit to 16 servers',
+      run: () => {
+        for (const server of servers) pointAt(server, context)
+      },
+    },
+  ]
+}
+
+function hostTable(count: number): HostTable {
+  const hosts = Array.from({ length: count }, (_, i) => ({
+    id: `${i}`,
+    names: [`h${i}.bench.test`],
+    facts: { notAfter: '2030-01-01T00:00:00.000Z' },
+  })) as unknown as Host[]
+  return runAtOnce(HostTable.empty.after(hosts, []))
+}

@@ -1,0 +1,45 @@
+import { parseArgs } from 'node:util'
+
+import type { BenchOptions } from './bench.js'
+
+/** What `--help` prints. */
+export function usage(known: readonly string[]): string {
+  return `npm run bench -- [options]
+  --scope A,B     only these: ${known.join(', ')}
+  --quick         all of it within three minutes, with small samples
+  --rounds N      rounds of every measurement (5; 1 with --quick)
+  --node PATH     the Node that the measured servers run on
+  --out FILE      where the result is kept (bench/results/node-<major>.json)
+  --json          prints the result as JSON instead of tables
+  --help`
+}
+
+export interface CommandLine extends BenchOptions {
+  readonly json: boolean
+  readonly out: string | undefined
+  readonly help: boolean
+}
+
+/** @throws TypeError which says what was expected. */
+export function parseCommandLine(args: readonly string[], known: readonly string[]): CommandLine {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      scope: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      node: { type: 'string', default: process.execPath },
+      out: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const scopes = values.scope?.split(',') ?? known
+  const unknown = scopes.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new TypeError(`--scope takes some of ${known.join(',')}, got '${unknown}'`)
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new TypeError(`--rounds takes a whole number from 1, got '${values.rounds}'`)
+  const { quick, node, out, json, help } = values
+  return { scopes, quick, node, rounds, out, json, help }
+}

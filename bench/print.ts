@@ -1,0 +1,49 @@
+import type { BenchResult, Row, ScopeResult } from './result.js'
+import type { Figure } from './statistics.js'
+import { judge, type Verdict } from './targets.js'
+
+/** The result as tables of plain text. */
+export function printResult(result: BenchResult): string {
+  const { machine, rounds, tookSeconds, quick } = result
+  const head = [
+    `Node ${machine.node}, OpenSSL ${machine.openssl}; load from Node ${machine.loadNode}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.system}, load average ${machine.loadAverage.toFixed(2)}`,
+    `medians of ${rounds} rounds (lowest - highest), ${tookSeconds} s${quick ? ', --quick: orders of magnitude only' : ''}`,
+  ]
+  return [...head, ...result.scopes.map(printScope), printVerdicts(judge(result))].join('\n')
+}
+
+function printScope({ name, title, columns, rows }: ScopeResult): string {
+  const body = rows.map((row) => `  ${row.variant}, ${row.scenario}\n    ${figuresIn(row, columns)}`)
+  return `\n${name}: ${title}\n${body.join('\n')}`
+}
+
+function figuresIn({ figures }: Row, columns: ScopeResult['columns']): string {
+  return Object.entries(columns)
+    .flatMap(([name, heading]) => (figures[name] ? [`${heading} ${printFigure(figures[name])}`] : []))
+    .join('; ')
+}
+
+function printFigure({ median, low, high, values }: Figure): string {
+  return values.length === 1 || low === high
+    ? short(median)
+    : `${short(median)} (${short(low)} - ${short(high)})`
+}
+
+/** Three digits are more than such a measurement is worth. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '-'
+  if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en')
+  return Number(value.toPrecision(3)).toString()
+}
+
+/** What was measured of the targets, each with the worst figure that it speaks of. */
+export function printVerdicts(verdicts: readonly Verdict[]): string {
+  const lines = verdicts.flatMap(({ target, worst, met }) => {
+    const { title, kind, bound, unit } = target
+    return worst === undefined
+      ? []
+      : `  ${met ? 'met   ' : 'MISSED'}  ${title}: ${short(worst)} ${unit} (${kind} ${bound})`
+  })
+  return ['', 'targets', ...lines].join('\n')
+}

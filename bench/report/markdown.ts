@@ -1,0 +1,86 @@
+import { short } from '../print.js'
+import { type BenchResult, comparedRows, figureIn, type Row } from '../result.js'
+import { judge } from '../targets.js'
+
+/** Text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, replaced; a text without the marks stays as it is. */
+export function fillMarked(text: string, name: string, content: string): string {
+  const marked = new RegExp(`(<!-- bench:${name} -->\\n)[\\s\\S]*?(<!-- /bench:${name} -->)`)
+  return text.replace(marked, (_all, begin: string, end: string) => `${begin}\n${content}\n\n${end}`)
+}
+
+/** What was promised and what was measured, a column for each Node. */
+export function targetsTable(results: readonly BenchResult[]): string {
+  const [first] = results
+  if (!first) return ''
+  const judged = results.map((result) => judge(result))
+  const rows = judge(first).map(({ target: { title, kind, bound, unit } }, i) => {
+    const measured = judged.map((verdicts) => {
+      const verdict = verdicts[i]
+      if (verdict?.worst === undefined) return '-'
+      const figure = `${short(verdict.worst)} ${unit}`.trim()
+      return verdict.met ? figure : `**${figure}**`
+    })
+    return [title, `${kind} ${bound} ${unit}`.trim(), ...measured]
+  })
+  return table(['what', 'target', ...results.map(({ machine }) => `Node ${machine.node}`)], rows)
+}
+
+/** What clients feel, of this engine and of others. */
+export function peersTable(result: BenchResult): string {
+  const heading = [
+    'server',
+    'handshake p99, ms: no reloads',
+    '1 reload/s',
+    'ratio',
+    'handshakes failed',
+    'requests failed, connections closed',
+    'sessions lost',
+    'new certificate seen after, ms',
+  ]
+  const of = ({ figures }: Row, name: string) => short(figures[name]?.median ?? Number.NaN)
+  return table(
+    heading,
+    comparedRows(result).map((row) => [
+      row.variant,
+      of(row, 'idleHandshakeP99Ms'),
+      of(row, 'at1HandshakeP99Ms'),
+      of(row, 'at1HandshakeP99Ratio'),
+      of(row, 'at1HandshakesFailed'),
+      `${of(row, 'at1RequestsFailed')}, ${of(row, 'at1ConnectionsClosed')}`,
+      of(row, 'at1SessionsLost'),
+      short(seenMs(result, row) ?? Number.NaN),
+    ]),
+  )
+}
+
+/** Of servers of this bench, measured in a scope of its own. */
+function seenMs(result: BenchResult, { scenario, variant, figures }: Row): number | undefined {
+  const figure = figures['seenMs'] ?? figureIn(result, 'wire', `${scenario}: leaf renewed`, variant, 'seenMs')
+  return figure?.median
+}
+
+/** Single steps of a reload, a column for each Node. */
+export function stepsTable(results: readonly BenchResult[]): string {
+  const rows = results.map(({ scopes }) => scopes.find(({ name }) => name === 'micro')?.rows[0])
+  const steps = Object.keys(rows[0]?.figures ?? {})
+  return table(
+    ['step', ...results.map(({ machine }) => `Node ${machine.node}, ms`)],
+    steps.map((step) => [step, ...rows.map((row) => short(row?.figures[step]?.median ?? Number.NaN))]),
+  )
+}
+
+/** Where and when: no figure means anything without it. */
+export function provenance(results: readonly BenchResult[]): string {
+  const lines = results.map(({ machine, startedAt, rounds, tookSeconds, quick }) => {
+    const runtime = `Node ${machine.node} with OpenSSL ${machine.openssl} (load from Node ${machine.loadNode})`
+    const place = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, load average ${machine.loadAverage.toFixed(2)} before`
+    const size = `${quick ? 'a quick run' : `${rounds} rounds`} of ${Math.ceil(tookSeconds / 60)} min`
+    return `- ${startedAt.slice(0, 10)}, ${runtime}: ${place}; ${size}.`
+  })
+  return lines.join('\n')
+}
+
+function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(heading), line(heading.map(() => '---')), ...rows.map(line)].join('\n')
+}

@@ -1,0 +1,60 @@
+import type { BenchOptions, Cell, Sample, Scope } from './bench.js'
+import { describeMachine } from './machine.js'
+import { createProgress, type Progress } from './progress.js'
+import type { BenchResult, Row, ScopeResult } from './result.js'
+import { figureOf, shuffled } from './statistics.js'
+
+/** Measures the scopes one after the other. */
+export async function runBench(scopes: readonly Scope[], options: BenchOptions): Promise<BenchResult> {
+  const startedAt = new Date()
+  const machine = describeMachine(options.node)
+  const plans = scopes.map((scope) => ({ scope, cells: scope.cells(options) }))
+  const progress = createProgress(plans.flatMap(({ cells }) => cells).reduce(secondsOf(options), 0))
+  const results: ScopeResult[] = []
+  for (const { scope, cells } of plans) results.push(await runScope(scope, cells, options, progress))
+  progress.done()
+  return {
+    format: 1,
+    startedAt: startedAt.toISOString(),
+    tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+    quick: options.quick,
+    rounds: options.rounds,
+    machine,
+    scopes: results,
+  }
+}
+
+/** Every round takes all cells in another order, so that what the machine does meanwhile falls on none of them alone. */
+async function runScope(
+  scope: Scope,
+  cells: readonly Cell[],
+  options: BenchOptions,
+  progress: Progress,
+): Promise<ScopeResult> {
+  const samples = new Map<Cell, Sample[]>(cells.map((cell) => [cell, []]))
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const cell of shuffled(cells.filter((cell) => round <= roundsOf(cell, options)))) {
+      progress.began(scope, cell, round)
+      samples.get(cell)?.push(await cell.measure())
+      progress.ended(cell)
+    }
+  }
+  const rows = cells.map((cell) => rowOf(cell, samples.get(cell) ?? []))
+  const { name, title, columns } = scope
+  return { name, title, columns, rows }
+}
+
+function rowOf({ scenario, variant }: Cell, samples: readonly Sample[]): Row {
+  const names = Object.keys(samples[0]?.figures ?? {})
+  const figures = names.map((name) => [name, figureOf(samples.map((sample) => sample.figures[name] ?? NaN))])
+  const { figures: _, ...traces } = samples.at(-1) as Sample
+  return { scenario, variant, figures: Object.fromEntries(figures), ...traces }
+}
+
+function secondsOf(options: BenchOptions): (sum: number, cell: Cell) => number {
+  return (sum, cell) => sum + cell.seconds * roundsOf(cell, options)
+}
+
+function roundsOf({ rounds }: Cell, options: BenchOptions): number {
+  return Math.min(rounds ?? options.rounds, options.rounds)
+}

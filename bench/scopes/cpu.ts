@@ -1,0 +1,76 @@
+import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
+import { PLAIN, type Shape, withAuthorities } from '../material/shapes.js'
+import type { SubjectOptions } from '../server/subject.js'
+import { median } from '../statistics.js'
+import { renewAndReload, withService } from './with-service.js'
+
+/** What a reload costs the main thread, against the one context that no reload can do without. */
+export const cpuScope: Scope = {
+  name: 'cpu',
+  title: 'Processor time of the main thread for one reload',
+  columns: {
+    mainMs: 'main thread, ms',
+    bareMs: 'one bare context, ms',
+    ratioToBare: 'ratio',
+    elsewhereMs: 'other threads, ms',
+  },
+  cells(options) {
+    const unverified = { technique: 'certswap', verifyServed: false } as const
+    return [
+      cpuCell(options, PLAIN, 'certswap', unverified),
+      cpuCell(options, PLAIN, 'certswap, verified', { technique: 'certswap' }),
+      cpuCell(options, PLAIN, 'naive', { technique: 'naive' }),
+      ...(options.quick ? [] : [cpuCell(options, withAuthorities(50), 'certswap', unverified)]),
+    ]
+  },
+}
+
+type Subject = Omit<SubjectOptions, 'files'>
+
+function cpuCell(options: BenchOptions, shape: Shape, variant: string, subject: Subject): Cell {
+  const reloads = options.quick ? 20 : 40
+  return {
+    scenario: shape.title,
+    variant,
+    seconds: 1 + (reloads * 3 * settleMs(shape)) / 1000,
+    measure: () => measureCpu(options.node, shape, subject, reloads),
+  }
+}
+
+/** Each reload with a bare context and with nothing beside it, so that all three meet the same machine. */
+async function measureCpu(node: string, shape: Shape, subject: Subject, reloads: number): Promise<Sample> {
+  return await withService(node, shape, subject, async (service, site) => {
+    const use = (kind: 'reload' | 'nothing' | 'bare') =>
+      service.server.call('cpu', { kind, files: site.files }, settleMs(shape))
+    for (let i = 0; i < WARM_UP; i++) {
+      await renewAndReload(service, site)
+      await use('bare')
+    }
+    const used = {
+      reload: [] as number[],
+      bare: [] as number[],
+      nothing: [] as number[],
+      elsewhere: [] as number[],
+    }
+    for (let i = 0; i < reloads; i++) {
+      site.renew()
+      const reload = await use('reload')
+      used.reload.push(reload.mainMs)
+      used.elsewhere.push(reload.elsewhereMs)
+      used.bare.push((await use('bare')).mainMs)
+      used.nothing.push((await use('nothing')).mainMs)
+    }
+    const idleMs = median(used.nothing)
+    const [mainMs, bareMs] = [median(used.reload) - idleMs, median(used.bare) - idleMs]
+    return {
+      figures: { mainMs, bareMs, ratioToBare: mainMs / bareMs, elsewhereMs: median(used.elsewhere), idleMs },
+    }
+  })
+}
+
+const WARM_UP = 10
+
+/** Until the spare is stocked. */
+function settleMs({ authorities }: Shape): number {
+  return 15 + authorities
+}

@@ -1,0 +1,91 @@
+import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
+import { withHosts } from '../material/shapes.js'
+import { createSite } from '../material/site.js'
+import { startChild } from '../process/child.js'
+import type { GapRound } from '../server/gap-round.js'
+import type { ServerCalls } from '../server/main.js'
+import type { Technique } from '../server/subject.js'
+import { SERVER_ENTRY } from '../services/node-service.js'
+import { median } from '../statistics.js'
+import { figuresOf } from './gap.js'
+
+/** What many SNI hosts cost at the start, when one of them is renewed, and when nothing is new. */
+export const hostsScope: Scope = {
+  name: 'hosts',
+  title: 'SNI hosts, one of them renewed',
+  columns: {
+    startHeldMs: 'longest turn of the start, ms',
+    ownHeldMs: 'longest own turn of a reload, ms',
+    gapMs: 'longest gap, ms',
+    controlGapMs: 'the same with nothing going on',
+    appliedMs: 'applied after, ms',
+    checkMainMs: 'main thread of a check, ms',
+    checkElsewhereMs: 'other threads of a check, ms',
+  },
+  cells(options) {
+    const counts = options.quick ? [1000] : [1, 100, 1000, 10_000]
+    return [
+      ...counts.map((count) => hostsCell(options, count, 'certswap')),
+      ...counts.filter((count) => count <= 1000).map((count) => hostsCell(options, count, 'naive')),
+    ]
+  },
+}
+
+export function hostsScenario(count: number): string {
+  return `hosts = ${count}`
+}
+
+function hostsCell(options: BenchOptions, count: number, technique: Technique): Cell {
+  return {
+    scenario: hostsScenario(count),
+    variant: technique,
+    rounds: options.quick ? 1 : 2,
+    seconds: 4 + count * 0.0035,
+    measure: () => measureHosts(options.node, count, technique, options.quick ? 3 : 6),
+  }
+}
+
+async function measureHosts(
+  node: string,
+  count: number,
+  technique: Technique,
+  reloads: number,
+): Promise<Sample> {
+  const site = createSite(withHosts(count))
+  const server = startChild<ServerCalls>(SERVER_ENTRY, { node, flags: ['--expose-gc'] })
+  try {
+    const { heldMs: startHeldMs } = await server.call('startUnderProbe', { technique, files: site.files })
+    for (let i = 0; i < WARM_UP; i++) {
+      site.renewHost()
+      await server.call('reload')
+    }
+    const rounds: GapRound[] = []
+    for (let i = 0; i < reloads; i++) {
+      site.renewHost()
+      rounds.push(await server.call('gap', TAIL_MS))
+    }
+    const outcomes = rounds.map(({ report }) => report.outcome).filter((outcome) => outcome !== 'applied')
+    if (outcomes.length > 0) throw new Error(`a reload of one host was ${outcomes[0]}`)
+    const appliedMs = median(rounds.map(({ report }) => report.prepareMs + report.stageMs + report.commitMs))
+    const checks = technique === 'certswap' ? await measureChecks(server) : {}
+    return { figures: { startHeldMs, appliedMs, ...figuresOf(rounds), ...checks } }
+  } finally {
+    await server.stop()
+    await site.remove()
+  }
+}
+
+const WARM_UP = 3
+const TAIL_MS = 60
+const CHECKS = 30
+
+async function measureChecks(
+  server: ReturnType<typeof startChild<ServerCalls>>,
+): Promise<Record<string, number>> {
+  const { mainMs, elsewhereMs } = await server.call('checks', 'reload', CHECKS)
+  const idle = await server.call('checks', 'nothing', CHECKS)
+  return {
+    checkMainMs: (mainMs - idle.mainMs) / CHECKS,
+    checkElsewhereMs: (elsewhereMs - idle.elsewhereMs) / CHECKS,
+  }
+}

@@ -1,0 +1,73 @@
+import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
+import { startLoadProcess } from '../load/process.js'
+import { LARGE_BUNDLE, PLAIN, type Shape } from '../material/shapes.js'
+import { createSite, type SiteFiles } from '../material/site.js'
+import { caddy } from '../services/caddy.js'
+import { findProgram } from '../services/find-program.js'
+import { haproxy } from '../services/haproxy.js'
+import { nginx } from '../services/nginx.js'
+import type { Peer } from '../services/peer.js'
+import type { Service } from '../services/service.js'
+import { hitch, stunnel } from '../services/terminators.js'
+import { figureOf, median } from '../statistics.js'
+import { measureSeen } from './seen.js'
+import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
+
+/** The load and the files of the scope `load` on other servers, each reloaded in its own way. */
+export const peersScope: Scope = {
+  name: 'peers',
+  title: 'Reloads of other servers, under the same load from the same client',
+  columns: { ...UNDER_LOAD_COLUMNS, seenMs: 'seen, ms', seenMaxMs: 'at most' },
+  cells(options) {
+    const shapes = options.quick ? [LARGE_BUNDLE] : [PLAIN, LARGE_BUNDLE]
+    return shapes.flatMap((shape) => installed(options, shape))
+  },
+}
+
+type Start = (files: SiteFiles) => Promise<Service>
+
+/** Those that are on this machine. */
+function installed(options: BenchOptions, shape: Shape): Cell[] {
+  const all: Peer[] = options.quick ? [nginx, haproxy] : [nginx, haproxy, caddy, stunnel, hitch]
+  const able = all.filter(({ takesAuthorities }) => takesAuthorities || shape.authorities === 0)
+  return able.flatMap((peer) => {
+    const program = findProgram(peer.program, peer.versionFlag)
+    if (!program) return []
+    const variant = `${peer.name} ${program.version} (${peer.reloadBy})`
+    return [peerCell(options, shape, variant, (files) => peer.start(program.path, files))]
+  })
+}
+
+function peerCell(options: BenchOptions, shape: Shape, variant: string, start: Start): Cell {
+  const seconds = options.quick ? 2 : 6
+  const sightings = options.quick ? 3 : 7
+  return {
+    scenario: shape.title,
+    variant,
+    seconds: 4 + 2 * (seconds + 1) + sightings * 0.7,
+    rounds: shape.authorities > 0 ? 3 : 1,
+    measure: () => measurePeer(shape, start, seconds, sightings),
+  }
+}
+
+async function measurePeer(shape: Shape, start: Start, seconds: number, sightings: number): Promise<Sample> {
+  const site = createSite(shape)
+  const load = startLoadProcess()
+  try {
+    const service = await start(site.files)
+    try {
+      const { figures, timeline } = await measureUnderLoad({ service, site, load, seconds, rates: [1] })
+      const rounds = await measureSeen({ service, site, load, count: sightings })
+      const seen = rounds.map(({ seenMs }) => seenMs)
+      return {
+        figures: { ...figures, seenMs: median(seen), seenMaxMs: figureOf(seen).high },
+        ...(timeline ? { timeline } : {}),
+      }
+    } finally {
+      await service.stop()
+    }
+  } finally {
+    await load.stop()
+    await site.remove()
+  }
+}

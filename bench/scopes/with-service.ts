@@ -1,0 +1,35 @@
+import type { Shape } from '../material/shapes.js'
+import { createSite, type Site } from '../material/site.js'
+import type { SubjectOptions } from '../server/subject.js'
+import { type NodeService, startNodeService } from '../services/node-service.js'
+
+/** Runs one measurement against a server process of its own, on files of its own. */
+export async function withService<T>(
+  node: string,
+  shape: Shape,
+  subject: Omit<SubjectOptions, 'files'>,
+  measure: (service: NodeService, site: Site) => Promise<T>,
+): Promise<T> {
+  const site = createSite(shape)
+  try {
+    const service = await startNodeService(node, { ...subject, files: site.files })
+    try {
+      return await measure(service, site)
+    } finally {
+      await service.stop()
+    }
+  } finally {
+    await site.remove()
+  }
+}
+
+/** Renews the certificate, and does not take less than that for an answer. */
+export async function renewAndReload(service: NodeService, site: Site): Promise<void> {
+  site.renew()
+  const report = await service.reload()
+  if (report?.outcome !== 'applied') throw new Error(`the reload was ${report?.outcome}: ${report?.problems}`)
+}
+
+export function anyPorts(count: number): number[] {
+  return Array.from({ length: count }, () => 0)
+}

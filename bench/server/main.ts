@@ -1,0 +1,152 @@
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import tls from 'node:tls'
+
+import type { SiteFiles } from '../material/site.js'
+import { answerCalls } from '../process/calls.js'
+import { type Agreement, watchAgreement } from './agreement.js'
+import { certswapSubject } from './certswap.js'
+import { plantFault } from './faults.js'
+import { GapProbe, type LongestTurn, longestOf } from './gap-probe.js'
+import { type GapRound, measureGapRound } from './gap-round.js'
+import { naiveSubject, naiveWatchSubject } from './naive.js'
+import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
+import type { Credentials } from './swap-hook.js'
+import { mainThreadClock, processCpuMs } from './thread-clock.js'
+
+/** What the bench asks of a server process. */
+export interface ServerCalls {
+  start(options: SubjectOptions): Promise<number[]>
+  /** The longest turn of the event loop while a subject starts. */
+  startUnderProbe(options: SubjectOptions): Promise<LongestTurn>
+  reload(): Promise<ReloadReport>
+  /** One reload under the gap probe, and a window of the same length in which nothing happens. */
+  gap(tailMs: number): Promise<GapRound>
+  /** Processor time from the beginning of an act until `settleMs` after it. */
+  cpu(act: CpuAct, settleMs: number): Promise<CpuUse>
+  /** Processor time of so many reloads that find nothing new, a moment apart; or of the moments alone. */
+  checks(act: 'reload' | 'nothing', count: number): Promise<CpuUse>
+  /** After a full garbage collection. */
+  memory(): Promise<MemoryUse>
+  watchAgreement(): Promise<void>
+  agreement(): Promise<Agreement>
+}
+
+/** `bare` is what no reload can do without: one context from PEM that is in memory. */
+export interface CpuAct {
+  readonly kind: 'reload' | 'nothing' | 'bare'
+  readonly files: SiteFiles
+}
+
+export interface CpuUse {
+  readonly mainMs: number
+  /** Workers, V8's helpers and libuv's threads. */
+  readonly elsewhereMs: number
+}
+
+export interface MemoryUse {
+  readonly rssBytes: number
+  readonly heapBytes: number
+  readonly openFiles: number
+}
+
+let subject: Subject
+let agreement: () => Agreement
+const probe = new GapProbe()
+const mainCpuMs = mainThreadClock()
+
+answerCalls<ServerCalls>({
+  async startUnderProbe(options) {
+    // A process that runs has loaded its modules, and paid for its first context, for which Node parses its own roots.
+    const { hosts: _, ...plain } = options.files
+    await startSubject({ ...options, files: plain })
+    const turns = await probe.during(async () => {
+      subject = await startSubject(options)
+      await Promise.all(subject.servers.map((server) => listen(server, 0)))
+    }, 50)
+    return longestOf(turns)
+  },
+  async start(options) {
+    subject = await startSubject(options)
+    const ports = await Promise.all(
+      subject.servers.map((server, i) => listen(server, options.ports?.[i] ?? 0)),
+    )
+    if (options.fault) plantFault(options.fault, subject.servers)
+    return ports
+  },
+  reload: () => subject.reload(),
+  async gap(tailMs) {
+    // What earlier reloads left to the collector is not this one's.
+    collectGarbage()
+    await sleep(5)
+    return await measureGapRound(probe, subject, tailMs)
+  },
+  async cpu({ kind, files }, settleMs) {
+    const { cert, key, ca, passphrase } = files
+    const bare = {
+      ...{ cert: readFileSync(cert), key: readFileSync(key) },
+      ...(ca ? { ca: readFileSync(ca) } : {}),
+      ...(passphrase ? { passphrase } : {}),
+    }
+    await sleep(2)
+    const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
+    if (kind === 'reload') await expect('applied')
+    if (kind === 'bare') closeContext(tls.createSecureContext(bare) as Credentials)
+    await sleep(settleMs)
+    const usedMs = mainCpuMs() - mainMs
+    return { mainMs: usedMs, elsewhereMs: Math.max(0, processCpuMs() - allMs - usedMs) }
+  },
+  async checks(act, count) {
+    await sleep(2)
+    const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
+    for (let i = 0; i < count; i++) {
+      if (act === 'reload') await expect('unchanged')
+      await sleep(5)
+    }
+    const usedMs = mainCpuMs() - mainMs
+    return { mainMs: usedMs, elsewhereMs: processCpuMs() - allMs - usedMs }
+  },
+  async memory() {
+    collectGarbage()
+    await sleep(20)
+    collectGarbage()
+    const { rss, heapUsed } = process.memoryUsage()
+    return { rssBytes: rss, heapBytes: heapUsed, openFiles: readdirSync('/proc/self/fd').length }
+  },
+  async watchAgreement() {
+    agreement = watchAgreement(subject.servers)
+  },
+  agreement: async () => agreement(),
+})
+
+async function startSubject(options: SubjectOptions): Promise<Subject> {
+  switch (options.technique) {
+    case 'certswap':
+      return await certswapSubject(options)
+    case 'naive':
+      return naiveSubject(options)
+    case 'naive-watch':
+      return naiveWatchSubject(options)
+  }
+}
+
+async function expect(wanted: 'applied' | 'unchanged'): Promise<void> {
+  const { outcome, problems } = await subject.reload()
+  if (outcome !== wanted) throw new Error(`a reload that had to be ${wanted} was ${outcome}: ${problems}`)
+}
+
+async function listen(server: tls.Server, port: number): Promise<number> {
+  await once(server.listen(port, '127.0.0.1'), 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+function collectGarbage(): void {
+  if (!globalThis.gc) throw new Error('the server process needs --expose-gc')
+  globalThis.gc()
+}
+
+function closeContext({ context }: Credentials): void {
+  context.close()
+}

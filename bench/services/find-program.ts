@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process'
+
+/** A program of this machine, by name and version; `undefined` when it is not installed. */
+export interface Program {
+  readonly path: string
+  readonly version: string
+}
+
+export function findProgram(name: string, versionFlag: string): Program | undefined {
+  const { PATH: path = '' } = process.env
+  // Debian puts servers where the PATH of an ordinary user does not lead.
+  const env = { PATH: `${path}:/usr/local/sbin:/usr/sbin:/sbin` }
+  const { stdout } = spawnSync('which', [name], { encoding: 'utf8', env })
+  const found = stdout?.trim()
+  if (!found) return undefined
+  const asked = spawnSync(found, [versionFlag], { encoding: 'utf8' })
+  const version = /\d+\.\d+(\.\d+)?/.exec(asked.stdout + asked.stderr)?.[0] ?? 'of unknown version'
+  return { path: found, version }
+}

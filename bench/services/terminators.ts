@@ -1,0 +1,83 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { renameInto } from '../../test/support/files.js'
+import { startChild } from '../process/child.js'
+import type { BackendCalls } from './backend.js'
+import { freePort, scratchDirectory, startDaemon } from './daemon.js'
+import type { Peer } from './peer.js'
+import type { Service } from './service.js'
+
+/* Servers that only take the TLS off: what they hand on is answered by a process of the bench. */
+
+export const stunnel: Peer = {
+  name: 'stunnel',
+  program: 'stunnel4',
+  versionFlag: '-version',
+  reloadBy: 'SIGHUP',
+  // It can require certificates of clients, but not ask for them and go on without.
+  takesAuthorities: false,
+  start: (path, { cert, key }) =>
+    startTerminator(path, ({ dir, port, backendPort }) => {
+      const config = `foreground = yes\npid =\ndebug = 0\n[site]\naccept = 127.0.0.1:${port}\nconnect = 127.0.0.1:${backendPort}\ncert = ${cert}\nkey = ${key}\n`
+      const file = join(dir, 'stunnel.conf')
+      writeFileSync(file, config)
+      return [file]
+    }),
+}
+
+export const hitch: Peer = {
+  name: 'hitch',
+  program: 'hitch',
+  versionFlag: '--version',
+  reloadBy: 'SIGHUP',
+  takesAuthorities: false,
+  start(path, { cert, key }) {
+    let renew = () => {}
+    return startTerminator(
+      path,
+      ({ dir, port, backendPort }) => {
+        const pem = join(dir, 'site.pem')
+        renew = () => renameInto(pem, readFileSync(key, 'utf8') + readFileSync(cert, 'utf8'))
+        renew()
+        // It refuses to serve as root.
+        const user = process.geteuid?.() === 0 ? 'user = "nobody"\n' : ''
+        const file = join(dir, 'hitch.conf')
+        writeFileSync(
+          file,
+          `frontend = "[127.0.0.1]:${port}"\nbackend = "[127.0.0.1]:${backendPort}"\npem-file = "${pem}"\nworkers = 1\nquiet = on\n${user}`,
+        )
+        return [`--config=${file}`]
+      },
+      () => renew(),
+    )
+  },
+}
+
+interface Place {
+  readonly dir: string
+  readonly port: number
+  readonly backendPort: number
+}
+
+async function startTerminator(
+  path: string,
+  configure: (place: Place) => string[],
+  beforeReload: () => void = () => {},
+): Promise<Service> {
+  const backend = startChild<BackendCalls>(new URL('./backend.js', import.meta.url))
+  const place = { dir: scratchDirectory(), port: await freePort(), backendPort: await backend.call('start') }
+  const daemon = await startDaemon(path, configure(place), place)
+  return {
+    port: place.port,
+    async reload() {
+      beforeReload()
+      daemon.process.kill('SIGHUP')
+      return undefined
+    },
+    async stop() {
+      await daemon.stop()
+      await backend.stop()
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import { BUNDLE, ENCRYPTED, HEAVY, LARGE_BUNDLE, PLAIN, withAuthorities } from './material/shapes.js'
+import { type BenchResult, figureIn } from './result.js'
+import { gapScenario } from './scopes/gap.js'
+import { hostsScenario } from './scopes/hosts.js'
+import { idleScenario } from './scopes/idle.js'
+import { wireScenario } from './scopes/wire.js'
+
+/** A promise about a figure of a run. */
+export interface Target {
+  readonly title: string
+  readonly bound: number
+  /** `most` unless the figure is a factor that is wanted large. */
+  readonly kind: 'at most' | 'at least'
+  readonly unit: string
+  /** Medians of what was measured; a run of some scopes only lacks some. */
+  measured(result: BenchResult): readonly (number | undefined)[]
+}
+
+export interface Verdict {
+  readonly target: Target
+  /** The worst of its figures; `undefined` when none was measured. */
+  readonly worst: number | undefined
+  readonly met: boolean
+}
+
+export function judge(result: BenchResult, targets: readonly Target[] = TARGETS): Verdict[] {
+  return targets.map((target) => {
+    const values = target.measured(result).filter((value) => value !== undefined)
+    const most = target.kind === 'at most'
+    const worst = values.length === 0 ? undefined : most ? Math.max(...values) : Math.min(...values)
+    const met = worst !== undefined && (most ? worst <= target.bound : worst >= target.bound)
+    return { target, worst, met }
+  })
+}
+
+const SERVERS = [1, 4]
+const small = [PLAIN, ENCRYPTED]
+const leafOnly = [PLAIN, withAuthorities(1), withAuthorities(150), LARGE_BUNDLE]
+
+const TARGETS: readonly Target[] = [
+  {
+    title: 'longest own turn of a reload, up to 50 CAs',
+    ...{ kind: 'at most', bound: 1, unit: 'ms' },
+    measured: (result) =>
+      small.flatMap((shape) => SERVERS.map((n) => gap(result, gapScenario(shape, n), 'ownHeldMs'))),
+  },
+  {
+    title: 'longest own turn of a reload, 150 CAs',
+    ...{ kind: 'at most', bound: 2, unit: 'ms' },
+    measured: (result) => SERVERS.map((n) => gap(result, gapScenario(BUNDLE, n), 'ownHeldMs')),
+  },
+  {
+    title: 'longest own turn of a reload until the new certificate serves, RSA-4096, encrypted key, 500 CAs',
+    ...{ kind: 'at most', bound: 1, unit: 'ms' },
+    measured: (result) =>
+      SERVERS.flatMap((n) => [
+        gap(result, gapScenario(HEAVY, n), 'heldInPrepareMs'),
+        gap(result, gapScenario(HEAVY, n), 'heldInStageMs'),
+      ]),
+  },
+  {
+    title: 'the native free of the retired store of 500 CAs',
+    ...{ kind: 'at most', bound: 4.2, unit: 'ms' },
+    measured: (result) => SERVERS.map((n) => gap(result, gapScenario(HEAVY, n), 'heldAfterMs')),
+  },
+  {
+    title: 'longest turn of naive over ours: RSA-4096, encrypted key, 500 CAs, 4 servers',
+    ...{ kind: 'at least', bound: 100, unit: 'x' },
+    measured: (result) => [
+      ratio(
+        gap(result, gapScenario(HEAVY, 4), 'heldMs', 'naive'),
+        gap(result, gapScenario(HEAVY, 4), 'ownHeldMs'),
+      ),
+    ],
+  },
+  {
+    title: 'main-thread CPU of a plain reload over one bare createSecureContext',
+    ...{ kind: 'at most', bound: 1.5, unit: 'x' },
+    measured: (result) => [figure(result, 'cpu', PLAIN.title, 'ratioToBare')],
+  },
+  {
+    title: 'handshakes failed, sessions lost, servers that disagreed, over all rotations',
+    ...{ kind: 'at most', bound: 0, unit: '' },
+    measured: (result) => ofOnlyRow(result, 'rotations', ['handshakesFailed', 'sessionsLost', 'tornSwaps']),
+  },
+  {
+    title: 'handshake p99 at 1 reload/s over none, 500 CAs',
+    ...{ kind: 'at most', bound: 1.1, unit: 'x' },
+    measured: (result) => [figure(result, 'load', LARGE_BUNDLE.title, 'at1HandshakeP99Ratio')],
+  },
+  {
+    title: 'files replaced until a client is shown the new leaf, p50, 0 to 500 CAs',
+    ...{ kind: 'at most', bound: 12, unit: 'ms' },
+    measured: (result) =>
+      leafOnly.map((shape) => figure(result, 'wire', wireScenario(shape, false), 'seenMs')),
+  },
+  {
+    title: 'the same when the 500 CAs changed with it',
+    ...{ kind: 'at most', bound: 150, unit: 'ms' },
+    measured: (result) => [figure(result, 'wire', wireScenario(LARGE_BUNDLE, true), 'seenMs')],
+  },
+  {
+    title: 'keep-alive requests failed and connections closed at 1 reload/s',
+    ...{ kind: 'at most', bound: 0, unit: '' },
+    measured: (result) =>
+      ['at1RequestsFailed', 'at1ConnectionsClosed'].map((name) =>
+        figure(result, 'load', LARGE_BUNDLE.title, name),
+      ),
+  },
+  {
+    title: 'main-thread CPU of a check that finds nothing new, up to 502 files',
+    ...{ kind: 'at most', bound: 0.1, unit: 'ms' },
+    measured: (result) => [2, 52, 502].map((files) => figure(result, 'idle', idleScenario(files), 'mainMs')),
+  },
+  {
+    title: '10,000 hosts, one renewed: applied after the check began',
+    ...{ kind: 'at most', bound: 1000, unit: 'ms' },
+    measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'appliedMs')],
+  },
+  {
+    title: '10,000 hosts, one renewed: longest own turn',
+    ...{ kind: 'at most', bound: 2, unit: 'ms' },
+    measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'ownHeldMs')],
+  },
+  {
+    title: '10,000 hosts: longest turn of the start',
+    ...{ kind: 'at most', bound: 5, unit: 'ms' },
+    measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'startHeldMs')],
+  },
+  {
+    title: 'main-thread CPU of a check of 10,000 hosts that finds nothing new',
+    ...{ kind: 'at most', bound: 0.1, unit: 'ms' },
+    measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'checkMainMs')],
+  },
+  {
+    title: 'memory after all reloads over memory after the first 500',
+    ...{ kind: 'at most', bound: 1.05, unit: 'x' },
+    measured: (result) => ofOnlyRow(result, 'memory', ['rssRatio']),
+  },
+]
+
+function gap(result: BenchResult, scenario: string, name: string, variant = 'certswap'): number | undefined {
+  return figure(result, 'gap', scenario, name, variant)
+}
+
+/** The median of a figure, of certswap unless another technique is named. */
+export function figure(
+  result: BenchResult,
+  scope: string,
+  scenario: string,
+  name: string,
+  variant = 'certswap',
+): number | undefined {
+  return figureIn(result, scope, scenario, variant, name)?.median
+}
+
+/** Where the condition's name tells how many rounds there were. */
+export function ofOnlyRow(
+  result: BenchResult,
+  scope: string,
+  names: readonly string[],
+): (number | undefined)[] {
+  const row = result.scopes.find(({ name }) => name === scope)?.rows[0]
+  return names.map((name) => row?.figures[name]?.median)
+}
+
+export function ratio(above: number | undefined, below: number | undefined): number | undefined {
+  return above === undefined || below === undefined ? undefined : above / below
+}

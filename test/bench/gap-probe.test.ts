@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+
+import { GapProbe, longestOf } from '../../bench/server/gap-probe.js'
+
+const elsewhere = process.platform === 'linux' ? false : 'needs the scheduler statistics of Linux'
+
+test('a turn that sleeps is held for as long as it sleeps', { skip: elsewhere }, async () => {
+  const nobody = new Int32Array(new SharedArrayBuffer(4))
+  assert.ok((await heldBy(() => Atomics.wait(nobody, 0, 0, 20))) >= 20)
+})
+
+test('a turn that computes is held for as long as it has the processor', { skip: elsewhere }, async () => {
+  const used = (since?: NodeJS.CpuUsage) => process.cpuUsage(since)
+  const computed = await heldBy(() => {
+    const start = used()
+    while (used(start).user + used(start).system < 20_000);
+  })
+  // Threads of the process that compute meanwhile take their part.
+  assert.ok(computed > 10, `${computed}`)
+})
+
+async function heldBy(act: () => unknown): Promise<number> {
+  const turns = await new GapProbe().during(async () => {
+    await turn()
+    act()
+  }, 5)
+  return longestOf(turns).heldMs
+}

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { parseCommandLine } from '../../bench/options.js'
+
+const known = ['gap', 'wire']
+
+test('a run measures every scope in five rounds on the Node that runs it, unless it is told otherwise', () => {
+  const { scopes, rounds, node, quick } = parseCommandLine([], known)
+  assert.deepEqual(
+    { scopes, rounds, node, quick },
+    { scopes: known, rounds: 5, node: process.execPath, quick: false },
+  )
+  const told = parseCommandLine(['--scope', 'wire', '--quick', '--rounds=3', '--node', '/opt/node'], known)
+  assert.deepEqual([told.scopes, told.rounds, told.node], [['wire'], 3, '/opt/node'])
+  assert.equal(parseCommandLine(['--quick'], known).rounds, 1)
+})
+
+for (const args of [['--scope', 'gap,nothing'], ['--rounds', '0'], ['--rounds', 'x'], ['--fast'], ['gap']]) {
+  test(`${args.join(' ')} is refused`, () => {
+    assert.throws(() => parseCommandLine(args, known), TypeError)
+  })
+}
