@@ -1,3 +1,4 @@
+import { ATTACKS } from './load/hostile-clients.js'
 import { BUNDLE, ENCRYPTED, HEAVY, LARGE_BUNDLE, PLAIN, withAuthorities } from './material/shapes.js'
 import { type BenchResult, figureIn } from './result.js'
 import { gapScenario } from './scopes/gap.js'
@@ -82,6 +83,11 @@ const TARGETS: readonly Target[] = [
     title: 'handshakes failed, sessions lost, servers that disagreed, over all rotations',
     ...{ kind: 'at most', bound: 0, unit: '' },
     measured: (result) => ofOnlyRow(result, 'rotations', ['handshakesFailed', 'sessionsLost', 'tornSwaps']),
+  },
+  {
+    title: 'handshake p99 with hostile clients on the control socket over without',
+    ...{ kind: 'at most', bound: 1.1, unit: 'x' },
+    measured: (result) => ATTACKS.map(({ title }) => figure(result, 'control', title, 'handshakeP99Ratio')),
   },
   {
     title: 'handshake p99 at 1 reload/s over none, 500 CAs',

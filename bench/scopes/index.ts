@@ -1,4 +1,5 @@
 import type { Scope } from '../bench.js'
+import { controlScope } from './control.js'
 import { cpuScope } from './cpu.js'
 import { curvesScope } from './curves.js'
 import { gapScope } from './gap.js'
@@ -21,6 +22,7 @@ export const SCOPES: readonly Scope[] = [
   idleScope,
   memoryScope,
   rotationsScope,
+  controlScope,
   curvesScope,
   hostsScope,
   microScope,

@@ -1,0 +1,94 @@
+import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
+import { duringLoad } from '../load/during-load.js'
+import { ATTACKS, type Attack, attack } from '../load/hostile-clients.js'
+import type { LoadCalls } from '../load/main.js'
+import { startLoadProcess } from '../load/process.js'
+import { PLAIN } from '../material/shapes.js'
+import { createSite } from '../material/site.js'
+import type { Child } from '../process/child.js'
+import { type Program, startProgram } from '../services/program.js'
+import { percentiles, shuffled } from '../statistics.js'
+
+/** What handshakes feel of hostile clients on the control socket. */
+export const controlScope: Scope = {
+  name: 'control',
+  title: 'Hostile clients on the control socket',
+  columns: {
+    quietHandshakeP50Ms: 'handshake p50, ms, without them',
+    quietHandshakeP99Ms: 'p99',
+    attackedHandshakeP50Ms: 'p50 with them',
+    attackedHandshakeP99Ms: 'p99',
+    handshakeP99Ratio: 'p99 ratio',
+    attackedHandshakesFailed: 'handshakes failed',
+    stopMs: 'SIGTERM until it has ended, ms',
+  },
+  cells(options) {
+    const attacks = options.quick ? ATTACKS.filter(({ title }) => QUICK.includes(title)) : ATTACKS
+    return attacks.map((one) => controlCell(options, one))
+  },
+}
+
+/** The two that cost a server most that does not defend itself. */
+const QUICK = ['bodies of 10 MB', 'pipelined requests']
+
+function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
+  const seconds = quick ? 3 : 10
+  return {
+    scenario: one.title,
+    variant: 'certswap serve',
+    seconds: 3 + 2 * (seconds + 1),
+    ...(quick ? { rounds: 1 } : {}),
+    async measure() {
+      const site = createSite(PLAIN)
+      const load = startLoadProcess()
+      try {
+        const program = await startProgram(node, site.files)
+        try {
+          return await measureControl(one, program, load, seconds)
+        } finally {
+          await program.stop()
+        }
+      } finally {
+        await load.stop()
+        await site.remove()
+      }
+    },
+  }
+}
+
+async function measureControl(
+  one: Attack,
+  program: Program,
+  load: Child<LoadCalls>,
+  seconds: number,
+): Promise<Sample> {
+  const figures: Record<string, number> = {}
+  await handshakes(program, load, 2)
+  for (const name of shuffled(['quiet', 'attacked'])) {
+    const end = name === 'attacked' ? attack(one, program.control) : () => {}
+    const { taken, failures, unanswered } = await handshakes(program, load, seconds)
+    end()
+    const prefix = `${name}Handshake`
+    Object.assign(
+      figures,
+      percentiles(
+        prefix,
+        taken.map(({ tookMs }) => tookMs),
+      ),
+    )
+    figures[`${prefix}sFailed`] = failures.length + unanswered
+  }
+  figures['handshakeP99Ratio'] =
+    (figures['attackedHandshakeP99Ms'] as number) / (figures['quietHandshakeP99Ms'] as number)
+  // While the attack goes on: it ends by itself, not because somebody lost patience.
+  const end = attack(one, program.control)
+  const startMs = performance.now()
+  await program.stop()
+  figures['stopMs'] = performance.now() - startMs
+  end()
+  return { figures }
+}
+
+async function handshakes({ port }: Program, load: Child<LoadCalls>, seconds: number) {
+  return (await duringLoad(load, port, seconds, async () => {})).handshakes
+}
