@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-import type { Drain } from '../drain/drain.js'
+import type { Drain } from '../drain/handle.js'
 import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
 import type { Metrics } from '../observe/metrics.js'

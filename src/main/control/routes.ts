@@ -1,4 +1,4 @@
-import type { Drain } from '../drain/drain.js'
+import type { Drain } from '../drain/handle.js'
 import type { Metrics } from '../observe/metrics.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import type { Route } from './route.js'

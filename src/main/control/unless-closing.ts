@@ -1,4 +1,4 @@
-import type { Drain } from '../drain/drain.js'
+import type { Drain } from '../drain/handle.js'
 import { RequestProblem } from './problem-document.js'
 import type { Route } from './route.js'
 

@@ -24,8 +24,6 @@ import { TrackedConnection, type TrackedSession } from './tracked.js'
 import { securedAmong, TrustWatch } from './trust-watch.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
 
-export type { ConnectionClosed, Drain, DrainEvents, DrainRun } from './handle.js'
-
 /**
  * Watches the connections of some servers, so that they can be drained. Costs them nothing but the counting, and
  * installs no signal handler ({@link handleSignals} does).

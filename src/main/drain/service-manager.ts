@@ -1,4 +1,4 @@
-import type { Drain } from './drain.js'
+import type { Drain } from './handle.js'
 import type { DrainState } from './state.js'
 
 /** What a service manager can be told; the notifier of `certswap/systemd` tells systemd. */

@@ -1,6 +1,6 @@
 import { deferredLogger, type Logger } from '../observe/logger.js'
-import type { Drain } from './drain.js'
 import type { DrainResult } from './farewell.js'
+import type { Drain } from './handle.js'
 import { FinalDrain, type ServiceManager } from './service-manager.js'
 
 /** What of a reload engine, or of the notifier of `certswap/systemd`, signals need. */

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 
 import { PROBLEM_CODES } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
-import type { Drain } from '../drain/drain.js'
+import type { Drain } from '../drain/handle.js'
 import { ReloadError } from '../errors.js'
 import type { Generation, Trigger } from '../generation/generation.js'
 import type { EngineStatus, ReloadEngine } from '../reload-engine.js'

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { type ControlServer, createControlServer } from '../../control/control-server.js'
-import type { Drain } from '../../drain/drain.js'
+import type { Drain } from '../../drain/handle.js'
 import { ReloadError } from '../../errors.js'
 import type { Logger } from '../../observe/logger.js'
 import { createMetrics } from '../../observe/metrics.js'

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 
-import type { Drain } from '../../drain/drain.js'
+import type { Drain } from '../../drain/handle.js'
 import { shareEngine } from '../../fleet/index.js'
 import type { Logger } from '../../observe/logger.js'
 import type { ReloadEngine } from '../../reload-engine.js'

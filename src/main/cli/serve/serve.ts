@@ -1,7 +1,8 @@
 import { pino } from 'pino'
 
 import type { ControlServer } from '../../control/control-server.js'
-import { createDrain, type Drain } from '../../drain/drain.js'
+import { createDrain } from '../../drain/drain.js'
+import type { Drain } from '../../drain/handle.js'
 import { handleSignals, type Reloadable } from '../../drain/signals.js'
 import { createReloadEngine } from '../../engine.js'
 import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'

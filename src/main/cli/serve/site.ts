@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 
-import type { Drain } from '../../drain/drain.js'
+import type { Drain } from '../../drain/handle.js'
 import type { Logger } from '../../observe/logger.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'

@@ -1,7 +1,7 @@
 import type { ConnectionCounts } from '../../drain/connection.js'
-import type { Drain, DrainRun } from '../../drain/drain.js'
 import { DrainError, type DrainErrorCode } from '../../drain/errors.js'
 import type { DrainResult } from '../../drain/farewell.js'
+import type { Drain, DrainRun } from '../../drain/handle.js'
 import type { DrainStartOptions } from '../../drain/options.js'
 import { type ProblemKind, problemAnswer, RequestProblem } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
