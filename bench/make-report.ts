@@ -41,7 +41,7 @@ function fillDocumentation(): void {
     peers: peersTable(first),
     steps: stepsTable(results),
     charts: images('', charts),
-    'main-chart': images('docs/', charts.slice(0, 1)),
+    chart: images('docs/', charts.slice(0, 1)),
   }
   for (const path of ['docs/bench.md', 'README.md'].map(inCheckout)) {
     const text = readFileSync(path, 'utf8')
