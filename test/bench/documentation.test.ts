@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { parseCommandLine } from '../../bench/options.js'
+import { SCOPES } from '../../bench/scopes/index.js'
 import { projectRoot } from '../support/installed-package.js'
 import { commandsIn } from '../support/markdown.js'
 
@@ -24,19 +25,10 @@ for (const command of commands) {
 }
 
 test('the help names every scope that there is', () => {
-  assert.deepEqual(scopesOfHelp(), [
-    'gap',
-    'cpu',
-    'wire',
-    'load',
-    'peers',
-    'idle',
-    'memory',
-    'rotations',
-    'curves',
-    'hosts',
-    'micro',
-  ])
+  assert.deepEqual(
+    scopesOfHelp(),
+    SCOPES.map(({ name }) => name),
+  )
 })
 
 function scopesOfHelp(): string[] {
