@@ -32,12 +32,12 @@ export const controlScope: Scope = {
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
 function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
-  const seconds = quick ? 3 : 10
+  const seconds = quick ? 2 : 6
   return {
     scenario: one.title,
     variant: 'certswap serve',
     seconds: 3 + 2 * (seconds + 1),
-    ...(quick ? { rounds: 1 } : {}),
+    rounds: 2,
     async measure() {
       const site = createSite(PLAIN)
       const load = startLoadProcess()
