@@ -118,11 +118,14 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   async HOST_NAME_TAKEN(_, site) {
     const [old, renewed] = [documentedHost(site, 'old', 'EC', 1), documentedHost(site, 'new', 'EC', 2)]
     const table = runAtOnce(HostTable.empty.after([old, renewed], []))
-    return messageOf('HOST_NAME_TAKEN', hostWarnings(table, [renewed], [old.facts], false))
+    return messageOf('HOST_NAME_TAKEN', runAtOnce(hostWarnings(table, [renewed], [old.facts], false)))
   },
   async HOST_KEY_TYPE(_, site) {
     const host = documentedHost(site, 'a', 'RSA 2048', 1)
-    return messageOf('HOST_KEY_TYPE', hostWarnings(HostTable.empty, [host], [certificateFacts()], true))
+    return messageOf(
+      'HOST_KEY_TYPE',
+      runAtOnce(hostWarnings(HostTable.empty, [host], [certificateFacts()], true)),
+    )
   },
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {

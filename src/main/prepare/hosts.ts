@@ -52,41 +52,79 @@ export async function prepareHosts(
   const { record, held, force, fresh } = mode
   const scan = await preparer.scanHosts({ sources, limits, record, held, force, fresh })
   if (scan.kind !== 'changed') return scan.kind === 'held' ? 'held' : null
-  const replies: PrepareHostsReply[] = []
+  const harvest = new Harvest(scan.problems, scan.warnings)
   const task = { record, passphrase: material.passphrase, limits, context, policy, force, fresh }
   const batches = [...scan.batches]
   const work = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       const reply = await preparer.prepareHosts({ ...task, batch })
-      replies.push(reply)
+      harvest.take(reply)
       if (reply.rest) batches.push(reply.rest)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   const { removed } = scan
-  const sealed = await preparer.sealHosts({ record, held, removed, pages: replies.map(({ page }) => page) })
+  const sealed = await preparer.sealHosts({ record, held, removed, pages: harvest.pages })
   return {
-    hosts: replies.flatMap(({ pack, hosts }) => hosts.map((host) => unpacked(host, pack))),
+    hosts: harvest.hosts,
     removed,
-    problems: firstOf([...scan.problems, ...replies.flatMap(({ problems }) => problems)]),
-    warnings: firstOf([...scan.warnings, ...replies.flatMap(({ warnings }) => warnings)]),
-    state: [JSON.stringify(scan.problems), ...replies.map(({ state }) => state)].sort().join(),
-    changed: replies.flatMap(({ changed }) => changed),
+    problems: harvest.problems.told(),
+    warnings: harvest.warnings.told(),
+    state: harvest.states.sort().join(),
+    // At the first load everything would be in it.
+    changed: record === null ? [] : harvest.changed,
     heldBack: scan.held,
     ...sealed,
   }
 }
 
-function unpacked({ id, names, facts, chain, key }: PreparedHost, pack: Uint8Array): Host {
-  return { id, names, facts, pair: { chain: pack.subarray(...chain), key: pack.subarray(...key) } }
+/** What the replies come to, gathered one by one: together, thousands of hosts would hold the main thread. */
+class Harvest {
+  readonly hosts: Host[] = []
+  readonly pages: Uint8Array[] = []
+  readonly changed: string[] = []
+  readonly problems: ProblemList
+  readonly warnings: ProblemList
+  readonly states: string[]
+
+  constructor(problems: readonly Problem[], warnings: readonly Problem[]) {
+    this.problems = new ProblemList(problems)
+    this.warnings = new ProblemList(warnings)
+    this.states = [JSON.stringify(problems)]
+  }
+
+  take({ pack, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
+    for (const host of hosts) this.hosts.push(unpacked(host, pack))
+    this.pages.push(page)
+    this.changed.push(...changed)
+    this.problems.add(problems)
+    this.warnings.add(warnings)
+    this.states.push(state)
+  }
 }
 
-function firstOf(problems: readonly Problem[]): readonly Problem[] {
-  const more = problems.length - MOST_TOLD
-  if (more <= 0) return problems
-  const [first] = problems as [Problem]
-  return [
-    ...problems.slice(0, MOST_TOLD),
-    { code: first.code, message: `and ${more} more of this and other kinds` },
-  ]
+/** The first of many problems, and how many there are. */
+class ProblemList {
+  readonly #first: Problem[] = []
+  #count = 0
+
+  constructor(problems: readonly Problem[]) {
+    this.add(problems)
+  }
+
+  add(problems: readonly Problem[]): void {
+    this.#count += problems.length
+    this.#first.push(...problems.slice(0, MOST_TOLD - this.#first.length))
+  }
+
+  told(): readonly Problem[] {
+    const more = this.#count - this.#first.length
+    const [first] = this.#first
+    if (more === 0 || !first) return this.#first
+    return [...this.#first, { code: first.code, message: `and ${more} more of this and other kinds` }]
+  }
+}
+
+function unpacked({ id, names, facts, chain, key }: PreparedHost, pack: Uint8Array): Host {
+  return { id, names, facts, pair: { chain: pack.subarray(...chain), key: pack.subarray(...key) } }
 }

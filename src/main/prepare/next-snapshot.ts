@@ -30,7 +30,7 @@ export async function nextSnapshot(
   // One of the two is there.
   const { certificates, trust } = base ?? (before as Snapshot).generation
   const table = await tableAfter(hosts, before, options, gauge)
-  const warnings = hosts ? hostWarnings(table, hosts.hosts, certificates) : []
+  const warnings = hosts ? await runInSlices(hostWarnings(table, hosts.hosts, certificates), gauge) : []
   const kept = base ? [] : (before?.generation.warnings ?? []).filter(({ host }) => host === undefined)
   return {
     snapshot: {
