@@ -37,19 +37,19 @@ export interface JoinedStatus {
  * The engine of a process, or thread, that serves what another one prepares: as a `ReloadEngine`, without files of its own.
  */
 export interface JoinedEngine extends AsyncDisposable {
-  /** As {@link ReloadEngine.serverOptions}. */
+  /** As `ReloadEngine.serverOptions()`. */
   serverOptions<T extends ServerExtra>(extra?: T): tls.TlsOptions & T
-  /** As {@link ReloadEngine.attach}. */
+  /** As `ReloadEngine.attach()`. */
   attach(server: tls.Server): Detach
-  /** As {@link ReloadEngine.generationOf}. */
+  /** As `ReloadEngine.generationOf()`. */
   generationOf(socket: Socket): number | undefined
-  /** As {@link ReloadEngine.servingFor}. */
+  /** As `ReloadEngine.servingFor()`. */
   servingFor(servername: string): NamedFacts | null
-  /** As {@link ReloadEngine.distrusted}. */
+  /** As `ReloadEngine.distrusted()`. */
   distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
-  /** As {@link ReloadEngine.secureContext}. */
+  /** As `ReloadEngine.secureContext()`. */
   secureContext(): tls.SecureContext
-  /** As {@link ReloadEngine.agent}. */
+  /** As `ReloadEngine.agent()`. */
   agent(options?: https.AgentOptions): https.Agent
   /**
    * Has the primary look at the files: the answer is that of the whole fleet.
