@@ -61,7 +61,9 @@ function dial(address: Omit<VerifyTarget, 'expected'>): Promise<{ fingerprint256
       const certificate = socket.getPeerX509Certificate()
       // Ended, not cut: the server must not take this for a broken client.
       socket.end()
-      setTimeout(() => socket.destroy(), LIMIT_MS).unref()
+      const cut = setTimeout(() => socket.destroy(), LIMIT_MS).unref()
+      // A timer that outlives its socket would keep it until the thread's next full garbage collection, thousands of looks on.
+      socket.once('close', () => clearTimeout(cut))
       resolve(certificate ? { fingerprint256: certificate.fingerprint256, reason } : { reason })
     }
     const timer = setTimeout(finish, LIMIT_MS, `no handshake within ${LIMIT_MS} ms`)
