@@ -20,9 +20,9 @@ export async function prepareHostsHere(
   more: Partial<PrepareHostsTask> = {},
 ): Promise<PrepareHostsReply> {
   const { policy } = resolveOptions({ cert: 'tls.crt', key: 'tls.key' })
-  const { record, limits, force, fresh } = task
+  const { limits, force, fresh } = task
   const reply = await prepareHosts({
-    ...{ batch, record, passphrase: null, limits, context: {}, policy, force, fresh },
+    ...{ batch, passphrase: null, limits, context: {}, policy, force, fresh },
     ...more,
   })
   return (reply as PrepareHostsReply & { [valueSymbol]?: PrepareHostsReply })[valueSymbol] ?? reply

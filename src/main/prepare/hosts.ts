@@ -53,7 +53,7 @@ export async function prepareHosts(
   const scan = await preparer.scanHosts({ sources, limits, record, held, force, fresh })
   if (scan.kind !== 'changed') return scan.kind === 'held' ? 'held' : null
   const harvest = new Harvest(scan.problems, scan.warnings)
-  const task = { record, passphrase: material.passphrase, limits, context, policy, force, fresh }
+  const task = { passphrase: material.passphrase, limits, context, policy, force, fresh }
   const batches = [...scan.batches]
   const work = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {

@@ -15,7 +15,7 @@ import { listSourceFiles } from '../source-files.js'
 import { exact, keyPem } from '../transfer.js'
 import { type PackedPair, packHosts } from './pack.js'
 import type { HostSource, PrepareHostsReply, PrepareHostsTask } from './protocol.js'
-import { type HostEntry, hostEntries, isSettled } from './record.js'
+import { type BatchedHost, type HostEntry, isSettled } from './record.js'
 
 /** A batch that takes longer is cut, so that a task never comes near its limit of time however slow its keys are. */
 const LONG_MS = 2_000
@@ -23,8 +23,7 @@ const LONG_MS = 2_000
 /** Reads, checks and rehearses the hosts of one batch; a host that is refused does not keep the others. */
 export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply> {
   const started = performance.now()
-  const known = hostEntries(task.record)
-  const hosts = fromSharedJson<HostSource[]>(task.batch)
+  const hosts = fromSharedJson<BatchedHost[]>(task.batch)
   const pairs: PackedPair[] = []
   const entries: HostEntry[] = []
   const problems: Problem[] = []
@@ -37,7 +36,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
     if (performance.now() - started > LONG_MS) break
     done++
     const found = new Findings(task.force)
-    const result = await prepareHost(host, task, known.get(host.id), rehearsed, found)
+    const result = await prepareHost(host, task, rehearsed, found)
     const named = (one: Problem): Problem => ({ ...one, host: host.name ?? host.id })
     warnings.push(...found.warnings.map(named))
     if (found.refused) {
@@ -65,9 +64,8 @@ interface HostResult {
 }
 
 async function prepareHost(
-  host: HostSource,
+  host: BatchedHost,
   task: PrepareHostsTask,
-  known: HostEntry | undefined,
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<HostResult | null> {
@@ -81,7 +79,7 @@ async function prepareHost(
     const [identity] = await readIdentities(sources, set, found)
     if (!identity || found.refused) return null
     const entry = entryOf(host, identity, set)
-    if (!task.fresh && known?.identity === entry.identity) return { entry }
+    if (!task.fresh && host.served === entry.identity) return { entry }
     judge(host, identity, task, found)
     warnOfOpenKeys(sources, found)
     if (found.refused) return null
@@ -124,13 +122,13 @@ function pairOf(host: HostSource, { chain }: Identity, key: Uint8Array): PackedP
   return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
 }
 
-function entryOf(host: HostSource, { chain }: Identity, set: FileSet): HostEntry {
-  const certStamp = set.stampOf('cert', host.cert)
+function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: FileSet): HostEntry {
+  const certStamp = set.stampOf('cert', cert)
   return {
-    ...host,
-    content: set.fingerprint.find(({ path, by }) => path === host.cert && by === 'content')?.value as string,
+    ...{ id, cert, key, name },
+    content: set.fingerprint.find(({ path, by }) => path === cert && by === 'content')?.value as string,
     certStamp,
-    keyStamp: set.stampOf('key', host.key),
+    keyStamp: set.stampOf('key', key),
     settled: isSettled(certStamp, Date.now()),
     identity: chain.map(({ fingerprint256 }) => fingerprint256).join(),
   }

@@ -45,7 +45,6 @@ export type ScanHostsReply =
 /** The second: reads, checks and hands back the pairs of one batch. */
 export interface PrepareHostsTask {
   readonly batch: Uint8Array
-  readonly record: Uint8Array | null
   readonly passphrase: MaterialSources['passphrase']
   readonly limits: PrepareTask['limits']
   readonly context: ContextOptions

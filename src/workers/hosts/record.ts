@@ -13,6 +13,11 @@ export interface HostEntry extends HostSource {
   readonly identity: string
 }
 
+/** A host in a batch, and the chain of it that is served: fingerprints as in {@link HostEntry}, `null` for a new one. */
+export interface BatchedHost extends HostSource {
+  readonly served: string | null
+}
+
 /** Every host that is served, by id. */
 export function hostEntries(record: Uint8Array | null): Map<string, HostEntry> {
   const entries = record === null ? [] : fromSharedJson<HostEntry[]>(record)

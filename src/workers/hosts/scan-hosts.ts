@@ -7,7 +7,7 @@ import { readFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
 import { type HostList, listHosts } from './list-hosts.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from './protocol.js'
-import { type HostEntry, hostEntries } from './record.js'
+import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
 
 /** Hosts in one task: some ten milliseconds of work each, and a reply that the main thread takes in well under one. */
 const BATCH = 64
@@ -24,21 +24,29 @@ const GONE_FOR_MS = 100
 export async function scanHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
   const known = hostEntries(task.record)
   const held = task.held === null ? null : hostEntries(task.held)
-  const first = listHosts(task.sources)
-  if (goneOf(first, known, held).length > 0) await sleep(GONE_FOR_MS)
-  const list = goneOf(first, known, held).length > 0 ? listHosts(task.sources) : first
-  const { problems, removed } = judgeList(list, goneOf(list, known, held), known, task)
+  let list = listHosts(task.sources)
+  let gone = goneOf(list, known, held)
+  if (gone.length > 0) {
+    await sleep(GONE_FOR_MS)
+    list = listHosts(task.sources)
+    gone = goneOf(list, known, held)
+  }
+  const { problems, removed } = judgeList(list, gone, known, task)
   const isAsIn = (entries: Map<string, HostEntry> | null, host: HostSource) =>
     isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
   const differing = task.fresh ? list.hosts : list.hosts.filter((host) => !isAsIn(known, host))
   const changed = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
   const isHeld =
-    changed.length < differing.length || goneOf(list, known, held).length < goneOf(list, known, null).length
+    held !== null && (changed.length < differing.length || gone.length < goneOf(list, known, null).length)
   const warnings = warningsOf(list, task)
   const nothing = [changed, removed, problems, warnings].every(({ length }) => length === 0)
   if (nothing) return { kind: isHeld ? 'held' : 'unchanged' }
+  // What is served goes with each host: no batch has to read the record of all of them for it.
+  const hosts = changed.map(
+    (host): BatchedHost => ({ ...host, served: known.get(host.id)?.identity ?? null }),
+  )
   const batches = []
-  for (let i = 0; i < changed.length; i += BATCH) batches.push(toSharedJson(changed.slice(i, i + BATCH)))
+  for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
   return { kind: 'changed', held: isHeld, batches, removed, problems, warnings }
 }
 
