@@ -11,9 +11,10 @@ import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import { ContextBook } from './generation/context-book.js'
-import { coversName, type Snapshot, wipeKeys } from './generation/generation.js'
+import { type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
 import { sniCallbackOf } from './generation/native-context.js'
+import { pickHost } from './generation/pick-host.js'
 import type { SliceGauge } from './generation/slices.js'
 import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
@@ -208,10 +209,10 @@ export class Serving {
 }
 
 /** What a client is shown that asks for a server name; `null` when it is refused. */
-export function servingFor({ hosts, options, generation }: Snapshot, servername: string): NamedFacts | null {
-  const host = hosts.find(servername)
-  if (host) return deepFreeze({ ...host.facts, host: host.id })
-  if (options.unknownHosts === 'refuse' && !coversName(generation.certificates, servername)) return null
-  const { alternates: _, ...facts } = servingOf(generation)
+export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {
+  const host = pickHost(snapshot, servername)
+  if (host === 'refused') return null
+  if (host !== 'default') return deepFreeze({ ...host.facts, host: host.id })
+  const { alternates: _, ...facts } = servingOf(snapshot.generation)
   return deepFreeze({ ...facts, host: null })
 }

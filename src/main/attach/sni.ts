@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 
-import { coversName } from '../generation/generation.js'
 import type { HostContexts } from '../generation/host-contexts.js'
+import { pickHost } from '../generation/pick-host.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { ServedState } from './server-book.js'
 
@@ -22,8 +22,12 @@ export function sniCallback(
 ): SniCallback {
   return function pick(servername, done) {
     const { snapshot, contexts } = current()
-    const host = snapshot.hosts.find(servername)
-    if (host) {
+    const host = pickHost(snapshot, servername)
+    if (host === 'refused') {
+      done(new Error('no host has the server name that the client asks for'))
+    } else if (host === 'default') {
+      done(null)
+    } else {
       const peers = { ...snapshot.options.peers, ...ownPeers }
       hostContexts.contextOf(host, contexts.planForHost(host, peers)).then(
         (context) => done(null, context),
@@ -33,13 +37,6 @@ export function sniCallback(
           else pick(servername, done)
         },
       )
-    } else if (
-      snapshot.options.unknownHosts === 'refuse' &&
-      !coversName(snapshot.generation.certificates, servername)
-    ) {
-      done(new Error('no host has the server name that the client asks for'))
-    } else {
-      done(null)
     }
   }
 }

@@ -21,6 +21,8 @@ export class ContextBook {
   readonly #snapshot: Snapshot
   readonly #tickets: TicketKeys
   readonly #contexts = new Map<string, tls.SecureContext>()
+  /** By policy: every handshake with a host asks for one. */
+  readonly #trustIdentities = new Map<string, string>()
   #client: tls.SecureContext | null = null
 
   constructor(snapshot: Snapshot, tickets: TicketKeys) {
@@ -65,9 +67,8 @@ export class ContextBook {
   }
 
   planFor(peers: PeerPolicy): ContextPlan {
-    const { generation, material, options } = this.#snapshot
-    const partialChain = options.context.allowPartialTrustChain === true
-    const sessionIdContext = trustIdentity(generation.trust.digest, peers, partialChain)
+    const { material, options } = this.#snapshot
+    const sessionIdContext = this.#trustIdentity(peers)
     const ticketKeys = this.#tickets.keysFor(sessionIdContext, material.ticketSecret)
     return { material, options: options.context, session: { sessionIdContext, ticketKeys } }
   }
@@ -77,14 +78,12 @@ export class ContextBook {
    * versions, ciphers and ticket keys stay those of the default context.
    */
   planForHost({ pair }: Host, peers: PeerPolicy): ContextPlan {
-    const { generation, material, options } = this.#snapshot
-    const partialChain = options.context.allowPartialTrustChain === true
-    const sessionIdContext = trustIdentity(generation.trust.digest, peers, partialChain)
+    const { material, options } = this.#snapshot
     const trust = peers.requestCert ? material.trust : NO_TRUST
     return {
       material: { pairs: [pair], trust, dhparam: null, ticketSecret: null },
       options: options.context,
-      session: { sessionIdContext, ticketKeys: null },
+      session: { sessionIdContext: this.#trustIdentity(peers), ticketKeys: null },
     }
   }
 
@@ -94,6 +93,16 @@ export class ContextBook {
       if (!pinned.has(context)) closeContext(context)
     }
     this.#contexts.clear()
+  }
+
+  #trustIdentity(peers: PeerPolicy): string {
+    const key = `${peers.requestCert} ${peers.rejectUnauthorized}`
+    const { generation, options } = this.#snapshot
+    const partialChain = options.context.allowPartialTrustChain === true
+    const known = this.#trustIdentities.get(key)
+    const identity = known ?? trustIdentity(generation.trust.digest, peers, partialChain)
+    this.#trustIdentities.set(key, identity)
+    return identity
   }
 
   #clientPlan(): ContextPlan {
