@@ -76,9 +76,10 @@ export class Fleet implements Followers {
     this.#staged = { members, number }
     try {
       const answers = this.#answers(members, number, 'staged')
-      await Promise.all(members.map((member) => this.#send(member, next, before(), null)))
-      const refusal = (await answers).find(([, answer]) => answer !== 'gone' && answer.kind === 'refused')
-      if (refusal) throw refused(...refusal)
+      const since = before()
+      const hosts = await hostsBetween(since, next)
+      await Promise.all(members.map((member) => this.#send(member, next, since, hosts)))
+      await answers
     } catch (error) {
       this.abort()
       throw error
@@ -93,12 +94,8 @@ export class Fleet implements Followers {
     const { members, number } = this.#staged
     const answers = this.#answers(members, number, 'committed')
     for (const { link } of members) link.send({ kind: 'commit' })
-    const taken = await answers
-    const refusal = taken.find(([, answer]) => answer !== 'gone' && answer.kind === 'refused')
-    if (refusal) throw refused(...refusal)
-    return taken.map(([{ id, pid }, answer]) => {
-      if (answer === 'gone' || answer.kind === 'refused')
-        return { id, pid, outcome: 'gone', longestSliceMs: 0 }
+    return (await answers).map(([{ id, pid }, answer]) => {
+      if (answer === 'gone') return { id, pid, outcome: 'gone', longestSliceMs: 0 }
       return { id, pid, outcome: 'applied', longestSliceMs: answer.longestSliceMs }
     })
   }
@@ -128,16 +125,15 @@ export class Fleet implements Followers {
     await this.#takeTurn()
     try {
       if (this.#closed || member.gone) return
-      const { number } = serving.snapshot.generation
+      const { snapshot, tickets } = serving
+      const { number } = snapshot.generation
       const staged = this.#answers([member], number, 'staged')
-      await this.#send(member, serving.snapshot, null, serving.tickets.secret)
-      for (const [, answer] of await staged) {
-        if (answer === 'gone') return
-        if (answer.kind === 'refused') throw refused(member, answer)
-      }
+      await this.#send(member, snapshot, null, await hostsBetween(null, snapshot), tickets.secret)
+      await staged
       const committed = this.#answers([member], number, 'committed')
       member.link.send({ kind: 'commit' })
-      for (const [, answer] of await committed) if (answer === 'gone') return
+      await committed
+      if (member.gone) return
       member.link.send({ kind: 'settle' })
       this.#members.add(member)
       logger.info({ member: member.id, memberPid: member.pid, members: this.#members.size }, 'member joined')
@@ -161,14 +157,14 @@ export class Fleet implements Followers {
     logger.info({ member: member.id, memberPid: member.pid, members: this.#members.size }, 'member left')
   }
 
-  /** Hosts in batches with turns in between, then the rest. */
+  /** Hosts in batches with turns in between, then the rest; the secret of tickets for one that joins. */
   async #send(
     { link }: Member,
     next: Snapshot,
     before: Snapshot | null,
-    secret: Uint8Array | null,
+    { changed, removed }: HostsBetween,
+    secret: Uint8Array | null = null,
   ): Promise<void> {
-    const { changed, removed } = await hostsBetween(before, next)
     await runInSlices(
       (function* () {
         for (let i = 0; i < changed.length; i += HOSTS_A_MESSAGE) {
@@ -183,12 +179,12 @@ export class Fleet implements Followers {
     link.send({ kind: 'stage', snapshot, welcome: secret && packer(link.asText)(secret) })
   }
 
-  /** One answer of each. @throws ReloadError `MEMBER_TIMEOUT` */
+  /** One answer of each. @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT` */
   async #answers(
     members: readonly Member[],
     number: number,
     kind: 'staged' | 'committed',
-  ): Promise<(readonly [Member, MemberAnswer | 'gone'])[]> {
+  ): Promise<(readonly [Member, Agreement])[]> {
     const { clock, timeoutMs } = this.#parts
     const missing = new Set(members)
     const all = members.map(async (member) => {
@@ -204,7 +200,7 @@ export class Fleet implements Followers {
       })
       void Promise.all(all).then(cancel)
     })
-    const answers = Promise.race([Promise.all(all), late])
+    const answers = Promise.race([Promise.all(all), late]).then((given) => given.map(assertAgreed))
     // Whoever asked may have failed before it came to wait for this.
     answers.catch(() => {})
     return await answers
@@ -230,16 +226,26 @@ export class Fleet implements Followers {
 const NOTHING = { members: [], number: 0 }
 const WORDS = { staged: 'built', committed: 'taken over' }
 
-function refused({ id, pid }: Member, answer: MemberAnswer | 'gone'): ReloadError {
-  const { code, reason } = answer as Extract<MemberAnswer, { kind: 'refused' }>
-  return new ReloadError('MEMBER_REFUSED', `member ${id} (pid ${pid}) cannot serve it: ${code}: ${reason}`)
+/** What is left of answers when nobody has refused. */
+type Agreement = Exclude<MemberAnswer, { kind: 'refused' }> | 'gone'
+
+function assertAgreed([member, answer]: readonly [Member, MemberAnswer | 'gone']): readonly [
+  Member,
+  Agreement,
+] {
+  if (answer === 'gone' || answer.kind !== 'refused') return [member, answer]
+  const { id, pid } = member
+  const message = `member ${id} (pid ${pid}) cannot serve it: ${answer.code}: ${answer.reason}`
+  throw new ReloadError('MEMBER_REFUSED', message)
+}
+
+interface HostsBetween {
+  readonly changed: readonly Host[]
+  readonly removed: readonly string[]
 }
 
 /** What takes one table of hosts to another. */
-async function hostsBetween(
-  before: Snapshot | null,
-  next: Snapshot,
-): Promise<{ changed: Host[]; removed: string[] }> {
+async function hostsBetween(before: Snapshot | null, next: Snapshot): Promise<HostsBetween> {
   const known = (before?.hosts ?? HostTable.empty).byId
   const changed: Host[] = []
   const removed: string[] = []
