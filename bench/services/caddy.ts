@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 
-import { freePort, scratchDirectory, startDaemon } from './daemon.js'
+import { freePort } from '../../test/support/free-port.js'
+import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 
 export const caddy: Peer = {

@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-import { freePort, scratchDirectory, startDaemon } from './daemon.js'
+import { freePort } from '../../test/support/free-port.js'
+import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 
 export const haproxy: Peer = {

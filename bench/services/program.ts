@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { freePort } from '../../test/support/free-port.js'
 import type { SiteFiles } from '../material/site.js'
-import { freePort, scratchDirectory, startDaemon } from './daemon.js'
+import { scratchDirectory, startDaemon } from './daemon.js'
 
 /** `certswap serve` as one would start it. */
 export interface Program {

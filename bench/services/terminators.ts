@@ -2,9 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { renameInto } from '../../test/support/files.js'
+import { freePort } from '../../test/support/free-port.js'
 import { startChild } from '../process/child.js'
 import type { BackendCalls } from './backend.js'
-import { freePort, scratchDirectory, startDaemon } from './daemon.js'
+import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 import type { Service } from './service.js'
 

@@ -4,7 +4,7 @@ import { type Host, type HostTable, inSteps } from '../generation/host-table.js'
 import { mixesKeyTypes } from '../generation/native-context.js'
 
 /** Of ten thousand hosts with the same fault, so many are told one by one. */
-const MOST_TOLD = 100
+export const MOST_TOLD = 100
 
 /** What is not well with hosts that have just come, looked for in steps; of the others it was said when they came. */
 export function* hostWarnings(

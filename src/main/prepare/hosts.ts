@@ -4,6 +4,7 @@ import type { PrepareTask } from '../../workers/protocol.js'
 import type { Host } from '../generation/host-table.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { MOST_TOLD } from './host-warnings.js'
 
 /** What one pass found about the hosts. */
 export interface HostsReport {
@@ -31,9 +32,6 @@ export interface HostsMode {
 
 /** Two threads work on a long list; the main thread takes in one reply at a time. */
 const AT_ONCE = 2
-
-/** Of ten thousand hosts that all cannot be read, so many are told one by one. */
-const MOST_TOLD = 100
 
 /**
  * PREPARE for hosts: one task finds what changed, one for every few dozen hosts prepares them, one seals the record. Only

@@ -2,7 +2,7 @@ import type { ReloadEngine } from '../../reload-engine.js'
 import { certificateOf } from '../context.js'
 import { entityTag, isKnown } from '../entity-tag.js'
 import { problemAnswer } from '../problem-document.js'
-import type { Answer, Route } from '../route.js'
+import type { Answer, Route, RouteRequest } from '../route.js'
 import { certificateView, generationView } from '../views.js'
 
 /** `GET /certs`: what is served. It changes with the generation and never otherwise, so the entity tag is exact. */
@@ -15,19 +15,13 @@ export function certsRoute(engine: ReloadEngine): Route {
     statuses: [200, 304],
     handle(request) {
       const { generation } = engine.status()
-      const headers = { ETag: entityTag(generation.number) }
-      if (isKnown(request.header('if-none-match'), generation.number)) {
-        return { status: 304, json: null, text: '', headers }
-      }
-      const view = generationView(generation)
-      return {
-        status: 200,
-        json: view,
-        text: view.contexts
-          .map(({ name, fingerprint256, not_after }) => `${name}: ${fingerprint256} until ${not_after}`)
-          .join('; '),
-        headers,
-      }
+      return unlessKnown(request, generation.number, () => {
+        const view = generationView(generation)
+        const lines = view.contexts.map(
+          ({ name, fingerprint256, not_after }) => `${name}: ${fingerprint256} until ${not_after}`,
+        )
+        return { json: view, text: lines.join('; ') }
+      })
     },
   }
 }
@@ -45,17 +39,11 @@ export function certificateRoute(engine: ReloadEngine): Route {
       const { generation } = engine.status()
       const facts = certificateOf(engine, name)
       if (!facts) return unknownContext(name)
-      const headers = { ETag: entityTag(generation.number) }
-      if (isKnown(request.header('if-none-match'), generation.number)) {
-        return { status: 304, json: null, text: '', headers }
-      }
-      const { fingerprint256, notAfter } = facts
-      return {
-        status: 200,
-        json: { generation: generation.number, name, host: facts.host, ...certificateView(facts) },
+      const { host, fingerprint256, notAfter } = facts
+      return unlessKnown(request, generation.number, () => ({
+        json: { generation: generation.number, name, host, ...certificateView(facts) },
         text: `${name}: ${fingerprint256} until ${notAfter}`,
-        headers,
-      }
+      }))
     },
   }
 }
@@ -63,4 +51,16 @@ export function certificateRoute(engine: ReloadEngine): Route {
 /** A name that neither a host nor the default certificate has. */
 export function unknownContext(name: string): Answer {
   return problemAnswer('not-found', `no certificate is made for ${name}`)
+}
+
+/** What is served under a generation, or that nothing has changed since the client saw it. */
+function unlessKnown(
+  request: RouteRequest,
+  generation: number,
+  view: () => Pick<Answer, 'json' | 'text'>,
+): Answer {
+  const headers = { ETag: entityTag(generation) }
+  if (isKnown(request.header('if-none-match'), generation))
+    return { status: 304, json: null, text: '', headers }
+  return { status: 200, ...view(), headers }
 }
