@@ -15,10 +15,12 @@ import { type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
 import { sniCallbackOf } from './generation/native-context.js'
 import { pickHost } from './generation/pick-host.js'
+import { freeInTurns } from './generation/retired-contexts.js'
 import type { SliceGauge } from './generation/slices.js'
 import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
+import type { UsedContext } from './generation/used-context.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
@@ -70,7 +72,8 @@ export class Serving {
     const contexts = reuse ?? new ContextBook(snapshot, this.tickets)
     const missing = () => this.servers.policiesUnder(snapshot.options).filter((peers) => !contexts.has(peers))
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
-      for (const peers of todo) await contexts.stage(peers, this.#spares, gauge)
+      const supplies = { spares: this.#spares, needsIssuer: this.servers.answerOcspRequests }
+      for (const peers of todo) await contexts.stage(peers, supplies, gauge)
     }
     if (this.#hasClients && !reuse) await contexts.stageClient(gauge)
     return { snapshot, contexts }
@@ -116,8 +119,10 @@ export class Serving {
 
   /** Only once nothing can go back to it by itself. */
   retire(before: ServedState): void {
-    this.#free(before.contexts)
-    this.#stockSpares()
+    // With no history asked for, no key may outlive its generation, and its context holds it.
+    const keeps = before.snapshot.options.historySize > 0 && before.contexts !== this.#state.contexts
+    if (!keeps) this.#free(before.contexts)
+    this.#stockSpares(keeps ? before.contexts.release(this.#pinned) : [])
   }
 
   /** Records of the worker that moved while nothing else did. */
@@ -191,15 +196,16 @@ export class Serving {
     throw new ReloadError('OPTIONS_INVALID', message)
   }
 
-  /** In a turn of its own: freeing a large trust store is one native call that cannot be cut. */
   #free(contexts: ContextBook): void {
-    if (contexts !== this.#state.contexts) setImmediate(() => contexts.retire(this.#pinned))
+    if (contexts === this.#state.contexts) return
+    freeInTurns(contexts.release(this.#pinned).map(({ context }) => context))
   }
 
-  #stockSpares(): void {
+  #stockSpares(used: readonly UsedContext[] = []): void {
     const { snapshot, contexts } = this.#state
     const policies = this.servers.policiesUnder(snapshot.options)
-    this.#spares.stock(policies.map((peers) => contexts.planFor(peers)))
+    const plans = policies.map((peers) => contexts.planFor(peers))
+    this.#spares.stock(plans, used)
   }
 
   #rotateTickets(): void {

@@ -57,6 +57,11 @@ export class ServerBook {
     return [...this.#attached.keys()].filter((server) => server.listening)
   }
 
+  /** Whether any of them staples OCSP responses, for which Node hands it the issuer of its leaf. */
+  get answerOcspRequests(): boolean {
+    return [...this.#attached.keys()].some((server) => server.listenerCount('OCSPRequest') > 0)
+  }
+
   /** Whether its engine has ended: it changes no server any more, not even one that listens again. */
   get closed(): boolean {
     return this.#closed

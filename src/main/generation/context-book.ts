@@ -1,26 +1,27 @@
 import type tls from 'node:tls'
 
 import type { PreparedTrust } from '../../workers/protocol.js'
-import {
-  addIdentity,
-  buildContext,
-  type ContextBuild,
-  type ContextPlan,
-  wholeOptions,
-} from './build-context.js'
+import { buildContext, type ContextPlan, wholeOptions } from './build-context.js'
 import type { Snapshot } from './generation.js'
 import type { Host } from './host-table.js'
-import { closeContext } from './native-context.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
 import type { SpareShelf } from './spare-shelf.js'
 import type { TicketKeys } from './ticket-keys.js'
 import { type PeerPolicy, peerPolicyKey, trustIdentity } from './trust-identity.js'
+import type { UsedContext } from './used-context.js'
+
+/** What contexts are made of. */
+export interface Supplies {
+  readonly spares: SpareShelf
+  /** Whether a server answers OCSP requests of its clients. */
+  readonly needsIssuer: boolean
+}
 
 /** The contexts of one generation: one for each peer policy in use, shared by all servers that have it. */
 export class ContextBook {
   readonly #snapshot: Snapshot
   readonly #tickets: TicketKeys
-  readonly #contexts = new Map<string, tls.SecureContext>()
+  readonly #contexts = new Map<string, { readonly plan: ContextPlan; readonly context: tls.SecureContext }>()
   /** By policy: every handshake with a host asks for one. */
   readonly #trustIdentities = new Map<string, string>()
   #client: tls.SecureContext | null = null
@@ -34,19 +35,21 @@ export class ContextBook {
     return this.#contexts.has(peerPolicyKey(peers))
   }
 
-  /** Builds the context of a policy in slices, on top of a spare when one fits. */
-  async stage(peers: PeerPolicy, spares: SpareShelf, gauge: SliceGauge): Promise<void> {
+  /** Builds the context of a policy in slices, from a spare or from one that has served when there is one that fits. */
+  async stage(peers: PeerPolicy, { spares, needsIssuer }: Supplies, gauge: SliceGauge): Promise<void> {
     const plan = this.planFor(peers)
-    const spare = spares.take(plan)
-    const build = spare ? finish(spare, plan) : buildContext(plan)
-    this.#contexts.set(peerPolicyKey(peers), await runInSlices(build, gauge))
+    const build = spares.take(plan, needsIssuer ? null : this.#keyTypes) ?? buildContext(plan)
+    this.#contexts.set(peerPolicyKey(peers), { plan, context: await runInSlices(build, gauge) })
   }
 
   /** The context of a policy; built at once when it was not staged. */
   contextFor(peers: PeerPolicy): tls.SecureContext {
     const key = peerPolicyKey(peers)
-    const context = this.#contexts.get(key) ?? runAtOnce(buildContext(this.planFor(peers)))
-    this.#contexts.set(key, context)
+    const known = this.#contexts.get(key)
+    if (known) return known.context
+    const plan = this.planFor(peers)
+    const context = runAtOnce(buildContext(plan))
+    this.#contexts.set(key, { plan, context })
     return context
   }
 
@@ -87,12 +90,15 @@ export class ContextBook {
     }
   }
 
-  /** Frees every context but those that somebody else may still hand out. */
-  retire(pinned: WeakSet<tls.SecureContext>): void {
-    for (const context of this.#contexts.values()) {
-      if (!pinned.has(context)) closeContext(context)
-    }
+  /** Hands every context over but those that somebody else may still hand out. */
+  release(pinned: WeakSet<tls.SecureContext>): UsedContext[] {
+    const all = [...this.#contexts.values()].filter(({ context }) => !pinned.has(context))
     this.#contexts.clear()
+    return all.map(({ plan, context }) => ({ plan, context, keyTypes: this.#keyTypes }))
+  }
+
+  get #keyTypes(): string[] {
+    return this.#snapshot.generation.certificates.map(({ keyType }) => keyType)
   }
 
   #trustIdentity(peers: PeerPolicy): string {
@@ -116,8 +122,3 @@ const NO_TRUST: PreparedTrust = Object.freeze({
   authorities: { pem: new Uint8Array(), ends: new Uint32Array() },
   revocationLists: [],
 })
-
-function* finish(spare: ContextBuild, { material }: ContextPlan): ContextBuild {
-  const context = yield* spare
-  return yield* addIdentity(context, material.pairs)
-}

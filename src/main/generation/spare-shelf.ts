@@ -1,8 +1,10 @@
 import type tls from 'node:tls'
 
 import type { Clock } from '../clock.js'
-import { buildTrust, type ContextBuild, type ContextPlan } from './build-context.js'
-import { canBuildInSteps, closeContext } from './native-context.js'
+import { addIdentity, buildTrust, type ContextBuild, type ContextPlan } from './build-context.js'
+import { canBuildInSteps } from './native-context.js'
+import { freeInTurns } from './retired-contexts.js'
+import { canRenewLeaves, renewLeaves, type UsedContext } from './used-context.js'
 
 /** Between two steps of a spare the event loop is left alone for so long, in milliseconds. */
 const PACE_MS = 2
@@ -15,37 +17,56 @@ interface Spare {
 }
 
 /**
- * Warm spares: contexts with the trust of now and no certificate, prepared a step at a time after each commit, so that
- * a leaf-only renewal pays for its certificate and key alone, however many trust anchors there are.
+ * What the next context can be made of, so that a leaf-only renewal pays for its certificate and key alone, however many
+ * trust anchors there are. Contexts that have served take the leaves of the next generation when nothing else is new.
+ * Behind them stand warm spares: contexts with the trust of now and no certificate, prepared a step at a time after each
+ * commit.
  */
 export class SpareShelf {
   readonly #clock: Clock
   #spares: Spare[] = []
+  #used: UsedContext[] = []
   #cancel: (() => void) | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Prepares one spare for each plan, in the background; others are dropped. */
-  stock(plans: readonly ContextPlan[]): void {
-    const kept = this.#spares.filter((spare) => plans.some((plan) => fits(spare.plan, plan)))
-    for (const spare of this.#spares) if (!kept.includes(spare)) discard(spare)
-    const missing = plans.filter((plan) => !kept.some((spare) => fits(spare.plan, plan)))
+  /** Prepares one spare for each plan, in the background, and keeps a used context for each; others are freed. */
+  stock(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
+    const spares = firstFor(plans, this.#spares)
+    const kept = firstFor(plans, [...used, ...this.#used])
+    freeInTurns([
+      ...this.#spares.flatMap((spare) => (spares.includes(spare) || !spare.ready ? [] : [spare.ready])),
+      ...[...used, ...this.#used].flatMap((one) => (kept.includes(one) ? [] : [one.context])),
+    ])
+    const missing = plans.filter((plan) => !spares.some((spare) => fits(spare.plan, plan)))
     const added = canBuildInSteps()
       ? missing.map((plan) => ({ plan, build: buildTrust(plan), ready: null }))
       : []
-    this.#spares = [...kept, ...added]
+    this.#spares = [...spares, ...added]
+    this.#used = kept
     this.#pace()
   }
 
-  /** The rest of the build of a spare that fits, which may be all or none of it; `null` without one. */
-  take(plan: ContextPlan): ContextBuild | null {
+  /**
+   * The rest of the build of a context from what is there, which may be little or all of it; `null` without anything that
+   * fits. Only a context with all its certificates in it knows the issuer of its leaf, which an answer to a client's OCSP
+   * request needs: then `keyTypes` is `null`, and none that has served is taken.
+   */
+  take(plan: ContextPlan, keyTypes: readonly string[] | null = null): ContextBuild | null {
+    const used = this.#used.find(
+      (one) => fits(one.plan, plan) && keyTypes && canRenewLeaves(one, plan, keyTypes),
+    )
+    if (used) {
+      this.#used = this.#used.filter((one) => one !== used)
+      return renewLeaves(used.context, plan.material.pairs)
+    }
     const spare = this.#spares.find((one) => fits(one.plan, plan))
     if (!spare) return null
     this.#spares = this.#spares.filter((one) => one !== spare)
     this.#pace()
-    return restOf(spare)
+    return finish(spare, plan)
   }
 
   clear(): void {
@@ -70,12 +91,15 @@ export class SpareShelf {
   }
 }
 
-function* restOf({ build, ready }: Spare): ContextBuild {
-  return ready ?? (yield* build)
+function* finish({ build, ready }: Spare, { material }: ContextPlan): ContextBuild {
+  return yield* addIdentity(ready ?? (yield* build), material.pairs)
 }
 
-function discard({ ready }: Spare): void {
-  if (ready) closeContext(ready)
+function firstFor<T extends { readonly plan: ContextPlan }>(
+  plans: readonly ContextPlan[],
+  all: readonly T[],
+): T[] {
+  return plans.flatMap((plan) => all.find((one) => fits(one.plan, plan)) ?? [])
 }
 
 /** The same trust, session plan and options: everything but the certificate. */

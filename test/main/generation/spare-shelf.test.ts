@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import tls from 'node:tls'
 
-import { addIdentity, type ContextPlan } from '../../../src/main/generation/build-context.js'
+import { buildContext, type ContextPlan } from '../../../src/main/generation/build-context.js'
 import { closeContext, pointAt } from '../../../src/main/generation/native-context.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
 import { SpareShelf } from '../../../src/main/generation/spare-shelf.js'
+import type { UsedContext } from '../../../src/main/generation/used-context.js'
 import { type Authority, createAuthority, manyAuthorities } from '../../support/certificates.js'
 import { contextPlan, preparedPair } from '../../support/context-plans.js'
 import { createEcho, listen } from '../../support/echo-server.js'
@@ -33,9 +35,9 @@ test('a spare that is ready, half ready or not begun serves like any context, on
     const plan = planOf([...manyAuthorities(20), authority])
     shelf.stock([plan])
     await clock.advance(ms)
-    const rest = shelf.take(plan)
-    assert.ok(rest)
-    const context = runAtOnce(addIdentity(runAtOnce(rest), [preparedPair(leaf)]))
+    const build = shelf.take(plan)
+    assert.ok(build)
+    const context = runAtOnce(build)
     const server = createEcho({ requestCert: true })
     pointAt(server, context)
     const port = await listen(t, server)
@@ -108,6 +110,63 @@ test('a spare that cannot be built is dropped without harm, and those behind it 
   assert.ok(context instanceof tls.createSecureContext().constructor)
   closeContext(context)
 })
+
+test('a context that has served is taken before a spare, once, and keeps its trust', async (t) => {
+  const { shelf } = shelfWithClock()
+  const plan = planOf([...manyAuthorities(20), authority])
+  const context = runAtOnce(buildContext(plan))
+  shelf.stock([plan], [{ context, plan, keyTypes: KEY_TYPES }])
+  const renewed = authority.issue()
+  const next = { ...plan, material: { ...plan.material, pairs: [preparedPair(renewed)] } }
+  const build = shelf.take(next, KEY_TYPES)
+  assert.equal(runAtOnce(build as NonNullable<typeof build>), context)
+  assert.notEqual(runAtOnce(shelf.take(next, KEY_TYPES) as NonNullable<typeof build>), context)
+  const server = createEcho({ requestCert: true })
+  pointAt(server, context)
+  const port = await listen(t, server)
+  const client = authority.issue()
+  const seen = await handshake({ port, cert: client.certPem, key: client.keyPem, confirm: true })
+  assert.equal(seen.fingerprint256, renewed.fingerprint256)
+  await assertRefused({ port })
+})
+
+test('where a server staples OCSP responses no context that has served is taken', () => {
+  const { shelf } = shelfWithClock()
+  const plan = planOf([authority])
+  const context = runAtOnce(buildContext(plan))
+  shelf.stock([plan], [{ context, plan, keyTypes: KEY_TYPES }])
+  const build = shelf.take(plan)
+  assert.notEqual(runAtOnce(build as NonNullable<typeof build>), context)
+})
+
+test('of contexts that have served the last one of each plan is kept, and the others are freed', async (t) => {
+  const { shelf } = shelfWithClock()
+  const [plan, other] = [planOf([authority]), planOf([authority])]
+  const use = (plan: ContextPlan): UsedContext => ({
+    ...{ plan, keyTypes: KEY_TYPES },
+    context: runAtOnce(buildContext(plan)),
+  })
+  const [first, second, third] = [use(plan), use(plan), use(other)]
+  const freed = [first, second, third].map(({ context }) => {
+    const close = t.mock.method(context.context as unknown as { close(): void }, 'close')
+    return () => close.mock.callCount()
+  })
+  shelf.stock([plan], [first])
+  shelf.stock([plan], [second, third])
+  for (let i = 0; i < 5; i++) await turn()
+  assert.deepEqual(
+    freed.map((times) => times()),
+    [1, 0, 1],
+  )
+  shelf.clear()
+  for (let i = 0; i < 5; i++) await turn()
+  assert.deepEqual(
+    freed.map((times) => times()),
+    [1, 1, 1],
+  )
+})
+
+const KEY_TYPES = ['EC prime256v1']
 
 function shelfWithClock() {
   const clock = fakeClock()
