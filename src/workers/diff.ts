@@ -22,6 +22,6 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
 }
 
 function subjectsMissing(from: ServedRecord['authorities'], than: ServedRecord['authorities']): string[] {
-  const known = new Set(than.map(([fingerprint256]) => fingerprint256))
-  return from.filter(([fingerprint256]) => !known.has(fingerprint256)).map(([, subject]) => subject)
+  const known = new Set(than.map(({ fingerprint256 }) => fingerprint256))
+  return from.filter(({ fingerprint256 }) => !known.has(fingerprint256)).map(({ subject }) => subject)
 }

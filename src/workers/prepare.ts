@@ -94,7 +94,7 @@ async function prepareSet(
   })
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const authorities = newTrust
-    ? judgeTrust(newTrust, task.requestCert, policy, found)
+    ? judgeTrust(newTrust, served?.authorities ?? [], task, found)
     : (served?.authorities ?? [])
   warnOfOpenKeys(sources, found)
   if (found.refused) return refuse()

@@ -14,8 +14,17 @@ export interface ServedRecord {
   readonly identity: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
-  /** Fingerprint and subject of each trust anchor. */
-  readonly authorities: readonly (readonly [fingerprint256: string, subject: string])[]
+  readonly authorities: readonly AuthorityFacts[]
+}
+
+/** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */
+export interface AuthorityFacts {
+  readonly fingerprint256: string
+  readonly subject: string
+  /** Whether it may sign others; if not, it has signed itself. */
+  readonly ca: boolean
+  /** Milliseconds since 1970. */
+  readonly notAfter: number
 }
 
 export const encodeRecord: (record: ServedRecord) => Uint8Array = toSharedJson

@@ -7,6 +7,7 @@ import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
 import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
+import { clientContext } from './rehearsing-client.js'
 import { releaseContext } from './release-context.js'
 import type { TrustBlocks } from './trust.js'
 
@@ -146,18 +147,10 @@ function handshake(
       requestCert,
       rejectUnauthorized: false,
     })
-    const clientContext = tls.createSecureContext({
-      ca: part.anchor,
-      allowPartialTrustChain: true,
-      minVersion: version,
-      maxVersion: version,
-      // The rehearsal must see a weak signature and report it by its own name, not fail on it.
-      ciphers: 'ALL:@SECLEVEL=0',
-    } as tls.SecureContextOptions)
     const client = tls.connect({
       socket: far,
       ...(part.servername === undefined ? {} : { servername: part.servername }),
-      secureContext: clientContext,
+      secureContext: clientContext(version, part.anchor),
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })
@@ -166,7 +159,6 @@ function handshake(
       clearTimeout(timer)
       server.destroy()
       client.destroy()
-      releaseContext(clientContext)
       resolve(result)
     }
     const timer = setTimeout(finish, LIMIT_MS, { failure: `it did not end within ${LIMIT_MS} ms` })

@@ -1,4 +1,4 @@
-import { verify, type X509Certificate } from 'node:crypto'
+import { verify, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 
 import { childrenOf, type DerNode, isTime, nodeAt, oidOf, timeOf } from './der.js'
@@ -7,8 +7,8 @@ import type { Findings } from './findings.js'
 import { ProblemError } from './problem.js'
 import type { Policy } from './protocol.js'
 import { releaseContext } from './release-context.js'
-import type { TrustBlock } from './trust.js'
-import { contentOf, subjectOf } from './x509.js'
+import type { AuthorityBlock, TrustBlock } from './trust.js'
+import { contentOf } from './x509.js'
 
 /** What of a revocation list decides whether any client of its CA gets in. */
 interface RevocationList {
@@ -29,7 +29,7 @@ interface SignedBytes {
 /** While lists are loaded, OpenSSL refuses every client whose CA has none that is current and its own. */
 export function judgeRevocationLists(
   blocks: readonly TrustBlock[],
-  authorities: readonly X509Certificate[],
+  authorities: readonly AuthorityBlock[],
   requestCert: boolean,
   policy: Policy,
   found: Findings,
@@ -43,9 +43,9 @@ export function judgeRevocationLists(
     if (requestCert) judgeSigner(list, authorities, found)
   }
   const issuers = new Set(lists.map(({ issuer }) => issuer))
-  const without = authorities.find((authority) => !issuers.has(subjectOf(authority.raw)))
+  const without = authorities.find(({ subject }) => !issuers.has(subject))
   if (requestCert && without) {
-    const message = `no revocation list of ${oneLine(without.subject)}: while lists are configured, its clients are refused`
+    const message = `no revocation list of ${nameOf(without)}: while lists are configured, its clients are refused`
     found.judge('warn', 'CRL_MISSING', message)
   }
 }
@@ -74,14 +74,18 @@ function judgeDates(
 /** A CA that was given a new key under its old name leaves lists behind that refuse all its clients. */
 function judgeSigner(
   { issuer, signed, block: { what, path } }: RevocationList,
-  authorities: readonly X509Certificate[],
+  authorities: readonly AuthorityBlock[],
   found: Findings,
 ): void {
-  const named = authorities.filter((authority) => subjectOf(authority.raw) === issuer)
+  const named = authorities.filter(({ subject }) => subject === issuer)
   const [first] = named
-  if (!first || named.some((authority) => hasSigned(authority, signed))) return
-  const message = `${what} was not signed by ${oneLine(first.subject)}: every client of its CA would be refused`
+  if (!first || named.some(({ pem }) => hasSigned(new X509Certificate(pem), signed))) return
+  const message = `${what} was not signed by ${nameOf(first)}: every client of its CA would be refused`
   found.refuse('CRL_INVALID', message, path)
+}
+
+function nameOf({ pem }: AuthorityBlock): string {
+  return oneLine(new X509Certificate(pem).subject)
 }
 
 /** Digests of RSA (PKCS #1 v1.5), ECDSA and Ed25519 signatures; what is not listed here is left to OpenSSL. */

@@ -77,7 +77,7 @@ test('damaged trust anchors and revocation lists are judged, or refused as data'
     writeFileSync(paths.crl, crl)
     const found = new Findings(false)
     const blocks = readTrust(sources, filesOf(paths), found)
-    judgeTrust(blocks, true, policy, found)
+    judgeTrust(blocks, [], { requestCert: true, policy }, found)
     assertKnown(found.problems.concat(found.warnings))
   })
 })

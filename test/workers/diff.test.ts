@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { diffOf } from '../../src/workers/diff.js'
 import { factsOf } from '../../src/workers/facts.js'
-import type { ServedRecord } from '../../src/workers/record.js'
+import type { AuthorityFacts, ServedRecord } from '../../src/workers/record.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 
 const authority = createAuthority()
@@ -23,22 +23,8 @@ test('a diff tells from what to what, which names come and which are lost', () =
 })
 
 test('a diff tells which anchors come and go, by subject, and that sessions end with them', () => {
-  const was = recordOf(
-    before,
-    [
-      ['01', 'CN=one'],
-      ['02', 'CN=two'],
-    ],
-    'aa',
-  )
-  const is = recordOf(
-    before,
-    [
-      ['02', 'CN=two'],
-      ['03', 'CN=three'],
-    ],
-    'bb',
-  )
+  const was = recordOf(before, [anchor('01', 'CN=one'), anchor('02', 'CN=two')], 'aa')
+  const is = recordOf(before, [anchor('02', 'CN=two'), anchor('03', 'CN=three')], 'bb')
   const { authoritiesAdded, authoritiesRemoved, sessionsSurvive } = diffOf(was, is, leafOf(before))
   assert.deepEqual(
     { authoritiesAdded, authoritiesRemoved, sessionsSurvive },
@@ -69,4 +55,8 @@ function recordOf(
 ): ServedRecord {
   const trust = { digest, authorities: authorities.length, revocationLists: 0 }
   return { fingerprint: [], identity: '', certificates: [factsOf([leafOf(leaf)])], trust, authorities }
+}
+
+function anchor(fingerprint256: string, subject: string): AuthorityFacts {
+  return { fingerprint256, subject, ca: true, notAfter: 0 }
 }

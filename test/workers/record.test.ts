@@ -8,7 +8,7 @@ const record: ServedRecord = {
   identity: 'cd',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
-  authorities: [['00:11', 'CN=Zoë']],
+  authorities: [{ fingerprint256: '00:11', subject: 'CN=Zoë', ca: true, notAfter: 0 }],
 }
 
 test('a record comes back as it was', () => {

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol.js'
+import type { AuthorityFacts } from '../../src/workers/record.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved } from '../../src/workers/trust.js'
 import { createAuthority, manyAuthorities, selfSigned } from '../support/certificates.js'
 import { integer, pem, sequence, time } from '../support/der.js'
@@ -17,6 +18,23 @@ import { distinguishedName, signed } from '../support/x509.js'
 const DAY = 86_400_000
 const clean = { problems: [], warnings: [] }
 const [one, two, three] = [createAuthority(), createAuthority(), createAuthority()]
+
+test('what is said of an anchor is said again when it is known, and what is known is not told apart from what is new', (t) => {
+  const past = { notBefore: new Date(Date.now() - 2 * DAY), notAfter: new Date(Date.now() - DAY) }
+  const ca = [selfSigned({ isCa: false }), createAuthority(past), one].map(({ certPem }) => certPem)
+  const first = trustIn(t, { ca })
+  const again = trustIn(t, { ca: [...ca, two.certPem] }, { known: first.authorities })
+  assert.deepEqual(first.codes.warnings, ['CA_INVALID', 'CA_EXPIRED'])
+  assert.deepEqual(again.codes, first.codes)
+  assert.deepEqual(again.authorities, trustIn(t, { ca: [...ca, two.certPem] }).authorities)
+  assert.deepEqual(again.authorities.slice(0, 3), first.authorities)
+})
+
+test('an anchor that expired since it was parsed is said to have', (t) => {
+  const [facts] = trustIn(t, { ca: [one.certPem] }).authorities as [AuthorityFacts]
+  const known = [{ ...facts, notAfter: Date.now() - 1 }]
+  assert.deepEqual(trustIn(t, { ca: [one.certPem] }, { known }).codes.warnings, ['CA_EXPIRED'])
+})
 
 test('anchors of all files are one set, each once, whatever order they come in', (t) => {
   const first = trustIn(t, { ca: [one.certPem + two.certPem, three.certPem + one.certPem] })
@@ -225,10 +243,15 @@ interface TrustFiles {
   readonly caDir?: string
 }
 
+interface TrustContext {
+  readonly requestCert?: boolean
+  readonly known?: readonly AuthorityFacts[]
+}
+
 function trustIn(
   t: TestContext,
   { ca = [], crl = [], caDir }: TrustFiles,
-  { requestCert = false, ...policy }: Partial<Policy> & { requestCert?: boolean } = {},
+  { requestCert = false, known = [], ...policy }: Partial<Policy> & TrustContext = {},
 ) {
   const dir = tempDir(t)
   const write = (kind: string, contents: readonly string[]) =>
@@ -250,7 +273,7 @@ function trustIn(
   const findings = new Findings(false)
   const { sources, policy: verdicts } = taskFor(options)
   const blocks = readTrust(sources, filesOf(options), findings)
-  const authorities = judgeTrust(blocks, requestCert, verdicts, findings)
+  const authorities = judgeTrust(blocks, known, { requestCert, policy: verdicts }, findings)
   return { blocks, authorities, findings, codes: codesOf(findings) }
 }
 

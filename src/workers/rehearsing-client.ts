@@ -1,0 +1,35 @@
+import tls from 'node:tls'
+
+import { releaseContext } from './release-context.js'
+
+/** Two pairs, in two versions of TLS. */
+const KEPT = 4
+
+/** In the order of use. */
+const contexts = new Map<string, tls.SecureContext>()
+
+/**
+ * The context of a client that speaks one version of TLS and trusts one certificate. It is kept for the next rehearsal:
+ * making one takes 0.8 ms on Node 20, and renewals mostly come from the same issuer.
+ */
+export function clientContext(version: tls.SecureVersion, anchor: string): tls.SecureContext {
+  const key = `${version} ${anchor}`
+  const context = contexts.get(key) ?? createContext(version, anchor)
+  contexts.delete(key)
+  contexts.set(key, context)
+  for (const [oldest, unused] of contexts) {
+    if (contexts.size <= KEPT) break
+    contexts.delete(oldest)
+    releaseContext(unused)
+  }
+  return context
+}
+
+function createContext(version: tls.SecureVersion, anchor: string): tls.SecureContext {
+  const options = {
+    ...{ ca: anchor, allowPartialTrustChain: true, minVersion: version, maxVersion: version },
+    // The rehearsal must see a weak signature and report it by its own name, not fail on it.
+    ciphers: 'ALL:@SECLEVEL=0',
+  }
+  return tls.createSecureContext(options)
+}
