@@ -1,3 +1,5 @@
+import { stat } from 'node:fs'
+
 import { Piscina } from 'piscina'
 
 import type {
@@ -42,6 +44,12 @@ const MAX_THREADS = 2
 
 /** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */
 const YOUNG_GENERATION_MB = 8
+
+/**
+ * Where traffic and a reload want the same processor, traffic goes first. Only Linux knows priorities of threads; elsewhere
+ * it would be the process's (setpriority(2), "C library/kernel differences").
+ */
+const NICENESS = process.platform === 'linux' ? 5 : 0
 
 interface SharedPool {
   readonly piscina: Piscina
@@ -113,6 +121,8 @@ export function openPreparer(
 }
 
 function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
+  // libuv's threads inherit the priority of the thread that needs them first, which must not be a worker.
+  stat('.', () => {})
   const piscina = new Piscina({
     filename: entry.href,
     minThreads: 0,
@@ -122,6 +132,7 @@ function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
       maxOldGenerationSizeMb: limits.memoryLimitMb,
       maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
     },
+    niceIncrement: NICENESS,
     // The application's loaders and debugger flags have no business in this thread.
     execArgv: [],
     // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
