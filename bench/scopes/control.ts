@@ -1,6 +1,8 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { duringLoad } from '../load/during-load.js'
-import { ATTACKS, type Attack, attack } from '../load/hostile-clients.js'
+import { ATTACKS, type Attack } from '../load/hostile-clients.js'
+import type { HostileCalls } from '../load/hostile-main.js'
+import { startHostileProcess } from '../load/hostile-process.js'
 import type { LoadCalls } from '../load/main.js'
 import { startLoadProcess } from '../load/process.js'
 import { PLAIN } from '../material/shapes.js'
@@ -8,6 +10,8 @@ import { createSite } from '../material/site.js'
 import type { Child } from '../process/child.js'
 import { type Program, startProgram } from '../services/program.js'
 import { percentiles, shuffled } from '../statistics.js'
+
+export const CONTROL_VARIANT = 'certswap serve'
 
 /** What handshakes feel of hostile clients on the control socket. */
 export const controlScope: Scope = {
@@ -35,39 +39,45 @@ function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
   const seconds = quick ? 2 : 6
   return {
     scenario: one.title,
-    variant: 'certswap serve',
+    variant: CONTROL_VARIANT,
     seconds: 3 + 2 * (seconds + 1),
     rounds: 2,
     async measure() {
       const site = createSite(PLAIN)
       const load = startLoadProcess()
+      const hostile = startHostileProcess()
       try {
         const program = await startProgram(node, site.files)
         try {
-          return await measureControl(one, program, load, seconds)
+          return await measureControl(one, { program, load, hostile }, seconds)
         } finally {
           await program.stop()
         }
       } finally {
-        await load.stop()
+        await Promise.all([load.stop(), hostile.stop()])
         await site.remove()
       }
     },
   }
 }
 
+interface Processes {
+  readonly program: Program
+  readonly load: Child<LoadCalls>
+  readonly hostile: Child<HostileCalls>
+}
+
 async function measureControl(
-  one: Attack,
-  program: Program,
-  load: Child<LoadCalls>,
+  { title }: Attack,
+  { program, load, hostile }: Processes,
   seconds: number,
 ): Promise<Sample> {
   const figures: Record<string, number> = {}
   await handshakes(program, load, 2)
   for (const name of shuffled(['quiet', 'attacked'])) {
-    const end = name === 'attacked' ? attack(one, program.control) : () => {}
+    if (name === 'attacked') await hostile.call('begin', title, program.control)
     const { taken, failures, unanswered } = await handshakes(program, load, seconds)
-    end()
+    await hostile.call('end')
     const prefix = `${name}Handshake`
     Object.assign(
       figures,
@@ -81,11 +91,10 @@ async function measureControl(
   figures['handshakeP99Ratio'] =
     (figures['attackedHandshakeP99Ms'] as number) / (figures['quietHandshakeP99Ms'] as number)
   // While the attack goes on: it ends by itself, not because somebody lost patience.
-  const end = attack(one, program.control)
+  await hostile.call('begin', title, program.control)
   const startMs = performance.now()
   await program.stop()
   figures['stopMs'] = performance.now() - startMs
-  end()
   return { figures }
 }
 

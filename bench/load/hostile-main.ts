@@ -1,0 +1,22 @@
+import { answerCalls } from '../process/calls.js'
+import { ATTACKS, attack } from './hostile-clients.js'
+
+/** What the bench asks of the process of hostile clients. */
+export interface HostileCalls {
+  /** An attack by its title, on a control socket. */
+  begin(title: string, path: string): Promise<void>
+  end(): Promise<void>
+}
+
+let stop = () => {}
+
+answerCalls<HostileCalls>({
+  async begin(title, path) {
+    const one = ATTACKS.find((attack) => attack.title === title)
+    if (!one) throw new Error(`no such attack: ${title}`)
+    stop = attack(one, path)
+  },
+  async end() {
+    stop()
+  },
+})
