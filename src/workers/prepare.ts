@@ -16,7 +16,7 @@ import { rehearse } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
-import { judgeTrust, preparedTrust, readTrust, trustMoved } from './trust.js'
+import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './trust.js'
 
 export { prepareHosts } from './hosts/prepare-hosts.js'
 export { scanHosts } from './hosts/scan-hosts.js'
@@ -100,7 +100,9 @@ async function prepareSet(
   if (found.refused) return refuse()
 
   const keys = identities.map(({ key }) => keyPem(key))
-  await rehearse(identities, keys, task, newTrust, dhparam, found)
+  // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
+  const known = task.fresh ? [] : (served?.authorities ?? [])
+  await rehearse(identities, keys, task, newTrust && withoutKnown(newTrust, known), dhparam, found)
   if (found.refused) {
     for (const key of keys) key.fill(0)
     return refuse()

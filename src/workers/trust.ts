@@ -98,6 +98,12 @@ export function judgeTrust(
   return told
 }
 
+/** Without the anchors that are known: OpenSSL has taken those before, with the same options. */
+export function withoutKnown(blocks: TrustBlocks, known: readonly AuthorityFacts[]): TrustBlocks {
+  const digests = new Set(known.map(digestIn))
+  return { ...blocks, authorities: blocks.authorities.filter(({ digest }) => !digests.has(digest)) }
+}
+
 /** The trust as the main thread loads it. */
 export function preparedTrust({ authorities, revocationLists }: TrustBlocks): PreparedTrust {
   const ends = new Uint32Array(authorities.length)

@@ -7,6 +7,15 @@ import { createTick, type Tick } from '../tick.js'
 const TICKET_KEY_BYTES = 48
 const HOUR_MS = 3_600_000
 
+/** Identities whose keys are at hand: those of a few policies, before and after a change of trust. */
+const REMEMBERED = 8
+
+interface Derived {
+  readonly secret: Uint8Array
+  readonly period: number
+  readonly keys: Buffer
+}
+
 /**
  * Session-ticket keys, derived from one secret and the trust identity (HKDF-SHA256, RFC 5869): the same secret and
  * trust give the same keys, in this process and in every other that shares the secret.
@@ -17,6 +26,8 @@ export class TicketKeys {
   readonly #periodMs: number | null
   readonly #clock: Clock
   readonly #tick: Tick
+  /** Each reload asks several times, for the same keys as the one before. */
+  readonly #derived = new Map<string, Derived>()
 
   /** With `rotateHours` the keys change whenever so many hours since the epoch have passed: everywhere at once. */
   constructor(
@@ -34,8 +45,15 @@ export class TicketKeys {
 
   /** `secret` is that of the file, when there is one. */
   keysFor(trustIdentity: string, secret: Uint8Array | null): Buffer {
-    const info = `certswap ticket keys ${trustIdentity} ${this.#period()}`
-    return Buffer.from(hkdfSync('sha256', secret ?? this.secret, '', info, TICKET_KEY_BYTES))
+    const from = secret ?? this.secret
+    const period = this.#period()
+    const known = this.#derived.get(trustIdentity)
+    if (known?.period === period && Buffer.compare(known.secret, from) === 0) return known.keys
+    const info = `certswap ticket keys ${trustIdentity} ${period}`
+    const keys = Buffer.from(hkdfSync('sha256', from, '', info, TICKET_KEY_BYTES))
+    if (this.#derived.size >= REMEMBERED) this.#derived.clear()
+    this.#derived.set(trustIdentity, { secret: from, period, keys })
+    return keys
   }
 
   stop(): void {
