@@ -34,18 +34,17 @@ export class SpareShelf {
 
   /** Prepares one spare for each plan, in the background, and keeps a used context for each; others are freed. */
   stock(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
-    const spares = firstFor(plans, this.#spares)
-    const kept = firstFor(plans, [...used, ...this.#used])
+    // Both need the native handle.
+    const wanted = canBuildInSteps() ? plans : []
+    const kept = firstFor(wanted, [...used, ...this.#used])
+    const spares = firstFor(wanted, this.#spares)
     freeInTurns([
-      ...this.#spares.flatMap((spare) => (spares.includes(spare) || !spare.ready ? [] : [spare.ready])),
       ...[...used, ...this.#used].flatMap((one) => (kept.includes(one) ? [] : [one.context])),
+      ...this.#spares.flatMap((spare) => (spares.includes(spare) || !spare.ready ? [] : [spare.ready])),
     ])
-    const missing = plans.filter((plan) => !spares.some((spare) => fits(spare.plan, plan)))
-    const added = canBuildInSteps()
-      ? missing.map((plan) => ({ plan, build: buildTrust(plan), ready: null }))
-      : []
-    this.#spares = [...spares, ...added]
+    const missing = wanted.filter((plan) => !spares.some((spare) => fits(spare.plan, plan)))
     this.#used = kept
+    this.#spares = [...spares, ...missing.map((plan) => ({ plan, build: buildTrust(plan), ready: null }))]
     this.#pace()
   }
 

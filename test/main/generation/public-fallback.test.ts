@@ -12,10 +12,12 @@ import tls from 'node:tls'
 import { buildContext } from '../../../src/main/generation/build-context.js'
 import { canBuildInSteps, canPoint, pointAt } from '../../../src/main/generation/native-context.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
+import { SpareShelf } from '../../../src/main/generation/spare-shelf.js'
 import { createAuthority } from '../../support/certificates.js'
 import { contextPlan } from '../../support/context-plans.js'
 import { createEcho, listen } from '../../support/echo-server.js'
 import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engines.js'
+import { fakeClock } from '../../support/fake-clock.js'
 import { writePair } from '../../support/files.js'
 import { assertRefused } from '../../support/refusal.js'
 import { tempDir } from '../../support/temp-dir.js'
@@ -35,6 +37,15 @@ before(() => {
 test('the strange Node is seen as such', () => {
   assert.equal(canBuildInSteps(), false)
   assert.equal(canPoint(tls.createServer({})), false)
+})
+
+test('no context that has served is touched again, and no spare is made', () => {
+  const clock = fakeClock()
+  const shelf = new SpareShelf(clock)
+  const plan = contextPlan({ pairs: [authority.issue()] })
+  const context = runAtOnce(buildContext(plan))
+  shelf.stock([plan], [{ plan, context, keyTypes: ['EC prime256v1'] }])
+  assert.deepEqual([shelf.take(plan, ['EC prime256v1']), clock.pending], [null, 0])
 })
 
 test('a reload reaches servers of every kind of policy, with client certificates and all', async (t) => {
