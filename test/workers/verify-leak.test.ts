@@ -1,0 +1,59 @@
+/*
+ * Guards against complaint 14 of the field in the one place where it came true: Node's getPeerX509Certificate keeps
+ * every certificate that a server shows beside its own, for ever.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { type Authority, createAuthority } from '../support/certificates.js'
+import { runModule } from '../support/run-module.js'
+
+const LOOKS = 250
+/** Until heaps have the size that they keep. */
+const WARM_UP = 100
+/** Some 4 KB each: a look that kept them would keep 40. */
+const INTERMEDIATES = 10
+const LARGEST_GROWTH_MB = 10
+
+test('looking at what a listener serves keeps nothing of what was seen', async (t) => {
+  const { chainPem, keyPem } = issuerAfter(INTERMEDIATES).issue()
+  const { stdout, code } = await runModule(t, SCRIPT, {
+    NODE_OPTIONS: '--expose-gc --max-semi-space-size=1',
+    VERIFY: new URL('../../src/workers/verify.js', import.meta.url).href,
+    IDENTITY: JSON.stringify({ cert: chainPem, key: keyPem }),
+    LOOKS: String(LOOKS),
+    WARM_UP: String(WARM_UP),
+  })
+  assert.equal(code, 0)
+  const { verdicts, grown } = JSON.parse(stdout) as { verdicts: string[]; grown: number }
+  assert.deepEqual(verdicts, ['different'])
+  const grownMb = grown / 2 ** 20
+  assert.ok(grownMb < LARGEST_GROWTH_MB, `grown by ${grownMb.toFixed(1)} MiB`)
+  t.diagnostic(`resident memory grew by ${grownMb.toFixed(1)} MiB`)
+})
+
+function issuerAfter(intermediates: number): Authority {
+  const root = createAuthority()
+  return Array.from({ length: intermediates }).reduce<Authority>((above) => above.issueAuthority(), root)
+}
+
+const SCRIPT = `
+import tls from 'node:tls'
+const { verify } = await import(process.env.VERIFY)
+const server = tls.createServer(JSON.parse(process.env.IDENTITY))
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+const target = { host: '127.0.0.1', port: server.address().port, expected: [] }
+const verdicts = new Set()
+async function look(times) {
+  for (let i = 0; i < times; i++) {
+    const [{ verdict }] = await verify({ targets: [target] })
+    verdicts.add(verdict)
+  }
+  for (let i = 0; i < 4; i++) gc()
+  return process.memoryUsage().rss
+}
+const before = await look(Number(process.env.WARM_UP))
+const after = await look(Number(process.env.LOOKS))
+console.log(JSON.stringify({ verdicts: [...verdicts], grown: after - before }))
+server.close()
+`
