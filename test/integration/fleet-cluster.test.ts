@@ -7,14 +7,12 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { type ClusterSite, clusterSite } from '../support/cluster-site.js'
 import { assertApplied } from '../support/engines.js'
 import { overwriteInPlace, writePair } from '../support/files.js'
 import { putHost } from '../support/host-site.js'
-import { longMode, numbersFrom, seed } from '../support/long-mode.js'
 import { assertRefused } from '../support/refusal.js'
 import { tempDir } from '../support/temp-dir.js'
 import { type HandshakeOptions, handshake } from '../support/tls-client.js'
@@ -125,57 +123,6 @@ test('SNI hosts reach every worker, and so does one that changed', async (t) => 
   assert.deepEqual(await servedTo('h7.test'), new Set([renewed.fingerprint256]))
   await site.fork()
   assert.deepEqual(await servedTo('h7.test'), new Set([renewed.fingerprint256]))
-})
-
-test('through many rotations, with a worker killed and replaced at random moments, no handshake fails but at the one that died, and none is shown an older certificate than was acknowledged', {
-  timeout: 300_000,
-}, async (t) => {
-  const rotations = longMode ? 200 : 15
-  const random = numbersFrom(seed)
-  t.diagnostic(`CERTSWAP_SEED=${seed}`)
-  const { site, rotate, first } = await fleet(t, 4)
-  const order = [first.fingerprint256]
-  /** Index of the newest certificate that a reload has been answered with. */
-  let acknowledged = 0
-  let deaths = 0
-  let handshakes = 0
-  let failures = 0
-  let running = true
-  const client = async () => {
-    while (running) {
-      const since = acknowledged
-      try {
-        const { fingerprint256 } = await handshake({ port: site.port, timeoutMs: 30_000 })
-        handshakes++
-        const shownNow = order.indexOf(fingerprint256 as string)
-        assert.ok(shownNow >= since, `certificate ${shownNow} after ${since} was acknowledged`)
-      } catch (error) {
-        if ((error as Error).name === 'AssertionError') throw error
-        failures++
-        assert.ok(deaths > 0, String(error))
-      }
-    }
-  }
-  const clients = Promise.all(Array.from({ length: 8 }, client))
-  clients.catch(() => {})
-  const pids = [...site.pids]
-  for (let i = 1; i <= rotations; i++) {
-    order.push(rotate().fingerprint256)
-    const reload = site.reload()
-    if (i % 5 === 2) {
-      deaths++
-      await delay(random() * 20)
-      await site.kill(pids.shift() as number)
-    }
-    assertApplied(await reload)
-    acknowledged = i
-    if (i % 5 === 2) pids.push(await site.fork())
-  }
-  running = false
-  await clients
-  assert.ok(handshakes > rotations * 5, `${handshakes} handshakes`)
-  // Each client can lose the connection that the dead worker had of it.
-  assert.ok(failures <= deaths * 8, `${failures} failures, ${deaths} deaths`)
 })
 
 interface FleetOptions {

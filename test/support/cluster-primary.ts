@@ -25,6 +25,7 @@ const ports = await Promise.all(
 )
 tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
 
+cluster.on('exit', () => tell({ kind: 'exited' }))
 process.on('message', (message: ClusterCommand) => void obey(message))
 
 async function obey(message: ClusterCommand): Promise<void> {

@@ -19,6 +19,8 @@ export type ClusterReply =
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | { readonly kind: 'forked'; readonly pid: number }
   | { readonly kind: 'done' }
+  /** A worker's end was noticed. */
+  | { readonly kind: 'exited' }
 
 export interface ClusterOptions {
   readonly engine: ReloadEngineOptions & PairFiles
@@ -28,6 +30,8 @@ export interface ClusterOptions {
 }
 
 export interface ClusterSite {
+  /** Of the primary. */
+  readonly pid: number
   readonly port: number
   readonly pids: readonly number[]
   reload(): Promise<ReloadResult>
@@ -35,7 +39,10 @@ export interface ClusterSite {
   status(): Promise<EngineStatus>
   /** Starts one more worker; its pid comes back once it listens. */
   fork(): Promise<number>
+  /** Resolves once the signal is sent: the primary may not know yet. */
   kill(pid: number): Promise<void>
+  /** Resolves once the primary knows of the next end of a worker that was not asked for yet. */
+  exited(): Promise<void>
   hang(pid: number, ms: number): Promise<void>
 }
 
@@ -48,9 +55,11 @@ export async function clusterSite(t: TestContext, options: ClusterOptions): Prom
   })
   t.after(() => child.kill('SIGTERM'))
   const next = repliesOf(child)
-  const tell = (command: ClusterCommand) => void child.send(command)
+  // To one that has ended nothing is sent: whoever waits for its reply is told.
+  const tell = (command: ClusterCommand) => void child.send(command, () => {})
   const { port, pids } = await next('serving')
   return {
+    pid: child.pid as number,
     port,
     pids,
     async reload() {
@@ -72,6 +81,9 @@ export async function clusterSite(t: TestContext, options: ClusterOptions): Prom
     async kill(pid) {
       tell({ command: 'kill', pid })
       await next('done')
+    },
+    async exited() {
+      await next('exited')
     },
     async hang(pid, ms) {
       tell({ command: 'hang', pid, ms })

@@ -40,11 +40,20 @@ export interface Handshake {
   readonly alpn: string | false | null
   readonly reused: boolean
   readonly session: Buffer | undefined
+  /** What came first, where one waited for it with `confirm`. */
+  readonly answer: string | undefined
   readonly socket: TLSSocket
   close(): Promise<void>
 }
 
-/** One TLS handshake. It rejects with an error that has a `code`, and unless `keepOpen` it leaves nothing open. */
+/** Of a handshake that failed. */
+export interface HandshakeError extends Error {
+  readonly code: string
+  /** Of this side; `undefined` where there was no connection at all. */
+  readonly localPort: number | undefined
+}
+
+/** One TLS handshake. It rejects with a {@link HandshakeError}, and unless `keepOpen` it leaves nothing open. */
 export async function handshake(options: HandshakeOptions): Promise<Handshake> {
   const { alpn, confirm, waitForSession, keepOpen, timeoutMs, ...client } = options
   const socket = connect({
@@ -54,13 +63,16 @@ export async function handshake(options: HandshakeOptions): Promise<Handshake> {
     ALPNProtocols: alpn,
     rejectUnauthorized: false,
   })
-  let ticket: Buffer | undefined
+  const seen: Seen = { ticket: undefined, answer: undefined }
   socket.on('session', (session: Buffer) => {
-    ticket = session
+    seen.ticket = session
+  })
+  socket.once('data', (data: Buffer) => {
+    seen.answer = data.toString()
   })
   try {
     await allSeen(socket, { confirm, waitForSession, timeoutMs })
-    const result = describe(socket, ticket)
+    const result = describe(socket, seen)
     // Node holds back what is written from within a session's arrival until something else happens.
     await turn()
     if (keepOpen !== true) await result.close()
@@ -81,9 +93,10 @@ function allSeen(
     if (waitForSession) awaited.add('session')
     if (confirm) awaited.add('data')
 
+    let localPort: number | undefined
     const fail = (code: string, message: string): void => {
       clearTimeout(timer)
-      reject(Object.assign(new Error(message), { code }))
+      reject(Object.assign(new Error(message), { code, localPort }) satisfies HandshakeError)
     }
     const seen = (event: string): void => {
       awaited.delete(event)
@@ -94,6 +107,9 @@ function allSeen(
     const unseen = (): string => [...awaited].map((event) => `no ${event}`).join(', ')
     const timer = setTimeout(() => fail('ETIMEDOUT', `${unseen()} within ${timeoutMs} ms`), timeoutMs)
 
+    socket.on('connect', () => {
+      localPort = socket.localPort
+    })
     socket.on('secureConnect', () => {
       // A resumed handshake brings no new ticket: Node's servers do not renew them.
       if (socket.getProtocol() !== 'TLSv1.3' || socket.isSessionReused()) awaited.delete('session')
@@ -110,7 +126,12 @@ function allSeen(
 const http1Request = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 const http2Greeting = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1')
 
-function describe(socket: TLSSocket, ticket: Buffer | undefined): Handshake {
+interface Seen {
+  ticket: Buffer | undefined
+  answer: string | undefined
+}
+
+function describe(socket: TLSSocket, { ticket, answer }: Seen): Handshake {
   const certificate = socket.getPeerX509Certificate()
   return {
     fingerprint256: certificate?.fingerprint256,
@@ -121,6 +142,7 @@ function describe(socket: TLSSocket, ticket: Buffer | undefined): Handshake {
     alpn: socket.alpnProtocol,
     reused: socket.isSessionReused(),
     session: ticket ?? socket.getSession(),
+    answer,
     socket,
     close: () => closed(socket),
   }
