@@ -1,6 +1,7 @@
 export type { Problem, ProblemCode } from '../workers/problem.js'
 export { PROBLEM_CODES } from '../workers/problem.js'
 export type {
+  CertificateCompression,
   CertificateFacts,
   ContextOptions,
   MaterialDiff,

@@ -4,6 +4,7 @@ import type { HostSources } from '../workers/hosts/protocol.js'
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
+import { compressions } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
 import type { EngineChanges, FixedOption, HostFiles, ReloadEngineOptions, WorkerOptions } from './options.js'
@@ -59,6 +60,15 @@ const contextSchema = z.strictObject({
   secureOptions: z.int().min(0).optional(),
   sessionTimeout: z.int().min(1).max(86_400).optional(),
   allowPartialTrustChain: z.boolean().optional(),
+  certificateCompression: z
+    .array(z.enum(['zlib', 'brotli', 'zstd']))
+    .min(1)
+    .refine((given) => new Set(given).size === given.length, 'expected each algorithm once')
+    .refine(
+      (given) => given.every((one) => compressions().includes(one)),
+      `expected what this Node (${process.version}) can compress by: ${compressions().join(', ') || 'nothing'}`,
+    )
+    .optional(),
 })
 
 const policySchema = z.strictObject({
@@ -133,6 +143,9 @@ const schema = z
     if (value.crl.length > 0 && !trusts) refuse('crl', 'expected `ca` or `caDir` beside it')
     if (value.tls.minVersion === 'TLSv1.3' && value.tls.maxVersion === 'TLSv1.2') {
       refuse('tls', 'expected `minVersion` not to be above `maxVersion`')
+    }
+    if (value.tls.certificateCompression && value.tls.maxVersion === 'TLSv1.2') {
+      refuse('tls', 'expected `maxVersion` to let in TLS 1.3: `certificateCompression` needs it')
     }
   })
 

@@ -26,7 +26,12 @@ export interface ContextOptions {
   readonly secureOptions?: number
   readonly sessionTimeout?: number
   readonly allowPartialTrustChain?: boolean
+  /** How certificates may be compressed (RFC 8879), the most wanted first; TLS 1.3 alone. */
+  readonly certificateCompression?: readonly CertificateCompression[]
 }
+
+/** By the names that Node has for them. */
+export type CertificateCompression = 'zlib' | 'brotli' | 'zstd'
 
 /** What is refused, and what is only reported. */
 export interface Policy {

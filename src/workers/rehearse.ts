@@ -41,7 +41,7 @@ export async function rehearse(
   const parts = identities.map((identity, i) => partOf(identity, keys[i] as Uint8Array))
   const shared = {
     honorCipherOrder: true,
-    ...context,
+    ...withoutCompression(context),
     ...trustOptions(trust),
     ...(dhparam ? { dhparam } : {}),
   }
@@ -76,8 +76,17 @@ export function rehearseLoading(
   found: Findings,
 ): void {
   const part = partOf(identity, key)
-  const context = loadContext({ ...options, ca: [], cert: part.chain, key: part.key }, part.path, found)
+  const context = loadContext(
+    { ...withoutCompression(options), ca: [], cert: part.chain, key: part.key },
+    part.path,
+    found,
+  )
   if (context) releaseContext(context)
+}
+
+/** It cannot fail for one certificate and not for another, and brotli takes tens of milliseconds for each. */
+function withoutCompression({ certificateCompression: _, ...rest }: ContextOptions): ContextOptions {
+  return rest
 }
 
 function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {

@@ -65,6 +65,23 @@ const refusals: [what: string, options: unknown, ...parts: RegExp[]][] = [
     { ...pair, tls: { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' } },
     /`tls`: expected `minVersion` not to be above `maxVersion`/,
   ],
+  [
+    'a compression that TLS does not have',
+    { ...pair, tls: { certificateCompression: ['gzip'] } },
+    /`tls.certificateCompression.0`/,
+    /got "gzip"/,
+  ],
+  [
+    'a compression named twice',
+    { ...pair, tls: { certificateCompression: ['zlib', 'zlib'] } },
+    /`tls.certificateCompression`: expected each algorithm once/,
+  ],
+  [
+    'an empty list of compressions',
+    { ...pair, tls: { certificateCompression: [] } },
+    /`tls.certificateCompression`/,
+    />=1/,
+  ],
   ['material among the TLS options', { ...pair, tls: { cert: 'x' } }, /`tls`: unknown option `cert`/],
   [
     'a session timeout of a year',

@@ -7,6 +7,7 @@ import {
   addAuthorities,
   addRevocationList,
   canBuildInSteps,
+  compressCertificates,
   setCertificate,
   setPrivateKey,
 } from './native-context.js'
@@ -40,7 +41,7 @@ export function* buildContext(plan: ContextPlan): ContextBuild {
   if (!canBuildInSteps()) return tls.createSecureContext(wholeOptions(plan))
   const context = yield* buildTrust(plan)
   yield
-  return yield* addIdentity(context, plan.material.pairs)
+  return yield* addIdentity(context, plan.material.pairs, plan.options)
 }
 
 /** The part of a context that a leaf-only renewal leaves alone, and that costs the most: options and trust. */
@@ -68,21 +69,28 @@ export function* buildTrust(plan: ContextPlan): ContextBuild {
 }
 
 /** Certificates and keys, on top of {@link buildTrust}. */
-export function* addIdentity(context: tls.SecureContext, pairs: readonly PreparedPair[]): ContextBuild {
+export function* addIdentity(
+  context: tls.SecureContext,
+  pairs: readonly PreparedPair[],
+  { certificateCompression }: ContextOptions = {},
+): ContextBuild {
   for (const { chain, key } of pairs) {
     setCertificate(context, chain)
     yield
     setPrivateKey(context, key)
     yield
   }
+  if (certificateCompression) compressCertificates(context, certificateCompression)
   return context
 }
 
 /** The same context as options of the public API: for the making of a server, and where steps are not possible. */
 export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
   const { pairs, trust, dhparam } = plan.material
+  const { certificateCompression } = plan.options
   return {
     ...baseOptions(plan),
+    ...(certificateCompression ? { certificateCompression } : {}),
     cert: pairs.map(({ chain }) => Buffer.from(chain)),
     key: pairs.map(({ key }) => hiddenCopy(key)),
     ...(trust.authorities
@@ -95,7 +103,11 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
   }
 }
 
-function baseOptions({ options, session }: ContextPlan): tls.SecureContextOptions {
+/** But for compression, which needs the certificates. */
+function baseOptions({
+  options: { certificateCompression: _, ...options },
+  session,
+}: ContextPlan): tls.SecureContextOptions {
   // tls.Server honours the order of ciphers by default, createSecureContext does not.
   const { sessionIdContext, ticketKeys } = session ?? {}
   return {

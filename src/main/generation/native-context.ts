@@ -1,5 +1,6 @@
 import tls from 'node:tls'
 
+import type { CertificateCompression } from '../../workers/protocol.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*
@@ -15,13 +16,15 @@ interface NativeHandle {
   setCert(pem: Uint8Array): void
   setKey(pem: Uint8Array): void
   close(): void
+  /** Since there is `certificateCompression`: how many algorithms in the lowest byte, and each in one above it. */
+  setCertificateCompression?(packed: number): void
 }
 
 const METHODS = ['addCACert', 'addCRL', 'setCert', 'setKey', 'close'] as const
 
 /** Whether contexts can be built step by step on this Node. */
 export function canBuildInSteps(): boolean {
-  stepwise ??= isNativeHandle(tls.createSecureContext({ ca: [] }).context)
+  stepwise ??= isWhole(tls.createSecureContext({ ca: [] }).context)
   return stepwise
 }
 
@@ -42,6 +45,32 @@ export function setCertificate(context: tls.SecureContext, pem: Uint8Array): voi
 
 export function setPrivateKey(context: tls.SecureContext, pem: Uint8Array): void {
   handleOf(context).setKey(filled(pem))
+}
+
+/**
+ * Only after the certificates: it is then that OpenSSL compresses them, once for all handshakes. Certificates that come
+ * later are sent as they are, or fail where an SNI callback picks the context.
+ */
+export function compressCertificates(
+  context: tls.SecureContext,
+  algorithms: readonly CertificateCompression[],
+): void {
+  const packed = algorithms.reduce(
+    (bits, algorithm, i) => bits | (COMPRESSION_IDS[algorithm] << (8 * (i + 1))),
+    algorithms.length,
+  )
+  handleOf(context).setCertificateCompression?.(packed)
+}
+
+/** Of RFC 8879, section 7.3. */
+const COMPRESSION_IDS: Readonly<Record<CertificateCompression, number>> = { zlib: 1, brotli: 2, zstd: 3 }
+
+/** What this Node can compress certificates by. */
+export function compressions(): readonly string[] {
+  const { getCertificateCompressionAlgorithms: list } = tls as {
+    getCertificateCompressionAlgorithms?: () => string[]
+  }
+  return list?.() ?? []
 }
 
 /**
@@ -108,6 +137,12 @@ function isNativeHandle(handle: unknown): handle is NativeHandle {
   return METHODS.every(
     (name) => typeof (handle as Record<string, unknown> | undefined)?.[name] === 'function',
   )
+}
+
+/** Whether nothing has to be left to `createSecureContext`. */
+function isWhole(handle: unknown): boolean {
+  if (!isNativeHandle(handle)) return false
+  return compressions().length === 0 || typeof handle.setCertificateCompression === 'function'
 }
 
 function handleOf(context: tls.SecureContext): NativeHandle {

@@ -59,7 +59,7 @@ export class SpareShelf {
     )
     if (used) {
       this.#used = this.#used.filter((one) => one !== used)
-      return renewLeaves(used.context, plan.material.pairs)
+      return renewLeaves(used.context, plan)
     }
     const spare = this.#spares.find((one) => fits(one.plan, plan))
     if (!spare) return null
@@ -90,8 +90,8 @@ export class SpareShelf {
   }
 }
 
-function* finish({ build, ready }: Spare, { material }: ContextPlan): ContextBuild {
-  return yield* addIdentity(ready ?? (yield* build), material.pairs)
+function* finish({ build, ready }: Spare, { material, options }: ContextPlan): ContextBuild {
+  return yield* addIdentity(ready ?? (yield* build), material.pairs, options)
 }
 
 function firstFor<T extends { readonly plan: ContextPlan }>(
