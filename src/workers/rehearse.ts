@@ -84,7 +84,7 @@ export function rehearseLoading(
   if (context) releaseContext(context)
 }
 
-/** It cannot fail for one certificate and not for another, and brotli takes tens of milliseconds for each. */
+/** It cannot fail for one certificate and not for another, and with brotli each takes milliseconds. */
 function withoutCompression({ certificateCompression: _, ...rest }: ContextOptions): ContextOptions {
   return rest
 }

@@ -4,6 +4,7 @@ import type tls from 'node:tls'
 import type { VerifyTarget } from '../../workers/verify.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
+import { keyFamilyOf } from '../generation/key-family.js'
 import { mixesKeyTypes } from '../generation/native-context.js'
 
 /** Of many hosts that changed at once, so many are looked at on each server. */
@@ -45,12 +46,13 @@ function hostTargets(
   changed: readonly Host[],
 ): Pick<VerifyTarget, 'servername' | 'expected'>[] {
   const [first] = generation.certificates
+  const family = keyFamilyOf(first?.keyType ?? '')
   const targets: Pick<VerifyTarget, 'servername' | 'expected'>[] = []
   for (const { names, facts } of changed) {
     if (targets.length === MOST_HOSTS) break
     const servername = names.map((one) => one.replace(/^\*/, 'any')).find((one) => NAME.test(one))
     // Where Node mixes key types, what a client is shown depends on the client.
-    const mixed = mixesKeyTypes() && facts.keyType.split(' ')[0] !== first?.keyType.split(' ')[0]
+    const mixed = mixesKeyTypes() && keyFamilyOf(facts.keyType) !== family
     const host = servername === undefined || mixed ? undefined : hosts.find(servername)
     if (servername !== undefined && host) targets.push({ servername, expected: [host.facts.fingerprint256] })
   }

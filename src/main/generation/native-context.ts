@@ -16,7 +16,7 @@ interface NativeHandle {
   setCert(pem: Uint8Array): void
   setKey(pem: Uint8Array): void
   close(): void
-  /** Since there is `certificateCompression`: how many algorithms in the lowest byte, and each in one above it. */
+  /** Where Node has the option of that name. The number of algorithms in the lowest byte, and one of them in each above. */
   setCertificateCompression?(packed: number): void
 }
 

@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
 import { type Host, type HostTable, inSteps } from '../generation/host-table.js'
+import { keyFamilyOf } from '../generation/key-family.js'
 import { mixesKeyTypes } from '../generation/native-context.js'
 
 /** Of ten thousand hosts with the same fault, so many are told one by one. */
@@ -37,20 +38,14 @@ function* strangers(
   come: readonly Host[],
   certificates: readonly CertificateFacts[],
 ): Generator<void, Problem[], void> {
-  const families = new Set(certificates.map(({ keyType }) => familyOf(keyType)))
+  const families = new Set(certificates.map(({ keyType }) => keyFamilyOf(keyType)))
   const problems: Problem[] = []
   yield* inSteps(come, ({ id, facts: { keyType } }) => {
-    if (problems.length === MOST_TOLD || (families.size === 1 && families.has(familyOf(keyType)))) return
+    if (problems.length === MOST_TOLD || (families.size === 1 && families.has(keyFamilyOf(keyType)))) return
     const message =
       `${id} has a key of type ${keyType}, and the default certificate another: ` +
       'before Node 24 some clients are shown the default certificate instead'
     problems.push({ code: 'HOST_KEY_TYPE', message, host: id })
   })
   return problems
-}
-
-/** `EC` of `EC prime256v1`. */
-function familyOf(keyType: string): string {
-  const end = keyType.indexOf(' ')
-  return end < 0 ? keyType : keyType.slice(0, end)
 }
