@@ -59,7 +59,7 @@ export class SpareShelf {
     )
     if (used) {
       this.#used = this.#used.filter((one) => one !== used)
-      return renewLeaves(used.context, plan)
+      return renewLeaves(used.context, plan.material.pairs, plan.options)
     }
     const spare = this.#spares.find((one) => fits(one.plan, plan))
     if (!spare) return null

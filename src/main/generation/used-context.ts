@@ -1,8 +1,7 @@
 import type tls from 'node:tls'
 
-import type { PreparedPair } from '../../workers/protocol.js'
-import type { ContextBuild, ContextPlan } from './build-context.js'
-import { setCertificate, setPrivateKey } from './native-context.js'
+import type { ContextOptions, PreparedPair } from '../../workers/protocol.js'
+import { addIdentity, type ContextBuild, type ContextPlan } from './build-context.js'
 
 /** A context that has served, and that no server hands out any more. */
 export interface UsedContext {
@@ -36,14 +35,13 @@ export function canRenewLeaves(
  * Leaves and keys alone, in a context that has all the rest. Connections that it accepted keep what they were accepted
  * with: OpenSSL copies it for each of them (SSL_new).
  */
-export function* renewLeaves(context: tls.SecureContext, pairs: readonly PreparedPair[]): ContextBuild {
-  for (const pair of pairs) {
-    setCertificate(context, pair.chain.subarray(0, leafEnd(pair)))
-    yield
-    setPrivateKey(context, pair.key)
-    yield
-  }
-  return context
+export function renewLeaves(
+  context: tls.SecureContext,
+  pairs: readonly PreparedPair[],
+  options: ContextOptions = {},
+): ContextBuild {
+  const leaves = pairs.map((pair) => ({ chain: pair.chain.subarray(0, leafEnd(pair)), key: pair.key }))
+  return addIdentity(context, leaves, options)
 }
 
 function issuersOf(pair: PreparedPair): Uint8Array {
