@@ -9,7 +9,7 @@ import { type DyingFleet, stormOfDeaths } from '../support/dying-fleet.js'
 import { assertApplied } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { writePair } from '../support/files.js'
-import { clientsHeldBy, stopped } from '../support/held-clients.js'
+import { clientsHeldBy, killed } from '../support/held-clients.js'
 import { longMode } from '../support/long-mode.js'
 import { certswapServe } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -37,9 +37,7 @@ test('through many rotations, with a worker of node:cluster killed and replaced 
     },
     async kill(random) {
       const pid = taken(pids, random)
-      await stopped(pid)
-      const clients = clientsHeldBy(pid, site.port)
-      await site.kill(pid)
+      const clients = await killed(pid, site.port)
       await site.exited()
       // What node:cluster was handing over is left with the primary: that client waits until it gives up.
       return { pid, clients: new Set([...clients, ...clientsHeldBy(site.pid, site.port)]) }
@@ -81,10 +79,7 @@ test('through many rotations, with a process of `serve` killed at random moments
     },
     async kill(random) {
       const pid = taken(pids, random)
-      await stopped(pid)
-      const clients = clientsHeldBy(pid, port)
-      process.kill(pid, 'SIGKILL')
-      return { pid, clients }
+      return { pid, clients: await killed(pid, port) }
     },
     replaced: joined,
   }

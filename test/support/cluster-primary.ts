@@ -34,7 +34,6 @@ async function obey(message: ClusterCommand): Promise<void> {
   else if (message.command === 'status') tell({ kind: 'status', status: engine.status() })
   else if (message.command === 'fork') tell({ kind: 'forked', pid: (await started(cluster.fork())).pid })
   else if (message.command === 'kill') kill(message.pid)
-  else if (message.command === 'hang') hang(message.pid, message.ms)
 }
 
 async function started(worker: Worker): Promise<{ port: number; pid: number }> {
@@ -47,11 +46,6 @@ async function started(worker: Worker): Promise<{ port: number; pid: number }> {
 function kill(pid: number): void {
   const worker = workerOf(pid)
   worker?.process.kill('SIGKILL')
-  tell({ kind: 'done' })
-}
-
-function hang(pid: number, ms: number): void {
-  workerOf(pid)?.send({ hang: ms })
   tell({ kind: 'done' })
 }
 

@@ -9,8 +9,6 @@ export type ClusterCommand =
   | { readonly command: 'reload' | 'rollback' | 'status' | 'fork' | 'close' }
   /** Ends a worker at once, as the kernel would. */
   | { readonly command: 'kill'; readonly pid: number }
-  /** Holds a worker's event loop. */
-  | { readonly command: 'hang'; readonly pid: number; readonly ms: number }
 
 /** What the primary answers. */
 export type ClusterReply =
@@ -43,7 +41,6 @@ export interface ClusterSite {
   kill(pid: number): Promise<void>
   /** Resolves once the primary knows of the next end of a worker that was not asked for yet. */
   exited(): Promise<void>
-  hang(pid: number, ms: number): Promise<void>
 }
 
 /** A primary with workers of `node:cluster` that share one port, ended with the test. */
@@ -84,10 +81,6 @@ export async function clusterSite(t: TestContext, options: ClusterOptions): Prom
     },
     async exited() {
       await next('exited')
-    },
-    async hang(pid, ms) {
-      tell({ command: 'hang', pid, ms })
-      await next('done')
     },
   }
 }

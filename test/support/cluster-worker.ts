@@ -7,12 +7,6 @@ import { createServer } from 'node:tls'
 import { joinEngine } from '../../src/main/fleet/index.js'
 import { recordingLogger } from './recording-logger.js'
 
-process.on('message', (message: { hang?: number }) => {
-  if (message.hang === undefined) return
-  const end = Date.now() + message.hang
-  while (Date.now() < end);
-})
-
 const engine = await joinEngine({ logger: recordingLogger() })
 const server = createServer(engine.serverOptions(), (socket) => {
   socket.on('error', () => {})

@@ -2,11 +2,16 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 import { eventually } from './eventually.js'
 
-/** Stops a process where it is: it accepts nothing more. */
-export async function stopped(pid: number): Promise<void> {
+/** Kills a process where it is, and tells whose connections to a port it had: stopped first, it accepts no more. */
+export async function killed(pid: number, port: number): Promise<Set<number>> {
   process.kill(pid, 'SIGSTOP')
-  const status = () => readFileSync(`/proc/${pid}/status`, 'utf8')
-  await eventually('the process has stopped', () => /^State:\s+T/m.test(status()))
+  try {
+    const status = () => readFileSync(`/proc/${pid}/status`, 'utf8')
+    await eventually('the process has stopped', () => /^State:\s+T/m.test(status()))
+    return clientsHeldBy(pid, port)
+  } finally {
+    process.kill(pid, 'SIGKILL')
+  }
 }
 
 /** The ports of those whose connections to a port a process has open, as /proc tells it (Linux, IPv4). */
