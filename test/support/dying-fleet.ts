@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 
 import type { Leaf } from './certificates.js'
 import { eventually } from './eventually.js'
@@ -36,8 +37,10 @@ export interface StormOptions {
 }
 
 const CLIENTS = 8
-/** What is asked for is answered in milliseconds; only a connection that died with a process is not. */
-const TIMEOUT_MS = 3_000
+/** What is asked for is answered in milliseconds: long enough for any machine. */
+const TIMEOUT_MS = 30_000
+/** How long a client hopes on whose process was killed: nobody may tell it. */
+const PATIENCE_MS = 3_000
 /** Between the birth of a process and the next death at most, a few rotations. */
 const LONGEST_LIFE_MS = 500
 
@@ -68,14 +71,19 @@ export async function stormOfDeaths(
   let acknowledged = 0
   let [handshakes, failures, settled] = [0, 0, 0]
   let answered = new Set<number>()
+  const open = new Set<TLSSocket>()
   let running = true
 
+  const onSocket = (socket: TLSSocket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  }
   const connect = async (): Promise<void> => {
     const since = acknowledged
     const from = performance.now()
     try {
-      const options = { port: fleet.port, confirm: true, waitForSession: false, timeoutMs: TIMEOUT_MS }
-      const { fingerprint256, answer } = await handshake(options)
+      const options = { confirm: true, waitForSession: false, timeoutMs: TIMEOUT_MS, onSocket }
+      const { fingerprint256, answer } = await handshake({ port: fleet.port, ...options })
       const shown = order.indexOf(fingerprint256 as string)
       assert.ok(shown >= since, `was shown certificate ${shown} after ${since} was acknowledged`)
       handshakes++
@@ -95,12 +103,19 @@ export async function stormOfDeaths(
       while (running) await connect()
     }),
   )
+  const bury = (death: TimedDeath) => {
+    deaths.push(death)
+    for (const socket of open) {
+      if (!death.clients.has(socket.localPort as number)) continue
+      setTimeout(() => socket.destroy(), PATIENCE_MS).unref()
+    }
+  }
   const reaper = async () => {
     while (running) {
       await delay(random() * LONGEST_LIFE_MS)
       const from = performance.now()
       const death = fleet.kill(random())
-      dying = death.then((one) => void deaths.push({ ...one, from, to: performance.now() }))
+      dying = death.then((one) => bury({ ...one, from, to: performance.now() }))
       await dying
       await fleet.replaced()
     }

@@ -24,6 +24,8 @@ export interface HandshakeOptions extends ClientOptions {
   readonly waitForSession?: boolean | undefined
   /** Leaves the connection open until `close()`. */
   readonly keepOpen?: boolean | undefined
+  /** Is given the socket before anything happens on it. */
+  readonly onSocket?: ((socket: TLSSocket) => void) | undefined
   /** @defaultValue 5000 */
   readonly timeoutMs?: number | undefined
 }
@@ -55,7 +57,7 @@ export interface HandshakeError extends Error {
 
 /** One TLS handshake. It rejects with a {@link HandshakeError}, and unless `keepOpen` it leaves nothing open. */
 export async function handshake(options: HandshakeOptions): Promise<Handshake> {
-  const { alpn, confirm, waitForSession, keepOpen, timeoutMs, ...client } = options
+  const { alpn, confirm, waitForSession, keepOpen, onSocket, timeoutMs, ...client } = options
   const socket = connect({
     host: '127.0.0.1',
     servername: 'localhost',
@@ -63,6 +65,7 @@ export async function handshake(options: HandshakeOptions): Promise<Handshake> {
     ALPNProtocols: alpn,
     rejectUnauthorized: false,
   })
+  onSocket?.(socket)
   const seen: Seen = { ticket: undefined, answer: undefined }
   socket.on('session', (session: Buffer) => {
     seen.ticket = session
