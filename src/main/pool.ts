@@ -7,8 +7,6 @@ import { Piscina } from 'piscina'
 import type {
   PrepareHostsReply,
   PrepareHostsTask,
-  ScanHostsReply,
-  ScanHostsTask,
   SealHostsReply,
   SealHostsTask,
 } from '../workers/hosts/protocol.js'
@@ -27,7 +25,6 @@ export interface Preparer {
    * @throws ReloadError `WORKER_TIMEOUT`, `WORKER_CRASHED` or `CLOSED`.
    */
   prepare(task: PrepareTask): Promise<PrepareReply>
-  scanHosts(task: ScanHostsTask): Promise<ScanHostsReply>
   prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply>
   sealHosts(task: SealHostsTask): Promise<SealHostsReply>
   /** Dials listeners from the worker. @throws ReloadError as `prepare` does. */
@@ -81,7 +78,7 @@ class TaskSignal extends EventEmitter {
 const pools = new Map<string, SharedPool>()
 
 /** The functions that the worker's entry exports. */
-type TaskName = 'default' | 'scanHosts' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
+type TaskName = 'default' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
 
 export function openPreparer(
   limits: Required<WorkerOptions>,
@@ -118,7 +115,6 @@ export function openPreparer(
 
   return {
     prepare: (task) => run(task, 'default'),
-    scanHosts: (task) => run(task, 'scanHosts'),
     prepareHosts: (task) => run(task, 'prepareHosts'),
     sealHosts: (task) => run(task, 'sealHosts'),
     verify: (task) => run(task, 'verify'),

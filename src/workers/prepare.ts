@@ -6,6 +6,7 @@ import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import { Findings } from './findings.js'
+import { scanHosts } from './hosts/scan-hosts.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { warnOfOpenKeys } from './open-keys.js'
@@ -19,7 +20,6 @@ import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './trust.js'
 
 export { prepareHosts } from './hosts/prepare-hosts.js'
-export { scanHosts } from './hosts/scan-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
 export { judgePeers } from './judge-peers.js'
 export { verify } from './verify.js'
@@ -27,8 +27,15 @@ export { verify } from './verify.js'
 /**
  * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing moved; then read,
  * parse, validate and rehearse, and hand back plain PEM with facts, or what is wrong.
+ *
+ * Hosts are looked at in the same task, because most checks find nothing new and each task wakes the main thread.
  */
 export default async function prepare(task: PrepareTask): Promise<PrepareReply> {
+  const reply = await prepareDefault(task)
+  return handOver(task.hosts ? { ...reply, hosts: await scanHosts(task.hosts) } : reply)
+}
+
+async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
   let files: SourceFile[]
   try {
@@ -42,7 +49,7 @@ export default async function prepare(task: PrepareTask): Promise<PrepareReply> 
   const set = readFileSet(files)
   if (Array.isArray(set)) return refusal(set, [], served, [])
   try {
-    return handOver(await prepareSet(task, set, served))
+    return await prepareSet(task, set, served)
   } finally {
     set.wipe()
   }

@@ -1,3 +1,4 @@
+import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import type { Problem } from './problem.js'
 
 /** Where the material of one engine lies. Paths are as the user gave them. */
@@ -62,6 +63,8 @@ export interface PrepareTask {
   readonly held: Uint8Array | null
   /** Load whatever is there, even what is served already: the options have changed. */
   readonly fresh: boolean
+  /** What to look for among the SNI hosts; `null` without any. */
+  readonly hosts: ScanHostsTask | null
 }
 
 /** Facts of one certificate; times are ISO 8601 in UTC. */
@@ -134,7 +137,10 @@ export interface PreparedAuthorities {
 }
 
 /** What PREPARE found. Failures are data: a thrown error would lose its code on the way across threads. */
-export type PrepareReply = UnchangedReply | HeldReply | PreparedReply | RefusedReply
+export type PrepareReply = (UnchangedReply | HeldReply | PreparedReply | RefusedReply) & {
+  /** Which hosts differ, where the task asked for it. */
+  readonly hosts?: ScanHostsReply
+}
 
 export interface UnchangedReply {
   readonly kind: 'unchanged'

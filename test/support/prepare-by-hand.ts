@@ -28,7 +28,6 @@ export function preparerByHand(): HandPreparer {
   const verifies: PendingTask<VerifyTask, VerifyReply>[] = []
   return {
     prepare: (task) => pending(prepares, task),
-    scanHosts: noHosts,
     prepareHosts: noHosts,
     sealHosts: noHosts,
     verify: (task) => pending(verifies, task),

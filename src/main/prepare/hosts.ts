@@ -1,6 +1,10 @@
-import type { PreparedHost, PrepareHostsReply } from '../../workers/hosts/protocol.js'
+import type {
+  PreparedHost,
+  PrepareHostsReply,
+  ScanHostsReply,
+  ScanHostsTask,
+} from '../../workers/hosts/protocol.js'
 import type { Problem } from '../../workers/problem.js'
-import type { PrepareTask } from '../../workers/protocol.js'
 import type { Host } from '../generation/host-table.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
@@ -23,33 +27,22 @@ export interface HostsReport {
   readonly heldBack: boolean
 }
 
-export interface HostsMode {
-  readonly record: Uint8Array | null
-  readonly held: Uint8Array | null
-  readonly force: boolean
-  readonly fresh: boolean
-}
+/** What the look at the hosts came to, where any of them differ. */
+type ChangedHosts = Extract<ScanHostsReply, { kind: 'changed' }>
 
 /** Two threads work on a long list; the main thread takes in one reply at a time. */
 const AT_ONCE = 2
 
 /**
- * PREPARE for hosts: one task finds what changed, one for every few dozen hosts prepares them, one seals the record. Only
+ * PREPARE for hosts that are known to have changed: one task for every few dozen of them, and one seals the record. Only
  * hosts that changed travel.
- *
- * @returns `null` when nothing changed; `'held'` when nothing did since a rollback.
  */
 export async function prepareHosts(
   preparer: Preparer,
-  options: ResolvedOptions,
-  limits: PrepareTask['limits'],
-  mode: HostsMode,
-): Promise<HostsReport | 'held' | null> {
-  const { hosts: sources, sources: material, context, policy } = options
-  if (sources === null) return null
-  const { record, held, force, fresh } = mode
-  const scan = await preparer.scanHosts({ sources, limits, record, held, force, fresh })
-  if (scan.kind !== 'changed') return scan.kind === 'held' ? 'held' : null
+  { sources: material, context, policy }: ResolvedOptions,
+  { limits, record, held, force, fresh }: ScanHostsTask,
+  scan: ChangedHosts,
+): Promise<HostsReport> {
   const harvest = new Harvest(scan.problems, scan.warnings)
   const task = { passphrase: material.passphrase, limits, context, policy, force, fresh }
   const batches = [...scan.batches]

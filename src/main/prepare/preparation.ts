@@ -47,7 +47,15 @@ export async function prepareMaterial(
   { records, held, force, fresh }: PreparationMode,
 ): Promise<Preparation> {
   const limits = limitsOf(options)
-  const { sources, context, peers, policy } = options
+  const { sources, context, peers, policy, hosts } = options
+  const scan = hosts && {
+    sources: hosts,
+    limits,
+    record: records?.hostsRecord ?? null,
+    held: held?.hostsRecord ?? null,
+    force,
+    fresh,
+  }
   const base = await preparer.prepare({
     sources,
     limits,
@@ -58,14 +66,11 @@ export async function prepareMaterial(
     record: records?.record ?? null,
     held: held?.record ?? null,
     fresh,
+    hosts: scan,
   })
-  const hosts = await prepareHosts(preparer, options, limits, {
-    record: records?.hostsRecord ?? null,
-    held: held?.hostsRecord ?? null,
-    force,
-    fresh,
-  })
-  return judge(base, hosts, policy.hosts === 'together')
+  const found =
+    scan && base.hosts?.kind === 'changed' ? await prepareHosts(preparer, options, scan, base.hosts) : null
+  return judge(base, found, policy.hosts === 'together')
 }
 
 /** Overwrites the keys of what is not going to be served. */
@@ -75,8 +80,7 @@ export function discard({ base, hosts }: Preparation): void {
 }
 
 /** Together, one problem keeps everything as it is; independent, what is well moves on. */
-function judge(base: PrepareReply, found: HostsReport | 'held' | null, together: boolean): Preparation {
-  const hosts = found === 'held' ? null : found
+function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean): Preparation {
   const problems = [...(base.kind === 'refused' ? base.problems : []), ...(hosts?.problems ?? [])]
   const hostsMove = hosts !== null && hosts.hosts.length + hosts.removed.length > 0
   const moves = base.kind === 'prepared' || hostsMove
@@ -96,7 +100,7 @@ function judge(base: PrepareReply, found: HostsReport | 'held' | null, together:
       changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
       diff: base.kind === 'prepared' ? base.diff : null,
     },
-    held: base.kind === 'held' || found === 'held' || hosts?.heldBack === true,
+    held: base.kind === 'held' || base.hosts?.kind === 'held' || hosts?.heldBack === true,
     pairMismatch: problems.length > 0 && problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
     state:
       problems.length > 0 ? `${base.kind === 'refused' ? base.state : ''} ${hosts?.state ?? ''}`.trim() : '',

@@ -18,7 +18,7 @@ export interface HostSource {
   readonly name: string | null
 }
 
-/** The first of three tasks: which hosts are not as the record says? */
+/** The first of three steps, a part of the PREPARE of the default certificate: which hosts are not as the record says? */
 export interface ScanHostsTask {
   readonly sources: HostSources
   readonly limits: PrepareTask['limits']
@@ -42,7 +42,7 @@ export type ScanHostsReply =
       readonly warnings: readonly Problem[]
     }
 
-/** The second: reads, checks and hands back the pairs of one batch. */
+/** The second, a task for each batch: reads, checks and hands back the pairs of one batch. */
 export interface PrepareHostsTask {
   readonly batch: Uint8Array
   readonly passphrase: MaterialSources['passphrase']
@@ -79,7 +79,7 @@ export interface PreparedHost {
   readonly key: readonly [from: number, to: number]
 }
 
-/** The third: the record of what is served from now on. */
+/** The third, a task again: the record of what is served from now on. */
 export interface SealHostsTask {
   readonly record: Uint8Array | null
   readonly held: Uint8Array | null
