@@ -22,9 +22,21 @@ export function certificatesOf(blocks: readonly PemBlock[], path: string): X509C
   if (found.length === 0) {
     throw new ProblemError('CERT_MISSING', `${path} holds no certificate, but ${describe(blocks)}`, path)
   }
-  return found.map((block, i) =>
-    usableCertificate(block.pem, `certificate ${i + 1} of ${found.length} in ${path}`, path),
-  )
+  return found.map(({ pem }, i) => {
+    const parse = i === 0 ? usableCertificate : usableIssuer
+    return parse(pem, `certificate ${i + 1} of ${found.length} in ${path}`, path)
+  })
+}
+
+/** Issuers that were parsed last: ten thousand leaves have the same few. */
+const issuers = new Map<string, X509Certificate>()
+const MOST_ISSUERS = 64
+
+function usableIssuer(pem: string, what: string, path: string): X509Certificate {
+  const issuer = issuers.get(pem) ?? usableCertificate(pem, what, path)
+  if (issuers.size === MOST_ISSUERS) issuers.clear()
+  issuers.set(pem, issuer)
+  return issuer
 }
 
 /**
