@@ -90,7 +90,7 @@ function hostTable(count: number): HostTable {
   const hosts = Array.from({ length: count }, (_, i) => ({
     id: `${i}`,
     names: [`h${i}.bench.test`],
-    facts: { notAfter: '2030-01-01T00:00:00.000Z' },
+    notAfter: '2030-01-01T00:00:00.000Z',
   })) as unknown as Host[]
   return runAtOnce(HostTable.empty.after(hosts, []))
 }

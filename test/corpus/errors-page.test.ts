@@ -32,6 +32,7 @@ import { eventually } from '../support/eventually.js'
 import { misbehaveIn, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
 import { certificateFacts } from '../support/pass-reports.js'
 import { recordingLogger } from '../support/recording-logger.js'
+import { servedHost } from '../support/served-host.js'
 import { misbehavingEntry } from '../support/worker-task.js'
 import { codesOf, type Group, type Row } from './corpus.js'
 import * as certificate from './rows/certificate.js'
@@ -220,9 +221,9 @@ async function afterMember(
 }
 
 function documentedHost(site: Site, name: string, keyType: string, year: number): Host {
-  const facts = certificateFacts({ keyType, notAfter: `204${year}-01-31T00:00:00.000Z` })
-  const pair = { chain: new Uint8Array(0), key: new Uint8Array(0) }
-  return { id: site.path(`hosts/${name}`), names: ['a.example'], facts, pair }
+  const notAfter = `204${year}-01-31T00:00:00.000Z`
+  const facts = certificateFacts({ names: ['a.example'], keyType, notAfter })
+  return servedHost(site.path(`hosts/${name}`), facts)
 }
 
 function messageOf(code: ProblemCode, problems: readonly Problem[]): string | undefined {

@@ -48,11 +48,11 @@ function hostTargets(
   const [first] = generation.certificates
   const family = keyFamilyOf(first?.keyType ?? '')
   const targets: Pick<VerifyTarget, 'servername' | 'expected'>[] = []
-  for (const { names, facts } of changed) {
+  for (const { names, keyType } of changed) {
     if (targets.length === MOST_HOSTS) break
     const servername = names.map((one) => one.replace(/^\*/, 'any')).find((one) => NAME.test(one))
     // Where Node mixes key types, what a client is shown depends on the client.
-    const mixed = mixesKeyTypes() && keyFamilyOf(facts.keyType) !== family
+    const mixed = mixesKeyTypes() && keyFamilyOf(keyType) !== family
     const host = servername === undefined || mixed ? undefined : hosts.find(servername)
     if (servername !== undefined && host) targets.push({ servername, expected: [host.facts.fingerprint256] })
   }

@@ -30,8 +30,8 @@ export function wireSnapshot(
   }
 }
 
-export function wireHost({ pair, ...host }: Host, asText: boolean): WireHost {
-  return { ...host, pair: wirePair(pair, asText) }
+export function wireHost({ id, names, notAfter, keyType, facts, pair }: Host, asText: boolean): WireHost {
+  return { id, names, notAfter, keyType, facts, pair: wirePair(pair, asText) }
 }
 
 export function hostOf({ pair, ...host }: WireHost): Host {

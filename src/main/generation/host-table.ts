@@ -1,11 +1,12 @@
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
 
-/** One SNI host as it is served: its names, and its pair inside the buffer that its batch came in. */
-export interface Host {
+/** One SNI host as it is served. */
+export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   /** The name that it was given, or its directory. */
   readonly id: string
   /** Lower case; `*.` stands for one label. */
   readonly names: readonly string[]
+  /** May be read anew each time: what is asked of many hosts stands beside it. */
   readonly facts: CertificateFacts
   readonly pair: PreparedPair
 }
@@ -50,7 +51,7 @@ export class HostTable {
     yield* inSteps(byId.values(), (host) => {
       for (const name of host.names) {
         const rival = byName.get(name)
-        const wins = !rival || rival.facts.notAfter < host.facts.notAfter
+        const wins = !rival || rival.notAfter < host.notAfter
         if (wins) byName.set(name, host)
         if (!rival) continue
         const [served, other] = wins ? [host, rival] : [rival, host]
@@ -70,7 +71,7 @@ export class HostTable {
   *soonest(): Generator<void, Host | null, void> {
     let soonest: Host | null = null
     yield* inSteps(this.byId.values(), (host) => {
-      if (!soonest || host.facts.notAfter < soonest.facts.notAfter) soonest = host
+      if (!soonest || host.notAfter < soonest.notAfter) soonest = host
     })
     return soonest
   }

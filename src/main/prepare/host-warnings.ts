@@ -40,7 +40,7 @@ function* strangers(
 ): Generator<void, Problem[], void> {
   const families = new Set(certificates.map(({ keyType }) => keyFamilyOf(keyType)))
   const problems: Problem[] = []
-  yield* inSteps(come, ({ id, facts: { keyType } }) => {
+  yield* inSteps(come, ({ id, keyType }) => {
     if (problems.length === MOST_TOLD || (families.size === 1 && families.has(keyFamilyOf(keyType)))) return
     const message =
       `${id} has a key of type ${keyType}, and the default certificate another: ` +

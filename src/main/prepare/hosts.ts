@@ -1,11 +1,7 @@
-import type {
-  PreparedHost,
-  PrepareHostsReply,
-  ScanHostsReply,
-  ScanHostsTask,
-} from '../../workers/hosts/protocol.js'
+import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/hosts/protocol.js'
 import type { Problem } from '../../workers/problem.js'
 import type { Host } from '../generation/host-table.js'
+import { PackedHost } from '../generation/packed-host.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { MOST_TOLD } from './host-warnings.js'
@@ -84,8 +80,11 @@ class Harvest {
     this.states = [JSON.stringify(problems)]
   }
 
-  take({ pack, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
-    for (const host of hosts) this.hosts.push(unpacked(host, pack))
+  take({ pack, ends, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
+    const bytes = { pack, ends }
+    hosts.forEach((host, i) => {
+      this.hosts.push(new PackedHost(host, bytes, i))
+    })
     this.pages.push(page)
     this.changed.push(...changed)
     this.problems.add(problems)
@@ -114,8 +113,4 @@ class ProblemList {
     if (more === 0 || !first) return this.#first
     return [...this.#first, { code: first.code, message: `and ${more} more of this and other kinds` }]
   }
-}
-
-function unpacked({ id, names, facts, chain, key }: PreparedHost, pack: Uint8Array): Host {
-  return { id, names, facts, pair: { chain: pack.subarray(...chain), key: pack.subarray(...key) } }
 }

@@ -1,5 +1,5 @@
 import type { CertificateFacts } from '../protocol.js'
-import { moved } from '../transfer.js'
+import { exact, moved } from '../transfer.js'
 import type { HostSource, PrepareHostsReply } from './protocol.js'
 
 /** A host's pair before it is packed. */
@@ -11,26 +11,23 @@ export interface PackedPair {
   readonly key: Uint8Array
 }
 
-/** Puts all pairs of a batch into one buffer, which is transferred, and overwrites what they were in before. */
+/** Puts all that a batch brings into one buffer, which is transferred, and overwrites what it was in before. */
 export function packHosts(
   pairs: readonly PackedPair[],
-  rest: Omit<PrepareHostsReply, 'pack' | 'hosts'>,
+  rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'hosts'>,
 ): PrepareHostsReply {
-  const size = pairs.reduce((sum, { chain, key }) => sum + chain.length + key.length, 0)
-  const pack = new Uint8Array(size)
+  const parts = pairs.flatMap(({ chain, key, facts }) => [chain, key, exact(JSON.stringify(facts))])
+  const pack = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  const ends = new Uint32Array(parts.length)
   let at = 0
-  const put = (bytes: Uint8Array): [number, number] => {
-    pack.set(bytes, at)
-    at += bytes.length
-    bytes.fill(0)
-    return [at - bytes.length, at]
-  }
-  const hosts = pairs.map(({ host, names, facts, chain, key }) => ({
-    id: host.id,
-    names,
-    facts,
-    chain: put(chain),
-    key: put(key),
-  }))
-  return moved({ ...rest, pack, hosts }, [pack.buffer])
+  parts.forEach((part, i) => {
+    pack.set(part, at)
+    at += part.length
+    ends[i] = at
+    part.fill(0)
+  })
+  const hosts = pairs.map(({ host: { id }, names, facts: { notAfter, keyType } }) => {
+    return { id, names, notAfter, keyType }
+  })
+  return moved({ ...rest, pack, ends, hosts }, [pack.buffer, ends.buffer])
 }

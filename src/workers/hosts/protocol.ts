@@ -54,8 +54,10 @@ export interface PrepareHostsTask {
 }
 
 export interface PrepareHostsReply {
-  /** PEM of all pairs in one buffer, transferred. */
+  /** In one buffer, transferred, for each host: its chain and its key as PEM, then its facts as JSON. */
   readonly pack: Uint8Array
+  /** Where each of these parts ends, three for each host; transferred. */
+  readonly ends: Uint32Array
   readonly hosts: readonly PreparedHost[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
@@ -69,14 +71,11 @@ export interface PrepareHostsReply {
   readonly rest: Uint8Array | null
 }
 
-/** One host's pair as offsets into the pack. */
-export interface PreparedHost {
+/** What the main thread has to know of each host at once; the rest is in the pack. */
+export interface PreparedHost extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   readonly id: string
   /** Lower case; `*.` in front of a name of one more label. */
   readonly names: readonly string[]
-  readonly facts: CertificateFacts
-  readonly chain: readonly [from: number, to: number]
-  readonly key: readonly [from: number, to: number]
 }
 
 /** The third, a task again: the record of what is served from now on. */

@@ -7,6 +7,7 @@ import { type Host, HostTable } from '../../../src/main/generation/host-table.js
 import { runAtOnce } from '../../../src/main/generation/slices.js'
 import { eventually } from '../../support/eventually.js'
 import { certificateFacts } from '../../support/pass-reports.js'
+import { servedHost } from '../../support/served-host.js'
 
 test('the newest comes first, and the oldest beyond the limit is forgotten with its keys', () => {
   const history = historyOf(2)
@@ -69,8 +70,8 @@ function historyOf(limit: number, served = snapshot(99)): History {
 }
 
 function host(id: string): Host {
-  const facts = certificateFacts({ names: [id] })
-  return { id, names: [id], facts, pair: { chain: new Uint8Array(0), key: Uint8Array.of(1, 2, 3) } }
+  const pair = { chain: new Uint8Array(0), key: Uint8Array.of(1, 2, 3) }
+  return servedHost(id, certificateFacts({ names: [id] }), pair)
 }
 
 function isWipedHost({ pair }: Host): boolean {

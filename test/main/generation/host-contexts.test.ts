@@ -8,6 +8,7 @@ import { createAuthority } from '../../support/certificates.js'
 import { contextPlan, preparedPair } from '../../support/context-plans.js'
 import { fakeClock } from '../../support/fake-clock.js'
 import { certificateFacts } from '../../support/pass-reports.js'
+import { servedHost } from '../../support/served-host.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()
@@ -83,7 +84,7 @@ function cache(limit: number) {
 }
 
 function host(id: string): Host {
-  return { id, names: [id], facts: certificateFacts({ names: [id] }), pair: preparedPair(leaf) }
+  return servedHost(id, certificateFacts({ names: [id] }), preparedPair(leaf))
 }
 
 function planOf({ pair }: Host): ContextPlan {

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { type Host, HostTable } from '../../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
 import { certificateFacts } from '../../support/pass-reports.js'
+import { servedHost } from '../../support/served-host.js'
 
 const day = fc.integer({ min: 10, max: 28 })
 const label = fc.constantFrom('a', 'b', 'c')
@@ -85,6 +86,5 @@ function tableOf(...hosts: readonly Host[]): HostTable {
 }
 
 function host(id: string, names: readonly string[], until = 20): Host {
-  const facts = certificateFacts({ names, notAfter: `2040-01-${until}T00:00:00.000Z` })
-  return { id, names, facts, pair: { chain: new Uint8Array(0), key: new Uint8Array(0) } }
+  return servedHost(id, certificateFacts({ names, notAfter: `2040-01-${until}T00:00:00.000Z` }))
 }

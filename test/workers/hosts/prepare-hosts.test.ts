@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { PackedHost } from '../../../src/main/generation/packed-host.js'
 import type { HostSource } from '../../../src/workers/hosts/protocol.js'
 import { fromSharedJson, toSharedJson } from '../../../src/workers/shared-json.js'
 import { createAuthority } from '../../support/certificates.js'
@@ -17,15 +18,18 @@ test('the pairs of a batch travel in one buffer, each where its host says', asyn
   const leaves = ['a.test', 'b.test', 'c.test'].map((name) => putHost(dir, authority, name))
   const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
   assert.equal(replies.length, 1)
-  const [{ pack, hosts, rest, state }] = replies as [(typeof replies)[number]]
+  const [{ pack, ends, hosts, rest, state }] = replies as [(typeof replies)[number]]
   assert.deepEqual([rest, state], [null, ''])
-  hosts.forEach(({ names, facts, chain, key }, i) => {
+  hosts.forEach((host, i) => {
     const leaf = leaves[i] as (typeof leaves)[number]
-    const text = (range: readonly [number, number]) => Buffer.from(pack.subarray(...range)).toString()
+    const { names, facts, pair } = new PackedHost(host, { pack, ends }, i)
+    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
     assert.deepEqual([names, facts.fingerprint256], [[`${'abc'[i]}.test`], leaf.fingerprint256])
-    assert.equal(text(chain).trim(), leaf.chainPem.trim())
-    assert.equal(text(key).replaceAll(/\s/g, ''), leaf.keyPem.replaceAll(/\s/g, ''))
+    assert.deepEqual([host.notAfter, host.keyType], [facts.notAfter, facts.keyType])
+    assert.equal(text(pair.chain).trim(), leaf.chainPem.trim())
+    assert.equal(text(pair.key).replaceAll(/\s/g, ''), leaf.keyPem.replaceAll(/\s/g, ''))
   })
+  assert.equal(ends[ends.length - 1], pack.length)
 })
 
 test('one that is refused is named and keeps no other; its state moves with its files', async (t) => {

@@ -1,0 +1,12 @@
+import type { Host } from '../../src/main/generation/host-table.js'
+import type { CertificateFacts, PreparedPair } from '../../src/workers/protocol.js'
+
+/** A host that serves the names of its certificate, which need not exist. */
+export function servedHost(id: string, facts: CertificateFacts, pair: PreparedPair = emptyPair()): Host {
+  const { names, notAfter, keyType } = facts
+  return { id, names, notAfter, keyType, facts, pair }
+}
+
+function emptyPair(): PreparedPair {
+  return { chain: new Uint8Array(0), key: new Uint8Array(0) }
+}
