@@ -12,6 +12,8 @@ export interface ServedRecord {
   readonly fingerprint: Fingerprint
   /** Digest of what the files mean (public parts only), whatever their stamps and layout. */
   readonly identity: string
+  /** Of the pairs, which were rehearsed in every version of TLS. */
+  readonly likeness: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
   readonly authorities: readonly AuthorityFacts[]

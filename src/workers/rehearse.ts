@@ -26,6 +26,12 @@ interface Part {
   readonly path: string
 }
 
+/** What the pairs are rehearsed for. */
+export interface RehearsalOptions extends Pick<PrepareTask, 'context' | 'requestCert'> {
+  /** Only in the newest version that is configured, when pairs of the same likeness have passed in all of them. */
+  readonly newestOnly?: boolean
+}
+
 /**
  * Full handshakes in memory, for every pair and every TLS version that is configured, with the very PEM and options
  * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before.
@@ -33,7 +39,7 @@ interface Part {
 export async function rehearse(
   identities: readonly Identity[],
   keys: readonly Uint8Array[],
-  { context, requestCert }: Pick<PrepareTask, 'context' | 'requestCert'>,
+  { context, requestCert, newestOnly = false }: RehearsalOptions,
   trust: TrustBlocks | null,
   dhparam: string | null,
   found: Findings,
@@ -45,7 +51,7 @@ export async function rehearse(
     ...trustOptions(trust),
     ...(dhparam ? { dhparam } : {}),
   }
-  const versions = versionsOf(context)
+  const versions = versionsOf(context).slice(newestOnly ? -1 : 0)
   if (versions.length === 0) {
     found.refuse('REHEARSAL_FAILED', 'no handshake is possible: the TLS options leave no version of TLS')
     return

@@ -31,6 +31,18 @@ export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
 }
 
+/** An extension in base64, `null` without it. */
+export function extensionOf(der: Uint8Array, oid: string): string | null {
+  const { extensions } = nodesOf(der)
+  const [list] = extensions ? childrenOf(der, extensions) : []
+  // Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1)
+  const found = (list ? childrenOf(der, list) : []).find((extension) => {
+    const [id] = childrenOf(der, extension)
+    return id !== undefined && oidOf(der, id) === oid
+  })
+  return found ? contentOf(der, found) : null
+}
+
 /** An element's content in base64. */
 export function contentOf(der: Uint8Array, node: DerNode): string {
   return Buffer.from(der.subarray(node.from, node.to)).toString('base64')
@@ -41,9 +53,11 @@ interface CertificateNodes {
   readonly signatureAlgorithm: DerNode
   readonly issuer: DerNode
   readonly subject: DerNode
+  readonly extensions: DerNode | undefined
 }
 
 const VERSION_TAG = 0xa0
+const EXTENSIONS_TAG = 0xa3
 
 /** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280, section 4.1). */
 function nodesOf(der: Uint8Array): CertificateNodes {
@@ -52,7 +66,8 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   // [version], serialNumber, signature, issuer, validity, subject
   const [serialNumber, , issuer, , subject] = fields[0]?.tag === VERSION_TAG ? fields.slice(1) : fields
   if (!signatureAlgorithm || !serialNumber || !issuer || !subject) throw new RangeError('not a certificate')
-  return { signatureAlgorithm, serialNumber, issuer, subject }
+  const extensions = fields.find(({ tag }) => tag === EXTENSIONS_TAG)
+  return { signatureAlgorithm, serialNumber, issuer, subject, extensions }
 }
 
 function headerBytes(node: DerNode): number {

@@ -54,7 +54,14 @@ function recordOf(
   digest: string | null = null,
 ): ServedRecord {
   const trust = { digest, authorities: authorities.length, revocationLists: 0 }
-  return { fingerprint: [], identity: '', certificates: [factsOf([leafOf(leaf)])], trust, authorities }
+  return {
+    fingerprint: [],
+    identity: '',
+    likeness: '',
+    certificates: [factsOf([leafOf(leaf)])],
+    trust,
+    authorities,
+  }
 }
 
 function anchor(fingerprint256: string, subject: string): AuthorityFacts {

@@ -230,6 +230,17 @@ test('what the policy rejects passes under force, what cannot serve does not', a
   )
 })
 
+test('a renewal that is unlike what is served is rehearsed in every version of TLS, even with the same issuer', async (t) => {
+  const { options, dir } = setIn(t)
+  const tls = { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }
+  const { record } = await preparedHere(taskFor({ ...options, tls }))
+  writePair(dir, issuer.issue())
+  await preparedHere(taskFor({ ...options, tls }, { record }))
+  writePair(dir, issuer.issue({ keyType: 'rsa-2048' }))
+  const { problems } = await refusedHere(taskFor({ ...options, tls }, { record }))
+  assert.deepEqual(codesOf({ problems: [...problems], warnings: [] }).problems, ['REHEARSAL_FAILED'])
+})
+
 test('what only the rehearsal sees is refused, and names no version of Node’s errors', async (t) => {
   const { options } = setIn(t)
   const tls = { sigalgs: 'rsa_pss_rsae_sha256' }

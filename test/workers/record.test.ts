@@ -6,6 +6,7 @@ import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
   identity: 'cd',
+  likeness: 'ef',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
   authorities: [{ fingerprint256: '00:11', subject: 'CN=Zoë', ca: true, notAfter: 0 }],

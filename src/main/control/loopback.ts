@@ -3,12 +3,13 @@ import type { AddressInfo, Server } from 'node:net'
 
 import { ReloadError } from '../errors.js'
 import type { Guard } from './app.js'
+import { BACKLOG } from './backlog.js'
 import { RequestProblem } from './problem-document.js'
 
 /** Makes a server listen on a loopback address; resolves with the port. @throws ReloadError `CONTROL_UNAVAILABLE` */
 export async function listenOnLoopback(server: Server, host: string, port: number): Promise<number> {
   try {
-    server.listen({ host, port })
+    server.listen({ host, port, backlog: BACKLOG })
     await once(server, 'listening')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

@@ -5,6 +5,7 @@ import type { Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 
 import { ReloadError } from '../errors.js'
+import { BACKLOG } from './backlog.js'
 import { assertParent, bindablePath, entryAt, isSame, MAX_PATH_BYTES, replaceable } from './socket-path.js'
 
 export interface UnixSocketOptions {
@@ -63,7 +64,7 @@ async function listenPrivately(server: Server, path: string): Promise<void> {
   const listening = once(server, 'listening')
   try {
     // `exclusive`: in a cluster, the primary would bind it, later and under its own umask.
-    server.listen({ path, exclusive: true })
+    server.listen({ path, exclusive: true, backlog: BACKLOG })
   } finally {
     process.umask(before)
   }
