@@ -1,6 +1,3 @@
-import { availableParallelism } from 'node:os'
-import { type EventLoopUtilization, performance } from 'node:perf_hooks'
-
 import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/hosts/protocol.js'
 import type { Problem } from '../../workers/problem.js'
 import type { Host } from '../generation/host-table.js'
@@ -29,8 +26,8 @@ export interface HostsReport {
 /** What the look at the hosts came to, where any of them differ. */
 type ChangedHosts = Extract<ScanHostsReply, { kind: 'changed' }>
 
-/** Threads that work on a long list; the main thread takes in one reply at a time. */
-const MOST_THREADS = 2
+/** Two threads work on a long list; the main thread takes in one reply at a time. */
+const AT_ONCE = 2
 
 /**
  * PREPARE for hosts that are known to have changed: one task for every few dozen of them, and one seals the record. Only
@@ -45,21 +42,14 @@ export async function prepareHosts(
   const harvest = new Harvest(scan.problems, scan.warnings)
   const task = { passphrase: material.passphrase, limits, context, policy, force, fresh }
   const batches = [...scan.batches]
-  const prepareBatch = async () => {
-    const batch = batches.shift()
-    if (!batch) return
-    const reply = await preparer.prepareHosts({ ...task, batch })
-    harvest.take(reply)
-    if (reply.rest) batches.push(reply.rest)
+  const work = async () => {
+    for (let batch = batches.shift(); batch; batch = batches.shift()) {
+      const reply = await preparer.prepareHosts({ ...task, batch })
+      harvest.take(reply)
+      if (reply.rest) batches.push(reply.rest)
+    }
   }
-  // The first batch, on one thread, shows how busy the event loop is meanwhile.
-  const start = performance.eventLoopUtilization()
-  await prepareBatch()
-  await Promise.all(
-    Array.from({ length: threadsBeside(start) }, async () => {
-      while (batches.length > 0) await prepareBatch()
-    }),
-  )
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
   const { removed } = scan
   const sealed = await preparer.sealHosts({ record, held, removed, pages: harvest.pages })
   return {
@@ -73,15 +63,6 @@ export async function prepareHosts(
     heldBack: scan.held,
     ...sealed,
   }
-}
-
-/**
- * How many threads work on the rest. A busy event loop keeps a core to itself: on two cores a second thread would take a
- * third of its time, make each garbage collection wait for helpers that find no core, and be no sooner done.
- */
-function threadsBeside(start: EventLoopUtilization): number {
-  const isLoopBusy = performance.eventLoopUtilization(start).utilization > 0.5
-  return isLoopBusy ? Math.min(MOST_THREADS, Math.max(1, availableParallelism() - 1)) : MOST_THREADS
 }
 
 /** What the replies come to, gathered one by one: together, thousands of hosts would hold the main thread. */
