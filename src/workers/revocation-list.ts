@@ -2,12 +2,11 @@ import { verify, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 
 import { childrenOf, type DerNode, isTime, nodeAt, oidOf, timeOf } from './der.js'
-import { oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import { ProblemError } from './problem.js'
 import type { Policy } from './protocol.js'
 import { releaseContext } from './release-context.js'
-import type { AuthorityBlock, TrustBlock } from './trust.js'
+import type { JudgedAuthority, TrustBlock } from './trust.js'
 import { contentOf } from './x509.js'
 
 /** What of a revocation list decides whether any client of its CA gets in. */
@@ -29,7 +28,7 @@ interface SignedBytes {
 /** While lists are loaded, OpenSSL refuses every client whose CA has none that is current and its own. */
 export function judgeRevocationLists(
   blocks: readonly TrustBlock[],
-  authorities: readonly AuthorityBlock[],
+  authorities: readonly JudgedAuthority[],
   requestCert: boolean,
   policy: Policy,
   found: Findings,
@@ -43,9 +42,9 @@ export function judgeRevocationLists(
     if (requestCert) judgeSigner(list, authorities, found)
   }
   const issuers = new Set(lists.map(({ issuer }) => issuer))
-  const without = authorities.find(({ subject }) => !issuers.has(subject))
+  const without = authorities.find(({ block }) => !issuers.has(block.subject))
   if (requestCert && without) {
-    const message = `no revocation list of ${nameOf(without)}: while lists are configured, its clients are refused`
+    const message = `no revocation list of ${without.facts.subject}: while lists are configured, its clients are refused`
     found.judge('warn', 'CRL_MISSING', message)
   }
 }
@@ -74,18 +73,14 @@ function judgeDates(
 /** A CA that was given a new key under its old name leaves lists behind that refuse all its clients. */
 function judgeSigner(
   { issuer, signed, block: { what, path } }: RevocationList,
-  authorities: readonly AuthorityBlock[],
+  authorities: readonly JudgedAuthority[],
   found: Findings,
 ): void {
-  const named = authorities.filter(({ subject }) => subject === issuer)
+  const named = authorities.filter(({ block }) => block.subject === issuer)
   const [first] = named
-  if (!first || named.some(({ pem }) => hasSigned(new X509Certificate(pem), signed))) return
-  const message = `${what} was not signed by ${nameOf(first)}: every client of its CA would be refused`
+  if (!first || named.some(({ block }) => hasSigned(new X509Certificate(block.pem), signed))) return
+  const message = `${what} was not signed by ${first.facts.subject}: every client of its CA would be refused`
   found.refuse('CRL_INVALID', message, path)
-}
-
-function nameOf({ pem }: AuthorityBlock): string {
-  return oneLine(new X509Certificate(pem).subject)
 }
 
 /** Digests of RSA (PKCS #1 v1.5), ECDSA and Ed25519 signatures; what is not listed here is left to OpenSSL. */

@@ -34,9 +34,15 @@ export interface TrustBlock {
   readonly what: string
 }
 
-export interface AuthorityBlock extends TrustBlock {
+interface AuthorityBlock extends TrustBlock {
   /** DER in base64, as {@link subjectOf} gives it. */
   readonly subject: string
+}
+
+/** A trust anchor as it stands in its file, and what is known of it. */
+export interface JudgedAuthority {
+  readonly block: AuthorityBlock
+  readonly facts: AuthorityFacts
 }
 
 /** Whether any of the changed paths is, or was, a file of trust anchors or revocation lists. */
@@ -78,16 +84,14 @@ export function judgeTrust(
   found: Findings,
 ): AuthorityFacts[] {
   const knownBy = new Map(known.map((facts) => [digestIn(facts), facts]))
-  const authorities: AuthorityBlock[] = []
-  const told: AuthorityFacts[] = []
+  const authorities: JudgedAuthority[] = []
   for (const block of blocks.authorities) {
     const facts = knownBy.get(block.digest) ?? found.attempt(() => authorityFacts(block))
     if (!facts) continue
-    authorities.push(block)
-    told.push(facts)
+    authorities.push({ block, facts })
     judgeAuthority(facts, block.path, found)
   }
-  const names = authorities.reduce((sum, { der }) => sum + subjectEntryBytes(der), 0)
+  const names = authorities.reduce((sum, { block }) => sum + subjectEntryBytes(block.der), 0)
   if (requestCert && names > MAX_NAMES_BYTES) {
     const message =
       `the names of the ${authorities.length} trust anchors take ${names} bytes, more than the ${MAX_NAMES_BYTES} that ` +
@@ -95,7 +99,7 @@ export function judgeTrust(
     found.refuse('CA_NAMES_TOO_LONG', message)
   }
   judgeRevocationLists(blocks.revocationLists, authorities, requestCert, policy, found)
-  return told
+  return authorities.map(({ facts }) => facts)
 }
 
 /** Without the anchors that are known: OpenSSL has taken those before, with the same options. */

@@ -36,10 +36,11 @@ export class SpareShelf {
   stock(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
     // Both need the native handle.
     const wanted = canBuildInSteps() ? plans : []
-    const kept = firstFor(wanted, [...used, ...this.#used])
+    const all = [...used, ...this.#used]
+    const kept = firstFor(wanted, all)
     const spares = firstFor(wanted, this.#spares)
     freeInTurns([
-      ...[...used, ...this.#used].flatMap((one) => (kept.includes(one) ? [] : [one.context])),
+      ...all.flatMap((one) => (kept.includes(one) ? [] : [one.context])),
       ...this.#spares.flatMap((spare) => (spares.includes(spare) || !spare.ready ? [] : [spare.ready])),
     ])
     const missing = wanted.filter((plan) => !spares.some((spare) => fits(spare.plan, plan)))
