@@ -11,16 +11,17 @@ import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { publishPass } from './observe/channels.js'
 import { EventHub } from './observe/event-hub.js'
-import { ExpiryWatch } from './observe/expiry-watch.js'
 import { Journal } from './observe/journal.js'
+import { LifeWatch } from './observe/life-watch.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
 import type { EngineChanges, ReloadEngineOptions } from './options.js'
 import type { PassReport } from './pass-report.js'
 import { openPreparer, type Preparer } from './pool.js'
+import { Lookout } from './prepare/lookout.js'
 import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
 import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
-import { type NamedFacts, type ReloadResult, servingOf } from './result.js'
+import type { NamedFacts, ReloadResult } from './result.js'
 import { nextDelayMs } from './schedule.js'
 import type { ServerExtra } from './server-options.js'
 import { servingFor } from './serving.js'
@@ -87,14 +88,13 @@ class Engine implements ReloadEngine {
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #preparer: Preparer
-  readonly #clock: Clock
   readonly #logger: Logger
   readonly #journal: Journal
   readonly #lane = createLane()
   readonly #tick
   readonly #events: EventHub<ReloadEvents>
-  readonly #expiry: ExpiryWatch
-  readonly #hostExpiry: ExpiryWatch
+  readonly #life: LifeWatch
+  readonly #lookout: Lookout
   readonly #agents = new Set<RenewingAgent>()
   #intervalSeconds: number
   #optionsGiven = false
@@ -113,19 +113,21 @@ class Engine implements ReloadEngine {
     this.#input = input
     this.#reloader = reloader
     this.#preparer = preparer
-    this.#clock = clock
     this.#logger = logger
     this.#events = new EventHub(logger)
-    const watch = () =>
-      new ExpiryWatch(options.expiryWarningDays, clock, logger, (notice) => {
-        this.#events.emit('expiring', notice)
-      })
-    this.#expiry = watch()
-    this.#hostExpiry = watch()
+    this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
+      this.#events.emit('expiring', notice)
+    })
     this.#intervalSeconds = options.autoReloadInterval
     this.#journal = new Journal(clock, logger)
     this.#journal.settle(first, this.#mayWait(first))
-    this.#tick = createTick({ clock, delayMs: () => this.#delayMs(), check: () => this.#check() })
+    this.#lookout = new Lookout(preparer, clock, options.worker.timeoutMs, () => this.#tick.checkNow())
+    this.#tick = createTick({
+      clock,
+      delayMs: () => this.#delayMs(),
+      glance: () => this.#glance(),
+      check: () => this.#check(),
+    })
     this.#watchLife()
     this.#tick.plan()
   }
@@ -210,6 +212,7 @@ class Engine implements ReloadEngine {
   }
 
   status(): EngineStatus {
+    this.#noteQuiet()
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
@@ -264,8 +267,7 @@ class Engine implements ReloadEngine {
 
   async #close(): Promise<void> {
     this.#tick.stop()
-    this.#expiry.stop()
-    this.#hostExpiry.stop()
+    this.#life.stop()
     for (const agent of this.#agents) agent.destroy()
     this.#reloader.close()
     await Promise.all([this.#preparer.close(), this.#lane.close()])
@@ -288,9 +290,24 @@ class Engine implements ReloadEngine {
     this.autoReloadInterval = autoReloadInterval
   }
 
-  #check(): Promise<unknown> {
+  /** Whether a look will do for this check: only while all is well, and nobody wants to be told of it. */
+  #glance(): boolean {
+    this.#noteQuiet()
+    if (!this.#journal.agrees || this.#events.isHeard('checked')) return false
+    return this.#lookout.look(this.#reloader.served)
+  }
+
+  #noteQuiet(): void {
+    const beganMs = this.#lookout.takeQuiet()
+    if (beganMs !== null) this.#journal.quiet(beganMs)
+  }
+
+  async #check(): Promise<void> {
     // Only `CLOSED` rejects, and then nobody is left to be told.
-    return this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {})
+    await this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {})
+    // With more than that between two checks, the thread is not kept.
+    const { idleTimeoutMs } = this.#reloader.served.options.worker
+    if (this.#intervalSeconds * 1000 <= idleTimeoutMs) this.#lookout.stand()
   }
 
   #run(mode: PassMode): Promise<ReloadResult> {
@@ -314,8 +331,13 @@ class Engine implements ReloadEngine {
       waits && report.result.outcome === 'rejected'
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
+    this.#noteQuiet()
     const recovery = this.#journal.settle({ ...report, result }, waits)
     this.#tick.plan()
+    if (result.trigger === 'tick' && result.outcome === 'unchanged' && !recovery) {
+      this.#events.emit('checked', result)
+      return result
+    }
     this.#events.emit('settled', result)
     if (result.outcome === 'applied') this.#events.emit('applied', result)
     if (result.outcome === 'rejected') this.#events.emit('rejected', result)
@@ -345,10 +367,8 @@ class Engine implements ReloadEngine {
   }
 
   #watchLife(): void {
-    const { generation } = this.#reloader.served
-    this.#expiry.watch(generation.number, servingOf(generation))
-    this.#hostExpiry.watch(generation.number, generation.hosts?.soonest ?? null)
-    const leftMs = this.#lifeLeftMs()
+    this.#life.watch(this.#reloader.served.generation)
+    const { leftMs } = this.#life
     if (this.#intervalSeconds === 0 || this.#intervalSeconds * 1000 < leftMs) return
     const fields = { autoReloadInterval: this.#intervalSeconds, leftSeconds: Math.round(leftMs / 1000) }
     this.#logger.warn(
@@ -359,17 +379,7 @@ class Engine implements ReloadEngine {
 
   #delayMs(): number | null {
     const intervalMs = this.#intervalSeconds * 1000
-    return nextDelayMs({ intervalMs, trouble: this.#journal.trouble, lifeLeftMs: this.#lifeLeftMs() })
-  }
-
-  /** Of the default certificate, or of the host that is nearer to its end. */
-  #lifeLeftMs(): number {
-    const { generation } = this.#reloader.served
-    const ends = [
-      servingOf(generation).notAfter,
-      ...(generation.hosts?.soonest ? [generation.hosts.soonest.notAfter] : []),
-    ]
-    return Math.min(...ends.map(Date.parse)) - this.#clock.wallMs()
+    return nextDelayMs({ intervalMs, trouble: this.#journal.trouble, lifeLeftMs: this.#life.leftMs })
   }
 
   #assertOpen(): void {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { stat } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
 
 import { Piscina } from 'piscina'
 
@@ -11,6 +12,7 @@ import type {
   SealHostsTask,
 } from '../workers/hosts/protocol.js'
 import type { JudgePeersReply, JudgePeersTask } from '../workers/judge-peers.js'
+import type { LookOutTask } from '../workers/look-out.js'
 import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
@@ -31,8 +33,23 @@ export interface Preparer {
   verify(task: VerifyTask): Promise<VerifyReply>
   /** Holds peers against a trust. @throws ReloadError as `prepare` does. */
   judgePeers(task: JudgePeersTask): Promise<JudgePeersReply>
+  /**
+   * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
+   * that ends.
+   *
+   * @throws ReloadError as `prepare` does.
+   */
+  lookOut(): Promise<Watchman>
   /** Ends the tasks of this engine, and the threads once no engine needs them. */
   close(): Promise<void>
+}
+
+/** A thread that answers by a counter in shared memory, and by a message when the answer is no. */
+export interface Watchman {
+  /** Takes a {@link PrepareTask} to look by, or `null` to look by the last one again. */
+  readonly port: MessagePort
+  /** Looks that found nothing new. */
+  readonly quiet: Int32Array
 }
 
 /** The entry of the worker, beside this file in source and in the published build alike. */
@@ -55,6 +72,7 @@ interface SharedPool {
   /** Of all tasks that have no answer yet, those of every engine. */
   readonly waiting: Set<TaskSignal>
   leases: number
+  watchmen: number
 }
 
 /** Why a task was given up. */
@@ -78,7 +96,7 @@ class TaskSignal extends EventEmitter {
 const pools = new Map<string, SharedPool>()
 
 /** The functions that the worker's entry exports. */
-type TaskName = 'default' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
+type TaskName = 'default' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
 
 export function openPreparer(
   limits: Required<WorkerOptions>,
@@ -90,9 +108,10 @@ export function openPreparer(
   pools.set(key, pool)
   pool.leases++
   const running = new Set<TaskSignal>()
+  const watchmen = new Set<MessagePort>()
   let closed = false
 
-  async function run<Reply>(task: object, name: TaskName): Promise<Reply> {
+  async function run<Reply>(task: object, name: TaskName, transferList: Transferable[] = []): Promise<Reply> {
     // Piscina itself would come back to life.
     if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
     const signal = new TaskSignal()
@@ -103,7 +122,7 @@ export function openPreparer(
     running.add(signal)
     pool.waiting.add(signal)
     try {
-      return (await pool.piscina.run(task, { name, signal })) as Reply
+      return (await pool.piscina.run(task, { name, signal, transferList })) as Reply
     } catch (error) {
       throw asReloadError(error, signal.reason, limits)
     } finally {
@@ -119,10 +138,23 @@ export function openPreparer(
     sealHosts: (task) => run(task, 'sealHosts'),
     verify: (task) => run(task, 'verify'),
     judgePeers: (task) => run(task, 'judgePeers'),
+    async lookOut() {
+      const { port1: port, port2 } = new MessageChannel()
+      const quiet = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+      await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
+      watchmen.add(port)
+      keepThread(pool, 1)
+      port.once('close', () => {
+        watchmen.delete(port)
+        keepThread(pool, -1)
+      })
+      return { port, quiet }
+    },
     async close() {
       if (closed) return
       closed = true
       for (const signal of running) signal.abort({ why: 'closed' })
+      for (const port of watchmen) port.close()
       if (--pool.leases > 0) return
       pools.delete(key)
       await pool.piscina.destroy()
@@ -158,7 +190,13 @@ function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
     const abortion: Abortion = { why: 'no-thread', code: error?.code }
     if (stuck) for (const signal of waiting) signal.abort(abortion)
   })
-  return { piscina, waiting, leases: 0 }
+  return { piscina, waiting, leases: 0, watchmen: 0 }
+}
+
+/** Piscina ends a thread for which it has had no task for a while, and does not know of looks. */
+function keepThread(pool: SharedPool, change: 1 | -1): void {
+  pool.watchmen += change
+  pool.piscina.options.minThreads = pool.watchmen > 0 ? 1 : 0
 }
 
 /** A thread that was ended leaves the queue behind; Piscina starts another one only for a task that comes. */

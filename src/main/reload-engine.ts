@@ -28,8 +28,13 @@ export interface ReloadOptions {
 
 /** Events of an engine, with what their listeners get. */
 export interface ReloadEvents {
-  /** Every pass, however it ended. */
+  /** Every pass, however it ended, but for `checked`. */
   settled: [ReloadResult]
+  /**
+   * A check by the timer that found nothing new. As long as nobody listens, it costs the main thread a tenth: then it is
+   * counted in `status()` and makes no result.
+   */
+  checked: [ReloadResult]
   applied: [ReloadResult]
   rejected: [ReloadResult]
   waiting: [ReloadResult]

@@ -7,6 +7,8 @@ const LONGEST_TIMER_MS = 2_147_483_647
 export interface Tick {
   /** Plans the next check anew, counted from now; while a check runs, that is planned when it has settled. */
   plan(): void
+  /** Checks at once, without a glance before; while a check runs, that one will do. */
+  checkNow(): void
   stop(): void
   /** Milliseconds until the next check; `null` when none is planned. */
   dueInMs(): number | null
@@ -16,11 +18,13 @@ export interface TickOptions {
   readonly clock: Clock
   /** Milliseconds from the end of one check to the start of the next; `null` for none. */
   readonly delayMs: () => number | null
+  /** What comes before a check, and costs next to nothing; true when there is no need for more. */
+  readonly glance?: () => boolean
   /** Must not reject. */
   readonly check: () => Promise<unknown>
 }
 
-export function createTick({ clock, delayMs, check }: TickOptions): Tick {
+export function createTick({ clock, delayMs, glance = () => false, check }: TickOptions): Tick {
   let cancel: (() => void) | null = null
   let dueAt: number | null = null
   let stopped = false
@@ -43,6 +47,13 @@ export function createTick({ clock, delayMs, check }: TickOptions): Tick {
   }
 
   function fire(): void {
+    if (glance()) plan()
+    else checkNow()
+  }
+
+  function checkNow(): void {
+    if (stopped || checking) return
+    cancel?.()
     cancel = null
     dueAt = null
     checking = true
@@ -54,6 +65,7 @@ export function createTick({ clock, delayMs, check }: TickOptions): Tick {
 
   return {
     plan,
+    checkNow,
     stop() {
       stopped = true
       plan()

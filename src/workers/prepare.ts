@@ -23,6 +23,7 @@ import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from '
 export { prepareHosts } from './hosts/prepare-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
 export { judgePeers } from './judge-peers.js'
+export { lookOut } from './look-out.js'
 export { verify } from './verify.js'
 
 /**

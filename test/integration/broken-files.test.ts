@@ -131,7 +131,7 @@ for (const [what, { outcome, code, at, harm }] of Object.entries(breakages)) {
     assert.equal(engine.status().failingSince, null)
     assert.equal(engine.status().generation.trigger, 'tick')
     assert.equal(await servedBy(port), next.fingerprint256)
-    await nextEvent(engine, 'settled')
+    await nextEvent(engine, 'checked')
     assert.equal(recoveries.length, 1)
   })
 }

@@ -151,9 +151,9 @@ async function linked(t: TestContext): Promise<Linked> {
 
 /** One look by the timer, which leaves alone what was rolled away from. */
 async function look(engine: ReloadEngine): Promise<ReloadResult> {
-  const settled = nextEvent(engine, 'settled', ({ trigger }) => trigger === 'tick')
+  const checked = nextEvent(engine, 'checked')
   engine.autoReloadInterval = 0.01
-  const result = await settled
+  const result = await checked
   engine.autoReloadInterval = 0
   return result
 }

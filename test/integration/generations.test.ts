@@ -27,7 +27,7 @@ test('an earlier generation can be served again, and the timer leaves it alone u
   assert.equal(engine.status().generation.restored, 1)
 
   engine.autoReloadInterval = 0.02
-  const look = await nextEvent(engine, 'settled')
+  const look = await nextEvent(engine, 'checked')
   assert.equal(look.outcome, 'unchanged')
   assert.equal(await servedBy(port), first.fingerprint256)
   const applied = nextEvent(engine, 'applied')

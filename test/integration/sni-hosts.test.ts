@@ -247,7 +247,7 @@ test('a rollback brings the hosts of then back, and the timer leaves them until 
   assert.notEqual(await shown('c.test'), added.fingerprint256)
 
   engine.autoReloadInterval = 0.02
-  assert.equal((await nextEvent(engine, 'settled')).outcome, 'unchanged')
+  assert.equal((await nextEvent(engine, 'checked')).outcome, 'unchanged')
   const applied = nextEvent(engine, 'applied')
   const other = put('b.test')
   assert.deepEqual((await applied).hosts, { served: 2, changed: 1, removed: 0 })

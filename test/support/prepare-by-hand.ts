@@ -32,6 +32,7 @@ export function preparerByHand(): HandPreparer {
     sealHosts: noHosts,
     verify: (task) => pending(verifies, task),
     judgePeers: () => Promise.reject(new Error('not asked for here')),
+    lookOut: () => Promise.reject(new Error('not asked for here')),
     close: async () => {},
     takePrepare: () => first(prepares),
     takeVerify: () => first(verifies),

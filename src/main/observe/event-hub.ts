@@ -28,6 +28,10 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
     this.#emitter.off(event, listener as Listener)
   }
 
+  isHeard(event: keyof Events & string): boolean {
+    return this.#emitter.listenerCount(event) > 0
+  }
+
   emit<E extends keyof Events & string>(event: E, ...args: Events[E]): void {
     for (const listener of this.#emitter.rawListeners(event) as Listener[]) {
       void this.#tell(event, listener, args)

@@ -70,6 +70,21 @@ export class Journal {
     return this.#trouble
   }
 
+  /** Whether what is served is what is on disk, as far as is known. */
+  get agrees(): boolean {
+    return this.#differsSinceMs === null
+  }
+
+  /** Takes note of a check that found nothing new, and began at `atMs`. */
+  quiet(atMs: number): void {
+    this.#passes.unchanged++
+    const attempt = attemptAt(atMs, { trigger: 'tick', outcome: 'unchanged', problems: [] })
+    // A pass that began later may have ended first.
+    if (attempt.at < this.#lastAttempt.at) return
+    this.#lastAttempt = attempt
+    this.#lastSuccess = attempt
+  }
+
   /** Takes note that there was a pass, and of nothing else. */
   count({ outcome }: ReloadResult): void {
     this.#passes[outcome]++
@@ -84,7 +99,7 @@ export class Journal {
     waits: boolean = result.outcome === 'waiting-for-pair',
   ): Recovery | null {
     this.count(result)
-    const attempt = this.#attempt(result)
+    const attempt = attemptAt(this.#clock.wallMs(), result)
     this.#lastAttempt = attempt
     if (result.trigger === 'rollback') {
       // Says nothing of what is on disk now: no outage begins or ends.
@@ -184,10 +199,10 @@ export class Journal {
   #sayRefused({ trigger, generation, problems }: ReloadResult): void {
     this.#logger.warn({ trigger, generation, problems }, 'change refused; what was in force stays in force')
   }
+}
 
-  #attempt({ trigger, outcome, problems }: ReloadResult): Attempt {
-    return Object.freeze({ at: iso(this.#clock.wallMs()), trigger, outcome, problems })
-  }
+function attemptAt(atMs: number, { trigger, outcome, problems }: Omit<Attempt, 'at'>): Attempt {
+  return Object.freeze({ at: iso(atMs), trigger, outcome, problems })
 }
 
 /** Thousands of hosts may be renewed at once; the result has all of their paths. */

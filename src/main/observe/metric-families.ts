@@ -27,7 +27,8 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 const SLICE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1]
 const INFO_LABELS = ['context', 'fingerprint_sha256', 'serial', 'subject_cn', 'issuer_cn', 'key_type']
 
-export function createFamilies(registry: Registry): MetricFamilies {
+/** @param look is called before values are given out that move without an event. */
+export function createFamilies(registry: Registry, look: () => void): MetricFamilies {
   const common = (name: string, help: string, labelNames: string[] = []) => ({
     name: `certswap_${name}`,
     help,
@@ -36,6 +37,7 @@ export function createFamilies(registry: Registry): MetricFamilies {
   })
   const gauge = (...args: Parameters<typeof common>) => new Gauge(common(...args))
   const counter = (...args: Parameters<typeof common>) => new Counter(common(...args))
+  const looked = (...args: Parameters<typeof common>) => ({ ...common(...args), collect: look })
   const histogram = (buckets: number[], ...args: Parameters<typeof common>) =>
     new Histogram({ ...common(...args), buckets })
   return {
@@ -57,23 +59,24 @@ export function createFamilies(registry: Registry): MetricFamilies {
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
     hosts: gauge('hosts', 'SNI hosts that are served.'),
-    reloads: counter(
-      'reloads_total',
-      'Looks at the certificate files, by what caused them and how they ended.',
-      ['trigger', 'result'],
+    reloads: new Counter(
+      looked('reloads_total', 'Looks at the certificate files, by what caused them and how they ended.', [
+        'trigger',
+        'result',
+      ]),
     ),
     errors: counter('reload_errors_total', 'Problems of reloads that failed, by code.', ['code']),
     lastSuccessful: gauge('last_reload_successful', 'Whether the last look at the files ended well.', [
       'context',
     ]),
-    lastSuccessTime: gauge(
-      'last_reload_success_timestamp_seconds',
-      'When a look at the files last ended well.',
-      ['context'],
+    lastSuccessTime: new Gauge(
+      looked('last_reload_success_timestamp_seconds', 'When a look at the files last ended well.', [
+        'context',
+      ]),
     ),
-    lastAttemptTime: gauge('last_reload_attempt_timestamp_seconds', 'When the files were last looked at.', [
-      'context',
-    ]),
+    lastAttemptTime: new Gauge(
+      looked('last_reload_attempt_timestamp_seconds', 'When the files were last looked at.', ['context']),
+    ),
     matchesDisk: gauge('serving_matches_disk', 'Whether what is served is what is on disk.'),
     differsSince: gauge(
       'serving_differs_since_timestamp_seconds',

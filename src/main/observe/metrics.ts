@@ -56,14 +56,26 @@ export interface Metrics {
  */
 export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}): Metrics {
   const registry = registryOf(options)
-  const families = familiesIn(registry)
+  const families = familiesIn(registry, () => showChecks())
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
   showGeneration(families, engine.status().generation)
   showStatus(families, engine.status())
 
+  // Of checks that find nothing new there is no event that would not make them dearer.
+  let unchanged = engine.status().passes.unchanged
+  const showChecks = () => {
+    const status = engine.status()
+    families.reloads.inc(
+      { trigger: TRIGGERS.tick, result: RESULTS.unchanged },
+      status.passes.unchanged - unchanged,
+    )
+    unchanged = status.passes.unchanged
+    showStatus(families, status)
+  }
   const settled = (result: ReloadResult) => {
     countPass(families, result)
+    if (result.outcome === 'unchanged') unchanged++
     const status = engine.status()
     if (result.outcome === 'applied') showGeneration(families, status.generation)
     showStatus(families, status)
@@ -129,13 +141,13 @@ function registryOf({ registry }: MetricsOptions): Registry {
   )
 }
 
-function familiesIn(registry: Registry): MetricFamilies {
+function familiesIn(registry: Registry, look: () => void): MetricFamilies {
   if (registry.getSingleMetric('certswap_generation')) {
     const message =
       'createMetrics: the registry has the metrics of an engine already; give each engine its own'
     throw new ReloadError('OPTIONS_INVALID', message)
   }
-  return createFamilies(registry)
+  return createFamilies(registry, look)
 }
 
 /** A series that appears with its first event hides that event from `increase()`. */

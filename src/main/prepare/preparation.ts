@@ -44,8 +44,22 @@ export interface Preparation {
 export async function prepareMaterial(
   preparer: Preparer,
   options: ResolvedOptions,
-  { records, held, force, fresh }: PreparationMode,
+  mode: PreparationMode,
 ): Promise<Preparation> {
+  const task = prepareTask(options, mode)
+  const base = await preparer.prepare(task)
+  const found =
+    task.hosts && base.hosts?.kind === 'changed'
+      ? await prepareHosts(preparer, options, task.hosts, base.hosts)
+      : null
+  return judge(base, found, options.policy.hosts === 'together')
+}
+
+/** What a worker is asked. */
+export function prepareTask(
+  options: ResolvedOptions,
+  { records, held, force, fresh }: PreparationMode,
+): PrepareTask {
   const limits = limitsOf(options)
   const { sources, context, peers, policy, hosts } = options
   const scan = hosts && {
@@ -56,7 +70,7 @@ export async function prepareMaterial(
     force,
     fresh,
   }
-  const base = await preparer.prepare({
+  return {
     sources,
     limits,
     context,
@@ -67,10 +81,7 @@ export async function prepareMaterial(
     held: held?.record ?? null,
     fresh,
     hosts: scan,
-  })
-  const found =
-    scan && base.hosts?.kind === 'changed' ? await prepareHosts(preparer, options, scan, base.hosts) : null
-  return judge(base, found, policy.hosts === 'together')
+  }
 }
 
 /** Overwrites the keys of what is not going to be served. */

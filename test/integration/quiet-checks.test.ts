@@ -1,0 +1,196 @@
+/*
+ * A check by the timer that finds nothing new is counted, and that is all; one that finds something is followed by a
+ * reload at once, whatever had become of the checks before.
+ */
+
+import assert from 'node:assert/strict'
+import { mkdirSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import { startEngine as startEngineWith } from '../../src/main/engine.js'
+import type { ReloadEngine } from '../../src/main/index.js'
+import { createMetrics } from '../../src/main/observe/metrics.js'
+import { createAuthority } from '../support/certificates.js'
+import { nextEvent, recordEvents, servedBy, serveEcho, startEngine } from '../support/engines.js'
+import { eventually } from '../support/eventually.js'
+import { fakeClock } from '../support/fake-clock.js'
+import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
+import { hostSite } from '../support/host-site.js'
+import { replyKinds, watchedPrepareEntry } from '../support/prepare-replies.js'
+import { recordingLogger } from '../support/recording-logger.js'
+import { tempDir } from '../support/temp-dir.js'
+import { watchThreads } from '../support/thread-watch.js'
+import { misbehavingEntry } from '../support/worker-task.js'
+
+const authority = createAuthority()
+
+test('checks that find nothing new are counted in status and metrics, and told to nobody', async (t) => {
+  const logger = recordingLogger()
+  const paths = writePair(tempDir(t), authority.issue())
+  const engine = await startEngine(t, { ...paths, logger })
+  const metrics = createMetrics(engine)
+  const settled = recordEvents(engine, 'settled')
+  const said = logger.lines.length
+  const { lastSuccess } = engine.status()
+
+  engine.autoReloadInterval = 0.005
+  await quietChecks(engine, 20)
+  engine.autoReloadInterval = 0
+  assert.deepEqual([settled, logger.lines.slice(said)], [[], []])
+  const status = engine.status()
+  assert.deepEqual([status.generation.number, status.lastAttempt], [1, status.lastSuccess])
+  assert.ok(status.lastSuccess.at > lastSuccess.at)
+  assert.deepEqual(
+    { ...status.lastSuccess, at: null },
+    { at: null, trigger: 'tick', outcome: 'unchanged', problems: [] },
+  )
+  const text = await metrics.text()
+  assert.match(
+    text,
+    new RegExp(`^certswap_reloads_total{trigger="poll",result="unchanged"} ${status.passes.unchanged}$`, 'm'),
+  )
+  const seconds = Date.parse(status.lastAttempt.at) / 1000
+  assert.ok(
+    text.includes(`certswap_last_reload_attempt_timestamp_seconds{context="default"} ${seconds}\n`),
+    text,
+  )
+})
+
+test('one check in many has a task for the worker: the first', async (t) => {
+  const replies = replyKinds(t)
+  const options = { ...writePair(tempDir(t), authority.issue()), logger: recordingLogger() }
+  const engine = await startEngineWith(options, { workerEntry: watchedPrepareEntry })
+  t.after(() => engine.close())
+  assert.equal(await replies.next(), 'prepared or refused')
+  engine.autoReloadInterval = 0.005
+  await quietChecks(engine, 20)
+  engine.autoReloadInterval = 0
+  assert.equal(await replies.next(), 'unchanged')
+  utimesSync(options.key, new Date(), new Date())
+  await engine.reload()
+  assert.equal(await replies.next(), 'unchanged, with a new record')
+})
+
+test('whoever listens to `checked` is told of each', async (t) => {
+  const engine = await startEngine(t, {
+    ...writePair(tempDir(t), authority.issue()),
+    autoReloadInterval: 0.005,
+  })
+  await quietChecks(engine, 5)
+  for (const _ of [1, 2, 3]) {
+    const { outcome, trigger } = await nextEvent(engine, 'checked')
+    assert.deepEqual([outcome, trigger], ['unchanged', 'tick'])
+  }
+})
+
+const changes = {
+  'a certificate and its key': (dir: string) => writePair(dir, authority.issue()),
+  'a CA bundle': (dir: string) => overwriteInPlace(join(dir, 'ca.pem'), createAuthority().certPem),
+  'a file in a CA directory': (dir: string) =>
+    renameInto(join(dir, 'anchors', 'second.pem'), createAuthority().certPem),
+}
+
+for (const [what, change] of Object.entries(changes)) {
+  test(`${what} that changes after many quiet checks is loaded, and again after many more`, async (t) => {
+    const dir = tempDir(t)
+    const anchors = join(dir, 'anchors')
+    overwriteInPlace(join(dir, 'ca.pem'), authority.certPem)
+    mkdirSync(anchors)
+    renameInto(join(anchors, 'first.pem'), createAuthority().certPem)
+    const pair = writePair(dir, authority.issue())
+    const engine = await startEngine(t, { ...pair, ca: join(dir, 'ca.pem'), caDir: anchors })
+    engine.autoReloadInterval = 0.005
+    for (const generation of [2, 3]) {
+      await quietChecks(engine, 5)
+      const applied = nextEvent(engine, 'applied')
+      change(dir)
+      const { trigger, ...result } = await applied
+      assert.deepEqual([trigger, result.generation], ['tick', generation])
+    }
+  })
+}
+
+test('a host that is renewed, added or removed after many quiet checks is loaded', async (t) => {
+  const { engine, put, shown } = await hostSite(
+    t,
+    { 'a.test': {}, 'b.test': {} },
+    { autoReloadInterval: 0.005 },
+  )
+  await quietChecks(engine, 5)
+  const applied = nextEvent(engine, 'applied')
+  const renewed = put('b.test')
+  assert.deepEqual((await applied).hosts, { served: 2, changed: 1, removed: 0 })
+  assert.equal(await shown('b.test'), renewed.fingerprint256)
+  await quietChecks(engine, 5)
+  const again = nextEvent(engine, 'applied')
+  const added = put('c.test')
+  await again
+  assert.equal(await shown('c.test'), added.fingerprint256)
+})
+
+test('a worker thread that ends while it looks costs nothing but another thread', async (t) => {
+  const threads = watchThreads(t)
+  const { engine, dir } = await watched(t, 'ends-at-a-look')
+  const port = await serveEcho(t, engine)
+  engine.autoReloadInterval = 0.005
+  await eventually('four threads have looked', () => threads.started >= 4)
+  const applied = nextEvent(engine, 'applied', ({ trigger }) => trigger === 'tick')
+  const next = authority.issue()
+  writePair(dir, next)
+  await applied
+  assert.equal(await servedBy(port), next.fingerprint256)
+})
+
+test('a look that never ends is given up after the time that a worker has, and a pass looks instead', async (t) => {
+  const clock = fakeClock()
+  const { engine, dir } = await watched(t, 'never-looks', clock)
+  engine.autoReloadInterval = 1
+  await clock.advance(1000)
+  await eventually('the first check is a pass', () => engine.status().passes.unchanged === 1)
+  writePair(dir, authority.issue())
+  await eventually('the renewal is served', () => {
+    void clock.advance(1000)
+    return engine.status().generation.number === 2
+  })
+})
+
+test('one thread is kept while it looks, and ends with the engine', async (t) => {
+  const threads = watchThreads(t)
+  const worker = { idleTimeoutMs: 100 }
+  const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
+  engine.autoReloadInterval = 0.01
+  await quietChecks(engine, 50)
+  assert.deepEqual([threads.started, threads.alive], [1, 1])
+  await engine.close()
+  await threads.lastEnded()
+  assert.equal(threads.alive, 0)
+})
+
+test('with more than the idle time between two checks, no thread is kept', async (t) => {
+  const threads = watchThreads(t)
+  const worker = { idleTimeoutMs: 1 }
+  const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
+  engine.autoReloadInterval = 0.05
+  await quietChecks(engine, 2)
+  await eventually('each check has had a thread of its own', () => threads.started > 2 && threads.alive === 0)
+})
+
+/** Resolves when so many more checks have found nothing new. */
+async function quietChecks(engine: ReloadEngine, count: number): Promise<void> {
+  const { unchanged } = engine.status().passes
+  await eventually(`${count} checks`, () => engine.status().passes.unchanged >= unchanged + count)
+}
+
+async function watched(
+  t: TestContext,
+  entry: string,
+  clock?: ReturnType<typeof fakeClock>,
+): Promise<{ engine: ReloadEngine; dir: string }> {
+  const dir = tempDir(t)
+  const options = { ...writePair(dir, authority.issue()), logger: recordingLogger() }
+  const parts = { workerEntry: misbehavingEntry(entry), ...(clock ? { clock } : {}) }
+  const engine = await startEngineWith(options, parts)
+  t.after(() => engine.close())
+  return { engine, dir }
+}
