@@ -1,13 +1,14 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { withHosts } from '../material/shapes.js'
 import { createSite } from '../material/site.js'
-import { startChild } from '../process/child.js'
+import { type Child, startChild } from '../process/child.js'
 import type { GapRound } from '../server/gap-round.js'
 import type { ServerCalls } from '../server/main.js'
 import type { Technique } from '../server/subject.js'
 import { SERVER_ENTRY } from '../services/node-service.js'
 import { median } from '../statistics.js'
 import { figuresOf } from './gap.js'
+import { costOfCheck } from './idle.js'
 
 /** What many SNI hosts cost at the start, when one of them is renewed, and when nothing is new. */
 export const hostsScope: Scope = {
@@ -40,7 +41,7 @@ function hostsCell(options: BenchOptions, count: number, technique: Technique): 
     scenario: hostsScenario(count),
     variant: technique,
     rounds: options.quick ? 1 : 2,
-    seconds: 4 + count * 0.0035,
+    seconds: 15 + count * 0.0035,
     measure: () => measureHosts(options.node, count, technique, options.quick ? 3 : 6),
   }
 }
@@ -77,15 +78,11 @@ async function measureHosts(
 
 const WARM_UP = 3
 const TAIL_MS = 60
-const CHECKS = 30
+/** Longer than it takes to look at 10,000 hosts. */
+const INTERVAL_MS = 400
+const CHECKS_MS = 6000
 
-async function measureChecks(
-  server: ReturnType<typeof startChild<ServerCalls>>,
-): Promise<Record<string, number>> {
-  const { mainMs, elsewhereMs } = await server.call('checks', 'reload', CHECKS)
-  const idle = await server.call('checks', 'nothing', CHECKS)
-  return {
-    checkMainMs: (mainMs - idle.mainMs) / CHECKS,
-    checkElsewhereMs: (elsewhereMs - idle.elsewhereMs) / CHECKS,
-  }
+async function measureChecks(server: Child<ServerCalls>): Promise<Record<string, number>> {
+  const { mainMs, elsewhereMs } = await costOfCheck(server, INTERVAL_MS, CHECKS_MS)
+  return { checkMainMs: mainMs, checkElsewhereMs: elsewhereMs }
 }

@@ -21,5 +21,11 @@ export async function certswapSubject(options: SubjectOptions): Promise<Subject>
       const { outcome, problems, timings } = await engine.reload()
       return { outcome, problems: problems.map(({ code }) => code), ...timings }
     },
+    timer: {
+      set(intervalMs) {
+        engine.autoReloadInterval = intervalMs / 1000
+      },
+      wakes: () => engine.status().passes.unchanged,
+    },
   }
 }

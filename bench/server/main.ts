@@ -27,8 +27,11 @@ export interface ServerCalls {
   gap(tailMs: number): Promise<GapRound>
   /** Processor time from the beginning of an act until `settleMs` after it. */
   cpu(act: CpuAct, settleMs: number): Promise<CpuUse>
-  /** Processor time of so many reloads that find nothing new, a moment apart; or of the moments alone. */
-  checks(act: 'reload' | 'nothing', count: number): Promise<CpuUse>
+  /**
+   * Processor time of a while in which a timer wakes the process at an interval: that of the engine, whose checks find
+   * nothing new, or one that does nothing.
+   */
+  timer(whose: 'engine' | 'nobody', intervalMs: number, forMs: number): Promise<TimerUse>
   /** After a full garbage collection. */
   memory(): Promise<MemoryUse>
   watchAgreement(): Promise<void>
@@ -45,6 +48,10 @@ export interface CpuUse {
   readonly mainMs: number
   /** Workers, V8's helpers and libuv's threads. */
   readonly elsewhereMs: number
+}
+
+export interface TimerUse extends CpuUse {
+  readonly wakes: number
 }
 
 export interface MemoryUse {
@@ -103,15 +110,19 @@ answerCalls<ServerCalls>({
     const usedMs = mainCpuMs() - mainMs
     return { mainMs: usedMs, elsewhereMs: Math.max(0, processCpuMs() - allMs - usedMs) }
   },
-  async checks(act, count) {
-    await sleep(2)
+  async timer(whose, intervalMs, forMs) {
+    const timer = whose === 'engine' ? subject.timer : idleTimer()
+    if (!timer) throw new Error('what is measured has no timer')
+    timer.set(intervalMs)
+    // The first checks find out what is good for all that come.
+    await sleep(intervalMs * 5)
+    const before = timer.wakes()
     const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
-    for (let i = 0; i < count; i++) {
-      if (act === 'reload') await expect('unchanged')
-      await sleep(5)
-    }
+    await sleep(forMs)
     const usedMs = mainCpuMs() - mainMs
-    return { mainMs: usedMs, elsewhereMs: processCpuMs() - allMs - usedMs }
+    const elsewhereMs = processCpuMs() - allMs - usedMs
+    timer.set(0)
+    return { mainMs: usedMs, elsewhereMs, wakes: timer.wakes() - before }
   },
   async memory() {
     collectGarbage()
@@ -129,6 +140,19 @@ answerCalls<ServerCalls>({
   },
   agreement: async () => agreement(),
 })
+
+/** What any timer costs that wakes a process. */
+function idleTimer(): NonNullable<Subject['timer']> {
+  let wakes = 0
+  let timer: NodeJS.Timeout | undefined
+  return {
+    set(intervalMs) {
+      clearInterval(timer)
+      if (intervalMs > 0) timer = setInterval(() => wakes++, intervalMs)
+    },
+    wakes: () => wakes,
+  }
+}
 
 async function startSubject(options: SubjectOptions): Promise<Subject> {
   switch (options.technique) {

@@ -24,6 +24,13 @@ export interface SubjectOptions {
 export interface Subject {
   readonly servers: readonly https.Server[]
   reload(): Promise<ReloadReport>
+  /** What looks by itself, at an interval. */
+  readonly timer?: {
+    /** 0 turns it off. */
+    set(intervalMs: number): void
+    /** Checks that have found nothing new, so far. */
+    wakes(): number
+  }
 }
 
 /** What a technique says of its own reload. */

@@ -292,14 +292,13 @@ class Engine implements ReloadEngine {
 
   /** Whether a look will do for this check: only while all is well, and nobody wants to be told of it. */
   #glance(): boolean {
-    this.#noteQuiet()
     if (!this.#journal.agrees || this.#events.isHeard('checked')) return false
     return this.#lookout.look(this.#reloader.served)
   }
 
   #noteQuiet(): void {
-    const beganMs = this.#lookout.takeQuiet()
-    if (beganMs !== null) this.#journal.quiet(beganMs)
+    const looks = this.#lookout.takeQuiet()
+    if (looks) this.#journal.quiet(looks)
   }
 
   async #check(): Promise<void> {

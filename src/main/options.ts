@@ -114,7 +114,8 @@ export interface WorkerOptions {
    */
   readonly timeoutMs?: number
   /**
-   * Milliseconds without work after which the thread ends; the next check starts another. Up to 2147483647.
+   * Milliseconds without work after which the thread ends; the next check starts another. Up to 2147483647. With an
+   * interval that is no longer, one thread is kept.
    * @defaultValue `60000`
    */
   readonly idleTimeoutMs?: number

@@ -47,6 +47,7 @@ export function createTick({ clock, delayMs, glance = () => false, check }: Tick
   }
 
   function fire(): void {
+    cancel = null
     if (glance()) plan()
     else checkNow()
   }

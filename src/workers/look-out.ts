@@ -17,10 +17,13 @@ export interface LookOutTask {
 /** What most checks come to, at a fraction of the price of a task: nothing has changed, and nobody has to be woken. */
 export function lookOut({ port, quiet }: LookOutTask): void {
   let last: PrepareTask
-  port.on('message', async (next: PrepareTask | null) => {
-    last = next ?? last
+  const look = async (): Promise<void> => {
     if (await isAsServed(last)) Atomics.add(quiet, 0, 1)
     else port.postMessage(null)
+  }
+  port.on('message', (next: PrepareTask | null) => {
+    last = next ?? last
+    void look()
   })
 }
 

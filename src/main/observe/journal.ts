@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
 import type { PassReport } from '../pass-report.js'
+import type { QuietLooks } from '../prepare/lookout.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import type { Logger } from './logger.js'
 
@@ -75,10 +76,10 @@ export class Journal {
     return this.#differsSinceMs === null
   }
 
-  /** Takes note of a check that found nothing new, and began at `atMs`. */
-  quiet(atMs: number): void {
-    this.#passes.unchanged++
-    const attempt = attemptAt(atMs, { trigger: 'tick', outcome: 'unchanged', problems: [] })
+  /** Takes note of checks that found nothing new. */
+  quiet({ count, lastMs }: QuietLooks): void {
+    this.#passes.unchanged += count
+    const attempt = attemptAt(lastMs, { trigger: 'tick', outcome: 'unchanged', problems: [] })
     // A pass that began later may have ended first.
     if (attempt.at < this.#lastAttempt.at) return
     this.#lastAttempt = attempt

@@ -3,12 +3,23 @@ import type { Snapshot } from '../generation/generation.js'
 import type { Preparer, Watchman } from '../pool.js'
 import { prepareTask } from './preparation.js'
 
+/** Looks that found nothing new. */
+export interface QuietLooks {
+  readonly count: number
+  /** When the last of them began, in milliseconds since 1970. */
+  readonly lastMs: number
+}
+
 /** A watchman, and what became of the looks that were asked of it: there is never more than one without an answer. */
 interface Watch extends Watchman {
   /** What was served when it was last told what to look by. */
   told: Snapshot | null
+  /** Looks that were quiet, or have no answer yet. */
   asked: number
-  askedAt: { readonly wallMs: number; readonly monotonicMs: number }
+  askedAtMs: number
+  /** When the last look was asked for that is known to have been quiet. */
+  quietAtMs: number
+  /** Quiet looks that were given out. */
   taken: number
 }
 
@@ -23,6 +34,8 @@ export class Lookout {
   readonly #onDifference: () => void
   #watch: Watch | null = null
   #isSummoned = false
+  /** What a watch that has ended had not given out. */
+  #rest: QuietLooks | null = null
 
   /** @param onDifference is told when a look found anything but what is served. */
   constructor(preparer: Preparer, clock: Clock, timeoutMs: number, onDifference: () => void) {
@@ -38,7 +51,7 @@ export class Lookout {
     this.#isSummoned = true
     this.#preparer
       .lookOut()
-      .then((watchman) => this.#take(watchman))
+      .then((watchman) => this.#begin(watchman))
       .catch(() => {})
       .finally(() => {
         this.#isSummoned = false
@@ -49,45 +62,54 @@ export class Lookout {
   look(served: Snapshot): boolean {
     const watch = this.#watch
     if (!watch) return false
+    const nowMs = this.#clock.monotonicMs()
     if (watch.asked > Atomics.load(watch.quiet, 0)) {
-      if (this.#clock.monotonicMs() - watch.askedAt.monotonicMs < this.#timeoutMs) return true
-      this.#watch = null
+      if (nowMs - watch.askedAtMs < this.#timeoutMs) return true
+      this.#end(watch)
       watch.port.close()
       return false
     }
-    const { options } = served
-    const news = { records: served, held: null, force: false, fresh: false }
-    watch.port.postMessage(watch.told === served ? null : prepareTask(options, news))
+    watch.port.postMessage(watch.told === served ? null : taskFor(served))
     watch.told = served
     watch.asked++
-    watch.askedAt = this.#now()
+    watch.quietAtMs = watch.askedAtMs
+    watch.askedAtMs = nowMs
     return true
   }
 
-  /** When the last look began that found nothing new, in milliseconds since 1970; each is given out once. */
-  takeQuiet(): number | null {
-    if (!this.#watch) return null
-    const quiet = Atomics.load(this.#watch.quiet, 0)
-    if (quiet === this.#watch.taken) return null
-    this.#watch.taken = quiet
-    return this.#watch.askedAt.wallMs
+  /** What there is to tell; each look is told once. */
+  takeQuiet(): QuietLooks | null {
+    const rest = this.#rest
+    this.#rest = null
+    if (!this.#watch) return rest
+    const { quiet, asked, askedAtMs, quietAtMs, taken } = this.#watch
+    const count = Atomics.load(quiet, 0)
+    if (count === taken) return rest
+    this.#watch.taken = count
+    const agoMs = this.#clock.monotonicMs() - (asked === count ? askedAtMs : quietAtMs)
+    return { count: count - taken + (rest?.count ?? 0), lastMs: this.#clock.wallMs() - agoMs }
   }
 
-  #take({ port, quiet }: Watchman): void {
-    const watch: Watch = { port, quiet, told: null, asked: 0, askedAt: this.#now(), taken: 0 }
+  #begin({ port, quiet }: Watchman): void {
+    const watch: Watch = { port, quiet, told: null, asked: 0, askedAtMs: 0, quietAtMs: 0, taken: 0 }
     this.#watch = watch
     port.on('message', () => {
       watch.asked--
+      watch.askedAtMs = watch.quietAtMs
       this.#onDifference()
     })
     // Waiting for an answer does not hold the process open.
     port.unref()
-    port.once('close', () => {
-      if (this.#watch === watch) this.#watch = null
-    })
+    port.once('close', () => this.#end(watch))
   }
 
-  #now(): Watch['askedAt'] {
-    return { wallMs: this.#clock.wallMs(), monotonicMs: this.#clock.monotonicMs() }
+  #end(watch: Watch): void {
+    if (this.#watch !== watch) return
+    this.#rest = this.takeQuiet()
+    this.#watch = null
   }
+}
+
+function taskFor(served: Snapshot) {
+  return prepareTask(served.options, { records: served, held: null, force: false, fresh: false })
 }
