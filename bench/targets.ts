@@ -131,9 +131,9 @@ const TARGETS: readonly Target[] = [
     measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'ownHeldMs')],
   },
   {
-    title: '10,000 hosts: longest turn of the start',
+    title: '10,000 hosts: longest turn of the start, over that with threads which are busy with nothing',
     ...{ kind: 'at most', bound: 5, unit: 'ms' },
-    measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'startHeldMs')],
+    measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'startOverControlMs')],
   },
   {
     title: 'main-thread CPU of a check of 10,000 hosts that finds nothing new',

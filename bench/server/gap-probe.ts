@@ -9,6 +9,8 @@ export interface Turn {
   readonly gapMs: number
   /** So much of it was the program's own doing, by running or by sleeping; the rest was taken by the machine. */
   readonly heldMs: number
+  /** Whether the event loop had anything to handle in it: a message, a connection, data. Timers do not count. */
+  readonly isIdle: boolean
 }
 
 /** The longest of some turns. */
@@ -23,6 +25,7 @@ export class GapProbe {
   #looking = false
   #last: Moment = { wallMs: 0, cpuMs: 0 }
   #sleeps = 0
+  #events = 0
   #turns: Turn[] = []
 
   /** The turns worth a word from the beginning of `act` until `tailMs` after its end. */
@@ -31,6 +34,7 @@ export class GapProbe {
     this.#turns = []
     this.#sleeps = mainThreadSleeps()
     this.#last = this.#moment()
+    this.#events = handledEvents()
     setImmediate(() => this.#look())
     await act()
     await sleep(tailMs)
@@ -42,8 +46,13 @@ export class GapProbe {
     if (!this.#looking) return
     const now = this.#moment()
     const gapMs = now.wallMs - this.#last.wallMs
-    if (gapMs > SHORT_MS) this.#turns.push({ endMs: now.wallMs, gapMs, heldMs: this.#heldIn(gapMs, now) })
+    const events = handledEvents()
+    if (gapMs > SHORT_MS) {
+      const isIdle = events === this.#events
+      this.#turns.push({ endMs: now.wallMs, gapMs, heldMs: this.#heldIn(gapMs, now), isIdle })
+    }
     this.#last = now
+    this.#events = events
     setImmediate(() => this.#look())
   }
 
@@ -68,6 +77,11 @@ export class GapProbe {
 }
 
 const SHORT_MS = 0.05
+
+/** By libuv's books. */
+function handledEvents(): number {
+  return performance.nodeTiming.uvMetricsInfo.events
+}
 
 interface Moment {
   readonly wallMs: number

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 import v8 from 'node:v8'
+import { Worker } from 'node:worker_threads'
 
 import type { SiteFiles } from '../material/site.js'
 import { answerCalls } from '../process/calls.js'
@@ -20,8 +21,8 @@ import { mainThreadClock, processCpuMs } from './thread-clock.js'
 /** What the bench asks of a server process. */
 export interface ServerCalls {
   start(options: SubjectOptions): Promise<number[]>
-  /** The longest turn of the event loop while a subject starts. */
-  startUnderProbe(options: SubjectOptions): Promise<LongestTurn>
+  /** The longest turn of the event loop while a subject starts, and while two threads are as busy with nothing. */
+  startUnderProbe(options: SubjectOptions): Promise<{ start: LongestTurn; control: LongestTurn }>
   reload(): Promise<ReloadReport>
   /** One reload under the gap probe, and a window of the same length in which nothing happens. */
   gap(tailMs: number): Promise<GapRound>
@@ -74,11 +75,14 @@ answerCalls<ServerCalls>({
     // A process that runs has loaded its modules, and paid for its first context, for which Node parses its own roots.
     const { hosts: _, ...plain } = options.files
     await startSubject({ ...options, files: plain })
+    const begun = performance.now()
     const turns = await probe.during(async () => {
       subject = await startSubject(options)
       await Promise.all(subject.servers.map((server) => listen(server, 0)))
     }, 50)
-    return longestOf(turns)
+    const busyMs = Math.min(performance.now() - begun, LONGEST_CONTROL_MS)
+    const control = await probe.during(() => Promise.all([busyThread(busyMs), busyThread(busyMs)]), 0)
+    return { start: longestOf(turns), control: longestOf(control) }
   },
   async start(options) {
     subject = await startSubject(options)
@@ -140,6 +144,14 @@ answerCalls<ServerCalls>({
   },
   agreement: async () => agreement(),
 })
+
+const LONGEST_CONTROL_MS = 5000
+
+/** A thread that does nothing, without rest, at the priority of the engine's. */
+async function busyThread(forMs: number): Promise<void> {
+  const act = `require('node:os').setPriority(5); const end = Date.now() + ${Math.round(forMs)}; while (Date.now() < end);`
+  await once(new Worker(act, { eval: true }), 'exit')
+}
 
 /** What any timer costs that wakes a process. */
 function idleTimer(): NonNullable<Subject['timer']> {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 /** Few requests fit into this, however short they are. */
 const PIECE_BYTES = 512
 /** What is not wanted is taken in so slowly that it costs next to nothing. */
-const UNWANTED_PAUSE_MS = 100
+const UNWANTED_PAUSE_MS = 500
 
 /**
  * Feeds an HTTP connection to Node's parser in small pieces, and nothing any more once nothing is `wanted`. By itself

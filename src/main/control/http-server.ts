@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 
 import { printableJson } from './escape.js'
 import { feedInPieces } from './feed-in-pieces.js'
-import { createPace } from './pace.js'
+import { createPace, type PaceLimits } from './pace.js'
 import { problemAnswer } from './problem-document.js'
 import type { Answer } from './route.js'
 
@@ -17,8 +17,8 @@ export interface HttpLimits {
   /** Silence on a connection, the wait for an answer included. */
   readonly silenceMs: number
   readonly connections: number
-  /** Between the beginnings of two answers. */
-  readonly gapMs: number
+  /** Of the beginnings of answers. */
+  readonly pace: PaceLimits
   /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
   readonly quietMs: number
   readonly graceMs: number
@@ -30,7 +30,7 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   headersMs: 5_000,
   requestMs: 10_000,
   connections: 16,
-  gapMs: 10,
+  pace: { gapMs: 10, burst: 32, steadyMs: 50 },
   quietMs: 500,
   graceMs: 5_000,
 }
@@ -72,7 +72,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
-  const pace = createPace(limits.gapMs)
+  let pace = createPace(limits.pace)
 
   const take = async (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
     const { socket } = request
@@ -115,6 +115,8 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   return {
     server,
     async close() {
+      // Nobody more will come, and those who have should not keep the process.
+      pace = createPace({ ...limits.pace, burst: Number.POSITIVE_INFINITY })
       await acceptWaiting(server)
       // Only a TCP port still has new ones: of a Unix socket the path is gone by now.
       server.on('connection', (socket) => socket.destroy())

@@ -5,6 +5,7 @@ import { type FileSet, readFileSet } from '../file-set.js'
 import { Findings } from '../findings.js'
 import { type Identity, pemOf, readIdentities } from '../identity.js'
 import { judgeIdentity, judgeNamed } from '../judge.js'
+import { likenessOf } from '../likeness.js'
 import { warnOfOpenKeys } from '../open-keys.js'
 import { type Problem, ProblemError } from '../problem.js'
 import type { MaterialSources } from '../protocol.js'
@@ -29,7 +30,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const refused: unknown[] = []
-  // With the same options, one key of a kind shows what a handshake with every other comes to.
+  // Of what has been rehearsed with the same options: kinds of keys, and likenesses.
   const rehearsed = new Set<string>()
   let done = 0
   for (const host of hosts) {
@@ -99,7 +100,10 @@ function judge(host: HostSource, identity: Identity, { policy }: PrepareHostsTas
   if (host.name !== null) judgeNamed(identity, host.name, found)
 }
 
-/** Every pair is loaded; whole handshakes are made with the first of a kind. */
+/**
+ * Whole handshakes are made with the first key of a kind, and the first pair of a likeness is loaded: OpenSSL weighs no
+ * more of a pair than is in its likeness, and its key has been held against its certificate.
+ */
 async function rehearseHost(
   identity: Identity,
   key: Uint8Array,
@@ -107,13 +111,11 @@ async function rehearseHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<void> {
-  const kind = keyTypeOf(identity.key)
-  if (rehearsed.has(kind)) {
-    rehearseLoading(identity, key, task.context, found)
-    return
-  }
-  await rehearse([identity], [key], { ...task, requestCert: false }, null, null, found)
-  if (!found.refused) rehearsed.add(kind)
+  const [kind, likeness] = [keyTypeOf(identity.key), likenessOf([identity], null)]
+  if (rehearsed.has(likeness)) return
+  if (rehearsed.has(kind)) rehearseLoading(identity, key, task.context, found)
+  else await rehearse([identity], [key], { ...task, requestCert: false }, null, null, found)
+  if (!found.refused) rehearsed.add(kind).add(likeness)
 }
 
 function pairOf(host: HostSource, { chain }: Identity, key: Uint8Array): PackedPair {

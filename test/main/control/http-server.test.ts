@@ -35,7 +35,7 @@ test('what a client goes on sending after it was refused is hardly taken in', as
 })
 
 test('callers of a pace go on in their order, each a gap after the one before', async () => {
-  const pace = createPace(20)
+  const pace = createPace({ gapMs: 20, burst: 10, steadyMs: 20 })
   const order: number[] = []
   const startMs = performance.now()
   await Promise.all([1, 2, 3, 4].map((i) => pace().then(() => order.push(i))))
@@ -45,13 +45,25 @@ test('callers of a pace go on in their order, each a gap after the one before', 
 })
 
 test('a pace that nobody keeps waiting lets the next one go on in the same turn', async () => {
-  const pace = createPace(60_000)
+  const pace = createPace({ gapMs: 60_000, burst: 1, steadyMs: 60_000 })
   let turned = false
   setImmediate(() => {
     turned = true
   })
   await pace()
   assert.equal(turned, false)
+})
+
+test('those who keep coming go on at the steady pace once their burst is over', async () => {
+  const pace = createPace({ gapMs: 0, burst: 3, steadyMs: 30 })
+  const startMs = performance.now()
+  const tookMs = await Promise.all([1, 2, 3, 4, 5].map(() => pace().then(() => performance.now() - startMs)))
+  // A timer of Node's may be early, and knows no fractions of a millisecond.
+  const least = [0, 0, 0, 27, 57]
+  assert.ok(
+    tookMs.every((ms, i) => ms >= (least[i] as number)),
+    `after ${tookMs} ms`,
+  )
 })
 
 /** Whatever it is that ends it. */
