@@ -121,7 +121,7 @@ class Engine implements ReloadEngine {
     this.#intervalSeconds = options.autoReloadInterval
     this.#journal = new Journal(clock, logger)
     this.#journal.settle(first, this.#mayWait(first))
-    this.#lookout = new Lookout(preparer, clock, options.worker.timeoutMs, () => this.#tick.checkNow())
+    this.#lookout = new Lookout(preparer, clock, options.worker.timeoutMs, () => this.#lookCloser())
     this.#tick = createTick({
       clock,
       delayMs: () => this.#delayMs(),
@@ -294,6 +294,11 @@ class Engine implements ReloadEngine {
   #glance(): boolean {
     if (!this.#journal.agrees || this.#events.isHeard('checked')) return false
     return this.#lookout.look(this.#reloader.served)
+  }
+
+  /** A look found a difference; the timer may have been turned off since it began. */
+  #lookCloser(): void {
+    if (this.#intervalSeconds > 0) this.#tick.checkNow()
   }
 
   #noteQuiet(): void {

@@ -141,13 +141,18 @@ export function openPreparer(
     async lookOut() {
       const { port1: port, port2 } = new MessageChannel()
       const quiet = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-      await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
       watchmen.add(port)
       keepThread(pool, 1)
       port.once('close', () => {
         watchmen.delete(port)
         keepThread(pool, -1)
       })
+      try {
+        await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
+      } catch (error) {
+        port.close()
+        throw error
+      }
       return { port, quiet }
     },
     async close() {

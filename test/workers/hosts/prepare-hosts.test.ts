@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import tls from 'node:tls'
 
 import { PackedHost } from '../../../src/main/generation/packed-host.js'
 import type { HostSource } from '../../../src/workers/hosts/protocol.js'
 import { fromSharedJson, toSharedJson } from '../../../src/workers/shared-json.js'
-import { createAuthority } from '../../support/certificates.js'
+import { createAuthority, type LeafOptions } from '../../support/certificates.js'
 import { putHost } from '../../support/host-site.js'
 import { hostTask, preparedHosts, prepareHostsHere } from '../../support/prepare-hosts-here.js'
 import { tempDir } from '../../support/temp-dir.js'
@@ -123,4 +124,24 @@ test('a host with a key that the TLS options refuse is refused itself', async (t
     problems.map(({ code, host }) => [code, host]),
     [['KEY_TOO_WEAK', join(dir, 'hosts', 'b.test')]],
   )
+})
+
+test('of many hosts that are alike one is loaded by OpenSSL, and each that is not', async (t) => {
+  const loads = async (...others: LeafOptions[]) => {
+    const dir = tempDir(t)
+    for (let i = 0; i < 5; i++) putHost(dir, authority, `h${i}.test`)
+    others.forEach((options, i) => {
+      putHost(dir, authority, `other${i}.test`, options)
+    })
+    const load = t.mock.method(tls, 'createSecureContext')
+    const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
+    load.mock.restore()
+    assert.equal(replies[0]?.hosts.length, 5 + others.length)
+    return load.mock.callCount()
+  }
+  // Contexts of the clients that rehearse are kept.
+  await loads()
+  const alike = await loads()
+  assert.ok(alike < 5, `${alike} contexts`)
+  assert.equal(await loads({ signatureHash: 'sha384' }), alike + 1)
 })
