@@ -36,7 +36,7 @@ export const controlScope: Scope = {
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
 function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
-  const seconds = quick ? 2 : 8
+  const seconds = quick ? 2 : 6
   return {
     scenario: one.title,
     variant: CONTROL_VARIANT,
