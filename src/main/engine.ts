@@ -336,9 +336,11 @@ class Engine implements ReloadEngine {
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
     this.#noteQuiet()
+    const agreed = this.#journal.agrees
     const recovery = this.#journal.settle({ ...report, result }, waits)
     this.#tick.plan()
-    if (result.trigger === 'tick' && result.outcome === 'unchanged' && !recovery) {
+    const isNews = recovery !== null || this.#journal.agrees !== agreed
+    if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
       this.#events.emit('checked', result)
       return result
     }

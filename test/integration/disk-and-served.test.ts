@@ -86,6 +86,23 @@ test('after a rollback of hosts they differ for as long as one host is not what 
   assert.equal(engine.status().differsSince, null)
 })
 
+test('the check that finds them the same again is told like any pass, and those before it are not', async (t) => {
+  const { engine, pointAt } = await linked(t)
+  pointAt('second')
+  assertApplied(await engine.reload())
+  await engine.rollback()
+  const settled = recordEvents(engine, 'settled')
+  await look(engine)
+  assert.deepEqual(settled, [])
+  pointAt('first')
+  await look(engine)
+  assert.deepEqual(
+    settled.map(({ outcome, trigger }) => [outcome, trigger]),
+    [['unchanged', 'tick']],
+  )
+  assert.equal(engine.status().differsSince, null)
+})
+
 test('the control server and the program tell it', async (t) => {
   const { engine, socket, rotate, dir } = await controlledEngine(t)
   rotate()
