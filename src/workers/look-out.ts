@@ -16,24 +16,26 @@ export interface LookOutTask {
 
 /** What most checks come to, at a fraction of the price of a task: nothing has changed, and nobody has to be woken. */
 export function lookOut({ port, quiet }: LookOutTask): void {
-  let last: PrepareTask
+  let looksSame: () => Promise<boolean>
   const look = async (): Promise<void> => {
-    if (await isAsServed(last)) Atomics.add(quiet, 0, 1)
+    if (await looksSame()) Atomics.add(quiet, 0, 1)
     else port.postMessage(null)
   }
-  port.on('message', (next: PrepareTask | null) => {
-    last = next ?? last
+  port.on('message', (news: PrepareTask | null) => {
+    if (news) looksSame = lookBy(news)
     void look()
   })
 }
 
 /** Whatever goes wrong is left to a PREPARE to find and to name. */
-async function isAsServed({ sources, limits, record, hosts }: PrepareTask): Promise<boolean> {
-  try {
-    const known = decodeRecord(record as Uint8Array)
-    if (!looksUnchanged(listSourceFiles(sources, limits), known.fingerprint)) return false
-    return hosts === null || (await scanHosts(hosts)).kind === 'unchanged'
-  } catch {
-    return false
+function lookBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
+  const { fingerprint } = decodeRecord(record as Uint8Array)
+  return async () => {
+    try {
+      if (!looksUnchanged(listSourceFiles(sources, limits), fingerprint)) return false
+      return hosts === null || (await scanHosts(hosts)).kind === 'unchanged'
+    } catch {
+      return false
+    }
   }
 }

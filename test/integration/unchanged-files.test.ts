@@ -1,5 +1,6 @@
 /*
- * What means the same is left alone: no new generation, no event but `settled` or `checked`, no word in the log, no lost session.
+ * What means the same is left alone: no new generation, no event but `settled` or `checked`, no word in the log, no lost
+ * session.
  *
  * Guards against reloads without a reason, up to 400 in a second (moq#1773, scylladb#8082); Valkey reloads all when its
  * key file is touched.
