@@ -36,11 +36,11 @@ export const controlScope: Scope = {
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
 function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
-  const windows = quick ? 1 : WINDOWS
+  const plan = quick ? { windows: 1, seconds: 2 } : { windows: 5, seconds: 3 }
   return {
     scenario: one.title,
     variant: CONTROL_VARIANT,
-    seconds: 4 + 2 * windows * (WINDOW_SECONDS + 1),
+    seconds: 4 + 2 * plan.windows * (plan.seconds + 1),
     rounds: 1,
     async measure() {
       const site = createSite(PLAIN)
@@ -49,7 +49,7 @@ function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
       try {
         const program = await startProgram(node, site.files)
         try {
-          return await measureControl(one, { program, load, hostile }, windows)
+          return await measureControl(one, { program, load, hostile }, plan)
         } finally {
           await program.stop()
         }
@@ -61,9 +61,11 @@ function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
   }
 }
 
-/** With and without by turns, so that the machine's moods fall on both. */
-const WINDOWS = 5
-const WINDOW_SECONDS = 3
+/** Windows with and without by turns, so that the machine's moods fall on both. */
+interface Plan {
+  readonly windows: number
+  readonly seconds: number
+}
 
 interface Processes {
   readonly program: Program
@@ -74,7 +76,7 @@ interface Processes {
 async function measureControl(
   { title }: Attack,
   { program, load, hostile }: Processes,
-  windows: number,
+  { windows, seconds }: Plan,
 ): Promise<Sample> {
   const tookMs = { quiet: [] as number[], attacked: [] as number[] }
   const failed = { quiet: 0, attacked: 0 }
@@ -82,7 +84,7 @@ async function measureControl(
   for (let i = 0; i < windows; i++) {
     for (const name of shuffled(['quiet', 'attacked'] as const)) {
       if (name === 'attacked') await hostile.call('begin', title, program.control)
-      const { taken, failures, unanswered } = await handshakes(program, load, WINDOW_SECONDS)
+      const { taken, failures, unanswered } = await handshakes(program, load, seconds)
       await hostile.call('end')
       tookMs[name].push(...taken.map((one) => one.tookMs))
       failed[name] += failures.length + unanswered
@@ -91,6 +93,7 @@ async function measureControl(
   const figures: Record<string, number> = {
     ...percentiles('quietHandshake', tookMs.quiet),
     ...percentiles('attackedHandshake', tookMs.attacked),
+    quietHandshakesFailed: failed.quiet,
     attackedHandshakesFailed: failed.attacked,
   }
   figures['handshakeP99Ratio'] =

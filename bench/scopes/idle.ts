@@ -23,7 +23,7 @@ export function idleScenario(files: number): string {
 }
 
 function idleCell(options: BenchOptions, files: number): Cell {
-  const windowMs = options.quick ? 1500 : 2000
+  const windowMs = options.quick ? 1000 : 2000
   return {
     scenario: idleScenario(files),
     variant: 'certswap',
