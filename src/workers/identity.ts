@@ -1,4 +1,4 @@
-import type { KeyObject, X509Certificate } from 'node:crypto'
+import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
 
 import { certificatesOf } from './certificates.js'
 import type { FileSet } from './file-set.js'
@@ -87,6 +87,10 @@ function identityOf(
   const leaf = certificates[0] as X509Certificate
   const key = keys.find((candidate) => leaf.checkPrivateKey(candidate))
   if (!key) throw mismatch(certificates, keys, certPath, keyPath)
+  if (!isWhole(key, leaf)) {
+    const message = `the private key in ${keyPath} is damaged: its own public half does not verify what it signs`
+    throw new ProblemError('KEY_INVALID', message, keyPath)
+  }
   const { chain, linked, reordered } = orderChain(certificates)
   const strangers = chain.length - linked
   if (strangers > 0 || reordered) {
@@ -98,6 +102,18 @@ function identityOf(
   }
   return { chain, linked, key, path: certPath }
 }
+
+/** OpenSSL compares public halves alone (`X509_check_private_key`), and takes the file's word for what they are. */
+function isWhole(key: KeyObject, leaf: X509Certificate): boolean {
+  try {
+    return verify(null, PROOF, leaf.publicKey, sign(null, PROOF, key))
+  } catch (error) {
+    // Keys that cannot sign at all are left to the rehearsal, which says what is the matter with them.
+    return (error as NodeJS.ErrnoException).code === 'ERR_OSSL_EVP_OPERATION_NOT_SUPPORTED_FOR_THIS_KEYTYPE'
+  }
+}
+
+const PROOF = Buffer.from('certswap')
 
 function mismatch(
   certificates: readonly X509Certificate[],

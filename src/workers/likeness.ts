@@ -2,25 +2,49 @@ import { createHash, type X509Certificate } from 'node:crypto'
 
 import { keyTypeOf } from './facts.js'
 import type { Identity } from './identity.js'
-import { extensionOf, signatureOid } from './x509.js'
-
-const KEY_USAGE = '2.5.29.15'
+import { extensionsOf, signatureOid, subjectOf } from './x509.js'
 
 /**
- * What of the pairs decides in which versions of TLS they can be used at all: key types and sizes, how leaves were signed
- * and what their keys are for, the issuers, Diffie-Hellman parameters. Pairs of one likeness differ in names, dates and keys.
+ * What of a pair decides how OpenSSL, and a client that verifies, take it: type and size of the key, how the leaf was
+ * signed, its extensions, the issuers. Pairs of one likeness differ in names, dates and keys.
  */
-export function likenessOf(identities: readonly Identity[], dhparam: string | null): string {
-  const parts = identities.map(({ chain }) => {
-    const [leaf, ...issuers] = chain as [X509Certificate, ...X509Certificate[]]
-    return [
-      keyTypeOf(leaf.publicKey),
-      signatureOid(leaf.raw),
-      extensionOf(leaf.raw, KEY_USAGE),
-      issuers.map(({ fingerprint256 }) => fingerprint256),
-    ]
+export function likenessOf({ chain }: Identity): string {
+  return digest(partsOf(chain))
+}
+
+/** The same of all pairs that are served together, with the names that issuers may constrain: a renewal keeps it. */
+export function servedLikenessOf(identities: readonly Identity[], dhparam: string | null): string {
+  const pairs = identities.map(({ chain }) => {
+    const leaf = chain[0] as X509Certificate
+    return [partsOf(chain), subjectOf(leaf.raw), leaf.subjectAltName]
   })
-  return createHash('sha256')
-    .update(JSON.stringify([parts, dhparam]))
-    .digest('hex')
+  return digest([pairs, dhparam])
+}
+
+function partsOf(chain: readonly X509Certificate[]): unknown {
+  const [leaf, ...issuers] = chain as [X509Certificate, ...X509Certificate[]]
+  const extensions = extensionsOf(leaf.raw).map(({ oid, critical, value }) => [
+    oid,
+    critical,
+    OF_ONE_CERTIFICATE.has(oid) ? null : value,
+  ])
+  return [
+    keyTypeOf(leaf.publicKey),
+    signatureOid(leaf.raw),
+    extensions,
+    issuers.map(({ fingerprint256 }) => fingerprint256),
+  ]
+}
+
+/** Extensions whose content is another in each certificate, or where its issuer moves things about. */
+const OF_ONE_CERTIFICATE = new Set([
+  '2.5.29.14', // subject key identifier
+  '2.5.29.17', // subject alternative name
+  '2.5.29.31', // CRL distribution points
+  '1.3.6.1.5.5.7.1.1', // authority information access
+  '1.3.6.1.4.1.11129.2.4.2', // signed certificate timestamps (RFC 6962, section 3.3)
+])
+
+function digest(parts: unknown): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

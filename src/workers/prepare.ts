@@ -9,7 +9,7 @@ import { Findings } from './findings.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
-import { likenessOf } from './likeness.js'
+import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { type Problem, ProblemError } from './problem.js'
 import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
@@ -109,12 +109,13 @@ async function prepareSet(
   if (found.refused) return refuse()
 
   const keys = identities.map(({ key }) => keyPem(key))
-  // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
-  const known = task.fresh ? [] : (served?.authorities ?? [])
-  const rehearsed = newTrust && withoutKnown(newTrust, known)
-  const likeness = likenessOf(identities, dhparam)
-  const isAlike = !task.fresh && !newTrust && served?.likeness === likeness
-  await rehearse(identities, keys, { ...task, newestOnly: isAlike }, rehearsed, dhparam, found)
+  const likeness = servedLikenessOf(identities, dhparam)
+  // A handshake would show nothing of a renewal that those of the pair before it have not shown.
+  if (task.fresh || newTrust || served?.likeness !== likeness) {
+    // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
+    const known = task.fresh ? [] : (served?.authorities ?? [])
+    await rehearse(identities, keys, task, newTrust && withoutKnown(newTrust, known), dhparam, found)
+  }
   if (found.refused) {
     for (const key of keys) key.fill(0)
     return refuse()

@@ -26,12 +26,6 @@ interface Part {
   readonly path: string
 }
 
-/** What the pairs are rehearsed for. */
-export interface RehearsalOptions extends Pick<PrepareTask, 'context' | 'requestCert'> {
-  /** Only in the newest version that is configured, when pairs of the same likeness have passed in all of them. */
-  readonly newestOnly?: boolean
-}
-
 /**
  * Full handshakes in memory, for every pair and every TLS version that is configured, with the very PEM and options
  * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before.
@@ -39,7 +33,7 @@ export interface RehearsalOptions extends Pick<PrepareTask, 'context' | 'request
 export async function rehearse(
   identities: readonly Identity[],
   keys: readonly Uint8Array[],
-  { context, requestCert, newestOnly = false }: RehearsalOptions,
+  { context, requestCert }: Pick<PrepareTask, 'context' | 'requestCert'>,
   trust: TrustBlocks | null,
   dhparam: string | null,
   found: Findings,
@@ -51,7 +45,7 @@ export async function rehearse(
     ...trustOptions(trust),
     ...(dhparam ? { dhparam } : {}),
   }
-  const versions = versionsOf(context).slice(newestOnly ? -1 : 0)
+  const versions = versionsOf(context)
   if (versions.length === 0) {
     found.refuse('REHEARSAL_FAILED', 'no handshake is possible: the TLS options leave no version of TLS')
     return
@@ -135,13 +129,17 @@ async function rehearseVersion(
     const message = `no ${client.version} handshake is possible with ${part.path}: ${result.failure}`
     found.refuse('REHEARSAL_FAILED', message, part.path)
   } else if (result.unverified && !found.mentions(JUDGED_ELSEWHERE[result.unverified])) {
-    const message = `a client would not verify ${part.path}: ${inWords(result.unverified)}`
+    const why = result.unverified === 'UNSPECIFIED' ? UNTOLD : inWords(result.unverified)
+    const message = `a client would not verify ${part.path}: ${why}`
     found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
   } else {
     return true
   }
   return false
 }
+
+/** Node has names for the commonest errors of OpenSSL's verification alone. */
+const UNTOLD = 'it breaks a rule, such as the names that an issuer may vouch for; "openssl verify" says which'
 
 /** Verification errors that have codes, and a policy, of their own: said already, they are not said again. */
 const JUDGED_ELSEWHERE: Readonly<Record<string, ProblemCode>> = {

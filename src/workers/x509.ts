@@ -31,16 +31,24 @@ export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
 }
 
-/** An extension in base64, `null` without it. */
-export function extensionOf(der: Uint8Array, oid: string): string | null {
+/** One extension of a certificate; its value is DER in base64. */
+export interface Extension {
+  readonly oid: string
+  readonly critical: boolean
+  readonly value: string
+}
+
+/** Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1); in the order they have. */
+export function extensionsOf(der: Uint8Array): Extension[] {
   const { extensions } = nodesOf(der)
   const [list] = extensions ? childrenOf(der, extensions) : []
-  // Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1)
-  const found = (list ? childrenOf(der, list) : []).find((extension) => {
-    const [id] = childrenOf(der, extension)
-    return id !== undefined && oidOf(der, id) === oid
+  return (list ? childrenOf(der, list) : []).map((extension) => {
+    const [id, ...rest] = childrenOf(der, extension)
+    const value = rest.pop()
+    if (!id || !value) throw new RangeError('not an extension')
+    // DER leaves a default out, and TRUE is all ones (X.690, sections 11.1 and 11.5).
+    return { oid: oidOf(der, id), critical: rest.length > 0, value: contentOf(der, value) }
   })
-  return found ? contentOf(der, found) : null
 }
 
 /** An element's content in base64. */

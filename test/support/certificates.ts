@@ -5,6 +5,7 @@ import {
   basicConstraints,
   extendedKeyUsage,
   keyUsage,
+  nameConstraints,
   subjectAltName,
   subjectKeyId,
 } from './extensions.js'
@@ -32,6 +33,8 @@ export interface AuthorityOptions extends CommonOptions {
   readonly name?: string | undefined
   readonly parent?: Authority | undefined
   readonly pathLength?: number | undefined
+  /** DNS names that it may vouch for, with all below them; any when left out. */
+  readonly permitted?: readonly string[] | undefined
 }
 
 export interface LeafOptions extends CommonOptions, AlternativeNames {
@@ -77,11 +80,12 @@ let unnamed = 0
 
 /** A root, or with `parent` an intermediate. */
 export function createAuthority(options: AuthorityOptions = {}): Authority {
-  const { name = `Test CA ${++unnamed}`, parent, pathLength } = options
+  const { name = `Test CA ${++unnamed}`, parent, pathLength, permitted = [] } = options
   const pair = options.key ?? keyPair(options.keyType)
   const certified = certify(options, pair, name, parent ?? { name, ...pair }, 10 * year, [
     basicConstraints(true, pathLength),
     keyUsage('digitalSignature', 'keyCertSign', 'crlSign'),
+    ...nameConstraints(permitted),
   ])
   const authority: Authority = {
     ...certified,

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net'
 
-import { bits, integer, octets, oid, primitive, sequence, yes } from './der.js'
+import { bits, constructed, integer, octets, oid, primitive, sequence, yes } from './der.js'
 
 /** What a leaf may be used for. */
 export type Purpose = 'server' | 'client' | 'both' | 'none'
@@ -18,6 +18,13 @@ export function extension(id: string, value: Buffer, critical = false): Buffer {
 export function basicConstraints(isCa: boolean, pathLength?: number): Buffer {
   const fields = isCa ? [yes(), ...(pathLength === undefined ? [] : [integer(pathLength)])] : []
   return extension('2.5.29.19', sequence(...fields), true)
+}
+
+/** Nothing without names: such an authority may vouch for any. */
+export function nameConstraints(permitted: readonly string[]): Buffer[] {
+  if (permitted.length === 0) return []
+  const subtrees = permitted.map((name) => sequence(primitive(2, Buffer.from(name))))
+  return [extension('2.5.29.30', sequence(constructed(0, ...subtrees)), true)]
 }
 
 const usageBits = { digitalSignature: 0x80, keyEncipherment: 0x20, keyCertSign: 0x04, crlSign: 0x02 }

@@ -3,17 +3,28 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import type { Identity } from '../../src/workers/identity.js'
-import { likenessOf } from '../../src/workers/likeness.js'
+import { likenessOf, servedLikenessOf } from '../../src/workers/likeness.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
 
 const root = createAuthority()
 const authority = createAuthority({ parent: root })
-const served = likenessOf([pairOf(authority.issue())], null)
+const served = pairOf(authority.issue())
+const notAfter = new Date(Date.now() + 5_000_000)
 
-test('a renewal with other names, dates and another key is like the one before', () => {
-  const notAfter = new Date(Date.now() + 5_000_000)
-  const renewals = [authority.issue(), authority.issue({ names: ['other.test'], notAfter, serial: '01' })]
-  for (const leaf of renewals) assert.equal(likenessOf([pairOf(leaf)], null), served)
+test('a pair with other names, other dates and another key is like the one before', () => {
+  const others = [authority.issue(), authority.issue({ names: ['other.test'], notAfter, serial: '01' })]
+  for (const leaf of others) assert.equal(likenessOf(pairOf(leaf)), likenessOf(served))
+})
+
+test('a renewal of what is served has its names as well', () => {
+  const likeness = servedLikenessOf([served], null)
+  assert.equal(servedLikenessOf([pairOf(authority.issue({ notAfter, serial: '01' }))], null), likeness)
+  for (const names of [
+    { names: ['other.test'] },
+    { names: ['localhost', 'b.test'] },
+    { commonName: 'b.test' },
+  ])
+    assert.notEqual(servedLikenessOf([pairOf(authority.issue(names))], null), likeness)
 })
 
 test('what can keep a pair from a version of TLS makes another likeness', () => {
@@ -23,13 +34,15 @@ test('what can keep a pair from a version of TLS makes another likeness', () => 
     curve: [pairOf(authority.issue({ keyType: 'ec-p384' }))],
     'signature of the leaf': [pairOf(authority.issue({ signatureHash: 'sha384' }))],
     'key usage': [pairOf(authority.issue({ isCa: true }))],
+    purpose: [pairOf(authority.issue({ extendedKeyUsage: 'server' }))],
+    'one extension fewer': [pairOf(authority.issue({ extendedKeyUsage: 'none' }))],
     issuer: [pairOf(createAuthority({ parent: root }).issue())],
     'no issuer': [pairOf(selfSigned())],
     'number of pairs': [pairOf(leaf), pairOf(leaf)],
   }
-  const likenesses = Object.entries(others).map(([what, pairs]) => [what, likenessOf(pairs, null)] as const)
-  likenesses.push(['parameters', likenessOf([pairOf(leaf)], 'some parameters')])
-  assert.equal(new Set([served, ...likenesses.map(([, likeness]) => likeness)]).size, likenesses.length + 1)
+  const likenesses = Object.values(others).map((pairs) => servedLikenessOf(pairs, null))
+  likenesses.push(servedLikenessOf([served], null), servedLikenessOf([served], 'some parameters'))
+  assert.equal(new Set(likenesses).size, likenesses.length)
 })
 
 function pairOf({ chainPem }: Pick<Leaf, 'chainPem'>): Identity {

@@ -237,8 +237,33 @@ test('a renewal that is unlike what is served is rehearsed in every version of T
   writePair(dir, issuer.issue())
   await preparedHere(taskFor({ ...options, tls }, { record }))
   writePair(dir, issuer.issue({ keyType: 'rsa-2048' }))
-  const { problems } = await refusedHere(taskFor({ ...options, tls }, { record }))
-  assert.deepEqual(codesOf({ problems: [...problems], warnings: [] }).problems, ['REHEARSAL_FAILED'])
+  await rehearsalFails(taskFor({ ...options, tls }, { record }))
+})
+
+test('a renewal that is like what is served is not rehearsed again, until trust or options move', async (t) => {
+  const { options, dir } = setIn(t)
+  const unusable = { ...options, tls: { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' } }
+  await rehearsalFails(taskFor(unusable))
+  const { record } = await preparedHere(taskFor(options))
+  writePair(dir, issuer.issue())
+  await preparedHere(taskFor(unusable, { record }))
+  await rehearsalFails(taskFor(unusable, { record, fresh: true }))
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  await rehearsalFails(taskFor({ ...unusable, ca }, { record }))
+})
+
+test('a renewal for a name that its issuer may not vouch for is refused, however like the one before it is', async (t) => {
+  const constrained = authority.issueAuthority({ permitted: ['good.test'] })
+  const dir = tempDir(t)
+  const options = writePair(dir, constrained.issue({ names: ['a.good.test'] }))
+  const { record } = await preparedHere(taskFor(options))
+  writePair(dir, constrained.issue({ names: ['a.good.test'] }))
+  await preparedHere(taskFor(options, { record }))
+  writePair(dir, constrained.issue({ names: ['a.good.test', 'bad.test'] }))
+  const task = taskFor(options, { record })
+  const { problems } = await rehearsalFails(task)
+  assert.match(problems[0]?.message ?? '', /names that an issuer may vouch for; "openssl verify"/)
 })
 
 test('what only the rehearsal sees is refused, and names no version of Node’s errors', async (t) => {
@@ -296,6 +321,15 @@ function setIn(t: TestContext, leafOptions: Parameters<typeof issuer.issue>[0] =
   const dir = tempDir(t)
   const leaf = issuer.issue(leafOptions)
   return { options: writePair(dir, leaf), leaf, dir }
+}
+
+async function rehearsalFails(task: PrepareTask): Promise<RefusedReply> {
+  const reply = await refusedHere(task)
+  assert.deepEqual(
+    reply.problems.map(({ code }) => code),
+    ['REHEARSAL_FAILED'],
+  )
+  return reply
 }
 
 async function refusedHere(task: PrepareTask): Promise<RefusedReply> {

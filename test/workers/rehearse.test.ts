@@ -54,16 +54,6 @@ test('ciphers that fit no key of the pair are refused, in the version that they 
   assert.deepEqual(await codesFor([pairOf(rsaIssuer.issue({ keyType: 'rsa-2048' }))], { context }), clean)
 })
 
-test('pairs that are like others which passed in every version are rehearsed in the newest', async () => {
-  const context = { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }
-  const pair = pairOf(issuer.issue())
-  assert.deepEqual(await codesFor([pair], { context, newestOnly: true }), clean)
-  assert.deepEqual(
-    await codesFor([pair], { context: { ...context, maxVersion: 'TLSv1.2' }, newestOnly: true }),
-    refused,
-  )
-})
-
 for (const [what, context] of [
   ['suites of TLS 1.3 alone', { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384' }],
   ['an option that turns TLS 1.2 off', { secureOptions: constants.SSL_OP_NO_TLSv1_2 }],
@@ -159,16 +149,15 @@ interface Rehearsal {
   readonly trust?: { readonly ca: string; readonly crl?: readonly string[]; readonly requestCert: boolean }
   readonly dhparam?: string
   readonly force?: boolean
-  readonly newestOnly?: boolean
   /** What has been found before. */
   readonly known?: ProblemCode
 }
 
 async function findingsFor(pairs: readonly Pair[], rehearsal: Rehearsal = {}): Promise<Findings> {
-  const { context = {}, trust = null, dhparam = null, force = false, newestOnly = false, known } = rehearsal
+  const { context = {}, trust = null, dhparam = null, force = false, known } = rehearsal
   const findings = new Findings(force)
   if (known) findings.judge('warn', known, 'said before')
-  const task = { context, requestCert: trust?.requestCert ?? false, newestOnly }
+  const task = { context, requestCert: trust?.requestCert ?? false }
   const blocks = trust && {
     ...noTrust,
     authorities: [blockOf(trust.ca)],

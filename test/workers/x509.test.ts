@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { issuerOf, signatureOid, subjectEntryBytes, subjectOf } from '../../src/workers/x509.js'
+import { extensionsOf, issuerOf, signatureOid, subjectEntryBytes, subjectOf } from '../../src/workers/x509.js'
 import { createAuthority } from '../support/certificates.js'
 import { integer, sequence } from '../support/der.js'
 import { distinguishedName } from '../support/x509.js'
@@ -35,6 +35,20 @@ test('the signature is told by its object identifier', () => {
   assert.equal(signatureOid(createAuthority({ keyType: 'rsa-2048' }).certDer), '1.2.840.113549.1.1.11')
 })
 
+test('extensions are told in their order, with what is critical', () => {
+  const { certDer } = authority.issue({ extendedKeyUsage: 'none' })
+  const told = extensionsOf(certDer).map(({ oid, critical }) => [oid, critical])
+  assert.deepEqual(told, [
+    ['2.5.29.19', true],
+    ['2.5.29.15', true],
+    ['2.5.29.17', false],
+    ['2.5.29.14', false],
+    ['2.5.29.35', false],
+  ])
+  const usage = extensionsOf(certDer).find(({ oid }) => oid === '2.5.29.15')?.value
+  assert.equal(usage, Buffer.from('03020780', 'hex').toString('base64'))
+})
+
 for (const [what, der] of [
   ['nothing', Buffer.alloc(0)],
   ['an empty sequence', sequence()],
@@ -46,7 +60,7 @@ for (const [what, der] of [
   ],
 ] as const) {
   test(`${what} is not readable`, () => {
-    for (const read of [issuerOf, subjectOf, signatureOid, subjectEntryBytes]) {
+    for (const read of [issuerOf, subjectOf, signatureOid, subjectEntryBytes, extensionsOf]) {
       assert.throws(() => read(der), RangeError)
     }
   })

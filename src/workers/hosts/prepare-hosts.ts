@@ -102,7 +102,7 @@ function judge(host: HostSource, identity: Identity, { policy }: PrepareHostsTas
 
 /**
  * Whole handshakes are made with the first key of a kind, and the first pair of a likeness is loaded: OpenSSL weighs no
- * more of a pair than is in its likeness, and its key has been held against its certificate.
+ * more of a pair than is in its likeness, and its key has signed what its certificate verifies.
  */
 async function rehearseHost(
   identity: Identity,
@@ -111,7 +111,7 @@ async function rehearseHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<void> {
-  const [kind, likeness] = [keyTypeOf(identity.key), likenessOf([identity], null)]
+  const [kind, likeness] = [keyTypeOf(identity.key), likenessOf(identity)]
   if (rehearsed.has(likeness)) return
   if (rehearsed.has(kind)) rehearseLoading(identity, key, task.context, found)
   else await rehearse([identity], [key], { ...task, requestCert: false }, null, null, found)

@@ -85,6 +85,9 @@ export const keyDamage: Group = {
     no('a key of a curve that does not exist', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 24)),
     ),
+    no('an EC key whose private half is damaged, beside its whole public half', 'KEY_INVALID', ({ keyPem }) =>
+      pem('PRIVATE KEY', flipped(derOf(keyPem), 46)),
+    ),
     no("OpenSSH's own form", 'KEY_INVALID', () =>
       pem('OPENSSH PRIVATE KEY', Buffer.from('openssh-key-v1\0')),
     ),
