@@ -92,10 +92,9 @@ async function prepareSet(
   if (task.held !== null && decodeRecord(task.held).identity === identity) {
     return { kind: 'held' }
   }
-  const isAnchor = (name: string) => {
-    const { authorities } = blocks ?? readTrust(sources, set, found)
-    return authorities.some(({ subject }) => subject === name)
-  }
+  const anchors =
+    blocks?.authorities.map(({ subject }) => subject) ?? served?.authorities.map(({ name }) => name)
+  const isAnchor = (name: string) => anchors?.includes(name) === true
   identities.forEach((one, i) => {
     judgeIdentity(one, isAnchor, policy, found)
     const before = served?.certificates[i]

@@ -23,6 +23,8 @@ export interface ServedRecord {
 export interface AuthorityFacts {
   readonly fingerprint256: string
   readonly subject: string
+  /** The subject's DER in base64, as issuers are compared by. */
+  readonly name: string
   /** Whether it may sign others; if not, it has signed itself. */
   readonly ca: boolean
   /** Milliseconds since 1970. */

@@ -178,14 +178,14 @@ function digestIn({ fingerprint256 }: AuthorityFacts): string {
   return fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
-function authorityFacts({ pem, what, path }: AuthorityBlock): AuthorityFacts {
+function authorityFacts({ pem, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
   const certificate = parseCertificate(pem, what, path)
   const { ca, fingerprint256 } = certificate
   const subject = oneLine(certificate.subject)
   // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing.
   if (!ca && !isSelfSigned(certificate))
     throw new ProblemError('CA_INVALID', `${subject} in ${path} is not a CA certificate`, path)
-  return { fingerprint256, subject, ca, notAfter: notAfterOf(certificate) }
+  return { fingerprint256, subject, name, ca, notAfter: notAfterOf(certificate) }
 }
 
 function judgeAuthority({ subject, ca, notAfter }: AuthorityFacts, path: string, found: Findings): void {

@@ -65,5 +65,5 @@ function recordOf(
 }
 
 function anchor(fingerprint256: string, subject: string): AuthorityFacts {
-  return { fingerprint256, subject, ca: true, notAfter: 0 }
+  return { fingerprint256, subject, name: '', ca: true, notAfter: 0 }
 }

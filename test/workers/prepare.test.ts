@@ -99,6 +99,20 @@ test('a renewal is prepared with what changed, what it changes, and without trus
   assert.deepEqual(codesOf({ problems: [], warnings: [...reply.warnings] }).warnings, ['NAMES_LOST'])
 })
 
+test('a leaf that a trust anchor issued itself needs no intermediate, nor does its renewal', async (t) => {
+  const { dir, options } = setIn(t)
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  writePair(dir, authority.issue())
+  const first = await preparedHere(taskFor({ ...options, ca }))
+  writePair(dir, authority.issue())
+  const renewed = await preparedHere(taskFor({ ...options, ca }, { record: first.record }))
+  assert.deepEqual([first.warnings, renewed.warnings], [[], []])
+  writePair(dir, createAuthority().issue())
+  const other = await preparedHere(taskFor({ ...options, ca }, { record: first.record }))
+  assert.ok(other.warnings.some(({ code }) => code === 'CHAIN_INCOMPLETE'))
+})
+
 test('a CA that comes or goes is prepared with its trust, and sessions end', async (t) => {
   const { options, dir } = setIn(t)
   const caDir = join(dir, 'cas')

@@ -9,7 +9,7 @@ const record: ServedRecord = {
   likeness: 'ef',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
-  authorities: [{ fingerprint256: '00:11', subject: 'CN=Zoë', ca: true, notAfter: 0 }],
+  authorities: [{ fingerprint256: '00:11', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 }],
 }
 
 test('a record comes back as it was', () => {
