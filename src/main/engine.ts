@@ -4,6 +4,7 @@ import type tls from 'node:tls'
 
 import { RenewingAgent } from './attach/renewing-agent.js'
 import type { Detach } from './attach/server-book.js'
+import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
@@ -17,15 +18,12 @@ import { type Logger, resolveLogger } from './observe/logger.js'
 import type { EngineChanges, ReloadEngineOptions } from './options.js'
 import type { PassReport } from './pass-report.js'
 import { openPreparer, type Preparer } from './pool.js'
-import { Lookout } from './prepare/lookout.js'
 import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
 import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import type { NamedFacts, ReloadResult } from './result.js'
-import { nextDelayMs } from './schedule.js'
 import type { ServerExtra } from './server-options.js'
 import { servingFor } from './serving.js'
-import { createTick } from './tick.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
@@ -91,12 +89,10 @@ class Engine implements ReloadEngine {
   readonly #logger: Logger
   readonly #journal: Journal
   readonly #lane = createLane()
-  readonly #tick
   readonly #events: EventHub<ReloadEvents>
   readonly #life: LifeWatch
-  readonly #lookout: Lookout
+  readonly #checks: AutomaticChecks
   readonly #agents = new Set<RenewingAgent>()
-  #intervalSeconds: number
   #optionsGiven = false
   #closing: Promise<void> | null = null
 
@@ -118,18 +114,17 @@ class Engine implements ReloadEngine {
     this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
       this.#events.emit('expiring', notice)
     })
-    this.#intervalSeconds = options.autoReloadInterval
     this.#journal = new Journal(clock, logger)
     this.#journal.settle(first, this.#mayWait(first))
-    this.#lookout = new Lookout(preparer, clock, options.worker.timeoutMs, () => this.#lookCloser())
-    this.#tick = createTick({
-      clock,
-      delayMs: () => this.#delayMs(),
-      glance: () => this.#glance(),
-      check: () => this.#check(),
+    this.#checks = new AutomaticChecks(options.autoReloadInterval, {
+      ...{ clock, preparer, journal: this.#journal, life: this.#life },
+      served: () => reloader.served,
+      isWatched: () => this.#events.isHeard('checked'),
+      // Only `CLOSED` rejects, and then nobody is left to be told.
+      pass: () => this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {}),
     })
     this.#watchLife()
-    this.#tick.plan()
+    this.#checks.plan()
   }
 
   serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
@@ -212,15 +207,15 @@ class Engine implements ReloadEngine {
   }
 
   status(): EngineStatus {
-    this.#noteQuiet()
+    this.#checks.noteQuiet()
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
     return deepFreeze({
       state: this.#closing === null ? state : 'closed',
       generation: this.#reloader.served.generation,
-      autoReloadInterval: this.#intervalSeconds,
-      nextCheckInMs: this.#tick.dueInMs(),
+      autoReloadInterval: this.autoReloadInterval,
+      nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
       connections: summed([
         this.#reloader.serving.ledger.counts(),
@@ -232,13 +227,12 @@ class Engine implements ReloadEngine {
   }
 
   get autoReloadInterval(): number {
-    return this.#intervalSeconds
+    return this.#checks.intervalSeconds
   }
 
   set autoReloadInterval(seconds: number) {
     assertInterval(seconds)
-    this.#intervalSeconds = seconds
-    this.#tick.plan()
+    this.#checks.intervalSeconds = seconds
   }
 
   on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
@@ -266,7 +260,7 @@ class Engine implements ReloadEngine {
   }
 
   async #close(): Promise<void> {
-    this.#tick.stop()
+    this.#checks.stop()
     this.#life.stop()
     for (const agent of this.#agents) agent.destroy()
     this.#reloader.close()
@@ -275,7 +269,7 @@ class Engine implements ReloadEngine {
   }
 
   #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
-    const input = mergeChanges({ ...this.#input, autoReloadInterval: this.#intervalSeconds }, changes)
+    const input = mergeChanges({ ...this.#input, autoReloadInterval: this.autoReloadInterval }, changes)
     const options = resolveOptions(input)
     if ((options.hosts === null) !== (this.#reloader.served.options.hosts === null)) {
       const message =
@@ -288,30 +282,6 @@ class Engine implements ReloadEngine {
   #hold(input: ReloadEngineOptions, { autoReloadInterval }: ResolvedOptions): void {
     this.#input = input
     this.autoReloadInterval = autoReloadInterval
-  }
-
-  /** Whether a look will do for this check: only while all is well, and nobody wants to be told of it. */
-  #glance(): boolean {
-    if (!this.#journal.agrees || this.#events.isHeard('checked')) return false
-    return this.#lookout.look(this.#reloader.served)
-  }
-
-  /** A look found a difference; the timer may have been turned off since it began. */
-  #lookCloser(): void {
-    if (this.#intervalSeconds > 0) this.#tick.checkNow()
-  }
-
-  #noteQuiet(): void {
-    const looks = this.#lookout.takeQuiet()
-    if (looks) this.#journal.quiet(looks)
-  }
-
-  async #check(): Promise<void> {
-    // Only `CLOSED` rejects, and then nobody is left to be told.
-    await this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {})
-    // With more than that between two checks, the thread is not kept.
-    const { idleTimeoutMs } = this.#reloader.served.options.worker
-    if (this.#intervalSeconds * 1000 <= idleTimeoutMs) this.#lookout.stand()
   }
 
   #run(mode: PassMode): Promise<ReloadResult> {
@@ -335,10 +305,10 @@ class Engine implements ReloadEngine {
       waits && report.result.outcome === 'rejected'
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
-    this.#noteQuiet()
+    this.#checks.noteQuiet()
     const agreed = this.#journal.agrees
     const recovery = this.#journal.settle({ ...report, result }, waits)
-    this.#tick.plan()
+    this.#checks.plan()
     const isNews = recovery !== null || this.#journal.agrees !== agreed
     if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
       this.#events.emit('checked', result)
@@ -375,17 +345,13 @@ class Engine implements ReloadEngine {
   #watchLife(): void {
     this.#life.watch(this.#reloader.served.generation)
     const { leftMs } = this.#life
-    if (this.#intervalSeconds === 0 || this.#intervalSeconds * 1000 < leftMs) return
-    const fields = { autoReloadInterval: this.#intervalSeconds, leftSeconds: Math.round(leftMs / 1000) }
+    const { autoReloadInterval } = this
+    if (autoReloadInterval === 0 || autoReloadInterval * 1000 < leftMs) return
+    const fields = { autoReloadInterval, leftSeconds: Math.round(leftMs / 1000) }
     this.#logger.warn(
       fields,
       'the reload interval is longer than the certificate has to live; checking more often',
     )
-  }
-
-  #delayMs(): number | null {
-    const intervalMs = this.#intervalSeconds * 1000
-    return nextDelayMs({ intervalMs, trouble: this.#journal.trouble, lifeLeftMs: this.#life.leftMs })
   }
 
   #assertOpen(): void {

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 
 import { looksUnchanged } from './file-set.js'
+import { hostEntries } from './hosts/record.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import type { PrepareTask } from './protocol.js'
 import { decodeRecord } from './record.js'
@@ -30,10 +31,11 @@ export function lookOut({ port, quiet }: LookOutTask): void {
 /** Whatever goes wrong is left to a PREPARE to find and to name. */
 function lookBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
   const { fingerprint } = decodeRecord(record as Uint8Array)
+  const scan = hosts && { hosts, known: hostEntries(hosts.record) }
   return async () => {
     try {
       if (!looksUnchanged(listSourceFiles(sources, limits), fingerprint)) return false
-      return hosts === null || (await scanHosts(hosts)).kind === 'unchanged'
+      return scan === null || (await scanHosts(scan.hosts, scan.known)).kind === 'unchanged'
     } catch {
       return false
     }

@@ -1,0 +1,98 @@
+import type { Clock } from './clock.js'
+import type { Snapshot } from './generation/generation.js'
+import type { Journal } from './observe/journal.js'
+import type { LifeWatch } from './observe/life-watch.js'
+import type { Preparer } from './pool.js'
+import { Lookout } from './prepare/lookout.js'
+import { nextDelayMs } from './schedule.js'
+import { createTick, type Tick } from './tick.js'
+
+/** What the checks look at, and what they set going. */
+export interface CheckParts {
+  readonly clock: Clock
+  readonly preparer: Preparer
+  readonly journal: Journal
+  readonly life: LifeWatch
+  readonly served: () => Snapshot
+  /** Whether somebody wants the result of each check, which a look has none of. */
+  readonly isWatched: () => boolean
+  /** A whole pass. Must not reject. */
+  readonly pass: () => Promise<unknown>
+}
+
+/** Looks at the files by itself: most checks are a look by a thread that stands by, the others a pass. */
+export class AutomaticChecks {
+  readonly #parts: CheckParts
+  readonly #lookout: Lookout
+  readonly #tick: Tick
+  #intervalSeconds: number
+
+  /** @param intervalSeconds 0 is off. Nothing is planned yet. */
+  constructor(intervalSeconds: number, parts: CheckParts) {
+    const { clock, preparer, served } = parts
+    this.#parts = parts
+    this.#intervalSeconds = intervalSeconds
+    const { timeoutMs } = served().options.worker
+    this.#lookout = new Lookout(preparer, clock, timeoutMs, () => this.#lookCloser())
+    this.#tick = createTick({
+      clock,
+      delayMs: () => this.#delayMs(),
+      glance: () => this.#glance(),
+      check: () => this.#check(),
+    })
+  }
+
+  get intervalSeconds(): number {
+    return this.#intervalSeconds
+  }
+
+  set intervalSeconds(seconds: number) {
+    this.#intervalSeconds = seconds
+    this.#tick.plan()
+  }
+
+  /** Plans the next check anew, counted from now, by what is known now. */
+  plan(): void {
+    this.#tick.plan()
+  }
+
+  /** Milliseconds until the next check; `null` when none is planned. */
+  dueInMs(): number | null {
+    return this.#tick.dueInMs()
+  }
+
+  /** Has the journal take note of the looks that found nothing since it last did. */
+  noteQuiet(): void {
+    const looks = this.#lookout.takeQuiet()
+    if (looks) this.#parts.journal.quiet(looks)
+  }
+
+  stop(): void {
+    this.#tick.stop()
+  }
+
+  /** Whether a look will do for this check: only while all is well, and nobody wants to be told of it. */
+  #glance(): boolean {
+    const { journal, isWatched, served } = this.#parts
+    if (!journal.agrees || isWatched()) return false
+    return this.#lookout.look(served())
+  }
+
+  /** A look found a difference; the timer may have been turned off since it began. */
+  #lookCloser(): void {
+    if (this.#intervalSeconds > 0) this.#tick.checkNow()
+  }
+
+  async #check(): Promise<void> {
+    await this.#parts.pass()
+    // With more than that between two checks, the thread is not kept.
+    const { idleTimeoutMs } = this.#parts.served().options.worker
+    if (this.#intervalSeconds * 1000 <= idleTimeoutMs) this.#lookout.stand()
+  }
+
+  #delayMs(): number | null {
+    const { journal, life } = this.#parts
+    const intervalMs = this.#intervalSeconds * 1000
+    return nextDelayMs({ intervalMs, trouble: journal.trouble, lifeLeftMs: life.leftMs })
+  }
+}
