@@ -32,6 +32,9 @@ const LABELS = new Set([
 ])
 const HEADER_LINE = /^[A-Za-z0-9-]+:/
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+/** A body as nearly every program writes it, with 64 characters to a line. */
+const CLEAN =
+  /^\n(?:[A-Za-z0-9+/]{64}\n)*(?:[A-Za-z0-9+/]{4}){0,15}(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)\n$/
 
 /**
  * Every PEM block of a file, in order. Text before, between and after the blocks is allowed, as are CRLF, a UTF-8
@@ -90,6 +93,7 @@ function armour(label: string, base64: string): string {
 }
 
 function cleanBlock(label: string, body: string, nth: string, path: string): string {
+  if (CLEAN.test(body)) return `-----BEGIN ${label}-----${body}-----END ${label}-----\n`
   const lines = body.split(/\r\n|\r|\n/).map((line) => line.trim())
   // Headers (RFC 1421) stand in traditional encrypted keys, which keep them.
   const headers = lines.filter((line) => HEADER_LINE.test(line))

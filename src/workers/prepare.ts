@@ -14,7 +14,7 @@ import { warnOfOpenKeys } from './open-keys.js'
 import { type Problem, ProblemError } from './problem.js'
 import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
 import { decodeRecord, encodeRecord, type ServedRecord } from './record.js'
-import { rehearse } from './rehearse.js'
+import { rehearse, rehearseTrust } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
@@ -109,11 +109,13 @@ async function prepareSet(
 
   const keys = identities.map(({ key }) => keyPem(key))
   const likeness = servedLikenessOf(identities, dhparam)
-  // A handshake would show nothing of a renewal that those of the pair before it have not shown.
-  if (task.fresh || newTrust || served?.likeness !== likeness) {
-    // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
-    const known = task.fresh ? [] : (served?.authorities ?? [])
-    await rehearse(identities, keys, task, newTrust && withoutKnown(newTrust, known), dhparam, found)
+  // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
+  const unknown = newTrust && withoutKnown(newTrust, task.fresh ? [] : (served?.authorities ?? []))
+  if (task.fresh || served?.likeness !== likeness) {
+    await rehearse(identities, keys, task, unknown, dhparam, found)
+  } else if (unknown) {
+    // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
+    rehearseTrust(unknown, task.context, found)
   }
   if (found.refused) {
     for (const key of keys) key.fill(0)

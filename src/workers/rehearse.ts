@@ -68,6 +68,17 @@ export async function rehearse(
   }
 }
 
+/** Loads trust anchors and revocation lists as the main thread will, for pairs that have made their handshakes before. */
+export function rehearseTrust(trust: TrustBlocks, options: ContextOptions, found: Findings): void {
+  const { authorities, revocationLists } = trust
+  const [first] = [...authorities, ...revocationLists]
+  if (!first) return
+  // Without `ca`, Node would take in the public roots.
+  const all = { ...withoutCompression(options), ca: [], ...trustOptions(trust) }
+  const context = loadContext(all, first.path, found)
+  if (context) releaseContext(context)
+}
+
 /** Loads a pair as the main thread will, without a handshake: for the many of which one has made its own. */
 export function rehearseLoading(
   identity: Identity,

@@ -70,6 +70,19 @@ test('the bytes of a block come back as they went in, whatever their number', ()
   }
 })
 
+test('a block comes out the same, wherever its lines are broken', () => {
+  for (let length = 1; length < 200; length++) {
+    const pem = toPem('X509 CRL', randomBytes(length))
+    const [head, tail] = ['-----BEGIN X509 CRL-----\n', '-----END X509 CRL-----\n']
+    const base64 = pem.slice(head.length, -tail.length).replaceAll('\n', '')
+    for (const width of [1, 4, 48, 63, 64, 65, 76, 1000]) {
+      const lines = base64.match(new RegExp(`.{1,${width}}`, 'g')) ?? []
+      const written = `${head}${lines.join('\n')}\n${tail}`
+      assert.deepEqual(splitPem(Buffer.from(written), 'f'), [{ label: 'X509 CRL', pem }])
+    }
+  }
+})
+
 for (const [what, content] of [
   ['a block that is cut off', leaf.certPem.slice(0, -40)],
   ['a block without its beginning', leaf.certPem.slice(leaf.certPem.indexOf('\n') + 1)],
