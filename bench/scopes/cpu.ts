@@ -1,5 +1,6 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { PLAIN, type Shape, withAuthorities } from '../material/shapes.js'
+import type { CpuAct } from '../server/main.js'
 import type { SubjectOptions } from '../server/subject.js'
 import { median } from '../statistics.js'
 import { renewAndReload, withService } from './with-service.js'
@@ -12,6 +13,7 @@ export const cpuScope: Scope = {
     mainMs: 'main thread, ms',
     bareMs: 'one bare context, ms',
     ratioToBare: 'ratio',
+    errandMs: 'the bare context after a message to a thread and back, ms',
     elsewhereMs: 'other threads, ms',
   },
   cells(options) {
@@ -32,23 +34,25 @@ function cpuCell(options: BenchOptions, shape: Shape, variant: string, subject: 
   return {
     scenario: shape.title,
     variant,
-    seconds: 1 + (reloads * 3 * settleMs(shape)) / 1000,
+    seconds: 1 + (reloads * 4 * settleMs(shape)) / 1000,
     measure: () => measureCpu(options.node, shape, subject, reloads),
   }
 }
 
-/** Each reload with a bare context and with nothing beside it, so that all three meet the same machine. */
+/** Each reload with a bare context and with nothing beside it, so that all meet the same machine. */
 async function measureCpu(node: string, shape: Shape, subject: Subject, reloads: number): Promise<Sample> {
   return await withService(node, shape, subject, async (service, site) => {
-    const use = (kind: 'reload' | 'nothing' | 'bare') =>
+    const use = (kind: CpuAct['kind']) =>
       service.server.call('cpu', { kind, files: site.files }, settleMs(shape))
     for (let i = 0; i < WARM_UP; i++) {
       await renewAndReload(service, site)
       await use('bare')
+      await use('errand')
     }
     const used = {
       reload: [] as number[],
       bare: [] as number[],
+      errand: [] as number[],
       nothing: [] as number[],
       elsewhere: [] as number[],
     }
@@ -58,13 +62,14 @@ async function measureCpu(node: string, shape: Shape, subject: Subject, reloads:
       used.reload.push(reload.mainMs)
       used.elsewhere.push(reload.elsewhereMs)
       used.bare.push((await use('bare')).mainMs)
+      used.errand.push((await use('errand')).mainMs)
       used.nothing.push((await use('nothing')).mainMs)
     }
     const idleMs = median(used.nothing)
-    const [mainMs, bareMs] = [median(used.reload) - idleMs, median(used.bare) - idleMs]
-    return {
-      figures: { mainMs, bareMs, ratioToBare: mainMs / bareMs, elsewhereMs: median(used.elsewhere), idleMs },
-    }
+    const overIdle = (values: readonly number[]) => median(values) - idleMs
+    const [mainMs, bareMs, errandMs] = [overIdle(used.reload), overIdle(used.bare), overIdle(used.errand)]
+    const elsewhereMs = median(used.elsewhere)
+    return { figures: { mainMs, bareMs, ratioToBare: mainMs / bareMs, errandMs, elsewhereMs, idleMs } }
   })
 }
 

@@ -39,9 +39,12 @@ export interface ServerCalls {
   agreement(): Promise<Agreement>
 }
 
-/** `bare` is what no reload can do without: one context from PEM that is in memory. */
+/**
+ * `bare` is what no reload can do without: one context from PEM that is in memory. `errand` is what none can do without
+ * that leaves the rest to another thread: a message there and back, and then the same.
+ */
 export interface CpuAct {
-  readonly kind: 'reload' | 'nothing' | 'bare'
+  readonly kind: 'reload' | 'nothing' | 'bare' | 'errand'
   readonly files: SiteFiles
 }
 
@@ -109,7 +112,8 @@ answerCalls<ServerCalls>({
     await sleep(2)
     const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
     if (kind === 'reload') await expect('applied')
-    if (kind === 'bare') closeContext(tls.createSecureContext(bare) as Credentials)
+    if (kind === 'errand') await echo()
+    if (kind === 'bare' || kind === 'errand') closeContext(tls.createSecureContext(bare) as Credentials)
     await sleep(settleMs)
     const usedMs = mainCpuMs() - mainMs
     return { mainMs: usedMs, elsewhereMs: Math.max(0, processCpuMs() - allMs - usedMs) }
@@ -151,6 +155,17 @@ const LONGEST_CONTROL_MS = 5000
 async function busyThread(forMs: number): Promise<void> {
   const act = `require('node:os').setPriority(5); const end = Date.now() + ${Math.round(forMs)}; while (Date.now() < end);`
   await once(new Worker(act, { eval: true }), 'exit')
+}
+
+let echoThread: Worker | null = null
+
+/** A word to a thread that says it back. */
+async function echo(): Promise<void> {
+  const act = `const { parentPort } = require('node:worker_threads'); parentPort.on('message', (word) => parentPort.postMessage(word))`
+  echoThread ??= new Worker(act, { eval: true })
+  echoThread.unref()
+  echoThread.postMessage('')
+  await once(echoThread, 'message')
 }
 
 /** What any timer costs that wakes a process. */

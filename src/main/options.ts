@@ -60,7 +60,8 @@ export interface ReloadEngineOptions {
   /**
    * After a swap, dial every attached listening server from a worker and compare the certificate that it shows; a
    * difference rolls everything back (`SERVED_MISMATCH`). A server that wants client certificates sees these
-   * connections as clients without one.
+   * connections as clients without one. They are the only handshakes that are tried with a renewal which is like the pair
+   * before it in all but key and dates.
    * @defaultValue `true`
    */
   readonly verifyServed?: boolean

@@ -28,12 +28,17 @@ export class PassWatch {
   timings(): PhaseTimings {
     const { prepare, stage, commit, verify } = this.#tookMs
     return Object.freeze({
-      prepareMs: prepare,
-      stageMs: stage,
-      commitMs: commit,
-      verifyMs: verify,
-      totalMs: this.#clock.monotonicMs() - this.#startMs,
-      longestSliceMs: this.gauge.longestMs,
+      prepareMs: rounded(prepare),
+      stageMs: rounded(stage),
+      commitMs: rounded(commit),
+      verifyMs: rounded(verify),
+      totalMs: rounded(this.#clock.monotonicMs() - this.#startMs),
+      longestSliceMs: rounded(this.gauge.longestMs),
     })
   }
+}
+
+/** To a microsecond: what is below is noise. */
+export function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000
 }

@@ -9,7 +9,6 @@ import {
   memberResultView,
   type ProblemView,
   problemView,
-  rounded,
   timingsView,
 } from './views.js'
 
@@ -51,7 +50,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
     hosts: result.hosts,
     members: result.members.map(memberResultView),
     diff: diff ? diffView(diff) : null,
-    duration_ms: rounded(timings.totalMs),
+    duration_ms: timings.totalMs,
     timings: timingsView(timings),
   }
   return {

@@ -3,6 +3,7 @@ import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
 import type { MemberResult } from '../fleet/followers.js'
 import type { Generation } from '../generation/generation.js'
 import type { Attempt } from '../observe/journal.js'
+import { rounded } from '../pass-watch.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../result.js'
 
 /*
@@ -138,17 +139,12 @@ export function memberResultView({ id, pid, outcome, longestSliceMs }: MemberRes
 
 export function timingsView(timings: PhaseTimings): object {
   return {
-    prepare_ms: rounded(timings.prepareMs),
-    stage_ms: rounded(timings.stageMs),
-    commit_ms: rounded(timings.commitMs),
-    verify_ms: rounded(timings.verifyMs),
-    longest_slice_ms: rounded(timings.longestSliceMs),
+    prepare_ms: timings.prepareMs,
+    stage_ms: timings.stageMs,
+    commit_ms: timings.commitMs,
+    verify_ms: timings.verifyMs,
+    longest_slice_ms: timings.longestSliceMs,
   }
-}
-
-/** To a microsecond: what is below is noise. */
-export function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000
 }
 
 export function certificateView(facts: CertificateFacts): CertificateView {

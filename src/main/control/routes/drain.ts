@@ -3,9 +3,9 @@ import { DrainError, type DrainErrorCode } from '../../drain/errors.js'
 import type { DrainResult } from '../../drain/farewell.js'
 import type { Drain, DrainRun } from '../../drain/handle.js'
 import type { DrainStartOptions } from '../../drain/options.js'
+import { rounded } from '../../pass-watch.js'
 import { type ProblemKind, problemAnswer, RequestProblem } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
-import { rounded } from '../views.js'
 
 /** What `GET /drain` answers. */
 export interface DrainView {
