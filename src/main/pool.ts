@@ -112,8 +112,7 @@ export function openPreparer(
   let closed = false
 
   async function run<Reply>(task: object, name: TaskName, transferList: Transferable[] = []): Promise<Reply> {
-    // Piscina itself would come back to life.
-    if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+    assertOpen()
     const signal = new TaskSignal()
     const cancel = clock.after(limits.timeoutMs, () => {
       signal.abort({ why: 'timeout' })
@@ -132,6 +131,16 @@ export function openPreparer(
     }
   }
 
+  /** Piscina itself would come back to life: with a task, or with a thread that is to be kept. */
+  function assertOpen(): void {
+    if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+  }
+
+  /** At once when the engine closes: Piscina replaces a thread that ends for as long as one is to be kept. */
+  function dismiss(port: MessagePort): void {
+    if (watchmen.delete(port)) keepThread(pool, -1)
+  }
+
   return {
     prepare: (task) => run(task, 'default'),
     prepareHosts: (task) => run(task, 'prepareHosts'),
@@ -139,14 +148,12 @@ export function openPreparer(
     verify: (task) => run(task, 'verify'),
     judgePeers: (task) => run(task, 'judgePeers'),
     async lookOut() {
+      assertOpen()
       const { port1: port, port2 } = new MessageChannel()
       const quiet = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
       watchmen.add(port)
       keepThread(pool, 1)
-      port.once('close', () => {
-        watchmen.delete(port)
-        keepThread(pool, -1)
-      })
+      port.once('close', () => dismiss(port))
       try {
         await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
       } catch (error) {
@@ -159,7 +166,10 @@ export function openPreparer(
       if (closed) return
       closed = true
       for (const signal of running) signal.abort({ why: 'closed' })
-      for (const port of watchmen) port.close()
+      for (const port of watchmen) {
+        port.close()
+        dismiss(port)
+      }
       if (--pool.leases > 0) return
       pools.delete(key)
       await pool.piscina.destroy()

@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { stat } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadError } from '../../src/main/errors.js'
@@ -161,6 +162,23 @@ test('a closed engine takes no task and starts no thread', async (t) => {
   assert.equal((await failureOf(run({ well: true }))).code, 'CLOSED')
   assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
   assert.equal(threads.started, 0)
+})
+
+test('no thread takes the place of one that ends with its engine, however often it is asked to stand by', async (t) => {
+  const threads = watchThreads(t)
+  const { preparer } = openPool(t, 'spins')
+  const task = workerTask()
+  const hung = failureOf(preparer.prepare(task as unknown as PrepareTask))
+  await eventually('a thread spins', () => Atomics.load(task.taken, 0) === 1)
+  const closing = preparer.close()
+  while (threads.alive > 0) {
+    assert.equal((await failureOf(preparer.lookOut())).code, 'CLOSED')
+    // Not from a timer: this way it is asked in the phase of the loop in which the end of a thread is heard.
+    await stat('.')
+    assert.equal(threads.started, 1)
+  }
+  await closing
+  assert.equal((await hung).code, 'CLOSED')
 })
 
 test('a process that has nothing left but an engine, its timer and its idle thread exits by itself', async (t) => {
