@@ -35,6 +35,8 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 /** A body as nearly every program writes it, with 64 characters to a line. */
 const CLEAN =
   /^\n(?:[A-Za-z0-9+/]{64}\n)*(?:[A-Za-z0-9+/]{4}){0,15}(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)\n$/
+/** V8 keeps a place to come back to for each line, and gives up beyond some megabytes; revocation lists can be that long. */
+const SHORT = 65_536
 
 /**
  * Every PEM block of a file, in order. Text before, between and after the blocks is allowed, as are CRLF, a UTF-8
@@ -93,7 +95,8 @@ function armour(label: string, base64: string): string {
 }
 
 function cleanBlock(label: string, body: string, nth: string, path: string): string {
-  if (CLEAN.test(body)) return `-----BEGIN ${label}-----${body}-----END ${label}-----\n`
+  if (body.length < SHORT && CLEAN.test(body))
+    return `-----BEGIN ${label}-----${body}-----END ${label}-----\n`
   const lines = body.split(/\r\n|\r|\n/).map((line) => line.trim())
   // Headers (RFC 1421) stand in traditional encrypted keys, which keep them.
   const headers = lines.filter((line) => HEADER_LINE.test(line))

@@ -83,6 +83,11 @@ test('a block comes out the same, wherever its lines are broken', () => {
   }
 })
 
+test('a block of 30 MB, as a revocation list can be, is read like a short one', () => {
+  const pem = toPem('X509 CRL', Buffer.alloc(30_000_000, 'list'))
+  assert.deepEqual(splitPem(Buffer.from(pem), 'f'), [{ label: 'X509 CRL', pem }])
+})
+
 for (const [what, content] of [
   ['a block that is cut off', leaf.certPem.slice(0, -40)],
   ['a block without its beginning', leaf.certPem.slice(leaf.certPem.indexOf('\n') + 1)],
