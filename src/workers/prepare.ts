@@ -122,7 +122,15 @@ async function prepareSet(
     return refuse()
   }
   const certificates = identities.map(({ chain }) => factsOf(chain))
-  const record = { fingerprint: set.fingerprint, identity, likeness, certificates, trust, authorities }
+  const record = {
+    fingerprint: set.fingerprint,
+    identity,
+    // What only force let through is no model for others.
+    likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
+    certificates,
+    trust,
+    authorities,
+  }
   return {
     kind: 'prepared',
     material: {

@@ -12,7 +12,7 @@ export interface ServedRecord {
   readonly fingerprint: Fingerprint
   /** Digest of what the files mean (public parts only), whatever their stamps and layout. */
   readonly identity: string
-  /** Of the pairs, which were rehearsed in every version of TLS. */
+  /** Of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of it. */
   readonly likeness: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts

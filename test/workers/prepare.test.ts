@@ -289,6 +289,16 @@ test('a renewal for a name that its issuer may not vouch for is refused, however
   assert.match(problems[0]?.message ?? '', /names that an issuer may vouch for; "openssl verify"/)
 })
 
+test('a pair that was forced in spite of its rehearsal clears the way for no other', async (t) => {
+  const constrained = authority.issueAuthority({ permitted: ['good.test'] })
+  const dir = tempDir(t)
+  const options = writePair(dir, constrained.issue({ names: ['bad.test'] }))
+  const { record, warnings } = await preparedHere(taskFor(options, { force: true }))
+  assert.ok(warnings.some(({ code }) => code === 'REHEARSAL_FAILED'))
+  writePair(dir, constrained.issue({ names: ['bad.test'] }))
+  await rehearsalFails(taskFor(options, { record }))
+})
+
 test('what only the rehearsal sees is refused, and names no version of Node’s errors', async (t) => {
   const { options } = setIn(t)
   const tls = { sigalgs: 'rsa_pss_rsae_sha256' }
