@@ -1,3 +1,5 @@
+import { accessSync, constants } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import type { BenchOptions } from './bench.js'
@@ -40,6 +42,17 @@ export function parseCommandLine(args: readonly string[], known: readonly string
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new TypeError(`--rounds takes a whole number from 1, got '${values.rounds}'`)
-  const { quick, node, out, json, help } = values
+  const { quick, out, json, help } = values
+  // Some of what is measured runs in a directory of its own.
+  const node = resolve(values.node)
+  assertExecutable(node)
   return { scopes, quick, node, rounds, out, json, help }
+}
+
+function assertExecutable(node: string): void {
+  try {
+    accessSync(node, constants.X_OK)
+  } catch {
+    throw new TypeError(`--node takes the path of a program, got '${node}'`)
+  }
 }

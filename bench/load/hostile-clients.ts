@@ -25,6 +25,9 @@ export const ATTACKS: readonly Attack[] = [
   { title: 'answers that are never read', clients: 100, act: deaf },
 ]
 
+/** What two sets of windows differ by when nothing happens in either. */
+export const NOBODY: Attack = { title: 'nobody', clients: 0, act: (path) => saying(path, '') }
+
 /** How long a client that was cut off stays away, in milliseconds. */
 const AWAY_MS = 250
 

@@ -1,5 +1,5 @@
 import { answerCalls } from '../process/calls.js'
-import { ATTACKS, attack } from './hostile-clients.js'
+import { ATTACKS, attack, NOBODY } from './hostile-clients.js'
 
 /** What the bench asks of the process of hostile clients. */
 export interface HostileCalls {
@@ -12,7 +12,7 @@ let stop = () => {}
 
 answerCalls<HostileCalls>({
   async begin(title, path) {
-    const one = ATTACKS.find((attack) => attack.title === title)
+    const one = [...ATTACKS, NOBODY].find((attack) => attack.title === title)
     if (!one) throw new Error(`no such attack: ${title}`)
     stop = attack(one, path)
   },

@@ -1,6 +1,6 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { duringLoad } from '../load/during-load.js'
-import { ATTACKS, type Attack } from '../load/hostile-clients.js'
+import { ATTACKS, type Attack, NOBODY } from '../load/hostile-clients.js'
 import type { HostileCalls } from '../load/hostile-main.js'
 import { startHostileProcess } from '../load/hostile-process.js'
 import type { LoadCalls } from '../load/main.js'
@@ -27,7 +27,9 @@ export const controlScope: Scope = {
     stopMs: 'SIGTERM until it has ended, ms',
   },
   cells(options) {
-    const attacks = options.quick ? ATTACKS.filter(({ title }) => QUICK.includes(title)) : ATTACKS
+    const attacks = options.quick
+      ? ATTACKS.filter(({ title }) => QUICK.includes(title))
+      : [NOBODY, ...ATTACKS]
     return attacks.map((one) => controlCell(options, one))
   },
 }
