@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 import { inCheckout } from './checkout.js'
 import { cleanUp, cleanUpOnSignals } from './cleanup.js'
-import { type CommandLine, parseCommandLine, usage } from './options.js'
+import { assertExecutable, type CommandLine, parseCommandLine, usage } from './options.js'
 import { printResult } from './print.js'
 import { renderPage } from './report/page.js'
 import type { BenchResult } from './result.js'
@@ -24,6 +24,7 @@ async function main(): Promise<void> {
     console.log(usage(known))
     return
   }
+  assertExecutable(line.node)
   cleanUpOnSignals()
   const result = await runBench(
     SCOPES.filter(({ name }) => line.scopes.includes(name)),

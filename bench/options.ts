@@ -45,11 +45,11 @@ export function parseCommandLine(args: readonly string[], known: readonly string
   const { quick, out, json, help } = values
   // Some of what is measured runs in a directory of its own.
   const node = resolve(values.node)
-  assertExecutable(node)
   return { scopes, quick, node, rounds, out, json, help }
 }
 
-function assertExecutable(node: string): void {
+/** @throws TypeError when there is no such program. */
+export function assertExecutable(node: string): void {
   try {
     accessSync(node, constants.X_OK)
   } catch {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { relative } from 'node:path'
 import { test } from 'node:test'
 
-import { parseCommandLine } from '../../bench/options.js'
+import { assertExecutable, parseCommandLine } from '../../bench/options.js'
 
 const known = ['gap', 'wire']
 
@@ -20,15 +20,13 @@ test('a run measures every scope in five rounds on the Node that runs it, unless
   assert.equal(parseCommandLine(['--quick'], known).rounds, 1)
 })
 
-for (const args of [
-  ['--scope', 'gap,nothing'],
-  ['--rounds', '0'],
-  ['--rounds', 'x'],
-  ['--fast'],
-  ['gap'],
-  ['--node', '/no/node'],
-]) {
+for (const args of [['--scope', 'gap,nothing'], ['--rounds', '0'], ['--rounds', 'x'], ['--fast'], ['gap']]) {
   test(`${args.join(' ')} is refused`, () => {
     assert.throws(() => parseCommandLine(args, known), TypeError)
   })
 }
+
+test('a Node that is not there is refused before anything is measured', () => {
+  assert.throws(() => assertExecutable('/no/node'), TypeError)
+  assertExecutable(process.execPath)
+})
