@@ -24,6 +24,18 @@ export function changedPaths(before: Fingerprint, after: Fingerprint): string[] 
   return [...changed].sort()
 }
 
+/** Whether two fingerprints are the same; the second is read no further than to the first difference. */
+export function sameFingerprint(before: Fingerprint, after: Iterable<FingerprintEntry>): boolean {
+  const known = new Map(before.map((entry) => [keyOf(entry), entry.value]))
+  const met = new Set<string>()
+  for (const entry of after) {
+    const key = keyOf(entry)
+    if (known.get(key) !== entry.value) return false
+    met.add(key)
+  }
+  return met.size === known.size
+}
+
 function keyOf(entry: FingerprintEntry): string {
   return `${entry.by} ${entry.path}`
 }

@@ -1,3 +1,9 @@
-export { changedPaths, type Fingerprint, type FingerprintEntry, type FingerprintRule } from './compare.js'
+export {
+  changedPaths,
+  type Fingerprint,
+  type FingerprintEntry,
+  type FingerprintRule,
+  sameFingerprint,
+} from './compare.js'
 export { contentDigest, holdsPrivateKey } from './content.js'
 export { inodeStamp, type StampFields } from './stamp.js'

@@ -2,12 +2,13 @@ import type { X509Certificate } from 'node:crypto'
 
 import { namesLost } from './judge.js'
 import type { CertificateFacts, MaterialDiff } from './protocol.js'
-import type { ServedRecord } from './record.js'
+import type { AuthorityList, ServedRecord } from './record.js'
 
 /** What a new set would change, told by the first pair and the trust. */
 export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certificate): MaterialDiff {
   const before = served.certificates[0] as CertificateFacts
   const after = next.certificates[0] as CertificateFacts
+  const sameTrust = served.trust.digest === next.trust.digest
   return {
     fingerprint256: { from: before.fingerprint256, to: after.fingerprint256 },
     namesAdded: after.names.filter((name) => !before.names.includes(name)),
@@ -15,13 +16,13 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
     notAfter: { from: before.notAfter, to: after.notAfter },
     issuer: { from: before.issuer, to: after.issuer },
     keyType: { from: before.keyType, to: after.keyType },
-    authoritiesAdded: subjectsMissing(next.authorities, served.authorities),
-    authoritiesRemoved: subjectsMissing(served.authorities, next.authorities),
-    sessionsSurvive: served.trust.digest === next.trust.digest,
+    authoritiesAdded: sameTrust ? [] : subjectsMissing(next.authorities, served.authorities),
+    authoritiesRemoved: sameTrust ? [] : subjectsMissing(served.authorities, next.authorities),
+    sessionsSurvive: sameTrust,
   }
 }
 
-function subjectsMissing(from: ServedRecord['authorities'], than: ServedRecord['authorities']): string[] {
-  const known = new Set(than.map(({ fingerprint256 }) => fingerprint256))
-  return from.filter(({ fingerprint256 }) => !known.has(fingerprint256)).map(({ subject }) => subject)
+function subjectsMissing(from: AuthorityList, than: AuthorityList): string[] {
+  const known = new Set(than.facts.map(({ fingerprint256 }) => fingerprint256))
+  return from.facts.filter(({ fingerprint256 }) => !known.has(fingerprint256)).map(({ subject }) => subject)
 }

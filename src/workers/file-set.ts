@@ -1,4 +1,9 @@
-import { changedPaths, contentDigest, type Fingerprint, type FingerprintEntry } from '../fingerprint/index.js'
+import {
+  contentDigest,
+  type Fingerprint,
+  type FingerprintEntry,
+  sameFingerprint,
+} from '../fingerprint/index.js'
 import { type Problem, ProblemError } from './problem.js'
 import { type FileRead, readFile, stampFile } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'
@@ -17,17 +22,20 @@ export interface FileSet {
 const MAX_PASSES = 5
 
 /** Content of certificates, stamps of secrets: enough to see that nothing moved, and no key is opened for it. */
-export function glance(files: readonly SourceFile[]): Fingerprint {
-  return files.map(({ path, rule, maxBytes }) => {
+export function* glance(files: readonly SourceFile[]): Generator<FingerprintEntry> {
+  for (const { path, rule, maxBytes } of files) {
     const value = rule === 'stamp' ? stampFile(path) : contentDigest(readFile(path, maxBytes).bytes)
-    return { path, by: rule, value }
-  })
+    yield { path, by: rule, value }
+  }
 }
 
-/** Whether {@link glance} sees just what the record says; a file that cannot be read is a difference. */
+/**
+ * Whether {@link glance} sees just what the record says, as far as the first difference; a file that cannot be read is
+ * one.
+ */
 export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint): boolean {
   try {
-    return changedPaths(record, glance(files)).length === 0
+    return sameFingerprint(record, glance(files))
   } catch (error) {
     if (error instanceof ProblemError) return false
     throw error

@@ -13,7 +13,7 @@ import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { type Problem, ProblemError } from './problem.js'
 import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
-import { decodeRecord, encodeRecord, type ServedRecord } from './record.js'
+import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
@@ -92,9 +92,10 @@ async function prepareSet(
   if (task.held !== null && decodeRecord(task.held).identity === identity) {
     return { kind: 'held' }
   }
-  const anchors =
-    blocks?.authorities.map(({ subject }) => subject) ?? served?.authorities.map(({ name }) => name)
-  const isAnchor = (name: string) => anchors?.includes(name) === true
+  const isAnchor = (wanted: string) =>
+    blocks
+      ? blocks.authorities.some(({ subject }) => subject === wanted)
+      : served?.authorities.facts.some(({ name }) => name === wanted) === true
   identities.forEach((one, i) => {
     judgeIdentity(one, isAnchor, policy, found)
     const before = served?.certificates[i]
@@ -102,15 +103,15 @@ async function prepareSet(
   })
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const authorities = newTrust
-    ? judgeTrust(newTrust, served?.authorities ?? [], task, found)
-    : (served?.authorities ?? [])
+    ? AuthorityList.of(judgeTrust(newTrust, served?.authorities.facts ?? [], task, found))
+    : (served?.authorities ?? AuthorityList.of([]))
   warnOfOpenKeys(sources, found)
   if (found.refused) return refuse()
 
   const keys = identities.map(({ key }) => keyPem(key))
   const likeness = servedLikenessOf(identities, dhparam)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
-  const unknown = newTrust && withoutKnown(newTrust, task.fresh ? [] : (served?.authorities ?? []))
+  const unknown = newTrust && withoutKnown(newTrust, task.fresh ? [] : (served?.authorities.facts ?? []))
   if (task.fresh || served?.likeness !== likeness) {
     await rehearse(identities, keys, task, unknown, dhparam, found)
   } else if (unknown) {

@@ -1,6 +1,5 @@
 import type { Fingerprint } from '../fingerprint/index.js'
 import type { CertificateFacts, TrustFacts } from './protocol.js'
-import { fromSharedJson, toSharedJson } from './shared-json.js'
 
 /**
  * All that a later PREPARE needs to know of what is served.
@@ -16,7 +15,7 @@ export interface ServedRecord {
   readonly likeness: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
-  readonly authorities: readonly AuthorityFacts[]
+  readonly authorities: AuthorityList
 }
 
 /** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */
@@ -31,6 +30,53 @@ export interface AuthorityFacts {
   readonly notAfter: number
 }
 
-export const encodeRecord: (record: ServedRecord) => Uint8Array = toSharedJson
+/** Trust anchors can be hundreds, and most passes leave them alone: these are not even parsed then. */
+export class AuthorityList {
+  #facts: readonly AuthorityFacts[] | undefined
+  #packed: Uint8Array | undefined
 
-export const decodeRecord: (bytes: Uint8Array) => ServedRecord = fromSharedJson
+  private constructor(facts: readonly AuthorityFacts[] | undefined, packed?: Uint8Array) {
+    this.#facts = facts
+    this.#packed = packed
+  }
+
+  static of(facts: readonly AuthorityFacts[]): AuthorityList {
+    return new AuthorityList(facts)
+  }
+
+  static unpack(bytes: Uint8Array): AuthorityList {
+    return new AuthorityList(undefined, bytes)
+  }
+
+  get facts(): readonly AuthorityFacts[] {
+    this.#facts ??= parse(this.#packed as Uint8Array)
+    return this.#facts as readonly AuthorityFacts[]
+  }
+
+  get packed(): Uint8Array {
+    this.#packed ??= Buffer.from(JSON.stringify(this.#facts))
+    return this.#packed
+  }
+}
+
+/** The length of the head in four bytes, the head, the trust anchors; in shared memory, as `toSharedJson` says. */
+export function encodeRecord({ authorities, ...head }: ServedRecord): Uint8Array {
+  const [headBytes, tail] = [Buffer.from(JSON.stringify(head)), authorities.packed]
+  const bytes = new Uint8Array(new SharedArrayBuffer(HEAD_AT + headBytes.length + tail.length))
+  new DataView(bytes.buffer).setUint32(0, headBytes.length)
+  bytes.set(headBytes, HEAD_AT)
+  bytes.set(tail, HEAD_AT + headBytes.length)
+  return bytes
+}
+
+export function decodeRecord(bytes: Uint8Array): ServedRecord {
+  const tailAt = HEAD_AT + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  const head = parse<Omit<ServedRecord, 'authorities'>>(bytes.subarray(HEAD_AT, tailAt))
+  return { ...head, authorities: AuthorityList.unpack(bytes.subarray(tailAt)) }
+}
+
+const HEAD_AT = 4
+
+function parse<T>(json: Uint8Array): T {
+  return JSON.parse(Buffer.from(json).toString()) as T
+}

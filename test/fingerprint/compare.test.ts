@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { changedPaths, type Fingerprint } from '../../src/fingerprint/index.js'
+import { changedPaths, type Fingerprint, sameFingerprint } from '../../src/fingerprint/index.js'
 
 const before: Fingerprint = [
   { path: 'tls.crt', by: 'content', value: '1' },
@@ -28,4 +28,15 @@ test('the rule belongs to the fingerprint: the same value by another rule is a c
   const content: Fingerprint = [{ path: 'f', by: 'content', value: '1' }]
   const stamp: Fingerprint = [{ path: 'f', by: 'stamp', value: '1' }]
   assert.deepEqual(changedPaths(content, stamp), ['f'])
+})
+
+test('nothing is looked at behind the first difference', () => {
+  const [crt, ...others] = before
+  function* after() {
+    yield { ...(crt as Fingerprint[0]), value: 'renewed' }
+    assert.fail('the next file was read')
+  }
+  assert.equal(sameFingerprint(before, after()), false)
+  assert.equal(sameFingerprint(before, others), false, 'one file is gone')
+  assert.equal(sameFingerprint(before, [...before, ...before]), true, 'a file may be named twice')
 })

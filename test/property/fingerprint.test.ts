@@ -3,7 +3,13 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { changedPaths, contentDigest, type Fingerprint, inodeStamp } from '../../src/fingerprint/index.js'
+import {
+  changedPaths,
+  contentDigest,
+  type Fingerprint,
+  inodeStamp,
+  sameFingerprint,
+} from '../../src/fingerprint/index.js'
 import { createAuthority } from '../support/certificates.js'
 
 const leaf = createAuthority().issueAuthority().issue()
@@ -90,6 +96,15 @@ test('just the paths of entries that differ are named, each once, sorted', () =>
         ...after.filter((entry) => !left?.has(JSON.stringify(entry))),
       ]
       assert.deepEqual(changedPaths(before, after), [...new Set(differing.map(({ path }) => path))].sort())
+    }),
+  )
+})
+
+test('two fingerprints are the same just when no path has changed, whatever their order', () => {
+  fc.assert(
+    fc.property(fingerprint(), fingerprint(), (one, other) => {
+      assert.equal(sameFingerprint(one, other), changedPaths(one, other).length === 0)
+      assert.equal(sameFingerprint(one, [...one].reverse()), true)
     }),
   )
 })

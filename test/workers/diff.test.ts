@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { diffOf } from '../../src/workers/diff.js'
 import { factsOf } from '../../src/workers/facts.js'
-import type { AuthorityFacts, ServedRecord } from '../../src/workers/record.js'
+import { type AuthorityFacts, AuthorityList, type ServedRecord } from '../../src/workers/record.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 
 const authority = createAuthority()
@@ -50,7 +50,7 @@ function leafOf({ certPem }: Leaf): X509Certificate {
 
 function recordOf(
   leaf: Leaf,
-  authorities: ServedRecord['authorities'] = [],
+  authorities: readonly AuthorityFacts[] = [],
   digest: string | null = null,
 ): ServedRecord {
   const trust = { digest, authorities: authorities.length, revocationLists: 0 }
@@ -60,7 +60,7 @@ function recordOf(
     likeness: '',
     certificates: [factsOf([leafOf(leaf)])],
     trust,
-    authorities,
+    authorities: AuthorityList.of(authorities),
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/record.js'
+import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/record.js'
 
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
@@ -9,11 +9,26 @@ const record: ServedRecord = {
   likeness: 'ef',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
-  authorities: [{ fingerprint256: '00:11', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 }],
+  authorities: AuthorityList.of([
+    { fingerprint256: '00:11', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 },
+  ]),
 }
 
 test('a record comes back as it was', () => {
-  assert.deepEqual(decodeRecord(encodeRecord(record)), record)
+  const again = decodeRecord(encodeRecord(record))
+  const { authorities, ...head } = again
+  assert.deepEqual(
+    { ...head, facts: authorities.facts },
+    { ...rest(record), facts: record.authorities.facts },
+  )
+  assert.deepEqual(encodeRecord(again), encodeRecord(record))
+})
+
+test('trust anchors that nobody asks for are handed on without being parsed', () => {
+  const garbled = AuthorityList.unpack(Buffer.from('no JSON'))
+  const { authorities } = decodeRecord(encodeRecord({ ...record, authorities: garbled }))
+  assert.equal(Buffer.from(authorities.packed).toString(), 'no JSON')
+  assert.throws(() => authorities.facts, SyntaxError)
 })
 
 test('a record lies in shared memory, so that handing it to a worker copies nothing', () => {
@@ -21,6 +36,10 @@ test('a record lies in shared memory, so that handing it to a worker copies noth
   assert.ok(bytes.buffer instanceof SharedArrayBuffer)
   const sent = structuredClone(bytes)
   assert.ok(sent.buffer instanceof SharedArrayBuffer)
-  bytes.fill(0x20)
+  bytes.fill(0x20, 4)
   assert.throws(() => decodeRecord(sent), SyntaxError)
 })
+
+function rest({ authorities: _, ...head }: ServedRecord): object {
+  return head
+}
