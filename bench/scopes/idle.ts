@@ -14,7 +14,11 @@ import { withService } from './with-service.js'
 export const idleScope: Scope = {
   name: 'idle',
   title: 'Processor time of the main thread for a check that finds nothing new',
-  columns: { mainMs: 'main thread, ms', elsewhereMs: 'other threads, ms' },
+  columns: {
+    mainMs: 'main thread, ms',
+    elsewhereMs: 'other threads, ms',
+    timerMs: 'a timer that does nothing, ms',
+  },
   cells: (options) => (options.quick ? [2, 502] : [2, 52, 502]).map((files) => idleCell(options, files)),
 }
 
@@ -28,7 +32,7 @@ function idleCell(options: BenchOptions, files: number): Cell {
     scenario: idleScenario(files),
     variant: 'certswap',
     rounds: 3,
-    seconds: 2.5 + (2 * windowMs) / 1000,
+    seconds: 2.5 + (3 * windowMs) / 1000,
     measure: () => measureIdle(options.node, files - 2, windowMs),
   }
 }
@@ -44,7 +48,7 @@ async function measureIdle(node: string, directoryFiles: number, windowMs: numbe
     return await withService(node, PLAIN, subject, async ({ server }) => {
       // The engine prepares its next context, with all trust anchors in it, when it has started.
       await server.call('timer', 'nobody', INTERVAL_MS, SETTLE_MS)
-      return { figures: await costOfCheck(server, INTERVAL_MS, windowMs) }
+      return { figures: { ...(await costOfCheck(server, INTERVAL_MS, windowMs)) } }
     })
   } finally {
     await remove()
@@ -54,16 +58,24 @@ async function measureIdle(node: string, directoryFiles: number, windowMs: numbe
 const INTERVAL_MS = 10
 const SETTLE_MS = 1000
 
-/** Of one check by the timer that finds nothing new, over that of a timer which does nothing. */
+/** Of one check by the timer that finds nothing new, and of a timer that does nothing, over a process that does nothing. */
 export async function costOfCheck(
   server: Child<ServerCalls>,
   intervalMs: number,
   windowMs: number,
-): Promise<{ mainMs: number; elsewhereMs: number }> {
-  const [checks, idle] = [
-    await server.call('timer', 'engine', intervalMs, windowMs),
-    await server.call('timer', 'nobody', intervalMs, windowMs),
-  ]
-  const each = (of: 'mainMs' | 'elsewhereMs') => checks[of] / checks.wakes - idle[of] / idle.wakes
-  return { mainMs: each('mainMs'), elsewhereMs: each('elsewhereMs') }
+): Promise<CheckCost> {
+  const checks = await server.call('timer', 'engine', intervalMs, windowMs)
+  const timer = await server.call('timer', 'nobody', intervalMs, windowMs)
+  const nothing = await server.call('timer', 'none', intervalMs, windowMs)
+  return {
+    mainMs: Math.max(0, checks.mainMs - nothing.mainMs) / checks.wakes,
+    elsewhereMs: (checks.elsewhereMs - nothing.elsewhereMs) / checks.wakes,
+    timerMs: (timer.mainMs - nothing.mainMs) / timer.wakes,
+  }
+}
+
+export interface CheckCost {
+  readonly mainMs: number
+  readonly elsewhereMs: number
+  readonly timerMs: number
 }

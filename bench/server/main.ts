@@ -29,10 +29,10 @@ export interface ServerCalls {
   /** Processor time from the beginning of an act until `settleMs` after it. */
   cpu(act: CpuAct, settleMs: number): Promise<CpuUse>
   /**
-   * Processor time of a while in which a timer wakes the process at an interval: that of the engine, whose checks find
-   * nothing new, or one that does nothing.
+   * Processor time of a while in which the engine's checks at an interval find nothing new, or a timer at that interval
+   * does nothing, or there is neither.
    */
-  timer(whose: 'engine' | 'nobody', intervalMs: number, forMs: number): Promise<TimerUse>
+  timer(whose: 'engine' | 'nobody' | 'none', intervalMs: number, forMs: number): Promise<TimerUse>
   /** After a full garbage collection. */
   memory(): Promise<MemoryUse>
   watchAgreement(): Promise<void>
@@ -119,7 +119,7 @@ answerCalls<ServerCalls>({
     return { mainMs: usedMs, elsewhereMs: Math.max(0, processCpuMs() - allMs - usedMs) }
   },
   async timer(whose, intervalMs, forMs) {
-    const timer = whose === 'engine' ? subject.timer : idleTimer()
+    const timer = whose === 'engine' ? subject.timer : whose === 'nobody' ? idleTimer() : noTimer()
     if (!timer) throw new Error('what is measured has no timer')
     timer.set(intervalMs)
     // The first checks find out what is good for all that come.
@@ -179,6 +179,10 @@ function idleTimer(): NonNullable<Subject['timer']> {
     },
     wakes: () => wakes,
   }
+}
+
+function noTimer(): NonNullable<Subject['timer']> {
+  return { set() {}, wakes: () => 0 }
 }
 
 async function startSubject(options: SubjectOptions): Promise<Subject> {

@@ -20,7 +20,7 @@ export interface CheckParts {
   readonly pass: () => Promise<unknown>
 }
 
-/** Looks at the files by itself: most checks are a look by a thread that stands by, the others a pass. */
+/** Looks at the files by itself: most checks are a look by a thread that keeps looking, the others a pass. */
 export class AutomaticChecks {
   readonly #parts: CheckParts
   readonly #lookout: Lookout
@@ -36,7 +36,7 @@ export class AutomaticChecks {
     this.#lookout = new Lookout(preparer, clock, timeoutMs, () => this.#lookCloser())
     this.#tick = createTick({
       clock,
-      delayMs: () => this.#delayMs(),
+      delayMs: () => this.#tickDelayMs(),
       glance: () => this.#glance(),
       check: () => this.#check(),
     })
@@ -48,17 +48,18 @@ export class AutomaticChecks {
 
   set intervalSeconds(seconds: number) {
     this.#intervalSeconds = seconds
-    this.#tick.plan()
+    this.plan()
   }
 
   /** Plans the next check anew, counted from now, by what is known now. */
   plan(): void {
+    this.#lookout.rest()
     this.#tick.plan()
   }
 
   /** Milliseconds until the next check; `null` when none is planned. */
   dueInMs(): number | null {
-    return this.#tick.dueInMs()
+    return this.#lookout.dueInMs() ?? this.#tick.dueInMs()
   }
 
   /** Has the journal take note of the looks that found nothing since it last did. */
@@ -71,11 +72,14 @@ export class AutomaticChecks {
     this.#tick.stop()
   }
 
-  /** Whether a look will do for this check: only while all is well, and nobody wants to be told of it. */
+  /** Whether looks will do for this check: only while all is well, and nobody wants to be told of it. */
   #glance(): boolean {
     const { journal, isWatched, served } = this.#parts
-    if (!journal.agrees || isWatched()) return false
-    return this.#lookout.look(served())
+    const everyMs = this.#delayMs()
+    if (everyMs !== null && journal.agrees && !isWatched())
+      return this.#lookout.keepsLooking(served(), everyMs)
+    this.#lookout.rest()
+    return false
   }
 
   /** A look found a difference; the timer may have been turned off since it began. */
@@ -85,9 +89,17 @@ export class AutomaticChecks {
 
   async #check(): Promise<void> {
     await this.#parts.pass()
+    const { clock, served } = this.#parts
     // With more than that between two checks, the thread is not kept.
-    const { idleTimeoutMs } = this.#parts.served().options.worker
-    if (this.#intervalSeconds * 1000 <= idleTimeoutMs) this.#lookout.stand()
+    const { idleTimeoutMs } = served().options.worker
+    if (clock.isShared && this.#intervalSeconds * 1000 <= idleTimeoutMs) this.#lookout.stand()
+  }
+
+  /** While a thread looks, all that is left to do here is to see from time to time that it does. */
+  #tickDelayMs(): number | null {
+    const delayMs = this.#delayMs()
+    const looks = delayMs !== null && this.#lookout.dueInMs() !== null
+    return looks ? Math.max(delayMs, this.#parts.served().options.worker.timeoutMs) : delayMs
   }
 
   #delayMs(): number | null {

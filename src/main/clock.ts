@@ -1,5 +1,7 @@
 /** Time, as everything here takes it: injected, so that a test can hold it. */
 export interface Clock {
+  /** Whether timers of other threads go by it too. */
+  readonly isShared: boolean
   /** Milliseconds since the epoch. */
   wallMs(): number
   /** Milliseconds that never go back. */
@@ -9,6 +11,7 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
+  isShared: true,
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {

@@ -237,11 +237,13 @@ class Engine implements ReloadEngine {
 
   on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
     this.#events.on(event, listener)
+    if (event === 'checked') this.#checks.plan()
     return this
   }
 
   once<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
     this.#events.once(event, listener)
+    if (event === 'checked') this.#checks.plan()
     return this
   }
 

@@ -12,7 +12,7 @@ import type {
   SealHostsTask,
 } from '../workers/hosts/protocol.js'
 import type { JudgePeersReply, JudgePeersTask } from '../workers/judge-peers.js'
-import type { LookOutTask } from '../workers/look-out.js'
+import type { LookOutTask, QuietLog } from '../workers/look-out.js'
 import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
@@ -44,12 +44,11 @@ export interface Preparer {
   close(): Promise<void>
 }
 
-/** A thread that answers by a counter in shared memory, and by a message when the answer is no. */
+/** A thread that answers in shared memory, and by a message when the answer is no. */
 export interface Watchman {
-  /** Takes a {@link PrepareTask} to look by, or `null` to look by the last one again. */
+  /** Takes a `LookOutOrder`, or `null` to rest. */
   readonly port: MessagePort
-  /** Looks that found nothing new. */
-  readonly quiet: Int32Array
+  readonly quiet: QuietLog
 }
 
 /** The entry of the worker, beside this file in source and in the published build alike. */
@@ -150,7 +149,7 @@ export function openPreparer(
     async lookOut() {
       assertOpen()
       const { port1: port, port2 } = new MessageChannel()
-      const quiet = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+      const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT))
       watchmen.add(port)
       keepThread(pool, 1)
       port.once('close', () => dismiss(port))

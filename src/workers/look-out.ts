@@ -9,27 +9,52 @@ import { listSourceFiles } from './source-files.js'
 
 /** Makes this thread stand by for the looks of one engine, until the port is closed. */
 export interface LookOutTask {
-  /** Brings what to look by from now on, or `null` to look by that again; takes `null` when a look found something. */
+  /** Brings {@link LookOutOrder | orders}, or `null` to rest; takes `null` when a look found something. */
   readonly port: MessagePort
-  /** In shared memory: how many looks have found nothing. */
-  readonly quiet: Int32Array
+  readonly quiet: QuietLog
 }
 
-/** What most checks come to, at a fraction of the price of a task: nothing has changed, and nobody has to be woken. */
+/** In shared memory: how many looks have found nothing, and when the last of them began (milliseconds since 1970). */
+export type QuietLog = BigInt64Array
+
+/** What to look by, at once and then again and again, until a look finds something or another order comes. */
+export interface LookOutOrder {
+  readonly task: PrepareTask
+  /** Milliseconds from the end of one look to the next. */
+  readonly everyMs: number
+}
+
+/**
+ * What most checks come to, at no price for the main thread: nothing has changed, and neither this thread nor that one
+ * has to wake the other.
+ */
 export function lookOut({ port, quiet }: LookOutTask): void {
-  let looksSame: () => Promise<boolean>
-  const look = async (): Promise<void> => {
-    if (await looksSame()) Atomics.add(quiet, 0, 1)
-    else port.postMessage(null)
+  let current: LookOutOrder | null = null
+  let timer: NodeJS.Timeout | undefined
+  const follow = (order: LookOutOrder | null): void => {
+    clearTimeout(timer)
+    current = order
+    if (order) void look(order, looksBy(order.task))
   }
-  port.on('message', (news: PrepareTask | null) => {
-    if (news) looksSame = lookBy(news)
-    void look()
-  })
+  const look = async (order: LookOutOrder, looksSame: () => Promise<boolean>): Promise<void> => {
+    const beganMs = Date.now()
+    const same = await looksSame()
+    if (current !== order) return
+    if (same) {
+      Atomics.store(quiet, 1, BigInt(beganMs))
+      Atomics.add(quiet, 0, 1n)
+      timer = setTimeout(look, order.everyMs, order, looksSame)
+    } else {
+      current = null
+      port.postMessage(null)
+    }
+  }
+  port.on('message', follow)
+  port.on('close', () => follow(null))
 }
 
 /** Whatever goes wrong is left to a PREPARE to find and to name. */
-function lookBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
+function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
   const { fingerprint } = decodeRecord(record as Uint8Array)
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }
   return async () => {

@@ -7,14 +7,15 @@ import assert from 'node:assert/strict'
 import { mkdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
+import { type Clock, systemClock } from '../../src/main/clock.js'
 import { startEngine as startEngineWith } from '../../src/main/engine.js'
-import type { ReloadEngine } from '../../src/main/index.js'
+import type { ReloadEngine, WorkerOptions } from '../../src/main/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
 import { createAuthority } from '../support/certificates.js'
 import { nextEvent, recordEvents, servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
-import { fakeClock } from '../support/fake-clock.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
 import { hostSite } from '../support/host-site.js'
 import { replyKinds, watchedPrepareEntry } from '../support/prepare-replies.js'
@@ -70,6 +71,30 @@ test('one check in many has a task for the worker: the first', async (t) => {
   utimesSync(options.key, new Date(), new Date())
   await engine.reload()
   assert.equal(await replies.next(), 'unchanged, with a new record')
+})
+
+test('the main thread is not woken by checks that find nothing new', async (t) => {
+  let timers = 0
+  const clock: Clock = {
+    ...systemClock,
+    after(delayMs, callback) {
+      timers++
+      return systemClock.after(delayMs, callback)
+    },
+  }
+  const options = { ...writePair(tempDir(t), authority.issue()), logger: recordingLogger() }
+  const engine = await startEngineWith(options, { clock })
+  t.after(() => engine.close())
+  engine.autoReloadInterval = 0.005
+  await quietChecks(engine, 10)
+  const before = timers
+  await quietChecks(engine, 50)
+  assert.equal(timers, before)
+  const { nextCheckInMs } = engine.status()
+  assert.ok(
+    nextCheckInMs !== null && nextCheckInMs <= 5,
+    `the next check is said to come in ${nextCheckInMs} ms`,
+  )
 })
 
 test('whoever listens to `checked` is told of each', async (t) => {
@@ -143,16 +168,26 @@ test('a worker thread that ends while it looks costs nothing but another thread'
 })
 
 test('a look that never ends is given up after the time that a worker has, and a pass looks instead', async (t) => {
-  const clock = fakeClock()
-  const { engine, dir } = await watched(t, 'never-looks', clock)
-  engine.autoReloadInterval = 1
-  await clock.advance(1000)
+  const { engine, dir } = await watched(t, 'never-looks', { timeoutMs: 1000 })
+  engine.autoReloadInterval = 0.02
   await eventually('the first check is a pass', () => engine.status().passes.unchanged === 1)
   writePair(dir, authority.issue())
-  await eventually('the renewal is served', () => {
-    void clock.advance(1000)
-    return engine.status().generation.number === 2
-  })
+  await eventually('the renewal is served', () => engine.status().generation.number === 2)
+})
+
+test('checks go on while the main thread is busy, and end when they are turned off', async (t) => {
+  const engine = await startEngine(t, writePair(tempDir(t), authority.issue()))
+  engine.autoReloadInterval = 0.005
+  await quietChecks(engine, 5)
+  const before = engine.status()
+  busyUntil('looks were counted', () => engine.status().passes.unchanged >= before.passes.unchanged + 10)
+  assert.ok(engine.status().lastAttempt.at > before.lastAttempt.at)
+  engine.autoReloadInterval = 0
+  // The order to rest is behind it in the thread's port.
+  await engine.reload()
+  const { unchanged } = engine.status().passes
+  await sleep(50)
+  assert.equal(engine.status().passes.unchanged, unchanged)
 })
 
 test('one thread is kept while it looks, and ends with the engine', async (t) => {
@@ -182,15 +217,20 @@ async function quietChecks(engine: ReloadEngine, count: number): Promise<void> {
   await eventually(`${count} checks`, () => engine.status().passes.unchanged >= unchanged + count)
 }
 
+/** As the event loop of a program is that computes. */
+function busyUntil(what: string, isSo: () => boolean): void {
+  const end = Date.now() + 10_000
+  while (!isSo()) assert.ok(Date.now() < end, what)
+}
+
 async function watched(
   t: TestContext,
   entry: string,
-  clock?: ReturnType<typeof fakeClock>,
+  worker: WorkerOptions = {},
 ): Promise<{ engine: ReloadEngine; dir: string }> {
   const dir = tempDir(t)
-  const options = { ...writePair(dir, authority.issue()), logger: recordingLogger() }
-  const parts = { workerEntry: misbehavingEntry(entry), ...(clock ? { clock } : {}) }
-  const engine = await startEngineWith(options, parts)
+  const options = { ...writePair(dir, authority.issue()), logger: recordingLogger(), worker }
+  const engine = await startEngineWith(options, { workerEntry: misbehavingEntry(entry) })
   t.after(() => engine.close())
   return { engine, dir }
 }

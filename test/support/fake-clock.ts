@@ -24,6 +24,7 @@ export function fakeClock(startMs: number = Date.now()): FakeClock {
   const timers = new Set<FakeTimer>()
 
   return {
+    isShared: false,
     wallMs: () => now,
     monotonicMs: () => now,
     after(delayMs, callback) {

@@ -1,3 +1,4 @@
+import type { LookOutOrder } from '../../workers/look-out.js'
 import type { Clock } from '../clock.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Preparer, Watchman } from '../pool.js'
@@ -10,22 +11,27 @@ export interface QuietLooks {
   readonly lastMs: number
 }
 
-/** A watchman, and what became of the looks that were asked of it: there is never more than one without an answer. */
+interface Order {
+  readonly served: Snapshot
+  readonly everyMs: number
+  /** When it was given, in milliseconds since 1970. */
+  readonly givenMs: number
+}
+
+/** A watchman, what it was told, and what is known of its looks. */
 interface Watch extends Watchman {
-  /** What was served when it was last told what to look by. */
-  told: Snapshot | null
-  /** Looks that were quiet, or have no answer yet. */
-  asked: number
-  askedAtMs: number
-  /** When the last look was asked for that is known to have been quiet. */
-  quietAtMs: number
+  /** What it looks by, and how often; `null` while it rests. */
+  order: Order | null
+  /** How many quiet looks there had been when that number was last seen to rise, and when that was. */
+  count: bigint
+  roseAtMs: number
   /** Quiet looks that were given out. */
-  taken: number
+  taken: bigint
 }
 
 /**
- * Looks whether the files still say what is served. As long as they do, this thread hears nothing: it finds the answer in
- * shared memory when it next asks.
+ * A thread that looks by itself whether the files still say what is served. As long as they do, this thread hears nothing
+ * and says nothing: it finds the answers in shared memory when it asks.
  */
 export class Lookout {
   readonly #preparer: Preparer
@@ -37,7 +43,7 @@ export class Lookout {
   /** What a watch that has ended had not given out. */
   #rest: QuietLooks | null = null
 
-  /** @param onDifference is told when a look found anything but what is served. */
+  /** @param onDifference is told when a look found anything but what is served, and when nobody looks any more. */
   constructor(preparer: Preparer, clock: Clock, timeoutMs: number, onDifference: () => void) {
     this.#preparer = preparer
     this.#clock = clock
@@ -45,7 +51,7 @@ export class Lookout {
     this.#onDifference = onDifference
   }
 
-  /** Has a worker thread stand by. Where none can, there will be no look: a pass finds out why, and says so. */
+  /** Has a worker thread stand by. Where none can, nobody looks: a pass finds out why, and says so. */
   stand(): void {
     if (this.#watch || this.#isSummoned) return
     this.#isSummoned = true
@@ -58,23 +64,43 @@ export class Lookout {
       })
   }
 
-  /** Begins a look, unless one is on its way. False when nobody can look, or a look has not ended for too long. */
-  look(served: Snapshot): boolean {
+  /**
+   * Whether somebody looks, every so many milliseconds and by what is served: from now on, if not before. False when
+   * nobody can, or when a look has not ended for too long.
+   */
+  keepsLooking(served: Snapshot, everyMs: number): boolean {
     const watch = this.#watch
     if (!watch) return false
     const nowMs = this.#clock.monotonicMs()
-    if (watch.asked > Atomics.load(watch.quiet, 0)) {
-      if (nowMs - watch.askedAtMs < this.#timeoutMs) return true
-      this.#end(watch)
+    const count = Atomics.load(watch.quiet, 0)
+    if (watch.order?.served !== served || watch.order.everyMs !== everyMs) {
+      const order: LookOutOrder = { task: taskFor(served), everyMs }
+      watch.port.postMessage(order)
+      watch.order = { served, everyMs, givenMs: this.#clock.wallMs() }
+    } else if (count === watch.count) {
+      if (nowMs - watch.roseAtMs < everyMs + this.#timeoutMs) return true
+      this.#end()
       watch.port.close()
       return false
     }
-    watch.port.postMessage(watch.told === served ? null : taskFor(served))
-    watch.told = served
-    watch.asked++
-    watch.quietAtMs = watch.askedAtMs
-    watch.askedAtMs = nowMs
+    watch.count = count
+    watch.roseAtMs = nowMs
     return true
+  }
+
+  /** Nobody looks until somebody is asked to again. */
+  rest(): void {
+    if (!this.#watch?.order) return
+    this.#watch.order = null
+    this.#watch.port.postMessage(null)
+  }
+
+  /** Milliseconds until the next look; `null` while nobody looks. */
+  dueInMs(): number | null {
+    if (!this.#watch?.order) return null
+    const { order, quiet } = this.#watch
+    const lastMs = Math.max(order.givenMs, Number(Atomics.load(quiet, 1)))
+    return Math.max(0, lastMs + order.everyMs - this.#clock.wallMs())
   }
 
   /** What there is to tell; each look is told once. */
@@ -82,29 +108,32 @@ export class Lookout {
     const rest = this.#rest
     this.#rest = null
     if (!this.#watch) return rest
-    const { quiet, asked, askedAtMs, quietAtMs, taken } = this.#watch
+    const { quiet, taken } = this.#watch
     const count = Atomics.load(quiet, 0)
     if (count === taken) return rest
     this.#watch.taken = count
-    const agoMs = this.#clock.monotonicMs() - (asked === count ? askedAtMs : quietAtMs)
-    return { count: count - taken + (rest?.count ?? 0), lastMs: this.#clock.wallMs() - agoMs }
+    return { count: Number(count - taken) + (rest?.count ?? 0), lastMs: Number(Atomics.load(quiet, 1)) }
   }
 
   #begin({ port, quiet }: Watchman): void {
-    const watch: Watch = { port, quiet, told: null, asked: 0, askedAtMs: 0, quietAtMs: 0, taken: 0 }
+    const watch: Watch = { port, quiet, order: null, count: 0n, roseAtMs: 0, taken: 0n }
     this.#watch = watch
     port.on('message', () => {
-      watch.asked--
-      watch.askedAtMs = watch.quietAtMs
+      // What it looked by may be served no more.
+      if (watch.order === null) return
+      watch.order = null
       this.#onDifference()
     })
     // Waiting for an answer does not hold the process open.
     port.unref()
-    port.once('close', () => this.#end(watch))
+    port.once('close', () => {
+      if (this.#watch !== watch) return
+      this.#end()
+      this.#onDifference()
+    })
   }
 
-  #end(watch: Watch): void {
-    if (this.#watch !== watch) return
+  #end(): void {
     this.#rest = this.takeQuiet()
     this.#watch = null
   }
