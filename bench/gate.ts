@@ -7,7 +7,7 @@
 import type { Cell, Scope } from './bench.js'
 import { cleanUp, cleanUpOnSignals } from './cleanup.js'
 import { GATES } from './gates.js'
-import { printVerdicts } from './print.js'
+import { printFailures, printVerdicts } from './print.js'
 import { runBench } from './run.js'
 import { SCOPES } from './scopes/index.js'
 import { judge } from './targets.js'
@@ -18,9 +18,10 @@ cleanUpOnSignals()
 try {
   const scopes = SCOPES.filter(({ name }) => SCOPES_OF_GATES.includes(name)).map(onlyWhatIsAsked)
   const options = { scopes: SCOPES_OF_GATES, quick: true, node: process.execPath, rounds: 1 }
-  const verdicts = judge(await runBench(scopes, options), GATES)
-  console.log(printVerdicts(verdicts))
-  process.exitCode = verdicts.every(({ met }) => met) ? 0 : 1
+  const result = await runBench(scopes, options)
+  const verdicts = judge(result, GATES)
+  console.log([printVerdicts(verdicts), ...printFailures(result)].join('\n'))
+  process.exitCode = verdicts.every(({ met }) => met) && !result.failures ? 0 : 1
 } catch (error) {
   console.error(error)
   process.exitCode = 1

@@ -37,11 +37,12 @@ async function main(): Promise<void> {
   writeFileSync(page, renderPage([result]))
   console.log(line.json ? JSON.stringify(result) : printResult(result))
   console.error(`result: ${path}\nreport: ${page}`)
+  if (result.failures) process.exitCode = 1
 }
 
 /** A run that is not whole does not replace one that is. */
-function resultPath({ quick, scopes }: CommandLine, { machine }: BenchResult): string {
-  const part = quick ? '.quick' : scopes.length < SCOPES.length ? '.partial' : ''
+function resultPath({ quick, scopes }: CommandLine, { machine, failures }: BenchResult): string {
+  const part = quick ? '.quick' : scopes.length < SCOPES.length || failures ? '.partial' : ''
   const name = `node-${machine.node.split('.')[0]}${part}.json`
   return inCheckout(`bench/results/${name}`)
 }

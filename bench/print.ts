@@ -10,7 +10,16 @@ export function printResult(result: BenchResult): string {
     `${machine.cpu}, ${machine.cores} cores, ${machine.system}, load average ${machine.loadAverage.toFixed(2)}`,
     `medians of ${rounds} rounds (lowest - highest), ${tookSeconds} s${quick ? ', --quick: orders of magnitude only' : ''}`,
   ]
-  return [...head, ...result.scopes.map(printScope), printVerdicts(judge(result))].join('\n')
+  const scopes = result.scopes.map(printScope)
+  return [...head, ...scopes, ...printFailures(result), printVerdicts(judge(result))].join('\n')
+}
+
+/** What could not be measured, and why. */
+export function printFailures({ failures = [] }: BenchResult): string[] {
+  return failures.map(
+    ({ scope, scenario, variant, round, why }) =>
+      `\nFAILED  ${scope}: ${variant}, ${scenario} (round ${round}): ${why}`,
+  )
 }
 
 function printScope({ name, title, columns, rows }: ScopeResult): string {

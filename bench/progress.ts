@@ -4,6 +4,7 @@ import type { Cell, Scope } from './bench.js'
 export interface Progress {
   began(scope: Scope, cell: Cell, round: number): void
   ended(cell: Cell): void
+  failed(error: Error): void
   done(): void
 }
 
@@ -19,6 +20,9 @@ export function createProgress(totalSeconds: number): Progress {
       process.stderr.write(
         terminal ? `\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${line}\n`,
       )
+    },
+    failed({ message }) {
+      process.stderr.write(`${terminal ? '\n' : ''}failed: ${message}\n`)
     },
     ended({ seconds }) {
       plannedSeconds += seconds

@@ -12,6 +12,16 @@ export interface BenchResult {
   readonly rounds: number
   readonly machine: Machine
   readonly scopes: readonly ScopeResult[]
+  /** Measurements that came to no end; what else was measured stands. Absent when there were none. */
+  readonly failures?: readonly Failure[]
+}
+
+export interface Failure {
+  readonly scope: string
+  readonly scenario: string
+  readonly variant: string
+  readonly round: number
+  readonly why: string
 }
 
 export interface ScopeResult {

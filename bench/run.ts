@@ -1,7 +1,7 @@
 import type { BenchOptions, Cell, Sample, Scope } from './bench.js'
 import { describeMachine } from './machine.js'
 import { createProgress, type Progress } from './progress.js'
-import type { BenchResult, Row, ScopeResult } from './result.js'
+import type { BenchResult, Failure, Row, ScopeResult } from './result.js'
 import { figureOf, shuffled } from './statistics.js'
 
 /** Measures the scopes one after the other. */
@@ -11,7 +11,10 @@ export async function runBench(scopes: readonly Scope[], options: BenchOptions):
   const plans = scopes.map((scope) => ({ scope, cells: scope.cells(options) }))
   const progress = createProgress(plans.flatMap(({ cells }) => cells).reduce(secondsOf(options), 0))
   const results: ScopeResult[] = []
-  for (const { scope, cells } of plans) results.push(await runScope(scope, cells, options, progress))
+  const failures: Failure[] = []
+  for (const { scope, cells } of plans) {
+    results.push(await runScope(scope, cells, options, progress, failures))
+  }
   progress.done()
   return {
     format: 1,
@@ -21,25 +24,36 @@ export async function runBench(scopes: readonly Scope[], options: BenchOptions):
     rounds: options.rounds,
     machine,
     scopes: results,
+    ...(failures.length > 0 ? { failures } : {}),
   }
 }
 
-/** Every round takes all cells in another order, so that what the machine does meanwhile falls on none of them alone. */
+/**
+ * Every round takes all cells in another order, so that what the machine does meanwhile falls on none of them alone. A
+ * measurement that fails costs a long run itself and nothing else.
+ */
 async function runScope(
   scope: Scope,
   cells: readonly Cell[],
   options: BenchOptions,
   progress: Progress,
+  failures: Failure[],
 ): Promise<ScopeResult> {
   const samples = new Map<Cell, Sample[]>(cells.map((cell) => [cell, []]))
   for (let round = 1; round <= options.rounds; round++) {
     for (const cell of shuffled(cells.filter((cell) => round <= roundsOf(cell, options)))) {
       progress.began(scope, cell, round)
-      samples.get(cell)?.push(await cell.measure())
+      try {
+        samples.get(cell)?.push(await cell.measure())
+      } catch (error) {
+        const { scenario, variant } = cell
+        failures.push({ scope: scope.name, scenario, variant, round, why: (error as Error).message })
+        progress.failed(error as Error)
+      }
       progress.ended(cell)
     }
   }
-  const rows = cells.map((cell) => rowOf(cell, samples.get(cell) ?? []))
+  const rows = [...samples].flatMap(([cell, taken]) => (taken.length > 0 ? [rowOf(cell, taken)] : []))
   const { name, title, columns } = scope
   return { name, title, columns, rows }
 }

@@ -76,7 +76,7 @@ const TARGETS: readonly Target[] = [
     ],
   },
   {
-    title: 'main-thread CPU of a plain reload over one bare createSecureContext',
+    title: 'main-thread CPU of a plain reload, its log line apart, over one bare createSecureContext',
     ...{ kind: 'at most', bound: 1.5, unit: 'x' },
     measured: (result) => [figure(result, 'cpu', PLAIN.title, 'ratioToBare')],
   },
@@ -143,7 +143,8 @@ const TARGETS: readonly Target[] = [
   {
     title: 'memory after all reloads over memory after the first 500',
     ...{ kind: 'at most', bound: 1.05, unit: 'x' },
-    measured: (result) => ofOnlyRow(result, 'memory', ['rssRatio']),
+    // A few hundred reloads do not fill the heap that a process comes to have.
+    measured: (result) => (result.quick ? [] : ofOnlyRow(result, 'memory', ['rssRatio'])),
   },
 ]
 

@@ -1,4 +1,4 @@
-import { createReloadEngine } from '../../src/main/index.js'
+import { createReloadEngine, type Logger } from '../../src/main/index.js'
 import { answeringServer } from './answering-server.js'
 import type { Subject, SubjectOptions } from './subject.js'
 
@@ -12,6 +12,7 @@ export async function certswapSubject(options: SubjectOptions): Promise<Subject>
     ...(hosts ? { hosts } : {}),
     ...(caDir ? { caDir } : {}),
     ...(passphrase ? { passphrase } : {}),
+    ...(options.silent ? { logger: NOBODY } : {}),
   })
   const servers = ports.map(() => answeringServer(engine.serverOptions()))
   for (const server of servers) engine.attach(server)
@@ -29,3 +30,5 @@ export async function certswapSubject(options: SubjectOptions): Promise<Subject>
     },
   }
 }
+
+const NOBODY: Logger = { debug() {}, info() {}, warn() {}, error() {} }

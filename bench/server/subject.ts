@@ -17,6 +17,8 @@ export interface SubjectOptions {
   readonly requestCert?: boolean
   /** @defaultValue true */
   readonly verifyServed?: boolean
+  /** Has no log line written. */
+  readonly silent?: boolean
   readonly fault?: Fault
 }
 

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { Cell, Scope } from '../../bench/bench.js'
+import { printResult } from '../../bench/print.js'
+import { runBench } from '../../bench/run.js'
+
+test('a measurement that fails costs a run itself and nothing else, and is told with its reason', async () => {
+  let round = 0
+  const well: Cell = {
+    ...{ scenario: 'fair weather', variant: 'a', seconds: 0 },
+    measure: async () => ({ figures: { ms: 1 } }),
+  }
+  const sometimes: Cell = {
+    ...{ scenario: 'storm', variant: 'b', seconds: 0 },
+    async measure() {
+      if (++round === 2) throw new Error('the server ended')
+      return { figures: { ms: round } }
+    },
+  }
+  const never: Cell = {
+    ...{ scenario: 'flood', variant: 'c', seconds: 0, rounds: 1 },
+    measure: () => Promise.reject(new Error('no server')),
+  }
+  const result = await runBench([scopeOf([well, sometimes, never])], {
+    ...{ scopes: ['weather'], quick: true, node: process.execPath, rounds: 3 },
+  })
+  const rows = result.scopes[0]?.rows.map(({ variant, figures }) => [variant, figures['ms']?.values])
+  assert.deepEqual(rows, [
+    ['a', [1, 1, 1]],
+    ['b', [1, 3]],
+  ])
+  const told = result.failures?.map(({ scenario, round, why }) => [scenario, round, why]).sort()
+  assert.deepEqual(told, [
+    ['flood', 1, 'no server'],
+    ['storm', 2, 'the server ended'],
+  ])
+  assert.match(printResult(result), /FAILED {2}weather: b, storm \(round 2\): the server ended/)
+})
+
+test('a run in which nothing fails speaks of no failures', async () => {
+  const cell: Cell = {
+    ...{ scenario: 'fair weather', variant: 'a', seconds: 0 },
+    measure: async () => ({ figures: { ms: 1 } }),
+  }
+  const options = { scopes: ['weather'], quick: true, node: process.execPath, rounds: 1 }
+  assert.equal('failures' in (await runBench([scopeOf([cell])], options)), false)
+})
+
+function scopeOf(cells: Cell[]): Scope {
+  return { name: 'weather', title: 'Weather', columns: { ms: 'ms' }, cells: () => cells }
+}
