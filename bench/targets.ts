@@ -92,6 +92,14 @@ const TARGETS: readonly Target[] = [
       ATTACKS.map(({ title }) => figure(result, 'control', title, 'handshakeP99Ratio', CONTROL_VARIANT)),
   },
   {
+    title: 'the same over that with the hostile clients on the control socket of another process',
+    ...{ kind: 'at most', bound: 1.1, unit: 'x' },
+    measured: (result) =>
+      ATTACKS.map(({ title }) =>
+        figure(result, 'control', title, 'handshakeP99RatioElsewhere', CONTROL_VARIANT),
+      ),
+  },
+  {
     title: 'handshake p99 at 1 reload/s over none, 500 CAs',
     ...{ kind: 'at most', bound: 1.1, unit: 'x' },
     measured: (result) => [figure(result, 'load', LARGE_BUNDLE.title, 'at1HandshakeP99Ratio')],

@@ -9,7 +9,7 @@ import { PLAIN } from '../material/shapes.js'
 import { createSite } from '../material/site.js'
 import type { Child } from '../process/child.js'
 import { type Program, startProgram } from '../services/program.js'
-import { percentiles, shuffled } from '../statistics.js'
+import { median, percentiles, shuffled } from '../statistics.js'
 
 export const CONTROL_VARIANT = 'certswap serve'
 
@@ -23,6 +23,8 @@ export const controlScope: Scope = {
     attackedHandshakeP50Ms: 'p50 with them',
     attackedHandshakeP99Ms: 'p99',
     handshakeP99Ratio: 'p99 ratio',
+    elsewhereHandshakeP99Ms: 'p99 with them on another process',
+    handshakeP99RatioElsewhere: 'p99 ratio to that',
     attackedHandshakesFailed: 'handshakes failed',
     stopMs: 'SIGTERM until it has ended, ms',
   },
@@ -38,11 +40,11 @@ export const controlScope: Scope = {
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
 function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
-  const plan = quick ? { windows: 1, seconds: 2 } : { windows: 5, seconds: 3 }
+  const plan = quick ? { windows: 1, seconds: 2 } : { windows: 6, seconds: 2 }
   return {
     scenario: one.title,
     variant: CONTROL_VARIANT,
-    seconds: 4 + 2 * plan.windows * (plan.seconds + 1),
+    seconds: 6 + 3 * plan.windows * (plan.seconds + 1),
     rounds: 1,
     async measure() {
       const site = createSite(PLAIN)
@@ -50,10 +52,11 @@ function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
       const hostile = startHostileProcess()
       try {
         const program = await startProgram(node, site.files)
+        const decoy = await startProgram(node, site.files)
         try {
-          return await measureControl(one, { program, load, hostile }, plan)
+          return await measureControl(one, { program, decoy, load, hostile }, plan)
         } finally {
-          await program.stop()
+          await Promise.all([program.stop(), decoy.stop()])
         }
       } finally {
         await Promise.all([load.stop(), hostile.stop()])
@@ -63,7 +66,10 @@ function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
   }
 }
 
-/** Windows with and without by turns, so that the machine's moods fall on both. */
+/**
+ * Windows by turns, so that the machine's moods fall on all: without the attack, with it, and with it on another process,
+ * where it takes as much of the machine and nothing of this event loop.
+ */
 interface Plan {
   readonly windows: number
   readonly seconds: number
@@ -71,41 +77,52 @@ interface Plan {
 
 interface Processes {
   readonly program: Program
+  /** The same program, which nobody uses. */
+  readonly decoy: Program
   readonly load: Child<LoadCalls>
   readonly hostile: Child<HostileCalls>
 }
 
 async function measureControl(
   { title }: Attack,
-  { program, load, hostile }: Processes,
+  { program, decoy, load, hostile }: Processes,
   { windows, seconds }: Plan,
 ): Promise<Sample> {
-  const tookMs = { quiet: [] as number[], attacked: [] as number[] }
-  const failed = { quiet: 0, attacked: 0 }
+  const targets = { quiet: null, attacked: program, elsewhere: decoy }
+  const windowsOf = { quiet: [] as number[][], attacked: [] as number[][], elsewhere: [] as number[][] }
+  const failed = { quiet: 0, attacked: 0, elsewhere: 0 }
   await handshakes(program, load, 2)
   for (let i = 0; i < windows; i++) {
-    for (const name of shuffled(['quiet', 'attacked'] as const)) {
-      if (name === 'attacked') await hostile.call('begin', title, program.control)
+    for (const name of shuffled(['quiet', 'attacked', 'elsewhere'] as const)) {
+      const target = targets[name]
+      if (target) await hostile.call('begin', title, target.control)
       const { taken, failures, unanswered } = await handshakes(program, load, seconds)
       await hostile.call('end')
-      tookMs[name].push(...taken.map((one) => one.tookMs))
+      windowsOf[name].push(taken.map(({ tookMs }) => tookMs))
       failed[name] += failures.length + unanswered
     }
   }
+  const ratioTo = (name: 'quiet' | 'elsewhere') =>
+    median(windowsOf.attacked.map((window, i) => p99Of(window) / p99Of(windowsOf[name][i] ?? [])))
   const figures: Record<string, number> = {
-    ...percentiles('quietHandshake', tookMs.quiet),
-    ...percentiles('attackedHandshake', tookMs.attacked),
+    ...percentiles('quietHandshake', windowsOf.quiet.flat()),
+    ...percentiles('attackedHandshake', windowsOf.attacked.flat()),
+    ...percentiles('elsewhereHandshake', windowsOf.elsewhere.flat()),
+    handshakeP99Ratio: ratioTo('quiet'),
+    handshakeP99RatioElsewhere: ratioTo('elsewhere'),
     quietHandshakesFailed: failed.quiet,
     attackedHandshakesFailed: failed.attacked,
   }
-  figures['handshakeP99Ratio'] =
-    (figures['attackedHandshakeP99Ms'] as number) / (figures['quietHandshakeP99Ms'] as number)
   // While the attack goes on: it ends by itself, not because somebody lost patience.
   await hostile.call('begin', title, program.control)
   const startMs = performance.now()
   await program.stop()
   figures['stopMs'] = performance.now() - startMs
   return { figures }
+}
+
+function p99Of(tookMs: readonly number[]): number {
+  return percentiles('', tookMs)['P99Ms'] as number
 }
 
 async function handshakes({ port }: Program, load: Child<LoadCalls>, seconds: number) {

@@ -30,7 +30,7 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   headersMs: 5_000,
   requestMs: 10_000,
   connections: 16,
-  pace: { gapMs: 10, burst: 32, steadyMs: 50 },
+  pace: { gapMs: 10, burst: 32, steadyMs: 100 },
   quietMs: 500,
   graceMs: 5_000,
 }
