@@ -40,7 +40,7 @@ export const controlScope: Scope = {
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
 function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
-  const plan = quick ? { windows: 1, seconds: 2 } : { windows: 6, seconds: 2 }
+  const plan = quick ? { windows: 1, seconds: 2 } : { windows: 5, seconds: 2 }
   return {
     scenario: one.title,
     variant: CONTROL_VARIANT,

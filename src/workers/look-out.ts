@@ -43,7 +43,7 @@ export function lookOut({ port, quiet }: LookOutTask): void {
     if (same) {
       Atomics.store(quiet, 1, BigInt(beganMs))
       Atomics.add(quiet, 0, 1n)
-      timer = setTimeout(look, order.everyMs, order, looksSame)
+      timer = setTimeout(() => void look(order, looksSame), order.everyMs)
     } else {
       current = null
       port.postMessage(null)
