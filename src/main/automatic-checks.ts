@@ -48,6 +48,7 @@ export class AutomaticChecks {
 
   set intervalSeconds(seconds: number) {
     this.#intervalSeconds = seconds
+    if (!this.#mayStand()) this.#lookout.dismiss()
     this.plan()
   }
 
@@ -89,10 +90,14 @@ export class AutomaticChecks {
 
   async #check(): Promise<void> {
     await this.#parts.pass()
+    if (this.#mayStand()) this.#lookout.stand()
+  }
+
+  /** Between two checks that are further apart than a thread may be idle, none is kept. */
+  #mayStand(): boolean {
     const { clock, served } = this.#parts
-    // With more than that between two checks, the thread is not kept.
-    const { idleTimeoutMs } = served().options.worker
-    if (clock.isShared && this.#intervalSeconds * 1000 <= idleTimeoutMs) this.#lookout.stand()
+    const intervalMs = this.#intervalSeconds * 1000
+    return clock.isShared && intervalMs > 0 && intervalMs <= served().options.worker.idleTimeoutMs
   }
 
   /** While a thread looks, all that is left to do here is to see from time to time that it does. */

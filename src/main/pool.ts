@@ -115,7 +115,7 @@ export function openPreparer(
     const signal = new TaskSignal()
     const cancel = clock.after(limits.timeoutMs, () => {
       signal.abort({ why: 'timeout' })
-      setImmediate(wakeQueue, pool.piscina)
+      setImmediate(wakeQueue, pool.piscina, limits.timeoutMs)
     })
     running.add(signal)
     pool.waiting.add(signal)
@@ -137,7 +137,7 @@ export function openPreparer(
 
   /** At once when the engine closes: Piscina replaces a thread that ends for as long as one is to be kept. */
   function dismiss(port: MessagePort): void {
-    if (watchmen.delete(port)) keepThread(pool, -1)
+    if (watchmen.delete(port)) keepThread(pool, -1, limits.timeoutMs)
   }
 
   return {
@@ -151,7 +151,7 @@ export function openPreparer(
       const { port1: port, port2 } = new MessageChannel()
       const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT))
       watchmen.add(port)
-      keepThread(pool, 1)
+      keepThread(pool, 1, limits.timeoutMs)
       port.once('close', () => dismiss(port))
       try {
         await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
@@ -164,12 +164,13 @@ export function openPreparer(
     async close() {
       if (closed) return
       closed = true
+      pool.leases--
       for (const signal of running) signal.abort({ why: 'closed' })
       for (const port of watchmen) {
         port.close()
         dismiss(port)
       }
-      if (--pool.leases > 0) return
+      if (pool.leases > 0) return
       pools.delete(key)
       await pool.piscina.destroy()
     },
@@ -208,14 +209,23 @@ function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
 }
 
 /** Piscina ends a thread for which it has had no task for a while, and does not know of looks. */
-function keepThread(pool: SharedPool, change: 1 | -1): void {
+function keepThread(pool: SharedPool, change: 1 | -1, timeoutMs: number): void {
+  const { piscina } = pool
   pool.watchmen += change
-  pool.piscina.options.minThreads = pool.watchmen > 0 ? 1 : 0
+  piscina.options.minThreads = pool.watchmen > 0 ? 1 : 0
+  // It counts that while from the end of a task, once.
+  if (pool.watchmen === 0 && pool.leases > 0 && piscina.threads.length > 0) runNothing(piscina, timeoutMs)
 }
 
 /** A thread that was ended leaves the queue behind; Piscina starts another one only for a task that comes. */
-function wakeQueue(piscina: Piscina): void {
-  if (piscina.queueSize > 0) piscina.run({ targets: [] }, { name: 'verify' }).catch(() => {})
+function wakeQueue(piscina: Piscina, timeoutMs: number): void {
+  if (piscina.queueSize > 0) runNothing(piscina, timeoutMs)
+}
+
+/** A thread that hangs is ended for it. */
+function runNothing(piscina: Piscina, timeoutMs: number): void {
+  const signal = AbortSignal.timeout(timeoutMs)
+  piscina.run({ targets: [] }, { name: 'verify', signal }).catch(() => {})
 }
 
 function asReloadError(

@@ -202,6 +202,41 @@ test('one thread is kept while it looks, and ends with the engine', async (t) =>
   assert.equal(threads.alive, 0)
 })
 
+test('turned off, or set to more than the idle time, checks give their thread back', async (t) => {
+  const threads = watchThreads(t)
+  const worker = { idleTimeoutMs: 100 }
+  const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
+  for (const interval of [0, 3600]) {
+    engine.autoReloadInterval = 0.01
+    await quietChecks(engine, 20)
+    const { unchanged } = engine.status().passes
+    engine.autoReloadInterval = interval
+    await eventually('the thread has ended', () => threads.alive === 0)
+    assert.ok(engine.status().passes.unchanged >= unchanged, 'no look is forgotten')
+  }
+})
+
+test('an engine that closes gives the thread of its checks back to those that share it', async (t) => {
+  const threads = watchThreads(t)
+  const options = { ...writePair(tempDir(t), authority.issue()), worker: { idleTimeoutMs: 100 } }
+  await startEngine(t, options)
+  const engine = await startEngine(t, options)
+  engine.autoReloadInterval = 0.01
+  await quietChecks(engine, 20)
+  await engine.close()
+  await eventually('the thread has ended', () => threads.alive === 0)
+})
+
+test('a thread that hangs in a look is ended', async (t) => {
+  const threads = watchThreads(t)
+  const { engine } = await watched(t, 'hangs-at-a-look', { timeoutMs: 500, idleTimeoutMs: 100 })
+  engine.autoReloadInterval = 0.02
+  await eventually('it looks', () => engine.status().passes.unchanged === 1)
+  await eventually('a pass has looked instead', () => engine.status().passes.unchanged > 1)
+  engine.autoReloadInterval = 0
+  await eventually('no thread is left', () => threads.alive === 0)
+})
+
 test('with more than the idle time between two checks, no thread is kept', async (t) => {
   const threads = watchThreads(t)
   const worker = { idleTimeoutMs: 1 }

@@ -30,8 +30,8 @@ interface Watch extends Watchman {
 }
 
 /**
- * A thread that looks by itself whether the files still say what is served. As long as they do, this thread hears nothing
- * and says nothing: it finds the answers in shared memory when it asks.
+ * Has a worker thread look by its own timer whether the files still say what is served. As long as they do, the main thread
+ * hears nothing: it finds the answers in shared memory when it asks.
  */
 export class Lookout {
   readonly #preparer: Preparer
@@ -39,7 +39,8 @@ export class Lookout {
   readonly #timeoutMs: number
   readonly #onDifference: () => void
   #watch: Watch | null = null
-  #isSummoned = false
+  /** A thread is on its way. */
+  #summons: symbol | null = null
   /** What a watch that has ended had not given out. */
   #rest: QuietLooks | null = null
 
@@ -53,14 +54,19 @@ export class Lookout {
 
   /** Has a worker thread stand by. Where none can, nobody looks: a pass finds out why, and says so. */
   stand(): void {
-    if (this.#watch || this.#isSummoned) return
-    this.#isSummoned = true
+    if (this.#watch || this.#summons) return
+    const summons = Symbol('lookout')
+    this.#summons = summons
     this.#preparer
       .lookOut()
-      .then((watchman) => this.#begin(watchman))
+      .then((watchman) => {
+        // Dismissed before it came.
+        if (this.#summons === summons) this.#begin(watchman)
+        else watchman.port.close()
+      })
       .catch(() => {})
       .finally(() => {
-        this.#isSummoned = false
+        if (this.#summons === summons) this.#summons = null
       })
   }
 
@@ -79,8 +85,7 @@ export class Lookout {
       watch.order = { served, everyMs, givenMs: this.#clock.wallMs() }
     } else if (count === watch.count) {
       if (nowMs - watch.roseAtMs < everyMs + this.#timeoutMs) return true
-      this.#end()
-      watch.port.close()
+      this.dismiss()
       return false
     }
     watch.count = count
@@ -95,12 +100,22 @@ export class Lookout {
     this.#watch.port.postMessage(null)
   }
 
+  /** Gives the thread back. */
+  dismiss(): void {
+    const port = this.#watch?.port
+    this.#summons = null
+    this.#end()
+    port?.close()
+  }
+
   /** Milliseconds until the next look; `null` while nobody looks. */
   dueInMs(): number | null {
     if (!this.#watch?.order) return null
     const { order, quiet } = this.#watch
     const lastMs = Math.max(order.givenMs, Number(Atomics.load(quiet, 1)))
-    return Math.max(0, lastMs + order.everyMs - this.#clock.wallMs())
+    const leftMs = lastMs + order.everyMs - this.#clock.wallMs()
+    // Wall clocks are set back, too.
+    return Math.min(order.everyMs, Math.max(0, leftMs))
   }
 
   /** What there is to tell; each look is told once. */
