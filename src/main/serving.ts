@@ -21,6 +21,7 @@ import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
+import type { Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
@@ -126,7 +127,7 @@ export class Serving {
   }
 
   /** Records of the worker that moved while nothing else did. */
-  moveRecords({ record, hostsRecord }: { record: Uint8Array | null; hostsRecord: Uint8Array | null }): void {
+  moveRecords({ record, hostsRecord }: Records): void {
     if (!record && !hostsRecord) return
     const { snapshot, contexts } = this.#state
     const moved = { record: record ?? snapshot.record, hostsRecord: hostsRecord ?? snapshot.hostsRecord }

@@ -2,10 +2,11 @@ import {
   contentDigest,
   type Fingerprint,
   type FingerprintEntry,
+  holdsPrivateKey,
   sameFingerprint,
 } from '../fingerprint/index.js'
 import { type Problem, ProblemError } from './problem.js'
-import { type FileRead, readFile, stampFile } from './read-file.js'
+import { digestFile, type FileRead, readFile, readFileAgain, stampFile } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'
 
 /** All files of a set as they stood at one moment. */
@@ -24,7 +25,7 @@ const MAX_PASSES = 5
 /** Content of certificates, stamps of secrets: enough to see that nothing moved, and no key is opened for it. */
 export function* glance(files: readonly SourceFile[]): Generator<FingerprintEntry> {
   for (const { path, rule, maxBytes } of files) {
-    const value = rule === 'stamp' ? stampFile(path) : contentDigest(readFile(path, maxBytes).bytes)
+    const value = rule === 'stamp' ? stampFile(path) : digestFile(path, maxBytes)
     yield { path, by: rule, value }
   }
 }
@@ -51,7 +52,7 @@ export function readFileSet(files: readonly SourceFile[]): FileSet | Problem[] {
   let earlier = readPass(files)
   let moving = 0
   for (let pass = 1; pass < MAX_PASSES; pass++) {
-    const later = readPass(files)
+    const later = readPass(files, earlier)
     moving = firstDifference(earlier, later)
     wipeSecrets(files, earlier)
     if (moving < 0) return later.problems.length > 0 ? later.problems : asSet(files, later)
@@ -69,11 +70,14 @@ interface Pass {
   readonly problems: Problem[]
 }
 
-function readPass(files: readonly SourceFile[]): Pass {
+function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
   const problems: Problem[] = []
-  const reads = files.map(({ path, maxBytes }) => {
+  const reads = files.map(({ role, path, maxBytes }, i) => {
     try {
-      return readFile(path, maxBytes)
+      // What may hold secrets is overwritten after each pass, and cannot be given again.
+      return isPublic(role)
+        ? readPublic(path, maxBytes, earlier?.reads[i] ?? lastReads.get(path))
+        : readFile(path, maxBytes)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       const { problem } = error
@@ -85,12 +89,27 @@ function readPass(files: readonly SourceFile[]): Pass {
   return { reads, problems }
 }
 
+/** What trust files and the like held when this thread last read them: as long as they do, they take no memory again. */
+const lastReads = new Map<string, FileRead>()
+const MOST_LAST_READS = 8
+const MOST_KEPT_BYTES = 1024 * 1024
+
+function readPublic(path: string, maxBytes: number, before: FileRead | null | undefined): FileRead {
+  const read = before ? readFileAgain(path, maxBytes, before) : readFile(path, maxBytes)
+  if (read.bytes === before?.bytes) return read
+  if (lastReads.size === MOST_LAST_READS) lastReads.clear()
+  // A key has no business there, but it would be kept with the rest.
+  if (read.bytes.length <= MOST_KEPT_BYTES && !holdsPrivateKey(read.bytes)) lastReads.set(path, read)
+  return read
+}
+
 /** Which file was not the same in both passes, byte for byte; -1 when all were. */
 function firstDifference(earlier: Pass, later: Pass): number {
   return later.reads.findIndex((read, i) => {
     const before = earlier.reads[i]
     if (!read || !before) return read !== before
-    return !read.steady || read.stamp !== before.stamp || !read.bytes.equals(before.bytes)
+    const isSame = read.bytes === before.bytes || read.bytes.equals(before.bytes)
+    return !read.steady || read.stamp !== before.stamp || !isSame
   })
 }
 
@@ -110,9 +129,13 @@ function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
   }
 }
 
-/** A certificate file is wiped too: it may hold its key. */
 function wipeSecrets(files: readonly SourceFile[], pass: Pass): void {
   files.forEach(({ role }, i) => {
-    if (role !== 'ca' && role !== 'crl' && role !== 'dhparam') pass.reads[i]?.bytes.fill(0)
+    if (!isPublic(role)) pass.reads[i]?.bytes.fill(0)
   })
+}
+
+/** A certificate file is not: it may hold its key. */
+function isPublic(role: SourceRole): boolean {
+  return role === 'ca' || role === 'crl' || role === 'dhparam'
 }

@@ -12,7 +12,14 @@ import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { type Problem, ProblemError } from './problem.js'
-import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
+import type {
+  HeldReply,
+  PrepareReply,
+  PrepareTask,
+  RecordBytes,
+  RefusedReply,
+  UnchangedReply,
+} from './protocol.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
 import { listSourceFiles, type SourceFile } from './source-files.js'
@@ -61,7 +68,7 @@ async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
 function knownAs(
   files: readonly SourceFile[],
   served: ServedRecord | null,
-  held: Uint8Array | null,
+  held: RecordBytes | null,
 ): UnchangedReply | HeldReply | null {
   if (served && looksUnchanged(files, served.fingerprint)) return { kind: 'unchanged', record: null }
   return held !== null && looksUnchanged(files, decodeRecord(held).fingerprint) ? { kind: 'held' } : null

@@ -58,13 +58,22 @@ export interface PrepareTask {
   /** Lets the set past what `policy` rejects, never past what cannot serve. */
   readonly force: boolean
   /** The record of what is served, as the reply that brought it held it; `null` before anything is. */
-  readonly record: Uint8Array | null
+  readonly record: RecordBytes | null
   /** The record of what was rolled away from: as long as the files say just that, they are `unchanged`. */
-  readonly held: Uint8Array | null
+  readonly held: RecordBytes | null
   /** Load whatever is there, even what is served already: the options have changed. */
   readonly fresh: boolean
   /** What to look for among the SNI hosts; `null` without any. */
   readonly hosts: ScanHostsTask | null
+}
+
+/**
+ * What a later PREPARE needs to know of what is served, in shared memory: the main thread hands it on without copying or
+ * reading it. Trust anchors lie apart, because a renewal leaves them alone, and then they are those of the record before.
+ */
+export interface RecordBytes {
+  readonly head: Uint8Array
+  readonly authorities: Uint8Array
 }
 
 /** Facts of one certificate; times are ISO 8601 in UTC. */
@@ -145,7 +154,7 @@ export type PrepareReply = (UnchangedReply | HeldReply | PreparedReply | Refused
 export interface UnchangedReply {
   readonly kind: 'unchanged'
   /** Set when stamps moved while what they stand for did not: the record to compare with from now on. */
-  readonly record: Uint8Array | null
+  readonly record: RecordBytes | null
 }
 
 /** The files are what was rolled away from. They could be served, and are not. */
@@ -156,7 +165,7 @@ export interface HeldReply {
 export interface PreparedReply {
   readonly kind: 'prepared'
   readonly material: PreparedMaterial
-  readonly record: Uint8Array
+  readonly record: RecordBytes
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
   readonly warnings: readonly Problem[]

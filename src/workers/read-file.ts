@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs'
 
-import { inodeStamp } from '../fingerprint/index.js'
+import { contentDigest, inodeStamp } from '../fingerprint/index.js'
 import { ProblemError } from './problem.js'
 
 /** A file's bytes and what it was when they were read. */
@@ -20,19 +20,27 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTT
  * @throws ProblemError `FILE_NOT_FOUND`, `FILE_UNREADABLE`, `FILE_NOT_REGULAR` or `FILE_TOO_LARGE`.
  */
 export function readFile(path: string, maxBytes: number): FileRead {
-  // Looked at before it is opened: opening a FIFO or a device has effects on others.
-  assertRegular(statFile(path), path, maxBytes)
-  const fd = attempt(path, () => openSync(path, OPEN_FLAGS))
-  try {
-    const before = fstatSync(fd, { bigint: true })
-    assertRegular(before, path, maxBytes)
-    const bytes = attempt(path, () => readAtMost(fd, Number(before.size) + 1))
-    const after = fstatSync(fd, { bigint: true })
-    const stamp = inodeStamp(after)
-    return { bytes, stamp, steady: stamp === inodeStamp(before) && bytes.length === Number(after.size) }
-  } finally {
-    closeSync(fd)
-  }
+  return readStamped(path, maxBytes, (fd, limit) => readAtMost(fd, Buffer.allocUnsafeSlow(limit)))
+}
+
+/**
+ * Reads a file once more; as long as its bytes are the same, those of the read before are given again.
+ *
+ * @throws ProblemError as {@link readFile} does.
+ */
+export function readFileAgain(path: string, maxBytes: number, { bytes }: FileRead): FileRead {
+  return readStamped(path, maxBytes, (fd, limit) =>
+    inScratch(fd, limit, (now) => (now.equals(bytes) ? bytes : copyOf(now))),
+  )
+}
+
+/**
+ * {@link contentDigest} of a file of which no more is wanted.
+ *
+ * @throws ProblemError as {@link readFile} does.
+ */
+export function digestFile(path: string, maxBytes: number): string {
+  return withFile(path, maxBytes, (fd, { size }) => inScratch(fd, Number(size) + 1, contentDigest))
 }
 
 /**
@@ -56,16 +64,64 @@ export function permissionsOf(path: string): { mode: number; uid: number; gid: n
   }
 }
 
-/** Reads to the end of the file or to `limit`, which is one byte past the size that the file had. */
-function readAtMost(fd: number, limit: number): Buffer<ArrayBuffer> {
-  const buffer = Buffer.allocUnsafeSlow(limit)
+/** What `read` makes of at most so many bytes: one more than the file had when it was opened. */
+function readStamped(
+  path: string,
+  maxBytes: number,
+  read: (fd: number, limit: number) => Buffer<ArrayBuffer>,
+): FileRead {
+  return withFile(path, maxBytes, (fd, before) => {
+    const bytes = read(fd, Number(before.size) + 1)
+    const after = fstatSync(fd, { bigint: true })
+    const stamp = inodeStamp(after)
+    return { bytes, stamp, steady: stamp === inodeStamp(before) && bytes.length === Number(after.size) }
+  })
+}
+
+function withFile<T>(path: string, maxBytes: number, act: (fd: number, stats: BigStats) => T): T {
+  // Looked at before it is opened: opening a FIFO or a device has effects on others.
+  assertRegular(statFile(path), path, maxBytes)
+  const fd = attempt(path, () => openSync(path, OPEN_FLAGS))
+  try {
+    const stats = fstatSync(fd, { bigint: true })
+    assertRegular(stats, path, maxBytes)
+    return attempt(path, () => act(fd, stats))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Reads to the end of the file or of the buffer. */
+function readAtMost(fd: number, buffer: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
   let length = 0
-  while (length < limit) {
-    const count = readSync(fd, buffer, length, limit - length, null)
+  while (length < buffer.length) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null)
     if (count === 0) break
     length += count
   }
   return buffer.subarray(0, length)
+}
+
+/** For bytes that are not kept: to be given new memory for a bundle takes five times as long as to read it. */
+let scratch = Buffer.allocUnsafeSlow(0)
+const MOST_SCRATCH_BYTES = 1024 * 1024
+
+/** Any file may hold a key, so nothing is left there. */
+function inScratch<T>(fd: number, limit: number, use: (bytes: Buffer<ArrayBuffer>) => T): T {
+  const room = limit > scratch.length ? Buffer.allocUnsafeSlow(limit) : scratch
+  if (limit <= MOST_SCRATCH_BYTES) scratch = room
+  const bytes = readAtMost(fd, room.subarray(0, limit))
+  try {
+    return use(bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+function copyOf(bytes: Uint8Array): Buffer<ArrayBuffer> {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 type BigStats = NonNullable<ReturnType<typeof statFile>>

@@ -1,11 +1,12 @@
 import type { Fingerprint } from '../fingerprint/index.js'
-import type { CertificateFacts, TrustFacts } from './protocol.js'
+import type { CertificateFacts, RecordBytes, TrustFacts } from './protocol.js'
+import { fromSharedJson, toSharedJson } from './shared-json.js'
 
 /**
  * All that a later PREPARE needs to know of what is served.
  *
- * The main thread keeps it as bytes in shared memory and hands it back with every check, so that a check costs it
- * nothing however many files there are, and any worker thread can answer.
+ * The main thread keeps it as {@link RecordBytes} and hands it back with every check, so that a check costs it nothing
+ * however many files there are, and any worker thread can answer.
  */
 export interface ServedRecord {
   readonly fingerprint: Fingerprint
@@ -49,34 +50,23 @@ export class AuthorityList {
   }
 
   get facts(): readonly AuthorityFacts[] {
-    this.#facts ??= parse(this.#packed as Uint8Array)
+    this.#facts ??= fromSharedJson(this.#packed as Uint8Array)
     return this.#facts as readonly AuthorityFacts[]
   }
 
   get packed(): Uint8Array {
-    this.#packed ??= Buffer.from(JSON.stringify(this.#facts))
+    this.#packed ??= toSharedJson(this.#facts)
     return this.#packed
   }
 }
 
-/** The length of the head in four bytes, the head, the trust anchors; in shared memory, as `toSharedJson` says. */
-export function encodeRecord({ authorities, ...head }: ServedRecord): Uint8Array {
-  const [headBytes, tail] = [Buffer.from(JSON.stringify(head)), authorities.packed]
-  const bytes = new Uint8Array(new SharedArrayBuffer(HEAD_AT + headBytes.length + tail.length))
-  new DataView(bytes.buffer).setUint32(0, headBytes.length)
-  bytes.set(headBytes, HEAD_AT)
-  bytes.set(tail, HEAD_AT + headBytes.length)
-  return bytes
+export function encodeRecord({ authorities, ...head }: ServedRecord): RecordBytes {
+  return { head: toSharedJson(head), authorities: authorities.packed }
 }
 
-export function decodeRecord(bytes: Uint8Array): ServedRecord {
-  const tailAt = HEAD_AT + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
-  const head = parse<Omit<ServedRecord, 'authorities'>>(bytes.subarray(HEAD_AT, tailAt))
-  return { ...head, authorities: AuthorityList.unpack(bytes.subarray(tailAt)) }
-}
-
-const HEAD_AT = 4
-
-function parse<T>(json: Uint8Array): T {
-  return JSON.parse(Buffer.from(json).toString()) as T
+export function decodeRecord({ head, authorities }: RecordBytes): ServedRecord {
+  return {
+    ...fromSharedJson<Omit<ServedRecord, 'authorities'>>(head),
+    authorities: AuthorityList.unpack(authorities),
+  }
 }

@@ -100,7 +100,7 @@ test('an answer from before a rollback neither replaces what was rolled back to 
     const { record } = reloader.served
     assert.equal((await reloader.rollback(undefined)).result.outcome, 'applied')
     const rolledBack = reloader.served.record
-    if (answers === 'unchanged') pending.answer({ kind: 'unchanged', record: Uint8Array.from(record) })
+    if (answers === 'unchanged') pending.answer({ kind: 'unchanged', record: { ...record } })
     else pending.answer(await preparedHere(pending.task))
     const { result } = await pass
     assert.equal(result.outcome, answers === 'prepared' ? 'rejected' : 'unchanged')
@@ -144,7 +144,7 @@ test('an unchanged answer with a new record moves the record alone', async (t) =
   const { reloader, preparer } = await serving(t)
   const { generation, record } = reloader.served
   const pass = reloader.pass(RELOAD)
-  const moved = Uint8Array.from(record)
+  const moved = { ...record }
   preparer.takePrepare().answer({ kind: 'unchanged', record: moved })
   assert.equal((await pass).result.outcome, 'unchanged')
   assert.equal(reloader.served.record, moved)

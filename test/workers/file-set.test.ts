@@ -85,6 +85,25 @@ test('a file that is renamed over between two reads is read again', (t) => {
   assert.equal(reads.length, 6)
 })
 
+test('trust files that stay as they are take no memory again, and neither a key nor a large file is kept', (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'ca.pem')
+  const read = (text: string) => {
+    writeFileSync(path, text)
+    const bytes = readable([{ ...source('ca', path), maxBytes: 4_000_000 }]).bytesOf('ca', path)
+    assert.equal(bytes.toString(), text)
+    return bytes
+  }
+  const first = read('anchor')
+  assert.equal(read('anchor'), first)
+  const second = read('another')
+  assert.notEqual(second, first)
+  assert.equal(read('another'), second)
+  for (const text of ['-----BEGIN PRIVATE KEY-----', '#'.repeat(2_000_000)])
+    assert.notEqual(read(text), read(text))
+  assert.equal(first.toString(), 'anchor')
+})
+
 test('files that never stand still are given up after five reads', (t) => {
   const files = pairIn(tempDir(t))
   const [cert] = files as [SourceFile]

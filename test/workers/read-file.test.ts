@@ -15,8 +15,16 @@ import { platform } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { contentDigest } from '../../src/fingerprint/index.js'
 import type { ProblemCode } from '../../src/workers/problem.js'
-import { octal, permissionsOf, readFile, stampFile } from '../../src/workers/read-file.js'
+import {
+  digestFile,
+  octal,
+  permissionsOf,
+  readFile,
+  readFileAgain,
+  stampFile,
+} from '../../src/workers/read-file.js'
 import { overwriteInPlace, renameInto } from '../support/files.js'
 import { lockedOut } from '../support/locked-out.js'
 import { beforeCalls } from '../support/patch-fs.js'
@@ -50,6 +58,29 @@ test('bytes that were read share no memory with anything else', (t) => {
   const { bytes } = readFile(path, LIMIT)
   // One byte of room tells a file that grew.
   assert.equal(bytes.buffer.byteLength, bytes.length + 1)
+})
+
+test('a file that is read again gives the bytes of before while they are the same, and its own once they are not', (t) => {
+  const path = join(tempDir(t), 'file')
+  writeFileSync(path, 'content')
+  const before = readFile(path, LIMIT)
+  assert.equal(readFileAgain(path, LIMIT, before).bytes, before.bytes)
+  for (const content of ['Content', 'content, and more', 'cont', '']) {
+    overwriteInPlace(path, content)
+    const after = readFileAgain(path, LIMIT, before)
+    assert.deepEqual([after.bytes.toString(), after.stamp], [content, stampFile(path)])
+    assert.equal(after.bytes.buffer.byteLength, content.length)
+  }
+  assert.equal(before.bytes.toString(), 'content')
+})
+
+test('the digest of a file is that of its bytes, whatever was read before it', (t) => {
+  const path = join(tempDir(t), 'file')
+  for (const length of [10, 0, 100_000, 5, 2_000_000, 100_000]) {
+    const bytes = Buffer.alloc(length, `${length} bytes `)
+    writeFileSync(path, bytes)
+    assert.equal(digestFile(path, 2_000_000), contentDigest(bytes))
+  }
 })
 
 test('a link is followed, and the stamp is that of the file', { skip: unix }, (t) => {
@@ -96,7 +127,7 @@ for (const [what, code, make] of refused) {
     skip: unix,
   }, (t) => {
     const path = make(tempDir(t))
-    for (const act of [() => readFile(path, LIMIT), () => stampFile(path)]) {
+    for (const act of [() => readFile(path, LIMIT), () => digestFile(path, LIMIT), () => stampFile(path)]) {
       const problem = problemOf(act)
       assert.deepEqual({ code: problem.code, path: problem.path }, { code, path })
       assert.ok(problem.message.includes(path))

@@ -85,7 +85,7 @@ function replyWith(material: PreparedReply['material']): PreparedReply {
   return {
     kind: 'prepared',
     material,
-    record: exact('{}'),
+    record: { head: exact('{}'), authorities: exact('[]') },
     certificates: [],
     trust: { digest: null, authorities: 0, revocationLists: 0 },
     warnings: [],

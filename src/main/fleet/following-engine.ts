@@ -225,7 +225,7 @@ export class FollowingEngine implements JoinedEngine {
     return {
       generation: wire.generation,
       material: materialOf(wire, before),
-      record: new Uint8Array(),
+      record: { head: new Uint8Array(), authorities: new Uint8Array() },
       hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts), this.#gauge) : table,
       hostsRecord: null,
       options: keptOptions(wire.options, before?.options),

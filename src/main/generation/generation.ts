@@ -1,5 +1,11 @@
 import type { Problem } from '../../workers/problem.js'
-import type { CertificateFacts, PreparedPair, PreparedTrust, TrustFacts } from '../../workers/protocol.js'
+import type {
+  CertificateFacts,
+  PreparedPair,
+  PreparedTrust,
+  RecordBytes,
+  TrustFacts,
+} from '../../workers/protocol.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { type HostTable, wildcardOf } from './host-table.js'
 
@@ -46,7 +52,7 @@ export interface Snapshot {
   readonly generation: Generation
   readonly material: ServedMaterial
   /** The worker's record of it, opaque here. Moves alone when stamps moved and nothing else did. */
-  readonly record: Uint8Array
+  readonly record: RecordBytes
   /** SNI hosts; empty without any. */
   readonly hosts: HostTable
   readonly hostsRecord: Uint8Array | null

@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/problem.js'
-import type { PreparedReply, PrepareReply, PrepareTask } from '../../workers/protocol.js'
+import type { PreparedReply, PrepareReply, PrepareTask, RecordBytes } from '../../workers/protocol.js'
 import { wipeKeys } from '../generation/generation.js'
 import type { PassFindings } from '../pass-report.js'
 import type { Preparer } from '../pool.js'
@@ -19,7 +19,7 @@ export interface PreparationMode {
 
 /** The worker's records, opaque here. */
 export interface Records {
-  readonly record: Uint8Array | null
+  readonly record: RecordBytes | null
   readonly hostsRecord: Uint8Array | null
 }
 

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { contentDigest } from '../../fingerprint/index.js'
 import { type Problem, ProblemError } from '../problem.js'
-import { readFile, stampFile } from '../read-file.js'
+import { digestFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
 import { type HostList, listHosts } from './list-hosts.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from './protocol.js'
@@ -96,7 +95,7 @@ function isAsKnown(host: HostSource, entry: HostEntry | undefined, maxBytes: num
   try {
     if (stampFile(host.key) !== entry.keyStamp) return false
     if (entry.settled && stampFile(host.cert) === entry.certStamp && !isDue(host.id)) return true
-    return contentDigest(readFile(host.cert, maxBytes).bytes) === entry.content
+    return digestFile(host.cert, maxBytes) === entry.content
   } catch (error) {
     if (error instanceof ProblemError) return false
     throw error

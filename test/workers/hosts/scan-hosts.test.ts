@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/hosts/protocol.js'
+import { hostEntries } from '../../../src/workers/hosts/record.js'
 import { scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
 import { fromSharedJson } from '../../../src/workers/shared-json.js'
 import { createAuthority } from '../../support/certificates.js'
@@ -38,6 +39,27 @@ test('a certificate of the same size in the place of another, with its times, is
   writeFileSync(path, text)
   utimesSync(path, 1, 1)
   assert.deepEqual(found(await scan(), dir), ['a.test'])
+})
+
+test('a change that no stamp shows is found within sixteen minutes, and not all hosts are looked at in the same one', async (t) => {
+  const names = Array.from({ length: 24 }, (_, i) => `h${i}.test`)
+  const { dir, record } = await scanned(t, names)
+  // As on a file system whose times stand still.
+  const entries = [...hostEntries(record)].map(
+    ([id, entry]) => [id, { ...entry, settled: true, content: '' }] as const,
+  )
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+  const seen = []
+  for (let minute = 0; minute < 16; minute++) {
+    const reply = await scanHosts(hostTask(join(dir, 'hosts', '*'), { record }), new Map(entries))
+    seen.push(found(reply, dir))
+    t.mock.timers.tick(60_000)
+  }
+  assert.deepEqual(seen.flat().sort(), names.sort())
+  assert.ok(
+    seen.every(({ length }) => length < names.length / 2),
+    JSON.stringify(seen),
+  )
 })
 
 test('directories that never held a pair, hidden ones and files are nobody', async (t) => {
@@ -120,7 +142,7 @@ async function scanned(t: TestContext, hosts: readonly string[]) {
   const task = hostTask(join(dir, 'hosts', '*'))
   const { record } = await preparedHosts(task)
   const scan = (more: Partial<ScanHostsTask> = {}) => scanHosts({ ...task, record, ...more })
-  return { dir, scan }
+  return { dir, record, scan }
 }
 
 /** The names of the directories that are to be prepared. */
