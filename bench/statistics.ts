@@ -16,11 +16,6 @@ export function median(values: readonly number[]): number {
   return figureOf(values).median
 }
 
-/** Of ratios, so that a half and a double come to one. */
-export function geometricMean(ratios: readonly number[]): number {
-  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length)
-}
-
 /** Of values in ascending order; between two of them, in proportion. */
 function quantile(sorted: readonly number[], share: number): number {
   if (sorted.length === 0) return NaN

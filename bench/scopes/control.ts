@@ -6,7 +6,7 @@ import { startHostileProcess } from '../load/hostile-process.js'
 import type { LoadCalls } from '../load/main.js'
 import { startLoadProcess } from '../load/process.js'
 import { PLAIN } from '../material/shapes.js'
-import { createSite } from '../material/site.js'
+import { createSite, type SiteFiles } from '../material/site.js'
 import type { Child } from '../process/child.js'
 import { type Program, startProgram } from '../services/program.js'
 import { median, percentiles, shuffled } from '../statistics.js'
@@ -40,24 +40,22 @@ export const controlScope: Scope = {
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
 function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
-  const plan = quick ? { windows: 1, seconds: 2 } : { windows: 5, seconds: 2 }
+  const windows = quick ? 1 : 5
   return {
     scenario: one.title,
     variant: CONTROL_VARIANT,
-    seconds: 6 + 3 * plan.windows * (plan.seconds + 1),
+    seconds: 6 + 3 * windows * (WINDOW_SECONDS + 1),
     rounds: 1,
     async measure() {
       const site = createSite(PLAIN)
       const load = startLoadProcess()
       const hostile = startHostileProcess()
       try {
-        const program = await startProgram(node, site.files)
-        const decoy = await startProgram(node, site.files)
-        try {
-          return await measureControl(one, { program, decoy, load, hostile }, plan)
-        } finally {
-          await Promise.all([program.stop(), decoy.stop()])
-        }
+        return await withProgram(node, site.files, (program) =>
+          withProgram(node, site.files, (decoy) =>
+            measureControl(one, { program, decoy, load, hostile }, windows),
+          ),
+        )
       } finally {
         await Promise.all([load.stop(), hostile.stop()])
         await site.remove()
@@ -66,13 +64,19 @@ function controlCell({ node, quick }: BenchOptions, one: Attack): Cell {
   }
 }
 
-/**
- * Windows by turns, so that the machine's moods fall on all: without the attack, with it, and with it on another process,
- * where it takes as much of the machine and nothing of this event loop.
- */
-interface Plan {
-  readonly windows: number
-  readonly seconds: number
+const WINDOW_SECONDS = 2
+
+async function withProgram<T>(
+  node: string,
+  files: SiteFiles,
+  use: (program: Program) => Promise<T>,
+): Promise<T> {
+  const program = await startProgram(node, files)
+  try {
+    return await use(program)
+  } finally {
+    await program.stop()
+  }
 }
 
 interface Processes {
@@ -83,10 +87,14 @@ interface Processes {
   readonly hostile: Child<HostileCalls>
 }
 
+/**
+ * Windows by turns, so that the machine's moods fall on all: without the attack, with it, and with it on another process,
+ * where it takes as much of the machine and nothing of this event loop.
+ */
 async function measureControl(
   { title }: Attack,
   { program, decoy, load, hostile }: Processes,
-  { windows, seconds }: Plan,
+  windows: number,
 ): Promise<Sample> {
   const targets = { quiet: null, attacked: program, elsewhere: decoy }
   const windowsOf = { quiet: [] as number[][], attacked: [] as number[][], elsewhere: [] as number[][] }
@@ -96,7 +104,7 @@ async function measureControl(
     for (const name of shuffled(['quiet', 'attacked', 'elsewhere'] as const)) {
       const target = targets[name]
       if (target) await hostile.call('begin', title, target.control)
-      const { taken, failures, unanswered } = await handshakes(program, load, seconds)
+      const { taken, failures, unanswered } = await handshakes(program, load, WINDOW_SECONDS)
       await hostile.call('end')
       windowsOf[name].push(taken.map(({ tookMs }) => tookMs))
       failed[name] += failures.length + unanswered

@@ -137,7 +137,11 @@ export function openPreparer(
 
   /** At once when the engine closes: Piscina replaces a thread that ends for as long as one is to be kept. */
   function dismiss(port: MessagePort): void {
-    if (watchmen.delete(port)) keepThread(pool, -1, limits.timeoutMs)
+    if (!watchmen.delete(port)) return
+    keepThread(pool, -1)
+    // Piscina counts the idle time from the end of a task, once.
+    const isIdle = pool.watchmen === 0 && pool.leases > 0 && pool.piscina.threads.length > 0
+    if (isIdle) runNothing(pool.piscina, limits.timeoutMs)
   }
 
   return {
@@ -151,7 +155,7 @@ export function openPreparer(
       const { port1: port, port2 } = new MessageChannel()
       const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT))
       watchmen.add(port)
-      keepThread(pool, 1, limits.timeoutMs)
+      keepThread(pool, 1)
       port.once('close', () => dismiss(port))
       try {
         await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
@@ -209,12 +213,9 @@ function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
 }
 
 /** Piscina ends a thread for which it has had no task for a while, and does not know of looks. */
-function keepThread(pool: SharedPool, change: 1 | -1, timeoutMs: number): void {
-  const { piscina } = pool
+function keepThread(pool: SharedPool, change: 1 | -1): void {
   pool.watchmen += change
-  piscina.options.minThreads = pool.watchmen > 0 ? 1 : 0
-  // It counts that while from the end of a task, once.
-  if (pool.watchmen === 0 && pool.leases > 0 && piscina.threads.length > 0) runNothing(piscina, timeoutMs)
+  pool.piscina.options.minThreads = pool.watchmen > 0 ? 1 : 0
 }
 
 /** A thread that was ended leaves the queue behind; Piscina starts another one only for a task that comes. */

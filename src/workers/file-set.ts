@@ -108,8 +108,7 @@ function firstDifference(earlier: Pass, later: Pass): number {
   return later.reads.findIndex((read, i) => {
     const before = earlier.reads[i]
     if (!read || !before) return read !== before
-    const isSame = read.bytes === before.bytes || read.bytes.equals(before.bytes)
-    return !read.steady || read.stamp !== before.stamp || !isSame
+    return !read.steady || read.stamp !== before.stamp || !read.bytes.equals(before.bytes)
   })
 }
 

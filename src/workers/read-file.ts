@@ -102,7 +102,7 @@ function readAtMost(fd: number, buffer: Buffer<ArrayBuffer>): Buffer<ArrayBuffer
   return buffer.subarray(0, length)
 }
 
-/** For bytes that are not kept: to be given new memory for a bundle takes five times as long as to read it. */
+/** For bytes that are not kept: to be given new memory for a bundle takes longer than to read it. */
 let scratch = Buffer.allocUnsafeSlow(0)
 const MOST_SCRATCH_BYTES = 1024 * 1024
 
