@@ -1,7 +1,8 @@
 /*
  * Makes bench/report.html, and the charts and tables of the documentation, from results:
  *
- *   npm run bench:report                     of bench/results/node-<major>.json
+ *   npm run bench:report                     of bench/results/node-<major>.json, with the scopes that
+ *                                            node-<major>+<name>.json has, a run apart, instead of its own
  *   npm run bench:report -- --to PAGE FILE   another page of other results, and nothing beside it
  */
 
@@ -12,19 +13,26 @@ import { inCheckout } from './checkout.js'
 import { type Chart, chartsOf } from './report/charts.js'
 import { fillMarked, peersTable, provenance, stepsTable, targetsTable } from './report/markdown.js'
 import { renderPage } from './report/page.js'
-import type { BenchResult } from './result.js'
+import { type BenchResult, withRunApart } from './result.js'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { to: { type: 'string' } } })
-const files = positionals.length > 0 ? positionals : published()
-const results = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchResult)
+const results = positionals.length > 0 ? positionals.map(readResult) : published()
 write(values.to ?? inCheckout('bench/report.html'), renderPage(results))
 if (values.to === undefined) fillDocumentation()
 
-function published(): string[] {
+function readResult(file: string): BenchResult {
+  return JSON.parse(readFileSync(file, 'utf8')) as BenchResult
+}
+
+function published(): BenchResult[] {
   const folder = inCheckout('bench/results/')
-  const names = readdirSync(folder).filter((name) => /^node-\d+\.json$/.test(name))
-  if (names.length === 0) throw new Error(`no results in ${folder}: npm run bench makes them`)
-  return names.sort().map((name) => folder + name)
+  const names = readdirSync(folder).sort()
+  const wholes = names.filter((name) => /^node-\d+\.json$/.test(name))
+  if (wholes.length === 0) throw new Error(`no results in ${folder}: npm run bench makes them`)
+  return wholes.map((whole) => {
+    const apart = names.filter((name) => name.startsWith(whole.replace('.json', '+')))
+    return apart.map((name) => readResult(folder + name)).reduce(withRunApart, readResult(folder + whole))
+  })
 }
 
 /** Charts and the comparison are of the first result; the targets are of all. */

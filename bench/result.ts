@@ -14,6 +14,13 @@ export interface BenchResult {
   readonly scopes: readonly ScopeResult[]
   /** Measurements that came to no end; what else was measured stands. Absent when there were none. */
   readonly failures?: readonly Failure[]
+  /** Runs from which some of the scopes are, instead of from this one. */
+  readonly apart?: readonly RunApart[]
+}
+
+/** A run of some scopes, as long as their figures need. */
+export interface RunApart extends Omit<BenchResult, 'format' | 'scopes' | 'apart'> {
+  readonly scopes: readonly string[]
 }
 
 export interface Failure {
@@ -39,6 +46,13 @@ export interface Row {
   /** Of the last round. */
   readonly timeline?: Timeline
   readonly curve?: readonly (readonly [at: number, value: number])[]
+}
+
+/** A whole run, with the scopes of a run of their own in the place of its own. */
+export function withRunApart(whole: BenchResult, { format: _, apart: __, ...run }: BenchResult): BenchResult {
+  const scopes = whole.scopes.map((scope) => run.scopes.find(({ name }) => name === scope.name) ?? scope)
+  const names = run.scopes.map(({ name }) => name)
+  return { ...whole, scopes, apart: [...(whole.apart ?? []), { ...run, scopes: names }] }
 }
 
 /** Everything that was put under load with the same material, the largest there is; one row for each technique. */

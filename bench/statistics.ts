@@ -48,3 +48,15 @@ export function shuffled<T>(items: readonly T[]): T[] {
   }
   return result
 }
+
+const RESAMPLES = 200
+
+/** Where nine of ten values of a statistic lie, when as many of the items are drawn again and again (Efron's bootstrap). */
+export function resampled<T>(
+  items: readonly T[],
+  statistic: (sample: readonly T[]) => number,
+): { readonly from: number; readonly to: number } {
+  const draw = () => items.map(() => items[Math.floor(Math.random() * items.length)] as T)
+  const values = Array.from({ length: RESAMPLES }, () => statistic(draw())).sort((a, b) => a - b)
+  return { from: quantile(values, 0.05), to: quantile(values, 0.95) }
+}

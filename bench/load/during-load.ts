@@ -3,8 +3,8 @@ import { KINDS } from './handshakes.js'
 import type { LoadCalls } from './main.js'
 import type { LoadReport } from './run-load.js'
 
-const HANDSHAKES_PER_SECOND = 100
-const KEEP_ALIVE_CONNECTIONS = 20
+/** The usual load. */
+export const USUAL_LOAD = { kinds: KINDS, handshakesPerSecond: 100, keepAliveConnections: 20 }
 
 /** Runs `act` beside one window of the usual load; `loading` says whether the window is still open. */
 export async function duringLoad(
@@ -14,8 +14,7 @@ export async function duringLoad(
   act: (loading: () => boolean) => Promise<void>,
 ): Promise<LoadReport> {
   let open = true
-  const rates = { handshakesPerSecond: HANDSHAKES_PER_SECOND, keepAliveConnections: KEEP_ALIVE_CONNECTIONS }
-  await load.call('prepare', { port, seconds, kinds: KINDS, ...rates })
+  await load.call('prepare', { ...USUAL_LOAD, port, seconds })
   const window = load.call('run').finally(() => {
     open = false
   })

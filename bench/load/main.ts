@@ -1,6 +1,6 @@
 import { answerCalls } from '../process/calls.js'
 import { type DialOptions, dialUntilNew, type Sighting } from './dialler.js'
-import { type LoadOptions, type LoadReport, prepareLoad, type ReadyLoad } from './run-load.js'
+import { type LoadOptions, type LoadReport, prepareLoad, type ReadyLoad, runSideBySide } from './run-load.js'
 
 /** What the bench asks of the load process. */
 export interface LoadCalls {
@@ -8,6 +8,8 @@ export interface LoadCalls {
   prepare(options: LoadOptions): Promise<void>
   /** The window of load that was prepared. */
   run(): Promise<LoadReport>
+  /** A window on several servers at the same time. */
+  runSideBySide(options: Omit<LoadOptions, 'port'>, ports: readonly number[]): Promise<LoadReport[]>
   /** Resolves with the first connection that is shown a certificate. */
   dial(options: DialOptions): Promise<Sighting>
 }
@@ -19,5 +21,6 @@ answerCalls<LoadCalls>({
     ready = await prepareLoad(options)
   },
   run: () => ready.run(),
+  runSideBySide,
   dial: dialUntilNew,
 })

@@ -25,7 +25,8 @@ const PAUSE_MS = 10
 
 /** Sessions are there, connections are open and code is compiled. */
 export interface ReadyLoad {
-  run(): Promise<LoadReport>
+  /** @param startMs on the shared clock; now unless it is told */
+  run(startMs?: number): Promise<LoadReport>
 }
 
 /** One window of load from this process: new connections in an open loop, and requests on connections that stay. */
@@ -37,12 +38,25 @@ export async function prepareLoad(options: LoadOptions): Promise<ReadyLoad> {
   await keepAlive.prepare()
   await sleep(WARM_UP_MS)
   return {
-    async run() {
-      const startMs = sharedNowMs()
+    async run(startMs = sharedNowMs()) {
       keepAlive.begin(startMs)
       await handshakes.run(startMs, startMs + seconds * 1000)
       keepAlive.end()
       return { startMs, handshakes: handshakes.log, keepAlive: keepAlive.log }
     },
   }
+}
+
+/**
+ * The same load on several servers at the same time, whose connections are begun by turns: whatever befalls the machine
+ * or this process befalls all of them.
+ */
+export async function runSideBySide(
+  options: Omit<LoadOptions, 'port'>,
+  ports: readonly number[],
+): Promise<LoadReport[]> {
+  const loads = await Promise.all(ports.map((port) => prepareLoad({ ...options, port })))
+  const startMs = sharedNowMs()
+  const stepMs = 1000 / options.handshakesPerSecond / ports.length
+  return await Promise.all(loads.map((load, i) => load.run(startMs + i * stepMs)))
 }

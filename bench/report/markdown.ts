@@ -1,5 +1,5 @@
 import { short } from '../print.js'
-import { type BenchResult, comparedRows, figureIn, type Row } from '../result.js'
+import { type BenchResult, comparedRows, figureIn, type Row, type RunApart } from '../result.js'
 import { judge } from '../targets.js'
 
 /** Text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, replaced; a text without the marks stays as it is. */
@@ -71,13 +71,18 @@ export function stepsTable(results: readonly BenchResult[]): string {
 
 /** Where and when: no figure means anything without it. */
 export function provenance(results: readonly BenchResult[]): string {
-  const lines = results.map(({ machine, startedAt, rounds, tookSeconds, quick }) => {
-    const runtime = `Node ${machine.node} with OpenSSL ${machine.openssl} (load from Node ${machine.loadNode})`
-    const place = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, load average ${machine.loadAverage.toFixed(2)} before`
-    const size = `${quick ? 'a quick run' : `${rounds} rounds`} of ${Math.ceil(tookSeconds / 60)} min`
-    return `- ${startedAt.slice(0, 10)}, ${runtime}: ${place}; ${size}.`
-  })
+  const lines = results.flatMap((result) => [
+    `- ${runLine(result)}.`,
+    ...(result.apart ?? []).map((run) => `- Of these, ${run.scopes.join(', ')}: ${runLine(run)}.`),
+  ])
   return lines.join('\n')
+}
+
+function runLine({ machine, startedAt, rounds, tookSeconds, quick }: BenchResult | RunApart): string {
+  const runtime = `Node ${machine.node} with OpenSSL ${machine.openssl} (load from Node ${machine.loadNode})`
+  const place = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, load average ${machine.loadAverage.toFixed(2)} before`
+  const size = `${quick ? 'a quick run' : `${rounds} rounds`} of ${Math.ceil(tookSeconds / 60)} min`
+  return `${startedAt.slice(0, 10)}, ${runtime}: ${place}; ${size}`
 }
 
 function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -44,12 +44,17 @@ function renderResult(result: BenchResult): string {
     `${rounds} rounds in random order`,
     `${startedAt.slice(0, 10)}, ${Math.ceil(tookSeconds / 60)} min`,
   ]
+  const apart = (result.apart ?? []).map(
+    (run) =>
+      `<p>From a run apart, of ${run.rounds} rounds on ${run.startedAt.slice(0, 10)}: ${escapeText(run.scopes.join(', '))}.</p>`,
+  )
   const warning = quick ? '<p class="missed">A quick run: orders of magnitude and no more.</p>' : ''
   const figures = chartsOf(result).map(
     ({ id, svg }) => `<figure id="node-${machine.node}-${id}" class="chart">${svg}</figure>`,
   )
   return `<h2>Node ${machine.node}, OpenSSL ${machine.openssl}</h2>
 <p>${facts.map(escapeText).join('; ')}.</p>
+${apart.join('\n')}
 ${warning}
 ${renderVerdicts(judge(result))}
 ${figures.join('\n')}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { fillMarked, targetsTable } from '../../bench/report/markdown.js'
+import { fillMarked, provenance, targetsTable } from '../../bench/report/markdown.js'
+import { figureIn, withRunApart } from '../../bench/result.js'
 import { benchResult } from '../support/bench-result.js'
 
 test('what stands between the marks is replaced, as often as one likes, and the rest is left alone', () => {
@@ -21,4 +22,23 @@ test('a target is shown for every Node, and a dash where it was not measured', (
   assert.match(lines[0] ?? '', /Node 20\.0\.0 \| Node 20\.0\.0 \|$/)
   assert.ok(lines.length > 10)
   assert.ok(lines.some((line) => line.endsWith('| - | - |')))
+})
+
+test('what a run apart measured stands in the place of what the whole one did, and the page says which', () => {
+  const whole = benchResult()
+  const [gap] = whole.scopes.filter(({ name }) => name === 'gap')
+  assert.ok(gap)
+  const apart = {
+    ...whole,
+    rounds: 20,
+    startedAt: '2026-11-21T00:00:00.000Z',
+    scopes: [{ ...gap, rows: [] }],
+  }
+  const both = withRunApart(whole, apart)
+  assert.equal(figureIn(both, 'gap', 'EC pair, 1 server', 'certswap', 'gapMs'), undefined)
+  assert.deepEqual(
+    both.scopes.filter(({ name }) => name !== 'gap'),
+    whole.scopes.filter(({ name }) => name !== 'gap'),
+  )
+  assert.match(provenance([both]), /^- 2026-11-20, .*\n- Of these, gap: 2026-11-21, .* of 1 min\.$/)
 })

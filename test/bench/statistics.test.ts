@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { figureOf, median, percentiles, shuffled } from '../../bench/statistics.js'
+import { figureOf, median, percentiles, resampled, shuffled } from '../../bench/statistics.js'
 
 test('a figure is the median with the lowest and the highest, and keeps what was measured', () => {
   assert.deepEqual(figureOf([9, 1, 4]), { median: 4, low: 1, high: 9, values: [9, 1, 4] })
@@ -20,4 +20,14 @@ test('a shuffled list has the same members', () => {
     shuffled(items).sort((a, b) => a - b),
     items,
   )
+})
+
+test('resamples of what is all the same give one value, and of what is not a range around the statistic', () => {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  assert.deepEqual(resampled([3, 3, 3], mean), { from: 3, to: 3 })
+  const values = Array.from({ length: 100 }, (_, i) => i)
+  const { from, to } = resampled(values, mean)
+  // The standard error of the mean is 2.9.
+  assert.ok(from > 35 && from < 49.5, `${from}`)
+  assert.ok(to > 49.5 && to < 64, `${to}`)
 })

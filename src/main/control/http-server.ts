@@ -17,6 +17,8 @@ export interface HttpLimits {
   /** Silence on a connection, the wait for an answer included. */
   readonly silenceMs: number
   readonly connections: number
+  /** From the first words of one connection to those of the next, however many speak at the same moment. */
+  readonly wordsGapMs: number
   /** Of the beginnings of answers. */
   readonly pace: PaceLimits
   /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
@@ -30,7 +32,8 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   headersMs: 5_000,
   requestMs: 10_000,
   connections: 16,
-  pace: { gapMs: 10, burst: 32, steadyMs: 100 },
+  wordsGapMs: 10,
+  pace: { gapMs: 10, burst: 32, steadyMs: 200 },
   quietMs: 500,
   graceMs: 5_000,
 }
@@ -72,6 +75,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
+  const turn = createPace({ ...limits.pace, gapMs: limits.wordsGapMs, burst: Number.POSITIVE_INFINITY })
   let pace = createPace(limits.pace)
 
   const take = async (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
@@ -80,17 +84,33 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     if (taken.has(socket)) return
     taken.set(socket, request)
     response.shouldKeepAlive = false
-    const body = await readBody(request, limits.bodyBytes, () => expects && response.writeContinue())
+    const body = await readBody(request, limits.bodyBytes, {
+      begin: () => expects && response.writeContinue(),
+      // Not when this function goes on: until then the parser would be fed all of what has arrived.
+      excess: () => refusing.add(socket),
+    })
     if (body === 'gone' || answering.has(socket)) return
     answering.add(socket)
-    if (body !== 'too-large') {
-      await pace()
-      return serve(Object.assign(request, { rawBody: body }), response)
-    }
+    await pace()
+    if (body !== 'too-large') return serve(Object.assign(request, { rawBody: body }), response)
+    refuse(socket, problemAnswer('body-too-large', `expected at most ${limits.bodyBytes} bytes`))
+  }
+
+  const spoil = async (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable || answering.has(socket)) return void socket.destroy()
+    answering.add(socket)
     refusing.add(socket)
-    refused(413)
-    const detail = `expected at most ${limits.bodyBytes} bytes`
-    await refuseSlowly(request, response, problemAnswer('body-too-large', detail))
+    taken.set(socket, null)
+    await pace()
+    refuse(socket, clientErrorAnswer(error.code, limits))
+  }
+
+  /** The answer to what is not read to its end, and a while for the client to see it. */
+  const refuse = (socket: Socket, answer: Answer) => {
+    if (socket.destroyed) return
+    refused(answer.status)
+    socket.end(rawResponse(answer))
+    lingerThenDestroy(socket)
   }
 
   server.on('request', (request, response) => void take(request, response, false))
@@ -98,19 +118,11 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   server.on('connection', (socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    const wanted = () => taken.get(socket)?.complete !== true && !refusing.has(socket)
-    feedInPieces(socket, wanted)
+    const interest = () =>
+      refusing.has(socket) ? 'nothing' : taken.get(socket)?.complete === true ? 'end' : 'all'
+    feedInPieces(socket, { interest, turn })
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (!socket.writable || answering.has(socket)) return void socket.destroy()
-    answering.add(socket)
-    refusing.add(socket)
-    taken.set(socket, null)
-    const answer = clientErrorAnswer(error.code, limits)
-    refused(answer.status)
-    socket.end(rawResponse(answer))
-    lingerThenDestroy(socket)
-  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void spoil(error, socket as Socket))
 
   return {
     server,
@@ -123,7 +135,10 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
       const cut = (which: (socket: Socket) => boolean) => {
         for (const socket of open) if (which(socket)) socket.destroy()
       }
-      const quiet = setTimeout(() => cut((socket) => !answering.has(socket)), limits.quietMs)
+      const quiet = setTimeout(
+        () => cut((socket) => !answering.has(socket) || refusing.has(socket)),
+        limits.quietMs,
+      )
       const grace = setTimeout(() => cut(() => true), limits.graceMs)
       // Not before: Node's close() cuts what has been answered, though the answer may not have left yet.
       while (open.size > 0) await Promise.all([...open].map(closed))
@@ -161,45 +176,26 @@ const LINGER_MS = 1_000
 function readBody(
   request: IncomingMessage,
   maxBytes: number,
-  begin: () => void,
+  { begin, excess }: { begin(): void; excess(): void },
 ): Promise<Buffer | 'too-large' | 'gone'> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve('too-large')
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
+    excess()
+    return Promise.resolve('too-large')
+  }
   begin()
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let bytes = 0
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > maxBytes) resolve('too-large')
-      else chunks.push(chunk)
+      if (bytes <= maxBytes) return void chunks.push(chunk)
+      excess()
+      resolve('too-large')
     })
     request.once('end', () => resolve(Buffer.concat(chunks)))
     request.once('close', () => resolve('gone'))
     request.on('error', () => resolve('gone'))
   })
-}
-
-/** Answers at once, and takes in what the client still sends for a while: closing then would lose it the answer. */
-async function refuseSlowly(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer,
-): Promise<void> {
-  const body = `${printableJson(answer.json)}\n`
-  const length = Buffer.byteLength(body)
-  response.writeHead(answer.status, { 'Content-Type': answer.type, 'Content-Length': length })
-  response.write(body)
-  request.resume()
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, LINGER_MS).unref()
-    const done = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-    request.once('close', done)
-  })
-  response.end()
-  lingerThenDestroy(request.socket)
 }
 
 function clientErrorAnswer(code: string | undefined, limits: HttpLimits): Answer {
