@@ -7,10 +7,12 @@
 //
 // The running Node stands for its own major version. The others are the npm packages node-<platform>-<arch>,
 // kept in .node-matrix/ (about 200 MB each) and used again; delete that folder to get newer releases.
-// A failure on one version does not stop the next; the exit code is 1 if any failed.
+// A failure on one version does not stop the next; the exit code is 1 if any failed, and what failed is said again
+// at the end, below thousands of lines of what passed.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -24,7 +26,7 @@ const { majors, rest } = parseArguments(process.argv.slice(2))
 const rows = majors.map(runOn)
 console.log(`\n${table(rows)}`)
 for (const row of rows.filter((row) => row.failed !== undefined)) {
-  console.error(`\nFAILED on Node ${row.version}: ${row.failed}`)
+  console.error(`\nFAILED on Node ${row.version}: ${row.failed}\n${row.failures ?? ''}`)
 }
 process.exitCode = rows.some((row) => row.failed !== undefined) ? 1 : 0
 
@@ -60,15 +62,42 @@ function runOn(major) {
   }
   console.log(`\n=== Node ${found.version} (OpenSSL ${found.openssl}) ===\n`)
   const args = ['scripts/test.js', '--node', relative(root, found.binary), ...rest]
-  const { status } = spawnSync(process.execPath, args, {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+  const { status, failures } = runTests(args)
   return {
     ...found,
     result: status === 0 ? 'passed' : 'failed',
     took: took(),
     failed: status === 0 ? undefined : `node ${args.join(' ')}`,
+    failures,
+  }
+}
+
+function runTests(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'certswap-matrix-'))
+  const failures = join(folder, 'failures')
+  const reporters = [
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=./scripts/failed-tests.js',
+    `--test-reporter-destination=${failures}`,
+  ]
+  try {
+    const { status } = spawnSync(process.execPath, [...args, ...reporters], {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    return { status, failures: readIfThere(failures) }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Nothing, where the tests did not begin. */
+function readIfThere(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }
 

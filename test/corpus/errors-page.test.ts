@@ -148,7 +148,7 @@ for (const [code, come] of Object.entries(elsewhere)) {
   })
 }
 
-const TIMEOUT_MS = 1000
+const TIMEOUT_MS = 4000
 
 async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promise<ReloadEngine> {
   const worker = { timeoutMs: TIMEOUT_MS }

@@ -168,7 +168,7 @@ test('a worker thread that ends while it looks costs nothing but another thread'
 })
 
 test('a look that never ends is given up after the time that a worker has, and a pass looks instead', async (t) => {
-  const { engine, dir } = await watched(t, 'never-looks', { timeoutMs: 1000 })
+  const { engine, dir } = await watched(t, 'never-looks', { timeoutMs: 3000 })
   engine.autoReloadInterval = 0.02
   await eventually('the first check is a pass', () => engine.status().passes.unchanged === 1)
   writePair(dir, authority.issue())
@@ -229,7 +229,7 @@ test('an engine that closes gives the thread of its checks back to those that sh
 
 test('a thread that hangs in a look is ended', async (t) => {
   const threads = watchThreads(t)
-  const { engine } = await watched(t, 'hangs-at-a-look', { timeoutMs: 500, idleTimeoutMs: 100 })
+  const { engine } = await watched(t, 'hangs-at-a-look', { timeoutMs: 3000, idleTimeoutMs: 100 })
   engine.autoReloadInterval = 0.02
   await eventually('it looks', () => engine.status().passes.unchanged === 1)
   await eventually('a pass has looked instead', () => engine.status().passes.unchanged > 1)
