@@ -3,9 +3,10 @@
 
 import { inspect } from 'node:util'
 
+// biome-ignore lint/style/noDefaultExport: node:test takes a reporter by it
 export default async function* failedTests(events) {
   for await (const { type, data } of events) {
-    if (type === 'test:fail' && data.details.error.failureType !== 'subtestsFailed') {
+    if (type === 'test:fail') {
       yield `✖ ${data.name} (${data.file ?? 'no file'}:${data.line ?? 0})\n${indented(reason(data.details.error))}\n`
     }
   }

@@ -58,19 +58,22 @@ test('checks that find nothing new are counted in status and metrics, and told t
   )
 })
 
-test('one check in many has a task for the worker: the first', async (t) => {
+test('few checks of many have a task for the worker: the first, and others while its thread is slow to begin', async (t) => {
   const replies = replyKinds(t)
   const options = { ...writePair(tempDir(t), authority.issue()), logger: recordingLogger() }
   const engine = await startEngineWith(options, { workerEntry: watchedPrepareEntry })
   t.after(() => engine.close())
   assert.equal(await replies.next(), 'prepared or refused')
   engine.autoReloadInterval = 0.005
-  await quietChecks(engine, 20)
+  await quietChecks(engine, 50)
   engine.autoReloadInterval = 0
-  assert.equal(await replies.next(), 'unchanged')
   utimesSync(options.key, new Date(), new Date())
   await engine.reload()
-  assert.equal(await replies.next(), 'unchanged, with a new record')
+  let tasks = 0
+  let reply = await replies.next()
+  for (; reply === 'unchanged'; reply = await replies.next()) tasks++
+  assert.ok(tasks >= 1 && tasks <= 5, `${tasks} tasks`)
+  assert.equal(reply, 'unchanged, with a new record')
 })
 
 test('the main thread is not woken by checks that find nothing new', async (t) => {
@@ -192,10 +195,10 @@ test('checks go on while the main thread is busy, and end when they are turned o
 
 test('one thread is kept while it looks, and ends with the engine', async (t) => {
   const threads = watchThreads(t)
-  const worker = { idleTimeoutMs: 100 }
+  const worker = { idleTimeoutMs: 1000 }
   const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
   engine.autoReloadInterval = 0.01
-  await quietChecks(engine, 50)
+  await quietChecks(engine, 150)
   assert.deepEqual([threads.started, threads.alive], [1, 1])
   await engine.close()
   await threads.lastEnded()
