@@ -11,6 +11,7 @@ import { certificatesOf } from '../../src/workers/certificates.js'
 import { Findings } from '../../src/workers/findings.js'
 import { readIdentities } from '../../src/workers/identity.js'
 import { splitPem } from '../../src/workers/pem.js'
+import { privateKeysOf } from '../../src/workers/private-key.js'
 import { stampFile } from '../../src/workers/read-file.js'
 import { rehearse } from '../../src/workers/rehearse.js'
 import { keyPem } from '../../src/workers/transfer.js'
@@ -33,6 +34,7 @@ export async function microTasks({ cert, key, ca = '' }: SiteFiles): Promise<Mic
   const served = await preparedHere(task)
   const bundle = readFileSync(ca)
   const chain = readFileSync(cert)
+  const keyFile = readFileSync(key)
   const found = new Findings(false)
   const identities = await readIdentities(task.sources, filesOf(options), found)
   const keys = identities.map((identity) => keyPem(identity.key))
@@ -42,6 +44,7 @@ export async function microTasks({ cert, key, ca = '' }: SiteFiles): Promise<Mic
     { name: 'stamp of a file', run: () => stampFile(cert) },
     { name: 'SHA-256 of 500 CAs', run: () => contentDigest(bundle) },
     { name: 'parse a chain of 2', run: () => certificatesOf(splitPem(chain, cert), cert) },
+    { name: 'read a private key', run: () => privateKeysOf(splitPem(keyFile, key), key, null) },
     { name: 'parse 500 CAs', run: () => certificatesOf(splitPem(bundle, ca), ca) },
     {
       name: 'rehearse, TLS 1.2 and 1.3',
