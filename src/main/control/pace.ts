@@ -23,6 +23,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): () => Promis
     const atMs = Math.max(nowMs, nextMs, dueMs - (burst - 1) * steadyMs)
     dueMs += steadyMs
     nextMs = atMs + gapMs
-    if (atMs > nowMs) await delay(atMs - nowMs)
+    // Whoever waits has a connection, which keeps the process for as long as it is open.
+    if (atMs > nowMs) await delay(atMs - nowMs, undefined, { ref: false })
   }
 }

@@ -11,7 +11,10 @@ import { type TestContext, test } from 'node:test'
 
 import { createHttpServer, HTTP_LIMITS, type HttpLimits } from '../../../src/main/control/http-server.js'
 import { createPace } from '../../../src/main/control/pace.js'
+import { runModule } from '../../support/run-module.js'
 import { tempDir } from '../../support/temp-dir.js'
+
+const paceModule = new URL('../../../src/main/control/pace.js', import.meta.url).href
 
 const GET = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
@@ -62,7 +65,25 @@ test('clients that speak at the same moment are taken in one after the other', a
   )
 })
 
-test('callers of a pace go on in their order, each a gap after the one before', async () => {
+test('clients that wait to be refused do not keep a server that closes', { timeout: 20_000 }, async (t) => {
+  const never = 60_000
+  const pace = { gapMs: never, burst: 1, steadyMs: never }
+  const limits = { pace, quietMs: 50, graceMs: never, silenceMs: never }
+  const { server, path, client, close } = await serving(t, limits)
+  const clients = [client, connect(path)]
+  const allSeen = new Promise<void>((resolve) => {
+    let seen = 0
+    server.on('request', () => ++seen === clients.length && resolve())
+  })
+  for (const one of clients)
+    one.resume().write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n')
+  await allSeen
+  await close()
+  await Promise.all(clients.map(closed))
+})
+
+test('callers of a pace go on in their order, each a gap after the one before', async (t) => {
+  stayAlive(t)
   const pace = createPace({ gapMs: 20, burst: 10, steadyMs: 20 })
   const order: number[] = []
   const startMs = performance.now()
@@ -72,7 +93,8 @@ test('callers of a pace go on in their order, each a gap after the one before', 
   assert.deepEqual(order, [1, 2, 3, 4])
 })
 
-test('a pace that nobody keeps waiting lets the next one go on in the same turn', async () => {
+test('a pace that nobody keeps waiting lets the next one go on in the same turn', async (t) => {
+  stayAlive(t)
   const pace = createPace({ gapMs: 60_000, burst: 1, steadyMs: 60_000 })
   let turned = false
   setImmediate(() => {
@@ -82,7 +104,8 @@ test('a pace that nobody keeps waiting lets the next one go on in the same turn'
   assert.equal(turned, false)
 })
 
-test('those who keep coming go on at the steady pace once their burst is over', async () => {
+test('those who keep coming go on at the steady pace once their burst is over', async (t) => {
+  stayAlive(t)
   const pace = createPace({ gapMs: 0, burst: 3, steadyMs: 30 })
   const startMs = performance.now()
   const tookMs = await Promise.all([1, 2, 3, 4, 5].map(() => pace().then(() => performance.now() - startMs)))
@@ -93,6 +116,22 @@ test('those who keep coming go on at the steady pace once their burst is over', 
     `after ${tookMs} ms`,
   )
 })
+
+test('nobody who waits at a pace keeps the process', async (t) => {
+  const script = `
+    const { createPace } = await import(process.env.PACE)
+    const pace = createPace({ gapMs: 600_000, burst: 1, steadyMs: 600_000 })
+    void pace()
+    void pace()`
+  const { code } = await runModule(t, script, { PACE: paceModule })
+  assert.equal(code, 0)
+})
+
+/** A pace alone does not. */
+function stayAlive(t: TestContext): void {
+  const timer = setInterval(() => {}, 60_000)
+  t.after(() => clearInterval(timer))
+}
 
 /** Whatever it is that ends it. */
 function closed(socket: Socket): Promise<void> {
@@ -115,5 +154,5 @@ async function serving(t: TestContext, limits: Partial<HttpLimits> = {}) {
   const client = connect(path).on('error', () => {})
   t.after(() => client.destroy())
   const [accepted] = (await once(server, 'connection')) as [Socket]
-  return { server, path, client, accepted }
+  return { server, close, path, client, accepted }
 }
