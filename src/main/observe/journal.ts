@@ -100,12 +100,13 @@ export class Journal {
     waits: boolean = result.outcome === 'waiting-for-pair',
   ): Recovery | null {
     this.count(result)
-    const attempt = attemptAt(this.#clock.wallMs(), result)
+    const atMs = this.#clock.wallMs()
+    const attempt = attemptAt(atMs, result)
     this.#lastAttempt = attempt
     if (result.trigger === 'rollback') {
       // Says nothing of what is on disk now: no outage begins or ends.
       if (result.outcome === 'applied') {
-        this.#differsSinceMs ??= this.#clock.wallMs()
+        this.#differsSinceMs ??= atMs
         this.#sayApplied(result)
       } else this.#sayRefused(result)
       return null
@@ -113,7 +114,7 @@ export class Journal {
     if (result.outcome === 'applied') this.#sayApplied(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = attempt
-      this.#differsSinceMs = held ? (this.#differsSinceMs ?? this.#clock.wallMs()) : null
+      this.#differsSinceMs = held ? (this.#differsSinceMs ?? atMs) : null
       return this.#succeed(result)
     }
     // A change that is refused leaves what was in force in force: that is no outage.
@@ -152,9 +153,11 @@ export class Journal {
     const kind = waits ? 'waiting' : 'failing'
     const same = this.#trouble?.kind === kind && this.#trouble.state === state
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
-    this.#failingSinceMs ??= this.#clock.wallMs()
-    this.#differsSinceMs ??= this.#clock.wallMs()
-    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.wallMs()) : null
+    // One pass has one time, whichever of these tells it.
+    const atMs = Date.parse(attempt.at)
+    this.#failingSinceMs ??= atMs
+    this.#differsSinceMs ??= atMs
+    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? atMs) : null
     this.#lastFailure = attempt
     this.#consecutiveFailures++
     this.#sayFailed(result, waits)
