@@ -8,8 +8,7 @@
 // The running Node stands for its own major version. The others are the npm packages node-<platform>-<arch>,
 // kept in .node-matrix/ (about 200 MB each) and used again; delete that folder to get newer releases.
 // A failure on one version does not stop the next; the exit code is 1 if any failed, and what failed is said again
-// at the end, below thousands of lines of what passed. A file that failed runs a second time, with nothing beside it: on
-// a shared machine a test can be starved. What passes only then is told as such.
+// at the end, below thousands of lines of what passed.
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -26,11 +25,8 @@ const windows = process.platform === 'win32'
 const { majors, rest } = parseArguments(process.argv.slice(2))
 const rows = majors.map(runOn)
 console.log(`\n${table(rows)}`)
-for (const { version, failed, failures = '' } of rows.filter((row) => row.failed || row.failures)) {
-  const what = failed
-    ? `FAILED on Node ${version}: ${failed}`
-    : `Passed on Node ${version} at the second try only:`
-  console.error(`\n${what}\n${failures}`)
+for (const row of rows.filter((row) => row.failed !== undefined)) {
+  console.error(`\nFAILED on Node ${row.version}: ${row.failed}\n${row.failures ?? ''}`)
 }
 process.exitCode = rows.some((row) => row.failed !== undefined) ? 1 : 0
 
@@ -67,25 +63,13 @@ function runOn(major) {
   console.log(`\n=== Node ${found.version} (OpenSSL ${found.openssl}) ===\n`)
   const args = ['scripts/test.js', '--node', relative(root, found.binary), ...rest]
   const { status, failures } = runTests(args)
-  const passed = status === 0 || passesAlone(args.slice(0, 3), failures)
   return {
     ...found,
-    result: passed ? 'passed' : 'failed',
+    result: status === 0 ? 'passed' : 'failed',
     took: took(),
-    failed: passed ? undefined : `node ${args.join(' ')}`,
+    failed: status === 0 ? undefined : `node ${args.join(' ')}`,
     failures,
   }
-}
-
-/** The files in which something failed, once more. More than a few are no matter of luck. */
-function passesAlone(args, failures) {
-  const files = [
-    ...new Set([...failures.matchAll(/^✖ .*\((.*\.test\.js):\d+\)$/gm)].map((match) => match[1])),
-  ]
-  if (files.length === 0 || files.length > 3) return false
-  const words = files.map((file) => relative(join(root, 'build'), file))
-  console.log(`\nOnce more: ${words.join(', ')}\n`)
-  return runTests([...args, '--test-concurrency=1', ...words]).status === 0
 }
 
 function runTests(args) {
