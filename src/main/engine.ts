@@ -44,7 +44,7 @@ export async function createReloadEngine(options: ReloadEngineOptions): Promise<
 /** What a test replaces. */
 export interface EngineParts {
   readonly clock?: Clock
-  readonly workerEntry?: URL
+  readonly workerTasks?: URL
 }
 
 /** @internal */
@@ -55,7 +55,7 @@ export async function startEngine(
   const options = resolveOptions(input)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
-  const preparer = openPreparer(options.worker, clock, parts.workerEntry)
+  const preparer = openPreparer(options.worker, clock, parts.workerTasks)
   const reloader = new Reloader(options, preparer, clock)
   try {
     const first = await reloader.loadFirst(options)

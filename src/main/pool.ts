@@ -13,7 +13,7 @@ import type {
 } from '../workers/hosts/protocol.js'
 import type { JudgePeersReply, JudgePeersTask } from '../workers/judge-peers.js'
 import type { LookOutTask, QuietLog } from '../workers/look-out.js'
-import type { PrepareReply, PrepareTask } from '../workers/protocol.js'
+import type { NamedTask, PrepareReply, PrepareTask } from '../workers/protocol.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
 import { ReloadError } from './errors.js'
@@ -51,8 +51,9 @@ export interface Watchman {
   readonly quiet: QuietLog
 }
 
-/** The entry of the worker, beside this file in source and in the published build alike. */
-const PREPARE_ENTRY: URL = new URL('../workers/prepare.js', import.meta.url)
+/** Beside this file in source and in the published build alike. */
+const ENTRY: string = fileURLToPath(new URL('../workers/entry.cjs', import.meta.url))
+const TASKS: URL = new URL('../workers/prepare.js', import.meta.url)
 
 /** A second thread, so that an engine whose task hangs does not hold up another. */
 const MAX_THREADS = 2
@@ -94,23 +95,20 @@ class TaskSignal extends EventEmitter {
 
 const pools = new Map<string, SharedPool>()
 
-/** The functions that the worker's entry exports. */
-type TaskName = 'default' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
-
-export function openPreparer(
-  limits: Required<WorkerOptions>,
-  clock: Clock,
-  entry: URL = PREPARE_ENTRY,
-): Preparer {
-  const key = JSON.stringify([entry.href, limits.idleTimeoutMs, limits.memoryLimitMb])
-  const pool = pools.get(key) ?? createPool(limits, entry)
+export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, tasks: URL = TASKS): Preparer {
+  const key = JSON.stringify([tasks.href, limits.idleTimeoutMs, limits.memoryLimitMb])
+  const pool = pools.get(key) ?? createPool(limits, tasks)
   pools.set(key, pool)
   pool.leases++
   const running = new Set<TaskSignal>()
   const watchmen = new Set<MessagePort>()
   let closed = false
 
-  async function run<Reply>(task: object, name: TaskName, transferList: Transferable[] = []): Promise<Reply> {
+  async function run<Reply>(
+    name: NamedTask['name'],
+    task: object,
+    transferList: Transferable[] = [],
+  ): Promise<Reply> {
     assertOpen()
     const signal = new TaskSignal()
     const cancel = clock.after(limits.timeoutMs, () => {
@@ -120,7 +118,7 @@ export function openPreparer(
     running.add(signal)
     pool.waiting.add(signal)
     try {
-      return (await pool.piscina.run(task, { name, signal, transferList })) as Reply
+      return (await pool.piscina.run({ name, task } satisfies NamedTask, { signal, transferList })) as Reply
     } catch (error) {
       throw asReloadError(error, signal.reason, limits)
     } finally {
@@ -145,11 +143,11 @@ export function openPreparer(
   }
 
   return {
-    prepare: (task) => run(task, 'default'),
-    prepareHosts: (task) => run(task, 'prepareHosts'),
-    sealHosts: (task) => run(task, 'sealHosts'),
-    verify: (task) => run(task, 'verify'),
-    judgePeers: (task) => run(task, 'judgePeers'),
+    prepare: (task) => run('prepare', task),
+    prepareHosts: (task) => run('prepareHosts', task),
+    sealHosts: (task) => run('sealHosts', task),
+    verify: (task) => run('verify', task),
+    judgePeers: (task) => run('judgePeers', task),
     async lookOut() {
       assertOpen()
       const { port1: port, port2 } = new MessageChannel()
@@ -158,7 +156,7 @@ export function openPreparer(
       keepThread(pool, 1)
       port.once('close', () => dismiss(port))
       try {
-        await run({ port: port2, quiet } satisfies LookOutTask, 'lookOut', [port2])
+        await run('lookOut', { port: port2, quiet } satisfies LookOutTask, [port2])
       } catch (error) {
         port.close()
         throw error
@@ -181,12 +179,12 @@ export function openPreparer(
   }
 }
 
-function createPool(limits: Required<WorkerOptions>, entry: URL): SharedPool {
+function createPool(limits: Required<WorkerOptions>, tasks: URL): SharedPool {
   // libuv's threads inherit the priority of the thread that needs them first, which must not be a worker.
   stat('.', () => {})
   const piscina = new Piscina({
-    // Of a URL, Piscina would make a path for each task.
-    filename: fileURLToPath(entry),
+    filename: ENTRY,
+    workerData: tasks.href,
     recordTiming: false,
     minThreads: 0,
     maxThreads: MAX_THREADS,
@@ -226,7 +224,7 @@ function wakeQueue(piscina: Piscina, timeoutMs: number): void {
 /** A thread that hangs is ended for it. */
 function runNothing(piscina: Piscina, timeoutMs: number): void {
   const signal = AbortSignal.timeout(timeoutMs)
-  piscina.run({ targets: [] }, { name: 'verify', signal }).catch(() => {})
+  piscina.run({ name: 'verify', task: { targets: [] } } satisfies NamedTask, { signal }).catch(() => {})
 }
 
 function asReloadError(
@@ -235,23 +233,26 @@ function asReloadError(
   limits: Required<WorkerOptions>,
 ): ReloadError {
   if (abortion?.why === 'closed') return new ReloadError('CLOSED', 'the reload engine was closed')
-  if (abortion?.why === 'no-thread') {
-    const message =
-      `the worker thread could not start (${abortion.code ?? 'no code'}); a bundler must leave certswap out, ` +
-      'because the worker is a file of its own'
-    return new ReloadError('WORKER_CRASHED', message)
-  }
+  if (abortion?.why === 'no-thread') return couldNotStart(abortion.code)
   if (abortion?.why === 'timeout') {
     const message = `the worker did not prepare the certificates within ${limits.timeoutMs} ms and was ended`
     return new ReloadError('WORKER_TIMEOUT', message)
   }
   // What was thrown may be anything, `undefined` included.
   const { code } = Object(error) as NodeJS.ErrnoException
+  if (code === 'ERR_MODULE_NOT_FOUND') return couldNotStart(code)
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     const message = `the worker needed more than its limit of ${limits.memoryLimitMb} MiB; see worker.memoryLimitMb`
     return new ReloadError('WORKER_CRASHED', message)
   }
   return new ReloadError('WORKER_CRASHED', `the worker thread failed: ${placeOf(error)}`)
+}
+
+function couldNotStart(code: string | undefined): ReloadError {
+  const message =
+    `the worker thread could not start (${code ?? 'no code'}); a bundler must leave certswap out, ` +
+    'because the worker has files of its own'
+  return new ReloadError('WORKER_CRASHED', message)
 }
 
 /** Kind and place of an error, without its message, which could quote what was being parsed. */

@@ -39,7 +39,7 @@ export { verify } from './verify.js'
  *
  * Hosts are looked at in the same task, because most checks find nothing new and each task wakes the main thread.
  */
-export default async function prepare(task: PrepareTask): Promise<PrepareReply> {
+export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
   return handOver(task.hosts ? { ...reply, hosts: await scanHosts(task.hosts) } : reply)
 }

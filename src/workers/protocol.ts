@@ -48,7 +48,14 @@ export interface Policy {
   readonly hosts: 'independent' | 'together'
 }
 
-/** One PREPARE, as it is posted to a worker thread. */
+/** What is posted to a worker thread. */
+export interface NamedTask {
+  /** Of a function that the module of the tasks exports. */
+  readonly name: 'prepare' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
+  readonly task: object
+}
+
+/** One PREPARE. */
 export interface PrepareTask {
   readonly sources: MaterialSources
   readonly limits: { readonly maxFileBytes: number; readonly maxTrustBytes: number }

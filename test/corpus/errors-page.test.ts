@@ -29,11 +29,11 @@ import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
-import { misbehaveIn, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { misbehaveIn, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
 import { certificateFacts } from '../support/pass-reports.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { servedHost } from '../support/served-host.js'
-import { misbehavingEntry } from '../support/worker-task.js'
+import { misbehavingTasks } from '../support/worker-task.js'
 import { codesOf, type Group, type Row } from './corpus.js'
 import * as certificate from './rows/certificate.js'
 import * as chain from './rows/chain.js'
@@ -97,7 +97,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   CONTEXT_REFUSED: (t, site) => afterRenewal(t, site, 'prepares-garbage', 'CONTEXT_REFUSED'),
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
-      workerEntry: new URL('../support/gated-prepare.js', import.meta.url),
+      workerTasks: new URL('../support/gated-prepare.js', import.meta.url),
     })
     rightPair(site)
     await engine.reload()
@@ -164,7 +164,7 @@ async function afterMisbehaviour(
   name: 'exits' | 'never-settles',
   code: ProblemCode,
 ): Promise<string | undefined> {
-  const engine = await open(t, site, { workerEntry: prepareOrMisbehaveEntry })
+  const engine = await open(t, site, { workerTasks: prepareOrMisbehaveTasks })
   await serve(t, engine)
   misbehaveIn(phase, site.path('tls.crt'), name)
   return await reloaded(engine, site, code)
@@ -176,7 +176,7 @@ async function afterRenewal(
   entry: string,
   code: ProblemCode,
 ): Promise<string | undefined> {
-  const engine = await open(t, site, { workerEntry: misbehavingEntry(entry) })
+  const engine = await open(t, site, { workerTasks: misbehavingTasks(entry) })
   await serve(t, engine)
   return await reloaded(engine, site, code)
 }

@@ -16,7 +16,7 @@ import { assertApplied, servedBy } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { type FakeClock, fakeClock } from '../support/fake-clock.js'
 import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
-import { misbehaveIn, misbehaving, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { misbehaveIn, misbehaving, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { runModule } from '../support/run-module.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -222,7 +222,7 @@ async function servingEngine(t: TestContext, options: Partial<ReloadEngineOption
   const clock = fakeClock()
   const engine = await startEngine(
     { ...paths, ca, logger: recordingLogger(), ...options },
-    { clock, workerEntry: prepareOrMisbehaveEntry },
+    { clock, workerTasks: prepareOrMisbehaveTasks },
   )
   t.after(() => engine.close())
   const server = createEcho(engine.serverOptions())

@@ -15,7 +15,7 @@ import { startEngine as startEngineWith } from '../../src/main/engine.js'
 import { createAuthority } from '../support/certificates.js'
 import { nextEvent, recordEvents, serveEcho, startEngine } from '../support/engines.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
-import { replyKinds, watchedPrepareEntry } from '../support/prepare-replies.js'
+import { replyKinds, watchedPrepareTasks } from '../support/prepare-replies.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
@@ -65,7 +65,7 @@ test('a key whose stamp moved is read once, and known again at the next look', a
   const paths = writePair(tempDir(t), authority.issue())
   const options = { ...paths, logger: recordingLogger() }
   const replies = replyKinds(t)
-  const engine = await startEngineWith(options, { workerEntry: watchedPrepareEntry })
+  const engine = await startEngineWith(options, { workerTasks: watchedPrepareTasks })
   t.after(() => engine.close())
   assert.equal(await replies.next(), 'prepared or refused')
   await engine.reload()

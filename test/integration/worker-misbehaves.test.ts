@@ -13,7 +13,7 @@ import { assertApplied, recordEvents, servedBy, serveEcho } from '../support/eng
 import { eventually } from '../support/eventually.js'
 import { type FakeClock, fakeClock } from '../support/fake-clock.js'
 import { type PairFiles, writePair } from '../support/files.js'
-import { behave, misbehaveIn, misbehaving, prepareOrMisbehaveEntry } from '../support/misbehaviour-marker.js'
+import { behave, misbehaveIn, misbehaving, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { watchThreads } from '../support/thread-watch.js'
@@ -113,7 +113,7 @@ test('a worker that fails at the first load is told by its code, and there is no
   const dir = tempDir(t)
   const paths = writePair(dir, authority.issue())
   misbehaveIn('prepare', paths.cert, 'exits')
-  const parts = { workerEntry: prepareOrMisbehaveEntry }
+  const parts = { workerTasks: prepareOrMisbehaveTasks }
   await assert.rejects(startEngine({ ...paths, logger: recordingLogger() }, parts), {
     code: 'WORKER_CRASHED',
   })
@@ -136,7 +136,7 @@ async function servingEngine(t: TestContext): Promise<Serving> {
   const worker = { timeoutMs: TIMEOUT_MS, memoryLimitMb: 64 }
   const engine = await startEngine(
     { ...paths, worker, logger: recordingLogger() },
-    { clock, workerEntry: prepareOrMisbehaveEntry },
+    { clock, workerTasks: prepareOrMisbehaveTasks },
   )
   t.after(() => engine.close())
   return { engine, port: await serveEcho(t, engine), dir, paths, served, clock }

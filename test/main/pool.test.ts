@@ -4,8 +4,11 @@
  */
 
 import assert from 'node:assert/strict'
-import { stat } from 'node:fs/promises'
+import { cp, rm, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import type { ReloadError } from '../../src/main/errors.js'
 import type { WorkerOptions } from '../../src/main/options.js'
@@ -18,7 +21,7 @@ import { writePair } from '../support/files.js'
 import { runModule } from '../support/run-module.js'
 import { tempDir } from '../support/temp-dir.js'
 import { watchThreads } from '../support/thread-watch.js'
-import { type Misbehaviour, misbehavingEntry, type WorkerTask, workerTask } from '../support/worker-task.js'
+import { type Misbehaviour, misbehavingTasks, type WorkerTask, workerTask } from '../support/worker-task.js'
 
 const LIMITS: Required<WorkerOptions> = {
   timeoutMs: 1000,
@@ -104,11 +107,31 @@ for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][
   })
 }
 
-test('a worker file that is not there is told at once, with what a bundler has to do with it', async (t) => {
-  const { run } = openPool(t, 'no-such-worker')
-  const { code, message } = await failureOf(run())
-  assert.equal(code, 'WORKER_CRASHED')
-  assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
+for (const file of ['entry.cjs', 'prepare.js']) {
+  test(`where a bundler left out workers/${file}, the first task says so`, async (t) => {
+    const { openPreparer: openBundled } = await withoutFile(t, `workers/${file}`)
+    const preparer = openBundled(LIMITS, fakeClock())
+    t.after(() => preparer.close())
+    const { code, message } = await failureOf(preparer.prepare({} as PrepareTask))
+    assert.equal(code, 'WORKER_CRASHED')
+    assert.match(message, /could not start \((ERR_)?MODULE_NOT_FOUND\).*bundler/)
+  })
+}
+
+test('a thread can be ended at any moment of its start, and the process lives', async (t) => {
+  for (let afterMs = 0; afterMs < 160; afterMs += 4) {
+    const preparer = openPreparer(LIMITS, fakeClock())
+    t.after(() => preparer.close())
+    const failure = failureOf(preparer.prepare({} as PrepareTask))
+    await delay(afterMs)
+    await preparer.close()
+    assert.match((await failure).code, /^(CLOSED|WORKER_CRASHED)$/)
+  }
+})
+
+test('nothing waits for the modules of a thread while they load: Node 20 and 22 abort the process of one ended then', async (t) => {
+  const { run } = openPool(t, 'tells-its-stack')
+  assert.doesNotMatch(String(await run()), /^\s+at (?!async ).*(piscina|require)/m)
 })
 
 test('a task that waits behind hung ones gets a thread when they are ended', async (t) => {
@@ -203,11 +226,11 @@ interface OpenPool {
 
 function openPool(
   t: TestContext,
-  name: Misbehaviour | 'no-such-worker',
+  name: Misbehaviour | 'tells-its-stack',
   limits: WorkerOptions = {},
 ): OpenPool {
   const clock = fakeClock()
-  const preparer = openPreparer({ ...LIMITS, ...limits }, clock, misbehavingEntry(name))
+  const preparer = openPreparer({ ...LIMITS, ...limits }, clock, misbehavingTasks(name))
   t.after(() => preparer.close())
   return {
     preparer,
@@ -224,6 +247,17 @@ async function failureOf(run: Promise<unknown>): Promise<ReloadError> {
     (reply) => assert.fail(`expected a failure, got ${String(reply)}`),
     (error) => error,
   )
+}
+
+/** The pool of a copy of the build that lacks one file. */
+async function withoutFile(t: TestContext, file: string): Promise<{ openPreparer: typeof openPreparer }> {
+  const root = fileURLToPath(new URL('../../..', import.meta.url))
+  const copy = tempDir(t)
+  await cp(join(root, 'build/src'), copy, { recursive: true })
+  await cp(join(root, 'package.json'), join(copy, 'package.json'))
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  await rm(join(copy, file))
+  return await import(pathToFileURL(join(copy, 'main/pool.js')).href)
 }
 
 function allTextOf({ message, stack, cause, problems }: ReloadError): string {

@@ -57,12 +57,13 @@ test('the tarball keeps to its budget: a quarter of a megabyte to download, one 
 
 test('the tarball holds the built library and nothing of the workshop', (t) => {
   const { files } = installPackage(tempDir(t))
-  const allowed = /^(dist\/(certswap\.1|.+\.(js|d\.ts))|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
+  const allowed = /^(dist\/(certswap\.1|.+\.(js|cjs|d\.c?ts))|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
   assert.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],
   )
-  assert.ok(files.includes('dist/workers/prepare.js'), 'the worker is in it')
+  assert.ok(files.includes('dist/workers/entry.cjs'), 'the worker is in it')
+  assert.ok(files.includes('dist/workers/prepare.js'), 'its tasks are in it')
 })
 
 test('the installed program says its version', (t) => {

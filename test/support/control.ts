@@ -60,7 +60,7 @@ export async function controlledEngine(
   const logger = recordingLogger()
   const engine = await startEngine(
     { ...files, logger, ...options.engine },
-    options.gated ? { workerEntry: new URL('./gated-prepare.js', import.meta.url) } : {},
+    options.gated ? { workerTasks: new URL('./gated-prepare.js', import.meta.url) } : {},
   )
   t.after(() => engine.close())
   const socket = join(dir, 'control.sock')

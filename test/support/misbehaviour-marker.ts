@@ -4,7 +4,7 @@ import { eventually } from './eventually.js'
 import type { Misbehaviour } from './worker-task.js'
 
 /** A worker entry that does what {@link misbehaveIn} says, and otherwise what the real one does. */
-export const prepareOrMisbehaveEntry: URL = new URL('./workers/prepare-or-misbehave.js', import.meta.url)
+export const prepareOrMisbehaveTasks: URL = new URL('./workers/prepare-or-misbehave.js', import.meta.url)
 
 /** Every worker that is to load this certificate misbehaves in this phase, until {@link behave}. */
 export function misbehaveIn(phase: 'prepare' | 'verify', cert: string, name: Misbehaviour): void {

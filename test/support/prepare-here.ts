@@ -3,7 +3,7 @@ import { valueSymbol } from 'piscina'
 import type { ReloadEngineOptions } from '../../src/main/options.js'
 import { resolveOptions } from '../../src/main/resolve-options.js'
 import { type FileSet, readFileSet } from '../../src/workers/file-set.js'
-import prepare from '../../src/workers/prepare.js'
+import { prepare } from '../../src/workers/prepare.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
 import { listSourceFiles } from '../../src/workers/source-files.js'
 

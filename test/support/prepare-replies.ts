@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { BroadcastChannel } from 'node:worker_threads'
 
 /** A worker entry that prepares as the real one does, and tells {@link replyKinds} how each of its tasks ended. */
-export const watchedPrepareEntry: URL = new URL('./watched-prepare.js', import.meta.url)
+export const watchedPrepareTasks: URL = new URL('./watched-prepare.js', import.meta.url)
 
 /** What the watched worker replied, one after the other. */
 export function replyKinds(t: TestContext): { next(): Promise<ReplyKind> } {

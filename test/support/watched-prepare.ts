@@ -1,15 +1,14 @@
 import { BroadcastChannel } from 'node:worker_threads'
 
-import prepare from '../../src/workers/prepare.js'
+import { prepare as prepareWell } from '../../src/workers/prepare.js'
 import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
 import { REPLY_CHANNEL, type ReplyKind } from './prepare-replies.js'
 
 export { lookOut } from '../../src/workers/prepare.js'
 
 /** Tells the main thread what kind of reply each task gets, and hands it on as it is. */
-// biome-ignore lint/style/noDefaultExport: the pool runs the default export of a worker's entry.
-export default async function watchedPrepare(task: PrepareTask): Promise<PrepareReply> {
-  const reply = await prepare(task)
+export async function prepare(task: PrepareTask): Promise<PrepareReply> {
+  const reply = await prepareWell(task)
   const channel = new BroadcastChannel(REPLY_CHANNEL)
   channel.postMessage(kindOf(reply))
   channel.close()

@@ -13,7 +13,7 @@ export function workerTask(task: Partial<WorkerTask> = {}): WorkerTask {
 }
 
 /** A worker entry that misbehaves in the way that its name says, unless its task says `well`. */
-export function misbehavingEntry(name: Misbehaviour | (string & {})): URL {
+export function misbehavingTasks(name: Misbehaviour | (string & {})): URL {
   return new URL(`./workers/${name}.js`, import.meta.url)
 }
 

@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads'
 
 import type { WorkerTask } from '../worker-task.js'
 
-export default function exiting({ well }: WorkerTask): number {
+export function prepare({ well }: WorkerTask): number {
   if (well) return threadId
   process.exit(3)
 }

@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads'
 
 import type { WorkerTask } from '../worker-task.js'
 
-export default function neverSettling({ well, taken }: WorkerTask): number | Promise<number> {
+export function prepare({ well, taken }: WorkerTask): number | Promise<number> {
   if (well) return threadId
   Atomics.store(taken, 0, 1)
   return new Promise(() => {})

@@ -1,21 +1,21 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
-import prepare from '../../../src/workers/prepare.js'
+import { prepare as prepareWell } from '../../../src/workers/prepare.js'
 import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol.js'
 import { type VerifyReply, type VerifyTask, verify as verifyWell } from '../../../src/workers/verify.js'
 import { markerBeside, takenBeside } from '../misbehaviour-marker.js'
-import { misbehavingEntry, workerTask } from '../worker-task.js'
+import { misbehavingTasks, workerTask } from '../worker-task.js'
 
 /** What the last marker said of VERIFY; it holds for the one thread that a lone engine uses. */
 let misbehavesInVerify = ''
 
 /** Prepares as the real entry does, unless a marker beside the certificate names a misbehaviour. */
-export default async function prepareOrMisbehave(task: PrepareTask): Promise<PrepareReply> {
+export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const cert = task.sources.pairs[0]?.cert ?? ''
   const marker = markerBeside(cert)
   const [phase, name] = existsSync(marker) ? readFileSync(marker, 'utf8').split(' ') : []
   misbehavesInVerify = phase === 'verify' ? (name ?? '') : ''
-  if (phase !== 'prepare') return await prepare(task)
+  if (phase !== 'prepare') return await prepareWell(task)
   writeFileSync(takenBeside(cert), '')
   return (await misbehave(name ?? '')) as PrepareReply
 }
@@ -26,6 +26,6 @@ export async function verify(task: VerifyTask): Promise<VerifyReply> {
 }
 
 async function misbehave(name: string): Promise<unknown> {
-  const { default: act } = await import(misbehavingEntry(name).href)
-  return await act(workerTask())
+  const entry = await import(misbehavingTasks(name).href)
+  return await entry.prepare(workerTask())
 }

@@ -1,7 +1,6 @@
-import prepare from '../../../src/workers/prepare.js'
 import type { VerifyReply, VerifyTask } from '../../../src/workers/verify.js'
 
-export default prepare
+export { prepare } from '../../../src/workers/prepare.js'
 
 /** Sees another certificate on each listener. */
 export async function verify({ targets }: VerifyTask): Promise<VerifyReply> {

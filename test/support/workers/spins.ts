@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads'
 
 import type { WorkerTask } from '../worker-task.js'
 
-export default function spinning({ well, taken }: WorkerTask): number {
+export function prepare({ well, taken }: WorkerTask): number {
   if (well) return threadId
   Atomics.store(taken, 0, 1)
   for (;;);

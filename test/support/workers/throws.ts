@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads'
 
 import type { WorkerTask } from '../worker-task.js'
 
-export default function throwing({ well, secret }: WorkerTask): number {
+export function prepare({ well, secret }: WorkerTask): number {
   if (well) return threadId
   throw new Error(`cannot parse ${secret}`)
 }
