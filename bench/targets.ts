@@ -1,7 +1,7 @@
 import { ATTACKS, type Attack } from './load/hostile-clients.js'
 import { BUNDLE, ENCRYPTED, HEAVY, LARGE_BUNDLE, PLAIN, withAuthorities } from './material/shapes.js'
 import { type BenchResult, figureIn } from './result.js'
-import { CONTROL_VARIANT } from './scopes/control.js'
+import { CONTROL_VARIANT, TELLING_HANDSHAKES } from './scopes/control.js'
 import { gapScenario } from './scopes/gap.js'
 import { hostsScenario } from './scopes/hosts.js'
 import { idleScenario } from './scopes/idle.js'
@@ -176,9 +176,6 @@ export function ofOnlyRow(
 export function ratio(above: number | undefined, below: number | undefined): number | undefined {
   return above === undefined || below === undefined ? undefined : above / below
 }
-
-/** With nobody at all, the p99 of two times so many handshakes differs by a tenth in one of ten cases; of fewer, by more. */
-const TELLING_HANDSHAKES = 15_000
 
 function p99RatioUnder(result: BenchResult, { title }: Attack): number | undefined {
   const of = (name: string) => figure(result, 'control', title, name, CONTROL_VARIANT)

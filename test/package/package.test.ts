@@ -57,7 +57,8 @@ test('the tarball keeps to its budget: a quarter of a megabyte to download, one 
 
 test('the tarball holds the built library and nothing of the workshop', (t) => {
   const { files } = installPackage(tempDir(t))
-  const allowed = /^(dist\/(certswap\.1|.+\.(js|cjs|d\.c?ts))|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
+  const allowed =
+    /^(dist\/(certswap\.1|.+\.(js|cjs|d\.c?ts))|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
   assert.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],
