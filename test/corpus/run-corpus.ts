@@ -116,10 +116,11 @@ async function playAccepted(stage: Stage, row: AcceptedRow): Promise<void> {
 /** The right files come, and are served. */
 async function recover(stage: Stage): Promise<void> {
   const { group, site, engine } = stage
+  const { number } = engine.status().generation
   stage.served = group.right(site)
-  const result = await engine.reload()
-  assert.equal(result.outcome, 'applied', `recovery: ${JSON.stringify(result.problems)}`)
-  // A look of the timer, which a pair that did not match had called for, may still be on its way: this one is behind it.
+  const { generation, problems } = await engine.reload()
+  // A look of the timer, which a pair that did not match had called for, may have been first, or still be on its way.
+  assert.ok(generation > number, `recovery: ${JSON.stringify(problems)}`)
   assert.equal((await engine.reload()).outcome, 'unchanged')
   const { state, failingSince, consecutiveFailures } = engine.status()
   assert.deepEqual(

@@ -20,15 +20,20 @@ import {
   CANCEL,
   GOAWAY,
   goawayOf,
+  HEADERS,
   isLast,
   NO_ERROR,
   ofType,
   PING,
+  type RawHttp2,
   RST_STREAM,
   rawHttp2,
+  SETTINGS,
+  WINDOW_UPDATE,
 } from '../support/raw-http2.js'
 
-const BODY = 'x'.repeat(1024 * 1024)
+/** More than the kernel takes at once. */
+const BODY = 'x'.repeat(16 * 1024 * 1024)
 
 test('running streams end byte for byte after the GOAWAY, and a stream opened later is never processed', async (t) => {
   const { server, streams } = pausedHttp2()
@@ -58,24 +63,51 @@ test('running streams end byte for byte after the GOAWAY, and a stream opened la
   assert.deepEqual([...new Set(lasts)], [3])
 })
 
+// Not Node's client: up to Node 24 it loses the end of some answers that end after a GOAWAY, whoever sends it.
 test('a long answer to a slow reader arrives whole', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
-  const session = http2Client(t, port)
-  const stream = session.request({ ':path': '/' })
+  const client = await rawHttp2(t, port)
+  openWindows(client)
+  client.get(1)
   const serving = await streams.next()
   serving.respond()
   serving.end(BODY)
-  await once(stream, 'response')
+  await client.frame(ofType(HEADERS))
 
   drain.start()
+  let arrived = false
+  const body = client.body(1).finally(() => {
+    arrived = true
+  })
+  while (!arrived) {
+    client.socket.pause()
+    await pause(1)
+    client.socket.resume()
+    await Promise.race([body, once(client.socket, 'data')])
+  }
+
+  assert.equal((await body).length, BODY.length)
+  assert.equal((await drain.complete()).outcome, 'drained')
+})
+
+// Node's client, which loses it where a session ends together with its GOAWAY.
+test('what a client has not read yet of an answer that has ended is not lost', async (t) => {
+  const { server, streams } = pausedHttp2()
+  const { drain, port } = await drainOf(t, server)
+  const stream = http2Client(t, port).request({ ':path': '/' })
+  const serving = await streams.next()
+  serving.once('close', () => drain.start())
+  serving.respond()
+  serving.end('x'.repeat(300_000))
+
   let bytes = 0
   for await (const chunk of stream) {
     bytes += (chunk as Buffer).length
-    await pause(1)
+    await pause(10)
   }
 
-  assert.equal(bytes, BODY.length)
+  assert.equal(bytes, 300_000)
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
@@ -267,3 +299,14 @@ test('curl gets a whole HTTP/2 answer through a drain', { skip: withoutCurlHttp2
   assert.deepEqual(await answer, { code: 0, stdout: `${BODY.slice(0, 500_000)}2`, stderr: '' })
   assert.equal((await drain.complete()).outcome, 'drained')
 })
+
+/** What the server may send is for TCP to say. */
+function openWindows(client: RawHttp2): void {
+  const window = Buffer.alloc(6)
+  window.writeUInt16BE(0x4) // SETTINGS_INITIAL_WINDOW_SIZE
+  window.writeUInt32BE(2 ** 31 - 1, 2)
+  client.write({ type: SETTINGS, flags: 0, stream: 0, payload: window })
+  const more = Buffer.alloc(4)
+  more.writeUInt32BE(2 ** 31 - 1 - 65_535)
+  client.write({ type: WINDOW_UPDATE, flags: 0, stream: 0, payload: more })
+}

@@ -195,8 +195,9 @@ test('one thread is kept while it looks, and ends with the engine', async (t) =>
   const threads = watchThreads(t)
   const worker = { idleTimeoutMs: 1000 }
   const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
-  engine.autoReloadInterval = 0.01
-  await quietChecks(engine, 150)
+  // Time for the thread to stand by before the second one.
+  engine.autoReloadInterval = 0.1
+  await quietChecks(engine, 20)
   assert.deepEqual([threads.started, threads.alive], [1, 1])
   await engine.close()
   await threads.lastEnded()

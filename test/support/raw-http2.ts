@@ -13,11 +13,12 @@ export interface Frame {
 }
 
 const DATA = 0x0
-const HEADERS = 0x1
+export const HEADERS = 0x1
 export const RST_STREAM = 0x3
-const SETTINGS = 0x4
+export const SETTINGS = 0x4
 export const PING = 0x6
 export const GOAWAY = 0x7
+export const WINDOW_UPDATE = 0x8
 export const ALTSVC = 0xa
 
 export const ACK = 0x1
