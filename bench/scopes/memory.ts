@@ -3,6 +3,10 @@ import { BUNDLE, type Shape } from '../material/shapes.js'
 import type { MemoryUse } from '../server/main.js'
 import { renewAndReload, withService } from './with-service.js'
 
+/** So many rounds ask for the long way. */
+const LONG_ROUNDS = 10
+const LONG = 30_000
+
 /** Whether thousands of reloads leave memory and open files where they were. */
 export const memoryScope: Scope = {
   name: 'memory',
@@ -14,39 +18,52 @@ export const memoryScope: Scope = {
     heapRatio: 'heap, ratio',
     openFilesBefore: 'open files before',
     openFilesAfter: 'after',
+    rssEndMiB: `RSS after ${LONG.toLocaleString('en')}, MiB`,
+    rssEndRatio: 'over that after',
   },
   cells(options) {
-    const { first, last } = reloadsOf(options)
+    const { first, last, end } = reloadsOf(options)
     return [
       {
         scenario: `${SHAPE.title}, after ${last.toLocaleString('en')} reloads against after ${first}`,
         variant: 'certswap',
         rounds: 1,
-        seconds: 3 + last * 0.025,
-        measure: () => measureMemory(options.node, first, last),
+        seconds: 3 + end * 0.025,
+        measure: () => measureMemory(options.node, { first, last, end }),
       },
     ]
   },
 }
 
-function reloadsOf({ quick }: BenchOptions): { first: number; last: number } {
-  return quick ? { first: 100, last: 400 } : { first: 500, last: 10_000 }
+interface Reloads {
+  /** What comes before is the warming up. */
+  readonly first: number
+  readonly last: number
+  /** To see whether what rises until then has an end. */
+  readonly end: number
+}
+
+function reloadsOf({ quick, rounds }: BenchOptions): Reloads {
+  if (quick) return { first: 100, last: 400, end: 400 }
+  return { first: 500, last: 10_000, end: rounds < LONG_ROUNDS ? 10_000 : LONG }
 }
 
 const LOOKS = 20
 
 const SHAPE: Shape = { ...BUNDLE, title: `${BUNDLE.title}, 50 hosts`, hosts: 50 }
 
-async function measureMemory(node: string, first: number, last: number): Promise<Sample> {
+async function measureMemory(node: string, { first, last, end }: Reloads): Promise<Sample> {
   return await withService(node, SHAPE, { technique: 'certswap' }, async (service, site) => {
     const looks: { reloads: number; use: MemoryUse }[] = []
-    for (let reloads = 1; reloads <= last; reloads++) {
+    for (let reloads = 1; reloads <= end; reloads++) {
       await renewAndReload(service, site)
       if (reloads === first || reloads % (last / LOOKS) === 0)
         looks.push({ reloads, use: await service.server.call('memory') })
     }
-    const before = looks.find(({ reloads }) => reloads === first)?.use as MemoryUse
-    const after = looks.at(-1)?.use as MemoryUse
+    const [before, after, atEnd] = [first, last, end].map(
+      (at) => looks.find(({ reloads }) => reloads === at)?.use,
+    ) as [MemoryUse, MemoryUse, MemoryUse]
+    const long = { rssEndMiB: atEnd.rssBytes / MIB, rssEndRatio: atEnd.rssBytes / after.rssBytes }
     return {
       figures: {
         rssBeforeMiB: before.rssBytes / MIB,
@@ -55,6 +72,7 @@ async function measureMemory(node: string, first: number, last: number): Promise
         heapRatio: after.heapBytes / before.heapBytes,
         openFilesBefore: before.openFiles,
         openFilesAfter: after.openFiles,
+        ...(end > last ? long : {}),
       },
       curve: looks.map(({ reloads, use }) => [reloads, use.rssBytes / MIB] as const),
     }
