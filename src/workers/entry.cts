@@ -8,7 +8,8 @@
 
 const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads')
 
-type Tasks = Readonly<Record<string, (task: unknown) => unknown>>
+type NamedTask = import('./protocol.js').NamedTask
+type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>
 
 /** Never fails: what cannot be loaded ends the thread, and only so its code gets to the main thread. */
 const loaded = new Promise<Tasks>((resolve) => {
@@ -19,7 +20,7 @@ const loaded = new Promise<Tasks>((resolve) => {
   })
 })
 
-module.exports = async ({ name, task }: import('./protocol.js').NamedTask): Promise<unknown> => {
+module.exports = async ({ name, task }: NamedTask): Promise<unknown> => {
   const tasks = await loaded
-  return tasks[name]?.(task)
+  return tasks[name](task)
 }
