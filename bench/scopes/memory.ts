@@ -63,7 +63,6 @@ async function measureMemory(node: string, { first, last, end }: Reloads): Promi
     const [before, after, atEnd] = [first, last, end].map(
       (at) => looks.find(({ reloads }) => reloads === at)?.use,
     ) as [MemoryUse, MemoryUse, MemoryUse]
-    const long = { rssEndMiB: atEnd.rssBytes / MIB, rssEndRatio: atEnd.rssBytes / after.rssBytes }
     return {
       figures: {
         rssBeforeMiB: before.rssBytes / MIB,
@@ -72,7 +71,7 @@ async function measureMemory(node: string, { first, last, end }: Reloads): Promi
         heapRatio: after.heapBytes / before.heapBytes,
         openFilesBefore: before.openFiles,
         openFilesAfter: after.openFiles,
-        ...(end > last ? long : {}),
+        ...(end > last && { rssEndMiB: atEnd.rssBytes / MIB, rssEndRatio: atEnd.rssBytes / after.rssBytes }),
       },
       curve: looks.map(({ reloads, use }) => [reloads, use.rssBytes / MIB] as const),
     }

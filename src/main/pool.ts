@@ -51,7 +51,7 @@ export interface Watchman {
   readonly quiet: QuietLog
 }
 
-/** Beside this file in source and in the published build alike. */
+/** Beside this file in source and in the published build alike. Of a URL, Piscina would make a path for each task. */
 const ENTRY: string = fileURLToPath(new URL('../workers/entry.cjs', import.meta.url))
 const TASKS: URL = new URL('../workers/prepare.js', import.meta.url)
 

@@ -66,7 +66,9 @@ test('one check in many has a task for the worker: the first', async (t) => {
   assert.equal(await replies.next(), 'prepared or refused')
   // Time for the thread to stand by before the second one.
   engine.autoReloadInterval = 0.1
-  await quietChecks(engine, 20)
+  await quietChecks(engine, 2)
+  engine.autoReloadInterval = 0.005
+  await quietChecks(engine, 50)
   engine.autoReloadInterval = 0
   assert.equal(await replies.next(), 'unchanged')
   utimesSync(options.key, new Date(), new Date())
@@ -197,7 +199,9 @@ test('one thread is kept while it looks, and ends with the engine', async (t) =>
   const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
   // Time for the thread to stand by before the second one.
   engine.autoReloadInterval = 0.1
-  await quietChecks(engine, 20)
+  await quietChecks(engine, 2)
+  engine.autoReloadInterval = 0.01
+  await quietChecks(engine, 150)
   assert.deepEqual([threads.started, threads.alive], [1, 1])
   await engine.close()
   await threads.lastEnded()

@@ -107,16 +107,21 @@ for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][
   })
 }
 
-for (const file of ['entry.cjs', 'prepare.js']) {
-  test(`where a bundler left out workers/${file}, the first task says so`, async (t) => {
-    const { openPreparer: openBundled } = await withoutFile(t, `workers/${file}`)
-    const preparer = openBundled(LIMITS, fakeClock())
-    t.after(() => preparer.close())
-    const { code, message } = await failureOf(preparer.prepare({} as PrepareTask))
-    assert.equal(code, 'WORKER_CRASHED')
-    assert.match(message, /could not start \((ERR_)?MODULE_NOT_FOUND\).*bundler/)
-  })
-}
+test('a worker file that is not there is told at once, with what a bundler has to do with it', async (t) => {
+  const { run } = openPool(t, 'no-such-worker')
+  const { code, message } = await failureOf(run())
+  assert.equal(code, 'WORKER_CRASHED')
+  assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
+})
+
+test('a bundle without the file that a thread runs first says the same', async (t) => {
+  const { openPreparer: openBundled } = await withoutFile(t, 'workers/entry.cjs')
+  const preparer = openBundled(LIMITS, fakeClock())
+  t.after(() => preparer.close())
+  const { code, message } = await failureOf(preparer.prepare({} as PrepareTask))
+  assert.equal(code, 'WORKER_CRASHED')
+  assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
+})
 
 test('a thread can be ended at any moment of its start, and the process lives', async (t) => {
   for (let afterMs = 0; afterMs < 160; afterMs += 4) {
@@ -226,7 +231,7 @@ interface OpenPool {
 
 function openPool(
   t: TestContext,
-  name: Misbehaviour | 'tells-its-stack',
+  name: Misbehaviour | 'tells-its-stack' | 'no-such-worker',
   limits: WorkerOptions = {},
 ): OpenPool {
   const clock = fakeClock()

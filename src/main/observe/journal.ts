@@ -100,9 +100,9 @@ export class Journal {
     waits: boolean = result.outcome === 'waiting-for-pair',
   ): Recovery | null {
     this.count(result)
+    // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
-    const attempt = attemptAt(atMs, result)
-    this.#lastAttempt = attempt
+    this.#lastAttempt = attemptAt(atMs, result)
     if (result.trigger === 'rollback') {
       // Says nothing of what is on disk now: no outage begins or ends.
       if (result.outcome === 'applied') {
@@ -113,14 +113,14 @@ export class Journal {
     }
     if (result.outcome === 'applied') this.#sayApplied(result)
     if (result.problems.length === 0) {
-      this.#lastSuccess = attempt
+      this.#lastSuccess = this.#lastAttempt
       this.#differsSinceMs = held ? (this.#differsSinceMs ?? atMs) : null
-      return this.#succeed(result)
+      return this.#succeed(atMs, result)
     }
     // A change that is refused leaves what was in force in force: that is no outage.
     if (result.outcome === 'rejected' && result.trigger === 'update') this.#sayRefused(result)
     // Of what was applied, some hosts may have been left behind.
-    else this.#fail(attempt, result, waits, state, pairMismatch)
+    else this.#fail(atMs, result, waits, state, pairMismatch)
     return null
   }
 
@@ -136,7 +136,7 @@ export class Journal {
     }
   }
 
-  #succeed(result: ReloadResult): Recovery | null {
+  #succeed(atMs: number, result: ReloadResult): Recovery | null {
     const since = this.#failingSinceMs
     this.#failingSinceMs = null
     this.#mismatchSinceMs = null
@@ -144,21 +144,19 @@ export class Journal {
     this.#trouble = null
     this.#said.clear()
     if (since === null) return null
-    const recovery = { failedSince: iso(since), outageMs: this.#clock.wallMs() - since }
+    const recovery = { failedSince: iso(since), outageMs: atMs - since }
     this.#logger.info({ ...recovery, generation: result.generation }, 'certificate files recovered')
     return recovery
   }
 
-  #fail(attempt: Attempt, result: ReloadResult, waits: boolean, state: string, pairMismatch: boolean): void {
+  #fail(atMs: number, result: ReloadResult, waits: boolean, state: string, pairMismatch: boolean): void {
     const kind = waits ? 'waiting' : 'failing'
     const same = this.#trouble?.kind === kind && this.#trouble.state === state
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
-    // One pass has one time, whichever of these tells it.
-    const atMs = Date.parse(attempt.at)
     this.#failingSinceMs ??= atMs
     this.#differsSinceMs ??= atMs
     this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? atMs) : null
-    this.#lastFailure = attempt
+    this.#lastFailure = this.#lastAttempt
     this.#consecutiveFailures++
     this.#sayFailed(result, waits)
   }
