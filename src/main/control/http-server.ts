@@ -21,6 +21,8 @@ export interface HttpLimits {
   readonly wordsGapMs: number
   /** Of the beginnings of answers. */
   readonly pace: PaceLimits
+  /** Of refusals of what is not read to its end: nobody in a hurry sends it, and it delays no answer. */
+  readonly refusalPace: PaceLimits
   /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
   readonly quietMs: number
   readonly graceMs: number
@@ -33,7 +35,8 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   requestMs: 10_000,
   connections: 16,
   wordsGapMs: 10,
-  pace: { gapMs: 10, burst: 32, steadyMs: 200 },
+  pace: { gapMs: 20, burst: 16, steadyMs: 200 },
+  refusalPace: { gapMs: 50, burst: 4, steadyMs: 200 },
   quietMs: 500,
   graceMs: 5_000,
 }
@@ -77,6 +80,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   const refusing = new WeakSet<Socket>()
   const turn = createPace({ ...limits.pace, gapMs: limits.wordsGapMs, burst: Number.POSITIVE_INFINITY })
   let pace = createPace(limits.pace)
+  let refusalPace = createPace(limits.refusalPace)
 
   const take = async (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
     const { socket } = request
@@ -91,8 +95,11 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     })
     if (body === 'gone' || answering.has(socket)) return
     answering.add(socket)
-    await pace()
-    if (body !== 'too-large') return serve(Object.assign(request, { rawBody: body }), response)
+    if (body !== 'too-large') {
+      await pace()
+      return serve(Object.assign(request, { rawBody: body }), response)
+    }
+    await refusalPace()
     refuse(socket, problemAnswer('body-too-large', `expected at most ${limits.bodyBytes} bytes`))
   }
 
@@ -101,7 +108,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     answering.add(socket)
     refusing.add(socket)
     taken.set(socket, null)
-    await pace()
+    await refusalPace()
     refuse(socket, clientErrorAnswer(error.code, limits))
   }
 
@@ -129,6 +136,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     async close() {
       // Nobody more will come, and those who have should not keep the process.
       pace = createPace({ ...limits.pace, burst: Number.POSITIVE_INFINITY })
+      refusalPace = createPace({ ...limits.refusalPace, burst: Number.POSITIVE_INFINITY })
       await acceptWaiting(server)
       // Only a TCP port still has new ones: of a Unix socket the path is gone by now.
       server.on('connection', (socket) => socket.destroy())

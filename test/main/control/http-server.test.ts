@@ -67,8 +67,8 @@ test('clients that speak at the same moment are taken in one after the other', a
 
 test('clients that wait to be refused do not keep a server that closes', { timeout: 20_000 }, async (t) => {
   const never = 60_000
-  const pace = { gapMs: never, burst: 1, steadyMs: never }
-  const limits = { pace, quietMs: 50, graceMs: never, silenceMs: never }
+  const refusalPace = { gapMs: never, burst: 1, steadyMs: never }
+  const limits = { refusalPace, quietMs: 50, graceMs: never, silenceMs: never }
   const { server, path, client, close } = await serving(t, limits)
   const clients = [client, connect(path)]
   const allSeen = new Promise<void>((resolve) => {
@@ -80,6 +80,22 @@ test('clients that wait to be refused do not keep a server that closes', { timeo
   await allSeen
   await close()
   await Promise.all(clients.map(closed))
+})
+
+test('clients that wait to be refused delay no answer', { timeout: 20_000 }, async (t) => {
+  const never = 60_000
+  const refusalPace = { gapMs: never, burst: 1, steadyMs: never }
+  const { server, path, client } = await serving(t, { refusalPace, quietMs: 50 })
+  const refused = once(client, 'data')
+  client.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n')
+  await refused
+  const waiting = once(server, 'request')
+  connect(path).resume().write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n')
+  await waiting
+  const other = connect(path)
+  other.write(GET)
+  const [answer] = (await once(other, 'data')) as [Buffer]
+  assert.match(answer.toString(), /^HTTP\/1\.1 200 /)
 })
 
 test('callers of a pace go on in their order, each a gap after the one before', async (t) => {
