@@ -39,7 +39,7 @@ const NEWLINE = 0x0a
 function writeBase64Line(from: Uint8Array, into: Uint8Array, start: number): number {
   let at = start
   for (let i = 0; i < from.length; i += 3) {
-    const [a = 0, b = 0, c = 0] = from.subarray(i, i + 3)
+    const [a, b, c] = [from[i] as number, from[i + 1] ?? 0, from[i + 2] ?? 0]
     into[at++] = ALPHABET[a >> 2] as number
     into[at++] = ALPHABET[((a & 3) << 4) | (b >> 4)] as number
     into[at++] = i + 1 < from.length ? (ALPHABET[((b & 15) << 2) | (c >> 6)] as number) : PAD
