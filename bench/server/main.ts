@@ -133,9 +133,9 @@ answerCalls<ServerCalls>({
     return { mainMs: usedMs, elsewhereMs, wakes: timer.wakes() - before }
   },
   async memory() {
-    collectGarbage()
+    collectAllGarbage()
     await sleep(20)
-    collectGarbage()
+    collectAllGarbage()
     const { rss, heapUsed } = process.memoryUsage()
     return {
       rssBytes: rss - youngGenerationBytes(),
@@ -217,6 +217,12 @@ async function settle(): Promise<void> {
 function collectGarbage(): void {
   if (!globalThis.gc) throw new Error('the server process needs --expose-gc')
   globalThis.gc()
+}
+
+/** Has V8 give back the pages too that it holds ready for a young generation, up to 16 MiB of them on Node 24. */
+function collectAllGarbage(): void {
+  collectGarbage()
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
 function youngGenerationBytes(): number {
