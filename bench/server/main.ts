@@ -219,7 +219,7 @@ function collectGarbage(): void {
   globalThis.gc()
 }
 
-/** Has V8 give back the pages too that it holds ready for a young generation, up to 16 MiB of them on Node 24. */
+/** Has V8 give back the pages too that it holds ready for a young generation, 3 to 20 MiB on Node 24. */
 function collectAllGarbage(): void {
   collectGarbage()
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })

@@ -78,7 +78,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
-  const turn = createPace({ ...limits.pace, gapMs: limits.wordsGapMs, burst: Number.POSITIVE_INFINITY })
+  const turn = withGapAlone({ ...limits.pace, gapMs: limits.wordsGapMs })
   let pace = createPace(limits.pace)
   let refusalPace = createPace(limits.refusalPace)
 
@@ -135,8 +135,8 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     server,
     async close() {
       // Nobody more will come, and those who have should not keep the process.
-      pace = createPace({ ...limits.pace, burst: Number.POSITIVE_INFINITY })
-      refusalPace = createPace({ ...limits.refusalPace, burst: Number.POSITIVE_INFINITY })
+      pace = withGapAlone(limits.pace)
+      refusalPace = withGapAlone(limits.refusalPace)
       await acceptWaiting(server)
       // Only a TCP port still has new ones: of a Unix socket the path is gone by now.
       server.on('connection', (socket) => socket.destroy())
@@ -155,6 +155,11 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+/** However many come. */
+function withGapAlone(limits: PaceLimits): () => Promise<void> {
+  return createPace({ ...limits, burst: Number.POSITIVE_INFINITY })
 }
 
 /** More than can wait to be accepted. */
