@@ -211,7 +211,7 @@ function memoryChart(result: BenchResult): Chart | undefined {
   if (!row?.curve) return undefined
   const title = 'Resident memory over many reloads'
   return render('memory', title, 300, {
-    title: heading(title, `${row.scenario}; MiB after a full garbage collection`),
+    title: heading(title, `${row.scenario}; MiB after a full garbage collection in every thread`),
     grid: { left: 70, right: 30, top: 70, bottom: 40 },
     xAxis: { type: 'value', name: 'reloads', nameLocation: 'middle', nameGap: 26 },
     yAxis: { type: 'value', min: 0, axisLabel: { formatter: '{value} MiB' } },

@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
-import v8 from 'node:v8'
 import { Worker } from 'node:worker_threads'
 
 import type { SiteFiles } from '../material/site.js'
 import { answerCalls } from '../process/calls.js'
 import { type Agreement, watchAgreement } from './agreement.js'
 import { certswapSubject } from './certswap.js'
+import { collectEveryThread } from './collect-garbage.js'
 import { plantFault } from './faults.js'
 import { GapProbe, type LongestTurn, longestOf } from './gap-probe.js'
 import { type GapRound, measureGapRound } from './gap-round.js'
@@ -33,7 +33,7 @@ export interface ServerCalls {
    * does nothing, or there is neither.
    */
   timer(whose: 'engine' | 'nobody' | 'none', intervalMs: number, forMs: number): Promise<TimerUse>
-  /** After a full garbage collection. */
+  /** After a full garbage collection in every thread. */
   memory(): Promise<MemoryUse>
   watchAgreement(): Promise<void>
   agreement(): Promise<Agreement>
@@ -59,11 +59,9 @@ export interface TimerUse extends CpuUse {
 }
 
 export interface MemoryUse {
-  /**
-   * Without the young generation of the main thread, which is empty then: V8 lets it grow to 32 MiB while a process is
-   * busy and takes it back in a quiet moment.
-   */
   readonly rssBytes: number
+  /** With what waits to be collected, and what V8 lets a young generation grow to while a process is busy (48 MiB). */
+  readonly uncollectedRssBytes: number
   readonly heapBytes: number
   readonly openFiles: number
 }
@@ -133,13 +131,11 @@ answerCalls<ServerCalls>({
     return { mainMs: usedMs, elsewhereMs, wakes: timer.wakes() - before }
   },
   async memory() {
-    collectAllGarbage()
-    await sleep(20)
-    collectAllGarbage()
+    const uncollectedRssBytes = process.memoryUsage.rss()
+    await collectEveryThread()
     const { rss, heapUsed } = process.memoryUsage()
     return {
-      rssBytes: rss - youngGenerationBytes(),
-      heapBytes: heapUsed,
+      ...{ rssBytes: rss, uncollectedRssBytes, heapBytes: heapUsed },
       openFiles: readdirSync('/proc/self/fd').length,
     }
   },
@@ -210,24 +206,9 @@ async function listen(server: tls.Server, port: number): Promise<number> {
 
 /** What was left to the collector before a window is not that window's. */
 async function settle(): Promise<void> {
-  collectGarbage()
-  await sleep(5)
-}
-
-function collectGarbage(): void {
   if (!globalThis.gc) throw new Error('the server process needs --expose-gc')
   globalThis.gc()
-}
-
-/** Has V8 give back the pages too that it holds ready for a young generation, 3 to 20 MiB on Node 24. */
-function collectAllGarbage(): void {
-  collectGarbage()
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-}
-
-function youngGenerationBytes(): number {
-  const young = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')
-  return young?.physical_space_size ?? 0
+  await sleep(5)
 }
 
 function closeContext({ context }: Credentials): void {

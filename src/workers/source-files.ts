@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fastGlob from 'fast-glob'
 
 import type { FingerprintRule } from '../fingerprint/index.js'
+import { listDirectory } from './list-directory.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, PrepareTask } from './protocol.js'
 import { fileProblem } from './read-file.js'
@@ -21,6 +22,7 @@ export interface SourceFile {
 
 /** What editors, package managers and half-finished copies leave beside the files that are meant. */
 const LEFTOVERS = ['*~', '*.bak', '*.tmp', '*.swp', '*.rpmnew', '*.rpmsave', '*.dpkg-*', '#*#']
+const LEFTOVER = new RegExp(`^(${LEFTOVERS.map(toRegExp).join('|')})$`)
 
 /**
  * Every file of the sources, the entries of `caDir` as they are now.
@@ -39,7 +41,7 @@ export function listSourceFiles(sources: MaterialSources, limits: PrepareTask['l
   if (sources.pfx !== null) add('pfx', sources.pfx, 'stamp')
   if (sources.passphrase && 'file' in sources.passphrase) add('passphrase', sources.passphrase.file, 'stamp')
   for (const path of sources.ca) add('ca', path, 'content', limits.maxTrustBytes)
-  for (const path of sources.caDir.flatMap(listDirectory)) add('ca', path, 'stamp', limits.maxTrustBytes)
+  for (const path of sources.caDir.flatMap(listSource)) add('ca', path, 'stamp', limits.maxTrustBytes)
   for (const path of sources.crl) add('crl', path, 'content', limits.maxTrustBytes)
   if (sources.dhparam !== null) add('dhparam', sources.dhparam, 'content')
   if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret, 'stamp')
@@ -47,13 +49,10 @@ export function listSourceFiles(sources: MaterialSources, limits: PrepareTask['l
 }
 
 /** The files of a directory, or those that a pattern names; sorted, no hidden files, no leftovers. */
-function listDirectory(source: string): string[] {
-  const options = { onlyFiles: false, markDirectories: true, ignore: LEFTOVERS.map((name) => `**/${name}`) }
-  const stats = lookAt(source)
-  if (stats?.isDirectory()) {
-    return filesOf(listAt(source, '*', { ...options, cwd: source })).map((name) => join(source, name))
-  }
-  if (fastGlob.isDynamicPattern(source)) return filesOf(listAt(source, source, { ...options, dot: false }))
+function listSource(source: string): string[] {
+  const stats = attempt(source, () => statSync(source, { throwIfNoEntry: false }))
+  if (stats?.isDirectory()) return attempt(source, () => filesIn(source)).sort()
+  if (fastGlob.isDynamicPattern(source)) return attempt(source, () => filesMatching(source)).sort()
   if (stats) {
     const message = `${source} is not a directory; name a single file in the option "ca"`
     throw new ProblemError('FILE_NOT_REGULAR', message, source)
@@ -61,24 +60,29 @@ function listDirectory(source: string): string[] {
   throw new ProblemError('FILE_NOT_FOUND', `the directory ${source} does not exist`, source)
 }
 
-function lookAt(path: string): ReturnType<typeof statSync> | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })
-  } catch (error) {
-    throw fileProblem(path, error as NodeJS.ErrnoException)
-  }
-}
-
 /** A directory that may not be listed, or a loop of links on the way, is a problem like any other. */
-function listAt(source: string, pattern: string, options: fastGlob.Options): string[] {
+function attempt<T>(source: string, act: () => T): T {
   try {
-    return fastGlob.sync(pattern, options)
+    return act()
   } catch (error) {
     throw fileProblem(source, error as NodeJS.ErrnoException)
   }
 }
 
-/** A link to a directory is marked like one; a dangling link stays, so that it is refused by name when it is read. */
-function filesOf(entries: string[]): string[] {
-  return entries.filter((entry) => !entry.endsWith('/')).sort()
+/** A dangling link stays, so that it is refused by name when it is read. */
+function filesIn(directory: string): string[] {
+  return listDirectory(directory)
+    .filter(({ name, isDirectory }) => !isDirectory && !LEFTOVER.test(name))
+    .map(({ name }) => join(directory, name))
+}
+
+/** Directories are asked for to see which links lead to one; leftovers are ignored so that none is entered. */
+function filesMatching(pattern: string): string[] {
+  const ignore = LEFTOVERS.map((name) => `**/${name}`)
+  const entries = fastGlob.sync(pattern, { onlyFiles: false, markDirectories: true, ignore })
+  return entries.filter((entry) => !entry.endsWith('/'))
+}
+
+function toRegExp(name: string): string {
+  return name.replaceAll('.', '\\.').replaceAll('*', '.*')
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
+import { listDirectory } from '../list-directory.js'
 import type { Problem } from '../problem.js'
 import { fileProblem } from '../read-file.js'
 import type { HostSource, HostSources } from './protocol.js'
@@ -39,10 +40,26 @@ function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string
   const directories = new Set<string>()
   for (const pattern of patterns) {
     try {
-      for (const directory of fastGlob.sync(pattern, { onlyDirectories: true })) directories.add(directory)
+      for (const directory of matching(pattern)) directories.add(directory)
     } catch (error) {
       unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
     }
   }
   return [...directories].sort()
+}
+
+function matching(pattern: string): string[] {
+  const parent = pattern.slice(0, -1)
+  const isPlain = pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)
+  return isPlain ? directoriesIn(parent) : fastGlob.sync(pattern, { onlyDirectories: true })
+}
+
+/** As fast-glob has it: a directory that is not there holds none, and one that may not be listed is an error. */
+function directoriesIn(parent: string): string[] {
+  try {
+    return listDirectory(parent).flatMap(({ name, isDirectory }) => (isDirectory ? parent + name : []))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
