@@ -30,7 +30,7 @@ export const memoryScope: Scope = {
         scenario: `${SHAPE.title}, after ${last.toLocaleString('en')} reloads against after ${first}`,
         variant: 'certswap',
         rounds: 1,
-        seconds: 3 + end * 0.025,
+        seconds: 3 + end * 0.012,
         measure: () => measureMemory(options.node, { first, last, end }),
       },
     ]

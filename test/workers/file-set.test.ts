@@ -85,13 +85,18 @@ test('a file that is renamed over between two reads is read again', (t) => {
   assert.equal(reads.length, 6)
 })
 
-test('trust files that stay as they are take no memory again, and neither a key nor a large file is kept', (t) => {
+test('trust files that stay as they are take no memory again, each is told by what it holds now, and neither a key nor a large file is kept', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'ca.pem')
   const read = (text: string) => {
     writeFileSync(path, text)
-    const bytes = readable([{ ...source('ca', path), maxBytes: 4_000_000 }]).bytesOf('ca', path)
+    const set = readable([{ ...source('ca', path), maxBytes: 4_000_000 }])
+    const bytes = set.bytesOf('ca', path)
     assert.equal(bytes.toString(), text)
+    assert.deepEqual(
+      set.fingerprint.map(({ value }) => value),
+      [contentDigest(Buffer.from(text))],
+    )
     return bytes
   }
   const first = read('anchor')
