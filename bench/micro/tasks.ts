@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import https from 'node:https'
+import { dirname } from 'node:path'
 import tls from 'node:tls'
+
+import fastGlob from 'fast-glob'
 
 import { contentDigest } from '../../src/fingerprint/index.js'
 import { addIdentity, buildContext, buildTrust } from '../../src/main/generation/build-context.js'
@@ -10,6 +13,7 @@ import { runAtOnce } from '../../src/main/generation/slices.js'
 import { certificatesOf } from '../../src/workers/certificates.js'
 import { Findings } from '../../src/workers/findings.js'
 import { readIdentities } from '../../src/workers/identity.js'
+import { listDirectory } from '../../src/workers/list-directory.js'
 import { splitPem } from '../../src/workers/pem.js'
 import { privateKeysOf } from '../../src/workers/private-key.js'
 import { stampFile } from '../../src/workers/read-file.js'
@@ -27,8 +31,8 @@ export interface MicroTask {
   run(): unknown
 }
 
-/** The steps of a reload of an EC pair with 500 CAs, in their order. */
-export async function microTasks({ cert, key, ca = '' }: SiteFiles): Promise<MicroTask[]> {
+/** The steps of a reload of an EC pair with 500 CAs, in their order, and the listing of SNI hosts. */
+export async function microTasks({ cert, key, ca = '', hosts = '' }: SiteFiles): Promise<MicroTask[]> {
   const options = { cert, key, ca }
   const task = taskFor(options)
   const served = await preparedHere(task)
@@ -50,6 +54,8 @@ export async function microTasks({ cert, key, ca = '' }: SiteFiles): Promise<Mic
       name: 'rehearse, TLS 1.2 and 1.3',
       run: () => rehearse(identities, keys, rehearsed, null, null, found),
     },
+    { name: 'list 50 directories of hosts', run: () => listDirectory(dirname(hosts)) },
+    { name: 'the same by fast-glob', run: () => fastGlob.sync(hosts, { onlyDirectories: true }) },
     { name: 'prepare that finds nothing new', run: () => prepareHere({ ...task, record: served.record }) },
     ...stagingTasks(chain.toString(), readFileSync(key, 'utf8'), bundle.toString()),
     { name: 'SNI look-up among 10,000 hosts', run: () => table.find('h5000.bench.test') },

@@ -25,6 +25,7 @@ export const wireScope: Scope = {
     const techniques = ['certswap', 'naive'] as const
     return [
       ...shapes.flatMap((shape) => techniques.map((technique) => wireCell(options, shape, technique, false))),
+      ...(options.quick ? [] : [wireCell(options, PLAIN, 'errand', false)]),
       ...techniques.map((technique) => wireCell(options, LARGE_BUNDLE, technique, true)),
     ]
   },
@@ -39,7 +40,7 @@ function wireCell(options: BenchOptions, shape: Shape, technique: Technique, tru
   return {
     scenario: wireScenario(shape, trustToo),
     variant: technique,
-    ...(technique === 'naive' ? { rounds: 2 } : {}),
+    ...(technique === 'certswap' ? {} : { rounds: 2 }),
     seconds: 2 + count * (0.1 + restMs(shape) / 1000),
     measure: () => measureWire(options.node, shape, technique, trustToo, count),
   }

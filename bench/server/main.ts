@@ -10,6 +10,7 @@ import { answerCalls } from '../process/calls.js'
 import { type Agreement, watchAgreement } from './agreement.js'
 import { certswapSubject } from './certswap.js'
 import { collectEveryThread } from './collect-garbage.js'
+import { errandSubject } from './errand.js'
 import { plantFault } from './faults.js'
 import { GapProbe, type LongestTurn, longestOf } from './gap-probe.js'
 import { type GapRound, measureGapRound } from './gap-round.js'
@@ -187,6 +188,8 @@ async function startSubject(options: SubjectOptions): Promise<Subject> {
       return naiveSubject(options)
     case 'naive-watch':
       return naiveWatchSubject(options)
+    case 'errand':
+      return errandSubject(options)
   }
 }
 
