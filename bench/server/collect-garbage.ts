@@ -1,8 +1,8 @@
 import { Session } from 'node:inspector/promises'
 
 /**
- * A full garbage collection in every thread of this process, as DevTools ask for it: V8 gives back what it holds ready for
- * a young generation too. No process can be left without garbage by `gc()`, which is the calling thread's alone.
+ * A full garbage collection in every thread of this process, as DevTools ask for it: `gc()` is the calling thread's alone.
+ * V8 gives back what it holds ready for young generations, too.
  */
 export async function collectEveryThread(): Promise<void> {
   const session = new Session()

@@ -61,7 +61,7 @@ export interface TimerUse extends CpuUse {
 
 export interface MemoryUse {
   readonly rssBytes: number
-  /** With what waits to be collected, and what V8 lets a young generation grow to while a process is busy (48 MiB). */
+  /** Just before, with what waits to be collected and the young generations as large as a busy process has them. */
   readonly uncollectedRssBytes: number
   readonly heapBytes: number
   readonly openFiles: number
