@@ -25,7 +25,7 @@ export const hostsScope: Scope = {
     checkElsewhereMs: 'other threads of a check, ms',
   },
   cells(options) {
-    const counts = options.quick ? [1000] : [1, 100, 1000, LARGEST]
+    const counts = options.quick ? [300] : [1, 100, 1000, LARGEST]
     return [
       ...counts.map((count) => hostsCell(options, count, 'certswap')),
       ...counts.filter((count) => count <= 1000).map((count) => hostsCell(options, count, 'naive')),

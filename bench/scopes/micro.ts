@@ -31,7 +31,7 @@ export const microScope: Scope = {
 }
 
 function microCell(options: BenchOptions): Cell {
-  const msPerTask = options.quick ? 200 : 600
+  const msPerTask = options.quick ? 100 : 600
   return {
     scenario: LARGE_BUNDLE.title,
     variant: 'certswap',
