@@ -148,7 +148,12 @@ function kindOf(stats: BigStats): string {
   return 'something else'
 }
 
-function attempt<T>(path: string, act: () => T): T {
+/**
+ * What `act` returns; a system call of it that fails becomes a problem with `path`.
+ *
+ * @throws ProblemError `FILE_NOT_FOUND` or `FILE_UNREADABLE`.
+ */
+export function attempt<T>(path: string, act: () => T): T {
   try {
     return act()
   } catch (error) {

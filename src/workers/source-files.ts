@@ -7,7 +7,7 @@ import type { FingerprintRule } from '../fingerprint/index.js'
 import { listDirectory } from './list-directory.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, PrepareTask } from './protocol.js'
-import { fileProblem } from './read-file.js'
+import { attempt } from './read-file.js'
 
 export type SourceRole = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ticket-secret'
 
@@ -22,7 +22,7 @@ export interface SourceFile {
 
 /** What editors, package managers and half-finished copies leave beside the files that are meant. */
 const LEFTOVERS = ['*~', '*.bak', '*.tmp', '*.swp', '*.rpmnew', '*.rpmsave', '*.dpkg-*', '#*#']
-const LEFTOVER = new RegExp(`^(${LEFTOVERS.map(toRegExp).join('|')})$`)
+const LEFTOVER = new RegExp(`^(${LEFTOVERS.map(toRegExp).join('|')})$`, 's')
 
 /**
  * Every file of the sources, the entries of `caDir` as they are now.
@@ -58,15 +58,6 @@ function listSource(source: string): string[] {
     throw new ProblemError('FILE_NOT_REGULAR', message, source)
   }
   throw new ProblemError('FILE_NOT_FOUND', `the directory ${source} does not exist`, source)
-}
-
-/** A directory that may not be listed, or a loop of links on the way, is a problem like any other. */
-function attempt<T>(source: string, act: () => T): T {
-  try {
-    return act()
-  } catch (error) {
-    throw fileProblem(source, error as NodeJS.ErrnoException)
-  }
 }
 
 /** A dangling link stays, so that it is refused by name when it is read. */

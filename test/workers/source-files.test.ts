@@ -60,7 +60,7 @@ test('a directory gives its files sorted, links to files too, told apart by stam
 test('hidden files, leftovers and directories are left out', (t) => {
   const dir = tempDir(t)
   write(dir, '.hidden.pem', 'ca.pem~', 'ca.pem.bak', 'ca.pem.tmp', '.ca.pem.swp', 'ca.swp', '#ca.pem#')
-  write(dir, 'ca.rpmnew', 'ca.rpmsave', 'ca.dpkg-old', 'ca.dpkg-dist', 'ca.pem')
+  write(dir, 'ca.rpmnew', 'ca.rpmsave', 'ca.dpkg-old', 'ca.dpkg-dist', 'two\nlines.bak', 'ca.pem')
   mkdirSync(join(dir, 'more'))
   write(join(dir, 'more'), 'deep.pem')
   symlinkSync('more', join(dir, 'link-to-directory'))
