@@ -23,6 +23,5 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
 }
 
 function subjectsMissing(from: AuthorityList, than: AuthorityList): string[] {
-  const known = new Set(than.facts.map(({ fingerprint256 }) => fingerprint256))
-  return from.facts.filter(({ fingerprint256 }) => !known.has(fingerprint256)).map(({ subject }) => subject)
+  return from.facts.filter(({ digest }) => !than.byDigest.has(digest)).map(({ subject }) => subject)
 }

@@ -5,7 +5,7 @@ import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { splitPem } from './pem.js'
 import { readPkcs12 } from './pkcs12.js'
-import { privateKeysOf } from './private-key.js'
+import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources } from './protocol.js'
 
@@ -15,7 +15,7 @@ export interface Identity {
   readonly chain: readonly X509Certificate[]
   /** How many of them lead up from the leaf, itself included. */
   readonly linked: number
-  readonly key: KeyObject
+  readonly key: PrivateKey
   /** The file that the chain came from. */
   readonly path: string
 }
@@ -79,15 +79,15 @@ function readPair(
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */
 function identityOf(
   certificates: readonly X509Certificate[],
-  keys: readonly KeyObject[],
+  keys: readonly PrivateKey[],
   certPath: string,
   keyPath: string,
   found: Findings,
 ): Identity {
   const leaf = certificates[0] as X509Certificate
-  const key = keys.find((candidate) => leaf.checkPrivateKey(candidate))
+  const key = keys.find(({ object }) => leaf.checkPrivateKey(object))
   if (!key) throw mismatch(certificates, keys, certPath, keyPath)
-  if (!isWhole(key, leaf)) {
+  if (!isWhole(key.object, leaf)) {
     const message = `the private key in ${keyPath} is damaged: its own public half does not verify what it signs`
     throw new ProblemError('KEY_INVALID', message, keyPath)
   }
@@ -117,11 +117,13 @@ const PROOF = Buffer.from('certswap')
 
 function mismatch(
   certificates: readonly X509Certificate[],
-  keys: readonly KeyObject[],
+  keys: readonly PrivateKey[],
   certPath: string,
   keyPath: string,
 ): ProblemError {
-  const at = certificates.findIndex((certificate) => keys.some((key) => certificate.checkPrivateKey(key)))
+  const at = certificates.findIndex((certificate) =>
+    keys.some(({ object }) => certificate.checkPrivateKey(object)),
+  )
   if (at > 0) {
     const message = `the leaf is certificate ${at + 1} of ${certificates.length} in ${certPath}; it must come first`
     return new ProblemError('CHAIN_ORDER', message, certPath)

@@ -1,15 +1,16 @@
-import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
+import { createPrivateKey, type X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 
 import { usableCertificate } from './certificates.js'
 import { iterationsIn, MOST_ITERATIONS } from './derivation-cost.js'
 import { toPem } from './pem.js'
+import type { PrivateKey } from './private-key.js'
 import { ProblemError } from './problem.js'
 
 /** What a PKCS#12 file holds. */
 export interface Pkcs12Content {
   readonly certificates: readonly X509Certificate[]
-  readonly keys: readonly KeyObject[]
+  readonly keys: readonly PrivateKey[]
 }
 
 /** Bag types (RFC 7292, appendix D). */
@@ -59,7 +60,7 @@ interface SafeBagLike {
 
 function contentOf(bags: readonly SafeBagLike[], path: string, passphrase: Buffer | null): Pkcs12Content {
   const certificates: X509Certificate[] = []
-  const keys: KeyObject[] = []
+  const keys: PrivateKey[] = []
   for (const { bagId, bagValue } of bags) {
     if (bagId === CERT_BAG && bagValue.parsedValue) {
       const der = new Uint8Array(bagValue.parsedValue.toSchema().toBER())
@@ -68,7 +69,8 @@ function contentOf(bags: readonly SafeBagLike[], path: string, passphrase: Buffe
     if (bagId === KEY_BAG || bagId === SHROUDED_KEY_BAG) {
       const der = Buffer.from(bagValue.toSchema().toBER())
       const secret = bagId === SHROUDED_KEY_BAG ? { passphrase: passphrase ?? '' } : {}
-      keys.push(createPrivateKey({ key: der, format: 'der', type: 'pkcs8', ...secret }))
+      const object = createPrivateKey({ key: der, format: 'der', type: 'pkcs8', ...secret })
+      keys.push({ object, plain: null })
       der.fill(0)
     }
   }
@@ -78,8 +80,8 @@ function contentOf(bags: readonly SafeBagLike[], path: string, passphrase: Buffe
   return { certificates, keys }
 }
 
-function hasKey(certificate: X509Certificate, keys: readonly KeyObject[]): boolean {
-  return keys.some((key) => certificate.checkPrivateKey(key))
+function hasKey(certificate: X509Certificate, keys: readonly PrivateKey[]): boolean {
+  return keys.some(({ object }) => certificate.checkPrivateKey(object))
 }
 
 function assertAffordable(bytes: Buffer, path: string): void {

@@ -87,7 +87,9 @@ async function prepareSet(
   const dhparam = found.attempt(() => readDhparam(sources, set, policy, found))
   const ticketSecret = found.attempt(() => readTicketSecret(sources, set))
   // A leaf-only renewal leaves the trust files alone, and then they are not parsed either.
-  const blocks = served && !task.fresh && !trustMoved(set, changed) ? null : readTrust(sources, set, found)
+  const known = served?.authorities ?? AuthorityList.of([])
+  const isTrustServed = served && !task.fresh && !trustMoved(set, changed)
+  const blocks = isTrustServed ? null : readTrust(sources, set, known, found)
   const trust = blocks?.facts ?? (served as ServedRecord).trust
   if (found.refused) return refuse()
 
@@ -102,23 +104,21 @@ async function prepareSet(
   const isAnchor = (wanted: string) =>
     blocks
       ? blocks.authorities.some(({ subject }) => subject === wanted)
-      : served?.authorities.facts.some(({ name }) => name === wanted) === true
+      : known.facts.some(({ name }) => name === wanted)
   identities.forEach((one, i) => {
     judgeIdentity(one, isAnchor, policy, found)
     const before = served?.certificates[i]
     if (before) judgeAgainstServed(one, before, policy, found)
   })
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
-  const authorities = newTrust
-    ? AuthorityList.of(judgeTrust(newTrust, served?.authorities.facts ?? [], task, found))
-    : (served?.authorities ?? AuthorityList.of([]))
+  const authorities = newTrust ? AuthorityList.of(judgeTrust(newTrust, known, task, found)) : known
   warnOfOpenKeys(sources, found)
   if (found.refused) return refuse()
 
   const keys = identities.map(({ key }) => keyPem(key))
   const likeness = servedLikenessOf(identities, dhparam)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
-  const unknown = newTrust && withoutKnown(newTrust, task.fresh ? [] : (served?.authorities.facts ?? []))
+  const unknown = newTrust && withoutKnown(newTrust, task.fresh ? AuthorityList.of([]) : known)
   if (task.fresh || served?.likeness !== likeness) {
     await rehearse(identities, keys, task, unknown, dhparam, found)
   } else if (unknown) {

@@ -5,6 +5,13 @@ import { iterationsIn, MOST_ITERATIONS } from './derivation-cost.js'
 import { derOf, type PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
 
+/** A private key as OpenSSL has read it. */
+export interface PrivateKey {
+  readonly object: KeyObject
+  /** The PEM that it was read from, where that is unencrypted PKCS#8 and can be handed on as it is; `null` elsewhere. */
+  readonly plain: string | null
+}
+
 /**
  * Every private key of a file, decrypted.
  *
@@ -14,7 +21,7 @@ export function privateKeysOf(
   blocks: readonly PemBlock[],
   path: string,
   passphrase: Buffer | null,
-): KeyObject[] {
+): PrivateKey[] {
   const found = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'))
   if (found.length === 0) {
     throw new ProblemError('KEY_MISSING', `${path} holds no private key, but ${describe(blocks)}`, path)
@@ -27,7 +34,7 @@ function isEncrypted(block: PemBlock): boolean {
   return block.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: ?4, ?ENCRYPTED/m.test(block.pem)
 }
 
-function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | null): KeyObject {
+function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | null): PrivateKey {
   const encrypted = isEncrypted(block)
   if (encrypted && passphrase === null) {
     const message = `the private key in ${path} is encrypted; set the option "passphrase"`
@@ -35,7 +42,8 @@ function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | nul
   }
   if (block.label === 'ENCRYPTED PRIVATE KEY') assertAffordable(block, path)
   try {
-    return createPrivateKey(encrypted && passphrase ? { key: block.pem, passphrase } : block.pem)
+    const object = createPrivateKey(encrypted && passphrase ? { key: block.pem, passphrase } : block.pem)
+    return { object, plain: block.label === 'PRIVATE KEY' && !encrypted ? block.pem : null }
   } catch (error) {
     throw keyProblem(path, encrypted, (error as NodeJS.ErrnoException).code ?? '')
   }

@@ -21,7 +21,8 @@ export interface ServedRecord {
 
 /** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */
 export interface AuthorityFacts {
-  readonly fingerprint256: string
+  /** SHA-256 of the DER, in lower-case hex. */
+  readonly digest: string
   readonly subject: string
   /** The subject's DER in base64, as issuers are compared by. */
   readonly name: string
@@ -35,6 +36,7 @@ export interface AuthorityFacts {
 export class AuthorityList {
   #facts: readonly AuthorityFacts[] | undefined
   #packed: Uint8Array | undefined
+  #byDigest: ReadonlyMap<string, AuthorityFacts> | undefined
 
   private constructor(facts: readonly AuthorityFacts[] | undefined, packed?: Uint8Array) {
     this.#facts = facts
@@ -52,6 +54,11 @@ export class AuthorityList {
   get facts(): readonly AuthorityFacts[] {
     this.#facts ??= fromSharedJson(this.#packed as Uint8Array)
     return this.#facts as readonly AuthorityFacts[]
+  }
+
+  get byDigest(): ReadonlyMap<string, AuthorityFacts> {
+    this.#byDigest ??= new Map(this.facts.map((facts) => [facts.digest, facts]))
+    return this.#byDigest
   }
 
   get packed(): Uint8Array {

@@ -1,7 +1,6 @@
-import type { KeyObject } from 'node:crypto'
-
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 
+import type { PrivateKey } from './private-key.js'
 import type { PreparedReply, PrepareReply } from './protocol.js'
 
 /**
@@ -14,9 +13,13 @@ export function exact(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** Unencrypted PKCS#8 PEM (RFC 5958), put together without a string, because a string cannot be overwritten. */
-export function keyPem(key: KeyObject): Uint8Array<ArrayBuffer> {
-  const der = key.export({ type: 'pkcs8', format: 'der' })
+/**
+ * Unencrypted PKCS#8 PEM (RFC 5958). What the file had in another form is put together without a string, because a
+ * string cannot be overwritten.
+ */
+export function keyPem({ object, plain }: PrivateKey): Uint8Array<ArrayBuffer> {
+  if (plain !== null) return exact(plain)
+  const der = object.export({ type: 'pkcs8', format: 'der' })
   const head = exact('-----BEGIN PRIVATE KEY-----\n')
   const tail = exact('-----END PRIVATE KEY-----\n')
   const lines = Math.ceil(der.length / LINE_BYTES)

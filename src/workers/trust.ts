@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 import {
   damagedCertificate,
@@ -13,10 +13,10 @@ import type { Findings } from './findings.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
-import type { AuthorityFacts } from './record.js'
+import type { AuthorityFacts, AuthorityList } from './record.js'
 import { judgeRevocationLists } from './revocation-list.js'
 import { exact } from './transfer.js'
-import { subjectEntryBytes, subjectOf } from './x509.js'
+import { nameEntryBytes, subjectOf } from './x509.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
 export interface TrustBlocks {
@@ -55,18 +55,27 @@ export function trustMoved(set: FileSet, changed: readonly string[]): boolean {
 
 const OTHER_ROLES = ['cert', 'key', 'pfx', 'passphrase', 'dhparam', 'ticket-secret'] as const
 
-/** The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`. */
-export function readTrust(sources: MaterialSources, set: FileSet, found: Findings): TrustBlocks {
+/**
+ * The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`.
+ *
+ * @param known of what is served: the names of these are not looked for again.
+ */
+export function readTrust(
+  sources: MaterialSources,
+  set: FileSet,
+  known: AuthorityList,
+  found: Findings,
+): TrustBlocks {
   const wanted = sources.ca.length + sources.caDir.length > 0
   const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
     distinct(
       set.pathsOf(role).flatMap((path) => found.attempt(() => read(set.bytesOf(role, path), path)) ?? []),
     )
-  const authorities = blocksOf('ca', authorityBlocks)
+  const authorities = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
   const revocationLists = blocksOf('crl', crlBlocks)
   if (wanted && set.pathsOf('ca').length === 0) found.refuse('CA_EMPTY', 'the CA directory holds no file')
   const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
-  const digest = digests.length > 0 ? createHash('sha256').update(digests.join('\n')).digest('hex') : null
+  const digest = digests.length > 0 ? hash('sha256', digests.join('\n')) : null
   const counts = { authorities: authorities.length, revocationLists: revocationLists.length }
   return { authorities, revocationLists, facts: { digest, ...counts } }
 }
@@ -79,19 +88,18 @@ export function readTrust(sources: MaterialSources, set: FileSet, found: Finding
  */
 export function judgeTrust(
   blocks: TrustBlocks,
-  known: readonly AuthorityFacts[],
+  known: AuthorityList,
   { requestCert, policy }: Pick<PrepareTask, 'requestCert' | 'policy'>,
   found: Findings,
 ): AuthorityFacts[] {
-  const knownBy = new Map(known.map((facts) => [digestIn(facts), facts]))
   const authorities: JudgedAuthority[] = []
   for (const block of blocks.authorities) {
-    const facts = knownBy.get(block.digest) ?? found.attempt(() => authorityFacts(block))
+    const facts = known.byDigest.get(block.digest) ?? found.attempt(() => authorityFacts(block))
     if (!facts) continue
     authorities.push({ block, facts })
     judgeAuthority(facts, block.path, found)
   }
-  const names = authorities.reduce((sum, { block }) => sum + subjectEntryBytes(block.der), 0)
+  const names = authorities.reduce((sum, { block }) => sum + nameEntryBytes(block.subject), 0)
   if (requestCert && names > MAX_NAMES_BYTES) {
     const message =
       `the names of the ${authorities.length} trust anchors take ${names} bytes, more than the ${MAX_NAMES_BYTES} that ` +
@@ -103,9 +111,8 @@ export function judgeTrust(
 }
 
 /** Without the anchors that are known: OpenSSL has taken those before, with the same options. */
-export function withoutKnown(blocks: TrustBlocks, known: readonly AuthorityFacts[]): TrustBlocks {
-  const digests = new Set(known.map(digestIn))
-  return { ...blocks, authorities: blocks.authorities.filter(({ digest }) => !digests.has(digest)) }
+export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBlocks {
+  return { ...blocks, authorities: blocks.authorities.filter(({ digest }) => !known.byDigest.has(digest)) }
 }
 
 /** The trust as the main thread loads it. */
@@ -128,7 +135,7 @@ export function preparedTrust({ authorities, revocationLists }: TrustBlocks): Pr
  */
 const MAX_NAMES_BYTES = 64_000
 
-function authorityBlocks(bytes: Buffer, path: string): AuthorityBlock[] {
+function authorityBlocks(bytes: Buffer, path: string, known: AuthorityList): AuthorityBlock[] {
   if (bytes.length === 0) throw new ProblemError('CA_EMPTY', `${path} is empty`, path)
   const blocks = splitPem(bytes, path)
   const certificates = blocks.filter(isCertificateBlock)
@@ -139,7 +146,7 @@ function authorityBlocks(bytes: Buffer, path: string): AuthorityBlock[] {
   return certificates.map((block, i) => {
     const what = `certificate ${i + 1} of ${certificates.length} in ${path}`
     const read = trustBlock(block, what, path)
-    return { ...read, subject: subjectIn(read) }
+    return { ...read, subject: known.byDigest.get(read.digest)?.name ?? subjectIn(read) }
   })
 }
 
@@ -157,7 +164,7 @@ function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {
 
 function trustBlock({ pem }: PemBlock, what: string, path: string): TrustBlock {
   const der = derOf(pem)
-  return { pem, der, digest: createHash('sha256').update(der).digest('hex'), path, what }
+  return { pem, der, digest: hash('sha256', der), path, what }
 }
 
 /** Whoever looks for an issuer may do so before the certificates are parsed. */
@@ -173,19 +180,14 @@ function distinct<T extends TrustBlock>(blocks: T[]): T[] {
   return [...new Map(blocks.map((block) => [block.digest, block])).values()]
 }
 
-/** As `X509Certificate#fingerprint256` has it, against plain hex. */
-function digestIn({ fingerprint256 }: AuthorityFacts): string {
-  return fingerprint256.replaceAll(':', '').toLowerCase()
-}
-
-function authorityFacts({ pem, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
+function authorityFacts({ pem, digest, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
   const certificate = parseCertificate(pem, what, path)
-  const { ca, fingerprint256 } = certificate
+  const { ca } = certificate
   const subject = oneLine(certificate.subject)
   // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing.
   if (!ca && !isSelfSigned(certificate))
     throw new ProblemError('CA_INVALID', `${subject} in ${path} is not a CA certificate`, path)
-  return { fingerprint256, subject, name, ca, notAfter: notAfterOf(certificate) }
+  return { digest, subject, name, ca, notAfter: notAfterOf(certificate) }
 }
 
 function judgeAuthority({ subject, ca, notAfter }: AuthorityFacts, path: string, found: Findings): void {

@@ -5,10 +5,10 @@ import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
  * without parsing all of it.
  */
 
-/** Bytes that this subject adds to the list of acceptable CAs in a handshake (RFC 8446, section 4.2.4). */
-export function subjectEntryBytes(der: Uint8Array): number {
-  const { subject } = nodesOf(der)
-  return 2 + headerBytes(subject) + subject.to - subject.from
+/** Bytes that a {@link subjectOf | subject} adds to the list of acceptable CAs in a handshake (RFC 8446, section 4.2.4). */
+export function nameEntryBytes(subject: string): number {
+  const length = Buffer.byteLength(subject, 'base64')
+  return 2 + headerBytes(length) + length
 }
 
 /** The subject's DER in base64, to compare names by. */
@@ -78,7 +78,7 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   return { signatureAlgorithm, serialNumber, issuer, subject, extensions }
 }
 
-function headerBytes(node: DerNode): number {
-  const length = node.to - node.from
+/** Tag and length of an element. */
+function headerBytes(length: number): number {
   return length < 0x80 ? 2 : length < 0x100 ? 3 : 4
 }

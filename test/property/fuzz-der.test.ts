@@ -21,6 +21,7 @@ import { privateKeysOf } from '../../src/workers/private-key.js'
 import { ProblemError } from '../../src/workers/problem.js'
 import type { PreparedReply, PrepareReply } from '../../src/workers/protocol.js'
 import { readFile } from '../../src/workers/read-file.js'
+import { AuthorityList } from '../../src/workers/record.js'
 import { judgeTrust, readTrust } from '../../src/workers/trust.js'
 import { createAuthority } from '../support/certificates.js'
 import { integer, pem, sequence } from '../support/der.js'
@@ -76,8 +77,9 @@ test('damaged trust anchors and revocation lists are judged, or refused as data'
     writeFileSync(paths.ca, root.certPem + ca)
     writeFileSync(paths.crl, crl)
     const found = new Findings(false)
-    const blocks = readTrust(sources, filesOf(paths), found)
-    judgeTrust(blocks, [], { requestCert: true, policy }, found)
+    const none = AuthorityList.of([])
+    const blocks = readTrust(sources, filesOf(paths), none, found)
+    judgeTrust(blocks, none, { requestCert: true, policy }, found)
     assertKnown(found.problems.concat(found.warnings))
   })
 })

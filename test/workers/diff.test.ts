@@ -64,6 +64,6 @@ function recordOf(
   }
 }
 
-function anchor(fingerprint256: string, subject: string): AuthorityFacts {
-  return { fingerprint256, subject, name: '', ca: true, notAfter: 0 }
+function anchor(digest: string, subject: string): AuthorityFacts {
+  return { digest, subject, name: '', ca: true, notAfter: 0 }
 }

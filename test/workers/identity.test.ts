@@ -27,7 +27,7 @@ test('a pair is read with its chain, leaf first', async (t) => {
   const { identity, chain, codes } = await read(pairOf(t, [leaf, lower, upper]))
   assert.deepEqual(chain, [leaf, lower, upper].map(fingerprint))
   assert.equal(identity?.linked, 3)
-  assert.ok(identity?.key.equals(leaf.privateKey))
+  assert.ok(identity?.key.object.equals(leaf.privateKey))
   assert.deepEqual(codes, clean)
 })
 
@@ -64,7 +64,7 @@ test('an issuer is known by its signature, not by its name', async (t) => {
 
 test('the key that belongs to the leaf is found among others', async (t) => {
   const { identity } = await read(pairOf(t, [leaf], [other, root, leaf]))
-  assert.ok(identity?.key.equals(leaf.privateKey))
+  assert.ok(identity?.key.object.equals(leaf.privateKey))
 })
 
 for (const [what, key] of [
@@ -123,7 +123,7 @@ test('an encrypted key is read with the passphrase of the options, blanks and al
     keyPem: encryptedPkcs8(leaf, ' pass phrase '),
   })
   const { identity } = await read({ ...files, passphrase: ' pass phrase ' })
-  assert.ok(identity?.key.equals(leaf.privateKey))
+  assert.ok(identity?.key.object.equals(leaf.privateKey))
   assert.deepEqual((await read({ ...files, passphrase: 'pass phrase' })).codes.problems, [
     'KEY_PASSPHRASE_WRONG',
   ])
@@ -144,7 +144,7 @@ for (const [content, passphrase] of [
     const own = selfSigned()
     const files = writePair(dir, { chainPem: own.chainPem, keyPem: encryptedPkcs8(own, passphrase) })
     const { identity } = await read({ ...files, passphrase: { file } })
-    assert.ok(identity?.key.equals(own.privateKey))
+    assert.ok(identity?.key.object.equals(own.privateKey))
   })
 }
 

@@ -183,7 +183,12 @@ function leafOf({ certPem }: { certPem: string }): X509Certificate {
 
 function identity({ chainPem }: { readonly chainPem: string }, linked?: number): Identity {
   const chain = chainPem.split(/(?<=END CERTIFICATE-----\n)/).map((one) => new X509Certificate(one))
-  return { chain, linked: linked ?? chain.length, key: keyPair().privateKey, path: 'tls.crt' }
+  return {
+    chain,
+    linked: linked ?? chain.length,
+    key: { object: keyPair().privateKey, plain: null },
+    path: 'tls.crt',
+  }
 }
 
 function policyWith(policy: Partial<Policy>): Policy {

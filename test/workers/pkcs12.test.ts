@@ -30,7 +30,7 @@ for (const [what, options, passphrase] of [
       [leaf, intermediate, root].map(({ fingerprint256 }) => fingerprint256),
     )
     assert.equal(keys.length, 1)
-    assert.ok(keys[0]?.equals(leaf.privateKey))
+    assert.ok(keys[0]?.object.equals(leaf.privateKey))
   })
 }
 
@@ -44,7 +44,7 @@ for (const type of ['ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const) {
   test(`a key of ${type} comes out as it went in`, async () => {
     const other = root.issue({ keyType: type })
     const { keys } = await read(pkcs12({ leaf: other, passphrase: PASSPHRASE }), PASSPHRASE)
-    assert.ok(keys[0]?.equals(other.privateKey))
+    assert.ok(keys[0]?.object.equals(other.privateKey))
   })
 }
 
@@ -81,7 +81,7 @@ test('a file that was damaged anywhere is refused, or gives the key that it held
         return []
       },
     )
-    for (const key of keys) assert.ok(key.equals(leaf.privateKey), `byte ${at}`)
+    for (const { object } of keys) assert.ok(object.equals(leaf.privateKey), `byte ${at}`)
   }
 })
 
@@ -96,7 +96,7 @@ test('a file that the openssl program wrote gives its pair', { skip: withoutOpen
   const file = opensslExport(tempDir(t), [])
   const { certificates, keys } = await read(file, 'secret')
   assert.equal(certificates[0]?.fingerprint256, leaf.fingerprint256)
-  assert.ok(keys[0]?.equals(leaf.privateKey))
+  assert.ok(keys[0]?.object.equals(leaf.privateKey))
 })
 
 test('a file in an outdated encryption is refused with how to write it anew', {

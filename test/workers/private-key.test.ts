@@ -28,22 +28,31 @@ for (const [form, text, expected, passphrase] of [
   test(`a key in ${form} is read`, () => {
     const keys = keysIn(text, passphrase)
     assert.equal(keys.length, 1)
-    assert.ok(keys[0]?.equals(expected.privateKey))
+    assert.ok(keys[0]?.object.equals(expected.privateKey))
+    assert.equal(keys[0]?.plain, text === plain ? plain : null)
   })
 }
+
+test('unencrypted PKCS#8 is told to be handed on as it is, without what else its file holds', () => {
+  const text = `Bag Attributes\r\n${plain.replaceAll('\n', '\r\n')}${publicKeyPem(rsa)}`
+  assert.deepEqual(
+    keysIn(text).map((key) => key.plain),
+    [plain],
+  )
+})
 
 test('a file of several keys gives all of them, and what else lies there is left alone', () => {
   const text = selfSigned().certPem + plain + publicKeyPem(rsa) + traditionalKey(rsa)
   const keys = keysIn(text)
   assert.deepEqual(
-    keys.map((key) => key.asymmetricKeyType),
+    keys.map(({ object }) => object.asymmetricKeyType),
     ['ec', 'rsa'],
   )
 })
 
 test('a key that begins with its curve parameters is read, as `openssl ecparam -genkey` writes it', () => {
   const parameters = pem('EC PARAMETERS', oid('1.2.840.10045.3.1.7'))
-  assert.ok(keysIn(parameters + traditionalKey(pair))[0]?.equals(pair.privateKey))
+  assert.ok(keysIn(parameters + traditionalKey(pair))[0]?.object.equals(pair.privateKey))
 })
 
 const damaged = plain.replace(/[A-Za-z0-9+/]{20}\n/, `${'A'.repeat(20)}\n`)

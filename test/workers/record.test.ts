@@ -9,9 +9,7 @@ const record: ServedRecord = {
   likeness: 'ef',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
-  authorities: AuthorityList.of([
-    { fingerprint256: '00:11', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 },
-  ]),
+  authorities: AuthorityList.of([{ digest: '0011', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 }]),
 }
 
 test('a record comes back as it was', () => {

@@ -192,5 +192,6 @@ interface Pair {
 /** As PREPARE makes it: the client trusts the last certificate that the leaf leads to. */
 function pairOf({ chainPem, keyPem, privateKey }: Leaf, linked?: number): Pair {
   const chain = chainPem.split(/(?<=END CERTIFICATE-----\n)/).map((pem) => new X509Certificate(pem))
-  return { identity: { chain, linked: linked ?? chain.length, key: privateKey, path: 'tls.crt' }, keyPem }
+  const key = { object: privateKey, plain: keyPem }
+  return { identity: { chain, linked: linked ?? chain.length, key, path: 'tls.crt' }, keyPem }
 }

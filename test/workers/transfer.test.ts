@@ -23,12 +23,20 @@ const keys: Record<string, KeyObject> = {
 
 for (const [name, key] of Object.entries(keys)) {
   test(`the PEM of a key of ${name} is what OpenSSL writes, in a buffer of just its size`, () => {
-    const pem = keyPem(key)
+    const pem = keyPem({ object: key, plain: null })
     assert.equal(Buffer.from(pem).toString(), key.export({ type: 'pkcs8', format: 'pem' }))
     assert.equal(pem.byteLength, pem.buffer.byteLength)
     assert.ok(createPublicKey(key).equals(createPublicKey(createPrivateKey(Buffer.from(pem)))))
   })
 }
+
+test('unencrypted PKCS#8 goes as its file has it, in a buffer of just its size', () => {
+  const { privateKey } = keyPair()
+  const plain = String(privateKey.export({ type: 'pkcs8', format: 'pem' })).replace(/\n(?!-)/g, ' \n')
+  const pem = keyPem({ object: privateKey, plain })
+  assert.equal(Buffer.from(pem).toString(), plain)
+  assert.equal(pem.byteLength, pem.buffer.byteLength)
+})
 
 test('text is copied into a buffer of just its size', () => {
   for (const text of ['', 'a', 'CN=Zoë 🔑', 'x'.repeat(10_000)]) {

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol.js'
-import type { AuthorityFacts } from '../../src/workers/record.js'
+import { type AuthorityFacts, AuthorityList } from '../../src/workers/record.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved } from '../../src/workers/trust.js'
 import { createAuthority, manyAuthorities, selfSigned } from '../support/certificates.js'
 import { integer, pem, sequence, time } from '../support/der.js'
@@ -272,8 +272,9 @@ function trustIn(
   }
   const findings = new Findings(false)
   const { sources, policy: verdicts } = taskFor(options)
-  const blocks = readTrust(sources, filesOf(options), findings)
-  const authorities = judgeTrust(blocks, known, { requestCert, policy: verdicts }, findings)
+  const served = AuthorityList.of(known)
+  const blocks = readTrust(sources, filesOf(options), served, findings)
+  const authorities = judgeTrust(blocks, served, { requestCert, policy: verdicts }, findings)
   return { blocks, authorities, findings, codes: codesOf(findings) }
 }
 

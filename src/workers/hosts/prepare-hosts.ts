@@ -111,7 +111,7 @@ async function rehearseHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<void> {
-  const [kind, likeness] = [keyTypeOf(identity.key), likenessOf(identity)]
+  const [kind, likeness] = [keyTypeOf(identity.key.object), likenessOf(identity)]
   if (rehearsed.has(likeness)) return
   if (rehearsed.has(kind)) rehearseLoading(identity, key, task.context, found)
   else await rehearse([identity], [key], { ...task, requestCert: false }, null, null, found)
