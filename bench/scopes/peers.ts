@@ -1,13 +1,11 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { startLoadProcess } from '../load/process.js'
 import { LARGE_BUNDLE, PLAIN, type Shape } from '../material/shapes.js'
-import { createSite, type SiteFiles } from '../material/site.js'
+import { createSite } from '../material/site.js'
 import { caddy } from '../services/caddy.js'
-import { findProgram } from '../services/find-program.js'
 import { haproxy } from '../services/haproxy.js'
 import { nginx } from '../services/nginx.js'
-import type { Peer } from '../services/peer.js'
-import type { Service } from '../services/service.js'
+import { type InstalledPeer, installed, type Peer } from '../services/peer.js'
 import { hitch, stunnel } from '../services/terminators.js'
 import { figureOf, median } from '../statistics.js'
 import { measureSeen } from './seen.js'
@@ -20,41 +18,42 @@ export const peersScope: Scope = {
   columns: { ...UNDER_LOAD_COLUMNS, seenMs: 'seen, ms', seenMaxMs: 'at most' },
   cells(options) {
     const shapes = options.quick ? [LARGE_BUNDLE] : [PLAIN, LARGE_BUNDLE]
-    return shapes.flatMap((shape) => installed(options, shape))
+    return shapes.flatMap((shape) => peerCells(options, shape))
   },
 }
 
-type Start = (files: SiteFiles) => Promise<Service>
-
 /** Those that are on this machine. */
-function installed(options: BenchOptions, shape: Shape): Cell[] {
+function peerCells(options: BenchOptions, shape: Shape): Cell[] {
   const all: Peer[] = options.quick ? [nginx, haproxy] : [nginx, haproxy, caddy, stunnel, hitch]
   const able = all.filter(({ takesAuthorities }) => takesAuthorities || shape.authorities === 0)
-  return able.flatMap((peer) => {
-    const program = findProgram(peer.program, peer.versionFlag)
-    if (!program) return []
-    const variant = `${peer.name} ${program.version} (${peer.reloadBy})`
-    return [peerCell(options, shape, variant, (files) => peer.start(program.path, files))]
+  return able.flatMap((one) => {
+    const peer = installed(one)
+    return peer ? [peerCell(options, shape, peer)] : []
   })
 }
 
-function peerCell(options: BenchOptions, shape: Shape, variant: string, start: Start): Cell {
+function peerCell(options: BenchOptions, shape: Shape, peer: InstalledPeer): Cell {
   const seconds = options.quick ? 2 : 6
   const sightings = options.quick ? 3 : 7
   return {
     scenario: shape.title,
-    variant,
+    variant: peer.variant,
     seconds: 4 + 2 * (seconds + 1) + sightings * 0.7,
     rounds: shape.authorities > 0 ? 3 : 1,
-    measure: () => measurePeer(shape, start, seconds, sightings),
+    measure: () => measurePeer(shape, peer, seconds, sightings),
   }
 }
 
-async function measurePeer(shape: Shape, start: Start, seconds: number, sightings: number): Promise<Sample> {
+async function measurePeer(
+  shape: Shape,
+  peer: InstalledPeer,
+  seconds: number,
+  sightings: number,
+): Promise<Sample> {
   const site = createSite(shape)
   const load = startLoadProcess()
   try {
-    const service = await start(site.files)
+    const service = await peer.start(site.files)
     try {
       const { figures, timeline } = await measureUnderLoad({ service, site, load, seconds, rates: [1] })
       const rounds = await measureSeen({ service, site, load, count: sightings })

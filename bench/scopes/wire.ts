@@ -1,7 +1,10 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { startLoadProcess } from '../load/process.js'
 import { HEAVY, LARGE_BUNDLE, PLAIN, type Shape, withAuthorities } from '../material/shapes.js'
+import { createSite } from '../material/site.js'
 import type { ReloadReport, Technique } from '../server/subject.js'
+import { haproxy } from '../services/haproxy.js'
+import { type InstalledPeer, installed } from '../services/peer.js'
 import { figureOf, median } from '../statistics.js'
 import { measureSeen, restMs, type SeenRound } from './seen.js'
 import { renewAndReload, withService } from './with-service.js'
@@ -23,9 +26,11 @@ export const wireScope: Scope = {
       ? [withAuthorities(1), LARGE_BUNDLE]
       : [PLAIN, withAuthorities(1), withAuthorities(150), LARGE_BUNDLE, HEAVY]
     const techniques = ['certswap', 'naive'] as const
+    const peer = installed(haproxy)
     return [
       ...shapes.flatMap((shape) => techniques.map((technique) => wireCell(options, shape, technique, false))),
       ...(options.quick ? [] : [wireCell(options, PLAIN, 'errand', false)]),
+      ...(options.quick || !peer ? [] : [peerCell(options, LARGE_BUNDLE, peer)]),
       ...techniques.map((technique) => wireCell(options, LARGE_BUNDLE, technique, true)),
     ]
   },
@@ -36,13 +41,39 @@ export function wireScenario({ title }: Shape, trustToo: boolean): string {
 }
 
 function wireCell(options: BenchOptions, shape: Shape, technique: Technique, trustToo: boolean): Cell {
-  const count = options.quick ? 4 : 8
+  const count = countOf(options)
   return {
     scenario: wireScenario(shape, trustToo),
     variant: technique,
     ...(technique === 'certswap' ? {} : { rounds: 2 }),
     seconds: 2 + count * (0.1 + restMs(shape) / 1000),
     measure: () => measureWire(options.node, shape, technique, trustToo, count),
+  }
+}
+
+/** Another server, told of its new files in its own way. */
+function peerCell(options: BenchOptions, shape: Shape, peer: InstalledPeer): Cell {
+  const count = countOf(options)
+  return {
+    scenario: wireScenario(shape, false),
+    variant: peer.variant,
+    rounds: 3,
+    seconds: 3 + count * (0.1 + restMs(shape) / 1000),
+    measure: async () => {
+      const site = createSite(shape)
+      const load = startLoadProcess()
+      try {
+        const service = await peer.start(site.files)
+        try {
+          return { figures: figuresOf(await measureSeen({ service, site, load, count })) }
+        } finally {
+          await service.stop()
+        }
+      } finally {
+        await load.stop()
+        await site.remove()
+      }
+    },
   }
 }
 
@@ -66,16 +97,21 @@ async function measureWire(
 
 const WARM_UP = 3
 
+function countOf({ quick }: BenchOptions): number {
+  return quick ? 4 : 8
+}
+
+const PHASES = ['prepareMs', 'stageMs', 'commitMs', 'verifyMs'] as const satisfies (keyof ReloadReport)[]
+
 function figuresOf(rounds: readonly SeenRound[]): Record<string, number> {
   const seen = rounds.map(({ seenMs }) => seenMs)
-  const phase = (name: keyof ReloadReport) => median(rounds.map(({ report }) => Number(report?.[name])))
+  // Other servers tell nothing of theirs.
+  const reports = rounds.flatMap(({ report }) => report ?? [])
+  const phases = reports.length === 0 ? [] : PHASES
   return {
     seenMs: median(seen),
     seenMaxMs: figureOf(seen).high,
     dialledMs: median(rounds.map(({ dialledMs }) => dialledMs)),
-    prepareMs: phase('prepareMs'),
-    stageMs: phase('stageMs'),
-    commitMs: phase('commitMs'),
-    verifyMs: phase('verifyMs'),
+    ...Object.fromEntries(phases.map((name) => [name, median(reports.map((report) => report[name]))])),
   }
 }

@@ -1,4 +1,5 @@
 import type { SiteFiles } from '../material/site.js'
+import { findProgram } from './find-program.js'
 import type { Service } from './service.js'
 
 /** Another TLS server, reloaded in its own way. */
@@ -11,4 +12,19 @@ export interface Peer {
   /** Whether it can ask clients for certificates. */
   readonly takesAuthorities: boolean
   start(path: string, files: SiteFiles): Promise<Service>
+}
+
+/** A peer that is on this machine, and its name in tables. */
+export interface InstalledPeer {
+  readonly variant: string
+  start(files: SiteFiles): Promise<Service>
+}
+
+export function installed(peer: Peer): InstalledPeer | undefined {
+  const program = findProgram(peer.program, peer.versionFlag)
+  if (!program) return undefined
+  return {
+    variant: `${peer.name} ${program.version} (${peer.reloadBy})`,
+    start: (files) => peer.start(program.path, files),
+  }
 }
