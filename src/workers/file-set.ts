@@ -6,7 +6,7 @@ import {
   sameFingerprint,
 } from '../fingerprint/index.js'
 import { type Problem, ProblemError } from './problem.js'
-import { digestFile, type FileRead, readFile, readFileAgain, stampFile } from './read-file.js'
+import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'
 
 /** All files of a set as they stood at one moment. */
@@ -47,7 +47,8 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
 }
 
 /**
- * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one.
+ * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one. Trust
+ * that was left alone for longer than a renewal takes is not read twice for it.
  *
  * @returns the set, or the problems that the last pass met.
  */
@@ -78,9 +79,7 @@ function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
   const reads = files.map(({ role, path, maxBytes }, i) => {
     try {
       // What may hold secrets is overwritten after each pass, and cannot be given again.
-      return isPublic(role)
-        ? readPublic(path, maxBytes, earlier?.reads[i] ?? lastReads.get(path))
-        : readFile(path, maxBytes)
+      return isPublic(role) ? readPublic(path, maxBytes, earlier?.reads[i]) : readFile(path, maxBytes)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       const { problem } = error
@@ -97,7 +96,10 @@ const lastReads = new Map<string, FileRead>()
 const MOST_LAST_READS = 8
 const MOST_KEPT_BYTES = 1024 * 1024
 
-function readPublic(path: string, maxBytes: number, before: FileRead | null | undefined): FileRead {
+/** @param earlier what the pass before found. */
+function readPublic(path: string, maxBytes: number, earlier: FileRead | null | undefined): FileRead {
+  if (earlier && standsStill(path, earlier)) return earlier
+  const before = earlier ?? lastReads.get(path)
   const read = before ? readFileAgain(path, maxBytes, before) : readFile(path, maxBytes)
   if (read.bytes === before?.bytes) return read
   if (lastReads.size === MOST_LAST_READS) lastReads.clear()
@@ -111,8 +113,13 @@ function firstDifference(earlier: Pass, later: Pass): number {
   return later.reads.findIndex((read, i) => {
     const before = earlier.reads[i]
     if (!read || !before) return read !== before
-    return !read.steady || read.stamp !== before.stamp || !read.bytes.equals(before.bytes)
+    return !read.steady || read.stamp !== before.stamp || !sameBytes(read.bytes, before.bytes)
   })
+}
+
+/** Bytes that are given again need no look. */
+function sameBytes(a: Buffer, b: Buffer): boolean {
+  return a === b || a.equals(b)
 }
 
 function asSet(files: readonly SourceFile[], pass: Pass): FileSet {

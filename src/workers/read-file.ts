@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, stat
 
 import { contentDigest, inodeStamp } from '../fingerprint/index.js'
 import { ProblemError } from './problem.js'
+import { isSettled } from './settled.js'
 
 /** A file's bytes and what it was when they were read. */
 export interface FileRead {
@@ -32,6 +33,16 @@ export function readFileAgain(path: string, maxBytes: number, { bytes }: FileRea
   return readStamped(path, maxBytes, (fd, limit) =>
     inScratch(fd, limit, (now) => (now.equals(bytes) ? bytes : copyOf(now))),
   )
+}
+
+/**
+ * Whether a file that was read a moment ago can hold nothing else now: it had been left alone for a while, and its stamp is
+ * what it was.
+ *
+ * @throws ProblemError as {@link stampFile} does.
+ */
+export function standsStill(path: string, { steady, stamp }: FileRead): boolean {
+  return steady && isSettled(stamp, Date.now()) && stampFile(path) === stamp
 }
 
 /**

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import type { TestContext } from 'node:test'
 
-type FileFunction = 'openSync' | 'readSync'
+type FileFunction = 'openSync' | 'readSync' | 'statSync'
 
 /** Runs `act` just before the first calls of a function of `node:fs`, whoever calls it, until the test ends. */
 export function beforeCalls(t: TestContext, name: FileFunction, act: () => void, calls = 1): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 
 import { contentDigest, sameFingerprint } from '../../src/fingerprint/index.js'
 import { type FileSet, glance, looksUnchanged, readFileSet } from '../../src/workers/file-set.js'
@@ -119,6 +119,41 @@ test('trust files that stay as they are take no memory again, each is told by wh
   assert.equal(first.toString(), 'anchor')
 })
 
+test('trust that was left alone for seconds is read once and stamped twice; a key, and trust that was just written, are read twice', (t) => {
+  const dir = tempDir(t)
+  const files = [source('key', join(dir, 'tls.key')), source('ca', join(dir, 'ca.pem'))]
+  for (const { path } of files) writeFileSync(path, 'text')
+  let opened = 0
+  beforeCalls(t, 'openSync', () => opened++, 100)
+  readable(files)
+  assert.equal(opened, 4)
+  later(t)
+  readable(files)
+  assert.equal(opened, 7)
+})
+
+test('trust that was left alone for seconds, and changes between the two reads, is read again', (t) => {
+  const path = join(tempDir(t), 'ca.pem')
+  const changes = [
+    () => overwriteInPlace(path, 'renewed'),
+    () => renameInto(path, 'renewed'),
+    () => rmSync(path),
+  ]
+  for (const change of changes) {
+    writeFileSync(path, 'anchors')
+    later(t)
+    let looks = 0
+    const changeBeforeTheSecond = () => {
+      if (++looks === 2) change()
+    }
+    beforeCalls(t, 'statSync', changeBeforeTheSecond, 2)
+    const set = readFileSet([source('ca', path)])
+    if (Array.isArray(set)) assert.equal(set[0]?.code, 'FILE_NOT_FOUND')
+    else assert.equal(set.bytesOf('ca', path).toString(), 'renewed')
+    assert.equal(looks, 2)
+  }
+})
+
 test('files that never stand still are given up after five reads', (t) => {
   const files = pairIn(tempDir(t))
   const [cert] = files as [SourceFile]
@@ -199,6 +234,12 @@ function pairIn(dir: string): SourceFile[] {
 
 function source(role: SourceFile['role'], path: string): SourceFile {
   return { role, path, rule: role === 'key' ? 'stamp' : 'content', maxBytes: 1024 }
+}
+
+/** From now on it is three seconds later. */
+function later(t: TestContext): void {
+  t.mock.timers.reset()
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_000 })
 }
 
 function readable(files: readonly SourceFile[]): FileSet {

@@ -11,12 +11,13 @@ import { type Problem, ProblemError } from '../problem.js'
 import type { MaterialSources } from '../protocol.js'
 import { stampFile } from '../read-file.js'
 import { rehearse, rehearseLoading } from '../rehearse.js'
+import { isSettled } from '../settled.js'
 import { fromSharedJson, toSharedJson } from '../shared-json.js'
 import { listSourceFiles } from '../source-files.js'
 import { exact, keyPem } from '../transfer.js'
 import { type PackedPair, packHosts } from './pack.js'
 import type { HostSource, PrepareHostsReply, PrepareHostsTask } from './protocol.js'
-import { type BatchedHost, type HostEntry, isSettled } from './record.js'
+import type { BatchedHost, HostEntry } from './record.js'
 
 /** A batch that takes longer is cut, so that a task never comes near its limit of time however slow its keys are. */
 const LONG_MS = 2_000

@@ -23,12 +23,3 @@ export function hostEntries(record: Uint8Array | null): Map<string, HostEntry> {
   const entries = record === null ? [] : fromSharedJson<HostEntry[]>(record)
   return new Map(entries.map((entry) => [entry.id, entry]))
 }
-
-/** Coarse file times move in steps of milliseconds; two writes within one step leave one stamp. */
-const SETTLED_AFTER_NS = 2_000_000_000n
-
-/** The last part of a stamp is the ctime in nanoseconds. */
-export function isSettled(stamp: string, nowMs: number): boolean {
-  const ctimeNs = BigInt(stamp.slice(stamp.lastIndexOf(':') + 1))
-  return BigInt(Math.floor(nowMs)) * 1_000_000n - ctimeNs > SETTLED_AFTER_NS
-}
