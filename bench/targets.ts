@@ -103,19 +103,15 @@ const TARGETS: readonly Target[] = [
     measured: seenLeaf,
   },
   {
-    title: 'the same over HAProxy with 500 CAs in the same run: 12 ms were asked for where HAProxy took 14',
+    title:
+      'the same over HAProxy with 500 CAs in the same run (12 ms is what is wanted where HAProxy takes 14)',
     ...{ kind: 'at most', bound: 0.86, unit: 'x' },
     measured: (result) => seenLeaf(result).map((seenMs) => ratio(seenMs, seenOfHaproxy(result))),
   },
   {
     title: 'the same when one of the 500 CAs changed with it',
     ...{ kind: 'at most', bound: 150, unit: 'ms' },
-    measured: (result) => [seenTrust(result)],
-  },
-  {
-    title: 'the same over naive in the same run: 150 ms were asked for where naive took 82',
-    ...{ kind: 'at most', bound: 1.83, unit: 'x' },
-    measured: (result) => [ratio(seenTrust(result), seenTrust(result, 'naive'))],
+    measured: (result) => [figure(result, 'wire', wireScenario(LARGE_BUNDLE, true), 'seenMs')],
   },
   {
     title: 'keep-alive requests failed and connections closed at 1 reload/s',
@@ -160,10 +156,6 @@ const TARGETS: readonly Target[] = [
 
 function seenLeaf(result: BenchResult): (number | undefined)[] {
   return leafOnly.map((shape) => figure(result, 'wire', wireScenario(shape, false), 'seenMs'))
-}
-
-function seenTrust(result: BenchResult, variant = 'certswap'): number | undefined {
-  return figure(result, 'wire', wireScenario(LARGE_BUNDLE, true), 'seenMs', variant)
 }
 
 /** Its name in a run has its version behind it. */

@@ -53,9 +53,9 @@ export function peersTable(result: BenchResult): string {
   )
 }
 
-/** Of servers of this bench, measured in a scope of its own. */
+/** Side by side in the scope of the wire where that has it, so that what is compared is of one run. */
 function seenMs(result: BenchResult, { scenario, variant, figures }: Row): number | undefined {
-  const figure = figures['seenMs'] ?? figureIn(result, 'wire', `${scenario}: leaf renewed`, variant, 'seenMs')
+  const figure = figureIn(result, 'wire', `${scenario}: leaf renewed`, variant, 'seenMs') ?? figures['seenMs']
   return figure?.median
 }
 
