@@ -1,7 +1,6 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { startLoadProcess } from '../load/process.js'
 import { LARGE_BUNDLE, PLAIN, type Shape } from '../material/shapes.js'
-import { createSite } from '../material/site.js'
 import { caddy } from '../services/caddy.js'
 import { haproxy } from '../services/haproxy.js'
 import { nginx } from '../services/nginx.js'
@@ -10,6 +9,7 @@ import { hitch, stunnel } from '../services/terminators.js'
 import { figureOf, median } from '../statistics.js'
 import { measureSeen } from './seen.js'
 import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
+import { withServer } from './with-service.js'
 
 /** The load and the files of the scope `load` on other servers, each reloaded in its own way. */
 export const peersScope: Scope = {
@@ -50,10 +50,8 @@ async function measurePeer(
   seconds: number,
   sightings: number,
 ): Promise<Sample> {
-  const site = createSite(shape)
-  const load = startLoadProcess()
-  try {
-    const service = await peer.start(site.files)
+  return await withServer(shape, peer.start, async (service, site) => {
+    const load = startLoadProcess()
     try {
       const { figures, timeline } = await measureUnderLoad({ service, site, load, seconds, rates: [1] })
       const rounds = await measureSeen({ service, site, load, count: sightings })
@@ -63,10 +61,7 @@ async function measurePeer(
         ...(timeline ? { timeline } : {}),
       }
     } finally {
-      await service.stop()
+      await load.stop()
     }
-  } finally {
-    await load.stop()
-    await site.remove()
-  }
+  })
 }

@@ -1,13 +1,12 @@
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { startLoadProcess } from '../load/process.js'
 import { HEAVY, LARGE_BUNDLE, PLAIN, type Shape, withAuthorities } from '../material/shapes.js'
-import { createSite } from '../material/site.js'
 import type { ReloadReport, Technique } from '../server/subject.js'
 import { haproxy } from '../services/haproxy.js'
 import { type InstalledPeer, installed } from '../services/peer.js'
 import { figureOf, median } from '../statistics.js'
-import { measureSeen, restMs, type SeenRound } from './seen.js'
-import { renewAndReload, withService } from './with-service.js'
+import { measureSeen, restMs, type SeenOptions, type SeenRound } from './seen.js'
+import { renewAndReload, withServer, withService } from './with-service.js'
 
 /** From files that have been replaced to a client that is shown the new certificate. */
 export const wireScope: Scope = {
@@ -59,21 +58,7 @@ function peerCell(options: BenchOptions, shape: Shape, peer: InstalledPeer): Cel
     variant: peer.variant,
     rounds: 3,
     seconds: 3 + count * (0.1 + restMs(shape) / 1000),
-    measure: async () => {
-      const site = createSite(shape)
-      const load = startLoadProcess()
-      try {
-        const service = await peer.start(site.files)
-        try {
-          return { figures: figuresOf(await measureSeen({ service, site, load, count })) }
-        } finally {
-          await service.stop()
-        }
-      } finally {
-        await load.stop()
-        await site.remove()
-      }
-    },
+    measure: () => withServer(shape, peer.start, (service, site) => watch({ service, site, count })),
   }
 }
 
@@ -85,14 +70,19 @@ async function measureWire(
   count: number,
 ): Promise<Sample> {
   return await withService(node, shape, { technique }, async (service, site) => {
-    const load = startLoadProcess()
-    try {
-      for (let i = 0; i < WARM_UP; i++) await renewAndReload(service, site)
-      return { figures: figuresOf(await measureSeen({ service, site, load, count, trustToo })) }
-    } finally {
-      await load.stop()
-    }
+    for (let i = 0; i < WARM_UP; i++) await renewAndReload(service, site)
+    return await watch({ service, site, count, trustToo })
   })
+}
+
+/** Renewals, seen by a client in a process of its own. */
+async function watch(options: Omit<SeenOptions, 'load'>): Promise<Sample> {
+  const load = startLoadProcess()
+  try {
+    return { figures: figuresOf(await measureSeen({ ...options, load })) }
+  } finally {
+    await load.stop()
+  }
 }
 
 const WARM_UP = 3

@@ -1,7 +1,8 @@
 import type { Shape } from '../material/shapes.js'
-import { createSite, type Site } from '../material/site.js'
+import { createSite, type Site, type SiteFiles } from '../material/site.js'
 import type { SubjectOptions } from '../server/subject.js'
 import { type NodeService, startNodeService } from '../services/node-service.js'
+import type { Service } from '../services/service.js'
 
 /** Runs one measurement against a server process of its own, on files of its own. */
 export async function withService<T>(
@@ -10,9 +11,18 @@ export async function withService<T>(
   subject: Omit<SubjectOptions, 'files'>,
   measure: (service: NodeService, site: Site) => Promise<T>,
 ): Promise<T> {
+  return await withServer(shape, (files) => startNodeService(node, { ...subject, files }), measure)
+}
+
+/** Runs one measurement against any server, on files of its own. */
+export async function withServer<S extends Service, T>(
+  shape: Shape,
+  start: (files: SiteFiles) => Promise<S>,
+  measure: (service: S, site: Site) => Promise<T>,
+): Promise<T> {
   const site = createSite(shape)
   try {
-    const service = await startNodeService(node, { ...subject, files: site.files })
+    const service = await start(site.files)
     try {
       return await measure(service, site)
     } finally {
