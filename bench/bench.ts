@@ -1,6 +1,8 @@
 /** What the bench is asked for. */
 export interface BenchOptions {
   readonly scopes: readonly string[]
+  /** Nobody chose among the scopes: then there are forty minutes for all. */
+  readonly whole: boolean
   /** A few seconds for each scope: shows that it works and the order of magnitude, and no more. */
   readonly quick: boolean
   /** The Node that the measured servers run on; the load always comes from the Node that runs the bench. */
@@ -30,6 +32,8 @@ export interface Cell {
   readonly seconds: number
   /** @defaultValue those of the run; long measurements need no repetition */
   readonly rounds?: number
+  /** In a whole run. @defaultValue as in any other; fewer where forty minutes would not do */
+  readonly roundsOfWhole?: number
   measure(): Promise<Sample>
 }
 

@@ -9,7 +9,7 @@ export function usage(known: readonly string[]): string {
   return `npm run bench -- [options]
   --scope A,B     only these: ${known.join(', ')}
   --quick         all of it within three minutes, with small samples
-  --rounds N      rounds of every measurement (5; 1 with --quick)
+  --rounds N      rounds of every measurement (5; 1 with --quick); without --scope, fewer of some
   --node PATH     the Node that the measured servers run on
   --out FILE      where the result is kept (bench/results/node-<major>.json)
   --json          prints the result as JSON instead of tables
@@ -45,7 +45,7 @@ export function parseCommandLine(args: readonly string[], known: readonly string
   const { quick, out, json, help } = values
   // Some of what is measured runs in a directory of its own.
   const node = resolve(values.node)
-  return { scopes, quick, node, rounds, out, json, help }
+  return { scopes, whole: values.scope === undefined, quick, node, rounds, out, json, help }
 }
 
 /** @throws TypeError when there is no such program. */

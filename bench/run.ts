@@ -69,6 +69,6 @@ function secondsOf(options: BenchOptions): (sum: number, cell: Cell) => number {
   return (sum, cell) => sum + cell.seconds * roundsOf(cell, options)
 }
 
-function roundsOf({ rounds }: Cell, options: BenchOptions): number {
-  return Math.min(rounds ?? options.rounds, options.rounds)
+function roundsOf({ rounds = Infinity, roundsOfWhole = Infinity }: Cell, options: BenchOptions): number {
+  return Math.min(options.rounds, rounds, options.whole ? roundsOfWhole : Infinity)
 }

@@ -42,7 +42,7 @@ function curveCell(
   return {
     scenario: `${curve} = ${x}`,
     variant: technique,
-    rounds: options.quick ? 1 : 2,
+    roundsOfWhole: 2,
     seconds: gapSeconds(shape, servers, technique, reloads),
     measure: () => measureGap(options.node, shape, { technique, ports: anyPorts(servers) }, reloads),
   }

@@ -38,7 +38,7 @@ function gapCell(options: BenchOptions, shape: Shape, servers: number, technique
   return {
     scenario: gapScenario(shape, servers),
     variant: technique,
-    ...(technique === 'naive' ? { rounds: 3 } : {}),
+    ...(technique === 'naive' ? { roundsOfWhole: 3 } : {}),
     seconds: gapSeconds(shape, servers, technique, reloads),
     measure: () => measureGap(options.node, shape, { technique, ports: anyPorts(servers) }, reloads),
   }

@@ -44,7 +44,7 @@ function hostsCell(options: BenchOptions, count: number, technique: Technique): 
     scenario: hostsScenario(count),
     variant: technique,
     // The longest turn of a start differs much from one to the next, and that of the largest is judged.
-    rounds: options.quick ? 1 : count === LARGEST ? 3 : 2,
+    roundsOfWhole: count === LARGEST ? 3 : 2,
     seconds: 5 + count * 0.005,
     measure: () => measureHosts(options.node, count, technique, options.quick ? 3 : 6),
   }

@@ -31,7 +31,7 @@ function idleCell(options: BenchOptions, files: number): Cell {
   return {
     scenario: idleScenario(files),
     variant: 'certswap',
-    rounds: 3,
+    roundsOfWhole: 3,
     seconds: 2.5 + (3 * windowMs) / 1000,
     measure: () => measureIdle(options.node, files - 2, windowMs),
   }

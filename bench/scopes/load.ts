@@ -22,11 +22,11 @@ export const loadScope: Scope = {
       ...usual,
       ...['naive-watch', 'restart'].map((variant) => ({
         ...loadCell(options, LARGE_BUNDLE, variant, [1]),
-        rounds: 2,
+        roundsOfWhole: 2,
       })),
       ...['certswap', 'naive'].flatMap((variant) => [
-        { ...loadCell(options, PLAIN, variant, [1]), rounds: 2 },
-        { ...otherRates(loadCell(options, LARGE_BUNDLE, variant, [0.1, 10])), rounds: 2 },
+        { ...loadCell(options, PLAIN, variant, [1]), roundsOfWhole: 2 },
+        { ...otherRates(loadCell(options, LARGE_BUNDLE, variant, [0.1, 10])), roundsOfWhole: 2 },
       ]),
     ]
   },

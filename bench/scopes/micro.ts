@@ -36,7 +36,7 @@ function microCell(options: BenchOptions): Cell {
     scenario: LARGE_BUNDLE.title,
     variant: 'certswap',
     seconds: 4 + (Object.keys(microScope.columns).length * msPerTask * 1.4) / 1000,
-    rounds: options.quick ? 1 : 3,
+    roundsOfWhole: 3,
     measure: () => measureMicro(options.node, msPerTask),
   }
 }

@@ -39,7 +39,7 @@ function peerCell(options: BenchOptions, shape: Shape, peer: InstalledPeer): Cel
     scenario: shape.title,
     variant: peer.variant,
     seconds: 4 + 2 * (seconds + 1) + sightings * 0.7,
-    rounds: shape.authorities > 0 ? 3 : 1,
+    roundsOfWhole: shape.authorities > 0 ? 3 : 1,
     measure: () => measurePeer(shape, peer, seconds, sightings),
   }
 }

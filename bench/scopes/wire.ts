@@ -44,7 +44,7 @@ function wireCell(options: BenchOptions, shape: Shape, technique: Technique, tru
   return {
     scenario: wireScenario(shape, trustToo),
     variant: technique,
-    ...(technique === 'certswap' ? {} : { rounds: 2 }),
+    ...(technique === 'certswap' ? {} : { roundsOfWhole: 2 }),
     seconds: 2 + count * (0.1 + restMs(shape) / 1000),
     measure: () => measureWire(options.node, shape, technique, trustToo, count),
   }
@@ -56,7 +56,7 @@ function peerCell(options: BenchOptions, shape: Shape, peer: InstalledPeer): Cel
   return {
     scenario: wireScenario(shape, false),
     variant: peer.variant,
-    rounds: 3,
+    roundsOfWhole: 3,
     seconds: 3 + count * (0.1 + restMs(shape) / 1000),
     measure: () => withServer(shape, peer.start, (service, site) => watch({ service, site, count })),
   }

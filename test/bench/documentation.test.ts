@@ -10,7 +10,9 @@ import { SCOPES } from '../../bench/scopes/index.js'
 import { projectRoot } from '../support/installed-package.js'
 import { commandsIn } from '../support/markdown.js'
 
-const commands = commandsIn(join('docs', 'bench.md'))
+const PAGE = join('docs', 'bench.md')
+const ofReadme = commandsIn('README.md').filter((command) => command.startsWith('npm run bench'))
+const commands = [...commandsIn(PAGE), ...ofReadme]
 const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>
 }
@@ -24,12 +26,26 @@ for (const command of commands) {
   })
 }
 
+test('the README has the command, the chart and the table of the page, with the same figures', () => {
+  const [readme, page] = ['README.md', PAGE].map((path) => readFileSync(join(projectRoot, path), 'utf8'))
+  assert.equal(ofReadme.length, 1)
+  const table = marked(page, 'peers')
+  assert.match(table, /\| certswap \|.*\n.*\| naive \|/s)
+  assert.equal(marked(readme, 'peers'), table)
+  const [, image = ''] = /\((docs\/bench-\S+\.svg)\)/.exec(marked(readme, 'chart')) ?? []
+  assert.ok(existsSync(join(projectRoot, image)), image)
+})
+
 test('the help names every scope that there is', () => {
   assert.deepEqual(
     scopesOfHelp(),
     SCOPES.map(({ name }) => name),
   )
 })
+
+function marked(text = '', name: string): string {
+  return new RegExp(`<!-- bench:${name} -->(.*?)<!-- /bench:${name} -->`, 's').exec(text)?.[1] ?? ''
+}
 
 function scopesOfHelp(): string[] {
   const entry = fileURLToPath(new URL('../../bench/index.js', import.meta.url))

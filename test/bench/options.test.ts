@@ -18,6 +18,7 @@ test('a run measures every scope in five rounds on the Node that runs it, unless
   )
   assert.deepEqual([told.scopes, told.rounds, told.node], [['wire'], 3, process.execPath])
   assert.equal(parseCommandLine(['--quick'], known).rounds, 1)
+  assert.deepEqual([parseCommandLine([], known).whole, told.whole], [true, false])
 })
 
 for (const args of [['--scope', 'gap,nothing'], ['--rounds', '0'], ['--rounds', 'x'], ['--fast'], ['gap']]) {

@@ -23,7 +23,7 @@ test('a measurement that fails costs a run itself and nothing else, and is told 
     measure: () => Promise.reject(new Error('no server')),
   }
   const result = await runBench([scopeOf([well, sometimes, never])], {
-    ...{ scopes: ['weather'], quick: true, node: process.execPath, rounds: 3 },
+    ...{ scopes: ['weather'], whole: false, quick: true, node: process.execPath, rounds: 3 },
   })
   const rows = result.scopes[0]?.rows.map(({ variant, figures }) => [variant, figures['ms']?.values])
   assert.deepEqual(rows, [
@@ -38,12 +38,29 @@ test('a measurement that fails costs a run itself and nothing else, and is told 
   assert.match(printResult(result), /FAILED {2}weather: b, storm \(round 2\): the server ended/)
 })
 
+test('a run of chosen scopes measures in every round what a whole one measures in fewer, and what is long once', async () => {
+  const taken = { usual: 0, fewer: 0, long: 0 }
+  const cell = (scenario: keyof typeof taken, rounds: Partial<Cell>): Cell => ({
+    ...{ scenario, variant: 'a', seconds: 0, ...rounds },
+    async measure() {
+      taken[scenario]++
+      return { figures: { ms: 1 } }
+    },
+  })
+  const cells = [cell('usual', {}), cell('fewer', { roundsOfWhole: 2 }), cell('long', { rounds: 1 })]
+  const options = { scopes: ['weather'], quick: false, node: process.execPath, rounds: 5 }
+  await runBench([scopeOf(cells)], { ...options, whole: true })
+  assert.deepEqual(taken, { usual: 5, fewer: 2, long: 1 })
+  await runBench([scopeOf(cells)], { ...options, whole: false })
+  assert.deepEqual(taken, { usual: 10, fewer: 7, long: 2 })
+})
+
 test('a run in which nothing fails speaks of no failures', async () => {
   const cell: Cell = {
     ...{ scenario: 'fair weather', variant: 'a', seconds: 0 },
     measure: async () => ({ figures: { ms: 1 } }),
   }
-  const options = { scopes: ['weather'], quick: true, node: process.execPath, rounds: 1 }
+  const options = { scopes: ['weather'], whole: false, quick: true, node: process.execPath, rounds: 1 }
   assert.equal('failures' in (await runBench([scopeOf([cell])], options)), false)
 })
 
