@@ -47,8 +47,8 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
 }
 
 /**
- * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one. Trust
- * that was left alone for longer than a renewal takes is not read twice for it.
+ * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one. Of trust
+ * that nobody has touched for a while the stamp tells as much, and it is not read twice.
  *
  * @returns the set, or the problems that the last pass met.
  */
