@@ -44,6 +44,8 @@ export class Reloader {
   readonly #clock: Clock
   /** What was rolled back; the timer leaves it alone until its files change. */
   #held: Records | null = null
+  /** What was held before the last commit, for when that is reverted. */
+  #heldBefore: Records | null = null
   #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
   #begun = 0
@@ -139,9 +141,9 @@ export class Reloader {
       const next = { ...snapshot, generation: this.#number({ ...facts, restored }, 'rollback') }
       // With a key that was forgotten, or with trust that something else has replaced, it must not be committed.
       const isStale = () => this.#isStale(number, base) || !this.history.snapshots.includes(target)
-      const report = await this.#serve(next, { number, isStale, mode, watch, reuse: null })
+      const held = () => ({ record: base.record, hostsRecord: base.hostsRecord })
+      const report = await this.#serve(next, { number, isStale, mode, watch, reuse: null, held })
       if (report.result.outcome === 'applied') {
-        this.#held = { record: base.record, hostsRecord: base.hostsRecord }
         return withRestored(report, { generation: restored, trust: trust ? 'restored' : 'kept' })
       }
       const isOvertaken = base.generation !== this.served.generation && number > this.#committed
@@ -197,10 +199,9 @@ export class Reloader {
       mode.options ?? base.options,
       watch,
     )
-    const report = await this.#serve(snapshot, { number, isStale, mode, watch, reuse }, found, warnings)
-    if (report.result.outcome === 'applied')
-      this.#held = mode.trigger === 'tick' ? heldAfter(this.#held, found) : null
-    else discard(found)
+    const held = () => (mode.trigger === 'tick' ? heldAfter(this.#held, found) : null)
+    const report = await this.#serve(snapshot, { number, isStale, mode, watch, reuse, held }, found, warnings)
+    if (report.result.outcome !== 'applied') discard(found)
     return report
   }
 
@@ -221,7 +222,7 @@ export class Reloader {
   /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
   async #serve(
     snapshot: Snapshot,
-    { number, isStale, mode, watch, reuse }: ServeMode,
+    { number, isStale, mode, watch, reuse, held }: ServeMode,
     found?: Preparation,
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
@@ -233,7 +234,7 @@ export class Reloader {
         this.followers.abort()
         return this.#superseded(mode, watch)
       }
-      const before = this.#commit(next)
+      const before = this.#commit(next, held)
       const acknowledged = this.followers.commit()
       this.#committed = number
       watch.ended('commit')
@@ -259,9 +260,13 @@ export class Reloader {
   }
 
   /** In this process; a server that was attached since may not be able to serve it. */
-  #commit(next: ServedState): ServedState {
+  #commit(next: ServedState, held: ServeMode['held']): ServedState {
     try {
-      return this.serving.commit(next)
+      const before = this.serving.commit(next)
+      // In the same turn: a check by the timer may begin while listeners are being verified.
+      this.#heldBefore = this.#held
+      this.#held = held()
+      return before
     } catch (error) {
       this.serving.drop(next)
       this.followers.abort()
@@ -277,7 +282,10 @@ export class Reloader {
 
   /** Back to what was served before, everywhere. */
   #revert(next: ServedState, before: ServedState, error: unknown): never {
-    if (this.serving.state === next) this.serving.revert(before)
+    if (this.serving.state === next) {
+      this.serving.revert(before)
+      this.#held = this.#heldBefore
+    }
     this.followers.revert()
     throw error
   }
@@ -387,6 +395,8 @@ interface ServeMode {
   readonly watch: PassWatch
   /** The contexts of now, when hosts alone have moved. */
   readonly reuse: ContextBook | null
+  /** What is held from the commit on. */
+  readonly held: () => Records | null
 }
 
 function hostCounts({ hosts }: Snapshot['generation'], found: Preparation | undefined): HostCounts | null {
