@@ -21,7 +21,7 @@ process.once('SIGTERM', () => process.exit())
 const engine = await createReloadEngine({ ...options.engine, logger: recordingLogger() })
 const shared = shareEngine(engine, { timeoutMs })
 const ports = await Promise.all(
-  Array.from({ length: options.workers }, async () => await started(cluster.fork())),
+  Array.from({ length: options.workers }, async () => await started(fork())),
 )
 tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
 
@@ -32,8 +32,12 @@ async function obey(message: ClusterCommand): Promise<void> {
   if (message.command === 'reload') tell({ kind: 'result', result: await engine.reload() })
   else if (message.command === 'rollback') tell({ kind: 'result', result: await engine.rollback() })
   else if (message.command === 'status') tell({ kind: 'status', status: engine.status() })
-  else if (message.command === 'fork') tell({ kind: 'forked', pid: (await started(cluster.fork())).pid })
+  else if (message.command === 'fork') tell({ kind: 'forked', pid: (await started(fork())).pid })
   else if (message.command === 'kill') kill(message.pid)
+}
+
+function fork(): Worker {
+  return cluster.fork({ SERVER_OPTIONS: JSON.stringify(options.server ?? {}) })
 }
 
 async function started(worker: Worker): Promise<{ port: number; pid: number }> {

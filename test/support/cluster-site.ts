@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { TestContext } from 'node:test'
 
-import type { EngineStatus, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
+import type { EngineStatus, ReloadEngineOptions, ReloadResult, ServerExtra } from '../../src/main/index.js'
 import type { PairFiles } from './files.js'
 
 /** What the test tells the primary. */
@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly workers: number
   readonly serialization: 'json' | 'advanced'
   readonly timeoutMs?: number
+  /** What the workers' servers add to the engine's options. */
+  readonly server?: ServerExtra
 }
 
 export interface ClusterSite {

@@ -5,10 +5,12 @@
 import { createServer } from 'node:tls'
 
 import { joinEngine } from '../../src/main/fleet/index.js'
+import type { ServerExtra } from '../../src/main/index.js'
 import { recordingLogger } from './recording-logger.js'
 
 const engine = await joinEngine({ logger: recordingLogger() })
-const server = createServer(engine.serverOptions(), (socket) => {
+const extra = JSON.parse(process.env['SERVER_OPTIONS'] ?? '{}') as ServerExtra
+const server = createServer(engine.serverOptions(extra), (socket) => {
   socket.on('error', () => {})
   socket.on('data', () => socket.write(`${process.pid}\n`))
   socket.on('end', () => socket.end())
