@@ -47,7 +47,8 @@ export function childrenOf(der: Uint8Array, parent: DerNode): DerNode[] {
 /**
  * Walks everything that is constructed, and the only element that bytes hold.
  *
- * @throws RangeError when any of it is not DER, when a string comes in pieces, or when bytes follow the element.
+ * @throws RangeError when any of it is not DER, when a string comes in pieces, when an object identifier is longer than
+ *   63 bytes, or when bytes follow the element.
  */
 export function assertDer(der: Uint8Array): DerNode {
   const root = nodeAt(der, 0)
@@ -58,12 +59,15 @@ export function assertDer(der: Uint8Array): DerNode {
 
 /** OpenSSL stops at 30 levels (`ASN1_MAX_CONSTRUCTED_NEST`). */
 const DEEPEST = 30
+/** In bytes. As text it fits into the 255 characters that Node 20 has for one; real ones have up to 30 bytes. */
+const LONGEST_OID = 63
 const CONSTRUCTED = 0x20
 const CONTEXT = 0x80
 const SEQUENCE = 0x30
 const SET = 0x31
 
 function walk(der: Uint8Array, node: DerNode, depth: number): void {
+  if (node.tag === OBJECT_IDENTIFIER) oidOf(der, node)
   if (!(node.tag & CONSTRUCTED)) return
   if (depth > DEEPEST) throw new RangeError('DER is nested too deep')
   if (!(node.tag & CONTEXT) && node.tag !== SEQUENCE && node.tag !== SET) {
@@ -93,6 +97,7 @@ export function childOf(
 export function oidOf(der: Uint8Array, node: DerNode): string {
   if (node.tag !== OBJECT_IDENTIFIER) throw new RangeError('no object identifier')
   const first = byteAt(der, node.from)
+  if (node.to - node.from > LONGEST_OID) throw new RangeError('object identifier is too long')
   const arcs = [Math.min(2, Math.floor(first / 40))]
   arcs.push(first - (arcs[0] as number) * 40)
   let arc = 0

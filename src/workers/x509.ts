@@ -51,7 +51,20 @@ export function assertReadable(der: Uint8Array): void {
   if (!from || !to || !isTime(from) || !isTime(to)) throw new RangeError('not a certificate')
   signatureOid(der)
   publicKeyKindOf(der, nodes.publicKeyInfo)
-  extensionsOf(der)
+  purposesOf(der)
+}
+
+const EXTENDED_KEY_USAGE = '2.5.29.37'
+
+/**
+ * Purposes that the extended key usage names, as object identifiers (RFC 5280, section 4.2.1.12); `null` without the
+ * extension. Node 20 reads past a buffer, and may crash, when it prints a long identifier (`X509Certificate#keyUsage`).
+ */
+export function purposesOf(der: Uint8Array): string[] | null {
+  const extension = extensionsOf(der).find(({ oid }) => oid === EXTENDED_KEY_USAGE)
+  if (!extension) return null
+  const value = Buffer.from(extension.value, 'base64')
+  return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
 }
 
 /** One extension of a certificate; its value is DER in base64. */
