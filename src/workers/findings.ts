@@ -32,17 +32,6 @@ export class Findings {
     }
   }
 
-  /** {@link attempt} for what takes its time. */
-  async attemptAsync<T>(act: () => Promise<T>): Promise<T | null> {
-    try {
-      return await act()
-    } catch (error) {
-      return this.attempt(() => {
-        throw error
-      })
-    }
-  }
-
   /** Takes over everything that another judgement found. */
   add({ problems, warnings }: Findings): void {
     this.problems.push(...problems)

@@ -35,10 +35,15 @@ export function judgePeers(task: JudgePeersTask): JudgePeersReply {
     partialChain: task.partialChain,
   }
   return task.chains.map((chain) => {
-    const [leaf, ...links] = chain.map((der) => certificateOf(Buffer.from(der)))
-    if (!leaf) return false
-    const own = links.filter(({ name }) => !former.has(name))
-    return leadsToAnchor(leaf, [...anchors, ...own], trust, MAX_DEPTH)
+    try {
+      const [leaf, ...links] = chain.map((der) => certificateOf(Buffer.from(der)))
+      if (!leaf) return false
+      const own = links.filter(({ name }) => !former.has(name))
+      return leadsToAnchor(leaf, [...anchors, ...own], trust, MAX_DEPTH)
+    } catch {
+      // OpenSSL takes more than DER: a peer that cannot be judged is not trusted.
+      return false
+    }
   })
 }
 

@@ -8,7 +8,7 @@ import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { derOf } from './pem.js'
 import type { CertificateFacts, Policy } from './protocol.js'
-import { issuerOf, signatureOid, subjectOf } from './x509.js'
+import { issuerOf, purposesOf, signatureOid, subjectOf } from './x509.js'
 
 /**
  * Looks for what OpenSSL would load without a word and clients would then refuse. `isAnchor` knows the names of the
@@ -76,8 +76,7 @@ const ANY_PURPOSE = '2.5.29.37.0'
 
 function judgePurpose({ chain, path }: Identity, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
-  // Node gives the extended key usage under this name.
-  const purposes = leaf.keyUsage as readonly string[] | undefined
+  const purposes = purposesOf(leaf.raw)
   if (purposes && !purposes.includes(SERVER_AUTH) && !purposes.includes(ANY_PURPOSE)) {
     const message = `the certificate in ${path} is not made for servers: its extended key usage lacks serverAuth`
     found.judge('reject', 'CERT_PURPOSE', message, path)

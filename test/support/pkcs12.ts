@@ -22,6 +22,22 @@ export interface Pkcs12Options {
 
 /** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
 export function pkcs12(options: Pkcs12Options): Buffer {
+  const authenticated = authenticatedSafe(options)
+  return options.algorithm === 'none'
+    ? sequence(integer(3), dataContent(authenticated))
+    : withMac(authenticated, options)
+}
+
+/** A file of these safes, whatever they are, under the MAC that the passphrase gives. */
+export function withMac(
+  authenticated: Buffer,
+  { passphrase = '', iterations = 2048 }: Pick<Pkcs12Options, 'passphrase' | 'iterations'>,
+): Buffer {
+  return sequence(integer(3), dataContent(authenticated), macData(authenticated, passphrase, iterations))
+}
+
+/** The safes of a file. */
+export function authenticatedSafe(options: Pkcs12Options): Buffer {
   const { passphrase = '', iterations = 2048 } = options
   const plain = options.algorithm === 'none'
   const certificates = certificateBags(options)
@@ -31,9 +47,7 @@ export function pkcs12(options: Pkcs12Options): Buffer {
         encryptedContent(certificates, passphrase, options),
         dataContent(shroudedKeyBag(options, passphrase, iterations)),
       ]
-  const authenticated = sequence(...safes.slice(0, options.keyless === true ? 1 : 2))
-  const mac = plain ? [] : [macData(authenticated, passphrase, iterations)]
-  return sequence(integer(3), dataContent(authenticated), ...mac)
+  return sequence(...safes.slice(0, options.keyless === true ? 1 : 2))
 }
 
 function certificateBags({ leaf, chain = [], friendlyName }: Pkcs12Options): Buffer {

@@ -33,7 +33,11 @@ export function signCertificate(fields: CertificateFields, signer: Signer): Buff
 
 /** Certificates, revocation lists and requests are all signed in this one shape. */
 export function signed(signer: Signer, body: readonly Buffer[]): Buffer {
-  const toBeSigned = sequence(...body)
+  return signedWhole(signer, sequence(...body))
+}
+
+/** The same around a body that is a sequence already, or anything else. */
+export function signedWhole(signer: Signer, toBeSigned: Buffer): Buffer {
   return sequence(toBeSigned, signer.algorithm, bits(signer.sign(toBeSigned)))
 }
 
