@@ -47,6 +47,8 @@ export interface Policy {
   readonly pairGraceSeconds: number
   /** Whether a host that is refused keeps the others from being renewed. */
   readonly hosts: 'independent' | 'together'
+  /** Hosts that may serve a name which the default certificate, or another host, has too. */
+  readonly nameClaims: 'any' | readonly string[]
 }
 
 /** What is posted to a worker thread. */
