@@ -6,7 +6,8 @@
  * with it. During an `import()` a thread can be ended.
  */
 
-const { parentPort, workerData } = require('node:worker_threads') as typeof import('node:worker_threads')
+const { parentPort, threadId, workerData } =
+  require('node:worker_threads') as typeof import('node:worker_threads')
 
 type NamedTask = import('./protocol.js').NamedTask
 type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>
@@ -31,7 +32,7 @@ module.exports = async ({ name, task, progress }: NamedTask): Promise<unknown> =
   if (progress) {
     beginTask(progress)
     // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
-    if (isFirst) parentPort?.postMessage({ taken: progress.number })
+    if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
     isFirst = false
   }
   return tasks[name](task)

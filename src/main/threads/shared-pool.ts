@@ -49,6 +49,12 @@ class TaskSignal extends EventEmitter {
   }
 }
 
+/** What a thread posts when it takes its first task. */
+interface FirstTask {
+  readonly taken: number
+  readonly thread: number
+}
+
 /** One task of one engine, from its request to its answer. */
 export interface Job {
   readonly name: NamedTask['name']
@@ -80,6 +86,8 @@ export class SharedPool {
   readonly #queue = new FairQueue<Job>()
   readonly #running = new Map<number, { job: Job; timer: TaskTimer }>()
   readonly #buffers: SharedArrayBuffer[] = []
+  /** Ids of threads that have taken a task. */
+  readonly #warm = new Set<number>()
   readonly #stopListening: () => void
   #numbers = 0
   #watchmen = 0
@@ -104,8 +112,9 @@ export class SharedPool {
       // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
       atomics: 'disabled',
     })
-    this.#piscina.on('message', ({ taken }: { taken?: number }) => {
-      if (taken !== undefined) this.#running.get(taken)?.timer.restart()
+    this.#piscina.on('message', ({ taken, thread }: FirstTask) => {
+      this.#running.get(taken)?.timer.taken()
+      this.#warm.add(thread)
     })
     // Without a listener, an idle thread that dies would end the process; the next task starts another thread.
     this.#piscina.on('error', (error: NodeJS.ErrnoException | undefined) => {
@@ -188,7 +197,8 @@ export class SharedPool {
     const number = ++this.#numbers
     const signal = new TaskSignal()
     job.signal = signal
-    const timer = new TaskTimer(clock, limits.timeoutMs, buffer, (taken) => {
+    const isWarm = this.#hasWarmThread()
+    const timer = new TaskTimer(clock, limits.timeoutMs, buffer, isWarm, (taken) => {
       const path = placeOf(buffer)?.path ?? null
       this.#giveUp(job, { why: taken ? 'timeout' : 'untaken' }, path)
     })
@@ -242,6 +252,13 @@ export class SharedPool {
     const left = new Set(this.#piscina.threads)
     for (const thread of before) if (!left.has(thread)) hungThreads.add(thread, path)
     this.#setLeast()
+  }
+
+  /** Whether the next task goes to a thread that has worked before. */
+  #hasWarmThread(): boolean {
+    const { threads } = this.#piscina
+    const isIdle = threads.length > this.#running.size
+    return isIdle && threads.every(({ threadId }) => this.#warm.has(threadId))
   }
 
   #setLeast(): void {

@@ -7,9 +7,12 @@ import type { Clock } from '../clock.js'
  */
 const PARTS = 4
 
+/** A thread starts in 50 ms. On a machine that is busy with everything else it takes as long as this, in milliseconds. */
+const START_LIMIT_MS = 30_000
+
 /**
- * The time limit of one task. It runs from the moment a thread takes the task; until then the same limit holds for the
- * start of the thread.
+ * The time limit of one task. It runs from the moment a thread takes the task. The start of a thread has a limit of its own,
+ * because no file has a part in it.
  */
 export class TaskTimer {
   readonly #clock: Clock
@@ -18,23 +21,36 @@ export class TaskTimer {
   readonly #onEnd: (taken: boolean) => void
   #cancel = () => {}
   #left = PARTS
+  #taken = false
+  #startLeftMs: number
   #steps = -1
   /** Looks in a row that found the task at the same file. */
   #still = 0
 
-  /** @param onEnd is called once, when the time is over; `taken` is whether a thread had begun the task. */
-  constructor(clock: Clock, limitMs: number, buffer: SharedArrayBuffer, onEnd: (taken: boolean) => void) {
+  /**
+   * @param isWarm whether a thread that has worked before was given the task: it takes it at once, or hangs.
+   * @param onEnd is called once, when the time is over; `taken` is whether a thread had begun the task.
+   */
+  constructor(
+    clock: Clock,
+    limitMs: number,
+    buffer: SharedArrayBuffer,
+    isWarm: boolean,
+    onEnd: (taken: boolean) => void,
+  ) {
     this.#clock = clock
     this.#limitMs = limitMs
     this.#buffer = buffer
     this.#onEnd = onEnd
+    this.#startLeftMs = isWarm ? limitMs : Math.max(limitMs, START_LIMIT_MS)
     this.#arm()
   }
 
-  /** Begins anew: a thread that had to be started takes the task now. */
-  restart(): void {
+  /** A thread that had to be started takes the task now. */
+  taken(): void {
+    if (this.#taken) return
+    this.#taken = true
     this.#cancel()
-    this.#left = PARTS
     this.#arm()
   }
 
@@ -47,16 +63,22 @@ export class TaskTimer {
     return this.#still > 0
   }
 
+  get #partMs(): number {
+    return Math.max(1, this.#limitMs / PARTS)
+  }
+
   #arm(): void {
-    this.#cancel = this.#clock.after(Math.max(1, this.#limitMs / PARTS), () => this.#look())
+    this.#cancel = this.#clock.after(this.#partMs, () => this.#look())
   }
 
   #look(): void {
-    this.#left--
+    this.#taken ||= isTaken(this.#buffer)
+    if (this.#taken) this.#left--
+    else this.#startLeftMs -= this.#partMs
     const steps = stepsOf(this.#buffer)
     this.#still = steps === this.#steps ? this.#still + 1 : 0
     this.#steps = steps
-    if (this.#left > 0) this.#arm()
-    else this.#onEnd(isTaken(this.#buffer))
+    if (this.#left > 0 && this.#startLeftMs > 0) this.#arm()
+    else this.#onEnd(this.#taken)
   }
 }
