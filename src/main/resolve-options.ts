@@ -81,6 +81,7 @@ const policySchema = z.strictObject({
   weakKey: z.enum(['reject', 'warn']).default('reject'),
   pairGraceSeconds: z.number().min(0).max(86_400).default(60),
   hosts: z.enum(['independent', 'together']).default('independent'),
+  nameClaims: z.union([z.literal('any'), z.array(z.string().min(1))]).default('any'),
 })
 
 const workerSchema = z.strictObject({

@@ -4,6 +4,7 @@ import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
+import { workingOn } from './progress.js'
 import type { MaterialSources, Policy } from './protocol.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
@@ -22,6 +23,7 @@ export function readDhparam(
   found: Findings,
 ): string | null {
   if (path === null) return null
+  workingOn(path)
   const blocks = splitPem(set.bytesOf('dhparam', path), path)
   const block = blocks.find(({ label }) => label === 'DH PARAMETERS')
   if (!block) throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}`)

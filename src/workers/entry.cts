@@ -6,21 +6,34 @@
  * with it. During an `import()` a thread can be ended.
  */
 
-const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads')
+const { parentPort, threadId, workerData } =
+  require('node:worker_threads') as typeof import('node:worker_threads')
 
 type NamedTask = import('./protocol.js').NamedTask
 type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>
+type BeginTask = typeof import('./progress.js').beginTask
 
-/** Never fails: what cannot be loaded ends the thread, and only so its code gets to the main thread. */
-const loaded = new Promise<Tasks>((resolve) => {
-  import(workerData).then(resolve, (error: unknown) => {
-    setImmediate(() => {
-      throw error
-    })
-  })
+/** Never fails: a module that cannot be loaded ends the thread, and only so its code gets to the main thread. */
+const loaded = new Promise<readonly [Tasks, BeginTask]>((resolve) => {
+  Promise.all([import(workerData) as Promise<Tasks>, import('./progress.js')]).then(
+    ([tasks, { beginTask }]) => resolve([tasks, beginTask]),
+    (error: unknown) => {
+      setImmediate(() => {
+        throw error
+      })
+    },
+  )
 })
 
-module.exports = async ({ name, task }: NamedTask): Promise<unknown> => {
-  const tasks = await loaded
+let isFirst = true
+
+module.exports = async ({ name, task, progress }: NamedTask): Promise<unknown> => {
+  const [tasks, beginTask] = await loaded
+  if (progress) {
+    beginTask(progress)
+    // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
+    if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
+    isFirst = false
+  }
   return tasks[name](task)
 }

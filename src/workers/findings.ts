@@ -1,4 +1,5 @@
-import { type Problem, type ProblemCode, ProblemError } from './problem.js'
+import type { Problem, ProblemCode } from './problem.js'
+import { problemOfError } from './unexpected.js'
 
 /** What one PREPARE found wrong (`problems` refuse the set) and worth saying (`warnings`). */
 export class Findings {
@@ -21,14 +22,24 @@ export class Findings {
     list.push(problemOf(code, message, path))
   }
 
-  /** Runs `act`; a problem that it throws is kept, and `null` is returned. */
+  /** Runs `act`; what it throws is kept as a problem, and `null` is returned. */
   attempt<T>(act: () => T): T | null {
     try {
       return act()
     } catch (error) {
-      if (!(error instanceof ProblemError)) throw error
-      this.problems.push(error.problem)
+      this.problems.push(problemOfError(error))
       return null
+    }
+  }
+
+  /** {@link attempt} for what takes its time. */
+  async attemptAsync<T>(act: () => Promise<T>): Promise<T | null> {
+    try {
+      return await act()
+    } catch (error) {
+      return this.attempt(() => {
+        throw error
+      })
     }
   }
 

@@ -1,13 +1,14 @@
 import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
 
-import { certificatesOf } from './certificates.js'
+import { certificatesOf, isCertificateBlock } from './certificates.js'
 import { DerivationBudget } from './derivation-budget.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
-import { splitPem } from './pem.js'
+import { type PemBlock, splitPem } from './pem.js'
 import { readPkcs12 } from './pkcs12.js'
 import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { ProblemError } from './problem.js'
+import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
@@ -32,7 +33,10 @@ export function readIdentities(sources: MaterialSources, set: FileSet, found: Fi
   }
   const { pfx } = sources
   if (pfx !== null) {
-    const content = found.attempt(() => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget))
+    const content = found.attempt(() => {
+      workingOn(pfx)
+      return readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget)
+    })
     const identity =
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))
     if (identity) identities.push(identity)
@@ -70,8 +74,14 @@ function readPair(
   budget: DerivationBudget,
   found: Findings,
 ): Identity {
-  const certificates = certificatesOf(splitPem(set.bytesOf('cert', cert), cert), cert)
-  const keys = privateKeysOf(splitPem(set.bytesOf('key', key), key), key, passphrase, budget)
+  workingOn(cert)
+  const blocks = splitPem(set.bytesOf('cert', cert), cert)
+  assertFew(blocks.filter(isCertificateBlock).length, cert)
+  const certificates = certificatesOf(blocks, cert)
+  workingOn(key)
+  const keyBlocks = splitPem(set.bytesOf('key', key), key)
+  assertFewKeys(keyBlocks, key)
+  const keys = privateKeysOf(keyBlocks, key, passphrase, budget)
   return identityOf(certificates, keys, cert, key, found)
 }
 
@@ -83,6 +93,7 @@ function identityOf(
   keyPath: string,
   found: Findings,
 ): Identity {
+  assertFew(certificates.length, certPath)
   const leaf = certificates[0] as X509Certificate
   const key = keys.find(({ object }) => leaf.checkPrivateKey(object))
   if (!key) throw mismatch(certificates, keys, certPath, keyPath)
@@ -100,6 +111,28 @@ function identityOf(
     found.judge('warn', 'CHAIN_ORDER', `${certPath}: ${what}; it is served in the right order`, certPath)
   }
   return { chain, linked, key, path: certPath }
+}
+
+/**
+ * Certificates that one certificate file may hold. Chains of public CAs have two to four. Each certificate may be compared
+ * with each other one, and every handshake sends them all.
+ */
+export const MAX_CHAIN_CERTIFICATES = 16
+
+/** Each key of a file is decrypted, which may take a tenth of a second. */
+const MAX_KEYS = 8
+
+function assertFew(count: number, path: string): void {
+  if (count <= MAX_CHAIN_CERTIFICATES) return
+  const message = `${path} holds ${count} certificates, more than the limit of ${MAX_CHAIN_CERTIFICATES}; keep the leaf and its issuers`
+  throw new ProblemError('CHAIN_TOO_LONG', message, path)
+}
+
+function assertFewKeys(blocks: readonly PemBlock[], path: string): void {
+  const count = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY')).length
+  if (count <= MAX_KEYS) return
+  const message = `${path} holds ${count} private keys, more than the limit of ${MAX_KEYS}; keep the one of the certificate`
+  throw new ProblemError('KEY_INVALID', message, path)
 }
 
 /** OpenSSL compares public halves alone (`X509_check_private_key`), and takes the file's word for what they are. */

@@ -1,6 +1,8 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { touching } from './progress.js'
+
 /** A name in a directory. A link is what it leads to; one that leads nowhere is no directory. */
 export interface DirectoryEntry {
   readonly name: string
@@ -10,19 +12,26 @@ export interface DirectoryEntry {
 /**
  * What is in a directory and not hidden. fast-glob compiles even a lone `*` anew for each check, which takes three times as
  * long as to read the directory.
+ *
+ * @param unknown what a link is taken for whose target cannot be looked at, because a thread was lost there.
  */
-export function listDirectory(directory: string): DirectoryEntry[] {
+export function listDirectory(directory: string, unknown: boolean = false): DirectoryEntry[] {
   return readdirSync(directory, { withFileTypes: true })
     .filter(({ name }) => !name.startsWith('.'))
     .map((entry) => ({
       name: entry.name,
       isDirectory: entry.isSymbolicLink()
-        ? leadsToDirectory(join(directory, entry.name))
+        ? leadsToDirectory(join(directory, entry.name), unknown)
         : entry.isDirectory(),
     }))
 }
 
-function leadsToDirectory(link: string): boolean {
+function leadsToDirectory(link: string, unknown: boolean): boolean {
+  try {
+    touching(link)
+  } catch {
+    return unknown
+  }
   try {
     return statSync(link).isDirectory()
   } catch {

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { looksUnchanged } from './file-set.js'
 import { hostEntries } from './hosts/record.js'
 import { scanHosts } from './hosts/scan-hosts.js'
+import { unmarked } from './progress.js'
 import type { PrepareTask, RecordBytes } from './protocol.js'
 import { decodeRecord, wholeFingerprint } from './record.js'
 import { listSourceFiles } from './source-files.js'
@@ -38,7 +39,7 @@ export function lookOut({ port, quiet }: LookOutTask): void {
   }
   const look = async (order: LookOutOrder, looksSame: () => Promise<boolean>): Promise<void> => {
     const beganMs = Date.now()
-    const same = await looksSame()
+    const same = await unmarked(looksSame)
     if (current !== order) return
     if (same) {
       Atomics.store(quiet, 1, BigInt(beganMs))

@@ -6,12 +6,14 @@ import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import { Findings } from './findings.js'
+import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import { type Problem, ProblemError } from './problem.js'
+import type { Problem } from './problem.js'
+import { workingOn } from './progress.js'
 import type {
   HeldReply,
   PrepareReply,
@@ -26,6 +28,7 @@ import { listSourceFiles, type SourceFile, type SourceRole } from './source-file
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, type TrustBlocks, trustMoved, withoutKnown } from './trust.js'
+import { problemOfError } from './unexpected.js'
 
 export { prepareHosts } from './hosts/prepare-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
@@ -41,18 +44,33 @@ export { verify } from './verify.js'
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
-  return handOver(task.hosts ? { ...reply, hosts: await scanHosts(task.hosts) } : reply)
+  return handOver(task.hosts ? { ...reply, hosts: await lookAtHosts(task.hosts) } : reply)
+}
+
+/** Whatever is wrong with the list of the hosts does not affect the default certificate. */
+async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
+  try {
+    return await scanHosts(task)
+  } catch (error) {
+    const problems = [problemOfError(error)]
+    return { kind: 'changed', held: false, batches: [], removed: [], problems, warnings: [] }
+  }
 }
 
 async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
-  let files: SourceFile[]
   try {
-    files = listSourceFiles(task.sources, task.limits)
+    return await prepareFiles(task, listSourceFiles(task.sources, task.limits), served)
   } catch (error) {
-    if (!(error instanceof ProblemError)) throw error
-    return refusal([error.problem], [], served, [])
+    return refusal([problemOfError(error)], [], served, [])
   }
+}
+
+async function prepareFiles(
+  task: PrepareTask,
+  files: readonly SourceFile[],
+  served: ServedRecord | null,
+): Promise<PrepareReply> {
   const known = task.fresh ? null : knownAs(files, served, task.held)
   if (known) return known
   const set = readFileSet(files)
@@ -132,6 +150,7 @@ async function prepareSet(
     : known
   if (found.refused) return refuse()
 
+  if (identities[0]) workingOn(identities[0].path)
   const keys = held ? [] : identities.map(({ key }) => keyPem(key))
   const likeness = servedLikenessOf(identities, dhparam, task.requestCert)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.

@@ -1,5 +1,6 @@
 import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import type { Problem } from './problem.js'
+import type { Progress } from './progress.js'
 
 /** Where the material of one engine lies. Paths are as the user gave them. */
 export interface MaterialSources {
@@ -46,6 +47,8 @@ export interface Policy {
   readonly pairGraceSeconds: number
   /** Whether a host that is refused keeps the others from being renewed. */
   readonly hosts: 'independent' | 'together'
+  /** Hosts that may serve a name which the default certificate, or another host, has too. */
+  readonly nameClaims: 'any' | readonly string[]
 }
 
 /** What is posted to a worker thread. */
@@ -53,6 +56,8 @@ export interface NamedTask {
   /** Of a function that the module of the tasks exports. */
   readonly name: 'prepare' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
   readonly task: object
+  /** Where the thread marks what it works on; absent for a task that only wakes it. */
+  readonly progress?: Progress
 }
 
 /** One PREPARE. */

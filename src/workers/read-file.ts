@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, stat
 
 import { contentDigest, inodeStamp } from '../fingerprint/index.js'
 import { ProblemError } from './problem.js'
+import { noteStamp, touching } from './progress.js'
 import { isSettled } from './settled.js'
 
 /** A file's bytes and what it was when they were read. */
@@ -85,6 +86,7 @@ function readStamped(
     const bytes = read(fd, Number(before.size) + 1)
     const after = fstatSync(fd, { bigint: true })
     const stamp = inodeStamp(after)
+    noteStamp(path, stamp)
     return { bytes, stamp, steady: stamp === inodeStamp(before) && bytes.length === Number(after.size) }
   })
 }
@@ -162,9 +164,10 @@ function kindOf(stats: BigStats): string {
 /**
  * What `act` returns; a system call of it that fails becomes a problem with `path`.
  *
- * @throws ProblemError `FILE_NOT_FOUND` or `FILE_UNREADABLE`.
+ * @throws ProblemError `FILE_NOT_FOUND` or `FILE_UNREADABLE`, and as {@link touching} does.
  */
 export function attempt<T>(path: string, act: () => T): T {
+  touching(path)
   try {
     return act()
   } catch (error) {
@@ -173,7 +176,8 @@ export function attempt<T>(path: string, act: () => T): T {
 }
 
 /** What a failed system call on a file or directory comes to. */
-export function fileProblem(path: string, error: NodeJS.ErrnoException): ProblemError {
+export function fileProblem(path: string, error: NodeJS.ErrnoException | ProblemError): ProblemError {
+  if (error instanceof ProblemError) return error
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':

@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls'
 import { childrenOf, type DerNode, isTime, nodeAt, oidOf, timeOf } from './der.js'
 import type { Findings } from './findings.js'
 import { ProblemError } from './problem.js'
+import { workingOn } from './progress.js'
 import type { Policy } from './protocol.js'
 import { releaseContext } from './release-context.js'
 import type { JudgedAuthority, TrustBlock } from './trust.js'
@@ -38,6 +39,12 @@ export function judgeRevocationLists(
 ): void {
   if (blocks.length === 0) return
   const lists = blocks.flatMap((block) => found.attempt(() => parseRevocationList(block)) ?? [])
+  if (signatureChecks(lists, authorities) > MAX_SIGNATURE_CHECKS) {
+    const path = (blocks[0] as TrustBlock).path
+    const message = `too many revocation lists and trust anchors share a name: more than ${MAX_SIGNATURE_CHECKS} signatures to check`
+    found.refuse('CRL_INVALID', message, path)
+    return
+  }
   const now = Date.now()
   const covered = new Set(lists.filter((list) => isCurrent(list, now)).map(({ issuer }) => issuer))
   for (const list of lists) {
@@ -50,6 +57,16 @@ export function judgeRevocationLists(
     const message = `no revocation list of ${without.facts.subject}: while lists are configured, its clients are refused`
     requesting.judge('warn', 'CRL_MISSING', message)
   }
+}
+
+/** Each check parses an anchor and verifies a signature: 0.2 ms or more. */
+const MAX_SIGNATURE_CHECKS = 4096
+
+/** Every list is compared with every anchor that has the name of its issuer. */
+function signatureChecks(lists: readonly RevocationList[], authorities: readonly JudgedAuthority[]): number {
+  const anchors = new Map<string, number>()
+  for (const { block } of authorities) anchors.set(block.subject, (anchors.get(block.subject) ?? 0) + 1)
+  return lists.reduce((sum, { issuer }) => sum + (anchors.get(issuer) ?? 0), 0)
 }
 
 function isCurrent({ thisUpdate, nextUpdate }: RevocationList, now: number): boolean {
@@ -131,6 +148,7 @@ const SEQUENCE = 0x30
 
 function parseRevocationList(block: TrustBlock): RevocationList {
   const { der, pem } = block
+  workingOn(block.path)
   try {
     releaseContext(createSecureContext({ ca: [], crl: pem }))
     const { outer, tbs, algorithm, signature, issuer, thisUpdate, nextUpdate } = fieldsOf(der)

@@ -12,6 +12,7 @@ import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
 import { type Problem, ProblemError } from './problem.js'
+import { workingOn } from './progress.js'
 import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
 import { judgeRevocationLists } from './revocation-list.js'
@@ -69,7 +70,13 @@ export function readTrust(
   const wanted = sources.ca.length + sources.caDir.length > 0
   const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
     distinct(
-      set.pathsOf(role).flatMap((path) => found.attempt(() => read(set.bytesOf(role, path), path)) ?? []),
+      set.pathsOf(role).flatMap(
+        (path) =>
+          found.attempt(() => {
+            workingOn(path)
+            return read(set.bytesOf(role, path), path)
+          }) ?? [],
+      ),
     )
   const authorities = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
   const revocationLists = blocksOf('crl', crlBlocks)
@@ -187,6 +194,7 @@ function distinct<T extends TrustBlock>(blocks: T[]): T[] {
 }
 
 function authorityFacts({ pem, digest, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
+  workingOn(path)
   const certificate = parseCertificate(pem, what, path)
   const { ca } = certificate
   const subject = oneLine(certificate.subject)

@@ -11,6 +11,7 @@ import { ReloadError } from '../errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import { History } from '../generation/history.js'
 import { type Host, HostTable } from '../generation/host-table.js'
+import { NameClaims } from '../generation/name-claims.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
 import { peerPolicyKey } from '../generation/trust-identity.js'
 import { EventHub } from '../observe/event-hub.js'
@@ -225,12 +226,13 @@ export class FollowingEngine implements JoinedEngine {
   async #snapshotOf(wire: WireSnapshot, hosts: readonly Host[]): Promise<Snapshot> {
     const before = this.#begun ? (this.#serving as Serving).snapshot : null
     const table = before?.hosts ?? HostTable.empty
-    const moved = hosts.length + wire.removedHosts.length > 0
+    const claims = new NameClaims(wire.options.policy.nameClaims, wire.generation.certificates)
+    const moved = hosts.length + wire.removedHosts.length > 0 || table.claims.key !== claims.key
     return {
       generation: wire.generation,
       material: materialOf(wire, before),
       record: { head: new Uint8Array(), trust: new Uint8Array(), authorities: new Uint8Array() },
-      hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts), this.#gauge) : table,
+      hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts, claims), this.#gauge) : table,
       hostsRecord: null,
       options: keptOptions(wire.options, before?.options),
     }

@@ -1,4 +1,5 @@
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
+import { ANY_CLAIM, type NameClaims } from './name-claims.js'
 
 /** One SNI host as it is served. */
 export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
@@ -11,11 +12,12 @@ export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   readonly pair: PreparedPair
 }
 
-/** Two hosts that claim one name; the one that lives longer serves it. */
+/** Two hosts, or a host and the default certificate (`null`), that claim one name. */
 export interface NameConflict {
   readonly name: string
-  readonly served: string
-  readonly other: string
+  /** Which serves it. */
+  readonly served: string | null
+  readonly other: string | null
 }
 
 /** Hosts taken in between two looks at the time. */
@@ -23,48 +25,70 @@ const HOSTS_A_STEP = 250
 
 /** All hosts of one generation. Never changed once it is built; a look-up takes two steps, however many there are. */
 export class HostTable {
-  static readonly empty: HostTable = new HostTable(new Map(), new Map(), [])
+  static readonly empty: HostTable = new HostTable(new Map(), new Map(), [], ANY_CLAIM)
   readonly byId: ReadonlyMap<string, Host>
   readonly conflicts: readonly NameConflict[]
-  readonly #byName: ReadonlyMap<string, Host>
+  /** By which it was built. */
+  readonly claims: NameClaims
+  /** `null`: a name of the default certificate that no host may serve. */
+  readonly #byName: ReadonlyMap<string, Host | null>
 
   private constructor(
     byId: ReadonlyMap<string, Host>,
-    byName: ReadonlyMap<string, Host>,
+    byName: ReadonlyMap<string, Host | null>,
     conflicts: readonly NameConflict[],
+    claims: NameClaims,
   ) {
     this.byId = byId
     this.conflicts = conflicts
+    this.claims = claims
     this.#byName = byName
   }
 
   /** The table after some hosts have changed and others gone, built in steps. */
-  *after(changed: readonly Host[], removed: readonly string[]): Generator<void, HostTable, void> {
+  *after(
+    changed: readonly Host[],
+    removed: readonly string[],
+    claims: NameClaims = ANY_CLAIM,
+  ): Generator<void, HostTable, void> {
     const byId = new Map<string, Host>()
     const gone = new Set(removed)
     yield* inSteps(this.byId.values(), (host) => {
       if (!gone.has(host.id)) byId.set(host.id, host)
     })
     yield* inSteps(changed, (host) => byId.set(host.id, host))
-    const byName = new Map<string, Host>()
+    const byName = new Map<string, Host | null>()
     const conflicts: NameConflict[] = []
     yield* inSteps(byId.values(), (host) => {
       for (const name of host.names) {
+        if (claims.claimsDefault(host, name)) {
+          const may = claims.mayClaim(host)
+          conflicts.push({ name, served: may ? host.id : null, other: may ? null : host.id })
+          if (!may) continue
+        }
         const rival = byName.get(name)
-        const wins = !rival || rival.notAfter < host.notAfter
+        const wins = !rival || claims.goesBefore(host, rival, name)
         if (wins) byName.set(name, host)
         if (!rival) continue
         const [served, other] = wins ? [host, rival] : [rival, host]
         conflicts.push({ name, served: served.id, other: other.id })
       }
     })
-    return new HostTable(byId, byName, conflicts)
+    for (const name of claims.defaultNames) {
+      const host = byName.get(wildcardOf(name))
+      if (!host || byName.has(name) || name.startsWith('*') || claims.isDefault(host)) continue
+      const may = claims.mayClaim(host)
+      conflicts.push({ name, served: may ? host.id : null, other: may ? null : host.id })
+      if (!may) byName.set(name, null)
+    }
+    return new HostTable(byId, byName, conflicts, claims)
   }
 
   /** The host of a server name: its own entry, or a wildcard in the place of its first label (RFC 9525, section 6.3). */
   find(servername: string): Host | undefined {
     const name = servername.toLowerCase()
-    return this.#byName.get(name) ?? this.#byName.get(wildcardOf(name))
+    const own = this.#byName.get(name)
+    return (own === undefined ? this.#byName.get(wildcardOf(name)) : own) ?? undefined
   }
 
   /** The host that is nearest to its end; looks at all of them, in steps. */

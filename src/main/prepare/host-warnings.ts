@@ -1,7 +1,8 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
-import { type Host, type HostTable, inSteps } from '../generation/host-table.js'
+import { type Host, type HostTable, inSteps, type NameConflict } from '../generation/host-table.js'
 import { keyFamilyOf } from '../generation/key-family.js'
+import type { NameClaims } from '../generation/name-claims.js'
 import { mixesKeyTypes } from '../generation/native-context.js'
 
 /** Of ten thousand hosts with the same fault, so many are told one by one. */
@@ -9,28 +10,44 @@ export const MOST_TOLD = 100
 
 /** What is not well with hosts that have just come, looked for in steps; of the others it was said when they came. */
 export function* hostWarnings(
-  { conflicts }: HostTable,
+  table: HostTable,
   come: readonly Host[],
   certificates: readonly CertificateFacts[],
+  isDefaultNew: boolean = false,
   mixes: boolean = mixesKeyTypes(),
 ): Generator<void, Problem[], void> {
-  const taken = conflicts.length > 0 ? yield* namesTaken(conflicts, come) : []
+  const taken = table.conflicts.length > 0 ? yield* namesTaken(table, come, isDefaultNew) : []
   return mixes ? [...taken, ...(yield* strangers(come, certificates))] : taken
 }
 
 function* namesTaken(
-  conflicts: HostTable['conflicts'],
+  { conflicts, claims }: HostTable,
   come: readonly Host[],
+  isDefaultNew: boolean,
 ): Generator<void, Problem[], void> {
   const ids = new Set<string>()
   yield* inSteps(come, ({ id }) => ids.add(id))
   const problems: Problem[] = []
-  yield* inSteps(conflicts, ({ name, served, other }) => {
-    if (problems.length === MOST_TOLD || !(ids.has(served) || ids.has(other))) return
-    const message = `${name} is claimed by ${served} and by ${other}; ${served}, which lives longer, serves it`
-    problems.push({ code: 'HOST_NAME_TAKEN', message, host: other })
+  const isNew = (id: string | null) => (id === null ? isDefaultNew : ids.has(id))
+  yield* inSteps(conflicts, (conflict) => {
+    if (problems.length === MOST_TOLD || !(isNew(conflict.served) || isNew(conflict.other))) return
+    const host = (conflict.other ?? conflict.served) as string
+    problems.push({ code: 'HOST_NAME_TAKEN', message: takenMessage(conflict, claims), host })
   })
   return problems
+}
+
+function takenMessage({ name, served, other }: NameConflict, claims: NameClaims): string {
+  if (other === null) {
+    return `${name} belongs to the default certificate, and ${served} claims it and serves it; policy.nameClaims decides which hosts may`
+  }
+  if (served === null) {
+    return `${name} belongs to the default certificate, which serves it; ${other} claims it, and policy.nameClaims does not allow that`
+  }
+  if (claims.areRestricted && !claims.mayClaim({ id: other })) {
+    return `${name} is claimed by ${served} and by ${other}; policy.nameClaims does not allow ${other} to, and ${served} serves it`
+  }
+  return `${name} is claimed by ${served} and by ${other}; ${served}, which lives longer, serves it`
 }
 
 /** Hosts whose key is of another family than the default certificates'. */

@@ -4,7 +4,9 @@ import type { Host } from '../generation/host-table.js'
 import { PackedHost } from '../generation/packed-host.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { TaskError } from '../threads/task-error.js'
 import { MOST_TOLD } from './host-warnings.js'
+import { abandonedHosts, splitBatch } from './lost-batch.js'
 
 /** What one pass found about the hosts. */
 export interface HostsReport {
@@ -42,9 +44,20 @@ export async function prepareHosts(
   const harvest = new Harvest(scan.problems, scan.warnings)
   const task = { passphrase: material.passphrase, limits, context, policy, force, fresh }
   const batches = [...scan.batches]
+  let lost = 0
   const work = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
-      const reply = await preparer.prepareHosts({ ...task, batch })
+      const reply = await preparer.prepareHosts({ ...task, batch }).catch((error: unknown) => {
+        if (!(error instanceof TaskError) || error.code === 'CLOSED') throw error
+        return error
+      })
+      if (reply instanceof TaskError) {
+        // The thread was lost, and with it what it had prepared: smaller batches, until the host that ends it is alone.
+        const parts = ++lost > MOST_LOST ? [] : splitBatch(batch, reply.place)
+        if (parts.length > 0) batches.push(...parts)
+        else harvest.giveUp(abandonedHosts(batch, reply))
+        continue
+      }
       harvest.take(reply)
       if (reply.rest) batches.push(reply.rest)
     }
@@ -64,6 +77,9 @@ export async function prepareHosts(
     ...sealed,
   }
 }
+
+/** Threads that hosts may cost in one pass; then what could not be prepared waits for the next one. */
+const MOST_LOST = 16
 
 /** What the replies come to, gathered one by one: together, thousands of hosts would hold the main thread. */
 class Harvest {
@@ -90,6 +106,12 @@ class Harvest {
     this.problems.add(problems)
     this.warnings.add(warnings)
     this.states.push(state)
+  }
+
+  /** Hosts that cost a thread, or whose turn did not come: each is named. */
+  giveUp(problems: readonly Problem[]): void {
+    this.problems.add(problems)
+    this.states.push(problems.map(({ code, host }) => `${code} ${host}`).join())
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/problem.js'
 import { concernsTrust, type Generation, type HostFacts, type Snapshot } from '../generation/generation.js'
 import { HostTable } from '../generation/host-table.js'
+import { NameClaims } from '../generation/name-claims.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { hostWarnings } from './host-warnings.js'
@@ -32,8 +33,13 @@ export async function nextSnapshot(
 ): Promise<NextSnapshot> {
   // One of the two is there.
   const { certificates, trust } = base ?? (before as Snapshot).generation
-  const table = await tableAfter(hosts, before, options, gauge)
-  const warnings = hosts ? await runInSlices(hostWarnings(table, hosts.hosts, certificates), gauge) : []
+  const claims = new NameClaims(options.policy.nameClaims, certificates)
+  const table = await tableAfter(hosts, before, options, claims, gauge)
+  const isListed = table !== before?.hosts
+  const come = hosts?.hosts ?? []
+  const warnings = isListed
+    ? await runInSlices(hostWarnings(table, come, certificates, base !== null), gauge)
+    : []
   const kept = (before?.generation.warnings ?? []).filter(
     (warning) => warning.host === undefined && (!base || (keepsPairs(base) && !concernsTrust(warning))),
   )
@@ -76,11 +82,14 @@ async function tableAfter(
   hosts: HostsReport | null,
   before: Snapshot | null,
   options: ResolvedOptions,
+  claims: NameClaims,
   gauge: SliceGauge,
 ): Promise<HostTable> {
   if (options.hosts === null) return HostTable.empty
   const table = before?.hosts ?? HostTable.empty
-  return hosts ? await runInSlices(table.after(hosts.hosts, hosts.removed), gauge) : table
+  // By other claims, which a renewal of the default certificate brings too, names may go to other hosts.
+  if (!hosts && (table.byId.size === 0 || table.claims.key === claims.key)) return table
+  return await runInSlices(table.after(hosts?.hosts ?? [], hosts?.removed ?? [], claims), gauge)
 }
 
 async function hostFacts(

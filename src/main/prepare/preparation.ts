@@ -4,6 +4,7 @@ import { wipeKeys } from '../generation/generation.js'
 import type { PassFindings } from '../pass-report.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { TaskError } from '../threads/task-error.js'
 import { type HostsReport, prepareHosts } from './hosts.js'
 
 /** What the worker is told of the past. */
@@ -51,12 +52,29 @@ export async function prepareMaterial(
   mode: PreparationMode,
 ): Promise<Preparation> {
   const task = prepareTask(options, mode)
-  const base = await preparer.prepare(task)
+  const base = await prepareDespite(preparer, task)
   const found =
     task.hosts && base.hosts?.kind === 'changed'
       ? await prepareHosts(preparer, options, task.hosts, base.hosts)
       : null
   return judge(base, found, options.policy.hosts === 'together')
+}
+
+/** Files that may cost a thread in one pass. */
+const MOST_LOST = 8
+
+/**
+ * A file over which the thread hung or ended is left alone the next time and refused by name, so that the rest of the
+ * material gets its answer. @throws TaskError when no file is to blame, or too many are.
+ */
+async function prepareDespite(preparer: Preparer, task: PrepareTask): Promise<PrepareReply> {
+  for (let lost = 1; ; lost++) {
+    try {
+      return await preparer.prepare(task)
+    } catch (error) {
+      if (!(error instanceof TaskError) || error.place === null || lost === MOST_LOST) throw error
+    }
+  }
 }
 
 /** What a worker is asked. */

@@ -5,6 +5,7 @@ import fastGlob from 'fast-glob'
 
 import { listDirectory } from '../list-directory.js'
 import type { Problem } from '../problem.js'
+import { touching } from '../progress.js'
 import { fileProblem } from '../read-file.js'
 import type { HostSource, HostSources } from './protocol.js'
 
@@ -28,12 +29,22 @@ export function listHosts({ named, patterns }: HostSources): HostList {
   const empty: string[] = []
   const unlisted: Problem[] = []
   for (const directory of directoriesOf(patterns, unlisted)) {
-    const pair = PAIRS.find(([cert]) => existsSync(join(directory, cert)))
+    const pair = PAIRS.find(([cert]) => isThere(join(directory, cert)))
     if (!pair) empty.push(directory)
     else
       hosts.push({ id: directory, cert: join(directory, pair[0]), key: join(directory, pair[1]), name: null })
   }
   return { hosts, empty, unlisted }
+}
+
+/** A file at which a thread was lost is there: its host is refused by name when it is read, and is not removed. */
+function isThere(path: string): boolean {
+  try {
+    touching(path)
+  } catch {
+    return true
+  }
+  return existsSync(path)
 }
 
 function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string[] {
@@ -50,14 +61,16 @@ function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string
 
 function matching(pattern: string): string[] {
   const parent = pattern.slice(0, -1)
+  touching(pattern)
   const isPlain = pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)
   return isPlain ? directoriesIn(parent) : fastGlob.sync(pattern, { onlyDirectories: true })
 }
 
 /** As fast-glob has it: a directory that is not there holds none, and one that may not be listed is an error. */
 function directoriesIn(parent: string): string[] {
+  touching(parent)
   try {
-    return listDirectory(parent).flatMap(({ name, isDirectory }) => (isDirectory ? parent + name : []))
+    return listDirectory(parent, true).flatMap(({ name, isDirectory }) => (isDirectory ? parent + name : []))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error

@@ -8,6 +8,7 @@ import { judgeIdentity, judgeNamed } from '../judge.js'
 import { likenessOf } from '../likeness.js'
 import { warnOfOpenKeys } from '../open-keys.js'
 import { type Problem, ProblemError } from '../problem.js'
+import { touching, workingOn } from '../progress.js'
 import type { MaterialSources } from '../protocol.js'
 import { stampFile } from '../read-file.js'
 import { rehearse, rehearseLoading } from '../rehearse.js'
@@ -38,7 +39,8 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
     if (performance.now() - started > LONG_MS) break
     done++
     const found = new Findings(task.force)
-    const result = await prepareHost(host, task, rehearsed, found)
+    // A host's files are a stranger's: whatever they make any of this throw is a problem of this host alone.
+    const result = await found.attemptAsync(() => prepareHost(host, task, rehearsed, found))
     const named = (one: Problem): Problem => ({ ...one, host: host.name ?? host.id })
     warnings.push(...found.warnings.map(named))
     if (found.refused) {
@@ -71,6 +73,7 @@ async function prepareHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<HostResult | null> {
+  touching(host.cert)
   const sources = sourcesOf(host, task.passphrase)
   const set = readFileSet(listSourceFiles(sources, task.limits))
   if (Array.isArray(set)) {
@@ -80,6 +83,7 @@ async function prepareHost(
   try {
     const [identity] = readIdentities(sources, set, found)
     if (!identity || found.refused) return null
+    workingOn(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.identity) return { entry }
     judge(host, identity, task, found)

@@ -186,10 +186,21 @@ function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
   const entries = Object.entries(config).map(([name, value]) => {
     if (PATH_OPTIONS.includes(name)) return [name, absolute(value)]
     if (name === 'upstream') return [name, absoluteUpstream(value as string, base)]
+    if (name === 'policy') return [name, absoluteClaims(value, absolute)]
     const file = name === 'passphrase' ? (value as { file?: unknown } | null)?.file : undefined
     return [name, file === undefined ? value : { file: absolute(file) }]
   })
   return Object.fromEntries(entries) as ConfigFile
+}
+
+/** Of `policy.nameClaims`, what has a slash in it is a path. */
+function absoluteClaims(policy: unknown, absolute: (value: unknown) => unknown): unknown {
+  const { nameClaims, ...rest } = Object(policy) as { nameClaims?: unknown }
+  if (!Array.isArray(nameClaims)) return policy
+  const claims = nameClaims.map((claim) =>
+    String(claim).includes('/') ? absolute(claim) : (claim as unknown),
+  )
+  return { ...rest, nameClaims: claims }
 }
 
 function absoluteUpstream(upstream: string, base: string): string {

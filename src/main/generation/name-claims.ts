@@ -1,0 +1,83 @@
+import { resolve } from 'node:path'
+
+import type { CertificateFacts, Policy } from '../../workers/protocol.js'
+import type { Host } from './host-table.js'
+
+type Certificate = Pick<CertificateFacts, 'names' | 'fingerprint256'>
+
+/** Which host serves a name that others have too: the option `policy.nameClaims`, against one default certificate. */
+export class NameClaims {
+  /** Tells claims from others by which a table of hosts would come out differently. */
+  readonly key: string
+  /** DNS names of the default certificate, lower case. */
+  readonly defaultNames: ReadonlySet<string>
+  readonly #fingerprints: ReadonlySet<string>
+  /** `null`: every host may. */
+  readonly #allowed: readonly RegExp[] | null
+
+  constructor(nameClaims: Policy['nameClaims'], certificates: readonly Certificate[]) {
+    this.defaultNames = new Set(certificates.flatMap(({ names }) => names.map((name) => name.toLowerCase())))
+    this.#fingerprints = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
+    this.#allowed = nameClaims === 'any' ? null : nameClaims.map(toRegExp)
+    this.key = JSON.stringify([nameClaims, [...this.defaultNames].sort()])
+  }
+
+  /** Whether only some hosts may serve a name that others have too. */
+  get areRestricted(): boolean {
+    return this.#allowed !== null
+  }
+
+  mayClaim({ id }: Pick<Host, 'id'>): boolean {
+    if (this.#allowed === null) return true
+    const path = resolve(id)
+    return this.#allowed.some((pattern) => pattern.test(id) || pattern.test(path))
+  }
+
+  /** Whether a host claims a name of the default certificate, with a certificate that is another one. */
+  claimsDefault(host: Host, name: string): boolean {
+    const isClaimed =
+      this.defaultNames.has(name) || (this.areRestricted && this.defaultNames.has(`*${afterLabel(name)}`))
+    return isClaimed && !this.isDefault(host)
+  }
+
+  /** Whether the host serves the default certificate itself. */
+  isDefault({ facts }: Host): boolean {
+    return this.#fingerprints.has(facts.fingerprint256)
+  }
+
+  /**
+   * Whether `host` goes before `rival` for a name that both claim. The same in every process, whichever came first: hosts
+   * that may claim go before others; among those the longer life wins, and among the others the one that is called by the
+   * name.
+   */
+  goesBefore(host: Host, rival: Host, name: string): boolean {
+    if (this.#allowed !== null) {
+      const [may, mayRival] = [this.mayClaim(host), this.mayClaim(rival)]
+      if (may !== mayRival) return may
+      if (!may) {
+        const [isCalled, isRivalCalled] = [isCalledBy(host, name), isCalledBy(rival, name)]
+        return isCalled === isRivalCalled ? host.id < rival.id : isCalled
+      }
+    }
+    return host.notAfter === rival.notAfter ? host.id < rival.id : host.notAfter > rival.notAfter
+  }
+}
+
+/** For tables without a default certificate to protect. */
+export const ANY_CLAIM: NameClaims = new NameClaims('any', [])
+
+function isCalledBy({ id }: Host, name: string): boolean {
+  const last = id.slice(id.lastIndexOf('/') + 1).toLowerCase()
+  return last === name || `*.${last}` === name
+}
+
+function afterLabel(name: string): string {
+  return name.slice(name.indexOf('.'))
+}
+
+/** `*` stands for any characters of one path segment. What has a `/` in it is a path. */
+function toRegExp(pattern: string): RegExp {
+  const absolute = pattern.includes('/') ? resolve(pattern) : pattern.toLowerCase()
+  const escaped = absolute.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*')
+  return new RegExp(`^${escaped}$`, 's')
+}

@@ -1,0 +1,30 @@
+import type { BatchedHost } from '../../workers/hosts/record.js'
+import type { Problem } from '../../workers/problem.js'
+import type { TaskPlace } from '../../workers/progress.js'
+import { fromSharedJson, toSharedJson } from '../../workers/shared-json.js'
+import type { TaskError } from '../threads/task-error.js'
+
+/**
+ * The parts in which a batch is tried again after it cost a thread; none when it cannot be told apart any further.
+ *
+ * @param place the file that the thread was at, which no task touches any more: its host is refused by the worker.
+ */
+export function splitBatch(batch: Uint8Array, place: TaskPlace | null): Uint8Array[] {
+  const hosts = fromSharedJson<BatchedHost[]>(batch)
+  const at = place ? hosts.findIndex(({ cert, key }) => cert === place.path || key === place.path) : -1
+  if (at >= 0) return parted(hosts, at)
+  return hosts.length > 1 ? parted(hosts, hosts.length >> 1) : []
+}
+
+/** Those before, and those from there on. */
+function parted(hosts: readonly BatchedHost[], at: number): Uint8Array[] {
+  return [hosts.slice(0, at), hosts.slice(at)].filter(({ length }) => length > 0).map(toSharedJson)
+}
+
+/** The problem of each host of a batch that is not tried again in this pass. */
+export function abandonedHosts(batch: Uint8Array, { code, message, place }: TaskError): Problem[] {
+  return fromSharedJson<BatchedHost[]>(batch).map(({ id, name, cert }) => {
+    const path = place?.path ?? cert
+    return { code, message: `${path} could not be prepared: ${message}`, path, host: name ?? id }
+  })
+}

@@ -1,0 +1,85 @@
+import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
+
+/**
+ * Ends the process at once, with this exit code, whatever its threads do.
+ *
+ * Node's own exit waits for every worker thread (`Environment::stop_sub_worker_contexts`), and a thread that hangs in
+ * native code, or in a system call, cannot be ended: `process.exit()` then lasts as long as that. WASI's `proc_exit` is the
+ * one documented way to exit(3) without that wait (`returnOnExit: false`: "the Node.js process exits with the specified
+ * exit code"). Where it is not allowed (`--permission` without `--allow-wasi`), SIGKILL is left, and the exit code is lost.
+ */
+export function endProcess(exitCode: number): never {
+  try {
+    exitByWasi(exitCode)
+  } catch {
+    // As below.
+  }
+  process.kill(process.pid, 'SIGKILL')
+  throw new Error('the process has been killed')
+}
+
+function exitByWasi(exitCode: number): void {
+  // Loading it prints a warning that it is experimental; nothing else can be emitted any more.
+  process.removeAllListeners('warning')
+  process.emitWarning = () => {}
+  const { WASI } = createRequire(import.meta.url)('node:wasi') as typeof import('node:wasi')
+  const wasi = new WASI({ version: 'preview1', returnOnExit: false })
+  const { Instance, Module } = (globalThis as unknown as { WebAssembly: WebAssemblyLike }).WebAssembly
+  wasi.start(new Instance(new Module(exitingModule(exitCode)), { wasi_snapshot_preview1: wasi.wasiImport }))
+}
+
+/** The part that is used; only TypeScript's DOM library declares it. */
+interface WebAssemblyLike {
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
+  readonly Instance: new (module: object, imports: object) => object
+}
+
+/**
+ * `(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1)
+ * (func (export "_start") (call 0 (i32.const CODE))))`
+ */
+function exitingModule(exitCode: number): Uint8Array<ArrayBuffer> {
+  const text = (value: string) => [value.length, ...Buffer.from(value)]
+  const section = (id: number, content: readonly number[]) => [id, content.length, ...content]
+  // Signed LEB128 in two bytes: 0 to 255 fits.
+  const code = [(exitCode & 0x7f) | 0x80, (exitCode >> 7) & 1]
+  const body = [0, 0x41, ...code, 0x10, 0, 0x0b]
+  return new Uint8Array([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [2, 0x60, 1, 0x7f, 0, 0x60, 0, 0]),
+    ...section(2, [1, ...text('wasi_snapshot_preview1'), ...text('proc_exit'), 0, 0]),
+    ...section(3, [1, 1]),
+    ...section(5, [1, 0, 1]),
+    ...section(7, [2, ...text('memory'), 2, 0, ...text('_start'), 0, 1]),
+    ...section(10, [1, body.length, ...body]),
+  ])
+}
+
+let installed = false
+
+/**
+ * From now on, an exit of this process ends it even while `hangs()`: after all listeners of `exit`, in the place of Node's
+ * wait for its threads. Only in the main thread: elsewhere an `exit` is the end of one thread.
+ */
+export function endProcessWhile(hangs: () => boolean): void {
+  if (installed || !isMainThread) return
+  installed = true
+  process.on('exit', function last(code) {
+    if (!hangs()) return
+    const listeners = process.listeners('exit')
+    for (const listener of listeners.slice(listeners.indexOf(last) + 1)) {
+      try {
+        listener.call(process, code)
+      } catch {
+        // Node ends with 7 for these; the exit code that was asked for says more.
+      }
+    }
+    endProcess(exitCodeOf(process.exitCode ?? code))
+  })
+}
+
+function exitCodeOf(code: number | string): number {
+  const number = Number(code)
+  return Number.isInteger(number) ? number & 0xff : 1
+}

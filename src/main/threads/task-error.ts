@@ -1,0 +1,64 @@
+import type { TaskPlace } from '../../workers/progress.js'
+import { placeOfError } from '../../workers/unexpected.js'
+import { ReloadError } from '../errors.js'
+import type { WorkerOptions } from '../options.js'
+import { describeHungThreads } from './hung-threads.js'
+
+/** Why a task was given up. */
+export type Abortion =
+  | { readonly why: 'timeout' | 'closed' | 'untaken' }
+  | { readonly why: 'no-thread'; readonly code: string | undefined }
+
+/** A task that ended without an answer. */
+export class TaskError extends ReloadError {
+  /** The file that it failed over; `null` when that is not known, or when no file is to blame. */
+  readonly place: TaskPlace | null
+
+  constructor(code: ReloadError['code'], message: string, place: TaskPlace | null = null) {
+    super(code, message, place ? { path: place.path } : {})
+    this.place = place
+  }
+}
+
+export function closed(): TaskError {
+  return new TaskError('CLOSED', 'the reload engine was closed')
+}
+
+/** No thread may be started, because too many hang. */
+export function unavailable(): TaskError {
+  const message = `no worker thread can be started while earlier ones hang, at ${describeHungThreads()}; correct these files, or restart the process`
+  return new TaskError('WORKER_UNAVAILABLE', message)
+}
+
+export function taskError(
+  error: unknown,
+  abortion: Abortion | undefined,
+  limits: Required<WorkerOptions>,
+  place: TaskPlace | null,
+): TaskError {
+  if (abortion?.why === 'closed') return closed()
+  if (abortion?.why === 'no-thread') return couldNotStart(abortion.code)
+  if (abortion?.why === 'untaken') {
+    return new TaskError('WORKER_TIMEOUT', `no worker thread took the task within ${limits.timeoutMs} ms`)
+  }
+  const at = place ? ` while it worked on ${place.path}` : ''
+  if (abortion?.why === 'timeout') {
+    const message = `the worker did not prepare the certificates within ${limits.timeoutMs} ms and was ended${at}`
+    return new TaskError('WORKER_TIMEOUT', message, place)
+  }
+  // What was thrown may be anything, `undefined` included.
+  const { code } = Object(error) as NodeJS.ErrnoException
+  if (code === 'ERR_MODULE_NOT_FOUND') return couldNotStart(code)
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const message = `the worker needed more than its limit of ${limits.memoryLimitMb} MiB${at}; see worker.memoryLimitMb`
+    return new TaskError('WORKER_CRASHED', message, place)
+  }
+  return new TaskError('WORKER_CRASHED', `the worker thread failed${at}: ${placeOfError(error)}`, place)
+}
+
+function couldNotStart(code: string | undefined): TaskError {
+  const message =
+    `the worker thread could not start (${code ?? 'no code'}); a bundler must leave certswap out, ` +
+    'because the worker has files of its own'
+  return new TaskError('WORKER_CRASHED', message)
+}

@@ -1,0 +1,28 @@
+import { type Problem, ProblemError } from './problem.js'
+import { markedPath } from './progress.js'
+
+/** Kind and place of an error, without its message, which could quote what was being parsed. */
+export function placeOfError(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error
+  const exit = /^worker exited with code: \d+$/.exec(error.message)
+  if (exit) return exit[0]
+  const frame = /^\s+at .*$/m.exec(framesOf(error))?.[0].trim() ?? 'at an unknown place'
+  return `${error.name} ${frame}`
+}
+
+/** The stack behind the message, whose own lines can look like frames; nothing when the message is not in it. */
+function framesOf({ message, stack = '' }: Error): string {
+  const start = stack.indexOf(message)
+  return start < 0 ? '' : stack.slice(start + message.length)
+}
+
+/**
+ * The problem that an error stands for. An error that no code foresaw becomes `MATERIAL_UNPROCESSABLE` of the file that was
+ * at hand, so that it costs this file alone.
+ */
+export function problemOfError(error: unknown): Problem {
+  if (error instanceof ProblemError) return error.problem
+  const path = markedPath()
+  const message = `${path ?? 'the material'} cannot be processed: unexpected ${placeOfError(error)}; please report it`
+  return { code: 'MATERIAL_UNPROCESSABLE', message, ...(path === null ? {} : { path }) }
+}

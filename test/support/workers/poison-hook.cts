@@ -1,0 +1,60 @@
+/*
+ * Makes a worker thread misbehave over chosen content, in the middle of its real work: preloaded by `--require`, or
+ * imported by `poisoned.ts`. The content, by hash, and the misbehaviour lie in the file that CERTSWAP_POISONS names.
+ */
+
+const crypto = require('node:crypto') as typeof import('node:crypto')
+const fs = require('node:fs') as typeof import('node:fs')
+const { syncBuiltinESMExports } = require('node:module') as typeof import('node:module')
+const { isMainThread } = require('node:worker_threads') as typeof import('node:worker_threads')
+
+const { createHash, createPrivateKey, X509Certificate } = crypto
+const { existsSync, openSync, readFileSync } = fs
+
+function misbehave(how: string): void {
+  switch (how) {
+    case 'exits':
+      process.exit(3)
+    case 'hoards': {
+      const hoard: number[][] = []
+      for (;;) hoard.push(Array.from({ length: 10_000 }, (_, i) => i + 0.5))
+    }
+    case 'spins':
+      for (;;);
+    default:
+      // A system call that nothing ends but a writer, as in OpenSSL's derivation of a key or on a dead network drive.
+      openSync(`${process.env['CERTSWAP_POISONS']}.fifo`, 'r')
+  }
+}
+
+function poisonOf(content: unknown): string | undefined {
+  const list = process.env['CERTSWAP_POISONS']
+  if (list === undefined || typeof content !== 'string' || !existsSync(list)) return undefined
+  const hash = createHash('sha256').update(content.replaceAll(/\s/g, '')).digest('hex')
+  return (JSON.parse(readFileSync(list, 'utf8')) as Record<string, string>)[hash]
+}
+
+if (!isMainThread) {
+  crypto.createPrivateKey = (key) => {
+    const how = poisonOf(key)
+    if (how !== undefined) misbehave(how)
+    return createPrivateKey(key)
+  }
+  crypto.X509Certificate = class extends X509Certificate {
+    readonly #throws: boolean
+
+    constructor(content: ConstructorParameters<typeof X509Certificate>[0]) {
+      const how = poisonOf(content)
+      if (how !== undefined && how !== 'throws') misbehave(how)
+      super(content)
+      this.#throws = how === 'throws'
+    }
+
+    // Where the real work expects no error.
+    override checkPrivateKey(key: import('node:crypto').KeyObject): boolean {
+      if (this.#throws) throw new RangeError('unexpected')
+      return super.checkPrivateKey(key)
+    }
+  }
+  syncBuiltinESMExports()
+}

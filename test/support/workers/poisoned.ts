@@ -1,0 +1,3 @@
+import './poison-hook.cjs'
+
+export * from '../../../src/workers/prepare.js'
