@@ -8,17 +8,25 @@ import { RequestProblem } from './problem-document.js'
 const LEAST_CHARACTERS = 16
 const MAX_BYTES = 4_096
 
-/**
- * Lets only those in who send the token of the file. No more of it than a digest is kept, and digests compare in the
- * same time whatever was sent.
- *
- * @throws ReloadError `CONTROL_PATH_UNSAFE` for a file that others can read, `OPTIONS_INVALID` for one without a token.
- */
-export function requireToken(file: string): Guard {
+/** The token of the file. No more of it than a digest is kept. */
+export interface BearerToken {
+  /** Whether this value of `Authorization` holds it. Digests compare in the same time, whatever was sent. */
+  isIn(authorization: string): boolean
+}
+
+/** @throws ReloadError `CONTROL_PATH_UNSAFE` for a file that others can use, `OPTIONS_INVALID` for one without a token. */
+export function loadToken(file: string): BearerToken {
   const expected = digestOf(readToken(file))
+  return {
+    isIn: (authorization) =>
+      timingSafeEqual(digestOf(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? ''), expected),
+  }
+}
+
+/** Refuses every request that does not hold the token. */
+export function requireToken(token: BearerToken): Guard {
   return (headers) => {
-    const sent = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? ''
-    if (timingSafeEqual(digestOf(sent), expected)) return
+    if (token.isIn(headers.get('authorization') ?? '')) return
     throw new RequestProblem(
       'unauthorized',
       'expected Authorization: Bearer with the token of the token file',
@@ -28,6 +36,17 @@ export function requireToken(file: string): Guard {
     )
   }
 }
+
+/** Whether the token is in the first bytes of a request: enough to give the connection a place, before it is parsed. */
+export function isTokenWithin(token: BearerToken, bytes: Buffer): boolean {
+  const value = /\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n/i.exec(
+    bytes.toString('latin1', 0, MAX_HEAD_BYTES),
+  )
+  return value !== null && token.isIn(value[1] as string)
+}
+
+/** No more headers than these are taken in anyway. */
+const MAX_HEAD_BYTES = 8 * 1024
 
 function readToken(file: string): string {
   let descriptor: number
