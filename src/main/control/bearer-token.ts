@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 
 import { ReloadError } from '../errors.js'
+import { isTrusted } from '../trusted-path.js'
 import type { Guard } from './app.js'
 import { RequestProblem } from './problem-document.js'
 
@@ -59,7 +60,11 @@ function readToken(file: string): string {
     })
   }
   try {
-    const { mode, size } = fstatSync(descriptor)
+    const { mode, size, uid } = fstatSync(descriptor)
+    if (!isTrusted(uid)) {
+      const message = `\`tcp.tokenFile\`: ${file} belongs to user ${uid}, who knows the token; expected one of our own, mode 0600`
+      throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })
+    }
     if ((mode & 0o077) !== 0) {
       const message = `\`tcp.tokenFile\`: others than its owner may use ${file}; expected mode 0600`
       throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })
