@@ -3,10 +3,12 @@
  */
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
 import { createAuthority } from '../support/certificates.js'
@@ -19,6 +21,8 @@ const EVIL = 'x\u001b[2J\u009b2J\ncertswap: all is well\u202e\u200f'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
+const programModule = new URL('../../src/main/cli/program.js', import.meta.url).href
+
 const COMMANDS: readonly (readonly string[])[] = [
   ['serve', '--cert', EVIL, '--key', EVIL],
   ['serve', '--config', EVIL],
@@ -26,7 +30,6 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['serve', '--config', 'options.json'],
   ['serve', '--listen', EVIL],
   ['serve', '--upstream', EVIL],
-  ['serve', '--hosts', EVIL, '--cert', 'tls.crt', '--key', 'tls.key', '--control', `${EVIL}/control.sock`],
   ['serve', `--${EVIL}`],
   ['serve', '--processes', EVIL],
   ['serve', '--log-level', EVIL],
@@ -48,18 +51,34 @@ const COMMANDS: readonly (readonly string[])[] = [
 test('no command prints a character that moves the cursor, or a line that a path or an option wrote', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, createAuthority().issue())
-  mkdirSync(join(cwd, EVIL.replaceAll('/', '')), { recursive: true })
   writeFileSync(join(cwd, 'broken.json'), JSON.stringify({ listen: EVIL }))
   writeFileSync(join(cwd, 'options.json'), JSON.stringify({ [EVIL]: 1, cert: EVIL, key: EVIL }))
   writeFileSync(join(cwd, 'file'), '')
-  for (const args of COMMANDS) {
-    const { code, stdout, stderr } = await certswap(args, { cwd })
-    const said = stdout + stderr
-    const dev = args[0] === 'dev' && args[1] === 'init'
-    assert.equal(code === 0, dev, `${JSON.stringify(args)}: ${said}`)
-    assert.doesNotMatch(said, UNPRINTABLE, JSON.stringify(args))
-    assert.doesNotMatch(said, /^certswap: all is well/m, JSON.stringify(args))
-  }
+  const script = `
+    const { runProgram } = await import(process.env.PROGRAM)
+    const codes = []
+    for (const args of JSON.parse(process.env.COMMANDS)) codes.push(await runProgram(['node', 'certswap', ...args]))
+    process.stdout.write('codes ' + JSON.stringify(codes))
+    process.exit()`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    cwd,
+    env: { ...process.env, PROGRAM: programModule, COMMANDS: JSON.stringify(COMMANDS) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const [said, codes = '[]'] = stdout.split('codes ')
+  JSON.parse(codes).forEach((code: number, i: number) => {
+    assert.equal(
+      code === 0,
+      COMMANDS[i]?.[3] === EVIL && COMMANDS[i]?.[0] === 'dev',
+      JSON.stringify(COMMANDS[i]),
+    )
+  })
+  assert.equal(JSON.parse(codes).length, COMMANDS.length)
+  assert.match(stderr, /\\u009b2J/)
+  assert.doesNotMatch(said + stderr, UNPRINTABLE)
+  assert.doesNotMatch(said + stderr, /^certswap: all is well/m)
 })
 
 test('a log line holds no character that moves the cursor, from its first one', async (t) => {

@@ -20,16 +20,24 @@ import http from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
+import { defaultControlPath, trustedControlPath } from '../../src/main/cli/control-path.js'
+import {
+  createDevelopmentIdentity,
+  ensureDevelopmentIdentity,
+  rotateDevelopmentIdentity,
+} from '../../src/main/cli/dev/identity.js'
 import { createControlServer } from '../../src/main/control/control-server.js'
 import { createAuthority } from '../support/certificates.js'
 import { startEngine } from '../support/engines.js'
 import { writePair } from '../support/files.js'
-import { certswap, certswapServe } from '../support/program.js'
+import { certswap } from '../support/program.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const OTHER = 65_534
-const asRoot = { skip: process.geteuid?.() === 0 ? false : 'only root can give files away' }
+const asRoot: { skip: false | string } = {
+  skip: process.geteuid?.() === 0 ? false : 'only root can give files away',
+}
 
 /** How another user gets a say in what lies in `.certswap` of a directory, where an identity lies already. */
 const TAKEOVERS: Readonly<Record<string, (cwd: string) => void>> = {
@@ -65,93 +73,99 @@ for (const [what, takeOver] of Object.entries(TAKEOVERS)) {
     asRoot,
     async (t) => {
       const cwd = tempDir(t)
-      assert.equal((await certswap(['dev', 'init'], { cwd })).code, 0)
+      const dir = join(cwd, '.certswap')
+      await createDevelopmentIdentity(dir)
       takeOver(cwd)
-      const before = readFileSync(join(cwd, '.certswap', 'tls.crt'), 'utf8')
-      for (const args of [
-        ['dev', 'rotate'],
-        ['dev', 'init', '--force'],
-        ['serve', '--listen', '127.0.0.1:0', '--no-control'],
-      ]) {
-        const { code, stderr } = await certswap(args, { cwd })
-        assert.equal(code, 3, `${args.join(' ')}: ${stderr}`)
-        assert.match(stderr, /certswap: the development identity in \.certswap is not used: \//)
-      }
-      assert.equal(readFileSync(join(cwd, '.certswap', 'tls.crt'), 'utf8'), before)
+      const before = readFileSync(join(dir, 'tls.crt'), 'utf8')
+      const unsafe = { code: 'IDENTITY_UNSAFE' }
+      await assert.rejects(rotateDevelopmentIdentity(dir), unsafe)
+      await assert.rejects(createDevelopmentIdentity(dir, { force: true }), unsafe)
+      await assert.rejects(ensureDevelopmentIdentity(dir), unsafe)
+      assert.equal(readFileSync(join(dir, 'tls.crt'), 'utf8'), before)
     },
   )
 }
 
-test('no development identity is made in a directory of another user', asRoot, async (t) => {
+test('the program says whose the development identity is, and what to do', asRoot, async (t) => {
   const cwd = tempDir(t)
-  chownSync(cwd, OTHER, OTHER)
-  const { code, stderr } = await certswap(['serve', '--listen', '127.0.0.1:0', '--no-control'], { cwd })
-  assert.equal(code, 3, stderr)
-  assert.ok(!existsSync(join(cwd, '.certswap')))
-})
-
-test('a development identity in a directory of our own, below one with the sticky bit, is served', async (t) => {
-  const cwd = tempDir(t)
-  if (process.geteuid?.() === 0) chmodSync(cwd, 0o1777)
-  assert.equal((await certswap(['dev', 'init'], { cwd })).code, 0)
-  const program = await certswapServe(t, ['--no-control'], { cwd })
-  assert.equal(await program.stop(), 0)
-  assert.equal((await certswap(['dev', 'rotate'], { cwd })).code, 0)
-})
-
-test('a client believes no control socket of another user that it finds', asRoot, async (t) => {
-  for (const where of ['.certswap', 'runtime/certswap']) {
-    const cwd = tempDir(t)
-    mkdirSync(join(cwd, where), { recursive: true, mode: 0o700 })
-    const path = join(cwd, where, 'control.sock')
-    const asked = await impostor(t, path)
-    const env = where === '.certswap' ? {} : { XDG_RUNTIME_DIR: join(cwd, 'runtime') }
-    chownSync(path, OTHER, OTHER)
-    for (const command of ['reload', 'status', 'rollback', 'drain']) {
-      const { code, stderr } = await certswap([command], { cwd, env })
-      assert.equal(code, 3, stderr)
-      assert.match(stderr, /certswap: the control socket .* is not used: .* belongs to user 65534/)
-    }
-    assert.deepEqual(asked, [])
+  await createDevelopmentIdentity(join(cwd, '.certswap'))
+  chownSync(join(cwd, '.certswap'), OTHER, OTHER)
+  for (const args of [
+    ['dev', 'rotate'],
+    ['serve', '--listen', '127.0.0.1:0', '--no-control'],
+  ]) {
+    const { code, stderr } = await certswap(args, { cwd })
+    assert.equal(code, 3, `${args.join(' ')}: ${stderr}`)
+    assert.match(
+      stderr,
+      /certswap: the development identity in \.certswap is not used: \/.* belongs to user 65534/,
+    )
+    assert.match(stderr, /run this as that user/)
   }
 })
 
-test(
-  'a client believes no control socket that it finds in a directory, or by a link, of another user',
-  asRoot,
-  async (t) => {
-    const cwd = tempDir(t)
-    const real = join(cwd, 'real.sock')
-    const asked = await impostor(t, real)
-    mkdirSync(join(cwd, '.certswap'), { mode: 0o700 })
-    const found = join(cwd, '.certswap', 'control.sock')
-    symlinkSync(real, found)
-    lchownSync(found, OTHER, OTHER)
-    assert.equal((await certswap(['reload'], { cwd })).code, 3)
-    lchownSync(found, 0, 0)
-    assert.equal((await certswap(['reload'], { cwd })).code, 0)
-    chownSync(join(cwd, '.certswap'), OTHER, OTHER)
-    assert.equal((await certswap(['reload'], { cwd })).code, 3)
-    assert.equal(asked.length, 1)
-  },
-)
+test('no development identity is made in a directory of another user', asRoot, async (t) => {
+  const cwd = tempDir(t)
+  chownSync(cwd, OTHER, OTHER)
+  await assert.rejects(ensureDevelopmentIdentity(join(cwd, '.certswap')), { code: 'IDENTITY_UNSAFE' })
+  assert.ok(!existsSync(join(cwd, '.certswap')))
+})
 
-test(
-  'a runtime directory of another user is not ours, though the environment names it',
-  asRoot,
-  async (t) => {
-    const cwd = tempDir(t)
-    const runtime = join(cwd, 'runtime')
-    mkdirSync(runtime, { mode: 0o700 })
-    chownSync(runtime, OTHER, OTHER)
-    writePair(cwd, createAuthority().issue())
-    const env = { XDG_RUNTIME_DIR: runtime }
-    const program = await certswapServe(t, ['--cert', 'tls.crt', '--key', 'tls.key'], { cwd, env })
-    assert.equal(program.control, join(cwd, '.certswap', 'control.sock'))
-    assert.equal((await certswap(['reload'], { cwd, env })).code, 0)
-    assert.equal(await program.stop(), 0)
-  },
-)
+test('a development identity in a directory of our own, below one with the sticky bit, is used', async (t) => {
+  const cwd = tempDir(t)
+  chmodSync(cwd, 0o1777)
+  const dir = join(cwd, '.certswap')
+  const { fingerprint256 } = await createDevelopmentIdentity(dir)
+  symlinkSync('.certswap', join(cwd, 'link'))
+  assert.equal((await ensureDevelopmentIdentity(join(cwd, 'link'))).fingerprint256, fingerprint256)
+  await rotateDevelopmentIdentity(dir)
+})
+
+test('a client asks no control socket of another user that it finds, and says why', asRoot, async (t) => {
+  const cwd = tempDir(t)
+  mkdirSync(join(cwd, '.certswap'), { mode: 0o700 })
+  const path = join(cwd, '.certswap', 'control.sock')
+  const asked = await impostor(t, path)
+  chownSync(path, OTHER, OTHER)
+  const { code, stderr } = await certswap(['reload'], { cwd })
+  assert.equal(code, 3, stderr)
+  assert.match(stderr, /certswap: the control socket .* is not used: .* belongs to user 65534/)
+  assert.match(stderr, /--control \.certswap\/control\.sock/)
+  assert.deepEqual(asked, [])
+})
+
+test('a client believes no control socket that it finds by way of another user', asRoot, async (t) => {
+  const runtime = tempDir(t)
+  const env = { XDG_RUNTIME_DIR: runtime }
+  const dir = join(runtime, 'certswap')
+  const found = join(dir, 'control.sock')
+  mkdirSync(dir, { mode: 0o700 })
+  await impostor(t, found)
+  const refused = { exitCode: 3 }
+  assert.equal(trustedControlPath(undefined, env), found)
+  chownSync(found, OTHER, OTHER)
+  assert.throws(() => trustedControlPath(undefined, env), refused)
+  chownSync(found, 0, 0)
+  chownSync(dir, OTHER, OTHER)
+  assert.throws(() => trustedControlPath(undefined, env), refused)
+  chownSync(dir, 0, 0)
+  chmodSync(dir, 0o777)
+  assert.throws(() => trustedControlPath(undefined, env), refused)
+  chmodSync(dir, 0o700)
+  renameSync(found, join(dir, 'real.sock'))
+  symlinkSync('real.sock', found)
+  assert.equal(trustedControlPath(undefined, env), found)
+  lchownSync(found, OTHER, OTHER)
+  assert.throws(() => trustedControlPath(undefined, env), refused)
+})
+
+test('a runtime directory of another user is not ours, though the environment names it', asRoot, (t) => {
+  const runtime = tempDir(t)
+  const env = { XDG_RUNTIME_DIR: runtime }
+  assert.equal(defaultControlPath(env), join(runtime, 'certswap', 'control.sock'))
+  chownSync(runtime, OTHER, OTHER)
+  assert.equal(defaultControlPath(env), join('.certswap', 'control.sock'))
+})
 
 test(
   'a control socket that is named may belong to a service, in a directory that only the service can write to',
@@ -164,14 +178,18 @@ test(
     chownSync(path, OTHER, OTHER)
     chownSync(join(cwd, 'run'), OTHER, OTHER)
     assert.equal((await certswap(['reload', '--control', path], { cwd })).code, 0)
+    assert.equal(asked.length, 1)
     chownSync(join(cwd, 'run'), 1, 1)
-    assert.equal((await certswap(['reload', '--control', path], { cwd })).code, 3)
+    assert.throws(() => trustedControlPath(path), { exitCode: 3, message: /in a directory of user 1/ })
     chownSync(join(cwd, 'run'), 0, 0)
     chmodSync(join(cwd, 'run'), 0o1777)
-    const { code, stderr } = await certswap(['reload', '--control', path], { cwd })
-    assert.equal(code, 3)
-    assert.match(stderr, /in a directory that every user can write to/)
-    assert.equal(asked.length, 1)
+    assert.throws(() => trustedControlPath(path), { exitCode: 3, message: /every user can write to/ })
+    chownSync(path, 0, 0)
+    assert.equal(trustedControlPath(path), path)
+    symlinkSync(path, join(cwd, 'link'))
+    assert.equal(trustedControlPath(join(cwd, 'link')), join(cwd, 'link'))
+    lchownSync(join(cwd, 'link'), OTHER, OTHER)
+    assert.throws(() => trustedControlPath(join(cwd, 'link')), { exitCode: 3, message: /link of user/ })
   },
 )
 
@@ -182,7 +200,7 @@ test('a token of another user, and a configuration that every user can write to,
   chmodSync(config, 0o666)
   const { code, stderr } = await certswap(['check', '--config', config], { cwd })
   assert.equal(code, 3, stderr)
-  if (asRoot.skip) return t.diagnostic(asRoot.skip)
+  if (asRoot.skip !== false) return t.diagnostic(asRoot.skip)
   const engine = await startEngine(t, writePair(cwd, createAuthority().issue()))
   const tokenFile = join(cwd, 'token')
   writeFileSync(tokenFile, 'correct-horse-battery-staple', { mode: 0o600 })
