@@ -2,15 +2,19 @@ import type { Worker as ClusterWorker } from 'node:cluster'
 import type { EventEmitter } from 'node:events'
 import type { MessagePort, Worker as ThreadWorker } from 'node:worker_threads'
 
-import type { Envelope } from './messages.js'
+import { type Envelope, MESSAGES_VERSION } from './messages.js'
 
 /** One end of a channel between the process that prepares and one that serves. */
-export interface Link<In, Out> {
+export interface Link<Out> {
   /** Whether it carries JSON alone, so that bytes have to be text. */
   readonly asText: boolean
   /** Lost without an error where the other end has gone: its end is told by `onClose`. */
   send(message: Out): void
-  onMessage(listener: (message: In) => void): void
+  /**
+   * Nothing has been looked at in a message but its version: `misread` gets what another release has sent, with the
+   * version of that (0 for releases without one).
+   */
+  onMessage(listener: (message: unknown) => void, misread: (version: number, message: unknown) => void): void
   onClose(listener: () => void): void
   /** Listens no more. */
   release(): void
@@ -47,7 +51,7 @@ export function parentChannel(parent: NodeJS.Process): Channel {
 }
 
 /** The messages of one fleet on a channel. */
-export function openLink<In, Out>({ emitter, post, ends, asText }: Channel, fleet: string): Link<In, Out> {
+export function openLink<Out>({ emitter, post, ends, asText }: Channel, fleet: string): Link<Out> {
   const listeners: (() => void)[] = []
   const listen = (event: string, listener: (...args: never[]) => void) => {
     emitter.on(event, listener as () => void)
@@ -55,10 +59,13 @@ export function openLink<In, Out>({ emitter, post, ends, asText }: Channel, flee
   }
   return {
     asText,
-    send: (message) => post({ certswap: fleet, message } satisfies Envelope<Out>),
-    onMessage(listener) {
-      listen('message', (envelope: Envelope<In> | null) => {
-        if (envelope?.certswap === fleet) listener(envelope.message)
+    send: (message) => post({ certswap: fleet, version: MESSAGES_VERSION, message } satisfies Envelope<Out>),
+    onMessage(listener, misread) {
+      listen('message', (envelope: Envelope<unknown> | null) => {
+        if (envelope?.certswap !== fleet) return
+        const { version, message } = envelope
+        if (version === MESSAGES_VERSION) listener(message)
+        else misread(Number.isSafeInteger(version) ? (version as number) : 0, message)
       })
     },
     onClose(listener) {

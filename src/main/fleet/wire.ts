@@ -1,6 +1,7 @@
 import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
+import type { ResolvedOptions } from '../resolve-options.js'
 import type { WireSnapshot, WireTrust } from './messages.js'
 
 /** Bytes as they are, or in Base64 where the channel carries JSON. */
@@ -46,6 +47,15 @@ export function materialOf(wire: WireSnapshot, before: Snapshot | null): ServedM
     dhparam: wire.dhparam === null ? null : bytesOf(wire.dhparam),
     ticketSecret: wire.ticketSecret === null ? null : bytesOf(wire.ticketSecret),
   }
+}
+
+/** The same objects for as long as they say the same: spares and contexts are kept by them. */
+export function keptOptions(
+  wire: WireSnapshot['options'],
+  before: ResolvedOptions | undefined,
+): ResolvedOptions {
+  const next = { ...wire, logger: null }
+  return before && JSON.stringify({ ...before, logger: null }) === JSON.stringify(next) ? before : next
 }
 
 export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {

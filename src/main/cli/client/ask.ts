@@ -1,6 +1,6 @@
 import http from 'node:http'
 
-import { printableJson } from '../../control/escape.js'
+import { printable, printableJson } from '../../control/escape.js'
 import { trustedControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 
@@ -50,7 +50,7 @@ export async function ask(question: Question): Promise<Reply> {
     const { status, body } = await exchange(question, socketPath, signal)
     const json = body === '' ? undefined : parse(body)
     // Written again: a server that is not ours may have sent anything.
-    const shown = body === '' ? '' : `${printableJson(json)}\n`
+    const shown = body === '' ? '' : `${printableJson(JSON.parse(body))}\n`
     if (status >= 200 && status < 300) return { body: shown, json }
     throw problemReply(status, json, shown)
   } catch (error) {
@@ -93,7 +93,8 @@ function exchange(
 
 function parse(body: string): unknown {
   try {
-    return JSON.parse(body)
+    // Every text in it goes to a terminal sooner or later.
+    return JSON.parse(body, (_, value) => (typeof value === 'string' ? printable(value) : value))
   } catch {
     throw new CommandError(EXIT.refused, 'the answer is not that of a certswap control server; see --control')
   }
@@ -108,7 +109,8 @@ interface ProblemDocument {
 function problemReply(status: number, json: unknown, body: string): ProblemReply {
   const { type = '', detail = `status ${status}` } = (json ?? {}) as ProblemDocument
   const kind = type.replace('urn:certswap:problem:', '')
-  const { exitCode, next } = OUTCOMES[kind] ?? { exitCode: EXIT.refused, next: '' }
+  const known = Object.hasOwn(OUTCOMES, kind) ? OUTCOMES[kind] : undefined
+  const { exitCode, next } = known ?? { exitCode: EXIT.refused, next: '' }
   return new ProblemReply(exitCode, [detail, ...(next ? [next] : [])], body)
 }
 

@@ -119,7 +119,7 @@ function memberRow({ id, pid, generation, connections }: StatusView['members'][n
 
 function connectionsLine(connections: StatusView['connections']): string {
   const parts = Object.entries(connections).map(
-    ([generation, count]) => `${count} of generation ${generation}`,
+    ([generation, count]) => `${count} of generation ${printable(generation)}`,
   )
   return parts.join(', ') || 'none'
 }

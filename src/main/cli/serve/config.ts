@@ -5,6 +5,7 @@ import { z } from 'zod'
 
 import type { DrainOptions } from '../../drain/options.js'
 import type { ReloadEngineOptions } from '../../options.js'
+import { protoIn } from '../../own-names.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
@@ -169,6 +170,9 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   } catch {
     throw new CommandError(EXIT.usage, `--config: ${path} is not JSON`)
   }
+  const proto = protoIn(json)
+  if (proto !== null)
+    throw new CommandError(EXIT.usage, `--config: ${path}: ${proto} is no name of an option or a host`)
   const parsed = fileSchema.safeParse(json)
   if (!parsed.success) throw new CommandError(EXIT.usage, `--config: ${path}: expected an object of options`)
   return withAbsolutePaths(parsed.data, dirname(resolve(path)))
