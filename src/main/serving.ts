@@ -143,7 +143,14 @@ export class Serving {
     const callback = this.#sniCallback(own)
     if (callback) assertNoSni(extra)
     const sni = callback ? { SNICallback: callback } : {}
-    return { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
+    const options = { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
+    // Read when a server is made: a key that was copied now would be overwritten with its generation.
+    const current = (name: 'cert' | 'key') => ({
+      get: () => this.#state.contexts.optionsFor(peers)[name],
+      enumerable: true,
+      configurable: true,
+    })
+    return Object.defineProperties(options, { cert: current('cert'), key: current('key') })
   }
 
   attach(server: tls.Server): Detach {

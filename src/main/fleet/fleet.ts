@@ -12,7 +12,7 @@ import { toPrimaryOf } from './incoming.js'
 import type { Link } from './link.js'
 import { Member, type MemberAnswer } from './member.js'
 import { MESSAGES_VERSION, type ToMember } from './messages.js'
-import { packer, wireHost, wireSnapshot } from './wire.js'
+import { packer, wipeWire, wireHost, wireSnapshot } from './wire.js'
 
 /** Hosts in one message. */
 const HOSTS_A_MESSAGE = 64
@@ -189,14 +189,15 @@ export class Fleet implements Followers {
       (function* () {
         for (let i = 0; i < changed.length; i += HOSTS_A_MESSAGE) {
           const hosts = changed.slice(i, i + HOSTS_A_MESSAGE).map((host) => wireHost(host, link.asText))
-          link.send({ kind: 'hosts', hosts })
+          link.send({ kind: 'hosts', hosts }, () => wipeWire(hosts.map(({ pair }) => pair)))
           yield
         }
       })(),
       { longestMs: 0 },
     )
     const snapshot = wireSnapshot(next, before, removed, link.asText)
-    link.send({ kind: 'stage', snapshot, welcome: secret && packer(link.asText)(secret) })
+    const stage = { kind: 'stage', snapshot, welcome: secret && packer(link.asText)(secret) } as const
+    link.send(stage, () => wipeWire(snapshot.pairs))
   }
 
   /** One answer of each. @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT` */

@@ -7,7 +7,7 @@ import { RenewingAgent } from '../attach/renewing-agent.js'
 import type { Detach, ServedState } from '../attach/server-book.js'
 import { type Clock, systemClock } from '../clock.js'
 import { ReloadError } from '../errors.js'
-import type { Snapshot } from '../generation/generation.js'
+import { type Snapshot, wipeKeys } from '../generation/generation.js'
 import { History } from '../generation/history.js'
 import { HostTable } from '../generation/host-table.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
@@ -292,6 +292,7 @@ export class FollowingEngine implements JoinedEngine {
 
   #abort(): void {
     if (this.#staged && this.#begun) this.#serving?.drop(this.#staged)
+    if (this.#staged) wipeKeys(this.#staged.snapshot.material.pairs)
     this.#staged = null
     if (!this.#begun)
       this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
@@ -307,8 +308,11 @@ export class FollowingEngine implements JoinedEngine {
   }
 
   #revert(): void {
-    if (this.#before) this.#serving?.revert(this.#before)
-    else this.#abort()
+    if (this.#before && this.#serving) {
+      const { material } = this.#serving.snapshot
+      this.#serving.revert(this.#before)
+      if (material !== this.#serving.snapshot.material) wipeKeys(material.pairs)
+    } else this.#abort()
     this.#before = null
   }
 

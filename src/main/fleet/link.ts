@@ -8,8 +8,11 @@ import { type Envelope, MESSAGES_VERSION } from './messages.js'
 export interface Link<Out> {
   /** Whether it carries JSON alone, so that bytes have to be text. */
   readonly asText: boolean
-  /** Lost without an error where the other end has gone: its end is told by `onClose`. */
-  send(message: Out): void
+  /**
+   * Lost without an error where the other end has gone: its end is told by `onClose`. `sent` is called once the message is
+   * not read any more, whether it has left or is lost.
+   */
+  send(message: Out, sent?: () => void): void
   /**
    * Nothing has been looked at in a message but its version: `misread` gets what another release has sent, with the
    * version of that (0 for releases without one).
@@ -24,14 +27,18 @@ export interface Link<Out> {
 export interface Channel {
   /** Emits `message`, and one of `ends` when the other end has gone. */
   readonly emitter: EventEmitter
-  readonly post: (envelope: object) => void
+  readonly post: (envelope: object, sent: () => void) => void
   readonly ends: readonly string[]
   readonly asText: boolean
 }
 
 /** A cluster worker, seen from the primary. `asText` unless the cluster's `serialization` is `advanced`. */
 export function clusterChannel(worker: ClusterWorker, asText: boolean): Channel {
-  const post = (envelope: object) => void (worker.isConnected() && worker.send(envelope, () => {}))
+  const post: Channel['post'] = (envelope, sent) => {
+    // It may wait for a handle that goes before it, unread until then.
+    if (worker.isConnected()) worker.send(envelope, () => sent())
+    else sent()
+  }
   return { emitter: worker, post, ends: ['disconnect', 'exit'], asText }
 }
 
@@ -39,13 +46,19 @@ export function clusterChannel(worker: ClusterWorker, asText: boolean): Channel 
 export function threadChannel(port: ThreadWorker | MessagePort): Channel {
   // A port has the methods of an emitter that are used here.
   const emitter = port as unknown as EventEmitter
-  return { emitter, post: (envelope) => port.postMessage(envelope), ends: ['exit', 'close'], asText: false }
+  const post: Channel['post'] = (envelope, sent) => {
+    port.postMessage(envelope)
+    sent()
+  }
+  return { emitter, post, ends: ['exit', 'close'], asText: false }
 }
 
 /** The primary, seen from a process that was forked. */
 export function parentChannel(parent: NodeJS.Process): Channel {
-  const post = (envelope: object) =>
-    void (parent.connected && parent.send?.(envelope, undefined, {}, () => {}))
+  const post: Channel['post'] = (envelope, sent) => {
+    if (parent.connected && parent.send) parent.send(envelope, undefined, {}, () => sent())
+    else sent()
+  }
   // What a member sends holds no bytes.
   return { emitter: parent, post, ends: ['disconnect'], asText: false }
 }
@@ -59,7 +72,8 @@ export function openLink<Out>({ emitter, post, ends, asText }: Channel, fleet: s
   }
   return {
     asText,
-    send: (message) => post({ certswap: fleet, version: MESSAGES_VERSION, message } satisfies Envelope<Out>),
+    send: (message, sent = () => {}) =>
+      post({ certswap: fleet, version: MESSAGES_VERSION, message } satisfies Envelope<Out>, sent),
     onMessage(listener, misread) {
       listen('message', (envelope: Envelope<unknown> | null) => {
         if (envelope?.certswap !== fleet) return

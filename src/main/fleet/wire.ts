@@ -63,8 +63,18 @@ export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {
   return asText ? (bytes) => Buffer.from(bytes).toString('base64') : (bytes) => new Uint8Array(bytes)
 }
 
+/** What was received is nobody else's, so bytes are taken as they are: a copy more of a key would be left behind. */
 export function bytesOf(bytes: Bytes): Uint8Array {
-  return typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : new Uint8Array(bytes)
+  if (typeof bytes !== 'string') return bytes
+  const decoded = Buffer.from(bytes, 'base64')
+  const own = new Uint8Array(decoded)
+  decoded.fill(0)
+  return own
+}
+
+/** Overwrites the keys of a message that has been sent, where they are bytes. Text cannot be overwritten. */
+export function wipeWire(pairs: readonly WireHost['pair'][]): void {
+  for (const { key } of pairs) if (typeof key !== 'string') key.fill(0)
 }
 
 function wirePair({ chain, key }: PreparedPair, asText: boolean): WireHost['pair'] {
