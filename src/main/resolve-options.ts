@@ -8,6 +8,7 @@ import { compressions } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
 import type { EngineChanges, FixedOption, HostFiles, ReloadEngineOptions, WorkerOptions } from './options.js'
+import { protoIn } from './own-names.js'
 import { refusal, withoutUndefined } from './refusal.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
@@ -137,6 +138,9 @@ const schema = z
     if (value.cert && value.key && value.cert.length !== value.key.length) {
       refuse('key', `expected as many keys as certificates (${value.cert.length}), got ${value.key.length}`)
     }
+    const twice = typeof value.hosts === 'object' && !Array.isArray(value.hosts) && nameTwice(value.hosts)
+    if (twice)
+      refuse('hosts', `expected each name once, got ${twice} twice: upper and lower case are the same`)
     const trusts = value.ca.length + value.caDir.length > 0
     if (value.requestCert && !trusts) {
       refuse('requestCert', 'expected `ca` or `caDir` beside it: the public roots are never silently trusted')
@@ -156,6 +160,8 @@ const schema = z
  * @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused, what was expected and what came.
  */
 export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
+  const proto = protoIn(input)
+  if (proto !== null) throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is no name`)
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
@@ -228,6 +234,12 @@ export function assertInterval(seconds: number): void {
 
 function optionsInvalid(issues: readonly z.core.$ZodIssue[], input: unknown, root?: string): ReloadError {
   return new ReloadError('OPTIONS_INVALID', refusal(issues, input, root))
+}
+
+/** Names are compared without regard to case (RFC 4343); the first that comes again. */
+function nameTwice(hosts: Record<string, HostFiles>): string | undefined {
+  const seen = new Set<string>()
+  return Object.keys(hosts).find((name) => seen.size === seen.add(name.toLowerCase()).size)
 }
 
 function hostSources(hosts: string[] | Record<string, HostFiles> | undefined): HostSources | null {

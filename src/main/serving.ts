@@ -174,7 +174,14 @@ export class Serving {
     if (callback) assertNoSni(extra)
     const sni = callback ? { SNICallback: callback } : {}
     if (peerPolicyKey(peers) !== peerPolicyKey(this.snapshot.options.peers)) this.servers.promise(peers)
-    return { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
+    const options = { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
+    // Read when a server is made: a key that was copied now would be overwritten with its generation.
+    const current = (name: 'cert' | 'key') => ({
+      get: () => this.#state.contexts.optionsFor(peers)[name],
+      enumerable: true,
+      configurable: true,
+    })
+    return Object.defineProperties(options, { cert: current('cert'), key: current('key') })
   }
 
   /** @throws ReloadError as {@link ServerBook.attach} */

@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { type JoinedEngine, shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
-import type { ToMember, ToPrimary } from '../../src/main/fleet/messages.js'
+import type { ToPrimary } from '../../src/main/fleet/messages.js'
 import type { ReloadEngine } from '../../src/main/index.js'
 import type { Logger } from '../../src/main/observe/logger.js'
 import { recordingLogger } from './recording-logger.js'
@@ -18,7 +18,7 @@ export async function joinHere(
   const { port1, port2 } = new MessageChannel()
   const shared = shareEngine(engine)
   shared.add(port1)
-  const link = openLink<ToMember, ToPrimary>(threadChannel(port2), 'default')
+  const link = openLink<ToPrimary>(threadChannel(port2), 'default')
   const member = await new FollowingEngine(link, logger).join(process.pid, 10_000)
   t.after(async () => {
     await member.close()

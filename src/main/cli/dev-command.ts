@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 
+import { printable } from '../control/escape.js'
+import { orCommandError } from './dev/command-error.js'
 import type { DevelopmentIdentity, DevelopmentIdentityOptions } from './dev/identity.js'
-import { DevelopmentIdentityError } from './dev/identity-error.js'
-import { CommandError, EXIT } from './exit-codes.js'
 
 export interface DevFlags {
   readonly dir: string
@@ -15,13 +15,22 @@ export interface DevFlags {
 export async function initIdentity(flags: DevFlags): Promise<void> {
   const { createDevelopmentIdentity } = await import('./dev/identity.js')
   const force = flags.force === true
-  print('created', await attempt(createDevelopmentIdentity(flags.dir, { ...identityOptions(flags), force })))
+  print(
+    'created',
+    await orCommandError(
+      flags.dir,
+      createDevelopmentIdentity(flags.dir, { ...identityOptions(flags), force }),
+    ),
+  )
 }
 
 /** `certswap dev rotate` */
 export async function rotateIdentity(flags: DevFlags): Promise<void> {
   const { rotateDevelopmentIdentity } = await import('./dev/identity.js')
-  print('renewed', await attempt(rotateDevelopmentIdentity(flags.dir, identityOptions(flags))))
+  print(
+    'renewed',
+    await orCommandError(flags.dir, rotateDevelopmentIdentity(flags.dir, identityOptions(flags))),
+  )
 }
 
 function identityOptions({ name, days }: DevFlags): DevelopmentIdentityOptions {
@@ -33,25 +42,12 @@ function identityOptions({ name, days }: DevFlags): DevelopmentIdentityOptions {
   }
 }
 
-async function attempt(work: Promise<DevelopmentIdentity>): Promise<DevelopmentIdentity> {
-  try {
-    return await work
-  } catch (error) {
-    if (!(error instanceof DevelopmentIdentityError)) throw error
-    const next = {
-      IDENTITY_EXISTS: 'use `certswap dev rotate` to renew it, or --force to replace it',
-      AUTHORITY_MISSING: 'run `certswap dev init` first',
-      AUTHORITY_INVALID: 'use another --dir',
-    }[error.code]
-    throw new CommandError(EXIT.rejected, `${error.message}; ${next}`, { cause: error })
-  }
-}
-
 function print(what: string, identity: DevelopmentIdentity): void {
+  const { certPath, keyPath, caPath } = identity
   process.stdout.write(
-    `${what} ${identity.certPath} (until ${identity.notAfter.toISOString()})\n` +
-      `  key          ${identity.keyPath}\n` +
-      `  trust this   ${identity.caPath}\n` +
+    `${what} ${printable(certPath)} (until ${identity.notAfter.toISOString()})\n` +
+      `  key          ${printable(keyPath)}\n` +
+      `  trust this   ${printable(caPath)}\n` +
       `  fingerprint  ${identity.fingerprint256}\n`,
   )
 }

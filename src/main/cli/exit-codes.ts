@@ -17,18 +17,22 @@ export const EXIT_MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], st
   0: 'done, or nothing to do',
   1: 'the files were rejected; the old certificate is served still',
   2: 'the command line makes no sense',
-  3: 'refused: another generation is served, there is none to go back to, no drain or another one is on, or the socket is not ours to use',
+  3: 'refused: another generation is served, there is none to go back to, no drain or another one is on, or a file or socket is not ours to use',
   4: 'no server',
   5: 'no answer in time',
   6: '`drain --wait`: connections were cut',
 }
 
-/** Ends a command with one sentence on standard error and an exit code. */
+/** Ends a command with an exit code and a line on standard error, or several: what is wrong, then what to do. */
 export class CommandError extends Error {
   readonly exitCode: number
+  /** Not one text with line ends: a path in it may hold one, which must not begin another line. */
+  readonly lines: readonly string[]
 
-  constructor(exitCode: number, message: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(exitCode: number, lines: string | readonly string[], options?: ErrorOptions) {
+    const all = typeof lines === 'string' ? [lines] : lines
+    super(all.join('\n'), options)
     this.exitCode = exitCode
+    this.lines = all
   }
 }

@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
+import { printable } from '../control/escape.js'
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
 import { packageVersion } from '../package-version.js'
@@ -38,6 +39,7 @@ export function createProgram(): Command {
     .version(packageVersion())
     .showHelpAfterError('(add --help for usage)')
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError })
     .exitOverride()
   addServe(program)
   addReload(program)
@@ -273,20 +275,26 @@ function wholeDays(value: string): number {
   return Number(value)
 }
 
+/** What commander has to say of the command line quotes it; the suggestion that may follow is its own. */
+function outputError(text: string, write: (text: string) => void): void {
+  for (const line of text.trimEnd().split(/\n(?=\(Did you mean )/)) write(`${printable(line)}\n`)
+}
+
 /** Commander has printed what it had to say. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
-  if (error instanceof CommandError) return complain(error.message, error.exitCode)
-  if (error instanceof DrainError) return complain(error.message, EXIT.usage)
+  if (error instanceof CommandError) return complain(error.lines, error.exitCode)
+  if (error instanceof DrainError) return complain([error.message], EXIT.usage)
   if (error instanceof ReloadError) {
-    if (error.code === 'OPTIONS_INVALID') return complain(error.message, EXIT.usage)
+    if (error.code === 'OPTIONS_INVALID') return complain([error.message], EXIT.usage)
     const lines = error.problems.map(({ code, message }) => `${code}: ${message}`)
-    return complain(lines.join('\n'), EXIT.rejected)
+    return complain(lines, EXIT.rejected)
   }
-  throw error
+  const { stack = String(error) } = Object(error) as Error
+  return complain(['this should not have happened; please report it:', ...stack.split('\n')], EXIT.rejected)
 }
 
-function complain(message: string, exitCode: number): number {
-  for (const line of message.split('\n')) process.stderr.write(`certswap: ${line}\n`)
+function complain(lines: readonly string[], exitCode: number): number {
+  for (const line of lines) process.stderr.write(`certswap: ${printable(line)}\n`)
   return exitCode
 }

@@ -2,23 +2,32 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 
 import { ReloadError } from '../errors.js'
+import { isTrusted } from '../trusted-path.js'
 import type { Guard } from './app.js'
 import { RequestProblem } from './problem-document.js'
 
 const LEAST_CHARACTERS = 16
 const MAX_BYTES = 4_096
 
-/**
- * Lets only those in who send the token of the file. No more of it than a digest is kept, and digests compare in the
- * same time whatever was sent.
- *
- * @throws ReloadError `CONTROL_PATH_UNSAFE` for a file that others can read, `OPTIONS_INVALID` for one without a token.
- */
-export function requireToken(file: string): Guard {
+/** The token of the file. No more of it than a digest is kept. */
+export interface BearerToken {
+  /** Whether this value of `Authorization` holds it. Digests compare in the same time, whatever was sent. */
+  isIn(authorization: string): boolean
+}
+
+/** @throws ReloadError `CONTROL_PATH_UNSAFE` for a file that others can use, `OPTIONS_INVALID` for one without a token. */
+export function loadToken(file: string): BearerToken {
   const expected = digestOf(readToken(file))
+  return {
+    isIn: (authorization) =>
+      timingSafeEqual(digestOf(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? ''), expected),
+  }
+}
+
+/** Refuses every request that does not hold the token. */
+export function requireToken(token: BearerToken): Guard {
   return (headers) => {
-    const sent = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? ''
-    if (timingSafeEqual(digestOf(sent), expected)) return
+    if (token.isIn(headers.get('authorization') ?? '')) return
     throw new RequestProblem(
       'unauthorized',
       'expected Authorization: Bearer with the token of the token file',
@@ -28,6 +37,17 @@ export function requireToken(file: string): Guard {
     )
   }
 }
+
+/** Whether the token is in the first bytes of a request: enough to give the connection a place, before it is parsed. */
+export function isTokenWithin(token: BearerToken, bytes: Buffer): boolean {
+  const value = /\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n/i.exec(
+    bytes.toString('latin1', 0, MAX_HEAD_BYTES),
+  )
+  return value !== null && token.isIn(value[1] as string)
+}
+
+/** No more headers than these are taken in anyway. */
+const MAX_HEAD_BYTES = 8 * 1024
 
 function readToken(file: string): string {
   let descriptor: number
@@ -40,7 +60,11 @@ function readToken(file: string): string {
     })
   }
   try {
-    const { mode, size } = fstatSync(descriptor)
+    const { mode, size, uid } = fstatSync(descriptor)
+    if (!isTrusted(uid)) {
+      const message = `\`tcp.tokenFile\`: ${file} belongs to user ${uid}, who knows the token; expected one of our own, mode 0600`
+      throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })
+    }
     if ((mode & 0o077) !== 0) {
       const message = `\`tcp.tokenFile\`: others than its owner may use ${file}; expected mode 0600`
       throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })

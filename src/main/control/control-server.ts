@@ -2,9 +2,16 @@ import { getRequestListener } from '@hono/node-server'
 
 import { resolveLogger } from '../observe/logger.js'
 import { createApp, type Guard } from './app.js'
-import { requireToken } from './bearer-token.js'
+import { isTokenWithin, loadToken, requireToken } from './bearer-token.js'
 import { refuseBrowsers } from './guards.js'
-import { createHttpServer, HTTP_LIMITS, type HttpLimits, type ReadRequest } from './http-server.js'
+import {
+  ANY_REQUEST,
+  type Credentials,
+  createHttpServer,
+  HTTP_LIMITS,
+  type HttpLimits,
+  type ReadRequest,
+} from './http-server.js'
 import { listenOnLoopback, requireHost } from './loopback.js'
 import { type ControlServerOptions, type ResolvedControlOptions, resolveControlOptions } from './options.js'
 import { createRoutes } from './routes.js'
@@ -51,10 +58,16 @@ export async function startControlServer(
     logger.debug({ route, status }, 'control request')
   }
   let port = 0
-  const guards: Guard[] =
-    'path' in listen
-      ? [refuseBrowsers]
-      : [refuseBrowsers, requireHost(() => port), requireToken(listen.tokenFile)]
+  const token = 'path' in listen ? null : loadToken(listen.tokenFile)
+  const guards: Guard[] = token
+    ? [refuseBrowsers, requireHost(() => port), requireToken(token)]
+    : [refuseBrowsers]
+  const credentials: Credentials = token
+    ? {
+        within: (bytes) => isTokenWithin(token, bytes),
+        in: ({ headers }) => token.isIn(headers.authorization ?? ''),
+      }
+    : ANY_REQUEST
   const routes = createRoutes(options)
   for (const { path, statuses } of routes) metrics?.control.expect(path, statuses)
   const app = createApp({ routes, guards, logger, answered })
@@ -62,6 +75,7 @@ export async function startControlServer(
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false })
   const http = createHttpServer({
     limits: { ...HTTP_LIMITS, silenceMs: reloadTimeoutMs + SILENCE_MARGIN_MS, ...limits },
+    credentials,
     serve: (request: ReadRequest, response) => {
       listener(request, response).catch((error: unknown) => {
         logger.error({ err: error }, 'the control server failed')

@@ -16,8 +16,8 @@ export type Interest =
 
 export interface Feeding {
   readonly interest: () => Interest
-  /** Resolves when the first words of this connection may be taken in. */
-  readonly turn: () => Promise<void>
+  /** Resolves when the first words of this connection may be taken in; never where it ends before. */
+  readonly turn: (first: Buffer) => Promise<void>
 }
 
 /**
@@ -48,7 +48,7 @@ export function feedInPieces(socket: Socket, { interest, turn }: Feeding): void 
   }
   const begin = async (first: Buffer) => {
     socket.pause()
-    await turn()
+    await turn(first)
     if (socket.destroyed) return
     socket.on('data', feed)
     socket.resume()

@@ -1,9 +1,10 @@
 import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { ConnectionShares } from './connection-shares.js'
 import { printableJson } from './escape.js'
 import { feedInPieces } from './feed-in-pieces.js'
-import { createPace, type PaceLimits } from './pace.js'
+import { createPace, type Pace, type PaceLimits } from './pace.js'
 import { problemAnswer } from './problem-document.js'
 import type { Answer } from './route.js'
 
@@ -16,7 +17,9 @@ export interface HttpLimits {
   readonly requestMs: number
   /** Silence on a connection, the wait for an answer included. */
   readonly silenceMs: number
+  /** Of clients that have shown that they may ask (see `Credentials`), and of all others. */
   readonly connections: number
+  readonly strangers: number
   /** From the first words of one connection to those of the next, however many speak at the same moment. */
   readonly wordsGapMs: number
   /** Of the beginnings of answers. */
@@ -34,6 +37,7 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   headersMs: 5_000,
   requestMs: 10_000,
   connections: 16,
+  strangers: 64,
   wordsGapMs: 10,
   pace: { gapMs: 20, burst: 16, steadyMs: 200 },
   refusalPace: { gapMs: 50, burst: 4, steadyMs: 200 },
@@ -50,8 +54,23 @@ export interface ControlHttpServer {
   close(): Promise<void>
 }
 
+/** What tells a client that may ask from all others. */
+export interface Credentials {
+  /** Whether they are in the first bytes of a connection. A client whose first bytes hold them is never kept waiting. */
+  readonly within: (bytes: Buffer) => boolean
+  /** Whether they are in a request whose headers have arrived. */
+  readonly in: (request: IncomingMessage) => boolean
+}
+
+/** Where connecting is what takes a permission: whoever has sent a whole request may ask. */
+export const ANY_REQUEST: Credentials = {
+  within: (bytes) => bytes.includes('\r\n\r\n'),
+  in: () => true,
+}
+
 export interface HttpParts {
   readonly limits: HttpLimits
+  readonly credentials: Credentials
   /** Answers a request that has arrived as a whole. */
   readonly serve: (request: ReadRequest, response: ServerResponse) => void
   /** Told of every request that was refused before it had arrived. */
@@ -62,7 +81,7 @@ export interface HttpParts {
  * An HTTP server of one request per connection, that no client can hold up, and that takes little of the event loop from
  * the servers beside it, however many clients there are and whatever they send.
  */
-export function createHttpServer({ limits, serve, refused }: HttpParts): ControlHttpServer {
+export function createHttpServer({ limits, credentials, serve, refused }: HttpParts): ControlHttpServer {
   const server = http.createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersMs,
@@ -71,14 +90,15 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
     requireHostHeader: true,
   })
-  server.maxConnections = limits.connections
   server.timeout = limits.silenceMs
   const open = new Set<Socket>()
+  const shares = new ConnectionShares({ strangers: limits.strangers, known: limits.connections })
   /** Connections whose request has arrived or is refused: nothing else may be written to them. */
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
   const turn = withGapAlone({ ...limits.pace, gapMs: limits.wordsGapMs })
+  const turnOfStrangers = withGapAlone({ ...limits.pace, gapMs: limits.wordsGapMs })
   let pace = createPace(limits.pace)
   let refusalPace = createPace(limits.refusalPace)
 
@@ -88,6 +108,8 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     if (taken.has(socket)) return
     taken.set(socket, request)
     response.shouldKeepAlive = false
+    if (credentials.in(request) && !shares.know(socket)) return
+    const wanted = () => !socket.destroyed
     const body = await readBody(request, limits.bodyBytes, {
       begin: () => expects && response.writeContinue(),
       // Not when this function goes on: until then the parser would be fed all of what has arrived.
@@ -96,10 +118,11 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     if (body === 'gone' || answering.has(socket)) return
     answering.add(socket)
     if (body !== 'too-large') {
-      await pace()
+      // A refusal, which is all that a stranger gets, delays no answer.
+      await (shares.knows(socket) ? pace : refusalPace)(wanted)
       return serve(Object.assign(request, { rawBody: body }), response)
     }
-    await refusalPace()
+    await refusalPace(wanted)
     refuse(socket, problemAnswer('body-too-large', `expected at most ${limits.bodyBytes} bytes`))
   }
 
@@ -108,7 +131,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
     answering.add(socket)
     refusing.add(socket)
     taken.set(socket, null)
-    await refusalPace()
+    await refusalPace(() => !socket.destroyed)
     refuse(socket, clientErrorAnswer(error.code, limits))
   }
 
@@ -124,10 +147,15 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
   server.on('checkContinue', (request, response) => void take(request, response, true))
   server.on('connection', (socket) => {
     open.add(socket)
+    shares.admit(socket)
     socket.once('close', () => open.delete(socket))
     const interest = () =>
       refusing.has(socket) ? 'nothing' : taken.get(socket)?.complete === true ? 'end' : 'all'
-    feedInPieces(socket, { interest, turn })
+    const turnOf = (first: Buffer) => {
+      if (credentials.within(first)) shares.know(socket)
+      return (shares.knows(socket) ? turn : turnOfStrangers)(() => !socket.destroyed)
+    }
+    feedInPieces(socket, { interest, turn: turnOf })
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => void spoil(error, socket as Socket))
 
@@ -158,7 +186,7 @@ export function createHttpServer({ limits, serve, refused }: HttpParts): Control
 }
 
 /** However many come. */
-function withGapAlone(limits: PaceLimits): () => Promise<void> {
+function withGapAlone(limits: PaceLimits): Pace {
   return createPace({ ...limits, burst: Number.POSITIVE_INFINITY })
 }
 

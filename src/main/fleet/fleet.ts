@@ -9,10 +9,11 @@ import type { Logger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import type { Serving } from '../serving.js'
 import type { Followers, MemberResult, MemberStatus } from './followers.js'
+import { toPrimaryOf } from './incoming.js'
 import type { Link } from './link.js'
 import { Member, type MemberAnswer } from './member.js'
-import type { ToMember, ToPrimary } from './messages.js'
-import { packer, wireHost, wireSnapshot } from './wire.js'
+import { MESSAGES_VERSION, type ToMember } from './messages.js'
+import { packer, wipeWire, wireHost, wireSnapshot } from './wire.js'
 
 /** Hosts in one message. */
 const HOSTS_A_MESSAGE = 64
@@ -46,16 +47,35 @@ export class Fleet implements Followers {
   }
 
   /** Waits for whoever is at the other end to join; gives it what is served then. */
-  welcome(link: Link<ToPrimary, ToMember>): void {
+  welcome(link: Link<ToMember>): void {
     let member: Member | null = null
-    link.onMessage((message) => {
-      if (message.kind === 'join' && !member) {
+    const { logger } = this.#parts
+    const complain = once((version: number | null) => {
+      const fields = { member: member?.id ?? null, memberPid: member?.pid ?? null }
+      if (version === null)
+        logger.error(fields, 'a member sent what is no message of a fleet; it was ignored')
+      else
+        logger.error(
+          { ...fields, version, ours: MESSAGES_VERSION },
+          'member could not join: it runs another release',
+        )
+    })
+    const misread = (version: number) => {
+      complain(version)
+      link.send({ kind: 'incompatible' })
+    }
+    link.onMessage((received) => {
+      const message = toPrimaryOf(received)
+      if (!message) {
+        complain(null)
+        member?.misspoke()
+      } else if (message.kind === 'join' && !member) {
         member = new Member(++this.#lastId, message.pid, link)
         void this.#take(member)
       } else {
         member?.receive(message, this.#parts.engine)
       }
-    })
+    }, misread)
     link.onClose(() => {
       if (member) this.#leave(member)
       else link.release()
@@ -174,14 +194,15 @@ export class Fleet implements Followers {
       (function* () {
         for (let i = 0; i < changed.length; i += HOSTS_A_MESSAGE) {
           const hosts = changed.slice(i, i + HOSTS_A_MESSAGE).map((host) => wireHost(host, link.asText))
-          link.send({ kind: 'hosts', hosts })
+          link.send({ kind: 'hosts', hosts }, () => wipeWire(hosts.map(({ pair }) => pair)))
           yield
         }
       })(),
       { longestMs: 0 },
     )
     const snapshot = wireSnapshot(next, before, removed, link.asText)
-    link.send({ kind: 'stage', snapshot, welcome: secret && packer(link.asText)(secret) })
+    const stage = { kind: 'stage', snapshot, welcome: secret && packer(link.asText)(secret) } as const
+    link.send(stage, () => wipeWire(snapshot.pairs))
   }
 
   /** One answer of each. @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT` */
@@ -225,6 +246,15 @@ export class Fleet implements Followers {
     for (const { link } of this.#staged.members) link.send({ kind })
     this.#staged = NOTHING
     this.#endTurn()
+  }
+}
+
+/** Calls it at the first call only: a member that goes on and on fills no log. */
+function once<Argument>(act: (argument: Argument) => void): (argument: Argument) => void {
+  let done = false
+  return (argument) => {
+    if (!done) act(argument)
+    done = true
   }
 }
 

@@ -8,9 +8,9 @@ import { reportUnservable } from '../attach/servable-trust.js'
 import type { Detach, ServedState } from '../attach/server-book.js'
 import { type Clock, systemClock } from '../clock.js'
 import { ReloadError } from '../errors.js'
-import type { Snapshot } from '../generation/generation.js'
+import { type Snapshot, wipeKeys } from '../generation/generation.js'
 import { History } from '../generation/history.js'
-import { type Host, HostTable } from '../generation/host-table.js'
+import { HostTable } from '../generation/host-table.js'
 import { NameClaims } from '../generation/name-claims.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
 import { peerPolicyKey } from '../generation/trust-identity.js'
@@ -19,14 +19,14 @@ import type { Logger } from '../observe/logger.js'
 import { problemsOf } from '../pass-report.js'
 import { openPreparer, type Preparer } from '../pool.js'
 import type { ReloadOptions } from '../reload-engine.js'
-import type { ResolvedOptions } from '../resolve-options.js'
 import type { NamedFacts, ReloadResult } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
 import { Serving, servingFor } from '../serving.js'
+import { numberIn, otherRelease, toMemberOf } from './incoming.js'
 import type { AppliedGeneration, JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
 import type { Link } from './link.js'
 import type { MemberReport, ToMember, ToPrimary, WireSnapshot } from './messages.js'
-import { bytesOf, hostOf, materialOf } from './wire.js'
+import { bytesOf, hostOf, keptOptions, materialOf, type WireHost } from './wire.js'
 
 /** How often a member tells the primary of its connections, when they changed. */
 const REPORT_MS = 1_000
@@ -40,7 +40,7 @@ interface Pending {
 
 /** Follows a primary: stages, commits, settles and reverts as it is told, one message after the other. */
 export class FollowingEngine implements JoinedEngine {
-  readonly #link: Link<ToMember, ToPrimary>
+  readonly #link: Link<ToPrimary>
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #events: EventHub<JoinedEvents>
@@ -51,12 +51,13 @@ export class FollowingEngine implements JoinedEngine {
   /** A worker of its own, for what the primary cannot know: its live connections. */
   #preparer: Preparer | null = null
   /** Hosts that came ahead of their generation. */
-  #hosts: Host[] = []
+  #hosts: WireHost[] = []
   #staged: ServedState | null = null
   #before: ServedState | null = null
   #gauge: SliceGauge = { longestMs: 0 }
   #work: Promise<void> = Promise.resolve()
   #told = ''
+  #complained = false
   #cancelReport = () => {}
   #lastReload = 0
   #state: JoinedStatus['state'] = 'serving'
@@ -65,7 +66,7 @@ export class FollowingEngine implements JoinedEngine {
   #welcomed!: () => void
   #turnedAway!: (error: ReloadError) => void
 
-  constructor(link: Link<ToMember, ToPrimary>, logger: Logger, clock: Clock = systemClock) {
+  constructor(link: Link<ToPrimary>, logger: Logger, clock: Clock = systemClock) {
     this.#link = link
     this.#clock = clock
     this.#logger = logger
@@ -81,7 +82,10 @@ export class FollowingEngine implements JoinedEngine {
    * @throws ReloadError `MEMBER_REFUSED`, `MEMBER_TIMEOUT` or `CLOSED`.
    */
   async join(pid: number, timeoutMs: number): Promise<this> {
-    this.#link.onMessage((message) => this.#receive(message))
+    this.#link.onMessage(
+      (message) => this.#receive(message),
+      (version, message) => this.#misread(version, message),
+    )
     this.#link.onClose(() => this.#orphan())
     const cancel = this.#clock.after(timeoutMs, () => {
       const message = `no primary shared its certificates within ${timeoutMs} ms; call shareEngine() there`
@@ -190,12 +194,33 @@ export class FollowingEngine implements JoinedEngine {
     return this.close()
   }
 
-  #receive(message: ToMember): void {
-    if (message.kind === 'hosts') this.#hosts.push(...message.hosts.map(hostOf))
+  #receive(received: unknown): void {
+    const message = toMemberOf(received)
+    if (!message) this.#complain(numberIn(received))
+    else if (message.kind === 'hosts') this.#hosts.push(...message.hosts)
     else if (message.kind === 'answer') this.#answer(message)
     else if (message.kind === 'farewell') this.#orphan()
     // A commit must not overtake the staging that it is about.
     else this.#work = this.#work.then(() => this.#follow(message))
+  }
+
+  /** Another release cannot be followed, and is told so where it waits for an answer. */
+  #misread(version: number, message: unknown): void {
+    const error = otherRelease(version)
+    const number = numberIn(message)
+    if (number > 0) this.#refuse(number, error)
+    this.#turnedAway(error)
+  }
+
+  /** What is no message is not carried out, and refused where an answer is waited for. */
+  #complain(number = 0): void {
+    const awaited = number || this.#staged?.snapshot.generation.number || 0
+    if (awaited > 0) {
+      this.#refuse(awaited, new ReloadError('MEMBER_REFUSED', 'what was received is no message of a fleet'))
+    }
+    if (this.#complained) return
+    this.#complained = true
+    this.#logger.error({}, 'what is no message of a fleet was received; it was ignored')
   }
 
   async #follow(message: Exclude<ToMember, { kind: 'hosts' | 'answer' | 'farewell' }>): Promise<void> {
@@ -204,7 +229,8 @@ export class FollowingEngine implements JoinedEngine {
     else if (message.kind === 'commit') this.#commit()
     else if (message.kind === 'abort') this.#abort()
     else if (message.kind === 'settle') this.#settle()
-    else this.#revert()
+    else if (message.kind === 'revert') this.#revert()
+    else this.#misread(0, message)
   }
 
   async #stage({ snapshot: wire, welcome }: Extract<ToMember, { kind: 'stage' }>): Promise<void> {
@@ -223,7 +249,8 @@ export class FollowingEngine implements JoinedEngine {
     }
   }
 
-  async #snapshotOf(wire: WireSnapshot, hosts: readonly Host[]): Promise<Snapshot> {
+  async #snapshotOf(wire: WireSnapshot, wireHosts: readonly WireHost[]): Promise<Snapshot> {
+    const hosts = wireHosts.map(hostOf)
     const before = this.#begun ? (this.#serving as Serving).snapshot : null
     const table = before?.hosts ?? HostTable.empty
     const claims = new NameClaims(wire.options.policy.nameClaims, wire.generation.certificates)
@@ -239,8 +266,12 @@ export class FollowingEngine implements JoinedEngine {
   }
 
   #commit(): void {
-    const serving = this.#serving as Serving
-    const staged = this.#staged as ServedState
+    const serving = this.#serving
+    const staged = this.#staged
+    if (!serving || !staged) {
+      this.#complain()
+      return
+    }
     const { number } = staged.snapshot.generation
     const start = performance.now()
     try {
@@ -267,6 +298,7 @@ export class FollowingEngine implements JoinedEngine {
 
   #abort(): void {
     if (this.#staged && this.#begun) this.#serving?.drop(this.#staged)
+    if (this.#staged) wipeKeys(this.#staged.snapshot.material.pairs)
     this.#staged = null
     if (!this.#begun)
       this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
@@ -282,8 +314,11 @@ export class FollowingEngine implements JoinedEngine {
   }
 
   #revert(): void {
-    if (this.#before) this.#serving?.revert(this.#before)
-    else this.#abort()
+    if (this.#before && this.#serving) {
+      const { material } = this.#serving.snapshot
+      this.#serving.revert(this.#before)
+      if (material !== this.#serving.snapshot.material) wipeKeys(material.pairs)
+    } else this.#abort()
     this.#before = null
   }
 
@@ -347,12 +382,6 @@ export class FollowingEngine implements JoinedEngine {
       throw new ReloadError('CLOSED', 'the reload engine is closed')
     return this.#serving
   }
-}
-
-/** The same objects for as long as they say the same: spares and contexts are kept by them. */
-function keptOptions(wire: WireSnapshot['options'], before: ResolvedOptions | undefined): ResolvedOptions {
-  const next = { ...wire, logger: null }
-  return before && JSON.stringify({ ...before, logger: null }) === JSON.stringify(next) ? before : next
 }
 
 function gone(): ReloadError {

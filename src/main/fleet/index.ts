@@ -71,7 +71,7 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
   }
   const fleet = new Fleet({ engine, serving: reloader.serving, clock, logger, timeoutMs, onClose })
   reloader.followers = fleet
-  const add = (channel: Channel) => fleet.welcome(openLink<ToPrimary, ToMember>(channel, name))
+  const add = (channel: Channel) => fleet.welcome(openLink<ToMember>(channel, name))
   const addWorker = (worker: Parameters<typeof clusterChannel>[0]) =>
     add(clusterChannel(worker, (cluster.settings as { serialization?: string }).serialization !== 'advanced'))
   if (cluster.isPrimary) {
@@ -97,7 +97,7 @@ export async function joinEngine(options: JoinOptions = {}): Promise<JoinedEngin
   const channel = parentPort ? threadChannel(parentPort) : process.send ? parentChannel(process) : null
   if (!channel)
     throw invalid('joinEngine: there is no process to join: this is no cluster worker, child or thread')
-  const link = openLink<ToMember, ToPrimary>(channel, name)
+  const link = openLink<ToPrimary>(channel, name)
   return await new FollowingEngine(link, await resolveLogger(logger)).join(process.pid, timeoutMs)
 }
 

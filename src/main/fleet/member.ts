@@ -16,12 +16,12 @@ interface Awaited {
 export class Member {
   readonly id: number
   readonly pid: number
-  readonly link: Link<ToPrimary, ToMember>
+  readonly link: Link<ToMember>
   #report: MemberReport = { generation: 0, servers: 0, connections: {}, listeners: [], policies: [] }
   #awaited: Awaited | null = null
   #gone = false
 
-  constructor(id: number, pid: number, link: Link<ToPrimary, ToMember>) {
+  constructor(id: number, pid: number, link: Link<ToMember>) {
     this.id = id
     this.pid = pid
     this.link = link
@@ -53,6 +53,15 @@ export class Member {
     if ('report' in message) this.#report = message.report
     if (message.kind === 'reload') this.#reload(message, engine)
     else if (message.kind !== 'report' && message.kind !== 'join') this.#take(message)
+  }
+
+  /** It has sent what is no message: whatever it was asked, it is not in a state to do it. */
+  misspoke(): void {
+    const awaited = this.#awaited
+    if (!awaited) return
+    const message = 'its answer is not a message of a fleet'
+    const problems = [{ code: 'MEMBER_REFUSED' as const, message }]
+    this.#take({ kind: 'refused', number: awaited.number, problems })
   }
 
   left(): void {

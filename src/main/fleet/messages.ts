@@ -7,10 +7,19 @@ import type { ResolvedOptions } from '../resolve-options.js'
 import type { ReloadResult } from '../result.js'
 import type { Bytes, WireHost } from './wire.js'
 
+/**
+ * What the messages below mean. It goes up with every change of one of them: a process that is started while another
+ * release is installed runs that one, beside a process that prepares by the release before. They must not guess what the
+ * other one means.
+ */
+export const MESSAGES_VERSION = 1
+
 /** Every message of a fleet, among the application's own. */
 export interface Envelope<Message> {
   /** The name of the fleet. */
   readonly certswap: string
+  /** {@link MESSAGES_VERSION} of the sender; absent in releases that had none. */
+  readonly version?: number
   readonly message: Message
 }
 
@@ -42,6 +51,8 @@ export type ToMember =
   | { readonly kind: 'commit' | 'settle' | 'abort' | 'revert' }
   /** The engine is not shared any more. */
   | { readonly kind: 'farewell' }
+  /** To a member of another {@link MESSAGES_VERSION}, whatever that is: it does not know what it means, and gives up. */
+  | { readonly kind: 'incompatible' }
   | {
       readonly kind: 'answer'
       readonly id: number

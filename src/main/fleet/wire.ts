@@ -1,6 +1,7 @@
 import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
+import type { ResolvedOptions } from '../resolve-options.js'
 import type { WireSnapshot, WireTrust } from './messages.js'
 
 /** Bytes as they are, or in Base64 where the channel carries JSON. */
@@ -48,13 +49,32 @@ export function materialOf(wire: WireSnapshot, before: Snapshot | null): ServedM
   }
 }
 
+/** The same objects for as long as they say the same: spares and contexts are kept by them. */
+export function keptOptions(
+  wire: WireSnapshot['options'],
+  before: ResolvedOptions | undefined,
+): ResolvedOptions {
+  const next = { ...wire, logger: null }
+  return before && JSON.stringify({ ...before, logger: null }) === JSON.stringify(next) ? before : next
+}
+
 export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {
   // A copy, exact in size: what is sent must not carry the rest of the buffer that it is a part of.
   return asText ? (bytes) => Buffer.from(bytes).toString('base64') : (bytes) => new Uint8Array(bytes)
 }
 
+/** What was received is nobody else's, so bytes are taken as they are: a copy more of a key would be left behind. */
 export function bytesOf(bytes: Bytes): Uint8Array {
-  return typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : new Uint8Array(bytes)
+  if (typeof bytes !== 'string') return bytes
+  const decoded = Buffer.from(bytes, 'base64')
+  const own = new Uint8Array(decoded)
+  decoded.fill(0)
+  return own
+}
+
+/** Overwrites the keys of a message that has been sent, where they are bytes. Text cannot be overwritten. */
+export function wipeWire(pairs: readonly WireHost['pair'][]): void {
+  for (const { key } of pairs) if (typeof key !== 'string') key.fill(0)
 }
 
 function wirePair({ chain, key }: PreparedPair, asText: boolean): WireHost['pair'] {

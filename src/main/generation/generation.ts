@@ -7,6 +7,7 @@ import type {
   TrustFacts,
 } from '../../workers/protocol.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { wipe } from './hidden-bytes.js'
 import { type HostTable, wildcardOf } from './host-table.js'
 
 /** What made the engine look at the files, or go back to an earlier generation. */
@@ -82,5 +83,5 @@ export function concernsTrust({ code }: Problem): boolean {
 
 /** Overwrites the private keys of a generation that nothing will be built from any more. */
 export function wipeKeys(pairs: readonly PreparedPair[]): void {
-  for (const { key } of pairs) key.fill(0)
+  for (const { key } of pairs) wipe(key)
 }

@@ -1,3 +1,5 @@
+import { printable } from '../control/escape.js'
+
 /** What certswap needs of a logger; pino's fits. A call has fields first and a constant message second. */
 export interface Logger {
   debug(fields: object, message: string): void
@@ -10,7 +12,7 @@ export interface Logger {
 export async function resolveLogger(given: Logger | null): Promise<Logger> {
   if (given) return given
   const { pino } = await import('pino')
-  const logger: Logger = pino({ name: 'certswap', redact: SECRET_FIELDS })
+  const logger: Logger = pino({ name: 'certswap', ...PINO_OPTIONS })
   return logger
 }
 
@@ -29,4 +31,13 @@ export function deferredLogger(given: Logger | null): Logger {
 }
 
 /** Nothing of the kind is ever logged; this holds even where somebody adds a field. */
-export const SECRET_FIELDS: string[] = ['key', 'passphrase', 'pfx', '*.key', '*.passphrase', '*.pfx']
+const SECRET_FIELDS: string[] = ['key', 'passphrase', 'pfx', '*.key', '*.passphrase', '*.pfx']
+
+/**
+ * What every logger of ours has. JSON escapes only the first of the two sets of control characters: a line that a
+ * terminal shows must not hold one of the second, or a mark that turns the direction of writing.
+ */
+export const PINO_OPTIONS: { redact: string[]; hooks: { streamWrite: (line: string) => string } } = {
+  redact: SECRET_FIELDS,
+  hooks: { streamWrite: (line) => `${printable(line.trimEnd())}\n` },
+}

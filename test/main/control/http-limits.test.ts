@@ -92,12 +92,30 @@ test('of pipelined requests only the first is carried out and answered', async (
   assert.equal(passes.length, 0)
 })
 
-test('connections beyond the limit are closed at once, and those that leave make room', async (t) => {
-  const { socket } = await controlledEngine(t)
+test('connections that ask nothing make room for one that does: the oldest is closed', async (t) => {
+  const { socket } = await controlledEngine(t, { limits: { strangers: 4 } })
   const idle: Socket[] = []
-  for (let i = 0; i < 16; i++) idle.push(await rawConnection(t, socket))
+  for (let i = 0; i < 4; i++) idle.push(await rawConnection(t, socket))
+  const [oldest] = idle
+  const ends = received(oldest as Socket)
+  idle.push(await rawConnection(t, socket))
+  assert.equal(await ends, '')
+  await answered(socket)
+})
+
+test('requests beyond the limit are closed at once, and those that are answered make room', async (t) => {
+  const { socket, gate } = await controlledEngine(t, { gated: true, limits: { connections: 2 } })
+  gate.close()
+  const clients: Socket[] = []
+  for (let i = 0; i < 2; i++) {
+    const client = await rawConnection(t, socket)
+    client.write(`${RELOAD}\r\n`)
+    clients.push(client)
+  }
+  await gate.holds()
   await assert.rejects(request(socket, '/healthz'), /ECONNRESET|socket hang up|EPIPE/)
-  idle[0]?.destroy()
+  gate.open()
+  await Promise.all(clients.map(received))
   await answered(socket)
 })
 

@@ -9,7 +9,12 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { createHttpServer, HTTP_LIMITS, type HttpLimits } from '../../../src/main/control/http-server.js'
+import {
+  ANY_REQUEST,
+  createHttpServer,
+  HTTP_LIMITS,
+  type HttpLimits,
+} from '../../../src/main/control/http-server.js'
 import { createPace } from '../../../src/main/control/pace.js'
 import { runModule } from '../../support/run-module.js'
 import { tempDir } from '../../support/temp-dir.js'
@@ -133,6 +138,18 @@ test('those who keep coming go on at the steady pace once their burst is over', 
   )
 })
 
+test('a caller that is not wanted any more takes no turn from those behind it', async (t) => {
+  stayAlive(t)
+  const pace = createPace({ gapMs: 10, burst: 100, steadyMs: 10 })
+  await pace()
+  const order: string[] = []
+  let wanted = true
+  for (let i = 0; i < 50; i++) void pace(() => wanted).then(() => order.push('unwanted'))
+  wanted = false
+  await pace().then(() => order.push('wanted'))
+  assert.deepEqual(order, ['wanted'])
+})
+
 test('nobody who waits at a pace keeps the process', async (t) => {
   const script = `
     const { createPace } = await import(process.env.PACE)
@@ -160,6 +177,7 @@ function closed(socket: Socket): Promise<void> {
 async function serving(t: TestContext, limits: Partial<HttpLimits> = {}) {
   const { server, close } = createHttpServer({
     limits: { ...HTTP_LIMITS, silenceMs: 10_000, ...limits },
+    credentials: ANY_REQUEST,
     serve: (_request, response) => response.end('ok'),
     refused: () => {},
   })

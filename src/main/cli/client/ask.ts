@@ -1,7 +1,7 @@
 import http from 'node:http'
 
-import { printable } from '../../control/escape.js'
-import { findControlPath } from '../control-path.js'
+import { printable, printableJson } from '../../control/escape.js'
+import { trustedControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 
 /** The flags of every command that talks to a server. */
@@ -22,7 +22,7 @@ export interface Question {
 
 /** What the control server said to a request that it carried out. */
 export interface Reply {
-  /** As it came, with a line end; empty where there is nothing to say. */
+  /** With a line end, and as a terminal can show it; empty where there is nothing to say. */
   readonly body: string
   readonly json: unknown
 }
@@ -31,8 +31,8 @@ export interface Reply {
 class ProblemReply extends CommandError {
   readonly body: string
 
-  constructor(exitCode: number, message: string, body: string) {
-    super(exitCode, message)
+  constructor(exitCode: number, lines: readonly string[], body: string) {
+    super(exitCode, lines)
     this.body = body
   }
 }
@@ -43,14 +43,16 @@ class ProblemReply extends CommandError {
  * @throws CommandError that says what to do next; a `ProblemReply` where the server answered.
  */
 export async function ask(question: Question): Promise<Reply> {
-  const socketPath = question.control ?? findControlPath()
+  const socketPath = trustedControlPath(question.control)
   const timeout = AbortSignal.timeout(question.timeoutMs)
   const signal = question.signal ? AbortSignal.any([question.signal, timeout]) : timeout
   try {
     const { status, body } = await exchange(question, socketPath, signal)
     const json = body === '' ? undefined : parse(body)
-    if (status >= 200 && status < 300) return { body, json }
-    throw problemReply(status, json, body)
+    // Written again: a server that is not ours may have sent anything.
+    const shown = body === '' ? '' : `${printableJson(JSON.parse(body))}\n`
+    if (status >= 200 && status < 300) return { body: shown, json }
+    throw problemReply(status, json, shown)
   } catch (error) {
     if (error instanceof CommandError) throw error
     if (timeout.aborted) throw timedOut(question)
@@ -91,7 +93,8 @@ function exchange(
 
 function parse(body: string): unknown {
   try {
-    return JSON.parse(body)
+    // Every text in it goes to a terminal sooner or later.
+    return JSON.parse(body, (_, value) => (typeof value === 'string' ? printable(value) : value))
   } catch {
     throw new CommandError(EXIT.refused, 'the answer is not that of a certswap control server; see --control')
   }
@@ -106,8 +109,9 @@ interface ProblemDocument {
 function problemReply(status: number, json: unknown, body: string): ProblemReply {
   const { type = '', detail = `status ${status}` } = (json ?? {}) as ProblemDocument
   const kind = type.replace('urn:certswap:problem:', '')
-  const { exitCode, next } = OUTCOMES[kind] ?? { exitCode: EXIT.refused, next: '' }
-  return new ProblemReply(exitCode, [printable(detail), ...(next ? [next] : [])].join('\n'), body)
+  const known = Object.hasOwn(OUTCOMES, kind) ? OUTCOMES[kind] : undefined
+  const { exitCode, next } = known ?? { exitCode: EXIT.refused, next: '' }
+  return new ProblemReply(exitCode, [detail, ...(next ? [next] : [])], body)
 }
 
 const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
@@ -144,32 +148,38 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
 }
 
 function timedOut({ timeoutMs }: Question): CommandError {
-  const message = `no answer within ${timeoutMs / 1000} s\n\`certswap status\` tells whether the server answers at all; --timeout waits longer`
-  return new CommandError(EXIT.timedOut, message)
+  const next = '`certswap status` tells whether the server answers at all; --timeout waits longer'
+  return new CommandError(EXIT.timedOut, [`no answer within ${timeoutMs / 1000} s`, next])
 }
 
 function unreachable(socketPath: string, error: NodeJS.ErrnoException): CommandError {
-  const where = printable(socketPath)
+  const where = socketPath
   const options = { cause: error }
   switch (error.code) {
     case 'ENOENT':
     case 'ECONNREFUSED':
       return new CommandError(
         EXIT.noServer,
-        `no server listens on ${where}\nstart one with \`certswap serve\`, or say with --control PATH where it listens`,
+        [
+          `no server listens on ${where}`,
+          'start one with `certswap serve`, or say with --control PATH where it listens',
+        ],
         options,
       )
     case 'EACCES':
     case 'EPERM':
       return new CommandError(
         EXIT.refused,
-        `may not connect to ${where}\nrun this as the user that runs the server`,
+        [`may not connect to ${where}`, 'run this as the user that runs the server'],
         options,
       )
     default:
       return new CommandError(
         EXIT.noServer,
-        `the server on ${where} gave no answer: ${error.code ?? error.message}\ntry again; it may be stopping, or busy`,
+        [
+          `the server on ${where} gave no answer: ${error.code ?? error.message}`,
+          'try again; it may be stopping, or busy',
+        ],
         options,
       )
   }

@@ -56,7 +56,10 @@ function reportOf(view: DrainView | DrainResultView | undefined, paint: Paint): 
     ...(uri === null ? [] : [['redirect', printable(uri)] satisfies Row]),
     ...('connections' in view ? progressRows(view) : resultRows(view)),
   ]
-  const headline = paint(state === 'forced' ? 'yellow' : 'green', SAID[state] ?? printable(state))
+  const headline = paint(
+    state === 'forced' ? 'yellow' : 'green',
+    Object.hasOwn(SAID, state) ? (SAID[state] as string) : printable(state),
+  )
   return `${headline}\n${table(rows, paint)}`
 }
 
@@ -78,5 +81,5 @@ function resultRows({ duration_ms, closed, abandoned, forced }: DrainResultView)
 
 function counts(byProtocol: Readonly<Record<string, number>>): string {
   const some = Object.entries(byProtocol).filter(([, count]) => count > 0)
-  return some.map(([protocol, count]) => `${count} ${protocol}`).join(', ') || 'none'
+  return some.map(([protocol, count]) => `${count} ${printable(protocol)}`).join(', ') || 'none'
 }

@@ -25,11 +25,14 @@ function certificateRows(context: string, certificate: CertificateView, paint: P
     ['certificate', `${paint('bold', printable(subject || '(no subject)'))} (${printable(context)})`],
     ['  names', printable(names.join(', '))],
     ['  issuer', printable(issuer)],
-    ['  key', key_type],
-    ['  serial', serial],
-    ['  fingerprint', fingerprint256],
-    ['  valid', `${not_before} until ${not_after} ${lifeLeft(not_after, paint, nowMs)}`],
-    ...(chainEndsFirst ? [['  chain until', certificate.chain_not_after] satisfies Row] : []),
+    ['  key', printable(key_type)],
+    ['  serial', printable(serial)],
+    ['  fingerprint', printable(fingerprint256)],
+    [
+      '  valid',
+      `${printable(not_before)} until ${printable(not_after)} ${lifeLeft(not_after, paint, nowMs)}`,
+    ],
+    ...(chainEndsFirst ? [['  chain until', printable(certificate.chain_not_after)] satisfies Row] : []),
   ]
 }
 
@@ -38,7 +41,7 @@ export function hostRows(hosts: HostsView | null, paint: Paint, nowMs: number): 
   if (!hosts) return []
   const { count, soonest } = hosts
   if (!soonest) return [['hosts', String(count)]]
-  const first = `first to end: ${printable(soonest.id)}, ${soonest.not_after}`
+  const first = `first to end: ${printable(soonest.id)}, ${printable(soonest.not_after)}`
   return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_after, paint, nowMs)}`]]
 }
 

@@ -37,7 +37,7 @@ async function watch(flags: StatusFlags): Promise<void> {
       show(reply, flags)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      if (!stopped.signal.aborted) process.stderr.write(`certswap: ${error.message.split('\n')[0]}\n`)
+      if (!stopped.signal.aborted) process.stderr.write(`certswap: ${printable(error.lines[0] ?? '')}\n`)
     }
     await delay(flags.interval * 1000, undefined, { signal: stopped.signal }).catch(() => {})
   }
@@ -119,7 +119,7 @@ function memberRow({ id, pid, generation, connections }: StatusView['members'][n
 
 function connectionsLine(connections: StatusView['connections']): string {
   const parts = Object.entries(connections).map(
-    ([generation, count]) => `${count} of generation ${generation}`,
+    ([generation, count]) => `${count} of generation ${printable(generation)}`,
   )
   return parts.join(', ') || 'none'
 }

@@ -1,4 +1,9 @@
-export type DevelopmentIdentityErrorCode = 'IDENTITY_EXISTS' | 'AUTHORITY_MISSING' | 'AUTHORITY_INVALID'
+export type DevelopmentIdentityErrorCode =
+  | 'IDENTITY_EXISTS'
+  | 'AUTHORITY_MISSING'
+  | 'AUTHORITY_INVALID'
+  /** Another user decides what is in the directory. */
+  | 'IDENTITY_UNSAFE'
 
 /** The directory lacks what the command needs, or holds what it would destroy. */
 export class DevelopmentIdentityError extends Error {

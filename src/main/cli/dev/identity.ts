@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { readTrusted, trustedEntry, UntrustedPathError } from '../../trusted-path.js'
 import type { DevelopmentCertificateOptions, PemPair } from './authority.js'
 import { authorityName, createDevelopmentAuthority, issueDevelopmentCertificate } from './authority.js'
 import { DevelopmentIdentityError } from './identity-error.js'
@@ -39,6 +40,7 @@ export async function createDevelopmentIdentity(
   options: CreateDevelopmentIdentityOptions = {},
 ): Promise<DevelopmentIdentity> {
   const paths = pathsIn(dir)
+  assertOurs(dir, paths)
   const taken = Object.values(paths).find((path) => existsSync(path))
   if (taken !== undefined && options.force !== true) {
     throw new DevelopmentIdentityError(
@@ -47,6 +49,8 @@ export async function createDevelopmentIdentity(
     )
   }
   await mkdir(dir, { recursive: true, mode: 0o700 })
+  // Another user may have made it meanwhile.
+  assertOurs(dir, paths)
   const authority = createDevelopmentAuthority()
   const leaf = issueDevelopmentCertificate(authority, leafOptions(options))
   await replaceFiles([
@@ -62,8 +66,9 @@ export async function rotateDevelopmentIdentity(
   options: DevelopmentIdentityOptions = {},
 ): Promise<DevelopmentIdentity> {
   const paths = pathsIn(dir)
-  const authority = await readAuthority(paths)
-  const previous = await readPair(paths.cert, paths.key)
+  assertOurs(dir, paths)
+  const authority = readAuthority(paths)
+  const previous = readPair(paths.cert, paths.key)
   const leaf = issueDevelopmentCertificate(authority, leafOptions(options, previous?.certificate))
   await replaceFiles(pairFiles(withAuthority(leaf, authority), paths.cert, paths.key))
   return describe(paths, new X509Certificate(leaf.certPem))
@@ -72,8 +77,9 @@ export async function rotateDevelopmentIdentity(
 /** What `serve` starts with when it is given no certificate: makes one, renews one in its last day, or keeps it. */
 export async function ensureDevelopmentIdentity(dir: string): Promise<DevelopmentIdentity> {
   const paths = pathsIn(dir)
+  assertOurs(dir, paths)
   if (!existsSync(paths.caKey)) return createDevelopmentIdentity(dir)
-  const current = await readPair(paths.cert, paths.key)
+  const current = readPair(paths.cert, paths.key)
   const lasts = current !== undefined && Date.parse(current.certificate.validTo) - Date.now() > dayMs
   return lasts ? describe(paths, current.certificate) : rotateDevelopmentIdentity(dir)
 }
@@ -116,6 +122,21 @@ function namesOf({ subjectAltName = '' }: X509Certificate): { names: string[]; i
   return { names: ofKind('DNS:'), ips: ofKind('IP Address:') }
 }
 
+/**
+ * Whoever else can write to the directory, or to one on the way to it, decides what is served and what is trusted.
+ *
+ * @throws DevelopmentIdentityError `IDENTITY_UNSAFE`
+ */
+function assertOurs(dir: string, paths: IdentityPaths): void {
+  try {
+    for (const path of [dir, ...Object.values(paths)]) trustedEntry(path)
+  } catch (error) {
+    if (!(error instanceof UntrustedPathError)) throw error
+    const message = `the development identity in ${dir} is not used: ${error.message}`
+    throw new DevelopmentIdentityError('IDENTITY_UNSAFE', message, { cause: error })
+  }
+}
+
 /** The root is sent too, so that whoever looks at the chain sees where it ends. */
 function withAuthority({ certPem, keyPem }: PemPair, authority: PemPair): PemPair {
   return { certPem: certPem + authority.certPem, keyPem }
@@ -129,7 +150,7 @@ function pairFiles({ certPem, keyPem }: PemPair, certPath: string, keyPath: stri
   ]
 }
 
-async function readAuthority({ ca, caKey }: IdentityPaths): Promise<PemPair> {
+function readAuthority({ ca, caKey }: IdentityPaths): PemPair {
   const missing = [ca, caKey].find((path) => !existsSync(path))
   if (missing !== undefined) {
     throw new DevelopmentIdentityError(
@@ -137,7 +158,7 @@ async function readAuthority({ ca, caKey }: IdentityPaths): Promise<PemPair> {
       `${missing} is missing: a certificate can be renewed only where one was created`,
     )
   }
-  const authority = await readPair(ca, caKey)
+  const authority = readPair(ca, caKey)
   if (authority?.certificate.subject !== `CN=${authorityName}`) {
     throw new DevelopmentIdentityError(
       'AUTHORITY_INVALID',
@@ -148,9 +169,10 @@ async function readAuthority({ ca, caKey }: IdentityPaths): Promise<PemPair> {
 }
 
 /** Nothing for files that are missing, broken, or not of one another; a file that may not be read is an error. */
-async function readPair(certPath: string, keyPath: string): Promise<ParsedPair | undefined> {
-  if (!existsSync(certPath) || !existsSync(keyPath)) return undefined
-  const [certPem, keyPem] = await Promise.all([readFile(certPath, 'utf8'), readFile(keyPath, 'utf8')])
+function readPair(certPath: string, keyPath: string): ParsedPair | undefined {
+  const certPem = readTrusted(certPath)
+  const keyPem = readTrusted(keyPath)
+  if (certPem === null || keyPem === null) return undefined
   try {
     const certificate = new X509Certificate(certPem)
     return certificate.checkPrivateKey(createPrivateKey(keyPem))

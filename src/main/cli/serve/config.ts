@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import { z } from 'zod'
 
 import type { DrainOptions } from '../../drain/options.js'
 import type { ReloadEngineOptions } from '../../options.js'
+import { protoIn } from '../../own-names.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
@@ -155,8 +156,9 @@ type ConfigFile = z.infer<typeof fileSchema>
 async function readConfigFile(path: string): Promise<ConfigFile> {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = await readUnlessOpen(path)
   } catch (error) {
+    if (error instanceof CommandError) throw error
     throw new CommandError(
       EXIT.usage,
       `--config: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
@@ -168,9 +170,29 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   } catch {
     throw new CommandError(EXIT.usage, `--config: ${path} is not JSON`)
   }
+  const proto = protoIn(json)
+  if (proto !== null)
+    throw new CommandError(EXIT.usage, `--config: ${path}: ${proto} is no name of an option or a host`)
   const parsed = fileSchema.safeParse(json)
   if (!parsed.success) throw new CommandError(EXIT.usage, `--config: ${path}: expected an object of options`)
   return withAbsolutePaths(parsed.data, dirname(resolve(path)))
+}
+
+/** The file decides which keys are served, and to whom. A key that others can read is reported by the engine. */
+async function readUnlessOpen(path: string): Promise<string> {
+  const file = await open(path)
+  try {
+    const { mode } = await file.stat()
+    if (process.geteuid && (mode & 0o002) !== 0) {
+      throw new CommandError(
+        EXIT.refused,
+        `--config: ${path} is not used: every user can write to it; chmod o-w it`,
+      )
+    }
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
 }
 
 const PATH_OPTIONS = ['control', 'cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam', 'hosts']

@@ -6,12 +6,12 @@ import { pino } from 'pino'
 
 import { createDrain } from '../../drain/drain.js'
 import { joinEngine } from '../../fleet/index.js'
-import { SECRET_FIELDS } from '../../observe/logger.js'
+import { PINO_OPTIONS } from '../../observe/logger.js'
 import type { MemberConfig, MemberFailure, MemberOrder } from './member-order.js'
 import { createServer, listen } from './site.js'
 
 const config = JSON.parse(process.argv[2] ?? '{}') as MemberConfig
-const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
+const logger = pino({ level: config.logLevel, ...PINO_OPTIONS })
 
 // A terminal sends its signals to all processes; the first one knows what they mean.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})

@@ -5,7 +5,7 @@ import { createDrain } from '../../drain/drain.js'
 import type { Drain } from '../../drain/handle.js'
 import { handleSignals, type Reloadable } from '../../drain/signals.js'
 import { createReloadEngine } from '../../engine.js'
-import { type Logger, SECRET_FIELDS } from '../../observe/logger.js'
+import { type Logger, PINO_OPTIONS } from '../../observe/logger.js'
 import { createNotifier, type Notifier } from '../../observe/systemd/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { resolveConfig, type ServeFlags } from './config.js'
@@ -16,7 +16,7 @@ import { ownServer } from './site.js'
 /** `certswap serve`: runs until it is told to stop, and then ends the process. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
-  const logger = pino({ level: config.logLevel, redact: SECRET_FIELDS })
+  const logger = pino({ level: config.logLevel, ...PINO_OPTIONS })
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
   // Before any process is started: it takes out of the environment what is for this one alone.
   const notifier = createNotifier({ engine, logger, ffi: config.ffi })
@@ -52,7 +52,9 @@ export async function serve(flags: ServeFlags): Promise<void> {
 async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promise<ReloadEngineOptions> {
   if (options.cert !== undefined || options.key !== undefined || options.pfx !== undefined) return options
   const { ensureDevelopmentIdentity } = await import('../dev/identity.js')
-  const { certPath, keyPath, caPath } = await ensureDevelopmentIdentity('.certswap')
+  const { orCommandError } = await import('../dev/command-error.js')
+  const dir = '.certswap'
+  const { certPath, keyPath, caPath } = await orCommandError(dir, ensureDevelopmentIdentity(dir))
   const message = 'no certificate was given: serving a development one; renew it with `certswap dev rotate`'
   logger.warn({ cert: certPath, ca: caPath }, message)
   return { ...options, cert: certPath, key: keyPath }
