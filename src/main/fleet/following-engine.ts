@@ -319,7 +319,8 @@ export class FollowingEngine implements JoinedEngine {
     const serving = this.#serving as Serving
     const generation = this.#begun ? serving.snapshot.generation.number : 0
     const connections = serving.ledger.counts()
-    return { generation, servers: serving.servers.size, connections, listeners: serving.listeners() }
+    const listeners = serving.servedListeners().map(({ listener }) => listener)
+    return { generation, servers: serving.servers.size, connections, listeners }
   }
 
   #planReport(): void {
