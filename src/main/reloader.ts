@@ -2,8 +2,8 @@ import type { TLSSocket } from 'node:tls'
 
 import type { Problem } from '../workers/problem.js'
 import { distrusted } from './attach/distrusted.js'
+import { ServedCheck, type ServedListener } from './attach/served-check.js'
 import type { ServedState } from './attach/server-book.js'
-import { verifyTargets } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
@@ -42,6 +42,7 @@ export class Reloader {
   followers: Followers = NOBODY
   readonly #preparer: Preparer
   readonly #clock: Clock
+  readonly #servedCheck: ServedCheck
   /** What was rolled back; the timer leaves it alone until its files change. */
   #held: Records | null = null
   /** What was held before the last commit, for when that is reverted. */
@@ -57,6 +58,7 @@ export class Reloader {
     this.#preparer = preparer
     this.#clock = clock
     this.serving = new Serving(options, clock)
+    this.#servedCheck = new ServedCheck(preparer, clock)
     this.history = new History(options.historySize, () => this.served)
   }
 
@@ -227,7 +229,9 @@ export class Reloader {
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
+      const looked = this.#lookBefore(snapshot)
       const next = await this.#stage(snapshot, watch, reuse)
+      await looked
       watch.ended('stage')
       if (isStale()) {
         this.serving.drop(next)
@@ -290,10 +294,15 @@ export class Reloader {
     throw error
   }
 
+  /** While the contexts are built, so that it costs no time. */
+  async #lookBefore({ options }: Snapshot): Promise<void> {
+    if (options.verifyServed) await this.#servedCheck.lookBefore(this.#listeners(), this.served)
+  }
+
   /**
-   * Dials every listener from the worker.
+   * Has the worker look at every listener.
    *
-   * @returns warnings of listeners that could not be looked at.
+   * @returns warnings about listeners that could not be looked at, or that show something else for reasons of their own.
    * @throws ReloadError `SERVED_MISMATCH`, after everything has been pointed back.
    */
   async #verify(
@@ -301,30 +310,23 @@ export class Reloader {
     before: ServedState,
     changed: readonly Host[],
     watch: PassWatch,
-  ): Promise<Problem[]> {
-    if (!next.snapshot.options.verifyServed) return []
-    const listeners = [...this.serving.listeners(), ...this.followers.listeners()]
-    const targets = verifyTargets(listeners, next.snapshot, changed)
-    if (targets.length === 0) return []
-    const findings = await this.#preparer.verify({ targets }).catch((error: ReloadError) => {
-      const detail = `the worker could not look: ${error.code}`
-      return targets.map(() => ({ verdict: 'unreachable' as const, detail }))
-    })
+  ): Promise<readonly Problem[]> {
+    const listeners = next.snapshot.options.verifyServed ? this.#listeners() : []
+    if (listeners.length === 0) return []
+    const material = { before: before.snapshot, next: next.snapshot, changed }
+    const { mismatch, warnings, settle } = await this.#servedCheck.lookAfter(listeners, material)
     watch.ended('verify')
-    const where = (i: number) => targets[i]?.path ?? `${targets[i]?.host}:${targets[i]?.port}`
-    const wrong = findings.findIndex(({ verdict }) => verdict === 'different')
     // What was committed in the meantime has been, or will be, looked at by its own pass.
-    if (wrong >= 0 && this.serving.state === next) {
-      const served = findings[wrong]?.detail
-      const message = `${where(wrong)} serves ${served} and not what was committed; everything was pointed back`
-      this.#revert(next, before, new ReloadError('SERVED_MISMATCH', message))
-    }
-    return findings.flatMap(({ verdict, detail }, i): Problem[] => {
-      if (verdict !== 'unreachable') return []
-      return [
-        { code: 'SERVED_UNVERIFIED', message: `what ${where(i)} serves could not be checked: ${detail}` },
-      ]
-    })
+    if (this.serving.state !== next) return warnings
+    settle(mismatch === null)
+    if (mismatch === null) return warnings
+    const message = `${mismatch}; everything was pointed back`
+    this.#revert(next, before, new ReloadError('SERVED_MISMATCH', message))
+  }
+
+  #listeners(): ServedListener[] {
+    const others = this.followers.listeners().map((listener) => ({ listener, server: null }))
+    return [...this.serving.servedListeners(), ...others]
   }
 
   #retire(before: ServedState): void {

@@ -197,9 +197,11 @@ export class Serving {
     return callback === undefined ? null : this.#sniCallbacks.has(callback as SniCallback)
   }
 
-  /** Where clients find the servers that listen now. */
-  listeners(): Listener[] {
-    return this.servers.listening.map((server) => listenerOf(server, this.servesHosts(server)))
+  /** The servers that listen now, and where clients find them. */
+  servedListeners(): { readonly server: tls.Server; readonly listener: Listener }[] {
+    return this.servers.listening.map((server) => {
+      return { server, listener: listenerOf(server, this.servesHosts(server)) }
+    })
   }
 
   /** The context of outgoing connections; once it was asked for, each generation has one ready. */

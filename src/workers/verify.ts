@@ -1,41 +1,63 @@
+import { createHash, X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import tls, { type PeerCertificate } from 'node:tls'
+import tls, { type TLSSocket } from 'node:tls'
 
-/** One listener to dial, and the certificates of which it may serve any. */
+import { oneLine } from './facts.js'
+import { peerCertificateOf } from './peer-certificate.js'
+
+/** One listener to dial. */
 export interface VerifyTarget {
   readonly host?: string
   readonly port?: number
-  /** Of a Unix socket, instead of `host` and `port`. */
+  /** Path of a Unix socket, instead of `host` and `port`. */
   readonly path?: string
+  /** Server name to ask for; absent for a client that names none. */
   readonly servername?: string
-  /** SHA-256 fingerprints in Node's form. */
-  readonly expected: readonly string[]
+  /** Protocols that the server speaks (ALPN); empty where it negotiates none. */
+  readonly alpn: readonly string[]
 }
 
 export interface VerifyTask {
   readonly targets: readonly VerifyTarget[]
 }
 
-/** What each target was seen to serve, in order. */
-export type VerifyReply = readonly VerifyFinding[]
+/** What was seen at each target, in order. */
+export type VerifyReply = readonly Look[]
 
-export interface VerifyFinding {
-  /** `unreachable` says nothing about the certificate: the listener may be closing, or full. */
-  readonly verdict: 'same' | 'different' | 'unreachable'
-  /** Fingerprint that was seen, or why none was. */
+/** What a client saw at a listener. */
+export interface Look {
+  /**
+   * `shown`: the listener showed a certificate, and nothing but the lack of a client certificate ended the handshake.
+   * `failed`: it answered with a TLS alert that no client certificate would have prevented.
+   * `unreachable`: no TLS answer. This says nothing about the certificate: the listener may be closing, or full.
+   */
+  readonly outcome: 'shown' | 'failed' | 'unreachable'
+  /** The leaf that was shown; `null` unless `outcome` is `shown`. */
+  readonly certificate: ShownCertificate | null
+  /** Why no certificate was seen. */
   readonly detail: string
+  /** TCP port that the look came from; `null` for a Unix socket, and without a connection. */
+  readonly localPort: number | null
 }
 
-const LIMIT_MS = 2_000
+export interface ShownCertificate {
+  /** SHA-256 of the DER, in Node's form. */
+  readonly fingerprint256: string
+  /** In one line; empty for a certificate that cannot be parsed. */
+  readonly subject: string
+}
 
-/** A listener that takes longer to answer holds up no other. */
+/** A listener that does not answer within this time is unreachable, in milliseconds. */
+export const LOOK_LIMIT_MS = 2_000
+
+/** A listener that takes longer to answer does not delay the other looks, in milliseconds. */
 const PATIENCE_MS = 20
 
-/** VERIFY: a client from another thread looks at what the listeners hand out, as any client would. */
+/** VERIFY: a client in another thread looks at what the listeners show, as any client would. */
 export async function verify({ targets }: VerifyTask): Promise<VerifyReply> {
-  const looks: Promise<VerifyFinding>[] = []
+  const looks: Promise<Look>[] = []
   for (const target of targets) {
-    const look = verifyTarget(target)
+    const look = dial(target)
     looks.push(look)
     // All at once, their handshakes would fall into one turn of the servers' event loop: 4 of RSA-4096 hold it for 12 ms.
     await Promise.race([look, sleep(PATIENCE_MS)])
@@ -43,41 +65,89 @@ export async function verify({ targets }: VerifyTask): Promise<VerifyReply> {
   return await Promise.all(looks)
 }
 
-async function verifyTarget({ expected, ...address }: VerifyTarget): Promise<VerifyFinding> {
-  const { fingerprint256, reason } = await dial(address)
-  if (fingerprint256 === undefined) return { verdict: 'unreachable', detail: reason }
-  return { verdict: expected.includes(fingerprint256) ? 'same' : 'different', detail: fingerprint256 }
-}
-
-function dial(address: Omit<VerifyTarget, 'expected'>): Promise<{ fingerprint256?: string; reason: string }> {
+function dial({ alpn, ...address }: VerifyTarget): Promise<Look> {
   return new Promise((resolve) => {
     const socket = tls.connect({
       ...address,
+      ALPNProtocols: protocolsToOffer(alpn),
       secureContext: lookingContext(),
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })
-    const finish = (reason: string) => {
+    let localPort: number | null = null
+    const finish = (error: NodeJS.ErrnoException | null) => {
       clearTimeout(timer)
-      // Not getPeerX509Certificate: on Node 20 to 24 it never frees the certificates that came after the leaf.
-      const fingerprint256 = (socket.getPeerCertificate() as PeerCertificate | null)?.fingerprint256
-      // Ended, not cut: the server must not take this for a broken client.
-      socket.end()
-      const cut = setTimeout(() => socket.destroy(), LIMIT_MS).unref()
+      const look = lookAt(socket, error)
+      // Ended, not cut: the server must not take this for a broken client. Read, or the server's end would never be seen.
+      socket.resume().end()
+      const cut = setTimeout(() => socket.destroy(), LOOK_LIMIT_MS).unref()
       // A timer that outlives its socket would keep it until the thread's next full garbage collection, thousands of looks on.
       socket.once('close', () => clearTimeout(cut))
-      resolve(fingerprint256 ? { fingerprint256, reason } : { reason })
+      resolve({ ...look, localPort })
     }
-    const timer = setTimeout(finish, LIMIT_MS, `no handshake within ${LIMIT_MS} ms`)
-    socket.once('secureConnect', () => finish('connected'))
-    // A server that wants a client certificate refuses us after it has shown its own.
-    socket.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? 'unknown error'))
+    const late = Object.assign(new Error(), { code: `no handshake within ${LOOK_LIMIT_MS} ms` })
+    const timer = setTimeout(finish, LOOK_LIMIT_MS, late)
+    socket.once('connect', () => {
+      localPort = socket.localPort ?? null
+    })
+    socket.once('secureConnect', () => finish(null))
+    socket.on('error', finish)
   })
 }
 
-/** One for all looks, and without the public roots: whoever looks at what is served trusts nobody. */
+/**
+ * A server of HTTP/1.1 and HTTP/2 is asked for HTTP/1.1, where a connection without a request leaves no trace. A server of
+ * HTTP/2 alone reports clients that offer nothing as `unknownProtocol`.
+ */
+function protocolsToOffer(alpn: readonly string[]): string[] {
+  return alpn.includes('http/1.1') ? ['http/1.1'] : [...alpn]
+}
+
+function lookAt(socket: TLSSocket, error: NodeJS.ErrnoException | null): Omit<Look, 'localPort'> {
+  const alert = error && alertIn(error)
+  const failed = alert !== null && !CLIENT_CERTIFICATE_ALERTS.includes(alert)
+  const certificate = failed ? null : shownBy(socket)
+  if (certificate) return { outcome: 'shown', certificate, detail: '' }
+  if (alert !== null) {
+    const reason = String((error as { reason?: string }).reason ?? 'unknown reason')
+    return { outcome: 'failed', certificate: null, detail: `TLS alert ${alert}, ${reason}` }
+  }
+  return { outcome: 'unreachable', certificate: null, detail: error?.code ?? 'no certificate was shown' }
+}
+
+function shownBy(socket: TLSSocket): ShownCertificate | null {
+  const der = peerCertificateOf(socket)
+  return der && { fingerprint256: fingerprintOf(der), subject: subjectIn(der) }
+}
+
+function fingerprintOf(der: Uint8Array): string {
+  const hex = createHash('sha256').update(der).digest('hex').toUpperCase()
+  return (hex.match(/../g) as string[]).join(':')
+}
+
+function subjectIn(der: Uint8Array): string {
+  try {
+    return oneLine(new X509Certificate(der).subject)
+  } catch {
+    return ''
+  }
+}
+
+/** The number of the alert that ended a handshake, which OpenSSL puts behind its message; `null` for any other error. */
+function alertIn({ message }: Error): number | null {
+  const number = /SSL alert number (\d+)/.exec(message)?.[1]
+  return number === undefined ? null : Number(number)
+}
+
+/**
+ * Alerts (RFC 8446, section 6.2) by which a server, after its own certificate, refuses a client that shows no certificate: handshake_failure in TLS 1.2,
+ * bad_certificate, unsupported_certificate, certificate_unknown, unknown_ca, access_denied and certificate_required.
+ */
+const CLIENT_CERTIFICATE_ALERTS = [40, 42, 43, 46, 48, 49, 116]
+
+/** One for all looks. It trusts nothing, not even the public roots, and takes a weak key as it is. */
 function lookingContext(): tls.SecureContext {
-  looking ??= tls.createSecureContext({ ca: [] })
+  looking ??= tls.createSecureContext({ ca: [], ciphers: 'DEFAULT:@SECLEVEL=0' })
   return looking
 }
 

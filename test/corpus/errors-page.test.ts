@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type tls from 'node:tls'
 import { MessageChannel } from 'node:worker_threads'
 
 import { listenOnLoopback } from '../../src/main/control/loopback.js'
@@ -26,6 +27,7 @@ import {
   type ReloadError,
 } from '../../src/main/index.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
+import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
@@ -94,6 +96,14 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   WORKER_CRASHED: (t, site) => afterMisbehaviour(t, site, 'prepare', 'exits', 'WORKER_CRASHED'),
   SERVED_UNVERIFIED: (t, site) => afterMisbehaviour(t, site, 'verify', 'exits', 'SERVED_UNVERIFIED'),
   SERVED_MISMATCH: (t, site) => afterRenewal(t, site, 'sees-others', 'SERVED_MISMATCH'),
+  async SERVED_OTHER(t, site) {
+    const engine = await open(t, site)
+    const server = await serve(t, engine)
+    const { chainPem: cert, keyPem: key } = selfSigned()
+    server.addContext('localhost', { cert, key })
+    const message = await reloaded(engine, site, 'SERVED_OTHER')
+    return message?.replace(/\([0-9A-F:]{95}\)/, '(14:7B:1C:D0)')
+  },
   CONTEXT_REFUSED: (t, site) => afterRenewal(t, site, 'prepares-garbage', 'CONTEXT_REFUSED'),
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
@@ -165,6 +175,7 @@ async function afterMisbehaviour(
 ): Promise<string | undefined> {
   const engine = await open(t, site, { workerTasks: prepareOrMisbehaveTasks })
   await serve(t, engine)
+  if (phase === 'verify') await reloaded(engine, site, code)
   misbehaveIn(phase, site.path('tls.crt'), name)
   return await reloaded(engine, site, code)
 }
@@ -180,10 +191,11 @@ async function afterRenewal(
   return await reloaded(engine, site, code)
 }
 
-async function serve(t: TestContext, engine: ReloadEngine): Promise<void> {
+async function serve(t: TestContext, engine: ReloadEngine): Promise<tls.Server> {
   const server = createEcho(engine.serverOptions())
   engine.attach(server)
   await listen(t, server)
+  return server
 }
 
 async function reloaded(engine: ReloadEngine, site: Site, code: ProblemCode): Promise<string | undefined> {

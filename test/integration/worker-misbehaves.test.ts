@@ -91,6 +91,9 @@ for (const [name, what] of Object.entries(hangs) as [Misbehaviour, string][]) {
 for (const name of ['throws', 'exits'] as const) {
   test(`a worker that fails (${name}) while it looks at what is served costs the look, not the new certificate`, async (t) => {
     const { engine, port, paths, dir } = await servingEngine(t)
+    // The first reload looks at the listeners before its commit as well.
+    writePair(dir, authority.issue())
+    assertApplied(await engine.reload())
     const next = authority.issue()
     writePair(dir, next)
     misbehaveIn('verify', paths.cert, name)

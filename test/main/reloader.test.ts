@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -12,6 +14,7 @@ import type { PassReport } from '../../src/main/pass-report.js'
 import { type PassMode, Reloader } from '../../src/main/reloader.js'
 import { resolveOptions } from '../../src/main/resolve-options.js'
 import type { PreparedReply } from '../../src/workers/protocol.js'
+import type { Look } from '../../src/workers/verify.js'
 import { createAuthority, type Leaf, manyAuthorities } from '../support/certificates.js'
 import { listen } from '../support/echo-server.js'
 import { type FakeClock, fakeClock } from '../support/fake-clock.js'
@@ -241,7 +244,7 @@ test('once it is closed every pass ends with CLOSED, and every key is wiped', as
 test('a listener that serves something else after the swap takes everything back', async (t) => {
   const { reloader, preparer, renew, first } = await serving(t, { verifyServed: true })
   const server = attach(t, reloader)
-  await listen(t, server)
+  const port = await listen(t, server)
   const before = currentContext(server)
   renew()
   const pass = reloader.pass(RELOAD)
@@ -249,9 +252,12 @@ test('a listener that serves something else after the swap takes everything back
   const reply = await preparedHere(pending.task)
   pending.answer(reply)
   await until(() => preparer.verifying)
+  assert.equal(reloader.served.generation.number, 1)
+  preparer.takeVerify().answer([await lookFrom(t, server, port, first.fingerprint256)])
+  await until(() => preparer.verifying)
   assert.equal(reloader.served.generation.number, 2)
   assert.notEqual(currentContext(server), before)
-  preparer.takeVerify().answer([{ verdict: 'different', detail: 'AB:CD' }])
+  preparer.takeVerify().answer([await lookFrom(t, server, port, 'AB:CD')])
   const { result } = await pass
   assert.deepEqual([result.outcome, result.problems[0]?.code], ['rejected', 'SERVED_MISMATCH'])
   assert.equal(result.serving.fingerprint256, first.fingerprint256)
@@ -266,10 +272,14 @@ test('a listener that could not be looked at is a warning', async (t) => {
     renew()
     const pass = reloader.pass(RELOAD)
     await preparer.prepareNext()
+    if (look === 'unreachable') {
+      await until(() => preparer.verifying)
+      preparer.takeVerify().answer([UNREACHABLE])
+    }
     await until(() => preparer.verifying)
     const verify = preparer.takeVerify()
     if (look === 'crash') verify.fail(new ReloadError('WORKER_CRASHED', 'mine'))
-    else verify.answer([{ verdict: 'unreachable', detail: 'ECONNREFUSED' }])
+    else verify.answer([UNREACHABLE])
     const { result } = await pass
     assert.equal(result.outcome, 'applied')
     assert.deepEqual(
@@ -292,6 +302,28 @@ test('what is told of a pass and of a generation is frozen to its depths', async
   assertFrozen(result, 'result')
   assertFrozen(reloader.served.generation, 'generation')
 })
+
+const UNREACHABLE: Look = {
+  outcome: 'unreachable',
+  certificate: null,
+  detail: 'ECONNREFUSED',
+  localPort: null,
+}
+
+/** What a client saw that the server did accept. */
+async function lookFrom(
+  t: TestContext,
+  server: tls.Server,
+  port: number,
+  fingerprint256: string,
+): Promise<Look> {
+  const accepted = once(server, 'connection')
+  const socket = connect(port, '127.0.0.1')
+  t.after(() => socket.destroy())
+  await Promise.all([accepted, once(socket, 'connect')])
+  const certificate = { fingerprint256, subject: 'CN=seen' }
+  return { outcome: 'shown', certificate, detail: '', localPort: socket.localPort ?? null }
+}
 
 interface Serving {
   readonly reloader: Reloader

@@ -25,8 +25,8 @@ test('looking at what a listener serves keeps nothing of what was seen', async (
     WARM_UP: String(WARM_UP),
   })
   assert.equal(code, 0)
-  const { verdicts, grown } = JSON.parse(stdout) as { verdicts: string[]; grown: number }
-  assert.deepEqual(verdicts, ['different'])
+  const { outcomes, grown } = JSON.parse(stdout) as { outcomes: string[]; grown: number }
+  assert.deepEqual(outcomes, ['shown'])
   const grownMb = grown / 2 ** 20
   assert.ok(grownMb < LARGEST_GROWTH_MB, `grown by ${grownMb.toFixed(1)} MiB`)
   t.diagnostic(`resident memory grew by ${grownMb.toFixed(1)} MiB`)
@@ -42,18 +42,18 @@ import tls from 'node:tls'
 const { verify } = await import(process.env.VERIFY)
 const server = tls.createServer(JSON.parse(process.env.IDENTITY))
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-const target = { host: '127.0.0.1', port: server.address().port, expected: [] }
-const verdicts = new Set()
+const target = { host: '127.0.0.1', port: server.address().port, alpn: [] }
+const outcomes = new Set()
 async function look(times) {
   for (let i = 0; i < times; i++) {
-    const [{ verdict }] = await verify({ targets: [target] })
-    verdicts.add(verdict)
+    const [{ outcome }] = await verify({ targets: [target] })
+    outcomes.add(outcome)
   }
   for (let i = 0; i < 4; i++) gc()
   return process.memoryUsage().rss
 }
 const before = await look(Number(process.env.WARM_UP))
 const after = await look(Number(process.env.LOOKS))
-console.log(JSON.stringify({ verdicts: [...verdicts], grown: after - before }))
+console.log(JSON.stringify({ outcomes: [...outcomes], grown: after - before }))
 server.close()
 `

@@ -1,36 +1,44 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createServer } from 'node:tls'
 
-import { verify } from '../../src/workers/verify.js'
-import { createAuthority } from '../support/certificates.js'
-import { echoServer, listen } from '../support/echo-server.js'
+import { type Look, verify } from '../../src/workers/verify.js'
+import { createAuthority, manyAuthorities } from '../support/certificates.js'
+import { createEcho, echoServer, listen } from '../support/echo-server.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()
-const other = authority.issue()
 const identity = { cert: leaf.chainPem, key: leaf.keyPem }
 const host = '127.0.0.1'
+const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
+const SHOWN = {
+  outcome: 'shown',
+  certificate: { fingerprint256: leaf.fingerprint256, subject: new X509Certificate(leaf.certPem).subject },
+  detail: '',
+}
 
-test('a listener is seen to serve one of the certificates that it should, or another one', async (t) => {
-  const port = await echoServer(t, identity)
-  const { fingerprint256 } = leaf
-  const targets = [
-    { host, port, expected: [other.fingerprint256, fingerprint256] },
-    { host, port, servername: 'localhost', expected: [fingerprint256] },
-    { host, port, expected: [other.fingerprint256] },
-    { host, port, expected: [] },
-  ]
-  assert.deepEqual(await verify({ targets }), [
-    { verdict: 'same', detail: fingerprint256 },
-    { verdict: 'same', detail: fingerprint256 },
-    { verdict: 'different', detail: fingerprint256 },
-    { verdict: 'different', detail: fingerprint256 },
-  ])
+async function lookAt(port: number): Promise<Look> {
+  const [look] = await verify({ targets: [{ host, port, alpn: [] }] })
+  return look as Look
+}
+
+test('a listener is seen to show its certificate, with or without a name, from a port of this client', async (t) => {
+  const server = createEcho(identity)
+  const ports: (number | undefined)[] = []
+  server.on('connection', ({ remotePort }) => ports.push(remotePort))
+  const port = await listen(t, server)
+  const targets = [{}, { servername: 'localhost' }].map((more) => ({ host, port, alpn: [], ...more }))
+  const looks = await verify({ targets })
+  assert.deepEqual(
+    looks,
+    ports.map((localPort) => ({ ...SHOWN, localPort: localPort ?? null })),
+  )
+  assert.equal(looks.length, 2)
 })
 
 test('a listener on a Unix socket is seen too', async (t) => {
@@ -38,17 +46,30 @@ test('a listener on a Unix socket is seen too', async (t) => {
   const server = createServer(identity).listen(path)
   t.after(() => server.close())
   await once(server, 'listening')
-  const [finding] = await verify({ targets: [{ path, expected: [leaf.fingerprint256] }] })
-  assert.equal(finding?.verdict, 'same')
+  assert.deepEqual(await verify({ targets: [{ path, alpn: [] }] }), [{ ...SHOWN, localPort: null }])
 })
 
 test('a listener that wants a client certificate is seen all the same', async (t) => {
-  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  for (const version of VERSIONS) {
     const strict = { requestCert: true, ca: authority.certPem, minVersion: version, maxVersion: version }
-    const port = await echoServer(t, { ...identity, ...strict })
-    const [finding] = await verify({ targets: [{ host, port, expected: [leaf.fingerprint256] }] })
-    assert.equal(finding?.verdict, 'same', version)
+    const look = await lookAt(await echoServer(t, { ...identity, ...strict }))
+    assert.deepEqual([look.outcome, look.certificate], ['shown', SHOWN.certificate], version)
   }
+})
+
+test('a listener that answers with an alert has failed, whether it has shown its certificate or not', async (t) => {
+  const ca = manyAuthorities(900, { name: 'x'.repeat(60) })
+    .map(({ certPem }) => certPem)
+    .join('')
+  for (const version of VERSIONS) {
+    const only = { minVersion: version, maxVersion: version }
+    const noNames = await lookAt(await echoServer(t, { ...identity, ...only, requestCert: true, ca }))
+    assert.deepEqual([noNames.outcome, noNames.certificate], ['failed', null], version)
+    assert.match(noNames.detail, /^TLS alert 80,/)
+  }
+  const ciphers = 'ECDHE-RSA-AES128-GCM-SHA256'
+  const noCipher = await lookAt(await echoServer(t, { ...identity, ciphers, maxVersion: 'TLSv1.2' }))
+  assert.equal(noCipher.outcome, 'failed')
 })
 
 test('a port where nobody listens, or nobody speaks TLS, is unreachable, which says nothing', async (t) => {
@@ -60,19 +81,21 @@ test('a port where nobody listens, or nobody speaks TLS, is unreachable, which s
   await once(gone, 'listening')
   const { port } = gone.address() as { port: number }
   await new Promise((resolve) => gone.close(resolve))
-  const findings = await verify({ targets: [mute, port].map((one) => ({ host, port: one, expected: [] })) })
+  const looks = await verify({ targets: [mute, port].map((one) => ({ host, port: one, alpn: [] })) })
   assert.deepEqual(
-    findings.map(({ verdict }) => verdict),
-    ['unreachable', 'unreachable'],
+    looks.map(({ outcome, certificate }) => [outcome, certificate]),
+    [
+      ['unreachable', null],
+      ['unreachable', null],
+    ],
   )
-  assert.equal(findings[1]?.detail, 'ECONNREFUSED')
+  assert.equal(looks[1]?.detail, 'ECONNREFUSED')
 })
 
 test('a listener that accepts and says nothing is unreachable after a while', async (t) => {
-  const port = await listen(t, createTcpServer())
-  const [finding] = await verify({ targets: [{ host, port, expected: [] }] })
-  assert.equal(finding?.verdict, 'unreachable')
-  assert.match(finding?.detail ?? '', /no handshake within/)
+  const look = await lookAt(await listen(t, createTcpServer()))
+  assert.equal(look.outcome, 'unreachable')
+  assert.match(look.detail, /no handshake within/)
 })
 
 test('nothing to look at gives no findings', async () => {

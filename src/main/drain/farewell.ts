@@ -12,9 +12,13 @@ import {
 import { Deadline } from './deadline.js'
 import type { ConnectionFacts } from './facts.js'
 import { holdLoop } from './hold-loop.js'
+import { Rounds } from './rounds.js'
 
 /** After this many milliseconds what was cut counts as gone, whatever its socket says. */
 const FORCE_GRACE_MS = 150
+
+/** Of the requests that are cut, so many are logged. */
+const MOST_REQUESTS = 10
 
 /** How a drain ended. Frozen, plain data. */
 export interface DrainResult {
@@ -65,6 +69,7 @@ export class Farewell implements BookReader {
   readonly #timers = new Set<() => void>()
   readonly #unfollow: () => void
   readonly #letGo: () => void
+  #rounds: Rounds<Connection> | null = null
   #phase: 'waiting' | 'winding-down' | 'leaving' | 'forcing' | 'over' = 'waiting'
 
   constructor(parts: FarewellParts) {
@@ -91,19 +96,16 @@ export class Farewell implements BookReader {
   /** Lets every answer of HTTP/1.1 be the last of its connection. */
   windDown(): void {
     this.#phase = 'winding-down'
-    for (const connection of this.#members) connection.windDown(this.notice)
+    this.#inRounds(0, (connection) => connection.windDown(this.notice))
   }
 
   /** Says goodbye to everyone, spread over `spreadMs`, or half of the time that is left where that is less. */
   leave(): void {
     if (this.#phase !== 'waiting' && this.#phase !== 'winding-down') return
     this.#phase = 'leaving'
-    const { random, spreadMs, incompleteMs } = this.#parts
+    const { spreadMs, incompleteMs } = this.#parts
     const spread = Math.min(spreadMs, this.deadline.leftMs / 2)
-    for (const connection of [...this.#members]) {
-      if (spread === 0) connection.leave(this.notice, false)
-      else this.#after(random() * spread, () => this.#sayGoodbye(connection))
-    }
+    this.#inRounds(spread, (connection) => connection.leave(this.notice, false))
     if (this.#undecided.size > 0) this.#after(incompleteMs, () => this.#giveUpUndecided())
     this.#endIfEmpty()
   }
@@ -114,13 +116,14 @@ export class Farewell implements BookReader {
     this.#phase = 'forcing'
     this.#undecided.clear()
     this.#logForced()
-    for (const connection of [...this.#members]) connection.cut()
-    this.#after(FORCE_GRACE_MS, () => this.#end())
+    const cut = (connection: Connection) => connection.cut()
+    this.#inRounds(0, cut, () => this.#after(FORCE_GRACE_MS, () => this.#end()))
     this.#endIfEmpty()
   }
 
   /** Takes it all back. */
   cancel(): void {
+    this.#rounds?.stop()
     for (const connection of this.#members) connection.carryOn()
     this.#dispose()
   }
@@ -158,15 +161,29 @@ export class Farewell implements BookReader {
     }
   }
 
-  /** Who comes late is born into the phase of the moment. */
+  /** A connection that comes later starts in the phase of the moment. */
   #greet(connection: Connection): void {
     if (this.#phase === 'winding-down') connection.windDown(this.notice)
     else if (this.#phase === 'leaving') connection.leave(this.notice, true)
     else if (this.#phase === 'forcing') connection.cut()
   }
 
-  #sayGoodbye(connection: Connection): void {
-    if (this.#members.has(connection)) connection.leave(this.notice, false)
+  /**
+   * Acts on the members of now, a few in each turn of the loop: thousands at once would hold it for seconds. Those that come
+   * meanwhile are greeted one by one. A phase takes the place of the one before it, whether or not that had come to its end.
+   */
+  #inRounds(spreadMs: number, act: (connection: Connection) => void, done = () => {}): void {
+    this.#rounds?.stop()
+    const { clock, random } = this.#parts
+    const nowMs = clock.monotonicMs()
+    const due = [...this.#members].map((item) => ({ item, atMs: nowMs + (spreadMs && random() * spreadMs) }))
+    if (spreadMs > 0) due.sort((a, b) => a.atMs - b.atMs)
+    const actOnMember = (connection: Connection) => {
+      if (this.#members.has(connection)) act(connection)
+    }
+    // Kept before it starts: what it acts on may begin the next phase.
+    this.#rounds = new Rounds(due, clock, actOnMember, done)
+    this.#rounds.start()
   }
 
   #giveUpUndecided(): void {
@@ -198,6 +215,7 @@ export class Farewell implements BookReader {
 
   #dispose(): void {
     this.#phase = 'over'
+    this.#rounds?.stop()
     this.deadline.clear()
     for (const cancel of this.#timers) cancel()
     this.#unfollow()
@@ -206,8 +224,12 @@ export class Farewell implements BookReader {
 
   #logForced(): void {
     if (this.#members.size === 0) return
-    const requests = [...this.#members].flatMap(({ facts }) => facts.requests)
-    const fields = { connections: this.counts(), requests: requests.slice(0, 10) }
+    const requests: string[] = []
+    for (const { facts } of this.#members) {
+      if (requests.length >= MOST_REQUESTS) break
+      requests.push(...facts.requests)
+    }
+    const fields = { connections: this.counts(), requests: requests.slice(0, MOST_REQUESTS) }
     this.#parts.logger.warn(fields, 'cutting connections that did not close')
   }
 

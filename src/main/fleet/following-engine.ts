@@ -359,7 +359,8 @@ export class FollowingEngine implements JoinedEngine {
     const generation = this.#begun ? serving.snapshot.generation.number : 0
     const connections = serving.ledger.counts()
     const { size: servers, ownPolicies: policies } = serving.servers
-    return { generation, servers, connections, listeners: serving.listeners(), policies }
+    const listeners = serving.servedListeners().map(({ listener }) => listener)
+    return { generation, servers, connections, listeners, policies }
   }
 
   #planReport(): void {

@@ -114,6 +114,37 @@ export function sniCallbackOf(server: tls.Server): unknown {
 }
 
 /**
+ * The names that `addContext` gave the server certificates for, as they were given; `*` stands for one label or a part of
+ * it. Node asks them only where the server has no callback.
+ */
+export function addedNames(server: tls.Server): string[] {
+  const { _contexts: contexts } = server as PointableServer
+  if (!Array.isArray(contexts)) return []
+  return contexts.flatMap((entry: unknown) => {
+    const pattern: unknown = Object(entry)[0]
+    if (!(pattern instanceof RegExp)) return []
+    return [
+      pattern.source
+        .replace(/^\^|\$$/g, '')
+        .replaceAll('[^.]*', '*')
+        .replace(/\\(.)/g, '$1'),
+    ]
+  })
+}
+
+/** The protocols that the server negotiates (ALPN), in its order; empty where it negotiates none. */
+export function protocolsOf(server: tls.Server): string[] {
+  const { ALPNProtocols: packed } = server as PointableServer
+  const names: string[] = []
+  if (!(packed instanceof Uint8Array)) return names
+  // Each name is preceded by its length in one byte (RFC 7301, section 3.1).
+  for (let at = 0; at < packed.length; at += 1 + (packed[at] as number)) {
+    names.push(Buffer.from(packed.subarray(at + 1, at + 1 + (packed[at] as number))).toString('latin1'))
+  }
+  return names
+}
+
+/**
  * Whether a host's key of another type than the default one is added to that instead of taking its place
  * (nodejs/node#54235, mended in Node 24).
  */
@@ -131,6 +162,8 @@ type PointableServer = tls.Server & {
   _sharedCreds?: tls.SecureContext
   requestCert?: boolean
   rejectUnauthorized?: boolean
+  _contexts?: unknown
+  ALPNProtocols?: unknown
 }
 
 function isNativeHandle(handle: unknown): handle is NativeHandle {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type tls from 'node:tls'
+import tls from 'node:tls'
 
 import { listenerOf, verifyTargets } from '../../../src/main/attach/verify-targets.js'
 import type { Generation } from '../../../src/main/generation/generation.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
+import { createAuthority } from '../../support/certificates.js'
 
 test('each listener is dialled where a client of this machine would find it', () => {
   const servers = [
@@ -15,26 +16,67 @@ test('each listener is dialled where a client of this machine would find it', ()
     '/run/tls.sock',
   ].map(listeningAt)
   assert.deepEqual(
-    targetsOf(servers, ['localhost']).map(({ host, port, path }) => path ?? `${host} ${port}`),
+    targetsOf(servers, [], false).map(({ address: { host, port, path } }) => path ?? `${host} ${port}`),
     ['127.0.0.1 1', '127.0.0.1 2', '::1 3', '192.0.2.1 4', '/run/tls.sock'],
   )
 })
 
-test('the first name that a client could ask for is asked for, and any of the certificates may be shown', () => {
-  const [target] = targetsOf([listeningAt('/x')], ['*.a.test', '192.0.2.1', 'b.test', 'c.test'])
-  assert.deepEqual(target, { path: '/x', servername: 'b.test', expected: ['AB', 'CD'] })
+test('a client without a name looks at each listener, and any of the certificates may be shown', () => {
+  const targets = targetsOf([listeningAt('/x')], ['*.a.test', 'b.test'], false)
+  assert.deepEqual(
+    targets.map(({ kind, address, expected }) => ({ kind, address, expected })),
+    [{ kind: 'default', address: { path: '/x', alpn: [] }, expected: ['AB', 'CD'] }],
+  )
+})
+
+test('where hosts have certificates, the first name that a client could ask for is asked for too', () => {
+  assert.deepEqual(namesAsked(listeningAt('/x'), ['*.a.test', '192.0.2.1', 'b.test', 'c.test'], true), [
+    'b.test',
+  ])
   for (const names of [[], ['*.a.test'], ['192.0.2.1', '2001:db8:0:0:0:0:0:1']]) {
-    const [nameless] = targetsOf([listeningAt('/x')], names)
-    assert.ok(nameless && !('servername' in nameless), String(names))
+    assert.deepEqual(namesAsked(listeningAt('/x'), names, true), [], String(names))
   }
 })
+
+test('where the application has a callback or contexts of its own, the names are asked for that these may answer', () => {
+  const { chainPem: cert, keyPem: key } = authority.issue()
+  const identity = { cert, key }
+  const names = ['a.test', 'b.test', '*.c.test']
+  const plain = createServer()
+  assert.deepEqual(namesAsked(plain, names, false), [])
+  plain.addContext('b.test', identity)
+  plain.addContext('x.c.test', identity)
+  plain.addContext('elsewhere.test', identity)
+  assert.deepEqual(namesAsked(plain, names, false), ['b.test', 'x.c.test'])
+  const wild = createServer()
+  wild.addContext('*.test', identity)
+  assert.deepEqual(namesAsked(wild, names, false), ['a.test', 'b.test'])
+  const called = createServer({ SNICallback: (_, done) => done(null) })
+  assert.deepEqual(namesAsked(called, names, false), ['a.test', 'b.test'])
+})
+
+test('a listener is asked for the protocols that its server negotiates', () => {
+  const [target] = targetsOf([createServer({ ALPNProtocols: ['h2', 'mqtt'] })], [], false)
+  assert.deepEqual(target?.address.alpn, ['h2', 'mqtt'])
+})
+
+const authority = createAuthority()
+
+function createServer(options: tls.TlsOptions = {}): tls.Server {
+  return Object.assign(tls.createServer(options), { address: () => '/x' })
+}
+
+function namesAsked(server: tls.Server, names: readonly string[], showsHosts: boolean): string[] {
+  const targets = targetsOf([server], names, showsHosts)
+  return targets.flatMap(({ address }) => address.servername ?? [])
+}
 
 function listeningAt(address: object | string): tls.Server {
   return { address: () => address } as tls.Server
 }
 
-function targetsOf(servers: readonly tls.Server[], names: readonly string[]) {
-  const listeners = servers.map((server) => listenerOf(server, true))
+function targetsOf(servers: readonly tls.Server[], names: readonly string[], showsHosts = true) {
+  const listeners = servers.map((server) => listenerOf(server, showsHosts))
   return verifyTargets(listeners, { generation: generation(names), hosts: HostTable.empty }, [])
 }
 

@@ -5,14 +5,17 @@ import { test } from 'node:test'
 import tls from 'node:tls'
 
 import {
+  addedNames,
   canBuildInSteps,
   canPoint,
   closeContext,
   currentContext,
   peerPolicyOf,
   pointAt,
+  protocolsOf,
   setCertificate,
   setPrivateKey,
+  sniCallbackOf,
 } from '../../../src/main/generation/native-context.js'
 import { createAuthority } from '../../support/certificates.js'
 import { listen } from '../../support/echo-server.js'
@@ -64,6 +67,28 @@ test('what a server asks of its peers can be read on every kind of server', () =
     assert.deepEqual(peerPolicyOf(server), { requestCert: true, rejectUnauthorized: false })
   }
   assert.deepEqual(peerPolicyOf(tls.createServer(options)), { requestCert: false, rejectUnauthorized: true })
+})
+
+test(`what a server picks certificates by, and its protocols, can be read on Node ${process.version}`, () => {
+  const names = ['a.example', '*.b-c.example', 'x+y.example']
+  for (const server of [
+    tls.createServer(options),
+    https.createServer(options),
+    http2.createSecureServer(options),
+  ]) {
+    assert.deepEqual([addedNames(server), sniCallbackOf(server)], [[], null])
+    for (const name of names) server.addContext(name, options)
+    assert.deepEqual(addedNames(server), names)
+  }
+  const SNICallback = () => {}
+  assert.equal(sniCallbackOf(https.createServer({ ...options, SNICallback })), SNICallback)
+  assert.deepEqual(protocolsOf(tls.createServer(options)), [])
+  assert.deepEqual(protocolsOf(https.createServer(options)), ['http/1.1'])
+  assert.deepEqual(protocolsOf(http2.createSecureServer(options)), ['h2'])
+  assert.deepEqual(protocolsOf(http2.createSecureServer({ ...options, allowHTTP1: true })), [
+    'h2',
+    'http/1.1',
+  ])
 })
 
 test('a key that does not match is seen by OpenSSL, and nothing but PEM bytes reaches it', () => {
