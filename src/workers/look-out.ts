@@ -4,7 +4,7 @@ import { looksUnchanged } from './file-set.js'
 import { hostEntries } from './hosts/record.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import type { PrepareTask, RecordBytes } from './protocol.js'
-import { decodeRecord } from './record.js'
+import { decodeRecord, wholeFingerprint } from './record.js'
 import { listSourceFiles } from './source-files.js'
 
 /** Makes this thread stand by for the looks of one engine, until the port is closed. */
@@ -55,7 +55,7 @@ export function lookOut({ port, quiet }: LookOutTask): void {
 
 /** Whatever goes wrong is left to a PREPARE to find and to name. */
 function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
-  const { fingerprint } = decodeRecord(record as RecordBytes)
+  const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }
   return async () => {
     try {

@@ -378,9 +378,9 @@ async function openSite(): Promise<Site> {
       assertApplied(await engine.update(changes))
       await tell({ kind: 'update', changes })
     },
-    async rollback({ trust }) {
-      assertApplied(await engine.rollback())
-      await tell({ kind: 'rollback', trust })
+    async rollback(options) {
+      assertApplied(await engine.rollback(options))
+      await tell({ kind: 'rollback', ...options })
     },
     renew: () => void writePair(dir, serverAuthority.issue()),
   }

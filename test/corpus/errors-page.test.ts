@@ -112,8 +112,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   MEMBER_REFUSED: (t, site) =>
     afterMember(t, site, 'MEMBER_REFUSED', {
       kind: 'refused',
-      code: 'CONTEXT_REFUSED',
-      reason: 'the TLS context could not be built',
+      problems: [{ code: 'CONTEXT_REFUSED', message: 'the TLS context could not be built' }],
     }),
   MEMBER_TIMEOUT: (t, site) => afterMember(t, site, 'MEMBER_TIMEOUT', null),
   async HOST_NAME_TAKEN(_, site) {
@@ -205,7 +204,7 @@ async function afterMember(
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())
   const tell = (message: object) => port2.postMessage({ certswap: 'default', message })
-  const report = { generation: 1, servers: 0, connections: {}, listeners: [] }
+  const report = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
   let number = 0
   port2.on('message', ({ message }: { message: ToMember }) => {
     if (message.kind === 'stage') number = message.snapshot.generation.number

@@ -52,7 +52,7 @@ async function obey(order: ReplicaOrder): Promise<ReplicaAnswer> {
   if (!engine) throw new Error('no engine is open')
   if (order.kind === 'reload') return answerOf(await engine.reload())
   if (order.kind === 'update') return answerOf(await engine.update(order.changes))
-  return answerOf(await engine.rollback())
+  return answerOf(await engine.rollback({ trust: order.trust }))
 }
 
 function answerOf({ outcome, problems }: ReloadResult): ReplicaAnswer {

@@ -81,7 +81,7 @@ export class ContextBook {
 
   /** The terms on which servers of this policy admit peers in this generation. */
   termsFor(peers: PeerPolicy): TrustTerms {
-    const key = `${peers.requestCert} ${peers.rejectUnauthorized}`
+    const key = peerPolicyKey(peers)
     const known = this.#terms.get(key)
     if (known) return known
     const { generation, material, options } = this.#snapshot

@@ -21,8 +21,5 @@ export function planForHost({ pair }: Host, { identity, peers, trust, options }:
   }
 }
 
-/** For clients that are not asked for certificates. Not `null`: that would add the public roots, at some cost. */
-const NO_TRUST: PreparedTrust = Object.freeze({
-  authorities: { pem: new Uint8Array(), ends: new Uint32Array() },
-  revocationLists: [],
-})
+/** Where clients are not asked for certificates. */
+const NO_TRUST: PreparedTrust = Object.freeze({ authorities: null, revocationLists: [], problems: [] })
