@@ -4,12 +4,15 @@ import type { JudgePeersTask } from '../workers/judge-peers.js'
 import type { PreparedTrust } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
+import { optionsBeforeAttach } from './attach/resumed-authorization.js'
 import { assertAnchorsConfigured, assertServable } from './attach/servable-trust.js'
 import { type Detach, type ServedState, ServerBook, type Unservable } from './attach/server-book.js'
 import { type SniCallback, sniCallback } from './attach/sni.js'
+import { TrustGate } from './attach/trust-gate.js'
 import { type Listener, listenerOf } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
+import { adoptContext } from './generation/accepted-terms.js'
 import { ContextBook } from './generation/context-book.js'
 import { type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
@@ -19,12 +22,16 @@ import { freeInTurns } from './generation/retired-contexts.js'
 import type { SliceGauge } from './generation/slices.js'
 import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
+import type { TrustTerms } from './generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
 import type { Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
+
+/** Options are asked for when servers are made: a few times under one trust, most likely. */
+const MOST_HANDED_OUT = 8
 
 /** What of the options holds for good. */
 type FixedOptions = Pick<ResolvedOptions, 'hostCacheSize' | 'tickets'>
@@ -37,10 +44,13 @@ export class Serving {
   readonly servers: ServerBook
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
+  readonly #gate: TrustGate
   readonly #spares: SpareShelf
   readonly #hostContexts: HostContexts
   readonly #sniCallbacks = new WeakSet<SniCallback>()
   readonly #pinned = new WeakSet<tls.SecureContext>()
+  /** The trust of options that servers were made with, by its identity. */
+  readonly #handedOut = new Map<string, TrustTerms>()
   #state!: ServedState
   /** The trust before that of now: live connections were let in by it. */
   #formerTrust: PreparedTrust | null = null
@@ -50,7 +60,8 @@ export class Serving {
   constructor({ hostCacheSize, tickets }: FixedOptions, clock: Clock, ticketSecret?: Uint8Array) {
     this.#hostContexts = new HostContexts(hostCacheSize, clock)
     this.ledger = new ConnectionLedger(() => this.snapshot.generation.number)
-    this.servers = new ServerBook(this.#pinned, this.ledger)
+    this.#gate = new TrustGate(() => this.#state)
+    this.servers = new ServerBook(this.#pinned, this.ledger, this.#gate)
     this.#spares = new SpareShelf(clock)
     this.tickets = new TicketKeys(tickets.rotateHours, clock, () => this.#rotateTickets(), ticketSecret)
   }
@@ -126,6 +137,7 @@ export class Serving {
     const before = this.#state
     this.servers.pointAll(next, before)
     this.#state = next
+    this.#gate.closeWithdrawn()
     const { trust } = before.snapshot.material
     if (trust !== next.snapshot.material.trust) this.#formerTrust = trust
     return before
@@ -174,7 +186,9 @@ export class Serving {
     if (callback) assertNoSni(extra)
     const sni = callback ? { SNICallback: callback } : {}
     if (peerPolicyKey(peers) !== peerPolicyKey(this.snapshot.options.peers)) this.servers.promise(peers)
-    const options = { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
+    const { contexts } = this.#state
+    this.#rememberTerms(contexts.termsFor(peers))
+    const options = { ...optionsBeforeAttach(contexts.optionsFor(peers), peers), ...extra, ...peers, ...sni }
     // Read when a server is made: a key that was copied now would be overwritten with its generation.
     const current = (name: 'cert' | 'key') => ({
       get: () => this.#state.contexts.optionsFor(peers)[name],
@@ -186,6 +200,7 @@ export class Serving {
 
   /** @throws ReloadError as {@link ServerBook.attach} */
   attach(server: tls.Server, unservable: Unservable): Detach {
+    adoptContext(server, this.#handedOut)
     const detach = this.servers.attach(server, () => this.#state, unservable)
     this.#stockSpares()
     return detach
@@ -231,6 +246,12 @@ export class Serving {
 
   #assertServable({ material, options }: Snapshot): void {
     assertServable(material.trust, this.policiesUnder(options), SERVER)
+  }
+
+  #rememberTerms(terms: TrustTerms): void {
+    this.#handedOut.set(terms.identity, terms)
+    const [oldest] = this.#handedOut.keys()
+    if (this.#handedOut.size > MOST_HANDED_OUT && oldest !== undefined) this.#handedOut.delete(oldest)
   }
 
   #free(contexts: ContextBook): void {

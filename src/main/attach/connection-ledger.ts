@@ -52,9 +52,9 @@ export class ConnectionLedger {
 }
 
 /**
- * Names a connection by its peer's address, so that its TLS socket and its raw one can be told to belong together;
- * `null` for the peers of a Unix socket, which have no address.
+ * Names a connection by both of its addresses, so that its TLS socket and its raw one can be matched. One client port may
+ * have a connection to each address of the server. `null` for Unix sockets, which have no addresses.
  */
-export function peerOf({ remoteAddress, remotePort, localPort }: Socket): string | null {
-  return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localPort}`
+export function peerOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | null {
+  return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

@@ -1,6 +1,7 @@
 import tls from 'node:tls'
 
 import { ReloadError } from '../errors.js'
+import { bindTerms } from '../generation/accepted-terms.js'
 import type { ContextBook } from '../generation/context-book.js'
 import type { Snapshot } from '../generation/generation.js'
 import {
@@ -14,6 +15,7 @@ import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
 import { assertServable } from './servable-trust.js'
+import type { TrustGate } from './trust-gate.js'
 
 /** Receives why a server that listens again cannot verify any client. */
 export type Unservable = (error: ReloadError) => void
@@ -47,12 +49,14 @@ export class ServerBook {
   readonly #promised = new Map<string, PeerPolicy>()
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
+  readonly #gate: TrustGate
   #closed = false
 
   /** `pinned` collects contexts that servers keep after they have left, and that must not be freed under them. */
-  constructor(pinned: WeakSet<tls.SecureContext>, ledger: ConnectionLedger) {
+  constructor(pinned: WeakSet<tls.SecureContext>, ledger: ConnectionLedger, gate: TrustGate) {
     this.#pinned = pinned
     this.#ledger = ledger
+    this.#gate = gate
   }
 
   get size(): number {
@@ -108,6 +112,7 @@ export class ServerBook {
     this.#promised.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
     const attached = { server, ownPeers: asEngine ? null : own, detach }
+    const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
     const book = this
     function take(): void {
       if (book.#closed || book.#attached.has(server)) return
@@ -135,6 +140,7 @@ export class ServerBook {
       if (book.#known.get(server) !== detach) return
       server.off('listening', takeAgain).off('close', leave)
       unfollow()
+      ungate()
       leave()
       book.#known.delete(server)
       if (owners.get(server) === book) owners.delete(server)
@@ -184,7 +190,11 @@ export class ServerBook {
 function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: ServedState): void {
   const peers = ownPeers ?? snapshot.options.peers
   if (canPoint(server)) pointAt(server, contexts.contextFor(peers))
-  else server.setSecureContext(contexts.optionsFor(peers))
+  else {
+    server.setSecureContext(contexts.optionsFor(peers))
+    const context = currentContext(server)
+    if (context) bindTerms(context, contexts.termsFor(peers))
+  }
   if (!ownPeers) setPeerPolicy(server, peers)
 }
 

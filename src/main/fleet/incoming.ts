@@ -21,7 +21,7 @@ const listener = z.strictObject({
     .optional(),
   port: z.int().min(0).max(65_535).optional(),
   path: z.string().max(4_096).optional(),
-  alpn: z.array(z.string().max(255)).max(100).optional(),
+  alpn: z.array(z.string().max(255)).max(100),
   showsHosts: z.boolean().nullable(),
   ownCallback: z.boolean(),
   addedNames: z.array(z.string().max(1_000)).max(10_000),

@@ -1,12 +1,12 @@
 import type tls from 'node:tls'
 
-import type { PreparedTrust } from '../../workers/protocol.js'
+import { bindTerms } from './accepted-terms.js'
 import { buildContext, type ContextPlan, wholeOptions } from './build-context.js'
 import type { Snapshot } from './generation.js'
-import type { Host } from './host-table.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
 import type { SpareShelf } from './spare-shelf.js'
 import type { TicketKeys } from './ticket-keys.js'
+import type { TrustTerms } from './trust-change.js'
 import { type PeerPolicy, peerPolicyKey, trustIdentity } from './trust-identity.js'
 import type { UsedContext } from './used-context.js'
 
@@ -22,8 +22,8 @@ export class ContextBook {
   readonly #snapshot: Snapshot
   readonly #tickets: TicketKeys
   readonly #contexts = new Map<string, { readonly plan: ContextPlan; readonly context: tls.SecureContext }>()
-  /** By policy: every handshake with a host asks for one. */
-  readonly #trustIdentities = new Map<string, string>()
+  /** By policy: every handshake asks for one. */
+  readonly #terms = new Map<string, TrustTerms>()
   #client: tls.SecureContext | null = null
 
   constructor(snapshot: Snapshot, tickets: TicketKeys) {
@@ -39,7 +39,9 @@ export class ContextBook {
   async stage(peers: PeerPolicy, { spares, needsIssuer }: Supplies, gauge: SliceGauge): Promise<void> {
     const plan = this.planFor(peers)
     const build = spares.take(plan, needsIssuer ? null : this.#keyTypes) ?? buildContext(plan)
-    this.#contexts.set(peerPolicyKey(peers), { plan, context: await runInSlices(build, gauge) })
+    const context = await runInSlices(build, gauge)
+    bindTerms(context, this.termsFor(peers))
+    this.#contexts.set(peerPolicyKey(peers), { plan, context })
   }
 
   /** The context of a policy; built at once when it was not staged. */
@@ -49,6 +51,7 @@ export class ContextBook {
     if (known) return known.context
     const plan = this.planFor(peers)
     const context = runAtOnce(buildContext(plan))
+    bindTerms(context, this.termsFor(peers))
     this.#contexts.set(key, { plan, context })
     return context
   }
@@ -71,23 +74,22 @@ export class ContextBook {
 
   planFor(peers: PeerPolicy): ContextPlan {
     const { material, options } = this.#snapshot
-    const sessionIdContext = this.#trustIdentity(peers)
+    const sessionIdContext = this.termsFor(peers).identity
     const ticketKeys = this.#tickets.keysFor(sessionIdContext, material.ticketSecret)
     return { material, options: options.context, session: { sessionIdContext, ticketKeys } }
   }
 
-  /**
-   * What the context of a host is built from. Node takes the pair and, for clients' certificates, the trust from it;
-   * versions, ciphers and ticket keys stay those of the default context.
-   */
-  planForHost({ pair }: Host, peers: PeerPolicy): ContextPlan {
-    const { material, options } = this.#snapshot
-    const trust = peers.requestCert ? material.trust : NO_TRUST
-    return {
-      material: { pairs: [pair], trust, dhparam: null, ticketSecret: null },
-      options: options.context,
-      session: { sessionIdContext: this.#trustIdentity(peers), ticketKeys: null },
-    }
+  /** The terms on which servers of this policy admit peers in this generation. */
+  termsFor(peers: PeerPolicy): TrustTerms {
+    const key = peerPolicyKey(peers)
+    const known = this.#terms.get(key)
+    if (known) return known
+    const { generation, material, options } = this.#snapshot
+    const partialChain = options.context.allowPartialTrustChain === true
+    const identity = trustIdentity(generation.trust.digest, peers, partialChain)
+    const terms = { identity, peers, trust: material.trust, options: options.context }
+    this.#terms.set(key, terms)
+    return terms
   }
 
   /** Hands every context over but those that somebody else may still hand out. */
@@ -101,21 +103,8 @@ export class ContextBook {
     return this.#snapshot.generation.certificates.map(({ keyType }) => keyType)
   }
 
-  #trustIdentity(peers: PeerPolicy): string {
-    const key = peerPolicyKey(peers)
-    const { generation, options } = this.#snapshot
-    const partialChain = options.context.allowPartialTrustChain === true
-    const known = this.#trustIdentities.get(key)
-    const identity = known ?? trustIdentity(generation.trust.digest, peers, partialChain)
-    this.#trustIdentities.set(key, identity)
-    return identity
-  }
-
   #clientPlan(): ContextPlan {
     const { material, options } = this.#snapshot
     return { material, options: options.context, session: null }
   }
 }
-
-/** Where clients are not asked for certificates. */
-const NO_TRUST: PreparedTrust = Object.freeze({ authorities: null, revocationLists: [], problems: [] })

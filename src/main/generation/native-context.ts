@@ -1,12 +1,14 @@
+import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
 import type { CertificateCompression } from '../../workers/protocol.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*
- * The one file that touches what Node does not document: the native handle of a SecureContext, and the field that a
- * tls.Server takes its credentials from at each connection. Both are detected before they are used; where they look
- * different, callers fall back to the public API. `native-context.test.ts` fails loudly when a Node changes them.
+ * The one file that touches what Node does not document: the native handle of a SecureContext, the field that a
+ * tls.Server takes its credentials from at each connection, and the fields by which a TLSSocket of a server knows its
+ * context, its server and the socket under it. All are detected before they are used. Where they look different, callers
+ * fall back to the public API, or to the safe side. `native-context.test.ts` fails loudly when a Node changes them.
  */
 
 /** The native setters check no types: a wrong argument is ignored or ends the process, so only these are let through. */
@@ -158,8 +160,86 @@ export function peerPolicyOf(server: tls.Server): PeerPolicy {
   return { requestCert: requestCert === true, rejectUnauthorized: rejectUnauthorized !== false }
 }
 
+/** The session id context that the server was made with, or was last given by `setSecureContext`. */
+export function sessionIdContextOf(server: tls.Server): string | undefined {
+  const { sessionIdContext } = server as PointableServer
+  return typeof sessionIdContext === 'string' ? sessionIdContext : undefined
+}
+
+/** The context that a connection was accepted with; `undefined` where Node made one for this connection alone. */
+export function acceptingContext(socket: tls.TLSSocket): tls.SecureContext | undefined {
+  return (socket as ServerSideSocket)._tlsOptions?.secureContext
+}
+
+/** The server that accepted a connection; `undefined` for a `TLSSocket` that was made by hand. */
+export function acceptingServer(socket: tls.TLSSocket): tls.Server | undefined {
+  const { server } = socket as ServerSideSocket
+  return server instanceof tls.Server ? server : undefined
+}
+
+/** What was asked of the peer of a connection when it was accepted. */
+export function acceptingPolicy(socket: tls.TLSSocket): PeerPolicy {
+  const { requestCert, rejectUnauthorized } = (socket as ServerSideSocket)._tlsOptions ?? {}
+  return { requestCert: requestCert !== false, rejectUnauthorized: rejectUnauthorized !== false }
+}
+
+/**
+ * The session id context of a context that Node made from options: those of the server, or those of the connection.
+ * Meaningful only where no other context was put into the server.
+ */
+export function sessionIdContextFor(socket: tls.TLSSocket): string | undefined {
+  const { secureContext, sessionIdContext } = (socket as ServerSideSocket)._tlsOptions ?? {}
+  const server = acceptingServer(socket)
+  if (secureContext) return server && sessionIdContextOf(server)
+  return typeof sessionIdContext === 'string' ? sessionIdContext : undefined
+}
+
+/** The stream that a TLS socket of a server reads from: what the server's `connection` event brought. */
+export function rawSocketOf(socket: tls.TLSSocket): Duplex | undefined {
+  const { _parent, _handle } = socket as ServerSideSocket
+  return _parent ?? _handle?._parentWrap?.stream
+}
+
+/** Whether the peer has shown a certificate, in this handshake or in the one that the session is from. */
+export function hasPeerCertificate(socket: tls.TLSSocket): boolean {
+  const { _handle } = socket as ServerSideSocket
+  if (typeof _handle?.hasPeerCertificate === 'function') return _handle.hasPeerCertificate()
+  const certificate = socket.getPeerCertificate() as tls.PeerCertificate | null
+  return Object.keys(certificate ?? {}).length > 0
+}
+
+/**
+ * Whether this Node calls a client without a certificate authorized once it has resumed a TLS 1.3 session
+ * (nodejs/node#64677). The exact release of each line is not looked up: an earlier one counts as affected.
+ */
+export function authorizesResumedStrangers(version: string = process.versions.node): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const mended = MENDED[major]
+  return mended === undefined ? major < NEWEST_MENDED : minor < mended
+}
+
+/** The minor releases that are known to be mended, by major release. */
+const MENDED: Readonly<Record<number, number>> = { 24: 21, 26: 10 }
+const NEWEST_MENDED = 26
+
+type ServerSideSocket = tls.TLSSocket & {
+  readonly _tlsOptions?: {
+    readonly secureContext?: tls.SecureContext
+    readonly sessionIdContext?: unknown
+    readonly requestCert?: boolean
+    readonly rejectUnauthorized?: boolean
+  }
+  readonly server?: unknown
+  readonly _parent?: Duplex
+  readonly _handle?: {
+    readonly _parentWrap?: { readonly stream?: Duplex }
+    hasPeerCertificate?(): boolean
+  } | null
+}
+
 type PointableServer = tls.Server & {
   _sharedCreds?: tls.SecureContext
+  sessionIdContext?: unknown
   requestCert?: boolean
   rejectUnauthorized?: boolean
   _contexts?: unknown

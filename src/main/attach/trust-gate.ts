@@ -1,0 +1,104 @@
+import type { Duplex } from 'node:stream'
+import type tls from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+
+import { acceptedTerms, isWithdrawn, termsOf } from '../generation/accepted-terms.js'
+import { authorizesResumedStrangers, currentContext, rawSocketOf } from '../generation/native-context.js'
+import type { TrustTerms } from '../generation/trust-change.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
+import { correctAuthorized, letsStrangersIn } from './resumed-authorization.js'
+import type { ServedState } from './server-book.js'
+import { trustWithdrawn } from './sni.js'
+
+interface Pending {
+  readonly terms: TrustTerms
+  /** What the server asks of its peers now. */
+  readonly policy: () => PeerPolicy
+}
+
+/**
+ * Keeps trust that has been withdrawn from admitting anybody. A connection is judged by the trust that it was accepted
+ * under, however late its handshake ends, so when trust shrinks:
+ *
+ * - connections whose handshake has not ended are closed, before the reload is answered;
+ * - a handshake that ends all the same, because its connection was not seen, ends in a closed connection;
+ * - a TLS 1.2 connection that was admitted before may not renegotiate: that would be a new handshake under the old trust.
+ */
+export class TrustGate {
+  readonly #current: () => ServedState
+  /** Accepted connections whose handshake has not ended, by the stream under them. */
+  readonly #pending = new Map<Duplex, Pending>()
+
+  constructor(current: () => ServedState) {
+    this.#current = current
+  }
+
+  /** Connections whose handshake has not ended. */
+  get size(): number {
+    return this.#pending.size
+  }
+
+  /**
+   * Watches the connections that a server accepts from now on; returns a function that stops it. `peers` gives what the
+   * server asks of its peers in a generation.
+   */
+  follow(server: tls.Server, peers: (state: ServedState) => PeerPolicy): () => void {
+    const policy = () => peers(this.#current())
+    const begin = (raw: Duplex) => {
+      const terms = termsOf(currentContext(server))
+      if (terms) this.#begin(raw, { terms, policy })
+    }
+    const admit = (socket: TLSSocket) => this.#admit(socket, policy, renegotiated)
+    const gate = this
+    function renegotiated(this: TLSSocket): void {
+      if (gate.#isWithdrawn(this, policy())) shut(this)
+    }
+    server.off('secureConnection', correctAuthorized)
+    server.on('connection', begin).prependListener('secureConnection', admit)
+    return () => {
+      server.off('connection', begin).off('secureConnection', admit)
+      for (const [raw, pending] of this.#pending) if (pending.policy === policy) this.#pending.delete(raw)
+      // The server keeps its context, and with it the sessions that this Node gets wrong.
+      if (letsStrangersIn(policy()) && authorizesResumedStrangers())
+        server.prependListener('secureConnection', correctAuthorized)
+    }
+  }
+
+  /** Closes the connections whose handshake would end under a trust that has shrunk. Synchronous: a part of COMMIT. */
+  closeWithdrawn(): void {
+    const { contexts } = this.#current()
+    for (const [raw, { terms, policy }] of this.#pending) {
+      if (!isWithdrawn(terms, contexts.termsFor(policy()))) continue
+      this.#pending.delete(raw)
+      // The TLS socket listens for errors of the stream under it, and reports them as `tlsClientError`.
+      raw.destroy(raw.listenerCount('error') > 0 ? trustWithdrawn() : undefined)
+    }
+  }
+
+  #begin(raw: Duplex, pending: Pending): void {
+    if (raw.closed) return
+    this.#pending.set(raw, pending)
+    raw.once('close', () => this.#pending.delete(raw))
+  }
+
+  #admit(socket: TLSSocket, policy: () => PeerPolicy, renegotiated: (this: TLSSocket) => void): void {
+    const raw = rawSocketOf(socket)
+    if (raw) this.#pending.delete(raw)
+    const peers = policy()
+    if (!peers.requestCert) return
+    if (this.#isWithdrawn(socket, peers)) return shut(socket)
+    if (letsStrangersIn(peers)) correctAuthorized(socket)
+    if (socket.getProtocol() === 'TLSv1.2') socket.on('secure', renegotiated)
+  }
+
+  #isWithdrawn(socket: TLSSocket, peers: PeerPolicy): boolean {
+    const accepted = acceptedTerms(socket)
+    return accepted !== undefined && isWithdrawn(accepted, this.#current().contexts.termsFor(peers))
+  }
+}
+
+/** Closes a connection before its application has read a byte of it, or has taken it for authorized. */
+function shut(socket: TLSSocket): void {
+  Object.assign(socket, { authorized: false, authorizationError: 'TRUST_WITHDRAWN' })
+  socket.destroy()
+}

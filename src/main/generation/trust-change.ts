@@ -1,0 +1,59 @@
+import type { ContextOptions, PreparedAuthorities, PreparedTrust } from '../../workers/protocol.js'
+import type { PeerPolicy } from './trust-identity.js'
+
+/** The terms on which a server admits peers: everything that a trust identity is a hash of. */
+export interface TrustTerms {
+  /** Two terms of one identity admit the same peers. */
+  readonly identity: string
+  readonly peers: PeerPolicy
+  readonly trust: PreparedTrust
+  readonly options: ContextOptions
+}
+
+/**
+ * Whether a peer that `before` admits (or marks as authorized) may be one that `after` does not. It is `false` only where
+ * the change provably widens trust, or changes nothing:
+ *
+ * - trust anchors were added and none was removed;
+ * - all revocation lists were removed, which ends the checking of revocation. Any other change of the lists counts as
+ *   shrinking: a list may name more certificates, and a missing list makes OpenSSL refuse every client of its CA;
+ * - `allowPartialTrustChain` was switched on;
+ * - a certificate is no longer requested, or no longer required.
+ */
+export function trustShrank(before: TrustTerms, after: TrustTerms): boolean {
+  if (before.identity === after.identity || !after.peers.requestCert) return false
+  if (!before.peers.requestCert) return true
+  if (after.peers.rejectUnauthorized && !before.peers.rejectUnauthorized) return true
+  if (before.options.allowPartialTrustChain === true && after.options.allowPartialTrustChain !== true)
+    return true
+  if (before.trust === after.trust) return false
+  return (
+    anchorsRemoved(before.trust.authorities, after.trust.authorities) ||
+    listsShrank(before.trust.revocationLists, after.trust.revocationLists)
+  )
+}
+
+/** Compares the PEM of each anchor: the worker writes every certificate in one form. */
+function anchorsRemoved(before: PreparedAuthorities | null, after: PreparedAuthorities | null): boolean {
+  if (before === null || after === null) return before !== after
+  const kept = new Set(anchorsOf(after))
+  for (const anchor of anchorsOf(before)) if (!kept.has(anchor)) return true
+  return false
+}
+
+function* anchorsOf({ pem, ends }: PreparedAuthorities): Generator<string, void, void> {
+  const bytes = Buffer.from(pem.buffer, pem.byteOffset, pem.byteLength)
+  let start = 0
+  for (const end of ends) {
+    yield bytes.toString('latin1', start, end)
+    start = end
+  }
+}
+
+function listsShrank(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {
+  if (after.length === 0) return false
+  return (
+    before.length !== after.length ||
+    before.some((list, i) => Buffer.compare(list, after[i] as Uint8Array) !== 0)
+  )
+}

@@ -1,0 +1,194 @@
+import { constants } from 'node:crypto'
+import { once } from 'node:events'
+import net from 'node:net'
+import { Duplex } from 'node:stream'
+import tls from 'node:tls'
+
+/*
+ * Clients that stop in the middle of coming in, and a server that greets whom it admits: what an attacker does with
+ * trust that is about to change.
+ */
+
+/** `full` and `resumed` were admitted. */
+export type Admission = 'full' | 'resumed' | 'refused'
+
+export interface Outcome {
+  readonly admission: Admission
+  /** What the server's application read as `socket.authorized`. */
+  readonly authorized: boolean | undefined
+  /** As it went over the wire; Node 24 adds the name of the server to it, and offers it to no other. */
+  readonly session: Buffer | undefined
+}
+
+export interface ClientOptions {
+  readonly port: number
+  readonly host?: string
+  readonly version: 'TLSv1.2' | 'TLSv1.3'
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  readonly session?: Buffer | undefined
+  /** @defaultValue `'localhost'` */
+  readonly servername?: string
+  /** Offers a session by its id alone. */
+  readonly withoutTickets?: boolean
+  /** Whether the server issues tickets of TLS 1.3. @defaultValue `true` */
+  readonly expectTicket?: boolean
+}
+
+/** A server that tells each client whom it takes it for, and then echoes nothing. */
+export function createGreeter(options: tls.TlsOptions): tls.Server {
+  return tls.createServer(options, greet)
+}
+
+export function greet(socket: tls.TLSSocket): void {
+  socket.on('error', () => {})
+  socket.write(JSON.stringify({ authorized: socket.authorized }))
+}
+
+/** Connects and handshakes at once. */
+export async function comeIn(options: ClientOptions): Promise<Outcome> {
+  return await handshakeOn(net.connect({ host: '127.0.0.1', ...options }), options)
+}
+
+/** A TCP connection that was accepted, on which nothing has been sent yet. */
+export async function openOnly(server: net.Server, options: ClientOptions): Promise<() => Promise<Outcome>> {
+  const socket = net.connect({ host: '127.0.0.1', ...options })
+  socket.on('error', () => {})
+  await Promise.all([accepted(server, socket), once(socket, 'connect')])
+  return () => handshakeOn(socket, options)
+}
+
+/** A handshake that stops before the client sends its certificate, or the end of a resumption. */
+export async function stopHalfWay(
+  server: net.Server,
+  options: ClientOptions,
+): Promise<() => Promise<Outcome>> {
+  const socket = net.connect({ host: '127.0.0.1', ...options })
+  socket.on('error', () => {})
+  await Promise.all([accepted(server, socket), once(socket, 'connect')])
+  const held = new HeldStream(socket)
+  const outcome = handshakeOn(held, options)
+  await held.stopped
+  return () => {
+    held.goOn()
+    return outcome
+  }
+}
+
+function accepted(server: net.Server, client: net.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (socket: net.Socket) => {
+      if (socket.remotePort !== client.localPort) return
+      server.off('connection', look)
+      resolve()
+    }
+    server.on('connection', look)
+  })
+}
+
+function handshakeOn(stream: Duplex, options: ClientOptions): Promise<Outcome> {
+  // A closed stream has no more events.
+  if (stream.destroyed) return Promise.resolve(REFUSED)
+  const { version, servername = 'localhost', withoutTickets = false, cert, key, session } = options
+  const socket = tls.connect({
+    socket: stream,
+    servername,
+    minVersion: version,
+    maxVersion: version,
+    rejectUnauthorized: false,
+    ...(withoutTickets ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
+    ...(cert === undefined ? {} : { cert, key }),
+    ...(session === undefined ? {} : { session }),
+  })
+  return new Promise((resolve) => {
+    let kept: Buffer | undefined
+    let authorized: boolean | undefined
+    const end = (admission: Admission) => {
+      clearTimeout(timer)
+      resolve({ admission, authorized, session: kept })
+      socket.destroy()
+      stream.destroy()
+    }
+    const seen = () => {
+      const reused = socket.isSessionReused()
+      // A session of TLS 1.3 is usable once its ticket has come; a resumption brings none.
+      const ticketsCome = version === 'TLSv1.3' && !reused && options.expectTicket !== false
+      if (authorized === undefined || (ticketsCome && !kept)) return
+      const own = socket.getSession()
+      kept ??= own && bareSession(own)
+      end(reused ? 'resumed' : 'full')
+    }
+    const timer = setTimeout(() => end('refused'), 4_000)
+    socket.on('session', (data: Buffer) => {
+      kept = bareSession(data)
+      seen()
+    })
+    socket.once('data', (data: Buffer) => {
+      authorized = (JSON.parse(data.toString()) as { authorized: boolean }).authorized
+      seen()
+    })
+    socket.once('error', () => end('refused'))
+    socket.once('close', () => end('refused'))
+    stream.once('close', () => end('refused'))
+  })
+}
+
+const REFUSED: Outcome = { admission: 'refused', authorized: undefined, session: undefined }
+
+const STATE_PREFIX = Buffer.from('\0nodejs:tls:session:1\0')
+
+/** A session without the name that newer releases of Node put before it: an attacker offers it where he likes. */
+function bareSession(session: Buffer): Buffer {
+  if (session.indexOf(STATE_PREFIX) !== 0) return session
+  const at = STATE_PREFIX.length
+  return session.subarray(at + 2 + session.readUInt16BE(at))
+}
+
+/** Passes everything on but what the client sends after the server's first answer. */
+class HeldStream extends Duplex {
+  /** Resolves once the client has something to send that is held back. */
+  readonly stopped: Promise<void>
+  readonly #socket: net.Socket
+  #answered = false
+  #held: Buffer[] | null = []
+  #stop!: () => void
+
+  constructor(socket: net.Socket) {
+    super()
+    this.#socket = socket
+    this.stopped = new Promise((resolve) => {
+      this.#stop = resolve
+    })
+    socket.on('data', (data) => {
+      this.#answered = true
+      this.push(data)
+    })
+    socket.on('end', () => this.push(null))
+    socket.on('close', () => {
+      this.#stop()
+      this.destroy()
+    })
+  }
+
+  goOn(): void {
+    for (const data of this.#held ?? []) this.#socket.write(data)
+    this.#held = null
+  }
+
+  override _read(): void {}
+
+  override _write(data: Buffer, _encoding: string, done: () => void): void {
+    if (this.#answered && this.#held) {
+      this.#held.push(data)
+      this.#stop()
+    } else {
+      this.#socket.write(data)
+    }
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy()
+    done(error)
+  }
+}
