@@ -1,4 +1,5 @@
 import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
+import { canonicalName } from './name.js'
 
 /*
  * Fields of a certificate's DER that Node's X509Certificate does not give on every supported version, or not
@@ -19,6 +20,16 @@ export function subjectOf(der: Uint8Array): string {
 /** The issuer's DER in base64. */
 export function issuerOf(der: Uint8Array): string {
   return contentOf(der, nodesOf(der).issuer)
+}
+
+/** The subject as OpenSSL compares it, see {@link canonicalName}. */
+export function canonicalSubjectOf(der: Uint8Array): string {
+  return canonicalName(der, nodesOf(der).subject)
+}
+
+/** The issuer as OpenSSL compares it, see {@link canonicalName}. */
+export function canonicalIssuerOf(der: Uint8Array): string {
+  return canonicalName(der, nodesOf(der).issuer)
 }
 
 /** The serial number's DER content in base64. */
