@@ -5,6 +5,7 @@ import { join } from 'node:path'
 export interface DirectoryEntry {
   readonly name: string
   readonly isDirectory: boolean
+  readonly isLink: boolean
 }
 
 /**
@@ -16,6 +17,7 @@ export function listDirectory(directory: string): DirectoryEntry[] {
     .filter(({ name }) => !name.startsWith('.'))
     .map((entry) => ({
       name: entry.name,
+      isLink: entry.isSymbolicLink(),
       isDirectory: entry.isSymbolicLink()
         ? leadsToDirectory(join(directory, entry.name))
         : entry.isDirectory(),

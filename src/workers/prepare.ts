@@ -4,25 +4,18 @@ import { changedPaths } from '../fingerprint/index.js'
 import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
-import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
+import type { FileSet } from './file-set.js'
 import { Findings } from './findings.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import { type Problem, ProblemError } from './problem.js'
-import type {
-  HeldReply,
-  PrepareReply,
-  PrepareTask,
-  RecordBytes,
-  RefusedReply,
-  UnchangedReply,
-} from './protocol.js'
+import type { Problem } from './problem.js'
+import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
-import { listSourceFiles, type SourceFile } from './source-files.js'
+import { readSources, sourcesLookUnchanged } from './source-set.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './trust.js'
@@ -46,16 +39,9 @@ export async function prepare(task: PrepareTask): Promise<PrepareReply> {
 
 async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
-  let files: SourceFile[]
-  try {
-    files = listSourceFiles(task.sources, task.limits)
-  } catch (error) {
-    if (!(error instanceof ProblemError)) throw error
-    return refusal([error.problem], [], served, [])
-  }
-  const known = task.fresh ? null : knownAs(files, served, task.held)
+  const known = task.fresh ? null : knownAs(task, served)
   if (known) return known
-  const set = readFileSet(files)
+  const set = readSources(task.sources, task.limits)
   if (Array.isArray(set)) return refusal(set, [], served, [])
   try {
     return await prepareSet(task, set, served)
@@ -66,12 +52,12 @@ async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
 
 /** The quick look: what is served, or what was rolled away from. */
 function knownAs(
-  files: readonly SourceFile[],
+  { sources, limits, held }: PrepareTask,
   served: ServedRecord | null,
-  held: RecordBytes | null,
 ): UnchangedReply | HeldReply | null {
-  if (served && looksUnchanged(files, served.fingerprint)) return { kind: 'unchanged', record: null }
-  return held !== null && looksUnchanged(files, decodeRecord(held).fingerprint) ? { kind: 'held' } : null
+  const looksAs = ({ fingerprint }: ServedRecord) => sourcesLookUnchanged(sources, limits, fingerprint)
+  if (served && looksAs(served)) return { kind: 'unchanged', record: null }
+  return held !== null && looksAs(decodeRecord(held)) ? { kind: 'held' } : null
 }
 
 async function prepareSet(

@@ -28,11 +28,13 @@ export function revocationList(
 ): string {
   const { revoked = [], thisUpdate = new Date(Date.now() - minute) } = options
   const nextUpdate = options.nextUpdate ?? new Date(thisUpdate.getTime() + 7 * day)
-  const { extensions = [], entryExtensions = [], keyId = authorityKeyId(keyIdOf(authority.publicKey)) } = options
+  const {
+    extensions = [],
+    entryExtensions = [],
+    keyId = authorityKeyId(keyIdOf(authority.publicKey)),
+  } = options
   const more = entryExtensions.length === 0 ? [] : [sequence(...entryExtensions)]
-  const entries = revoked.map((serial) =>
-    sequence(integer(BigInt(`0x${serial}`)), time(thisUpdate), ...more),
-  )
+  const entries = revoked.map((serial) => sequence(integer(BigInt(`0x${serial}`)), time(thisUpdate), ...more))
   const number = extension('2.5.29.20', integer(Date.now()))
   const { signer = signerOf(authority.privateKey) } = options
   const list = signed(signer, [
