@@ -40,7 +40,7 @@ export async function microTasks({ cert, key, ca = '', hosts = '' }: SiteFiles):
   const chain = readFileSync(cert)
   const keyFile = readFileSync(key)
   const found = new Findings(false)
-  const identities = await readIdentities(task.sources, filesOf(options), found)
+  const identities = readIdentities(task.sources, filesOf(options), found)
   const keys = identities.map((identity) => keyPem(identity.key))
   const rehearsed = { context: task.context, requestCert: false }
   const table = hostTable(10_000)

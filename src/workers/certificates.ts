@@ -1,9 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 
+import { nodeAt } from './der.js'
 import { notAfterOf, notBeforeOf } from './facts.js'
-import { kindOfBlock, type PemBlock } from './pem.js'
+import { whyNotLoadable } from './key-kinds.js'
+import { derOf, kindOfBlock, type PemBlock } from './pem.js'
 import { ProblemError } from './problem.js'
-import { signatureOid } from './x509.js'
+import { reading } from './reading.js'
+import { assertReadable, keyKindIn } from './x509.js'
 
 /** Labels under which OpenSSL takes one certificate; the last has trust settings behind it. */
 const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
@@ -57,16 +60,43 @@ export function usableCertificate(pem: string, what: string, path: string): X509
   return certificate
 }
 
-/** @throws ProblemError `PEM_INVALID` */
+/**
+ * A certificate of which everything that is asked later can be answered: our own reader takes DER alone, and looks at
+ * the bytes of the file before OpenSSL, which also takes BER, does.
+ *
+ * @throws ProblemError `PEM_INVALID`, or `KEY_UNSUPPORTED` for a key that Node or OpenSSL cannot handle safely.
+ */
 export function parseCertificate(pem: string, what: string, path: string): X509Certificate {
-  try {
+  return reading('PEM_INVALID', damaged(what), path, () => {
+    const der = certificateDer(pem)
+    assertReadable(der)
+    const why = whyNotLoadable(keyKindIn(der))
+    if (why !== null) throw unsupportedKey(what, why, path)
     const certificate = new X509Certificate(pem)
-    // OpenSSL takes more than DER; what is read from the bytes later must be readable.
-    signatureOid(certificate.raw)
+    // Some of these throw for certificates that OpenSSL takes: better here than in the middle of a judgement.
+    for (const property of ASKED_LATER) void certificate[property]
     return certificate
-  } catch {
-    throw damagedCertificate(what, path)
-  }
+  })
+}
+
+const ASKED_LATER = [
+  'subject',
+  'issuer',
+  'subjectAltName',
+  'keyUsage',
+  'ca',
+  'serialNumber',
+  'validTo',
+] as const
+
+/** The DER of one certificate; in a `TRUSTED CERTIFICATE` block, trust settings follow it. */
+function certificateDer(pem: string): Buffer {
+  const der = derOf(pem)
+  return pem.startsWith('-----BEGIN TRUSTED ') ? der.subarray(0, nodeAt(der, 0).to) : der
+}
+
+function unsupportedKey(what: string, why: string, path: string): ProblemError {
+  return new ProblemError('KEY_UNSUPPORTED', `the key of ${what} cannot be used: ${why}`, path)
 }
 
 /** Whether it vouches for itself. `checkIssued` alone denies it to what may not sign others. */
@@ -80,12 +110,12 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   }
 }
 
-export function damagedCertificate(
-  what: string,
-  path: string,
-  how: string = 'it is no X.509 certificate',
-): ProblemError {
-  return new ProblemError('PEM_INVALID', `${what} is damaged: ${how}`, path)
+export function damagedCertificate(what: string, path: string, how?: string): ProblemError {
+  return new ProblemError('PEM_INVALID', damaged(what, how), path)
+}
+
+function damaged(what: string, how: string = 'it is no X.509 certificate in DER'): string {
+  return `${what} is damaged: ${how}`
 }
 
 /** What the blocks of a file are, in words, for the one who put the wrong file there. */

@@ -8,10 +8,12 @@ export interface DerNode {
 /**
  * The element that begins at `at`.
  *
- * @throws RangeError when it runs past the end of the bytes.
+ * @throws RangeError when it runs past the end of the bytes, or is BER and not DER: a tag of more than one byte, an
+ *   indefinite length, or a length that is not as short as it can be (X.690, section 10.1).
  */
 export function nodeAt(der: Uint8Array, at: number): DerNode {
   const tag = byteAt(der, at)
+  if ((tag & 0x1f) === 0x1f) throw new RangeError('DER tag is of more than one byte')
   let length = byteAt(der, at + 1)
   let from = at + 2
   if (length & 0x80) {
@@ -19,6 +21,7 @@ export function nodeAt(der: Uint8Array, at: number): DerNode {
     if (count === 0 || count > 4) throw new RangeError('DER length is out of range')
     length = 0
     for (let i = 0; i < count; i++) length = length * 256 + byteAt(der, from++)
+    if (length < 0x80 || length < 256 ** (count - 1)) throw new RangeError('DER length is not the shortest')
   }
   const to = from + length
   if (to > der.length) throw new RangeError('DER element runs past the end')
@@ -41,8 +44,54 @@ export function childrenOf(der: Uint8Array, parent: DerNode): DerNode[] {
   return children
 }
 
+/**
+ * Walks everything that is constructed, and the only element that bytes hold.
+ *
+ * @throws RangeError when any of it is not DER, when a string comes in pieces, or when bytes follow the element.
+ */
+export function assertDer(der: Uint8Array): DerNode {
+  const root = nodeAt(der, 0)
+  if (root.to !== der.length) throw new RangeError('bytes follow the DER element')
+  walk(der, root, 0)
+  return root
+}
+
+/** OpenSSL stops at 30 levels (`ASN1_MAX_CONSTRUCTED_NEST`). */
+const DEEPEST = 30
+const CONSTRUCTED = 0x20
+const CONTEXT = 0x80
+const SEQUENCE = 0x30
+const SET = 0x31
+
+function walk(der: Uint8Array, node: DerNode, depth: number): void {
+  if (!(node.tag & CONSTRUCTED)) return
+  if (depth > DEEPEST) throw new RangeError('DER is nested too deep')
+  if (!(node.tag & CONTEXT) && node.tag !== SEQUENCE && node.tag !== SET) {
+    throw new RangeError('DER string comes in pieces')
+  }
+  for (const child of childrenOf(der, node)) walk(der, child, depth + 1)
+}
+
+/**
+ * The child at `index`, which must be of this tag.
+ *
+ * @throws RangeError
+ */
+export function childOf(
+  der: Uint8Array,
+  children: readonly (DerNode | undefined)[],
+  index: number,
+  tag: number,
+): DerNode {
+  const child = children[index]
+  if (child?.tag !== tag) throw new RangeError(`DER element ${index} is of another type`)
+  if (child.to > der.length) throw new RangeError('DER element runs past the end')
+  return child
+}
+
 /** An object identifier in dotted form. */
 export function oidOf(der: Uint8Array, node: DerNode): string {
+  if (node.tag !== OBJECT_IDENTIFIER) throw new RangeError('no object identifier')
   const first = byteAt(der, node.from)
   const arcs = [Math.min(2, Math.floor(first / 40))]
   arcs.push(first - (arcs[0] as number) * 40)
@@ -58,6 +107,7 @@ export function oidOf(der: Uint8Array, node: DerNode): string {
   return arcs.join('.')
 }
 
+const OBJECT_IDENTIFIER = 0x06
 const UTC_TIME = 0x17
 const GENERALIZED_TIME = 0x18
 

@@ -32,17 +32,6 @@ export class Findings {
     }
   }
 
-  /** {@link attempt} for what takes its time. */
-  async attemptAsync<T>(act: () => Promise<T>): Promise<T | null> {
-    try {
-      return await act()
-    } catch (error) {
-      return this.attempt(() => {
-        throw error
-      })
-    }
-  }
-
   /** Whether a problem or a warning of this code was found. */
   mentions(code: ProblemCode | undefined): boolean {
     return [...this.problems, ...this.warnings].some((one) => one.code === code)

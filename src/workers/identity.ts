@@ -1,6 +1,7 @@
 import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
 
 import { certificatesOf } from './certificates.js'
+import { DerivationBudget } from './derivation-budget.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { splitPem } from './pem.js'
@@ -21,20 +22,17 @@ export interface Identity {
 }
 
 /** Every pair of the sources; what is wrong with one does not hide what is wrong with another. */
-export async function readIdentities(
-  sources: MaterialSources,
-  set: FileSet,
-  found: Findings,
-): Promise<Identity[]> {
+export function readIdentities(sources: MaterialSources, set: FileSet, found: Findings): Identity[] {
   const passphrase = passphraseOf(sources, set)
+  const budget = new DerivationBudget()
   const identities: Identity[] = []
   for (const { cert, key } of sources.pairs) {
-    const identity = found.attempt(() => readPair(cert, key, set, passphrase, found))
+    const identity = found.attempt(() => readPair(cert, key, set, passphrase, budget, found))
     if (identity) identities.push(identity)
   }
   const { pfx } = sources
   if (pfx !== null) {
-    const content = await found.attemptAsync(() => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase))
+    const content = found.attempt(() => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget))
     const identity =
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))
     if (identity) identities.push(identity)
@@ -69,10 +67,11 @@ function readPair(
   key: string,
   set: FileSet,
   passphrase: Buffer | null,
+  budget: DerivationBudget,
   found: Findings,
 ): Identity {
   const certificates = certificatesOf(splitPem(set.bytesOf('cert', cert), cert), cert)
-  const keys = privateKeysOf(splitPem(set.bytesOf('key', key), key), key, passphrase)
+  const keys = privateKeysOf(splitPem(set.bytesOf('key', key), key), key, passphrase, budget)
   return identityOf(certificates, keys, cert, key, found)
 }
 

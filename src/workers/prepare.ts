@@ -69,7 +69,7 @@ async function prepareSet(
   const found = new Findings(task.force)
   const refuse = () => refusal(found.problems, found.warnings, served, set.fingerprint)
   const changed = served ? changedPaths(served.fingerprint, set.fingerprint) : []
-  const identities = await readIdentities(sources, set, found)
+  const identities = readIdentities(sources, set, found)
   const dhparam = found.attempt(() => readDhparam(sources, set, policy, found))
   const ticketSecret = found.attempt(() => readTicketSecret(sources, set))
   // A leaf-only renewal leaves the trust files alone, and then they are not parsed either.

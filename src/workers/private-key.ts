@@ -1,9 +1,14 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 
 import { describe } from './certificates.js'
-import { iterationsIn, MOST_ITERATIONS } from './derivation-cost.js'
+import { assertDer, childOf, childrenOf } from './der.js'
+import { DerivationBudget, TooCostly } from './derivation-budget.js'
+import { asStructure, decrypt, EncryptionError } from './encryption.js'
+import { DSA, whyNotForTls } from './key-kinds.js'
 import { derOf, type PemBlock } from './pem.js'
+import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
 import { ProblemError } from './problem.js'
+import { reading } from './reading.js'
 
 /** A private key as OpenSSL has read it. */
 export interface PrivateKey {
@@ -15,63 +20,147 @@ export interface PrivateKey {
 /**
  * Every private key of a file, decrypted.
  *
- * @throws ProblemError `KEY_MISSING`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG` or `KEY_INVALID`.
+ * @throws ProblemError `KEY_MISSING`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, `KEY_UNSUPPORTED` or `KEY_INVALID`.
  */
 export function privateKeysOf(
   blocks: readonly PemBlock[],
   path: string,
   passphrase: Buffer | null,
+  budget: DerivationBudget = new DerivationBudget(),
 ): PrivateKey[] {
   const found = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'))
   if (found.length === 0) {
     throw new ProblemError('KEY_MISSING', `${path} holds no private key, but ${describe(blocks)}`, path)
   }
-  return found.map((block) => parsePrivateKey(block, path, passphrase))
+  return found.map((block) =>
+    reading('KEY_INVALID', damaged(path), path, () => parsePrivateKey(block, path, passphrase, budget)),
+  )
 }
 
-/** Whether the key of this block cannot be had without a passphrase (PKCS#8 and traditional form). */
-function isEncrypted(block: PemBlock): boolean {
-  return block.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: ?4, ?ENCRYPTED/m.test(block.pem)
+/**
+ * A key from unencrypted PKCS#8. OpenSSL gets to see it when its structure has been found sane.
+ *
+ * @throws ProblemError `KEY_UNSUPPORTED` or `KEY_INVALID`.
+ */
+export function keyFromPkcs8(der: Buffer, path: string): KeyObject {
+  return reading('KEY_INVALID', damaged(path), path, () => {
+    assertSupported(whyNotUsable(der), path)
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  })
 }
 
-function parsePrivateKey(block: PemBlock, path: string, passphrase: Buffer | null): PrivateKey {
-  const encrypted = isEncrypted(block)
-  if (encrypted && passphrase === null) {
-    const message = `the private key in ${path} is encrypted; set the option "passphrase"`
-    throw new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
-  }
-  if (block.label === 'ENCRYPTED PRIVATE KEY') assertAffordable(block, path)
+/**
+ * A key from EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ *
+ * @throws ProblemError `KEY_UNSUPPORTED`, `KEY_INVALID` or `KEY_PASSPHRASE_WRONG`.
+ */
+export function keyFromEncrypted(
+  der: Buffer,
+  path: string,
+  passphrase: Uint8Array | null,
+  budget: DerivationBudget,
+): KeyObject {
+  const plain = decrypted(der, path, passphrase, budget)
   try {
-    const object = createPrivateKey(encrypted && passphrase ? { key: block.pem, passphrase } : block.pem)
-    return { object, plain: block.label === 'PRIVATE KEY' && !encrypted ? block.pem : null }
-  } catch (error) {
-    throw keyProblem(path, encrypted, (error as NodeJS.ErrnoException).code ?? '')
+    if (!looksLikePkcs8(plain)) throw wrongPassphrase(path)
+    return keyFromPkcs8(plain, path)
+  } finally {
+    plain.fill(0)
   }
 }
 
-function assertAffordable(block: PemBlock, path: string): void {
-  const iterations = iterationsIn(derOf(block.pem))
-  if (iterations <= MOST_ITERATIONS) return
-  const message = `the private key in ${path} asks for ${iterations} iterations to open it, more than the limit of ${MOST_ITERATIONS}`
-  throw new ProblemError('KEY_INVALID', message, path)
-}
-
-/** Only OpenSSL's code is looked at: its message may quote the input. */
-function keyProblem(path: string, encrypted: boolean, code: string): ProblemError {
-  if (!encrypted) {
-    return new ProblemError(
+function decrypted(
+  der: Buffer,
+  path: string,
+  passphrase: Uint8Array | null,
+  budget: DerivationBudget,
+): Buffer {
+  try {
+    const [algorithm, data] = asStructure(() => {
+      const fields = childrenOf(der, assertDer(der))
+      return [childOf(der, fields, 0, SEQUENCE), childOf(der, fields, 1, OCTET_STRING)] as const
+    })
+    return decrypt(der, algorithm, der.subarray(data.from, data.to), passphrase, budget)
+  } catch (error) {
+    if (error instanceof EncryptionError && error.reason === 'passphrase') throw wrongPassphrase(path)
+    if (!(error instanceof EncryptionError || error instanceof TooCostly)) throw error
+    throw new ProblemError(
       'KEY_INVALID',
-      `the private key in ${path} is damaged or of an unknown kind`,
+      `the private key in ${path} cannot be opened: ${error.message}`,
       path,
     )
   }
-  if (/MEMORY_LIMIT|EVP_UNSUPPORTED|UNSUPPORTED_|UNKNOWN_(CIPHER|PBE)|FETCH|INITIALIZATION/.test(code)) {
-    const message = `the private key in ${path} is encrypted in a way that this OpenSSL does not support (${code})`
-    return new ProblemError('KEY_INVALID', message, path)
-  }
-  return new ProblemError(
-    'KEY_PASSPHRASE_WRONG',
-    `the passphrase does not decrypt the private key in ${path}`,
-    path,
-  )
 }
+
+function parsePrivateKey(
+  block: PemBlock,
+  path: string,
+  passphrase: Buffer | null,
+  budget: DerivationBudget,
+): PrivateKey {
+  const { label, pem } = block
+  const isTraditional = label === 'RSA PRIVATE KEY' || label === 'EC PRIVATE KEY'
+  const isLocked = label === 'ENCRYPTED PRIVATE KEY' || (isTraditional && PROC_TYPE.test(pem))
+  if (isLocked && passphrase === null) {
+    const message = `the private key in ${path} is encrypted; set the option "passphrase"`
+    throw new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
+  }
+  const der = derOf(pem)
+  try {
+    if (label === 'PRIVATE KEY') return { object: keyFromPkcs8(der, path), plain: pem }
+    if (label === 'ENCRYPTED PRIVATE KEY') {
+      return { object: keyFromEncrypted(der, path, passphrase, budget), plain: null }
+    }
+    if (label === 'DSA PRIVATE KEY') assertSupported(whyNotForTls(DSA), path)
+    if (!isTraditional) throw new ProblemError('KEY_INVALID', damaged(path), path)
+    if (isLocked) return { object: openTraditional(pem, path, passphrase as Buffer), plain: null }
+    assertSupported(whyTraditionalNotUsable(der, label), path)
+    return { object: createPrivateKey(pem), plain: null }
+  } finally {
+    der.fill(0)
+  }
+}
+
+const PROC_TYPE = /^Proc-Type: ?4, ?ENCRYPTED/m
+
+/**
+ * The encryption of PEM itself (RFC 1421) hashes the passphrase once, whatever the file says. Its label decides what
+ * OpenSSL makes of the content, and neither RSA nor EC keys take long to load.
+ */
+function openTraditional(pem: string, path: string, passphrase: Buffer): KeyObject {
+  let object: KeyObject
+  try {
+    object = createPrivateKey({ key: pem, passphrase })
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!UNSUPPORTED_CIPHER.test(code)) throw wrongPassphrase(path)
+    const message = `the private key in ${path} is encrypted in a way that this OpenSSL does not support (${code})`
+    throw new ProblemError('KEY_INVALID', message, path)
+  }
+  const der = object.export({ type: 'pkcs8', format: 'der' })
+  try {
+    assertSupported(whyNotUsable(der), path)
+  } finally {
+    der.fill(0)
+  }
+  return object
+}
+
+const UNSUPPORTED_CIPHER = /EVP_UNSUPPORTED|UNSUPPORTED_|UNKNOWN_CIPHER|FETCH|INITIALIZATION/
+
+function assertSupported(why: string | null, path: string): void {
+  if (why === null) return
+  throw new ProblemError('KEY_UNSUPPORTED', `the private key in ${path} cannot serve TLS: ${why}`, path)
+}
+
+function wrongPassphrase(path: string): ProblemError {
+  const message = `the passphrase does not decrypt the private key in ${path}`
+  return new ProblemError('KEY_PASSPHRASE_WRONG', message, path)
+}
+
+function damaged(path: string): string {
+  return `the private key in ${path} is damaged or of an unknown kind`
+}
+
+const OCTET_STRING = 0x04
+const SEQUENCE = 0x30

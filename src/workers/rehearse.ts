@@ -7,7 +7,7 @@ import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
 import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
-import { clientContext } from './rehearsing-client.js'
+import { clientContext, withoutPrintedPeer } from './rehearsing-client.js'
 import { releaseContext } from './release-context.js'
 import type { TrustBlocks } from './trust.js'
 
@@ -185,6 +185,7 @@ function handshake(
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })
+    withoutPrintedPeer(client)
     let reason: string | undefined
     const finish = (result: HandshakeResult) => {
       clearTimeout(timer)

@@ -1,4 +1,5 @@
-import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
+import { assertDer, childOf, childrenOf, type DerNode, isTime, nodeAt, oidOf } from './der.js'
+import { type KeyKind, publicKeyKindOf } from './key-kinds.js'
 import { canonicalName } from './name.js'
 
 /*
@@ -42,6 +43,28 @@ export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
 }
 
+/** The kind of the certificate's key. */
+export function keyKindIn(der: Uint8Array): KeyKind {
+  return publicKeyKindOf(der, nodesOf(der).publicKeyInfo)
+}
+
+/**
+ * Reads everything in a certificate that this module can be asked for, so that no later question fails. OpenSSL takes
+ * certificates in BER, and extensions that none of its own code looks into.
+ *
+ * @throws RangeError when any of it is not DER, or not where RFC 5280, section 4.1, has it.
+ */
+export function assertReadable(der: Uint8Array): void {
+  assertDer(der)
+  const nodes = nodesOf(der)
+  for (const name of [nodes.issuer, nodes.subject]) childrenOf(der, name)
+  const [from, to] = childrenOf(der, nodes.validity)
+  if (!from || !to || !isTime(from) || !isTime(to)) throw new RangeError('not a certificate')
+  signatureOid(der)
+  publicKeyKindOf(der, nodes.publicKeyInfo)
+  extensionsOf(der)
+}
+
 /** One extension of a certificate; its value is DER in base64. */
 export interface Extension {
   readonly oid: string
@@ -71,22 +94,33 @@ interface CertificateNodes {
   readonly serialNumber: DerNode
   readonly signatureAlgorithm: DerNode
   readonly issuer: DerNode
+  readonly validity: DerNode
   readonly subject: DerNode
+  readonly publicKeyInfo: DerNode
   readonly extensions: DerNode | undefined
 }
 
+const INTEGER = 0x02
+const SEQUENCE = 0x30
 const VERSION_TAG = 0xa0
 const EXTENSIONS_TAG = 0xa3
 
 /** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280, section 4.1). */
 function nodesOf(der: Uint8Array): CertificateNodes {
-  const [tbs, signatureAlgorithm] = childrenOf(der, nodeAt(der, 0))
-  const fields = tbs ? childrenOf(der, tbs) : []
-  // [version], serialNumber, signature, issuer, validity, subject
-  const [serialNumber, , issuer, , subject] = fields[0]?.tag === VERSION_TAG ? fields.slice(1) : fields
-  if (!signatureAlgorithm || !serialNumber || !issuer || !subject) throw new RangeError('not a certificate')
-  const extensions = fields.find(({ tag }) => tag === EXTENSIONS_TAG)
-  return { signatureAlgorithm, serialNumber, issuer, subject, extensions }
+  const [tbs, algorithm] = childrenOf(der, nodeAt(der, 0))
+  const all = tbs ? childrenOf(der, tbs) : []
+  // [version], serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo
+  const fields = all[0]?.tag === VERSION_TAG ? all.slice(1) : all
+  const extensions = all.find(({ tag }) => tag === EXTENSIONS_TAG)
+  return {
+    signatureAlgorithm: childOf(der, [algorithm], 0, SEQUENCE),
+    serialNumber: childOf(der, fields, 0, INTEGER),
+    issuer: childOf(der, fields, 2, SEQUENCE),
+    validity: childOf(der, fields, 3, SEQUENCE),
+    subject: childOf(der, fields, 4, SEQUENCE),
+    publicKeyInfo: childOf(der, fields, 5, SEQUENCE),
+    extensions,
+  }
 }
 
 /** Tag and length of an element. */

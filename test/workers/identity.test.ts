@@ -164,7 +164,7 @@ function pairOf(
 
 async function read(options: ReloadEngineOptions) {
   const findings = new Findings(false)
-  const identities = await readIdentities(taskFor(options).sources, filesOf(options), findings)
+  const identities = readIdentities(taskFor(options).sources, filesOf(options), findings)
   const [identity] = identities
   const chain = identity?.chain.map(({ fingerprint256 }) => fingerprint256) ?? []
   return { identities, identity, chain, codes: codesOf(findings), problem: findings.problems[0] }

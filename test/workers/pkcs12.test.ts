@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { DerivationBudget } from '../../src/workers/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
 import { ProblemError } from '../../src/workers/problem.js'
 import { createAuthority } from '../support/certificates.js'
@@ -85,9 +86,9 @@ test('a file that was damaged anywhere is refused, or gives the key that it held
   }
 })
 
-test('the caller’s bytes and passphrase are left as they are', async () => {
+test('the caller’s bytes and passphrase are left as they are', () => {
   const [file, passphrase] = [Buffer.from(protectedFile), Buffer.from(PASSPHRASE)]
-  await readPkcs12(file, 'tls.p12', passphrase)
+  readPkcs12(file, 'tls.p12', passphrase, new DerivationBudget())
   assert.ok(file.equals(protectedFile))
   assert.equal(passphrase.toString(), PASSPHRASE)
 })
@@ -117,8 +118,9 @@ test('a file of certificates alone is refused as PFX_INVALID', { skip: withoutOp
   })
 })
 
-function read(file: Buffer, passphrase: string | null) {
-  return readPkcs12(file, 'tls.p12', passphrase === null ? null : Buffer.from(passphrase))
+async function read(file: Buffer, passphrase: string | null) {
+  const secret = passphrase === null ? null : Buffer.from(passphrase)
+  return readPkcs12(file, 'tls.p12', secret, new DerivationBudget())
 }
 
 function opensslExport(dir: string, options: readonly string[]): Buffer {

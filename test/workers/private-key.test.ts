@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { DerivationBudget } from '../../src/workers/derivation-budget.js'
 import { splitPem } from '../../src/workers/pem.js'
 import { privateKeysOf } from '../../src/workers/private-key.js'
 import type { ProblemCode } from '../../src/workers/problem.js'
@@ -101,5 +102,5 @@ test('what lies in the place of a key is told in words', () => {
 
 function keysIn(text: string, passphrase?: string) {
   const secret = passphrase === undefined ? null : Buffer.from(passphrase)
-  return privateKeysOf(splitPem(Buffer.from(text), 'tls.key'), 'tls.key', secret)
+  return privateKeysOf(splitPem(Buffer.from(text), 'tls.key'), 'tls.key', secret, new DerivationBudget())
 }

@@ -78,7 +78,7 @@ async function prepareHost(
     return null
   }
   try {
-    const [identity] = await readIdentities(sources, set, found)
+    const [identity] = readIdentities(sources, set, found)
     if (!identity || found.refused) return null
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.identity) return { entry }

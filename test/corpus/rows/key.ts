@@ -82,7 +82,7 @@ export const keyDamage: Group = {
     no('a key with its end cut off inside', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', derOf(keyPem).subarray(0, 60)),
     ),
-    no('a key of a curve that does not exist', 'KEY_INVALID', ({ keyPem }) =>
+    no('a key of a curve that does not exist', 'KEY_UNSUPPORTED', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 24)),
     ),
     no('an EC key whose private half is damaged, beside its whole public half', 'KEY_INVALID', ({ keyPem }) =>
@@ -266,7 +266,13 @@ function form(id: string, write: (leaf: Leaf, site: Site) => string, options?: L
 
 function no(
   id: string,
-  refused: 'PEM_INVALID' | 'KEY_MISSING' | 'KEY_INVALID' | 'KEY_PASSPHRASE_REQUIRED' | 'CERT_KEY_MISMATCH',
+  refused:
+    | 'PEM_INVALID'
+    | 'KEY_MISSING'
+    | 'KEY_INVALID'
+    | 'KEY_UNSUPPORTED'
+    | 'KEY_PASSPHRASE_REQUIRED'
+    | 'CERT_KEY_MISMATCH',
   write: (leaf: Leaf, site: Site) => string | Uint8Array,
   example?: RefusedRow['example'],
   options?: LeafOptions,

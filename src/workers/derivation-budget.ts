@@ -1,0 +1,36 @@
+/** One derivation, before it is done. */
+export interface Work {
+  /** In iterations of PBKDF2 with SHA-256. */
+  readonly cost: number
+  /** For messages, such as `600000 iterations`. */
+  readonly effort: string
+}
+
+/** Thrown where opening a file would take more work than is allowed. */
+export class TooCostly extends Error {}
+
+/**
+ * The work that one set of files may ask for to be opened, in iterations of PBKDF2 with SHA-256: one to three seconds.
+ * The highest advice of today is 1.3 million. It is one sum for all keys and all layers of a set, because a PKCS#12 file can
+ * hold hundreds of keys that each ask for little.
+ */
+export const MOST_UNITS = 5_000_000
+
+/** Counts down what has been derived for one set. */
+export class DerivationBudget {
+  #left = MOST_UNITS
+
+  /**
+   * To be called before a derivation.
+   *
+   * @throws TooCostly with the reason as its message.
+   */
+  spend({ cost, effort }: Work): void {
+    this.#left -= cost
+    if (this.#left >= 0) return
+    throw new TooCostly(
+      `it asks for ${effort} to open it, and all keys of a set together may ask for as much work as ${MOST_UNITS} ` +
+        'iterations of PBKDF2',
+    )
+  }
+}

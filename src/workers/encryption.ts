@@ -1,0 +1,268 @@
+import { createDecipheriv, pbkdf2Sync, scryptSync } from 'node:crypto'
+
+import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
+import type { DerivationBudget, Work } from './derivation-budget.js'
+import { bmpPassword, type KdfDigest, pkcs12Kdf } from './pkcs12-kdf.js'
+
+/*
+ * Encryption under a passphrase: PBES2 with PBKDF2 or scrypt (RFC 8018, RFC 7914), and the schemes of PKCS#12 with
+ * triple DES (RFC 7292, appendix C). The parameters are read as strict DER, by their structure, and what was read is
+ * what is derived: no native code gets to see them, because OpenSSL derives in one call that nothing can end.
+ */
+
+/** Why something encrypted was not decrypted. `damaged` and `unsupported` know before anything is derived. */
+export class EncryptionError extends Error {
+  readonly reason: 'damaged' | 'unsupported' | 'passphrase'
+
+  constructor(reason: EncryptionError['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** A way to derive a secret from a passphrase. */
+export interface Derivation extends Work {
+  derive(passphrase: Uint8Array | null): Buffer
+}
+
+interface Cipher {
+  readonly name: string
+  readonly keyBytes: number
+  readonly ivBytes: number
+}
+
+/**
+ * Decrypts what an AlgorithmIdentifier says how to decrypt.
+ *
+ * @param passphrase `null` for none at all, which PKCS#12 tells apart from an empty one.
+ * @throws EncryptionError
+ * @throws TooCostly when the budget does not allow the derivation.
+ */
+export function decrypt(
+  der: Uint8Array,
+  algorithmIdentifier: DerNode,
+  data: Uint8Array,
+  passphrase: Uint8Array | null,
+  budget: DerivationBudget,
+): Buffer {
+  const { cipher, key, iv } = asStructure(() => schemeOf(der, algorithmIdentifier))
+  for (const derivation of [key, iv]) if ('derive' in derivation) budget.spend(derivation)
+  const secrets = [key, iv].map((from) => ('derive' in from ? from.derive(passphrase) : Buffer.from(from)))
+  try {
+    const decipher = createDecipheriv(cipher.name, secrets[0] as Buffer, secrets[1] as Buffer)
+    return Buffer.concat([decipher.update(data), decipher.final()])
+  } catch {
+    throw new EncryptionError('passphrase', 'the passphrase does not decrypt it')
+  } finally {
+    for (const secret of secrets) secret.fill(0)
+  }
+}
+
+/** Reads a structure; what is not strict DER, or of another type than expected, is damaged. */
+export function asStructure<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof EncryptionError) throw error
+    throw new EncryptionError('damaged', 'its encryption parameters are no DER')
+  }
+}
+
+interface Scheme {
+  readonly cipher: Cipher
+  readonly key: Derivation
+  readonly iv: Derivation | Uint8Array
+}
+
+const PBES2 = '1.2.840.113549.1.5.13'
+
+function schemeOf(der: Uint8Array, node: DerNode): Scheme {
+  const { id, parameters } = algorithmOf(der, node)
+  if (id === PBES2) return pbes2(der, parameters)
+  const cipher = PKCS12_CIPHERS[id]
+  if (!cipher) throw unsupported(`encryption ${id}`)
+  const [salt, iterations] = saltAndIterations(der, parameters)
+  const derivation = (purpose: 1 | 2, bytes: number) =>
+    pkcs12Derivation(SHA1, salt, iterations, purpose, bytes)
+  return { cipher, key: derivation(1, cipher.keyBytes), iv: derivation(2, cipher.ivBytes) }
+}
+
+/** PBES2-params ::= SEQUENCE { keyDerivationFunc, encryptionScheme } (RFC 8018, appendix A.4). */
+function pbes2(der: Uint8Array, parameters: DerNode | undefined): Scheme {
+  const fields = fieldsOf(der, parameters, 2)
+  const kdf = algorithmOf(der, childOf(der, fields, 0, SEQUENCE))
+  const encryption = algorithmOf(der, childOf(der, fields, 1, SEQUENCE))
+  const cipher = PBES2_CIPHERS[encryption.id]
+  if (!cipher) throw unsupported(`cipher ${encryption.id}`)
+  const iv = bytesOf(der, childOf(der, [encryption.parameters], 0, OCTET_STRING))
+  if (iv.length !== cipher.ivBytes) throw new RangeError('initialisation vector of another length')
+  if (kdf.id === PBKDF2) return { cipher, iv, key: pbkdf2Derivation(der, kdf.parameters, cipher.keyBytes) }
+  if (kdf.id === SCRYPT) return { cipher, iv, key: scryptDerivation(der, kdf.parameters, cipher.keyBytes) }
+  throw unsupported(`key derivation ${kdf.id}`)
+}
+
+const PBKDF2 = '1.2.840.113549.1.5.12'
+const SCRYPT = '1.3.6.1.4.1.11591.4.11'
+
+/**
+ * PBKDF2-params ::= SEQUENCE { salt OCTET STRING, iterationCount, keyLength OPTIONAL, prf DEFAULT hmacWithSHA1 }
+ * (RFC 8018, appendix A.2).
+ */
+export function pbkdf2Derivation(
+  der: Uint8Array,
+  parameters: DerNode | undefined,
+  keyBytes: number,
+): Derivation {
+  const fields = fieldsOf(der, parameters, 4)
+  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
+  const iterations = numberOf(der, childOf(der, fields, 1, INTEGER))
+  const rest = fields.slice(2)
+  if (rest[0]?.tag === INTEGER) {
+    if (numberOf(der, rest.shift() as DerNode) !== keyBytes) throw new RangeError('key of another length')
+  }
+  if (rest.length > 1) throw new RangeError('too many parameters')
+  const id = rest[0] ? algorithmOf(der, childOf(der, rest, 0, SEQUENCE)).id : HMAC_SHA1
+  const prf = PRFS[id]
+  if (!prf) throw unsupported(`function ${id} of PBKDF2`)
+  const blocks = Math.ceil(keyBytes / prf.bytes)
+  return {
+    cost: iterations * blocks * (prf.blockBytes > 64 ? 2 : 1),
+    effort: `${iterations} iterations`,
+    derive: (passphrase) => pbkdf2Sync(passphrase ?? '', salt, iterations, keyBytes, prf.name),
+  }
+}
+
+/** scrypt-params ::= SEQUENCE { salt, costParameter, blockSize, parallelizationParameter, keyLength OPTIONAL } (RFC 7914, section 7). */
+function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyBytes: number): Derivation {
+  const fields = fieldsOf(der, parameters, 5)
+  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
+  const [N, r, p] = [1, 2, 3].map((i) => numberOf(der, childOf(der, fields, i, INTEGER))) as [
+    number,
+    number,
+    number,
+  ]
+  if (fields[4] && numberOf(der, childOf(der, fields, 4, INTEGER)) !== keyBytes) {
+    throw new RangeError('key of another length')
+  }
+  if (!Number.isInteger(Math.log2(N)) || N < 2) throw new RangeError('cost of scrypt is no power of two')
+  if (128 * r * (N + p + 2) > MOST_SCRYPT_BYTES) {
+    throw unsupported(`scrypt with more than ${MOST_SCRYPT_BYTES / 1024 / 1024} MiB of memory`)
+  }
+  return {
+    cost: N * r * p * SCRYPT_UNITS,
+    effort: `scrypt with N = ${N}, r = ${r}, p = ${p}`,
+    derive: (passphrase) =>
+      scryptSync(passphrase ?? '', salt, keyBytes, { N, r, p, maxmem: 2 * MOST_SCRYPT_BYTES }),
+  }
+}
+
+/** What OpenSSL allows unless it is told otherwise (`SCRYPT_MAX_MEM`). */
+const MOST_SCRYPT_BYTES = 32 * 1024 * 1024
+/** N * r * p = 131,072 takes 34 to 90 ms, as long as some 150,000 iterations of PBKDF2. */
+const SCRYPT_UNITS = 1.5
+
+/** One derivation of {@link pkcs12Kdf}. */
+export function pkcs12Derivation(
+  digest: KdfDigest,
+  salt: Uint8Array,
+  iterations: number,
+  purpose: 1 | 2 | 3,
+  bytes: number,
+): Derivation {
+  return {
+    cost: iterations * Math.ceil(bytes / digest.bytes) * PKCS12_UNITS,
+    effort: `${iterations} iterations`,
+    derive(passphrase) {
+      const password = bmpPassword(passphrase)
+      const derived = pkcs12Kdf(digest, password, salt, iterations, purpose, bytes)
+      password.fill(0)
+      return derived
+    },
+  }
+}
+
+/** Each iteration is a call from JavaScript: 1.5 to 3.5 µs, against 0.2 to 0.5 µs in PBKDF2. */
+const PKCS12_UNITS = 5
+
+/** pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER } (RFC 7292, appendix C). */
+function saltAndIterations(der: Uint8Array, parameters: DerNode | undefined): [Uint8Array, number] {
+  const fields = fieldsOf(der, parameters, 2)
+  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
+  return [salt, numberOf(der, childOf(der, fields, 1, INTEGER))]
+}
+
+/** Real salts have 8 to 64 bytes. */
+export const MOST_SALT_BYTES = 1024
+
+/** AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }. */
+export function algorithmOf(der: Uint8Array, node: DerNode): { id: string; parameters: DerNode | undefined } {
+  const fields = childrenOf(der, node)
+  if (fields.length > 2) throw new RangeError('not an algorithm')
+  return { id: oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER)), parameters: fields[1] }
+}
+
+/** A positive integer, in its shortest form and below 2^31, as OpenSSL takes it. */
+export function numberOf(der: Uint8Array, node: DerNode): number {
+  const bytes = bytesOf(der, node, 5)
+  const [first = 0x80, second = 0x80] = bytes
+  if (first >= 0x80 || (first === 0 && second < 0x80 && bytes.length > 1))
+    throw new RangeError('not a number')
+  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0)
+  if (value < 1 || value > 0x7fff_ffff) throw new RangeError('number is out of range')
+  return value
+}
+
+/** The content of an element of at most `most` bytes. */
+export function bytesOf(der: Uint8Array, node: DerNode, most: number = Number.POSITIVE_INFINITY): Uint8Array {
+  if (node.to - node.from > most) throw new RangeError('element is too long')
+  return der.subarray(node.from, node.to)
+}
+
+function fieldsOf(der: Uint8Array, parameters: DerNode | undefined, most: number): DerNode[] {
+  const fields = childrenOf(der, childOf(der, [parameters], 0, SEQUENCE))
+  if (fields.length > most) throw new RangeError('too many parameters')
+  return fields
+}
+
+function unsupported(what: string): EncryptionError {
+  return new EncryptionError('unsupported', `its ${what} is not supported`)
+}
+
+const INTEGER = 0x02
+const OCTET_STRING = 0x04
+const OBJECT_IDENTIFIER = 0x06
+const SEQUENCE = 0x30
+
+const HMAC_SHA1 = '1.2.840.113549.2.7'
+const SHA1: KdfDigest = { name: 'sha1', bytes: 20, blockBytes: 64 }
+
+/** HMACs of PBKDF2 (RFC 8018, appendix B.1). */
+export const PRFS: Readonly<Record<string, KdfDigest>> = {
+  [HMAC_SHA1]: SHA1,
+  '1.2.840.113549.2.8': { name: 'sha224', bytes: 28, blockBytes: 64 },
+  '1.2.840.113549.2.9': { name: 'sha256', bytes: 32, blockBytes: 64 },
+  '1.2.840.113549.2.10': { name: 'sha384', bytes: 48, blockBytes: 128 },
+  '1.2.840.113549.2.11': { name: 'sha512', bytes: 64, blockBytes: 128 },
+  '1.2.840.113549.2.12': { name: 'sha512-224', bytes: 28, blockBytes: 128 },
+  '1.2.840.113549.2.13': { name: 'sha512-256', bytes: 32, blockBytes: 128 },
+}
+
+/** Ciphers that OpenSSL 3 has in its default provider and PBES2 can name. */
+const PBES2_CIPHERS: Readonly<Record<string, Cipher>> = {
+  '2.16.840.1.101.3.4.1.2': { name: 'aes-128-cbc', keyBytes: 16, ivBytes: 16 },
+  '2.16.840.1.101.3.4.1.22': { name: 'aes-192-cbc', keyBytes: 24, ivBytes: 16 },
+  '2.16.840.1.101.3.4.1.42': { name: 'aes-256-cbc', keyBytes: 32, ivBytes: 16 },
+  '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24, ivBytes: 8 },
+  '1.2.392.200011.61.1.1.1.2': { name: 'camellia-128-cbc', keyBytes: 16, ivBytes: 16 },
+  '1.2.392.200011.61.1.1.1.3': { name: 'camellia-192-cbc', keyBytes: 24, ivBytes: 16 },
+  '1.2.392.200011.61.1.1.1.4': { name: 'camellia-256-cbc', keyBytes: 32, ivBytes: 16 },
+  '1.2.410.200046.1.1.2': { name: 'aria-128-cbc', keyBytes: 16, ivBytes: 16 },
+  '1.2.410.200046.1.1.7': { name: 'aria-192-cbc', keyBytes: 24, ivBytes: 16 },
+  '1.2.410.200046.1.1.12': { name: 'aria-256-cbc', keyBytes: 32, ivBytes: 16 },
+}
+
+/** pbeWithSHAAnd3-KeyTripleDES-CBC and the one with two keys; RC2 and RC4 are not in OpenSSL's default provider. */
+const PKCS12_CIPHERS: Readonly<Record<string, Cipher>> = {
+  '1.2.840.113549.1.12.1.3': { name: 'des-ede3-cbc', keyBytes: 24, ivBytes: 8 },
+  '1.2.840.113549.1.12.1.4': { name: 'des-ede-cbc', keyBytes: 16, ivBytes: 8 },
+}

@@ -1,0 +1,131 @@
+import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
+
+/*
+ * What kind of key a certificate or a key file holds, read from DER before any native code signs with it or prints it.
+ * This module has no side effects and parses nothing but the AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
+ */
+
+/** The algorithm of a key, and for keys on elliptic curves the curve. */
+export interface KeyKind {
+  /** Object identifier in dotted form. */
+  readonly algorithm: string
+  /** Object identifier of the named curve; `explicit` where the parameters are written out; `null` for keys without a curve. */
+  readonly curve: string | null
+}
+
+export const DSA: KeyKind = { algorithm: '1.2.840.10040.4.1', curve: null }
+const EC = '1.2.840.10045.2.1'
+const RSA = '1.2.840.113549.1.1.1'
+const RSA_PSS = '1.2.840.113549.1.1.10'
+
+/**
+ * The curves that NIST has named (FIPS 186-4, appendix D). For any other curve, Node 24.21.0 and 26.10.0 end the process
+ * when they print a certificate (`getPeerCertificate`, `toLegacyObject`): they call `strlen` on the missing NIST name.
+ * SM2 keys are on a curve without a NIST name too, and OpenSSL never ends signing with some of them.
+ */
+const NIST_CURVES: ReadonlySet<string> = new Set([
+  '1.2.840.10045.3.1.1', // P-192
+  '1.3.132.0.33', // P-224
+  '1.2.840.10045.3.1.7', // P-256
+  '1.3.132.0.34', // P-384
+  '1.3.132.0.35', // P-521
+  '1.3.132.0.1', // K-163
+  '1.3.132.0.15', // B-163
+  '1.3.132.0.26', // K-233
+  '1.3.132.0.27', // B-233
+  '1.3.132.0.16', // K-283
+  '1.3.132.0.17', // B-283
+  '1.3.132.0.36', // K-409
+  '1.3.132.0.37', // B-409
+  '1.3.132.0.38', // K-571
+  '1.3.132.0.39', // B-571
+])
+
+/** Kinds of keys that a TLS server can sign a handshake with (RFC 8446, section 4.2.3; ML-DSA by its TLS draft). */
+const TLS_ALGORITHMS: ReadonlySet<string> = new Set([
+  RSA,
+  RSA_PSS,
+  EC,
+  '1.3.101.112', // Ed25519
+  '1.3.101.113', // Ed448
+  '2.16.840.1.101.3.4.3.17', // ML-DSA-44
+  '2.16.840.1.101.3.4.3.18', // ML-DSA-65
+  '2.16.840.1.101.3.4.3.19', // ML-DSA-87
+])
+
+/** Names for messages; a kind without one is named by its object identifier. */
+const NAMES: Readonly<Record<string, string>> = {
+  [DSA.algorithm]: 'DSA',
+  '1.2.840.113549.1.3.1': 'Diffie-Hellman',
+  '1.2.840.10046.2.1': 'Diffie-Hellman',
+  '1.3.101.110': 'X25519',
+  '1.3.101.111': 'X448',
+  '1.3.132.0.10': 'secp256k1',
+  '1.2.156.10197.1.301': 'SM2',
+  '1.3.36.3.3.2.8.1.1.3': 'brainpoolP192r1',
+  '1.3.36.3.3.2.8.1.1.5': 'brainpoolP224r1',
+  '1.3.36.3.3.2.8.1.1.7': 'brainpoolP256r1',
+  '1.3.36.3.3.2.8.1.1.9': 'brainpoolP320r1',
+  '1.3.36.3.3.2.8.1.1.11': 'brainpoolP384r1',
+  '1.3.36.3.3.2.8.1.1.13': 'brainpoolP512r1',
+}
+
+/**
+ * The kind that an AlgorithmIdentifier names.
+ *
+ * @throws RangeError when it is none.
+ */
+export function keyKindOf(der: Uint8Array, algorithmIdentifier: DerNode): KeyKind {
+  const fields = childrenOf(der, algorithmIdentifier)
+  const algorithm = oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER))
+  if (algorithm !== EC) return { algorithm, curve: null }
+  return { algorithm, curve: curveOf(der, fields[1]) }
+}
+
+/** ECParameters ::= CHOICE { namedCurve OBJECT IDENTIFIER, ... } (RFC 5480, section 2.1.1). */
+export function curveOf(der: Uint8Array, parameters: DerNode | undefined): string {
+  return parameters?.tag === OBJECT_IDENTIFIER ? oidOf(der, parameters) : EXPLICIT
+}
+
+/** The kind of the key in a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7). */
+export function publicKeyKindOf(der: Uint8Array, publicKeyInfo: DerNode): KeyKind {
+  return keyKindOf(der, childOf(der, childrenOf(der, publicKeyInfo), 0, SEQUENCE))
+}
+
+/**
+ * Why a certificate with this key must not be loaded: `null` for one that may.
+ * The same rule holds on every version of Node, so that all members of a fleet take the same files.
+ */
+export function whyNotLoadable({ algorithm, curve }: KeyKind): string | null {
+  if (algorithm !== EC || (curve !== null && NIST_CURVES.has(curve))) return null
+  if (curve === EXPLICIT)
+    return 'its curve is written out in parameters instead of named (RFC 5480 forbids that)'
+  return `its curve ${nameOf(curve as string)} has no NIST name, and some versions of Node crash when they print it`
+}
+
+/** Why a private key of this kind cannot serve TLS: `null` for one that can. */
+export function whyNotForTls(kind: KeyKind): string | null {
+  if (TLS_ALGORITHMS.has(kind.algorithm)) return whyNotLoadable(kind)
+  return `TLS has no signatures with keys of the kind ${nameOf(kind.algorithm)}`
+}
+
+export function isRsa({ algorithm }: KeyKind): boolean {
+  return algorithm === RSA || algorithm === RSA_PSS
+}
+
+export function isEc({ algorithm }: KeyKind): boolean {
+  return algorithm === EC
+}
+
+/** The kind of the keys under a PEM label of their own (`EC PRIVATE KEY`). */
+export function ecKind(curve: string): KeyKind {
+  return { algorithm: EC, curve }
+}
+
+function nameOf(oid: string): string {
+  return NAMES[oid] ?? oid
+}
+
+const EXPLICIT = 'explicit'
+const OBJECT_IDENTIFIER = 0x06
+const SEQUENCE = 0x30
