@@ -8,25 +8,32 @@ export interface FingerprintEntry {
   readonly value: string
 }
 
-/** What a set of files was when it was read. The order of its entries means nothing. */
+/**
+ * What a set of files was when it was read. The order of its entries means nothing. A fingerprint that is put together
+ * from two moments can have two values for one file: then no set of files is the same.
+ */
 export type Fingerprint = readonly FingerprintEntry[]
 
 /** Paths that were changed, added or removed between two fingerprints, each once, sorted. */
 export function changedPaths(before: Fingerprint, after: Fingerprint): string[] {
-  const left = new Map(before.map((entry) => [keyOf(entry), entry]))
-  const changed = new Set<string>()
-  for (const entry of after) {
-    const key = keyOf(entry)
-    if (left.get(key)?.value !== entry.value) changed.add(entry.path)
-    left.delete(key)
-  }
-  for (const gone of left.values()) changed.add(gone.path)
-  return [...changed].sort()
+  const keys = new Set(after.map(keyOf))
+  const known = valuesByKey(before)
+  const gone = before.filter((entry) => !keys.has(keyOf(entry)))
+  const moved = after.filter((entry) => {
+    const values = known.get(keyOf(entry))
+    return values?.size !== 1 || !values.has(entry.value)
+  })
+  return [...new Set([...gone, ...moved].map(({ path }) => path))].sort()
 }
 
 /** Whether two fingerprints are the same; the second is read no further than to the first difference. */
 export function sameFingerprint(before: Fingerprint, after: Iterable<FingerprintEntry>): boolean {
-  const known = new Map(before.map((entry) => [keyOf(entry), entry.value]))
+  const known = new Map<string, string>()
+  for (const entry of before) {
+    const key = keyOf(entry)
+    if ((known.get(key) ?? entry.value) !== entry.value) return false
+    known.set(key, entry.value)
+  }
   const met = new Set<string>()
   for (const entry of after) {
     const key = keyOf(entry)
@@ -34,6 +41,15 @@ export function sameFingerprint(before: Fingerprint, after: Iterable<Fingerprint
     met.add(key)
   }
   return met.size === known.size
+}
+
+function valuesByKey(entries: Fingerprint): Map<string, Set<string>> {
+  const values = new Map<string, Set<string>>()
+  for (const entry of entries) {
+    const key = keyOf(entry)
+    values.set(key, (values.get(key) ?? new Set()).add(entry.value))
+  }
+  return values
 }
 
 function keyOf(entry: FingerprintEntry): string {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 import { RenewingAgent } from './attach/renewing-agent.js'
+import { reportUnservable } from './attach/servable-trust.js'
 import type { Detach } from './attach/server-book.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
@@ -22,6 +23,7 @@ import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './
 import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import type { NamedFacts, ReloadResult } from './result.js'
+import { type RollbackOptions, resolveRollback } from './rollback.js'
 import type { ServerExtra } from './server-options.js'
 import { servingFor } from './serving.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
@@ -136,7 +138,7 @@ class Engine implements ReloadEngine {
 
   attach(server: tls.Server): Detach {
     this.#assertOpen()
-    const detach = this.#reloader.serving.attach(server)
+    const detach = this.#reloader.serving.attach(server, (error) => reportUnservable(this.#logger, error))
     if (this.#reloader.served.options.hosts && this.#reloader.serving.servesHosts(server) === false) {
       this.#logger.warn(
         { hosts: this.#reloader.served.hosts.byId.size },
@@ -157,6 +159,7 @@ class Engine implements ReloadEngine {
     this.#assertOpen()
     const { autoReloadInterval: _, ...material } = changes
     const { input, options } = this.#changed(changes)
+    this.#reloader.assertAnchorsConfigured(options)
     if (Object.keys(material).length === 0) {
       this.#hold(input, options)
       return this.#reloader.untouched('update')
@@ -164,6 +167,7 @@ class Engine implements ReloadEngine {
     return await this.#lane.run(Symbol('update'), async () => {
       // Anew: an update that was ahead of this one may have been applied.
       const { input, options } = this.#changed(changes)
+      this.#reloader.assertAnchorsConfigured(options)
       const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
       const result = this.#settle(await this.#reloader.pass(mode))
       if (result.outcome === 'applied') this.#hold(input, options)
@@ -171,9 +175,9 @@ class Engine implements ReloadEngine {
     })
   }
 
-  async rollback(generation?: number): Promise<ReloadResult> {
+  async rollback(options?: number | RollbackOptions): Promise<ReloadResult> {
     this.#assertOpen()
-    return this.#settle(await this.#reloader.rollback(generation))
+    return this.#settle(await this.#reloader.rollback(resolveRollback(options)))
   }
 
   servingFor(servername: string): NamedFacts | null {

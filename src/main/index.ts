@@ -25,5 +25,14 @@ export type {
   WorkerOptions,
 } from './options.js'
 export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
-export type { HostCounts, NamedFacts, Outcome, PhaseTimings, ReloadResult, ServingFacts } from './result.js'
+export type {
+  HostCounts,
+  NamedFacts,
+  Outcome,
+  PhaseTimings,
+  ReloadResult,
+  Restored,
+  ServingFacts,
+} from './result.js'
+export type { RollbackOptions } from './rollback.js'
 export type { ServerExtra } from './server-options.js'

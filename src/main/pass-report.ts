@@ -18,7 +18,7 @@ export interface PassReport {
 
 /** What a pass found, as far as it came. */
 export type PassFindings = Partial<
-  Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members'>
+  Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members' | 'restored'>
 >
 
 /** The result of a pass after which `generation` serves. */
@@ -27,7 +27,15 @@ export function resultOf(
   trigger: Trigger,
   generation: Generation,
   watch: PassWatch,
-  { problems = [], warnings = [], changed = [], diff = null, hosts = null, members = [] }: PassFindings = {},
+  {
+    problems = [],
+    warnings = [],
+    changed = [],
+    diff = null,
+    hosts = null,
+    members = [],
+    restored = null,
+  }: PassFindings = {},
 ): ReloadResult {
   return deepFreeze({
     outcome,
@@ -39,6 +47,7 @@ export function resultOf(
     changed,
     diff,
     hosts,
+    restored,
     members,
     timings: watch.timings(),
   })

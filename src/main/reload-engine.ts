@@ -9,6 +9,7 @@ import type { ExpiryNotice } from './observe/expiry-watch.js'
 import type { JournalStatus, Recovery } from './observe/journal.js'
 import type { EngineChanges } from './options.js'
 import type { NamedFacts, ReloadResult } from './result.js'
+import type { RollbackOptions } from './rollback.js'
 import type { ServerExtra } from './server-options.js'
 
 /** What one call of {@link ReloadEngine.reload} may ask for. */
@@ -65,14 +66,18 @@ export interface ReloadEngine extends AsyncDisposable {
    * Options to make a server with: the material of now, and `requestCert` and `rejectUnauthorized` of the engine.
    * `extra` adds what is the server's own (`ALPNProtocols`, `allowHTTP1`, other peer policies); material and TLS
    * options in it are refused, because the engine's own must be the same in every generation.
-   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
+   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID` (also for `requestCert` on an engine without `ca` or `caDir`), or the
+   * code of what is wrong with the trust in force, when it cannot be used to verify client certificates.
    */
   serverOptions<T extends ServerExtra>(extra?: T): tls.TlsOptions & T
   /**
    * Points the server at what is served now and at every generation to come; open connections are left alone. Takes
    * servers of `node:tls`, `node:https` and `node:http2`; SNI hosts need one that was made from `serverOptions()`.
+   * A server that requests client certificates needs `ca` or `caDir` on the engine. If the trust cannot serve it, nothing
+   * is changed. A server that was closed and listens again cannot be refused: without usable trust it refuses its clients
+   * and an error is logged.
    * @returns a function that lets the server go on with the default certificate that it has.
-   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`.
+   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, or the code of what is wrong with the trust in force.
    */
   attach(server: tls.Server): Detach
   /**
@@ -84,15 +89,20 @@ export interface ReloadEngine extends AsyncDisposable {
    * Changes paths, policy, TLS options, peer policy or the interval, several at once: all or none. What is new is
    * loaded by the same path as a reload; if it is refused, the old options and the old certificate stay in force. The
    * interval alone loads nothing, even while the files on disk are bad.
-   * @throws ReloadError `OPTIONS_INVALID` or `CLOSED`; trouble with files is a `rejected` result.
+   * @throws ReloadError `OPTIONS_INVALID` (also when the change would leave a server that requests client certificates
+   * without anchors) or `CLOSED`; trouble with files is a `rejected` result.
    */
   update(changes: EngineChanges): Promise<ReloadResult>
   /**
-   * Serves an earlier generation again (the one before, unless a number is given), with the options of then. The timer
-   * leaves the files alone until they change; `reload()` loads them.
-   * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
+   * Serves the certificates, hosts and options of an earlier generation again. Trust is not rolled back unless
+   * `trust: true` requests it: the CAs, revocation lists and client-certificate policy in force stay in force, and
+   * `result.restored.trust` states which. The timer does not load the certificates that were rolled back until their files
+   * change; trust files are loaded as soon as they change; `reload()` loads everything. A number is the same as
+   * `{ generation }`.
+   * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` (also when restored trust would leave a server that
+   * requests client certificates without anchors) or `CLOSED`.
    */
-  rollback(generation?: number): Promise<ReloadResult>
+  rollback(options?: number | RollbackOptions): Promise<ReloadResult>
   /**
    * The certificate that a client is shown that asks for this server name; `null` when it is refused
    * (`unknownHosts: 'refuse'`).
@@ -111,7 +121,8 @@ export interface ReloadEngine extends AsyncDisposable {
   distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
   /**
    * The certificate and trust of now for an outgoing connection: `tls.connect({ secureContext: engine.secureContext() })`.
-   * Ask anew for each connection. Without `ca` or `caDir` the public roots are trusted, as in any client.
+   * Call it for each connection. Without `ca` or `caDir` the public roots are trusted, as in any client: never give it to
+   * a server (`addContext`, `SNICallback`).
    * @throws ReloadError `CLOSED`
    */
   secureContext(): tls.SecureContext

@@ -19,6 +19,7 @@ import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, type Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import type { HostCounts, Outcome, ReloadResult } from './result.js'
+import { heldAfter, type RollbackOptions, withItsTrust, withRestored, withTrustOf } from './rollback.js'
 import { Serving } from './serving.js'
 
 /** What a pass may do beyond the usual. */
@@ -41,7 +42,7 @@ export class Reloader {
   followers: Followers = NOBODY
   readonly #preparer: Preparer
   readonly #clock: Clock
-  /** What was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
+  /** What was rolled back; the timer leaves it alone until its files change. */
   #held: Records | null = null
   #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
@@ -64,7 +65,8 @@ export class Reloader {
   /** @throws ReloadError with the code of the first problem, when the material cannot be served. */
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
     const watch = new PassWatch(this.#clock)
-    const mode = { records: null, held: null, force: false, fresh: false }
+    const { requestCert } = options.peers
+    const mode = { records: null, held: null, requestCert, force: false, fresh: false }
     const found = await prepareMaterial(this.#preparer, options, mode)
     watch.ended('prepare')
     if (!found.base || found.verdict === 'refused') {
@@ -89,9 +91,11 @@ export class Reloader {
     const base = this.served
     let found: Preparation
     try {
-      found = await prepareMaterial(this.#preparer, mode.options ?? base.options, {
+      const options = mode.options ?? base.options
+      found = await prepareMaterial(this.#preparer, options, {
         records: base,
         held: mode.trigger === 'tick' ? this.#held : null,
+        requestCert: this.#requestsCertificates(options),
         force: mode.force,
         fresh: mode.options !== undefined,
       })
@@ -101,7 +105,10 @@ export class Reloader {
     watch.ended('prepare')
     if (found.verdict !== 'prepared') {
       discard(found)
-      if (!this.#isStale(number, base)) this.serving.moveRecords(found.moved)
+      if (!this.#isStale(number, base)) {
+        this.serving.moveRecords(found.moved)
+        if (this.#held && found.heldRecord) this.#held = { ...this.#held, record: found.heldRecord }
+      }
       const outcome = found.verdict === 'refused' ? 'rejected' : 'unchanged'
       return this.#report(outcome, mode.trigger, watch, found)
     }
@@ -113,26 +120,42 @@ export class Reloader {
   }
 
   /**
-   * Goes back to a kept generation; overtakes a pass that is being prepared.
+   * Serves a kept generation again; overtakes a pass that is being prepared.
    *
-   * @throws ReloadError `GENERATION_UNKNOWN` or `CLOSED`.
+   * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` or `CLOSED`.
    */
-  async rollback(wanted: number | undefined): Promise<PassReport> {
+  async rollback({ generation: wanted, trust = false }: RollbackOptions): Promise<PassReport> {
     const number = ++this.#begun
     const watch = new PassWatch(this.#clock)
     const mode: PassMode = { trigger: 'rollback', force: false, dryRun: false }
     const target = wanted === undefined ? this.history.snapshots[0] : this.history.find(wanted)
-    if (!target) throw this.history.unknown(wanted)
-    const { generation, ...kept } = target
-    const { record, hostsRecord } = this.served
-    const next = {
-      ...kept,
-      generation: this.#number({ ...generation, restored: generation.number }, 'rollback'),
+    for (;;) {
+      const isKept = target && this.history.snapshots.includes(target)
+      if (!isKept) throw this.history.unknown(wanted)
+      const base = this.served
+      const { snapshot, facts } = trust ? withItsTrust(target) : withTrustOf(base, target)
+      this.assertAnchorsConfigured(snapshot.options)
+      const restored = target.generation.number
+      const next = { ...snapshot, generation: this.#number({ ...facts, restored }, 'rollback') }
+      // With a key that was forgotten, or with trust that something else has replaced, it must not be committed.
+      const isStale = () => this.#isStale(number, base) || !this.history.snapshots.includes(target)
+      const report = await this.#serve(next, { number, isStale, mode, watch, reuse: null })
+      if (report.result.outcome === 'applied') {
+        this.#held = { record: base.record, hostsRecord: base.hostsRecord }
+        return withRestored(report, { generation: restored, trust: trust ? 'restored' : 'kept' })
+      }
+      const isOvertaken = base.generation !== this.served.generation && number > this.#committed
+      if (!isOvertaken) return report
     }
-    const isStale = () => this.#isStale(number)
-    const report = await this.#serve(next, { number, isStale, mode, watch, reuse: null })
-    if (report.result.outcome === 'applied') this.#held = { record, hostsRecord }
-    return report
+  }
+
+  /**
+   * Checks options before anything is loaded by them.
+   *
+   * @throws ReloadError `OPTIONS_INVALID` when they leave a server that requests client certificates without anchors.
+   */
+  assertAnchorsConfigured(options: ResolvedOptions): void {
+    this.serving.assertAnchorsConfigured(options, this.followers.policies())
   }
 
   /** The result of a request that had nothing to load. */
@@ -210,7 +233,7 @@ export class Reloader {
         this.followers.abort()
         return this.#superseded(mode, watch)
       }
-      const before = this.serving.commit(next)
+      const before = this.#commit(next)
       const acknowledged = this.followers.commit()
       this.#committed = number
       watch.ended('commit')
@@ -233,6 +256,23 @@ export class Reloader {
       this.serving.drop(next)
       throw error
     }
+  }
+
+  /** In this process; a server that was attached since may not be able to serve it. */
+  #commit(next: ServedState): ServedState {
+    try {
+      return this.serving.commit(next)
+    } catch (error) {
+      this.serving.drop(next)
+      this.followers.abort()
+      throw error
+    }
+  }
+
+  /** Whether anything that serves under these options, here or in a member, requests client certificates. */
+  #requestsCertificates(options: ResolvedOptions): boolean {
+    const policies = [...this.serving.policiesUnder(options), ...this.followers.policies()]
+    return policies.some(({ requestCert }) => requestCert)
   }
 
   /** Back to what was served before, everywhere. */
@@ -291,9 +331,12 @@ export class Reloader {
     trigger: Trigger,
   ): Snapshot['generation'] {
     const since = new Date(this.#clock.wallMs()).toISOString()
-    const { certificates, trust, hosts, warnings, restored } = facts
+    const { certificates, trust, trustRestored, hosts, warnings, restored } = facts
     const number = ++this.#lastNumber
-    return deepFreeze({ number, since, trigger, restored, certificates, trust, hosts, warnings })
+    return deepFreeze({
+      ...{ number, since, trigger, restored, trustRestored },
+      ...{ certificates, trust, hosts, warnings },
+    })
   }
 
   /** `base` is what was served when a pass began: its reply is relative to that, and to nothing that came since. */
@@ -344,11 +387,6 @@ interface ServeMode {
   readonly watch: PassWatch
   /** The contexts of now, when hosts alone have moved. */
   readonly reuse: ContextBook | null
-}
-
-/** What has moved on since is not held any more. */
-function heldAfter(held: Records | null, { base, hosts }: Preparation): Records | null {
-  return held && { record: base ? null : held.record, hostsRecord: hosts ? hosts.held : held.hostsRecord }
 }
 
 function hostCounts({ hosts }: Snapshot['generation'], found: Preparation | undefined): HostCounts | null {

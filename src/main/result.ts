@@ -57,7 +57,20 @@ export interface ReloadResult {
   readonly members: readonly MemberResult[]
   /** What the new material changes; `null` when none was accepted. */
   readonly diff: MaterialDiff | null
+  /** What a rollback brought back; `null` for every other trigger, and when the rollback was refused. */
+  readonly restored: Restored | null
   readonly timings: PhaseTimings
+}
+
+/** What a rollback brought back. */
+export interface Restored {
+  /** The generation whose certificates and hosts are served again. */
+  readonly generation: number
+  /**
+   * Which trust (CAs, revocation lists, client-certificate policy, ticket secret) is in force now: `kept` is the trust
+   * that was in force before the rollback, `restored` is the trust of `generation`.
+   */
+  readonly trust: 'kept' | 'restored'
 }
 
 /** The certificate for one server name. */

@@ -4,12 +4,12 @@ import type { JudgePeersTask } from '../workers/judge-peers.js'
 import type { PreparedTrust } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
-import { type Detach, type ServedState, ServerBook } from './attach/server-book.js'
+import { assertAnchorsConfigured, assertServable } from './attach/servable-trust.js'
+import { type Detach, type ServedState, ServerBook, type Unservable } from './attach/server-book.js'
 import { type SniCallback, sniCallback } from './attach/sni.js'
 import { type Listener, listenerOf } from './attach/verify-targets.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
-import { ReloadError } from './errors.js'
 import { ContextBook } from './generation/context-book.js'
 import { type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
@@ -19,7 +19,7 @@ import { freeInTurns } from './generation/retired-contexts.js'
 import type { SliceGauge } from './generation/slices.js'
 import { SpareShelf } from './generation/spare-shelf.js'
 import { TicketKeys } from './generation/ticket-keys.js'
-import type { PeerPolicy } from './generation/trust-identity.js'
+import { type PeerPolicy, peerPolicyKey } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
 import type { Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
@@ -63,13 +63,32 @@ export class Serving {
     return this.#state
   }
 
-  /** Builds a context for every policy in use, those of servers that come while it builds included. */
+  /** The policies of everything that serves, or was given options to serve, under these options. */
+  policiesUnder({ peers }: ResolvedOptions): PeerPolicy[] {
+    return [peers, ...this.servers.ownPolicies]
+  }
+
+  /**
+   * Checks options before anything is loaded by them. `elsewhere` are the policies of other processes.
+   *
+   * @throws ReloadError `OPTIONS_INVALID`
+   */
+  assertAnchorsConfigured(options: ResolvedOptions, elsewhere: readonly PeerPolicy[]): void {
+    assertAnchorsConfigured(options.sources, [...this.policiesUnder(options), ...elsewhere], SERVER)
+  }
+
+  /**
+   * Builds a context for every policy in use, those of servers that are attached while it builds included.
+   *
+   * @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust.
+   */
   async stage(
     snapshot: Snapshot,
     policies: readonly PeerPolicy[],
     gauge: SliceGauge,
     reuse: ContextBook | null = null,
   ): Promise<ServedState> {
+    this.#assertServable(snapshot)
     const contexts = reuse ?? new ContextBook(snapshot, this.tickets)
     const missing = () => this.servers.policiesUnder(snapshot.options).filter((peers) => !contexts.has(peers))
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
@@ -91,8 +110,19 @@ export class Serving {
     this.#stockSpares()
   }
 
-  /** One synchronous block: point every server at a generation, publish it. Returns what was served before. */
+  /**
+   * One synchronous block: point every server at a generation, publish it.
+   *
+   * @returns what was served before.
+   * @throws ReloadError as `stage()`, when a server that the new trust cannot serve was attached since; nothing has
+   * changed then.
+   */
   commit(next: ServedState): ServedState {
+    this.#assertServable(next.snapshot)
+    return this.#swap(next)
+  }
+
+  #swap(next: ServedState): ServedState {
     const before = this.#state
     this.servers.pointAll(next, before)
     this.#state = next
@@ -114,7 +144,7 @@ export class Serving {
 
   /** Undoes a commit. */
   revert(before: ServedState): void {
-    const next = this.commit(before)
+    const next = this.#swap(before)
     this.#free(next.contexts)
   }
 
@@ -134,20 +164,22 @@ export class Serving {
     this.#state = { snapshot: { ...snapshot, ...moved }, contexts }
   }
 
-  /** @throws ReloadError `OPTIONS_INVALID` */
+  /** @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust. */
   serverOptions<T extends ServerExtra>(extra: T): tls.TlsOptions & T {
     assertExtra(extra)
     const own = peersIn(extra)
     const peers = { ...this.snapshot.options.peers, ...own }
-    this.#assertTrust(peers.requestCert)
+    assertServable(this.snapshot.material.trust, [peers], 'serverOptions: the server')
     const callback = this.#sniCallback(own)
     if (callback) assertNoSni(extra)
     const sni = callback ? { SNICallback: callback } : {}
+    if (peerPolicyKey(peers) !== peerPolicyKey(this.snapshot.options.peers)) this.servers.promise(peers)
     return { ...this.#state.contexts.optionsFor(peers), ...extra, ...peers, ...sni }
   }
 
-  attach(server: tls.Server): Detach {
-    const detach = this.servers.attach(server, () => this.#state)
+  /** @throws ReloadError as {@link ServerBook.attach} */
+  attach(server: tls.Server, unservable: Unservable): Detach {
+    const detach = this.servers.attach(server, () => this.#state, unservable)
     this.#stockSpares()
     return detach
   }
@@ -188,13 +220,8 @@ export class Serving {
     return callback
   }
 
-  #assertTrust(requestCert: boolean): void {
-    const { material, options } = this.snapshot
-    if (!requestCert || material.trust.authorities) return
-    if (options.sources.ca.length + options.sources.caDir.length > 0) return
-    const message =
-      'serverOptions: `requestCert` needs `ca` or `caDir` on the engine: the public roots are never silently trusted'
-    throw new ReloadError('OPTIONS_INVALID', message)
+  #assertServable({ material, options }: Snapshot): void {
+    assertServable(material.trust, this.policiesUnder(options), SERVER)
   }
 
   #free(contexts: ContextBook): void {
@@ -214,6 +241,8 @@ export class Serving {
     this.#stockSpares()
   }
 }
+
+const SERVER = 'a server of this engine'
 
 /** What a client is shown that asks for a server name; `null` when it is refused. */
 export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {

@@ -4,15 +4,15 @@ import { namesLost } from './judge.js'
 import type { CertificateFacts, MaterialDiff } from './protocol.js'
 import type { AuthorityList, ServedRecord } from './record.js'
 
-/** What a new set would change, told by the first pair and the trust. */
-export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certificate): MaterialDiff {
+/** What a new set would change, in the first pair and the trust. `leaf` is `null` when the pairs stay the same. */
+export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certificate | null): MaterialDiff {
   const before = served.certificates[0] as CertificateFacts
   const after = next.certificates[0] as CertificateFacts
   const sameTrust = served.trust.digest === next.trust.digest
   return {
     fingerprint256: { from: before.fingerprint256, to: after.fingerprint256 },
     namesAdded: after.names.filter((name) => !before.names.includes(name)),
-    namesLost: namesLost(leaf, before),
+    namesLost: leaf ? namesLost(leaf, before) : [],
     notAfter: { from: before.notAfter, to: after.notAfter },
     issuer: { from: before.issuer, to: after.issuer },
     keyType: { from: before.keyType, to: after.keyType },

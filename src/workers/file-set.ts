@@ -12,6 +12,8 @@ import type { SourceFile, SourceRole } from './source-files.js'
 /** All files of a set as they stood at one moment. */
 export interface FileSet {
   readonly fingerprint: Fingerprint
+  /** Of the files of these roles alone. */
+  fingerprintOf(roles: ReadonlySet<SourceRole>): Fingerprint
   bytesOf(role: SourceRole, path: string): Buffer
   stampOf(role: SourceRole, path: string): string
   pathsOf(role: SourceRole): string[]
@@ -126,11 +128,13 @@ function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
   const read = (i: number) => pass.reads[i] as FileRead
   const find = (role: SourceRole, path: string) =>
     read(files.findIndex((file) => file.role === role && file.path === path))
+  const fingerprint = files.map((file, i): FingerprintEntry => {
+    const { stamp, bytes } = read(i)
+    return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : digestOf(bytes) }
+  })
   return {
-    fingerprint: files.map((file, i): FingerprintEntry => {
-      const { stamp, bytes } = read(i)
-      return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : digestOf(bytes) }
-    }),
+    fingerprint,
+    fingerprintOf: (roles) => fingerprint.filter((_, i) => roles.has((files[i] as SourceFile).role)),
     bytesOf: (role, path) => find(role, path).bytes,
     stampOf: (role, path) => find(role, path).stamp,
     pathsOf: (role) => files.filter((file) => file.role === role).map((file) => file.path),

@@ -32,6 +32,12 @@ export class Findings {
     }
   }
 
+  /** Takes over everything that another judgement found. */
+  add({ problems, warnings }: Findings): void {
+    this.problems.push(...problems)
+    this.warnings.push(...warnings)
+  }
+
   /** Whether a problem or a warning of this code was found. */
   mentions(code: ProblemCode | undefined): boolean {
     return [...this.problems, ...this.warnings].some((one) => one.code === code)

@@ -12,13 +12,20 @@ export function likenessOf({ chain }: Identity): string {
   return digest(partsOf(chain))
 }
 
-/** The same of all pairs that are served together, with the names that issuers may constrain: a renewal keeps it. */
-export function servedLikenessOf(identities: readonly Identity[], dhparam: string | null): string {
+/**
+ * The same of all pairs that are served together, with the names that issuers may constrain: a renewal keeps it. A
+ * rehearsal in which no client certificate was requested says nothing of servers that request them.
+ */
+export function servedLikenessOf(
+  identities: readonly Identity[],
+  dhparam: string | null,
+  requestCert: boolean,
+): string {
   const pairs = identities.map(({ chain }) => {
     const leaf = chain[0] as X509Certificate
     return [partsOf(chain), subjectOf(leaf.raw), leaf.subjectAltName]
   })
-  return digest([pairs, dhparam])
+  return digest([pairs, dhparam, requestCert])
 }
 
 function partsOf(chain: readonly X509Certificate[]): unknown {

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { hostEntries } from './hosts/record.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import type { PrepareTask, RecordBytes } from './protocol.js'
-import { decodeRecord } from './record.js'
+import { decodeRecord, wholeFingerprint } from './record.js'
 import { sourcesLookUnchanged } from './source-set.js'
 
 /** Makes this thread stand by for the looks of one engine, until the port is closed. */
@@ -54,7 +54,7 @@ export function lookOut({ port, quiet }: LookOutTask): void {
 
 /** Whatever goes wrong is left to a PREPARE to find and to name. */
 function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
-  const { fingerprint } = decodeRecord(record as RecordBytes)
+  const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }
   return async () => {
     try {

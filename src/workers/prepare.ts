@@ -1,6 +1,6 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
-import { changedPaths } from '../fingerprint/index.js'
+import { changedPaths, type Fingerprint } from '../fingerprint/index.js'
 import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
@@ -13,12 +13,13 @@ import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import type { Problem } from './problem.js'
 import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
-import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from './record.js'
+import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
+import type { SourceRole } from './source-files.js'
 import { readSources, sourcesLookUnchanged } from './source-set.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
-import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './trust.js'
+import { judgeTrust, preparedTrust, readTrust, type TrustBlocks, trustMoved, withoutKnown } from './trust.js'
 
 export { prepareHosts } from './hosts/prepare-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
@@ -50,14 +51,14 @@ async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   }
 }
 
-/** The quick look: what is served, or what was rolled away from. */
+/** The quick look: what is served, or what was rolled back. */
 function knownAs(
   { sources, limits, held }: PrepareTask,
   served: ServedRecord | null,
 ): UnchangedReply | HeldReply | null {
-  const looksAs = ({ fingerprint }: ServedRecord) => sourcesLookUnchanged(sources, limits, fingerprint)
+  const looksAs = (record: ServedRecord) => sourcesLookUnchanged(sources, limits, wholeFingerprint(record))
   if (served && looksAs(served)) return { kind: 'unchanged', record: null }
-  return held !== null && looksAs(decodeRecord(held)) ? { kind: 'held' } : null
+  return held !== null && looksAs(decodeRecord(held)) ? { kind: 'held', held: null } : null
 }
 
 async function prepareSet(
@@ -68,7 +69,7 @@ async function prepareSet(
   const { sources, policy } = task
   const found = new Findings(task.force)
   const refuse = () => refusal(found.problems, found.warnings, served, set.fingerprint)
-  const changed = served ? changedPaths(served.fingerprint, set.fingerprint) : []
+  const changed = served ? changedPaths(wholeFingerprint(served), set.fingerprint) : []
   const identities = readIdentities(sources, set, found)
   const dhparam = found.attempt(() => readDhparam(sources, set, policy, found))
   const ticketSecret = found.attempt(() => readTicketSecret(sources, set))
@@ -79,34 +80,50 @@ async function prepareSet(
   const trust = blocks?.facts ?? (served as ServedRecord).trust
   if (found.refused) return refuse()
 
-  const identity = digestOf(identities, trust.digest, dhparam, ticketSecret)
-  if (!task.fresh && served?.identity === identity) {
-    // Stamps moved, or bytes that mean nothing: what is served is still what the files say.
-    return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint: set.fingerprint }) }
+  const read = {
+    fingerprint: set.fingerprintOf(IDENTITY_ROLES),
+    trustFingerprint: set.fingerprintOf(TRUST_ROLES),
+    identity: digestOf(identities, dhparam),
+    trust,
+    tickets: ticketSecret && ticketSecretName(ticketSecret),
   }
-  if (task.held !== null && decodeRecord(task.held).identity === identity) {
-    return { kind: 'held' }
+  if (!task.fresh && served?.identity === read.identity && sameTrust(served, read)) {
+    // Only stamps or insignificant bytes changed; the files still describe what is served.
+    const { fingerprint, trustFingerprint } = read
+    return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint, trustFingerprint }) }
+  }
+  const rolledBack = task.held && decodeRecord(task.held)
+  // Certificates that were rolled back stay out of service until their files change. Trust is not rolled back with them.
+  const held = served && rolledBack?.identity === read.identity ? rolledBack : null
+  if (held && (sameTrust(held, read) || sameTrust(served as ServedRecord, read))) {
+    const { authorities } = sameTrust(held, read) ? held : (served as ServedRecord)
+    return { kind: 'held', held: encodeRecord({ ...held, ...read, authorities }) }
   }
   const isAnchor = (wanted: string) =>
     blocks
       ? blocks.authorities.some(({ subject }) => subject === wanted)
       : known.facts.some(({ name }) => name === wanted)
-  identities.forEach((one, i) => {
-    judgeIdentity(one, isAnchor, policy, found)
-    const before = served?.certificates[i]
-    if (before) judgeAgainstServed(one, before, policy, found)
-  })
+  if (!held) {
+    identities.forEach((one, i) => {
+      judgeIdentity(one, isAnchor, policy, found)
+      const before = served?.certificates[i]
+      if (before) judgeAgainstServed(one, before, policy, found)
+    })
+    warnOfOpenKeys(sources, found)
+  }
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
-  const authorities = newTrust ? AuthorityList.of(judgeTrust(newTrust, known, task, found)) : known
-  warnOfOpenKeys(sources, found)
+  const requesting = task.requestCert ? found : new Findings(task.force)
+  const authorities = newTrust
+    ? AuthorityList.of(judgeTrust(newTrust, known, policy, found, requesting))
+    : known
   if (found.refused) return refuse()
 
-  const keys = identities.map(({ key }) => keyPem(key))
-  const likeness = servedLikenessOf(identities, dhparam)
+  const keys = held ? [] : identities.map(({ key }) => keyPem(key))
+  const likeness = servedLikenessOf(identities, dhparam, task.requestCert)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
   const unknown = newTrust && withoutKnown(newTrust, task.fresh ? AuthorityList.of([]) : known)
-  if (task.fresh || served?.likeness !== likeness) {
-    await rehearse(identities, keys, task, unknown, dhparam, found)
+  if (!held && (task.fresh || served?.likeness !== likeness)) {
+    await rehearseSet(identities, keys, task, unknown, dhparam, found, requesting)
   } else if (unknown) {
     // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
     rehearseTrust(unknown, task.context, found)
@@ -115,57 +132,96 @@ async function prepareSet(
     for (const key of keys) key.fill(0)
     return refuse()
   }
-  const certificates = identities.map(({ chain }) => factsOf(chain))
-  const record = {
-    fingerprint: set.fingerprint,
-    identity,
-    // What only force let through is no model for others.
-    likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
-    certificates,
-    trust,
-    authorities,
-  }
+  const record = held
+    ? { ...(served as ServedRecord), ...trustPartOf(read), authorities }
+    : {
+        ...read,
+        // A set accepted only because of `force` must not exempt later sets from rehearsal.
+        likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
+        certificates: identities.map(({ chain }) => factsOf(chain)),
+        authorities,
+      }
   return {
     kind: 'prepared',
     material: {
-      pairs: identities.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
-      trust: newTrust ? preparedTrust(newTrust) : 'served',
-      dhparam: dhparam === null ? null : exact(dhparam),
+      pairs: held
+        ? []
+        : identities.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
+      trust: newTrust ? preparedTrust(newTrust, task.requestCert ? [] : requesting.problems) : 'served',
+      dhparam: held || dhparam === null ? null : exact(dhparam),
       ticketSecret,
     },
     record: encodeRecord(record),
-    certificates,
+    certificates: record.certificates,
     trust,
     warnings: found.warnings,
-    changed,
-    diff: served ? diffOf(served, record, identities[0]?.chain[0] as X509Certificate) : null,
+    changed: held && served ? changedPaths(served.trustFingerprint, read.trustFingerprint) : changed,
+    diff: served && diffOf(served, record, held ? null : (identities[0]?.chain[0] as X509Certificate)),
+    held: held && encodeRecord({ ...held, ...read, authorities }),
   }
 }
 
-/** What the set comes to, by public parts alone: the key belongs to the leaf, so the leaf speaks for it. */
-function digestOf(
+/** What a rollback leaves as it is. */
+const TRUST_ROLES: ReadonlySet<SourceRole> = new Set(['ca', 'crl', 'ticket-secret'])
+const IDENTITY_ROLES: ReadonlySet<SourceRole> = new Set(['cert', 'key', 'pfx', 'passphrase', 'dhparam'])
+
+type TrustPart = Pick<ServedRecord, 'trustFingerprint' | 'trust' | 'tickets'>
+
+function trustPartOf({ trustFingerprint, trust, tickets }: TrustPart): TrustPart {
+  return { trustFingerprint, trust, tickets }
+}
+
+function sameTrust(one: TrustPart, other: TrustPart): boolean {
+  return one.trust.digest === other.trust.digest && one.tickets === other.tickets
+}
+
+/**
+ * {@link rehearse} as a server that requests client certificates where there are trust anchors, even if no server requests
+ * them yet: what only such a server fails on is recorded, and refuses it when it is attached.
+ */
+async function rehearseSet(
   identities: readonly Identity[],
-  trustDigest: string | null,
+  keys: readonly Uint8Array[],
+  { context, requestCert, force }: PrepareTask,
+  trust: TrustBlocks | null,
   dhparam: string | null,
-  ticketSecret: Uint8Array | null,
-): string {
+  found: Findings,
+  requesting: Findings,
+): Promise<void> {
+  const run = (requestCert: boolean, into: Findings) =>
+    rehearse(identities, keys, { context, requestCert }, trust, dhparam, into)
+  if (requestCert) return await run(true, found)
+  const strict = new Findings(force)
+  const canRequest = trust !== null && trust.authorities.length > 0 && !requesting.refused
+  if (canRequest) {
+    await run(true, strict)
+    if (!strict.refused) {
+      found.add(strict)
+      return
+    }
+  }
+  await run(false, found)
+  if (!found.refused) requesting.add(strict)
+}
+
+/** What the set comes to, by public parts alone: the key belongs to the leaf, so the leaf speaks for it. */
+function digestOf(identities: readonly Identity[], dhparam: string | null): string {
   const chains = identities.map(({ chain }) => chain.map(({ fingerprint256 }) => fingerprint256))
-  const tickets = ticketSecret && ticketSecretName(ticketSecret)
-  return sha256(JSON.stringify([chains, trustDigest, dhparam, tickets]))
+  return sha256(JSON.stringify([chains, dhparam]))
 }
 
 function refusal(
   problems: readonly Problem[],
   warnings: readonly Problem[],
   served: ServedRecord | null,
-  fingerprint: ServedRecord['fingerprint'],
+  fingerprint: Fingerprint,
 ): RefusedReply {
   return {
     kind: 'refused',
     pairMismatch: problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
     problems,
     warnings,
-    changed: served && fingerprint.length > 0 ? changedPaths(served.fingerprint, fingerprint) : [],
+    changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
     state: sha256(JSON.stringify([problems, fingerprint])),
   }
 }

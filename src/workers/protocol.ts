@@ -60,13 +60,20 @@ export interface PrepareTask {
   readonly sources: MaterialSources
   readonly limits: { readonly maxFileBytes: number; readonly maxTrustBytes: number }
   readonly context: ContextOptions
+  /**
+   * Whether anything that serves this material requests client certificates: the engine's own option, an attached
+   * server, or a server of a fleet member. Trust that such a server could not use is refused then.
+   */
   readonly requestCert: boolean
   readonly policy: Policy
   /** Lets the set past what `policy` rejects, never past what cannot serve. */
   readonly force: boolean
   /** The record of what is served, as the reply that brought it held it; `null` before anything is. */
   readonly record: RecordBytes | null
-  /** The record of what was rolled away from: as long as the files say just that, they are `unchanged`. */
+  /**
+   * The record of what was rolled back. Certificates that are still the ones in it are not loaded; trust is, as soon as
+   * its files say anything else.
+   */
   readonly held: RecordBytes | null
   /** Load whatever is there, even what is served already: the options have changed. */
   readonly fresh: boolean
@@ -76,10 +83,14 @@ export interface PrepareTask {
 
 /**
  * What a later PREPARE needs to know of what is served, in shared memory: the main thread hands it on without copying or
- * reading it. Trust anchors lie apart, because a renewal leaves them alone, and then they are those of the record before.
+ * reading it. A rollback puts the record of a mixed generation together from the parts of two.
  */
 export interface RecordBytes {
+  /** The certificates, and the files that they come from. */
   readonly head: Uint8Array
+  /** Trust and ticket secret, and the files that they come from. */
+  readonly trust: Uint8Array
+  /** The trust anchors. A renewal leaves them alone, and then they are those of the record before. */
   readonly authorities: Uint8Array
 }
 
@@ -126,6 +137,7 @@ export interface MaterialDiff {
 
 /** Plain PEM, ready to be loaded. Every buffer is its own, exact in size, and is transferred. */
 export interface PreparedMaterial {
+  /** Empty when the certificates on disk were rolled back: then pairs and `dhparam` stay those that are served. */
   readonly pairs: readonly PreparedPair[]
   /** `served` when it is the same as before: then it was not sent again. */
   readonly trust: PreparedTrust | 'served'
@@ -144,6 +156,11 @@ export interface PreparedTrust {
   /** `null` when the engine has none. */
   readonly authorities: PreparedAuthorities | null
   readonly revocationLists: readonly Uint8Array[]
+  /**
+   * Why a server that requests client certificates could not serve with it; empty when one can. They are recorded when no
+   * server requests certificates, so that one which does is refused when it is attached.
+   */
+  readonly problems: readonly Problem[]
 }
 
 /** Trust anchors as PEM, with the offset at which each ends, so that they can be added in groups of any size. */
@@ -164,9 +181,11 @@ export interface UnchangedReply {
   readonly record: RecordBytes | null
 }
 
-/** The files are what was rolled away from. They could be served, and are not. */
+/** The files are what was rolled back. They could be served, and are not. */
 export interface HeldReply {
   readonly kind: 'held'
+  /** Set when stamps moved, or trust came back to what is served: the record to hold from now on. */
+  readonly held: RecordBytes | null
 }
 
 export interface PreparedReply {
@@ -178,6 +197,8 @@ export interface PreparedReply {
   readonly warnings: readonly Problem[]
   readonly changed: readonly string[]
   readonly diff: MaterialDiff | null
+  /** Set when `material.pairs` is empty: the record to hold from now on. */
+  readonly held: RecordBytes | null
 }
 
 export interface RefusedReply {

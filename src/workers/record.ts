@@ -9,14 +9,24 @@ import { fromSharedJson, toSharedJson } from './shared-json.js'
  * however many files there are, and any worker thread can answer.
  */
 export interface ServedRecord {
+  /** Of every file but those of trust and ticket secret. */
   readonly fingerprint: Fingerprint
-  /** Digest of what the files mean (public parts only), whatever their stamps and layout. */
+  /** Of the files of trust anchors, revocation lists and ticket secret. */
+  readonly trustFingerprint: Fingerprint
+  /** Digest of what the certificate and DH files mean (public parts only), whatever their stamps and layout. */
   readonly identity: string
   /** Of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of it. */
   readonly likeness: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
+  /** Names the ticket secret without giving it away; `null` without one. */
+  readonly tickets: string | null
   readonly authorities: AuthorityList
+}
+
+/** Of all files of a record. */
+export function wholeFingerprint({ fingerprint, trustFingerprint }: ServedRecord): Fingerprint {
+  return [...fingerprint, ...trustFingerprint]
 }
 
 /** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */
@@ -67,13 +77,24 @@ export class AuthorityList {
   }
 }
 
-export function encodeRecord({ authorities, ...head }: ServedRecord): RecordBytes {
-  return { head: toSharedJson(head), authorities: authorities.packed }
+/** What lies in {@link RecordBytes.trust}. */
+type TrustPart = Pick<ServedRecord, 'trustFingerprint' | 'trust' | 'tickets'>
+
+export function encodeRecord({
+  authorities,
+  trustFingerprint,
+  trust,
+  tickets,
+  ...head
+}: ServedRecord): RecordBytes {
+  const trustPart: TrustPart = { trustFingerprint, trust, tickets }
+  return { head: toSharedJson(head), trust: toSharedJson(trustPart), authorities: authorities.packed }
 }
 
-export function decodeRecord({ head, authorities }: RecordBytes): ServedRecord {
+export function decodeRecord({ head, trust, authorities }: RecordBytes): ServedRecord {
   return {
-    ...fromSharedJson<Omit<ServedRecord, 'authorities'>>(head),
+    ...fromSharedJson<Omit<ServedRecord, 'authorities' | keyof TrustPart>>(head),
+    ...fromSharedJson<TrustPart>(trust),
     authorities: AuthorityList.unpack(authorities),
   }
 }

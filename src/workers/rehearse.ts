@@ -28,7 +28,8 @@ interface Part {
 
 /**
  * Full handshakes in memory, for every pair and every TLS version that is configured, with the very PEM and options
- * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before.
+ * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before. With
+ * `requestCert` the server requests a client certificate, which includes everything that happens without.
  */
 export async function rehearse(
   identities: readonly Identity[],
@@ -55,7 +56,7 @@ export async function rehearse(
     if (!server) return
     for (const version of versions) {
       const client = { version, verifies: version === versions[0] }
-      const passed = await rehearseVersion(server, client, trust !== null && requestCert, part, found)
+      const passed = await rehearseVersion(server, client, requestCert, part, found)
       // What one version fails on, the next most likely fails on too.
       if (!passed) break
     }
@@ -73,8 +74,7 @@ export function rehearseTrust(trust: TrustBlocks, options: ContextOptions, found
   const { authorities, revocationLists } = trust
   const [first] = [...authorities, ...revocationLists]
   if (!first) return
-  // Without `ca`, Node would take in the public roots.
-  const all = { ...withoutCompression(options), ca: [], ...trustOptions(trust) }
+  const all = { ...withoutCompression(options), ...trustOptions(trust) }
   const context = loadContext(all, first.path, found)
   if (context) releaseContext(context)
 }
@@ -114,10 +114,11 @@ function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
 const HOST_NAME = /^[a-z0-9][a-z0-9.-]*[a-z][a-z0-9-]*$/
 
 function trustOptions(trust: TrustBlocks | null): tls.SecureContextOptions {
-  if (!trust) return {}
+  // An empty list, not none: without `ca` Node would take in the public roots.
+  if (!trust) return { ca: [] }
   const { authorities, revocationLists } = trust
   return {
-    ...(authorities.length > 0 ? { ca: authorities.map(({ pem }) => pem).join('') } : {}),
+    ca: authorities.length > 0 ? authorities.map(({ pem }) => pem).join('') : [],
     ...(revocationLists.length > 0 ? { crl: revocationLists.map(({ pem }) => pem) } : {}),
   }
 }

@@ -25,13 +25,16 @@ interface SignedBytes {
   readonly signature: Uint8Array
 }
 
-/** While lists are loaded, OpenSSL refuses every client whose CA has none that is current and its own. */
+/**
+ * While lists are loaded, OpenSSL refuses every client whose CA has none that is current and its own. `requesting` collects
+ * what concerns only servers that request client certificates.
+ */
 export function judgeRevocationLists(
   blocks: readonly TrustBlock[],
   authorities: readonly JudgedAuthority[],
-  requestCert: boolean,
   policy: Policy,
   found: Findings,
+  requesting: Findings,
 ): void {
   if (blocks.length === 0) return
   const lists = blocks.flatMap((block) => found.attempt(() => parseRevocationList(block)) ?? [])
@@ -39,13 +42,13 @@ export function judgeRevocationLists(
   const covered = new Set(lists.filter((list) => isCurrent(list, now)).map(({ issuer }) => issuer))
   for (const list of lists) {
     if (!covered.has(list.issuer)) judgeDates(list, now, policy, found)
-    if (requestCert) judgeSigner(list, authorities, found)
+    judgeSigner(list, authorities, requesting)
   }
   const issuers = new Set(lists.map(({ issuer }) => issuer))
   const without = authorities.find(({ block }) => !issuers.has(block.subject))
-  if (requestCert && without) {
+  if (without) {
     const message = `no revocation list of ${without.facts.subject}: while lists are configured, its clients are refused`
-    found.judge('warn', 'CRL_MISSING', message)
+    requesting.judge('warn', 'CRL_MISSING', message)
   }
 }
 

@@ -11,8 +11,8 @@ import { notAfterOf, oneLine } from './facts.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
-import { ProblemError } from './problem.js'
-import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
+import { type Problem, ProblemError } from './problem.js'
+import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
 import { judgeRevocationLists } from './revocation-list.js'
 import { exact } from './transfer.js'
@@ -84,13 +84,15 @@ export function readTrust(
  * Parses every trust anchor that is not known, and every revocation list, and says what clients would make of them.
  *
  * @param known of what is served; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
+ * @param requesting collects what concerns only servers that request client certificates.
  * @returns what is known of each trust anchor now.
  */
 export function judgeTrust(
   blocks: TrustBlocks,
   known: AuthorityList,
-  { requestCert, policy }: Pick<PrepareTask, 'requestCert' | 'policy'>,
+  policy: Policy,
   found: Findings,
+  requesting: Findings,
 ): AuthorityFacts[] {
   const authorities: JudgedAuthority[] = []
   for (const block of blocks.authorities) {
@@ -100,13 +102,13 @@ export function judgeTrust(
     judgeAuthority(facts, block.path, found)
   }
   const names = authorities.reduce((sum, { block }) => sum + nameEntryBytes(block.subject), 0)
-  if (requestCert && names > MAX_NAMES_BYTES) {
+  if (names > MAX_NAMES_BYTES) {
     const message =
       `the names of the ${authorities.length} trust anchors take ${names} bytes, more than the ${MAX_NAMES_BYTES} that ` +
       'fit into a handshake: every client would be refused'
-    found.refuse('CA_NAMES_TOO_LONG', message)
+    requesting.refuse('CA_NAMES_TOO_LONG', message)
   }
-  judgeRevocationLists(blocks.revocationLists, authorities, requestCert, policy, found)
+  judgeRevocationLists(blocks.revocationLists, authorities, policy, found, requesting)
   return authorities.map(({ facts }) => facts)
 }
 
@@ -115,8 +117,11 @@ export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBl
   return { ...blocks, authorities: blocks.authorities.filter(({ digest }) => !known.byDigest.has(digest)) }
 }
 
-/** The trust as the main thread loads it. */
-export function preparedTrust({ authorities, revocationLists }: TrustBlocks): PreparedTrust {
+/** The trust as the main thread loads it; `problems` are those of {@link PreparedTrust.problems}. */
+export function preparedTrust(
+  { authorities, revocationLists }: TrustBlocks,
+  problems: readonly Problem[] = [],
+): PreparedTrust {
   const ends = new Uint32Array(authorities.length)
   authorities.reduce((end, { pem }, i) => {
     ends[i] = end + pem.length
@@ -126,6 +131,7 @@ export function preparedTrust({ authorities, revocationLists }: TrustBlocks): Pr
   return {
     authorities: authorities.length === 0 ? null : { pem, ends },
     revocationLists: revocationLists.map((block) => exact(block.pem)),
+    problems,
   }
 }
 

@@ -98,7 +98,7 @@ test('an answer from before a rollback neither replaces what was rolled back to 
     const pending = preparer.takePrepare()
     if (answers === 'prepared') renew()
     const { record } = reloader.served
-    assert.equal((await reloader.rollback(undefined)).result.outcome, 'applied')
+    assert.equal((await reloader.rollback({})).result.outcome, 'applied')
     const rolledBack = reloader.served.record
     if (answers === 'unchanged') pending.answer({ kind: 'unchanged', record: { ...record } })
     else pending.answer(await preparedHere(pending.task))
@@ -115,7 +115,7 @@ test('a rollback during whose staging another generation is committed replaces t
   const pass = reloader.pass(RELOAD)
   const pending = preparer.takePrepare()
   const reply = await preparedHere(pending.task)
-  const rollback = reloader.rollback(2)
+  const rollback = reloader.rollback({ generation: 2 })
   pending.answer(reply)
   const [passed, back] = await Promise.all([pass, rollback])
   assert.deepEqual([passed.result.outcome, back.result.outcome], ['applied', 'applied'])
@@ -127,7 +127,7 @@ test('a rollback during whose staging another generation is committed replaces t
 
 test('a pass that begins while a rollback is being staged is not mixed with what was rolled back to', async (t) => {
   const { reloader, preparer, renew } = await servingAfterManyAuthorities(t)
-  const rollback = reloader.rollback(2)
+  const rollback = reloader.rollback({ generation: 2 })
   renew()
   const pass = reloader.pass(RELOAD)
   const pending = preparer.takePrepare()
@@ -281,8 +281,8 @@ test('a listener that could not be looked at is a warning', async (t) => {
 
 test('going back to a generation that is not kept is refused by its number', async (t) => {
   const { reloader } = await serving(t)
-  await assert.rejects(reloader.rollback(undefined), { code: 'GENERATION_UNKNOWN' })
-  await assert.rejects(reloader.rollback(7), { code: 'GENERATION_UNKNOWN', message: /7/ })
+  await assert.rejects(reloader.rollback({}), { code: 'GENERATION_UNKNOWN' })
+  await assert.rejects(reloader.rollback({ generation: 7 }), { code: 'GENERATION_UNKNOWN', message: /7/ })
 })
 
 test('what is told of a pass and of a generation is frozen to its depths', async (t) => {
@@ -343,7 +343,7 @@ async function servingAfterManyAuthorities(t: TestContext): Promise<Serving> {
 function attach(t: TestContext, reloader: Reloader): tls.Server {
   const server = tls.createServer(reloader.serving.serverOptions({}))
   t.after(() => server.close())
-  reloader.serving.attach(server)
+  reloader.serving.attach(server, assert.ifError)
   return server
 }
 

@@ -82,7 +82,7 @@ test('damaged trust anchors and revocation lists are judged, or refused as data'
     const found = new Findings(false)
     const none = AuthorityList.of([])
     const blocks = readTrust(sources, filesOf(paths), none, found)
-    judgeTrust(blocks, none, { requestCert: true, policy }, found)
+    judgeTrust(blocks, none, policy, found, found)
     assertKnown(found.problems.concat(found.warnings))
   })
 })

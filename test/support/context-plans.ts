@@ -27,6 +27,7 @@ export function contextPlan({ pairs, anchors = [], crl, dhparam }: PlanParts): C
       trust: {
         authorities: anchors.length === 0 ? null : { pem, ends },
         revocationLists: crl === undefined ? [] : [bytes(crl)],
+        problems: [],
       },
       dhparam: dhparam === undefined ? null : bytes(dhparam),
       ticketSecret: null,

@@ -37,6 +37,7 @@ export function passReport(
       warnings: [],
       changed: [],
       diff: null,
+      restored: null,
       hosts: null,
       members: [],
       timings: { prepareMs: 1, stageMs: 0, commitMs: 0, verifyMs: 0, totalMs: 1, longestSliceMs: 0 },

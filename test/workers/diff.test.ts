@@ -56,6 +56,8 @@ function recordOf(
   const trust = { digest, authorities: authorities.length, revocationLists: 0 }
   return {
     fingerprint: [],
+    trustFingerprint: [],
+    tickets: null,
     identity: '',
     likeness: '',
     certificates: [factsOf([leafOf(leaf)])],

@@ -17,14 +17,14 @@ test('a pair with other names, other dates and another key is like the one befor
 })
 
 test('a renewal of what is served has its names as well', () => {
-  const likeness = servedLikenessOf([served], null)
-  assert.equal(servedLikenessOf([pairOf(authority.issue({ notAfter, serial: '01' }))], null), likeness)
+  const likeness = servedLikenessOf([served], null, false)
+  assert.equal(servedLikenessOf([pairOf(authority.issue({ notAfter, serial: '01' }))], null, false), likeness)
   for (const names of [
     { names: ['other.test'] },
     { names: ['localhost', 'b.test'] },
     { commonName: 'b.test' },
   ])
-    assert.notEqual(servedLikenessOf([pairOf(authority.issue(names))], null), likeness)
+    assert.notEqual(servedLikenessOf([pairOf(authority.issue(names))], null, false), likeness)
 })
 
 test('what can keep a pair from a version of TLS makes another likeness', () => {
@@ -40,8 +40,13 @@ test('what can keep a pair from a version of TLS makes another likeness', () => 
     'no issuer': [pairOf(selfSigned())],
     'number of pairs': [pairOf(leaf), pairOf(leaf)],
   }
-  const likenesses = Object.values(others).map((pairs) => servedLikenessOf(pairs, null))
-  likenesses.push(servedLikenessOf([served], null), servedLikenessOf([served], 'some parameters'))
+  const likenesses = Object.values(others).map((pairs) => servedLikenessOf(pairs, null, false))
+  likenesses.push(
+    servedLikenessOf([served], null, false),
+    servedLikenessOf([served], 'some parameters', false),
+  )
+  // Not rehearsed with a server that requests client certificates.
+  likenesses.push(servedLikenessOf([served], null, true))
   assert.equal(new Set(likenesses).size, likenesses.length)
 })
 

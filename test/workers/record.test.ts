@@ -5,10 +5,12 @@ import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from '..
 
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
+  trustFingerprint: [{ path: '/etc/ca.crt', by: 'content', value: 'ba' }],
   identity: 'cd',
   likeness: 'ef',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
+  tickets: null,
   authorities: AuthorityList.of([{ digest: '0011', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 }]),
 }
 
@@ -30,8 +32,8 @@ test('trust anchors that nobody asks for are handed on without being parsed or c
 })
 
 test('a record lies in shared memory, so that handing it to a worker copies nothing', () => {
-  const { head, authorities } = encodeRecord(record)
-  for (const bytes of [head, authorities]) {
+  const { head, trust, authorities } = encodeRecord(record)
+  for (const bytes of [head, trust, authorities]) {
     const sent = structuredClone(bytes)
     assert.ok(sent.buffer instanceof SharedArrayBuffer)
     bytes.fill(0x20)

@@ -50,7 +50,7 @@ test('material is handed over with every buffer in the list of what is moved', (
   const [chain, key, ca] = [exact('chain'), exact('key'), exact('ca')]
   const [crl, dhparam, ticketSecret] = [exact('crl'), exact('dhparam'), exact('secret')]
   const ends = Uint32Array.of(2)
-  const trust = { authorities: { pem: ca, ends }, revocationLists: [crl] }
+  const trust = { authorities: { pem: ca, ends }, revocationLists: [crl], problems: [] }
   const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam, ticketSecret })
   const moved = handedOver(reply)
   assert.equal(moved.value, reply)
@@ -77,7 +77,7 @@ test('trust that is served already is not sent again', () => {
 test('an engine without trust anchors hands over no buffer for them', () => {
   const reply = replyWith({
     pairs: [],
-    trust: { authorities: null, revocationLists: [] },
+    trust: { authorities: null, revocationLists: [], problems: [] },
     dhparam: null,
     ticketSecret: null,
   })
@@ -93,7 +93,8 @@ function replyWith(material: PreparedReply['material']): PreparedReply {
   return {
     kind: 'prepared',
     material,
-    record: { head: exact('{}'), authorities: exact('[]') },
+    held: null,
+    record: { head: exact('{}'), trust: exact('{}'), authorities: exact('[]') },
     certificates: [],
     trust: { digest: null, authorities: 0, revocationLists: 0 },
     warnings: [],

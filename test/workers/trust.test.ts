@@ -274,7 +274,8 @@ function trustIn(
   const { sources, policy: verdicts } = taskFor(options)
   const served = AuthorityList.of(known)
   const blocks = readTrust(sources, filesOf(options), served, findings)
-  const authorities = judgeTrust(blocks, served, { requestCert, policy: verdicts }, findings)
+  const requesting = requestCert ? findings : new Findings(false)
+  const authorities = judgeTrust(blocks, served, verdicts, findings, requesting)
   return { blocks, authorities, findings, codes: codesOf(findings) }
 }
 

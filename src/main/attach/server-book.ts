@@ -13,6 +13,10 @@ import {
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
+import { assertServable } from './servable-trust.js'
+
+/** Receives why a server that listens again cannot verify any client. */
+export type Unservable = (error: ReloadError) => void
 
 /** Undoes an `attach`: the server goes on with the certificate that it has. */
 export type Detach = () => void
@@ -39,6 +43,8 @@ export class ServerBook {
   /** Closed servers too, which may listen again; not held when nobody else holds them. */
   readonly #known = new WeakMap<tls.Server, Detach>()
   readonly #left = new Set<WeakRef<tls.Server>>()
+  /** Policies of options that were handed out and whose server has not been attached yet. */
+  readonly #promised = new Map<string, PeerPolicy>()
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   #closed = false
@@ -73,19 +79,33 @@ export class ServerBook {
     return [...new Map(all.map((peers) => [peerPolicyKey(peers), peers])).values()]
   }
 
+  /** Policies that do not follow the engine's options: of attached servers, and of options that were handed out. */
+  get ownPolicies(): PeerPolicy[] {
+    const attached = [...this.#attached.values()].flatMap(({ ownPeers }) => ownPeers ?? [])
+    return [...attached, ...this.#promised.values()]
+  }
+
+  /** Counts the policy of options that were handed out until a server with that policy is attached. */
+  promise(peers: PeerPolicy): void {
+    this.#promised.set(peerPolicyKey(peers), peers)
+  }
+
   /**
-   * Adds a server and points it at the generation of the moment, which `current` gives. A server that closes is let
-   * go, and taken up again when it listens anew.
+   * Adds a server and points it at the current generation, which `current` returns. A server that closes is dropped, and
+   * added again when it listens again: if the trust in force cannot serve it then, it refuses clients and `unservable` is
+   * called, because nobody is there to catch an error.
    *
-   * @throws ReloadError `OPTIONS_INVALID`
+   * @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust; then nothing has changed.
    */
-  attach(server: tls.Server, current: () => ServedState): Detach {
+  attach(server: tls.Server, current: () => ServedState, unservable: Unservable): Detach {
     assertServer(server, this)
     const known = this.#known.get(server)
     if (known) return known
+    const own = peerPolicyOf(server)
+    assertServable(current().snapshot.material.trust, [own], 'attach: the server')
     owners.set(server, this)
     const unfollow = this.#ledger.follow(server)
-    const own = peerPolicyOf(server)
+    this.#promised.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
     const attached = { server, ownPeers: asEngine ? null : own, detach }
     const book = this
@@ -93,6 +113,16 @@ export class ServerBook {
       if (book.#closed || book.#attached.has(server)) return
       book.#attached.set(server, attached)
       point(attached, current())
+    }
+    function takeAgain(): void {
+      if (book.#closed || book.#attached.has(server)) return
+      take()
+      const { material, options } = current().snapshot
+      try {
+        assertServable(material.trust, [attached.ownPeers ?? options.peers], 'a server that listens again')
+      } catch (error) {
+        unservable(error as ReloadError)
+      }
     }
     function leave(): void {
       if (!book.#attached.delete(server)) return
@@ -103,14 +133,14 @@ export class ServerBook {
     function detach(): void {
       // Detached before: whoever has it now, this engine again or another one, keeps it.
       if (book.#known.get(server) !== detach) return
-      server.off('listening', take).off('close', leave)
+      server.off('listening', takeAgain).off('close', leave)
       unfollow()
       leave()
       book.#known.delete(server)
       if (owners.get(server) === book) owners.delete(server)
     }
     take()
-    server.on('listening', take).on('close', leave)
+    server.on('listening', takeAgain).on('close', leave)
     this.#known.set(server, detach)
     return detach
   }

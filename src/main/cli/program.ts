@@ -3,10 +3,9 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
 import { packageVersion } from '../package-version.js'
-import type { ActFlags } from './client/act.js'
 import type { CheckFlags } from './client/check.js'
 import { type DrainFlags, drain } from './client/drain.js'
-import { type ReloadFlags, reload, rollback } from './client/reload.js'
+import { type ReloadFlags, type RollbackFlags, reload, rollback } from './client/reload.js'
 import { type StatusFlags, status } from './client/status.js'
 import type { Shell } from './completion/index.js'
 import { definitionOf } from './definitions.js'
@@ -92,9 +91,12 @@ function addReload(program: Command): void {
 
 function addRollback(program: Command): void {
   addActing(program.command('rollback'))
-    .description('have a server serve an earlier generation again, until its files change')
+    .description(
+      'have a server serve an earlier certificate again, until its files change; CAs and CRLs stay',
+    )
     .argument('[generation]', 'number of the generation (default: the one before)', wholeNumber)
-    .action((generation: number | undefined, flags: ActFlags) => rollback(generation, flags))
+    .option('--trust', 'also restore the CAs, CRLs and client-certificate policy of that generation')
+    .action((generation: number | undefined, flags: RollbackFlags) => rollback(generation, flags))
 }
 
 function addDrain(program: Command): void {

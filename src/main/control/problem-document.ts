@@ -20,6 +20,7 @@ export const PROBLEM_KINDS = {
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
   'invalid-config': { status: 422, title: 'Setting refused' },
   'invalid-drain': { status: 422, title: 'Option of the drain refused' },
+  'rollback-refused': { status: 422, title: 'Rollback refused' },
   'headers-too-large': { status: 431, title: 'Request headers too large' },
   'reload-failed': { status: 500, title: 'Certificate reload failed' },
   'reload-incomplete': { status: 500, title: 'Some hosts were not reloaded' },

@@ -25,6 +25,8 @@ export interface ReloadView {
   /** What each process of a fleet came to. */
   readonly members: readonly object[]
   readonly diff: object | null
+  /** What a rollback brought back, and whether trust was part of it; `null` for a reload. */
+  readonly restored: ReloadResult['restored']
   readonly duration_ms: number
   readonly timings: object
 }
@@ -35,7 +37,7 @@ export interface ReloadView {
  * @param done - what it is called when a new generation serves.
  */
 export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-back'): Answer {
-  const { outcome, generation, serving, diff, timings } = result
+  const { outcome, generation, serving, diff, restored, timings } = result
   // Of what was applied, some hosts may have been left behind: whoever asked must not take that for success.
   if (outcome === 'rejected' || outcome === 'waiting-for-pair' || result.problems.length > 0) {
     return failureAnswer(result)
@@ -50,15 +52,23 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
     hosts: result.hosts,
     members: result.members.map(memberResultView),
     diff: diff ? diffView(diff) : null,
+    restored: restored && { generation: restored.generation, trust: restored.trust },
     duration_ms: timings.totalMs,
     timings: timingsView(timings),
   }
   return {
     status: 200,
     json: view,
-    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}`,
+    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}`,
     headers: { ETag: entityTag(generation) },
   }
+}
+
+function trustText(restored: ReloadResult['restored']): string {
+  if (!restored) return ''
+  return restored.trust === 'kept'
+    ? '; the trust in force was kept'
+    : `; trust restored from generation ${restored.generation}`
 }
 
 /** Files that are still being written are worth another try; all else needs a hand. */

@@ -14,8 +14,10 @@ export interface GenerationView {
   readonly generation: number
   readonly since: string
   readonly trigger: string
-  /** The generation that it brought back, after a rollback. */
+  /** The generation whose certificates it brought back, after a rollback. */
   readonly restored: number | null
+  /** The generation whose trust is in force, while a rollback has restored it: it may differ from the trust files. */
+  readonly trust_restored: number | null
   readonly contexts: readonly ContextView[]
   readonly trust: TrustView
   /** `null` without SNI hosts. */
@@ -98,6 +100,7 @@ export function generationView(generation: Generation): GenerationView {
     since: generation.since,
     trigger: generation.trigger,
     restored: generation.restored,
+    trust_restored: generation.trustRestored,
     contexts: contextViews(servingOf(generation)),
     trust: trustView(generation),
     hosts: hostsView(generation),

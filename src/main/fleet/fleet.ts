@@ -4,6 +4,7 @@ import { ReloadError } from '../errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import { type Host, HostTable, inSteps } from '../generation/host-table.js'
 import { runInSlices } from '../generation/slices.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { Logger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import type { Serving } from '../serving.js'
@@ -67,6 +68,10 @@ export class Fleet implements Followers {
 
   listeners(): readonly Listener[] {
     return [...this.#members].flatMap(({ report }) => report.listeners)
+  }
+
+  policies(): readonly PeerPolicy[] {
+    return [...this.#members].flatMap(({ report }) => report.policies)
   }
 
   async stage(next: Snapshot, before: () => Snapshot): Promise<void> {
@@ -235,8 +240,12 @@ function assertAgreed([member, answer]: readonly [Member, MemberAnswer | 'gone']
 ] {
   if (answer === 'gone' || answer.kind !== 'refused') return [member, answer]
   const { id, pid } = member
-  const message = `member ${id} (pid ${pid}) cannot serve it: ${answer.code}: ${answer.reason}`
-  throw new ReloadError('MEMBER_REFUSED', message)
+  const { problems } = answer
+  const reasons = problems.map(({ code, message }) => `${code}: ${message}`).join('; ')
+  const message = `member ${id} (pid ${pid}) cannot serve it: ${reasons}`
+  throw new ReloadError('MEMBER_REFUSED', message, {
+    problems: [{ code: 'MEMBER_REFUSED', message }, ...problems],
+  })
 }
 
 interface HostsBetween {

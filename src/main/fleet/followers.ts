@@ -1,5 +1,6 @@
 import type { Listener } from '../attach/verify-targets.js'
 import type { Snapshot } from '../generation/generation.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
 
 /** What one member of a fleet came to in a pass. */
 export interface MemberResult {
@@ -39,6 +40,8 @@ export interface Followers {
    * @throws ReloadError `MEMBER_TIMEOUT`
    */
   commit(): Promise<readonly MemberResult[]>
+  /** The policies of the members' servers that do not follow the engine's options, as they last reported them. */
+  policies(): readonly PeerPolicy[]
   /** Where members listen. */
   listeners(): readonly Listener[]
   settle(): void
@@ -54,6 +57,7 @@ export const NOBODY: Followers = {
   stage: async () => {},
   abort: () => {},
   commit: async () => [],
+  policies: () => [],
   listeners: () => [],
   settle: () => {},
   revert: () => {},

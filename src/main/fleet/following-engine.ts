@@ -4,6 +4,7 @@ import type tls from 'node:tls'
 
 import { distrusted } from '../attach/distrusted.js'
 import { RenewingAgent } from '../attach/renewing-agent.js'
+import { reportUnservable } from '../attach/servable-trust.js'
 import type { Detach, ServedState } from '../attach/server-book.js'
 import { type Clock, systemClock } from '../clock.js'
 import { ReloadError } from '../errors.js'
@@ -14,6 +15,7 @@ import { runInSlices, type SliceGauge } from '../generation/slices.js'
 import { peerPolicyKey } from '../generation/trust-identity.js'
 import { EventHub } from '../observe/event-hub.js'
 import type { Logger } from '../observe/logger.js'
+import { problemsOf } from '../pass-report.js'
 import { openPreparer, type Preparer } from '../pool.js'
 import type { ReloadOptions } from '../reload-engine.js'
 import type { ResolvedOptions } from '../resolve-options.js'
@@ -105,11 +107,13 @@ export class FollowingEngine implements JoinedEngine {
   }
 
   serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
-    return this.#open().serverOptions(extra)
+    const options = this.#open().serverOptions(extra)
+    setImmediate(() => this.#tell())
+    return options
   }
 
   attach(server: tls.Server): Detach {
-    const detach = this.#open().attach(server)
+    const detach = this.#open().attach(server, (error) => reportUnservable(this.#logger, error))
     setImmediate(() => this.#tell())
     return detach
   }
@@ -225,7 +229,7 @@ export class FollowingEngine implements JoinedEngine {
     return {
       generation: wire.generation,
       material: materialOf(wire, before),
-      record: { head: new Uint8Array(), authorities: new Uint8Array() },
+      record: { head: new Uint8Array(), trust: new Uint8Array(), authorities: new Uint8Array() },
       hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts), this.#gauge) : table,
       hostsRecord: null,
       options: keptOptions(wire.options, before?.options),
@@ -282,9 +286,7 @@ export class FollowingEngine implements JoinedEngine {
   }
 
   #refuse(number: number, error: unknown): void {
-    const { code = 'CONTEXT_REFUSED' } = Object(error) as NodeJS.ErrnoException
-    const reason = error instanceof ReloadError ? error.message : 'the TLS context could not be built'
-    this.#link.send({ kind: 'refused', number, code: String(code), reason })
+    this.#link.send({ kind: 'refused', number, problems: problemsOf(error) })
   }
 
   #answer({ id, result, code }: Extract<ToMember, { kind: 'answer' }>): void {
@@ -319,7 +321,8 @@ export class FollowingEngine implements JoinedEngine {
     const serving = this.#serving as Serving
     const generation = this.#begun ? serving.snapshot.generation.number : 0
     const connections = serving.ledger.counts()
-    return { generation, servers: serving.servers.size, connections, listeners: serving.listeners() }
+    const { size: servers, ownPolicies: policies } = serving.servers
+    return { generation, servers, connections, listeners: serving.listeners(), policies }
   }
 
   #planReport(): void {

@@ -17,7 +17,7 @@ export class Member {
   readonly id: number
   readonly pid: number
   readonly link: Link<ToPrimary, ToMember>
-  #report: MemberReport = { generation: 0, servers: 0, connections: {}, listeners: [] }
+  #report: MemberReport = { generation: 0, servers: 0, connections: {}, listeners: [], policies: [] }
   #awaited: Awaited | null = null
   #gone = false
 

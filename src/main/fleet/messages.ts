@@ -1,5 +1,7 @@
+import type { Problem } from '../../workers/problem.js'
 import type { Listener } from '../attach/verify-targets.js'
 import type { Generation } from '../generation/generation.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { ReloadOptions } from '../reload-engine.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ReloadResult } from '../result.js'
@@ -28,6 +30,7 @@ export interface WireSnapshot {
 export interface WireTrust {
   readonly authorities: { readonly pem: Bytes; readonly ends: readonly number[] } | null
   readonly revocationLists: readonly Bytes[]
+  readonly problems: readonly Problem[]
 }
 
 /** From the process that prepares. */
@@ -55,7 +58,7 @@ export type ToPrimary =
       readonly longestSliceMs: number
       readonly report: MemberReport
     }
-  | { readonly kind: 'refused'; readonly number: number; readonly code: string; readonly reason: string }
+  | { readonly kind: 'refused'; readonly number: number; readonly problems: readonly Problem[] }
   | {
       readonly kind: 'committed'
       readonly number: number
@@ -75,4 +78,6 @@ export interface MemberReport {
   readonly servers: number
   readonly connections: Readonly<Record<number, number>>
   readonly listeners: readonly Listener[]
+  /** Policies of its servers that do not follow the engine's options. */
+  readonly policies: readonly PeerPolicy[]
 }

@@ -62,11 +62,12 @@ function wirePair({ chain, key }: PreparedPair, asText: boolean): WireHost['pair
   return { chain: pack(chain), key: pack(key) }
 }
 
-function wireTrust({ authorities, revocationLists }: PreparedTrust, asText: boolean): WireTrust {
+function wireTrust({ authorities, revocationLists, problems }: PreparedTrust, asText: boolean): WireTrust {
   const pack = packer(asText)
   return {
     authorities: authorities && { pem: pack(authorities.pem), ends: [...authorities.ends] },
     revocationLists: revocationLists.map(pack),
+    problems,
   }
 }
 
@@ -74,9 +75,10 @@ function pairOf({ chain, key }: WireHost['pair']): PreparedPair {
   return { chain: bytesOf(chain), key: bytesOf(key) }
 }
 
-function trustOf({ authorities, revocationLists }: WireTrust): PreparedTrust {
+function trustOf({ authorities, revocationLists, problems }: WireTrust): PreparedTrust {
   return {
     authorities: authorities && { pem: bytesOf(authorities.pem), ends: Uint32Array.from(authorities.ends) },
     revocationLists: revocationLists.map(bytesOf),
+    problems,
   }
 }

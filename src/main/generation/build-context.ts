@@ -50,7 +50,7 @@ export function* buildTrust(plan: ContextPlan): ContextBuild {
   const context = tls.createSecureContext({
     ...baseOptions(plan),
     // An empty list, not none: without it the context would begin with the public roots and keep them.
-    ...(trust.authorities ? { ca: [] } : {}),
+    ...(trustsPublicRoots(plan) ? {} : { ca: [] }),
     ...(dhparam ? { dhparam: Buffer.from(dhparam) } : {}),
   })
   if (trust.authorities) {
@@ -93,14 +93,20 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
     ...(certificateCompression ? { certificateCompression } : {}),
     cert: pairs.map(({ chain }) => Buffer.from(chain)),
     key: pairs.map(({ key }) => hiddenCopy(key)),
-    ...(trust.authorities
-      ? { ca: trust.authorities.ends.length > 0 ? Buffer.from(trust.authorities.pem) : [] }
-      : {}),
+    ...(trustsPublicRoots(plan) ? {} : { ca: trust.authorities ? Buffer.from(trust.authorities.pem) : [] }),
     ...(trust.revocationLists.length > 0
       ? { crl: trust.revocationLists.map((list) => Buffer.from(list)) }
       : {}),
     ...(dhparam ? { dhparam: Buffer.from(dhparam) } : {}),
   }
+}
+
+/**
+ * Only a client without anchors trusts the public roots. A server never does: with `ca` left out, Node would let it accept
+ * the client certificate of anyone whom a public root vouches for.
+ */
+function trustsPublicRoots({ material, session }: ContextPlan): boolean {
+  return session === null && material.trust.authorities === null
 }
 
 /** But for compression, which needs the certificates. */

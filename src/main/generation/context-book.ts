@@ -102,7 +102,7 @@ export class ContextBook {
   }
 
   #trustIdentity(peers: PeerPolicy): string {
-    const key = `${peers.requestCert} ${peers.rejectUnauthorized}`
+    const key = peerPolicyKey(peers)
     const { generation, options } = this.#snapshot
     const partialChain = options.context.allowPartialTrustChain === true
     const known = this.#trustIdentities.get(key)
@@ -117,8 +117,5 @@ export class ContextBook {
   }
 }
 
-/** Where clients are not asked for certificates. Not `null`: that would take in the public roots, at some cost. */
-const NO_TRUST: PreparedTrust = Object.freeze({
-  authorities: { pem: new Uint8Array(), ends: new Uint32Array() },
-  revocationLists: [],
-})
+/** Where clients are not asked for certificates. */
+const NO_TRUST: PreparedTrust = Object.freeze({ authorities: null, revocationLists: [], problems: [] })

@@ -18,8 +18,13 @@ export interface Generation {
   /** When it began to serve; ISO 8601 in UTC. */
   readonly since: string
   readonly trigger: Trigger
-  /** The generation whose material it is, when it came by a rollback. */
+  /** The generation whose certificates and hosts these are, when it came by a rollback. */
   readonly restored: number | null
+  /**
+   * The generation whose trust this is, while trust that a rollback restored is in force: then it may differ from the
+   * trust files. `null` otherwise, also after a rollback that kept the trust.
+   */
+  readonly trustRestored: number | null
   /** One for each pair, in the order of the options. */
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
@@ -40,6 +45,7 @@ export interface HostFacts {
 
 /** The PEM that a generation is made of; every context of it is built from this. */
 export interface ServedMaterial {
+  /** The same object for as long as the pairs are the same. */
   readonly pairs: readonly PreparedPair[]
   /** The same object for as long as the trust is the same. */
   readonly trust: PreparedTrust
@@ -67,6 +73,11 @@ export function coversName(
 ): boolean {
   const name = servername.toLowerCase()
   return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
+}
+
+/** Whether a problem is about trust anchors or revocation lists, and not about the certificates that are served. */
+export function concernsTrust({ code }: Problem): boolean {
+  return code.startsWith('CA_') || code.startsWith('CRL_')
 }
 
 /** Overwrites the private keys of a generation that nothing will be built from any more. */

@@ -40,10 +40,10 @@ export class History {
     for (const forgotten of this.#kept.splice(0)) this.#wipe(forgotten)
   }
 
-  /** A restored generation has the keys of the one that it restored, and one whose hosts alone moved those before. */
+  /** Several generations can have the same keys: a restored one, or one in which only hosts or trust changed. */
   #wipe({ material, hosts }: Snapshot): void {
     const others = [this.#served(), ...this.#kept]
-    if (!others.some((other) => other.material === material)) wipeKeys(material.pairs)
+    if (!others.some((other) => other.material.pairs === material.pairs)) wipeKeys(material.pairs)
     if (others.some((other) => other.hosts === hosts)) return
     const wipe = inSteps(hosts.byId.values(), (host) => {
       if (!others.some((other) => other.hosts.byId.get(host.id) === host)) wipeKeys([host.pair])

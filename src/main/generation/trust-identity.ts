@@ -14,7 +14,7 @@ const ID_LENGTH = 32
  * client of a removed CA would come back by resumption (CVE-2025-68121, CVE-2025-23419 are of this kind).
  */
 export function trustIdentity(trustDigest: string | null, peers: PeerPolicy, partialChain: boolean): string {
-  const parts = ['server', trustDigest, peers.requestCert, peers.rejectUnauthorized, partialChain]
+  const parts = ['server', trustDigest, peerPolicyKey(peers), partialChain]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, ID_LENGTH)
 }
 

@@ -161,7 +161,8 @@ export class Journal {
     this.#sayFailed(result, waits)
   }
 
-  #sayApplied({ generation, trigger, changed, hosts, serving, diff, warnings, timings }: ReloadResult): void {
+  #sayApplied(result: ReloadResult): void {
+    const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
     const { fingerprint256, notAfter, names } = serving
     const fields = {
       generation,
@@ -171,9 +172,16 @@ export class Journal {
       notAfter,
       names,
       diff,
+      ...(restored ? { restored } : {}),
       timings,
     }
-    this.#logger.info(fields, trigger === 'start' ? 'certificates loaded' : 'certificates reloaded')
+    this.#logger.info(fields, appliedMessage(result))
+    if (restored?.trust === 'restored') {
+      this.#logger.warn(
+        { generation, restored },
+        'trust was rolled back: it may differ from the CA and CRL files',
+      )
+    }
     for (const warning of warnings) this.#logger.warn({ generation, ...warning }, 'certificate warning')
   }
 
@@ -201,6 +209,15 @@ export class Journal {
   #sayRefused({ trigger, generation, problems }: ReloadResult): void {
     this.#logger.warn({ trigger, generation, problems }, 'change refused; what was in force stays in force')
   }
+}
+
+function appliedMessage({ trigger, restored }: ReloadResult): string {
+  if (restored) {
+    return restored.trust === 'kept'
+      ? 'certificates rolled back; the trust in force was kept'
+      : 'certificates and trust rolled back'
+  }
+  return trigger === 'start' ? 'certificates loaded' : 'certificates reloaded'
 }
 
 function attemptAt(atMs: number, { trigger, outcome, problems }: Omit<Attempt, 'at'>): Attempt {

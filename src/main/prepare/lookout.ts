@@ -155,5 +155,6 @@ export class Lookout {
 }
 
 function taskFor(served: Snapshot) {
-  return prepareTask(served.options, { records: served, held: null, force: false, fresh: false })
+  const { requestCert } = served.options.peers
+  return prepareTask(served.options, { records: served, held: null, requestCert, force: false, fresh: false })
 }

@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/problem.js'
-import type { Generation, HostFacts, Snapshot } from '../generation/generation.js'
+import { concernsTrust, type Generation, type HostFacts, type Snapshot } from '../generation/generation.js'
 import { HostTable } from '../generation/host-table.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
 import type { ResolvedOptions } from '../resolve-options.js'
@@ -8,7 +8,10 @@ import type { HostsReport } from './hosts.js'
 import type { Preparation } from './preparation.js'
 
 /** What a generation says of itself, before it has a number. */
-export type GenerationFacts = Pick<Generation, 'certificates' | 'trust' | 'hosts' | 'warnings'>
+export type GenerationFacts = Pick<
+  Generation,
+  'certificates' | 'trust' | 'trustRestored' | 'hosts' | 'warnings'
+>
 
 /** A generation that is ready to be staged, and what was found wanting while it was put together. */
 export interface NextSnapshot {
@@ -31,7 +34,9 @@ export async function nextSnapshot(
   const { certificates, trust } = base ?? (before as Snapshot).generation
   const table = await tableAfter(hosts, before, options, gauge)
   const warnings = hosts ? await runInSlices(hostWarnings(table, hosts.hosts, certificates), gauge) : []
-  const kept = base ? [] : (before?.generation.warnings ?? []).filter(({ host }) => host === undefined)
+  const kept = (before?.generation.warnings ?? []).filter(
+    (warning) => warning.host === undefined && (!base || (keepsPairs(base) && !concernsTrust(warning))),
+  )
   return {
     snapshot: {
       material: base ? materialOf(base, before) : (before as Snapshot).material,
@@ -43,6 +48,7 @@ export async function nextSnapshot(
     facts: {
       certificates,
       trust,
+      trustRestored: base ? null : (before?.generation.trustRestored ?? null),
       hosts: options.hosts && (await hostFacts(table, before, gauge)),
       warnings: [...kept, ...(findings.warnings ?? []), ...warnings],
     },
@@ -50,13 +56,20 @@ export async function nextSnapshot(
   }
 }
 
-/** Trust that was not sent again is that of the generation that was served when the pass began. */
+function keepsPairs({ material }: NonNullable<Preparation['base']>): boolean {
+  return material.pairs.length === 0
+}
+
+/** What was not sent again is that of the generation that was served when the pass began. */
 function materialOf(
   { material }: NonNullable<Preparation['base']>,
   before: Snapshot | null,
 ): Snapshot['material'] {
   const trust = material.trust === 'served' ? before?.material.trust : material.trust
-  return { ...material, trust: trust as Snapshot['material']['trust'] }
+  const kept = { ...material, trust: trust as Snapshot['material']['trust'] }
+  if (material.pairs.length > 0) return kept
+  const { pairs, dhparam } = (before as Snapshot).material
+  return { ...kept, pairs, dhparam }
 }
 
 async function tableAfter(

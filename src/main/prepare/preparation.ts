@@ -10,8 +10,10 @@ import { type HostsReport, prepareHosts } from './hosts.js'
 export interface PreparationMode {
   /** Of what is served; `null` before the first load. */
   readonly records: Records | null
-  /** Of what was rolled away from; the timer leaves it alone for as long as the files say nothing else. */
+  /** Of what was rolled back; the timer leaves it alone until its files change. */
   readonly held: Records | null
+  /** As in {@link PrepareTask.requestCert}. */
+  readonly requestCert: boolean
   readonly force: boolean
   /** Load whatever is there, even what is served already. */
   readonly fresh: boolean
@@ -33,8 +35,10 @@ export interface Preparation {
   /** Records that moved because stamps did, and nothing else; `null` where none did. */
   readonly moved: Records
   readonly findings: PassFindings & { readonly problems: readonly Problem[] }
-  /** Whether something was left alone because it is as it was rolled away from. */
+  /** Whether something was left alone because it was rolled back. */
   readonly held: boolean
+  /** The record of the certificates to hold from now on, where it moved. */
+  readonly heldRecord: RecordBytes | null
   /** As in {@link PassReport}. */
   readonly pairMismatch: boolean
   readonly state: string
@@ -58,10 +62,10 @@ export async function prepareMaterial(
 /** What a worker is asked. */
 export function prepareTask(
   options: ResolvedOptions,
-  { records, held, force, fresh }: PreparationMode,
+  { records, held, requestCert, force, fresh }: PreparationMode,
 ): PrepareTask {
   const limits = limitsOf(options)
-  const { sources, context, peers, policy, hosts } = options
+  const { sources, context, policy, hosts } = options
   const scan = hosts && {
     sources: hosts,
     limits,
@@ -74,7 +78,7 @@ export function prepareTask(
     sources,
     limits,
     context,
-    requestCert: peers.requestCert,
+    requestCert,
     policy,
     force,
     record: records?.record ?? null,
@@ -111,7 +115,12 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
       changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
       diff: base.kind === 'prepared' ? base.diff : null,
     },
-    held: base.kind === 'held' || base.hosts?.kind === 'held' || hosts?.heldBack === true,
+    held:
+      base.kind === 'held' ||
+      (base.kind === 'prepared' && base.held !== null) ||
+      base.hosts?.kind === 'held' ||
+      hosts?.heldBack === true,
+    heldRecord: base.kind === 'held' || base.kind === 'prepared' ? base.held : null,
     pairMismatch: problems.length > 0 && problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
     state:
       problems.length > 0 ? `${base.kind === 'refused' ? base.state : ''} ${hosts?.state ?? ''}`.trim() : '',

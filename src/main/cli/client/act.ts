@@ -21,13 +21,18 @@ export async function act(flags: ActFlags, path: string): Promise<void> {
 
 const SAID: Record<ReloadView['status'], string> = {
   reloaded: 'reloaded: what is on disk is served now',
-  'rolled-back': 'rolled back: an earlier generation is served again',
+  'rolled-back': 'rolled back: an earlier certificate is served again',
   unchanged: 'unchanged: what is on disk is served already',
   validated: 'validated: what is on disk can be served; nothing was changed',
 }
 
+const TRUST: Record<NonNullable<ReloadView['restored']>['trust'], string> = {
+  kept: 'kept: the CAs and CRLs that were in force stay in force',
+  restored: 'restored: the CAs and CRLs of that generation are in force again',
+}
+
 function reportOf(view: ReloadView, paint: Paint): string {
-  const { status, generation, contexts, changed_files, warnings } = view
+  const { status, generation, contexts, changed_files, warnings, restored } = view
   const rows = contexts.flatMap((context) => contextRows(context, paint, Date.now()))
   return (
     `${paint('green', SAID[status])}\n` +
@@ -35,6 +40,7 @@ function reportOf(view: ReloadView, paint: Paint): string {
       [
         ['generation', String(generation)],
         ...rows,
+        ...(restored ? [['trust', TRUST[restored.trust]] as const] : []),
         ...changed_files.map((file) => ['changed', printable(file)] as const),
         ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] as const),
       ],

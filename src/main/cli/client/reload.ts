@@ -17,7 +17,15 @@ export async function reload(flags: ReloadFlags): Promise<void> {
   await act(flags, query.size === 0 ? '/reload_certs' : `/reload_certs?${query}`)
 }
 
+export interface RollbackFlags extends ActFlags {
+  readonly trust?: boolean
+}
+
 /** `certswap rollback` */
-export async function rollback(generation: number | undefined, flags: ActFlags): Promise<void> {
-  await act(flags, generation === undefined ? '/rollback' : `/rollback?generation=${generation}`)
+export async function rollback(generation: number | undefined, flags: RollbackFlags): Promise<void> {
+  const query = new URLSearchParams({
+    ...(generation === undefined ? {} : { generation: String(generation) }),
+    ...(flags.trust ? { trust: '1' } : {}),
+  })
+  await act(flags, query.size === 0 ? '/rollback' : `/rollback?${query}`)
 }

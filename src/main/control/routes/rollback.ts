@@ -6,23 +6,36 @@ import { resultAnswer } from '../result-answer.js'
 import type { Route } from '../route.js'
 import { waitForResult } from '../wait-for-result.js'
 
-/** `POST /rollback`: serves an earlier generation again, the one before unless told otherwise. */
+/**
+ * `POST /rollback`: serves an earlier generation again, by default the one before. Trust is rolled back only with `trust=1`.
+ */
 export function rollbackRoute(engine: ReloadEngine, timeoutMs: number): Route {
   return {
     method: 'POST',
     path: '/rollback',
-    query: { generation: 'number' },
+    query: { generation: 'number', trust: 'flag' },
     takesBody: false,
-    statuses: [200, 409, 412, 500, 504],
-    async handle({ numbers, signal, header }) {
+    statuses: [200, 409, 412, 422, 500, 504],
+    async handle({ flags, numbers, signal, header }) {
       const served = engine.status().generation.number
       assertMatch(header('if-match'), served)
       try {
-        const pass = engine.rollback(numbers.get('generation'))
+        const generation = numbers.get('generation')
+        const trust = flags.has('trust')
+        const pass = engine.rollback({ ...(generation === undefined ? {} : { generation }), trust })
         return resultAnswer(await waitForResult(pass, timeoutMs, signal), 'rolled-back')
       } catch (error) {
-        if (!(error instanceof ReloadError) || error.code !== 'GENERATION_UNKNOWN') throw error
+        if (!(error instanceof ReloadError)) throw error
         const headers = { ETag: entityTag(served) }
+        if (error.code === 'OPTIONS_INVALID') {
+          const detail = `${error.message}; nothing was changed`
+          throw new RequestProblem('rollback-refused', detail, {
+            code: error.code,
+            generation: served,
+            headers,
+          })
+        }
+        if (error.code !== 'GENERATION_UNKNOWN') throw error
         throw new RequestProblem('generation-unknown', error.message, { generation: served, headers })
       }
     },
