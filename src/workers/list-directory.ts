@@ -7,6 +7,7 @@ import { touching } from './progress.js'
 export interface DirectoryEntry {
   readonly name: string
   readonly isDirectory: boolean
+  readonly isLink: boolean
 }
 
 /**
@@ -20,6 +21,7 @@ export function listDirectory(directory: string, unknown: boolean = false): Dire
     .filter(({ name }) => !name.startsWith('.'))
     .map((entry) => ({
       name: entry.name,
+      isLink: entry.isSymbolicLink(),
       isDirectory: entry.isSymbolicLink()
         ? leadsToDirectory(join(directory, entry.name), unknown)
         : entry.isDirectory(),

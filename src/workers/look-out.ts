@@ -1,12 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
 
-import { looksUnchanged } from './file-set.js'
 import { hostEntries } from './hosts/record.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { unmarked } from './progress.js'
 import type { PrepareTask, RecordBytes } from './protocol.js'
 import { decodeRecord, wholeFingerprint } from './record.js'
-import { listSourceFiles } from './source-files.js'
+import { sourcesLookUnchanged } from './source-set.js'
 
 /** Makes this thread stand by for the looks of one engine, until the port is closed. */
 export interface LookOutTask {
@@ -60,7 +59,7 @@ function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }
   return async () => {
     try {
-      if (!looksUnchanged(listSourceFiles(sources, limits), fingerprint)) return false
+      if (!sourcesLookUnchanged(sources, limits, fingerprint)) return false
       return scan === null || (await scanHosts(scan.hosts, scan.known)).kind === 'unchanged'
     } catch {
       return false

@@ -4,7 +4,7 @@ import { changedPaths, type Fingerprint } from '../fingerprint/index.js'
 import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
-import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
+import type { FileSet } from './file-set.js'
 import { Findings } from './findings.js'
 import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import { scanHosts } from './hosts/scan-hosts.js'
@@ -14,17 +14,11 @@ import { servedLikenessOf } from './likeness.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import type { Problem } from './problem.js'
 import { workingOn } from './progress.js'
-import type {
-  HeldReply,
-  PrepareReply,
-  PrepareTask,
-  RecordBytes,
-  RefusedReply,
-  UnchangedReply,
-} from './protocol.js'
+import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
-import { listSourceFiles, type SourceFile, type SourceRole } from './source-files.js'
+import type { SourceRole } from './source-files.js'
+import { readSources, sourcesLookUnchanged } from './source-set.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, type TrustBlocks, trustMoved, withoutKnown } from './trust.js'
@@ -60,20 +54,16 @@ async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
 async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
   try {
-    return await prepareFiles(task, listSourceFiles(task.sources, task.limits), served)
+    return await prepareFiles(task, served)
   } catch (error) {
     return refusal([problemOfError(error)], [], served, [])
   }
 }
 
-async function prepareFiles(
-  task: PrepareTask,
-  files: readonly SourceFile[],
-  served: ServedRecord | null,
-): Promise<PrepareReply> {
-  const known = task.fresh ? null : knownAs(files, served, task.held)
+async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<PrepareReply> {
+  const known = task.fresh ? null : knownAs(task, served)
   if (known) return known
-  const set = readFileSet(files)
+  const set = readSources(task.sources, task.limits)
   if (Array.isArray(set)) return refusal(set, [], served, [])
   try {
     return await prepareSet(task, set, served)
@@ -84,13 +74,12 @@ async function prepareFiles(
 
 /** The quick look: what is served, or what was rolled back. */
 function knownAs(
-  files: readonly SourceFile[],
+  { sources, limits, held }: PrepareTask,
   served: ServedRecord | null,
-  held: RecordBytes | null,
 ): UnchangedReply | HeldReply | null {
-  if (served && looksUnchanged(files, wholeFingerprint(served))) return { kind: 'unchanged', record: null }
-  const isHeld = held !== null && looksUnchanged(files, wholeFingerprint(decodeRecord(held)))
-  return isHeld ? { kind: 'held', held: null } : null
+  const looksAs = (record: ServedRecord) => sourcesLookUnchanged(sources, limits, wholeFingerprint(record))
+  if (served && looksAs(served)) return { kind: 'unchanged', record: null }
+  return held !== null && looksAs(decodeRecord(held)) ? { kind: 'held', held: null } : null
 }
 
 async function prepareSet(

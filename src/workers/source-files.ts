@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
@@ -24,13 +24,36 @@ export interface SourceFile {
 const LEFTOVERS = ['*~', '*.bak', '*.tmp', '*.swp', '*.rpmnew', '*.rpmsave', '*.dpkg-*', '#*#']
 const LEFTOVER = new RegExp(`^(${LEFTOVERS.map(toRegExp).join('|')})$`, 's')
 
+/** The files of the sources, and what of the way to them decides which trust they make up. */
+export interface SourceListing {
+  readonly files: readonly SourceFile[]
+  /** Directories whose entries are trust files. */
+  readonly directories: ReadonlySet<string>
+  /** Trust files to which a link may lead: those of `ca` and `crl`, and entries that are links themselves. */
+  readonly linked: readonly string[]
+}
+
 /**
  * Every file of the sources, the entries of `caDir` as they are now.
  *
  * @throws ProblemError when a directory cannot be listed.
  */
-export function listSourceFiles(sources: MaterialSources, limits: PrepareTask['limits']): SourceFile[] {
+export function listSourceFiles(
+  sources: MaterialSources,
+  limits: PrepareTask['limits'],
+): readonly SourceFile[] {
+  return listSources(sources, limits).files
+}
+
+/**
+ * {@link listSourceFiles} with what a reader needs to know to read all of it as it was at one moment.
+ *
+ * @throws ProblemError when a directory cannot be listed.
+ */
+export function listSources(sources: MaterialSources, limits: PrepareTask['limits']): SourceListing {
   const files: SourceFile[] = []
+  const directories = new Set<string>()
+  const linked = [...sources.ca, ...sources.crl]
   const add = (role: SourceRole, path: string, rule: FingerprintRule, maxBytes = limits.maxFileBytes) => {
     files.push({ role, path, rule, maxBytes })
   }
@@ -41,18 +64,31 @@ export function listSourceFiles(sources: MaterialSources, limits: PrepareTask['l
   if (sources.pfx !== null) add('pfx', sources.pfx, 'stamp')
   if (sources.passphrase && 'file' in sources.passphrase) add('passphrase', sources.passphrase.file, 'stamp')
   for (const path of sources.ca) add('ca', path, 'content', limits.maxTrustBytes)
-  for (const path of sources.caDir.flatMap(listSource)) add('ca', path, 'stamp', limits.maxTrustBytes)
+  for (const source of sources.caDir) {
+    const entries = listSource(source)
+    for (const { path, isLink } of entries) {
+      add('ca', path, 'stamp', limits.maxTrustBytes)
+      directories.add(dirname(path))
+      if (isLink) linked.push(path)
+    }
+    if (!fastGlob.isDynamicPattern(source)) directories.add(source)
+  }
   for (const path of sources.crl) add('crl', path, 'content', limits.maxTrustBytes)
   if (sources.dhparam !== null) add('dhparam', sources.dhparam, 'content')
   if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret, 'stamp')
-  return files
+  return { files, directories, linked }
+}
+
+interface SourceEntry {
+  readonly path: string
+  readonly isLink: boolean
 }
 
 /** The files of a directory, or those that a pattern names; sorted, no hidden files, no leftovers. */
-function listSource(source: string): string[] {
+function listSource(source: string): SourceEntry[] {
   const stats = attempt(source, () => statSync(source, { throwIfNoEntry: false }))
-  if (stats?.isDirectory()) return attempt(source, () => filesIn(source)).sort()
-  if (fastGlob.isDynamicPattern(source)) return attempt(source, () => filesMatching(source)).sort()
+  if (stats?.isDirectory()) return attempt(source, () => filesIn(source)).sort(byPath)
+  if (fastGlob.isDynamicPattern(source)) return attempt(source, () => filesMatching(source)).sort(byPath)
   if (stats) {
     const message = `${source} is not a directory; name a single file in the option "ca"`
     throw new ProblemError('FILE_NOT_REGULAR', message, source)
@@ -61,17 +97,22 @@ function listSource(source: string): string[] {
 }
 
 /** A dangling link stays, so that it is refused by name when it is read. */
-function filesIn(directory: string): string[] {
+function filesIn(directory: string): SourceEntry[] {
   return listDirectory(directory)
     .filter(({ name, isDirectory }) => !isDirectory && !LEFTOVER.test(name))
-    .map(({ name }) => join(directory, name))
+    .map(({ name, isLink }) => ({ path: join(directory, name), isLink }))
 }
 
 /** Directories are asked for to see which links lead to one; leftovers are ignored so that none is entered. */
-function filesMatching(pattern: string): string[] {
+function filesMatching(pattern: string): SourceEntry[] {
   const ignore = LEFTOVERS.map((name) => `**/${name}`)
   const entries = fastGlob.sync(pattern, { onlyFiles: false, markDirectories: true, ignore })
-  return entries.filter((entry) => !entry.endsWith('/'))
+  // What of them are links, fast-glob does not tell.
+  return entries.filter((entry) => !entry.endsWith('/')).map((path) => ({ path, isLink: true }))
+}
+
+function byPath(a: SourceEntry, b: SourceEntry): number {
+  return a.path < b.path ? -1 : Number(a.path > b.path)
 }
 
 function toRegExp(name: string): string {

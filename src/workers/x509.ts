@@ -1,5 +1,6 @@
 import { assertDer, childOf, childrenOf, type DerNode, isTime, nodeAt, oidOf } from './der.js'
 import { type KeyKind, publicKeyKindOf } from './key-kinds.js'
+import { canonicalName } from './name.js'
 
 /*
  * Fields of a certificate's DER that Node's X509Certificate does not give on every supported version, or not
@@ -20,6 +21,16 @@ export function subjectOf(der: Uint8Array): string {
 /** The issuer's DER in base64. */
 export function issuerOf(der: Uint8Array): string {
   return contentOf(der, nodesOf(der).issuer)
+}
+
+/** The subject as OpenSSL compares it, see {@link canonicalName}. */
+export function canonicalSubjectOf(der: Uint8Array): string {
+  return canonicalName(der, nodesOf(der).subject)
+}
+
+/** The issuer as OpenSSL compares it, see {@link canonicalName}. */
+export function canonicalIssuerOf(der: Uint8Array): string {
+  return canonicalName(der, nodesOf(der).issuer)
 }
 
 /** The serial number's DER content in base64. */

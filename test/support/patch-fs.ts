@@ -2,10 +2,14 @@ import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import type { TestContext } from 'node:test'
 
-type FileFunction = 'openSync' | 'readSync' | 'statSync'
+export type FileFunction = 'lstatSync' | 'openSync' | 'readdirSync' | 'readSync' | 'statSync'
 
-/** Runs `act` just before the first calls of a function of `node:fs`, whoever calls it, until the test ends. */
-export function beforeCalls(t: TestContext, name: FileFunction, act: () => void, calls = 1): void {
+/**
+ * Runs `act` just before the first calls of a function of `node:fs`, whoever calls it, until the test ends.
+ *
+ * @returns a function that puts the real one back before that.
+ */
+export function beforeCalls(t: TestContext, name: FileFunction, act: () => void, calls = 1): () => void {
   const real = fs[name] as (...args: unknown[]) => unknown
   const put = (one: unknown) => {
     Object.assign(fs, { [name]: one })
@@ -21,4 +25,5 @@ export function beforeCalls(t: TestContext, name: FileFunction, act: () => void,
   }
   put(patched)
   t.after(() => put(real))
+  return () => put(real)
 }

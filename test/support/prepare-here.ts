@@ -2,10 +2,10 @@ import { valueSymbol } from 'piscina'
 
 import type { ReloadEngineOptions } from '../../src/main/options.js'
 import { resolveOptions } from '../../src/main/resolve-options.js'
-import { type FileSet, readFileSet } from '../../src/workers/file-set.js'
+import type { FileSet } from '../../src/workers/file-set.js'
 import { prepare } from '../../src/workers/prepare.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
-import { listSourceFiles } from '../../src/workers/source-files.js'
+import { readSources } from '../../src/workers/source-set.js'
 
 /** The task that an engine with these options would post. */
 export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask> = {}): PrepareTask {
@@ -35,7 +35,7 @@ export async function preparedHere(task: PrepareTask): Promise<PreparedReply> {
 /** The files of these options, read as PREPARE reads them. */
 export function filesOf(options: ReloadEngineOptions): FileSet {
   const { sources, limits } = taskFor(options)
-  const set = readFileSet(listSourceFiles(sources, limits))
+  const set = readSources(sources, limits)
   if (!Array.isArray(set)) return set
   throw new Error(`expected readable files, got ${JSON.stringify(set)}`)
 }

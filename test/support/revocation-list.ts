@@ -1,6 +1,6 @@
 import { constructed, integer, pem, sequence, time } from './der.js'
 import { authorityKeyId, extension } from './extensions.js'
-import type { KeyPair } from './keys.js'
+import type { KeyPair, Signer } from './keys.js'
 import { signerOf } from './keys.js'
 import { distinguishedName, keyIdOf, signed } from './x509.js'
 
@@ -9,6 +9,16 @@ export interface RevocationListOptions {
   readonly revoked?: readonly string[] | undefined
   readonly thisUpdate?: Date | undefined
   readonly nextUpdate?: Date | undefined
+  /** Encoded extensions beside the CRL number, see `extension()`. */
+  readonly extensions?: readonly Buffer[] | undefined
+  /** Encoded extensions of every entry. */
+  readonly entryExtensions?: readonly Buffer[] | undefined
+  /** The encoded authority key identifier in place of the right one; `null` for none. */
+  readonly keyId?: Buffer | null | undefined
+  /** Signs in place of the authority. */
+  readonly signer?: Signer | undefined
+  /** An encoded issuer name in place of the authority's. */
+  readonly issuer?: Buffer | undefined
 }
 
 /** A list as PEM; unless told otherwise it is valid from a minute ago, for a week. */
@@ -18,17 +28,23 @@ export function revocationList(
 ): string {
   const { revoked = [], thisUpdate = new Date(Date.now() - minute) } = options
   const nextUpdate = options.nextUpdate ?? new Date(thisUpdate.getTime() + 7 * day)
-  const entries = revoked.map((serial) => sequence(integer(BigInt(`0x${serial}`)), time(thisUpdate)))
+  const {
+    extensions = [],
+    entryExtensions = [],
+    keyId = authorityKeyId(keyIdOf(authority.publicKey)),
+  } = options
+  const more = entryExtensions.length === 0 ? [] : [sequence(...entryExtensions)]
+  const entries = revoked.map((serial) => sequence(integer(BigInt(`0x${serial}`)), time(thisUpdate), ...more))
   const number = extension('2.5.29.20', integer(Date.now()))
-  const signer = signerOf(authority.privateKey)
+  const { signer = signerOf(authority.privateKey) } = options
   const list = signed(signer, [
     integer(1),
     signer.algorithm,
-    distinguishedName(authority.name),
+    options.issuer ?? distinguishedName(authority.name),
     time(thisUpdate),
     time(nextUpdate),
     ...(entries.length === 0 ? [] : [sequence(...entries)]),
-    constructed(0, sequence(authorityKeyId(keyIdOf(authority.publicKey)), number)),
+    constructed(0, sequence(...(keyId ? [keyId] : []), number, ...extensions)),
   ])
   return pem('X509 CRL', list)
 }

@@ -1,0 +1,92 @@
+import type { Fingerprint } from '../fingerprint/index.js'
+import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
+import { type Problem, ProblemError } from './problem.js'
+import type { MaterialSources, PrepareTask } from './protocol.js'
+import { listSources, type SourceListing } from './source-files.js'
+import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from './surroundings.js'
+
+type Limits = PrepareTask['limits']
+
+/** How often the sources are read again when a directory moves under the reads. */
+const MAX_ATTEMPTS = 5
+
+/**
+ * Reads all files of the sources as they were at one moment. {@link readFileSet} sees to files that change under the
+ * reads; here, directories are listed again after the last read, and every link and directory on the way must be the one
+ * that it was before the first. Otherwise a directory that is swapped in between would give anchors that never lay
+ * together in any directory.
+ *
+ * @returns the set, or why it could not be read; `FILES_CHANGING` when the directories never stood still.
+ */
+export function readSources(sources: MaterialSources, limits: Limits): FileSet | Problem[] {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    if (attempt > 1) pause(TIME_STEP_MS)
+    const before = lookAt(sources, limits)
+    if (!isSettled(before)) continue
+    const set = Array.isArray(before) ? before : readFileSet(before.listing.files)
+    if (isSame(before, lookAt(sources, limits))) return set
+    if (!Array.isArray(set)) set.wipe()
+  }
+  return [changing(sources)]
+}
+
+/** Whether the sources look just as the record says; whatever goes wrong, and any doubt, means that they do not. */
+export function sourcesLookUnchanged(sources: MaterialSources, limits: Limits, record: Fingerprint): boolean {
+  try {
+    const { files, directories } = listSources(sources, limits)
+    if (!looksUnchanged(files, record)) return false
+    if (directories.size === 0) return true
+    const after = listSources(sources, limits).files
+    return after.length === files.length && after.every(({ path }, i) => path === files[i]?.path)
+  } catch (error) {
+    if (error instanceof ProblemError) return false
+    throw error
+  }
+}
+
+interface Look {
+  readonly listing: SourceListing
+  readonly surroundings: Surroundings
+}
+
+/** What there is to read and what leads to it; the problem where a directory cannot be listed. */
+function lookAt(sources: MaterialSources, limits: Limits): Look | Problem[] {
+  try {
+    const listing = listSources(sources, limits)
+    return { listing, surroundings: lookAround(listing) }
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error
+    return [error.problem]
+  }
+}
+
+/** One trust file is whole by itself: several must belong together. */
+function lookAround({ files, directories, linked }: SourceListing): Surroundings {
+  const trust = files.filter(({ role }) => role === 'ca' || role === 'crl')
+  if (directories.size === 0 && trust.length < 2) return { marks: new Map(), fresh: false }
+  return surroundingsOf([...directories, ...linked], directories)
+}
+
+function isSettled(look: Look | Problem[]): boolean {
+  return Array.isArray(look) || !look.surroundings.fresh
+}
+
+function isSame(before: Look | Problem[], after: Look | Problem[]): boolean {
+  if (Array.isArray(before) || Array.isArray(after)) {
+    return JSON.stringify(before) === JSON.stringify(after)
+  }
+  const [files, filesAfter] = [before.listing.files, after.listing.files]
+  if (files.length !== filesAfter.length || files.some(({ path }, i) => path !== filesAfter[i]?.path))
+    return false
+  return sameSurroundings(before.surroundings, after.surroundings)
+}
+
+function changing({ caDir, ca, crl }: MaterialSources): Problem {
+  const [path] = [...caDir, ...ca, ...crl] as [string]
+  const message = `${path} was moved or changed through ${MAX_ATTEMPTS} reads in a row; the next check looks again`
+  return { code: 'FILES_CHANGING', message, path }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
