@@ -35,12 +35,16 @@ function readOrNothing(fd: number, into: Buffer, length: number, at: number): nu
   }
 }
 
-/** Without files that are mapped, which hold nothing that was computed, and what V8 has only reserved. */
+/** Those that can be written to and are backed by memory: V8 reserves far more than it uses. */
 function readableRanges(pid: number): (readonly [number, number])[] {
   const ranges: (readonly [number, number])[] = []
-  for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
-    const match = /^([0-9a-f]+)-([0-9a-f]+) rw\S* \S+ \S+ (\d+)/.exec(line)
-    if (match) ranges.push([Number.parseInt(match[1] as string, 16), Number.parseInt(match[2] as string, 16)])
+  let range: readonly [number, number] | null = null
+  for (const line of readFileSync(`/proc/${pid}/smaps`, 'latin1').split('\n')) {
+    const head = /^([0-9a-f]+)-([0-9a-f]+) (..)/.exec(line)
+    if (head) {
+      const [, from, to, mode] = head as unknown as readonly [string, string, string, string]
+      range = mode === 'rw' ? [Number.parseInt(from, 16), Number.parseInt(to, 16)] : null
+    } else if (range && /^Rss: +[1-9]/.test(line)) ranges.push(range)
   }
   return ranges
 }

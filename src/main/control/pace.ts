@@ -39,7 +39,8 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
       } else break
     }
     // A connection waits for this, and keeps the process for as long as it is open.
-    if (waiting.length > 0) timer = setTimeout(look, Math.ceil(atMs() - performance.now())).unref()
+    if (waiting.length > 0)
+      timer = setTimeout(look, Math.max(1, Math.ceil(atMs() - performance.now()))).unref()
   }
   return (wanted = () => true) => {
     const nowMs = performance.now()
