@@ -58,7 +58,12 @@ export interface NamedTask {
 /** One PREPARE. */
 export interface PrepareTask {
   readonly sources: MaterialSources
-  readonly limits: { readonly maxFileBytes: number; readonly maxTrustBytes: number }
+  readonly limits: {
+    readonly maxFileBytes: number
+    readonly maxTrustBytes: number
+    /** Of one revocation list, as DER. */
+    readonly maxCrlBytes: number
+  }
   readonly context: ContextOptions
   readonly requestCert: boolean
   readonly policy: Policy
