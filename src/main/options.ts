@@ -130,6 +130,12 @@ export interface WorkerOptions {
    * @defaultValue `1048576` (1 MiB)
    */
   readonly maxFileBytes?: number
+  /**
+   * Largest revocation list in bytes of DER; a file of `crl` may hold several. Node loads a list in one call on the main
+   * thread, which holds the event loop for 22 to 42 ms for each MiB; a larger one is refused (`CRL_TOO_LARGE`).
+   * @defaultValue `524288` (512 KiB: about 14,000 revoked certificates)
+   */
+  readonly maxCrlBytes?: number
 }
 
 /** Options that hold for the whole life of an engine. */

@@ -94,6 +94,11 @@ const workerSchema = z.strictObject({
     .min(1)
     .max(1024 * MIB)
     .default(MIB),
+  maxCrlBytes: z
+    .int()
+    .min(1)
+    .max(1024 * MIB)
+    .default(MIB / 2),
 })
 
 const schema = z

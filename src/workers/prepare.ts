@@ -11,6 +11,7 @@ import { scanHosts } from './hosts/scan-hosts.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
+import { judgeListSizes } from './list-size.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import type { Problem } from './problem.js'
 import { workingOn } from './progress.js'
@@ -98,6 +99,7 @@ async function prepareSet(
   const known = served?.authorities ?? AuthorityList.of([])
   const isTrustServed = served && !task.fresh && !trustMoved(set, changed)
   const blocks = isTrustServed ? null : readTrust(sources, set, known, found)
+  if (blocks) judgeListSizes(blocks, task.limits, found)
   const trust = blocks?.facts ?? (served as ServedRecord).trust
   if (found.refused) return refuse()
 

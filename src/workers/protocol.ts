@@ -63,7 +63,12 @@ export interface NamedTask {
 /** One PREPARE. */
 export interface PrepareTask {
   readonly sources: MaterialSources
-  readonly limits: { readonly maxFileBytes: number; readonly maxTrustBytes: number }
+  readonly limits: {
+    readonly maxFileBytes: number
+    readonly maxTrustBytes: number
+    /** Of one revocation list, as DER. */
+    readonly maxCrlBytes: number
+  }
   readonly context: ContextOptions
   /**
    * Whether anything that serves this material requests client certificates: the engine's own option, an attached

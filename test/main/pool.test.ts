@@ -28,6 +28,7 @@ const LIMITS: Required<WorkerOptions> = {
   idleTimeoutMs: 60_000,
   memoryLimitMb: 32,
   maxFileBytes: 1024,
+  maxCrlBytes: 1024,
 }
 
 const SECRET = 'MC4CAQAwBQYDK2VwBCIEIA'

@@ -244,7 +244,7 @@ test('what is not given has the documented default', () => {
     historySize: 3,
     tickets: { rotateHours: null },
     expiryWarningDays: [30, 7, 1],
-    worker: { timeoutMs: 10_000, idleTimeoutMs: 60_000, memoryLimitMb: 256, maxFileBytes: 1_048_576 },
+    worker: { timeoutMs: 10_000, idleTimeoutMs: 60_000, memoryLimitMb: 256, maxFileBytes: 1_048_576, maxCrlBytes: 524_288 },
     logger: null,
   })
 })
@@ -285,7 +285,7 @@ test('the limits themselves are allowed', () => {
   for (const autoReloadInterval of [0, 0.001, 2_147_483_647]) {
     assert.equal(resolveOptions({ ...pair, autoReloadInterval }).autoReloadInterval, autoReloadInterval)
   }
-  const worker = { timeoutMs: 10, idleTimeoutMs: 0, memoryLimitMb: 32, maxFileBytes: 1 }
+  const worker = { timeoutMs: 10, idleTimeoutMs: 0, memoryLimitMb: 32, maxFileBytes: 1, maxCrlBytes: 1 }
   assert.deepEqual(resolveOptions({ ...pair, worker }).worker, worker)
 })
 

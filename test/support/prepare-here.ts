@@ -10,8 +10,8 @@ import { readSources } from '../../src/workers/source-set.js'
 /** The task that an engine with these options would post. */
 export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask> = {}): PrepareTask {
   const { sources, context, peers, policy, worker } = resolveOptions(options)
-  const { maxFileBytes } = worker
-  const limits = { maxFileBytes, maxTrustBytes: 16 * maxFileBytes }
+  const { maxFileBytes, maxCrlBytes } = worker
+  const limits = { maxFileBytes, maxTrustBytes: 16 * maxFileBytes, maxCrlBytes }
   const { requestCert } = peers
   return {
     ...{ sources, limits, context, requestCert, policy },

@@ -9,7 +9,7 @@ import { sealHosts } from '../../src/workers/hosts/seal-hosts.js'
 /** The first task for hosts that match a pattern, before anything is served. */
 export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {
   const sources = { named: [], patterns: [pattern] }
-  const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024 }
+  const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024, maxCrlBytes: 1024 }
   return { ...{ sources, limits, record: null, held: null, force: false, fresh: false }, ...more }
 }
 

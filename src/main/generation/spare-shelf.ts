@@ -9,6 +9,9 @@ import { canRenewLeaves, renewLeaves, type UsedContext } from './used-context.js
 /** Between two steps of a spare the event loop is left alone for so long, in milliseconds. */
 const PACE_MS = 2
 
+/** A revocation list of this many bytes of PEM takes about 2 ms to load, in one call. */
+const LARGE_LIST_BYTES = 64 * 1024
+
 /** A context that waits for its certificate, or is on its way there. */
 interface Spare {
   readonly plan: ContextPlan
@@ -32,7 +35,10 @@ export class SpareShelf {
     this.#clock = clock
   }
 
-  /** Prepares one spare for each plan, in the background, and keeps a used context for each; others are freed. */
+  /**
+   * Prepares one spare for each plan, in the background, and keeps a used context for each; others are freed. With a large
+   * revocation list there is no spare beside a used context.
+   */
   stock(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
     // Both need the native handle.
     const wanted = canBuildInSteps() ? plans : []
@@ -43,7 +49,11 @@ export class SpareShelf {
       ...all.flatMap((one) => (kept.includes(one) ? [] : [one.context])),
       ...this.#spares.flatMap((spare) => (spares.includes(spare) || !spare.ready ? [] : [spare.ready])),
     ])
-    const missing = wanted.filter((plan) => !spares.some((spare) => fits(spare.plan, plan)))
+    const missing = wanted.filter((plan) => {
+      if (spares.some((spare) => fits(spare.plan, plan))) return false
+      // A context that has served spares the usual renewal the lists; a spare as well would cost another long turn.
+      return !(hasLargeList(plan) && kept.some((one) => fits(one.plan, plan)))
+    })
     this.#used = kept
     this.#spares = [...spares, ...missing.map((plan) => ({ plan, build: buildTrust(plan), ready: null }))]
     this.#pace()
@@ -111,6 +121,10 @@ function fits(spare: ContextPlan, plan: ContextPlan): boolean {
     sameBytes(spare.material.dhparam, plan.material.dhparam) &&
     spare.material.trust === plan.material.trust
   )
+}
+
+function hasLargeList({ material }: ContextPlan): boolean {
+  return material.trust.revocationLists.some((list) => list.length > LARGE_LIST_BYTES)
 }
 
 function sameBytes(a: Uint8Array | null | undefined, b: Uint8Array | null | undefined): boolean {

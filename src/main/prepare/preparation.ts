@@ -145,8 +145,8 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
   }
 }
 
-function limitsOf({ worker: { maxFileBytes } }: ResolvedOptions): PrepareTask['limits'] {
-  return { maxFileBytes, maxTrustBytes: maxFileBytes * TRUST_FACTOR }
+function limitsOf({ worker: { maxFileBytes, maxCrlBytes } }: ResolvedOptions): PrepareTask['limits'] {
+  return { maxFileBytes, maxTrustBytes: maxFileBytes * TRUST_FACTOR, maxCrlBytes }
 }
 
 /** Trust stores and revocation lists may be this many times as large as a certificate file. */

@@ -9,6 +9,8 @@ import { pairOptions, rightPair, root, type Site } from '../site.js'
 const visitor = root.issue({ names: ['visitor'] })
 const revoked = root.issue({ names: ['revoked'] })
 const OVERDUE = { thisUpdate: new Date('2019-01-31'), nextUpdate: new Date('2020-01-31') }
+/** 27 bytes each. */
+const MANY = Array.from({ length: 20_000 }, (_, i) => (0x0100_0000_0000_0000n + BigInt(i)).toString(16))
 const FAR_OFF = { thisUpdate: new Date('2100-01-31'), nextUpdate: new Date('2101-01-31') }
 
 /** Revocation lists where clients must have certificates. */
@@ -51,6 +53,12 @@ export const revocation: Group = {
     ),
     no('a list that another key has signed', 'CRL_INVALID', (site) =>
       site.write('ca.crl', createAuthority({ name: root.name }).crl()),
+    ),
+    no(
+      'a list over the limit',
+      'CRL_TOO_LARGE',
+      (site) => site.write('ca.crl', root.crl({ revoked: MANY })),
+      'CRL_TOO_LARGE',
     ),
     no('DER', 'PEM_INVALID', (site) => site.write('ca.crl', derOf(root.crl()))),
     no('the first half', 'PEM_INVALID', (site) => site.write('ca.crl', cutAt(root.crl(), 0.5))),

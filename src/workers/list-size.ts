@@ -1,0 +1,21 @@
+import type { Findings } from './findings.js'
+import type { PrepareTask } from './protocol.js'
+import type { TrustBlocks } from './trust.js'
+
+/**
+ * Finds `CRL_TOO_LARGE`. Node adds a revocation list to a TLS context in one native call on the main thread, which cannot be
+ * divided: 22 to 42 ms for each MiB on Node 20 to 26. Every client that is verified costs a digest of the list, too.
+ */
+export function judgeListSizes(
+  { revocationLists }: TrustBlocks,
+  { maxCrlBytes }: PrepareTask['limits'],
+  found: Findings,
+): void {
+  for (const { der, what, path } of revocationLists) {
+    if (der.length <= maxCrlBytes) continue
+    const message =
+      `${what} has ${Math.ceil(der.length / 1024)} KiB, more than the ${maxCrlBytes} bytes of \`worker.maxCrlBytes\`; ` +
+      'loading it would hold the event loop for 22 to 42 ms for each MiB'
+    found.refuse('CRL_TOO_LARGE', message, path)
+  }
+}
