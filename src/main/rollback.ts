@@ -81,7 +81,10 @@ export function withRestored({ result, ...report }: PassReport, restored: Restor
 /** What stays held after a check by the timer has applied something: the parts that it left alone. */
 export function heldAfter(held: Records | null, { base, heldRecord, hosts }: Preparation): Records | null {
   return (
-    held && { record: base ? heldRecord : held.record, hostsRecord: hosts ? hosts.held : held.hostsRecord }
+    held && {
+      record: heldRecord ?? (base ? null : held.record),
+      hostsRecord: hosts ? hosts.held : held.hostsRecord,
+    }
   )
 }
 

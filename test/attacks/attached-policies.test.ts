@@ -83,7 +83,9 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     assertApplied(await site.engine.reload())
     logger.said()
     await listen(t, own)
-    assert.ok(logger.lines.some(({ level, fields }) => level === 'error' && 'code' in fields && fields.code === code))
+    assert.ok(
+      logger.lines.some(({ level, fields }) => level === 'error' && 'code' in fields && fields.code === code),
+    )
   })
 
   test(`${what} is refused for the sake of a fleet member's server, and of one that it has not reported yet`, async (t) => {

@@ -20,9 +20,7 @@ process.once('SIGTERM', () => process.exit())
 
 const engine = await createReloadEngine({ ...options.engine, logger: recordingLogger() })
 const shared = shareEngine(engine, { timeoutMs })
-const ports = await Promise.all(
-  Array.from({ length: options.workers }, async () => await started(fork())),
-)
+const ports = await Promise.all(Array.from({ length: options.workers }, async () => await started(fork())))
 tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
 
 cluster.on('exit', () => tell({ kind: 'exited' }))
