@@ -19,7 +19,7 @@ import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, type Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import type { HostCounts, Outcome, ReloadResult } from './result.js'
-import { heldAfter, type RollbackOptions, withItsTrust, withRestored, withTrustOf } from './rollback.js'
+import { heldAfter, type RollbackOptions, rollBack } from './rollback.js'
 import { Serving } from './serving.js'
 
 /** What a pass may do beyond the usual. */
@@ -128,29 +128,22 @@ export class Reloader {
    *
    * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` or `CLOSED`.
    */
-  async rollback({ generation: wanted, trust = false }: RollbackOptions): Promise<PassReport> {
+  async rollback(options: RollbackOptions): Promise<PassReport> {
     const number = ++this.#begun
     const watch = new PassWatch(this.#clock)
     const mode: PassMode = { trigger: 'rollback', force: false, dryRun: false }
-    const target = wanted === undefined ? this.history.snapshots[0] : this.history.find(wanted)
-    for (;;) {
-      const isKept = target && this.history.snapshots.includes(target)
-      if (!isKept) throw this.history.unknown(wanted)
-      const base = this.served
-      const { snapshot, facts } = trust ? withItsTrust(target) : withTrustOf(base, target)
-      this.assertAnchorsConfigured(snapshot.options)
-      const restored = target.generation.number
-      const next = { ...snapshot, generation: this.#number({ ...facts, restored }, 'rollback') }
-      // With a key that was forgotten, or with trust that something else has replaced, it must not be committed.
-      const isStale = () => this.#isStale(number, base) || !this.history.snapshots.includes(target)
-      const held = () => ({ record: base.record, hostsRecord: base.hostsRecord })
-      const report = await this.#serve(next, { number, isStale, mode, watch, reuse: null, held })
-      if (report.result.outcome === 'applied') {
-        return withRestored(report, { generation: restored, trust: trust ? 'restored' : 'kept' })
-      }
-      const isOvertaken = base.generation !== this.served.generation && number > this.#committed
-      if (!isOvertaken) return report
-    }
+    return await rollBack(options, {
+      history: this.history,
+      served: () => this.served,
+      serve: async ({ snapshot, facts }, base, isKept) => {
+        this.assertAnchorsConfigured(snapshot.options)
+        const next = { ...snapshot, generation: this.#number(facts, 'rollback') }
+        const isStale = () => this.#isStale(number, base) || !isKept()
+        const held = () => ({ record: base.record, hostsRecord: base.hostsRecord })
+        return await this.#serve(next, { number, isStale, mode, watch, reuse: null, held })
+      },
+      mayFollow: () => number > this.#committed,
+    })
   }
 
   /**

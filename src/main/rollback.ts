@@ -3,12 +3,12 @@ import { z } from 'zod'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import { concernsTrust, type Snapshot } from './generation/generation.js'
+import type { History } from './generation/history.js'
 import type { PassReport } from './pass-report.js'
 import type { GenerationFacts } from './prepare/next-snapshot.js'
 import type { Preparation, Records } from './prepare/preparation.js'
 import { refusal } from './refusal.js'
 import type { ResolvedOptions } from './resolve-options.js'
-import type { Restored } from './result.js'
 
 /** Options of {@link ReloadEngine.rollback}. */
 export interface RollbackOptions {
@@ -37,19 +37,55 @@ export function resolveRollback(input: number | RollbackOptions = {}): RollbackO
 }
 
 /** What a rollback serves, without a number, and what it says of itself. */
-export interface RestoredSnapshot {
+interface RestoredSnapshot {
   readonly snapshot: Omit<Snapshot, 'generation'>
-  readonly facts: GenerationFacts
+  readonly facts: GenerationFacts & Pick<Snapshot['generation'], 'restored'>
+}
+
+/** What a rollback needs of the reloader. */
+export interface RollbackParts {
+  readonly history: History
+  readonly served: () => Snapshot
+  /** Takes a generation through STAGE, COMMIT and VERIFY, unless `base` is not served any more or the target not kept. */
+  readonly serve: (next: RestoredSnapshot, base: Snapshot, isKept: () => boolean) => Promise<PassReport>
+  /** Whether nothing newer than this rollback has been committed. */
+  readonly mayFollow: () => boolean
+}
+
+/**
+ * Serves a kept generation again. If another generation is committed while this one is staged, it is put together again:
+ * trust that was kept must be the trust that is in force at the commit.
+ *
+ * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` or `CLOSED`.
+ */
+export async function rollBack(
+  { generation, trust = false }: RollbackOptions,
+  { history, served, serve, mayFollow }: RollbackParts,
+): Promise<PassReport> {
+  const target = generation === undefined ? history.snapshots[0] : history.find(generation)
+  const isKept = () => target !== undefined && history.snapshots.includes(target)
+  for (;;) {
+    // The keys of a generation that is not kept any more have been overwritten.
+    if (!target || !isKept()) throw history.unknown(generation)
+    const base = served()
+    const report = await serve(trust ? withItsTrust(target) : withTrustOf(base, target), base, isKept)
+    if (report.result.outcome === 'applied') {
+      const restored = { generation: target.generation.number, trust: trust ? 'restored' : 'kept' } as const
+      return { ...report, result: deepFreeze({ ...report.result, restored }) }
+    }
+    if (base.generation === served().generation || !mayFollow()) return report
+  }
 }
 
 /** A kept generation as it was, its trust included. */
-export function withItsTrust(target: Snapshot): RestoredSnapshot {
+function withItsTrust(target: Snapshot): RestoredSnapshot {
   const { generation, ...snapshot } = target
-  return { snapshot, facts: { ...generation, trustRestored: generation.trustRestored ?? generation.number } }
+  const { number: restored, trustRestored } = generation
+  return { snapshot, facts: { ...generation, restored, trustRestored: trustRestored ?? restored } }
 }
 
 /** The certificates, hosts and other options of a kept generation, with the trust that is in force. */
-export function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapshot {
+function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapshot {
   const { trust, ticketSecret } = served.material
   const { head } = target.record
   const { generation, ...kept } = target
@@ -66,6 +102,7 @@ export function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapsho
     },
     facts: {
       ...generation,
+      restored: generation.number,
       trust: served.generation.trust,
       trustRestored: served.generation.trustRestored,
       warnings,
@@ -73,15 +110,13 @@ export function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapsho
   }
 }
 
-/** The report of a rollback that was applied, with what it brought back. */
-export function withRestored({ result, ...report }: PassReport, restored: Restored): PassReport {
-  return { ...report, result: deepFreeze({ ...result, restored }) }
-}
-
 /** What stays held after a check by the timer has applied something: the parts that it left alone. */
 export function heldAfter(held: Records | null, { base, heldRecord, hosts }: Preparation): Records | null {
   return (
-    held && { record: base ? heldRecord : held.record, hostsRecord: hosts ? hosts.held : held.hostsRecord }
+    held && {
+      record: heldRecord ?? (base ? null : held.record),
+      hostsRecord: hosts ? hosts.held : held.hostsRecord,
+    }
   )
 }
 

@@ -88,14 +88,6 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     )
   })
 
-  test(`${what} is refused when the engine itself begins to request certificates`, async (t) => {
-    const site = await open(t)
-    site.write(trust)
-    assertApplied(await site.engine.reload())
-    const { outcome, problems } = await site.engine.update({ requestCert: true })
-    assert.deepEqual([outcome, problems[0]?.code], ['rejected', code])
-  })
-
   test(`${what} is refused for the sake of a fleet member's server, and of one that it has not reported yet`, async (t) => {
     const site = await open(t)
     const member = await joinHere(t, site.engine)

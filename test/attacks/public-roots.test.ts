@@ -49,23 +49,27 @@ const attachCases = Object.fromEntries(
 )
 
 export const cases: Record<string, Case> = {
-  async 'the stand-in is taken for a public root: Node itself trusts it where `ca` is left out'(
+  async 'a server that is made from the options of an engine without a CA, and requests certificates all the same, trusts no public root'(
     t,
     publicRoot,
   ) {
-    const leaf = authority.issue()
-    const server = serverOf('node:tls', { cert: leaf.chainPem, key: leaf.keyPem, requestCert: true })
-    assert.equal(await verdict(await listen(t, server), publicRoot.issue()), 'authorized')
+    const { engine } = await site(t)
+    const stranger = publicRoot.issue()
+    const { chainPem: cert, keyPem: key } = authority.issue()
+    const control = serverOf('node:tls', { cert, key, requestCert: true })
+    assert.equal(await verdict(await listen(t, control), stranger), 'authorized', 'Node trusts the stand-in')
+    for (const kind of ['node:tls', 'node:https', 'node:http2'] as const) {
+      for (const rejectUnauthorized of [true, false]) {
+        const options = { ...engine.serverOptions(), requestCert: true, rejectUnauthorized }
+        const server = serverOf(kind, options)
+        const port = await listen(t, server)
+        assert.equal(await verdict(port, stranger), rejectUnauthorized ? 'refused' : 'unauthorized')
+        assert.throws(() => engine.attach(server), REFUSED)
+      }
+    }
   },
 
   ...attachCases,
-
-  async 'serverOptions({ requestCert: true }) is refused by an engine without a CA'(t) {
-    const { engine } = await site(t)
-    for (const rejectUnauthorized of [true, false]) {
-      assert.throws(() => engine.serverOptions({ requestCert: true, rejectUnauthorized }), REFUSED)
-    }
-  },
 
   async 'the CA of an engine cannot be taken away while a server requests client certificates'(
     t,
@@ -91,11 +95,6 @@ export const cases: Record<string, Case> = {
     await assert.rejects(engine.update({ ca: undefined }), REFUSED)
     engine.attach(server)
     assert.deepEqual(await verdicts(await listen(t, server), publicRoot), ['authorized', 'refused'])
-  },
-
-  async 'nor while only the engine itself requests them'(t) {
-    const { engine } = await site(t, { trusted: true, requestCert: true })
-    await assert.rejects(engine.update({ ca: undefined }), REFUSED)
   },
 
   async 'a rollback to a generation without a CA keeps the trust, and one that asks for trust is refused'(
@@ -131,27 +130,6 @@ export const cases: Record<string, Case> = {
     assert.deepEqual(await verdicts(port, publicRoot), ['refused', 'refused'])
     const [line] = logger.lines.filter(({ level }) => level === 'error')
     assert.equal((line?.fields as { code?: string } | undefined)?.code, 'OPTIONS_INVALID')
-  },
-
-  async 'a server whose application asks for a certificate later, by renegotiation, trusts no public root either'(
-    t,
-    publicRoot,
-  ) {
-    const { engine } = await site(t)
-    const server = tls.createServer(engine.serverOptions(), (socket) => {
-      socket.on('error', () => {})
-      socket.once('data', () => {
-        socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, () => {
-          socket.end(socket.authorized ? 'authorized' : 'unauthorized')
-        })
-      })
-    })
-    engine.attach(server)
-    const port = await listen(t, server)
-    assertApplied(await renewed(engine))
-    const { certPem: cert, keyPem: key } = publicRoot.issue()
-    const { answer } = await handshake({ port, cert, key, maxVersion: 'TLSv1.2', confirm: true })
-    assert.equal(answer, 'unauthorized')
   },
 
   async 'a fleet member refuses such a server, and such options, where the engine has no CA'(t, publicRoot) {
@@ -208,8 +186,6 @@ interface Site {
   readonly first: Leaf
 }
 
-const dirs = new WeakMap<ReloadEngine, string>()
-
 async function site(t: CaseContext, { trusted = false, ...options }: SiteOptions = {}): Promise<Site> {
   const dir = tempDir(t as never)
   const first = authority.issue()
@@ -217,13 +193,7 @@ async function site(t: CaseContext, { trusted = false, ...options }: SiteOptions
   writeFileSync(ca, authority.certPem)
   const files = { ...writePair(dir, first), ...(trusted ? { ca } : {}) }
   const engine = await startEngine(t as never, { ...files, ...options })
-  dirs.set(engine, dir)
   return { engine, ca, first }
-}
-
-async function renewed(engine: ReloadEngine) {
-  writePair(dirs.get(engine) as string, authority.issue())
-  return await engine.reload()
 }
 
 function serve(t: CaseContext, engine: ReloadEngine): Promise<number> {

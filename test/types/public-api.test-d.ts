@@ -32,6 +32,8 @@ import {
   type ReloadEvents,
   type ReloadOptions,
   type ReloadResult,
+  type Restored,
+  type RollbackOptions,
   type ServerExtra,
   type ServingFacts,
   type TicketOptions,
@@ -71,6 +73,8 @@ export type PublicTypes = [
   ReloadEvents,
   ReloadOptions,
   ReloadResult,
+  Restored,
+  RollbackOptions,
   ServerExtra,
   ServingFacts,
   StampFields,
@@ -112,6 +116,11 @@ export async function accepted(app: https.RequestOptions & (() => void)): Promis
   })
   if (outcome === 'rejected') void problems[0]?.code
   await engine.update({ cert: ['a', 'b'], key: ['c', 'd'], policy: { weakKey: 'warn' }, ca: undefined })
+  await engine.rollback()
+  await engine.rollback(3)
+  const { restored } = await engine.rollback({ generation: 3, trust: true })
+  const trust: 'kept' | 'restored' | undefined = restored?.trust
+  void trust
   tls.connect({ secureContext: engine.secureContext() })
   https.get('https://localhost', { agent: engine.agent({ keepAlive: true }) })
   const paths: string[] = changedPaths([], [{ path: 'a', by: 'stamp', value: 'b' }])
@@ -136,6 +145,8 @@ export async function refused(engine: ReloadEngine): Promise<void> {
   void ((await engine.reload()).outcome === 'ok')
   // @ts-expect-error the timer's own trigger
   await engine.reload({ trigger: 'tick' })
+  // @ts-expect-error a misspelled option of a rollback
+  await engine.rollback({ trsut: true })
   // @ts-expect-error an option that holds for life
   await engine.update({ worker: { timeoutMs: 5 } })
   // @ts-expect-error a result is not for changing

@@ -293,7 +293,10 @@ export class FollowingEngine implements JoinedEngine {
     const before = this.#before?.snapshot
     const sameTrust = before?.generation.trust.digest === generation.trust.digest
     const samePeers = before && peerPolicyKey(before.options.peers) === peerPolicyKey(options.peers)
-    return Object.freeze({ generation, diff: { sessionsSurvive: sameTrust && samePeers === true } })
+    const samePartial =
+      before?.options.context.allowPartialTrustChain === options.context.allowPartialTrustChain
+    const sessionsSurvive = sameTrust && samePeers === true && samePartial
+    return Object.freeze({ generation, diff: { sessionsSurvive } })
   }
 
   #abort(): void {

@@ -66,6 +66,18 @@ test('a rollback serves the generation before, and exits with 3 where there is n
   assert.match(stdout, new RegExp(`^rolled back: [\\s\\S]*${first.fingerprint256}`))
 })
 
+test('a rollback keeps the trust unless --trust is given, and prints which trust is in force', async (t) => {
+  const { socket, dir, rotate, engine } = await controlledEngine(t)
+  rotate()
+  await engine.reload()
+  const kept = await certswap(['rollback', '--control', socket], { cwd: dir })
+  assert.match(kept.stdout, /^trust +kept: /m)
+  const restored = await certswap(['rollback', '1', '--trust', '--control', socket], { cwd: dir })
+  assert.match(restored.stdout, /^trust +restored: /m)
+  const { stdout } = await certswap(['status', '--control', socket], { cwd: dir })
+  assert.match(stdout, /^trust +.*restored from generation 1/m)
+})
+
 test('the status is a table without colours on a pipe, and JSON where that is asked for', async (t) => {
   const { socket, dir, files, first } = await controlledEngine(t)
   writeFileSync(files.cert, 'no certificate')

@@ -3,9 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { createAuthority } from '../../support/certificates.js'
 import { controlledEngine, request } from '../../support/control.js'
 import { nextEvent, recordEvents } from '../../support/engines.js'
 import { writePair } from '../../support/files.js'
+import { tempDir } from '../../support/temp-dir.js'
 
 const post = { method: 'POST' } as const
 const json = { 'Content-Type': 'application/json' } as const
@@ -411,6 +413,38 @@ test('settings that are not JSON, or do not say that they are, are refused', asy
   assert.equal((await patch({ 'Content-Type': 'Application/JSON; charset=utf-8' }, body)).status, 200)
 })
 
+test('a rollback restores trust where the query says so, and the answer states which trust is in force', async (t) => {
+  const { socket, rotate } = await controlledEngine(t)
+  rotate()
+  await request(socket, '/reload_certs', post)
+  const kept = await request(socket, '/rollback', { ...post, headers: { Accept: 'text/plain' } })
+  assert.match(kept.text, /^rolled-back: generation 3, .*; the trust in force was kept\n$/)
+  assert.equal((await request(socket, '/status')).json.trust_restored, null)
+  const restored = await request(socket, '/rollback?generation=1&trust=1', {
+    ...post,
+    headers: { Accept: 'text/plain' },
+  })
+  assert.match(restored.text, /; trust restored from generation 1\n$/)
+  assert.equal((await request(socket, '/status')).json.trust_restored, 1)
+  for (const query of ['trust=yes', 'turst=1']) {
+    assert.equal((await request(socket, `/rollback?${query}`, post)).status, 400, query)
+  }
+})
+
+test('a rollback of trust that a server could not serve with is 422, and nothing changes', async (t) => {
+  const { socket, engine } = await controlledEngine(t)
+  const ca = join(tempDir(t), 'ca.pem')
+  writeFileSync(ca, createAuthority().certPem)
+  await engine.update({ ca })
+  engine.serverOptions({ requestCert: true })
+  const { status, json: answer } = await request(socket, '/rollback?trust=1', post)
+  assert.deepEqual(
+    [status, answer.type, answer.code],
+    [422, 'urn:certswap:problem:rollback-refused', 'OPTIONS_INVALID'],
+  )
+  assert.equal(engine.status().generation.number, 2)
+})
+
 test('a rollback serves the generation before, or the one that is named', async (t) => {
   const { socket, rotate, first } = await controlledEngine(t)
   const none = await request(socket, '/rollback', post)
@@ -425,6 +459,7 @@ test('a rollback serves the generation before, or the one that is named', async 
   const back = await request(socket, '/rollback?generation=1', { ...post, headers: { 'If-Match': '"2"' } })
   assert.equal(back.status, 200)
   assert.deepEqual([back.json.status, back.json.generation, back.headers.etag], ['rolled-back', 3, '"3"'])
+  assert.deepEqual(back.json.restored, { generation: 1, trust: 'kept' })
   assert.deepEqual(fingerprints(back.json), [first.fingerprint256])
   assert.equal((await request(socket, '/certs')).json.restored, 1)
 

@@ -141,6 +141,10 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
     next: 'start one with `certswap drain`; --deadline 0 cuts at once',
   },
   'invalid-drain': { exitCode: EXIT.usage, next: '' },
+  'rollback-refused': {
+    exitCode: EXIT.refused,
+    next: 'without `--trust` the CAs and CRLs in force stay in force',
+  },
   'drain-forced': { exitCode: EXIT.drainForced, next: 'the log of the server names what was cut' },
   draining: { exitCode: EXIT.refused, next: 'ask the process that takes its place' },
   'shutting-down': { exitCode: EXIT.noServer, next: 'the server is stopping' },

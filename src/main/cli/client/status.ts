@@ -55,7 +55,7 @@ function show({ body, json }: Reply, flags: StatusFlags): void {
 
 /** The status as a person reads it. */
 function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
-  const { state, generation, contexts, trust, warnings, failing_since: since, last_failure: failure } = status
+  const { state, generation, contexts, warnings, failing_since: since, last_failure: failure } = status
   const failing =
     since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: what is on disk is not served`
   const { differs_since: differs } = status
@@ -73,14 +73,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
         ]
       : []),
     ...contexts.flatMap((context) => contextRows(context, paint, nowMs)),
-    ...(trust.authorities > 0
-      ? [
-          [
-            'trust',
-            `${trust.authorities} authorities, ${trust.revocation_lists} revocation lists`,
-          ] satisfies Row,
-        ]
-      : []),
+    ...trustRows(status, paint),
     ...hostRows(status.hosts, paint, nowMs),
     ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
     ['last attempt', attemptLine(status.last_attempt, ago)],
@@ -99,6 +92,14 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
     ],
   ]
   return table(rows, paint)
+}
+
+function trustRows({ trust, trust_restored: restored }: StatusView, paint: Paint): Row[] {
+  if (trust.authorities === 0 && restored === null) return []
+  const counts = `${trust.authorities} authorities, ${trust.revocation_lists} revocation lists`
+  if (restored === null) return [['trust', counts]]
+  const source = `restored from generation ${restored}: it may differ from the CA and CRL files`
+  return [['trust', `${counts}; ${paint('yellow', source)}`]]
 }
 
 function attemptLine({ outcome, trigger, at }: AttemptView, ago: (iso: string) => string): string {
