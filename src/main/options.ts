@@ -58,9 +58,11 @@ export interface ReloadEngineOptions {
   /** Session tickets: where their keys come from, and how often these change. */
   readonly tickets?: TicketOptions
   /**
-   * After a swap, dial every attached listening server from a worker and compare the certificate that it shows; a
-   * difference rolls everything back (`SERVED_MISMATCH`). A server that wants client certificates sees these
-   * connections as clients without one. They are the only handshakes that are tried with a renewal which is like the pair
+   * After a swap, dial every attached listening server from a worker and compare the certificate that it shows. If the
+   * attached server shows another one, or refuses every handshake, and did not before, everything is rolled back
+   * (`SERVED_MISMATCH`). What the application's own contexts or another process show is a warning (`SERVED_OTHER`). Before
+   * the first swap, each listener is dialled once more. A server that wants client certificates sees these connections as
+   * clients without one; a server of HTTP/2 alone sees a session without a request. They are the only handshakes that are tried with a renewal which is like the pair
    * before it in all but key and dates.
    * @defaultValue `true`
    */

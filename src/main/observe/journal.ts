@@ -28,6 +28,9 @@ export interface JournalStatus {
   readonly passes: Readonly<Record<Outcome, number>>
 }
 
+/** A list in a log line ends after so many entries: a certificate may have thousands of names. */
+const MOST_LISTED = 20
+
 /** The end of an outage. */
 export interface Recovery {
   readonly failedSince: string
@@ -170,8 +173,8 @@ export class Journal {
       ...changesOf(changed, hosts),
       fingerprint256,
       notAfter,
-      names,
-      diff,
+      names: shortList(names),
+      diff: diff && shortLists(diff),
       ...(restored ? { restored } : {}),
       timings,
     }
@@ -237,4 +240,16 @@ function isoOrNull(ms: number | null): string | null {
 
 function iso(ms: number): string {
   return new Date(ms).toISOString()
+}
+
+function shortList(list: readonly unknown[]): readonly unknown[] {
+  if (list.length <= MOST_LISTED) return list
+  return [...list.slice(0, MOST_LISTED), `and ${list.length - MOST_LISTED} more`]
+}
+
+function shortLists(fields: object): object {
+  const entries = Object.entries(fields) as [string, unknown][]
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, Array.isArray(value) ? shortList(value) : value]),
+  )
 }
