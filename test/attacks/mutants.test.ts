@@ -20,7 +20,11 @@ test(`of ${RUNS} mutants that were signed again, none ends the process, throws, 
   const { lines, code, signal } = await readMutants(t, 0, RUNS)
   const served = lines.filter((line) => line === 'served').length
   const last = lines.findLast((line) => /^\d/.test(line))
-  assert.deepEqual({ code, signal }, { code: 0, signal: null }, `ended at mutant ${last} (CERTSWAP_SEED=${seed})`)
+  assert.deepEqual(
+    { code, signal },
+    { code: 0, signal: null },
+    `ended at mutant ${last} (CERTSWAP_SEED=${seed})`,
+  )
   const wrong = lines.flatMap((line, i) => (line.startsWith('!') ? [`${lines[i - 1]}: ${line}`] : []))
   assert.deepEqual(wrong, [], `CERTSWAP_SEED=${seed}`)
   t.diagnostic(`${served} of them were served`)

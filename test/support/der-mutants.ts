@@ -23,6 +23,25 @@ export function mutated(der: Buffer, random: Random, donors: readonly Buffer[] =
   return write(root)
 }
 
+/**
+ * The same in BER as Windows and NSS write it: every length indefinite, every octet string in two pieces. What an octet
+ * string holds is left alone.
+ */
+export function berOf(der: Buffer): Buffer {
+  const root = parse(der)
+  const loosen = (element: Element): void => {
+    if (element.tag === 0x04) {
+      element.children = null
+      element.form = 'pieces'
+    } else if (element.children) {
+      element.form = 'indefinite'
+      element.children.forEach(loosen)
+    }
+  }
+  loosen(root)
+  return write(root)
+}
+
 function change(root: Element, random: Random, donors: readonly Buffer[]): void {
   const places = placesIn(root)
   if (places.length === 0) return
@@ -113,8 +132,8 @@ const CHANGES: readonly ((change: Change) => void)[] = [
 ]
 
 const TAGS = [
-  0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0a, 0x0c, 0x13, 0x14, 0x16, 0x17, 0x18, 0x1c, 0x1e, 0x30, 0x31, 0x80, 0x82,
-  0x86, 0xa0, 0xa1, 0xa3, 0xa4,
+  0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0a, 0x0c, 0x13, 0x14, 0x16, 0x17, 0x18, 0x1c, 0x1e, 0x30, 0x31, 0x80,
+  0x82, 0x86, 0xa0, 0xa1, 0xa3, 0xa4,
 ]
 
 /** Numbers, times, names and identifiers that readers stumble over. */
@@ -208,7 +227,9 @@ function write(element: Element): Buffer {
       return Buffer.concat([Buffer.from([tag | 0x1f, tag & 0x1f]), tagged(tag, content).subarray(1)])
     case 'pieces': {
       const half = Math.floor(content.length / 2)
-      const pieces = [content.subarray(0, half), content.subarray(half)].map((piece) => tagged(tag & ~0x20, piece))
+      const pieces = [content.subarray(0, half), content.subarray(half)].map((piece) =>
+        tagged(tag & ~0x20, piece),
+      )
       return tagged(tag | 0x20, ...pieces)
     }
   }

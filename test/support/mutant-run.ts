@@ -42,7 +42,11 @@ process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
 const hosts = join(dir, 'hosts')
 mkdirSync(join(hosts, 'one'), { recursive: true })
 const paths = { cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key') }
-const [ca, crl, pfx] = ['ca.crt', 'ca.crl', 'tls.p12'].map((name) => join(dir, name)) as [string, string, string]
+const [ca, crl, pfx] = ['ca.crt', 'ca.crl', 'tls.p12'].map((name) => join(dir, name)) as [
+  string,
+  string,
+  string,
+]
 
 interface Outcome {
   readonly warnings: readonly Problem[]
@@ -84,7 +88,9 @@ const kinds: Readonly<Record<string, (random: Random) => Promise<Outcome>>> = {
     return { warnings: [], material: null }
   },
   async key(random) {
-    const locked = derOf(encryptedPkcs8(leaf, PASSPHRASE, random() < 0.5 ? {} : { kdf: 'scrypt', cost: 1024 }))
+    const locked = derOf(
+      encryptedPkcs8(leaf, PASSPHRASE, random() < 0.5 ? {} : { kdf: 'scrypt', cost: 1024 }),
+    )
     write(paths.cert, leaf.chainPem)
     write(paths.key, pem('ENCRYPTED PRIVATE KEY', mutated(locked, random)))
     return await prepared({ ...paths, passphrase: PASSPHRASE })
@@ -160,7 +166,8 @@ async function preparedPair(chain: string): Promise<Outcome> {
 async function prepared(options: Parameters<typeof taskFor>[0]): Promise<Outcome> {
   const reply = await prepareHere(taskFor(options))
   if (reply.kind === 'prepared') return reply
-  if (reply.kind !== 'refused' || reply.problems.length === 0) throw new TypeError(`expected problems: ${reply.kind}`)
+  if (reply.kind !== 'refused' || reply.problems.length === 0)
+    throw new TypeError(`expected problems: ${reply.kind}`)
   return { warnings: reply.warnings, material: null }
 }
 

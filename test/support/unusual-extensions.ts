@@ -1,4 +1,17 @@
-import { bits, constructed, integer, nothing, octets, oid, primitive, sequence, set, tagged, utf8, yes } from './der.js'
+import {
+  bits,
+  constructed,
+  integer,
+  nothing,
+  octets,
+  oid,
+  primitive,
+  sequence,
+  set,
+  tagged,
+  utf8,
+  yes,
+} from './der.js'
 import { extension } from './extensions.js'
 
 const any = (id: string, value: Buffer) => [extension(id, value), extension(id, value, true)]
@@ -21,22 +34,58 @@ const generalNames = sequence(
 export const unusualExtensions: readonly Buffer[] = [
   ...any('2.5.29.17', generalNames),
   ...any('2.5.29.18', generalNames),
-  ...any('2.5.29.9', sequence(sequence(oid('1.3.6.1.5.5.7.9.1'), set(tagged(0x18, Buffer.from('20000101000000Z')))))),
+  ...any(
+    '2.5.29.9',
+    sequence(sequence(oid('1.3.6.1.5.5.7.9.1'), set(tagged(0x18, Buffer.from('20000101000000Z'))))),
+  ),
   ...any('2.5.29.16', sequence(primitive(0, Buffer.from('20200101000000Z')))),
   ...any('2.5.29.24', tagged(0x18, Buffer.from('20200101000000Z'))),
-  ...any('2.5.29.30', sequence(constructed(0, sequence(constructed(4, name))), constructed(1, sequence(primitive(7, Buffer.alloc(8)))))),
-  ...any('2.5.29.30', sequence(constructed(1, ...Array.from({ length: 50 }, () => sequence(primitive(2, Buffer.from('y.example'))))))),
-  ...any('2.5.29.31', sequence(sequence(constructed(0, constructed(0, primitive(6, Buffer.from('http://x')))), primitive(1, Buffer.from([0, 0xff]))))),
-  ...any('2.5.29.32', sequence(sequence(oid('2.5.29.32.0'), sequence(sequence(oid('1.3.6.1.5.5.7.2.1'), tagged(0x16, Buffer.from('x'))))))),
+  ...any(
+    '2.5.29.30',
+    sequence(
+      constructed(0, sequence(constructed(4, name))),
+      constructed(1, sequence(primitive(7, Buffer.alloc(8)))),
+    ),
+  ),
+  ...any(
+    '2.5.29.30',
+    sequence(
+      constructed(1, ...Array.from({ length: 50 }, () => sequence(primitive(2, Buffer.from('y.example'))))),
+    ),
+  ),
+  ...any(
+    '2.5.29.31',
+    sequence(
+      sequence(
+        constructed(0, constructed(0, primitive(6, Buffer.from('http://x')))),
+        primitive(1, Buffer.from([0, 0xff])),
+      ),
+    ),
+  ),
+  ...any(
+    '2.5.29.32',
+    sequence(
+      sequence(
+        oid('2.5.29.32.0'),
+        sequence(sequence(oid('1.3.6.1.5.5.7.2.1'), tagged(0x16, Buffer.from('x')))),
+      ),
+    ),
+  ),
   ...any('2.5.29.33', sequence(sequence(oid('1.2.3'), oid('1.2.4')))),
   ...any('2.5.29.36', sequence(primitive(0, Buffer.from([0])), primitive(1, Buffer.from([5])))),
   ...any('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1'), oid('2.5.29.37.0'), oid('1.2.3.4.5.6'))),
-  ...any('2.5.29.46', sequence(sequence(constructed(0, constructed(0, primitive(6, Buffer.from('http://x'))))))),
+  ...any(
+    '2.5.29.46',
+    sequence(sequence(constructed(0, constructed(0, primitive(6, Buffer.from('http://x')))))),
+  ),
   ...any('2.5.29.54', integer(0)),
   ...any('2.5.29.15', bits(Buffer.alloc(0))),
   ...any('2.5.29.15', bits(Buffer.from([0xff, 0x80]), 7)),
   ...any('2.5.29.19', sequence(yes(), integer(-1 & 0xff))),
-  ...any('1.3.6.1.5.5.7.1.1', sequence(sequence(oid('1.3.6.1.5.5.7.48.1'), primitive(6, Buffer.from('http://x/\n, CA Issuers'))))),
+  ...any(
+    '1.3.6.1.5.5.7.1.1',
+    sequence(sequence(oid('1.3.6.1.5.5.7.48.1'), primitive(6, Buffer.from('http://x/\n, CA Issuers')))),
+  ),
   ...any('1.3.6.1.5.5.7.1.3', sequence(sequence(oid('0.4.0.1862.1.1')))),
   // IP addresses and autonomous system numbers (RFC 3779).
   ...any('1.3.6.1.5.5.7.1.7', sequence(sequence(octets(Buffer.from([0, 1])), nothing()))),
