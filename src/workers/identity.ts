@@ -9,6 +9,7 @@ import { readPkcs12 } from './pkcs12.js'
 import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources } from './protocol.js'
+import { reading } from './reading.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {
@@ -77,6 +78,17 @@ function readPair(
 
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */
 function identityOf(
+  certificates: readonly X509Certificate[],
+  keys: readonly PrivateKey[],
+  certPath: string,
+  keyPath: string,
+  found: Findings,
+): Identity {
+  const what = `the certificates in ${certPath} cannot be compared with each other and with the key`
+  return reading('PEM_INVALID', what, certPath, () => joined(certificates, keys, certPath, keyPath, found))
+}
+
+function joined(
   certificates: readonly X509Certificate[],
   keys: readonly PrivateKey[],
   certPath: string,
