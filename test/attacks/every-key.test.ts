@@ -14,6 +14,7 @@ import { PROBLEM_CODES, ReloadError } from '../../src/main/index.js'
 import { createAuthority } from '../support/certificates.js'
 import { servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { writePair } from '../support/files.js'
+import { certswap } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 
 /** What OpenSSL calls the curves that NIST has named. */
@@ -132,6 +133,24 @@ test('a CA on secp256k1 among the trust anchors is refused by its file', async (
     assert.deepEqual([error.code, error.path], ['KEY_UNSUPPORTED', ca])
     return true
   })
+})
+
+test('`certswap check` answers such files with exit code 1 and the code of the problem, and no signal', async (t) => {
+  const cwd = tempDir(t)
+  const files = writePair(cwd, root.issue())
+  const renewed = oddAuthority.issue()
+  const chain = { ...renewed, chainPem: renewed.certPem + oddAuthority.certPem }
+  const inChain = writePair(cwd, chain, { cert: 'odd.crt', key: 'odd.key' })
+  const ca = join(cwd, 'ca.crt')
+  writeFileSync(ca, oddAuthority.certPem)
+  for (const args of [
+    ['--cert', inChain.cert, '--key', inChain.key],
+    ['--cert', files.cert, '--key', files.key, '--ca', ca, '--request-cert'],
+  ]) {
+    const { code, stdout, stderr } = await certswap(['check', ...args], { cwd })
+    assert.equal(code, 1, stderr)
+    assert.match(stdout + stderr, /KEY_UNSUPPORTED/)
+  }
 })
 
 test('Node asks a client for the certificates of its peer by the method that the rehearsal replaces', async () => {
