@@ -14,7 +14,7 @@ export class TooCostly extends Error {}
  * The highest advice of today is 1.3 million. It is one sum for all keys and all layers of a set, because a PKCS#12 file can
  * hold hundreds of keys that each ask for little.
  */
-export const MOST_UNITS = 5_000_000
+const MOST_UNITS = 5_000_000
 
 /** Counts down what has been derived for one set. */
 export class DerivationBudget {

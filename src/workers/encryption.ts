@@ -149,7 +149,7 @@ function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyB
     throw unsupported(`scrypt with more than ${MOST_SCRYPT_BYTES / 1024 / 1024} MiB of memory`)
   }
   return {
-    cost: N * r * p * SCRYPT_UNITS,
+    cost: r * p * (N * SCRYPT_UNITS + SCRYPT_BLOCK_UNITS),
     effort: `scrypt with N = ${N}, r = ${r}, p = ${p}`,
     derive: (passphrase) =>
       scryptSync(passphrase ?? '', salt, keyBytes, { N, r, p, maxmem: 2 * MOST_SCRYPT_BYTES }),
@@ -160,6 +160,8 @@ function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyB
 const MOST_SCRYPT_BYTES = 32 * 1024 * 1024
 /** N * r * p = 131,072 takes 34 to 90 ms, as long as some 150,000 iterations of PBKDF2. */
 const SCRYPT_UNITS = 1.5
+/** It begins with one iteration of PBKDF2 for each 32 of 128 * r * p bytes. */
+const SCRYPT_BLOCK_UNITS = 8
 
 /** One derivation of {@link pkcs12Kdf}. */
 export function pkcs12Derivation(

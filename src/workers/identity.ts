@@ -10,6 +10,7 @@ import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol.js'
+import { reading } from './reading.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {
@@ -94,6 +95,17 @@ function identityOf(
   found: Findings,
 ): Identity {
   assertFew(certificates.length, certPath)
+  const what = `the certificates in ${certPath} cannot be compared with each other and with the key`
+  return reading('PEM_INVALID', what, certPath, () => joined(certificates, keys, certPath, keyPath, found))
+}
+
+function joined(
+  certificates: readonly X509Certificate[],
+  keys: readonly PrivateKey[],
+  certPath: string,
+  keyPath: string,
+  found: Findings,
+): Identity {
   const leaf = certificates[0] as X509Certificate
   const key = keys.find(({ object }) => leaf.checkPrivateKey(object))
   if (!key) throw mismatch(certificates, keys, certPath, keyPath)

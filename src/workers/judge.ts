@@ -8,6 +8,7 @@ import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { derOf } from './pem.js'
 import type { CertificateFacts, Policy } from './protocol.js'
+import { reading } from './reading.js'
 import { issuerOf, purposesOf, signatureOid, subjectOf } from './x509.js'
 
 /**
@@ -20,11 +21,15 @@ export function judgeIdentity(
   policy: Policy,
   found: Findings,
 ): void {
-  judgeDates(identity, policy, found)
-  judgePurpose(identity, found)
-  judgeStrength(identity, policy, found)
-  judgeNames(identity, policy, found)
-  judgeCompleteness(identity, isAnchor, policy, found)
+  const { path } = identity
+  // Each looks at something else, and native code behind any of them may throw: the others still say what they find.
+  const attempt = (judge: () => void) =>
+    found.attempt(() => reading('PEM_INVALID', `a certificate in ${path} cannot be judged`, path, judge))
+  attempt(() => judgeDates(identity, policy, found))
+  attempt(() => judgePurpose(identity, found))
+  attempt(() => judgeStrength(identity, policy, found))
+  attempt(() => judgeNames(identity, policy, found))
+  attempt(() => judgeCompleteness(identity, isAnchor, policy, found))
 }
 
 /** Compares with what is served now: a renewal seldom means to lose a name or time. */

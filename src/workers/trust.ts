@@ -14,6 +14,7 @@ import { derOf, type PemBlock, splitPem } from './pem.js'
 import { type Problem, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
+import { reading } from './reading.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
 import { judgeRevocationLists } from './revocation-list.js'
 import { exact } from './transfer.js'
@@ -193,8 +194,13 @@ function distinct<T extends TrustBlock>(blocks: T[]): T[] {
   return [...new Map(blocks.map((block) => [block.digest, block])).values()]
 }
 
-function authorityFacts({ pem, digest, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
+function authorityFacts(block: AuthorityBlock): AuthorityFacts {
+  const { what, path } = block
   workingOn(path)
+  return reading('CA_INVALID', `${what} cannot be judged`, path, () => factsOfAuthority(block))
+}
+
+function factsOfAuthority({ pem, digest, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
   const certificate = parseCertificate(pem, what, path)
   const { ca } = certificate
   const subject = oneLine(certificate.subject)

@@ -57,6 +57,10 @@ export function keyKindIn(der: Uint8Array): KeyKind {
 export function assertReadable(der: Uint8Array): void {
   assertDer(der)
   const nodes = nodesOf(der)
+  // RFC 5280, section 4.1.1.2: both name the same algorithm; OpenSSL verifies no other signature.
+  if (contentOf(der, nodes.signatureAlgorithm) !== contentOf(der, nodes.signature)) {
+    throw new RangeError('not a certificate')
+  }
   for (const name of [nodes.issuer, nodes.subject]) childrenOf(der, name)
   const [from, to] = childrenOf(der, nodes.validity)
   if (!from || !to || !isTime(from) || !isTime(to)) throw new RangeError('not a certificate')
@@ -106,6 +110,7 @@ export function contentOf(der: Uint8Array, node: DerNode): string {
 interface CertificateNodes {
   readonly serialNumber: DerNode
   readonly signatureAlgorithm: DerNode
+  readonly signature: DerNode
   readonly issuer: DerNode
   readonly validity: DerNode
   readonly subject: DerNode
@@ -128,6 +133,7 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   return {
     signatureAlgorithm: childOf(der, [algorithm], 0, SEQUENCE),
     serialNumber: childOf(der, fields, 0, INTEGER),
+    signature: childOf(der, fields, 1, SEQUENCE),
     issuer: childOf(der, fields, 2, SEQUENCE),
     validity: childOf(der, fields, 3, SEQUENCE),
     subject: childOf(der, fields, 4, SEQUENCE),

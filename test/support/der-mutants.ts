@@ -23,6 +23,25 @@ export function mutated(der: Buffer, random: Random, donors: readonly Buffer[] =
   return write(root)
 }
 
+/**
+ * The same in BER as Windows and NSS write it: every length indefinite, every octet string in two pieces. What an octet
+ * string holds is left alone.
+ */
+export function berOf(der: Buffer): Buffer {
+  const root = parse(der)
+  const loosen = (element: Element): void => {
+    if (element.tag === 0x04) {
+      element.children = null
+      element.form = 'pieces'
+    } else if (element.children) {
+      element.form = 'indefinite'
+      element.children.forEach(loosen)
+    }
+  }
+  loosen(root)
+  return write(root)
+}
+
 function change(root: Element, random: Random, donors: readonly Buffer[]): void {
   const places = placesIn(root)
   if (places.length === 0) return

@@ -23,12 +23,15 @@ export interface Pkcs12Options {
 /** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
 export function pkcs12(options: Pkcs12Options): Buffer {
   const authenticated = authenticatedSafe(options)
-  return options.algorithm === 'none'
-    ? sequence(integer(3), dataContent(authenticated))
-    : withMac(authenticated, options)
+  return options.algorithm === 'none' ? withoutMac(authenticated) : withMac(authenticated, options)
 }
 
-/** A file of these safes, whatever they are, under the MAC that the passphrase gives. */
+/** A file of these safes, whatever they are. */
+export function withoutMac(authenticated: Buffer): Buffer {
+  return sequence(integer(3), dataContent(authenticated))
+}
+
+/** The same under the MAC that the passphrase gives. */
 export function withMac(
   authenticated: Buffer,
   { passphrase = '', iterations = 2048 }: Pick<Pkcs12Options, 'passphrase' | 'iterations'>,

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 
 import type { Leaf, LeafOptions } from '../../support/certificates.js'
 import { integer, nothing, octets, oid, pem, sequence } from '../../support/der.js'
@@ -85,6 +85,19 @@ export const keyDamage: Group = {
     no('a key of a curve that does not exist', 'KEY_UNSUPPORTED', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 24)),
     ),
+    no(
+      'a key on a curve that Node cannot print on every version',
+      'KEY_UNSUPPORTED',
+      () => {
+        const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
+        return privateKey.export({ type: 'pkcs8', format: 'pem' })
+      },
+      'KEY_UNSUPPORTED',
+    ),
+    no('a key that cannot sign', 'KEY_UNSUPPORTED', () => {
+      const { privateKey } = generateKeyPairSync('x25519')
+      return privateKey.export({ type: 'pkcs8', format: 'pem' })
+    }),
     no('an EC key whose private half is damaged, beside its whole public half', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 46)),
     ),

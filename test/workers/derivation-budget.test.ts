@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { DerivationBudget, TooCostly } from '../../src/workers/derivation-budget.js'
+
+test('a budget holds for the sum of all work, and says what was too much', () => {
+  const budget = new DerivationBudget()
+  const work = { cost: 2_000_000, effort: '2000000 iterations' }
+  budget.spend(work)
+  budget.spend(work)
+  assert.throws(
+    () => budget.spend(work),
+    (error) => {
+      assert.ok(error instanceof TooCostly)
+      assert.match(error.message, /2000000 iterations/)
+      return true
+    },
+  )
+})
