@@ -63,8 +63,7 @@ const INTERLUDES: Readonly<Record<string, Interlude>> = {
       crl: write(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
     }),
     widen: ({ reload, crl }) => reload(crl, authorityA.crl() + authorityB.crl()),
-    narrow: ({ reload, crl }) =>
-      reload(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
+    narrow: ({ reload, crl }) => reload(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
   },
 }
 
@@ -223,7 +222,10 @@ test('a server that was listening before it was attached admits nobody by the tr
 
 test('a host of a server that left the engine, or never joined, is not served by trust that has been narrowed', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
-  const [left, never] = [createGreeter(site.engine.serverOptions()), createGreeter(site.engine.serverOptions())]
+  const [left, never] = [
+    createGreeter(site.engine.serverOptions()),
+    createGreeter(site.engine.serverOptions()),
+  ]
   site.engine.attach(left)()
   for (const server of [left, never]) {
     const port = await listen(t, server)
@@ -373,10 +375,7 @@ async function attached(t: TestContext, engine: ReloadEngine): Promise<tls.Serve
   return server
 }
 
-function handshakeOver(
-  stream: Duplex,
-  version: ClientOptions['version'],
-): Promise<{ admission: string }> {
+function handshakeOver(stream: Duplex, version: ClientOptions['version']): Promise<{ admission: string }> {
   return new Promise((resolve) => {
     const socket = tls.connect({
       ...{ socket: stream, ...clientA, rejectUnauthorized: false },

@@ -82,7 +82,12 @@ for (const [kind, create] of Object.entries(SERVERS)) {
 
 test('a server that was made by hand, and one that listened before it was attached, authorize nobody by resumption', async (t) => {
   const { engine, dir, pair } = await start(t)
-  const byHand = SERVERS['tls']?.({ ...pair, ca: authority.certPem, requestCert: true, rejectUnauthorized: false })
+  const byHand = SERVERS['tls']?.({
+    ...pair,
+    ca: authority.certPem,
+    requestCert: true,
+    rejectUnauthorized: false,
+  })
   const before = SERVERS['tls']?.(engine.serverOptions())
   for (const server of [byHand, before] as tls.Server[]) {
     const port = await listen(t, server)
@@ -140,7 +145,11 @@ async function assertSameVerdicts(
     ['a client of the CA', known, true],
   ] as const) {
     const first = await ask(port, { ...identity, version })
-    assert.equal(first.verdict.startsWith(`authorized ${authorized}`), true, `${who} at ${where}: ${first.verdict}`)
+    assert.equal(
+      first.verdict.startsWith(`authorized ${authorized}`),
+      true,
+      `${who} at ${where}: ${first.verdict}`,
+    )
     const again = await ask(port, { ...identity, version, session: first.session })
     assert.equal(again.verdict, first.verdict, `${who} that comes again (${again.reused}) at ${where}`)
     if (resumes) assert.equal(again.reused, true, `${who} at ${where} does not resume`)

@@ -248,8 +248,10 @@ type Way = (places: Places, identity: Identity) => Promise<() => Promise<Outcome
 const HOST = { servername: 'a.test' }
 
 const WAYS: Readonly<Record<string, Way>> = {
-  'a new connection': async ({ main }, identity) => () =>
-    comeIn({ ...identity, port: main.port, version: 'TLSv1.3' }),
+  'a new connection':
+    async ({ main }, identity) =>
+    () =>
+      comeIn({ ...identity, port: main.port, version: 'TLSv1.3' }),
   'a session id in an external cache, TLS 1.2': ({ cache }, identity) =>
     withSession({ ...identity, port: cache.port, version: 'TLSv1.2', withoutTickets: true }),
   'a ticket, TLS 1.2': ({ main }, identity) =>

@@ -128,10 +128,20 @@ for (const [kind, create] of Object.entries({
     assert.equal(sessionId?.length, 32)
     await handshake({ port, waitForSession: false })
     await handshake({ port, waitForSession: false, cert: leaf.certPem, key: leaf.keyPem })
-    assert.deepEqual(
-      seen,
-      [context, server, raw[0], policy, sessionId, false, context, server, raw[1], policy, sessionId, true],
-    )
+    assert.deepEqual(seen, [
+      context,
+      server,
+      raw[0],
+      policy,
+      sessionId,
+      false,
+      context,
+      server,
+      raw[1],
+      policy,
+      sessionId,
+      true,
+    ])
   })
 }
 

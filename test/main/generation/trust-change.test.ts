@@ -36,9 +36,17 @@ const SHRINKS: readonly (readonly [string, Terms, Terms])[] = [
   ['partial chains are allowed no more', { partial: true }, { partial: false }],
   ['a certificate is requested', { requestCert: false }, {}],
   ['a certificate is required', { rejectUnauthorized: false }, {}],
-  ['an anchor is removed, and none is required any more', { anchors: ['A'] }, { anchors: [], rejectUnauthorized: false }],
+  [
+    'an anchor is removed, and none is required any more',
+    { anchors: ['A'] },
+    { anchors: [], rejectUnauthorized: false },
+  ],
   ['an anchor is added and a list replaced', { lists: ['1'] }, { anchors: ['A', 'B'], lists: ['2'] }],
-  ['an anchor is removed and all lists', { anchors: ['A', 'B'], lists: ['1'] }, { anchors: ['A'], lists: [] }],
+  [
+    'an anchor is removed and all lists',
+    { anchors: ['A', 'B'], lists: ['1'] },
+    { anchors: ['A'], lists: [] },
+  ],
 ]
 
 for (const [what, before, after] of WIDENS) {
