@@ -63,8 +63,7 @@ const INTERLUDES: Readonly<Record<string, Interlude>> = {
       crl: write(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
     }),
     widen: ({ reload, crl }) => reload(crl, authorityA.crl() + authorityB.crl()),
-    narrow: ({ reload, crl }) =>
-      reload(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
+    narrow: ({ reload, crl }) => reload(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
   },
 }
 
@@ -156,7 +155,7 @@ for (const version of VERSIONS) {
     t.after(() => local.close())
     const unix = net.connect(path)
     await once(local, 'connection')
-    const unixClosed = once(unix.resume(), 'close')
+    const unixClosed = once(unix.resume(), 'close', { signal: AbortSignal.timeout(10_000) })
 
     // As a server does that looks at the first bytes of a connection before it hands it on.
     const [near, far] = duplexPair()
@@ -223,7 +222,10 @@ test('a server that was listening before it was attached admits nobody by the tr
 
 test('a host of a server that left the engine, or never joined, is not served by trust that has been narrowed', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
-  const [left, never] = [createGreeter(site.engine.serverOptions()), createGreeter(site.engine.serverOptions())]
+  const [left, never] = [
+    createGreeter(site.engine.serverOptions()),
+    createGreeter(site.engine.serverOptions()),
+  ]
   site.engine.attach(left)()
   for (const server of [left, never]) {
     const port = await listen(t, server)
@@ -241,7 +243,7 @@ test('a host of a server that left the engine, or never joined, is not served by
 
 test('servers of different policies that share one SNI callback ask their own clients for what they need', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityB)) }))
-  const options = site.engine.serverOptions()
+  const options = site.engine.serverOptions({ requestCert: false })
   for (const [own, strangers] of [
     [{ requestCert: true }, 'refused'],
     [{ requestCert: false }, 'full'],
@@ -297,7 +299,7 @@ test('a TLS 1.2 connection does not renegotiate under trust that has shrunk', as
     assert.equal(connection.destroyed, false)
     await site.reload(site.ca, bundle(authorityB))
     assert.equal(connection.destroyed, false, 'connections that were admitted stay')
-    const closed = once(socket.resume(), 'close')
+    const closed = once(socket.resume(), 'close', { signal: AbortSignal.timeout(10_000) })
     socket.renegotiate({ rejectUnauthorized: false }, () => {})
     await closed
     assert.equal(connection.authorized, false)
@@ -373,10 +375,7 @@ async function attached(t: TestContext, engine: ReloadEngine): Promise<tls.Serve
   return server
 }
 
-function handshakeOver(
-  stream: Duplex,
-  version: ClientOptions['version'],
-): Promise<{ admission: string }> {
+function handshakeOver(stream: Duplex, version: ClientOptions['version']): Promise<{ admission: string }> {
   return new Promise((resolve) => {
     const socket = tls.connect({
       ...{ socket: stream, ...clientA, rejectUnauthorized: false },

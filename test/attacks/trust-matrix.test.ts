@@ -248,8 +248,10 @@ type Way = (places: Places, identity: Identity) => Promise<() => Promise<Outcome
 const HOST = { servername: 'a.test' }
 
 const WAYS: Readonly<Record<string, Way>> = {
-  'a new connection': async ({ main }, identity) => () =>
-    comeIn({ ...identity, port: main.port, version: 'TLSv1.3' }),
+  'a new connection':
+    async ({ main }, identity) =>
+    () =>
+      comeIn({ ...identity, port: main.port, version: 'TLSv1.3' }),
   'a session id in an external cache, TLS 1.2': ({ cache }, identity) =>
     withSession({ ...identity, port: cache.port, version: 'TLSv1.2', withoutTickets: true }),
   'a ticket, TLS 1.2': ({ main }, identity) =>
@@ -284,10 +286,17 @@ const WAYS: Readonly<Record<string, Way>> = {
   },
 }
 
+/** OpenSSL decides: some releases offer, or take, no ticket for another name. */
+const EITHER = 'full or resumed'
+
 /** What has to come of it. */
-function required(direction: Direction, way: string): { readonly lost: Admission; readonly kept: Admission } {
+function required(
+  direction: Direction,
+  way: string,
+): { readonly lost: Admission; readonly kept: Admission | typeof EITHER } {
   const kept = () => {
     if (way === 'a new connection') return 'full'
+    if (way.includes('at the default name') && direction === 'same') return EITHER
     if (way.startsWith('a resumption')) return direction === 'narrower' ? 'refused' : 'resumed'
     if (/^a (ticket|session)/.test(way)) return direction === 'same' ? 'resumed' : 'full'
     return direction === 'narrower' ? 'refused' : 'full'
@@ -316,8 +325,9 @@ for (const [what, describe] of Object.entries(CHANGES)) {
     for (const { way, who, goOn } of attempts) {
       const { admission } = await goOn()
       const wanted = required(change.direction, way)[who]
-      if (admission !== wanted) failures.push(`${way}, ${who}: ${admission}, not ${wanted}`)
-      cells.set(way, [cells.get(way) ?? [], admission].flat().join(' / '))
+      const fits = wanted === EITHER ? admission !== 'refused' : admission === wanted
+      if (!fits) failures.push(`${way}, ${who}: ${admission}, not ${wanted}`)
+      cells.set(way, [cells.get(way) ?? [], fits ? wanted : admission].flat().join(' / '))
     }
     observed.set(what, cells)
     assert.deepEqual(failures, [])

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type tls from 'node:tls'
@@ -47,7 +47,7 @@ import * as pkcs12 from './rows/pkcs12.js'
 import * as reading from './rows/reading.js'
 import * as revocation from './rows/revocation.js'
 import * as trust from './rows/trust.js'
-import { createSite, pairOptions, rightPair, type Site } from './site.js'
+import { createSite, pairOptions, rightPair, root, type Site } from './site.js'
 
 const topics = [certificate, chain, dates, key, names, options, pkcs12, reading, revocation, trust]
 const rows: readonly Row[] = topics
@@ -105,6 +105,19 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     return message?.replace(/\([0-9A-F:]{95}\)/, '(14:7B:1C:D0)')
   },
   CONTEXT_REFUSED: (t, site) => afterRenewal(t, site, 'prepares-garbage', 'CONTEXT_REFUSED'),
+  async TRUST_WITHDRAWN(t, site) {
+    const engine = await open(t, site)
+    const server = createEcho(engine.serverOptions())
+    engine.attach(server)
+    const client = connect(await listen(t, server), '127.0.0.1').on('error', () => {})
+    t.after(() => client.destroy())
+    await once(server, 'connection')
+    const refused = once(server, 'tlsClientError')
+    site.write('ca.pem', root.certPem)
+    await engine.update({ ca: site.path('ca.pem'), requestCert: true })
+    const [error] = (await refused) as [Error]
+    return error.message
+  },
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
       workerTasks: new URL('../support/gated-prepare.js', import.meta.url),

@@ -63,9 +63,9 @@ export function sniCallback(
   }
 }
 
-/** The error of a handshake that trust was taken from while it was under way. */
+/** The error of a handshake whose trust is not in force any more. */
 export function trustWithdrawn(): ReloadError {
   const message =
-    'the trust that this connection was accepted under has been narrowed before the handshake ended; the client may connect again'
+    'the trust that this connection was accepted under has been narrowed, or is not known; the client may connect again'
   return new ReloadError('TRUST_WITHDRAWN', message)
 }

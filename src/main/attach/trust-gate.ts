@@ -86,9 +86,9 @@ export class TrustGate {
     if (raw) this.#pending.delete(raw)
     const peers = policy()
     if (!peers.requestCert) return
-    if (this.#isWithdrawn(socket, peers)) return shut(socket)
-    if (letsStrangersIn(peers)) correctAuthorized(socket)
-    if (socket.getProtocol() === 'TLSv1.2') socket.on('secure', renegotiated)
+    if (this.#isWithdrawn(socket, peers)) shut(socket)
+    else if (letsStrangersIn(peers)) correctAuthorized(socket)
+    if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2') socket.on('secure', renegotiated)
   }
 
   #isWithdrawn(socket: TLSSocket, peers: PeerPolicy): boolean {

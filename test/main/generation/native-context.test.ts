@@ -1,18 +1,28 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import http2 from 'node:http2'
 import https from 'node:https'
+import { duplexPair } from 'node:stream'
 import { test } from 'node:test'
 import tls from 'node:tls'
 
 import {
+  acceptingContext,
+  acceptingPolicy,
+  acceptingServer,
   addedNames,
+  authorizesResumedStrangers,
   canBuildInSteps,
   canPoint,
   closeContext,
   currentContext,
+  hasPeerCertificate,
   peerPolicyOf,
   pointAt,
   protocolsOf,
+  rawSocketOf,
+  sessionIdContextFor,
+  sessionIdContextOf,
   setCertificate,
   setPrivateKey,
   sniCallbackOf,
@@ -118,4 +128,100 @@ test('connections outlive the context that they were accepted with', async (t) =
   const [echo] = await new Promise<Buffer[]>((resolve) => open.socket.once('data', (data) => resolve([data])))
   assert.equal(String(echo), 'still here')
   await open.close()
+})
+
+const MUTUAL = { ...options, ca: authority.certPem, requestCert: true, rejectUnauthorized: false }
+
+for (const [kind, create] of Object.entries({
+  tls: () => tls.createServer(MUTUAL),
+  https: () => https.createServer(MUTUAL),
+  http2: () => http2.createSecureServer({ ...MUTUAL, allowHTTP1: true }),
+})) {
+  test(`a TLS socket of a node:${kind} server knows its context, its server and the stream under it on Node ${process.version}`, async (t) => {
+    const server = create()
+    const port = await listen(t, server)
+    const context = currentContext(server)
+    const raw: unknown[] = []
+    const seen: unknown[] = []
+    server.on('connection', (stream) => raw.push(stream))
+    server.prependListener('secureConnection', (socket: tls.TLSSocket) => {
+      seen.push(acceptingContext(socket), acceptingServer(socket), rawSocketOf(socket))
+      seen.push(acceptingPolicy(socket), sessionIdContextFor(socket), hasPeerCertificate(socket))
+    })
+    const policy = { requestCert: true, rejectUnauthorized: false }
+    const sessionId = sessionIdContextOf(server)
+    assert.equal(sessionId?.length, 32)
+    await handshake({ port, waitForSession: false })
+    await handshake({ port, waitForSession: false, cert: leaf.certPem, key: leaf.keyPem })
+    assert.deepEqual(seen, [
+      context,
+      server,
+      raw[0],
+      policy,
+      sessionId,
+      false,
+      context,
+      server,
+      raw[1],
+      policy,
+      sessionId,
+      true,
+    ])
+  })
+}
+
+test('a TLS socket over a stream that is no socket knows that stream', async () => {
+  const server = tls.createServer(options)
+  const [near, far] = duplexPair()
+  const accepted = once(server, 'secureConnection')
+  server.emit('connection', far)
+  const client = tls.connect({ socket: near, rejectUnauthorized: false })
+  const [socket] = (await accepted) as [tls.TLSSocket]
+  assert.equal(rawSocketOf(socket), far)
+  client.destroy()
+  socket.destroy()
+})
+
+test('Node calls the SNI callback as a method of the TLS socket', async (t) => {
+  const seen: unknown[] = []
+  const server: tls.Server = tls.createServer({
+    ...options,
+    SNICallback(this: unknown, _name: string, done: (error: null) => void) {
+      seen.push(this instanceof tls.TLSSocket && acceptingServer(this) === server)
+      done(null)
+    },
+  })
+  const port = await listen(t, server)
+  await handshake({ port, waitForSession: false })
+  assert.deepEqual(seen, [true])
+})
+
+test('a renegotiation emits `secure` once more on the TLS socket of a server', async (t) => {
+  const server = tls.createServer(options)
+  const port = await listen(t, server)
+  const accepted = once(server, 'secureConnection')
+  const client = await handshake({ port, maxVersion: 'TLSv1.2', keepOpen: true, waitForSession: false })
+  const [socket] = (await accepted) as [tls.TLSSocket]
+  const again = once(socket, 'secure')
+  client.socket.renegotiate({ rejectUnauthorized: false }, () => {})
+  await again
+  await client.close()
+})
+
+test(`whether a resumed client without a certificate is authorized is known on Node ${process.version}`, async (t) => {
+  const server = tls.createServer(MUTUAL, (socket) => socket.on('error', () => {}).pipe(socket))
+  const verdicts: boolean[] = []
+  server.on('secureConnection', (socket) => verdicts.push(socket.authorized))
+  const port = await listen(t, server)
+  const { session } = await handshake({ port, confirm: true })
+  const again = await handshake({ port, confirm: true, session })
+  assert.deepEqual([again.protocol, again.reused], ['TLSv1.3', true])
+  assert.deepEqual(verdicts, [false, authorizesResumedStrangers()])
+})
+
+test('releases of Node whose resumption authorizes anybody are known by their number', () => {
+  const affected = ['20.20.2', '22.23.3', '24.20.9', '25.9.0', '26.9.0'].map(authorizesResumedStrangers)
+  assert.deepEqual(affected, [true, true, true, true, true])
+  const mended = ['24.21.0', '24.22.1', '26.10.0', '27.0.0', '28.1.0'].map(authorizesResumedStrangers)
+  assert.deepEqual(mended, [false, false, false, false, false])
 })

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { type TrustTerms, trustShrank } from '../../../src/main/generation/trust-change.js'
+import { trustIdentity } from '../../../src/main/generation/trust-identity.js'
+
+/** Anchors and lists are told from one another by their bytes alone. */
+interface Terms {
+  readonly anchors?: readonly string[] | null
+  readonly lists?: readonly string[]
+  readonly requestCert?: boolean
+  readonly rejectUnauthorized?: boolean
+  readonly partial?: boolean
+}
+
+const WIDENS: readonly (readonly [string, Terms, Terms])[] = [
+  ['an anchor is added', { anchors: ['A'] }, { anchors: ['A', 'B'] }],
+  ['anchors change places', { anchors: ['A', 'B'] }, { anchors: ['B', 'A'] }],
+  ['all lists are removed', { lists: ['1', '2'] }, { lists: [] }],
+  ['partial chains are allowed', { partial: false }, { partial: true }],
+  ['a certificate is not required any more', {}, { rejectUnauthorized: false }],
+  ['a certificate is not requested any more', {}, { requestCert: false }],
+  ['nobody is asked, before and after', { requestCert: false, anchors: ['A'] }, { requestCert: false }],
+]
+
+const SHRINKS: readonly (readonly [string, Terms, Terms])[] = [
+  ['an anchor is removed', { anchors: ['A', 'B'] }, { anchors: ['B'] }],
+  ['an anchor takes the place of another', { anchors: ['A'] }, { anchors: ['B'] }],
+  ['an anchor goes while another comes', { anchors: ['A', 'B'] }, { anchors: ['B', 'C'] }],
+  ['the anchors are not known any more', { anchors: ['A'] }, { anchors: null }],
+  ['the anchors were not known before', { anchors: null }, { anchors: ['A'] }],
+  ['a first list is added', { lists: [] }, { lists: ['1'] }],
+  ['a list is added', { lists: ['1'] }, { lists: ['1', '2'] }],
+  ['a list is removed, and others stay', { lists: ['1', '2'] }, { lists: ['2'] }],
+  ['a list is replaced', { lists: ['1'] }, { lists: ['2'] }],
+  ['partial chains are allowed no more', { partial: true }, { partial: false }],
+  ['a certificate is requested', { requestCert: false }, {}],
+  ['a certificate is required', { rejectUnauthorized: false }, {}],
+  [
+    'an anchor is removed, and none is required any more',
+    { anchors: ['A'] },
+    { anchors: [], rejectUnauthorized: false },
+  ],
+  ['an anchor is added and a list replaced', { lists: ['1'] }, { anchors: ['A', 'B'], lists: ['2'] }],
+  [
+    'an anchor is removed and all lists',
+    { anchors: ['A', 'B'], lists: ['1'] },
+    { anchors: ['A'], lists: [] },
+  ],
+]
+
+for (const [what, before, after] of WIDENS) {
+  test(`trust has not shrunk when ${what}`, () => {
+    assert.equal(trustShrank(termsOf(before), termsOf(after)), false)
+  })
+}
+
+for (const [what, before, after] of SHRINKS) {
+  test(`trust has shrunk when ${what}`, () => {
+    assert.equal(trustShrank(termsOf(before), termsOf(after)), true)
+  })
+}
+
+test('terms of one identity are the same, whatever objects they are', () => {
+  const terms = termsOf({ lists: ['1'] })
+  assert.equal(trustShrank(terms, termsOf({ lists: ['1'] })), false)
+})
+
+function termsOf({
+  anchors = ['A'],
+  lists = [],
+  requestCert = true,
+  rejectUnauthorized = true,
+  partial = false,
+}: Terms): TrustTerms {
+  const peers = { requestCert, rejectUnauthorized }
+  let end = 0
+  const ends = (anchors ?? []).map((anchor) => {
+    end += anchor.length
+    return end
+  })
+  const authorities = anchors && { pem: Buffer.from(anchors.join('')), ends: Uint32Array.from(ends) }
+  return {
+    identity: trustIdentity(JSON.stringify([[...(anchors ?? ['?'])].sort(), lists]), peers, partial),
+    peers,
+    trust: { authorities, revocationLists: lists.map((list) => Buffer.from(list)), problems: [] },
+    options: { allowPartialTrustChain: partial },
+  }
+}
