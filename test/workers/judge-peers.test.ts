@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { type JudgePeersTask, judgePeers } from '../../src/workers/judge-peers.js'
+import { type JudgePeersTask, judgePeers, type PeerChain } from '../../src/workers/judge-peers.js'
 import { type Authority, createAuthority, selfSigned } from '../support/certificates.js'
 
 const root = createAuthority()
@@ -55,7 +55,7 @@ test('what is revoked anywhere on the way keeps out, a list of another CA or ano
 
 test('each peer is judged by itself, and one without a chain is not let in', () => {
   const task = taskFor({ anchors: [root], chain: full })
-  const chains = [full, [other.issue().certDer], [], full]
+  const chains = [full, [other.issue().certDer], [], full].map(chainOf)
   assert.deepEqual(judgePeers({ ...task, chains }), [true, false, false, true])
 })
 
@@ -67,7 +67,11 @@ interface Case {
   readonly partialChain?: boolean
 }
 
-function judged(one: Case): boolean | undefined {
+function chainOf(certificates: readonly Uint8Array[]): PeerChain {
+  return { certificates, completed: true }
+}
+
+function judged(one: Case): boolean | null | undefined {
   return judgePeers(taskFor(one))[0]
 }
 
@@ -79,6 +83,6 @@ function taskFor({ anchors, former = [], chain, lists = [], partialChain = false
     formerAuthorities: bundle(former),
     revocationLists: lists.map((list) => Buffer.from(list)),
     partialChain,
-    chains: [chain],
+    chains: [chainOf(chain)],
   }
 }

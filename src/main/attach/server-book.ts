@@ -13,6 +13,7 @@ import {
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
+import { followPeers } from './peer-chains.js'
 
 /** Undoes an `attach`: the server goes on with the certificate that it has. */
 export type Detach = () => void
@@ -85,6 +86,7 @@ export class ServerBook {
     if (known) return known
     owners.set(server, this)
     const unfollow = this.#ledger.follow(server)
+    const unfollowPeers = followPeers(server)
     const own = peerPolicyOf(server)
     const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
     const attached = { server, ownPeers: asEngine ? null : own, detach }
@@ -105,6 +107,7 @@ export class ServerBook {
       if (book.#known.get(server) !== detach) return
       server.off('listening', take).off('close', leave)
       unfollow()
+      unfollowPeers()
       leave()
       book.#known.delete(server)
       if (owners.get(server) === book) owners.delete(server)
