@@ -4,6 +4,8 @@ import type { JudgingParts } from './distrusted.js'
 
 /** Peers of one task. Some 0.5 ms each on Node 20; the worker stops by itself when a task takes too long. */
 const MAX_PEERS = 500
+/** A task that failed is divided into so many: where a peer hangs the worker, each round takes a whole time limit. */
+const PARTS = 16
 /** Waits before the next attempt when the worker itself is unavailable; then its peers are not accepted. */
 const RETRY_AFTER_MS: readonly number[] = [250, 1_000, 2_000, 4_000, 8_000]
 
@@ -57,7 +59,7 @@ export async function judgeAll(
         await new Promise<void>((resolve) => void clock.after(waitMs, resolve))
         queue.unshift(task)
       } else if (task.length > 1) {
-        queue.unshift(...divided(task, 2))
+        queue.push(...divided(task, PARTS))
       } else if (!retried.has(task[0])) {
         retried.add(task[0])
         queue.unshift(task)

@@ -28,7 +28,7 @@ const byLeaf = new Map<string, RememberedPeer>()
 /** Some 1 KB each. */
 const MAX_REMEMBERED = 10_000
 /** Within this time a leaf is taken to come with the same chain again; {@link rereadChain} tells when it did not. */
-const FRESH_MS = 60_000
+const FRESH_MS = losesChainEarly ? 0 : 60_000
 /** CA certificates that peers have sent, so that many chains hold the same bytes; the one that was used last is the last. */
 const intermediates = new Map<string, Uint8Array>()
 const MAX_INTERMEDIATES = 100
