@@ -4,10 +4,12 @@
  */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { test } from 'node:test'
-import type { SecureVersion } from 'node:tls'
+import tls, { type SecureVersion } from 'node:tls'
+import { Worker } from 'node:worker_threads'
 
+import { shareEngine } from '../../src/main/fleet/index.js'
 import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
 import { oid, pem, sequence, set, tagged, utf8 } from '../support/der.js'
 import { basicConstraints, subjectKeyId } from '../support/extensions.js'
@@ -87,6 +89,40 @@ test('the newest list of a CA decides who is revoked', async (t) => {
     authority.crl({ revoked: [one.serial, two.serial, three.serial], thisUpdate: ago(2 * day) }),
   )
   assert.deepEqual(await site.distrusted(), ['two'])
+})
+
+test('a member of a fleet judges the connections of its own servers by the trust of the primary', async (t) => {
+  const [staying, leaving] = [createAuthority(), createAuthority()]
+  const site = await peerSite(t, [staying, leaving])
+  const name = `peers-${process.pid}`
+  const shared = shareEngine(site.engine, { name })
+  t.after(() => shared.close())
+  const member = new Worker(new URL('../support/fleet-thread.js', import.meta.url), { workerData: { name } })
+  t.after(() => member.terminate())
+  shared.add(member)
+  const messages = on(member, 'message')
+  const next = async (): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const { value } = await messages.next()
+      // The fleet's own messages come by the same way.
+      if (!('certswap' in value[0])) return value[0]
+    }
+  }
+  const port = (await next())['port'] as number
+  const distrusted = () => {
+    member.postMessage({ distrusted: true })
+    return next()
+  }
+  for (const [commonName, ca] of Object.entries({ stays: staying, leaves: leaving })) {
+    const identity = identityOf(ca.issueAuthority().issue({ commonName }))
+    const client = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...identity })
+    t.after(() => client.destroy())
+    client.on('error', () => {}).write('x')
+    await once(client, 'data')
+  }
+  assert.deepEqual(await distrusted(), { distrusted: [] })
+  await site.trust(staying)
+  assert.deepEqual(await distrusted(), { distrusted: ['CN=leaves'] })
 })
 
 async function firstSession(
