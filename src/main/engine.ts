@@ -195,7 +195,7 @@ class Engine implements ReloadEngine {
 
   async distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {
     this.#assertOpen()
-    return await this.#reloader.distrusted(connections)
+    return await this.#reloader.distrusted(connections, this.#logger)
   }
 
   secureContext(): tls.SecureContext {

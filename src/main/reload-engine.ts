@@ -113,10 +113,12 @@ export interface ReloadEngine extends AsyncDisposable {
   /** The generation that a connection (raw or TLS) was accepted under, if an attached server accepted it over TCP. */
   generationOf(socket: Socket): number | undefined
   /**
-   * Those of the connections that the trust of now would not let in any more: the CA of their client's certificate was
-   * removed, or the certificate was revoked. The worker finds out. Who sent no certificate is none of them; a certificate
-   * that expired since is another matter.
-   * @throws ReloadError `WORKER_TIMEOUT`, `WORKER_CRASHED` or `CLOSED`.
+   * Those of the connections that the trust in force would not accept any more: the CA of their client's certificate was
+   * removed, or the certificate was revoked. A worker decides by the certificates of each connection's handshake. A
+   * connection whose certificates cannot be judged is one of them; a connection without a client certificate is not, and a
+   * certificate that has expired since then makes no difference. When the worker fails it is tried again for up to 15
+   * seconds; connections that it has not judged by then are in the result.
+   * @throws ReloadError `CLOSED`
    */
   distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
   /**

@@ -12,6 +12,7 @@ import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
 import type { Host } from './generation/host-table.js'
+import type { Logger } from './observe/logger.js'
 import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
@@ -160,9 +161,10 @@ export class Reloader {
     return this.#report('unchanged', trigger, new PassWatch(this.#clock)).result
   }
 
-  /** Which of these connections the trust of now would not let in any more. */
-  distrusted(connections: Iterable<TLSSocket>): Promise<Set<TLSSocket>> {
-    return distrusted(connections, this.serving.trust(), this.#preparer)
+  /** Which of these connections the trust in force would not accept any more. */
+  distrusted(connections: Iterable<TLSSocket>, logger: Logger): Promise<Set<TLSSocket>> {
+    const parts = { preparer: this.#preparer, clock: this.#clock, logger }
+    return distrusted(connections, this.serving.trust(), parts)
   }
 
   /** Lets the servers go on with what they have, and forgets the keys. */

@@ -1,100 +1,197 @@
-import { X509Certificate } from 'node:crypto'
+import { hash } from 'node:crypto'
 
-import { isSelfSigned } from './certificates.js'
+import { PeerCertificate } from './peer-certificate.js'
 import { derOf, splitPem } from './pem.js'
-import { revocationName, revokedIn } from './revocation-list.js'
-import { issuerOf, serialOf, subjectOf } from './x509.js'
+import { isRevoked, type Revocations, readRevocations } from './revocations.js'
 
-/** Peers that were let in before, to be held against the trust of now. */
+/** Peers that were accepted before, to be judged by the trust that is in force now. */
 export interface JudgePeersTask {
   /** Trust anchors as PEM; `null` without any. */
   readonly authorities: Uint8Array | null
-  /** Those before: what a chain was completed with from there is not the peer's own. */
+  /** The anchors before. */
   readonly formerAuthorities: Uint8Array | null
   readonly revocationLists: readonly Uint8Array[]
   /** Whether a chain may end at an anchor that did not sign itself. */
   readonly partialChain: boolean
-  /** For each peer its chain as DER, its own certificate first. */
-  readonly chains: readonly (readonly Uint8Array[])[]
+  readonly chains: readonly PeerChain[]
 }
 
-/** For each peer, in order, whether the trust of now would let it in. */
-export type JudgePeersReply = readonly boolean[]
+/** What is known of the certificates that a peer was accepted by. */
+export interface PeerChain {
+  /** As DER, the peer's own first. */
+  readonly certificates: readonly Uint8Array[]
+  /**
+   * Whether it can hold certificates that the peer did not send: Node adds those that it finds among the anchors of the
+   * handshake. They are worth nothing once they are no anchors any more.
+   */
+  readonly completed: boolean
+}
 
 /**
- * Looks for a way from each peer's certificate to a trust anchor on which nothing is revoked, as OpenSSL does in a
- * handshake. Validity is not looked at: who has expired did not lose anybody's trust.
+ * For each peer, in order, whether the trust that is in force would accept it. `null` for those that were not reached
+ * within {@link TASK_BUDGET_MS}; the first one always is.
+ */
+export type JudgePeersReply = readonly (boolean | null)[]
+
+/** After this many milliseconds a task begins with no other peer. Far below any sensible time limit of a task. */
+const TASK_BUDGET_MS = 500
+/**
+ * Signatures that are checked for one peer. Real chains need fewer than ten. A peer can send certificates that keep a
+ * search busy for ever: hundreds of re-issues of one CA under one name. It is not accepted when they are used up.
+ */
+const MAX_SIGNATURES = 64
+/** CAs between a peer and its anchor. OpenSSL's own limit is 100; real chains have a handful. */
+const MAX_DEPTH = 16
+
+/**
+ * Looks for a path from each peer's certificate to a trust anchor on which nothing is revoked, as OpenSSL does in a
+ * handshake. Validity is not looked at: a certificate that has expired has not lost its issuer's trust. Name constraints are
+ * not either: OpenSSL has checked them on the path that the handshake took.
+ *
+ * Each peer is judged by itself. One whose certificates cannot be parsed, or lead nowhere within the budget, is not
+ * accepted, and makes no difference to the others.
  */
 export function judgePeers(task: JudgePeersTask): JudgePeersReply {
-  const anchors = certificatesIn(task.authorities)
-  const former = new Set(certificatesIn(task.formerAuthorities).map(({ name }) => name))
-  const revoked = new Set(task.revocationLists.flatMap((pem) => ders(pem).flatMap(revokedIn)))
-  const trust = {
-    anchors: new Set(anchors.map(({ name }) => name)),
-    revoked,
-    partialChain: task.partialChain,
-  }
-  return task.chains.map((chain) => {
+  const trust = trustOf(task)
+  const known = new Map<Uint8Array, PeerCertificate | null>()
+  const end = performance.now() + TASK_BUDGET_MS
+  return task.chains.map((chain, i) => {
+    if (i > 0 && performance.now() > end) return null
     try {
-      const [leaf, ...links] = chain.map((der) => certificateOf(Buffer.from(der)))
-      if (!leaf) return false
-      const own = links.filter(({ name }) => !former.has(name))
-      return leadsToAnchor(leaf, [...anchors, ...own], trust, MAX_DEPTH)
+      return isAccepted(chain, trust, known)
     } catch {
-      // OpenSSL takes more than DER: a peer that cannot be judged is not trusted.
       return false
     }
   })
 }
 
-/** OpenSSL's own limit is 100; real chains have a handful. */
-const MAX_DEPTH = 16
-
-interface Certificate {
-  readonly der: Buffer
-  /** The DER as text, to tell certificates apart by. */
-  readonly name: string
-  readonly subject: string
-}
-
 interface Trust {
   readonly anchors: ReadonlySet<string>
-  readonly revoked: ReadonlySet<string>
+  readonly bySubject: ReadonlyMap<string, readonly PeerCertificate[]>
+  readonly former: ReadonlySet<string>
+  readonly revocations: readonly Revocations[]
   readonly partialChain: boolean
 }
 
-function leadsToAnchor(
-  { der, name }: Certificate,
-  known: readonly Certificate[],
+function isAccepted(
+  { certificates, completed }: PeerChain,
   trust: Trust,
-  depth: number,
+  known: Map<Uint8Array, PeerCertificate | null>,
 ): boolean {
-  const issuer = issuerOf(der)
-  if (depth === 0 || trust.revoked.has(revocationName(issuer, serialOf(der)))) return false
-  const certificate = new X509Certificate(der)
-  if (trust.anchors.has(name) && (trust.partialChain || isSelfSigned(certificate))) return true
-  return known.some((above) => {
-    if (above.subject !== issuer || above.name === name) return false
-    return isSignedBy(certificate, above.der) && leadsToAnchor(above, known, trust, depth - 1)
-  })
+  const [leaf, ...links] = certificates.map((der) => certificateOf(der, known))
+  if (!leaf) return false
+  const own = links.filter((link) => link !== null && !(completed && trust.former.has(link.id)))
+  return leadsToAnchor(leaf, groupBySubject(own as PeerCertificate[]), trust)
 }
 
-function isSignedBy(certificate: X509Certificate, issuerDer: Buffer): boolean {
-  const issuer = new X509Certificate(issuerDer)
-  try {
-    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
-  } catch {
-    // A key of a kind that OpenSSL does not know signs nothing.
-    return false
+interface Step {
+  readonly certificate: PeerCertificate
+  /** Certificates below it, and those of them that count for a path length: CAs, those that issued themselves apart. */
+  readonly depth: number
+  readonly counted: number
+}
+
+/** Breadth first: the shortest path to a certificate is the one that any path length allows soonest. */
+function leadsToAnchor(
+  leaf: PeerCertificate,
+  own: ReadonlyMap<string, readonly PeerCertificate[]>,
+  trust: Trust,
+): boolean {
+  const visited = new Set([leaf.id])
+  const queue: Step[] = [{ certificate: leaf, depth: 0, counted: 0 }]
+  let signatures = 0
+  for (let step = queue.shift(); step; step = queue.shift()) {
+    const { certificate, depth, counted } = step
+    if (isEnd(certificate, trust)) return true
+    if (depth === MAX_DEPTH) continue
+    const above = [...(trust.bySubject.get(certificate.issuer) ?? []), ...(own.get(certificate.issuer) ?? [])]
+    for (const issuer of above) {
+      if (visited.has(issuer.id) || issuer.pathLength < counted || !certificate.fits(issuer)) continue
+      if (signatures++ === MAX_SIGNATURES) return false
+      if (!certificate.isSignedBy(issuer)) continue
+      if (isRevoked(certificate, issuer.keyId, trust.revocations)) continue
+      visited.add(issuer.id)
+      queue.push({
+        certificate: issuer,
+        depth: depth + 1,
+        counted: counted + (issuer.isSelfIssued ? 0 : 1),
+      })
+    }
+  }
+  return false
+}
+
+function isEnd(certificate: PeerCertificate, { anchors, partialChain, revocations }: Trust): boolean {
+  if (!anchors.has(certificate.id)) return false
+  if (!certificate.isSelfSigned) return partialChain && !isRevoked(certificate, null, revocations)
+  return !isRevoked(certificate, certificate.keyId, revocations)
+}
+
+/** Tasks of one look come one after the other with the same trust; lists can hold half a million entries. */
+let last: { readonly digest: string; readonly trust: WeakRef<Trust> } | undefined
+
+function trustOf(task: JudgePeersTask): Trust {
+  const digest = digestOf(task)
+  const kept = last?.digest === digest ? last.trust.deref() : undefined
+  const trust = kept ?? readTrust(task)
+  last = { digest, trust: new WeakRef(trust) }
+  return trust
+}
+
+function digestOf({ authorities, formerAuthorities, revocationLists, partialChain }: JudgePeersTask): string {
+  const parts = [authorities, formerAuthorities, ...revocationLists]
+  return [partialChain, ...parts.map((part) => part && hash('sha256', part))].join()
+}
+
+/**
+ * An anchor that cannot be read vouches for nothing.
+ *
+ * @throws RangeError for a revocation list that cannot be read; none such is ever in service.
+ */
+function readTrust(task: JudgePeersTask): Trust {
+  const anchors = certificatesIn(task.authorities)
+  return {
+    anchors: new Set(anchors.map(({ id }) => id)),
+    bySubject: groupBySubject(anchors),
+    former: new Set(certificatesIn(task.formerAuthorities).map(({ id }) => id)),
+    revocations: task.revocationLists.flatMap((pem) => ders(pem).map(readRevocations)),
+    partialChain: task.partialChain,
   }
 }
 
-function certificatesIn(pem: Uint8Array | null): Certificate[] {
-  return pem === null ? [] : ders(pem).map(certificateOf)
+function certificatesIn(pem: Uint8Array | null): PeerCertificate[] {
+  const known = new Map<Uint8Array, PeerCertificate | null>()
+  return pem === null ? [] : ders(pem).flatMap((der) => certificateOf(der, known) ?? [])
 }
 
-function certificateOf(der: Buffer): Certificate {
-  return { der, name: der.toString('latin1'), subject: subjectOf(der) }
+/** The same bytes are often in the chains of many peers, as one object. */
+function certificateOf(
+  der: Uint8Array,
+  known: Map<Uint8Array, PeerCertificate | null>,
+): PeerCertificate | null {
+  const found = known.get(der)
+  if (found !== undefined) return found
+  const certificate = parse(der)
+  known.set(der, certificate)
+  return certificate
+}
+
+function parse(der: Uint8Array): PeerCertificate | null {
+  try {
+    return new PeerCertificate(der)
+  } catch {
+    return null
+  }
+}
+
+function groupBySubject(certificates: readonly PeerCertificate[]): Map<string, PeerCertificate[]> {
+  const groups = new Map<string, PeerCertificate[]>()
+  for (const certificate of certificates) {
+    const group = groups.get(certificate.subject)
+    if (group) group.push(certificate)
+    else groups.set(certificate.subject, [certificate])
+  }
+  return groups
 }
 
 function ders(pem: Uint8Array): Buffer[] {

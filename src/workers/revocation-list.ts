@@ -7,6 +7,7 @@ import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { Policy } from './protocol.js'
 import { releaseContext } from './release-context.js'
+import { readRevocations } from './revocations.js'
 import type { JudgedAuthority, TrustBlock } from './trust.js'
 import { contentOf } from './x509.js'
 
@@ -127,30 +128,15 @@ function hasSigned(authority: X509Certificate, { algorithm, bytes, signature }: 
   }
 }
 
-/** Names a certificate as revocation lists do: by its issuer and its serial number, both as base64 of DER content. */
-export function revocationName(issuer: string, serial: string): string {
-  return `${issuer} ${serial}`
-}
-
-/** {@link revocationName} of every certificate that a revocation list names. */
-export function revokedIn(der: Uint8Array): string[] {
-  const { issuer, rest } = fieldsOf(der)
-  const [first] = rest
-  // Lists that revoke nothing have none, and extensions in its place.
-  if (first?.tag !== SEQUENCE) return []
-  return childrenOf(der, first).map((entry) =>
-    revocationName(contentOf(der, issuer), contentOf(der, nodeAt(der, entry.from))),
-  )
-}
-
 const INTEGER = 0x02
-const SEQUENCE = 0x30
 
 function parseRevocationList(block: TrustBlock): RevocationList {
   const { der, pem } = block
   workingOn(block.path)
   try {
     releaseContext(createSecureContext({ ca: [], crl: pem }))
+    // What cannot be read could not be applied to connections that are open.
+    readRevocations(der)
     const { outer, tbs, algorithm, signature, issuer, thisUpdate, nextUpdate } = fieldsOf(der)
     return {
       issuer: contentOf(der, issuer),
@@ -178,9 +164,9 @@ function fieldsOf(der: Uint8Array) {
   const [tbs, algorithm, signature] = childrenOf(der, outer) as [DerNode, DerNode, DerNode]
   const fields = childrenOf(der, tbs)
   const named = fields.slice(fields[0]?.tag === INTEGER ? 2 : 1)
-  const [issuer, thisUpdate, next, ...after] = named as [DerNode, DerNode, ...DerNode[]]
-  const [nextUpdate, rest] = next && isTime(next) ? [next, after] : [null, named.slice(2)]
-  return { outer, tbs, algorithm, signature, issuer, thisUpdate, nextUpdate, rest }
+  const [issuer, thisUpdate, next] = named as [DerNode, DerNode, ...DerNode[]]
+  const nextUpdate = next && isTime(next) ? next : null
+  return { outer, tbs, algorithm, signature, issuer, thisUpdate, nextUpdate }
 }
 
 function dateOf(der: Uint8Array, node: DerNode): number {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { oneLine } from './facts.js'
-import { peerCertificateOf } from './peer-certificate.js'
+import { takeSessionLeaf } from './session-leaf.js'
 
 /** One listener to dial. */
 export interface VerifyTarget {
@@ -116,7 +116,7 @@ function lookAt(socket: TLSSocket, error: NodeJS.ErrnoException | null): Omit<Lo
 }
 
 function shownBy(socket: TLSSocket): ShownCertificate | null {
-  const der = peerCertificateOf(socket)
+  const der = takeSessionLeaf(socket.getSession())
   return der && { fingerprint256: fingerprintOf(der), subject: subjectIn(der) }
 }
 

@@ -38,6 +38,14 @@ export function serialOf(der: Uint8Array): string {
   return contentOf(der, nodesOf(der).serialNumber)
 }
 
+/** 1 to 3. Version 1 has no extensions. */
+export function versionOf(der: Uint8Array): number {
+  const [tbs] = childrenOf(der, nodeAt(der, 0))
+  const first = tbs && nodeAt(der, tbs.from)
+  const version = first?.tag === VERSION_TAG ? nodeAt(der, first.from) : undefined
+  return version ? (der[version.from] ?? 0) + 1 : 1
+}
+
 /** The object identifier of the algorithm that the certificate was signed with. */
 export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))

@@ -4,6 +4,7 @@
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { parentPort, workerData } from 'node:worker_threads'
 
 import { joinEngine } from '../../src/main/fleet/index.js'
@@ -18,6 +19,8 @@ const engine = await joinEngine({
 })
 const server = createEcho(engine.serverOptions())
 engine.attach(server)
+const sockets: TLSSocket[] = []
+server.on('secureConnection', (socket) => sockets.push(socket))
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 engine.on('orphaned', () => parentPort?.postMessage({ orphaned: true }))
@@ -27,6 +30,8 @@ parentPort?.postMessage({ port: (server.address() as AddressInfo).port })
 interface Order {
   readonly reload?: boolean
   readonly close?: boolean
+  /** Answers with the subjects of the clients that are distrusted. */
+  readonly distrusted?: boolean
 }
 
 async function obey(message: Order): Promise<void> {
@@ -36,6 +41,10 @@ async function obey(message: Order): Promise<void> {
       ({ code }: { code: string }) => code,
     )
     parentPort?.postMessage({ outcome })
+  }
+  if (message.distrusted) {
+    const found = [...(await engine.distrusted(sockets))]
+    parentPort?.postMessage({ distrusted: found.map((one) => one.getPeerX509Certificate()?.subject) })
   }
   if (message.close) {
     await engine.close()

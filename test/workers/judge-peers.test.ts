@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { type JudgePeersTask, judgePeers } from '../../src/workers/judge-peers.js'
+import { type JudgePeersTask, judgePeers, type PeerChain } from '../../src/workers/judge-peers.js'
 import { type Authority, createAuthority, selfSigned } from '../support/certificates.js'
+import { derOf } from '../support/pem-text.js'
 
 const root = createAuthority()
 const other = createAuthority()
@@ -55,8 +56,32 @@ test('what is revoked anywhere on the way keeps out, a list of another CA or ano
 
 test('each peer is judged by itself, and one without a chain is not let in', () => {
   const task = taskFor({ anchors: [root], chain: full })
-  const chains = [full, [other.issue().certDer], [], full]
+  const chains = [full, [other.issue().certDer], [], full].map(chainOf)
   assert.deepEqual(judgePeers({ ...task, chains }), [true, false, false, true])
+})
+
+test('a CA that may not issue, or not at this depth, leads nowhere', () => {
+  const short = createAuthority({ pathLength: 0 })
+  const deep = short.issueAuthority().issueAuthority()
+  const client = deep.issue()
+  assert.equal(judged({ anchors: [short], chain: ders(client.chainPem) }), false)
+  const noCa = root.issue({ commonName: 'No CA', key: intermediate })
+  const below = createAuthority({ name: 'No CA', key: intermediate }).issue()
+  assert.equal(judged({ anchors: [root], chain: [below.certDer, noCa.certDer] }), false)
+})
+
+test('what a peer sent counts although it was an anchor before; what Node added does not', () => {
+  const former = [root, intermediate]
+  const task = taskFor({ anchors: [root], former, chain: full })
+  const chains = [true, false].map((completed) => ({ certificates: full, completed }))
+  assert.deepEqual(judgePeers({ ...task, chains }), [false, true])
+})
+
+test('bytes that are no certificate cost their own peer its trust, and no other', () => {
+  const task = taskFor({ anchors: [root], chain: full })
+  const junk = [Buffer.from('3080', 'hex'), Buffer.alloc(0), Buffer.alloc(70_000, 0x30)]
+  const chains = [...junk.map((der) => [der]), full, [...full, ...junk]].map(chainOf)
+  assert.deepEqual(judgePeers({ ...task, chains }), [false, false, false, true, true])
 })
 
 interface Case {
@@ -67,7 +92,15 @@ interface Case {
   readonly partialChain?: boolean
 }
 
-function judged(one: Case): boolean | undefined {
+function ders(chainPem: string): Buffer[] {
+  return chainPem.split(/(?<=-----END CERTIFICATE-----\n)/).map((one) => derOf(one))
+}
+
+function chainOf(certificates: readonly Uint8Array[]): PeerChain {
+  return { certificates, completed: true }
+}
+
+function judged(one: Case): boolean | null | undefined {
   return judgePeers(taskFor(one))[0]
 }
 
@@ -79,6 +112,6 @@ function taskFor({ anchors, former = [], chain, lists = [], partialChain = false
     formerAuthorities: bundle(former),
     revocationLists: lists.map((list) => Buffer.from(list)),
     partialChain,
-    chains: [chain],
+    chains: [chainOf(chain)],
   }
 }

@@ -1,49 +1,105 @@
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 
-import type { JudgePeersTask } from '../../workers/judge-peers.js'
+import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
+import type { Clock } from '../clock.js'
 import { runInSlices } from '../generation/slices.js'
+import type { Logger } from '../observe/logger.js'
 import type { Preparer } from '../pool.js'
+import { judgeAll } from './judge-all.js'
+import { type KnownPeer, knownIntermediates, peerOf, rereadChain } from './peer-chains.js'
 
-/** Asks the worker which of the connections a trust would not let in any more. */
+/** What a look at live peers needs. */
+export interface JudgingParts {
+  readonly preparer: Pick<Preparer, 'judgePeers'>
+  readonly clock: Pick<Clock, 'after'>
+  readonly logger: Logger
+}
+
+/**
+ * Those of the connections whose peers a trust would not accept any more. A connection whose peer cannot be judged is one
+ * of them: a client cannot stay connected by sending what cannot be parsed, or what keeps the worker busy.
+ *
+ * @throws ReloadError `CLOSED`
+ */
 export async function distrusted(
   connections: Iterable<TLSSocket>,
   trust: Omit<JudgePeersTask, 'chains'>,
-  preparer: Pick<Preparer, 'judgePeers'>,
+  parts: JudgingParts,
 ): Promise<Set<TLSSocket>> {
   const peers = await runInSlices(collectPeers(connections), { longestMs: 0 })
-  if (peers.length === 0) return new Set()
-  const chains = peers.map(({ chain }) => chain)
-  const verdicts = await preparer.judgePeers({ ...trust, chains })
-  return new Set(peers.flatMap(({ sockets }, i) => (verdicts[i] === true ? [] : sockets)))
+  if (peers.size === 0) return new Set()
+  const shared = sharedTrust(trust)
+  const suspects = await unaccepted(peers, shared, parts)
+  // Connections with one leaf were taken to have one chain.
+  const own = await runInSlices(collectOwn(suspects), { longestMs: 0 })
+  const still = own.size === 0 ? own : await unaccepted(own, shared, parts)
+  const result = new Set([...suspects.values()].flat())
+  for (const [peer, sockets] of own) {
+    if (!still.has(peer)) for (const socket of sockets) result.delete(socket)
+  }
+  return result
 }
 
-interface Peer {
-  readonly chain: readonly Uint8Array[]
-  readonly sockets: TLSSocket[]
+type SocketsByPeer = Map<KnownPeer, TLSSocket[]>
+
+async function unaccepted(
+  peers: SocketsByPeer,
+  trust: Omit<JudgePeersTask, 'chains'>,
+  parts: JudgingParts,
+): Promise<SocketsByPeer> {
+  const all = [...peers]
+  const extra = all.some(([{ whole }]) => !whole) ? knownIntermediates() : []
+  const chains = all.map(([peer]) => chainOf(peer, extra))
+  const verdicts = await judgeAll(chains, trust, parts)
+  return new Map(all.filter((_, i) => verdicts[i] !== true))
 }
 
-/** The peers that were let in by their certificates. Those with the same one are one. */
-function* collectPeers(connections: Iterable<TLSSocket>): Generator<void, Peer[], void> {
-  const peers = new Map<string, Peer>()
+/** What a resumed connection does not have any more can be what another client of the same CA has sent. */
+function chainOf({ certificates, completed, whole }: KnownPeer, extra: readonly Uint8Array[]): PeerChain {
+  return { certificates: whole ? certificates : [...certificates, ...extra], completed }
+}
+
+/** Connections that no certificate has authorized have no trust to lose. */
+function* collectPeers(connections: Iterable<TLSSocket>): Generator<void, SocketsByPeer, void> {
+  const peers: SocketsByPeer = new Map()
   for (const socket of connections) {
-    const leaf = socket.authorized ? socket.getPeerCertificate(true) : null
-    if (leaf?.fingerprint256) {
-      const chain = chainOf(leaf)
-      const name = chain.map(({ fingerprint256 }) => fingerprint256).join()
-      const peer: Peer = peers.get(name) ?? { chain: chain.map(({ raw }) => raw), sockets: [] }
-      peer.sockets.push(socket)
-      peers.set(name, peer)
-    }
+    const peer = socket.authorized ? peerOf(socket) : null
+    if (peer) add(peers, peer, socket)
     yield
   }
-  return [...peers.values()]
+  return peers
 }
 
-/** The last of it is its own issuer. */
-function chainOf(leaf: DetailedPeerCertificate): DetailedPeerCertificate[] {
-  const chain = [leaf]
-  for (let above = leaf.issuerCertificate; above && !chain.includes(above); above = above.issuerCertificate) {
-    chain.push(above)
+function* collectOwn(suspects: SocketsByPeer): Generator<void, SocketsByPeer, void> {
+  const own: SocketsByPeer = new Map()
+  for (const [peer, sockets] of suspects) {
+    for (const socket of sockets) {
+      const its = rereadChain(socket, peer)
+      if (its !== peer) add(own, its, socket)
+      yield
+    }
   }
-  return chain
+  return own
+}
+
+function add(peers: SocketsByPeer, peer: KnownPeer, socket: TLSSocket): void {
+  const sockets = peers.get(peer)
+  if (sockets) sockets.push(socket)
+  else peers.set(peer, [socket])
+}
+
+/** Memory that the tasks of one look share with their worker instead of being copied for each: lists can have megabytes. */
+function sharedTrust(trust: Omit<JudgePeersTask, 'chains'>): Omit<JudgePeersTask, 'chains'> {
+  return {
+    ...trust,
+    authorities: trust.authorities && shared(trust.authorities),
+    formerAuthorities: trust.formerAuthorities && shared(trust.formerAuthorities),
+    revocationLists: trust.revocationLists.map(shared),
+  }
+}
+
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  copy.set(bytes)
+  return copy
 }

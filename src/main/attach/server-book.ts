@@ -14,6 +14,7 @@ import {
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
+import { followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { TrustGate } from './trust-gate.js'
 
@@ -109,6 +110,7 @@ export class ServerBook {
     assertServable(current().snapshot.material.trust, [own], 'attach: the server')
     owners.set(server, this)
     const unfollow = this.#ledger.follow(server)
+    const unfollowPeers = followPeers(server)
     this.#promised.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
     const attached = { server, ownPeers: asEngine ? null : own, detach }
@@ -141,6 +143,7 @@ export class ServerBook {
       server.off('listening', takeAgain).off('close', leave)
       unfollow()
       ungate()
+      unfollowPeers()
       leave()
       book.#known.delete(server)
       if (owners.get(server) === book) owners.delete(server)

@@ -1,6 +1,8 @@
+import { hash, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 
+import { certificatesOf } from '../attach/peer-chains.js'
 import type { Clock } from '../clock.js'
 import type { Protocol } from './connection.js'
 
@@ -93,33 +95,30 @@ export function requestLine(method: string | undefined, target: string | undefin
 }
 
 function peerOf(socket: TLSSocket): PeerFacts | null {
-  const leaf = socket.getPeerCertificate(true) as DetailedPeerCertificate | null
-  if (!leaf?.fingerprint256) return null
+  const [leaf, ...issuers] = certificatesOf(socket)
+  if (!leaf) return null
+  const { subject, issuer, serialNumber, fingerprint256, validTo } = new X509Certificate(leaf)
   return Object.freeze({
-    subject: nameOf(leaf.subject),
-    issuer: nameOf(leaf.issuer),
-    serial: leaf.serialNumber,
-    fingerprint256: leaf.fingerprint256,
-    notAfter: new Date(leaf.valid_to).toISOString(),
-    issuers: Object.freeze(issuersOf(leaf)),
+    subject: nameOf(subject),
+    issuer: nameOf(issuer),
+    serial: serialNumber,
+    fingerprint256,
+    notAfter: new Date(validTo).toISOString(),
+    issuers: Object.freeze(issuers.map(fingerprintOf)),
   })
 }
 
-function issuersOf(leaf: DetailedPeerCertificate): string[] {
-  const issuers: string[] = []
-  let current = leaf
-  // The last one is its own issuer.
-  while (current.issuerCertificate && current.issuerCertificate !== current) {
-    current = current.issuerCertificate
-    if (issuers.includes(current.fingerprint256)) break
-    issuers.push(current.fingerprint256)
-  }
-  return issuers
+/** As `X509Certificate#fingerprint256`, without parsing. */
+function fingerprintOf(der: Uint8Array): string {
+  return hash('sha256', der, 'hex')
+    .toUpperCase()
+    .replace(/..(?!$)/g, '$&:')
 }
 
-function nameOf(name: object): string {
-  return Object.entries(name)
-    .flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => `${key}=${one}`))
-    .join(', ')
+/** Node gives one attribute a line, or nothing for an empty name. */
+function nameOf(lines: string | undefined): string {
+  return (lines ?? '')
+    .trim()
+    .replaceAll('\n', ', ')
     .replace(/\p{Cc}/gu, ' ')
 }

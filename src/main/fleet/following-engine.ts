@@ -134,7 +134,8 @@ export class FollowingEngine implements JoinedEngine {
   distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {
     const serving = this.#open()
     this.#preparer ??= openPreparer(serving.snapshot.options.worker, this.#clock)
-    return distrusted(connections, serving.trust(), this.#preparer)
+    const parts = { preparer: this.#preparer, clock: this.#clock, logger: this.#logger }
+    return distrusted(connections, serving.trust(), parts)
   }
 
   secureContext(): tls.SecureContext {

@@ -1,0 +1,95 @@
+import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
+import { ReloadError } from '../errors.js'
+import type { JudgingParts } from './distrusted.js'
+
+/** Peers of one task. Some 0.5 ms each on Node 20; the worker stops by itself when a task takes too long. */
+const MAX_PEERS = 500
+/** A task that failed is divided into so many: where a peer hangs the worker, each round takes a whole time limit. */
+const PARTS = 16
+/** Waits before the next attempt when the worker itself is unavailable; then its peers are not accepted. */
+const RETRY_AFTER_MS: readonly number[] = [250, 1_000, 2_000, 4_000, 8_000]
+
+/**
+ * Judges peers in tasks of bounded size, one after the other. A task that costs the worker its life or its time is divided
+ * until the peer is found that does it: that one is not accepted, and the others are judged. When the worker fails without
+ * any peer, it is tried again for some seconds; peers that are not judged by then are not accepted.
+ *
+ * @returns for each peer whether it is accepted.
+ * @throws ReloadError `CLOSED`
+ */
+export async function judgeAll(
+  chains: readonly PeerChain[],
+  trust: Omit<JudgePeersTask, 'chains'>,
+  { preparer, clock, logger }: JudgingParts,
+): Promise<boolean[]> {
+  const verdicts: boolean[] = chains.map(() => false)
+  const queue = divided(Array.from(chains.keys()), Math.ceil(chains.length / MAX_PEERS))
+  const retried = new Set<number | undefined>()
+  let failures = 0
+  for (let task = queue.shift(); task; task = queue.shift()) {
+    try {
+      const judged = await preparer.judgePeers({
+        ...trust,
+        chains: task.map((i) => chains[i] as PeerChain),
+      })
+      const missing = task.filter((_, k) => judged[k] == null)
+      task.forEach((i, k) => {
+        verdicts[i] = judged[k] === true
+      })
+      // A worker that leaves all of them to the next task would do so for ever.
+      if (missing.length > 0 && missing.length < task.length) queue.unshift(missing)
+      failures = 0
+    } catch (error) {
+      const code = codeOf(error)
+      const cause = await causeOf()
+      if (cause === 'worker') {
+        const waitMs = RETRY_AFTER_MS[failures++]
+        const waiting = { code, peers: task.length + queue.flat().length }
+        if (waitMs === undefined) {
+          logger.error(
+            waiting,
+            'the worker is unavailable; connections that it did not judge are not trusted',
+          )
+          return verdicts
+        }
+        logger.warn(
+          { ...waiting, retryMs: waitMs },
+          'the worker failed while it judged connections; it is tried again',
+        )
+        await new Promise<void>((resolve) => void clock.after(waitMs, resolve))
+        queue.unshift(task)
+      } else if (task.length > 1) {
+        queue.push(...divided(task, PARTS))
+      } else if (!retried.has(task[0])) {
+        retried.add(task[0])
+        queue.unshift(task)
+      } else {
+        logger.warn({ code }, "a client's certificates cannot be judged; its connections are not trusted")
+      }
+    }
+  }
+  return verdicts
+
+  /** Whether the worker fails without any peer too, for instance because threads cannot start. */
+  async function causeOf(): Promise<'peers' | 'worker'> {
+    try {
+      await preparer.judgePeers({ ...trust, chains: [] })
+      return 'peers'
+    } catch (error) {
+      codeOf(error)
+      return 'worker'
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof ReloadError) || error.code === 'CLOSED') throw error
+  return error.code
+}
+
+function divided<T>(items: readonly T[], parts: number): T[][] {
+  const size = Math.ceil(items.length / parts)
+  return Array.from({ length: parts }, (_, i) => items.slice(i * size, (i + 1) * size)).filter(
+    ({ length }) => length > 0,
+  )
+}

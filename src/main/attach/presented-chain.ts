@@ -1,0 +1,80 @@
+import type { X509Certificate } from 'node:crypto'
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+
+import type { PeerChain } from '../../workers/judge-peers.js'
+import { takeSessionLeaf } from '../../workers/session-leaf.js'
+
+/*
+ * The one place that reads a peer's certificates from Node. What each version of Node does wrong here is measured in
+ * test/main/attach/presented-chain.test.ts, which fails when Node changes:
+ *
+ * - `getPeerCertificate()` ends the process (strlen(NULL)) where a certificate has an EC key on a curve without a NIST name
+ *   (brainpool, secp256k1), on 24.21.0 and on 26.10.0. 20, 22, 24.22.3 and 26.12.1 do not crash.
+ * - `getPeerX509Certificate()` never frees the certificates after the leaf, on all of them, and takes them from the
+ *   connection on 20 and 22: a second call finds none.
+ * - Node 24.21.0, and 26.8 and 26.9, make that call themselves at the end of each handshake of a server, before they
+ *   emit "secureConnection" (nodejs/node#65579).
+ */
+
+/** The version of Node as one number: 24.21.0 is 24021000. */
+const VERSION: number = process.versions.node
+  .split('.')
+  .reduce((number, part) => number * 1000 + Number.parseInt(part, 10), 0)
+
+/** Whether any certificate can be asked for as a legacy object; in doubt it cannot. */
+export const legacyIsSafe: boolean =
+  VERSION < 23000000 || (VERSION >= 24022003 && VERSION < 25000000) || VERSION >= 26012001
+
+/** Whether Node has taken the chain from a server's connection before it emits "secureConnection". */
+export const losesChainEarly: boolean =
+  (VERSION >= 24021000 && VERSION < 24022000) || (VERSION >= 26008000 && VERSION < 26010000)
+
+/** Certificates of one chain that are looked at. OpenSSL takes up to 100 KB of them from a client. */
+const MAX_CERTIFICATES = 32
+
+/** The DER of the peer's own certificate; `null` for a peer that sent none. */
+export function leafOf(socket: TLSSocket): Uint8Array | null {
+  const leaf = takeSessionLeaf(socket.getSession())
+  if (leaf) return leaf
+  const certificate = socket.getPeerX509Certificate()
+  return certificate ? new Uint8Array(certificate.raw) : null
+}
+
+/**
+ * The peer's certificates after its own, as far as its connection still has them: a resumed one has none. Takes up to a
+ * millisecond, and where the legacy object is not safe it costs memory that Node never frees.
+ */
+export function linksOf(socket: TLSSocket): Pick<PeerChain, 'certificates' | 'completed'> {
+  try {
+    return legacyIsSafe
+      ? { certificates: legacyLinks(socket), completed: true }
+      : { certificates: links(socket), completed: false }
+  } catch {
+    // Nothing that a peer sends is worth an exception in the handshake of another.
+    return { certificates: [], completed: true }
+  }
+}
+
+function links(socket: TLSSocket): Uint8Array[] {
+  const found: Uint8Array[] = []
+  let above = socket.getPeerX509Certificate()?.issuerCertificate as X509Certificate | undefined
+  for (; above && found.length < MAX_CERTIFICATES; above = above.issuerCertificate) {
+    found.push(new Uint8Array(above.raw))
+  }
+  return found
+}
+
+/** Node orders them by issuer, and adds what the trust store has. The last of it is its own issuer. */
+function legacyLinks(socket: TLSSocket): Uint8Array[] {
+  const seen = new Set<DetailedPeerCertificate>()
+  const leaf = socket.getPeerCertificate(true) as DetailedPeerCertificate | null
+  if (!leaf?.raw) return []
+  seen.add(leaf)
+  const found: Uint8Array[] = []
+  let above = leaf.issuerCertificate as DetailedPeerCertificate | undefined
+  for (; above && !seen.has(above) && found.length < MAX_CERTIFICATES; above = above.issuerCertificate) {
+    seen.add(above)
+    found.push(new Uint8Array(above.raw))
+  }
+  return found
+}

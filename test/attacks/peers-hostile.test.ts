@@ -1,0 +1,149 @@
+/*
+ * A client chooses which certificates it sends beside its own. None of them may decide about other clients, or keep the
+ * client connected after its trust was removed.
+ */
+
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+
+import { createDrain } from '../../src/main/drain/index.js'
+import { type Authority, createAuthority } from '../support/certificates.js'
+import { integer, octets, oid, pem, sequence, tagged, time, yes } from '../support/der.js'
+import { authorityKeyId, basicConstraints, subjectKeyId } from '../support/extensions.js'
+import { signerOf } from '../support/keys.js'
+import { identityOf, peerSite } from '../support/peer-site.js'
+import { recordingLogger } from '../support/recording-logger.js'
+import { distinguishedName, keyIdOf, publicKeyInfo, signCertificate, signed } from '../support/x509.js'
+
+const day = 24 * 60 * 60_000
+
+const hostile: Readonly<Record<string, (leaving: Authority) => string[]>> = {
+  'one that is BER and not DER': (leaving) => [expiredInBer(leaving)],
+  'a dozen re-issues of its CA': (leaving) => reissues(leaving, 12),
+  'a hundred certificates': (leaving) => reissues(leaving, 100),
+  'a CA on a curve without a NIST name': (leaving) => [brainpoolNamesake(leaving)],
+}
+
+for (const [what, extraOf] of Object.entries(hostile)) {
+  test(`a client that sends ${what} loses its connection with its CA, and no other client does`, async (t) => {
+    const [staying, leaving] = [createAuthority(), createAuthority()]
+    const site = await peerSite(t, [staying, leaving])
+    await site.connect('honest', identityOf(staying.issue()))
+    await site.connect('hostile', identityOf(leaving.issue(), ...extraOf(leaving)))
+    await site.connect('hostile with the CA that stays', identityOf(staying.issue(), ...extraOf(staying)))
+    await site.connect('honest, of the CA that leaves', identityOf(leaving.issue()))
+    await site.connect('honest, of an intermediate', identityOf(staying.issueAuthority().issue()))
+    assert.deepEqual(await site.distrusted(), [])
+    await site.trust(staying)
+    assert.deepEqual(
+      (await site.distrusted()).filter((name) => name !== 'hostile with the CA that stays'),
+      ['honest, of the CA that leaves', 'hostile'],
+    )
+  })
+}
+
+test('a client with a certificate on a brainpool curve is judged as any other', {
+  skip: skipBrainpool(),
+}, async (t) => {
+  const [staying, leaving] = [createAuthority(), createAuthority()]
+  const site = await peerSite(t, [staying, leaving])
+  const leaf = (authority: Authority) =>
+    identityOf(authority.issue({ key: generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }) }))
+  await site.connect('stays', leaf(staying))
+  await site.connect('leaves', leaf(leaving))
+  await site.trust(staying)
+  assert.deepEqual(await site.distrusted(), ['leaves'])
+})
+
+test('a drain says goodbye to a client whatever it sent, and keeps the others', async (t: TestContext) => {
+  const [staying, leaving] = [createAuthority(), createAuthority()]
+  const site = await peerSite(t, [staying, leaving])
+  const drain = createDrain({
+    servers: [site.server],
+    engine: site.engine,
+    onTrustRemoved: 'drain',
+    deadlineMs: 200,
+    logger: recordingLogger(),
+  })
+  t.after(() => drain.close())
+  const honest = await site.connect('honest', identityOf(staying.issue()))
+  const bad = await site.connect('hostile', identityOf(leaving.issue(), expiredInBer(leaving)))
+  const closed = new Promise((resolve) => bad.client.once('close', resolve))
+  await site.trust(staying)
+  await closed
+  assert.equal(honest.client.destroyed, false)
+  assert.equal(drain.state, 'running')
+})
+
+/** TLS 1.3 on OpenSSL 3.0 has no signature scheme for the key of such a leaf. */
+function skipBrainpool(): boolean {
+  return process.versions.openssl.startsWith('3.0.')
+}
+
+/** Nobody's signature: it takes no key to make one that has the name of a CA, and the identifier of its key. */
+function expiredInBer(authority: Authority): string {
+  const signer = signerOf(authority.privateKey)
+  const name = distinguishedName(authority.name)
+  const id = subjectKeyId(keyIdOf(authority.publicKey))
+  const extension = sequence(oid('1.2.3.4'), yes(), octets(Buffer.from('x')))
+  const extensions = sequence(basicConstraints(true), id, extension)
+  const body = [
+    tagged(0xa0, integer(2)),
+    integer(7),
+    signer.algorithm,
+    name,
+    sequence(time(new Date(Date.now() - 3 * day)), time(new Date(Date.now() - 2 * day))),
+    name,
+    publicKeyInfo(authority.publicKey),
+    // An indefinite length, which is BER.
+    Buffer.concat([Buffer.from([0xa3, 0x80]), extensions, Buffer.from([0, 0])]),
+  ]
+  const noSignature = { algorithm: signer.algorithm, sign: () => Buffer.alloc(64, 1) }
+  return pem('CERTIFICATE', signed(noSignature, body))
+}
+
+/** Certificates of one name and one key: each of them has issued each of them. */
+function reissues(authority: Authority, count: number): string[] {
+  const signer = signerOf(authority.privateKey)
+  const id = keyIdOf(authority.publicKey)
+  const name = distinguishedName(authority.name)
+  return Array.from({ length: count }, (_, i) =>
+    pem(
+      'CERTIFICATE',
+      signCertificate(
+        {
+          issuer: name,
+          subject: name,
+          serial: (i + 1000).toString(16),
+          notBefore: new Date(Date.now() - day),
+          notAfter: new Date(Date.now() + day),
+          publicKey: authority.publicKey,
+          extensions: [basicConstraints(true), subjectKeyId(id), authorityKeyId(id)],
+        },
+        signer,
+      ),
+    ),
+  )
+}
+
+/** A CA of the same name with another key. Node's legacy object takes it for the issuer. */
+function brainpoolNamesake(authority: Authority): string {
+  const key = generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' })
+  const name = distinguishedName(authority.name)
+  return pem(
+    'CERTIFICATE',
+    signCertificate(
+      {
+        issuer: name,
+        subject: name,
+        serial: '0BAD',
+        notBefore: new Date(Date.now() - day),
+        notAfter: new Date(Date.now() + day),
+        publicKey: key.publicKey,
+        extensions: [basicConstraints(true), subjectKeyId(keyIdOf(authority.publicKey))],
+      },
+      signerOf(key.privateKey),
+    ),
+  )
+}

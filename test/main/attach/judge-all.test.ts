@@ -1,0 +1,109 @@
+/*
+ * Some peers cost the worker its life. The others are judged all the same.
+ */
+
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+
+import { judgeAll } from '../../../src/main/attach/judge-all.js'
+import { systemClock } from '../../../src/main/clock.js'
+import { openPreparer, type Preparer } from '../../../src/main/pool.js'
+import type { PeerChain } from '../../../src/workers/judge-peers.js'
+import { eventually } from '../../support/eventually.js'
+import { fakeClock } from '../../support/fake-clock.js'
+import { recordingLogger } from '../../support/recording-logger.js'
+import { misbehavingTasks } from '../../support/worker-task.js'
+
+test('peers that end, throw in or hang the worker are not accepted, and are found among hundreds', async (t) => {
+  const peers = Array.from({ length: 300 }, () => 'honest')
+  const poison = new Map([
+    [3, 'exits'],
+    [150, 'throws'],
+    [151, 'spins'],
+  ])
+  for (const [i, what] of poison) peers[i] = what
+  const { verdicts, logged } = await judged(t, peers)
+  assert.deepEqual(
+    verdicts.flatMap((accepted, i) => (accepted ? [] : [i])),
+    [...poison.keys()],
+  )
+  assert.equal(logged.filter(({ level }) => level === 'warn').length, 3)
+})
+
+test('a worker that failed once costs no peer its connection', async (t) => {
+  const { verdicts } = await judged(t, ['once'])
+  assert.deepEqual(verdicts, [true])
+})
+
+test('peers that a task had no time for are judged by the next', async (t) => {
+  const { verdicts, tasks } = await judged(t, ['slow', 'slow', 'slow'])
+  assert.deepEqual(verdicts, [true, true, true])
+  assert.equal(tasks, 3)
+})
+
+test('thousands of peers are judged in tasks of bounded size', async (t) => {
+  const { verdicts, tasks } = await judged(
+    t,
+    Array.from({ length: 2_001 }, () => 'honest'),
+  )
+  assert.equal(verdicts.length, 2_001)
+  assert.ok(verdicts.every(Boolean))
+  assert.equal(tasks, 5)
+})
+
+test('while the worker is unavailable it is tried again, and in the end nobody is accepted who was not judged', async (t) => {
+  const clock = fakeClock()
+  const logger = recordingLogger()
+  let settled = false
+  const verdicts = judgeAll(
+    [chainOf('honest')],
+    { ...trust, authorities: Buffer.from('down') },
+    {
+      preparer: preparerFor(t),
+      clock,
+      logger,
+    },
+  ).finally(() => {
+    settled = true
+  })
+  for (let wait = 1; wait <= 5; wait++) {
+    await eventually('it waits for the next attempt', () => clock.pending === 1)
+    await clock.advance(10_000)
+  }
+  assert.deepEqual(await verdicts, [false])
+  assert.equal(settled, true)
+  assert.deepEqual(
+    logger.lines.map(({ level }) => level),
+    ['warn', 'warn', 'warn', 'warn', 'warn', 'error'],
+  )
+})
+
+const trust = { authorities: null, formerAuthorities: null, revocationLists: [], partialChain: false }
+
+async function judged(t: TestContext, peers: readonly string[]) {
+  const logger = recordingLogger()
+  const real = preparerFor(t)
+  let tasks = 0
+  const preparer: Pick<Preparer, 'judgePeers'> = {
+    judgePeers(task) {
+      tasks++
+      return real.judgePeers(task)
+    },
+  }
+  const verdicts = await judgeAll(peers.map(chainOf), trust, { preparer, clock: systemClock, logger })
+  return { verdicts, tasks, logged: logger.lines }
+}
+
+function preparerFor(t: TestContext): Preparer {
+  const limits = { timeoutMs: 1_000, idleTimeoutMs: 60_000, memoryLimitMb: 64, maxFileBytes: 1_024 }
+  const preparer = openPreparer(limits, systemClock, misbehavingTasks('judges-or-dies'))
+  t.after(() => preparer.close())
+  return preparer
+}
+
+/** Memory that the worker shares, so that it can note what it did before it died. */
+function chainOf(what: string): PeerChain {
+  const leaf = new Uint8Array(new SharedArrayBuffer(what.length))
+  leaf.set(Buffer.from(what))
+  return { certificates: [leaf], completed: false }
+}
