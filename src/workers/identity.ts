@@ -83,6 +83,7 @@ function readPair(
   const keyBlocks = splitPem(set.bytesOf('key', key), key)
   assertFewKeys(keyBlocks, key)
   const keys = privateKeysOf(keyBlocks, key, passphrase)
+  workingOn(cert)
   return identityOf(certificates, keys, cert, key, found)
 }
 

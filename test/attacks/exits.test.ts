@@ -96,4 +96,3 @@ test('certswap serve ends on SIGTERM with exit code 0, while a thread hangs', as
 function hooked(list: string): NodeJS.ProcessEnv {
   return { CERTSWAP_POISONS: list, NODE_OPTIONS: `--require ${POISON_HOOK}` }
 }
-

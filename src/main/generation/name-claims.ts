@@ -16,9 +16,7 @@ export class NameClaims {
   readonly #allowed: readonly RegExp[] | null
 
   constructor(nameClaims: Policy['nameClaims'], certificates: readonly Certificate[]) {
-    this.defaultNames = new Set(
-      certificates.flatMap(({ names }) => names.map((name) => name.toLowerCase())),
-    )
+    this.defaultNames = new Set(certificates.flatMap(({ names }) => names.map((name) => name.toLowerCase())))
     this.#fingerprints = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
     this.#allowed = nameClaims === 'any' ? null : nameClaims.map(toRegExp)
     this.key = JSON.stringify([nameClaims, [...this.defaultNames].sort()])

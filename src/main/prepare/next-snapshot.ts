@@ -35,7 +35,7 @@ export async function nextSnapshot(
   const isListed = table !== before?.hosts
   const come = hosts?.hosts ?? []
   const warnings = isListed
-    ? await runInSlices(hostWarnings(table, come, certificates, base !== null), gauge)
+    ? await runInSlices(hostWarnings(table, come, certificates, undefined, base !== null), gauge)
     : []
   const kept = base ? [] : (before?.generation.warnings ?? []).filter(({ host }) => host === undefined)
   return {

@@ -40,7 +40,7 @@ if (!isMainThread) {
     if (how !== undefined) misbehave(how)
     return createPrivateKey(key)
   }
-  crypto.X509Certificate = class extends X509Certificate {
+  crypto.X509Certificate = class Certificate extends X509Certificate {
     readonly #throws: boolean
 
     constructor(content: ConstructorParameters<typeof X509Certificate>[0]) {

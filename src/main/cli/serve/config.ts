@@ -197,7 +197,9 @@ function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
 function absoluteClaims(policy: unknown, absolute: (value: unknown) => unknown): unknown {
   const { nameClaims, ...rest } = Object(policy) as { nameClaims?: unknown }
   if (!Array.isArray(nameClaims)) return policy
-  const claims = nameClaims.map((claim) => (String(claim).includes('/') ? absolute(claim) : (claim as unknown)))
+  const claims = nameClaims.map((claim) =>
+    String(claim).includes('/') ? absolute(claim) : (claim as unknown),
+  )
   return { ...rest, nameClaims: claims }
 }
 
