@@ -119,7 +119,7 @@ function identityOf(
  * Certificates that one certificate file may hold. Chains of public CAs have two to four. Each certificate may be compared
  * with each other one, and every handshake sends them all.
  */
-export const MAX_CHAIN_CERTIFICATES = 16
+const MAX_CHAIN_CERTIFICATES = 16
 
 /** Each key of a file is decrypted, which may take a tenth of a second. */
 const MAX_KEYS = 8

@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads'
  * one documented way to exit(3) without that wait (`returnOnExit: false`: "the Node.js process exits with the specified
  * exit code"). Where it is not allowed (`--permission` without `--allow-wasi`), SIGKILL is left, and the exit code is lost.
  */
-export function endProcess(exitCode: number): never {
+function endProcess(exitCode: number): never {
   try {
     exitByWasi(exitCode)
   } catch {
