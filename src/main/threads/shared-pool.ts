@@ -5,10 +5,19 @@ import type { Transferable, Worker } from 'node:worker_threads'
 
 import { Piscina } from 'piscina'
 
-import { createProgressBuffer, isTaken, placeOf, resetProgress } from '../../workers/progress.js'
+import type { QuietLog } from '../../workers/look-out.js'
+import {
+  createProgressBuffer,
+  isOver,
+  isTaken,
+  placeOf,
+  resetProgress,
+  stepsOf,
+} from '../../workers/progress.js'
 import type { NamedTask } from '../../workers/protocol.js'
 import type { Clock } from '../clock.js'
 import type { WorkerOptions } from '../options.js'
+import { guardExit } from './end-process.js'
 import { FairQueue, type Lane } from './fair-queue.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'
 import { Quarantine } from './quarantine.js'
@@ -26,6 +35,9 @@ const MAX_THREADS = 2
  * a thread away, until one returns. Never more than `MAX_THREADS + MAX_REPLACED` threads exist for one set of limits.
  */
 const MAX_REPLACED = 2
+
+/** How long an exit of the process looks whether its running tasks still make progress. */
+const EXIT_PATIENCE_MS = 100
 
 /** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */
 const YOUNG_GENERATION_MB = 8
@@ -84,13 +96,14 @@ export class SharedPool {
   readonly #piscina: Piscina
   readonly #quarantine = new Quarantine()
   readonly #queue = new FairQueue<Job>()
-  readonly #running = new Map<number, { job: Job; timer: TaskTimer }>()
+  readonly #running = new Map<number, { job: Job; timer: TaskTimer; buffer: SharedArrayBuffer }>()
   readonly #buffers: SharedArrayBuffer[] = []
   /** Ids of threads that have taken a task. */
   readonly #warm = new Set<number>()
   readonly #stopListening: () => void
   #numbers = 0
-  #watchmen = 0
+  readonly #looks = new Set<QuietLog>()
+  readonly #endGuard: () => void
 
   constructor(limits: Required<WorkerOptions>, tasks: URL) {
     // libuv's threads inherit the priority of the thread that needs them first, which must not be a worker.
@@ -125,6 +138,7 @@ export class SharedPool {
       }
     })
     this.#stopListening = hungThreads.onChange(() => this.#pump())
+    this.#endGuard = guardExit(() => this.#mayHang())
   }
 
   submit(job: Job): void {
@@ -142,16 +156,16 @@ export class SharedPool {
   }
 
   /** Piscina ends a thread for which it has had no task for a while, and does not know of standing looks. */
-  keepThread(): void {
-    this.#watchmen++
+  keepThread(looks: QuietLog): void {
+    this.#looks.add(looks)
     this.#setLeast()
   }
 
   /** @param ends whether the pool is about to be destroyed. */
-  releaseThread(ends: boolean): void {
-    this.#watchmen--
+  releaseThread(looks: QuietLog, ends: boolean): void {
+    this.#looks.delete(looks)
     this.#setLeast()
-    const isIdle = this.#watchmen === 0 && this.#piscina.threads.length > 0
+    const isIdle = this.#looks.size === 0 && this.#piscina.threads.length > 0
     // Piscina counts the idle time from the end of a task, once.
     if (isIdle && !ends && this.#running.size === 0) this.#runNothing()
   }
@@ -169,6 +183,19 @@ export class SharedPool {
     await Promise.race([this.#piscina.destroy(), patience])
     clearTimeout(timer)
     for (const thread of threads) if (!ended.has(thread)) hungThreads.add(thread, null)
+    this.#endGuard()
+  }
+
+  /** Asked when the process exits: whether a thread makes no progress, and may be in native code that nothing ends. */
+  #mayHang(): boolean {
+    const tasks = [...this.#running.values()].map(({ buffer }) => ({ buffer, steps: stepsOf(buffer) }))
+    const looks = [...this.#looks].filter((quiet) => Atomics.load(quiet, 2) === 1n)
+    if (tasks.length + looks.length === 0) return false
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_PATIENCE_MS)
+    return (
+      tasks.some(({ buffer, steps }) => isTaken(buffer) && !isOver(buffer) && stepsOf(buffer) === steps) ||
+      looks.some((quiet) => Atomics.load(quiet, 2) === 1n)
+    )
   }
 
   /** How many threads may work now. */
@@ -202,7 +229,7 @@ export class SharedPool {
       const path = placeOf(buffer)?.path ?? null
       this.#giveUp(job, { why: taken ? 'timeout' : 'untaken' }, path)
     })
-    this.#running.set(number, { job, timer })
+    this.#running.set(number, { job, timer, buffer })
     const progress = { buffer, number, poisons: this.#quarantine.poisons(force, clock) }
     const release = () => {
       timer.stop()
@@ -262,7 +289,7 @@ export class SharedPool {
   }
 
   #setLeast(): void {
-    this.#piscina.options.minThreads = this.#watchmen > 0 && this.#capacity() > 0 ? 1 : 0
+    this.#piscina.options.minThreads = this.#looks.size > 0 && this.#capacity() > 0 ? 1 : 0
   }
 
   /** A task that does nothing, after which Piscina counts the idle time. */
