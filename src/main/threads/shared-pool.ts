@@ -1,9 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { stat } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Transferable, Worker } from 'node:worker_threads'
 
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 
 import type { QuietLog } from '../../workers/look-out.js'
 import {
@@ -20,12 +18,10 @@ import type { WorkerOptions } from '../options.js'
 import { guardExit } from './end-process.js'
 import { FairQueue, type Lane } from './fair-queue.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'
+import { createPiscina } from './piscina.js'
 import { Quarantine } from './quarantine.js'
 import { type Abortion, closed, type TaskError, taskError, unavailable } from './task-error.js'
 import { TaskTimer } from './task-timer.js'
-
-/** Same relative location in src and dist. A path, because Piscina converts a URL on every task. */
-const ENTRY: string = fileURLToPath(new URL('../../workers/entry.cjs', import.meta.url))
 
 /** A second thread, so that an engine whose task hangs does not hold up another. */
 const MAX_THREADS = 2
@@ -38,15 +34,6 @@ const MAX_REPLACED = 2
 
 /** How long an exit of the process looks whether its running tasks still make progress. */
 const EXIT_PATIENCE_MS = 100
-
-/** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */
-const YOUNG_GENERATION_MB = 8
-
-/**
- * Where traffic and a reload want the same processor, traffic goes first. Only Linux knows priorities of threads; elsewhere
- * it would be the process's (setpriority(2), "C library/kernel differences").
- */
-const NICENESS = process.platform === 'linux' ? 5 : 0
 
 /** What Piscina takes for an AbortSignal, at a fraction of its price: a check makes one each time. */
 class TaskSignal extends EventEmitter {
@@ -106,25 +93,7 @@ export class SharedPool {
   readonly #endGuard: () => void
 
   constructor(limits: Required<WorkerOptions>, tasks: URL) {
-    // libuv's threads inherit the priority of the thread that needs them first, which must not be a worker.
-    stat('.', () => {})
-    this.#piscina = new Piscina({
-      filename: ENTRY,
-      workerData: tasks.href,
-      recordTiming: false,
-      minThreads: 0,
-      maxThreads: MAX_THREADS,
-      idleTimeout: limits.idleTimeoutMs,
-      resourceLimits: {
-        maxOldGenerationSizeMb: limits.memoryLimitMb,
-        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
-      },
-      niceIncrement: NICENESS,
-      // The application's loaders and debugger flags have no business in this thread.
-      execArgv: [],
-      // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
-      atomics: 'disabled',
-    })
+    this.#piscina = createPiscina(limits, tasks, MAX_THREADS)
     this.#piscina.on('message', ({ taken, thread }: FirstTask) => {
       this.#running.get(taken)?.timer.taken()
       this.#warm.add(thread)
