@@ -112,7 +112,8 @@ export interface TicketOptions {
 /** Limits of the worker thread that prepares the material. */
 export interface WorkerOptions {
   /**
-   * Milliseconds after which a preparation is given up (`WORKER_TIMEOUT`) and its thread ended; 10 to 2147483647.
+   * Milliseconds that a thread may work on one task before the task is given up (`WORKER_TIMEOUT`) and the thread ended;
+   * 10 to 2147483647. The time in the queue, and the start of a thread, are not counted.
    * @defaultValue `10000`
    */
   readonly timeoutMs?: number

@@ -64,7 +64,7 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
   leased.leases++
   const { pool } = leased
   const client: PoolClient = { limits, clock, lane: createLane<Job>() }
-  const watchmen = new Set<MessagePort>()
+  const watchmen = new Map<MessagePort, QuietLog>()
   let closed = false
 
   async function run<Reply>(
@@ -86,7 +86,10 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
 
   /** At once when the engine closes: Piscina replaces a thread that ends for as long as one is to be kept. */
   function dismiss(port: MessagePort): void {
-    if (watchmen.delete(port)) pool.releaseThread(leased.leases === 0)
+    const quiet = watchmen.get(port)
+    if (!quiet) return
+    watchmen.delete(port)
+    pool.releaseThread(quiet, leased.leases === 0)
   }
 
   return {
@@ -98,9 +101,9 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
     async lookOut() {
       assertOpen()
       const { port1: port, port2 } = new MessageChannel()
-      const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT))
-      watchmen.add(port)
-      pool.keepThread()
+      const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT))
+      watchmen.set(port, quiet)
+      pool.keepThread(quiet)
       port.once('close', () => dismiss(port))
       try {
         await run('lookOut', { port: port2, quiet } satisfies LookOutTask, { transferList: [port2] })
@@ -115,7 +118,7 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
       closed = true
       leased.leases--
       pool.dismiss(client)
-      for (const port of watchmen) {
+      for (const port of watchmen.keys()) {
         port.close()
         dismiss(port)
       }

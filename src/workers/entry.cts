@@ -11,12 +11,12 @@ const { parentPort, threadId, workerData } =
 
 type NamedTask = import('./protocol.js').NamedTask
 type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>
-type BeginTask = typeof import('./progress.js').beginTask
+type ProgressModule = typeof import('./progress.js')
 
 /** Never fails: a module that cannot be loaded ends the thread, and only so its code gets to the main thread. */
-const loaded = new Promise<readonly [Tasks, BeginTask]>((resolve) => {
+const loaded = new Promise<readonly [Tasks, ProgressModule]>((resolve) => {
   Promise.all([import(workerData) as Promise<Tasks>, import('./progress.js')]).then(
-    ([tasks, { beginTask }]) => resolve([tasks, beginTask]),
+    resolve,
     (error: unknown) => {
       setImmediate(() => {
         throw error
@@ -28,12 +28,15 @@ const loaded = new Promise<readonly [Tasks, BeginTask]>((resolve) => {
 let isFirst = true
 
 module.exports = async ({ name, task, progress }: NamedTask): Promise<unknown> => {
-  const [tasks, beginTask] = await loaded
-  if (progress) {
-    beginTask(progress)
-    // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
-    if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
-    isFirst = false
+  const [tasks, { beginTask, endTask }] = await loaded
+  if (!progress) return tasks[name](task)
+  beginTask(progress)
+  // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
+  if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
+  isFirst = false
+  try {
+    return await tasks[name](task)
+  } finally {
+    endTask(progress)
   }
-  return tasks[name](task)
 }

@@ -83,6 +83,7 @@ function readPair(
   const keyBlocks = splitPem(set.bytesOf('key', key), key)
   assertFewKeys(keyBlocks, key)
   const keys = privateKeysOf(keyBlocks, key, passphrase, budget)
+  workingOn(cert)
   return identityOf(certificates, keys, cert, key, found)
 }
 
@@ -129,7 +130,7 @@ function joined(
  * Certificates that one certificate file may hold. Chains of public CAs have two to four. Each certificate may be compared
  * with each other one, and every handshake sends them all.
  */
-export const MAX_CHAIN_CERTIFICATES = 16
+const MAX_CHAIN_CERTIFICATES = 16
 
 /** Each key of a file is decrypted, which may take a tenth of a second. */
 const MAX_KEYS = 8

@@ -14,7 +14,10 @@ export interface LookOutTask {
   readonly quiet: QuietLog
 }
 
-/** In shared memory: how many looks have found nothing, and when the last of them began (milliseconds since 1970). */
+/**
+ * In shared memory: how many looks have found nothing, when the last of them began (milliseconds since 1970), and 1 while one
+ * is under way.
+ */
 export type QuietLog = BigInt64Array
 
 /** What to look by, at once and then again and again, until a look finds something or another order comes. */
@@ -38,7 +41,9 @@ export function lookOut({ port, quiet }: LookOutTask): void {
   }
   const look = async (order: LookOutOrder, looksSame: () => Promise<boolean>): Promise<void> => {
     const beganMs = Date.now()
+    Atomics.store(quiet, 2, 1n)
     const same = await unmarked(looksSame)
+    Atomics.store(quiet, 2, 0n)
     if (current !== order) return
     if (same) {
       Atomics.store(quiet, 1, BigInt(beganMs))

@@ -28,6 +28,7 @@ export interface TaskPlace {
   readonly stamp: string
 }
 
+/** 0 before a thread has taken the task, 1 while it works on it, 2 afterwards. */
 const TAKEN = 0
 const STEPS = 1
 const PATH_LENGTH = 2
@@ -49,7 +50,12 @@ export function resetProgress(buffer: SharedArrayBuffer): void {
 
 /** Whether a thread has begun the task. */
 export function isTaken(buffer: SharedArrayBuffer): boolean {
-  return Atomics.load(new Int32Array(buffer, 0, 4), TAKEN) === 1
+  return Atomics.load(new Int32Array(buffer, 0, 4), TAKEN) > 0
+}
+
+/** Whether the task has come to an end in its thread. */
+export function isOver(buffer: SharedArrayBuffer): boolean {
+  return Atomics.load(new Int32Array(buffer, 0, 4), TAKEN) === 2
 }
 
 /** Rises with every file that the task turns to. */
@@ -96,6 +102,11 @@ export function beginTask({ buffer, poisons }: Progress): void {
   }
   currentPath = null
   Atomics.store(current.head, TAKEN, 1)
+}
+
+/** The thread has done with a task, whatever came of it. */
+export function endTask({ buffer }: Progress): void {
+  Atomics.store(new Int32Array(buffer, 0, 4), TAKEN, 2)
 }
 
 /** Runs what is no part of the task, such as a standing look, without a mark of where it is. */

@@ -10,6 +10,12 @@ export function placeOfError(error: unknown): string {
   return `${error.name} ${frame}`
 }
 
+/** Kind of an error and the function that threw it. Lines and files differ from build to build. */
+function functionOf(error: unknown): string {
+  const place = placeOfError(error)
+  return place.replace(/ \(.*$/, '').replace(/ at (async )?[^ ]*[/:].*$/, '')
+}
+
 /** The stack behind the message, whose own lines can look like frames; nothing when the message is not in it. */
 function framesOf({ message, stack = '' }: Error): string {
   const start = stack.indexOf(message)
@@ -23,6 +29,6 @@ function framesOf({ message, stack = '' }: Error): string {
 export function problemOfError(error: unknown): Problem {
   if (error instanceof ProblemError) return error.problem
   const path = markedPath()
-  const message = `${path ?? 'the material'} cannot be processed: unexpected ${placeOfError(error)}; please report it`
+  const message = `${path ?? 'the material'} cannot be processed: unexpected ${functionOf(error)}; please report it`
   return { code: 'MATERIAL_UNPROCESSABLE', message, ...(path === null ? {} : { path }) }
 }

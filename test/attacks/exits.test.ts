@@ -60,6 +60,33 @@ for (const [how, [script, code]] of Object.entries(ends)) {
   })
 }
 
+test('a process that calls process.exit() in the middle of a reload ends with its exit code, before any limit is over', async (t) => {
+  const poison = poisons(t)
+  const dir = tempDir(t)
+  const bad = authority.issue()
+  poison.add(bad.keyPem, 'hangs')
+  const pair = writePair(dir, authority.issue())
+  const badDir = tempDir(t)
+  writePair(badDir, bad)
+  const source = `
+    import * as api from ${JSON.stringify(new URL('../../src/main/index.js', import.meta.url).href)}
+    import { copyFileSync } from 'node:fs'
+    const { CERT: cert, KEY: key, BAD: bad } = process.env
+    const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 600_000 }, logger: undefined })
+    copyFileSync(bad + '/tls.crt', cert)
+    copyFileSync(bad + '/tls.key', key)
+    void engine.reload()
+    setTimeout(() => process.exit(7), 2000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    env: { ...hooked(poison.path), CERT: pair.cert, KEY: pair.key, BAD: badDir },
+    stdio: 'ignore',
+    timeout: 25_000,
+    killSignal: 'SIGKILL',
+  })
+  const [exitCode] = await once(child, 'close')
+  assert.equal(exitCode, 7)
+})
+
 test('certswap check prints its answer and ends, while a thread hangs', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)

@@ -239,6 +239,7 @@ test('what is not given has the documented default', () => {
       weakKey: 'reject',
       pairGraceSeconds: 60,
       hosts: 'independent',
+      nameClaims: 'any',
     },
     verifyServed: true,
     historySize: 3,

@@ -109,9 +109,10 @@ async function pass(name: string, key: Key, extensions: readonly Buffer[]): Prom
       return replies.flatMap(({ problems }) => problems.map(({ code }) => code))
     },
     async peer() {
-      const chains = [asLeaf, asAuthority].map((text) => [
-        Buffer.from(text.split('-----')[2] as string, 'base64'),
-      ])
+      const chains = [asLeaf, asAuthority].map((text) => ({
+        certificates: [Buffer.from(text.split('-----')[2] as string, 'base64')],
+        completed: false,
+      }))
       const authorities = Buffer.from(root.certPem)
       judgePeers({ authorities, formerAuthorities: null, revocationLists: [], partialChain: false, chains })
       return []

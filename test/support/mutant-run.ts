@@ -80,7 +80,7 @@ const kinds: Readonly<Record<string, (random: Random) => Promise<Outcome>>> = {
     const chains = [
       [derOf(reissued(leaf.certDer, random, intermediate)), intermediate.certDer],
       [leaf.certDer, derOf(reissued(intermediate.certDer, random, root)), root.certDer],
-    ]
+    ].map((certificates) => ({ certificates, completed: false }))
     judgePeers({
       ...{ authorities: Buffer.from(root.certPem), formerAuthorities: null, partialChain: false, chains },
       revocationLists: [Buffer.from(pem('X509 CRL', list))],

@@ -13,8 +13,8 @@ export function* hostWarnings(
   table: HostTable,
   come: readonly Host[],
   certificates: readonly CertificateFacts[],
-  isDefaultNew: boolean = false,
   mixes: boolean = mixesKeyTypes(),
+  isDefaultNew: boolean = false,
 ): Generator<void, Problem[], void> {
   const taken = table.conflicts.length > 0 ? yield* namesTaken(table, come, isDefaultNew) : []
   return mixes ? [...taken, ...(yield* strangers(come, certificates))] : taken

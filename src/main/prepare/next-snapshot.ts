@@ -38,7 +38,7 @@ export async function nextSnapshot(
   const isListed = table !== before?.hosts
   const come = hosts?.hosts ?? []
   const warnings = isListed
-    ? await runInSlices(hostWarnings(table, come, certificates, base !== null), gauge)
+    ? await runInSlices(hostWarnings(table, come, certificates, undefined, base !== null), gauge)
     : []
   const kept = (before?.generation.warnings ?? []).filter(
     (warning) => warning.host === undefined && (!base || (keepsPairs(base) && !concernsTrust(warning))),

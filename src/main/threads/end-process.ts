@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads'
  * one documented way to exit(3) without that wait (`returnOnExit: false`: "the Node.js process exits with the specified
  * exit code"). Where it is not allowed (`--permission` without `--allow-wasi`), SIGKILL is left, and the exit code is lost.
  */
-export function endProcess(exitCode: number): never {
+function endProcess(exitCode: number): never {
   try {
     exitByWasi(exitCode)
   } catch {
@@ -56,27 +56,35 @@ function exitingModule(exitCode: number): Uint8Array<ArrayBuffer> {
   ])
 }
 
-let installed = false
+/** What is asked at the exit of the process: whether a thread may hang. */
+const guards = new Set<() => boolean>()
 
 /**
- * From now on, an exit of this process ends it even while `hangs()`: after all listeners of `exit`, in the place of Node's
- * wait for its threads. Only in the main thread: elsewhere an `exit` is the end of one thread.
+ * From now on, an exit of this process does not wait for its threads where `mayHang()`: after all listeners of `exit`, it is
+ * ended with the exit code that was asked for. Only in the main thread: elsewhere an `exit` is the end of one thread.
+ *
+ * @returns a function that ends this.
  */
-export function endProcessWhile(hangs: () => boolean): void {
-  if (installed || !isMainThread) return
-  installed = true
-  process.on('exit', function last(code) {
-    if (!hangs()) return
-    const listeners = process.listeners('exit')
-    for (const listener of listeners.slice(listeners.indexOf(last) + 1)) {
-      try {
-        listener.call(process, code)
-      } catch {
-        // Node ends with 7 for these; the exit code that was asked for says more.
-      }
+export function guardExit(mayHang: () => boolean): () => void {
+  if (!isMainThread) return () => {}
+  if (guards.size === 0) process.on('exit', endGuarded)
+  guards.add(mayHang)
+  return () => {
+    if (guards.delete(mayHang) && guards.size === 0) process.off('exit', endGuarded)
+  }
+}
+
+function endGuarded(code: number): void {
+  if (![...guards].some((mayHang) => mayHang())) return
+  const listeners = process.listeners('exit')
+  for (const listener of listeners.slice(listeners.indexOf(endGuarded) + 1)) {
+    try {
+      listener.call(process, code)
+    } catch {
+      // Node ends with 7 for these; the exit code that was asked for says more.
     }
-    endProcess(exitCodeOf(process.exitCode ?? code))
-  })
+  }
+  endProcess(exitCodeOf(process.exitCode ?? code))
 }
 
 function exitCodeOf(code: number | string): number {

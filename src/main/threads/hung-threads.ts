@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 
-import { endProcessWhile } from './end-process.js'
+import { guardExit } from './end-process.js'
 
 /**
  * Threads that were ended and still run. A thread in JavaScript ends within milliseconds; one in native code, or in a system
@@ -11,6 +11,7 @@ import { endProcessWhile } from './end-process.js'
 class HungThreads {
   readonly #threads = new Map<Worker, HungThread>()
   readonly #listeners = new Set<() => void>()
+  #endGuard: (() => void) | null = null
 
   /** Threads that have not ended, including those that are about to. */
   get count(): number {
@@ -26,16 +27,20 @@ class HungThreads {
   add(worker: Worker, path: string | null): void {
     const thread: HungThread = { path, sinceMs: performance.now(), confirmed: false }
     this.#threads.set(worker, thread)
+    this.#endGuard ??= guardExit(() => true)
     const timer = setTimeout(() => {
       thread.confirmed = true
       // `terminate()` keeps the process running until the thread has ended.
       worker.unref()
-      endProcessWhile(() => this.#threads.size > 0)
       this.#changed()
     }, GRACE_MS)
     worker.once('exit', () => {
       clearTimeout(timer)
       this.#threads.delete(worker)
+      if (this.#threads.size === 0) {
+        this.#endGuard?.()
+        this.#endGuard = null
+      }
       this.#changed()
     })
   }

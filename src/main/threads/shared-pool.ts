@@ -1,22 +1,27 @@
 import { EventEmitter } from 'node:events'
-import { stat } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Transferable, Worker } from 'node:worker_threads'
 
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 
-import { createProgressBuffer, isTaken, placeOf, resetProgress } from '../../workers/progress.js'
+import type { QuietLog } from '../../workers/look-out.js'
+import {
+  createProgressBuffer,
+  isOver,
+  isTaken,
+  placeOf,
+  resetProgress,
+  stepsOf,
+} from '../../workers/progress.js'
 import type { NamedTask } from '../../workers/protocol.js'
 import type { Clock } from '../clock.js'
 import type { WorkerOptions } from '../options.js'
+import { guardExit } from './end-process.js'
 import { FairQueue, type Lane } from './fair-queue.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'
+import { createPiscina } from './piscina.js'
 import { Quarantine } from './quarantine.js'
 import { type Abortion, closed, type TaskError, taskError, unavailable } from './task-error.js'
 import { TaskTimer } from './task-timer.js'
-
-/** Same relative location in src and dist. A path, because Piscina converts a URL on every task. */
-const ENTRY: string = fileURLToPath(new URL('../../workers/entry.cjs', import.meta.url))
 
 /** A second thread, so that an engine whose task hangs does not hold up another. */
 const MAX_THREADS = 2
@@ -27,14 +32,8 @@ const MAX_THREADS = 2
  */
 const MAX_REPLACED = 2
 
-/** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */
-const YOUNG_GENERATION_MB = 8
-
-/**
- * Where traffic and a reload want the same processor, traffic goes first. Only Linux knows priorities of threads; elsewhere
- * it would be the process's (setpriority(2), "C library/kernel differences").
- */
-const NICENESS = process.platform === 'linux' ? 5 : 0
+/** How long an exit of the process looks whether its running tasks still make progress. */
+const EXIT_PATIENCE_MS = 100
 
 /** What Piscina takes for an AbortSignal, at a fraction of its price: a check makes one each time. */
 class TaskSignal extends EventEmitter {
@@ -84,34 +83,17 @@ export class SharedPool {
   readonly #piscina: Piscina
   readonly #quarantine = new Quarantine()
   readonly #queue = new FairQueue<Job>()
-  readonly #running = new Map<number, { job: Job; timer: TaskTimer }>()
+  readonly #running = new Map<number, { job: Job; timer: TaskTimer; buffer: SharedArrayBuffer }>()
   readonly #buffers: SharedArrayBuffer[] = []
   /** Ids of threads that have taken a task. */
   readonly #warm = new Set<number>()
   readonly #stopListening: () => void
   #numbers = 0
-  #watchmen = 0
+  readonly #looks = new Set<QuietLog>()
+  readonly #endGuard: () => void
 
   constructor(limits: Required<WorkerOptions>, tasks: URL) {
-    // libuv's threads inherit the priority of the thread that needs them first, which must not be a worker.
-    stat('.', () => {})
-    this.#piscina = new Piscina({
-      filename: ENTRY,
-      workerData: tasks.href,
-      recordTiming: false,
-      minThreads: 0,
-      maxThreads: MAX_THREADS,
-      idleTimeout: limits.idleTimeoutMs,
-      resourceLimits: {
-        maxOldGenerationSizeMb: limits.memoryLimitMb,
-        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
-      },
-      niceIncrement: NICENESS,
-      // The application's loaders and debugger flags have no business in this thread.
-      execArgv: [],
-      // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
-      atomics: 'disabled',
-    })
+    this.#piscina = createPiscina(limits, tasks, MAX_THREADS)
     this.#piscina.on('message', ({ taken, thread }: FirstTask) => {
       this.#running.get(taken)?.timer.taken()
       this.#warm.add(thread)
@@ -125,6 +107,7 @@ export class SharedPool {
       }
     })
     this.#stopListening = hungThreads.onChange(() => this.#pump())
+    this.#endGuard = guardExit(() => this.#mayHang())
   }
 
   submit(job: Job): void {
@@ -142,16 +125,16 @@ export class SharedPool {
   }
 
   /** Piscina ends a thread for which it has had no task for a while, and does not know of standing looks. */
-  keepThread(): void {
-    this.#watchmen++
+  keepThread(looks: QuietLog): void {
+    this.#looks.add(looks)
     this.#setLeast()
   }
 
   /** @param ends whether the pool is about to be destroyed. */
-  releaseThread(ends: boolean): void {
-    this.#watchmen--
+  releaseThread(looks: QuietLog, ends: boolean): void {
+    this.#looks.delete(looks)
     this.#setLeast()
-    const isIdle = this.#watchmen === 0 && this.#piscina.threads.length > 0
+    const isIdle = this.#looks.size === 0 && this.#piscina.threads.length > 0
     // Piscina counts the idle time from the end of a task, once.
     if (isIdle && !ends && this.#running.size === 0) this.#runNothing()
   }
@@ -169,6 +152,19 @@ export class SharedPool {
     await Promise.race([this.#piscina.destroy(), patience])
     clearTimeout(timer)
     for (const thread of threads) if (!ended.has(thread)) hungThreads.add(thread, null)
+    this.#endGuard()
+  }
+
+  /** Asked when the process exits: whether a thread makes no progress, and may be in native code that nothing ends. */
+  #mayHang(): boolean {
+    const tasks = [...this.#running.values()].map(({ buffer }) => ({ buffer, steps: stepsOf(buffer) }))
+    const looks = [...this.#looks].filter((quiet) => Atomics.load(quiet, 2) === 1n)
+    if (tasks.length + looks.length === 0) return false
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_PATIENCE_MS)
+    return (
+      tasks.some(({ buffer, steps }) => isTaken(buffer) && !isOver(buffer) && stepsOf(buffer) === steps) ||
+      looks.some((quiet) => Atomics.load(quiet, 2) === 1n)
+    )
   }
 
   /** How many threads may work now. */
@@ -202,7 +198,7 @@ export class SharedPool {
       const path = placeOf(buffer)?.path ?? null
       this.#giveUp(job, { why: taken ? 'timeout' : 'untaken' }, path)
     })
-    this.#running.set(number, { job, timer })
+    this.#running.set(number, { job, timer, buffer })
     const progress = { buffer, number, poisons: this.#quarantine.poisons(force, clock) }
     const release = () => {
       timer.stop()
@@ -262,7 +258,7 @@ export class SharedPool {
   }
 
   #setLeast(): void {
-    this.#piscina.options.minThreads = this.#watchmen > 0 && this.#capacity() > 0 ? 1 : 0
+    this.#piscina.options.minThreads = this.#looks.size > 0 && this.#capacity() > 0 ? 1 : 0
   }
 
   /** A task that does nothing, after which Piscina counts the idle time. */

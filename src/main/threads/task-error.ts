@@ -25,8 +25,8 @@ export function closed(): TaskError {
 }
 
 /** No thread may be started, because too many hang. */
-export function unavailable(): TaskError {
-  const message = `no worker thread can be started while earlier ones hang, at ${describeHungThreads()}; correct these files, or restart the process`
+export function unavailable(where: string = describeHungThreads()): TaskError {
+  const message = `no worker thread can be started while earlier ones hang, at ${where}; correct these files, or restart the process`
   return new TaskError('WORKER_UNAVAILABLE', message)
 }
 

@@ -66,6 +66,16 @@ export const chain: Group = {
       refused: 'CHAIN_ORDER',
       at: 'tls.crt',
     },
+    {
+      id: 'more certificates than a chain has',
+      spoil(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', leaf.certPem + intermediate.certPem.repeat(19))
+      },
+      refused: 'CHAIN_TOO_LONG',
+      at: 'tls.crt',
+      example: 'CHAIN_TOO_LONG',
+    },
     issued('the intermediate of another chain', 'CHAIN_INCOMPLETE', {}, { chain: [stranger] }),
     issued(
       'a re-keyed intermediate of the same name',

@@ -95,7 +95,13 @@ async function judged(t: TestContext, peers: readonly string[]) {
 }
 
 function preparerFor(t: TestContext): Preparer {
-  const limits = { timeoutMs: 1_000, idleTimeoutMs: 60_000, memoryLimitMb: 64, maxFileBytes: 1_024 }
+  const limits = {
+    timeoutMs: 1_000,
+    idleTimeoutMs: 60_000,
+    memoryLimitMb: 64,
+    maxFileBytes: 1_024,
+    maxCrlBytes: 1_024,
+  }
   const preparer = openPreparer(limits, systemClock, misbehavingTasks('judges-or-dies'))
   t.after(() => preparer.close())
   return preparer

@@ -12,19 +12,16 @@ const { createHash, createPrivateKey, X509Certificate } = crypto
 const { existsSync, openSync, readFileSync } = fs
 
 function misbehave(how: string): void {
-  switch (how) {
-    case 'exits':
-      process.exit(3)
-    case 'hoards': {
-      const hoard: number[][] = []
-      for (;;) hoard.push(Array.from({ length: 10_000 }, (_, i) => i + 0.5))
-    }
-    case 'spins':
-      for (;;);
-    default:
-      // A system call that nothing ends but a writer, as in OpenSSL's derivation of a key or on a dead network drive.
-      openSync(`${process.env['CERTSWAP_POISONS']}.fifo`, 'r')
-  }
+  if (how === 'exits') process.exit(3)
+  if (how === 'hoards') hoard()
+  if (how === 'spins') for (;;);
+  // A system call that nothing ends but a writer, as in OpenSSL's derivation of a key or on a dead network drive.
+  openSync(`${process.env['CERTSWAP_POISONS']}.fifo`, 'r')
+}
+
+function hoard(): void {
+  const all: number[][] = []
+  for (;;) all.push(Array.from({ length: 10_000 }, (_, i) => i + 0.5))
 }
 
 function poisonOf(content: unknown): string | undefined {
@@ -40,7 +37,7 @@ if (!isMainThread) {
     if (how !== undefined) misbehave(how)
     return createPrivateKey(key)
   }
-  crypto.X509Certificate = class extends X509Certificate {
+  crypto.X509Certificate = class Certificate extends X509Certificate {
     readonly #throws: boolean
 
     constructor(content: ConstructorParameters<typeof X509Certificate>[0]) {
