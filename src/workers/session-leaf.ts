@@ -8,21 +8,42 @@ import { childrenOf, nodeAt } from './der.js'
  * (Node 24.21 and 26.10), and `getPeerX509Certificate` never frees the certificates above the leaf (Node 20 to 24). A session
  * has it after a resumption and after a handshake that failed later, too. Takes some 10 microseconds.
  *
- * @param session - SSL_SESSION_ASN1 ::= SEQUENCE { ..., [3] EXPLICIT peer Certificate OPTIONAL, ... } (OpenSSL,
- * ssl/ssl_asn1.c; unchanged since 1998), as `TLSSocket#getSession` gives it.
+ * @param bytes - What `TLSSocket#getSession` returns: SSL_SESSION_ASN1 ::= SEQUENCE { version INTEGER (1), ..., [3] EXPLICIT
+ * peer Certificate OPTIONAL, ... } (OpenSSL, ssl/ssl_asn1.c; unchanged since 1998).
  */
-export function takeSessionLeaf(session: Uint8Array | null | undefined): Uint8Array | null {
-  if (!session) return null
+export function takeSessionLeaf(bytes: Buffer | null | undefined): Uint8Array | null {
+  if (!bytes) return null
   try {
-    const peer = childrenOf(session, nodeAt(session, 0)).find(({ tag }) => tag === PEER)
+    const session = sessionIn(bytes)
+    const peer = session && childrenOf(session, nodeAt(session, 0)).find(({ tag }) => tag === PEER)
     return peer ? new Uint8Array(session.subarray(peer.from, peer.to)) : null
   } catch (error) {
     // OpenSSL has changed the encoding.
     if (error instanceof RangeError) return null
     throw error
   } finally {
-    session.fill(0)
+    bytes.fill(0)
   }
 }
 
+const SEQUENCE = 0x30
+const VERSION_1 = Buffer.from([0x02, 0x01, 0x01])
 const PEER = 0xa3
+
+/** The DER of the session. Node 24.22 and 26.12 put a header with the server's name before it. */
+function sessionIn(bytes: Buffer): Buffer | null {
+  for (let at = bytes.indexOf(SEQUENCE); at >= 0; at = bytes.indexOf(SEQUENCE, at + 1)) {
+    if (isSession(bytes.subarray(at))) return bytes.subarray(at)
+  }
+  return null
+}
+
+/** A SEQUENCE that fills the bytes, of version 1. */
+function isSession(bytes: Buffer): boolean {
+  try {
+    const { from, to } = nodeAt(bytes, 0)
+    return to === bytes.length && bytes.subarray(from, from + 3).equals(VERSION_1)
+  } catch {
+    return false
+  }
+}
