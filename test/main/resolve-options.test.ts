@@ -237,6 +237,7 @@ test('what is not given has the documented default', () => {
       namesLost: 'warn',
       requiredNames: [],
       weakKey: 'reject',
+      largeKey: 'reject',
       pairGraceSeconds: 60,
       hosts: 'independent',
     },
