@@ -343,6 +343,7 @@ for (const one of [...LISTS, ...ANCHORS]) {
 }
 
 test('a revocation list is verified with the key of its CA, whatever the algorithm', async (t) => {
+  const wrong: string[] = []
   for (const [name, authority, make] of signers()) {
     const client = authority.issue({ names: ['client'] })
     for (const isRight of [true, false]) {
@@ -358,10 +359,12 @@ test('a revocation list is verified with the key of its CA, whatever the algorit
       }
       const reply = await verdictOn(t, one)
       const accepted = await isAccepted(one, client)
-      assert.equal(reply.kind === 'prepared', accepted, `${name}, right: ${isRight}, accepted: ${accepted}`)
+      if ((reply.kind === 'prepared') !== accepted)
+        wrong.push(`${name}, right: ${isRight}, accepted: ${accepted}`)
       if (!isRight) assert.equal(accepted, false, name)
     }
   }
+  assert.deepEqual(wrong, [])
 })
 
 test('a running engine keeps its clients when such material comes, and its timer does not let it in later', async (t) => {
@@ -549,6 +552,7 @@ function signers(): [string, Authority, () => Signer][] {
   for (const [name, id, digest] of [
     ['RSA SHA-224', '1.2.840.113549.1.1.14', 'sha224'],
     ['RSA SHA-512/256', '1.2.840.113549.1.1.16', 'sha512-256'],
+    ['RSA SHA-512/224', '1.2.840.113549.1.1.15', 'sha512-224'],
     ['RSA SHA3-256', '2.16.840.1.101.3.4.3.14', 'sha3-256'],
   ] as const) {
     add(name, rsa, sequence(oid(id), nothing()), (data) => sign(digest, data, rsa.privateKey))
