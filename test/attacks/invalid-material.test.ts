@@ -1,13 +1,5 @@
 import assert from 'node:assert/strict'
-import {
-  constants,
-  createPrivateKey,
-  createPublicKey,
-  generatePrimeSync,
-  getDiffieHellman,
-  type KeyObject,
-  sign,
-} from 'node:crypto'
+import { constants, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
@@ -35,7 +27,8 @@ import {
   extension,
   keyUsage,
 } from '../support/extensions.js'
-import { type KeyPair, keyPair, type Signer, signerOf } from '../support/keys.js'
+import { keyPair, type Signer, signerOf } from '../support/keys.js'
+import { largeKey } from '../support/large-key.js'
 import { type OddOptions, oddCertificate, withDamagedSignature } from '../support/odd-certificate.js'
 import { prepareHere, taskFor } from '../support/prepare-here.js'
 import { recordingLogger } from '../support/recording-logger.js'
@@ -458,35 +451,6 @@ test('RSA keys beyond 8,192 bits are refused unless the policy allows them, in a
   const reply = await prepareHere(taskFor({ ...names, ca: odd.cert, policy: { largeKey: 'warn' } }))
   assert.ok(reply.kind === 'prepared' && reply.warnings.some(({ code }) => code === 'KEY_TOO_LARGE'))
 })
-
-/** Its modulus has 8,704 bits. The prime of a well-known group saves minutes of looking for another. */
-function largeKey(): KeyPair {
-  const p = BigInt(`0x${getDiffieHellman('modp18').getPrime('hex')}`)
-  const q = generatePrimeSync(512, { bigint: true })
-  const e = 65_537n
-  const phi = (p - 1n) * (q - 1n)
-  let k = 1n
-  while ((1n + k * phi) % e !== 0n) k++
-  const d = (1n + k * phi) / e
-  const [n, dp, dq, qi] = [p * q, d % (p - 1n), d % (q - 1n), inverse(q, p)]
-  const fields = Object.entries({ n, e, d, p, q, dp, dq, qi }).map(([name, value]) => [
-    name,
-    base64url(value),
-  ])
-  const privateKey = createPrivateKey({ key: { kty: 'RSA', ...Object.fromEntries(fields) }, format: 'jwk' })
-  return { privateKey, publicKey: createPublicKey(privateKey) }
-}
-
-function inverse(of: bigint, modulus: bigint): bigint {
-  let [a, b, x, y] = [of % modulus, modulus, 1n, 0n]
-  while (b > 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y]
-  return ((x % modulus) + modulus) % modulus
-}
-
-function base64url(value: bigint): string {
-  const hex = value.toString(16)
-  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').toString('base64url')
-}
 
 /** The same RSA key as one that is bound to parameters of RSASSA-PSS: Node takes the digest of the mask from there. */
 function boundTo(algorithm: Buffer, key: KeyObject): KeyObject {
