@@ -28,13 +28,19 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
   '1.2.840.10045.4.3.2': 'sha256',
   '1.2.840.10045.4.3.3': 'sha384',
   '1.2.840.10045.4.3.4': 'sha512',
+  '1.3.101.112': null,
+  '1.3.101.113': null,
+}
+
+/** ECDSA with SHA-3: OpenSSL 3.0 does not know these for X.509 and refuses every client; 3.5 does. */
+const DIGESTS_OF_3_5: Readonly<Record<string, string>> = {
   '2.16.840.1.101.3.4.3.9': 'sha3-224',
   '2.16.840.1.101.3.4.3.10': 'sha3-256',
   '2.16.840.1.101.3.4.3.11': 'sha3-384',
   '2.16.840.1.101.3.4.3.12': 'sha3-512',
-  '1.3.101.112': null,
-  '1.3.101.113': null,
 }
+const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
+const isAtLeast3_5 = major > 3 || (major === 3 && minor >= 5)
 
 const RSA_PSS = '1.2.840.113549.1.1.10'
 
@@ -48,7 +54,7 @@ export function verifySignature(signed: SignedBytes, key: KeyObject): SignatureV
     const [id, parameters] = childrenOf(algorithm, nodeAt(algorithm, 0))
     const oid = oidOf(algorithm, id as DerNode)
     if (oid === RSA_PSS) return verdict(verifyPss(signed, parameters, key))
-    const digest = DIGESTS[oid]
+    const digest = DIGESTS[oid] ?? (oid in DIGESTS ? null : isAtLeast3_5 ? DIGESTS_OF_3_5[oid] : undefined)
     if (digest === undefined) return 'unknown'
     return verdict(verify(digest, bytes, key, signature))
   } catch {
