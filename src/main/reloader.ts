@@ -17,7 +17,13 @@ import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-re
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
 import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
-import { discard, type Preparation, prepareMaterial, type Records } from './prepare/preparation.js'
+import {
+  discard,
+  type Preparation,
+  prepareMaterial,
+  type Records,
+  withPolicies,
+} from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import type { HostCounts, Outcome, ReloadResult } from './result.js'
 import { heldAfter, type RollbackOptions, rollBack } from './rollback.js'
@@ -97,13 +103,14 @@ export class Reloader {
     let found: Preparation
     try {
       const options = mode.options ?? base.options
-      found = await prepareMaterial(this.#preparer, options, {
+      const prepared = await prepareMaterial(this.#preparer, options, {
         records: base,
         held: mode.trigger === 'tick' ? this.#held : null,
         requestCert: this.#requestsCertificates(options),
         force: mode.force,
         fresh: mode.options !== undefined,
       })
+      found = withPolicies(prepared, base.options, options)
     } catch (error) {
       return this.#failure(error, mode, watch)
     }

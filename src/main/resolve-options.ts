@@ -80,6 +80,7 @@ const policySchema = z.strictObject({
   namesLost: z.enum(['warn', 'reject']).default('warn'),
   requiredNames: z.array(z.string().min(1)).default([]),
   weakKey: z.enum(['reject', 'warn']).default('reject'),
+  largeKey: z.enum(['reject', 'warn']).default('reject'),
   pairGraceSeconds: z.number().min(0).max(86_400).default(60),
   hosts: z.enum(['independent', 'together']).default('independent'),
   nameClaims: z.union([z.literal('any'), z.array(z.string().min(1))]).default('any'),

@@ -1,15 +1,20 @@
 import { describe } from './certificates.js'
-import { childrenOf, nodeAt } from './der.js'
+import { assertDer, childrenOf, type DerNode } from './der.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, splitPem } from './pem.js'
 import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, Policy } from './protocol.js'
+import { isSafePrime } from './safe-prime.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
 const LEAST_BITS = 1024
 const SAFE_BITS = 2048
+/** OpenSSL computes with up to 10,000 bits, which hold the event loop for a third of a second in each handshake. */
+const MOST_BITS = 8192
+/** For a private value: twice the strength of a prime of 2,048 bits (RFC 7919, section 5.2). */
+const LEAST_PRIVATE_BITS = 224
 
 /**
  * Diffie-Hellman parameters as clean PEM; `null` where none are configured.
@@ -27,10 +32,20 @@ export function readDhparam(
   const blocks = splitPem(set.bytesOf('dhparam', path), path)
   const block = blocks.find(({ label }) => label === 'DH PARAMETERS')
   if (!block) throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}`)
-  const bits = primeBits(block.pem)
-  if (bits === null) throw invalid(path, `the DH parameters in ${path} are damaged`)
-  if (bits < LEAST_BITS) {
-    throw invalid(path, `the DH prime in ${path} has ${bits} bits; OpenSSL takes no less than ${LEAST_BITS}`)
+  const group = readGroup(block.pem)
+  if (group === null) throw invalid(path, `the DH parameters in ${path} are damaged`)
+  const bits = bitsOf(group.prime)
+  if (bits < LEAST_BITS || bits > MOST_BITS) {
+    const bound =
+      bits < LEAST_BITS ? `OpenSSL takes no less than ${LEAST_BITS}` : `at most ${MOST_BITS} are allowed`
+    throw invalid(path, `the DH prime in ${path} has ${bits} bits; ${bound}`)
+  }
+  const flaw = flawOf(group, block.pem)
+  if (flaw !== null) {
+    throw invalid(
+      path,
+      `the DH parameters in ${path} are not safe: ${flaw}; write them with: openssl dhparam -out ${path} ${SAFE_BITS}`,
+    )
   }
   if (bits < SAFE_BITS) {
     const message = `the DH prime in ${path} has ${bits} bits; less than ${SAFE_BITS} is weak`
@@ -43,14 +58,48 @@ function invalid(path: string, message: string): ProblemError {
   return new ProblemError('DHPARAM_INVALID', message, path)
 }
 
-/** DHParameter ::= SEQUENCE { prime INTEGER, base INTEGER, ... } (PKCS #3). */
-function primeBits(pem: string): number | null {
+interface Group {
+  readonly prime: bigint
+  readonly generator: bigint
+  /** Of a private value; `null` where the file leaves it to OpenSSL. */
+  readonly privateBits: bigint | null
+}
+
+/** DHParameter ::= SEQUENCE { prime INTEGER, base INTEGER, privateValueLength INTEGER OPTIONAL } (PKCS #3). */
+function readGroup(pem: string): Group | null {
   const der = derOf(pem)
   try {
-    const [prime] = childrenOf(der, nodeAt(der, 0))
-    if (prime?.tag !== 0x02) return null
-    return BigInt(`0x0${der.toString('hex', prime.from, prime.to)}`).toString(2).length
+    const [prime, generator, privateBits = null] = childrenOf(der, assertDer(der)).map((node) =>
+      numberOf(der, node),
+    )
+    return prime === undefined || generator === undefined ? null : { prime, generator, privateBits }
   } catch {
     return null
   }
+}
+
+function numberOf(der: Buffer, { tag, from, to }: DerNode): bigint {
+  if (tag !== 0x02 || from === to || (der[from] as number) & 0x80)
+    throw new RangeError('not a positive number')
+  return BigInt(`0x${der.toString('hex', from, to)}`)
+}
+
+/** Groups that were tested in this thread, by their PEM: a renewal brings the same again. */
+const safe = new Set<string>()
+const MOST_SAFE = 16
+
+function flawOf({ prime, generator, privateBits }: Group, pem: string): string | null {
+  if (generator < 2n || generator > prime - 2n) return 'the generator generates nothing'
+  if (privateBits !== null && (privateBits < LEAST_PRIVATE_BITS || privateBits > bitsOf(prime))) {
+    return `they limit private values to ${privateBits} bits`
+  }
+  if (safe.has(pem)) return null
+  if (!isSafePrime(prime)) return 'the modulus is not a safe prime'
+  if (safe.size === MOST_SAFE) safe.clear()
+  safe.add(pem)
+  return null
+}
+
+function bitsOf(number: bigint): number {
+  return number.toString(2).length
 }

@@ -18,7 +18,8 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
     keyType: { from: before.keyType, to: after.keyType },
     authoritiesAdded: sameTrust ? [] : subjectsMissing(next.authorities, served.authorities),
     authoritiesRemoved: sameTrust ? [] : subjectsMissing(served.authorities, next.authorities),
-    sessionsSurvive: sameTrust,
+    // Tickets under another secret are not read.
+    sessionsSurvive: sameTrust && served.tickets === next.tickets,
   }
 }
 

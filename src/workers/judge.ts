@@ -1,23 +1,21 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { rootCertificates } from 'node:tls'
 
 import { isSelfSigned } from './certificates.js'
 import { keyTypeOf, listed, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
-import { derOf } from './pem.js'
+import { judgeLastSignature } from './judge-signature.js'
+import { whyTooLarge } from './key-size.js'
+import type { NamedAnchors } from './named-anchors.js'
 import type { CertificateFacts, Policy } from './protocol.js'
 import { reading } from './reading.js'
-import { issuerOf, purposesOf, signatureOid, subjectOf } from './x509.js'
+import { purposesOf, signatureOid } from './x509.js'
 
-/**
- * Looks for what OpenSSL would load without a word and clients would then refuse. `isAnchor` knows the names of the
- * engine's own trust anchors.
- */
+/** Looks for what OpenSSL loads without an error and clients then refuse. `anchorsNamed` finds the engine's own trust anchors. */
 export function judgeIdentity(
   identity: Identity,
-  isAnchor: (name: string) => boolean,
+  anchorsNamed: NamedAnchors,
   policy: Policy,
   found: Findings,
 ): void {
@@ -29,7 +27,7 @@ export function judgeIdentity(
   attempt(() => judgePurpose(identity, found))
   attempt(() => judgeStrength(identity, policy, found))
   attempt(() => judgeNames(identity, policy, found))
-  attempt(() => judgeCompleteness(identity, isAnchor, policy, found))
+  attempt(() => judgeCompleteness(identity, anchorsNamed, policy, found))
 }
 
 /** Compares with what is served now: a renewal seldom means to lose a name or time. */
@@ -112,6 +110,11 @@ function judgeStrength({ chain, path }: Identity, policy: Policy, found: Finding
       const message = `${who} has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
       found.judge(policy.weakKey, 'KEY_TOO_WEAK', message, path)
     }
+    const large = whyTooLarge(certificate.publicKey)
+    if (large !== null) {
+      const message = `${who} has ${large}: each handshake with it takes too long`
+      found.judge(policy.largeKey, 'KEY_TOO_LARGE', message, path)
+    }
     if (!isSelfSigned(certificate) && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
       found.judge(
         policy.weakKey,
@@ -153,15 +156,14 @@ function covers(leaf: X509Certificate, name: string): boolean {
 
 /** A leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
 function judgeCompleteness(
-  { chain, linked, path }: Identity,
-  isAnchor: (name: string) => boolean,
+  identity: Identity,
+  anchorsNamed: NamedAnchors,
   policy: Policy,
   found: Findings,
 ): void {
+  const { chain, linked, path } = identity
   const [leaf] = chain as [X509Certificate]
-  if (linked > 1 || isSelfSigned(leaf)) return
-  const name = issuerOf(leaf.raw)
-  if (isAnchor(name) || publicRoots().has(name)) return
+  if (judgeLastSignature(identity, anchorsNamed, found) !== 'unknown' || linked > 1) return
   if (chain.length > 1) {
     // Not what a private PKI leaves out on purpose: a chain was meant to be there, and it is another one's.
     const message = `no certificate in ${path} issued the leaf; its issuer is ${oneLine(leaf.issuer)}`
@@ -172,14 +174,6 @@ function judgeCompleteness(
     `${path} holds the leaf alone, and its issuer ${oneLine(leaf.issuer)} is no public root: ` +
     'clients that lack the intermediate will refuse it'
   found.judge(policy.incompleteChain, 'CHAIN_INCOMPLETE', message, path)
-}
-
-let publicRootNames: Set<string> | undefined
-
-/** Names of the roots that Node ships; read once in a thread's life, and only when a chain needs it. */
-function publicRoots(): Set<string> {
-  publicRootNames ??= new Set(rootCertificates.map((pem) => subjectOf(derOf(pem))))
-  return publicRootNames
 }
 
 function iso(ms: number): string {

@@ -12,6 +12,7 @@ import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
+import { namedAnchors } from './named-anchors.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import type { Problem } from './problem.js'
 import { workingOn } from './progress.js'
@@ -122,13 +123,10 @@ async function prepareSet(
     const { authorities } = sameTrust(held, read) ? held : (served as ServedRecord)
     return { kind: 'held', held: encodeRecord({ ...held, ...read, authorities }) }
   }
-  const isAnchor = (wanted: string) =>
-    blocks
-      ? blocks.authorities.some(({ subject }) => subject === wanted)
-      : known.facts.some(({ name }) => name === wanted)
+  const anchorsNamed = namedAnchors(blocks, sources, set, known)
   if (!held) {
     identities.forEach((one, i) => {
-      judgeIdentity(one, isAnchor, policy, found)
+      judgeIdentity(one, anchorsNamed, policy, found)
       const before = served?.certificates[i]
       if (before) judgeAgainstServed(one, before, policy, found)
     })
@@ -137,7 +135,7 @@ async function prepareSet(
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const requesting = task.requestCert ? found : new Findings(task.force)
   const authorities = newTrust
-    ? AuthorityList.of(judgeTrust(newTrust, known, policy, found, requesting))
+    ? AuthorityList.of(judgeTrust(newTrust, known, task, found, requesting))
     : known
   if (found.refused) return refuse()
 

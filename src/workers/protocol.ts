@@ -44,6 +44,7 @@ export interface Policy {
   readonly namesLost: 'warn' | 'reject'
   readonly requiredNames: readonly string[]
   readonly weakKey: 'reject' | 'warn'
+  readonly largeKey: 'reject' | 'warn'
   readonly pairGraceSeconds: number
   /** Whether a host that is refused keeps the others from being renewed. */
   readonly hosts: 'independent' | 'together'

@@ -36,8 +36,18 @@ export interface AuthorityFacts {
   readonly subject: string
   /** The subject's DER in base64, as issuers are compared by. */
   readonly name: string
-  /** Whether it may sign others; if not, it has signed itself. */
-  readonly ca: boolean
+  /** The subject as OpenSSL compares it. */
+  readonly canonicalName: string
+  /** The issuer as OpenSSL compares it; `null` for an anchor that signed itself. */
+  readonly issuer: string | null
+  /** For which clients OpenSSL lets it vouch: for those that it signed, for itself as a client, or for none. */
+  readonly vouchesFor: 'others' | 'itself' | 'none'
+  /** What is unusual about that, in words; `null` for a usual CA. */
+  readonly remark: string | null
+  /** Whether trust settings in its file make OpenSSL trust it without its issuer. */
+  readonly explicitTrust: boolean
+  /** What makes its key too large, in words; `null` for a usual key. */
+  readonly largeKey: string | null
   /** Milliseconds since 1970. */
   readonly notAfter: number
 }

@@ -1,22 +1,15 @@
 import { hash } from 'node:crypto'
 
-import {
-  damagedCertificate,
-  describe,
-  isCertificateBlock,
-  isSelfSigned,
-  parseCertificate,
-} from './certificates.js'
-import { notAfterOf, oneLine } from './facts.js'
+import { damagedCertificate, describe, isCertificateBlock } from './certificates.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
+import { authorityFacts, judgeAuthorities } from './judge-authorities.js'
+import { judgeCrls } from './judge-crls.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
 import { type Problem, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
-import type { MaterialSources, Policy, PreparedTrust, TrustFacts } from './protocol.js'
-import { reading } from './reading.js'
+import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
-import { judgeRevocationLists } from './revocation-list.js'
 import { exact } from './transfer.js'
 import { nameEntryBytes, subjectOf } from './x509.js'
 
@@ -36,7 +29,7 @@ export interface TrustBlock {
   readonly what: string
 }
 
-interface AuthorityBlock extends TrustBlock {
+export interface AuthorityBlock extends TrustBlock {
   /** DER in base64, as {@link subjectOf} gives it. */
   readonly subject: string
 }
@@ -98,17 +91,16 @@ export function readTrust(
 export function judgeTrust(
   blocks: TrustBlocks,
   known: AuthorityList,
-  policy: Policy,
+  { policy, context }: Pick<PrepareTask, 'policy' | 'context'>,
   found: Findings,
   requesting: Findings,
 ): AuthorityFacts[] {
   const authorities: JudgedAuthority[] = []
   for (const block of blocks.authorities) {
     const facts = known.byDigest.get(block.digest) ?? found.attempt(() => authorityFacts(block))
-    if (!facts) continue
-    authorities.push({ block, facts })
-    judgeAuthority(facts, block.path, found)
+    if (facts) authorities.push({ block, facts })
   }
+  judgeAuthorities(authorities, policy, context.allowPartialTrustChain === true, found, requesting)
   const names = authorities.reduce((sum, { block }) => sum + nameEntryBytes(block.subject), 0)
   if (names > MAX_NAMES_BYTES) {
     const message =
@@ -116,7 +108,7 @@ export function judgeTrust(
       'fit into a handshake: every client would be refused'
     requesting.refuse('CA_NAMES_TOO_LONG', message)
   }
-  judgeRevocationLists(blocks.revocationLists, authorities, policy, found, requesting)
+  judgeCrls(blocks.revocationLists, authorities, policy, found, requesting)
   return authorities.map(({ facts }) => facts)
 }
 
@@ -181,7 +173,7 @@ function trustBlock({ pem }: PemBlock, what: string, path: string): TrustBlock {
   return { pem, der, digest: hash('sha256', der), path, what }
 }
 
-/** Whoever looks for an issuer may do so before the certificates are parsed. */
+/** Issuers are looked for by name before the certificates are parsed. */
 function subjectIn({ der, what, path }: TrustBlock): string {
   try {
     return subjectOf(der)
@@ -192,31 +184,4 @@ function subjectIn({ der, what, path }: TrustBlock): string {
 
 function distinct<T extends TrustBlock>(blocks: T[]): T[] {
   return [...new Map(blocks.map((block) => [block.digest, block])).values()]
-}
-
-function authorityFacts(block: AuthorityBlock): AuthorityFacts {
-  const { what, path } = block
-  workingOn(path)
-  return reading('CA_INVALID', `${what} cannot be judged`, path, () => factsOfAuthority(block))
-}
-
-function factsOfAuthority({ pem, digest, what, path, subject: name }: AuthorityBlock): AuthorityFacts {
-  const certificate = parseCertificate(pem, what, path)
-  const { ca } = certificate
-  const subject = oneLine(certificate.subject)
-  // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing.
-  if (!ca && !isSelfSigned(certificate))
-    throw new ProblemError('CA_INVALID', `${subject} in ${path} is not a CA certificate`, path)
-  return { digest, subject, name, ca, notAfter: notAfterOf(certificate) }
-}
-
-function judgeAuthority({ subject, ca, notAfter }: AuthorityFacts, path: string, found: Findings): void {
-  if (!ca) {
-    const message = `${subject} in ${path} is not a CA certificate; it vouches for itself alone`
-    found.judge('warn', 'CA_INVALID', message, path)
-  }
-  if (notAfter < Date.now()) {
-    const message = `the trust anchor ${subject} in ${path} expired on ${new Date(notAfter).toISOString()}`
-    found.judge('warn', 'CA_EXPIRED', message, path)
-  }
 }

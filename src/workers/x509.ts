@@ -38,14 +38,6 @@ export function serialOf(der: Uint8Array): string {
   return contentOf(der, nodesOf(der).serialNumber)
 }
 
-/** 1 to 3. Version 1 has no extensions. */
-export function versionOf(der: Uint8Array): number {
-  const [tbs] = childrenOf(der, nodeAt(der, 0))
-  const first = tbs && nodeAt(der, tbs.from)
-  const version = first?.tag === VERSION_TAG ? nodeAt(der, first.from) : undefined
-  return version ? (der[version.from] ?? 0) + 1 : 1
-}
-
 /** The object identifier of the algorithm that the certificate was signed with. */
 export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
@@ -99,15 +91,44 @@ export interface Extension {
 
 /** Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1); in the order they have. */
 export function extensionsOf(der: Uint8Array): Extension[] {
+  return extensionNodesOf(der).map(({ value, ...rest }) => ({ ...rest, value: contentOf(der, value) }))
+}
+
+/** One extension, its value where it lies: the OCTET STRING around the extension's own DER. */
+export interface ExtensionNode {
+  readonly oid: string
+  readonly critical: boolean
+  readonly value: DerNode
+}
+
+/** The extensions of a certificate. */
+export function extensionNodesOf(der: Uint8Array): ExtensionNode[] {
   const { extensions } = nodesOf(der)
   const [list] = extensions ? childrenOf(der, extensions) : []
-  return (list ? childrenOf(der, list) : []).map((extension) => {
+  return list ? extensionsIn(der, list) : []
+}
+
+/**
+ * The extensions of a list of them, in certificates, revocation lists and the entries of these.
+ *
+ * @throws RangeError
+ */
+export function extensionsIn(der: Uint8Array, list: DerNode): ExtensionNode[] {
+  return childrenOf(der, list).map((extension) => {
     const [id, ...rest] = childrenOf(der, extension)
     const value = rest.pop()
-    if (!id || !value) throw new RangeError('not an extension')
-    // DER leaves a default out, and TRUE is all ones (X.690, sections 11.1 and 11.5).
-    return { oid: oidOf(der, id), critical: rest.length > 0, value: contentOf(der, value) }
+    const [critical] = rest
+    if (!id || value?.tag !== OCTET_STRING || rest.length > 1) throw new RangeError('not an extension')
+    // OpenSSL takes any other byte than 0 for TRUE, and a FALSE that DER leaves out.
+    return { oid: oidOf(der, id), critical: critical !== undefined && der[critical.from] !== 0, value }
   })
+}
+
+/** 1 for a certificate without a version, 3 for what has extensions. */
+export function versionOf(der: Uint8Array): number {
+  const { version } = nodesOf(der)
+  const [number] = version ? childrenOf(der, version) : []
+  return number ? (der[number.to - 1] as number) + 1 : 1
 }
 
 /** An element's content in base64. */
@@ -116,6 +137,7 @@ export function contentOf(der: Uint8Array, node: DerNode): string {
 }
 
 interface CertificateNodes {
+  readonly version: DerNode | undefined
   readonly serialNumber: DerNode
   readonly signatureAlgorithm: DerNode
   readonly signature: DerNode
@@ -127,8 +149,8 @@ interface CertificateNodes {
 }
 
 const INTEGER = 0x02
+const OCTET_STRING = 0x04
 const SEQUENCE = 0x30
-const VERSION_TAG = 0xa0
 const EXTENSIONS_TAG = 0xa3
 
 /** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280, section 4.1). */
@@ -139,6 +161,7 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   const fields = all[0]?.tag === VERSION_TAG ? all.slice(1) : all
   const extensions = all.find(({ tag }) => tag === EXTENSIONS_TAG)
   return {
+    version: all[0]?.tag === VERSION_TAG ? all[0] : undefined,
     signatureAlgorithm: childOf(der, [algorithm], 0, SEQUENCE),
     serialNumber: childOf(der, fields, 0, INTEGER),
     signature: childOf(der, fields, 1, SEQUENCE),

@@ -237,6 +237,7 @@ test('what is not given has the documented default', () => {
       namesLost: 'warn',
       requiredNames: [],
       weakKey: 'reject',
+      largeKey: 'reject',
       pairGraceSeconds: 60,
       hosts: 'independent',
       nameClaims: 'any',
@@ -245,7 +246,13 @@ test('what is not given has the documented default', () => {
     historySize: 3,
     tickets: { rotateHours: null },
     expiryWarningDays: [30, 7, 1],
-    worker: { timeoutMs: 10_000, idleTimeoutMs: 60_000, memoryLimitMb: 256, maxFileBytes: 1_048_576, maxCrlBytes: 524_288 },
+    worker: {
+      timeoutMs: 10_000,
+      idleTimeoutMs: 60_000,
+      memoryLimitMb: 256,
+      maxFileBytes: 1_048_576,
+      maxCrlBytes: 524_288,
+    },
     logger: null,
   })
 })

@@ -74,7 +74,8 @@ test('damaged trust anchors and revocation lists are judged, or refused as data'
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca'), crl: join(dir, 'crl') }
   writeFileSync(paths.cert, leaf.chainPem)
   writeFileSync(paths.key, leaf.keyPem)
-  const { sources, policy } = taskFor(paths)
+  const task = taskFor(paths)
+  const { sources } = task
   const pair = fc.tuple(damagedPem(material.certificates), damagedPem(material.lists))
   await fuzz(t, 400, pair, ([ca, crl]) => {
     writeFileSync(paths.ca, root.certPem + ca)
@@ -82,7 +83,7 @@ test('damaged trust anchors and revocation lists are judged, or refused as data'
     const found = new Findings(false)
     const none = AuthorityList.of([])
     const blocks = readTrust(sources, filesOf(paths), none, found)
-    judgeTrust(blocks, none, policy, found, found)
+    judgeTrust(blocks, none, task, found, found)
     assertKnown(found.problems.concat(found.warnings))
   })
 })

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { diffOf } from '../../src/workers/diff.js'
 import { factsOf } from '../../src/workers/facts.js'
 import { type AuthorityFacts, AuthorityList, type ServedRecord } from '../../src/workers/record.js'
+import { authorityFactsOf } from '../support/authority-facts.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 
 const authority = createAuthority()
@@ -67,5 +68,5 @@ function recordOf(
 }
 
 function anchor(digest: string, subject: string): AuthorityFacts {
-  return { digest, subject, name: '', ca: true, notAfter: 0 }
+  return authorityFactsOf({ digest, subject })
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/record.js'
+import { authorityFactsOf } from '../support/authority-facts.js'
 
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
@@ -11,7 +12,7 @@ const record: ServedRecord = {
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
   tickets: null,
-  authorities: AuthorityList.of([{ digest: '0011', subject: 'CN=Zoë', name: '', ca: true, notAfter: 0 }]),
+  authorities: AuthorityList.of([authorityFactsOf({ digest: '0011', subject: 'CN=Zoë' })]),
 }
 
 test('a record comes back as it was', () => {

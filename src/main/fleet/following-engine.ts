@@ -1,6 +1,7 @@
 import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 
 import { distrusted } from '../attach/distrusted.js'
 import { RenewingAgent } from '../attach/renewing-agent.js'
@@ -13,7 +14,7 @@ import { History } from '../generation/history.js'
 import { HostTable } from '../generation/host-table.js'
 import { NameClaims } from '../generation/name-claims.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
-import { peerPolicyKey } from '../generation/trust-identity.js'
+import { sameTrustPolicy } from '../generation/trust-identity.js'
 import { EventHub } from '../observe/event-hub.js'
 import type { Logger } from '../observe/logger.js'
 import { problemsOf } from '../pass-report.js'
@@ -290,13 +291,13 @@ export class FollowingEngine implements JoinedEngine {
     this.#events.emit('applied', this.#applied(serving.snapshot))
   }
 
-  #applied({ generation, options }: Snapshot): AppliedGeneration {
+  #applied({ generation, options, material }: Snapshot): AppliedGeneration {
     const before = this.#before?.snapshot
-    const sameTrust = before?.generation.trust.digest === generation.trust.digest
-    const samePeers = before && peerPolicyKey(before.options.peers) === peerPolicyKey(options.peers)
-    const samePartial =
-      before?.options.context.allowPartialTrustChain === options.context.allowPartialTrustChain
-    const sessionsSurvive = sameTrust && samePeers === true && samePartial
+    const sessionsSurvive =
+      before !== undefined &&
+      before.generation.trust.digest === generation.trust.digest &&
+      sameTrustPolicy(before.options, options) &&
+      isDeepStrictEqual(before.material.ticketSecret, material.ticketSecret)
     return Object.freeze({ generation, diff: { sessionsSurvive } })
   }
 

@@ -22,3 +22,17 @@ export function trustIdentity(trustDigest: string | null, peers: PeerPolicy, par
 export function peerPolicyKey({ requestCert, rejectUnauthorized }: PeerPolicy): string {
   return requestCert ? (rejectUnauthorized ? 'required' : 'optional') : 'none'
 }
+
+/** The options that decide, beside anchors and lists, whether a session may be resumed. */
+export interface TrustPolicy {
+  readonly peers: PeerPolicy
+  readonly context: { readonly allowPartialTrustChain?: boolean }
+}
+
+/** Whether sessions that began under one of these policies may be resumed under the other, as {@link trustIdentity} has it. */
+export function sameTrustPolicy(a: TrustPolicy, b: TrustPolicy): boolean {
+  const [one, other] = [a, b].map(({ peers, context }) =>
+    trustIdentity(null, peers, context.allowPartialTrustChain === true),
+  )
+  return one === other
+}

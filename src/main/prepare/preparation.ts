@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/problem.js'
 import type { PreparedReply, PrepareReply, PrepareTask, RecordBytes } from '../../workers/protocol.js'
 import { wipeKeys } from '../generation/generation.js'
+import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
 import type { PassFindings } from '../pass-report.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
@@ -104,6 +105,13 @@ export function prepareTask(
     fresh,
     hosts: scan,
   }
+}
+
+/** Says of sessions what the worker cannot know: the options of what is served are not in its record. */
+export function withPolicies(found: Preparation, before: TrustPolicy, next: TrustPolicy): Preparation {
+  const { diff } = found.findings
+  if (!diff?.sessionsSurvive || sameTrustPolicy(before, next)) return found
+  return { ...found, findings: { ...found.findings, diff: { ...diff, sessionsSurvive: false } } }
 }
 
 /** Overwrites the keys of what is not going to be served. */

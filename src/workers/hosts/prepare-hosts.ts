@@ -101,7 +101,7 @@ async function prepareHost(
 
 function judge(host: HostSource, identity: Identity, { policy }: PrepareHostsTask, found: Findings): void {
   // What the policy requires of names is meant for the default certificate.
-  judgeIdentity(identity, () => false, { ...policy, requiredNames: [] }, found)
+  judgeIdentity(identity, () => [], { ...policy, requiredNames: [] }, found)
   if (host.name !== null) judgeNamed(identity, host.name, found)
 }
 

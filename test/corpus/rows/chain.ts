@@ -1,4 +1,5 @@
 import { createAuthority, type LeafOptions, selfSigned } from '../../support/certificates.js'
+import { withDamagedSignature } from '../../support/odd-certificate.js'
 import type { AcceptedRow, Group, RefusedRow, Row } from '../corpus.js'
 import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
 
@@ -151,6 +152,27 @@ export const knownIssuer: Group = {
         return leaf
       },
       warns: ['CHAIN_INCOMPLETE'],
+    },
+    {
+      id: 'a flipped bit in the signature of a leaf that the anchor issued',
+      spoil(site) {
+        const leaf = site.pair(site.leaf({}, root))
+        site.write('tls.crt', withDamagedSignature(leaf.certPem))
+      },
+      refused: 'SIGNATURE_INVALID',
+      at: 'tls.crt',
+      forcible: true,
+      example: 'SIGNATURE_INVALID',
+    },
+    {
+      id: 'a flipped bit in the signature of the intermediate',
+      spoil(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', leaf.certPem + withDamagedSignature(intermediate.certPem))
+      },
+      refused: 'SIGNATURE_INVALID',
+      at: 'tls.crt',
+      forcible: true,
     },
   ],
 }

@@ -13,6 +13,9 @@ const RSA: LeafOptions = { keyType: 'rsa-2048' }
 
 /** Diffie-Hellman parameters of 2,048 bits. */
 const SAFE = parameters(getDiffieHellman('modp14').getPrime())
+/** A prime, but no safe one. */
+const UNSAFE = generatePrimeSync(2048)
+const LONG = Buffer.alloc(1025, 0xff).fill(0x01, 0, 1)
 const SHORT = parameters(getDiffieHellman('modp2').getPrime())
 
 export const dhparam: Group = {
@@ -30,6 +33,8 @@ export const dhparam: Group = {
     noParameters('a prime of 512 bits', 'DHPARAM_INVALID', parameters(generatePrimeSync(512)), {
       example: 'DHPARAM_INVALID',
     }),
+    noParameters('a modulus that is no safe prime', 'DHPARAM_INVALID', parameters(UNSAFE)),
+    noParameters('a modulus of 8,193 bits', 'DHPARAM_INVALID', parameters(LONG)),
     noParameters('a prime of 1,024 bits', 'KEY_TOO_WEAK', SHORT, { forcible: true }),
     noParameters('the first half', 'PEM_INVALID', SAFE.slice(0, 150)),
     noParameters('DER', 'PEM_INVALID', Buffer.from(SAFE.replaceAll(/-----.*-----/g, ''), 'base64')),

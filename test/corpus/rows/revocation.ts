@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
 import { createAuthority } from '../../support/certificates.js'
-import { pem } from '../../support/der.js'
+import { integer, pem, primitive, sequence } from '../../support/der.js'
+import { authorityKeyId, extension } from '../../support/extensions.js'
 import { cutAt, derOf } from '../../support/pem-text.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, root, type Site } from '../site.js'
@@ -12,6 +13,8 @@ const OVERDUE = { thisUpdate: new Date('2019-01-31'), nextUpdate: new Date('2020
 /** 27 bytes each. */
 const MANY = Array.from({ length: 20_000 }, (_, i) => (0x0100_0000_0000_0000n + BigInt(i)).toString(16))
 const FAR_OFF = { thisUpdate: new Date('2100-01-31'), nextUpdate: new Date('2101-01-31') }
+
+const USERS_ALONE = extension('2.5.29.28', sequence(primitive(1, Buffer.from([0xff]))), true)
 
 /** Revocation lists where clients must have certificates. */
 export const revocation: Group = {
@@ -60,6 +63,27 @@ export const revocation: Group = {
       (site) => site.write('ca.crl', root.crl({ revoked: MANY })),
       'CRL_TOO_LARGE',
     ),
+    no(
+      'a delta list',
+      'CRL_UNUSABLE',
+      (site) => site.write('ca.crl', root.crl({ extensions: [extension('2.5.29.27', integer(1), true)] })),
+      'CRL_UNUSABLE',
+    ),
+    no('a list with an unknown critical extension', 'CRL_UNUSABLE', (site) =>
+      site.write('ca.crl', root.crl({ extensions: [extension('1.2.3.4', integer(1), true)] })),
+    ),
+    no('a list for user certificates alone', 'CRL_UNUSABLE', (site) =>
+      site.write('ca.crl', root.crl({ extensions: [USERS_ALONE] })),
+    ),
+    no('a list that names another key', 'CRL_INVALID', (site) =>
+      site.write('ca.crl', root.crl({ keyId: authorityKeyId(Buffer.alloc(20)) })),
+    ),
+    {
+      ...no('lists of other CAs alone', 'CRL_MISSING', (site) =>
+        site.write('ca.crl', createAuthority({ name: 'Corpus Elsewhere' }).crl()),
+      ),
+      at: 'ca.crt',
+    },
     no('DER', 'PEM_INVALID', (site) => site.write('ca.crl', derOf(root.crl()))),
     no('the first half', 'PEM_INVALID', (site) => site.write('ca.crl', cutAt(root.crl(), 0.5))),
     {

@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 
 import { type Authority, createAuthority, manyAuthorities, selfSigned } from '../../support/certificates.js'
 import { pem } from '../../support/der.js'
+import { basicConstraints } from '../../support/extensions.js'
 import { csr } from '../../support/key-forms.js'
+import { largeKey } from '../../support/large-key.js'
+import { oddCertificate } from '../../support/odd-certificate.js'
 import { cutAt, patched } from '../../support/pem-text.js'
 import type { HandshakeOptions } from '../../support/tls-client.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
@@ -15,6 +18,10 @@ const ENDED = createAuthority({
   notBefore: new Date('2010-01-31'),
   notAfter: new Date('2020-01-31'),
 })
+const LARGE = pem(
+  'CERTIFICATE',
+  oddCertificate({ key: largeKey(), subject: 'Corpus Large Root', extensions: [basicConstraints(true)] }),
+)
 const visitor = root.issue({ names: ['visitor'] })
 
 /** A client that the root lets in. */
@@ -73,6 +80,18 @@ export const trustBundle: Group = {
     no('a bundle over the limit, which is 16 times that of a certificate', 'FILE_TOO_LARGE', (site) =>
       site.write('ca.crt', BUNDLE.padEnd(1024 * 1024 + 1, '\n')),
     ),
+    no('trust settings that are damaged', 'CA_INVALID', (site) =>
+      site.write('ca.crt', pem('TRUSTED CERTIFICATE', Buffer.concat([root.certDer, Buffer.from([1, 2, 3])]))),
+    ),
+    {
+      ...no(
+        'an anchor with a key of 8,704 bits',
+        'KEY_TOO_LARGE',
+        (site) => site.write('ca.crt', BUNDLE + LARGE),
+        'KEY_TOO_LARGE',
+      ),
+      forcible: true,
+    },
     {
       ...no('more names than a handshake can carry', 'CA_NAMES_TOO_LONG', (site) =>
         site.write('ca.crt', bundleOf(CROWD)),

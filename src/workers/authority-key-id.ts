@@ -1,0 +1,50 @@
+import { childrenOf, type DerNode } from './der.js'
+import { canonicalName } from './name.js'
+import { contentOf } from './x509.js'
+
+/** AuthorityKeyIdentifier (RFC 5280, section 4.2.1.1): which key signed a certificate or a revocation list. */
+export interface AuthorityKeyId {
+  /** Base64. */
+  readonly keyId: string | null
+  /** The issuer of the CA's certificate in canonical form. */
+  readonly issuer: string | null
+  /** Its serial number, DER content in base64. */
+  readonly serial: string | null
+}
+
+/**
+ * AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0], authorityCertIssuer [1] GeneralNames, authorityCertSerialNumber
+ * [2] }, all optional.
+ *
+ * @throws RangeError
+ */
+export function authorityKeyIdOf(der: Uint8Array, node: DerNode): AuthorityKeyId {
+  if (node.tag !== 0x30) throw new RangeError('not an authority key identifier')
+  const fields = childrenOf(der, node)
+  const order = fields.map(({ tag }) => TAGS.indexOf(tag))
+  if (order.some((place, i) => place < 0 || (i > 0 && place <= (order[i - 1] as number)))) {
+    throw new RangeError('not an authority key identifier')
+  }
+  const [keyId, issuer, serial] = TAGS.map((tag) => fields.find((field) => field.tag === tag))
+  const directory = issuer && childrenOf(der, issuer).find(({ tag }) => tag === DIRECTORY_NAME)
+  const [name] = directory ? childrenOf(der, directory) : []
+  return {
+    keyId: keyId ? contentOf(der, keyId) : null,
+    issuer: name ? canonicalName(der, name) : null,
+    serial: serial ? contentOf(der, serial) : null,
+  }
+}
+
+/** keyIdentifier, authorityCertIssuer, authorityCertSerialNumber. */
+const TAGS = [0x80, 0xa1, 0x82]
+const DIRECTORY_NAME = 0xa4
+
+/** Whether it names this certificate's key, as far as it says anything (`X509_check_akid`). */
+export function namesKey(
+  { keyId, issuer, serial }: AuthorityKeyId,
+  ca: { readonly keyId: string | null; readonly issuer: string; readonly serial: string },
+): boolean {
+  if (keyId !== null && ca.keyId !== null && keyId !== ca.keyId) return false
+  if (serial !== null && serial !== ca.serial) return false
+  return issuer === null || issuer === ca.issuer
+}

@@ -1,0 +1,251 @@
+import { type AuthorityKeyId, authorityKeyIdOf, namesKey } from './authority-key-id.js'
+import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
+import { canonicalIssuerOf, canonicalSubjectOf, extensionNodesOf, serialOf, versionOf } from './x509.js'
+
+/**
+ * What decides for which certificates OpenSSL lets a trust anchor vouch, read as OpenSSL 3.0 to 3.5 does
+ * (`ossl_x509v3_cache_extensions`, `check_ca` and `check_purpose_ssl_client` in crypto/x509/v3_purp.c). Node gives `ca`
+ * alone, which is false for certificates that OpenSSL lets vouch for others all the same.
+ */
+export interface Issuer {
+  /** Names in canonical form. */
+  readonly subject: string
+  readonly issuer: string
+  /** Base64. */
+  readonly serial: string
+  /** Its subject key identifier in base64. */
+  readonly keyId: string | null
+  /** Named as its own issuer, and its authority key identifier does not name another key. */
+  readonly selfSigned: boolean
+  /** How OpenSSL takes it for a CA; `null` if it does not. */
+  readonly ca: 'ca' | 'version 1' | 'key usage' | 'Netscape type' | null
+  /** Whether it may vouch for revocation lists. */
+  readonly signsLists: boolean
+  /** Why no chain with it is accepted for a client; `null` if one may be. */
+  readonly clientFlaw: string | null
+  /** Why no client may use it as its own certificate; `null` if one may. */
+  readonly ownFlaw: string | null
+  /** Why OpenSSL does not read the certificate at all; `null` if it does. */
+  readonly invalid: string | null
+  /** Full names of its CRL distribution points, DER in base64. */
+  readonly distributionPoints: readonly string[]
+}
+
+/** @throws RangeError for bytes that are not DER. */
+export function readIssuer(der: Uint8Array): Issuer {
+  const extensions = readExtensions(der)
+  const subject = canonicalSubjectOf(der)
+  const issuer = canonicalIssuerOf(der)
+  const serial = serialOf(der)
+  const { keyId, authorityKey } = extensions
+  const isItsOwn = authorityKey === null || namesKey(authorityKey, { keyId, serial, issuer })
+  const selfSigned = subject === issuer && isItsOwn
+  const clientFlaw = flawOf(extensions)
+  return {
+    ...{ subject, issuer, serial, keyId, selfSigned, clientFlaw },
+    ca: caOf(extensions, versionOf(der) === 1 && selfSigned),
+    signsLists: allows(extensions.usage, CRL_SIGN),
+    ownFlaw: clientFlaw ?? ownFlawOf(extensions),
+    invalid: extensions.invalid,
+    distributionPoints: extensions.distributionPoints,
+  }
+}
+
+const KEY_USAGE = '2.5.29.15'
+const BASIC_CONSTRAINTS = '2.5.29.19'
+const SUBJECT_KEY_ID = '2.5.29.14'
+const AUTHORITY_KEY_ID = '2.5.29.35'
+const EXTENDED_KEY_USAGE = '2.5.29.37'
+const DISTRIBUTION_POINTS = '2.5.29.31'
+const NETSCAPE_TYPE = '2.16.840.1.113730.1.1'
+const PROXY = '1.3.6.1.5.5.7.1.14'
+
+/** Critical extensions that OpenSSL takes into account (`X509_supported_extension`); any other refuses the chain. */
+const SUPPORTED = new Set([
+  NETSCAPE_TYPE,
+  KEY_USAGE,
+  BASIC_CONSTRAINTS,
+  EXTENDED_KEY_USAGE,
+  DISTRIBUTION_POINTS,
+  PROXY,
+  '2.5.29.17', // subject alternative name
+  '2.5.29.32', // certificate policies
+  '2.5.29.36', // policy constraints
+  '2.5.29.30', // name constraints
+  '2.5.29.33', // policy mappings
+  '2.5.29.54', // inhibit any policy
+  '1.3.6.1.5.5.7.1.7', // IP address blocks (RFC 3779)
+  '1.3.6.1.5.5.7.1.8', // autonomous systems (RFC 3779)
+  '1.3.6.1.5.5.7.48.1.5', // OCSP no check
+])
+
+/** Extensions that may come once; OpenSSL refuses the certificate where one comes twice. */
+const READ = new Set([...SUPPORTED, SUBJECT_KEY_ID, AUTHORITY_KEY_ID])
+
+const DIGITAL_SIGNATURE = 0x80
+const KEY_AGREEMENT = 0x08
+const KEY_CERT_SIGN = 0x04
+const CRL_SIGN = 0x02
+const NETSCAPE_CLIENT = 0x80
+const NETSCAPE_SSL_CA = 0x04
+const NETSCAPE_ANY_CA = 0x07
+
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
+
+interface Extensions {
+  basicConstraints: { readonly ca: boolean } | null
+  /** The first byte of the bit string. */
+  usage: number | null
+  purposes: readonly string[] | null
+  netscape: number | null
+  keyId: string | null
+  authorityKey: AuthorityKeyId | null
+  distributionPoints: readonly string[]
+  proxy: boolean
+  unknownCritical: string | null
+  invalid: string | null
+}
+
+function readExtensions(der: Uint8Array): Extensions {
+  const read: Extensions = {
+    ...{
+      basicConstraints: null,
+      usage: null,
+      purposes: null,
+      netscape: null,
+      keyId: null,
+      authorityKey: null,
+    },
+    ...{ distributionPoints: [], proxy: false, unknownCritical: null, invalid: null },
+  }
+  const met = new Set<string>()
+  for (const { oid, critical, value } of extensionNodesOf(der)) {
+    if (met.has(oid) && READ.has(oid)) read.invalid ??= `it has the extension ${oid} twice`
+    met.add(oid)
+    if (critical && !SUPPORTED.has(oid)) read.unknownCritical ??= oid
+    try {
+      readExtension(read, oid, der, value)
+    } catch {
+      read.invalid ??= `its extension ${oid} is malformed`
+    }
+  }
+  return read
+}
+
+/** @param value the OCTET STRING around the extension's DER. */
+function readExtension(read: Extensions, oid: string, der: Uint8Array, value: DerNode): void {
+  if (!READ.has(oid)) return
+  const node = nodeAt(der, value.from)
+  if (node.to !== value.to) throw new RangeError('bytes follow the extension')
+  switch (oid) {
+    case BASIC_CONSTRAINTS:
+      read.basicConstraints = basicConstraintsOf(der, node)
+      return
+    case KEY_USAGE:
+      read.usage = bitsOf(der, node)
+      if (read.usage === 0 && node.to - node.from < 3) throw new RangeError('empty key usage')
+      return
+    case EXTENDED_KEY_USAGE:
+      read.purposes = childrenOf(der, expected(node, SEQUENCE)).map((purpose) => oidOf(der, purpose))
+      return
+    case NETSCAPE_TYPE:
+      read.netscape = bitsOf(der, node)
+      return
+    case SUBJECT_KEY_ID:
+      read.keyId = base64(der, expected(node, OCTET_STRING))
+      return
+    case AUTHORITY_KEY_ID:
+      read.authorityKey = authorityKeyIdOf(der, node)
+      return
+    case DISTRIBUTION_POINTS:
+      read.distributionPoints = childrenOf(der, expected(node, SEQUENCE)).flatMap((point) =>
+        fullNamesOf(der, childrenOf(der, point)[0]),
+      )
+      return
+    case PROXY:
+      read.proxy = true
+  }
+}
+
+/** BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER (0..MAX) OPTIONAL }. */
+function basicConstraintsOf(der: Uint8Array, node: DerNode): { ca: boolean } {
+  const fields = childrenOf(der, expected(node, SEQUENCE))
+  const ca = fields[0]?.tag === BOOLEAN ? (fields.shift() as DerNode) : null
+  const [pathLength, more] = fields
+  if (more || (pathLength && (pathLength.tag !== INTEGER || (der[pathLength.from] as number) & 0x80))) {
+    throw new RangeError('not basic constraints')
+  }
+  return { ca: ca !== null && der[ca.from] !== 0 }
+}
+
+/**
+ * The GeneralNames of a DistributionPointName, each as DER in base64: DistributionPoint and IssuingDistributionPoint begin
+ * with `[0] { fullName [0] GeneralNames, nameRelativeToCRLIssuer [1] ... }`.
+ */
+export function fullNamesOf(der: Uint8Array, point: DerNode | undefined): string[] {
+  if (point?.tag !== 0xa0) return []
+  return childrenOf(der, point)
+    .filter(({ tag }) => tag === 0xa0)
+    .flatMap((names) => childrenOf(der, names).map((name) => `${name.tag} ${base64(der, name)}`))
+}
+
+/** `check_ca`: key usage first, then basic constraints, then what came before these. */
+function caOf({ usage, basicConstraints, netscape }: Extensions, isVersion1Root: boolean): Issuer['ca'] {
+  if (!allows(usage, KEY_CERT_SIGN)) return null
+  if (basicConstraints) return basicConstraints.ca ? 'ca' : null
+  if (isVersion1Root) return 'version 1'
+  if (usage !== null) return 'key usage'
+  return netscape !== null && (netscape & NETSCAPE_ANY_CA) !== 0 ? 'Netscape type' : null
+}
+
+function flawOf({
+  unknownCritical,
+  purposes,
+  netscape,
+  basicConstraints,
+  usage,
+  proxy,
+}: Extensions): string | null {
+  if (unknownCritical !== null) return `its critical extension ${unknownCritical} is unknown to OpenSSL`
+  if (purposes && !purposes.includes(CLIENT_AUTH)) return 'its extended key usage lacks clientAuth'
+  if (proxy) return 'it is a proxy certificate'
+  const byType =
+    !basicConstraints && usage === null && netscape !== null && (netscape & NETSCAPE_ANY_CA) !== 0
+  return byType && (netscape & NETSCAPE_SSL_CA) === 0 ? 'its Netscape type is not for TLS' : null
+}
+
+function ownFlawOf({ usage, netscape }: Extensions): string | null {
+  if (usage !== null && (usage & (DIGITAL_SIGNATURE | KEY_AGREEMENT)) === 0) {
+    return 'its key usage is not for TLS'
+  }
+  return netscape !== null && (netscape & NETSCAPE_CLIENT) === 0
+    ? 'its Netscape type is not for clients'
+    : null
+}
+
+/** A bit string that is absent allows everything. */
+function allows(usage: number | null, bit: number): boolean {
+  return usage === null || (usage & bit) !== 0
+}
+
+const BOOLEAN = 0x01
+const INTEGER = 0x02
+const BIT_STRING = 0x03
+const OCTET_STRING = 0x04
+const SEQUENCE = 0x30
+
+/** The first eight bits. */
+function bitsOf(der: Uint8Array, node: DerNode): number {
+  expected(node, BIT_STRING)
+  if (node.from === node.to) throw new RangeError('not a bit string')
+  return node.to - node.from > 1 ? (der[node.from + 1] as number) : 0
+}
+
+function expected(node: DerNode, tag: number): DerNode {
+  if (node.tag !== tag) throw new RangeError('DER element is of another type')
+  return node
+}
+
+function base64(der: Uint8Array, node: DerNode): string {
+  return Buffer.from(der.buffer, der.byteOffset + node.from, node.to - node.from).toString('base64')
+}

@@ -1,0 +1,65 @@
+import { X509Certificate } from 'node:crypto'
+
+import type { FileSet } from './file-set.js'
+import { Findings } from './findings.js'
+import type { MaterialSources } from './protocol.js'
+import type { AuthorityFacts, AuthorityList } from './record.js'
+import { readTrust, type TrustBlocks } from './trust.js'
+import { canonicalSubjectOf } from './x509.js'
+
+/** The trust anchors of a name in canonical form. */
+export type NamedAnchors = (canonicalName: string) => readonly X509Certificate[]
+
+/** Anchors that issuers were looked up among, by digest: a renewal has the issuer of the certificate before it. */
+const parsed = new Map<string, X509Certificate>()
+const MOST_PARSED = 64
+
+/**
+ * Finds anchors by name. A leaf-only renewal leaves trust files alone and does not parse them; only where its issuer is one
+ * of the `known` anchors is that one looked for in them, once in the life of a thread.
+ */
+export function namedAnchors(
+  blocks: TrustBlocks | null,
+  sources: MaterialSources,
+  set: FileSet,
+  known: AuthorityList,
+): NamedAnchors {
+  const authoritiesNow = () => (blocks ?? readTrust(sources, set, known, new Findings(false))).authorities
+  if (blocks) {
+    return (name) =>
+      blocks.authorities
+        .filter(
+          ({ der, digest }) => (known.byDigest.get(digest)?.canonicalName ?? canonicalNameIn(der)) === name,
+        )
+        .flatMap(({ digest, pem }) => certificateOf(digest, () => pem))
+  }
+  const pemOf = ({ digest }: AuthorityFacts) => authoritiesNow().find((block) => block.digest === digest)?.pem
+  return (name) =>
+    known.facts
+      .filter(({ canonicalName }) => canonicalName === name)
+      .flatMap((facts) => certificateOf(facts.digest, () => pemOf(facts)))
+}
+
+function certificateOf(digest: string, pemOf: () => string | undefined): X509Certificate[] {
+  const known = parsed.get(digest)
+  if (known) return [known]
+  const pem = pemOf()
+  if (pem === undefined) return []
+  try {
+    const certificate = new X509Certificate(pem)
+    if (parsed.size === MOST_PARSED) parsed.clear()
+    parsed.set(digest, certificate)
+    return [certificate]
+  } catch {
+    // What is damaged among the anchors is reported with them.
+    return []
+  }
+}
+
+function canonicalNameIn(der: Uint8Array): string | null {
+  try {
+    return canonicalSubjectOf(der)
+  } catch {
+    return null
+  }
+}
