@@ -136,6 +136,9 @@ export function contentOf(der: Uint8Array, node: DerNode): string {
   return Buffer.from(der.subarray(node.from, node.to)).toString('base64')
 }
 
+/** `[0]`, which holds the version of a certificate. */
+const VERSION_TAG = 0xa0
+
 interface CertificateNodes {
   readonly version: DerNode | undefined
   readonly serialNumber: DerNode
