@@ -204,8 +204,9 @@ export function rawSocketOf(socket: tls.TLSSocket): Duplex | undefined {
 export function hasPeerCertificate(socket: tls.TLSSocket): boolean {
   const { _handle } = socket as ServerSideSocket
   if (typeof _handle?.hasPeerCertificate === 'function') return _handle.hasPeerCertificate()
-  const certificate = socket.getPeerCertificate() as tls.PeerCertificate | null
-  return Object.keys(certificate ?? {}).length > 0
+  // The legacy object ends some releases from Node 24 on where the key is on an unusual curve; the other call leaks before.
+  if (mixesKeyTypes()) return Object.keys(socket.getPeerCertificate() ?? {}).length > 0
+  return socket.getPeerX509Certificate() !== undefined
 }
 
 /**
