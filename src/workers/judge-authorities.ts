@@ -59,13 +59,13 @@ export function judgeAuthorities(
   let anyVouches = false
   for (const { facts, block } of authorities) {
     judgeAuthority(facts, block.path, policy, partialChain, found)
+    // An option can make up for a missing issuer, so that alone is never a reason to refuse.
+    if (facts.vouchesFor !== 'none') anyVouches = true
     const why = flawForClients(facts, names, partialChain)
-    if (why === null) anyVouches = true
-    else {
-      const message = `${facts.subject} in ${block.path} vouches for no client: ${why}`
-      flawed ??= { why: message, path: block.path }
-      requesting.judge('warn', 'CA_INVALID', message, block.path)
-    }
+    if (why === null) continue
+    const message = `${facts.subject} in ${block.path} vouches for no client: ${why}`
+    flawed ??= { why: message, path: block.path }
+    requesting.judge('warn', 'CA_INVALID', message, block.path)
   }
   if (flawed && !anyVouches) {
     requesting.refuse('CA_INVALID', `no trust anchor vouches for any client; ${flawed.why}`, flawed.path)

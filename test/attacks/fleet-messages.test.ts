@@ -20,7 +20,7 @@ import { tempDir } from '../support/temp-dir.js'
 type Message = any
 
 const JOIN = { kind: 'join', pid: 4711 }
-const REPORT = { generation: 1, servers: 0, connections: {}, listeners: [] }
+const REPORT = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
 
 /** In JSON, because a spread would not keep it. */
 const POLLUTED = JSON.parse('{"__proto__":{"polluted":1}}')

@@ -16,7 +16,7 @@ import { listenOnLoopback } from '../../src/main/control/loopback.js'
 import { assertParent, replaceable } from '../../src/main/control/socket-path.js'
 import { type EngineParts, startEngine } from '../../src/main/engine.js'
 import { shareEngine } from '../../src/main/fleet/index.js'
-import type { ToMember } from '../../src/main/fleet/messages.js'
+import { MESSAGES_VERSION, type ToMember } from '../../src/main/fleet/messages.js'
 import { type Host, HostTable } from '../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../src/main/generation/slices.js'
 import {
@@ -237,7 +237,7 @@ async function afterMember(
   const shared = shareEngine(engine, { timeoutMs: TIMEOUT_MS })
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())
-  const tell = (message: object) => port2.postMessage({ certswap: 'default', message })
+  const tell = (message: object) => port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
   const report = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
   let number = 0
   port2.on('message', ({ message }: { message: ToMember }) => {

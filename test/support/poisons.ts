@@ -44,7 +44,8 @@ export function poisons(t: TestContext): Poisons {
     clear,
     release,
     add(pem, how) {
-      const hash = createHash('sha256').update(pem.replaceAll(/\s/g, '')).digest('hex')
+      const der = Buffer.from(pem.split('-----')[2] as string, 'base64')
+      const hash = createHash('sha256').update(der).digest('hex')
       const list = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
       writeFileSync(path, JSON.stringify({ ...list, [hash]: how }))
     },

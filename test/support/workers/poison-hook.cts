@@ -26,9 +26,18 @@ function hoard(): void {
 
 function poisonOf(content: unknown): string | undefined {
   const list = process.env['CERTSWAP_POISONS']
-  if (list === undefined || typeof content !== 'string' || !existsSync(list)) return undefined
-  const hash = createHash('sha256').update(content.replaceAll(/\s/g, '')).digest('hex')
+  const der = derOf(content)
+  if (list === undefined || !der || !existsSync(list)) return undefined
+  const hash = createHash('sha256').update(der).digest('hex')
   return (JSON.parse(readFileSync(list, 'utf8')) as Record<string, string>)[hash]
+}
+
+/** The bytes of a PEM block or of DER, however Node is given them. */
+function derOf(content: unknown): Uint8Array | undefined {
+  if (typeof content === 'string') return Buffer.from(content.split('-----')[2] ?? '', 'base64')
+  if (content instanceof Uint8Array) return content
+  const { key } = Object(content) as { key?: unknown }
+  return key === undefined ? undefined : derOf(key)
 }
 
 if (!isMainThread) {
@@ -48,9 +57,9 @@ if (!isMainThread) {
     }
 
     // Where the real work expects no error.
-    override checkPrivateKey(key: import('node:crypto').KeyObject): boolean {
+    override toString(): string {
       if (this.#throws) throw new RangeError('unexpected')
-      return super.checkPrivateKey(key)
+      return super.toString()
     }
   }
   syncBuiltinESMExports()
