@@ -87,11 +87,13 @@ test('closing while the new certificate is being looked at keeps it', async (t) 
   writePair(dir, next)
   let closing: Promise<void> | undefined
   // The only clients that come by themselves are the engine's own: one looks before the commit, one after it.
-  server.on('connection', () => {
+  const closeOnSecondLook = () => {
     if (engine.status().generation.number === 2) closing ??= engine.close()
-  })
+  }
+  server.on('connection', closeOnSecondLook)
   const end = await endOf(engine.reload())
-  assert.ok(closing, 'nobody looked')
+  server.off('connection', closeOnSecondLook)
+  assert.ok(closing, 'the engine did not look after the commit')
   await closing
   assert.ok(end === 'applied' || end === 'CLOSED', end)
   await assertNothingLeft(serving)
