@@ -237,7 +237,8 @@ async function afterMember(
   const shared = shareEngine(engine, { timeoutMs: TIMEOUT_MS })
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())
-  const tell = (message: object) => port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
+  const tell = (message: object) =>
+    port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
   const report = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
   let number = 0
   port2.on('message', ({ message }: { message: ToMember }) => {
