@@ -7,6 +7,7 @@ import {
   canonicalSubjectOf,
   contentOf,
   extensionsOf,
+  purposesOf,
   serialOf,
   versionOf,
 } from './x509.js'
@@ -56,7 +57,7 @@ export class PeerCertificate {
 
   /** Whether names, key identifiers and key usage allow this to be its issuer. Costs no signature. */
   fits(issuer: PeerCertificate): boolean {
-    return issuer.mayIssue && this.#parsed.checkIssued(issuer.#parsed)
+    return issuer.mayIssue && readOr(false, () => this.#parsed.checkIssued(issuer.#parsed))
   }
 
   isSignedBy(issuer: PeerCertificate): boolean {
@@ -74,7 +75,7 @@ export class PeerCertificate {
   }
 
   get #facts(): IssuerFacts {
-    this.#asIssuer ??= issuerFactsOf(this.#der, this.#parsed, this.isSelfIssued)
+    this.#asIssuer ??= readOr(UNREADABLE, () => issuerFactsOf(this.#der, this.#parsed, this.isSelfIssued))
     return this.#asIssuer
   }
 }
@@ -101,8 +102,7 @@ function issuerFactsOf(der: Uint8Array, certificate: X509Certificate, selfIssued
   const extensions = new Map(extensionsOf(der).map(({ oid, value }) => [oid, Buffer.from(value, 'base64')]))
   const constraints = extensions.get(BASIC_CONSTRAINTS)
   const isOld = !constraints && (extensions.has(KEY_USAGE) || (versionOf(der) === 1 && selfIssued))
-  // Node gives the extended key usage under this name.
-  const purposes = certificate.keyUsage as readonly string[] | undefined
+  const purposes = purposesOf(der)
   const keyId = extensions.get(SUBJECT_KEY_ID)
   return {
     keyId: keyId ? readOr(null, () => contentOf(keyId, nodeAt(keyId, 0))) : null,
@@ -116,6 +116,9 @@ function pathLengthIn(constraints: Uint8Array): number {
   const length = childrenOf(constraints, nodeAt(constraints, 0)).find(({ tag }) => tag === INTEGER)
   return length && length.to - length.from === 1 ? (constraints[length.from] as number) : UNLIMITED
 }
+
+/** A certificate that a client sends beside its own, and that cannot be read, is not an issuer and harms no path without it. */
+const UNREADABLE: IssuerFacts = { keyId: null, pathLength: 0, mayIssue: false }
 
 /** OpenSSL takes BER inside of extensions. An anchor with it vouches for its clients as any other. */
 function readOr<T>(otherwise: T, read: () => T): T {

@@ -4,13 +4,13 @@
  */
 
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 
 import { createDrain } from '../../src/main/drain/index.js'
 import { type Authority, createAuthority } from '../support/certificates.js'
 import { integer, octets, oid, pem, sequence, tagged, time, yes } from '../support/der.js'
-import { authorityKeyId, basicConstraints, subjectKeyId } from '../support/extensions.js'
+import { authorityKeyId, basicConstraints, extension, subjectKeyId } from '../support/extensions.js'
 import { signerOf } from '../support/keys.js'
 import { identityOf, peerSite } from '../support/peer-site.js'
 import { recordingLogger } from '../support/recording-logger.js'
@@ -23,6 +23,7 @@ const hostile: Readonly<Record<string, (leaving: Authority) => string[]>> = {
   'a dozen re-issues of its CA': (leaving) => reissues(leaving, 12),
   'a hundred certificates': (leaving) => reissues(leaving, 100),
   'a CA on a curve without a NIST name': (leaving) => [brainpoolNamesake(leaving)],
+  'a CA whose purpose has a name of 4,000 bytes': (leaving) => [namesakeWithLongPurpose(leaving)],
 }
 
 for (const [what, extraOf] of Object.entries(hostile)) {
@@ -129,7 +130,24 @@ function reissues(authority: Authority, count: number): string[] {
 
 /** A CA of the same name with another key. Node's legacy object takes it for the issuer. */
 function brainpoolNamesake(authority: Authority): string {
-  const key = generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' })
+  return namesake(authority, generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }))
+}
+
+/** Node 20 reads past a buffer of 256 bytes when it prints such a purpose, and ends. */
+function namesakeWithLongPurpose(authority: Authority): string {
+  const purpose = tagged(
+    0x06,
+    Buffer.concat([Buffer.from([0x2a]), Buffer.alloc(4_000, 0xff), Buffer.from([0x7f])]),
+  )
+  const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  return namesake(authority, key, [extension('2.5.29.37', sequence(purpose))])
+}
+
+function namesake(
+  authority: Authority,
+  key: { readonly privateKey: KeyObject; readonly publicKey: KeyObject },
+  more: readonly Buffer[] = [],
+): string {
   const name = distinguishedName(authority.name)
   return pem(
     'CERTIFICATE',
@@ -141,7 +159,7 @@ function brainpoolNamesake(authority: Authority): string {
         notBefore: new Date(Date.now() - day),
         notAfter: new Date(Date.now() + day),
         publicKey: key.publicKey,
-        extensions: [basicConstraints(true), subjectKeyId(keyIdOf(authority.publicKey))],
+        extensions: [basicConstraints(true), subjectKeyId(keyIdOf(authority.publicKey)), ...more],
       },
       signerOf(key.privateKey),
     ),

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type tls from 'node:tls'
 
 import type { PeerChain } from '../../workers/judge-peers.js'
-import { leafOf, linksOf, losesChainEarly } from './presented-chain.js'
+import { leafOf, legacyIsSafe, linksOf, losesChainEarly } from './presented-chain.js'
 
 /*
  * Remembers by which certificates the peers of attached servers were accepted, from the end of the handshake on. Later it
@@ -27,8 +27,11 @@ const read = new WeakSet<tls.TLSSocket>()
 const byLeaf = new Map<string, RememberedPeer>()
 /** Some 1 KB each. */
 const MAX_REMEMBERED = 10_000
-/** Within this time a leaf is taken to come with the same chain again; {@link rereadChain} tells when it did not. */
-const FRESH_MS = losesChainEarly ? 0 : 60_000
+/**
+ * Within this time a leaf is taken to come with the same chain again; {@link rereadChain} tells when it did not. Where each
+ * look costs memory that Node never frees, there is one for each leaf.
+ */
+const FRESH_MS = losesChainEarly ? 0 : legacyIsSafe ? 60_000 : Number.POSITIVE_INFINITY
 /** CA certificates that peers have sent, so that many chains hold the same bytes; the one that was used last is the last. */
 const intermediates = new Map<string, Uint8Array>()
 const MAX_INTERMEDIATES = 100

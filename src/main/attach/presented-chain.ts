@@ -10,6 +10,8 @@ import { takeSessionLeaf } from '../../workers/session-leaf.js'
  *
  * - `getPeerCertificate()` ends the process (strlen(NULL)) where a certificate has an EC key on a curve without a NIST name
  *   (brainpool, secp256k1), on 24.21.0 and on 26.10.0. 20, 22, 24.22.3 and 26.12.1 do not crash.
+ * - It ends the process on 20 too, where the extended key usage of a certificate has an object identifier of some thousand
+ *   bytes (a read past a buffer of 256). A client can send such a certificate beside its own, without a key for it.
  * - `getPeerX509Certificate()` never frees the certificates after the leaf, on all of them, and takes them from the
  *   connection on 20 and 22: a second call finds none.
  * - Node 24.21.0, and 26.8 and 26.9, make that call themselves at the end of each handshake of a server, before they
@@ -23,7 +25,9 @@ const VERSION: number = process.versions.node
 
 /** Whether any certificate can be asked for as a legacy object; in doubt it cannot. */
 export const legacyIsSafe: boolean =
-  VERSION < 23000000 || (VERSION >= 24022003 && VERSION < 25000000) || VERSION >= 26012001
+  (VERSION >= 22000000 && VERSION < 23000000) ||
+  (VERSION >= 24022003 && VERSION < 25000000) ||
+  VERSION >= 26012001
 
 /** Whether Node has taken the chain from a server's connection before it emits "secureConnection". */
 export const losesChainEarly: boolean =
@@ -56,8 +60,15 @@ export function linksOf(socket: TLSSocket): Pick<PeerChain, 'certificates' | 'co
 }
 
 function links(socket: TLSSocket): Uint8Array[] {
+  const own = socket.getPeerX509Certificate()
+  // Node 20 has taken the chain from the connection now: the application gets this object when it asks.
+  Object.defineProperty(socket, 'getPeerX509Certificate', {
+    value: () => own,
+    configurable: true,
+    writable: true,
+  })
   const found: Uint8Array[] = []
-  let above = socket.getPeerX509Certificate()?.issuerCertificate as X509Certificate | undefined
+  let above = own?.issuerCertificate as X509Certificate | undefined
   for (; above && found.length < MAX_CERTIFICATES; above = above.issuerCertificate) {
     found.push(new Uint8Array(above.raw))
   }
