@@ -17,7 +17,7 @@ export function protoIn(value: unknown, depth = 0): string | null {
   return null
 }
 
-/** Of which nothing but data is expected: not what a class made, such as a logger. */
+/** An object that holds only data: not one that a class made, such as a logger. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype

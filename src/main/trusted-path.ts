@@ -18,7 +18,7 @@ export interface PathFlaw {
   readonly reason: string
 }
 
-/** A file or directory that nobody but root and we can have put there, and where it is. */
+/** A file or directory that only root or this user can have put there, and where it is. */
 export interface TrustedEntry {
   /** Without links. */
   readonly path: string

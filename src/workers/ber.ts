@@ -74,7 +74,7 @@ function lengthBytes(length: number): number[] {
   return [0x80 | bytes.length, ...bytes]
 }
 
-/** Of an element that {@link element} has put together. */
+/** Where the content begins of an element that {@link element} has put together. */
 function headerBytes(der: Uint8Array): number {
   const first = der[1] as number
   return first < 0x80 ? 2 : 2 + (first & 0x7f)

@@ -61,7 +61,7 @@ function invalid(path: string, message: string): ProblemError {
 interface Group {
   readonly prime: bigint
   readonly generator: bigint
-  /** Of a private value; `null` where the file leaves it to OpenSSL. */
+  /** Length of a private value in bits; `null` where the file leaves it to OpenSSL. */
   readonly privateBits: bigint | null
 }
 

@@ -156,7 +156,7 @@ function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyB
   }
 }
 
-/** What OpenSSL allows unless it is told otherwise (`SCRYPT_MAX_MEM`). */
+/** OpenSSL's default limit (`SCRYPT_MAX_MEM`). */
 const MOST_SCRYPT_BYTES = 32 * 1024 * 1024
 /** N * r * p = 131,072 takes 34 to 90 ms, as long as some 150,000 iterations of PBKDF2. */
 const SCRYPT_UNITS = 1.5

@@ -12,7 +12,7 @@ import type { SourceFile, SourceRole } from './source-files.js'
 /** All files of a set as they stood at one moment. */
 export interface FileSet {
   readonly fingerprint: Fingerprint
-  /** Of the files of these roles alone. */
+  /** The fingerprint of the files of these roles alone. */
   fingerprintOf(roles: ReadonlySet<SourceRole>): Fingerprint
   bytesOf(role: SourceRole, path: string): Buffer
   stampOf(role: SourceRole, path: string): string

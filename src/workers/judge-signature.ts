@@ -63,7 +63,7 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 let publicRoots: ReadonlyMap<string, readonly string[]> | undefined
 const parsedRoots = new Map<string, X509Certificate>()
 
-/** Of the roots that Node ships; their names are read once in a thread's life, and only when a chain needs them. */
+/** The roots that Node ships, by name; read once in a thread's life, and only when a chain needs them. */
 function publicRootsNamed(name: string): X509Certificate[] {
   publicRoots ??= rootsByName()
   return (publicRoots.get(name) ?? []).map((pem) => {

@@ -102,7 +102,7 @@ function element(tag: number, contents: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(contents)
   const length = Buffer.alloc(4)
   length.writeUInt32BE(content.length)
-  // Lengths all take five bytes: the form is compared with its like and read by nobody else.
+  // Lengths all take five bytes: the form is only compared with its like.
   return Buffer.concat([Buffer.from([tag, 0x84]), length, content])
 }
 

@@ -67,7 +67,7 @@ export interface PrepareTask {
   readonly limits: {
     readonly maxFileBytes: number
     readonly maxTrustBytes: number
-    /** Of one revocation list, as DER. */
+    /** Largest size of one revocation list, as DER. */
     readonly maxCrlBytes: number
   }
   readonly context: ContextOptions

@@ -9,9 +9,9 @@ import { fromSharedJson, toSharedJson } from './shared-json.js'
  * however many files there are, and any worker thread can answer.
  */
 export interface ServedRecord {
-  /** Of every file but those of trust and ticket secret. */
+  /** Entries of every file but those of trust and ticket secret. */
   readonly fingerprint: Fingerprint
-  /** Of the files of trust anchors, revocation lists and ticket secret. */
+  /** Entries of the files of trust anchors, revocation lists and ticket secret. */
   readonly trustFingerprint: Fingerprint
   /** Digest of what the certificate and DH files mean (public parts only), whatever their stamps and layout. */
   readonly identity: string
@@ -24,7 +24,7 @@ export interface ServedRecord {
   readonly authorities: AuthorityList
 }
 
-/** Of all files of a record. */
+/** The entries of all files of a record. */
 export function wholeFingerprint({ fingerprint, trustFingerprint }: ServedRecord): Fingerprint {
   return [...fingerprint, ...trustFingerprint]
 }

@@ -40,7 +40,7 @@ export function readRevocations(der: Uint8Array): Revocations {
 }
 
 /**
- * Whether the list that OpenSSL would choose for a certificate revokes it. Of several lists of its CA that is one that is
+ * Whether the list that OpenSSL would choose for a certificate revokes it. Among several lists of its CA that is one that is
  * valid now before one that is not, and the newest of those (get_crl_sk in crypto/x509/x509_vfy.c).
  *
  * @param keyIds of the CA that issued the certificate; a list of another key of that CA does not count.

@@ -57,7 +57,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     await assertAccepted(await listen(t, server))
   })
 
-  test(`${what} is served where nobody requests certificates, and refuses a server that does when it is attached`, async (t) => {
+  test(`${what} is served where no server requests certificates, and refuses a server that does when it is attached`, async (t) => {
     const logger = recordingLogger()
     const site = await open(t, { logger })
     const own = createEcho({ ...material(), ca: authority.certPem, requestCert: true })

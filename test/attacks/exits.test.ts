@@ -1,5 +1,5 @@
 /*
- * The process ends when it is told to, with its exit code, whatever its threads do: Node's own exit waits for a thread that
+ * The process ends when requested, with its exit code, whatever its threads do: Node's own exit waits for a thread that
  * hangs.
  */
 

@@ -79,7 +79,7 @@ test('a member that answers twice, or for another generation, is counted once an
   assert.deepEqual(members, [{ id: 1, pid: 4711, outcome: 'applied', longestSliceMs: 5 }])
 })
 
-test('a process of another release is told that it cannot join, and the others go on without it', async (t) => {
+test('a process of another release learns that it cannot join, and the others go on without it', async (t) => {
   const { engine, shared, rotate, logger } = await primary(t)
   for (const version of [undefined, 2, 'x']) {
     const { port1, port2 } = channel(t)

@@ -201,7 +201,7 @@ test('a handshake that the application holds back does not end after trust has s
   assert.equal(admitted, 0)
 })
 
-test('a server that was listening before it was attached admits nobody by the trust of before', async (t) => {
+test('a server that was listening before it was attached admits no client by the former trust', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
   const server = createGreeter(site.engine.serverOptions())
   const port = await listen(t, server)

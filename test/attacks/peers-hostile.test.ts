@@ -82,7 +82,7 @@ function skipBrainpool(): boolean {
   return process.versions.openssl.startsWith('3.0.')
 }
 
-/** Nobody's signature: it takes no key to make one that has the name of a CA, and the identifier of its key. */
+/** A signature of no key: it takes none to make one that has the name of a CA, and the identifier of its key. */
 function expiredInBer(authority: Authority): string {
   const signer = signerOf(authority.privateKey)
   const name = distinguishedName(authority.name)

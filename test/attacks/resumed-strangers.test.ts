@@ -80,7 +80,7 @@ for (const [kind, create] of Object.entries(SERVERS)) {
   })
 }
 
-test('a server that was made by hand, and one that listened before it was attached, authorize nobody by resumption', async (t) => {
+test('a server that was made by hand, and one that listened before it was attached, authorize no client by resumption', async (t) => {
   const { engine, dir, pair } = await start(t)
   const byHand = SERVERS['tls']?.({
     ...pair,

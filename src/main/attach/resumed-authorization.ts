@@ -17,7 +17,7 @@ export function letsStrangersIn({ requestCert, rejectUnauthorized }: PeerPolicy)
 
 /**
  * A listener of `secureConnection` that comes before those of the application: a resumed session without a certificate
- * authorizes nobody. The certificate is looked for only on resumed connections that Node calls authorized.
+ * authorizes no client. The certificate is looked for only on resumed connections that Node calls authorized.
  */
 export function correctAuthorized(socket: tls.TLSSocket): void {
   if (!socket.authorized || !socket.isSessionReused() || hasPeerCertificate(socket)) return

@@ -98,7 +98,7 @@ export class ServerBook {
   /**
    * Adds a server and points it at the current generation, which `current` returns. A server that closes is dropped, and
    * added again when it listens again: if the trust in force cannot serve it then, it refuses clients and `unservable` is
-   * called, because nobody is there to catch an error.
+   * called, because no caller could catch an error.
    *
    * @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust; then nothing has changed.
    */

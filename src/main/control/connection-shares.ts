@@ -2,9 +2,9 @@ import type { Socket } from 'node:net'
 
 /** How many connections there may be at a time. */
 export interface ShareLimits {
-  /** Of clients that have not shown yet that they may ask: the oldest one is closed to make room for the next. */
+  /** Connections of clients that have not yet shown that they may ask: the oldest one is closed to make room for the next. */
   readonly strangers: number
-  /** Of clients that have: one more is closed at once. */
+  /** Connections of clients that have: one more is closed at once. */
   readonly known: number
 }
 

@@ -17,7 +17,7 @@ export interface HttpLimits {
   readonly requestMs: number
   /** Silence on a connection, the wait for an answer included. */
   readonly silenceMs: number
-  /** Of clients that have shown that they may ask (see `Credentials`), and of all others. */
+  /** Connections of clients that have shown that they may ask (see `Credentials`), and of all others. */
   readonly connections: number
   readonly strangers: number
   /** From the first words of one connection to those of the next, however many speak at the same moment. */
@@ -62,7 +62,7 @@ export interface Credentials {
   readonly in: (request: IncomingMessage) => boolean
 }
 
-/** Where connecting is what takes a permission: whoever has sent a whole request may ask. */
+/** Where connecting is what takes a permission: every client that has sent a whole request may ask. */
 export const ANY_REQUEST: Credentials = {
   within: (bytes) => bytes.includes('\r\n\r\n'),
   in: () => true,

@@ -17,7 +17,7 @@ import { Rounds } from './rounds.js'
 /** After this many milliseconds what was cut counts as gone, whatever its socket says. */
 const FORCE_GRACE_MS = 150
 
-/** Of the requests that are cut, so many are logged. */
+/** At most so many of the requests that are cut are logged. */
 const MOST_REQUESTS = 10
 
 /** How a drain ended. Frozen, plain data. */
@@ -169,7 +169,7 @@ export class Farewell implements BookReader {
   }
 
   /**
-   * Acts on the members of now, a few in each turn of the loop: thousands at once would hold it for seconds. Those that come
+   * Acts on the current members, a few in each turn of the loop: thousands at once would hold it for seconds. Those that come
    * meanwhile are greeted one by one. A phase takes the place of the one before it, whether or not that had come to its end.
    */
   #inRounds(spreadMs: number, act: (connection: Connection) => void, done = () => {}): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js'
 
 /**
- * Connections that are told in one turn of the event loop. What telling one sets off comes in the turns that follow and
+ * Connections that get their goodbye in one turn of the event loop. What a goodbye sets off comes in the turns that follow and
  * costs more than the telling: to end a TLS connection takes about 0.06 ms.
  */
 const A_ROUND = 16

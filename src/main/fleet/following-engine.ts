@@ -206,7 +206,7 @@ export class FollowingEngine implements JoinedEngine {
     else this.#work = this.#work.then(() => this.#follow(message))
   }
 
-  /** Another release cannot be followed, and is told so where it waits for an answer. */
+  /** Another release cannot be followed; it gets a refusal where it waits for an answer. */
   #misread(version: number, message: unknown): void {
     const error = otherRelease(version)
     const number = numberIn(message)

@@ -63,7 +63,7 @@ export function toPrimaryOf(message: unknown): ToPrimary | null {
 }
 
 /**
- * Of a message of the process that prepares only as much as decides what it is about: what it holds has been judged there,
+ * Checks only as much of a message of the process that prepares as decides what it is about: what it holds has been judged there,
  * and a context that cannot be built from it is refused.
  */
 const toMember = z.discriminatedUnion('kind', [

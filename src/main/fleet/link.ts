@@ -9,7 +9,7 @@ export interface Link<Out> {
   /** Whether it carries JSON alone, so that bytes have to be text. */
   readonly asText: boolean
   /**
-   * Lost without an error where the other end has gone: its end is told by `onClose`. `sent` is called once the message is
+   * Lost without an error where the other end has gone: `onClose` reports that. `sent` is called once the message is
    * not read any more, whether it has left or is lost.
    */
   send(message: Out, sent?: () => void): void

@@ -63,7 +63,7 @@ export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {
   return asText ? (bytes) => Buffer.from(bytes).toString('base64') : (bytes) => new Uint8Array(bytes)
 }
 
-/** What was received is nobody else's, so bytes are taken as they are: a copy more of a key would be left behind. */
+/** A received message has no other user, so bytes are taken as they are: another copy of a key would be left behind. */
 export function bytesOf(bytes: Bytes): Uint8Array {
   if (typeof bytes !== 'string') return bytes
   const decoded = Buffer.from(bytes, 'base64')

@@ -12,7 +12,7 @@ import { type HostsReport, prepareHosts } from './hosts.js'
 export interface PreparationMode {
   /** Of what is served; `null` before the first load. */
   readonly records: Records | null
-  /** Of what was rolled back; the timer leaves it alone until its files change. */
+  /** Records of what was rolled back; the timer leaves it alone until its files change. */
   readonly held: Records | null
   /** As in {@link PrepareTask.requestCert}. */
   readonly requestCert: boolean

@@ -51,7 +51,7 @@ test('thousands of peers are judged in tasks of bounded size', async (t) => {
   assert.equal(tasks, 5)
 })
 
-test('while the worker is unavailable it is tried again, and in the end nobody is accepted who was not judged', async (t) => {
+test('while the worker is unavailable it is tried again, and in the end no client is accepted that was not judged', async (t) => {
   const clock = fakeClock()
   const logger = recordingLogger()
   let settled = false

@@ -123,7 +123,7 @@ function namesOf({ subjectAltName = '' }: X509Certificate): { names: string[]; i
 }
 
 /**
- * Whoever else can write to the directory, or to one on the way to it, decides what is served and what is trusted.
+ * Another user who can write to the directory, or to one on the way to it, decides what is served and what is trusted.
  *
  * @throws DevelopmentIdentityError `IDENTITY_UNSAFE`
  */
