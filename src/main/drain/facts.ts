@@ -2,6 +2,7 @@ import { hash, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
+import { completedChain } from '../attach/handshake-anchors.js'
 import { certificatesOf } from '../attach/peer-chains.js'
 import type { Clock } from '../clock.js'
 import type { Protocol } from './connection.js'
@@ -95,7 +96,7 @@ export function requestLine(method: string | undefined, target: string | undefin
 }
 
 function peerOf(socket: TLSSocket): PeerFacts | null {
-  const [leaf, ...issuers] = certificatesOf(socket)
+  const [leaf, ...issuers] = completedChain(socket, certificatesOf(socket))
   if (!leaf) return null
   const { subject, issuer, serialNumber, fingerprint256, validTo } = new X509Certificate(leaf)
   return Object.freeze({
