@@ -2,13 +2,13 @@ import type { Listener } from '../attach/verify-targets.js'
 import type { Clock } from '../clock.js'
 import { ReloadError } from '../errors.js'
 import type { Snapshot } from '../generation/generation.js'
-import { type Host, HostTable, inSteps } from '../generation/host-table.js'
 import { runInSlices } from '../generation/slices.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { Logger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import type { Serving } from '../serving.js'
 import type { Followers, MemberResult, MemberStatus } from './followers.js'
+import { type HostsBetween, hostsBetween } from './hosts-between.js'
 import { toPrimaryOf } from './incoming.js'
 import type { Link } from './link.js'
 import { Member, type MemberAnswer } from './member.js'
@@ -276,27 +276,4 @@ function assertAgreed([member, answer]: readonly [Member, MemberAnswer | 'gone']
   throw new ReloadError('MEMBER_REFUSED', message, {
     problems: [{ code: 'MEMBER_REFUSED', message }, ...problems],
   })
-}
-
-interface HostsBetween {
-  readonly changed: readonly Host[]
-  readonly removed: readonly string[]
-}
-
-/** What takes one table of hosts to another. */
-async function hostsBetween(before: Snapshot | null, next: Snapshot): Promise<HostsBetween> {
-  const known = (before?.hosts ?? HostTable.empty).byId
-  const changed: Host[] = []
-  const removed: string[] = []
-  if (before?.hosts === next.hosts) return { changed, removed }
-  const look = function* () {
-    yield* inSteps(next.hosts.byId.values(), (host) => {
-      if (known.get(host.id) !== host) changed.push(host)
-    })
-    yield* inSteps(known.keys(), (id) => {
-      if (!next.hosts.byId.has(id)) removed.push(id)
-    })
-  }
-  await runInSlices(look(), { longestMs: 0 })
-  return { changed, removed }
 }
