@@ -53,7 +53,9 @@ test('connections without the token are bounded in number, and the oldest ones a
     await once(client, 'connect')
     clients.push(client)
   }
-  await Promise.all(clients.slice(0, 10).map((client) => client.closed || once(client, 'close')))
+  await Promise.all(
+    clients.slice(0, 10).map(async (client) => client.closed || (await once(client, 'close'))),
+  )
   assert.deepEqual(
     closedInOrder.toSorted((a, b) => a - b),
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],

@@ -48,11 +48,11 @@ interface Lockfile {
   readonly packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
 }
 
-test('the tarball keeps to its budget: a quarter of a megabyte to download, one on disk', (t) => {
+test('the tarball keeps to its budget: 400 KiB to download, one and a half megabytes on disk', (t) => {
   const { bytes } = installPackage(tempDir(t))
   t.diagnostic(`${bytes.packed} bytes packed, ${bytes.unpacked} unpacked`)
-  assert.ok(bytes.packed <= 256 * 1024, `${bytes.packed} bytes packed`)
-  assert.ok(bytes.unpacked <= 1024 * 1024, `${bytes.unpacked} bytes unpacked`)
+  assert.ok(bytes.packed <= 400 * 1024, `${bytes.packed} bytes packed`)
+  assert.ok(bytes.unpacked <= 1536 * 1024, `${bytes.unpacked} bytes unpacked`)
 })
 
 test('the tarball holds the built library and nothing of the workshop', (t) => {

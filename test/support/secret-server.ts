@@ -44,12 +44,14 @@ const orders: Record<string, (engine: ReloadEngine) => Promise<unknown>> = {
     return 'made'
   },
 }
-process.on('message', async (order: string) => {
+process.on('message', (order: string) => void obey(order))
+
+async function obey(order: string): Promise<void> {
   const said = await orders[order]?.(engine)
   for (let i = 0; i < 5; i++) {
     await delay(50)
     ;(globalThis as { gc?: () => void }).gc?.()
   }
   process.send?.(said)
-})
+}
 process.send?.('ready')

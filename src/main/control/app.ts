@@ -4,7 +4,6 @@ import { accepts } from 'hono/accepts'
 
 import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
-import { protoIn } from '../own-names.js'
 import { printable, printableJson } from './escape.js'
 import { problemAnswer, RequestProblem } from './problem-document.js'
 import type { Answer, Route, RouteRequest } from './route.js'
@@ -139,15 +138,11 @@ async function bodyOf({ takesBody, path }: Route, c: Context): Promise<unknown> 
   if (type !== 'application/json' && type !== 'application/merge-patch+json') {
     throw new RequestProblem('unsupported-media-type', 'expected Content-Type: application/json')
   }
-  let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    return JSON.parse(text)
   } catch {
     throw new RequestProblem('malformed-request', 'the body is not JSON')
   }
-  const proto = protoIn(parsed)
-  if (proto === null) return parsed
-  throw new RequestProblem('malformed-request', `${proto} in the body is no name; nothing was done`)
 }
 
 function render(c: Context, { status, json, text, type, headers, verbatim }: Answer): Response {
