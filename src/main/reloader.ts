@@ -77,7 +77,7 @@ export class Reloader {
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
     const watch = new PassWatch(this.#clock)
     const { requestCert } = options.peers
-    const mode = { records: null, held: null, requestCert, force: false, fresh: false }
+    const mode = { records: null, trust: null, held: null, requestCert, force: false, fresh: false }
     const found = await prepareMaterial(this.#preparer, options, mode)
     watch.ended('prepare')
     if (!found.base || found.verdict === 'refused') {
@@ -104,7 +104,7 @@ export class Reloader {
     try {
       const options = mode.options ?? base.options
       const prepared = await prepareMaterial(this.#preparer, options, {
-        records: base,
+        ...{ records: base, trust: base.material.trust },
         held: mode.trigger === 'tick' ? this.#held : null,
         requestCert: this.#requestsCertificates(options),
         force: mode.force,

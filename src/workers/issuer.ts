@@ -19,6 +19,8 @@ export interface Issuer {
   readonly selfSigned: boolean
   /** How OpenSSL takes it for a CA; `null` if it does not. */
   readonly ca: 'ca' | 'version 1' | 'key usage' | 'Netscape type' | null
+  /** How many CAs, those that issued themselves apart, may stand between it and a leaf; infinite without a limit. */
+  readonly pathLength: number
   /** Whether it may vouch for revocation lists. */
   readonly signsLists: boolean
   /** Why no chain with it is accepted for a client; `null` if one may be. */
@@ -44,12 +46,15 @@ export function readIssuer(der: Uint8Array): Issuer {
   return {
     ...{ subject, issuer, serial, keyId, selfSigned, clientFlaw },
     ca: caOf(extensions, versionOf(der) === 1 && selfSigned),
+    pathLength: extensions.basicConstraints?.pathLength ?? UNLIMITED,
     signsLists: allows(extensions.usage, CRL_SIGN),
     ownFlaw: clientFlaw ?? ownFlawOf(extensions),
     invalid: extensions.invalid,
     distributionPoints: extensions.distributionPoints,
   }
 }
+
+const UNLIMITED = Number.POSITIVE_INFINITY
 
 const KEY_USAGE = '2.5.29.15'
 const BASIC_CONSTRAINTS = '2.5.29.19'
@@ -93,7 +98,7 @@ const NETSCAPE_ANY_CA = 0x07
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
 interface Extensions {
-  basicConstraints: { readonly ca: boolean } | null
+  basicConstraints: { readonly ca: boolean; readonly pathLength: number } | null
   /** The first byte of the bit string. */
   usage: number | null
   purposes: readonly string[] | null
@@ -168,14 +173,19 @@ function readExtension(read: Extensions, oid: string, der: Uint8Array, value: De
 }
 
 /** BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER (0..MAX) OPTIONAL }. */
-function basicConstraintsOf(der: Uint8Array, node: DerNode): { ca: boolean } {
+function basicConstraintsOf(der: Uint8Array, node: DerNode): { ca: boolean; pathLength: number } {
   const fields = childrenOf(der, expected(node, SEQUENCE))
   const ca = fields[0]?.tag === BOOLEAN ? (fields.shift() as DerNode) : null
   const [pathLength, more] = fields
   if (more || (pathLength && (pathLength.tag !== INTEGER || (der[pathLength.from] as number) & 0x80))) {
     throw new RangeError('not basic constraints')
   }
-  return { ca: ca !== null && der[ca.from] !== 0 }
+  // A limit of more than a byte is above what OpenSSL takes for the longest chain.
+  const isShort = pathLength !== undefined && pathLength.to - pathLength.from === 1
+  return {
+    ca: ca !== null && der[ca.from] !== 0,
+    pathLength: isShort ? (der[pathLength.from] as number) : UNLIMITED,
+  }
 }
 
 /**

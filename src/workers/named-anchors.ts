@@ -1,7 +1,8 @@
-import { X509Certificate } from 'node:crypto'
+import { hash, X509Certificate } from 'node:crypto'
 
 import type { FileSet } from './file-set.js'
 import { Findings } from './findings.js'
+import { derOf, splitPem } from './pem.js'
 import type { MaterialSources } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
 import { readTrust, type TrustBlocks } from './trust.js'
@@ -38,6 +39,28 @@ export function namedAnchors(
     known.facts
       .filter(({ canonicalName }) => canonicalName === name)
       .flatMap((facts) => certificateOf(facts.digest, () => pemOf(facts)))
+}
+
+/** The anchors that a thread looked among last, by the digest of all of them: the tasks of one pass have the same. */
+let last: { readonly digest: string; readonly byName: ReadonlyMap<string, readonly string[]> } | undefined
+
+/** Finds anchors by name in their PEM. They are read when the first is asked for. */
+export function anchorsIn(pem: Uint8Array | null): NamedAnchors {
+  if (pem === null) return () => []
+  return (name) =>
+    (pemsByName(pem).get(name) ?? []).flatMap((one) => certificateOf(hash('sha256', one), () => one))
+}
+
+function pemsByName(authorities: Uint8Array): ReadonlyMap<string, readonly string[]> {
+  const digest = hash('sha256', authorities)
+  if (last?.digest === digest) return last.byName
+  const byName = new Map<string, string[]>()
+  for (const { pem } of splitPem(authorities, 'the trust anchors')) {
+    const name = canonicalNameIn(derOf(pem))
+    if (name !== null) byName.set(name, [...(byName.get(name) ?? []), pem])
+  }
+  last = { digest, byName }
+  return byName
 }
 
 function certificateOf(digest: string, pemOf: () => string | undefined): X509Certificate[] {

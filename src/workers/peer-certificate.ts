@@ -1,16 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned } from './certificates.js'
-import { childrenOf, nodeAt } from './der.js'
-import {
-  canonicalIssuerOf,
-  canonicalSubjectOf,
-  contentOf,
-  extensionsOf,
-  purposesOf,
-  serialOf,
-  versionOf,
-} from './x509.js'
+import { type Issuer, readIssuer } from './issuer.js'
+import { canonicalIssuerOf, canonicalSubjectOf, serialOf } from './x509.js'
 
 /** A certificate on a peer's way to an anchor. What takes native code is looked at when it is asked for. */
 export class PeerCertificate {
@@ -21,7 +13,7 @@ export class PeerCertificate {
   readonly serial: string
   readonly #der: Buffer
   #x509: X509Certificate | undefined
-  #asIssuer: IssuerFacts | undefined
+  #asIssuer: Issuer | null | undefined
 
   /** @throws RangeError for bytes that are no certificate in DER. */
   constructor(der: Uint8Array) {
@@ -34,12 +26,12 @@ export class PeerCertificate {
 
   /** Names the key, in base64; `null` where the certificate does not say. */
   get keyId(): string | null {
-    return this.#facts.keyId
+    return this.#facts?.keyId ?? null
   }
 
   /** How many CAs, those with an own name apart, may stand between it and a leaf (RFC 5280, section 4.2.1.9). */
   get pathLength(): number {
-    return this.#facts.pathLength
+    return this.#facts?.pathLength ?? 0
   }
 
   get isSelfIssued(): boolean {
@@ -52,7 +44,8 @@ export class PeerCertificate {
 
   /** Whether OpenSSL lets it vouch for the certificates of clients. */
   get mayIssue(): boolean {
-    return this.#facts.mayIssue
+    const facts = this.#facts
+    return facts !== null && facts.ca !== null && facts.clientFlaw === null && facts.invalid === null
   }
 
   /** Whether names, key identifiers and key usage allow this to be its issuer. Costs no signature. */
@@ -61,12 +54,8 @@ export class PeerCertificate {
   }
 
   isSignedBy(issuer: PeerCertificate): boolean {
-    try {
-      return this.#parsed.verify(issuer.#parsed.publicKey)
-    } catch {
-      // A key of a kind that OpenSSL does not know signs nothing.
-      return false
-    }
+    // A key of a kind that OpenSSL does not know signs nothing.
+    return readOr(false, () => this.#parsed.verify(issuer.#parsed.publicKey))
   }
 
   get #parsed(): X509Certificate {
@@ -74,53 +63,13 @@ export class PeerCertificate {
     return this.#x509
   }
 
-  get #facts(): IssuerFacts {
-    this.#asIssuer ??= readOr(UNREADABLE, () => issuerFactsOf(this.#der, this.#parsed, this.isSelfIssued))
+  /** `null` for one that cannot be read: it is not an issuer, and harms no path without it. */
+  get #facts(): Issuer | null {
+    if (this.#asIssuer === undefined) this.#asIssuer = readOr(null, () => readIssuer(this.#der))
     return this.#asIssuer
   }
 }
 
-interface IssuerFacts {
-  readonly keyId: string | null
-  readonly pathLength: number
-  readonly mayIssue: boolean
-}
-
-const SUBJECT_KEY_ID = '2.5.29.14'
-const KEY_USAGE = '2.5.29.15'
-const BASIC_CONSTRAINTS = '2.5.29.19'
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
-const INTEGER = 0x02
-const UNLIMITED = Number.POSITIVE_INFINITY
-
-/**
- * As check_ca and check_purpose_ssl_client in crypto/x509/v3_purp.c: a CA, or one of before there were extensions that
- * signed itself, or one whose key usage alone allows it; and no purposes, or that of TLS clients. (The key usage itself is
- * checked by `checkIssued`.)
- */
-function issuerFactsOf(der: Uint8Array, certificate: X509Certificate, selfIssued: boolean): IssuerFacts {
-  const extensions = new Map(extensionsOf(der).map(({ oid, value }) => [oid, Buffer.from(value, 'base64')]))
-  const constraints = extensions.get(BASIC_CONSTRAINTS)
-  const isOld = !constraints && (extensions.has(KEY_USAGE) || (versionOf(der) === 1 && selfIssued))
-  const purposes = purposesOf(der)
-  const keyId = extensions.get(SUBJECT_KEY_ID)
-  return {
-    keyId: keyId ? readOr(null, () => contentOf(keyId, nodeAt(keyId, 0))) : null,
-    pathLength: constraints ? readOr(UNLIMITED, () => pathLengthIn(constraints)) : UNLIMITED,
-    mayIssue: (certificate.ca || isOld) && (purposes?.includes(CLIENT_AUTH) ?? true),
-  }
-}
-
-/** BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER OPTIONAL } */
-function pathLengthIn(constraints: Uint8Array): number {
-  const length = childrenOf(constraints, nodeAt(constraints, 0)).find(({ tag }) => tag === INTEGER)
-  return length && length.to - length.from === 1 ? (constraints[length.from] as number) : UNLIMITED
-}
-
-/** A certificate that a client sends beside its own, and that cannot be read, is not an issuer and harms no path without it. */
-const UNREADABLE: IssuerFacts = { keyId: null, pathLength: 0, mayIssue: false }
-
-/** OpenSSL takes BER inside of extensions. An anchor with it vouches for its clients as any other. */
 function readOr<T>(otherwise: T, read: () => T): T {
   try {
     return read()

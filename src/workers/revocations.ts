@@ -8,6 +8,8 @@ export interface Revocations {
   readonly issuer: string
   /** Names the key of the CA, in base64; `null` where the list does not say. */
   readonly authorityKeyId: string | null
+  /** The issuing distribution point in base64: lists of one CA can share its certificates among them. Empty without one. */
+  readonly scope: string
   readonly thisUpdate: number
   readonly nextUpdate: number | null
   /** For each issuer the serial numbers that are revoked, as base64 of their content. */
@@ -33,6 +35,7 @@ export function readRevocations(der: Uint8Array): Revocations {
   return {
     issuer,
     authorityKeyId: extensions ? keyIdIn(der, childrenOf(der, extensions)[0]) : null,
+    scope: extensions ? scopeIn(der, childrenOf(der, extensions)[0]) : '',
     thisUpdate: dateOf(der, thisUpdateNode),
     nextUpdate: nextUpdateNode ? dateOf(der, nextUpdateNode) : null,
     revoked: entries ? revokedIn(der, entries, issuer) : new Map(),
@@ -54,12 +57,11 @@ export function isRevoked(
   const own = lists.filter(
     (list) => list.issuer === issuer && (!list.authorityKeyId || !keyId || list.authorityKeyId === keyId),
   )
-  const [chosen] = own.sort(
-    (a, b) => Number(isCurrent(b, now)) - Number(isCurrent(a, now)) || b.thisUpdate - a.thisUpdate,
-  )
+  own.sort((a, b) => Number(isCurrent(b, now)) - Number(isCurrent(a, now)) || b.thisUpdate - a.thisUpdate)
+  const chosen = own.filter((list, i) => own.findIndex(({ scope }) => scope === list.scope) === i)
   // OpenSSL takes no indirect list of another CA as Node asks it; a certificate that one names is revoked all the same.
   const foreign = lists.some((list) => list.issuer !== issuer && list.revoked.get(issuer)?.has(serial))
-  return foreign || chosen?.revoked.get(issuer)?.has(serial) === true
+  return foreign || chosen.some(({ revoked }) => revoked.get(issuer)?.has(serial))
 }
 
 function isCurrent({ thisUpdate, nextUpdate }: Revocations, now: number): boolean {
@@ -111,6 +113,12 @@ function keyIdIn(der: Uint8Array, extensions: DerNode | undefined): string | nul
   const value = extensions && extensionValue(der, extensions, '2.5.29.35')
   const keyId = value && childrenOf(der, value).find(({ tag }) => tag === KEY_IDENTIFIER)
   return keyId ? contentOf(der, keyId) : null
+}
+
+/** IssuingDistributionPoint (RFC 5280, section 5.2.5). */
+function scopeIn(der: Uint8Array, extensions: DerNode | undefined): string {
+  const value = extensions && extensionValue(der, extensions, '2.5.29.28')
+  return value ? contentOf(der, value) : ''
 }
 
 /** What an extension's OCTET STRING holds. */

@@ -18,6 +18,12 @@ import { distinguishedName, keyIdOf, publicKeyInfo, signCertificate, signed } fr
 
 const day = 24 * 60 * 60_000
 
+/** Node 20 reads past a buffer of 256 bytes when it prints such a purpose, and ends. */
+const longPurpose = tagged(
+  0x06,
+  Buffer.concat([Buffer.from([0x2a]), Buffer.alloc(4_000, 0xff), Buffer.from([0x7f])]),
+)
+
 const hostile: Readonly<Record<string, (leaving: Authority) => string[]>> = {
   'one that is BER and not DER': (leaving) => [expiredInBer(leaving)],
   'a dozen re-issues of its CA': (leaving) => reissues(leaving, 12),
@@ -128,19 +134,43 @@ function reissues(authority: Authority, count: number): string[] {
   )
 }
 
+test('a client that resumes with a certificate of an unusual purpose does not end a server that lets strangers in', async (t) => {
+  const authority = createAuthority()
+  const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const clientAuth = oid('1.3.6.1.5.5.7.3.2')
+  const cert = pem(
+    'CERTIFICATE',
+    signCertificate(
+      {
+        issuer: distinguishedName(authority.name),
+        subject: distinguishedName('Unusual'),
+        serial: '0BAD',
+        notBefore: new Date(Date.now() - day),
+        notAfter: new Date(Date.now() + day),
+        publicKey: key.publicKey,
+        extensions: [extension('2.5.29.37', sequence(longPurpose, clientAuth))],
+      },
+      signerOf(authority.privateKey),
+    ),
+  )
+  const identity = { cert, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  const site = await peerSite(t, [authority], { engine: { rejectUnauthorized: false } })
+  const maxVersion = 'TLSv1.2'
+  const { client } = await site.connect('first', identity, { maxVersion })
+  const session = client.getSession() as Buffer
+  const resumed = await site.connect('resumed', identity, { maxVersion, session })
+  assert.equal(resumed.client.isSessionReused(), true)
+  assert.equal(resumed.server.authorized, true)
+})
+
 /** A CA of the same name with another key. Node's legacy object takes it for the issuer. */
 function brainpoolNamesake(authority: Authority): string {
   return namesake(authority, generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }))
 }
 
-/** Node 20 reads past a buffer of 256 bytes when it prints such a purpose, and ends. */
 function namesakeWithLongPurpose(authority: Authority): string {
-  const purpose = tagged(
-    0x06,
-    Buffer.concat([Buffer.from([0x2a]), Buffer.alloc(4_000, 0xff), Buffer.from([0x7f])]),
-  )
   const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-  return namesake(authority, key, [extension('2.5.29.37', sequence(purpose))])
+  return namesake(authority, key, [extension('2.5.29.37', sequence(longPurpose))])
 }
 
 function namesake(

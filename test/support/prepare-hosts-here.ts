@@ -22,7 +22,7 @@ export async function prepareHostsHere(
   const { policy } = resolveOptions({ cert: 'tls.crt', key: 'tls.key' })
   const { limits, force, fresh } = task
   const reply = await prepareHosts({
-    ...{ batch, passphrase: null, limits, context: {}, policy, force, fresh },
+    ...{ batch, authorities: null, passphrase: null, limits, context: {}, policy, force, fresh },
     ...more,
   })
   return (reply as PrepareHostsReply & { [valueSymbol]?: PrepareHostsReply })[valueSymbol] ?? reply

@@ -2,7 +2,13 @@ import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 
-import { acceptedTerms, isWithdrawn, termsOf } from '../generation/accepted-terms.js'
+import {
+  acceptedTerms,
+  isReplaced,
+  isWithdrawn,
+  replaceContext,
+  termsOf,
+} from '../generation/accepted-terms.js'
 import { authorizesResumedStrangers, currentContext, rawSocketOf } from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
@@ -17,11 +23,12 @@ interface Pending {
 }
 
 /**
- * Keeps trust that has been withdrawn from admitting anybody. A connection is judged by the trust that it was accepted
+ * Keeps trust that has been withdrawn from admitting clients. A connection is judged by the trust that it was accepted
  * under, however late its handshake ends, so when trust shrinks:
  *
  * - connections whose handshake has not ended are closed, before the reload is answered;
- * - a handshake that ends all the same, because its connection was not seen, ends in a closed connection;
+ * - a handshake that ends all the same, because its connection was not seen, ends in a closed connection. So does one that
+ *   began before the server was attached, by a trust of the application's own;
  * - a TLS 1.2 connection that was admitted before may not renegotiate: that would be a new handshake under the old trust.
  */
 export class TrustGate {
@@ -53,6 +60,7 @@ export class TrustGate {
     function renegotiated(this: TLSSocket): void {
       if (gate.#isWithdrawn(this, policy())) shut(this)
     }
+    replaceContext(server)
     server.off('secureConnection', correctAuthorized)
     server.on('connection', begin).prependListener('secureConnection', admit)
     return () => {
@@ -93,7 +101,8 @@ export class TrustGate {
 
   #isWithdrawn(socket: TLSSocket, peers: PeerPolicy): boolean {
     const accepted = acceptedTerms(socket)
-    return accepted !== undefined && isWithdrawn(accepted, this.#current().contexts.termsFor(peers))
+    if (!accepted) return isReplaced(socket)
+    return isWithdrawn(accepted, this.#current().contexts.termsFor(peers))
   }
 }
 

@@ -25,6 +25,21 @@ export function adoptContext(server: unknown, known: ReadonlyMap<string, TrustTe
   if (context && terms && !termsByContext.has(context)) termsByContext.set(context, terms)
 }
 
+/** Contexts of the application that servers had when they were attached, whose trust admits no client since. */
+const replaced = new WeakSet<tls.SecureContext>()
+
+/** Records that an engine replaces the context of a server: its trust ends, unless it is known to be an engine's. */
+export function replaceContext(server: tls.Server): void {
+  const context = currentContext(server)
+  if (context && !termsByContext.has(context)) replaced.add(context)
+}
+
+/** Whether a connection was accepted with a context of the application that an engine has replaced since. */
+export function isReplaced(socket: tls.TLSSocket): boolean {
+  const context = acceptingContext(socket)
+  return context !== undefined && replaced.has(context)
+}
+
 /** The terms of a context; `undefined` for one that no engine has built. */
 export function termsOf(context: tls.SecureContext | undefined): TrustTerms | undefined {
   return context && termsByContext.get(context)

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
 import type { CertificateCompression } from '../../workers/protocol.js'
+import { takeSessionLeaf } from '../../workers/session-leaf.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*
@@ -204,9 +205,8 @@ export function rawSocketOf(socket: tls.TLSSocket): Duplex | undefined {
 export function hasPeerCertificate(socket: tls.TLSSocket): boolean {
   const { _handle } = socket as ServerSideSocket
   if (typeof _handle?.hasPeerCertificate === 'function') return _handle.hasPeerCertificate()
-  // The legacy object ends some releases from Node 24 on where the key is on an unusual curve; the other call leaks before.
-  if (mixesKeyTypes()) return Object.keys(socket.getPeerCertificate() ?? {}).length > 0
-  return socket.getPeerX509Certificate() !== undefined
+  // Not `getPeerCertificate()`, which ends some releases where the certificate is unusual; the X.509 object is never freed.
+  return takeSessionLeaf(socket.getSession()) !== null
 }
 
 /**

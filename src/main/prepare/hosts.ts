@@ -40,9 +40,18 @@ export async function prepareHosts(
   { sources: material, context, policy }: ResolvedOptions,
   { limits, record, held, force, fresh }: ScanHostsTask,
   scan: ChangedHosts,
+  authorities: Uint8Array | null,
 ): Promise<HostsReport> {
   const harvest = new Harvest(scan.problems, scan.warnings)
-  const task = { passphrase: material.passphrase, limits, context, policy, force, fresh }
+  const task = {
+    authorities: authorities && sharedCopy(authorities),
+    passphrase: material.passphrase,
+    limits,
+    context,
+    policy,
+    force,
+    fresh,
+  }
   const batches = [...scan.batches]
   let lost = 0
   const work = async () => {
@@ -76,6 +85,13 @@ export async function prepareHosts(
     heldBack: scan.held,
     ...sealed,
   }
+}
+
+/** Memory that all tasks of a pass share. */
+function sharedCopy(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  copy.set(bytes)
+  return copy
 }
 
 /** Threads that hosts may cost in one pass; then what could not be prepared waits for the next one. */

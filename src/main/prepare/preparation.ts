@@ -1,5 +1,11 @@
 import type { Problem } from '../../workers/problem.js'
-import type { PreparedReply, PrepareReply, PrepareTask, RecordBytes } from '../../workers/protocol.js'
+import type {
+  PreparedReply,
+  PreparedTrust,
+  PrepareReply,
+  PrepareTask,
+  RecordBytes,
+} from '../../workers/protocol.js'
 import { wipeKeys } from '../generation/generation.js'
 import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
 import type { PassFindings } from '../pass-report.js'
@@ -12,6 +18,8 @@ import { type HostsReport, prepareHosts } from './hosts.js'
 export interface PreparationMode {
   /** Of what is served; `null` before the first load. */
   readonly records: Records | null
+  /** What is served; `null` before the first load. */
+  readonly trust: PreparedTrust | null
   /** Records of what was rolled back; the timer leaves it alone until its files change. */
   readonly held: Records | null
   /** As in {@link PrepareTask.requestCert}. */
@@ -56,9 +64,15 @@ export async function prepareMaterial(
   const base = await prepareDespite(preparer, task)
   const found =
     task.hosts && base.hosts?.kind === 'changed'
-      ? await prepareHosts(preparer, options, task.hosts, base.hosts)
+      ? await prepareHosts(preparer, options, task.hosts, base.hosts, authoritiesIn(base, mode))
       : null
   return judge(base, found, options.policy.hosts === 'together')
+}
+
+/** The trust anchors from this pass on, as far as they are known. */
+function authoritiesIn(base: PrepareReply, { trust }: PreparationMode): Uint8Array | null {
+  const next = base.kind === 'prepared' && base.material.trust !== 'served' ? base.material.trust : trust
+  return next?.authorities?.pem ?? null
 }
 
 /** Files that may cost a thread in one pass. */
@@ -81,7 +95,7 @@ async function prepareDespite(preparer: Preparer, task: PrepareTask): Promise<Pr
 /** What a worker is asked. */
 export function prepareTask(
   options: ResolvedOptions,
-  { records, held, requestCert, force, fresh }: PreparationMode,
+  { records, held, requestCert, force, fresh }: Omit<PreparationMode, 'trust'>,
 ): PrepareTask {
   const limits = limitsOf(options)
   const { sources, context, policy, hosts } = options

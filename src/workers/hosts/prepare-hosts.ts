@@ -6,6 +6,7 @@ import { Findings } from '../findings.js'
 import { type Identity, pemOf, readIdentities } from '../identity.js'
 import { judgeIdentity, judgeNamed } from '../judge.js'
 import { likenessOf } from '../likeness.js'
+import { anchorsIn } from '../named-anchors.js'
 import { warnOfOpenKeys } from '../open-keys.js'
 import { type Problem, ProblemError } from '../problem.js'
 import { touching, workingOn } from '../progress.js'
@@ -99,9 +100,14 @@ async function prepareHost(
   }
 }
 
-function judge(host: HostSource, identity: Identity, { policy }: PrepareHostsTask, found: Findings): void {
+function judge(
+  host: HostSource,
+  identity: Identity,
+  { policy, authorities }: PrepareHostsTask,
+  found: Findings,
+): void {
   // What the policy requires of names is meant for the default certificate.
-  judgeIdentity(identity, () => [], { ...policy, requiredNames: [] }, found)
+  judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
   if (host.name !== null) judgeNamed(identity, host.name, found)
 }
 

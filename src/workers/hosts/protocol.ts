@@ -45,6 +45,8 @@ export type ScanHostsReply =
 /** The second, a task for each batch: reads, checks and hands back the pairs of one batch. */
 export interface PrepareHostsTask {
   readonly batch: Uint8Array
+  /** The engine's trust anchors as PEM, among which issuers are looked for; `null` without any. */
+  readonly authorities: Uint8Array | null
   readonly passphrase: MaterialSources['passphrase']
   readonly limits: PrepareTask['limits']
   readonly context: ContextOptions

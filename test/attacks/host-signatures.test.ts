@@ -1,0 +1,57 @@
+/*
+ * The certificate of an SNI host that names a configured trust anchor as its issuer is verified with the key of that
+ * anchor, as the default certificate is: clients would refuse a damaged one.
+ */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { createAuthority, type Leaf } from '../support/certificates.js'
+import { assertApplied } from '../support/engines.js'
+import { overwriteInPlace } from '../support/files.js'
+import { hostSite, putHost } from '../support/host-site.js'
+import { tempDir } from '../support/temp-dir.js'
+
+test('a host whose certificate was damaged under a configured anchor is refused by name, and no other host is', async (t) => {
+  const anchors = tempDir(t)
+  const [authority, later] = [createAuthority(), createAuthority()]
+  const ca = join(anchors, 'ca.pem')
+  overwriteInPlace(ca, authority.certPem)
+  const site = await hostSite(t, { 'other.test': {} }, { ca })
+  const put = (host: string, issuer = authority): Leaf => putHost(site.dir, issuer, host)
+
+  const good = put('good.test')
+  damage(site.dir, 'bad.test', put('bad.test'))
+  const { outcome, problems, warnings } = await site.engine.reload()
+  assert.equal(outcome, 'applied')
+  assert.deepEqual(
+    problems.concat(warnings.filter(({ host }) => host === 'bad.test')).map(({ code, host }) => [code, host]),
+    [['SIGNATURE_INVALID', join(site.dir, 'hosts', 'bad.test')]],
+  )
+  assert.equal(await site.shown('good.test'), good.fingerprint256)
+  assert.equal(await site.shown('bad.test'), site.first.fingerprint256)
+
+  // An anchor that comes in the same pass counts, and one of before counts while the trust files stay.
+  overwriteInPlace(ca, authority.certPem + later.certPem)
+  damage(site.dir, 'late.test', put('late.test', later))
+  const both = await site.engine.reload()
+  assertApplied(both)
+  assert.deepEqual(both.problems.map(({ code }) => code).sort(), ['SIGNATURE_INVALID', 'SIGNATURE_INVALID'])
+  put('bad.test')
+  put('late.test', later)
+  const repaired = await site.engine.reload()
+  assertApplied(repaired)
+  assert.deepEqual(repaired.problems, [])
+})
+
+/** Flips the last bit of the signature. */
+function damage(dir: string, host: string, { certDer }: Leaf): void {
+  const bytes = Buffer.from(certDer)
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1
+  const body = bytes.toString('base64').replaceAll(/(.{64})/g, '$1\n')
+  overwriteInPlace(
+    join(dir, 'hosts', host, 'tls.crt'),
+    `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`,
+  )
+}
