@@ -1,16 +1,24 @@
 /*
- * A certificate may hold thousands of names: the work for a renewal grows with their number, and not with its square.
+ * A certificate may hold thousands of names, and a name may be as long as a file: the work for a renewal grows with both, and
+ * not with the square of either.
  */
 
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { test } from 'node:test'
 
+import { verifyTargets } from '../../src/main/attach/verify-targets.js'
+import { toPrimaryOf } from '../../src/main/fleet/incoming.js'
+import type { Snapshot } from '../../src/main/generation/generation.js'
+import { HostTable } from '../../src/main/generation/host-table.js'
 import { factsOf } from '../../src/workers/facts.js'
 import { namesLost } from '../../src/workers/judge.js'
 import { createAuthority } from '../support/certificates.js'
 import { startEngine } from '../support/engines.js'
 import { writePair } from '../support/files.js'
+import { hostSite } from '../support/host-site.js'
+import { certificateFacts } from '../support/pass-reports.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const authority = createAuthority()
@@ -44,6 +52,39 @@ test('the names of a certificate are read once to be compared with any number of
   assert.equal(namesLost(after, served).length, MANY)
   assert.deepEqual({ reads, checks: checks.mock.callCount() }, { reads: 1, checks: 0 })
 })
+
+test('a name of 90,000 characters in the certificate of a host holds up neither the event loop nor another host', async (t) => {
+  const site = await hostSite(t, { 'a.test': {} })
+  // The underscore comes last: whatever is tried at each letter before it fails.
+  site.put('b.test', { names: [`${'a'.repeat(90_000)}_`, 'b.test'] })
+  const renewed = site.put('a.test')
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
+  const { outcome, problems } = await site.engine.reload()
+  delay.disable()
+  assert.deepEqual({ outcome, problems }, { outcome: 'applied', problems: [] })
+  assert.equal(await site.shown('a.test'), renewed.fingerprint256)
+  // To try each letter would take more than ten seconds.
+  assert.ok(delay.max < 3e9, `the event loop stood still for ${delay.max / 1e6} ms`)
+})
+
+test('names that a member of a fleet gave to addContext are compared in time, however many wildcards they hold', () => {
+  const names = ['a'.repeat(60)]
+  const alike = `${'*a'.repeat(30)}*b`
+  const message = { ...REPORT, listeners: [{ ...LISTENER, addedNames: [alike, '*'] }] }
+  const received = toPrimaryOf({ kind: 'report', report: message })
+  assert.ok(received?.kind === 'report')
+  const certificates = [certificateFacts({ names })]
+  const snapshot = { generation: { certificates }, hosts: HostTable.empty } as unknown as Snapshot
+  const targets = verifyTargets(received.report.listeners, snapshot, [])
+  assert.deepEqual(
+    targets.map(({ address: { servername } }) => servername),
+    [undefined, ...names],
+  )
+})
+
+const REPORT = { generation: 1, servers: 1, connections: {}, policies: [] }
+const LISTENER = { port: 1, alpn: [], showsHosts: false, ownCallback: false }
 
 function withNames(prefix: string) {
   return authority.issue({ names: Array.from({ length: MANY }, (_, i) => `${prefix}${i}.example.test`) })
