@@ -91,7 +91,8 @@ const MOST_SAFE = 16
 function flawOf({ prime, generator, privateBits }: Group, pem: string): string | null {
   if (generator < 2n || generator > prime - 2n) return 'the generator generates nothing'
   if (privateBits !== null && (privateBits < LEAST_PRIVATE_BITS || privateBits > bitsOf(prime))) {
-    return `they limit private values to ${privateBits} bits`
+    // Not the number: it may have a hundred thousand digits.
+    return `the length that they give for private values is not from ${LEAST_PRIVATE_BITS} to ${bitsOf(prime)} bits`
   }
   if (safe.has(pem)) return null
   if (!isSafePrime(prime)) return 'the modulus is not a safe prime'

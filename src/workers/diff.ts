@@ -8,10 +8,11 @@ import type { AuthorityList, ServedRecord } from './record.js'
 export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certificate | null): MaterialDiff {
   const before = served.certificates[0] as CertificateFacts
   const after = next.certificates[0] as CertificateFacts
+  const namesBefore = new Set(before.names)
   const sameTrust = served.trust.digest === next.trust.digest
   return {
     fingerprint256: { from: before.fingerprint256, to: after.fingerprint256 },
-    namesAdded: after.names.filter((name) => !before.names.includes(name)),
+    namesAdded: after.names.filter((name) => !namesBefore.has(name)),
     namesLost: leaf ? namesLost(leaf, before) : [],
     notAfter: { from: before.notAfter, to: after.notAfter },
     issuer: { from: before.issuer, to: after.issuer },

@@ -77,20 +77,19 @@ interface Pass {
 }
 
 function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
-  const problems: Problem[] = []
+  // By path: certificate and key may be one file.
+  const problems = new Map<string | undefined, Problem>()
   const reads = files.map(({ role, path, maxBytes }, i) => {
     try {
       // What may hold secrets is overwritten after each pass, and cannot be given again.
       return isPublic(role) ? readPublic(path, maxBytes, earlier?.reads[i]) : readFile(path, maxBytes)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      const { problem } = error
-      // Certificate and key may be one file.
-      if (!problems.some(({ path }) => path === problem.path)) problems.push(problem)
+      if (!problems.has(error.problem.path)) problems.set(error.problem.path, error.problem)
       return null
     }
   })
-  return { reads, problems }
+  return { reads, problems: [...problems.values()] }
 }
 
 /** What trust files and the like held when this thread last read them: as long as they do, they take no memory again. */
@@ -126,8 +125,8 @@ function sameBytes(a: Buffer, b: Buffer): boolean {
 
 function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
   const read = (i: number) => pass.reads[i] as FileRead
-  const find = (role: SourceRole, path: string) =>
-    read(files.findIndex((file) => file.role === role && file.path === path))
+  const places = new Map(files.map(({ role, path }, i) => [`${role} ${path}`, i]))
+  const find = (role: SourceRole, path: string) => read(places.get(`${role} ${path}`) as number)
   const fingerprint = files.map((file, i): FingerprintEntry => {
     const { stamp, bytes } = read(i)
     return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : digestOf(bytes) }

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 
 import { isSelfSigned } from './certificates.js'
+import { CoveredNames } from './covered-names.js'
 import { keyTypeOf, listed, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
@@ -51,8 +51,8 @@ export function judgeAgainstServed(
 
 /** Names of the served certificate that the new leaf does not cover. */
 export function namesLost(leaf: X509Certificate, served: CertificateFacts): string[] {
-  const names = namesOf(leaf)
-  return served.names.filter((name) => !names.includes(name) && !covers(leaf, name))
+  const covered = new CoveredNames(leaf)
+  return served.names.filter((name) => !covered.covers(name))
 }
 
 function judgeDates({ chain, path }: Identity, policy: Policy, found: Findings): void {
@@ -128,7 +128,8 @@ function judgeStrength({ chain, path }: Identity, policy: Policy, found: Finding
 
 function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
-  const missing = policy.requiredNames.filter((name) => !covers(leaf, name))
+  const covered = new CoveredNames(leaf)
+  const missing = policy.requiredNames.filter((name) => !covered.covers(name))
   if (missing.length > 0) {
     const message = `the certificate in ${path} does not cover ${listed(missing)}, which the policy requires`
     found.judge('reject', 'NAME_NOT_COVERED', message, path)
@@ -142,16 +143,8 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
 /** A host that was named must be covered by its certificate. */
 export function judgeNamed({ chain, path }: Identity, name: string, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
-  if (covers(leaf, name)) return
+  if (new CoveredNames(leaf).covers(name)) return
   found.judge('reject', 'NAME_NOT_COVERED', `the certificate in ${path} does not cover ${name}`, path)
-}
-
-function covers(leaf: X509Certificate, name: string): boolean {
-  const wanted = name.toLowerCase()
-  if (namesOf(leaf).includes(wanted)) return true
-  // Node throws where it is asked about what is no address, or no name.
-  if (isIP(wanted)) return !wanted.includes('%') && leaf.checkIP(wanted) !== undefined
-  return !wanted.includes('\0') && leaf.checkHost(wanted, { subject: 'never' }) !== undefined
 }
 
 /** A leaf whose issuer is nowhere to be found most likely lacks its intermediate. */

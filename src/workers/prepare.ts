@@ -22,6 +22,7 @@ import { rehearse, rehearseTrust } from './rehearse.js'
 import type { SourceRole } from './source-files.js'
 import { readSources, sourcesLookUnchanged } from './source-set.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
+import { told } from './told.js'
 import { exact, handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, type TrustBlocks, trustMoved, withoutKnown } from './trust.js'
 import { problemOfError } from './unexpected.js'
@@ -176,7 +177,7 @@ async function prepareSet(
     record: encodeRecord(record),
     certificates: record.certificates,
     trust,
-    warnings: found.warnings,
+    warnings: told(found.warnings),
     changed: held && served ? changedPaths(served.trustFingerprint, read.trustFingerprint) : changed,
     diff: served && diffOf(served, record, held ? null : (identities[0]?.chain[0] as X509Certificate)),
     held: held && encodeRecord({ ...held, ...read, authorities }),
@@ -241,8 +242,8 @@ function refusal(
   return {
     kind: 'refused',
     pairMismatch: problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
-    problems,
-    warnings,
+    problems: told(problems),
+    warnings: told(warnings),
     changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
     state: sha256(JSON.stringify([problems, fingerprint])),
   }

@@ -85,9 +85,13 @@ interface CurrentTask {
   readonly stamp: Uint8Array
   readonly poisons: ReadonlyMap<string, Poison>
   readonly stamps: Map<string, string>
+  /** From then on its buffer belongs to the next task, which may run in another thread. */
+  ended: boolean
 }
 
 let current: CurrentTask | null = null
+/** The task that this thread took last. */
+let latest: CurrentTask | null = null
 let currentPath: string | null = null
 const encoder = new TextEncoder()
 
@@ -99,13 +103,17 @@ export function beginTask({ buffer, poisons }: Progress): void {
     stamp: new Uint8Array(buffer, HEAD_BYTES + MAX_PATH_BYTES, MAX_STAMP_BYTES),
     poisons: new Map(poisons.map((poison) => [poison.key, poison])),
     stamps: new Map(),
+    ended: false,
   }
+  latest = current
   currentPath = null
   Atomics.store(current.head, TAKEN, 1)
 }
 
 /** The thread has done with a task, whatever came of it. */
 export function endTask({ buffer }: Progress): void {
+  if (latest) latest.ended = true
+  current = null
   Atomics.store(new Int32Array(buffer, 0, 4), TAKEN, 2)
 }
 
@@ -116,8 +124,8 @@ export async function unmarked<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } finally {
-    // A task may have begun in the meantime.
-    current ??= before
+    // The task may have ended in the meantime, and another may have begun.
+    if (before?.ended === false) current ??= before
   }
 }
 

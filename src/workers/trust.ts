@@ -74,7 +74,10 @@ export function readTrust(
     )
   const authorities = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
   const revocationLists = blocksOf('crl', crlBlocks)
-  if (wanted && set.pathsOf('ca').length === 0) found.refuse('CA_EMPTY', 'the CA directory holds no file')
+  if (wanted && set.pathsOf('ca').length === 0) {
+    const [directory] = sources.caDir
+    found.refuse('CA_EMPTY', `${sources.caDir.join(' ')} holds no CA file`, directory)
+  }
   const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
   const digest = digests.length > 0 ? hash('sha256', digests.join('\n')) : null
   const counts = { authorities: authorities.length, revocationLists: revocationLists.length }

@@ -24,6 +24,14 @@ const ends: Readonly<Record<string, readonly [script: string, code: number]>> = 
   'calls process.exit()': ['process.exit(7)', 7],
   'has nothing left to do': ['await engine.close(); process.exitCode = 4', 4],
   'throws an uncaught error': ["setTimeout(() => { throw new Error('uncaught') }, 10)", 1],
+  'calls process.exit() in a listener of exit': [
+    "process.on('exit', () => process.exit(9)); process.exit(7)",
+    9,
+  ],
+  'calls process.exit() in a listener that was there before the engine': [
+    'globalThis.last = 8; process.exit(7)',
+    8,
+  ],
 }
 
 for (const [how, [script, code]] of Object.entries(ends)) {
@@ -37,7 +45,10 @@ for (const [how, [script, code]] of Object.entries(ends)) {
       import * as api from ${JSON.stringify(new URL('../../src/main/index.js', import.meta.url).href)}
       import { copyFileSync } from 'node:fs'
       const { CERT: cert, KEY: key, BAD: bad } = process.env
-      process.on('exit', () => console.log('said goodbye'))
+      process.on('exit', () => {
+        console.log('said goodbye')
+        if (globalThis.last) process.exit(globalThis.last)
+      })
       const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: ${TIMEOUT_MS} }, logger: undefined })
       copyFileSync(bad + '/tls.crt', cert)
       copyFileSync(bad + '/tls.key', key)

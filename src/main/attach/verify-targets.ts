@@ -6,6 +6,7 @@ import { coversName, type Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
 import { keyFamilyOf } from '../generation/key-family.js'
 import { addedNames, mixesKeyTypes, protocolsOf, sniCallbackOf } from '../generation/native-context.js'
+import { fits, isServerName } from './server-name.js'
 
 /** If many hosts changed at once, this many of them are looked at on each server; and so many names of the default one. */
 const MOST_NAMES = 4
@@ -90,23 +91,14 @@ function namesToAsk(
 ): string[] {
   const names = certificates
     .flatMap((one) => one.names)
-    .filter((one) => NAME.test(one) && !(showsHosts && hosts.find(one)))
+    .filter((one) => isServerName(one) && !(showsHosts && hosts.find(one)))
   if (showsHosts) return names.slice(0, 1)
   if (ownCallback || showsHosts === null) return names.slice(0, MOST_NAMES)
-  const patterns = added.map(patternOf)
-  const shadowed = names.filter((one) => patterns.some((pattern) => pattern.test(one)))
-  const covered = added.filter((one) => NAME.test(one) && coversName(certificates, one))
+  const [patterns, exact] = [added.filter((one) => one.includes('*')), new Set(added)]
+  const shadowed = names.filter((one) => exact.has(one) || patterns.some((pattern) => fits(pattern, one)))
+  const covered = added.filter((one) => isServerName(one) && coversName(certificates, one))
   return [...new Set([...shadowed, ...covered])].slice(0, MOST_NAMES)
 }
-
-/** As Node compares the names of `addContext`. */
-function patternOf(name: string): RegExp {
-  const parts = name.split('*').map((part) => part.replace(/[.^$+?\-\\[\]{}()|]/g, '\\$&'))
-  return new RegExp(`^${parts.join('[^.]*')}$`)
-}
-
-/** What may stand in the server_name extension (RFC 6066, section 3): no address, no wildcard. */
-const NAME = /^[a-z0-9.-]*[a-z][a-z0-9-]*$/
 
 interface HostTarget {
   readonly servername: string
@@ -123,7 +115,7 @@ function hostTargets(
   const targets: HostTarget[] = []
   for (const { names, keyType } of changed) {
     if (targets.length === MOST_NAMES) break
-    const servername = names.map((one) => one.replace(/^\*/, 'any')).find((one) => NAME.test(one))
+    const servername = names.map((one) => one.replace(/^\*/, 'any')).find(isServerName)
     // Where Node mixes key types, what a client is shown depends on the client.
     const mixed = mixesKeyTypes() && keyFamilyOf(keyType) !== family
     const host = servername === undefined || mixed ? undefined : hosts.find(servername)

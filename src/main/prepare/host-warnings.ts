@@ -1,12 +1,10 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
+import { MOST_TOLD } from '../../workers/told.js'
 import { type Host, type HostTable, inSteps, type NameConflict } from '../generation/host-table.js'
 import { keyFamilyOf } from '../generation/key-family.js'
 import type { NameClaims } from '../generation/name-claims.js'
 import { mixesKeyTypes } from '../generation/native-context.js'
-
-/** Of ten thousand hosts with the same fault, so many are told one by one. */
-export const MOST_TOLD = 100
 
 /** What is not well with hosts that have just come, looked for in steps; of the others it was said when they came. */
 export function* hostWarnings(

@@ -1,11 +1,11 @@
 import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/hosts/protocol.js'
 import type { Problem } from '../../workers/problem.js'
+import { MOST_TOLD, told } from '../../workers/told.js'
 import type { Host } from '../generation/host-table.js'
 import { PackedHost } from '../generation/packed-host.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { TaskError } from '../threads/task-error.js'
-import { MOST_TOLD } from './host-warnings.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
 
 /** What one pass found about the hosts. */
@@ -146,9 +146,6 @@ class ProblemList {
   }
 
   told(): readonly Problem[] {
-    const more = this.#count - this.#first.length
-    const [first] = this.#first
-    if (more === 0 || !first) return this.#first
-    return [...this.#first, { code: first.code, message: `and ${more} more of this and other kinds` }]
+    return told(this.#first, this.#count)
   }
 }

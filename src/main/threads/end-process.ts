@@ -63,11 +63,14 @@ const guards = new Set<() => boolean>()
  * From now on, an exit of this process does not wait for its threads where `mayHang()`: after all listeners of `exit`, it is
  * ended with the exit code that was asked for. Only in the main thread: elsewhere an `exit` is the end of one thread.
  *
+ * The listener is the first one, and calls the others: a listener that calls `process.exit()` ends the process there and
+ * then, so that no listener behind it would be called.
+ *
  * @returns a function that ends this.
  */
 export function guardExit(mayHang: () => boolean): () => void {
   if (!isMainThread) return () => {}
-  if (guards.size === 0) process.on('exit', endGuarded)
+  if (guards.size === 0) process.prependListener('exit', endGuarded)
   guards.add(mayHang)
   return () => {
     if (guards.delete(mayHang) && guards.size === 0) process.off('exit', endGuarded)
@@ -76,6 +79,8 @@ export function guardExit(mayHang: () => boolean): () => void {
 
 function endGuarded(code: number): void {
   if (![...guards].some((mayHang) => mayHang())) return
+  // Node's own, called by a listener, would wait for the threads.
+  process.exit = (asked) => endProcess(exitCodeOf(asked ?? process.exitCode ?? code))
   const listeners = process.listeners('exit')
   for (const listener of listeners.slice(listeners.indexOf(endGuarded) + 1)) {
     try {

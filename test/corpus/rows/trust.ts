@@ -151,7 +151,7 @@ export const trustDirectory: Group = {
       (site) => site.link('anchors', 'anchors'),
       'anchors',
     ),
-    noDirectory('nothing is in it', 'CA_EMPTY', (site) => site.makeDirectory('anchors'), null),
+    noDirectory('nothing is in it', 'CA_EMPTY', (site) => site.makeDirectory('anchors'), 'anchors'),
     noDirectory(
       'hidden files alone are in it',
       'CA_EMPTY',
@@ -159,7 +159,7 @@ export const trustDirectory: Group = {
         site.makeDirectory('anchors')
         site.write('anchors/.a.crt', root.certPem)
       },
-      null,
+      'anchors',
     ),
     noDirectory(
       'a dangling link',
@@ -201,7 +201,7 @@ export const trustPattern: Group = {
     inDirectory('a private key that the pattern leaves out', (site) =>
       site.write('anchors/b.key', site.leaf().keyPem),
     ),
-    noDirectory('no file fits', 'CA_EMPTY', (site) => site.remove('anchors/a.crt'), null),
+    noDirectory('no file fits', 'CA_EMPTY', (site) => site.remove('anchors/a.crt'), 'anchors/*.crt'),
     noDirectory(
       'half of an anchor',
       'PEM_INVALID',

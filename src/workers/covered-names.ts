@@ -1,0 +1,84 @@
+import type { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+
+import { namesOf } from './facts.js'
+
+/**
+ * The names that a certificate covers, read once to be asked for many names. A certificate may hold thousands, and
+ * `checkHost` reads all of them in each call: to compare 1,500 names with 1,500 others takes seconds.
+ *
+ * The rules are those of OpenSSL's `X509_check_host` (`checkHost` with `subject: 'never'`) and `X509_check_ip`, with one
+ * difference: a name that begins with a dot is a name like any other, and does not stand for all names below it.
+ */
+export class CoveredNames {
+  readonly #names: ReadonlySet<string>
+  readonly #addresses: ReadonlySet<string>
+  /** By the part of the name behind its first label. */
+  readonly #wildcards = new Map<string, Wildcard[]>()
+
+  constructor(leaf: X509Certificate) {
+    const names = namesOf(leaf)
+    this.#names = new Set(names)
+    this.#addresses = new Set(names.filter((name) => isIP(name) === 6).map(normalAddress))
+    for (const name of names) {
+      const wildcard = wildcardIn(name)
+      if (wildcard === null) continue
+      const others = this.#wildcards.get(wildcard.parent)
+      if (others) others.push(wildcard)
+      else this.#wildcards.set(wildcard.parent, [wildcard])
+    }
+  }
+
+  /** Whether a DNS name or an IP address is listed, or matched by a wildcard of one label. */
+  covers(name: string): boolean {
+    const wanted = name.toLowerCase()
+    if (this.#names.has(wanted)) return true
+    if (isIP(wanted)) return this.#addresses.has(normalAddress(wanted))
+    const [label, parent] = parted(wanted)
+    return (this.#wildcards.get(parent) ?? []).some((wildcard) => matches(wildcard, label))
+  }
+}
+
+/** A first label with an asterisk at its beginning or its end, alone (`*`) or beside a part of a label (`web*`). */
+interface Wildcard {
+  readonly before: string
+  readonly after: string
+  readonly parent: string
+}
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
+/** What may stand behind an asterisk. */
+const LABEL_END = /^[a-z0-9-]*[a-z0-9]$/
+const MATCHED = /^(?:[a-z0-9-]*|\*)$/
+
+/** `valid_star` in crypto/x509/v3_utl.c: two labels or more behind the wildcard, and none beside the `xn--` of an IDNA label. */
+function wildcardIn(name: string): Wildcard | null {
+  const [first, parent] = parted(name)
+  const [before, after, another] = first.split('*')
+  if (before === undefined || after === undefined || another !== undefined) return null
+  if (before !== '' && (after !== '' || !LABEL.test(before) || before.startsWith('xn--'))) return null
+  if (after !== '' && !LABEL_END.test(after)) return null
+  const labels = parent.split('.').slice(1)
+  return labels.length >= 2 && labels.every((label) => LABEL.test(label)) ? { before, after, parent } : null
+}
+
+/** `wildcard_match` in the same file. */
+function matches({ before, after }: Wildcard, label: string): boolean {
+  if (label.length < before.length + after.length || !label.startsWith(before) || !label.endsWith(after)) {
+    return false
+  }
+  const matched = label.slice(before.length, label.length - after.length)
+  if (!MATCHED.test(matched)) return false
+  return before + after === '' ? matched !== '' : !label.startsWith('xn--')
+}
+
+/** The first label, and the rest with its dot. */
+function parted(name: string): [label: string, parent: string] {
+  const dot = name.indexOf('.')
+  return dot < 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot)]
+}
+
+/** One text for each address: Node prints IPv6 addresses of certificates with all their zeros. */
+function normalAddress(address: string): string {
+  return isIP(address) === 6 && !address.includes('%') ? new URL(`http://[${address}]`).hostname : address
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import fc from 'fast-check'
+
+import { fits, isServerName } from '../../../src/main/attach/server-name.js'
+
+test('a server name is a DNS name: no address, no wildcard, nothing that is too long', () => {
+  for (const name of ['localhost', 'a.test', 'xn--a.test', '1.a', 'a-b.c1', `${'a.'.repeat(126)}a`]) {
+    assert.equal(isServerName(name), true, name)
+  }
+  for (const name of [
+    '',
+    '.',
+    'a.',
+    '*.a.test',
+    '192.0.2.1',
+    '2001:db8:0:0:0:0:0:1',
+    'a_b.test',
+    '1',
+    `${'a.'.repeat(127)}a`,
+  ]) {
+    assert.equal(isServerName(name), false, name)
+  }
+})
+
+test('names fit the names of addContext as Node compares them', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), maxLength: 12 })
+  const names = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 12 })
+  fc.assert(
+    fc.property(text, names, (pattern, name) => {
+      const source = pattern.replaceAll('.', '\\.').replaceAll('*', '[^.]*')
+      assert.equal(fits(pattern, name), new RegExp(`^${source}$`).test(name))
+    }),
+    { numRuns: 5_000 },
+  )
+})
