@@ -25,6 +25,8 @@ export interface Issuer {
   readonly signsLists: boolean
   /** Why no chain with it is accepted for a client; `null` if one may be. */
   readonly clientFlaw: string | null
+  /** Why no chain with it is accepted for a server; `null` if one may be. */
+  readonly serverFlaw: string | null
   /** Why no client may use it as its own certificate; `null` if one may. */
   readonly ownFlaw: string | null
   /** Why OpenSSL does not read the certificate at all; `null` if it does. */
@@ -42,9 +44,10 @@ export function readIssuer(der: Uint8Array): Issuer {
   const { keyId, authorityKey } = extensions
   const isItsOwn = authorityKey === null || namesKey(authorityKey, { keyId, serial, issuer })
   const selfSigned = subject === issuer && isItsOwn
-  const clientFlaw = flawOf(extensions)
+  const clientFlaw = flawOf(extensions, CLIENT_PURPOSES)
+  const serverFlaw = flawOf(extensions, SERVER_PURPOSES)
   return {
-    ...{ subject, issuer, serial, keyId, selfSigned, clientFlaw },
+    ...{ subject, issuer, serial, keyId, selfSigned, clientFlaw, serverFlaw },
     ca: caOf(extensions, versionOf(der) === 1 && selfSigned),
     pathLength: extensions.basicConstraints?.pathLength ?? UNLIMITED,
     signsLists: allows(extensions.usage, CRL_SIGN),
@@ -95,7 +98,13 @@ const NETSCAPE_CLIENT = 0x80
 const NETSCAPE_SSL_CA = 0x04
 const NETSCAPE_ANY_CA = 0x07
 
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
+/** The first of each is the one that is named. OpenSSL takes the two of server gated cryptography for servers as well. */
+const CLIENT_PURPOSES = { clientAuth: '1.3.6.1.5.5.7.3.2' } as const
+const SERVER_PURPOSES = {
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  msSGC: '1.3.6.1.4.1.311.10.3.3',
+  nsSGC: '2.16.840.1.113730.4.1',
+} as const
 
 interface Extensions {
   basicConstraints: { readonly ca: boolean; readonly pathLength: number } | null
@@ -208,16 +217,14 @@ function caOf({ usage, basicConstraints, netscape }: Extensions, isVersion1Root:
   return netscape !== null && (netscape & NETSCAPE_ANY_CA) !== 0 ? 'Netscape type' : null
 }
 
-function flawOf({
-  unknownCritical,
-  purposes,
-  netscape,
-  basicConstraints,
-  usage,
-  proxy,
-}: Extensions): string | null {
+/** @param wanted purposes by name, any of which is enough. */
+function flawOf(
+  { unknownCritical, purposes, netscape, basicConstraints, usage, proxy }: Extensions,
+  wanted: Readonly<Record<string, string>>,
+): string | null {
   if (unknownCritical !== null) return `its critical extension ${unknownCritical} is unknown to OpenSSL`
-  if (purposes && !purposes.includes(CLIENT_AUTH)) return 'its extended key usage lacks clientAuth'
+  if (purposes && !Object.values(wanted).some((one) => purposes.includes(one)))
+    return `its extended key usage lacks ${Object.keys(wanted)[0]}`
   if (proxy) return 'it is a proxy certificate'
   const byType =
     !basicConstraints && usage === null && netscape !== null && (netscape & NETSCAPE_ANY_CA) !== 0

@@ -5,6 +5,7 @@ import { CoveredNames } from './covered-names.js'
 import { keyTypeOf, listed, namesOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
+import { judgeIntermediates } from './judge-intermediates.js'
 import { judgeLastSignature } from './judge-signature.js'
 import { whyTooLarge } from './key-size.js'
 import type { NamedAnchors } from './named-anchors.js'
@@ -25,6 +26,7 @@ export function judgeIdentity(
     found.attempt(() => reading('PEM_INVALID', `a certificate in ${path} cannot be judged`, path, judge))
   attempt(() => judgeDates(identity, policy, found))
   attempt(() => judgePurpose(identity, found))
+  attempt(() => judgeIntermediates(identity, found))
   attempt(() => judgeStrength(identity, policy, found))
   attempt(() => judgeNames(identity, policy, found))
   attempt(() => judgeCompleteness(identity, anchorsNamed, policy, found))

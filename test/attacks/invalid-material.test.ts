@@ -420,6 +420,37 @@ test('a flipped bit in the signature of a leaf or an intermediate is found with 
   }
 })
 
+test('an intermediate that may not vouch for servers is refused by its name, as a client refuses it', async (t) => {
+  const dir = tempDir(t)
+  const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca') }
+  writeFileSync(paths.ca, root.certPem)
+  const deep = inter.issue()
+  writeFileSync(paths.key, deep.keyPem, { mode: 0o600 })
+  const reissued = (extensions: readonly Buffer[]) => {
+    const signer = signerOf(root.privateKey)
+    const key = { privateKey: inter.privateKey, publicKey: inter.publicKey }
+    return pem(
+      'CERTIFICATE',
+      oddCertificate({ key, signer, subject: inter.name, issuer: root.name, extensions }),
+    )
+  }
+  for (const [extensions, why] of [
+    [[basicConstraints(false)], /it is not a CA certificate/],
+    [[...CA, ...extendedKeyUsage('client')], /its extended key usage lacks serverAuth/],
+    [[...CA, extension('1.2.3.4', integer(1), true)], /its critical extension 1\.2\.3\.4/],
+    [[keyUsage('keyCertSign')], /it has no basic constraints/],
+  ] as const) {
+    writeFileSync(paths.cert, deep.certPem + reissued(extensions))
+    const reply = await prepareHere(taskFor(paths))
+    const [problem] = reply.kind === 'refused' ? reply.problems : []
+    assert.equal(problem?.code, 'CERT_PURPOSE', String(why))
+    assert.match(problem?.message ?? '', why)
+    assert.match(problem?.message ?? '', /Material Intermediate in /)
+  }
+  writeFileSync(paths.cert, deep.certPem + reissued(CA))
+  assert.equal((await prepareHere(taskFor(paths))).kind, 'prepared')
+})
+
 test('a renewal whose signature is damaged is refused although the trust files were not touched', async (t) => {
   const dir = tempDir(t)
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca') }
