@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { createAuthority } from '../support/certificates.js'
+import { eventually } from '../support/eventually.js'
 import { writePair } from '../support/files.js'
 import { occurrencesIn } from '../support/memory-of.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -30,13 +31,18 @@ for (const member of [false, true]) {
       const second = authority.issue()
       writePair(dir, second)
       assert.equal(await order('renew'), 'applied')
-      assert.equal(occurrencesIn(pid, secretOf(first.keyPem)), 0)
+      await eventuallyGone(pid, first.keyPem)
       assert.ok(occurrencesIn(pid, secretOf(second.keyPem)) > 0)
       // It is overwritten, and options that were given out before are of use still.
       assert.equal(await order('late'), 'made')
-      assert.equal(occurrencesIn(pid, secretOf(first.keyPem)), 0)
+      await eventuallyGone(pid, first.keyPem)
     },
   )
+}
+
+/** On a busy machine the thread that read the key takes a while to end, and V8's copy of the text ends with it. */
+async function eventuallyGone(pid: number, keyPem: string): Promise<void> {
+  await eventually('nothing is left of the key', () => occurrencesIn(pid, secretOf(keyPem)) === 0)
 }
 
 /** The last whole line of the Base64 of a key: in PKCS#8, the first ones say what kind it is. */
