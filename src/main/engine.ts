@@ -1,17 +1,13 @@
-import type https from 'node:https'
-import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import { RenewingAgent } from './attach/renewing-agent.js'
-import { reportUnservable } from './attach/servable-trust.js'
 import type { Detach } from './attach/server-book.js'
+import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
-import { publishPass } from './observe/channels.js'
 import { EventHub } from './observe/event-hub.js'
 import { Journal } from './observe/journal.js'
 import { LifeWatch } from './observe/life-watch.js'
@@ -22,10 +18,10 @@ import { openPreparer, type Preparer } from './pool.js'
 import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
 import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
-import type { NamedFacts, ReloadResult } from './result.js'
+import type { ReloadResult } from './result.js'
 import { type RollbackOptions, resolveRollback } from './rollback.js'
 import type { ServerExtra } from './server-options.js'
-import { servingFor } from './serving.js'
+import { Settlement } from './settlement.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
@@ -83,7 +79,7 @@ export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
   return internals.get(engine)
 }
 
-class Engine implements ReloadEngine {
+class Engine extends ServingEngine implements ReloadEngine {
   /** As they were given, with what updates have changed. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
@@ -94,9 +90,8 @@ class Engine implements ReloadEngine {
   readonly #events: EventHub<ReloadEvents>
   readonly #life: LifeWatch
   readonly #checks: AutomaticChecks
-  readonly #agents = new Set<RenewingAgent>()
+  readonly #settlement: Settlement
   #optionsGiven = false
-  #closing: Promise<void> | null = null
 
   constructor(
     input: ReloadEngineOptions,
@@ -106,6 +101,13 @@ class Engine implements ReloadEngine {
     logger: Logger,
     first: PassReport,
   ) {
+    super({
+      clock,
+      logger,
+      serving: () => reloader.serving,
+      preparer: () => preparer,
+      end: () => this.#end(),
+    })
     const { options } = reloader.served
     internals.set(this, { reloader, clock, logger })
     this.#input = input
@@ -117,28 +119,29 @@ class Engine implements ReloadEngine {
       this.#events.emit('expiring', notice)
     })
     this.#journal = new Journal(clock, logger)
-    this.#journal.settle(first, this.#mayWait(first))
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
       ...{ clock, preparer, journal: this.#journal, life: this.#life },
       served: () => reloader.served,
       isWatched: () => this.#events.isHeard('checked'),
-      // Only `CLOSED` rejects, and then nobody is left to be told.
+      // Only `CLOSED` rejects, and then there is nothing left to do.
       pass: () => this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {}),
     })
-    this.#watchLife()
-    this.#checks.plan()
+    this.#settlement = new Settlement({
+      ...{ engine: this, journal: this.#journal, checks: this.#checks },
+      ...{ life: this.#life, events: this.#events, logger },
+      served: () => reloader.served,
+    })
+    this.#settlement.begin(first)
   }
 
-  serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
-    this.#assertOpen()
-    const options = this.#reloader.serving.serverOptions(extra)
+  override serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
+    const options = super.serverOptions(extra)
     this.#optionsGiven = true
     return options
   }
 
-  attach(server: tls.Server): Detach {
-    this.#assertOpen()
-    const detach = this.#reloader.serving.attach(server, (error) => reportUnservable(this.#logger, error))
+  override attach(server: tls.Server): Detach {
+    const detach = super.attach(server)
     if (this.#reloader.served.options.hosts && this.#reloader.serving.servesHosts(server) === false) {
       this.#logger.warn(
         { hosts: this.#reloader.served.hosts.byId.size },
@@ -156,18 +159,16 @@ class Engine implements ReloadEngine {
   }
 
   async update(changes: EngineChanges): Promise<ReloadResult> {
-    this.#assertOpen()
+    this.assertOpen()
     const { autoReloadInterval: _, ...material } = changes
     const { input, options } = this.#changed(changes)
-    this.#reloader.assertAnchorsConfigured(options)
     if (Object.keys(material).length === 0) {
       this.#hold(input, options)
       return this.#reloader.untouched('update')
     }
     return await this.#lane.run(Symbol('update'), async () => {
-      // Anew: an update that was ahead of this one may have been applied.
+      // Once more: an update that was ahead of this one may have been applied.
       const { input, options } = this.#changed(changes)
-      this.#reloader.assertAnchorsConfigured(options)
       const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
       const result = this.#settle(await this.#reloader.pass(mode))
       if (result.outcome === 'applied') this.#hold(input, options)
@@ -176,38 +177,13 @@ class Engine implements ReloadEngine {
   }
 
   async rollback(options?: number | RollbackOptions): Promise<ReloadResult> {
-    this.#assertOpen()
+    this.assertOpen()
     return this.#settle(await this.#reloader.rollback(resolveRollback(options)))
-  }
-
-  servingFor(servername: string): NamedFacts | null {
-    return servingFor(this.#reloader.served, servername)
   }
 
   history(): readonly Generation[] {
     const { served, history } = this.#reloader
     return [served, ...history.snapshots].map(({ generation }) => generation)
-  }
-
-  generationOf(socket: Socket): number | undefined {
-    return this.#reloader.serving.ledger.generationOf(socket)
-  }
-
-  async distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {
-    this.#assertOpen()
-    return await this.#reloader.distrusted(connections, this.#logger)
-  }
-
-  secureContext(): tls.SecureContext {
-    this.#assertOpen()
-    return this.#reloader.serving.clientIdentity().secureContext
-  }
-
-  agent(options: https.AgentOptions = {}): https.Agent {
-    this.#assertOpen()
-    const agent = new RenewingAgent(options, () => this.#reloader.serving.clientIdentity())
-    this.#agents.add(agent)
-    return agent
   }
 
   status(): EngineStatus {
@@ -216,7 +192,7 @@ class Engine implements ReloadEngine {
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
     return deepFreeze({
-      state: this.#closing === null ? state : 'closed',
+      state: this.closed ? 'closed' : state,
       generation: this.#reloader.served.generation,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
@@ -256,24 +232,15 @@ class Engine implements ReloadEngine {
     return this
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  async #close(): Promise<void> {
+  async #end(): Promise<void> {
     this.#checks.stop()
     this.#life.stop()
-    for (const agent of this.#agents) agent.destroy()
     this.#reloader.close()
     await Promise.all([this.#preparer.close(), this.#lane.close()])
     this.#events.clear()
   }
 
+  /** @throws ReloadError `OPTIONS_INVALID` */
   #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
     const input = mergeChanges({ ...this.#input, autoReloadInterval: this.autoReloadInterval }, changes)
     const options = resolveOptions(input)
@@ -282,6 +249,7 @@ class Engine implements ReloadEngine {
         'update: `hosts` can change but neither come nor go, because servers are made with or without it; start with `hosts: {}`'
       throw new ReloadError('OPTIONS_INVALID', message)
     }
+    this.#reloader.assertAnchorsConfigured(options)
     return { input, options }
   }
 
@@ -294,50 +262,17 @@ class Engine implements ReloadEngine {
     const kind = `${mode.force ? 'forced ' : ''}${mode.dryRun ? 'dry run' : 'reload'}`
     return this.#lane.run(kind, async () => {
       const report = await this.#reloader.pass(mode)
-      return mode.dryRun ? this.#settleDryRun(report) : this.#settle(report)
+      return mode.dryRun ? this.#settlement.settleDryRun(report) : this.#settle(report)
     })
   }
 
-  /** Counted and told, and that is all: no state, no log line and no later look comes of a dry run. */
-  #settleDryRun({ result }: PassReport): ReloadResult {
-    this.#journal.count(result)
-    this.#events.emit('settled', result)
-    return result
-  }
-
   #settle(report: PassReport): ReloadResult {
-    const waits = this.#mayWait(report)
-    const result =
-      waits && report.result.outcome === 'rejected'
-        ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
-        : report.result
-    this.#checks.noteQuiet()
-    const agreed = this.#journal.agrees
-    const recovery = this.#journal.settle({ ...report, result }, waits)
-    this.#checks.plan()
-    const isNews = recovery !== null || this.#journal.agrees !== agreed
-    if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
-      this.#events.emit('checked', result)
-      return result
-    }
-    this.#events.emit('settled', result)
-    if (result.outcome === 'applied') this.#events.emit('applied', result)
-    if (result.outcome === 'rejected') this.#events.emit('rejected', result)
-    if (result.outcome === 'waiting-for-pair') this.#events.emit('waiting', result)
-    if (recovery) this.#events.emit('recovered', recovery)
-    publishPass(this, result, recovery)
+    const result = this.#settlement.settle(report)
     if (result.outcome === 'applied') {
-      for (const agent of this.#agents) agent.retireIdle()
-      this.#watchLife()
+      this.retireIdleConnections()
       this.#warnOfForgottenAttach()
     }
     return result
-  }
-
-  /** Half of a pair is no failure yet: the other half is most likely on its way. */
-  #mayWait({ pairMismatch, result }: PassReport): boolean {
-    const graceMs = this.#reloader.served.options.policy.pairGraceSeconds * 1000
-    return pairMismatch && result.trigger !== 'update' && this.#journal.mismatchMs() < graceMs
   }
 
   #warnOfForgottenAttach(): void {
@@ -346,22 +281,6 @@ class Engine implements ReloadEngine {
     const message =
       'serverOptions() was used, but no server is attached: call engine.attach(server), or it keeps its first certificate'
     this.#logger.warn({ generation: this.#reloader.served.generation.number }, message)
-  }
-
-  #watchLife(): void {
-    this.#life.watch(this.#reloader.served.generation)
-    const { leftMs } = this.#life
-    const { autoReloadInterval } = this
-    if (autoReloadInterval === 0 || autoReloadInterval * 1000 < leftMs) return
-    const fields = { autoReloadInterval, leftSeconds: Math.round(leftMs / 1000) }
-    this.#logger.warn(
-      fields,
-      'the reload interval is longer than the certificate has to live; checking more often',
-    )
-  }
-
-  #assertOpen(): void {
-    if (this.#closing !== null) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
 }
 

@@ -7,8 +7,8 @@ import { protoIn } from '../own-names.js'
 import { MESSAGES_VERSION, type ToMember, type ToPrimary } from './messages.js'
 
 /*
- * What comes in from the other end of a link, before anything is made of it. A member is a process of its own, which may
- * run another release or be in the hands of somebody else: what it sends must not harm the one that prepares.
+ * Validates what the other end of a link sent, before anything acts on it. A member is a process of its own, which may run
+ * another release or be controlled by an attacker: its messages must not harm the process that prepares.
  */
 
 const number = z.int().min(0)
@@ -54,17 +54,20 @@ const toPrimary = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** A message of a member; `null` for what is none. */
+/** A message of a member; `null` for anything else. */
 export function toPrimaryOf(message: unknown): ToPrimary | null {
-  // Zod would drop it and take the rest.
+  // Zod would drop a key named `__proto__` and accept the rest.
   if (protoIn(message) !== null) return null
   const { success, data } = toPrimary.safeParse(message)
   return success ? (data as ToPrimary) : null
 }
 
+/** What a member acts on; `incompatible` is for members of other releases. */
+export type FollowedMessage = Exclude<ToMember, { kind: 'incompatible' }>
+
 /**
- * Checks only as much of a message of the process that prepares as decides what it is about: what it holds has been judged there,
- * and a context that cannot be built from it is refused.
+ * Only the fields that decide what to do with a message of the process that prepares. The rest was judged there, and a
+ * member refuses what it cannot build a context from.
  */
 const toMember = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('hosts'), hosts: z.array(z.looseObject({})) }),
@@ -81,20 +84,20 @@ const toMember = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** A message of the process that prepares; `null` for what is none. */
-export function toMemberOf(message: unknown): ToMember | null {
-  // The message itself: what has been looked at is not copied.
-  return toMember.safeParse(message).success ? (message as ToMember) : null
+/** A message of the process that prepares; `null` for anything else. */
+export function toMemberOf(message: unknown): FollowedMessage | null {
+  // The message itself: zod's output would be a needless copy of it.
+  return toMember.safeParse(message).success ? (message as FollowedMessage) : null
 }
 
-/** The generation that a message of any release is about; 0 where it names none. */
+/** The number of the generation in a message of any release; 0 without one. */
 export function numberIn(message: unknown): number {
   const { snapshot } = Object(message) as { snapshot?: { generation?: { number?: unknown } } }
   const named = snapshot?.generation?.number
   return typeof named === 'number' && Number.isSafeInteger(named) ? named : 0
 }
 
-/** What a member ends with where the process that prepares speaks another version of the messages. */
+/** The error of a member whose primary uses another version of the messages. */
 export function otherRelease(version: number): ReloadError {
   const versions = `fleet messages of version ${version}, here ${MESSAGES_VERSION}`
   const message = `the process that prepares runs another release (${versions}); start both from the same one`

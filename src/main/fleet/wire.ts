@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
@@ -49,13 +51,13 @@ export function materialOf(wire: WireSnapshot, before: Snapshot | null): ServedM
   }
 }
 
-/** The same objects for as long as they say the same: spares and contexts are kept by them. */
+/** Reuses the previous object when nothing has changed, because contexts and spares are keyed by its identity. */
 export function keptOptions(
   wire: WireSnapshot['options'],
   before: ResolvedOptions | undefined,
 ): ResolvedOptions {
   const next = { ...wire, logger: null }
-  return before && JSON.stringify({ ...before, logger: null }) === JSON.stringify(next) ? before : next
+  return before && isDeepStrictEqual(before, next) ? before : next
 }
 
 export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {

@@ -1,0 +1,107 @@
+import type https from 'node:https'
+import type { Socket } from 'node:net'
+import type tls from 'node:tls'
+
+import type { Clock } from '../clock.js'
+import { ReloadError } from '../errors.js'
+import type { Logger } from '../observe/logger.js'
+import type { Preparer } from '../pool.js'
+import type { NamedFacts } from '../result.js'
+import type { ServerExtra } from '../server-options.js'
+import { type Serving, servingFor } from '../serving.js'
+import { distrusted } from './distrusted.js'
+import { RenewingAgent } from './renewing-agent.js'
+import { reportUnservable } from './servable-trust.js'
+import type { Detach } from './server-book.js'
+
+/** What this part of an engine needs of the rest of it. */
+export interface ServingEngineParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What the engine serves. It outlives the engine, because attached servers do. */
+  readonly serving: () => Serving
+  /** The worker that judges the peers of live connections. */
+  readonly preparer: () => Pick<Preparer, 'judgePeers'>
+  /** Ends the rest of the engine; called once. */
+  readonly end: () => Promise<void>
+}
+
+/**
+ * The part that does not depend on where an engine gets its certificates from: what it gives to servers, to live
+ * connections and to outgoing connections. `ReloadEngine` documents the methods.
+ */
+export abstract class ServingEngine implements AsyncDisposable {
+  readonly #parts: ServingEngineParts
+  readonly #agents = new Set<RenewingAgent>()
+  #closing: Promise<void> | null = null
+
+  constructor(parts: ServingEngineParts) {
+    this.#parts = parts
+  }
+
+  serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
+    return this.#open().serverOptions(extra)
+  }
+
+  attach(server: tls.Server): Detach {
+    return this.#open().attach(server, (error) => reportUnservable(this.#parts.logger, error))
+  }
+
+  generationOf(socket: Socket): number | undefined {
+    return this.#parts.serving().ledger.generationOf(socket)
+  }
+
+  servingFor(servername: string): NamedFacts | null {
+    return servingFor(this.#parts.serving().snapshot, servername)
+  }
+
+  async distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {
+    const trust = this.#open().trust()
+    const { clock, logger } = this.#parts
+    return await distrusted(connections, trust, { preparer: this.#parts.preparer(), clock, logger })
+  }
+
+  secureContext(): tls.SecureContext {
+    return this.#open().clientIdentity().secureContext
+  }
+
+  agent(options: https.AgentOptions = {}): https.Agent {
+    const serving = this.#open()
+    const agent = new RenewingAgent(options, () => serving.clientIdentity())
+    this.#agents.add(agent)
+    return agent
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  protected get closed(): boolean {
+    return this.#closing !== null
+  }
+
+  /** @throws ReloadError `CLOSED` */
+  protected assertOpen(): void {
+    if (this.closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+  }
+
+  /** Has the agents close the idle connections of earlier generations. */
+  protected retireIdleConnections(): void {
+    for (const agent of this.#agents) agent.retireIdle()
+  }
+
+  async #close(): Promise<void> {
+    for (const agent of this.#agents) agent.destroy()
+    await this.#parts.end()
+  }
+
+  #open(): Serving {
+    this.assertOpen()
+    return this.#parts.serving()
+  }
+}

@@ -1,0 +1,173 @@
+import { isDeepStrictEqual } from 'node:util'
+
+import type { ServedState } from '../attach/server-book.js'
+import type { Clock } from '../clock.js'
+import { type Snapshot, wipeKeys } from '../generation/generation.js'
+import { History } from '../generation/history.js'
+import { HostTable } from '../generation/host-table.js'
+import { NameClaims } from '../generation/name-claims.js'
+import { runInSlices, type SliceGauge } from '../generation/slices.js'
+import { sameTrustPolicy } from '../generation/trust-identity.js'
+import { problemsOf } from '../pass-report.js'
+import { Serving } from '../serving.js'
+import type { AppliedGeneration } from './joined-engine.js'
+import type { Link } from './link.js'
+import type { MemberReport, ToMember, ToPrimary, WireSnapshot } from './messages.js'
+import { bytesOf, hostOf, keptOptions, materialOf, type WireHost } from './wire.js'
+
+/**
+ * The primary's transactions as one member takes part in them: stages a generation, serves it from the commit on, and
+ * keeps the generation before it until the primary settles or reverts. Answers `stage` and `commit`. Steps must not overlap.
+ */
+export class MemberTransaction {
+  readonly #link: Link<ToPrimary>
+  readonly #clock: Clock
+  /** Has room for none: overwrites the keys of each generation that it is given, unless they are served as well. */
+  readonly #history = new History(0, () => this.serving.snapshot)
+  #serving: Serving | null = null
+  /** Hosts that were received ahead of their generation. */
+  #hosts: WireHost[] = []
+  #staged: ServedState | null = null
+  /** What was served before the last commit, until that is settled or reverted. */
+  #before: ServedState | null = null
+  #gauge: SliceGauge = { longestMs: 0 }
+  #begun = false
+
+  constructor(link: Link<ToPrimary>, clock: Clock) {
+    this.#link = link
+    this.#clock = clock
+  }
+
+  /** What this member serves: nothing before {@link begun}. */
+  get serving(): Serving {
+    return this.#serving as Serving
+  }
+
+  /** Whether a generation has been committed. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  /** The number of the generation that is staged; 0 without one. */
+  get stagedNumber(): number {
+    return this.#staged?.snapshot.generation.number ?? 0
+  }
+
+  addHosts(hosts: readonly WireHost[]): void {
+    this.#hosts.push(...hosts)
+  }
+
+  async stage({ snapshot: wire, welcome }: Extract<ToMember, { kind: 'stage' }>): Promise<void> {
+    const hosts = this.#hosts.splice(0)
+    const { number } = wire.generation
+    this.#gauge = { longestMs: 0 }
+    try {
+      const snapshot = await this.#snapshotOf(wire, hosts)
+      const { options } = snapshot
+      this.#serving ??= new Serving(options, this.#clock, welcome === null ? undefined : bytesOf(welcome))
+      this.#staged = await this.#serving.stage(snapshot, [options.peers], this.#gauge)
+      const { longestMs: longestSliceMs } = this.#gauge
+      this.#link.send({ kind: 'staged', number, longestSliceMs, report: this.report() })
+    } catch (error) {
+      this.refuse(number, error)
+    }
+  }
+
+  /** @returns what is served from now on; `null` when nothing is staged, or when this process cannot serve it. */
+  commit(): AppliedGeneration | null {
+    const staged = this.#staged
+    if (!staged) return null
+    const { number } = staged.snapshot.generation
+    const start = performance.now()
+    try {
+      if (this.#begun) this.#before = this.serving.commit(staged)
+      else this.serving.begin(staged)
+    } catch (error) {
+      this.refuse(number, error)
+      return null
+    }
+    this.#begun = true
+    this.#staged = null
+    const longestSliceMs = Math.max(this.#gauge.longestMs, performance.now() - start)
+    this.#link.send({ kind: 'committed', number, longestSliceMs, report: this.report() })
+    return appliedOver(this.#before?.snapshot, staged.snapshot)
+  }
+
+  abort(): void {
+    if (!this.#staged) return
+    const { snapshot } = this.#staged
+    if (this.#begun) {
+      this.serving.drop(this.#staged)
+      this.#history.keep(snapshot)
+    } else wipeKeys(snapshot.material.pairs)
+    this.#staged = null
+  }
+
+  /** Ends the transaction: what was served before is not needed any more. */
+  settle(): void {
+    if (this.#before) {
+      this.#history.keep(this.#before.snapshot)
+      this.serving.retire(this.#before)
+    }
+    this.#before = null
+  }
+
+  /** Serves what was served before again; drops what is staged where nothing has been committed. */
+  revert(): void {
+    if (this.#before) {
+      const { snapshot } = this.serving
+      this.serving.revert(this.#before)
+      this.#history.keep(snapshot)
+    } else this.abort()
+    this.#before = null
+  }
+
+  /** Refuses a generation; 0 is none, for which the primary expects no answer. */
+  refuse(number: number, error: unknown): void {
+    if (number > 0) this.#link.send({ kind: 'refused', number, problems: problemsOf(error) })
+  }
+
+  report(): MemberReport {
+    const { serving } = this
+    const { size: servers, ownPolicies: policies } = serving.servers
+    return {
+      generation: this.#begun ? serving.snapshot.generation.number : 0,
+      connections: serving.ledger.counts(),
+      listeners: serving.servedListeners().map(({ listener }) => listener),
+      servers,
+      policies,
+    }
+  }
+
+  close(): void {
+    this.#serving?.close()
+  }
+
+  async #snapshotOf(wire: WireSnapshot, wireHosts: readonly WireHost[]): Promise<Snapshot> {
+    const hosts = wireHosts.map(hostOf)
+    const before = this.#begun ? this.serving.snapshot : null
+    const table = before?.hosts ?? HostTable.empty
+    const claims = new NameClaims(wire.options.policy.nameClaims, wire.generation.certificates)
+    const moved = hosts.length + wire.removedHosts.length > 0 || table.claims.key !== claims.key
+    return {
+      generation: wire.generation,
+      material: materialOf(wire, before),
+      record: { head: new Uint8Array(), trust: new Uint8Array(), authorities: new Uint8Array() },
+      hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts, claims), this.#gauge) : table,
+      hostsRecord: null,
+      options: keptOptions(wire.options, before?.options),
+    }
+  }
+}
+
+function appliedOver(
+  before: Snapshot | undefined,
+  { generation, options, material }: Snapshot,
+): AppliedGeneration {
+  const sessionsSurvive =
+    before !== undefined &&
+    before.generation.trust.digest === generation.trust.digest &&
+    sameTrustPolicy(before.options, options) &&
+    isDeepStrictEqual(before.material.ticketSecret, material.ticketSecret)
+  return Object.freeze({ generation, diff: { sessionsSurvive } })
+}

@@ -1,0 +1,93 @@
+import type { AutomaticChecks } from './automatic-checks.js'
+import type { Snapshot } from './generation/generation.js'
+import { publishPass } from './observe/channels.js'
+import type { EventHub } from './observe/event-hub.js'
+import type { Journal } from './observe/journal.js'
+import type { LifeWatch } from './observe/life-watch.js'
+import type { Logger } from './observe/logger.js'
+import type { PassReport } from './pass-report.js'
+import type { ReloadEngine, ReloadEvents } from './reload-engine.js'
+import type { ReloadResult } from './result.js'
+
+/** What a settlement needs of its engine. */
+export interface SettlementParts {
+  readonly engine: ReloadEngine
+  readonly journal: Journal
+  readonly checks: AutomaticChecks
+  readonly life: LifeWatch
+  readonly events: EventHub<ReloadEvents>
+  readonly logger: Logger
+  readonly served: () => Snapshot
+}
+
+/**
+ * What follows from each pass that ended: it is recorded, the next check is planned, listeners get the result, and the
+ * lifetime of what is served from now on is watched.
+ */
+export class Settlement {
+  readonly #parts: SettlementParts
+
+  constructor(parts: SettlementParts) {
+    this.#parts = parts
+  }
+
+  /** Settles the first load, which no listener can wait for. */
+  begin(first: PassReport): void {
+    this.#parts.journal.settle(first, this.#mayWait(first))
+    this.#watchLife()
+    this.#parts.checks.plan()
+  }
+
+  /** @returns the final result: `rejected` becomes `waiting-for-pair` while the other half of a pair may still come. */
+  settle(report: PassReport): ReloadResult {
+    const { engine, journal, checks, events } = this.#parts
+    const waits = this.#mayWait(report)
+    const result =
+      waits && report.result.outcome === 'rejected'
+        ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
+        : report.result
+    checks.noteQuiet()
+    const agreed = journal.agrees
+    const recovery = journal.settle({ ...report, result }, waits)
+    checks.plan()
+    const isNews = recovery !== null || journal.agrees !== agreed
+    if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
+      events.emit('checked', result)
+      return result
+    }
+    events.emit('settled', result)
+    if (result.outcome === 'applied') events.emit('applied', result)
+    if (result.outcome === 'rejected') events.emit('rejected', result)
+    if (result.outcome === 'waiting-for-pair') events.emit('waiting', result)
+    if (recovery) events.emit('recovered', recovery)
+    publishPass(engine, result, recovery)
+    if (result.outcome === 'applied') this.#watchLife()
+    return result
+  }
+
+  /** A dry run is counted and reported; it changes no state, plans no check and logs nothing. */
+  settleDryRun({ result }: PassReport): ReloadResult {
+    this.#parts.journal.count(result)
+    this.#parts.events.emit('settled', result)
+    return result
+  }
+
+  /** Half of a pair is not a failure yet: the other half is most likely on its way. */
+  #mayWait({ pairMismatch, result }: PassReport): boolean {
+    const { journal, served } = this.#parts
+    const graceMs = served().options.policy.pairGraceSeconds * 1000
+    return pairMismatch && result.trigger !== 'update' && journal.mismatchMs() < graceMs
+  }
+
+  #watchLife(): void {
+    const { life, checks, logger, served } = this.#parts
+    life.watch(served().generation)
+    const { leftMs } = life
+    const { intervalSeconds } = checks
+    if (intervalSeconds === 0 || intervalSeconds * 1000 < leftMs) return
+    logger.warn(
+      { autoReloadInterval: intervalSeconds, leftSeconds: Math.round(leftMs / 1000) },
+      'the reload interval is longer than the certificate has to live; checking more often',
+    )
+  }
+}

@@ -1,0 +1,95 @@
+/*
+ * What a member keeps of a generation that its fleet did not take over.
+ */
+
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+
+import { systemClock } from '../../../src/main/clock.js'
+import { internalsOf } from '../../../src/main/engine.js'
+import type { Link } from '../../../src/main/fleet/link.js'
+import { MemberTransaction } from '../../../src/main/fleet/member-transaction.js'
+import type { ToPrimary } from '../../../src/main/fleet/messages.js'
+import { type WireHost, wireHost, wireSnapshot } from '../../../src/main/fleet/wire.js'
+import type { Snapshot } from '../../../src/main/generation/generation.js'
+import { assertApplied } from '../../support/engines.js'
+import { writePair } from '../../support/files.js'
+import { hostSite } from '../../support/host-site.js'
+
+for (const end of ['abort', 'revert'] as const) {
+  test(`a member overwrites the keys of what it did not take over, those of hosts too: ${end}`, async (t) => {
+    const { transaction, answers, served, renewed } = await member(t)
+    await stage(transaction, renewed)
+    if (end === 'revert') assert.ok(transaction.commit())
+    transaction[end]()
+    assert.deepEqual(renewed.keys.map(isWiped), [true, true])
+    assert.deepEqual(served.keys.map(isWiped), [false, false, false])
+    assert.equal(transaction.report().generation, 1)
+    assert.deepEqual(answers, ['staged', 'committed', 'staged', ...(end === 'revert' ? ['committed'] : [])])
+  })
+}
+
+test('a member overwrites the keys of what it served before, and none that it still serves', async (t) => {
+  const { transaction, served, renewed } = await member(t)
+  await stage(transaction, renewed)
+  assert.ok(transaction.commit())
+  assert.deepEqual(served.keys.map(isWiped), [false, false, false])
+  transaction.settle()
+  assert.deepEqual(served.keys.map(isWiped), [true, true, false])
+  assert.deepEqual(renewed.keys.map(isWiped), [false, false])
+})
+
+test('a member commits nothing that it has not staged', async (t) => {
+  const { transaction, renewed } = await member(t)
+  assert.equal(transaction.stagedNumber, 0)
+  assert.equal(transaction.commit(), null)
+  await stage(transaction, renewed)
+  assert.equal(transaction.stagedNumber, 2)
+  transaction.abort()
+  assert.equal(transaction.commit(), null)
+  assert.equal(transaction.report().generation, 1)
+})
+
+/** A member that serves a generation of an engine with two hosts; the next one renews the default pair and one host. */
+async function member(t: TestContext) {
+  const site = await hostSite(t, { 'a.example': {}, 'b.example': {} })
+  const snapshot = () => internalsOf(site.engine)?.reloader.served as Snapshot
+  const first = snapshot()
+  const served = received(first, null)
+  const answers: string[] = []
+  const link = { asText: false, send: ({ kind }: ToPrimary) => void answers.push(kind) }
+  const transaction = new MemberTransaction(link as Link<ToPrimary>, systemClock)
+  t.after(() => transaction.close())
+  await stage(transaction, served)
+  assert.ok(transaction.commit())
+  transaction.settle()
+  site.put('a.example')
+  writePair(site.dir, site.authority.issue())
+  assertApplied(await site.engine.reload())
+  return { transaction, answers, served, renewed: received(snapshot(), first) }
+}
+
+interface Received {
+  readonly wire: ReturnType<typeof wireSnapshot>
+  readonly hosts: readonly WireHost[]
+  /** Of the default certificate, then of each host. */
+  readonly keys: readonly Uint8Array[]
+}
+
+/** A generation as it is after its way to a member. */
+function received(next: Snapshot, before: Snapshot | null): Received {
+  const wire = wireSnapshot(next, before, [], false)
+  const changed = [...next.hosts.byId.values()].filter((host) => before?.hosts.byId.get(host.id) !== host)
+  const hosts = changed.map((host) => wireHost(host, false))
+  const keys = [...wire.pairs, ...hosts.map(({ pair }) => pair)].map(({ key }) => key as Uint8Array)
+  return { wire, hosts, keys }
+}
+
+async function stage(transaction: MemberTransaction, { wire, hosts }: Received): Promise<void> {
+  transaction.addHosts(hosts)
+  await transaction.stage({ kind: 'stage', snapshot: wire, welcome: null })
+}
+
+function isWiped(key: Uint8Array): boolean {
+  return key.every((byte) => byte === 0)
+}
