@@ -264,6 +264,7 @@ export class FollowingEngine implements JoinedEngine {
       hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts, claims), this.#gauge) : table,
       hostsRecord: null,
       options: keptOptions(wire.options, before?.options),
+      rolledBack: null,
     }
   }
 
