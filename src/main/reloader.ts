@@ -2,7 +2,6 @@ import type { TLSSocket } from 'node:tls'
 
 import type { Problem } from '../workers/problem.js'
 import { distrusted } from './attach/distrusted.js'
-import { ServedCheck, type ServedListener } from './attach/served-check.js'
 import type { ServedState } from './attach/server-book.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
@@ -11,22 +10,17 @@ import { type Followers, type MemberResult, NOBODY } from './fleet/followers.js'
 import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
-import type { Host } from './generation/host-table.js'
 import type { Logger } from './observe/logger.js'
 import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
+import { hostCounts } from './prepare/hosts.js'
 import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
-import {
-  discard,
-  type Preparation,
-  prepareMaterial,
-  type Records,
-  withPolicies,
-} from './prepare/preparation.js'
+import { discard, type Preparation, prepareMaterial, withPolicies } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
-import type { HostCounts, Outcome, ReloadResult } from './result.js'
-import { heldAfter, type RollbackOptions, rollBack } from './rollback.js'
+import type { Outcome, ReloadResult } from './result.js'
+import { type RollbackOptions, rollBack, stillRolledBack } from './rollback.js'
+import { Rollout } from './rollout.js'
 import { Serving } from './serving.js'
 
 /** What a pass may do beyond the usual. */
@@ -34,13 +28,12 @@ export interface PassMode {
   readonly trigger: Trigger
   readonly force: boolean
   readonly dryRun: boolean
-  /** Options to load by, and to hold from the commit on; absent for those of now. */
+  /** Options to load by, which are in force from the commit on; absent for the current ones. */
   readonly options?: ResolvedOptions
 }
 
 /**
- * Takes material through the two phases: PREPARE in a worker; STAGE, COMMIT and VERIFY here. Until COMMIT nothing that
- * serves has changed.
+ * Takes material through the two phases: PREPARE in a worker, then a roll-out. Until COMMIT nothing in service has changed.
  */
 export class Reloader {
   readonly serving: Serving
@@ -49,11 +42,7 @@ export class Reloader {
   followers: Followers = NOBODY
   readonly #preparer: Preparer
   readonly #clock: Clock
-  readonly #servedCheck: ServedCheck
-  /** What was rolled back; the timer leaves it alone until its files change. */
-  #held: Records | null = null
-  /** What was held before the last commit, for when that is reverted. */
-  #heldBefore: Records | null = null
+  readonly #rollout: Rollout
   #lastNumber = 0
   /** Number of the latest pass that began, and of the latest that was committed: an older one may not follow it. */
   #begun = 0
@@ -65,7 +54,8 @@ export class Reloader {
     this.#preparer = preparer
     this.#clock = clock
     this.serving = new Serving(options, clock)
-    this.#servedCheck = new ServedCheck(preparer, clock)
+    const { serving } = this
+    this.#rollout = new Rollout({ serving, followers: () => this.followers, preparer, clock })
     this.history = new History(options.historySize, () => this.served)
   }
 
@@ -105,7 +95,7 @@ export class Reloader {
       const options = mode.options ?? base.options
       const prepared = await prepareMaterial(this.#preparer, options, {
         ...{ records: base, trust: base.material.trust },
-        held: mode.trigger === 'tick' ? this.#held : null,
+        held: mode.trigger === 'tick' ? base.rolledBack : null,
         requestCert: this.#requestsCertificates(options),
         force: mode.force,
         fresh: mode.options !== undefined,
@@ -117,10 +107,7 @@ export class Reloader {
     watch.ended('prepare')
     if (found.verdict !== 'prepared') {
       discard(found)
-      if (!this.#isStale(number, base)) {
-        this.serving.moveRecords(found.moved)
-        if (this.#held && found.heldRecord) this.#held = { ...this.#held, record: found.heldRecord }
-      }
+      if (!this.#isStale(number, base)) this.serving.moveRecords(found.moved, found.heldRecord)
       const outcome = found.verdict === 'refused' ? 'rejected' : 'unchanged'
       return this.#report(outcome, mode.trigger, watch, found)
     }
@@ -147,8 +134,7 @@ export class Reloader {
         this.assertAnchorsConfigured(snapshot.options)
         const next = { ...snapshot, generation: this.#number(facts, 'rollback') }
         const isStale = () => this.#isStale(number, base) || !isKept()
-        const held = () => ({ record: base.record, hostsRecord: base.hostsRecord })
-        return await this.#serve(next, { number, isStale, mode, watch, reuse: null, held })
+        return await this.#serve(next, { number, isStale, mode, watch, reuse: null })
       },
       mayFollow: () => number > this.#committed,
     })
@@ -174,7 +160,7 @@ export class Reloader {
     return distrusted(connections, this.serving.trust(), parts)
   }
 
-  /** Lets the servers go on with what they have, and forgets the keys. */
+  /** Servers keep what they serve; the keys are overwritten. */
   close(): void {
     this.#closed = true
     this.followers.close()
@@ -196,15 +182,9 @@ export class Reloader {
       return this.#superseded(mode, watch)
     }
     const reuse = found.base ? null : this.serving.state.contexts
-    const { snapshot, warnings } = await this.#next(
-      found,
-      mode.trigger,
-      base,
-      mode.options ?? base.options,
-      watch,
-    )
-    const held = () => (mode.trigger === 'tick' ? heldAfter(this.#held, found) : null)
-    const report = await this.#serve(snapshot, { number, isStale, mode, watch, reuse, held }, found, warnings)
+    const options = mode.options ?? base.options
+    const { snapshot, warnings } = await this.#next(found, mode.trigger, base, options, watch)
+    const report = await this.#serve(snapshot, { number, isStale, mode, watch, reuse }, found, warnings)
     if (report.result.outcome !== 'applied') discard(found)
     return report
   }
@@ -217,66 +197,34 @@ export class Reloader {
     watch: PassWatch,
   ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
     const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, watch.gauge)
-    return {
-      snapshot: { ...snapshot, generation: this.#number({ ...facts, restored: null }, trigger) },
-      warnings,
-    }
+    const generation = this.#number({ ...facts, restored: null }, trigger)
+    const rolledBack = before && trigger === 'tick' ? stillRolledBack(before, found) : null
+    return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
   }
 
   /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
   async #serve(
     snapshot: Snapshot,
-    { number, isStale, mode, watch, reuse, held }: ServeMode,
+    { number, isStale, mode, watch, reuse }: ServeMode,
     found?: Preparation,
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
-      const looked = this.#lookBefore(snapshot)
-      const next = await this.#stage(snapshot, watch, reuse)
-      await looked
+      const next = await this.#rollout.stage(snapshot, watch.gauge, reuse)
       watch.ended('stage')
       if (isStale()) {
-        this.serving.drop(next)
-        this.followers.abort()
+        this.#rollout.drop(next)
         return this.#superseded(mode, watch)
       }
-      const before = this.#commit(next, held)
-      const acknowledged = this.followers.commit()
+      const { before, members: answers } = this.#rollout.commit(next)
       this.#committed = number
       watch.ended('commit')
-      const members = await acknowledged.catch((error: unknown) => this.#revert(next, before, error))
-      const unseen = await this.#verify(next, before, found?.hosts?.hosts ?? [], watch)
+      const members = await answers
+      const unseen = await this.#rollout.verify(next, before, found?.hosts?.hosts ?? [], watch)
       this.#retire(before)
       return this.#report('applied', mode.trigger, watch, found, [...warnings, ...unseen], members)
     } catch (error) {
       return this.#failure(error, mode, watch)
-    }
-  }
-
-  /** Here and in every process that follows: all can serve it, or it is dropped everywhere. */
-  async #stage(snapshot: Snapshot, watch: PassWatch, reuse: ContextBook | null): Promise<ServedState> {
-    const next = await this.serving.stage(snapshot, [], watch.gauge, reuse)
-    try {
-      await this.followers.stage(snapshot, () => this.served)
-      return next
-    } catch (error) {
-      this.serving.drop(next)
-      throw error
-    }
-  }
-
-  /** In this process; a server that was attached since may not be able to serve it. */
-  #commit(next: ServedState, held: ServeMode['held']): ServedState {
-    try {
-      const before = this.serving.commit(next)
-      // In the same turn: a check by the timer may begin while listeners are being verified.
-      this.#heldBefore = this.#held
-      this.#held = held()
-      return before
-    } catch (error) {
-      this.serving.drop(next)
-      this.followers.abort()
-      throw error
     }
   }
 
@@ -286,56 +234,10 @@ export class Reloader {
     return policies.some(({ requestCert }) => requestCert)
   }
 
-  /** Back to what was served before, everywhere. */
-  #revert(next: ServedState, before: ServedState, error: unknown): never {
-    if (this.serving.state === next) {
-      this.serving.revert(before)
-      this.#held = this.#heldBefore
-    }
-    this.followers.revert()
-    throw error
-  }
-
-  /** While the contexts are built, so that it costs no time. */
-  async #lookBefore({ options }: Snapshot): Promise<void> {
-    if (options.verifyServed) await this.#servedCheck.lookBefore(this.#listeners(), this.served)
-  }
-
-  /**
-   * Has the worker look at every listener.
-   *
-   * @returns warnings about listeners that could not be looked at, or that show something else for reasons of their own.
-   * @throws ReloadError `SERVED_MISMATCH`, after everything has been pointed back.
-   */
-  async #verify(
-    next: ServedState,
-    before: ServedState,
-    changed: readonly Host[],
-    watch: PassWatch,
-  ): Promise<readonly Problem[]> {
-    const listeners = next.snapshot.options.verifyServed ? this.#listeners() : []
-    if (listeners.length === 0) return []
-    const material = { before: before.snapshot, next: next.snapshot, changed }
-    const { mismatch, warnings, settle } = await this.#servedCheck.lookAfter(listeners, material)
-    watch.ended('verify')
-    // What was committed in the meantime has been, or will be, looked at by its own pass.
-    if (this.serving.state !== next) return warnings
-    settle(mismatch === null)
-    if (mismatch === null) return warnings
-    const message = `${mismatch}; everything was pointed back`
-    this.#revert(next, before, new ReloadError('SERVED_MISMATCH', message))
-  }
-
-  #listeners(): ServedListener[] {
-    const others = this.followers.listeners().map((listener) => ({ listener, server: null }))
-    return [...this.serving.servedListeners(), ...others]
-  }
-
   #retire(before: ServedState): void {
     this.history.keep(before.snapshot)
     if (this.#closed) this.history.clear()
-    this.serving.retire(before)
-    this.followers.settle()
+    this.#rollout.retire(before)
   }
 
   #number(
@@ -343,12 +245,7 @@ export class Reloader {
     trigger: Trigger,
   ): Snapshot['generation'] {
     const since = new Date(this.#clock.wallMs()).toISOString()
-    const { certificates, trust, trustRestored, hosts, warnings, restored } = facts
-    const number = ++this.#lastNumber
-    return deepFreeze({
-      ...{ number, since, trigger, restored, trustRestored },
-      ...{ certificates, trust, hosts, warnings },
-    })
+    return deepFreeze({ ...facts, number: ++this.#lastNumber, since, trigger })
   }
 
   /** `base` is what was served when a pass began: its reply is relative to that, and to nothing that came since. */
@@ -382,7 +279,7 @@ export class Reloader {
     const findings = {
       ...found?.findings,
       warnings: [...(found?.findings.warnings ?? []), ...warnings],
-      hosts: hostCounts(generation, found),
+      hosts: hostCounts(generation.hosts, found?.hosts ?? null),
       members,
     }
     const result = resultOf(outcome, trigger, generation, watch, findings)
@@ -397,13 +294,6 @@ interface ServeMode {
   readonly isStale: () => boolean
   readonly mode: PassMode
   readonly watch: PassWatch
-  /** The contexts of now, when hosts alone have moved. */
+  /** The contexts that serve, where only hosts have changed. */
   readonly reuse: ContextBook | null
-  /** What is held from the commit on. */
-  readonly held: () => Records | null
-}
-
-function hostCounts({ hosts }: Snapshot['generation'], found: Preparation | undefined): HostCounts | null {
-  const changed = found?.hosts?.hosts.length ?? 0
-  return hosts && { served: hosts.count, changed, removed: found?.hosts?.removed.length ?? 0 }
 }

@@ -2,11 +2,11 @@ import { z } from 'zod'
 
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import { concernsTrust, type Snapshot } from './generation/generation.js'
+import { concernsTrust, type Records, type Snapshot } from './generation/generation.js'
 import type { History } from './generation/history.js'
 import type { PassReport } from './pass-report.js'
 import type { GenerationFacts } from './prepare/next-snapshot.js'
-import type { Preparation, Records } from './prepare/preparation.js'
+import type { Preparation } from './prepare/preparation.js'
 import { refusal } from './refusal.js'
 import type { ResolvedOptions } from './resolve-options.js'
 
@@ -68,7 +68,8 @@ export async function rollBack(
     // The keys of a generation that is not kept any more have been overwritten.
     if (!target || !isKept()) throw history.unknown(generation)
     const base = served()
-    const report = await serve(trust ? withItsTrust(target) : withTrustOf(base, target), base, isKept)
+    const next = trust ? withItsTrust(base, target) : withTrustOf(base, target)
+    const report = await serve(next, base, isKept)
     if (report.result.outcome === 'applied') {
       const restored = { generation: target.generation.number, trust: trust ? 'restored' : 'kept' } as const
       return { ...report, result: deepFreeze({ ...report.result, restored }) }
@@ -78,10 +79,13 @@ export async function rollBack(
 }
 
 /** A kept generation as it was, its trust included. */
-function withItsTrust(target: Snapshot): RestoredSnapshot {
-  const { generation, ...snapshot } = target
+function withItsTrust(served: Snapshot, target: Snapshot): RestoredSnapshot {
+  const { generation, ...kept } = target
   const { number: restored, trustRestored } = generation
-  return { snapshot, facts: { ...generation, restored, trustRestored: trustRestored ?? restored } }
+  return {
+    snapshot: { ...kept, rolledBack: recordsOf(served) },
+    facts: { ...generation, restored, trustRestored: trustRestored ?? restored },
+  }
 }
 
 /** The certificates, hosts and other options of a kept generation, with the trust that is in force. */
@@ -99,6 +103,7 @@ function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapshot {
       material: { ...target.material, trust, ticketSecret },
       record: { ...served.record, head },
       options: optionsWithTrustOf(served.options, target.options),
+      rolledBack: recordsOf(served),
     },
     facts: {
       ...generation,
@@ -110,12 +115,19 @@ function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapshot {
   }
 }
 
-/** What stays held after a check by the timer has applied something: the parts that it left alone. */
-export function heldAfter(held: Records | null, { base, heldRecord, hosts }: Preparation): Records | null {
+function recordsOf({ record, hostsRecord }: Snapshot): Records {
+  return { record, hostsRecord }
+}
+
+/** What stays rolled back after a check by the timer has applied something: the parts that the check left alone. */
+export function stillRolledBack(
+  { rolledBack }: Snapshot,
+  { base, heldRecord, hosts }: Preparation,
+): Records | null {
   return (
-    held && {
-      record: heldRecord ?? (base ? null : held.record),
-      hostsRecord: hosts ? hosts.held : held.hostsRecord,
+    rolledBack && {
+      record: heldRecord ?? (base ? null : rolledBack.record),
+      hostsRecord: hosts ? hosts.held : rolledBack.hostsRecord,
     }
   )
 }

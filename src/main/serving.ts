@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 
 import type { JudgePeersTask } from '../workers/judge-peers.js'
-import type { PreparedTrust } from '../workers/protocol.js'
+import type { PreparedTrust, RecordBytes } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { optionsBeforeAttach } from './attach/resumed-authorization.js'
@@ -14,7 +14,7 @@ import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { adoptContext } from './generation/accepted-terms.js'
 import { ContextBook } from './generation/context-book.js'
-import { type Snapshot, wipeKeys } from './generation/generation.js'
+import { type Records, type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
 import { sniCallbackOf } from './generation/native-context.js'
 import { pickHost } from './generation/pick-host.js'
@@ -25,7 +25,6 @@ import { TicketKeys } from './generation/ticket-keys.js'
 import type { TrustTerms } from './generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
-import type { Records } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
@@ -168,11 +167,16 @@ export class Serving {
     this.#stockSpares(keeps ? before.contexts.release(this.#pinned) : [])
   }
 
-  /** Records of the worker that moved while nothing else did. */
-  moveRecords({ record, hostsRecord }: Records): void {
-    if (!record && !hostsRecord) return
+  /** Takes over records of the worker that moved while nothing else did: of what is served, and of what was rolled back. */
+  moveRecords({ record, hostsRecord }: Records, rolledBackRecord: RecordBytes | null): void {
+    if (!record && !hostsRecord && !rolledBackRecord) return
     const { snapshot, contexts } = this.#state
-    const moved = { record: record ?? snapshot.record, hostsRecord: hostsRecord ?? snapshot.hostsRecord }
+    const { rolledBack } = snapshot
+    const moved = {
+      record: record ?? snapshot.record,
+      hostsRecord: hostsRecord ?? snapshot.hostsRecord,
+      rolledBack: rolledBack && { ...rolledBack, record: rolledBackRecord ?? rolledBack.record },
+    }
     this.#state = { snapshot: { ...snapshot, ...moved }, contexts }
   }
 

@@ -156,6 +156,7 @@ export class MemberTransaction {
       hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts, claims), this.#gauge) : table,
       hostsRecord: null,
       options: keptOptions(wire.options, before?.options),
+      rolledBack: null,
     }
   }
 }

@@ -65,6 +65,14 @@ export interface Snapshot {
   readonly hostsRecord: Uint8Array | null
   /** The options that it was prepared with, and that hold while it serves. */
   readonly options: ResolvedOptions
+  /** What was rolled back and is left out of service until its files change; `null` after any other change. */
+  readonly rolledBack: Records | null
+}
+
+/** The worker's records of a generation, opaque here. */
+export interface Records {
+  readonly record: RecordBytes | null
+  readonly hostsRecord: Uint8Array | null
 }
 
 /** Whether any of the certificates is made for a server name. */

@@ -1,10 +1,12 @@
 import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/hosts/protocol.js'
 import type { Problem } from '../../workers/problem.js'
 import { MOST_TOLD, told } from '../../workers/told.js'
+import type { HostFacts } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
 import { PackedHost } from '../generation/packed-host.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import type { HostCounts } from '../result.js'
 import { TaskError } from '../threads/task-error.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
 
@@ -23,6 +25,12 @@ export interface HostsReport {
   readonly held: Uint8Array | null
   /** Whether some are as they were rolled away from, and so were left alone. */
   readonly heldBack: boolean
+}
+
+/** The hosts of a generation, and those that a pass changed. */
+export function hostCounts(facts: HostFacts | null, report: HostsReport | null): HostCounts | null {
+  const changed = report?.hosts.length ?? 0
+  return facts && { served: facts.count, changed, removed: report?.removed.length ?? 0 }
 }
 
 /** What the look at the hosts came to, where any of them differ. */

@@ -16,7 +16,7 @@ export type GenerationFacts = Pick<
 
 /** A generation that is ready to be staged, and what was found wanting while it was put together. */
 export interface NextSnapshot {
-  readonly snapshot: Omit<Snapshot, 'generation'>
+  readonly snapshot: Omit<Snapshot, 'generation' | 'rolledBack'>
   readonly facts: GenerationFacts
   readonly warnings: readonly Problem[]
 }

@@ -6,7 +6,7 @@ import type {
   PrepareTask,
   RecordBytes,
 } from '../../workers/protocol.js'
-import { wipeKeys } from '../generation/generation.js'
+import { type Records, wipeKeys } from '../generation/generation.js'
 import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
 import type { PassFindings } from '../pass-report.js'
 import type { Preparer } from '../pool.js'
@@ -27,12 +27,6 @@ export interface PreparationMode {
   readonly force: boolean
   /** Load whatever is there, even what is served already. */
   readonly fresh: boolean
-}
-
-/** The worker's records, opaque here. */
-export interface Records {
-  readonly record: RecordBytes | null
-  readonly hostsRecord: Uint8Array | null
 }
 
 /** What PREPARE came to, over the default certificate with its trust and over the hosts. */
