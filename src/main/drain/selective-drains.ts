@@ -1,0 +1,38 @@
+import type { Logger } from '../observe/logger.js'
+import { deferred } from './deferred.js'
+import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
+import type { DrainRun } from './handle.js'
+import type { ResolvedStart } from './options.js'
+import { runOf } from './run-of.js'
+
+/** The drains of some connections only: any number at a time, and the state of the whole drain stays as it is. */
+export class SelectiveDrains {
+  readonly #makeFarewell: FarewellMaker
+  readonly #logger: Logger
+  readonly #farewells = new Set<Farewell>()
+
+  constructor(makeFarewell: FarewellMaker, logger: Logger) {
+    this.#makeFarewell = makeFarewell
+    this.#logger = logger
+  }
+
+  start(options: ResolvedStart): DrainRun {
+    const completion = deferred<DrainResult>()
+    const farewell = this.#makeFarewell(options, {
+      expired: () => farewell.force(),
+      ended: (result) => {
+        this.#farewells.delete(farewell)
+        this.#logger.info({ ...result }, 'some connections drained')
+        completion.resolve(result)
+      },
+    })
+    this.#farewells.add(farewell)
+    if (options.deadlineMs === 0) farewell.force()
+    else farewell.leave()
+    return runOf(farewell, completion.promise, () => farewell.force())
+  }
+
+  cancel(): void {
+    for (const farewell of this.#farewells) farewell.cancel()
+  }
+}
