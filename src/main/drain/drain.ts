@@ -182,7 +182,7 @@ class ServerDrain implements Drain {
 
   close(): void {
     if (this.#closed) return
-    this.#selective.cancel()
+    this.#selective.close()
     this.#whole.close()
     this.#release()
   }

@@ -1,6 +1,6 @@
 import type { Surroundings } from './surroundings.js'
 
-/** How many turns of the loop without a new connection the listeners are closed after, and how many turns at most. */
+/** The wait ends after so many turns of the loop in a row without a new connection, or after so many turns in all. */
 const QUIET_TURNS = 3
 const MOST_TURNS = 250
 

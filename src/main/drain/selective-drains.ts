@@ -1,5 +1,6 @@
 import type { Logger } from '../observe/logger.js'
-import { deferred } from './deferred.js'
+import { type Deferred, deferred } from './deferred.js'
+import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
 import type { DrainRun } from './handle.js'
 import type { ResolvedStart } from './options.js'
@@ -9,7 +10,7 @@ import { runOf } from './run-of.js'
 export class SelectiveDrains {
   readonly #makeFarewell: FarewellMaker
   readonly #logger: Logger
-  readonly #farewells = new Set<Farewell>()
+  readonly #completions = new Map<Farewell, Deferred<DrainResult>>()
 
   constructor(makeFarewell: FarewellMaker, logger: Logger) {
     this.#makeFarewell = makeFarewell
@@ -21,18 +22,22 @@ export class SelectiveDrains {
     const farewell = this.#makeFarewell(options, {
       expired: () => farewell.force(),
       ended: (result) => {
-        this.#farewells.delete(farewell)
+        this.#completions.delete(farewell)
         this.#logger.info({ ...result }, 'some connections drained')
         completion.resolve(result)
       },
     })
-    this.#farewells.add(farewell)
+    this.#completions.set(farewell, completion)
     if (options.deadlineMs === 0) farewell.force()
     else farewell.leave()
     return runOf(farewell, completion.promise, () => farewell.force())
   }
 
-  cancel(): void {
-    for (const farewell of this.#farewells) farewell.cancel()
+  /** Leaves the connections as they are. */
+  close(): void {
+    for (const [farewell, completion] of this.#completions) {
+      farewell.cancel()
+      completion.reject(new DrainError('CLOSED', 'the drain was closed before its end'))
+    }
   }
 }
