@@ -4,7 +4,7 @@ const MAX_DEPTH = 16
 /**
  * The path of the first member that is named `__proto__` in plain data, `null` where there is none. `JSON.parse` makes
  * one, zod leaves it out of what it has checked, and an assignment sets the prototype: it has to be refused before any of
- * that, or what it held is dropped without a word.
+ * that, or what it held is dropped silently.
  */
 export function protoIn(value: unknown, depth = 0): string | null {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return null

@@ -10,46 +10,28 @@ import {
 } from 'node:fs'
 import { dirname, isAbsolute, join, parse, sep } from 'node:path'
 
-/** What lets another user decide what is found at a path. */
-export interface PathFlaw {
-  /** The directory, link or file that lets them. */
-  readonly path: string
-  /** For instance `belongs to user 1000`. */
-  readonly reason: string
-}
-
-/** A file or directory that only root or this user can have put there, and where it is. */
-export interface TrustedEntry {
-  /** Without links. */
-  readonly path: string
-  readonly stats: Stats
-}
-
 /** As many links as Linux follows on one path. */
 const MAX_LINKS = 40
 
 /**
  * Follows a path as the kernel does, and looks at every directory and link on the way: each must belong to root or to
  * us, and none may be writable by everyone, unless its entries are protected by the sticky bit. What is at its end must
- * belong to root or to us, and must not be writable by anybody else. `null` where nothing is there. This is the rule of
- * `sudo` and of OpenSSH's StrictModes, but for directories that a group may write to: a umask of 0002 makes them.
+ * belong to root or to us, and must not be writable by anybody else. This is the rule of `sudo` and of OpenSSH's
+ * StrictModes, but for directories that a group may write to: a umask of 0002 makes them.
  *
  * Without users (on Windows) every path is taken.
  *
+ * @returns the path without links; `null` where nothing is there.
  * @throws UntrustedPathError
  */
-export function trustedEntry(
-  path: string,
-  uid: number | undefined = process.geteuid?.(),
-): TrustedEntry | null {
+export function trustedEntry(path: string): string | null {
   // Not resolved beforehand: `..` after a link is the parent of what the link leads to.
   const absolute = isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`
   const { root } = parse(absolute)
   const rest = partsOf(absolute.slice(root.length))
   let at = root
-  let stats = lstatSync(root)
   let links = 0
-  assertOwned(at, stats, rest.length === 0, uid)
+  assertOwned(at, lstatSync(at), false)
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     if (part === '..') {
       at = dirname(at)
@@ -58,32 +40,32 @@ export function trustedEntry(
     const next = join(at, part)
     const found = lstatSync(next, { throwIfNoEntry: false })
     if (!found) return null
-    stats = found
-    if (!stats.isSymbolicLink()) {
+    if (!found.isSymbolicLink()) {
       at = next
-      assertOwned(at, stats, rest.length === 0, uid)
+      assertOwned(at, found, false)
       continue
     }
     // The mode of a link says nothing.
-    if (!isTrusted(stats.uid, uid)) throw new UntrustedPathError(next, `is a link of user ${stats.uid}`)
+    if (!isTrusted(found.uid)) throw new UntrustedPathError(next, `is a link of user ${found.uid}`)
     if (++links > MAX_LINKS)
       throw new UntrustedPathError(next, 'is a link that leads through too many others')
     const target = readlinkSync(next)
     if (isAbsolute(target)) at = root
     rest.unshift(...partsOf(target))
   }
-  return { path: at, stats }
+  // Only now: a path may also end in `..`, or in a link to a directory that it has passed.
+  assertOwned(at, lstatSync(at), true)
+  return at
 }
 
-/** A path that another user decides about. */
-export class UntrustedPathError extends Error implements PathFlaw {
-  readonly path: string
-  readonly reason: string
-
+/** Another user decides what is found at a path. */
+export class UntrustedPathError extends Error {
+  /**
+   * @param path - the directory, link or file that lets them.
+   * @param reason - for instance `belongs to user 1000`.
+   */
   constructor(path: string, reason: string) {
     super(`${path} ${reason}`)
-    this.path = path
-    this.reason = reason
   }
 }
 
@@ -96,14 +78,11 @@ export class UntrustedPathError extends Error implements PathFlaw {
 export function readTrusted(path: string): string | null {
   const found = trustedEntry(path)
   if (!found) return null
-  const fd = openSync(
-    found.path,
-    constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
-  )
+  const fd = openSync(found, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
   try {
     const stats = fstatSync(fd)
-    if (!stats.isFile()) throw new UntrustedPathError(found.path, 'is not a regular file')
-    assertOwned(found.path, stats, true, process.geteuid?.())
+    if (!stats.isFile()) throw new UntrustedPathError(found, 'is not a regular file')
+    assertOwned(found, stats, true)
     return readFileSync(fd, 'utf8')
   } finally {
     closeSync(fd)
@@ -111,7 +90,8 @@ export function readTrusted(path: string): string | null {
 }
 
 /** Root can do everything anyway. */
-export function isTrusted(owner: number, uid: number | undefined = process.geteuid?.()): boolean {
+export function isTrusted(owner: number): boolean {
+  const uid = process.geteuid?.()
   return uid === undefined || owner === uid || owner === 0
 }
 
@@ -123,14 +103,10 @@ const OTHERS_WRITE = 0o002
 const GROUP_WRITES = 0o020
 const STICKY = 0o1000
 
-function assertOwned(
-  path: string,
-  { uid: owner, mode }: Stats,
-  last: boolean,
-  uid: number | undefined,
-): void {
+function assertOwned(path: string, { uid: owner, mode }: Stats, last: boolean): void {
+  const uid = process.geteuid?.()
   if (uid === undefined) return
-  if (!isTrusted(owner, uid))
+  if (!isTrusted(owner))
     throw new UntrustedPathError(path, `belongs to user ${owner}, and we are user ${uid}`)
   const sticky = !last && (mode & STICKY) !== 0
   if ((mode & OTHERS_WRITE) !== 0 && !sticky)

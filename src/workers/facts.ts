@@ -1,4 +1,4 @@
-import type { KeyObject, X509Certificate } from 'node:crypto'
+import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import type { CertificateFacts } from './protocol.js'
 
@@ -29,14 +29,28 @@ export function notAfterOf(certificate: X509Certificate): number {
   return Date.parse(certificate.validTo)
 }
 
-/** A distinguished name on one line and of a sane length; control characters cannot break out of it. */
+/** As `X509Certificate#fingerprint256`, without parsing. */
+export function fingerprint256Of(der: Uint8Array): string {
+  return hash('sha256', der, 'hex')
+    .toUpperCase()
+    .replace(/..(?!$)/g, '$&:')
+}
+
+/**
+ * A distinguished name on one line; control characters cannot break out of it.
+ *
+ * @param name - as Node prints it: a line for each attribute, and nothing for an empty name.
+ */
+export function wholeNameOf(name: string | undefined): string {
+  return (name ?? '')
+    .trim()
+    .replaceAll('\n', ', ')
+    .replace(/\p{Cc}/gu, ' ')
+}
+
+/** The same, of a sane length. */
 export function oneLine(name: string | undefined): string {
-  return shortened(
-    (name ?? '')
-      .trim()
-      .replaceAll('\n', ', ')
-      .replace(/\p{Cc}/gu, ' '),
-  )
+  return shortened(wholeNameOf(name))
 }
 
 /** The first few of a list, and how many more there are: for messages. */

@@ -1,8 +1,8 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 
-import { oneLine } from './facts.js'
+import { fingerprint256Of, oneLine } from './facts.js'
 import { takeSessionLeaf } from './session-leaf.js'
 
 /** One listener to dial. */
@@ -117,12 +117,7 @@ function lookAt(socket: TLSSocket, error: NodeJS.ErrnoException | null): Omit<Lo
 
 function shownBy(socket: TLSSocket): ShownCertificate | null {
   const der = takeSessionLeaf(socket.getSession())
-  return der && { fingerprint256: fingerprintOf(der), subject: subjectIn(der) }
-}
-
-function fingerprintOf(der: Uint8Array): string {
-  const hex = createHash('sha256').update(der).digest('hex').toUpperCase()
-  return (hex.match(/../g) as string[]).join(':')
+  return der && { fingerprint256: fingerprint256Of(der), subject: subjectIn(der) }
 }
 
 function subjectIn(der: Uint8Array): string {

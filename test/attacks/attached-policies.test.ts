@@ -73,7 +73,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     }
     assert.equal(site.engine.status().servers, 0)
     await assertAccepted(port)
-    // It listens again, and nobody could catch an error: that is logged.
+    // It listens again. There is no caller that could catch an error: it is logged.
     site.write({ ca: [authority] })
     assertApplied(await site.engine.reload())
     site.engine.attach(own)

@@ -16,7 +16,7 @@ import { writePair } from '../support/files.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever travels between the processes.
+// biome-ignore lint/suspicious/noExplicitAny: tests change and forge messages of every kind.
 type Message = any
 
 const JOIN = { kind: 'join', pid: 4711 }
@@ -188,7 +188,7 @@ interface Between {
   readonly toMember: (envelope: Message) => Message
 }
 
-/** A real member, with somebody in between who can change what it is sent, and send it more. */
+/** A real member behind a relay that can change the messages to it, and add others. */
 function between(t: TestContext, shared: { add(port: MessagePort): void }, { toMember }: Between) {
   const near = channel(t)
   const far = channel(t)

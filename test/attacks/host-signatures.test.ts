@@ -11,6 +11,7 @@ import { createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied } from '../support/engines.js'
 import { overwriteInPlace } from '../support/files.js'
 import { hostSite, putHost } from '../support/host-site.js'
+import { withDamagedSignature } from '../support/odd-certificate.js'
 import { tempDir } from '../support/temp-dir.js'
 
 test('a host whose certificate was damaged under a configured anchor is refused by name, and no other host is', async (t) => {
@@ -45,13 +46,6 @@ test('a host whose certificate was damaged under a configured anchor is refused 
   assert.deepEqual(repaired.problems, [])
 })
 
-/** Flips the last bit of the signature. */
-function damage(dir: string, host: string, { certDer }: Leaf): void {
-  const bytes = Buffer.from(certDer)
-  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1
-  const body = bytes.toString('base64').replaceAll(/(.{64})/g, '$1\n')
-  overwriteInPlace(
-    join(dir, 'hosts', host, 'tls.crt'),
-    `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`,
-  )
+function damage(dir: string, host: string, { certPem }: Leaf): void {
+  overwriteInPlace(join(dir, 'hosts', host, 'tls.crt'), withDamagedSignature(certPem))
 }

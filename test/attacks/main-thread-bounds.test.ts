@@ -22,7 +22,7 @@ const leaf = authority.issue()
 const identity = { cert: leaf.chainPem, key: leaf.keyPem }
 
 const CONNECTIONS = 96
-/** Of so many connections, no turn of the loop may deal with more than this share. */
+/** No turn of the loop may deal with more of these connections. */
 const MOST_A_TURN = CONNECTIONS / 4
 
 test('goodbyes to many idle connections of HTTP/1.1 leave the event loop free in between', async (t) => {
@@ -216,7 +216,7 @@ async function connectIdly(t: TestContext, port: number, alpn: readonly string[]
   await once(client.on('error', () => {}).resume(), 'secureConnect')
 }
 
-/** About 130 KiB of PEM, unless told otherwise. */
+/** About 130 KiB of PEM by default. */
 function largeList(issuer = authority, entries = 3_500): string {
   const revoked = Array.from({ length: entries }, (_, i) => (0x0100_0000_0000_0000n + BigInt(i)).toString(16))
   return issuer.crl({ revoked })

@@ -1,6 +1,6 @@
 /*
- * One mistake, such as the wrong directory, makes thousands of files wrong. What is said of them has a bound, and so has each
- * message.
+ * One mistake, such as the wrong directory, makes thousands of files wrong. The number of problems in a result has a bound, and so has
+ * the length of each message.
  */
 
 import assert from 'node:assert/strict'

@@ -26,6 +26,7 @@ import { type Authority, createAuthority } from '../support/certificates.js'
 import { listen } from '../support/echo-server.js'
 import { assertApplied, startEngine } from '../support/engines.js'
 import { overwriteInPlace, writePair } from '../support/files.js'
+import { clientOf, identityOf } from '../support/peer-site.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
@@ -36,7 +37,7 @@ const [authorityA, authorityB, serverAuthority] = [
 ] as const
 const leafA = authorityA.issue({ extendedKeyUsage: 'client' })
 const clientA = identityOf(leafA)
-const clientB = identityOf(authorityB.issue({ extendedKeyUsage: 'client' }))
+const clientB = clientOf(authorityB)
 const bundle = (...authorities: readonly Authority[]) => authorities.map(({ certPem }) => certPem).join('')
 
 /** Trust that lets A in for a while, and how it comes and goes. */
@@ -401,10 +402,6 @@ async function admissionsOf(
 
 async function applied(pass: ReturnType<ReloadEngine['reload']>): Promise<void> {
   assertApplied(await pass)
-}
-
-function identityOf({ chainPem: cert, keyPem: key }: { chainPem: string; keyPem: string }) {
-  return { cert, key }
 }
 
 function write(path: string, content: string): string {

@@ -1,6 +1,6 @@
 /*
- * Files and sockets that another user has put where the program looks for its own. Each of these tests is run by root,
- * who alone can give a file away, and so are most of the mistakes: `sudo certswap serve` in somebody's directory.
+ * Files and sockets that another user has put where the program looks for its own. These tests need root, because
+ * only root can give a file away. Most such mistakes are made as root too: `sudo certswap serve` in the directory of a user.
  */
 
 import assert from 'node:assert/strict'

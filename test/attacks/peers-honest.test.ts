@@ -4,15 +4,15 @@
  */
 
 import assert from 'node:assert/strict'
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import tls, { type SecureVersion } from 'node:tls'
-import { Worker } from 'node:worker_threads'
 
 import { shareEngine } from '../../src/main/fleet/index.js'
 import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
 import { oid, pem, sequence, set, tagged, utf8 } from '../support/der.js'
 import { basicConstraints, subjectKeyId } from '../support/extensions.js'
+import { joinOnThread } from '../support/fleet-member.js'
 import { type KeyPair, keyPair, signerOf } from '../support/keys.js'
 import { identityOf, peerSite } from '../support/peer-site.js'
 import { keyIdOf, signCertificate } from '../support/x509.js'
@@ -97,20 +97,9 @@ test('a member of a fleet judges the connections of its own servers by the trust
   const name = `peers-${process.pid}`
   const shared = shareEngine(site.engine, { name })
   t.after(() => shared.close())
-  const member = new Worker(new URL('../support/fleet-thread.js', import.meta.url), { workerData: { name } })
-  t.after(() => member.terminate())
-  shared.add(member)
-  const messages = on(member, 'message')
-  const next = async (): Promise<Record<string, unknown>> => {
-    for (;;) {
-      const { value } = await messages.next()
-      // The fleet's own messages come by the same way.
-      if (!('certswap' in value[0])) return value[0]
-    }
-  }
-  const port = (await next())['port'] as number
+  const { worker, port, next } = await joinOnThread(t, shared, name)
   const distrusted = () => {
-    member.postMessage({ distrusted: true })
+    worker.postMessage({ distrusted: true })
     return next()
   }
   for (const [commonName, ca] of Object.entries({ stays: staying, leaves: leaving })) {

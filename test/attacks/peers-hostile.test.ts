@@ -4,17 +4,18 @@
  */
 
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 
 import { createDrain } from '../../src/main/drain/index.js'
 import { type Authority, createAuthority } from '../support/certificates.js'
 import { integer, octets, oid, pem, sequence, tagged, time, yes } from '../support/der.js'
 import { authorityKeyId, basicConstraints, extension, subjectKeyId } from '../support/extensions.js'
-import { signerOf } from '../support/keys.js'
+import { type KeyPair, signerOf } from '../support/keys.js'
+import { oddCertificate } from '../support/odd-certificate.js'
 import { identityOf, peerSite } from '../support/peer-site.js'
 import { recordingLogger } from '../support/recording-logger.js'
-import { distinguishedName, keyIdOf, publicKeyInfo, signCertificate, signed } from '../support/x509.js'
+import { distinguishedName, keyIdOf, publicKeyInfo, signed } from '../support/x509.js'
 
 const day = 24 * 60 * 60_000
 
@@ -112,25 +113,10 @@ function expiredInBer(authority: Authority): string {
 
 /** Certificates of one name and one key: each of them has issued each of them. */
 function reissues(authority: Authority, count: number): string[] {
-  const signer = signerOf(authority.privateKey)
   const id = keyIdOf(authority.publicKey)
-  const name = distinguishedName(authority.name)
-  return Array.from({ length: count }, (_, i) =>
-    pem(
-      'CERTIFICATE',
-      signCertificate(
-        {
-          issuer: name,
-          subject: name,
-          serial: (i + 1000).toString(16),
-          notBefore: new Date(Date.now() - day),
-          notAfter: new Date(Date.now() + day),
-          publicKey: authority.publicKey,
-          extensions: [basicConstraints(true), subjectKeyId(id), authorityKeyId(id)],
-        },
-        signer,
-      ),
-    ),
+  const extensions = [basicConstraints(true), subjectKeyId(id), authorityKeyId(id)]
+  return Array.from({ length: count }, () =>
+    pem('CERTIFICATE', oddCertificate({ key: authority, subject: authority.name, extensions })),
   )
 }
 
@@ -140,18 +126,13 @@ test('a client that resumes with a certificate of an unusual purpose does not en
   const clientAuth = oid('1.3.6.1.5.5.7.3.2')
   const cert = pem(
     'CERTIFICATE',
-    signCertificate(
-      {
-        issuer: distinguishedName(authority.name),
-        subject: distinguishedName('Unusual'),
-        serial: '0BAD',
-        notBefore: new Date(Date.now() - day),
-        notAfter: new Date(Date.now() + day),
-        publicKey: key.publicKey,
-        extensions: [extension('2.5.29.37', sequence(longPurpose, clientAuth))],
-      },
-      signerOf(authority.privateKey),
-    ),
+    oddCertificate({
+      key,
+      signer: signerOf(authority.privateKey),
+      subject: 'Unusual',
+      issuer: authority.name,
+      extensions: [extension('2.5.29.37', sequence(longPurpose, clientAuth))],
+    }),
   )
   const identity = { cert, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
   const site = await peerSite(t, [authority], { engine: { rejectUnauthorized: false } })
@@ -173,25 +154,7 @@ function namesakeWithLongPurpose(authority: Authority): string {
   return namesake(authority, key, [extension('2.5.29.37', sequence(longPurpose))])
 }
 
-function namesake(
-  authority: Authority,
-  key: { readonly privateKey: KeyObject; readonly publicKey: KeyObject },
-  more: readonly Buffer[] = [],
-): string {
-  const name = distinguishedName(authority.name)
-  return pem(
-    'CERTIFICATE',
-    signCertificate(
-      {
-        issuer: name,
-        subject: name,
-        serial: '0BAD',
-        notBefore: new Date(Date.now() - day),
-        notAfter: new Date(Date.now() + day),
-        publicKey: key.publicKey,
-        extensions: [basicConstraints(true), subjectKeyId(keyIdOf(authority.publicKey)), ...more],
-      },
-      signerOf(key.privateKey),
-    ),
-  )
+function namesake(authority: Authority, key: KeyPair, more: readonly Buffer[] = []): string {
+  const extensions = [basicConstraints(true), subjectKeyId(keyIdOf(authority.publicKey)), ...more]
+  return pem('CERTIFICATE', oddCertificate({ key, subject: authority.name, extensions }))
 }

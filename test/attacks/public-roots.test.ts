@@ -223,7 +223,7 @@ async function verdict(port: number, { certPem: cert, keyPem: key }: Leaf): Prom
   return /unauthorized/.test(done.answer as string) ? 'unauthorized' : 'authorized'
 }
 
-/** Of a client of the own CA, and of one of the public root. */
+/** The verdicts on a client of the own CA and on one of the public root. */
 async function verdicts(port: number, publicRoot: Authority): Promise<string[]> {
   return [await verdict(port, member), await verdict(port, publicRoot.issue())]
 }

@@ -17,13 +17,14 @@ import { createAuthority } from '../support/certificates.js'
 import { listen } from '../support/echo-server.js'
 import { assertApplied, startEngine } from '../support/engines.js'
 import { overwriteInPlace, writePair } from '../support/files.js'
+import { clientOf } from '../support/peer-site.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
 
 const [authority, otherAuthority] = [createAuthority(), createAuthority()]
-const known = identityOf(authority)
-const unknown = identityOf(otherAuthority)
+const known = clientOf(authority)
+const unknown = clientOf(otherAuthority)
 
 /** Servers that answer with `true` or `false`: what their application reads. */
 const SERVERS: Readonly<Record<string, (options: tls.TlsOptions) => tls.Server>> = {
@@ -186,9 +187,4 @@ async function start(t: TestContext) {
     ...{ ...files, ca, requestCert: true, rejectUnauthorized: false, verifyServed: false },
   })
   return { engine, dir, pair: { cert: leaf.chainPem, key: leaf.keyPem } }
-}
-
-function identityOf(from: typeof authority) {
-  const { chainPem: cert, keyPem: key } = from.issue({ extendedKeyUsage: 'client' })
-  return { cert, key }
 }

@@ -12,12 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import type tls from 'node:tls'
-import { MessageChannel } from 'node:worker_threads'
 
-import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
-import { shareEngine } from '../../src/main/fleet/index.js'
-import { openLink, threadChannel } from '../../src/main/fleet/link.js'
-import type { ToPrimary } from '../../src/main/fleet/messages.js'
 import {
   createReloadEngine,
   type EngineChanges,
@@ -37,6 +32,8 @@ import { type Authority, createAuthority } from '../support/certificates.js'
 import { listen } from '../support/echo-server.js'
 import { assertApplied } from '../support/engines.js'
 import { overwriteInPlace, subdirectory, writePair } from '../support/files.js'
+import { joinHere } from '../support/fleet-member.js'
+import { clientOf } from '../support/peer-site.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import type { ReplicaAnswer, ReplicaOrder } from '../support/trust-replica.js'
@@ -52,7 +49,7 @@ interface Identity {
 /** Trust before a change, and the change. */
 interface Change {
   readonly direction: Direction
-  /** Whoever the change puts out; absent where it puts nobody out. */
+  /** A client that the change no longer lets in; absent where there is none. */
   readonly lost?: Identity
   readonly options: Partial<ReloadEngineOptions>
   /** Makes an earlier generation to go back to. */
@@ -76,25 +73,40 @@ const [authorityA, authorityB, serverAuthority] = [
   createAuthority(),
 ] as const
 const intermediate = authorityA.issueAuthority()
-const clientA = identityOf(authorityA)
-const clientB = identityOf(authorityB)
+const clientA = clientOf(authorityA)
+const clientB = clientOf(authorityB)
 const serialA = authorityA.issue({ extendedKeyUsage: 'client' })
 const revokedA: Identity = { cert: serialA.certPem, key: serialA.keyPem }
 
 const bundle = (...authorities: readonly Authority[]) => authorities.map(({ certPem }) => certPem).join('')
 const listsOf = (...revoked: string[]) => authorityA.crl({ revoked }) + authorityB.crl()
 
+function anchorRemoved(dir: string): Change {
+  const ca = write(dir, 'ca.pem', bundle(authorityA, authorityB))
+  return {
+    ...{ direction: 'narrower', lost: clientA, options: { ca } },
+    change: rewritten(ca, bundle(authorityB)),
+  }
+}
+
+function anchorAdded(dir: string): Change {
+  const ca = write(dir, 'ca.pem', bundle(authorityB))
+  return {
+    ...{ direction: 'wider', options: { ca } },
+    change: rewritten(ca, bundle(authorityA, authorityB)),
+  }
+}
+
+/** Writes a trust file, and has both engines reload. */
+function rewritten(path: string, content: string): Change['change'] {
+  return async (engines) => {
+    overwriteInPlace(path, content)
+    await engines.reload()
+  }
+}
+
 const CHANGES: Readonly<Record<string, (dir: string) => Change>> = {
-  'CA file: anchor removed': (dir) => {
-    const ca = write(dir, 'ca.pem', bundle(authorityA, authorityB))
-    return {
-      ...{ direction: 'narrower', lost: clientA, options: { ca } },
-      async change(engines) {
-        overwriteInPlace(ca, bundle(authorityB))
-        await engines.reload()
-      },
-    }
-  },
+  'CA file: anchor removed': anchorRemoved,
   'CA directory: anchor removed': (dir) => {
     const caDir = subdirectory(dir, 'ca.d')
     write(caDir, 'b.pem', bundle(authorityB))
@@ -112,10 +124,7 @@ const CHANGES: Readonly<Record<string, (dir: string) => Change>> = {
     const crl = write(dir, 'crl.pem', listsOf())
     return {
       ...{ direction: 'narrower', lost: revokedA, options: { ca, crl } },
-      async change(engines) {
-        overwriteInPlace(crl, listsOf(serialA.serial))
-        await engines.reload()
-      },
+      change: rewritten(crl, listsOf(serialA.serial)),
     }
   },
   '`update({ crl })`: first list': (dir) => {
@@ -150,7 +159,7 @@ const CHANGES: Readonly<Record<string, (dir: string) => Change>> = {
   }),
   '`allowPartialTrustChain` off': (dir) => ({
     direction: 'narrower',
-    lost: identityOf(intermediate),
+    lost: clientOf(intermediate),
     options: {
       ca: write(dir, 'ca.pem', bundle(intermediate, authorityB)),
       tls: { allowPartialTrustChain: true },
@@ -161,33 +170,12 @@ const CHANGES: Readonly<Record<string, (dir: string) => Change>> = {
     const ca = write(dir, 'ca.pem', bundle(authorityB))
     return {
       ...{ direction: 'narrower', lost: clientA, options: { ca } },
-      async prepare(engines) {
-        overwriteInPlace(ca, bundle(authorityA, authorityB))
-        await engines.reload()
-      },
+      prepare: rewritten(ca, bundle(authorityA, authorityB)),
       change: (engines) => engines.rollback({ trust: true }),
     }
   },
-  'fleet member: anchor removed': (dir) => {
-    const ca = write(dir, 'ca.pem', bundle(authorityA, authorityB))
-    return {
-      ...{ direction: 'narrower', lost: clientA, options: { ca }, inFleet: true },
-      async change(engines) {
-        overwriteInPlace(ca, bundle(authorityB))
-        await engines.reload()
-      },
-    }
-  },
-  'CA file: anchor added': (dir) => {
-    const ca = write(dir, 'ca.pem', bundle(authorityB))
-    return {
-      ...{ direction: 'wider', options: { ca } },
-      async change(engines) {
-        overwriteInPlace(ca, bundle(authorityA, authorityB))
-        await engines.reload()
-      },
-    }
-  },
+  'fleet member: anchor removed': (dir) => ({ ...anchorRemoved(dir), inFleet: true }),
+  'CA file: anchor added': anchorAdded,
   '`update({ crl: undefined })`: no list': (dir) => {
     const ca = write(dir, 'ca.pem', bundle(authorityA, authorityB))
     const crl = write(dir, 'crl.pem', listsOf())
@@ -201,24 +189,12 @@ const CHANGES: Readonly<Record<string, (dir: string) => Change>> = {
     options: { ca: write(dir, 'ca.pem', bundle(authorityB)) },
     change: (engines) => engines.update({ rejectUnauthorized: false }),
   }),
-  'fleet member: anchor added': (dir) => {
-    const ca = write(dir, 'ca.pem', bundle(authorityB))
-    return {
-      ...{ direction: 'wider', options: { ca }, inFleet: true },
-      async change(engines) {
-        overwriteInPlace(ca, bundle(authorityA, authorityB))
-        await engines.reload()
-      },
-    }
-  },
+  'fleet member: anchor added': (dir) => ({ ...anchorAdded(dir), inFleet: true }),
   'rollback without trust': (dir) => {
     const ca = write(dir, 'ca.pem', bundle(authorityB))
     return {
       ...{ direction: 'same', options: { ca } },
-      async prepare(engines) {
-        overwriteInPlace(ca, bundle(authorityA, authorityB))
-        await engines.reload()
-      },
+      prepare: rewritten(ca, bundle(authorityA, authorityB)),
       change: (engines) => engines.rollback({ trust: false }),
     }
   },
@@ -408,7 +384,7 @@ async function open(t: TestContext, change: Change): Promise<{ engines: Engines;
   const changes = { ...NOTHING_SPECIAL, ...change.options }
   await engines.update(changes)
   await change.prepare?.(engines)
-  const serving = change.inFleet ? await memberOf(t, engine) : engine
+  const serving = change.inFleet ? await joinHere(t, engine) : engine
   const [main, cache, other] = (await Promise.all([0, 1, 2].map(() => place(t, serving)))) as [
     Place,
     Place,
@@ -446,21 +422,6 @@ function keepSessions(server: tls.Server): void {
   })
 }
 
-/** A member of a fleet in this process, so that its servers can be looked at. */
-async function memberOf(t: TestContext, engine: ReloadEngine): Promise<FollowingEngine> {
-  const shared = shareEngine(engine)
-  const { port1, port2 } = new MessageChannel()
-  shared.add(port1)
-  const link = openLink<ToPrimary>(threadChannel(port2), 'default')
-  const member = await new FollowingEngine(link, recordingLogger()).join(process.pid, 10_000)
-  t.after(async () => {
-    await member.close()
-    shared.close()
-    port2.close()
-  })
-  return member
-}
-
 /** Comes in, and then once more with the session of that. */
 async function withSession(
   first: ClientOptions,
@@ -475,11 +436,6 @@ async function sessionOf(client: ClientOptions): Promise<Buffer> {
   assert.equal(admission, 'full')
   assert.ok(session, 'no session came')
   return session
-}
-
-function identityOf(authority: Authority): Identity {
-  const { chainPem: cert, keyPem: key } = authority.issue({ extendedKeyUsage: 'client' })
-  return { cert, key }
 }
 
 function write(dir: string, name: string, content: string | Uint8Array): string {

@@ -147,6 +147,19 @@ test('what a selected drain does not finish in time is cut, and nothing else', a
   assert.equal(drain.state, 'running')
 })
 
+test('closing the drain ends the wait for a selected drain, and leaves its connections as they are', async (t) => {
+  const { server, requests } = pausedHttps(mutual)
+  const { drain, port } = await drainOf(t, server)
+  const client = await clientOf(t, port, staying)
+  client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const [, response] = await requests.next()
+  const completed = drain.start({ where: () => true }).complete()
+  drain.close()
+  await assert.rejects(completed, { code: 'CLOSED' })
+  response.end('still here')
+  assert.match(await received(client, 'still here'), /keep-alive/)
+})
+
 test('with nobody to leave it is over at once, and with a where that throws it never starts', async (t) => {
   const { drain } = await drainOf(
     t,

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { MessageChannel, Worker } from 'node:worker_threads'
 
-import { joinEngine, type SharedEngine, shareEngine } from '../../src/main/fleet/index.js'
+import { joinEngine, shareEngine } from '../../src/main/fleet/index.js'
 import type { ReloadEngine } from '../../src/main/index.js'
 import { createAuthority } from '../support/certificates.js'
 import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
 import { writePair } from '../support/files.js'
+import { joinOnThread } from '../support/fleet-member.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const authority = createAuthority()
@@ -16,7 +16,7 @@ const authority = createAuthority()
 test('threads that listen each on their own take over what the main thread prepares, and so does its own server', async (t) => {
   const { engine, shared, rotate } = await sharing(t)
   const own = await serveEcho(t, engine)
-  const threads = [await startThread(t, shared), await startThread(t, shared)]
+  const threads = [await joinOnThread(t, shared), await joinOnThread(t, shared)]
   const leaf = rotate()
   const { members, ...result } = await engine.reload()
   assertApplied({ ...result, members })
@@ -31,7 +31,7 @@ test('threads that listen each on their own take over what the main thread prepa
 
 test('a thread can ask for a reload, and its answer is that of all', async (t) => {
   const { shared, rotate, engine } = await sharing(t)
-  const thread = await startThread(t, shared)
+  const thread = await joinOnThread(t, shared)
   const leaf = rotate()
   thread.worker.postMessage({ reload: true })
   assert.deepEqual(await thread.next(), { outcome: 'applied' })
@@ -41,7 +41,7 @@ test('a thread can ask for a reload, and its answer is that of all', async (t) =
 
 test('when sharing ends, threads serve on what they have and know that they are alone', async (t) => {
   const { shared, engine, rotate, first } = await sharing(t)
-  const thread = await startThread(t, shared)
+  const thread = await joinOnThread(t, shared)
   shared.close()
   assert.deepEqual(await thread.next(), { orphaned: true })
   rotate()
@@ -55,7 +55,7 @@ test('when sharing ends, threads serve on what they have and know that they are 
 
 test('a closed engine shares no more', async (t) => {
   const { shared, engine } = await sharing(t)
-  await startThread(t, shared)
+  await joinOnThread(t, shared)
   assert.equal(shared.members().length, 1)
   await engine.close()
   assert.deepEqual(shared.members(), [])
@@ -63,7 +63,7 @@ test('a closed engine shares no more', async (t) => {
 
 test('fleets of two engines in one process are told apart by their names', async (t) => {
   const [a, b] = [await sharing(t, 'a'), await sharing(t, 'b')]
-  const thread = await startThread(t, b.shared, 'b')
+  const thread = await joinOnThread(t, b.shared, 'b')
   a.shared.add(thread.worker)
   assert.equal(await servedBy(thread.port), b.first.fingerprint256)
   assert.deepEqual([a.shared.members().length, b.shared.members().length], [0, 1])
@@ -112,21 +112,4 @@ async function sharing(t: TestContext, name = 'default') {
     return leaf
   }
   return { engine, shared, first, rotate }
-}
-
-async function startThread(t: TestContext, shared: SharedEngine, name = 'default') {
-  const worker = new Worker(new URL('../support/fleet-thread.js', import.meta.url), { workerData: { name } })
-  t.after(() => worker.terminate())
-  shared.add(worker)
-  const messages = on(worker, 'message')
-  const next = async (): Promise<Record<string, unknown>> => {
-    for (;;) {
-      const { value } = await messages.next()
-      // The fleet's own messages come by the same way.
-      if (!('certswap' in value[0])) return value[0]
-    }
-  }
-  const { port } = await next()
-  await eventually('the thread is a member', () => shared.members().some(({ servers }) => servers === 1))
-  return { worker, port: port as number, next }
 }

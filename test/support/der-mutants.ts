@@ -8,7 +8,7 @@ type Form = 'der' | 'indefinite' | 'long length' | 'high tag' | 'pieces'
 interface Element {
   tag: number
   form: Form
-  /** Of a constructed element, or of an octet string that holds DER. */
+  /** The parts of a constructed element, or of an octet string that holds DER; `null` elsewhere. */
   children: Element[] | null
   content: Buffer
 }
@@ -80,14 +80,14 @@ const CHANGES: readonly ((change: Change) => void)[] = [
   ({ element }) => {
     element.form = 'pieces'
   },
-  // Of another type.
+  // Another type.
   ({ element, random }) => {
     element.tag = pick(TAGS, random)
   },
   ({ element }) => {
     element.tag ^= 0x20
   },
-  // Of another content.
+  // Other content.
   ({ element, random }) => {
     flipBit(element, random)
   },

@@ -17,6 +17,7 @@ import { createAuthority } from './certificates.js'
 import { integer, octets, oid, pem, sequence } from './der.js'
 import { basicConstraints, keyUsage, subjectAltName, subjectKeyId } from './extensions.js'
 import { signerOf } from './keys.js'
+import { derOf } from './pem-text.js'
 import { pkcs12 } from './pkcs12.js'
 import { prepareHere, taskFor } from './prepare-here.js'
 import { hostTask, preparedHosts } from './prepare-hosts-here.js'
@@ -110,7 +111,7 @@ async function pass(name: string, key: Key, extensions: readonly Buffer[]): Prom
     },
     async peer() {
       const chains = [asLeaf, asAuthority].map((text) => ({
-        certificates: [Buffer.from(text.split('-----')[2] as string, 'base64')],
+        certificates: [derOf(text)],
         completed: false,
       }))
       const authorities = Buffer.from(root.certPem)
@@ -119,7 +120,7 @@ async function pass(name: string, key: Key, extensions: readonly Buffer[]): Prom
     },
     async pkcs12() {
       const privateKey = { export: () => Buffer.from(key.pkcs8) } as unknown as KeyObject
-      const certDer = Buffer.from(asLeaf.split('-----')[2] as string, 'base64')
+      const certDer = derOf(asLeaf)
       const file = pkcs12({ leaf: { privateKey, publicKey: key.publicKey, certDer }, algorithm: 'none' })
       return await prepared({ pfx: write('tls.p12', file) })
     },

@@ -1,12 +1,14 @@
+import { on } from 'node:events'
 import type { TestContext } from 'node:test'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 
 import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
-import { type JoinedEngine, shareEngine } from '../../src/main/fleet/index.js'
+import { type JoinedEngine, type SharedEngine, shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
 import type { ToPrimary } from '../../src/main/fleet/messages.js'
 import type { ReloadEngine } from '../../src/main/index.js'
 import type { Logger } from '../../src/main/observe/logger.js'
+import { eventually } from './eventually.js'
 import { recordingLogger } from './recording-logger.js'
 
 /** A member of the engine's fleet on this thread: everything travels through a real port, and a test can attach servers. */
@@ -26,4 +28,34 @@ export async function joinHere(
     shared.close()
   })
   return member
+}
+
+/** A member on a thread of its own (see fleet-thread.ts), which serves. */
+export interface MemberThread {
+  readonly worker: Worker
+  readonly port: number
+  /** The next answer of the thread. */
+  next(): Promise<Record<string, unknown>>
+}
+
+/** @param name - of the shared engine. */
+export async function joinOnThread(
+  t: Pick<TestContext, 'after'>,
+  shared: SharedEngine,
+  name = 'default',
+): Promise<MemberThread> {
+  const worker = new Worker(new URL('./fleet-thread.js', import.meta.url), { workerData: { name } })
+  t.after(() => worker.terminate())
+  shared.add(worker)
+  const messages = on(worker, 'message')
+  const next = async (): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const { value } = await messages.next()
+      // The fleet's own messages come by the same way.
+      if (!('certswap' in value[0])) return value[0]
+    }
+  }
+  const { port } = await next()
+  await eventually('the thread is a member', () => shared.members().some(({ servers }) => servers === 1))
+  return { worker, port: port as number, next }
 }

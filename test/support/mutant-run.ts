@@ -1,5 +1,5 @@
 // Reads mutants in a process of its own, so that a crash of native code is seen. It writes the number of each mutant
-// before it reads it, and after it a line for whatever was wrong.
+// before it reads it, and after it a line for each thing that was wrong.
 //
 //   node mutant-run.js SEED FROM TO
 
@@ -125,7 +125,7 @@ for (let number = from; number < to; number++) {
     if (ms > LIMIT_MS) report(`took ${Math.round(ms)} ms`)
     if (outcome?.material) {
       const distrust = await distrustOf(outcome.material)
-      // Only those who have the root know what it has signed.
+      // Only a client that has the root can find these: the worker is not given the root.
       const isOfRoot = OF_ROOT[name]?.includes(distrust ?? '')
       if (distrust && !isOfRoot && outcome.warnings.length === 0) report(`is distrusted: ${distrust}`)
       writeSync(1, 'served\n')

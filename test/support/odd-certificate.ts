@@ -1,5 +1,6 @@
 import { constructed, integer, pem, sequence, time } from './der.js'
 import { type KeyPair, type Signer, signerOf } from './keys.js'
+import { derOf } from './pem-text.js'
 import { distinguishedName, publicKeyInfo, randomSerial, signed } from './x509.js'
 
 export interface OddOptions {
@@ -34,7 +35,7 @@ export function oddCertificate(options: OddOptions): Buffer {
 
 /** With one bit of its signature flipped. */
 export function withDamagedSignature(certPem: string): string {
-  const der = Buffer.from(certPem.split('-----')[2] as string, 'base64')
+  const der = derOf(certPem)
   const at = der.length - 3
   der[at] = (der[at] as number) ^ 1
   return pem('CERTIFICATE', der)

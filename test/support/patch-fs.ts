@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 export type FileFunction = 'lstatSync' | 'openSync' | 'readdirSync' | 'readSync' | 'statSync'
 
 /**
- * Runs `act` just before the first calls of a function of `node:fs`, whoever calls it, until the test ends.
+ * Runs `act` just before the first calls of a function of `node:fs`, from anywhere, until the test ends.
  *
  * @returns a function that puts the real one back before that.
  */

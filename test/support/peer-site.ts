@@ -5,7 +5,7 @@ import tls from 'node:tls'
 
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
 import { type Arrivals, arrivals } from './arrivals.js'
-import { createAuthority } from './certificates.js'
+import { type Authority, createAuthority } from './certificates.js'
 import { listen } from './echo-server.js'
 import { assertApplied, startEngine } from './engines.js'
 import { overwriteInPlace, writePair } from './files.js'
@@ -113,6 +113,11 @@ export async function peerSite(
         .sort()
     },
   }
+}
+
+/** A client that this CA vouches for. */
+export function clientOf(authority: Authority): ClientIdentity {
+  return identityOf(authority.issue({ extendedKeyUsage: 'client' }))
 }
 
 export function identityOf(

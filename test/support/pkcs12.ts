@@ -26,7 +26,7 @@ export function pkcs12(options: Pkcs12Options): Buffer {
   return options.algorithm === 'none' ? withoutMac(authenticated) : withMac(authenticated, options)
 }
 
-/** A file of these safes, whatever they are. */
+/** A file of these safes, which need not be valid. */
 export function withoutMac(authenticated: Buffer): Buffer {
   return sequence(integer(3), dataContent(authenticated))
 }

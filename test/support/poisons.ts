@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+import { derOf } from './pem-text.js'
+
 /** The real worker tasks, which misbehave over content that was {@link Poisons.add | added}. */
 export const poisonedTasks: URL = new URL('./workers/poisoned.js', import.meta.url)
 
@@ -44,8 +46,7 @@ export function poisons(t: TestContext): Poisons {
     clear,
     release,
     add(pem, how) {
-      const der = Buffer.from(pem.split('-----')[2] as string, 'base64')
-      const hash = createHash('sha256').update(der).digest('hex')
+      const hash = createHash('sha256').update(derOf(pem)).digest('hex')
       const list = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
       writeFileSync(path, JSON.stringify({ ...list, [hash]: how }))
     },

@@ -1,6 +1,6 @@
 /*
  * Another process with the same files and the same ticket secret, as a replica behind one load balancer: it does as it is
- * told over its channel. `replicaProcess` starts it.
+ * told over its channel. The trust matrix starts it.
  */
 
 import { once } from 'node:events'

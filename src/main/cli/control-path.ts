@@ -71,20 +71,20 @@ function assertGiven(path: string): void {
   } catch {
     return
   }
-  const owner = socket.uid
-  const reason =
-    link.isSymbolicLink() && !isTrusted(link.uid)
-      ? `is a link of user ${link.uid}`
-      : isTrusted(owner)
-        ? null
-        : (directory.mode & 0o002) !== 0
-          ? `belongs to user ${owner}, in a directory that every user can write to`
-          : directory.uid !== owner && !isTrusted(directory.uid)
-            ? `belongs to user ${owner}, in a directory of user ${directory.uid}`
-            : null
+  const reason = flawOfGiven(link, socket, directory)
   if (reason === null) return
   const next = 'let the server have a directory of its own, mode 0700, for its control socket'
   throw new CommandError(EXIT.refused, [`the control socket ${path} is not used: it ${reason}`, next])
+}
+
+function flawOfGiven(link: Stats, { uid: owner }: Stats, directory: Stats): string | null {
+  if (link.isSymbolicLink() && !isTrusted(link.uid)) return `is a link of user ${link.uid}`
+  if (isTrusted(owner)) return null
+  if ((directory.mode & 0o002) !== 0) {
+    return `belongs to user ${owner}, in a directory that every user can write to`
+  }
+  if (directory.uid === owner || isTrusted(directory.uid)) return null
+  return `belongs to user ${owner}, in a directory of user ${directory.uid}`
 }
 
 function candidates({ XDG_RUNTIME_DIR: runtime }: NodeJS.ProcessEnv): string[] {

@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { ReloadError } from '../errors.js'
 import { isTrusted } from '../trusted-path.js'
 import type { Guard } from './app.js'
+import { HTTP_LIMITS } from './http-server.js'
 import { RequestProblem } from './problem-document.js'
 
 const LEAST_CHARACTERS = 16
@@ -41,13 +42,10 @@ export function requireToken(token: BearerToken): Guard {
 /** Whether the token is in the first bytes of a request: enough to give the connection a place, before it is parsed. */
 export function isTokenWithin(token: BearerToken, bytes: Buffer): boolean {
   const value = /\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n/i.exec(
-    bytes.toString('latin1', 0, MAX_HEAD_BYTES),
+    bytes.toString('latin1', 0, HTTP_LIMITS.headerBytes),
   )
   return value !== null && token.isIn(value[1] as string)
 }
-
-/** No more headers than these are taken in anyway. */
-const MAX_HEAD_BYTES = 8 * 1024
 
 function readToken(file: string): string {
   let descriptor: number

@@ -12,9 +12,8 @@ export interface ShareLimits {
 const TURNS_TO_READ = 2
 
 /**
- * Divides the connections of a server between clients that have shown that they may ask, and all others. However many of
- * the others there are, and whatever they do, they take no place of the former and keep no connection from being
- * accepted and read.
+ * Divides the connections of a server between clients that have shown that they may ask, and strangers. Strangers, however
+ * many they are, take no place of the known clients, and every new connection is accepted and read.
  */
 export class ConnectionShares {
   readonly #limits: ShareLimits
@@ -72,10 +71,9 @@ export class ConnectionShares {
   }
 
   #closeOldest(): void {
-    for (const socket of this.#strangers.keys()) {
-      this.#strangers.delete(socket)
-      socket.destroy()
-      return
-    }
+    const [oldest] = this.#strangers.keys()
+    if (!oldest) return
+    this.#strangers.delete(oldest)
+    oldest.destroy()
   }
 }

@@ -62,7 +62,7 @@ export interface Credentials {
   readonly in: (request: IncomingMessage) => boolean
 }
 
-/** Where connecting is what takes a permission: every client that has sent a whole request may ask. */
+/** For a socket that only permitted users can connect to: every client that has sent a whole request may ask. */
 export const ANY_REQUEST: Credentials = {
   within: (bytes) => bytes.includes('\r\n\r\n'),
   in: () => true,

@@ -38,7 +38,7 @@ export interface ReloadView {
  */
 export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-back'): Answer {
   const { outcome, generation, serving, diff, restored, timings } = result
-  // Of what was applied, some hosts may have been left behind: whoever asked must not take that for success.
+  // A result that was applied may have left some hosts behind: the client must not take that for success.
   if (outcome === 'rejected' || outcome === 'waiting-for-pair' || result.problems.length > 0) {
     return failureAnswer(result)
   }
@@ -52,7 +52,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
     hosts: result.hosts,
     members: result.members.map(memberResultView),
     diff: diff ? diffView(diff) : null,
-    restored: restored && { generation: restored.generation, trust: restored.trust },
+    restored,
     duration_ms: timings.totalMs,
     timings: timingsView(timings),
   }

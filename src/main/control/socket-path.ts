@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { dirname, resolve } from 'node:path'
 
 import { ReloadError } from '../errors.js'
+import { isTrusted } from '../trusted-path.js'
 
 /** `sun_path` less its NUL. Node 20 cuts a longer path and binds somewhere else. */
 export const MAX_PATH_BYTES = 107
@@ -29,14 +30,13 @@ export function bindablePath(path: string): string {
 export function assertParent(path: string): void {
   const parent = dirname(path)
   const stats = entryAt(parent)
-  const owner = process.geteuid?.()
   const refusal = !stats
     ? 'does not exist'
     : stats.isSymbolicLink()
       ? 'is a symbolic link'
       : !stats.isDirectory()
         ? 'is not a directory'
-        : stats.uid !== owner && stats.uid !== 0
+        : !isTrusted(stats.uid)
           ? `belongs to user ${stats.uid}`
           : (stats.mode & 0o002) !== 0
             ? 'can be written by everyone'

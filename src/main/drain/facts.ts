@@ -1,7 +1,8 @@
-import { hash, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
+import { fingerprint256Of, wholeNameOf } from '../../workers/facts.js'
 import { completedChain } from '../attach/handshake-anchors.js'
 import { certificatesOf } from '../attach/peer-chains.js'
 import type { Clock } from '../clock.js'
@@ -100,26 +101,11 @@ function peerOf(socket: TLSSocket): PeerFacts | null {
   if (!leaf) return null
   const { subject, issuer, serialNumber, fingerprint256, validTo } = new X509Certificate(leaf)
   return Object.freeze({
-    subject: nameOf(subject),
-    issuer: nameOf(issuer),
+    subject: wholeNameOf(subject),
+    issuer: wholeNameOf(issuer),
     serial: serialNumber,
     fingerprint256,
     notAfter: new Date(validTo).toISOString(),
-    issuers: Object.freeze(issuers.map(fingerprintOf)),
+    issuers: Object.freeze(issuers.map(fingerprint256Of)),
   })
-}
-
-/** As `X509Certificate#fingerprint256`, without parsing. */
-function fingerprintOf(der: Uint8Array): string {
-  return hash('sha256', der, 'hex')
-    .toUpperCase()
-    .replace(/..(?!$)/g, '$&:')
-}
-
-/** Node gives one attribute a line, or nothing for an empty name. */
-function nameOf(lines: string | undefined): string {
-  return (lines ?? '')
-    .trim()
-    .replaceAll('\n', ', ')
-    .replace(/\p{Cc}/gu, ' ')
 }

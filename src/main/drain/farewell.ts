@@ -12,6 +12,7 @@ import {
 import { Deadline } from './deadline.js'
 import type { ConnectionFacts } from './facts.js'
 import { holdLoop } from './hold-loop.js'
+import type { ResolvedStart } from './options.js'
 import { Rounds } from './rounds.js'
 
 /** After this many milliseconds what was cut counts as gone, whatever its socket says. */
@@ -52,6 +53,12 @@ export interface FarewellParts {
   readonly left: (connection: Connection, departure: Departure) => void
   readonly ended: (result: DrainResult) => void
 }
+
+/** Begins the farewell of one drain, with what all farewells of these servers share. */
+export type FarewellMaker = (
+  options: ResolvedStart,
+  callbacks: Pick<FarewellParts, 'expired' | 'ended'>,
+) => Farewell
 
 /**
  * The goodbye to a set of connections: those that are there, and those that come while it lasts. Ends with the last of

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.js'
 
 /**
- * Connections that get their goodbye in one turn of the event loop. What a goodbye sets off comes in the turns that follow and
- * costs more than the telling: to end a TLS connection takes about 0.06 ms.
+ * Connections that get their goodbye in one turn of the event loop. Most of the work of a goodbye comes in the turns that
+ * follow: to end a TLS connection takes about 0.06 ms.
  */
 const A_ROUND = 16
 

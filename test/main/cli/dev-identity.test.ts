@@ -149,6 +149,20 @@ test('a rotation repairs a broken certificate', async (t) => {
   assert.equal(read(certPath).subject, 'CN=localhost')
 })
 
+test('a directory in the place of a certificate is refused, with its path', async (t) => {
+  const dir = tempDir(t)
+  await createDevelopmentIdentity(dir)
+  const cert = join(dir, 'tls.crt')
+  rmSync(cert)
+  mkdirSync(cert)
+  for (const begin of [rotateDevelopmentIdentity, ensureDevelopmentIdentity]) {
+    await assert.rejects(begin(dir), {
+      code: 'IDENTITY_UNSAFE',
+      message: /\/tls\.crt is not a regular file$/,
+    })
+  }
+})
+
 test('a rotation replaces the files by renaming and leaves no other file behind', async (t) => {
   const dir = tempDir(t)
   const { certPath, keyPath } = await createDevelopmentIdentity(dir)

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { readTrusted, trustedEntry, UntrustedPathError } from '../../trusted-path.js'
 import type { DevelopmentCertificateOptions, PemPair } from './authority.js'
@@ -128,8 +128,14 @@ function namesOf({ subjectAltName = '' }: X509Certificate): { names: string[]; i
  * @throws DevelopmentIdentityError `IDENTITY_UNSAFE`
  */
 function assertOurs(dir: string, paths: IdentityPaths): void {
-  try {
+  orUnsafe(dir, () => {
     for (const path of [dir, ...Object.values(paths)]) trustedEntry(path)
+  })
+}
+
+function orUnsafe<Result>(dir: string, look: () => Result): Result {
+  try {
+    return look()
   } catch (error) {
     if (!(error instanceof UntrustedPathError)) throw error
     const message = `the development identity in ${dir} is not used: ${error.message}`
@@ -170,8 +176,7 @@ function readAuthority({ ca, caKey }: IdentityPaths): PemPair {
 
 /** Nothing for files that are missing, broken, or not of one another; a file that may not be read is an error. */
 function readPair(certPath: string, keyPath: string): ParsedPair | undefined {
-  const certPem = readTrusted(certPath)
-  const keyPem = readTrusted(keyPath)
+  const [certPem, keyPem] = orUnsafe(dirname(certPath), () => [readTrusted(certPath), readTrusted(keyPath)])
   if (certPem === null || keyPem === null) return undefined
   try {
     const certificate = new X509Certificate(certPem)

@@ -215,7 +215,7 @@ function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
   return Object.fromEntries(entries) as ConfigFile
 }
 
-/** Of `policy.nameClaims`, what has a slash in it is a path. */
+/** An entry of `policy.nameClaims` that has a slash in it is a path. */
 function absoluteClaims(policy: unknown, absolute: (value: unknown) => unknown): unknown {
   const { nameClaims, ...rest } = Object(policy) as { nameClaims?: unknown }
   if (!Array.isArray(nameClaims)) return policy

@@ -26,17 +26,13 @@ export function rollbackRoute(engine: ReloadEngine, timeoutMs: number): Route {
         return resultAnswer(await waitForResult(pass, timeoutMs, signal), 'rolled-back')
       } catch (error) {
         if (!(error instanceof ReloadError)) throw error
-        const headers = { ETag: entityTag(served) }
-        if (error.code === 'OPTIONS_INVALID') {
-          const detail = `${error.message}; nothing was changed`
-          throw new RequestProblem('rollback-refused', detail, {
-            code: error.code,
-            generation: served,
-            headers,
-          })
+        const extras = { generation: served, headers: { ETag: entityTag(served) } }
+        if (error.code === 'GENERATION_UNKNOWN') {
+          throw new RequestProblem('generation-unknown', error.message, extras)
         }
-        if (error.code !== 'GENERATION_UNKNOWN') throw error
-        throw new RequestProblem('generation-unknown', error.message, { generation: served, headers })
+        if (error.code !== 'OPTIONS_INVALID') throw error
+        const detail = `${error.message}; nothing was changed`
+        throw new RequestProblem('rollback-refused', detail, { ...extras, code: error.code })
       }
     },
   }

@@ -1,0 +1,151 @@
+import type { EventHub } from '../observe/event-hub.js'
+import { deferred } from './deferred.js'
+import { DrainError } from './errors.js'
+import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
+import type { DrainEvents, DrainRun } from './handle.js'
+import { afterLameDuck } from './lame-duck.js'
+import type { DrainStartOptions, ResolvedStart } from './options.js'
+import { runOf } from './run-of.js'
+import { type DrainState, DrainStateMachine } from './state.js'
+import type { Surroundings } from './surroundings.js'
+
+export interface WholeDrainParts {
+  readonly around: Surroundings
+  readonly events: EventHub<DrainEvents>
+  readonly makeFarewell: FarewellMaker
+  /** Closes the listeners of all servers. */
+  readonly stopListening: () => void
+  /** Called at the end, before it is announced. */
+  readonly release: () => void
+}
+
+/** The drain of all connections, from its start to its end. The state of a drain is the state of this one. */
+export class WholeDrain {
+  readonly #parts: WholeDrainParts
+  readonly #machine: DrainStateMachine
+  readonly #completion = deferred<DrainResult>()
+  #farewell: Farewell | null = null
+  #run: DrainRun | null = null
+  #cancellable = true
+  #cancelLameDuck: () => void = () => {}
+
+  constructor(parts: WholeDrainParts) {
+    this.#parts = parts
+    this.#machine = new DrainStateMachine((state, previous) => parts.events.emit('state', state, previous))
+  }
+
+  get state(): DrainState {
+    return this.#machine.current
+  }
+
+  get run(): DrainRun | null {
+    return this.#run
+  }
+
+  /** Resolves at the end, whenever it starts. */
+  get completion(): Promise<DrainResult> {
+    return this.#completion.promise
+  }
+
+  /**
+   * @param options what `given` means, with the defaults filled in
+   * @param given what the caller of `start` passed: a drain that is on takes over only what it names
+   */
+  start(options: ResolvedStart, given: string | DrainStartOptions): DrainRun {
+    if (this.#farewell && this.#run) return this.#startAgain(this.#farewell, this.#run, options, given)
+    return this.#startFirst(options)
+  }
+
+  force(): void {
+    if (!this.#farewell) throw new DrainError('DRAIN_NOT_STARTED', 'force: the drain has not been started')
+    this.#force(this.#farewell)
+  }
+
+  cancel(): void {
+    if (!this.#cancellable || !this.#farewell || this.state !== 'lame-duck') {
+      const why = this.#cancellable ? `the drain is ${this.state}, not a lame duck` : 'the start was final'
+      throw new DrainError('DRAIN_NOT_CANCELLABLE', `cancel: ${why}`)
+    }
+    this.#cancelLameDuck()
+    this.#farewell.cancel()
+    this.#farewell = null
+    this.#run = null
+    this.#machine.move('running')
+    this.#parts.around.logger.info({}, 'drain cancelled')
+  }
+
+  /** Leaves the connections as they are. */
+  close(): void {
+    this.#cancelLameDuck()
+    if (!this.#machine.final) this.#farewell?.cancel()
+    this.#completion.reject(new DrainError('CLOSED', 'the drain was closed before its end'))
+  }
+
+  #startFirst(options: ResolvedStart): DrainRun {
+    const { book, logger } = this.#parts.around
+    const farewell = this.#parts.makeFarewell(options, {
+      expired: () => this.#force(farewell),
+      ended: (result) => this.#end(result),
+    })
+    const run = runOf(farewell, this.completion, () => this.#force(farewell))
+    this.#farewell = farewell
+    this.#cancellable = options.cancellable
+    this.#run = run
+    const { uri, reason, lameDuckMs, deadlineMs } = options
+    logger.info({ uri, reason, lameDuckMs, deadlineMs, connections: book.counts() }, 'draining')
+    if (deadlineMs === 0) this.#force(farewell)
+    else if (lameDuckMs === 0) this.#closeDown(farewell)
+    else this.#beLameDuck(farewell, lameDuckMs)
+    return run
+  }
+
+  #startAgain(
+    farewell: Farewell,
+    run: DrainRun,
+    options: ResolvedStart,
+    given: string | DrainStartOptions,
+  ): DrainRun {
+    const { uri } = farewell.notice
+    if (options.uri !== undefined && options.uri !== uri) {
+      const kept = uri === undefined ? 'without a redirect URI' : `to ${uri}`
+      throw new DrainError('DRAIN_STARTED', `start: a drain ${kept} is on; it stays as it is`)
+    }
+    if (typeof given === 'string' || this.#machine.final) return run
+    if (given.cancellable === false) this.#cancellable = false
+    if (given.deadlineMs === 0) this.#force(farewell)
+    else if (given.deadlineMs !== undefined) farewell.deadline.tighten(options.deadlineMs)
+    if (given.lameDuckMs === 0 && this.state === 'lame-duck') this.#closeDown(farewell)
+    return run
+  }
+
+  #beLameDuck(farewell: Farewell, lameDuckMs: number): void {
+    farewell.windDown()
+    this.#cancelLameDuck = afterLameDuck(lameDuckMs, this.#parts.around, () => this.#closeDown(farewell))
+    this.#machine.move('lame-duck')
+  }
+
+  #closeDown(farewell: Farewell): void {
+    this.#cancelLameDuck()
+    if (!this.#machine.move('closing')) return
+    this.#parts.stopListening()
+    farewell.leave()
+  }
+
+  #force(farewell: Farewell): void {
+    this.#cancelLameDuck()
+    if (!this.#machine.move('forced')) return
+    this.#parts.stopListening()
+    farewell.force()
+  }
+
+  #end(result: DrainResult): void {
+    const { around, events, release } = this.#parts
+    this.#machine.move('drained')
+    release()
+    const { outcome, ...fields } = result
+    if (outcome === 'drained') around.logger.info(fields, 'drained')
+    else around.logger.warn(fields, 'drain forced')
+    this.#completion.resolve(result)
+    events.emit('drained', result)
+  }
+}
