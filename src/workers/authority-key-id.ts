@@ -1,6 +1,6 @@
-import { childrenOf, type DerNode } from './der.js'
+import { base64Of, childrenOf, type DerNode, expected } from './der.js'
+import { SEQUENCE } from './der-tags.js'
 import { canonicalName } from './name.js'
-import { contentOf } from './x509.js'
 
 /** AuthorityKeyIdentifier (RFC 5280, section 4.2.1.1): which key signed a certificate or a revocation list. */
 export interface AuthorityKeyId {
@@ -19,8 +19,7 @@ export interface AuthorityKeyId {
  * @throws RangeError
  */
 export function authorityKeyIdOf(der: Uint8Array, node: DerNode): AuthorityKeyId {
-  if (node.tag !== 0x30) throw new RangeError('not an authority key identifier')
-  const fields = childrenOf(der, node)
+  const fields = childrenOf(der, expected(der, node, SEQUENCE))
   const order = fields.map(({ tag }) => TAGS.indexOf(tag))
   if (order.some((place, i) => place < 0 || (i > 0 && place <= (order[i - 1] as number)))) {
     throw new RangeError('not an authority key identifier')
@@ -29,9 +28,9 @@ export function authorityKeyIdOf(der: Uint8Array, node: DerNode): AuthorityKeyId
   const directory = issuer && childrenOf(der, issuer).find(({ tag }) => tag === DIRECTORY_NAME)
   const [name] = directory ? childrenOf(der, directory) : []
   return {
-    keyId: keyId ? contentOf(der, keyId) : null,
+    keyId: keyId ? base64Of(der, keyId) : null,
     issuer: name ? canonicalName(der, name) : null,
-    serial: serial ? contentOf(der, serial) : null,
+    serial: serial ? base64Of(der, serial) : null,
   }
 }
 

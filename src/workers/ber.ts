@@ -1,3 +1,5 @@
+import { BIT_STRING, CONSTRUCTED, SEQUENCE, SET } from './der-tags.js'
+
 /**
  * BER turned into DER lengths (ITU-T X.690, section 8.1.3 against 10.1): every length definite and as short as can be,
  * every string in one piece. Java, Windows and NSS write PKCS#12 files in BER. What reads them afterwards sees the one
@@ -16,13 +18,9 @@ export function derFromBer(ber: Uint8Array): Buffer {
 /** OpenSSL stops at 30 levels (`ASN1_MAX_CONSTRUCTED_NEST`). */
 const DEEPEST = 30
 
-const CONSTRUCTED = 0x20
 const CLASS = 0xc0
 const NUMBER = 0x1f
 const INDEFINITE = 0x80
-const SEQUENCE = 0x30
-const SET = 0x31
-const BIT_STRING = 0x03
 
 interface Converted {
   readonly der: Buffer
@@ -62,7 +60,8 @@ function joined(tag: number, pieces: readonly Buffer[]): Buffer {
   return element(tag, [unused, ...contents.map((content) => content.subarray(1))])
 }
 
-function element(tag: number, parts: readonly Uint8Array[]): Buffer {
+/** An element of DER. */
+export function element(tag: number, parts: readonly Uint8Array[]): Buffer {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return Buffer.concat([Buffer.from([tag, ...lengthBytes(length)]), ...parts])
 }

@@ -1,11 +1,8 @@
 import { childrenOf, isTime, nodeAt } from './der.js'
+import { INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 
 /** What a file of DER is, as far as the help for its owner goes. */
 export type DerKind = 'certificate' | 'private key' | 'revocation list' | 'PKCS#12'
-
-const INTEGER = 0x02
-const OCTET_STRING = 0x04
-const SEQUENCE = 0x30
 
 /** Whether bytes are one DER (or BER) sequence and no text: `0`, its tag, is also a digit. */
 export function looksLikeDer(bytes: Uint8Array): boolean {

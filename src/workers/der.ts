@@ -1,3 +1,13 @@
+import {
+  CONSTRUCTED,
+  GENERALIZED_TIME,
+  INTEGER,
+  OBJECT_IDENTIFIER,
+  SEQUENCE,
+  SET,
+  UTC_TIME,
+} from './der-tags.js'
+
 /** One element of DER (ITU-T X.690): its tag, and where its content begins and ends. */
 export interface DerNode {
   readonly tag: number
@@ -61,10 +71,7 @@ export function assertDer(der: Uint8Array): DerNode {
 const DEEPEST = 30
 /** In bytes. As text it fits into the 255 characters that Node 20 has for one; real ones have up to 30 bytes. */
 const LONGEST_OID = 63
-const CONSTRUCTED = 0x20
 const CONTEXT = 0x80
-const SEQUENCE = 0x30
-const SET = 0x31
 
 function walk(der: Uint8Array, node: DerNode, depth: number): void {
   if (node.tag === OBJECT_IDENTIFIER) oidOf(der, node)
@@ -87,10 +94,39 @@ export function childOf(
   index: number,
   tag: number,
 ): DerNode {
-  const child = children[index]
-  if (child?.tag !== tag) throw new RangeError(`DER element ${index} is of another type`)
-  if (child.to > der.length) throw new RangeError('DER element runs past the end')
-  return child
+  return expected(der, children[index], tag)
+}
+
+/**
+ * An element that must be there, and of this tag.
+ *
+ * @throws RangeError
+ */
+export function expected(der: Uint8Array, node: DerNode | undefined, tag: number): DerNode {
+  if (node?.tag !== tag) throw new RangeError('DER element is of another type')
+  if (node.to > der.length) throw new RangeError('DER element runs past the end')
+  return node
+}
+
+/** The content of an element. The bytes are not copied. */
+export function contentOf(der: Uint8Array, { from, to }: DerNode): Buffer {
+  return Buffer.from(der.buffer, der.byteOffset + from, to - from)
+}
+
+/** The content of an element in base64. */
+export function base64Of(der: Uint8Array, node: DerNode): string {
+  return contentOf(der, node).toString('base64')
+}
+
+/**
+ * An INTEGER of any size that is not negative.
+ *
+ * @throws RangeError
+ */
+export function naturalOf(der: Uint8Array, node: DerNode): bigint {
+  const bytes = contentOf(der, expected(der, node, INTEGER))
+  if (bytes.length === 0 || (bytes[0] as number) >= 0x80) throw new RangeError('not a natural number')
+  return BigInt(`0x${bytes.toString('hex')}`)
 }
 
 /** An object identifier in dotted form. */
@@ -112,10 +148,6 @@ export function oidOf(der: Uint8Array, node: DerNode): string {
   return arcs.join('.')
 }
 
-const OBJECT_IDENTIFIER = 0x06
-const UTC_TIME = 0x17
-const GENERALIZED_TIME = 0x18
-
 /** Whether it is a UTCTime or a GeneralizedTime. */
 export function isTime({ tag }: DerNode): boolean {
   return tag === UTC_TIME || tag === GENERALIZED_TIME
@@ -124,7 +156,7 @@ export function isTime({ tag }: DerNode): boolean {
 /** A UTCTime or GeneralizedTime in milliseconds since the epoch (RFC 5280, section 4.1.2.5); `null` for what is none. */
 export function timeOf(der: Uint8Array, node: DerNode): number | null {
   if (!isTime(node)) return null
-  let digits = Buffer.from(der.buffer, der.byteOffset + node.from, node.to - node.from).toString('latin1')
+  let digits = contentOf(der, node).toString('latin1')
   if (node.tag === UTC_TIME) digits = (digits < '50' ? '20' : '19') + digits
   const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/.exec(digits)
   if (!parts) return null

@@ -1,5 +1,5 @@
 import { describe } from './certificates.js'
-import { assertDer, childrenOf, type DerNode } from './der.js'
+import { assertDer, childrenOf, naturalOf } from './der.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, splitPem } from './pem.js'
@@ -70,18 +70,12 @@ function readGroup(pem: string): Group | null {
   const der = derOf(pem)
   try {
     const [prime, generator, privateBits = null] = childrenOf(der, assertDer(der)).map((node) =>
-      numberOf(der, node),
+      naturalOf(der, node),
     )
     return prime === undefined || generator === undefined ? null : { prime, generator, privateBits }
   } catch {
     return null
   }
-}
-
-function numberOf(der: Buffer, { tag, from, to }: DerNode): bigint {
-  if (tag !== 0x02 || from === to || (der[from] as number) & 0x80)
-    throw new RangeError('not a positive number')
-  return BigInt(`0x${der.toString('hex', from, to)}`)
 }
 
 /** Groups that were tested in this thread, by their PEM: a renewal brings the same again. */

@@ -1,6 +1,7 @@
 import { createDecipheriv, pbkdf2Sync, scryptSync } from 'node:crypto'
 
-import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
+import { childOf, childrenOf, type DerNode, expected, oidOf } from './der.js'
+import { INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import type { DerivationBudget, Work } from './derivation-budget.js'
 import { bmpPassword, type KdfDigest, pkcs12Kdf } from './pkcs12-kdf.js'
 
@@ -94,14 +95,14 @@ function pbes2(der: Uint8Array, parameters: DerNode | undefined): Scheme {
   const encryption = algorithmOf(der, childOf(der, fields, 1, SEQUENCE))
   const cipher = PBES2_CIPHERS[encryption.id]
   if (!cipher) throw unsupported(`cipher ${encryption.id}`)
-  const iv = bytesOf(der, childOf(der, [encryption.parameters], 0, OCTET_STRING))
+  const iv = bytesOf(der, expected(der, encryption.parameters, OCTET_STRING))
   if (iv.length !== cipher.ivBytes) throw new RangeError('initialisation vector of another length')
   if (kdf.id === PBKDF2) return { cipher, iv, key: pbkdf2Derivation(der, kdf.parameters, cipher.keyBytes) }
   if (kdf.id === SCRYPT) return { cipher, iv, key: scryptDerivation(der, kdf.parameters, cipher.keyBytes) }
   throw unsupported(`key derivation ${kdf.id}`)
 }
 
-const PBKDF2 = '1.2.840.113549.1.5.12'
+export const PBKDF2 = '1.2.840.113549.1.5.12'
 const SCRYPT = '1.3.6.1.4.1.11591.4.11'
 
 /**
@@ -121,7 +122,7 @@ export function pbkdf2Derivation(
     if (numberOf(der, rest.shift() as DerNode) !== keyBytes) throw new RangeError('key of another length')
   }
   if (rest.length > 1) throw new RangeError('too many parameters')
-  const id = rest[0] ? algorithmOf(der, childOf(der, rest, 0, SEQUENCE)).id : HMAC_SHA1
+  const id = rest[0] ? algorithmOf(der, expected(der, rest[0], SEQUENCE)).id : HMAC_SHA1
   const prf = PRFS[id]
   if (!prf) throw unsupported(`function ${id} of PBKDF2`)
   const blocks = Math.ceil(keyBytes / prf.bytes)
@@ -141,7 +142,7 @@ function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyB
     number,
     number,
   ]
-  if (fields[4] && numberOf(der, childOf(der, fields, 4, INTEGER)) !== keyBytes) {
+  if (fields[4] && numberOf(der, expected(der, fields[4], INTEGER)) !== keyBytes) {
     throw new RangeError('key of another length')
   }
   if (!Number.isInteger(Math.log2(N)) || N < 2) throw new RangeError('cost of scrypt is no power of two')
@@ -221,7 +222,7 @@ export function bytesOf(der: Uint8Array, node: DerNode, most: number = Number.PO
 }
 
 function fieldsOf(der: Uint8Array, parameters: DerNode | undefined, most: number): DerNode[] {
-  const fields = childrenOf(der, childOf(der, [parameters], 0, SEQUENCE))
+  const fields = childrenOf(der, expected(der, parameters, SEQUENCE))
   if (fields.length > most) throw new RangeError('too many parameters')
   return fields
 }
@@ -229,11 +230,6 @@ function fieldsOf(der: Uint8Array, parameters: DerNode | undefined, most: number
 function unsupported(what: string): EncryptionError {
   return new EncryptionError('unsupported', `its ${what} is not supported`)
 }
-
-const INTEGER = 0x02
-const OCTET_STRING = 0x04
-const OBJECT_IDENTIFIER = 0x06
-const SEQUENCE = 0x30
 
 const HMAC_SHA1 = '1.2.840.113549.2.7'
 const SHA1: KdfDigest = { name: 'sha1', bytes: 20, blockBytes: 64 }

@@ -1,6 +1,8 @@
 import { type AuthorityKeyId, authorityKeyIdOf, namesKey } from './authority-key-id.js'
-import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
-import { canonicalIssuerOf, canonicalSubjectOf, extensionNodesOf, serialOf, versionOf } from './x509.js'
+import { base64Of, childrenOf, contentOf, type DerNode, expected, oidOf } from './der.js'
+import { BIT_STRING, BOOLEAN, CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
+import { type Extension, elementIn } from './extensions.js'
+import { canonicalIssuerOf, canonicalSubjectOf, extensionsOf, serialOf, versionOf } from './x509.js'
 
 /**
  * What decides for which certificates OpenSSL lets a trust anchor vouch, read as OpenSSL 3.0 to 3.5 does
@@ -122,23 +124,17 @@ interface Extensions {
 
 function readExtensions(der: Uint8Array): Extensions {
   const read: Extensions = {
-    ...{
-      basicConstraints: null,
-      usage: null,
-      purposes: null,
-      netscape: null,
-      keyId: null,
-      authorityKey: null,
-    },
-    ...{ distributionPoints: [], proxy: false, unknownCritical: null, invalid: null },
+    ...{ basicConstraints: null, usage: null, purposes: null, netscape: null, keyId: null },
+    ...{ authorityKey: null, distributionPoints: [], proxy: false, unknownCritical: null, invalid: null },
   }
   const met = new Set<string>()
-  for (const { oid, critical, value } of extensionNodesOf(der)) {
+  for (const extension of extensionsOf(der)) {
+    const { oid, critical } = extension
     if (met.has(oid) && READ.has(oid)) read.invalid ??= `it has the extension ${oid} twice`
     met.add(oid)
     if (critical && !SUPPORTED.has(oid)) read.unknownCritical ??= oid
     try {
-      readExtension(read, oid, der, value)
+      readExtension(read, der, extension)
     } catch {
       read.invalid ??= `its extension ${oid} is malformed`
     }
@@ -146,12 +142,10 @@ function readExtensions(der: Uint8Array): Extensions {
   return read
 }
 
-/** @param value the OCTET STRING around the extension's DER. */
-function readExtension(read: Extensions, oid: string, der: Uint8Array, value: DerNode): void {
-  if (!READ.has(oid)) return
-  const node = nodeAt(der, value.from)
-  if (node.to !== value.to) throw new RangeError('bytes follow the extension')
-  switch (oid) {
+function readExtension(read: Extensions, der: Uint8Array, extension: Extension): void {
+  if (!READ.has(extension.oid)) return
+  const node = elementIn(der, extension)
+  switch (extension.oid) {
     case BASIC_CONSTRAINTS:
       read.basicConstraints = basicConstraintsOf(der, node)
       return
@@ -160,19 +154,19 @@ function readExtension(read: Extensions, oid: string, der: Uint8Array, value: De
       if (read.usage === 0 && node.to - node.from < 3) throw new RangeError('empty key usage')
       return
     case EXTENDED_KEY_USAGE:
-      read.purposes = childrenOf(der, expected(node, SEQUENCE)).map((purpose) => oidOf(der, purpose))
+      read.purposes = childrenOf(der, expected(der, node, SEQUENCE)).map((purpose) => oidOf(der, purpose))
       return
     case NETSCAPE_TYPE:
       read.netscape = bitsOf(der, node)
       return
     case SUBJECT_KEY_ID:
-      read.keyId = base64(der, expected(node, OCTET_STRING))
+      read.keyId = base64Of(der, expected(der, node, OCTET_STRING))
       return
     case AUTHORITY_KEY_ID:
       read.authorityKey = authorityKeyIdOf(der, node)
       return
     case DISTRIBUTION_POINTS:
-      read.distributionPoints = childrenOf(der, expected(node, SEQUENCE)).flatMap((point) =>
+      read.distributionPoints = childrenOf(der, expected(der, node, SEQUENCE)).flatMap((point) =>
         fullNamesOf(der, childrenOf(der, point)[0]),
       )
       return
@@ -183,7 +177,7 @@ function readExtension(read: Extensions, oid: string, der: Uint8Array, value: De
 
 /** BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER (0..MAX) OPTIONAL }. */
 function basicConstraintsOf(der: Uint8Array, node: DerNode): { ca: boolean; pathLength: number } {
-  const fields = childrenOf(der, expected(node, SEQUENCE))
+  const fields = childrenOf(der, expected(der, node, SEQUENCE))
   const ca = fields[0]?.tag === BOOLEAN ? (fields.shift() as DerNode) : null
   const [pathLength, more] = fields
   if (more || (pathLength && (pathLength.tag !== INTEGER || (der[pathLength.from] as number) & 0x80))) {
@@ -202,10 +196,10 @@ function basicConstraintsOf(der: Uint8Array, node: DerNode): { ca: boolean; path
  * with `[0] { fullName [0] GeneralNames, nameRelativeToCRLIssuer [1] ... }`.
  */
 export function fullNamesOf(der: Uint8Array, point: DerNode | undefined): string[] {
-  if (point?.tag !== 0xa0) return []
+  if (point?.tag !== CONTEXT_0) return []
   return childrenOf(der, point)
-    .filter(({ tag }) => tag === 0xa0)
-    .flatMap((names) => childrenOf(der, names).map((name) => `${name.tag} ${base64(der, name)}`))
+    .filter(({ tag }) => tag === CONTEXT_0)
+    .flatMap((names) => childrenOf(der, names).map((name) => `${name.tag} ${base64Of(der, name)}`))
 }
 
 /** `check_ca`: key usage first, then basic constraints, then what came before these. */
@@ -245,24 +239,9 @@ function allows(usage: number | null, bit: number): boolean {
   return usage === null || (usage & bit) !== 0
 }
 
-const BOOLEAN = 0x01
-const INTEGER = 0x02
-const BIT_STRING = 0x03
-const OCTET_STRING = 0x04
-const SEQUENCE = 0x30
-
 /** The first eight bits. */
 function bitsOf(der: Uint8Array, node: DerNode): number {
-  expected(node, BIT_STRING)
-  if (node.from === node.to) throw new RangeError('not a bit string')
-  return node.to - node.from > 1 ? (der[node.from + 1] as number) : 0
-}
-
-function expected(node: DerNode, tag: number): DerNode {
-  if (node.tag !== tag) throw new RangeError('DER element is of another type')
-  return node
-}
-
-function base64(der: Uint8Array, node: DerNode): string {
-  return Buffer.from(der.buffer, der.byteOffset + node.from, node.to - node.from).toString('base64')
+  const [unused, bits = 0] = contentOf(der, expected(der, node, BIT_STRING))
+  if (unused === undefined) throw new RangeError('not a bit string')
+  return bits
 }

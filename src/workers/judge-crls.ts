@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 
 import { namesKey } from './authority-key-id.js'
 import { type Crl, type CrlScope, parseCrl } from './crl.js'
+import { isCurrent } from './crl-fields.js'
 import type { Findings } from './findings.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import type { Policy } from './protocol.js'
@@ -72,9 +73,7 @@ function isUsable({ unusable, block: { what, path } }: Crl, found: Findings): bo
 /** A list that is not current does no harm beside one that is. */
 function judgeDates(crls: readonly Crl[], policy: Policy, found: Findings): void {
   const now = Date.now()
-  const isCurrent = ({ thisUpdate, nextUpdate }: Crl) =>
-    thisUpdate <= now && (nextUpdate === null || nextUpdate >= now)
-  const covered = new Set(crls.filter(isCurrent).map(({ issuer }) => issuer))
+  const covered = new Set(crls.filter((crl) => isCurrent(crl, now)).map(({ issuer }) => issuer))
   for (const { issuer, thisUpdate, nextUpdate, block } of crls) {
     if (covered.has(issuer)) continue
     const { what, path } = block

@@ -1,4 +1,5 @@
 import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
+import { OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
 
 /*
  * What kind of key a certificate or a key file holds, read from DER before any native code signs with it or prints it.
@@ -127,5 +128,3 @@ function nameOf(oid: string): string {
 }
 
 const EXPLICIT = 'explicit'
-const OBJECT_IDENTIFIER = 0x06
-const SEQUENCE = 0x30

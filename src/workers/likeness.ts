@@ -1,5 +1,6 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
+import { base64Of } from './der.js'
 import { keyTypeOf } from './facts.js'
 import type { Identity } from './identity.js'
 import { extensionsOf, signatureOid, subjectOf } from './x509.js'
@@ -33,7 +34,7 @@ function partsOf(chain: readonly X509Certificate[]): unknown {
   const extensions = extensionsOf(leaf.raw).map(({ oid, critical, value }) => [
     oid,
     critical,
-    OF_ONE_CERTIFICATE.has(oid) ? null : value,
+    OF_ONE_CERTIFICATE.has(oid) ? null : base64Of(leaf.raw, value),
   ])
   return [
     keyTypeOf(leaf.publicKey),

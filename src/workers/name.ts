@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 
-import { childrenOf, type DerNode } from './der.js'
+import { childrenOf, contentOf, type DerNode } from './der.js'
+import { CONSTRUCTED, OBJECT_IDENTIFIER, SEQUENCE, SET, UTF8_STRING } from './der-tags.js'
 
 /*
  * Distinguished names in OpenSSL's canonical form: the form in which X509_NAME_cmp compares them (x509_name_canon in
@@ -9,7 +10,7 @@ import { childrenOf, type DerNode } from './der.js'
  */
 
 /**
- * The canonical form of a Name in base64. Two names are equal for OpenSSL exactly when these texts are equal.
+ * The canonical form of a Name as text. Two names are equal for OpenSSL exactly when these texts are equal.
  *
  * - Texts become UTF-8 with ASCII letters in lower case, without white space at the ends, and with one space for each
  *   run of white space inside. Values of other types (NumericString, BIT STRING) stay as they are.
@@ -19,39 +20,37 @@ import { childrenOf, type DerNode } from './der.js'
  *   and not DER where that would matter (a constructed string).
  */
 export function canonicalName(der: Uint8Array, name: DerNode): string {
-  const rdns = childrenOf(der, name).map((rdn) => {
+  let canonical = ''
+  for (const rdn of childrenOf(der, name)) {
     if (rdn.tag !== SET) throw new RangeError('not a relative distinguished name')
-    return childrenOf(der, rdn).map((attribute) => canonicalAttribute(der, attribute))
-  })
-  const sets = rdns.filter((attributes) => attributes.length > 0)
-  return Buffer.concat(sets.map((attributes) => element(SET, attributes.sort(Buffer.compare)))).toString(
-    'base64',
-  )
+    const attributes = childrenOf(der, rdn).map((attribute) => canonicalAttribute(der, attribute))
+    if (attributes.length > 0) canonical += framed(attributes.sort().join(''))
+  }
+  return canonical
 }
 
-const UTF8_STRING = 0x0c
-const OBJECT_IDENTIFIER = 0x06
-const SEQUENCE = 0x30
-const SET = 0x31
-const CONSTRUCTED = 0x20
-
 /** AttributeTypeAndValue ::= SEQUENCE { type OBJECT IDENTIFIER, value ANY } (RFC 5280, section 4.1.2.4). */
-function canonicalAttribute(der: Uint8Array, attribute: DerNode): Buffer {
+function canonicalAttribute(der: Uint8Array, attribute: DerNode): string {
   const [type, value, ...more] = childrenOf(der, attribute)
   if (attribute.tag !== SEQUENCE || type?.tag !== OBJECT_IDENTIFIER || !value || more.length > 0) {
     throw new RangeError('not an attribute of a name')
   }
-  return element(SEQUENCE, [element(OBJECT_IDENTIFIER, [contentOf(der, type)]), canonicalValue(der, value)])
+  return framed(contentOf(der, type).toString('latin1')) + framed(canonicalValue(der, value))
 }
 
-function canonicalValue(der: Uint8Array, value: DerNode): Buffer {
+/** With its length before it, so that texts put together have one meaning. */
+function framed(text: string): string {
+  return `${text.length}:${text}`
+}
+
+function canonicalValue(der: Uint8Array, value: DerNode): string {
   const content = contentOf(der, value)
   const decode = DECODERS[value.tag]
-  if (decode) return element(UTF8_STRING, [normalSpace(decode(content))])
+  if (decode) return `${UTF8_STRING} ${normalSpace(decode(content))}`
   // A constructed string is the same text in BER, which DER forbids (X.690, section 10.2).
   if (value.tag & CONSTRUCTED && value.tag !== SEQUENCE)
     throw new RangeError('a constructed string in a name')
-  return element(value.tag, [content])
+  return `${value.tag} ${content.toString('latin1')}`
 }
 
 /** To UTF-8, by tag. OpenSSL takes the one-byte types, T61String too, for Latin-1 (ASN1_STRING_to_UTF8). */
@@ -89,23 +88,7 @@ function fromUnits(content: Buffer, bytes: 2 | 4): Buffer {
 }
 
 /** Byte by byte, as OpenSSL: white space and letters are those of ASCII. */
-function normalSpace(utf8: Buffer): Buffer {
-  const text = utf8.toString('latin1')
-  const folded = text.replace(/[\t-\r ]+/g, ' ').replace(/^ | $/g, '')
-  return Buffer.from(
-    folded.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
-    'latin1',
-  )
-}
-
-function element(tag: number, contents: readonly Uint8Array[]): Buffer {
-  const content = Buffer.concat(contents)
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(content.length)
-  // Lengths all take five bytes: the form is only compared with its like.
-  return Buffer.concat([Buffer.from([tag, 0x84]), length, content])
-}
-
-function contentOf(der: Uint8Array, { from, to }: DerNode): Buffer {
-  return Buffer.from(der.buffer, der.byteOffset + from, to - from)
+function normalSpace(utf8: Buffer): string {
+  const folded = utf8.toString('latin1').replace(/[\t-\r ]+/g, ' ')
+  return folded.replace(/^ | $/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 import { derFromBer } from './ber.js'
-import { childOf, childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
+import { childOf, childrenOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
+import { CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import type { DerivationBudget } from './derivation-budget.js'
 import {
   algorithmOf,
@@ -12,6 +13,7 @@ import {
   EncryptionError,
   MOST_SALT_BYTES,
   numberOf,
+  PBKDF2,
   PRFS,
   pbkdf2Derivation,
   pkcs12Derivation,
@@ -78,13 +80,13 @@ function partsOf(file: Uint8Array): { content: Buffer; mac: Mac | null } {
   if (id !== DATA)
     throw new EncryptionError('unsupported', 'it is signed with a public key, which is not supported')
   const content = octetsOf(der, value)
-  return { content, mac: fields[2] ? macOf(der, childOf(der, fields, 2, SEQUENCE)) : null }
+  return { content, mac: fields[2] ? macOf(der, expected(der, fields[2], SEQUENCE)) : null }
 }
 
 /** ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT ANY }. */
 function contentInfo(der: Uint8Array, info: DerNode): { id: string; value: DerNode } {
   const { id, parameters } = algorithmOf(der, info)
-  return { id, value: onlyChild(der, childOf(der, [parameters], 0, CONTEXT_0)) }
+  return { id, value: onlyChild(der, expected(der, parameters, CONTEXT_0)) }
 }
 
 /** The SafeContents of one ContentInfo, decrypted, as DER. */
@@ -102,7 +104,7 @@ function safeContents(
     const encrypted = childOf(der, childrenOf(der, value), 1, SEQUENCE)
     const [type, scheme, content] = childrenOf(der, encrypted)
     if (!type || !scheme || !content) throw new RangeError('no encrypted content')
-    return { algorithm: childOf(der, [scheme], 0, SEQUENCE), data: octetsOf(der, content) }
+    return { algorithm: expected(der, scheme, SEQUENCE), data: octetsOf(der, content) }
   })
   const plain = decrypt(der, algorithm, data, passphrase, budget)
   try {
@@ -181,10 +183,10 @@ function macOf(der: Uint8Array, node: DerNode): Mac {
 
 /** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme } (RFC 9579). */
 function pbmac1(der: Uint8Array, parameters: DerNode | undefined): Omit<Mac, 'expected'> {
-  const fields = childrenOf(der, childOf(der, [parameters], 0, SEQUENCE))
+  const fields = childrenOf(der, expected(der, parameters, SEQUENCE))
   const kdf = algorithmOf(der, childOf(der, fields, 0, SEQUENCE))
   const scheme = PRFS[algorithmOf(der, childOf(der, fields, 1, SEQUENCE)).id]
-  if (kdf.id !== '1.2.840.113549.1.5.12' || !scheme) {
+  if (kdf.id !== PBKDF2 || !scheme) {
     throw new EncryptionError('unsupported', 'its MAC is not supported')
   }
   // RFC 9579, section 7: the length of the key is in the parameters, and it is that of the digest.
@@ -220,15 +222,10 @@ function octetsOf(der: Uint8Array, node: DerNode): Buffer {
   if (node.tag === OCTET_STRING || node.tag === PRIMITIVE_0) return Buffer.from(bytesOf(der, node))
   if (node.tag !== CONTEXT_0) throw new RangeError('no octet string')
   const pieces = childrenOf(der, node)
-  return Buffer.concat(pieces.map((_, i) => bytesOf(der, childOf(der, pieces, i, OCTET_STRING))))
+  return Buffer.concat(pieces.map((piece) => bytesOf(der, expected(der, piece, OCTET_STRING))))
 }
 
-const INTEGER = 0x02
-const OCTET_STRING = 0x04
-const OBJECT_IDENTIFIER = 0x06
-const SEQUENCE = 0x30
 const PRIMITIVE_0 = 0x80
-const CONTEXT_0 = 0xa0
 
 /** Digests of the MAC; a digest beside SHA-1 is what OpenSSL 3 and Java write today. */
 const DIGESTS: Readonly<Record<string, KdfDigest>> = {

@@ -1,4 +1,5 @@
-import { assertDer, childOf, childrenOf, type DerNode, nodeAt } from './der.js'
+import { assertDer, childOf, childrenOf, type DerNode, expected, naturalOf, nodeAt } from './der.js'
+import { CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import { curveOf, ecKind, isEc, isRsa, type KeyKind, keyKindOf, whyNotForTls } from './key-kinds.js'
 
 /*
@@ -28,7 +29,7 @@ export function whyTraditionalNotUsable(der: Uint8Array, label: string): string 
     assertSaneRsa(der)
     return null
   }
-  const parameters = childrenOf(der, assertDer(der)).find(({ tag }) => tag === PARAMETERS)
+  const parameters = childrenOf(der, assertDer(der)).find(({ tag }) => tag === CONTEXT_0)
   const [curve] = parameters ? childrenOf(der, parameters) : []
   const why = whyNotForTls(ecKind(curveOf(der, curve)))
   if (why === null) assertSaneEc(der)
@@ -49,19 +50,11 @@ const MOST_RSA_BITS = 16_384
  */
 function assertSaneRsa(der: Uint8Array): void {
   const fields = childrenOf(der, assertDer(der))
-  const others = fields[9] ? childrenOf(der, childOf(der, fields, 9, SEQUENCE)) : []
+  const others = fields[9] ? childrenOf(der, expected(der, fields[9], SEQUENCE)) : []
   if (fields.length < 9 || fields.length > 10 || others.length > 3) throw new RangeError('no RSA key')
-  const at = (nodes: readonly DerNode[], i: number) => naturalNumber(der, childOf(der, nodes, i, INTEGER))
-  const [n, e, d, p, q, dp, dq, qInverse] = [1, 2, 3, 4, 5, 6, 7, 8].map((i) => at(fields, i)) as [
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-  ]
+  const at = (nodes: readonly DerNode[], i: number) => rsaNumber(der, childOf(der, nodes, i, INTEGER))
+  const [n, e, d] = [at(fields, 1), at(fields, 2), at(fields, 3)]
+  const [p, q, dp, dq, qInverse] = [at(fields, 4), at(fields, 5), at(fields, 6), at(fields, 7), at(fields, 8)]
   let product = p * q
   for (const info of others) {
     const numbers = childrenOf(der, info)
@@ -82,11 +75,9 @@ function assertSaneEc(der: Uint8Array): void {
   if (secret.to - secret.from > MOST_EC_BYTES) throw new RangeError('no EC key')
 }
 
-function naturalNumber(der: Uint8Array, node: DerNode): bigint {
-  const bytes = der.subarray(node.from, node.to)
-  if (bytes.length === 0 || (bytes[0] as number) >= 0x80) throw new RangeError('negative number')
-  if (bytes.length > MOST_RSA_BITS / 8 + 1) throw new RangeError('number is too large')
-  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}`)
+function rsaNumber(der: Uint8Array, node: DerNode): bigint {
+  if (node.to - node.from > MOST_RSA_BITS / 8 + 1) throw new RangeError('number is too large')
+  return naturalOf(der, node)
 }
 
 /** Whether bytes have the form of a PKCS#8 key, which a wrong passphrase does not leave behind. */
@@ -98,8 +89,3 @@ export function looksLikePkcs8(der: Uint8Array): boolean {
     return false
   }
 }
-
-const INTEGER = 0x02
-const OCTET_STRING = 0x04
-const SEQUENCE = 0x30
-const PARAMETERS = 0xa0

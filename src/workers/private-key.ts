@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto'
 
 import { describe } from './certificates.js'
 import { assertDer, childOf, childrenOf } from './der.js'
+import { OCTET_STRING, SEQUENCE } from './der-tags.js'
 import { DerivationBudget, TooCostly } from './derivation-budget.js'
 import { asStructure, decrypt, EncryptionError } from './encryption.js'
 import { DSA, whyNotForTls } from './key-kinds.js'
@@ -161,6 +162,3 @@ function wrongPassphrase(path: string): ProblemError {
 function damaged(path: string): string {
   return `the private key in ${path} is damaged or of an unknown kind`
 }
-
-const OCTET_STRING = 0x04
-const SEQUENCE = 0x30

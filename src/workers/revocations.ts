@@ -1,6 +1,17 @@
-import { childrenOf, type DerNode, isTime, nodeAt, oidOf, timeOf } from './der.js'
+import {
+  CERTIFICATE_ISSUER,
+  type CrlEntry,
+  type CrlFields,
+  crlFieldsOf,
+  entriesOf,
+  ISSUING_DISTRIBUTION_POINT,
+  isCurrent,
+  REMOVE_FROM_CRL,
+  reasonOf,
+} from './crl-fields.js'
+import { base64Of, childrenOf } from './der.js'
+import { elementIn } from './extensions.js'
 import { canonicalName } from './name.js'
-import { contentOf } from './x509.js'
 
 /** What a revocation list says, as far as it decides about certificates that were accepted before. */
 export interface Revocations {
@@ -23,22 +34,14 @@ export interface Revocations {
  * @throws RangeError for what is no revocation list in DER.
  */
 export function readRevocations(der: Uint8Array): Revocations {
-  const [tbs] = childrenOf(der, nodeAt(der, 0))
-  const fields = tbs ? childrenOf(der, tbs) : []
-  // [version], signature, issuer, thisUpdate, [nextUpdate], [revokedCertificates], [extensions]
-  const [, issuerNode, thisUpdateNode, ...rest] = fields[0]?.tag === INTEGER ? fields.slice(1) : fields
-  if (!issuerNode || !thisUpdateNode) throw new RangeError('not a revocation list')
-  const nextUpdateNode = rest[0] && isTime(rest[0]) ? rest.shift() : undefined
-  const entries = rest.find(({ tag }) => tag === SEQUENCE)
-  const extensions = rest.find(({ tag }) => tag === EXTENSIONS)
-  const issuer = canonicalName(der, issuerNode)
+  const list = crlFieldsOf(der)
+  const { issuer, thisUpdate, nextUpdate, authorityKey, extensions } = list
+  const point = extensions.get(ISSUING_DISTRIBUTION_POINT)
   return {
-    issuer,
-    authorityKeyId: extensions ? keyIdIn(der, childrenOf(der, extensions)[0]) : null,
-    scope: extensions ? scopeIn(der, childrenOf(der, extensions)[0]) : '',
-    thisUpdate: dateOf(der, thisUpdateNode),
-    nextUpdate: nextUpdateNode ? dateOf(der, nextUpdateNode) : null,
-    revoked: entries ? revokedIn(der, entries, issuer) : new Map(),
+    ...{ issuer, thisUpdate, nextUpdate },
+    authorityKeyId: authorityKey?.keyId ?? null,
+    scope: point ? base64Of(der, elementIn(der, point)) : '',
+    revoked: revokedIn(der, list),
   }
 }
 
@@ -64,75 +67,26 @@ export function isRevoked(
   return foreign || chosen.some(({ revoked }) => revoked.get(issuer)?.has(serial))
 }
 
-function isCurrent({ thisUpdate, nextUpdate }: Revocations, now: number): boolean {
-  return thisUpdate <= now && (nextUpdate === null || nextUpdate >= now)
-}
-
-const INTEGER = 0x02
-const ENUMERATED = 0x0a
-const SEQUENCE = 0x30
-const EXTENSIONS = 0xa0
 const DIRECTORY_NAME = 0xa4
-const KEY_IDENTIFIER = 0x80
-const REMOVE_FROM_CRL = 8
 
-/** One entry after the other: a list can have half a million. */
-function revokedIn(der: Uint8Array, entries: DerNode, listIssuer: string): Map<string, Set<string>> {
+function revokedIn(der: Uint8Array, list: CrlFields): Map<string, Set<string>> {
   const revoked = new Map<string, Set<string>>()
-  let issuers: readonly string[] = [listIssuer]
-  for (let at = entries.from; at < entries.to; ) {
-    const entry = nodeAt(der, at)
-    at = entry.to
-    const [serial, , extensions] = childrenOf(der, entry)
-    if (serial?.tag !== INTEGER) throw new RangeError('not an entry of a revocation list')
-    issuers = (extensions && issuersIn(der, extensions)) ?? issuers
-    if (extensions && reasonIn(der, extensions) === REMOVE_FROM_CRL) continue
+  let issuers: readonly string[] = [list.issuer]
+  for (const entry of entriesOf(der, list)) {
+    issuers = issuersOf(der, entry) ?? issuers
+    if (reasonOf(der, entry) === REMOVE_FROM_CRL) continue
     for (const issuer of issuers) {
       const serials = revoked.get(issuer) ?? new Set()
-      revoked.set(issuer, serials.add(contentOf(der, serial)))
+      revoked.set(issuer, serials.add(base64Of(der, entry.serial)))
     }
   }
   return revoked
 }
 
 /** CertificateIssuer ::= GeneralNames (RFC 5280, section 5.3.3). */
-function issuersIn(der: Uint8Array, extensions: DerNode): string[] | undefined {
-  const value = extensionValue(der, extensions, '2.5.29.29')
-  if (!value) return undefined
-  const names = childrenOf(der, value).filter(({ tag }) => tag === DIRECTORY_NAME)
+function issuersOf(der: Uint8Array, { extensions }: CrlEntry): string[] | null {
+  const extension = extensions.get(CERTIFICATE_ISSUER)
+  if (!extension) return null
+  const names = childrenOf(der, elementIn(der, extension)).filter(({ tag }) => tag === DIRECTORY_NAME)
   return names.flatMap((name) => childrenOf(der, name).map((inner) => canonicalName(der, inner)))
-}
-
-function reasonIn(der: Uint8Array, extensions: DerNode): number | undefined {
-  const value = extensionValue(der, extensions, '2.5.29.21')
-  return value?.tag === ENUMERATED ? der[value.from] : undefined
-}
-
-/** AuthorityKeyIdentifier ::= SEQUENCE { [0] keyIdentifier, ... } (RFC 5280, section 4.2.1.1). */
-function keyIdIn(der: Uint8Array, extensions: DerNode | undefined): string | null {
-  const value = extensions && extensionValue(der, extensions, '2.5.29.35')
-  const keyId = value && childrenOf(der, value).find(({ tag }) => tag === KEY_IDENTIFIER)
-  return keyId ? contentOf(der, keyId) : null
-}
-
-/** IssuingDistributionPoint (RFC 5280, section 5.2.5). */
-function scopeIn(der: Uint8Array, extensions: DerNode | undefined): string {
-  const value = extensions && extensionValue(der, extensions, '2.5.29.28')
-  return value ? contentOf(der, value) : ''
-}
-
-/** What an extension's OCTET STRING holds. */
-function extensionValue(der: Uint8Array, extensions: DerNode, wanted: string): DerNode | undefined {
-  for (const extension of childrenOf(der, extensions)) {
-    const [id, ...rest] = childrenOf(der, extension)
-    const value = rest.pop()
-    if (id && value && oidOf(der, id) === wanted) return nodeAt(der, value.from)
-  }
-  return undefined
-}
-
-function dateOf(der: Uint8Array, node: DerNode): number {
-  const time = timeOf(der, node)
-  if (time === null) throw new RangeError('not a time')
-  return time
 }

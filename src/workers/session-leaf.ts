@@ -1,4 +1,5 @@
 import { childrenOf, nodeAt } from './der.js'
+import { SEQUENCE } from './der-tags.js'
 
 /**
  * The peer's own certificate in a TLS session, as DER; `null` for a peer that has shown none. Overwrites the session, which
@@ -26,7 +27,6 @@ export function takeSessionLeaf(bytes: Buffer | null | undefined): Uint8Array | 
   }
 }
 
-const SEQUENCE = 0x30
 const VERSION_1 = Buffer.from([0x02, 0x01, 0x01])
 const PEER = 0xa3
 

@@ -1,12 +1,25 @@
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
 
-import type { SignedBytes } from './crl.js'
+import { element } from './ber.js'
+import type { SignedBytes } from './crl-fields.js'
 import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
+import { CONTEXT_0, SEQUENCE } from './der-tags.js'
 
 /*
  * Signatures of revocation lists, which Node verifies for certificates only. The algorithms are those that OpenSSL 3.0
  * knows for X.509 (crypto/objects/obj_xref.txt).
  */
+
+const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
+const isAtLeast3_5 = major > 3 || (major === 3 && minor >= 5)
+
+/** ECDSA with SHA-3: OpenSSL 3.0 does not know these for X.509 and refuses every client; 3.5 does. */
+const DIGESTS_OF_3_5 = {
+  '2.16.840.1.101.3.4.3.9': 'sha3-224',
+  '2.16.840.1.101.3.4.3.10': 'sha3-256',
+  '2.16.840.1.101.3.4.3.11': 'sha3-384',
+  '2.16.840.1.101.3.4.3.12': 'sha3-512',
+}
 
 /** Digests of RSA (PKCS #1 v1.5), DSA and ECDSA signatures; `null` where the algorithm has its own. */
 const DIGESTS: Readonly<Record<string, string | null>> = {
@@ -30,17 +43,8 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
   '1.2.840.10045.4.3.4': 'sha512',
   '1.3.101.112': null,
   '1.3.101.113': null,
+  ...(isAtLeast3_5 ? DIGESTS_OF_3_5 : {}),
 }
-
-/** ECDSA with SHA-3: OpenSSL 3.0 does not know these for X.509 and refuses every client; 3.5 does. */
-const DIGESTS_OF_3_5: Readonly<Record<string, string>> = {
-  '2.16.840.1.101.3.4.3.9': 'sha3-224',
-  '2.16.840.1.101.3.4.3.10': 'sha3-256',
-  '2.16.840.1.101.3.4.3.11': 'sha3-384',
-  '2.16.840.1.101.3.4.3.12': 'sha3-512',
-}
-const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
-const isAtLeast3_5 = major > 3 || (major === 3 && minor >= 5)
 
 const RSA_PSS = '1.2.840.113549.1.1.10'
 
@@ -54,7 +58,7 @@ export function verifySignature(signed: SignedBytes, key: KeyObject): SignatureV
     const [id, parameters] = childrenOf(algorithm, nodeAt(algorithm, 0))
     const oid = oidOf(algorithm, id as DerNode)
     if (oid === RSA_PSS) return verdict(verifyPss(signed, parameters, key))
-    const digest = DIGESTS[oid] ?? (oid in DIGESTS ? null : isAtLeast3_5 ? DIGESTS_OF_3_5[oid] : undefined)
+    const digest = DIGESTS[oid]
     if (digest === undefined) return 'unknown'
     return verdict(verify(digest, bytes, key, signature))
   } catch {
@@ -86,7 +90,7 @@ function verifyPss(
 ): boolean {
   const fields = parameters?.tag === SEQUENCE ? childrenOf(algorithm, parameters) : []
   const fieldOf = (number: number) => {
-    const field = fields.find(({ tag }) => tag === 0xa0 + number)
+    const field = fields.find(({ tag }) => tag === CONTEXT_0 + number)
     return field && childrenOf(algorithm, field)[0]
   }
   const [hash, salt, trailer] = [fieldOf(0), fieldOf(2), fieldOf(3)]
@@ -107,15 +111,8 @@ function boundTo(algorithm: Uint8Array, key: KeyObject): KeyObject {
   const der = key.export({ type: 'spki', format: 'der' })
   const info = nodeAt(der, 0)
   const [own] = childrenOf(der, info) as [DerNode]
-  const content = Buffer.concat([algorithm, der.subarray(own.to)])
-  const head = Buffer.from([
-    SEQUENCE,
-    0x83,
-    content.length >> 16,
-    (content.length >> 8) & 0xff,
-    content.length & 0xff,
-  ])
-  return createPublicKey({ key: Buffer.concat([head, content]), type: 'spki', format: 'der' })
+  const bound = element(SEQUENCE, [algorithm, der.subarray(own.to)])
+  return createPublicKey({ key: bound, type: 'spki', format: 'der' })
 }
 
 function numberIn(der: Uint8Array, { from, to }: DerNode): number {
@@ -126,5 +123,3 @@ function numberIn(der: Uint8Array, { from, to }: DerNode): number {
 function verdict(isValid: boolean): SignatureVerdict {
   return isValid ? 'valid' : 'invalid'
 }
-
-const SEQUENCE = 0x30

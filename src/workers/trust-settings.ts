@@ -1,4 +1,5 @@
 import { childrenOf, nodeAt, oidOf } from './der.js'
+import { OCTET_STRING, SEQUENCE, UTF8_STRING } from './der-tags.js'
 
 /** What the trust settings of a `TRUSTED CERTIFICATE` make of a trust anchor, for OpenSSL and TLS clients. */
 export interface TrustSettings {
@@ -45,8 +46,7 @@ export function trustSettingsOf(der: Uint8Array): TrustSettings {
   return { rejectsClients, explicit: !rejectsClients && forClients(TRUST) === true }
 }
 
-const SEQUENCE = 0x30
 const TRUST = SEQUENCE
 const REJECT = 0xa0
 /** trust, reject, alias, keyid, other. */
-const ORDER = [TRUST, REJECT, 0x0c, 0x04, 0xa1]
+const ORDER = [TRUST, REJECT, UTF8_STRING, OCTET_STRING, 0xa1]

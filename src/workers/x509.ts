@@ -1,4 +1,16 @@
-import { assertDer, childOf, childrenOf, type DerNode, isTime, nodeAt, oidOf } from './der.js'
+import {
+  assertDer,
+  base64Of,
+  childOf,
+  childrenOf,
+  contentOf,
+  type DerNode,
+  isTime,
+  nodeAt,
+  oidOf,
+} from './der.js'
+import { CONTEXT_0, INTEGER, SEQUENCE } from './der-tags.js'
+import { type Extension, extensionsIn } from './extensions.js'
 import { type KeyKind, publicKeyKindOf } from './key-kinds.js'
 import { canonicalName } from './name.js'
 
@@ -15,12 +27,12 @@ export function nameEntryBytes(subject: string): number {
 
 /** The subject's DER in base64, to compare names by. */
 export function subjectOf(der: Uint8Array): string {
-  return contentOf(der, nodesOf(der).subject)
+  return base64Of(der, nodesOf(der).subject)
 }
 
 /** The issuer's DER in base64. */
 export function issuerOf(der: Uint8Array): string {
-  return contentOf(der, nodesOf(der).issuer)
+  return base64Of(der, nodesOf(der).issuer)
 }
 
 /** The subject as OpenSSL compares it, see {@link canonicalName}. */
@@ -35,7 +47,7 @@ export function canonicalIssuerOf(der: Uint8Array): string {
 
 /** The serial number's DER content in base64. */
 export function serialOf(der: Uint8Array): string {
-  return contentOf(der, nodesOf(der).serialNumber)
+  return base64Of(der, nodesOf(der).serialNumber)
 }
 
 /** The object identifier of the algorithm that the certificate was signed with. */
@@ -58,7 +70,7 @@ export function assertReadable(der: Uint8Array): void {
   assertDer(der)
   const nodes = nodesOf(der)
   // RFC 5280, section 4.1.1.2: both name the same algorithm; OpenSSL verifies no other signature.
-  if (contentOf(der, nodes.signatureAlgorithm) !== contentOf(der, nodes.signature)) {
+  if (!contentOf(der, nodes.signatureAlgorithm).equals(contentOf(der, nodes.signature))) {
     throw new RangeError('not a certificate')
   }
   for (const name of [nodes.issuer, nodes.subject]) childrenOf(der, name)
@@ -78,50 +90,15 @@ const EXTENDED_KEY_USAGE = '2.5.29.37'
 export function purposesOf(der: Uint8Array): string[] | null {
   const extension = extensionsOf(der).find(({ oid }) => oid === EXTENDED_KEY_USAGE)
   if (!extension) return null
-  const value = Buffer.from(extension.value, 'base64')
+  const value = contentOf(der, extension.value)
   return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
 }
 
-/** One extension of a certificate; its value is DER in base64. */
-export interface Extension {
-  readonly oid: string
-  readonly critical: boolean
-  readonly value: string
-}
-
-/** Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1); in the order they have. */
-export function extensionsOf(der: Uint8Array): Extension[] {
-  return extensionNodesOf(der).map(({ value, ...rest }) => ({ ...rest, value: contentOf(der, value) }))
-}
-
-/** One extension, its value where it lies: the OCTET STRING around the extension's own DER. */
-export interface ExtensionNode {
-  readonly oid: string
-  readonly critical: boolean
-  readonly value: DerNode
-}
-
 /** The extensions of a certificate. */
-export function extensionNodesOf(der: Uint8Array): ExtensionNode[] {
+export function extensionsOf(der: Uint8Array): Extension[] {
   const { extensions } = nodesOf(der)
   const [list] = extensions ? childrenOf(der, extensions) : []
   return list ? extensionsIn(der, list) : []
-}
-
-/**
- * The extensions of a list of them, in certificates, revocation lists and the entries of these.
- *
- * @throws RangeError
- */
-export function extensionsIn(der: Uint8Array, list: DerNode): ExtensionNode[] {
-  return childrenOf(der, list).map((extension) => {
-    const [id, ...rest] = childrenOf(der, extension)
-    const value = rest.pop()
-    const [critical] = rest
-    if (!id || value?.tag !== OCTET_STRING || rest.length > 1) throw new RangeError('not an extension')
-    // OpenSSL takes any other byte than 0 for TRUE, and a FALSE that DER leaves out.
-    return { oid: oidOf(der, id), critical: critical !== undefined && der[critical.from] !== 0, value }
-  })
 }
 
 /** 1 for a certificate without a version, 3 for what has extensions. */
@@ -130,14 +107,6 @@ export function versionOf(der: Uint8Array): number {
   const [number] = version ? childrenOf(der, version) : []
   return number ? (der[number.to - 1] as number) + 1 : 1
 }
-
-/** An element's content in base64. */
-export function contentOf(der: Uint8Array, node: DerNode): string {
-  return Buffer.from(der.subarray(node.from, node.to)).toString('base64')
-}
-
-/** `[0]`, which holds the version of a certificate. */
-const VERSION_TAG = 0xa0
 
 interface CertificateNodes {
   readonly version: DerNode | undefined
@@ -151,9 +120,6 @@ interface CertificateNodes {
   readonly extensions: DerNode | undefined
 }
 
-const INTEGER = 0x02
-const OCTET_STRING = 0x04
-const SEQUENCE = 0x30
 const EXTENSIONS_TAG = 0xa3
 
 /** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280, section 4.1). */
@@ -161,10 +127,11 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   const [tbs, algorithm] = childrenOf(der, nodeAt(der, 0))
   const all = tbs ? childrenOf(der, tbs) : []
   // [version], serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo
-  const fields = all[0]?.tag === VERSION_TAG ? all.slice(1) : all
+  const version = all[0]?.tag === CONTEXT_0 ? all[0] : undefined
+  const fields = version ? all.slice(1) : all
   const extensions = all.find(({ tag }) => tag === EXTENSIONS_TAG)
   return {
-    version: all[0]?.tag === VERSION_TAG ? all[0] : undefined,
+    version,
     signatureAlgorithm: childOf(der, [algorithm], 0, SEQUENCE),
     serialNumber: childOf(der, fields, 0, INTEGER),
     signature: childOf(der, fields, 1, SEQUENCE),

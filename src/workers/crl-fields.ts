@@ -1,0 +1,155 @@
+import { type AuthorityKeyId, authorityKeyIdOf } from './authority-key-id.js'
+import { childrenOf, contentOf, type DerNode, expected, isTime, nodeAt, timeOf } from './der.js'
+import { BIT_STRING, CONTEXT_0, ENUMERATED, INTEGER, SEQUENCE } from './der-tags.js'
+import { byOid, type Extension, elementIn, extensionsIn } from './extensions.js'
+import { canonicalName } from './name.js'
+
+/** A revocation list as its DER has it. */
+export interface CrlFields {
+  /** In canonical form. */
+  readonly issuer: string
+  readonly thisUpdate: number
+  readonly nextUpdate: number | null
+  readonly signature: SignedBytes
+  readonly authorityKey: AuthorityKeyId | null
+  readonly extensions: Extensions
+  /** The entries, see {@link entriesOf}. */
+  readonly revoked: DerNode | null
+}
+
+/** Bytes, and what signed them. */
+export interface SignedBytes {
+  /** AlgorithmIdentifier as DER. */
+  readonly algorithm: Uint8Array
+  readonly bytes: Uint8Array
+  readonly signature: Uint8Array
+}
+
+type Extensions = ReadonlyMap<string, Extension>
+
+/** One certificate that a list revokes. */
+export interface CrlEntry {
+  readonly serial: DerNode
+  readonly extensions: Extensions
+}
+
+export const AUTHORITY_KEY_ID = '2.5.29.35'
+export const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'
+export const CERTIFICATE_ISSUER = '2.5.29.29'
+export const REASON_CODE = '2.5.29.21'
+/** A reason that only a delta list may give. */
+export const REMOVE_FROM_CRL = 8
+
+/**
+ * CertificateList ::= SEQUENCE { tbsCertList { [version], signature, issuer, thisUpdate, [nextUpdate],
+ * [revokedCertificates], [extensions] }, signatureAlgorithm, signature } (RFC 5280, section 5.1).
+ *
+ * @throws RangeError
+ */
+export function crlFieldsOf(der: Uint8Array): CrlFields {
+  const outer = nodeAt(der, 0)
+  const [tbs, algorithm, signature, more] = childrenOf(der, outer)
+  if (!tbs || !algorithm || signature?.tag !== BIT_STRING || more || outer.to !== der.length) throw notAList()
+  const fields = childrenOf(der, tbs)
+  if (fields[0]?.tag === INTEGER) fields.shift()
+  const [innerAlgorithm, issuer, thisUpdate] = fields.splice(0, 3)
+  if (innerAlgorithm?.tag !== SEQUENCE || issuer?.tag !== SEQUENCE || !thisUpdate) throw notAList()
+  const take = (fits: (node: DerNode) => boolean) =>
+    (fields[0] && fits(fields[0]) ? fields.shift() : null) ?? null
+  const nextUpdate = take(isTime)
+  const revoked = take(({ tag }) => tag === SEQUENCE)
+  const explicit = take(({ tag }) => tag === CONTEXT_0)
+  const [list, another] = explicit ? childrenOf(der, explicit) : []
+  if (fields.length > 0 || another) throw notAList()
+  const within = der.subarray(startOf(der, innerAlgorithm, tbs.from), innerAlgorithm.to)
+  const named = der.subarray(tbs.to, algorithm.to)
+  // The number of unused bits comes first.
+  if (Buffer.compare(within, named) !== 0 || der[signature.from] !== 0) throw notAList()
+  const extensions = byOid(list ? extensionsIn(der, list) : [])
+  const key = extensions.get(AUTHORITY_KEY_ID)
+  return {
+    issuer: canonicalName(der, issuer),
+    thisUpdate: dateOf(der, thisUpdate),
+    nextUpdate: nextUpdate && dateOf(der, nextUpdate),
+    signature: {
+      algorithm: named,
+      bytes: der.subarray(outer.from, tbs.to),
+      signature: der.subarray(signature.from + 1, signature.to),
+    },
+    authorityKey: key ? authorityKeyIdOf(der, elementIn(der, key)) : null,
+    extensions,
+    revoked,
+  }
+}
+
+/** Where the element begins that comes first, or second after a version, in what begins at `from`. */
+function startOf(der: Uint8Array, node: DerNode, from: number): number {
+  const first = nodeAt(der, from)
+  return first.from === node.from ? from : first.to
+}
+
+function dateOf(der: Uint8Array, node: DerNode): number {
+  const time = timeOf(der, node)
+  if (time === null) throw notAList()
+  return time
+}
+
+/** Extensions that are read once for all entries that have them: reason codes, some with one of many dates. */
+const MOST_KNOWN = 1_000
+const NONE: Extensions = new Map()
+
+/**
+ * The entries of a list one after the other, because it can have half a million.
+ *
+ * @throws RangeError
+ */
+export function* entriesOf(der: Uint8Array, { revoked }: CrlFields): Generator<CrlEntry> {
+  if (!revoked) return
+  const known = new Map<string, Extensions>()
+  for (let at = revoked.from; at < revoked.to; ) {
+    const entry = expected(der, nodeAt(der, at), SEQUENCE)
+    at = entry.to
+    const serial = expected(der, nodeAt(der, entry.from), INTEGER)
+    const date = nodeAt(der, serial.to)
+    if (!isTime(date) || at > revoked.to) throw notAList()
+    if (date.to === entry.to) {
+      yield { serial, extensions: NONE }
+      continue
+    }
+    const bytes = contentOf(der, { ...entry, from: date.to }).toString('latin1')
+    const extensions = known.get(bytes) ?? entryExtensions(der, date.to, entry.to)
+    if (known.size < MOST_KNOWN) known.set(bytes, extensions)
+    yield { serial, extensions }
+  }
+}
+
+function entryExtensions(der: Uint8Array, from: number, to: number): Extensions {
+  const list = expected(der, nodeAt(der, from), SEQUENCE)
+  if (list.to !== to) throw notAList()
+  return byOid(extensionsIn(der, list))
+}
+
+/**
+ * The reason that an entry gives; `null` without one.
+ *
+ * @throws RangeError
+ */
+export function reasonOf(der: Uint8Array, { extensions }: CrlEntry): number | null {
+  const extension = extensions.get(REASON_CODE)
+  if (!extension) return null
+  const reason = elementIn(der, extension)
+  if (reason.tag !== ENUMERATED || reason.to - reason.from !== 1) throw notAList()
+  return der[reason.from] as number
+}
+
+/** Whether a list may be used at this time. */
+export function isCurrent(
+  { thisUpdate, nextUpdate }: Pick<CrlFields, 'thisUpdate' | 'nextUpdate'>,
+  now: number,
+): boolean {
+  return thisUpdate <= now && (nextUpdate === null || nextUpdate >= now)
+}
+
+function notAList(): RangeError {
+  return new RangeError('not a revocation list')
+}
