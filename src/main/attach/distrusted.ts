@@ -5,8 +5,9 @@ import type { Clock } from '../clock.js'
 import { runInSlices } from '../generation/slices.js'
 import type { Logger } from '../observe/logger.js'
 import type { Preparer } from '../pool.js'
+import { sharedCopy } from '../threads/shared-copy.js'
 import { judgeAll } from './judge-all.js'
-import { type KnownPeer, knownIntermediates, peerOf, rereadChain } from './peer-chains.js'
+import { type KnownPeer, knownIntermediates, knownPeerOf, rereadChain } from './peer-chains.js'
 
 /** What a look at live peers needs. */
 export interface JudgingParts {
@@ -63,7 +64,7 @@ function chainOf({ certificates, completed, whole }: KnownPeer, extra: readonly 
 function* collectPeers(connections: Iterable<TLSSocket>): Generator<void, SocketsByPeer, void> {
   const peers: SocketsByPeer = new Map()
   for (const socket of connections) {
-    const peer = socket.authorized ? peerOf(socket) : null
+    const peer = socket.authorized ? knownPeerOf(socket) : null
     if (peer) add(peers, peer, socket)
     yield
   }
@@ -92,14 +93,8 @@ function add(peers: SocketsByPeer, peer: KnownPeer, socket: TLSSocket): void {
 function sharedTrust(trust: Omit<JudgePeersTask, 'chains'>): Omit<JudgePeersTask, 'chains'> {
   return {
     ...trust,
-    authorities: trust.authorities && shared(trust.authorities),
-    formerAuthorities: trust.formerAuthorities && shared(trust.formerAuthorities),
-    revocationLists: trust.revocationLists.map(shared),
+    authorities: trust.authorities && sharedCopy(trust.authorities),
+    formerAuthorities: trust.formerAuthorities && sharedCopy(trust.formerAuthorities),
+    revocationLists: trust.revocationLists.map(sharedCopy),
   }
-}
-
-function shared(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
-  copy.set(bytes)
-  return copy
 }

@@ -2,12 +2,13 @@ import { hash } from 'node:crypto'
 import type tls from 'node:tls'
 
 import type { PeerChain } from '../../workers/judge-peers.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
 import { leafOf, legacyIsSafe, linksOf, losesChainEarly } from './presented-chain.js'
 
 /*
- * Remembers by which certificates the peers of attached servers were accepted, from the end of the handshake on. Later it
- * can be too late: a resumed connection has its leaf alone, and on Node 20 and 22 the application takes the rest from the
- * connection when it calls getPeerX509Certificate().
+ * Remembers by which certificates the peers of attached servers were accepted, from the end of a full handshake on. Later it
+ * can be too late: on Node 20 and 22 the application takes the certificates after the leaf from the connection when it calls
+ * getPeerX509Certificate(). A resumed connection has its leaf alone, for as long as it lives: that is read when it is needed.
  */
 
 /** A peer by the certificates that it was accepted by. Connections of one client share it. */
@@ -37,17 +38,32 @@ const intermediates = new Map<string, Uint8Array>()
 const MAX_INTERMEDIATES = 100
 const MAX_INTERMEDIATE_BYTES = 16_384
 
-/** Follows the handshakes of a server. Costs nothing where clients are not authorized by certificates. */
+/** Follows the handshakes of a server. */
 export function followPeers(server: tls.Server): () => void {
   // Before the application, which can take the chain away.
-  server.prependListener('secureConnection', remember)
-  if (losesChainEarly) server.on('keylog', awaitHandshake)
-  return () => void server.off('secureConnection', remember).off('keylog', awaitHandshake)
+  server.prependListener('secureConnection', rememberChain)
+  return () => void server.off('secureConnection', rememberChain).off('keylog', awaitHandshake)
+}
+
+/**
+ * To be called whenever a followed server may ask its peers for something else. Where Node loses chains early, handshakes
+ * have to be seen before they end. Node then reports secrets of each, so it is done only if certificates are requested.
+ */
+export function followHandshakes(server: tls.Server, { requestCert }: Pick<PeerPolicy, 'requestCert'>): void {
+  if (!losesChainEarly) return
+  server.off('keylog', awaitHandshake)
+  if (requestCert) server.on('keylog', awaitHandshake)
 }
 
 /** The peer of an authorized connection; `null` for one that sent no certificate. */
-export function peerOf(socket: tls.TLSSocket): KnownPeer | null {
-  return peers.get(socket) ?? remember(socket)
+export function knownPeerOf(socket: tls.TLSSocket): KnownPeer | null {
+  const known = peers.get(socket)
+  if (known) return known
+  const leaf = socket.authorized ? leafOf(socket) : null
+  if (!leaf) return null
+  const peer = early.get(socket) ?? recall(socket, leaf)
+  peers.set(socket, peer)
+  return peer
 }
 
 /**
@@ -64,7 +80,7 @@ export function rereadChain(socket: tls.TLSSocket, peer: KnownPeer): KnownPeer {
 
 /** The DER of the peer's certificates as far as they are known, its own first; also of a peer that is not authorized. */
 export function certificatesOf(socket: tls.TLSSocket): readonly Uint8Array[] {
-  const known = peerOf(socket)
+  const known = knownPeerOf(socket)
   if (known) return known.certificates
   const leaf = leafOf(socket)
   return leaf ? [leaf, ...linksOf(socket).certificates] : []
@@ -75,12 +91,8 @@ export function knownIntermediates(): Uint8Array[] {
   return [...intermediates.values()]
 }
 
-function remember(socket: tls.TLSSocket): KnownPeer | null {
-  const leaf = socket.authorized ? leafOf(socket) : null
-  if (!leaf) return null
-  const peer = early.get(socket) ?? recall(socket, leaf)
-  peers.set(socket, peer)
-  return peer
+function rememberChain(socket: tls.TLSSocket): void {
+  if (socket.authorized && !socket.isSessionReused()) knownPeerOf(socket)
 }
 
 function recall(socket: tls.TLSSocket, leaf: Uint8Array): KnownPeer {
@@ -122,13 +134,13 @@ function dropOldest(map: Map<string, unknown>, most: number): void {
 const early = new WeakMap<tls.TLSSocket, KnownPeer>()
 const awaited = new WeakSet<tls.TLSSocket>()
 
-/** The only event of a server that has the socket before its handshake ends. The keys in it are none of our business. */
+/** The only event of a server that has the socket before its handshake ends. The secret in the line is not used. */
 function awaitHandshake(this: tls.Server, line: Buffer, socket: tls.TLSSocket): void {
   if (this.listenerCount('keylog') === 1) line.fill(0)
   if (awaited.has(socket)) return
   awaited.add(socket)
   socket.prependOnceListener('secure', () => {
-    const leaf = leafOf(socket)
+    const leaf = socket.isSessionReused() ? null : leafOf(socket)
     if (leaf) early.set(socket, recall(socket, leaf))
   })
 }

@@ -14,7 +14,7 @@ import {
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
-import { followPeers } from './peer-chains.js'
+import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { TrustGate } from './trust-gate.js'
 
@@ -199,6 +199,7 @@ function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: Ser
     if (context) bindTerms(context, contexts.termsFor(peers))
   }
   if (!ownPeers) setPeerPolicy(server, peers)
+  followHandshakes(server, peers)
 }
 
 function assertServer(server: unknown, book: ServerBook): asserts server is tls.Server {

@@ -12,6 +12,8 @@ import {
 import { authorizesResumedStrangers, currentContext, rawSocketOf } from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
+import { knownPeerOf } from './peer-chains.js'
+import { leafOf } from './presented-chain.js'
 import { correctAuthorized, letsStrangersIn } from './resumed-authorization.js'
 import type { ServedState } from './server-book.js'
 import { trustWithdrawn } from './sni.js'
@@ -30,6 +32,9 @@ interface Pending {
  * - a handshake that ends all the same, because its connection was not seen, ends in a closed connection. So does one that
  *   began before the server was attached, by a trust of the application's own;
  * - a TLS 1.2 connection that was admitted before may not renegotiate: that would be a new handshake under the old trust.
+ *
+ * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected.
+ * The application has decided by the first certificate, and later changes of trust are judged by it too.
  */
 export class TrustGate {
   readonly #current: () => ServedState
@@ -55,11 +60,7 @@ export class TrustGate {
       const terms = termsOf(currentContext(server))
       if (terms) this.#begin(raw, { terms, policy })
     }
-    const admit = (socket: TLSSocket) => this.#admit(socket, policy, renegotiated)
-    const gate = this
-    function renegotiated(this: TLSSocket): void {
-      if (gate.#isWithdrawn(this, policy())) shut(this)
-    }
+    const admit = (socket: TLSSocket) => this.#admit(socket, policy)
     replaceContext(server)
     server.off('secureConnection', correctAuthorized)
     server.on('connection', begin).prependListener('secureConnection', admit)
@@ -89,14 +90,25 @@ export class TrustGate {
     raw.once('close', () => this.#pending.delete(raw))
   }
 
-  #admit(socket: TLSSocket, policy: () => PeerPolicy, renegotiated: (this: TLSSocket) => void): void {
+  #admit(socket: TLSSocket, policy: () => PeerPolicy): void {
     const raw = rawSocketOf(socket)
     if (raw) this.#pending.delete(raw)
     const peers = policy()
     if (!peers.requestCert) return
     if (this.#isWithdrawn(socket, peers)) shut(socket)
     else if (letsStrangersIn(peers)) correctAuthorized(socket)
-    if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2') socket.on('secure', renegotiated)
+    if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2') this.#watchRenegotiation(socket, policy)
+  }
+
+  /** Node emits `secure` after each renegotiation. It leaves `authorized` as it was, whichever certificate comes then. */
+  #watchRenegotiation(socket: TLSSocket, policy: () => PeerPolicy): void {
+    let leaf = knownPeerOf(socket)?.certificates[0] ?? null
+    socket.on('secure', () => {
+      const next = leafOf(socket)
+      const isOther = leaf !== null && (next === null || Buffer.compare(leaf, next) !== 0)
+      if (isOther || this.#isWithdrawn(socket, policy())) shut(socket)
+      leaf = next
+    })
   }
 
   #isWithdrawn(socket: TLSSocket, peers: PeerPolicy): boolean {

@@ -8,7 +8,8 @@ import type {
 } from '../../workers/protocol.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { wipe } from './hidden-bytes.js'
-import { type HostTable, wildcardOf } from './host-table.js'
+import type { HostTable } from './host-table.js'
+import { wildcardOf } from './name-claims.js'
 
 /** What made the engine look at the files, or go back to an earlier generation. */
 export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control' | 'update' | 'rollback'

@@ -1,5 +1,5 @@
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
-import { ANY_CLAIM, type NameClaims } from './name-claims.js'
+import { ANY_CLAIM, type NameClaims, wildcardOf } from './name-claims.js'
 
 /** One SNI host as it is served. */
 export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
@@ -99,11 +99,6 @@ export class HostTable {
     })
     return soonest
   }
-}
-
-/** `*.b.example` for `a.b.example`. */
-export function wildcardOf(name: string): string {
-  return `*${name.slice(name.indexOf('.'))}`
 }
 
 export function* inSteps<T>(items: Iterable<T>, act: (item: T) => void): Generator<void, void, void> {

@@ -36,7 +36,7 @@ export class NameClaims {
   /** Whether a host claims a name of the default certificate, with a certificate that is another one. */
   claimsDefault(host: Host, name: string): boolean {
     const isClaimed =
-      this.defaultNames.has(name) || (this.areRestricted && this.defaultNames.has(`*${afterLabel(name)}`))
+      this.defaultNames.has(name) || (this.areRestricted && this.defaultNames.has(wildcardOf(name)))
     return isClaimed && !this.isDefault(host)
   }
 
@@ -71,8 +71,9 @@ function isCalledBy({ id }: Host, name: string): boolean {
   return last === name || `*.${last}` === name
 }
 
-function afterLabel(name: string): string {
-  return name.slice(name.indexOf('.'))
+/** `*.b.example` for `a.b.example`. */
+export function wildcardOf(name: string): string {
+  return `*${name.slice(name.indexOf('.'))}`
 }
 
 /** `*` stands for any characters of one path segment. What has a `/` in it is a path. */

@@ -7,6 +7,7 @@ import { PackedHost } from '../generation/packed-host.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { HostCounts } from '../result.js'
+import { sharedCopy } from '../threads/shared-copy.js'
 import { TaskError } from '../threads/task-error.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
 
@@ -93,13 +94,6 @@ export async function prepareHosts(
     heldBack: scan.held,
     ...sealed,
   }
-}
-
-/** Memory that all tasks of a pass share. */
-function sharedCopy(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
-  copy.set(bytes)
-  return copy
 }
 
 /** Threads that hosts may cost in one pass; then what could not be prepared waits for the next one. */

@@ -1,0 +1,6 @@
+/** A copy in memory that tasks share with their worker, instead of one copy for each task: trust can have megabytes. */
+export function sharedCopy(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  copy.set(bytes)
+  return copy
+}
