@@ -58,7 +58,7 @@ export function lookOut({ port, quiet }: LookOutTask): void {
   port.on('close', () => follow(null))
 }
 
-/** Whatever goes wrong is left to a PREPARE to find and to name. */
+/** Errors are left to PREPARE, which finds and names them. */
 function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
   const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }

@@ -44,7 +44,7 @@ export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   return handOver(task.hosts ? { ...reply, hosts: await lookAtHosts(task.hosts) } : reply)
 }
 
-/** Whatever is wrong with the list of the hosts does not affect the default certificate. */
+/** An error in the list of the hosts does not affect the default certificate. */
 async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
   try {
     return await scanHosts(task)

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 
 import { startEngine as startInternal } from '../../src/main/engine.js'
 import type { Problem, ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
+import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, servedBy, serveEcho } from '../support/engines.js'
 import { renameInto, writePair } from '../support/files.js'
 import { hostSite, putHost } from '../support/host-site.js'
@@ -127,6 +127,47 @@ test('an entry of a CA directory that ends the worker is named, the trust stays,
   assert.equal(engine.status().generation.trust.digest, before)
   assert.equal(engine.servingFor('a.test')?.fingerprint256, renewed.fingerprint256)
 })
+
+for (const how of ['exits', 'hangs'] as const) {
+  test(`a revocation list among several that makes the worker fail (${how}) is named, the trust stays, and hosts are renewed`, async (t) => {
+    const poison = poisons(t)
+    const dir = tempDir(t)
+    putHost(dir, authority, 'a.test')
+    const authorities = Array.from({ length: 3 }, (_, i) => createAuthority({ name: `Client CA ${i}` }))
+    const lists = authorities.map((_, i) => join(dir, `list-${i}.pem`))
+    const put = (i: number, pem: string) => writeFileSync(lists[i] as string, pem)
+    authorities.forEach((one, i) => put(i, one.crl()))
+    const ca = join(dir, 'ca.pem')
+    writeFileSync(ca, authorities.map(({ certPem }) => certPem).join(''))
+    const pair = writePair(dir, authority.issue())
+    const engine = await poisonedEngine(t, {
+      ...pair,
+      ca,
+      crl: lists,
+      hosts: join(dir, 'hosts', '*'),
+      requestCert: true,
+    })
+    const before = engine.status().generation.trust.digest
+    const bad = (authorities[1] as Authority).crl({ revoked: ['0a'] })
+    poison.add(bad, how)
+    put(1, bad)
+    put(2, (authorities[2] as Authority).crl({ revoked: ['0b'] }))
+    const renewed = putHost(dir, authority, 'a.test')
+
+    const result = await engine.reload()
+    assertApplied(result)
+    assert.deepEqual(
+      result.problems.map(({ code, path }) => [code, path]),
+      [[how === 'exits' ? 'WORKER_CRASHED' : 'WORKER_TIMEOUT', lists[1]]],
+    )
+    assert.equal(engine.status().generation.trust.digest, before)
+    assert.equal(engine.servingFor('a.test')?.fingerprint256, renewed.fingerprint256)
+
+    put(1, (authorities[1] as Authority).crl({ revoked: ['0c'] }))
+    assert.deepEqual((await engine.reload()).problems, [])
+    assert.notEqual(engine.status().generation.trust.digest, before)
+  })
+}
 
 test('a chain of 600 certificates of one name is refused by name, at once, as a host and as the default certificate', async (t) => {
   const site = await hostSite(t, { 'a.test': {}, 'long.test': {} })

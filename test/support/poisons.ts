@@ -19,7 +19,7 @@ export type Poisoning = 'throws' | 'exits' | 'hoards' | 'spins' | 'hangs'
 export interface Poisons {
   /** The list, for the environment of a program: `CERTSWAP_POISONS`. */
   readonly path: string
-  /** From now on, a thread that parses this PEM (one certificate, or one key) misbehaves. */
+  /** From now on, a thread that parses this PEM (one certificate, key or revocation list) misbehaves. */
   add(pem: string, how: Poisoning): void
   clear(): void
   /** Lets every thread that hangs go on. */

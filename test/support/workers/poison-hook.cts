@@ -6,10 +6,12 @@
 const crypto = require('node:crypto') as typeof import('node:crypto')
 const fs = require('node:fs') as typeof import('node:fs')
 const { syncBuiltinESMExports } = require('node:module') as typeof import('node:module')
+const tls = require('node:tls') as typeof import('node:tls')
 const { isMainThread } = require('node:worker_threads') as typeof import('node:worker_threads')
 
 const { createHash, createPrivateKey, X509Certificate } = crypto
 const { existsSync, openSync, readFileSync } = fs
+const { createSecureContext } = tls
 
 function misbehave(how: string): void {
   if (how === 'exits') process.exit(3)
@@ -61,6 +63,12 @@ if (!isMainThread) {
       if (this.#throws) throw new RangeError('unexpected')
       return super.toString()
     }
+  }
+  // A revocation list is read by OpenSSL only here.
+  tls.createSecureContext = (options) => {
+    const how = poisonOf(options?.crl)
+    if (how !== undefined) misbehave(how)
+    return createSecureContext(options)
   }
   syncBuiltinESMExports()
 }
