@@ -136,7 +136,7 @@ for (const how of ['exits', 'hangs'] as const) {
     const authorities = Array.from({ length: 3 }, (_, i) => createAuthority({ name: `Client CA ${i}` }))
     const lists = authorities.map((_, i) => join(dir, `list-${i}.pem`))
     const put = (i: number, pem: string) => writeFileSync(lists[i] as string, pem)
-    authorities.forEach((one, i) => put(i, one.crl()))
+    for (const [i, one] of authorities.entries()) put(i, one.crl())
     const ca = join(dir, 'ca.pem')
     writeFileSync(ca, authorities.map(({ certPem }) => certPem).join(''))
     const pair = writePair(dir, authority.issue())
