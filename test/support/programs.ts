@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+import { projectRoot } from './installed-package.js'
+
+/*
+ * Runtimes, bundlers and frameworks that are too large for `npm ci`: `test/programs/package.json` lists them.
+ */
+
+const folder = join(projectRoot, 'test', 'programs')
+
+/** The executable of a program, for instance `bun`. */
+export function programPath(name: string): string {
+  return join(folder, 'node_modules', '.bin', name)
+}
+
+/** For the option `skip` of a test: `false` when the package is there, else what is missing and how to get it. */
+export function without(...packages: readonly string[]): string | false {
+  const missing = packages.filter((name) => !existsSync(join(folder, 'node_modules', name)))
+  return missing.length > 0 && `needs ${missing.join(', ')}: npm ci --prefix test/programs`
+}
+
+/** Loads a package of the list. Call it only in a test that {@link without} does not skip. */
+export const requireProgram: NodeJS.Require = createRequire(join(folder, 'package.json'))
