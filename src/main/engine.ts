@@ -1,5 +1,6 @@
 import type tls from 'node:tls'
 
+import { summed } from './attach/connection-ledger.js'
 import type { Detach } from './attach/server-book.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
@@ -9,6 +10,7 @@ import { ReloadError } from './errors.js'
 import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
+import { currentGeneration, withExpired } from './observe/expired-warnings.js'
 import { Journal } from './observe/journal.js'
 import { LifeWatch } from './observe/life-watch.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
@@ -115,8 +117,13 @@ class Engine extends ServingEngine implements ReloadEngine {
     this.#preparer = preparer
     this.#logger = logger
     this.#events = new EventHub(logger)
-    this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
-      this.#events.emit('expiring', notice)
+    this.#life = new LifeWatch(reloader.served, {
+      ...{ clock, logger },
+      notify: (notice) => {
+        this.#events.emit('expiring', notice)
+        // The less time is left, the closer the checks are; after a step of the clock, the planned one is too late.
+        this.#checks.plan()
+      },
     })
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
@@ -164,7 +171,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {
       this.#hold(input, options)
-      return this.#reloader.untouched('update')
+      return withExpired(this.#reloader.untouched('update'), this.#life.warnings)
     }
     return await this.#lane.run(Symbol('update'), async () => {
       // Once more: an update that was ahead of this one may have been applied.
@@ -183,7 +190,8 @@ class Engine extends ServingEngine implements ReloadEngine {
 
   history(): readonly Generation[] {
     const { served, history } = this.#reloader
-    return [served, ...history.snapshots].map(({ generation }) => generation)
+    const current = currentGeneration(served.generation, this.#life.warnings)
+    return [current, ...history.snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -191,9 +199,12 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
+    const generation = currentGeneration(this.#reloader.served.generation, this.#life.warnings)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
-      generation: this.#reloader.served.generation,
+      generation,
+      ends: this.#life.ends,
+      warnings: generation.warnings,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
@@ -282,12 +293,4 @@ class Engine extends ServingEngine implements ReloadEngine {
       'serverOptions() was used, but no server is attached: call engine.attach(server), or it keeps its first certificate'
     this.#logger.warn({ generation: this.#reloader.served.generation.number }, message)
   }
-}
-
-function summed(counts: readonly Readonly<Record<number, number>>[]): Record<number, number> {
-  const sum: Record<number, number> = {}
-  for (const [generation, count] of counts.flatMap(Object.entries<number>)) {
-    sum[Number(generation)] = (sum[Number(generation)] ?? 0) + count
-  }
-  return sum
 }

@@ -5,6 +5,8 @@ import { ServingEngine } from '../attach/serving-engine.js'
 import { type Clock, systemClock } from '../clock.js'
 import { ReloadError } from '../errors.js'
 import { EventHub } from '../observe/event-hub.js'
+import { currentGeneration } from '../observe/expired-warnings.js'
+import { LifeWatch } from '../observe/life-watch.js'
 import type { Logger } from '../observe/logger.js'
 import { openPreparer, type Preparer } from '../pool.js'
 import type { ReloadOptions } from '../reload-engine.js'
@@ -45,6 +47,8 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   #cancelReport = () => {}
   #lastRequest = 0
   #orphaned = false
+  /** There from the first generation on. */
+  #life: LifeWatch | null = null
   #joined: Promise<void>
   #welcomed!: () => void
   #turnedAway!: (error: ReloadError) => void
@@ -128,9 +132,13 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 
   status(): JoinedStatus {
     const { snapshot, servers, ledger } = this.#transaction.serving
+    const life = this.#life as LifeWatch
+    const generation = currentGeneration(snapshot.generation, life.warnings)
     return Object.freeze({
       state: this.#state,
-      generation: snapshot.generation,
+      generation,
+      ends: life.ends,
+      warnings: generation.warnings,
       servers: servers.size,
       connections: ledger.counts(),
     })
@@ -148,6 +156,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 
   async #end(): Promise<void> {
     this.#leave()
+    this.#life?.stop()
     await Promise.all([this.#work, this.#preparer?.close()])
     this.#transaction.close()
     this.#events.clear()
@@ -195,6 +204,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     if (this.#transaction.stagedNumber === 0) this.#complain()
     const applied = this.#transaction.commit()
     if (!applied) return
+    this.#watchLife()
     this.retireIdleConnections()
     this.#events.emit('applied', applied)
   }
@@ -206,8 +216,20 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 
   #goBack(step: 'abort' | 'revert'): void {
     this.#transaction[step]()
-    if (this.#transaction.begun) return
-    this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
+    if (this.#transaction.begun) this.#watchLife()
+    else this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
+  }
+
+  #watchLife(): void {
+    const { snapshot } = this.#transaction.serving
+    if (this.#life) return this.#life.watch(snapshot)
+    this.#life = new LifeWatch(snapshot, {
+      clock: this.#clock,
+      logger: this.#logger,
+      notify: (notice) => this.#events.emit('expiring', notice),
+      // While the primary lives it logs the same, once for the whole fleet.
+      isLogged: () => this.#orphaned,
+    })
   }
 
   #answer({ id, result, code }: Extract<FollowedMessage, { kind: 'answer' }>): void {

@@ -12,7 +12,7 @@ import type { Bytes, WireHost } from './wire.js'
  * release is installed runs that one, beside a process that prepares by the release before. They must not guess what the
  * other one means.
  */
-export const MESSAGES_VERSION = 1
+export const MESSAGES_VERSION = 2
 
 /** Every message of a fleet, among the application's own. */
 export interface Envelope<Message> {
@@ -39,6 +39,11 @@ export interface WireSnapshot {
 export interface WireTrust {
   readonly authorities: { readonly pem: Bytes; readonly ends: readonly number[] } | null
   readonly revocationLists: readonly Bytes[]
+  readonly ends: {
+    readonly anchors: number
+    readonly dates: readonly number[]
+    readonly labels: Bytes
+  }
   readonly problems: readonly Problem[]
 }
 

@@ -7,6 +7,7 @@ import { type Identity, pemOf, readIdentities } from '../identity.js'
 import { judgeIdentity, judgeNamed } from '../judge.js'
 import { likenessOf } from '../likeness.js'
 import { anchorsIn } from '../named-anchors.js'
+import { isNeeded } from '../needed.js'
 import { warnOfOpenKeys } from '../open-keys.js'
 import { type Problem, ProblemError } from '../problem.js'
 import { touching, workingOn } from '../progress.js'
@@ -129,8 +130,9 @@ async function rehearseHost(
   if (!found.refused) rehearsed.add(kind).add(likeness)
 }
 
-function pairOf(host: HostSource, { chain }: Identity, key: Uint8Array): PackedPair {
-  const facts = factsOf(chain)
+function pairOf(host: HostSource, identity: Identity, key: Uint8Array): PackedPair {
+  const { chain } = identity
+  const facts = factsOf(chain, (i) => isNeeded(identity, i))
   const dnsNames = facts.names.filter((name) => /[a-z]/.test(name) && !name.includes(':'))
   return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
 }

@@ -44,7 +44,7 @@ interface StartedProcess {
 
 function start(drain: Drain, logger: Logger): StartedProcess {
   const worker = cluster.fork()
-  const startedAt = Date.now()
+  const startedAt = performance.now()
   const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   drain.track({
     closed,
@@ -63,7 +63,7 @@ function start(drain: Drain, logger: Logger): StartedProcess {
     if (drain.state !== 'running' && drain.state !== 'lame-duck') return
     const { pid: memberPid } = worker.process
     logger.error({ memberPid, code, signal }, 'a serving process died; another one takes its place')
-    const wait = Math.max(0, startedAt + LEAST_LIFE_MS - Date.now())
+    const wait = Math.max(0, startedAt + LEAST_LIFE_MS - performance.now())
     listening.then(
       () => setTimeout(() => replace(drain, logger), wait),
       () => {},

@@ -2,10 +2,19 @@ import { packageVersion } from '../../package-version.js'
 import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'
-import { type AttemptView, attemptView, type GenerationView, generationView } from '../views.js'
+import {
+  type AttemptView,
+  attemptView,
+  type EndsView,
+  endsView,
+  expiredText,
+  type GenerationView,
+  generationView,
+} from '../views.js'
 
 export interface StatusView extends GenerationView {
   readonly state: string
+  readonly ends: EndsView
   readonly last_attempt: AttemptView
   readonly last_success: AttemptView
   readonly last_failure: AttemptView | null
@@ -45,7 +54,7 @@ export function statusRoute(engine: ReloadEngine): Route {
         json: statusView(status),
         text:
           `${state}: generation ${generation.number}, ${fingerprint256} until ${notAfter}; ` +
-          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}`,
+          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}${expiredText(status.warnings)}`,
       }
     },
   }
@@ -56,6 +65,7 @@ function statusView(status: EngineStatus): StatusView {
   return {
     state: status.state,
     ...generationView(generation),
+    ends: endsView(status.ends),
     last_attempt: attemptView(status.lastAttempt),
     last_success: attemptView(status.lastSuccess),
     last_failure: lastFailure ? attemptView(lastFailure) : null,
