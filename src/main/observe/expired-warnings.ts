@@ -31,7 +31,8 @@ function warningsOf({ set, expired }: SetWatch): Problem[] {
 export function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]): readonly Problem[] {
   const lasting = loaded.filter(({ code }) => !EXPIRED_CODES.has(code))
   if (lasting.length === loaded.length && expired.length === 0) return loaded
-  return [...lasting, ...expired]
+  // First what refuses clients now.
+  return [...expired, ...lasting]
 }
 
 /** A generation with its warnings as of now. */
@@ -49,5 +50,5 @@ export function withExpired(result: ReloadResult, expired: readonly Problem[]): 
   const isKnown = ({ code, message }: Problem) =>
     result.warnings.some((one) => one.code === code && one.message === message)
   const more = expired.filter((one) => !isKnown(one))
-  return more.length === 0 ? result : deepFreeze({ ...result, warnings: [...result.warnings, ...more] })
+  return more.length === 0 ? result : deepFreeze({ ...result, warnings: [...more, ...result.warnings] })
 }
