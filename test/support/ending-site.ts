@@ -64,6 +64,14 @@ export async function endingSite(t: TestContext, options: EndingOptions): Promis
   return { dir, files, ca, crl, authority, intermediate, engine, logger }
 }
 
+/** A CA file and a revocation list beside it, as options of an engine. */
+export function writeTrust(dir: string, authority: Authority): { readonly ca: string; readonly crl: string } {
+  const [ca, crl] = [join(dir, 'ca.crt'), join(dir, 'list.crl')]
+  writeFileSync(ca, authority.certPem)
+  writeFileSync(crl, authority.crl())
+  return { ca, crl }
+}
+
 /** The date that is so many milliseconds from now. */
 export function fromNow(ms: number): Date {
   return new Date(Date.now() + ms)
