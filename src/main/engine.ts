@@ -4,8 +4,10 @@ import type { Detach } from './attach/server-book.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
+import { connectionCounts } from './connection-counts.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
+import type { EvictedMember } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
@@ -70,6 +72,8 @@ export interface EngineInternals {
   readonly reloader: Reloader
   readonly clock: Clock
   readonly logger: Logger
+  /** Tells listeners of a member that the fleet goes on without. */
+  readonly evicted: (member: EvictedMember) => void
 }
 
 const internals = new WeakMap<ReloadEngine, EngineInternals>()
@@ -109,12 +113,13 @@ class Engine extends ServingEngine implements ReloadEngine {
       end: () => this.#end(),
     })
     const { options } = reloader.served
-    internals.set(this, { reloader, clock, logger })
     this.#input = input
     this.#reloader = reloader
     this.#preparer = preparer
     this.#logger = logger
     this.#events = new EventHub(logger)
+    const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
+    internals.set(this, { reloader, clock, logger, evicted })
     this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
       this.#events.emit('expiring', notice)
     })
@@ -197,10 +202,7 @@ class Engine extends ServingEngine implements ReloadEngine {
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
-      connections: summed([
-        this.#reloader.serving.ledger.counts(),
-        ...members.map(({ connections }) => connections),
-      ]),
+      connections: connectionCounts(this.#reloader.serving, members),
       members,
       ...this.#journal.status(),
     })
@@ -282,12 +284,4 @@ class Engine extends ServingEngine implements ReloadEngine {
       'serverOptions() was used, but no server is attached: call engine.attach(server), or it keeps its first certificate'
     this.#logger.warn({ generation: this.#reloader.served.generation.number }, message)
   }
-}
-
-function summed(counts: readonly Readonly<Record<number, number>>[]): Record<number, number> {
-  const sum: Record<number, number> = {}
-  for (const [generation, count] of counts.flatMap(Object.entries<number>)) {
-    sum[Number(generation)] = (sum[Number(generation)] ?? 0) + count
-  }
-  return sum
 }

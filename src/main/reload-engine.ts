@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 import type { Detach } from './attach/server-book.js'
-import type { MemberStatus } from './fleet/followers.js'
+import type { EvictedMember, MemberStatus } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
 import type { ExpiryNotice } from './observe/expiry-watch.js'
 import type { JournalStatus, Recovery } from './observe/journal.js'
@@ -43,6 +43,11 @@ export interface ReloadEvents {
   recovered: [Recovery]
   /** The served certificate has passed a threshold of `expiryWarningDays`, or its end. */
   expiring: [ExpiryNotice]
+  /**
+   * A member of the fleet did not answer for too long, and the others go on without it (`shareEngine` of
+   * `certswap/cluster`). It keeps what it serves until it answers and joins again.
+   */
+  evicted: [EvictedMember]
 }
 
 /** Frozen, plain data; no secret in it. */
@@ -56,7 +61,10 @@ export interface EngineStatus extends JournalStatus {
   readonly servers: number
   /** Live connections of attached servers by the number of the generation that they were accepted under. */
   readonly connections: Readonly<Record<number, number>>
-  /** Processes and threads that serve what this engine prepares; their connections are in `connections` too. */
+  /**
+   * Processes and threads that serve what this engine prepares, evicted ones included. Their connections are in `connections`
+   * too; those of an evicted member never count as connections of the current generation.
+   */
   readonly members: readonly MemberStatus[]
 }
 

@@ -7,6 +7,7 @@ import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import { type Followers, type MemberResult, NOBODY } from './fleet/followers.js'
+import { withLeftBehind } from './fleet/left-behind.js'
 import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
@@ -210,7 +211,7 @@ export class Reloader {
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
-      const next = await this.#rollout.stage(snapshot, watch.gauge, reuse)
+      const next = await this.#rollout.stage(snapshot, { gauge: watch.gauge, reuse, force: mode.force })
       watch.ended('stage')
       if (isStale()) {
         this.#rollout.drop(next)
@@ -263,7 +264,8 @@ export class Reloader {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
-    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems })
+    const findings = withLeftBehind(this.followers.leftBehind(), 'rejected', problems, [])
+    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, findings)
     return { result, pairMismatch: false, held: false, state }
   }
 
@@ -278,7 +280,10 @@ export class Reloader {
     const { generation } = this.served
     const findings = {
       ...found?.findings,
-      warnings: [...(found?.findings.warnings ?? []), ...warnings],
+      ...withLeftBehind(this.followers.leftBehind(), outcome, found?.findings.problems ?? [], [
+        ...(found?.findings.warnings ?? []),
+        ...warnings,
+      ]),
       hosts: hostCounts(generation.hosts, found?.hosts ?? null),
       members,
     }

@@ -249,7 +249,7 @@ async function afterMember(
     else if (message.kind === 'commit') tell({ kind: 'committed', number, longestSliceMs: 0, report })
   })
   shared.add(port1)
-  tell({ kind: 'join', pid: 4711 })
+  tell({ kind: 'join', pid: 4711, threadId: 0 })
   await eventually('the member has joined', () => shared.members().length === 1)
   return await reloaded(engine, site, code)
 }

@@ -9,7 +9,7 @@ import { systemClock } from '../../../src/main/clock.js'
 import { internalsOf } from '../../../src/main/engine.js'
 import type { Link } from '../../../src/main/fleet/link.js'
 import { MemberTransaction } from '../../../src/main/fleet/member-transaction.js'
-import type { ToPrimary } from '../../../src/main/fleet/messages.js'
+import { machineMs, type ToPrimary } from '../../../src/main/fleet/messages.js'
 import { type WireHost, wireHost, wireSnapshot } from '../../../src/main/fleet/wire.js'
 import type { Snapshot } from '../../../src/main/generation/generation.js'
 import { assertApplied } from '../../support/engines.js'
@@ -20,7 +20,7 @@ for (const end of ['abort', 'revert'] as const) {
   test(`a member overwrites the keys of what it did not take over, those of hosts too: ${end}`, async (t) => {
     const { transaction, answers, served, renewed } = await member(t)
     await stage(transaction, renewed)
-    if (end === 'revert') assert.ok(transaction.commit())
+    if (end === 'revert') assert.ok(transaction.commit(commit(2)))
     transaction[end]()
     assert.deepEqual(renewed.keys.map(isWiped), [true, true])
     assert.deepEqual(served.keys.map(isWiped), [false, false, false])
@@ -32,7 +32,7 @@ for (const end of ['abort', 'revert'] as const) {
 test('a member overwrites the keys of what it served before, and none that it still serves', async (t) => {
   const { transaction, served, renewed } = await member(t)
   await stage(transaction, renewed)
-  assert.ok(transaction.commit())
+  assert.ok(transaction.commit(commit(2)))
   assert.deepEqual(served.keys.map(isWiped), [false, false, false])
   transaction.settle()
   assert.deepEqual(served.keys.map(isWiped), [true, true, false])
@@ -42,11 +42,11 @@ test('a member overwrites the keys of what it served before, and none that it st
 test('a member commits nothing that it has not staged', async (t) => {
   const { transaction, renewed } = await member(t)
   assert.equal(transaction.stagedNumber, 0)
-  assert.equal(transaction.commit(), null)
+  assert.equal(transaction.commit(commit(2)), null)
   await stage(transaction, renewed)
   assert.equal(transaction.stagedNumber, 2)
   transaction.abort()
-  assert.equal(transaction.commit(), null)
+  assert.equal(transaction.commit(commit(2)), null)
   assert.equal(transaction.report().generation, 1)
 })
 
@@ -61,12 +61,17 @@ async function member(t: TestContext) {
   const transaction = new MemberTransaction(link as Link<ToPrimary>, systemClock)
   t.after(() => transaction.close())
   await stage(transaction, served)
-  assert.ok(transaction.commit())
+  assert.ok(transaction.commit(commit(1)))
   transaction.settle()
   site.put('a.example')
   writePair(site.dir, site.authority.issue())
   assertApplied(await site.engine.reload())
   return { transaction, answers, served, renewed: received(snapshot(), first) }
+}
+
+/** A commit that is in time. */
+function commit(number: number) {
+  return { number, untilMs: machineMs() + 60_000 }
 }
 
 interface Received {
