@@ -76,7 +76,8 @@ function failureAnswer({ outcome, problems, serving, generation, hosts }: Reload
   const [first] = problems
   const code = first?.code ?? 'WORKER_CRASHED'
   const unstable = outcome === 'waiting-for-pair' || code === 'FILES_CHANGING'
-  const partly = outcome === 'applied' || outcome === 'validated'
+  const isServed = problems.length > 0 && problems.every((problem) => problem.code === 'MEMBER_EVICTED')
+  const partly = outcome === 'applied' || outcome === 'validated' || isServed
   const still = partly
     ? `everything else is served as generation ${generation}`
     : `still serving ${serving.fingerprint256} until ${serving.notAfter}`

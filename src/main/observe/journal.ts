@@ -200,9 +200,11 @@ export class Journal {
     }
     const message = waits
       ? 'certificate and key do not match yet; the old pair serves on'
-      : outcome === 'applied'
-        ? 'some hosts were not reloaded; their old certificates serve on'
-        : 'certificates not reloaded; the old ones serve on'
+      : problems.every(({ code }) => code === 'MEMBER_EVICTED')
+        ? 'trust was withdrawn, but not from members that do not answer'
+        : outcome === 'applied'
+          ? 'some hosts were not reloaded; their old certificates serve on'
+          : 'certificates not reloaded; the old ones serve on'
     if (this.#said.has(key)) this.#logger.debug(fields, message)
     else if (waits) this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)

@@ -21,6 +21,8 @@ export interface MetricFamilies {
   readonly phaseDuration: Histogram
   readonly longestSlice: Histogram
   readonly controlRequests: Counter
+  readonly members: Gauge
+  readonly memberEvictions: Counter
 }
 
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -98,6 +100,13 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
       SLICE_BUCKETS,
       'reload_longest_slice_seconds',
       'The longest that a reload held the main thread in one turn.',
+    ),
+    members: new Gauge(
+      looked('members', 'Processes and threads that serve what this process prepares, by state.', ['state']),
+    ),
+    memberEvictions: counter(
+      'member_evictions_total',
+      'Times that the fleet went on without a member that did not answer.',
     ),
     controlRequests: counter('control_requests_total', 'Requests to the control server.', ['route', 'code']),
   }

@@ -85,7 +85,8 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
     // The wall clock may have gone back since.
     families.outageSeconds.inc(Math.max(0, outageMs) / 1000)
   }
-  engine.on('settled', settled).on('recovered', recovered)
+  const evicted = () => families.memberEvictions.inc()
+  engine.on('settled', settled).on('recovered', recovered).on('evicted', evicted)
 
   return {
     contentType: registry.contentType,
@@ -99,7 +100,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
       },
     },
     close() {
-      engine.off('settled', settled).off('recovered', recovered)
+      engine.off('settled', settled).off('recovered', recovered).off('evicted', evicted)
       drainMetrics?.stop()
       for (const name of namesOf({ ...families, ...drainMetrics?.families }))
         registry.removeSingleMetric(name)
@@ -197,6 +198,13 @@ function showStatus(families: MetricFamilies, status: EngineStatus): void {
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
   families.matchesDisk.set(differsSince === null ? 1 : 0)
   families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
+  showMembers(families, status)
+}
+
+function showMembers({ members }: MetricFamilies, status: EngineStatus): void {
+  const evicted = status.members.filter((member) => member.evicted !== null).length
+  members.set({ state: 'serving' }, status.members.length - evicted)
+  members.set({ state: 'evicted' }, evicted)
 }
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {

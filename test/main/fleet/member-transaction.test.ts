@@ -13,6 +13,7 @@ import { machineMs, type ToPrimary } from '../../../src/main/fleet/messages.js'
 import { type WireHost, wireHost, wireSnapshot } from '../../../src/main/fleet/wire.js'
 import type { Snapshot } from '../../../src/main/generation/generation.js'
 import { assertApplied } from '../../support/engines.js'
+import { eventually } from '../../support/eventually.js'
 import { writePair } from '../../support/files.js'
 import { hostSite } from '../../support/host-site.js'
 
@@ -22,7 +23,7 @@ for (const end of ['abort', 'revert'] as const) {
     await stage(transaction, renewed)
     if (end === 'revert') assert.ok(transaction.commit(commit(2)))
     transaction[end]()
-    assert.deepEqual(renewed.keys.map(isWiped), [true, true])
+    await eventually('the keys are overwritten', () => renewed.keys.every(isWiped))
     assert.deepEqual(served.keys.map(isWiped), [false, false, false])
     assert.equal(transaction.report().generation, 1)
     assert.deepEqual(answers, ['staged', 'committed', 'staged', ...(end === 'revert' ? ['committed'] : [])])
@@ -35,6 +36,7 @@ test('a member overwrites the keys of what it served before, and none that it st
   assert.ok(transaction.commit(commit(2)))
   assert.deepEqual(served.keys.map(isWiped), [false, false, false])
   transaction.settle()
+  await eventually('the keys are overwritten', () => served.keys.slice(0, 2).every(isWiped))
   assert.deepEqual(served.keys.map(isWiped), [true, true, false])
   assert.deepEqual(renewed.keys.map(isWiped), [false, false])
 })
@@ -47,6 +49,33 @@ test('a member commits nothing that it has not staged', async (t) => {
   assert.equal(transaction.stagedNumber, 2)
   transaction.abort()
   assert.equal(transaction.commit(commit(2)), null)
+  assert.equal(transaction.report().generation, 1)
+})
+
+test('a member that reads a commit too late refuses it, and keeps what it serves', async (t) => {
+  const { transaction, answers, renewed } = await member(t)
+  await stage(transaction, renewed)
+  assert.equal(transaction.commit({ number: 2, untilMs: machineMs() - 1 }), null)
+  assert.deepEqual([transaction.report().generation, transaction.stagedNumber], [1, 0])
+  assert.equal(answers.at(-1), 'refused')
+})
+
+test('a member commits the generation that it is told to, and no other', async (t) => {
+  const { transaction, answers, renewed } = await member(t)
+  await stage(transaction, renewed)
+  assert.equal(transaction.commit(commit(3)), null)
+  assert.deepEqual([transaction.report().generation, answers.at(-1)], [1, 'refused'])
+  assert.ok(transaction.commit(commit(2)))
+})
+
+test('a member that the fleet goes on without drops what it staged, and hosts that came for it', async (t) => {
+  const { transaction, renewed } = await member(t)
+  await stage(transaction, renewed)
+  const [host] = renewed.hosts
+  const spare = { ...host, pair: { chain: new Uint8Array(1), key: new Uint8Array([1]) } } as WireHost
+  transaction.addHosts([spare])
+  transaction.giveUp()
+  assert.deepEqual([transaction.stagedNumber, isWiped(spare.pair.key as Uint8Array)], [0, true])
   assert.equal(transaction.report().generation, 1)
 })
 

@@ -84,7 +84,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
     ['passes', passesLine(status.passes)],
     ['servers', String(status.servers)],
     ['connections', connectionsLine(status.connections)],
-    ...status.members.map(memberRow),
+    ...status.members.flatMap((member) => memberRows(member, paint, nowMs)),
     [
       'process',
       `pid ${status.pid}, certswap ${status.version}, Node ${status.node}, OpenSSL ${status.openssl}, ` +
@@ -111,10 +111,19 @@ function checksLine({ auto_reload_interval: interval, next_check_in_ms: next }: 
   return next === null ? every : `${every}, next in ${span(next)}`
 }
 
-function memberRow({ id, pid, generation, connections }: StatusView['members'][number]): Row {
+function memberRows(member: StatusView['members'][number], paint: Paint, nowMs: number): Row[] {
+  const { id, pid, thread_id: thread, generation, connections, missed, evicted } = member
+  const who = thread === 0 ? `pid ${pid}` : `pid ${pid}, thread ${thread}`
+  const text = `${who}, generation ${generation}, connections: ${connectionsLine(connections)}`
+  if (!evicted) {
+    const late = missed === 0 ? '' : paint('yellow', `; has not answered ${missed} roll-outs in a row`)
+    return [[`  member ${id}`, `${text}${late}`]]
+  }
+  const since = span(nowMs - Date.parse(evicted.since))
+  const trust = evicted.trust_withdrawn ? ', while trust was withdrawn' : ''
   return [
-    `  member ${id}`,
-    `pid ${pid}, generation ${generation}, connections: ${connectionsLine(connections)}`,
+    [`  member ${id}`, `${text}; ${paint('red', `evicted for ${since}${trust}`)}`],
+    ['  problem', printable(evicted.detail)],
   ]
 }
 
