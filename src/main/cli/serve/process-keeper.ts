@@ -27,6 +27,11 @@ export class ProcessKeeper {
   constructor(drain: Drain, logger: Logger) {
     this.#drain = drain
     this.#logger = logger
+    // A suspended process outlives the time that it is given, and would keep the port.
+    process.once('exit', () => {
+      if (drain.state !== 'forced' && drain.state !== 'drained') return
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
+    })
   }
 
   /** @throws CommandError when it ends before it listens */
