@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test as run, type TestContext } from 'node:test'
 
 import type { Clock } from '../../src/main/clock.js'
 import { startEngine } from '../../src/main/engine.js'
@@ -25,6 +25,9 @@ import { fleetPuppet, strangerTo } from '../support/fleet-puppet.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 
+/** Nothing here depends on the Node version. */
+const skip = process.versions.node.startsWith('20.') ? false : 'needs Node 20, on which it runs alone'
+const test = (title: string, act: (t: TestContext) => Promise<void>) => run(title, { skip }, act)
 const authority = createAuthority()
 /** No other timer has it: that is how a test sees that members are waited for. */
 const TIMEOUT_MS = 10_007
