@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
+import { USER_CODE_KINDS, userCodeFailures } from '../user-code.js'
+import { droppedLogLines } from './log-output.js'
+
 /** Every metric family, registered in `registry`. `docs/metrics.md` explains each. */
 export interface MetricFamilies {
   readonly notAfter: Gauge
@@ -21,6 +24,8 @@ export interface MetricFamilies {
   readonly phaseDuration: Histogram
   readonly longestSlice: Histogram
   readonly controlRequests: Counter
+  readonly logLinesDropped: Counter
+  readonly callbackFailures: Counter
 }
 
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -100,5 +105,26 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
       'The longest that a reload held the main thread in one turn.',
     ),
     controlRequests: counter('control_requests_total', 'Requests to the control server.', ['route', 'code']),
+    logLinesDropped: new Counter({
+      ...common(
+        'log_lines_dropped_total',
+        'Log lines of this process that were dropped because the log could not be written.',
+      ),
+      collect() {
+        this.reset()
+        this.inc(droppedLogLines())
+      },
+    }),
+    callbackFailures: new Counter({
+      ...common(
+        'callback_failures_total',
+        'Calls of the application that threw or rejected: of its logger, its event listeners and its hooks.',
+        ['callback'],
+      ),
+      collect() {
+        this.reset()
+        for (const callback of USER_CODE_KINDS) this.inc({ callback }, userCodeFailures()[callback])
+      },
+    }),
   }
 }

@@ -1,8 +1,11 @@
 import cluster, { type Worker } from 'node:cluster'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 import type { Drain } from '../../drain/handle.js'
 import { shareEngine } from '../../fleet/index.js'
+import { logOutput } from '../../observe/log-output.js'
 import type { Logger } from '../../observe/logger.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
@@ -29,6 +32,7 @@ export function memberProcesses(config: ServeConfig, engine: ReloadEngine, logge
         execArgv: [],
         // Keys travel as bytes, which can be overwritten, and not as text.
         serialization: 'advanced',
+        stdio: stdioOfMembers(),
       })
       shareEngine(engine)
       const all = Array.from({ length: processes }, () => start(drain, logger))
@@ -44,6 +48,7 @@ interface StartedProcess {
 
 function start(drain: Drain, logger: Logger): StartedProcess {
   const worker = cluster.fork()
+  passOnLines(worker)
   const startedAt = Date.now()
   const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   drain.track({
@@ -70,6 +75,27 @@ function start(drain: Drain, logger: Logger): StartedProcess {
     )
   })
   return { listening }
+}
+
+/**
+ * Standard input, output and error, and the channel, of a process that serves. Where it cannot inherit the log of this process
+ * without making writes here block, it gets pipes, and this process writes its lines.
+ */
+function stdioOfMembers(): ('ignore' | 'inherit' | 'pipe' | 'ipc')[] {
+  const how = logOutput().inheritable ? 'inherit' : 'pipe'
+  return ['ignore', how, how, 'ipc']
+}
+
+function passOnLines({ process: { stdout, stderr } }: Worker): void {
+  passOn(stdout, 1)
+  passOn(stderr, 2)
+}
+
+function passOn(from: Readable | null, fd: 1 | 2): void {
+  if (!from) return
+  createInterface({ input: from }).on('line', (line) => logOutput(fd).write(`${line}\n`))
+  // The process died; that is reported elsewhere.
+  from.on('error', () => {})
 }
 
 function replace(drain: Drain, logger: Logger): void {
