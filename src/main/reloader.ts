@@ -67,7 +67,8 @@ export class Reloader {
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
     const watch = new PassWatch(this.#clock)
     const { requestCert } = options.peers
-    const mode = { records: null, trust: null, held: null, requestCert, force: false, fresh: false }
+    const known = { records: null, trust: null, held: null, fileWarnings: [] }
+    const mode = { ...known, requestCert, force: false, fresh: false }
     const found = await prepareMaterial(this.#preparer, options, mode)
     watch.ended('prepare')
     if (!found.base || found.verdict === 'refused') {
@@ -99,6 +100,7 @@ export class Reloader {
         requestCert: this.#requestsCertificates(options),
         force: mode.force,
         fresh: mode.options !== undefined,
+        fileWarnings: base.fileWarnings,
       })
       found = withPolicies(prepared, base.options, options)
     } catch (error) {
@@ -107,7 +109,11 @@ export class Reloader {
     watch.ended('prepare')
     if (found.verdict !== 'prepared') {
       discard(found)
-      if (!this.#isStale(number, base)) this.serving.moveRecords(found.moved, found.heldRecord)
+      // Options that are refused may name other files.
+      const fileWarnings = mode.options ? base.fileWarnings : found.fileWarnings
+      if (!this.#isStale(number, base)) {
+        this.serving.moveRecords(found.moved, found.heldRecord, fileWarnings)
+      }
       const outcome = found.verdict === 'refused' ? 'rejected' : 'unchanged'
       return this.#report(outcome, mode.trigger, watch, found)
     }
@@ -132,7 +138,8 @@ export class Reloader {
       served: () => this.served,
       serve: async ({ snapshot, facts }, base, isKept) => {
         this.assertAnchorsConfigured(snapshot.options)
-        const next = { ...snapshot, generation: this.#number(facts, 'rollback') }
+        const { fileWarnings } = base
+        const next = { ...snapshot, generation: this.#number(facts, 'rollback'), fileWarnings }
         const isStale = () => this.#isStale(number, base) || !isKept()
         return await this.#serve(next, { number, isStale, mode, watch, reuse: null })
       },
@@ -263,8 +270,10 @@ export class Reloader {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
-    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems })
-    return { result, pairMismatch: false, held: false, state }
+    const { generation, fileWarnings } = this.served
+    const findings = { problems, warnings: fileWarnings }
+    const result = resultOf('rejected', mode.trigger, generation, watch, findings)
+    return { result, fileWarnings, pairMismatch: false, held: false, state }
   }
 
   #report(
@@ -276,15 +285,16 @@ export class Reloader {
     members: readonly MemberResult[] = [],
   ): PassReport {
     const { generation } = this.served
+    const fileWarnings = found?.fileWarnings ?? this.served.fileWarnings
     const findings = {
       ...found?.findings,
-      warnings: [...(found?.findings.warnings ?? []), ...warnings],
+      warnings: [...(found?.findings.warnings ?? []), ...warnings, ...fileWarnings],
       hosts: hostCounts(generation.hosts, found?.hosts ?? null),
       members,
     }
     const result = resultOf(outcome, trigger, generation, watch, findings)
     const { pairMismatch = false, held = false, state = '' } = found ?? {}
-    return { result, pairMismatch, held, state }
+    return { result, fileWarnings, pairMismatch, held, state }
   }
 }
 

@@ -157,6 +157,7 @@ export class MemberTransaction {
       hostsRecord: null,
       options: keptOptions(wire.options, before?.options),
       rolledBack: null,
+      fileWarnings: [],
     }
   }
 }

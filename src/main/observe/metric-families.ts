@@ -11,6 +11,7 @@ export interface MetricFamilies {
   readonly info: Gauge
   readonly generation: Gauge
   readonly hosts: Gauge
+  readonly warnings: Gauge
   readonly reloads: Counter
   readonly errors: Counter
   readonly lastSuccessful: Gauge
@@ -64,6 +65,9 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
     hosts: gauge('hosts', 'SNI hosts that are served.'),
+    warnings: new Gauge(
+      looked('warnings', 'Warnings about what is served that hold now, by code.', ['code']),
+    ),
     reloads: new Counter(
       looked('reloads_total', 'Looks at the certificate files, by what caused them and how they ended.', [
         'trigger',

@@ -197,6 +197,8 @@ function showStatus(families: MetricFamilies, status: EngineStatus): void {
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
   families.matchesDisk.set(differsSince === null ? 1 : 0)
   families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
+  families.warnings.reset()
+  for (const { code } of status.warnings) families.warnings.inc({ code })
 }
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {
