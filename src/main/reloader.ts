@@ -11,10 +11,10 @@ import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
 import type { Logger } from './observe/logger.js'
-import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-report.js'
+import { failureReport, outcomeReport } from './outcome-report.js'
+import { firstLoadError, type PassReport, problemsOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
-import { hostCounts } from './prepare/hosts.js'
 import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, withPolicies } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
@@ -266,14 +266,9 @@ export class Reloader {
     return this.#failure(new ReloadError('SUPERSEDED', message), mode, watch)
   }
 
-  #failure(error: unknown, mode: PassMode, watch: PassWatch): PassReport {
+  #failure(error: unknown, { trigger }: PassMode, watch: PassWatch): PassReport {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
-    const problems = problemsOf(error)
-    const state = problems.map(({ code }) => code).join()
-    const { generation, fileWarnings } = this.served
-    const findings = { problems, warnings: fileWarnings }
-    const result = resultOf('rejected', mode.trigger, generation, watch, findings)
-    return { result, fileWarnings, pairMismatch: false, held: false, state }
+    return failureReport(this.served, trigger, watch, error)
   }
 
   #report(
@@ -284,17 +279,7 @@ export class Reloader {
     warnings: readonly Problem[] = [],
     members: readonly MemberResult[] = [],
   ): PassReport {
-    const { generation } = this.served
-    const fileWarnings = found?.fileWarnings ?? this.served.fileWarnings
-    const findings = {
-      ...found?.findings,
-      warnings: [...(found?.findings.warnings ?? []), ...warnings, ...fileWarnings],
-      hosts: hostCounts(generation.hosts, found?.hosts ?? null),
-      members,
-    }
-    const result = resultOf(outcome, trigger, generation, watch, findings)
-    const { pairMismatch = false, held = false, state = '' } = found ?? {}
-    return { result, fileWarnings, pairMismatch, held, state }
+    return outcomeReport(this.served, outcome, trigger, watch, { found, warnings, members })
   }
 }
 

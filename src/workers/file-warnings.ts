@@ -75,7 +75,8 @@ function hostFiles(
   })
 }
 
-function warningOf({ path, host }: MaterialFile, mounts: MountTable | null): Problem[] {
+/** What there is to say of one file. */
+export function warningOf({ path, host }: MaterialFile, mounts: MountTable | null): Problem[] {
   const isSourceGone = mounts?.isSourceGone(realPathOf(path))
   const isUnlinked = unlinkedFiles().has(path)
   // Some file systems report a link count of 0 for every file.
@@ -86,11 +87,12 @@ function warningOf({ path, host }: MaterialFile, mounts: MountTable | null): Pro
   return []
 }
 
-const MOUNTED =
-  'is mounted as a single file: a renewal that replaces the file will not be visible here; mount its directory instead'
+const WHAT_TO_DO =
+  'mount its directory instead of the file (docker -v DIR:DIR, a volumeMount without subPath)'
+const MOUNTED = `is mounted as a single file: a renewal that replaces the file will not be visible here; ${WHAT_TO_DO}`
 const DETACHED =
   'is mounted as a single file, and that file has been replaced or deleted: only its old content is visible here, and ' +
-  'no renewal will be; mount its directory instead, and restart'
+  `no renewal will be; ${WHAT_TO_DO}, and restart`
 
 function realPathOf(path: string): string {
   try {

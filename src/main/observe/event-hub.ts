@@ -39,7 +39,7 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   emit<E extends keyof Events & string>(event: E, ...args: Events[E]): void {
     const name = `a listener of the event ${event} of the ${this.#owner}`
     const log = (error: unknown) =>
-      this.#logger.error({ event, err: error }, `a listener of the ${this.#owner} failed`)
+      this.#logger.error({ event, err: error }, `a listener of the ${this.#owner} threw`)
     for (const listener of this.#emitter.rawListeners(event) as Listener[]) {
       callUserCode('listener', name, () => listener(...args), log)
     }
