@@ -83,6 +83,16 @@ export class LogOutput {
     process.on('exit', () => this.flushSync())
   }
 
+  /** Whether the reader has not taken all that was written. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Whether the last write failed, and not because the reader did not keep up. */
+  get isBroken(): boolean {
+    return this.#trouble !== null && this.#trouble.code !== 'EAGAIN'
+  }
+
   /** Writes a line, with its line end: now, or when the reader takes it. */
   write(line: string): void {
     const bytes = Buffer.from(line)
@@ -128,7 +138,7 @@ export class LogOutput {
   }
 
   #failed(code: string): void {
-    this.#trouble ??= { sinceMs: performance.now(), code }
+    this.#trouble = { sinceMs: this.#trouble?.sinceMs ?? performance.now(), code }
     if (code === 'EAGAIN') {
       this.#retryLater()
       return
