@@ -8,7 +8,7 @@ import { connectionCounts } from './connection-counts.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { EvictedMember } from './fleet/followers.js'
-import type { Generation } from './generation/generation.js'
+import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
 import { Journal } from './observe/journal.js'
@@ -188,7 +188,7 @@ class Engine extends ServingEngine implements ReloadEngine {
 
   history(): readonly Generation[] {
     const { served, history } = this.#reloader
-    return [served, ...history.snapshots].map(({ generation }) => generation)
+    return [currentGeneration(served), ...history.snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -196,9 +196,11 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
+    const generation = currentGeneration(this.#reloader.served)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
-      generation: this.#reloader.served.generation,
+      generation,
+      warnings: generation.warnings,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,

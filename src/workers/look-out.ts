@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 
+import { fileWarnings, sameFileWarnings } from './file-warnings.js'
 import { hostEntries } from './hosts/record.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { unmarked } from './progress.js'
@@ -59,13 +60,15 @@ export function lookOut({ port, quiet }: LookOutTask): void {
 }
 
 /** Errors are left to PREPARE, which finds and names them. */
-function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
+function looksBy(task: PrepareTask): () => Promise<boolean> {
+  const { sources, limits, record, hosts } = task
   const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }
   return async () => {
     try {
       if (!sourcesLookUnchanged(sources, limits, fingerprint)) return false
-      return scan === null || (await scanHosts(scan.hosts, scan.known)).kind === 'unchanged'
+      if (scan !== null && (await scanHosts(scan.hosts, scan.known)).kind !== 'unchanged') return false
+      return sameFileWarnings(task.fileWarnings, fileWarnings(task))
     } catch {
       return false
     }
