@@ -14,7 +14,7 @@ import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import type { Problem } from './problem.js'
+import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
 import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
@@ -245,7 +245,7 @@ function refusal(
     problems: told(problems),
     warnings: told(warnings),
     changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
-    state: sha256(JSON.stringify([problems, fingerprint])),
+    state: sha256(JSON.stringify([identityOfProblems(problems), fingerprint])),
   }
 }
 

@@ -1,0 +1,97 @@
+import { followPath } from './follow-path.js'
+import { type Hang, type HangList, type HangPlace, HangReader } from './hang-list.js'
+import { monotonicMs } from './monotonic.js'
+import { isWithin, listMounts, mayStopAnswering, mountOf } from './mounts.js'
+import { ProblemError } from './problem.js'
+
+/** A hang whose place is known. */
+interface LocatedHang extends Hang {
+  readonly place: HangPlace
+}
+
+/**
+ * Keeps a thread away from files on which another thread hangs, and from everything else on the mount that does not answer:
+ * a second thread would hang there too, and no thread that hangs can be ended.
+ */
+export class HangGuard {
+  readonly #reader: HangReader
+  #version = -1
+  #hangs: readonly LocatedHang[] = []
+
+  constructor(list: HangList) {
+    this.#reader = new HangReader(list)
+  }
+
+  /** Whether any thread of the process hangs in a system call. */
+  get isNeeded(): boolean {
+    return this.#reader.hangs.length > 0
+  }
+
+  /**
+   * Where the hangs are of which the main thread knows no place yet.
+   *
+   * @param touch as in {@link followPath}.
+   */
+  located(touch: (at: string) => void): readonly LocatedHang[] {
+    const unknown = this.#reader.hangs.filter(({ place }) => place === null).map(({ path }) => path)
+    return this.#locate(touch).filter(({ path }) => unknown.includes(path))
+  }
+
+  /**
+   * @param touch as in {@link followPath}.
+   * @throws ProblemError `WORKER_TIMEOUT` when this path leads to where a thread hangs.
+   */
+  assertAnswers(path: string, touch: (at: string) => void): void {
+    const hangs = this.#locate(touch)
+    const same = hangs.find((hang) => hang.path === path)
+    if (same) throw refusal(path, same.place.real, same)
+    const { real, stopped } = followPath(path, (at) => hangs.find((hang) => isAt(at, hang)) ?? null, touch)
+    if (stopped) throw refusal(path, real, stopped)
+  }
+
+  #locate(touch: (at: string) => void): readonly LocatedHang[] {
+    const { hangs, version } = this.#reader
+    if (version === this.#version) return this.#hangs
+    this.#hangs = hangs.map((hang) => ({ ...hang, place: hang.place ?? placeOf(hang, touch) }))
+    this.#version = version
+    return this.#hangs
+  }
+}
+
+/**
+ * Where a hang is. The walk stops before the first mount that another machine or process answers for. Where there is none,
+ * nothing but the path itself is known to hang.
+ */
+function placeOf({ path }: Hang, touch: (at: string) => void): HangPlace {
+  const mounts = listMounts()
+  const suspect = (at: string) => {
+    const mount = mountOf(at, mounts)
+    return mount && mayStopAnswering(mount) ? mount : null
+  }
+  const { real, stopped } = followPath(path, suspect, touch)
+  return { real, mount: stopped }
+}
+
+/** Whether a path without links is where a thread hangs, or on the same mount. */
+function isAt(at: string, { place: { real, mount } }: LocatedHang): boolean {
+  return at === real || (mount !== null && isWithin(at, mount.point))
+}
+
+function refusal(path: string, real: string, { place, sinceMs }: LocatedHang): ProblemError {
+  const seconds = Math.round((monotonicMs() - sinceMs) / 1000)
+  const call = `a system call on ${place.real} has not returned for ${seconds} s`
+  return new ProblemError('WORKER_TIMEOUT', `${whatHangs(path, real, place)}: ${call}; ${remedy(place)}`, path)
+}
+
+function whatHangs(path: string, real: string, place: HangPlace): string {
+  if (path === place.real) return `${path} does not answer`
+  if (real === place.real || place.mount === null) return `${path} leads to ${place.real}, which does not answer`
+  return `${path} is on the mount ${place.mount.point}, which does not answer`
+}
+
+/** What an operator can do about it. A forced unmount makes the calls return, with an error. */
+export function remedy({ real, mount }: HangPlace): string {
+  if (mount === null) return `check the storage that ${real} is on`
+  const { point, type } = mount
+  return `restore the mount ${point} (${type}), or end the call with: umount -f ${point}`
+}
