@@ -83,10 +83,12 @@ function refusal(path: string, real: string, { place, sinceMs }: LocatedHang): P
   return new ProblemError('WORKER_TIMEOUT', `${whatHangs(path, real, place)}: ${call}; ${remedy(place)}`, path)
 }
 
-function whatHangs(path: string, real: string, place: HangPlace): string {
-  if (path === place.real) return `${path} does not answer`
-  if (real === place.real || place.mount === null) return `${path} leads to ${place.real}, which does not answer`
-  return `${path} is on the mount ${place.mount.point}, which does not answer`
+function whatHangs(path: string, real: string, { real: hangs, mount }: HangPlace): string {
+  if (mount !== null && real !== hangs && real !== mount.point) {
+    return `${path} is on the mount ${mount.point}, which does not answer`
+  }
+  const isSame = path === real || path === `${real}/`
+  return isSame ? `${path} does not answer` : `${path} leads to ${real}, which does not answer`
 }
 
 /** What an operator can do about it. A forced unmount makes the calls return, with an error. */

@@ -166,8 +166,8 @@ function taskIn(buffer: SharedArrayBuffer, poisons: ReadonlyMap<string, Poison>)
  * does not answer.
  */
 export function touching(path: string): void {
-  mark(path, '')
   if (guard?.isNeeded) avoidHangs(guard, path)
+  mark(path, '')
 }
 
 /** Keeps the stamp of a file that has been read, for {@link workingOn}. */
@@ -218,5 +218,4 @@ function avoidHangs(hangs: HangGuard, path: string): void {
     }
   }
   hangs.assertAnswers(path, step)
-  step(path)
 }

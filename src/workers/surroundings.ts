@@ -38,6 +38,8 @@ export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<stri
     fresh ||= Math.abs(nowMs - Number(ctimeNs / 1_000_000n)) < TIME_STEP_MS
   }
   for (const path of paths) {
+    // By its own name first, which is the one that a problem should show.
+    touching(path)
     let links = 0
     let rest = partsOf(resolve(path))
     let at = parse(resolve(path)).root

@@ -52,11 +52,9 @@ class Quarantine {
     for (const [key, { place, code, what, pool: owner, untilMs }] of this.#entries) {
       const hangsForMs = hungThreads.hangsForMs(place)
       if (hangsForMs !== null) {
-        // Threads that hang in a system call are in a list of their own, which all threads read.
-        if (place.stamp === '') continue
         const seconds = Math.round(hangsForMs / 1000)
-        const hangs = `has held a worker thread for ${seconds} s; it is read again when it changes`
-        poisons.push({ key, code, what: hangs })
+        const again = place.stamp === '' ? 'the call returns' : 'it changes'
+        poisons.push({ key, code, what: `has held a worker thread for ${seconds} s; it is read again when ${again}` })
       }
       // Strikes are remembered for a while longer.
       else if (nowMs > untilMs + LONGEST_MS) this.#entries.delete(key)
