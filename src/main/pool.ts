@@ -10,6 +10,7 @@ import type { JudgePeersReply, JudgePeersTask } from '../workers/judge-peers.js'
 import type { LookOutTask, QuietLog } from '../workers/look-out.js'
 import { createProgressBuffer } from '../workers/progress.js'
 import type { NamedTask, PrepareReply, PrepareTask } from '../workers/protocol.js'
+import type { ReadTextReply, ReadTextTask } from '../workers/read-text.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
 import { ReloadError } from './errors.js'
@@ -34,6 +35,8 @@ export interface Preparer {
   verify(task: VerifyTask): Promise<VerifyReply>
   /** Holds peers against a trust. @throws TaskError as `prepare` does. */
   judgePeers(task: JudgePeersTask): Promise<JudgePeersReply>
+  /** Reads a file that is none of the material. @throws TaskError as `prepare` does. */
+  readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
    * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
    * that ends.
@@ -112,6 +115,7 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
     sealHosts: (task) => run('sealHosts', task),
     verify: (task) => run('verify', task),
     judgePeers: (task) => run('judgePeers', task),
+    readText: (task) => run('readText', task),
     async lookOut() {
       assertOpen()
       const { port1: port, port2 } = new MessageChannel()

@@ -1,13 +1,19 @@
 import { followPath } from './follow-path.js'
 import { type Hang, type HangList, type HangPlace, HangReader } from './hang-list.js'
 import { monotonicMs } from './monotonic.js'
-import { isWithin, listMounts, mayStopAnswering, mountOf } from './mounts.js'
+import { isWithin, listMounts, type Mount, remoteMountOf } from './mounts.js'
 import { ProblemError } from './problem.js'
 
 /** A hang whose place is known. */
 interface LocatedHang extends Hang {
   readonly place: HangPlace
 }
+
+/**
+ * So many threads of a process may hang in system calls. Then mounts that another machine or process answers for are read by
+ * none, so that the threads that are left serve all other files.
+ */
+const MOST_HANGS = 2
 
 /**
  * Keeps a thread away from files on which another thread hangs, and from everything else on the mount that does not answer:
@@ -39,14 +45,18 @@ export class HangGuard {
 
   /**
    * @param touch as in {@link followPath}.
-   * @throws ProblemError `WORKER_TIMEOUT` when this path leads to where a thread hangs.
+   * @throws ProblemError `WORKER_TIMEOUT` when this path leads to where a thread hangs, `WORKER_UNAVAILABLE` when it is on a
+   * mount that no thread may be risked for.
    */
   assertAnswers(path: string, touch: (at: string) => void): void {
     const hangs = this.#locate(touch)
     const same = hangs.find((hang) => hang.path === path)
     if (same) throw refusal(path, same.place.real, same)
-    const { real, stopped } = followPath(path, (at) => hangs.find((hang) => isAt(at, hang)) ?? null, touch)
-    if (stopped) throw refusal(path, real, stopped)
+    const mounts = hangs.length < MOST_HANGS ? [] : listMounts()
+    const stops = (at: string) => hangs.find((hang) => isAt(at, hang)) ?? remoteMountOf(at, mounts)
+    const { real, stopped } = followPath(path, stops, touch)
+    if (stopped === null) return
+    throw 'place' in stopped ? refusal(path, real, stopped) : tooManyHang(path, stopped, hangs)
   }
 
   #locate(touch: (at: string) => void): readonly LocatedHang[] {
@@ -64,11 +74,7 @@ export class HangGuard {
  */
 function placeOf({ path }: Hang, touch: (at: string) => void): HangPlace {
   const mounts = listMounts()
-  const suspect = (at: string) => {
-    const mount = mountOf(at, mounts)
-    return mount && mayStopAnswering(mount) ? mount : null
-  }
-  const { real, stopped } = followPath(path, suspect, touch)
+  const { real, stopped } = followPath(path, (at) => remoteMountOf(at, mounts), touch)
   return { real, mount: stopped }
 }
 
@@ -80,7 +86,24 @@ function isAt(at: string, { place: { real, mount } }: LocatedHang): boolean {
 function refusal(path: string, real: string, { place, sinceMs }: LocatedHang): ProblemError {
   const seconds = Math.round((monotonicMs() - sinceMs) / 1000)
   const call = `a system call on ${place.real} has not returned for ${seconds} s`
-  return new ProblemError('WORKER_TIMEOUT', `${whatHangs(path, real, place)}: ${call}; ${remedy(place)}`, path)
+  return new ProblemError(
+    'WORKER_TIMEOUT',
+    `${whatHangs(path, real, place)}: ${call}; ${remedyFor([place])}`,
+    path,
+  )
+}
+
+function tooManyHang(path: string, { point, type }: Mount, hangs: readonly LocatedHang[]): ProblemError {
+  const message =
+    `${path} is on the mount ${point} (${type}), which is not read while ${hangs.length} worker threads hang, at ` +
+    `${hangs.map(({ place, sinceMs }) => placeSince(place.real, sinceMs)).join(', ')}; ` +
+    remedyFor(hangs.map(({ place }) => place))
+  return new ProblemError('WORKER_UNAVAILABLE', message, path)
+}
+
+/** Where a thread hangs and for how long, for a message. */
+export function placeSince(place: string, sinceMs: number): string {
+  return `${place} (for ${Math.round((monotonicMs() - sinceMs) / 1000)} s)`
 }
 
 function whatHangs(path: string, real: string, { real: hangs, mount }: HangPlace): string {
@@ -92,8 +115,14 @@ function whatHangs(path: string, real: string, { real: hangs, mount }: HangPlace
 }
 
 /** What an operator can do about it. A forced unmount makes the calls return, with an error. */
-export function remedy({ real, mount }: HangPlace): string {
-  if (mount === null) return `check the storage that ${real} is on`
-  const { point, type } = mount
-  return `restore the mount ${point} (${type}), or end the call with: umount -f ${point}`
+export function remedyFor(places: readonly HangPlace[]): string {
+  const mounts = places.flatMap(({ mount }) => (mount ? [mount] : []))
+  const points = [...new Set(mounts.map(({ point }) => point))]
+  const others = places.filter(({ mount }) => mount === null).map(({ real }) => real)
+  const check = others.length > 0 ? [`check the storage that ${others.join(' and ')} is on`] : []
+  if (points.length === 0) return check.join()
+  const types = [...new Set(mounts.map(({ type }) => type))].join(', ')
+  const [mount, call] = points.length > 1 ? ['mounts', 'calls'] : ['mount', 'call']
+  const restore = `restore the ${mount} ${points.join(' and ')} (${types}), or end the ${call} with: umount -f ${points.join(' ')}`
+  return [...check, restore].join('; ')
 }

@@ -27,18 +27,17 @@ export function listMounts(): readonly Mount[] {
   })
 }
 
-/** The mount that this absolute path without links lies on. Of several at one place the last one counts. */
-export function mountOf(path: string, mounts: readonly Mount[]): Mount | null {
+/**
+ * The mount that this absolute path without links lies on, if another machine or another process answers for it, so that a
+ * call may never return. `null` for the root of the file system: nothing works without it.
+ */
+export function remoteMountOf(path: string, mounts: readonly Mount[]): Mount | null {
   let found: Mount | null = null
   for (const mount of mounts) {
+    // Of several at one place, the last one is in force.
     if (isWithin(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount
   }
-  return found
-}
-
-/** Whether another machine or another process answers for the files of this mount, so that a call on them may never return. */
-export function mayStopAnswering({ type }: Mount): boolean {
-  return REMOTE.test(type)
+  return found && found.point !== '/' && REMOTE.test(found.type) ? found : null
 }
 
 const REMOTE =

@@ -31,6 +31,7 @@ export { prepareHosts } from './hosts/prepare-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
 export { judgePeers } from './judge-peers.js'
 export { lookOut } from './look-out.js'
+export { readText } from './read-text.js'
 export { verify } from './verify.js'
 
 /**

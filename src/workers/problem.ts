@@ -82,10 +82,10 @@ export interface Problem {
  * different each time.
  */
 export function identityOfProblems(problems: readonly Problem[]): string {
-  return JSON.stringify(
-    problems.map((one) => (one.code === 'WORKER_TIMEOUT' ? { ...one, message: undefined } : one)),
-  )
+  return JSON.stringify(problems.map((one) => (TIMED.has(one.code) ? { ...one, message: undefined } : one)))
 }
+
+const TIMED: ReadonlySet<ProblemCode> = new Set(['WORKER_TIMEOUT', 'WORKER_UNAVAILABLE'])
 
 /** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
 export class ProblemError extends Error {

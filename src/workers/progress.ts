@@ -198,7 +198,11 @@ function mark(path: string, stamp: string): void {
   if (poison) throw new ProblemError(poison.code, `${path} ${poison.what}`, path)
 }
 
-function writeMark({ head, path: pathBytes, stamp: stampBytes }: CurrentTask, path: string, stamp: string): void {
+function writeMark(
+  { head, path: pathBytes, stamp: stampBytes }: CurrentTask,
+  path: string,
+  stamp: string,
+): void {
   Atomics.add(head, STEPS, 1)
   Atomics.store(head, PATH_LENGTH, encoder.encodeInto(path, pathBytes).written)
   Atomics.store(head, STAMP_LENGTH, encoder.encodeInto(stamp, stampBytes).written)

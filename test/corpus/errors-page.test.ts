@@ -95,7 +95,8 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     return refusal(engine.reload())
   },
   WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
-  WORKER_UNAVAILABLE: async (_, site) => unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy: 'REMEDY' }).message,
+  WORKER_UNAVAILABLE: async (_, site) =>
+    unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy: 'REMEDY' }).message,
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
     const engine = await open(t, site, { workerTasks: poisonedTasks })

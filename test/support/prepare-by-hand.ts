@@ -34,6 +34,7 @@ export function preparerByHand(): HandPreparer {
     judgePeers: () => Promise.reject(new Error('not asked for here')),
     lookOut: () => Promise.reject(new Error('not asked for here')),
     onReturn: () => () => {},
+    readText: () => Promise.reject(new Error('not asked for here')),
     close: async () => {},
     takePrepare: () => first(prepares),
     takeVerify: () => first(verifies),

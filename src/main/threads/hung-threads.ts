@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 
-import { remedy } from '../../workers/hang-guard.js'
+import { placeSince, remedyFor } from '../../workers/hang-guard.js'
 import { createHangList, type HangList, type HangPlace, writeHangs } from '../../workers/hang-list.js'
 import { monotonicMs } from '../../workers/monotonic.js'
 import type { LocatedPath, TaskPlace } from '../../workers/progress.js'
@@ -96,15 +96,13 @@ class HungThreads {
 
   /** Which files the threads hang at and for how long, and what to do about it. */
   describe(): { readonly where: string; readonly remedy: string } {
-    const nowMs = monotonicMs()
     const hung = [...this.#threads.values()].filter(({ confirmed }) => confirmed)
-    const where = hung.map(({ at, place, sinceMs }) => {
-      const path = place?.real ?? at?.path ?? 'an unknown place'
-      return `${path} (for ${Math.round((nowMs - sinceMs) / 1000)} s)`
-    })
-    const remedies = new Set(hung.flatMap(({ place }) => (place ? [remedy(place)] : [])))
+    const where = hung.map(({ at, place, sinceMs }) =>
+      placeSince(place?.real ?? at?.path ?? 'an unknown place', sinceMs),
+    )
+    const places = hung.flatMap(({ place }) => (place ? [place] : []))
     const fallback = 'correct these files, or restore the storage that they are on'
-    return { where: where.join(', '), remedy: remedies.size > 0 ? [...remedies].join('; ') : fallback }
+    return { where: where.join(', '), remedy: places.length > 0 ? remedyFor(places) : fallback }
   }
 
   /** Calls back when a thread has ended, and when one turned out to hang; returns a function that ends this. */

@@ -29,7 +29,6 @@ let areLibuvThreadsStarted = false
  * @throws the error of `new Worker()` when no thread can be started.
  */
 export function createPiscina(limits: Required<WorkerOptions>, tasks: URL): Piscina {
-  startLibuvThreads()
   const piscina = new Piscina({
     filename: ENTRY,
     workerData: tasks.href,
@@ -47,6 +46,8 @@ export function createPiscina(limits: Required<WorkerOptions>, tasks: URL): Pisc
     // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.
     atomics: 'disabled',
   })
+  // Not before: where the system allows no more threads, libuv would end the process.
+  startLibuvThreads()
   piscina.options.minThreads = 0
   return piscina
 }

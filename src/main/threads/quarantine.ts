@@ -54,7 +54,11 @@ class Quarantine {
       if (hangsForMs !== null) {
         const seconds = Math.round(hangsForMs / 1000)
         const again = place.stamp === '' ? 'the call returns' : 'it changes'
-        poisons.push({ key, code, what: `has held a worker thread for ${seconds} s; it is read again when ${again}` })
+        poisons.push({
+          key,
+          code,
+          what: `has held a worker thread for ${seconds} s; it is read again when ${again}`,
+        })
       }
       // Strikes are remembered for a while longer.
       else if (nowMs > untilMs + LONGEST_MS) this.#entries.delete(key)

@@ -4,7 +4,10 @@ import type { Job } from './job.js'
 import { closed, unavailable } from './task-error.js'
 import { threadBudget } from './thread-budget.js'
 
-/** So many tasks run at a time in the process: a second one, so that an engine whose task hangs does not hold up another. */
+/**
+ * So many tasks run at a time in the process: a second one, so that an engine whose task hangs does not hold up another.
+ * While a thread hangs, one at a time is risked.
+ */
 const MOST_RUNNING = 2
 
 /** How often it is looked whether a thread has come back from a look that takes long. */
@@ -47,7 +50,7 @@ class Scheduler {
 
   /** Begins what can begin. Is called whenever a thread may have become free, or may be started. */
   pump(): void {
-    while (this.#running.size < MOST_RUNNING) {
+    while (this.#running.size < (hungThreads.count === 0 ? MOST_RUNNING : 1)) {
       const job = this.#queue.next(({ client }) => client.pool.canBegin)
       if (!job) break
       this.#running.add(job)

@@ -1,4 +1,3 @@
-import type { NamedTask } from '../../workers/protocol.js'
 import {
   createProgressBuffer,
   isOver,
@@ -8,6 +7,7 @@ import {
   resetProgress,
   stepsOf,
 } from '../../workers/progress.js'
+import type { NamedTask } from '../../workers/protocol.js'
 import type { WorkerOptions } from '../options.js'
 import { guardExit } from './end-process.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'

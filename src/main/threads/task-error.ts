@@ -26,7 +26,9 @@ export function closed(): TaskError {
 }
 
 /** No thread may be started, because too many hang. */
-export function unavailable(hung: ReturnType<typeof hungThreads.describe> = hungThreads.describe()): TaskError {
+export function unavailable(
+  hung: ReturnType<typeof hungThreads.describe> = hungThreads.describe(),
+): TaskError {
   const message =
     `no worker thread may be started while earlier ones hang, at ${hung.where}; ${hung.remedy}; ` +
     'a thread that returns is used again, and a restart of the process ends all of them'
