@@ -15,7 +15,7 @@ import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import type { Problem } from './problem.js'
+import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
 import type {
   DefaultReply,
@@ -39,6 +39,7 @@ export { prepareHosts } from './hosts/prepare-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
 export { judgePeers } from './judge-peers.js'
 export { lookOut } from './look-out.js'
+export { readText } from './read-text.js'
 export { verify } from './verify.js'
 
 /**
@@ -255,7 +256,7 @@ function refusal(
     problems: told(problems),
     warnings: told(warnings),
     changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
-    state: sha256(JSON.stringify([problems, fingerprint])),
+    state: sha256(JSON.stringify([identityOfProblems(problems), fingerprint])),
   }
 }
 

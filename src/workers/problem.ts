@@ -80,6 +80,16 @@ export interface Problem {
   readonly host?: string
 }
 
+/**
+ * What tells problems apart from those of another moment. How long a file has been hanging is left out, because it is
+ * different each time.
+ */
+export function identityOfProblems(problems: readonly Problem[]): string {
+  return JSON.stringify(problems.map((one) => (TIMED.has(one.code) ? { ...one, message: undefined } : one)))
+}
+
+const TIMED: ReadonlySet<ProblemCode> = new Set(['WORKER_TIMEOUT', 'WORKER_UNAVAILABLE'])
+
 /** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
 export class ProblemError extends Error {
   readonly problem: Problem

@@ -71,6 +71,7 @@ export function stampFile(path: string): string {
 /** Mode bits and owner of a file, for what is said about permissions; `null` when it cannot be looked at. */
 export function permissionsOf(path: string): { mode: number; uid: number; gid: number } | null {
   try {
+    touching(path)
     const { mode, uid, gid } = statSync(path)
     return { mode: mode & 0o7777, uid, gid }
   } catch {

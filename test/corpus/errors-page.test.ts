@@ -98,7 +98,8 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   FILE_MOUNTED: async (_, site) => mountedFile(site, false),
   FILE_DETACHED: async (_, site) => mountedFile(site, true),
   WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
-  WORKER_UNAVAILABLE: async (_, site) => unavailable(`${site.path('tls.key')} (for 31 s)`).message,
+  WORKER_UNAVAILABLE: async (_, site) =>
+    unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy: 'REMEDY' }).message,
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
     const engine = await open(t, site, { workerTasks: poisonedTasks })
