@@ -1,16 +1,17 @@
 import type tls from 'node:tls'
 
-import { summed } from './attach/connection-ledger.js'
 import type { Detach } from './attach/server-book.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
+import { connectionCounts } from './connection-counts.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import type { Generation } from './generation/generation.js'
+import type { EvictedMember } from './fleet/followers.js'
+import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
-import { currentGeneration, withExpired } from './observe/expired-warnings.js'
+import { asOfNow, withExpired } from './observe/expired-warnings.js'
 import { Journal } from './observe/journal.js'
 import { LifeWatch } from './observe/life-watch.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
@@ -72,6 +73,8 @@ export interface EngineInternals {
   readonly reloader: Reloader
   readonly clock: Clock
   readonly logger: Logger
+  /** Tells listeners of a member that the fleet goes on without. */
+  readonly evicted: (member: EvictedMember) => void
 }
 
 const internals = new WeakMap<ReloadEngine, EngineInternals>()
@@ -111,17 +114,18 @@ class Engine extends ServingEngine implements ReloadEngine {
       end: () => this.#end(),
     })
     const { options } = reloader.served
-    internals.set(this, { reloader, clock, logger })
     this.#input = input
     this.#reloader = reloader
     this.#preparer = preparer
     this.#logger = logger
     this.#events = new EventHub(logger)
+    const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
+    internals.set(this, { reloader, clock, logger, evicted })
     this.#life = new LifeWatch(reloader.served, {
       ...{ clock, logger },
       notify: (notice) => {
         this.#events.emit('expiring', notice)
-        // The less time is left, the closer the checks are; after a step of the clock, the planned one is too late.
+        // After a step of the clock, the check that is planned may be too late.
         this.#checks.plan()
       },
     })
@@ -189,9 +193,12 @@ class Engine extends ServingEngine implements ReloadEngine {
   }
 
   history(): readonly Generation[] {
-    const { served, history } = this.#reloader
-    const current = currentGeneration(served.generation, this.#life.warnings)
-    return [current, ...history.snapshots.map(({ generation }) => generation)]
+    const { history } = this.#reloader
+    return [this.#generation, ...history.snapshots.map(({ generation }) => generation)]
+  }
+
+  get #generation(): Generation {
+    return asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
   }
 
   status(): EngineStatus {
@@ -199,7 +206,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
-    const generation = currentGeneration(this.#reloader.served.generation, this.#life.warnings)
+    const generation = this.#generation
     return deepFreeze({
       state: this.closed ? 'closed' : state,
       generation,
@@ -208,10 +215,7 @@ class Engine extends ServingEngine implements ReloadEngine {
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
-      connections: summed([
-        this.#reloader.serving.ledger.counts(),
-        ...members.map(({ connections }) => connections),
-      ]),
+      connections: connectionCounts(this.#reloader.serving, members),
       members,
       ...this.#journal.status(),
     })

@@ -13,7 +13,7 @@ export type {
 export type { Detach } from './attach/server-book.js'
 export { createReloadEngine } from './engine.js'
 export { ReloadError, type ReloadErrorOptions } from './errors.js'
-export type { MemberResult, MemberStatus } from './fleet/followers.js'
+export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './fleet/followers.js'
 export type { Generation, HostFacts, Trigger } from './generation/generation.js'
 export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
 export type { CurrentEnd, CurrentEnds } from './observe/earliest-ends.js'

@@ -4,7 +4,7 @@ import type tls from 'node:tls'
 
 import type { Problem } from '../workers/problem.js'
 import type { Detach } from './attach/server-book.js'
-import type { MemberStatus } from './fleet/followers.js'
+import type { EvictedMember, MemberStatus } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
 import type { CurrentEnds } from './observe/earliest-ends.js'
 import type { ExpiryNotice } from './observe/expiry-notice.js'
@@ -48,6 +48,11 @@ export interface ReloadEvents {
    * trust anchor or a revocation list. Once for each threshold.
    */
   expiring: [ExpiryNotice]
+  /**
+   * A member of the fleet did not answer for too long, and the others go on without it (`shareEngine` of
+   * `certswap/cluster`). It keeps what it serves until it answers and joins again.
+   */
+  evicted: [EvictedMember]
 }
 
 /** Frozen, plain data; no secret in it. */
@@ -58,8 +63,9 @@ export interface EngineStatus extends JournalStatus {
   /** The first end of each kind of material, SNI hosts included. */
   readonly ends: CurrentEnds
   /**
-   * What is wrong with what is served, as of now. `CERT_EXPIRED`, `CA_EXPIRED` and `CRL_EXPIRED` come when something expires
-   * while it is served, and go when it is renewed. The same as `generation.warnings`.
+   * What is wrong with what is served, as of now: with the material, and with files whose path does not show what is on disk
+   * (`FILE_MOUNTED`, `FILE_DETACHED`). `CERT_EXPIRED`, `CA_EXPIRED` and `CRL_EXPIRED` come when something expires while it is
+   * served, and go when it is renewed. The same as `generation.warnings`.
    */
   readonly warnings: readonly Problem[]
   readonly autoReloadInterval: number
@@ -69,7 +75,10 @@ export interface EngineStatus extends JournalStatus {
   readonly servers: number
   /** Live connections of attached servers by the number of the generation that they were accepted under. */
   readonly connections: Readonly<Record<number, number>>
-  /** Processes and threads that serve what this engine prepares; their connections are in `connections` too. */
+  /**
+   * Processes and threads that serve what this engine prepares, evicted ones included. Their connections are in `connections`
+   * too; those of an evicted member never count as connections of the current generation.
+   */
   readonly members: readonly MemberStatus[]
 }
 

@@ -199,6 +199,11 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   return Object.freeze({ ...resolved, logger: input.logger ?? null })
 }
 
+/** The limits of worker threads where the options name none. */
+export function defaultWorkerLimits(): Required<WorkerOptions> {
+  return workerSchema.parse({})
+}
+
 const FIXED: readonly FixedOption[] = [
   'logger',
   'worker',

@@ -48,13 +48,13 @@ export class Settlement {
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
     checks.noteQuiet()
-    const agreed = journal.agrees
-    // The journal logs what this pass found. What has expired while it is served is logged once, when it expires.
+    const { agrees: agreed, fileWarnings } = journal
+    // The journal logs what this pass found. What expires while it is served is logged once, when it expires.
     const recovery = journal.settle({ ...report, result: found }, waits)
     if (found.outcome === 'applied') life.watch(served())
     const result = withExpired(found, life.warnings)
     checks.plan()
-    const isNews = recovery !== null || journal.agrees !== agreed
+    const isNews = recovery !== null || journal.agrees !== agreed || journal.fileWarnings !== fileWarnings
     if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
       events.emit('checked', result)
       return result

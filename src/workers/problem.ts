@@ -6,6 +6,8 @@ export const PROBLEM_CODES = [
   'FILE_NOT_REGULAR',
   'FILE_TOO_LARGE',
   'FILES_CHANGING',
+  'FILE_MOUNTED',
+  'FILE_DETACHED',
   'MATERIAL_UNPROCESSABLE',
   'PEM_INVALID',
   'CERT_MISSING',
@@ -53,6 +55,7 @@ export const PROBLEM_CODES = [
   'GENERATION_UNKNOWN',
   'MEMBER_REFUSED',
   'MEMBER_TIMEOUT',
+  'MEMBER_EVICTED',
   'WORKER_TIMEOUT',
   'WORKER_CRASHED',
   'WORKER_UNAVAILABLE',
@@ -76,6 +79,16 @@ export interface Problem {
   /** The SNI host it is about; absent for the default certificate. */
   readonly host?: string
 }
+
+/**
+ * What tells problems apart from those of another moment. How long a file has been hanging is left out, because it is
+ * different each time.
+ */
+export function identityOfProblems(problems: readonly Problem[]): string {
+  return JSON.stringify(problems.map((one) => (TIMED.has(one.code) ? { ...one, message: undefined } : one)))
+}
+
+const TIMED: ReadonlySet<ProblemCode> = new Set(['WORKER_TIMEOUT', 'WORKER_UNAVAILABLE'])
 
 /** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
 export class ProblemError extends Error {

@@ -58,12 +58,3 @@ export class ConnectionLedger {
 export function peerOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | null {
   return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
-
-/** The counts of several ledgers together. */
-export function summed(counts: readonly Readonly<Record<number, number>>[]): Record<number, number> {
-  const sum: Record<number, number> = {}
-  for (const [generation, count] of counts.flatMap(Object.entries<number>)) {
-    sum[Number(generation)] = (sum[Number(generation)] ?? 0) + count
-  }
-  return sum
-}

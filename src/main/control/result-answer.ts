@@ -60,9 +60,17 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   return {
     status: 200,
     json: view,
-    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${expiredText(result.warnings)}`,
+    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}${expiredText(result.warnings)}`,
     headers: { ETag: entityTag(generation) },
   }
+}
+
+/** Of the warnings, the one that a line must not leave out: files that have changed are not visible. */
+function detachedText({ warnings }: ReloadResult): string {
+  return warnings
+    .filter(({ code }) => code === 'FILE_DETACHED')
+    .map(({ code, message }) => `; ${code}: ${message}`)
+    .join('')
 }
 
 function trustText(restored: ReloadResult['restored']): string {
@@ -77,7 +85,8 @@ function failureAnswer({ outcome, problems, warnings, serving, generation, hosts
   const [first] = problems
   const code = first?.code ?? 'WORKER_CRASHED'
   const unstable = outcome === 'waiting-for-pair' || code === 'FILES_CHANGING'
-  const partly = outcome === 'applied' || outcome === 'validated'
+  const isServed = problems.length > 0 && problems.every((problem) => problem.code === 'MEMBER_EVICTED')
+  const partly = outcome === 'applied' || outcome === 'validated' || isServed
   const still = partly
     ? `everything else is served as generation ${generation}`
     : `still serving ${serving.fingerprint256} until ${serving.notAfter}`

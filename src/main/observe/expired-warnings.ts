@@ -36,7 +36,7 @@ export function currentWarnings(loaded: readonly Problem[], expired: readonly Pr
 }
 
 /** A generation with its warnings as of now. */
-export function currentGeneration(generation: Generation, expired: readonly Problem[]): Generation {
+export function asOfNow(generation: Generation, expired: readonly Problem[]): Generation {
   const warnings = currentWarnings(generation.warnings, expired)
   return warnings === generation.warnings ? generation : deepFreeze({ ...generation, warnings })
 }

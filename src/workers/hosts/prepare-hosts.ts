@@ -9,7 +9,7 @@ import { likenessOf } from '../likeness.js'
 import { anchorsIn } from '../named-anchors.js'
 import { isNeeded } from '../needed.js'
 import { warnOfOpenKeys } from '../open-keys.js'
-import { type Problem, ProblemError } from '../problem.js'
+import { identityOfProblems, type Problem, ProblemError } from '../problem.js'
 import { touching, workingOn } from '../progress.js'
 import type { MaterialSources } from '../protocol.js'
 import { stampFile } from '../read-file.js'
@@ -47,7 +47,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
     warnings.push(...found.warnings.map(named))
     if (found.refused) {
       problems.push(...found.problems.map(named))
-      refused.push([found.problems, stampOf(host.cert), stampOf(host.key)])
+      refused.push([identityOfProblems(found.problems), stampOf(host.cert), stampOf(host.key)])
     } else if (result) {
       entries.push(result.entry)
       if (result.pair) pairs.push(result.pair)

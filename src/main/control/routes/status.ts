@@ -10,6 +10,8 @@ import {
   expiredText,
   type GenerationView,
   generationView,
+  type MemberView,
+  memberView,
 } from '../views.js'
 
 export interface StatusView extends GenerationView {
@@ -29,7 +31,7 @@ export interface StatusView extends GenerationView {
   /** Live connections by the generation that they were accepted under. */
   readonly connections: Readonly<Record<string, number>>
   /** Processes and threads that serve what is prepared here. */
-  readonly members: EngineStatus['members']
+  readonly members: readonly MemberView[]
   readonly version: string
   readonly node: string
   readonly openssl: string
@@ -77,7 +79,7 @@ function statusView(status: EngineStatus): StatusView {
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,
     connections: status.connections,
-    members: status.members,
+    members: status.members.map(memberView),
     version: packageVersion(),
     node: process.versions.node,
     openssl: process.versions.openssl,
