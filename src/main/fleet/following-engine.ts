@@ -253,10 +253,8 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     this.#leave()
     this.#turnedAway(gone())
     if (!this.#transaction.begun) return
-    this.#logger.error(
-      {},
-      'the process that prepares certificates has gone; these are served on and not renewed',
-    )
+    const message = 'the process that prepares certificates has gone; these are served on and not renewed'
+    this.#logger.error({}, message)
     this.#events.emit('orphaned')
   }
 
@@ -296,8 +294,6 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 }
 
 function gone(): ReloadError {
-  return new ReloadError(
-    'CLOSED',
-    'the process that prepares certificates has gone, or this engine is closed',
-  )
+  const message = 'the process that prepares certificates has gone, or this engine is closed'
+  return new ReloadError('CLOSED', message)
 }
