@@ -28,7 +28,7 @@ function warningsOf({ set, expired }: SetWatch): Problem[] {
 /**
  * Warnings of what is served, as of now: the time decides which of it has expired, and not what was found when it was loaded.
  */
-export function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]): readonly Problem[] {
+function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]): readonly Problem[] {
   const lasting = loaded.filter(({ code }) => !EXPIRED_CODES.has(code))
   if (lasting.length === loaded.length && expired.length === 0) return loaded
   // First what refuses clients now.

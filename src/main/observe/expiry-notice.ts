@@ -12,7 +12,7 @@ export interface ExpiryNotice extends MaterialEnd {
   readonly leftMs: number
   /**
    * Others of the same kind that passed the same threshold at the same comparison and end later, the first
-   * {@link MOST_OTHERS} of them: hundreds of hosts may end on one day.
+   * 20 of them: hundreds of hosts may end on one day.
    */
   readonly others: readonly MaterialEnd[]
   /** How many ends this notice is about, this one and all others. */
@@ -20,7 +20,7 @@ export interface ExpiryNotice extends MaterialEnd {
 }
 
 /** Ends that a notice describes beside the first. */
-export const MOST_OTHERS = 20
+const MOST_OTHERS = 20
 
 interface Messages {
   readonly soon: string

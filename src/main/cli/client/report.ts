@@ -74,7 +74,7 @@ export function problemLine({ context, code, detail, file }: ProblemView): strin
 }
 
 /** The time that is left, in the colour of the thresholds at which the engine warns. */
-export function lifeLeft(notBefore: string, notAfter: string, paint: Paint, nowMs: number): string {
+function lifeLeft(notBefore: string, notAfter: string, paint: Paint, nowMs: number): string {
   const leftMs = Date.parse(notAfter) - nowMs
   if (leftMs <= 0) return paint('red', '(expired)')
   const level = THRESHOLDS.levelAt(leftMs, Date.parse(notAfter) - Date.parse(notBefore))
