@@ -18,15 +18,16 @@ export function trustEndsOf(authorities: readonly JudgedAuthority[], lists: read
 }
 
 /**
- * The lists of one coverage whose end refuses clients: those that no other list takes over from when they end. Of two that
- * end together, one is enough.
+ * The lists of one coverage whose end refuses clients: those that no other list succeeds, when they end or, for one that has
+ * ended already, by now. Of two that end together, one is enough.
  */
 function neededLists(lists: readonly Crl[]): Crl[] {
+  const now = Date.now()
   return lists.filter((list, i) => {
     const end = endOf(list)
     return !lists.some((other, j) => {
       const isLater = endOf(other) > end || (endOf(other) === end && j < i)
-      return isLater && other.thisUpdate <= end
+      return isLater && other.thisUpdate <= Math.max(end, now)
     })
   })
 }
