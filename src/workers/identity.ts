@@ -11,6 +11,7 @@ import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol.js'
 import { reading } from './reading.js'
+import { digestFor } from './runtimes.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {
@@ -150,8 +151,7 @@ function assertFewKeys(blocks: readonly PemBlock[], path: string): void {
 
 /** OpenSSL compares public halves alone (`X509_check_private_key`), and takes the file's word for what they are. */
 function isWhole(key: KeyObject, leaf: X509Certificate): boolean {
-  // Node takes `null` for the digest of its choice; Deno takes it for Ed25519 alone.
-  const digest = key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'ec' ? 'sha256' : null
+  const digest = digestFor(key)
   try {
     return verify(digest, PROOF, leaf.publicKey, sign(digest, PROOF, key))
   } catch (error) {
