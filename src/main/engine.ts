@@ -23,6 +23,7 @@ import { type RollbackOptions, resolveRollback } from './rollback.js'
 import { assertOptionsSupported, reportRuntime } from './runtime/runtime-support.js'
 import type { ServerExtra } from './server-options.js'
 import { Settlement } from './settlement.js'
+import { loadThreadCode } from './threads/thread-code.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
@@ -57,6 +58,7 @@ export async function startEngine(
   const logger = await resolveLogger(options.logger)
   await reportRuntime(logger)
   assertOptionsSupported(options)
+  await loadThreadCode()
   const preparer = openPreparer(options.worker, clock, parts.workerTasks)
   const reloader = new Reloader(options, preparer, clock)
   try {

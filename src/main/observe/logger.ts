@@ -1,4 +1,7 @@
+import type { pino as Pino } from 'pino'
+
 import { printable } from '../control/escape.js'
+import { ReloadError } from '../errors.js'
 
 /** What certswap needs of a logger; pino's fits. A call has fields first and a constant message second. */
 export interface Logger {
@@ -8,12 +11,33 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
-/** The user's logger, or pino at `info` (loaded only when it is wanted). */
+/**
+ * The user's logger, or pino at `info` (loaded only when it is wanted).
+ *
+ * @throws ReloadError `LOGGER_UNAVAILABLE`
+ */
 export async function resolveLogger(given: Logger | null): Promise<Logger> {
   if (given) return given
-  const { pino } = await import('pino')
+  const pino = await loadPino()
   const logger: Logger = pino({ name: 'certswap', ...PINO_OPTIONS })
   return logger
+}
+
+/** In bundles it can be missing, or without what it needs. */
+async function loadPino(): Promise<typeof Pino> {
+  try {
+    const loaded: PinoModule = await import('pino')
+    // Some bundlers give a CommonJS package no names.
+    return loaded.pino ?? loaded.default
+  } catch (error) {
+    const message = `the default logger, pino, cannot be loaded (${(error as Error).message}); set the option \`logger\`, or see docs/bundlers.md`
+    throw new ReloadError('LOGGER_UNAVAILABLE', message, { cause: error })
+  }
+}
+
+interface PinoModule {
+  readonly pino?: typeof Pino
+  readonly default: typeof Pino
 }
 
 /** The same for those who cannot wait for it: pino is loaded at the first call, and the calls keep their order. */

@@ -1,12 +1,9 @@
 import { stat } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 
 import type { WorkerOptions } from '../options.js'
-
-/** Same relative location in src and dist. A path, because Piscina converts a URL on every task. */
-const ENTRY: string = fileURLToPath(new URL('../../workers/entry.cjs', import.meta.url))
+import { threadCode } from './thread-code.js'
 
 /** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */
 const YOUNG_GENERATION_MB = 8
@@ -17,13 +14,23 @@ const YOUNG_GENERATION_MB = 8
  */
 const NICENESS = process.platform === 'linux' ? 5 : 0
 
-/** The pool of threads, empty at first. */
-export function createPiscina(limits: Required<WorkerOptions>, tasks: URL, maxThreads: number): Piscina {
+/**
+ * The pool of threads, empty at first.
+ *
+ * @param tasks - the module of the tasks; `null` in a bundle, which has them inlined.
+ * @throws ReloadError `WORKER_UNAVAILABLE`
+ */
+export function createPiscina(
+  limits: Required<WorkerOptions>,
+  tasks: URL | null,
+  maxThreads: number,
+): Piscina {
   // libuv's threads inherit the priority of the thread that needs them first, which must not be a worker.
   stat('.', () => {})
+  const { Piscina, entry, inlined } = threadCode()
   return new Piscina({
-    filename: ENTRY,
-    workerData: tasks.href,
+    filename: entry,
+    workerData: tasks?.href,
     recordTiming: false,
     minThreads: 0,
     maxThreads,
@@ -32,7 +39,8 @@ export function createPiscina(limits: Required<WorkerOptions>, tasks: URL, maxTh
       maxOldGenerationSizeMb: limits.memoryLimitMb,
       maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
     },
-    niceIncrement: NICENESS,
+    // A native module sets it, which is not in a bundle.
+    niceIncrement: inlined ? 0 : NICENESS,
     // The application's loaders and debugger flags have no business in this thread.
     execArgv: [],
     // A thread parked in Atomics.wait would keep what the last rehearsal left until the next one.

@@ -92,7 +92,7 @@ export class SharedPool {
   readonly #looks = new Set<QuietLog>()
   readonly #endGuard: () => void
 
-  constructor(limits: Required<WorkerOptions>, tasks: URL) {
+  constructor(limits: Required<WorkerOptions>, tasks: URL | null) {
     this.#piscina = createPiscina(limits, tasks, MAX_THREADS)
     this.#piscina.on('message', ({ taken, thread }: FirstTask) => {
       this.#running.get(taken)?.timer.taken()
