@@ -29,6 +29,7 @@ const shared = {
   platform: 'node',
   target: 'node20',
   minify: true,
+  // Messages name the function that failed.
   keepNames: true,
   legalComments: 'none',
   metafile: true,
@@ -61,10 +62,7 @@ const main = await build({
   format: 'esm',
   plugins: [
     replaceIn('index.js', [
-      [
-        "filename: (0, node_path_1.resolve)(__dirname, 'worker.js'),",
-        'filename: WORKER, eval: true,',
-      ],
+      ["filename: (0, node_path_1.resolve)(__dirname, 'worker.js'),", 'filename: WORKER, eval: true,'],
     ]),
     importedBuiltins(),
   ],

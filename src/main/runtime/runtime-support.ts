@@ -38,7 +38,7 @@ export interface RuntimeSupport extends Runtime {
 export async function runtimeSupport(): Promise<RuntimeSupport> {
   if (known) return known
   const runtime = currentRuntime()
-  probing ??= runtime.name === 'Node.js' ? Promise.resolve(EVERYTHING) : probeRuntime()
+  probing ??= runtime.name === 'Node.js' ? Promise.resolve(EVERYTHING) : probeRuntime(runtime.name)
   known = Object.freeze({ ...runtime, ...(await probing) })
   return known
 }
