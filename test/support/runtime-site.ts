@@ -1,14 +1,17 @@
-import { writeFileSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
 import type { Problem, RuntimeSupport } from '../../src/main/index.js'
-import { copyPackage } from './built-package.js'
 import { type Authority, createAuthority, type Leaf } from './certificates.js'
+import { tableOf } from './documentation.js'
 import { renameInto, writePair } from './files.js'
+import { projectRoot } from './installed-package.js'
 import { type ProcessLines, startNode } from './process-lines.js'
 import { programPath } from './programs.js'
 import { tempDir } from './temp-dir.js'
+import { handshake } from './tls-client.js'
 
 /*
  * A server with certswap in another runtime than Node, and its files. Its clients are those of Node.
@@ -37,7 +40,9 @@ export interface RuntimeServer {
 
 export function runtimeSite(t: TestContext, runtime: 'bun' | 'deno'): RuntimeSite {
   const dir = tempDir(t)
-  copyPackage(dir)
+  mkdirSync(join(dir, 'node_modules'))
+  symlinkSync(projectRoot, join(dir, 'node_modules', 'certswap'))
+  writeFileSync(join(dir, 'package.json'), '{ "type": "module", "dependencies": { "certswap": "*" } }')
   writeFileSync(join(dir, 'program.js'), PROGRAM)
   const authority = createAuthority()
   writePair(dir, authority.issue({ names: ['localhost'] }))
@@ -72,6 +77,52 @@ export function runtimeSite(t: TestContext, runtime: 'bun' | 'deno'): RuntimeSit
       return (await answer<{ support: RuntimeSupport }>(run('support', {}), 'support')).support
     },
   }
+}
+
+/** A renewal of the pair and of a host is shown, and a damaged key changes nothing. */
+export async function assertRenews(site: RuntimeSite, kind: ServerKind): Promise<void> {
+  const [leaf, host] = ['localhost', 'host.example'].map((name) => () => site.authority.issue({ names: [name] })) as [
+    () => Leaf,
+    () => Leaf,
+  ]
+  site.renew('host', host())
+  const server = await site.start(kind, { hosts: { 'host.example': { cert: 'host.crt', key: 'host.key' } } })
+  const [next, nextHost] = [leaf(), host()]
+  site.renew('tls', next)
+  site.renew('host', nextHost)
+  assert.equal(await server.reload(), 'applied')
+  assert.equal(await shown(server), next.fingerprint256)
+  assert.equal(await shown(server, 'host.example'), nextHost.fingerprint256)
+  site.write('tls.key', 'no key at all')
+  assert.equal(await server.reload(), 'rejected KEY_MISSING')
+  assert.equal(await shown(server), next.fingerprint256)
+}
+
+/** The column of the table in `docs/runtimes.md` that begins with this name says what the probe found. */
+export async function assertDocumented(site: RuntimeSite, name: string): Promise<void> {
+  const support = await site.support()
+  assert.equal(support.name, name)
+  const [head = [], ...rows] = tableOf('runtimes.md', 'feature', 1)
+  const column = head.findIndex((title) => title.startsWith(name))
+  assert.equal(head[column], `${name} ${support.version}`)
+  assert.deepEqual(
+    rows.map((row) => row[column] !== 'yes'),
+    reasonsOf(support).map((reason) => reason !== null),
+  )
+}
+
+/** In the order of the table. */
+function reasonsOf({ servers, clientCertificates, revocationLists }: RuntimeSupport): (string | null)[] {
+  const kinds = ['tls', 'https', 'http2'] as const
+  const [certificates, hosts] = (['certificates', 'hosts'] as const).map((what) =>
+    kinds.map((kind) => servers[kind][what]),
+  ) as [(string | null)[], (string | null)[]]
+  return [...certificates, ...hosts, clientCertificates, revocationLists]
+}
+
+async function shown({ port }: RuntimeServer, servername = 'localhost'): Promise<string | undefined> {
+  const { fingerprint256 } = await handshake({ port, servername, waitForSession: false })
+  return fingerprint256
 }
 
 async function answer<T>(lines: ProcessLines, field: string): Promise<T> {
