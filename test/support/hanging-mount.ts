@@ -12,6 +12,8 @@ export interface HangingMount {
   readonly path: string
   /** The directory that it shows. It always answers. */
   readonly source: string
+  /** Of its server: stopped, it hangs. */
+  readonly pid: number
   /** From now on no call on the mount returns. */
   hang(): void
   /** Lets the calls return. */
@@ -45,6 +47,7 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
   return {
     path,
     source,
+    pid: server.pid as number,
     hang: () => server.kill('SIGSTOP'),
     answer: () => server.kill('SIGCONT'),
   }
