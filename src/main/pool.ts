@@ -21,6 +21,7 @@ import type { Job, PoolClient } from './threads/job.js'
 import type { StandingLooks } from './threads/pool-thread.js'
 import { SharedPool } from './threads/shared-pool.js'
 import { unavailable } from './threads/task-error.js'
+import { threadCode } from './threads/thread-code.js'
 
 /** The worker side of one engine. Engines with the same limits share their threads. */
 export interface Preparer {
@@ -61,8 +62,6 @@ export interface Watchman {
   readonly quiet: QuietLog
 }
 
-const TASKS: URL = new URL('../workers/prepare.js', import.meta.url)
-
 interface RunOptions {
   readonly force?: boolean
   readonly transferList?: Transferable[]
@@ -76,8 +75,13 @@ interface LeasedPool {
 
 const pools = new Map<string, LeasedPool>()
 
-export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, tasks: URL = TASKS): Preparer {
-  const key = JSON.stringify([tasks.href, limits.idleTimeoutMs, limits.memoryLimitMb])
+/** @param tasks - another module than that of the package, for a test. @throws ReloadError `WORKER_UNAVAILABLE` */
+export function openPreparer(
+  limits: Required<WorkerOptions>,
+  clock: Clock,
+  tasks: URL | null = threadCode().tasks,
+): Preparer {
+  const key = JSON.stringify([tasks?.href, limits.idleTimeoutMs, limits.memoryLimitMb])
   const leased = pools.get(key) ?? { pool: new SharedPool(limits, tasks), leases: 0 }
   pools.set(key, leased)
   leased.leases++

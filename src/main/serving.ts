@@ -1,6 +1,8 @@
 import type tls from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 
 import type { JudgePeersTask } from '../workers/judge-peers.js'
+import type { Problem } from '../workers/problem.js'
 import type { PreparedTrust, RecordBytes } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
@@ -167,15 +169,24 @@ export class Serving {
     this.#stockSpares(keeps ? before.contexts.release(this.#pinned) : [])
   }
 
-  /** Takes over records of the worker that moved while nothing else did: of what is served, and of what was rolled back. */
-  moveRecords({ record, hostsRecord }: Records, rolledBackRecord: RecordBytes | null): void {
-    if (!record && !hostsRecord && !rolledBackRecord) return
+  /**
+   * Takes over what moved while nothing that is served did: records of the worker, of what is served and of what was rolled
+   * back, and warnings about the files.
+   */
+  moveRecords(
+    { record, hostsRecord }: Records,
+    rolledBackRecord: RecordBytes | null,
+    fileWarnings: readonly Problem[],
+  ): void {
     const { snapshot, contexts } = this.#state
+    const sameWarnings = isDeepStrictEqual(fileWarnings, snapshot.fileWarnings)
+    if (!record && !hostsRecord && !rolledBackRecord && sameWarnings) return
     const { rolledBack } = snapshot
     const moved = {
       record: record ?? snapshot.record,
       hostsRecord: hostsRecord ?? snapshot.hostsRecord,
       rolledBack: rolledBack && { ...rolledBack, record: rolledBackRecord ?? rolledBack.record },
+      fileWarnings: sameWarnings ? snapshot.fileWarnings : deepFreeze(fileWarnings),
     }
     this.#state = { snapshot: { ...snapshot, ...moved }, contexts }
   }

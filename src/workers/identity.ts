@@ -11,6 +11,7 @@ import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol.js'
 import { reading } from './reading.js'
+import { digestFor } from './runtimes.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {
@@ -150,8 +151,9 @@ function assertFewKeys(blocks: readonly PemBlock[], path: string): void {
 
 /** OpenSSL compares public halves alone (`X509_check_private_key`), and takes the file's word for what they are. */
 function isWhole(key: KeyObject, leaf: X509Certificate): boolean {
+  const digest = digestFor(key)
   try {
-    return verify(null, PROOF, leaf.publicKey, sign(null, PROOF, key))
+    return verify(digest, PROOF, leaf.publicKey, sign(digest, PROOF, key))
   } catch (error) {
     // Keys that cannot sign at all are left to the rehearsal, which says what is the matter with them.
     return (error as NodeJS.ErrnoException).code === 'ERR_OSSL_EVP_OPERATION_NOT_SUPPORTED_FOR_THIS_KEYTYPE'

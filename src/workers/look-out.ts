@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 
+import { fileWarnings, sameFileWarnings } from './file-warnings.js'
 import { hostEntries } from './hosts/record.js'
 import { hostsLookUnchanged } from './hosts/scan-hosts.js'
 import { monotonicMs } from './monotonic.js'
@@ -58,13 +59,15 @@ export function lookOut({ port, quiet, buffer }: LookOutTask): void {
 }
 
 /** Errors are left to PREPARE, which finds and names them. */
-function looksBy({ sources, limits, record, hosts }: PrepareTask): () => boolean {
+function looksBy(task: PrepareTask): () => boolean {
+  const { sources, limits, record, hosts } = task
   const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
   const known = hosts && hostEntries(hosts.record)
   return () => {
     try {
       if (!sourcesLookUnchanged(sources, limits, fingerprint)) return false
-      return hosts === null || known === null || hostsLookUnchanged(hosts, known)
+      if (hosts !== null && known !== null && !hostsLookUnchanged(hosts, known)) return false
+      return sameFileWarnings(task.fileWarnings, fileWarnings(task))
     } catch {
       return false
     }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 
 /** A mounted file system. */
 export interface Mount {
@@ -6,6 +7,16 @@ export interface Mount {
   readonly point: string
   /** For instance `nfs4` or `fuse.sshfs`. */
   readonly type: string
+  /** Whether the source of the mount has been deleted, or replaced by a rename. */
+  readonly isSourceGone: boolean
+}
+
+/** Places at which something is mounted, by path as this process sees it. */
+export interface MountTable {
+  /** {@link Mount.isSourceGone}; `undefined` when nothing is mounted there. */
+  isSourceGone(path: string): boolean | undefined
+  /** Whether something is mounted at a path that ends with this name. Costs nothing; rules out nearly every file. */
+  hasName(name: string): boolean
 }
 
 /**
@@ -21,10 +32,22 @@ export function listMounts(): readonly Mount[] {
   }
   return text.split('\n').flatMap((line) => {
     const [head = '', tail] = line.split(' - ')
-    const point = head.split(' ')[4]
+    // ID, parent, device, root of the mount within its file system, mount point.
+    const [, , , root, point] = head.split(' ')
     const type = tail?.split(' ')[0]
-    return point === undefined || type === undefined ? [] : [{ point: unescaped(point), type }]
+    if (root === undefined || point === undefined || type === undefined) return []
+    return [{ point: unescaped(point), type, isSourceGone: root.endsWith(GONE) }]
   })
+}
+
+/** @returns `null` where the system has no list of mounts. */
+export function readMounts(): MountTable | null {
+  const mounts = listMounts()
+  if (mounts.length === 0) return null
+  // Where several are mounted at one place, the last one is in force: it is the one that stays in the map.
+  const gone = new Map(mounts.map(({ point, isSourceGone }) => [point, isSourceGone]))
+  const names = new Set(mounts.map(({ point }) => basename(point)))
+  return { isSourceGone: (path) => gone.get(path), hasName: (name) => names.has(name) }
 }
 
 /**
@@ -34,7 +57,7 @@ export function listMounts(): readonly Mount[] {
 export function remoteMountOf(path: string, mounts: readonly Mount[]): Mount | null {
   let found: Mount | null = null
   for (const mount of mounts) {
-    // Of several at one place, the last one is in force.
+    // Where several are mounted at one place, the last one is in force.
     if (isWithin(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount
   }
   return found && found.point !== '/' && REMOTE.test(found.type) ? found : null
@@ -48,7 +71,10 @@ export function isWithin(path: string, directory: string): boolean {
   return path === directory || directory === '/' || path.startsWith(`${directory}/`)
 }
 
-/** Spaces, tabs, line ends and backslashes are octal escapes there. */
+/** What Linux writes behind the path of a source that has no name any more (`seq_dentry`). */
+const GONE = '//deleted'
+
+/** Spaces, tabs, line ends and backslashes are written as three octal digits. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

@@ -5,6 +5,7 @@ import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
 import type { FileSet } from './file-set.js'
+import { fileWarnings } from './file-warnings.js'
 import { Findings } from './findings.js'
 import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import { scanHosts } from './hosts/scan-hosts.js'
@@ -16,7 +17,14 @@ import { namedAnchors } from './named-anchors.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
-import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
+import type {
+  DefaultReply,
+  HeldReply,
+  PrepareReply,
+  PrepareTask,
+  RefusedReply,
+  UnchangedReply,
+} from './protocol.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
 import type { SourceRole } from './source-files.js'
@@ -42,7 +50,9 @@ export { verify } from './verify.js'
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
-  return handOver(task.hosts ? { ...reply, hosts: await lookAtHosts(task.hosts) } : reply)
+  const hosts = task.hosts ? { hosts: await lookAtHosts(task.hosts) } : {}
+  const warnings = fileWarnings(task)
+  return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
 }
 
 /** An error in the list of the hosts does not affect the default certificate. */
@@ -55,7 +65,7 @@ async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
   }
 }
 
-async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
+async function prepareDefault(task: PrepareTask): Promise<DefaultReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
   try {
     return await prepareFiles(task, served)
@@ -64,7 +74,7 @@ async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   }
 }
 
-async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<PrepareReply> {
+async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<DefaultReply> {
   const known = task.fresh ? null : knownAs(task, served)
   if (known) return known
   const set = readSources(task.sources, task.limits)
@@ -90,7 +100,7 @@ async function prepareSet(
   task: PrepareTask,
   set: FileSet,
   served: ServedRecord | null,
-): Promise<PrepareReply> {
+): Promise<DefaultReply> {
   const { sources, policy } = task
   const found = new Findings(task.force)
   const refuse = () => refusal(found.problems, found.warnings, served, set.fingerprint)

@@ -1,11 +1,15 @@
 /** Every code that a problem, a warning or a `ReloadError` can carry. `docs/errors.md` explains each. */
 export const PROBLEM_CODES = [
   'OPTIONS_INVALID',
+  'RUNTIME_UNSUPPORTED',
+  'LOGGER_UNAVAILABLE',
   'FILE_NOT_FOUND',
   'FILE_UNREADABLE',
   'FILE_NOT_REGULAR',
   'FILE_TOO_LARGE',
   'FILES_CHANGING',
+  'FILE_MOUNTED',
+  'FILE_DETACHED',
   'MATERIAL_UNPROCESSABLE',
   'PEM_INVALID',
   'CERT_MISSING',
@@ -53,6 +57,7 @@ export const PROBLEM_CODES = [
   'GENERATION_UNKNOWN',
   'MEMBER_REFUSED',
   'MEMBER_TIMEOUT',
+  'MEMBER_EVICTED',
   'WORKER_TIMEOUT',
   'WORKER_CRASHED',
   'WORKER_UNAVAILABLE',

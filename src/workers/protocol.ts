@@ -90,6 +90,8 @@ export interface PrepareTask {
   readonly fresh: boolean
   /** What to look for among the SNI hosts; `null` without any. */
   readonly hosts: ScanHostsTask | null
+  /** Those of the last reply. */
+  readonly fileWarnings: readonly Problem[]
 }
 
 /**
@@ -181,10 +183,15 @@ export interface PreparedAuthorities {
 }
 
 /** What PREPARE found. Failures are data: a thrown error would lose its code on the way across threads. */
-export type PrepareReply = (UnchangedReply | HeldReply | PreparedReply | RefusedReply) & {
+export type PrepareReply = DefaultReply & {
   /** Which hosts differ, where the task asked for it. */
   readonly hosts?: ScanHostsReply
+  /** Files whose path does not show what is on disk (`FILE_MOUNTED`, `FILE_DETACHED`); absent without any. */
+  readonly fileWarnings?: readonly Problem[]
 }
+
+/** What was found about the default certificate and the trust. */
+export type DefaultReply = UnchangedReply | HeldReply | PreparedReply | RefusedReply
 
 export interface UnchangedReply {
   readonly kind: 'unchanged'

@@ -7,12 +7,15 @@ import type { TestContext } from 'node:test'
 export interface ProcessOptions {
   readonly cwd: string
   readonly env?: NodeJS.ProcessEnv
+  /** Another program than Node. */
+  readonly command?: string
 }
 
 /** A process, by what it says. */
 export interface ProcessLines {
   /** The first line of its output, of those not yet asked for, that fits. */
   next(fits: (line: string) => boolean): Promise<string>
+  signal(signal: NodeJS.Signals): void
   /** Ends it with a signal; its exit code comes back. */
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -21,9 +24,9 @@ export interface ProcessLines {
 export function startNode(
   t: TestContext,
   args: readonly string[],
-  { cwd, env = {} }: ProcessOptions,
+  { cwd, env = {}, command = process.execPath }: ProcessOptions,
 ): ProcessLines {
-  const child = spawn(process.execPath, args, {
+  const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -44,6 +47,9 @@ export function startNode(
         if (fits(value as string)) return value as string
         unfit.push(value as string)
       }
+    },
+    signal: (signal) => {
+      child.kill(signal)
     },
     stop,
   }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import type { Logger } from '../observe/logger.js'
+import { callUserCode } from '../user-code.js'
 import type { DrainNotice } from './connection.js'
 
 /** The application's own goodbyes. One that throws or rejects is logged, and the drain goes on. */
@@ -29,12 +30,8 @@ export interface DrainHooks {
   readonly onRaw?: ((socket: Socket, notice: DrainNotice) => unknown) | undefined
 }
 
-/** Calls an application's hook; whatever it does, the drain goes on. */
+/** Calls a hook of the application. One that fails is reported, and the drain goes on. */
 export function callHook(name: string, logger: Logger, hook: () => unknown): void {
-  const failed = (error: unknown) => logger.error({ hook: name, err: error }, 'a drain hook failed')
-  try {
-    Promise.resolve(hook()).catch(failed)
-  } catch (error) {
-    failed(error)
-  }
+  const log = (error: unknown) => logger.error({ hook: name, err: error }, 'a drain hook failed')
+  callUserCode('hook', `the drain hook ${name}`, hook, log)
 }

@@ -1,4 +1,5 @@
 import { deferredLogger, type Logger } from '../observe/logger.js'
+import { reportUserCode } from '../user-code.js'
 import type { DrainResult } from './farewell.js'
 import type { Drain } from './handle.js'
 import { FinalDrain, type ServiceManager } from './service-manager.js'
@@ -72,7 +73,8 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
     try {
       await onDrained(result)
     } catch (error) {
-      logger.error({ err: error }, 'onDrained failed')
+      const log = () => logger.error({ err: error }, 'onDrained failed')
+      reportUserCode('hook', 'the hook onDrained', error, log)
       code = 1
     }
     exit(code)

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
 import type { PassReport } from '../pass-report.js'
@@ -52,6 +54,7 @@ export class Journal {
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
+  #fileWarnings: readonly Problem[] = []
   readonly #passes: Record<Outcome, number> = {
     unchanged: 0,
     applied: 0,
@@ -79,6 +82,11 @@ export class Journal {
     return this.#differsSinceMs === null
   }
 
+  /** Files whose path does not show what is on disk, by the last pass; the same array for as long as they are the same. */
+  get fileWarnings(): readonly Problem[] {
+    return this.#fileWarnings
+  }
+
   /** Takes note of checks that found nothing new. */
   quiet({ count, lastMs }: QuietLooks): void {
     this.#passes.unchanged += count
@@ -98,11 +106,10 @@ export class Journal {
    * Takes note of a pass that ended; returns the recovery, if it was one. `waits` tells that all that is wrong is half
    * of a pair, whose other half may still come.
    */
-  settle(
-    { result, state, pairMismatch, held }: PassReport,
-    waits: boolean = result.outcome === 'waiting-for-pair',
-  ): Recovery | null {
+  settle(report: PassReport, waits: boolean = report.result.outcome === 'waiting-for-pair'): Recovery | null {
+    const { result, state, pairMismatch, held } = report
     this.count(result)
+    this.#noteFileWarnings(report)
     // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
     this.#lastAttempt = attemptAt(atMs, result)
@@ -164,6 +171,15 @@ export class Journal {
     this.#sayFailed(result, waits)
   }
 
+  /** Such a warning is in every result; it is logged when it comes, with those of a generation that is applied. */
+  #noteFileWarnings({ fileWarnings, result: { generation, outcome } }: PassReport): void {
+    if (isDeepStrictEqual(fileWarnings, this.#fileWarnings)) return
+    const isKnown = (warning: Problem) => this.#fileWarnings.some((one) => isDeepStrictEqual(one, warning))
+    const added = outcome === 'applied' ? [] : fileWarnings.filter((warning) => !isKnown(warning))
+    for (const warning of added) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    this.#fileWarnings = fileWarnings
+  }
+
   #sayApplied(result: ReloadResult): void {
     const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
     const { fingerprint256, notAfter, names } = serving
@@ -200,9 +216,11 @@ export class Journal {
     }
     const message = waits
       ? 'certificate and key do not match yet; the old pair serves on'
-      : outcome === 'applied'
-        ? 'some hosts were not reloaded; their old certificates serve on'
-        : 'certificates not reloaded; the old ones serve on'
+      : problems.every(({ code }) => code === 'MEMBER_EVICTED')
+        ? 'trust was withdrawn, but not from members that do not answer'
+        : outcome === 'applied'
+          ? 'some hosts were not reloaded; their old certificates serve on'
+          : 'certificates not reloaded; the old ones serve on'
     if (this.#said.has(key)) this.#logger.debug(fields, message)
     else if (waits) this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)

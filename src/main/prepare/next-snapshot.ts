@@ -26,7 +26,7 @@ export interface NextSnapshot {
  * always brings a default certificate).
  */
 export async function nextSnapshot(
-  { base, hosts, moved, findings }: Preparation,
+  { base, hosts, moved, findings, fileWarnings }: Preparation,
   before: Snapshot | null,
   options: ResolvedOptions,
   gauge: SliceGauge,
@@ -50,6 +50,7 @@ export async function nextSnapshot(
       hosts: table,
       hostsRecord: hosts?.record ?? moved.hostsRecord ?? before?.hostsRecord ?? null,
       options,
+      fileWarnings,
     },
     facts: {
       certificates,

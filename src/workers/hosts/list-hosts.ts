@@ -16,6 +16,8 @@ const PAIRS = [
   ['fullchain.pem', 'privkey.pem'],
 ] as const
 
+export const HOST_FILE_NAMES: readonly string[] = PAIRS.flat()
+
 export interface HostList {
   readonly hosts: readonly HostSource[]
   /** Directories that are there and hold no pair: what they held before may be on its way back. */

@@ -6,6 +6,7 @@ import type { ReadTextReply } from '../../../workers/read-text.js'
 import { systemClock } from '../../clock.js'
 import type { DrainOptions } from '../../drain/options.js'
 import { ReloadError } from '../../errors.js'
+import type { ShareOptions } from '../../fleet/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { protoIn } from '../../own-names.js'
 import { openPreparer } from '../../pool.js'
@@ -35,6 +36,9 @@ export interface ServeFlags extends MaterialFlags {
   readonly listen?: string
   readonly upstream?: string
   readonly processes?: number
+  /** In seconds. */
+  readonly memberTimeout?: number
+  readonly memberPatience?: number
   /** Path of the control socket; `false` for none. */
   readonly control?: string | false
   readonly autoReloadInterval?: number
@@ -52,6 +56,8 @@ export interface ServeConfig {
   readonly listen: ListenAddress
   /** How many serve; 1 is this one. */
   readonly processes: number
+  /** What the processes that serve are held to, as in `shareEngine()`, which checks it. */
+  readonly members: Pick<ShareOptions, 'timeoutMs' | 'patience'>
   /** Where the bytes go that were in TLS; `null` to answer requests here. */
   readonly upstream: UpstreamAddress | null
   /** A path that was asked for has to work; the default may not. */
@@ -71,10 +77,17 @@ const DEFAULT_INTERVAL_SECONDS = 10
 /** Of them; more would only stand in each other's way. */
 const MOST_PROCESSES = 256
 
+/** Limits of `--member-timeout`, in seconds, and of `--member-patience`. */
+export const LEAST_MEMBER_TIMEOUT = 0.1
+export const MOST_MEMBER_TIMEOUT = 86_400
+export const MOST_PATIENCE = 1_000
+
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
   upstream: z.string().optional(),
   processes: z.int().min(1).max(MOST_PROCESSES).optional(),
+  memberTimeout: z.number().min(LEAST_MEMBER_TIMEOUT).max(MOST_MEMBER_TIMEOUT).optional(),
+  memberPatience: z.int().min(1).max(MOST_PATIENCE).optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
   lameDuck: z.number().optional(),
@@ -93,6 +106,8 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     listen,
     upstream,
     processes,
+    memberTimeout,
+    memberPatience,
     control,
     logLevel,
     lameDuck,
@@ -105,6 +120,7 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
     processes: flags.processes ?? processes ?? 1,
+    members: membersConfig(flags.memberTimeout ?? memberTimeout, flags.memberPatience ?? memberPatience),
     control: controlConfig(flags.control ?? control),
     logLevel: flags.logLevel ?? logLevel ?? 'info',
     drain: drainConfig({
@@ -129,6 +145,13 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 
 function upstreamConfig(given: string | undefined): UpstreamAddress | null {
   return given === undefined ? null : parseUpstream(given)
+}
+
+function membersConfig(timeout: number | undefined, patience: number | undefined): ServeConfig['members'] {
+  return {
+    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+    ...(patience === undefined ? {} : { patience }),
+  }
 }
 
 type DrainSettings = {
