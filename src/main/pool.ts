@@ -20,6 +20,7 @@ import { hungThreads } from './threads/hung-threads.js'
 import type { Job, PoolClient } from './threads/job.js'
 import type { StandingLooks } from './threads/pool-thread.js'
 import { SharedPool } from './threads/shared-pool.js'
+import { unavailable } from './threads/task-error.js'
 import { threadCode } from './threads/thread-code.js'
 
 /** The worker side of one engine. Engines with the same limits share their threads. */
@@ -40,14 +41,14 @@ export interface Preparer {
   readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
    * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
-   * that ends.
+   * that ends. While a thread hangs, no other one stands by.
    *
    * @throws TaskError as `prepare` does.
    */
   lookOut(): Promise<Watchman>
   /**
-   * Calls back when a call that hung has returned, so that files may be readable again that were left alone; returns a function that ends
-   * this.
+   * Calls back when a thread that hung has ended, so that files may be readable again that were left alone; returns a
+   * function that ends this.
    */
   onReturn(listener: () => void): () => void
   /** Ends the tasks of this engine, and the threads once no engine needs them. A thread that hangs does not delay it. */
@@ -122,6 +123,8 @@ export function openPreparer(
     readText: (task) => run('readText', task),
     async lookOut() {
       assertOpen()
+      // The few threads that may be started are for the tasks of all engines.
+      if (hungThreads.count > 0) throw unavailable()
       const { port1: port, port2 } = new MessageChannel()
       const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT))
       const buffer = createProgressBuffer()
