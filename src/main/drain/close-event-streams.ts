@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Http2ServerResponse } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 
 import { z } from 'zod'
 
@@ -57,7 +57,7 @@ export function closeEventStreams(options: EventStreamOptions = {}): ResponseHoo
 }
 
 /** Calls back once the headers of a response have been sent. Node has no event for it, but all ways lead to `writeHead`. */
-function whenStarted(response: ServerResponse | Http2ServerResponse, started: () => void): void {
+function whenStarted(response: ServerResponse, started: () => void): void {
   if (response.headersSent) {
     started()
     return
@@ -73,12 +73,13 @@ function whenStarted(response: ServerResponse | Http2ServerResponse, started: ()
   Object.assign(response, { writeHead: watched })
 }
 
-function isEventStream(response: ServerResponse | Http2ServerResponse): boolean {
+function isEventStream(response: ServerResponse): boolean {
   return /^text\/event-stream\b/i.test(contentTypeOf(response))
 }
 
-function contentTypeOf(response: ServerResponse | Http2ServerResponse): string {
-  if ('stream' in response) return String(response.stream?.sentHeaders?.['content-type'] ?? '')
+function contentTypeOf(response: ServerResponse): string {
+  const { stream } = response as { readonly stream?: ServerHttp2Stream }
+  if (stream) return String(stream.sentHeaders?.['content-type'] ?? '')
   const given = response.getHeader('content-type')
   if (given !== undefined) return String(given)
   // Headers that were given to `writeHead` alone can be read nowhere else.
@@ -86,7 +87,7 @@ function contentTypeOf(response: ServerResponse | Http2ServerResponse): string {
   return /^content-type:[ \t]*(.*)$/im.exec(String(sent ?? ''))?.[1] ?? ''
 }
 
-function endForGood(response: ServerResponse | Http2ServerResponse, text: string): void {
+function endForGood(response: ServerResponse, text: string): void {
   response.end(text)
   Object.assign(response, { write: () => false, end: () => response })
 }

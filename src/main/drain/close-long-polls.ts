@@ -5,8 +5,8 @@ import type { ResponseHook } from './hooks.js'
 
 /** The part of an Engine.IO server that is needed. */
 export interface EngineIoLike {
-  /** Its clients, by session ID. */
-  readonly clients: object
+  /** Its clients themselves are in `clients`, by session ID, which its types do not publish. */
+  readonly clientsCount: number
 }
 
 /** The part of a Socket.IO server that is needed; `engine` is there once it is attached to an HTTP server. */
@@ -50,22 +50,18 @@ export function closeLongPolls(io: SocketIoLike | EngineIoLike): ResponseHook {
 }
 
 function clientsOf(io: SocketIoLike | EngineIoLike): Readonly<Record<string, EngineClient | undefined>> {
-  const engine = 'clients' in io ? io : io.engine
-  if (engine?.clients) return engine.clients as Record<string, EngineClient | undefined>
+  const engine: object | undefined = 'engine' in io ? io.engine : io
+  const { clients } = (engine ?? {}) as { readonly clients?: Record<string, EngineClient | undefined> }
+  if (clients) return clients
   throw new DrainError(
     'OPTIONS_INVALID',
-    'closeLongPolls: the Socket.IO server has no `engine`; attach it to an HTTP server',
+    'closeLongPolls: the Socket.IO server has no `engine` with `clients`; attach it to an HTTP server',
   )
 }
 
+/** A Socket.IO server has its engine only once it is attached to an HTTP server. */
 function assertSocketIo(io: unknown): void {
-  const given = io as Partial<SocketIoLike & EngineIoLike & { readonly attach: unknown }> | null | undefined
-  // Socket.IO has its engine only from `attach` on.
-  if (
-    typeof given === 'object' &&
-    given !== null &&
-    ('clients' in given || 'engine' in given || 'eio' in given || '_nsps' in given)
-  )
-    return
+  const given = typeof io === 'object' && io !== null ? io : {}
+  if ('clientsCount' in given || ('of' in given && 'attach' in given)) return
   throw new DrainError('OPTIONS_INVALID', 'closeLongPolls: expected a Server of Socket.IO or of Engine.IO')
 }

@@ -1,28 +1,34 @@
 import type { Logger } from '../observe/logger.js'
 import { type DrainHooks, type HookName, type HookOf, NO_GOODBYE } from './hooks.js'
 
+type Hook = (...args: unknown[]) => unknown
+
 /** Calls the application's hooks, and reports the connections that none of them can end. */
 export class Goodbyes {
-  readonly #hooks: DrainHooks
+  readonly #hooks: ReadonlyMap<HookName, readonly Hook[]>
   readonly #logger: Logger
   /** What was logged already; from then on it is logged at `debug`. */
   readonly #logged = new Set<string>()
 
   constructor(hooks: DrainHooks, logger: Logger) {
-    this.#hooks = hooks
+    const { onUpgrade, onStream, onResponse, onRaw } = hooks
+    const lists = Object.entries({ onUpgrade, onStream, onResponse, onRaw }).map(
+      ([name, given = []]) => [name as HookName, [given].flat() as Hook[]] as const,
+    )
+    this.#hooks = new Map(lists)
     this.#logger = logger
   }
 
   has(name: HookName): boolean {
-    return this.#list(name).length > 0
+    return this.#of(name).length > 0
   }
 
   /** Calls every hook of this name. `about` says in the log which connection it was. */
   say<N extends HookName>(name: N, about: object, ...args: Parameters<HookOf<N>>): void {
-    const hooks = this.#list(name)
+    const hooks = this.#of(name)
     let without = 0
     for (const hook of hooks) {
-      const result = callHook(name, this.#logger, () => (hook as (...args: unknown[]) => unknown)(...args))
+      const result = callHook(name, this.#logger, () => hook(...args))
       if (result === NO_GOODBYE) without++
     }
     if (without > 0 && without === hooks.length) this.#logOnce(name, 'warn', about, UNKNOWN_TO_HOOK)
@@ -33,9 +39,8 @@ export class Goodbyes {
     this.#logOnce(name, 'info', about, NO_HOOK)
   }
 
-  #list<N extends HookName>(name: N): readonly HookOf<N>[] {
-    const given: unknown = this.#hooks[name] ?? []
-    return (Array.isArray(given) ? given : [given]) as readonly HookOf<N>[]
+  #of(name: HookName): readonly Hook[] {
+    return this.#hooks.get(name) ?? []
   }
 
   #logOnce(hook: HookName, level: 'info' | 'warn', about: object, message: string): void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -16,11 +16,14 @@ export type UpgradeHook = (socket: Duplex, notice: DrainNotice, request: Incomin
 /** Ends an HTTP/2 stream that would not end by itself. */
 export type StreamHook = (stream: ServerHttp2Stream, notice: DrainNotice) => unknown
 
-/** Ends a response that would not end by itself; those of HTTP/1.1 and those of HTTP/2 have the same methods. */
+/**
+ * Ends a response that would not end by itself. On HTTP/2 the response and the request are an `Http2ServerResponse` and an
+ * `Http2ServerRequest`, which have the methods of these types.
+ */
 export type ResponseHook = (
-  response: ServerResponse | Http2ServerResponse,
+  response: ServerResponse,
   notice: DrainNotice,
-  request: IncomingMessage | Http2ServerRequest,
+  request: IncomingMessage,
 ) => unknown
 
 /** Ends a connection whose protocol only the application knows. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import net, { type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls, { type TLSSocket } from 'node:tls'
@@ -50,6 +50,7 @@ export function watchServer(
   const { http1: speaksHttp1, http2: speaksHttp2 } = protocolsOf(server)
   const taps = speaksHttp2 && twoPhase ? tapOrWarn(server, event, around) : null
   const handshakes = secure ? watchHandshakes(server, around) : null
+  const keepsExchanges = around.goodbyes.has('onResponse')
   const { book } = around
   let arriving: Socket | undefined
 
@@ -78,10 +79,13 @@ export function watchServer(
     book.add(connection, socket)
     return connection
   }
-  const request = (...[message, response]: AnyExchange) => {
-    if ('stream' in response)
-      around.exchanges.set(response.stream, { request: message as Http2ServerRequest, response })
-    else connectionOf(message.socket).request(message as IncomingMessage, response)
+  const request = (
+    message: IncomingMessage,
+    response: ServerResponse & { readonly stream?: ServerHttp2Stream },
+  ) => {
+    if (message.httpVersionMajor === 1) connectionOf(message.socket).request(message, response)
+    else if (response.stream && keepsExchanges)
+      around.exchanges.set(response.stream, { request: message, response })
   }
   const upgrade = (message: IncomingMessage, stream: Duplex) => {
     if (message.httpVersionMajor !== 1) return
@@ -119,9 +123,6 @@ export function watchServer(
     },
   }
 }
-
-/** What a `request` listener gets, on HTTP/1.1 and on HTTP/2. */
-type AnyExchange = [IncomingMessage | Http2ServerRequest, ServerResponse | Http2ServerResponse]
 
 /** Handshakes that are under way, told from one another by their peers' addresses: those of Unix sockets are not seen. */
 function watchHandshakes(server: net.Server, around: Surroundings) {
