@@ -21,14 +21,14 @@ class WaitForDrain {
 class AppModule {}
 Module({ providers: [WaitForDrain] })(AppModule)
 
-const app = await NestFactory.create(AppModule, { httpsOptions: engine.serverOptions() })
-app.use('/slow', (_request, response) => setTimeout(() => response.end('late\n'), 1_500))
-app.use('/', (_request, response) => response.end('hello\n'))
-app.enableShutdownHooks()
+const nest = await NestFactory.create(AppModule, { httpsOptions: engine.serverOptions() })
+nest.use('/slow', (_request, response) => setTimeout(() => response.end('late\n'), 1_500))
+nest.use('/', (_request, response) => response.end('hello\n'))
+nest.enableShutdownHooks()
 
-const server = app.getHttpServer()
+const server = nest.getHttpServer()
 engine.attach(server)
 const drain = createDrain({ servers: [server], lameDuckMs: 500 })
-handleSignals(drain, engine, { onDrained: () => app.close() })
-await app.listen(Number(process.env.PORT ?? 0))
+handleSignals(drain, engine, { onDrained: () => nest.close() })
+await nest.listen(Number(process.env.PORT ?? 0))
 console.log(`listening on ${server.address().port}`)

@@ -129,7 +129,7 @@ test('a lame duck serves on after the signal, accepts, and is ended by another s
   await program.line('draining')
   assert.equal((await get({ port: program.port, ca, agent: false })).status, 200)
   program.child.kill('SIGTERM')
-  await program.line('the same stop, signalled twice; the drain goes on')
+  await program.line('the same stop was signalled twice; the drain goes on')
   await pause(SAME_STOP_MS)
   assert.equal(await program.stop(), 1)
 })

@@ -76,7 +76,7 @@ test('a signal that the process sends to itself starts the drain, and never forc
   app.child.send('SIGTERM')
   await app.next('state', ({ state }) => state === 'closing')
   app.child.send('SIGTERM')
-  await app.next('log', ({ message }) => message.startsWith('the process sent itself'))
+  await app.next('log', ({ message }) => message.startsWith('the process sent the signal to itself'))
 
   running.write('23456789')
   assert.match((await readToEnd(running)).text, /answered/)
@@ -91,7 +91,7 @@ test('a signal from outside forces, also after one that the process sent to itse
   app.child.send('SIGTERM')
   await app.next('state', ({ state }) => state === 'closing')
   app.child.send('SIGTERM')
-  await app.next('log', ({ message }) => message.startsWith('the process sent itself'))
+  await app.next('log', ({ message }) => message.startsWith('the process sent the signal to itself'))
   app.child.kill('SIGTERM')
 
   assert.deepEqual(await app.exit, [1, null])

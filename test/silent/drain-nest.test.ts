@@ -44,7 +44,7 @@ test('Nest with shutdown hooks that know nothing of the drain does not force it 
   const slow = get({ port, ca, agent: false, path: '/slow' })
   await get({ port, ca, agent: false })
   const stopped = app.stop('SIGTERM')
-  await app.next((line) => line.includes('the process sent itself the signal again'))
+  await app.next((line) => line.includes('the process sent the signal to itself again'))
 
   assert.equal((await slow).body, 'late\n')
   assert.equal(await stopped, 0)

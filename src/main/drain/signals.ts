@@ -72,9 +72,9 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
     drain.start({ reason: signal, cancellable: false })
   }
   const stopAgain = (signal: NodeJS.Signals, ownSignal: boolean, afterMs: number) => {
-    if (ownSignal) logger.info({ signal }, 'the process sent itself the signal again; the drain goes on')
+    if (ownSignal) logger.info({ signal }, 'the process sent the signal to itself again; the drain goes on')
     else if (afterMs < forceAfterMs)
-      logger.info({ signal, afterMs }, 'the same stop, signalled twice; the drain goes on')
+      logger.info({ signal, afterMs }, 'the same stop was signalled twice; the drain goes on')
     else forceOut(signal)
   }
   const forceOut = (signal: NodeJS.Signals) => {

@@ -24,7 +24,7 @@ export function warnOfUnusedHooks(
   }
 }
 
-const UNUSED = 'a drain hook is never called with these `servers`'
+const UNUSED = 'a drain hook is never called with these servers'
 const NEEDS = {
   onUpgrade: 'a server of node:http, node:https or node:http2',
   onResponse: 'a server of node:http, node:https or node:http2',
