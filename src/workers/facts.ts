@@ -2,7 +2,7 @@ import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import type { CertificateFacts } from './protocol.js'
 
-/** What is told of a chain, leaf first. */
+/** Facts of a leaf and of the certificates that clients need with it, leaf first. */
 export function factsOf(chain: readonly X509Certificate[]): CertificateFacts {
   const leaf = chain[0] as X509Certificate
   const ends = chain.map(notAfterOf)

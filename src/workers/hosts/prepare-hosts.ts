@@ -87,12 +87,12 @@ async function prepareHost(
     workingOn(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.identity) return { entry }
-    judge(host, identity, task, found)
+    const needed = judge(host, identity, task, found)
     warnOfOpenKeys(sources, found)
     if (found.refused) return null
     const key = keyPem(identity.key)
-    await rehearseHost(identity, key, task, rehearsed, found)
-    if (!found.refused) return { entry, pair: pairOf(host, identity, key) }
+    await rehearseHost(needed, key, task, rehearsed, found)
+    if (!found.refused) return { entry, pair: pairOf(host, needed, key) }
     key.fill(0)
     return null
   } finally {
@@ -105,10 +105,11 @@ function judge(
   identity: Identity,
   { policy, authorities }: PrepareHostsTask,
   found: Findings,
-): void {
+): Identity {
   // What the policy requires of names is meant for the default certificate.
-  judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
+  const needed = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
   if (host.name !== null) judgeNamed(identity, host.name, found)
+  return needed
 }
 
 /**
@@ -129,8 +130,8 @@ async function rehearseHost(
   if (!found.refused) rehearsed.add(kind).add(likeness)
 }
 
-function pairOf(host: HostSource, { chain }: Identity, key: Uint8Array): PackedPair {
-  const facts = factsOf(chain)
+function pairOf(host: HostSource, { chain, linked }: Identity, key: Uint8Array): PackedPair {
+  const facts = factsOf(chain.slice(0, linked))
   const dnsNames = facts.names.filter((name) => /[a-z]/.test(name) && !name.includes(':'))
   return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
 }
