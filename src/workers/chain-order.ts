@@ -91,8 +91,7 @@ const links = new WeakMap<X509Certificate, WeakMap<X509Certificate, boolean>>()
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   const known = links.get(certificate) ?? new WeakMap<X509Certificate, boolean>()
   links.set(certificate, known)
-  const link =
-    known.get(issuer) ?? (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))
+  const link = known.get(issuer) ?? (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))
   known.set(issuer, link)
   return link
 }

@@ -2,9 +2,10 @@ import type { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned } from './certificates.js'
 import { CoveredNames } from './covered-names.js'
-import { listed, namesOf, notAfterOf, oneLine } from './facts.js'
+import { listed, namesOf, notAfterOf, oneLine, shortened } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
+import { issuerPlacesOf } from './issuer-places.js'
 import { judgeChain } from './judge-chain.js'
 import { judgeLastSignature } from './judge-signature.js'
 import type { NamedAnchors } from './named-anchors.js'
@@ -15,7 +16,7 @@ import { purposesOf } from './x509.js'
 /**
  * Looks for what OpenSSL loads without an error and clients then refuse. `anchorsNamed` finds the engine's own trust anchors.
  *
- * @returns the identity with `linked` reduced to the certificates that clients need.
+ * @returns the identity as it is served, see {@link judgeChain}.
  */
 export function judgeIdentity(
   identity: Identity,
@@ -27,12 +28,11 @@ export function judgeIdentity(
   // Each looks at something else, and native code behind any of them may throw: the others still say what they find.
   const attempt = <T>(judge: () => T) =>
     found.attempt(() => reading('PEM_INVALID', `a certificate in ${path} cannot be judged`, path, judge))
-  const linked = attempt(() => judgeChain(identity, anchorsNamed, policy, found)) ?? identity.linked
-  const needed = { ...identity, linked }
+  const served = attempt(() => judgeChain(identity, anchorsNamed, policy, found)) ?? identity
   attempt(() => judgePurpose(identity, found))
   attempt(() => judgeNames(identity, policy, found))
-  attempt(() => judgeCompleteness(needed, anchorsNamed, policy, found))
-  return needed
+  attempt(() => judgeCompleteness(served, anchorsNamed, policy, found))
+  return served
 }
 
 /** Compares with what is served now: a renewal seldom means to lose a name or time. */
@@ -99,7 +99,11 @@ export function judgeNamed({ chain, path }: Identity, name: string, found: Findi
   found.judge('reject', 'NAME_NOT_COVERED', `the certificate in ${path} does not cover ${name}`, path)
 }
 
-/** A leaf whose issuer is nowhere to be found most likely lacks its intermediate. */
+/**
+ * A leaf whose issuer is unknown. Most likely its intermediate is missing; but a private root that is not among the trust
+ * anchors looks the same, and then nothing is missing. Only a certificate that names the place of its issuer's certificate
+ * decides between the two: CAs name the place of intermediates.
+ */
 function judgeCompleteness(
   identity: Identity,
   anchorsNamed: NamedAnchors,
@@ -109,16 +113,20 @@ function judgeCompleteness(
   const { chain, linked, path } = identity
   const [leaf] = chain as [X509Certificate]
   if (judgeLastSignature(identity, anchorsNamed, found) !== 'unknown' || linked > 1) return
+  const issuer = oneLine(leaf.issuer)
   if (chain.length > 1) {
     // Not what a private PKI leaves out on purpose: a chain was meant to be there, and it is another one's.
-    const message = `no certificate in ${path} issued the leaf; its issuer is ${oneLine(leaf.issuer)}`
+    const message = `no certificate in ${path} issued the leaf; its issuer is ${issuer}`
     found.judge('reject', 'CHAIN_INCOMPLETE', message, path)
     return
   }
-  const message =
-    `${path} holds the leaf alone, and its issuer ${oneLine(leaf.issuer)} is no public root: ` +
-    'clients that lack the intermediate will refuse it'
-  found.judge(policy.incompleteChain, 'CHAIN_INCOMPLETE', message, path)
+  const state = `${path} holds the leaf alone, and its issuer ${issuer} is neither a public root nor a trust anchor`
+  const [place] = issuerPlacesOf(leaf.raw)
+  const advice =
+    place === undefined
+      ? 'if it is an intermediate, append its certificate, or clients refuse the leaf; if it is a private root, nothing is missing, and clients need that root'
+      : `clients that lack its certificate refuse the leaf; append it (the leaf says that it is at ${shortened(place)})`
+  found.judge(policy.incompleteChain, 'CHAIN_INCOMPLETE', `${state}: ${advice}`, path)
 }
 
 function iso(ms: number): string {

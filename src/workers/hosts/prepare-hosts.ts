@@ -87,12 +87,12 @@ async function prepareHost(
     workingOn(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.identity) return { entry }
-    const needed = judge(host, identity, task, found)
+    const judged = judge(host, identity, task, found)
     warnOfOpenKeys(sources, found)
     if (found.refused) return null
     const key = keyPem(identity.key)
-    await rehearseHost(needed, key, task, rehearsed, found)
-    if (!found.refused) return { entry, pair: pairOf(host, needed, key) }
+    await rehearseHost(judged, key, task, rehearsed, found)
+    if (!found.refused) return { entry, pair: pairOf(host, judged, key) }
     key.fill(0)
     return null
   } finally {
@@ -107,9 +107,9 @@ function judge(
   found: Findings,
 ): Identity {
   // What the policy requires of names is meant for the default certificate.
-  const needed = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
+  const judged = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
   if (host.name !== null) judgeNamed(identity, host.name, found)
-  return needed
+  return judged
 }
 
 /**
