@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 
+import { alternativeNamesOf } from './alternative-names.js'
 import { isSelfSigned } from './certificates.js'
 import { CoveredNames } from './covered-names.js'
 import { listed, namesOf, notAfterOf, oneLine, shortened } from './facts.js'
@@ -86,10 +87,20 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
     const message = `the certificate in ${path} does not cover ${listed(missing)}, which the policy requires`
     found.judge('reject', 'NAME_NOT_COVERED', message, path)
   }
-  if (namesOf(leaf).length === 0) {
-    const message = `the certificate in ${path} has no subjectAltName; clients ignore the common name (RFC 9525)`
-    found.judge('warn', 'NAME_NOT_COVERED', message, path)
-  }
+  const why = whyNoHost(leaf)
+  if (why !== null) found.judge('warn', 'NAME_NOT_COVERED', `the certificate in ${path} ${why}`, path)
+}
+
+/** Why no client that verifies by host name accepts a leaf; `null` for a usual one, and for one of SPIFFE. */
+function whyNoHost(leaf: X509Certificate): string | null {
+  const { names } = alternativeNamesOf(leaf)
+  if (names.length === 0) return 'has no subjectAltName; clients ignore the common name (RFC 9525)'
+  // Peers of SPIFFE compare the identity, and need no host name.
+  const isUsual = names.some(({ kind, value }) => {
+    return kind === 'DNS' || kind === 'IP' || (kind === 'URI' && /^spiffe:/i.test(value))
+  })
+  if (isUsual) return null
+  return 'has no DNS name and no IP address among its names, so clients that verify the host name refuse it (RFC 9525)'
 }
 
 /** A host that was named must be covered by its certificate. */

@@ -5,6 +5,7 @@ import { type FileSet, readFileSet } from '../file-set.js'
 import { Findings } from '../findings.js'
 import { type Identity, pemOf, readIdentities } from '../identity.js'
 import { judgeIdentity, judgeNamed } from '../judge.js'
+import { judgeRequestable, requestableNames } from '../judge-host-names.js'
 import { likenessOf } from '../likeness.js'
 import { anchorsIn } from '../named-anchors.js'
 import { warnOfOpenKeys } from '../open-keys.js'
@@ -108,7 +109,8 @@ function judge(
 ): Identity {
   // What the policy requires of names is meant for the default certificate.
   const judged = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
-  if (host.name !== null) judgeNamed(identity, host.name, found)
+  if (host.name === null) judgeRequestable(identity, found)
+  else judgeNamed(identity, host.name, found)
   return judged
 }
 
@@ -132,8 +134,8 @@ async function rehearseHost(
 
 function pairOf(host: HostSource, { chain, linked }: Identity, key: Uint8Array): PackedPair {
   const facts = factsOf(chain.slice(0, linked))
-  const dnsNames = facts.names.filter((name) => /[a-z]/.test(name) && !name.includes(':'))
-  return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
+  const names = host.name === null ? requestableNames(facts.names) : [host.name]
+  return { host, names, facts, chain: exact(pemOf(chain)), key }
 }
 
 function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: FileSet): HostEntry {
