@@ -9,6 +9,8 @@ export interface ProcessOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Another program than Node. */
   readonly command?: string
+  /** Whether to keep what it writes to stderr to itself. */
+  readonly quiet?: boolean
 }
 
 /** A process, by what it says. */
@@ -16,6 +18,8 @@ export interface ProcessLines {
   /** The first line of its output, of those not yet asked for, that fits. */
   next(fits: (line: string) => boolean): Promise<string>
   signal(signal: NodeJS.Signals): void
+  /** Its exit code, when it has ended. */
+  readonly exit: Promise<number | null>
   /** Ends it with a signal; its exit code comes back. */
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -24,12 +28,12 @@ export interface ProcessLines {
 export function startNode(
   t: TestContext,
   args: readonly string[],
-  { cwd, env = {}, command = process.execPath }: ProcessOptions,
+  { cwd, env = {}, command = process.execPath, quiet = false }: ProcessOptions,
 ): ProcessLines {
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
   })
   const exited = once(child, 'exit') as Promise<[number | null]>
   const stop: ProcessLines['stop'] = async (signal) => {
@@ -51,6 +55,7 @@ export function startNode(
     signal: (signal) => {
       child.kill(signal)
     },
+    exit: exited.then(([code]) => code),
     stop,
   }
 }
