@@ -98,8 +98,10 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   FILE_MOUNTED: async (_, site) => mountedFile(site, false),
   FILE_DETACHED: async (_, site) => mountedFile(site, true),
   WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
-  WORKER_UNAVAILABLE: async (_, site) =>
-    unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy: 'REMEDY' }).message,
+  WORKER_UNAVAILABLE: async (_, site) => {
+    const remedy = 'correct these files, or restore the storage that they are on'
+    return unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy }).message
+  },
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
     const engine = await open(t, site, { workerTasks: poisonedTasks })
