@@ -26,28 +26,32 @@ test('on Bun, a node:https server is refused, with what to use instead', options
   assert.match(message, /^on Bun \S+, attach: .*node:https.*http2\.createSecureServer/)
 })
 
-test('on Bun, clients that are revoked, or whose CA was removed, are refused, with their TLS sessions too', options, async (t) => {
-  const site = runtimeSite(t, 'bun')
-  const other = createAuthority()
-  const [known, revoked] = [1, 2].map(() => site.authority.issue({ names: ['client'] })) as [Leaf, Leaf]
-  const unknown = other.issue({ names: ['client'] })
-  site.write('ca.crt', site.authority.certPem)
-  site.write('ca.crl', site.authority.crl())
-  const server = await site.start('tls', { ca: 'ca.crt', crl: 'ca.crl', requestCert: true })
-  const sessions = [await sessionOf(server, known), await sessionOf(server, revoked)]
-  assert.ok(!(await isLetIn(server, unknown)))
-  site.write('ca.crl', site.authority.crl({ revoked: [revoked.serial] }))
-  assert.equal(await server.reload(), 'applied')
-  assert.ok(!(await isLetIn(server, revoked)))
-  assert.ok(!(await isLetIn(server, revoked, sessions[1])))
-  assert.ok(await isLetIn(server, known))
-  site.write('ca.crl', other.crl())
-  site.write('ca.crt', other.certPem)
-  assert.equal(await server.reload(), 'applied')
-  assert.ok(!(await isLetIn(server, known)))
-  assert.ok(!(await isLetIn(server, known, sessions[0])))
-  assert.ok(await isLetIn(server, unknown))
-})
+test(
+  'on Bun, clients that are revoked, or whose CA was removed, are refused, with their TLS sessions too',
+  options,
+  async (t) => {
+    const site = runtimeSite(t, 'bun')
+    const other = createAuthority()
+    const [known, revoked] = [1, 2].map(() => site.authority.issue({ names: ['client'] })) as [Leaf, Leaf]
+    const unknown = other.issue({ names: ['client'] })
+    site.write('ca.crt', site.authority.certPem)
+    site.write('ca.crl', site.authority.crl())
+    const server = await site.start('tls', { ca: 'ca.crt', crl: 'ca.crl', requestCert: true })
+    const sessions = [await sessionOf(server, known), await sessionOf(server, revoked)]
+    assert.ok(!(await isLetIn(server, unknown)))
+    site.write('ca.crl', site.authority.crl({ revoked: [revoked.serial] }))
+    assert.equal(await server.reload(), 'applied')
+    assert.ok(!(await isLetIn(server, revoked)))
+    assert.ok(!(await isLetIn(server, revoked, sessions[1])))
+    assert.ok(await isLetIn(server, known))
+    site.write('ca.crl', other.crl())
+    site.write('ca.crt', other.certPem)
+    assert.equal(await server.reload(), 'applied')
+    assert.ok(!(await isLetIn(server, known)))
+    assert.ok(!(await isLetIn(server, known, sessions[0])))
+    assert.ok(await isLetIn(server, unknown))
+  },
+)
 
 test('on Bun, the table of docs/runtimes.md is what the probe finds', options, async (t) => {
   await assertDocumented(runtimeSite(t, 'bun'), 'Bun')

@@ -19,19 +19,26 @@ for (const kind of ['https', 'http2'] as const) {
 }
 
 const REFUSED = [
-  [{ requestCert: true }, /^on Deno \S+, `requestCert` cannot be relied on \(a client whose CA was removed returns/],
+  [
+    { requestCert: true },
+    /^on Deno \S+, `requestCert` cannot be relied on \(a client whose CA was removed returns/,
+  ],
   [{ crl: 'ca.crl' }, /^on Deno \S+, `crl` has no effect/],
 ] as const
 
 for (const [extra, words] of REFUSED) {
-  test(`on Deno, the option ${Object.keys(extra)} is refused, because a removed client would get in`, options, async (t) => {
-    const site = runtimeSite(t, 'deno')
-    site.write('ca.crt', site.authority.certPem)
-    site.write('ca.crl', site.authority.crl())
-    const { code, message } = await site.refusal('tls', { ca: 'ca.crt', ...extra })
-    assert.equal(code, 'RUNTIME_UNSUPPORTED')
-    assert.match(message, words)
-  })
+  test(
+    `on Deno, the option ${Object.keys(extra)} is refused, because a removed client would get in`,
+    options,
+    async (t) => {
+      const site = runtimeSite(t, 'deno')
+      site.write('ca.crt', site.authority.certPem)
+      site.write('ca.crl', site.authority.crl())
+      const { code, message } = await site.refusal('tls', { ca: 'ca.crt', ...extra })
+      assert.equal(code, 'RUNTIME_UNSUPPORTED')
+      assert.match(message, words)
+    },
+  )
 }
 
 test('on Deno, the table of docs/runtimes.md is what the probe finds', options, async (t) => {

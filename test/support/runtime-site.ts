@@ -81,10 +81,9 @@ export function runtimeSite(t: TestContext, runtime: 'bun' | 'deno'): RuntimeSit
 
 /** A renewal of the pair and of a host is shown, and a damaged key changes nothing. */
 export async function assertRenews(site: RuntimeSite, kind: ServerKind): Promise<void> {
-  const [leaf, host] = ['localhost', 'host.example'].map((name) => () => site.authority.issue({ names: [name] })) as [
-    () => Leaf,
-    () => Leaf,
-  ]
+  const [leaf, host] = ['localhost', 'host.example'].map(
+    (name) => () => site.authority.issue({ names: [name] }),
+  ) as [() => Leaf, () => Leaf]
   site.renew('host', host())
   const server = await site.start(kind, { hosts: { 'host.example': { cert: 'host.crt', key: 'host.key' } } })
   const [next, nextHost] = [leaf(), host()]
