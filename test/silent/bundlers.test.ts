@@ -14,9 +14,17 @@ import {
   failureOfBundle,
   runBundler,
   testBundlers,
+  withoutNpx,
 } from '../support/bundled-program.js'
+import { commandsIn } from '../support/markdown.js'
 import { onFirstNodeOnly } from '../support/one-node.js'
 import { without } from '../support/programs.js'
+
+test('the page has no command that these tests do not run', () => {
+  const run = ['--format=cjs', '--format=esm', 'ncc build', 'webpack', 'rollup', 'bun build', 'jest']
+  const known = [...run, '--build-sea', '--experimental-loader'].map(bundlerCommand)
+  assert.deepEqual(commandsIn('docs/bundlers.md').map(withoutNpx).sort(), known.sort())
+})
 
 test('bundles serve and reload where nothing is installed', { skip: onFirstNodeOnly }, async (t) => {
   const dir = bundlerProject(t)

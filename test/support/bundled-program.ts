@@ -36,7 +36,11 @@ function writeBundlerFiles(dir: string): void {
 export function bundlerCommand(words: string): string {
   const found = commandsIn(PAGE).filter((line) => line.includes(words))
   assert.equal(found.length, 1, `commands with ${words}: ${found.join('; ')}`)
-  return (found[0] as string).replace(/^npx /, '')
+  return withoutNpx(found[0] as string)
+}
+
+export function withoutNpx(command: string): string {
+  return command.replace(/^npx /, '')
 }
 
 /** A bundler of the page. */
