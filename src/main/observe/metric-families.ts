@@ -6,6 +6,7 @@ export interface MetricFamilies {
   readonly notBefore: Gauge
   readonly chainNotAfter: Gauge
   readonly info: Gauge
+  readonly names: Gauge
   readonly generation: Gauge
   readonly hosts: Gauge
   readonly reloads: Counter
@@ -57,6 +58,10 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
       ['context'],
     ),
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
+    names: gauge('certificate_name_info', 'A name of the certificate that is served; always 1.', [
+      'context',
+      'name',
+    ]),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
     hosts: gauge('hosts', 'SNI hosts that are served.'),
     reloads: new Counter(

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 
+import { parseName } from '../../workers/certificate-name.js'
 import { PROBLEM_CODES } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Drain } from '../drain/handle.js'
@@ -188,6 +189,8 @@ function showGeneration(families: MetricFamilies, { number, certificates, hosts 
   else families.notAfter.remove(HOSTS)
   families.info.reset()
   for (const certificate of certificates) families.info.set({ ...CONTEXT, ...infoLabels(certificate) }, 1)
+  families.names.reset()
+  for (const name of shownNames(certificates)) families.names.set({ ...CONTEXT, name }, 1)
 }
 
 function showStatus(families: MetricFamilies, status: EngineStatus): void {
@@ -197,6 +200,16 @@ function showStatus(families: MetricFamilies, status: EngineStatus): void {
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
   families.matchesDisk.set(differsSince === null ? 1 : 0)
   families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
+}
+
+/** Each is a series, and a certificate may have thousands. */
+const MOST_NAMES = 8
+
+/** An identity, such as the URI of SPIFFE, before the names of hosts. */
+function shownNames(certificates: readonly CertificateFacts[]): string[] {
+  const names = [...new Set(certificates.flatMap((certificate) => certificate.names))]
+  const isHost = (name: string) => ['DNS', 'IP'].includes(parseName(name).kind)
+  return [...names.filter((name) => !isHost(name)), ...names.filter(isHost)].slice(0, MOST_NAMES)
 }
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {
