@@ -119,7 +119,7 @@ export interface CertificateFacts {
   readonly fingerprint256: string
   readonly notBefore: string
   readonly notAfter: string
-  /** The earliest notAfter in the chain that is sent. */
+  /** The earliest notAfter among the leaf and the certificates that clients need with it. */
   readonly chainNotAfter: string
   /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string

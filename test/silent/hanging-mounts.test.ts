@@ -4,12 +4,13 @@
  */
 
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import type { ReloadEngine, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
+import type { Problem, ReloadEngine, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
 import { createAuthority } from '../support/certificates.js'
+import { documentedMessages } from '../support/documented-errors.js'
 import { assertApplied, nextEvent, startEngine } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { renameInto, writePair } from '../support/files.js'
@@ -56,20 +57,21 @@ test('the refusal names the file, where a link leads, the mount, how long it has
 }, async (t) => {
   const mount = await hangingMount(t)
   const dir = tempDir(t)
-  const pair = writePair(dir, authority.issue())
-  copyFileSync(pair.key, join(mount.source, 'real.key'))
-  const key = join(dir, 'linked.key')
-  symlinkSync(join(mount.path, 'real.key'), key)
-  const engine = await engineOf(t, { cert: pair.cert, key })
+  const key = join(dir, 'tls.key')
+  const { cert, key: real } = moved(writePair(mount.source, authority.issue()), mount)
+  symlinkSync(real, key)
+  const engine = await engineOf(t, { cert, key })
   mount.hang()
   const { problems } = await engine.reload()
   assert.deepEqual(
     problems.map(({ code, path }) => [code, path]),
-    [['WORKER_TIMEOUT', key]],
+    [
+      ['WORKER_TIMEOUT', cert],
+      ['WORKER_TIMEOUT', key],
+    ],
   )
-  const { path } = mount
-  const expected = `${key} leads to ${path}/real.key, which does not answer: a system call on ${path}/real.key has not returned for N s; restore the mount ${path} (fuse), or end the call with: umount -f ${path}`
-  assert.equal(problems[0]?.message.replace(/\d+ s;/, 'N s;'), expected)
+  const { problems: same } = await engine.update({ cert, key: real })
+  assertDocumented([...problems, ...same], { [mount.path]: '/mnt/tls', [dir]: '/etc/tls' })
 })
 
 test('an engine finds a hang by itself, says so once, and says when it is over; a later hang counts again', {
@@ -160,10 +162,8 @@ test('when two mounts hang, no thread is risked for a third, and hosts on local 
       'WORKER_UNAVAILABLE',
     ])
     const third = problems.find(({ code }) => code === 'WORKER_UNAVAILABLE')
-    assert.match(
-      third?.message ?? '',
-      /is not read while 2 worker threads hang, at .* \(for \d+ s\), .*; restore the mounts /,
-    )
+    const [a, b, tls] = mounts.map(({ path }) => path) as [string, string, string]
+    assertDocumented(third ? [third] : [], { [a]: '/mnt/a', [b]: '/mnt/b', [tls]: '/mnt/tls' })
     assert.ok(threads.alive <= 3, `${threads.alive} threads`)
   }
   for (const mount of mounts) mount.answer()
@@ -192,6 +192,39 @@ test('close() resolves while a thread hangs', { skip }, async (t) => {
   await engine.close()
   assert.equal(Object(await reload).code, 'CLOSED')
 })
+
+test('a mount whose server has ended is reported as that', { skip }, async (t) => {
+  const mount = await hangingMount(t)
+  const pair = moved(writePair(mount.source, authority.issue()), mount)
+  const engine = await engineOf(t, pair)
+  await mount.end()
+  const { problems } = await engine.reload()
+  assertDocumented(problems.slice(0, 1), { [mount.path]: '/mnt/tls' })
+})
+
+test('every message about a mount that docs/errors.md shows has come', { skip }, () => {
+  const shown = documentedMessages().filter(({ message }) => message.includes('/mnt/'))
+  assert.deepEqual(
+    shown.filter(({ message }) => !documented.has(message)),
+    [],
+  )
+})
+
+const documented = new Set<string>()
+
+/** Asserts that docs/errors.md has these messages, with the paths that it uses. */
+function assertDocumented(problems: readonly Problem[], paths: Readonly<Record<string, string>>): void {
+  assert.ok(problems.length > 0)
+  for (const { code, message } of problems) {
+    const as = Object.entries(paths).reduce((text, [path, name]) => text.replaceAll(path, name), message)
+    const shown = as.replace(/for \d+ s/g, 'for 12 s')
+    assert.ok(
+      documentedMessages().some((one) => one.code === code && one.message === shown),
+      `${code}: ${shown}`,
+    )
+    documented.add(shown)
+  }
+}
 
 /** The same files as the mount shows them. */
 function moved(

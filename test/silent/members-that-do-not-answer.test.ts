@@ -43,7 +43,7 @@ test('a member that does not answer holds three renewals back, and the third rea
     assert.deepEqual([outcome, problems.map(({ code }) => code)], ['rejected', ['MEMBER_TIMEOUT']])
     assert.match(
       problems[0]?.message ?? '',
-      new RegExp(`pid 1\\).* ${TIMEOUT_MS} ms.*roll-out ${attempt} of 3`),
+      new RegExp(`pid 1\\).* ${TIMEOUT_MS} ms.*${attempt} of 3 roll-outs`),
     )
     assert.equal(engine.status().members[0]?.missed, attempt)
   }

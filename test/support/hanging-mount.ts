@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +19,8 @@ export interface HangingMount {
   hang(): void
   /** Lets the calls return. */
   answer(): void
+  /** Ends its server. The mount stays, and every call on it fails. */
+  end(): Promise<void>
 }
 
 /** For the option `skip` of a test: `false` when mounts can be made to hang here, else why not and what to do. */
@@ -50,5 +53,10 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
     pid: server.pid as number,
     hang: () => server.kill('SIGSTOP'),
     answer: () => server.kill('SIGCONT'),
+    async end() {
+      const exit = once(server, 'exit')
+      server.kill('SIGKILL')
+      await exit
+    },
   }
 }

@@ -73,7 +73,7 @@ async function admitOnce(
 function assertInTime(replies: Replies, question: Question, timeoutMs: number): void {
   for (const [member, reply] of replies) {
     if (reply !== 'late') continue
-    const message = `${member.name} had not ${UNDONE[question]} its first certificates after ${timeoutMs} ms`
+    const message = `${member.name} did not ${UNDONE[question]} its first certificates within ${timeoutMs} ms`
     throw new ReloadError('MEMBER_TIMEOUT', message)
   }
 }

@@ -135,8 +135,8 @@ export class FleetTransaction {
     const { patience, timeoutMs } = this.#parts
     const names = late.map(({ name }) => name).join(', ')
     const message =
-      `${names} had not ${UNDONE[question]} the new certificates after ${timeoutMs} ms; all members keep the old ones ` +
-      `(roll-out ${this.#patience.heldBack} of ${patience} in a row; at the last one the others go on without it)`
+      `${names} did not ${UNDONE[question]} the new certificates within ${timeoutMs} ms; all members keep the old ones; ` +
+      `this was ${this.#patience.heldBack} of ${patience} roll-outs in a row, after which the others go on without it`
     return new ReloadError('MEMBER_TIMEOUT', message)
   }
 
