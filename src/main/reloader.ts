@@ -264,7 +264,7 @@ export class Reloader {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
-    const findings = withLeftBehind(this.followers.leftBehind(), 'rejected', problems, [])
+    const findings = withLeftBehind(this.followers.leftBehind(), 'rejected', { problems })
     const result = resultOf('rejected', mode.trigger, this.served.generation, watch, findings)
     return { result, pairMismatch: false, held: false, state }
   }
@@ -280,10 +280,7 @@ export class Reloader {
     const { generation } = this.served
     const findings = {
       ...found?.findings,
-      ...withLeftBehind(this.followers.leftBehind(), outcome, found?.findings.problems ?? [], [
-        ...(found?.findings.warnings ?? []),
-        ...warnings,
-      ]),
+      ...withLeftBehind(this.followers.leftBehind(), outcome, found?.findings, warnings),
       hosts: hostCounts(generation.hosts, found?.hosts ?? null),
       members,
     }
