@@ -25,6 +25,7 @@ export class AutomaticChecks {
   readonly #parts: CheckParts
   readonly #lookout: Lookout
   readonly #tick: Tick
+  readonly #stopListening: () => void
   #intervalSeconds: number
 
   /** @param intervalSeconds 0 is off. Nothing is planned yet. */
@@ -39,6 +40,9 @@ export class AutomaticChecks {
       delayMs: () => this.#tickDelayMs(),
       glance: () => this.#glance(),
       check: () => this.#check(),
+    })
+    this.#stopListening = preparer.onReturn(() => {
+      if (parts.journal.trouble) this.#lookCloser()
     })
   }
 
@@ -71,6 +75,7 @@ export class AutomaticChecks {
 
   stop(): void {
     this.#tick.stop()
+    this.#stopListening()
   }
 
   /** Whether looks will do for this check: only while all is well, and nobody wants to be told of it. */

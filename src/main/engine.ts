@@ -8,7 +8,7 @@ import { connectionCounts } from './connection-counts.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import type { EvictedMember } from './fleet/followers.js'
-import type { Generation } from './generation/generation.js'
+import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
 import { Journal } from './observe/journal.js'
@@ -22,8 +22,10 @@ import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import type { ReloadResult } from './result.js'
 import { type RollbackOptions, resolveRollback } from './rollback.js'
+import { assertOptionsSupported, reportRuntime } from './runtime/runtime-support.js'
 import type { ServerExtra } from './server-options.js'
 import { Settlement } from './settlement.js'
+import { loadThreadCode } from './threads/thread-code.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
@@ -35,7 +37,8 @@ import { reloadAbortion, untilAborted } from './until-aborted.js'
  * engine.attach(server)
  * server.listen(8443)
  *
- * @throws ReloadError `OPTIONS_INVALID`, or the code of the first problem when the first load fails.
+ * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED` for an option that has no effect on this runtime, or the code
+ * of the first problem when the first load fails.
  */
 export async function createReloadEngine(options: ReloadEngineOptions): Promise<ReloadEngine> {
   return await startEngine(options)
@@ -55,6 +58,9 @@ export async function startEngine(
   const options = resolveOptions(input)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
+  await reportRuntime(logger)
+  assertOptionsSupported(options)
+  await loadThreadCode()
   const preparer = openPreparer(options.worker, clock, parts.workerTasks)
   const reloader = new Reloader(options, preparer, clock)
   try {
@@ -188,7 +194,7 @@ class Engine extends ServingEngine implements ReloadEngine {
 
   history(): readonly Generation[] {
     const { served, history } = this.#reloader
-    return [served, ...history.snapshots].map(({ generation }) => generation)
+    return [currentGeneration(served), ...history.snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -196,9 +202,11 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
+    const generation = currentGeneration(this.#reloader.served)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
-      generation: this.#reloader.served.generation,
+      generation,
+      warnings: generation.warnings,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
@@ -242,7 +250,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     this.#events.clear()
   }
 
-  /** @throws ReloadError `OPTIONS_INVALID` */
+  /** @throws ReloadError `OPTIONS_INVALID` or `RUNTIME_UNSUPPORTED` */
   #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
     const input = mergeChanges({ ...this.#input, autoReloadInterval: this.autoReloadInterval }, changes)
     const options = resolveOptions(input)
@@ -251,6 +259,7 @@ class Engine extends ServingEngine implements ReloadEngine {
         'update: `hosts` can change but neither come nor go, because servers are made with or without it; start with `hosts: {}`'
       throw new ReloadError('OPTIONS_INVALID', message)
     }
+    assertOptionsSupported(options)
     this.#reloader.assertAnchorsConfigured(options)
     return { input, options }
   }

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs'
 
 import { contentDigest, inodeStamp } from '../fingerprint/index.js'
+import { noteLinkCount } from './link-counts.js'
 import { ProblemError } from './problem.js'
 import { noteStamp, touching } from './progress.js'
 import { isSettled } from './settled.js'
@@ -63,12 +64,14 @@ export function digestFile(path: string, maxBytes: number): string {
 export function stampFile(path: string): string {
   const stats = statFile(path)
   assertRegular(stats, path, Number.POSITIVE_INFINITY)
+  noteLinkCount(path, stats.nlink)
   return inodeStamp(stats)
 }
 
 /** Mode bits and owner of a file, for what is said about permissions; `null` when it cannot be looked at. */
 export function permissionsOf(path: string): { mode: number; uid: number; gid: number } | null {
   try {
+    touching(path)
     const { mode, uid, gid } = statSync(path)
     return { mode: mode & 0o7777, uid, gid }
   } catch {
@@ -98,6 +101,7 @@ function withFile<T>(path: string, maxBytes: number, act: (fd: number, stats: Bi
   try {
     const stats = fstatSync(fd, { bigint: true })
     assertRegular(stats, path, maxBytes)
+    noteLinkCount(path, stats.nlink)
     return attempt(path, () => act(fd, stats))
   } finally {
     closeSync(fd)
@@ -188,12 +192,25 @@ export function fileProblem(path: string, error: NodeJS.ErrnoException | Problem
     case 'EPERM':
       return new ProblemError('FILE_UNREADABLE', `${path} cannot be read: ${permissionReason(path)}`, path)
     default:
-      return new ProblemError(
-        'FILE_UNREADABLE',
-        `${path} cannot be read: ${error.code ?? 'unknown error'}`,
-        path,
-      )
+      return new ProblemError('FILE_UNREADABLE', `${path} cannot be read: ${systemReason(error)}`, path)
   }
+}
+
+function systemReason({ code = 'unknown error' }: NodeJS.ErrnoException): string {
+  const hint = HINTS[code]
+  return hint === undefined ? code : `${code}, ${hint}`
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOTCONN: 'the server of its mount has ended; mount it again',
+  ECONNABORTED: 'the server of its mount has ended; mount it again',
+  ESTALE: 'the server of its mount no longer has it; mount it again',
+  ETIMEDOUT: 'the server of its mount does not answer',
+  EHOSTDOWN: 'the server of its mount does not answer',
+  EHOSTUNREACH: 'the server of its mount does not answer',
+  EIO: 'its storage reports an error',
+  EMFILE: 'the process has too many open files; raise `ulimit -n`',
+  ENFILE: 'the system has too many open files; raise the sysctl `fs.file-max`',
 }
 
 function danglingTarget(path: string): string | null {

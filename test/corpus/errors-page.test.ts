@@ -25,9 +25,14 @@ import {
   type ProblemCode,
   type ReloadEngine,
   type ReloadError,
+  runtimeSupport,
 } from '../../src/main/index.js'
+import { loggerUnavailable } from '../../src/main/observe/logger.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
+import { assertOptionsSupported } from '../../src/main/runtime/runtime-support.js'
 import { unavailable } from '../../src/main/threads/task-error.js'
+import { warningOf } from '../../src/workers/file-warnings.js'
+import type { MaterialSources } from '../../src/workers/protocol.js'
 import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
@@ -94,8 +99,13 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     await engine.close()
     return refusal(engine.reload())
   },
+  FILE_MOUNTED: async (_, site) => mountedFile(site, false),
+  FILE_DETACHED: async (_, site) => mountedFile(site, true),
   WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
-  WORKER_UNAVAILABLE: async (_, site) => unavailable(`${site.path('tls.key')} (for 31 s)`).message,
+  WORKER_UNAVAILABLE: async (_, site) => {
+    const remedy = 'correct these files, or restore the storage that they are on'
+    return unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy }).message
+  },
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
     const engine = await open(t, site, { workerTasks: poisonedTasks })
@@ -126,6 +136,16 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     await engine.update({ ca: site.path('ca.pem'), requestCert: true })
     const [error] = (await refused) as [Error]
     return error.message
+  },
+  async RUNTIME_UNSUPPORTED() {
+    const support = { ...(await runtimeSupport()), name: 'Deno', version: '2.9.6' } as const
+    const sources = { crl: ['/etc/tls/ca.crl'] } as unknown as MaterialSources
+    const peers = { requestCert: false, rejectUnauthorized: true }
+    const without = { ...support, revocationLists: 'a revoked client is accepted' }
+    return await refusal(async () => assertOptionsSupported({ peers, sources }, without))
+  },
+  async LOGGER_UNAVAILABLE() {
+    return loggerUnavailable(new Error('Dynamic require of "node:os" is not supported')).message
   },
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
@@ -189,6 +209,12 @@ async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promis
   const engine = await startEngine({ ...pairOptions(site), worker, logger: recordingLogger() }, parts)
   t.after(() => engine.close())
   return engine
+}
+
+/** The message of a file that is a mount point; test/silent/mounted-files.test.ts has real mounts. */
+function mountedFile(site: Site, isSourceGone: boolean): string | undefined {
+  const mounts = { isSourceGone: () => isSourceGone, hasName: () => true }
+  return warningOf({ path: site.path('tls.crt') }, mounts)[0]?.message
 }
 
 async function afterMisbehaviour(

@@ -59,9 +59,17 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   return {
     status: 200,
     json: view,
-    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}`,
+    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}`,
     headers: { ETag: entityTag(generation) },
   }
+}
+
+/** Of the warnings, the one that a line must not leave out: files that have changed are not visible. */
+function detachedText({ warnings }: ReloadResult): string {
+  return warnings
+    .filter(({ code }) => code === 'FILE_DETACHED')
+    .map(({ code, message }) => `; ${code}: ${message}`)
+    .join('')
 }
 
 function trustText(restored: ReloadResult['restored']): string {

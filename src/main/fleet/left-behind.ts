@@ -9,14 +9,11 @@ import type { LeftBehind } from './followers.js'
 export function withLeftBehind(
   left: LeftBehind,
   outcome: ReloadResult['outcome'],
-  { problems = [], warnings = [] }: Partial<Findings> = {},
-  more: readonly Problem[] = [],
-): Findings {
-  const known = [...warnings, ...more]
+  problems: readonly Problem[],
+  warnings: readonly Problem[],
+): Pick<ReloadResult, 'problems' | 'warnings'> {
   if (outcome === 'applied' || outcome === 'unchanged') {
-    return { problems: [...problems, ...left.problems], warnings: [...known, ...left.warnings] }
+    return { problems: [...problems, ...left.problems], warnings: [...warnings, ...left.warnings] }
   }
-  return { problems, warnings: [...known, ...left.problems, ...left.warnings] }
+  return { problems, warnings: [...warnings, ...left.problems, ...left.warnings] }
 }
-
-type Findings = Pick<ReloadResult, 'problems' | 'warnings'>

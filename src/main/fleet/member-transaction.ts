@@ -192,6 +192,7 @@ export class MemberTransaction {
       hostsRecord: null,
       options: keptOptions(wire.options, served?.options),
       rolledBack: null,
+      fileWarnings: [],
     }
   }
 }

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
 import type { PassReport } from '../pass-report.js'
 import type { QuietLooks } from '../prepare/lookout.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import type { Logger } from './logger.js'
+import { SaidWarnings } from './said-warnings.js'
 
 /** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */
 export interface Attempt {
@@ -52,6 +55,8 @@ export class Journal {
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
+  #fileWarnings: readonly Problem[] = []
+  readonly #warnings = new SaidWarnings()
   readonly #passes: Record<Outcome, number> = {
     unchanged: 0,
     applied: 0,
@@ -79,6 +84,11 @@ export class Journal {
     return this.#differsSinceMs === null
   }
 
+  /** Files whose path does not show what is on disk, by the last pass; the same array for as long as they are the same. */
+  get fileWarnings(): readonly Problem[] {
+    return this.#fileWarnings
+  }
+
   /** Takes note of checks that found nothing new. */
   quiet({ count, lastMs }: QuietLooks): void {
     this.#passes.unchanged += count
@@ -98,11 +108,10 @@ export class Journal {
    * Takes note of a pass that ended; returns the recovery, if it was one. `waits` tells that all that is wrong is half
    * of a pair, whose other half may still come.
    */
-  settle(
-    { result, state, pairMismatch, held }: PassReport,
-    waits: boolean = result.outcome === 'waiting-for-pair',
-  ): Recovery | null {
+  settle(report: PassReport, waits: boolean = report.result.outcome === 'waiting-for-pair'): Recovery | null {
+    const { result, state, pairMismatch, held } = report
     this.count(result)
+    this.#noteFileWarnings(report)
     // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
     this.#lastAttempt = attemptAt(atMs, result)
@@ -164,6 +173,15 @@ export class Journal {
     this.#sayFailed(result, waits)
   }
 
+  /** Such a warning is in every result; it is logged when it comes, with those of a generation that is applied. */
+  #noteFileWarnings({ fileWarnings, result: { generation, outcome } }: PassReport): void {
+    if (isDeepStrictEqual(fileWarnings, this.#fileWarnings)) return
+    const isKnown = (warning: Problem) => this.#fileWarnings.some((one) => isDeepStrictEqual(one, warning))
+    const added = outcome === 'applied' ? [] : fileWarnings.filter((warning) => !isKnown(warning))
+    for (const warning of added) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    this.#fileWarnings = fileWarnings
+  }
+
   #sayApplied(result: ReloadResult): void {
     const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
     const { fingerprint256, notAfter, names } = serving
@@ -185,7 +203,11 @@ export class Journal {
         'trust was rolled back: it may differ from the CA and CRL files',
       )
     }
-    for (const warning of warnings) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    const isNew = this.#warnings.after(result)
+    for (const warning of warnings) {
+      const level = isNew(warning) ? 'warn' : 'debug'
+      this.#logger[level]({ generation, ...warning }, 'certificate warning')
+    }
   }
 
   /** Once for each distinct problem; repetitions are for whoever debugs. */

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 
-import { PROBLEM_CODES } from '../../workers/problem.js'
+import { PROBLEM_CODES, type ProblemCode } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Drain } from '../drain/handle.js'
 import { ReloadError } from '../errors.js'
@@ -198,6 +198,9 @@ function showStatus(families: MetricFamilies, status: EngineStatus): void {
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
   families.matchesDisk.set(differsSince === null ? 1 : 0)
   families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
+  families.warnings.reset()
+  for (const code of ALERTED_WARNINGS) families.warnings.set({ code }, 0)
+  for (const { code } of status.warnings) families.warnings.inc({ code })
   showMembers(families, status)
 }
 
@@ -206,6 +209,9 @@ function showMembers({ members }: MetricFamilies, status: EngineStatus): void {
   members.set({ state: 'serving' }, status.members.length - evicted)
   members.set({ state: 'evicted' }, evicted)
 }
+
+/** Warnings that alerts go by have a series when there are none, too. */
+const ALERTED_WARNINGS: readonly ProblemCode[] = ['FILE_MOUNTED', 'FILE_DETACHED']
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {
   return {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
+import { findMatching } from '../find-matching.js'
 import { listDirectory } from '../list-directory.js'
 import type { Problem } from '../problem.js'
 import { touching } from '../progress.js'
@@ -14,6 +15,8 @@ const PAIRS = [
   ['tls.crt', 'tls.key'],
   ['fullchain.pem', 'privkey.pem'],
 ] as const
+
+export const HOST_FILE_NAMES: readonly string[] = PAIRS.flat()
 
 export interface HostList {
   readonly hosts: readonly HostSource[]
@@ -51,7 +54,7 @@ function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string
   const directories = new Set<string>()
   for (const pattern of patterns) {
     try {
-      for (const directory of matching(pattern)) directories.add(directory)
+      for (const directory of matching(pattern, unlisted)) directories.add(directory)
     } catch (error) {
       unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
     }
@@ -59,11 +62,12 @@ function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string
   return [...directories].sort()
 }
 
-function matching(pattern: string): string[] {
+function matching(pattern: string, unlisted: Problem[]): readonly string[] {
   const parent = pattern.slice(0, -1)
-  touching(pattern)
-  const isPlain = pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)
-  return isPlain ? directoriesIn(parent) : fastGlob.sync(pattern, { onlyDirectories: true })
+  if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return directoriesIn(parent)
+  const { paths, unseen } = findMatching(pattern, { onlyDirectories: true })
+  unlisted.push(...unseen)
+  return paths
 }
 
 /** As fast-glob has it: a directory that is not there holds none, and one that may not be listed is an error. */

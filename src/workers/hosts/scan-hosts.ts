@@ -20,7 +20,7 @@ const GONE_FOR_MS = 100
  * Content is what counts, and a stamp (with its ctime) stands for it once a file has settled. So that no file system's
  * odd clock hides a change for ever, every certificate is hashed anew once in {@link REHASH_MINUTES} all the same.
  *
- * @param known what the record says, from whoever looks by the same one again and again: 70 ms to parse for 10,000 hosts.
+ * @param known what the record says.
  */
 export async function scanHosts(
   task: ScanHostsTask,
@@ -51,6 +51,21 @@ export async function scanHosts(
   const batches = []
   for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
   return { kind: 'changed', held: isHeld, batches, removed, problems, warnings }
+}
+
+/**
+ * Whether every host is as the record says, without a wait for a directory that is being replaced: in doubt they are not.
+ *
+ * @param known what the record says. To parse it takes 70 ms for 10,000 hosts.
+ */
+export function hostsLookUnchanged(
+  { sources, limits }: ScanHostsTask,
+  known: ReadonlyMap<string, HostEntry>,
+): boolean {
+  const list = listHosts(sources)
+  if (list.unlisted.length > 0 || list.empty.some((directory) => known.has(directory))) return false
+  if (goneOf(list, known, null).length > 0) return false
+  return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits.maxFileBytes))
 }
 
 /** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */

@@ -1,12 +1,16 @@
-import { open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import { z } from 'zod'
 
+import type { ReadTextReply } from '../../../workers/read-text.js'
+import { systemClock } from '../../clock.js'
 import type { DrainOptions } from '../../drain/options.js'
+import { ReloadError } from '../../errors.js'
 import type { ShareOptions } from '../../fleet/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { protoIn } from '../../own-names.js'
+import { openPreparer } from '../../pool.js'
+import { defaultWorkerLimits } from '../../resolve-options.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
@@ -177,16 +181,7 @@ function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] =
 type ConfigFile = z.infer<typeof fileSchema>
 
 async function readConfigFile(path: string): Promise<ConfigFile> {
-  let text: string
-  try {
-    text = await readUnlessOpen(path)
-  } catch (error) {
-    if (error instanceof CommandError) throw error
-    throw new CommandError(
-      EXIT.usage,
-      `--config: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
-    )
-  }
+  const text = await readUnlessOpen(path)
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -201,20 +196,37 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   return withAbsolutePaths(parsed.data, dirname(resolve(path)))
 }
 
-/** The file decides which keys are served, and to whom. A key that others can read is reported by the engine. */
+/**
+ * The file decides which keys are served, and to whom. A key that others can read is reported by the engine.
+ *
+ * A worker thread reads it: on a mount that hangs, this thread, or one of libuv's, would keep the process from ending.
+ */
 async function readUnlessOpen(path: string): Promise<string> {
-  const file = await open(path)
+  const read = await readOffThread(path)
+  if (!read.ok) throw new CommandError(EXIT.usage, `--config: ${path} cannot be read: ${read.code}`)
+  if (process.geteuid && (read.mode & 0o002) !== 0) {
+    throw new CommandError(
+      EXIT.refused,
+      `--config: ${path} is not used: every user can write to it; chmod o-w it`,
+    )
+  }
+  return read.text
+}
+
+async function readOffThread(path: string): Promise<ReadTextReply> {
+  const limits = defaultWorkerLimits()
+  const preparer = openPreparer(limits, systemClock)
   try {
-    const { mode } = await file.stat()
-    if (process.geteuid && (mode & 0o002) !== 0) {
-      throw new CommandError(
-        EXIT.refused,
-        `--config: ${path} is not used: every user can write to it; chmod o-w it`,
-      )
-    }
-    return await file.readFile('utf8')
+    return await preparer.readText({ path })
+  } catch (error) {
+    if (!(error instanceof ReloadError)) throw error
+    const isHung = error.code === 'WORKER_TIMEOUT'
+    const message = isHung
+      ? `${path} cannot be read: a system call on it has not returned for ${limits.timeoutMs / 1000} s; check the storage that it is on`
+      : error.message
+    throw new CommandError(isHung ? EXIT.timedOut : EXIT.rejected, `--config: ${message}`, { cause: error })
   } finally {
-    await file.close()
+    await preparer.close()
   }
 }
 

@@ -4,6 +4,7 @@ import type { Drain } from '../../drain/handle.js'
 import type { Logger } from '../../observe/logger.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import type { MemberFailure, MemberOrder } from './member-order.js'
+import { passOnLines } from './member-output.js'
 
 /** A process that died is replaced, and one that keeps dying no more often than this, in milliseconds. */
 const LEAST_LIFE_MS = 1_000
@@ -61,6 +62,7 @@ export class ProcessKeeper {
 
   #fork(): { readonly worker: Worker; readonly listening: Promise<Listening> } {
     const worker = cluster.fork()
+    passOnLines(worker)
     const startedAt = Date.now()
     const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
     this.#drain.track({

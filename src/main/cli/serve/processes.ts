@@ -8,6 +8,7 @@ import type { ReloadEngine } from '../../reload-engine.js'
 import { urlOf } from './address.js'
 import type { ServeConfig } from './config.js'
 import type { MemberConfig } from './member-order.js'
+import { stdioOfMembers } from './member-output.js'
 import { ProcessKeeper } from './process-keeper.js'
 import type { Site } from './site.js'
 
@@ -26,6 +27,7 @@ export function memberProcesses(config: ServeConfig, engine: ReloadEngine, logge
         execArgv: [],
         // Keys travel as bytes, which can be overwritten, and not as text.
         serialization: 'advanced',
+        stdio: stdioOfMembers(),
       })
       const keeper = new ProcessKeeper(drain, logger)
       shareEngine(engine, {
