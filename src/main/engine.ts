@@ -23,8 +23,10 @@ import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import type { ReloadResult } from './result.js'
 import { type RollbackOptions, resolveRollback } from './rollback.js'
+import { assertOptionsSupported, reportRuntime } from './runtime/runtime-support.js'
 import type { ServerExtra } from './server-options.js'
 import { Settlement } from './settlement.js'
+import { loadThreadCode } from './threads/thread-code.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
@@ -36,7 +38,8 @@ import { reloadAbortion, untilAborted } from './until-aborted.js'
  * engine.attach(server)
  * server.listen(8443)
  *
- * @throws ReloadError `OPTIONS_INVALID`, or the code of the first problem when the first load fails.
+ * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED` for an option that has no effect on this runtime, or the code
+ * of the first problem when the first load fails.
  */
 export async function createReloadEngine(options: ReloadEngineOptions): Promise<ReloadEngine> {
   return await startEngine(options)
@@ -56,6 +59,9 @@ export async function startEngine(
   const options = resolveOptions(input)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
+  await reportRuntime(logger)
+  assertOptionsSupported(options)
+  await loadThreadCode()
   const preparer = openPreparer(options.worker, clock, parts.workerTasks)
   const reloader = new Reloader(options, preparer, clock)
   try {
@@ -255,7 +261,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     this.#events.clear()
   }
 
-  /** @throws ReloadError `OPTIONS_INVALID` */
+  /** @throws ReloadError `OPTIONS_INVALID` or `RUNTIME_UNSUPPORTED` */
   #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
     const input = mergeChanges({ ...this.#input, autoReloadInterval: this.autoReloadInterval }, changes)
     const options = resolveOptions(input)
@@ -264,6 +270,7 @@ class Engine extends ServingEngine implements ReloadEngine {
         'update: `hosts` can change but neither come nor go, because servers are made with or without it; start with `hosts: {}`'
       throw new ReloadError('OPTIONS_INVALID', message)
     }
+    assertOptionsSupported(options)
     this.#reloader.assertAnchorsConfigured(options)
     return { input, options }
   }

@@ -38,4 +38,7 @@ export type {
   ServingFacts,
 } from './result.js'
 export type { RollbackOptions } from './rollback.js'
+export type { Runtime } from './runtime/current-runtime.js'
+export type { ServerFindings, ServerKind } from './runtime/probe.js'
+export { type RuntimeSupport, runtimeSupport } from './runtime/runtime-support.js'
 export type { ServerExtra } from './server-options.js'

@@ -20,6 +20,8 @@ import { hungThreads } from './threads/hung-threads.js'
 import type { Job, PoolClient } from './threads/job.js'
 import type { StandingLooks } from './threads/pool-thread.js'
 import { SharedPool } from './threads/shared-pool.js'
+import { unavailable } from './threads/task-error.js'
+import { threadCode } from './threads/thread-code.js'
 
 /** The worker side of one engine. Engines with the same limits share their threads. */
 export interface Preparer {
@@ -39,14 +41,14 @@ export interface Preparer {
   readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
    * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
-   * that ends.
+   * that ends. While a thread hangs, no other one stands by.
    *
    * @throws TaskError as `prepare` does.
    */
   lookOut(): Promise<Watchman>
   /**
-   * Calls back when a call that hung has returned, so that files may be readable again that were left alone; returns a function that ends
-   * this.
+   * Calls back when a thread that hung has ended, so that files may be readable again that were left alone; returns a
+   * function that ends this.
    */
   onReturn(listener: () => void): () => void
   /** Ends the tasks of this engine, and the threads once no engine needs them. A thread that hangs does not delay it. */
@@ -59,8 +61,6 @@ export interface Watchman {
   readonly port: MessagePort
   readonly quiet: QuietLog
 }
-
-const TASKS: URL = new URL('../workers/prepare.js', import.meta.url)
 
 interface RunOptions {
   readonly force?: boolean
@@ -75,8 +75,13 @@ interface LeasedPool {
 
 const pools = new Map<string, LeasedPool>()
 
-export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, tasks: URL = TASKS): Preparer {
-  const key = JSON.stringify([tasks.href, limits.idleTimeoutMs, limits.memoryLimitMb])
+/** @param tasks - another module than that of the package, for a test. @throws ReloadError `WORKER_UNAVAILABLE` */
+export function openPreparer(
+  limits: Required<WorkerOptions>,
+  clock: Clock,
+  tasks: URL | null = threadCode().tasks,
+): Preparer {
+  const key = JSON.stringify([tasks?.href, limits.idleTimeoutMs, limits.memoryLimitMb])
   const leased = pools.get(key) ?? { pool: new SharedPool(limits, tasks), leases: 0 }
   pools.set(key, leased)
   leased.leases++
@@ -118,6 +123,8 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
     readText: (task) => run('readText', task),
     async lookOut() {
       assertOpen()
+      // The few threads that may be started are for the tasks of all engines.
+      if (hungThreads.count > 0) throw unavailable()
       const { port1: port, port2 } = new MessageChannel()
       const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT))
       const buffer = createProgressBuffer()

@@ -99,7 +99,8 @@ export interface ReloadEngine extends AsyncDisposable {
    * is changed. A server that was closed and listens again cannot be refused: without usable trust it refuses its clients
    * and an error is logged.
    * @returns a function that lets the server go on with the default certificate that it has.
-   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, or the code of what is wrong with the trust in force.
+   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED` for a server whose certificate this runtime
+   * cannot change, or the code of what is wrong with the trust in force.
    */
   attach(server: tls.Server): Detach
   /**

@@ -27,6 +27,7 @@ import { TicketKeys } from './generation/ticket-keys.js'
 import type { TrustTerms } from './generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
+import { serverNameIn } from './option-names.js'
 import type { ResolvedOptions } from './resolve-options.js'
 import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
@@ -291,7 +292,7 @@ const SERVER = 'a server of this engine'
 
 /** What a client is shown that asks for a server name; `null` when it is refused. */
 export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {
-  const host = pickHost(snapshot, servername)
+  const host = pickHost(snapshot, serverNameIn(servername))
   if (host === 'refused') return null
   if (host !== 'default') return deepFreeze({ ...host.facts, host: host.id })
   const { alternates: _, ...facts } = servingOf(snapshot.generation)

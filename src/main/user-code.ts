@@ -25,19 +25,22 @@ export function userCodeFailures(): Readonly<Record<UserCodeKind, number>> {
  * process, because a log may be silent or may be what failed.
  *
  * @param name - what was called, for the warning, for instance `the hook onStream`.
+ * @returns what the code returned; `undefined` when it threw.
  */
 export function callUserCode(
   kind: UserCodeKind,
   name: string,
   act: () => unknown,
   log: (error: unknown) => void = () => {},
-): void {
+): unknown {
   const failed = (error: unknown) => reportUserCode(kind, name, error, log)
   try {
     const returned = act()
     if (typeof returned === 'object' && returned !== null) Promise.resolve(returned).catch(failed)
+    return returned
   } catch (error) {
     failed(error)
+    return undefined
   }
 }
 

@@ -60,7 +60,7 @@ const WORDS: Record<EndKind | 'spare', Words> = {
     code: 'CERT_EXPIRED',
     one: 'served chain certificate',
     many: 'served chain certificates',
-    effect: '; no client needs it, so leave it out of the file',
+    effect: '; clients that trust its root do not need it: leave it out of the file, or renew it',
   },
   ca: { code: 'CA_EXPIRED', one: 'trust anchor', many: 'trust anchors', effect: '' },
   crl: {

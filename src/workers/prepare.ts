@@ -14,7 +14,7 @@ import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
-import { isNeeded } from './needed.js'
+import { neededIn } from './needed.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
@@ -137,9 +137,10 @@ async function prepareSet(
     return { kind: 'held', held: encodeRecord({ ...held, ...read, authorities }) }
   }
   const anchorsNamed = namedAnchors(blocks, sources, set, known)
+  const servable: Identity[] = []
   if (!held) {
     identities.forEach((one, i) => {
-      judgeIdentity(one, anchorsNamed, policy, found)
+      servable.push(judgeIdentity(one, anchorsNamed, policy, found))
       const before = served?.certificates[i]
       if (before) judgeAgainstServed(one, before, policy, found)
     })
@@ -157,7 +158,7 @@ async function prepareSet(
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
   const unknown = newTrust && withoutKnown(newTrust, task.fresh ? AuthorityList.of([]) : known)
   if (!held && (task.fresh || served?.likeness !== likeness)) {
-    await rehearseSet(identities, keys, task, unknown, dhparam, found, requesting)
+    await rehearseSet(servable, keys, task, unknown, dhparam, found, requesting)
   } else if (unknown) {
     // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
     rehearseTrust(unknown, task.context, found)
@@ -172,7 +173,7 @@ async function prepareSet(
         ...read,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
         likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
-        certificates: identities.map((one) => factsOf(one.chain, (i) => isNeeded(one, i))),
+        certificates: servable.map((one) => factsOf(one.chain, neededIn(one, anchorsNamed))),
         authorities,
       }
   return {
@@ -180,7 +181,7 @@ async function prepareSet(
     material: {
       pairs: held
         ? []
-        : identities.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
+        : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
       trust:
         newTrust && judged
           ? preparedTrust(newTrust, judged.ends, task.requestCert ? [] : requesting.problems)

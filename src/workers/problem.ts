@@ -1,6 +1,8 @@
 /** Every code that a problem, a warning or a `ReloadError` can carry. `docs/errors.md` explains each. */
 export const PROBLEM_CODES = [
   'OPTIONS_INVALID',
+  'RUNTIME_UNSUPPORTED',
+  'LOGGER_UNAVAILABLE',
   'FILE_NOT_FOUND',
   'FILE_UNREADABLE',
   'FILE_NOT_REGULAR',
@@ -33,6 +35,7 @@ export const PROBLEM_CODES = [
   'EXPIRES_EARLIER',
   'HOST_NAME_TAKEN',
   'HOST_KEY_TYPE',
+  'HOST_UNREACHABLE',
   'CA_EMPTY',
   'CA_INVALID',
   'CA_EXPIRED',

@@ -13,6 +13,7 @@ import {
 } from '../generation/native-context.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { assertServerSupported } from '../runtime/runtime-support.js'
 import type { ConnectionLedger } from './connection-ledger.js'
 import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
@@ -100,19 +101,22 @@ export class ServerBook {
    * added again when it listens again: if the trust in force cannot serve it then, it refuses clients and `unservable` is
    * called, because no caller could catch an error.
    *
-   * @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust; then nothing has changed.
+   * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED`, or the code of what is wrong with the trust; then nothing
+   * has changed.
    */
   attach(server: tls.Server, current: () => ServedState, unservable: Unservable): Detach {
+    const { snapshot } = current()
+    assertServerSupported(server, { hosts: snapshot.options.hosts !== null })
     assertServer(server, this)
     const known = this.#known.get(server)
     if (known) return known
     const own = peerPolicyOf(server)
-    assertServable(current().snapshot.material.trust, [own], 'attach: the server')
+    assertServable(snapshot.material.trust, [own], 'attach: the server')
     owners.set(server, this)
     const unfollow = this.#ledger.follow(server)
     const unfollowPeers = followPeers(server)
     this.#promised.delete(peerPolicyKey(own))
-    const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
+    const asEngine = peerPolicyKey(own) === peerPolicyKey(snapshot.options.peers)
     const attached = { server, ownPeers: asEngine ? null : own, detach }
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
     const book = this
@@ -173,9 +177,13 @@ export class ServerBook {
 
   /** Gives every server the ticket keys of the moment, without touching its certificate. */
   setTicketKeys({ snapshot, contexts }: ServedState): void {
-    for (const { server, ownPeers } of this.#attached.values()) {
+    for (const attached of this.#attached.values()) {
+      const { server, ownPeers } = attached
       const { session } = contexts.planFor(ownPeers ?? snapshot.options.peers)
-      if (session?.ticketKeys) server.setTicketKeys(session.ticketKeys)
+      if (!session?.ticketKeys) continue
+      // Bun has no `setTicketKeys`; there, the keys come with the options of a new context.
+      if (canPoint(server)) server.setTicketKeys(session.ticketKeys)
+      else point(attached, { snapshot, contexts })
     }
   }
 

@@ -3,7 +3,7 @@ import { Argument, Command, CommanderError, Option } from 'commander'
 import { printable } from '../control/escape.js'
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
-import { packageVersion } from '../package-version.js'
+import { PACKAGE_VERSION } from '../package-version.js'
 import {
   patience,
   positiveSeconds,
@@ -44,7 +44,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 export function createProgram(): Command {
   const program = new Command('certswap')
     .description('TLS certificate hot-reload for Node.js servers')
-    .version(packageVersion())
+    .version(PACKAGE_VERSION)
     .showHelpAfterError('(add --help for usage)')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError })
@@ -246,7 +246,7 @@ function addGenerated(program: Command): void {
     .description('print the manual page, for `man -l -`')
     .action(async () => {
       const { manualPage } = await import('./manual-page.js')
-      process.stdout.write(manualPage(definitionOf(program), packageVersion()))
+      process.stdout.write(manualPage(definitionOf(program), PACKAGE_VERSION))
     })
 }
 

@@ -5,6 +5,8 @@ import { internalsOf } from '../engine.js'
 import { ReloadError } from '../errors.js'
 import { type Logger, resolveLogger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
+import { reportRuntime } from '../runtime/runtime-support.js'
+import { loadThreadCode } from '../threads/thread-code.js'
 import { Fleet } from './fleet.js'
 import { type EvictedMember, type MemberStatus, NOBODY } from './followers.js'
 import { FollowingEngine } from './following-engine.js'
@@ -112,7 +114,7 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
     onEvicted(member, { peer }) {
       evicted(member)
       const end = async () => await onEvicted?.(member, peer as ClusterWorker | Worker | MessagePort)
-      end().catch((error: unknown) => logger.error({ err: error }, '`onEvicted` of a fleet threw'))
+      end().catch((error: unknown) => logger.error({ err: error }, 'the function onEvicted of a fleet threw'))
     },
   })
   reloader.followers = fleet
@@ -142,8 +144,11 @@ export async function joinEngine(options: JoinOptions = {}): Promise<JoinedEngin
   const channel = parentPort ? threadChannel(parentPort) : process.send ? parentChannel(process) : null
   if (!channel)
     throw invalid('joinEngine: there is no process to join: this is no cluster worker, child or thread')
+  const resolved = await resolveLogger(logger)
+  await reportRuntime(resolved)
+  await loadThreadCode()
   const link = openLink<ToPrimary>(channel, name)
-  return await new FollowingEngine(link, await resolveLogger(logger)).join(process.pid, timeoutMs)
+  return await new FollowingEngine(link, resolved).join(process.pid, timeoutMs)
 }
 
 function assertTimeout(timeoutMs: number): void {

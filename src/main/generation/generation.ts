@@ -1,3 +1,4 @@
+import { isDnsName } from '../../workers/certificate-name.js'
 import type { Problem } from '../../workers/problem.js'
 import type {
   CertificateFacts,
@@ -95,6 +96,7 @@ export function coversName(
   servername: string,
 ): boolean {
   const name = servername.toLowerCase()
+  if (!isDnsName(name)) return false
   return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
 }
 

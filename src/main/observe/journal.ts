@@ -6,6 +6,7 @@ import type { PassReport } from '../pass-report.js'
 import type { QuietLooks } from '../prepare/lookout.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import type { Logger } from './logger.js'
+import { SaidWarnings } from './said-warnings.js'
 
 /** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */
 export interface Attempt {
@@ -58,6 +59,7 @@ export class Journal {
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
   #fileWarnings: readonly Problem[] = []
+  readonly #warnings = new SaidWarnings()
   readonly #passes: Record<Outcome, number> = {
     unchanged: 0,
     applied: 0,
@@ -204,7 +206,11 @@ export class Journal {
         'trust was rolled back: it may differ from the CA and CRL files',
       )
     }
-    for (const warning of warnings) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    const isNew = this.#warnings.after(result)
+    for (const warning of warnings) {
+      const level = isNew(warning) ? 'warn' : 'debug'
+      this.#logger[level]({ generation, ...warning }, 'certificate warning')
+    }
   }
 
   /** Once for each distinct problem; repetitions are for whoever debugs. */

@@ -1,4 +1,7 @@
+import type { pino as Pino } from 'pino'
+
 import { printable } from '../control/escape.js'
+import { ReloadError } from '../errors.js'
 import { callUserCode } from '../user-code.js'
 import { logOutput } from './log-output.js'
 
@@ -22,14 +25,22 @@ export interface OwnLoggerOptions {
   readonly level?: string
 }
 
-/** The user's logger, or pino at `info` (loaded only when it is wanted). Its methods never throw. */
+/**
+ * The user's logger, or pino at `info` (loaded only when it is wanted). Its methods never throw.
+ *
+ * @throws ReloadError `LOGGER_UNAVAILABLE`
+ */
 export async function resolveLogger(given: Logger | null): Promise<Logger> {
   return given ? guarded(given) : await createLogger({ name: 'certswap' })
 }
 
-/** pino, to standard output, without a wait for a reader that does not read. */
+/**
+ * pino, to standard output, without a wait for a reader that does not read.
+ *
+ * @throws ReloadError `LOGGER_UNAVAILABLE`
+ */
 export async function createLogger(options: OwnLoggerOptions): Promise<Logger> {
-  const { pino } = await import('pino')
+  const pino = await loadPino()
   const output = logOutput()
   const logger: Logger = pino({ ...options, ...PINO_OPTIONS }, output)
   output.onRecovered = ({ count, forMs, code }) =>
@@ -38,6 +49,28 @@ export async function createLogger(options: OwnLoggerOptions): Promise<Logger> {
       'log lines were dropped because the log could not be written',
     )
   return guarded(logger)
+}
+
+/** In bundles it can be missing, or without what it needs. */
+async function loadPino(): Promise<typeof Pino> {
+  try {
+    const loaded: PinoModule = await import('pino')
+    // Some bundlers give a CommonJS package no names.
+    return loaded.pino ?? loaded.default
+  } catch (error) {
+    throw loggerUnavailable(error as Error)
+  }
+}
+
+/** @internal */
+export function loggerUnavailable(cause: Error): ReloadError {
+  const message = `the default logger, pino, cannot be loaded (${cause.message}); set the option \`logger\`, or see docs/bundlers.md`
+  return new ReloadError('LOGGER_UNAVAILABLE', message, { cause })
+}
+
+interface PinoModule {
+  readonly pino?: typeof Pino
+  readonly default: typeof Pino
 }
 
 /** The same for those who cannot wait for it: pino is loaded at the first call, and the calls keep their order. */

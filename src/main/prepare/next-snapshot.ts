@@ -40,8 +40,10 @@ export async function nextSnapshot(
   const warnings = isListed
     ? await runInSlices(hostWarnings(table, come, certificates, undefined, base !== null), gauge)
     : []
+  // What was not looked at again is as it was.
+  const isKept = (warning: Problem) => !base || (concernsTrust(warning) ? keepsTrust(base) : keepsPairs(base))
   const kept = (before?.generation.warnings ?? []).filter(
-    (warning) => warning.host === undefined && (!base || (keepsPairs(base) && !concernsTrust(warning))),
+    (warning) => warning.host === undefined && isKept(warning),
   )
   return {
     snapshot: {
@@ -61,6 +63,10 @@ export async function nextSnapshot(
     },
     warnings,
   }
+}
+
+function keepsTrust({ material }: NonNullable<Preparation['base']>): boolean {
+  return material.trust === 'served'
 }
 
 function keepsPairs({ material }: NonNullable<Preparation['base']>): boolean {

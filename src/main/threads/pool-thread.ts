@@ -54,7 +54,7 @@ export class PoolThread {
    */
   constructor(
     limits: Required<WorkerOptions>,
-    tasks: URL,
+    tasks: URL | null,
     onTaken: (number: number) => void,
     onOver: () => void,
   ) {

@@ -43,7 +43,7 @@ interface Running {
  */
 export class SharedPool implements JobPool {
   readonly #limits: Required<WorkerOptions>
-  readonly #tasks: URL
+  readonly #tasks: URL | null
   readonly #threads = new Set<PoolThread>()
   readonly #running = new Map<number, Running>()
   readonly #buffers: SharedArrayBuffer[] = []
@@ -53,7 +53,7 @@ export class SharedPool implements JobPool {
   /** Whether the system refused another thread while there was one; until a thread is free again. */
   #isFull = false
 
-  constructor(limits: Required<WorkerOptions>, tasks: URL) {
+  constructor(limits: Required<WorkerOptions>, tasks: URL | null) {
     this.#limits = limits
     this.#tasks = tasks
     this.#endGuard = guardExit(() => this.#mayHang())

@@ -5,9 +5,10 @@ import { type FileSet, readFileSet } from '../file-set.js'
 import { Findings } from '../findings.js'
 import { type Identity, pemOf, readIdentities } from '../identity.js'
 import { judgeIdentity, judgeNamed } from '../judge.js'
+import { judgeRequestable, requestableNames } from '../judge-host-names.js'
 import { likenessOf } from '../likeness.js'
 import { anchorsIn } from '../named-anchors.js'
-import { isNeeded } from '../needed.js'
+import { neededIn } from '../needed.js'
 import { warnOfOpenKeys } from '../open-keys.js'
 import { identityOfProblems, type Problem, ProblemError } from '../problem.js'
 import { touching, workingOn } from '../progress.js'
@@ -88,12 +89,12 @@ async function prepareHost(
     workingOn(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.identity) return { entry }
-    judge(host, identity, task, found)
+    const judged = judge(host, identity, task, found)
     warnOfOpenKeys(sources, found)
     if (found.refused) return null
     const key = keyPem(identity.key)
-    await rehearseHost(identity, key, task, rehearsed, found)
-    if (!found.refused) return { entry, pair: pairOf(host, identity, key) }
+    await rehearseHost(judged, key, task, rehearsed, found)
+    if (!found.refused) return { entry, pair: pairOf(host, judged, task, key) }
     key.fill(0)
     return null
   } finally {
@@ -106,10 +107,12 @@ function judge(
   identity: Identity,
   { policy, authorities }: PrepareHostsTask,
   found: Findings,
-): void {
+): Identity {
   // What the policy requires of names is meant for the default certificate.
-  judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
-  if (host.name !== null) judgeNamed(identity, host.name, found)
+  const judged = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
+  if (host.name === null) judgeRequestable(identity, found)
+  else judgeNamed(identity, host.name, found)
+  return judged
 }
 
 /**
@@ -130,11 +133,16 @@ async function rehearseHost(
   if (!found.refused) rehearsed.add(kind).add(likeness)
 }
 
-function pairOf(host: HostSource, identity: Identity, key: Uint8Array): PackedPair {
+function pairOf(
+  host: HostSource,
+  identity: Identity,
+  { authorities }: PrepareHostsTask,
+  key: Uint8Array,
+): PackedPair {
   const { chain } = identity
-  const facts = factsOf(chain, (i) => isNeeded(identity, i))
-  const dnsNames = facts.names.filter((name) => /[a-z]/.test(name) && !name.includes(':'))
-  return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
+  const facts = factsOf(chain, neededIn(identity, anchorsIn(authorities)))
+  const names = host.name === null ? requestableNames(facts.names) : [host.name]
+  return { host, names, facts, chain: exact(pemOf(chain)), key }
 }
 
 function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: FileSet): HostEntry {

@@ -1,4 +1,4 @@
-import { packageVersion } from '../../package-version.js'
+import { PACKAGE_VERSION } from '../../package-version.js'
 import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'
@@ -80,7 +80,7 @@ function statusView(status: EngineStatus): StatusView {
     servers: status.servers,
     connections: status.connections,
     members: status.members.map(memberView),
-    version: packageVersion(),
+    version: PACKAGE_VERSION,
     node: process.versions.node,
     openssl: process.versions.openssl,
     pid: process.pid,
