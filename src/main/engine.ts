@@ -129,11 +129,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     internals.set(this, { reloader, clock, logger, evicted })
     this.#life = new LifeWatch(reloader.served, {
       ...{ clock, logger },
-      notify: (notice) => {
-        this.#events.emit('expiring', notice)
-        // After a step of the clock, the check that is planned may be too late.
-        this.#checks.plan()
-      },
+      notify: (notice) => this.#settlement.expiring(notice),
     })
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
@@ -199,12 +195,8 @@ class Engine extends ServingEngine implements ReloadEngine {
   }
 
   history(): readonly Generation[] {
-    const { history } = this.#reloader
-    return [this.#generation, ...history.snapshots.map(({ generation }) => generation)]
-  }
-
-  get #generation(): Generation {
-    return asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
+    const { snapshots } = this.#reloader.history
+    return [this.status().generation, ...snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -212,7 +204,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
-    const generation = this.#generation
+    const generation = asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
       generation,

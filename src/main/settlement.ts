@@ -3,6 +3,7 @@ import type { Snapshot } from './generation/generation.js'
 import { publishPass } from './observe/channels.js'
 import type { EventHub } from './observe/event-hub.js'
 import { withExpired } from './observe/expired-warnings.js'
+import type { ExpiryNotice } from './observe/expiry-notice.js'
 import type { Journal } from './observe/journal.js'
 import type { LifeWatch } from './observe/life-watch.js'
 import type { Logger } from './observe/logger.js'
@@ -75,6 +76,13 @@ export class Settlement {
     this.#parts.journal.count(result)
     this.#parts.events.emit('settled', result)
     return result
+  }
+
+  /** Something that is served has passed a threshold before its end. */
+  expiring(notice: ExpiryNotice): void {
+    this.#parts.events.emit('expiring', notice)
+    // The less time is left, the closer are the checks: after a step of the clock, the one that is planned may be too late.
+    this.#parts.checks.plan()
   }
 
   /** Half of a pair is not a failure yet: the other half is most likely on its way. */

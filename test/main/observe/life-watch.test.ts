@@ -203,7 +203,10 @@ test('a certificate of the chain that no client needs is a warning when it ends,
   })
   await pass(clock, 11 * DAY)
   assert.deepEqual(notices(), [])
-  assert.match(watch.warnings[0]?.message ?? '', /clients that trust its root do not need it: leave it out of the file, or renew it$/)
+  assert.match(
+    watch.warnings[0]?.message ?? '',
+    /clients that trust its root do not need it: leave it out of the file, or renew it$/,
+  )
   assert.equal(watch.ends.chain, null)
 })
 
