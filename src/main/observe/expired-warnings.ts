@@ -3,15 +3,11 @@ import type { Problem } from '../../workers/problem.js'
 import { deepFreeze } from '../deep-freeze.js'
 import type { Generation } from '../generation/generation.js'
 import type { ReloadResult } from '../result.js'
-import type { WatchedKind } from './dated-set.js'
-import type { SetWatch } from './set-watch.js'
+import type { DatedSet } from './dated-set.js'
+import type { WatchedKind } from './earliest-ends.js'
 
-/** One warning for each kind of what has expired, in each set. */
-export function expiredWarnings(watches: readonly SetWatch[]): readonly Problem[] {
-  return deepFreeze(watches.flatMap(warningsOf))
-}
-
-function warningsOf({ set, expired }: SetWatch): Problem[] {
+/** One warning for each kind of what has expired in a set: `expired` are places in it. */
+export function expiredWarnings(set: DatedSet, expired: readonly number[]): readonly Problem[] {
   const byKind = new Map<WatchedKind, number[]>()
   for (const index of expired) {
     const kind = set.kindOf(index)
