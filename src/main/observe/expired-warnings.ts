@@ -27,8 +27,12 @@ export function expiredWarnings(set: DatedSet, expired: readonly number[]): read
 function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]): readonly Problem[] {
   const lasting = loaded.filter(({ code }) => !EXPIRED_CODES.has(code))
   if (lasting.length === loaded.length && expired.length === 0) return loaded
-  // First what refuses clients now.
-  return [...expired, ...lasting]
+  // In the place of those that were found when it was loaded, or else first: it refuses clients now.
+  const place = Math.max(
+    0,
+    loaded.findIndex(({ code }) => EXPIRED_CODES.has(code)),
+  )
+  return [...lasting.slice(0, place), ...expired, ...lasting.slice(place)]
 }
 
 /** A generation with its warnings as of now. */
