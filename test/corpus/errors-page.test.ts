@@ -25,10 +25,14 @@ import {
   type ProblemCode,
   type ReloadEngine,
   type ReloadError,
+  runtimeSupport,
 } from '../../src/main/index.js'
+import { loggerUnavailable } from '../../src/main/observe/logger.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
+import { assertOptionsSupported } from '../../src/main/runtime/runtime-support.js'
 import { unavailable } from '../../src/main/threads/task-error.js'
 import { warningOf } from '../../src/workers/file-warnings.js'
+import type { MaterialSources } from '../../src/workers/protocol.js'
 import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
@@ -133,6 +137,16 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     const [error] = (await refused) as [Error]
     return error.message
   },
+  async RUNTIME_UNSUPPORTED() {
+    const support = { ...(await runtimeSupport()), name: 'Deno', version: '2.9.6' } as const
+    const sources = { crl: ['/etc/tls/ca.crl'] } as unknown as MaterialSources
+    const peers = { requestCert: false, rejectUnauthorized: true }
+    const without = { ...support, revocationLists: 'a revoked client is accepted' }
+    return await refusal(async () => assertOptionsSupported({ peers, sources }, without))
+  },
+  async LOGGER_UNAVAILABLE() {
+    return loggerUnavailable(new Error('Dynamic require of "node:os" is not supported')).message
+  },
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
       workerTasks: new URL('../support/gated-prepare.js', import.meta.url),
@@ -165,6 +179,15 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
       'HOST_KEY_TYPE',
       runAtOnce(hostWarnings(HostTable.empty, [host], [certificateFacts()], true)),
     )
+  },
+  async HOST_UNREACHABLE(_, site) {
+    site.makeDirectory('hosts')
+    site.makeDirectory('hosts/a')
+    const { chainPem, keyPem } = site.leaf({ names: [], ips: ['192.0.2.1'] })
+    site.write('hosts/a/tls.crt', chainPem)
+    site.write('hosts/a/tls.key', keyPem)
+    const hosts = site.path('hosts/*')
+    return refusal(startEngine({ ...pairOptions(site), hosts, policy: { hosts: 'together' } }))
   },
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {

@@ -115,7 +115,7 @@ test('a worker file that is missing is reported at once, with what a bundler has
   assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
 })
 
-test('a build without the file that a thread runs first is reported as such, with what a bundler has to do with it', async (t) => {
+test('code without the files of its threads is refused at once, with what a bundler has to do with it', async (t) => {
   const { openPreparer: openBundled } = await withoutFile(t, 'workers/entry.cjs')
   assert.throws(() => openBundled(LIMITS, fakeClock()), {
     code: 'WORKER_UNAVAILABLE',
