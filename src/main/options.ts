@@ -15,7 +15,8 @@ export interface ReloadEngineOptions {
    * Certificates by server name (SNI), beside the default one: files for each name (`*.` stands for one label), or
    * fast-glob pattern(s) of directories that each hold `tls.crt` and `tls.key`, or `fullchain.pem` and `privkey.pem`,
    * and serve the DNS names in their certificate. Hosts come and go with their files. Where two claim a name, the one
-   * that lives longer serves it.
+   * that lives longer serves it. Names in Unicode are converted to ASCII. An IP address is refused (`OPTIONS_INVALID`):
+   * clients never send one as server name (RFC 6066, section 3).
    */
   readonly hosts?: Readonly<Record<string, HostFiles>> | string | readonly string[]
   /**

@@ -180,6 +180,15 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
       runAtOnce(hostWarnings(HostTable.empty, [host], [certificateFacts()], true)),
     )
   },
+  async HOST_UNREACHABLE(_, site) {
+    site.makeDirectory('hosts')
+    site.makeDirectory('hosts/a')
+    const { chainPem, keyPem } = site.leaf({ names: [], ips: ['192.0.2.1'] })
+    site.write('hosts/a/tls.crt', chainPem)
+    site.write('hosts/a/tls.key', keyPem)
+    const hosts = site.path('hosts/*')
+    return refusal(startEngine({ ...pairOptions(site), hosts, policy: { hosts: 'together' } }))
+  },
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {
     await listening(t, createServer().listen(site.path('control.sock')))
