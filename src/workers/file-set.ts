@@ -85,7 +85,8 @@ function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
       return isPublic(role) ? readPublic(path, maxBytes, earlier?.reads[i]) : readFile(path, maxBytes)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      if (!problems.has(error.problem.path)) problems.set(error.problem.path, error.problem)
+      if (!problems.has(error.problem.path))
+        problems.set(error.problem.path, withDirectoryContent(error.problem, role))
       return null
     }
   })

@@ -40,9 +40,7 @@ export function readIdentities(sources: MaterialSources, set: FileSet, found: Fi
     const content = found.attempt(() => {
       workingOn(pfx)
       assertFilled(set.bytesOf('pfx', pfx), pfx, 'PFX_INVALID')
-      return opened(sources, passphrase, () =>
-        readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget),
-      )
+      return opened(sources, passphrase, () => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget))
     })
     const identity =
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))

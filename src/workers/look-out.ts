@@ -62,10 +62,17 @@ export function lookOut({ port, quiet }: LookOutTask): void {
 function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
   const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
   const scan = hosts && { hosts, known: hostEntries(hosts.record) }
+  let warned: string | null = null
   return async () => {
     try {
       if (!sourcesLookUnchanged(sources, limits, fingerprint)) return false
-      return scan === null || (await scanHosts(scan.hosts, scan.known)).kind === 'unchanged'
+      if (scan === null) return true
+      const { kind, warnings = [] } = await scanHosts(scan.hosts, scan.known, true)
+      // A directory that nothing comes of is no difference from what is served, but the pass reports it.
+      const text = JSON.stringify(warnings)
+      const isNew = warned !== null && warned !== text
+      warned = text
+      return kind === 'unchanged' && !isNew
     } catch {
       return false
     }

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto'
 
-import type { FileSet } from './file-set.js'
 import { emptiness } from './emptiness.js'
+import type { FileSet } from './file-set.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources } from './protocol.js'
 

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -34,6 +34,7 @@ import { createEcho, listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
 import { misbehaveIn, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
 import { certificateFacts } from '../support/pass-reports.js'
+import { writePair } from '../support/files.js'
 import { poisonedTasks, poisons } from '../support/poisons.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { servedHost } from '../support/served-host.js'
@@ -147,6 +148,16 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
       problems: [{ code: 'CONTEXT_REFUSED', message: 'the TLS context could not be built' }],
     }),
   MEMBER_TIMEOUT: (t, site) => afterMember(t, site, 'MEMBER_TIMEOUT', null),
+  async HOST_AMBIGUOUS(t, site) {
+    const directory = site.path('hosts/a.example')
+    mkdirSync(directory, { recursive: true })
+    writePair(directory, site.leaf())
+    writePair(directory, site.leaf(), { cert: 'fullchain.pem', key: 'privkey.pem' })
+    const options = { ...pairOptions(site), hosts: site.path('hosts/*'), logger: recordingLogger() }
+    const engine = await startEngine(options)
+    t.after(() => engine.close())
+    return messageOf('HOST_AMBIGUOUS', (await engine.reload()).problems)
+  },
   async HOST_NAME_TAKEN(_, site) {
     const [old, renewed] = [documentedHost(site, 'old', 'EC', 1), documentedHost(site, 'new', 'EC', 2)]
     const table = runAtOnce(HostTable.empty.after([old, renewed], []))

@@ -67,9 +67,15 @@ export class NameClaims {
 export const ANY_CLAIM: NameClaims = new NameClaims('any', [])
 
 function isCalledBy({ id }: Host, name: string): boolean {
-  const last = id.slice(id.lastIndexOf('/') + 1).toLowerCase()
-  return last === name || `*.${last}` === name
+  const last = id
+    .slice(id.lastIndexOf('/') + 1)
+    .toLowerCase()
+    .replace(/_ecc$/, '')
+  return last === name || `*.${last}` === name || last.replace(WILDCARD, '*.') === name
 }
+
+/** How lego and Caddy write the `*` of a wildcard certificate in the names of files. */
+const WILDCARD = /^(_|wildcard_)\./
 
 /** `*.b.example` for `a.b.example`. */
 export function wildcardOf(name: string): string {

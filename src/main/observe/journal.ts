@@ -52,6 +52,8 @@ export class Journal {
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
+  /** Warnings that have been logged since the last generation began. */
+  #warned = new Set<string>()
   readonly #passes: Record<Outcome, number> = {
     unchanged: 0,
     applied: 0,
@@ -115,6 +117,7 @@ export class Journal {
       return null
     }
     if (result.outcome === 'applied') this.#sayApplied(result)
+    else if (result.outcome === 'unchanged') this.#sayWarnings(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = this.#lastAttempt
       this.#differsSinceMs = held ? (this.#differsSinceMs ?? atMs) : null
@@ -165,7 +168,7 @@ export class Journal {
   }
 
   #sayApplied(result: ReloadResult): void {
-    const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
+    const { generation, trigger, changed, hosts, serving, diff, restored, timings } = result
     const { fingerprint256, notAfter, names } = serving
     const fields = {
       generation,
@@ -185,7 +188,17 @@ export class Journal {
         'trust was rolled back: it may differ from the CA and CRL files',
       )
     }
-    for (const warning of warnings) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    this.#warned.clear()
+    this.#sayWarnings(result)
+  }
+
+  /** A check that finds nothing new may still find something to warn of; it is logged once for each generation. */
+  #sayWarnings({ generation, warnings }: Pick<ReloadResult, 'generation' | 'warnings'>): void {
+    for (const warning of warnings) {
+      const key = JSON.stringify(warning)
+      if (!this.#warned.has(key)) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+      this.#warned.add(key)
+    }
   }
 
   /** Once for each distinct problem; repetitions are for whoever debugs. */

@@ -145,7 +145,7 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
     },
     findings: {
       problems,
-      warnings: [...(told?.warnings ?? []), ...(hosts?.warnings ?? [])],
+      warnings: [...(told?.warnings ?? []), ...(hosts?.warnings ?? base.hosts?.warnings ?? [])],
       changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
       diff: base.kind === 'prepared' ? base.diff : null,
     },

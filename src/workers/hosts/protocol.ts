@@ -30,7 +30,11 @@ export interface ScanHostsTask {
 }
 
 export type ScanHostsReply =
-  | { readonly kind: 'unchanged' | 'held' }
+  | {
+      readonly kind: 'unchanged' | 'held'
+      /** What the patterns match and nothing comes of; absent without any. */
+      readonly warnings?: readonly Problem[]
+    }
   | {
       readonly kind: 'changed'
       /** Whether others are as they were rolled away from, and so are left alone. */

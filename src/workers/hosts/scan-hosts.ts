@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Problem, ProblemError } from '../problem.js'
 import { digestFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
-import { type HostList, listHosts } from './list-hosts.js'
+import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
+import { whyNothingMatches } from './host-hints.js'
+import { EXPECTED } from './layouts.js'
+import { type HostList, isThere, listHosts } from './list-hosts.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from './protocol.js'
 import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
 
@@ -20,11 +24,13 @@ const GONE_FOR_MS = 100
  * Content is what counts, and a stamp (with its ctime) stands for it once a file has settled. So that no file system's
  * odd clock hides a change for ever, every certificate is hashed anew once in {@link REHASH_MINUTES} all the same.
  *
- * @param known what the record says, from whoever looks by the same one again and again: 70 ms to parse for 10,000 hosts.
+ * @param known what the record says, parsed: for 10,000 hosts that takes 70 ms.
+ * @param looking whether only differences matter, and not why nothing is found.
  */
 export async function scanHosts(
   task: ScanHostsTask,
   known: ReadonlyMap<string, HostEntry> = hostEntries(task.record),
+  looking: boolean = false,
 ): Promise<ScanHostsReply> {
   const held = task.held === null ? null : hostEntries(task.held)
   let list = listHosts(task.sources)
@@ -34,16 +40,18 @@ export async function scanHosts(
     list = listHosts(task.sources)
     gone = goneOf(list, known, held)
   }
-  const { problems, removed } = judgeList(list, gone, known, task)
   const isAsIn = (entries: ReadonlyMap<string, HostEntry> | null, host: HostSource) =>
     isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
   const differing = task.fresh ? list.hosts : list.hosts.filter((host) => !isAsIn(known, host))
-  const changed = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
+  const wanted = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
+  const { clear: changed, ambiguous } = withoutAmbiguous(wanted, list, task.limits.maxFileBytes)
+  const { problems, removed } = judgeList(list, gone, ambiguous, known, task)
   const isHeld =
-    held !== null && (changed.length < differing.length || gone.length < goneOf(list, known, null).length)
-  const warnings = warningsOf(list, task)
-  const nothing = [changed, removed, problems, warnings].every(({ length }) => length === 0)
-  if (nothing) return { kind: isHeld ? 'held' : 'unchanged' }
+    held !== null && (wanted.length < differing.length || gone.length < goneOf(list, known, null).length)
+  const warnings = warningsOf(list, known, task, looking)
+  const isFirst = task.record === null && warnings.length > 0
+  const nothing = !isFirst && [changed, removed, problems].every(({ length }) => length === 0)
+  if (nothing) return { kind: isHeld ? 'held' : 'unchanged', ...(warnings.length > 0 ? { warnings } : {}) }
   // What is served goes with each host: no batch has to read the record of all of them for it.
   const hosts = changed.map(
     (host): BatchedHost => ({ ...host, served: known.get(host.id)?.identity ?? null }),
@@ -65,29 +73,68 @@ function goneOf(
 
 /** A list that is not to be believed removes nothing. */
 function judgeList(
-  { hosts, empty, unlisted }: HostList,
+  list: HostList,
   gone: readonly string[],
+  ambiguous: readonly AmbiguousHost[],
   known: ReadonlyMap<string, HostEntry>,
   { sources, force }: ScanHostsTask,
 ): { problems: readonly Problem[]; removed: readonly string[] } {
-  const problems = [...unlisted, ...empty.filter((directory) => known.has(directory)).map(emptied)]
+  const { hosts, empty, unlisted } = list
+  const emptied = empty.filter((directory) => known.has(directory))
+  const unsure = new Set(ambiguous.map(({ directory }) => directory))
+  const missing = gone.map((id) => known.get(id) as HostEntry)
+  const broken = missing.filter((entry) => !unsure.has(dirname(entry.cert)) && isBroken(entry, list, force))
+  const problems = [
+    ...unlisted,
+    ...ambiguous.map(({ problem }) => problem),
+    ...emptied.map((directory) => lostPair(directory, list.strays.get(directory))),
+    ...broken.map(({ id, cert, key }) => lostPair(id, `expected ${cert} and ${key}`)),
+  ]
   if (unlisted.length > 0) return { problems, removed: [] }
   const matched = known.size - [...known.values()].filter(({ name }) => name !== null).length
   const noneLeft = matched > 1 && !hosts.some(({ name }) => name === null) && empty.length === 0
-  if (!noneLeft || sources.patterns.length === 0 || force) return { problems, removed: gone }
-  const message = `no directory matches ${sources.patterns.join(' ')} any more; its ${matched} hosts are served on (force drops them)`
+  if (!noneLeft || sources.patterns.length === 0 || force) {
+    const kept = new Set(broken)
+    const removed = missing.filter((entry) => !kept.has(entry) && !unsure.has(dirname(entry.cert)))
+    return { problems, removed: removed.map(({ id }) => id) }
+  }
+  const message = `nothing matches ${sources.patterns.join(' ')} any more; its ${matched} hosts stay in service (force drops them)`
   return { problems: [...problems, { code: 'FILE_NOT_FOUND', message }], removed: [] }
 }
 
-function emptied(directory: string): Problem {
-  const message = `${directory} holds neither tls.crt nor fullchain.pem any more`
-  return { code: 'FILE_NOT_FOUND', message, path: directory, host: directory }
+/** One of several pairs in a directory that has lost a file, or all files of the directory have gone, as those of a mount do. */
+function isBroken({ cert, key, name }: HostEntry, { empty, visited }: HostList, force: boolean): boolean {
+  const directory = dirname(cert)
+  if (name !== null || !visited.has(directory)) return false
+  return isThere(cert) !== isThere(key) || (!force && empty.includes(directory))
 }
 
-/** Said at the first load, when a pattern that is wrong is most likely. */
-function warningsOf({ hosts }: HostList, { sources, record }: ScanHostsTask): readonly Problem[] {
-  if (record !== null || sources.patterns.length === 0 || hosts.some(({ name }) => name === null)) return []
-  return [{ code: 'FILE_NOT_FOUND', message: `no directory matches ${sources.patterns.join(' ')} yet` }]
+function lostPair(host: string, found: string | undefined): Problem {
+  const message = `${host} holds no pair of a certificate and a key any more: ${found ?? `expected ${EXPECTED}`}; the pair that it held stays in service`
+  return { code: 'FILE_NOT_FOUND', message, path: host, host }
+}
+
+/** What patterns match and nothing comes of: directories without a pair, and at worst nothing at all. */
+function warningsOf(
+  { hosts, strays, unlisted }: HostList,
+  known: ReadonlyMap<string, HostEntry>,
+  { sources }: ScanHostsTask,
+  looking: boolean,
+): readonly Problem[] {
+  const unknown = [...strays].filter(([directory]) => !known.has(directory))
+  const warnings = unknown.map(([directory, found]): Problem => {
+    const message = `${directory} is not served: ${found}`
+    return { code: 'FILE_NOT_FOUND', message, path: directory, host: directory }
+  })
+  const isBarren =
+    warnings.length + unlisted.length + known.size === 0 && hosts.every(({ name }) => name !== null)
+  if (!isBarren || looking) return warnings
+  return sources.patterns.map((pattern): Problem => {
+    return {
+      code: 'FILE_NOT_FOUND',
+      message: `no host matches ${pattern} yet: ${whyNothingMatches(pattern)}`,
+    }
+  })
 }
 
 function isAsKnown(host: HostSource, entry: HostEntry | undefined, maxBytes: number): boolean {
