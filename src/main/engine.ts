@@ -1,5 +1,6 @@
 import type tls from 'node:tls'
 
+import { withAbsolutePaths } from './absolute-paths.js'
 import type { Detach } from './attach/server-book.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
@@ -50,14 +51,15 @@ export async function startEngine(
   input: ReloadEngineOptions,
   parts: EngineParts = {},
 ): Promise<ReloadEngine> {
-  const options = resolveOptions(input)
+  const absolute = withAbsolutePaths(input)
+  const options = resolveOptions(absolute)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
   const preparer = openPreparer(options.worker, clock, parts.workerTasks)
   const reloader = new Reloader(options, preparer, clock)
   try {
     const first = await reloader.loadFirst(options)
-    return new Engine(input, reloader, preparer, clock, logger, first)
+    return new Engine(absolute, reloader, preparer, clock, logger, first)
   } catch (error) {
     reloader.close()
     await preparer.close()
@@ -80,7 +82,7 @@ export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
 }
 
 class Engine extends ServingEngine implements ReloadEngine {
-  /** As they were given, with what updates have changed. */
+  /** As they were given, but for their paths, which are absolute; with what updates have changed. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #preparer: Preparer
@@ -158,8 +160,10 @@ class Engine extends ServingEngine implements ReloadEngine {
     return signal ? untilAborted(pass, signal) : pass
   }
 
-  async update(changes: EngineChanges): Promise<ReloadResult> {
+  async update(given: EngineChanges): Promise<ReloadResult> {
     this.assertOpen()
+    // Now, and not when its turn comes: the working directory may be another one by then.
+    const changes = withAbsolutePaths(given)
     const { autoReloadInterval: _, ...material } = changes
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {

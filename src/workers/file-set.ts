@@ -5,6 +5,7 @@ import {
   holdsPrivateKey,
   sameFingerprint,
 } from '../fingerprint/index.js'
+import { withDirectoryContent } from './directory-in-place.js'
 import { type Problem, ProblemError } from './problem.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'

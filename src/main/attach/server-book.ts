@@ -17,6 +17,7 @@ import type { ConnectionLedger } from './connection-ledger.js'
 import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { TrustGate } from './trust-gate.js'
+import { noteSocketPath } from './verify-targets.js'
 
 /** Receives why a server that listens again cannot verify any client. */
 export type Unservable = (error: ReloadError) => void
@@ -116,6 +117,7 @@ export class ServerBook {
     const attached = { server, ownPeers: asEngine ? null : own, detach }
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
     const book = this
+    const note = () => noteSocketPath(server)
     function take(): void {
       if (book.#closed || book.#attached.has(server)) return
       book.#attached.set(server, attached)
@@ -140,7 +142,7 @@ export class ServerBook {
     function detach(): void {
       // Detached before: whoever has it now, this engine again or another one, keeps it.
       if (book.#known.get(server) !== detach) return
-      server.off('listening', takeAgain).off('close', leave)
+      server.off('listening', note).off('listening', takeAgain).off('close', leave)
       unfollow()
       ungate()
       unfollowPeers()
@@ -149,7 +151,8 @@ export class ServerBook {
       if (owners.get(server) === book) owners.delete(server)
     }
     take()
-    server.on('listening', takeAgain).on('close', leave)
+    if (server.listening) note()
+    server.on('listening', note).on('listening', takeAgain).on('close', leave)
     this.#known.set(server, detach)
     return detach
   }

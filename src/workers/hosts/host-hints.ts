@@ -2,15 +2,13 @@ import { join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
+import { shortList } from '../directory-in-place.js'
 import { type DirectoryEntry, listDirectory, namesIn } from '../list-directory.js'
 import { touching } from '../progress.js'
 import { candidatesIn, EXPECTED } from './layouts.js'
 
 /** Files that somebody may take for a certificate or a key. */
 const MATERIAL = /\.(crt|cer|cert|pem|key|der|p12|pfx|jks)$|^acme\.json$/i
-
-/** Names that a message lists. */
-const MOST_NAMES = 6
 
 /** Directories that are looked into for what was meant, and how far down. */
 const MOST_LISTED = 200
@@ -69,9 +67,4 @@ function adviceFor(names: readonly string[]): string {
   return names.some((name) => /\.(p12|pfx|der|jks)$/i.test(name))
     ? '; hosts are read from PEM files alone'
     : ''
-}
-
-function shortList(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES
-  return more > 0 ? `${names.slice(0, MOST_NAMES).join(', ')} and ${more} more` : names.join(', ')
 }
