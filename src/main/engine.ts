@@ -1,7 +1,6 @@
 import type tls from 'node:tls'
 
 import { withAbsolutePaths } from './absolute-paths.js'
-import type { Detach } from './attach/server-book.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
@@ -125,6 +124,7 @@ class Engine extends ServingEngine implements ReloadEngine {
       ...{ clock, preparer, journal: this.#journal, life: this.#life },
       served: () => reloader.served,
       isWatched: () => this.#events.isHeard('checked'),
+      isOverridden: () => reloader.serving.overrides.hasNews,
       // Only `CLOSED` rejects, and then there is nothing left to do.
       pass: () => this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {}),
     })
@@ -140,17 +140,6 @@ class Engine extends ServingEngine implements ReloadEngine {
     const options = super.serverOptions(extra)
     this.#optionsGiven = true
     return options
-  }
-
-  override attach(server: tls.Server): Detach {
-    const detach = super.attach(server)
-    if (this.#reloader.served.options.hosts && this.#reloader.serving.servesHosts(server) === false) {
-      this.#logger.warn(
-        { hosts: this.#reloader.served.hosts.byId.size },
-        'the server was not made from serverOptions(): it shows the default certificate for every server name',
-      )
-    }
-    return detach
   }
 
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {

@@ -263,7 +263,8 @@ export class Reloader {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
     const problems = problemsOf(error)
     const state = problems.map(({ code }) => code).join()
-    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems })
+    const warnings = this.serving.overrides.take()
+    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems, warnings })
     return { result, pairMismatch: false, held: false, state }
   }
 
@@ -278,7 +279,7 @@ export class Reloader {
     const { generation } = this.served
     const findings = {
       ...found?.findings,
-      warnings: [...(found?.findings.warnings ?? []), ...warnings],
+      warnings: [...(found?.findings.warnings ?? []), ...warnings, ...this.serving.overrides.take()],
       hosts: hostCounts(generation.hosts, found?.hosts ?? null),
       members,
     }

@@ -3,6 +3,7 @@ import type tls from 'node:tls'
 import type { JudgePeersTask } from '../workers/judge-peers.js'
 import type { PreparedTrust, RecordBytes } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
+import { OverrideReport } from './attach/override-report.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { optionsBeforeAttach } from './attach/resumed-authorization.js'
 import { assertAnchorsConfigured, assertServable } from './attach/servable-trust.js'
@@ -43,6 +44,8 @@ export class Serving {
   readonly servers: ServerBook
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
+  /** What the application does to attached servers past the engine. */
+  readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #gate: TrustGate
   readonly #spares: SpareShelf
   readonly #hostContexts: HostContexts

@@ -32,9 +32,9 @@ import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
+import { writePair } from '../support/files.js'
 import { misbehaveIn, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
 import { certificateFacts } from '../support/pass-reports.js'
-import { writePair } from '../support/files.js'
 import { poisonedTasks, poisons } from '../support/poisons.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { servedHost } from '../support/served-host.js'
@@ -113,6 +113,13 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     server.addContext('localhost', { cert, key })
     const message = await reloaded(engine, site, 'SERVED_OTHER')
     return message?.replace(/\([0-9A-F:]{95}\)/, '(14:7B:1C:D0)')
+  },
+  async SERVER_OVERRIDDEN(t, site) {
+    const engine = await open(t, site)
+    const server = await serve(t, engine)
+    const { chainPem: cert, keyPem: key } = selfSigned()
+    server.setSecureContext({ cert, key })
+    return messageOf('SERVER_OVERRIDDEN', (await engine.reload()).warnings)
   },
   CONTEXT_REFUSED: (t, site) => afterRenewal(t, site, 'prepares-garbage', 'CONTEXT_REFUSED'),
   async TRUST_WITHDRAWN(t, site) {

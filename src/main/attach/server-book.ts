@@ -1,5 +1,6 @@
 import tls from 'node:tls'
 
+import type { Problem } from '../../workers/problem.js'
 import { ReloadError } from '../errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'
 import type { ContextBook } from '../generation/context-book.js'
@@ -14,6 +15,13 @@ import {
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { ConnectionLedger } from './connection-ledger.js'
+import {
+  hasOtherContext,
+  hasOtherTicketKeys,
+  keysBeforeAttach,
+  overridesOf,
+  type PointedServer,
+} from './overrides.js'
 import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { TrustGate } from './trust-gate.js'
@@ -31,11 +39,12 @@ export interface ServedState {
   readonly contexts: ContextBook
 }
 
-interface AttachedServer {
-  readonly server: tls.Server
+interface AttachedServer extends PointedServer {
   /** What it asks of its peers; `null` for what the engine's options say. */
   readonly ownPeers: PeerPolicy | null
   readonly detach: Detach
+  context: tls.SecureContext | undefined
+  ticketKeys: Uint8Array | null
 }
 
 /** A server takes its certificate from one engine at most. */
@@ -52,6 +61,8 @@ export class ServerBook {
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   readonly #gate: TrustGate
+  /** What the application had done to servers past the engine, and the engine has put an end to. */
+  readonly #ended: Problem[] = []
   #closed = false
 
   /** `pinned` collects contexts that servers keep after they have left, and that must not be freed under them. */
@@ -63,6 +74,10 @@ export class ServerBook {
 
   get size(): number {
     return this.#attached.size
+  }
+
+  get all(): readonly tls.Server[] {
+    return [...this.#attached.keys()]
   }
 
   get listening(): readonly tls.Server[] {
@@ -114,7 +129,11 @@ export class ServerBook {
     const unfollowPeers = followPeers(server)
     this.#promised.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
-    const attached = { server, ownPeers: asEngine ? null : own, detach }
+    const attached: AttachedServer = {
+      ...{ server, ownPeers: asEngine ? null : own, detach },
+      ...{ context: undefined, ticketKeys: null },
+    }
+    this.#note(keysBeforeAttach(server))
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
     const book = this
     const note = () => noteSocketPath(server)
@@ -162,6 +181,7 @@ export class ServerBook {
    * the servers that were done go back to `before`: all or none.
    */
   pointAll(next: ServedState, before: ServedState): void {
+    this.#endOverrides(before)
     const done: AttachedServer[] = []
     try {
       for (const attached of this.#attached.values()) {
@@ -175,11 +195,48 @@ export class ServerBook {
   }
 
   /** Gives every server the ticket keys of the moment, without touching its certificate. */
-  setTicketKeys({ snapshot, contexts }: ServedState): void {
-    for (const { server, ownPeers } of this.#attached.values()) {
-      const { session } = contexts.planFor(ownPeers ?? snapshot.options.peers)
-      if (session?.ticketKeys) server.setTicketKeys(session.ticketKeys)
+  setTicketKeys(state: ServedState): void {
+    this.#endOverrides(state)
+    const { snapshot, contexts } = state
+    for (const attached of this.#attached.values()) {
+      const { session } = contexts.planFor(attached.ownPeers ?? snapshot.options.peers)
+      if (!session?.ticketKeys || hasOtherContext(attached)) continue
+      attached.server.setTicketKeys(session.ticketKeys)
+      attached.ticketKeys = session.ticketKeys
     }
+  }
+
+  /** What the application has done to servers past the engine, as far as it holds. */
+  overrides({ generation }: Pick<Snapshot, 'generation'>): Problem[] {
+    return overridesOf([...this.#attached.values()], generation.number, 'found')
+  }
+
+  get hasEndedOverrides(): boolean {
+    return this.#ended.length > 0
+  }
+
+  /** What the engine has put an end to since this was last called. */
+  takeEndedOverrides(): Problem[] {
+    return this.#ended.splice(0)
+  }
+
+  /** Whether a server has another context than the engine left there. */
+  isReplaced(server: tls.Server): boolean {
+    const attached = this.#attached.get(server)
+    return attached !== undefined && hasOtherContext(attached)
+  }
+
+  /** Ticket keys go back to the engine's: a context that is retired may be used again. */
+  #endOverrides({ snapshot }: ServedState): void {
+    const all = [...this.#attached.values()]
+    this.#note(overridesOf(all, snapshot.generation.number, 'ended'))
+    for (const one of all)
+      if (one.ticketKeys && hasOtherTicketKeys(one)) one.server.setTicketKeys(Buffer.from(one.ticketKeys))
+  }
+
+  #note(problems: readonly Problem[]): void {
+    this.#ended.push(...problems)
+    this.#ended.splice(0, this.#ended.length - MOST_ENDED)
   }
 
   detachAll(): void {
@@ -193,7 +250,11 @@ export class ServerBook {
   }
 }
 
-function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: ServedState): void {
+/** Kept for the next result. */
+const MOST_ENDED = 16
+
+function point(attached: AttachedServer, { snapshot, contexts }: ServedState): void {
+  const { server, ownPeers } = attached
   const peers = ownPeers ?? snapshot.options.peers
   if (canPoint(server)) pointAt(server, contexts.contextFor(peers))
   else {
@@ -201,6 +262,8 @@ function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: Ser
     const context = currentContext(server)
     if (context) bindTerms(context, contexts.termsFor(peers))
   }
+  attached.context = currentContext(server)
+  attached.ticketKeys = contexts.planFor(peers).session?.ticketKeys ?? null
   if (!ownPeers) setPeerPolicy(server, peers)
   followHandshakes(server, peers)
 }

@@ -44,7 +44,13 @@ export abstract class ServingEngine implements AsyncDisposable {
   }
 
   attach(server: tls.Server): Detach {
-    return this.#open().attach(server, (error) => reportUnservable(this.#parts.logger, error))
+    const { logger } = this.#parts
+    const serving = this.#open()
+    const detach = serving.attach(server, (error) => reportUnservable(logger, error))
+    const why = serving.overrides.whyHostsAreNotShown(server)
+    if (why !== null) logger.warn({ hosts: serving.snapshot.hosts.byId.size }, why)
+    this.reportOverrides()
+    return detach
   }
 
   generationOf(socket: Socket): number | undefined {
@@ -88,6 +94,14 @@ export abstract class ServingEngine implements AsyncDisposable {
   /** @throws ReloadError `CLOSED` */
   protected assertOpen(): void {
     if (this.closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+  }
+
+  /** Logs what the application has done to attached servers past the engine, as far as it has not been reported. */
+  protected reportOverrides(): void {
+    const { overrides } = this.#parts.serving()
+    if (!overrides.hasNews) return
+    for (const problem of overrides.take())
+      this.#parts.logger.warn({ ...problem }, 'attached server overridden')
   }
 
   /** Has the agents close the idle connections of earlier generations. */

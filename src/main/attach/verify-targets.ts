@@ -51,11 +51,11 @@ export function noteSocketPath(server: tls.Server): void {
 export function listenerOf(server: tls.Server, showsHosts: boolean | null): Listener {
   const ownCallback = !showsHosts && Boolean(sniCallbackOf(server))
   return {
-    ...addressOf(socketPaths.get(server) ?? server.address()),
+    ...addressOf(server),
     alpn: protocolsOf(server),
     showsHosts,
     ownCallback,
-    addedNames: showsHosts || ownCallback ? [] : addedNames(server),
+    addedNames: ownCallback ? [] : addedNames(server),
   }
 }
 
@@ -142,7 +142,9 @@ function addressIn({ host, port, path, alpn }: Listener): VerifyTarget {
   return { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }), alpn }
 }
 
-function addressOf(address: AddressInfo | string | null): Pick<VerifyTarget, 'host' | 'port' | 'path'> {
+/** Where a listening server is found. */
+export function addressOf(server: tls.Server): Pick<VerifyTarget, 'host' | 'port' | 'path'> {
+  const address = socketPaths.get(server) ?? server.address()
   if (typeof address === 'string') return { path: address }
   const { address: host, port } = address as AddressInfo
   // A socket that listens on every interface is dialled on the loopback one.

@@ -196,6 +196,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     const applied = this.#transaction.commit()
     if (!applied) return
     this.retireIdleConnections()
+    this.reportOverrides()
     this.#events.emit('applied', applied)
   }
 
@@ -241,6 +242,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   #planReport(): void {
     this.#cancelReport = this.#clock.after(REPORT_MS, () => {
       this.#sendReport()
+      this.reportOverrides()
       this.#planReport()
     })
   }

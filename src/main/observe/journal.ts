@@ -117,7 +117,7 @@ export class Journal {
       return null
     }
     if (result.outcome === 'applied') this.#sayApplied(result)
-    else if (result.outcome === 'unchanged') this.#sayWarnings(result)
+    else this.#sayWarnings(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = this.#lastAttempt
       this.#differsSinceMs = held ? (this.#differsSinceMs ?? atMs) : null
@@ -192,9 +192,14 @@ export class Journal {
     this.#sayWarnings(result)
   }
 
-  /** A check that finds nothing new may still find something to warn of; it is logged once for each generation. */
-  #sayWarnings({ generation, warnings }: Pick<ReloadResult, 'generation' | 'warnings'>): void {
+  /**
+   * Each warning is logged once for each generation, also by a check that finds nothing new. Of files that are refused, the
+   * problems are logged, but the servers go on.
+   */
+  #sayWarnings({ outcome, generation, warnings }: ReloadResult): void {
+    const isServed = outcome === 'applied' || outcome === 'unchanged'
     for (const warning of warnings) {
+      if (!isServed && warning.code !== 'SERVER_OVERRIDDEN') continue
       const key = JSON.stringify(warning)
       if (!this.#warned.has(key)) this.#logger.warn({ generation, ...warning }, 'certificate warning')
       this.#warned.add(key)

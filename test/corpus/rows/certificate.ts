@@ -90,7 +90,10 @@ export const certificateDamage: Group = {
   right: rightPair,
   rows: [
     { ...no('nothing', 'CERT_MISSING', () => '', true), says: /tls\.crt is empty: .* write the file again/ },
-    { ...no('blank lines', 'CERT_MISSING', () => '\ufeff \r\n\t\n'), says: /tls\.crt holds only white space/ },
+    {
+      ...no('blank lines', 'CERT_MISSING', () => '\ufeff \r\n\t\n'),
+      says: /tls\.crt holds only white space/,
+    },
     no('a page of HTML', 'CERT_MISSING', () => '<!doctype html><title>404 Not Found</title>'),
     no('bytes without meaning', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
     {
