@@ -3,13 +3,19 @@ import type { Problem, ProblemCode } from '../workers/problem.js'
 /** What to do about a problem of one code. */
 export interface Advice {
   /** What is wrong by this code: where it is not the files, nothing that is done to them helps. */
-  readonly about: 'files' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
+  readonly about: 'files' | 'mounts' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
   readonly next: string
 }
 
 /** The one place that says what to do about each code; `docs/errors.md` explains it at length. */
 export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   OPTIONS_INVALID: options('correct the options that the message names'),
+  RUNTIME_UNSUPPORTED: options('use a runtime, or a server, that the message names'),
+  LOGGER_UNAVAILABLE: options('correct where the log goes, or pass another logger'),
+  FILE_MOUNTED: mounts('mount the directory instead of the single file'),
+  FILE_DETACHED: mounts(
+    'mount the directory instead of the single file, and restart the process or the container',
+  ),
   FILE_NOT_FOUND: files('put the file or directory there, or correct its path'),
   FILE_UNREADABLE: files('give the user that the message names permission to read the file'),
   FILE_NOT_REGULAR: files('name a regular file'),
@@ -45,6 +51,7 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   HOST_AMBIGUOUS: files(
     'remove all pairs but one from the directory, or name the certificate file in `hosts`',
   ),
+  HOST_UNREACHABLE: files('give the host a DNS name that clients ask for'),
   HOST_NAME_TAKEN: files('remove the name, or the directory, from one of the hosts'),
   HOST_KEY_TYPE: files('use one key type for all hosts, or Node 24'),
   CA_EMPTY: files('write the trust anchors into the file or directory'),
@@ -82,6 +89,7 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
     'see the reason that the process gives, and check that it runs the same release of Node and certswap',
   ),
   MEMBER_TIMEOUT: fleet('find what blocks that process, or end it; then reload again'),
+  MEMBER_EVICTED: fleet('end the member that does not answer, or restart it'),
   WORKER_TIMEOUT: worker(
     'if the message names a file, check that its storage answers; otherwise the machine is too busy: raise `worker.timeoutMs`',
   ),
@@ -122,6 +130,10 @@ function known(codes: readonly string[]): Advice[] {
 
 function files(next: string): Advice {
   return { about: 'files', next }
+}
+
+function mounts(next: string): Advice {
+  return { about: 'mounts', next }
 }
 
 function options(next: string): Advice {

@@ -27,6 +27,7 @@ export class AutomaticChecks {
   readonly #parts: CheckParts
   readonly #lookout: Lookout
   readonly #tick: Tick
+  readonly #stopListening: () => void
   #intervalSeconds: number
 
   /** @param intervalSeconds 0 is off. Nothing is planned yet. */
@@ -41,6 +42,9 @@ export class AutomaticChecks {
       delayMs: () => this.#tickDelayMs(),
       glance: () => this.#glance(),
       check: () => this.#check(),
+    })
+    this.#stopListening = preparer.onReturn(() => {
+      if (parts.journal.trouble) this.#lookCloser()
     })
   }
 
@@ -73,6 +77,7 @@ export class AutomaticChecks {
 
   stop(): void {
     this.#tick.stop()
+    this.#stopListening()
   }
 
   /** Whether looks will do for this check: only while all is well, and nobody wants to be told of it. */

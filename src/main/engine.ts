@@ -4,9 +4,11 @@ import { withAbsolutePaths } from './absolute-paths.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
+import { connectionCounts } from './connection-counts.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import type { Generation } from './generation/generation.js'
+import type { EvictedMember } from './fleet/followers.js'
+import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
 import { Journal } from './observe/journal.js'
@@ -20,8 +22,10 @@ import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
 import type { ReloadResult } from './result.js'
 import { type RollbackOptions, resolveRollback } from './rollback.js'
+import { assertOptionsSupported, reportRuntime } from './runtime/runtime-support.js'
 import type { ServerExtra } from './server-options.js'
 import { Settlement } from './settlement.js'
+import { loadThreadCode } from './threads/thread-code.js'
 import { reloadAbortion, untilAborted } from './until-aborted.js'
 
 /**
@@ -33,7 +37,8 @@ import { reloadAbortion, untilAborted } from './until-aborted.js'
  * engine.attach(server)
  * server.listen(8443)
  *
- * @throws ReloadError `OPTIONS_INVALID`, or the code of the first problem when the first load fails.
+ * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED` for an option that has no effect on this runtime, or the code
+ * of the first problem when the first load fails.
  */
 export async function createReloadEngine(options: ReloadEngineOptions): Promise<ReloadEngine> {
   return await startEngine(options)
@@ -54,6 +59,9 @@ export async function startEngine(
   const options = resolveOptions(absolute)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
+  await reportRuntime(logger)
+  assertOptionsSupported(options)
+  await loadThreadCode()
   const preparer = openPreparer(options.worker, clock, parts.workerTasks)
   const reloader = new Reloader(options, preparer, clock)
   try {
@@ -71,6 +79,8 @@ export interface EngineInternals {
   readonly reloader: Reloader
   readonly clock: Clock
   readonly logger: Logger
+  /** Tells listeners of a member that the fleet goes on without. */
+  readonly evicted: (member: EvictedMember) => void
 }
 
 const internals = new WeakMap<ReloadEngine, EngineInternals>()
@@ -110,12 +120,13 @@ class Engine extends ServingEngine implements ReloadEngine {
       end: () => this.#end(),
     })
     const { options } = reloader.served
-    internals.set(this, { reloader, clock, logger })
     this.#input = input
     this.#reloader = reloader
     this.#preparer = preparer
     this.#logger = logger
     this.#events = new EventHub(logger)
+    const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
+    internals.set(this, { reloader, clock, logger, evicted })
     this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
       this.#events.emit('expiring', notice)
     })
@@ -176,7 +187,7 @@ class Engine extends ServingEngine implements ReloadEngine {
 
   history(): readonly Generation[] {
     const { served, history } = this.#reloader
-    return [served, ...history.snapshots].map(({ generation }) => generation)
+    return [currentGeneration(served), ...history.snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -184,16 +195,15 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
+    const generation = currentGeneration(this.#reloader.served)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
-      generation: this.#reloader.served.generation,
+      generation,
+      warnings: generation.warnings,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
-      connections: summed([
-        this.#reloader.serving.ledger.counts(),
-        ...members.map(({ connections }) => connections),
-      ]),
+      connections: connectionCounts(this.#reloader.serving, members),
       members,
       ...this.#journal.status(),
     })
@@ -233,7 +243,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     this.#events.clear()
   }
 
-  /** @throws ReloadError `OPTIONS_INVALID` */
+  /** @throws ReloadError `OPTIONS_INVALID` or `RUNTIME_UNSUPPORTED` */
   #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
     const input = mergeChanges({ ...this.#input, autoReloadInterval: this.autoReloadInterval }, changes)
     const options = resolveOptions(input)
@@ -242,6 +252,7 @@ class Engine extends ServingEngine implements ReloadEngine {
         'update: `hosts` can change but neither come nor go, because servers are made with or without it; start with `hosts: {}`'
       throw new ReloadError('OPTIONS_INVALID', message)
     }
+    assertOptionsSupported(options)
     this.#reloader.assertAnchorsConfigured(options)
     return { input, options }
   }
@@ -275,12 +286,4 @@ class Engine extends ServingEngine implements ReloadEngine {
       'serverOptions() was used, but no server is attached: call engine.attach(server), or it keeps its first certificate'
     this.#logger.warn({ generation: this.#reloader.served.generation.number }, message)
   }
-}
-
-function summed(counts: readonly Readonly<Record<number, number>>[]): Record<number, number> {
-  const sum: Record<number, number> = {}
-  for (const [generation, count] of counts.flatMap(Object.entries<number>)) {
-    sum[Number(generation)] = (sum[Number(generation)] ?? 0) + count
-  }
-  return sum
 }

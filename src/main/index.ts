@@ -11,7 +11,7 @@ export type {
 export type { Detach } from './attach/server-book.js'
 export { createReloadEngine } from './engine.js'
 export { ReloadError, type ReloadErrorOptions } from './errors.js'
-export type { MemberResult, MemberStatus } from './fleet/followers.js'
+export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './fleet/followers.js'
 export type { Generation, HostFacts, Trigger } from './generation/generation.js'
 export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
 export type { ExpiryNotice } from './observe/expiry-watch.js'
@@ -35,4 +35,7 @@ export type {
   ServingFacts,
 } from './result.js'
 export type { RollbackOptions } from './rollback.js'
+export type { Runtime } from './runtime/current-runtime.js'
+export type { ServerFindings, ServerKind } from './runtime/probe.js'
+export { type RuntimeSupport, runtimeSupport } from './runtime/runtime-support.js'
 export type { ServerExtra } from './server-options.js'

@@ -8,6 +8,8 @@ import { type ReloadResult, servingOf } from './result.js'
 /** A pass's result, and what only the engine needs to know of it. */
 export interface PassReport {
   readonly result: ReloadResult
+  /** Those of the warnings that are about files whose path does not show what is on disk. */
+  readonly fileWarnings: readonly Problem[]
   /** Set when all that is wrong is a pair that does not match. */
   readonly pairMismatch: boolean
   /** Whether the disk is not served because it was rolled away from. */

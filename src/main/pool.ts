@@ -8,13 +8,20 @@ import type {
 } from '../workers/hosts/protocol.js'
 import type { JudgePeersReply, JudgePeersTask } from '../workers/judge-peers.js'
 import type { LookOutTask, QuietLog } from '../workers/look-out.js'
+import { createProgressBuffer } from '../workers/progress.js'
 import type { NamedTask, PrepareReply, PrepareTask } from '../workers/protocol.js'
+import type { ReadTextReply, ReadTextTask } from '../workers/read-text.js'
 import type { VerifyReply, VerifyTask } from '../workers/verify.js'
 import type { Clock } from './clock.js'
 import { ReloadError } from './errors.js'
 import type { WorkerOptions } from './options.js'
 import { createLane } from './threads/fair-queue.js'
-import { type Job, type PoolClient, SharedPool } from './threads/shared-pool.js'
+import { hungThreads } from './threads/hung-threads.js'
+import type { Job, PoolClient } from './threads/job.js'
+import type { StandingLooks } from './threads/pool-thread.js'
+import { SharedPool } from './threads/shared-pool.js'
+import { unavailable } from './threads/task-error.js'
+import { threadCode } from './threads/thread-code.js'
 
 /** The worker side of one engine. Engines with the same limits share their threads. */
 export interface Preparer {
@@ -30,13 +37,20 @@ export interface Preparer {
   verify(task: VerifyTask): Promise<VerifyReply>
   /** Holds peers against a trust. @throws TaskError as `prepare` does. */
   judgePeers(task: JudgePeersTask): Promise<JudgePeersReply>
+  /** Reads a file that is none of the material. @throws TaskError as `prepare` does. */
+  readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
    * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
-   * that ends.
+   * that ends. While a thread hangs, no other one stands by.
    *
    * @throws TaskError as `prepare` does.
    */
   lookOut(): Promise<Watchman>
+  /**
+   * Calls back when a thread that hung has ended, so that files may be readable again that were left alone; returns a
+   * function that ends this.
+   */
+  onReturn(listener: () => void): () => void
   /** Ends the tasks of this engine, and the threads once no engine needs them. A thread that hangs does not delay it. */
   close(): Promise<void>
 }
@@ -48,7 +62,11 @@ export interface Watchman {
   readonly quiet: QuietLog
 }
 
-const TASKS: URL = new URL('../workers/prepare.js', import.meta.url)
+interface RunOptions {
+  readonly force?: boolean
+  readonly transferList?: Transferable[]
+  readonly looks?: StandingLooks
+}
 
 interface LeasedPool {
   readonly pool: SharedPool
@@ -57,39 +75,43 @@ interface LeasedPool {
 
 const pools = new Map<string, LeasedPool>()
 
-export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, tasks: URL = TASKS): Preparer {
-  const key = JSON.stringify([tasks.href, limits.idleTimeoutMs, limits.memoryLimitMb])
+/** @param tasks - another module than that of the package, for a test. @throws ReloadError `WORKER_UNAVAILABLE` */
+export function openPreparer(
+  limits: Required<WorkerOptions>,
+  clock: Clock,
+  tasks: URL | null = threadCode().tasks,
+): Preparer {
+  const key = JSON.stringify([tasks?.href, limits.idleTimeoutMs, limits.memoryLimitMb])
   const leased = pools.get(key) ?? { pool: new SharedPool(limits, tasks), leases: 0 }
   pools.set(key, leased)
   leased.leases++
   const { pool } = leased
-  const client: PoolClient = { limits, clock, lane: createLane<Job>() }
-  const watchmen = new Map<MessagePort, QuietLog>()
+  const client: PoolClient = { limits, clock, lane: createLane<Job>(), pool }
+  const watchmen = new Map<MessagePort, StandingLooks>()
   let closed = false
 
   async function run<Reply>(
     name: NamedTask['name'],
     task: object,
-    { force = false, transferList = [] }: { force?: boolean; transferList?: Transferable[] } = {},
+    { force = false, transferList = [], looks }: RunOptions = {},
   ): Promise<Reply> {
     assertOpen()
     const reply = await new Promise<unknown>((resolve, reject) => {
-      pool.submit({ name, task, transferList, force, client, resolve, reject, untaken: 0, signal: null })
+      const job = { name, task, transferList, force, client, resolve, reject, untaken: 0 }
+      pool.submit(looks ? { ...job, looks } : job)
     })
     return reply as Reply
   }
 
-  /** Piscina itself would come back to life: with a task, or with a thread that is to be kept. */
   function assertOpen(): void {
     if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
 
-  /** At once when the engine closes: Piscina replaces a thread that ends for as long as one is to be kept. */
   function dismiss(port: MessagePort): void {
-    const quiet = watchmen.get(port)
-    if (!quiet) return
+    const looks = watchmen.get(port)
+    if (!looks) return
     watchmen.delete(port)
-    pool.releaseThread(quiet, leased.leases === 0)
+    pool.releaseLooks(looks, limits.timeoutMs)
   }
 
   return {
@@ -98,21 +120,27 @@ export function openPreparer(limits: Required<WorkerOptions>, clock: Clock, task
     sealHosts: (task) => run('sealHosts', task),
     verify: (task) => run('verify', task),
     judgePeers: (task) => run('judgePeers', task),
+    readText: (task) => run('readText', task),
     async lookOut() {
       assertOpen()
+      // The few threads that may be started are for the tasks of all engines.
+      if (hungThreads.count > 0) throw unavailable()
       const { port1: port, port2 } = new MessageChannel()
       const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT))
-      watchmen.set(port, quiet)
-      pool.keepThread(quiet)
+      const buffer = createProgressBuffer()
+      const looks: StandingLooks = { quiet, buffer, lost: () => port.close() }
+      watchmen.set(port, looks)
       port.once('close', () => dismiss(port))
       try {
-        await run('lookOut', { port: port2, quiet } satisfies LookOutTask, { transferList: [port2] })
+        const task: LookOutTask = { port: port2, quiet, buffer }
+        await run('lookOut', task, { transferList: [port2], looks })
       } catch (error) {
         port.close()
         throw error
       }
       return { port, quiet }
     },
+    onReturn: (listener) => hungThreads.onReturn(listener),
     async close() {
       if (closed) return
       closed = true

@@ -2,8 +2,9 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
+import type { Problem } from '../workers/problem.js'
 import type { Detach } from './attach/server-book.js'
-import type { MemberStatus } from './fleet/followers.js'
+import type { EvictedMember, MemberStatus } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
 import type { ExpiryNotice } from './observe/expiry-watch.js'
 import type { JournalStatus, Recovery } from './observe/journal.js'
@@ -43,12 +44,23 @@ export interface ReloadEvents {
   recovered: [Recovery]
   /** The served certificate has passed a threshold of `expiryWarningDays`, or its end. */
   expiring: [ExpiryNotice]
+  /**
+   * A member of the fleet did not answer for too long, and the others go on without it (`shareEngine` of
+   * `certswap/cluster`). It keeps what it serves until it answers and joins again.
+   */
+  evicted: [EvictedMember]
 }
 
 /** Frozen, plain data; no secret in it. */
 export interface EngineStatus extends JournalStatus {
   readonly state: 'serving' | 'waiting-for-pair' | 'failing' | 'closed'
+  /** What is served; `warnings` as of now. */
   readonly generation: Generation
+  /**
+   * What is wrong with what is served, as of now: with the material, and with files whose path does not show what is on disk
+   * (`FILE_MOUNTED`, `FILE_DETACHED`). The same as `generation.warnings`.
+   */
+  readonly warnings: readonly Problem[]
   readonly autoReloadInterval: number
   /** Milliseconds until the next check; `null` when none is planned. */
   readonly nextCheckInMs: number | null
@@ -56,7 +68,10 @@ export interface EngineStatus extends JournalStatus {
   readonly servers: number
   /** Live connections of attached servers by the number of the generation that they were accepted under. */
   readonly connections: Readonly<Record<number, number>>
-  /** Processes and threads that serve what this engine prepares; their connections are in `connections` too. */
+  /**
+   * Processes and threads that serve what this engine prepares, evicted ones included. Their connections are in `connections`
+   * too; those of an evicted member never count as connections of the current generation.
+   */
   readonly members: readonly MemberStatus[]
 }
 
@@ -77,7 +92,8 @@ export interface ReloadEngine extends AsyncDisposable {
    * is changed. A server that was closed and listens again cannot be refused: without usable trust it refuses its clients
    * and an error is logged.
    * @returns a function that lets the server go on with the default certificate that it has.
-   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, or the code of what is wrong with the trust in force.
+   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED` for a server whose certificate this runtime
+   * cannot change, or the code of what is wrong with the trust in force.
    */
   attach(server: tls.Server): Detach
   /**

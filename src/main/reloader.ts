@@ -11,10 +11,10 @@ import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
 import type { Logger } from './observe/logger.js'
-import { firstLoadError, type PassReport, problemsOf, resultOf } from './pass-report.js'
+import { failureReport, outcomeReport } from './outcome-report.js'
+import { firstLoadError, type PassReport, problemsOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
 import type { Preparer } from './pool.js'
-import { hostCounts } from './prepare/hosts.js'
 import { type GenerationFacts, nextSnapshot } from './prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, withPolicies } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
@@ -67,7 +67,8 @@ export class Reloader {
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
     const watch = new PassWatch(this.#clock)
     const { requestCert } = options.peers
-    const mode = { records: null, trust: null, held: null, requestCert, force: false, fresh: false }
+    const known = { records: null, trust: null, held: null, fileWarnings: [] }
+    const mode = { ...known, requestCert, force: false, fresh: false }
     const found = await prepareMaterial(this.#preparer, options, mode)
     watch.ended('prepare')
     if (!found.base || found.verdict === 'refused') {
@@ -99,6 +100,7 @@ export class Reloader {
         requestCert: this.#requestsCertificates(options),
         force: mode.force,
         fresh: mode.options !== undefined,
+        fileWarnings: base.fileWarnings,
       })
       found = withPolicies(prepared, base.options, options)
     } catch (error) {
@@ -107,7 +109,11 @@ export class Reloader {
     watch.ended('prepare')
     if (found.verdict !== 'prepared') {
       discard(found)
-      if (!this.#isStale(number, base)) this.serving.moveRecords(found.moved, found.heldRecord)
+      // Options that are refused may name other files.
+      const fileWarnings = mode.options ? base.fileWarnings : found.fileWarnings
+      if (!this.#isStale(number, base)) {
+        this.serving.moveRecords(found.moved, found.heldRecord, fileWarnings)
+      }
       const outcome = found.verdict === 'refused' ? 'rejected' : 'unchanged'
       return this.#report(outcome, mode.trigger, watch, found)
     }
@@ -132,7 +138,8 @@ export class Reloader {
       served: () => this.served,
       serve: async ({ snapshot, facts }, base, isKept) => {
         this.assertAnchorsConfigured(snapshot.options)
-        const next = { ...snapshot, generation: this.#number(facts, 'rollback') }
+        const { fileWarnings } = base
+        const next = { ...snapshot, generation: this.#number(facts, 'rollback'), fileWarnings }
         const isStale = () => this.#isStale(number, base) || !isKept()
         return await this.#serve(next, { number, isStale, mode, watch, reuse: null })
       },
@@ -210,7 +217,7 @@ export class Reloader {
     warnings: readonly Problem[] = [],
   ): Promise<PassReport> {
     try {
-      const next = await this.#rollout.stage(snapshot, watch.gauge, reuse)
+      const next = await this.#rollout.stage(snapshot, { gauge: watch.gauge, reuse, force: mode.force })
       watch.ended('stage')
       if (isStale()) {
         this.#rollout.drop(next)
@@ -259,13 +266,10 @@ export class Reloader {
     return this.#failure(new ReloadError('SUPERSEDED', message), mode, watch)
   }
 
-  #failure(error: unknown, mode: PassMode, watch: PassWatch): PassReport {
+  #failure(error: unknown, { trigger }: PassMode, watch: PassWatch): PassReport {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
-    const problems = problemsOf(error)
-    const state = problems.map(({ code }) => code).join()
-    const warnings = this.serving.overrides.take()
-    const result = resultOf('rejected', mode.trigger, this.served.generation, watch, { problems, warnings })
-    return { result, pairMismatch: false, held: false, state }
+    const extra = { left: this.followers.leftBehind(), overrides: this.serving.overrides.take() }
+    return failureReport(this.served, trigger, watch, error, extra)
   }
 
   #report(
@@ -276,16 +280,12 @@ export class Reloader {
     warnings: readonly Problem[] = [],
     members: readonly MemberResult[] = [],
   ): PassReport {
-    const { generation } = this.served
-    const findings = {
-      ...found?.findings,
-      warnings: [...(found?.findings.warnings ?? []), ...warnings, ...this.serving.overrides.take()],
-      hosts: hostCounts(generation.hosts, found?.hosts ?? null),
-      members,
-    }
-    const result = resultOf(outcome, trigger, generation, watch, findings)
-    const { pairMismatch = false, held = false, state = '' } = found ?? {}
-    return { result, pairMismatch, held, state }
+    const { overrides } = this.serving
+    const changed = outcome === 'validated' ? overrides.holding() : overrides.take()
+    return outcomeReport(this.served, outcome, trigger, watch, {
+      ...{ found, members, left: this.followers.leftBehind() },
+      warnings: [...warnings, ...changed],
+    })
   }
 }
 

@@ -7,6 +7,7 @@ import { ReloadError } from './errors.js'
 import { compressions } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
+import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './option-names.js'
 import type { EngineChanges, FixedOption, HostFiles, ReloadEngineOptions, WorkerOptions } from './options.js'
 import { protoIn } from './own-names.js'
 import { refusal, withoutUndefined } from './refusal.js'
@@ -45,7 +46,16 @@ const path = z
 const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
   error: 'expected a path or an array of paths',
 })
-const hostName = z.string().regex(/^(\*\.)?[^*\s]+$/, 'expected a name, or `*.` and a name')
+const nameIn = (read: (text: string) => OptionName) =>
+  z
+    .string()
+    .min(1)
+    .transform((text, { issues }) => {
+      const name = read(text)
+      if ('name' in name) return name.name
+      issues.push({ code: 'custom', input: text, message: name.expected })
+      return z.NEVER
+    })
 const hostFiles = z.strictObject({ cert: path, key: path })
 const version = z.enum(['TLSv1.2', 'TLSv1.3'])
 const interval = z.number().min(0).max(MAX_INTERVAL_SECONDS)
@@ -78,12 +88,16 @@ const policySchema = z.strictObject({
   clockSkewSeconds: z.number().min(0).max(86_400).default(30),
   incompleteChain: z.enum(['warn', 'reject']).default('warn'),
   namesLost: z.enum(['warn', 'reject']).default('warn'),
-  requiredNames: z.array(z.string().min(1)).default([]),
+  requiredNames: z.array(nameIn(requiredNameIn)).default([]),
   weakKey: z.enum(['reject', 'warn']).default('reject'),
   largeKey: z.enum(['reject', 'warn']).default('reject'),
   pairGraceSeconds: z.number().min(0).max(86_400).default(60),
   hosts: z.enum(['independent', 'together']).default('independent'),
-  nameClaims: z.union([z.literal('any'), z.array(z.string().min(1))]).default('any'),
+  nameClaims: z
+    .union([z.literal('any'), z.array(nameIn(claimPatternIn))], {
+      error: 'expected `any`, or an array of DNS names, patterns and paths',
+    })
+    .default('any'),
 })
 
 const workerSchema = z.strictObject({
@@ -119,7 +133,9 @@ const schema = z
     rejectUnauthorized: z.boolean().default(true),
     autoReloadInterval: interval.default(0),
     policy: policySchema.prefault({}),
-    hosts: z.union([path.transform((one) => [one]), z.array(path), z.record(hostName, hostFiles)]).optional(),
+    hosts: z
+      .union([path.transform((one) => [one]), z.array(path), z.record(z.string(), hostFiles)])
+      .optional(),
     unknownHosts: z.enum(['default', 'refuse']).default('default'),
     hostCacheSize: z.int().min(1).max(1_000_000).default(1000),
     verifyServed: z.boolean().default(true),
@@ -144,9 +160,17 @@ const schema = z
     if (value.cert && value.key && value.cert.length !== value.key.length) {
       refuse('key', `expected as many keys as certificates (${value.cert.length}), got ${value.key.length}`)
     }
-    const twice = typeof value.hosts === 'object' && !Array.isArray(value.hosts) && nameTwice(value.hosts)
+    for (const name of namedHosts(value.hosts)) {
+      const read = hostNameIn(name)
+      if ('expected' in read)
+        issues.push({ code: 'custom', input: name, path: ['hosts', name], message: read.expected })
+    }
+    const twice = nameTwice(namedHosts(value.hosts))
     if (twice)
-      refuse('hosts', `expected each name once, got ${twice} twice: upper and lower case are the same`)
+      refuse(
+        'hosts',
+        `expected each name once, got ${twice} twice: upper and lower case, and Unicode and ASCII forms, are the same`,
+      )
     const trusts = value.ca.length + value.caDir.length > 0
     if (value.requestCert && !trusts) {
       refuse('requestCert', 'expected `ca` or `caDir` beside it: the public roots are never silently trusted')
@@ -199,6 +223,11 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   return Object.freeze({ ...resolved, logger: input.logger ?? null })
 }
 
+/** The limits of worker threads where the options name none. */
+export function defaultWorkerLimits(): Required<WorkerOptions> {
+  return workerSchema.parse({})
+}
+
 const FIXED: readonly FixedOption[] = [
   'logger',
   'worker',
@@ -242,18 +271,28 @@ function optionsInvalid(issues: readonly z.core.$ZodIssue[], input: unknown, roo
   return new ReloadError('OPTIONS_INVALID', refusal(issues, input, root))
 }
 
-/** Names are compared without regard to case (RFC 4343); the first that comes again. */
-function nameTwice(hosts: Record<string, HostFiles>): string | undefined {
+function namedHosts(hosts: string[] | Record<string, HostFiles> | undefined): string[] {
+  return hosts === undefined || Array.isArray(hosts) ? [] : Object.keys(hosts)
+}
+
+/** Names are compared in ASCII, without regard to case (RFC 4343); the first that comes again. */
+function nameTwice(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
-  return Object.keys(hosts).find((name) => seen.size === seen.add(name.toLowerCase()).size)
+  return names.find((name) => seen.size === seen.add(hostNameOf(name)).size)
 }
 
 function hostSources(hosts: string[] | Record<string, HostFiles> | undefined): HostSources | null {
   if (hosts === undefined) return null
   if (Array.isArray(hosts)) return { named: [], patterns: hosts }
   const named = Object.entries(hosts).map(([name, files]) => {
-    const lower = name.toLowerCase()
-    return { id: lower, name: lower, ...files }
+    const host = hostNameOf(name)
+    return { id: host, name: host, ...files }
   })
   return { named, patterns: [] }
+}
+
+/** The name of a host that the schema has accepted. */
+function hostNameOf(name: string): string {
+  const read = hostNameIn(name)
+  return 'name' in read ? read.name : name
 }

@@ -21,6 +21,15 @@ export interface RolloutParts {
   readonly clock: Clock
 }
 
+/** How one generation is staged. */
+export interface StageMode {
+  readonly gauge: SliceGauge
+  /** The contexts that serve, where only hosts have changed. */
+  readonly reuse: ContextBook | null
+  /** Whether members that do not answer in time are left behind at once. */
+  readonly force: boolean
+}
+
 /**
  * STAGE, COMMIT and VERIFY of one generation after the other, in this process and in every member: all of them serve it, or
  * none does.
@@ -37,12 +46,12 @@ export class Rollout {
   }
 
   /** Builds the contexts, here and then in the members. What was built is dropped everywhere when one of them refuses. */
-  async stage(snapshot: Snapshot, gauge: SliceGauge, reuse: ContextBook | null): Promise<ServedState> {
+  async stage(snapshot: Snapshot, { gauge, reuse, force }: StageMode): Promise<ServedState> {
     // While the contexts are built, so that it costs no time. Never rejects.
     const looked = this.#lookBefore(snapshot)
     const next = await this.#serving.stage(snapshot, [], gauge, reuse)
     try {
-      await this.#followers().stage(snapshot, () => this.#serving.snapshot)
+      await this.#followers().stage(snapshot, () => this.#serving.snapshot, force)
     } catch (error) {
       this.#serving.drop(next)
       throw error

@@ -1,6 +1,8 @@
 import type tls from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 
 import type { JudgePeersTask } from '../workers/judge-peers.js'
+import type { Problem } from '../workers/problem.js'
 import type { PreparedTrust, RecordBytes } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
 import { OverrideReport } from './attach/override-report.js'
@@ -18,7 +20,6 @@ import { ContextBook } from './generation/context-book.js'
 import { type Records, type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
 import { sniCallbackOf } from './generation/native-context.js'
-import { pickHost } from './generation/pick-host.js'
 import { freeInTurns } from './generation/retired-contexts.js'
 import type { SliceGauge } from './generation/slices.js'
 import { SpareShelf } from './generation/spare-shelf.js'
@@ -27,7 +28,6 @@ import type { TrustTerms } from './generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
 import type { ResolvedOptions } from './resolve-options.js'
-import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
 
 /** Options are asked for when servers are made: a few times under one trust, most likely. */
@@ -170,15 +170,24 @@ export class Serving {
     this.#stockSpares(keeps ? before.contexts.release(this.#pinned) : [])
   }
 
-  /** Takes over records of the worker that moved while nothing else did: of what is served, and of what was rolled back. */
-  moveRecords({ record, hostsRecord }: Records, rolledBackRecord: RecordBytes | null): void {
-    if (!record && !hostsRecord && !rolledBackRecord) return
+  /**
+   * Takes over what moved while nothing that is served did: records of the worker, of what is served and of what was rolled
+   * back, and warnings about the files.
+   */
+  moveRecords(
+    { record, hostsRecord }: Records,
+    rolledBackRecord: RecordBytes | null,
+    fileWarnings: readonly Problem[],
+  ): void {
     const { snapshot, contexts } = this.#state
+    const sameWarnings = isDeepStrictEqual(fileWarnings, snapshot.fileWarnings)
+    if (!record && !hostsRecord && !rolledBackRecord && sameWarnings) return
     const { rolledBack } = snapshot
     const moved = {
       record: record ?? snapshot.record,
       hostsRecord: hostsRecord ?? snapshot.hostsRecord,
       rolledBack: rolledBack && { ...rolledBack, record: rolledBackRecord ?? rolledBack.record },
+      fileWarnings: sameWarnings ? snapshot.fileWarnings : deepFreeze(fileWarnings),
     }
     this.#state = { snapshot: { ...snapshot, ...moved }, contexts }
   }
@@ -280,12 +289,3 @@ export class Serving {
 }
 
 const SERVER = 'a server of this engine'
-
-/** What a client is shown that asks for a server name; `null` when it is refused. */
-export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {
-  const host = pickHost(snapshot, servername)
-  if (host === 'refused') return null
-  if (host !== 'default') return deepFreeze({ ...host.facts, host: host.id })
-  const { alternates: _, ...facts } = servingOf(snapshot.generation)
-  return deepFreeze({ ...facts, host: null })
-}

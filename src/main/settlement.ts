@@ -47,10 +47,10 @@ export class Settlement {
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
     checks.noteQuiet()
-    const agreed = journal.agrees
+    const { agrees: agreed, fileWarnings } = journal
     const recovery = journal.settle({ ...report, result }, waits)
     checks.plan()
-    const isNews = recovery !== null || journal.agrees !== agreed
+    const isNews = recovery !== null || journal.agrees !== agreed || journal.fileWarnings !== fileWarnings
     if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
       events.emit('checked', result)
       return result

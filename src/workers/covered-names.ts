@@ -1,27 +1,28 @@
 import type { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 
-import { namesOf } from './facts.js'
+import { alternativeNamesOf } from './alternative-names.js'
+import { type CertificateName, comparableName, parseName } from './certificate-name.js'
 
 /**
  * The names that a certificate covers, read once to be asked for many names. A certificate may hold thousands, and
  * `checkHost` reads all of them in each call: to compare 1,500 names with 1,500 others takes seconds.
  *
- * The rules are those of OpenSSL's `X509_check_host` (`checkHost` with `subject: 'never'`) and `X509_check_ip`, with one
- * difference: a name that begins with a dot is a name like any other, and does not stand for all names below it.
+ * A name is covered by names of its own kind alone. For hosts and addresses, the rules are those of OpenSSL's
+ * `X509_check_host` (`checkHost` with `subject: 'never'`) and `X509_check_ip`, with one difference: a name that begins with a
+ * dot is a name like any other, and does not stand for all names below it. All other names are covered by an equal one.
  */
 export class CoveredNames {
+  /** By kind, in the form in which names of that kind are compared. */
   readonly #names: ReadonlySet<string>
-  readonly #addresses: ReadonlySet<string>
   /** By the part of the name behind its first label. */
   readonly #wildcards = new Map<string, Wildcard[]>()
 
+  /** @throws RangeError see {@link alternativeNamesOf} */
   constructor(leaf: X509Certificate) {
-    const names = namesOf(leaf)
-    this.#names = new Set(names)
-    this.#addresses = new Set(names.filter((name) => isIP(name) === 6).map(normalAddress))
-    for (const name of names) {
-      const wildcard = wildcardIn(name)
+    const { names } = alternativeNamesOf(leaf)
+    this.#names = new Set(names.map(keyOf))
+    for (const { kind, value } of names) {
+      const wildcard = kind === 'DNS' ? wildcardIn(value) : null
       if (wildcard === null) continue
       const others = this.#wildcards.get(wildcard.parent)
       if (others) others.push(wildcard)
@@ -29,14 +30,18 @@ export class CoveredNames {
     }
   }
 
-  /** Whether a DNS name or an IP address is listed, or matched by a wildcard of one label. */
-  covers(name: string): boolean {
-    const wanted = name.toLowerCase()
-    if (this.#names.has(wanted)) return true
-    if (isIP(wanted)) return this.#addresses.has(normalAddress(wanted))
-    const [label, parent] = parted(wanted)
+  /** Whether a name is listed, or, as the name of a host, matched by a wildcard of one label. */
+  covers(text: string): boolean {
+    const name = parseName(text)
+    if (this.#names.has(keyOf(name))) return true
+    if (name.kind !== 'DNS') return false
+    const [label, parent] = parted(name.value)
     return (this.#wildcards.get(parent) ?? []).some((wildcard) => matches(wildcard, label))
   }
+}
+
+function keyOf(name: CertificateName): string {
+  return `${name.kind} ${comparableName(name)}`
 }
 
 /** A first label with an asterisk at its beginning or its end, alone (`*`) or beside a part of a label (`web*`). */
@@ -76,9 +81,4 @@ function matches({ before, after }: Wildcard, label: string): boolean {
 function parted(name: string): [label: string, parent: string] {
   const dot = name.indexOf('.')
   return dot < 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot)]
-}
-
-/** One text for each address: Node prints IPv6 addresses of certificates with all their zeros. */
-function normalAddress(address: string): string {
-  return isIP(address) === 6 && !address.includes('%') ? new URL(`http://[${address}]`).hostname : address
 }

@@ -6,17 +6,15 @@
  * with it. During an `import()` a thread can be ended.
  */
 
-const { parentPort, threadId, workerData } =
-  require('node:worker_threads') as typeof import('node:worker_threads')
+const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads')
 
-type NamedTask = import('./protocol.js').NamedTask
-type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>
-type ProgressModule = typeof import('./progress.js')
+type HandlerModule = typeof import('./handler.js')
+type Handler = import('./handler.js').Handler
 
 /** Never fails: a module that cannot be loaded ends the thread, and only so its code gets to the main thread. */
-const loaded = new Promise<readonly [Tasks, ProgressModule]>((resolve) => {
-  Promise.all([import(workerData) as Promise<Tasks>, import('./progress.js')]).then(
-    resolve,
+const loaded = new Promise<Handler>((resolve) => {
+  Promise.all([import(workerData), import('./handler.js') as Promise<HandlerModule>]).then(
+    ([tasks, { createHandler }]) => resolve(createHandler(tasks)),
     (error: unknown) => {
       setImmediate(() => {
         throw error
@@ -25,18 +23,4 @@ const loaded = new Promise<readonly [Tasks, ProgressModule]>((resolve) => {
   )
 })
 
-let isFirst = true
-
-module.exports = async ({ name, task, progress }: NamedTask): Promise<unknown> => {
-  const [tasks, { beginTask, endTask }] = await loaded
-  if (!progress) return tasks[name](task)
-  beginTask(progress)
-  // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
-  if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
-  isFirst = false
-  try {
-    return await tasks[name](task)
-  } finally {
-    endTask(progress)
-  }
-}
+module.exports = async (task: Parameters<Handler>[0]): Promise<unknown> => (await loaded)(task)

@@ -1,8 +1,10 @@
 import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
+import { alternativeNamesOf } from './alternative-names.js'
+import { UNPRINTABLE } from './printable.js'
 import type { CertificateFacts } from './protocol.js'
 
-/** What is told of a chain, leaf first. */
+/** Facts of a leaf and of the certificates that clients need with it, leaf first. */
 export function factsOf(chain: readonly X509Certificate[]): CertificateFacts {
   const leaf = chain[0] as X509Certificate
   const ends = chain.map(notAfterOf)
@@ -42,10 +44,7 @@ export function fingerprint256Of(der: Uint8Array): string {
  * @param name - as Node prints it: a line for each attribute, and nothing for an empty name.
  */
 export function wholeNameOf(name: string | undefined): string {
-  return (name ?? '')
-    .trim()
-    .replaceAll('\n', ', ')
-    .replace(/\p{Cc}/gu, ' ')
+  return (name ?? '').trim().replaceAll('\n', ', ').replace(UNPRINTABLE, ' ')
 }
 
 /** The same, of a sane length. */
@@ -60,20 +59,17 @@ export function listed(names: readonly string[]): string {
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
 }
 
-function shortened(text: string): string {
+/** Of a length that is sane in a message. */
+export function shortened(text: string): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
 }
 
 const LONGEST = 256
 const MOST_LISTED = 10
 
-const NAME = /(?:^|, )(?:DNS|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g
-
-/** DNS names and IP addresses of the subjectAltName, in the form that Node prints. */
-export function namesOf(certificate: X509Certificate): string[] {
-  return [...(certificate.subjectAltName ?? '').matchAll(NAME)].map((match) =>
-    (match[1] as string).toLowerCase(),
-  )
+/** Every name of the subjectAltName extension, as text (see `certificate-name.ts`), in its order. */
+export function namesOf(certificate: X509Certificate): readonly string[] {
+  return alternativeNamesOf(certificate).texts
 }
 
 /** `null` for a key of a kind that this OpenSSL does not know, which `publicKey` itself throws at. */

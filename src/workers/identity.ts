@@ -1,6 +1,7 @@
 import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
 
 import { certificatesOf, isCertificateBlock } from './certificates.js'
+import { orderChain } from './chain-order.js'
 import { DerivationBudget } from './derivation-budget.js'
 import { assertFilled, emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
@@ -12,12 +13,13 @@ import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol.js'
 import { reading } from './reading.js'
+import { digestFor } from './runtimes.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {
-  /** Leaf first, each next the issuer of the one before as far as the file goes; then what is no part of it. */
+  /** Leaf first, each next the issuer of the one before as far as the file goes; then all others. */
   readonly chain: readonly X509Certificate[]
-  /** How many of them lead up from the leaf, itself included. */
+  /** How many of them lead up from the leaf, itself included: those that clients need. */
   readonly linked: number
   readonly key: PrivateKey
   /** The file that the chain came from. */
@@ -134,8 +136,7 @@ function joined(
     const message = `the private key in ${keyPath} is damaged: its own public half does not verify what it signs`
     throw new ProblemError('KEY_INVALID', message, keyPath)
   }
-  const { chain, linked, reordered } = orderChain(certificates)
-  const strangers = chain.length - linked
+  const { chain, linked, strangers, reordered } = orderChain(certificates)
   if (strangers > 0 || reordered) {
     const what =
       strangers > 0
@@ -170,8 +171,9 @@ function assertFewKeys(blocks: readonly PemBlock[], path: string): void {
 
 /** OpenSSL compares public halves alone (`X509_check_private_key`), and takes the file's word for what they are. */
 function isWhole(key: KeyObject, leaf: X509Certificate): boolean {
+  const digest = digestFor(key)
   try {
-    return verify(null, PROOF, leaf.publicKey, sign(null, PROOF, key))
+    return verify(digest, PROOF, leaf.publicKey, sign(digest, PROOF, key))
   } catch (error) {
     // Keys that cannot sign at all are left to the rehearsal, which says what is the matter with them.
     return (error as NodeJS.ErrnoException).code === 'ERR_OSSL_EVP_OPERATION_NOT_SUPPORTED_FOR_THIS_KEYTYPE'
@@ -195,33 +197,4 @@ function mismatch(
   }
   const message = `the private key in ${keyPath} does not match the certificate in ${certPath}`
   return new ProblemError('CERT_KEY_MISMATCH', message, certPath)
-}
-
-interface OrderedChain {
-  readonly chain: readonly X509Certificate[]
-  readonly linked: number
-  readonly reordered: boolean
-}
-
-/** Leaf to root by issuer and signature; duplicates are dropped, what belongs to no link is kept at the end. */
-function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
-  const unique = certificates.filter(
-    (one, i) => certificates.findIndex(({ fingerprint256 }) => fingerprint256 === one.fingerprint256) === i,
-  )
-  const chain = [unique[0] as X509Certificate]
-  const rest = unique.slice(1)
-  for (;;) {
-    const last = chain[chain.length - 1] as X509Certificate
-    const next = rest.findIndex((candidate) => isIssuedBy(last, candidate))
-    if (next < 0) break
-    chain.push(...rest.splice(next, 1))
-  }
-  const linked = chain.length
-  chain.push(...rest)
-  return { chain, linked, reordered: chain.some((one, i) => one !== unique[i]) }
-}
-
-/** By name and key identifier, and by signature: names alone are what a re-keyed CA keeps. */
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }

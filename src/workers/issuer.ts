@@ -17,6 +17,8 @@ export interface Issuer {
   readonly serial: string
   /** Its subject key identifier in base64. */
   readonly keyId: string | null
+  /** Which key signed it, where it says so. */
+  readonly authorityKey: AuthorityKeyId | null
   /** Named as its own issuer, and its authority key identifier does not name another key. */
   readonly selfSigned: boolean
   /** How OpenSSL takes it for a CA; `null` if it does not. */
@@ -49,7 +51,7 @@ export function readIssuer(der: Uint8Array): Issuer {
   const clientFlaw = flawOf(extensions, CLIENT_PURPOSES)
   const serverFlaw = flawOf(extensions, SERVER_PURPOSES)
   return {
-    ...{ subject, issuer, serial, keyId, selfSigned, clientFlaw, serverFlaw },
+    ...{ subject, issuer, serial, keyId, authorityKey, selfSigned, clientFlaw, serverFlaw },
     ca: caOf(extensions, versionOf(der) === 1 && selfSigned),
     pathLength: extensions.basicConstraints?.pathLength ?? UNLIMITED,
     signsLists: allows(extensions.usage, CRL_SIGN),

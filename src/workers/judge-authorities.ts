@@ -9,7 +9,8 @@ import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { Policy } from './protocol.js'
 import { reading } from './reading.js'
-import type { AuthorityFacts } from './record.js'
+import type { AuthorityFacts, WantedIssuer } from './record.js'
+import { warnOfRootless } from './rootless-anchors.js'
 import type { AuthorityBlock, JudgedAuthority } from './trust.js'
 import { type TrustSettings, trustSettingsOf } from './trust-settings.js'
 
@@ -38,7 +39,9 @@ function factsOfAuthority(block: AuthorityBlock): AuthorityFacts {
   return {
     ...{ digest, subject, name },
     canonicalName: issuer.subject,
-    issuer: issuer.selfSigned ? null : issuer.issuer,
+    issuer: issuer.selfSigned ? null : wantedIssuerOf(issuer, certificate),
+    keyId: issuer.keyId,
+    serial: issuer.serial,
     ...vouchingOf(issuer, settings),
     explicitTrust: settings.explicit,
     largeKey: largeKeyOf(certificate),
@@ -46,7 +49,10 @@ function factsOfAuthority(block: AuthorityBlock): AuthorityFacts {
   }
 }
 
-/** What clients would make of the anchors. `requesting` collects what concerns only servers that request client certificates. */
+/**
+ * What peers would make of the anchors. `requesting` collects what concerns only servers that request client certificates;
+ * an anchor without its root serves no outgoing connection either.
+ */
 export function judgeAuthorities(
   authorities: readonly JudgedAuthority[],
   policy: Policy,
@@ -54,19 +60,20 @@ export function judgeAuthorities(
   found: Findings,
   requesting: Findings,
 ): void {
-  const names = new Set(authorities.map(({ facts }) => facts.canonicalName))
   let flawed: { why: string; path: string } | null = null
   let anyVouches = false
   for (const { facts, block } of authorities) {
     judgeAuthority(facts, block.path, policy, partialChain, found)
-    // An option can make up for a missing issuer, so that alone is never a reason to refuse.
-    if (facts.vouchesFor !== 'none') anyVouches = true
-    const why = flawForClients(facts, names, partialChain)
-    if (why === null) continue
-    const message = `${facts.subject} in ${block.path} vouches for no client: ${why}`
+    if (facts.vouchesFor !== 'none') {
+      // An option can make up for a missing root, so that alone is never a reason to refuse.
+      anyVouches = true
+      continue
+    }
+    const message = `${facts.subject} in ${block.path} vouches for no client: ${facts.remark}`
     flawed ??= { why: message, path: block.path }
     requesting.judge('warn', 'CA_INVALID', message, block.path)
   }
+  if (!partialChain) warnOfRootless(authorities, found)
   if (flawed && !anyVouches) {
     requesting.refuse('CA_INVALID', `no trust anchor vouches for any client; ${flawed.why}`, flawed.path)
   }
@@ -103,14 +110,8 @@ function judgeAuthority(
   }
 }
 
-function flawForClients(
-  { vouchesFor, remark, issuer }: AuthorityFacts,
-  names: ReadonlySet<string>,
-  partialChain: boolean,
-): string | null {
-  if (vouchesFor === 'none') return remark
-  if (issuer === null || partialChain || names.has(issuer)) return null
-  return 'it did not sign itself, and its issuer is not a trust anchor (see `tls.allowPartialTrustChain`)'
+function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509Certificate): WantedIssuer {
+  return { name: issuer, subject: oneLine(name), key: authorityKey }
 }
 
 function settingsOf({ der, path, what }: AuthorityBlock): TrustSettings {

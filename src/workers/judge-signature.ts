@@ -1,5 +1,4 @@
-import { X509Certificate } from 'node:crypto'
-import { rootCertificates } from 'node:tls'
+import type { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned } from './certificates.js'
 import { oneLine } from './facts.js'
@@ -7,7 +6,7 @@ import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { readIssuer } from './issuer.js'
 import type { NamedAnchors } from './named-anchors.js'
-import { derOf } from './pem.js'
+import { publicRootsNamed } from './public-roots.js'
 import { canonicalIssuerOf, canonicalSubjectOf } from './x509.js'
 
 /** Where the last certificate that the leaf leads to was issued. */
@@ -58,26 +57,4 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
     // A key of another kind than the signature.
     return false
   }
-}
-
-let publicRoots: ReadonlyMap<string, readonly string[]> | undefined
-const parsedRoots = new Map<string, X509Certificate>()
-
-/** The roots that Node ships, by name; read once in a thread's life, and only when a chain needs them. */
-function publicRootsNamed(name: string): X509Certificate[] {
-  publicRoots ??= rootsByName()
-  return (publicRoots.get(name) ?? []).map((pem) => {
-    const root = parsedRoots.get(pem) ?? new X509Certificate(pem)
-    parsedRoots.set(pem, root)
-    return root
-  })
-}
-
-function rootsByName(): Map<string, string[]> {
-  const roots = new Map<string, string[]>()
-  for (const pem of rootCertificates) {
-    const name = canonicalSubjectOf(derOf(pem))
-    roots.set(name, [...(roots.get(name) ?? []), pem])
-  }
-  return roots
 }

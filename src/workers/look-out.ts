@@ -1,8 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
 
+import { fileWarnings, isFileWarning, sameFileWarnings } from './file-warnings.js'
 import { hostEntries } from './hosts/record.js'
-import { scanHosts } from './hosts/scan-hosts.js'
-import { unmarked } from './progress.js'
+import { hostsLookUnchanged } from './hosts/scan-hosts.js'
+import { monotonicMs } from './monotonic.js'
+import { lookingIn } from './progress.js'
 import type { PrepareTask, RecordBytes } from './protocol.js'
 import { decodeRecord, wholeFingerprint } from './record.js'
 import { sourcesLookUnchanged } from './source-set.js'
@@ -12,11 +14,13 @@ export interface LookOutTask {
   /** Brings {@link LookOutOrder | orders}, or `null` to rest; takes `null` when a look found something. */
   readonly port: MessagePort
   readonly quiet: QuietLog
+  /** Where a look marks the file that it is at, as a task does. */
+  readonly buffer: SharedArrayBuffer
 }
 
 /**
- * In shared memory: how many looks have found nothing, when the last of them began (milliseconds since 1970), and 1 while one
- * is under way.
+ * In shared memory: how many looks have found nothing, when the last of them began (milliseconds since 1970), and since when
+ * one is under way (milliseconds of the monotonic clock; 0 for none).
  */
 export type QuietLog = BigInt64Array
 
@@ -31,48 +35,40 @@ export interface LookOutOrder {
  * What most checks come to, at no price for the main thread: nothing has changed, and neither this thread nor that one
  * has to wake the other.
  */
-export function lookOut({ port, quiet }: LookOutTask): void {
-  let current: LookOutOrder | null = null
+export function lookOut({ port, quiet, buffer }: LookOutTask): void {
   let timer: NodeJS.Timeout | undefined
   const follow = (order: LookOutOrder | null): void => {
     clearTimeout(timer)
-    current = order
-    if (order) void look(order, looksBy(order.task))
+    if (order) look(order, looksBy(order.task))
   }
-  const look = async (order: LookOutOrder, looksSame: () => Promise<boolean>): Promise<void> => {
+  const look = (order: LookOutOrder, looksSame: () => boolean): void => {
     const beganMs = Date.now()
-    Atomics.store(quiet, 2, 1n)
-    const same = await unmarked(looksSame)
+    Atomics.store(quiet, 2, BigInt(monotonicMs()))
+    const same = lookingIn(buffer, looksSame)
     Atomics.store(quiet, 2, 0n)
-    if (current !== order) return
-    if (same) {
-      Atomics.store(quiet, 1, BigInt(beganMs))
-      Atomics.add(quiet, 0, 1n)
-      timer = setTimeout(() => void look(order, looksSame), order.everyMs)
-    } else {
-      current = null
+    if (!same) {
       port.postMessage(null)
+      return
     }
+    Atomics.store(quiet, 1, BigInt(beganMs))
+    Atomics.add(quiet, 0, 1n)
+    timer = setTimeout(look, order.everyMs, order, looksSame)
   }
   port.on('message', follow)
   port.on('close', () => follow(null))
 }
 
 /** Errors are left to PREPARE, which finds and names them. */
-function looksBy({ sources, limits, record, hosts }: PrepareTask): () => Promise<boolean> {
+function looksBy(task: PrepareTask): () => boolean {
+  const { sources, limits, record, hosts } = task
   const fingerprint = wholeFingerprint(decodeRecord(record as RecordBytes))
-  const scan = hosts && { hosts, known: hostEntries(hosts.record) }
-  let warned: string | null = null
-  return async () => {
+  const known = hosts && hostEntries(hosts.record)
+  return () => {
     try {
       if (!sourcesLookUnchanged(sources, limits, fingerprint)) return false
-      if (scan === null) return true
-      const { kind, warnings = [] } = await scanHosts(scan.hosts, scan.known, true)
-      // A directory that nothing comes of is no difference from what is served, but the pass reports it.
-      const text = JSON.stringify(warnings)
-      const isNew = warned !== null && warned !== text
-      warned = text
-      return kind === 'unchanged' && !isNew
+      if (hosts !== null && known !== null && !hostsLookUnchanged(hosts, known, task.fileWarnings))
+        return false
+      return sameFileWarnings(task.fileWarnings.filter(isFileWarning), fileWarnings(task))
     } catch {
       return false
     }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 
-import { childrenOf, contentOf, type DerNode } from './der.js'
+import { childrenOf, contentOf, type DerNode, oidOf } from './der.js'
 import { CONSTRUCTED, OBJECT_IDENTIFIER, SEQUENCE, SET, UTF8_STRING } from './der-tags.js'
 
 /*
@@ -27,6 +27,46 @@ export function canonicalName(der: Uint8Array, name: DerNode): string {
     if (attributes.length > 0) canonical += framed(attributes.sort().join(''))
   }
   return canonical
+}
+
+/**
+ * A Name for people, on one line and close to what Node prints for a certificate: `C=US, O=Example, CN=Example CA`.
+ * Attributes without a short name have their object identifier.
+ *
+ * @throws RangeError as {@link canonicalName}
+ */
+export function printedName(der: Uint8Array, name: DerNode): string {
+  const attributes = childrenOf(der, name).flatMap((rdn) => childrenOf(der, rdn))
+  return attributes.map((attribute) => printedAttribute(der, attribute)).join(', ')
+}
+
+function printedAttribute(der: Uint8Array, attribute: DerNode): string {
+  const [type, value] = childrenOf(der, attribute)
+  if (!type || !value) throw new RangeError('not an attribute of a name')
+  const oid = printedOid(der, type)
+  const content = contentOf(der, value)
+  return `${SHORT_NAMES[oid] ?? oid}=${(DECODERS[value.tag]?.(content) ?? content).toString()}`
+}
+
+/** The comparison of names takes identifiers of any length. */
+function printedOid(der: Uint8Array, type: DerNode): string {
+  try {
+    return oidOf(der, type)
+  } catch {
+    return 'unknown attribute'
+  }
+}
+
+/** RFC 4514, section 3, and the address of RFC 2985. */
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  '2.5.4.3': 'CN',
+  '2.5.4.6': 'C',
+  '2.5.4.7': 'L',
+  '2.5.4.8': 'ST',
+  '2.5.4.10': 'O',
+  '2.5.4.11': 'OU',
+  '0.9.2342.19200300.100.1.25': 'DC',
+  '1.2.840.113549.1.9.1': 'emailAddress',
 }
 
 /** AttributeTypeAndValue ::= SEQUENCE { type OBJECT IDENTIFIER, value ANY } (RFC 5280, section 4.1.2.4). */

@@ -5,6 +5,7 @@ import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
 import type { FileSet } from './file-set.js'
+import { fileWarnings } from './file-warnings.js'
 import { Findings } from './findings.js'
 import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import { scanHosts } from './hosts/scan-hosts.js'
@@ -14,9 +15,16 @@ import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import type { Problem } from './problem.js'
+import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
-import type { HeldReply, PrepareReply, PrepareTask, RefusedReply, UnchangedReply } from './protocol.js'
+import type {
+  DefaultReply,
+  HeldReply,
+  PrepareReply,
+  PrepareTask,
+  RefusedReply,
+  UnchangedReply,
+} from './protocol.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
 import type { SourceRole } from './source-files.js'
@@ -31,6 +39,7 @@ export { prepareHosts } from './hosts/prepare-hosts.js'
 export { sealHosts } from './hosts/seal-hosts.js'
 export { judgePeers } from './judge-peers.js'
 export { lookOut } from './look-out.js'
+export { readText } from './read-text.js'
 export { verify } from './verify.js'
 
 /**
@@ -41,8 +50,13 @@ export { verify } from './verify.js'
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
-  return handOver(task.hosts ? { ...reply, hosts: await lookAtHosts(task.hosts) } : reply)
+  const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
+  const hosts = task.hosts ? { hosts: scan } : {}
+  const warnings = [...fileWarnings(task), ...told(strays)]
+  return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
 }
+
+const NO_HOSTS: ScanHostsReply = { kind: 'unchanged' }
 
 /** An error in the list of the hosts does not affect the default certificate. */
 async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
@@ -50,11 +64,11 @@ async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
     return await scanHosts(task)
   } catch (error) {
     const problems = [problemOfError(error)]
-    return { kind: 'changed', held: false, batches: [], removed: [], problems, warnings: [] }
+    return { kind: 'changed', held: false, batches: [], removed: [], problems }
   }
 }
 
-async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
+async function prepareDefault(task: PrepareTask): Promise<DefaultReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
   try {
     return await prepareFiles(task, served)
@@ -63,7 +77,7 @@ async function prepareDefault(task: PrepareTask): Promise<PrepareReply> {
   }
 }
 
-async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<PrepareReply> {
+async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<DefaultReply> {
   const known = task.fresh ? null : knownAs(task, served)
   if (known) return known
   const set = readSources(task.sources, task.limits)
@@ -89,7 +103,7 @@ async function prepareSet(
   task: PrepareTask,
   set: FileSet,
   served: ServedRecord | null,
-): Promise<PrepareReply> {
+): Promise<DefaultReply> {
   const { sources, policy } = task
   const found = new Findings(task.force)
   const refuse = () => refusal(found.problems, found.warnings, served, set.fingerprint)
@@ -125,9 +139,10 @@ async function prepareSet(
     return { kind: 'held', held: encodeRecord({ ...held, ...read, authorities }) }
   }
   const anchorsNamed = namedAnchors(blocks, sources, set, known)
+  const servable: Identity[] = []
   if (!held) {
     identities.forEach((one, i) => {
-      judgeIdentity(one, anchorsNamed, policy, found)
+      servable.push(judgeIdentity(one, anchorsNamed, policy, found))
       const before = served?.certificates[i]
       if (before) judgeAgainstServed(one, before, policy, found)
     })
@@ -146,7 +161,7 @@ async function prepareSet(
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
   const unknown = newTrust && withoutKnown(newTrust, task.fresh ? AuthorityList.of([]) : known)
   if (!held && (task.fresh || served?.likeness !== likeness)) {
-    await rehearseSet(identities, keys, task, unknown, dhparam, found, requesting)
+    await rehearseSet(servable, keys, task, unknown, dhparam, found, requesting)
   } else if (unknown) {
     // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
     rehearseTrust(unknown, task.context, found)
@@ -161,7 +176,7 @@ async function prepareSet(
         ...read,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
         likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
-        certificates: identities.map(({ chain }) => factsOf(chain)),
+        certificates: servable.map(({ chain, linked }) => factsOf(chain.slice(0, linked))),
         authorities,
       }
   return {
@@ -169,7 +184,7 @@ async function prepareSet(
     material: {
       pairs: held
         ? []
-        : identities.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
+        : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
       trust: newTrust ? preparedTrust(newTrust, task.requestCert ? [] : requesting.problems) : 'served',
       dhparam: held || dhparam === null ? null : exact(dhparam),
       ticketSecret,
@@ -245,7 +260,7 @@ function refusal(
     problems: told(problems),
     warnings: told(warnings),
     changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
-    state: sha256(JSON.stringify([problems, fingerprint])),
+    state: sha256(JSON.stringify([identityOfProblems(problems), fingerprint])),
   }
 }
 

@@ -1,11 +1,15 @@
 /** Every code that a problem, a warning or a `ReloadError` can carry. `docs/errors.md` explains each. */
 export const PROBLEM_CODES = [
   'OPTIONS_INVALID',
+  'RUNTIME_UNSUPPORTED',
+  'LOGGER_UNAVAILABLE',
   'FILE_NOT_FOUND',
   'FILE_UNREADABLE',
   'FILE_NOT_REGULAR',
   'FILE_TOO_LARGE',
   'FILES_CHANGING',
+  'FILE_MOUNTED',
+  'FILE_DETACHED',
   'MATERIAL_UNPROCESSABLE',
   'PEM_INVALID',
   'CERT_MISSING',
@@ -32,6 +36,7 @@ export const PROBLEM_CODES = [
   'HOST_AMBIGUOUS',
   'HOST_NAME_TAKEN',
   'HOST_KEY_TYPE',
+  'HOST_UNREACHABLE',
   'CA_EMPTY',
   'CA_INVALID',
   'CA_EXPIRED',
@@ -55,6 +60,7 @@ export const PROBLEM_CODES = [
   'GENERATION_UNKNOWN',
   'MEMBER_REFUSED',
   'MEMBER_TIMEOUT',
+  'MEMBER_EVICTED',
   'WORKER_TIMEOUT',
   'WORKER_CRASHED',
   'WORKER_UNAVAILABLE',
@@ -78,6 +84,16 @@ export interface Problem {
   /** The SNI host it is about; absent for the default certificate. */
   readonly host?: string
 }
+
+/**
+ * What tells problems apart from those of another moment. How long a file has been hanging is left out, because it is
+ * different each time.
+ */
+export function identityOfProblems(problems: readonly Problem[]): string {
+  return JSON.stringify(problems.map((one) => (TIMED.has(one.code) ? { ...one, message: undefined } : one)))
+}
+
+const TIMED: ReadonlySet<ProblemCode> = new Set(['WORKER_TIMEOUT', 'WORKER_UNAVAILABLE'])
 
 /** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
 export class ProblemError extends Error {

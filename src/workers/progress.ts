@@ -1,3 +1,5 @@
+import { HangGuard } from './hang-guard.js'
+import type { HangList, HangPlace } from './hang-list.js'
 import { ProblemError } from './problem.js'
 
 /**
@@ -11,6 +13,8 @@ export interface Progress {
   readonly number: number
   /** Files that the task must not touch, because one like it ended a thread; see {@link poisonKey}. */
   readonly poisons: readonly Poison[]
+  /** System calls of this process that have not returned; given to a thread with its first task. */
+  readonly hangs?: HangList
 }
 
 /** A file, as it was when a thread hung or ended at it. */
@@ -33,44 +37,68 @@ const TAKEN = 0
 const STEPS = 1
 const PATH_LENGTH = 2
 const STAMP_LENGTH = 3
-const HEAD_BYTES = 4 * Int32Array.BYTES_PER_ELEMENT
+const LOCATED_LENGTH = 4
+const HEAD_FIELDS = 5
+const HEAD_BYTES = HEAD_FIELDS * Int32Array.BYTES_PER_ELEMENT
 
 /** The longest path that Linux takes (PATH_MAX). A longer one is cut. */
 const MAX_PATH_BYTES = 4096
 const MAX_STAMP_BYTES = 256
+/** Room for two paths of the greatest length, and some more. */
+const MAX_LOCATED_BYTES = 12 * 1024
+const STAMP_AT = HEAD_BYTES + MAX_PATH_BYTES
+const LOCATED_AT = STAMP_AT + MAX_STAMP_BYTES
 
 export function createProgressBuffer(): SharedArrayBuffer {
-  return new SharedArrayBuffer(HEAD_BYTES + MAX_PATH_BYTES + MAX_STAMP_BYTES)
+  return new SharedArrayBuffer(LOCATED_AT + MAX_LOCATED_BYTES)
 }
 
 /** Prepares a buffer for its next task. Only while no thread writes to it. */
 export function resetProgress(buffer: SharedArrayBuffer): void {
-  new Int32Array(buffer, 0, 4).fill(0)
+  headOf(buffer).fill(0)
 }
 
 /** Whether a thread has begun the task. */
 export function isTaken(buffer: SharedArrayBuffer): boolean {
-  return Atomics.load(new Int32Array(buffer, 0, 4), TAKEN) > 0
+  return Atomics.load(headOf(buffer), TAKEN) > 0
 }
 
 /** Whether the task has come to an end in its thread. */
 export function isOver(buffer: SharedArrayBuffer): boolean {
-  return Atomics.load(new Int32Array(buffer, 0, 4), TAKEN) === 2
+  return Atomics.load(headOf(buffer), TAKEN) === 2
 }
 
 /** Rises with every file that the task turns to. */
 export function stepsOf(buffer: SharedArrayBuffer): number {
-  return Atomics.load(new Int32Array(buffer, 0, 4), STEPS)
+  return Atomics.load(headOf(buffer), STEPS)
 }
 
 /** The file that the task was at; `null` when it was at none. */
 export function placeOf(buffer: SharedArrayBuffer): TaskPlace | null {
-  const head = new Int32Array(buffer, 0, 4)
+  const head = headOf(buffer)
   const [pathLength, stampLength] = [Atomics.load(head, PATH_LENGTH), Atomics.load(head, STAMP_LENGTH)]
   if (pathLength === 0) return null
   const text = (from: number, length: number) =>
     Buffer.from(new Uint8Array(buffer, from, length)).toString('utf8')
-  return { path: text(HEAD_BYTES, pathLength), stamp: text(HEAD_BYTES + MAX_PATH_BYTES, stampLength) }
+  return { path: text(HEAD_BYTES, pathLength), stamp: text(STAMP_AT, stampLength) }
+}
+
+/** A hang whose place a task has found out. */
+export interface LocatedPath {
+  readonly path: string
+  readonly place: HangPlace
+}
+
+/** Where the hangs are that the task has located. Only once it has ended. */
+export function locatedIn(buffer: SharedArrayBuffer): readonly LocatedPath[] {
+  const length = Atomics.load(headOf(buffer), LOCATED_LENGTH)
+  if (length === 0) return []
+  const text = Buffer.from(new Uint8Array(buffer, LOCATED_AT, length)).toString('utf8')
+  return JSON.parse(text) as LocatedPath[]
+}
+
+function headOf(buffer: SharedArrayBuffer): Int32Array {
+  return new Int32Array(buffer, 0, HEAD_FIELDS)
 }
 
 /** A file in one state. With an empty stamp: the file in any state, because a system call on it did not return. */
@@ -78,63 +106,67 @@ export function poisonKey(path: string, stamp: string): string {
   return `${stamp}\n${path}`
 }
 
-/** The state of the task that this thread runs. */
+/** The state of the task, or of the look, that this thread runs. */
 interface CurrentTask {
   readonly head: Int32Array
   readonly path: Uint8Array
   readonly stamp: Uint8Array
+  readonly located: Uint8Array
   readonly poisons: ReadonlyMap<string, Poison>
   readonly stamps: Map<string, string>
-  /** From then on its buffer belongs to the next task, which may run in another thread. */
-  ended: boolean
 }
 
 let current: CurrentTask | null = null
-/** The task that this thread took last. */
-let latest: CurrentTask | null = null
 let currentPath: string | null = null
+let guard: HangGuard | null = null
 const encoder = new TextEncoder()
+const NONE: ReadonlyMap<string, Poison> = new Map()
 
 /** The thread takes a task. */
-export function beginTask({ buffer, poisons }: Progress): void {
-  current = {
-    head: new Int32Array(buffer, 0, 4),
-    path: new Uint8Array(buffer, HEAD_BYTES, MAX_PATH_BYTES),
-    stamp: new Uint8Array(buffer, HEAD_BYTES + MAX_PATH_BYTES, MAX_STAMP_BYTES),
-    poisons: new Map(poisons.map((poison) => [poison.key, poison])),
-    stamps: new Map(),
-    ended: false,
-  }
-  latest = current
+export function beginTask({ buffer, poisons, hangs }: Progress): void {
+  if (hangs) guard = new HangGuard(hangs)
+  current = taskIn(buffer, new Map(poisons.map((poison) => [poison.key, poison])))
   currentPath = null
   Atomics.store(current.head, TAKEN, 1)
 }
 
 /** The thread has done with a task, whatever came of it. */
 export function endTask({ buffer }: Progress): void {
-  if (latest) latest.ended = true
   current = null
-  Atomics.store(new Int32Array(buffer, 0, 4), TAKEN, 2)
+  Atomics.store(headOf(buffer), TAKEN, 2)
 }
 
-/** Runs what is no part of the task, such as a standing look, without a mark of where it is. */
-export async function unmarked<T>(act: () => Promise<T>): Promise<T> {
-  const before = current
-  current = null
+/** Runs a standing look, which leaves its marks in a buffer of its own, between the steps of a task or after it. */
+export function lookingIn<T>(buffer: SharedArrayBuffer, act: () => T): T {
+  const [before, pathBefore] = [current, currentPath]
+  current = taskIn(buffer, NONE)
   try {
-    return await act()
+    return act()
   } finally {
-    // The task may have ended in the meantime, and another may have begun.
-    if (before?.ended === false) current ??= before
+    current = before
+    currentPath = pathBefore
+  }
+}
+
+function taskIn(buffer: SharedArrayBuffer, poisons: ReadonlyMap<string, Poison>): CurrentTask {
+  return {
+    head: headOf(buffer),
+    path: new Uint8Array(buffer, HEAD_BYTES, MAX_PATH_BYTES),
+    stamp: new Uint8Array(buffer, STAMP_AT, MAX_STAMP_BYTES),
+    located: new Uint8Array(buffer, LOCATED_AT, MAX_LOCATED_BYTES),
+    poisons,
+    stamps: new Map(),
   }
 }
 
 /**
  * Marks the file or directory that a system call is about to touch.
  *
- * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` for one at which a thread was lost.
+ * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` for one at which a thread was lost, and for one on a mount that
+ * does not answer.
  */
 export function touching(path: string): void {
+  if (guard?.isNeeded) avoidHangs(guard, path)
   mark(path, '')
 }
 
@@ -160,10 +192,34 @@ export function markedPath(): string | null {
 function mark(path: string, stamp: string): void {
   currentPath = path
   if (current === null) return
-  Atomics.add(current.head, STEPS, 1)
-  Atomics.store(current.head, PATH_LENGTH, encoder.encodeInto(path, current.path).written)
-  Atomics.store(current.head, STAMP_LENGTH, encoder.encodeInto(stamp, current.stamp).written)
+  writeMark(current, path, stamp)
   if (current.poisons.size === 0) return
   const poison = current.poisons.get(poisonKey(path, stamp))
   if (poison) throw new ProblemError(poison.code, `${path} ${poison.what}`, path)
+}
+
+function writeMark(
+  { head, path: pathBytes, stamp: stampBytes }: CurrentTask,
+  path: string,
+  stamp: string,
+): void {
+  Atomics.add(head, STEPS, 1)
+  Atomics.store(head, PATH_LENGTH, encoder.encodeInto(path, pathBytes).written)
+  Atomics.store(head, STAMP_LENGTH, encoder.encodeInto(stamp, stampBytes).written)
+}
+
+/** The way to the file is walked only while a thread hangs somewhere. Each step of it may hang, and is marked. */
+function avoidHangs(hangs: HangGuard, path: string): void {
+  const step = (at: string) => {
+    if (current) writeMark(current, at, '')
+  }
+  if (current && Atomics.load(current.head, LOCATED_LENGTH) === 0) {
+    const found = hangs.located(step).map(({ path, place }): LocatedPath => ({ path, place }))
+    const bytes = encoder.encode(JSON.stringify(found))
+    if (found.length > 0 && bytes.length <= MAX_LOCATED_BYTES) {
+      current.located.set(bytes)
+      Atomics.store(current.head, LOCATED_LENGTH, bytes.length)
+    }
+  }
+  hangs.assertAnswers(path, step)
 }

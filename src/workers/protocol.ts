@@ -55,7 +55,7 @@ export interface Policy {
 /** What is posted to a worker thread. */
 export interface NamedTask {
   /** Of a function that the module of the tasks exports. */
-  readonly name: 'prepare' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers'
+  readonly name: 'prepare' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers' | 'readText'
   readonly task: object
   /** Where the thread marks what it works on; absent for a task that only wakes it. */
   readonly progress?: Progress
@@ -90,6 +90,8 @@ export interface PrepareTask {
   readonly fresh: boolean
   /** What to look for among the SNI hosts; `null` without any. */
   readonly hosts: ScanHostsTask | null
+  /** Those of the last reply. */
+  readonly fileWarnings: readonly Problem[]
 }
 
 /**
@@ -117,7 +119,7 @@ export interface CertificateFacts {
   readonly fingerprint256: string
   readonly notBefore: string
   readonly notAfter: string
-  /** The earliest notAfter in the chain that is sent. */
+  /** The earliest notAfter among the leaf and the certificates that clients need with it. */
   readonly chainNotAfter: string
   /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string
@@ -181,10 +183,15 @@ export interface PreparedAuthorities {
 }
 
 /** What PREPARE found. Failures are data: a thrown error would lose its code on the way across threads. */
-export type PrepareReply = (UnchangedReply | HeldReply | PreparedReply | RefusedReply) & {
+export type PrepareReply = DefaultReply & {
   /** Which hosts differ, where the task asked for it. */
   readonly hosts?: ScanHostsReply
+  /** Files whose path does not show what is on disk (`FILE_MOUNTED`, `FILE_DETACHED`); absent without any. */
+  readonly fileWarnings?: readonly Problem[]
 }
+
+/** What was found about the default certificate and the trust. */
+export type DefaultReply = UnchangedReply | HeldReply | PreparedReply | RefusedReply
 
 export interface UnchangedReply {
   readonly kind: 'unchanged'

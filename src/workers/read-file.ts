@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs'
 
 import { contentDigest, inodeStamp } from '../fingerprint/index.js'
+import { noteLinkCount } from './link-counts.js'
 import { ProblemError } from './problem.js'
 import { noteStamp, touching } from './progress.js'
 import { isSettled } from './settled.js'
@@ -63,12 +64,14 @@ export function digestFile(path: string, maxBytes: number): string {
 export function stampFile(path: string): string {
   const stats = statFile(path)
   assertRegular(stats, path, Number.POSITIVE_INFINITY)
+  noteLinkCount(path, stats.nlink)
   return inodeStamp(stats)
 }
 
 /** Mode bits and owner of a file, for what is said about permissions; `null` when it cannot be looked at. */
 export function permissionsOf(path: string): { mode: number; uid: number; gid: number } | null {
   try {
+    touching(path)
     const { mode, uid, gid } = statSync(path)
     return { mode: mode & 0o7777, uid, gid }
   } catch {
@@ -98,6 +101,7 @@ function withFile<T>(path: string, maxBytes: number, act: (fd: number, stats: Bi
   try {
     const stats = fstatSync(fd, { bigint: true })
     assertRegular(stats, path, maxBytes)
+    noteLinkCount(path, stats.nlink)
     return attempt(path, () => act(fd, stats))
   } finally {
     closeSync(fd)

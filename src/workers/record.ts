@@ -1,4 +1,5 @@
 import type { Fingerprint } from '../fingerprint/index.js'
+import type { AuthorityKeyId } from './authority-key-id.js'
 import type { CertificateFacts, RecordBytes, TrustFacts } from './protocol.js'
 import { fromSharedJson, toSharedJson } from './shared-json.js'
 
@@ -38,8 +39,12 @@ export interface AuthorityFacts {
   readonly name: string
   /** The subject as OpenSSL compares it. */
   readonly canonicalName: string
-  /** The issuer as OpenSSL compares it; `null` for an anchor that signed itself. */
-  readonly issuer: string | null
+  /** What another anchor must be to have issued it; `null` for an anchor that signed itself. */
+  readonly issuer: WantedIssuer | null
+  /** Its subject key identifier in base64; `null` without one. */
+  readonly keyId: string | null
+  /** Its serial number, DER content in base64. */
+  readonly serial: string
   /** For which clients OpenSSL lets it vouch: for those that it signed, for itself as a client, or for none. */
   readonly vouchesFor: 'others' | 'itself' | 'none'
   /** What is unusual about that, in words; `null` for a usual CA. */
@@ -50,6 +55,15 @@ export interface AuthorityFacts {
   readonly largeKey: string | null
   /** Milliseconds since 1970. */
   readonly notAfter: number
+}
+
+/** The issuer of a certificate, as the certificate names it. */
+export interface WantedIssuer {
+  /** As OpenSSL compares names. */
+  readonly name: string
+  /** For messages. */
+  readonly subject: string
+  readonly key: AuthorityKeyId | null
 }
 
 /** Trust anchors can be hundreds, and most passes leave them alone: these are not even parsed then. */

@@ -9,6 +9,7 @@ import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
 import { clientContext, withoutPrintedPeer } from './rehearsing-client.js'
 import { releaseContext } from './release-context.js'
+import { trustsIntermediates } from './runtimes.js'
 import type { TrustBlocks } from './trust.js'
 
 type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
@@ -22,6 +23,8 @@ interface Part {
   readonly key: Buffer
   /** The last certificate that the leaf leads to, which the rehearsing client trusts. */
   readonly anchor: string
+  /** Whether a client can verify the chain by this anchor. */
+  readonly verifiable: boolean
   readonly servername: string | undefined
   readonly path: string
 }
@@ -55,7 +58,7 @@ export async function rehearse(
     const server = loadContext({ ...shared, cert: part.chain, key: part.key }, part.path, found)
     if (!server) return
     for (const version of versions) {
-      const client = { version, verifies: version === versions[0] }
+      const client = { version, verifies: part.verifiable && version === versions[0] }
       const passed = await rehearseVersion(server, client, requestCert, part, found)
       // What one version fails on, the next most likely fails on too.
       if (!passed) break
@@ -101,10 +104,12 @@ function withoutCompression({ certificateCompression: _, ...rest }: ContextOptio
 }
 
 function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
+  const anchor = chain[linked - 1] as X509Certificate
   return {
     chain: pemOf(chain),
     key: Buffer.from(key.buffer, key.byteOffset, key.byteLength),
-    anchor: (chain[linked - 1] as X509Certificate).toString(),
+    anchor: anchor.toString(),
+    verifiable: trustsIntermediates() || anchor.checkIssued(anchor),
     servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
     path,
   }

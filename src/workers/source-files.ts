@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import fastGlob from 'fast-glob'
 
 import type { FingerprintRule } from '../fingerprint/index.js'
+import { findMatching } from './find-matching.js'
 import { listDirectory } from './list-directory.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources, PrepareTask } from './protocol.js'
@@ -103,12 +104,18 @@ function filesIn(directory: string): SourceEntry[] {
     .map(({ name, isLink }) => ({ path: join(directory, name), isLink }))
 }
 
-/** Directories are asked for to see which links lead to one; leftovers are ignored so that none is entered. */
+/**
+ * Directories are included to see which links lead to one; leftovers are ignored so that none is entered.
+ *
+ * @throws ProblemError when a part cannot be looked at: trust anchors are read as a whole or not at all.
+ */
 function filesMatching(pattern: string): SourceEntry[] {
   const ignore = LEFTOVERS.map((name) => `**/${name}`)
-  const entries = fastGlob.sync(pattern, { onlyFiles: false, markDirectories: true, ignore })
-  // What of them are links, fast-glob does not tell.
-  return entries.filter((entry) => !entry.endsWith('/')).map((path) => ({ path, isLink: true }))
+  const { paths, unseen } = findMatching(pattern, { onlyFiles: false, markDirectories: true, ignore })
+  const [first] = unseen
+  if (first) throw new ProblemError(first.code, first.message, first.path)
+  // fast-glob does not report which of them are links.
+  return paths.filter((entry) => !entry.endsWith('/')).map((path) => ({ path, isLink: true }))
 }
 
 function byPath(a: SourceEntry, b: SourceEntry): number {

@@ -1,6 +1,6 @@
 import type { Fingerprint } from '../fingerprint/index.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
-import { type Problem, ProblemError } from './problem.js'
+import { identityOfProblems, type Problem, ProblemError } from './problem.js'
 import type { MaterialSources, PrepareTask } from './protocol.js'
 import { listSources, type SourceListing } from './source-files.js'
 import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from './surroundings.js'
@@ -73,7 +73,8 @@ function isSettled(look: Look | Problem[]): boolean {
 
 function isSame(before: Look | Problem[], after: Look | Problem[]): boolean {
   if (Array.isArray(before) || Array.isArray(after)) {
-    return JSON.stringify(before) === JSON.stringify(after)
+    const areProblems = Array.isArray(before) && Array.isArray(after)
+    return areProblems && identityOfProblems(before) === identityOfProblems(after)
   }
   const [files, filesAfter] = [before.listing.files, after.listing.files]
   if (files.length !== filesAfter.length || files.some(({ path }, i) => path !== filesAfter[i]?.path))

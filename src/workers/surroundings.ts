@@ -2,6 +2,7 @@ import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 
 import { inodeStamp } from '../fingerprint/index.js'
+import { touching } from './progress.js'
 
 /**
  * What leads to a set of files, at one moment: the symbolic links and directories on the way to each. As long as it
@@ -27,6 +28,7 @@ const MOST_LINKS = 40
  * Looks at every link and directory on the way to `paths`, themselves included.
  *
  * @param listed directories of which the entries count too: any file that comes, goes or is renamed there is a change.
+ * @throws ProblemError for a link or directory at which a thread was lost.
  */
 export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<string>): Surroundings {
   const marks = new Map<string, string>()
@@ -36,6 +38,8 @@ export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<stri
     fresh ||= Math.abs(nowMs - Number(ctimeNs / 1_000_000n)) < TIME_STEP_MS
   }
   for (const path of paths) {
+    // By its own name first, which is the one that a problem should show.
+    touching(path)
     let links = 0
     let rest = partsOf(resolve(path))
     let at = parse(resolve(path)).root
@@ -93,8 +97,13 @@ function partsOf(path: string): string[] {
     .filter((part) => part !== '')
 }
 
-/** The code of the error where there is nothing to look at. */
+/**
+ * The code of the error where there is nothing to look at.
+ *
+ * @throws ProblemError as {@link touching} does.
+ */
 function lstatOf(path: string): BigIntStats | string {
+  touching(path)
   try {
     return lstatSync(path, { bigint: true })
   } catch (error) {

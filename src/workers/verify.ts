@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { fingerprint256Of, oneLine } from './facts.js'
+import { leafWithoutSession, lenientCiphers } from './runtimes.js'
 import { takeSessionLeaf } from './session-leaf.js'
 
 /** One listener to dial. */
@@ -116,7 +117,7 @@ function lookAt(socket: TLSSocket, error: NodeJS.ErrnoException | null): Omit<Lo
 }
 
 function shownBy(socket: TLSSocket): ShownCertificate | null {
-  const der = takeSessionLeaf(socket.getSession())
+  const der = takeSessionLeaf(socket.getSession()) ?? leafWithoutSession(socket)
   return der && { fingerprint256: fingerprint256Of(der), subject: subjectIn(der) }
 }
 
@@ -142,7 +143,7 @@ const CLIENT_CERTIFICATE_ALERTS = [40, 42, 43, 46, 48, 49, 116]
 
 /** One for all looks. It trusts nothing, not even the public roots, and takes a weak key as it is. */
 function lookingContext(): tls.SecureContext {
-  looking ??= tls.createSecureContext({ ca: [], ciphers: 'DEFAULT:@SECLEVEL=0' })
+  looking ??= tls.createSecureContext({ ca: [], ciphers: lenientCiphers('DEFAULT') })
   return looking
 }
 

@@ -10,6 +10,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
+import { MESSAGES_VERSION } from '../../src/main/fleet/messages.js'
 import { createAuthority } from '../support/certificates.js'
 import { startEngine } from '../support/engines.js'
 import { writePair } from '../support/files.js'
@@ -19,7 +20,7 @@ import { tempDir } from '../support/temp-dir.js'
 // biome-ignore lint/suspicious/noExplicitAny: tests change and forge messages of every kind.
 type Message = any
 
-const JOIN = { kind: 'join', pid: 4711 }
+const JOIN = { kind: 'join', pid: 4711, threadId: 0 }
 const REPORT = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
 
 /** In JSON, because a spread would not keep it. */
@@ -52,13 +53,14 @@ test('what a member sends that is no message harms nothing, and is a refusal whe
     rotate()
     const pass = engine.reload()
     await next('stage')
-    port.postMessage({ certswap: 'default', version: 1, message })
+    port.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
     const { outcome, problems } = await pass
     assert.deepEqual([outcome, problems[0]?.code], ['rejected', 'MEMBER_REFUSED'], JSON.stringify(message))
     await next('abort')
   }
   assert.equal(engine.status().generation.number, 1)
-  assert.deepEqual(shared.members(), [{ id: 1, pid: 4711, generation: 1, servers: 0, connections: {} }])
+  const asItWas = { id: 1, pid: 4711, threadId: 0, generation: 1, servers: 0, connections: {}, missed: 0 }
+  assert.deepEqual(shared.members(), [{ ...asItWas, evicted: null }])
   assert.equal((Object.prototype as Message).polluted, undefined)
   // One line, however often.
   assert.equal(logger.lines.filter(({ message }) => /no message of a fleet/.test(message)).length, 1)
@@ -81,14 +83,14 @@ test('a member that answers twice, or for another generation, is counted once an
 
 test('a process of another release learns that it cannot join, and the others go on without it', async (t) => {
   const { engine, shared, rotate, logger } = await primary(t)
-  for (const version of [undefined, 2, 'x']) {
+  for (const version of [undefined, MESSAGES_VERSION + 1, 'x']) {
     const { port1, port2 } = channel(t)
     shared.add(port1)
     const answer = once(port2, 'message')
     port2.postMessage({ certswap: 'default', version, message: JOIN })
     assert.deepEqual((await answer)[0], {
       certswap: 'default',
-      version: 1,
+      version: MESSAGES_VERSION,
       message: { kind: 'incompatible' },
     })
   }
@@ -100,10 +102,12 @@ test('a process of another release learns that it cannot join, and the others go
 
 test('a process does not join one that runs another release: it says so, and the other need not wait', async (t) => {
   const { shared, logger } = await primary(t)
-  const { member } = between(t, shared, { toMember: (envelope) => ({ ...envelope, version: 2 }) })
+  const { member } = between(t, shared, {
+    toMember: (envelope) => ({ ...envelope, version: MESSAGES_VERSION + 1 }),
+  })
   await assert.rejects(member, {
     code: 'MEMBER_REFUSED',
-    message: /runs another release .*version 2, here 1/,
+    message: /runs another release .*version 3, here 2/,
   })
   while (!logger.lines.some(({ message }) => message === 'member could not join')) await turn()
   assert.deepEqual(shared.members(), [])
@@ -174,7 +178,8 @@ async function fakeMember(
     while (queue.length === 0) await turn()
     assert.equal(queue.shift(), kind)
   }
-  const say = (message: object) => port2.postMessage({ certswap: 'default', version: 1, message })
+  const say = (message: object) =>
+    port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
   say(JOIN)
   await next('stage')
   say({ kind: 'staged', number: 1, longestSliceMs: 0, report: REPORT })
@@ -199,7 +204,8 @@ function between(t: TestContext, shared: { add(port: MessagePort): void }, { toM
   t.after(() => engine.close())
   return {
     member: engine.join(process.pid, 60_000),
-    tell: (message: unknown) => far.port1.postMessage({ certswap: 'default', version: 1, message }),
+    tell: (message: unknown) =>
+      far.port1.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message }),
   }
 }
 

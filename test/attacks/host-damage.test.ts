@@ -14,6 +14,7 @@ import fc from 'fast-check'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { renameInto, writePair } from '../support/files.js'
 import { hostSite } from '../support/host-site.js'
+import { fuzzCases } from '../support/long-mode.js'
 
 const authority = createAuthority()
 const stranger = createAuthority().issue({ names: ['stranger.test'] })
@@ -103,7 +104,7 @@ test('after random damage to random hosts, exactly the damaged hosts are behind,
       for (const id of ids) assert.equal(site.engine.servingFor(id)?.fingerprint256, served.get(id), id)
     }),
     // A round goes on from the one before, so that a failure cannot be shrunk.
-    { numRuns: Number(process.env['CERTSWAP_FUZZ_RUNS'] ?? 20), endOnFailure: true },
+    { numRuns: fuzzCases(20), endOnFailure: true },
   )
 })
 

@@ -1,7 +1,7 @@
 /*
  * Certificates, lists, keys and PKCS#12 files that were changed by their structure and then signed again, so that no
  * signature keeps a change from the code that reads deep inside. They are read in a process of its own: a crash of native
- * code is seen, and named by its number. `CERTSWAP_FUZZ_RUNS` is how many are tried.
+ * code is seen, and named by its number. `CERTSWAP_FUZZ` changes their number.
  */
 
 import assert from 'node:assert/strict'
@@ -11,9 +11,9 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { seed } from '../support/long-mode.js'
+import { fuzzCases, seed } from '../support/long-mode.js'
 
-const RUNS = Number(process.env['CERTSWAP_FUZZ_RUNS'] ?? 2000)
+const RUNS = fuzzCases(2000)
 
 test(`of ${RUNS} mutants that were signed again, none ends the process, throws, or takes a second; what is served can be verified`, async (t) => {
   t.diagnostic(`CERTSWAP_SEED=${seed}`)

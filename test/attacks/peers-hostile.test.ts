@@ -5,12 +5,10 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import tls from 'node:tls'
 
 import { createDrain } from '../../src/main/drain/index.js'
-import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
+import { type Authority, createAuthority } from '../support/certificates.js'
 import { integer, octets, oid, pem, sequence, tagged, time, yes } from '../support/der.js'
 import { authorityKeyId, basicConstraints, extension, subjectKeyId } from '../support/extensions.js'
 import { type KeyPair, signerOf } from '../support/keys.js'
@@ -146,26 +144,6 @@ test('a client that resumes with a certificate of an unusual purpose does not en
   assert.equal(resumed.server.authorized, true)
 })
 
-test('a client that shows another certificate in a renegotiation is disconnected', async (t) => {
-  const [staying, leaving] = [createAuthority(), createAuthority()]
-  const site = await peerSite(t, [staying, leaving])
-  const leaf = staying.issue()
-  // Node replaces the certificate of a connection only by another one of the same key.
-  const other = leaving.issue({ key: leaf })
-  const first = await site.connect('first', identityOf(leaf), { maxVersion: 'TLSv1.2' })
-  const session = first.client.getSession()
-  const resumed = await site.connect('resumed', identityOf(leaf), { maxVersion: 'TLSv1.2', session })
-  assert.equal(resumed.server.isSessionReused(), true)
-  for (const { client, server } of [first, resumed]) {
-    assert.equal(await renegotiate(client, server, leaf), leaf.fingerprint256)
-    assert.equal(server.destroyed, false, 'the same certificate again is harmless')
-    const closed = once(client, 'close', { signal: AbortSignal.timeout(10_000) })
-    await renegotiate(client, server, other)
-    assert.deepEqual([server.destroyed, server.authorized], [true, false])
-    await closed
-  }
-})
-
 /** A CA of the same name with another key. Node's legacy object takes it for the issuer. */
 function brainpoolNamesake(authority: Authority): string {
   return namesake(authority, generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }))
@@ -179,18 +157,4 @@ function namesakeWithLongPurpose(authority: Authority): string {
 function namesake(authority: Authority, key: KeyPair, more: readonly Buffer[] = []): string {
   const extensions = [basicConstraints(true), subjectKeyId(keyIdOf(authority.publicKey)), ...more]
   return pem('CERTIFICATE', oddCertificate({ key, subject: authority.name, extensions }))
-}
-
-/** The fingerprint that the server has seen in the renegotiation. */
-async function renegotiate(
-  client: tls.TLSSocket,
-  server: tls.TLSSocket,
-  { chainPem, keyPem }: Pick<Leaf, 'chainPem' | 'keyPem'>,
-): Promise<string | undefined> {
-  client.setKeyCert(tls.createSecureContext({ cert: chainPem, key: keyPem }))
-  const seen = new Promise<string | undefined>((resolve) => {
-    server.prependOnceListener('secure', () => resolve(server.getPeerX509Certificate()?.fingerprint256))
-  })
-  client.renegotiate({ rejectUnauthorized: false }, () => {})
-  return await seen
 }

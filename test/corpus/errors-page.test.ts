@@ -28,6 +28,7 @@ import {
 } from '../../src/main/index.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
 import { unavailable } from '../../src/main/threads/task-error.js'
+import { warningOf } from '../../src/workers/file-warnings.js'
 import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
@@ -95,8 +96,11 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     await engine.close()
     return refusal(engine.reload())
   },
+  FILE_MOUNTED: async (_, site) => mountedFile(site, false),
+  FILE_DETACHED: async (_, site) => mountedFile(site, true),
   WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
-  WORKER_UNAVAILABLE: async (_, site) => unavailable(`${site.path('tls.key')} (for 31 s)`).message,
+  WORKER_UNAVAILABLE: async (_, site) =>
+    unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy: 'REMEDY' }).message,
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
     const engine = await open(t, site, { workerTasks: poisonedTasks })
@@ -206,6 +210,12 @@ async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promis
   return engine
 }
 
+/** The message of a file that is a mount point; test/silent/mounted-files.test.ts has real mounts. */
+function mountedFile(site: Site, isSourceGone: boolean): string | undefined {
+  const mounts = { isSourceGone: () => isSourceGone, hasName: () => true, hasNameLike: () => true }
+  return warningOf({ path: site.path('tls.crt') }, mounts)[0]?.message
+}
+
 async function afterMisbehaviour(
   t: TestContext,
   site: Site,
@@ -267,7 +277,7 @@ async function afterMember(
     else if (message.kind === 'commit') tell({ kind: 'committed', number, longestSliceMs: 0, report })
   })
   shared.add(port1)
-  tell({ kind: 'join', pid: 4711 })
+  tell({ kind: 'join', pid: 4711, threadId: 0 })
   await eventually('the member has joined', () => shared.members().length === 1)
   return await reloaded(engine, site, code)
 }

@@ -51,6 +51,52 @@ for (const [first, second] of [
   })
 }
 
+for (const second of ['SIGTERM', 'SIGINT'] as const) {
+  test(`a ${second} within an instant of a SIGTERM is the same stop: what runs is finished, and the exit code is 0`, {
+    skip: ON_WINDOWS,
+  }, async (t) => {
+    const app = await startApp(t, { deadlineMs: 60_000, forceAfterMs: 60_000 })
+    const running = await post(t, app)
+    app.child.kill('SIGTERM')
+    await app.next('state', ({ state }) => state === 'closing')
+    app.child.kill(second)
+    await app.next('log', ({ message }) => message.startsWith('the same stop'))
+
+    running.write('23456789')
+    assert.match((await readToEnd(running)).text, /answered/)
+    assert.deepEqual(await app.exit, [0, null])
+  })
+}
+
+test('a signal that the process sends to itself starts the drain, and never forces it', {
+  skip: ON_WINDOWS,
+}, async (t) => {
+  const app = await startApp(t, { deadlineMs: 60_000 })
+  const running = await post(t, app)
+  app.child.send('SIGTERM')
+  await app.next('state', ({ state }) => state === 'closing')
+  app.child.send('SIGTERM')
+  await app.next('log', ({ message }) => message.startsWith('the process sent the signal to itself'))
+
+  running.write('23456789')
+  assert.match((await readToEnd(running)).text, /answered/)
+  assert.deepEqual(await app.exit, [0, null])
+})
+
+test('a signal from outside forces, also after one that the process sent to itself', {
+  skip: ON_WINDOWS,
+}, async (t) => {
+  const app = await startApp(t, { deadlineMs: 60_000 })
+  await post(t, app)
+  app.child.send('SIGTERM')
+  await app.next('state', ({ state }) => state === 'closing')
+  app.child.send('SIGTERM')
+  await app.next('log', ({ message }) => message.startsWith('the process sent the signal to itself'))
+  app.child.kill('SIGTERM')
+
+  assert.deepEqual(await app.exit, [1, null])
+})
+
 test('a second signal ends a lame duck too', { skip: ON_WINDOWS }, async (t) => {
   const app = await startApp(t, { lameDuckMs: 30_000, deadlineMs: 60_000 })
   app.child.kill('SIGTERM')

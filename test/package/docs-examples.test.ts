@@ -26,9 +26,9 @@ const pages: Page[] = [
   'examples/README.md',
   ...inFolder('docs', '.md'),
 ].map((path) => ({ path, text: readFileSync(join(projectRoot, path), 'utf8') }))
-const examples = [...inFolder('examples', '.js'), ...inFolder('examples', '.yaml')].map((path) =>
-  readFileSync(join(projectRoot, path), 'utf8'),
-)
+const examples = ['.js', '.cjs', '.yaml']
+  .flatMap((extension) => inFolder('examples', extension))
+  .map((path) => readFileSync(join(projectRoot, path), 'utf8'))
 
 test('every JavaScript and TypeScript block of the documentation type-checks', async (t) => {
   const { dir } = installPackage(tempDir(t))
@@ -84,11 +84,17 @@ test('the tests that the threat model names are there', () => {
   for (const name of named) assert.ok(existsSync(join(projectRoot, 'test', `${name}.test.ts`)), name)
 })
 
-test('the recipes for clients and gRPC, and the manifests, are parts of examples that are run', () => {
-  const recipes = ['docs/outbound.md', 'docs/embedding.md', 'docs/kubernetes.md'].flatMap(blocksIn)
+test('the recipes for clients, gRPC and the drain, and the manifests, are parts of examples that are run', () => {
+  const recipes = [
+    'docs/outbound.md',
+    'docs/embedding.md',
+    'docs/kubernetes.md',
+    'docs/drain-recipes.md',
+  ].flatMap(blocksIn)
   const found = recipes.filter(({ text }) => examples.some((example) => example.includes(text)))
   assert.equal(found.filter(({ language }) => language === 'yaml').length, 4)
-  assert.equal(found.filter(({ language }) => language === 'js').length, 5)
+  assert.equal(found.filter(({ language }) => language === 'js').length, 13)
+  assert.equal(found.filter(({ language }) => language === 'cjs').length, 1)
 })
 
 /** What the blocks leave to the reader: the names that a program around them would have. */
@@ -101,6 +107,15 @@ declare global {
   const app: import('node:http').RequestListener
   const server: import('node:https').Server
   const drain: import('certswap/drain').Drain
+  const createDrain: typeof import('certswap/drain').createDrain
+  const handleSignals: typeof import('certswap/drain').handleSignals
+  const closeWebSockets: typeof import('certswap/drain').closeWebSockets
+  const closeLongPolls: typeof import('certswap/drain').closeLongPolls
+  const closeEventStreams: typeof import('certswap/drain').closeEventStreams
+  const io: import('socket.io').Server
+  const nest: any
+  const express: typeof import('express')
+  const bothProtocols: (app: object) => () => void
   const removedCa: string
   const sockets: Iterable<import('node:net').Socket>
   const log: certswap.Logger

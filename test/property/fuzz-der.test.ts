@@ -1,6 +1,6 @@
 /*
  * Damage below the surface: the bytes inside PEM are flipped, cut and spliced and put back into whole PEM, so that they get
- * past the text to whatever reads them. `CERTSWAP_FUZZ_RUNS` over its usual 2,000 is how many times as many cases are tried.
+ * past the text to whatever reads them. `CERTSWAP_FUZZ` changes the number of cases.
  */
 
 import assert from 'node:assert/strict'
@@ -27,15 +27,12 @@ import { judgeTrust, readTrust } from '../../src/workers/trust.js'
 import { createAuthority } from '../support/certificates.js'
 import { integer, pem, sequence } from '../support/der.js'
 import { encryptedPkcs8, traditionalKey } from '../support/key-forms.js'
-import { seed } from '../support/long-mode.js'
+import { fuzzCases, seed } from '../support/long-mode.js'
 import { handshakeInMemory } from '../support/memory-handshake.js'
 import { derOf } from '../support/pem-text.js'
 import { pkcs12 } from '../support/pkcs12.js'
 import { filesOf, prepareHere, taskFor } from '../support/prepare-here.js'
 import { tempDir } from '../support/temp-dir.js'
-
-const { CERTSWAP_FUZZ_RUNS = '2000' } = process.env
-const TIMES = Number(CERTSWAP_FUZZ_RUNS) / 2000
 
 const PASSPHRASE = 'Brombeerstrauch'
 const root = createAuthority({ name: 'Fuzz Root' })
@@ -151,7 +148,7 @@ async function fuzz<T>(
   cases: fc.Arbitrary<T>,
   check: (one: T) => void | Promise<void>,
 ): Promise<void> {
-  const numRuns = Math.ceil(runs * TIMES)
+  const numRuns = fuzzCases(runs)
   t.diagnostic(`${numRuns} cases, CERTSWAP_SEED=${seed}`)
   const property = fc.asyncProperty(cases, async (one) => await check(one))
   await fc.assert(property, { numRuns, seed })

@@ -10,11 +10,11 @@ import fc from 'fast-check'
 import type { PreparedMaterial } from '../../src/workers/protocol.js'
 import { createAuthority } from '../support/certificates.js'
 import { keyPair } from '../support/keys.js'
+import { fuzzCases } from '../support/long-mode.js'
 import { prepareHere, taskFor } from '../support/prepare-here.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** Cases in the usual run; `CERTSWAP_FUZZ_RUNS=50000 npm test -- fuzz` runs for longer. */
-const RUNS = Number(process.env['CERTSWAP_FUZZ_RUNS'] ?? 2000)
+const RUNS = fuzzCases(2000)
 
 const authority = createAuthority()
 const issuer = authority.issueAuthority()

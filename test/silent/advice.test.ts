@@ -14,6 +14,13 @@ import { tempDir } from '../support/temp-dir.js'
 /** Where files are good, or are not what is asked about, no advice may send the operator to them. */
 const NOT_FILES: readonly ProblemCode[] = [
   'CONTEXT_REFUSED',
+  ...([
+    'FILE_MOUNTED',
+    'FILE_DETACHED',
+    'RUNTIME_UNSUPPORTED',
+    'LOGGER_UNAVAILABLE',
+    'MEMBER_EVICTED',
+  ] as const),
   ...(['SERVED_MISMATCH', 'SERVED_OTHER', 'SERVED_UNVERIFIED', 'SERVER_OVERRIDDEN'] as const),
   ...(['TRUST_WITHDRAWN', 'GENERATION_UNKNOWN', 'MEMBER_REFUSED', 'MEMBER_TIMEOUT'] as const),
   ...(['WORKER_TIMEOUT', 'WORKER_CRASHED', 'WORKER_UNAVAILABLE', 'SUPERSEDED', 'ABORTED', 'CLOSED'] as const),

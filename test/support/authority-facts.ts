@@ -3,7 +3,16 @@ import type { AuthorityFacts } from '../../src/workers/record.js'
 /** What is known of a usual CA. */
 export function authorityFactsOf(some: Partial<AuthorityFacts>): AuthorityFacts {
   return {
-    ...{ digest: '', subject: '', name: '', canonicalName: '', issuer: null, notAfter: 0 },
+    ...{
+      digest: '',
+      subject: '',
+      name: '',
+      canonicalName: '',
+      issuer: null,
+      notAfter: 0,
+      keyId: null,
+      serial: '',
+    },
     ...{ vouchesFor: 'others', remark: null, explicitTrust: false, largeKey: null },
     ...some,
   }

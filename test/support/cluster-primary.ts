@@ -13,13 +13,16 @@ import { eventually } from './eventually.js'
 import { recordingLogger } from './recording-logger.js'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ClusterOptions
-const { serialization, timeoutMs = 10_000 } = options
+const { serialization, timeoutMs = 10_000, patience = 3, killsEvicted = false } = options
 cluster.setupPrimary({ exec: fileURLToPath(new URL('./cluster-worker.js', import.meta.url)), serialization })
 process.once('disconnect', () => process.exit())
 process.once('SIGTERM', () => process.exit())
 
 const engine = await createReloadEngine({ ...options.engine, logger: recordingLogger() })
-const shared = shareEngine(engine, { timeoutMs })
+const shared = shareEngine(engine, {
+  ...{ timeoutMs, patience },
+  ...(killsEvicted ? { onEvicted: (_, peer) => (peer as Worker).process.kill('SIGKILL') } : {}),
+})
 const ports = await Promise.all(Array.from({ length: options.workers }, async () => await started(fork())))
 tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
 

@@ -25,6 +25,9 @@ export interface ClusterOptions {
   readonly workers: number
   readonly serialization: 'json' | 'advanced'
   readonly timeoutMs?: number
+  readonly patience?: number
+  /** Whether the primary kills members that the fleet goes on without. */
+  readonly killsEvicted?: boolean
   /** What the workers' servers add to the engine's options. */
   readonly server?: ServerExtra
 }

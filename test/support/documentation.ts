@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 
-/** The cells of the table whose first column has this title. */
-export function tableOf(page: string, title: string): string[][] {
+/** The cells of the table whose first column has this title. @param head - `1` for the titles as the first row. */
+export function tableOf(page: string, title: string, head: 0 | 1 = 0): string[][] {
   const lines = textOf(page).split('\n')
   const start = lines.findIndex((line) => line.startsWith(`| ${title} |`))
   assert.notEqual(start, -1, `docs/${page} has a table of ${title}`)
   const rows = lines.slice(start + 2)
   const end = rows.findIndex((line) => !line.startsWith('|'))
-  return rows.slice(0, end).map((row) =>
+  return [...lines.slice(start, start + head), ...rows.slice(0, end)].map((row) =>
     row
       .split('|')
       .slice(1, -1)

@@ -10,6 +10,7 @@ import { identity } from './drains.js'
 export interface DrainedAppOptions {
   readonly lameDuckMs?: number
   readonly deadlineMs?: number
+  readonly forceAfterMs?: number
   /** What its clean-up does at the end of the drain. */
   readonly cleanUp?: 'hang' | 'fail'
   /** What a reload does. */
@@ -24,7 +25,12 @@ export type DrainedAppMessage =
   | { readonly kind: 'log'; readonly message: string }
   | { readonly kind: 'exiting'; readonly sinceSignalMs: number }
 
-const { cleanUp, reload, ...times } = JSON.parse(process.argv[2] ?? '{}') as DrainedAppOptions
+const {
+  cleanUp,
+  reload,
+  forceAfterMs = 0,
+  ...times
+} = JSON.parse(process.argv[2] ?? '{}') as DrainedAppOptions
 const tell = (message: DrainedAppMessage) => process.send?.(message)
 const log = (_fields: object, message: string) => void tell({ kind: 'log', message })
 const logger = { debug: log, info: log, warn: log, error: log }
@@ -51,6 +57,7 @@ const engine = {
 }
 handleSignals(drain, engine, {
   logger,
+  forceAfterMs,
   async onDrained() {
     tell({ kind: 'cleaning-up' })
     if (cleanUp === 'hang') await new Promise((resolve) => setTimeout(resolve, 60_000))
@@ -58,7 +65,10 @@ handleSignals(drain, engine, {
   },
 })
 process.on('exit', () => tell({ kind: 'exiting', sinceSignalMs: performance.now() - lastSignalAt }))
-process.on('message', () => drain.start())
+process.on('message', (message) => {
+  if (message === 'start') drain.start()
+  else process.kill(process.pid, message as NodeJS.Signals)
+})
 process.channel?.unref()
 server.listen(0, '127.0.0.1', () => {
   tell({ kind: 'listening', port: (server.address() as AddressInfo).port })

@@ -9,6 +9,9 @@ export interface AlternativeNames {
   readonly names?: readonly string[] | undefined
   readonly ips?: readonly string[] | undefined
   readonly uris?: readonly string[] | undefined
+  readonly emails?: readonly string[] | undefined
+  /** Encoded GeneralNames, behind all others. */
+  readonly otherNames?: readonly Buffer[] | undefined
 }
 
 export function extension(id: string, value: Buffer, critical = false): Buffer {
@@ -48,13 +51,15 @@ export function extendedKeyUsage(purpose: Purpose): Buffer[] {
 
 /** Nothing when there is no name at all. */
 export function subjectAltName(
-  { names = [], ips = [], uris = [] }: AlternativeNames,
+  { names = [], ips = [], uris = [], emails = [], otherNames = [] }: AlternativeNames,
   critical: boolean,
 ): Buffer[] {
   const entries = [
+    ...emails.map((email) => primitive(1, Buffer.from(email))),
     ...names.map((name) => primitive(2, Buffer.from(name))),
     ...uris.map((uri) => primitive(6, Buffer.from(uri))),
     ...ips.map((ip) => primitive(7, addressBytes(ip))),
+    ...otherNames,
   ]
   return entries.length === 0 ? [] : [extension('2.5.29.17', sequence(...entries), critical)]
 }

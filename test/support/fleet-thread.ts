@@ -30,6 +30,8 @@ parentPort?.postMessage({ port: (server.address() as AddressInfo).port })
 interface Order {
   readonly reload?: boolean
   readonly close?: boolean
+  /** Blocks its event loop for so many milliseconds, or for good with `Infinity`. */
+  readonly block?: number
   /** Answers with the subjects of the clients that are distrusted. */
   readonly distrusted?: boolean
 }
@@ -45,6 +47,10 @@ async function obey(message: Order): Promise<void> {
   if (message.distrusted) {
     const found = [...(await engine.distrusted(sockets))]
     parentPort?.postMessage({ distrusted: found.map((one) => one.getPeerX509Certificate()?.subject) })
+  }
+  if (message.block !== undefined) {
+    parentPort?.postMessage({ blocked: true })
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.block)
   }
   if (message.close) {
     await engine.close()

@@ -37,7 +37,8 @@ export function installPackage(dir: string): InstalledPackage {
   return { dir, files: files.map(({ path }) => path), bytes: { packed: size, unpacked: unpackedSize } }
 }
 
-function linkDependencies(target: string): void {
+/** Links the dependencies of a package to those of the checkout. */
+export function linkDependencies(target: string): void {
   const { dependencies } = JSON.parse(readFileSync(join(target, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }

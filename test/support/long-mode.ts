@@ -1,7 +1,12 @@
-const { CERTSWAP_LONG, CERTSWAP_SEED } = process.env
+const { CERTSWAP_LONG, CERTSWAP_SEED, CERTSWAP_FUZZ = '1' } = process.env
 
 /** Whether tests that can run for hours shall: `CERTSWAP_LONG=1`. */
 export const longMode: boolean = CERTSWAP_LONG === '1'
+
+/** How many random cases a test tries: the usual number times `CERTSWAP_FUZZ`, for instance 25, or 0.25 for a quarter. */
+export function fuzzCases(usual: number): number {
+  return Math.ceil(usual * Number(CERTSWAP_FUZZ))
+}
 
 /** Of everything that is drawn by lot; printed by the tests that draw, and repeated with `CERTSWAP_SEED`. */
 export const seed: number = Number(CERTSWAP_SEED ?? Math.floor(Math.random() * 2 ** 31))

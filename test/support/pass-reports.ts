@@ -22,10 +22,12 @@ export function certificateFacts(facts: Partial<CertificateFacts> = {}): Certifi
 /** The report of a pass that nobody ran. */
 export function passReport(
   outcome: ReloadResult['outcome'],
-  { state = '', pairMismatch = false, held = false, ...result }: Partial<ReloadResult & PassReport> = {},
+  more: Partial<ReloadResult & PassReport> = {},
 ): PassReport {
+  const { state = '', fileWarnings = [], pairMismatch = false, held = false, ...result } = more
   return {
     state,
+    fileWarnings,
     pairMismatch,
     held,
     result: {

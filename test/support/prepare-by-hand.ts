@@ -33,6 +33,8 @@ export function preparerByHand(): HandPreparer {
     verify: (task) => pending(verifies, task),
     judgePeers: () => Promise.reject(new Error('not asked for here')),
     lookOut: () => Promise.reject(new Error('not asked for here')),
+    onReturn: () => () => {},
+    readText: () => Promise.reject(new Error('not asked for here')),
     close: async () => {},
     takePrepare: () => first(prepares),
     takeVerify: () => first(verifies),

@@ -7,12 +7,19 @@ import type { TestContext } from 'node:test'
 export interface ProcessOptions {
   readonly cwd: string
   readonly env?: NodeJS.ProcessEnv
+  /** Another program than Node. */
+  readonly command?: string
+  /** Whether to keep what it writes to stderr to itself. */
+  readonly quiet?: boolean
 }
 
 /** A process, by what it says. */
 export interface ProcessLines {
   /** The first line of its output, of those not yet asked for, that fits. */
   next(fits: (line: string) => boolean): Promise<string>
+  signal(signal: NodeJS.Signals): void
+  /** Its exit code, when it has ended. */
+  readonly exit: Promise<number | null>
   /** Ends it with a signal; its exit code comes back. */
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -21,12 +28,12 @@ export interface ProcessLines {
 export function startNode(
   t: TestContext,
   args: readonly string[],
-  { cwd, env = {} }: ProcessOptions,
+  { cwd, env = {}, command = process.execPath, quiet = false }: ProcessOptions,
 ): ProcessLines {
-  const child = spawn(process.execPath, args, {
+  const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
   })
   const exited = once(child, 'exit') as Promise<[number | null]>
   const stop: ProcessLines['stop'] = async (signal) => {
@@ -45,6 +52,10 @@ export function startNode(
         unfit.push(value as string)
       }
     },
+    signal: (signal) => {
+      child.kill(signal)
+    },
+    exit: exited.then(([code]) => code),
     stop,
   }
 }

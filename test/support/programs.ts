@@ -10,14 +10,17 @@ import { projectRoot } from './installed-package.js'
 
 const folder = join(projectRoot, 'test', 'programs')
 
+/** Where the packages are. */
+export const programsFolder: string = join(folder, 'node_modules')
+
 /** The executable of a program, for instance `bun`. */
 export function programPath(name: string): string {
-  return join(folder, 'node_modules', '.bin', name)
+  return join(programsFolder, '.bin', name)
 }
 
 /** For the option `skip` of a test: `false` when the package is there, else what is missing and how to get it. */
 export function without(...packages: readonly string[]): string | false {
-  const missing = packages.filter((name) => !existsSync(join(folder, 'node_modules', name)))
+  const missing = packages.filter((name) => !existsSync(join(programsFolder, name)))
   return missing.length > 0 && `needs ${missing.join(', ')}: npm ci --prefix test/programs`
 }
 

@@ -32,13 +32,19 @@ test('dates past 2050, which are written another way, are told right', () => {
   assert.equal(factsOf([parsed(authority.issue({ notAfter }))]).notAfter, notAfter.toISOString())
 })
 
-test('names are told in lower case, addresses among them, other kinds left out', () => {
+test('names of every kind are told, DNS names and addresses in lower case, and each tells its kind', () => {
   const leaf = authority.issue({
     names: ['A.Test', '*.b.test'],
     ips: ['192.0.2.1', '2001:db8::1'],
     uris: ['spiffe://c.test/x, DNS:d.test'],
   })
-  assert.deepEqual(namesOf(parsed(leaf)), ['a.test', '*.b.test', '192.0.2.1', '2001:db8:0:0:0:0:0:1'])
+  assert.deepEqual(namesOf(parsed(leaf)), [
+    'a.test',
+    '*.b.test',
+    'spiffe://c.test/x, DNS:d.test',
+    '192.0.2.1',
+    '2001:db8:0:0:0:0:0:1',
+  ])
 })
 
 test('a certificate without names has none', () => {

@@ -29,6 +29,11 @@ export class OverrideReport {
     return [...this.#serving.servers.takeEndedOverrides(), ...found]
   }
 
+  /** What holds now, for an answer that nobody may take for the report. */
+  holding(): Problem[] {
+    return this.#found()
+  }
+
   /** Whether there is anything that {@link take} has not given yet. */
   get hasNews(): boolean {
     return (

@@ -30,7 +30,9 @@ export function hasOtherContext({ server, context }: PointedServer): boolean {
 /** Whether the engine's context has other ticket keys than the engine's: `setTicketKeys`, or Node in a cluster worker. */
 export function hasOtherTicketKeys(pointed: PointedServer): boolean {
   const { server, ticketKeys } = pointed
-  if (ticketKeys === null || hasOtherContext(pointed)) return false
+  // Bun has no `getTicketKeys`.
+  if (ticketKeys === null || hasOtherContext(pointed) || typeof server.getTicketKeys !== 'function')
+    return false
   return Buffer.compare(server.getTicketKeys(), ticketKeys) !== 0
 }
 
@@ -56,7 +58,7 @@ export function overridesOf(
 /** The ticket keys that the application gave a server before it was attached; they are given up then. */
 export function keysBeforeAttach(server: tls.Server): Problem[] {
   const option = ticketKeysOptionOf(server)
-  if (option === undefined) return []
+  if (option === undefined || typeof server.getTicketKeys !== 'function') return []
   const isOwn = areEngineKeys(option) && Buffer.compare(server.getTicketKeys(), option) === 0
   return isOwn ? [] : replacedKeys(server, 'ended')
 }

@@ -14,6 +14,7 @@ import {
 } from '../generation/native-context.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { assertServerSupported } from '../runtime/runtime-support.js'
 import type { ConnectionLedger } from './connection-ledger.js'
 import {
   hasOtherContext,
@@ -116,19 +117,22 @@ export class ServerBook {
    * added again when it listens again: if the trust in force cannot serve it then, it refuses clients and `unservable` is
    * called, because no caller could catch an error.
    *
-   * @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust; then nothing has changed.
+   * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED`, or the code of what is wrong with the trust; then nothing
+   * has changed.
    */
   attach(server: tls.Server, current: () => ServedState, unservable: Unservable): Detach {
+    const { snapshot } = current()
+    assertServerSupported(server, { hosts: snapshot.options.hosts !== null })
     assertServer(server, this)
     const known = this.#known.get(server)
     if (known) return known
     const own = peerPolicyOf(server)
-    assertServable(current().snapshot.material.trust, [own], 'attach: the server')
+    assertServable(snapshot.material.trust, [own], 'attach: the server')
     owners.set(server, this)
     const unfollow = this.#ledger.follow(server)
     const unfollowPeers = followPeers(server)
     this.#promised.delete(peerPolicyKey(own))
-    const asEngine = peerPolicyKey(own) === peerPolicyKey(current().snapshot.options.peers)
+    const asEngine = peerPolicyKey(own) === peerPolicyKey(snapshot.options.peers)
     const attached: AttachedServer = {
       ...{ server, ownPeers: asEngine ? null : own, detach },
       ...{ context: undefined, ticketKeys: null },
@@ -199,10 +203,15 @@ export class ServerBook {
     this.#endOverrides(state)
     const { snapshot, contexts } = state
     for (const attached of this.#attached.values()) {
-      const { session } = contexts.planFor(attached.ownPeers ?? snapshot.options.peers)
+      const { server, ownPeers } = attached
+      const { session } = contexts.planFor(ownPeers ?? snapshot.options.peers)
       if (!session?.ticketKeys || hasOtherContext(attached)) continue
-      attached.server.setTicketKeys(session.ticketKeys)
-      attached.ticketKeys = session.ticketKeys
+      // Bun has no `setTicketKeys`; there, the keys come with the options of a new context.
+      if (!canPoint(server)) point(attached, state)
+      else {
+        server.setTicketKeys(session.ticketKeys)
+        attached.ticketKeys = session.ticketKeys
+      }
     }
   }
 

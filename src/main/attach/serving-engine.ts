@@ -8,11 +8,12 @@ import type { Logger } from '../observe/logger.js'
 import type { Preparer } from '../pool.js'
 import type { NamedFacts } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
-import { type Serving, servingFor } from '../serving.js'
+import type { Serving } from '../serving.js'
 import { distrusted } from './distrusted.js'
 import { RenewingAgent } from './renewing-agent.js'
 import { reportUnservable } from './servable-trust.js'
 import type { Detach } from './server-book.js'
+import { servingFor } from './serving-for.js'
 
 /** What this part of an engine needs of the rest of it. */
 export interface ServingEngineParts {

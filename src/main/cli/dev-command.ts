@@ -1,8 +1,10 @@
 import { isIP } from 'node:net'
 
 import { printable } from '../control/escape.js'
+import { hostNameIn } from '../option-names.js'
 import { orCommandError } from './dev/command-error.js'
 import type { DevelopmentIdentity, DevelopmentIdentityOptions } from './dev/identity.js'
+import { CommandError, EXIT } from './exit-codes.js'
 
 export interface DevFlags {
   readonly dir: string
@@ -36,10 +38,19 @@ export async function rotateIdentity(flags: DevFlags): Promise<void> {
 function identityOptions({ name, days }: DevFlags): DevelopmentIdentityOptions {
   return {
     ...(name
-      ? { names: name.filter((one) => isIP(one) === 0), ips: name.filter((one) => isIP(one) !== 0) }
+      ? {
+          names: name.filter((one) => isIP(one) === 0).map(dnsName),
+          ips: name.filter((one) => isIP(one) !== 0),
+        }
       : {}),
     ...(days === undefined ? {} : { days }),
   }
+}
+
+function dnsName(name: string): string {
+  const read = hostNameIn(name)
+  if ('name' in read) return read.name
+  throw new CommandError(EXIT.usage, `--name ${name}: ${read.expected}, or an IP address`)
 }
 
 function print(what: string, identity: DevelopmentIdentity): void {

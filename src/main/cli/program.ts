@@ -1,10 +1,18 @@
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 
 import { linesAbout } from '../advice.js'
 import { printable } from '../control/escape.js'
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
-import { packageVersion } from '../package-version.js'
+import { PACKAGE_VERSION } from '../package-version.js'
+import {
+  patience,
+  positiveSeconds,
+  processCount,
+  seconds,
+  wholeDays,
+  wholeNumber,
+} from './argument-values.js'
 import type { CheckFlags } from './client/check.js'
 import { type DrainFlags, drain } from './client/drain.js'
 import { type ReloadFlags, type RollbackFlags, reload, rollback } from './client/reload.js'
@@ -37,7 +45,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 export function createProgram(): Command {
   const program = new Command('certswap')
     .description('TLS certificate hot-reload for Node.js servers')
-    .version(packageVersion())
+    .version(PACKAGE_VERSION)
     .showHelpAfterError('(add --help for usage)')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError })
@@ -66,6 +74,8 @@ function addServe(program: Command): void {
       'processes that serve (default: 1); one more prepares for them',
       processCount,
     )
+    .option('--member-timeout <seconds>', MEMBER_TIMEOUT_HELP, positiveSeconds)
+    .option('--member-patience <count>', PATIENCE_HELP, patience)
     .option('--control <path>', `control socket (default: ${CONTROL_HELP})`)
     .option('--no-control', 'without a control socket')
     .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
@@ -170,7 +180,11 @@ function addActing(command: Command): Command {
 }
 
 const CONFIG_HELP =
-  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `control`, `lameDuck`, `drainDeadline`, `onTrustRemoved`, `logLevel` and `ffi`'
+  'JSON file with the options of createReloadEngine, `listen`, `upstream`, `processes`, `memberTimeout`, `memberPatience`, `control`, `lameDuck`, `drainDeadline`, `onTrustRemoved`, `logLevel` and `ffi`'
+const MEMBER_TIMEOUT_HELP =
+  'seconds that a process may take to build, and to take over, new certificates (default: 10)'
+const PATIENCE_HELP =
+  'times in a row that processes which do not answer may hold back new certificates, before they are replaced (default: 3)'
 const LAME_DUCK_HELP =
   'seconds to serve on after a signal, not ready, with open listeners (default: 0; 5 under Kubernetes)'
 const TRUST_HELP =
@@ -233,7 +247,7 @@ function addGenerated(program: Command): void {
     .description('print the manual page, for `man -l -`')
     .action(async () => {
       const { manualPage } = await import('./manual-page.js')
-      process.stdout.write(manualPage(definitionOf(program), packageVersion()))
+      process.stdout.write(manualPage(definitionOf(program), PACKAGE_VERSION))
     })
 }
 
@@ -241,39 +255,6 @@ const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
 
 function append(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
-}
-
-function seconds(value: string): number {
-  const number = Number(value)
-  if (value.trim() === '' || !(number >= 0)) throw new InvalidArgumentError('Expected seconds, 0 or more.')
-  return number
-}
-
-function positiveSeconds(value: string): number {
-  const number = seconds(value)
-  if (number < 0.1 || number > MAX_SECONDS) {
-    throw new InvalidArgumentError(`Expected seconds, 0.1 to ${MAX_SECONDS}.`)
-  }
-  return number
-}
-
-const MAX_SECONDS = 86_400
-
-function wholeNumber(value: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('Expected a whole number from 1.')
-  return Number(value)
-}
-
-function processCount(value: string): number {
-  const count = wholeNumber(value)
-  if (count > 256) throw new InvalidArgumentError('Expected a whole number from 1 to 256.')
-  return count
-}
-
-function wholeDays(value: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(value))
-    throw new InvalidArgumentError('Expected a whole number of days, 1 to 9999.')
-  return Number(value)
 }
 
 /** What commander has to say of the command line quotes it; the suggestion that may follow is its own. */

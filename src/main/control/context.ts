@@ -2,14 +2,16 @@ import { basename } from 'node:path'
 
 import type { Problem } from '../../workers/problem.js'
 import { coversName } from '../generation/generation.js'
+import { serverNameIn } from '../option-names.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import { type NamedFacts, type ReloadResult, servingOf } from '../result.js'
 
 /** The certificate of a context: `default`, or a server name that a host or the default certificate has. */
 export function certificateOf(engine: ReloadEngine, context: string): NamedFacts | null {
   if (context === 'default') return { ...servingOf(engine.status().generation), host: null }
-  const facts = engine.servingFor(context)
-  return facts && (facts.host !== null || coversName([facts], context)) ? facts : null
+  const name = serverNameIn(context)
+  const facts = engine.servingFor(name)
+  return facts && (facts.host !== null || coversName([facts], name)) ? facts : null
 }
 
 /** What of a pass went wrong for one context: what is wrong with other hosts is none of its business. */
@@ -24,7 +26,10 @@ export function problemsFor(
     outcome === 'rejected' && (diff !== null || (hosts?.changed ?? 0) + (hosts?.removed ?? 0) > 0)
   if (heldBack) return problems
   return problems.filter(({ host, path }) => {
-    if (host !== undefined) return host === certificate?.host || basename(host) === context
+    if (host !== undefined)
+      return (
+        host === certificate?.host || basename(host) === context || basename(host) === serverNameIn(context)
+      )
     // Without a path it is no file but the worker, and that is everybody's.
     return path === undefined || certificate?.host === null
   })

@@ -1,6 +1,7 @@
 import { getRequestListener } from '@hono/node-server'
 
 import { resolveLogger } from '../observe/logger.js'
+import { callUserCode } from '../user-code.js'
 import { createApp, type Guard } from './app.js'
 import { isTokenWithin, loadToken, requireToken } from './bearer-token.js'
 import { refuseBrowsers } from './guards.js'
@@ -53,8 +54,10 @@ export async function startControlServer(
 ): Promise<ControlServer> {
   const { listen, metrics, reloadTimeoutMs } = options
   const logger = await resolveLogger(options.logger)
+  const logFailure = (error: unknown) => logger.error({ err: error }, 'a control request was not counted')
   const answered = (route: string, status: number) => {
-    metrics?.control.count(route, status)
+    if (metrics)
+      callUserCode('hook', 'the option `metrics`', () => metrics.control.count(route, status), logFailure)
     logger.debug({ route, status }, 'control request')
   }
   let port = 0

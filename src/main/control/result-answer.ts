@@ -59,9 +59,17 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   return {
     status: 200,
     json: view,
-    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}`,
+    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}`,
     headers: { ETag: entityTag(generation) },
   }
+}
+
+/** Of the warnings, the one that a line must not leave out: files that have changed are not visible. */
+function detachedText({ warnings }: ReloadResult): string {
+  return warnings
+    .filter(({ code }) => code === 'FILE_DETACHED')
+    .map(({ code, message }) => `; ${code}: ${message}`)
+    .join('')
 }
 
 function trustText(restored: ReloadResult['restored']): string {
@@ -76,7 +84,8 @@ function failureAnswer({ outcome, problems, serving, generation, hosts }: Reload
   const [first] = problems
   const code = first?.code ?? 'WORKER_CRASHED'
   const unstable = outcome === 'waiting-for-pair' || code === 'FILES_CHANGING'
-  const partly = outcome === 'applied' || outcome === 'validated'
+  const isServed = problems.length > 0 && problems.every((problem) => problem.code === 'MEMBER_EVICTED')
+  const partly = outcome === 'applied' || outcome === 'validated' || isServed
   const still = partly
     ? `everything else is served as generation ${generation}`
     : `still serving ${serving.fingerprint256} until ${serving.notAfter}`

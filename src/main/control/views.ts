@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
-import type { MemberResult } from '../fleet/followers.js'
+import type { MemberResult, MemberStatus } from '../fleet/followers.js'
 import type { Generation } from '../generation/generation.js'
 import type { Attempt } from '../observe/journal.js'
 import { rounded } from '../pass-watch.js'
@@ -133,6 +133,36 @@ export function diffView(diff: MaterialDiff): object {
     authorities_added: diff.authoritiesAdded,
     authorities_removed: diff.authoritiesRemoved,
     sessions_survive: diff.sessionsSurvive,
+  }
+}
+
+/** A process or thread that serves what is prepared here. */
+export interface MemberView {
+  readonly id: number
+  readonly pid: number
+  readonly thread_id: number
+  readonly generation: number
+  readonly servers: number
+  readonly connections: Readonly<Record<string, number>>
+  /** Roll-outs in a row that it has not answered in time. */
+  readonly missed: number
+  /** Why and since when the fleet goes on without it; `null` otherwise. */
+  readonly evicted: {
+    readonly since: string
+    readonly detail: string
+    readonly trust_withdrawn: boolean
+  } | null
+}
+
+export function memberView(member: MemberStatus): MemberView {
+  const { id, pid, threadId, generation, servers, connections, missed, evicted } = member
+  return {
+    ...{ id, pid, thread_id: threadId, generation, servers, connections, missed },
+    evicted: evicted && {
+      since: evicted.since,
+      detail: evicted.message,
+      trust_withdrawn: evicted.trustWithdrawn,
+    },
   }
 }
 

@@ -9,6 +9,7 @@ import { waitFor } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { ConnectionFacts } from './facts.js'
 import { type DrainResult, Farewell, type FarewellMaker } from './farewell.js'
+import { Goodbyes } from './goodbyes.js'
 import type { Drain, DrainEvents, DrainRun } from './handle.js'
 import {
   type DrainOptions,
@@ -20,8 +21,9 @@ import {
 import { SelectiveDrains } from './selective-drains.js'
 import type { DrainState } from './state.js'
 import type { Surroundings } from './surroundings.js'
-import { TrackedConnection, type TrackedSession } from './tracked.js'
+import { assertSession, TrackedConnection, type TrackedSession } from './tracked.js'
 import { securedAmong, TrustWatch } from './trust-watch.js'
+import { warnOfUnusedHooks } from './unused-hooks.js'
 import { assertFree, WatchedServers } from './watched-servers.js'
 import { WholeDrain } from './whole-drain.js'
 
@@ -92,7 +94,8 @@ class ServerDrain implements Drain {
       book: new ConnectionBook(),
       clock,
       logger,
-      hooks,
+      goodbyes: new Goodbyes(hooks, logger),
+      exchanges: new WeakMap(),
       incompleteMs,
       closeTimeoutMs,
       pingTimeoutMs,
@@ -109,6 +112,7 @@ class ServerDrain implements Drain {
     })
     this.#trustWatch = this.#watchTrust()
     this.#servers = new WatchedServers(options, this.#around)
+    warnOfUnusedHooks(options.servers, this.#around)
   }
 
   get state(): DrainState {
@@ -155,6 +159,7 @@ class ServerDrain implements Drain {
 
   track(session: TrackedSession): () => void {
     this.#assertOpen()
+    assertSession(session)
     const { book } = this.#around
     const connection = new TrackedConnection(session, this.#around)
     book.add(connection)

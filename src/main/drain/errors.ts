@@ -1,7 +1,8 @@
 /**
  * Every code that a {@link DrainError} can carry:
  *
- * - `OPTIONS_INVALID`: an option of `createDrain`, `start` or `handleSignals` was refused; the message names each.
+ * - `OPTIONS_INVALID`: an option of `createDrain`, `start` or `handleSignals`, or what `track` or a hook's helper was given,
+ *   was refused; the message names each.
  * - `SERVER_TAKEN`: a server belongs to another drain, which would send its own goodbyes; close that one first.
  * - `DRAIN_STARTED`: a second `start` named another redirect URI; the first is kept.
  * - `DRAIN_NOT_STARTED`: `force` before `start`; to end everything at once, `start({ deadlineMs: 0 })`.

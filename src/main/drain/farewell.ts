@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js'
 import type { Logger } from '../observe/logger.js'
+import { reportUserCode } from '../user-code.js'
 import type { BookReader, ConnectionBook } from './book.js'
 import {
   type Connection,
@@ -164,7 +165,10 @@ export class Farewell implements BookReader {
     try {
       this.#consider(connection)
     } catch (error) {
-      this.#parts.logger.error({ err: error }, '`where` of a drain threw; the connection stays')
+      const message = '`where` of a drain threw; the connection stays'
+      reportUserCode('hook', 'the option `where` of a drain', error, () => {
+        this.#parts.logger.error({ err: error }, message)
+      })
     }
   }
 

@@ -76,7 +76,7 @@ export interface Drain {
   /**
    * Adds a session of a protocol that the drain does not know; it leaves by itself when it has closed.
    * @returns a function that takes it out, without a goodbye.
-   * @throws DrainError `CLOSED`
+   * @throws DrainError `OPTIONS_INVALID` for an object that is no session; `CLOSED`
    */
   track(session: TrackedSession): () => void
   /** Live connections, by protocol. */

@@ -15,10 +15,13 @@ export interface HookedSocketParts {
   /** What the application writes to, where that is not the socket itself. */
   readonly stream?: Duplex
   readonly ageMs?: number
-  /** The application's goodbye; `null` without. */
-  readonly goodbye: ((notice: DrainNotice) => void) | null
+  /** The hook that says goodbye, and what calls it; what is said of the connection in the log comes last. */
+  readonly hook: 'onUpgrade' | 'onRaw'
+  readonly goodbye: (notice: DrainNotice, about: object) => void
   /** Milliseconds after the goodbye in which the connection must close; `Infinity` leaves it to the deadline. */
   readonly closeTimeoutMs: number
+  /** Called when the connection is no longer watched as what it is. */
+  readonly released?: () => void
 }
 
 /**
@@ -52,13 +55,18 @@ export class HookedSocket implements Connection {
   carryOn(): void {}
 
   leave(notice: DrainNotice, newborn: boolean): void {
-    const { goodbye, closeTimeoutMs, socket } = this.#parts
-    if (this.#left || !goodbye) return
+    const { hook, goodbye, protocol, closeTimeoutMs, socket } = this.#parts
+    if (this.#left) return
     this.#left = true
+    const about = { protocol, remoteAddress: this.facts.remoteAddress, remotePort: this.facts.remotePort }
+    if (!this.#around.goodbyes.has(hook)) {
+      this.#around.goodbyes.missing(hook, about)
+      return
+    }
     lingerAfterEnd(socket, this.#around.clock)
-    // An upgrade is told of before the application has dealt with it.
-    if (newborn) setImmediate(goodbye, notice)
-    else goodbye(notice)
+    // The application has not dealt with a new upgrade yet.
+    if (newborn) setImmediate(goodbye, notice, about)
+    else goodbye(notice, about)
     if (closeTimeoutMs === Number.POSITIVE_INFINITY) return
     this.#cancelTimeout = this.#around.clock.after(closeTimeoutMs, () => {
       this.#departure = 'abandoned'
@@ -73,6 +81,7 @@ export class HookedSocket implements Connection {
 
   release(): void {
     this.#cancelTimeout()
+    this.#parts.released?.()
     this.#parts.socket.off('close', this.#onClose)
   }
 

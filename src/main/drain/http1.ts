@@ -25,6 +25,7 @@ export class Http1Connection implements Connection {
   readonly #running = new Map<ServerResponse, IncomingMessage>()
   #phase: 'serving' | 'winding-down' | 'leaving' | 'ended' = 'serving'
   #altSvc: string | null = null
+  #notice: DrainNotice | null = null
   #marked: ServerResponse | null = null
   #served = false
   /** What had been read when the last request was complete; more than that is the beginning of another one. */
@@ -55,6 +56,9 @@ export class Http1Connection implements Connection {
     this.#running.set(response, request)
     response.once('close', () => this.#finish(response))
     if (this.#phase !== 'serving') this.#markLast()
+    const notice = this.#notice
+    // The application has not got the request yet.
+    if (notice) setImmediate(() => this.#callHook(response, notice))
   }
 
   windDown({ uri }: DrainNotice): void {
@@ -74,6 +78,8 @@ export class Http1Connection implements Connection {
     if (this.#phase === 'leaving' || this.#phase === 'ended') return
     this.windDown(notice)
     this.#phase = 'leaving'
+    this.#notice = notice
+    for (const response of this.#running.keys()) this.#callHook(response, notice)
     if (this.#running.size > 0) return
     if (this.#socket.bytesRead > this.#readBefore) this.#awaitRequest(this.#around.incompleteMs)
     else if (!this.#served && this.facts.ageMs < NEWBORN_MS) this.#awaitRequest(NEWBORN_MS)
@@ -112,6 +118,13 @@ export class Http1Connection implements Connection {
     if (this.#running.size > 0) return
     this.#readBefore = this.#socket.bytesRead
     if (this.#phase === 'leaving') this.#endWhenIdle()
+  }
+
+  #callHook(response: ServerResponse, notice: DrainNotice): void {
+    const request = this.#running.get(response)
+    if (!request) return
+    const about = { protocol: 'http1', request: requestLine(request.method, request.url) }
+    this.#around.goodbyes.say('onResponse', about, response, notice, request)
   }
 
   /** Gives a request that has begun to arrive, or must be on its way, the time to be complete. */

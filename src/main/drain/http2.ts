@@ -11,7 +11,6 @@ import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import type { GoawayTap } from './goaway-tap.js'
 import { lingerAfterEnd } from './half-close.js'
-import { callHook } from './hooks.js'
 import { NEWBORN_MS } from './http1.js'
 import { alternativeService } from './redirect.js'
 import { refuseStreamsAbove, resetStream } from './reset-stream.js'
@@ -93,7 +92,7 @@ export class Http2Connection implements Connection {
     lingerAfterEnd(this.#socket, this.#around.clock)
     if (this.#notice || this.#session.destroyed) return
     this.#notice = notice
-    for (const stream of this.#streams.keys()) this.#callHook(stream)
+    for (const stream of this.#streams.keys()) this.#callHooks(stream)
     this.#sendAltSvc(notice.uri)
     if (this.#tap) {
       this.#announce(this.#tap, notice.uri)
@@ -108,7 +107,7 @@ export class Http2Connection implements Connection {
     this.#streams.set(stream, headers)
     this.#authority = headers[':authority'] ?? this.#authority
     stream.once('close', () => this.#finish(stream))
-    if (this.#notice) this.#callHook(stream)
+    if (this.#notice) this.#callHooks(stream)
   }
 
   #leaveAfterFirst(notice: DrainNotice): void {
@@ -189,10 +188,14 @@ export class Http2Connection implements Connection {
     })
   }
 
-  #callHook(stream: ServerHttp2Stream): void {
-    const { hooks, logger } = this.#around
+  #callHooks(stream: ServerHttp2Stream): void {
+    const { goodbyes, exchanges } = this.#around
     const notice = this.#notice as DrainNotice
-    callHook('onStream', logger, () => hooks.onStream?.(stream, notice))
+    const headers = this.#streams.get(stream)
+    const about = { protocol: 'http2', request: requestLine(headers?.[':method'], headers?.[':path']) }
+    goodbyes.say('onStream', about, stream, notice)
+    const exchange = exchanges.get(stream)
+    if (exchange) goodbyes.say('onResponse', about, exchange.response, notice, exchange.request)
   }
 
   #destroy(): void {

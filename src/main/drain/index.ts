@@ -1,4 +1,6 @@
 export type { Logger } from '../observe/logger.js'
+export { closeEventStreams, type EventStreamOptions } from './close-event-streams.js'
+export { closeLongPolls, type EngineIoLike, type SocketIoLike } from './close-long-polls.js'
 export {
   type ConnectionCounts,
   DEPARTURES,
@@ -12,7 +14,7 @@ export { DRAIN_ERROR_CODES, DrainError, type DrainErrorCode } from './errors.js'
 export type { ConnectionFacts, PeerFacts } from './facts.js'
 export type { DrainResult } from './farewell.js'
 export type { ConnectionClosed, Drain, DrainEvents, DrainRun } from './handle.js'
-export type { DrainHooks } from './hooks.js'
+export type { DrainHooks, OneOrMany, RawHook, ResponseHook, StreamHook, UpgradeHook } from './hooks.js'
 export type { DrainOptions, DrainStartOptions } from './options.js'
 export type { ServiceManager } from './service-manager.js'
 export { handleSignals, type Reloadable, type SignalOptions } from './signals.js'

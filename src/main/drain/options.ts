@@ -148,6 +148,9 @@ const timeOrNever = z.union([time, z.literal(Number.POSITIVE_INFINITY)], {
 })
 // biome-ignore lint/suspicious/noExplicitAny: any function will do; its type is in the interface.
 const func = z.custom<(...args: any[]) => any>((value) => typeof value === 'function', 'expected a function')
+const hook = z
+  .union([func, z.array(func)], { error: 'expected a function, or an array of functions' })
+  .optional()
 
 const timesShape = {
   lameDuckMs: time.optional(),
@@ -169,9 +172,10 @@ const schema = z
     incompleteMs: time.default(5_000),
     closeTimeoutMs: timeOrNever.default(10_000),
     pingTimeoutMs: timeOrNever.default(10_000),
-    onUpgrade: func.optional(),
-    onStream: func.optional(),
-    onRaw: func.optional(),
+    onUpgrade: hook,
+    onStream: hook,
+    onResponse: hook,
+    onRaw: hook,
     engine: z
       .looseObject({ distrusted: func, generationOf: func, status: func, on: func, off: func })
       .optional(),
@@ -211,12 +215,13 @@ export function resolveDrainOptions(
 ): ResolvedDrainOptions {
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw invalid(parsed.error.issues, input)
-  const { servers, lameDuckMs, deadlineMs, spreadMs, onUpgrade, onStream, onRaw, ...rest } = parsed.data
+  const { servers, lameDuckMs, deadlineMs, spreadMs, onUpgrade, onStream, onResponse, onRaw, ...rest } =
+    parsed.data
   return Object.freeze({
     ...rest,
     servers: [...new Set(servers)],
     times: timesOf({ lameDuckMs, deadlineMs, spreadMs }, defaultTimes(deadlineMs, env)),
-    hooks: { onUpgrade, onStream, onRaw },
+    hooks: { onUpgrade, onStream, onResponse, onRaw },
     generationOf: rest.generationOf ?? input.engine?.generationOf.bind(input.engine),
     // The objects themselves: copies would lose what their classes give them.
     engine: input.engine ?? null,

@@ -1,20 +1,29 @@
 import type { Socket } from 'node:net'
 
 import type { Connection } from './connection.js'
+import { type HandedOn, whenHandedOn } from './handed-on.js'
 import { HookedSocket } from './hooked-socket.js'
-import { callHook } from './hooks.js'
 import type { Surroundings } from './surroundings.js'
 
-/** A connection of a plain `node:tls` or `node:net` server: the hook says goodbye, the peer goes when it likes. */
-export function rawConnection(socket: Socket, around: Surroundings): Connection {
-  const { hooks, logger } = around
-  const { onRaw } = hooks
+/**
+ * A connection of a plain `node:tls` or `node:net` server: the hook says goodbye, the peer goes when it likes.
+ *
+ * @param handedOn called when the application gives the socket to an HTTP server, which makes it another connection.
+ */
+export function rawConnection(
+  socket: Socket,
+  around: Surroundings,
+  handedOn: (to: HandedOn) => void,
+): Connection {
+  const { goodbyes } = around
   return new HookedSocket(
     {
       protocol: 'raw',
       socket,
-      goodbye: onRaw ? (notice) => callHook('onRaw', logger, () => onRaw(socket, notice)) : null,
+      hook: 'onRaw',
+      goodbye: (notice, about) => goodbyes.say('onRaw', about, socket, notice),
       closeTimeoutMs: Number.POSITIVE_INFINITY,
+      released: whenHandedOn(socket, handedOn),
     },
     around,
   )

@@ -1,6 +1,9 @@
 import { deferredLogger, type Logger } from '../observe/logger.js'
+import { reportUserCode } from '../user-code.js'
+import { DrainError } from './errors.js'
 import type { DrainResult } from './farewell.js'
 import type { Drain } from './handle.js'
+import { OwnSignals } from './own-signals.js'
 import { FinalDrain, type ServiceManager } from './service-manager.js'
 
 /** What of a reload engine, or of the notifier of `certswap/systemd`, signals need. */
@@ -20,6 +23,13 @@ export interface SignalOptions {
    */
   readonly exit?: (code: 0 | 1) => void
   /**
+   * A further SIGINT or SIGTERM forces the drain when it comes more than this many milliseconds after the first. One that
+   * comes earlier is the same stop, said twice: a terminal or a service manager signals a whole process group while a
+   * runner in it passes the signal on too. `0` lets every further signal force.
+   * @defaultValue `1000`
+   */
+  readonly forceAfterMs?: number
+  /**
    * A pino logger, or the four methods of one.
    * @defaultValue pino at level `info`, to standard output
    */
@@ -29,28 +39,44 @@ export interface SignalOptions {
 /** After a second signal the process ends within this time, in milliseconds, whatever still runs. */
 const LAST_RESORT_MS = 400
 
+/** A person who means a second Ctrl-C can press it again; what passes a signal on does so within milliseconds. */
+const FORCE_AFTER_MS = 1_000
+
 /**
- * Lets signals rule the process: SIGHUP reloads the certificates (where there is an engine), the first SIGINT or SIGTERM
- * starts the drain for good, the second of either kind forces it. At the end of the drain, whoever started it, the
- * process exits: 0 when it drained, 1 when it was forced. SIGHUP is refused once the listeners are closed. A notifier of
- * `certswap/systemd` in the place of the engine is told that the process stops, and asks for the time that it takes.
+ * Handles the signals of the process: SIGHUP reloads the certificates (where there is an engine), the first SIGINT or
+ * SIGTERM starts the drain for good, and a further one of either kind forces it, once `forceAfterMs` have passed. A signal
+ * that the process sends to itself never forces: NestJS does that after its shutdown hooks. At the end of the drain, by
+ * whatever it was started, the process exits: 0 when it drained, 1 when it was forced. SIGHUP is refused once the
+ * listeners are closed. A notifier of `certswap/systemd` in the place of the engine reports to systemd that the process
+ * stops, and asks for the time that it takes.
  *
- * @returns a function that takes it all back: a signal does what it did before, and no drain ends the process.
+ * @returns a function that undoes it: a signal does what it did before, and no drain ends the process.
+ * @throws DrainError `OPTIONS_INVALID`
  */
 export function handleSignals(drain: Drain, engine?: Reloadable, options: SignalOptions = {}): () => void {
-  const { onDrained = () => {}, exit = process.exit } = options
+  const { onDrained = () => {}, exit = process.exit, forceAfterMs = FORCE_AFTER_MS } = options
+  if (!(forceAfterMs >= 0))
+    throw new DrainError('OPTIONS_INVALID', `handleSignals: ${FORCE_AFTER_EXPECTED}, got ${forceAfterMs}`)
   const logger = deferredLogger(options.logger ?? null)
   const final = new FinalDrain(drain, engine)
-  let signals = 0
+  const own = new OwnSignals()
+  let firstAtMs: number | null = null
   let released = false
 
   const stop = (signal: NodeJS.Signals) => {
-    signals++
-    if (signals > 1) return forceOut(signal)
-    logger.info({ signal }, 'draining on a signal; another one forces')
+    const ownSignal = own.take(signal)
+    if (firstAtMs !== null) return stopAgain(signal, ownSignal, performance.now() - firstAtMs)
+    firstAtMs = performance.now()
+    logger.info({ signal, forceAfterMs }, 'draining on a signal; another one forces')
     final.begin()
     // Init systems do not take a stop back.
     drain.start({ reason: signal, cancellable: false })
+  }
+  const stopAgain = (signal: NodeJS.Signals, ownSignal: boolean, afterMs: number) => {
+    if (ownSignal) logger.info({ signal }, 'the process sent the signal to itself again; the drain goes on')
+    else if (afterMs < forceAfterMs)
+      logger.info({ signal, afterMs }, 'the same stop was signalled twice; the drain goes on')
+    else forceOut(signal)
   }
   const forceOut = (signal: NodeJS.Signals) => {
     logger.warn({ signal }, 'forced by a second signal')
@@ -72,7 +98,8 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
     try {
       await onDrained(result)
     } catch (error) {
-      logger.error({ err: error }, 'onDrained failed')
+      const log = () => logger.error({ err: error }, 'onDrained failed')
+      reportUserCode('hook', 'the hook onDrained', error, log)
       code = 1
     }
     exit(code)
@@ -85,6 +112,9 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
   return () => {
     released = true
     process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', reload)
+    own.release()
     final.release()
   }
 }
+
+const FORCE_AFTER_EXPECTED = 'expected `forceAfterMs` to be a number of milliseconds from 0'

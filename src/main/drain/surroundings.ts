@@ -1,15 +1,17 @@
 import type { Clock } from '../clock.js'
 import type { Logger } from '../observe/logger.js'
 import type { ConnectionBook } from './book.js'
+import type { Exchanges } from './exchanges.js'
 import type { FactSources } from './facts.js'
-import type { DrainHooks } from './hooks.js'
+import type { Goodbyes } from './goodbyes.js'
 
 /** What the protocol machines of one drain share. */
 export interface Surroundings {
   readonly book: ConnectionBook
   readonly clock: Clock
   readonly logger: Logger
-  readonly hooks: DrainHooks
+  readonly goodbyes: Goodbyes
+  readonly exchanges: Exchanges
   /** Milliseconds that a handshake, or a request without all its headers, may take once it is time to leave. */
   readonly incompleteMs: number
   /** Milliseconds that an upgraded connection may take for its own goodbye. */

@@ -1,6 +1,7 @@
 import type { Connection, Departure, DrainNotice } from './connection.js'
+import { DrainError } from './errors.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
-import { callHook } from './hooks.js'
+import { callHook } from './goodbyes.js'
 import type { Surroundings } from './surroundings.js'
 
 /** A session of a protocol that the drain does not know, which can say goodbye by itself: gRPC, MQTT, WebTransport. */
@@ -11,6 +12,19 @@ export interface TrackedSession {
   readonly closed: Promise<unknown>
   /** Ends it now. */
   destroy(): unknown
+}
+
+/** @throws DrainError `OPTIONS_INVALID` for an object that is no session; at the drain it would be too late to say so. */
+export function assertSession(session: TrackedSession): void {
+  const given = session as Partial<TrackedSession> | null | undefined
+  const wrong = [
+    ...(['goaway', 'destroy'] as const)
+      .filter((name) => typeof given?.[name] !== 'function')
+      .map((name) => `\`${name}\` to be a function`),
+    ...(typeof given?.closed?.then === 'function' ? [] : ['`closed` to be a promise']),
+  ]
+  if (wrong.length === 0) return
+  throw new DrainError('OPTIONS_INVALID', `track: expected ${wrong.join(', and ')}`)
 }
 
 export class TrackedConnection implements Connection {

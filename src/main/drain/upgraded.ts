@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import type { Connection } from './connection.js'
+import { requestLine } from './facts.js'
 import { HookedSocket } from './hooked-socket.js'
-import { callHook } from './hooks.js'
 import type { Surroundings } from './surroundings.js'
 
 /**
@@ -16,8 +16,8 @@ export function upgradedConnection(
   around: Surroundings,
   ageMs: number,
 ): Connection {
-  const { hooks, logger, closeTimeoutMs } = around
-  const { onUpgrade } = hooks
+  const { goodbyes, closeTimeoutMs } = around
+  const of = { request: requestLine(request.method, request.url) }
   return new HookedSocket(
     {
       protocol: 'upgraded',
@@ -25,9 +25,8 @@ export function upgradedConnection(
       socket: request.socket,
       stream,
       ageMs,
-      goodbye: onUpgrade
-        ? (notice) => callHook('onUpgrade', logger, () => onUpgrade(stream, notice, request))
-        : null,
+      hook: 'onUpgrade',
+      goodbye: (notice, about) => goodbyes.say('onUpgrade', { ...about, ...of }, stream, notice, request),
       closeTimeoutMs,
     },
     around,

@@ -1,17 +1,18 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import type { ServerHttp2Session } from 'node:http2'
-import https from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import net, { type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { peerOf } from '../attach/connection-ledger.js'
+import type { HandedOn } from './handed-on.js'
 import { HandshakeConnection } from './handshake.js'
 import { Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { refuseRequests } from './late-requests.js'
 import { listenBeside } from './listen-beside.js'
 import { rawConnection } from './raw.js'
+import { protocolsOf } from './server-protocols.js'
 import { stopListening } from './stop-listening.js'
 import type { Surroundings } from './surroundings.js'
 import { type ServerTaps, tapServer } from './tap-server.js'
@@ -20,23 +21,36 @@ import { upgradedConnection } from './upgraded.js'
 /** A server whose connections come into the book, each as what it speaks. */
 export interface WatchedServer {
   stopListening(): void
+  /** Takes over a connection that was handed on to this server before it was watched. */
+  take(socket: Socket, session: ServerHttp2Session | undefined): void
   /** Answers further HTTP/1.1 requests with 503 in place of the application. */
   refuseRequests(): void
   /** Takes every listener off it. */
   release(): void
 }
 
+export interface WatchOptions {
+  /** Whether HTTP/2 sessions are to get two GOAWAYs. */
+  readonly twoPhase: boolean
+  /** Called when a connection of a `node:tls` or `node:net` server is handed on to an HTTP server. */
+  readonly handedOn: (socket: Socket, to: HandedOn) => void
+}
+
 /**
  * Watches the connections that a server accepts from now on. On a TLS server a connection counts from its handshake on;
  * the raw socket under it would look idle while its requests run.
  */
-export function watchServer(server: net.Server, around: Surroundings, twoPhase: boolean): WatchedServer {
+export function watchServer(
+  server: net.Server,
+  around: Surroundings,
+  { twoPhase, handedOn }: WatchOptions,
+): WatchedServer {
   const secure = server instanceof tls.Server
   const event = secure ? 'secureConnection' : 'connection'
-  const speaksHttp1 = server instanceof http.Server || server instanceof https.Server
-  const speaksHttp2 = 'updateSettings' in server
+  const { http1: speaksHttp1, http2: speaksHttp2 } = protocolsOf(server)
   const taps = speaksHttp2 && twoPhase ? tapOrWarn(server, event, around) : null
   const handshakes = secure ? watchHandshakes(server, around) : null
+  const keepsExchanges = around.goodbyes.has('onResponse')
   const { book } = around
   let arriving: Socket | undefined
 
@@ -46,10 +60,9 @@ export function watchServer(server: net.Server, around: Surroundings, twoPhase: 
       return
     }
     const handshake = handshakes?.finished(socket)
-    const connection =
-      speaksHttp1 || speaksHttp2
-        ? new Http1Connection(socket, around, handshake?.facts.ageMs)
-        : rawConnection(socket, around)
+    const connection = speaksHttp1
+      ? new Http1Connection(socket, around, handshake?.facts.ageMs)
+      : rawConnection(socket, around, (to) => handedOn(socket, to))
     book.add(connection, socket, handshake)
   }
   const begin = (session: ServerHttp2Session) => {
@@ -66,8 +79,13 @@ export function watchServer(server: net.Server, around: Surroundings, twoPhase: 
     book.add(connection, socket)
     return connection
   }
-  const request = (message: IncomingMessage, response: ServerResponse) => {
+  const request = (
+    message: IncomingMessage,
+    response: ServerResponse & { readonly stream?: ServerHttp2Stream },
+  ) => {
     if (message.httpVersionMajor === 1) connectionOf(message.socket).request(message, response)
+    else if (response.stream && keepsExchanges)
+      around.exchanges.set(response.stream, { request: message, response })
   }
   const upgrade = (message: IncomingMessage, stream: Duplex) => {
     if (message.httpVersionMajor !== 1) return
@@ -75,23 +93,26 @@ export function watchServer(server: net.Server, around: Surroundings, twoPhase: 
     book.add(upgradedConnection(message, stream, around, ageMs), message.socket)
   }
 
-  const stopRequests =
-    speaksHttp1 || speaksHttp2
-      ? listenBeside(server, {
-          request,
-          checkContinue: request,
-          checkExpectation: request,
-          upgrade,
-          connect: upgrade,
-        })
-      : () => {}
+  const stopRequests = speaksHttp1
+    ? listenBeside(server, {
+        request,
+        checkContinue: request,
+        checkExpectation: request,
+        upgrade,
+        connect: upgrade,
+      })
+    : () => {}
   server.prependListener(event, accept)
   if (speaksHttp2) server.on('session', begin)
   let takeRequests = () => {}
   return {
     stopListening: () => stopListening(server),
+    take(socket, session) {
+      if (session) book.add(new Http2Connection({ session, socket, tap: undefined }, around), socket)
+      else if (speaksHttp1) connectionOf(socket)
+    },
     refuseRequests() {
-      if (speaksHttp1 || speaksHttp2) takeRequests = refuseRequests(server)
+      if (speaksHttp1) takeRequests = refuseRequests(server)
     },
     release() {
       takeRequests()

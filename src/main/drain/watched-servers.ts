@@ -1,6 +1,7 @@
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 
 import { DrainError } from './errors.js'
+import type { HandedOn } from './handed-on.js'
 import type { ResolvedDrainOptions } from './options.js'
 import type { Surroundings } from './surroundings.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
@@ -17,21 +18,22 @@ export function assertFree(servers: readonly Server[]): void {
 /** The servers of one drain, which takes them until it releases them. */
 export class WatchedServers {
   readonly #servers = new Map<Server, WatchedServer>()
+  readonly #around: Surroundings
+  readonly #twoPhase: boolean
   readonly #refuseRequests: boolean
+  #listening = true
 
   constructor({ servers, http2, lateRequests }: ResolvedDrainOptions, around: Surroundings) {
+    this.#around = around
+    this.#twoPhase = http2 === 'two-phase'
     this.#refuseRequests = lateRequests === 'refuse'
-    for (const server of servers) {
-      taken.add(server)
-      this.#servers.set(server, watchServer(server, around, http2 === 'two-phase'))
-    }
+    for (const server of servers) this.#watch(server)
+    this.#warnOfEarlyConnections()
   }
 
   stopListening(): void {
-    for (const server of this.#servers.values()) {
-      server.stopListening()
-      if (this.#refuseRequests) server.refuseRequests()
-    }
+    this.#listening = false
+    for (const server of this.#servers.values()) this.#stop(server)
   }
 
   release(): void {
@@ -41,4 +43,43 @@ export class WatchedServers {
     }
     this.#servers.clear()
   }
+
+  #watch(server: Server): WatchedServer {
+    taken.add(server)
+    const watched = watchServer(server, this.#around, {
+      twoPhase: this.#twoPhase,
+      handedOn: (socket, to) => this.#follow(socket, to),
+    })
+    this.#servers.set(server, watched)
+    return watched
+  }
+
+  #stop(server: WatchedServer): void {
+    server.stopListening()
+    if (this.#refuseRequests) server.refuseRequests()
+  }
+
+  /**
+   * A connection of one of these servers was handed on to another one, which is watched from now on, so that its
+   * connections count and get their goodbye as what they are. One that is watched already has taken it over itself.
+   */
+  #follow(socket: Socket, { server, session }: HandedOn): void {
+    if (taken.has(server)) return
+    const watched = this.#watch(server)
+    if (!this.#listening) this.#stop(watched)
+    watched.take(socket, session)
+  }
+
+  /** Connections that were accepted before cannot be seen, and would be cut without a word when the process exits. */
+  #warnOfEarlyConnections(): void {
+    for (const server of this.#servers.keys()) {
+      if (!server.listening) continue
+      server.getConnections((error, connections) => {
+        if (!error && connections > 0) this.#around.logger.warn({ connections }, EARLY_CONNECTIONS)
+      })
+    }
+  }
 }
+
+const EARLY_CONNECTIONS =
+  'a server had open connections before the drain watched it; they are not drained. Call createDrain before listen'

@@ -1,14 +1,17 @@
 import type { IncomingMessage } from 'node:http'
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
 
 import type { DrainNotice } from './connection.js'
-import type { DrainHooks } from './hooks.js'
+import { DrainError } from './errors.js'
+import { NO_GOODBYE, type UpgradeHook } from './hooks.js'
 
-/** What of `ws`'s WebSocketServer is needed. */
+/** The part of a WebSocket server that is needed: `ws`, Engine.IO and Socket.IO have it. */
 export interface WebSocketServerLike {
   on(event: 'connection', listener: (socket: WebSocketLike, request: IncomingMessage) => void): unknown
 }
 
-/** What of a `ws` WebSocket is needed. */
+/** The part of a `ws` WebSocket that is needed. */
 export interface WebSocketLike {
   close(code: number, reason: string): void
 }
@@ -19,31 +22,122 @@ const GOING_AWAY = 1001
 const MAX_REASON_BYTES = 123
 
 /**
- * An `onUpgrade` hook for servers of the package `ws`: sends every client a close frame, with the redirect URI (or the
- * reason of the drain) as its reason where it fits. Call it before the server accepts connections.
+ * An `onUpgrade` hook that sends every WebSocket a close frame, with the redirect URI (or the reason of the drain) as its
+ * reason where it fits. It finds the WebSockets of the package `ws` by itself, those of every server and those that a
+ * framework made: Socket.IO, `@fastify/websocket`. A connection that holds none is logged.
  *
  * @example
- * const webSockets = new WebSocketServer({ server })
- * const drain = createDrain({ servers: [server], onUpgrade: closeWebSockets(webSockets) })
+ * const drain = createDrain({ servers: [server], onUpgrade: closeWebSockets() })
  *
+ * @param servers servers of another implementation that emits `connection` with a WebSocket and its request, as
+ * `WebSocketServer` of `ws` does; call it before they accept connections. @defaultValue none
  * @param code the close code. @defaultValue `1001`; `1012` asks clients to reconnect
+ * @throws DrainError `OPTIONS_INVALID`
  */
 export function closeWebSockets(
-  server: WebSocketServerLike,
+  servers: WebSocketServerLike | readonly WebSocketServerLike[] = [],
   code: 1001 | 1012 = GOING_AWAY,
-): NonNullable<DrainHooks['onUpgrade']> {
+): UpgradeHook {
   const byRequest = new WeakMap<IncomingMessage, WebSocketLike>()
   const awaited = new WeakMap<IncomingMessage, DrainNotice>()
-  server.on('connection', (socket, request) => {
-    byRequest.set(request, socket)
-    const notice = awaited.get(request)
-    if (notice) close(socket, code, notice)
-  })
-  return (_stream, notice, request) => {
-    const socket = byRequest.get(request)
-    if (socket) close(socket, code, notice)
-    else awaited.set(request, notice)
+  assertCode(code)
+  for (const server of listOf(servers)) {
+    server.on('connection', (socket, request) => {
+      // Socket.IO and Engine.IO emit their own sockets, without a request; their WebSockets are found otherwise.
+      if (!isObject(request) || !canClose(socket)) return
+      byRequest.set(request, socket)
+      const notice = awaited.get(request)
+      if (notice) close(socket, code, notice)
+    })
   }
+  return (stream, notice, request) => {
+    const socket = byRequest.get(request) ?? webSocketOf(stream, request)
+    if (socket) return close(socket, code, notice)
+    // The application may still be deciding on the upgrade.
+    awaited.set(request, notice)
+    whenWebSocket(stream, request, (late) => close(late, code, notice))
+    return NO_GOODBYE
+  }
+}
+
+/**
+ * The WebSocket on a connection; `undefined` without. `ws` keeps it in a property of the stream (the name is a symbol of
+ * its own, so the value decides), Engine.IO in one of the request, whatever implementation it uses.
+ */
+function webSocketOf(stream: Duplex, request: IncomingMessage): WebSocketLike | undefined {
+  const symbols = Object.getOwnPropertySymbols(stream).map(
+    (symbol) => Object.getOwnPropertyDescriptor(stream, symbol)?.value as unknown,
+  )
+  return [...symbols, (request as { websocket?: unknown }).websocket].find(isWebSocket)
+}
+
+/** Calls back once when a WebSocket is made of a connection: it listens to the stream then. */
+function whenWebSocket(
+  stream: Duplex,
+  request: IncomingMessage,
+  found: (socket: WebSocketLike) => void,
+): void {
+  let done = false
+  const look = () => {
+    const socket = done ? undefined : webSocketOf(stream, request)
+    if (!socket) return
+    done = true
+    stream.off('newListener', onListener)
+    found(socket)
+  }
+  const onListener = (event: string | symbol) => {
+    if (event === 'close') process.nextTick(look)
+  }
+  stream.on('newListener', onListener)
+}
+
+function isWebSocket(value: unknown): value is WebSocketLike {
+  return isObject(value) && 'readyState' in value && canClose(value)
+}
+
+function canClose(value: unknown): value is WebSocketLike {
+  return isObject(value) && typeof (value as Partial<WebSocketLike>).close === 'function'
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function listOf(servers: unknown): readonly WebSocketServerLike[] {
+  const list: readonly unknown[] = Array.isArray(servers) ? servers : [servers]
+  for (const server of list) assertWebSocketServer(server)
+  return list as readonly WebSocketServerLike[]
+}
+
+/** A server of node:http has `on('connection')` too, with sockets that it makes no sense to send a close frame on. */
+function assertWebSocketServer(server: unknown): void {
+  if (isObject(server) && typeof (server as Partial<WebSocketServerLike>).on === 'function') {
+    if (!(server instanceof net.Server)) return
+    throw invalid(
+      'a server of node:net, node:tls, node:http or node:http2',
+      'it is an option `servers` of createDrain',
+    )
+  }
+  throw invalid(kindOf(server), 'without an argument the WebSockets of the package `ws` are found anyway')
+}
+
+function assertCode(code: unknown): void {
+  if (code === 1001 || code === 1012) return
+  throw new DrainError(
+    'OPTIONS_INVALID',
+    `closeWebSockets: expected the close code 1001 or 1012, got ${String(code)}`,
+  )
+}
+
+function invalid(got: string, hint: string): DrainError {
+  const expected =
+    'closeWebSockets: expected a WebSocket server (WebSocketServer of `ws`, or one like it), or a list of them'
+  return new DrainError('OPTIONS_INVALID', `${expected}, got ${got}; ${hint}`)
+}
+
+function kindOf(value: unknown): string {
+  if (!isObject(value)) return String(value)
+  return `an object of class ${value.constructor?.name ?? 'null'}`
 }
 
 function close(socket: WebSocketLike, code: number, { uri, reason }: DrainNotice): void {

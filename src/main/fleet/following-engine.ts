@@ -1,4 +1,5 @@
 import type tls from 'node:tls'
+import { threadId } from 'node:worker_threads'
 
 import type { Detach } from '../attach/server-book.js'
 import { ServingEngine } from '../attach/serving-engine.js'
@@ -12,14 +13,13 @@ import type { ReloadResult } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
 import { type FollowedMessage, numberIn, otherRelease, toMemberOf } from './incoming.js'
 import type { JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
+import { knock } from './knock.js'
 import type { Link } from './link.js'
 import { MemberTransaction } from './member-transaction.js'
 import type { ToPrimary } from './messages.js'
 
 /** How often a member reports its servers and connections to the primary, when they have changed. */
 const REPORT_MS = 1_000
-/** How often a member asks to join until it has its first generation. */
-const KNOCK_MS = 250
 
 interface Pending {
   readonly resolve: (result: ReloadResult) => void
@@ -27,7 +27,7 @@ interface Pending {
 }
 
 /** What has its turn among the messages; the others are taken at once. */
-type Step = Exclude<FollowedMessage, { kind: 'hosts' | 'answer' | 'farewell' }>
+type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
 
 /** Follows a primary: carries out the steps of its transactions one after the other, and reports to it. */
 export class FollowingEngine extends ServingEngine implements JoinedEngine {
@@ -44,7 +44,10 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   #complained = false
   #cancelReport = () => {}
   #lastRequest = 0
+  #pid = 0
   #orphaned = false
+  /** From an eviction until this member has joined again. */
+  #evicted = false
   #joined: Promise<void>
   #welcomed!: () => void
   #turnedAway!: (error: ReloadError) => void
@@ -82,7 +85,8 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
       const message = `no primary shared its certificates within ${timeoutMs} ms; call shareEngine() there`
       this.#turnedAway(new ReloadError('MEMBER_TIMEOUT', message))
     })
-    this.#knock(pid)
+    this.#pid = pid
+    this.#knock()
     try {
       await this.#joined
     } catch (error) {
@@ -93,13 +97,6 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     }
     this.#planReport()
     return this
-  }
-
-  /** Repeated, because the primary may not listen yet. */
-  #knock(pid: number): void {
-    if (this.#transaction.begun || this.#state !== 'serving') return
-    this.#link.send({ kind: 'join', pid })
-    this.#clock.after(KNOCK_MS, () => this.#knock(pid))
   }
 
   override serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
@@ -118,7 +115,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     force = false,
     dryRun = false,
   }: Pick<ReloadOptions, 'force' | 'dryRun'> = {}): Promise<ReloadResult> {
-    if (this.#state !== 'serving') return Promise.reject(gone())
+    if (!this.#isFollowing) return Promise.reject(gone())
     const id = ++this.#lastRequest
     return new Promise((resolve, reject) => {
       this.#reloads.set(id, { resolve, reject })
@@ -147,6 +144,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   }
 
   async #end(): Promise<void> {
+    if (!this.#orphaned) this.#link.send({ kind: 'leave' })
     this.#leave()
     await Promise.all([this.#work, this.#preparer?.close()])
     this.#transaction.close()
@@ -154,16 +152,21 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   }
 
   get #state(): JoinedStatus['state'] {
-    return this.closed ? 'closed' : this.#orphaned ? 'orphaned' : 'serving'
+    if (this.closed) return 'closed'
+    return this.#orphaned ? 'orphaned' : this.#evicted ? 'evicted' : 'serving'
+  }
+
+  /** Whether there is a primary. */
+  get #isFollowing(): boolean {
+    return !this.closed && !this.#orphaned
   }
 
   #receive(received: unknown): void {
     const message = toMemberOf(received)
     if (!message) this.#complain(numberIn(received))
-    else if (message.kind === 'hosts') this.#transaction.addHosts(message.hosts)
     else if (message.kind === 'answer') this.#answer(message)
     else if (message.kind === 'farewell') this.#orphan()
-    // One after the other: a commit must not overtake its staging.
+    // One after the other: a commit must not overtake its staging, nor hosts the generation before theirs.
     else this.#work = this.#work.then(() => this.#follow(message))
   }
 
@@ -185,15 +188,16 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 
   async #follow(message: Step): Promise<void> {
     if (this.closed) return
-    if (message.kind === 'stage') await this.#transaction.stage(message)
-    else if (message.kind === 'commit') this.#commit()
+    if (message.kind === 'hosts') this.#transaction.addHosts(message.hosts)
+    else if (message.kind === 'stage') await this.#transaction.stage(message)
+    else if (message.kind === 'commit') this.#commit(message)
     else if (message.kind === 'settle') this.#settle()
+    else if (message.kind === 'evicted') this.#joinAgain(message.reason)
     else this.#goBack(message.kind)
   }
 
-  #commit(): void {
-    if (this.#transaction.stagedNumber === 0) this.#complain()
-    const applied = this.#transaction.commit()
+  #commit(message: Extract<Step, { kind: 'commit' }>): void {
+    const applied = this.#transaction.commit(message)
     if (!applied) return
     this.retireIdleConnections()
     this.reportOverrides()
@@ -203,6 +207,24 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   #settle(): void {
     this.#transaction.settle()
     this.#welcomed()
+    if (!this.#evicted) return
+    this.#evicted = false
+    const { number: generation } = this.#transaction.serving.snapshot.generation
+    this.#logger.info({ generation }, 'joined the fleet again')
+  }
+
+  /** What is served stays until the primary has sent the current generation as a whole. */
+  #joinAgain(reason: string): void {
+    if (!this.#transaction.begun || this.#evicted || !this.#isFollowing) return
+    this.#transaction.giveUp()
+    this.#evicted = true
+    const { number: generation } = this.#transaction.serving.snapshot.generation
+    this.#logger.error(
+      { generation, reason },
+      'the fleet went on without this member, which did not answer in time; it joins again',
+    )
+    this.#events.emit('evicted', { generation, reason })
+    this.#knock()
   }
 
   #goBack(step: 'abort' | 'revert'): void {
@@ -220,7 +242,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   }
 
   #orphan(): void {
-    if (this.#state !== 'serving') return
+    if (!this.#isFollowing) return
     this.#orphaned = true
     this.#leave()
     this.#turnedAway(gone())
@@ -248,12 +270,18 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   }
 
   #sendReport(): void {
-    if (this.#state !== 'serving') return
+    if (!this.#isFollowing) return
     const report = this.#transaction.report()
     const text = JSON.stringify(report)
     if (text === this.#lastReport) return
     this.#link.send({ kind: 'report', report })
     this.#lastReport = text
+  }
+
+  #knock(): void {
+    const ask = () => this.#link.send({ kind: 'join', pid: this.#pid, threadId })
+    const isWanted = () => this.#isFollowing && (this.#evicted || !this.#transaction.begun)
+    knock({ clock: this.#clock, ask, isWanted }, this.#evicted)
   }
 
   #openPreparer(): Preparer {

@@ -43,7 +43,8 @@ const problem = z.strictObject({
 })
 
 const toPrimary = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('join'), pid: number }),
+  z.strictObject({ kind: z.literal('join'), pid: number, threadId: number }),
+  z.strictObject({ kind: z.literal('leave') }),
   z.strictObject({ kind: z.literal(['staged', 'committed']), number, longestSliceMs: milliseconds, report }),
   z.strictObject({ kind: z.literal('refused'), number, problems: z.array(problem).max(1_000) }),
   z.strictObject({ kind: z.literal('report'), report }),
@@ -75,7 +76,9 @@ const toMember = z.discriminatedUnion('kind', [
     kind: z.literal('stage'),
     snapshot: z.looseObject({ generation: z.looseObject({ number }), removedHosts: z.array(z.string()) }),
   }),
-  z.looseObject({ kind: z.literal(['commit', 'settle', 'abort', 'revert', 'farewell']) }),
+  z.looseObject({ kind: z.literal('commit'), number, untilMs: milliseconds }),
+  z.looseObject({ kind: z.literal(['settle', 'abort', 'revert', 'farewell']) }),
+  z.looseObject({ kind: z.literal('evicted'), reason: z.string() }),
   z.looseObject({
     kind: z.literal('answer'),
     id: number,

@@ -1,19 +1,27 @@
-import cluster from 'node:cluster'
+import cluster, { type Worker as ClusterWorker } from 'node:cluster'
 import { type MessagePort, parentPort, type Worker } from 'node:worker_threads'
 
 import { internalsOf } from '../engine.js'
 import { ReloadError } from '../errors.js'
 import { type Logger, resolveLogger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
+import { reportRuntime } from '../runtime/runtime-support.js'
+import { loadThreadCode } from '../threads/thread-code.js'
 import { Fleet } from './fleet.js'
-import { type MemberStatus, NOBODY } from './followers.js'
+import { type EvictedMember, type MemberStatus, NOBODY } from './followers.js'
 import { FollowingEngine } from './following-engine.js'
 import type { JoinedEngine } from './joined-engine.js'
 import { type Channel, clusterChannel, openLink, parentChannel, threadChannel } from './link.js'
 import type { ToMember, ToPrimary } from './messages.js'
 
-export type { MemberResult, MemberStatus } from './followers.js'
-export type { AppliedGeneration, JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
+export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './followers.js'
+export type {
+  AppliedGeneration,
+  Eviction,
+  JoinedEngine,
+  JoinedEvents,
+  JoinedStatus,
+} from './joined-engine.js'
 
 /** Options of {@link shareEngine}. */
 export interface ShareOptions {
@@ -23,14 +31,39 @@ export interface ShareOptions {
    */
   readonly name?: string
   /**
-   * How long a member may take to build what it is sent, and to take it over, in milliseconds; then nobody takes it over.
+   * How long a member may take to build what it is sent, and to take it over, in milliseconds (1 to 2147483647). A roll-out
+   * that a member does not answer within this time is held back: all members keep the old certificates.
    * @defaultValue `10000`
    */
   readonly timeoutMs?: number
+  /**
+   * How many roll-outs in a row may end that way (1 to 1000). At the last of them, members that have not answered are
+   * evicted: the others move on, and an evicted member keeps what it serves until it answers and joins again. It counts as 1
+   * when the new generation withdraws trust (a CA was removed, a revocation list changed), for `reload({ force: true })`, and
+   * when a served certificate has less than a tenth of its lifetime, or less than `patience` times `timeoutMs`, left.
+   * @defaultValue `3`
+   */
+  readonly patience?: number
+  /**
+   * Called for each evicted member, with the cluster worker, thread or port that was added: end it here, and start another
+   * one. A suspended process needs `worker.process.kill('SIGKILL')`, a blocked thread `worker.terminate()`. An error that it
+   * throws is logged.
+   */
+  readonly onEvicted?: (member: EvictedMember, peer: ClusterWorker | Worker | MessagePort) => unknown
 }
 
 /** Options of {@link joinEngine}. */
-export interface JoinOptions extends ShareOptions {
+export interface JoinOptions {
+  /**
+   * Tells the fleets of a process apart, where it has several engines.
+   * @defaultValue `'default'`
+   */
+  readonly name?: string
+  /**
+   * How long to wait for the first generation, in milliseconds (1 to 2147483647).
+   * @defaultValue `10000`
+   */
+  readonly timeoutMs?: number
   /**
    * A pino logger, or the four methods of one.
    * @defaultValue pino at level `info`, to standard output
@@ -48,10 +81,13 @@ export interface SharedEngine {
 }
 
 const TIMEOUT_MS = 10_000
+const PATIENCE = 3
+const MOST_PATIENCE = 1_000
 
 /**
  * Lets the workers of `node:cluster`, and threads that are added, serve what this engine prepares: all of them take a
- * generation over, or none does, and their clients resume each other's TLS sessions.
+ * generation over, or none does, and their clients resume each other's TLS sessions. Members that do not answer hold a
+ * generation back at most `patience` times; then the others go on without them.
  *
  * Private keys travel to cluster workers through a pipe that nobody else can read; with
  * `cluster.setupPrimary({ serialization: 'advanced' })` as bytes, otherwise as text.
@@ -59,17 +95,28 @@ const TIMEOUT_MS = 10_000
  * @throws ReloadError `OPTIONS_INVALID`
  */
 export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): SharedEngine {
-  const { name = 'default', timeoutMs = TIMEOUT_MS } = options
+  const { name = 'default', timeoutMs = TIMEOUT_MS, patience = PATIENCE, onEvicted } = options
   const internals = internalsOf(engine)
   if (!internals) throw invalid('shareEngine: expected an engine of createReloadEngine')
   assertTimeout(timeoutMs)
-  const { reloader, clock, logger } = internals
+  assertPatience(patience)
+  if (onEvicted !== undefined && typeof onEvicted !== 'function')
+    throw invalid('`onEvicted`: expected a function')
+  const { reloader, clock, logger, evicted } = internals
   if (reloader.followers instanceof Fleet) throw invalid('shareEngine: the engine is shared already')
   const onClose = () => {
     cluster.off('fork', addWorker)
     reloader.followers = NOBODY
   }
-  const fleet = new Fleet({ engine, serving: reloader.serving, clock, logger, timeoutMs, onClose })
+  const fleet = new Fleet({
+    ...{ engine, serving: reloader.serving, clock, logger, timeoutMs, patience, onClose },
+    endsEvicted: onEvicted !== undefined,
+    onEvicted(member, { peer }) {
+      evicted(member)
+      const end = async () => await onEvicted?.(member, peer as ClusterWorker | Worker | MessagePort)
+      end().catch((error: unknown) => logger.error({ err: error }, '`onEvicted` of a fleet threw'))
+    },
+  })
   reloader.followers = fleet
   const add = (channel: Channel) => fleet.welcome(openLink<ToMember>(channel, name))
   const addWorker = (worker: Parameters<typeof clusterChannel>[0]) =>
@@ -97,13 +144,21 @@ export async function joinEngine(options: JoinOptions = {}): Promise<JoinedEngin
   const channel = parentPort ? threadChannel(parentPort) : process.send ? parentChannel(process) : null
   if (!channel)
     throw invalid('joinEngine: there is no process to join: this is no cluster worker, child or thread')
+  const resolved = await resolveLogger(logger)
+  await reportRuntime(resolved)
+  await loadThreadCode()
   const link = openLink<ToPrimary>(channel, name)
-  return await new FollowingEngine(link, await resolveLogger(logger)).join(process.pid, timeoutMs)
+  return await new FollowingEngine(link, resolved).join(process.pid, timeoutMs)
 }
 
 function assertTimeout(timeoutMs: number): void {
   if (timeoutMs >= 1 && timeoutMs <= 2_147_483_647) return
   throw invalid(`\`timeoutMs\`: expected a number from 1 to 2147483647, got ${timeoutMs}`)
+}
+
+function assertPatience(patience: number): void {
+  if (Number.isInteger(patience) && patience >= 1 && patience <= MOST_PATIENCE) return
+  throw invalid(`\`patience\`: expected a whole number from 1 to ${MOST_PATIENCE}, got ${patience}`)
 }
 
 function invalid(message: string): ReloadError {

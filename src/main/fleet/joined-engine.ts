@@ -14,6 +14,19 @@ export interface JoinedEvents {
   applied: [AppliedGeneration]
   /** The primary has gone: what is served goes on being served, and nothing renews it any more. */
   orphaned: []
+  /**
+   * The fleet has gone on without this process or thread, because it did not answer in time. It keeps serving what it serves,
+   * and joins again by itself: `applied` follows. A process that is ended and replaced instead may exit here.
+   */
+  evicted: [Eviction]
+}
+
+/** Why a fleet went on without a member. */
+export interface Eviction {
+  /** The generation that is served until the member has joined again. */
+  readonly generation: number
+  /** What the primary says, for the log. */
+  readonly reason: string
 }
 
 /** A generation that has begun to serve. */
@@ -27,7 +40,8 @@ export interface AppliedGeneration {
 
 /** What a joined engine serves, and how it is. */
 export interface JoinedStatus {
-  readonly state: 'serving' | 'orphaned' | 'closed'
+  /** `evicted`: the fleet has gone on without it, and it is joining again. */
+  readonly state: 'serving' | 'evicted' | 'orphaned' | 'closed'
   readonly generation: Generation
   readonly servers: number
   readonly connections: Readonly<Record<number, number>>

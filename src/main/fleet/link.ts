@@ -8,6 +8,8 @@ import { type Envelope, MESSAGES_VERSION } from './messages.js'
 export interface Link<Out> {
   /** Whether it carries JSON alone, so that bytes have to be text. */
   readonly asText: boolean
+  /** The worker, thread, port or process at the other end. */
+  readonly peer: object
   /**
    * Lost without an error where the other end has gone: `onClose` reports that. `sent` is called once the message is
    * not read any more, whether it has left or is lost.
@@ -72,6 +74,7 @@ export function openLink<Out>({ emitter, post, ends, asText }: Channel, fleet: s
   }
   return {
     asText,
+    peer: emitter,
     send: (message, sent = () => {}) =>
       post({ certswap: fleet, version: MESSAGES_VERSION, message } satisfies Envelope<Out>, sent),
     onMessage(listener, misread) {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 
 import type { ServedState } from '../attach/server-book.js'
 import type { Clock } from '../clock.js'
+import { ReloadError } from '../errors.js'
 import { type Snapshot, wipeKeys } from '../generation/generation.js'
 import { History } from '../generation/history.js'
 import { HostTable } from '../generation/host-table.js'
@@ -12,8 +13,8 @@ import { problemsOf } from '../pass-report.js'
 import { Serving } from '../serving.js'
 import type { AppliedGeneration } from './joined-engine.js'
 import type { Link } from './link.js'
-import type { MemberReport, ToMember, ToPrimary, WireSnapshot } from './messages.js'
-import { bytesOf, hostOf, keptOptions, materialOf, type WireHost } from './wire.js'
+import { type MemberReport, machineMs, type ToMember, type ToPrimary, type WireSnapshot } from './messages.js'
+import { bytesOf, hostOf, keptOptions, materialOf, type WireHost, wipeWire } from './wire.js'
 
 /**
  * The primary's transactions as one member takes part in them: stages a generation, serves it from the commit on, and
@@ -60,9 +61,10 @@ export class MemberTransaction {
   async stage({ snapshot: wire, welcome }: Extract<ToMember, { kind: 'stage' }>): Promise<void> {
     const hosts = this.#hosts.splice(0)
     const { number } = wire.generation
+    this.abort()
     this.#gauge = { longestMs: 0 }
     try {
-      const snapshot = await this.#snapshotOf(wire, hosts)
+      const snapshot = await this.#snapshotOf(wire, hosts, welcome !== null)
       const { options } = snapshot
       this.#serving ??= new Serving(options, this.#clock, welcome === null ? undefined : bytesOf(welcome))
       this.#staged = await this.#serving.stage(snapshot, [options.peers], this.#gauge)
@@ -73,11 +75,30 @@ export class MemberTransaction {
     }
   }
 
-  /** @returns what is served from now on; `null` when nothing is staged, or when this process cannot serve it. */
-  commit(): AppliedGeneration | null {
+  /**
+   * Serves what is staged. A commit that this process reads too late, because it was suspended, is refused: the fleet has
+   * gone back, or on, without it.
+   *
+   * @returns what is served from now on; `null` when another generation or nothing is staged, when the commit is too late,
+   * or when this process cannot serve it.
+   */
+  commit({
+    number,
+    untilMs,
+  }: Pick<Extract<ToMember, { kind: 'commit' }>, 'number' | 'untilMs'>): AppliedGeneration | null {
     const staged = this.#staged
-    if (!staged) return null
-    const { number } = staged.snapshot.generation
+    if (staged?.snapshot.generation.number !== number) {
+      this.refuse(number, new ReloadError('MEMBER_REFUSED', `generation ${number} is not staged here`))
+      return null
+    }
+    if (machineMs() > untilMs) {
+      this.abort()
+      this.refuse(
+        number,
+        new ReloadError('MEMBER_TIMEOUT', `the commit of generation ${number} came too late`),
+      )
+      return null
+    }
     const start = performance.now()
     try {
       if (this.#begun) this.#before = this.serving.commit(staged)
@@ -93,7 +114,9 @@ export class MemberTransaction {
     return appliedOver(this.#before?.snapshot, staged.snapshot)
   }
 
+  /** Drops what is staged, and hosts that came ahead of a generation that will not follow. */
   abort(): void {
+    wipeWire(this.#hosts.splice(0).map(({ pair }) => pair))
     if (!this.#staged) return
     const { snapshot } = this.#staged
     if (this.#begun) {
@@ -122,6 +145,12 @@ export class MemberTransaction {
     this.#before = null
   }
 
+  /** Ends every transaction: keeps what is served now. */
+  giveUp(): void {
+    this.abort()
+    this.settle()
+  }
+
   /** Refuses a generation; 0 is none, for which the primary expects no answer. */
   refuse(number: number, error: unknown): void {
     if (number > 0) this.#link.send({ kind: 'refused', number, problems: problemsOf(error) })
@@ -143,9 +172,15 @@ export class MemberTransaction {
     this.#serving?.close()
   }
 
-  async #snapshotOf(wire: WireSnapshot, wireHosts: readonly WireHost[]): Promise<Snapshot> {
+  /** @param complete - whether it stands alone, or is a difference to what is served here. */
+  async #snapshotOf(
+    wire: WireSnapshot,
+    wireHosts: readonly WireHost[],
+    complete: boolean,
+  ): Promise<Snapshot> {
     const hosts = wireHosts.map(hostOf)
-    const before = this.#begun ? this.serving.snapshot : null
+    const served = this.#begun ? this.serving.snapshot : null
+    const before = complete ? null : served
     const table = before?.hosts ?? HostTable.empty
     const claims = new NameClaims(wire.options.policy.nameClaims, wire.generation.certificates)
     const moved = hosts.length + wire.removedHosts.length > 0 || table.claims.key !== claims.key
@@ -155,8 +190,9 @@ export class MemberTransaction {
       record: { head: new Uint8Array(), trust: new Uint8Array(), authorities: new Uint8Array() },
       hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts, claims), this.#gauge) : table,
       hostsRecord: null,
-      options: keptOptions(wire.options, before?.options),
+      options: keptOptions(wire.options, served?.options),
       rolledBack: null,
+      fileWarnings: [],
     }
   }
 }

@@ -1,29 +1,50 @@
+import type { Problem } from '../../workers/problem.js'
 import type { ReloadEngine } from '../reload-engine.js'
-import type { MemberStatus } from './followers.js'
+import type { EvictedMember, MemberEviction, MemberStatus } from './followers.js'
 import type { Link } from './link.js'
 import type { MemberReport, ToMember, ToPrimary } from './messages.js'
 
 /** What a member may answer to `stage` and `commit`. */
 export type MemberAnswer = Extract<ToPrimary, { kind: 'staged' | 'refused' | 'committed' }>
 
+/** How a question to a member ended. `gone`: the member has ended. `late`: it did not answer in time. */
+export type MemberReply = MemberAnswer | 'gone' | 'late'
+
 interface Awaited {
   readonly number: number
   readonly kind: 'staged' | 'committed'
-  readonly resolve: (answer: MemberAnswer | 'gone') => void
+  readonly resolve: (reply: MemberReply) => void
 }
 
 /** One process or thread that serves, seen from the one that prepares. */
 export class Member {
   readonly id: number
   readonly pid: number
+  readonly threadId: number
   readonly link: Link<ToMember>
+  /** Whether it is being given its first generation, or the current one after an eviction. */
+  joining = false
   #report: MemberReport = { generation: 0, servers: 0, connections: {}, listeners: [], policies: [] }
   #awaited: Awaited | null = null
+  /** The generation of which the last part was sent, and the last one that was sent as a whole. */
+  #begun = 0
+  #sent = 0
+  /** The generation that it was sent, and has not answered in time; 0 once it has answered. */
+  #owed = 0
+  readonly #settled = new Set<() => void>()
+  #missed = 0
+  #eviction: MemberEviction | null = null
   #gone = false
+  #end: () => void = () => {}
+  /** Resolves once it has ended, or follows no more. */
+  readonly ended: Promise<void> = new Promise((resolve) => {
+    this.#end = resolve
+  })
 
-  constructor(id: number, pid: number, link: Link<ToMember>) {
+  constructor(id: number, { pid, threadId }: Extract<ToPrimary, { kind: 'join' }>, link: Link<ToMember>) {
     this.id = id
     this.pid = pid
+    this.threadId = threadId
     this.link = link
   }
 
@@ -35,27 +56,81 @@ export class Member {
     return this.#report
   }
 
-  status(): MemberStatus {
-    const { generation, servers, connections } = this.#report
-    return { id: this.id, pid: this.pid, generation, servers, connections }
+  get eviction(): MemberEviction | null {
+    return this.#eviction
   }
 
-  /** What it says to a generation; `gone` when the member ends instead, or has ended. */
-  answer(number: number, kind: 'staged' | 'committed'): Promise<MemberAnswer | 'gone'> {
+  /** As messages name it. */
+  get name(): string {
+    return `member ${this.id} (pid ${this.pid}${this.threadId > 0 ? `, thread ${this.threadId}` : ''})`
+  }
+
+  status(): MemberStatus {
+    const { generation, servers, connections } = this.#report
+    return {
+      ...{ id: this.id, pid: this.pid, threadId: this.threadId, generation, servers, connections },
+      ...{ missed: this.#missed, evicted: this.#eviction },
+    }
+  }
+
+  /** What it answers about a generation. A question that is still open ends as `late`. */
+  answer(number: number, kind: 'staged' | 'committed'): Promise<MemberReply> {
+    this.#awaited?.resolve('late')
     return new Promise((resolve) => {
       if (this.#gone) resolve('gone')
       else this.#awaited = { number, kind, resolve }
     })
   }
 
-  /** Takes in what the member says of itself; `reload` is its own request. */
+  /** Ends a question about a generation as `late`, if it is still open. */
+  giveUp(number: number): void {
+    const awaited = this.#awaited
+    if (awaited?.number !== number) return
+    this.#awaited = null
+    if (this.#sent === number) this.#owed = number
+    this.#missed++
+    this.#wake()
+    awaited.resolve('late')
+  }
+
+  /**
+   * Resolves once it owes no answer from an earlier roll-out, or the question that is open now has ended. A member that does
+   * not read is sent no second generation: its messages would only pile up.
+   */
+  async caughtUp(): Promise<void> {
+    if (this.#owed === 0 || this.#gone) return
+    await new Promise<void>((resolve) => this.#settled.add(resolve))
+  }
+
+  /** It is sent the first part of a generation. */
+  sending(number: number): void {
+    this.#begun = number
+  }
+
+  /** It has been sent all of a generation, so that an answer is to come. */
+  sent(number: number): void {
+    this.#sent = number
+  }
+
+  /** Whether it has been sent anything of a generation. */
+  hasPartOf(number: number): boolean {
+    return this.#begun === number
+  }
+
+  /** Whether the question about this generation is still open. */
+  isAsked(number: number): boolean {
+    return this.#awaited?.number === number
+  }
+
+  /** Takes in a message of the member; `reload` is its own request. */
   receive(message: ToPrimary, engine: ReloadEngine): void {
     if ('report' in message) this.#report = message.report
     if (message.kind === 'reload') this.#reload(message, engine)
-    else if (message.kind !== 'report' && message.kind !== 'join') this.#take(message)
+    else if (message.kind === 'staged' || message.kind === 'committed' || message.kind === 'refused')
+      this.#take(message)
   }
 
-  /** It has sent what is no message: whatever it was asked, it is not in a state to do it. */
+  /** It has sent something that is no message: it cannot carry out what it was asked. */
   misspoke(): void {
     const awaited = this.#awaited
     if (!awaited) return
@@ -64,19 +139,48 @@ export class Member {
     this.#take({ kind: 'refused', number: awaited.number, problems })
   }
 
-  left(): void {
-    this.#gone = true
-    this.link.release()
-    this.#awaited?.resolve('gone')
+  evict(eviction: MemberEviction): EvictedMember {
+    this.#eviction = Object.freeze(eviction)
+    return Object.freeze({ ...this.status(), evicted: eviction })
   }
 
-  /** An answer that comes after it was given up is about a generation of before. */
+  /** It serves the current generation. */
+  admitted(): void {
+    this.#eviction = null
+    this.#owed = 0
+    this.#missed = 0
+  }
+
+  left(): void {
+    this.#gone = true
+    this.#end()
+    this.#wake()
+    this.#awaited?.resolve('gone')
+    this.#awaited = null
+  }
+
+  /** The reason of an eviction, as a result names it. */
+  get problem(): Problem | null {
+    return this.#eviction && { code: 'MEMBER_EVICTED', message: this.#eviction.message }
+  }
+
   #take(answer: MemberAnswer): void {
+    if (answer.number === this.#owed) {
+      this.#owed = 0
+      this.#wake()
+    }
     const awaited = this.#awaited
+    // An answer that comes after the question was given up is about an earlier generation.
     if (awaited?.number !== answer.number) return
     if (answer.kind !== 'refused' && answer.kind !== awaited.kind) return
     this.#awaited = null
+    this.#missed = 0
     awaited.resolve(answer)
+  }
+
+  #wake(): void {
+    for (const resolve of this.#settled) resolve()
+    this.#settled.clear()
   }
 
   #reload({ id, options }: Extract<ToPrimary, { kind: 'reload' }>, engine: ReloadEngine): void {

@@ -12,7 +12,7 @@ import type { Bytes, WireHost } from './wire.js'
  * release is installed runs that one, beside a process that prepares by the release before. They must not guess what the
  * other one means.
  */
-export const MESSAGES_VERSION = 1
+export const MESSAGES_VERSION = 2
 
 /** Every message of a fleet, among the application's own. */
 export interface Envelope<Message> {
@@ -42,13 +42,28 @@ export interface WireTrust {
   readonly problems: readonly Problem[]
 }
 
+/**
+ * Milliseconds of the machine's monotonic clock, which all its processes and threads share (`performance.now()` begins with
+ * each process). It does not follow changes of the wall clock.
+ */
+export function machineMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n)
+}
+
 /** From the process that prepares. */
 export type ToMember =
   /** Hosts that changed, in batches ahead of their `stage`. */
   | { readonly kind: 'hosts'; readonly hosts: readonly WireHost[] }
-  /** `welcome` is in the first one: what tickets are encrypted from. */
+  /**
+   * `welcome` is the secret that tickets are encrypted from. It is set when the member joins, or joins again: the snapshot is
+   * complete then, and no difference to what the member serves.
+   */
   | { readonly kind: 'stage'; readonly snapshot: WireSnapshot; readonly welcome: Bytes | null }
-  | { readonly kind: 'commit' | 'settle' | 'abort' | 'revert' }
+  /** Not to be carried out after `untilMs` ({@link machineMs}): the primary has given up waiting by then. */
+  | { readonly kind: 'commit'; readonly number: number; readonly untilMs: number }
+  | { readonly kind: 'settle' | 'abort' | 'revert' }
+  /** The fleet goes on without this member, which drops what it has staged and joins again. */
+  | { readonly kind: 'evicted'; readonly reason: string }
   /** The engine is not shared any more. */
   | { readonly kind: 'farewell' }
   /** To a member of another {@link MESSAGES_VERSION}, whatever that is: it does not know what it means, and gives up. */
@@ -62,7 +77,9 @@ export type ToMember =
 
 /** From a process or thread that serves; `number` is that of the generation which the answer is about. */
 export type ToPrimary =
-  | { readonly kind: 'join'; readonly pid: number }
+  | { readonly kind: 'join'; readonly pid: number; readonly threadId: number }
+  /** It follows no more. */
+  | { readonly kind: 'leave' }
   | {
       readonly kind: 'staged'
       readonly number: number

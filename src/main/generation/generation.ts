@@ -1,3 +1,4 @@
+import { isDnsName } from '../../workers/certificate-name.js'
 import type { Problem } from '../../workers/problem.js'
 import type {
   CertificateFacts,
@@ -68,6 +69,14 @@ export interface Snapshot {
   readonly options: ResolvedOptions
   /** What was rolled back and is left out of service until its files change; `null` after any other change. */
   readonly rolledBack: Records | null
+  /** Files whose path does not show what is on disk, by the last check. Moves alone, as `record` does. */
+  readonly fileWarnings: readonly Problem[]
+}
+
+/** The generation that is served, with the warnings that hold now. */
+export function currentGeneration({ generation, fileWarnings }: Snapshot): Generation {
+  if (fileWarnings.length === 0) return generation
+  return Object.freeze({ ...generation, warnings: Object.freeze([...generation.warnings, ...fileWarnings]) })
 }
 
 /** The worker's records of a generation, opaque here. */
@@ -82,6 +91,7 @@ export function coversName(
   servername: string,
 ): boolean {
   const name = servername.toLowerCase()
+  if (!isDnsName(name)) return false
   return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
 }
 

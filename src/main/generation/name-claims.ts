@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 
+import { asciiDomain, isDnsName } from '../../workers/certificate-name.js'
 import type { CertificateFacts, Policy } from '../../workers/protocol.js'
 import type { Host } from './host-table.js'
 
@@ -16,7 +17,7 @@ export class NameClaims {
   readonly #allowed: readonly RegExp[] | null
 
   constructor(nameClaims: Policy['nameClaims'], certificates: readonly Certificate[]) {
-    this.defaultNames = new Set(certificates.flatMap(({ names }) => names.map((name) => name.toLowerCase())))
+    this.defaultNames = new Set(certificates.flatMap(({ names }) => names.filter(isDnsName)))
     this.#fingerprints = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
     this.#allowed = nameClaims === 'any' ? null : nameClaims.map(toRegExp)
     this.key = JSON.stringify([nameClaims, [...this.defaultNames].sort()])
@@ -67,11 +68,9 @@ export class NameClaims {
 export const ANY_CLAIM: NameClaims = new NameClaims('any', [])
 
 function isCalledBy({ id }: Host, name: string): boolean {
-  const last = id
-    .slice(id.lastIndexOf('/') + 1)
-    .toLowerCase()
-    .replace(/_ecc$/, '')
-  return last === name || `*.${last}` === name || last.replace(WILDCARD, '*.') === name
+  const directory = id.slice(id.lastIndexOf('/') + 1).replace(/_ecc$/, '')
+  const last = asciiDomain(directory) ?? directory.toLowerCase()
+  return last === name || `*.${last}` === name || directory.toLowerCase().replace(WILDCARD, '*.') === name
 }
 
 /** How lego and Caddy write the `*` of a wildcard certificate in the names of files. */

@@ -84,10 +84,11 @@ export function closeContext(context: tls.SecureContext): void {
   if (isNativeHandle(context.context)) context.context.close()
 }
 
-/** Whether the server takes its credentials from a field that can be assigned. */
+/** Whether the server takes its credentials from a field that can be assigned. In Bun the field exists and has no effect. */
 export function canPoint(server: tls.Server): boolean {
   contextClass ??= tls.createSecureContext({ ca: [] }).constructor as new () => tls.SecureContext
-  return Object.hasOwn(server, '_sharedCreds') && currentContext(server) instanceof contextClass
+  const context = Object.hasOwn(server, '_sharedCreds') ? currentContext(server) : undefined
+  return context instanceof contextClass && isNativeHandle(context.context)
 }
 
 let contextClass: (new () => tls.SecureContext) | undefined

@@ -1,19 +1,23 @@
 import { EventEmitter } from 'node:events'
 
+import { callUserCode } from '../user-code.js'
 import type { Logger } from './logger.js'
 
 type Listener = (...args: unknown[]) => unknown
 
-/** Typed events whose listeners can harm neither what they are told of nor each other. */
+/**
+ * Typed events whose listeners can affect neither what they report nor each other. A listener that throws, or whose promise
+ * rejects, is logged, counted and reported as a warning of the process (`CERTSWAP_LISTENER_FAILED`).
+ */
 export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   readonly #emitter = new EventEmitter()
   readonly #logger: Logger
-  readonly #message: string
+  readonly #owner: string
 
-  /** @param owner whose events they are, for the log. */
+  /** @param owner what emits the events, for the log. */
   constructor(logger: Logger, owner: 'reload engine' | 'drain' = 'reload engine') {
     this.#logger = logger
-    this.#message = `a listener of the ${owner} threw`
+    this.#owner = owner
   }
 
   on<E extends keyof Events & string>(event: E, listener: (...args: Events[E]) => void): void {
@@ -33,21 +37,15 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   }
 
   emit<E extends keyof Events & string>(event: E, ...args: Events[E]): void {
+    const name = `a listener of the event ${event} of the ${this.#owner}`
+    const log = (error: unknown) =>
+      this.#logger.error({ event, err: error }, `a listener of the ${this.#owner} threw`)
     for (const listener of this.#emitter.rawListeners(event) as Listener[]) {
-      void this.#tell(event, listener, args)
+      callUserCode('listener', name, () => listener(...args), log)
     }
   }
 
   clear(): void {
     this.#emitter.removeAllListeners()
-  }
-
-  /** What a listener throws, now or later, is logged: it must not undo what has happened. */
-  async #tell(event: string, listener: Listener, args: unknown[]): Promise<void> {
-    try {
-      await listener(...args)
-    } catch (error) {
-      this.#logger.error({ event, err: error }, this.#message)
-    }
   }
 }

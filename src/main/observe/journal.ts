@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
 import type { PassReport } from '../pass-report.js'
 import type { QuietLooks } from '../prepare/lookout.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import type { Logger } from './logger.js'
+import { SaidWarnings } from './said-warnings.js'
 
 /** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */
 export interface Attempt {
@@ -52,8 +55,10 @@ export class Journal {
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
-  /** Warnings that have been logged since the last generation began. */
-  #warned = new Set<string>()
+  /** What the last pass reported of servers that were changed past the engine. */
+  #overrides: ReadonlySet<string> = new Set()
+  #fileWarnings: readonly Problem[] = []
+  readonly #warnings = new SaidWarnings()
   readonly #passes: Record<Outcome, number> = {
     unchanged: 0,
     applied: 0,
@@ -81,6 +86,11 @@ export class Journal {
     return this.#differsSinceMs === null
   }
 
+  /** Files whose path does not show what is on disk, by the last pass; the same array for as long as they are the same. */
+  get fileWarnings(): readonly Problem[] {
+    return this.#fileWarnings
+  }
+
   /** Takes note of checks that found nothing new. */
   quiet({ count, lastMs }: QuietLooks): void {
     this.#passes.unchanged += count
@@ -100,11 +110,11 @@ export class Journal {
    * Takes note of a pass that ended; returns the recovery, if it was one. `waits` tells that all that is wrong is half
    * of a pair, whose other half may still come.
    */
-  settle(
-    { result, state, pairMismatch, held }: PassReport,
-    waits: boolean = result.outcome === 'waiting-for-pair',
-  ): Recovery | null {
+  settle(report: PassReport, waits: boolean = report.result.outcome === 'waiting-for-pair'): Recovery | null {
+    const { result, state, pairMismatch, held } = report
     this.count(result)
+    this.#noteFileWarnings(report)
+    this.#noteOverrides(result)
     // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
     this.#lastAttempt = attemptAt(atMs, result)
@@ -117,7 +127,6 @@ export class Journal {
       return null
     }
     if (result.outcome === 'applied') this.#sayApplied(result)
-    else this.#sayWarnings(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = this.#lastAttempt
       this.#differsSinceMs = held ? (this.#differsSinceMs ?? atMs) : null
@@ -167,8 +176,27 @@ export class Journal {
     this.#sayFailed(result, waits)
   }
 
+  /** Such a warning is in every result; it is logged when it comes, with those of a generation that is applied. */
+  #noteFileWarnings({ fileWarnings, result: { generation, outcome } }: PassReport): void {
+    if (isDeepStrictEqual(fileWarnings, this.#fileWarnings)) return
+    const isKnown = (warning: Problem) => this.#fileWarnings.some((one) => isDeepStrictEqual(one, warning))
+    const added = outcome === 'applied' ? [] : fileWarnings.filter((warning) => !isKnown(warning))
+    for (const warning of added) this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    this.#fileWarnings = fileWarnings
+  }
+
+  /** The same for servers that were changed past the engine. */
+  #noteOverrides({ generation, warnings }: ReloadResult): void {
+    const found = warnings.filter(({ code }) => code === 'SERVER_OVERRIDDEN')
+    for (const warning of found) {
+      if (!this.#overrides.has(warning.message))
+        this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    }
+    this.#overrides = new Set(found.map(({ message }) => message))
+  }
+
   #sayApplied(result: ReloadResult): void {
-    const { generation, trigger, changed, hosts, serving, diff, restored, timings } = result
+    const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
     const { fingerprint256, notAfter, names } = serving
     const fields = {
       generation,
@@ -188,21 +216,11 @@ export class Journal {
         'trust was rolled back: it may differ from the CA and CRL files',
       )
     }
-    this.#warned.clear()
-    this.#sayWarnings(result)
-  }
-
-  /**
-   * Each warning is logged once for each generation, also by a check that finds nothing new. Of files that are refused, the
-   * problems are logged, but the servers go on.
-   */
-  #sayWarnings({ outcome, generation, warnings }: ReloadResult): void {
-    const isServed = outcome === 'applied' || outcome === 'unchanged'
+    const isNew = this.#warnings.after(result)
     for (const warning of warnings) {
-      if (!isServed && warning.code !== 'SERVER_OVERRIDDEN') continue
-      const key = JSON.stringify(warning)
-      if (!this.#warned.has(key)) this.#logger.warn({ generation, ...warning }, 'certificate warning')
-      this.#warned.add(key)
+      if (warning.code === 'SERVER_OVERRIDDEN') continue
+      const level = isNew(warning) ? 'warn' : 'debug'
+      this.#logger[level]({ generation, ...warning }, 'certificate warning')
     }
   }
 
@@ -218,9 +236,11 @@ export class Journal {
     }
     const message = waits
       ? 'certificate and key do not match yet; the old pair serves on'
-      : outcome === 'applied'
-        ? 'some hosts were not reloaded; their old certificates serve on'
-        : 'certificates not reloaded; the old ones serve on'
+      : problems.every(({ code }) => code === 'MEMBER_EVICTED')
+        ? 'trust was withdrawn, but not from members that do not answer'
+        : outcome === 'applied'
+          ? 'some hosts were not reloaded; their old certificates serve on'
+          : 'certificates not reloaded; the old ones serve on'
     if (this.#said.has(key)) this.#logger.debug(fields, message)
     else if (waits) this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)

@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
+import { USER_CODE_KINDS, userCodeFailures } from '../user-code.js'
+import { droppedLogLines } from './log-output.js'
+
 /** Every metric family, registered in `registry`. `docs/metrics.md` explains each. */
 export interface MetricFamilies {
   readonly notAfter: Gauge
@@ -8,6 +11,7 @@ export interface MetricFamilies {
   readonly info: Gauge
   readonly generation: Gauge
   readonly hosts: Gauge
+  readonly warnings: Gauge
   readonly reloads: Counter
   readonly errors: Counter
   readonly lastSuccessful: Gauge
@@ -21,6 +25,10 @@ export interface MetricFamilies {
   readonly phaseDuration: Histogram
   readonly longestSlice: Histogram
   readonly controlRequests: Counter
+  readonly members: Gauge
+  readonly memberEvictions: Counter
+  readonly logLinesDropped: Counter
+  readonly callbackFailures: Counter
 }
 
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -59,6 +67,9 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
     hosts: gauge('hosts', 'SNI hosts that are served.'),
+    warnings: new Gauge(
+      looked('warnings', 'Warnings about what is served that hold now, by code.', ['code']),
+    ),
     reloads: new Counter(
       looked('reloads_total', 'Looks at the certificate files, by what caused them and how they ended.', [
         'trigger',
@@ -99,6 +110,34 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
       'reload_longest_slice_seconds',
       'The longest that a reload held the main thread in one turn.',
     ),
+    members: new Gauge(
+      looked('members', 'Processes and threads that serve what this process prepares, by state.', ['state']),
+    ),
+    memberEvictions: counter(
+      'member_evictions_total',
+      'Times that the fleet went on without a member that did not answer.',
+    ),
     controlRequests: counter('control_requests_total', 'Requests to the control server.', ['route', 'code']),
+    logLinesDropped: new Counter({
+      ...common(
+        'log_lines_dropped_total',
+        'Log lines of this process that were dropped because the log could not be written.',
+      ),
+      collect() {
+        this.reset()
+        this.inc(droppedLogLines())
+      },
+    }),
+    callbackFailures: new Counter({
+      ...common(
+        'callback_failures_total',
+        'Calls of the application that threw or rejected: of its logger, its event listeners and its hooks.',
+        ['callback'],
+      ),
+      collect() {
+        this.reset()
+        for (const callback of USER_CODE_KINDS) this.inc({ callback }, userCodeFailures()[callback])
+      },
+    }),
   }
 }

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 
-import { PROBLEM_CODES } from '../../workers/problem.js'
+import { PROBLEM_CODES, type ProblemCode } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Drain } from '../drain/handle.js'
 import { ReloadError } from '../errors.js'
@@ -85,7 +85,8 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
     // The wall clock may have gone back since.
     families.outageSeconds.inc(Math.max(0, outageMs) / 1000)
   }
-  engine.on('settled', settled).on('recovered', recovered)
+  const evicted = () => families.memberEvictions.inc()
+  engine.on('settled', settled).on('recovered', recovered).on('evicted', evicted)
 
   return {
     contentType: registry.contentType,
@@ -99,7 +100,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
       },
     },
     close() {
-      engine.off('settled', settled).off('recovered', recovered)
+      engine.off('settled', settled).off('recovered', recovered).off('evicted', evicted)
       drainMetrics?.stop()
       for (const name of namesOf({ ...families, ...drainMetrics?.families }))
         registry.removeSingleMetric(name)
@@ -197,7 +198,20 @@ function showStatus(families: MetricFamilies, status: EngineStatus): void {
   families.lastAttemptTime.set(CONTEXT, seconds(lastAttempt.at))
   families.matchesDisk.set(differsSince === null ? 1 : 0)
   families.differsSince.set(differsSince === null ? 0 : seconds(differsSince))
+  families.warnings.reset()
+  for (const code of ALERTED_WARNINGS) families.warnings.set({ code }, 0)
+  for (const { code } of status.warnings) families.warnings.inc({ code })
+  showMembers(families, status)
 }
+
+function showMembers({ members }: MetricFamilies, status: EngineStatus): void {
+  const evicted = status.members.filter((member) => member.evicted !== null).length
+  members.set({ state: 'serving' }, status.members.length - evicted)
+  members.set({ state: 'evicted' }, evicted)
+}
+
+/** Warnings that alerts go by have a series when there are none, too. */
+const ALERTED_WARNINGS: readonly ProblemCode[] = ['FILE_MOUNTED', 'FILE_DETACHED']
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {
   return {

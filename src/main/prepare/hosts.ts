@@ -1,5 +1,5 @@
 import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/hosts/protocol.js'
-import type { Problem } from '../../workers/problem.js'
+import { identityOfProblems, type Problem } from '../../workers/problem.js'
 import { MOST_TOLD, told } from '../../workers/told.js'
 import type { HostFacts } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
@@ -51,7 +51,7 @@ export async function prepareHosts(
   scan: ChangedHosts,
   authorities: Uint8Array | null,
 ): Promise<HostsReport> {
-  const harvest = new Harvest(scan.problems, scan.warnings)
+  const harvest = new Harvest(scan.problems, [])
   const task = {
     authorities: authorities && sharedCopy(authorities),
     passphrase: material.passphrase,
@@ -111,7 +111,7 @@ class Harvest {
   constructor(problems: readonly Problem[], warnings: readonly Problem[]) {
     this.problems = new ProblemList(problems)
     this.warnings = new ProblemList(warnings)
-    this.states = [JSON.stringify(problems)]
+    this.states = [identityOfProblems(problems)]
   }
 
   take({ pack, ends, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {

@@ -155,6 +155,8 @@ export class Lookout {
 }
 
 function taskFor(served: Snapshot) {
-  const { requestCert } = served.options.peers
-  return prepareTask(served.options, { records: served, held: null, requestCert, force: false, fresh: false })
+  const { options, fileWarnings } = served
+  const { requestCert } = options.peers
+  const mode = { records: served, held: null, requestCert, force: false, fresh: false, fileWarnings }
+  return prepareTask(options, mode)
 }

@@ -26,7 +26,7 @@ export interface NextSnapshot {
  * always brings a default certificate).
  */
 export async function nextSnapshot(
-  { base, hosts, moved, findings }: Preparation,
+  { base, hosts, moved, findings, fileWarnings }: Preparation,
   before: Snapshot | null,
   options: ResolvedOptions,
   gauge: SliceGauge,
@@ -40,8 +40,10 @@ export async function nextSnapshot(
   const warnings = isListed
     ? await runInSlices(hostWarnings(table, come, certificates, undefined, base !== null), gauge)
     : []
+  // What was not looked at again is as it was.
+  const isKept = (warning: Problem) => !base || (concernsTrust(warning) ? keepsTrust(base) : keepsPairs(base))
   const kept = (before?.generation.warnings ?? []).filter(
-    (warning) => warning.host === undefined && (!base || (keepsPairs(base) && !concernsTrust(warning))),
+    (warning) => warning.host === undefined && isKept(warning),
   )
   return {
     snapshot: {
@@ -50,6 +52,7 @@ export async function nextSnapshot(
       hosts: table,
       hostsRecord: hosts?.record ?? moved.hostsRecord ?? before?.hostsRecord ?? null,
       options,
+      fileWarnings,
     },
     facts: {
       certificates,
@@ -60,6 +63,10 @@ export async function nextSnapshot(
     },
     warnings,
   }
+}
+
+function keepsTrust({ material }: NonNullable<Preparation['base']>): boolean {
+  return material.trust === 'served'
 }
 
 function keepsPairs({ material }: NonNullable<Preparation['base']>): boolean {

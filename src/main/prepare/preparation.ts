@@ -27,6 +27,8 @@ export interface PreparationMode {
   readonly force: boolean
   /** Load whatever is there, even what is served already. */
   readonly fresh: boolean
+  /** Those of the last check. */
+  readonly fileWarnings: readonly Problem[]
 }
 
 /** What PREPARE came to, over the default certificate with its trust and over the hosts. */
@@ -36,6 +38,8 @@ export interface Preparation {
   readonly base: PreparedReply | null
   /** The hosts, when any of them is to change. */
   readonly hosts: HostsReport | null
+  /** Files whose path does not show what is on disk. They hold whatever the verdict is. */
+  readonly fileWarnings: readonly Problem[]
   /** Records that moved because stamps did, and nothing else; `null` where none did. */
   readonly moved: Records
   readonly findings: PassFindings & { readonly problems: readonly Problem[] }
@@ -89,7 +93,7 @@ async function prepareDespite(preparer: Preparer, task: PrepareTask): Promise<Pr
 /** What a worker is asked. */
 export function prepareTask(
   options: ResolvedOptions,
-  { records, held, requestCert, force, fresh }: Omit<PreparationMode, 'trust'>,
+  { records, held, requestCert, force, fresh, fileWarnings }: Omit<PreparationMode, 'trust'>,
 ): PrepareTask {
   const limits = limitsOf(options)
   const { sources, context, policy, hosts } = options
@@ -112,6 +116,7 @@ export function prepareTask(
     held: held?.record ?? null,
     fresh,
     hosts: scan,
+    fileWarnings,
   }
 }
 
@@ -139,13 +144,14 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
     verdict: refused ? 'refused' : moves ? 'prepared' : 'unchanged',
     base: base.kind === 'prepared' ? base : null,
     hosts: hostsMove ? hosts : null,
+    fileWarnings: base.fileWarnings ?? [],
     moved: {
       record: base.kind === 'unchanged' ? base.record : null,
       hostsRecord: hosts !== null && !hostsMove ? hosts.record : null,
     },
     findings: {
       problems,
-      warnings: [...(told?.warnings ?? []), ...(hosts?.warnings ?? base.hosts?.warnings ?? [])],
+      warnings: [...(told?.warnings ?? []), ...(hosts?.warnings ?? [])],
       changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
       diff: base.kind === 'prepared' ? base.diff : null,
     },

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 
 /**
@@ -23,7 +22,7 @@ function exitByWasi(exitCode: number): void {
   // Loading it prints a warning that it is experimental; nothing else can be emitted any more.
   process.removeAllListeners('warning')
   process.emitWarning = () => {}
-  const { WASI } = createRequire(import.meta.url)('node:wasi') as typeof import('node:wasi')
+  const { WASI } = process.getBuiltinModule('node:wasi')
   const wasi = new WASI({ version: 'preview1', returnOnExit: false })
   const { Instance, Module } = (globalThis as unknown as { WebAssembly: WebAssemblyLike }).WebAssembly
   wasi.start(new Instance(new Module(exitingModule(exitCode)), { wasi_snapshot_preview1: wasi.wasiImport }))

@@ -7,8 +7,11 @@ const FIRST_MS = 60_000
 const LONGEST_MS = 3_600_000
 
 interface Entry {
-  readonly poison: Poison
-  readonly path: string
+  readonly place: TaskPlace
+  readonly code: Poison['code']
+  /** What happened, as the end of a sentence that begins with the path. */
+  readonly what: string
+  readonly pool: object
   readonly strikes: number
   readonly untilMs: number
 }
@@ -16,33 +19,55 @@ interface Entry {
 /**
  * Files that cost a thread: it hung over them, ran out of memory or ended. Each is refused by name, without another thread,
  * until it changes, or until its time is over.
+ *
+ * One for the process: a file over which a thread still hangs is left alone by every engine. A file that cost a thread of
+ * one pool may do no harm under the limits of another.
  */
-export class Quarantine {
+class Quarantine {
   readonly #entries = new Map<string, Entry>()
 
-  add({ path, stamp }: TaskPlace, code: Poison['code'], how: string, clock: Clock): void {
-    const key = poisonKey(path, stamp)
-    const strikes = (this.#entries.get(key)?.strikes ?? 0) + 1
-    const leftMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1))
-    const state = stamp === '' ? 'again' : 'again until it changes'
-    const minutes = Math.round(leftMs / 60_000)
-    const what = `${how}; it is not read ${state}, or for ${minutes} min`
-    const untilMs = clock.monotonicMs() + leftMs
-    this.#entries.set(key, { poison: { key, code, what }, path, strikes, untilMs })
+  constructor() {
+    // The call has come back: the storage answers again.
+    hungThreads.onReturn((at) => {
+      if (at?.stamp !== '') return
+      for (const [key, { place }] of this.#entries) if (place.path === at.path) this.#entries.delete(key)
+    })
   }
 
-  /** What a task must leave alone. @param force whether only files at which a thread hangs still. */
-  poisons(force: boolean, clock: Clock): readonly Poison[] {
+  /** @param how what happened, as in `held a thread for 10000 ms`. */
+  add(place: TaskPlace, code: Poison['code'], how: string, pool: object, clock: Clock): void {
+    const key = poisonKey(place.path, place.stamp)
+    const strikes = (this.#entries.get(key)?.strikes ?? 0) + 1
+    const leftMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1))
+    const again = place.stamp === '' ? 'is read again' : 'is read again when it changes, or'
+    const what = `${how}; it ${again} in ${Math.round(leftMs / 60_000)} min`
+    this.#entries.set(key, { place, code, what, pool, strikes, untilMs: clock.monotonicMs() + leftMs })
+  }
+
+  /** What a task must leave alone. @param force whether only files over which a thread hangs still. */
+  poisons(force: boolean, pool: object, clock: Clock): readonly Poison[] {
     if (this.#entries.size === 0) return NONE
     const nowMs = clock.monotonicMs()
     const poisons: Poison[] = []
-    for (const [key, { poison, path, untilMs }] of this.#entries) {
+    for (const [key, { place, code, what, pool: owner, untilMs }] of this.#entries) {
+      const hangsForMs = hungThreads.hangsForMs(place)
+      if (hangsForMs !== null) {
+        const seconds = Math.round(hangsForMs / 1000)
+        const again = place.stamp === '' ? 'the call returns' : 'it changes'
+        poisons.push({
+          key,
+          code,
+          what: `has held a worker thread for ${seconds} s; it is read again when ${again}`,
+        })
+      }
       // Strikes are remembered for a while longer.
-      if (nowMs > untilMs + LONGEST_MS) this.#entries.delete(key)
-      else if (hungThreads.hangsAt(path) || (!force && nowMs < untilMs)) poisons.push(poison)
+      else if (nowMs > untilMs + LONGEST_MS) this.#entries.delete(key)
+      else if (!force && nowMs < untilMs && owner === pool) poisons.push({ key, code, what })
     }
     return poisons
   }
 }
+
+export const quarantine: Quarantine = new Quarantine()
 
 const NONE: readonly Poison[] = []

@@ -2,12 +2,13 @@ import type { TaskPlace } from '../../workers/progress.js'
 import { placeOfError } from '../../workers/unexpected.js'
 import { ReloadError } from '../errors.js'
 import type { WorkerOptions } from '../options.js'
-import { describeHungThreads } from './hung-threads.js'
+import { hungThreads } from './hung-threads.js'
+import { threadRefusal } from './thread-refusal.js'
 
 /** Why a task was given up. */
-export type Abortion =
-  | { readonly why: 'timeout' | 'closed' | 'untaken' }
-  | { readonly why: 'no-thread'; readonly code: string | undefined }
+export interface Abortion {
+  readonly why: 'timeout' | 'closed' | 'untaken'
+}
 
 /** A task that ended without an answer. */
 export class TaskError extends ReloadError {
@@ -25,8 +26,12 @@ export function closed(): TaskError {
 }
 
 /** No thread may be started, because too many hang. */
-export function unavailable(where: string = describeHungThreads()): TaskError {
-  const message = `no worker thread can be started while earlier ones hang, at ${where}; correct these files, or restart the process`
+export function unavailable(
+  hung: ReturnType<typeof hungThreads.describe> = hungThreads.describe(),
+): TaskError {
+  const message =
+    `no worker thread may be started while earlier ones hang, at ${hung.where}; ${hung.remedy}; ` +
+    'a thread that returns is used again, and a restart of the process ends all of them'
   return new TaskError('WORKER_UNAVAILABLE', message)
 }
 
@@ -37,7 +42,6 @@ export function taskError(
   place: TaskPlace | null,
 ): TaskError {
   if (abortion?.why === 'closed') return closed()
-  if (abortion?.why === 'no-thread') return couldNotStart(abortion.code)
   if (abortion?.why === 'untaken') {
     return new TaskError('WORKER_TIMEOUT', `no worker thread took the task within ${limits.timeoutMs} ms`)
   }
@@ -48,7 +52,7 @@ export function taskError(
   }
   // What was thrown may be anything, `undefined` included.
   const { code } = Object(error) as NodeJS.ErrnoException
-  if (code === 'ERR_MODULE_NOT_FOUND') return couldNotStart(code)
+  if (code === 'ERR_MODULE_NOT_FOUND') return couldNotStart(error)
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     const message = `the worker needed more than its limit of ${limits.memoryLimitMb} MiB${at}; see worker.memoryLimitMb`
     return new TaskError('WORKER_CRASHED', message, place)
@@ -56,7 +60,13 @@ export function taskError(
   return new TaskError('WORKER_CRASHED', `the worker thread failed${at}: ${placeOfError(error)}`, place)
 }
 
-function couldNotStart(code: string | undefined): TaskError {
+/** No thread could be started. @param error of `new Worker()`, or of a thread that ended before it took a task. */
+export function couldNotStart(error: unknown): TaskError {
+  const refusal = threadRefusal(error)
+  if (refusal !== null) {
+    return new TaskError('WORKER_UNAVAILABLE', `the worker thread could not start: ${refusal}`)
+  }
+  const { code } = Object(error) as NodeJS.ErrnoException
   const message =
     `the worker thread could not start (${code ?? 'no code'}); a bundler must leave certswap out, ` +
     'because the worker has files of its own'

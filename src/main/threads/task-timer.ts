@@ -63,6 +63,11 @@ export class TaskTimer {
     return this.#still > 0
   }
 
+  /** For how long the task has been at one file, as far as the looks show; milliseconds. */
+  get stillMs(): number {
+    return this.#still * this.#partMs
+  }
+
   get #partMs(): number {
     return Math.max(1, this.#limitMs / PARTS)
   }

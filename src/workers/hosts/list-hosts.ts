@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
+import { findMatching } from '../find-matching.js'
 import { listDirectory, namesIn } from '../list-directory.js'
 import type { Problem } from '../problem.js'
 import { touching } from '../progress.js'
@@ -10,6 +11,11 @@ import { fileProblem } from '../read-file.js'
 import { strayMaterial } from './host-hints.js'
 import { type Candidate, candidatesIn, chosenFrom, FIXED } from './layouts.js'
 import type { HostSource, HostSources } from './protocol.js'
+
+/** Whether a file by this name may belong to a host. */
+export function isHostFileName(name: string): boolean {
+  return /\.(crt|cer|pem|key)$/.test(name)
+}
 
 export interface HostList {
   readonly hosts: readonly HostSource[]
@@ -44,7 +50,7 @@ export function listHosts({ named, patterns }: HostSources): HostList {
   }
   for (const pattern of patterns) {
     try {
-      const { directories, files } = matching(pattern)
+      const { directories, files } = matching(pattern, unlisted)
       for (const directory of directories) {
         visited.add(directory)
         const { found, names } = hostsIn(directory)
@@ -97,11 +103,11 @@ export function isThere(path: string): boolean {
   return existsSync(path)
 }
 
-function matching(pattern: string): Matches {
+function matching(pattern: string, unlisted: Problem[]): Matches {
   const parent = pattern.slice(0, -1)
-  touching(pattern)
   if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return matchesIn(parent)
-  const entries = fastGlob.sync(pattern, { onlyFiles: false, markDirectories: true })
+  const { paths: entries, unseen } = findMatching(pattern, { onlyFiles: false, markDirectories: true })
+  unlisted.push(...unseen)
   const [directories, paths] = [entries.filter(isMarked), entries.filter((entry) => !isMarked(entry))]
   const files = new Map<string, Set<string>>()
   for (const path of paths) {

@@ -5,10 +5,11 @@ import { type FileSet, readFileSet } from '../file-set.js'
 import { Findings } from '../findings.js'
 import { type Identity, pemOf, readIdentities } from '../identity.js'
 import { judgeIdentity, judgeNamed } from '../judge.js'
+import { judgeRequestable, requestableNames } from '../judge-host-names.js'
 import { likenessOf } from '../likeness.js'
 import { anchorsIn } from '../named-anchors.js'
 import { warnOfOpenKeys } from '../open-keys.js'
-import { type Problem, ProblemError } from '../problem.js'
+import { identityOfProblems, type Problem, ProblemError } from '../problem.js'
 import { touching, workingOn } from '../progress.js'
 import type { MaterialSources } from '../protocol.js'
 import { stampFile } from '../read-file.js'
@@ -46,7 +47,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
     warnings.push(...found.warnings.map(named))
     if (found.refused) {
       problems.push(...found.problems.map(named))
-      refused.push([found.problems, stampOf(host.cert), stampOf(host.key)])
+      refused.push([identityOfProblems(found.problems), stampOf(host.cert), stampOf(host.key)])
     } else if (result) {
       entries.push(result.entry)
       if (result.pair) pairs.push(result.pair)
@@ -87,12 +88,12 @@ async function prepareHost(
     workingOn(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.identity) return { entry }
-    judge(host, identity, task, found)
+    const judged = judge(host, identity, task, found)
     warnOfOpenKeys(sources, found)
     if (found.refused) return null
     const key = keyPem(identity.key)
-    await rehearseHost(identity, key, task, rehearsed, found)
-    if (!found.refused) return { entry, pair: pairOf(host, identity, key) }
+    await rehearseHost(judged, key, task, rehearsed, found)
+    if (!found.refused) return { entry, pair: pairOf(host, judged, key) }
     key.fill(0)
     return null
   } finally {
@@ -105,10 +106,12 @@ function judge(
   identity: Identity,
   { policy, authorities }: PrepareHostsTask,
   found: Findings,
-): void {
+): Identity {
   // What the policy requires of names is meant for the default certificate.
-  judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
-  if (host.name !== null) judgeNamed(identity, host.name, found)
+  const judged = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
+  if (host.name === null) judgeRequestable(identity, found)
+  else judgeNamed(identity, host.name, found)
+  return judged
 }
 
 /**
@@ -129,10 +132,10 @@ async function rehearseHost(
   if (!found.refused) rehearsed.add(kind).add(likeness)
 }
 
-function pairOf(host: HostSource, { chain }: Identity, key: Uint8Array): PackedPair {
-  const facts = factsOf(chain)
-  const dnsNames = facts.names.filter((name) => /[a-z]/.test(name) && !name.includes(':'))
-  return { host, names: host.name === null ? dnsNames : [host.name], facts, chain: exact(pemOf(chain)), key }
+function pairOf(host: HostSource, { chain, linked }: Identity, key: Uint8Array): PackedPair {
+  const facts = factsOf(chain.slice(0, linked))
+  const names = host.name === null ? requestableNames(facts.names) : [host.name]
+  return { host, names, facts, chain: exact(pemOf(chain)), key }
 }
 
 function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: FileSet): HostEntry {

@@ -29,12 +29,8 @@ export interface ScanHostsTask {
   readonly fresh: boolean
 }
 
-export type ScanHostsReply =
-  | {
-      readonly kind: 'unchanged' | 'held'
-      /** What the patterns match and nothing comes of; absent without any. */
-      readonly warnings?: readonly Problem[]
-    }
+export type ScanHostsReply = (
+  | { readonly kind: 'unchanged' | 'held' }
   | {
       readonly kind: 'changed'
       /** Whether others are as they were rolled away from, and so are left alone. */
@@ -43,8 +39,11 @@ export type ScanHostsReply =
       readonly batches: readonly Uint8Array[]
       readonly removed: readonly string[]
       readonly problems: readonly Problem[]
-      readonly warnings: readonly Problem[]
     }
+) & {
+  /** What the patterns match and nothing comes of, for as long as it is so; absent without any. */
+  readonly strays?: readonly Problem[]
+}
 
 /** The second, a task for each batch: reads, checks and hands back the pairs of one batch. */
 export interface PrepareHostsTask {

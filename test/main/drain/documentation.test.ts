@@ -30,6 +30,7 @@ const OPTIONS: Record<keyof DrainOptions, true> = {
   pingTimeoutMs: true,
   onUpgrade: true,
   onStream: true,
+  onResponse: true,
   onRaw: true,
   engine: true,
   onTrustRemoved: true,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import test from 'node:test'
 
 import { closeWebSockets } from '../../../src/main/drain/index.js'
 
-const stream = {} as Duplex
+const stream = new PassThrough()
 const notice = { uri: undefined, reason: 'deploy', remainingMs: 1_000 }
 
 test('a WebSocket that the application takes up after the goodbye is closed when it does', () => {

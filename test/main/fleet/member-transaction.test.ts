@@ -9,10 +9,11 @@ import { systemClock } from '../../../src/main/clock.js'
 import { internalsOf } from '../../../src/main/engine.js'
 import type { Link } from '../../../src/main/fleet/link.js'
 import { MemberTransaction } from '../../../src/main/fleet/member-transaction.js'
-import type { ToPrimary } from '../../../src/main/fleet/messages.js'
+import { machineMs, type ToPrimary } from '../../../src/main/fleet/messages.js'
 import { type WireHost, wireHost, wireSnapshot } from '../../../src/main/fleet/wire.js'
 import type { Snapshot } from '../../../src/main/generation/generation.js'
 import { assertApplied } from '../../support/engines.js'
+import { eventually } from '../../support/eventually.js'
 import { writePair } from '../../support/files.js'
 import { hostSite } from '../../support/host-site.js'
 
@@ -20,9 +21,9 @@ for (const end of ['abort', 'revert'] as const) {
   test(`a member overwrites the keys of what it did not take over, those of hosts too: ${end}`, async (t) => {
     const { transaction, answers, served, renewed } = await member(t)
     await stage(transaction, renewed)
-    if (end === 'revert') assert.ok(transaction.commit())
+    if (end === 'revert') assert.ok(transaction.commit(commit(2)))
     transaction[end]()
-    assert.deepEqual(renewed.keys.map(isWiped), [true, true])
+    await eventually('its keys are overwritten', () => renewed.keys.every(isWiped))
     assert.deepEqual(served.keys.map(isWiped), [false, false, false])
     assert.equal(transaction.report().generation, 1)
     assert.deepEqual(answers, ['staged', 'committed', 'staged', ...(end === 'revert' ? ['committed'] : [])])
@@ -32,21 +33,49 @@ for (const end of ['abort', 'revert'] as const) {
 test('a member overwrites the keys of what it served before, and none that it still serves', async (t) => {
   const { transaction, served, renewed } = await member(t)
   await stage(transaction, renewed)
-  assert.ok(transaction.commit())
+  assert.ok(transaction.commit(commit(2)))
   assert.deepEqual(served.keys.map(isWiped), [false, false, false])
   transaction.settle()
-  assert.deepEqual(served.keys.map(isWiped), [true, true, false])
+  await eventually('the replaced keys are overwritten', () => served.keys.slice(0, 2).every(isWiped))
+  assert.equal(isWiped(served.keys[2] as Uint8Array), false)
   assert.deepEqual(renewed.keys.map(isWiped), [false, false])
 })
 
 test('a member commits nothing that it has not staged', async (t) => {
   const { transaction, renewed } = await member(t)
   assert.equal(transaction.stagedNumber, 0)
-  assert.equal(transaction.commit(), null)
+  assert.equal(transaction.commit(commit(2)), null)
   await stage(transaction, renewed)
   assert.equal(transaction.stagedNumber, 2)
   transaction.abort()
-  assert.equal(transaction.commit(), null)
+  assert.equal(transaction.commit(commit(2)), null)
+  assert.equal(transaction.report().generation, 1)
+})
+
+test('a member that reads a commit too late refuses it, and keeps what it serves', async (t) => {
+  const { transaction, answers, renewed } = await member(t)
+  await stage(transaction, renewed)
+  assert.equal(transaction.commit({ number: 2, untilMs: machineMs() - 1 }), null)
+  assert.deepEqual([transaction.report().generation, transaction.stagedNumber], [1, 0])
+  assert.equal(answers.at(-1), 'refused')
+})
+
+test('a member commits the generation that it is told to, and no other', async (t) => {
+  const { transaction, answers, renewed } = await member(t)
+  await stage(transaction, renewed)
+  assert.equal(transaction.commit(commit(3)), null)
+  assert.deepEqual([transaction.report().generation, answers.at(-1)], [1, 'refused'])
+  assert.ok(transaction.commit(commit(2)))
+})
+
+test('a member that the fleet goes on without drops what it staged, and hosts that came for it', async (t) => {
+  const { transaction, renewed } = await member(t)
+  await stage(transaction, renewed)
+  const [host] = renewed.hosts
+  const spare = { ...host, pair: { chain: new Uint8Array(1), key: new Uint8Array([1]) } } as WireHost
+  transaction.addHosts([spare])
+  transaction.giveUp()
+  assert.deepEqual([transaction.stagedNumber, isWiped(spare.pair.key as Uint8Array)], [0, true])
   assert.equal(transaction.report().generation, 1)
 })
 
@@ -61,12 +90,17 @@ async function member(t: TestContext) {
   const transaction = new MemberTransaction(link as Link<ToPrimary>, systemClock)
   t.after(() => transaction.close())
   await stage(transaction, served)
-  assert.ok(transaction.commit())
+  assert.ok(transaction.commit(commit(1)))
   transaction.settle()
   site.put('a.example')
   writePair(site.dir, site.authority.issue())
   assertApplied(await site.engine.reload())
   return { transaction, answers, served, renewed: received(snapshot(), first) }
+}
+
+/** A commit that is in time. */
+function commit(number: number) {
+  return { number, untilMs: machineMs() + 60_000 }
 }
 
 interface Received {

@@ -1,5 +1,6 @@
 import { printable } from '../../control/escape.js'
 import type { ReloadView } from '../../control/result-answer.js'
+import { CommandError, EXIT } from '../exit-codes.js'
 import { askAloud, type ClientFlags } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
 import { contextRows, problemLine, table } from './report.js'
@@ -17,7 +18,18 @@ export async function act(flags: ActFlags, path: string): Promise<void> {
   const { body, json } = await askAloud(question, flags.json)
   if (flags.json) process.stdout.write(body)
   else process.stdout.write(reportOf(json as ReloadView, paintFor(process.stdout)))
+  if (isDetached(json as ReloadView)) throw new CommandError(EXIT.rejected, DETACHED)
 }
+
+/** Nothing new was found, because the files that this server can see are not those on disk. */
+function isDetached({ status, warnings }: ReloadView): boolean {
+  return status === 'unchanged' && warnings.some(({ code }) => code === 'FILE_DETACHED')
+}
+
+const DETACHED = [
+  'the server cannot see a file that was replaced, because it is mounted as a single file (FILE_DETACHED)',
+  'mount the directory of the file instead of the file, and restart the server',
+]
 
 const SAID: Record<ReloadView['status'], string> = {
   reloaded: 'reloaded: what is on disk is served now',
@@ -34,8 +46,11 @@ const TRUST: Record<NonNullable<ReloadView['restored']>['trust'], string> = {
 function reportOf(view: ReloadView, paint: Paint): string {
   const { status, generation, contexts, changed_files, warnings, restored } = view
   const rows = contexts.flatMap((context) => contextRows(context, paint, Date.now()))
+  const headline = isDetached(view)
+    ? paint('red', 'unchanged: a mounted file hides what is on disk; the old certificate is served')
+    : paint('green', SAID[status])
   return (
-    `${paint('green', SAID[status])}\n` +
+    `${headline}\n` +
     table(
       [
         ['generation', String(generation)],

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { printable } from '../../control/escape.js'
 import type { StatusView } from '../../control/routes/status.js'
 import type { AttemptView } from '../../control/views.js'
+import { logOutput } from '../../observe/log-output.js'
 import { CommandError } from '../exit-codes.js'
 import { ask, type ClientFlags, type Reply } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
@@ -20,24 +21,26 @@ const CLEAR = '\u001b[H\u001b[2J'
 /** `certswap status` */
 export async function status(flags: StatusFlags): Promise<void> {
   if (flags.watch) return await watch(flags)
-  show(await askStatus(flags), flags)
+  process.stdout.write(textOf(await askStatus(flags), flags))
 }
 
-/** Shows the status again and again until SIGINT or SIGTERM; a server that goes is waited for. */
+/**
+ * Shows the status again and again until SIGINT or SIGTERM, or until its reader has ended. A server that has ended is waited
+ * for; a reader that pauses gets the next status when it reads again, and never keeps the program from ending.
+ */
 async function watch(flags: StatusFlags): Promise<void> {
   const stopped = new AbortController()
   const stop = () => stopped.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  // Whoever read along has left.
-  process.stdout.once('error', stop)
-  while (!stopped.signal.aborted) {
+  const [output, errors] = [logOutput(), logOutput(2)]
+  const clear = process.stdout.isTTY && !flags.json ? CLEAR : ''
+  while (!stopped.signal.aborted && !output.isBroken) {
     try {
       const reply = await askStatus(flags, stopped.signal)
-      if (process.stdout.isTTY && !flags.json) process.stdout.write(CLEAR)
-      show(reply, flags)
+      if (!output.isWaiting) output.write(`${clear}${textOf(reply, flags)}`)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      if (!stopped.signal.aborted) process.stderr.write(`certswap: ${printable(error.lines[0] ?? '')}\n`)
+      if (!stopped.signal.aborted) errors.write(`certswap: ${printable(error.lines[0] ?? '')}\n`)
     }
     await delay(flags.interval * 1000, undefined, { signal: stopped.signal }).catch(() => {})
   }
@@ -48,9 +51,8 @@ function askStatus({ control }: StatusFlags, signal?: AbortSignal): Promise<Repl
   return ask(signal ? { ...question, signal } : question)
 }
 
-function show({ body, json }: Reply, flags: StatusFlags): void {
-  if (flags.json) process.stdout.write(body)
-  else process.stdout.write(statusReport(json as StatusView, paintFor(process.stdout), Date.now()))
+function textOf({ body, json }: Reply, flags: StatusFlags): string {
+  return flags.json ? body : statusReport(json as StatusView, paintFor(process.stdout), Date.now())
 }
 
 /** The status as a person reads it. */
@@ -84,7 +86,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
     ['passes', passesLine(status.passes)],
     ['servers', String(status.servers)],
     ['connections', connectionsLine(status.connections)],
-    ...status.members.map(memberRow),
+    ...status.members.flatMap((member) => memberRows(member, paint, nowMs)),
     [
       'process',
       `pid ${status.pid}, certswap ${status.version}, Node ${status.node}, OpenSSL ${status.openssl}, ` +
@@ -111,10 +113,19 @@ function checksLine({ auto_reload_interval: interval, next_check_in_ms: next }: 
   return next === null ? every : `${every}, next in ${span(next)}`
 }
 
-function memberRow({ id, pid, generation, connections }: StatusView['members'][number]): Row {
+function memberRows(member: StatusView['members'][number], paint: Paint, nowMs: number): Row[] {
+  const { id, pid, thread_id: thread, generation, connections, missed, evicted } = member
+  const who = thread === 0 ? `pid ${pid}` : `pid ${pid}, thread ${thread}`
+  const text = `${who}, generation ${generation}, connections: ${connectionsLine(connections)}`
+  if (!evicted) {
+    const late = missed === 0 ? '' : paint('yellow', `; has not answered ${missed} roll-outs in a row`)
+    return [[`  member ${id}`, `${text}${late}`]]
+  }
+  const since = span(nowMs - Date.parse(evicted.since))
+  const trust = evicted.trust_withdrawn ? ', while trust was withdrawn' : ''
   return [
-    `  member ${id}`,
-    `pid ${pid}, generation ${generation}, connections: ${connectionsLine(connections)}`,
+    [`  member ${id}`, `${text}; ${paint('red', `evicted for ${since}${trust}`)}`],
+    ['  problem', printable(evicted.detail)],
   ]
 }
 

@@ -1,12 +1,17 @@
-import { open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import { z } from 'zod'
 
+import type { ReadTextReply } from '../../../workers/read-text.js'
 import { withAbsolutePaths } from '../../absolute-paths.js'
+import { systemClock } from '../../clock.js'
 import type { DrainOptions } from '../../drain/options.js'
+import { ReloadError } from '../../errors.js'
+import type { ShareOptions } from '../../fleet/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { protoIn } from '../../own-names.js'
+import { openPreparer } from '../../pool.js'
+import { defaultWorkerLimits } from '../../resolve-options.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
@@ -32,6 +37,9 @@ export interface ServeFlags extends MaterialFlags {
   readonly listen?: string
   readonly upstream?: string
   readonly processes?: number
+  /** In seconds. */
+  readonly memberTimeout?: number
+  readonly memberPatience?: number
   /** Path of the control socket; `false` for none. */
   readonly control?: string | false
   readonly autoReloadInterval?: number
@@ -49,6 +57,8 @@ export interface ServeConfig {
   readonly listen: ListenAddress
   /** How many serve; 1 is this one. */
   readonly processes: number
+  /** What the processes that serve are held to, as in `shareEngine()`, which checks it. */
+  readonly members: Pick<ShareOptions, 'timeoutMs' | 'patience'>
   /** Where the bytes go that were in TLS; `null` to answer requests here. */
   readonly upstream: UpstreamAddress | null
   /** A path that was asked for has to work; the default may not. */
@@ -68,10 +78,17 @@ const DEFAULT_INTERVAL_SECONDS = 10
 /** Of them; more would only stand in each other's way. */
 const MOST_PROCESSES = 256
 
+/** Limits of `--member-timeout`, in seconds, and of `--member-patience`. */
+export const LEAST_MEMBER_TIMEOUT = 0.1
+export const MOST_MEMBER_TIMEOUT = 86_400
+export const MOST_PATIENCE = 1_000
+
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
   upstream: z.string().optional(),
   processes: z.int().min(1).max(MOST_PROCESSES).optional(),
+  memberTimeout: z.number().min(LEAST_MEMBER_TIMEOUT).max(MOST_MEMBER_TIMEOUT).optional(),
+  memberPatience: z.int().min(1).max(MOST_PATIENCE).optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
   lameDuck: z.number().optional(),
@@ -90,6 +107,8 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     listen,
     upstream,
     processes,
+    memberTimeout,
+    memberPatience,
     control,
     logLevel,
     lameDuck,
@@ -102,6 +121,7 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
     processes: flags.processes ?? processes ?? 1,
+    members: membersConfig(flags.memberTimeout ?? memberTimeout, flags.memberPatience ?? memberPatience),
     control: controlConfig(flags.control ?? control),
     logLevel: flags.logLevel ?? logLevel ?? 'info',
     drain: drainConfig({
@@ -127,6 +147,13 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 function upstreamConfig(given: string | undefined): UpstreamAddress | null {
   // Each connection is made to it, whatever the working directory is then.
   return given === undefined ? null : parseUpstream(absoluteUpstream(given, process.cwd()))
+}
+
+function membersConfig(timeout: number | undefined, patience: number | undefined): ServeConfig['members'] {
+  return {
+    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+    ...(patience === undefined ? {} : { patience }),
+  }
 }
 
 type DrainSettings = {
@@ -156,16 +183,7 @@ function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] =
 type ConfigFile = z.infer<typeof fileSchema>
 
 async function readConfigFile(path: string): Promise<ConfigFile> {
-  let text: string
-  try {
-    text = await readUnlessOpen(path)
-  } catch (error) {
-    if (error instanceof CommandError) throw error
-    throw new CommandError(
-      EXIT.usage,
-      `--config: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
-    )
-  }
+  const text = await readUnlessOpen(path)
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -180,20 +198,37 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   return relativeTo(dirname(resolve(path)), parsed.data)
 }
 
-/** The file decides which keys are served, and to whom. A key that others can read is reported by the engine. */
+/**
+ * The file decides which keys are served, and to whom. A key that others can read is reported by the engine.
+ *
+ * A worker thread reads it: on a mount that hangs, this thread, or one of libuv's, would keep the process from ending.
+ */
 async function readUnlessOpen(path: string): Promise<string> {
-  const file = await open(path)
+  const read = await readOffThread(path)
+  if (!read.ok) throw new CommandError(EXIT.usage, `--config: ${path} cannot be read: ${read.code}`)
+  if (process.geteuid && (read.mode & 0o002) !== 0) {
+    throw new CommandError(
+      EXIT.refused,
+      `--config: ${path} is not used: every user can write to it; chmod o-w it`,
+    )
+  }
+  return read.text
+}
+
+async function readOffThread(path: string): Promise<ReadTextReply> {
+  const limits = defaultWorkerLimits()
+  const preparer = openPreparer(limits, systemClock)
   try {
-    const { mode } = await file.stat()
-    if (process.geteuid && (mode & 0o002) !== 0) {
-      throw new CommandError(
-        EXIT.refused,
-        `--config: ${path} is not used: every user can write to it; chmod o-w it`,
-      )
-    }
-    return await file.readFile('utf8')
+    return await preparer.readText({ path })
+  } catch (error) {
+    if (!(error instanceof ReloadError)) throw error
+    const isHung = error.code === 'WORKER_TIMEOUT'
+    const message = isHung
+      ? `${path} cannot be read: a system call on it has not returned for ${limits.timeoutMs / 1000} s; check the storage that it is on`
+      : error.message
+    throw new CommandError(isHung ? EXIT.timedOut : EXIT.rejected, `--config: ${message}`, { cause: error })
   } finally {
-    await file.close()
+    await preparer.close()
   }
 }
 

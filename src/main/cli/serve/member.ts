@@ -2,19 +2,18 @@
  * One process of `certswap serve --processes`: serves what the first one prepares, and drains when that one says so.
  */
 
-import { pino } from 'pino'
-
 import { createDrain } from '../../drain/drain.js'
 import { joinEngine } from '../../fleet/index.js'
-import { PINO_OPTIONS } from '../../observe/logger.js'
+import { createLogger } from '../../observe/logger.js'
 import type { MemberConfig, MemberFailure, MemberOrder } from './member-order.js'
+import { printProcessErrors } from './process-errors.js'
 import { createServer, listen } from './site.js'
 
 const config = JSON.parse(process.argv[2] ?? '{}') as MemberConfig
-const logger = pino({ level: config.logLevel, ...PINO_OPTIONS })
-
 // A terminal sends its signals to all processes; the first one knows what they mean.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+const logger = await createLogger({ level: config.logLevel })
+printProcessErrors(logger)
 
 const engine = await joinEngine({ logger })
 const server = createServer(config, engine, logger)

@@ -5,23 +5,21 @@ import type { Drain } from '../../drain/handle.js'
 import { shareEngine } from '../../fleet/index.js'
 import type { Logger } from '../../observe/logger.js'
 import type { ReloadEngine } from '../../reload-engine.js'
-import { CommandError, EXIT } from '../exit-codes.js'
 import { urlOf } from './address.js'
 import type { ServeConfig } from './config.js'
-import type { MemberConfig, MemberFailure, MemberOrder } from './member-order.js'
+import type { MemberConfig } from './member-order.js'
+import { stdioOfMembers } from './member-output.js'
+import { ProcessKeeper } from './process-keeper.js'
 import type { Site } from './site.js'
-
-/** A process that died is replaced, and one that keeps dying no more often than this, in milliseconds. */
-const LEAST_LIFE_MS = 1_000
 
 /** Processes that serve on one address what this one prepares; each is a session of the drain. */
 export function memberProcesses(config: ServeConfig, engine: ReloadEngine, logger: Logger): Site {
-  const { listen, upstream, drain: drainOptions, logLevel, processes } = config
+  const { listen, upstream, drain: drainOptions, logLevel, processes, members } = config
   const member: MemberConfig = { listen, upstream, drain: drainOptions, logLevel }
   return {
     servers: [],
-    async listen(drain) {
-      // Each accepts by itself: what Node's own distribution has handed to the last process that closes would hang for ever.
+    async listen(drain: Drain) {
+      // Each accepts by itself: a connection that Node's own distribution hands to the last process that closes would hang.
       cluster.schedulingPolicy = cluster.SCHED_NONE
       cluster.setupPrimary({
         exec: fileURLToPath(new URL('./member.js', import.meta.url)),
@@ -29,65 +27,15 @@ export function memberProcesses(config: ServeConfig, engine: ReloadEngine, logge
         execArgv: [],
         // Keys travel as bytes, which can be overwritten, and not as text.
         serialization: 'advanced',
+        stdio: stdioOfMembers(),
       })
-      shareEngine(engine)
-      const all = Array.from({ length: processes }, () => start(drain, logger))
-      const [first] = await Promise.all(all.map(({ listening }) => listening))
+      const keeper = new ProcessKeeper(drain, logger)
+      shareEngine(engine, {
+        ...members,
+        onEvicted: ({ evicted }, peer) => keeper.evict(peer as Worker, evicted.trustWithdrawn),
+      })
+      const [first] = await Promise.all(Array.from({ length: processes }, () => keeper.start()))
       return urlOf(first as { address: string; port: number })
     },
   }
-}
-
-interface StartedProcess {
-  readonly listening: Promise<{ address: string; port: number }>
-}
-
-function start(drain: Drain, logger: Logger): StartedProcess {
-  const worker = cluster.fork()
-  const startedAt = Date.now()
-  const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  drain.track({
-    closed,
-    goaway: (uri) => order(worker, { serve: 'drain', uri }),
-    destroy: () => end(worker),
-  })
-  const listening = new Promise<{ address: string; port: number }>((resolve, reject) => {
-    let failure = 'it ended before it listened'
-    worker.on('message', (message: Partial<MemberFailure> | null) => {
-      failure = message?.cannotListen ?? failure
-    })
-    worker.once('listening', ({ address, port }) => resolve({ address: address ?? '::', port }))
-    worker.once('exit', () => reject(new CommandError(EXIT.rejected, failure)))
-  })
-  worker.once('exit', (code, signal) => {
-    if (drain.state !== 'running' && drain.state !== 'lame-duck') return
-    const { pid: memberPid } = worker.process
-    logger.error({ memberPid, code, signal }, 'a serving process died; another one takes its place')
-    const wait = Math.max(0, startedAt + LEAST_LIFE_MS - Date.now())
-    listening.then(
-      () => setTimeout(() => replace(drain, logger), wait),
-      () => {},
-    )
-  })
-  return { listening }
-}
-
-function replace(drain: Drain, logger: Logger): void {
-  if (drain.state !== 'running' && drain.state !== 'lame-duck') return
-  start(drain, logger).listening.catch((error: Error) => {
-    logger.error({ reason: error.message }, 'a serving process could not be replaced')
-    setTimeout(() => replace(drain, logger), LEAST_LIFE_MS)
-  })
-}
-
-/** Cuts what is left there; a process that does not even do that is killed. */
-function end(worker: Worker): void {
-  order(worker, { serve: 'force' })
-  setTimeout(() => worker.process.kill('SIGKILL'), LAST_RESORT_MS).unref()
-}
-
-const LAST_RESORT_MS = 300
-
-function order(worker: Worker, message: MemberOrder): void {
-  if (worker.isConnected()) worker.send(message, () => {})
 }

@@ -1,22 +1,22 @@
-import { pino } from 'pino'
-
 import type { ControlServer } from '../../control/control-server.js'
 import { createDrain } from '../../drain/drain.js'
 import type { Drain } from '../../drain/handle.js'
 import { handleSignals, type Reloadable } from '../../drain/signals.js'
 import { createReloadEngine } from '../../engine.js'
-import { type Logger, PINO_OPTIONS } from '../../observe/logger.js'
+import { createLogger, type Logger } from '../../observe/logger.js'
 import { createNotifier, type Notifier } from '../../observe/systemd/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { resolveConfig, type ServeFlags } from './config.js'
 import { openControl } from './open-control.js'
+import { printProcessErrors } from './process-errors.js'
 import { memberProcesses } from './processes.js'
 import { ownServer } from './site.js'
 
 /** `certswap serve`: runs until it is told to stop, and then ends the process. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
-  const logger = pino({ level: config.logLevel, ...PINO_OPTIONS })
+  const logger = await createLogger({ level: config.logLevel })
+  printProcessErrors(logger)
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
   // Before any process is started: it takes out of the environment what is for this one alone.
   const notifier = createNotifier({ engine, logger, ffi: config.ffi })

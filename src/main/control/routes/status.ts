@@ -1,8 +1,15 @@
-import { packageVersion } from '../../package-version.js'
+import { PACKAGE_VERSION } from '../../package-version.js'
 import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'
-import { type AttemptView, attemptView, type GenerationView, generationView } from '../views.js'
+import {
+  type AttemptView,
+  attemptView,
+  type GenerationView,
+  generationView,
+  type MemberView,
+  memberView,
+} from '../views.js'
 
 export interface StatusView extends GenerationView {
   readonly state: string
@@ -20,7 +27,7 @@ export interface StatusView extends GenerationView {
   /** Live connections by the generation that they were accepted under. */
   readonly connections: Readonly<Record<string, number>>
   /** Processes and threads that serve what is prepared here. */
-  readonly members: EngineStatus['members']
+  readonly members: readonly MemberView[]
   readonly version: string
   readonly node: string
   readonly openssl: string
@@ -67,8 +74,8 @@ function statusView(status: EngineStatus): StatusView {
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,
     connections: status.connections,
-    members: status.members,
-    version: packageVersion(),
+    members: status.members.map(memberView),
+    version: PACKAGE_VERSION,
     node: process.versions.node,
     openssl: process.versions.openssl,
     pid: process.pid,

@@ -1,0 +1,28 @@
+import { printable } from '../../control/escape.js'
+import { logOutput } from '../../observe/log-output.js'
+import type { Logger } from '../../observe/logger.js'
+import { EXIT } from '../exit-codes.js'
+
+/**
+ * Prints what Node would print on standard error: warnings of the process, and the error that ends it. Node waits for the
+ * reader while it prints: a full pipe, or a terminal stopped by ^S, would hold a process that serves, and keep one that has
+ * crashed from ending, so that nothing starts another.
+ */
+export function printProcessErrors(logger: Logger): void {
+  const print = (text: string) => {
+    for (const line of text.split('\n')) logOutput(2).write(`${printable(line)}\n`)
+  }
+  // Node's own listener, which prints.
+  process.removeAllListeners('warning')
+  process.on('warning', ({ name, message, ...more }) => {
+    const { code, detail } = more as { code?: string; detail?: string }
+    print(`(certswap:${process.pid}) ${code === undefined ? '' : `[${code}] `}${name}: ${message}`)
+    if (detail) print(detail)
+  })
+  process.on('uncaughtException', (error: unknown) => {
+    const { stack = String(error) } = Object(error) as Error
+    print(`certswap: this should not have happened; please report it:\n${stack}`)
+    logger.error({ err: error }, 'unexpected error; the process ends')
+    process.exit(EXIT.rejected)
+  })
+}

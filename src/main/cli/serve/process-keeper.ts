@@ -1,0 +1,142 @@
+import cluster, { type Worker } from 'node:cluster'
+
+import type { Drain } from '../../drain/handle.js'
+import type { Logger } from '../../observe/logger.js'
+import { CommandError, EXIT } from '../exit-codes.js'
+import type { MemberFailure, MemberOrder } from './member-order.js'
+import { passOnLines } from './member-output.js'
+
+/** A process that died is replaced, and one that keeps dying no more often than this, in milliseconds. */
+const LEAST_LIFE_MS = 1_000
+/** A process that does not listen within this time is killed, in milliseconds: it may have been suspended at its start. */
+const LONGEST_START_MS = 30_000
+/** How long a process that is cut may take to end by itself, in milliseconds. */
+const LAST_RESORT_MS = 300
+/** How long a process that no longer follows may take to finish its connections, in milliseconds. */
+const EVICTED_GRACE_MS = 2_000
+
+/** Where a process listens. */
+type Listening = { readonly address: string; readonly port: number }
+
+/** Starts the processes of `serve --processes`, and another one for each that has died or does not answer. */
+export class ProcessKeeper {
+  readonly #drain: Drain
+  readonly #logger: Logger
+  /** Those that have, or will have, another one in their place. */
+  readonly #replaced = new WeakSet<Worker>()
+
+  constructor(drain: Drain, logger: Logger) {
+    this.#drain = drain
+    this.#logger = logger
+    // A suspended process outlives the time that it is given, and would keep the port.
+    process.once('exit', () => {
+      if (drain.state !== 'forced' && drain.state !== 'drained') return
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
+    })
+  }
+
+  /** @throws CommandError when it ends before it listens */
+  start(): Promise<Listening> {
+    return this.#fork().listening
+  }
+
+  /**
+   * Ends a process that does not follow any more, and starts another one at once: the end of a process may take long, for
+   * instance while the kernel waits for a disk. It gets a moment to finish its connections, unless it may accept clients
+   * that the trust in force refuses. A suspended process ends by SIGKILL alone.
+   */
+  evict(worker: Worker, trustWithdrawn: boolean): void {
+    const { pid: memberPid } = worker.process
+    this.#replaced.add(worker)
+    this.#logger.error(
+      { memberPid, trustWithdrawn },
+      'a serving process does not answer; it is ended, and another one takes its place',
+    )
+    if (trustWithdrawn) worker.process.kill('SIGKILL')
+    else {
+      order(worker, { serve: 'drain' })
+      killAfter(EVICTED_GRACE_MS, worker)
+    }
+    this.#replace()
+  }
+
+  #fork(): { readonly worker: Worker; readonly listening: Promise<Listening> } {
+    const worker = cluster.fork()
+    passOnLines(worker)
+    const startedAt = Date.now()
+    const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    this.#drain.track({
+      closed,
+      goaway: (uri) => order(worker, { serve: 'drain', uri }),
+      destroy: () => cut(worker),
+    })
+    const listening = whenListening(worker)
+    listening.then(
+      () => worker.once('exit', (code, signal) => this.#died(worker, { code, signal, startedAt })),
+      () => {},
+    )
+    return { worker, listening }
+  }
+
+  #died(worker: Worker, { code, signal, startedAt }: Death): void {
+    if (this.#replaced.has(worker) || !this.#mayStart) return
+    this.#replaced.add(worker)
+    const { pid: memberPid } = worker.process
+    this.#logger.error({ memberPid, code, signal }, 'a serving process died; another one takes its place')
+    setTimeout(() => this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - Date.now()))
+  }
+
+  #replace(): void {
+    if (!this.#mayStart) return
+    const { worker, listening } = this.#fork()
+    listening.catch((error: Error) => {
+      if (this.#replaced.has(worker)) return
+      this.#logger.error({ reason: error.message }, 'a serving process could not be replaced')
+      setTimeout(() => this.#replace(), LEAST_LIFE_MS)
+    })
+  }
+
+  get #mayStart(): boolean {
+    return this.#drain.state === 'running' || this.#drain.state === 'lame-duck'
+  }
+}
+
+interface Death {
+  readonly code: number
+  readonly signal: string
+  readonly startedAt: number
+}
+
+/** Resolves with the address; a process that never comes to listen is killed. */
+async function whenListening(worker: Worker): Promise<Listening> {
+  let failure = 'it ended before it listened'
+  const timer = setTimeout(() => {
+    failure = `it did not listen within ${LONGEST_START_MS / 1000} s`
+    worker.process.kill('SIGKILL')
+  }, LONGEST_START_MS).unref()
+  try {
+    return await new Promise<Listening>((resolve, reject) => {
+      worker.on('message', (message: Partial<MemberFailure> | null) => {
+        failure = message?.cannotListen ?? failure
+      })
+      worker.once('listening', ({ address, port }) => resolve({ address: address ?? '::', port }))
+      worker.once('exit', () => reject(new CommandError(EXIT.rejected, failure)))
+    })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Cuts what is left there; a process that does not even do that is killed. */
+function cut(worker: Worker): void {
+  order(worker, { serve: 'force' })
+  killAfter(LAST_RESORT_MS, worker)
+}
+
+function killAfter(ms: number, worker: Worker): void {
+  setTimeout(() => worker.process.kill('SIGKILL'), ms).unref()
+}
+
+function order(worker: Worker, message: MemberOrder): void {
+  if (worker.isConnected()) worker.send(message, () => {})
+}

@@ -1,0 +1,32 @@
+import type { MemberStatus } from './fleet/followers.js'
+import type { Serving } from './serving.js'
+
+type Counts = Readonly<Record<number, number>>
+
+/**
+ * Live connections here and in all members, by the generation that they were accepted under. Those of an evicted member never
+ * count as connections of the current generation.
+ */
+export function connectionCounts(
+  { ledger, snapshot }: Pick<Serving, 'ledger' | 'snapshot'>,
+  members: readonly MemberStatus[],
+): Record<number, number> {
+  const current = snapshot.generation.number
+  return summed([
+    ledger.counts(),
+    ...members.map(({ connections, evicted }) => (evicted ? without(connections, current) : connections)),
+  ])
+}
+
+function without(counts: Counts, generation: number): Counts {
+  const { [generation]: _, ...others } = counts
+  return others
+}
+
+function summed(counts: readonly Counts[]): Record<number, number> {
+  const sum: Record<number, number> = {}
+  for (const [generation, count] of counts.flatMap(Object.entries<number>)) {
+    sum[Number(generation)] = (sum[Number(generation)] ?? 0) + count
+  }
+  return sum
+}

@@ -1,0 +1,93 @@
+import type { ServerResponse } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+
+import { z } from 'zod'
+
+import { refusal } from '../refusal.js'
+import type { DrainNotice } from './connection.js'
+import { DrainError } from './errors.js'
+import type { ResponseHook } from './hooks.js'
+
+/** Options of {@link closeEventStreams}. */
+export interface EventStreamOptions {
+  /**
+   * Milliseconds after which clients are to connect again; sent as the field `retry`.
+   * @defaultValue the client's own, some seconds
+   */
+  readonly retryMs?: number
+  /**
+   * Text of the last events, each with the empty line that ends it: `'event: bye\ndata: {}\n\n'`.
+   * @defaultValue none
+   */
+  readonly last?: string | ((notice: DrainNotice) => string)
+}
+
+const schema = z.strictObject({
+  retryMs: z.int().min(0).optional(),
+  last: z
+    .union([z.string(), z.custom<(notice: DrainNotice) => string>((value) => typeof value === 'function')], {
+      error: 'expected a string or a function that returns one',
+    })
+    .optional(),
+})
+
+/**
+ * An `onResponse` hook that ends server-sent events (WHATWG HTML, section 9.2): it sends the last events and ends the
+ * response, so that clients connect again, elsewhere. Other responses are left alone. What the application writes to an
+ * event stream after its end is discarded; by itself Node would raise an error.
+ *
+ * @example
+ * const drain = createDrain({ servers: [server], onResponse: closeEventStreams({ retryMs: 1_000 }) })
+ *
+ * @throws DrainError `OPTIONS_INVALID`
+ */
+export function closeEventStreams(options: EventStreamOptions = {}): ResponseHook {
+  const parsed = schema.safeParse(options)
+  if (!parsed.success) {
+    throw new DrainError('OPTIONS_INVALID', `closeEventStreams: ${refusal(parsed.error.issues, options)}`)
+  }
+  const { retryMs, last = '' } = parsed.data
+  const retry = retryMs === undefined ? '' : `retry: ${retryMs}\n\n`
+  return (response, notice) => {
+    whenStarted(response, () => {
+      if (response.writableEnded || !isEventStream(response)) return
+      endForGood(response, (typeof last === 'string' ? last : last(notice)) + retry)
+    })
+  }
+}
+
+/** Calls back once the headers of a response have been sent. Node has no event for it, but all ways lead to `writeHead`. */
+function whenStarted(response: ServerResponse, started: () => void): void {
+  if (response.headersSent) {
+    started()
+    return
+  }
+  const writeHead = response.writeHead as (...args: unknown[]) => unknown
+  let due = false
+  const watched = (...args: unknown[]) => {
+    // What the application writes in the same turn comes before the end.
+    if (!due) setImmediate(started)
+    due = true
+    return writeHead.apply(response, args)
+  }
+  Object.assign(response, { writeHead: watched })
+}
+
+function isEventStream(response: ServerResponse): boolean {
+  return /^text\/event-stream\b/i.test(contentTypeOf(response))
+}
+
+function contentTypeOf(response: ServerResponse): string {
+  const { stream } = response as { readonly stream?: ServerHttp2Stream }
+  if (stream) return String(stream.sentHeaders?.['content-type'] ?? '')
+  const given = response.getHeader('content-type')
+  if (given !== undefined) return String(given)
+  // Headers that were given to `writeHead` alone can be read nowhere else.
+  const { _header: sent } = response as unknown as { readonly _header?: unknown }
+  return /^content-type:[ \t]*(.*)$/im.exec(String(sent ?? ''))?.[1] ?? ''
+}
+
+function endForGood(response: ServerResponse, text: string): void {
+  response.end(text)
+  Object.assign(response, { write: () => false, end: () => response })
+}

@@ -1,0 +1,58 @@
+import type { ServerHttp2Session } from 'node:http2'
+import net, { type Socket } from 'node:net'
+
+import { protocolsOf } from './server-protocols.js'
+
+/** A socket that the application gave to a server of node:http or node:http2, which did not accept it itself. */
+export interface HandedOn {
+  readonly server: net.Server
+  /** The HTTP/2 session that the server made of it; `undefined` for HTTP/1.1. */
+  readonly session: ServerHttp2Session | undefined
+}
+
+/**
+ * Calls back once, in the same turn of the event loop, when the application hands a socket on to an HTTP server:
+ * `createConnectionInjector` of `@grpc/grpc-js` does, and so does a `node:tls` server that chooses by ALPN. Each of these
+ * servers listens for the `close` of the socket.
+ *
+ * @returns a function that stops it.
+ */
+export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void): () => void {
+  let stopped = false
+  const stop = () => {
+    stopped = true
+    socket.off('newListener', onListener)
+  }
+  const look = () => {
+    const handedOn = stopped ? null : handedOnTo(socket)
+    if (!handedOn) return
+    stop()
+    found(handedOn)
+  }
+  const onListener = (event: string | symbol) => {
+    if (event === 'close') process.nextTick(look)
+  }
+  socket.on('newListener', onListener)
+  return stop
+}
+
+/**
+ * The server that a socket was handed on to; `null` without. Node documents no way from a socket to it. It keeps the
+ * server, and for HTTP/2 the session too, in properties of the socket, whose names differ; so the values decide. Where a
+ * Node keeps them elsewhere, the connection stays what it was. `test/main/drain/handed-on.test.ts` is the contract.
+ */
+export function handedOnTo(socket: Socket): HandedOn | null {
+  const own = Reflect.ownKeys(socket).map(
+    (key) => Object.getOwnPropertyDescriptor(socket, key)?.value as unknown,
+  )
+  const server = own.find(speaksHttp)
+  return server ? { server, session: own.find(isSession) } : null
+}
+
+function speaksHttp(value: unknown): value is net.Server {
+  return value instanceof net.Server && protocolsOf(value).http1
+}
+
+function isSession(value: unknown): value is ServerHttp2Session {
+  return typeof (value as Partial<ServerHttp2Session> | null | undefined)?.goaway === 'function'
+}

@@ -1,0 +1,33 @@
+import type { Server } from 'node:net'
+
+import { protocolsOf } from './server-protocols.js'
+import type { Surroundings } from './surroundings.js'
+
+/** Warns of hooks that no connection of these servers can reach: they look like a goodbye, and none is said. */
+export function warnOfUnusedHooks(
+  servers: readonly Server[],
+  { goodbyes, logger }: Pick<Surroundings, 'goodbyes' | 'logger'>,
+): void {
+  const kinds = servers.map(protocolsOf)
+  // Connections of other servers may be handed on to an HTTP server.
+  const other = kinds.some(({ http1, http2 }) => !http1 && !http2)
+  const http2 = kinds.some((kind) => kind.http2)
+  const http1 = kinds.some((kind) => kind.http1)
+  const reach = {
+    onUpgrade: http1 || other,
+    onResponse: http1 || other,
+    onStream: http2 || other,
+    onRaw: other,
+  }
+  for (const hook of ['onUpgrade', 'onResponse', 'onStream', 'onRaw'] as const) {
+    if (goodbyes.has(hook) && !reach[hook]) logger.warn({ hook, needs: NEEDS[hook] }, UNUSED)
+  }
+}
+
+const UNUSED = 'a drain hook is never called with these servers'
+const NEEDS = {
+  onUpgrade: 'a server of node:http, node:https or node:http2',
+  onResponse: 'a server of node:http, node:https or node:http2',
+  onStream: 'a server of node:http2; responses of HTTP/1.1 have the hook onResponse',
+  onRaw: 'a server of node:tls or node:net; HTTP servers have onResponse, onStream and onUpgrade',
+}

@@ -1,0 +1,85 @@
+import type { Clock } from '../clock.js'
+import { ReloadError } from '../errors.js'
+import type { Serving } from '../serving.js'
+import { assertAgreed, type Question, repliesOf, UNDONE } from './answers.js'
+import { hostsBetween } from './hosts-between.js'
+import type { Member, MemberReply } from './member.js'
+import { machineMs } from './messages.js'
+import { sendGeneration } from './send-generation.js'
+import type { Turns } from './turns.js'
+
+interface AdmitParts {
+  readonly serving: Serving
+  readonly clock: Clock
+  readonly timeoutMs: number
+  readonly turns: Turns
+  /** Whether the member, and the fleet, are still there. */
+  readonly isOpen: () => boolean
+}
+
+/**
+ * Gives a member the current generation as a whole. It builds that beside the roll-outs of the others, so that a member which is
+ * suspended while it joins holds back none; only its commit has a turn of its own, so that it misses no roll-out and
+ * gets none twice. If a roll-out overtakes it, it begins again, in a turn.
+ *
+ * @param admitted - called once the member serves the current generation, before any other roll-out.
+ * @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`
+ */
+export async function admit(member: Member, parts: AdmitParts, admitted: () => void): Promise<void> {
+  if (await admitOnce(member, parts, null, admitted)) return
+  await admitOnce(member, parts, await parts.turns.take(), admitted)
+}
+
+/** @returns whether nothing is left to do; otherwise a roll-out has overtaken it. */
+async function admitOnce(
+  member: Member,
+  { serving, clock, timeoutMs, turns, isOpen }: AdmitParts,
+  turn: (() => void) | null,
+  admitted: () => void,
+): Promise<boolean> {
+  let endTurn = turn
+  const ask = (number: number, question: Question) =>
+    repliesOf([member], number, question, { clock, timeoutMs })
+  try {
+    if (!isOpen()) return true
+    const { snapshot, tickets } = serving
+    const { number } = snapshot.generation
+    const isCurrent = () => serving.snapshot.generation.number === number
+    const replies = ask(number, 'staged')
+    const hosts = await hostsBetween(null, snapshot)
+    await sendGeneration(member, { next: snapshot, before: null, hosts, secret: tickets.secret })
+    const staged = await replies
+    assertInTime(staged, 'staged', timeoutMs)
+    // Keys that are served no longer are overwritten: a member that was sent them too late refuses them.
+    if (!endTurn && !isCurrent()) return false
+    assertNotRefused(staged)
+    endTurn ??= await turns.take()
+    if (!isOpen()) return true
+    if (!isCurrent()) return false
+    const committed = ask(number, 'committed')
+    member.link.send({ kind: 'commit', number, untilMs: machineMs() + timeoutMs })
+    const answer = await committed
+    assertInTime(answer, 'committed', timeoutMs)
+    assertNotRefused(answer)
+    if (!isOpen()) return true
+    member.link.send({ kind: 'settle' })
+    admitted()
+    return true
+  } finally {
+    endTurn?.()
+  }
+}
+
+function assertInTime(replies: Replies, question: Question, timeoutMs: number): void {
+  for (const [member, reply] of replies) {
+    if (reply !== 'late') continue
+    const message = `${member.name} had not ${UNDONE[question]} its first certificates after ${timeoutMs} ms`
+    throw new ReloadError('MEMBER_TIMEOUT', message)
+  }
+}
+
+function assertNotRefused(replies: Replies): void {
+  replies.forEach(assertAgreed)
+}
+
+type Replies = readonly (readonly [Member, MemberReply])[]

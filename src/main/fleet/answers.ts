@@ -1,0 +1,39 @@
+import type { Clock } from '../clock.js'
+import { ReloadError } from '../errors.js'
+import type { Member, MemberAnswer, MemberReply } from './member.js'
+
+/** What members are asked for: to build a generation, or to serve it. */
+export type Question = 'staged' | 'committed'
+
+/** What was not done, as messages name it. */
+export const UNDONE: Record<Question, string> = { staged: 'built', committed: 'taken over' }
+
+/** A reply that is no refusal. */
+export type Agreement = Exclude<MemberAnswer, { kind: 'refused' }> | 'gone' | 'late'
+
+/** One reply of each member, `late` for those that have not answered within `timeoutMs`. */
+export async function repliesOf(
+  members: readonly Member[],
+  number: number,
+  question: Question,
+  { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
+): Promise<(readonly [Member, MemberReply])[]> {
+  const replies = members.map(async (member) => [member, await member.answer(number, question)] as const)
+  const cancel = clock.after(timeoutMs, () => {
+    for (const member of members) member.giveUp(number)
+  })
+  const all = await Promise.all(replies)
+  cancel()
+  return all
+}
+
+/** @throws ReloadError `MEMBER_REFUSED`, with the member's own problems after it */
+export function assertAgreed([member, reply]: readonly [Member, MemberReply]): readonly [Member, Agreement] {
+  if (reply === 'gone' || reply === 'late' || reply.kind !== 'refused') return [member, reply]
+  const { problems } = reply
+  const reasons = problems.map(({ code, message }) => `${code}: ${message}`).join('; ')
+  const message = `${member.name} cannot serve it: ${reasons}`
+  throw new ReloadError('MEMBER_REFUSED', message, {
+    problems: [{ code: 'MEMBER_REFUSED', message }, ...problems],
+  })
+}

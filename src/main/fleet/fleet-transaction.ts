@@ -1,0 +1,150 @@
+import type { Clock } from '../clock.js'
+import { ReloadError } from '../errors.js'
+import type { Snapshot } from '../generation/generation.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
+import { assertAgreed, type Question, repliesOf, UNDONE } from './answers.js'
+import type { MemberResult } from './followers.js'
+import { hostsBetween } from './hosts-between.js'
+import type { Member, MemberReply } from './member.js'
+import { machineMs, type ToMember } from './messages.js'
+import { type EvictionCause, Patience, type Urgency, urgencyOf } from './patience.js'
+import { sendGeneration } from './send-generation.js'
+import type { Turns } from './turns.js'
+
+/** What the transactions of a fleet need. */
+export interface TransactionParts {
+  readonly clock: Clock
+  /** How long a member may take to build its contexts, and to take them over, in milliseconds. */
+  readonly timeoutMs: number
+  /** Roll-outs in a row that members may hold back by not answering in time. */
+  readonly patience: number
+  readonly turns: Turns
+  /** Those that have not been evicted. */
+  readonly members: () => readonly Member[]
+  /** Policies of the servers of all members, evicted ones included. */
+  readonly policies: () => readonly PeerPolicy[]
+  /** Goes on without a member. */
+  readonly evict: (member: Member, cause: EvictionCause) => void
+  /** Called once a generation that withdraws trust is served. */
+  readonly trustWithdrawn: () => Promise<void>
+}
+
+interface Rollout {
+  /** Those that take part. */
+  members: readonly Member[]
+  readonly number: number
+  readonly evicted: Member[]
+  urgency: Urgency | null
+  readonly endTurn: () => void
+}
+
+const NO_ROLLOUT: Rollout = { members: [], number: 0, evicted: [], urgency: null, endTurn: () => {} }
+
+/**
+ * The primary's side of one roll-out after the other: all members build a generation, then all serve it. Members that do not
+ * answer in time hold it back until patience with them ends; from then on the others go on without them.
+ */
+export class FleetTransaction {
+  readonly #parts: TransactionParts
+  readonly #patience: Patience
+  #rollout: Rollout = NO_ROLLOUT
+
+  constructor(parts: TransactionParts) {
+    this.#parts = parts
+    this.#patience = new Patience(parts.patience)
+  }
+
+  /** @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`, after every member has been told to drop it. */
+  async stage(next: Snapshot, served: () => Snapshot, force: boolean): Promise<void> {
+    const { turns, members: all } = this.#parts
+    const endTurn = await turns.take()
+    const members = all()
+    const { number } = next.generation
+    this.#rollout = { members, number, evicted: [], urgency: null, endTurn }
+    try {
+      const before = served()
+      this.#rollout.urgency = this.#urgencyOf(before, next, force)
+      const replies = repliesOf(members, number, 'staged', this.#parts)
+      const hosts = await hostsBetween(before, next)
+      const sent = members.map(async (member) => {
+        await member.caughtUp()
+        await sendGeneration(member, { next, before, hosts, secret: null })
+      })
+      const [given] = await Promise.all([replies, Promise.all(sent)])
+      this.#judge(given, 'staged')
+    } catch (error) {
+      this.#end({ kind: 'abort' })
+      throw error
+    }
+  }
+
+  abort(): void {
+    this.#end({ kind: 'abort' })
+  }
+
+  /** @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT` */
+  async commit(): Promise<readonly MemberResult[]> {
+    const { members, number, evicted } = this.#rollout
+    const { timeoutMs, trustWithdrawn } = this.#parts
+    const replies = repliesOf(members, number, 'committed', this.#parts)
+    const untilMs = machineMs() + timeoutMs
+    for (const { link } of members) link.send({ kind: 'commit', number, untilMs })
+    const results = this.#judge(await replies, 'committed')
+    this.#patience.reset()
+    if (this.#rollout.urgency === 'trust') await trustWithdrawn()
+    const left = evicted.map(({ id, pid }) => ({ id, pid, outcome: 'evicted' as const, longestSliceMs: 0 }))
+    return [...results, ...left].sort((a, b) => a.id - b.id)
+  }
+
+  settle(): void {
+    this.#end({ kind: 'settle' })
+  }
+
+  revert(): void {
+    this.#end({ kind: 'revert' })
+  }
+
+  #urgencyOf(before: Snapshot, next: Snapshot, force: boolean): Urgency | null {
+    const { clock, patience, policies, timeoutMs } = this.#parts
+    return urgencyOf({
+      ...{ before, next, force, policies: policies() },
+      nowMs: clock.wallMs(),
+      patienceMs: patience * timeoutMs,
+    })
+  }
+
+  /** Evicts members that are late, or holds the roll-out back. */
+  #judge(replies: readonly (readonly [Member, MemberReply])[], question: Question): MemberResult[] {
+    const { urgency, evicted } = this.#rollout
+    const late = replies.flatMap(([member, reply]) => (reply === 'late' ? [member] : []))
+    if (late.length > 0) {
+      if (!this.#patience.endsWith(urgency)) throw this.#heldBackBy(late, question)
+      const cause = { question, urgency, heldBack: this.#patience.heldBack }
+      for (const member of late) this.#parts.evict(member, cause)
+      evicted.push(...late)
+      this.#rollout.members = this.#rollout.members.filter((member) => !late.includes(member))
+    }
+    return replies.map(assertAgreed).flatMap(([{ id, pid }, reply]) => {
+      if (reply === 'late') return []
+      if (reply === 'gone') return { id, pid, outcome: 'gone' as const, longestSliceMs: 0 }
+      return { id, pid, outcome: 'applied' as const, longestSliceMs: reply.longestSliceMs }
+    })
+  }
+
+  #heldBackBy(late: readonly Member[], question: Question): ReloadError {
+    const { patience, timeoutMs } = this.#parts
+    const names = late.map(({ name }) => name).join(', ')
+    const message =
+      `${names} had not ${UNDONE[question]} the new certificates after ${timeoutMs} ms; all members keep the old ones ` +
+      `(roll-out ${this.#patience.heldBack} of ${patience} in a row; at the last one the others go on without it)`
+    return new ReloadError('MEMBER_TIMEOUT', message)
+  }
+
+  #end(message: Extract<ToMember, { kind: 'settle' | 'abort' | 'revert' }>): void {
+    const { members, number, endTurn } = this.#rollout
+    // A member that was not sent any of it, because it does not read, is sent no end of it either.
+    for (const member of members) if (member.hasPartOf(number)) member.link.send(message)
+    this.#rollout = NO_ROLLOUT
+    endTurn()
+  }
+}

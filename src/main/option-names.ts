@@ -1,0 +1,75 @@
+import { isIP } from 'node:net'
+
+import {
+  asciiDomain,
+  type CertificateName,
+  isAscii,
+  nameText,
+  parseName,
+} from '../workers/certificate-name.js'
+
+/*
+ * Names in options. Certificates and clients have domain names in ASCII, so a name in Unicode is converted to A-labels. A dot
+ * at the end of a host's name is left out, because clients send none (RFC 6066, section 3).
+ */
+
+/** A name in its usual form, or what was expected instead. */
+export type OptionName = { readonly name: string } | { readonly expected: string }
+
+const LONGEST = 253
+const DOMAIN = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
+
+/** The name of an SNI host: a DNS name, or `*.` and one. */
+export function hostNameIn(text: string): OptionName {
+  const name = domainIn(text)
+  const bare = name?.replace(/^\*\./, '') ?? text
+  if (isIP(bare.replace(/^\[(.*)\]$/, '$1'))) {
+    return {
+      expected:
+        'expected a DNS name: clients never send an IP address as server name (RFC 6066, section 3); ' +
+        'serve it as the default certificate',
+    }
+  }
+  if (name === null || !DOMAIN.test(bare) || name.length > LONGEST) {
+    return { expected: 'expected a DNS name, or `*.` and a DNS name' }
+  }
+  return { name }
+}
+
+/** A name of `policy.requiredNames`: a DNS name, an IP address, a URI, an e-mail address, or any text of a certificate's name. */
+export function requiredNameIn(text: string): OptionName {
+  if (HOST_AND_PORT.test(text)) return { expected: 'expected a name without a port' }
+  // Messages show a name as it was given.
+  if (isAscii(text)) return { name: text }
+  const name = parseName(text)
+  const value = valueIn(name)
+  if (value === null)
+    return { expected: `expected a ${name.kind === 'email' ? 'e-mail address' : 'DNS name'}` }
+  return { name: nameText({ kind: name.kind, value }) }
+}
+
+/** A pattern of `policy.nameClaims`. What has a slash in it is a path. */
+export function claimPatternIn(text: string): OptionName {
+  if (text.includes('/')) return { name: text }
+  const name = asciiDomain(text)
+  return name === null ? { expected: 'expected a DNS name, or a pattern of one' } : { name }
+}
+
+/** A server name as clients send it: for questions about a name, not for names in handshakes. */
+export function serverNameIn(text: string): string {
+  return domainIn(text) ?? text
+}
+
+const HOST_AND_PORT = /^[^/@:]*:\d{1,5}$/
+
+function valueIn({ kind, value }: CertificateName): string | null {
+  if (kind === 'DNS') return asciiDomain(value)
+  if (kind !== 'email') return value
+  const at = value.lastIndexOf('@') + 1
+  const domain = asciiDomain(value.slice(at))
+  return domain === null ? null : value.slice(0, at) + domain
+}
+
+function domainIn(text: string): string | null {
+  return asciiDomain(text)?.replace(/\.$/, '') ?? null
+}

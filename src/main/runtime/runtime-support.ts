@@ -1,0 +1,155 @@
+import http2 from 'node:http2'
+import https from 'node:https'
+import tls from 'node:tls'
+
+import { ReloadError } from '../errors.js'
+import { peerPolicyOf } from '../generation/native-context.js'
+import type { Logger } from '../observe/logger.js'
+import type { ResolvedOptions } from '../resolve-options.js'
+import { currentRuntime, type Runtime } from './current-runtime.js'
+import {
+  type ProbeFindings,
+  probeRuntime,
+  SERVER_KINDS,
+  type ServerFindings,
+  type ServerKind,
+} from './probe.js'
+
+/**
+ * What certswap can do on the runtime of this process. On Node.js everything works. On Bun, Deno and Electron it is what real
+ * handshakes showed when this was first asked; each reason is `null` where the feature works.
+ */
+export interface RuntimeSupport extends Runtime {
+  /** By kind of server: why a new certificate (`certificates`), or one by server name (`hosts`), does not reach its clients. */
+  readonly servers: Readonly<Record<ServerKind, ServerFindings>>
+  /** Why servers do not verify client certificates (`requestCert`). */
+  readonly clientCertificates: string | null
+  /** Why revoked clients are not refused (`crl`). */
+  readonly revocationLists: string | null
+}
+
+/**
+ * Tells which runtime this is, and which features of certswap work on it. `createReloadEngine` calls it first; a feature
+ * that does not work is refused with `RUNTIME_UNSUPPORTED` where it is asked for, so that no old certificate stays in
+ * service unnoticed.
+ *
+ * @returns the same object each time; on other runtimes than Node.js after 0.2 to 0.5 seconds, once for each process.
+ */
+export async function runtimeSupport(): Promise<RuntimeSupport> {
+  if (known) return known
+  const runtime = currentRuntime()
+  probing ??= runtime.name === 'Node.js' ? Promise.resolve(EVERYTHING) : probeRuntime(runtime.name)
+  known = Object.freeze({ ...runtime, ...(await probing) })
+  return known
+}
+
+let known: RuntimeSupport | null = null
+let probing: Promise<ProbeFindings> | null = null
+
+const ALL: ServerFindings = { certificates: null, hosts: null }
+const EVERYTHING: ProbeFindings = {
+  servers: { tls: ALL, https: ALL, http2: ALL },
+  clientCertificates: null,
+  revocationLists: null,
+}
+
+let logged = false
+
+/** Probes the runtime, and logs once for each process what does not work on it. Nothing to do on Node.js. */
+export async function reportRuntime(logger: Logger): Promise<void> {
+  const { name: runtime, version, ...findings } = await runtimeSupport()
+  if (logged || runtime === 'Node.js') return
+  logged = true
+  const missing = missingIn(findings)
+  const facts = { runtime, version, missing }
+  if (missing.length === 0) logger.info(facts, 'every feature that was probed works on this runtime')
+  else logger.warn(facts, 'some features do not work on this runtime; they are refused where they are used')
+}
+
+function missingIn({ servers, clientCertificates, revocationLists }: ProbeFindings): string[] {
+  const reasons = [
+    ...SERVER_KINDS.map(
+      (kind) => [`certificates of node:${kind} servers`, servers[kind].certificates] as const,
+    ),
+    ...SERVER_KINDS.map((kind) => [`hosts of node:${kind} servers`, servers[kind].hosts] as const),
+    ['requestCert', clientCertificates] as const,
+    ['crl', revocationLists] as const,
+  ]
+  return reasons.filter(([, why]) => why !== null).map(([what, why]) => `${what}: ${why}`)
+}
+
+/** @throws ReloadError `RUNTIME_UNSUPPORTED` for an option that has no effect on this runtime. */
+export function assertOptionsSupported(
+  { peers, sources }: Pick<ResolvedOptions, 'peers' | 'sources'>,
+  support: RuntimeSupport | null = known,
+): void {
+  if (!support) return
+  if (peers.requestCert) assertClientCertificates(support)
+  if (sources.crl.length > 0 && support.revocationLists !== null) {
+    throw unsupported(
+      support,
+      `\`crl\` has no effect (${support.revocationLists})`,
+      'Remove revoked clients by their CA, use short-lived client certificates, or run this on Node.js',
+    )
+  }
+}
+
+/**
+ * @param hosts - whether the engine has certificates by server name.
+ * @throws ReloadError `RUNTIME_UNSUPPORTED` for a server that would keep its old certificate on this runtime.
+ */
+export function assertServerSupported(
+  server: unknown,
+  { hosts }: { readonly hosts: boolean },
+  support: RuntimeSupport | null = known,
+): void {
+  if (!support || support.name === 'Node.js') return
+  const kind = kindOf(server)
+  if (!kind) return
+  const { certificates, hosts: byName } = support.servers[kind]
+  if (certificates !== null) {
+    const message = `attach: a server of node:${kind} keeps its certificate for ever (${certificates})`
+    throw unsupported(support, message, instead(support))
+  }
+  if (hosts && byName !== null) {
+    throw unsupported(
+      support,
+      `attach: \`hosts\` has no effect on a server of node:${kind} (${byName})`,
+      instead(support),
+    )
+  }
+  if (peerPolicyOf(server as tls.Server).requestCert) assertClientCertificates(support)
+}
+
+function assertClientCertificates(support: RuntimeSupport): void {
+  const { clientCertificates: why } = support
+  if (why === null) return
+  throw unsupported(support, `\`requestCert\` cannot be relied on (${why})`, 'Run this on Node.js')
+}
+
+function instead({ servers }: RuntimeSupport): string {
+  const kinds = SERVER_KINDS.filter((kind) => servers[kind].certificates === null)
+  if (kinds.includes('http2'))
+    return 'Use `http2.createSecureServer({ allowHTTP1: true, ... })`: it serves HTTP/1.1, too'
+  if (kinds.length > 0) return `Servers of ${kinds.map((kind) => `node:${kind}`).join(', ')} work`
+  return 'Use `engine.secureContext()` for outgoing connections, or run this on Node.js'
+}
+
+function unsupported({ name, version }: Runtime, what: string, remedy: string): ReloadError {
+  return new ReloadError('RUNTIME_UNSUPPORTED', `on ${name} ${version}, ${what}. ${remedy}`)
+}
+
+/** In Bun, a server of node:https is no `tls.Server`. */
+function kindOf(server: unknown): ServerKind | null {
+  if (server instanceof https.Server) return 'https'
+  if (server instanceof secureHttp2Server()) return 'http2'
+  return server instanceof tls.Server ? 'tls' : null
+}
+
+/** Node does not export the class. */
+function secureHttp2Server(): typeof tls.Server {
+  http2Class ??= http2.createSecureServer().constructor as typeof tls.Server
+  return http2Class
+}
+
+let http2Class: typeof tls.Server | undefined

@@ -1,0 +1,44 @@
+import type { Transferable } from 'node:worker_threads'
+
+import type { NamedTask } from '../../workers/protocol.js'
+import type { Clock } from '../clock.js'
+import type { WorkerOptions } from '../options.js'
+import type { Lane } from './fair-queue.js'
+import type { StandingLooks } from './pool-thread.js'
+import type { TaskError } from './task-error.js'
+
+/** One task of one engine, from its request to its answer. */
+export interface Job {
+  readonly name: NamedTask['name']
+  readonly task: object
+  readonly transferList: Transferable[]
+  readonly force: boolean
+  readonly client: PoolClient
+  /** What its thread does from then on, until they are released. */
+  readonly looks?: StandingLooks
+  readonly resolve: (reply: unknown) => void
+  readonly reject: (error: TaskError) => void
+  /** Threads that were given it and never began. */
+  untaken: number
+}
+
+/** One engine, as its pool sees it. */
+export interface PoolClient {
+  readonly limits: Required<WorkerOptions>
+  readonly clock: Clock
+  readonly lane: Lane<Job>
+  readonly pool: JobPool
+}
+
+/** What begins jobs: the threads of engines with the same limits. */
+export interface JobPool {
+  /** Whether a thread is free, or may be started. */
+  readonly canBegin: boolean
+  /** Whether any thread of its own will become free. */
+  readonly hasThread: boolean
+  /** Whether a thread of its own is in a look that takes long. */
+  readonly isAtLongLook: boolean
+  begin(job: Job): void
+  /** Gives up threads whose look has taken longer than a task may. */
+  giveUpStuckLooks(): void
+}

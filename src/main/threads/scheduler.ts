@@ -1,0 +1,106 @@
+import { FairQueue } from './fair-queue.js'
+import { hungThreads } from './hung-threads.js'
+import type { Job } from './job.js'
+import { closed, unavailable } from './task-error.js'
+import { threadBudget } from './thread-budget.js'
+
+/**
+ * So many tasks run at a time in the process: a second one, so that an engine whose task hangs does not hold up another.
+ * While a thread hangs, one at a time is risked.
+ */
+const MOST_RUNNING = 2
+
+/** How often it is looked whether a thread has come back from a look that takes long. */
+const LONG_LOOK_CHECK_MS = 500
+
+/** Which task of which engine begins when, for all pools of the process: a thread that hangs concerns all of them. */
+class Scheduler {
+  readonly #queue = new FairQueue<Job>()
+  readonly #running = new Set<Job>()
+  #timer: NodeJS.Timeout | null = null
+
+  constructor() {
+    hungThreads.onChange(() => this.pump())
+  }
+
+  submit(job: Job): void {
+    this.#queue.add(job.client.lane, job)
+    this.pump()
+  }
+
+  /** Gives a job that could not begin its turn again, before all others of its engine. */
+  putBack(job: Job): void {
+    this.#running.delete(job)
+    this.#queue.putBack(job.client.lane, job)
+  }
+
+  /** Takes note that a job runs no longer. */
+  ended(job: Job): void {
+    this.#running.delete(job)
+    job.client.lane.running.delete(job)
+  }
+
+  /** Refuses all tasks of one engine that have not begun. */
+  dismiss({ lane }: Job['client']): void {
+    for (const job of [...lane.waiting]) {
+      this.#queue.remove(lane, job)
+      job.reject(closed())
+    }
+  }
+
+  /** Begins what can begin. Is called whenever a thread may have become free, or may be started. */
+  pump(): void {
+    while (this.#running.size < (hungThreads.count === 0 ? MOST_RUNNING : 1)) {
+      const job = this.#queue.next(({ client }) => client.pool.canBegin)
+      if (!job) break
+      this.#running.add(job)
+      job.client.pool.begin(job)
+    }
+    this.#refuseWithoutThread()
+  }
+
+  /** A job for which there is no thread, and for which none may be started, waits for one that will become free, or is refused. */
+  #refuseWithoutThread(): void {
+    let isAtLook = false
+    for (const job of this.#queue.first) {
+      const { pool, lane } = job.client
+      if (pool.canBegin) continue
+      pool.giveUpStuckLooks()
+      isAtLook ||= pool.isAtLongLook
+      if (pool.hasThread || threadBudget.mayStart) continue
+      if (!threadBudget.isSpent) {
+        // Another pool has what may be started. Its end is reported as a change.
+        reclaimThread()
+        continue
+      }
+      for (const waiting of [...lane.waiting]) {
+        this.#queue.remove(lane, waiting)
+        waiting.reject(unavailable())
+      }
+    }
+    this.#lookAgain(isAtLook)
+  }
+
+  #lookAgain(isNeeded: boolean): void {
+    if (!isNeeded || this.#timer) return
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      this.pump()
+    }, LONG_LOOK_CHECK_MS)
+  }
+}
+
+/** What gives back a thread that is idle, and whose end lets another one be started. */
+const reclaimers = new Set<() => boolean>()
+
+/** Adds a pool to those that give threads back; returns a function that ends this. */
+export function onReclaim(giveBack: () => boolean): () => void {
+  reclaimers.add(giveBack)
+  return () => reclaimers.delete(giveBack)
+}
+
+function reclaimThread(): void {
+  for (const giveBack of reclaimers) if (giveBack()) return
+}
+
+export const scheduler: Scheduler = new Scheduler()

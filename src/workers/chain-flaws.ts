@@ -1,0 +1,145 @@
+import type { X509Certificate } from 'node:crypto'
+
+import { isSelfSigned } from './certificates.js'
+import { keyTypeOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
+import { type Issuer, readIssuer } from './issuer.js'
+import { whyTooLarge } from './key-size.js'
+import type { ProblemCode } from './problem.js'
+import type { Policy } from './protocol.js'
+import { signatureOid } from './x509.js'
+
+/** A reason for which clients refuse a certificate of a chain. */
+export interface Flaw {
+  readonly code: ProblemCode
+  readonly message: string
+  readonly verdict: 'reject' | 'warn'
+  /**
+   * What clients have to do without: this certificate, every certificate with this key, or neither (they accept it, or they
+   * have their own copy of it).
+   */
+  readonly rulesOut: 'certificate' | 'key' | null
+}
+
+/** Every flaw of a certificate in a file. A leaf is not judged as an issuer. */
+export function flawsOf(
+  certificate: X509Certificate,
+  isLeaf: boolean,
+  path: string,
+  policy: Policy,
+  nowMs: number,
+): Flaw[] {
+  return [
+    ...dateFlaws(certificate, isLeaf, path, policy, nowMs),
+    ...lastingFlawsOf(certificate)
+      .filter(({ code }) => !(isLeaf && code === 'CERT_PURPOSE'))
+      .map(({ code, why, ofKey }): Flaw => {
+        const verdict = verdictOn(code, policy)
+        const rulesOut = verdict === 'warn' ? null : ofKey ? 'key' : 'certificate'
+        return { code, message: `${oneLine(certificate.subject)} in ${path} ${why}`, verdict, rulesOut }
+      }),
+  ]
+}
+
+/** Whether a certificate has no flaw as an issuer, whatever the policy accepts. */
+export function isSound(certificate: X509Certificate, nowMs: number): boolean {
+  return (
+    notBeforeOf(certificate) <= nowMs &&
+    notAfterOf(certificate) >= nowMs &&
+    lastingFlawsOf(certificate).length === 0
+  )
+}
+
+function dateFlaws(
+  certificate: X509Certificate,
+  isLeaf: boolean,
+  path: string,
+  { clockSkewSeconds, expired, notYetValid }: Policy,
+  nowMs: number,
+): Flaw[] {
+  const skewMs = clockSkewSeconds * 1000
+  const who = `the ${isLeaf ? 'certificate' : 'chain certificate'} ${oneLine(certificate.subject)} in ${path}`
+  const end = notAfterOf(certificate)
+  const start = notBeforeOf(certificate)
+  // Clients have their own copy of a root, so the copy that is sent may have expired.
+  const isOver = end + skewMs < nowMs && (isLeaf || !isSelfSigned(certificate))
+  const isEarly = start - skewMs > nowMs
+  const flaws: Flaw[] = []
+  const add = (code: ProblemCode, what: string, counts: boolean, verdict: Flaw['verdict']) =>
+    flaws.push({
+      ...{ code, message: `${who} ${what}` },
+      ...{ verdict: counts ? verdict : 'warn', rulesOut: counts ? 'certificate' : null },
+    })
+  if (end < nowMs) add('CERT_EXPIRED', `expired on ${iso(end)}`, isOver, expired)
+  if (start > nowMs) add('CERT_NOT_YET_VALID', `is not valid before ${iso(start)}`, isEarly, notYetValid)
+  return flaws
+}
+
+/** A flaw that time does not change. */
+interface LastingFlaw {
+  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE'
+  /** What is wrong, behind the name of the certificate. */
+  readonly why: string
+  readonly ofKey: boolean
+}
+
+function verdictOn(code: LastingFlaw['code'], policy: Policy): Flaw['verdict'] {
+  if (code === 'CERT_PURPOSE') return 'reject'
+  return code === 'KEY_TOO_WEAK' ? policy.weakKey : policy.largeKey
+}
+
+/** Thousands of leaves have the same few issuers, which are parsed once. */
+const lasting = new WeakMap<X509Certificate, readonly LastingFlaw[]>()
+
+function lastingFlawsOf(certificate: X509Certificate): readonly LastingFlaw[] {
+  const known = lasting.get(certificate)
+  if (known) return known
+  const flaws: LastingFlaw[] = []
+  const isRoot = isSelfSigned(certificate)
+  // Clients have their own copy of a root: what the copy that is sent says about itself does not matter, but its key does.
+  const why = isRoot ? null : whyNoIssuer(certificate)
+  if (why !== null) {
+    const message = `may not issue certificates for servers: ${why}; clients refuse the chain`
+    flaws.push({ code: 'CERT_PURPOSE', why: message, ofKey: false })
+  }
+  const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < LEAST_RSA_BITS) {
+    const message = `has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
+    flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: true })
+  }
+  const large = whyTooLarge(certificate.publicKey)
+  if (large !== null) {
+    const message = `has ${large}: each handshake with it takes too long`
+    flaws.push({ code: 'KEY_TOO_LARGE', why: message, ofKey: true })
+  }
+  if (!isRoot && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
+    const message = 'is signed with SHA-1 or MD5, which clients refuse'
+    flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: false })
+  }
+  lasting.set(certificate, flaws)
+  return flaws
+}
+
+function whyNoIssuer(certificate: X509Certificate): string | null {
+  const { ca, serverFlaw, invalid } = readIssuer(certificate.raw)
+  return invalid ?? flawOfCa(ca) ?? serverFlaw
+}
+
+/** OpenSSL takes no older sign of a CA than basic constraints between a leaf and its root (`check_extensions` in x509_vfy.c). */
+function flawOfCa(ca: Issuer['ca']): string | null {
+  if (ca === 'ca') return null
+  return ca === null ? 'it is not a CA certificate' : 'it has no basic constraints that make it a CA'
+}
+
+const LEAST_RSA_BITS = 2048
+/** MD2, MD5 and SHA-1 with RSA; SHA-1 with ECDSA and with DSA. */
+const WEAK_SIGNATURES = new Set([
+  '1.2.840.113549.1.1.2',
+  '1.2.840.113549.1.1.4',
+  '1.2.840.113549.1.1.5',
+  '1.2.840.10045.4.1',
+  '1.2.840.10040.4.3',
+])
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,97 @@
+import type { X509Certificate } from 'node:crypto'
+
+import { isSelfSigned } from './certificates.js'
+import { isSound } from './chain-flaws.js'
+
+/** The certificates of one file in the order in which they are sent. */
+export interface OrderedChain {
+  /** Leaf first, each next the issuer of the one before as far as the file goes; then all others. */
+  readonly chain: readonly X509Certificate[]
+  /** How many of them lead up from the leaf, itself included. */
+  readonly linked: number
+  /** Certificates that are on no path from the leaf. */
+  readonly strangers: number
+  /** Whether issuers stood before what they issued. */
+  readonly reordered: boolean
+}
+
+/**
+ * Puts a chain in order, by issuer and signature. Duplicates are dropped.
+ *
+ * Where an issuer has several certificates (a renewed intermediate, cross-signatures), the path without a flaw comes first:
+ * GnuTLS takes the first issuer that is sent, and OpenSSL the first that is valid now. Both refuse the chain if that one has
+ * expired, or is signed with SHA-1, although another would do.
+ */
+export function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
+  const unique = certificates.filter(
+    (one, i) => certificates.findIndex(({ fingerprint256 }) => fingerprint256 === one.fingerprint256) === i,
+  )
+  const nowMs = Date.now()
+  const path = soundPath(unique, nowMs) ?? longestPath(unique, nowMs)
+  const places = path.map((one) => unique.indexOf(one))
+  const others = unique.filter((one) => !path.includes(one))
+  return {
+    chain: [...path, ...others],
+    linked: path.length,
+    strangers: others.length === 0 ? 0 : unique.length - connected(unique).size,
+    reordered: places.some((place, i) => i > 0 && place < (places[i - 1] as number)),
+  }
+}
+
+/** The first path through sound issuers that ends at a root, or at an issuer whose own issuer is not in the file. */
+function soundPath(all: readonly X509Certificate[], nowMs: number): readonly X509Certificate[] | null {
+  const met = new Set<X509Certificate>()
+  const from = (path: readonly X509Certificate[]): readonly X509Certificate[] | null => {
+    const last = path[path.length - 1] as X509Certificate
+    met.add(last)
+    let isEnd = true
+    for (const issuer of issuersIn(all, last)) {
+      isEnd = false
+      if (met.has(issuer) || !isSound(issuer, nowMs)) continue
+      const found = from([...path, issuer])
+      if (found) return found
+    }
+    return isEnd ? path : null
+  }
+  return from([all[0] as X509Certificate])
+}
+
+/** As far as the file goes, by sound issuers where there are some. */
+function longestPath(all: readonly X509Certificate[], nowMs: number): readonly X509Certificate[] {
+  const path = [all[0] as X509Certificate]
+  for (;;) {
+    const issuers = [...issuersIn(all, path[path.length - 1] as X509Certificate)]
+    const open = issuers.filter((one) => !path.includes(one))
+    const next = open.find((one) => isSound(one, nowMs)) ?? open[0]
+    if (!next) return path
+    path.push(next)
+  }
+}
+
+/** Everything that is on a path from the first certificate, itself included. */
+export function connected(all: readonly X509Certificate[]): ReadonlySet<X509Certificate> {
+  const found = new Set([all[0] as X509Certificate])
+  for (const one of found) for (const issuer of issuersIn(all, one)) found.add(issuer)
+  return found
+}
+
+/** The certificates of a list that issued another one. A path ends at a root: what has its name and key is the same issuer. */
+export function* issuersIn(
+  all: readonly X509Certificate[],
+  certificate: X509Certificate,
+): Generator<X509Certificate, void, void> {
+  if (isSelfSigned(certificate)) return
+  for (const one of all) if (one !== certificate && isIssuedBy(certificate, one)) yield one
+}
+
+/** Links that were verified, which takes 0.1 ms or, with large keys, 10 ms: thousands of hosts have the same few issuers. */
+const links = new WeakMap<X509Certificate, WeakMap<X509Certificate, boolean>>()
+
+/** By name and key identifier, and by signature: a CA that was given a new key keeps its name. */
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  const known = links.get(certificate) ?? new WeakMap<X509Certificate, boolean>()
+  links.set(certificate, known)
+  const link = known.get(issuer) ?? (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))
+  known.set(issuer, link)
+  return link
+}

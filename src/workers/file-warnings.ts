@@ -1,0 +1,109 @@
+import { realpathSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+
+import { isHostFileName, listHosts } from './hosts/list-hosts.js'
+import type { HostSources } from './hosts/protocol.js'
+import { unlinkedFiles } from './link-counts.js'
+import { type MountTable, readMounts } from './mounts.js'
+import { type Problem, ProblemError } from './problem.js'
+import { touching } from './progress.js'
+import type { PrepareTask } from './protocol.js'
+import { listSourceFiles } from './source-files.js'
+import { told } from './told.js'
+
+/**
+ * Files whose path does not show what is on disk: a single file that is mounted by itself (`docker -v FILE:FILE`, `subPath`)
+ * stays the file that it was when a renewal puts another one in its place. The warning is `FILE_MOUNTED` before that
+ * happens, and `FILE_DETACHED` afterwards.
+ *
+ * Mounts are looked up at the first load, after a change of the options, for files that are known to be mounted, and for
+ * files whose last stamp had a link count of 0. Any other check reads nothing for this.
+ */
+export function fileWarnings({
+  sources,
+  limits,
+  hosts,
+  record,
+  fresh,
+  fileWarnings: known,
+}: PrepareTask): readonly Problem[] {
+  const all = record === null || fresh
+  const suspects = new Set([...known.filter(isFileWarning).map(({ path }) => path), ...unlinkedFiles()])
+  if (!all && suspects.size === 0) return []
+  const mounts = readMounts()
+  const candidates = [
+    ...filesOf(sources, limits).filter(({ path }) => all || suspects.has(path)),
+    ...(hosts ? hostFiles(hosts.sources, suspects, all ? mounts : null) : []),
+  ]
+  return told(candidates.flatMap((file) => warningOf(file, mounts)))
+}
+
+/** Whether a warning is one of these; of those that every result has, there are others. */
+export function isFileWarning({ code }: Problem): boolean {
+  return code === 'FILE_MOUNTED' || code === 'FILE_DETACHED'
+}
+
+/** Whether two checks found the same. */
+export function sameFileWarnings(one: readonly Problem[], other: readonly Problem[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
+}
+
+/** A file of the material, and the SNI host that it belongs to. */
+interface MaterialFile {
+  readonly path: string
+  readonly host?: string
+}
+
+function filesOf(sources: PrepareTask['sources'], limits: PrepareTask['limits']): MaterialFile[] {
+  try {
+    const paths = new Set(listSourceFiles(sources, limits).map(({ path }) => path))
+    return [...paths].map((path) => ({ path }))
+  } catch (error) {
+    // A directory that cannot be listed is a problem of its own.
+    if (error instanceof ProblemError) return []
+    throw error
+  }
+}
+
+/** Files of hosts that may be mounted. There can be thousands of hosts, and their directories are listed only for a reason. */
+function hostFiles(
+  sources: HostSources,
+  suspects: ReadonlySet<string | undefined>,
+  mounts: MountTable | null,
+): MaterialFile[] {
+  const mayBeMounted = (path: string) => suspects.has(path) || mounts?.hasName(basename(path)) === true
+  const hasReason = suspects.size > 0 || mounts?.hasNameLike(isHostFileName) === true
+  const { hosts } = listHosts(hasReason ? sources : { ...sources, patterns: [] })
+  return hosts.flatMap(({ id, name, cert, key }) => {
+    const paths = [...new Set([cert, key])].filter(mayBeMounted)
+    return paths.map((path) => ({ path, host: name ?? id }))
+  })
+}
+
+/** What there is to say of one file. */
+export function warningOf({ path, host }: MaterialFile, mounts: MountTable | null): Problem[] {
+  const isSourceGone = mounts?.isSourceGone(realPathOf(path))
+  const isUnlinked = unlinkedFiles().has(path)
+  // Some file systems report a link count of 0 for every file.
+  const isDetached = isSourceGone === true || (isUnlinked && (mounts === null || isSourceGone !== undefined))
+  const about = host === undefined ? { path } : { path, host }
+  if (isDetached) return [{ code: 'FILE_DETACHED', message: `${path} ${DETACHED}`, ...about }]
+  if (isSourceGone !== undefined) return [{ code: 'FILE_MOUNTED', message: `${path} ${MOUNTED}`, ...about }]
+  return []
+}
+
+const WHAT_TO_DO =
+  'mount its directory instead of the file (docker -v DIR:DIR, a volumeMount without subPath)'
+const MOUNTED = `is mounted as a single file: a renewal that replaces the file will not be visible here; ${WHAT_TO_DO}`
+const DETACHED =
+  'is mounted as a single file, and that file has been replaced or deleted: only its old content is visible here, and ' +
+  `no renewal will be; ${WHAT_TO_DO}, and restart`
+
+function realPathOf(path: string): string {
+  try {
+    touching(path)
+    return realpathSync.native(path)
+  } catch {
+    return resolve(path)
+  }
+}

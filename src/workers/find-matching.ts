@@ -1,0 +1,43 @@
+import { lstatSync, readdirSync, statSync } from 'node:fs'
+
+import fastGlob from 'fast-glob'
+
+import { type Problem, ProblemError } from './problem.js'
+import { touching } from './progress.js'
+
+/** What a pattern matches, and the directories and links that could not be looked at. */
+export interface Matches {
+  readonly paths: readonly string[]
+  /** Problems of places at which a thread was lost: what lies there is not in `paths`. */
+  readonly unseen: readonly Problem[]
+}
+
+/**
+ * What a fast-glob pattern matches. Each directory and link is marked before it is touched, and one at which a thread hangs
+ * is left out.
+ */
+export function findMatching(pattern: string, options: fastGlob.Options): Matches {
+  const unseen = new Map<string | undefined, Problem>()
+  const reach = (path: string) => {
+    try {
+      touching(path)
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error
+      unseen.set(error.problem.path, error.problem)
+      // fast-glob goes on without what does not exist.
+      throw Object.assign(new Error('not touched'), { code: 'ENOENT' })
+    }
+  }
+  const marked = <Rest extends unknown[], T>(call: (path: string, ...rest: Rest) => T) => {
+    return (path: string, ...rest: Rest): T => {
+      reach(path)
+      return call(path, ...rest)
+    }
+  }
+  const fs = {
+    lstatSync: marked(lstatSync),
+    statSync: marked(statSync),
+    readdirSync: marked(readdirSync as (path: string, options: object) => unknown),
+  } as unknown as Partial<fastGlob.FileSystemAdapter>
+  return { paths: fastGlob.sync(pattern, { ...options, fs }), unseen: [...unseen.values()] }
+}

@@ -1,0 +1,27 @@
+import { parentPort, threadId } from 'node:worker_threads'
+
+import { beginTask, endTask } from './progress.js'
+import type { NamedTask } from './protocol.js'
+
+/** The functions of a module of tasks, by name. */
+export type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>
+
+/** What Piscina calls in a thread for each task. */
+export type Handler = (task: NamedTask) => Promise<unknown>
+
+/** Hands each task on to its function, and keeps account of where it is. */
+export function createHandler(tasks: Tasks): Handler {
+  let isFirst = true
+  return async ({ name, task, progress }) => {
+    if (!progress) return tasks[name](task)
+    beginTask(progress)
+    // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
+    if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
+    isFirst = false
+    try {
+      return await tasks[name](task)
+    } finally {
+      endTask(progress)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { followPath } from './follow-path.js'
+import { type Hang, type HangList, type HangPlace, HangReader } from './hang-list.js'
+import { monotonicMs } from './monotonic.js'
+import { isWithin, listMounts, type Mount, remoteMountOf } from './mounts.js'
+import { ProblemError } from './problem.js'
+
+/** A hang whose place is known. */
+interface LocatedHang extends Hang {
+  readonly place: HangPlace
+}
+
+/**
+ * So many threads of a process may hang in system calls. Then mounts that another machine or process answers for are read by
+ * none, so that the threads that are left serve all other files.
+ */
+const MOST_HANGS = 2
+
+/**
+ * Keeps a thread away from files on which another thread hangs, and from everything else on the mount that does not answer:
+ * a second thread would hang there too, and no thread that hangs can be ended.
+ */
+export class HangGuard {
+  readonly #reader: HangReader
+  #version = -1
+  #hangs: readonly LocatedHang[] = []
+
+  constructor(list: HangList) {
+    this.#reader = new HangReader(list)
+  }
+
+  /** Whether any thread of the process hangs in a system call. */
+  get isNeeded(): boolean {
+    return this.#reader.hangs.length > 0
+  }
+
+  /**
+   * Where the hangs are of which the main thread knows no place yet.
+   *
+   * @param touch as in {@link followPath}.
+   */
+  located(touch: (at: string) => void): readonly LocatedHang[] {
+    const unknown = this.#reader.hangs.filter(({ place }) => place === null).map(({ path }) => path)
+    return this.#locate(touch).filter(({ path }) => unknown.includes(path))
+  }
+
+  /**
+   * @param touch as in {@link followPath}.
+   * @throws ProblemError `WORKER_TIMEOUT` when this path leads to where a thread hangs, `WORKER_UNAVAILABLE` when it is on a
+   * mount that no thread may be risked for.
+   */
+  assertAnswers(path: string, touch: (at: string) => void): void {
+    const hangs = this.#locate(touch)
+    const same = hangs.find((hang) => hang.path === path)
+    if (same) throw refusal(path, same.place.real, same)
+    const mounts = hangs.length < MOST_HANGS ? [] : listMounts()
+    const stops = (at: string) => hangs.find((hang) => isAt(at, hang)) ?? remoteMountOf(at, mounts)
+    const { real, stopped } = followPath(path, stops, touch)
+    if (stopped === null) return
+    throw 'place' in stopped ? refusal(path, real, stopped) : tooManyHang(path, stopped, hangs)
+  }
+
+  #locate(touch: (at: string) => void): readonly LocatedHang[] {
+    const { hangs, version } = this.#reader
+    if (version === this.#version) return this.#hangs
+    this.#hangs = hangs.map((hang) => ({ ...hang, place: hang.place ?? placeOf(hang, touch) }))
+    this.#version = version
+    return this.#hangs
+  }
+}
+
+/**
+ * Where a hang is. The walk stops before the first mount that another machine or process answers for. Where there is none,
+ * nothing but the path itself is known to hang.
+ */
+function placeOf({ path }: Hang, touch: (at: string) => void): HangPlace {
+  const mounts = listMounts()
+  const { real, stopped } = followPath(path, (at) => remoteMountOf(at, mounts), touch)
+  return { real, mount: stopped }
+}
+
+/** Whether a path without links is where a thread hangs, or on the same mount. */
+function isAt(at: string, { place: { real, mount } }: LocatedHang): boolean {
+  return at === real || (mount !== null && isWithin(at, mount.point))
+}
+
+function refusal(path: string, real: string, { place, sinceMs }: LocatedHang): ProblemError {
+  const seconds = Math.round((monotonicMs() - sinceMs) / 1000)
+  const call = `a system call on ${place.real} has not returned for ${seconds} s`
+  return new ProblemError(
+    'WORKER_TIMEOUT',
+    `${whatHangs(path, real, place)}: ${call}; ${remedyFor([place])}`,
+    path,
+  )
+}
+
+function tooManyHang(path: string, { point, type }: Mount, hangs: readonly LocatedHang[]): ProblemError {
+  const message =
+    `${path} is on the mount ${point} (${type}), which is not read while ${hangs.length} worker threads hang, at ` +
+    `${hangs.map(({ place, sinceMs }) => placeSince(place.real, sinceMs)).join(', ')}; ` +
+    remedyFor(hangs.map(({ place }) => place))
+  return new ProblemError('WORKER_UNAVAILABLE', message, path)
+}
+
+/** Where a thread hangs and for how long, for a message. */
+export function placeSince(place: string, sinceMs: number): string {
+  return `${place} (for ${Math.round((monotonicMs() - sinceMs) / 1000)} s)`
+}
+
+function whatHangs(path: string, real: string, { real: hangs, mount }: HangPlace): string {
+  if (mount !== null && real !== hangs && real !== mount.point) {
+    return `${path} is on the mount ${mount.point}, which does not answer`
+  }
+  const isSame = path === real || path === `${real}/`
+  return isSame ? `${path} does not answer` : `${path} leads to ${real}, which does not answer`
+}
+
+/** What an operator can do about it. A forced unmount makes the calls return, with an error. */
+export function remedyFor(places: readonly HangPlace[]): string {
+  const mounts = places.flatMap(({ mount }) => (mount ? [mount] : []))
+  const points = [...new Set(mounts.map(({ point }) => point))]
+  const others = places.filter(({ mount }) => mount === null).map(({ real }) => real)
+  const check = others.length > 0 ? [`check the storage that ${others.join(' and ')} is on`] : []
+  if (points.length === 0) return check.join()
+  const types = [...new Set(mounts.map(({ type }) => type))].join(', ')
+  const [mount, call] = points.length > 1 ? ['mounts', 'calls'] : ['mount', 'call']
+  const restore = `restore the ${mount} ${points.join(' and ')} (${types}), or end the ${call} with: umount -f ${points.join(' ')}`
+  return [...check, restore].join('; ')
+}

@@ -1,0 +1,111 @@
+/*
+ * Standard output whose reader pauses or has ended: a program that writes there goes on, and ends when it should.
+ */
+
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { request } from '../support/control.js'
+import { eventually } from '../support/eventually.js'
+import type { LogWriterReport } from '../support/log-writer.js'
+import { certswapServe, PROGRAM } from '../support/program.js'
+import { renewedSite } from '../support/renewed-site.js'
+import { stalledPipe } from '../support/stalled-pipe.js'
+import { tempDir } from '../support/temp-dir.js'
+
+test('lines wait for a reader that pauses: what fits is kept whole, the rest is counted and reported', async (t) => {
+  const pipe = stalledPipe(t)
+  const { writer, report } = await writeLines(t, pipe.fd)
+  assert.ok(report.dropped > 0)
+  let read = ''
+  await eventually('the report of the loss', () => {
+    read += pipe.read()
+    return read.includes('log lines were dropped')
+  })
+  const lines = read.split('\n').filter((line) => line !== '')
+  const parsed = lines.map((line) => JSON.parse(line) as { i?: number; msg: string; dropped?: number })
+  const loss = parsed.at(-1)
+  assert.equal(loss?.dropped, report.dropped)
+  const kept = parsed.filter(({ msg }) => msg === 'line').map(({ i }) => i)
+  assert.deepEqual(kept, [...kept.keys()], 'the first lines are kept, in their order')
+  writer.send('log')
+  await eventually('lines after the loss', () => pipe.read().includes('once more'))
+  await endOf(writer)
+})
+
+test('a socket as standard output, as under systemd, whose reader pauses does not hold the process', async (t) => {
+  const { writer, report } = await writeLines(t, 'pipe')
+  assert.ok(report.dropped > 0)
+  assert.equal(await endOf(writer), 0)
+})
+
+const script = spawnSync('script', ['--version']).status === 0
+const skip = script ? false : 'the program script is not installed (apt-get install bsdutils)'
+
+test('a terminal that ^S has stopped does not hold the process', { skip }, async (t) => {
+  const dir = tempDir(t)
+  const began = join(dir, 'began')
+  const ended = join(dir, 'ended')
+  const command = `touch ${began}; while [ -e ${began} ]; do sleep 0.05; done; ${process.execPath} ${WRITER}; touch ${ended}`
+  const terminal = spawn('script', ['-qfc', command, '/dev/null'], { stdio: 'ignore' })
+  t.after(() => terminal.kill('SIGKILL'))
+  await eventually('the terminal', () => existsSync(began))
+  // What `script` does not read stays in the terminal, as after ^S.
+  terminal.kill('SIGSTOP')
+  spawnSync('rm', [began])
+  await eventually('the end of the program', () => existsSync(ended))
+})
+
+test('certswap status --watch whose reader pauses ends on SIGTERM', async (t) => {
+  const { cwd, args } = renewedSite(t)
+  const { control } = await certswapServe(t, args, { cwd })
+  const { fd } = stalledPipe(t)
+  const watch = spawn(process.execPath, [PROGRAM, 'status', '--watch', '--interval', '0.1'], {
+    cwd,
+    stdio: ['ignore', fd, 'pipe'],
+  })
+  t.after(() => watch.kill('SIGKILL'))
+  const errors = text(watch.stderr as NodeJS.ReadableStream)
+  while (!(await request(control as string, '/metrics')).text.includes(STATUS_SHOWN));
+  watch.kill('SIGTERM')
+  const [code] = (await once(watch, 'close')) as [number | null]
+  assert.deepEqual([code, await errors], [0, ''])
+})
+
+test('a command whose reader has ended keeps its exit code and prints no stack', (t) => {
+  const program = `${process.execPath} ${PROGRAM}`
+  const options = { cwd: tempDir(t), encoding: 'utf8' } as const
+  const run = (shell: string) => spawnSync('sh', ['-c', shell], options)
+  const piped = run(`{ ${program} man; echo $? >code; } | true; cat code`)
+  assert.deepEqual([piped.stdout, piped.stderr], ['0\n', ''])
+  const full = run(`${program} man >/dev/full`)
+  assert.deepEqual([full.status, full.stderr], [1, 'certswap: standard output cannot be written: ENOSPC\n'])
+})
+
+const WRITER = fileURLToPath(new URL('../support/log-writer.js', import.meta.url))
+
+/** A program that writes more lines than a reader that reads none leaves room for. */
+async function writeLines(
+  t: TestContext,
+  stdout: number | 'pipe',
+): Promise<{ writer: ChildProcess; report: LogWriterReport }> {
+  const writer = fork(WRITER, { stdio: ['ignore', stdout, 'inherit', 'ipc'] })
+  t.after(() => writer.kill('SIGKILL'))
+  const [report] = (await once(writer, 'message')) as [LogWriterReport]
+  return { writer, report }
+}
+
+async function endOf(writer: ChildProcess): Promise<number | null> {
+  writer.send('end')
+  const [code] = (await once(writer, 'exit')) as [number | null]
+  return code
+}
+
+/** The status has been asked for a second time: the first one waits for its reader. */
+const STATUS_SHOWN = 'certswap_control_requests_total{route="/status",code="200"} 2'

@@ -1,0 +1,54 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+import { eventually } from './eventually.js'
+
+/** A FUSE mount on which calls do not return while its server is stopped, as on NFS while its server is away. */
+export interface HangingMount {
+  /** Where it is mounted. */
+  readonly path: string
+  /** The directory that it shows. It always answers. */
+  readonly source: string
+  /** Of its server: stopped, it hangs. */
+  readonly pid: number
+  /** From now on no call on the mount returns. */
+  hang(): void
+  /** Lets the calls return. */
+  answer(): void
+}
+
+/** For the option `skip` of a test: `false` when mounts can be made to hang here, else why not and what to do. */
+export function withoutHangingMounts(): string | false {
+  if (spawnSync('bindfs', ['--version']).error) return 'needs bindfs: apt-get install bindfs'
+  return existsSync('/dev/fuse') ? false : 'needs /dev/fuse: load the kernel module fuse'
+}
+
+/** Mounts an empty directory; unmounted with the test. */
+export async function hangingMount(t: TestContext): Promise<HangingMount> {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-mount-'))
+  const [source, path] = [join(root, 'source'), join(root, 'mount')]
+  mkdirSync(source)
+  mkdirSync(path)
+  // Nothing is answered from the kernel's memory.
+  const options = 'attr_timeout=0,entry_timeout=0,negative_timeout=0,ac_attr_timeout=0'
+  const server = spawn('bindfs', ['-f', '-o', options, source, path], { stdio: 'ignore' })
+  t.after(() => {
+    server.kill('SIGCONT')
+    execFileSync('fusermount', ['-u', '-z', path])
+    server.kill('SIGKILL')
+    rmSync(root, { recursive: true, force: true })
+  })
+  await eventually('the mount is there', () =>
+    readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `),
+  )
+  return {
+    path,
+    source,
+    pid: server.pid as number,
+    hang: () => server.kill('SIGSTOP'),
+    answer: () => server.kill('SIGCONT'),
+  }
+}
