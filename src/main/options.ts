@@ -20,6 +20,8 @@ export interface ReloadEngineOptions {
    * `fullchain.pem` and `privkey.pem`, or `fullchain.cer` and `NAME.key` (acme.sh); otherwise each `NAME.crt`, `NAME.cer` or
    * `NAME.pem` beside a `NAME.key` is one (lego, Caddy). A host serves the DNS names in its certificate, and comes and goes
    * with its files. If two claim a name, the one that lives longer serves it.
+   * Names in Unicode are converted to ASCII. An IP address is refused (`OPTIONS_INVALID`): clients never send one as server
+   * name (RFC 6066, section 3).
    */
   readonly hosts?: Readonly<Record<string, HostFiles>> | string | readonly string[]
   /**

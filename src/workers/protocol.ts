@@ -42,6 +42,7 @@ export interface Policy {
   readonly clockSkewSeconds: number
   readonly incompleteChain: 'warn' | 'reject'
   readonly namesLost: 'warn' | 'reject'
+  /** DNS names, IP addresses, URIs and e-mail addresses, each in the form of {@link CertificateFacts.names}. */
   readonly requiredNames: readonly string[]
   readonly weakKey: 'reject' | 'warn'
   readonly largeKey: 'reject' | 'warn'
@@ -111,7 +112,11 @@ export interface RecordBytes {
 export interface CertificateFacts {
   readonly subject: string
   readonly issuer: string
-  /** DNS names and IP addresses of the subjectAltName extension. */
+  /**
+   * Every name of the subjectAltName extension: DNS names and IP addresses in lower case, URIs (a SPIFFE ID, for instance),
+   * e-mail addresses and all others. What would look like a name of another kind, or cannot be printed, has its kind in front
+   * and stands in quotes: `DNS:"spiffe://a.example/b"`.
+   */
   readonly names: readonly string[]
   /** Upper-case hex. */
   readonly serial: string

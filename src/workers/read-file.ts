@@ -192,12 +192,25 @@ export function fileProblem(path: string, error: NodeJS.ErrnoException | Problem
     case 'EPERM':
       return new ProblemError('FILE_UNREADABLE', `${path} cannot be read: ${permissionReason(path)}`, path)
     default:
-      return new ProblemError(
-        'FILE_UNREADABLE',
-        `${path} cannot be read: ${error.code ?? 'unknown error'}`,
-        path,
-      )
+      return new ProblemError('FILE_UNREADABLE', `${path} cannot be read: ${systemReason(error)}`, path)
   }
+}
+
+function systemReason({ code = 'unknown error' }: NodeJS.ErrnoException): string {
+  const hint = HINTS[code]
+  return hint === undefined ? code : `${code}, ${hint}`
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOTCONN: 'the server of its mount has ended; mount it again',
+  ECONNABORTED: 'the server of its mount has ended; mount it again',
+  ESTALE: 'the server of its mount no longer has it; mount it again',
+  ETIMEDOUT: 'the server of its mount does not answer',
+  EHOSTDOWN: 'the server of its mount does not answer',
+  EHOSTUNREACH: 'the server of its mount does not answer',
+  EIO: 'its storage reports an error',
+  EMFILE: 'the process has too many open files; raise `ulimit -n`',
+  ENFILE: 'the system has too many open files; raise the sysctl `fs.file-max`',
 }
 
 function danglingTarget(path: string): string | null {

@@ -25,10 +25,14 @@ import {
   type ProblemCode,
   type ReloadEngine,
   type ReloadError,
+  runtimeSupport,
 } from '../../src/main/index.js'
+import { loggerUnavailable } from '../../src/main/observe/logger.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
+import { assertOptionsSupported } from '../../src/main/runtime/runtime-support.js'
 import { unavailable } from '../../src/main/threads/task-error.js'
 import { warningOf } from '../../src/workers/file-warnings.js'
+import type { MaterialSources } from '../../src/workers/protocol.js'
 import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
@@ -99,8 +103,10 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   FILE_MOUNTED: async (_, site) => mountedFile(site, false),
   FILE_DETACHED: async (_, site) => mountedFile(site, true),
   WORKER_TIMEOUT: (t, site) => afterMisbehaviour(t, site, 'prepare', 'never-settles', 'WORKER_TIMEOUT'),
-  WORKER_UNAVAILABLE: async (_, site) =>
-    unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy: 'REMEDY' }).message,
+  WORKER_UNAVAILABLE: async (_, site) => {
+    const remedy = 'correct these files, or restore the storage that they are on'
+    return unavailable({ where: `${site.path('tls.key')} (for 31 s)`, remedy }).message
+  },
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
     const engine = await open(t, site, { workerTasks: poisonedTasks })
@@ -139,6 +145,16 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     const [error] = (await refused) as [Error]
     return error.message
   },
+  async RUNTIME_UNSUPPORTED() {
+    const support = { ...(await runtimeSupport()), name: 'Deno', version: '2.9.6' } as const
+    const sources = { crl: ['/etc/tls/ca.crl'] } as unknown as MaterialSources
+    const peers = { requestCert: false, rejectUnauthorized: true }
+    const without = { ...support, revocationLists: 'a revoked client is accepted' }
+    return await refusal(async () => assertOptionsSupported({ peers, sources }, without))
+  },
+  async LOGGER_UNAVAILABLE() {
+    return loggerUnavailable(new Error('Dynamic require of "node:os" is not supported')).message
+  },
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
       workerTasks: new URL('../support/gated-prepare.js', import.meta.url),
@@ -159,6 +175,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
       problems: [{ code: 'CONTEXT_REFUSED', message: 'the TLS context could not be built' }],
     }),
   MEMBER_TIMEOUT: (t, site) => afterMember(t, site, 'MEMBER_TIMEOUT', null),
+  MEMBER_EVICTED: (t, site) => afterMember(t, site, 'MEMBER_EVICTED', null),
   async HOST_AMBIGUOUS(t, site) {
     const directory = site.path('hosts/a.example')
     mkdirSync(directory, { recursive: true })
@@ -181,6 +198,15 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
       runAtOnce(hostWarnings(HostTable.empty, [host], [certificateFacts()], true)),
     )
   },
+  async HOST_UNREACHABLE(_, site) {
+    site.makeDirectory('hosts')
+    site.makeDirectory('hosts/a')
+    const { chainPem, keyPem } = site.leaf({ names: [], ips: ['192.0.2.1'] })
+    site.write('hosts/a/tls.crt', chainPem)
+    site.write('hosts/a/tls.key', keyPem)
+    const hosts = site.path('hosts/*')
+    return refusal(startEngine({ ...pairOptions(site), hosts, policy: { hosts: 'together' } }))
+  },
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {
     await listening(t, createServer().listen(site.path('control.sock')))
@@ -197,11 +223,13 @@ for (const [code, come] of Object.entries(elsewhere)) {
     const site = createSite(t)
     rightPair(site)
     const message = asDocumented((await come(t, site)) ?? '', site.dir)
-    assert.equal(documentedErrors().get(code)?.example, message.replace(`${TIMEOUT_MS} ms`, '10000 ms'))
+    assert.equal(documentedErrors().get(code)?.example, message.replace(/ (4000|1000) ms/, ' 10000 ms'))
   })
 }
 
 const TIMEOUT_MS = 4000
+/** Members answer within milliseconds, or not at all. */
+const MEMBER_TIMEOUT_MS = 1000
 
 async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promise<ReloadEngine> {
   const worker = { timeoutMs: TIMEOUT_MS }
@@ -262,7 +290,7 @@ async function afterMember(
   answer: object | null,
 ): Promise<string | undefined> {
   const engine = await open(t, site)
-  const shared = shareEngine(engine, { timeoutMs: TIMEOUT_MS })
+  const shared = shareEngine(engine, { timeoutMs: MEMBER_TIMEOUT_MS })
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())
   const tell = (message: object) =>
@@ -279,6 +307,9 @@ async function afterMember(
   shared.add(port1)
   tell({ kind: 'join', pid: 4711, threadId: 0 })
   await eventually('the member has joined', () => shared.members().length === 1)
+  const message = await reloaded(engine, site, code)
+  if (code !== 'MEMBER_EVICTED') return message
+  await reloaded(engine, site, code)
   return await reloaded(engine, site, code)
 }
 

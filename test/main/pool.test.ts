@@ -108,20 +108,19 @@ for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][
   })
 }
 
-test('a worker file that is not there is told at once, with what a bundler has to do with it', async (t) => {
+test('a worker file that is missing is reported at once, with what a bundler has to do with it', async (t) => {
   const { run } = openPool(t, 'no-such-worker')
   const { code, message } = await failureOf(run())
   assert.equal(code, 'WORKER_CRASHED')
   assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
 })
 
-test('a bundle without the file that a thread runs first says the same', async (t) => {
+test('code without the files of its threads is refused at once, with what a bundler has to do with it', async (t) => {
   const { openPreparer: openBundled } = await withoutFile(t, 'workers/entry.cjs')
-  const preparer = openBundled(LIMITS, fakeClock())
-  t.after(() => preparer.close())
-  const { code, message } = await failureOf(preparer.prepare({} as PrepareTask))
-  assert.equal(code, 'WORKER_CRASHED')
-  assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
+  assert.throws(() => openBundled(LIMITS, fakeClock()), {
+    code: 'WORKER_UNAVAILABLE',
+    message: /files of the worker threads are missing.*docs\/bundlers\.md/,
+  })
 })
 
 test('a thread can be ended at any moment of its start, and the process lives', async (t) => {

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { PACKAGE_VERSION } from '../../src/main/package-version.js'
 import { installPackage, projectRoot } from '../support/installed-package.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -48,11 +49,11 @@ interface Lockfile {
   readonly packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
 }
 
-test('the tarball keeps to its budget: 400 KiB to download, one and a half megabytes on disk', (t) => {
+test('the tarball keeps to its budget: 500 KiB to download, 1,750 KiB on disk', (t) => {
   const { bytes } = installPackage(tempDir(t))
   t.diagnostic(`${bytes.packed} bytes packed, ${bytes.unpacked} unpacked`)
-  assert.ok(bytes.packed <= 400 * 1024, `${bytes.packed} bytes packed`)
-  assert.ok(bytes.unpacked <= 1536 * 1024, `${bytes.unpacked} bytes unpacked`)
+  assert.ok(bytes.packed <= 500 * 1024, `${bytes.packed} bytes packed`)
+  assert.ok(bytes.unpacked <= 1750 * 1024, `${bytes.unpacked} bytes unpacked`)
 })
 
 test('the tarball holds the built library and nothing of the workshop', (t) => {
@@ -65,6 +66,13 @@ test('the tarball holds the built library and nothing of the workshop', (t) => {
   )
   assert.ok(files.includes('dist/workers/entry.cjs'), 'the worker is in it')
   assert.ok(files.includes('dist/workers/prepare.js'), 'its tasks are in it')
+})
+
+test('the version in the code is that of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  assert.equal(PACKAGE_VERSION, version, 'src/main/package-version.ts')
 })
 
 test('the installed program says its version', (t) => {

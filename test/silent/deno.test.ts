@@ -6,15 +6,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { commandsIn } from '../support/markdown.js'
 import { onFirstNodeOnly } from '../support/one-node.js'
 import { without } from '../support/programs.js'
 import { assertDocumented, assertRenews, runtimeSite } from '../support/runtime-site.js'
+
+/** As the page says: without `-A`. */
+const flags = commandsIn('docs/runtimes.md')
+  .find((line) => line.startsWith('deno run '))
+  ?.split(' ')
+  .slice(1, -1)
 
 const options = { skip: onFirstNodeOnly || without('deno') }
 
 for (const kind of ['https', 'http2'] as const) {
   test(`on Deno, a node:${kind} server shows renewed certificates, by name too`, options, async (t) => {
-    await assertRenews(runtimeSite(t, 'deno'), kind)
+    await assertRenews(runtimeSite(t, 'deno', flags), kind)
   })
 }
 
@@ -31,7 +38,7 @@ for (const [extra, words] of REFUSED) {
     `on Deno, the option ${Object.keys(extra)} is refused, because a removed client would get in`,
     options,
     async (t) => {
-      const site = runtimeSite(t, 'deno')
+      const site = runtimeSite(t, 'deno', flags)
       site.write('ca.crt', site.authority.certPem)
       site.write('ca.crl', site.authority.crl())
       const { code, message } = await site.refusal('tls', { ca: 'ca.crt', ...extra })
@@ -42,5 +49,5 @@ for (const [extra, words] of REFUSED) {
 }
 
 test('on Deno, the table of docs/runtimes.md is what the probe finds', options, async (t) => {
-  await assertDocumented(runtimeSite(t, 'deno'), 'Deno')
+  await assertDocumented(runtimeSite(t, 'deno', flags), 'Deno')
 })

@@ -69,7 +69,8 @@ const servers: Readonly<Record<string, { protocol: 'http1' | 'http2'; make: () =
         context.type = 'text/event-stream'
         context.body = endlessEvents()
       })
-      return https.createServer(identity, app.callback())
+      const answer = app.callback()
+      return https.createServer(identity, (...exchange) => void answer(...exchange))
     },
   },
   'node:http2': {

@@ -109,7 +109,7 @@ test('upgraded connections that hold no WebSocket are logged with their path, on
     lines.map(({ level }) => level),
     ['warn', 'debug'],
   )
-  assert.equal((lines[0]?.fields as { request: string }).request, 'GET /socket')
+  assert.equal((lines[0]?.fields as { request: string } | undefined)?.request, 'GET /socket')
   for (const client of clients) client.end()
   assert.equal((await drain.complete()).outcome, 'drained')
 })

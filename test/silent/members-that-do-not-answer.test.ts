@@ -27,7 +27,7 @@ import { tempDir } from '../support/temp-dir.js'
 
 /** Nothing here depends on the Node version. */
 const skip = process.versions.node.startsWith('20.') ? false : 'needs Node 20, on which it runs alone'
-const test = (title: string, act: (t: TestContext) => Promise<void>) => run(title, { skip }, act)
+const test = (title: string, act: (t: TestContext) => Promise<void>): void => void run(title, { skip }, act)
 const authority = createAuthority()
 /** No other timer has it: that is how a test sees that members are waited for. */
 const TIMEOUT_MS = 10_007
@@ -43,7 +43,7 @@ test('a member that does not answer holds three renewals back, and the third rea
     assert.deepEqual([outcome, problems.map(({ code }) => code)], ['rejected', ['MEMBER_TIMEOUT']])
     assert.match(
       problems[0]?.message ?? '',
-      new RegExp(`pid 1\\).* ${TIMEOUT_MS} ms.*roll-out ${attempt} of 3`),
+      new RegExp(`pid 1\\).* ${TIMEOUT_MS} ms.*${attempt} of 3 roll-outs`),
     )
     assert.equal(engine.status().members[0]?.missed, attempt)
   }

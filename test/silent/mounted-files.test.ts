@@ -177,7 +177,7 @@ interface Site {
 
 function site(t: TestContext): Site {
   const dir = tempDir(t)
-  const [outside, inside] = [join(dir, 'outside'), join(dir, 'inside')]
+  const [outside, inside] = [join(dir, 'outside'), join(dir, 'mounted files é')]
   mkdirSync(outside)
   const authority = createAuthority()
   writePair(outside, authority.issue())
@@ -256,7 +256,7 @@ function mounting(
   files: readonly string[],
   args: readonly string[],
 ): string[] {
-  const mounts = files.map((file) => `mount --bind ${join(outside, file)} ${join(inside, file)}`)
+  const mounts = files.map((file) => `mount --bind '${join(outside, file)}' '${join(inside, file)}'`)
   const script = [...mounts, 'exec "$@"'].join(' && ')
   return [...NAMESPACE, 'sh', '-c', script, 'sh', process.execPath, PROGRAM, ...args]
 }

@@ -12,7 +12,9 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+import { couldNotStart } from '../../src/main/threads/task-error.js'
 import { selfSigned } from '../support/certificates.js'
+import { documentedMessages } from '../support/documented-errors.js'
 import { writePair } from '../support/files.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -121,6 +123,20 @@ test('a start that is refused for its options or its files leaves nothing that k
   const { code, stdout } = await run(t, script)
   assert.equal(stdout, 'OPTIONS_INVALID\nKEY_MISSING\nFILE_NOT_FOUND\nexit 0\n')
   assert.equal(code, 0)
+})
+
+test('docs/errors.md shows each reason for which a thread is refused, as it comes', () => {
+  const init = (system: string) => Object.assign(new Error(system), { code: 'ERR_WORKER_INIT_FAILED' })
+  const coded = (code: string) => Object.assign(new Error('any'), { code })
+  const reasons = [coded('ERR_ACCESS_DENIED'), init('EAGAIN'), init('EMFILE'), init('ENOMEM')]
+  const come = [...reasons, coded('ERR_MODULE_NOT_FOUND')].map(couldNotStart)
+  const shown = documentedMessages().filter(({ message }) =>
+    message.includes('worker thread could not start'),
+  )
+  assert.deepEqual(
+    come.map(({ code, message }) => ({ code, message })),
+    shown,
+  )
 })
 
 const REFUSED_SCRIPT =

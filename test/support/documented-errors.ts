@@ -22,6 +22,15 @@ export function documentedErrors(): Map<string, DocumentedError> {
   )
 }
 
+/** The messages about storage and threads, which the page lists below its table. */
+export function documentedMessages(): { readonly code: string; readonly message: string }[] {
+  const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
+  return [...page.matchAll(/^- `([A-Z_]+)`: `+(.*?)`+$/gm)].map(([, code = '', message = '']) => ({
+    code,
+    message,
+  }))
+}
+
 /** A message as the documentation shows it. */
 export function asDocumented(message: string, dir: string): string {
   return message.replaceAll(dir, '/etc/tls').replaceAll(/(127\.0\.0\.1):\d+/g, '$1:8443')

@@ -1,9 +1,13 @@
+import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
+import type { Problem } from '../../src/main/index.js'
+import { documentedMessages } from './documented-errors.js'
 import { eventually } from './eventually.js'
 
 /** A FUSE mount on which calls do not return while its server is stopped, as on NFS while its server is away. */
@@ -18,6 +22,8 @@ export interface HangingMount {
   hang(): void
   /** Lets the calls return. */
   answer(): void
+  /** Ends its server. The mount stays, and every call on it fails. */
+  end(): Promise<void>
 }
 
 /** For the option `skip` of a test: `false` when mounts can be made to hang here, else why not and what to do. */
@@ -50,5 +56,32 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
     pid: server.pid as number,
     hang: () => server.kill('SIGSTOP'),
     answer: () => server.kill('SIGCONT'),
+    async end() {
+      const exit = once(server, 'exit')
+      server.kill('SIGKILL')
+      await exit
+    },
+  }
+}
+
+/** Files of the source, as the mount shows them. */
+export function moved(
+  { cert, key }: { cert: string; key: string },
+  { path, source }: HangingMount,
+): { cert: string; key: string } {
+  return { cert: cert.replace(source, path), key: key.replace(source, path) }
+}
+
+/** Asserts that docs/errors.md has these messages, with the paths that it uses. */
+export function assertDocumented(
+  problems: readonly Problem[],
+  paths: Readonly<Record<string, string>>,
+): void {
+  assert.ok(problems.length > 0)
+  for (const { code, message } of problems) {
+    const text = Object.entries(paths).reduce((before, [path, as]) => before.replaceAll(path, as), message)
+    const shown = text.replace(/for \d+ s/g, 'for 12 s')
+    const isThere = documentedMessages().some((one) => one.code === code && one.message === shown)
+    assert.ok(isThere, `not in docs/errors.md: ${code}: ${shown}`)
   }
 }

@@ -38,7 +38,12 @@ export interface RuntimeServer {
   reload(): Promise<string>
 }
 
-export function runtimeSite(t: TestContext, runtime: 'bun' | 'deno'): RuntimeSite {
+/** @param flags - of the runtime, before the program. */
+export function runtimeSite(
+  t: TestContext,
+  runtime: 'bun' | 'deno',
+  flags: readonly string[] = [],
+): RuntimeSite {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'node_modules'))
   symlinkSync(projectRoot, join(dir, 'node_modules', 'certswap'))
@@ -46,10 +51,9 @@ export function runtimeSite(t: TestContext, runtime: 'bun' | 'deno'): RuntimeSit
   writeFileSync(join(dir, 'program.js'), PROGRAM)
   const authority = createAuthority()
   writePair(dir, authority.issue({ names: ['localhost'] }))
-  const args = runtime === 'deno' ? ['run', '-A', 'program.js'] : ['program.js']
   const run = (kind: ServerKind | 'support', options: object) => {
     const env = { KIND: kind, OPTIONS: JSON.stringify(options) }
-    return startNode(t, args, { cwd: dir, env, command: programPath(runtime) })
+    return startNode(t, [...flags, 'program.js'], { cwd: dir, env, command: programPath(runtime) })
   }
   return {
     dir,

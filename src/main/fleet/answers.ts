@@ -5,8 +5,8 @@ import type { Member, MemberAnswer, MemberReply } from './member.js'
 /** What members are asked for: to build a generation, or to serve it. */
 export type Question = 'staged' | 'committed'
 
-/** What was not done, as messages name it. */
-export const UNDONE: Record<Question, string> = { staged: 'built', committed: 'taken over' }
+/** What a member that is late did not do, as messages name it. */
+export const UNDONE: Record<Question, string> = { staged: 'build', committed: 'take over' }
 
 /** A reply that is no refusal. */
 export type Agreement = Exclude<MemberAnswer, { kind: 'refused' }> | 'gone' | 'late'

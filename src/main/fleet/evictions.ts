@@ -84,20 +84,22 @@ function fieldsOf({ id, pid, threadId, report, eviction }: Member): object {
   return { member: id, memberPid: pid, threadId, generation, trustWithdrawn: eviction?.trustWithdrawn }
 }
 
+const REASONS = {
+  trust: ', and a withdrawal of trust does not wait twice',
+  life: ', and the served certificate ends too soon to wait longer',
+  forced: ', and the roll-out was forced',
+}
+
 /** What is wrong, where, and what to do. */
 function evictionMessage(member: Member, { question, urgency, heldBack }: EvictionCause, timeoutMs: number) {
   const { name, pid, threadId, report } = member
-  const reasons = {
-    trust: 'trust was withdrawn, which waits for no member a second time',
-    life: 'the served certificate ends too soon to wait any longer',
-    forced: 'the roll-out was forced',
-  }
   const why = urgency
-    ? reasons[urgency]
-    : `that was ${heldBack === 1 ? 'the only attempt' : `attempt ${heldBack}`} allowed`
+    ? REASONS[urgency]
+    : `, in ${heldBack} ${heldBack === 1 ? 'roll-out' : 'roll-outs in a row'}`
+  const risk = urgency === 'trust' ? ' and may accept clients that the others refuse' : ''
   const what = threadId > 0 ? 'that thread' : `that process (kill -KILL ${pid})`
   return (
-    `${name} had not ${UNDONE[question]} the new certificates after ${timeoutMs} ms, and ${why}; ` +
-    `the others went on, it serves generation ${report.generation} until it joins again; if it does not, end ${what}`
+    `${name} did not ${UNDONE[question]} the new certificates within ${timeoutMs} ms${why}; the others went on without it; ` +
+    `it serves generation ${report.generation}${risk} until it answers and joins again; if it does not answer, end ${what}`
   )
 }

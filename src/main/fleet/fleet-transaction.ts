@@ -122,6 +122,7 @@ export class FleetTransaction {
       const cause = { question, urgency, heldBack: this.#patience.heldBack }
       for (const member of late) this.#parts.evict(member, cause)
       evicted.push(...late)
+      this.#patience.reset()
       this.#rollout.members = this.#rollout.members.filter((member) => !late.includes(member))
     }
     return replies.map(assertAgreed).flatMap(([{ id, pid }, reply]) => {
@@ -135,8 +136,8 @@ export class FleetTransaction {
     const { patience, timeoutMs } = this.#parts
     const names = late.map(({ name }) => name).join(', ')
     const message =
-      `${names} had not ${UNDONE[question]} the new certificates after ${timeoutMs} ms; all members keep the old ones ` +
-      `(roll-out ${this.#patience.heldBack} of ${patience} in a row; at the last one the others go on without it)`
+      `${names} did not ${UNDONE[question]} the new certificates within ${timeoutMs} ms; all members keep the old ones; ` +
+      `this was ${this.#patience.heldBack} of ${patience} roll-outs in a row, after which the others go on without it`
     return new ReloadError('MEMBER_TIMEOUT', message)
   }
 

@@ -114,7 +114,7 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
     onEvicted(member, { peer }) {
       evicted(member)
       const end = async () => await onEvicted?.(member, peer as ClusterWorker | Worker | MessagePort)
-      end().catch((error: unknown) => logger.error({ err: error }, '`onEvicted` of a fleet threw'))
+      end().catch((error: unknown) => logger.error({ err: error }, 'the function onEvicted of a fleet threw'))
     },
   })
   reloader.followers = fleet

@@ -58,9 +58,14 @@ async function loadPino(): Promise<typeof Pino> {
     // Some bundlers give a CommonJS package no names.
     return loaded.pino ?? loaded.default
   } catch (error) {
-    const message = `the default logger, pino, cannot be loaded (${(error as Error).message}); set the option \`logger\`, or see docs/bundlers.md`
-    throw new ReloadError('LOGGER_UNAVAILABLE', message, { cause: error })
+    throw loggerUnavailable(error as Error)
   }
+}
+
+/** @internal */
+export function loggerUnavailable(cause: Error): ReloadError {
+  const message = `the default logger, pino, cannot be loaded (${cause.message}); set the option \`logger\`, or see docs/bundlers.md`
+  return new ReloadError('LOGGER_UNAVAILABLE', message, { cause })
 }
 
 interface PinoModule {

@@ -9,6 +9,7 @@ export interface MetricFamilies {
   readonly notBefore: Gauge
   readonly chainNotAfter: Gauge
   readonly info: Gauge
+  readonly names: Gauge
   readonly generation: Gauge
   readonly hosts: Gauge
   readonly warnings: Gauge
@@ -65,6 +66,10 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
       ['context'],
     ),
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
+    names: gauge('certificate_name_info', 'A name of the certificate that is served; always 1.', [
+      'context',
+      'name',
+    ]),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
     hosts: gauge('hosts', 'SNI hosts that are served.'),
     warnings: new Gauge(

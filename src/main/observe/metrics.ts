@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 
+import { parseName } from '../../workers/certificate-name.js'
 import { PROBLEM_CODES, type ProblemCode } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Drain } from '../drain/handle.js'
@@ -189,6 +190,8 @@ function showGeneration(families: MetricFamilies, { number, certificates, hosts 
   else families.notAfter.remove(HOSTS)
   families.info.reset()
   for (const certificate of certificates) families.info.set({ ...CONTEXT, ...infoLabels(certificate) }, 1)
+  families.names.reset()
+  for (const name of shownNames(certificates)) families.names.set({ ...CONTEXT, name }, 1)
 }
 
 function showStatus(families: MetricFamilies, status: EngineStatus): void {
@@ -212,6 +215,16 @@ function showMembers({ members }: MetricFamilies, status: EngineStatus): void {
 
 /** Warnings that alerts go by have a series when there are none, too. */
 const ALERTED_WARNINGS: readonly ProblemCode[] = ['FILE_MOUNTED', 'FILE_DETACHED']
+
+/** Each is a series, and a certificate may have thousands. */
+const MOST_NAMES = 8
+
+/** An identity, such as the URI of SPIFFE, before the names of hosts. */
+function shownNames(certificates: readonly CertificateFacts[]): string[] {
+  const names = [...new Set(certificates.flatMap((certificate) => certificate.names))]
+  const isHost = (name: string) => ['DNS', 'IP'].includes(parseName(name).kind)
+  return [...names.filter((name) => !isHost(name)), ...names.filter(isHost)].slice(0, MOST_NAMES)
+}
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {
   return {

@@ -66,9 +66,10 @@ export function couldNotStart(error: unknown): TaskError {
   if (refusal !== null) {
     return new TaskError('WORKER_UNAVAILABLE', `the worker thread could not start: ${refusal}`)
   }
+  if (error instanceof ReloadError) return new TaskError(error.code, error.message)
   const { code } = Object(error) as NodeJS.ErrnoException
   const message =
-    `the worker thread could not start (${code ?? 'no code'}); a bundler must leave certswap out, ` +
-    'because the worker has files of its own'
+    `the worker thread could not start (${code ?? placeOfError(error)}): its files are missing or cannot be loaded; ` +
+    'install certswap again, or see docs/bundlers.md where the program was bundled'
   return new TaskError('WORKER_CRASHED', message)
 }

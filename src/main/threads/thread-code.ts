@@ -6,6 +6,7 @@ import type { Piscina } from 'piscina'
 
 import { ReloadError } from '../errors.js'
 import { PACKAGE_VERSION } from '../package-version.js'
+import { systemRefusal } from './thread-refusal.js'
 
 /** Where the code of the threads comes from. */
 export interface ThreadCode {
@@ -53,7 +54,8 @@ function installed(): ThreadCode | null {
     const load = process.getBuiltinModule('node:module').createRequire(here)
     const { Piscina } = load('piscina') as typeof import('piscina')
     return { Piscina, entry, tasks: new URL(TASKS, here), inlined: false }
-  } catch {
+  } catch (error) {
+    assertNotShort(error)
     return null
   }
 }
@@ -63,10 +65,18 @@ async function inlined(): Promise<ThreadCode> {
   try {
     found = await import('./inlined.js')
   } catch (error) {
+    assertNotShort(error)
     throw unavailable((error as Error).message, error)
   }
   if (!found.Piscina) throw unavailable('this is no published build of certswap')
   return { Piscina: found.Piscina, entry: 'certswap:inlined', tasks: null, inlined: true }
+}
+
+/** Where the system is short of descriptors, no file is missing. @throws ReloadError `WORKER_UNAVAILABLE` */
+function assertNotShort(error: unknown): void {
+  const refusal = systemRefusal(error)
+  if (refusal === null) return
+  throw new ReloadError('WORKER_UNAVAILABLE', `the worker thread could not start: ${refusal}`, { cause: error })
 }
 
 function unavailable(why: string, cause?: unknown): ReloadError {

@@ -22,13 +22,18 @@ export function threadRefusal(error: unknown): string | null {
   if (code === 'ERR_ACCESS_DENIED') {
     return "Node's permission model forbids worker threads (ERR_ACCESS_DENIED): start Node with --allow-worker; certswap reads and checks all files in a worker thread"
   }
-  const found = SYSTEM_CODE.exec(String(code)) ?? SYSTEM_CODE.exec(String(message))
-  const [system] = found ?? []
-  if (system !== undefined) return `${system}: ${REMEDIES[system]}`
+  const refusal = systemRefusal(error)
+  if (refusal !== null) return refusal
   // Node reports a package.json that it cannot open as an invalid one.
   if (code === 'ERR_INVALID_PACKAGE_CONFIG' && areFilesShort()) return `EMFILE: ${REMEDIES['EMFILE']}`
-  if (code !== 'ERR_WORKER_INIT_FAILED') return null
-  return `Node could not set it up (${String(message)})`
+  return code === 'ERR_WORKER_INIT_FAILED' ? `Node could not set it up (${String(message)})` : null
+}
+
+/** What the system is short of, and what to do; `null` when the error is about something else. */
+export function systemRefusal(error: unknown): string | null {
+  const { code, message } = Object(error) as { code?: unknown; message?: unknown }
+  const [system] = SYSTEM_CODE.exec(String(code)) ?? SYSTEM_CODE.exec(String(message)) ?? []
+  return system === undefined ? null : `${system}: ${REMEDIES[system]}`
 }
 
 /** So many descriptors a thread needs to start, and some more. */

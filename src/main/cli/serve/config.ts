@@ -79,9 +79,9 @@ const DEFAULT_INTERVAL_SECONDS = 10
 const MOST_PROCESSES = 256
 
 /** Limits of `--member-timeout`, in seconds, and of `--member-patience`. */
-export const LEAST_MEMBER_TIMEOUT = 0.1
-export const MOST_MEMBER_TIMEOUT = 86_400
-export const MOST_PATIENCE = 1_000
+const LEAST_MEMBER_TIMEOUT = 0.1
+const MOST_MEMBER_TIMEOUT = 86_400
+const MOST_PATIENCE = 1_000
 
 const fileSchema = z.looseObject({
   listen: z.string().optional(),

@@ -27,7 +27,7 @@ export interface Notifier extends AsyncDisposable {
   stopping(text?: string): void
   /** Asks for this many more milliseconds to start or to stop, counted from now: `EXTEND_TIMEOUT_USEC=`. */
   extend(ms: number): void
-  /** Resolves once systemd has been told all of it; the engine stays open. */
+  /** Resolves once systemd has got all messages, after 3 seconds at the latest; the engine stays open. */
   close(): Promise<void>
 }
 
@@ -65,6 +65,9 @@ export function startNotifier(options: NotifierOptions, env: NodeJS.ProcessEnv):
   if (watchdogMs !== null) watch(notifier, transport, watchdogMs, complain)
   return notifier
 }
+
+/** systemd that does not read, or whose queue is full, does not keep the process from ending. */
+const CLOSE_WITHIN_MS = 3_000
 
 class SystemdNotifier implements Notifier {
   readonly #engine: ReloadEngine
@@ -119,7 +122,7 @@ class SystemdNotifier implements Notifier {
 
   async close(): Promise<void> {
     for (const undo of this.#onClose.splice(0)) undo()
-    await this.#outbox?.flushed()
+    await this.#outbox?.flushed(CLOSE_WITHIN_MS)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

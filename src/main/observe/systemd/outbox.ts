@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { Message } from './message.js'
 
 /** Sends messages one after the other, in the order in which they were put in. */
@@ -19,9 +21,13 @@ export class Outbox {
     if (!this.#busy) this.#emptying = this.#empty()
   }
 
-  /** Resolves once all that was put in has been sent. */
-  flushed(): Promise<void> {
-    return this.#emptying
+  /** Resolves once all that was put in has been sent, or after this time. What is left then is not sent any more. */
+  async flushed(withinMs: number): Promise<void> {
+    const late = new AbortController()
+    const timeout = delay(withinMs, undefined, { signal: late.signal }).catch(() => {})
+    await Promise.race([this.#emptying, timeout])
+    late.abort()
+    this.#waiting.length = 0
   }
 
   async #empty(): Promise<void> {

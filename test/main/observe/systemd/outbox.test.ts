@@ -24,7 +24,7 @@ test('messages are sent one at a time and in order, and of statuses in a row onl
   ]) {
     outbox.put(message)
   }
-  await outbox.flushed()
+  await outbox.flushed(10_000)
   assert.deepEqual(sent, [
     ['READY=1', 'STATUS=a'],
     ['STATUS=c'],
@@ -34,6 +34,18 @@ test('messages are sent one at a time and in order, and of statuses in a row onl
   ])
 
   outbox.put(['STATUS=f'])
-  await outbox.flushed()
+  await outbox.flushed(10_000)
   assert.deepEqual(sent.at(-1), ['STATUS=f'])
+})
+
+test('a message that systemd does not take is waited for only as long as asked', async () => {
+  const sent: Message[] = []
+  const outbox = new Outbox((message) => {
+    sent.push(message)
+    return new Promise(() => {})
+  })
+  outbox.put(['STOPPING=1'])
+  outbox.put(['EXTEND_TIMEOUT_USEC=1'])
+  await outbox.flushed(1)
+  assert.deepEqual(sent, [['STOPPING=1']])
 })
