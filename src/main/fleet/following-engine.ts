@@ -207,6 +207,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     const applied = this.#transaction.commit(message)
     if (!applied) return
     this.retireIdleConnections()
+    this.reportOverrides()
     this.#events.emit('applied', applied)
   }
 
@@ -268,6 +269,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   #planReport(): void {
     this.#cancelReport = this.#clock.after(REPORT_MS, () => {
       this.#sendReport()
+      this.reportOverrides()
       this.#planReport()
     })
   }
