@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Detach } from './attach/server-book.js'
+import { withAbsolutePaths } from './absolute-paths.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
@@ -11,6 +11,7 @@ import type { EvictedMember } from './fleet/followers.js'
 import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
+import { asOfNow, withExpired } from './observe/expired-warnings.js'
 import { Journal } from './observe/journal.js'
 import { LifeWatch } from './observe/life-watch.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
@@ -55,7 +56,8 @@ export async function startEngine(
   input: ReloadEngineOptions,
   parts: EngineParts = {},
 ): Promise<ReloadEngine> {
-  const options = resolveOptions(input)
+  const absolute = withAbsolutePaths(input)
+  const options = resolveOptions(absolute)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
   await reportRuntime(logger)
@@ -65,7 +67,7 @@ export async function startEngine(
   const reloader = new Reloader(options, preparer, clock)
   try {
     const first = await reloader.loadFirst(options)
-    return new Engine(input, reloader, preparer, clock, logger, first)
+    return new Engine(absolute, reloader, preparer, clock, logger, first)
   } catch (error) {
     reloader.close()
     await preparer.close()
@@ -90,7 +92,7 @@ export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
 }
 
 class Engine extends ServingEngine implements ReloadEngine {
-  /** As they were given, with what updates have changed. */
+  /** As they were given, but for their paths, which are absolute; with what updates have changed. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #preparer: Preparer
@@ -126,14 +128,16 @@ class Engine extends ServingEngine implements ReloadEngine {
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
     internals.set(this, { reloader, clock, logger, evicted })
-    this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
-      this.#events.emit('expiring', notice)
+    this.#life = new LifeWatch(reloader.served, {
+      ...{ clock, logger },
+      notify: (notice) => this.#settlement.expiring(notice),
     })
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
       ...{ clock, preparer, journal: this.#journal, life: this.#life },
       served: () => reloader.served,
       isWatched: () => this.#events.isHeard('checked'),
+      isOverridden: () => reloader.serving.overrides.hasNews,
       // Only `CLOSED` rejects, and then there is nothing left to do.
       pass: () => this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {}),
     })
@@ -151,17 +155,6 @@ class Engine extends ServingEngine implements ReloadEngine {
     return options
   }
 
-  override attach(server: tls.Server): Detach {
-    const detach = super.attach(server)
-    if (this.#reloader.served.options.hosts && this.#reloader.serving.servesHosts(server) === false) {
-      this.#logger.warn(
-        { hosts: this.#reloader.served.hosts.byId.size },
-        'the server was not made from serverOptions(): it shows the default certificate for every server name',
-      )
-    }
-    return detach
-  }
-
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
     const { force = false, dryRun = false, trigger = 'reload', signal } = options
     if (signal?.aborted) return Promise.reject(reloadAbortion(signal.reason))
@@ -169,13 +162,15 @@ class Engine extends ServingEngine implements ReloadEngine {
     return signal ? untilAborted(pass, signal) : pass
   }
 
-  async update(changes: EngineChanges): Promise<ReloadResult> {
+  async update(given: EngineChanges): Promise<ReloadResult> {
     this.assertOpen()
+    // Now, and not when its turn comes: the working directory may be another one by then.
+    const changes = withAbsolutePaths(given)
     const { autoReloadInterval: _, ...material } = changes
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {
       this.#hold(input, options)
-      return this.#reloader.untouched('update')
+      return withExpired(this.#reloader.untouched('update'), this.#life.warnings)
     }
     return await this.#lane.run(Symbol('update'), async () => {
       // Once more: an update that was ahead of this one may have been applied.
@@ -193,8 +188,8 @@ class Engine extends ServingEngine implements ReloadEngine {
   }
 
   history(): readonly Generation[] {
-    const { served, history } = this.#reloader
-    return [currentGeneration(served), ...history.snapshots.map(({ generation }) => generation)]
+    const { snapshots } = this.#reloader.history
+    return [this.status().generation, ...snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -202,10 +197,11 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
-    const generation = currentGeneration(this.#reloader.served)
+    const generation = asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
       generation,
+      ends: this.#life.ends,
       warnings: generation.warnings,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),

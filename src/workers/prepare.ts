@@ -14,6 +14,7 @@ import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
+import { neededIn } from './needed.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
@@ -50,10 +51,13 @@ export { verify } from './verify.js'
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
-  const hosts = task.hosts ? { hosts: await lookAtHosts(task.hosts) } : {}
-  const warnings = fileWarnings(task)
+  const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
+  const hosts = task.hosts ? { hosts: scan } : {}
+  const warnings = [...fileWarnings(task), ...told(strays)]
   return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
 }
+
+const NO_HOSTS: ScanHostsReply = { kind: 'unchanged' }
 
 /** An error in the list of the hosts does not affect the default certificate. */
 async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
@@ -61,7 +65,7 @@ async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
     return await scanHosts(task)
   } catch (error) {
     const problems = [problemOfError(error)]
-    return { kind: 'changed', held: false, batches: [], removed: [], problems, warnings: [] }
+    return { kind: 'changed', held: false, batches: [], removed: [], problems }
   }
 }
 
@@ -147,9 +151,8 @@ async function prepareSet(
   }
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const requesting = task.requestCert ? found : new Findings(task.force)
-  const authorities = newTrust
-    ? AuthorityList.of(judgeTrust(newTrust, known, task, found, requesting))
-    : known
+  const judged = newTrust && judgeTrust(newTrust, known, task, found, requesting)
+  const authorities = judged ? AuthorityList.of(judged.authorities) : known
   if (found.refused) return refuse()
 
   if (identities[0]) workingOn(identities[0].path)
@@ -173,7 +176,7 @@ async function prepareSet(
         ...read,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
         likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
-        certificates: servable.map(({ chain, linked }) => factsOf(chain.slice(0, linked))),
+        certificates: servable.map((one) => factsOf(one.chain, neededIn(one, anchorsNamed))),
         authorities,
       }
   return {
@@ -182,7 +185,10 @@ async function prepareSet(
       pairs: held
         ? []
         : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
-      trust: newTrust ? preparedTrust(newTrust, task.requestCert ? [] : requesting.problems) : 'served',
+      trust:
+        newTrust && judged
+          ? preparedTrust(newTrust, judged.ends, task.requestCert ? [] : requesting.problems)
+          : 'served',
       dhparam: held || dhparam === null ? null : exact(dhparam),
       ticketSecret,
     },

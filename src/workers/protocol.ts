@@ -1,8 +1,9 @@
 import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
+import type { TrustEnds } from './material-ends.js'
 import type { Problem } from './problem.js'
 import type { Progress } from './progress.js'
 
-/** Where the material of one engine lies. Paths are as the user gave them. */
+/** Where the material of one engine lies. Paths are absolute. */
 export interface MaterialSources {
   /** Certificate and key of each pair; empty when the identity comes from `pfx`. */
   readonly pairs: readonly { readonly cert: string; readonly key: string }[]
@@ -42,6 +43,7 @@ export interface Policy {
   readonly clockSkewSeconds: number
   readonly incompleteChain: 'warn' | 'reject'
   readonly namesLost: 'warn' | 'reject'
+  /** DNS names, IP addresses, URIs and e-mail addresses, each in the form of {@link CertificateFacts.names}. */
   readonly requiredNames: readonly string[]
   readonly weakKey: 'reject' | 'warn'
   readonly largeKey: 'reject' | 'warn'
@@ -111,7 +113,11 @@ export interface RecordBytes {
 export interface CertificateFacts {
   readonly subject: string
   readonly issuer: string
-  /** DNS names and IP addresses of the subjectAltName extension. */
+  /**
+   * Every name of the subjectAltName extension: DNS names and IP addresses in lower case, URIs (a SPIFFE ID, for instance),
+   * e-mail addresses and all others. What would look like a name of another kind, or cannot be printed, has its kind in front
+   * and stands in quotes: `DNS:"spiffe://a.example/b"`.
+   */
   readonly names: readonly string[]
   /** Upper-case hex. */
   readonly serial: string
@@ -119,10 +125,23 @@ export interface CertificateFacts {
   readonly fingerprint256: string
   readonly notBefore: string
   readonly notAfter: string
-  /** The earliest notAfter among the leaf and the certificates that clients need with it. */
+  /** The certificates above the leaf that are sent with it, in the order in which they are sent. */
+  readonly chain: readonly ChainCertificate[]
+  /** The earliest end among the leaf and the certificates of {@link chain} that a client needs. */
   readonly chainNotAfter: string
   /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string
+}
+
+/** A certificate above the leaf. Times are ISO 8601 in UTC. */
+export interface ChainCertificate {
+  readonly subject: string
+  /** As in {@link CertificateFacts}. */
+  readonly fingerprint256: string
+  readonly notBefore: string
+  readonly notAfter: string
+  /** `false` for one that no client needs: a root, of which clients have their own copy, or one that is not part of the chain. */
+  readonly needed: boolean
 }
 
 /** What the trust anchors and revocation lists come to. */
@@ -169,6 +188,8 @@ export interface PreparedTrust {
   /** `null` when the engine has none. */
   readonly authorities: PreparedAuthorities | null
   readonly revocationLists: readonly Uint8Array[]
+  /** When each of them ends. */
+  readonly ends: TrustEnds
   /**
    * Why a server that requests client certificates could not serve with it; empty when one can. They are recorded when no
    * server requests certificates, so that one which does is refused when it is attached.

@@ -30,10 +30,11 @@ test('examples/drain/express-http2.js answers HTTP/2 and HTTP/1.1, and SIGTERM w
   const headers = { ':method': 'POST', ':path': '/echo', 'content-type': 'application/json' }
   const echo = session.request(headers)
   echo.end('{"a":1}')
+  const echoed = text(echo)
 
   assert.equal(await text(session.request({ ':path': '/' })), 'hello by HTTP/2.0\n')
   assert.equal((await get({ port, ca, agent: false })).body, 'hello by HTTP/1.1\n')
-  assert.deepEqual(JSON.parse(await text(echo)), { host: 'localhost', body: { a: 1 } })
+  assert.deepEqual(JSON.parse(await echoed), { host: 'localhost', body: { a: 1 } })
   const slow = text(session.request({ ':path': '/slow' }))
   const slower = get({ port, ca, agent: false, path: '/slow' })
   // Answered after these two were received.

@@ -27,7 +27,7 @@ import { tempDir } from '../support/temp-dir.js'
 
 /** Nothing here depends on the Node version. */
 const skip = process.versions.node.startsWith('20.') ? false : 'needs Node 20, on which it runs alone'
-const test = (title: string, act: (t: TestContext) => Promise<void>) => run(title, { skip }, act)
+const test = (title: string, act: (t: TestContext) => Promise<void>): void => void run(title, { skip }, act)
 const authority = createAuthority()
 /** No other timer has it: that is how a test sees that members are waited for. */
 const TIMEOUT_MS = 10_007

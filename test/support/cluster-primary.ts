@@ -42,7 +42,11 @@ function fork(): Worker {
 }
 
 async function started(worker: Worker): Promise<{ port: number; pid: number }> {
-  const [{ port }] = await once(worker, 'listening')
+  const ended = once(worker, 'exit').then(([code]) => {
+    throw new Error(`a worker ended with ${code} before it listened`)
+  })
+  const [{ port }] = await Promise.race([once(worker, 'listening'), ended])
+  ended.catch(() => {})
   const { pid = 0 } = worker.process
   await eventually('the worker is a member', () => shared.members().some((member) => member.pid === pid))
   return { port, pid }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
@@ -5,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
+import type { Problem } from '../../src/main/index.js'
+import { documentedMessages } from './documented-errors.js'
 import { eventually } from './eventually.js'
 
 /** A FUSE mount on which calls do not return while its server is stopped, as on NFS while its server is away. */
@@ -58,5 +61,27 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
       server.kill('SIGKILL')
       await exit
     },
+  }
+}
+
+/** Files of the source, as the mount shows them. */
+export function moved(
+  { cert, key }: { cert: string; key: string },
+  { path, source }: HangingMount,
+): { cert: string; key: string } {
+  return { cert: cert.replace(source, path), key: key.replace(source, path) }
+}
+
+/** Asserts that docs/errors.md has these messages, with the paths that it uses. */
+export function assertDocumented(
+  problems: readonly Problem[],
+  paths: Readonly<Record<string, string>>,
+): void {
+  assert.ok(problems.length > 0)
+  for (const { code, message } of problems) {
+    const text = Object.entries(paths).reduce((before, [path, as]) => before.replaceAll(path, as), message)
+    const shown = text.replace(/for \d+ s/g, 'for 12 s')
+    const isThere = documentedMessages().some((one) => one.code === code && one.message === shown)
+    assert.ok(isThere, `not in docs/errors.md: ${code}: ${shown}`)
   }
 }

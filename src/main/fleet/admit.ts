@@ -8,6 +8,12 @@ import { machineMs } from './messages.js'
 import { sendGeneration } from './send-generation.js'
 import type { Turns } from './turns.js'
 
+/**
+ * The least time that a member may take to build its first generation, in milliseconds, as long as it holds back none of the
+ * others: it starts, and is sent a whole generation where a roll-out sends the difference.
+ */
+const LEAST_JOIN_MS = 10_000
+
 interface AdmitParts {
   readonly serving: Serving
   readonly clock: Clock
@@ -38,25 +44,24 @@ async function admitOnce(
   admitted: () => void,
 ): Promise<boolean> {
   let endTurn = turn
-  const ask = (number: number, question: Question) =>
-    repliesOf([member], number, question, { clock, timeoutMs })
+  const limitMs = turn ? timeoutMs : Math.max(timeoutMs, LEAST_JOIN_MS)
   try {
     if (!isOpen()) return true
     const { snapshot, tickets } = serving
     const { number } = snapshot.generation
     const isCurrent = () => serving.snapshot.generation.number === number
-    const replies = ask(number, 'staged')
+    const replies = repliesOf([member], number, 'staged', { clock, timeoutMs: limitMs })
     const hosts = await hostsBetween(null, snapshot)
     await sendGeneration(member, { next: snapshot, before: null, hosts, secret: tickets.secret })
     const staged = await replies
-    assertInTime(staged, 'staged', timeoutMs)
+    assertInTime(staged, 'staged', limitMs)
     // Keys that are served no longer are overwritten: a member that was sent them too late refuses them.
     if (!endTurn && !isCurrent()) return false
     assertNotRefused(staged)
     endTurn ??= await turns.take()
     if (!isOpen()) return true
     if (!isCurrent()) return false
-    const committed = ask(number, 'committed')
+    const committed = repliesOf([member], number, 'committed', { clock, timeoutMs })
     member.link.send({ kind: 'commit', number, untilMs: machineMs() + timeoutMs })
     const answer = await committed
     assertInTime(answer, 'committed', timeoutMs)

@@ -122,6 +122,7 @@ export class FleetTransaction {
       const cause = { question, urgency, heldBack: this.#patience.heldBack }
       for (const member of late) this.#parts.evict(member, cause)
       evicted.push(...late)
+      this.#patience.reset()
       this.#rollout.members = this.#rollout.members.filter((member) => !late.includes(member))
     }
     return replies.map(assertAgreed).flatMap(([{ id, pid }, reply]) => {

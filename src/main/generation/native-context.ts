@@ -136,6 +136,23 @@ export function addedNames(server: tls.Server): string[] {
   })
 }
 
+/** The context that `addContext` gave the server for a name, the last one first, as Node picks it; native, as Node keeps it. */
+export function addedContextFor(server: tls.Server, servername: string): unknown {
+  const { _contexts: contexts } = server as PointableServer
+  if (!Array.isArray(contexts)) return undefined
+  const entry = contexts.findLast((one: unknown) => {
+    const pattern: unknown = Object(one)[0]
+    return pattern instanceof RegExp && pattern.test(servername)
+  }) as readonly unknown[] | undefined
+  return entry?.[1]
+}
+
+/** The ticket keys in the options that the server was made with, which `setTicketKeys` leaves as they are. */
+export function ticketKeysOptionOf(server: tls.Server): Uint8Array | undefined {
+  const { ticketKeys } = server as PointableServer
+  return ticketKeys instanceof Uint8Array ? ticketKeys : undefined
+}
+
 /** The protocols that the server negotiates (ALPN), in its order; empty where it negotiates none. */
 export function protocolsOf(server: tls.Server): string[] {
   const { ALPNProtocols: packed } = server as PointableServer
@@ -245,6 +262,7 @@ type PointableServer = tls.Server & {
   requestCert?: boolean
   rejectUnauthorized?: boolean
   _contexts?: unknown
+  ticketKeys?: unknown
   ALPNProtocols?: unknown
 }
 

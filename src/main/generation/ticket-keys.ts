@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 
-import type { Clock } from '../clock.js'
+import { type Clock, LONGEST_WALL_SLEEP_MS } from '../clock.js'
 import { createTick, type Tick } from '../tick.js'
 
 /** Name, HMAC key and AES key of OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
@@ -14,6 +14,14 @@ interface Derived {
   readonly secret: Uint8Array
   readonly period: number
   readonly keys: Buffer
+}
+
+/** All keys that an engine of this process has given to a server. */
+const given = new WeakSet<Uint8Array>()
+
+/** Whether ticket keys come from an engine, and not from the application. */
+export function areEngineKeys(keys: Uint8Array): boolean {
+  return given.has(keys)
 }
 
 /**
@@ -39,7 +47,13 @@ export class TicketKeys {
     this.secret = secret
     this.#periodMs = rotateHours === null ? null : rotateHours * HOUR_MS
     this.#clock = clock
-    this.#tick = createTick({ clock, delayMs: () => this.#untilNextMs(), check: async () => rotate() })
+    let current = this.#period()
+    const check = async () => {
+      if (this.#period() === current) return
+      current = this.#period()
+      rotate()
+    }
+    this.#tick = createTick({ clock, delayMs: () => this.#untilNextMs(), check })
     this.#tick.plan()
   }
 
@@ -51,6 +65,7 @@ export class TicketKeys {
     if (known?.period === period && Buffer.compare(known.secret, from) === 0) return known.keys
     const info = `certswap ticket keys ${trustIdentity} ${period}`
     const keys = Buffer.from(hkdfSync('sha256', from, '', info, TICKET_KEY_BYTES))
+    given.add(keys)
     if (this.#derived.size >= REMEMBERED) this.#derived.clear()
     this.#derived.set(trustIdentity, { secret: from, period, keys })
     return keys
@@ -65,6 +80,7 @@ export class TicketKeys {
   }
 
   #untilNextMs(): number | null {
-    return this.#periodMs === null ? null : this.#periodMs - (this.#clock.wallMs() % this.#periodMs)
+    if (this.#periodMs === null) return null
+    return Math.min(LONGEST_WALL_SLEEP_MS, this.#periodMs - (this.#clock.wallMs() % this.#periodMs))
   }
 }

@@ -49,12 +49,17 @@ export class Journal {
   #lastFailure: Attempt | null = null
   #failingSinceMs: number | null = null
   #differsSinceMs: number | null = null
-  /** Other failures before do not count: the other half of a pair is only missing since its first half came. */
+  /**
+   * Other failures before do not count: the other half of a pair is only missing since its first half came. By the monotonic
+   * clock: a step of the wall clock must not end the time that the other half has.
+   */
   #mismatchSinceMs: number | null = null
   #consecutiveFailures = 0
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
+  /** What the last pass reported of servers that were changed past the engine. */
+  #overrides: ReadonlySet<string> = new Set()
   #fileWarnings: readonly Problem[] = []
   readonly #warnings = new SaidWarnings()
   readonly #passes: Record<Outcome, number> = {
@@ -72,7 +77,7 @@ export class Journal {
 
   /** For how long all that is wrong has been a pair that does not match (yet); 0 when that is new. */
   mismatchMs(): number {
-    return this.#mismatchSinceMs === null ? 0 : this.#clock.wallMs() - this.#mismatchSinceMs
+    return this.#mismatchSinceMs === null ? 0 : this.#clock.monotonicMs() - this.#mismatchSinceMs
   }
 
   get trouble(): { readonly kind: 'waiting' | 'failing'; readonly looks: number } | null {
@@ -112,6 +117,7 @@ export class Journal {
     const { result, state, pairMismatch, held } = report
     this.count(result)
     this.#noteFileWarnings(report)
+    this.#noteOverrides(result)
     // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
     this.#lastAttempt = attemptAt(atMs, result)
@@ -167,7 +173,7 @@ export class Journal {
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
     this.#failingSinceMs ??= atMs
     this.#differsSinceMs ??= atMs
-    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? atMs) : null
+    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.monotonicMs()) : null
     this.#lastFailure = this.#lastAttempt
     this.#consecutiveFailures++
     this.#sayFailed(result, waits)
@@ -180,6 +186,16 @@ export class Journal {
     const added = outcome === 'applied' ? [] : fileWarnings.filter((warning) => !isKnown(warning))
     for (const warning of added) this.#logger.warn({ generation, ...warning }, 'certificate warning')
     this.#fileWarnings = fileWarnings
+  }
+
+  /** The same for servers that were changed past the engine. */
+  #noteOverrides({ generation, warnings }: ReloadResult): void {
+    const found = warnings.filter(({ code }) => code === 'SERVER_OVERRIDDEN')
+    for (const warning of found) {
+      if (!this.#overrides.has(warning.message))
+        this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    }
+    this.#overrides = new Set(found.map(({ message }) => message))
   }
 
   #sayApplied(result: ReloadResult): void {
@@ -205,6 +221,7 @@ export class Journal {
     }
     const isNew = this.#warnings.after(result)
     for (const warning of warnings) {
+      if (warning.code === 'SERVER_OVERRIDDEN') continue
       const level = isNew(warning) ? 'warn' : 'debug'
       this.#logger[level]({ generation, ...warning }, 'certificate warning')
     }

@@ -51,7 +51,7 @@ export async function prepareHosts(
   scan: ChangedHosts,
   authorities: Uint8Array | null,
 ): Promise<HostsReport> {
-  const harvest = new Harvest(scan.problems, scan.warnings)
+  const harvest = new Harvest(scan.problems, [])
   const task = {
     authorities: authorities && sharedCopy(authorities),
     passphrase: material.passphrase,
@@ -114,8 +114,8 @@ class Harvest {
     this.states = [identityOfProblems(problems)]
   }
 
-  take({ pack, ends, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
-    const bytes = { pack, ends }
+  take({ pack, ends, dates, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
+    const bytes = { pack, ends, dates }
     hosts.forEach((host, i) => {
       this.hosts.push(new PackedHost(host, bytes, i))
     })

@@ -29,7 +29,7 @@ export interface ScanHostsTask {
   readonly fresh: boolean
 }
 
-export type ScanHostsReply =
+export type ScanHostsReply = (
   | { readonly kind: 'unchanged' | 'held' }
   | {
       readonly kind: 'changed'
@@ -39,8 +39,11 @@ export type ScanHostsReply =
       readonly batches: readonly Uint8Array[]
       readonly removed: readonly string[]
       readonly problems: readonly Problem[]
-      readonly warnings: readonly Problem[]
     }
+) & {
+  /** What the patterns match and nothing comes of, for as long as it is so; absent without any. */
+  readonly strays?: readonly Problem[]
+}
 
 /** The second, a task for each batch: reads, checks and hands back the pairs of one batch. */
 export interface PrepareHostsTask {
@@ -60,6 +63,8 @@ export interface PrepareHostsReply {
   readonly pack: Uint8Array
   /** Where each of these parts ends, three for each host; transferred. */
   readonly ends: Uint32Array
+  /** The {@link HostDates} of each host, one after the other; transferred. */
+  readonly dates: Float64Array
   readonly hosts: readonly PreparedHost[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
@@ -72,6 +77,15 @@ export interface PrepareHostsReply {
   /** What of the batch was left for a task of its own, because encrypted keys take their time. */
   readonly rest: Uint8Array | null
 }
+
+/**
+ * Begin and end of a host's leaf, then of the certificate of its chain that ends first, of those that clients need; in
+ * milliseconds since 1970. Ten thousand hosts are compared with the time by these numbers alone.
+ */
+export type HostDates = readonly [leafFrom: number, leafTo: number, chainFrom: number, chainTo: number]
+
+/** Numbers in {@link HostDates}. */
+export const HOST_DATES = 4
 
 /** What the main thread has to know of each host at once; the rest is in the pack. */
 export interface PreparedHost extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {

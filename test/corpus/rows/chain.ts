@@ -19,6 +19,16 @@ const unborn = root.issueAuthority({ name: 'Corpus Unborn Intermediate', notBefo
 const childless = root.issueAuthority({ name: 'Corpus Childless Intermediate', pathLength: 0 })
 const below = childless.issueAuthority({ name: 'Corpus Forbidden Intermediate' })
 
+const past = { notBefore: new Date('2010-01-31'), notAfter: new Date('2020-01-31') }
+const oldIntermediate = root.issueAuthority({ name: intermediate.name, key: intermediate, ...past })
+const strangeOld = root.issueAuthority({ name: intermediate.name, ...past })
+const sha1Twin = root.issueAuthority({ name: intermediate.name, key: intermediate, signatureHash: 'sha1' })
+const crossSigned = createAuthority({ name: 'Corpus Former Root' }).issueAuthority({
+  ...{ name: root.name, key: root },
+  ...past,
+})
+
+const EXPIRED_ANYWAY = { warns: ['CERT_EXPIRED'], at: 'tls.crt' } as const
 const SERVED_ANYWAY = { warns: ['CHAIN_ORDER'], at: 'tls.crt' } as const
 
 /** What stands behind the leaf. */
@@ -34,6 +44,24 @@ export const chain: Group = {
     behind('levels from the top down', [root, intermediate, deep], SERVED_ANYWAY, deep),
     behind('a certificate that belongs to no link', [intermediate, stranger], SERVED_ANYWAY),
     behind('an expired root', [expiredRoot], { warns: ['CERT_EXPIRED'], at: 'tls.crt' }, expiredRoot),
+    behind('an old certificate of the intermediate', [intermediate, oldIntermediate], EXPIRED_ANYWAY),
+    behind(
+      'an old certificate of the intermediate, before it',
+      [oldIntermediate, intermediate],
+      EXPIRED_ANYWAY,
+    ),
+    behind('an expired cross-signature of the root', [intermediate, crossSigned], EXPIRED_ANYWAY),
+    behind(
+      'an intermediate of the same name and with another key that has expired',
+      [strangeOld, intermediate],
+      {
+        warns: ['CHAIN_ORDER', 'CERT_EXPIRED'],
+      },
+    ),
+    behind('a certificate of the intermediate that is signed with SHA-1', [sha1Twin, intermediate], {
+      warns: ['KEY_TOO_WEAK'],
+      at: 'tls.crt',
+    }),
     behind('nothing, where the issuer is no public root', [], {
       warns: ['CHAIN_INCOMPLETE'],
       at: 'tls.crt',

@@ -2,8 +2,14 @@ import type { LeafOptions } from '../../support/certificates.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, type Site } from '../site.js'
 
-const REQUIRED = ['localhost', 'API.corpus.example', '192.0.2.1', '2001:db8::1']
-const ALL: LeafOptions = { names: ['localhost', 'api.corpus.example'], ips: ['192.0.2.1', '2001:db8::1'] }
+const ID = 'spiffe://corpus.example/api'
+const REQUIRED = ['localhost', 'API.corpus.example', '192.0.2.1', '2001:db8::1', ID, 'ops@corpus.example']
+const ALL: LeafOptions = {
+  names: ['localhost', 'api.corpus.example'],
+  ips: ['192.0.2.1', '2001:db8::1'],
+  uris: [ID],
+  emails: ['ops@corpus.example'],
+}
 
 const right = (site: Site) => site.pair(site.leaf(ALL))
 
@@ -20,6 +26,8 @@ export const requiredNames: Group = {
       { example: 'NAME_NOT_COVERED' },
     ),
     no('one address is missing', 'NAME_NOT_COVERED', { ...ALL, ips: ['192.0.2.1'] }),
+    no('another SPIFFE ID', 'NAME_NOT_COVERED', { ...ALL, uris: [`${ID}/v2`] }),
+    no('no e-mail address', 'NAME_NOT_COVERED', { ...ALL, emails: [] }),
     no('no name at all', 'NAME_NOT_COVERED', { names: [], commonName: 'localhost' }),
     no('a wildcard of another level', 'NAME_NOT_COVERED', {
       ...ALL,
@@ -38,6 +46,8 @@ export const lostNames: Group = {
   rows: [
     yes('a name', { ...ALL, names: ['localhost'] }, ['NAMES_LOST']),
     yes('an address', { ...ALL, ips: [] }, ['NAMES_LOST']),
+    yes('a SPIFFE ID', { ...ALL, uris: [`${ID}/v2`] }, ['NAMES_LOST']),
+    yes('an e-mail address', { ...ALL, emails: [] }, ['NAMES_LOST']),
     yes('a name that a wildcard covers now', { ...ALL, names: ['localhost', '*.corpus.example'] }),
     yes('all of them, and it has no other', { names: [], commonName: 'localhost' }, [
       'NAME_NOT_COVERED',

@@ -22,6 +22,7 @@ const LARGE = pem(
   'CERTIFICATE',
   oddCertificate({ key: largeKey(), subject: 'Corpus Large Root', extensions: [basicConstraints(true)] }),
 )
+const lonely = createAuthority().issueAuthority({ name: 'Corpus Lonely Intermediate' })
 const visitor = root.issue({ names: ['visitor'] })
 
 /** A client that the root lets in. */
@@ -44,9 +45,18 @@ export const trustBundle: Group = {
     yes('every anchor twice', BUNDLE + BUNDLE),
     yes('an anchor that has expired', BUNDLE + ENDED.certPem, ['CA_EXPIRED'], 'CA_EXPIRED'),
     yes('a certificate that signed itself and is no CA', BUNDLE + selfSigned().certPem, ['CA_INVALID']),
+    yes('an intermediate without its root, beside roots', BUNDLE + lonely.certPem, ['CA_INVALID']),
     yes('144 anchors', root.certPem + bundleOf(manyAuthorities(143, { name: 'Corpus Public' }))),
     no('the file is gone', 'FILE_NOT_FOUND', (site) => site.remove('ca.crt')),
     no('nothing', 'CA_EMPTY', (site) => site.write('ca.crt', ''), 'CA_EMPTY'),
+    {
+      ...no('blank lines', 'CA_EMPTY', (site) => site.write('ca.crt', '\n \n')),
+      says: /ca\.crt holds only white space: /,
+    },
+    {
+      ...no('zeros', 'CA_EMPTY', (site) => site.write('ca.crt', Buffer.alloc(2000))),
+      says: /ca\.crt holds only NUL bytes: /,
+    },
     no('text without a certificate', 'CA_INVALID', (site) => site.write('ca.crt', '# no roots yet\n')),
     no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),
     no('a request for a certificate', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),
@@ -108,6 +118,7 @@ export const unaskedTrust: Group = {
   options: (site) => ({ ...pairOptions(site), ca: site.path('ca.crt') }),
   right: (site) => withBundle(site, BUNDLE),
   rows: [
+    yes('an intermediate without its root', lonely.certPem, ['CA_INVALID']),
     yes('more names than a handshake could carry, which none has to', bundleOf(CROWD)),
     no('the first half of the bundle', 'PEM_INVALID', (site) => site.write('ca.crt', cutAt(BUNDLE, 0.5))),
   ],

@@ -1,0 +1,54 @@
+import { EXPIRED_CODES, expiredProblem, MOST_NAMED } from '../../workers/expired.js'
+import type { Problem } from '../../workers/problem.js'
+import { deepFreeze } from '../deep-freeze.js'
+import type { Generation } from '../generation/generation.js'
+import type { ReloadResult } from '../result.js'
+import type { WatchedKind } from './dated-set.js'
+import type { SetWatch } from './set-watch.js'
+
+/** One warning for each kind of what has expired, in each set. */
+export function expiredWarnings(watches: readonly SetWatch[]): readonly Problem[] {
+  return deepFreeze(watches.flatMap(warningsOf))
+}
+
+function warningsOf({ set, expired }: SetWatch): Problem[] {
+  const byKind = new Map<WatchedKind, number[]>()
+  for (const index of expired) {
+    const kind = set.kindOf(index)
+    const indexes = byKind.get(kind) ?? []
+    byKind.set(kind, indexes)
+    indexes.push(index)
+  }
+  return [...byKind].map(([kind, indexes]) => {
+    const first = indexes.slice(0, MOST_NAMED).map((index) => set.describe(index))
+    return expiredProblem(kind, first, indexes.length)
+  })
+}
+
+/**
+ * Warnings of what is served, as of now: the time decides which of it has expired, and not what was found when it was loaded.
+ */
+function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]): readonly Problem[] {
+  const lasting = loaded.filter(({ code }) => !EXPIRED_CODES.has(code))
+  if (lasting.length === loaded.length && expired.length === 0) return loaded
+  // First what refuses clients now.
+  return [...expired, ...lasting]
+}
+
+/** A generation with its warnings as of now. */
+export function asOfNow(generation: Generation, expired: readonly Problem[]): Generation {
+  const warnings = currentWarnings(generation.warnings, expired)
+  return warnings === generation.warnings ? generation : deepFreeze({ ...generation, warnings })
+}
+
+/** A result with warnings about everything that is served and has expired, whatever the pass found in the files. */
+export function withExpired(result: ReloadResult, expired: readonly Problem[]): ReloadResult {
+  if (result.outcome === 'applied') {
+    const warnings = currentWarnings(result.warnings, expired)
+    return warnings === result.warnings ? result : deepFreeze({ ...result, warnings })
+  }
+  const isKnown = ({ code, message }: Problem) =>
+    result.warnings.some((one) => one.code === code && one.message === message)
+  const more = expired.filter((one) => !isKnown(one))
+  return more.length === 0 ? result : deepFreeze({ ...result, warnings: [...more, ...result.warnings] })
+}
