@@ -16,6 +16,8 @@ export interface CheckParts {
   readonly served: () => Snapshot
   /** Whether somebody wants the result of each check, which a look has none of. */
   readonly isWatched: () => boolean
+  /** Whether an attached server was changed past the engine, which a pass reports. */
+  readonly isOverridden: () => boolean
   /** A whole pass. Must not reject. */
   readonly pass: () => Promise<unknown>
 }
@@ -80,9 +82,9 @@ export class AutomaticChecks {
 
   /** Whether looks will do for this check: only while all is well, and nobody wants to be told of it. */
   #glance(): boolean {
-    const { journal, isWatched, served } = this.#parts
+    const { journal, isWatched, isOverridden, served } = this.#parts
     const everyMs = this.#delayMs()
-    if (everyMs !== null && journal.agrees && !isWatched())
+    if (everyMs !== null && journal.agrees && !isWatched() && !isOverridden())
       return this.#lookout.keepsLooking(served(), everyMs)
     this.#lookout.rest()
     return false

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Detach } from './attach/server-book.js'
+import { withAbsolutePaths } from './absolute-paths.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { type Clock, systemClock } from './clock.js'
@@ -56,7 +56,8 @@ export async function startEngine(
   input: ReloadEngineOptions,
   parts: EngineParts = {},
 ): Promise<ReloadEngine> {
-  const options = resolveOptions(input)
+  const absolute = withAbsolutePaths(input)
+  const options = resolveOptions(absolute)
   const clock = parts.clock ?? systemClock
   const logger = await resolveLogger(options.logger)
   await reportRuntime(logger)
@@ -66,7 +67,7 @@ export async function startEngine(
   const reloader = new Reloader(options, preparer, clock)
   try {
     const first = await reloader.loadFirst(options)
-    return new Engine(input, reloader, preparer, clock, logger, first)
+    return new Engine(absolute, reloader, preparer, clock, logger, first)
   } catch (error) {
     reloader.close()
     await preparer.close()
@@ -91,7 +92,7 @@ export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
 }
 
 class Engine extends ServingEngine implements ReloadEngine {
-  /** As they were given, with what updates have changed. */
+  /** As they were given, but for their paths, which are absolute; with what updates have changed. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #preparer: Preparer
@@ -136,6 +137,7 @@ class Engine extends ServingEngine implements ReloadEngine {
       ...{ clock, preparer, journal: this.#journal, life: this.#life },
       served: () => reloader.served,
       isWatched: () => this.#events.isHeard('checked'),
+      isOverridden: () => reloader.serving.overrides.hasNews,
       // Only `CLOSED` rejects, and then there is nothing left to do.
       pass: () => this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {}),
     })
@@ -153,17 +155,6 @@ class Engine extends ServingEngine implements ReloadEngine {
     return options
   }
 
-  override attach(server: tls.Server): Detach {
-    const detach = super.attach(server)
-    if (this.#reloader.served.options.hosts && this.#reloader.serving.servesHosts(server) === false) {
-      this.#logger.warn(
-        { hosts: this.#reloader.served.hosts.byId.size },
-        'the server was not made from serverOptions(): it shows the default certificate for every server name',
-      )
-    }
-    return detach
-  }
-
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
     const { force = false, dryRun = false, trigger = 'reload', signal } = options
     if (signal?.aborted) return Promise.reject(reloadAbortion(signal.reason))
@@ -171,8 +162,10 @@ class Engine extends ServingEngine implements ReloadEngine {
     return signal ? untilAborted(pass, signal) : pass
   }
 
-  async update(changes: EngineChanges): Promise<ReloadResult> {
+  async update(given: EngineChanges): Promise<ReloadResult> {
     this.assertOpen()
+    // Now, and not when its turn comes: the working directory may be another one by then.
+    const changes = withAbsolutePaths(given)
     const { autoReloadInterval: _, ...material } = changes
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {

@@ -1,7 +1,10 @@
 import type { ContextOptions, Policy } from '../workers/protocol.js'
 import type { Logger } from './observe/logger.js'
 
-/** Options of {@link createReloadEngine}. Every path may be relative to the working directory of the process. */
+/**
+ * Options of {@link createReloadEngine}. A relative path is resolved once, when it is given, by the working directory of the
+ * process at that moment; `process.chdir()` changes nothing afterwards.
+ */
 export interface ReloadEngineOptions {
   /** PEM file of the leaf and its chain; an array (with `key` of equal length) for an RSA and an ECDSA pair. */
   readonly cert?: string | readonly string[]
@@ -12,11 +15,13 @@ export interface ReloadEngineOptions {
   /** Of the key or the PKCS#12 file; `{ file }` is read again at every load, one line end at its end left out. */
   readonly passphrase?: string | { readonly file: string }
   /**
-   * Certificates by server name (SNI), beside the default one: files for each name (`*.` stands for one label), or
-   * fast-glob pattern(s) of directories that each hold `tls.crt` and `tls.key`, or `fullchain.pem` and `privkey.pem`,
-   * and serve the DNS names in their certificate. Hosts come and go with their files. Where two claim a name, the one
-   * that lives longer serves it. Names in Unicode are converted to ASCII. An IP address is refused (`OPTIONS_INVALID`):
-   * clients never send one as server name (RFC 6066, section 3).
+   * Certificates by server name (SNI), beside the default one: files for each name (`*.` stands for one label), or paths
+   * and fast-glob pattern(s) of directories and certificate files. A directory is one host with `tls.crt` and `tls.key`,
+   * `fullchain.pem` and `privkey.pem`, or `fullchain.cer` and `NAME.key` (acme.sh); otherwise each `NAME.crt`, `NAME.cer` or
+   * `NAME.pem` beside a `NAME.key` is one (lego, Caddy). A host serves the DNS names in its certificate, and comes and goes
+   * with its files. If two claim a name, the one that lives longer serves it.
+   * Names in Unicode are converted to ASCII. An IP address is refused (`OPTIONS_INVALID`): clients never send one as server
+   * name (RFC 6066, section 3).
    */
   readonly hosts?: Readonly<Record<string, HostFiles>> | string | readonly string[]
   /**

@@ -48,10 +48,10 @@ export function failureReport(
   trigger: Trigger,
   watch: PassWatch,
   error: unknown,
-  left: LeftBehind,
+  { left, overrides }: { readonly left: LeftBehind; readonly overrides: readonly Problem[] },
 ): PassReport {
   const problems = problemsOf(error)
-  const findings = withLeftBehind(left, 'rejected', problems, fileWarnings)
+  const findings = withLeftBehind(left, 'rejected', problems, [...fileWarnings, ...overrides])
   const result = resultOf('rejected', trigger, generation, watch, findings)
   const state = problems.map(({ code }) => code).join()
   return { result, fileWarnings, pairMismatch: false, held: false, state }

@@ -268,7 +268,8 @@ export class Reloader {
 
   #failure(error: unknown, { trigger }: PassMode, watch: PassWatch): PassReport {
     if (this.#closed) throw new ReloadError('CLOSED', 'the reload engine was closed')
-    return failureReport(this.served, trigger, watch, error, this.followers.leftBehind())
+    const extra = { left: this.followers.leftBehind(), overrides: this.serving.overrides.take() }
+    return failureReport(this.served, trigger, watch, error, extra)
   }
 
   #report(
@@ -279,8 +280,11 @@ export class Reloader {
     warnings: readonly Problem[] = [],
     members: readonly MemberResult[] = [],
   ): PassReport {
+    const { overrides } = this.serving
+    const changed = outcome === 'validated' ? overrides.holding() : overrides.take()
     return outcomeReport(this.served, outcome, trigger, watch, {
-      ...{ found, warnings, members, left: this.followers.leftBehind() },
+      ...{ found, members, left: this.followers.leftBehind() },
+      warnings: [...warnings, ...changed],
     })
   }
 }

@@ -106,7 +106,10 @@ export class Rollout {
     if (this.#serving.state !== next) return warnings
     settle(mismatch === null)
     if (mismatch === null) return warnings
-    const message = `${mismatch}; everything was pointed back`
+    const cause = listeners.some(({ server }) => server !== null && this.#serving.servers.isReplaced(server))
+      ? ' (the application, or another library, replaced the TLS context of an attached server since: setSecureContext)'
+      : ''
+    const message = `${mismatch}${cause}; everything was pointed back`
     this.#revert(next, before, new ReloadError('SERVED_MISMATCH', message))
   }
 

@@ -5,6 +5,7 @@ import type { JudgePeersTask } from '../workers/judge-peers.js'
 import type { Problem } from '../workers/problem.js'
 import type { PreparedTrust, RecordBytes } from '../workers/protocol.js'
 import { ConnectionLedger } from './attach/connection-ledger.js'
+import { OverrideReport } from './attach/override-report.js'
 import type { ClientIdentity } from './attach/renewing-agent.js'
 import { optionsBeforeAttach } from './attach/resumed-authorization.js'
 import { assertAnchorsConfigured, assertServable } from './attach/servable-trust.js'
@@ -19,7 +20,6 @@ import { ContextBook } from './generation/context-book.js'
 import { type Records, type Snapshot, wipeKeys } from './generation/generation.js'
 import { HostContexts } from './generation/host-contexts.js'
 import { sniCallbackOf } from './generation/native-context.js'
-import { pickHost } from './generation/pick-host.js'
 import { freeInTurns } from './generation/retired-contexts.js'
 import type { SliceGauge } from './generation/slices.js'
 import { SpareShelf } from './generation/spare-shelf.js'
@@ -27,9 +27,7 @@ import { TicketKeys } from './generation/ticket-keys.js'
 import type { TrustTerms } from './generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from './generation/trust-identity.js'
 import type { UsedContext } from './generation/used-context.js'
-import { serverNameIn } from './option-names.js'
 import type { ResolvedOptions } from './resolve-options.js'
-import { type NamedFacts, servingOf } from './result.js'
 import { assertExtra, assertNoSni, peersIn, type ServerExtra } from './server-options.js'
 
 /** Options are asked for when servers are made: a few times under one trust, most likely. */
@@ -46,6 +44,8 @@ export class Serving {
   readonly servers: ServerBook
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
+  /** What the application does to attached servers past the engine. */
+  readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #gate: TrustGate
   readonly #spares: SpareShelf
   readonly #hostContexts: HostContexts
@@ -289,12 +289,3 @@ export class Serving {
 }
 
 const SERVER = 'a server of this engine'
-
-/** What a client is shown that asks for a server name; `null` when it is refused. */
-export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {
-  const host = pickHost(snapshot, serverNameIn(servername))
-  if (host === 'refused') return null
-  if (host !== 'default') return deepFreeze({ ...host.facts, host: host.id })
-  const { alternates: _, ...facts } = servingOf(snapshot.generation)
-  return deepFreeze({ ...facts, host: null })
-}

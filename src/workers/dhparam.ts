@@ -1,5 +1,6 @@
 import { describe } from './certificates.js'
 import { assertDer, childrenOf, naturalOf } from './der.js'
+import { assertFilled } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, splitPem } from './pem.js'
@@ -29,6 +30,7 @@ export function readDhparam(
 ): string | null {
   if (path === null) return null
   workingOn(path)
+  assertFilled(set.bytesOf('dhparam', path), path, 'DHPARAM_INVALID')
   const blocks = splitPem(set.bytesOf('dhparam', path), path)
   const block = blocks.find(({ label }) => label === 'DH PARAMETERS')
   if (!block) throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}`)

@@ -5,6 +5,7 @@ import {
   holdsPrivateKey,
   sameFingerprint,
 } from '../fingerprint/index.js'
+import { withDirectoryContent } from './directory-in-place.js'
 import { type Problem, ProblemError } from './problem.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'
@@ -85,7 +86,8 @@ function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
       return isPublic(role) ? readPublic(path, maxBytes, earlier?.reads[i]) : readFile(path, maxBytes)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      if (!problems.has(error.problem.path)) problems.set(error.problem.path, error.problem)
+      if (!problems.has(error.problem.path))
+        problems.set(error.problem.path, withDirectoryContent(error.problem, role))
       return null
     }
   })

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 
-import { HOST_FILE_NAMES, listHosts } from './hosts/list-hosts.js'
+import { isHostFileName, listHosts } from './hosts/list-hosts.js'
 import type { HostSources } from './hosts/protocol.js'
 import { unlinkedFiles } from './link-counts.js'
 import { type MountTable, readMounts } from './mounts.js'
@@ -28,7 +28,7 @@ export function fileWarnings({
   fileWarnings: known,
 }: PrepareTask): readonly Problem[] {
   const all = record === null || fresh
-  const suspects = new Set([...known.map(({ path }) => path), ...unlinkedFiles()])
+  const suspects = new Set([...known.filter(isFileWarning).map(({ path }) => path), ...unlinkedFiles()])
   if (!all && suspects.size === 0) return []
   const mounts = readMounts()
   const candidates = [
@@ -36,6 +36,11 @@ export function fileWarnings({
     ...(hosts ? hostFiles(hosts.sources, suspects, all ? mounts : null) : []),
   ]
   return told(candidates.flatMap((file) => warningOf(file, mounts)))
+}
+
+/** Whether a warning is one of these; of those that every result has, there are others. */
+export function isFileWarning({ code }: Problem): boolean {
+  return code === 'FILE_MOUNTED' || code === 'FILE_DETACHED'
 }
 
 /** Whether two checks found the same. */
@@ -67,7 +72,7 @@ function hostFiles(
   mounts: MountTable | null,
 ): MaterialFile[] {
   const mayBeMounted = (path: string) => suspects.has(path) || mounts?.hasName(basename(path)) === true
-  const hasReason = suspects.size > 0 || HOST_FILE_NAMES.some(mayBeMounted)
+  const hasReason = suspects.size > 0 || mounts?.hasNameLike(isHostFileName) === true
   const { hosts } = listHosts(hasReason ? sources : { ...sources, patterns: [] })
   return hosts.flatMap(({ id, name, cert, key }) => {
     const paths = [...new Set([cert, key])].filter(mayBeMounted)

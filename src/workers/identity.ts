@@ -3,6 +3,7 @@ import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
 import { certificatesOf, isCertificateBlock } from './certificates.js'
 import { orderChain } from './chain-order.js'
 import { DerivationBudget } from './derivation-budget.js'
+import { assertFilled, emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { type PemBlock, splitPem } from './pem.js'
@@ -31,14 +32,17 @@ export function readIdentities(sources: MaterialSources, set: FileSet, found: Fi
   const budget = new DerivationBudget()
   const identities: Identity[] = []
   for (const { cert, key } of sources.pairs) {
-    const identity = found.attempt(() => readPair(cert, key, set, passphrase, budget, found))
+    const identity = found.attempt(() =>
+      opened(sources, passphrase, () => readPair(cert, key, set, passphrase, budget, found)),
+    )
     if (identity) identities.push(identity)
   }
   const { pfx } = sources
   if (pfx !== null) {
     const content = found.attempt(() => {
       workingOn(pfx)
-      return readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget)
+      assertFilled(set.bytesOf('pfx', pfx), pfx, 'PFX_INVALID')
+      return opened(sources, passphrase, () => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget))
     })
     const identity =
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))
@@ -64,6 +68,20 @@ function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
   return bytes.subarray(0, length)
 }
 
+/** An empty passphrase may be the right one. If it is not, the file that should hold it is what is wrong. */
+function opened<T>({ passphrase }: MaterialSources, bytes: Buffer | null, open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    const isWrong = error instanceof ProblemError && error.problem.code === 'KEY_PASSPHRASE_WRONG'
+    if (!isWrong || passphrase === null || !('file' in passphrase)) throw error
+    const why = emptiness(bytes ?? new Uint8Array())
+    if (why === null) throw error
+    const message = `${error.problem.message}: the passphrase file ${passphrase.file} ${why}`
+    throw new ProblemError('KEY_PASSPHRASE_WRONG', message, passphrase.file)
+  }
+}
+
 /**
  * The pair that lies in a certificate file and a key file (which may be one file).
  *
@@ -78,10 +96,12 @@ function readPair(
   found: Findings,
 ): Identity {
   workingOn(cert)
+  assertFilled(set.bytesOf('cert', cert), cert, 'CERT_MISSING')
   const blocks = splitPem(set.bytesOf('cert', cert), cert)
   assertFew(blocks.filter(isCertificateBlock).length, cert)
   const certificates = certificatesOf(blocks, cert)
   workingOn(key)
+  assertFilled(set.bytesOf('key', key), key, 'KEY_MISSING')
   const keyBlocks = splitPem(set.bytesOf('key', key), key)
   assertFewKeys(keyBlocks, key)
   const keys = privateKeysOf(keyBlocks, key, passphrase, budget)

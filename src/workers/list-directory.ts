@@ -28,6 +28,16 @@ export function listDirectory(directory: string, unknown: boolean = false): Dire
     }))
 }
 
+/** The names in a directory that are not hidden; none where it may not be listed, or has gone. */
+export function namesIn(directory: string): ReadonlySet<string> {
+  try {
+    touching(directory)
+    return new Set(readdirSync(directory).filter((name) => !name.startsWith('.')))
+  } catch {
+    return new Set()
+  }
+}
+
 function leadsToDirectory(link: string, unknown: boolean): boolean {
   try {
     touching(link)

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 
-import { fileWarnings, sameFileWarnings } from './file-warnings.js'
+import { fileWarnings, isFileWarning, sameFileWarnings } from './file-warnings.js'
 import { hostEntries } from './hosts/record.js'
 import { hostsLookUnchanged } from './hosts/scan-hosts.js'
 import { monotonicMs } from './monotonic.js'
@@ -66,8 +66,9 @@ function looksBy(task: PrepareTask): () => boolean {
   return () => {
     try {
       if (!sourcesLookUnchanged(sources, limits, fingerprint)) return false
-      if (hosts !== null && known !== null && !hostsLookUnchanged(hosts, known)) return false
-      return sameFileWarnings(task.fileWarnings, fileWarnings(task))
+      if (hosts !== null && known !== null && !hostsLookUnchanged(hosts, known, task.fileWarnings))
+        return false
+      return sameFileWarnings(task.fileWarnings.filter(isFileWarning), fileWarnings(task))
     } catch {
       return false
     }

@@ -17,6 +17,8 @@ export interface MountTable {
   isSourceGone(path: string): boolean | undefined
   /** Whether something is mounted at a path that ends with this name. Costs nothing; rules out nearly every file. */
   hasName(name: string): boolean
+  /** The same for any name that fits. */
+  hasNameLike(fits: (name: string) => boolean): boolean
 }
 
 /**
@@ -47,7 +49,11 @@ export function readMounts(): MountTable | null {
   // Where several are mounted at one place, the last one is in force: it is the one that stays in the map.
   const gone = new Map(mounts.map(({ point, isSourceGone }) => [point, isSourceGone]))
   const names = new Set(mounts.map(({ point }) => basename(point)))
-  return { isSourceGone: (path) => gone.get(path), hasName: (name) => names.has(name) }
+  return {
+    isSourceGone: (path) => gone.get(path),
+    hasName: (name) => names.has(name),
+    hasNameLike: (fits) => [...names].some(fits),
+  }
 }
 
 /**

@@ -51,10 +51,13 @@ export { verify } from './verify.js'
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
-  const hosts = task.hosts ? { hosts: await lookAtHosts(task.hosts) } : {}
-  const warnings = fileWarnings(task)
+  const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
+  const hosts = task.hosts ? { hosts: scan } : {}
+  const warnings = [...fileWarnings(task), ...told(strays)]
   return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
 }
+
+const NO_HOSTS: ScanHostsReply = { kind: 'unchanged' }
 
 /** An error in the list of the hosts does not affect the default certificate. */
 async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
@@ -62,7 +65,7 @@ async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
     return await scanHosts(task)
   } catch (error) {
     const problems = [problemOfError(error)]
-    return { kind: 'changed', held: false, batches: [], removed: [], problems, warnings: [] }
+    return { kind: 'changed', held: false, batches: [], removed: [], problems }
   }
 }
 

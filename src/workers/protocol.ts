@@ -3,7 +3,7 @@ import type { TrustEnds } from './material-ends.js'
 import type { Problem } from './problem.js'
 import type { Progress } from './progress.js'
 
-/** Where the material of one engine lies. Paths are as the user gave them. */
+/** Where the material of one engine lies. Paths are absolute. */
 export interface MaterialSources {
   /** Certificate and key of each pair; empty when the identity comes from `pfx`. */
   readonly pairs: readonly { readonly cert: string; readonly key: string }[]

@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 
+import { emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources } from './protocol.js'
@@ -18,8 +19,11 @@ export function readTicketSecret(
 ): Uint8Array<ArrayBuffer> | null {
   if (path === null) return null
   const bytes = set.bytesOf('ticket-secret', path)
-  if (bytes.length < LEAST_BYTES) {
-    const message = `${path} holds ${bytes.length} bytes, expected at least ${LEAST_BYTES}; write it with: openssl rand -out ${path} 48`
+  // A file that a crash has left full of NULs is long enough, and no secret.
+  const why = emptiness(bytes)
+  if (why !== null || bytes.length < LEAST_BYTES) {
+    const flaw = why ?? `holds ${bytes.length} bytes, expected at least ${LEAST_BYTES}`
+    const message = `${path} ${flaw}; write it with: openssl rand -out ${path} 48`
     throw new ProblemError('TICKET_SECRET_INVALID', message, path)
   }
   return new Uint8Array(bytes)

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 
 import { damagedCertificate, describe, isCertificateBlock } from './certificates.js'
+import { assertFilled } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { authorityFacts, judgeAuthorities } from './judge-authorities.js'
@@ -149,7 +150,7 @@ export function preparedTrust(
 const MAX_NAMES_BYTES = 64_000
 
 function authorityBlocks(bytes: Buffer, path: string, known: AuthorityList): AuthorityBlock[] {
-  if (bytes.length === 0) throw new ProblemError('CA_EMPTY', `${path} is empty`, path)
+  assertFilled(bytes, path, 'CA_EMPTY')
   const blocks = splitPem(bytes, path)
   const certificates = blocks.filter(isCertificateBlock)
   if (certificates.length === 0) {
@@ -164,6 +165,7 @@ function authorityBlocks(bytes: Buffer, path: string, known: AuthorityList): Aut
 }
 
 function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {
+  assertFilled(bytes, path, 'CRL_INVALID')
   const blocks = splitPem(bytes, path)
   const lists = blocks.filter(({ label }) => label === 'X509 CRL')
   if (lists.length === 0) {

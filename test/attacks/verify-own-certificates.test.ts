@@ -216,10 +216,8 @@ async function listenOn(t: TestContext, server: Server, path: string): Promise<v
 
 function assertAppliedWith(result: ReloadResult, codes: readonly string[], what = ''): ReloadResult {
   assertApplied(result)
-  assert.deepEqual(
-    result.warnings.map(({ code }) => code),
-    codes,
-    `${what}: ${JSON.stringify(result.warnings)}`,
-  )
+  // That the application replaced a context is reported beside it: test/silent/overridden-servers.test.ts.
+  const seen = result.warnings.map(({ code }) => code).filter((code) => code !== 'SERVER_OVERRIDDEN')
+  assert.deepEqual(seen, codes, `${what}: ${JSON.stringify(result.warnings)}`)
   return result
 }

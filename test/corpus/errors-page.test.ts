@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -37,6 +37,7 @@ import { selfSigned } from '../support/certificates.js'
 import { asDocumented, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
+import { writePair } from '../support/files.js'
 import { misbehaveIn, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
 import { certificateFacts } from '../support/pass-reports.js'
 import { poisonedTasks, poisons } from '../support/poisons.js'
@@ -123,6 +124,13 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     const message = await reloaded(engine, site, 'SERVED_OTHER')
     return message?.replace(/\([0-9A-F:]{95}\)/, '(14:7B:1C:D0)')
   },
+  async SERVER_OVERRIDDEN(t, site) {
+    const engine = await open(t, site)
+    const server = await serve(t, engine)
+    const { chainPem: cert, keyPem: key } = selfSigned()
+    server.setSecureContext({ cert, key })
+    return messageOf('SERVER_OVERRIDDEN', (await engine.reload()).warnings)
+  },
   CONTEXT_REFUSED: (t, site) => afterRenewal(t, site, 'prepares-garbage', 'CONTEXT_REFUSED'),
   async TRUST_WITHDRAWN(t, site) {
     const engine = await open(t, site)
@@ -168,6 +176,16 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     }),
   MEMBER_TIMEOUT: (t, site) => afterMember(t, site, 'MEMBER_TIMEOUT', null),
   MEMBER_EVICTED: (t, site) => afterMember(t, site, 'MEMBER_EVICTED', null),
+  async HOST_AMBIGUOUS(t, site) {
+    const directory = site.path('hosts/a.example')
+    mkdirSync(directory, { recursive: true })
+    writePair(directory, site.leaf())
+    writePair(directory, site.leaf(), { cert: 'fullchain.pem', key: 'privkey.pem' })
+    const options = { ...pairOptions(site), hosts: site.path('hosts/*'), logger: recordingLogger() }
+    const engine = await startEngine(options)
+    t.after(() => engine.close())
+    return messageOf('HOST_AMBIGUOUS', (await engine.reload()).problems)
+  },
   async HOST_NAME_TAKEN(_, site) {
     const [old, renewed] = [documentedHost(site, 'old', 'EC', 1), documentedHost(site, 'new', 'EC', 2)]
     const table = runAtOnce(HostTable.empty.after([old, renewed], []))
@@ -222,7 +240,7 @@ async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promis
 
 /** The message of a file that is a mount point; test/silent/mounted-files.test.ts has real mounts. */
 function mountedFile(site: Site, isSourceGone: boolean): string | undefined {
-  const mounts = { isSourceGone: () => isSourceGone, hasName: () => true }
+  const mounts = { isSourceGone: () => isSourceGone, hasName: () => true, hasNameLike: () => true }
   return warningOf({ path: site.path('tls.crt') }, mounts)[0]?.message
 }
 

@@ -64,11 +64,12 @@ export function judgeDefault(seen: SeenTarget, former: FormerStanding): Verdict 
 export function judgeNamed({ target, look }: SeenTarget): Verdict {
   const { servername } = target.address
   const where = `${addressName(target.address)}, asked for ${servername},`
-  if (look.outcome !== 'shown') return unverified(`${where} could not be checked: ${look.detail}`)
-  if (isExpected(target, look)) return { kind: 'good' }
   const { ownCallback, addedNames } = target.listener
+  const whose = ownCallback ? "; this server's own `SNICallback` picks the certificate" : ''
+  if (look.outcome !== 'shown') return unverified(`${where} could not be checked: ${look.detail}${whose}`)
+  if (isExpected(target, look)) return { kind: 'good' }
   const why = ownCallback
-    ? 'its `SNICallback` picks the certificate'
+    ? "this server's own `SNICallback` answered, and not the engine"
     : addedNames.length > 0
       ? '`addContext` gave the server that certificate'
       : 'something else than the engine picks it'

@@ -1,5 +1,6 @@
 import tls from 'node:tls'
 
+import type { Problem } from '../../workers/problem.js'
 import { ReloadError } from '../errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'
 import type { ContextBook } from '../generation/context-book.js'
@@ -15,9 +16,17 @@ import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { assertServerSupported } from '../runtime/runtime-support.js'
 import type { ConnectionLedger } from './connection-ledger.js'
+import {
+  hasOtherContext,
+  hasOtherTicketKeys,
+  keysBeforeAttach,
+  overridesOf,
+  type PointedServer,
+} from './overrides.js'
 import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { TrustGate } from './trust-gate.js'
+import { noteSocketPath } from './verify-targets.js'
 
 /** Receives why a server that listens again cannot verify any client. */
 export type Unservable = (error: ReloadError) => void
@@ -31,11 +40,12 @@ export interface ServedState {
   readonly contexts: ContextBook
 }
 
-interface AttachedServer {
-  readonly server: tls.Server
+interface AttachedServer extends PointedServer {
   /** What it asks of its peers; `null` for what the engine's options say. */
   readonly ownPeers: PeerPolicy | null
   readonly detach: Detach
+  context: tls.SecureContext | undefined
+  ticketKeys: Uint8Array | null
 }
 
 /** A server takes its certificate from one engine at most. */
@@ -52,6 +62,8 @@ export class ServerBook {
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   readonly #gate: TrustGate
+  /** What the application had done to servers past the engine, and the engine has put an end to. */
+  readonly #ended: Problem[] = []
   #closed = false
 
   /** `pinned` collects contexts that servers keep after they have left, and that must not be freed under them. */
@@ -63,6 +75,10 @@ export class ServerBook {
 
   get size(): number {
     return this.#attached.size
+  }
+
+  get all(): readonly tls.Server[] {
+    return [...this.#attached.keys()]
   }
 
   get listening(): readonly tls.Server[] {
@@ -117,9 +133,14 @@ export class ServerBook {
     const unfollowPeers = followPeers(server)
     this.#promised.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(snapshot.options.peers)
-    const attached = { server, ownPeers: asEngine ? null : own, detach }
+    const attached: AttachedServer = {
+      ...{ server, ownPeers: asEngine ? null : own, detach },
+      ...{ context: undefined, ticketKeys: null },
+    }
+    this.#note(keysBeforeAttach(server))
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
     const book = this
+    const note = () => noteSocketPath(server)
     function take(): void {
       if (book.#closed || book.#attached.has(server)) return
       book.#attached.set(server, attached)
@@ -144,7 +165,7 @@ export class ServerBook {
     function detach(): void {
       // Detached before: whoever has it now, this engine again or another one, keeps it.
       if (book.#known.get(server) !== detach) return
-      server.off('listening', takeAgain).off('close', leave)
+      server.off('listening', note).off('listening', takeAgain).off('close', leave)
       unfollow()
       ungate()
       unfollowPeers()
@@ -153,7 +174,8 @@ export class ServerBook {
       if (owners.get(server) === book) owners.delete(server)
     }
     take()
-    server.on('listening', takeAgain).on('close', leave)
+    if (server.listening) note()
+    server.on('listening', note).on('listening', takeAgain).on('close', leave)
     this.#known.set(server, detach)
     return detach
   }
@@ -163,6 +185,7 @@ export class ServerBook {
    * the servers that were done go back to `before`: all or none.
    */
   pointAll(next: ServedState, before: ServedState): void {
+    this.#endOverrides(before)
     const done: AttachedServer[] = []
     try {
       for (const attached of this.#attached.values()) {
@@ -176,15 +199,53 @@ export class ServerBook {
   }
 
   /** Gives every server the ticket keys of the moment, without touching its certificate. */
-  setTicketKeys({ snapshot, contexts }: ServedState): void {
+  setTicketKeys(state: ServedState): void {
+    this.#endOverrides(state)
+    const { snapshot, contexts } = state
     for (const attached of this.#attached.values()) {
       const { server, ownPeers } = attached
       const { session } = contexts.planFor(ownPeers ?? snapshot.options.peers)
-      if (!session?.ticketKeys) continue
+      if (!session?.ticketKeys || hasOtherContext(attached)) continue
       // Bun has no `setTicketKeys`; there, the keys come with the options of a new context.
-      if (canPoint(server)) server.setTicketKeys(session.ticketKeys)
-      else point(attached, { snapshot, contexts })
+      if (!canPoint(server)) point(attached, state)
+      else {
+        server.setTicketKeys(session.ticketKeys)
+        attached.ticketKeys = session.ticketKeys
+      }
     }
+  }
+
+  /** What the application has done to servers past the engine, as far as it holds. */
+  overrides({ generation }: Pick<Snapshot, 'generation'>): Problem[] {
+    return overridesOf([...this.#attached.values()], generation.number, 'found')
+  }
+
+  get hasEndedOverrides(): boolean {
+    return this.#ended.length > 0
+  }
+
+  /** What the engine has put an end to since this was last called. */
+  takeEndedOverrides(): Problem[] {
+    return this.#ended.splice(0)
+  }
+
+  /** Whether a server has another context than the engine left there. */
+  isReplaced(server: tls.Server): boolean {
+    const attached = this.#attached.get(server)
+    return attached !== undefined && hasOtherContext(attached)
+  }
+
+  /** Ticket keys go back to the engine's: a context that is retired may be used again. */
+  #endOverrides({ snapshot }: ServedState): void {
+    const all = [...this.#attached.values()]
+    this.#note(overridesOf(all, snapshot.generation.number, 'ended'))
+    for (const one of all)
+      if (one.ticketKeys && hasOtherTicketKeys(one)) one.server.setTicketKeys(Buffer.from(one.ticketKeys))
+  }
+
+  #note(problems: readonly Problem[]): void {
+    this.#ended.push(...problems)
+    this.#ended.splice(0, this.#ended.length - MOST_ENDED)
   }
 
   detachAll(): void {
@@ -198,7 +259,11 @@ export class ServerBook {
   }
 }
 
-function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: ServedState): void {
+/** Kept for the next result. */
+const MOST_ENDED = 16
+
+function point(attached: AttachedServer, { snapshot, contexts }: ServedState): void {
+  const { server, ownPeers } = attached
   const peers = ownPeers ?? snapshot.options.peers
   if (canPoint(server)) pointAt(server, contexts.contextFor(peers))
   else {
@@ -206,6 +271,8 @@ function point({ server, ownPeers }: AttachedServer, { snapshot, contexts }: Ser
     const context = currentContext(server)
     if (context) bindTerms(context, contexts.termsFor(peers))
   }
+  attached.context = currentContext(server)
+  attached.ticketKeys = contexts.planFor(peers).session?.ticketKeys ?? null
   if (!ownPeers) setPeerPolicy(server, peers)
   followHandshakes(server, peers)
 }

@@ -8,11 +8,12 @@ import type { Logger } from '../observe/logger.js'
 import type { Preparer } from '../pool.js'
 import type { NamedFacts } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
-import { type Serving, servingFor } from '../serving.js'
+import type { Serving } from '../serving.js'
 import { distrusted } from './distrusted.js'
 import { RenewingAgent } from './renewing-agent.js'
 import { reportUnservable } from './servable-trust.js'
 import type { Detach } from './server-book.js'
+import { servingFor } from './serving-for.js'
 
 /** What this part of an engine needs of the rest of it. */
 export interface ServingEngineParts {
@@ -44,7 +45,13 @@ export abstract class ServingEngine implements AsyncDisposable {
   }
 
   attach(server: tls.Server): Detach {
-    return this.#open().attach(server, (error) => reportUnservable(this.#parts.logger, error))
+    const { logger } = this.#parts
+    const serving = this.#open()
+    const detach = serving.attach(server, (error) => reportUnservable(logger, error))
+    const why = serving.overrides.whyHostsAreNotShown(server)
+    if (why !== null) logger.warn({ hosts: serving.snapshot.hosts.byId.size }, why)
+    this.reportOverrides()
+    return detach
   }
 
   generationOf(socket: Socket): number | undefined {
@@ -88,6 +95,14 @@ export abstract class ServingEngine implements AsyncDisposable {
   /** @throws ReloadError `CLOSED` */
   protected assertOpen(): void {
     if (this.closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
+  }
+
+  /** Logs what the application has done to attached servers past the engine, as far as it has not been reported. */
+  protected reportOverrides(): void {
+    const { overrides } = this.#parts.serving()
+    if (!overrides.hasNews) return
+    for (const problem of overrides.take())
+      this.#parts.logger.warn({ ...problem }, 'attached server overridden')
   }
 
   /** Has the agents close the idle connections of earlier generations. */

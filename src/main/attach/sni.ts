@@ -1,8 +1,10 @@
 import type tls from 'node:tls'
+import { TLSSocket } from 'node:tls'
 
 import { ReloadError } from '../errors.js'
 import type { HostContexts } from '../generation/host-contexts.js'
 import { planForHost } from '../generation/host-plan.js'
+import { acceptingServer, addedContextFor } from '../generation/native-context.js'
 import { pickHost } from '../generation/pick-host.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { termsOfConnection } from './connection-terms.js'
@@ -17,7 +19,8 @@ export type SniCallback = (
 
 /**
  * Picks the certificate by the name that a client asks for, of the generation that serves at that moment. A name that no
- * host has gets the default certificate, or is refused; a client that names nothing gets the default one.
+ * host has gets what the application gave the server for it (`addContext`), or else the default certificate, or is refused; a
+ * client that names nothing gets the default one.
  *
  * Clients' certificates are judged by the trust that the connection was accepted under, because its ticket is bound to
  * that. Where that trust has been narrowed since, or cannot be known, the handshake is refused with `TRUST_WITHDRAWN`.
@@ -30,12 +33,10 @@ export function sniCallback(
   function pick(socket: unknown, servername: string, done: Parameters<SniCallback>[1]): void {
     const { snapshot, contexts } = current()
     const host = pickHost(snapshot, servername)
-    if (host === 'refused') {
-      done(new Error('no host has the server name that the client asks for'))
-      return
-    }
-    if (host === 'default') {
-      done(null)
+    if (host === 'refused' || host === 'default') {
+      const added = addedContext(socket, servername)
+      if (host === 'default' || added) done(null, added)
+      else done(new Error('no host has the server name that the client asks for'))
       return
     }
     const asked = { ...snapshot.options.peers, ...ownPeers }
@@ -61,6 +62,12 @@ export function sniCallback(
   return function (servername, done) {
     pick(this, servername, done)
   }
+}
+
+/** What the application gave the server by `addContext` for a name that no host has: Node itself asks it only without a callback. */
+function addedContext(socket: unknown, servername: string): tls.SecureContext | undefined {
+  const server = socket instanceof TLSSocket ? acceptingServer(socket) : undefined
+  return server && (addedContextFor(server, servername) as tls.SecureContext | undefined)
 }
 
 /** The error of a handshake whose trust is not in force any more. */

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 
 import type { VerifyTarget } from '../../workers/verify.js'
+import { absolutePath } from '../absolute-paths.js'
 import { coversName, type Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
 import { keyFamilyOf } from '../generation/key-family.js'
@@ -37,14 +38,24 @@ export interface ServedTarget {
   readonly hostId: string | null
 }
 
+/** Sockets of servers that listen on a path, by where they were when they began to listen. */
+const socketPaths = new WeakMap<tls.Server, string>()
+
+/** Keeps where a server listens: a relative path leads elsewhere once the working directory is another one. */
+export function noteSocketPath(server: tls.Server): void {
+  const address = server.address()
+  if (typeof address === 'string' && !address.startsWith('\0')) socketPaths.set(server, absolutePath(address))
+  else socketPaths.delete(server)
+}
+
 export function listenerOf(server: tls.Server, showsHosts: boolean | null): Listener {
   const ownCallback = !showsHosts && Boolean(sniCallbackOf(server))
   return {
-    ...addressOf(server.address()),
+    ...addressOf(server),
     alpn: protocolsOf(server),
     showsHosts,
     ownCallback,
-    addedNames: showsHosts || ownCallback ? [] : addedNames(server),
+    addedNames: ownCallback ? [] : addedNames(server),
   }
 }
 
@@ -131,7 +142,9 @@ function addressIn({ host, port, path, alpn }: Listener): VerifyTarget {
   return { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }), alpn }
 }
 
-function addressOf(address: AddressInfo | string | null): Pick<VerifyTarget, 'host' | 'port' | 'path'> {
+/** Where a listening server is found. */
+export function addressOf(server: tls.Server): Pick<VerifyTarget, 'host' | 'port' | 'path'> {
+  const address = socketPaths.get(server) ?? server.address()
   if (typeof address === 'string') return { path: address }
   const { address: host, port } = address as AddressInfo
   // A socket that listens on every interface is dialled on the loopback one.

@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 
+import { linesAbout } from '../advice.js'
 import { printable } from '../control/escape.js'
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
@@ -268,8 +269,7 @@ function report(error: unknown): number {
   if (error instanceof DrainError) return complain([error.message], EXIT.usage)
   if (error instanceof ReloadError) {
     if (error.code === 'OPTIONS_INVALID') return complain([error.message], EXIT.usage)
-    const lines = error.problems.map(({ code, message }) => `${code}: ${message}`)
-    return complain(lines, EXIT.rejected)
+    return complain(linesAbout(error.problems), EXIT.rejected)
   }
   const { stack = String(error) } = Object(error) as Error
   return complain(['this should not have happened; please report it:', ...stack.split('\n')], EXIT.rejected)

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+
 import { z } from 'zod'
 
 import type { Drain } from '../drain/handle.js'
@@ -5,6 +7,7 @@ import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
 import type { Metrics } from '../observe/metrics.js'
 import type { ReloadEngine } from '../reload-engine.js'
+import { bindablePath } from './socket-path.js'
 
 /** Options of {@link createControlServer}: `engine`, and either `path` or `tcp`. */
 export interface ControlServerOptions {
@@ -134,7 +137,10 @@ export function resolveControlOptions(input: ControlServerOptions): ResolvedCont
   return {
     engine,
     drain,
-    listen: tcp ?? { path: path as string, mode, gid: gid ?? null, takeover },
+    // Absolute now: the working directory may be another one when they are used.
+    listen: tcp
+      ? { ...tcp, tokenFile: resolve(tcp.tokenFile) }
+      : { path: bindablePath(path as string), mode, gid: gid ?? null, takeover },
     // The objects themselves: a copy would lose what their classes give them.
     metrics: input.metrics ?? null,
     ready: () => ready() && (drain?.ready ?? true),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, chownSync, renameSync, type Stats, unlinkSync } from 'node:fs'
 import type { Server } from 'node:net'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 import { ReloadError } from '../errors.js'
 import { BACKLOG } from './backlog.js'
@@ -50,7 +50,8 @@ export async function bindUnixSocket(server: Server, options: UnixSocketOptions)
       there = await replaceable(path, options.takeover)
     }
     renameSync(temporary, path)
-    return { path, unlink: () => unlinkOwn(path, ours) }
+    const absolute = resolve(path)
+    return { path, unlink: () => unlinkOwn(absolute, ours) }
   } catch (error) {
     server.close()
     if (error instanceof ReloadError) throw error

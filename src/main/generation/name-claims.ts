@@ -68,10 +68,13 @@ export class NameClaims {
 export const ANY_CLAIM: NameClaims = new NameClaims('any', [])
 
 function isCalledBy({ id }: Host, name: string): boolean {
-  const directory = id.slice(id.lastIndexOf('/') + 1)
+  const directory = id.slice(id.lastIndexOf('/') + 1).replace(/_ecc$/, '')
   const last = asciiDomain(directory) ?? directory.toLowerCase()
-  return last === name || `*.${last}` === name
+  return last === name || `*.${last}` === name || directory.toLowerCase().replace(WILDCARD, '*.') === name
 }
+
+/** How lego and Caddy write the `*` of a wildcard certificate in the names of files. */
+const WILDCARD = /^(_|wildcard_)\./
 
 /** `*.b.example` for `a.b.example`. */
 export function wildcardOf(name: string): string {

@@ -68,6 +68,14 @@ export function compressCertificates(
 /** Of RFC 8879, section 7.3. */
 const COMPRESSION_IDS: Readonly<Record<CertificateCompression, number>> = { zlib: 1, brotli: 2, zstd: 3 }
 
+/** Whether this Node has `allowPartialTrustChain`: 20.18, 22.9 and newer. Others ignore the option without a word. */
+export function knowsPartialChains(): boolean {
+  const { context } = tls.createSecureContext({ ca: [] }) as unknown as {
+    context: { setAllowPartialTrustChain?: unknown }
+  }
+  return typeof context.setAllowPartialTrustChain === 'function'
+}
+
 /** What this Node can compress certificates by. */
 export function compressions(): readonly string[] {
   const { getCertificateCompressionAlgorithms: list } = tls as {
@@ -134,6 +142,23 @@ export function addedNames(server: tls.Server): string[] {
         .replace(/\\(.)/g, '$1'),
     ]
   })
+}
+
+/** The context that `addContext` gave the server for a name, the last one first, as Node picks it; native, as Node keeps it. */
+export function addedContextFor(server: tls.Server, servername: string): unknown {
+  const { _contexts: contexts } = server as PointableServer
+  if (!Array.isArray(contexts)) return undefined
+  const entry = contexts.findLast((one: unknown) => {
+    const pattern: unknown = Object(one)[0]
+    return pattern instanceof RegExp && pattern.test(servername)
+  }) as readonly unknown[] | undefined
+  return entry?.[1]
+}
+
+/** The ticket keys in the options that the server was made with, which `setTicketKeys` leaves as they are. */
+export function ticketKeysOptionOf(server: tls.Server): Uint8Array | undefined {
+  const { ticketKeys } = server as PointableServer
+  return ticketKeys instanceof Uint8Array ? ticketKeys : undefined
 }
 
 /** The protocols that the server negotiates (ALPN), in its order; empty where it negotiates none. */
@@ -245,6 +270,7 @@ type PointableServer = tls.Server & {
   requestCert?: boolean
   rejectUnauthorized?: boolean
   _contexts?: unknown
+  ticketKeys?: unknown
   ALPNProtocols?: unknown
 }
 

@@ -16,6 +16,14 @@ interface Derived {
   readonly keys: Buffer
 }
 
+/** All keys that an engine of this process has given to a server. */
+const given = new WeakSet<Uint8Array>()
+
+/** Whether ticket keys come from an engine, and not from the application. */
+export function areEngineKeys(keys: Uint8Array): boolean {
+  return given.has(keys)
+}
+
 /**
  * Session-ticket keys, derived from one secret and the trust identity (HKDF-SHA256, RFC 5869): the same secret and
  * trust give the same keys, in this process and in every other that shares the secret.
@@ -57,6 +65,7 @@ export class TicketKeys {
     if (known?.period === period && Buffer.compare(known.secret, from) === 0) return known.keys
     const info = `certswap ticket keys ${trustIdentity} ${period}`
     const keys = Buffer.from(hkdfSync('sha256', from, '', info, TICKET_KEY_BYTES))
+    given.add(keys)
     if (this.#derived.size >= REMEMBERED) this.#derived.clear()
     this.#derived.set(trustIdentity, { secret: from, period, keys })
     return keys

@@ -58,6 +58,8 @@ export class Journal {
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
+  /** What the last pass reported of servers that were changed past the engine. */
+  #overrides: ReadonlySet<string> = new Set()
   #fileWarnings: readonly Problem[] = []
   readonly #warnings = new SaidWarnings()
   readonly #passes: Record<Outcome, number> = {
@@ -115,6 +117,7 @@ export class Journal {
     const { result, state, pairMismatch, held } = report
     this.count(result)
     this.#noteFileWarnings(report)
+    this.#noteOverrides(result)
     // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
     this.#lastAttempt = attemptAt(atMs, result)
@@ -185,6 +188,16 @@ export class Journal {
     this.#fileWarnings = fileWarnings
   }
 
+  /** The same for servers that were changed past the engine. */
+  #noteOverrides({ generation, warnings }: ReloadResult): void {
+    const found = warnings.filter(({ code }) => code === 'SERVER_OVERRIDDEN')
+    for (const warning of found) {
+      if (!this.#overrides.has(warning.message))
+        this.#logger.warn({ generation, ...warning }, 'certificate warning')
+    }
+    this.#overrides = new Set(found.map(({ message }) => message))
+  }
+
   #sayApplied(result: ReloadResult): void {
     const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
     const { fingerprint256, notAfter, names } = serving
@@ -208,6 +221,7 @@ export class Journal {
     }
     const isNew = this.#warnings.after(result)
     for (const warning of warnings) {
+      if (warning.code === 'SERVER_OVERRIDDEN') continue
       const level = isNew(warning) ? 'warn' : 'debug'
       this.#logger[level]({ generation, ...warning }, 'certificate warning')
     }

@@ -51,7 +51,7 @@ export async function prepareHosts(
   scan: ChangedHosts,
   authorities: Uint8Array | null,
 ): Promise<HostsReport> {
-  const harvest = new Harvest(scan.problems, scan.warnings)
+  const harvest = new Harvest(scan.problems, [])
   const task = {
     authorities: authorities && sharedCopy(authorities),
     passphrase: material.passphrase,

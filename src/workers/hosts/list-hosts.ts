@@ -1,47 +1,112 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
 import { findMatching } from '../find-matching.js'
-import { listDirectory } from '../list-directory.js'
+import { listDirectory, namesIn } from '../list-directory.js'
 import type { Problem } from '../problem.js'
 import { touching } from '../progress.js'
 import { fileProblem } from '../read-file.js'
+import { strayMaterial } from './host-hints.js'
+import { type Candidate, candidatesIn, chosenFrom, FIXED } from './layouts.js'
 import type { HostSource, HostSources } from './protocol.js'
 
-/** What a directory's pair may be called: cert-manager's names, and certbot's. */
-const PAIRS = [
-  ['tls.crt', 'tls.key'],
-  ['fullchain.pem', 'privkey.pem'],
-] as const
-
-export const HOST_FILE_NAMES: readonly string[] = PAIRS.flat()
+/** Whether a file by this name may belong to a host. */
+export function isHostFileName(name: string): boolean {
+  return /\.(crt|cer|pem|key)$/.test(name)
+}
 
 export interface HostList {
   readonly hosts: readonly HostSource[]
   /** Directories that are there and hold no pair: what they held before may be on its way back. */
   readonly empty: readonly string[]
+  /** What those among them that hold something like a certificate or a key hold instead, in words. */
+  readonly strays: ReadonlyMap<string, string>
+  /** Directories whose files were looked at. */
+  readonly visited: ReadonlySet<string>
+  /** Hosts whose certificate file a pattern names: other pairs beside it are not meant. */
+  readonly explicit: ReadonlySet<string>
   /** Why a part of the list could not be made; nothing is known then of what is not in it. */
   readonly unlisted: readonly Problem[]
 }
 
+/** What a pattern matches: directories, and files by the directory that they lie in. */
+interface Matches {
+  readonly directories: readonly string[]
+  readonly files: ReadonlyMap<string, ReadonlySet<string>>
+}
+
 /** Every host that there is now. Hidden directories are left out, such as those behind Kubernetes' links. */
 export function listHosts({ named, patterns }: HostSources): HostList {
-  const hosts: HostSource[] = [...named]
-  const empty: string[] = []
+  const hosts = new Map<string, HostSource>()
+  const empty = new Set<string>()
+  const strays = new Map<string, string>()
+  const visited = new Set<string>()
+  const explicit = new Set<string>()
   const unlisted: Problem[] = []
-  for (const directory of directoriesOf(patterns, unlisted)) {
-    const pair = PAIRS.find(([cert]) => isThere(join(directory, cert)))
-    if (!pair) empty.push(directory)
-    else
-      hosts.push({ id: directory, cert: join(directory, pair[0]), key: join(directory, pair[1]), name: null })
+  const add = ({ id, cert, key }: Candidate) => {
+    if (!hosts.has(id)) hosts.set(id, { id, cert, key, name: null })
   }
-  return { hosts, empty, unlisted }
+  for (const pattern of patterns) {
+    try {
+      const { directories, files } = matching(pattern, unlisted)
+      for (const directory of directories) {
+        visited.add(directory)
+        const fixed = fixedPairIn(directory)
+        if (fixed) {
+          add(fixed)
+          continue
+        }
+        const names = namesIn(directory)
+        const found = chosenFrom(candidatesIn(directory, names))
+        found.forEach(add)
+        if (found.length > 0) continue
+        empty.add(directory)
+        const stray = strayMaterial(names)
+        if (stray !== null) strays.set(directory, stray)
+      }
+      for (const [directory, matched] of files) {
+        visited.add(directory)
+        const found = hostsAmong(directory, matched, pattern)
+        found.forEach(add)
+        if (!isAnyName(pattern)) for (const { id } of found) explicit.add(id)
+      }
+    } catch (error) {
+      unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
+    }
+  }
+  const found = [...hosts.values()].sort(byId)
+  return { hosts: [...named, ...found], empty: [...empty].sort(), strays, visited, explicit, unlisted }
+}
+
+/** The usual names are looked for by themselves: to list each of ten thousand directories takes longer. */
+function fixedPairIn(directory: string): Candidate | null {
+  for (const [cert, key] of FIXED) {
+    const path = `${directory}/${cert}`
+    if (isThere(path)) return { id: directory, cert: path, key: `${directory}/${key}`, kind: 'directory' }
+  }
+  return null
+}
+
+/**
+ * The pairs whose certificate is among the files that a pattern matches. Where it matches every name, a directory that is a
+ * host itself is not meant, but what is called by a name.
+ */
+function hostsAmong(directory: string, matched: ReadonlySet<string>, pattern: string): readonly Candidate[] {
+  const names = isAnyName(pattern) ? matched : namesIn(directory)
+  const candidates = candidatesIn(directory, names)
+    .filter(({ kind }) => kind === 'named' || !isAnyName(pattern))
+    .filter(({ cert }) => matched.has(basename(cert)))
+  return chosenFrom(candidates)
+}
+
+function byId({ id: one }: HostSource, { id: other }: HostSource): number {
+  return one < other ? -1 : Number(one > other)
 }
 
 /** A file at which a thread was lost is there: its host is refused by name when it is read, and is not removed. */
-function isThere(path: string): boolean {
+export function isThere(path: string): boolean {
   try {
     touching(path)
   } catch {
@@ -50,33 +115,40 @@ function isThere(path: string): boolean {
   return existsSync(path)
 }
 
-function directoriesOf(patterns: readonly string[], unlisted: Problem[]): string[] {
-  const directories = new Set<string>()
-  for (const pattern of patterns) {
-    try {
-      for (const directory of matching(pattern, unlisted)) directories.add(directory)
-    } catch (error) {
-      unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
-    }
-  }
-  return [...directories].sort()
-}
-
-function matching(pattern: string, unlisted: Problem[]): readonly string[] {
+function matching(pattern: string, unlisted: Problem[]): Matches {
   const parent = pattern.slice(0, -1)
-  if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return directoriesIn(parent)
-  const { paths, unseen } = findMatching(pattern, { onlyDirectories: true })
+  if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return matchesIn(parent)
+  const { paths: entries, unseen } = findMatching(pattern, { onlyFiles: false, markDirectories: true })
   unlisted.push(...unseen)
-  return paths
+  const [directories, paths] = [entries.filter(isMarked), entries.filter((entry) => !isMarked(entry))]
+  const files = new Map<string, Set<string>>()
+  for (const path of paths) {
+    const names = files.get(dirname(path)) ?? new Set()
+    files.set(dirname(path), names.add(basename(path)))
+  }
+  return { directories: directories.map((directory) => directory.slice(0, -1)), files }
 }
 
-/** As fast-glob has it: a directory that is not there holds none, and one that may not be listed is an error. */
-function directoriesIn(parent: string): string[] {
+/** As fast-glob has it: a directory that is not there holds nothing, and one that may not be listed is an error. */
+function matchesIn(parent: string): Matches {
   touching(parent)
   try {
-    return listDirectory(parent, true).flatMap(({ name, isDirectory }) => (isDirectory ? parent + name : []))
+    const entries = listDirectory(parent, true)
+    const names = entries.flatMap(({ name, isDirectory }) => (isDirectory ? [] : name))
+    return {
+      directories: entries.flatMap(({ name, isDirectory }) => (isDirectory ? parent + name : [])),
+      files: new Map([[parent.slice(0, -1), new Set(names)]]),
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { directories: [], files: new Map() }
     throw error
   }
+}
+
+function isMarked(entry: string): boolean {
+  return entry.endsWith('/')
+}
+
+function isAnyName(pattern: string): boolean {
+  return /(^|\/)\*{1,2}$/.test(pattern)
 }

@@ -29,7 +29,7 @@ export interface ScanHostsTask {
   readonly fresh: boolean
 }
 
-export type ScanHostsReply =
+export type ScanHostsReply = (
   | { readonly kind: 'unchanged' | 'held' }
   | {
       readonly kind: 'changed'
@@ -39,8 +39,11 @@ export type ScanHostsReply =
       readonly batches: readonly Uint8Array[]
       readonly removed: readonly string[]
       readonly problems: readonly Problem[]
-      readonly warnings: readonly Problem[]
     }
+) & {
+  /** What the patterns match and nothing comes of, for as long as it is so; absent without any. */
+  readonly strays?: readonly Problem[]
+}
 
 /** The second, a task for each batch: reads, checks and hands back the pairs of one batch. */
 export interface PrepareHostsTask {

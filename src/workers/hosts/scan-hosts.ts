@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Problem, ProblemError } from '../problem.js'
 import { digestFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
-import { type HostList, listHosts } from './list-hosts.js'
+import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
+import { whyNothingMatches } from './host-hints.js'
+import { EXPECTED } from './layouts.js'
+import { type HostList, isThere, listHosts } from './list-hosts.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from './protocol.js'
 import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
 
@@ -34,38 +38,50 @@ export async function scanHosts(
     list = listHosts(task.sources)
     gone = goneOf(list, known, held)
   }
-  const { problems, removed } = judgeList(list, gone, known, task)
   const isAsIn = (entries: ReadonlyMap<string, HostEntry> | null, host: HostSource) =>
     isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
   const differing = task.fresh ? list.hosts : list.hosts.filter((host) => !isAsIn(known, host))
-  const changed = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
+  const wanted = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
+  const { clear: changed, ambiguous } = withoutAmbiguous(wanted, list, task.limits.maxFileBytes)
+  const { problems, removed } = judgeList(list, gone, ambiguous, known, task)
   const isHeld =
-    held !== null && (changed.length < differing.length || gone.length < goneOf(list, known, null).length)
-  const warnings = warningsOf(list, task)
-  const nothing = [changed, removed, problems, warnings].every(({ length }) => length === 0)
-  if (nothing) return { kind: isHeld ? 'held' : 'unchanged' }
+    held !== null && (wanted.length < differing.length || gone.length < goneOf(list, known, null).length)
+  const found = [...straysIn(list, known), ...barrenPatterns(list, known, task)]
+  const strays = found.length > 0 ? { strays: found } : {}
+  const isFirst = task.record === null && found.length > 0
+  const nothing = !isFirst && [changed, removed, problems].every(({ length }) => length === 0)
+  if (nothing) return { kind: isHeld ? 'held' : 'unchanged', ...strays }
   // What is served goes with each host: no batch has to read the record of all of them for it.
   const hosts = changed.map(
     (host): BatchedHost => ({ ...host, served: known.get(host.id)?.identity ?? null }),
   )
   const batches = []
   for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
-  return { kind: 'changed', held: isHeld, batches, removed, problems, warnings }
+  return { kind: 'changed', held: isHeld, batches, removed, problems, ...strays }
 }
 
 /**
- * Whether every host is as the record says, without a wait for a directory that is being replaced: in doubt they are not.
+ * Whether every host is as the record says, without a wait for a directory that is being replaced: in doubt they are not; and
+ * whether the directories that nothing comes of are those that are `reported`.
  *
  * @param known what the record says. To parse it takes 70 ms for 10,000 hosts.
  */
 export function hostsLookUnchanged(
   { sources, limits }: ScanHostsTask,
   known: ReadonlyMap<string, HostEntry>,
+  reported: readonly Problem[],
 ): boolean {
   const list = listHosts(sources)
   if (list.unlisted.length > 0 || list.empty.some((directory) => known.has(directory))) return false
   if (goneOf(list, known, null).length > 0) return false
+  const strays = straysIn(list, known).map(({ message }) => message)
+  const before = reported.filter(isStray).map(({ message }) => message)
+  if (strays.join() !== before.join()) return false
   return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits.maxFileBytes))
+}
+
+function isStray({ code, path }: Problem): boolean {
+  return code === 'FILE_NOT_FOUND' && path !== undefined
 }
 
 /** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */
@@ -80,29 +96,71 @@ function goneOf(
 
 /** A list that is not to be believed removes nothing. */
 function judgeList(
-  { hosts, empty, unlisted }: HostList,
+  list: HostList,
   gone: readonly string[],
+  ambiguous: readonly AmbiguousHost[],
   known: ReadonlyMap<string, HostEntry>,
   { sources, force }: ScanHostsTask,
 ): { problems: readonly Problem[]; removed: readonly string[] } {
-  const problems = [...unlisted, ...empty.filter((directory) => known.has(directory)).map(emptied)]
+  const { hosts, empty, unlisted } = list
+  const emptied = empty.filter((directory) => known.has(directory))
+  const unsure = new Set(ambiguous.map(({ directory }) => directory))
+  const missing = gone.map((id) => known.get(id) as HostEntry)
+  const broken = missing.filter((entry) => !unsure.has(dirname(entry.cert)) && isBroken(entry, list, force))
+  const problems = [
+    ...unlisted,
+    ...ambiguous.map(({ problem }) => problem),
+    ...emptied.map((directory) => lostPair(directory, list.strays.get(directory))),
+    ...broken.map(({ id, cert, key }) => lostPair(id, `expected ${cert} and ${key}`)),
+  ]
   if (unlisted.length > 0) return { problems, removed: [] }
   const matched = known.size - [...known.values()].filter(({ name }) => name !== null).length
   const noneLeft = matched > 1 && !hosts.some(({ name }) => name === null) && empty.length === 0
-  if (!noneLeft || sources.patterns.length === 0 || force) return { problems, removed: gone }
-  const message = `no directory matches ${sources.patterns.join(' ')} any more; its ${matched} hosts are served on (force drops them)`
+  if (!noneLeft || sources.patterns.length === 0 || force) {
+    const kept = new Set(broken)
+    const removed = missing.filter((entry) => !kept.has(entry) && !unsure.has(dirname(entry.cert)))
+    return { problems, removed: removed.map(({ id }) => id) }
+  }
+  const message = `nothing matches ${sources.patterns.join(' ')} any more; its ${matched} hosts stay in service (force drops them)`
   return { problems: [...problems, { code: 'FILE_NOT_FOUND', message }], removed: [] }
 }
 
-function emptied(directory: string): Problem {
-  const message = `${directory} holds neither tls.crt nor fullchain.pem any more`
-  return { code: 'FILE_NOT_FOUND', message, path: directory, host: directory }
+/** One of several pairs in a directory that has lost a file, or all files of the directory have gone, as those of a mount do. */
+function isBroken({ cert, key, name }: HostEntry, { empty, visited }: HostList, force: boolean): boolean {
+  const directory = dirname(cert)
+  if (name !== null || !visited.has(directory)) return false
+  return isThere(cert) !== isThere(key) || (!force && empty.includes(directory))
 }
 
-/** Said at the first load, when a pattern that is wrong is most likely. */
-function warningsOf({ hosts }: HostList, { sources, record }: ScanHostsTask): readonly Problem[] {
-  if (record !== null || sources.patterns.length === 0 || hosts.some(({ name }) => name === null)) return []
-  return [{ code: 'FILE_NOT_FOUND', message: `no directory matches ${sources.patterns.join(' ')} yet` }]
+function lostPair(host: string, found: string | undefined): Problem {
+  const message = `${host} holds no pair of a certificate and a key any more: ${found ?? `expected ${EXPECTED}`}; the pair that it held stays in service`
+  return { code: 'FILE_NOT_FOUND', message, path: host, host }
+}
+
+/** Directories that a pattern matches, and that hold certificates or keys by other names than those of a pair. */
+function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): readonly Problem[] {
+  const unknown = [...strays].filter(([directory]) => !known.has(directory)).sort()
+  return unknown.map(([directory, found]) => {
+    const message = `${directory} is not served: ${found}`
+    return { code: 'FILE_NOT_FOUND', message, path: directory, host: directory }
+  })
+}
+
+/** Patterns, where nothing at all comes of any. */
+function barrenPatterns(
+  { hosts, strays, unlisted }: HostList,
+  known: ReadonlyMap<string, HostEntry>,
+  { sources }: ScanHostsTask,
+): readonly Problem[] {
+  const isBarren =
+    strays.size + unlisted.length + known.size === 0 && hosts.every(({ name }) => name !== null)
+  if (!isBarren) return []
+  return sources.patterns.map((pattern) => {
+    return {
+      code: 'FILE_NOT_FOUND',
+      message: `no host matches ${pattern} yet: ${whyNothingMatches(pattern)}`,
+    }
+  })
 }
 
 function isAsKnown(host: HostSource, entry: HostEntry | undefined, maxBytes: number): boolean {

@@ -89,10 +89,17 @@ export const certificateDamage: Group = {
   options: pairOptions,
   right: rightPair,
   rows: [
-    no('nothing', 'CERT_MISSING', () => '', true),
+    { ...no('nothing', 'CERT_MISSING', () => '', true), says: /tls\.crt is empty: .* write the file again/ },
+    {
+      ...no('blank lines', 'CERT_MISSING', () => '\ufeff \r\n\t\n'),
+      says: /tls\.crt holds only white space/,
+    },
     no('a page of HTML', 'CERT_MISSING', () => '<!doctype html><title>404 Not Found</title>'),
     no('bytes without meaning', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
-    no('zeros, as a crash leaves them', 'CERT_MISSING', () => Buffer.alloc(2000)),
+    {
+      ...no('zeros, as a crash leaves them', 'CERT_MISSING', () => Buffer.alloc(2000)),
+      says: /tls\.crt holds only NUL bytes: .*; write the file again/,
+    },
     no('a request for a certificate', 'CERT_MISSING', (leaf) => csr(leaf)),
     no('a public key', 'CERT_MISSING', (leaf) => publicKeyPem(leaf)),
     no('the private key', 'CERT_MISSING', ({ keyPem }) => keyPem),

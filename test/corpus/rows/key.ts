@@ -62,8 +62,10 @@ export const keyDamage: Group = {
   options: pairOptions,
   right: rightPair,
   rows: [
-    no('nothing', 'KEY_MISSING', () => '', 'KEY_MISSING'),
-    no('the certificate', 'KEY_MISSING', ({ chainPem }) => chainPem),
+    { ...no('nothing', 'KEY_MISSING', () => ''), says: /tls\.key is empty: / },
+    { ...no('blank lines', 'KEY_MISSING', () => '\n\n'), says: /tls\.key holds only white space: / },
+    { ...no('zeros', 'KEY_MISSING', () => Buffer.alloc(300)), says: /tls\.key holds only NUL bytes: / },
+    no('the certificate', 'KEY_MISSING', ({ chainPem }) => chainPem, 'KEY_MISSING'),
     no('a public key', 'KEY_MISSING', (leaf) => publicKeyPem(leaf)),
     no('a request for a certificate', 'KEY_MISSING', (leaf) => csr(leaf)),
     no('parameters alone', 'KEY_MISSING', () => EC_PARAMETERS),
@@ -223,7 +225,18 @@ export const passphraseFile: Group = {
     closed('two newlines behind the passphrase', 'KEY_PASSPHRASE_WRONG', (site) =>
       site.write('passphrase', `${PASSPHRASE}\n\n`),
     ),
-    closed('an empty passphrase file', 'KEY_PASSPHRASE_WRONG', (site) => site.write('passphrase', '')),
+    {
+      ...closed('an empty passphrase file', 'KEY_PASSPHRASE_WRONG', (site) => site.write('passphrase', '')),
+      at: 'passphrase',
+      says: /: the passphrase file \S+passphrase is empty: /,
+    },
+    {
+      ...closed('a passphrase file of zeros', 'KEY_PASSPHRASE_WRONG', (site) =>
+        site.write('passphrase', Buffer.alloc(20)),
+      ),
+      at: 'passphrase',
+      says: /: the passphrase file \S+passphrase holds only NUL bytes: /,
+    },
     closed('a wrong passphrase for the traditional encryption', 'KEY_PASSPHRASE_WRONG', (site, leaf) =>
       site.write('tls.key', traditionalKey(leaf, OTHER)),
     ),

@@ -49,6 +49,14 @@ export const trustBundle: Group = {
     yes('144 anchors', root.certPem + bundleOf(manyAuthorities(143, { name: 'Corpus Public' }))),
     no('the file is gone', 'FILE_NOT_FOUND', (site) => site.remove('ca.crt')),
     no('nothing', 'CA_EMPTY', (site) => site.write('ca.crt', ''), 'CA_EMPTY'),
+    {
+      ...no('blank lines', 'CA_EMPTY', (site) => site.write('ca.crt', '\n \n')),
+      says: /ca\.crt holds only white space: /,
+    },
+    {
+      ...no('zeros', 'CA_EMPTY', (site) => site.write('ca.crt', Buffer.alloc(2000))),
+      says: /ca\.crt holds only NUL bytes: /,
+    },
     no('text without a certificate', 'CA_INVALID', (site) => site.write('ca.crt', '# no roots yet\n')),
     no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),
     no('a request for a certificate', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),

@@ -1,8 +1,11 @@
 import http from 'node:http'
 
+import { adviceFor, isAboutFiles } from '../../advice.js'
 import { printable, printableJson } from '../../control/escape.js'
+import type { ProblemView } from '../../control/views.js'
 import { trustedControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
+import { problemLine } from './report.js'
 
 /** The flags of every command that talks to a server. */
 export interface ClientFlags {
@@ -103,26 +106,42 @@ function parse(body: string): unknown {
 interface ProblemDocument {
   readonly type?: string
   readonly detail?: string
-  readonly errors?: readonly { readonly code: string; readonly detail: string; readonly file?: string }[]
+  readonly code?: string
+  readonly errors?: readonly ProblemView[]
 }
 
+/** Problems beyond the first that are listed; the JSON has all of them. */
+const MOST_LISTED = 9
+
 function problemReply(status: number, json: unknown, body: string): ProblemReply {
-  const { type = '', detail = `status ${status}` } = (json ?? {}) as ProblemDocument
+  const document = (json ?? {}) as ProblemDocument
+  const { type = '', detail = `status ${status}` } = document
   const kind = type.replace('urn:certswap:problem:', '')
   const known = Object.hasOwn(OUTCOMES, kind) ? OUTCOMES[kind] : undefined
   const { exitCode, next } = known ?? { exitCode: EXIT.refused, next: '' }
-  return new ProblemReply(exitCode, [detail, ...(next ? [next] : [])], body)
+  const advice = next === BY_CODE ? adviceAbout(document) : next === '' ? [] : [next]
+  return new ProblemReply(exitCode, [detail, ...furtherProblems(document), ...advice], body)
 }
 
-const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string }>> = {
-  'reload-failed': {
-    exitCode: EXIT.rejected,
-    next: 'put the files right (`certswap check` tells whether they are), then run `certswap reload` again',
-  },
-  'material-unstable': {
-    exitCode: EXIT.rejected,
-    next: 'the files do not fit together yet: run `certswap reload` again once both are written',
-  },
+/** The first problem is in the detail. */
+function furtherProblems({ errors = [] }: ProblemDocument): string[] {
+  return errors.slice(1, 1 + MOST_LISTED).map(problemLine)
+}
+
+/** What helps depends on what is wrong: no file needs a hand when a thread or a member took too long. */
+function adviceAbout({ code = '', errors = [] }: ProblemDocument): string[] {
+  const codes = errors.length > 0 ? errors.map((error) => error.code) : [code]
+  const check = '`certswap check` shows whether the files can be served; then run `certswap reload` again'
+  return [...adviceFor(codes), ...(isAboutFiles(codes) ? [check] : [])]
+}
+
+/** In the place of advice that depends on the codes of the problems. */
+const BY_CODE = Symbol('advice by code')
+
+const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeof BY_CODE }>> = {
+  'reload-failed': { exitCode: EXIT.rejected, next: BY_CODE },
+  'reload-incomplete': { exitCode: EXIT.rejected, next: BY_CODE },
+  'material-unstable': { exitCode: EXIT.rejected, next: BY_CODE },
   'reload-timeout': {
     exitCode: EXIT.timedOut,
     next: '`certswap status` tells whether the reload has ended',

@@ -1,3 +1,4 @@
+import { adviceFor } from '../../advice.js'
 import { printableJson } from '../../control/escape.js'
 import {
   type EndsView,
@@ -38,7 +39,8 @@ export async function check({ json = false, ...flags }: CheckFlags): Promise<voi
   if (json) process.stdout.write(`${printableJson(view)}\n`)
   else process.stdout.write(reportOf(view, paintFor(process.stdout)))
   if (view.status === 'ok') return
-  throw new CommandError(EXIT.rejected, 'these files cannot be served; put them right and check again')
+  const advice = adviceFor(view.errors.map(({ code }) => code))
+  throw new CommandError(EXIT.rejected, ['this cannot be served', ...advice])
 }
 
 async function examine(flags: MaterialFlags & { readonly config?: string }): Promise<CheckView> {

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 
 import type { ReadTextReply } from '../../../workers/read-text.js'
+import { withAbsolutePaths } from '../../absolute-paths.js'
 import { systemClock } from '../../clock.js'
 import type { DrainOptions } from '../../drain/options.js'
 import { ReloadError } from '../../errors.js'
@@ -144,7 +145,8 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 }
 
 function upstreamConfig(given: string | undefined): UpstreamAddress | null {
-  return given === undefined ? null : parseUpstream(given)
+  // Each connection is made to it, whatever the working directory is then.
+  return given === undefined ? null : parseUpstream(absoluteUpstream(given, process.cwd()))
 }
 
 function membersConfig(timeout: number | undefined, patience: number | undefined): ServeConfig['members'] {
@@ -193,7 +195,7 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
     throw new CommandError(EXIT.usage, `--config: ${path}: ${proto} is no name of an option or a host`)
   const parsed = fileSchema.safeParse(json)
   if (!parsed.success) throw new CommandError(EXIT.usage, `--config: ${path}: expected an object of options`)
-  return withAbsolutePaths(parsed.data, dirname(resolve(path)))
+  return relativeTo(dirname(resolve(path)), parsed.data)
 }
 
 /**
@@ -230,34 +232,14 @@ async function readOffThread(path: string): Promise<ReadTextReply> {
   }
 }
 
-const PATH_OPTIONS = ['control', 'cert', 'key', 'pfx', 'ca', 'caDir', 'crl', 'dhparam', 'hosts']
-
-function withAbsolutePaths(config: ConfigFile, base: string): ConfigFile {
-  const absolute = (value: unknown): unknown => {
-    if (typeof value === 'string') return resolve(base, value)
-    if (Array.isArray(value)) return value.map(absolute)
-    // Files of hosts by their names.
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, absolute(one)]))
+/** Paths in the file are relative to it: those of the engine, and those of the program. */
+function relativeTo(base: string, config: ConfigFile): ConfigFile {
+  const { control, upstream } = config
+  return {
+    ...withAbsolutePaths(config, base),
+    ...(typeof control === 'string' ? { control: resolve(base, control) } : {}),
+    ...(upstream === undefined ? {} : { upstream: absoluteUpstream(upstream, base) }),
   }
-  const entries = Object.entries(config).map(([name, value]) => {
-    if (PATH_OPTIONS.includes(name)) return [name, absolute(value)]
-    if (name === 'upstream') return [name, absoluteUpstream(value as string, base)]
-    if (name === 'policy') return [name, absoluteClaims(value, absolute)]
-    const file = name === 'passphrase' ? (value as { file?: unknown } | null)?.file : undefined
-    return [name, file === undefined ? value : { file: absolute(file) }]
-  })
-  return Object.fromEntries(entries) as ConfigFile
-}
-
-/** An entry of `policy.nameClaims` that has a slash in it is a path. */
-function absoluteClaims(policy: unknown, absolute: (value: unknown) => unknown): unknown {
-  const { nameClaims, ...rest } = Object(policy) as { nameClaims?: unknown }
-  if (!Array.isArray(nameClaims)) return policy
-  const claims = nameClaims.map((claim) =>
-    String(claim).includes('/') ? absolute(claim) : (claim as unknown),
-  )
-  return { ...rest, nameClaims: claims }
 }
 
 function absoluteUpstream(upstream: string, base: string): string {

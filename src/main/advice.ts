@@ -1,0 +1,161 @@
+import type { Problem, ProblemCode } from '../workers/problem.js'
+
+/** What to do about a problem of one code. */
+export interface Advice {
+  /** What is wrong by this code: where it is not the files, nothing that is done to them helps. */
+  readonly about: 'files' | 'mounts' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
+  readonly next: string
+}
+
+/** The one place that says what to do about each code; `docs/errors.md` explains it at length. */
+export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
+  OPTIONS_INVALID: options('correct the options that the message names'),
+  RUNTIME_UNSUPPORTED: options('use a runtime, or a server, that the message names'),
+  LOGGER_UNAVAILABLE: options('correct where the log goes, or pass another logger'),
+  FILE_MOUNTED: mounts('mount the directory instead of the single file'),
+  FILE_DETACHED: mounts(
+    'mount the directory instead of the single file, and restart the process or the container',
+  ),
+  FILE_NOT_FOUND: files('put the file or directory there, or correct its path'),
+  FILE_UNREADABLE: files('give the user that the message names permission to read the file'),
+  FILE_NOT_REGULAR: files('name a regular file'),
+  FILE_TOO_LARGE: files('check that it is the right file, or raise `worker.maxFileBytes`'),
+  FILES_CHANGING: files(
+    'wait until the files are written; if it stays, find the program that keeps writing them',
+  ),
+  MATERIAL_UNPROCESSABLE: files('write the file again, and report the message'),
+  PEM_INVALID: files('write the file again, as PEM'),
+  CERT_MISSING: files('write the certificate with its chain into the file'),
+  KEY_MISSING: files('write the private key into the file'),
+  KEY_INVALID: files('write the private key again: openssl pkey -in OLD -out NEW'),
+  KEY_UNSUPPORTED: files(
+    'issue the certificate with a key on P-256, P-384 or P-521, with Ed25519, or with RSA',
+  ),
+  KEY_PASSPHRASE_REQUIRED: options('set the option `passphrase`'),
+  KEY_PASSPHRASE_WRONG: files('correct the passphrase, or the file that holds it'),
+  KEY_PERMISSIONS: files('take the permission to read the key from other users: chmod 0600'),
+  CERT_KEY_MISMATCH: files('write both halves of the renewal, certificate and key'),
+  CERT_EXPIRED: files('renew the certificate'),
+  CERT_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
+  CERT_IS_CA: files('serve a certificate that this CA has issued'),
+  CERT_PURPOSE: files('issue the certificate for TLS servers (extended key usage serverAuth)'),
+  CHAIN_ORDER: files('write the leaf first, then each issuer'),
+  CHAIN_INCOMPLETE: files('append the intermediate certificates to the certificate file'),
+  CHAIN_TOO_LONG: files('keep the leaf and its issuers in the certificate file'),
+  KEY_TOO_WEAK: files('issue the certificate with a stronger key or signature'),
+  KEY_TOO_LARGE: files('issue the certificate with a smaller key'),
+  SIGNATURE_INVALID: files('fetch the certificate again, or put the current certificate of its CA in place'),
+  NAMES_LOST: files('issue the certificate with all names, or pass --force if they are meant to go'),
+  NAME_NOT_COVERED: files('issue the certificate with the names that are required'),
+  EXPIRES_EARLIER: files('check that this is the newer certificate'),
+  HOST_AMBIGUOUS: files(
+    'remove all pairs but one from the directory, or name the certificate file in `hosts`',
+  ),
+  HOST_UNREACHABLE: files('give the host a DNS name that clients ask for'),
+  HOST_NAME_TAKEN: files('remove the name, or the directory, from one of the hosts'),
+  HOST_KEY_TYPE: files('use one key type for all hosts, or Node 24'),
+  CA_EMPTY: files('write the trust anchors into the file or directory'),
+  CA_INVALID: files('remove what is no trust anchor, or leave it out by a pattern in `caDir`'),
+  CA_EXPIRED: files('remove the expired trust anchor'),
+  CA_NAMES_TOO_LONG: files('trust fewer CAs, or CAs with shorter names'),
+  CRL_INVALID: files('fetch the revocation list again'),
+  CRL_TOO_LARGE: files('have the CA issue shorter lists, or raise `worker.maxCrlBytes`'),
+  CRL_EXPIRED: files('fetch a current revocation list'),
+  CRL_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
+  CRL_MISSING: files('add a revocation list of the CA, an empty one if nothing is revoked'),
+  CRL_UNUSABLE: files('fetch the complete revocation list of the CA'),
+  DHPARAM_INVALID: files('write the parameters again: openssl dhparam -out FILE 2048'),
+  TICKET_SECRET_INVALID: files('write the secret again on every replica: openssl rand -out FILE 48'),
+  PFX_INVALID: files('write the file again: openssl pkcs12 -export'),
+  REHEARSAL_FAILED: options(
+    'compare the reason in the message with the option `tls` and the type of the key',
+  ),
+  CONTEXT_REFUSED: worker('report the message; the files passed every check'),
+  SERVED_MISMATCH: listeners(
+    'the files are good: find what else gives the server certificates, such as setSecureContext, an SNICallback or another program on its port',
+  ),
+  SERVED_OTHER: listeners(
+    'nothing if this is meant; otherwise let the engine serve the name, by the option `hosts`',
+  ),
+  SERVED_UNVERIFIED: listeners(
+    'see why the listener could not be reached; `verifyServed: false` turns the look off',
+  ),
+  SERVER_OVERRIDDEN: listeners(
+    'leave certificates, SNI contexts and ticket keys of attached servers to the engine',
+  ),
+  TRUST_WITHDRAWN: caller('nothing: the client may connect again'),
+  GENERATION_UNKNOWN: caller('go back to one of the generations that are kept'),
+  MEMBER_REFUSED: fleet(
+    'see the reason that the process gives, and check that it runs the same release of Node and certswap',
+  ),
+  MEMBER_TIMEOUT: fleet('find what blocks that process, or end it; then reload again'),
+  MEMBER_EVICTED: fleet('end the member that does not answer, or restart it'),
+  WORKER_TIMEOUT: worker(
+    'if the message names a file, check that its storage answers; otherwise the machine is too busy: raise `worker.timeoutMs`',
+  ),
+  WORKER_CRASHED: worker(
+    'if the message names a limit, raise it; if it names a file, replace that file; otherwise report the message',
+  ),
+  WORKER_UNAVAILABLE: worker(
+    'see that the storage of the files that the message names answers; otherwise restart the process',
+  ),
+  SUPERSEDED: caller('nothing: something newer is served'),
+  ABORTED: caller('nothing: the reload goes on, and the log and the status have its result'),
+  CLOSED: caller('the engine is closed: make another one, or restart the process'),
+  CONTROL_PATH_UNSAFE: control('use a directory of your own with mode 0700'),
+  CONTROL_PATH_IN_USE: control('stop the other process, or choose another path'),
+  CONTROL_UNAVAILABLE: control('see the reason in the message'),
+}
+
+/** What to do about problems of these codes, each said once; nothing for a code that this release does not know. */
+export function adviceFor(codes: readonly string[]): readonly string[] {
+  return known(codes).map(({ next }) => next)
+}
+
+/** Problems as a person reads them, and what to do about them. */
+export function linesAbout(problems: readonly Problem[]): readonly string[] {
+  const lines = problems.map(({ code, message }) => `${code}: ${message}`)
+  return [...lines, ...adviceFor(problems.map(({ code }) => code))]
+}
+
+/** Whether any of these codes is about files, so that `certswap check` shows when they are good. */
+export function isAboutFiles(codes: readonly string[]): boolean {
+  return known(codes).some(({ about }) => about === 'files')
+}
+
+function known(codes: readonly string[]): Advice[] {
+  const found = codes.flatMap((code) => (Object.hasOwn(ADVICE, code) ? [ADVICE[code as ProblemCode]] : []))
+  return found.filter(({ next }, i) => found.findIndex((one) => one.next === next) === i)
+}
+
+function files(next: string): Advice {
+  return { about: 'files', next }
+}
+
+function mounts(next: string): Advice {
+  return { about: 'mounts', next }
+}
+
+function options(next: string): Advice {
+  return { about: 'options', next }
+}
+
+function listeners(next: string): Advice {
+  return { about: 'listeners', next }
+}
+
+function fleet(next: string): Advice {
+  return { about: 'fleet', next }
+}
+
+function worker(next: string): Advice {
+  return { about: 'worker', next }
+}
+
+function caller(next: string): Advice {
+  return { about: 'caller', next }
+}
+
+function control(next: string): Advice {
+  return { about: 'control', next }
+}

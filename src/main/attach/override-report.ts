@@ -1,0 +1,62 @@
+import type tls from 'node:tls'
+
+import type { Problem } from '../../workers/problem.js'
+import type { Snapshot } from '../generation/generation.js'
+import { sniCallbackOf } from '../generation/native-context.js'
+import { shadowedContexts } from './overrides.js'
+import type { ServerBook } from './server-book.js'
+
+/** What is reported on. */
+export interface OverriddenServing {
+  readonly servers: ServerBook
+  readonly snapshot: Snapshot
+  servesHosts(server: tls.Server): boolean | null
+}
+
+/** Tells what an application does to attached servers past the engine, and what of it has been told before. */
+export class OverrideReport {
+  readonly #serving: OverriddenServing
+  #reported: ReadonlySet<string> = new Set()
+
+  constructor(serving: OverriddenServing) {
+    this.#serving = serving
+  }
+
+  /** What holds now, and what the engine has put an end to since the last call; it counts as reported. */
+  take(): Problem[] {
+    const found = this.#found()
+    this.#reported = new Set(found.map(({ message }) => message))
+    return [...this.#serving.servers.takeEndedOverrides(), ...found]
+  }
+
+  /** What holds now, for an answer that nobody may take for the report. */
+  holding(): Problem[] {
+    return this.#found()
+  }
+
+  /** Whether there is anything that {@link take} has not given yet. */
+  get hasNews(): boolean {
+    return (
+      this.#serving.servers.hasEndedOverrides ||
+      this.#found().some(({ message }) => !this.#reported.has(message))
+    )
+  }
+
+  /** Why clients are not shown the hosts of the engine at this server; `null` where they are, or where there are none. */
+  whyHostsAreNotShown(server: tls.Server): string | null {
+    const { snapshot } = this.#serving
+    if (snapshot.options.hosts === null || this.#serving.servesHosts(server) !== false) return null
+    return sniCallbackOf(server)
+      ? 'the server has an SNICallback of its own, which picks the certificate for every server name: hosts are shown only where it calls the SNICallback of serverOptions()'
+      : 'the server was not made from serverOptions(): it shows the default certificate for every server name'
+  }
+
+  #found(): Problem[] {
+    const { servers, snapshot } = this.#serving
+    const { hosts } = snapshot
+    const shadowed = servers.all
+      .filter((server) => this.#serving.servesHosts(server))
+      .flatMap((server) => shadowedContexts(server, (name) => hosts.find(name) !== undefined))
+    return [...servers.overrides(snapshot), ...shadowed]
+  }
+}

@@ -1,0 +1,14 @@
+import { deepFreeze } from '../deep-freeze.js'
+import type { Snapshot } from '../generation/generation.js'
+import { pickHost } from '../generation/pick-host.js'
+import { serverNameIn } from '../option-names.js'
+import { type NamedFacts, servingOf } from '../result.js'
+
+/** What a client is shown that asks for a server name; `null` when it is refused. */
+export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {
+  const host = pickHost(snapshot, serverNameIn(servername))
+  if (host === 'refused') return null
+  if (host !== 'default') return deepFreeze({ ...host.facts, host: host.id })
+  const { alternates: _, ...facts } = servingOf(snapshot.generation)
+  return deepFreeze({ ...facts, host: null })
+}

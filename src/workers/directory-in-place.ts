@@ -1,0 +1,23 @@
+import { namesIn } from './list-directory.js'
+import type { Problem } from './problem.js'
+import type { SourceRole } from './source-files.js'
+
+/** Names that a message lists. */
+const MOST_NAMES = 6
+
+/** For a directory that was given in the place of a file: what lies in it, and what to name instead. */
+export function withDirectoryContent(problem: Problem, role: SourceRole): Problem {
+  const { code, path, message } = problem
+  if (code !== 'FILE_NOT_REGULAR' || path === undefined || !message.startsWith(`${path} is a directory`))
+    return problem
+  const names = [...namesIn(path)].sort()
+  if (names.length === 0) return { ...problem, message: `${message}; it is empty` }
+  const isTrust = role === 'ca' ? ', or the directory in the option "caDir"' : ''
+  return { ...problem, message: `${message}; it holds ${shortList(names)}: name the file itself${isTrust}` }
+}
+
+/** The first of many names, and how many there are. */
+export function shortList(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES
+  return more > 0 ? `${names.slice(0, MOST_NAMES).join(', ')} and ${more} more` : names.join(', ')
+}

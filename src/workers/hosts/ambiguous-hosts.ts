@@ -1,0 +1,62 @@
+import { dirname, relative } from 'node:path'
+
+import { namesIn } from '../list-directory.js'
+import { type Problem, ProblemError } from '../problem.js'
+import { digestFile } from '../read-file.js'
+import { type Candidate, candidatesIn, rivalsIn } from './layouts.js'
+import type { HostList } from './list-hosts.js'
+import type { HostSource } from './protocol.js'
+
+/** A host whose directory holds several pairs, any of which may be meant. */
+export interface AmbiguousHost {
+  readonly directory: string
+  readonly problem: Problem
+}
+
+/**
+ * Leaves out the hosts for which a directory holds several pairs in different layouts, unless the certificate files are the
+ * same to the byte. To be asked of hosts that are new or have changed: each directory is listed.
+ */
+export function withoutAmbiguous(
+  hosts: readonly HostSource[],
+  { explicit }: HostList,
+  maxFileBytes: number,
+): { clear: readonly HostSource[]; ambiguous: readonly AmbiguousHost[] } {
+  const listed = new Map<string, ReturnType<typeof rivalsIn>>()
+  const rivalsOf = (directory: string, cert: string): readonly Candidate[] => {
+    const rivals = listed.get(directory) ?? rivalsIn(candidatesIn(directory, namesIn(directory)))
+    listed.set(directory, rivals)
+    return rivals(cert)
+  }
+  const clear: HostSource[] = []
+  const ambiguous: AmbiguousHost[] = []
+  for (const host of hosts) {
+    const directory = dirname(host.cert)
+    const isMeant = host.name !== null || explicit.has(host.id)
+    const rivals = isMeant ? [] : rivalsOf(directory, host.cert)
+    const rival = rivals.find(({ cert }) => !isSame(cert, host.cert, maxFileBytes))
+    if (rival) ambiguous.push({ directory, problem: ambiguity(host, rival, directory) })
+    else clear.push(host)
+  }
+  return { clear, ambiguous }
+}
+
+function ambiguity(host: HostSource, rival: Candidate, directory: string): Problem {
+  const pairs = [host, rival].map(
+    ({ cert, key }) => `${relative(directory, cert)} with ${relative(directory, key)}`,
+  )
+  const message =
+    `${directory} holds ${pairs.join(' and ')}, and either may be meant; ` +
+    `remove one of them, or name the file in "hosts": ${host.cert}`
+  return { code: 'HOST_AMBIGUOUS', message, path: directory, host: host.id }
+}
+
+/** A file that cannot be read is reported when its host is. */
+function isSame(one: string, other: string, maxFileBytes: number): boolean {
+  try {
+    return digestFile(one, maxFileBytes) === digestFile(other, maxFileBytes)
+  } catch (error) {
+    if (error instanceof ProblemError) return false
+    throw error
+  }
+}
