@@ -27,8 +27,8 @@ export interface MaterialEnds {
 
 /** One of {@link MaterialEnds} as of now. */
 export interface CurrentEnd extends MaterialEnd {
-  /** Milliseconds until the end by the engine's clock; 0 or less once it has expired. */
-  readonly leftMs: number
+  /** Whether it has ended, by the engine's clock. */
+  readonly expired: boolean
 }
 
 /** {@link MaterialEnds} as of now. */
@@ -36,7 +36,7 @@ export type CurrentEnds = { readonly [Kind in EndKind]: CurrentEnd | null }
 
 /** The ends as of `nowMs`, in milliseconds since 1970. */
 export function endsAt({ leaf, chain, ca, crl }: MaterialEnds, nowMs: number): CurrentEnds {
-  const at = (end: MaterialEnd | null) => end && { ...end, leftMs: Date.parse(end.notAfter) - nowMs }
+  const at = (end: MaterialEnd | null) => end && { ...end, expired: Date.parse(end.notAfter) <= nowMs }
   return { leaf: at(leaf), chain: at(chain), ca: at(ca), crl: at(crl) }
 }
 

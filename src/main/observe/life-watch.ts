@@ -89,8 +89,8 @@ export class LifeWatch {
    */
   get leftMs(): number {
     const { leaf, chain, ca, crl } = this.ends
-    const counted = [leaf, chain, crl, ...(ca && ca.leftMs > 0 ? [ca] : [])]
-    return Math.min(...counted.map((end) => end?.leftMs ?? Number.POSITIVE_INFINITY))
+    const counted = [leaf, chain, crl, ...(ca?.expired ? [] : [ca])].filter((end) => end !== null)
+    return Math.min(...counted.map(({ notAfter }) => Date.parse(notAfter))) - this.#parts.clock.wallMs()
   }
 
   stop(): void {

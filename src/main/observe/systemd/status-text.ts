@@ -16,7 +16,7 @@ export function statusOf(status: EngineStatus): string {
 
 /** What has expired while it was served, the most urgent kind. */
 function expiredText({ ends: { leaf, chain, crl, ca } }: EngineStatus): string {
-  const end = [leaf, chain, crl, ca].find((one) => one !== null && one.leftMs <= 0)
+  const end = [leaf, chain, crl, ca].find((one) => one?.expired)
   if (!end) return ''
   const { code, message } = expiredProblem(end.kind, [end])
   return `${code}: ${message}; `
