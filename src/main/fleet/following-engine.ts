@@ -23,10 +23,7 @@ import type { ToPrimary } from './messages.js'
 /** How often a member reports its servers and connections to the primary, when they have changed. */
 const REPORT_MS = 1_000
 
-interface Pending {
-  readonly resolve: (result: ReloadResult) => void
-  readonly reject: (error: ReloadError) => void
-}
+type Pending = { resolve(result: ReloadResult): void; reject(error: ReloadError): void }
 
 /** What has its turn among the messages; the others are taken at once. */
 type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
