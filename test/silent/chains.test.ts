@@ -155,6 +155,12 @@ test('certificates of two current paths are all sent, without a warning', async 
   const other = oldRoot.issueAuthority({ name: 'Issuer', key: issuer })
   const twice = await startFrom(t, file(leaf, issuer, other))
   assert.deepEqual(twice.status().generation.warnings, [])
+
+  const renewed = file(leaf, twin({ notAfter: new Date(Date.now() + 3_600_000) }), issuer)
+  const long = await startFrom(t, renewed)
+  assert.deepEqual(long.status().generation.warnings, [])
+  const { issuers } = await handshake({ port: await serveEcho(t, long) })
+  assert.equal(issuers[0], issuer.fingerprint256, 'the one that lives longer goes first')
 })
 
 test('`certswap check`, a reload, an update and SNI hosts judge such files alike', async (t) => {
