@@ -3,7 +3,7 @@ import { dirname, relative } from 'node:path'
 import { namesIn } from '../list-directory.js'
 import { type Problem, ProblemError } from '../problem.js'
 import { digestFile } from '../read-file.js'
-import { type Candidate, candidatesIn, rivalsOf } from './layouts.js'
+import { type Candidate, candidatesIn, rivalsIn } from './layouts.js'
 import type { HostList } from './list-hosts.js'
 import type { HostSource } from './protocol.js'
 
@@ -22,18 +22,18 @@ export function withoutAmbiguous(
   { explicit }: HostList,
   maxFileBytes: number,
 ): { clear: readonly HostSource[]; ambiguous: readonly AmbiguousHost[] } {
-  const listed = new Map<string, Candidate[]>()
-  const candidatesOf = (directory: string): Candidate[] => {
-    const found = listed.get(directory) ?? candidatesIn(directory, namesIn(directory))
-    listed.set(directory, found)
-    return found
+  const listed = new Map<string, ReturnType<typeof rivalsIn>>()
+  const rivalsOf = (directory: string, cert: string): readonly Candidate[] => {
+    const rivals = listed.get(directory) ?? rivalsIn(candidatesIn(directory, namesIn(directory)))
+    listed.set(directory, rivals)
+    return rivals(cert)
   }
   const clear: HostSource[] = []
   const ambiguous: AmbiguousHost[] = []
   for (const host of hosts) {
     const directory = dirname(host.cert)
     const isMeant = host.name !== null || explicit.has(host.id)
-    const rivals = isMeant ? [] : rivalsOf(host, candidatesOf(directory))
+    const rivals = isMeant ? [] : rivalsOf(directory, host.cert)
     const rival = rivals.find(({ cert }) => !isSame(cert, host.cert, maxFileBytes))
     if (rival) ambiguous.push({ directory, problem: ambiguity(host, rival, directory) })
     else clear.push(host)

@@ -55,20 +55,23 @@ export function candidatesIn(directory: string, names: ReadonlySet<string>): Can
 export function chosenFrom(candidates: readonly Candidate[]): Candidate[] {
   const whole = candidates.find(({ kind }) => kind === 'directory')
   if (whole) return [whole]
-  return candidates.filter(({ id }, i) => candidates.findIndex((one) => one.id === id) === i)
+  const seen = new Set<string>()
+  return candidates.filter(({ id }) => seen.size < seen.add(id).size)
 }
 
-/** Candidates of the same directory that may be meant just as well as the chosen one. */
-export function rivalsOf(
-  chosen: Pick<Candidate, 'id' | 'cert'>,
-  candidates: readonly Candidate[],
-): Candidate[] {
-  const { kind } = candidates.find(({ cert }) => cert === chosen.cert) ?? { kind: 'named' }
-  return candidates.filter(({ id, cert }) => {
-    if (cert === chosen.cert) return false
-    // What lego writes beside its `.crt` on request.
-    return kind === 'directory' || (id === chosen.id && !cert.endsWith('.pem'))
-  })
+/** For each candidate by its certificate file: those of the same directory that may be meant just as well. */
+export function rivalsIn(candidates: readonly Candidate[]): (cert: string) => readonly Candidate[] {
+  const byId = new Map<string, Candidate[]>()
+  for (const candidate of candidates) byId.set(candidate.id, [...(byId.get(candidate.id) ?? []), candidate])
+  const whole = candidates.filter(({ kind }) => kind === 'directory')
+  const kinds = new Map(candidates.map((candidate) => [candidate.cert, candidate]))
+  return (cert) => {
+    const chosen = kinds.get(cert)
+    if (chosen?.kind === 'directory') return candidates.filter((one) => one.cert !== cert)
+    const same = byId.get(chosen?.id ?? '') ?? []
+    // A `.pem` beside another file is what lego writes on request: the certificate with its key.
+    return [...whole, ...same.filter((one) => one.cert !== cert && !one.cert.endsWith('.pem'))]
+  }
 }
 
 /** The name that tools give the files of the host which a directory is called by; acme.sh marks its EC keys. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
@@ -53,7 +53,13 @@ export function listHosts({ named, patterns }: HostSources): HostList {
       const { directories, files } = matching(pattern, unlisted)
       for (const directory of directories) {
         visited.add(directory)
-        const { found, names } = hostsIn(directory)
+        const fixed = fixedPairIn(directory)
+        if (fixed) {
+          add(fixed)
+          continue
+        }
+        const names = namesIn(directory)
+        const found = chosenFrom(candidatesIn(directory, names))
         found.forEach(add)
         if (found.length > 0) continue
         empty.add(directory)
@@ -70,15 +76,17 @@ export function listHosts({ named, patterns }: HostSources): HostList {
       unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
     }
   }
-  const found = [...hosts.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const found = [...hosts.values()].sort(byId)
   return { hosts: [...named, ...found], empty: [...empty].sort(), strays, visited, explicit, unlisted }
 }
 
 /** The usual names are looked for by themselves: to list each of ten thousand directories takes longer. */
-function hostsIn(directory: string): { found: readonly Candidate[]; names: ReadonlySet<string> } {
-  const fixed = FIXED.find(([cert]) => isThere(join(directory, cert)))
-  const names = fixed ? new Set(fixed) : namesIn(directory)
-  return { found: chosenFrom(candidatesIn(directory, names)), names }
+function fixedPairIn(directory: string): Candidate | null {
+  for (const [cert, key] of FIXED) {
+    const path = `${directory}/${cert}`
+    if (isThere(path)) return { id: directory, cert: path, key: `${directory}/${key}`, kind: 'directory' }
+  }
+  return null
 }
 
 /**
@@ -91,6 +99,10 @@ function hostsAmong(directory: string, matched: ReadonlySet<string>, pattern: st
     .filter(({ kind }) => kind === 'named' || !isAnyName(pattern))
     .filter(({ cert }) => matched.has(basename(cert)))
   return chosenFrom(candidates)
+}
+
+function byId({ id: one }: HostSource, { id: other }: HostSource): number {
+  return one < other ? -1 : Number(one > other)
 }
 
 /** A file at which a thread was lost is there: its host is refused by name when it is read, and is not removed. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http2 from 'node:http2'
 import https from 'node:https'
@@ -10,6 +11,7 @@ import {
   acceptingContext,
   acceptingPolicy,
   acceptingServer,
+  addedContextFor,
   addedNames,
   authorizesResumedStrangers,
   canBuildInSteps,
@@ -27,6 +29,7 @@ import {
   setCertificate,
   setPrivateKey,
   sniCallbackOf,
+  ticketKeysOptionOf,
 } from '../../../src/main/generation/native-context.js'
 import { createAuthority } from '../../support/certificates.js'
 import { listen } from '../../support/echo-server.js'
@@ -94,6 +97,10 @@ test(`what a server picks certificates by, and its protocols, can be read on Nod
     assert.deepEqual([addedNames(server), sniCallbackOf(server)], [[], null])
     for (const name of names) server.addContext(name, options)
     assert.deepEqual(addedNames(server), names)
+    const own = tls.createSecureContext(options)
+    server.addContext('*.b-c.example', own)
+    assert.equal(addedContextFor(server, 'a.b-c.example'), own.context)
+    assert.equal(addedContextFor(server, 'elsewhere.example'), undefined)
   }
   const SNICallback = () => {}
   assert.equal(sniCallbackOf(https.createServer({ ...options, SNICallback })), SNICallback)
@@ -104,6 +111,15 @@ test(`what a server picks certificates by, and its protocols, can be read on Nod
     'h2',
     'http/1.1',
   ])
+})
+
+test(`ticket keys of the options can be told from those of setTicketKeys() on Node ${process.version}`, () => {
+  const ticketKeys = randomBytes(48)
+  const server = tls.createServer({ ...options, ticketKeys })
+  assert.equal(ticketKeysOptionOf(server), ticketKeys)
+  server.setTicketKeys(randomBytes(48))
+  assert.equal(ticketKeysOptionOf(server), ticketKeys)
+  assert.equal(ticketKeysOptionOf(tls.createServer(options)), undefined)
 })
 
 test('a key that does not match is seen by OpenSSL, and nothing but PEM bytes reaches it', () => {
