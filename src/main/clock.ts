@@ -10,6 +10,12 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void
 }
 
+/**
+ * The longest that anything which depends on the wall clock may sleep, in milliseconds. Timers follow the monotonic clock:
+ * they do not fire earlier when the wall clock is set forward, and they stand still while the machine is suspended.
+ */
+export const LONGEST_WALL_SLEEP_MS = 60_000
+
 export const systemClock: Clock = {
   isShared: true,
   wallMs: () => Date.now(),

@@ -11,6 +11,7 @@ import type { EvictedMember } from './fleet/followers.js'
 import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { EventHub } from './observe/event-hub.js'
+import { asOfNow, withExpired } from './observe/expired-warnings.js'
 import { Journal } from './observe/journal.js'
 import { LifeWatch } from './observe/life-watch.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
@@ -127,8 +128,9 @@ class Engine extends ServingEngine implements ReloadEngine {
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
     internals.set(this, { reloader, clock, logger, evicted })
-    this.#life = new LifeWatch(options.expiryWarningDays, clock, logger, (notice) => {
-      this.#events.emit('expiring', notice)
+    this.#life = new LifeWatch(reloader.served, {
+      ...{ clock, logger },
+      notify: (notice) => this.#settlement.expiring(notice),
     })
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
@@ -168,7 +170,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {
       this.#hold(input, options)
-      return this.#reloader.untouched('update')
+      return withExpired(this.#reloader.untouched('update'), this.#life.warnings)
     }
     return await this.#lane.run(Symbol('update'), async () => {
       // Once more: an update that was ahead of this one may have been applied.
@@ -186,8 +188,8 @@ class Engine extends ServingEngine implements ReloadEngine {
   }
 
   history(): readonly Generation[] {
-    const { served, history } = this.#reloader
-    return [currentGeneration(served), ...history.snapshots.map(({ generation }) => generation)]
+    const { snapshots } = this.#reloader.history
+    return [this.status().generation, ...snapshots.map(({ generation }) => generation)]
   }
 
   status(): EngineStatus {
@@ -195,10 +197,11 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.followers.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
-    const generation = currentGeneration(this.#reloader.served)
+    const generation = asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
       generation,
+      ends: this.#life.ends,
       warnings: generation.warnings,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),

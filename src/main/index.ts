@@ -1,8 +1,10 @@
+export type { EndKind, MaterialEnd } from '../workers/material-ends.js'
 export type { Problem, ProblemCode } from '../workers/problem.js'
 export { PROBLEM_CODES } from '../workers/problem.js'
 export type {
   CertificateCompression,
   CertificateFacts,
+  ChainCertificate,
   ContextOptions,
   MaterialDiff,
   Policy,
@@ -14,7 +16,8 @@ export { ReloadError, type ReloadErrorOptions } from './errors.js'
 export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './fleet/followers.js'
 export type { Generation, HostFacts, Trigger } from './generation/generation.js'
 export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
-export type { ExpiryNotice } from './observe/expiry-watch.js'
+export type { CurrentEnd, CurrentEnds } from './observe/earliest-ends.js'
+export type { ExpiryNotice } from './observe/expiry-notice.js'
 export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
 export type { Logger } from './observe/logger.js'
 export type {

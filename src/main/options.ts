@@ -79,8 +79,10 @@ export interface ReloadEngineOptions {
    */
   readonly historySize?: number
   /**
-   * Days before the end of the served certificate at which `expiring` is emitted; those in the first third of its life are
-   * left out, and its end itself is always told.
+   * Days before an end at which `expiring` is emitted, 0 to 36500 each: of leaves, of certificates of their chains, of trust
+   * anchors and of revocation lists. The first comes never earlier than when a quarter of the lifetime is left, the second an
+   * eighth, and half as much for each further one: a certificate of 24 hours is reported 6, 3 and 1.5 hours before its end. The
+   * end itself is always reported.
    * @defaultValue `[30, 7, 1]`
    */
   readonly expiryWarningDays?: readonly number[]

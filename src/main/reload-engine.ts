@@ -6,7 +6,8 @@ import type { Problem } from '../workers/problem.js'
 import type { Detach } from './attach/server-book.js'
 import type { EvictedMember, MemberStatus } from './fleet/followers.js'
 import type { Generation } from './generation/generation.js'
-import type { ExpiryNotice } from './observe/expiry-watch.js'
+import type { CurrentEnds } from './observe/earliest-ends.js'
+import type { ExpiryNotice } from './observe/expiry-notice.js'
 import type { JournalStatus, Recovery } from './observe/journal.js'
 import type { EngineChanges } from './options.js'
 import type { NamedFacts, ReloadResult } from './result.js'
@@ -42,7 +43,10 @@ export interface ReloadEvents {
   waiting: [ReloadResult]
   /** A set that could not be served can be served again. */
   recovered: [Recovery]
-  /** The served certificate has passed a threshold of `expiryWarningDays`, or its end. */
+  /**
+   * Something that is served has passed a threshold of `expiryWarningDays`, or its end: a leaf, a certificate of its chain, a
+   * trust anchor or a revocation list. Once for each threshold.
+   */
   expiring: [ExpiryNotice]
   /**
    * A member of the fleet did not answer for too long, and the others go on without it (`shareEngine` of
@@ -56,9 +60,12 @@ export interface EngineStatus extends JournalStatus {
   readonly state: 'serving' | 'waiting-for-pair' | 'failing' | 'closed'
   /** What is served; `warnings` as of now. */
   readonly generation: Generation
+  /** The first end of each kind of material, SNI hosts included. */
+  readonly ends: CurrentEnds
   /**
    * What is wrong with what is served, as of now: with the material, and with files whose path does not show what is on disk
-   * (`FILE_MOUNTED`, `FILE_DETACHED`). The same as `generation.warnings`.
+   * (`FILE_MOUNTED`, `FILE_DETACHED`). `CERT_EXPIRED`, `CA_EXPIRED` and `CRL_EXPIRED` come when something expires while it is
+   * served, and go when it is renewed. The same as `generation.warnings`.
    */
   readonly warnings: readonly Problem[]
   readonly autoReloadInterval: number

@@ -4,7 +4,7 @@ import type { HostSources } from '../workers/hosts/protocol.js'
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
 import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
-import { compressions } from './generation/native-context.js'
+import { compressions, knowsPartialChains } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import type { Logger } from './observe/logger.js'
 import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './option-names.js'
@@ -70,7 +70,12 @@ const contextSchema = z.strictObject({
   honorCipherOrder: z.boolean().optional(),
   secureOptions: z.int().min(0).optional(),
   sessionTimeout: z.int().min(1).max(86_400).optional(),
-  allowPartialTrustChain: z.boolean().optional(),
+  allowPartialTrustChain: z
+    .boolean()
+    .refine((given) => !given || knowsPartialChains(), {
+      error: () => `expected Node 20.18, 22.9 or newer: this one (${process.version}) ignores it`,
+    })
+    .optional(),
   certificateCompression: z
     .array(z.enum(['zlib', 'brotli', 'zstd']))
     .min(1)

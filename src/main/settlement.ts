@@ -2,6 +2,8 @@ import type { AutomaticChecks } from './automatic-checks.js'
 import type { Snapshot } from './generation/generation.js'
 import { publishPass } from './observe/channels.js'
 import type { EventHub } from './observe/event-hub.js'
+import { withExpired } from './observe/expired-warnings.js'
+import type { ExpiryNotice } from './observe/expiry-notice.js'
 import type { Journal } from './observe/journal.js'
 import type { LifeWatch } from './observe/life-watch.js'
 import type { Logger } from './observe/logger.js'
@@ -34,21 +36,24 @@ export class Settlement {
   /** Settles the first load, which no listener can wait for. */
   begin(first: PassReport): void {
     this.#parts.journal.settle(first, this.#mayWait(first))
-    this.#watchLife()
+    this.#warnOfInterval()
     this.#parts.checks.plan()
   }
 
   /** @returns the final result: `rejected` becomes `waiting-for-pair` while the other half of a pair may still come. */
   settle(report: PassReport): ReloadResult {
-    const { engine, journal, checks, events } = this.#parts
+    const { engine, journal, checks, events, life, served } = this.#parts
     const waits = this.#mayWait(report)
-    const result =
+    const found =
       waits && report.result.outcome === 'rejected'
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
     checks.noteQuiet()
     const { agrees: agreed, fileWarnings } = journal
-    const recovery = journal.settle({ ...report, result }, waits)
+    // The journal logs what this pass found. What expires while it is served is logged once, when it expires.
+    const recovery = journal.settle({ ...report, result: found }, waits)
+    if (found.outcome === 'applied') life.watch(served())
+    const result = withExpired(found, life.warnings)
     checks.plan()
     const isNews = recovery !== null || journal.agrees !== agreed || journal.fileWarnings !== fileWarnings
     if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
@@ -61,15 +66,23 @@ export class Settlement {
     if (result.outcome === 'waiting-for-pair') events.emit('waiting', result)
     if (recovery) events.emit('recovered', recovery)
     publishPass(engine, result, recovery)
-    if (result.outcome === 'applied') this.#watchLife()
+    if (result.outcome === 'applied') this.#warnOfInterval()
     return result
   }
 
   /** A dry run is counted and reported; it changes no state, plans no check and logs nothing. */
-  settleDryRun({ result }: PassReport): ReloadResult {
+  settleDryRun(report: PassReport): ReloadResult {
+    const result = withExpired(report.result, this.#parts.life.warnings)
     this.#parts.journal.count(result)
     this.#parts.events.emit('settled', result)
     return result
+  }
+
+  /** Something that is served has passed a threshold before its end. */
+  expiring(notice: ExpiryNotice): void {
+    this.#parts.events.emit('expiring', notice)
+    // The less time is left, the closer are the checks: after a step of the clock, the one that is planned may be too late.
+    this.#parts.checks.plan()
   }
 
   /** Half of a pair is not a failure yet: the other half is most likely on its way. */
@@ -79,15 +92,14 @@ export class Settlement {
     return pairMismatch && result.trigger !== 'update' && journal.mismatchMs() < graceMs
   }
 
-  #watchLife(): void {
-    const { life, checks, logger, served } = this.#parts
-    life.watch(served().generation)
+  #warnOfInterval(): void {
+    const { life, checks, logger } = this.#parts
     const { leftMs } = life
     const { intervalSeconds } = checks
     if (intervalSeconds === 0 || intervalSeconds * 1000 < leftMs) return
     logger.warn(
       { autoReloadInterval: intervalSeconds, leftSeconds: Math.round(leftMs / 1000) },
-      'the reload interval is longer than the certificate has to live; checking more often',
+      'something that is served expires within one reload interval; checking more often',
     )
   }
 }

@@ -54,7 +54,7 @@ export function detourIn(judged: readonly Judged[], anchorsNamed: NamedAnchors):
 }
 
 /** Whether a root that clients may have, of their own or because it is public, issued the certificate. */
-function hasKnownRoot(certificate: X509Certificate, anchorsNamed: NamedAnchors): boolean {
+export function hasKnownRoot(certificate: X509Certificate, anchorsNamed: NamedAnchors): boolean {
   const name = canonicalIssuerOf(certificate.raw)
   return [...anchorsNamed(name), ...publicRootsNamed(name)].some(
     (one) => isSelfSigned(one) && isIssuedBy(certificate, one),

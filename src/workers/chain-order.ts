@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned } from './certificates.js'
 import { isSound } from './chain-flaws.js'
+import { notAfterOf } from './facts.js'
 
 /** The certificates of one file in the order in which they are sent. */
 export interface OrderedChain {
@@ -45,7 +46,7 @@ function soundPath(all: readonly X509Certificate[], nowMs: number): readonly X50
     const last = path[path.length - 1] as X509Certificate
     met.add(last)
     let isEnd = true
-    for (const issuer of issuersIn(all, last)) {
+    for (const issuer of byLife([...issuersIn(all, last)])) {
       isEnd = false
       if (met.has(issuer) || !isSound(issuer, nowMs)) continue
       const found = from([...path, issuer])
@@ -61,11 +62,23 @@ function longestPath(all: readonly X509Certificate[], nowMs: number): readonly X
   const path = [all[0] as X509Certificate]
   for (;;) {
     const issuers = [...issuersIn(all, path[path.length - 1] as X509Certificate)]
-    const open = issuers.filter((one) => !path.includes(one))
+    const open = byLife(issuers).filter((one) => !path.includes(one))
     const next = open.find((one) => isSound(one, nowMs)) ?? open[0]
     if (!next) return path
     path.push(next)
   }
+}
+
+/**
+ * Certificates of one issuer by one CA are renewals of each other: the one that lives longest goes first, so that the order
+ * is still right when another one expires. Otherwise the order of the file decides.
+ */
+function byLife(issuers: readonly X509Certificate[]): readonly X509Certificate[] {
+  if (issuers.length < 2) return issuers
+  const above = [...new Set(issuers.map(({ issuer }) => issuer))]
+  return above.flatMap((name) =>
+    issuers.filter(({ issuer }) => issuer === name).sort((a, b) => notAfterOf(b) - notAfterOf(a)),
+  )
 }
 
 /** Everything that is on a path from the first certificate, itself included. */

@@ -2,12 +2,15 @@ import { type AuthorityKeyId, authorityKeyIdOf } from './authority-key-id.js'
 import { childrenOf, contentOf, type DerNode, expected, isTime, nodeAt, timeOf } from './der.js'
 import { BIT_STRING, CONTEXT_0, ENUMERATED, INTEGER, SEQUENCE } from './der-tags.js'
 import { byOid, type Extension, elementIn, extensionsIn } from './extensions.js'
-import { canonicalName } from './name.js'
+import { oneLine } from './facts.js'
+import { canonicalName, printedName } from './name.js'
 
 /** A revocation list as its DER has it. */
 export interface CrlFields {
   /** In canonical form. */
   readonly issuer: string
+  /** The issuer for messages. */
+  readonly issuerName: string
   readonly thisUpdate: number
   readonly nextUpdate: number | null
   readonly signature: SignedBytes
@@ -69,6 +72,7 @@ export function crlFieldsOf(der: Uint8Array): CrlFields {
   const key = extensions.get(AUTHORITY_KEY_ID)
   return {
     issuer: canonicalName(der, issuer),
+    issuerName: oneLine(printedName(der, issuer)),
     thisUpdate: dateOf(der, thisUpdate),
     nextUpdate: nextUpdate && dateOf(der, nextUpdate),
     signature: {

@@ -50,6 +50,14 @@ export function parseCrl(block: TrustBlock): Crl {
   })
 }
 
+/**
+ * Names the certificates that a list is about: OpenSSL takes any current list of the same coverage. A CA with a new key, or
+ * one that partitions its lists, needs a current list for each.
+ */
+export function coverageOf({ issuer, authorityKey, scope }: Crl): string {
+  return JSON.stringify([issuer, authorityKey?.keyId ?? null, scope.holds, scope.distributionPoint])
+}
+
 const DELTA_INDICATOR = '2.5.29.27'
 /** Extensions that OpenSSL takes into account even where they are critical (`crl_cb` in crypto/x509/x_crl.c). */
 const HANDLED = new Set([DELTA_INDICATOR, ISSUING_DISTRIBUTION_POINT, AUTHORITY_KEY_ID])

@@ -2,12 +2,28 @@ import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import { alternativeNamesOf } from './alternative-names.js'
 import { UNPRINTABLE } from './printable.js'
-import type { CertificateFacts } from './protocol.js'
+import type { CertificateFacts, ChainCertificate } from './protocol.js'
 
-/** Facts of a leaf and of the certificates that clients need with it, leaf first. */
-export function factsOf(chain: readonly X509Certificate[]): CertificateFacts {
-  const leaf = chain[0] as X509Certificate
-  const ends = chain.map(notAfterOf)
+/**
+ * Facts of a leaf and its chain.
+ *
+ * @param isNeeded whether a client needs the certificate at this place; the leaf is at 0.
+ */
+export function factsOf(
+  certificates: readonly X509Certificate[],
+  isNeeded: (index: number) => boolean = () => true,
+): CertificateFacts {
+  const [leaf, ...issuers] = certificates as [X509Certificate, ...X509Certificate[]]
+  const chain = issuers.map((issuer, i): ChainCertificate => {
+    return {
+      subject: oneLine(issuer.subject),
+      fingerprint256: issuer.fingerprint256,
+      notBefore: new Date(notBeforeOf(issuer)).toISOString(),
+      notAfter: new Date(notAfterOf(issuer)).toISOString(),
+      needed: isNeeded(i + 1),
+    }
+  })
+  const ends = certificates.filter((_, i) => i === 0 || chain[i - 1]?.needed).map(notAfterOf)
   return {
     subject: oneLine(leaf.subject),
     issuer: oneLine(leaf.issuer),
@@ -16,6 +32,7 @@ export function factsOf(chain: readonly X509Certificate[]): CertificateFacts {
     fingerprint256: leaf.fingerprint256,
     notBefore: new Date(notBeforeOf(leaf)).toISOString(),
     notAfter: new Date(notAfterOf(leaf)).toISOString(),
+    chain,
     chainNotAfter: new Date(Math.min(...ends)).toISOString(),
     keyType: keyTypeOf(leaf.publicKey),
   }

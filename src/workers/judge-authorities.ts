@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned, parseCertificate } from './certificates.js'
-import { notAfterOf, oneLine, publicKeyOf } from './facts.js'
+import { expiredProblem } from './expired.js'
+import { notAfterOf, notBeforeOf, oneLine, publicKeyOf } from './facts.js'
 import type { Findings } from './findings.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
@@ -45,6 +46,7 @@ function factsOfAuthority(block: AuthorityBlock): AuthorityFacts {
     ...vouchingOf(issuer, settings),
     explicitTrust: settings.explicit,
     largeKey: largeKeyOf(certificate),
+    notBefore: notBeforeOf(certificate),
     notAfter: notAfterOf(certificate),
   }
 }
@@ -73,6 +75,7 @@ export function judgeAuthorities(
     flawed ??= { why: message, path: block.path }
     requesting.judge('warn', 'CA_INVALID', message, block.path)
   }
+  warnOfExpired(authorities, found)
   if (!partialChain) warnOfRootless(authorities, found)
   if (flawed && !anyVouches) {
     requesting.refuse('CA_INVALID', `no trust anchor vouches for any client; ${flawed.why}`, flawed.path)
@@ -80,7 +83,7 @@ export function judgeAuthorities(
 }
 
 function judgeAuthority(
-  { subject, vouchesFor, remark, largeKey, explicitTrust, issuer, notAfter }: AuthorityFacts,
+  { subject, vouchesFor, remark, largeKey, explicitTrust, issuer }: AuthorityFacts,
   path: string,
   policy: Policy,
   partialChain: boolean,
@@ -104,10 +107,18 @@ function judgeAuthority(
     const message = `the trust anchor ${subject} in ${path} has ${largeKey}: each handshake with it takes too long`
     found.judge(policy.largeKey, 'KEY_TOO_LARGE', message, path)
   }
-  if (notAfter < Date.now()) {
-    const message = `the trust anchor ${subject} in ${path} expired on ${new Date(notAfter).toISOString()}`
-    found.judge('warn', 'CA_EXPIRED', message, path)
-  }
+}
+
+/** One warning for all of them: a bundle may hold dozens of expired roots, and the others are still in force. */
+function warnOfExpired(authorities: readonly JudgedAuthority[], found: Findings): void {
+  const now = Date.now()
+  const expired = authorities.filter(({ facts }) => facts.notAfter < now)
+  if (expired.length === 0) return
+  const ends = expired.map(({ facts: { subject, notAfter }, block: { path } }) => {
+    return { name: subject, notAfter: new Date(notAfter).toISOString(), path }
+  })
+  const { code, message, path } = expiredProblem('ca', ends)
+  found.judge('warn', code, message, path)
 }
 
 function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509Certificate): WantedIssuer {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 
 import { namesKey } from './authority-key-id.js'
-import { type Crl, type CrlScope, parseCrl } from './crl.js'
+import { type Crl, type CrlScope, coverageOf, parseCrl } from './crl.js'
 import { isCurrent } from './crl-fields.js'
 import type { Findings } from './findings.js'
 import { type Issuer, readIssuer } from './issuer.js'
@@ -16,6 +16,7 @@ import type { JudgedAuthority, TrustBlock } from './trust.js'
  *
  * @param found collects what makes a list useless in itself.
  * @param requesting collects what concerns only servers that request client certificates.
+ * @returns the lists that OpenSSL uses.
  */
 export function judgeCrls(
   blocks: readonly TrustBlock[],
@@ -23,8 +24,8 @@ export function judgeCrls(
   policy: Policy,
   found: Findings,
   requesting: Findings,
-): void {
-  if (blocks.length === 0) return
+): readonly Crl[] {
+  if (blocks.length === 0) return []
   const crls = blocks.flatMap((block) => found.attempt(() => parseCrl(block)) ?? [])
   const usable = crls.filter((crl) => isUsable(crl, found))
   judgeDates(usable, policy, found)
@@ -32,8 +33,20 @@ export function judgeCrls(
   if (signatureChecks(usable, byName) > MAX_SIGNATURE_CHECKS) {
     const message = `too many revocation lists and trust anchors share a name: more than ${MAX_SIGNATURE_CHECKS} signatures to check`
     found.refuse('CRL_INVALID', message, blocks[0]?.path)
-    return
+    return usable
   }
+  judgeSigners(usable, byName, authorities, found, requesting)
+  return usable
+}
+
+/** Looks for anchors without a list, and for lists that cover too little of their anchor. */
+function judgeSigners(
+  usable: readonly Crl[],
+  byName: ReadonlyMap<string, readonly JudgedAuthority[]>,
+  authorities: readonly JudgedAuthority[],
+  found: Findings,
+  requesting: Findings,
+): void {
   const own = new Map<JudgedAuthority, Crl[]>()
   let foreign = 0
   for (const crl of usable) {
@@ -73,9 +86,10 @@ function isUsable({ unusable, block: { what, path } }: Crl, found: Findings): bo
 /** A list that is not current does no harm beside one that is. */
 function judgeDates(crls: readonly Crl[], policy: Policy, found: Findings): void {
   const now = Date.now()
-  const covered = new Set(crls.filter((crl) => isCurrent(crl, now)).map(({ issuer }) => issuer))
-  for (const { issuer, thisUpdate, nextUpdate, block } of crls) {
-    if (covered.has(issuer)) continue
+  const covered = new Set(crls.filter((crl) => isCurrent(crl, now)).map(coverageOf))
+  for (const crl of crls) {
+    if (covered.has(coverageOf(crl))) continue
+    const { thisUpdate, nextUpdate, block } = crl
     const { what, path } = block
     if (nextUpdate !== null && nextUpdate < now) {
       const message = `${what} expired on ${iso(nextUpdate)}: every client of its CA would be refused`

@@ -14,6 +14,7 @@ import { judgeAgainstServed, judgeIdentity } from './judge.js'
 import { servedLikenessOf } from './likeness.js'
 import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
+import { neededIn } from './needed.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
@@ -150,9 +151,8 @@ async function prepareSet(
   }
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const requesting = task.requestCert ? found : new Findings(task.force)
-  const authorities = newTrust
-    ? AuthorityList.of(judgeTrust(newTrust, known, task, found, requesting))
-    : known
+  const judged = newTrust && judgeTrust(newTrust, known, task, found, requesting)
+  const authorities = judged ? AuthorityList.of(judged.authorities) : known
   if (found.refused) return refuse()
 
   if (identities[0]) workingOn(identities[0].path)
@@ -176,7 +176,7 @@ async function prepareSet(
         ...read,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
         likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
-        certificates: servable.map(({ chain, linked }) => factsOf(chain.slice(0, linked))),
+        certificates: servable.map((one) => factsOf(one.chain, neededIn(one, anchorsNamed))),
         authorities,
       }
   return {
@@ -185,7 +185,10 @@ async function prepareSet(
       pairs: held
         ? []
         : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
-      trust: newTrust ? preparedTrust(newTrust, task.requestCert ? [] : requesting.problems) : 'served',
+      trust:
+        newTrust && judged
+          ? preparedTrust(newTrust, judged.ends, task.requestCert ? [] : requesting.problems)
+          : 'served',
       dhparam: held || dhparam === null ? null : exact(dhparam),
       ticketSecret,
     },

@@ -1,4 +1,5 @@
 import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
+import type { TrustEnds } from './material-ends.js'
 import type { Problem } from './problem.js'
 import type { Progress } from './progress.js'
 
@@ -124,10 +125,23 @@ export interface CertificateFacts {
   readonly fingerprint256: string
   readonly notBefore: string
   readonly notAfter: string
-  /** The earliest notAfter among the leaf and the certificates that clients need with it. */
+  /** The certificates above the leaf that are sent with it, in the order in which they are sent. */
+  readonly chain: readonly ChainCertificate[]
+  /** The earliest end among the leaf and the certificates of {@link chain} that a client needs. */
   readonly chainNotAfter: string
   /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string
+}
+
+/** A certificate above the leaf. Times are ISO 8601 in UTC. */
+export interface ChainCertificate {
+  readonly subject: string
+  /** As in {@link CertificateFacts}. */
+  readonly fingerprint256: string
+  readonly notBefore: string
+  readonly notAfter: string
+  /** `false` for one that no client needs: a root, of which clients have their own copy, or one that is not part of the chain. */
+  readonly needed: boolean
 }
 
 /** What the trust anchors and revocation lists come to. */
@@ -174,6 +188,8 @@ export interface PreparedTrust {
   /** `null` when the engine has none. */
   readonly authorities: PreparedAuthorities | null
   readonly revocationLists: readonly Uint8Array[]
+  /** When each of them ends. */
+  readonly ends: TrustEnds
   /**
    * Why a server that requests client certificates could not serve with it; empty when one can. They are recorded when no
    * server requests certificates, so that one which does is refused when it is attached.

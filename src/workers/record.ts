@@ -53,7 +53,8 @@ export interface AuthorityFacts {
   readonly explicitTrust: boolean
   /** What makes its key too large, in words; `null` for a usual key. */
   readonly largeKey: string | null
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, as `notAfter`. */
+  readonly notBefore: number
   readonly notAfter: number
 }
 

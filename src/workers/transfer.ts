@@ -72,7 +72,9 @@ export function moved<Reply extends object>(reply: Reply, buffers: ArrayBuffer[]
 function buffersOf({ material }: PreparedReply): ArrayBuffer[] {
   const views = material.pairs.flatMap(({ chain, key }): ArrayBufferView[] => [chain, key])
   if (material.trust !== 'served') {
-    views.push(...material.trust.revocationLists)
+    const { revocationLists, ends } = material.trust
+    views.push(...revocationLists)
+    if (ends.dates.length > 0) views.push(ends.dates, ends.labels)
     if (material.trust.authorities)
       views.push(material.trust.authorities.pem, material.trust.authorities.ends)
   }

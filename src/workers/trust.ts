@@ -6,12 +6,14 @@ import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { authorityFacts, judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
+import type { TrustEnds } from './material-ends.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
 import { type Problem, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
 import { exact } from './transfer.js'
+import { trustEndsOf } from './trust-ends.js'
 import { nameEntryBytes, subjectOf } from './x509.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
@@ -90,7 +92,7 @@ export function readTrust(
  *
  * @param known of what is served; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
  * @param requesting collects what concerns only servers that request client certificates.
- * @returns what is known of each trust anchor now.
+ * @returns what is known of each trust anchor now, and when anchors and lists end.
  */
 export function judgeTrust(
   blocks: TrustBlocks,
@@ -98,7 +100,7 @@ export function judgeTrust(
   { policy, context }: Pick<PrepareTask, 'policy' | 'context'>,
   found: Findings,
   requesting: Findings,
-): AuthorityFacts[] {
+): { authorities: AuthorityFacts[]; ends: TrustEnds } {
   const authorities: JudgedAuthority[] = []
   for (const block of blocks.authorities) {
     const facts = known.byDigest.get(block.digest) ?? found.attempt(() => authorityFacts(block))
@@ -112,8 +114,8 @@ export function judgeTrust(
       'fit into a handshake: every client would be refused'
     requesting.refuse('CA_NAMES_TOO_LONG', message)
   }
-  judgeCrls(blocks.revocationLists, authorities, policy, found, requesting)
-  return authorities.map(({ facts }) => facts)
+  const lists = judgeCrls(blocks.revocationLists, authorities, policy, found, requesting)
+  return { authorities: authorities.map(({ facts }) => facts), ends: trustEndsOf(authorities, lists) }
 }
 
 /** Without the anchors that are known: OpenSSL has taken those before, with the same options. */
@@ -124,17 +126,19 @@ export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBl
 /** The trust as the main thread loads it; `problems` are those of {@link PreparedTrust.problems}. */
 export function preparedTrust(
   { authorities, revocationLists }: TrustBlocks,
+  ends: TrustEnds,
   problems: readonly Problem[] = [],
 ): PreparedTrust {
-  const ends = new Uint32Array(authorities.length)
+  const offsets = new Uint32Array(authorities.length)
   authorities.reduce((end, { pem }, i) => {
-    ends[i] = end + pem.length
+    offsets[i] = end + pem.length
     return end + pem.length
   }, 0)
   const pem = exact(authorities.map((block) => block.pem).join(''))
   return {
-    authorities: authorities.length === 0 ? null : { pem, ends },
+    authorities: authorities.length === 0 ? null : { pem, ends: offsets },
     revocationLists: revocationLists.map((block) => exact(block.pem)),
+    ends,
     problems,
   }
 }

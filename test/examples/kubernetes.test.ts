@@ -110,7 +110,7 @@ test('the alerts are about metrics that exist', async (t) => {
   const expressions: string[] = rule.spec.groups.flatMap(({ rules }: Manifest) =>
     rules.map(({ expr }: Manifest) => expr),
   )
-  assert.equal(expressions.length, 3)
+  assert.equal(expressions.length, 4)
   for (const name of expressions.flatMap((expression) => expression.match(/certswap_\w+/g) ?? [])) {
     assert.ok(exposed.includes(`# TYPE ${name} `), name)
   }

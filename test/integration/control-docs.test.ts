@@ -13,6 +13,7 @@ import { createAuthority } from '../support/certificates.js'
 import { controlledEngine } from '../support/control.js'
 import { withoutCurl } from '../support/curl.js'
 import { blocksOf, tableOf } from '../support/documentation.js'
+import { writeTrust } from '../support/ending-site.js'
 import { writePair } from '../support/files.js'
 import { certswapServe, PROGRAM } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -67,7 +68,8 @@ test('the table of problems is that of the code, and so are the exit codes', () 
 })
 
 test('the table of metrics has the name, type and labels of every family', async (t) => {
-  const { engine } = await controlledEngine(t)
+  const trust = writeTrust(tempDir(t), createAuthority())
+  const { engine } = await controlledEngine(t, { engine: trust })
   const metrics = createMetrics(engine, { drain: createDrain({ servers: [] }) })
   metrics.control.count('/status', 200)
   const exposed = await metrics.text()

@@ -12,7 +12,8 @@ import WebSocket, { WebSocketServer } from 'ws'
 
 import { closeWebSockets } from '../../src/main/drain/index.js'
 import { curl, withoutCurlHttp2 } from '../support/curl.js'
-import { drainOf, pausedHttp2, pausedHttps } from '../support/drains.js'
+import { drainOf, type Exchange, pausedHttp2, pausedHttps } from '../support/drains.js'
+import { eventually } from '../support/eventually.js'
 
 test('clients of the package ws are told 1001 and the redirect, each one, and none is cut', async (t) => {
   const { server } = pausedHttps()
@@ -61,9 +62,13 @@ test('requests of an undici pool that run when the drain starts are answered, ea
   })
   t.after(() => pool.destroy())
   const answers = Array.from({ length: 5 }, (_, i) => pool.request({ path: `/${i}`, method: 'GET' }))
-  const running = []
+  const running: Exchange[] = []
   for (const _ of answers) running.push(await requests.next())
   drain.start()
+  // A slow machine says goodbye to five connections in more than one turn of the loop.
+  await eventually('each response is the last of its connection', () =>
+    running.every(([, response]) => response.getHeader('connection') === 'close'),
+  )
   for (const [{ url }, response] of running) response.end(`answer to ${url}`)
 
   for (const [i, answer] of answers.entries()) {

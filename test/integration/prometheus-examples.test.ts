@@ -13,7 +13,9 @@ import { parse } from 'yaml'
 
 import { createDrain } from '../../src/main/drain/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
+import { createAuthority } from '../support/certificates.js'
 import { controlledEngine } from '../support/control.js'
+import { writeTrust } from '../support/ending-site.js'
 import { withoutPromtool } from '../support/exposition.js'
 import { projectRoot } from '../support/installed-package.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -88,7 +90,7 @@ function promtool(...args: string[]): string {
 
 /** Every name that can be asked for, those of histogram series included, with its labels. */
 async function labelsByMetric(t: TestContext): Promise<Map<string, string[]>> {
-  const { engine } = await controlledEngine(t)
+  const { engine } = await controlledEngine(t, { engine: writeTrust(tempDir(t), createAuthority()) })
   const drain = createDrain({ servers: [] })
   t.after(() => drain.close())
   const metrics = createMetrics(engine, { drain })

@@ -154,6 +154,23 @@ test('what the application writes after the last event is discarded, and raises 
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
+test('a stream whose last event cannot be made ends without it, when it runs and when it starts later', async (t) => {
+  const { server, requests } = pausedHttps()
+  const last = () => {
+    throw new Error('no last event')
+  }
+  const { drain, port } = await drainOf(t, server, { onResponse: closeEventStreams({ retryMs: 5, last }) })
+  const answers = [ask(port), ask(port)]
+  const [running, later] = [(await requests.next())[1], (await requests.next())[1]]
+  running.writeHead(200, HEADERS).flushHeaders()
+  drain.start()
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  later.writeHead(200, HEADERS).flushHeaders()
+
+  assert.deepEqual(await Promise.all(answers), ['retry: 5\n\n', 'retry: 5\n\n'])
+  assert.equal((await drain.complete()).outcome, 'drained')
+})
+
 for (const protocol of ['http1', 'http2'] as const) {
   test(`onResponse is called once for each response, with its request, on ${protocol}`, async (t) => {
     const paused = new EventEmitter()

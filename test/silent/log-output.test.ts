@@ -45,6 +45,24 @@ test('a socket as standard output, as under systemd, whose reader pauses does no
   assert.equal(await endOf(writer), 0)
 })
 
+test('lines go through process.stdout.write where that was replaced, as by PM2, and one that throws ends nothing', async (t) => {
+  const drain = new URL('../../src/main/drain/index.js', import.meta.url).href
+  const program = `
+    import { createDrain } from ${JSON.stringify(drain)}
+    const captured = []
+    process.stdout.write = (line) => {
+      captured.push(line)
+      if (captured.length === 2) throw new Error('no output')
+    }
+    for (let i = 0; i < 3; i++) createDrain({ servers: [], onRaw() {} })
+    setTimeout(() => process.stderr.write(captured.join('')), 500)`
+  const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', program])
+  t.after(() => child.kill('SIGKILL'))
+  const [out, captured] = await Promise.all([text(child.stdout), text(child.stderr)])
+  assert.equal(out, '')
+  assert.equal(captured.match(/a drain hook is never called/g)?.length, 3)
+})
+
 const script = spawnSync('script', ['--version']).status === 0
 const skip = script ? false : 'the program script is not installed (apt-get install bsdutils)'
 

@@ -18,18 +18,15 @@ import { type Authority, createAuthority } from '../support/certificates.js'
 import { request } from '../support/control.js'
 import { eventually } from '../support/eventually.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
+import { onFirstNodeOnly } from '../support/one-node.js'
 import { certswap, PROGRAM, type ProgramLine, type ProgramResult } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 
 /** A namespace in which mounts are of no one else's concern. */
 const NAMESPACE = ['-m', '--propagation', 'private']
 const MAY_MOUNT = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0
-/** Node has no part in it, and many processes are started: the version of the first run will do. */
-const skip = !process.version.startsWith('v20.')
-  ? 'mounts are tried on Node 20 alone'
-  : MAY_MOUNT
-    ? false
-    : 'unshare may not make mounts here: run it as root, with util-linux'
+const skip =
+  onFirstNodeOnly || (!MAY_MOUNT && 'unshare may not make mounts here: run it as root, with util-linux')
 
 test('a file that is mounted by itself is reported at the start, and in each result once it was replaced', {
   skip,

@@ -9,6 +9,7 @@ export function authorityFactsOf(some: Partial<AuthorityFacts>): AuthorityFacts 
       name: '',
       canonicalName: '',
       issuer: null,
+      notBefore: 0,
       notAfter: 0,
       keyId: null,
       serial: '',

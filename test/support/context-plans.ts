@@ -1,4 +1,5 @@
 import type { ContextPlan } from '../../src/main/generation/build-context.js'
+import { NO_TRUST_ENDS } from '../../src/workers/material-ends.js'
 import type { PreparedPair } from '../../src/workers/protocol.js'
 
 export interface PlanParts {
@@ -27,6 +28,7 @@ export function contextPlan({ pairs, anchors = [], crl, dhparam }: PlanParts): C
       trust: {
         authorities: anchors.length === 0 ? null : { pem, ends },
         revocationLists: crl === undefined ? [] : [bytes(crl)],
+        ends: NO_TRUST_ENDS,
         problems: [],
       },
       dhparam: dhparam === undefined ? null : bytes(dhparam),

@@ -7,6 +7,7 @@ import { text as textOf } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import type { Clock } from '../../src/main/clock.js'
 import { type ControlServer, startControlServer } from '../../src/main/control/control-server.js'
 import type { HttpLimits } from '../../src/main/control/http-server.js'
 import { type ControlServerOptions, resolveControlOptions } from '../../src/main/control/options.js'
@@ -44,6 +45,8 @@ export interface ControlledOptions {
   /** Whether `closeGate()` keeps passes from ending. */
   readonly gated?: boolean
   readonly engine?: Partial<ReloadEngineOptions>
+  /** The clock of the engine; that of its worker stays the real one. */
+  readonly clock?: Clock
   readonly control?: (engine: ReloadEngine) => Partial<ControlServerOptions>
   readonly limits?: Partial<HttpLimits>
 }
@@ -60,7 +63,10 @@ export async function controlledEngine(
   const logger = recordingLogger()
   const engine = await startEngine(
     { ...files, logger, ...options.engine },
-    options.gated ? { workerTasks: new URL('./gated-prepare.js', import.meta.url) } : {},
+    {
+      ...(options.clock ? { clock: options.clock } : {}),
+      ...(options.gated ? { workerTasks: new URL('./gated-prepare.js', import.meta.url) } : {}),
+    },
   )
   t.after(() => engine.close())
   const socket = join(dir, 'control.sock')

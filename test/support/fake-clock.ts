@@ -11,6 +11,8 @@ export interface FakeClock extends Clock {
    * turns, so that what one began without I/O has settled before the next.
    */
   advance(ms: number): Promise<void>
+  /** Sets the wall clock forward or, with a negative number, back. Timers do not notice. */
+  setWall(byMs: number): void
 }
 
 interface FakeTimer {
@@ -21,16 +23,20 @@ interface FakeTimer {
 /** Both of its times begin at `startMs`. */
 export function fakeClock(startMs: number = Date.now()): FakeClock {
   let now = startMs
+  let wallAheadMs = 0
   const timers = new Set<FakeTimer>()
 
   return {
     isShared: false,
-    wallMs: () => now,
+    wallMs: () => now + wallAheadMs,
     monotonicMs: () => now,
     after(delayMs, callback) {
       const timer = { at: now + asNodeTakesIt(delayMs), callback }
       timers.add(timer)
       return () => timers.delete(timer)
+    },
+    setWall(byMs) {
+      wallAheadMs += byMs
     },
     get pending() {
       return timers.size

@@ -13,6 +13,7 @@ export function certificateFacts(facts: Partial<CertificateFacts> = {}): Certifi
     fingerprint256: 'AB:CD',
     notBefore: '2026-01-01T00:00:00.000Z',
     notAfter: '2026-04-01T00:00:00.000Z',
+    chain: [],
     chainNotAfter: '2026-04-01T00:00:00.000Z',
     keyType: 'EC prime256v1',
     ...facts,

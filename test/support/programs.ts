@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 import { projectRoot } from './installed-package.js'
@@ -23,6 +22,3 @@ export function without(...packages: readonly string[]): string | false {
   const missing = packages.filter((name) => !existsSync(join(programsFolder, name)))
   return missing.length > 0 && `needs ${missing.join(', ')}: npm ci --prefix test/programs`
 }
-
-/** Loads a package of the list. Call it only in a test that {@link without} does not skip. */
-export const requireProgram: NodeJS.Require = createRequire(join(folder, 'package.json'))

@@ -1,10 +1,11 @@
 import type { Host } from '../../src/main/generation/host-table.js'
+import { datesOf } from '../../src/workers/hosts/pack.js'
 import type { CertificateFacts, PreparedPair } from '../../src/workers/protocol.js'
 
 /** A host that serves the names of its certificate, which need not exist. */
 export function servedHost(id: string, facts: CertificateFacts, pair: PreparedPair = emptyPair()): Host {
   const { names, notAfter, keyType } = facts
-  return { id, names, notAfter, keyType, facts, pair }
+  return { id, names, notAfter, keyType, facts, dates: datesOf(facts), datesAt: 0, pair }
 }
 
 function emptyPair(): PreparedPair {

@@ -22,6 +22,15 @@ test('facts of a chain are those of its leaf, and the end that comes first', () 
     fingerprint256: leaf.fingerprint256,
     notBefore: notBefore.toISOString(),
     notAfter: notAfter.toISOString(),
+    chain: [
+      {
+        subject: 'CN=The issuer',
+        fingerprint256: authority.fingerprint256,
+        notBefore: authority.notBefore.toISOString(),
+        notAfter: authority.notAfter.toISOString(),
+        needed: true,
+      },
+    ],
     chainNotAfter: authority.notAfter.toISOString(),
     keyType: 'EC prime256v1',
   })

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 
 import { transferableSymbol, valueSymbol } from 'piscina'
 
+import { packTrustEnds } from '../../src/workers/material-ends.js'
 import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol.js'
 import { exact, handOver, keyPem } from '../../src/workers/transfer.js'
 import { keyPair } from '../support/keys.js'
@@ -50,7 +51,9 @@ test('material is handed over with every buffer in the list of what is moved', (
   const [chain, key, ca] = [exact('chain'), exact('key'), exact('ca')]
   const [crl, dhparam, ticketSecret] = [exact('crl'), exact('dhparam'), exact('secret')]
   const ends = Uint32Array.of(2)
-  const trust = { authorities: { pem: ca, ends }, revocationLists: [crl], problems: [] }
+  const label = { name: 'CN=CA', fingerprint256: 'AB:CD', from: 0, to: 1 }
+  const trustEnds = packTrustEnds([label], [])
+  const trust = { authorities: { pem: ca, ends }, revocationLists: [crl], ends: trustEnds, problems: [] }
   const reply = replyWith({ pairs: [{ chain, key }], trust, dhparam, ticketSecret })
   const moved = handedOver(reply)
   assert.equal(moved.value, reply)
@@ -62,6 +65,8 @@ test('material is handed over with every buffer in the list of what is moved', (
       crl.buffer,
       ca.buffer,
       ends.buffer,
+      trustEnds.dates.buffer,
+      trustEnds.labels.buffer,
       dhparam.buffer,
       ticketSecret.buffer,
     ]),
@@ -77,7 +82,7 @@ test('trust that is served already is not sent again', () => {
 test('an engine without trust anchors hands over no buffer for them', () => {
   const reply = replyWith({
     pairs: [],
-    trust: { authorities: null, revocationLists: [], problems: [] },
+    trust: { authorities: null, revocationLists: [], ends: packTrustEnds([], []), problems: [] },
     dhparam: null,
     ticketSecret: null,
   })

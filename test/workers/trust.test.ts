@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
+import { NO_TRUST_ENDS } from '../../src/workers/material-ends.js'
 import type { Policy } from '../../src/workers/protocol.js'
 import { type AuthorityFacts, AuthorityList } from '../../src/workers/record.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved } from '../../src/workers/trust.js'
@@ -216,11 +217,11 @@ for (const [what, list] of [
 
 test('the anchors are handed over as PEM with the place where each ends, the lists one by one', (t) => {
   const { blocks } = trustIn(t, { ca: [one.certPem + two.certPem], crl: [one.crl()] })
-  const { authorities, revocationLists } = preparedTrust(blocks)
+  const { authorities, revocationLists } = preparedTrust(blocks, NO_TRUST_ENDS)
   assert.equal(Buffer.from(authorities?.pem ?? []).toString(), one.certPem + two.certPem)
   assert.deepEqual([...(authorities?.ends ?? [])], [one.certPem.length, (one.certPem + two.certPem).length])
   assert.equal(revocationLists.length, 1)
-  assert.equal(preparedTrust(trustIn(t, {}).blocks).authorities, null)
+  assert.equal(preparedTrust(trustIn(t, {}).blocks, NO_TRUST_ENDS).authorities, null)
 })
 
 test('trust has moved when a CA file, a list or an entry of a directory changed, came or went', (t) => {
@@ -277,8 +278,8 @@ function trustIn(
   const served = AuthorityList.of(known)
   const blocks = readTrust(sources, filesOf(options), served, findings)
   const requesting = requestCert ? findings : new Findings(false)
-  const authorities = judgeTrust(blocks, served, task, findings, requesting)
-  return { blocks, authorities, findings, codes: codesOf(findings) }
+  const { authorities, ends } = judgeTrust(blocks, served, task, findings, requesting)
+  return { blocks, authorities, ends, findings, codes: codesOf(findings) }
 }
 
 /** The same list with the last 30 bytes of its DER missing. */

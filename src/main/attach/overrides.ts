@@ -107,6 +107,6 @@ function overridden(server: tls.Server, message: string): Problem[] {
 }
 
 /** How messages call a server. */
-export function nameOf(server: tls.Server): string {
+function nameOf(server: tls.Server): string {
   return server.listening ? addressName(addressOf(server)) : 'a server that does not listen yet'
 }

@@ -40,6 +40,7 @@ export interface ProblemExtras {
   readonly code?: string
   readonly generation?: number
   readonly errors?: readonly object[]
+  readonly warnings?: readonly object[]
   readonly hosts?: object
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -47,7 +48,8 @@ export interface ProblemExtras {
 /** A failure as an answer: `application/problem+json` (RFC 9457), or one plain line. */
 export function problemAnswer(kind: ProblemKind, detail: string, extras: ProblemExtras = {}): Answer {
   const { status, title } = PROBLEM_KINDS[kind]
-  const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, hosts, headers = {} } = extras
+  const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, warnings, hosts } = extras
+  const { headers = {} } = extras
   const document = {
     type: `urn:certswap:problem:${kind}`,
     title,
@@ -57,6 +59,7 @@ export function problemAnswer(kind: ProblemKind, detail: string, extras: Problem
     code,
     ...(generation === undefined ? {} : { generation }),
     ...(errors === undefined ? {} : { errors }),
+    ...(warnings === undefined ? {} : { warnings }),
     ...(hosts === undefined ? {} : { hosts }),
   }
   return { status, json: document, text: `${title}: ${detail}`, type: 'application/problem+json', headers }

@@ -6,6 +6,7 @@ import {
   type ContextView,
   contextViews,
   diffView,
+  expiredText,
   memberResultView,
   type ProblemView,
   problemView,
@@ -59,7 +60,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   return {
     status: 200,
     json: view,
-    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}`,
+    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}${expiredText(result.warnings)}`,
     headers: { ETag: entityTag(generation) },
   }
 }
@@ -80,7 +81,7 @@ function trustText(restored: ReloadResult['restored']): string {
 }
 
 /** Files that are still being written are worth another try; all else needs a hand. */
-function failureAnswer({ outcome, problems, serving, generation, hosts }: ReloadResult): Answer {
+function failureAnswer({ outcome, problems, warnings, serving, generation, hosts }: ReloadResult): Answer {
   const [first] = problems
   const code = first?.code ?? 'WORKER_CRASHED'
   const unstable = outcome === 'waiting-for-pair' || code === 'FILES_CHANGING'
@@ -90,7 +91,7 @@ function failureAnswer({ outcome, problems, serving, generation, hosts }: Reload
     ? `everything else is served as generation ${generation}`
     : `still serving ${serving.fingerprint256} until ${serving.notAfter}`
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}`
+  const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}${expiredText(warnings)}`
   const { fingerprint256, notAfter } = serving
   const errors = problems.map((problem) => ({
     ...problemView(problem),
@@ -101,6 +102,7 @@ function failureAnswer({ outcome, problems, serving, generation, hosts }: Reload
     code,
     generation,
     errors,
+    warnings: warnings.map(problemView),
     ...(hosts ? { hosts } : {}),
     headers: { ETag: entityTag(generation), ...(unstable ? { 'Retry-After': '1' } : {}) },
   })

@@ -1,7 +1,10 @@
+import { EXPIRED_CODES } from '../../workers/expired.js'
+import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
 import type { Problem } from '../../workers/problem.js'
-import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
+import type { CertificateFacts, ChainCertificate, MaterialDiff } from '../../workers/protocol.js'
 import type { MemberResult, MemberStatus } from '../fleet/followers.js'
 import type { Generation } from '../generation/generation.js'
+import type { CurrentEnds } from '../observe/earliest-ends.js'
 import type { Attempt } from '../observe/journal.js'
 import { rounded } from '../pass-watch.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../result.js'
@@ -25,6 +28,20 @@ export interface GenerationView {
   readonly warnings: readonly ProblemView[]
 }
 
+/** The first end of each kind of material; `null` where there is none. */
+export type EndsView = { readonly [Kind in EndKind]: EndView | null }
+
+export interface EndView {
+  /** Subject of the certificate, or issuer of the revocation list. */
+  readonly name: string
+  readonly fingerprint256: string
+  /** Of a revocation list, `thisUpdate` and `nextUpdate`. */
+  readonly not_before: string
+  readonly not_after: string
+  readonly file?: string
+  readonly host?: string
+}
+
 /** The SNI hosts together; the certificate of one is at `/certs/NAME`. */
 export interface HostsView {
   readonly count: number
@@ -32,6 +49,7 @@ export interface HostsView {
   readonly soonest: {
     readonly id: string
     readonly fingerprint256: string
+    readonly not_before: string
     readonly not_after: string
   } | null
 }
@@ -51,8 +69,19 @@ export interface CertificateView {
   readonly fingerprint256: string
   readonly not_before: string
   readonly not_after: string
+  readonly chain: readonly ChainView[]
   readonly chain_not_after: string
   readonly key_type: string
+}
+
+/** A certificate above the leaf. */
+export interface ChainView {
+  readonly subject: string
+  readonly fingerprint256: string
+  readonly not_before: string
+  readonly not_after: string
+  /** `false` for one that no client needs. */
+  readonly needed: boolean
 }
 
 export interface ProblemView {
@@ -110,8 +139,9 @@ export function generationView(generation: Generation): GenerationView {
 
 function hostsView({ hosts }: Generation): HostsView | null {
   if (!hosts?.soonest) return hosts && { count: hosts.count, soonest: null }
-  const { id, fingerprint256, notAfter } = hosts.soonest
-  return { count: hosts.count, soonest: { id, fingerprint256, not_after: notAfter } }
+  const { id, fingerprint256, notBefore, notAfter } = hosts.soonest
+  const dates = { not_before: notBefore, not_after: notAfter }
+  return { count: hosts.count, soonest: { id, fingerprint256, ...dates } }
 }
 
 function trustView({ trust }: Generation): TrustView {
@@ -189,7 +219,32 @@ export function certificateView(facts: CertificateFacts): CertificateView {
     fingerprint256: facts.fingerprint256,
     not_before: facts.notBefore,
     not_after: facts.notAfter,
+    chain: facts.chain.map(chainView),
     chain_not_after: facts.chainNotAfter,
     key_type: facts.keyType,
   }
+}
+
+function chainView({ subject, fingerprint256, notBefore, notAfter, needed }: ChainCertificate): ChainView {
+  return { subject, fingerprint256, not_before: notBefore, not_after: notAfter, needed }
+}
+
+export function endsView({ leaf, chain, ca, crl }: CurrentEnds): EndsView {
+  return { leaf: endView(leaf), chain: endView(chain), ca: endView(ca), crl: endView(crl) }
+}
+
+function endView(end: MaterialEnd | null): EndView | null {
+  if (end === null) return null
+  const { name, fingerprint256, notBefore, notAfter, path, host } = end
+  return {
+    ...{ name, fingerprint256, not_before: notBefore, not_after: notAfter },
+    ...(path === undefined ? {} : { file: path }),
+    ...(host === undefined ? {} : { host }),
+  }
+}
+
+/** Warnings about what has expired, to follow other text; empty without any. */
+export function expiredText(warnings: readonly Problem[]): string {
+  const expired = warnings.filter(({ code }) => EXPIRED_CODES.has(code))
+  return expired.map(({ code, message }) => `; ${code}: ${message}`).join('')
 }

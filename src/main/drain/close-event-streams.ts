@@ -4,6 +4,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { z } from 'zod'
 
 import { refusal } from '../refusal.js'
+import { callUserCode } from '../user-code.js'
 import type { DrainNotice } from './connection.js'
 import { DrainError } from './errors.js'
 import type { ResponseHook } from './hooks.js'
@@ -51,9 +52,16 @@ export function closeEventStreams(options: EventStreamOptions = {}): ResponseHoo
   return (response, notice) => {
     whenStarted(response, () => {
       if (response.writableEnded || !isEventStream(response)) return
-      endForGood(response, (typeof last === 'string' ? last : last(notice)) + retry)
+      endForGood(response, textOf(last, notice) + retry)
     })
   }
+}
+
+/** A stream ends without its last events rather than not at all. */
+function textOf(last: string | ((notice: DrainNotice) => string), notice: DrainNotice): string {
+  if (typeof last === 'string') return last
+  const text = callUserCode('hook', 'the option `last` of closeEventStreams', () => last(notice))
+  return typeof text === 'string' ? text : ''
 }
 
 /** Calls back once the headers of a response have been sent. Node has no event for it, but all ways lead to `writeHead`. */

@@ -25,6 +25,7 @@ export class Http1Connection implements Connection {
   readonly #running = new Map<ServerResponse, IncomingMessage>()
   #phase: 'serving' | 'winding-down' | 'leaving' | 'ended' = 'serving'
   #altSvc: string | null = null
+  /** Set while leaving, where a hook is to be called for each response. */
   #notice: DrainNotice | null = null
   #marked: ServerResponse | null = null
   #served = false
@@ -78,8 +79,10 @@ export class Http1Connection implements Connection {
     if (this.#phase === 'leaving' || this.#phase === 'ended') return
     this.windDown(notice)
     this.#phase = 'leaving'
-    this.#notice = notice
-    for (const response of this.#running.keys()) this.#callHook(response, notice)
+    if (this.#around.goodbyes.has('onResponse')) {
+      this.#notice = notice
+      for (const response of this.#running.keys()) this.#callHook(response, notice)
+    }
     if (this.#running.size > 0) return
     if (this.#socket.bytesRead > this.#readBefore) this.#awaitRequest(this.#around.incompleteMs)
     else if (!this.#served && this.facts.ageMs < NEWBORN_MS) this.#awaitRequest(NEWBORN_MS)

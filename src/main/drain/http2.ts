@@ -190,6 +190,7 @@ export class Http2Connection implements Connection {
 
   #callHooks(stream: ServerHttp2Stream): void {
     const { goodbyes, exchanges } = this.#around
+    if (!goodbyes.has('onStream') && !goodbyes.has('onResponse')) return
     const notice = this.#notice as DrainNotice
     const headers = this.#streams.get(stream)
     const about = { protocol: 'http2', request: requestLine(headers?.[':method'], headers?.[':path']) }

@@ -6,6 +6,7 @@ import { ServingEngine } from '../attach/serving-engine.js'
 import { type Clock, systemClock } from '../clock.js'
 import { ReloadError } from '../errors.js'
 import { EventHub } from '../observe/event-hub.js'
+import type { ExpiryNotice } from '../observe/expiry-notice.js'
 import type { Logger } from '../observe/logger.js'
 import { openPreparer, type Preparer } from '../pool.js'
 import type { ReloadOptions } from '../reload-engine.js'
@@ -15,16 +16,14 @@ import { type FollowedMessage, numberIn, otherRelease, toMemberOf } from './inco
 import type { JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
 import { knock } from './knock.js'
 import type { Link } from './link.js'
+import { MemberLife } from './member-life.js'
 import { MemberTransaction } from './member-transaction.js'
 import type { ToPrimary } from './messages.js'
 
 /** How often a member reports its servers and connections to the primary, when they have changed. */
 const REPORT_MS = 1_000
 
-interface Pending {
-  readonly resolve: (result: ReloadResult) => void
-  readonly reject: (error: ReloadError) => void
-}
+type Pending = { resolve(result: ReloadResult): void; reject(error: ReloadError): void }
 
 /** What has its turn among the messages; the others are taken at once. */
 type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
@@ -46,6 +45,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   #lastRequest = 0
   #pid = 0
   #orphaned = false
+  readonly #life: MemberLife
   /** From an eviction until this member has joined again. */
   #evicted = false
   #joined: Promise<void>
@@ -65,6 +65,8 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     this.#logger = logger
     this.#events = new EventHub(logger)
     this.#transaction = new MemberTransaction(link, clock)
+    const notify = (notice: ExpiryNotice) => this.#events.emit('expiring', notice)
+    this.#life = new MemberLife(clock, logger, notify, () => !this.#orphaned && !this.#evicted)
     this.#joined = new Promise((resolve, reject) => {
       this.#welcomed = resolve
       this.#turnedAway = reject
@@ -127,7 +129,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     const { snapshot, servers, ledger } = this.#transaction.serving
     return Object.freeze({
       state: this.#state,
-      generation: snapshot.generation,
+      ...this.#life.status(snapshot),
       servers: servers.size,
       connections: ledger.counts(),
     })
@@ -146,6 +148,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
   async #end(): Promise<void> {
     if (!this.#orphaned) this.#link.send({ kind: 'leave' })
     this.#leave()
+    this.#life.stop()
     await Promise.all([this.#work, this.#preparer?.close()])
     this.#transaction.close()
     this.#events.clear()
@@ -194,6 +197,7 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     else if (message.kind === 'settle') this.#settle()
     else if (message.kind === 'evicted') this.#joinAgain(message.reason)
     else this.#goBack(message.kind)
+    if (this.#transaction.begun) this.#life.watch(this.#transaction.serving.snapshot)
   }
 
   #commit(message: Extract<Step, { kind: 'commit' }>): void {
@@ -229,8 +233,8 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 
   #goBack(step: 'abort' | 'revert'): void {
     this.#transaction[step]()
-    if (this.#transaction.begun) return
-    this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
+    if (!this.#transaction.begun)
+      this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
   }
 
   #answer({ id, result, code }: Extract<FollowedMessage, { kind: 'answer' }>): void {
@@ -247,10 +251,8 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
     this.#leave()
     this.#turnedAway(gone())
     if (!this.#transaction.begun) return
-    this.#logger.error(
-      {},
-      'the process that prepares certificates has gone; these are served on and not renewed',
-    )
+    const message = 'the process that prepares certificates has gone; these are served on and not renewed'
+    this.#logger.error({}, message)
     this.#events.emit('orphaned')
   }
 
@@ -291,8 +293,6 @@ export class FollowingEngine extends ServingEngine implements JoinedEngine {
 }
 
 function gone(): ReloadError {
-  return new ReloadError(
-    'CLOSED',
-    'the process that prepares certificates has gone, or this engine is closed',
-  )
+  const message = 'the process that prepares certificates has gone, or this engine is closed'
+  return new ReloadError('CLOSED', message)
 }

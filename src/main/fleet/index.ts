@@ -7,6 +7,7 @@ import { type Logger, resolveLogger } from '../observe/logger.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import { reportRuntime } from '../runtime/runtime-support.js'
 import { loadThreadCode } from '../threads/thread-code.js'
+import { callUserCode } from '../user-code.js'
 import { Fleet } from './fleet.js'
 import { type EvictedMember, type MemberStatus, NOBODY } from './followers.js'
 import { FollowingEngine } from './following-engine.js'
@@ -113,8 +114,9 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
     endsEvicted: onEvicted !== undefined,
     onEvicted(member, { peer }) {
       evicted(member)
-      const end = async () => await onEvicted?.(member, peer as ClusterWorker | Worker | MessagePort)
-      end().catch((error: unknown) => logger.error({ err: error }, 'the function onEvicted of a fleet threw'))
+      const end = () => onEvicted?.(member, peer as ClusterWorker | Worker | MessagePort)
+      const log = (error: unknown) => logger.error({ err: error }, 'the function onEvicted of a fleet threw')
+      callUserCode('hook', 'the hook onEvicted', end, log)
     },
   })
   reloader.followers = fleet

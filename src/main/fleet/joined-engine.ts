@@ -2,14 +2,19 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
+import type { Problem } from '../../workers/problem.js'
 import type { Detach } from '../attach/server-book.js'
 import type { Generation } from '../generation/generation.js'
+import type { CurrentEnds } from '../observe/earliest-ends.js'
+import type { ExpiryNotice } from '../observe/expiry-notice.js'
 import type { ReloadOptions } from '../reload-engine.js'
 import type { NamedFacts, ReloadResult } from '../result.js'
 import type { ServerExtra } from '../server-options.js'
 
 /** Events of a joined engine. */
 export interface JoinedEvents {
+  /** As in `ReloadEvents`. It is logged here only once the primary has gone: until then the primary logs it. */
+  expiring: [ExpiryNotice]
   /** A generation that the primary prepared serves here. */
   applied: [AppliedGeneration]
   /** The primary has gone: what is served goes on being served, and nothing renews it any more. */
@@ -42,7 +47,12 @@ export interface AppliedGeneration {
 export interface JoinedStatus {
   /** `evicted`: the fleet has gone on without it, and it is joining again. */
   readonly state: 'serving' | 'evicted' | 'orphaned' | 'closed'
+  /** What is served; `warnings` as of now. */
   readonly generation: Generation
+  /** As in `EngineStatus`. */
+  readonly ends: CurrentEnds
+  /** As in `EngineStatus`. */
+  readonly warnings: readonly Problem[]
   readonly servers: number
   readonly connections: Readonly<Record<number, number>>
 }

@@ -39,6 +39,11 @@ export interface WireSnapshot {
 export interface WireTrust {
   readonly authorities: { readonly pem: Bytes; readonly ends: readonly number[] } | null
   readonly revocationLists: readonly Bytes[]
+  readonly ends: {
+    readonly anchors: number
+    readonly dates: readonly number[]
+    readonly labels: Bytes
+  }
   readonly problems: readonly Problem[]
 }
 

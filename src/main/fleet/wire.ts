@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
+import { HOST_DATES } from '../../workers/hosts/protocol.js'
 import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
@@ -33,8 +34,10 @@ export function wireSnapshot(
   }
 }
 
-export function wireHost({ id, names, notAfter, keyType, facts, pair }: Host, asText: boolean): WireHost {
-  return { id, names, notAfter, keyType, facts, pair: wirePair(pair, asText) }
+export function wireHost(host: Host, asText: boolean): WireHost {
+  const { id, names, notAfter, keyType, facts, datesAt } = host
+  const dates = Array.from({ length: HOST_DATES }, (_, i) => host.dates[datesAt + i] as number)
+  return { id, names, notAfter, keyType, facts, dates, datesAt: 0, pair: wirePair(host.pair, asText) }
 }
 
 export function hostOf({ pair, ...host }: WireHost): Host {
@@ -84,11 +87,15 @@ function wirePair({ chain, key }: PreparedPair, asText: boolean): WireHost['pair
   return { chain: pack(chain), key: pack(key) }
 }
 
-function wireTrust({ authorities, revocationLists, problems }: PreparedTrust, asText: boolean): WireTrust {
+function wireTrust(
+  { authorities, revocationLists, ends, problems }: PreparedTrust,
+  asText: boolean,
+): WireTrust {
   const pack = packer(asText)
   return {
     authorities: authorities && { pem: pack(authorities.pem), ends: [...authorities.ends] },
     revocationLists: revocationLists.map(pack),
+    ends: { anchors: ends.anchors, dates: [...ends.dates], labels: pack(ends.labels) },
     problems,
   }
 }
@@ -97,10 +104,15 @@ function pairOf({ chain, key }: WireHost['pair']): PreparedPair {
   return { chain: bytesOf(chain), key: bytesOf(key) }
 }
 
-function trustOf({ authorities, revocationLists, problems }: WireTrust): PreparedTrust {
+function trustOf({ authorities, revocationLists, ends, problems }: WireTrust): PreparedTrust {
   return {
     authorities: authorities && { pem: bytesOf(authorities.pem), ends: Uint32Array.from(authorities.ends) },
     revocationLists: revocationLists.map(bytesOf),
+    ends: {
+      anchors: ends.anchors,
+      dates: Float64Array.from(ends.dates),
+      labels: bytesOf(ends.labels),
+    },
     problems,
   }
 }

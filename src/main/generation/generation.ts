@@ -44,6 +44,11 @@ export interface HostFacts {
   readonly soonest:
     | ({ readonly id: string } & Pick<CertificateFacts, 'fingerprint256' | 'notBefore' | 'notAfter'>)
     | null
+  /**
+   * The host whose chain ends first, and the dates of that certificate of the chain, of those that clients need; `null`
+   * where no host sends one.
+   */
+  readonly soonestChain: ({ readonly id: string } & Pick<CertificateFacts, 'notBefore' | 'notAfter'>) | null
 }
 
 /** The PEM that a generation is made of; every context of it is built from this. */

@@ -1,3 +1,4 @@
+import { NO_TRUST_ENDS } from '../../workers/material-ends.js'
 import type { PreparedTrust } from '../../workers/protocol.js'
 import type { ContextPlan } from './build-context.js'
 import type { Host } from './host-table.js'
@@ -22,4 +23,7 @@ export function planForHost({ pair }: Host, { identity, peers, trust, options }:
 }
 
 /** Where clients are not asked for certificates. */
-const NO_TRUST: PreparedTrust = Object.freeze({ authorities: null, revocationLists: [], problems: [] })
+const NO_TRUST: PreparedTrust = Object.freeze({
+  ...{ authorities: null, revocationLists: [], problems: [] },
+  ends: NO_TRUST_ENDS,
+})

@@ -1,3 +1,5 @@
+import { HOST_DATES } from '../../workers/hosts/protocol.js'
+import { NEVER_MS } from '../../workers/material-ends.js'
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
 import { ANY_CLAIM, type NameClaims, wildcardOf } from './name-claims.js'
 
@@ -7,8 +9,11 @@ export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   readonly id: string
   /** Lower case; `*.` stands for one label. */
   readonly names: readonly string[]
-  /** May be read anew each time: what is asked of many hosts stands beside it. */
+  /** May be parsed on each access: fields that are needed for many hosts are kept beside it. */
   readonly facts: CertificateFacts
+  /** Holds the `HostDates` of this host, from `datesAt` on. */
+  readonly dates: ArrayLike<number>
+  readonly datesAt: number
   readonly pair: PreparedPair
 }
 
@@ -25,11 +30,13 @@ const HOSTS_A_STEP = 250
 
 /** All hosts of one generation. Never changed once it is built; a look-up takes two steps, however many there are. */
 export class HostTable {
-  static readonly empty: HostTable = new HostTable(new Map(), new Map(), [], ANY_CLAIM)
+  static readonly empty: HostTable = new HostTable(new Map(), new Map(), [], ANY_CLAIM, new Float64Array())
   readonly byId: ReadonlyMap<string, Host>
   readonly conflicts: readonly NameConflict[]
   /** By which it was built. */
   readonly claims: NameClaims
+  /** The `HostDates` of every host, in the order of `byId`. */
+  readonly dates: Float64Array
   /** `null`: a name of the default certificate that no host may serve. */
   readonly #byName: ReadonlyMap<string, Host | null>
 
@@ -38,10 +45,12 @@ export class HostTable {
     byName: ReadonlyMap<string, Host | null>,
     conflicts: readonly NameConflict[],
     claims: NameClaims,
+    dates: Float64Array,
   ) {
     this.byId = byId
     this.conflicts = conflicts
     this.claims = claims
+    this.dates = dates
     this.#byName = byName
   }
 
@@ -59,7 +68,10 @@ export class HostTable {
     yield* inSteps(changed, (host) => byId.set(host.id, host))
     const byName = new Map<string, Host | null>()
     const conflicts: NameConflict[] = []
+    const dates = new Float64Array(byId.size * HOST_DATES)
+    let at = 0
     yield* inSteps(byId.values(), (host) => {
+      for (let i = 0; i < HOST_DATES; i++) dates[at++] = host.dates[host.datesAt + i] as number
       for (const name of host.names) {
         if (claims.claimsDefault(host, name)) {
           const may = claims.mayClaim(host)
@@ -81,7 +93,7 @@ export class HostTable {
       conflicts.push({ name, served: may ? host.id : null, other: may ? null : host.id })
       if (!may) byName.set(name, null)
     }
-    return new HostTable(byId, byName, conflicts, claims)
+    return new HostTable(byId, byName, conflicts, claims, dates)
   }
 
   /** The host of a server name: its own entry, or a wildcard in the place of its first label (RFC 9525, section 6.3). */
@@ -91,14 +103,35 @@ export class HostTable {
     return (own === undefined ? this.#byName.get(wildcardOf(name)) : own) ?? undefined
   }
 
-  /** The host that is nearest to its end; looks at all of them, in steps. */
-  *soonest(): Generator<void, Host | null, void> {
-    let soonest: Host | null = null
-    yield* inSteps(this.byId.values(), (host) => {
-      if (!soonest || host.notAfter < soonest.notAfter) soonest = host
-    })
-    return soonest
+  /** The host whose leaf, or whose chain, ends first; `null` without hosts, and where no host needs a chain. */
+  soonest(part: 'leaf' | 'chain'): SoonestHost | null {
+    const offset = part === 'leaf' ? 0 : 2
+    let first = -1
+    let end = NEVER_MS
+    for (let at = offset + 1; at < this.dates.length; at += HOST_DATES) {
+      const other = this.dates[at] as number
+      if (other >= end) continue
+      end = other
+      first = at
+    }
+    if (first < 0) return null
+    const host = this.hostAt(Math.floor(first / HOST_DATES))
+    return { host, fromMs: this.dates[first - 1] as number, toMs: end }
   }
+
+  /** The host at this place of `byId`. Walks over those before it. */
+  hostAt(index: number): Host {
+    let at = 0
+    for (const host of this.byId.values()) if (at++ === index) return host
+    throw new RangeError(`there is no host ${index}`)
+  }
+}
+
+/** A host, and the dates of its leaf or of its chain in milliseconds since 1970. */
+export interface SoonestHost {
+  readonly host: Host
+  readonly fromMs: number
+  readonly toMs: number
 }
 
 export function* inSteps<T>(items: Iterable<T>, act: (item: T) => void): Generator<void, void, void> {

@@ -68,6 +68,14 @@ export function compressCertificates(
 /** Of RFC 8879, section 7.3. */
 const COMPRESSION_IDS: Readonly<Record<CertificateCompression, number>> = { zlib: 1, brotli: 2, zstd: 3 }
 
+/** Whether this Node has `allowPartialTrustChain`: 20.18, 22.9 and newer. Others ignore the option without a word. */
+export function knowsPartialChains(): boolean {
+  const { context } = tls.createSecureContext({ ca: [] }) as unknown as {
+    context: { setAllowPartialTrustChain?: unknown }
+  }
+  return typeof context.setAllowPartialTrustChain === 'function'
+}
+
 /** What this Node can compress certificates by. */
 export function compressions(): readonly string[] {
   const { getCertificateCompressionAlgorithms: list } = tls as {

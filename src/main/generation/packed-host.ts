@@ -1,9 +1,9 @@
-import type { PreparedHost, PrepareHostsReply } from '../../workers/hosts/protocol.js'
+import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../workers/hosts/protocol.js'
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
 import type { Host } from './host-table.js'
 
-/** Chain, key and facts of each host of a batch, in one buffer. */
-export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends'>
+/** Chain, key and facts of each host of a batch, in one buffer, and their dates in another. */
+export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends' | 'dates'>
 
 const PARTS = 3
 
@@ -26,6 +26,14 @@ export class PackedHost implements Host {
     this.keyType = keyType
     this.#pack = pack
     this.#index = index
+  }
+
+  get dates(): Float64Array {
+    return this.#pack.dates
+  }
+
+  get datesAt(): number {
+    return this.#index * HOST_DATES
   }
 
   get pair(): PreparedPair {

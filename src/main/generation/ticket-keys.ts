@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 
-import type { Clock } from '../clock.js'
+import { type Clock, LONGEST_WALL_SLEEP_MS } from '../clock.js'
 import { createTick, type Tick } from '../tick.js'
 
 /** Name, HMAC key and AES key of OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
@@ -47,7 +47,13 @@ export class TicketKeys {
     this.secret = secret
     this.#periodMs = rotateHours === null ? null : rotateHours * HOUR_MS
     this.#clock = clock
-    this.#tick = createTick({ clock, delayMs: () => this.#untilNextMs(), check: async () => rotate() })
+    let current = this.#period()
+    const check = async () => {
+      if (this.#period() === current) return
+      current = this.#period()
+      rotate()
+    }
+    this.#tick = createTick({ clock, delayMs: () => this.#untilNextMs(), check })
     this.#tick.plan()
   }
 
@@ -74,6 +80,7 @@ export class TicketKeys {
   }
 
   #untilNextMs(): number | null {
-    return this.#periodMs === null ? null : this.#periodMs - (this.#clock.wallMs() % this.#periodMs)
+    if (this.#periodMs === null) return null
+    return Math.min(LONGEST_WALL_SLEEP_MS, this.#periodMs - (this.#clock.wallMs() % this.#periodMs))
   }
 }

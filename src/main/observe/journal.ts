@@ -49,7 +49,10 @@ export class Journal {
   #lastFailure: Attempt | null = null
   #failingSinceMs: number | null = null
   #differsSinceMs: number | null = null
-  /** Other failures before do not count: the other half of a pair is only missing since its first half came. */
+  /**
+   * Other failures before do not count: the other half of a pair is only missing since its first half came. By the monotonic
+   * clock: a step of the wall clock must not end the time that the other half has.
+   */
   #mismatchSinceMs: number | null = null
   #consecutiveFailures = 0
   /** The disk as it was at the last failure, and the looks at it since. */
@@ -74,7 +77,7 @@ export class Journal {
 
   /** For how long all that is wrong has been a pair that does not match (yet); 0 when that is new. */
   mismatchMs(): number {
-    return this.#mismatchSinceMs === null ? 0 : this.#clock.wallMs() - this.#mismatchSinceMs
+    return this.#mismatchSinceMs === null ? 0 : this.#clock.monotonicMs() - this.#mismatchSinceMs
   }
 
   get trouble(): { readonly kind: 'waiting' | 'failing'; readonly looks: number } | null {
@@ -170,7 +173,7 @@ export class Journal {
     this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
     this.#failingSinceMs ??= atMs
     this.#differsSinceMs ??= atMs
-    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? atMs) : null
+    this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.monotonicMs()) : null
     this.#lastFailure = this.#lastAttempt
     this.#consecutiveFailures++
     this.#sayFailed(result, waits)

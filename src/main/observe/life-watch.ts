@@ -1,44 +1,136 @@
-import type { Clock } from '../clock.js'
-import type { Generation } from '../generation/generation.js'
-import { servingOf } from '../result.js'
-import { type ExpiryNotice, ExpiryWatch } from './expiry-watch.js'
+import type { Problem } from '../../workers/problem.js'
+import { type Clock, LONGEST_WALL_SLEEP_MS } from '../clock.js'
+import { deepFreeze } from '../deep-freeze.js'
+import type { Snapshot } from '../generation/generation.js'
+import { runAtOnce, runInSlices } from '../generation/slices.js'
+import { createTick, type Tick } from '../tick.js'
+import { type DatedSet, hostSet, pairSet, trustSet } from './dated-set.js'
+import { type CurrentEnds, earlierEnds, endsAt } from './earliest-ends.js'
+import { expiredWarnings } from './expired-warnings.js'
+import { type ExpiryNotice, logNotice, logRecovery, noticeOf } from './expiry-notice.js'
 import type { Logger } from './logger.js'
+import { type Comparison, SetWatch } from './set-watch.js'
+import { Thresholds } from './thresholds.js'
 
-/** How long what is served has to live: the default certificate, or the SNI host that is nearest to its end. */
+/** What a watch needs of its engine. */
+export interface LifeWatchParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly notify: (notice: ExpiryNotice) => void
+  /** Whether there are log lines beside the notices; absent for always. */
+  readonly isLogged?: () => boolean
+}
+
+/**
+ * Watches the ends of everything that is served: leaves, chains, trust anchors, revocation lists, and the certificates of SNI
+ * hosts. It compares them with the wall clock whenever the engine asks, and at least once a minute, because a timer does not
+ * notice that this clock was set or that the machine was suspended.
+ */
 export class LifeWatch {
-  readonly #clock: Clock
-  readonly #default: ExpiryWatch
-  readonly #hosts: ExpiryWatch
-  #endMs = Number.POSITIVE_INFINITY
+  readonly #parts: LifeWatchParts
+  readonly #pairs: SetWatch
+  readonly #trust: SetWatch
+  readonly #hosts: SetWatch
+  readonly #tick: Tick
+  #snapshot: Snapshot
+  /** What had expired when {@link #warnings} was made, by set. */
+  #expired: readonly (readonly number[])[] = []
+  #warnings: readonly Problem[] = []
 
-  constructor(
-    thresholdDays: readonly number[],
-    clock: Clock,
-    logger: Logger,
-    onNotice: (notice: ExpiryNotice) => void,
-  ) {
-    this.#clock = clock
-    this.#default = new ExpiryWatch(thresholdDays, clock, logger, onNotice)
-    this.#hosts = new ExpiryWatch(thresholdDays, clock, logger, onNotice)
+  constructor(snapshot: Snapshot, parts: LifeWatchParts) {
+    const { clock } = parts
+    const thresholds = new Thresholds(snapshot.options.expiryWarningDays)
+    const nowMs = clock.wallMs()
+    this.#parts = parts
+    this.#snapshot = snapshot
+    this.#pairs = new SetWatch(thresholds, pairSet(snapshot), nowMs)
+    this.#trust = new SetWatch(thresholds, trustSet(snapshot.material.trust.ends), nowMs)
+    this.#hosts = new SetWatch(thresholds, hostSet(snapshot.hosts), nowMs)
+    this.#tick = createTick({ clock, delayMs: () => this.#dueInMs(), check: () => this.#compare() })
+    // Not at once: listeners can be added until the first report.
+    this.#tick.plan()
   }
 
-  /** Milliseconds. */
+  /** From now on, this is served. */
+  watch(snapshot: Snapshot): void {
+    const before = this.#snapshot
+    const nowMs = this.#parts.clock.wallMs()
+    this.#snapshot = snapshot
+    this.#pairs.replace(pairSet(snapshot), nowMs)
+    if (snapshot.material.trust !== before.material.trust)
+      this.#trust.replace(trustSet(snapshot.material.trust.ends), nowMs)
+    if (snapshot.hosts !== before.hosts) this.#hosts.replace(hostSet(snapshot.hosts), nowMs)
+    this.#tick.plan()
+  }
+
+  /** Warnings about what is served and has expired; the same object until that changes. */
+  get warnings(): readonly Problem[] {
+    const nowMs = this.#parts.clock.wallMs()
+    const expired = this.#sets.map((watch) => watch.expiredAt(nowMs))
+    if (expired.some((one, i) => one !== this.#expired[i])) {
+      this.#expired = expired
+      this.#warnings = deepFreeze(
+        this.#sets.flatMap(({ set }, i) => expiredWarnings(set, expired[i] as readonly number[])),
+      )
+    }
+    if (this.#dueInMs() === 0 && this.#tick.dueInMs() !== 0) this.#tick.plan()
+    return this.#warnings
+  }
+
+  /** The first end of each kind. */
+  get ends(): CurrentEnds {
+    const ends = this.#sets.map((watch) => watch.ends).reduce(earlierEnds)
+    return endsAt(ends, this.#parts.clock.wallMs())
+  }
+
+  /**
+   * Milliseconds until the first end for which new files have to come; negative after it. An expired trust anchor does not
+   * count: nothing has to come for it.
+   */
   get leftMs(): number {
-    return this.#endMs - this.#clock.wallMs()
-  }
-
-  watch(generation: Generation): void {
-    const serving = servingOf(generation)
-    const soonest = generation.hosts?.soonest ?? null
-    this.#default.watch(generation.number, serving)
-    this.#hosts.watch(generation.number, soonest)
-    this.#endMs = Math.min(
-      ...[serving, ...(soonest ? [soonest] : [])].map(({ notAfter }) => Date.parse(notAfter)),
-    )
+    const { leaf, chain, ca, crl } = this.ends
+    const counted = [leaf, chain, crl, ...(ca && ca.leftMs > 0 ? [ca] : [])]
+    return Math.min(...counted.map((end) => end?.leftMs ?? Number.POSITIVE_INFINITY))
   }
 
   stop(): void {
-    this.#default.stop()
-    this.#hosts.stop()
+    this.#tick.stop()
   }
+
+  get #sets(): readonly SetWatch[] {
+    return [this.#pairs, this.#trust, this.#hosts]
+  }
+
+  /** Looks for thresholds that have been passed, and reports them. */
+  async #compare(): Promise<void> {
+    const nowMs = this.#parts.clock.wallMs()
+    for (const watch of this.#sets) {
+      if (watch.dueInMs(nowMs) > 0) continue
+      const { set } = watch
+      const comparing = watch.compare(nowMs)
+      // Ten thousand hosts would hold the event loop; for the usual few ends, turns of it would cost more.
+      const found = isLong(set) ? await runInSlices(comparing, { longestMs: 0 }) : runAtOnce(comparing)
+      if (found) this.#report(found, watch, nowMs)
+    }
+  }
+
+  #report(found: Comparison, watch: SetWatch, nowMs: number): void {
+    const { logger, notify, isLogged = () => true } = this.#parts
+    const { number } = this.#snapshot.generation
+    for (const passed of found.passed) {
+      const notice = noticeOf(passed, watch, number, nowMs)
+      if (isLogged()) logNotice(logger, notice)
+      notify(notice)
+    }
+    if (found.recovered.length > 0 && isLogged()) logRecovery(logger, number, found, watch)
+  }
+
+  #dueInMs(): number {
+    const nowMs = this.#parts.clock.wallMs()
+    return Math.min(LONGEST_WALL_SLEEP_MS, ...this.#sets.map((watch) => watch.dueInMs(nowMs)))
+  }
+}
+
+function isLong({ dates }: DatedSet): boolean {
+  return dates.length > 2_000
 }

@@ -1,5 +1,7 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
+import { callUserCode } from '../user-code.js'
+
 /** Lines that were lost while the log could not be written; reported as soon as it can be written again. */
 export interface LostLines {
   readonly count: number
@@ -60,6 +62,8 @@ export class LogOutput {
    */
   readonly inheritable: boolean
   readonly #fd: number
+  /** Takes the lines where the application, or what runs it, has replaced the `write` of the process's own stream. */
+  readonly #replaced: ((line: string) => unknown) | null
   #waiting: Buffer[] = []
   #waitingBytes = 0
   #timer: NodeJS.Timeout | null = null
@@ -80,6 +84,7 @@ export class LogOutput {
     if (own === null) void (fd === 1 ? process.stdout : process.stderr)
     this.#fd = own ?? fd
     this.inheritable = own !== null
+    this.#replaced = replacedWrite(fd)
     process.on('exit', () => this.flushSync())
   }
 
@@ -95,6 +100,11 @@ export class LogOutput {
 
   /** Writes a line, with its line end: now, or when the reader takes it. */
   write(line: string): void {
+    const replaced = this.#replaced
+    if (replaced) {
+      callUserCode('logger', 'the replaced write of process.stdout or process.stderr', () => replaced(line))
+      return
+    }
     const bytes = Buffer.from(line)
     if (this.#waitingBytes + bytes.length > MOST_WAITING_BYTES && this.#waiting.length > 0) {
       this.#drop(1)
@@ -173,6 +183,16 @@ export class LogOutput {
     this.#lost = 0
     if (count > 0) this.onRecovered({ count, forMs: Math.round(performance.now() - sinceMs), code })
   }
+}
+
+/**
+ * PM2 in cluster mode, test runners and tools that capture output replace `process.stdout.write`; what is written past it
+ * would reach no log. pino looks for it in the same way.
+ */
+function replacedWrite(fd: 1 | 2): ((line: string) => unknown) | null {
+  const stream = fd === 1 ? process.stdout : process.stderr
+  const { write } = stream.constructor.prototype as { write: unknown }
+  return stream.write === write ? null : (line) => stream.write(line)
 }
 
 /**

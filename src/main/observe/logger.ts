@@ -2,7 +2,7 @@ import type { pino as Pino } from 'pino'
 
 import { printable } from '../control/escape.js'
 import { ReloadError } from '../errors.js'
-import { callUserCode } from '../user-code.js'
+import { callUserCode, reportUserCode } from '../user-code.js'
 import { logOutput } from './log-output.js'
 
 /**
@@ -81,7 +81,8 @@ export function deferredLogger(given: Logger | null): Logger {
     loading ??= resolveLogger(null)
     loading.then(
       (logger) => logger[level](fields, message),
-      () => {}, // pino could not be loaded; there is no other log.
+      // There is no other log.
+      (error: unknown) => reportUserCode('logger', 'the default logger', error, () => {}),
     )
   }
   return byLevel(log)

@@ -8,6 +8,12 @@ export interface MetricFamilies {
   readonly notAfter: Gauge
   readonly notBefore: Gauge
   readonly chainNotAfter: Gauge
+  readonly lifetime: Gauge
+  readonly chainLifetime: Gauge
+  readonly anchorNotAfter: Gauge
+  readonly anchorLifetime: Gauge
+  readonly listNextUpdate: Gauge
+  readonly listLifetime: Gauge
   readonly info: Gauge
   readonly names: Gauge
   readonly generation: Gauge
@@ -62,7 +68,31 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
     ),
     chainNotAfter: gauge(
       'certificate_chain_not_after_timestamp_seconds',
-      'When the first certificate of the chain that is served expires.',
+      'When the first certificate of the chain that is served expires, of those that clients need; the leaf is one.',
+      ['context'],
+    ),
+    lifetime: gauge(
+      'certificate_lifetime_seconds',
+      'Lifetime of the served certificate that expires first.',
+      ['context'],
+    ),
+    chainLifetime: gauge(
+      'certificate_chain_lifetime_seconds',
+      'Lifetime of the certificate that expires first in the chain that is served.',
+      ['context'],
+    ),
+    anchorNotAfter: gauge(
+      'trust_anchor_not_after_timestamp_seconds',
+      'When the first trust anchor expires, of those that were valid when they were loaded.',
+      ['context'],
+    ),
+    anchorLifetime: gauge('trust_anchor_lifetime_seconds', 'Lifetime of that trust anchor.', ['context']),
+    listNextUpdate: gauge('crl_next_update_timestamp_seconds', 'When the first revocation list expires.', [
+      'context',
+    ]),
+    listLifetime: gauge(
+      'crl_lifetime_seconds',
+      'Time from thisUpdate to nextUpdate of that revocation list.',
       ['context'],
     ),
     info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),

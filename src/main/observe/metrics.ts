@@ -1,11 +1,11 @@
-import { Registry } from 'prom-client'
+import { type Gauge, Registry } from 'prom-client'
 
 import { parseName } from '../../workers/certificate-name.js'
 import { PROBLEM_CODES, type ProblemCode } from '../../workers/problem.js'
 import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Drain } from '../drain/handle.js'
 import { ReloadError } from '../errors.js'
-import type { Generation, Trigger } from '../generation/generation.js'
+import type { Trigger } from '../generation/generation.js'
 import type { EngineStatus, ReloadEngine } from '../reload-engine.js'
 import type { Outcome, ReloadResult } from '../result.js'
 import { followDrain } from './drain-metrics.js'
@@ -60,7 +60,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   const families = familiesIn(registry, () => showChecks())
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
-  showGeneration(families, engine.status().generation)
+  showGeneration(families, engine.status())
   showStatus(families, engine.status())
 
   // Of checks that find nothing new there is no event that would not make them dearer.
@@ -78,7 +78,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
     countPass(families, result)
     if (result.outcome === 'unchanged') unchanged++
     const status = engine.status()
-    if (result.outcome === 'applied') showGeneration(families, status.generation)
+    if (result.outcome === 'applied') showGeneration(families, status)
     showStatus(families, status)
   }
   const recovered = ({ outageMs }: Recovery) => {
@@ -177,21 +177,46 @@ function countPass({ reloads, errors, ...families }: MetricFamilies, result: Rel
   families.longestSlice.observe(timings.longestSliceMs / 1000)
 }
 
-/** Where a context has two pairs, an alert must go by the one that ends first. */
-function showGeneration(families: MetricFamilies, { number, certificates, hosts }: Generation): void {
-  const times = (field: 'notAfter' | 'notBefore' | 'chainNotAfter') =>
-    certificates.map((certificate) => seconds(certificate[field]))
+function showGeneration(families: MetricFamilies, { generation, ends }: EngineStatus): void {
+  const { number, certificates, hosts } = generation
   families.generation.set(number)
-  families.notAfter.set(CONTEXT, Math.min(...times('notAfter')))
-  families.notBefore.set(CONTEXT, Math.max(...times('notBefore')))
-  families.chainNotAfter.set(CONTEXT, Math.min(...times('chainNotAfter')))
+  families.notBefore.set(CONTEXT, Math.max(...certificates.map(({ notBefore }) => seconds(notBefore))))
   families.hosts.set(hosts?.count ?? 0)
-  if (hosts?.soonest) families.notAfter.set(HOSTS, seconds(hosts.soonest.notAfter))
-  else families.notAfter.remove(HOSTS)
+  showEnd(families.notAfter, families.lifetime, CONTEXT, certificates)
+  showEnd(families.chainNotAfter, families.chainLifetime, CONTEXT, certificates.flatMap(neededOf))
+  const hostEnds = hosts?.soonest ? [hosts.soonest] : []
+  const hostChainEnds = hosts?.soonestChain ? [hosts.soonestChain] : []
+  showEnd(families.notAfter, families.lifetime, HOSTS, hostEnds)
+  showEnd(families.chainNotAfter, families.chainLifetime, HOSTS, [...hostEnds, ...hostChainEnds])
+  showEnd(families.anchorNotAfter, families.anchorLifetime, CONTEXT, ends.ca ? [ends.ca] : [])
+  showEnd(families.listNextUpdate, families.listLifetime, CONTEXT, ends.crl ? [ends.crl] : [])
   families.info.reset()
   for (const certificate of certificates) families.info.set({ ...CONTEXT, ...infoLabels(certificate) }, 1)
   families.names.reset()
   for (const name of shownNames(certificates)) families.names.set({ ...CONTEXT, name }, 1)
+}
+
+type Dated = Pick<CertificateFacts, 'notBefore' | 'notAfter'>
+
+function neededOf(facts: CertificateFacts): Dated[] {
+  return [facts, ...facts.chain.filter(({ needed }) => needed)]
+}
+
+/** Of several, an alert must go by the one that ends first. Without any, the series is absent. */
+function showEnd(
+  notAfter: Gauge,
+  lifetime: Gauge,
+  labels: typeof CONTEXT | typeof HOSTS,
+  dated: readonly Dated[],
+): void {
+  const [first] = [...dated].sort((a, b) => seconds(a.notAfter) - seconds(b.notAfter))
+  if (first) {
+    notAfter.set(labels, seconds(first.notAfter))
+    lifetime.set(labels, seconds(first.notAfter) - seconds(first.notBefore))
+  } else {
+    notAfter.remove(labels)
+    lifetime.remove(labels)
+  }
 }
 
 function showStatus(families: MetricFamilies, status: EngineStatus): void {

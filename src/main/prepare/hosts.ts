@@ -114,8 +114,8 @@ class Harvest {
     this.states = [identityOfProblems(problems)]
   }
 
-  take({ pack, ends, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
-    const bytes = { pack, ends }
+  take({ pack, ends, dates, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
+    const bytes = { pack, ends, dates }
     hosts.forEach((host, i) => {
       this.hosts.push(new PackedHost(host, bytes, i))
     })

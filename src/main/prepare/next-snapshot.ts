@@ -58,7 +58,7 @@ export async function nextSnapshot(
       certificates,
       trust,
       trustRestored: base ? null : (before?.generation.trustRestored ?? null),
-      hosts: options.hosts && (await hostFacts(table, before, gauge)),
+      hosts: options.hosts && hostFacts(table, before),
       warnings: [...kept, ...(findings.warnings ?? []), ...warnings],
     },
     warnings,
@@ -99,14 +99,19 @@ async function tableAfter(
   return await runInSlices(table.after(hosts?.hosts ?? [], hosts?.removed ?? [], claims), gauge)
 }
 
-async function hostFacts(
-  table: HostTable,
-  before: Snapshot | null,
-  gauge: SliceGauge,
-): Promise<HostFacts | null> {
+function hostFacts(table: HostTable, before: Snapshot | null): HostFacts {
   if (before?.hosts === table && before.generation.hosts) return before.generation.hosts
-  const soonest = await runInSlices(table.soonest(), gauge)
-  if (!soonest) return { count: 0, soonest: null }
-  const { fingerprint256, notBefore, notAfter } = soonest.facts
-  return { count: table.byId.size, soonest: { id: soonest.id, fingerprint256, notBefore, notAfter } }
+  const soonest = table.soonest('leaf')
+  if (!soonest) return { count: 0, soonest: null, soonestChain: null }
+  const { fingerprint256, notBefore, notAfter } = soonest.host.facts
+  const chain = table.soonest('chain')
+  return {
+    count: table.byId.size,
+    soonest: { id: soonest.host.id, fingerprint256, notBefore, notAfter },
+    soonestChain: chain && { id: chain.host.id, notBefore: iso(chain.fromMs), notAfter: iso(chain.toMs) },
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
 }

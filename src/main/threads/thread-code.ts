@@ -76,7 +76,9 @@ async function inlined(): Promise<ThreadCode> {
 function assertNotShort(error: unknown): void {
   const refusal = systemRefusal(error)
   if (refusal === null) return
-  throw new ReloadError('WORKER_UNAVAILABLE', `the worker thread could not start: ${refusal}`, { cause: error })
+  throw new ReloadError('WORKER_UNAVAILABLE', `the worker thread could not start: ${refusal}`, {
+    cause: error,
+  })
 }
 
 function unavailable(why: string, cause?: unknown): ReloadError {

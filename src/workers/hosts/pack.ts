@@ -1,6 +1,7 @@
-import type { CertificateFacts } from '../protocol.js'
+import { NEVER_MS } from '../material-ends.js'
+import type { CertificateFacts, ChainCertificate } from '../protocol.js'
 import { exact, moved } from '../transfer.js'
-import type { HostSource, PrepareHostsReply } from './protocol.js'
+import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } from './protocol.js'
 
 /** A host's pair before it is packed. */
 export interface PackedPair {
@@ -14,7 +15,7 @@ export interface PackedPair {
 /** Puts all that a batch brings into one buffer, which is transferred, and overwrites what it was in before. */
 export function packHosts(
   pairs: readonly PackedPair[],
-  rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'hosts'>,
+  rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'dates' | 'hosts'>,
 ): PrepareHostsReply {
   const parts = pairs.flatMap(({ chain, key, facts }) => [chain, key, exact(JSON.stringify(facts))])
   const pack = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
@@ -29,5 +30,20 @@ export function packHosts(
   const hosts = pairs.map(({ host: { id }, names, facts: { notAfter, keyType } }) => {
     return { id, names, notAfter, keyType }
   })
-  return moved({ ...rest, pack, ends, hosts }, [pack.buffer, ends.buffer])
+  const dates = new Float64Array(pairs.length * HOST_DATES)
+  pairs.forEach(({ facts }, i) => {
+    dates.set(datesOf(facts), i * HOST_DATES)
+  })
+  return moved({ ...rest, pack, ends, dates, hosts }, [pack.buffer, ends.buffer, dates.buffer])
+}
+
+/** Begin and end of the leaf, and of the certificate of its chain that ends first. */
+export function datesOf({ notBefore, notAfter, chain }: CertificateFacts): HostDates {
+  let first: ChainCertificate | null = null
+  for (const one of chain) {
+    // Times of one form compare as text.
+    if (one.needed && (first === null || one.notAfter < first.notAfter)) first = one
+  }
+  const [from, to] = first ? [Date.parse(first.notBefore), Date.parse(first.notAfter)] : [0, NEVER_MS]
+  return [Date.parse(notBefore), Date.parse(notAfter), from, to]
 }

@@ -8,6 +8,7 @@ import { judgeIdentity, judgeNamed } from '../judge.js'
 import { judgeRequestable, requestableNames } from '../judge-host-names.js'
 import { likenessOf } from '../likeness.js'
 import { anchorsIn } from '../named-anchors.js'
+import { neededIn } from '../needed.js'
 import { warnOfOpenKeys } from '../open-keys.js'
 import { identityOfProblems, type Problem, ProblemError } from '../problem.js'
 import { touching, workingOn } from '../progress.js'
@@ -93,7 +94,7 @@ async function prepareHost(
     if (found.refused) return null
     const key = keyPem(identity.key)
     await rehearseHost(judged, key, task, rehearsed, found)
-    if (!found.refused) return { entry, pair: pairOf(host, judged, key) }
+    if (!found.refused) return { entry, pair: pairOf(host, judged, task, key) }
     key.fill(0)
     return null
   } finally {
@@ -132,8 +133,14 @@ async function rehearseHost(
   if (!found.refused) rehearsed.add(kind).add(likeness)
 }
 
-function pairOf(host: HostSource, { chain, linked }: Identity, key: Uint8Array): PackedPair {
-  const facts = factsOf(chain.slice(0, linked))
+function pairOf(
+  host: HostSource,
+  identity: Identity,
+  { authorities }: PrepareHostsTask,
+  key: Uint8Array,
+): PackedPair {
+  const { chain } = identity
+  const facts = factsOf(chain, neededIn(identity, anchorsIn(authorities)))
   const names = host.name === null ? requestableNames(facts.names) : [host.name]
   return { host, names, facts, chain: exact(pemOf(chain)), key }
 }

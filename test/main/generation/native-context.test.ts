@@ -19,6 +19,7 @@ import {
   closeContext,
   currentContext,
   hasPeerCertificate,
+  knowsPartialChains,
   peerPolicyOf,
   pointAt,
   protocolsOf,
@@ -50,6 +51,10 @@ const SERVERS = {
 
 test(`contexts can be built in steps on Node ${process.version}`, () => {
   assert.ok(canBuildInSteps())
+})
+
+test(`\`allowPartialTrustChain\` is known on Node ${process.version}`, () => {
+  assert.ok(knowsPartialChains())
 })
 
 for (const [kind, create] of Object.entries(SERVERS)) {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import { type TrustTerms, trustShrank } from '../../../src/main/generation/trust-change.js'
 import { trustIdentity } from '../../../src/main/generation/trust-identity.js'
+import { NO_TRUST_ENDS } from '../../../src/workers/material-ends.js'
 
 /** Anchors and lists are told from one another by their bytes alone. */
 interface Terms {
@@ -83,7 +84,12 @@ function termsOf({
   return {
     identity: trustIdentity(JSON.stringify([[...(anchors ?? ['?'])].sort(), lists]), peers, partial),
     peers,
-    trust: { authorities, revocationLists: lists.map((list) => Buffer.from(list)), problems: [] },
+    trust: {
+      authorities,
+      revocationLists: lists.map((list) => Buffer.from(list)),
+      ends: NO_TRUST_ENDS,
+      problems: [],
+    },
     options: { allowPartialTrustChain: partial },
   }
 }

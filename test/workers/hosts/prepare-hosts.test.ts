@@ -19,11 +19,11 @@ test('the pairs of a batch travel in one buffer, each where its host says', asyn
   const leaves = ['a.test', 'b.test', 'c.test'].map((name) => putHost(dir, authority, name))
   const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
   assert.equal(replies.length, 1)
-  const [{ pack, ends, hosts, rest, state }] = replies as [(typeof replies)[number]]
+  const [{ pack, ends, dates, hosts, rest, state }] = replies as [(typeof replies)[number]]
   assert.deepEqual([rest, state], [null, ''])
   hosts.forEach((host, i) => {
     const leaf = leaves[i] as (typeof leaves)[number]
-    const { names, facts, pair } = new PackedHost(host, { pack, ends }, i)
+    const { names, facts, pair } = new PackedHost(host, { pack, ends, dates }, i)
     const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
     assert.deepEqual([names, facts.fingerprint256], [[`${'abc'[i]}.test`], leaf.fingerprint256])
     assert.deepEqual([host.notAfter, host.keyType], [facts.notAfter, facts.keyType])

@@ -3,7 +3,7 @@ import type { ReloadView } from '../../control/result-answer.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { askAloud, type ClientFlags } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
-import { contextRows, problemLine, table } from './report.js'
+import { contextRows, table, warningLine } from './report.js'
 
 /** The flags of every command that has a server do something. */
 export interface ActFlags extends ClientFlags {
@@ -57,7 +57,7 @@ function reportOf(view: ReloadView, paint: Paint): string {
         ...rows,
         ...(restored ? [['trust', TRUST[restored.trust]] as const] : []),
         ...changed_files.map((file) => ['changed', printable(file)] as const),
-        ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] as const),
+        ...warnings.map((warning) => ['warning', warningLine(warning, paint)] as const),
       ],
       paint,
     )

@@ -1,13 +1,20 @@
 import { adviceFor } from '../../advice.js'
 import { printableJson } from '../../control/escape.js'
-import { type GenerationView, generationView, type ProblemView, problemView } from '../../control/views.js'
+import {
+  type EndsView,
+  endsView,
+  type GenerationView,
+  generationView,
+  type ProblemView,
+  problemView,
+} from '../../control/views.js'
 import { createReloadEngine } from '../../engine.js'
 import { ReloadError } from '../../errors.js'
-import type { Generation } from '../../generation/generation.js'
+import type { EngineStatus } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type Paint, paintFor } from './paint.js'
-import { contextRows, hostRows, problemLine, type Row, table } from './report.js'
+import { contextRows, endRows, hostRows, problemLine, type Row, table, warningLine } from './report.js'
 
 export interface CheckFlags extends MaterialFlags {
   readonly config?: string
@@ -16,7 +23,10 @@ export interface CheckFlags extends MaterialFlags {
 
 type CheckView = SoundView | UnsoundView
 
-type SoundView = { readonly status: 'ok' } & Pick<GenerationView, 'contexts' | 'trust' | 'hosts' | 'warnings'>
+type SoundView = { readonly status: 'ok'; readonly ends: EndsView } & Pick<
+  GenerationView,
+  'contexts' | 'trust' | 'hosts' | 'warnings'
+>
 
 interface UnsoundView {
   readonly status: 'rejected'
@@ -44,7 +54,7 @@ async function examine(flags: MaterialFlags & { readonly config?: string }): Pro
       autoReloadInterval: 0,
       logger: silent,
     })
-    return soundView(engine.status().generation)
+    return soundView(engine.status())
   } catch (error) {
     if (!(error instanceof ReloadError) || error.code === 'OPTIONS_INVALID') throw error
     return { status: 'rejected', errors: error.problems.map(problemView) }
@@ -53,9 +63,9 @@ async function examine(flags: MaterialFlags & { readonly config?: string }): Pro
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-function soundView(generation: Generation): SoundView {
+function soundView({ generation, ends }: EngineStatus): SoundView {
   const { contexts, trust, hosts, warnings } = generationView(generation)
-  return { status: 'ok', contexts, trust, hosts, warnings }
+  return { status: 'ok', contexts, trust, ends: endsView(ends), hosts, warnings }
 }
 
 function reportOf(view: CheckView, paint: Paint): string {
@@ -71,7 +81,8 @@ function reportOf(view: CheckView, paint: Paint): string {
       ...view.contexts.flatMap((context) => contextRows(context, paint, Date.now())),
       ['trust', `${authorities} authorities, ${revocation_lists} revocation lists`],
       ...hostRows(view.hosts, paint, Date.now()),
-      ...view.warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
+      ...endRows(view.ends, paint, Date.now()),
+      ...view.warnings.map((warning) => ['warning', warningLine(warning, paint)] satisfies Row),
       ['result', paint('green', view.warnings.length > 0 ? 'can be served, with warnings' : 'can be served')],
     ],
     paint,

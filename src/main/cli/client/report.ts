@@ -1,5 +1,14 @@
+import { EXPIRED_CODES } from '../../../workers/expired.js'
 import { printable } from '../../control/escape.js'
-import type { CertificateView, ContextView, HostsView, ProblemView } from '../../control/views.js'
+import type {
+  CertificateView,
+  ContextView,
+  EndsView,
+  EndView,
+  HostsView,
+  ProblemView,
+} from '../../control/views.js'
+import { Thresholds } from '../../observe/thresholds.js'
 import type { Paint } from './paint.js'
 
 const DAY_MS = 86_400_000
@@ -30,7 +39,7 @@ function certificateRows(context: string, certificate: CertificateView, paint: P
     ['  fingerprint', printable(fingerprint256)],
     [
       '  valid',
-      `${printable(not_before)} until ${printable(not_after)} ${lifeLeft(not_after, paint, nowMs)}`,
+      `${printable(not_before)} until ${printable(not_after)} ${lifeLeft(not_before, not_after, paint, nowMs)}`,
     ],
     ...(chainEndsFirst ? [['  chain until', printable(certificate.chain_not_after)] satisfies Row] : []),
   ]
@@ -42,7 +51,18 @@ export function hostRows(hosts: HostsView | null, paint: Paint, nowMs: number): 
   const { count, soonest } = hosts
   if (!soonest) return [['hosts', String(count)]]
   const first = `first to end: ${printable(soonest.id)}, ${printable(soonest.not_after)}`
-  return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_after, paint, nowMs)}`]]
+  return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_before, soonest.not_after, paint, nowMs)}`]]
+}
+
+/** The trust anchor and the revocation list that end first; leaf and chain stand with their certificate. */
+export function endRows({ ca, crl }: EndsView, paint: Paint, nowMs: number): Row[] {
+  const row = (label: string, end: EndView | null): Row[] => {
+    if (end === null) return []
+    const { name, not_before, not_after } = end
+    const until = `${printable(name)} until ${printable(not_after)}`
+    return [[label, `${until} ${lifeLeft(not_before, not_after, paint, nowMs)}`]]
+  }
+  return [...row('  first CA to end', ca), ...row('  first CRL to end', crl)]
 }
 
 /** One line a problem, with the host and the file when there are any. */
@@ -53,10 +73,20 @@ export function problemLine({ context, code, detail, file }: ProblemView): strin
   return printable(`${code}: ${detail}${where}`)
 }
 
-function lifeLeft(notAfter: string, paint: Paint, nowMs: number): string {
-  const days = Math.floor((Date.parse(notAfter) - nowMs) / DAY_MS)
-  if (days < 0) return paint('red', '(expired)')
-  return paint(days < 7 ? 'red' : days < 30 ? 'yellow' : 'green', `(${days} days left)`)
+/** The time that is left, in the colour of the thresholds at which the engine warns. */
+function lifeLeft(notBefore: string, notAfter: string, paint: Paint, nowMs: number): string {
+  const leftMs = Date.parse(notAfter) - nowMs
+  if (leftMs <= 0) return paint('red', '(expired)')
+  const level = THRESHOLDS.levelAt(leftMs, Date.parse(notAfter) - Date.parse(notBefore))
+  return paint(level > 0 ? 'red' : level === 0 ? 'yellow' : 'green', `(${span(leftMs)} left)`)
+}
+
+/** Those of the default options: a client does not know the options of the server. */
+const THRESHOLDS = new Thresholds([30, 7])
+
+/** A warning; what has expired stands out. */
+export function warningLine(warning: ProblemView, paint: Paint): string {
+  return paint(EXPIRED_CODES.has(warning.code) ? 'red' : 'yellow', problemLine(warning))
 }
 
 /** A span of time as a person says it: `40 s`, `5 min`, `3 h`, `12 days`. */

@@ -7,7 +7,7 @@ import { logOutput } from '../../observe/log-output.js'
 import { CommandError } from '../exit-codes.js'
 import { ask, type ClientFlags, type Reply } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
-import { contextRows, hostRows, problemLine, type Row, span, table } from './report.js'
+import { contextRows, endRows, hostRows, problemLine, type Row, span, table, warningLine } from './report.js'
 
 export interface StatusFlags extends ClientFlags {
   readonly watch?: boolean
@@ -76,8 +76,9 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
       : []),
     ...contexts.flatMap((context) => contextRows(context, paint, nowMs)),
     ...trustRows(status, paint),
+    ...endRows(status.ends, paint, nowMs),
     ...hostRows(status.hosts, paint, nowMs),
-    ...warnings.map((warning) => ['warning', paint('yellow', problemLine(warning))] satisfies Row),
+    ...warnings.map((warning) => ['warning', warningLine(warning, paint)] satisfies Row),
     ['last attempt', attemptLine(status.last_attempt, ago)],
     ['last success', attemptLine(status.last_success, ago)],
     ['last failure', failure ? paint('red', attemptLine(failure, ago)) : 'none'],

@@ -63,7 +63,7 @@ export class ProcessKeeper {
   #fork(): { readonly worker: Worker; readonly listening: Promise<Listening> } {
     const worker = cluster.fork()
     passOnLines(worker)
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
     this.#drain.track({
       closed,
@@ -83,7 +83,7 @@ export class ProcessKeeper {
     this.#replaced.add(worker)
     const { pid: memberPid } = worker.process
     this.#logger.error({ memberPid, code, signal }, 'a serving process died; another one takes its place')
-    setTimeout(() => this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - Date.now()))
+    setTimeout(() => this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - performance.now()))
   }
 
   #replace(): void {

@@ -3,9 +3,9 @@ import { certificateOf } from '../context.js'
 import { entityTag, isKnown } from '../entity-tag.js'
 import { problemAnswer } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
-import { certificateView, generationView } from '../views.js'
+import { certificateView, endsView, expiredText, generationView } from '../views.js'
 
-/** `GET /certs`: what is served. It changes with the generation and never otherwise, so the entity tag is exact. */
+/** `GET /certs`: what is served. It changes with the generation, and when something expires; so does the entity tag. */
 export function certsRoute(engine: ReloadEngine): Route {
   return {
     method: 'GET',
@@ -14,13 +14,14 @@ export function certsRoute(engine: ReloadEngine): Route {
     takesBody: false,
     statuses: [200, 304],
     handle(request) {
-      const { generation } = engine.status()
-      return unlessKnown(request, generation.number, () => {
-        const view = generationView(generation)
+      const { generation, ends, warnings } = engine.status()
+      const expired = expiredText(warnings)
+      return unlessKnown(request, entityTag(generation.number, expired), () => {
+        const view = { ...generationView(generation), ends: endsView(ends) }
         const lines = view.contexts.map(
           ({ name, fingerprint256, not_after }) => `${name}: ${fingerprint256} until ${not_after}`,
         )
-        return { json: view, text: lines.join('; ') }
+        return { json: view, text: lines.join('; ') + expired }
       })
     },
   }
@@ -40,7 +41,7 @@ export function certificateRoute(engine: ReloadEngine): Route {
       const facts = certificateOf(engine, name)
       if (!facts) return unknownContext(name)
       const { host, fingerprint256, notAfter } = facts
-      return unlessKnown(request, generation.number, () => ({
+      return unlessKnown(request, entityTag(generation.number), () => ({
         json: { generation: generation.number, name, host, ...certificateView(facts) },
         text: `${name}: ${fingerprint256} until ${notAfter}`,
       }))
@@ -53,14 +54,9 @@ export function unknownContext(name: string): Answer {
   return problemAnswer('not-found', `no certificate is made for ${name}`)
 }
 
-/** What is served under a generation, or that nothing has changed since the client saw it. */
-function unlessKnown(
-  request: RouteRequest,
-  generation: number,
-  view: () => Pick<Answer, 'json' | 'text'>,
-): Answer {
-  const headers = { ETag: entityTag(generation) }
-  if (isKnown(request.header('if-none-match'), generation))
-    return { status: 304, json: null, text: '', headers }
+/** What is served, or that nothing has changed since the client saw it. */
+function unlessKnown(request: RouteRequest, tag: string, view: () => Pick<Answer, 'json' | 'text'>): Answer {
+  const headers = { ETag: tag }
+  if (isKnown(request.header('if-none-match'), tag)) return { status: 304, json: null, text: '', headers }
   return { status: 200, ...view(), headers }
 }

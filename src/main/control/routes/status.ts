@@ -5,6 +5,9 @@ import type { Route } from '../route.js'
 import {
   type AttemptView,
   attemptView,
+  type EndsView,
+  endsView,
+  expiredText,
   type GenerationView,
   generationView,
   type MemberView,
@@ -13,6 +16,7 @@ import {
 
 export interface StatusView extends GenerationView {
   readonly state: string
+  readonly ends: EndsView
   readonly last_attempt: AttemptView
   readonly last_success: AttemptView
   readonly last_failure: AttemptView | null
@@ -52,7 +56,7 @@ export function statusRoute(engine: ReloadEngine): Route {
         json: statusView(status),
         text:
           `${state}: generation ${generation.number}, ${fingerprint256} until ${notAfter}; ` +
-          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}`,
+          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}${expiredText(status.warnings)}`,
       }
     },
   }
@@ -63,6 +67,7 @@ function statusView(status: EngineStatus): StatusView {
   return {
     state: status.state,
     ...generationView(generation),
+    ends: endsView(status.ends),
     last_attempt: attemptView(status.lastAttempt),
     last_success: attemptView(status.lastSuccess),
     last_failure: lastFailure ? attemptView(lastFailure) : null,

@@ -82,8 +82,8 @@ class SystemdNotifier implements Notifier {
     this.#outbox = send && new Outbox(send)
     if (!send) return
     const settled = () => this.#showEngine()
-    engine.on('settled', settled)
-    this.beforeClose(() => engine.off('settled', settled))
+    engine.on('settled', settled).on('expiring', settled)
+    this.beforeClose(() => engine.off('settled', settled).off('expiring', settled))
   }
 
   ready(): void {

@@ -1,3 +1,4 @@
+import { expiredProblem } from '../../../workers/expired.js'
 import type { EngineStatus } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 
@@ -5,10 +6,18 @@ import { servingOf } from '../../result.js'
 export function statusOf(status: EngineStatus): string {
   const { generation, lastFailure, state } = status
   const { fingerprint256, notAfter } = servingOf(generation)
-  const serving = `serving generation ${generation.number}, ${fingerprint256} until ${notAfter}`
+  const serving = `${expiredText(status)}serving generation ${generation.number}, ${fingerprint256} until ${notAfter}`
   const [problem] = lastFailure?.problems ?? []
   if (status.failingSince === null || !problem) return serving
   const what = state === 'waiting-for-pair' ? 'half of a renewal is on disk' : 'not reloaded'
   // First, because a terminal cuts the end off.
   return `${what}, ${problem.code}: ${problem.message}; ${serving}`
+}
+
+/** What has expired while it was served, the most urgent kind. */
+function expiredText({ ends: { leaf, chain, crl, ca } }: EngineStatus): string {
+  const end = [leaf, chain, crl, ca].find((one) => one !== null && one.leftMs <= 0)
+  if (!end) return ''
+  const { code, message } = expiredProblem(end.kind, [end])
+  return `${code}: ${message}; `
 }

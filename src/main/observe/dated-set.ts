@@ -1,0 +1,151 @@
+import {
+  type EndKind,
+  labelLines,
+  type MaterialEnd,
+  type TrustEnds,
+  type TrustLabel,
+} from '../../workers/material-ends.js'
+import type { CertificateFacts } from '../../workers/protocol.js'
+import type { Snapshot } from '../generation/generation.js'
+import type { Host, HostTable } from '../generation/host-table.js'
+import { type DatedKinds, earliestEnds, type MaterialEnds, type WatchedKind } from './earliest-ends.js'
+
+/** Dated things that are replaced together. Names are read only when they are needed. */
+export interface DatedSet extends DatedKinds {
+  /** Identifies one thing, whatever its dates are. */
+  keyOf(index: number): string
+  /** Kind and name of the thing with this key, which may be one of a set before this one. */
+  named(key: string): NamedKind
+  /** The first end of each kind, of a set that was loaded at this time. */
+  endsAt(nowMs: number): MaterialEnds
+}
+
+/** A kind, and the subject of the certificate, the issuer of the revocation list, or the SNI host. */
+export interface NamedKind {
+  readonly kind: EndKind
+  readonly name: string
+}
+
+/** The default certificates, each with its chain. */
+export function pairSet({ generation: { certificates }, options: { sources } }: Snapshot): DatedSet {
+  const paths = [...sources.pairs.map(({ cert }) => cert), ...(sources.pfx === null ? [] : [sources.pfx])]
+  const all = certificates.flatMap((facts, i) => endsOf(facts, paths[i]))
+  const at = (index: number) => all[index] as WatchedEnd
+  const kinds: DatedKinds = {
+    dates: Float64Array.from(all.flatMap(({ end }) => [Date.parse(end.notBefore), Date.parse(end.notAfter)])),
+    kindOf: (index) => at(index).kind,
+    describe: (index) => at(index).end,
+  }
+  return {
+    ...kinds,
+    keyOf: (index) => keyOfEnd(at(index).end),
+    named: namedByKey,
+    endsAt: (nowMs) => earliestEnds(kinds, nowMs),
+  }
+}
+
+interface WatchedEnd {
+  readonly kind: WatchedKind
+  readonly end: MaterialEnd
+}
+
+function endsOf(facts: CertificateFacts, path: string | undefined): WatchedEnd[] {
+  const where = path === undefined ? {} : { path }
+  return [
+    { kind: 'leaf', end: { ...endOf('leaf', facts), ...where } },
+    ...facts.chain.map((one): WatchedEnd => {
+      return { kind: one.needed ? 'chain' : 'spare', end: { ...endOf('chain', one), ...where } }
+    }),
+  ]
+}
+
+function endOf(
+  kind: EndKind,
+  facts: Pick<CertificateFacts, 'subject' | 'fingerprint256' | 'notBefore' | 'notAfter'>,
+): MaterialEnd {
+  const { subject: name, fingerprint256, notBefore, notAfter } = facts
+  return { kind, name, fingerprint256, notBefore, notAfter }
+}
+
+/** Trust anchors and revocation lists. */
+export function trustSet(ends: TrustEnds): DatedSet {
+  const { anchors, dates } = ends
+  let lines: readonly string[] | null = null
+  const labelOf = (index: number) => {
+    lines ??= labelLines(ends)
+    return JSON.parse(lines[index] as string) as TrustLabel
+  }
+  const kindOf = (index: number) => (index < anchors ? 'ca' : 'crl')
+  const kinds: DatedKinds = {
+    dates,
+    kindOf,
+    describe: (index) => {
+      const notBefore = iso(dates[index * 2] as number)
+      const notAfter = iso(dates[index * 2 + 1] as number)
+      return { kind: kindOf(index), ...labelOf(index), notBefore, notAfter }
+    },
+  }
+  return {
+    ...kinds,
+    keyOf: (index) => keyOfEnd({ kind: kindOf(index), ...labelOf(index) }),
+    named: namedByKey,
+    endsAt: (nowMs) => earliestEnds(kinds, nowMs),
+  }
+}
+
+function keyOfEnd({
+  kind,
+  fingerprint256,
+  name,
+}: Pick<MaterialEnd, 'kind' | 'fingerprint256' | 'name'>): string {
+  return [kind, fingerprint256, name].join('\n')
+}
+
+function namedByKey(key: string): NamedKind {
+  const [kind, , ...name] = key.split('\n') as [EndKind, ...string[]]
+  return { kind, name: name.join('\n') }
+}
+
+/** In front of the host in the key of its chain. No name and no path begins with it. */
+const CHAIN = '\0'
+
+/** SNI hosts: of each its leaf, and the certificate of its chain that ends first, as `HostDates` has them. */
+export function hostSet(table: HostTable): DatedSet {
+  const { byId, dates } = table
+  let hosts: readonly Host[] | null = null
+  const hostOf = (index: number) => {
+    hosts ??= [...byId.values()]
+    return hosts[index >> 1] as Host
+  }
+  return {
+    dates,
+    kindOf: partOf,
+    keyOf: (index) => (partOf(index) === 'leaf' ? hostOf(index).id : CHAIN + hostOf(index).id),
+    named: (key) =>
+      key.startsWith(CHAIN) ? { kind: 'chain', name: key.slice(CHAIN.length) } : { kind: 'leaf', name: key },
+    describe: (index) => describeHost(hostOf(index), partOf(index)),
+    endsAt() {
+      const endOf = (part: 'leaf' | 'chain') => {
+        const soonest = table.soonest(part)
+        return soonest && describeHost(soonest.host, part)
+      }
+      return { leaf: endOf('leaf'), chain: endOf('chain'), ca: null, crl: null }
+    },
+  }
+}
+
+function partOf(index: number): 'leaf' | 'chain' {
+  return index % 2 === 0 ? 'leaf' : 'chain'
+}
+
+function describeHost({ id, facts }: Host, kind: 'leaf' | 'chain'): MaterialEnd {
+  if (kind === 'leaf') return { ...endOf(kind, facts), host: id }
+  const [first] = facts.chain
+    .filter(({ needed }) => needed)
+    .sort((a, b) => Date.parse(a.notAfter) - Date.parse(b.notAfter))
+  return { ...endOf(kind, first ?? facts), host: id }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,92 @@
+import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
+import { deepFreeze } from '../deep-freeze.js'
+import type { Logger } from './logger.js'
+import type { Comparison, Passed, SetWatch } from './set-watch.js'
+
+/** Something that is served comes near its end, or has reached it. */
+export interface ExpiryNotice extends MaterialEnd {
+  readonly generation: number
+  /** The threshold that was passed, in days before the end; 0 when it has expired. */
+  readonly thresholdDays: number
+  /** Milliseconds that are left; 0 or less once it has expired. */
+  readonly leftMs: number
+  /**
+   * Others of the same kind that passed the same threshold at the same comparison and end later, the first
+   * 20 of them: hundreds of hosts may end on one day.
+   */
+  readonly others: readonly MaterialEnd[]
+  /** How many ends this notice is about, this one and all others. */
+  readonly count: number
+}
+
+/** Ends that a notice describes beside the first. */
+const MOST_OTHERS = 20
+
+interface Messages {
+  readonly soon: string
+  readonly ended: string
+}
+
+const MESSAGES: Record<EndKind, Messages> = {
+  leaf: {
+    soon: 'the served certificate expires soon',
+    ended: 'the served certificate has expired; clients refuse it',
+  },
+  chain: {
+    soon: 'a certificate of the served chain expires soon',
+    ended: 'a certificate of the served chain has expired; clients refuse the chain',
+  },
+  ca: {
+    soon: 'a trust anchor expires soon',
+    ended: 'a trust anchor has expired; peers that it vouches for are refused',
+  },
+  crl: {
+    soon: 'a revocation list expires soon',
+    ended: 'a revocation list has expired; peers of its CA are refused',
+  },
+}
+
+export function logNotice(logger: Logger, notice: ExpiryNotice): void {
+  const { others, ...fields } = notice
+  const named = others.map(({ name, host, notAfter }) => `${host ?? name} (${notAfter})`)
+  const line = named.length === 0 ? fields : { ...fields, others: named }
+  const { soon, ended } = MESSAGES[notice.kind]
+  if (notice.leftMs <= 0) logger.error(line, ended)
+  else logger.warn(line, soon)
+}
+
+/** The notice of ends that passed a threshold together. */
+export function noticeOf(
+  { kind, level, indexes }: Passed,
+  { set, thresholds }: SetWatch,
+  generation: number,
+  nowMs: number,
+): ExpiryNotice {
+  const [first, ...others] = indexes as readonly [number, ...number[]]
+  const [fromMs, toMs] = set.dates.subarray(first * 2) as unknown as [number, number]
+  return deepFreeze({
+    generation,
+    ...set.describe(first),
+    kind,
+    thresholdDays: thresholds.leadMs(level, toMs - fromMs) / DAY_MS,
+    leftMs: toMs - nowMs,
+    others: others.slice(0, MOST_OTHERS).map((index) => set.describe(index)),
+    count: indexes.length,
+  })
+}
+
+const DAY_MS = 86_400_000
+
+/** Logs that what had expired is not served any more, or that the clock has gone back before its end. */
+export function logRecovery(
+  logger: Logger,
+  generation: number,
+  { recovered, isReplaced }: Comparison,
+  { set }: SetWatch,
+): void {
+  const named = recovered.slice(0, MOST_OTHERS).map((key) => set.named(key))
+  const kinds = [...new Set(named.map(({ kind }) => kind))]
+  const fields = { generation, kinds, names: named.map(({ name }) => name), count: recovered.length }
+  if (isReplaced) logger.info(fields, 'what had expired is not served any more')
+  else logger.info(fields, 'what had expired is valid again: the clock has gone back')
+}

@@ -1,0 +1,173 @@
+import { type EndKind, NEVER_MS } from '../../workers/material-ends.js'
+import type { DatedSet } from './dated-set.js'
+import type { MaterialEnds } from './earliest-ends.js'
+import { LONGEST_SLACK_MS, type Thresholds } from './thresholds.js'
+
+/** Ends of one kind that passed the same threshold at the same comparison: reported together. */
+export interface Passed {
+  readonly kind: EndKind
+  readonly level: number
+  /** Places in the set, the end that comes first at the front. */
+  readonly indexes: readonly number[]
+}
+
+/** What a comparison with the time found. */
+export interface Comparison {
+  readonly passed: readonly Passed[]
+  /** Keys of what had expired and is valid again, or is not served any more. */
+  readonly recovered: readonly string[]
+  /** Whether it was the first comparison of this set. */
+  readonly isReplaced: boolean
+}
+
+/**
+ * What has been reported, by key: the end and the level. One number each, see {@link reportOf}, because ten thousand hosts may
+ * be near their end at once.
+ */
+type Reports = ReadonlyMap<string, number>
+
+/**
+ * Compares the ends of one set with the wall clock: what has expired, at once, and which thresholds have been passed, in
+ * steps. Most comparisons look at two numbers: the next end and the next threshold of the whole set. Each threshold of each
+ * end is reported once, across replacements of the set as well.
+ */
+export class SetWatch {
+  readonly thresholds: Thresholds
+  #set: DatedSet
+  #ends: MaterialEnds
+  #reports: Reports = new Map()
+  #loadedMs: number
+  /** Whether the set has not been compared yet. */
+  #isNew = true
+  /** The next threshold, and the time of the last comparison. */
+  #dueMs = 0
+  #comparedMs = 0
+  /** What has expired, as places in the set; since when that holds, and until when. */
+  #expired: readonly number[] = []
+  #expiredMs = 0
+  #nextEndMs = 0
+
+  constructor(thresholds: Thresholds, set: DatedSet, nowMs: number) {
+    this.thresholds = thresholds
+    this.#set = set
+    this.#ends = set.endsAt(nowMs)
+    this.#loadedMs = nowMs
+  }
+
+  get set(): DatedSet {
+    return this.#set
+  }
+
+  /** The first end of each kind in the set. */
+  get ends(): MaterialEnds {
+    return this.#ends
+  }
+
+  replace(set: DatedSet, nowMs: number): void {
+    this.#set = set
+    this.#ends = set.endsAt(nowMs)
+    this.#loadedMs = nowMs
+    this.#isNew = true
+    this.#nextEndMs = 0
+  }
+
+  /** Places in the set of what has expired; the same object while that does not change. */
+  expiredAt(nowMs: number): readonly number[] {
+    if (nowMs < this.#nextEndMs && nowMs >= this.#expiredMs) return this.#expired
+    const { dates } = this.#set
+    const expired: number[] = []
+    let nextEndMs = Number.POSITIVE_INFINITY
+    for (let at = 1; at < dates.length; at += 2) {
+      const toMs = dates[at] as number
+      if (toMs <= nowMs) expired.push(at >> 1)
+      else if (toMs < nextEndMs) nextEndMs = toMs
+    }
+    this.#expired = expired
+    this.#expiredMs = nowMs
+    this.#nextEndMs = nextEndMs
+    return expired
+  }
+
+  /** Milliseconds until a comparison may find something; 0 where it may find something now. */
+  dueInMs(nowMs: number): number {
+    return this.#isNew || nowMs < this.#comparedMs ? 0 : Math.max(0, this.#dueMs - nowMs)
+  }
+
+  /** Looks for thresholds that have been passed, in steps. Returns `null` where the set was replaced in the meantime. */
+  *compare(nowMs: number): Generator<void, Comparison | null, void> {
+    const set = this.#set
+    const { dates } = set
+    const { last, longestMs } = this.thresholds
+    const before = this.#reports
+    const isReplaced = this.#isNew
+    const reports = new Map<string, number>()
+    const passed = new Map<string, Group>()
+    let dueMs = NEVER_MS
+    for (let index = 0; index * 2 < dates.length; index++) {
+      if (index % ENDS_A_STEP === ENDS_A_STEP - 1) yield
+      const toMs = dates[index * 2 + 1] as number
+      const lifeMs = toMs - (dates[index * 2] as number)
+      const leftMs = toMs - nowMs
+      const level = this.thresholds.levelAt(leftMs, lifeMs)
+      if (level < last) dueMs = Math.min(dueMs, toMs - this.thresholds.leadMs(level + 1, lifeMs))
+      const isFar = leftMs > longestMs + LONGEST_SLACK_MS
+      if (isFar || (level < 0 && before.size === 0)) continue
+      const kind = set.kindOf(index)
+      if (kind === 'spare') continue
+      const key = set.keyOf(index)
+      const former = levelOf(before.get(key), toMs)
+      const reached = this.thresholds.levelAfter(former, leftMs, lifeMs)
+      if (reached < 0) continue
+      reports.set(key, reportOf(toMs, reached))
+      // An anchor that has expired before it is loaded is a warning of that load.
+      const isOld = isReplaced && kind === 'ca' && toMs <= this.#loadedMs
+      if (level > former && !isOld) addTo(passed, kind, level, index)
+    }
+    if (this.#set !== set) return null
+    const recovered = recoveredOf(before, reports, last)
+    this.#reports = reports
+    this.#dueMs = dueMs
+    this.#comparedMs = nowMs
+    this.#isNew = false
+    const endOf = (index: number) => dates[index * 2 + 1] as number
+    for (const { indexes } of passed.values()) indexes.sort((a, b) => endOf(a) - endOf(b))
+    return { passed: [...passed.values()], recovered, isReplaced }
+  }
+}
+
+/** Ends that are compared between two looks at the time. */
+const ENDS_A_STEP = 500
+
+interface Group extends Passed {
+  readonly indexes: number[]
+}
+
+function addTo(groups: Map<string, Group>, kind: EndKind, level: number, index: number): void {
+  const key = `${kind} ${level}`
+  const group = groups.get(key) ?? { kind, level, indexes: [] }
+  group.indexes.push(index)
+  groups.set(key, group)
+}
+
+/** Ends have whole seconds; more thresholds than this are not told apart. */
+const MOST_LEVELS = 64
+
+function reportOf(toMs: number, level: number): number {
+  return Math.floor(toMs / 1000) * MOST_LEVELS + Math.min(level, MOST_LEVELS - 1)
+}
+
+/** The level that was reported; -1 for another end, which is that of another certificate. */
+function levelOf(report: number | undefined, toMs: number): number {
+  if (report === undefined) return -1
+  return Math.floor(report / MOST_LEVELS) === Math.floor(toMs / 1000) ? report % MOST_LEVELS : -1
+}
+
+function recoveredOf(before: Reports, after: Reports, last: number): string[] {
+  const recovered: string[] = []
+  for (const [key, report] of before) {
+    if (report % MOST_LEVELS !== last) continue
+    const now = after.get(key)
+    if (now !== report) recovered.push(key)
+  }
+  return recovered
+}

@@ -1,0 +1,67 @@
+/** Which part of the material ends: the leaf, a certificate of its chain, a trust anchor, or a revocation list. */
+export type EndKind = 'leaf' | 'chain' | 'ca' | 'crl'
+
+/** One dated part of the material. Times are ISO 8601 in UTC. */
+export interface MaterialEnd {
+  readonly kind: EndKind
+  /** Subject of the certificate, or issuer of the revocation list. */
+  readonly name: string
+  /** SHA-256 of its DER, upper-case hex with colons. */
+  readonly fingerprint256: string
+  /** `thisUpdate` of a revocation list. */
+  readonly notBefore: string
+  /** `nextUpdate` of a revocation list. */
+  readonly notAfter: string
+  /** The file that it comes from, where it is known. */
+  readonly path?: string
+  /** The SNI host that it belongs to; absent for the default certificate and the trust. */
+  readonly host?: string
+}
+
+/**
+ * The ends of trust anchors and revocation lists. There can be hundreds, so the main thread compares the numbers, and parses
+ * a label only when it reports that end.
+ */
+export interface TrustEnds {
+  /** How many of the ends are those of trust anchors. They come first. */
+  readonly anchors: number
+  /** For each: begin and end, in milliseconds since 1970. Transferred. */
+  readonly dates: Float64Array
+  /** For each: one line of JSON, a {@link TrustLabel}. Transferred. */
+  readonly labels: Uint8Array
+}
+
+/** What is reported about an end, beside its kind and its dates. */
+export type TrustLabel = Pick<MaterialEnd, 'name' | 'fingerprint256' | 'path'>
+
+/** A {@link TrustLabel} with its dates, in milliseconds since 1970. */
+export interface DatedLabel extends TrustLabel {
+  readonly from: number
+  readonly to: number
+}
+
+/** The end of what never ends: the latest time that a `Date` can hold. Unlike `Infinity`, JSON keeps it. */
+export const NEVER_MS = 8.64e15
+
+export function packTrustEnds(anchors: readonly DatedLabel[], lists: readonly DatedLabel[]): TrustEnds {
+  const ends = [...anchors, ...lists]
+  const dates = new Float64Array(ends.length * 2)
+  const lines = ends.map(({ from, to, ...label }, i) => {
+    dates[i * 2] = from
+    dates[i * 2 + 1] = to
+    return JSON.stringify(label satisfies TrustLabel)
+  })
+  const text = lines.join('\n')
+  // An array of its own, because it is transferred.
+  const labels = new Uint8Array(Buffer.byteLength(text))
+  new TextEncoder().encodeInto(text, labels)
+  return { anchors: anchors.length, dates, labels }
+}
+
+/** The ends of an engine without trust anchors. */
+export const NO_TRUST_ENDS: TrustEnds = packTrustEnds([], [])
+
+/** The labels as lines of JSON, in the order of the dates. */
+export function labelLines({ labels }: TrustEnds): string[] {
+  return labels.length === 0 ? [] : Buffer.from(labels).toString().split('\n')
+}

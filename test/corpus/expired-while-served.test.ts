@@ -1,0 +1,45 @@
+/*
+ * The examples of docs/errors.md of what expires while it is served.
+ */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { expiredProblem, MOST_NAMED, type NamedEnd } from '../../src/workers/expired.js'
+import { tableOf } from '../support/documentation.js'
+
+const notAfter = '2020-01-31T00:00:00.000Z'
+const inFile = (name: string, path: string): NamedEnd => ({ name: `CN=${name}`, notAfter, path })
+
+const examples: Readonly<Record<string, ReturnType<typeof expiredProblem>>> = {
+  'the certificate': expiredProblem('leaf', [inFile('localhost', '/etc/tls/tls.crt')]),
+  'a certificate of its chain': expiredProblem('chain', [inFile('Corpus Intermediate', '/etc/tls/tls.crt')]),
+  'a certificate of its chain that no client needs': expiredProblem('spare', [
+    inFile('Corpus Root', '/etc/tls/tls.crt'),
+  ]),
+  'a trust anchor': expiredProblem('ca', [inFile('Corpus Root', '/etc/tls/ca.crt')]),
+  'several trust anchors': expiredProblem('ca', [
+    inFile('Corpus Root', '/etc/tls/ca.crt'),
+    inFile('Corpus Other Root', '/etc/tls/ca.crt'),
+  ]),
+  'a revocation list': expiredProblem('crl', [inFile('Corpus Root', '/etc/tls/ca.crl')]),
+  'the certificate of an SNI host': expiredProblem('leaf', [
+    { name: 'CN=a.example', notAfter, host: '/etc/tls/hosts/a' },
+  ]),
+}
+
+test('the page shows each warning about what expired while it was served as it comes', () => {
+  const documented = tableOf('errors.md', 'what').map(([what = '', warning = '']) => [what, warning])
+  const come = Object.entries(examples).map(([what, { code, message }]) => [what, `\`${code}: ${message}\``])
+  assert.deepEqual(documented, come)
+})
+
+test('a warning names ten and counts the others; it has a path only where all are in one file', () => {
+  const ends = Array.from({ length: 25 }, (_, i) => inFile(`Root ${i}`, '/etc/tls/ca.crt'))
+  const { message, path } = expiredProblem('ca', ends)
+  assert.equal(path, '/etc/tls/ca.crt')
+  assert.equal(message.match(/CN=Root/g)?.length, MOST_NAMED)
+  assert.match(message, /^25 trust anchors in \/etc\/tls\/ca\.crt have expired: .* and 15 more$/)
+  const apart = expiredProblem('ca', [...ends, inFile('Other', '/etc/tls/other.crt')])
+  assert.equal(apart.path, undefined)
+})

@@ -1,0 +1,102 @@
+/*
+ * A clock that is set 100 days forward, as after a wrong start or a long suspension: nothing was reported, because the watch
+ * slept by the monotonic clock. The program runs under libfaketime here, its worker threads included.
+ */
+
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import type { StatusView } from '../../src/main/control/routes/status.js'
+import { createAuthority } from '../support/certificates.js'
+import { request } from '../support/control.js'
+import { fromNow } from '../support/ending-site.js'
+import { eventually } from '../support/eventually.js'
+import { writePair } from '../support/files.js'
+import { certswapServe } from '../support/program.js'
+import { tempDir } from '../support/temp-dir.js'
+import { handshake } from '../support/tls-client.js'
+
+const DAY = 86_400_000
+
+const library = libraryOf('libfaketimeMT.so.1')
+const skip = library === null ? 'needs faketime: apt-get install faketime' : false
+
+test('after a step of 100 days forward, status and reload report all that has expired, and clients are refused; after the step back, all is well', {
+  skip,
+}, async (t) => {
+  const dir = tempDir(t)
+  const authority = createAuthority({ notAfter: fromNow(95 * DAY) })
+  const files = writePair(dir, authority.issue({ notAfter: fromNow(90 * DAY) }))
+  const [ca, crl, clock] = ['ca.crt', 'list.crl', 'clock'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(ca, authority.certPem)
+  writeFileSync(crl, authority.crl())
+  writeFileSync(clock, '+0')
+  const material = ['--cert', files.cert, '--key', files.key, '--ca', ca, '--crl', crl, '--request-cert']
+  const socket = join(dir, 'control.sock')
+  const serving = await certswapServe(
+    t,
+    [...material, '--control', socket, '--auto-reload-interval', '3600'],
+    {
+      cwd: dir,
+      env: {
+        LD_PRELOAD: library as string,
+        FAKETIME_TIMESTAMP_FILE: clock,
+        FAKETIME_CACHE_DURATION: '1',
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+        NO_FAKE_STAT: '1',
+      },
+    },
+  )
+  const client = authority.issue({ names: ['client'] })
+  const { port } = serving
+  const connect = () =>
+    handshake({
+      port,
+      cert: client.chainPem,
+      key: client.keyPem,
+      alpn: ['http/1.1'],
+      confirm: true,
+      waitForSession: false,
+    })
+  const codes = async (method: string, path: string) => {
+    const { json } = await request(socket, path, { method })
+    return (json as StatusView).warnings.map(({ code }) => code).filter((code) => code.endsWith('_EXPIRED'))
+  }
+  await connect()
+  assert.deepEqual(await codes('GET', '/status'), [])
+
+  writeFileSync(clock, '+100d')
+  const all = ['CA_EXPIRED', 'CERT_EXPIRED', 'CRL_EXPIRED']
+  await eventually('the warnings', async () => (await codes('GET', '/status')).length === 3)
+  assert.deepEqual((await codes('GET', '/status')).sort(), all)
+  assert.deepEqual((await codes('POST', '/reload_certs')).sort(), all)
+  assert.deepEqual((await codes('POST', '/reload_certs?dry_run=1')).sort(), all)
+  await assert.rejects(connect())
+  for (const message of [
+    'the served certificate has expired; clients refuse it',
+    'a trust anchor has expired; peers that it vouches for are refused',
+    'a revocation list has expired; peers of its CA are refused',
+  ]) {
+    await serving.line(message)
+  }
+
+  writeFileSync(clock, '+0')
+  await eventually('no warning', async () => (await codes('GET', '/status')).length === 0)
+  await serving.line('what had expired is valid again: the clock has gone back')
+  await connect()
+})
+
+/** Where Debian puts it. */
+function libraryOf(name: string): string | null {
+  if (process.platform !== 'linux') return null
+  const found = readdirSync('/usr/lib')
+    .map((triplet) => join('/usr/lib', triplet, 'faketime', name))
+    .find((path) => existsSync(path))
+  return found ?? null
+}
