@@ -181,6 +181,21 @@ test('a directory without a pair that comes while others are served is logged on
   assert.equal(lines().length, 1)
 })
 
+test('a certificate whose key is missing is reported beside the pairs that are served, and one of an issuer is not', async (t) => {
+  const dir = tempDir(t)
+  for (const name of ['a.example', 'b.example']) lego.write(dir, name, issue(name))
+  rmSync(join(dir, lego.pattern, 'b.example.key'))
+  const { engine, warnings } = await serve(t, dir, lego.pattern)
+  assert.equal(engine.servingFor('a.example')?.host, join(dir, lego.hostOf('a.example')))
+  assert.match(
+    warnings.map(({ message }) => message).join(),
+    /^\S+b\.example\.crt is not served: expected b\.example\.key beside it$/,
+  )
+  lego.write(dir, 'b.example', issue('b.example'))
+  const { outcome, warnings: later } = await engine.reload()
+  assert.deepEqual([outcome, later], ['applied', []])
+})
+
 test('`certswap check --hosts` takes a directory of lego, and says what a directory without pairs holds', async (t) => {
   const dir = tempDir(t)
   lego.write(dir, 'a.example', issue('a.example'))

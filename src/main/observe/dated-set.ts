@@ -1,4 +1,3 @@
-import { HOST_DATES } from '../../workers/hosts/protocol.js'
 import {
   type EndKind,
   labelLines,
@@ -9,21 +8,22 @@ import {
 import type { CertificateFacts } from '../../workers/protocol.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Host, HostTable } from '../generation/host-table.js'
+import { type DatedKinds, earliestEnds, type MaterialEnds, type WatchedKind } from './earliest-ends.js'
 
-/** A kind of end; `spare` is a certificate of the chain that no client needs, the end of which does no harm. */
-export type WatchedKind = EndKind | 'spare'
-
-/** Dated things that are replaced together. Dates are in milliseconds since 1970; names are read only when they are needed. */
-export interface DatedSet {
-  readonly count: number
-  fromMs(index: number): number
-  toMs(index: number): number
-  kindOf(index: number): WatchedKind
-  /** Names one thing of the set, whatever its dates are. */
+/** Dated things that are replaced together. Names are read only when they are needed. */
+export interface DatedSet extends DatedKinds {
+  /** Identifies one thing, whatever its dates are. */
   keyOf(index: number): string
-  /** Subject of a certificate, issuer of a revocation list, or the SNI host. */
-  nameOf(index: number): string
-  describe(index: number): MaterialEnd
+  /** Kind and name of the thing with this key, which may be one of a set before this one. */
+  named(key: string): NamedKind
+  /** The first end of each kind, of a set that was loaded at this time. */
+  endsAt(nowMs: number): MaterialEnds
+}
+
+/** A kind, and the subject of the certificate, the issuer of the revocation list, or the SNI host. */
+export interface NamedKind {
+  readonly kind: EndKind
+  readonly name: string
 }
 
 /** The default certificates, each with its chain. */
@@ -31,14 +31,16 @@ export function pairSet({ generation: { certificates }, options: { sources } }: 
   const paths = [...sources.pairs.map(({ cert }) => cert), ...(sources.pfx === null ? [] : [sources.pfx])]
   const all = certificates.flatMap((facts, i) => endsOf(facts, paths[i]))
   const at = (index: number) => all[index] as WatchedEnd
-  return {
-    count: all.length,
-    fromMs: (index) => Date.parse(at(index).end.notBefore),
-    toMs: (index) => Date.parse(at(index).end.notAfter),
+  const kinds: DatedKinds = {
+    dates: Float64Array.from(all.flatMap(({ end }) => [Date.parse(end.notBefore), Date.parse(end.notAfter)])),
     kindOf: (index) => at(index).kind,
-    keyOf: (index) => at(index).end.fingerprint256,
-    nameOf: (index) => at(index).end.name,
     describe: (index) => at(index).end,
+  }
+  return {
+    ...kinds,
+    keyOf: (index) => keyOfEnd(at(index).end),
+    named: namedByKey,
+    endsAt: (nowMs) => earliestEnds(kinds, nowMs),
   }
 }
 
@@ -73,38 +75,62 @@ export function trustSet(ends: TrustEnds): DatedSet {
     lines ??= labelLines(ends)
     return JSON.parse(lines[index] as string) as TrustLabel
   }
-  const fromMs = (index: number) => dates[index * 2] as number
-  const toMs = (index: number) => dates[index * 2 + 1] as number
   const kindOf = (index: number) => (index < anchors ? 'ca' : 'crl')
-  return {
-    count: dates.length / 2,
-    fromMs,
-    toMs,
+  const kinds: DatedKinds = {
+    dates,
     kindOf,
-    keyOf: (index) => labelOf(index).fingerprint256,
-    nameOf: (index) => labelOf(index).name,
     describe: (index) => {
-      const dates = { notBefore: iso(fromMs(index)), notAfter: iso(toMs(index)) }
-      return { kind: kindOf(index), ...labelOf(index), ...dates }
+      const notBefore = iso(dates[index * 2] as number)
+      const notAfter = iso(dates[index * 2 + 1] as number)
+      return { kind: kindOf(index), ...labelOf(index), notBefore, notAfter }
     },
+  }
+  return {
+    ...kinds,
+    keyOf: (index) => keyOfEnd({ kind: kindOf(index), ...labelOf(index) }),
+    named: namedByKey,
+    endsAt: (nowMs) => earliestEnds(kinds, nowMs),
   }
 }
 
-/** SNI hosts: of each its leaf, and the certificate of its chain that ends first. */
-export function hostSet({ byId, dates }: HostTable): DatedSet {
+function keyOfEnd({
+  kind,
+  fingerprint256,
+  name,
+}: Pick<MaterialEnd, 'kind' | 'fingerprint256' | 'name'>): string {
+  return [kind, fingerprint256, name].join('\n')
+}
+
+function namedByKey(key: string): NamedKind {
+  const [kind, , ...name] = key.split('\n') as [EndKind, ...string[]]
+  return { kind, name: name.join('\n') }
+}
+
+/** In front of the host in the key of its chain. No name and no path begins with it. */
+const CHAIN = '\0'
+
+/** SNI hosts: of each its leaf, and the certificate of its chain that ends first, as `HostDates` has them. */
+export function hostSet(table: HostTable): DatedSet {
+  const { byId, dates } = table
   let hosts: readonly Host[] | null = null
   const hostOf = (index: number) => {
     hosts ??= [...byId.values()]
     return hosts[index >> 1] as Host
   }
   return {
-    count: byId.size * (HOST_DATES / 2),
-    fromMs: (index) => dates[index * 2] as number,
-    toMs: (index) => dates[index * 2 + 1] as number,
+    dates,
     kindOf: partOf,
-    keyOf: (index) => `${partOf(index)} ${hostOf(index).id}`,
-    nameOf: (index) => hostOf(index).id,
+    keyOf: (index) => (partOf(index) === 'leaf' ? hostOf(index).id : CHAIN + hostOf(index).id),
+    named: (key) =>
+      key.startsWith(CHAIN) ? { kind: 'chain', name: key.slice(CHAIN.length) } : { kind: 'leaf', name: key },
     describe: (index) => describeHost(hostOf(index), partOf(index)),
+    endsAt() {
+      const endOf = (part: 'leaf' | 'chain') => {
+        const soonest = table.soonest(part)
+        return soonest && describeHost(soonest.host, part)
+      }
+      return { leaf: endOf('leaf'), chain: endOf('chain'), ca: null, crl: null }
+    },
   }
 }
 

@@ -1,5 +1,15 @@
 import { type EndKind, type MaterialEnd, NEVER_MS } from '../../workers/material-ends.js'
-import type { DatedSet, WatchedKind } from './dated-set.js'
+
+/** A kind of end; `spare` is a certificate of the chain that no client needs, the end of which does no harm. */
+export type WatchedKind = EndKind | 'spare'
+
+/** Dated things, by their place. */
+export interface DatedKinds {
+  /** For each: begin and end, in milliseconds since 1970. */
+  readonly dates: Float64Array
+  kindOf(index: number): WatchedKind
+  describe(index: number): MaterialEnd
+}
 
 /** The first end of each kind; `null` where nothing of the kind is served, or where it never ends. */
 export interface MaterialEnds {
@@ -31,17 +41,23 @@ export function endsAt({ leaf, chain, ca, crl }: MaterialEnds, nowMs: number): C
 }
 
 /** The first ends of one set. `nowMs` is the time at which it was loaded, in milliseconds since 1970. */
-export function earliestEnds(set: DatedSet, nowMs: number): MaterialEnds {
-  const first = new Map<WatchedKind, number>()
-  for (let index = 0; index < set.count; index++) {
+export function earliestEnds(set: DatedKinds, nowMs: number): MaterialEnds {
+  const { dates } = set
+  const first: Partial<Record<WatchedKind, number>> = {}
+  for (let index = 0; index * 2 < dates.length; index++) {
     const kind = set.kindOf(index)
-    const before = first.get(kind)
-    if (before === undefined || goesBefore(set.toMs(index), set.toMs(before), kind === 'ca' ? nowMs : null))
-      first.set(kind, index)
+    const before = first[kind]
+    const toMs = dates[index * 2 + 1] as number
+    if (toMs >= NEVER_MS) continue
+    if (
+      before === undefined ||
+      goesBefore(toMs, dates[before * 2 + 1] as number, kind === 'ca' ? nowMs : null)
+    )
+      first[kind] = index
   }
   const endOf = (kind: EndKind) => {
-    const index = first.get(kind)
-    return index === undefined || !(set.toMs(index) < NEVER_MS) ? null : set.describe(index)
+    const index = first[kind]
+    return index === undefined ? null : set.describe(index)
   }
   return { leaf: endOf('leaf'), chain: endOf('chain'), ca: endOf('ca'), crl: endOf('crl') }
 }

@@ -3,15 +3,11 @@ import type { Problem } from '../../workers/problem.js'
 import { deepFreeze } from '../deep-freeze.js'
 import type { Generation } from '../generation/generation.js'
 import type { ReloadResult } from '../result.js'
-import type { WatchedKind } from './dated-set.js'
-import type { SetWatch } from './set-watch.js'
+import type { DatedSet } from './dated-set.js'
+import type { WatchedKind } from './earliest-ends.js'
 
-/** One warning for each kind of what has expired, in each set. */
-export function expiredWarnings(watches: readonly SetWatch[]): readonly Problem[] {
-  return deepFreeze(watches.flatMap(warningsOf))
-}
-
-function warningsOf({ set, expired }: SetWatch): Problem[] {
+/** One warning for each kind of what has expired in a set: `expired` are places in it. */
+export function expiredWarnings(set: DatedSet, expired: readonly number[]): readonly Problem[] {
   const byKind = new Map<WatchedKind, number[]>()
   for (const index of expired) {
     const kind = set.kindOf(index)
@@ -33,8 +29,12 @@ function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]
     (warning) => !EXPIRED_CODES.has(warning.code) || isOnlyLoaded(warning, expired),
   )
   if (lasting.length === loaded.length && expired.length === 0) return loaded
-  // First what refuses clients now.
-  return [...expired, ...lasting]
+  // In the place of those that were found when it was loaded, or else first: it refuses clients now.
+  const place = Math.max(
+    0,
+    loaded.findIndex(({ code }) => EXPIRED_CODES.has(code)),
+  )
+  return [...lasting.slice(0, place), ...expired, ...lasting.slice(place)]
 }
 
 /** Certificates in a host's chain that clients do not need are not watched. What was found when they were loaded holds. */

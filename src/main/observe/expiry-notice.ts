@@ -63,13 +63,13 @@ export function noticeOf(
   nowMs: number,
 ): ExpiryNotice {
   const [first, ...others] = indexes as readonly [number, ...number[]]
-  const lifeMs = set.toMs(first) - set.fromMs(first)
+  const [fromMs, toMs] = set.dates.subarray(first * 2) as unknown as [number, number]
   return deepFreeze({
     generation,
     ...set.describe(first),
     kind,
-    thresholdDays: thresholds.leadMs(level, lifeMs) / DAY_MS,
-    leftMs: set.toMs(first) - nowMs,
+    thresholdDays: thresholds.leadMs(level, toMs - fromMs) / DAY_MS,
+    leftMs: toMs - nowMs,
     others: others.slice(0, MOST_OTHERS).map((index) => set.describe(index)),
     count: indexes.length,
   })
@@ -78,13 +78,15 @@ export function noticeOf(
 const DAY_MS = 86_400_000
 
 /** Logs that what had expired is not served any more, or that the clock has gone back before its end. */
-export function logRecovery(logger: Logger, generation: number, { recovered, isReplaced }: Comparison): void {
-  const names = recovered.slice(0, MOST_OTHERS).map(({ name }) => name)
-  const kinds = [...new Set(recovered.map(({ kind }) => kind))]
-  logger.info(
-    { generation, kinds, names, count: recovered.length },
-    isReplaced
-      ? 'what had expired is not served any more'
-      : 'what had expired is valid again: the clock has gone back',
-  )
+export function logRecovery(
+  logger: Logger,
+  generation: number,
+  { recovered, isReplaced }: Comparison,
+  { set }: SetWatch,
+): void {
+  const named = recovered.slice(0, MOST_OTHERS).map((key) => set.named(key))
+  const kinds = [...new Set(named.map(({ kind }) => kind))]
+  const fields = { generation, kinds, names: named.map(({ name }) => name), count: recovered.length }
+  if (isReplaced) logger.info(fields, 'what had expired is not served any more')
+  else logger.info(fields, 'what had expired is valid again: the clock has gone back')
 }

@@ -1,13 +1,15 @@
 import type { Problem } from '../../workers/problem.js'
 import { type Clock, LONGEST_WALL_SLEEP_MS } from '../clock.js'
+import { deepFreeze } from '../deep-freeze.js'
 import type { Snapshot } from '../generation/generation.js'
+import { runAtOnce, runInSlices } from '../generation/slices.js'
 import { createTick, type Tick } from '../tick.js'
-import { hostSet, pairSet, trustSet } from './dated-set.js'
+import { type DatedSet, hostSet, pairSet, trustSet } from './dated-set.js'
 import { type CurrentEnds, earlierEnds, endsAt } from './earliest-ends.js'
 import { expiredWarnings } from './expired-warnings.js'
 import { type ExpiryNotice, logNotice, logRecovery, noticeOf } from './expiry-notice.js'
 import type { Logger } from './logger.js'
-import { SetWatch } from './set-watch.js'
+import { type Comparison, SetWatch } from './set-watch.js'
 import { Thresholds } from './thresholds.js'
 
 /** What a watch needs of its engine. */
@@ -31,9 +33,9 @@ export class LifeWatch {
   readonly #hosts: SetWatch
   readonly #tick: Tick
   #snapshot: Snapshot
+  /** What had expired when {@link #warnings} was made, by set. */
+  #expired: readonly (readonly number[])[] = []
   #warnings: readonly Problem[] = []
-  /** Reports of what was found. They are made by a timer: listeners can be added until then. */
-  readonly #reports: (() => void)[] = []
 
   constructor(snapshot: Snapshot, parts: LifeWatchParts) {
     const { clock } = parts
@@ -44,12 +46,8 @@ export class LifeWatch {
     this.#pairs = new SetWatch(thresholds, pairSet(snapshot), nowMs)
     this.#trust = new SetWatch(thresholds, trustSet(snapshot.material.trust.ends), nowMs)
     this.#hosts = new SetWatch(thresholds, hostSet(snapshot.hosts), nowMs)
-    this.#tick = createTick({
-      clock,
-      delayMs: () => this.#untilNextMs(),
-      check: async () => this.#report(),
-    })
-    this.#compare()
+    this.#tick = createTick({ clock, delayMs: () => this.#dueInMs(), check: () => this.#compare() })
+    // Not at once: listeners can be added until the first report.
     this.#tick.plan()
   }
 
@@ -62,13 +60,20 @@ export class LifeWatch {
     if (snapshot.material.trust !== before.material.trust)
       this.#trust.replace(trustSet(snapshot.material.trust.ends), nowMs)
     if (snapshot.hosts !== before.hosts) this.#hosts.replace(hostSet(snapshot.hosts), nowMs)
-    this.#compare()
     this.#tick.plan()
   }
 
   /** Warnings about what is served and has expired; the same object until that changes. */
   get warnings(): readonly Problem[] {
-    if (this.#compare()) this.#tick.plan()
+    const nowMs = this.#parts.clock.wallMs()
+    const expired = this.#sets.map((watch) => watch.expiredAt(nowMs))
+    if (expired.some((one, i) => one !== this.#expired[i])) {
+      this.#expired = expired
+      this.#warnings = deepFreeze(
+        this.#sets.flatMap(({ set }, i) => expiredWarnings(set, expired[i] as readonly number[])),
+      )
+    }
+    if (this.#dueInMs() === 0 && this.#tick.dueInMs() !== 0) this.#tick.plan()
     return this.#warnings
   }
 
@@ -96,41 +101,36 @@ export class LifeWatch {
     return [this.#pairs, this.#trust, this.#hosts]
   }
 
-  /** Returns whether there is anything to report. */
-  #compare(): boolean {
-    const { clock, logger, notify, isLogged = () => true } = this.#parts
-    const nowMs = clock.wallMs()
-    const { number } = this.#snapshot.generation
-    let compared = false
+  /** Looks for thresholds that have been passed, and reports them. */
+  async #compare(): Promise<void> {
+    const nowMs = this.#parts.clock.wallMs()
     for (const watch of this.#sets) {
-      const found = watch.compare(nowMs)
-      if (!found) continue
-      compared = true
-      for (const passed of found.passed) {
-        const notice = noticeOf(passed, watch, number, nowMs)
-        this.#reports.push(() => {
-          if (isLogged()) logNotice(logger, notice)
-          notify(notice)
-        })
-      }
-      if (found.recovered.length > 0)
-        this.#reports.push(() => {
-          if (isLogged()) logRecovery(logger, number, found)
-        })
+      if (watch.dueInMs(nowMs) > 0) continue
+      const { set } = watch
+      const comparing = watch.compare(nowMs)
+      // Ten thousand hosts would hold the event loop; for the usual few ends, turns of it would cost more.
+      const found = isLong(set) ? await runInSlices(comparing, { longestMs: 0 }) : runAtOnce(comparing)
+      if (found) this.#report(found, watch, nowMs)
     }
-    if (compared) this.#warnings = expiredWarnings(this.#sets)
-    return this.#reports.length > 0
   }
 
-  #report(): void {
-    this.#compare()
-    // One at a time: if a logger throws, the others are still reported at the next turn.
-    for (let report = this.#reports.shift(); report; report = this.#reports.shift()) report()
+  #report(found: Comparison, watch: SetWatch, nowMs: number): void {
+    const { logger, notify, isLogged = () => true } = this.#parts
+    const { number } = this.#snapshot.generation
+    for (const passed of found.passed) {
+      const notice = noticeOf(passed, watch, number, nowMs)
+      if (isLogged()) logNotice(logger, notice)
+      notify(notice)
+    }
+    if (found.recovered.length > 0 && isLogged()) logRecovery(logger, number, found, watch)
   }
 
-  #untilNextMs(): number {
-    if (this.#reports.length > 0) return 0
-    const dueMs = Math.min(...this.#sets.map((watch) => watch.dueMs))
-    return Math.min(LONGEST_WALL_SLEEP_MS, Math.max(0, dueMs - this.#parts.clock.wallMs()))
+  #dueInMs(): number {
+    const nowMs = this.#parts.clock.wallMs()
+    return Math.min(LONGEST_WALL_SLEEP_MS, ...this.#sets.map((watch) => watch.dueInMs(nowMs)))
   }
+}
+
+function isLong({ dates }: DatedSet): boolean {
+  return dates.length > 2_000
 }

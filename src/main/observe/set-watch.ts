@@ -1,6 +1,6 @@
 import { type EndKind, NEVER_MS } from '../../workers/material-ends.js'
 import type { DatedSet } from './dated-set.js'
-import { earliestEnds, type MaterialEnds } from './earliest-ends.js'
+import type { MaterialEnds } from './earliest-ends.js'
 import { LONGEST_SLACK_MS, type Thresholds } from './thresholds.js'
 
 /** Ends of one kind that passed the same threshold at the same comparison: reported together. */
@@ -11,48 +11,47 @@ export interface Passed {
   readonly indexes: readonly number[]
 }
 
-/** What had expired and is valid again, or is not served any more. */
-export interface Recovered {
-  readonly kind: EndKind
-  readonly name: string
-}
-
 /** What a comparison with the time found. */
 export interface Comparison {
   readonly passed: readonly Passed[]
-  readonly recovered: readonly Recovered[]
+  /** Keys of what had expired and is valid again, or is not served any more. */
+  readonly recovered: readonly string[]
   /** Whether it was the first comparison of this set. */
   readonly isReplaced: boolean
 }
 
-interface Reported {
-  readonly kind: EndKind
-  readonly toMs: number
-  readonly level: number
-  /** For the report of its recovery; only of what has expired. */
-  readonly name: string
-}
+/**
+ * What has been reported, by key: the end and the level. One number each, see {@link reportOf}, because ten thousand hosts may
+ * be near their end at once.
+ */
+type Reports = ReadonlyMap<string, number>
 
 /**
- * Compares the ends of one set with the wall clock. Most comparisons look at one number: the time of the next threshold of
- * the whole set. Each threshold of each end is reported once, across replacements of the set as well.
+ * Compares the ends of one set with the wall clock: what has expired, at once, and which thresholds have been passed, in
+ * steps. Most comparisons look at two numbers: the next end and the next threshold of the whole set. Each threshold of each
+ * end is reported once, across replacements of the set as well.
  */
 export class SetWatch {
   readonly thresholds: Thresholds
   #set: DatedSet
   #ends: MaterialEnds
+  #reports: Reports = new Map()
+  #loadedMs: number
+  /** Whether the set has not been compared yet. */
   #isNew = true
-  /** What has been reported, by key. */
-  #reported: ReadonlyMap<string, Reported> = new Map()
   /** The next threshold, and the time of the last comparison. */
   #dueMs = 0
-  #lastMs = 0
+  #comparedMs = 0
+  /** What has expired, as places in the set; since when that holds, and until when. */
   #expired: readonly number[] = []
+  #expiredMs = 0
+  #nextEndMs = 0
 
   constructor(thresholds: Thresholds, set: DatedSet, nowMs: number) {
     this.thresholds = thresholds
     this.#set = set
-    this.#ends = earliestEnds(set, nowMs)
+    this.#ends = set.endsAt(nowMs)
+    this.#loadedMs = nowMs
   }
 
   get set(): DatedSet {
@@ -66,65 +65,78 @@ export class SetWatch {
 
   replace(set: DatedSet, nowMs: number): void {
     this.#set = set
-    this.#ends = earliestEnds(set, nowMs)
+    this.#ends = set.endsAt(nowMs)
+    this.#loadedMs = nowMs
     this.#isNew = true
+    this.#nextEndMs = 0
   }
 
-  /** Milliseconds since 1970; nothing happens before, unless the clock goes back. */
-  get dueMs(): number {
-    return this.#dueMs
-  }
-
-  /** What has expired at the last comparison, as places in the set. */
-  get expired(): readonly number[] {
-    return this.#expired
-  }
-
-  /** Returns `null` where nothing can have changed since the last comparison. */
-  compare(nowMs: number): Comparison | null {
-    const isQuiet = !this.#isNew && nowMs < this.#dueMs && nowMs >= this.#lastMs
-    this.#lastMs = nowMs
-    return isQuiet ? null : this.#compareAll(nowMs)
-  }
-
-  #compareAll(nowMs: number): Comparison {
-    const set = this.#set
-    const { last, longestMs } = this.thresholds
-    const before = this.#reported
-    const isReplaced = this.#isNew
-    const reported = new Map<string, Reported>()
-    const passed = new Map<string, Group>()
+  /** Places in the set of what has expired; the same object while that does not change. */
+  expiredAt(nowMs: number): readonly number[] {
+    if (nowMs < this.#nextEndMs && nowMs >= this.#expiredMs) return this.#expired
+    const { dates } = this.#set
     const expired: number[] = []
+    let nextEndMs = Number.POSITIVE_INFINITY
+    for (let at = 1; at < dates.length; at += 2) {
+      const toMs = dates[at] as number
+      if (toMs <= nowMs) expired.push(at >> 1)
+      else if (toMs < nextEndMs) nextEndMs = toMs
+    }
+    this.#expired = expired
+    this.#expiredMs = nowMs
+    this.#nextEndMs = nextEndMs
+    return expired
+  }
+
+  /** Milliseconds until a comparison may find something; 0 where it may find something now. */
+  dueInMs(nowMs: number): number {
+    return this.#isNew || nowMs < this.#comparedMs ? 0 : Math.max(0, this.#dueMs - nowMs)
+  }
+
+  /** Looks for thresholds that have been passed, in steps. Returns `null` where the set was replaced in the meantime. */
+  *compare(nowMs: number): Generator<void, Comparison | null, void> {
+    const set = this.#set
+    const { dates } = set
+    const { last, longestMs } = this.thresholds
+    const before = this.#reports
+    const isReplaced = this.#isNew
+    const reports = new Map<string, number>()
+    const passed = new Map<string, Group>()
     let dueMs = NEVER_MS
-    for (let index = 0; index < set.count; index++) {
-      const toMs = set.toMs(index)
-      const lifeMs = toMs - set.fromMs(index)
+    for (let index = 0; index * 2 < dates.length; index++) {
+      if (index % ENDS_A_STEP === ENDS_A_STEP - 1) yield
+      const toMs = dates[index * 2 + 1] as number
+      const lifeMs = toMs - (dates[index * 2] as number)
       const leftMs = toMs - nowMs
       const level = this.thresholds.levelAt(leftMs, lifeMs)
       if (level < last) dueMs = Math.min(dueMs, toMs - this.thresholds.leadMs(level + 1, lifeMs))
-      else expired.push(index)
       const isFar = leftMs > longestMs + LONGEST_SLACK_MS
       if (isFar || (level < 0 && before.size === 0)) continue
       const kind = set.kindOf(index)
       if (kind === 'spare') continue
       const key = set.keyOf(index)
-      const former = levelBefore(before.get(key), toMs)
+      const former = levelOf(before.get(key), toMs)
       const reached = this.thresholds.levelAfter(former, leftMs, lifeMs)
       if (reached < 0) continue
-      const name = reached === last ? set.nameOf(index) : ''
-      reported.set(key, { kind, toMs, level: reached, name })
+      reports.set(key, reportOf(toMs, reached))
       // An anchor that has expired before it is loaded is a warning of that load.
-      const isOld = this.#isNew && kind === 'ca' && level === last
+      const isOld = isReplaced && kind === 'ca' && toMs <= this.#loadedMs
       if (level > former && !isOld) addTo(passed, kind, level, index)
     }
-    this.#reported = reported
-    this.#expired = expired
+    if (this.#set !== set) return null
+    const recovered = recoveredOf(before, reports, last)
+    this.#reports = reports
     this.#dueMs = dueMs
+    this.#comparedMs = nowMs
     this.#isNew = false
-    for (const { indexes } of passed.values()) indexes.sort((a, b) => set.toMs(a) - set.toMs(b))
-    return { passed: [...passed.values()], recovered: recoveredOf(before, reported, last), isReplaced }
+    const endOf = (index: number) => dates[index * 2 + 1] as number
+    for (const { indexes } of passed.values()) indexes.sort((a, b) => endOf(a) - endOf(b))
+    return { passed: [...passed.values()], recovered, isReplaced }
   }
 }
+
+/** Ends that are compared between two looks at the time. */
+const ENDS_A_STEP = 500
 
 interface Group extends Passed {
   readonly indexes: number[]
@@ -137,19 +149,25 @@ function addTo(groups: Map<string, Group>, kind: EndKind, level: number, index: 
   groups.set(key, group)
 }
 
-/** With another end it is another certificate, of which nothing has been reported. */
-function levelBefore(reported: Reported | undefined, toMs: number): number {
-  return reported?.toMs === toMs ? reported.level : -1
+/** Ends have whole seconds; more thresholds than this are not told apart. */
+const MOST_LEVELS = 64
+
+function reportOf(toMs: number, level: number): number {
+  return Math.floor(toMs / 1000) * MOST_LEVELS + Math.min(level, MOST_LEVELS - 1)
 }
 
-function recoveredOf(
-  before: ReadonlyMap<string, Reported>,
-  after: ReadonlyMap<string, Reported>,
-  last: number,
-): Recovered[] {
-  const recovered: Recovered[] = []
-  for (const [key, { kind, name, toMs, level }] of before) {
-    if (level === last && levelBefore(after.get(key), toMs) !== last) recovered.push({ kind, name })
+/** The level that was reported; -1 for another end, which is that of another certificate. */
+function levelOf(report: number | undefined, toMs: number): number {
+  if (report === undefined) return -1
+  return Math.floor(report / MOST_LEVELS) === Math.floor(toMs / 1000) ? report % MOST_LEVELS : -1
+}
+
+function recoveredOf(before: Reports, after: Reports, last: number): string[] {
+  const recovered: string[] = []
+  for (const [key, report] of before) {
+    if (report % MOST_LEVELS !== last) continue
+    const now = after.get(key)
+    if (now !== report) recovered.push(key)
   }
   return recovered
 }
