@@ -55,7 +55,7 @@ export const chain: Group = {
       'an intermediate of the same name and with another key that has expired',
       [strangeOld, intermediate],
       {
-        warns: ['CERT_EXPIRED', 'CHAIN_ORDER'],
+        warns: ['CHAIN_ORDER', 'CERT_EXPIRED'],
       },
     ),
     behind('a certificate of the intermediate that is signed with SHA-1', [sha1Twin, intermediate], {
