@@ -30,13 +30,13 @@ export function flawsOf(
 ): Flaw[] {
   return [
     ...dateFlaws(certificate, isLeaf, path, policy, nowMs),
-    ...lastingFlawsOf(certificate)
-      .filter(({ code }) => !(isLeaf && code === 'CERT_PURPOSE'))
-      .map(({ code, why, ofKey }): Flaw => {
+    ...(isLeaf ? strengthFlaws(certificate) : lastingFlawsOf(certificate)).map(
+      ({ code, why, ofKey }): Flaw => {
         const verdict = verdictOn(code, policy)
         const rulesOut = verdict === 'warn' ? null : ofKey ? 'key' : 'certificate'
         return { code, message: `${oneLine(certificate.subject)} in ${path} ${why}`, verdict, rulesOut }
-      }),
+      },
+    ),
   ]
 }
 
@@ -93,14 +93,19 @@ const lasting = new WeakMap<X509Certificate, readonly LastingFlaw[]>()
 function lastingFlawsOf(certificate: X509Certificate): readonly LastingFlaw[] {
   const known = lasting.get(certificate)
   if (known) return known
-  const flaws: LastingFlaw[] = []
-  const isRoot = isSelfSigned(certificate)
+  const flaws = strengthFlaws(certificate)
   // Clients have their own copy of a root: what the copy that is sent says about itself does not matter, but its key does.
-  const why = isRoot ? null : whyNoIssuer(certificate)
+  const why = isSelfSigned(certificate) ? null : whyNoIssuer(certificate)
   if (why !== null) {
     const message = `may not issue certificates for servers: ${why}; clients refuse the chain`
-    flaws.push({ code: 'CERT_PURPOSE', why: message, ofKey: false })
+    flaws.unshift({ code: 'CERT_PURPOSE', why: message, ofKey: false })
   }
+  lasting.set(certificate, flaws)
+  return flaws
+}
+
+function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
+  const flaws: LastingFlaw[] = []
   const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
   if (bits !== undefined && bits < LEAST_RSA_BITS) {
     const message = `has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
@@ -111,11 +116,10 @@ function lastingFlawsOf(certificate: X509Certificate): readonly LastingFlaw[] {
     const message = `has ${large}: each handshake with it takes too long`
     flaws.push({ code: 'KEY_TOO_LARGE', why: message, ofKey: true })
   }
-  if (!isRoot && WEAK_SIGNATURES.has(signatureOid(certificate.raw))) {
+  if (WEAK_SIGNATURES.has(signatureOid(certificate.raw)) && !isSelfSigned(certificate)) {
     const message = 'is signed with SHA-1 or MD5, which clients refuse'
     flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: false })
   }
-  lasting.set(certificate, flaws)
   return flaws
 }
 

@@ -205,7 +205,8 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     site.write('hosts/a/tls.crt', chainPem)
     site.write('hosts/a/tls.key', keyPem)
     const hosts = site.path('hosts/*')
-    return refusal(startEngine({ ...pairOptions(site), hosts, policy: { hosts: 'together' } }))
+    const message = await refusal(startEngine({ ...pairOptions(site), hosts, policy: { hosts: 'together' } }))
+    return message.replace('the first load failed: ', '')
   },
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {

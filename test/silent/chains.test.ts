@@ -41,7 +41,7 @@ const avoidable = {
   'an expired cross-signature at its end': [file(leaf, issuer, crossSigned(PAST)), 'CERT_EXPIRED'],
   'an expired cross-signature before the intermediate': [
     file(leaf, crossSigned(PAST), issuer),
-    'CHAIN_ORDER CERT_EXPIRED',
+    'CERT_EXPIRED CHAIN_ORDER',
   ],
   'an expired cross-signature and the root': [file(leaf, issuer, crossSigned(PAST), root), 'CERT_EXPIRED'],
   'a cross-signature that is not valid yet': [file(leaf, issuer, crossSigned(FUTURE)), 'CERT_NOT_YET_VALID'],
@@ -59,7 +59,7 @@ const avoidable = {
   ],
   'an old intermediate with another key before the new one': [
     file(leaf, root.issueAuthority({ name: 'Issuer', ...PAST }), issuer),
-    'CHAIN_ORDER CERT_EXPIRED',
+    'CERT_EXPIRED CHAIN_ORDER',
   ],
   'an intermediate that is signed with SHA-1 before the new one': [
     file(leaf, twin({ signatureHash: 'sha1' }), issuer),
@@ -75,8 +75,14 @@ for (const [what, [chainPem, codes]] of Object.entries(avoidable)) {
   test(`a file with ${what} is served with a warning, and clients with the root accept it`, async (t) => {
     const engine = await startFrom(t, chainPem)
     const { warnings, certificates } = engine.status().generation
-    assert.deepEqual(warnings.map(({ code }) => code).join(' '), codes)
-    assert.match(warnings.at(-1)?.message ?? '', /leave it out of the file/)
+    assert.deepEqual(
+      warnings
+        .map(({ code }) => code)
+        .sort()
+        .join(' '),
+      codes,
+    )
+    assert.ok(warnings.some(({ message }) => /leave it out of the file/.test(message)))
     // No alert for a date that no client looks at.
     assert.ok(Date.parse(certificates[0]?.chainNotAfter ?? '') > Date.now())
     const port = await serveEcho(t, engine)

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
-import { renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 
-import type { Problem, ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
+import {
+  createReloadEngine,
+  type Problem,
+  type ReloadEngine,
+  type ReloadEngineOptions,
+} from '../../src/main/index.js'
+import { listHosts } from '../../src/workers/hosts/list-hosts.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
@@ -17,6 +24,17 @@ import { acmeSh, caddy, certbot, certManager, lego, put, type ToolLayout } from 
 const root = createAuthority()
 const issuer = root.issueAuthority()
 const issue = (name: string): Leaf => issuer.issue({ names: [name] })
+
+// While one engine is open, those of the tests need no thread of their own.
+let keeper: ReloadEngine
+const home = mkdtempSync(join(tmpdir(), 'certswap-'))
+before(async () => {
+  keeper = await createReloadEngine({ ...writePair(home, issue('localhost')), logger: recordingLogger() })
+})
+after(async () => {
+  await keeper.close()
+  rmSync(home, { recursive: true })
+})
 
 for (const layout of [lego, acmeSh, caddy, certbot, certManager]) {
   test(`a directory of ${layout.tool} is served as it is: names, wildcards, the whole chain, and renewals`, async (t) => {
@@ -163,8 +181,11 @@ for (const [layout, pattern, better] of meant) {
     const { warnings } = await serve(t, dir, pattern)
     const [, advice] = /pairs lie at (\S+); set "hosts" to that/.exec(warnings[0]?.message ?? '') ?? []
     assert.equal(advice, join(dir, better))
-    const { engine } = await serve(t, dir, better)
-    assert.equal(engine.servingFor('a.example')?.host, join(dir, layout.hostOf('a.example')))
+    const { hosts } = listHosts({ named: [], patterns: [join(dir, better)] })
+    assert.deepEqual(
+      hosts.map(({ id }) => id),
+      [join(dir, layout.hostOf('a.example'))],
+    )
   })
 }
 
@@ -179,6 +200,21 @@ test('a directory without a pair that comes while others are served is logged on
   assert.match(JSON.stringify(lines()), /hosts\/b\.example is not served: found server-key\.pem, server\.pem/)
   for (let i = 0; i < 2; i++) assert.equal((await engine.reload()).outcome, 'unchanged')
   assert.equal(lines().length, 1)
+})
+
+test('a certificate whose key is missing is reported beside the pairs that are served, and one of an issuer is not', async (t) => {
+  const dir = tempDir(t)
+  for (const name of ['a.example', 'b.example']) lego.write(dir, name, issue(name))
+  rmSync(join(dir, lego.pattern, 'b.example.key'))
+  const { engine, warnings } = await serve(t, dir, lego.pattern)
+  assert.equal(engine.servingFor('a.example')?.host, join(dir, lego.hostOf('a.example')))
+  assert.match(
+    warnings.map(({ message }) => message).join(),
+    /^\S+b\.example\.crt is not served: expected b\.example\.key beside it$/,
+  )
+  lego.write(dir, 'b.example', issue('b.example'))
+  const { outcome, warnings: later } = await engine.reload()
+  assert.deepEqual([outcome, later], ['applied', []])
 })
 
 test('`certswap check --hosts` takes a directory of lego, and says what a directory without pairs holds', async (t) => {

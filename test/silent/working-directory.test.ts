@@ -45,6 +45,8 @@ test('after process.chdir() every file is looked for where it was, and named by 
   const dir = site(t)
   const script = `${BEGIN.split('const starting')[0]}
     const results = {}
+    // Its thread serves the engines below too.
+    const keeper = await api.createReloadEngine({ cert: 'tls.crt', key: 'tls.key', logger })
     for (const [title, options, file] of JSON.parse(OPTIONS)) {
       process.chdir(DIR)
       const starting = api.createReloadEngine({ ...options, logger })
@@ -57,6 +59,7 @@ test('after process.chdir() every file is looked for where it was, and named by 
       results[title] = [problem.path, problem.message.includes(DIR + '/' + file), back.outcome]
       await engine.close()
     }
+    await keeper.close()
     console.log(JSON.stringify(results))`
   const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(options) })
   const expected = options.map(([title, , file]) => [title, [join(dir, file), true, 'unchanged']])

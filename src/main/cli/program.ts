@@ -206,7 +206,7 @@ function addMaterial(command: Command): Command {
     .option('--dhparam <path>', 'PEM file of Diffie-Hellman parameters')
     .option(
       '--hosts <glob>',
-      'directories that each hold the pair of an SNI host; may be given again',
+      'directories or certificate files of SNI hosts, as certbot, lego, acme.sh and Caddy write them; may be given again',
       append,
     )
     .addOption(

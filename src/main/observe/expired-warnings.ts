@@ -25,7 +25,9 @@ export function expiredWarnings(set: DatedSet, expired: readonly number[]): read
  * Warnings of what is served, as of now: the time decides which of it has expired, and not what was found when it was loaded.
  */
 function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]): readonly Problem[] {
-  const lasting = loaded.filter(({ code }) => !EXPIRED_CODES.has(code))
+  const lasting = loaded.filter(
+    (warning) => !EXPIRED_CODES.has(warning.code) || isOnlyLoaded(warning, expired),
+  )
   if (lasting.length === loaded.length && expired.length === 0) return loaded
   // In the place of those that were found when it was loaded, or else first: it refuses clients now.
   const place = Math.max(
@@ -33,6 +35,11 @@ function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]
     loaded.findIndex(({ code }) => EXPIRED_CODES.has(code)),
   )
   return [...lasting.slice(0, place), ...expired, ...lasting.slice(place)]
+}
+
+/** Certificates in a host's chain that clients do not need are not watched. What was found when they were loaded holds. */
+function isOnlyLoaded({ host }: Problem, expired: readonly Problem[]): boolean {
+  return host !== undefined && !expired.some((one) => one.host === host || one.message.includes(host))
 }
 
 /** A generation with its warnings as of now. */

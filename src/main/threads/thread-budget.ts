@@ -12,6 +12,13 @@ const MOST_REPLACEMENTS = 2
 class ThreadBudget {
   readonly #replacements = new Set<Worker>()
 
+  constructor() {
+    // A thread that was started during an earlier hang is no replacement in a later one.
+    hungThreads.onChange(() => {
+      if (hungThreads.count === 0) this.#replacements.clear()
+    })
+  }
+
   /** Whether one more thread may be started now. */
   get mayStart(): boolean {
     return hungThreads.count === 0 || this.#replacements.size < MOST_REPLACEMENTS
@@ -24,10 +31,7 @@ class ThreadBudget {
 
   /** Takes note of a thread that was started just now. */
   started(worker: Worker): void {
-    if (hungThreads.count === 0) {
-      this.#replacements.clear()
-      return
-    }
+    if (hungThreads.count === 0) return
     this.#replacements.add(worker)
     worker.once('exit', () => this.#replacements.delete(worker))
   }

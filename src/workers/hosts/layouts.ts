@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 
 /** Files that make up a host, by their names alone. */
 export interface Candidate {
@@ -28,8 +28,10 @@ export const EXPECTED =
 
 /** Every pair that these names in a directory can mean; the ones to be preferred come first. */
 export function candidatesIn(directory: string, names: ReadonlySet<string>): Candidate[] {
+  // Not joined: a path with `..` behind a link would be made another one.
+  const within = (name: string) => `${directory}/${name}`
   const whole = (cert: string, key: string): Candidate => {
-    return { id: directory, cert: join(directory, cert), key: join(directory, key), kind: 'directory' }
+    return { id: directory, cert: within(cert), key: within(key), kind: 'directory' }
   }
   const found = FIXED.filter(([cert]) => names.has(cert)).map(([cert, key]) => whole(cert, key))
   const bases = [...names]
@@ -41,11 +43,10 @@ export function candidatesIn(directory: string, names: ReadonlySet<string>): Can
   const taken = new Set(['ca', ...(acme === null ? [] : [acme]), ...(names.has('tls.crt') ? ['tls'] : [])])
   for (const base of bases) {
     if (taken.has(base)) continue
-    const id = base === own ? directory : join(directory, base)
+    const id = base === own ? directory : within(base)
     for (const extension of EXTENSIONS) {
       if (!names.has(base + extension)) continue
-      const [cert, key] = [join(directory, base + extension), join(directory, `${base}.key`)]
-      found.push({ id, cert, key, kind: 'named' })
+      found.push({ id, cert: within(base + extension), key: within(`${base}.key`), kind: 'named' })
     }
   }
   return found
@@ -58,6 +59,16 @@ export function chosenFrom(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>()
   return candidates.filter(({ id }) => seen.size < seen.add(id).size)
 }
+
+/** Certificates among files that are called by their hosts, which lack their key; those of issuers are meant to. */
+export function withoutKey(names: ReadonlySet<string>): string[] {
+  return [...names].filter((name) => {
+    const [, base] = /^(.+)\.(?:crt|cer)$/.exec(name) ?? []
+    return base !== undefined && !ISSUERS.test(base) && !names.has(`${base}.key`)
+  })
+}
+
+const ISSUERS = /(^|[._-])(issuer|ca|root|intermediate|chain|fullchain|bundle|ca-certificates)$/i
 
 /** For each candidate by its certificate file: those of the same directory that may be meant just as well. */
 export function rivalsIn(candidates: readonly Candidate[]): (cert: string) => readonly Candidate[] {

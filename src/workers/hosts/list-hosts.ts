@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
 import fastGlob from 'fast-glob'
@@ -9,7 +9,7 @@ import type { Problem } from '../problem.js'
 import { touching } from '../progress.js'
 import { fileProblem } from '../read-file.js'
 import { strayMaterial } from './host-hints.js'
-import { type Candidate, candidatesIn, chosenFrom, FIXED } from './layouts.js'
+import { type Candidate, candidatesIn, chosenFrom, FIXED, withoutKey } from './layouts.js'
 import type { HostSource, HostSources } from './protocol.js'
 
 /** Whether a file by this name may belong to a host. */
@@ -21,7 +21,10 @@ export interface HostList {
   readonly hosts: readonly HostSource[]
   /** Directories that are there and hold no pair: what they held before may be on its way back. */
   readonly empty: readonly string[]
-  /** What those among them that hold something like a certificate or a key hold instead, in words. */
+  /**
+   * What is not served, and why, in words: directories that hold something like a certificate or a key instead of a pair, and
+   * certificates without a key beside others that have one.
+   */
   readonly strays: ReadonlyMap<string, string>
   /** Directories whose files were looked at. */
   readonly visited: ReadonlySet<string>
@@ -48,6 +51,12 @@ export function listHosts({ named, patterns }: HostSources): HostList {
   const add = ({ id, cert, key }: Candidate) => {
     if (!hosts.has(id)) hosts.set(id, { id, cert, key, name: null })
   }
+  const addUnpaired = (directory: string, found: readonly Candidate[], names: ReadonlySet<string>) => {
+    if (!found.some(({ kind }) => kind === 'named')) return
+    for (const name of withoutKey(names)) {
+      strays.set(`${directory}/${name}`, `expected ${name.replace(/\.\w+$/, '.key')} beside it`)
+    }
+  }
   for (const pattern of patterns) {
     try {
       const { directories, files } = matching(pattern, unlisted)
@@ -61,7 +70,10 @@ export function listHosts({ named, patterns }: HostSources): HostList {
         const names = namesIn(directory)
         const found = chosenFrom(candidatesIn(directory, names))
         found.forEach(add)
-        if (found.length > 0) continue
+        if (found.length > 0) {
+          addUnpaired(directory, found, names)
+          continue
+        }
         empty.add(directory)
         const stray = strayMaterial(names)
         if (stray !== null) strays.set(directory, stray)
@@ -70,7 +82,8 @@ export function listHosts({ named, patterns }: HostSources): HostList {
         visited.add(directory)
         const found = hostsAmong(directory, matched, pattern)
         found.forEach(add)
-        if (!isAnyName(pattern)) for (const { id } of found) explicit.add(id)
+        if (isAnyName(pattern)) addUnpaired(directory, found, matched)
+        else for (const { id } of found) explicit.add(id)
       }
     } catch (error) {
       unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
@@ -118,6 +131,7 @@ export function isThere(path: string): boolean {
 function matching(pattern: string, unlisted: Problem[]): Matches {
   const parent = pattern.slice(0, -1)
   if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return matchesIn(parent)
+  if (!fastGlob.isDynamicPattern(pattern)) return matchesAt(pattern.replace(/(?<=.)\/+$/, ''))
   const { paths: entries, unseen } = findMatching(pattern, { onlyFiles: false, markDirectories: true })
   unlisted.push(...unseen)
   const [directories, paths] = [entries.filter(isMarked), entries.filter((entry) => !isMarked(entry))]
@@ -126,7 +140,16 @@ function matching(pattern: string, unlisted: Problem[]): Matches {
     const names = files.get(dirname(path)) ?? new Set()
     files.set(dirname(path), names.add(basename(path)))
   }
-  return { directories: directories.map((directory) => directory.slice(0, -1)), files }
+  return { directories: directories.map((directory) => directory.replace(/\/+$/, '')), files }
+}
+
+/** A path without a wildcard: fast-glob would take `..` for the parent by its name, also behind a link. */
+function matchesAt(path: string): Matches {
+  touching(path)
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats?.isDirectory()) return { directories: [path], files: new Map() }
+  const files = stats ? new Map([[dirname(path), new Set([basename(path)])]]) : new Map<string, Set<string>>()
+  return { directories: [], files }
 }
 
 /** As fast-glob has it: a directory that is not there holds nothing, and one that may not be listed is an error. */
@@ -137,7 +160,7 @@ function matchesIn(parent: string): Matches {
     const names = entries.flatMap(({ name, isDirectory }) => (isDirectory ? [] : name))
     return {
       directories: entries.flatMap(({ name, isDirectory }) => (isDirectory ? parent + name : [])),
-      files: new Map([[parent.slice(0, -1), new Set(names)]]),
+      files: new Map([[dirname(`${parent}*`), new Set(names)]]),
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { directories: [], files: new Map() }

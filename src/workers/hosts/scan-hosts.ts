@@ -137,12 +137,14 @@ function lostPair(host: string, found: string | undefined): Problem {
   return { code: 'FILE_NOT_FOUND', message, path: host, host }
 }
 
-/** Directories that a pattern matches, and that hold certificates or keys by other names than those of a pair. */
+/** What patterns match, and what is no pair: see {@link HostList.strays}. */
 function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): readonly Problem[] {
-  const unknown = [...strays].filter(([directory]) => !known.has(directory)).sort()
-  return unknown.map(([directory, found]) => {
-    const message = `${directory} is not served: ${found}`
-    return { code: 'FILE_NOT_FOUND', message, path: directory, host: directory }
+  // What was a host before is a problem, and keeps its last certificate.
+  const unknown = [...strays]
+    .filter(([path]) => !known.has(path) && !known.has(path.replace(/\.\w+$/, '')))
+    .sort()
+  return unknown.map(([path, found]) => {
+    return { code: 'FILE_NOT_FOUND', message: `${path} is not served: ${found}`, path, host: path }
   })
 }
 
