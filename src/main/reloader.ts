@@ -1,7 +1,4 @@
-import type { TLSSocket } from 'node:tls'
-
 import type { Problem } from '../workers/problem.js'
-import { distrusted } from './attach/distrusted.js'
 import type { ServedState } from './attach/server-book.js'
 import type { Clock } from './clock.js'
 import { deepFreeze } from './deep-freeze.js'
@@ -10,7 +7,6 @@ import { type Followers, type MemberResult, NOBODY } from './fleet/followers.js'
 import type { ContextBook } from './generation/context-book.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
 import { History } from './generation/history.js'
-import type { Logger } from './observe/logger.js'
 import { failureReport, outcomeReport } from './outcome-report.js'
 import { firstLoadError, type PassReport, problemsOf } from './pass-report.js'
 import { PassWatch } from './pass-watch.js'
@@ -159,12 +155,6 @@ export class Reloader {
   /** The result of a request that had nothing to load. */
   untouched(trigger: Trigger): ReloadResult {
     return this.#report('unchanged', trigger, new PassWatch(this.#clock)).result
-  }
-
-  /** Which of these connections the trust in force would not accept any more. */
-  distrusted(connections: Iterable<TLSSocket>, logger: Logger): Promise<Set<TLSSocket>> {
-    const parts = { preparer: this.#preparer, clock: this.#clock, logger }
-    return distrusted(connections, this.serving.trust(), parts)
   }
 
   /** Servers keep what they serve; the keys are overwritten. */

@@ -16,6 +16,8 @@ export interface CrlFields {
   readonly signature: SignedBytes
   readonly authorityKey: AuthorityKeyId | null
   readonly extensions: Extensions
+  /** The issuing distribution point (RFC 5280, section 5.2.5). */
+  readonly distributionPoint: DerNode | null
   /** The entries, see {@link entriesOf}. */
   readonly revoked: DerNode | null
 }
@@ -41,7 +43,7 @@ export const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'
 export const CERTIFICATE_ISSUER = '2.5.29.29'
 export const REASON_CODE = '2.5.29.21'
 /** A reason that only a delta list may give. */
-export const REMOVE_FROM_CRL = 8
+const REMOVE_FROM_CRL = 8
 
 /**
  * CertificateList ::= SEQUENCE { tbsCertList { [version], signature, issuer, thisUpdate, [nextUpdate],
@@ -70,6 +72,7 @@ export function crlFieldsOf(der: Uint8Array): CrlFields {
   if (Buffer.compare(within, named) !== 0 || der[signature.from] !== 0) throw notAList()
   const extensions = byOid(list ? extensionsIn(der, list) : [])
   const key = extensions.get(AUTHORITY_KEY_ID)
+  const point = extensions.get(ISSUING_DISTRIBUTION_POINT)
   return {
     issuer: canonicalName(der, issuer),
     issuerName: oneLine(printedName(der, issuer)),
@@ -82,6 +85,7 @@ export function crlFieldsOf(der: Uint8Array): CrlFields {
     },
     authorityKey: key ? authorityKeyIdOf(der, elementIn(der, key)) : null,
     extensions,
+    distributionPoint: point ? elementIn(der, point) : null,
     revoked,
   }
 }
@@ -134,16 +138,16 @@ function entryExtensions(der: Uint8Array, from: number, to: number): Extensions 
 }
 
 /**
- * The reason that an entry gives; `null` without one.
+ * Whether an entry takes a certificate off the list that an earlier one has put on it.
  *
  * @throws RangeError
  */
-export function reasonOf(der: Uint8Array, { extensions }: CrlEntry): number | null {
+export function isRemoval(der: Uint8Array, { extensions }: CrlEntry): boolean {
   const extension = extensions.get(REASON_CODE)
-  if (!extension) return null
+  if (!extension) return false
   const reason = elementIn(der, extension)
   if (reason.tag !== ENUMERATED || reason.to - reason.from !== 1) throw notAList()
-  return der[reason.from] as number
+  return der[reason.from] === REMOVE_FROM_CRL
 }
 
 /** Whether a list may be used at this time. */

@@ -8,13 +8,11 @@ import {
   crlFieldsOf,
   entriesOf,
   ISSUING_DISTRIBUTION_POINT,
+  isRemoval,
   REASON_CODE,
-  REMOVE_FROM_CRL,
-  reasonOf,
 } from './crl-fields.js'
 import { childrenOf, type DerNode } from './der.js'
 import { SEQUENCE } from './der-tags.js'
-import { elementIn } from './extensions.js'
 import { fullNamesOf } from './issuer.js'
 import { workingOn } from './progress.js'
 import { reading } from './reading.js'
@@ -22,7 +20,7 @@ import { releaseContext } from './release-context.js'
 import type { TrustBlock } from './trust.js'
 
 /** What of a revocation list decides which clients of its CA OpenSSL accepts while it is loaded. */
-export interface Crl extends Omit<CrlFields, 'extensions' | 'revoked'> {
+export interface Crl extends Omit<CrlFields, 'extensions' | 'distributionPoint' | 'revoked'> {
   readonly block: TrustBlock
   readonly scope: CrlScope
   /** Why OpenSSL, as Node sets it up, never uses the list, or not for what it says; `null` if it does. */
@@ -41,10 +39,10 @@ export function parseCrl(block: TrustBlock): Crl {
   const { der, pem, path, what } = block
   workingOn(path)
   return reading('CRL_INVALID', `${what} is damaged`, path, () => {
-    const { extensions, revoked, ...fields } = crlFieldsOf(der)
-    const point = extensions.get(ISSUING_DISTRIBUTION_POINT)
-    const scope = point ? readScope(der, elementIn(der, point)) : { ...WHOLE, unusable: null }
-    const entries = entriesFlaw(der, { ...fields, extensions, revoked })
+    const list = crlFieldsOf(der)
+    const { extensions, distributionPoint, revoked: _, ...fields } = list
+    const scope = distributionPoint ? readScope(der, distributionPoint) : { ...WHOLE, unusable: null }
+    const entries = entriesFlaw(der, list)
     releaseContext(createSecureContext({ ca: [], crl: pem }))
     return { block, ...fields, scope, unusable: extensionsFlaw(extensions) ?? scope.unusable ?? entries }
   })
@@ -124,7 +122,7 @@ function entryFlaw(der: Uint8Array, entry: CrlEntry): string | null {
     if (oid === CERTIFICATE_ISSUER)
       return 'its entries name another issuer, as only those of an indirect list may'
     if (critical) return `the critical extension ${oid} of an entry is unknown to OpenSSL`
-    if (oid === REASON_CODE && reasonOf(der, entry) === REMOVE_FROM_CRL)
+    if (oid === REASON_CODE && isRemoval(der, entry))
       return 'an entry is to be removed, as only a delta list may say'
   }
   return null

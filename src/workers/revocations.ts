@@ -4,10 +4,8 @@ import {
   type CrlFields,
   crlFieldsOf,
   entriesOf,
-  ISSUING_DISTRIBUTION_POINT,
   isCurrent,
-  REMOVE_FROM_CRL,
-  reasonOf,
+  isRemoval,
 } from './crl-fields.js'
 import { base64Of, childrenOf } from './der.js'
 import { elementIn } from './extensions.js'
@@ -35,12 +33,11 @@ export interface Revocations {
  */
 export function readRevocations(der: Uint8Array): Revocations {
   const list = crlFieldsOf(der)
-  const { issuer, thisUpdate, nextUpdate, authorityKey, extensions } = list
-  const point = extensions.get(ISSUING_DISTRIBUTION_POINT)
+  const { issuer, thisUpdate, nextUpdate, authorityKey, distributionPoint } = list
   return {
     ...{ issuer, thisUpdate, nextUpdate },
     authorityKeyId: authorityKey?.keyId ?? null,
-    scope: point ? base64Of(der, elementIn(der, point)) : '',
+    scope: distributionPoint ? base64Of(der, distributionPoint) : '',
     revoked: revokedIn(der, list),
   }
 }
@@ -74,7 +71,7 @@ function revokedIn(der: Uint8Array, list: CrlFields): Map<string, Set<string>> {
   let issuers: readonly string[] = [list.issuer]
   for (const entry of entriesOf(der, list)) {
     issuers = issuersOf(der, entry) ?? issuers
-    if (reasonOf(der, entry) === REMOVE_FROM_CRL) continue
+    if (isRemoval(der, entry)) continue
     for (const issuer of issuers) {
       const serials = revoked.get(issuer) ?? new Set()
       revoked.set(issuer, serials.add(base64Of(der, entry.serial)))

@@ -12,7 +12,6 @@ import {
 import { authorizesResumedStrangers, currentContext, rawSocketOf } from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import { knownPeerOf } from './peer-chains.js'
 import { leafOf } from './presented-chain.js'
 import { correctAuthorized, letsStrangersIn } from './resumed-authorization.js'
 import type { ServedState } from './server-book.js'
@@ -102,7 +101,7 @@ export class TrustGate {
 
   /** Node emits `secure` after each renegotiation. It leaves `authorized` as it was, whichever certificate comes then. */
   #watchRenegotiation(socket: TLSSocket, policy: () => PeerPolicy): void {
-    let leaf = knownPeerOf(socket)?.certificates[0] ?? null
+    let leaf = socket.authorized ? leafOf(socket) : null
     socket.on('secure', () => {
       const next = leafOf(socket)
       const isOther = leaf !== null && (next === null || Buffer.compare(leaf, next) !== 0)
