@@ -1,7 +1,5 @@
 import { dirname, isAbsolute } from 'node:path'
 
-import fastGlob from 'fast-glob'
-
 import { ReloadError } from './errors.js'
 
 /** The options that are paths, or lists of paths. */
@@ -70,12 +68,16 @@ function absolute(path: unknown, base: string | undefined): unknown {
   return isRelative(path) ? absolutePath(path, base) : path
 }
 
-/** The directory in front is meant to the letter, whatever characters it has. */
+/** What makes a path a pattern, if anything does. Only worker threads load fast-glob, which has the exact rule. */
+const WILDCARD = /[\\*?[{(]/
+const SPECIAL = /[\\*?|(){}[\]!+@]/g
+
+/** The directory in front is meant to the letter, whatever characters it has. A path without a wildcard is no pattern. */
 function absolutePattern(pattern: unknown, base: string | undefined): unknown {
   if (!isRelative(pattern)) return pattern
   const { from, rest } = splitRelative(pattern, base ?? workingDirectory())
-  const isPlain = !fastGlob.isDynamicPattern(from) || !fastGlob.isDynamicPattern(rest)
-  return joined(isPlain ? from : fastGlob.escapePath(from), rest)
+  const needsEscape = WILDCARD.test(from) && WILDCARD.test(rest)
+  return joined(needsEscape ? from.replace(SPECIAL, '\\$&') : from, rest)
 }
 
 /** Text that is no path, such as PEM, is refused as it was given. */

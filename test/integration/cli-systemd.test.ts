@@ -33,7 +33,7 @@ test('a stop is STOPPING=1 once, and a plea for the time that the drain takes', 
   program.child.kill('SIGHUP')
   await program.line('SIGHUP handled')
   // Another one, that is no repetition of the first (`forceAfterMs`): nothing is waited for.
-  await delay(1_050)
+  await delay(550)
   assert.equal(await program.stop(), 1)
   const [, stopping, extend, ...more] = await socket.datagrams()
   assert.deepEqual(stopping, ['STOPPING=1', 'STATUS=draining'])

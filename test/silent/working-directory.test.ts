@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
@@ -248,3 +248,18 @@ YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
 ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 -----END DH PARAMETERS-----
 `
+
+test('relative patterns and directories of hosts are found in a directory whose name looks like a pattern', async (t) => {
+  const dir = join(tempDir(t), 'a [b]{c}(d)')
+  renameSync(site(t), dir)
+  const given = { ...pair(), hosts: ['hosts/*'], caDir: 'anchors' }
+  const script = `${BEGIN}
+    say(engine.servingFor('a.example').host)
+    say(engine.status().generation.trust.authorities)
+    say((await engine.update({ hosts: ['hosts/a.example'] })).outcome)
+    say(engine.servingFor('a.example').host)
+    await engine.close()`
+  const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(given) })
+  const host = join(dir, 'hosts/a.example')
+  assert.deepEqual(linesOf(stdout), [host, 2, 'unchanged', host])
+})

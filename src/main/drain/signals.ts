@@ -26,7 +26,7 @@ export interface SignalOptions {
    * A further SIGINT or SIGTERM forces the drain when it comes more than this many milliseconds after the first. One that
    * comes earlier is the same stop, said twice: a terminal or a service manager signals a whole process group while a
    * runner in it passes the signal on too. `0` lets every further signal force.
-   * @defaultValue `1000`
+   * @defaultValue `500`
    */
   readonly forceAfterMs?: number
   /**
@@ -40,7 +40,7 @@ export interface SignalOptions {
 const LAST_RESORT_MS = 400
 
 /** A person who means a second Ctrl-C can press it again; what passes a signal on does so within milliseconds. */
-const FORCE_AFTER_MS = 1_000
+const FORCE_AFTER_MS = 500
 
 /**
  * Handles the signals of the process: SIGHUP reloads the certificates (where there is an engine), the first SIGINT or

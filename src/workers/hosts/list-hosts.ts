@@ -131,7 +131,8 @@ export function isThere(path: string): boolean {
 function matching(pattern: string, unlisted: Problem[]): Matches {
   const parent = pattern.slice(0, -1)
   if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return matchesIn(parent)
-  if (!fastGlob.isDynamicPattern(pattern)) return matchesAt(pattern.replace(/(?<=.)\/+$/, ''))
+  const path = pattern.replace(/(?<=.)\/+$/, '')
+  if (!fastGlob.isDynamicPattern(pattern) || isThere(path)) return matchesAt(path)
   const { paths: entries, unseen } = findMatching(pattern, { onlyFiles: false, markDirectories: true })
   unlisted.push(...unseen)
   const [directories, paths] = [entries.filter(isMarked), entries.filter((entry) => !isMarked(entry))]

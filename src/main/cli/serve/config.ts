@@ -242,6 +242,8 @@ function relativeTo(base: string, config: ConfigFile): ConfigFile {
   }
 }
 
+/** Without a path, it stays as it is and is refused. */
 function absoluteUpstream(upstream: string, base: string): string {
-  return upstream.startsWith(UNIX) ? `${UNIX}${resolve(base, upstream.slice(UNIX.length))}` : upstream
+  const path = upstream.startsWith(UNIX) ? upstream.slice(UNIX.length) : ''
+  return path === '' ? upstream : UNIX + resolve(base, path)
 }
