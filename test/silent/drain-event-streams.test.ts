@@ -149,6 +149,8 @@ test('what the application writes after the last event is discarded, and raises 
   response.on('error', assert.ifError)
   for (const _ of [1, 2, 3]) response.write('data: too late\n\n')
   response.end('data: too late\n\n')
+  await new Promise<unknown>((done) => response.write('data: too late\n\n', done))
+  await new Promise<void>((done) => response.end(done))
 
   assert.equal(await answer, `data: first\n\n${LAST}`)
   assert.equal((await drain.complete()).outcome, 'drained')

@@ -25,7 +25,15 @@ import {
   createDrain,
   type TrackedSession,
 } from '../../src/main/drain/index.js'
-import { connectTls, drainOf, http2Client, httpsServer, identity, received } from '../support/drains.js'
+import {
+  connectTls,
+  drainOf,
+  http2Client,
+  httpsServer,
+  identity,
+  received,
+  stillDrainOf,
+} from '../support/drains.js'
 import { listen } from '../support/echo-server.js'
 import { eventually } from '../support/eventually.js'
 import { upgradeRequest } from '../support/raw-web-socket.js'
@@ -68,6 +76,17 @@ test('the other helpers and track refuse what they cannot use', (t) => {
     code: 'OPTIONS_INVALID',
     message: /`onResponse`: expected a function, or an array of functions/,
   })
+})
+
+test('closeLongPolls leaves requests alone that name no client, whatever they hold', () => {
+  const closed: string[] = []
+  const clients = { known: { close: () => closed.push('known') } }
+  const hook = closeLongPolls({ clientsCount: 1, clients } as never)
+  for (const url of ['//', 'http://[', '*', undefined, '/?sid=__proto__', '/?sid=constructor', '/?sid=other'])
+    hook({} as never, {} as never, { url } as never)
+  assert.deepEqual(closed, [])
+  hook({} as never, {} as never, { url: '//?EIO=4&sid=known' } as never)
+  assert.deepEqual(closed, ['known'])
 })
 
 test('a hook that these servers never call is logged when the drain is made', () => {
@@ -245,6 +264,29 @@ test('connections that a TLS server hands on by ALPN count and leave as HTTP/1.1
   assert.equal(left.length, 3)
   // A drain that has ended holds nobody: the same server can be in the next.
   createDrain({ servers: [h2, http1, server], logger: recordingLogger() }).close()
+})
+
+test('a request whose first bytes chose the server is answered whole, also when it is read at once', async (t) => {
+  const responses: http.ServerResponse[] = []
+  const http1 = http.createServer((_request, response) => responses.push(response))
+  const server = net.createServer((socket) => {
+    socket.once('data', (bytes) => {
+      http1.emit('connection', socket)
+      socket.unshift(bytes)
+    })
+  })
+  const logger = recordingLogger()
+  const { drain, clock, port } = await stillDrainOf(t, server, { logger })
+  const request = http.get({ port, agent: false, headers: { connection: 'keep-alive' } })
+  await eventually('the request has arrived', () => responses.length === 1)
+  drain.start()
+  // Longer than a connection without a request is waited for.
+  await clock.advance(5_000)
+  responses[0]?.end('answer')
+
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  assert.deepEqual([await text(response), response.headers.connection], ['answer', 'close'])
+  assert.equal((await drain.complete()).closed.http1, 1)
 })
 
 function ofHttp({ http1, http2, raw }: { http1: number; http2: number; raw: number }) {

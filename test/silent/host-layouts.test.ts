@@ -75,6 +75,25 @@ test('many pairs in one directory: by the directory, by a pattern of names, and 
   }
 })
 
+test('a pattern of files means every file that it matches, also beside one that stands for the directory', async (t) => {
+  const dir = tempDir(t)
+  const flat = (files: Record<string, string>) => put(join(dir, 'flat'), files)
+  const [own, a, b] = [issue('own.example'), issue('a.example'), issue('b.example')]
+  flat({ 'tls.crt': own.chainPem, 'tls.key': own.keyPem })
+  flat({ 'a.example.crt': a.chainPem, 'a.example.key': a.keyPem })
+  flat({ 'b.example.crt': b.chainPem, 'b.example.key': b.keyPem })
+  const { engine } = await serve(t, dir, 'flat/*.crt')
+  const hosts = ['own.example', 'a.example', 'b.example'].map((name) => engine.servingFor(name)?.host)
+  assert.deepEqual(
+    hosts,
+    ['flat', 'flat/a.example', 'flat/b.example'].map((path) => join(dir, path)),
+  )
+  // Two files that stand for the directory are no choice.
+  flat({ 'fullchain.pem': a.chainPem, 'privkey.pem': a.keyPem })
+  const { engine: both } = await serve(t, dir, 'flat/*.{crt,pem}')
+  assert.deepEqual(codes((await both.reload()).problems), ['HOST_AMBIGUOUS'])
+})
+
 test('of many pairs in one directory, one that loses a file keeps its certificate, and one that has gone is gone', async (t) => {
   const dir = tempDir(t)
   for (const name of ['a.example', 'b.example', 'c.example']) lego.write(dir, name, issue(name))

@@ -67,6 +67,32 @@ test('a check of the timer finds that a mounted file was replaced, without a rel
   }
 })
 
+test('a refusal and a reload of other files say what a mounted file hides, and the exit code is 1', {
+  skip,
+}, async (t) => {
+  const { outside, inside, authority, renew } = site(t)
+  const ca = join(inside, 'ca.pem')
+  writeFileSync(ca, authority.certPem)
+  const config = { ...pairIn(inside), ca }
+  const server = await serveMounted(t, { outside, inside }, { files: ['tls.crt'], config })
+  renew()
+  writeFileSync(ca, authority.certPem + createAuthority().certPem)
+  const partly = await server.command(['reload'])
+  assert.equal(partly.code, 1)
+  assert.match(partly.stdout, /^reloaded in part: a mounted file hides/)
+  const dry = await server.command(['reload', '--dry-run', '--force'])
+  assert.deepEqual([dry.code, /a mounted file hides/.test(dry.stdout)], [1, true])
+
+  // The key that can be seen is the new one, and the certificate is not.
+  cpSync(join(outside, 'tls.key'), join(inside, 'tls.key'))
+  const { code, stderr } = await server.command(['reload'])
+  assert.equal(code, 1)
+  assert.match(
+    stderr,
+    /CERT_KEY_MISMATCH.*FILE_DETACHED: \S.*tls\.crt is mounted as a single file[^\n]*\ncertswap: mount the directory/,
+  )
+})
+
 test('a renewal that writes into the mounted file is served; one that replaces it is found although a link to it is left', {
   skip,
 }, async (t) => {

@@ -65,12 +65,11 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   }
 }
 
-/** Of the warnings, the one that a line must not leave out: files that have changed are not visible. */
+/** The warning that a line must not leave out: files that have changed are not visible. It may be why a pair does not match. */
 function detachedText({ warnings }: ReloadResult): string {
-  return warnings
-    .filter(({ code }) => code === 'FILE_DETACHED')
-    .map(({ code, message }) => `; ${code}: ${message}`)
-    .join('')
+  const [first, ...more] = warnings.filter(({ code }) => code === 'FILE_DETACHED')
+  if (!first) return ''
+  return `; ${first.code}: ${first.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`
 }
 
 function trustText(restored: ReloadResult['restored']): string {
@@ -81,7 +80,8 @@ function trustText(restored: ReloadResult['restored']): string {
 }
 
 /** Files that are still being written are worth another try; all else needs a hand. */
-function failureAnswer({ outcome, problems, warnings, serving, generation, hosts }: ReloadResult): Answer {
+function failureAnswer(result: ReloadResult): Answer {
+  const { outcome, problems, warnings, serving, generation, hosts } = result
   const [first] = problems
   const code = first?.code ?? 'WORKER_CRASHED'
   const unstable = outcome === 'waiting-for-pair' || code === 'FILES_CHANGING'
@@ -91,7 +91,7 @@ function failureAnswer({ outcome, problems, warnings, serving, generation, hosts
     ? `everything else is served as generation ${generation}`
     : `still serving ${serving.fingerprint256} until ${serving.notAfter}`
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}${expiredText(warnings)}`
+  const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}${detachedText(result)}${expiredText(warnings)}`
   const { fingerprint256, notAfter } = serving
   const errors = problems.map((problem) => ({
     ...problemView(problem),

@@ -97,5 +97,15 @@ function contentTypeOf(response: ServerResponse): string {
 
 function endForGood(response: ServerResponse, text: string): void {
   response.end(text)
-  Object.assign(response, { write: () => false, end: () => response })
+  Object.assign(response, {
+    write: (...args: unknown[]) => discarded(args, false),
+    end: (...args: unknown[]) => discarded(args, response),
+  })
+}
+
+/** Calls the callback of a write, because the application may wait for it. */
+function discarded<T>(args: readonly unknown[], result: T): T {
+  const done = args.at(-1)
+  if (typeof done === 'function') setImmediate(() => done())
+  return result
 }

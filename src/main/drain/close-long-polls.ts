@@ -39,8 +39,7 @@ interface EngineClient {
 export function closeLongPolls(io: SocketIoLike | EngineIoLike): ResponseHook {
   assertSocketIo(io)
   return (_response, _notice, request) => {
-    const sessionId = new URL(request.url ?? '', 'http://localhost').searchParams.get('sid')
-    const client = sessionId === null ? undefined : clientsOf(io)[sessionId]
+    const client = clientOf(clientsOf(io), request.url)
     if (!client) return
     const incoming = client.transport?.dataReq
     // Engine.IO would cut off what the client is sending.
@@ -49,9 +48,15 @@ export function closeLongPolls(io: SocketIoLike | EngineIoLike): ResponseHook {
   }
 }
 
-function clientsOf(io: SocketIoLike | EngineIoLike): Readonly<Record<string, EngineClient | undefined>> {
+/** The client of a request. Anybody may send any path and any session ID: `//` is no URL, `__proto__` is no client. */
+function clientOf(clients: Readonly<Record<string, EngineClient>>, url = ''): EngineClient | undefined {
+  const sessionId = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('sid')
+  return sessionId !== null && Object.hasOwn(clients, sessionId) ? clients[sessionId] : undefined
+}
+
+function clientsOf(io: SocketIoLike | EngineIoLike): Readonly<Record<string, EngineClient>> {
   const engine: object | undefined = 'engine' in io ? io.engine : io
-  const { clients } = (engine ?? {}) as { readonly clients?: Record<string, EngineClient | undefined> }
+  const { clients } = (engine ?? {}) as { readonly clients?: Record<string, EngineClient> }
   if (clients) return clients
   throw new DrainError(
     'OPTIONS_INVALID',

@@ -12,8 +12,11 @@ export interface HandedOn {
 
 /**
  * Calls back once, in the same turn of the event loop, when the application hands a socket on to an HTTP server:
- * `createConnectionInjector` of `@grpc/grpc-js` does, and so does a `node:tls` server that chooses by ALPN. Each of these
- * servers listens for the `close` of the socket.
+ * `createConnectionInjector` of `@grpc/grpc-js` does, and so does a `node:tls` server that chooses by ALPN, or a `node:net`
+ * server that chooses by the first bytes. Each of these servers listens for the `close` of the socket.
+ *
+ * A server of HTTP/1.1 gets a request that has been read already within that very call, so it is reported before it
+ * listens: a request that is missed would be cut off. The session of HTTP/2 is made only after that.
  *
  * @returns a function that stops it.
  */
@@ -23,14 +26,16 @@ export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void
     stopped = true
     socket.off('newListener', onListener)
   }
-  const look = () => {
+  const look = (isReady: (handedOn: HandedOn) => boolean) => {
     const handedOn = stopped ? null : handedOnTo(socket)
-    if (!handedOn) return
+    if (!handedOn || !isReady(handedOn)) return
     stop()
     found(handedOn)
   }
   const onListener = (event: string | symbol) => {
-    if (event === 'close') process.nextTick(look)
+    if (event !== 'close') return
+    look(({ server }) => !protocolsOf(server).http2)
+    if (!stopped) process.nextTick(look, () => true)
   }
   socket.on('newListener', onListener)
   return stop

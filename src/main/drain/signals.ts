@@ -55,7 +55,7 @@ const FORCE_AFTER_MS = 500
  */
 export function handleSignals(drain: Drain, engine?: Reloadable, options: SignalOptions = {}): () => void {
   const { onDrained = () => {}, exit = process.exit, forceAfterMs = FORCE_AFTER_MS } = options
-  if (!(forceAfterMs >= 0))
+  if (typeof forceAfterMs !== 'number' || !(forceAfterMs >= 0))
     throw new DrainError('OPTIONS_INVALID', `handleSignals: ${FORCE_AFTER_EXPECTED}, got ${forceAfterMs}`)
   const logger = deferredLogger(options.logger ?? null)
   const final = new FinalDrain(drain, engine)

@@ -55,7 +55,11 @@ export function candidatesIn(directory: string, names: ReadonlySet<string>): Can
 /** The hosts among the candidates of one directory: the one that the directory is, or else one for each name. */
 export function chosenFrom(candidates: readonly Candidate[]): Candidate[] {
   const whole = candidates.find(({ kind }) => kind === 'directory')
-  if (whole) return [whole]
+  return whole ? [whole] : firstOfEach(candidates)
+}
+
+/** One candidate for each host. */
+export function firstOfEach(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>()
   return candidates.filter(({ id }) => seen.size < seen.add(id).size)
 }

@@ -9,7 +9,7 @@ import type { Problem } from '../problem.js'
 import { touching } from '../progress.js'
 import { fileProblem } from '../read-file.js'
 import { strayMaterial } from './host-hints.js'
-import { type Candidate, candidatesIn, chosenFrom, FIXED, withoutKey } from './layouts.js'
+import { type Candidate, candidatesIn, chosenFrom, FIXED, firstOfEach, withoutKey } from './layouts.js'
 import type { HostSource, HostSources } from './protocol.js'
 
 /** Whether a file by this name may belong to a host. */
@@ -80,10 +80,11 @@ export function listHosts({ named, patterns }: HostSources): HostList {
       }
       for (const [directory, matched] of files) {
         visited.add(directory)
-        const found = hostsAmong(directory, matched, pattern)
+        const candidates = candidatesAmong(directory, matched, pattern)
+        const found = firstOfEach(candidates)
         found.forEach(add)
         if (isAnyName(pattern)) addUnpaired(directory, found, matched)
-        else for (const { id } of found) explicit.add(id)
+        else for (const id of namedOnce(candidates)) explicit.add(id)
       }
     } catch (error) {
       unlisted.push(fileProblem(pattern, error as NodeJS.ErrnoException).problem)
@@ -103,15 +104,25 @@ function fixedPairIn(directory: string): Candidate | null {
 }
 
 /**
- * The pairs whose certificate is among the files that a pattern matches. Where it matches every name, a directory that is a
- * host itself is not meant, but what is called by a name.
+ * The pairs whose certificate is among the files that a pattern matches: `*.crt` means `tls.crt` and the files beside it that
+ * are called by their hosts. Where a pattern matches every name, a directory that is a host itself is not meant, but what is
+ * called by a name.
  */
-function hostsAmong(directory: string, matched: ReadonlySet<string>, pattern: string): readonly Candidate[] {
+function candidatesAmong(
+  directory: string,
+  matched: ReadonlySet<string>,
+  pattern: string,
+): readonly Candidate[] {
   const names = isAnyName(pattern) ? matched : namesIn(directory)
-  const candidates = candidatesIn(directory, names)
+  return candidatesIn(directory, names)
     .filter(({ kind }) => kind === 'named' || !isAnyName(pattern))
     .filter(({ cert }) => matched.has(basename(cert)))
-  return chosenFrom(candidates)
+}
+
+/** Hosts for which a pattern names one certificate file, and not two. */
+function namedOnce(candidates: readonly Candidate[]): string[] {
+  const ids = candidates.map(({ id }) => id)
+  return ids.filter((id) => ids.indexOf(id) === ids.lastIndexOf(id))
 }
 
 function byId({ id: one }: HostSource, { id: other }: HostSource): number {

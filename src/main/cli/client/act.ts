@@ -21,9 +21,9 @@ export async function act(flags: ActFlags, path: string): Promise<void> {
   if (isDetached(json as ReloadView)) throw new CommandError(EXIT.rejected, DETACHED)
 }
 
-/** Nothing new was found, because the files that this server can see are not those on disk. */
+/** Files that this server can see are not those on disk: whatever was looked at, it was not all of what is on disk. */
 function isDetached({ status, warnings }: ReloadView): boolean {
-  return status === 'unchanged' && warnings.some(({ code }) => code === 'FILE_DETACHED')
+  return status !== 'rolled-back' && warnings.some(({ code }) => code === 'FILE_DETACHED')
 }
 
 const DETACHED = [
@@ -38,6 +38,14 @@ const SAID: Record<ReloadView['status'], string> = {
   validated: 'validated: what is on disk can be served; nothing was changed',
 }
 
+/** The same where {@link isDetached}. */
+const SAID_DETACHED: Record<ReloadView['status'], string> = {
+  ...SAID,
+  reloaded: 'reloaded in part: a mounted file hides some of what is on disk, which is not served',
+  unchanged: 'unchanged: a mounted file hides what is on disk; the old certificate is served',
+  validated: 'validated in part: a mounted file hides some of what is on disk; nothing was changed',
+}
+
 const TRUST: Record<NonNullable<ReloadView['restored']>['trust'], string> = {
   kept: 'kept: the CAs and CRLs that were in force stay in force',
   restored: 'restored: the CAs and CRLs of that generation are in force again',
@@ -46,9 +54,7 @@ const TRUST: Record<NonNullable<ReloadView['restored']>['trust'], string> = {
 function reportOf(view: ReloadView, paint: Paint): string {
   const { status, generation, contexts, changed_files, warnings, restored } = view
   const rows = contexts.flatMap((context) => contextRows(context, paint, Date.now()))
-  const headline = isDetached(view)
-    ? paint('red', 'unchanged: a mounted file hides what is on disk; the old certificate is served')
-    : paint('green', SAID[status])
+  const headline = isDetached(view) ? paint('red', SAID_DETACHED[status]) : paint('green', SAID[status])
   return (
     `${headline}\n` +
     table(

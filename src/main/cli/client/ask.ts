@@ -108,6 +108,7 @@ interface ProblemDocument {
   readonly detail?: string
   readonly code?: string
   readonly errors?: readonly ProblemView[]
+  readonly warnings?: readonly ProblemView[]
 }
 
 /** Problems beyond the first that are listed; the JSON has all of them. */
@@ -128,9 +129,13 @@ function furtherProblems({ errors = [] }: ProblemDocument): string[] {
   return errors.slice(1, 1 + MOST_LISTED).map(problemLine)
 }
 
-/** What helps depends on what is wrong: no file needs a hand when a thread or a member took too long. */
-function adviceAbout({ code = '', errors = [] }: ProblemDocument): string[] {
-  const codes = errors.length > 0 ? errors.map((error) => error.code) : [code]
+/**
+ * What helps depends on what is wrong: no file needs a hand when a thread or a member took too long. A file that is not
+ * visible comes first, because the problems may be its consequences.
+ */
+function adviceAbout({ code = '', errors = [], warnings = [] }: ProblemDocument): string[] {
+  const hidden = warnings.map((warning) => warning.code).filter((one) => one === 'FILE_DETACHED')
+  const codes = [...hidden, ...(errors.length > 0 ? errors.map((error) => error.code) : [code])]
   const check = '`certswap check` shows whether the files can be served; then run `certswap reload` again'
   return [...adviceFor(codes), ...(isAboutFiles(codes) ? [check] : [])]
 }
