@@ -30,10 +30,18 @@ export function hasOtherContext({ server, context }: PointedServer): boolean {
 /** Whether the engine's context has other ticket keys than the engine's: `setTicketKeys`, or Node in a cluster worker. */
 export function hasOtherTicketKeys(pointed: PointedServer): boolean {
   const { server, ticketKeys } = pointed
-  // Bun has no `getTicketKeys`.
-  if (ticketKeys === null || hasOtherContext(pointed) || typeof server.getTicketKeys !== 'function')
-    return false
-  return Buffer.compare(server.getTicketKeys(), ticketKeys) !== 0
+  if (ticketKeys === null || hasOtherContext(pointed)) return false
+  const keys = ticketKeysOf(server)
+  return keys !== null && Buffer.compare(keys, ticketKeys) !== 0
+}
+
+/** `null` where they cannot be read: in Bun, `getTicketKeys` is missing on some servers and throws on others. */
+function ticketKeysOf(server: tls.Server): Uint8Array | null {
+  try {
+    return server.getTicketKeys()
+  } catch {
+    return null
+  }
 }
 
 /** When a problem is found: while it holds, or as the engine puts an end to it. */
@@ -58,8 +66,9 @@ export function overridesOf(
 /** The ticket keys that the application gave a server before it was attached; they are given up then. */
 export function keysBeforeAttach(server: tls.Server): Problem[] {
   const option = ticketKeysOptionOf(server)
-  if (option === undefined || typeof server.getTicketKeys !== 'function') return []
-  const isOwn = areEngineKeys(option) && Buffer.compare(server.getTicketKeys(), option) === 0
+  const keys = ticketKeysOf(server)
+  if (option === undefined || keys === null) return []
+  const isOwn = areEngineKeys(option) && Buffer.compare(keys, option) === 0
   return isOwn ? [] : replacedKeys(server, 'ended')
 }
 

@@ -15,7 +15,7 @@ export const EXIT = {
 /** The same for people: the manual page and docs/control.md say it. */
 export const EXIT_MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>> = {
   0: 'done, or nothing to do',
-  1: 'the reload was rejected, or the files cannot be seen (FILE_DETACHED); the old certificate stays in service',
+  1: 'the reload was rejected, or a mounted file hides some of the files (FILE_DETACHED); the old certificate stays in service for these',
   2: 'the command line makes no sense',
   3: 'refused: another generation is served, there is none to go back to, no drain or another one is on, or a file or socket is not ours to use',
   4: 'no server',

@@ -23,7 +23,7 @@ export class OwnSignals {
     this.#kill = kill
     this.#watched = (pid, signal = 'SIGTERM') => {
       const result = kill.call(source, pid, signal)
-      if (pid === source.pid) this.#sent.add(nameOf(signal))
+      if (reaches(pid, source.pid)) this.#sent.add(nameOf(signal))
       return result
     }
     source.kill = this.#watched
@@ -38,6 +38,11 @@ export class OwnSignals {
   release(): void {
     if (this.#source.kill === this.#watched) this.#source.kill = this.#kill
   }
+}
+
+/** Whether a signal to `pid` is one to this process too: 0 is its own process group, and a leader's group has its number. */
+function reaches(pid: number, own: number): boolean {
+  return [own, -own, 0].includes(Number(pid))
 }
 
 function nameOf(signal: string | number): string {
