@@ -61,10 +61,8 @@ test('a check of the timer finds that a mounted file was replaced, without a rel
   // The content is all that a check compares of a certificate.
   const server = await serveMounted(t, { outside, inside }, { files: ['tls.crt'], intervalSeconds: 0.05 })
   renew()
-  for (;;) {
-    const warnings = await server.warnings()
-    if (warnings.includes(`FILE_DETACHED ${join(inside, 'tls.crt')}`)) break
-  }
+  const detached = `FILE_DETACHED ${join(inside, 'tls.crt')}`
+  await eventually('it is in the status', async () => (await server.warnings()).includes(detached))
 })
 
 test('a refusal and a reload of other files say what a mounted file hides, and the exit code is 1', {

@@ -27,8 +27,8 @@ export interface ProbeFindings {
   readonly revocationLists: string | null
 }
 
-/** A handshake on the loopback interface takes milliseconds. */
-const LIMIT_MS = 2_000
+/** A handshake on the loopback interface takes milliseconds, but a busy machine must not decide what a runtime can do. */
+const LIMIT_MS = 10_000
 
 const RETURNS = 'a client whose CA was removed returns with its TLS session'
 
