@@ -197,6 +197,25 @@ test('a directory whose name looks like a pattern is meant to the letter in fron
   })
 })
 
+test('hosts and CA directories are found in a directory whose name looks like a pattern', async (t) => {
+  const dir = join(tempDir(t), 'a [b]{c}(d)')
+  renameSync(site(t), dir)
+  const given = { ...pair(), hosts: ['hosts/*'], caDir: 'anchors' }
+  const script = `${BEGIN}
+    const served = () => [engine.servingFor('a.example').host, engine.status().generation.trust.authorities]
+    say(served())
+    process.chdir(DIR)
+    const { outcome } = await engine.update({ hosts: ['hosts/a.example'] })
+    say([...served(), outcome])
+    await engine.close()`
+  const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(given) })
+  const host = join(dir, 'hosts/a.example')
+  assert.deepEqual(linesOf(stdout), [
+    [host, 2],
+    [host, 2, 'applied'],
+  ])
+})
+
 function pair(): { cert: string; key: string } {
   return { cert: 'tls.crt', key: 'tls.key' }
 }
@@ -248,18 +267,3 @@ YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
 ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 -----END DH PARAMETERS-----
 `
-
-test('relative patterns and directories of hosts are found in a directory whose name looks like a pattern', async (t) => {
-  const dir = join(tempDir(t), 'a [b]{c}(d)')
-  renameSync(site(t), dir)
-  const given = { ...pair(), hosts: ['hosts/*'], caDir: 'anchors' }
-  const script = `${BEGIN}
-    say(engine.servingFor('a.example').host)
-    say(engine.status().generation.trust.authorities)
-    say((await engine.update({ hosts: ['hosts/a.example'] })).outcome)
-    say(engine.servingFor('a.example').host)
-    await engine.close()`
-  const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(given) })
-  const host = join(dir, 'hosts/a.example')
-  assert.deepEqual(linesOf(stdout), [host, 2, 'unchanged', host])
-})

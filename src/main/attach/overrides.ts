@@ -30,10 +30,22 @@ export function hasOtherContext({ server, context }: PointedServer): boolean {
 /** Whether the engine's context has other ticket keys than the engine's: `setTicketKeys`, or Node in a cluster worker. */
 export function hasOtherTicketKeys(pointed: PointedServer): boolean {
   const { server, ticketKeys } = pointed
-  // Bun has no `getTicketKeys`.
-  if (ticketKeys === null || hasOtherContext(pointed) || typeof server.getTicketKeys !== 'function')
-    return false
-  return Buffer.compare(server.getTicketKeys(), ticketKeys) !== 0
+  if (ticketKeys === null || hasOtherContext(pointed)) return false
+  return isOtherThan(ticketKeys, server)
+}
+
+function isOtherThan(ticketKeys: Uint8Array, server: tls.Server): boolean {
+  const inUse = ticketKeysIn(server)
+  return inUse !== null && Buffer.compare(inUse, ticketKeys) !== 0
+}
+
+/** `null` on Bun, where the method is missing or throws. */
+function ticketKeysIn(server: tls.Server): Buffer | null {
+  try {
+    return server.getTicketKeys()
+  } catch {
+    return null
+  }
 }
 
 /** When a problem is found: while it holds, or as the engine puts an end to it. */
@@ -58,8 +70,8 @@ export function overridesOf(
 /** The ticket keys that the application gave a server before it was attached; they are given up then. */
 export function keysBeforeAttach(server: tls.Server): Problem[] {
   const option = ticketKeysOptionOf(server)
-  if (option === undefined || typeof server.getTicketKeys !== 'function') return []
-  const isOwn = areEngineKeys(option) && Buffer.compare(server.getTicketKeys(), option) === 0
+  if (option === undefined) return []
+  const isOwn = areEngineKeys(option) && !isOtherThan(option, server)
   return isOwn ? [] : replacedKeys(server, 'ended')
 }
 
