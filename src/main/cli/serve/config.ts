@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 
 import type { ReadTextReply } from '../../../workers/read-text.js'
-import { withAbsolutePaths } from '../../absolute-paths.js'
+import { absolutePath, withAbsolutePaths } from '../../absolute-paths.js'
 import { systemClock } from '../../clock.js'
 import type { DrainOptions } from '../../drain/options.js'
 import { ReloadError } from '../../errors.js'
@@ -146,7 +146,7 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 
 function upstreamConfig(given: string | undefined): UpstreamAddress | null {
   // Each connection is made to it, whatever the working directory is then.
-  return given === undefined ? null : parseUpstream(absoluteUpstream(given, process.cwd()))
+  return given === undefined ? null : parseUpstream(absoluteUpstream(given))
 }
 
 function membersConfig(timeout: number | undefined, patience: number | undefined): ServeConfig['members'] {
@@ -242,8 +242,12 @@ function relativeTo(base: string, config: ConfigFile): ConfigFile {
   }
 }
 
-/** Without a path, it stays as it is and is refused. */
-function absoluteUpstream(upstream: string, base: string): string {
+/**
+ * An upstream without a path stays as it is; `parseUpstream` refuses `unix:` alone.
+ *
+ * @param base directory that a relative path is relative to; absent for the working directory.
+ */
+function absoluteUpstream(upstream: string, base?: string): string {
   const path = upstream.startsWith(UNIX) ? upstream.slice(UNIX.length) : ''
-  return path === '' ? upstream : UNIX + resolve(base, path)
+  return path === '' ? upstream : UNIX + absolutePath(path, base)
 }
