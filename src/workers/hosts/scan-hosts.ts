@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Problem, ProblemError } from '../problem.js'
 import { digestFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
+import { told } from '../told.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
 import { whyNothingMatches } from './host-hints.js'
 import { EXPECTED } from './layouts.js'
@@ -74,9 +75,9 @@ export function hostsLookUnchanged(
   const list = listHosts(sources)
   if (list.unlisted.length > 0 || list.empty.some((directory) => known.has(directory))) return false
   if (goneOf(list, known, null).length > 0) return false
-  const strays = straysIn(list, known).map(({ message }) => message)
-  const before = reported.filter(isStray).map(({ message }) => message)
-  if (strays.join() !== before.join()) return false
+  const messagesOf = (problems: readonly Problem[]) => problems.filter(isStray).map(({ message }) => message)
+  // Results hold the first strays only.
+  if (messagesOf(told(straysIn(list, known))).join() !== messagesOf(reported).join()) return false
   return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits.maxFileBytes))
 }
 
