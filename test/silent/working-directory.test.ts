@@ -282,5 +282,5 @@ test('relative patterns and directories of hosts are found in a directory whose 
     await engine.close()`
   const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(given) })
   const host = join(dir, 'hosts/a.example')
-  assert.deepEqual(linesOf(stdout), [host, 2, 'unchanged', host])
+  assert.deepEqual(linesOf(stdout), [host, 2, 'applied', host])
 })
