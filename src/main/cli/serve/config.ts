@@ -14,6 +14,7 @@ import { openPreparer } from '../../pool.js'
 import { defaultWorkerLimits } from '../../resolve-options.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
+import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from '../limits.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
 
 /** The flags of every command that reads material. */
@@ -75,19 +76,11 @@ export interface ServeConfig {
 const DEFAULT_LISTEN = '127.0.0.1:8443'
 const DEFAULT_INTERVAL_SECONDS = 10
 
-/** Of them; more would only stand in each other's way. */
-const MOST_PROCESSES = 256
-
-/** Limits of `--member-timeout`, in seconds, and of `--member-patience`. */
-const LEAST_MEMBER_TIMEOUT = 0.1
-const MOST_MEMBER_TIMEOUT = 86_400
-const MOST_PATIENCE = 1_000
-
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
   upstream: z.string().optional(),
   processes: z.int().min(1).max(MOST_PROCESSES).optional(),
-  memberTimeout: z.number().min(LEAST_MEMBER_TIMEOUT).max(MOST_MEMBER_TIMEOUT).optional(),
+  memberTimeout: z.number().min(LEAST_SECONDS).max(MOST_SECONDS).optional(),
   memberPatience: z.int().min(1).max(MOST_PATIENCE).optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
