@@ -39,7 +39,7 @@ export function systemRefusal(error: unknown): string | null {
   return system === undefined ? null : `${system}: ${REMEDIES[system]}`
 }
 
-/** So many descriptors a thread needs to start, and some more. */
+/** More descriptors than a thread needs to start. */
 const FILES_OF_A_THREAD = 16
 
 /** Whether few descriptors are left, as far as `/proc` shows. */

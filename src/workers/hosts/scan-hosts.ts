@@ -62,8 +62,8 @@ export async function scanHosts(
 }
 
 /**
- * Whether every host is as the record says, without a wait for a directory that is being replaced: in doubt they are not; and
- * whether the directories that nothing comes of are those that are `reported`.
+ * Whether every host is as the record says, and the matches that give no host are those that are `reported`. It does not wait
+ * for a directory that is being replaced: in doubt, the answer is no.
  *
  * @param known what the record says. To parse it takes 70 ms for 10,000 hosts.
  */
@@ -138,7 +138,7 @@ function lostPair(host: string, found: string | undefined): Problem {
   return { code: 'FILE_NOT_FOUND', message, path: host, host }
 }
 
-/** What patterns match, and what is no pair: see {@link HostList.strays}. */
+/** A problem for each of {@link HostList.strays} that was no host before. */
 function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): readonly Problem[] {
   // What was a host before is a problem, and keeps its last certificate.
   const unknown = [...strays]
@@ -149,7 +149,7 @@ function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): 
   })
 }
 
-/** Patterns, where nothing at all comes of any. */
+/** A problem for each pattern, if no pattern gives any host. */
 function barrenPatterns(
   { hosts, strays, unlisted }: HostList,
   known: ReadonlyMap<string, HostEntry>,
