@@ -173,6 +173,26 @@ test('a relative path is refused by its reason when the working directory has be
   assert.deepEqual(linesOf(stdout).at(-1), ['OPTIONS_INVALID', true])
 })
 
+test('a worker thread that cannot start because the working directory has been removed says so', async (t) => {
+  const dir = site(t)
+  const script = `
+    import fs from 'node:fs'
+    const { DIR } = process.env
+    fs.mkdirSync(DIR + '/gone')
+    process.chdir(DIR + '/gone')
+    fs.rmdirSync(DIR + '/gone')
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const options = { cert: DIR + '/tls.crt', key: DIR + '/tls.key', logger }
+    const error = await api.createReloadEngine(options).catch((error) => error)
+    console.log(JSON.stringify([error.code, /working directory of the process has been removed/.test(error.message)]))
+    process.chdir('/')
+    const engine = await api.createReloadEngine(options)
+    console.log(JSON.stringify([engine.status().state]))
+    await engine.close()`
+  const { stdout } = await runModule(t, script, { DIR: dir })
+  assert.deepEqual(linesOf(stdout).slice(-2), [['WORKER_UNAVAILABLE', true], ['serving']])
+})
+
 const cases: readonly [string, string, string][] = [
   ['tls.crt', '/srv/app', '/srv/app/tls.crt'],
   ['./tls.crt', '/srv/app', '/srv/app/tls.crt'],
@@ -253,7 +273,7 @@ function site(t: TestContext): string {
 function linesOf(stdout: string): unknown[] {
   return stdout
     .split('\n')
-    .filter((line) => line.startsWith('[') || /^\d/.test(line))
+    .filter((line) => /^["[\d]/.test(line))
     .map((line) => JSON.parse(line) as unknown)
 }
 

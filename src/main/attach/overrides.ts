@@ -8,9 +8,9 @@ import { addressName } from './served-verdict.js'
 import { addressOf } from './verify-targets.js'
 
 /*
- * What an application, or another library, does to an attached server past the engine. Node gives no event for it, so it is
- * found by comparing the server with what the engine left there: at each pass, before each commit, and at the checks of the
- * timer in between.
+ * What an application, or another library, does to an attached server without the engine. Node gives no event for it, so it
+ * is found by comparing the server with what the engine left there: at each pass, before each commit, and at the checks of
+ * the timer in between.
  */
 
 /** An attached server, and what the engine gave it last. */
@@ -48,7 +48,7 @@ function ticketKeysIn(server: tls.Server): Buffer | null {
   }
 }
 
-/** When a problem is found: while it holds, or as the engine puts an end to it. */
+/** When a problem is found: while it holds, or when the engine undoes it. */
 export type Moment = 'found' | 'ended'
 
 /** What is wrong with the servers now. Servers that share a context share its ticket keys, and are reported once. */
@@ -67,7 +67,7 @@ export function overridesOf(
   })
 }
 
-/** The ticket keys that the application gave a server before it was attached; they are given up then. */
+/** The ticket keys that the application gave a server before it was attached; the engine's replace them. */
 export function keysBeforeAttach(server: tls.Server): Problem[] {
   const option = ticketKeysOptionOf(server)
   if (option === undefined) return []

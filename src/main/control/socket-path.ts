@@ -23,7 +23,7 @@ export function bindablePath(path: string): string {
 }
 
 /**
- * Whoever may write to the directory can put a socket of their own in the place of ours, and get the requests.
+ * A user who may write to the directory can put a socket of their own in the place of ours, and get the requests.
  *
  * @throws ReloadError `CONTROL_PATH_UNSAFE`
  */
@@ -47,7 +47,7 @@ export function assertParent(path: string): void {
 }
 
 /**
- * What lies at the path and may be replaced: a socket that nobody listens on, or nothing.
+ * What lies at the path and may be replaced: a socket without a listener, or nothing.
  *
  * @throws ReloadError `CONTROL_PATH_UNSAFE` for anything but a socket, `CONTROL_PATH_IN_USE` for one that is alive.
  */
@@ -75,7 +75,7 @@ export function entryAt(path: string): BigIntStats | null {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null
 }
 
-/** Only a refused connection proves that nobody listens: a full queue, for instance, is a sign of life. */
+/** Only a refused connection proves that there is no listener: a full queue, for instance, is a sign of life. */
 function answers(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const probe = connect(path)

@@ -62,7 +62,7 @@ export class LogOutput {
    */
   readonly inheritable: boolean
   readonly #fd: number
-  /** Takes the lines where the application, or what runs it, has replaced the `write` of the process's own stream. */
+  /** Writes the lines where the application, or what runs it, has replaced the `write` of the process's own stream. */
   readonly #replaced: ((line: string) => unknown) | null
   #waiting: Buffer[] = []
   #waitingBytes = 0
