@@ -15,7 +15,7 @@ const PATTERNS = ['caDir', 'hosts'] as const
  * @throws ReloadError `OPTIONS_INVALID` when there is a relative path and the working directory has been removed.
  */
 export function withAbsolutePaths<T extends object>(options: T, base?: string): T {
-  // The check of the options is yet to come: they may be anything.
+  // They have not been checked yet, and may be anything.
   const given: unknown = options
   if (!isRecord(given)) return options
   const file = (path: unknown) => absolute(path, base)
@@ -68,11 +68,12 @@ function absolute(path: unknown, base: string | undefined): unknown {
   return isRelative(path) ? absolutePath(path, base) : path
 }
 
-/** What makes a path a pattern, if anything does. Only worker threads load fast-glob, which has the exact rule. */
+/** Any of these may make a path a pattern. Only worker threads load fast-glob, which has the exact rule. */
 const WILDCARD = /[\\*?[{(]/
+/** What has a meaning of its own in a pattern. */
 const SPECIAL = /[\\*?|(){}[\]!+@]/g
 
-/** The directory in front is meant to the letter, whatever characters it has. A path without a wildcard is no pattern. */
+/** Characters of the base directory stand for themselves, so they are escaped. A path without a wildcard is no pattern. */
 function absolutePattern(pattern: unknown, base: string | undefined): unknown {
   if (!isRelative(pattern)) return pattern
   const { from, rest } = splitRelative(pattern, base ?? workingDirectory())

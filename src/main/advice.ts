@@ -2,7 +2,7 @@ import type { Problem, ProblemCode } from '../workers/problem.js'
 
 /** What to do about a problem of one code. */
 export interface Advice {
-  /** What is wrong by this code: where it is not the files, nothing that is done to them helps. */
+  /** What has to be corrected: where it is not `files`, no change of the files helps. */
   readonly about: 'files' | 'mounts' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
   readonly next: string
 }

@@ -16,7 +16,7 @@ export interface CheckParts {
   readonly served: () => Snapshot
   /** Whether somebody wants the result of each check, which a look has none of. */
   readonly isWatched: () => boolean
-  /** Whether an attached server was changed past the engine, which a pass reports. */
+  /** Whether an attached server was changed without the engine, which a pass reports. */
   readonly isOverridden: () => boolean
   /** A whole pass. Must not reject. */
   readonly pass: () => Promise<unknown>
@@ -80,7 +80,7 @@ export class AutomaticChecks {
     this.#stopListening()
   }
 
-  /** Whether looks will do for this check: only while all is well, and nobody wants to be told of it. */
+  /** Whether looks are enough for this check: only while all is well, and without a listener for its result. */
   #glance(): boolean {
     const { journal, isWatched, isOverridden, served } = this.#parts
     const everyMs = this.#delayMs()

@@ -80,7 +80,7 @@ export interface EngineInternals {
   readonly reloader: Reloader
   readonly clock: Clock
   readonly logger: Logger
-  /** Tells listeners of a member that the fleet goes on without. */
+  /** Emits `evicted` for a member that the fleet goes on without. */
   readonly evicted: (member: EvictedMember) => void
 }
 

@@ -12,7 +12,7 @@ export interface ReloadEngineOptions {
   readonly key?: string | readonly string[]
   /** PKCS#12 file, instead of `cert` and `key`. */
   readonly pfx?: string
-  /** Of the key or the PKCS#12 file; `{ file }` is read again at every load, one line end at its end left out. */
+  /** Passphrase of the key or the PKCS#12 file; `{ file }` is read again at every load, without one line end at its end. */
   readonly passphrase?: string | { readonly file: string }
   /**
    * Certificates by server name (SNI), beside the default one: files for each name (`*.` stands for one label), or paths

@@ -37,11 +37,11 @@ export interface Preparer {
   verify(task: VerifyTask): Promise<VerifyReply>
   /** Holds peers against a trust. @throws TaskError as `prepare` does. */
   judgePeers(task: JudgePeersTask): Promise<JudgePeersReply>
-  /** Reads a file that is none of the material. @throws TaskError as `prepare` does. */
+  /** Reads a file that is no part of the material. @throws TaskError as `prepare` does. */
   readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
    * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
-   * that ends. While a thread hangs, no other one stands by.
+   * that ends. While a thread hangs, none is kept for looks.
    *
    * @throws TaskError as `prepare` does.
    */

@@ -20,10 +20,10 @@ export interface ReloadOptions {
   readonly force?: boolean
   /**
    * Prepare and validate only: nothing is swapped, and the outcome is `validated` where it would be `applied`. Half a
-   * pair is `rejected`, because nobody waits for the other half. Of events, `settled` alone is emitted.
+   * pair is `rejected`, because it waits for no other half. The only event is `settled`.
    */
   readonly dryRun?: boolean
-  /** Stops waiting, with `ABORTED`; the pass goes on for whoever else waits for it. */
+  /** Stops waiting, with `ABORTED`; the pass goes on for its other callers. */
   readonly signal?: AbortSignal
   /** What is recorded as the cause. @defaultValue `'reload'` */
   readonly trigger?: 'reload' | 'signal' | 'control'
@@ -34,8 +34,8 @@ export interface ReloadEvents {
   /** Every pass, however it ended, but for `checked`. */
   settled: [ReloadResult]
   /**
-   * A check by the timer that found nothing new. As long as nobody listens, it costs the main thread a tenth: then it is
-   * counted in `status()` and makes no result.
+   * A check by the timer that found nothing new. Without a listener, such checks are only counted in `status()`, which costs
+   * the main thread about a tenth as much.
    */
   checked: [ReloadResult]
   applied: [ReloadResult]

@@ -1,3 +1,4 @@
+import { isoTime } from '../workers/iso-time.js'
 import type { Problem } from '../workers/problem.js'
 import type { ServedState } from './attach/server-book.js'
 import type { Clock } from './clock.js'
@@ -241,7 +242,7 @@ export class Reloader {
     facts: GenerationFacts & Pick<Snapshot['generation'], 'restored'>,
     trigger: Trigger,
   ): Snapshot['generation'] {
-    const since = new Date(this.#clock.wallMs()).toISOString()
+    const since = isoTime(this.#clock.wallMs())
     return deepFreeze({ ...facts, number: ++this.#lastNumber, since, trigger })
   }
 

@@ -6,9 +6,10 @@ import { deepFreeze } from './deep-freeze.js'
 import { ReloadError } from './errors.js'
 import { compressions, knowsPartialChains } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
+import { hostSources, namedHosts, nameTwice } from './host-options.js'
 import type { Logger } from './observe/logger.js'
 import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './option-names.js'
-import type { EngineChanges, FixedOption, HostFiles, ReloadEngineOptions, WorkerOptions } from './options.js'
+import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
 import { protoIn } from './own-names.js'
 import { refusal, withoutUndefined } from './refusal.js'
 
@@ -274,30 +275,4 @@ export function assertInterval(seconds: number): void {
 
 function optionsInvalid(issues: readonly z.core.$ZodIssue[], input: unknown, root?: string): ReloadError {
   return new ReloadError('OPTIONS_INVALID', refusal(issues, input, root))
-}
-
-function namedHosts(hosts: string[] | Record<string, HostFiles> | undefined): string[] {
-  return hosts === undefined || Array.isArray(hosts) ? [] : Object.keys(hosts)
-}
-
-/** Names are compared in ASCII, without regard to case (RFC 4343); the first that comes again. */
-function nameTwice(names: readonly string[]): string | undefined {
-  const seen = new Set<string>()
-  return names.find((name) => seen.size === seen.add(hostNameOf(name)).size)
-}
-
-function hostSources(hosts: string[] | Record<string, HostFiles> | undefined): HostSources | null {
-  if (hosts === undefined) return null
-  if (Array.isArray(hosts)) return { named: [], patterns: hosts }
-  const named = Object.entries(hosts).map(([name, files]) => {
-    const host = hostNameOf(name)
-    return { id: host, name: host, ...files }
-  })
-  return { named, patterns: [] }
-}
-
-/** The name of a host that the schema has accepted. */
-function hostNameOf(name: string): string {
-  const read = hostNameIn(name)
-  return 'name' in read ? read.name : name
 }

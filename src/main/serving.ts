@@ -44,7 +44,7 @@ export class Serving {
   readonly servers: ServerBook
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
-  /** What the application does to attached servers past the engine. */
+  /** What the application does to attached servers without the engine. */
   readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #gate: TrustGate
   readonly #spares: SpareShelf

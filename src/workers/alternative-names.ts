@@ -6,7 +6,7 @@ import { CONTEXT_0, SEQUENCE, UTF8_STRING } from './der-tags.js'
 import { printedName } from './name.js'
 import { extensionsOf } from './x509.js'
 
-/** What a certificate has for names. */
+/** The names of a certificate, in the order of its extension. */
 export interface AlternativeNames {
   readonly names: readonly CertificateName[]
   /** See {@link nameText}. */

@@ -5,8 +5,8 @@ import { printableJson } from './printable.js'
 
 /*
  * The names of a certificate, as one text each. Certificates hold names of several kinds (RFC 5280, section 4.2.1.6), and a
- * text tells its kind: `a.example`, `192.0.2.1`, `spiffe://a.example/b`, `user@a.example`. What would look like another
- * kind, or cannot be printed, has its kind in front and stands in quotes: `DNS:"spiffe://a.example/b"`.
+ * text shows its kind: `a.example`, `192.0.2.1`, `spiffe://a.example/b`, `user@a.example`. A name that would look like
+ * another kind, or cannot be printed, is quoted with its kind in front: `DNS:"spiffe://a.example/b"`.
  */
 
 /** `other`: a directory name, a registered identifier, or a name of a type that an object identifier defines. */
@@ -37,7 +37,7 @@ export function parseName(text: string): CertificateName {
   return { kind: 'DNS', value: text.toLowerCase() }
 }
 
-/** Whether a text is a DNS name that a client can send: one that looks like another kind of name is none. */
+/** Whether a text is a DNS name that a client can send; a text that looks like another kind of name is not. */
 export function isDnsName(text: string): boolean {
   const { kind, value } = parseName(text)
   return kind === 'DNS' && value === text.toLowerCase()

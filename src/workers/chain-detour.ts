@@ -53,7 +53,7 @@ export function detourIn(judged: readonly Judged[], anchorsNamed: NamedAnchors):
   return isLikely ? 'likely' : null
 }
 
-/** Whether a root that clients may have, of their own or because it is public, issued the certificate. */
+/** Whether a root that clients may trust, an anchor of the engine or a public root, issued the certificate. */
 export function hasKnownRoot(certificate: X509Certificate, anchorsNamed: NamedAnchors): boolean {
   const name = canonicalIssuerOf(certificate.raw)
   return [...anchorsNamed(name), ...publicRootsNamed(name)].some(

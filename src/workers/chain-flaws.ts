@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned } from './certificates.js'
 import { keyTypeOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
+import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { ProblemCode } from './problem.js'
@@ -69,8 +70,8 @@ function dateFlaws(
       ...{ code, message: `${who} ${what}` },
       ...{ verdict: counts ? verdict : 'warn', rulesOut: counts ? 'certificate' : null },
     })
-  if (end < nowMs) add('CERT_EXPIRED', `expired on ${iso(end)}`, isOver, expired)
-  if (start > nowMs) add('CERT_NOT_YET_VALID', `is not valid before ${iso(start)}`, isEarly, notYetValid)
+  if (end < nowMs) add('CERT_EXPIRED', `expired on ${isoTime(end)}`, isOver, expired)
+  if (start > nowMs) add('CERT_NOT_YET_VALID', `is not valid before ${isoTime(start)}`, isEarly, notYetValid)
   return flaws
 }
 
@@ -143,7 +144,3 @@ const WEAK_SIGNATURES = new Set([
   '1.2.840.10045.4.1',
   '1.2.840.10040.4.3',
 ])
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
-}

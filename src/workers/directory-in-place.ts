@@ -1,15 +1,15 @@
 import { namesIn } from './list-directory.js'
 import type { Problem } from './problem.js'
+import { isDirectoryProblem } from './read-file.js'
 import type { SourceRole } from './source-files.js'
 
 /** Names that a message lists. */
 const MOST_NAMES = 6
 
-/** For a directory that was given in the place of a file: what lies in it, and what to name instead. */
+/** For a directory that was given where a file is expected: adds what lies in it, and what to name instead. */
 export function withDirectoryContent(problem: Problem, role: SourceRole): Problem {
-  const { code, path, message } = problem
-  if (code !== 'FILE_NOT_REGULAR' || path === undefined || !message.startsWith(`${path} is a directory`))
-    return problem
+  const { path, message } = problem
+  if (path === undefined || !isDirectoryProblem(problem)) return problem
   const names = [...namesIn(path)].sort()
   if (names.length === 0) return { ...problem, message: `${message}; it is empty` }
   const isTrust = role === 'ca' ? ', or the directory in the option "caDir"' : ''

@@ -1,6 +1,7 @@
 import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import { alternativeNamesOf } from './alternative-names.js'
+import { isoTime } from './iso-time.js'
 import { UNPRINTABLE } from './printable.js'
 import type { CertificateFacts, ChainCertificate } from './protocol.js'
 
@@ -18,8 +19,8 @@ export function factsOf(
     return {
       subject: oneLine(issuer.subject),
       fingerprint256: issuer.fingerprint256,
-      notBefore: new Date(notBeforeOf(issuer)).toISOString(),
-      notAfter: new Date(notAfterOf(issuer)).toISOString(),
+      notBefore: isoTime(notBeforeOf(issuer)),
+      notAfter: isoTime(notAfterOf(issuer)),
       needed: isNeeded(i + 1),
     }
   })
@@ -30,10 +31,10 @@ export function factsOf(
     names: namesOf(leaf),
     serial: leaf.serialNumber,
     fingerprint256: leaf.fingerprint256,
-    notBefore: new Date(notBeforeOf(leaf)).toISOString(),
-    notAfter: new Date(notAfterOf(leaf)).toISOString(),
+    notBefore: isoTime(notBeforeOf(leaf)),
+    notAfter: isoTime(notAfterOf(leaf)),
     chain,
-    chainNotAfter: new Date(Math.min(...ends)).toISOString(),
+    chainNotAfter: isoTime(Math.min(...ends)),
     keyType: keyTypeOf(leaf.publicKey),
   }
 }
@@ -76,7 +77,7 @@ export function listed(names: readonly string[]): string {
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
 }
 
-/** Of a length that is sane in a message. */
+/** Cuts a text to a length that fits into a message. */
 export function shortened(text: string): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
 }

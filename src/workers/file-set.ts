@@ -50,8 +50,8 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
 }
 
 /**
- * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one. Of trust
- * that nobody has touched for a while the stamp tells as much, and it is not read twice.
+ * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one. Trust
+ * files that have not changed for a while are compared by their stamps, and not read twice.
  *
  * @returns the set, or the problems that the last pass met.
  */
@@ -143,7 +143,7 @@ function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
   }
 }
 
-/** Of bytes that are given again for as long as a file holds them: a bundle of 500 CAs takes 0.3 ms to hash. */
+/** Digests of buffers that are given again for as long as a file holds them: a bundle of 500 CAs takes 0.3 ms to hash. */
 const digests = new WeakMap<Buffer, string>()
 
 function digestOf(bytes: Buffer): string {

@@ -38,7 +38,7 @@ export function fileWarnings({
   return told(candidates.flatMap((file) => warningOf(file, mounts)))
 }
 
-/** Whether a warning is one of these; of those that every result has, there are others. */
+/** Whether a warning is `FILE_MOUNTED` or `FILE_DETACHED`. The list that every result repeats holds others too. */
 export function isFileWarning({ code }: Problem): boolean {
   return code === 'FILE_MOUNTED' || code === 'FILE_DETACHED'
 }
@@ -80,7 +80,7 @@ function hostFiles(
   })
 }
 
-/** What there is to say of one file. */
+/** The warning about one file; empty where there is none. */
 export function warningOf({ path, host }: MaterialFile, mounts: MountTable | null): Problem[] {
   const isSourceGone = mounts?.isSourceGone(realPathOf(path))
   const isUnlinked = unlinkedFiles().has(path)

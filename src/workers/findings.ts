@@ -16,7 +16,7 @@ export class Findings {
     this.problems.push(problemOf(code, message, path))
   }
 
-  /** Could serve: refuses the set when the policy says so and nobody forces it. */
+  /** Could serve: refuses the set when the policy says so and `force` is not set. */
   judge(verdict: 'reject' | 'warn', code: ProblemCode, message: string, path?: string): void {
     const list = verdict === 'reject' && !this.#force ? this.problems : this.warnings
     list.push(problemOf(code, message, path))

@@ -2,7 +2,7 @@ import { lstatSync, readlinkSync } from 'node:fs'
 import { dirname, isAbsolute, join, parse, sep } from 'node:path'
 
 /** As Linux has it (path_resolution(7)). */
-const MOST_LINKS = 40
+export const MOST_LINKS = 40
 
 /**
  * Follows a path as the kernel does, one directory or link at a time, and stops before a place that must not be touched.

@@ -1,4 +1,4 @@
-import { parentPort, threadId } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 
 import { beginTask, endTask } from './progress.js'
 import type { NamedTask } from './protocol.js'
@@ -16,7 +16,7 @@ export function createHandler(tasks: Tasks): Handler {
     if (!progress) return tasks[name](task)
     beginTask(progress)
     // A thread that already runs takes a task at once; only the start of one takes time that is not the task's.
-    if (isFirst) parentPort?.postMessage({ taken: progress.number, thread: threadId })
+    if (isFirst) parentPort?.postMessage({ taken: progress.number })
     isFirst = false
     try {
       return await tasks[name](task)

@@ -10,8 +10,8 @@ interface LocatedHang extends Hang {
 }
 
 /**
- * So many threads of a process may hang in system calls. Then mounts that another machine or process answers for are read by
- * none, so that the threads that are left serve all other files.
+ * When this many threads of the process hang in system calls, no thread reads mounts that another machine or process answers
+ * for, so that the threads that are left serve all other files.
  */
 const MOST_HANGS = 2
 
@@ -34,7 +34,7 @@ export class HangGuard {
   }
 
   /**
-   * Where the hangs are of which the main thread knows no place yet.
+   * Locates the hangs whose place the main thread does not know yet.
    *
    * @param touch as in {@link followPath}.
    */
@@ -69,8 +69,8 @@ export class HangGuard {
 }
 
 /**
- * Where a hang is. The walk stops before the first mount that another machine or process answers for. Where there is none,
- * nothing but the path itself is known to hang.
+ * Where a hang is. The walk stops before the first mount that another machine or process answers for. Without such a mount,
+ * only the path itself is known to hang.
  */
 function placeOf({ path }: Hang, touch: (at: string) => void): HangPlace {
   const mounts = listMounts()

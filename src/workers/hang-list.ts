@@ -29,7 +29,7 @@ const VERSION = 0
 const LENGTH = 1
 const HEAD_BYTES = 2 * Int32Array.BYTES_PER_ELEMENT
 
-/** Room for several entries with the longest paths that Linux takes. */
+/** Room for several entries with the longest paths that Linux accepts. */
 const MOST_BYTES = 64 * 1024
 
 export function createHangList(): HangList {
@@ -66,7 +66,7 @@ export class HangReader {
     return this.#version
   }
 
-  /** All hangs of now. While there are none, this is one read of shared memory. */
+  /** The current hangs. While there are none, this is one read of shared memory. */
   get hangs(): readonly Hang[] {
     if (Atomics.load(this.#head, VERSION) !== this.#version) this.#read()
     return this.#hangs

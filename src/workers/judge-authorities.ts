@@ -4,6 +4,7 @@ import { isSelfSigned, parseCertificate } from './certificates.js'
 import { expiredProblem } from './expired.js'
 import { notAfterOf, notBeforeOf, oneLine, publicKeyOf } from './facts.js'
 import type { Findings } from './findings.js'
+import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import { ProblemError } from './problem.js'
@@ -115,7 +116,7 @@ function warnOfExpired(authorities: readonly JudgedAuthority[], found: Findings)
   const expired = authorities.filter(({ facts }) => facts.notAfter < now)
   if (expired.length === 0) return
   const ends = expired.map(({ facts: { subject, notAfter }, block: { path } }) => {
-    return { name: subject, notAfter: new Date(notAfter).toISOString(), path }
+    return { name: subject, notAfter: isoTime(notAfter), path }
   })
   const { code, message, path } = expiredProblem('ca', ends)
   found.judge('warn', code, message, path)

@@ -4,6 +4,7 @@ import { namesKey } from './authority-key-id.js'
 import { type Crl, type CrlScope, coverageOf, parseCrl } from './crl.js'
 import { isCurrent } from './crl-fields.js'
 import type { Findings } from './findings.js'
+import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import type { Policy } from './protocol.js'
 import { type SignatureVerdict, verifySignature } from './signature.js'
@@ -92,12 +93,12 @@ function judgeDates(crls: readonly Crl[], policy: Policy, found: Findings): void
     const { thisUpdate, nextUpdate, block } = crl
     const { what, path } = block
     if (nextUpdate !== null && nextUpdate < now) {
-      const message = `${what} expired on ${iso(nextUpdate)}: every client of its CA would be refused`
+      const message = `${what} expired on ${isoTime(nextUpdate)}: every client of its CA would be refused`
       found.judge(policy.expired, 'CRL_EXPIRED', message, path)
     }
     if (thisUpdate > now) {
       const verdict = thisUpdate - policy.clockSkewSeconds * 1000 > now ? policy.notYetValid : 'warn'
-      const message = `${what} is not valid before ${iso(thisUpdate)}: every client of its CA would be refused`
+      const message = `${what} is not valid before ${isoTime(thisUpdate)}: every client of its CA would be refused`
       found.judge(verdict, 'CRL_NOT_YET_VALID', message, path)
     }
   }
@@ -193,8 +194,4 @@ function groupedByName(authorities: readonly JudgedAuthority[]): Map<string, Jud
     groups.set(canonicalName, [...(groups.get(canonicalName) ?? []), one])
   }
   return groups
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -6,6 +6,7 @@ import { CoveredNames } from './covered-names.js'
 import { listed, namesOf, notAfterOf, oneLine, shortened } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
+import { isoTime } from './iso-time.js'
 import { issuerPlacesOf } from './issuer-places.js'
 import { judgeChain } from './judge-chain.js'
 import { judgeLastSignature } from './judge-signature.js'
@@ -50,7 +51,7 @@ export function judgeAgainstServed(
     found.judge(policy.namesLost, 'NAMES_LOST', message, identity.path)
   }
   if (notAfterOf(leaf) < Date.parse(served.notAfter)) {
-    const message = `the new certificate expires on ${iso(notAfterOf(leaf))}, before the one that is served (${served.notAfter})`
+    const message = `the new certificate expires on ${isoTime(notAfterOf(leaf))}, before the one that is served (${served.notAfter})`
     found.judge('warn', 'EXPIRES_EARLIER', message, identity.path)
   }
 }
@@ -138,8 +139,4 @@ function judgeCompleteness(
       ? 'if it is an intermediate, append its certificate, or clients refuse the leaf; if it is a private root, nothing is missing, and clients need that root'
       : `clients that lack its certificate refuse the leaf; append it (the leaf says that it is at ${shortened(place)})`
   found.judge(policy.incompleteChain, 'CHAIN_INCOMPLETE', `${state}: ${advice}`, path)
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -1,4 +1,4 @@
-/** Files of which the last stamp in this thread had a link count of 0. */
+/** Files whose last stamp in this thread had a link count of 0. */
 const unlinked = new Set<string>()
 
 /**

@@ -77,7 +77,7 @@ export function isWithin(path: string, directory: string): boolean {
   return path === directory || directory === '/' || path.startsWith(`${directory}/`)
 }
 
-/** What Linux writes behind the path of a source that has no name any more (`seq_dentry`). */
+/** What Linux appends to the path of a source that has been deleted (`seq_dentry`). */
 const GONE = '//deleted'
 
 /** Spaces, tabs, line ends and backslashes are written as three octal digits. */

@@ -1,4 +1,4 @@
-/** Control characters of both sets, line separators, and marks that turn the direction of writing. */
+/** Control characters of both sets, line separators, and marks that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 export const UNPRINTABLE: RegExp = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 

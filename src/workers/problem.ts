@@ -86,8 +86,8 @@ export interface Problem {
 }
 
 /**
- * What tells problems apart from those of another moment. How long a file has been hanging is left out, because it is
- * different each time.
+ * A text that is equal for equal problems of two passes. For how long a file has been hanging is left out, because it differs
+ * each time.
  */
 export function identityOfProblems(problems: readonly Problem[]): string {
   return JSON.stringify(problems.map((one) => (TIMED.has(one.code) ? { ...one, message: undefined } : one)))

@@ -56,7 +56,7 @@ export interface Policy {
 
 /** What is posted to a worker thread. */
 export interface NamedTask {
-  /** Of a function that the module of the tasks exports. */
+  /** Name of a function that the module of the tasks exports. */
   readonly name: 'prepare' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers' | 'readText'
   readonly task: object
   /** Where the thread marks what it works on; absent for a task that only wakes it. */

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, stat
 
 import { contentDigest, inodeStamp } from '../fingerprint/index.js'
 import { noteLinkCount } from './link-counts.js'
-import { ProblemError } from './problem.js'
+import { type Problem, ProblemError } from './problem.js'
 import { noteStamp, touching } from './progress.js'
 import { isSettled } from './settled.js'
 
@@ -155,6 +155,11 @@ function assertRegular(stats: BigStats, path: string, maxBytes: number): void {
     const message = `${path} holds ${stats.size} bytes, more than the limit of ${maxBytes}`
     throw new ProblemError('FILE_TOO_LARGE', message, path)
   }
+}
+
+/** Whether {@link stampFile} or a reader found a directory where it expected a file. */
+export function isDirectoryProblem({ code, path, message }: Problem): boolean {
+  return code === 'FILE_NOT_REGULAR' && message.startsWith(`${path} is a directory,`)
 }
 
 function kindOf(stats: BigStats): string {

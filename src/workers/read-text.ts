@@ -11,7 +11,7 @@ export type ReadTextReply =
   /** The code that the system gave. */
   | { readonly ok: false; readonly code: string }
 
-/** Reads a text file, or what a pipe brings, with the mode of the file that was opened. */
+/** Reads a text file, or a pipe to its end; `mode` is that of the file that was opened. */
 export function readText({ path }: ReadTextTask): ReadTextReply {
   touching(path)
   let file: number | undefined

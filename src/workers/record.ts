@@ -16,7 +16,7 @@ export interface ServedRecord {
   readonly trustFingerprint: Fingerprint
   /** Digest of what the certificate and DH files mean (public parts only), whatever their stamps and layout. */
   readonly identity: string
-  /** Of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of it. */
+  /** Likeness of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of a failure. */
   readonly likeness: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts

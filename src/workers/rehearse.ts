@@ -241,7 +241,7 @@ function versionsOf({ minVersion, maxVersion, ciphers, secureOptions = 0 }: Cont
 
 /** OpenSSL's reason in words, from `error:0A000076:SSL routines::no suitable signature algorithm` and the like. */
 function reasonOf(error: Error & { code?: string; reason?: string }): string {
-  // Of this code, only Node's own sentence tells what it was; it quotes nothing.
+  // With this code, only the message of Node says what it was; it quotes nothing.
   if (error.code === 'ERR_CRYPTO_OPERATION_FAILED') return error.message
   return error.reason ?? (error.code ? inWords(error.code) : 'unknown reason')
 }

@@ -2,6 +2,7 @@ import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 
 import { inodeStamp } from '../fingerprint/index.js'
+import { MOST_LINKS } from './follow-path.js'
 import { touching } from './progress.js'
 
 /**
@@ -20,9 +21,6 @@ export interface Surroundings {
 
 /** Longer than one step of a kernel's clock for files. */
 export const TIME_STEP_MS = 12
-
-/** As Linux has it (path_resolution(7)). */
-const MOST_LINKS = 40
 
 /**
  * Looks at every link and directory on the way to `paths`, themselves included.

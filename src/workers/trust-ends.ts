@@ -18,8 +18,8 @@ export function trustEndsOf(authorities: readonly JudgedAuthority[], lists: read
 }
 
 /**
- * The lists of one coverage whose end refuses clients: those that no other list succeeds, when they end or, for one that has
- * ended already, by now. Of two that end together, one is enough.
+ * The lists of one coverage whose end makes clients fail: those without a successor, which is a list that ends later and has
+ * begun when they end (or by now, if they have ended). If two end together, the first one counts.
  */
 function neededLists(lists: readonly Crl[]): Crl[] {
   const now = Date.now()

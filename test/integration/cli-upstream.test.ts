@@ -17,6 +17,7 @@ import { listen } from '../support/echo-server.js'
 import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
 import { certswap, certswapServe, certswapServeAt } from '../support/program.js'
 import { echoed } from '../support/requests.js'
+import { runModule } from '../support/run-module.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
 
@@ -57,6 +58,24 @@ test('a service on a Unix socket is found beside the configuration file that nam
   const { socket } = await handshake({ port: program.port, keepOpen: true })
   assert.equal(await echoed(socket, 'hello'), 'hello')
   socket.destroy()
+})
+
+test('an upstream needs no working directory', async (t) => {
+  const { pair } = site(t)
+  const script = `
+    import fs from 'node:fs'
+    const { DIR, PAIR, CONFIG } = process.env
+    const { resolveConfig } = await import(CONFIG)
+    fs.mkdirSync(DIR + '/gone')
+    process.chdir(DIR + '/gone')
+    fs.rmdirSync(DIR + '/gone')
+    const upstream = async (upstream) => (await resolveConfig({ ...JSON.parse(PAIR), upstream })).upstream
+    console.log(JSON.stringify([await upstream('127.0.0.1:8080'), await upstream('unix:/run/app.sock')]))`
+  const { stdout } = await runModule(t, script, {
+    ...{ DIR: tempDir(t), PAIR: JSON.stringify(pair) },
+    CONFIG: new URL('../../src/main/cli/serve/config.js', import.meta.url).href,
+  })
+  assert.deepEqual(JSON.parse(stdout), [{ host: '127.0.0.1', port: 8080 }, { path: '/run/app.sock' }])
 })
 
 test('a service that is not there costs its clients their connections, and nobody else anything', async (t) => {

@@ -14,7 +14,7 @@ import { fuzzCases } from '../support/long-mode.js'
 import { prepareHere, taskFor } from '../support/prepare-here.js'
 import { tempDir } from '../support/temp-dir.js'
 
-const RUNS = fuzzCases(2000)
+const RUNS = fuzzCases(600)
 
 const authority = createAuthority()
 const issuer = authority.issueAuthority()

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
@@ -43,6 +43,34 @@ test('a socket as standard output, as under systemd, whose reader pauses does no
   const { writer, report } = await writeLines(t, 'pipe')
   assert.ok(report.dropped > 0)
   assert.equal(await endOf(writer), 0)
+})
+
+test('modules behind links, as pnpm lays them out, are found after the log was opened', async (t) => {
+  const dir = tempDir(t)
+  const store = join(dir, 'store', 'one', 'node_modules')
+  for (const [name, text] of Object.entries({ one: `import 'two'`, two: '' })) {
+    mkdirSync(join(store, name), { recursive: true })
+    writeFileSync(join(store, name, 'package.json'), '{ "type": "module", "exports": "./index.js" }')
+    writeFileSync(join(store, name, 'index.js'), text)
+  }
+  mkdirSync(join(dir, 'node_modules', 'first'), { recursive: true })
+  writeFileSync(join(dir, 'node_modules', 'first', 'index.js'), '')
+  symlinkSync(join(store, 'one'), join(dir, 'node_modules', 'one'))
+  const script = `
+    // What the loader has seen on the way to another module is what misled it.
+    await import(DIR + '/node_modules/first/index.js')
+    const { createLogger } = await import(LOGGER)
+    await createLogger({})
+    await import(DIR + '/node_modules/one/index.js')
+    console.log('found')
+    process.exit()`
+  const logger = new URL('../../src/main/observe/logger.js', import.meta.url).href
+  const constants = `const DIR = ${JSON.stringify(dir)}, LOGGER = ${JSON.stringify(logger)}`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', `${constants}\n${script}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  assert.equal((await text(child.stdout)).trim(), 'found')
 })
 
 test('lines go through process.stdout.write where that was replaced, as by PM2, and one that throws ends nothing', async (t) => {

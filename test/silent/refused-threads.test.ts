@@ -129,7 +129,8 @@ test('docs/errors.md shows each reason for which a thread is refused, as it come
   const init = (system: string) => Object.assign(new Error(system), { code: 'ERR_WORKER_INIT_FAILED' })
   const coded = (code: string) => Object.assign(new Error('any'), { code })
   const reasons = [coded('ERR_ACCESS_DENIED'), init('EAGAIN'), init('EMFILE'), init('ENOMEM')]
-  const come = [...reasons, coded('ERR_MODULE_NOT_FOUND')].map(couldNotStart)
+  const noDirectory = Object.assign(new Error('any'), { syscall: 'uv_cwd' })
+  const come = [...reasons, noDirectory, coded('ERR_MODULE_NOT_FOUND')].map(couldNotStart)
   const shown = documentedMessages().filter(({ message }) =>
     message.includes('worker thread could not start'),
   )

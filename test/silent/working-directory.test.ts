@@ -173,6 +173,26 @@ test('a relative path is refused by its reason when the working directory has be
   assert.deepEqual(linesOf(stdout).at(-1), ['OPTIONS_INVALID', true])
 })
 
+test('a worker thread that cannot start because the working directory has been removed says so', async (t) => {
+  const dir = site(t)
+  const script = `
+    import fs from 'node:fs'
+    const { DIR } = process.env
+    fs.mkdirSync(DIR + '/gone')
+    process.chdir(DIR + '/gone')
+    fs.rmdirSync(DIR + '/gone')
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const options = { cert: DIR + '/tls.crt', key: DIR + '/tls.key', logger }
+    const error = await api.createReloadEngine(options).catch((error) => error)
+    console.log(JSON.stringify([error.code, /working directory of the process has been removed/.test(error.message)]))
+    process.chdir('/')
+    const engine = await api.createReloadEngine(options)
+    console.log(JSON.stringify([engine.status().state]))
+    await engine.close()`
+  const { stdout } = await runModule(t, script, { DIR: dir })
+  assert.deepEqual(linesOf(stdout).slice(-2), [['WORKER_UNAVAILABLE', true], ['serving']])
+})
+
 const cases: readonly [string, string, string][] = [
   ['tls.crt', '/srv/app', '/srv/app/tls.crt'],
   ['./tls.crt', '/srv/app', '/srv/app/tls.crt'],
@@ -195,6 +215,25 @@ test('a directory whose name looks like a pattern is meant to the letter in fron
     hosts: ['/srv/a \\[b\\]/\\(c\\)/hosts/*', '/srv/a [b]/(c)/one'],
     caDir: '/srv/a \\[b\\]/cas/*.crt',
   })
+})
+
+test('hosts and CA directories are found in a directory whose name looks like a pattern', async (t) => {
+  const dir = join(tempDir(t), 'a [b]{c}(d)')
+  renameSync(site(t), dir)
+  const given = { ...pair(), hosts: ['hosts/*'], caDir: 'anchors' }
+  const script = `${BEGIN}
+    const served = () => [engine.servingFor('a.example').host, engine.status().generation.trust.authorities]
+    say(served())
+    process.chdir(DIR)
+    const { outcome } = await engine.update({ hosts: ['hosts/a.example'] })
+    say([...served(), outcome])
+    await engine.close()`
+  const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(given) })
+  const host = join(dir, 'hosts/a.example')
+  assert.deepEqual(linesOf(stdout), [
+    [host, 2],
+    [host, 2, 'applied'],
+  ])
 })
 
 function pair(): { cert: string; key: string } {
@@ -234,7 +273,7 @@ function site(t: TestContext): string {
 function linesOf(stdout: string): unknown[] {
   return stdout
     .split('\n')
-    .filter((line) => line.startsWith('[') || /^\d/.test(line))
+    .filter((line) => /^["[\d]/.test(line))
     .map((line) => JSON.parse(line) as unknown)
 }
 
@@ -248,18 +287,3 @@ YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
 ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 -----END DH PARAMETERS-----
 `
-
-test('relative patterns and directories of hosts are found in a directory whose name looks like a pattern', async (t) => {
-  const dir = join(tempDir(t), 'a [b]{c}(d)')
-  renameSync(site(t), dir)
-  const given = { ...pair(), hosts: ['hosts/*'], caDir: 'anchors' }
-  const script = `${BEGIN}
-    say(engine.servingFor('a.example').host)
-    say(engine.status().generation.trust.authorities)
-    say((await engine.update({ hosts: ['hosts/a.example'] })).outcome)
-    say(engine.servingFor('a.example').host)
-    await engine.close()`
-  const { stdout } = await runModule(t, script, { DIR: dir, OPTIONS: JSON.stringify(given) })
-  const host = join(dir, 'hosts/a.example')
-  assert.deepEqual(linesOf(stdout), [host, 2, 'unchanged', host])
-})

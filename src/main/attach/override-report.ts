@@ -6,14 +6,14 @@ import { sniCallbackOf } from '../generation/native-context.js'
 import { shadowedContexts } from './overrides.js'
 import type { ServerBook } from './server-book.js'
 
-/** What is reported on. */
+/** The servers that are compared, and what they should serve. */
 export interface OverriddenServing {
   readonly servers: ServerBook
   readonly snapshot: Snapshot
   servesHosts(server: tls.Server): boolean | null
 }
 
-/** Tells what an application does to attached servers past the engine, and what of it has been told before. */
+/** Reports what an application does to attached servers without the engine, and remembers what it has reported. */
 export class OverrideReport {
   readonly #serving: OverriddenServing
   #reported: ReadonlySet<string> = new Set()
@@ -22,14 +22,14 @@ export class OverrideReport {
     this.#serving = serving
   }
 
-  /** What holds now, and what the engine has put an end to since the last call; it counts as reported. */
+  /** What holds now, and what the engine has undone since the last call. Counts as reported from then on. */
   take(): Problem[] {
     const found = this.#found()
     this.#reported = new Set(found.map(({ message }) => message))
     return [...this.#serving.servers.takeEndedOverrides(), ...found]
   }
 
-  /** What holds now, for an answer that nobody may take for the report. */
+  /** What holds now, without counting it as reported: for a dry run. */
   holding(): Problem[] {
     return this.#found()
   }
@@ -42,7 +42,7 @@ export class OverrideReport {
     )
   }
 
-  /** Why clients are not shown the hosts of the engine at this server; `null` where they are, or where there are none. */
+  /** Why this server does not show the engine's hosts to clients; `null` where it does, or where there are none. */
   whyHostsAreNotShown(server: tls.Server): string | null {
     const { snapshot } = this.#serving
     if (snapshot.options.hosts === null || this.#serving.servesHosts(server) !== false) return null

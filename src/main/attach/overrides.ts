@@ -8,9 +8,9 @@ import { addressName } from './served-verdict.js'
 import { addressOf } from './verify-targets.js'
 
 /*
- * What an application, or another library, does to an attached server past the engine. Node gives no event for it, so it is
- * found by comparing the server with what the engine left there: at each pass, before each commit, and at the checks of the
- * timer in between.
+ * What an application, or another library, does to an attached server without the engine. Node gives no event for it, so it
+ * is found by comparing the server with what the engine left there: at each pass, before each commit, and at the checks of
+ * the timer in between.
  */
 
 /** An attached server, and what the engine gave it last. */
@@ -31,12 +31,16 @@ export function hasOtherContext({ server, context }: PointedServer): boolean {
 export function hasOtherTicketKeys(pointed: PointedServer): boolean {
   const { server, ticketKeys } = pointed
   if (ticketKeys === null || hasOtherContext(pointed)) return false
-  const keys = ticketKeysOf(server)
-  return keys !== null && Buffer.compare(keys, ticketKeys) !== 0
+  return isOtherThan(ticketKeys, server)
 }
 
-/** `null` where they cannot be read: in Bun, `getTicketKeys` is missing on some servers and throws on others. */
-function ticketKeysOf(server: tls.Server): Uint8Array | null {
+function isOtherThan(ticketKeys: Uint8Array, server: tls.Server): boolean {
+  const inUse = ticketKeysIn(server)
+  return inUse !== null && Buffer.compare(inUse, ticketKeys) !== 0
+}
+
+/** `null` on Bun, where the method is missing or throws. */
+function ticketKeysIn(server: tls.Server): Buffer | null {
   try {
     return server.getTicketKeys()
   } catch {
@@ -44,7 +48,7 @@ function ticketKeysOf(server: tls.Server): Uint8Array | null {
   }
 }
 
-/** When a problem is found: while it holds, or as the engine puts an end to it. */
+/** When a problem is found: while it holds, or when the engine undoes it. */
 export type Moment = 'found' | 'ended'
 
 /** What is wrong with the servers now. Servers that share a context share its ticket keys, and are reported once. */
@@ -63,12 +67,11 @@ export function overridesOf(
   })
 }
 
-/** The ticket keys that the application gave a server before it was attached; they are given up then. */
+/** The ticket keys that the application gave a server before it was attached; the engine's replace them. */
 export function keysBeforeAttach(server: tls.Server): Problem[] {
   const option = ticketKeysOptionOf(server)
-  const keys = ticketKeysOf(server)
-  if (option === undefined || keys === null) return []
-  const isOwn = areEngineKeys(option) && Buffer.compare(keys, option) === 0
+  if (option === undefined) return []
+  const isOwn = areEngineKeys(option) && !isOtherThan(option, server)
   return isOwn ? [] : replacedKeys(server, 'ended')
 }
 

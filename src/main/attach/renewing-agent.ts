@@ -15,7 +15,7 @@ export interface ClientIdentity {
  */
 export class RenewingAgent extends https.Agent {
   readonly #current: () => ClientIdentity
-  /** Of connections, and of the options that Node names them by again when they become free. */
+  /** By connection, and by the options that Node names it by again when it becomes free. */
   readonly #generations = new WeakMap<object, number>()
 
   constructor(options: https.AgentOptions, current: () => ClientIdentity) {

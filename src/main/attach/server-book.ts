@@ -54,7 +54,7 @@ const owners = new WeakMap<tls.Server, ServerBook>()
 /** The servers that an engine swaps certificates in. */
 export class ServerBook {
   readonly #attached = new Map<tls.Server, AttachedServer>()
-  /** Closed servers too, which may listen again; not held when nobody else holds them. */
+  /** Closed servers too, which may listen again; not held when nothing else holds them. */
   readonly #known = new WeakMap<tls.Server, Detach>()
   readonly #left = new Set<WeakRef<tls.Server>>()
   /** Policies of options that were handed out and whose server has not been attached yet. */
@@ -62,7 +62,7 @@ export class ServerBook {
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   readonly #gate: TrustGate
-  /** What the application had done to servers past the engine, and the engine has put an end to. */
+  /** What the application had done to servers without the engine, and the engine has undone. */
   readonly #ended: Problem[] = []
   #closed = false
 
@@ -134,13 +134,16 @@ export class ServerBook {
     this.#promised.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(snapshot.options.peers)
     const attached: AttachedServer = {
-      ...{ server, ownPeers: asEngine ? null : own, detach },
-      ...{ context: undefined, ticketKeys: null },
+      server,
+      ownPeers: asEngine ? null : own,
+      detach,
+      context: undefined,
+      ticketKeys: null,
     }
     this.#note(keysBeforeAttach(server))
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
     const book = this
-    const note = () => noteSocketPath(server)
+    const noteAddress = () => noteSocketPath(server)
     function take(): void {
       if (book.#closed || book.#attached.has(server)) return
       book.#attached.set(server, attached)
@@ -163,9 +166,9 @@ export class ServerBook {
       if (context) book.#pinned.add(context)
     }
     function detach(): void {
-      // Detached before: whoever has it now, this engine again or another one, keeps it.
+      // It was detached before. The engine that has it now, this one again or another one, keeps it.
       if (book.#known.get(server) !== detach) return
-      server.off('listening', note).off('listening', takeAgain).off('close', leave)
+      server.off('listening', noteAddress).off('listening', takeAgain).off('close', leave)
       unfollow()
       ungate()
       unfollowPeers()
@@ -174,8 +177,8 @@ export class ServerBook {
       if (owners.get(server) === book) owners.delete(server)
     }
     take()
-    if (server.listening) note()
-    server.on('listening', note).on('listening', takeAgain).on('close', leave)
+    if (server.listening) noteAddress()
+    server.on('listening', noteAddress).on('listening', takeAgain).on('close', leave)
     this.#known.set(server, detach)
     return detach
   }
@@ -215,7 +218,7 @@ export class ServerBook {
     }
   }
 
-  /** What the application has done to servers past the engine, as far as it holds. */
+  /** What the application has done to servers without the engine, as far as it holds. */
   overrides({ generation }: Pick<Snapshot, 'generation'>): Problem[] {
     return overridesOf([...this.#attached.values()], generation.number, 'found')
   }
@@ -224,7 +227,7 @@ export class ServerBook {
     return this.#ended.length > 0
   }
 
-  /** What the engine has put an end to since this was last called. */
+  /** What the engine has undone since this was last called. */
   takeEndedOverrides(): Problem[] {
     return this.#ended.splice(0)
   }
@@ -259,7 +262,7 @@ export class ServerBook {
   }
 }
 
-/** Kept for the next result. */
+/** Problems that are kept for the next result; the oldest ones are dropped. */
 const MOST_ENDED = 16
 
 function point(attached: AttachedServer, { snapshot, contexts }: ServedState): void {

@@ -97,7 +97,7 @@ export abstract class ServingEngine implements AsyncDisposable {
     if (this.closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
 
-  /** Logs what the application has done to attached servers past the engine, as far as it has not been reported. */
+  /** Logs what the application has done to attached servers without the engine, as far as it has not been reported. */
   protected reportOverrides(): void {
     const { overrides } = this.#parts.serving()
     if (!overrides.hasNews) return

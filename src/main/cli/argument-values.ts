@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 
-/* The values of arguments that commander takes as text. Each function throws what commander prints as a usage error. */
+import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from './limits.js'
+
+/* Readers of arguments, which commander has as text. Each throws what commander prints as a usage error. */
 
 export function seconds(value: string): number {
   const number = Number(value)
@@ -10,13 +12,11 @@ export function seconds(value: string): number {
 
 export function positiveSeconds(value: string): number {
   const number = seconds(value)
-  if (number < 0.1 || number > MAX_SECONDS) {
-    throw new InvalidArgumentError(`Expected seconds, 0.1 to ${MAX_SECONDS}.`)
+  if (number < LEAST_SECONDS || number > MOST_SECONDS) {
+    throw new InvalidArgumentError(`Expected seconds, ${LEAST_SECONDS} to ${MOST_SECONDS}.`)
   }
   return number
 }
-
-const MAX_SECONDS = 86_400
 
 export function wholeNumber(value: string): number {
   if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('Expected a whole number from 1.')
@@ -24,19 +24,21 @@ export function wholeNumber(value: string): number {
 }
 
 export function processCount(value: string): number {
-  const count = wholeNumber(value)
-  if (count > 256) throw new InvalidArgumentError('Expected a whole number from 1 to 256.')
-  return count
+  return wholeNumberTo(MOST_PROCESSES, value)
 }
 
 export function patience(value: string): number {
-  const count = wholeNumber(value)
-  if (count > 1_000) throw new InvalidArgumentError('Expected a whole number from 1 to 1000.')
-  return count
+  return wholeNumberTo(MOST_PATIENCE, value)
 }
 
 export function wholeDays(value: string): number {
   if (!/^[1-9]\d{0,3}$/.test(value))
     throw new InvalidArgumentError('Expected a whole number of days, 1 to 9999.')
   return Number(value)
+}
+
+function wholeNumberTo(most: number, value: string): number {
+  const count = wholeNumber(value)
+  if (count > most) throw new InvalidArgumentError(`Expected a whole number from 1 to ${most}.`)
+  return count
 }

@@ -23,7 +23,7 @@ export interface OptionDefinition {
 
 export interface ValueDefinition {
   readonly name: string
-  /** Of an option's value, its name. */
+  /** The name of an option's value. */
   readonly description: string
   /** The values that there are; `null` for any. */
   readonly choices: readonly string[] | null

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-import { printable } from '../control/escape.js'
+import { printable } from '../../workers/printable.js'
 import { hostNameIn } from '../option-names.js'
 import { orCommandError } from './dev/command-error.js'
 import type { DevelopmentIdentity, DevelopmentIdentityOptions } from './dev/identity.js'

@@ -122,7 +122,7 @@ function nameOf({ words }: CommandDefinition): string {
   return ['certswap', ...words].join(' ')
 }
 
-/** Of the usage, what stands behind the name. */
+/** The part of the usage after the name. */
 function argumentsOf(command: CommandDefinition): string {
   return command.usage.replace(nameOf(command), '').trim()
 }

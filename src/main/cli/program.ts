@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 
+import { printable } from '../../workers/printable.js'
 import { linesAbout } from '../advice.js'
-import { printable } from '../control/escape.js'
 import { DrainError } from '../drain/errors.js'
 import { ReloadError } from '../errors.js'
 import { PACKAGE_VERSION } from '../package-version.js'

@@ -2,9 +2,9 @@ import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 
+import { printable, printableJson } from '../../workers/printable.js'
 import { ReloadError } from '../errors.js'
 import type { Logger } from '../observe/logger.js'
-import { printable, printableJson } from './escape.js'
 import { problemAnswer, RequestProblem } from './problem-document.js'
 import type { Answer, Route, RouteRequest } from './route.js'
 

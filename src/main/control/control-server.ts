@@ -95,7 +95,7 @@ export async function startControlServer(
 
   const end = async () => {
     try {
-      // First: while it listens, nobody else's file can have its inode.
+      // First: while it listens, no other file can have its inode.
       bound?.unlink()
     } catch (error) {
       logger.warn({ err: error, path: bound?.path }, 'the control socket could not be removed')

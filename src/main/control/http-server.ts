@@ -1,8 +1,8 @@
 import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { printableJson } from '../../workers/printable.js'
 import { ConnectionShares } from './connection-shares.js'
-import { printableJson } from './escape.js'
 import { feedInPieces } from './feed-in-pieces.js'
 import { createPace, type Pace, type PaceLimits } from './pace.js'
 import { problemAnswer } from './problem-document.js'
@@ -22,9 +22,9 @@ export interface HttpLimits {
   readonly strangers: number
   /** From the first words of one connection to those of the next, however many speak at the same moment. */
   readonly wordsGapMs: number
-  /** Of the beginnings of answers. */
+  /** Pace at which answers begin. */
   readonly pace: PaceLimits
-  /** Of refusals of what is not read to its end: nobody in a hurry sends it, and it delays no answer. */
+  /** Pace of refusals of incomplete requests, separate so that they never delay an answer. */
   readonly refusalPace: PaceLimits
   /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
   readonly quietMs: number
@@ -162,7 +162,7 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
   return {
     server,
     async close() {
-      // Nobody more will come, and those who have should not keep the process.
+      // No more connections will come, and those that are open should not keep the process.
       pace = withGapAlone(limits.pace)
       refusalPace = withGapAlone(limits.refusalPace)
       await acceptWaiting(server)
@@ -193,7 +193,7 @@ function withGapAlone(limits: PaceLimits): Pace {
 /** More than can wait to be accepted. */
 const MAX_TURNS = 1_024
 
-/** Whoever has connected by now gets an answer. Some versions of libuv accept one connection in a turn of the loop. */
+/** Clients that have connected by now get an answer. Some versions of libuv accept one connection in a turn of the loop. */
 async function acceptWaiting(server: http.Server): Promise<void> {
   let calmTurns = 0
   const arrived = () => {

@@ -20,7 +20,7 @@ export interface ControlServerOptions {
    */
   readonly path?: string
   /**
-   * Permission bits of the socket. Whoever may connect may do all that the server can do.
+   * Permission bits of the socket. A client that may connect may do all that the server can do.
    * @defaultValue `0o600`
    */
   readonly mode?: number

@@ -2,7 +2,7 @@
 export interface PaceLimits {
   /** Between any two, in milliseconds. */
   readonly gapMs: number
-  /** So many may come together; from then on they are `steadyMs` apart, until nobody has come for a while. */
+  /** How many may come together; from then on they are `steadyMs` apart, until none has come for a while. */
   readonly burst: number
   readonly steadyMs: number
 }

@@ -1,4 +1,4 @@
-import { lstatSync, type Stats } from 'node:fs'
+import { type BigIntStats, lstatSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, resolve } from 'node:path'
 
@@ -23,7 +23,7 @@ export function bindablePath(path: string): string {
 }
 
 /**
- * Whoever may write to the directory can put a socket of their own in the place of ours, and get the requests.
+ * A user who may write to the directory can put a socket of their own in the place of ours, and get the requests.
  *
  * @throws ReloadError `CONTROL_PATH_UNSAFE`
  */
@@ -36,9 +36,9 @@ export function assertParent(path: string): void {
       ? 'is a symbolic link'
       : !stats.isDirectory()
         ? 'is not a directory'
-        : !isTrusted(stats.uid)
+        : !isTrusted(Number(stats.uid))
           ? `belongs to user ${stats.uid}`
-          : (stats.mode & 0o002) !== 0
+          : (stats.mode & 0o002n) !== 0n
             ? 'can be written by everyone'
             : null
   if (refusal === null) return
@@ -47,11 +47,11 @@ export function assertParent(path: string): void {
 }
 
 /**
- * What lies at the path and may be replaced: a socket that nobody listens on, or nothing.
+ * What lies at the path and may be replaced: a socket without a listener, or nothing.
  *
  * @throws ReloadError `CONTROL_PATH_UNSAFE` for anything but a socket, `CONTROL_PATH_IN_USE` for one that is alive.
  */
-export async function replaceable(path: string, takeover: boolean): Promise<Stats | null> {
+export async function replaceable(path: string, takeover: boolean): Promise<BigIntStats | null> {
   const stats = entryAt(path)
   if (!stats) return null
   if (!stats.isSocket()) {
@@ -63,16 +63,19 @@ export async function replaceable(path: string, takeover: boolean): Promise<Stat
   throw new ReloadError('CONTROL_PATH_IN_USE', message, { path })
 }
 
-export function isSame(one: Stats | null, other: Stats | null): boolean {
+export function isSame(one: BigIntStats | null, other: BigIntStats | null): boolean {
   return one?.dev === other?.dev && one?.ino === other?.ino
 }
 
-/** The entry itself, not what it links to; `null` when there is none. */
-export function entryAt(path: string): Stats | null {
-  return lstatSync(path, { throwIfNoEntry: false }) ?? null
+/**
+ * The entry itself, not what it links to; `null` when there is none. With big integers, because Node 20 and 22 resolve links in
+ * the paths of modules wrongly after any other look at a socket or pipe.
+ */
+export function entryAt(path: string): BigIntStats | null {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null
 }
 
-/** Only a refused connection proves that nobody listens: a full queue, for instance, is a sign of life. */
+/** Only a refused connection proves that there is no listener: a full queue, for instance, is a sign of life. */
 function answers(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const probe = connect(path)

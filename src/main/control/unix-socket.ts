@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, chownSync, renameSync, type Stats, unlinkSync } from 'node:fs'
+import { type BigIntStats, chmodSync, chownSync, renameSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 
@@ -41,7 +41,7 @@ export async function bindUnixSocket(server: Server, options: UnixSocketOptions)
   const temporary = temporaryPath(path)
   await listenPrivately(server, temporary)
   try {
-    const ours = entryAt(temporary) as Stats
+    const ours = entryAt(temporary) as BigIntStats
     if (options.gid !== null) chownSync(temporary, -1, options.gid)
     if (options.mode !== 0o600) chmodSync(temporary, options.mode)
     // Somebody else may have bound the path since it was looked at: look, and rename, in one turn.
@@ -93,7 +93,7 @@ function temporaryPath(path: string): string {
 }
 
 /** Another process may have taken the path over; then the file is its own. */
-function unlinkOwn(path: string, ours: Stats): void {
+function unlinkOwn(path: string, ours: BigIntStats): void {
   if (isSame(entryAt(path), ours)) unlinkSync(path)
 }
 

@@ -2,7 +2,7 @@ import type { Drain } from '../drain/handle.js'
 import { RequestProblem } from './problem-document.js'
 import type { Route } from './route.js'
 
-/** A route that changes what is served, until nobody can connect to see it. */
+/** A route that changes what is served, refused once no client can connect to see it. */
 export function unlessClosing(route: Route, drain: Drain | null): Route {
   if (!drain) return route
   return {

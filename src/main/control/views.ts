@@ -35,7 +35,7 @@ export interface EndView {
   /** Subject of the certificate, or issuer of the revocation list. */
   readonly name: string
   readonly fingerprint256: string
-  /** Of a revocation list, `thisUpdate` and `nextUpdate`. */
+  /** For a revocation list, `thisUpdate`; `not_after` is `nextUpdate`. */
   readonly not_before: string
   readonly not_after: string
   readonly file?: string

@@ -50,7 +50,7 @@ export interface Connection {
   leave(notice: DrainNotice, newborn: boolean): void
   /** Close now, whatever runs. */
   cut(): void
-  /** Takes every listener off it: nobody asks any more. */
+  /** Takes every listener off it; nothing else is called afterwards. */
   release(): void
 }
 

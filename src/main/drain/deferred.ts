@@ -25,7 +25,7 @@ export function deferred<T>(): Deferred<T> {
   const promise = new Promise<T>((resolve, reject) => {
     settle = { resolve, reject }
   })
-  // Nobody has to wait for it.
+  // It may have no waiter.
   promise.catch(() => {})
   return { promise, ...(settle as Pick<Deferred<T>, 'resolve' | 'reject'>) }
 }

@@ -8,7 +8,7 @@ type Hook = (...args: unknown[]) => unknown
 export class Goodbyes {
   readonly #hooks: ReadonlyMap<HookName, readonly Hook[]>
   readonly #logger: Logger
-  /** What was logged already; from then on it is logged at `debug`. */
+  /** Hooks and messages that were logged; a repetition is logged at `debug`. */
   readonly #logged = new Set<string>()
 
   constructor(hooks: DrainHooks, logger: Logger) {

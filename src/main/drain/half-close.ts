@@ -17,7 +17,7 @@ export function halfClose(socket: Socket, clock: Clock): void {
   socket.resume()
 }
 
-/** Bounds the wait for the peer's end, whoever sends ours. */
+/** Bounds the wait for the peer's end, whichever code sends ours. */
 export function lingerAfterEnd(socket: Socket, clock: Clock): void {
   if (socket.destroyed || lingering.has(socket)) return
   lingering.add(socket)
@@ -31,7 +31,7 @@ export function lingerAfterEnd(socket: Socket, clock: Clock): void {
 
 const lingering = new WeakSet<Socket>()
 
-/** Reads on and forgets: what still comes is for nobody. */
+/** Reads what still comes, and drops it. */
 export function discardInput(socket: Socket): void {
   socket.removeAllListeners('data')
   // Not `resume` alone: this listener is what makes an HTTP parser let go of the socket.

@@ -15,12 +15,13 @@ export interface HookedSocketParts {
   /** What the application writes to, where that is not the socket itself. */
   readonly stream?: Duplex
   readonly ageMs?: number
-  /** The hook that says goodbye, and what calls it; what is said of the connection in the log comes last. */
+  /** The option whose functions say goodbye. */
   readonly hook: 'onUpgrade' | 'onRaw'
+  /** Calls them. `about` describes the connection in log lines. */
   readonly goodbye: (notice: DrainNotice, about: object) => void
   /** Milliseconds after the goodbye in which the connection must close; `Infinity` leaves it to the deadline. */
   readonly closeTimeoutMs: number
-  /** Called when the connection is no longer watched as what it is. */
+  /** Called when the connection is not watched any longer under this protocol. */
   readonly released?: () => void
 }
 

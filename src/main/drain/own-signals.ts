@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 
-/** Where processes are sent signals from; a test has its own. */
+/** The part of `process` that sends signals; a test has its own. */
 export interface SignalSource {
   readonly pid: number
   kill(pid: number, signal?: string | number): true
@@ -34,7 +34,7 @@ export class OwnSignals {
     return this.#sent.delete(signal)
   }
 
-  /** Stops watching, unless somebody else watches in its place by now. */
+  /** Stops watching, unless something else has replaced `process.kill` since. */
   release(): void {
     if (this.#source.kill === this.#watched) this.#source.kill = this.#kill
   }

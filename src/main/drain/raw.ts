@@ -6,7 +6,7 @@ import { HookedSocket } from './hooked-socket.js'
 import type { Surroundings } from './surroundings.js'
 
 /**
- * A connection of a plain `node:tls` or `node:net` server: the hook says goodbye, the peer goes when it likes.
+ * A connection of a plain `node:tls` or `node:net` server: the hook says goodbye, and the peer decides when to close.
  *
  * @param handedOn called when the application gives the socket to an HTTP server, which makes it another connection.
  */

@@ -30,7 +30,7 @@ export function refuseStreamsAbove(session: ServerHttp2Session, last: number): v
 }
 
 function refuse(stream: ServerHttp2Stream): void {
-  stream.on('error', () => {}) // Nobody else has it.
+  stream.on('error', () => {}) // Nothing else holds it.
   // Not now: nghttp2 may be about to read on in what the reset frees.
   setImmediate(resetStream, stream, constants.NGHTTP2_REFUSED_STREAM)
 }

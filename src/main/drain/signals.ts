@@ -39,7 +39,7 @@ export interface SignalOptions {
 /** After a second signal the process ends within this time, in milliseconds, whatever still runs. */
 const LAST_RESORT_MS = 400
 
-/** A person who means a second Ctrl-C can press it again; what passes a signal on does so within milliseconds. */
+/** A runner passes a signal on within milliseconds; a person who wants to force can press Ctrl-C again. */
 const FORCE_AFTER_MS = 500
 
 /**

@@ -3,14 +3,14 @@ import type { Server } from 'node:net'
 import { protocolsOf } from './server-protocols.js'
 import type { Surroundings } from './surroundings.js'
 
-/** Warns of hooks that no connection of these servers can reach: they look like a goodbye, and none is said. */
+/** Warns of hooks that are never called with these servers: their author expects a goodbye that is never sent. */
 export function warnOfUnusedHooks(
   servers: readonly Server[],
   { goodbyes, logger }: Pick<Surroundings, 'goodbyes' | 'logger'>,
 ): void {
   const kinds = servers.map(protocolsOf)
   // Connections of other servers may be handed on to an HTTP server.
-  const other = kinds.some(({ http1, http2 }) => !http1 && !http2)
+  const other = kinds.some(({ http1 }) => !http1)
   const http2 = kinds.some((kind) => kind.http2)
   const http1 = kinds.some((kind) => kind.http1)
   const reach = {

@@ -70,7 +70,7 @@ export class WatchedServers {
     watched.take(socket, session)
   }
 
-  /** Connections that were accepted before cannot be seen, and would be cut without a word when the process exits. */
+  /** Connections that were accepted earlier cannot be seen, and would be cut without a goodbye when the process exits. */
   #warnOfEarlyConnections(): void {
     for (const server of this.#servers.keys()) {
       if (!server.listening) continue

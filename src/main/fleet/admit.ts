@@ -1,10 +1,10 @@
+import { monotonicMs } from '../../workers/monotonic.js'
 import type { Clock } from '../clock.js'
 import { ReloadError } from '../errors.js'
 import type { Serving } from '../serving.js'
-import { assertAgreed, type Question, repliesOf, UNDONE } from './answers.js'
+import { assertAgreed, type Question, type Replies, repliesOf, UNDONE } from './answers.js'
 import { hostsBetween } from './hosts-between.js'
-import type { Member, MemberReply } from './member.js'
-import { machineMs } from './messages.js'
+import type { Member } from './member.js'
 import { sendGeneration } from './send-generation.js'
 import type { Turns } from './turns.js'
 
@@ -62,7 +62,7 @@ async function admitOnce(
     if (!isOpen()) return true
     if (!isCurrent()) return false
     const committed = repliesOf([member], number, 'committed', { clock, timeoutMs })
-    member.link.send({ kind: 'commit', number, untilMs: machineMs() + timeoutMs })
+    member.link.send({ kind: 'commit', number, untilMs: monotonicMs() + timeoutMs })
     const answer = await committed
     assertInTime(answer, 'committed', timeoutMs)
     assertNotRefused(answer)
@@ -86,5 +86,3 @@ function assertInTime(replies: Replies, question: Question, timeoutMs: number): 
 function assertNotRefused(replies: Replies): void {
   replies.forEach(assertAgreed)
 }
-
-type Replies = readonly (readonly [Member, MemberReply])[]

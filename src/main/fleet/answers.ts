@@ -11,13 +11,16 @@ export const UNDONE: Record<Question, string> = { staged: 'build', committed: 't
 /** A reply that is no refusal. */
 export type Agreement = Exclude<MemberAnswer, { kind: 'refused' }> | 'gone' | 'late'
 
+/** Members, each with its reply. */
+export type Replies = readonly (readonly [Member, MemberReply])[]
+
 /** One reply of each member, `late` for those that have not answered within `timeoutMs`. */
 export async function repliesOf(
   members: readonly Member[],
   number: number,
   question: Question,
   { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
-): Promise<(readonly [Member, MemberReply])[]> {
+): Promise<Replies> {
   const replies = members.map(async (member) => [member, await member.answer(number, question)] as const)
   const cancel = clock.after(timeoutMs, () => {
     for (const member of members) member.giveUp(number)
@@ -28,7 +31,7 @@ export async function repliesOf(
 }
 
 /** @throws ReloadError `MEMBER_REFUSED`, with the member's own problems after it */
-export function assertAgreed([member, reply]: readonly [Member, MemberReply]): readonly [Member, Agreement] {
+export function assertAgreed([member, reply]: Replies[number]): readonly [Member, Agreement] {
   if (reply === 'gone' || reply === 'late' || reply.kind !== 'refused') return [member, reply]
   const { problems } = reply
   const reasons = problems.map(({ code, message }) => `${code}: ${message}`).join('; ')

@@ -1,3 +1,4 @@
+import { isoTime } from '../../workers/iso-time.js'
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
 import type { Logger } from '../observe/logger.js'
@@ -33,7 +34,7 @@ export class Evictions {
     const { clock, logger, timeoutMs, onEvicted } = this.#parts
     const trustWithdrawn = cause.urgency === 'trust'
     const message = evictionMessage(member, cause, timeoutMs)
-    const since = new Date(clock.wallMs()).toISOString()
+    const since = isoTime(clock.wallMs())
     const evicted = member.evict({ since, message, trustWithdrawn })
     this.#unnamed.push(member.problem as Problem)
     member.link.send({ kind: 'evicted', reason: message })

@@ -1,12 +1,13 @@
+import { monotonicMs } from '../../workers/monotonic.js'
 import type { Clock } from '../clock.js'
 import { ReloadError } from '../errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import { assertAgreed, type Question, repliesOf, UNDONE } from './answers.js'
+import { assertAgreed, type Question, type Replies, repliesOf, UNDONE } from './answers.js'
 import type { MemberResult } from './followers.js'
 import { hostsBetween } from './hosts-between.js'
-import type { Member, MemberReply } from './member.js'
-import { machineMs, type ToMember } from './messages.js'
+import type { Member } from './member.js'
+import type { ToMember } from './messages.js'
 import { type EvictionCause, Patience, type Urgency, urgencyOf } from './patience.js'
 import { sendGeneration } from './send-generation.js'
 import type { Turns } from './turns.js'
@@ -41,8 +42,8 @@ interface Rollout {
 const NO_ROLLOUT: Rollout = { members: [], number: 0, evicted: [], urgency: null, endTurn: () => {} }
 
 /**
- * The primary's side of one roll-out after the other: all members build a generation, then all serve it. Members that do not
- * answer in time hold it back until patience with them ends; from then on the others go on without them.
+ * The primary's side of roll-outs, of which there is one at a time: all members build a generation, then all serve it.
+ * Members that do not answer in time hold it back until patience with them ends; from then on the others go on without them.
  */
 export class FleetTransaction {
   readonly #parts: TransactionParts
@@ -87,7 +88,7 @@ export class FleetTransaction {
     const { members, number, evicted } = this.#rollout
     const { timeoutMs, trustWithdrawn } = this.#parts
     const replies = repliesOf(members, number, 'committed', this.#parts)
-    const untilMs = machineMs() + timeoutMs
+    const untilMs = monotonicMs() + timeoutMs
     for (const { link } of members) link.send({ kind: 'commit', number, untilMs })
     const results = this.#judge(await replies, 'committed')
     this.#patience.reset()
@@ -114,7 +115,7 @@ export class FleetTransaction {
   }
 
   /** Evicts members that are late, or holds the roll-out back. */
-  #judge(replies: readonly (readonly [Member, MemberReply])[], question: Question): MemberResult[] {
+  #judge(replies: Replies, question: Question): MemberResult[] {
     const { urgency, evicted } = this.#rollout
     const late = replies.flatMap(([member, reply]) => (reply === 'late' ? [member] : []))
     if (late.length > 0) {

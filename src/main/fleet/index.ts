@@ -27,7 +27,7 @@ export type {
 /** Options of {@link shareEngine}. */
 export interface ShareOptions {
   /**
-   * Tells the fleets of a process apart, where it has several engines.
+   * Name of the fleet, for a process with several engines; both ends must give the same one.
    * @defaultValue `'default'`
    */
   readonly name?: string
@@ -56,7 +56,7 @@ export interface ShareOptions {
 /** Options of {@link joinEngine}. */
 export interface JoinOptions {
   /**
-   * Tells the fleets of a process apart, where it has several engines.
+   * Name of the fleet, for a process with several engines; both ends must give the same one.
    * @defaultValue `'default'`
    */
   readonly name?: string
@@ -90,7 +90,7 @@ const MOST_PATIENCE = 1_000
  * generation over, or none does, and their clients resume each other's TLS sessions. Members that do not answer hold a
  * generation back at most `patience` times; then the others go on without them.
  *
- * Private keys travel to cluster workers through a pipe that nobody else can read; with
+ * Private keys travel to cluster workers through a pipe that no other process can read; with
  * `cluster.setupPrimary({ serialization: 'advanced' })` as bytes, otherwise as text.
  *
  * @throws ReloadError `OPTIONS_INVALID`

@@ -12,15 +12,15 @@ export class MemberLife {
   #watch: LifeWatch | null = null
   #watched: Snapshot | null = null
 
-  /** @param isLookedAfter whether the primary logs what ends here too: it does so once for the whole fleet. */
+  /** @param isLoggedByPrimary whether the primary logs these ends, as it does once for the whole fleet. */
   constructor(
     clock: Clock,
     logger: Logger,
     notify: (notice: ExpiryNotice) => void,
-    isLookedAfter: () => boolean,
+    isLoggedByPrimary: () => boolean,
   ) {
     this.#open = (snapshot) =>
-      new LifeWatch(snapshot, { clock, logger, notify, isLogged: () => !isLookedAfter() })
+      new LifeWatch(snapshot, { clock, logger, notify, isLogged: () => !isLoggedByPrimary() })
   }
 
   /** From now on, this is served. */
@@ -31,7 +31,7 @@ export class MemberLife {
     return this.#watch
   }
 
-  /** What there is to show of a snapshot that is served now. */
+  /** The part of the status that is about a snapshot, which is served now. */
   status(snapshot: Snapshot): Pick<JoinedStatus, 'generation' | 'ends' | 'warnings'> {
     const { ends, warnings } = this.watch(snapshot)
     const generation = asOfNow(snapshot.generation, warnings)

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
+import { monotonicMs } from '../../workers/monotonic.js'
 import type { ServedState } from '../attach/server-book.js'
 import type { Clock } from '../clock.js'
 import { ReloadError } from '../errors.js'
@@ -13,7 +14,7 @@ import { problemsOf } from '../pass-report.js'
 import { Serving } from '../serving.js'
 import type { AppliedGeneration } from './joined-engine.js'
 import type { Link } from './link.js'
-import { type MemberReport, machineMs, type ToMember, type ToPrimary, type WireSnapshot } from './messages.js'
+import type { MemberReport, ToMember, ToPrimary, WireSnapshot } from './messages.js'
 import { bytesOf, hostOf, keptOptions, materialOf, type WireHost, wipeWire } from './wire.js'
 
 /**
@@ -91,7 +92,7 @@ export class MemberTransaction {
       this.refuse(number, new ReloadError('MEMBER_REFUSED', `generation ${number} is not staged here`))
       return null
     }
-    if (machineMs() > untilMs) {
+    if (monotonicMs() > untilMs) {
       this.abort()
       this.refuse(
         number,

@@ -47,14 +47,6 @@ export interface WireTrust {
   readonly problems: readonly Problem[]
 }
 
-/**
- * Milliseconds of the machine's monotonic clock, which all its processes and threads share (`performance.now()` begins with
- * each process). It does not follow changes of the wall clock.
- */
-export function machineMs(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n)
-}
-
 /** From the process that prepares. */
 export type ToMember =
   /** Hosts that changed, in batches ahead of their `stage`. */
@@ -64,7 +56,7 @@ export type ToMember =
    * complete then, and no difference to what the member serves.
    */
   | { readonly kind: 'stage'; readonly snapshot: WireSnapshot; readonly welcome: Bytes | null }
-  /** Not to be carried out after `untilMs` ({@link machineMs}): the primary has given up waiting by then. */
+  /** Not to be carried out after `untilMs` of the monotonic clock (`workers/monotonic.ts`): the primary has given up waiting by then. */
   | { readonly kind: 'commit'; readonly number: number; readonly untilMs: number }
   | { readonly kind: 'settle' | 'abort' | 'revert' }
   /** The fleet goes on without this member, which drops what it has staged and joins again. */

@@ -3,10 +3,10 @@ import { trustShrank } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { Question } from './answers.js'
 
-/** Why a roll-out waits for no member a second time. */
+/** Why the first roll-out that members hold back evicts them. */
 export type Urgency = 'trust' | 'life' | 'forced'
 
-/** What a member has not done, and why it is not waited for any longer. */
+/** What a member has not done, and why the others no longer wait for it. */
 export interface EvictionCause {
   readonly question: Question
   readonly urgency: Urgency | null
@@ -52,7 +52,7 @@ export interface RolloutFacts {
   /** The policies of servers that do not follow the engine's options. */
   readonly policies: readonly PeerPolicy[]
   readonly nowMs: number
-  /** How long all roll-outs together may take that patience allows for. */
+  /** How long members may hold back roll-outs in all, in milliseconds. */
   readonly patienceMs: number
 }
 

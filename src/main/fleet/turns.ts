@@ -1,4 +1,4 @@
-/** Lets one transaction after the other have its turn. */
+/** A queue of transactions, of which one runs at a time. */
 export class Turns {
   /** Ends with the turn that was taken last. */
   #last: Promise<void> = Promise.resolve()

@@ -34,7 +34,7 @@ export type ContextBuild = Generator<void, tls.SecureContext, void>
 const AUTHORITIES_A_STEP = 4
 
 /**
- * Builds a context in steps of about half a millisecond or less. Until it is done nobody else holds it, so a step that
+ * Builds a context in steps of about half a millisecond or less. Until it is done nothing else holds it, so a step that
  * throws leaves nothing behind.
  */
 export function* buildContext(plan: ContextPlan): ContextBuild {

@@ -66,7 +66,7 @@ export class ContextBook {
     this.#client = await runInSlices(buildContext(this.#clientPlan()), gauge)
   }
 
-  /** The context of outgoing connections. Whoever has it may keep it, so it is never freed here. */
+  /** The context of outgoing connections. Its holders may keep it, so it is never freed here. */
   clientContext(): tls.SecureContext {
     this.#client ??= runAtOnce(buildContext(this.#clientPlan()))
     return this.#client

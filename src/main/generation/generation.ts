@@ -45,8 +45,8 @@ export interface HostFacts {
     | ({ readonly id: string } & Pick<CertificateFacts, 'fingerprint256' | 'notBefore' | 'notAfter'>)
     | null
   /**
-   * The host whose chain ends first, and the dates of that certificate of the chain, of those that clients need; `null`
-   * where no host sends one.
+   * The host whose chain ends first, and the dates of the certificate that ends; only certificates that clients need count.
+   * `null` where no host sends one.
    */
   readonly soonestChain: ({ readonly id: string } & Pick<CertificateFacts, 'notBefore' | 'notAfter'>) | null
 }

@@ -24,6 +24,8 @@ export function planForHost({ pair }: Host, { identity, peers, trust, options }:
 
 /** Where clients are not asked for certificates. */
 const NO_TRUST: PreparedTrust = Object.freeze({
-  ...{ authorities: null, revocationLists: [], problems: [] },
+  authorities: null,
+  revocationLists: [],
   ends: NO_TRUST_ENDS,
+  problems: [],
 })

@@ -68,7 +68,7 @@ export function compressCertificates(
 /** Of RFC 8879, section 7.3. */
 const COMPRESSION_IDS: Readonly<Record<CertificateCompression, number>> = { zlib: 1, brotli: 2, zstd: 3 }
 
-/** Whether this Node has `allowPartialTrustChain`: 20.18, 22.9 and newer. Others ignore the option without a word. */
+/** Whether this Node has `allowPartialTrustChain`: 20.18, 22.9 and newer. Others ignore the option silently. */
 export function knowsPartialChains(): boolean {
   const { context } = tls.createSecureContext({ ca: [] }) as unknown as {
     context: { setAllowPartialTrustChain?: unknown }

@@ -8,8 +8,8 @@ export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends' | 'dates'>
 const PARTS = 3
 
 /**
- * A host whose facts and pair stay in the bytes that its batch came in until somebody asks. Of ten thousand few are ever
- * asked for, and each object more would be one that every garbage collection of the start has to move.
+ * A host whose facts and pair are parsed from the bytes of its batch on access. Few of ten thousand are ever accessed, and
+ * each further object would have to be moved by every garbage collection of the start.
  */
 export class PackedHost implements Host {
   readonly id: string

@@ -15,7 +15,7 @@ interface Retired {
   readonly atMs: number
 }
 
-/** Contexts that nobody hands out any more, freed a few at a time once no handshake can be at them. */
+/** Contexts that are no longer handed out, freed a few at a time once no handshake can use them. */
 export class RetiredContexts {
   readonly #limit: number
   readonly #clock: Clock
@@ -58,7 +58,7 @@ export class RetiredContexts {
 }
 
 /**
- * Frees contexts in turns of their own: for a large trust store that is one native call, which nobody can cut (1 to 4 ms
+ * Frees contexts in turns of their own: for a large trust store that is one native call, which cannot be cut (1 to 4 ms
  * for 500 trust anchors).
  */
 export function freeInTurns(contexts: readonly tls.SecureContext[]): void {

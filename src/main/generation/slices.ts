@@ -15,7 +15,7 @@ export interface SliceGauge {
 export async function runInSlices<T>(build: Generator<void, T, void>, gauge: SliceGauge): Promise<T> {
   let longestStepMs = 0
   for (;;) {
-    // Before the first slice too: whoever asks is in the middle of a turn, with an answer of the worker or another build.
+    // Before the first slice too: the caller's turn has already handled an answer of the worker, or another build.
     await turn()
     const sliceStart = performance.now()
     let elapsed = 0

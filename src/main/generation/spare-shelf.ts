@@ -94,7 +94,7 @@ export class SpareShelf {
       const step = spare.build.next()
       if (step.done) spare.ready = step.value
     } catch {
-      // Whoever needs the context builds it anew and says why it cannot be built.
+      // The build that needs the context fails too, and reports why.
       this.#spares = this.#spares.filter((one) => one !== spare)
     }
     this.#pace()

@@ -7,7 +7,7 @@ import { addIdentity, type ContextBuild, type ContextPlan } from './build-contex
 export interface UsedContext {
   readonly context: tls.SecureContext
   readonly plan: ContextPlan
-  /** Of each pair, as in its facts. */
+  /** The key type of each pair, as in its facts. */
   readonly keyTypes: readonly string[]
 }
 

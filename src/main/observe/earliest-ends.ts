@@ -14,14 +14,14 @@ export interface DatedKinds {
 /** The first end of each kind; `null` where nothing of the kind is served, or where it never ends. */
 export interface MaterialEnds {
   readonly leaf: MaterialEnd | null
-  /** Of the certificates above a leaf that clients need. */
+  /** Counts the certificates above a leaf that clients need. */
   readonly chain: MaterialEnd | null
   /**
    * Trust anchors that had expired before they were loaded do not count: they are a warning, and would hide the end of the
    * others. Where all had expired, it is the last of them.
    */
   readonly ca: MaterialEnd | null
-  /** Of the lists whose end refuses clients; one that another list succeeds does not count. */
+  /** Counts the lists whose end makes clients fail; a list that has a successor does not count. */
   readonly crl: MaterialEnd | null
 }
 
@@ -72,7 +72,7 @@ export function earlierEnds(one: MaterialEnds, other: MaterialEnds): MaterialEnd
   }
 }
 
-/** Without `nowMs` the earlier one goes first. With it, what ends after that time goes first, then what ended last. */
+/** Without `nowMs`, the earlier end goes first. With it, ends after that time go first, and the latest of those before it. */
 function goesBefore(toMs: number, otherMs: number, nowMs: number | null): boolean {
   if (nowMs === null || (toMs > nowMs && otherMs > nowMs)) return toMs < otherMs
   return toMs > otherMs

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
+import { isoTime } from '../../workers/iso-time.js'
 import type { Problem } from '../../workers/problem.js'
 import type { Clock } from '../clock.js'
 import type { PassReport } from '../pass-report.js'
@@ -58,7 +59,7 @@ export class Journal {
   /** The disk as it was at the last failure, and the looks at it since. */
   #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
   #said = new Set<string>()
-  /** What the last pass reported of servers that were changed past the engine. */
+  /** What the last pass reported about servers that were changed without the engine. */
   #overrides: ReadonlySet<string> = new Set()
   #fileWarnings: readonly Problem[] = []
   readonly #warnings = new SaidWarnings()
@@ -137,7 +138,7 @@ export class Journal {
     }
     // A change that is refused leaves what was in force in force: that is no outage.
     if (result.outcome === 'rejected' && result.trigger === 'update') this.#sayRefused(result)
-    // Of what was applied, some hosts may have been left behind.
+    // A pass that was applied may have left some hosts behind.
     else this.#fail(atMs, result, waits, state, pairMismatch)
     return null
   }
@@ -162,7 +163,7 @@ export class Journal {
     this.#trouble = null
     this.#said.clear()
     if (since === null) return null
-    const recovery = { failedSince: iso(since), outageMs: atMs - since }
+    const recovery = { failedSince: isoTime(since), outageMs: atMs - since }
     this.#logger.info({ ...recovery, generation: result.generation }, 'certificate files recovered')
     return recovery
   }
@@ -188,7 +189,7 @@ export class Journal {
     this.#fileWarnings = fileWarnings
   }
 
-  /** The same for servers that were changed past the engine. */
+  /** The same for servers that were changed without the engine. */
   #noteOverrides({ generation, warnings }: ReloadResult): void {
     const found = warnings.filter(({ code }) => code === 'SERVER_OVERRIDDEN')
     for (const warning of found) {
@@ -227,7 +228,7 @@ export class Journal {
     }
   }
 
-  /** Once for each distinct problem; repetitions are for whoever debugs. */
+  /** Once for each distinct problem; repetitions are logged at `debug`. */
   #sayFailed({ outcome, trigger, generation, problems, serving }: ReloadResult, waits: boolean): void {
     const key = `${waits} ${problems.map(({ code, path, host }) => [code, path, host].join(' ')).join()}`
     const fields = {
@@ -265,7 +266,7 @@ function appliedMessage({ trigger, restored }: ReloadResult): string {
 }
 
 function attemptAt(atMs: number, { trigger, outcome, problems }: Omit<Attempt, 'at'>): Attempt {
-  return Object.freeze({ at: iso(atMs), trigger, outcome, problems })
+  return Object.freeze({ at: isoTime(atMs), trigger, outcome, problems })
 }
 
 /** Thousands of hosts may be renewed at once; the result has all of their paths. */
@@ -276,11 +277,7 @@ function changesOf(changed: readonly string[], hosts: ReloadResult['hosts']): ob
 const MOST_PATHS = 20
 
 function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : iso(ms)
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
+  return ms === null ? null : isoTime(ms)
 }
 
 function shortList(list: readonly unknown[]): readonly unknown[] {

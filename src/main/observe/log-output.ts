@@ -62,7 +62,7 @@ export class LogOutput {
    */
   readonly inheritable: boolean
   readonly #fd: number
-  /** Takes the lines where the application, or what runs it, has replaced the `write` of the process's own stream. */
+  /** Writes the lines where the application, or what runs it, has replaced the `write` of the process's own stream. */
   readonly #replaced: ((line: string) => unknown) | null
   #waiting: Buffer[] = []
   #waitingBytes = 0
@@ -78,7 +78,9 @@ export class LogOutput {
 
   /** @param fd of standard output, or of standard error; it stays open. */
   constructor(fd: 1 | 2) {
-    const isFile = fstatSync(fd).isFile()
+    // With big integers: after any other look at a pipe, Node 20 and 22 resolve links in the paths of modules wrongly
+    // (`realpathSync` reads what the last such call has left behind).
+    const isFile = fstatSync(fd, { bigint: true }).isFile()
     const own = isFile ? fd : reopened(fd)
     // Node switches pipes and sockets to non-blocking writes when it opens its own stream for them.
     if (own === null) void (fd === 1 ? process.stdout : process.stderr)

@@ -1,6 +1,6 @@
 import type { pino as Pino } from 'pino'
 
-import { printable } from '../control/escape.js'
+import { printable } from '../../workers/printable.js'
 import { ReloadError } from '../errors.js'
 import { callUserCode, reportUserCode } from '../user-code.js'
 import { logOutput } from './log-output.js'

@@ -60,11 +60,12 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   const families = familiesIn(registry, () => showChecks())
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
-  showGeneration(families, engine.status())
-  showStatus(families, engine.status())
+  const first = engine.status()
+  showGeneration(families, first)
+  showStatus(families, first)
 
-  // Of checks that find nothing new there is no event that would not make them dearer.
-  let unchanged = engine.status().passes.unchanged
+  // Checks that find nothing new emit no event, because a listener would make each of them dearer: they are counted here.
+  let unchanged = first.passes.unchanged
   const showChecks = () => {
     const status = engine.status()
     families.reloads.inc(
@@ -164,7 +165,7 @@ function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
 function countPass({ reloads, errors, ...families }: MetricFamilies, result: ReloadResult): void {
   const { outcome, trigger, problems, timings } = result
   reloads.inc({ trigger: TRIGGERS[trigger as keyof typeof TRIGGERS], result: RESULTS[outcome] })
-  // Of what was applied, some hosts may have been left behind.
+  // A pass that was applied may have left some hosts behind.
   if (outcome !== 'waiting-for-pair') {
     for (const code of new Set(problems.map((problem) => problem.code))) errors.inc({ code })
   }
@@ -202,7 +203,7 @@ function neededOf(facts: CertificateFacts): Dated[] {
   return [facts, ...facts.chain.filter(({ needed }) => needed)]
 }
 
-/** Of several, an alert must go by the one that ends first. Without any, the series is absent. */
+/** Shows the one that ends first, which an alert must go by. Without any, the series is absent. */
 function showEnd(
   notAfter: Gauge,
   lifetime: Gauge,

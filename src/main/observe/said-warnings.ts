@@ -9,7 +9,7 @@ const MOST_KEPT = 2000
  * each renewal; it is logged once, and again after it was gone.
  */
 export class SaidWarnings {
-  /** Paths by everything that makes a warning what it is: several of one code may be about one file. */
+  /** The path of each warning by its key, which is all of the warning: several of one code may be about one file. */
   readonly #said = new Map<string, string | undefined>()
 
   /** Takes note of the warnings of a pass. @returns whether a warning of it was not logged before. */

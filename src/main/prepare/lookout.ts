@@ -44,7 +44,7 @@ export class Lookout {
   /** What a watch that has ended had not given out. */
   #rest: QuietLooks | null = null
 
-  /** @param onDifference is told when a look found anything but what is served, and when nobody looks any more. */
+  /** @param onDifference is called when a look found anything but what is served, and when looks have ended. */
   constructor(preparer: Preparer, clock: Clock, timeoutMs: number, onDifference: () => void) {
     this.#preparer = preparer
     this.#clock = clock
@@ -52,7 +52,7 @@ export class Lookout {
     this.#onDifference = onDifference
   }
 
-  /** Has a worker thread stand by. Where none can, nobody looks: a pass finds out why, and says so. */
+  /** Has a worker thread stand by. Where none can, there are no looks: a pass finds out why, and reports it. */
   stand(): void {
     if (this.#watch || this.#summons) return
     const summons = Symbol('lookout')
@@ -71,8 +71,8 @@ export class Lookout {
   }
 
   /**
-   * Whether somebody looks, every so many milliseconds and by what is served: from now on, if not before. False when
-   * nobody can, or when a look has not ended for too long.
+   * Whether a thread looks at the files of `served` every `everyMs` milliseconds; it begins now, if it did not before.
+   * False when none can, or when a look has not ended for too long.
    */
   keepsLooking(served: Snapshot, everyMs: number): boolean {
     const watch = this.#watch
@@ -93,7 +93,7 @@ export class Lookout {
     return true
   }
 
-  /** Nobody looks until somebody is asked to again. */
+  /** Ends the looks until they are asked for again. */
   rest(): void {
     if (!this.#watch?.order) return
     this.#watch.order = null
@@ -108,7 +108,7 @@ export class Lookout {
     port?.close()
   }
 
-  /** Milliseconds until the next look; `null` while nobody looks. */
+  /** Milliseconds until the next look; `null` while there are none. */
   dueInMs(): number | null {
     if (!this.#watch?.order) return null
     const { order, quiet } = this.#watch

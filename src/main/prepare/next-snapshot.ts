@@ -1,3 +1,4 @@
+import { isoTime } from '../../workers/iso-time.js'
 import type { Problem } from '../../workers/problem.js'
 import { concernsTrust, type Generation, type HostFacts, type Snapshot } from '../generation/generation.js'
 import { HostTable } from '../generation/host-table.js'
@@ -108,10 +109,10 @@ function hostFacts(table: HostTable, before: Snapshot | null): HostFacts {
   return {
     count: table.byId.size,
     soonest: { id: soonest.host.id, fingerprint256, notBefore, notAfter },
-    soonestChain: chain && { id: chain.host.id, notBefore: iso(chain.fromMs), notAfter: iso(chain.toMs) },
+    soonestChain: chain && {
+      id: chain.host.id,
+      notBefore: isoTime(chain.fromMs),
+      notAfter: isoTime(chain.toMs),
+    },
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -16,7 +16,7 @@ import { type HostsReport, prepareHosts } from './hosts.js'
 
 /** What the worker is told of the past. */
 export interface PreparationMode {
-  /** Of what is served; `null` before the first load. */
+  /** Those of what is served; `null` before the first load. */
   readonly records: Records | null
   /** What is served; `null` before the first load. */
   readonly trust: PreparedTrust | null
@@ -27,7 +27,7 @@ export interface PreparationMode {
   readonly force: boolean
   /** Load whatever is there, even what is served already. */
   readonly fresh: boolean
-  /** Those of the last check. */
+  /** The `fileWarnings` of the last check. */
   readonly fileWarnings: readonly Problem[]
 }
 

@@ -32,7 +32,7 @@ const LIMIT_MS = 10_000
 
 const RETURNS = 'a client whose CA was removed returns with its TLS session'
 
-/** What a probe cannot see: the clients of Deno offer no session to a server of Deno (2.9.6). */
+/** Defects that the probe cannot find: Deno's clients offer no session to a server of Deno (2.9.6). */
 const KNOWN_DEFECTS: Readonly<Record<string, Pick<ProbeFindings, 'clientCertificates'>>> = {
   Deno: { clientCertificates: RETURNS },
 }

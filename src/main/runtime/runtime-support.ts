@@ -29,7 +29,7 @@ export interface RuntimeSupport extends Runtime {
 }
 
 /**
- * Tells which runtime this is, and which features of certswap work on it. `createReloadEngine` calls it first; a feature
+ * Detects which runtime this is, and which features of certswap work on it. `createReloadEngine` calls it first; a feature
  * that does not work is refused with `RUNTIME_UNSUPPORTED` where it is asked for, so that no old certificate stays in
  * service unnoticed.
  *

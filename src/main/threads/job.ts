@@ -14,7 +14,7 @@ export interface Job {
   readonly transferList: Transferable[]
   readonly force: boolean
   readonly client: PoolClient
-  /** What its thread does from then on, until they are released. */
+  /** The looks that its thread makes from then on, until they are released. */
   readonly looks?: StandingLooks
   readonly resolve: (reply: unknown) => void
   readonly reject: (error: TaskError) => void

@@ -12,7 +12,7 @@ import { createPiscina } from './piscina.js'
 import type { TaskSignal } from './task-signal.js'
 import { threadBudget } from './thread-budget.js'
 
-/** A look that takes longer than this is on slow storage, or hangs: no task waits behind it. Looks take milliseconds. */
+/** A look that takes longer than this, in milliseconds, is on slow storage or hangs: no task waits behind it. */
 const LONG_LOOK_MS = 1000
 
 /** The standing looks of one engine, in one thread. */
@@ -36,7 +36,7 @@ export class PoolThread {
   readonly looks: Set<StandingLooks> = new Set()
   /** Whether it runs a task. */
   isBusy = false
-  /** Whether it has taken a task: then it takes the next one at once, or hangs. */
+  /** Whether it has taken a task: one that has takes the next one at once, unless it hangs. */
   isWarm = false
   /** Whether it has ended, or was given up. */
   isOver = false
@@ -97,7 +97,7 @@ export class PoolThread {
   }
 
   /**
-   * Ends the thread. It may hang, and then it is kept account of.
+   * Ends the thread. One that hangs is counted in `hungThreads`.
    *
    * @param at what it was at; `null` when no task was running.
    * @param stillMs for how long it had been there.

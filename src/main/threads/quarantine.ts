@@ -20,8 +20,8 @@ interface Entry {
  * Files that cost a thread: it hung over them, ran out of memory or ended. Each is refused by name, without another thread,
  * until it changes, or until its time is over.
  *
- * One for the process: a file over which a thread still hangs is left alone by every engine. A file that cost a thread of
- * one pool may do no harm under the limits of another.
+ * There is one for the process, because every engine must leave a file alone over which a thread still hangs. Other files
+ * are refused for the pool that lost the thread only: they may do no harm under the limits of another pool.
  */
 class Quarantine {
   readonly #entries = new Map<string, Entry>()

@@ -5,15 +5,15 @@ import { closed, unavailable } from './task-error.js'
 import { threadBudget } from './thread-budget.js'
 
 /**
- * So many tasks run at a time in the process: a second one, so that an engine whose task hangs does not hold up another.
- * While a thread hangs, one at a time is risked.
+ * Tasks that run at a time in the process: two, so that an engine whose task hangs does not hold up another. While a thread
+ * hangs, only one at a time.
  */
 const MOST_RUNNING = 2
 
-/** How often it is looked whether a thread has come back from a look that takes long. */
+/** How often to check whether a thread has finished a look that takes long, in milliseconds. */
 const LONG_LOOK_CHECK_MS = 500
 
-/** Which task of which engine begins when, for all pools of the process: a thread that hangs concerns all of them. */
+/** Decides when each task begins, for all pools of the process: a thread that hangs concerns all of them. */
 class Scheduler {
   readonly #queue = new FairQueue<Job>()
   readonly #running = new Set<Job>()
@@ -34,7 +34,7 @@ class Scheduler {
     this.#queue.putBack(job.client.lane, job)
   }
 
-  /** Takes note that a job runs no longer. */
+  /** To be called when a job has ended. */
   ended(job: Job): void {
     this.#running.delete(job)
     job.client.lane.running.delete(job)
@@ -59,7 +59,7 @@ class Scheduler {
     this.#refuseWithoutThread()
   }
 
-  /** A job for which there is no thread, and for which none may be started, waits for one that will become free, or is refused. */
+  /** A job without a thread waits if one may be started or will become free; otherwise it is refused. */
   #refuseWithoutThread(): void {
     let isAtLook = false
     for (const job of this.#queue.first) {
@@ -69,7 +69,7 @@ class Scheduler {
       isAtLook ||= pool.isAtLongLook
       if (pool.hasThread || threadBudget.mayStart) continue
       if (!threadBudget.isSpent) {
-        // Another pool has what may be started. Its end is reported as a change.
+        // Another pool has the threads that may be started. The end of one is reported as a change.
         reclaimThread()
         continue
       }
@@ -90,7 +90,7 @@ class Scheduler {
   }
 }
 
-/** What gives back a thread that is idle, and whose end lets another one be started. */
+/** Each ends an idle thread of its pool, if that lets another pool start one; returns whether it did. */
 const reclaimers = new Set<() => boolean>()
 
 /** Adds a pool to those that give threads back; returns a function that ends this. */

@@ -63,7 +63,7 @@ export class TaskTimer {
     return this.#still > 0
   }
 
-  /** For how long the task has been at one file, as far as the looks show; milliseconds. */
+  /** For how long the task has been at one file, in milliseconds; rounded down to a part of the limit. */
   get stillMs(): number {
     return this.#still * this.#partMs
   }

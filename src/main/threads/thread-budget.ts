@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads'
 import { hungThreads } from './hung-threads.js'
 
 /**
- * While a thread hangs, so many new ones may be started in the process: with each, one more may hang. A thread that hangs
+ * New threads that may be started in the process while one hangs: each of them may hang too. A thread that hangs
  * keeps its memory, and nothing can end it.
  */
 const MOST_REPLACEMENTS = 2

@@ -18,7 +18,10 @@ const SYSTEM_CODE: RegExp = new RegExp(`\\b(${Object.keys(REMEDIES).join('|')})\
  * such as a file of the thread that is missing.
  */
 export function threadRefusal(error: unknown): string | null {
-  const { code, message } = Object(error) as { code?: unknown; message?: unknown }
+  const { code, message, syscall } = Object(error) as { code?: unknown; message?: unknown; syscall?: unknown }
+  if (syscall === 'uv_cwd') {
+    return 'the working directory of the process has been removed, and Node starts no thread without one: change to one that exists, with process.chdir(), or restart the process there'
+  }
   if (code === 'ERR_ACCESS_DENIED') {
     return "Node's permission model forbids worker threads (ERR_ACCESS_DENIED): start Node with --allow-worker; certswap reads and checks all files in a worker thread"
   }
@@ -36,7 +39,7 @@ export function systemRefusal(error: unknown): string | null {
   return system === undefined ? null : `${system}: ${REMEDIES[system]}`
 }
 
-/** So many descriptors a thread needs to start, and some more. */
+/** More descriptors than a thread needs to start. */
 const FILES_OF_A_THREAD = 16
 
 /** Whether few descriptors are left, as far as `/proc` shows. */

@@ -7,10 +7,10 @@ import { type DirectoryEntry, listDirectory, namesIn } from '../list-directory.j
 import { touching } from '../progress.js'
 import { candidatesIn, EXPECTED } from './layouts.js'
 
-/** Files that somebody may take for a certificate or a key. */
+/** Names of files that look like a certificate or a key. */
 const MATERIAL = /\.(crt|cer|cert|pem|key|der|p12|pfx|jks)$|^acme\.json$/i
 
-/** Directories that are looked into for what was meant, and how far down. */
+/** Limits of the search for the pattern that was meant: directories that are listed, and how deep they lie. */
 const MOST_LISTED = 200
 const DEEPEST = 3
 

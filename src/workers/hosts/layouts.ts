@@ -22,7 +22,7 @@ const ACME_SH_CHAIN = 'fullchain.cer'
 /** `NAME.crt` of lego and Caddy, `NAME.cer` of acme.sh; lego's `NAME.pem` holds the key too. */
 const EXTENSIONS = ['.crt', '.cer', '.pem'] as const
 
-/** What "hosts" looks for, in the words of messages. */
+/** What the option `hosts` looks for, for messages. */
 export const EXPECTED =
   'tls.crt and tls.key, fullchain.pem and privkey.pem, fullchain.cer and NAME.key, or NAME.crt (.cer, .pem) and NAME.key'
 
@@ -64,7 +64,7 @@ export function firstOfEach(candidates: readonly Candidate[]): Candidate[] {
   return candidates.filter(({ id }) => seen.size < seen.add(id).size)
 }
 
-/** Certificates among files that are called by their hosts, which lack their key; those of issuers are meant to. */
+/** Certificate files without a key of the same name. Those of issuers are left out, because they need none. */
 export function withoutKey(names: ReadonlySet<string>): string[] {
   return [...names].filter((name) => {
     const [, base] = /^(.+)\.(?:crt|cer)$/.exec(name) ?? []
@@ -74,7 +74,7 @@ export function withoutKey(names: ReadonlySet<string>): string[] {
 
 const ISSUERS = /(^|[._-])(issuer|ca|root|intermediate|chain|fullchain|bundle|ca-certificates)$/i
 
-/** For each candidate by its certificate file: those of the same directory that may be meant just as well. */
+/** Finds, by the certificate file of a candidate, the others of the same directory that may be meant just as well. */
 export function rivalsIn(candidates: readonly Candidate[]): (cert: string) => readonly Candidate[] {
   const byId = new Map<string, Candidate[]>()
   for (const candidate of candidates) byId.set(candidate.id, [...(byId.get(candidate.id) ?? []), candidate])
@@ -89,7 +89,7 @@ export function rivalsIn(candidates: readonly Candidate[]): (cert: string) => re
   }
 }
 
-/** The name that tools give the files of the host which a directory is called by; acme.sh marks its EC keys. */
+/** The name of the host that a directory is called by. acme.sh adds `_ecc` for EC keys. */
 function ownName(directory: string): string {
   return basename(directory).replace(/_ecc$/, '')
 }

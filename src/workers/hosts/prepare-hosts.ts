@@ -35,7 +35,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const refused: unknown[] = []
-  // Of what has been rehearsed with the same options: kinds of keys, and likenesses.
+  // Kinds of keys, and likenesses, that have been rehearsed with the same options.
   const rehearsed = new Set<string>()
   let done = 0
   for (const host of hosts) {

@@ -41,7 +41,7 @@ export type ScanHostsReply = (
       readonly problems: readonly Problem[]
     }
 ) & {
-  /** What the patterns match and nothing comes of, for as long as it is so; absent without any. */
+  /** Matches of patterns that give no host, and patterns without any; in each reply while it is so. Absent without any. */
   readonly strays?: readonly Problem[]
 }
 

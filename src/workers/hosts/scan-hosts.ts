@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Problem, ProblemError } from '../problem.js'
 import { digestFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
+import { told } from '../told.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
 import { whyNothingMatches } from './host-hints.js'
 import { EXPECTED } from './layouts.js'
@@ -61,8 +62,8 @@ export async function scanHosts(
 }
 
 /**
- * Whether every host is as the record says, without a wait for a directory that is being replaced: in doubt they are not; and
- * whether the directories that nothing comes of are those that are `reported`.
+ * Whether every host is as the record says, and the matches that give no host are those that are `reported`. It does not wait
+ * for a directory that is being replaced: in doubt, the answer is no.
  *
  * @param known what the record says. To parse it takes 70 ms for 10,000 hosts.
  */
@@ -74,9 +75,9 @@ export function hostsLookUnchanged(
   const list = listHosts(sources)
   if (list.unlisted.length > 0 || list.empty.some((directory) => known.has(directory))) return false
   if (goneOf(list, known, null).length > 0) return false
-  const strays = straysIn(list, known).map(({ message }) => message)
-  const before = reported.filter(isStray).map(({ message }) => message)
-  if (strays.join() !== before.join()) return false
+  const messagesOf = (problems: readonly Problem[]) => problems.filter(isStray).map(({ message }) => message)
+  // Results hold the first strays only.
+  if (messagesOf(told(straysIn(list, known))).join() !== messagesOf(reported).join()) return false
   return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits.maxFileBytes))
 }
 
@@ -137,7 +138,7 @@ function lostPair(host: string, found: string | undefined): Problem {
   return { code: 'FILE_NOT_FOUND', message, path: host, host }
 }
 
-/** What patterns match, and what is no pair: see {@link HostList.strays}. */
+/** A problem for each of {@link HostList.strays} that was no host before. */
 function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): readonly Problem[] {
   // What was a host before is a problem, and keeps its last certificate.
   const unknown = [...strays]
@@ -148,7 +149,7 @@ function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): 
   })
 }
 
-/** Patterns, where nothing at all comes of any. */
+/** A problem for each pattern, if no pattern gives any host. */
 function barrenPatterns(
   { hosts, strays, unlisted }: HostList,
   known: ReadonlyMap<string, HostEntry>,

@@ -9,9 +9,10 @@ import { systemClock } from '../../../src/main/clock.js'
 import { internalsOf } from '../../../src/main/engine.js'
 import type { Link } from '../../../src/main/fleet/link.js'
 import { MemberTransaction } from '../../../src/main/fleet/member-transaction.js'
-import { machineMs, type ToPrimary } from '../../../src/main/fleet/messages.js'
+import type { ToPrimary } from '../../../src/main/fleet/messages.js'
 import { type WireHost, wireHost, wireSnapshot } from '../../../src/main/fleet/wire.js'
 import type { Snapshot } from '../../../src/main/generation/generation.js'
+import { monotonicMs } from '../../../src/workers/monotonic.js'
 import { assertApplied } from '../../support/engines.js'
 import { eventually } from '../../support/eventually.js'
 import { writePair } from '../../support/files.js'
@@ -55,7 +56,7 @@ test('a member commits nothing that it has not staged', async (t) => {
 test('a member that reads a commit too late refuses it, and keeps what it serves', async (t) => {
   const { transaction, answers, renewed } = await member(t)
   await stage(transaction, renewed)
-  assert.equal(transaction.commit({ number: 2, untilMs: machineMs() - 1 }), null)
+  assert.equal(transaction.commit({ number: 2, untilMs: monotonicMs() - 1 }), null)
   assert.deepEqual([transaction.report().generation, transaction.stagedNumber], [1, 0])
   assert.equal(answers.at(-1), 'refused')
 })
@@ -100,7 +101,7 @@ async function member(t: TestContext) {
 
 /** A commit that is in time. */
 function commit(number: number) {
-  return { number, untilMs: machineMs() + 60_000 }
+  return { number, untilMs: monotonicMs() + 60_000 }
 }
 
 interface Received {

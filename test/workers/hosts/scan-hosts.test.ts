@@ -6,7 +6,9 @@ import { type TestContext, test } from 'node:test'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/hosts/protocol.js'
 import { hostEntries } from '../../../src/workers/hosts/record.js'
 import { hostsLookUnchanged, scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
+import type { Problem } from '../../../src/workers/problem.js'
 import { fromSharedJson } from '../../../src/workers/shared-json.js'
+import { MOST_TOLD, told } from '../../../src/workers/told.js'
 import { createAuthority } from '../../support/certificates.js'
 import { putHost } from '../../support/host-site.js'
 import { hostTask, preparedHosts } from '../../support/prepare-hosts-here.js'
@@ -139,6 +141,19 @@ test('each load reports a pattern that matches nothing, and a standing look does
     )
   }
   assert.equal(hostsLookUnchanged({ ...task, record }, new Map(), []), true)
+})
+
+test('a standing look stays quiet over more directories without a pair than a result lists', async (t) => {
+  const { dir } = await scanned(t, ['a.test'])
+  for (let i = 0; i < MOST_TOLD + 2; i++) putHost(dir, authority, `stray-${i}.test`)
+  const task = hostTask(join(dir, 'hosts', '*'))
+  for (let i = 0; i < MOST_TOLD + 2; i++) rmSync(join(dir, 'hosts', `stray-${i}.test`, 'tls.crt'))
+  const { record } = await preparedHosts(task)
+  const { strays = [] } = await scanHosts({ ...task, record })
+  const looksUnchanged = (reported: readonly Problem[]) =>
+    hostsLookUnchanged({ ...task, record }, hostEntries(record), reported)
+  assert.equal(looksUnchanged(told(strays)), true)
+  assert.equal(looksUnchanged(told(strays.slice(0, 50))), false)
 })
 
 async function scanned(t: TestContext, hosts: readonly string[]) {

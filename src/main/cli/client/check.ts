@@ -1,5 +1,5 @@
+import { printableJson } from '../../../workers/printable.js'
 import { adviceFor } from '../../advice.js'
-import { printableJson } from '../../control/escape.js'
 import {
   type EndsView,
   endsView,

@@ -1,5 +1,5 @@
 import { EXPIRED_CODES } from '../../../workers/expired.js'
-import { printable } from '../../control/escape.js'
+import { printable } from '../../../workers/printable.js'
 import type {
   CertificateView,
   ContextView,

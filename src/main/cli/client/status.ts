@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { printable } from '../../control/escape.js'
+import { printable } from '../../../workers/printable.js'
 import type { StatusView } from '../../control/routes/status.js'
 import type { AttemptView } from '../../control/views.js'
 import { logOutput } from '../../observe/log-output.js'

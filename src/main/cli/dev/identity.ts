@@ -143,7 +143,7 @@ function orUnsafe<Result>(dir: string, look: () => Result): Result {
   }
 }
 
-/** The root is sent too, so that whoever looks at the chain sees where it ends. */
+/** The root is sent too, so that the chain shows where it ends. */
 function withAuthority({ certPem, keyPem }: PemPair, authority: PemPair): PemPair {
   return { certPem: certPem + authority.certPem, keyPem }
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 
 import type { ReadTextReply } from '../../../workers/read-text.js'
-import { withAbsolutePaths } from '../../absolute-paths.js'
+import { absolutePath, withAbsolutePaths } from '../../absolute-paths.js'
 import { systemClock } from '../../clock.js'
 import type { DrainOptions } from '../../drain/options.js'
 import { ReloadError } from '../../errors.js'
@@ -14,6 +14,7 @@ import { openPreparer } from '../../pool.js'
 import { defaultWorkerLimits } from '../../resolve-options.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
+import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from '../limits.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
 
 /** The flags of every command that reads material. */
@@ -75,19 +76,11 @@ export interface ServeConfig {
 const DEFAULT_LISTEN = '127.0.0.1:8443'
 const DEFAULT_INTERVAL_SECONDS = 10
 
-/** Of them; more would only stand in each other's way. */
-const MOST_PROCESSES = 256
-
-/** Limits of `--member-timeout`, in seconds, and of `--member-patience`. */
-const LEAST_MEMBER_TIMEOUT = 0.1
-const MOST_MEMBER_TIMEOUT = 86_400
-const MOST_PATIENCE = 1_000
-
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
   upstream: z.string().optional(),
   processes: z.int().min(1).max(MOST_PROCESSES).optional(),
-  memberTimeout: z.number().min(LEAST_MEMBER_TIMEOUT).max(MOST_MEMBER_TIMEOUT).optional(),
+  memberTimeout: z.number().min(LEAST_SECONDS).max(MOST_SECONDS).optional(),
   memberPatience: z.int().min(1).max(MOST_PATIENCE).optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
@@ -146,7 +139,7 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 
 function upstreamConfig(given: string | undefined): UpstreamAddress | null {
   // Each connection is made to it, whatever the working directory is then.
-  return given === undefined ? null : parseUpstream(absoluteUpstream(given, process.cwd()))
+  return given === undefined ? null : parseUpstream(absoluteUpstream(given))
 }
 
 function membersConfig(timeout: number | undefined, patience: number | undefined): ServeConfig['members'] {
@@ -242,8 +235,12 @@ function relativeTo(base: string, config: ConfigFile): ConfigFile {
   }
 }
 
-/** Without a path, it stays as it is and is refused. */
-function absoluteUpstream(upstream: string, base: string): string {
+/**
+ * An upstream without a path stays as it is; `parseUpstream` refuses `unix:` alone.
+ *
+ * @param base directory that a relative path is relative to; absent for the working directory.
+ */
+function absoluteUpstream(upstream: string, base?: string): string {
   const path = upstream.startsWith(UNIX) ? upstream.slice(UNIX.length) : ''
-  return path === '' ? upstream : UNIX + resolve(base, path)
+  return path === '' ? upstream : UNIX + absolutePath(path, base)
 }

@@ -24,7 +24,7 @@ process.on('message', ({ serve, uri }: MemberOrder) => {
   if (serve === 'drain') drain.start({ deadlineMs: Infinity, ...(uri === undefined ? {} : { uri }) })
   else if (serve === 'force') drain.start({ deadlineMs: 0 })
 })
-// Alone, nobody would ever renew what is served here.
+// Without a primary, nothing would ever renew what is served here.
 process.once('disconnect', () => drain.start())
 engine.attach(server)
 try {

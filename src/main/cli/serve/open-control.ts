@@ -17,7 +17,7 @@ interface ControlParts {
 }
 
 /**
- * Opens the control server of `serve`. A default that nobody asked for must not keep TLS from being served.
+ * Opens the control server of `serve`. A default that was not asked for must not keep TLS from being served.
  *
  * @throws CommandError where a path that was asked for does not work.
  */

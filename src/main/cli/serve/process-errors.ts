@@ -1,4 +1,4 @@
-import { printable } from '../../control/escape.js'
+import { printable } from '../../../workers/printable.js'
 import { logOutput } from '../../observe/log-output.js'
 import type { Logger } from '../../observe/logger.js'
 import { EXIT } from '../exit-codes.js'

@@ -12,7 +12,7 @@ const LEAST_LIFE_MS = 1_000
 const LONGEST_START_MS = 30_000
 /** How long a process that is cut may take to end by itself, in milliseconds. */
 const LAST_RESORT_MS = 300
-/** How long a process that no longer follows may take to finish its connections, in milliseconds. */
+/** How long a process that does not answer may take to finish its connections, in milliseconds. */
 const EVICTED_GRACE_MS = 2_000
 
 /** Where a process listens. */
@@ -22,7 +22,7 @@ type Listening = { readonly address: string; readonly port: number }
 export class ProcessKeeper {
   readonly #drain: Drain
   readonly #logger: Logger
-  /** Those that have, or will have, another one in their place. */
+  /** Processes for which another one has been, or will be, started. */
   readonly #replaced = new WeakSet<Worker>()
 
   constructor(drain: Drain, logger: Logger) {
@@ -41,7 +41,7 @@ export class ProcessKeeper {
   }
 
   /**
-   * Ends a process that does not follow any more, and starts another one at once: the end of a process may take long, for
+   * Ends a process that does not answer, and starts another one at once: the end of a process may take long, for
    * instance while the kernel waits for a disk. It gets a moment to finish its connections, unless it may accept clients
    * that the trust in force refuses. A suspended process ends by SIGKILL alone.
    */
@@ -107,7 +107,7 @@ interface Death {
   readonly startedAt: number
 }
 
-/** Resolves with the address; a process that never comes to listen is killed. */
+/** Resolves with the address. A process that does not listen in time is killed. */
 async function whenListening(worker: Worker): Promise<Listening> {
   let failure = 'it ended before it listened'
   const timer = setTimeout(() => {

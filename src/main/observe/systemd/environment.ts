@@ -11,8 +11,8 @@ const VARIABLES = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']
 const taken = new WeakMap<NodeJS.ProcessEnv, SystemdEnvironment>()
 
 /**
- * Takes systemd's variables out of the environment, so that no child speaks for the service, and remembers them: whoever
- * asks again gets the same.
+ * Takes systemd's variables out of the environment, so that no child speaks for the service, and remembers them for
+ * further calls.
  */
 export function takeEnvironment(env: NodeJS.ProcessEnv): SystemdEnvironment {
   const known = taken.get(env)

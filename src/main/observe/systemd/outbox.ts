@@ -15,13 +15,13 @@ export class Outbox {
   }
 
   put(message: Message): void {
-    // Of two statuses in a row nobody would see the first.
+    // The second of two statuses in a row hides the first.
     if (isStatus(message) && isStatus(this.#waiting.at(-1))) this.#waiting.pop()
     this.#waiting.push(message)
     if (!this.#busy) this.#emptying = this.#empty()
   }
 
-  /** Resolves once all that was put in has been sent, or after this time. What is left then is not sent any more. */
+  /** Resolves once all that was put in has been sent, or after this time, in milliseconds. What is left then is dropped. */
   async flushed(withinMs: number): Promise<void> {
     const late = new AbortController()
     const timeout = delay(withinMs, undefined, { signal: late.signal }).catch(() => {})

@@ -1,1 +1,0 @@
-export { printable, printableJson } from '../../workers/printable.js'

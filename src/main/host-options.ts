@@ -1,0 +1,34 @@
+import type { HostSources } from '../workers/hosts/protocol.js'
+import { hostNameIn } from './option-names.js'
+import type { HostFiles } from './options.js'
+
+/** The option `hosts` in the two forms that the schema lets through: files by name, or patterns. */
+export type HostsOption = string[] | Record<string, HostFiles> | undefined
+
+/** The names of the option; none for patterns. */
+export function namedHosts(hosts: HostsOption): string[] {
+  return hosts === undefined || Array.isArray(hosts) ? [] : Object.keys(hosts)
+}
+
+/** The first name that was given before. Names are compared in ASCII, without regard to case (RFC 4343). */
+export function nameTwice(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find((name) => seen.size === seen.add(hostNameOf(name)).size)
+}
+
+/** Where the hosts lie; `null` without the option. The names have been checked. */
+export function hostSources(hosts: HostsOption): HostSources | null {
+  if (hosts === undefined) return null
+  if (Array.isArray(hosts)) return { named: [], patterns: hosts }
+  const named = Object.entries(hosts).map(([name, files]) => {
+    const host = hostNameOf(name)
+    return { id: host, name: host, ...files }
+  })
+  return { named, patterns: [] }
+}
+
+/** The usual form of a name; a name that is none stays what it is, and is refused elsewhere. */
+function hostNameOf(name: string): string {
+  const read = hostNameIn(name)
+  return 'name' in read ? read.name : name
+}
