@@ -150,6 +150,35 @@ test('hooks and a logger that fail do not keep a drain from its end', async (t) 
   assert.equal((await drain.complete()).outcome, 'forced')
 })
 
+test('a process is warned once of each logger, listener and hook that fails, by its own code', async (t) => {
+  const { files } = site(t)
+  const script = `
+    const { createDrain } = await import(process.env.DRAIN)
+    const codes = []
+    process.on('warning', ({ code }) => codes.push(code))
+    const boom = () => { throw new Error('boom') }
+    const logger = { debug: boom, info: boom, warn: boom, error: boom }
+    const engine = await api.createReloadEngine({ ...${JSON.stringify(files)}, logger })
+    engine.on('settled', boom)
+    for (let i = 0; i < 2; i++) await engine.reload()
+    const drain = createDrain({ servers: [], logger })
+    for (let i = 0; i < 2; i++) drain.track({ closed: new Promise(() => {}), goaway: boom, destroy() {} })
+    drain.start()
+    await engine.close()
+    await new Promise(setImmediate)
+    console.log(JSON.stringify(codes.sort()))
+    process.exit()
+  `
+  const { stdout } = await runModule(t, script, {
+    DRAIN: new URL('../../src/main/drain/index.js', import.meta.url).href,
+  })
+  assert.deepEqual(JSON.parse(stdout), [
+    'CERTSWAP_HOOK_FAILED',
+    'CERTSWAP_LISTENER_FAILED',
+    'CERTSWAP_LOGGER_FAILED',
+  ])
+})
+
 test('what a subscriber of diagnostics_channel throws is an uncaughtException, as Node has it, and changes no result', async (t) => {
   const { files } = site(t)
   const script = `
