@@ -28,9 +28,16 @@ export function expiredProblem(
     return { code, message, ...where, ...(end.host === undefined ? {} : { host: end.host }) }
   }
   const named = first.slice(0, MOST_NAMED)
-  const list = named.map(({ name, notAfter, host }) => `${host ?? name} (${notAfter})`).join(', ')
+  const list = named.map(({ name, notAfter, host }) => `${host ?? name} (${notAfter})`).join(SEPARATOR)
   const more = count > named.length ? ` and ${count - named.length} more` : ''
   return { code, message: `${count} ${many}${inFile} have expired: ${list}${more}${effect}`, ...where }
+}
+
+const SEPARATOR = ', '
+
+/** Whether such a warning names this host, alone or in its list. */
+export function namesHost({ host, message }: Problem, id: string): boolean {
+  return host === id || [': ', SEPARATOR].some((before) => message.includes(`${before}${id} (`))
 }
 
 /** How many expired things a warning names; it gives the number of the others. */

@@ -1,4 +1,4 @@
-import { EXPIRED_CODES, expiredProblem, MOST_NAMED } from '../../workers/expired.js'
+import { EXPIRED_CODES, expiredProblem, MOST_NAMED, namesHost } from '../../workers/expired.js'
 import type { Problem } from '../../workers/problem.js'
 import { deepFreeze } from '../deep-freeze.js'
 import type { Generation } from '../generation/generation.js'
@@ -39,7 +39,7 @@ function currentWarnings(loaded: readonly Problem[], expired: readonly Problem[]
 
 /** Certificates in a host's chain that clients do not need are not watched. What was found when they were loaded holds. */
 function isOnlyLoaded({ host }: Problem, expired: readonly Problem[]): boolean {
-  return host !== undefined && !expired.some((one) => one.host === host || one.message.includes(host))
+  return host !== undefined && !expired.some((one) => namesHost(one, host))
 }
 
 /** A generation with its warnings as of now. */
