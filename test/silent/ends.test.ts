@@ -147,6 +147,28 @@ test('of two lists of one CA, the end of the first refuses no client and is no w
   )
 })
 
+test('after a step back before a list began, its successor counts from the begin of the list before it', async (t) => {
+  const clock = fakeClock()
+  const { engine, authority, crl } = await endingSite(t, { clock })
+  const [before, between] = [
+    authority.crl({ thisUpdate: fromNow(-10 * DAY), nextUpdate: fromNow(-4 * DAY) }),
+    authority.crl({ thisUpdate: fromNow(-5 * DAY), nextUpdate: fromNow(DAY) }),
+  ]
+  const codes = () => engine.status().warnings.map(({ code }) => code)
+  const codesAt = async (lists: string) => {
+    writeFileSync(crl, lists)
+    assertApplied(await engine.reload())
+    return codes()
+  }
+  clock.setWall(-3 * DAY)
+  assert.ok((await codesAt(authority.crl())).includes('CRL_NOT_YET_VALID'))
+  assert.ok(!(await codesAt(before + between + authority.crl())).includes('CRL_NOT_YET_VALID'))
+  clock.setWall(-6 * DAY)
+  assert.ok(!codes().includes('CRL_NOT_YET_VALID'))
+  clock.setWall(-2 * DAY)
+  assert.ok(codes().includes('CRL_NOT_YET_VALID'))
+})
+
 test('an expired root in a bundle is one warning, in each result, and the others are still watched', async (t) => {
   const clock = fakeClock()
   const gone = Array.from({ length: 12 }, () =>
