@@ -187,7 +187,7 @@ function addTo(groups: Map<string, Group>, kind: EndKind, level: number, index: 
 }
 
 /** Ends have whole seconds; more thresholds than this are not told apart. */
-const MOST_LEVELS = 64
+const MOST_LEVELS = 1024
 
 function reportOf(toMs: number, level: number): number {
   return Math.floor(toMs / 1000) * MOST_LEVELS + Math.min(level, MOST_LEVELS - 1)

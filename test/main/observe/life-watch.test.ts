@@ -320,6 +320,18 @@ test('an end that is not watched by days alone: the list of thresholds can be em
   assert.deepEqual(notices(), ['leaf 0'])
 })
 
+test('of a hundred thresholds, each is reported once', async () => {
+  const days = Array.from({ length: 100 }, (_, i) => i + 1)
+  const { clock, notices, again } = watched({ pair: { days: 90 } }, days)
+  await pass(clock, 91 * DAY)
+  const found = notices()
+  assert.equal(found.at(-1), 'leaf 0')
+  assert.equal(new Set(found).size, found.length)
+  again()
+  await pass(clock, HOUR)
+  assert.deepEqual(notices(), [])
+})
+
 test('the checks go by the first end that new files have to come for', async () => {
   const { watch, clock } = watched({
     pair: { days: 90 },
