@@ -3,10 +3,11 @@ import { nodeAt } from './der.js'
 import { fingerprint256Of } from './facts.js'
 import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from './material-ends.js'
 import type { JudgedAuthority, TrustBlock } from './trust.js'
+import { unsucceededOf } from './unsucceeded-anchors.js'
 
-/** When each trust anchor, and each revocation list that is needed, ends. */
+/** When each trust anchor and each revocation list ends, without those that another one succeeds. */
 export function trustEndsOf(authorities: readonly JudgedAuthority[], lists: readonly Crl[]): TrustEnds {
-  const ofAuthorities = authorities.map(({ facts, block }): DatedLabel => {
+  const ofAuthorities = unsucceededOf(authorities).map(({ facts, block }): DatedLabel => {
     const { subject: name, notBefore: from, notAfter: to } = facts
     return { name, fingerprint256: fingerprintOf(block), path: block.path, from, to }
   })

@@ -147,6 +147,46 @@ test('of two lists of one CA, the end of the first refuses no client and is no w
   )
 })
 
+test('a trust anchor that was renewed with its key refuses no client when it ends, and is no warning', async (t) => {
+  const clock = fakeClock()
+  const site = await endingSite(t, { clock, caEnds: 90 * DAY, crl: false })
+  const { engine, authority, ca } = site
+  const renewals = {
+    'with its key': createAuthority({ name: authority.name, key: authority }),
+    'with another key': createAuthority({ name: authority.name }),
+  }
+  const old = createAuthority({ name: authority.name, key: authority, notAfter: fromNow(20 * DAY) })
+  const notices = recordEvents(engine, 'expiring')
+  for (const [what, next] of Object.entries(renewals)) {
+    writeFileSync(ca, old.certPem + next.certPem)
+    assertApplied(await engine.reload())
+    const ends = engine.status().ends.ca?.notAfter.slice(0, 10)
+    const isRefused = what !== 'with its key'
+    assert.equal(ends, (isRefused ? old : next).notAfter.toISOString().slice(0, 10), what)
+    clock.setWall(21 * DAY)
+    await clock.advance(MINUTE)
+    assert.deepEqual(expiredCodes(engine.status().warnings), isRefused ? ['CA_EXPIRED'] : [], what)
+    assert.equal(notices.splice(0).length > 0, isRefused, what)
+    clock.setWall(-21 * DAY)
+    await clock.advance(MINUTE)
+  }
+})
+
+test('a client of a renewed trust anchor is accepted beside the old one, and the load does not warn', async (t) => {
+  const past = { notBefore: fromNow(-20 * DAY), notAfter: fromNow(-DAY) }
+  const { engine, authority, ca } = await endingSite(t, { clock: null, crl: false })
+  const old = createAuthority({ name: authority.name, key: authority, ...past })
+  writeFileSync(ca, old.certPem + authority.certPem)
+  const { warnings } = await engine.reload()
+  assert.deepEqual(expiredCodes(warnings), [])
+  const { chainPem: cert, keyPem: key } = authority.issue({ names: ['client'] })
+  const port = await serveEcho(t, engine)
+  await handshake({ port, cert, key, confirm: true })
+  writeFileSync(ca, old.certPem)
+  assert.deepEqual(expiredCodes((await engine.reload()).warnings), ['CA_EXPIRED'])
+  await assert.rejects(handshake({ port, cert, key, confirm: true }))
+})
+
 test('after a step back before a list began, its successor counts from the begin of the list before it', async (t) => {
   const clock = fakeClock()
   const { engine, authority, crl } = await endingSite(t, { clock })
