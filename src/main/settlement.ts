@@ -96,7 +96,8 @@ export class Settlement {
     const { life, checks, logger } = this.#parts
     const { leftMs } = life
     const { intervalSeconds } = checks
-    if (intervalSeconds === 0 || intervalSeconds * 1000 < leftMs) return
+    // What has expired was logged when it did, and would be again with each renewal of another host.
+    if (intervalSeconds === 0 || leftMs <= 0 || intervalSeconds * 1000 < leftMs) return
     logger.warn(
       { autoReloadInterval: intervalSeconds, leftSeconds: Math.round(leftMs / 1000) },
       'something that is served expires within one reload interval; checking more often',

@@ -247,3 +247,20 @@ test('checks come closer when a step of the clock leaves less time than one inte
   const { nextCheckInMs } = engine.status()
   assert.ok(nextCheckInMs !== null && nextCheckInMs <= 10 * MINUTE, `${nextCheckInMs} ms`)
 })
+
+test('that the checks come closer is not logged with each generation after something has expired', async (t) => {
+  const clock = fakeClock()
+  const { engine, dir, authority, logger } = await endingSite(t, { clock, interval: 86_400 })
+  const said = () =>
+    logger.said().filter((line) => line.endsWith('expires within one reload interval; checking more often'))
+  const renew = async () => {
+    writePair(dir, authority.issue())
+    assertApplied(await engine.reload())
+  }
+  clock.setWall(7 * DAY - 40 * MINUTE)
+  await renew()
+  assert.equal(said().length, 1)
+  clock.setWall(DAY)
+  await renew()
+  assert.equal(said().length, 0)
+})
