@@ -10,8 +10,8 @@ import { ReloadError } from './errors.js'
 import type { EvictedMember } from './fleet/followers.js'
 import { currentGeneration, type Generation } from './generation/generation.js'
 import { createLane } from './lane.js'
+import { asOfNow, withDated } from './observe/current-warnings.js'
 import { EventHub } from './observe/event-hub.js'
-import { asOfNow, withExpired } from './observe/expired-warnings.js'
 import { Journal } from './observe/journal.js'
 import { LifeWatch } from './observe/life-watch.js'
 import { type Logger, resolveLogger } from './observe/logger.js'
@@ -170,7 +170,7 @@ class Engine extends ServingEngine implements ReloadEngine {
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {
       this.#hold(input, options)
-      return withExpired(this.#reloader.untouched('update'), this.#life.warnings)
+      return withDated(this.#reloader.untouched('update'), this.#life.warnings)
     }
     return await this.#lane.run(Symbol('update'), async () => {
       // Once more: an update that was ahead of this one may have been applied.

@@ -65,7 +65,8 @@ export interface EngineStatus extends JournalStatus {
   /**
    * What is wrong with what is served, as of now: with the material, and with files whose path does not show what is on disk
    * (`FILE_MOUNTED`, `FILE_DETACHED`). `CERT_EXPIRED`, `CA_EXPIRED` and `CRL_EXPIRED` come when something expires while it is
-   * served, and go when it is renewed. The same as `generation.warnings`.
+   * served, and go when it is renewed; `CERT_NOT_YET_VALID` and `CRL_NOT_YET_VALID` hold while the clock is before the begin of
+   * something that is served. The same as `generation.warnings`.
    */
   readonly warnings: readonly Problem[]
   readonly autoReloadInterval: number

@@ -1,8 +1,8 @@
 import type { AutomaticChecks } from './automatic-checks.js'
 import type { Snapshot } from './generation/generation.js'
 import { publishPass } from './observe/channels.js'
+import { withDated } from './observe/current-warnings.js'
 import type { EventHub } from './observe/event-hub.js'
-import { withExpired } from './observe/expired-warnings.js'
 import type { ExpiryNotice } from './observe/expiry-notice.js'
 import type { Journal } from './observe/journal.js'
 import type { LifeWatch } from './observe/life-watch.js'
@@ -53,7 +53,7 @@ export class Settlement {
     // The journal logs what this pass found. What expires while it is served is logged once, when it expires.
     const recovery = journal.settle({ ...report, result: found }, waits)
     if (found.outcome === 'applied') life.watch(served())
-    const result = withExpired(found, life.warnings)
+    const result = withDated(found, life.warnings)
     checks.plan()
     const isNews = recovery !== null || journal.agrees !== agreed || journal.fileWarnings !== fileWarnings
     if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
@@ -72,7 +72,7 @@ export class Settlement {
 
   /** A dry run is counted and reported; it changes no state, plans no check and logs nothing. */
   settleDryRun(report: PassReport): ReloadResult {
-    const result = withExpired(report.result, this.#parts.life.warnings)
+    const result = withDated(report.result, this.#parts.life.warnings)
     this.#parts.journal.count(result)
     this.#parts.events.emit('settled', result)
     return result
@@ -96,7 +96,8 @@ export class Settlement {
     const { life, checks, logger } = this.#parts
     const { leftMs } = life
     const { intervalSeconds } = checks
-    if (intervalSeconds === 0 || intervalSeconds * 1000 < leftMs) return
+    // What has expired was logged when it did, and would be again with each renewal of another host.
+    if (intervalSeconds === 0 || leftMs <= 0 || intervalSeconds * 1000 < leftMs) return
     logger.warn(
       { autoReloadInterval: intervalSeconds, leftSeconds: Math.round(leftMs / 1000) },
       'something that is served expires within one reload interval; checking more often',

@@ -132,21 +132,29 @@ export function naturalOf(der: Uint8Array, node: DerNode): bigint {
 /** An object identifier in dotted form. */
 export function oidOf(der: Uint8Array, node: DerNode): string {
   if (node.tag !== OBJECT_IDENTIFIER) throw new RangeError('no object identifier')
-  const first = byteAt(der, node.from)
   if (node.to - node.from > LONGEST_OID) throw new RangeError('object identifier is too long')
-  const arcs = [Math.min(2, Math.floor(first / 40))]
-  arcs.push(first - (arcs[0] as number) * 40)
-  let arc = 0
-  for (let at = node.from + 1; at < node.to; at++) {
+  const arcs: (number | bigint)[] = []
+  let arc: number | bigint = 0
+  for (let at = node.from; at < node.to; at++) {
     const byte = byteAt(der, at)
-    arc = arc * 128 + (byte & 0x7f)
+    // Identifiers below 2.25 hold a UUID of 128 bits.
+    arc =
+      arc < LARGEST_EXACT_ARC ? Number(arc) * 128 + (byte & 0x7f) : BigInt(arc) * 128n + BigInt(byte & 0x7f)
     if ((byte & 0x80) === 0) {
       arcs.push(arc)
       arc = 0
     }
   }
-  return arcs.join('.')
+  const [first, ...rest] = arcs
+  if (first === undefined) throw new RangeError('object identifier is cut off')
+  // The first two arcs are one number; only below 2 can the second one be 40 or more (X.690, section 8.19.4).
+  const root = first < 80 ? Math.floor(Number(first) / 40) : 2
+  const second = typeof first === 'bigint' ? first - 80n : first - root * 40
+  return [root, second, ...rest].join('.')
 }
+
+/** Times 128, a larger number is no longer exact. */
+const LARGEST_EXACT_ARC = 2 ** 46
 
 /** Whether it is a UTCTime or a GeneralizedTime. */
 export function isTime({ tag }: DerNode): boolean {

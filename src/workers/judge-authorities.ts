@@ -15,6 +15,7 @@ import type { AuthorityFacts, WantedIssuer } from './record.js'
 import { warnOfRootless } from './rootless-anchors.js'
 import type { AuthorityBlock, JudgedAuthority } from './trust.js'
 import { type TrustSettings, trustSettingsOf } from './trust-settings.js'
+import { unsucceededOf } from './unsucceeded-anchors.js'
 
 /**
  * What is known of a trust anchor that was not there before.
@@ -113,7 +114,7 @@ function judgeAuthority(
 /** One warning for all of them: a bundle may hold dozens of expired roots, and the others are still in force. */
 function warnOfExpired(authorities: readonly JudgedAuthority[], found: Findings): void {
   const now = Date.now()
-  const expired = authorities.filter(({ facts }) => facts.notAfter < now)
+  const expired = unsucceededOf(authorities).filter(({ facts }) => facts.notAfter < now)
   if (expired.length === 0) return
   const ends = expired.map(({ facts: { subject, notAfter }, block: { path } }) => {
     return { name: subject, notAfter: isoTime(notAfter), path }

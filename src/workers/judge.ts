@@ -1,9 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { alternativeNamesOf } from './alternative-names.js'
+import type { CertificateName } from './certificate-name.js'
 import { isSelfSigned } from './certificates.js'
 import { CoveredNames } from './covered-names.js'
-import { listed, namesOf, notAfterOf, oneLine, shortened } from './facts.js'
+import { listed, notAfterOf, oneLine, shortened } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { isoTime } from './iso-time.js'
@@ -73,8 +74,9 @@ function judgePurpose({ chain, path }: Identity, found: Findings): void {
     found.judge('reject', 'CERT_PURPOSE', message, path)
   }
   if (leaf.ca) {
-    // What `openssl req -x509` makes is a self-signed server certificate with the CA flag.
-    const usual = isSelfSigned(leaf) && namesOf(leaf).length > 0
+    // What `openssl req -x509` makes is a self-signed server certificate with the CA flag. Roots may have a URI or an e-mail
+    // address as a name, and no host.
+    const usual = isSelfSigned(leaf) && alternativeNamesOf(leaf).names.some(isHost)
     const message = `the certificate in ${path} is a CA certificate; serve one that was issued by it`
     found.judge(usual ? 'warn' : 'reject', 'CERT_IS_CA', message, path)
   }
@@ -98,10 +100,14 @@ function whyNoHost(leaf: X509Certificate): string | null {
   if (names.length === 0) return 'has no subjectAltName; clients ignore the common name (RFC 9525)'
   // Peers of SPIFFE compare the identity, and need no host name.
   const isUsual = names.some(({ kind, value }) => {
-    return kind === 'DNS' || kind === 'IP' || (kind === 'URI' && /^spiffe:/i.test(value))
+    return isHost({ kind }) || (kind === 'URI' && /^spiffe:/i.test(value))
   })
   if (isUsual) return null
   return 'has no DNS name and no IP address among its names, so clients that verify the host name refuse it (RFC 9525)'
+}
+
+function isHost({ kind }: Pick<CertificateName, 'kind'>): boolean {
+  return kind === 'DNS' || kind === 'IP'
 }
 
 /** A host that was named must be covered by its certificate. */

@@ -32,7 +32,13 @@ export interface TrustEnds {
 }
 
 /** What is reported about an end, beside its kind and its dates. */
-export type TrustLabel = Pick<MaterialEnd, 'name' | 'fingerprint256' | 'path'>
+export interface TrustLabel extends Pick<MaterialEnd, 'name' | 'fingerprint256' | 'path'> {
+  /**
+   * Since when revocation lists of the same coverage have been in force without a gap, in milliseconds since 1970; absent where
+   * no other list comes before this one.
+   */
+  readonly since?: number
+}
 
 /** A {@link TrustLabel} with its dates, in milliseconds since 1970. */
 export interface DatedLabel extends TrustLabel {

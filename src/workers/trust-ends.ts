@@ -3,18 +3,34 @@ import { nodeAt } from './der.js'
 import { fingerprint256Of } from './facts.js'
 import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from './material-ends.js'
 import type { JudgedAuthority, TrustBlock } from './trust.js'
+import { unsucceededOf } from './unsucceeded-anchors.js'
 
-/** When each trust anchor, and each revocation list that is needed, ends. */
+/** When each trust anchor and each revocation list ends, without those that another one succeeds. */
 export function trustEndsOf(authorities: readonly JudgedAuthority[], lists: readonly Crl[]): TrustEnds {
-  const ofAuthorities = authorities.map(({ facts, block }): DatedLabel => {
+  const ofAuthorities = unsucceededOf(authorities).map(({ facts, block }): DatedLabel => {
     const { subject: name, notBefore: from, notAfter: to } = facts
     return { name, fingerprint256: fingerprintOf(block), path: block.path, from, to }
   })
-  const ofLists = [...groupedByCoverage(lists).values()].flatMap(neededLists).map((list): DatedLabel => {
-    const { issuerName: name, block, thisUpdate: from } = list
-    return { name, fingerprint256: fingerprintOf(block), path: block.path, from, to: endOf(list) }
-  })
+  const ofLists = [...groupedByCoverage(lists).values()].flatMap((group) =>
+    neededLists(group).map((list): DatedLabel => {
+      const { issuerName: name, block, thisUpdate: from } = list
+      const since = startOf(list, group)
+      const label = { name, fingerprint256: fingerprintOf(block), path: block.path }
+      return { ...label, ...(since < from ? { since } : {}), from, to: endOf(list) }
+    }),
+  )
   return packTrustEnds(ofAuthorities, ofLists)
+}
+
+/** Since when this list, and those of its coverage before it, leave no gap. */
+function startOf({ thisUpdate }: Crl, group: readonly Crl[]): number {
+  const before = group.filter((other) => other.thisUpdate < thisUpdate)
+  let since = thisUpdate
+  // From the last one back: each may reach up to the one after it.
+  for (const other of before.sort((a, b) => b.thisUpdate - a.thisUpdate)) {
+    if (endOf(other) >= since) since = other.thisUpdate
+  }
+  return since
 }
 
 /**

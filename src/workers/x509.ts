@@ -55,6 +55,11 @@ export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
 }
 
+/** The key with its algorithm, DER content in base64. */
+export function publicKeyInfoOf(der: Uint8Array): string {
+  return base64Of(der, nodesOf(der).publicKeyInfo)
+}
+
 /** The kind of the certificate's key. */
 export function keyKindIn(der: Uint8Array): KeyKind {
   return publicKeyKindOf(der, nodesOf(der).publicKeyInfo)

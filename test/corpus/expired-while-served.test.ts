@@ -1,14 +1,20 @@
 /*
- * The examples of docs/errors.md of what expires while it is served.
+ * The examples of docs/errors.md of what is out of date while it is served.
  */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { expiredProblem, MOST_NAMED, type NamedEnd } from '../../src/workers/expired.js'
+import { earlyProblem } from '../../src/main/observe/early-problem.js'
+import { MOST_NAMED } from '../../src/workers/dated-problem.js'
+import { expiredProblem } from '../../src/workers/expired.js'
+import type { MaterialEnd } from '../../src/workers/material-ends.js'
 import { tableOf } from '../support/documentation.js'
 
+type NamedEnd = Pick<MaterialEnd, 'name' | 'notAfter' | 'path'>
+
 const notAfter = '2020-01-31T00:00:00.000Z'
+const notBefore = '2100-01-31T00:00:00.000Z'
 const inFile = (name: string, path: string): NamedEnd => ({ name: `CN=${name}`, notAfter, path })
 
 const examples: Readonly<Record<string, ReturnType<typeof expiredProblem>>> = {
@@ -32,6 +38,25 @@ test('the page shows each warning about what expired while it was served as it c
   const documented = tableOf('errors.md', 'what').map(([what = '', warning = '']) => [what, warning])
   const come = Object.entries(examples).map(([what, { code, message }]) => [what, `\`${code}: ${message}\``])
   assert.deepEqual(documented, come)
+})
+
+test('the page shows each warning about what is not valid yet as it comes', () => {
+  const early = (kind: Parameters<typeof earlyProblem>[0], file: string, ...names: readonly string[]) => {
+    const ends = names.map((name) => ({ name: `CN=${name}`, path: `/etc/tls/${file}`, notBefore }))
+    return earlyProblem(kind, ends, ends.length)
+  }
+  const come = {
+    'the certificate': early('leaf', 'tls.crt', 'localhost'),
+    'a certificate of its chain': early('chain', 'tls.crt', 'Corpus Intermediate'),
+    'a certificate of its chain that no client needs': early('spare', 'tls.crt', 'Corpus Root'),
+    'several trust anchors': early('ca', 'ca.crt', 'Corpus Root', 'Corpus Other Root'),
+    'a revocation list': early('crl', 'ca.crl', 'Corpus Root'),
+  }
+  const documented = tableOf('errors.md', 'not valid yet').map(([what, warning]) => [what, warning])
+  assert.deepEqual(
+    documented,
+    Object.entries(come).map(([what, { code, message }]) => [what, `\`${code}: ${message}\``]),
+  )
 })
 
 test('a warning names ten and counts the others; it has a path only where all are in one file', () => {

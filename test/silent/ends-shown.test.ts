@@ -21,6 +21,7 @@ import { endingSite, expiredCodes, fromNow, passDays } from '../support/ending-s
 import { assertApplied, recordEvents } from '../support/engines.js'
 import { seriesOf } from '../support/exposition.js'
 import { fakeClock } from '../support/fake-clock.js'
+import { writePair } from '../support/files.js'
 import { putHost } from '../support/host-site.js'
 import { certswap } from '../support/program.js'
 import { recordingLogger } from '../support/recording-logger.js'
@@ -133,6 +134,27 @@ test('an SNI host whose certificate ends is named, also behind another one that 
   putHost(site.dir, site.authority, 'a.test', { notAfter: fromNow(200 * DAY) })
   const [left] = (await site.engine.reload()).warnings
   assert.equal(left?.host, join(site.dir, 'hosts', 'b.test'))
+})
+
+test('the warning of a host is not lost when another host expires whose name holds the name of the first', async (t) => {
+  const clock = fakeClock()
+  const site = await endingSite(t, { clock, crl: false })
+  const { dir, authority, engine } = site
+  const old = authority.issueAuthority({ notBefore: fromNow(-20 * DAY), notAfter: fromNow(-DAY) })
+  const leaf = putHost(dir, authority, 'a.test', { notAfter: fromNow(90 * DAY) })
+  writePair(join(dir, 'hosts', 'a.test'), { ...leaf, chainPem: leaf.certPem + old.certPem })
+  for (const name of ['a.test2', 'a.test3']) putHost(dir, authority, name, { notAfter: fromNow(10 * DAY) })
+  assertApplied(await engine.update({ hosts: join(dir, 'hosts', '*') }))
+  const isLeftOut = ({ code, message }: { code: string; message: string }) =>
+    code === 'CERT_EXPIRED' && /leave it out of the file/.test(message)
+  assert.equal(engine.status().warnings.filter(isLeftOut).length, 1)
+  clock.setWall(11 * DAY)
+  const { warnings } = engine.status()
+  assert.equal(warnings.filter(isLeftOut).length, 1)
+  assert.match(
+    warnings.find(({ message }) => message.startsWith('2 served'))?.message ?? '',
+    /a\.test2 \(.*a\.test3 \(/,
+  )
 })
 
 test('a member of a fleet shows what has expired, and logs it once nothing renews it any more', async (t) => {

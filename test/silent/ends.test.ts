@@ -147,6 +147,68 @@ test('of two lists of one CA, the end of the first refuses no client and is no w
   )
 })
 
+test('a trust anchor that was renewed with its key refuses no client when it ends, and is no warning', async (t) => {
+  const clock = fakeClock()
+  const site = await endingSite(t, { clock, caEnds: 90 * DAY, crl: false })
+  const { engine, authority, ca } = site
+  const renewals = {
+    'with its key': createAuthority({ name: authority.name, key: authority }),
+    'with another key': createAuthority({ name: authority.name }),
+  }
+  const old = createAuthority({ name: authority.name, key: authority, notAfter: fromNow(20 * DAY) })
+  const notices = recordEvents(engine, 'expiring')
+  for (const [what, next] of Object.entries(renewals)) {
+    writeFileSync(ca, old.certPem + next.certPem)
+    assertApplied(await engine.reload())
+    const ends = engine.status().ends.ca?.notAfter.slice(0, 10)
+    const isRefused = what !== 'with its key'
+    assert.equal(ends, (isRefused ? old : next).notAfter.toISOString().slice(0, 10), what)
+    clock.setWall(21 * DAY)
+    await clock.advance(MINUTE)
+    assert.deepEqual(expiredCodes(engine.status().warnings), isRefused ? ['CA_EXPIRED'] : [], what)
+    assert.equal(notices.splice(0).length > 0, isRefused, what)
+    clock.setWall(-21 * DAY)
+    await clock.advance(MINUTE)
+  }
+})
+
+test('a client of a renewed trust anchor is accepted beside the old one, and the load does not warn', async (t) => {
+  const past = { notBefore: fromNow(-20 * DAY), notAfter: fromNow(-DAY) }
+  const { engine, authority, ca } = await endingSite(t, { clock: null, crl: false })
+  const old = createAuthority({ name: authority.name, key: authority, ...past })
+  writeFileSync(ca, old.certPem + authority.certPem)
+  const { warnings } = await engine.reload()
+  assert.deepEqual(expiredCodes(warnings), [])
+  const { chainPem: cert, keyPem: key } = authority.issue({ names: ['client'] })
+  const port = await serveEcho(t, engine)
+  await handshake({ port, cert, key, confirm: true })
+  writeFileSync(ca, old.certPem)
+  assert.deepEqual(expiredCodes((await engine.reload()).warnings), ['CA_EXPIRED'])
+  await assert.rejects(handshake({ port, cert, key, confirm: true }))
+})
+
+test('after a step back before a list began, its successor counts from the begin of the list before it', async (t) => {
+  const clock = fakeClock()
+  const { engine, authority, crl } = await endingSite(t, { clock })
+  const [before, between] = [
+    authority.crl({ thisUpdate: fromNow(-10 * DAY), nextUpdate: fromNow(-4 * DAY) }),
+    authority.crl({ thisUpdate: fromNow(-5 * DAY), nextUpdate: fromNow(DAY) }),
+  ]
+  const codes = () => engine.status().warnings.map(({ code }) => code)
+  const codesAt = async (lists: string) => {
+    writeFileSync(crl, lists)
+    assertApplied(await engine.reload())
+    return codes()
+  }
+  clock.setWall(-3 * DAY)
+  assert.ok((await codesAt(authority.crl())).includes('CRL_NOT_YET_VALID'))
+  assert.ok(!(await codesAt(before + between + authority.crl())).includes('CRL_NOT_YET_VALID'))
+  clock.setWall(-6 * DAY)
+  assert.ok(!codes().includes('CRL_NOT_YET_VALID'))
+  clock.setWall(-2 * DAY)
+  assert.ok(codes().includes('CRL_NOT_YET_VALID'))
+})
+
 test('an expired root in a bundle is one warning, in each result, and the others are still watched', async (t) => {
   const clock = fakeClock()
   const gone = Array.from({ length: 12 }, () =>
@@ -184,4 +246,21 @@ test('checks come closer when a step of the clock leaves less time than one inte
   await clock.advance(MINUTE)
   const { nextCheckInMs } = engine.status()
   assert.ok(nextCheckInMs !== null && nextCheckInMs <= 10 * MINUTE, `${nextCheckInMs} ms`)
+})
+
+test('that the checks come closer is not logged with each generation after something has expired', async (t) => {
+  const clock = fakeClock()
+  const { engine, dir, authority, logger } = await endingSite(t, { clock, interval: 86_400 })
+  const said = () =>
+    logger.said().filter((line) => line.endsWith('expires within one reload interval; checking more often'))
+  const renew = async () => {
+    writePair(dir, authority.issue())
+    assertApplied(await engine.reload())
+  }
+  clock.setWall(7 * DAY - 40 * MINUTE)
+  await renew()
+  assert.equal(said().length, 1)
+  clock.setWall(DAY)
+  await renew()
+  assert.equal(said().length, 0)
 })

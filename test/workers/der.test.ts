@@ -45,6 +45,20 @@ test('object identifiers read as they are written', () => {
   }
 })
 
+test('object identifiers with large numbers are told apart: a UUID, and second numbers above 39 below 2', () => {
+  for (const [hex, dotted] of [
+    [`69${'83'}${'ff'.repeat(17)}7f`, `2.25.${2n ** 128n - 1n}`],
+    [`69${'83'}${'ff'.repeat(17)}7e`, `2.25.${2n ** 128n - 2n}`],
+    ['883703', '2.999.3'],
+    ['8f7f', `2.${2047 - 80}`],
+    ['7803', '2.40.3'],
+    ['2a03', '1.2.3'],
+  ] as const) {
+    const der = tagged(0x06, Buffer.from(hex, 'hex'))
+    assert.equal(oidOf(der, nodeAt(der, 0)), dotted)
+  }
+})
+
 test('both kinds of time read as they are written', () => {
   for (const iso of [
     '1950-01-01T00:00:00Z',

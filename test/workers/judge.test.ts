@@ -79,6 +79,9 @@ test('a CA certificate is refused; a self-signed server certificate with the CA 
     'CERT_IS_CA',
   ])
   assert.deepEqual(judge(identity(selfSigned({ isCa: true }))), { problems: [], warnings: ['CERT_IS_CA'] })
+  // The root of a SPIFFE trust domain has a URI as its name.
+  const bundle = selfSigned({ isCa: true, names: [], uris: ['spiffe://example.org'], commonName: 'Root' })
+  assert.deepEqual(judge(identity(bundle)).problems, ['CERT_IS_CA'])
 })
 
 test('an RSA key under 2,048 bits is refused in the leaf and in the chain', () => {

@@ -5,8 +5,8 @@ import type { Answer } from './route.js'
 import {
   type ContextView,
   contextViews,
+  datedText,
   diffView,
-  expiredText,
   memberResultView,
   type ProblemView,
   problemView,
@@ -60,7 +60,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   return {
     status: 200,
     json: view,
-    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}${expiredText(result.warnings)}`,
+    text: `${status}: generation ${generation}, ${serving.fingerprint256} until ${serving.notAfter}${trustText(restored)}${detachedText(result)}${datedText(result.warnings)}`,
     headers: { ETag: entityTag(generation) },
   }
 }
@@ -91,7 +91,7 @@ function failureAnswer(result: ReloadResult): Answer {
     ? `everything else is served as generation ${generation}`
     : `still serving ${serving.fingerprint256} until ${serving.notAfter}`
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}${detachedText(result)}${expiredText(warnings)}`
+  const detail = `${code}: ${first?.message ?? 'no reason was given'}${more}; ${still}${detachedText(result)}${datedText(warnings)}`
   const { fingerprint256, notAfter } = serving
   const errors = problems.map((problem) => ({
     ...problemView(problem),

@@ -1,9 +1,9 @@
-import { EXPIRED_CODES } from '../../workers/expired.js'
 import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, ChainCertificate, MaterialDiff } from '../../workers/protocol.js'
 import type { MemberResult, MemberStatus } from '../fleet/followers.js'
 import type { Generation } from '../generation/generation.js'
+import { DATED_CODES } from '../observe/dated-codes.js'
 import type { CurrentEnds } from '../observe/earliest-ends.js'
 import type { Attempt } from '../observe/journal.js'
 import { rounded } from '../pass-watch.js'
@@ -243,8 +243,8 @@ function endView(end: MaterialEnd | null): EndView | null {
   }
 }
 
-/** Warnings about what has expired, to follow other text; empty without any. */
-export function expiredText(warnings: readonly Problem[]): string {
-  const expired = warnings.filter(({ code }) => EXPIRED_CODES.has(code))
-  return expired.map(({ code, message }) => `; ${code}: ${message}`).join('')
+/** Warnings about what has expired or is not valid yet, to follow other text; empty without any. */
+export function datedText(warnings: readonly Problem[]): string {
+  const dated = warnings.filter(({ code }) => DATED_CODES.has(code))
+  return dated.map(({ code, message }) => `; ${code}: ${message}`).join('')
 }

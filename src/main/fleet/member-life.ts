@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js'
 import type { Snapshot } from '../generation/generation.js'
-import { asOfNow } from '../observe/expired-warnings.js'
+import { asOfNow } from '../observe/current-warnings.js'
 import type { ExpiryNotice } from '../observe/expiry-notice.js'
 import { LifeWatch } from '../observe/life-watch.js'
 import type { Logger } from '../observe/logger.js'

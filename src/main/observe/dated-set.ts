@@ -12,6 +12,11 @@ import { type DatedKinds, earliestEnds, type MaterialEnds, type WatchedKind } fr
 
 /** Dated things that are replaced together. Names are read only when they are needed. */
 export interface DatedSet extends DatedKinds {
+  /**
+   * Since when a thing is in force, in milliseconds since 1970: its begin, or earlier for a revocation list that succeeds
+   * another one.
+   */
+  startOf(index: number): number
   /** Identifies one thing, whatever its dates are. */
   keyOf(index: number): string
   /** Kind and name of the thing with this key, which may be one of a set before this one. */
@@ -38,6 +43,7 @@ export function pairSet({ generation: { certificates }, options: { sources } }: 
   }
   return {
     ...kinds,
+    startOf: (index) => kinds.dates[index * 2] as number,
     keyOf: (index) => keyOfEnd(at(index).end),
     named: namedByKey,
     endsAt: (nowMs) => earliestEnds(kinds, nowMs),
@@ -82,11 +88,13 @@ export function trustSet(ends: TrustEnds): DatedSet {
     describe: (index) => {
       const notBefore = iso(dates[index * 2] as number)
       const notAfter = iso(dates[index * 2 + 1] as number)
-      return { kind: kindOf(index), ...labelOf(index), notBefore, notAfter }
+      const { since: _, ...label } = labelOf(index)
+      return { kind: kindOf(index), ...label, notBefore, notAfter }
     },
   }
   return {
     ...kinds,
+    startOf: (index) => labelOf(index).since ?? (dates[index * 2] as number),
     keyOf: (index) => keyOfEnd({ kind: kindOf(index), ...labelOf(index) }),
     named: namedByKey,
     endsAt: (nowMs) => earliestEnds(kinds, nowMs),
@@ -119,6 +127,7 @@ export function hostSet(table: HostTable): DatedSet {
   }
   return {
     dates,
+    startOf: (index) => dates[index * 2] as number,
     kindOf: partOf,
     keyOf: (index) => (partOf(index) === 'leaf' ? hostOf(index).id : CHAIN + hostOf(index).id),
     named: (key) =>

@@ -1,7 +1,9 @@
 import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
 import { deepFreeze } from '../deep-freeze.js'
+import type { DatedSet } from './dated-set.js'
 import type { Logger } from './logger.js'
-import type { Comparison, Passed, SetWatch } from './set-watch.js'
+import type { Comparison, Passed } from './set-watch.js'
+import type { Thresholds } from './thresholds.js'
 
 /** Something that is served comes near its end, or has reached it. */
 export interface ExpiryNotice extends MaterialEnd {
@@ -58,7 +60,8 @@ export function logNotice(logger: Logger, notice: ExpiryNotice): void {
 /** The notice of ends that passed a threshold together. */
 export function noticeOf(
   { kind, level, indexes }: Passed,
-  { set, thresholds }: SetWatch,
+  set: DatedSet,
+  thresholds: Thresholds,
   generation: number,
   nowMs: number,
 ): ExpiryNotice {
@@ -77,16 +80,25 @@ export function noticeOf(
 
 const DAY_MS = 86_400_000
 
-/** Logs that what had expired is not served any more, or that the clock has gone back before its end. */
-export function logRecovery(
+/**
+ * Logs that what had expired is not served any more, or that the clock has gone back before its end. Further back, what is
+ * served is not valid yet, and OpenSSL refuses clients for it.
+ */
+export function logChanges(
   logger: Logger,
   generation: number,
-  { recovered, isReplaced }: Comparison,
-  { set }: SetWatch,
+  { set, recovered, early, begun, isReplaced }: Comparison,
 ): void {
-  const named = recovered.slice(0, MOST_OTHERS).map((key) => set.named(key))
-  const kinds = [...new Set(named.map(({ kind }) => kind))]
-  const fields = { generation, kinds, names: named.map(({ name }) => name), count: recovered.length }
-  if (isReplaced) logger.info(fields, 'what had expired is not served any more')
-  else logger.info(fields, 'what had expired is valid again: the clock has gone back')
+  const log = (level: 'info' | 'error', keys: readonly string[], message: string) => {
+    if (keys.length === 0) return
+    const named = keys.slice(0, MOST_OTHERS).map((key) => set.named(key))
+    const kinds = [...new Set(named.map(({ kind }) => kind))]
+    logger[level]({ generation, kinds, names: named.map(({ name }) => name), count: keys.length }, message)
+  }
+  const ended = isReplaced
+    ? 'what had expired is not served any more'
+    : 'what had expired is valid again: the clock has gone back'
+  log('info', recovered, ended)
+  log('error', early, 'what is served is not valid yet: the clock of this machine may have gone back')
+  log('info', begun, 'what was not valid yet is valid now')
 }

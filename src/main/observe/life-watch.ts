@@ -4,12 +4,12 @@ import { deepFreeze } from '../deep-freeze.js'
 import type { Snapshot } from '../generation/generation.js'
 import { runAtOnce, runInSlices } from '../generation/slices.js'
 import { createTick, type Tick } from '../tick.js'
+import { datedWarnings } from './current-warnings.js'
 import { type DatedSet, hostSet, pairSet, trustSet } from './dated-set.js'
 import { type CurrentEnds, earlierEnds, endsAt } from './earliest-ends.js'
-import { expiredWarnings } from './expired-warnings.js'
-import { type ExpiryNotice, logNotice, logRecovery, noticeOf } from './expiry-notice.js'
+import { type ExpiryNotice, logChanges, logNotice, noticeOf } from './expiry-notice.js'
 import type { Logger } from './logger.js'
-import { type Comparison, SetWatch } from './set-watch.js'
+import { type Comparison, type OutOfDate, SetWatch } from './set-watch.js'
 import { Thresholds } from './thresholds.js'
 
 /** What a watch needs of its engine. */
@@ -33,8 +33,8 @@ export class LifeWatch {
   readonly #hosts: SetWatch
   readonly #tick: Tick
   #snapshot: Snapshot
-  /** What had expired when {@link #warnings} was made, by set. */
-  #expired: readonly (readonly number[])[] = []
+  /** What was out of date when {@link #warnings} was made, by set. */
+  #outOfDate: readonly OutOfDate[] = []
   #warnings: readonly Problem[] = []
 
   constructor(snapshot: Snapshot, parts: LifeWatchParts) {
@@ -63,14 +63,14 @@ export class LifeWatch {
     this.#tick.plan()
   }
 
-  /** Warnings about what is served and has expired; the same object until that changes. */
+  /** Warnings about what is served and has expired, or is not valid yet; the same object until that changes. */
   get warnings(): readonly Problem[] {
     const nowMs = this.#parts.clock.wallMs()
-    const expired = this.#sets.map((watch) => watch.expiredAt(nowMs))
-    if (expired.some((one, i) => one !== this.#expired[i])) {
-      this.#expired = expired
+    const outOfDate = this.#sets.map((watch) => watch.outOfDateAt(nowMs))
+    if (outOfDate.some((one, i) => one !== this.#outOfDate[i])) {
+      this.#outOfDate = outOfDate
       this.#warnings = deepFreeze(
-        this.#sets.flatMap(({ set }, i) => expiredWarnings(set, expired[i] as readonly number[])),
+        this.#sets.flatMap(({ set }, i) => datedWarnings(set, outOfDate[i] as OutOfDate)),
       )
     }
     if (this.#dueInMs() === 0 && this.#tick.dueInMs() !== 0) this.#tick.plan()
@@ -110,19 +110,19 @@ export class LifeWatch {
       const comparing = watch.compare(nowMs)
       // Ten thousand hosts would hold the event loop; for the usual few ends, turns of it would cost more.
       const found = isLong(set) ? await runInSlices(comparing, { longestMs: 0 }) : runAtOnce(comparing)
-      if (found) this.#report(found, watch, nowMs)
+      if (found) this.#report(found, watch.thresholds, nowMs)
     }
   }
 
-  #report(found: Comparison, watch: SetWatch, nowMs: number): void {
+  #report(found: Comparison, thresholds: Thresholds, nowMs: number): void {
     const { logger, notify, isLogged = () => true } = this.#parts
     const { number } = this.#snapshot.generation
     for (const passed of found.passed) {
-      const notice = noticeOf(passed, watch, number, nowMs)
+      const notice = noticeOf(passed, found.set, thresholds, number, nowMs)
       if (isLogged()) logNotice(logger, notice)
       notify(notice)
     }
-    if (found.recovered.length > 0 && isLogged()) logRecovery(logger, number, found, watch)
+    if (isLogged()) logChanges(logger, number, found)
   }
 
   #dueInMs(): number {

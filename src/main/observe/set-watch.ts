@@ -13,11 +13,24 @@ export interface Passed {
 
 /** What a comparison with the time found. */
 export interface Comparison {
+  /** What was compared: by the time that this is reported, the watch may have another set. */
+  readonly set: DatedSet
   readonly passed: readonly Passed[]
   /** Keys of what had expired and is valid again, or is not served any more. */
   readonly recovered: readonly string[]
+  /** Keys of what is not valid yet, which was not known at the last comparison; without what is reported when it is loaded. */
+  readonly early: readonly string[]
+  /** Keys of what was not valid yet and is valid now. */
+  readonly begun: readonly string[]
   /** Whether it was the first comparison of this set. */
   readonly isReplaced: boolean
+}
+
+/** What is out of date in a set, as places in it. */
+export interface OutOfDate {
+  readonly expired: readonly number[]
+  /** What is not valid yet; `spare` certificates too. */
+  readonly early: readonly number[]
 }
 
 /**
@@ -39,13 +52,15 @@ export class SetWatch {
   #loadedMs: number
   /** Whether the set has not been compared yet. */
   #isNew = true
+  /** Keys of what was not valid yet at the last comparison. */
+  #early: ReadonlySet<string> = new Set()
   /** The next threshold, and the time of the last comparison. */
   #dueMs = 0
   #comparedMs = 0
-  /** What has expired, as places in the set; since when that holds, and until when. */
-  #expired: readonly number[] = []
-  #expiredMs = 0
-  #nextEndMs = 0
+  /** What is out of date; since when that holds, and until when. */
+  #outOfDate: OutOfDate = { expired: [], early: [] }
+  #lookedMs = 0
+  #changeMs = 0
 
   constructor(thresholds: Thresholds, set: DatedSet, nowMs: number) {
     this.thresholds = thresholds
@@ -68,24 +83,33 @@ export class SetWatch {
     this.#ends = set.endsAt(nowMs)
     this.#loadedMs = nowMs
     this.#isNew = true
-    this.#nextEndMs = 0
+    this.#changeMs = 0
   }
 
-  /** Places in the set of what has expired; the same object while that does not change. */
-  expiredAt(nowMs: number): readonly number[] {
-    if (nowMs < this.#nextEndMs && nowMs >= this.#expiredMs) return this.#expired
+  /** The same object while nothing changes. */
+  outOfDateAt(nowMs: number): OutOfDate {
+    if (nowMs < this.#changeMs && nowMs >= this.#lookedMs) return this.#outOfDate
     const { dates } = this.#set
     const expired: number[] = []
-    let nextEndMs = Number.POSITIVE_INFINITY
-    for (let at = 1; at < dates.length; at += 2) {
-      const toMs = dates[at] as number
-      if (toMs <= nowMs) expired.push(at >> 1)
-      else if (toMs < nextEndMs) nextEndMs = toMs
+    const early: number[] = []
+    let changeMs = Number.POSITIVE_INFINITY
+    for (let at = 0; at < dates.length; at += 2) {
+      const toMs = dates[at + 1] as number
+      if (toMs <= nowMs) {
+        expired.push(at >> 1)
+        continue
+      }
+      if (toMs < changeMs) changeMs = toMs
+      // Seldom: the place is looked at more closely only then.
+      const fromMs = (dates[at] as number) > nowMs ? this.#set.startOf(at >> 1) : 0
+      if (fromMs <= nowMs) continue
+      early.push(at >> 1)
+      if (fromMs < changeMs) changeMs = fromMs
     }
-    this.#expired = expired
-    this.#expiredMs = nowMs
-    this.#nextEndMs = nextEndMs
-    return expired
+    this.#outOfDate = { expired, early }
+    this.#lookedMs = nowMs
+    this.#changeMs = changeMs
+    return this.#outOfDate
   }
 
   /** Milliseconds until a comparison may find something; 0 where it may find something now. */
@@ -125,13 +149,26 @@ export class SetWatch {
     }
     if (this.#set !== set) return null
     const recovered = recoveredOf(before, reports, last)
+    const earlyBefore = this.#early
+    const { early } = this.outOfDateAt(nowMs)
+    const keys = new Map(
+      early.filter((index) => set.kindOf(index) !== 'spare').map((index) => [set.keyOf(index), index]),
+    )
+    this.#early = new Set(keys.keys())
+    // When something begins, that is a comparison too.
+    if (keys.size > 0) dueMs = Math.min(dueMs, this.#changeMs)
+    const isKnown = (index: number) => isReplaced && set.kindOf(index) !== 'ca'
     this.#reports = reports
     this.#dueMs = dueMs
     this.#comparedMs = nowMs
     this.#isNew = false
     const endOf = (index: number) => dates[index * 2 + 1] as number
     for (const { indexes } of passed.values()) indexes.sort((a, b) => endOf(a) - endOf(b))
-    return { passed: [...passed.values()], recovered, isReplaced }
+    return {
+      ...{ set, isReplaced, recovered, passed: [...passed.values()] },
+      early: [...keys].flatMap(([key, index]) => (earlyBefore.has(key) || isKnown(index) ? [] : key)),
+      begun: isReplaced ? [] : [...earlyBefore].filter((key) => !keys.has(key)),
+    }
   }
 }
 
@@ -150,7 +187,7 @@ function addTo(groups: Map<string, Group>, kind: EndKind, level: number, index: 
 }
 
 /** Ends have whole seconds; more thresholds than this are not told apart. */
-const MOST_LEVELS = 64
+const MOST_LEVELS = 1024
 
 function reportOf(toMs: number, level: number): number {
   return Math.floor(toMs / 1000) * MOST_LEVELS + Math.min(level, MOST_LEVELS - 1)

@@ -146,6 +146,67 @@ test('a clock that is set back takes warnings back, and later reports them again
   assert.deepEqual(notices(), ['leaf 22.5', 'leaf 7', 'leaf 1', 'leaf 0'])
 })
 
+test('what is not valid yet after the clock was set back is a warning and a log line, until it begins', async () => {
+  const { clock, watch, logger, notices } = watched({
+    pair: { days: 90, over: 10, chain: [{ subject: 'CN=Intermediate', days: 400, over: 300 }] },
+    anchors: [{ name: 'CN=Root', days: 400, over: 10 }],
+    lists: [{ name: 'CN=CA', days: 20, over: 5 }],
+  })
+  await clock.advance(10)
+  assert.equal(watch.warnings.length, 0)
+  clock.setWall(-8 * DAY)
+  const [warning, ...more] = watch.warnings
+  assert.deepEqual([warning?.code, warning?.path, more], ['CRL_NOT_YET_VALID', '/etc/tls/list.crl', []])
+  assert.match(
+    warning?.message ?? '',
+    /^the revocation list of CN=CA in .* is not valid before .*Z; every client of its CA is refused until then$/,
+  )
+  await clock.advance(60_000)
+  assert.deepEqual(logger.said(), [
+    'error what is served is not valid yet: the clock of this machine may have gone back',
+  ])
+  clock.setWall(-8 * DAY)
+  assert.deepEqual(
+    watch.warnings.map(({ code, message }) => [code, message.split(' ')[1]]),
+    [
+      ['CERT_NOT_YET_VALID', 'served'],
+      ['CERT_NOT_YET_VALID', 'trust'],
+      ['CRL_NOT_YET_VALID', 'revocation'],
+    ],
+  )
+  await clock.advance(60_000)
+  // The list was logged before.
+  assert.deepEqual(
+    logger.lines.map(({ fields }) => fields),
+    [
+      { generation: 1, kinds: ['leaf'], names: ['CN=localhost'], count: 1 },
+      { generation: 1, kinds: ['ca'], names: ['CN=Root'], count: 1 },
+    ],
+  )
+  logger.said()
+  clock.setWall(16 * DAY)
+  assert.equal(watch.warnings.length, 0)
+  await clock.advance(60_000)
+  assert.deepEqual(new Set(logger.said()), new Set(['info what was not valid yet is valid now']))
+  clock.setWall(-8 * DAY)
+  await clock.advance(60_000)
+  assert.equal(logger.said().length, 1, 'again, because the clock went back again')
+  assert.deepEqual(notices(), [])
+})
+
+test('a warning that something begins soon ends when it begins', async () => {
+  const { clock, watch, logger } = watched({ pair: { days: 90, over: -1 / 24 } })
+  await clock.advance(10)
+  assert.deepEqual(
+    watch.warnings.map(({ code }) => code),
+    ['CERT_NOT_YET_VALID'],
+  )
+  assert.deepEqual(logger.said(), [], 'the load has logged it')
+  await pass(clock, HOUR + 60_000)
+  assert.deepEqual(watch.warnings, [])
+  assert.deepEqual(logger.said(), ['info what was not valid yet is valid now'])
+})
+
 test('a small correction of the clock around a threshold repeats no report', async () => {
   const { clock, notices } = watched({ pair: { days: 90 } })
   await pass(clock, 83 * DAY + 1_000)
@@ -257,6 +318,18 @@ test('an end that is not watched by days alone: the list of thresholds can be em
   const { clock, notices } = watched({ pair: { days: 90 } }, [])
   await pass(clock, 91 * DAY)
   assert.deepEqual(notices(), ['leaf 0'])
+})
+
+test('of a hundred thresholds, each is reported once', async () => {
+  const days = Array.from({ length: 100 }, (_, i) => i + 1)
+  const { clock, notices, again } = watched({ pair: { days: 90 } }, days)
+  await pass(clock, 91 * DAY)
+  const found = notices()
+  assert.equal(found.at(-1), 'leaf 0')
+  assert.equal(new Set(found).size, found.length)
+  again()
+  await pass(clock, HOUR)
+  assert.deepEqual(notices(), [])
 })
 
 test('the checks go by the first end that new files have to come for', async () => {

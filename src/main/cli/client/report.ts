@@ -1,4 +1,3 @@
-import { EXPIRED_CODES } from '../../../workers/expired.js'
 import { printable } from '../../../workers/printable.js'
 import type {
   CertificateView,
@@ -8,6 +7,7 @@ import type {
   HostsView,
   ProblemView,
 } from '../../control/views.js'
+import { DATED_CODES } from '../../observe/dated-codes.js'
 import { Thresholds } from '../../observe/thresholds.js'
 import type { Paint } from './paint.js'
 
@@ -84,9 +84,9 @@ function lifeLeft(notBefore: string, notAfter: string, paint: Paint, nowMs: numb
 /** Those of the default options: a client does not know the options of the server. */
 const THRESHOLDS = new Thresholds([30, 7])
 
-/** A warning; what has expired stands out. */
+/** A warning; what has expired, or is not valid yet, stands out. */
 export function warningLine(warning: ProblemView, paint: Paint): string {
-  return paint(EXPIRED_CODES.has(warning.code) ? 'red' : 'yellow', problemLine(warning))
+  return paint(DATED_CODES.has(warning.code) ? 'red' : 'yellow', problemLine(warning))
 }
 
 /** A span of time as a person says it: `40 s`, `5 min`, `3 h`, `12 days`. */

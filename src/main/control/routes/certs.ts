@@ -3,7 +3,7 @@ import { certificateOf } from '../context.js'
 import { entityTag, isKnown } from '../entity-tag.js'
 import { problemAnswer } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
-import { certificateView, endsView, expiredText, generationView } from '../views.js'
+import { certificateView, datedText, endsView, generationView } from '../views.js'
 
 /** `GET /certs`: what is served. It changes with the generation, and when something expires; so does the entity tag. */
 export function certsRoute(engine: ReloadEngine): Route {
@@ -15,7 +15,7 @@ export function certsRoute(engine: ReloadEngine): Route {
     statuses: [200, 304],
     handle(request) {
       const { generation, ends, warnings } = engine.status()
-      const expired = expiredText(warnings)
+      const expired = datedText(warnings)
       return unlessKnown(request, entityTag(generation.number, expired), () => {
         const view = { ...generationView(generation), ends: endsView(ends) }
         const lines = view.contexts.map(

@@ -5,9 +5,9 @@ import type { Route } from '../route.js'
 import {
   type AttemptView,
   attemptView,
+  datedText,
   type EndsView,
   endsView,
-  expiredText,
   type GenerationView,
   generationView,
   type MemberView,
@@ -56,7 +56,7 @@ export function statusRoute(engine: ReloadEngine): Route {
         json: statusView(status),
         text:
           `${state}: generation ${generation.number}, ${fingerprint256} until ${notAfter}; ` +
-          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}${expiredText(status.warnings)}`,
+          `last attempt ${lastAttempt.outcome} at ${lastAttempt.at}${datedText(status.warnings)}`,
       }
     },
   }

@@ -1,0 +1,70 @@
+import { MOST_NAMED, namesHost } from '../../workers/dated-problem.js'
+import { expiredProblem } from '../../workers/expired.js'
+import type { Problem } from '../../workers/problem.js'
+import { deepFreeze } from '../deep-freeze.js'
+import type { Generation } from '../generation/generation.js'
+import type { ReloadResult } from '../result.js'
+import { DATED_CODES } from './dated-codes.js'
+import type { DatedSet } from './dated-set.js'
+import type { WatchedKind } from './earliest-ends.js'
+import { earlyProblem } from './early-problem.js'
+import type { OutOfDate } from './set-watch.js'
+
+/** One warning for each kind of what has expired in a set, and one for each kind of what is not valid yet. */
+export function datedWarnings(set: DatedSet, { expired, early }: OutOfDate): readonly Problem[] {
+  const describe = (indexes: readonly number[]) =>
+    indexes.slice(0, MOST_NAMED).map((index) => set.describe(index))
+  return [
+    ...byKind(set, expired).map(([kind, places]) => expiredProblem(kind, describe(places), places.length)),
+    ...byKind(set, early).map(([kind, places]) => earlyProblem(kind, describe(places), places.length)),
+  ]
+}
+
+function byKind(set: DatedSet, places: readonly number[]): [WatchedKind, number[]][] {
+  const groups = new Map<WatchedKind, number[]>()
+  for (const index of places) {
+    const kind = set.kindOf(index)
+    const group = groups.get(kind) ?? []
+    groups.set(kind, group)
+    group.push(index)
+  }
+  return [...groups]
+}
+
+/**
+ * Warnings of what is served, as of now: the time decides which of it is out of date, and not what was found when it was
+ * loaded.
+ */
+function currentWarnings(loaded: readonly Problem[], dated: readonly Problem[]): readonly Problem[] {
+  const lasting = loaded.filter((warning) => !DATED_CODES.has(warning.code) || isOnlyLoaded(warning, dated))
+  if (lasting.length === loaded.length && dated.length === 0) return loaded
+  // In the place of those that were found when it was loaded, or else first: it refuses clients now.
+  const place = Math.max(
+    0,
+    loaded.findIndex(({ code }) => DATED_CODES.has(code)),
+  )
+  return [...lasting.slice(0, place), ...dated, ...lasting.slice(place)]
+}
+
+/** Certificates in a host's chain that clients do not need are not watched. What was found when they were loaded holds. */
+function isOnlyLoaded({ host }: Problem, dated: readonly Problem[]): boolean {
+  return host !== undefined && !dated.some((one) => namesHost(one, host))
+}
+
+/** A generation with its warnings as of now. */
+export function asOfNow(generation: Generation, dated: readonly Problem[]): Generation {
+  const warnings = currentWarnings(generation.warnings, dated)
+  return warnings === generation.warnings ? generation : deepFreeze({ ...generation, warnings })
+}
+
+/** A result with warnings about everything that is served and out of date, whatever the pass found in the files. */
+export function withDated(result: ReloadResult, dated: readonly Problem[]): ReloadResult {
+  if (result.outcome === 'applied') {
+    const warnings = currentWarnings(result.warnings, dated)
+    return warnings === result.warnings ? result : deepFreeze({ ...result, warnings })
+  }
+  const isKnown = ({ code, message }: Problem) =>
+    result.warnings.some((one) => one.code === code && one.message === message)
+  const more = dated.filter((one) => !isKnown(one))
+  return more.length === 0 ? result : deepFreeze({ ...result, warnings: [...more, ...result.warnings] })
+}
