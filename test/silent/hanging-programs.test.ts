@@ -32,6 +32,24 @@ test('certswap serve answers its control server and ends on SIGTERM while its ce
   assert.equal(await program.stop('SIGTERM'), 0)
 })
 
+test('certswap serve ends on SIGTERM while its control socket is on a mount that hangs', {
+  skip,
+}, async (t) => {
+  const mount = await hangingMount(t)
+  const dir = tempDir(t)
+  writePair(dir, authority.issue())
+  const control = join(mount.path, 'control.sock')
+  const program = await certswapServe(t, [...PAIR, '--control', control], { cwd: dir })
+  assert.equal(program.control, control)
+  mount.hang()
+  assert.equal(await program.stop('SIGTERM'), 0)
+  mount.answer()
+  const again = await certswapServe(t, [...PAIR, '--control', control], { cwd: dir })
+  assert.equal(again.control, control)
+})
+
+const PAIR = ['--cert', 'tls.crt', '--key', 'tls.key']
+
 test('certswap check ends by itself, with the reason, when its files are on a mount that hangs', {
   skip,
 }, async (t) => {
