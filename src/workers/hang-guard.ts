@@ -1,7 +1,7 @@
 import { followPath } from './follow-path.js'
 import { type Hang, type HangList, type HangPlace, HangReader } from './hang-list.js'
 import { monotonicMs } from './monotonic.js'
-import { isWithin, listMounts, type Mount, remoteMountOf } from './mounts.js'
+import { isWithin, listMounts, type Mount, mountOf, remoteMountOf } from './mounts.js'
 import { ProblemError } from './problem.js'
 
 /** A hang whose place is known. */
@@ -62,20 +62,43 @@ export class HangGuard {
   #locate(touch: (at: string) => void): readonly LocatedHang[] {
     const { hangs, version } = this.#reader
     if (version === this.#version) return this.#hangs
-    this.#hangs = hangs.map((hang) => ({ ...hang, place: hang.place ?? placeOf(hang, touch) }))
+    const steps = new Set(hangs.filter(({ isStep }) => isStep).map(({ path }) => path))
+    this.#hangs = onSharedMounts(
+      hangs.map((hang) => ({ ...hang, place: hang.place ?? placeOf(hang, steps, touch) })),
+    )
     this.#version = version
     return this.#hangs
   }
 }
 
 /**
- * Where a hang is. The walk stops before the first mount that another machine or process answers for. Without such a mount,
- * only the path itself is known to hang.
+ * Where a hang is. The walk stops before the first mount that another machine or process answers for, and before a place at
+ * which such a walk hangs already. Where there is neither, only the path itself is known to hang.
+ *
+ * @param steps paths without links at which a look hangs.
  */
-function placeOf({ path }: Hang, touch: (at: string) => void): HangPlace {
+function placeOf({ path }: Hang, steps: ReadonlySet<string>, touch: (at: string) => void): HangPlace {
   const mounts = listMounts()
-  const { real, stopped } = followPath(path, (at) => remoteMountOf(at, mounts), touch)
-  return { real, mount: stopped }
+  const stops = (at: string) => remoteMountOf(at, mounts) ?? (steps.has(at) ? NO_MOUNT : null)
+  const { real, stopped } = followPath(path, stops, touch)
+  return { real, mount: stopped === NO_MOUNT ? null : stopped }
+}
+
+const NO_MOUNT = Symbol('no mount')
+
+/**
+ * Any file system can hang, for instance one on a disk of another machine, or an overlay of a mount. Where two threads hang on
+ * one mount, the mount is what hangs, whatever its type: a third thread would hang there too.
+ */
+function onSharedMounts(hangs: readonly LocatedHang[]): readonly LocatedHang[] {
+  if (hangs.filter(({ place }) => place.mount === null).length < MOST_HANGS) return hangs
+  const mounts = listMounts()
+  const points = hangs.map(({ place }) => mountOf(place.real, mounts)?.point)
+  return hangs.map((hang, i) => {
+    const isShared = points.filter((point) => point === points[i]).length >= MOST_HANGS
+    if (hang.place.mount !== null || !isShared) return hang
+    return { ...hang, place: { ...hang.place, mount: mountOf(hang.place.real, mounts) } }
+  })
 }
 
 /** Whether a path without links is where a thread hangs, or on the same mount. */

@@ -6,6 +6,8 @@ export interface Hang {
   readonly path: string
   /** Since when, in milliseconds of the monotonic clock. */
   readonly sinceMs: number
+  /** Whether the path has no links: a look at the path itself hangs, not what it leads to. */
+  readonly isStep: boolean
   /** `null` until a thread has found out. */
   readonly place: HangPlace | null
 }

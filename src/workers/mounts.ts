@@ -61,12 +61,18 @@ export function readMounts(): MountTable | null {
  * call may never return. `null` for the root of the file system: nothing works without it.
  */
 export function remoteMountOf(path: string, mounts: readonly Mount[]): Mount | null {
+  const found = mountOf(path, mounts)
+  return found && REMOTE.test(found.type) ? found : null
+}
+
+/** The mount that this absolute path without links lies on; `null` for the root of the file system. */
+export function mountOf(path: string, mounts: readonly Mount[]): Mount | null {
   let found: Mount | null = null
   for (const mount of mounts) {
     // Where several are mounted at one place, the last one is in force.
     if (isWithin(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount
   }
-  return found && found.point !== '/' && REMOTE.test(found.type) ? found : null
+  return found && found.point !== '/' ? found : null
 }
 
 const REMOTE =

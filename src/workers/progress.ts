@@ -30,6 +30,8 @@ export interface TaskPlace {
   readonly path: string
   /** Stamp of the file when it was read; empty when the thread was still in a system call on it. */
   readonly stamp: string
+  /** Whether it was a step on the way to a file: a path without links, looked at only to follow another one. */
+  readonly isStep: boolean
 }
 
 /** 0 before a thread has taken the task, 1 while it works on it, 2 afterwards. */
@@ -38,7 +40,8 @@ const STEPS = 1
 const PATH_LENGTH = 2
 const STAMP_LENGTH = 3
 const LOCATED_LENGTH = 4
-const HEAD_FIELDS = 5
+const IS_STEP = 5
+const HEAD_FIELDS = 6
 const HEAD_BYTES = HEAD_FIELDS * Int32Array.BYTES_PER_ELEMENT
 
 /** The longest path that Linux takes (PATH_MAX). A longer one is cut. */
@@ -80,7 +83,11 @@ export function placeOf(buffer: SharedArrayBuffer): TaskPlace | null {
   if (pathLength === 0) return null
   const text = (from: number, length: number) =>
     Buffer.from(new Uint8Array(buffer, from, length)).toString('utf8')
-  return { path: text(HEAD_BYTES, pathLength), stamp: text(STAMP_AT, stampLength) }
+  return {
+    path: text(HEAD_BYTES, pathLength),
+    stamp: text(STAMP_AT, stampLength),
+    isStep: Atomics.load(head, IS_STEP) === 1,
+  }
 }
 
 /** A hang whose place a task has found out. */
@@ -192,7 +199,7 @@ export function markedPath(): string | null {
 function mark(path: string, stamp: string): void {
   currentPath = path
   if (current === null) return
-  writeMark(current, path, stamp)
+  writeMark(current, path, stamp, false)
   if (current.poisons.size === 0) return
   const poison = current.poisons.get(poisonKey(path, stamp))
   if (poison) throw new ProblemError(poison.code, `${path} ${poison.what}`, path)
@@ -202,8 +209,10 @@ function writeMark(
   { head, path: pathBytes, stamp: stampBytes }: CurrentTask,
   path: string,
   stamp: string,
+  isStep: boolean,
 ): void {
   Atomics.add(head, STEPS, 1)
+  Atomics.store(head, IS_STEP, Number(isStep))
   Atomics.store(head, PATH_LENGTH, encoder.encodeInto(path, pathBytes).written)
   Atomics.store(head, STAMP_LENGTH, encoder.encodeInto(stamp, stampBytes).written)
 }
@@ -211,7 +220,7 @@ function writeMark(
 /** The way to the file is walked only while a thread hangs somewhere. Each step of it may hang, and is marked. */
 function avoidHangs(hangs: HangGuard, path: string): void {
   const step = (at: string) => {
-    if (current) writeMark(current, at, '')
+    if (current) writeMark(current, at, '', true)
   }
   if (current && Atomics.load(current.head, LOCATED_LENGTH) === 0) {
     const found = hangs.located(step).map(({ path, place }): LocatedPath => ({ path, place }))

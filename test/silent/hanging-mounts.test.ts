@@ -14,7 +14,14 @@ import { documentedMessages } from '../support/documented-errors.js'
 import { assertApplied, startEngine } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { renameInto, writePair } from '../support/files.js'
-import { assertDocumented, hangingMount, moved, withoutHangingMounts } from '../support/hanging-mount.js'
+import {
+  assertDocumented,
+  hangingMount,
+  moved,
+  overlayOf,
+  withoutHangingMounts,
+  withoutOverlays,
+} from '../support/hanging-mount.js'
 import { tempDir } from '../support/temp-dir.js'
 import { watchThreads } from '../support/thread-watch.js'
 
@@ -49,6 +56,33 @@ test('a mount that hangs costs one thread, whichever files and engines are on it
   mount.answer()
   await eventually('the threads that hung have ended', () => threads.alive <= 1)
   assert.deepEqual(outcomes(await Promise.all([one.reload(), two.reload()])), ['unchanged', 'unchanged'])
+})
+
+test('a mount of a type that hardly ever hangs, such as an overlay, costs two threads, and other engines are renewed', {
+  skip: withoutOverlays(),
+}, async (t) => {
+  const threads = watchThreads(t)
+  const mount = await hangingMount(t)
+  const dir = tempDir(t)
+  writePair(mount.source, authority.issue())
+  const at = overlayOf(t, mount)
+  symlinkSync(join(at, 'tls.crt'), join(dir, 'linked.crt'))
+  const remote = await engineOf(t, { cert: join(dir, 'linked.crt'), key: join(at, 'tls.key') })
+  const healthy = await engineOf(t, writePair(dir, authority.issue()))
+  mount.hang()
+  for (let i = 0; i < 3; i++) {
+    const { problems } = await remote.reload()
+    assert.deepEqual([...new Set(problems.map(({ code }) => code))], ['WORKER_TIMEOUT'])
+    writePair(dir, authority.issue())
+    assertApplied(await healthy.reload())
+  }
+  const { problems } = await remote.reload()
+  for (const { message } of problems)
+    assert.match(message, new RegExp(`restore the mount ${at} \\(overlay\\)`))
+  assert.ok(threads.alive <= 3, `${threads.alive} threads`)
+  mount.answer()
+  await eventually('the threads that hung have ended', () => threads.alive <= 1)
+  assert.equal((await remote.reload()).outcome, 'unchanged')
 })
 
 test('the refusal names the file, where a link leads, the mount, how long it has not answered, and what to do', {

@@ -32,6 +32,24 @@ test('certswap serve answers its control server and ends on SIGTERM while its ce
   assert.equal(await program.stop('SIGTERM'), 0)
 })
 
+test('certswap serve ends on SIGTERM while its control socket is on a mount that hangs', {
+  skip,
+}, async (t) => {
+  const mount = await hangingMount(t)
+  const dir = tempDir(t)
+  writePair(dir, authority.issue())
+  const control = join(mount.path, 'control.sock')
+  const program = await certswapServe(t, [...PAIR, '--control', control], { cwd: dir })
+  assert.equal(program.control, control)
+  mount.hang()
+  assert.equal(await program.stop('SIGTERM'), 0)
+  mount.answer()
+  const again = await certswapServe(t, [...PAIR, '--control', control], { cwd: dir })
+  assert.equal(again.control, control)
+})
+
+const PAIR = ['--cert', 'tls.crt', '--key', 'tls.key']
+
 test('certswap check ends by itself, with the reason, when its files are on a mount that hangs', {
   skip,
 }, async (t) => {
@@ -78,6 +96,51 @@ test('a process that embeds an engine ends with its exit code while a mount hang
     assert.match(stdout, /^WORKER_TIMEOUT$/m)
     assert.equal(code, expected)
   }
+})
+
+test('a process that crashes while a mount hangs ends with the error on standard error, as without the hang', {
+  skip,
+}, async (t) => {
+  const { mount, pair } = await site(t)
+  const crashes: Readonly<Record<string, RegExp>> = {
+    "throw new Error('the application broke')": /^Error: the application broke\n +at /m,
+    "throw 'no error'": /^Uncaught:\n'no error'$/m,
+  }
+  for (const [crash, expected] of Object.entries(crashes)) {
+    const script = `
+      const { CERT: cert, KEY: key, MOUNT: mount } = process.env
+      const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 500 } })
+      process.kill(Number(mount), 'SIGSTOP')
+      await engine.reload()
+      setTimeout(() => { ${crash} })`
+    const { code, stderr } = await runModule(t, script, {
+      CERT: pair.cert,
+      KEY: pair.key,
+      MOUNT: String(mount.pid),
+    })
+    mount.answer()
+    assert.match(stderr, expected)
+    assert.equal(code, 1)
+  }
+})
+
+test('where the application handles the error and exits, nothing is printed for it', { skip }, async (t) => {
+  const { mount, pair } = await site(t)
+  const script = `
+    const { CERT: cert, KEY: key, MOUNT: mount } = process.env
+    const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 500 } })
+    process.kill(Number(mount), 'SIGSTOP')
+    await engine.reload()
+    process.on('uncaughtException', () => process.exit(9))
+    setTimeout(() => { throw new Error('handled') })`
+  const { code, stderr } = await runModule(t, script, {
+    CERT: pair.cert,
+    KEY: pair.key,
+    MOUNT: String(mount.pid),
+  })
+  mount.answer()
+  assert.doesNotMatch(stderr, /handled/)
+  assert.equal(code, 9)
 })
 
 /** A pair on a mount, and a configuration beside it that answers. */

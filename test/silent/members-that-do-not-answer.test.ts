@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test as run, type TestContext } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 
 import type { Clock } from '../../src/main/clock.js'
 import { startEngine } from '../../src/main/engine.js'
@@ -21,7 +22,7 @@ import { createAuthority } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
 import { fakeClock } from '../support/fake-clock.js'
 import { overwriteInPlace, writePair } from '../support/files.js'
-import { fleetPuppet, strangerTo } from '../support/fleet-puppet.js'
+import { type FleetPuppet, fleetPuppet, strangerTo } from '../support/fleet-puppet.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -52,7 +53,7 @@ test('a member that does not answer holds three renewals back, and the third rea
   const [warning] = ofMembers(result.warnings)
   assert.match(warning?.message ?? '', /member 1 \(pid 1\).*serves generation 1.*kill -KILL 1/)
   assert.deepEqual(evictedIn(engine), [1])
-  assert.equal(lastOf(other.sent), 'settle')
+  await lastAre([other], ['settle'])
   const said = logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message)
   assert.deepEqual(said, ['member evicted: the fleet goes on without it'])
 })
@@ -138,12 +139,12 @@ test('a member that built a generation and is suspended before the commit is evi
   rotate()
   const { outcome, problems } = await roll()
   assert.deepEqual([outcome, problems.map(({ code }) => code)], ['rejected', ['MEMBER_TIMEOUT']])
-  assert.deepEqual([lastOf(stuck.sent), lastOf(other.sent)], ['revert', 'revert'])
+  await lastAre([stuck, other], ['revert', 'revert'])
   assert.equal(engine.status().generation.number, 1)
   stuck.wake()
   stuck.answers = 'staging'
   assert.deepEqual(outcomes(await roll()), { 1: 'evicted', 2: 'applied' })
-  assert.deepEqual([lastOf(stuck.sent), lastOf(other.sent)], ['evicted', 'settle'])
+  await lastAre([stuck, other], ['evicted', 'settle'])
 })
 
 for (const answers of ['none', 'staging'] as const) {
@@ -418,6 +419,12 @@ function ofMembers(problems: ReloadResult['problems']): ReloadResult['problems']
 
 function codes(problems: ReloadResult['problems']): string[] {
   return problems.map(({ code }) => code)
+}
+
+/** Messages travel for a moment after a roll-out has ended. */
+async function lastAre(puppets: readonly FleetPuppet[], kinds: readonly string[]): Promise<void> {
+  const last = () => puppets.map(({ sent }) => lastOf(sent))
+  await eventually(`the last messages are ${kinds}`, () => isDeepStrictEqual(last(), kinds))
 }
 
 function lastOf(list: readonly string[]): string | undefined {

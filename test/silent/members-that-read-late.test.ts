@@ -5,11 +5,12 @@
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
 import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { type SharedEngine, type ShareOptions, shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
+import type { ReloadResult } from '../../src/main/index.js'
 import { assertApplied } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
 import { writePair } from '../support/files.js'
@@ -63,21 +64,59 @@ test('a member that slept through several renewals of hosts serves the newest ce
   }
 })
 
+test('an answer that came while the primary was suspended is not late', async (t) => {
+  const timeoutMs = 800
+  const { site, hold, onHeld, release, renew } = await fleet(t, { patience: 1, timeoutMs })
+  hold('staged')
+  onHeld(() => {
+    // After this, timers that are overdue fire before anything is read.
+    setImmediate(() => {
+      release()
+      suspend(timeoutMs)
+    })
+  })
+  renew()
+  assertNoneLate(await site.engine.reload())
+})
+
+test('a member that was suspended together with the primary has time to answer afterwards', async (t) => {
+  const timeoutMs = 1600
+  const { site, hold, onHeld, release, renew } = await fleet(t, { patience: 1, timeoutMs })
+  hold('stage')
+  onHeld(() => {
+    setImmediate(() => {
+      suspend(1.5 * timeoutMs)
+      setTimeout(release)
+    })
+  })
+  renew()
+  assertNoneLate(await site.engine.reload())
+})
+
+function assertNoneLate({ outcome, members }: ReloadResult): void {
+  assert.deepEqual([outcome, members.map((one) => one.outcome)], ['applied', ['applied']])
+}
+
+/** Holds this thread, and with it the primary and the member. */
+function suspend(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
 /** An engine with two hosts, and a member that reads its messages when the test lets it. */
 async function fleet(t: TestContext, options: ShareOptions) {
   const site = await hostSite(t, { 'a.example': {}, 'b.example': {} })
   const shared = shareEngine(site.engine, { timeoutMs: TIMEOUT_MS, ...options })
   t.after(() => shared.close())
-  const { link, hold, release } = slowLink(t, shared)
+  const { link, hold, onHeld, release } = slowLink(t, shared)
   const member = await new FollowingEngine(link, recordingLogger()).join(process.pid, 60_000)
   t.after(() => member.close())
   const applied: number[] = []
   member.on('applied', ({ generation }) => applied.push(generation.number))
   const renew = () => void writePair(site.dir, site.authority.issue())
-  return { site, member, applied, hold, release, renew }
+  return { site, member, applied, hold, onHeld, release, renew }
 }
 
-/** A link whose messages to the member can be held from the first one of a kind on. */
+/** A link whose messages can be held, in both directions, from the first one of a kind on. */
 function slowLink(t: TestContext, shared: SharedEngine) {
   const [near, far] = [new MessageChannel(), new MessageChannel()]
   t.after(() => {
@@ -85,22 +124,34 @@ function slowLink(t: TestContext, shared: SharedEngine) {
     far.port1.close()
   })
   let from: string | null = null
-  let held: unknown[] | null = null
+  let held: (() => void)[] | null = null
+  let heldFirst = () => {}
+  const pass = (envelope: { message: { kind: string } }, to: MessagePort) => {
+    if (envelope.message.kind === from && !held) {
+      held = []
+      heldFirst()
+    }
+    const post = () => to.postMessage(envelope)
+    if (held) held.push(post)
+    else post()
+  }
   near.port2.on('message', (envelope) => {
-    if (envelope.message.kind === from) held ??= []
-    if (held) held.push(envelope)
-    else far.port1.postMessage(envelope)
+    pass(envelope, far.port1)
   })
-  far.port1.on('message', (envelope) => near.port2.postMessage(envelope))
+  far.port1.on('message', (envelope) => pass(envelope, near.port2))
   shared.add(near.port1)
   return {
     link: openLink<never>(threadChannel(far.port2), 'default'),
     hold(kind: string) {
       from = kind
     },
+    /** Calls back when the first message is held. */
+    onHeld(listener: () => void) {
+      heldFirst = listener
+    },
     release() {
       from = null
-      for (const envelope of held ?? []) far.port1.postMessage(envelope)
+      for (const post of held ?? []) post()
       held = null
     },
   }

@@ -64,6 +64,26 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
   }
 }
 
+/** For the option `skip` of a test: `false` where {@link overlayOf} works. */
+export function withoutOverlays(): string | false {
+  const isRoot = process.geteuid?.() === 0
+  return withoutHangingMounts() || (isRoot ? false : 'needs root, to mount an overlay')
+}
+
+/** Shows a mount through one of a type that is local elsewhere; where it is mounted comes back. */
+export function overlayOf(t: TestContext, { path }: HangingMount): string {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-overlay-'))
+  const [empty, at] = [join(root, 'empty'), join(root, 'overlay')]
+  mkdirSync(empty)
+  mkdirSync(at)
+  execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${path}:${empty}`, at])
+  t.after(() => {
+    execFileSync('umount', ['-l', at])
+    rmSync(root, { recursive: true })
+  })
+  return at
+}
+
 /** Files of the source, as the mount shows them. */
 export function moved(
   { cert, key }: { cert: string; key: string },

@@ -7,6 +7,7 @@ export interface ModuleRun {
   /** `null` when it had to be ended because it did not exit by itself. */
   readonly code: number | null
   readonly stdout: string
+  readonly stderr: string
 }
 
 /** Runs a script in a process of its own, with the public API as `api`, and gives it time to exit by itself. */
@@ -20,16 +21,19 @@ export async function runModule(
   const source = `import * as api from ${JSON.stringify(entry)}\n${script}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: longestLifeMs,
     killSignal: 'SIGKILL',
   })
   t.after(() => child.kill('SIGKILL'))
-  const [stdout, [code]] = await Promise.all([
+  // Shown in the output of the test too.
+  child.stderr.pipe(process.stderr)
+  const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
+    text(child.stderr),
     once(child, 'close') as Promise<[number | null]>,
   ])
-  return { code, stdout }
+  return { code, stdout, stderr }
 }
 
 /** Of which all but 10 s are for a slow machine to start Node and to do what the script does. */

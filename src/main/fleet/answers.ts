@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js'
 import { ReloadError } from '../errors.js'
 import type { Member, MemberAnswer, MemberReply } from './member.js'
+import { afterTimeLimit } from './time-limit.js'
 
 /** What members are asked for: to build a generation, or to serve it. */
 export type Question = 'staged' | 'committed'
@@ -22,7 +23,7 @@ export async function repliesOf(
   { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
 ): Promise<Replies> {
   const replies = members.map(async (member) => [member, await member.answer(number, question)] as const)
-  const cancel = clock.after(timeoutMs, () => {
+  const cancel = afterTimeLimit(clock, timeoutMs, () => {
     for (const member of members) member.giveUp(number)
   })
   const all = await Promise.all(replies)

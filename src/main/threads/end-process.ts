@@ -1,4 +1,7 @@
+import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
+
+import { logOutput } from '../observe/log-output.js'
 
 /**
  * Ends the process at once, with this exit code, whatever its threads do.
@@ -58,6 +61,9 @@ function exitingModule(exitCode: number): Uint8Array<ArrayBuffer> {
 /** What is asked at the exit of the process: whether a thread may hang. */
 const guards = new Set<() => boolean>()
 
+/** The error that ends the process; `null` while none does. */
+let fatal: { readonly error: unknown } | null = null
+
 /**
  * From now on, an exit of this process does not wait for its threads where `mayHang()`: after all listeners of `exit`, it is
  * ended with the exit code that was asked for. Only in the main thread: elsewhere an `exit` is the end of one thread.
@@ -69,17 +75,43 @@ const guards = new Set<() => boolean>()
  */
 export function guardExit(mayHang: () => boolean): () => void {
   if (!isMainThread) return () => {}
-  if (guards.size === 0) process.prependListener('exit', endGuarded)
+  if (guards.size === 0) {
+    process.prependListener('exit', endGuarded)
+    process.on('uncaughtExceptionMonitor', noteFatal)
+  }
   guards.add(mayHang)
   return () => {
-    if (guards.delete(mayHang) && guards.size === 0) process.off('exit', endGuarded)
+    if (!guards.delete(mayHang) || guards.size > 0) return
+    process.off('exit', endGuarded)
+    process.off('uncaughtExceptionMonitor', noteFatal)
   }
+}
+
+/** Where nothing handles the error, Node emits `exit` next, and prints the error only after all listeners of that. */
+function noteFatal(error: unknown): void {
+  const isHandled =
+    process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
+  fatal = isHandled ? null : { error }
+}
+
+/** Prints what Node would print after the exit that {@link endProcess} replaces: without it, a crash would be silent. */
+function printFatal(): void {
+  if (!fatal) return
+  const { error } = fatal
+  fatal = null
+  const text = error instanceof Error ? `\n${inspect(error)}` : `Uncaught:\n${inspect(error)}`
+  const output = logOutput(2)
+  output.write(`${text}\n\nNode.js ${process.version}\n`)
+  output.flushSync()
 }
 
 function endGuarded(code: number): void {
   if (![...guards].some((mayHang) => mayHang())) return
   // Node's own, called by a listener, would wait for the threads.
-  process.exit = (asked) => endProcess(exitCodeOf(asked ?? process.exitCode ?? code))
+  process.exit = (asked) => {
+    printFatal()
+    endProcess(exitCodeOf(asked ?? process.exitCode ?? code))
+  }
   const listeners = process.listeners('exit')
   for (const listener of listeners.slice(listeners.indexOf(endGuarded) + 1)) {
     try {
@@ -88,6 +120,7 @@ function endGuarded(code: number): void {
       // Node ends with 7 for these; the exit code that was asked for says more.
     }
   }
+  printFatal()
   endProcess(exitCodeOf(process.exitCode ?? code))
 }
 

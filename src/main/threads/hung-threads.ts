@@ -124,7 +124,7 @@ class HungThreads {
   /** A thread that hangs over the content of a file is no reason to keep others from the file itself. */
   #publish(): void {
     const hangs = [...this.#threads.values()].flatMap(({ at, sinceMs, place }) =>
-      at?.stamp === '' ? [{ path: at.path, sinceMs, place }] : [],
+      at?.stamp === '' ? [{ path: at.path, isStep: at.isStep, sinceMs, place }] : [],
     )
     writeHangs(this.list, hangs)
   }

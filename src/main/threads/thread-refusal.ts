@@ -1,14 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** What a system that refuses a thread needs, by the code that it gives. */
+/** What a system that refuses a thread or a process needs, by the code that it gives. */
 const REMEDIES: Readonly<Record<string, string>> = {
   EAGAIN:
     'the limit of processes and threads is reached: raise `ulimit -u`, `TasksMax=` of the systemd unit, or the `pids` limit of the container',
   EMFILE:
     'the process has too many open files: raise `ulimit -n`, or `LimitNOFILE=` of the systemd unit, and look for descriptors that are not closed',
   ENFILE: 'the system has too many open files: raise the sysctl `fs.file-max`',
-  ENOMEM:
-    'there is not enough memory for another thread: raise the memory limit of the process or of the container',
+  ENOMEM: 'there is not enough memory: raise the memory limit of the process or of the container',
 }
 
 const SYSTEM_CODE: RegExp = new RegExp(`\\b(${Object.keys(REMEDIES).join('|')})\\b`)

@@ -9,6 +9,7 @@ import { createMetrics } from '../../observe/metrics.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import type { ServeConfig } from './config.js'
+import { pathAnswers } from './path-answers.js'
 
 interface ControlParts {
   readonly engine: ReloadEngine
@@ -39,4 +40,15 @@ export async function openControl(
     }
     throw new CommandError(EXIT.rejected, `--control: ${reason}`, { cause: error })
   }
+}
+
+/** Closes it, unless its socket is on a mount that hangs: the socket is removed on the way, by a call that never returns. */
+export async function closeControl(control: ControlServer, logger: Logger): Promise<void> {
+  const { path } = control
+  if (path === null || (await pathAnswers(path))) await control.close()
+  else
+    logger.warn(
+      { path },
+      'the control socket does not answer; it is left behind, and the next start replaces it',
+    )
 }

@@ -3,6 +3,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Drain } from '../../drain/handle.js'
 import type { Logger } from '../../observe/logger.js'
 import { CommandError, EXIT } from '../exit-codes.js'
+import { forkProcess } from './fork-process.js'
 import type { MemberFailure, MemberOrder } from './member-order.js'
 import { passOnLines } from './member-output.js'
 
@@ -35,9 +36,9 @@ export class ProcessKeeper {
     })
   }
 
-  /** @throws CommandError when it ends before it listens */
-  start(): Promise<Listening> {
-    return this.#fork().listening
+  /** @throws CommandError when it cannot be started, or ends before it listens */
+  async start(): Promise<Listening> {
+    return await this.#keep(await forkProcess())
   }
 
   /**
@@ -57,11 +58,11 @@ export class ProcessKeeper {
       order(worker, { serve: 'drain' })
       killAfter(EVICTED_GRACE_MS, worker)
     }
-    this.#replace()
+    void this.#replace()
   }
 
-  #fork(): { readonly worker: Worker; readonly listening: Promise<Listening> } {
-    const worker = cluster.fork()
+  /** Resolves once it listens. From then on, another one takes its place when it dies. */
+  #keep(worker: Worker): Promise<Listening> {
     passOnLines(worker)
     const startedAt = performance.now()
     const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
@@ -75,7 +76,7 @@ export class ProcessKeeper {
       () => worker.once('exit', (code, signal) => this.#died(worker, { code, signal, startedAt })),
       () => {},
     )
-    return { worker, listening }
+    return listening
   }
 
   #died(worker: Worker, { code, signal, startedAt }: Death): void {
@@ -83,17 +84,22 @@ export class ProcessKeeper {
     this.#replaced.add(worker)
     const { pid: memberPid } = worker.process
     this.#logger.error({ memberPid, code, signal }, 'a serving process died; another one takes its place')
-    setTimeout(() => this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - performance.now()))
+    setTimeout(() => void this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - performance.now()))
   }
 
-  #replace(): void {
+  /** Tries it again until it succeeds. */
+  async #replace(): Promise<void> {
     if (!this.#mayStart) return
-    const { worker, listening } = this.#fork()
-    listening.catch((error: Error) => {
-      if (this.#replaced.has(worker)) return
-      this.#logger.error({ reason: error.message }, 'a serving process could not be replaced')
-      setTimeout(() => this.#replace(), LEAST_LIFE_MS)
-    })
+    let worker: Worker | null = null
+    try {
+      worker = await forkProcess()
+      await this.#keep(worker)
+    } catch (error) {
+      if (worker && this.#replaced.has(worker)) return
+      const { message: reason } = error as Error
+      this.#logger.error({ reason }, 'a serving process could not be replaced')
+      setTimeout(() => void this.#replace(), LEAST_LIFE_MS)
+    }
   }
 
   get #mayStart(): boolean {

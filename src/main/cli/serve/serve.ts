@@ -7,7 +7,7 @@ import { createLogger, type Logger } from '../../observe/logger.js'
 import { createNotifier, type Notifier } from '../../observe/systemd/index.js'
 import type { ReloadEngineOptions } from '../../options.js'
 import { resolveConfig, type ServeFlags } from './config.js'
-import { openControl } from './open-control.js'
+import { closeControl, openControl } from './open-control.js'
 import { printProcessErrors } from './process-errors.js'
 import { memberProcesses } from './processes.js'
 import { ownServer } from './site.js'
@@ -24,7 +24,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   let control: ControlServer | null = null
   const close = async () => {
     // Last of all that serves: it can tell how the rest is stopping.
-    await control?.close()
+    if (control) await closeControl(control, logger)
     await notifier.close()
     await engine.close()
   }

@@ -1,0 +1,22 @@
+import { systemClock } from '../../clock.js'
+import { openPreparer } from '../../pool.js'
+import { defaultWorkerLimits } from '../../resolve-options.js'
+
+/** How long a system call may take before its mount counts as one that hangs, in milliseconds. */
+const LIMIT_MS = 1_000
+
+/**
+ * Whether system calls on this path return. A worker thread tries it: on a mount that hangs, a call in this thread would never
+ * return, and neither signals nor timers would end the process.
+ */
+export async function pathAnswers(path: string): Promise<boolean> {
+  const preparer = openPreparer({ ...defaultWorkerLimits(), timeoutMs: LIMIT_MS }, systemClock)
+  try {
+    await preparer.readText({ path })
+    return true
+  } catch {
+    return false
+  } finally {
+    await preparer.close()
+  }
+}
