@@ -3,6 +3,7 @@
 //   node scripts/test.js                          every build/test/**/*.test.js
 //   node scripts/test.js options lane             only files whose path contains one of these words
 //   node scripts/test.js test/main/lane.test.ts   the source path works too
+//   node scripts/test.js --without=bench,package  all files but these
 //   node scripts/test.js --node PATH              with another Node (or NODE_BINARY=PATH)
 //   node scripts/test.js --test-name-pattern=sni  any other --flag=value goes to node as it is
 //
@@ -17,8 +18,10 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-const { node, flags, words } = parseArguments(process.argv.slice(2))
-const files = matching(testFiles(), words)
+const { node, flags, words, without } = parseArguments(process.argv.slice(2))
+const leftOut = without.length === 0 ? [] : matching(testFiles(), without)
+const files = matching(testFiles(), words).filter((file) => !leftOut.includes(file))
+if (files.length === 0) fail('--without leaves out every test file that was asked for')
 const child = spawn(
   node,
   [
@@ -43,19 +46,22 @@ function parseArguments(args) {
   let node = process.env.NODE_BINARY || process.execPath
   const flags = []
   const words = []
+  const without = []
   for (let i = 0; i < args.length; i += 1) {
     if (args[i] === '--node') {
       i += 1
       node = args[i] ?? fail('--node needs a path')
     } else if (args[i].startsWith('--node=')) {
       node = args[i].slice('--node='.length)
+    } else if (args[i].startsWith('--without=')) {
+      without.push(...args[i].slice('--without='.length).split(','))
     } else if (args[i].startsWith('-')) {
       flags.push(args[i])
     } else {
       words.push(args[i])
     }
   }
-  return { node: node.includes(sep) ? resolve(node) : node, flags, words }
+  return { node: node.includes(sep) ? resolve(node) : node, flags, words, without }
 }
 
 function testFiles() {
@@ -73,7 +79,7 @@ function matching(files, words) {
   const patterns = words.map((word) => word.replace(/^\.\//, '').replace(/\.ts$/, '.js'))
   const idle = patterns.findIndex((pattern) => !files.some((file) => file.includes(pattern)))
   if (files.length === 0 || idle !== -1) {
-    fail(idle === -1 ? 'build/test holds no test file' : `no test file matches '${words[idle]}'`)
+    fail(idle === -1 ? 'build/test holds no test file' : `no test file matches '${patterns[idle]}'`)
   }
   return patterns.length === 0
     ? files

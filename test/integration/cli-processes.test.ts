@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import tls from 'node:tls'
 
 import { createAuthority } from '../support/certificates.js'
@@ -67,12 +68,15 @@ test('a signal drains all processes, and what runs in them is finished', async (
 })
 
 test('a second signal cuts what is left in every process, and the exit code says so', async (t) => {
-  const { cwd, served } = await serving(t, ['--upstream', `127.0.0.1:${await slowEcho(t)}`])
+  const upstream = `127.0.0.1:${await slowEcho(t)}`
+  const { cwd, served } = await serving(t, ['--upstream', upstream, '--drain-deadline', '600'])
   const pids = await membersOf(cwd)
   const client = await connected(served.port)
   const closed = once(client.resume(), 'close')
   served.child.kill('SIGTERM')
   await eventuallyAsync(() => refused(served.port))
+  // Another stop, and no repetition of the first (`forceAfterMs`): nothing else tells the two apart.
+  await delay(550)
   assert.equal(await served.stop('SIGINT'), 1)
   await closed
   await eventually('every process has ended', () => !pids.some(isAlive))

@@ -49,11 +49,11 @@ interface Lockfile {
   readonly packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
 }
 
-test('the tarball keeps to its budget: 600 KiB to download, 1,900 KiB on disk', (t) => {
+test('the tarball keeps to its budget: 650 KiB to download, 2,100 KiB on disk', (t) => {
   const { bytes } = installPackage(tempDir(t))
   t.diagnostic(`${bytes.packed} bytes packed, ${bytes.unpacked} unpacked`)
-  assert.ok(bytes.packed <= 600 * 1024, `${bytes.packed} bytes packed`)
-  assert.ok(bytes.unpacked <= 1900 * 1024, `${bytes.unpacked} bytes unpacked`)
+  assert.ok(bytes.packed <= 650 * 1024, `${bytes.packed} bytes packed`)
+  assert.ok(bytes.unpacked <= 2_100 * 1024, `${bytes.unpacked} bytes unpacked`)
 })
 
 test('the tarball holds the built library and nothing of the workshop', (t) => {

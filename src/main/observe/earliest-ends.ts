@@ -25,13 +25,13 @@ export interface MaterialEnds {
   readonly crl: MaterialEnd | null
 }
 
-/** One of {@link MaterialEnds} as of now. */
+/** One of `MaterialEnds` as of now. */
 export interface CurrentEnd extends MaterialEnd {
   /** Whether it has ended, by the engine's clock. */
   readonly expired: boolean
 }
 
-/** {@link MaterialEnds} as of now. */
+/** `MaterialEnds` as of now. */
 export type CurrentEnds = { readonly [Kind in EndKind]: CurrentEnd | null }
 
 /** The ends as of `nowMs`, in milliseconds since 1970. */

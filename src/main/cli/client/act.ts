@@ -34,7 +34,7 @@ const DETACHED = [
 const SAID: Record<ReloadView['status'], string> = {
   reloaded: 'reloaded: what is on disk is served now',
   'rolled-back': 'rolled back: an earlier certificate is served again',
-  unchanged: 'unchanged: what is on disk is served already',
+  unchanged: 'unchanged: nothing new is on disk',
   validated: 'validated: what is on disk can be served; nothing was changed',
 }
 
