@@ -25,13 +25,13 @@ export interface MaterialEnds {
   readonly crl: MaterialEnd | null
 }
 
-/** One of `MaterialEnds` as of now. */
+/** The first end of one kind of material, at the time of the call. */
 export interface CurrentEnd extends MaterialEnd {
   /** Whether it has ended, by the engine's clock. */
   readonly expired: boolean
 }
 
-/** `MaterialEnds` as of now. */
+/** The first end of each kind of material, at the time of the call; `null` where there is none. */
 export type CurrentEnds = { readonly [Kind in EndKind]: CurrentEnd | null }
 
 /** The ends as of `nowMs`, in milliseconds since 1970. */
