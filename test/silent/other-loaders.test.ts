@@ -116,9 +116,13 @@ function writeYarnProject(dir: string, certswap: string): void {
   writeFileSync(
     join(dir, '.yarnrc.yml'),
     // With the variable CI, yarn installs what a lock file says and nothing else; this project has none.
-    [...settings, 'enableGlobalCache: false', 'enableScripts: false', 'enableImmutableInstalls: false', ''].join(
-      '\n',
-    ),
+    [
+      ...settings,
+      'enableGlobalCache: false',
+      'enableScripts: false',
+      'enableImmutableInstalls: false',
+      '',
+    ].join('\n'),
   )
 }
 
