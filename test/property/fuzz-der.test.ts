@@ -129,7 +129,7 @@ test('whatever PREPARE accepts of damaged files completes real handshakes', asyn
     await assertSound(reply)
   })
   t.diagnostic(`of these, ${outcomes.prepared} were accepted and ${outcomes.refused} refused`)
-  assert.ok(outcomes.prepared > 20 && outcomes.refused > 20, JSON.stringify(outcomes))
+  assert.ok(outcomes.prepared > 4 && outcomes.refused > 4, JSON.stringify(outcomes))
 })
 
 test('whatever PREPARE accepts of a damaged PKCS#12 file completes real handshakes', async (t) => {
