@@ -140,7 +140,10 @@ export function openPreparer(
       }
       return { port, quiet }
     },
-    onReturn: (listener) => hungThreads.onReturn(listener),
+    onReturn: (listener) =>
+      hungThreads.onReturn((_at, hung) => {
+        if (hung) listener()
+      }),
     async close() {
       if (closed) return
       closed = true

@@ -21,6 +21,12 @@ interface HungThread {
 }
 
 /**
+ * @param at what the thread was at; `null` when that is not known.
+ * @param hung whether it took more than {@link GRACE_MS} to end.
+ */
+type ReturnListener = (at: TaskPlace | null, hung: boolean) => void
+
+/**
  * Threads that were ended and still run. A thread in JavaScript ends within milliseconds; one in native code, or in a system
  * call, ends when that returns, which may be never.
  *
@@ -32,7 +38,7 @@ class HungThreads {
   readonly list: HangList = createHangList()
   readonly #threads = new Map<Worker, HungThread>()
   readonly #changeListeners = new Set<() => void>()
-  readonly #returnListeners = new Set<(at: TaskPlace | null) => void>()
+  readonly #returnListeners = new Set<ReturnListener>()
   #endGuard: (() => void) | null = null
 
   /** Threads that have not ended, including those that are about to. */
@@ -72,7 +78,7 @@ class HungThreads {
         this.#endGuard?.()
         this.#endGuard = null
       }
-      if (thread.confirmed) for (const listener of [...this.#returnListeners]) listener(at)
+      for (const listener of [...this.#returnListeners]) listener(at, thread.confirmed)
       this.#changed()
     })
   }
@@ -111,8 +117,8 @@ class HungThreads {
     return () => this.#changeListeners.delete(listener)
   }
 
-  /** Calls back with what a thread was at that hung and has ended, because its call returned. Returns as `onChange` does. */
-  onReturn(listener: (at: TaskPlace | null) => void): () => void {
+  /** Calls back when a thread that was given up has ended. Returns as `onChange` does. */
+  onReturn(listener: ReturnListener): () => void {
     this.#returnListeners.add(listener)
     return () => this.#returnListeners.delete(listener)
   }

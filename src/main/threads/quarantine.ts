@@ -27,7 +27,7 @@ class Quarantine {
   readonly #entries = new Map<string, Entry>()
 
   constructor() {
-    // The call has come back: the storage answers again.
+    // A thread in a system call ends when the call returns: the storage answers again, however soon that was.
     hungThreads.onReturn((at) => {
       if (at?.stamp !== '') return
       for (const [key, { place }] of this.#entries) if (place.path === at.path) this.#entries.delete(key)
