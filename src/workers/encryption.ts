@@ -3,17 +3,31 @@ import { createDecipheriv, pbkdf2Sync, scryptSync } from 'node:crypto'
 import { childOf, childrenOf, type DerNode, expected, oidOf } from './der.js'
 import { INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import type { DerivationBudget, Work } from './derivation-budget.js'
+import { hasFastRounds, hashRounds } from './hash-rounds.js'
+import {
+  CAST5,
+  CAST5_CBC,
+  type Cipher,
+  PBE_SCHEMES,
+  PBES2_CIPHERS,
+  RC2_CBC,
+  RC2_VERSIONS,
+  whyNotAvailable,
+} from './pbe-ciphers.js'
 import { bmpPassword, type KdfDigest, pkcs12Kdf } from './pkcs12-kdf.js'
 
 /*
- * Encryption under a passphrase: PBES2 with PBKDF2 or scrypt (RFC 8018, RFC 7914), and the schemes of PKCS#12 with
- * triple DES (RFC 7292, appendix C). The parameters are read as strict DER, by their structure, and what was read is
+ * Encryption under a passphrase: PBES2 with PBKDF2 or scrypt (RFC 8018, RFC 7914), PBES1, and the schemes of PKCS#12
+ * (RFC 7292, appendix C). The parameters are read as strict DER, by their structure, and what was read is
  * what is derived: no native code gets to see them, because OpenSSL derives in one call that nothing can end.
  */
 
-/** Why something encrypted was not decrypted. `damaged` and `unsupported` know before anything is derived. */
+/**
+ * Why something encrypted was not decrypted. All reasons but `passphrase` are known before anything is derived; `legacy` is
+ * what OpenSSL can do with its legacy provider, which the program `openssl` loads by `-legacy`.
+ */
 export class EncryptionError extends Error {
-  readonly reason: 'damaged' | 'unsupported' | 'passphrase'
+  readonly reason: 'damaged' | 'unsupported' | 'legacy' | 'passphrase'
 
   constructor(reason: EncryptionError['reason'], message: string) {
     super(message)
@@ -24,12 +38,6 @@ export class EncryptionError extends Error {
 /** A way to derive a secret from a passphrase. */
 export interface Derivation extends Work {
   derive(passphrase: Uint8Array | null): Buffer
-}
-
-interface Cipher {
-  readonly name: string
-  readonly keyBytes: number
-  readonly ivBytes: number
 }
 
 /**
@@ -50,7 +58,8 @@ export function decrypt(
   for (const derivation of [key, iv]) if ('derive' in derivation) budget.spend(derivation)
   const secrets = [key, iv].map((from) => ('derive' in from ? from.derive(passphrase) : Buffer.from(from)))
   try {
-    const decipher = createDecipheriv(cipher.name, secrets[0] as Buffer, secrets[1] as Buffer)
+    const iv = cipher.ivBytes === 0 ? null : (secrets[1] as Buffer)
+    const decipher = createDecipheriv(cipher.name, secrets[0] as Buffer, iv)
     return Buffer.concat([decipher.update(data), decipher.final()])
   } catch {
     throw new EncryptionError('passphrase', 'the passphrase does not decrypt it')
@@ -80,26 +89,78 @@ const PBES2 = '1.2.840.113549.1.5.13'
 function schemeOf(der: Uint8Array, node: DerNode): Scheme {
   const { id, parameters } = algorithmOf(der, node)
   if (id === PBES2) return pbes2(der, parameters)
-  const cipher = PKCS12_CIPHERS[id]
-  if (!cipher) throw unsupported(`encryption ${id}`)
+  const pbe = PBE_SCHEMES[id]
+  if (!pbe) throw unsupported(`encryption ${id}`)
+  const { cipher, kdf } = pbe
+  assertAvailable(cipher)
   const [salt, iterations] = saltAndIterations(der, parameters)
+  if (kdf !== 'pkcs12') {
+    const key = (from: number, to: number) => pbkdf1Derivation(kdf, salt, iterations, from, to)
+    return { cipher, key: key(0, 8), iv: key(8, 16) }
+  }
   const derivation = (purpose: 1 | 2, bytes: number) =>
     pkcs12Derivation(SHA1, salt, iterations, purpose, bytes)
-  return { cipher, key: derivation(1, cipher.keyBytes), iv: derivation(2, cipher.ivBytes) }
+  const iv = cipher.ivBytes === 0 ? NOTHING : derivation(2, cipher.ivBytes)
+  return { cipher, key: derivation(1, cipher.keyBytes), iv }
+}
+
+const NOTHING = new Uint8Array()
+
+function assertAvailable(cipher: Cipher): void {
+  const why = whyNotAvailable(cipher)
+  if (why !== null) throw notAvailable(`it is encrypted with ${cipher.name}`, why === 'legacy')
+}
+
+/** The error for an algorithm that this Node does not have. */
+export function notAvailable(what: string, isLegacy: boolean): EncryptionError {
+  return isLegacy
+    ? new EncryptionError('legacy', `${what}, which OpenSSL 3 has only in its legacy provider`)
+    : new EncryptionError('unsupported', `${what}, which the OpenSSL of this process does not have`)
 }
 
 /** PBES2-params ::= SEQUENCE { keyDerivationFunc, encryptionScheme } (RFC 8018, appendix A.4). */
 function pbes2(der: Uint8Array, parameters: DerNode | undefined): Scheme {
   const fields = fieldsOf(der, parameters, 2)
   const kdf = algorithmOf(der, childOf(der, fields, 0, SEQUENCE))
-  const encryption = algorithmOf(der, childOf(der, fields, 1, SEQUENCE))
-  const cipher = PBES2_CIPHERS[encryption.id]
-  if (!cipher) throw unsupported(`cipher ${encryption.id}`)
-  const iv = bytesOf(der, expected(der, encryption.parameters, OCTET_STRING))
+  const { cipher, iv } = encryptionOf(der, childOf(der, fields, 1, SEQUENCE))
+  assertAvailable(cipher)
   if (iv.length !== cipher.ivBytes) throw new RangeError('initialisation vector of another length')
   if (kdf.id === PBKDF2) return { cipher, iv, key: pbkdf2Derivation(der, kdf.parameters, cipher.keyBytes) }
   if (kdf.id === SCRYPT) return { cipher, iv, key: scryptDerivation(der, kdf.parameters, cipher.keyBytes) }
   throw unsupported(`key derivation ${kdf.id}`)
+}
+
+function encryptionOf(der: Uint8Array, node: DerNode): { cipher: Cipher; iv: Uint8Array } {
+  const { id, parameters } = algorithmOf(der, node)
+  if (id === RC2_CBC) {
+    const [version, iv] = fieldsOf(der, parameters, 2)
+    const cipher = RC2_VERSIONS[numberOf(der, expected(der, version, INTEGER))]
+    if (!cipher) throw unsupported(`cipher ${id}`)
+    return { cipher, iv: bytesOf(der, expected(der, iv, OCTET_STRING)) }
+  }
+  const cipher = id === CAST5_CBC ? CAST5 : PBES2_CIPHERS[id]
+  if (!cipher) throw unsupported(`cipher ${id}`)
+  return { cipher, iv: bytesOf(der, expected(der, parameters, OCTET_STRING)) }
+}
+
+/** PBKDF1 (RFC 8018, section 5.1): the first 8 bytes are the key, the 8 behind them the initialisation vector. */
+function pbkdf1Derivation(
+  digest: string,
+  salt: Uint8Array,
+  iterations: number,
+  from: number,
+  to: number,
+): Derivation {
+  return {
+    cost: iterations * unitsOf(digest),
+    effort: `${iterations} iterations`,
+    derive(passphrase) {
+      const first = Buffer.concat([passphrase ?? NOTHING, salt])
+      const derived = hashRounds(digest, first, iterations)
+      first.fill(0)
+      return derived.subarray(from, to)
+    },
+  }
 }
 
 export const PBKDF2 = '1.2.840.113549.1.5.12'
@@ -173,7 +234,7 @@ export function pkcs12Derivation(
   bytes: number,
 ): Derivation {
   return {
-    cost: iterations * Math.ceil(bytes / digest.bytes) * PKCS12_UNITS,
+    cost: iterations * Math.ceil(bytes / digest.bytes) * unitsOf(digest.name),
     effort: `${iterations} iterations`,
     derive(passphrase) {
       const password = bmpPassword(passphrase)
@@ -184,8 +245,10 @@ export function pkcs12Derivation(
   }
 }
 
-/** Each iteration is a call from JavaScript: 1.5 to 3.5 µs, against 0.2 to 0.5 µs in PBKDF2. */
-const PKCS12_UNITS = 5
+/** An iteration that is a call from JavaScript takes 1.5 to 3.5 µs, one of a fast loop no longer than one of PBKDF2. */
+function unitsOf(digest: string): number {
+  return hasFastRounds(digest) ? 1 : 5
+}
 
 /** pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER } (RFC 7292, appendix C). */
 function saltAndIterations(der: Uint8Array, parameters: DerNode | undefined): [Uint8Array, number] {
@@ -243,24 +306,4 @@ export const PRFS: Readonly<Record<string, KdfDigest>> = {
   '1.2.840.113549.2.11': { name: 'sha512', bytes: 64, blockBytes: 128 },
   '1.2.840.113549.2.12': { name: 'sha512-224', bytes: 28, blockBytes: 128 },
   '1.2.840.113549.2.13': { name: 'sha512-256', bytes: 32, blockBytes: 128 },
-}
-
-/** Ciphers that OpenSSL 3 has in its default provider and PBES2 can name. */
-const PBES2_CIPHERS: Readonly<Record<string, Cipher>> = {
-  '2.16.840.1.101.3.4.1.2': { name: 'aes-128-cbc', keyBytes: 16, ivBytes: 16 },
-  '2.16.840.1.101.3.4.1.22': { name: 'aes-192-cbc', keyBytes: 24, ivBytes: 16 },
-  '2.16.840.1.101.3.4.1.42': { name: 'aes-256-cbc', keyBytes: 32, ivBytes: 16 },
-  '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24, ivBytes: 8 },
-  '1.2.392.200011.61.1.1.1.2': { name: 'camellia-128-cbc', keyBytes: 16, ivBytes: 16 },
-  '1.2.392.200011.61.1.1.1.3': { name: 'camellia-192-cbc', keyBytes: 24, ivBytes: 16 },
-  '1.2.392.200011.61.1.1.1.4': { name: 'camellia-256-cbc', keyBytes: 32, ivBytes: 16 },
-  '1.2.410.200046.1.1.2': { name: 'aria-128-cbc', keyBytes: 16, ivBytes: 16 },
-  '1.2.410.200046.1.1.7': { name: 'aria-192-cbc', keyBytes: 24, ivBytes: 16 },
-  '1.2.410.200046.1.1.12': { name: 'aria-256-cbc', keyBytes: 32, ivBytes: 16 },
-}
-
-/** pbeWithSHAAnd3-KeyTripleDES-CBC and the one with two keys; RC2 and RC4 are not in OpenSSL's default provider. */
-const PKCS12_CIPHERS: Readonly<Record<string, Cipher>> = {
-  '1.2.840.113549.1.12.1.3': { name: 'des-ede3-cbc', keyBytes: 24, ivBytes: 8 },
-  '1.2.840.113549.1.12.1.4': { name: 'des-ede-cbc', keyBytes: 16, ivBytes: 8 },
 }

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
 import { derFromBer } from './ber.js'
 import { childOf, childrenOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
@@ -12,6 +12,7 @@ import {
   decrypt,
   EncryptionError,
   MOST_SALT_BYTES,
+  notAvailable,
   numberOf,
   PBKDF2,
   PRFS,
@@ -171,6 +172,7 @@ function macOf(der: Uint8Array, node: DerNode): Mac {
   if (algorithm.id === PBMAC1) return { ...pbmac1(der, algorithm.parameters), expected }
   const digest = DIGESTS[algorithm.id]
   if (!digest) throw new EncryptionError('unsupported', `its MAC ${algorithm.id} is not supported`)
+  assertAvailable(digest)
   const salt = bytesOf(der, childOf(der, fields, 1, OCTET_STRING), MOST_SALT_BYTES)
   const iterations = fields[2] ? numberOf(der, childOf(der, fields, 2, INTEGER)) : 1
   if (fields.length > 3) throw new RangeError('no MAC')
@@ -227,14 +229,35 @@ function octetsOf(der: Uint8Array, node: DerNode): Buffer {
 
 const PRIMITIVE_0 = 0x80
 
-/** Digests of the MAC; a digest beside SHA-1 is what OpenSSL 3 and Java write today. */
+/** Digests of the MAC. A digest beside SHA-1 is what OpenSSL 3, GnuTLS and Java write today. */
 const DIGESTS: Readonly<Record<string, KdfDigest>> = {
+  '1.2.840.113549.2.4': { name: 'md4', bytes: 16, blockBytes: 64 },
   '1.2.840.113549.2.5': { name: 'md5', bytes: 16, blockBytes: 64 },
   '1.3.14.3.2.26': { name: 'sha1', bytes: 20, blockBytes: 64 },
+  '1.3.36.3.2.1': { name: 'ripemd160', bytes: 20, blockBytes: 64 },
+  '1.0.10118.3.0.55': { name: 'whirlpool', bytes: 64, blockBytes: 64 },
+  '1.2.156.10197.1.401': { name: 'sm3', bytes: 32, blockBytes: 64 },
+  '1.3.6.1.4.1.1722.12.2.1.16': { name: 'blake2b512', bytes: 64, blockBytes: 128 },
+  '1.3.6.1.4.1.1722.12.2.2.8': { name: 'blake2s256', bytes: 32, blockBytes: 64 },
   '2.16.840.1.101.3.4.2.4': { name: 'sha224', bytes: 28, blockBytes: 64 },
   '2.16.840.1.101.3.4.2.1': { name: 'sha256', bytes: 32, blockBytes: 64 },
   '2.16.840.1.101.3.4.2.2': { name: 'sha384', bytes: 48, blockBytes: 128 },
   '2.16.840.1.101.3.4.2.3': { name: 'sha512', bytes: 64, blockBytes: 128 },
   '2.16.840.1.101.3.4.2.5': { name: 'sha512-224', bytes: 28, blockBytes: 128 },
   '2.16.840.1.101.3.4.2.6': { name: 'sha512-256', bytes: 32, blockBytes: 128 },
+  '2.16.840.1.101.3.4.2.7': { name: 'sha3-224', bytes: 28, blockBytes: 144 },
+  '2.16.840.1.101.3.4.2.8': { name: 'sha3-256', bytes: 32, blockBytes: 136 },
+  '2.16.840.1.101.3.4.2.9': { name: 'sha3-384', bytes: 48, blockBytes: 104 },
+  '2.16.840.1.101.3.4.2.10': { name: 'sha3-512', bytes: 64, blockBytes: 72 },
+}
+
+/** Digests of OpenSSL's legacy provider. */
+const LEGACY_DIGESTS = new Set(['md4', 'whirlpool'])
+
+function assertAvailable({ name }: KdfDigest): void {
+  try {
+    createHash(name)
+  } catch {
+    throw notAvailable(`its MAC is made with ${name}`, LEGACY_DIGESTS.has(name))
+  }
 }

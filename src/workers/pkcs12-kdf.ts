@@ -1,4 +1,6 @@
-import { hash } from 'node:crypto'
+import { isUtf8 } from 'node:buffer'
+
+import { hashRounds } from './hash-rounds.js'
 
 /** A digest that the key derivation of PKCS#12 can use, with its sizes in bytes (RFC 7292, appendix B.2: u and v). */
 export interface KdfDigest {
@@ -28,9 +30,8 @@ export function pkcs12Kdf(
   const derived = Buffer.alloc(Math.ceil(length / bytes) * bytes)
   for (let at = 0; at < length; at += bytes) {
     const first = Buffer.concat([diversifier, input])
-    let block: Buffer = hash(name, first, 'buffer')
+    const block = hashRounds(name, first, iterations)
     first.fill(0)
-    for (let round = 1; round < iterations; round++) block = hash(name, block, 'buffer')
     block.copy(derived, at)
     increase(input, filled(block, blockBytes), blockBytes)
   }
@@ -40,11 +41,13 @@ export function pkcs12Kdf(
 
 /**
  * A passphrase as PKCS#12 hashes it: UTF-16, big-endian, with two zero bytes behind it. Without a passphrase, some
- * programs hash nothing and some hash the two zero bytes (RFC 7292, appendix B.1).
+ * programs hash nothing and some hash the two zero bytes (RFC 7292, appendix B.1). Bytes that are no UTF-8 are taken for
+ * ISO 8859-1, as OpenSSL does (`OPENSSL_utf82uni`).
  */
 export function bmpPassword(passphrase: Uint8Array | null): Buffer {
   if (passphrase === null) return Buffer.alloc(0)
-  const text = Buffer.from(passphrase.buffer, passphrase.byteOffset, passphrase.length).toString()
+  const bytes = Buffer.from(passphrase.buffer, passphrase.byteOffset, passphrase.length)
+  const text = bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1')
   return Buffer.from(`${text}\0`, 'utf16le').swap16()
 }
 
