@@ -4,6 +4,7 @@ import { nodeAt } from './der.js'
 import { notAfterOf, notBeforeOf } from './facts.js'
 import { whyNotLoadable } from './key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from './pem.js'
+import { isPkcs7Block, pemHint, pkcs7Hint } from './pem-hints.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
 import { assertReadable, keyKindIn } from './x509.js'
@@ -23,7 +24,8 @@ export function isCertificateBlock(block: PemBlock): boolean {
 export function certificatesOf(blocks: readonly PemBlock[], path: string): X509Certificate[] {
   const found = blocks.filter(isCertificateBlock)
   if (found.length === 0) {
-    throw new ProblemError('CERT_MISSING', `${path} holds no certificate, but ${describe(blocks)}`, path)
+    const message = `${path} holds no certificate, but ${describe(blocks)}${pemHint(blocks, path)}`
+    throw new ProblemError('CERT_MISSING', message, path)
   }
   return found.map(({ pem }, i) => {
     const parse = i === 0 ? usableCertificate : usableIssuer
@@ -68,6 +70,7 @@ export function usableCertificate(pem: string, what: string, path: string): X509
  */
 export function parseCertificate(pem: string, what: string, path: string): X509Certificate {
   return reading('PEM_INVALID', damaged(what), path, () => {
+    if (isPkcs7Block({ pem })) throw damagedCertificate(what, path, `it is PKCS#7; ${pkcs7Hint(path)}`)
     const der = certificateDer(pem)
     assertReadable(der)
     const why = whyNotLoadable(keyKindIn(der))
@@ -118,7 +121,7 @@ function damaged(what: string, how: string = 'it is no X.509 certificate in DER'
   return `${what} is damaged: ${how}`
 }
 
-/** What the blocks of a file are, in words, for the one who put the wrong file there. */
+/** What the blocks of a file are, in words, for a message about the wrong file. */
 export function describe(blocks: readonly PemBlock[]): string {
   if (blocks.length === 0) return 'no PEM block at all'
   const kinds = new Set(blocks.map(({ label }) => kindOf(label)))
@@ -127,9 +130,11 @@ export function describe(blocks: readonly PemBlock[]): string {
 
 function kindOf(label: string): string {
   if (LABELS.has(label)) return 'a certificate'
+  if (label === 'OPENSSH PRIVATE KEY') return 'a private key of OpenSSH'
   if (label.endsWith('PRIVATE KEY')) return 'a private key'
   if (label.endsWith('CERTIFICATE REQUEST')) return 'a certificate request (CSR)'
   if (label.endsWith('PUBLIC KEY')) return 'a public key'
   if (label === 'X509 CRL') return 'a revocation list'
+  if (label === 'PKCS7' || label === 'PKCS #7 SIGNED DATA') return 'PKCS#7 (a .p7b file)'
   return `a block (${kindOfBlock(label)})`
 }

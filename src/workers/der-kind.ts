@@ -1,8 +1,16 @@
-import { childrenOf, isTime, nodeAt } from './der.js'
-import { INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
+import { childrenOf, type DerNode, isTime, nodeAt, oidOf } from './der.js'
+import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 
-/** What a file of DER is, as far as the help for its owner goes. */
-export type DerKind = 'certificate' | 'private key' | 'revocation list' | 'PKCS#12'
+/** What a file of DER is, as far as a hint for its owner needs to know. */
+export type DerKind =
+  | 'certificate'
+  | 'certificate request'
+  | 'private key'
+  | 'public key'
+  | 'revocation list'
+  | 'DH parameters'
+  | 'PKCS#7'
+  | 'PKCS#12'
 
 /** Whether bytes are one DER (or BER) sequence and no text: `0`, its tag, is also a digit. */
 export function looksLikeDer(bytes: Uint8Array): boolean {
@@ -13,14 +21,44 @@ export function looksLikeDer(bytes: Uint8Array): boolean {
 
 /** Goes by the outermost fields; `null` for what is cut off or something else. */
 export function derKind(der: Uint8Array): DerKind | null {
+  if (isPkcs7(der)) return 'PKCS#7'
   try {
     const [first, second] = childrenOf(der, nodeAt(der, 0))
     if (!first || !second) return null
-    // PFX ::= SEQUENCE { version INTEGER (3), ... }; the forms of a key begin with 0 or 1, or are encrypted.
-    if (first.tag === INTEGER) return der[first.from] === 3 ? 'PKCS#12' : 'private key'
+    if (first.tag === INTEGER) return kindByNumber(der, first)
     if (second.tag === OCTET_STRING) return 'private key'
-    return childrenOf(der, first).some(isTime) ? 'revocation list' : 'certificate'
+    if (second.tag === BIT_STRING) return 'public key'
+    const fields = childrenOf(der, first)
+    if (fields.some(isTime)) return 'revocation list'
+    return isRequest(der, fields) ? 'certificate request' : 'certificate'
   } catch {
     return null
+  }
+}
+
+/** PFX ::= SEQUENCE { version INTEGER (3), ... }; the forms of a key begin with 0 or 1, DHParameter with its prime. */
+function kindByNumber(der: Uint8Array, number: DerNode): DerKind {
+  if (number.to - number.from > 1) return 'DH parameters'
+  return der[number.from] === 3 ? 'PKCS#12' : 'private key'
+}
+
+/** CertificationRequestInfo ::= SEQUENCE { version INTEGER, subject Name, subjectPKInfo, attributes [0] } (RFC 2986). */
+function isRequest(der: Uint8Array, [version, subject, key, attributes]: readonly DerNode[]): boolean {
+  if (version?.tag !== INTEGER || subject?.tag !== SEQUENCE || key?.tag !== SEQUENCE) return false
+  const isKey = childrenOf(der, key)[1]?.tag === BIT_STRING
+  return isKey && (attributes === undefined || attributes.tag === CONTEXT_0)
+}
+
+const SIGNED_DATA = '1.2.840.113549.1.7.2'
+
+/** ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, ... }. It may be BER, so that only its begin is looked at. */
+function isPkcs7(ber: Uint8Array): boolean {
+  if (ber[0] !== SEQUENCE || ber[1] === undefined) return false
+  const at = ber[1] > 0x80 ? 2 + (ber[1] & 0x7f) : 2
+  if (ber[at] !== OBJECT_IDENTIFIER) return false
+  try {
+    return oidOf(ber, nodeAt(ber, at)) === SIGNED_DATA
+  } catch {
+    return false
   }
 }

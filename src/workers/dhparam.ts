@@ -4,10 +4,11 @@ import { assertFilled } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { derOf, splitPem } from './pem.js'
+import { pemHint } from './pem-hints.js'
 import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, Policy } from './protocol.js'
-import { isSafePrime } from './safe-prime.js'
+import { isPrimeOrderGroup, isSafePrime } from './safe-prime.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
 const LEAST_BITS = 1024
@@ -32,9 +33,11 @@ export function readDhparam(
   workingOn(path)
   assertFilled(set.bytesOf('dhparam', path), path, 'DHPARAM_INVALID')
   const blocks = splitPem(set.bytesOf('dhparam', path), path)
-  const block = blocks.find(({ label }) => label === 'DH PARAMETERS')
-  if (!block) throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}`)
-  const group = readGroup(block.pem)
+  const block = blocks.find(({ label }) => label === PKCS3 || label === X942)
+  if (!block) {
+    throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}${pemHint(blocks, path)}`)
+  }
+  const group = block.label === X942 ? readX942Group(block.pem) : readGroup(block.pem)
   if (group === null) throw invalid(path, `the DH parameters in ${path} are damaged`)
   const bits = bitsOf(group.prime)
   if (bits < LEAST_BITS || bits > MOST_BITS) {
@@ -65,6 +68,25 @@ interface Group {
   readonly generator: bigint
   /** Length of a private value in bits; `null` where the file leaves it to OpenSSL. */
   readonly privateBits: bigint | null
+  /** The order of the generator, where the file gives it. */
+  readonly order: bigint | null
+}
+
+const PKCS3 = 'DH PARAMETERS'
+/** Node loads these as well; `openssl genpkey -genparam -algorithm DHX` writes them. */
+const X942 = 'X9.42 DH PARAMETERS'
+
+/** DomainParameters ::= SEQUENCE { p INTEGER, g INTEGER, q INTEGER, j INTEGER OPTIONAL, ... } (RFC 3279, section 2.3.3). */
+function readX942Group(pem: string): Group | null {
+  const der = derOf(pem)
+  try {
+    const fields = childrenOf(der, assertDer(der)).slice(0, 3)
+    const [prime, generator, order] = fields.map((node) => naturalOf(der, node))
+    if (prime === undefined || generator === undefined || order === undefined) return null
+    return { prime, generator, order, privateBits: null }
+  } catch {
+    return null
+  }
 }
 
 /** DHParameter ::= SEQUENCE { prime INTEGER, base INTEGER, privateValueLength INTEGER OPTIONAL } (PKCS #3). */
@@ -74,7 +96,9 @@ function readGroup(pem: string): Group | null {
     const [prime, generator, privateBits = null] = childrenOf(der, assertDer(der)).map((node) =>
       naturalOf(der, node),
     )
-    return prime === undefined || generator === undefined ? null : { prime, generator, privateBits }
+    return prime === undefined || generator === undefined
+      ? null
+      : { prime, generator, privateBits, order: null }
   } catch {
     return null
   }
@@ -84,14 +108,19 @@ function readGroup(pem: string): Group | null {
 const safe = new Set<string>()
 const MOST_SAFE = 16
 
-function flawOf({ prime, generator, privateBits }: Group, pem: string): string | null {
+function flawOf({ prime, generator, privateBits, order }: Group, pem: string): string | null {
   if (generator < 2n || generator > prime - 2n) return 'the generator generates nothing'
   if (privateBits !== null && (privateBits < LEAST_PRIVATE_BITS || privateBits > bitsOf(prime))) {
     // Not the number: it may have a hundred thousand digits.
     return `the length that they give for private values is not from ${LEAST_PRIVATE_BITS} to ${bitsOf(prime)} bits`
   }
   if (safe.has(pem)) return null
-  if (!isSafePrime(prime)) return 'the modulus is not a safe prime'
+  if (order !== null) {
+    // A short order makes the discrete logarithm easy, and one that is wrong defeats OpenSSL's check of the client's key.
+    if (bitsOf(order) < LEAST_PRIVATE_BITS)
+      return `the order of their generator has less than ${LEAST_PRIVATE_BITS} bits`
+    if (!isPrimeOrderGroup(prime, order, generator)) return 'they are no group of prime order'
+  } else if (!isSafePrime(prime)) return 'the modulus is not a safe prime'
   if (safe.size === MOST_SAFE) safe.clear()
   safe.add(pem)
   return null

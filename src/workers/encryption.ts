@@ -1,8 +1,19 @@
 import { createDecipheriv, pbkdf2Sync, scryptSync } from 'node:crypto'
 
-import { childOf, childrenOf, type DerNode, expected, oidOf } from './der.js'
-import { INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
+import { childOf, type DerNode, expected } from './der.js'
+import { INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import type { DerivationBudget, Work } from './derivation-budget.js'
+import {
+  algorithmOf,
+  asStructure,
+  bytesOf,
+  EncryptionError,
+  fieldsOf,
+  MOST_SALT_BYTES,
+  notAvailable,
+  numberOf,
+  unsupported,
+} from './encryption-fields.js'
 import { hasFastRounds, hashRounds } from './hash-rounds.js'
 import {
   CAST5,
@@ -21,19 +32,6 @@ import { bmpPassword, type KdfDigest, pkcs12Kdf } from './pkcs12-kdf.js'
  * (RFC 7292, appendix C). The parameters are read as strict DER, by their structure, and what was read is
  * what is derived: no native code gets to see them, because OpenSSL derives in one call that nothing can end.
  */
-
-/**
- * Why something encrypted was not decrypted. All reasons but `passphrase` are known before anything is derived; `legacy` is
- * what OpenSSL can do with its legacy provider, which the program `openssl` loads by `-legacy`.
- */
-export class EncryptionError extends Error {
-  readonly reason: 'damaged' | 'unsupported' | 'legacy' | 'passphrase'
-
-  constructor(reason: EncryptionError['reason'], message: string) {
-    super(message)
-    this.reason = reason
-  }
-}
 
 /** A way to derive a secret from a passphrase. */
 export interface Derivation extends Work {
@@ -68,16 +66,6 @@ export function decrypt(
   }
 }
 
-/** Reads a structure; what is not strict DER, or of another type than expected, is damaged. */
-export function asStructure<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof EncryptionError) throw error
-    throw new EncryptionError('damaged', 'its encryption parameters are no DER')
-  }
-}
-
 interface Scheme {
   readonly cipher: Cipher
   readonly key: Derivation
@@ -109,13 +97,6 @@ const NOTHING = new Uint8Array()
 function assertAvailable(cipher: Cipher): void {
   const why = whyNotAvailable(cipher)
   if (why !== null) throw notAvailable(`it is encrypted with ${cipher.name}`, why === 'legacy')
-}
-
-/** The error for an algorithm that this Node does not have. */
-export function notAvailable(what: string, isLegacy: boolean): EncryptionError {
-  return isLegacy
-    ? new EncryptionError('legacy', `${what}, which OpenSSL 3 has only in its legacy provider`)
-    : new EncryptionError('unsupported', `${what}, which the OpenSSL of this process does not have`)
 }
 
 /** PBES2-params ::= SEQUENCE { keyDerivationFunc, encryptionScheme } (RFC 8018, appendix A.4). */
@@ -255,43 +236,6 @@ function saltAndIterations(der: Uint8Array, parameters: DerNode | undefined): [U
   const fields = fieldsOf(der, parameters, 2)
   const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
   return [salt, numberOf(der, childOf(der, fields, 1, INTEGER))]
-}
-
-/** Real salts have 8 to 64 bytes. */
-export const MOST_SALT_BYTES = 1024
-
-/** AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }. */
-export function algorithmOf(der: Uint8Array, node: DerNode): { id: string; parameters: DerNode | undefined } {
-  const fields = childrenOf(der, node)
-  if (fields.length > 2) throw new RangeError('not an algorithm')
-  return { id: oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER)), parameters: fields[1] }
-}
-
-/** A positive integer, in its shortest form and below 2^31, as OpenSSL takes it. */
-export function numberOf(der: Uint8Array, node: DerNode): number {
-  const bytes = bytesOf(der, node, 5)
-  const [first = 0x80, second = 0x80] = bytes
-  if (first >= 0x80 || (first === 0 && second < 0x80 && bytes.length > 1))
-    throw new RangeError('not a number')
-  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0)
-  if (value < 1 || value > 0x7fff_ffff) throw new RangeError('number is out of range')
-  return value
-}
-
-/** The content of an element of at most `most` bytes. */
-export function bytesOf(der: Uint8Array, node: DerNode, most: number = Number.POSITIVE_INFINITY): Uint8Array {
-  if (node.to - node.from > most) throw new RangeError('element is too long')
-  return der.subarray(node.from, node.to)
-}
-
-function fieldsOf(der: Uint8Array, parameters: DerNode | undefined, most: number): DerNode[] {
-  const fields = childrenOf(der, expected(der, parameters, SEQUENCE))
-  if (fields.length > most) throw new RangeError('too many parameters')
-  return fields
-}
-
-function unsupported(what: string): EncryptionError {
-  return new EncryptionError('unsupported', `its ${what} is not supported`)
 }
 
 const HMAC_SHA1 = '1.2.840.113549.2.7'

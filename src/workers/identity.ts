@@ -7,7 +7,7 @@ import { assertFilled, emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { type PemBlock, splitPem } from './pem.js'
-import { readPkcs12 } from './pkcs12.js'
+import { noMacWarning, readPkcs12 } from './pkcs12.js'
 import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
@@ -44,6 +44,9 @@ export function readIdentities(sources: MaterialSources, set: FileSet, found: Fi
       assertFilled(set.bytesOf('pfx', pfx), pfx, 'PFX_INVALID')
       return opened(sources, passphrase, () => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget))
     })
+    if (content && !content.hasMac && passphrase !== null) {
+      found.judge('warn', 'PFX_INVALID', noMacWarning(pfx), pfx)
+    }
     const identity =
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))
     if (identity) identities.push(identity)

@@ -23,7 +23,11 @@ export interface Pbe {
 export function whyNotAvailable({ name, keyBytes, ivBytes }: Cipher): 'legacy' | 'unknown' | null {
   try {
     // Not zeros: OpenSSL's FIPS provider refuses triple DES whose keys are equal.
-    createDecipheriv(name, Uint8Array.from({ length: keyBytes }, (_, i) => i), ivBytes === 0 ? null : Buffer.alloc(ivBytes))
+    createDecipheriv(
+      name,
+      Uint8Array.from({ length: keyBytes }, (_, i) => i),
+      ivBytes === 0 ? null : Buffer.alloc(ivBytes),
+    )
     return null
   } catch {
     return LEGACY.test(name) ? 'legacy' : 'unknown'

@@ -1,4 +1,5 @@
-import { derKind, looksLikeDer } from './der-kind.js'
+import { looksLikeDer } from './der-kind.js'
+import { whyDerIsNotPem, whyNotText } from './format-hints.js'
 import { ProblemError } from './problem.js'
 
 /** One `-----BEGIN X-----` to `-----END X-----`. */
@@ -8,8 +9,15 @@ export interface PemBlock {
   readonly pem: string
 }
 
-const BEGIN = /-----BEGIN ([A-Z0-9][A-Z0-9 ]*)-----/g
-/** Labels that are told by name (RFC 7468 and OpenSSL's own); of any other, no byte of the file is repeated. */
+/** OpenVPN's key has the one label in use with small letters. Others are refused, because a mangled label must not hide a block. */
+const HEADER = '[ \\t\\v\\f]*-----BEGIN (OpenVPN Static key V1|[A-Z0-9][A-Z0-9.#/ ]*)-----'
+const BEGIN = new RegExp(`[\\r\\n]${HEADER}`, 'g')
+/** At the start of the text, and directly behind the END line of a file that had no line end there. */
+const BEGIN_HERE = new RegExp(HEADER, 'y')
+const BEGIN_LINE = /(?:^|[\r\n])[ \t\v\f]*-----BEGIN/
+const COMMENT = /^[ \t\v\f]*(?:#|;|\/\/|--[^-])/
+const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf'
+/** Labels that are named in messages (RFC 7468 and OpenSSL's own); of any other, no byte of the file is repeated. */
 const LABELS = new Set([
   'CERTIFICATE',
   'X509 CERTIFICATE',
@@ -26,8 +34,10 @@ const LABELS = new Set([
   'PUBLIC KEY',
   'RSA PUBLIC KEY',
   'DH PARAMETERS',
+  'X9.42 DH PARAMETERS',
   'EC PARAMETERS',
   'PKCS7',
+  'PKCS #7 SIGNED DATA',
   'CMS',
 ])
 const HEADER_LINE = /^[A-Za-z0-9-]+:/
@@ -39,21 +49,21 @@ const CLEAN =
 const SHORT = 65_536
 
 /**
- * Every PEM block of a file, in order. Text before, between and after the blocks is allowed, as are CRLF, a UTF-8
- * BOM and indentation; every block that begins must end and must be base64, so that no half of a bundle is taken for
- * the whole of it (OpenSSL stops silently at the first bad block).
+ * Every PEM block of a file, in order. A block begins at the start of a line, which may be indented; anything else is
+ * text, such as a block that is commented out. Allowed are text before, between and after the blocks, CRLF, a UTF-8 BOM
+ * and white space in the base64. Every block that begins must end and must be base64, so that no half of a bundle is taken
+ * for the whole of it (OpenSSL stops silently at the first bad block).
  *
- * @throws ProblemError `PEM_INVALID`, which for DER and UTF-16 says how to convert the file.
+ * @throws ProblemError `PEM_INVALID`, which for DER, UTF-16 and UTF-32 says how to convert the file.
  */
 export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
   assertText(bytes, path)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   const blocks: PemBlock[] = []
-  let from = 0
+  let from = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0
   for (;;) {
-    BEGIN.lastIndex = from
-    const begin = BEGIN.exec(text)
-    assertNoStrayEnd(text.slice(from, begin?.index), path, blocks.length)
+    const begin = beginFrom(text, from)
+    assertOnlyText(text.slice(from, begin?.index), path, blocks.length)
     if (!begin) break
     const label = begin[1] as string
     const bodyFrom = begin.index + begin[0].length
@@ -69,13 +79,19 @@ export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
     blocks.push({ label, pem: cleanBlock(label, text.slice(bodyFrom, endAt), nth, path) })
     from = endAt + end.length
   }
-  if (text.includes('-----BEGIN') && blocks.length !== text.split('-----BEGIN').length - 1) {
-    throw invalid(path, `${path} holds a "-----BEGIN" line that is not a PEM header`)
-  }
+  if (blocks.length === 0) assertNoHiddenBlock(text, path)
   return blocks
 }
 
-/** The label of a block as it may be told to others. */
+function beginFrom(text: string, from: number): RegExpExecArray | null {
+  BEGIN_HERE.lastIndex = from
+  const here = BEGIN_HERE.exec(text)
+  if (here) return here
+  BEGIN.lastIndex = from
+  return BEGIN.exec(text)
+}
+
+/** The label of a block as it may stand in a message. */
 export function kindOfBlock(label: string): string {
   return LABELS.has(label) ? label : 'of an unknown kind'
 }
@@ -97,10 +113,14 @@ function armour(label: string, base64: string): string {
 function cleanBlock(label: string, body: string, nth: string, path: string): string {
   if (body.length < SHORT && CLEAN.test(body))
     return `-----BEGIN ${label}-----${body}-----END ${label}-----\n`
+  // OpenSSL leaves out blanks and tabs in base64 (`EVP_DecodeUpdate`), and everything below them at the end of a line.
   const lines = body.split(/\r\n|\r|\n/).map((line) => line.trim())
   // Headers (RFC 1421) stand in traditional encrypted keys, which keep them.
   const headers = lines.filter((line) => HEADER_LINE.test(line))
-  const base64 = lines.filter((line) => !HEADER_LINE.test(line)).join('')
+  const base64 = lines
+    .filter((line) => !HEADER_LINE.test(line))
+    .join('')
+    .replaceAll(/[ \t]+/g, '')
   if (!BASE64.test(base64) || base64.length % 4 !== 0) {
     throw invalid(path, `${nth} in ${path} is not base64; the file is damaged or still being written`)
   }
@@ -108,38 +128,48 @@ function cleanBlock(label: string, body: string, nth: string, path: string): str
   return armour(label, base64).replace('-----\n', (line) => `${line}${headers.join('\n')}\n\n`)
 }
 
-function assertNoStrayEnd(between: string, path: string, blocksBefore: number): void {
-  if (!between.includes('-----END ')) return
-  throw invalid(
-    path,
-    `${path} holds an END line without its BEGIN after block ${blocksBefore}; its beginning is lost`,
-  )
+/** Between blocks, a line that begins or ends a block means that a part of the file is lost. */
+function assertOnlyText(between: string, path: string, blocksBefore: number): void {
+  if (BEGIN_LINE.test(between))
+    throw invalid(path, `${path} holds a "-----BEGIN" line that is not a PEM header`)
+  for (let at = between.indexOf('-----END '); at >= 0; at = between.indexOf('-----END ', at + 1)) {
+    if (isComment(between, at)) continue
+    const why = between.includes('-----BEGIN')
+      ? 'its "-----BEGIN" has text before it; begin a line with it'
+      : 'its beginning is lost'
+    throw invalid(path, `${path} holds an END line without its BEGIN after block ${blocksBefore}; ${why}`)
+  }
+}
+
+/**
+ * Whether what stands at `at` has text before it on its line. Base64 is no text: a block may have lost its beginning and
+ * all of its line ends.
+ */
+function isComment(text: string, at: number): boolean {
+  const before = lineBefore(text, at)
+  return COMMENT.test(before) || /[^A-Za-z0-9+/=\s-]/.test(before)
+}
+
+function lineBefore(text: string, at: number): string {
+  const lineAt = Math.max(text.lastIndexOf('\n', at), text.lastIndexOf('\r', at)) + 1
+  return text.slice(lineAt, at)
+}
+
+/** A file without a block, in which text stands before each "-----BEGIN" and is no comment. */
+function assertNoHiddenBlock(text: string, path: string): void {
+  for (let at = text.indexOf('-----BEGIN '); at >= 0; at = text.indexOf('-----BEGIN ', at + 1)) {
+    if (COMMENT.test(lineBefore(text, at))) continue
+    const isEscaped = text.startsWith('\\n', text.indexOf('-----', at + 11) + 5)
+    const how = isEscaped
+      ? 'write real line ends instead of "\\n", and no quotes'
+      : 'write each block on lines of its own'
+    throw invalid(path, `${path} holds no PEM block: its "-----BEGIN" is not at the start of a line; ${how}`)
+  }
 }
 
 function assertText(bytes: Uint8Array, path: string): void {
-  if (isUtf16(bytes)) throw invalid(path, `${path} is UTF-16 text; save it as UTF-8`)
-  if (looksLikeDer(bytes)) {
-    throw invalid(path, `${path} is DER, not PEM; convert it with: ${conversionOf(bytes, path)}`)
-  }
-}
-
-/** By its byte order mark, or by its first dash. */
-function isUtf16(bytes: Uint8Array): boolean {
-  const mark = Buffer.from(bytes.subarray(0, 2)).toString('hex')
-  return mark === 'fffe' || mark === 'feff' || mark === '2d00' || mark === '002d'
-}
-
-function conversionOf(bytes: Uint8Array, path: string): string {
-  switch (derKind(bytes)) {
-    case 'PKCS#12':
-      return `openssl pkcs12 -in ${path} -nodes (or use the option "pfx")`
-    case 'private key':
-      return `openssl pkey -inform der -in ${path} -out ${path}.pem`
-    case 'revocation list':
-      return `openssl crl -inform der -in ${path} -out ${path}.pem`
-    default:
-      return `openssl x509 -inform der -in ${path} -out ${path}.pem`
-  }
+  const why = whyNotText(bytes, path) ?? (looksLikeDer(bytes) ? whyDerIsNotPem(bytes, path) : null)
+  if (why !== null) throw invalid(path, `${path} ${why}`)
 }
 
 function invalid(path: string, message: string): ProblemError {

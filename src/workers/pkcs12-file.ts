@@ -2,23 +2,18 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
 import { derFromBer } from './ber.js'
 import { childOf, childrenOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
-import { CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
-import type { DerivationBudget } from './derivation-budget.js'
+import { CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET } from './der-tags.js'
+import { type DerivationBudget, TooCostly } from './derivation-budget.js'
+import { type Derivation, decrypt, PBKDF2, PRFS, pbkdf2Derivation, pkcs12Derivation } from './encryption.js'
 import {
   algorithmOf,
   asStructure,
   bytesOf,
-  type Derivation,
-  decrypt,
   EncryptionError,
   MOST_SALT_BYTES,
   notAvailable,
   numberOf,
-  PBKDF2,
-  PRFS,
-  pbkdf2Derivation,
-  pkcs12Derivation,
-} from './encryption.js'
+} from './encryption-fields.js'
 import type { KdfDigest } from './pkcs12-kdf.js'
 
 /*
@@ -35,6 +30,10 @@ export interface Bags {
   /** DER of encrypted PKCS#8 keys, and the passphrase in the form that the file took. */
   readonly shroudedKeys: readonly Buffer[]
   readonly passphrase: Uint8Array | null
+  /** Whether the file has a MAC, which was then verified. */
+  readonly hasMac: boolean
+  /** Whether Java has marked a certificate as trusted. */
+  readonly isTruststore: boolean
 }
 
 /**
@@ -46,17 +45,17 @@ export interface Bags {
 export function readBags(file: Uint8Array, passphrase: Uint8Array | null, budget: DerivationBudget): Bags {
   const { content, mac } = asStructure(() => partsOf(file))
   const proven = mac ? provenPassphrase(mac, content, passphrase, budget) : passphrase
-  const found: Found = { certificates: [], keys: [], shroudedKeys: [], bags: 0 }
+  const found: Found = { certificates: [], keys: [], shroudedKeys: [], bags: 0, isTruststore: false }
   const safes = asStructure(() => derFromBer(content))
   for (const info of asStructure(() => childrenOf(safes, nodeAt(safes, 0)))) {
-    const bags = safeContents(safes, info, proven, budget)
+    const bags = safeContents(safes, info, proven, mac === null, budget)
     try {
       asStructure(() => readSafeContents(bags, nodeAt(bags, 0), found, 0))
     } finally {
       bags.fill(0)
     }
   }
-  return { ...found, passphrase: proven }
+  return { ...found, passphrase: proven, hasMac: mac !== null }
 }
 
 interface Found {
@@ -64,6 +63,7 @@ interface Found {
   readonly keys: Buffer[]
   readonly shroudedKeys: Buffer[]
   bags: number
+  isTruststore: boolean
 }
 
 const DATA = '1.2.840.113549.1.7.1'
@@ -95,6 +95,7 @@ function safeContents(
   der: Uint8Array,
   info: DerNode,
   passphrase: Uint8Array | null,
+  isUnproven: boolean,
   budget: DerivationBudget,
 ): Buffer {
   const { id, value } = asStructure(() => contentInfo(der, info))
@@ -107,13 +108,18 @@ function safeContents(
     if (!type || !scheme || !content) throw new RangeError('no encrypted content')
     return { algorithm: expected(der, scheme, SEQUENCE), data: octetsOf(der, content) }
   })
-  const plain = decrypt(der, algorithm, data, passphrase, budget)
+  let plain: Buffer | undefined
   try {
+    plain = decrypt(der, algorithm, data, passphrase, budget)
     return derFromBer(plain)
-  } catch {
-    throw new EncryptionError('passphrase', 'the passphrase does not decrypt it')
+  } catch (error) {
+    const isKnown =
+      error instanceof TooCostly || (error instanceof EncryptionError && error.reason !== 'passphrase')
+    if (isKnown) throw error
+    const doubt = isUnproven ? ', or the file is damaged: it has no MAC that would tell' : ''
+    throw new EncryptionError('passphrase', 'the passphrase does not decrypt it', doubt)
   } finally {
-    plain.fill(0)
+    plain?.fill(0)
   }
 }
 
@@ -144,9 +150,22 @@ function readSafeContents(der: Uint8Array, node: DerNode, found: Found, depth: n
     if (id === CERT_BAG) {
       const certificate = certificateIn(der, value)
       if (certificate) found.certificates.push(certificate)
+      found.isTruststore ||= isMarkedAsTrusted(der, fields[2])
     }
     if (id === SAFE_CONTENTS_BAG) readSafeContents(der, value, found, depth + 1)
   }
+}
+
+/** The attribute that Java gives to a certificate without a key (`oracle.security.pkcs12.trustedKeyUsage`). */
+const TRUSTED_KEY_USAGE = '2.16.840.1.113894.746875.1.1'
+
+/** attributes ::= SET OF SEQUENCE { attrId OBJECT IDENTIFIER, attrValues SET }. */
+function isMarkedAsTrusted(der: Uint8Array, attributes: DerNode | undefined): boolean {
+  if (attributes?.tag !== SET) return false
+  return childrenOf(der, attributes).some((attribute) => {
+    const [id] = childrenOf(der, attribute)
+    return id !== undefined && oidOf(der, id) === TRUSTED_KEY_USAGE
+  })
 }
 
 /** CertBag ::= SEQUENCE { certId OBJECT IDENTIFIER, certValue [0] EXPLICIT OCTET STRING }; other kinds than X.509 are left out. */

@@ -1,23 +1,27 @@
-import type { KeyObject, X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 
 import { usableCertificate } from './certificates.js'
 import { type DerivationBudget, TooCostly } from './derivation-budget.js'
-import { EncryptionError } from './encryption.js'
+import { EncryptionError } from './encryption-fields.js'
+import { whyNotPkcs12 } from './format-hints.js'
 import { toPem } from './pem.js'
 import { type Bags, readBags } from './pkcs12-file.js'
 import { keyFromEncrypted, keyFromPkcs8, type PrivateKey } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
+import { shellWord } from './shell-word.js'
 
 /** What a PKCS#12 file holds. */
 export interface Pkcs12Content {
   readonly certificates: readonly X509Certificate[]
   readonly keys: readonly PrivateKey[]
+  /** Whether the passphrase proves that the file is as it was written. */
+  readonly hasMac: boolean
 }
 
 /**
  * Takes a PKCS#12 file apart, as Node itself cannot. OpenSSL sees the certificates and the decrypted keys alone: it would
- * derive keys from the passphrase as often as the file says.
+ * derive keys from the passphrase as often as the file says. Revocation lists and secrets in it are left out.
  *
  * @throws ProblemError `PFX_INVALID`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, `KEY_INVALID`,
  *   `KEY_UNSUPPORTED` or `PEM_INVALID`.
@@ -28,64 +32,110 @@ export function readPkcs12(
   passphrase: Buffer | null,
   budget: DerivationBudget,
 ): Pkcs12Content {
-  return reading('PFX_INVALID', damaged(path), path, () => {
+  return reading('PFX_INVALID', notPkcs12(bytes, path), path, () => {
     const bags = opened(bytes, path, passphrase, budget)
     const certificates = bags.certificates.map((der) =>
       usableCertificate(toPem('CERTIFICATE', der), `a certificate in ${path}`, path),
     )
-    const keys = keysOf(bags, path, budget).map((object): PrivateKey => ({ object, plain: null }))
-    if (certificates.length === 0 || keys.length === 0) {
-      const message = `${path} holds no pair of a certificate and its private key`
-      throw new ProblemError('PFX_INVALID', message, path)
-    }
+    assertPair(bags, certificates, path)
+    const { keys, failure } = keysOf(bags, path, passphrase, budget)
     // Bags come in any order; the leaf is the certificate that a key belongs to.
     const leaves = new Set(certificates.filter((certificate) => hasKey(certificate, keys)))
+    // Another key that cannot be used does no harm.
+    if (leaves.size === 0 && failure !== null) throw failure
     certificates.sort((a, b) => Number(leaves.has(b)) - Number(leaves.has(a)))
-    return { certificates, keys }
+    return { certificates, keys, hasMac: bags.hasMac }
   })
+}
+
+/** The warning about a file whose passphrase does not protect it; Node refuses such a file where a passphrase is set. */
+export function noMacWarning(path: string): string {
+  return `${path} has no MAC, so that changes to it are not noticed; ${rewrittenWith(path)}`
 }
 
 function opened(bytes: Buffer, path: string, passphrase: Buffer | null, budget: DerivationBudget): Bags {
   try {
     return readBags(bytes, passphrase, budget)
   } catch (error) {
-    if (error instanceof TooCostly) {
-      throw new ProblemError('PFX_INVALID', `${path} cannot be opened: ${error.message}`, path)
-    }
+    if (error instanceof TooCostly) throw unopened(path, `${error.message}; ${rewrittenWith(path)}`)
     if (!(error instanceof EncryptionError) || error.reason === 'damaged') {
-      throw new ProblemError('PFX_INVALID', damaged(path), path)
+      throw new ProblemError('PFX_INVALID', notPkcs12(bytes, path), path)
     }
-    if (error.reason === 'unsupported') throw unsupported(path, error.message)
-    if (passphrase === null) {
-      const required = `${path} is protected by a passphrase; set the option "passphrase"`
-      throw new ProblemError('KEY_PASSPHRASE_REQUIRED', required, path)
+    if (error.reason === 'legacy')
+      throw unopened(path, `${error.message}; ${rewrittenWith(path, '-legacy ')}`)
+    if (error.reason === 'unsupported') {
+      throw unopened(path, `${error.message}; write it again with AES-256 and a MAC with SHA-256`)
     }
-    throw new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}`, path)
+    if (passphrase === null) throw passphraseRequired(path)
+    throw new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}${error.doubt}`, path)
   }
 }
 
-function keysOf(bags: Bags, path: string, budget: DerivationBudget): KeyObject[] {
-  try {
-    return [
-      ...bags.keys.map((der) => keyFromPkcs8(der, path)),
-      ...bags.shroudedKeys.map((der) => keyFromEncrypted(der, path, bags.passphrase, budget)),
-    ]
-  } finally {
-    for (const der of bags.keys) der.fill(0)
+function passphraseRequired(path: string): ProblemError {
+  const message = `${path} is protected by a passphrase; set the option "passphrase"`
+  return new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
+}
+
+interface Keys {
+  readonly keys: readonly PrivateKey[]
+  /** Why one of the keys cannot be used. */
+  readonly failure: ProblemError | null
+}
+
+function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: DerivationBudget): Keys {
+  const keys: PrivateKey[] = []
+  let failure: ProblemError | null = null
+  const readers = [
+    ...bags.keys.map((der) => () => keyFromPkcs8(der, path)),
+    ...bags.shroudedKeys.map((der) => () => keyFromEncrypted(der, path, bags.passphrase, budget)),
+  ]
+  for (const read of readers) {
+    try {
+      keys.push({ object: read(), plain: null })
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error
+      const isLocked = passphrase === null && error.problem.code === 'KEY_PASSPHRASE_WRONG'
+      failure ??= isLocked ? passphraseRequired(path) : error
+    }
   }
+  for (const der of bags.keys) der.fill(0)
+  return { keys, failure }
 }
 
 function hasKey(certificate: X509Certificate, keys: readonly PrivateKey[]): boolean {
   return keys.some(({ object }) => certificate.checkPrivateKey(object))
 }
 
-function damaged(path: string): string {
-  return `${path} is no PKCS#12 file, or it is damaged`
+/** @throws ProblemError `PFX_INVALID`, which says which half is missing. */
+function assertPair(bags: Bags, certificates: readonly X509Certificate[], path: string): void {
+  const hasKeys = bags.keys.length + bags.shroudedKeys.length > 0
+  const from = shellWord(path)
+  if (certificates.length === 0) {
+    const what = hasKeys
+      ? `a private key and no certificate; add the certificate: openssl pkcs12 -in ${from} -nocerts -out KEY.pem && openssl pkcs12 -export -inkey KEY.pem -in CHAIN.pem -out NEW.p12`
+      : `neither a certificate nor a private key; ${PAIR}`
+    throw new ProblemError('PFX_INVALID', `${path} holds ${what}`, path)
+  }
+  if (hasKeys) return
+  if (bags.isTruststore || certificates.every(({ ca }) => ca)) {
+    const message = `${path} is a truststore: it holds trusted certificates and no private key; for the option "ca", convert it with: openssl pkcs12 -in ${from} -nokeys -out CA.pem`
+    throw new ProblemError('PFX_INVALID', message, path)
+  }
+  throw new ProblemError('PFX_INVALID', `${path} holds a certificate and no private key; ${PAIR}`, path)
 }
 
-function unsupported(path: string, why: string): ProblemError {
-  const message =
-    `${path} cannot be opened: ${why}; write it again with: ` +
-    `openssl pkcs12 -legacy -in ${path} -nodes | openssl pkcs12 -export -out NEW`
-  return new ProblemError('PFX_INVALID', message, path)
+const PAIR = 'write both into it: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12'
+
+function notPkcs12(bytes: Buffer, path: string): string {
+  return `${path} ${whyNotPkcs12(bytes, path) ?? 'is no PKCS#12 file, or it is damaged'}`
+}
+
+function unopened(path: string, why: string): ProblemError {
+  return new ProblemError('PFX_INVALID', `${path} cannot be opened: ${why}`, path)
+}
+
+/** Two steps, because both ask for a passphrase; the file between them is encrypted too. */
+function rewrittenWith(path: string, option = ''): string {
+  const read = `openssl pkcs12 ${option}-in ${shellWord(path)} -out NEW.pem`
+  return `write it again with: ${read} && openssl pkcs12 -export -in NEW.pem -out NEW.p12`
 }

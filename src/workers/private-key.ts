@@ -4,12 +4,15 @@ import { describe } from './certificates.js'
 import { assertDer, childOf, childrenOf } from './der.js'
 import { OCTET_STRING, SEQUENCE } from './der-tags.js'
 import { DerivationBudget, TooCostly } from './derivation-budget.js'
-import { asStructure, decrypt, EncryptionError } from './encryption.js'
+import { decrypt } from './encryption.js'
+import { asStructure, EncryptionError } from './encryption-fields.js'
 import { DSA, whyNotForTls } from './key-kinds.js'
 import { derOf, type PemBlock } from './pem.js'
+import { openSshHint, pemHint } from './pem-hints.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
+import { shellWord } from './shell-word.js'
 
 /** A private key as OpenSSL has read it. */
 export interface PrivateKey {
@@ -31,7 +34,8 @@ export function privateKeysOf(
 ): PrivateKey[] {
   const found = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'))
   if (found.length === 0) {
-    throw new ProblemError('KEY_MISSING', `${path} holds no private key, but ${describe(blocks)}`, path)
+    const message = `${path} holds no private key, but ${describe(blocks)}${pemHint(blocks, path)}`
+    throw new ProblemError('KEY_MISSING', message, path)
   }
   return found.map((block) =>
     reading('KEY_INVALID', damaged(path), path, () => parsePrivateKey(block, path, passphrase, budget)),
@@ -85,11 +89,7 @@ function decrypted(
   } catch (error) {
     if (error instanceof EncryptionError && error.reason === 'passphrase') throw wrongPassphrase(path)
     if (!(error instanceof EncryptionError || error instanceof TooCostly)) throw error
-    throw new ProblemError(
-      'KEY_INVALID',
-      `the private key in ${path} cannot be opened: ${error.message}`,
-      path,
-    )
+    throw unopened(path, error.message, error instanceof EncryptionError && error.reason === 'legacy')
   }
 }
 
@@ -100,6 +100,10 @@ function parsePrivateKey(
   budget: DerivationBudget,
 ): PrivateKey {
   const { label, pem } = block
+  if (label === 'OPENSSH PRIVATE KEY') {
+    const message = `the private key in ${path} is in the form of OpenSSH, which TLS does not use; ${openSshHint(block, path)}`
+    throw new ProblemError('KEY_INVALID', message, path)
+  }
   const isTraditional = label === 'RSA PRIVATE KEY' || label === 'EC PRIVATE KEY'
   const isLocked = label === 'ENCRYPTED PRIVATE KEY' || (isTraditional && PROC_TYPE.test(pem))
   if (isLocked && passphrase === null) {
@@ -135,8 +139,7 @@ function openTraditional(pem: string, path: string, passphrase: Buffer): KeyObje
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     if (!UNSUPPORTED_CIPHER.test(code)) throw wrongPassphrase(path)
-    const message = `the private key in ${path} is encrypted in a way that this OpenSSL does not support (${code})`
-    throw new ProblemError('KEY_INVALID', message, path)
+    throw unopened(path, `it is encrypted in a way that this OpenSSL does not support (${code})`, true)
   }
   const der = object.export({ type: 'pkcs8', format: 'der' })
   try {
@@ -152,6 +155,12 @@ const UNSUPPORTED_CIPHER = /EVP_UNSUPPORTED|UNSUPPORTED_|UNKNOWN_CIPHER|FETCH|IN
 function assertSupported(why: string | null, path: string): void {
   if (why === null) return
   throw new ProblemError('KEY_UNSUPPORTED', `the private key in ${path} cannot serve TLS: ${why}`, path)
+}
+
+function unopened(path: string, why: string, isLegacy: boolean): ProblemError {
+  const command = `openssl pkcs8 -topk8 -provider legacy -provider default -in ${shellWord(path)} -out NEW`
+  const remedy = isLegacy ? `; write it again with: ${command}` : ''
+  return new ProblemError('KEY_INVALID', `the private key in ${path} cannot be opened: ${why}${remedy}`, path)
 }
 
 function wrongPassphrase(path: string): ProblemError {

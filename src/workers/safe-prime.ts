@@ -61,6 +61,18 @@ export function isSafePrime(p: bigint): boolean {
   return power(2n, p - 1n, p) === 1n
 }
 
+/**
+ * Whether `q` and `p` are primes, beyond reasonable doubt, and `g` generates the group of order `q` (X9.42; RFC 2631,
+ * section 2.2).
+ */
+export function isPrimeOrderGroup(p: bigint, q: bigint, g: bigint): boolean {
+  if (q < 3n || q % 2n === 0n || p % 2n === 0n || (p - 1n) % q !== 0n) return false
+  if (SMALL_PRIMES.some((prime) => p % prime === 0n || q % prime === 0n)) return false
+  for (let round = 0; round < 8; round++) if (!passes(q, randomBase())) return false
+  for (let round = 0; round < 4; round++) if (!passes(p, randomBase())) return false
+  return power(g, q, p) === 1n
+}
+
 /** Miller-Rabin for an odd number and one base. */
 function passes(n: bigint, base: bigint): boolean {
   let odd = n - 1n

@@ -8,6 +8,7 @@ import { authorityFacts, judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import type { TrustEnds } from './material-ends.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
+import { pemHint } from './pem-hints.js'
 import { type Problem, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
@@ -154,7 +155,7 @@ function authorityBlocks(bytes: Buffer, path: string, known: AuthorityList): Aut
   const blocks = splitPem(bytes, path)
   const certificates = blocks.filter(isCertificateBlock)
   if (certificates.length === 0) {
-    const message = `${path} holds no CA certificate, but ${describe(blocks)}; a pattern in "caDir" can leave it out`
+    const message = `${path} holds no CA certificate, but ${describe(blocks)}${pemHint(blocks, path)}; a pattern in "caDir" can leave it out`
     throw new ProblemError('CA_INVALID', message, path)
   }
   return certificates.map((block, i) => {
@@ -169,7 +170,8 @@ function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {
   const blocks = splitPem(bytes, path)
   const lists = blocks.filter(({ label }) => label === 'X509 CRL')
   if (lists.length === 0) {
-    throw new ProblemError('CRL_INVALID', `${path} holds no revocation list, but ${describe(blocks)}`, path)
+    const message = `${path} holds no revocation list, but ${describe(blocks)}${pemHint(blocks, path)}`
+    throw new ProblemError('CRL_INVALID', message, path)
   }
   return lists.map((block, i) => {
     const what = `revocation list ${i + 1} of ${lists.length} in ${path}`

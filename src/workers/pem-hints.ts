@@ -1,0 +1,43 @@
+import { derKind } from './der-kind.js'
+import { derOf, type PemBlock } from './pem.js'
+import { shellWord } from './shell-word.js'
+
+/** Labels that `openssl pkcs7` reads. */
+const PKCS7_LABELS = new Set(['PKCS7', 'PKCS #7 SIGNED DATA'])
+
+/**
+ * How to go on from PEM of the wrong kind, to be put behind a message; empty where nothing more than the kind is to be
+ * said. Tests run each of these commands.
+ */
+export function pemHint(blocks: readonly PemBlock[], path: string): string {
+  const has = (suffix: string) => blocks.some(({ label }) => label.endsWith(suffix))
+  if (blocks.some(({ label }) => PKCS7_LABELS.has(label))) return `; ${pkcs7Hint(path)}`
+  if (has('CERTIFICATE REQUEST')) {
+    return `, which a CA signs; put the certificate that it issues here (see what the request is for with: openssl req -in ${shellWord(path)} -noout -subject)`
+  }
+  const openSsh = blocks.find(({ label }) => label === 'OPENSSH PRIVATE KEY')
+  return openSsh ? `; ${openSshHint(openSsh, path)}` : ''
+}
+
+/** Whether a block has the label of a certificate and PKCS#7 in it, which OpenSSL allows. */
+export function isPkcs7Block({ pem }: Pick<PemBlock, 'pem'>): boolean {
+  return derKind(derOf(pem)) === 'PKCS#7'
+}
+
+export function pkcs7Hint(path: string): string {
+  return `convert it with: openssl pkcs7 -in ${shellWord(path)} -print_certs -out ${shellWord(`${path}.pem`)}`
+}
+
+/**
+ * How to get a key out of the form of OpenSSH (PROTOCOL.key of OpenSSH). `ssh-keygen` of OpenSSH 9.2 leaves Ed25519 keys in
+ * that form, whatever `-m` says.
+ */
+export function openSshHint({ pem }: Pick<PemBlock, 'pem'>, path: string): string {
+  const content = derOf(pem).toString('latin1')
+  if (content.includes('ssh-ed25519')) {
+    const other = 'make another key and have the certificate issued for it'
+    return `ssh-keygen does not convert Ed25519 keys; ${other}: openssl genpkey -algorithm ed25519 -out NEW.key`
+  }
+  const isPlain = content.startsWith('openssh-key-v1\0\0\0\0\x04none')
+  return `convert it in place with: ssh-keygen -p${isPlain ? " -N ''" : ''} -m PKCS8 -f ${shellWord(path)}`
+}
