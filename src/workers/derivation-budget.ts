@@ -12,14 +12,19 @@ export class TooCostly extends Error {}
 /**
  * The work that one set of files may ask for to be opened, in iterations of PBKDF2 with SHA-256: two to five seconds.
  * The highest advice of today is 1.3 million for one key. GnuTLS writes PKCS#12 files with 600,000 iterations for the MAC
- * and for each of six derivations, some of which count several times. It is one sum for all keys and all layers of a set, because a PKCS#12 file can
- * hold hundreds of keys that each ask for little.
+ * and for each of four derivations, two of which take two blocks. It is one sum for all keys and all layers of a set,
+ * because a PKCS#12 file can hold hundreds of keys that each ask for little.
  */
-const MOST_UNITS = 10_000_000
+const MOST_UNITS = 12_000_000
 
 /** Counts down what has been derived for one set. */
 export class DerivationBudget {
   #left = MOST_UNITS
+
+  /** Whether a derivation has been refused. */
+  get isExceeded(): boolean {
+    return this.#left < 0
+  }
 
   /**
    * To be called before a derivation.

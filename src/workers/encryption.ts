@@ -226,9 +226,12 @@ export function pkcs12Derivation(
   }
 }
 
-/** An iteration that is a call from JavaScript takes 1.5 to 3.5 µs, one of a fast loop no longer than one of PBKDF2. */
+/**
+ * An iteration that is a call from JavaScript takes 1.5 to 3.5 µs, and one of a fast loop 0.3 to 0.6 µs, against 0.2 to
+ * 0.4 µs in PBKDF2.
+ */
 function unitsOf(digest: string): number {
-  return hasFastRounds(digest) ? 1 : 5
+  return hasFastRounds(digest) ? 1.5 : 5
 }
 
 /** pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER } (RFC 7292, appendix C). */

@@ -147,7 +147,7 @@ function assertOnlyText(between: string, path: string, blocksBefore: number): vo
  */
 function isComment(text: string, at: number): boolean {
   const before = lineBefore(text, at)
-  return COMMENT.test(before) || /[^A-Za-z0-9+/=\s-]/.test(before)
+  return COMMENT.test(before) || before.includes('-----BEGIN') || /[^A-Za-z0-9+/=\s-]/.test(before)
 }
 
 function lineBefore(text: string, at: number): string {

@@ -41,8 +41,8 @@ export function readPkcs12(
     const { keys, failure } = keysOf(bags, path, passphrase, budget)
     // Bags come in any order; the leaf is the certificate that a key belongs to.
     const leaves = new Set(certificates.filter((certificate) => hasKey(certificate, keys)))
-    // Another key that cannot be used does no harm.
-    if (leaves.size === 0 && failure !== null) throw failure
+    // Another key that cannot be used does no harm, unless the work is too much.
+    if (failure !== null && (leaves.size === 0 || budget.isExceeded)) throw failure
     certificates.sort((a, b) => Number(leaves.has(b)) - Number(leaves.has(a)))
     return { certificates, keys, hasMac: bags.hasMac }
   })
@@ -96,6 +96,10 @@ function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: Der
       if (!(error instanceof ProblemError)) throw error
       const isLocked = passphrase === null && error.problem.code === 'KEY_PASSPHRASE_WRONG'
       failure ??= isLocked ? passphraseRequired(path) : error
+      if (budget.isExceeded) {
+        failure = error
+        break
+      }
     }
   }
   for (const der of bags.keys) der.fill(0)

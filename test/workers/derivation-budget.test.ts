@@ -5,9 +5,10 @@ import { DerivationBudget, TooCostly } from '../../src/workers/derivation-budget
 
 test('a budget holds for the sum of all work, and says what was too much', () => {
   const budget = new DerivationBudget()
-  const work = { cost: 2_000_000, effort: '2000000 iterations' }
+  const work = { cost: 5_000_000, effort: '2000000 iterations' }
   budget.spend(work)
   budget.spend(work)
+  assert.equal(budget.isExceeded, false)
   assert.throws(
     () => budget.spend(work),
     (error) => {
@@ -16,4 +17,5 @@ test('a budget holds for the sum of all work, and says what was too much', () =>
       return true
     },
   )
+  assert.equal(budget.isExceeded, true)
 })
