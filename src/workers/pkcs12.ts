@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 
 import { usableCertificate } from './certificates.js'
 import { type DerivationBudget, TooCostly } from './derivation-budget.js'
@@ -6,7 +6,7 @@ import { EncryptionError } from './encryption-fields.js'
 import { whyNotPkcs12 } from './format-hints.js'
 import { toPem } from './pem.js'
 import { type Bags, readBags } from './pkcs12-file.js'
-import { keyFromEncrypted, keyFromPkcs8, type PrivateKey } from './private-key.js'
+import { decryptPkcs8, keyFromPkcs8, type PrivateKey } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
 import { shellWord } from './shell-word.js'
@@ -57,18 +57,22 @@ function opened(bytes: Buffer, path: string, passphrase: Buffer | null, budget: 
   try {
     return readBags(bytes, passphrase, budget)
   } catch (error) {
-    if (error instanceof TooCostly) throw unopened(path, `${error.message}; ${rewrittenWith(path)}`)
-    if (!(error instanceof EncryptionError) || error.reason === 'damaged') {
-      throw new ProblemError('PFX_INVALID', notPkcs12(bytes, path), path)
-    }
-    if (error.reason === 'legacy')
-      throw unopened(path, `${error.message}; ${rewrittenWith(path, '-legacy ')}`)
-    if (error.reason === 'unsupported') {
-      throw unopened(path, `${error.message}; write it again with AES-256 and a MAC with SHA-256`)
-    }
-    if (passphrase === null) throw passphraseRequired(path)
-    throw new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}${error.doubt}`, path)
+    const refusal = refusalOf(error, path, passphrase)
+    throw refusal ?? new ProblemError('PFX_INVALID', notPkcs12(bytes, path), path)
   }
+}
+
+/** Why the file, or a key in it, is not opened; `null` for damage. */
+function refusalOf(error: unknown, path: string, passphrase: Buffer | null): ProblemError | null {
+  if (error instanceof TooCostly) return unopened(path, `${error.message}; ${rewrittenWith(path)}`)
+  if (!(error instanceof EncryptionError) || error.reason === 'damaged') return null
+  const { reason, message, doubt } = error
+  if (reason === 'legacy') return unopened(path, `${message}; ${rewrittenWith(path, '-legacy ')}`)
+  if (reason === 'unsupported') {
+    return unopened(path, `${message}; write it again with AES-256 and a MAC with SHA-256`)
+  }
+  if (passphrase === null) return passphraseRequired(path)
+  return new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}${doubt}`, path)
 }
 
 function passphraseRequired(path: string): ProblemError {
@@ -87,15 +91,14 @@ function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: Der
   let failure: ProblemError | null = null
   const readers = [
     ...bags.keys.map((der) => () => keyFromPkcs8(der, path)),
-    ...bags.shroudedKeys.map((der) => () => keyFromEncrypted(der, path, bags.passphrase, budget)),
+    ...bags.shroudedKeys.map((der) => () => unshrouded(der, bags, path, passphrase, budget)),
   ]
   for (const read of readers) {
     try {
       keys.push({ object: read(), plain: null })
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      const isLocked = passphrase === null && error.problem.code === 'KEY_PASSPHRASE_WRONG'
-      failure ??= isLocked ? passphraseRequired(path) : error
+      failure ??= error
       if (budget.isExceeded) {
         failure = error
         break
@@ -104,6 +107,27 @@ function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: Der
   }
   for (const der of bags.keys) der.fill(0)
   return { keys, failure }
+}
+
+function unshrouded(
+  der: Buffer,
+  bags: Bags,
+  path: string,
+  passphrase: Buffer | null,
+  budget: DerivationBudget,
+): KeyObject {
+  let plain: Buffer
+  try {
+    plain = decryptPkcs8(der, bags.passphrase, budget)
+  } catch (error) {
+    const damaged = `the private key in ${path} is damaged: its encryption cannot be read`
+    throw refusalOf(error, path, passphrase) ?? new ProblemError('KEY_INVALID', damaged, path)
+  }
+  try {
+    return keyFromPkcs8(plain, path)
+  } finally {
+    plain.fill(0)
+  }
 }
 
 function hasKey(certificate: X509Certificate, keys: readonly PrivateKey[]): boolean {

@@ -65,32 +65,36 @@ export function keyFromEncrypted(
   passphrase: Uint8Array | null,
   budget: DerivationBudget,
 ): KeyObject {
-  const plain = decrypted(der, path, passphrase, budget)
+  let plain: Buffer
   try {
-    if (!looksLikePkcs8(plain)) throw wrongPassphrase(path)
+    plain = decryptPkcs8(der, passphrase, budget)
+  } catch (error) {
+    if (error instanceof EncryptionError && error.reason === 'passphrase') throw wrongPassphrase(path)
+    if (!(error instanceof EncryptionError || error instanceof TooCostly)) throw error
+    throw unopened(path, error.message, error instanceof EncryptionError && error.reason === 'legacy')
+  }
+  try {
     return keyFromPkcs8(plain, path)
   } finally {
     plain.fill(0)
   }
 }
 
-function decrypted(
-  der: Buffer,
-  path: string,
-  passphrase: Uint8Array | null,
-  budget: DerivationBudget,
-): Buffer {
-  try {
-    const [algorithm, data] = asStructure(() => {
-      const fields = childrenOf(der, assertDer(der))
-      return [childOf(der, fields, 0, SEQUENCE), childOf(der, fields, 1, OCTET_STRING)] as const
-    })
-    return decrypt(der, algorithm, der.subarray(data.from, data.to), passphrase, budget)
-  } catch (error) {
-    if (error instanceof EncryptionError && error.reason === 'passphrase') throw wrongPassphrase(path)
-    if (!(error instanceof EncryptionError || error instanceof TooCostly)) throw error
-    throw unopened(path, error.message, error instanceof EncryptionError && error.reason === 'legacy')
-  }
+/**
+ * The unencrypted PKCS#8 of an encrypted key.
+ *
+ * @throws EncryptionError
+ * @throws TooCostly when the budget does not allow the derivation.
+ */
+export function decryptPkcs8(der: Buffer, passphrase: Uint8Array | null, budget: DerivationBudget): Buffer {
+  const [algorithm, data] = asStructure(() => {
+    const fields = childrenOf(der, assertDer(der))
+    return [childOf(der, fields, 0, SEQUENCE), childOf(der, fields, 1, OCTET_STRING)] as const
+  })
+  const plain = decrypt(der, algorithm, der.subarray(data.from, data.to), passphrase, budget)
+  if (looksLikePkcs8(plain)) return plain
+  plain.fill(0)
+  throw new EncryptionError('passphrase', 'the passphrase does not decrypt it')
 }
 
 function parsePrivateKey(

@@ -168,7 +168,7 @@ test('hundreds of keys that each take little are refused when their sum is too m
   const path = join(tempDir(t), 'tls.p12')
   writeFileSync(path, withoutMac(sequence(data(sequence(certBag, ...smallBags)))), { mode: 0o600 })
   // The budget itself may be used up.
-  await assertRefused({ pfx: path, passphrase: PASSPHRASE }, 'KEY_INVALID', 10 * LIMIT_MS)
+  await assertRefused({ pfx: path, passphrase: PASSPHRASE }, 'PFX_INVALID', 10 * LIMIT_MS)
 })
 
 test('hundreds of keys in one PEM file are refused when their sum is too much', async (t) => {
