@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto'
 
 import { nodeAt } from './der.js'
+import { isPkcs7 } from './der-kind.js'
 import { notAfterOf, notBeforeOf } from './facts.js'
 import { whyNotLoadable } from './key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from './pem.js'
-import { isPkcs7Block, pemHint, pkcs7Hint } from './pem-hints.js'
+import { pemHint, pkcs7Hint } from './pem-hints.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
 import { assertReadable, keyKindIn } from './x509.js'
@@ -70,8 +71,8 @@ export function usableCertificate(pem: string, what: string, path: string): X509
  */
 export function parseCertificate(pem: string, what: string, path: string): X509Certificate {
   return reading('PEM_INVALID', damaged(what), path, () => {
-    if (isPkcs7Block({ pem })) throw damagedCertificate(what, path, `it is PKCS#7; ${pkcs7Hint(path)}`)
     const der = certificateDer(pem)
+    if (isPkcs7(der)) throw damagedCertificate(what, path, `it is PKCS#7; ${pkcs7Hint(path)}`)
     assertReadable(der)
     const why = whyNotLoadable(keyKindIn(der))
     if (why !== null) throw unsupportedKey(what, why, path)

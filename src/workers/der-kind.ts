@@ -51,8 +51,11 @@ function isRequest(der: Uint8Array, [version, subject, key, attributes]: readonl
 
 const SIGNED_DATA = '1.2.840.113549.1.7.2'
 
-/** ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, ... }. It may be BER, so that only its begin is looked at. */
-function isPkcs7(ber: Uint8Array): boolean {
+/**
+ * Whether it begins as PKCS#7: ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, ... } (RFC 2315, section 7). It may
+ * be BER, so that only its begin is looked at.
+ */
+export function isPkcs7(ber: Uint8Array): boolean {
   if (ber[0] !== SEQUENCE || ber[1] === undefined) return false
   const at = ber[1] > 0x80 ? 2 + (ber[1] & 0x7f) : 2
   if (ber[at] !== OBJECT_IDENTIFIER) return false

@@ -1,4 +1,3 @@
-import { derKind } from './der-kind.js'
 import { derOf, type PemBlock } from './pem.js'
 import { shellWord } from './shell-word.js'
 
@@ -19,11 +18,7 @@ export function pemHint(blocks: readonly PemBlock[], path: string): string {
   return openSsh ? `; ${openSshHint(openSsh, path)}` : ''
 }
 
-/** Whether a block has the label of a certificate and PKCS#7 in it, which OpenSSL allows. */
-export function isPkcs7Block({ pem }: Pick<PemBlock, 'pem'>): boolean {
-  return derKind(derOf(pem)) === 'PKCS#7'
-}
-
+/** `openssl pkcs7` reads PKCS#7 under the label of a certificate too. */
 export function pkcs7Hint(path: string): string {
   return `convert it with: openssl pkcs7 -in ${shellWord(path)} -print_certs -out ${shellWord(`${path}.pem`)}`
 }

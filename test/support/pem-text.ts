@@ -36,3 +36,13 @@ export function cutAt(text: string, share: number): string {
   const whole = head.split('-----BEGIN ').length === head.split(/-----END [^-]*-----/).length
   return whole ? text.slice(0, head.length + 100) : head
 }
+
+/** Text in UTF-32, which Node cannot write. */
+export function utf32(text: string, order: 'utf32le' | 'utf32be'): Buffer {
+  const bytes = Buffer.alloc(text.length * 4)
+  for (let i = 0; i < text.length; i++) {
+    if (order === 'utf32le') bytes.writeUInt32LE(text.charCodeAt(i), i * 4)
+    else bytes.writeUInt32BE(text.charCodeAt(i), i * 4)
+  }
+  return bytes
+}

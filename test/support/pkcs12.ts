@@ -18,6 +18,10 @@ export interface Pkcs12Options {
   readonly outdated?: boolean | undefined
   /** Leaves the key out. */
   readonly keyless?: boolean | undefined
+  /** Leaves the certificates out. */
+  readonly bare?: boolean | undefined
+  /** Bags beside those of the certificates, as {@link safeBag} makes them. */
+  readonly extra?: readonly Buffer[] | undefined
 }
 
 /** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
@@ -50,16 +54,16 @@ export function authenticatedSafe(options: Pkcs12Options): Buffer {
         encryptedContent(certificates, passphrase, options),
         dataContent(shroudedKeyBag(options, passphrase, iterations)),
       ]
-  return sequence(...safes.slice(0, options.keyless === true ? 1 : 2))
+  return sequence(...safes.slice(options.bare === true ? 1 : 0, options.keyless === true ? 1 : 2))
 }
 
-function certificateBags({ leaf, chain = [], friendlyName }: Pkcs12Options): Buffer {
+function certificateBags({ leaf, chain = [], friendlyName, extra = [] }: Pkcs12Options): Buffer {
   const bag = (der: Buffer, attributes: Buffer[]): Buffer => {
     const x509 = sequence(oid('1.2.840.113549.1.9.22.1'), constructed(0, octets(der)))
     return safeBag('1.2.840.113549.1.12.10.1.3', x509, attributes)
   }
   const leafBag = bag(leaf.certDer, bagAttributes(leaf.certDer, friendlyName))
-  return sequence(leafBag, ...chain.map(({ certDer }) => bag(certDer, [])))
+  return sequence(...extra, leafBag, ...chain.map(({ certDer }) => bag(certDer, [])))
 }
 
 function keyBag({ leaf, friendlyName }: Pkcs12Options): Buffer {
@@ -78,7 +82,8 @@ function shroudedKeyBag(
   return sequence(safeBag('1.2.840.113549.1.12.10.1.2', shrouded, bagAttributes(leaf.certDer, friendlyName)))
 }
 
-function safeBag(id: string, value: Buffer, attributes: Buffer[]): Buffer {
+/** SafeBag ::= SEQUENCE { bagId, bagValue [0], bagAttributes OPTIONAL } (RFC 7292, section 4.2). */
+export function safeBag(id: string, value: Buffer, attributes: Buffer[] = []): Buffer {
   return sequence(oid(id), constructed(0, value), ...(attributes.length === 0 ? [] : [set(...attributes)]))
 }
 

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import type { Leaf } from '../../support/certificates.js'
 import { pem } from '../../support/der.js'
 import { csr, publicKeyPem } from '../../support/key-forms.js'
-import { blocksOf, cutAt, patched, rewrapped } from '../../support/pem-text.js'
+import { blocksOf, cutAt, derOf, patched, rewrapped, utf32 } from '../../support/pem-text.js'
+import { pkcs7 } from '../../support/pkcs7.js'
 import { pkcs12 } from '../../support/pkcs12.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
@@ -32,8 +33,45 @@ export const certificateForms: Group = {
     form('the key behind the chain', ({ chainPem, keyPem }) => chainPem + keyPem),
     form('the key before the chain', ({ chainPem, keyPem }) => keyPem + chainPem),
     form('a revocation list behind the chain', ({ chainPem }) => chainPem + root.crl()),
+    form(
+      'an old chain before it that is commented out with #',
+      ({ chainPem }) => commented(root.certPem, '#') + chainPem,
+    ),
+    form(
+      'a chain behind it that is commented out with //',
+      ({ chainPem }) => chainPem + commented(root.certPem, '// '),
+    ),
+    form(
+      'half of a block, commented out',
+      ({ chainPem }) => `${commented(cutAt(chainPem, 0.8), '# ')}\n${chainPem}`,
+    ),
+    form(
+      'a sentence with a marker in it',
+      ({ chainPem }) =>
+        `Everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----:\n${chainPem}`,
+    ),
+    form('blanks and tabs inside the base64', ({ chainPem }) =>
+      chainPem.replaceAll(/^([^-\n]{20})([^-\n]{30})/gm, '$1 $2\t'),
+    ),
+    form(
+      'a block whose label has a dot',
+      ({ chainPem, certDer }) => pem('X9.42 DH PARAMETERS', certDer) + chainPem,
+    ),
+    form('a static key of OpenVPN', ({ chainPem }) => chainPem + OPENVPN_KEY),
+    form(
+      'two files that were put together without a line end between them',
+      ({ certPem }) => certPem.trimEnd() + intermediate.certPem,
+    ),
   ],
 }
+
+function commented(text: string, mark: string): string {
+  return text.replaceAll(/^(?=.)/gm, mark)
+}
+
+const OPENVPN_KEY = `-----BEGIN OpenVPN Static key V1-----
+${'0123456789abcdef0123456789abcdef\n'.repeat(16)}-----END OpenVPN Static key V1-----
+`
 
 const TEXT = `Certificate:
     Data:
@@ -100,7 +138,68 @@ export const certificateDamage: Group = {
       ...no('zeros, as a crash leaves them', 'CERT_MISSING', () => Buffer.alloc(2000)),
       says: /tls\.crt holds only NUL bytes: .*; write the file again/,
     },
-    no('a request for a certificate', 'CERT_MISSING', (leaf) => csr(leaf)),
+    {
+      ...no('a request for a certificate', 'CERT_MISSING', (leaf) => csr(leaf)),
+      says: /a certificate request \(CSR\), which a CA signs; .*: openssl req -in \S+ -noout -subject/,
+    },
+    {
+      ...no('a request for a certificate in DER', 'PEM_INVALID', (leaf) => derOf(csr(leaf))),
+      says: /is a certificate request \(CSR\) in DER, .*: openssl req -inform der -in /,
+    },
+    {
+      ...no('PKCS#7', 'CERT_MISSING', ({ certDer }) => pem('PKCS7', pkcs7([{ certDer }]))),
+      says: /PKCS#7 \(a \.p7b file\); convert it with: openssl pkcs7 -in \S+ -print_certs -out /,
+    },
+    {
+      ...no('PKCS#7 under the label of a certificate', 'PEM_INVALID', ({ certDer }) =>
+        pem('CERTIFICATE', pkcs7([{ certDer }])),
+      ),
+      says: /it is PKCS#7; convert it with: openssl pkcs7 -in /,
+    },
+    {
+      ...no('PKCS#7 in DER', 'PEM_INVALID', ({ certDer }) => pkcs7([{ certDer }])),
+      says: /is PKCS#7 in DER, not PEM; convert it with: openssl pkcs7 -inform der -in /,
+    },
+    ...['#', '; '].map((mark) =>
+      no(`everything commented out with ${mark}`, 'CERT_MISSING', ({ chainPem }) =>
+        commented(chainPem, mark),
+      ),
+    ),
+    {
+      ...no('quotes around the chain', 'PEM_INVALID', ({ chainPem }) => `cert: "${chainPem}"`),
+      says: /its "-----BEGIN" has text before it; begin a line with it/,
+    },
+    {
+      ...no('a chain as JSON has it', 'PEM_INVALID', ({ chainPem }) => JSON.stringify({ chainPem })),
+      says: /is not at the start of a line; write real line ends instead of "\\n"/,
+    },
+    no('a comment inside a block', 'PEM_INVALID', ({ chainPem }) => chainPem.replace('\n', '\n# leaf\n')),
+    no('only the first line of a block commented out', 'PEM_INVALID', ({ chainPem }) => `# ${chainPem}`),
+    no('only the last line of a block commented out', 'PEM_INVALID', ({ chainPem }) =>
+      chainPem.replace('-----END', '# -----END'),
+    ),
+    no(
+      'the end of a block without line ends, behind the chain',
+      'PEM_INVALID',
+      ({ chainPem }) => `${chainPem}MIIB${'A'.repeat(60)}-----END CERTIFICATE-----\n`,
+    ),
+    no(
+      'a label with a small letter',
+      'PEM_INVALID',
+      ({ chainPem }) => chainPem + intermediate.certPem.replaceAll('CERTIFICATE', 'CERTIFlCATE'),
+    ),
+    ...(['utf32le', 'utf32be'] as const).flatMap((order) => [
+      {
+        ...no(`UTF-32, ${order}`, 'PEM_INVALID', ({ chainPem }) => utf32(`\ufeff${chainPem}`, order)),
+        says: /is UTF-32 text; save it as UTF-8: iconv -f UTF-32 -t UTF-8 /,
+      },
+      {
+        ...no(`UTF-32, ${order}, without a byte order mark`, 'PEM_INVALID', ({ chainPem }) =>
+          utf32(chainPem, order),
+        ),
+        says: /is UTF-32 text; save it as UTF-8: iconv -f UTF-32[LB]E -t UTF-8 /,
+      },
+    ]),
     no('a public key', 'CERT_MISSING', (leaf) => publicKeyPem(leaf)),
     no('the private key', 'CERT_MISSING', ({ keyPem }) => keyPem),
     no('a revocation list', 'CERT_MISSING', () => root.crl()),

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Leaf, LeafOptions } from '../../support/certificates.js'
 import { integer, nothing, octets, oid, pem, sequence } from '../../support/der.js'
 import { csr, encryptedPkcs8, publicKeyPem, traditionalKey } from '../../support/key-forms.js'
-import { cutAt, derOf, patched } from '../../support/pem-text.js'
+import { cutAt, derOf, patched, utf32 } from '../../support/pem-text.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 
@@ -103,9 +103,16 @@ export const keyDamage: Group = {
     no('an EC key whose private half is damaged, beside its whole public half', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 46)),
     ),
-    no("OpenSSH's own form", 'KEY_INVALID', () =>
-      pem('OPENSSH PRIVATE KEY', Buffer.from('openssh-key-v1\0')),
-    ),
+    {
+      ...no("OpenSSH's own form", 'KEY_INVALID', () =>
+        pem('OPENSSH PRIVATE KEY', Buffer.from('openssh-key-v1\0')),
+      ),
+      says: /in the form of OpenSSH, which TLS does not use; convert it in place with: ssh-keygen -p -m PKCS8 -f /,
+    },
+    {
+      ...no('UTF-32', 'PEM_INVALID', ({ keyPem }) => utf32(`\ufeff${keyPem}`, 'utf32be')),
+      says: /is UTF-32 text; /,
+    },
     no(
       'an encrypted key',
       'KEY_PASSPHRASE_REQUIRED',
@@ -148,6 +155,12 @@ export const keyDamage: Group = {
     ),
   ],
 }
+
+/** The parameters of DES under MD5. */
+const OUTDATED = sequence(
+  sequence(oid('1.2.840.113549.1.5.3'), sequence(octets(randomBytes(8)), integer(1000))),
+  octets(randomBytes(64)),
+)
 
 function flipped(der: Buffer, at: number): Buffer {
   der[at] = (der[at] ?? 0) ^ 1
@@ -250,6 +263,12 @@ export const passphraseFile: Group = {
     closed('scrypt with more memory than OpenSSL allows', 'KEY_INVALID', (site, leaf) =>
       site.write('tls.key', encryptedPkcs8(leaf, PASSPHRASE, { kdf: 'scrypt', cost: 65_536 })),
     ),
+    {
+      ...closed('an outdated encryption', 'KEY_INVALID', (site) =>
+        site.write('tls.key', pem('ENCRYPTED PRIVATE KEY', OUTDATED)),
+      ),
+      says: /it is encrypted with des-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs8 -topk8 -provider legacy /,
+    },
     closed('an encryption that does not exist', 'KEY_INVALID', (site, leaf) => {
       const unknown = Buffer.from('60864801650304017f', 'hex')
       site.write('tls.key', patched(encryptedPkcs8(leaf, PASSPHRASE), AES_256_CBC, unknown))

@@ -1,11 +1,37 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 
 import type { Leaf, LeafOptions } from '../../support/certificates.js'
-import { type Pkcs12Options, pkcs12 } from '../../support/pkcs12.js'
+import { constructed, octets, oid, sequence, set } from '../../support/der.js'
+import { derOf } from '../../support/pem-text.js'
+import { pkcs7 } from '../../support/pkcs7.js'
+import { authenticatedSafe, type Pkcs12Options, pkcs12, safeBag, withoutMac } from '../../support/pkcs12.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { intermediate, root, type Site } from '../site.js'
 
 const PASSPHRASE = 'Brombeerstrauch~88~Öse'
+
+const X25519 = generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'der' })
+const LONELY = generateKeyPairSync('ed25519').privateKey
+
+const BAG = '1.2.840.113549.1.12.10.1'
+const keyBag = (pkcs8: Buffer) => safeBag(`${BAG}.1`, pkcs8)
+const certificateBag = (der: Buffer, attributes: Buffer[]) =>
+  safeBag(`${BAG}.3`, sequence(oid('1.2.840.113549.1.9.22.1'), constructed(0, octets(der))), attributes)
+/** What Java gives to an entry without a key; the value is "for any purpose". */
+const trusted = () => sequence(oid('2.16.840.1.113894.746875.1.1'), set(oid('2.5.29.37.0')))
+
+/** Bags that are no pair: of a revocation list, of a secret, of an SDSI certificate, and of a kind that does not exist. */
+function otherBags(): Buffer[] {
+  const list = sequence(oid('1.2.840.113549.1.9.23.1'), constructed(0, octets(derOf(root.crl()))))
+  const secret = sequence(oid('1.2.840.113549.1.12.10.1.5'), constructed(0, octets(randomBytes(24))))
+  const sdsi = sequence(oid('1.2.840.113549.1.9.22.2'), constructed(0, octets(randomBytes(40))))
+  return [
+    safeBag(`${BAG}.4`, list),
+    safeBag(`${BAG}.5`, secret),
+    safeBag(`${BAG}.3`, sdsi),
+    safeBag(`${BAG}.99`, octets(randomBytes(8))),
+  ]
+}
 
 /** PKCS#12 files with a passphrase. */
 export const pkcs12File: Group = {
@@ -24,22 +50,75 @@ export const pkcs12File: Group = {
       'CHAIN_ORDER',
     ]),
     form('the leaf alone', { chain: [] }, {}, ['CHAIN_INCOMPLETE']),
-    form('no encryption and no MAC, whatever the passphrase', { algorithm: 'none' }),
+    {
+      ...form('no encryption and no MAC, whatever the passphrase', { algorithm: 'none' }, {}, [
+        'PFX_INVALID',
+      ]),
+      at: 'tls.p12',
+    },
+    form('a revocation list, a secret, another kind of certificate and an unknown bag in it', {
+      extra: otherBags(),
+    }),
+    form('a key that is not for TLS beside the right one', { extra: [keyBag(X25519)] }),
     { ...no('nothing', 'PFX_INVALID', () => ''), says: /tls\.p12 is empty: / },
     { ...no('zeros', 'PFX_INVALID', () => Buffer.alloc(900)), says: /tls\.p12 holds only NUL bytes: / },
     no('bytes without meaning', 'PFX_INVALID', () => randomBytes(2000), 'PFX_INVALID'),
-    no('PEM', 'PFX_INVALID', ({ chainPem, keyPem }) => chainPem + keyPem),
-    no('a certificate in DER', 'PFX_INVALID', ({ certDer }) => certDer),
+    {
+      ...no('PEM', 'PFX_INVALID', ({ chainPem, keyPem }) => chainPem + keyPem),
+      says: /is PEM, not PKCS#12; use the options "cert" and "key", or convert it with: openssl pkcs12 -export -in /,
+    },
+    {
+      ...no('a certificate in DER', 'PFX_INVALID', ({ certDer }) => certDer),
+      says: /is a certificate in DER, not PKCS#12; /,
+    },
+    {
+      ...no('PKCS#7', 'PFX_INVALID', ({ certDer }) => pkcs7([{ certDer }])),
+      says: /is a PKCS#7 in DER, not PKCS#12; /,
+    },
+    {
+      ...no('a Java keystore', 'PFX_INVALID', () => Buffer.from('feedfeed0000000200000001', 'hex')),
+      says: /is a Java keystore \(JKS\), not PKCS#12; convert it with: keytool -importkeystore /,
+    },
     no('the first half', 'PFX_INVALID', (leaf) => pfx(leaf).subarray(0, 700)),
     no('all but its last byte', 'PFX_INVALID', (leaf) => pfx(leaf).subarray(0, -1)),
     no('another passphrase', 'KEY_PASSPHRASE_WRONG', (leaf) =>
       pkcs12({ leaf, passphrase: 'Kirschkern%12%Ähre' }),
     ),
-    no('no key in it', 'PFX_INVALID', (leaf) => pfx(leaf, { keyless: true })),
+    {
+      ...no('another passphrase and no MAC', 'KEY_PASSPHRASE_WRONG', (leaf) =>
+        withoutMac(authenticatedSafe({ leaf, passphrase: 'Kirschkern%12%Ähre' })),
+      ),
+      says: /does not open \S+, or the file is damaged: it has no MAC that would tell/,
+    },
+    {
+      ...no('no key in it', 'PFX_INVALID', (leaf) => pfx(leaf, { keyless: true })),
+      says: /holds a certificate and no private key; write both into it: openssl pkcs12 -export /,
+    },
+    {
+      ...no('no certificate in it', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true })),
+      says: /holds a private key and no certificate; add the certificate: openssl pkcs12 -in /,
+    },
+    {
+      ...no('neither in it', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true, keyless: true })),
+      says: /holds neither a certificate nor a private key; /,
+    },
+    {
+      ...no('CAs alone', 'PFX_INVALID', () => pfx({ ...root, privateKey: LONELY }, { keyless: true })),
+      says: /is a truststore: .* for the option "ca", convert it with: openssl pkcs12 -in \S+ -nokeys -out CA\.pem/,
+    },
+    {
+      ...no('a certificate that Java trusts', 'PFX_INVALID', (leaf) =>
+        pfx(leaf, { keyless: true, extra: [certificateBag(leaf.certDer, [trusted()])] }),
+      ),
+      says: /is a truststore: /,
+    },
     no('the key of another certificate', 'CERT_KEY_MISMATCH', (leaf, site) =>
       pfx({ ...leaf, privateKey: site.leaf().privateKey }),
     ),
-    no('an encryption of long ago', 'PFX_INVALID', (leaf) => pfx(leaf, { outdated: true })),
+    {
+      ...no('an encryption of long ago', 'PFX_INVALID', (leaf) => pfx(leaf, { outdated: true })),
+      says: /it is encrypted with rc2-40-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs12 -legacy -in /,
+    },
     {
       ...no('an expired certificate', 'CERT_EXPIRED', (_, site) => pfx(site.leaf(LONG_GONE))),
       forcible: true,
