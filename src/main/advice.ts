@@ -24,10 +24,14 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
     'wait until the files are written; if it stays, find the program that keeps writing them',
   ),
   MATERIAL_UNPROCESSABLE: files('write the file again, and report the message'),
-  PEM_INVALID: files('write the file again, as PEM'),
-  CERT_MISSING: files('write the certificate with its chain into the file'),
+  PEM_INVALID: files('run the command that the message names, or write the file again as PEM'),
+  CERT_MISSING: files(
+    'write the certificate with its chain into the file, or convert it as the message says',
+  ),
   KEY_MISSING: files('write the private key into the file'),
-  KEY_INVALID: files('write the private key again: openssl pkey -in OLD -out NEW'),
+  KEY_INVALID: files(
+    'run the command that the message names, or write the key again: openssl pkey -in OLD -out NEW',
+  ),
   KEY_UNSUPPORTED: files(
     'issue the certificate with a key on P-256, P-384 or P-521, with Ed25519, or with RSA',
   ),
@@ -66,7 +70,9 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   CRL_UNUSABLE: files('fetch the complete revocation list of the CA'),
   DHPARAM_INVALID: files('write the parameters again: openssl dhparam -out FILE 2048'),
   TICKET_SECRET_INVALID: files('write the secret again on every replica: openssl rand -out FILE 48'),
-  PFX_INVALID: files('write the file again: openssl pkcs12 -export'),
+  PFX_INVALID: files(
+    'run the command that the message names, or write the file again: openssl pkcs12 -export',
+  ),
   REHEARSAL_FAILED: options(
     'compare the reason in the message with the option `tls` and the type of the key',
   ),

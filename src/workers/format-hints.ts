@@ -81,7 +81,8 @@ export function whyNotPkcs12(bytes: Buffer, path: string): string | null {
   }
   const kind = looksWhole(bytes) ? derKind(bytes) : null
   if (kind === null || kind === 'PKCS#12') return null
-  return `is a ${kind} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
+  const what = kind === 'PKCS#7' || kind === 'DH parameters' ? kind : `a ${kind}`
+  return `is ${what} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
 }
 
 /** The begin of a damaged file looks like many things. */

@@ -140,7 +140,7 @@ function assertPair(bags: Bags, certificates: readonly X509Certificate[], path: 
   const from = shellWord(path)
   if (certificates.length === 0) {
     const what = hasKeys
-      ? `a private key and no certificate; add the certificate: openssl pkcs12 -in ${from} -nocerts -out KEY.pem && openssl pkcs12 -export -inkey KEY.pem -in CHAIN.pem -out NEW.p12`
+      ? `a private key and no certificate; add the certificate: openssl pkcs12 -in ${from} -nocerts -out NEW.key && openssl pkcs12 -export -inkey NEW.key -in CHAIN.pem -out NEW.p12`
       : `neither a certificate nor a private key; ${PAIR}`
     throw new ProblemError('PFX_INVALID', `${path} holds ${what}`, path)
   }

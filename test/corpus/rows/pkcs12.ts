@@ -73,7 +73,7 @@ export const pkcs12File: Group = {
     },
     {
       ...no('PKCS#7', 'PFX_INVALID', ({ certDer }) => pkcs7([{ certDer }])),
-      says: /is a PKCS#7 in DER, not PKCS#12; /,
+      says: /is PKCS#7 in DER, not PKCS#12; /,
     },
     {
       ...no('a Java keystore', 'PFX_INVALID', () => Buffer.from('feedfeed0000000200000001', 'hex')),
