@@ -59,7 +59,7 @@ export function keyFromPkcs8(der: Buffer, path: string): KeyObject {
  *
  * @throws ProblemError `KEY_UNSUPPORTED`, `KEY_INVALID` or `KEY_PASSPHRASE_WRONG`.
  */
-export function keyFromEncrypted(
+function keyFromEncrypted(
   der: Buffer,
   path: string,
   passphrase: Uint8Array | null,

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 
 import { damagedCertificate, describe, isCertificateBlock } from './certificates.js'
+import { isPkcs7 } from './der-kind.js'
 import { assertFilled } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
@@ -8,7 +9,7 @@ import { authorityFacts, judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import type { TrustEnds } from './material-ends.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
-import { pemHint } from './pem-hints.js'
+import { pemHint, pkcs7Hint } from './pem-hints.js'
 import { type Problem, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
@@ -189,7 +190,7 @@ function subjectIn({ der, what, path }: TrustBlock): string {
   try {
     return subjectOf(der)
   } catch {
-    throw damagedCertificate(what, path)
+    throw damagedCertificate(what, path, isPkcs7(der) ? `it is PKCS#7; ${pkcs7Hint(path)}` : undefined)
   }
 }
 

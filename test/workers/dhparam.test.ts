@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createDiffieHellmanGroup } from 'node:crypto'
+import { createDiffieHellmanGroup, generatePrimeSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -22,6 +22,30 @@ function parameters(group: string): string {
   return pem('DH PARAMETERS', sequence(integer(BigInt(`0x${prime}`)), integer(2)))
 }
 
+interface Numbers {
+  readonly p?: bigint
+  readonly g?: bigint
+  readonly q?: bigint
+}
+
+const order = generatePrimeSync(256, { bigint: true })
+const modulus = generatePrimeSync(2048, { add: 2n * order, rem: 1n, bigint: true })
+const generator = power(2n, (modulus - 1n) / order, modulus)
+
+/** What `openssl genpkey -genparam -algorithm DHX` writes. */
+function x942Parameters({ p = modulus, g = generator, q = order }: Numbers = {}): string {
+  return pem('X9.42 DH PARAMETERS', sequence(integer(p), integer(g), integer(q)))
+}
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n
+  for (const bit of exponent.toString(2)) {
+    result = (result * result) % modulus
+    if (bit === '1') result = (result * base) % modulus
+  }
+  return result
+}
+
 test('without a file there are no parameters', () => {
   const { sources, policy } = taskFor({ cert: 'c', key: 'k' })
   const noFiles = undefined as unknown as FileSet
@@ -37,6 +61,34 @@ test('parameters of 2,048 bits and more come as clean PEM that OpenSSL loads, wi
     createSecureContext({ dhparam })
   }
 })
+
+test('X9.42 parameters that are a group of prime order come as Node loads them', (t) => {
+  const { dhparam, codes } = read(t, x942Parameters())
+  assert.match(dhparam ?? '', /^-----BEGIN X9\.42 DH PARAMETERS-----/)
+  assert.deepEqual(codes, { problems: [], warnings: [] })
+  createSecureContext({ dhparam: dhparam as string })
+})
+
+for (const [what, change, words] of [
+  ['another generator', { g: 3n }, /no group of prime order/],
+  ['another order', { q: generatePrimeSync(256, { bigint: true }) }, /no group of prime order/],
+  [
+    'a modulus that is no prime',
+    { p: 3n * generatePrimeSync(2047, { bigint: true }) },
+    /no group of prime order/,
+  ],
+  [
+    'an order of 160 bits',
+    { q: generatePrimeSync(160, { bigint: true }) },
+    /order of their generator has less than 224 bits/,
+  ],
+] as const) {
+  test(`X9.42 parameters with ${what} are refused`, (t) => {
+    const problem = problemOf(() => read(t, x942Parameters(change)))
+    assert.equal(problem.code, 'DHPARAM_INVALID')
+    assert.match(problem.message, words)
+  })
+}
 
 test('parameters under 2,048 bits are refused as weak, or warned of where the policy says so', (t) => {
   assert.deepEqual(read(t, parameters('modp5')).codes, { problems: ['KEY_TOO_WEAK'], warnings: [] })
