@@ -41,13 +41,20 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   CERT_KEY_MISMATCH: files('write both halves of the renewal, certificate and key'),
   CERT_EXPIRED: files('renew the certificate'),
   CERT_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
-  CERT_IS_CA: files('serve a certificate that this CA has issued'),
-  CERT_PURPOSE: files('issue the certificate for TLS servers (extended key usage serverAuth)'),
+  CERT_IS_CA: files(
+    'serve a certificate that this CA has issued, or issue a self-signed one with basicConstraints CA:FALSE',
+  ),
+  CERT_PURPOSE: files(
+    'issue the certificate that is named with the property that the message says it lacks (a server needs serverAuth and digitalSignature)',
+  ),
   CHAIN_ORDER: files('write the leaf first, then each issuer'),
   CHAIN_INCOMPLETE: files('append the intermediate certificates to the certificate file'),
   CHAIN_TOO_LONG: files('keep the leaf and its issuers in the certificate file'),
   KEY_TOO_WEAK: files('issue the certificate with a stronger key or signature'),
   KEY_TOO_LARGE: files('issue the certificate with a smaller key'),
+  KEY_COMPRESSED: files(
+    'write the key again (openssl ec -in OLD -conv_form uncompressed -out NEW), and issue the certificate again',
+  ),
   SIGNATURE_INVALID: files('fetch the certificate again, or put the current certificate of its CA in place'),
   NAMES_LOST: files('issue the certificate with all names, or pass --force if they are meant to go'),
   NAME_NOT_COVERED: files('issue the certificate with the names that are required'),

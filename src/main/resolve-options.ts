@@ -12,6 +12,7 @@ import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './o
 import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
 import { protoIn } from './own-names.js'
 import { refusal, withoutUndefined } from './refusal.js'
+import { withSecurityLevel } from './security-level.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {
@@ -88,23 +89,30 @@ const contextSchema = z.strictObject({
     .optional(),
 })
 
-const policySchema = z.strictObject({
-  expired: z.enum(['reject', 'warn']).default('reject'),
-  notYetValid: z.enum(['reject', 'warn']).default('reject'),
-  clockSkewSeconds: z.number().min(0).max(86_400).default(30),
-  incompleteChain: z.enum(['warn', 'reject']).default('warn'),
-  namesLost: z.enum(['warn', 'reject']).default('warn'),
-  requiredNames: z.array(nameIn(requiredNameIn)).default([]),
-  weakKey: z.enum(['reject', 'warn']).default('reject'),
-  largeKey: z.enum(['reject', 'warn']).default('reject'),
-  pairGraceSeconds: z.number().min(0).max(86_400).default(60),
-  hosts: z.enum(['independent', 'together']).default('independent'),
-  nameClaims: z
-    .union([z.literal('any'), z.array(nameIn(claimPatternIn))], {
-      error: 'expected `any`, or an array of DNS names, patterns and paths',
-    })
-    .default('any'),
-})
+const policySchema = z
+  .strictObject({
+    expired: z.enum(['reject', 'warn']).default('reject'),
+    notYetValid: z.enum(['reject', 'warn']).default('reject'),
+    clockSkewSeconds: z.number().min(0).max(86_400).default(30),
+    incompleteChain: z.enum(['warn', 'reject']).optional(),
+    namesLost: z.enum(['warn', 'reject']).default('warn'),
+    requiredNames: z.array(nameIn(requiredNameIn)).default([]),
+    selfSignedCa: z.enum(['warn', 'reject']).default('warn'),
+    weakKey: z.enum(['reject', 'warn']).default('reject'),
+    largeKey: z.enum(['reject', 'warn']).default('reject'),
+    pairGraceSeconds: z.number().min(0).max(86_400).default(60),
+    hosts: z.enum(['independent', 'together']).default('independent'),
+    nameClaims: z
+      .union([z.literal('any'), z.array(nameIn(claimPatternIn))], {
+        error: 'expected `any`, or an array of DNS names, patterns and paths',
+      })
+      .default('any'),
+  })
+  .transform(({ incompleteChain, ...rest }) => ({
+    ...rest,
+    incompleteChain: incompleteChain ?? ('warn' as const),
+    unrelatedChain: incompleteChain ?? ('reject' as const),
+  }))
 
 const workerSchema = z.strictObject({
   timeoutMs: z.int().min(10).max(MAX_TIMER_MS).default(10_000),
@@ -212,7 +220,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
       dhparam: dhparam ?? null,
       ticketSecret: rest.tickets.secretFile ?? null,
     },
-    context: withoutUndefined(rest.tls),
+    context: withSecurityLevel(withoutUndefined(rest.tls), rest.policy),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
     unknownHosts: rest.unknownHosts,

@@ -7,7 +7,7 @@ import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { ProblemCode } from './problem.js'
 import type { Policy } from './protocol.js'
-import { signatureOid } from './x509.js'
+import { hasCompressedPoint, isPssWithSha1, signatureOid } from './x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */
 export interface Flaw {
@@ -77,7 +77,7 @@ function dateFlaws(
 
 /** A flaw that time does not change. */
 interface LastingFlaw {
-  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE'
+  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE' | 'KEY_COMPRESSED'
   /** What is wrong, behind the name of the certificate. */
   readonly why: string
   readonly ofKey: boolean
@@ -85,6 +85,7 @@ interface LastingFlaw {
 
 function verdictOn(code: LastingFlaw['code'], policy: Policy): Flaw['verdict'] {
   if (code === 'CERT_PURPOSE') return 'reject'
+  if (code === 'KEY_COMPRESSED') return 'warn'
   return code === 'KEY_TOO_WEAK' ? policy.weakKey : policy.largeKey
 }
 
@@ -117,9 +118,16 @@ function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
     const message = `has ${large}: each handshake with it takes too long`
     flaws.push({ code: 'KEY_TOO_LARGE', why: message, ofKey: true })
   }
-  if (WEAK_SIGNATURES.has(signatureOid(certificate.raw)) && !isSelfSigned(certificate)) {
+  const isWeaklySigned = WEAK_SIGNATURES.has(signatureOid(certificate.raw)) || isPssWithSha1(certificate.raw)
+  if (isWeaklySigned && !isSelfSigned(certificate)) {
     const message = 'is signed with SHA-1 or MD5, which clients refuse'
     flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: false })
+  }
+  if (hasCompressedPoint(certificate.raw)) {
+    const message =
+      'has an EC key that is written as a compressed point, which GnuTLS and others do not read; ' +
+      'write the key with openssl ec -conv_form uncompressed, and issue the certificate again'
+    flaws.push({ code: 'KEY_COMPRESSED', why: message, ofKey: true })
   }
   return flaws
 }

@@ -33,6 +33,10 @@ export interface Issuer {
   readonly serverFlaw: string | null
   /** Why no client may use it as its own certificate; `null` if one may. */
   readonly ownFlaw: string | null
+  /** Why no client takes it as the certificate of a server; `null` if one may. */
+  readonly serverLeafFlaw: string | null
+  /** Whether its key usage names the purpose of signing certificates. */
+  readonly saysCertSign: boolean
   /** Why OpenSSL does not read the certificate at all; `null` if it does. */
   readonly invalid: string | null
   /** Full names of its CRL distribution points, DER in base64. */
@@ -56,6 +60,8 @@ export function readIssuer(der: Uint8Array): Issuer {
     pathLength: extensions.basicConstraints?.pathLength ?? UNLIMITED,
     signsLists: allows(extensions.usage, CRL_SIGN),
     ownFlaw: clientFlaw ?? ownFlawOf(extensions),
+    serverLeafFlaw: serverLeafFlawOf(extensions),
+    saysCertSign: extensions.usage !== null && allows(extensions.usage, KEY_CERT_SIGN),
     invalid: extensions.invalid,
     distributionPoints: extensions.distributionPoints,
   }
@@ -69,6 +75,7 @@ const SUBJECT_KEY_ID = '2.5.29.14'
 const AUTHORITY_KEY_ID = '2.5.29.35'
 const EXTENDED_KEY_USAGE = '2.5.29.37'
 const DISTRIBUTION_POINTS = '2.5.29.31'
+const ANY_PURPOSE = '2.5.29.37.0'
 const NETSCAPE_TYPE = '2.16.840.1.113730.1.1'
 const PROXY = '1.3.6.1.5.5.7.1.14'
 
@@ -99,6 +106,7 @@ const KEY_AGREEMENT = 0x08
 const KEY_CERT_SIGN = 0x04
 const CRL_SIGN = 0x02
 const NETSCAPE_CLIENT = 0x80
+const NETSCAPE_SERVER = 0x40
 const NETSCAPE_SSL_CA = 0x04
 const NETSCAPE_ANY_CA = 0x07
 
@@ -233,6 +241,23 @@ function ownFlawOf({ usage, netscape }: Extensions): string | null {
   }
   return netscape !== null && (netscape & NETSCAPE_CLIENT) === 0
     ? 'its Netscape type is not for clients'
+    : null
+}
+
+/**
+ * TLS 1.3 and every ECDHE suite sign with the key of the server. OpenSSL accepts an RSA certificate with keyEncipherment
+ * alone (`check_purpose_ssl_server`); GnuTLS and BoringSSL refuse it. With EC, OpenSSL finds no shared cipher in TLS 1.2.
+ * OpenSSL does not take anyExtendedKeyUsage for serverAuth (`xku_reject`).
+ */
+function serverLeafFlawOf({ usage, purposes, netscape }: Extensions): string | null {
+  if (purposes && !purposes.includes(SERVER_PURPOSES.serverAuth)) {
+    return purposes.includes(ANY_PURPOSE)
+      ? 'its extended key usage has anyExtendedKeyUsage without serverAuth, which OpenSSL refuses'
+      : 'its extended key usage lacks serverAuth'
+  }
+  if (!allows(usage, DIGITAL_SIGNATURE)) return 'its key usage lacks digitalSignature'
+  return netscape !== null && (netscape & NETSCAPE_SERVER) === 0
+    ? 'its Netscape type (nsCertType) lacks server'
     : null
 }
 

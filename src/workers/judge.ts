@@ -8,13 +8,14 @@ import { listed, notAfterOf, oneLine, shortened } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { isoTime } from './iso-time.js'
+import { readIssuer } from './issuer.js'
 import { issuerPlacesOf } from './issuer-places.js'
 import { judgeChain } from './judge-chain.js'
 import { judgeLastSignature } from './judge-signature.js'
 import type { NamedAnchors } from './named-anchors.js'
 import type { CertificateFacts, Policy } from './protocol.js'
 import { reading } from './reading.js'
-import { purposesOf } from './x509.js'
+import { canonicalIssuerOf, canonicalSubjectOf } from './x509.js'
 
 /**
  * Looks for what OpenSSL loads without an error and clients then refuse. `anchorsNamed` finds the engine's own trust anchors.
@@ -32,7 +33,7 @@ export function judgeIdentity(
   const attempt = <T>(judge: () => T) =>
     found.attempt(() => reading('PEM_INVALID', `a certificate in ${path} cannot be judged`, path, judge))
   const served = attempt(() => judgeChain(identity, anchorsNamed, policy, found)) ?? identity
-  attempt(() => judgePurpose(identity, found))
+  attempt(() => judgePurpose(identity, policy, found))
   attempt(() => judgeNames(identity, policy, found))
   attempt(() => judgeCompleteness(served, anchorsNamed, policy, found))
   return served
@@ -63,23 +64,22 @@ export function namesLost(leaf: X509Certificate, served: CertificateFacts): stri
   return served.names.filter((name) => !covered.covers(name))
 }
 
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
-const ANY_PURPOSE = '2.5.29.37.0'
-
-function judgePurpose({ chain, path }: Identity, found: Findings): void {
+function judgePurpose({ chain, path }: Identity, policy: Policy, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
-  const purposes = purposesOf(leaf.raw)
-  if (purposes && !purposes.includes(SERVER_AUTH) && !purposes.includes(ANY_PURPOSE)) {
-    const message = `the certificate in ${path} is not made for servers: its extended key usage lacks serverAuth`
+  const { serverLeafFlaw, saysCertSign } = readIssuer(leaf.raw)
+  if (serverLeafFlaw !== null) {
+    const message = `the certificate in ${path} is not made for servers: ${serverLeafFlaw}`
     found.judge('reject', 'CERT_PURPOSE', message, path)
   }
-  if (leaf.ca) {
-    // What `openssl req -x509` makes is a self-signed server certificate with the CA flag. Roots may have a URI or an e-mail
-    // address as a name, and no host.
-    const usual = isSelfSigned(leaf) && alternativeNamesOf(leaf).names.some(isHost)
-    const message = `the certificate in ${path} is a CA certificate; serve one that was issued by it`
-    found.judge(usual ? 'warn' : 'reject', 'CERT_IS_CA', message, path)
-  }
+  if (!leaf.ca) return
+  const { names } = alternativeNamesOf(leaf)
+  // `openssl req -x509` makes a self-signed server certificate with CA:TRUE, without a key usage and often without names.
+  // A root has a key usage, or only a URI or an e-mail address as its name.
+  const isServers = isSelfSigned(leaf) && (names.some(isHost) || (names.length === 0 && !saysCertSign))
+  const message = isServers
+    ? `the certificate in ${path} signed itself and is marked as a CA (CA:TRUE): who holds its key can issue certificates that its clients accept; issue it with basicConstraints CA:FALSE`
+    : `the certificate in ${path} is a CA certificate; serve one that was issued by it`
+  found.judge(isServers ? policy.selfSignedCa : 'reject', 'CERT_IS_CA', message, path)
 }
 
 function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings): void {
@@ -133,9 +133,11 @@ function judgeCompleteness(
   if (judgeLastSignature(identity, anchorsNamed, found) !== 'unknown' || linked > 1) return
   const issuer = oneLine(leaf.issuer)
   if (chain.length > 1) {
-    // Not what a private PKI leaves out on purpose: a chain was meant to be there, and it is another one's.
+    // An issuer of the right name with another key is a mistake that no policy is about.
+    const name = canonicalIssuerOf(leaf.raw)
+    const isNamed = chain.slice(1).some((one) => canonicalSubjectOf(one.raw) === name)
     const message = `no certificate in ${path} issued the leaf; its issuer is ${issuer}`
-    found.judge('reject', 'CHAIN_INCOMPLETE', message, path)
+    found.judge(isNamed ? 'reject' : policy.unrelatedChain, 'CHAIN_INCOMPLETE', message, path)
     return
   }
   const state = `${path} holds the leaf alone, and its issuer ${issuer} is neither a public root nor a trust anchor`

@@ -41,10 +41,15 @@ export interface Policy {
   readonly expired: 'reject' | 'warn'
   readonly notYetValid: 'reject' | 'warn'
   readonly clockSkewSeconds: number
+  /** A leaf alone, whose issuer is unknown. */
   readonly incompleteChain: 'warn' | 'reject'
+  /** The same beside unrelated certificates: as `policy.incompleteChain` says, and `reject` where the user does not set it. */
+  readonly unrelatedChain: 'warn' | 'reject'
   readonly namesLost: 'warn' | 'reject'
   /** DNS names, IP addresses, URIs and e-mail addresses, each in the form of {@link CertificateFacts.names}. */
   readonly requiredNames: readonly string[]
+  /** A self-signed server certificate with CA:TRUE. */
+  readonly selfSignedCa: 'warn' | 'reject'
   readonly weakKey: 'reject' | 'warn'
   readonly largeKey: 'reject' | 'warn'
   readonly pairGraceSeconds: number

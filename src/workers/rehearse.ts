@@ -2,9 +2,10 @@ import { constants, type X509Certificate } from 'node:crypto'
 import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 
-import { namesOf } from './facts.js'
+import { namesOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
+import { readIssuer } from './issuer.js'
 import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
 import { clientContext, withoutPrintedPeer } from './rehearsing-client.js'
@@ -27,6 +28,8 @@ interface Part {
   readonly verifiable: boolean
   readonly servername: string | undefined
   readonly path: string
+  /** Which certificate may not issue for servers, and which property it lacks; `null` without one. */
+  purposeFlaw(): string | null
 }
 
 /**
@@ -112,7 +115,17 @@ function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
     verifiable: trustsIntermediates() || anchor.checkIssued(anchor),
     servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
     path,
+    purposeFlaw: () => purposeFlawIn(chain),
   }
+}
+
+function purposeFlawIn([, ...issuers]: readonly X509Certificate[]): string | null {
+  for (const issuer of issuers) {
+    const { serverFlaw } = readIssuer(issuer.raw)
+    if (serverFlaw !== null)
+      return `${oneLine(issuer.subject)} may not issue certificates for servers: ${serverFlaw}`
+  }
+  return null
 }
 
 /** No address, no wildcard: what may stand in the server_name extension (RFC 6066, section 3). */
@@ -146,7 +159,11 @@ async function rehearseVersion(
     const message = `no ${client.version} handshake is possible with ${part.path}: ${result.failure}`
     found.refuse('REHEARSAL_FAILED', message, part.path)
   } else if (result.unverified && !found.mentions(JUDGED_ELSEWHERE[result.unverified])) {
-    const why = result.unverified === 'UNSPECIFIED' ? UNTOLD : inWords(result.unverified)
+    const why =
+      result.unverified === 'UNSPECIFIED'
+        ? UNTOLD
+        : ((result.unverified === 'INVALID_PURPOSE' ? part.purposeFlaw() : null) ??
+          inWords(result.unverified))
     const message = `a client would not verify ${part.path}: ${why}`
     found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
   } else {
@@ -220,14 +237,16 @@ function loadContext(
   try {
     return tls.createSecureContext(options)
   } catch (error) {
-    found.refuse(
-      'REHEARSAL_FAILED',
-      `OpenSSL does not load ${path} with these options: ${reasonOf(error as Error)}`,
-      path,
-    )
+    const why = reasonOf(error as Error)
+    const advice = found.mentions('KEY_TOO_WEAK') && /too (small|weak)/.test(why) ? LEVEL_ADVICE : ''
+    const message = `OpenSSL does not load ${path} with these options: ${why}${advice}`
+    found.refuse('REHEARSAL_FAILED', message, path)
     return null
   }
 }
+
+/** Not even `force` serves it at the usual level: only the policy lowers that, for every context of the engine. */
+const LEVEL_ADVICE = '; set `policy.weakKey` to "warn", and no @SECLEVEL in `tls.ciphers`'
 
 /** As configured; Node itself turns TLS 1.2 off when only TLS 1.3 suites are named. */
 function versionsOf({ minVersion, maxVersion, ciphers, secureOptions = 0 }: ContextOptions): TlsVersion[] {

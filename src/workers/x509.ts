@@ -9,9 +9,9 @@ import {
   nodeAt,
   oidOf,
 } from './der.js'
-import { CONTEXT_0, INTEGER, SEQUENCE } from './der-tags.js'
+import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
 import { type Extension, extensionsIn } from './extensions.js'
-import { type KeyKind, publicKeyKindOf } from './key-kinds.js'
+import { isEc, type KeyKind, publicKeyKindOf } from './key-kinds.js'
 import { canonicalName } from './name.js'
 
 /*
@@ -53,6 +53,31 @@ export function serialOf(der: Uint8Array): string {
 /** The object identifier of the algorithm that the certificate was signed with. */
 export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
+}
+
+/**
+ * Whether it was signed with SHA-1 by RSASSA-PSS, whose parameters name the digest: SHA-1 where they do not (RFC 4055,
+ * section 3.1).
+ */
+export function isPssWithSha1(der: Uint8Array): boolean {
+  const [id, parameters] = childrenOf(der, nodesOf(der).signatureAlgorithm)
+  if (!id || oidOf(der, id) !== RSA_PSS) return false
+  if (parameters?.tag !== SEQUENCE) return true
+  const hash = childrenOf(der, parameters).find(({ tag }) => tag === CONTEXT_0)
+  const [algorithm] = hash ? childrenOf(der, hash) : []
+  return !algorithm || oidOf(der, childOf(der, childrenOf(der, algorithm), 0, OBJECT_IDENTIFIER)) === SHA1
+}
+
+const RSA_PSS = '1.2.840.113549.1.1.10'
+const SHA1 = '1.3.14.3.2.26'
+
+/** Whether the key is a point of an elliptic curve in compressed form (SEC 1, section 2.3.3). */
+export function hasCompressedPoint(der: Uint8Array): boolean {
+  if (!isEc(keyKindIn(der))) return false
+  const point = childOf(der, childrenOf(der, nodesOf(der).publicKeyInfo), 1, BIT_STRING)
+  // A byte for the unused bits, then the form of the point.
+  const form = der[point.from + 1]
+  return form === 0x02 || form === 0x03
 }
 
 /** The key with its algorithm, DER content in base64. */

@@ -234,6 +234,8 @@ test('what is not given has the documented default', () => {
       notYetValid: 'reject',
       clockSkewSeconds: 30,
       incompleteChain: 'warn',
+      unrelatedChain: 'reject',
+      selfSignedCa: 'warn',
       namesLost: 'warn',
       requiredNames: [],
       weakKey: 'reject',

@@ -235,17 +235,30 @@ export const toleratedWeakness: Group = {
   rows: weakRows((id, put) => ({ id, accepted: put, warns: ['KEY_TOO_WEAK'], at: 'tls.crt' })),
 }
 
+/** The same with the default ciphers: the policy alone makes it serve, on every Node. */
+export const servedWeakness: Group = {
+  title: 'a weak key or signature that the policy lets through, with the default ciphers',
+  options: (site) => ({ ...pairOptions(site), policy: { weakKey: 'warn' } }),
+  right: rightPair,
+  client: () => ({ ciphers: 'DEFAULT@SECLEVEL=0' }),
+  rows: weakRows((id, put) => ({ id, accepted: put, warns: ['KEY_TOO_WEAK'], at: 'tls.crt' })),
+}
+
 function weakRows(
   row: (id: string, put: (site: Site) => ReturnType<Site['pair']>, example?: boolean) => Row,
 ): Row[] {
   return [
     row('an RSA key of 1,024 bits', (site) => site.pair(site.leaf({ keyType: 'rsa-1024' })), true),
     row('a leaf signed with SHA-1', (site) => site.pair(site.leaf({ signatureHash: 'sha1' }))),
+    row('a leaf signed with RSA-PSS and SHA-1', (site) =>
+      site.pair(site.leaf({ signatureHash: 'sha1' }, pssRoot)),
+    ),
     row('an intermediate signed with SHA-1', (site) => site.pair(site.leaf({}, sha1Intermediate))),
     row('an intermediate with a key of 1,024 bits', (site) => site.pair(site.leaf({}, shortIntermediate))),
   ]
 }
 
+const pssRoot = createAuthority({ name: 'Corpus PSS Root', keyType: 'rsa-pss' })
 const sha1Intermediate = root.issueAuthority({ name: 'Corpus SHA-1 Intermediate', signatureHash: 'sha1' })
 const shortIntermediate = root.issueAuthority({ name: 'Corpus Short Intermediate', keyType: 'rsa-1024' })
 

@@ -1,0 +1,184 @@
+import { createPublicKey, ECDH } from 'node:crypto'
+
+import type { Leaf } from '../../support/certificates.js'
+import { bits, oid, pem, sequence } from '../../support/der.js'
+import { basicConstraints, extension, keyUsage, subjectAltName } from '../../support/extensions.js'
+import { type KeyPair, type KeyType, keyPair, signerOf } from '../../support/keys.js'
+import { oddCertificate } from '../../support/odd-certificate.js'
+import { fingerprint256, publicKeyInfo } from '../../support/x509.js'
+import type { Group, RefusedRow } from '../corpus.js'
+import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
+
+const NAMES = subjectAltName({ names: ['localhost'] }, false)
+const NO_SIGNATURE = keyUsage('keyEncipherment')
+const FOR_ANY_PURPOSE = extension('2.5.29.37', sequence(oid('2.5.29.37.0')))
+const FOR_CLIENTS = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.2')))
+const NETSCAPE_CLIENT = extension('2.16.840.1.113730.1.1', bits(Buffer.from([0x80]), 7))
+
+/** What a certificate says that it is for, and how its key is written. */
+export const purposes: Group = {
+  title: 'a certificate with an unusual purpose or form',
+  options: pairOptions,
+  right: rightPair,
+  rows: [
+    ...(['rsa-2048', 'ec', 'ed25519'] as const).map((type) =>
+      no(`${type} without digitalSignature`, [NO_SIGNATURE], /key usage lacks digitalSignature/, {
+        type,
+        // OpenSSL itself serves TLS 1.2 only with RSA then.
+        forcible: type === 'rsa-2048',
+      }),
+    ),
+    no('anyExtendedKeyUsage alone', [FOR_ANY_PURPOSE], /has anyExtendedKeyUsage without serverAuth/),
+    no('a Netscape type for clients alone', [NETSCAPE_CLIENT], /nsCertType\) lacks server/),
+    {
+      id: 'an intermediate for clients alone',
+      spoil(site) {
+        const key = keyPair()
+        const issuer = oddCertificate({
+          key,
+          subject: 'Corpus Client Intermediate',
+          issuer: root.name,
+          signer: signerOf(root.privateKey),
+          extensions: [basicConstraints(true), FOR_CLIENTS],
+        })
+        const leaf = odd(site, {
+          extensions: [],
+          issuer: { ...key, name: 'Corpus Client Intermediate', certPem: pem('CERTIFICATE', issuer) },
+        })
+        site.pair(leaf)
+      },
+      refused: 'CERT_PURPOSE',
+      at: 'tls.crt',
+      says: /CN=Corpus Client Intermediate .*its extended key usage lacks serverAuth/,
+      forcible: true,
+    },
+    {
+      id: 'the self-signed certificate of tutorials, with CA:TRUE and without names',
+      accepted: (site) => site.pair(tutorial(site)),
+      warns: ['CERT_IS_CA', 'NAME_NOT_COVERED'],
+      at: 'tls.crt',
+    },
+    {
+      id: 'a key that is written as a compressed point',
+      accepted: (site) => site.pair(odd(site, { key: compressed(), extensions: [] })),
+      warns: ['KEY_COMPRESSED'],
+      at: 'tls.crt',
+      example: 'KEY_COMPRESSED',
+    },
+  ],
+}
+
+/** Where the self-signed certificates of tutorials are not wanted. */
+export const noTutorials: Group = {
+  title: 'a self-signed CA certificate that the policy refuses',
+  options: (site) => ({ ...pairOptions(site), policy: { selfSignedCa: 'reject' } }),
+  right: rightPair,
+  rows: [
+    {
+      id: 'the self-signed certificate of tutorials',
+      spoil(site) {
+        site.pair(tutorial(site))
+      },
+      refused: 'CERT_IS_CA',
+      at: 'tls.crt',
+      forcible: true,
+    },
+  ],
+}
+
+/** Where a leaf without its chain is meant. */
+export const loneLeaf: Group = {
+  title: 'a leaf beside unrelated certificates, where the policy says that chains may be incomplete',
+  options: (site) => ({ ...pairOptions(site), policy: { incompleteChain: 'warn' } }),
+  right: rightPair,
+  rows: [
+    {
+      id: 'only unrelated certificates beside the leaf',
+      accepted(site) {
+        const leaf = rightPair(site)
+        site.write('tls.crt', leaf.certPem + tutorial(site).certPem)
+        return leaf
+      },
+      warns: ['CHAIN_ORDER', 'CHAIN_INCOMPLETE'],
+    },
+    {
+      id: 'an issuer of the right name with another key',
+      spoil(site) {
+        const leaf = rightPair(site)
+        const other = root.issueAuthority({ name: intermediate.name })
+        site.write('tls.crt', leaf.certPem + other.certPem)
+      },
+      refused: 'CHAIN_INCOMPLETE',
+      at: 'tls.crt',
+      forcible: true,
+    },
+  ],
+}
+
+interface OddLeaf {
+  readonly type?: KeyType
+  readonly key?: KeyPair
+  readonly extensions: readonly Buffer[]
+  readonly issuer?: KeyPair & { readonly name: string; readonly certPem: string }
+}
+
+function odd(site: Site, { type, key = keyPair(type), extensions, issuer = intermediate }: OddLeaf): Leaf {
+  return leafOf(
+    site,
+    key,
+    oddCertificate({
+      ...{ key, subject: 'localhost', issuer: issuer.name, signer: signerOf(issuer.privateKey) },
+      extensions: [...NAMES, ...extensions],
+    }),
+    issuer.certPem,
+  )
+}
+
+function tutorial(site: Site): Leaf {
+  const key = keyPair('rsa-2048')
+  return leafOf(
+    site,
+    key,
+    oddCertificate({ key, subject: 'localhost', extensions: [basicConstraints(true)] }),
+  )
+}
+
+function leafOf(site: Site, key: KeyPair, certDer: Buffer, issuers = ''): Leaf {
+  site.secrets.addKey(key.privateKey)
+  const certPem = pem('CERTIFICATE', certDer)
+  return {
+    ...key,
+    ...{ certDer, certPem, chainPem: certPem + issuers, fingerprint256: fingerprint256(certDer) },
+    keyPem: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ...{ serial: '', notBefore: new Date(), notAfter: new Date() },
+  }
+}
+
+/** A pair on P-256 whose public key is exported as a compressed point. */
+function compressed(): KeyPair {
+  const { privateKey, publicKey } = keyPair('ec')
+  const info = publicKeyInfo(publicKey)
+  const point = info.subarray(-65)
+  const short = ECDH.convertKey(point, 'prime256v1', undefined, undefined, 'compressed') as Buffer
+  const algorithm = sequence(oid('1.2.840.10045.2.1'), oid('1.2.840.10045.3.1.7'))
+  const key = sequence(algorithm, bits(short))
+  return { privateKey, publicKey: createPublicKey({ key, format: 'der', type: 'spki' }) }
+}
+
+function no(
+  id: string,
+  extensions: readonly Buffer[],
+  says: RegExp,
+  { type = 'rsa-2048', forcible = true }: { type?: KeyType; forcible?: boolean } = {},
+): RefusedRow {
+  return {
+    id,
+    spoil(site) {
+      site.pair(odd(site, { type, extensions }))
+    },
+    refused: 'CERT_PURPOSE',
+    at: 'tls.crt',
+    says,
+    forcible,
+  }
+}
