@@ -60,7 +60,7 @@ export interface ReloadEngineOptions {
    */
   readonly autoReloadInterval?: number
   /** What is refused and what is only reported. */
-  readonly policy?: Partial<Policy>
+  readonly policy?: Partial<Omit<Policy, 'unrelatedChain'>>
   /** Session tickets: where their keys come from, and how often these change. */
   readonly tickets?: TicketOptions
   /**

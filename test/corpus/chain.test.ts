@@ -1,4 +1,11 @@
-import { chain, completeChain, knownIssuer, toleratedWeakness, weakness } from './rows/chain.js'
+import {
+  chain,
+  completeChain,
+  knownIssuer,
+  servedWeakness,
+  toleratedWeakness,
+  weakness,
+} from './rows/chain.js'
 import { runCorpus } from './run-corpus.js'
 
-runCorpus([chain, completeChain, knownIssuer, weakness, toleratedWeakness])
+runCorpus([chain, completeChain, knownIssuer, weakness, toleratedWeakness, servedWeakness])

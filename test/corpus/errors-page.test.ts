@@ -52,12 +52,13 @@ import * as key from './rows/key.js'
 import * as names from './rows/names.js'
 import * as options from './rows/options.js'
 import * as pkcs12 from './rows/pkcs12.js'
+import * as purpose from './rows/purpose.js'
 import * as reading from './rows/reading.js'
 import * as revocation from './rows/revocation.js'
 import * as trust from './rows/trust.js'
 import { createSite, pairOptions, rightPair, root, type Site } from './site.js'
 
-const topics = [certificate, chain, dates, key, names, options, pkcs12, reading, revocation, trust]
+const topics = [certificate, chain, dates, key, names, options, pkcs12, purpose, reading, revocation, trust]
 const rows: readonly Row[] = topics
   .flatMap((topic) => Object.values<Group | readonly Group[]>(topic).flat() as Group[])
   .flatMap((group) => group.rows)

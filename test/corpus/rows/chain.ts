@@ -251,14 +251,14 @@ function weakRows(
     row('an RSA key of 1,024 bits', (site) => site.pair(site.leaf({ keyType: 'rsa-1024' })), true),
     row('a leaf signed with SHA-1', (site) => site.pair(site.leaf({ signatureHash: 'sha1' }))),
     row('a leaf signed with RSA-PSS and SHA-1', (site) =>
-      site.pair(site.leaf({ signatureHash: 'sha1' }, pssRoot)),
+      site.pair(site.leaf({ signatureHash: 'sha1' }, pssIssuer)),
     ),
     row('an intermediate signed with SHA-1', (site) => site.pair(site.leaf({}, sha1Intermediate))),
     row('an intermediate with a key of 1,024 bits', (site) => site.pair(site.leaf({}, shortIntermediate))),
   ]
 }
 
-const pssRoot = createAuthority({ name: 'Corpus PSS Root', keyType: 'rsa-pss' })
+const pssIssuer = root.issueAuthority({ name: 'Corpus PSS Intermediate', keyType: 'rsa-pss' })
 const sha1Intermediate = root.issueAuthority({ name: 'Corpus SHA-1 Intermediate', signatureHash: 'sha1' })
 const shortIntermediate = root.issueAuthority({ name: 'Corpus Short Intermediate', keyType: 'rsa-1024' })
 

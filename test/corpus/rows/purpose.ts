@@ -55,13 +55,13 @@ export const purposes: Group = {
     {
       id: 'the self-signed certificate of tutorials, with CA:TRUE and without names',
       accepted: (site) => site.pair(tutorial(site)),
-      warns: ['CERT_IS_CA', 'NAME_NOT_COVERED'],
+      warns: ['CERT_IS_CA', 'NAME_NOT_COVERED', 'NAMES_LOST', 'EXPIRES_EARLIER'],
       at: 'tls.crt',
     },
     {
       id: 'a key that is written as a compressed point',
       accepted: (site) => site.pair(odd(site, { key: compressed(), extensions: [] })),
-      warns: ['KEY_COMPRESSED'],
+      warns: ['KEY_COMPRESSED', 'EXPIRES_EARLIER'],
       at: 'tls.crt',
       example: 'KEY_COMPRESSED',
     },

@@ -1,0 +1,4 @@
+import { loneLeaf, noTutorials, purposes } from './rows/purpose.js'
+import { runCorpus } from './run-corpus.js'
+
+runCorpus([purposes, noTutorials, loneLeaf])
