@@ -117,7 +117,7 @@ const EXTENDED_KEY_USAGE = '2.5.29.37'
  * Purposes that the extended key usage names, as object identifiers (RFC 5280, section 4.2.1.12); `null` without the
  * extension. Node 20 reads past a buffer, and may crash, when it prints a long identifier (`X509Certificate#keyUsage`).
  */
-export function purposesOf(der: Uint8Array): string[] | null {
+function purposesOf(der: Uint8Array): string[] | null {
   const extension = extensionsOf(der).find(({ oid }) => oid === EXTENDED_KEY_USAGE)
   if (!extension) return null
   const value = contentOf(der, extension.value)
