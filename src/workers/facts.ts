@@ -1,9 +1,12 @@
-import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import { alternativeNamesOf } from './alternative-names.js'
+import { nodeAt } from './der.js'
 import { isoTime } from './iso-time.js'
+import { publicKeyKindOf } from './key-kinds.js'
 import { UNPRINTABLE } from './printable.js'
 import type { CertificateFacts, ChainCertificate } from './protocol.js'
+import { recentKeyName } from './recent-keys.js'
 
 /**
  * Facts of a leaf and its chain.
@@ -99,8 +102,16 @@ export function publicKeyOf(certificate: X509Certificate): KeyObject | null {
   }
 }
 
-/** For instance `EC prime256v1`, `RSA 2048`, `RSA-PSS 2048`, `ED25519`. */
+/** For instance `EC prime256v1`, `RSA 2048`, `RSA-PSS 2048`, `ED25519`, `ML-DSA-65`. */
 export function keyTypeOf(key: KeyObject): string {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}
-  return [key.asymmetricKeyType?.toUpperCase(), namedCurve ?? modulusLength].filter(Boolean).join(' ')
+  const type = key.asymmetricKeyType?.toUpperCase() ?? recentTypeOf(key)
+  return [type, namedCurve ?? modulusLength].filter(Boolean).join(' ')
+}
+
+/** Node 22 serves ML-DSA keys and has no name for them. */
+function recentTypeOf(key: KeyObject): string | undefined {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key
+  const der = publicKey.export({ type: 'spki', format: 'der' })
+  return recentKeyName(publicKeyKindOf(der, nodeAt(der, 0)).algorithm)
 }

@@ -1,9 +1,10 @@
 import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
 import { OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
+import { recentKeyName, whyTooRecent } from './recent-keys.js'
 
 /*
  * What kind of key a certificate or a key file holds, read from DER before any native code signs with it or prints it.
- * This module has no side effects and parses nothing but the AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
+ * This module parses nothing but the AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
  */
 
 /** The algorithm of a key, and for keys on elliptic curves the curve. */
@@ -42,7 +43,7 @@ const NIST_CURVES: ReadonlySet<string> = new Set([
   '1.3.132.0.39', // B-571
 ])
 
-/** Kinds of keys that a TLS server can sign a handshake with (RFC 8446, section 4.2.3; ML-DSA by its TLS draft). */
+/** Kinds of keys that a TLS server can sign a handshake with (RFC 8446, section 4.2.3; draft-ietf-tls-mldsa). */
 const TLS_ALGORITHMS: ReadonlySet<string> = new Set([
   RSA,
   RSA_PSS,
@@ -94,11 +95,12 @@ export function publicKeyKindOf(der: Uint8Array, publicKeyInfo: DerNode): KeyKin
 }
 
 /**
- * Why a certificate with this key must not be loaded: `null` for one that may.
- * The same rule holds on every version of Node, so that all members of a fleet take the same files.
+ * Why a certificate with this key must not be loaded: `null` for one that may. The rule about curves is the same on every
+ * version of Node, so that all members of a fleet take the same files; OpenSSL 3.0 cannot read keys of ML-DSA at all.
  */
 export function whyNotLoadable({ algorithm, curve }: KeyKind): string | null {
-  if (algorithm !== EC || (curve !== null && NIST_CURVES.has(curve))) return null
+  if (algorithm !== EC) return whyTooRecent(algorithm)
+  if (curve !== null && NIST_CURVES.has(curve)) return null
   if (curve === EXPLICIT)
     return 'its curve is written out in parameters instead of named (RFC 5480 forbids that)'
   return `its curve ${nameOf(curve as string)} has no NIST name, and some versions of Node crash when they print it`
@@ -124,7 +126,7 @@ export function ecKind(curve: string): KeyKind {
 }
 
 function nameOf(oid: string): string {
-  return NAMES[oid] ?? oid
+  return NAMES[oid] ?? recentKeyName(oid) ?? oid
 }
 
 const EXPLICIT = 'explicit'

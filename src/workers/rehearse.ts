@@ -1,22 +1,16 @@
 import { constants, type X509Certificate } from 'node:crypto'
-import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 
-import { namesOf, oneLine } from './facts.js'
+import { keyTypeOf, namesOf, oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
 import { readIssuer } from './issuer.js'
+import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
 import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
-import { clientContext, withoutPrintedPeer } from './rehearsing-client.js'
 import { releaseContext } from './release-context.js'
 import { trustsIntermediates } from './runtimes.js'
 import type { TrustBlocks } from './trust.js'
-
-type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
-
-/** A handshake in memory takes a few milliseconds; one that does not end is a failure. */
-const LIMIT_MS = 2_000
 
 /** One pair, as the main thread will load it. */
 interface Part {
@@ -27,15 +21,26 @@ interface Part {
   /** Whether a client can verify the chain by this anchor. */
   readonly verifiable: boolean
   readonly servername: string | undefined
+  readonly keyType: string
   readonly path: string
   /** Which certificate may not issue for servers, and which property it lacks; `null` without one. */
   purposeFlaw(): string | null
+}
+
+/** What the handshakes with one pair came to. */
+interface Trial {
+  readonly part: Part
+  /** Why there was no handshake, by version. */
+  readonly failures: ReadonlyMap<TlsVersion, string>
 }
 
 /**
  * Full handshakes in memory, for every pair and every TLS version that is configured, with the very PEM and options
  * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before. With
  * `requestCert` the server requests a client certificate, which includes everything that happens without.
+ *
+ * Each pair must work in one version, and each version needs one pair that works: an ML-DSA pair serves TLS 1.3 beside an
+ * ECDSA pair that serves both.
  */
 export async function rehearse(
   identities: readonly Identity[],
@@ -57,21 +62,23 @@ export async function rehearse(
     found.refuse('REHEARSAL_FAILED', 'no handshake is possible: the TLS options leave no version of TLS')
     return
   }
+  const trials: Trial[] = []
   for (const part of parts) {
     const server = loadContext({ ...shared, cert: part.chain, key: part.key }, part.path, found)
     if (!server) return
-    for (const version of versions) {
-      const client = { version, verifies: part.verifiable && version === versions[0] }
-      const passed = await rehearseVersion(server, client, requestCert, part, found)
-      // What one version fails on, the next most likely fails on too.
-      if (!passed) break
-    }
+    trials.push(await tryPair(server, part, versions, requestCert, found))
     releaseContext(server)
   }
+  const uncovered = versions.filter((version) => isUncovered(version, trials, versions))
+  for (const version of uncovered) refuseVersion(version, trials, versions, found)
   if (parts.length > 1) {
     const together = { cert: parts.map(({ chain }) => chain), key: parts.map(({ key }) => key) }
     const context = loadContext({ ...shared, ...together }, (parts[0] as Part).path, found)
-    if (context) releaseContext(context)
+    if (!context) return
+    // What is wrong with all pairs together says little while one of them cannot serve at all.
+    const isSound = uncovered.length === 0 && trials.every(({ failures }) => failures.size < versions.length)
+    if (isSound) await tryTogether(context, trials, versions, requestCert, found)
+    releaseContext(context)
   }
 }
 
@@ -106,7 +113,7 @@ function withoutCompression({ certificateCompression: _, ...rest }: ContextOptio
   return rest
 }
 
-function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
+function partOf({ chain, linked, path, key: { object } }: Identity, key: Uint8Array): Part {
   const anchor = chain[linked - 1] as X509Certificate
   return {
     chain: pemOf(chain),
@@ -114,6 +121,7 @@ function partOf({ chain, linked, path }: Identity, key: Uint8Array): Part {
     anchor: anchor.toString(),
     verifiable: trustsIntermediates() || anchor.checkIssued(anchor),
     servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
+    keyType: keyTypeOf(object),
     path,
     purposeFlaw: () => purposeFlawIn(chain),
   }
@@ -141,35 +149,100 @@ function trustOptions(trust: TrustBlocks | null): tls.SecureContextOptions {
   }
 }
 
-interface Client {
-  readonly version: TlsVersion
-  /** The chain is the same in every version: looking at it once is enough, and takes as long as all the rest. */
-  readonly verifies: boolean
+/** Handshakes with one pair, until a client would not verify it. A pair that works in no version is refused. */
+async function tryPair(
+  server: tls.SecureContext,
+  part: Part,
+  versions: readonly TlsVersion[],
+  requestCert: boolean,
+  found: Findings,
+): Promise<Trial> {
+  const failures = new Map<TlsVersion, string>()
+  // The chain is the same in every version. To verify it once is enough, and takes as long as all the rest.
+  let verifies = part.verifiable
+  for (const version of versions) {
+    const anchor = verifies ? part.anchor : null
+    const result = await handshake(server, { ...part, version, anchor }, requestCert)
+    if (result.failure !== undefined) {
+      failures.set(version, result.failure)
+      continue
+    }
+    verifies = false
+    if (result.unverified === undefined || found.mentions(JUDGED_ELSEWHERE[result.unverified])) continue
+    const message = `a client would not verify ${part.path}: ${whyUnverified(result.unverified, part)}`
+    found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
+    break
+  }
+  if (failures.size === versions.length) {
+    const [[version, failure]] = failures as unknown as [[TlsVersion, string]]
+    found.refuse('REHEARSAL_FAILED', noHandshake(version, [part], failure), part.path)
+  }
+  return { part, failures }
 }
 
-async function rehearseVersion(
-  server: tls.SecureContext,
-  client: Client,
-  requestCert: boolean,
-  part: Part,
+function whyUnverified(reason: string, part: Part): string {
+  if (reason === 'UNSPECIFIED') return UNTOLD
+  const flaw = reason === 'INVALID_PURPOSE' ? part.purposeFlaw() : null
+  return flaw ?? inWords(reason)
+}
+
+/** Whether no pair works in a version. Pairs that work in none are refused already. */
+function isUncovered(
+  version: TlsVersion,
+  trials: readonly Trial[],
+  versions: readonly TlsVersion[],
+): boolean {
+  const usable = trials.filter(({ failures }) => failures.size < versions.length)
+  return usable.length > 0 && usable.every(({ failures }) => failures.has(version))
+}
+
+function refuseVersion(
+  version: TlsVersion,
+  trials: readonly Trial[],
+  versions: readonly TlsVersion[],
   found: Findings,
-): Promise<boolean> {
-  const result = await handshake(server, client, requestCert, part)
-  if (result.failure) {
-    const message = `no ${client.version} handshake is possible with ${part.path}: ${result.failure}`
-    found.refuse('REHEARSAL_FAILED', message, part.path)
-  } else if (result.unverified && !found.mentions(JUDGED_ELSEWHERE[result.unverified])) {
-    const why =
-      result.unverified === 'UNSPECIFIED'
-        ? UNTOLD
-        : ((result.unverified === 'INVALID_PURPOSE' ? part.purposeFlaw() : null) ??
-          inWords(result.unverified))
-    const message = `a client would not verify ${part.path}: ${why}`
-    found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
-  } else {
-    return true
+): void {
+  const failing = trials.filter(({ failures }) => failures.size < versions.length)
+  const [first] = failing as [Trial]
+  const parts = failing.map(({ part }) => part)
+  const kinds = [...new Set(parts.map(({ keyType }) => keyType))].join(' and ')
+  const remedy =
+    version === 'TLSv1.2'
+      ? `${kinds} serves TLS 1.3 alone with these options: set \`tls.minVersion\` to 'TLSv1.3', or add a pair with an ECDSA or RSA key`
+      : `${kinds} serves TLS 1.2 alone with these options: set \`tls.maxVersion\` to 'TLSv1.2', or change \`tls.sigalgs\``
+  const message = `${noHandshake(version, parts, first.failures.get(version) as string)}; ${remedy}`
+  found.refuse('REHEARSAL_FAILED', message, first.part.path)
+}
+
+/** With all pairs, in the versions that not every pair works in: OpenSSL has to choose one that does. */
+async function tryTogether(
+  server: tls.SecureContext,
+  trials: readonly Trial[],
+  versions: readonly TlsVersion[],
+  requestCert: boolean,
+  found: Findings,
+): Promise<void> {
+  const parts = trials.map(({ part }) => part)
+  const [{ servername, path }] = parts as [Part]
+  for (const version of versions) {
+    const failing = trials.filter(({ failures }) => failures.has(version))
+    if (failing.length === 0) continue
+    const { failure } = await handshake(server, { version, anchor: null, servername }, requestCert)
+    if (failure !== undefined) {
+      found.refuse('REHEARSAL_FAILED', noHandshake(version, parts, failure), path)
+      continue
+    }
+    for (const { part, failures } of failing) {
+      // ML-DSA is defined for TLS 1.3 alone: this is expected of such a pair beside another one.
+      if (part.keyType.startsWith('ML-DSA') && version === 'TLSv1.2') continue
+      const message = `${noHandshake(version, [part], failures.get(version) as string)}; these clients get another pair`
+      found.judge('warn', 'REHEARSAL_FAILED', message, part.path)
+    }
   }
-  return false
+}
+
+function noHandshake(version: TlsVersion, parts: readonly Part[], failure: string): string {
+  return `no ${version} handshake is possible with ${parts.map(({ path }) => path).join(' and ')}: ${failure}`
 }
 
 /** Node has names for the commonest errors of OpenSSL's verification alone. */
@@ -180,53 +253,6 @@ const JUDGED_ELSEWHERE: Readonly<Record<string, ProblemCode>> = {
   CERT_HAS_EXPIRED: 'CERT_EXPIRED',
   CERT_NOT_YET_VALID: 'CERT_NOT_YET_VALID',
   INVALID_PURPOSE: 'CERT_PURPOSE',
-}
-
-interface HandshakeResult {
-  readonly failure?: string
-  readonly unverified?: string
-}
-
-function handshake(
-  secureContext: tls.SecureContext,
-  { version, verifies }: Client,
-  requestCert: boolean,
-  part: Part,
-): Promise<HandshakeResult> {
-  return new Promise((resolve) => {
-    const [near, far] = duplexPair()
-    const server = new tls.TLSSocket(near, {
-      isServer: true,
-      secureContext,
-      requestCert,
-      rejectUnauthorized: false,
-    })
-    const client = tls.connect({
-      socket: far,
-      ...(part.servername === undefined ? {} : { servername: part.servername }),
-      secureContext: clientContext(version, verifies ? part.anchor : null),
-      rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
-    })
-    withoutPrintedPeer(client)
-    let reason: string | undefined
-    const finish = (result: HandshakeResult) => {
-      clearTimeout(timer)
-      server.destroy()
-      client.destroy()
-      resolve(result)
-    }
-    const timer = setTimeout(finish, LIMIT_MS, { failure: `it did not end within ${LIMIT_MS} ms` })
-    server.on('error', (error) => {
-      reason = reasonOf(error)
-    })
-    // The server's reason says more than the alert that the client gets; it arrives in the same turn.
-    client.on('error', (error) => setImmediate(() => finish({ failure: reason ?? reasonOf(error) })))
-    client.on('secureConnect', () => {
-      const unverified = client.authorized || !verifies ? null : String(client.authorizationError)
-      finish(unverified ? { unverified } : {})
-    })
-  })
 }
 
 function loadContext(
@@ -256,19 +282,4 @@ function versionsOf({ minVersion, maxVersion, ciphers, secureOptions = 0 }: Cont
   if (minVersion !== 'TLSv1.3' && !only13 && !off(constants.SSL_OP_NO_TLSv1_2)) versions.push('TLSv1.2')
   if (maxVersion !== 'TLSv1.2' && !off(constants.SSL_OP_NO_TLSv1_3)) versions.push('TLSv1.3')
   return versions
-}
-
-/** OpenSSL's reason in words, from `error:0A000076:SSL routines::no suitable signature algorithm` and the like. */
-function reasonOf(error: Error & { code?: string; reason?: string }): string {
-  // With this code, only the message of Node says what it was; it quotes nothing.
-  if (error.code === 'ERR_CRYPTO_OPERATION_FAILED') return error.message
-  return error.reason ?? (error.code ? inWords(error.code) : 'unknown reason')
-}
-
-/** `ERR_SSL_NO_SHARED_CIPHER` -> `no shared cipher`. */
-function inWords(code: string): string {
-  return code
-    .replace(/^ERR_(SSL|OSSL)_/, '')
-    .replaceAll('_', ' ')
-    .toLowerCase()
 }
