@@ -100,6 +100,7 @@ const policySchema = z
     selfSignedCa: z.enum(['warn', 'reject']).default('warn'),
     weakKey: z.enum(['reject', 'warn']).default('reject'),
     largeKey: z.enum(['reject', 'warn']).default('reject'),
+    brokenAnchor: z.enum(['reject', 'warn']).nullable().default(null),
     pairGraceSeconds: z.number().min(0).max(86_400).default(60),
     hosts: z.enum(['independent', 'together']).default('independent'),
     nameClaims: z

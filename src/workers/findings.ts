@@ -18,8 +18,13 @@ export class Findings {
 
   /** Could serve: refuses the set when the policy says so and `force` is not set. */
   judge(verdict: 'reject' | 'warn', code: ProblemCode, message: string, path?: string): void {
-    const list = verdict === 'reject' && !this.#force ? this.problems : this.warnings
+    const list = this.rejects(verdict) ? this.problems : this.warnings
     list.push(problemOf(code, message, path))
+  }
+
+  /** Whether a verdict of the policy refuses the set. */
+  rejects(verdict: 'reject' | 'warn'): boolean {
+    return verdict === 'reject' && !this.#force
   }
 
   /** Runs `act`; what it throws is kept as a problem, and `null` is returned. */

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 
+import { BrokenAnchor } from './broken-anchor.js'
 import { isSelfSigned, parseCertificate } from './certificates.js'
 import { expiredProblem } from './expired.js'
 import { notAfterOf, notBeforeOf, oneLine, publicKeyOf } from './facts.js'
@@ -13,6 +14,7 @@ import type { Policy } from './protocol.js'
 import { reading } from './reading.js'
 import type { AuthorityFacts, WantedIssuer } from './record.js'
 import { warnOfRootless } from './rootless-anchors.js'
+import { isKnownSignature } from './signature.js'
 import type { AuthorityBlock, JudgedAuthority } from './trust.js'
 import { type TrustSettings, trustSettingsOf } from './trust-settings.js'
 import { unsucceededOf } from './unsucceeded-anchors.js'
@@ -20,24 +22,28 @@ import { unsucceededOf } from './unsucceeded-anchors.js'
 /**
  * What is known of a trust anchor that was not there before.
  *
- * @throws ProblemError `PEM_INVALID` or `CA_INVALID`, for what can anchor nothing.
+ * @throws BrokenAnchor `CA_INVALID` or `KEY_UNSUPPORTED`, for a whole certificate that can anchor nothing.
+ * @throws ProblemError `PEM_INVALID`, for one that cannot be read.
  */
-export function authorityFacts(block: AuthorityBlock): AuthorityFacts {
+export function authorityFacts(block: AuthorityBlock, partialChain: boolean): AuthorityFacts {
   const { what, path } = block
   workingOn(path)
-  return reading('CA_INVALID', `${what} cannot be judged`, path, () => factsOfAuthority(block))
+  return reading('CA_INVALID', `${what} cannot be judged`, path, () => factsOfAuthority(block, partialChain))
 }
 
-function factsOfAuthority(block: AuthorityBlock): AuthorityFacts {
-  const { pem, digest, what, path, subject: name } = block
+function factsOfAuthority(block: AuthorityBlock, partialChain: boolean): AuthorityFacts {
+  const { digest, path, subject: name } = block
   const settings = settingsOf(block)
-  const certificate = parseCertificate(pem, what, path)
+  const certificate = certificateOf(block)
   const subject = oneLine(certificate.subject)
   const issuer = issuerOf(block)
-  if (issuer.invalid !== null) throw invalid(path, `${subject} in ${path} is damaged: ${issuer.invalid}`)
-  // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing.
-  if (issuer.ca !== 'ca' && !isSelfSigned(certificate)) {
-    throw invalid(path, `${subject} in ${path} is not a CA certificate`)
+  if (issuer.invalid !== null) {
+    throw new BrokenAnchor('CA_INVALID', `${subject} in ${path} is damaged: ${issuer.invalid}`, path, false)
+  }
+  // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing, or with partial
+  // chains the peer that shows it.
+  if (issuer.ca !== 'ca' && !isOwnIssuer(certificate, issuer)) {
+    throw new BrokenAnchor('CA_INVALID', `${subject} in ${path} is not a CA certificate`, path, partialChain)
   }
   return {
     ...{ digest, subject, name },
@@ -67,7 +73,7 @@ export function judgeAuthorities(
   let flawed: { why: string; path: string } | null = null
   let anyVouches = false
   for (const { facts, block } of authorities) {
-    judgeAuthority(facts, block.path, policy, partialChain, found)
+    judgeAuthority(facts, block.path, policy, found)
     if (facts.vouchesFor !== 'none') {
       // An option can make up for a missing root, so that alone is never a reason to refuse.
       anyVouches = true
@@ -84,11 +90,23 @@ export function judgeAuthorities(
   }
 }
 
+/** What makes an anchor a broken one that the options, and not its bytes, decide about; `null` for a sound one. */
+export function whyBrokenInUse(
+  { subject, explicitTrust, issuer }: AuthorityFacts,
+  path: string,
+  partialChain: boolean,
+): BrokenAnchor | null {
+  if (!explicitTrust || issuer === null || partialChain) return null
+  const message =
+    `${subject} in ${path} carries trust settings that make OpenSSL trust it without its issuer; ` +
+    'write it as a CERTIFICATE, or set `tls.allowPartialTrustChain`'
+  return new BrokenAnchor('CA_INVALID', message, path, true)
+}
+
 function judgeAuthority(
-  { subject, vouchesFor, remark, largeKey, explicitTrust, issuer }: AuthorityFacts,
+  { subject, vouchesFor, remark, largeKey }: AuthorityFacts,
   path: string,
   policy: Policy,
-  partialChain: boolean,
   found: Findings,
 ): void {
   if (vouchesFor === 'others' && remark !== null) {
@@ -98,12 +116,6 @@ function judgeAuthority(
   if (vouchesFor === 'itself') {
     const message = `${subject} in ${path} is not a CA certificate; it vouches for itself alone`
     found.judge('warn', 'CA_INVALID', message, path)
-  }
-  if (explicitTrust && issuer !== null && !partialChain) {
-    const message =
-      `${subject} in ${path} carries trust settings that make OpenSSL trust it without its issuer; ` +
-      'write it as a CERTIFICATE, or set `tls.allowPartialTrustChain`'
-    found.refuse('CA_INVALID', message, path)
   }
   if (largeKey !== null) {
     const message = `the trust anchor ${subject} in ${path} has ${largeKey}: each handshake with it takes too long`
@@ -127,10 +139,30 @@ function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509
   return { name: issuer, subject: oneLine(name), key: authorityKey }
 }
 
+function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
+  try {
+    return parseCertificate(pem, what, path)
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.problem.code !== 'KEY_UNSUPPORTED') throw error
+    throw new BrokenAnchor('KEY_UNSUPPORTED', error.problem.message, path, false)
+  }
+}
+
+/**
+ * Whether a certificate signed itself, as far as OpenSSL looks: it does not verify the signature of an anchor. Digests that
+ * it no longer knows (MD2, MD4, SHA-0) keep no root of version 1 from anchoring.
+ */
+function isOwnIssuer(certificate: X509Certificate, { ca, selfSigned }: Issuer): boolean {
+  return isSelfSigned(certificate) || (ca !== null && selfSigned && !isKnownSignature(certificate.raw))
+}
+
+/** OpenSSL takes settings that are damaged as none, and with them what they reject. */
 function settingsOf({ der, path, what }: AuthorityBlock): TrustSettings {
-  return reading('CA_INVALID', `the trust settings behind ${what} are damaged`, path, () =>
-    trustSettingsOf(der),
-  )
+  try {
+    return trustSettingsOf(der)
+  } catch {
+    throw new BrokenAnchor('CA_INVALID', `the trust settings behind ${what} are damaged`, path, true)
+  }
 }
 
 function issuerOf({ der, path, what }: AuthorityBlock): Issuer {
@@ -159,8 +191,4 @@ const REMARKS = {
 function largeKeyOf(certificate: X509Certificate): string | null {
   const key = publicKeyOf(certificate)
   return key && whyTooLarge(key)
-}
-
-function invalid(path: string, message: string): ProblemError {
-  return new ProblemError('CA_INVALID', message, path)
 }

@@ -153,13 +153,16 @@ async function prepareSet(
   const requesting = task.requestCert ? found : new Findings(task.force)
   const judged = newTrust && judgeTrust(newTrust, known, task, found, requesting)
   const authorities = judged ? AuthorityList.of(judged.authorities) : known
+  // Without broken anchors, which only a judgement leaves out.
+  const inForce = judged?.blocks ?? null
+  const trustInForce = inForce?.facts ?? served?.trust ?? trust
   if (found.refused) return refuse()
 
   if (identities[0]) workingOn(identities[0].path)
   const keys = held ? [] : identities.map(({ key }) => keyPem(key))
   const likeness = servedLikenessOf(identities, dhparam, task.requestCert)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
-  const unknown = newTrust && withoutKnown(newTrust, task.fresh ? AuthorityList.of([]) : known)
+  const unknown = inForce && withoutKnown(inForce, task.fresh ? AuthorityList.of([]) : known)
   if (!held && (task.fresh || served?.likeness !== likeness)) {
     await rehearseSet(servable, keys, task, unknown, dhparam, found, requesting)
   } else if (unknown) {
@@ -171,9 +174,10 @@ async function prepareSet(
     return refuse()
   }
   const record = held
-    ? { ...(served as ServedRecord), ...trustPartOf(read), authorities }
+    ? { ...(served as ServedRecord), ...trustPartOf({ ...read, trust: trustInForce }), authorities }
     : {
         ...read,
+        trust: trustInForce,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
         likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
         certificates: servable.map((one) => factsOf(one.chain, neededIn(one, anchorsNamed))),
@@ -185,16 +189,15 @@ async function prepareSet(
       pairs: held
         ? []
         : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
-      trust:
-        newTrust && judged
-          ? preparedTrust(newTrust, judged.ends, task.requestCert ? [] : requesting.problems)
-          : 'served',
+      trust: judged
+        ? preparedTrust(judged.blocks, judged.ends, task.requestCert ? [] : requesting.problems)
+        : 'served',
       dhparam: held || dhparam === null ? null : exact(dhparam),
       ticketSecret,
     },
     record: encodeRecord(record),
     certificates: record.certificates,
-    trust,
+    trust: trustInForce,
     warnings: told(found.warnings),
     changed: held && served ? changedPaths(served.trustFingerprint, read.trustFingerprint) : changed,
     diff: served && diffOf(served, record, held ? null : (identities[0]?.chain[0] as X509Certificate)),

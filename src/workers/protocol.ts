@@ -52,6 +52,11 @@ export interface Policy {
   readonly selfSignedCa: 'warn' | 'reject'
   readonly weakKey: 'reject' | 'warn'
   readonly largeKey: 'reject' | 'warn'
+  /**
+   * Trust anchors that can anchor nothing: left out with a warning each, or refused. `null` means `'warn'`, but `'reject'` for
+   * one through which OpenSSL would trust more than through a root. No set is accepted that leaves no anchor.
+   */
+  readonly brokenAnchor: 'reject' | 'warn' | null
   readonly pairGraceSeconds: number
   /** Whether a host that is refused keeps the others from being renewed. */
   readonly hosts: 'independent' | 'together'

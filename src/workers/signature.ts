@@ -4,6 +4,7 @@ import { element } from './ber.js'
 import type { SignedBytes } from './crl-fields.js'
 import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
 import { CONTEXT_0, SEQUENCE } from './der-tags.js'
+import { signatureOid } from './x509.js'
 
 /*
  * Signatures of revocation lists, which Node verifies for certificates only. The algorithms are those that OpenSSL 3.0
@@ -47,6 +48,12 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
 }
 
 const RSA_PSS = '1.2.840.113549.1.1.10'
+
+/** Whether the signature of a certificate is of an algorithm that OpenSSL can verify. */
+export function isKnownSignature(certificate: Uint8Array): boolean {
+  const oid = signatureOid(certificate)
+  return oid === RSA_PSS || DIGESTS[oid] !== undefined
+}
 
 /** `unknown` where the signature cannot be checked. */
 export type SignatureVerdict = 'valid' | 'invalid' | 'unknown'

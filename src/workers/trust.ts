@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 
+import { anchorsInForce } from './anchors-in-force.js'
 import { damagedCertificate, describe, isCertificateBlock } from './certificates.js'
 import { isPkcs7 } from './der-kind.js'
 import { assertFilled } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
-import { authorityFacts, judgeAuthorities } from './judge-authorities.js'
+import { judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import type { TrustEnds } from './material-ends.js'
 import { derOf, type PemBlock, splitPem } from './pem.js'
@@ -94,7 +95,7 @@ export function readTrust(
  *
  * @param known of what is served; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
  * @param requesting collects what concerns only servers that request client certificates.
- * @returns what is known of each trust anchor now, and when anchors and lists end.
+ * @returns the blocks without broken anchors, what is known of each anchor now, and when anchors and lists end.
  */
 export function judgeTrust(
   blocks: TrustBlocks,
@@ -102,13 +103,10 @@ export function judgeTrust(
   { policy, context }: Pick<PrepareTask, 'policy' | 'context'>,
   found: Findings,
   requesting: Findings,
-): { authorities: AuthorityFacts[]; ends: TrustEnds } {
-  const authorities: JudgedAuthority[] = []
-  for (const block of blocks.authorities) {
-    const facts = known.byDigest.get(block.digest) ?? found.attempt(() => authorityFacts(block))
-    if (facts) authorities.push({ block, facts })
-  }
-  judgeAuthorities(authorities, policy, context.allowPartialTrustChain === true, found, requesting)
+): { blocks: TrustBlocks; authorities: AuthorityFacts[]; ends: TrustEnds } {
+  const partialChain = context.allowPartialTrustChain === true
+  const authorities = anchorsInForce(blocks.authorities, known, policy, partialChain, found)
+  judgeAuthorities(authorities, policy, partialChain, found, requesting)
   const names = authorities.reduce((sum, { block }) => sum + nameEntryBytes(block.subject), 0)
   if (names > MAX_NAMES_BYTES) {
     const message =
@@ -117,7 +115,17 @@ export function judgeTrust(
     requesting.refuse('CA_NAMES_TOO_LONG', message)
   }
   const lists = judgeCrls(blocks.revocationLists, authorities, policy, found, requesting)
-  return { authorities: authorities.map(({ facts }) => facts), ends: trustEndsOf(authorities, lists) }
+  return {
+    blocks: withAuthorities(blocks, authorities),
+    authorities: authorities.map(({ facts }) => facts),
+    ends: trustEndsOf(authorities, lists),
+  }
+}
+
+/** The digest stays that of the files: it says whether they have changed. */
+function withAuthorities(blocks: TrustBlocks, authorities: readonly JudgedAuthority[]): TrustBlocks {
+  const inForce = authorities.map(({ block }) => block)
+  return { ...blocks, authorities: inForce, facts: { ...blocks.facts, authorities: inForce.length } }
 }
 
 /** Without the anchors that are known: OpenSSL has taken those before, with the same options. */

@@ -65,7 +65,7 @@ test('no curve, kind of key or unusual extension in a certificate, CA, host, pee
   }
 })
 
-test('a key on a curve without a NIST name is refused as KEY_UNSUPPORTED wherever it lies, on every Node', () => {
+test('a key on a curve without a NIST name is refused as KEY_UNSUPPORTED, or left out as a trust anchor, on every Node', () => {
   const odd = lines.filter(
     ({ name, way }) =>
       way !== 'peer' && (/^(explicit|SM2)/.test(name) || (name.startsWith('curve ') && !isNist(name))),
@@ -123,11 +123,17 @@ test('a CA on secp256k1 in the chain stops the start with a code, and leaves a r
   })
 })
 
-test('a CA on secp256k1 among the trust anchors is refused by its file', async (t) => {
+test('a CA on secp256k1 among the trust anchors is left out, and is refused where no other anchor is left', async (t) => {
   const dir = tempDir(t)
   const files = writePair(dir, root.issue())
   const ca = join(dir, 'ca.crt')
   writeFileSync(ca, root.certPem + oddAuthority.certPem)
+  const engine = await startEngine(t, { ...files, ca, requestCert: true })
+  const [warning] = engine.status().generation.warnings
+  assert.deepEqual([warning?.code, warning?.path], ['KEY_UNSUPPORTED', ca])
+  const loaded = Buffer.from(String(engine.serverOptions().ca)).toString()
+  assert.ok(!loaded.includes(oddAuthority.certPem.slice(100, 200)))
+  writeFileSync(ca, oddAuthority.certPem)
   await assert.rejects(startEngine(t, { ...files, ca, requestCert: true }), (error) => {
     assert.ok(error instanceof ReloadError)
     assert.deepEqual([error.code, error.path], ['KEY_UNSUPPORTED', ca])

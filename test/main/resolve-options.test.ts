@@ -240,6 +240,7 @@ test('what is not given has the documented default', () => {
       requiredNames: [],
       weakKey: 'reject',
       largeKey: 'reject',
+      brokenAnchor: null,
       pairGraceSeconds: 60,
       hosts: 'independent',
       nameClaims: 'any',

@@ -13,6 +13,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { judgePeers } from '../../src/workers/judge-peers.js'
+import type { Problem } from '../../src/workers/problem.js'
+import type { PrepareReply } from '../../src/workers/protocol.js'
 import { createAuthority } from './certificates.js'
 import { integer, octets, oid, pem, sequence } from './der.js'
 import { basicConstraints, keyUsage, subjectAltName, subjectKeyId } from './extensions.js'
@@ -188,7 +190,17 @@ function certificate(
 
 async function prepared(options: Parameters<typeof taskFor>[0]): Promise<string[]> {
   const reply = await prepareHere(taskFor(options))
-  return reply.kind === 'refused' ? reply.problems.map(({ code }) => code) : []
+  return reply.kind === 'refused' ? codesIn(reply.problems) : anchorsLeftOut(reply)
+}
+
+/** An anchor that is left out is named in a warning. */
+function anchorsLeftOut(reply: PrepareReply): string[] {
+  const warnings = reply.kind === 'prepared' ? reply.warnings : []
+  return codesIn(warnings).filter((code) => code === 'KEY_UNSUPPORTED')
+}
+
+function codesIn(problems: readonly Problem[]): string[] {
+  return problems.map(({ code }) => code)
 }
 
 function write(name: string, content: string | Buffer): string {

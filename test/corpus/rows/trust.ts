@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 
+import { damagedSettings, obsoleteRoot } from '../../support/broken-anchors.js'
 import { type Authority, createAuthority, manyAuthorities, selfSigned } from '../../support/certificates.js'
 import { pem } from '../../support/der.js'
 import { basicConstraints } from '../../support/extensions.js'
 import { csr } from '../../support/key-forms.js'
+import { keyPair } from '../../support/keys.js'
 import { largeKey } from '../../support/large-key.js'
 import { oddCertificate } from '../../support/odd-certificate.js'
 import { cutAt, patched } from '../../support/pem-text.js'
@@ -61,9 +64,19 @@ export const trustBundle: Group = {
     no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),
     no('a request for a certificate', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),
     no('a revocation list', 'CA_INVALID', (site) => site.write('ca.crt', root.crl())),
-    no('a server certificate among the anchors', 'CA_INVALID', (site) =>
-      site.write('ca.crt', BUNDLE + site.leaf().certPem),
+    yes('a server certificate among the anchors', BUNDLE + visitor.certPem, ['CA_INVALID']),
+    yes('a root of version 1 that is signed with MD2', BUNDLE + obsoleteRoot().certPem, ['CA_INVALID']),
+    yes('a root on a curve without a NIST name', BUNDLE + oddRoot().certPem, ['KEY_UNSUPPORTED']),
+    yes('a root that has an extension twice', BUNDLE + twiceConstrained(), ['CA_INVALID']),
+    no('server certificates alone', ['CA_INVALID', 'CA_INVALID'], (site) =>
+      site.write('ca.crt', site.leaf().certPem + visitor.certPem),
     ),
+    {
+      ...no('trust settings that are damaged, among the anchors', 'CA_INVALID', (site) =>
+        site.write('ca.crt', BUNDLE + damagedSettings(root)),
+      ),
+      forcible: true,
+    },
     no('DER', 'PEM_INVALID', (site) => site.write('ca.crt', root.certDer)),
     no('UTF-16', 'PEM_INVALID', (site) => site.write('ca.crt', Buffer.from(`\ufeff${BUNDLE}`, 'utf16le'))),
     no('a sign that is no base64 in the middle', 'PEM_INVALID', (site) =>
@@ -91,7 +104,7 @@ export const trustBundle: Group = {
       site.write('ca.crt', BUNDLE.padEnd(1024 * 1024 + 1, '\n')),
     ),
     no('trust settings that are damaged', 'CA_INVALID', (site) =>
-      site.write('ca.crt', pem('TRUSTED CERTIFICATE', Buffer.concat([root.certDer, Buffer.from([1, 2, 3])]))),
+      site.write('ca.crt', damagedSettings(root)),
     ),
     {
       ...no(
@@ -220,6 +233,16 @@ export const trustPattern: Group = {
       'anchors/b.crt',
     ),
   ],
+}
+
+function oddRoot(): Authority {
+  return createAuthority({ key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }) })
+}
+
+/** OpenSSL takes it into its store, and refuses every chain that it stands in. */
+function twiceConstrained(): string {
+  const extensions = [basicConstraints(true), basicConstraints(true)]
+  return pem('CERTIFICATE', oddCertificate({ key: keyPair(), subject: 'Corpus Twice', extensions }))
 }
 
 function bundleOf(authorities: readonly Authority[]): string {

@@ -1,0 +1,12 @@
+import { type ProblemCode, ProblemError } from './problem.js'
+
+/** A whole certificate that can be no trust anchor; the other anchors of its file can. */
+export class BrokenAnchor extends ProblemError {
+  /** Whether OpenSSL would trust more through it than through a root: a peer with this certificate, or without its issuer. */
+  readonly widensTrust: boolean
+
+  constructor(code: ProblemCode, message: string, path: string, widensTrust: boolean) {
+    super(code, message, path)
+    this.widensTrust = widensTrust
+  }
+}
