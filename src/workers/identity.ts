@@ -9,7 +9,7 @@ import type { Findings } from './findings.js'
 import { type PemBlock, splitPem } from './pem.js'
 import { noMacWarning, readPkcs12 } from './pkcs12.js'
 import { type PrivateKey, privateKeysOf } from './private-key.js'
-import { ProblemError } from './problem.js'
+import { type ProblemCode, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol.js'
 import { reading } from './reading.js'
@@ -107,9 +107,24 @@ function readPair(
   assertFilled(set.bytesOf('key', key), key, 'KEY_MISSING')
   const keyBlocks = splitPem(set.bytesOf('key', key), key)
   assertFewKeys(keyBlocks, key)
-  const keys = privateKeysOf(keyBlocks, key, passphrase, budget)
+  const { keys, unusable } = privateKeysOf(keyBlocks, key, passphrase, budget)
   workingOn(cert)
-  return identityOf(certificates, keys, cert, key, found)
+  if (!certificates.some((one) => keys.some(({ object }) => one.checkPrivateKey(object)))) {
+    for (const error of unusable) throw error
+  }
+  const identity = identityOf(certificates, keys, cert, key, found)
+  for (const { problem } of unusable) {
+    const message = `another private key in ${key} ${UNUSABLE[problem.code]}; the certificate does not need it: remove it from the file`
+    found.judge('warn', problem.code, message, key)
+  }
+  return identity
+}
+
+/** What the keys are that {@link privateKeysOf} leaves aside. */
+const UNUSABLE: Partial<Record<ProblemCode, string>> = {
+  KEY_PASSPHRASE_REQUIRED: 'is encrypted, and no passphrase is set',
+  KEY_PASSPHRASE_WRONG: 'is encrypted with another passphrase',
+  KEY_UNSUPPORTED: 'is of a kind that cannot serve TLS',
 }
 
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */

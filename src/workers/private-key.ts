@@ -10,7 +10,7 @@ import { DSA, whyNotForTls } from './key-kinds.js'
 import { derOf, type PemBlock } from './pem.js'
 import { openSshHint, pemHint } from './pem-hints.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
-import { ProblemError } from './problem.js'
+import { type ProblemCode, ProblemError } from './problem.js'
 import { reading } from './reading.js'
 import { shellWord } from './shell-word.js'
 
@@ -21,8 +21,17 @@ export interface PrivateKey {
   readonly plain: string | null
 }
 
+/** The private keys of a file. */
+export interface KeysOfFile {
+  /** At least one. */
+  readonly keys: readonly PrivateKey[]
+  /** Why others cannot be used: they are encrypted, or of a kind that TLS does not sign with. */
+  readonly unusable: readonly ProblemError[]
+}
+
 /**
- * Every private key of a file, decrypted.
+ * Every private key of a file, decrypted. One that is whole and cannot be used does not matter where another belongs to the
+ * certificate; one that is damaged does.
  *
  * @throws ProblemError `KEY_MISSING`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, `KEY_UNSUPPORTED` or `KEY_INVALID`.
  */
@@ -31,16 +40,33 @@ export function privateKeysOf(
   path: string,
   passphrase: Buffer | null,
   budget: DerivationBudget = new DerivationBudget(),
-): PrivateKey[] {
+): KeysOfFile {
   const found = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'))
   if (found.length === 0) {
     const message = `${path} holds no private key, but ${describe(blocks)}${pemHint(blocks, path)}`
     throw new ProblemError('KEY_MISSING', message, path)
   }
-  return found.map((block) =>
-    reading('KEY_INVALID', damaged(path), path, () => parsePrivateKey(block, path, passphrase, budget)),
-  )
+  const keys: PrivateKey[] = []
+  const unusable: ProblemError[] = []
+  for (const block of found) {
+    try {
+      keys.push(
+        reading('KEY_INVALID', damaged(path), path, () => parsePrivateKey(block, path, passphrase, budget)),
+      )
+    } catch (error) {
+      if (!(error instanceof ProblemError) || !IS_WHOLE.has(error.problem.code)) throw error
+      unusable.push(error)
+    }
+  }
+  if (keys.length === 0) throw unusable[0] as ProblemError
+  return { keys, unusable }
 }
+
+const IS_WHOLE: ReadonlySet<ProblemCode> = new Set([
+  'KEY_PASSPHRASE_REQUIRED',
+  'KEY_PASSPHRASE_WRONG',
+  'KEY_UNSUPPORTED',
+])
 
 /**
  * A key from unencrypted PKCS#8. OpenSSL gets to see it when its structure has been found sane.

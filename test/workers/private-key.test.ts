@@ -102,5 +102,5 @@ test('what lies in the place of a key is told in words', () => {
 
 function keysIn(text: string, passphrase?: string) {
   const secret = passphrase === undefined ? null : Buffer.from(passphrase)
-  return privateKeysOf(splitPem(Buffer.from(text), 'tls.key'), 'tls.key', secret, new DerivationBudget())
+  return privateKeysOf(splitPem(Buffer.from(text), 'tls.key'), 'tls.key', secret, new DerivationBudget()).keys
 }

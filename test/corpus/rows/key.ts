@@ -9,6 +9,22 @@ import { pairOptions, rightPair, type Site } from '../site.js'
 
 const RSA: LeafOptions = { keyType: 'rsa-2048' }
 
+/** A key that is whole and cannot be used does not keep the one that belongs to the certificate from being served. */
+function besides(
+  id: string,
+  other: (site: Site) => string,
+  warns: NonNullable<AcceptedRow['warns']>,
+): AcceptedRow[] {
+  const places: [string, (own: string, other: string) => string][] = [
+    ['behind it', (own, more) => own + more],
+    ['before it', (own, more) => more + own],
+  ]
+  return places.map(([place, join]) => ({
+    ...form(`its key, and ${id} ${place}`, ({ keyPem }, site) => join(keyPem, other(site))),
+    ...{ warns, at: 'tls.key' },
+  }))
+}
+
 /** What people have in key files. */
 export const keyForms: Group = {
   title: 'a key file in one of its many forms',
@@ -25,6 +41,13 @@ export const keyForms: Group = {
     form('an RSA-PSS key', ({ keyPem }) => keyPem, { keyType: 'rsa-pss' }),
     form('an EC key on P-384', ({ keyPem }) => keyPem, { keyType: 'ec-p384' }),
     form('an Ed25519 key', ({ keyPem }) => keyPem, { keyType: 'ed25519' }),
+    ...besides('an encrypted one', (site) => encryptedPkcs8(site.leaf(), PASSPHRASE), [
+      'KEY_PASSPHRASE_REQUIRED',
+    ]),
+    ...besides('a traditional encrypted one', (site) => traditionalKey(site.leaf(), PASSPHRASE), [
+      'KEY_PASSPHRASE_REQUIRED',
+    ]),
+    ...besides('one that cannot sign', () => unsigningKey(), ['KEY_UNSUPPORTED']),
     form('lines that end in CRLF', ({ keyPem }) => keyPem.replaceAll('\n', '\r\n')),
     form('a UTF-8 byte order mark', ({ keyPem }) => `\ufeff${keyPem}`),
     form('blanks before each line', ({ keyPem }) => keyPem.replaceAll(/^/gm, '  ')),
@@ -96,10 +119,17 @@ export const keyDamage: Group = {
       },
       'KEY_UNSUPPORTED',
     ),
-    no('a key that cannot sign', 'KEY_UNSUPPORTED', () => {
-      const { privateKey } = generateKeyPairSync('x25519')
-      return privateKey.export({ type: 'pkcs8', format: 'pem' })
-    }),
+    no('a key that cannot sign', 'KEY_UNSUPPORTED', () => unsigningKey()),
+    no(
+      'an encrypted key behind the key of another certificate',
+      'KEY_PASSPHRASE_REQUIRED',
+      (leaf, site) => site.leaf().keyPem + encryptedPkcs8(leaf, PASSPHRASE),
+    ),
+    no(
+      'a key that is cut off inside, behind its key',
+      'KEY_INVALID',
+      (leaf) => leaf.keyPem + pem('PRIVATE KEY', derOf(leaf.keyPem).subarray(0, 60)),
+    ),
     no('an EC key whose private half is damaged, beside its whole public half', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 46)),
     ),
@@ -162,6 +192,11 @@ const OUTDATED = sequence(
   octets(randomBytes(64)),
 )
 
+function unsigningKey(): string {
+  const { privateKey } = generateKeyPairSync('x25519')
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
 function flipped(der: Buffer, at: number): Buffer {
   der[at] = (der[at] ?? 0) ^ 1
   return der
@@ -216,6 +251,12 @@ export const passphraseFile: Group = {
     ),
     opens('no encryption at all', (site, leaf) => site.write('tls.key', leaf.keyPem)),
     opens('an RSA key', (site, leaf) => site.write('tls.key', encryptedPkcs8(leaf, PASSPHRASE)), RSA),
+    {
+      ...opens('its key, and one with another passphrase before it', (site, leaf) =>
+        site.write('tls.key', encryptedPkcs8(site.leaf(), OTHER) + encryptedPkcs8(leaf, PASSPHRASE)),
+      ),
+      ...{ warns: ['KEY_PASSPHRASE_WRONG'], at: 'tls.key' },
+    },
     opens('a passphrase without a newline behind it', (site) => site.write('passphrase', PASSPHRASE)),
     opens('a passphrase with CRLF behind it', (site) => site.write('passphrase', `${PASSPHRASE}\r\n`)),
     opens('another passphrase, which is read again', (site, leaf) => {
