@@ -1,0 +1,89 @@
+import { isGood, type NodeVerdict } from './node-verdict.js'
+import type { PairCase } from './pair-cases.js'
+
+/** What PREPARE makes of a pair. */
+export interface OwnVerdict {
+  readonly isAccepted: boolean
+  /** Of the problems, or of the warnings where it is accepted. */
+  readonly codes: readonly string[]
+}
+
+/** Why certswap refuses what Node and its clients accept (`stricter`), or accepts what they refuse (`looser`). */
+export interface Disagreement {
+  readonly side: 'stricter' | 'looser'
+  readonly reason: string
+  /** What differs from the usual pair in a case that disagrees for this reason. */
+  readonly example: Partial<PairCase>
+  /** `false` where Node and certswap agree about the example on this version of Node. @defaultValue true */
+  readonly isHere?: boolean
+  explains(one: PairCase, node: NodeVerdict, own: OwnVerdict): boolean
+}
+
+const major = Number(process.versions.node.split('.')[0])
+
+/** Every disagreement between certswap and Node about a pair. */
+export const DISAGREEMENTS: readonly Disagreement[] = [
+  {
+    side: 'stricter',
+    reason: 'an RSA key of 1,024 bits: clients at security level 2 (Node 24 and later, browsers) refuse it',
+    example: { key: 'RSA 1024' },
+    isHere: major < 24,
+    explains: ({ key }, _, { codes }) => key === 'RSA 1024' && codes.includes('KEY_TOO_WEAK'),
+  },
+  {
+    side: 'stricter',
+    reason:
+      'a curve that is written out in parameters: RFC 5480 forbids that, and Node 24 and 26 crash when they print it',
+    example: { key: 'explicit P-256', issuer: 'itself' },
+    explains: ({ key }, _, { codes }) => key === 'explicit P-256' && codes.includes('KEY_UNSUPPORTED'),
+  },
+  {
+    side: 'stricter',
+    reason: 'a CA in place of the certificate of a server: its key should sign certificates alone',
+    example: { constraints: 'CA', usage: 'none' },
+    explains: ({ constraints }, _, { codes }) => constraints === 'CA' && codes.includes('CERT_IS_CA'),
+  },
+  {
+    side: 'looser',
+    reason:
+      'a certificate of another host: which names clients ask for is known by `policy.requiredNames` alone',
+    example: { names: 'another host' },
+    explains: ({ names }, { client }) => names === 'another host' && client === 'another name',
+  },
+  {
+    side: 'looser',
+    reason:
+      'several keys in a file: Node takes the first, certswap takes the one that belongs to the certificate',
+    example: { keyForm: 'another key before it' },
+    explains: ({ keyForm }, node) =>
+      / key before it$/.test(keyForm) && (node.load !== 'ok' || node.client === '-'),
+  },
+  {
+    side: 'looser',
+    reason: 'a leaf whose issuer is not in the file: a warning unless `policy.incompleteChain` refuses it',
+    example: { chain: 'leaf alone' },
+    explains: ({ chain }, { client }, { codes }) =>
+      chain === 'leaf alone' && /UNABLE_TO_/.test(client) && codes.includes('CHAIN_INCOMPLETE'),
+  },
+  {
+    side: 'looser',
+    reason: 'issuers that are labelled TRUSTED CERTIFICATE: Node leaves them out, certswap serves them',
+    example: { certForm: 'trusted label' },
+    explains: ({ certForm }, { client }) => certForm === 'trusted label' && /UNABLE_TO_/.test(client),
+  },
+  {
+    side: 'looser',
+    reason: 'PKCS#12 without a MAC although a passphrase is set: OpenSSL 3.0 does not load it',
+    example: { container: 'PKCS12 without encryption' },
+    isHere: major < 22,
+    explains: ({ container }, { load }) => container === 'PKCS12 without encryption' && load !== 'ok',
+  },
+]
+
+/** The reason of a disagreement; `agreed` without one, and `null` for one that is not in the list. */
+export function explanationOf(one: PairCase, node: NodeVerdict, own: OwnVerdict): string | null {
+  if (isGood(node) === own.isAccepted) return 'agreed'
+  const side = own.isAccepted ? 'looser' : 'stricter'
+  const found = DISAGREEMENTS.find((entry) => entry.side === side && entry.explains(one, node, own))
+  return found ? `${side}: ${found.reason}` : null
+}

@@ -1,0 +1,99 @@
+import type { X509Certificate } from 'node:crypto'
+import { duplexPair } from 'node:stream'
+import tls from 'node:tls'
+
+import { withoutPrintedPeer } from '../../src/workers/rehearsing-client.js'
+import type { PairFilesOfCase } from './pair-cases.js'
+
+/** What Node and an ordinary client of it make of a pair; `ok`, or a code. */
+export interface NodeVerdict {
+  readonly load: string
+  readonly tls12: string
+  readonly tls13: string
+  /** Whether the client verified the certificate, and the name `localhost`. */
+  readonly client: string
+}
+
+/** Loads a pair as a server would, and shakes hands with a client that trusts the root, once in each version of TLS. */
+export async function nodeVerdict(files: PairFilesOfCase): Promise<NodeVerdict> {
+  const failed = { tls12: '-', tls13: '-', client: '-' }
+  let server: tls.SecureContext
+  try {
+    server = tls.createSecureContext(optionsFor(files))
+  } catch (error) {
+    return { load: codeOf(error), ...failed }
+  }
+  const [tls12, tls13] = [await meet(server, files, 'TLSv1.2'), await meet(server, files, 'TLSv1.3')]
+  const client = tls12.client ?? tls13.client ?? '-'
+  return { load: 'ok', tls12: tls12.handshake, tls13: tls13.handshake, client }
+}
+
+/** Whether an ordinary client can use it in every version that is on by default. */
+export function isGood({ load, tls12, tls13, client }: NodeVerdict): boolean {
+  return [load, tls12, tls13, client].every((one) => one === 'ok')
+}
+
+function optionsFor({ cert, key, pfx, passphrase }: PairFilesOfCase): tls.SecureContextOptions {
+  return {
+    ...(pfx === null ? { cert: cert as string, key: key as string } : { pfx }),
+    ...(passphrase === null ? {} : { passphrase }),
+    ca: [],
+  }
+}
+
+interface Meeting {
+  readonly handshake: string
+  readonly client?: string
+}
+
+function meet(
+  secureContext: tls.SecureContext,
+  { root }: PairFilesOfCase,
+  version: tls.SecureVersion,
+): Promise<Meeting> {
+  return new Promise((resolve) => {
+    const [near, far] = duplexPair()
+    const server = new tls.TLSSocket(near, { isServer: true, secureContext })
+    const client = tls.connect({
+      ...{ socket: far, servername: 'localhost', rejectUnauthorized: false },
+      ...{ secureContext: clientContext(version, root), checkServerIdentity: () => undefined },
+    })
+    // Some versions of Node crash when they print a key on a curve without a NIST name.
+    withoutPrintedPeer(client)
+    let serverError: string | undefined
+    const finish = (meeting: Meeting) => {
+      server.destroy()
+      client.destroy()
+      resolve(meeting)
+    }
+    server.on('error', (error) => {
+      serverError = codeOf(error)
+    })
+    client.on('error', (error) => setImmediate(() => finish({ handshake: serverError ?? codeOf(error) })))
+    client.on('secureConnect', () => {
+      const peer = client.getPeerX509Certificate() as X509Certificate
+      const said = client.authorized ? nameVerdict(peer) : String(client.authorizationError)
+      finish({ handshake: 'ok', client: said })
+    })
+  })
+}
+
+/** Most cases have the same few roots, and OpenSSL 3.0 takes a millisecond for a context. */
+const clients = new Map<string, tls.SecureContext>()
+
+function clientContext(version: tls.SecureVersion, ca: string): tls.SecureContext {
+  const key = version + ca
+  const known = clients.get(key)
+  const context = known ?? tls.createSecureContext({ ca, minVersion: version, maxVersion: version })
+  if (clients.size > 16) clients.clear()
+  clients.set(key, context)
+  return context
+}
+
+function nameVerdict(peer: X509Certificate): string {
+  return peer.checkHost('localhost') === undefined ? 'another name' : 'ok'
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'an error without a code'
+}
