@@ -11,17 +11,18 @@ export interface DevFlags {
   readonly name?: string[]
   readonly days?: number
   readonly force?: boolean
+  readonly mlDsa?: boolean
 }
 
 /** `certswap dev init` */
 export async function initIdentity(flags: DevFlags): Promise<void> {
   const { createDevelopmentIdentity } = await import('./dev/identity.js')
-  const force = flags.force === true
+  const [force, mlDsa] = [flags.force === true, flags.mlDsa === true]
   print(
     'created',
     await orCommandError(
       flags.dir,
-      createDevelopmentIdentity(flags.dir, { ...identityOptions(flags), force }),
+      createDevelopmentIdentity(flags.dir, { ...identityOptions(flags), force, mlDsa }),
     ),
   )
 }
@@ -61,4 +62,12 @@ function print(what: string, identity: DevelopmentIdentity): void {
       `  trust this   ${printable(caPath)}\n` +
       `  fingerprint  ${identity.fingerprint256}\n`,
   )
+  if (identity.mlDsa) {
+    const { certPath: second, keyPath: secondKey } = identity.mlDsa
+    const flags = `--cert ${certPath} --key ${keyPath} --cert ${second} --key ${secondKey}`
+    process.stdout.write(
+      `  ML-DSA       ${printable(second)}, with the key ${printable(secondKey)}\n` +
+        `  serve both   certswap serve ${printable(flags)}\n`,
+    )
+  }
 }

@@ -226,6 +226,7 @@ function addDev(program: Command): void {
   common(dev.command('init'))
     .description('make a CA and a certificate for localhost')
     .option('--force', 'replace an identity that is there')
+    .option('--ml-dsa', 'make a second pair with an ML-DSA key, for TLS 1.3 (Node 24.6 or later)')
     .action((flags: DevFlags) => initIdentity(flags))
   common(dev.command('rotate'))
     .description('renew the certificate, written the way a renewal writes it')

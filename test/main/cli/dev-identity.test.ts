@@ -224,3 +224,49 @@ function read(path: string): X509Certificate {
 function modeOf(path: string): number {
   return statSync(path).mode & 0o777
 }
+
+const withoutMlDsaKeys: string | false =
+  Number(process.versions.node.split('.')[0]) < 24 && 'needs a Node that makes ML-DSA keys: 24.6 or later'
+
+test('a second pair with ML-DSA is of the same authority, is renewed with the first, and each client gets its pair', {
+  skip: withoutMlDsaKeys,
+}, async (t) => {
+  const dir = tempDir(t)
+  const { caPath, mlDsa } = await createDevelopmentIdentity(dir, { mlDsa: true })
+  assert.ok(mlDsa)
+  const before = read(mlDsa.certPath)
+  assert.equal(before.publicKey.asymmetricKeyType, 'ml-dsa-65')
+  const { certPath, keyPath } = await rotateDevelopmentIdentity(dir)
+  const renewed = read(mlDsa.certPath)
+  assert.notEqual(renewed.fingerprint256, before.fingerprint256)
+  assert.equal(renewed.subjectAltName, before.subjectAltName)
+  assert.equal(modeOf(mlDsa.keyPath), 0o600)
+  const port = await echoServer(t, {
+    cert: [certPath, mlDsa.certPath].map((path) => readFileSync(path)),
+    key: [keyPath, mlDsa.keyPath].map((path) => readFileSync(path)),
+  })
+  const ca = readFileSync(caPath)
+  const both = [await handshake({ port, ca }), await handshake({ port, ca, maxVersion: 'TLSv1.2' })]
+  assert.deepEqual(
+    both.map(({ authorizationError, fingerprint256 }) => [authorizationError, fingerprint256]),
+    [renewed, read(certPath)].map(({ fingerprint256 }) => [undefined, fingerprint256]),
+  )
+})
+
+test('a forced identity without ML-DSA leaves no pair of the authority before it behind', {
+  skip: withoutMlDsaKeys,
+}, async (t) => {
+  const dir = tempDir(t)
+  await createDevelopmentIdentity(dir, { mlDsa: true })
+  await assert.rejects(createDevelopmentIdentity(dir), { code: 'IDENTITY_EXISTS' })
+  assert.equal((await createDevelopmentIdentity(dir, { force: true })).mlDsa, null)
+  assert.deepEqual(readdirSync(dir).sort(), ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'])
+})
+
+test('where Node makes no ML-DSA keys, the command says what it needs and writes nothing', {
+  skip: withoutMlDsaKeys === false && 'needs a Node that makes no ML-DSA keys: 20 or 22',
+}, async (t) => {
+  const dir = join(tempDir(t), 'identity')
+  await assert.rejects(createDevelopmentIdentity(dir, { mlDsa: true }), { code: 'ML_DSA_UNSUPPORTED' })
+  assert.deepEqual(existsSync(dir) ? readdirSync(dir) : [], [])
+})

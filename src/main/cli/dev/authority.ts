@@ -4,12 +4,16 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { signCertificate } from './certificate.js'
 import type { SubjectNames } from './extensions.js'
 import { authorityExtensions, leafExtensions } from './extensions.js'
+import { DevelopmentIdentityError } from './identity-error.js'
 
 /** A certificate and its key as PEM; the key is plain PKCS#8. */
 export interface PemPair {
   readonly certPem: string
   readonly keyPem: string
 }
+
+/** The kind of a server's key; ML-DSA-65 needs Node 24.6 or later. */
+export type DevelopmentKey = 'ecdsa' | 'ml-dsa'
 
 export interface DevelopmentCertificateOptions extends SubjectNames {
   readonly days: number
@@ -32,12 +36,17 @@ export function createDevelopmentAuthority(): PemPair {
   return { certPem, keyPem: pkcs8Of(key) }
 }
 
-/** A server certificate with a key of its own. The leaf is the whole chain: a root is never sent. */
+/**
+ * A server certificate with a key of its own. The leaf is the whole chain: a root is never sent.
+ *
+ * @throws DevelopmentIdentityError `ML_DSA_UNSUPPORTED`
+ */
 export function issueDevelopmentCertificate(
   authority: PemPair,
   options: DevelopmentCertificateOptions,
+  kind: DevelopmentKey = 'ecdsa',
 ): PemPair {
-  const key = newKey()
+  const key = kind === 'ecdsa' ? newKey() : newMlDsaKey()
   const issuerKey = createPrivateKey(authority.keyPem)
   const certPem = signCertificate({
     subject: options.names[0] ?? options.ips[0] ?? 'certswap development certificate',
@@ -52,6 +61,17 @@ export function issueDevelopmentCertificate(
 
 function newKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+}
+
+/** Node 20 has no types for it. */
+function newMlDsaKey(): KeyObject {
+  try {
+    return generateKeyPairSync('ml-dsa-65' as 'ed25519').privateKey
+  } catch (cause) {
+    const { node, openssl } = process.versions
+    const message = `Node ${node} with OpenSSL ${openssl} cannot make ML-DSA keys`
+    throw new DevelopmentIdentityError('ML_DSA_UNSUPPORTED', message, { cause })
+  }
 }
 
 function pkcs8Of(key: KeyObject): string {

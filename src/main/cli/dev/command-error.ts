@@ -33,6 +33,10 @@ const NEXT: Readonly<Record<DevelopmentIdentityErrorCode, Next>> = {
   },
   AUTHORITY_MISSING: { exitCode: EXIT.rejected, next: 'run `certswap dev init` first' },
   AUTHORITY_INVALID: { exitCode: EXIT.rejected, next: 'use another --dir' },
+  ML_DSA_UNSUPPORTED: {
+    exitCode: EXIT.refused,
+    next: 'use Node 24.6 or later, or go without an ML-DSA pair: leave --ml-dsa out, and remove ml-dsa.crt and ml-dsa.key',
+  },
   IDENTITY_UNSAFE: {
     exitCode: EXIT.refused,
     next: 'run this as that user, in a directory of your own, or with --cert and --key',

@@ -2,6 +2,8 @@ export type DevelopmentIdentityErrorCode =
   | 'IDENTITY_EXISTS'
   | 'AUTHORITY_MISSING'
   | 'AUTHORITY_INVALID'
+  /** This Node makes no keys of ML-DSA. */
+  | 'ML_DSA_UNSUPPORTED'
   /** Another user decides what is in the directory. */
   | 'IDENTITY_UNSAFE'
 

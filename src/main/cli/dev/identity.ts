@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { readTrusted, trustedEntry, UntrustedPathError } from '../../trusted-path.js'
@@ -18,6 +18,8 @@ export interface DevelopmentIdentity {
   readonly caPath: string
   readonly fingerprint256: string
   readonly notAfter: Date
+  /** The second pair, with a key of ML-DSA; `null` without one. */
+  readonly mlDsa: { readonly certPath: string; readonly keyPath: string } | null
 }
 
 export interface DevelopmentIdentityOptions {
@@ -32,9 +34,15 @@ export interface DevelopmentIdentityOptions {
 export interface CreateDevelopmentIdentityOptions extends DevelopmentIdentityOptions {
   /** Replaces what is there, the authority too. @defaultValue false */
   readonly force?: boolean | undefined
+  /** Makes a second pair of the same authority, with a key of ML-DSA-65. @defaultValue false */
+  readonly mlDsa?: boolean | undefined
 }
 
-/** Makes an authority and a certificate in `dir`. Unless forced, it replaces nothing. */
+/**
+ * Makes an authority and a certificate in `dir`. Unless forced, it replaces nothing.
+ *
+ * @throws DevelopmentIdentityError
+ */
 export async function createDevelopmentIdentity(
   dir: string,
   options: CreateDevelopmentIdentityOptions = {},
@@ -52,15 +60,19 @@ export async function createDevelopmentIdentity(
   // Another user may have made it meanwhile.
   assertOurs(dir, paths)
   const authority = createDevelopmentAuthority()
-  const leaf = issueDevelopmentCertificate(authority, leafOptions(options))
-  await replaceFiles([
-    ...pairFiles(authority, paths.ca, paths.caKey),
-    ...pairFiles(withAuthority(leaf, authority), paths.cert, paths.key),
-  ])
-  return describe(paths, new X509Certificate(leaf.certPem))
+  const { leaf, files } = issuePairs(paths, authority, leafOptions(options), options.mlDsa === true)
+  await replaceFiles([...pairFiles(authority, paths.ca, paths.caKey), ...files])
+  // One that was there is of an authority that is no more.
+  if (options.mlDsa !== true) await Promise.all(mlDsaPaths(paths).map((path) => rm(path, { force: true })))
+  return describe(paths, leaf)
 }
 
-/** Renews the certificate in `dir`: a new key, the same authority and, unless told otherwise, the same names. */
+/**
+ * Renews the certificate in `dir`, and the one with ML-DSA if there is one: new keys, the same authority and, unless options
+ * say otherwise, the same names.
+ *
+ * @throws DevelopmentIdentityError
+ */
 export async function rotateDevelopmentIdentity(
   dir: string,
   options: DevelopmentIdentityOptions = {},
@@ -69,9 +81,10 @@ export async function rotateDevelopmentIdentity(
   assertOurs(dir, paths)
   const authority = readAuthority(paths)
   const previous = readPair(paths.cert, paths.key)
-  const leaf = issueDevelopmentCertificate(authority, leafOptions(options, previous?.certificate))
-  await replaceFiles(pairFiles(withAuthority(leaf, authority), paths.cert, paths.key))
-  return describe(paths, new X509Certificate(leaf.certPem))
+  const renewed = leafOptions(options, previous?.certificate)
+  const { leaf, files } = issuePairs(paths, authority, renewed, mlDsaPaths(paths).some(existsSync))
+  await replaceFiles(files)
+  return describe(paths, leaf)
 }
 
 /** What `serve` starts with when it is given no certificate: makes one, renews one in its last day, or keeps it. */
@@ -86,11 +99,33 @@ export async function ensureDevelopmentIdentity(dir: string): Promise<Developmen
 
 const dayMs = 86_400_000
 
+/** All pairs of a server, of which none is written before all have been made. */
+function issuePairs(
+  paths: IdentityPaths,
+  authority: PemPair,
+  options: DevelopmentCertificateOptions,
+  mlDsa: boolean,
+): { leaf: X509Certificate; files: NewFile[] } {
+  const leaf = issueDevelopmentCertificate(authority, options)
+  const files = pairFiles(withAuthority(leaf, authority), paths.cert, paths.key)
+  if (mlDsa) {
+    const second = issueDevelopmentCertificate(authority, options, 'ml-dsa')
+    files.push(...pairFiles(withAuthority(second, authority), paths.mlDsaCert, paths.mlDsaKey))
+  }
+  return { leaf: new X509Certificate(leaf.certPem), files }
+}
+
+function mlDsaPaths({ mlDsaCert, mlDsaKey }: IdentityPaths): string[] {
+  return [mlDsaCert, mlDsaKey]
+}
+
 interface IdentityPaths {
   readonly ca: string
   readonly caKey: string
   readonly cert: string
   readonly key: string
+  readonly mlDsaCert: string
+  readonly mlDsaKey: string
 }
 
 interface ParsedPair extends PemPair {
@@ -103,6 +138,8 @@ function pathsIn(dir: string): IdentityPaths {
     caKey: join(dir, 'ca.key'),
     cert: join(dir, 'tls.crt'),
     key: join(dir, 'tls.key'),
+    mlDsaCert: join(dir, 'ml-dsa.crt'),
+    mlDsaKey: join(dir, 'ml-dsa.key'),
   }
 }
 
@@ -195,5 +232,8 @@ function describe(paths: IdentityPaths, { fingerprint256, validTo }: X509Certifi
     caPath: paths.ca,
     fingerprint256,
     notAfter: new Date(validTo),
+    mlDsa: mlDsaPaths(paths).every(existsSync)
+      ? { certPath: paths.mlDsaCert, keyPath: paths.mlDsaKey }
+      : null,
   }
 }
