@@ -32,8 +32,8 @@ export function anchorsInForce(
     if (inForce.length === 0) found.refuse(code, message, path)
     else if (found.rejects(verdict)) found.judge(verdict, code, message, path)
     else {
-      const effect = 'it is left out of the trust anchors; remove it from the file'
-      found.judge('warn', code, `${message}: ${effect}`, path)
+      const effect = 'it is left out of the trust anchors: remove it from the file'
+      found.judge('warn', code, `${message}; ${effect}`, path)
     }
   }
   return inForce

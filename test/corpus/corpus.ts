@@ -21,6 +21,8 @@ interface CommonRow {
   readonly id: string
   /** The code whose example in `docs/errors.md` is the message of this row. */
   readonly example?: ProblemCode
+  /** Its first message is in the list below the table of `docs/errors.md`. */
+  readonly listed?: boolean
 }
 
 export interface RefusedRow extends CommonRow {

@@ -11,7 +11,7 @@ import {
   type ReloadResult,
 } from '../../src/main/index.js'
 import type { Leaf } from '../support/certificates.js'
-import { asDocumented, documentedErrors } from '../support/documented-errors.js'
+import { asDocumented, assertListed, documentedErrors } from '../support/documented-errors.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { fakeClock } from '../support/fake-clock.js'
 import { type RecordingLogger, recordingLogger } from '../support/recording-logger.js'
@@ -94,6 +94,7 @@ async function playRefused(stage: Stage, row: RefusedRow): Promise<void> {
     const error = row.onlyAgainstServed === true ? null : await firstLoadError(stage, row)
     assertNoSecret(site, [result, forced, engine.status(), logger.lines, error, error?.message])
     if (row.example) assertDocumented(row.example, result.problems, site)
+    if (row.listed) assertListed(result.problems[0] as Problem, site.dir)
   } finally {
     await undo?.()
   }
@@ -114,6 +115,7 @@ async function playAccepted(stage: Stage, row: AcceptedRow): Promise<void> {
   await assertServed(stage)
   assertNoSecret(site, [result, engine.status(), logger.lines])
   if (row.example) assertDocumented(row.example, result.warnings, site)
+  if (row.listed) assertListed(result.warnings[0] as Problem, site.dir)
 }
 
 /** The right files come, and are served. */

@@ -41,7 +41,7 @@ test('a leaf and a root of MD2 in a bundle of a hundred: the others are in force
   )
   assert.match(
     warnings[0]?.message ?? '',
-    /^CN=visitor\.example in \S+ is not a CA certificate: it is left out .*remove it from the file$/,
+    /^CN=visitor\.example in \S+ is not a CA certificate; it is left out .*remove it from the file$/,
   )
   assert.match(warnings[1]?.message ?? '', /^CN=Root of MD2 .*version 1/)
   assert.equal(trust.authorities, 100)
@@ -145,7 +145,7 @@ test('`certswap check` names the anchor that is left out, and ends with 0', asyn
   assert.equal(code, 0, stderr)
   assert.match(
     stdout + stderr,
-    /CA_INVALID.*CN=visitor\.example .*left out of the trust anchors; remove it from the file/,
+    /CA_INVALID.*CN=visitor\.example .*left out of the trust anchors: remove it from the file/,
   )
 })
 

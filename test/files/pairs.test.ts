@@ -3,12 +3,13 @@
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/index.js'
 import type { Problem } from '../../src/workers/problem.js'
 import { createAuthority, type LeafOptions } from '../support/certificates.js'
+import { assertListed } from '../support/documented-errors.js'
 import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
 import { type PairFiles, writePair } from '../support/files.js'
 import { hostSite, putHost } from '../support/host-site.js'
@@ -62,6 +63,7 @@ test('a lone ML-DSA pair is refused where TLS 1.2 is on; the message says to set
       new RegExp(`^no TLSv1\\.2 handshake .*ML-DSA-${set} serves TLS 1\\.3 alone`),
     )
     assert.match(problem?.message ?? '', /set `tls\.minVersion` to 'TLSv1\.3', or add a pair with an ECDSA/)
+    if (set === 65) assertListed(problem as Problem, dirname(files.cert))
     assert.deepEqual(await problemsOf({ ...files, tls: { minVersion: 'TLSv1.3' } }), [])
   }
 })
@@ -99,6 +101,7 @@ test('a pair that the ciphers of TLS 1.2 leave out serves TLS 1.3 beside another
   const { warnings } = reply as { warnings: readonly Problem[] }
   const [warning] = warnings.filter(({ code }) => code === 'REHEARSAL_FAILED')
   assert.match(warning?.message ?? '', /^no TLSv1\.2 handshake is possible with \S+rsa\.crt: .*another pair$/)
+  assertListed(warning as Problem, dir)
 })
 
 test('a pair that works in no version is refused, whatever works beside it', async (t) => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 
 export interface DocumentedError {
@@ -22,13 +23,23 @@ export function documentedErrors(): Map<string, DocumentedError> {
   )
 }
 
-/** The messages about storage and threads, which the page lists below its table. */
+/** The messages that the page lists below its table: of storage and threads, of pairs, keys and trust anchors. */
 export function documentedMessages(): { readonly code: string; readonly message: string }[] {
   const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
   return [...page.matchAll(/^- `([A-Z_]+)`: `+(.*?)`+$/gm)].map(([, code = '', message = '']) => ({
     code,
     message,
   }))
+}
+
+/** Asserts that the page lists a message. */
+export function assertListed({ code, message }: { code: string; message: string }, dir: string): void {
+  const shown = asDocumented(message, dir)
+  const listed = documentedMessages().filter((one) => one.code === code)
+  assert.ok(
+    listed.some((one) => one.message === shown),
+    `docs/errors.md lists no ${code}: ${shown}`,
+  )
 }
 
 /** A message as the documentation shows it. */

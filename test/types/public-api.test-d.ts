@@ -125,7 +125,12 @@ export async function accepted(app: https.RequestOptions & (() => void)): Promis
     signal: AbortSignal.timeout(5),
   })
   if (outcome === 'rejected') void problems[0]?.code
-  await engine.update({ cert: ['a', 'b'], key: ['c', 'd'], policy: { weakKey: 'warn' }, ca: undefined })
+  await engine.update({
+    cert: ['a', 'b'],
+    key: ['c', 'd'],
+    policy: { weakKey: 'warn', brokenAnchor: 'reject' },
+    ca: undefined,
+  })
   await engine.rollback()
   await engine.rollback(3)
   const { restored } = await engine.rollback({ generation: 3, trust: true })

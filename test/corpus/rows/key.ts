@@ -21,7 +21,7 @@ function besides(
   ]
   return places.map(([place, join]) => ({
     ...form(`its key, and ${id} ${place}`, ({ keyPem }, site) => join(keyPem, other(site))),
-    ...{ warns, at: 'tls.key' },
+    ...{ warns, at: 'tls.key', listed: true },
   }))
 }
 
@@ -255,7 +255,7 @@ export const passphraseFile: Group = {
       ...opens('its key, and one with another passphrase before it', (site, leaf) =>
         site.write('tls.key', encryptedPkcs8(site.leaf(), OTHER) + encryptedPkcs8(leaf, PASSPHRASE)),
       ),
-      ...{ warns: ['KEY_PASSPHRASE_WRONG'], at: 'tls.key' },
+      ...{ warns: ['KEY_PASSPHRASE_WRONG'], at: 'tls.key', listed: true },
     },
     opens('a passphrase without a newline behind it', (site) => site.write('passphrase', PASSPHRASE)),
     opens('a passphrase with CRLF behind it', (site) => site.write('passphrase', `${PASSPHRASE}\r\n`)),

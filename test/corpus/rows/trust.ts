@@ -64,10 +64,19 @@ export const trustBundle: Group = {
     no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),
     no('a request for a certificate', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),
     no('a revocation list', 'CA_INVALID', (site) => site.write('ca.crt', root.crl())),
-    yes('a server certificate among the anchors', BUNDLE + visitor.certPem, ['CA_INVALID']),
+    {
+      ...yes('a server certificate among the anchors', BUNDLE + visitor.certPem, ['CA_INVALID']),
+      listed: true,
+    },
     yes('a root of version 1 that is signed with MD2', BUNDLE + obsoleteRoot().certPem, ['CA_INVALID']),
-    yes('a root on a curve without a NIST name', BUNDLE + oddRoot().certPem, ['KEY_UNSUPPORTED']),
-    yes('a root that has an extension twice', BUNDLE + twiceConstrained(), ['CA_INVALID']),
+    {
+      ...yes('a root on a curve without a NIST name', BUNDLE + oddRoot().certPem, ['KEY_UNSUPPORTED']),
+      listed: true,
+    },
+    {
+      ...yes('a root that has an extension twice', BUNDLE + twiceConstrained(), ['CA_INVALID']),
+      listed: true,
+    },
     no('server certificates alone', ['CA_INVALID', 'CA_INVALID'], (site) =>
       site.write('ca.crt', site.leaf().certPem + visitor.certPem),
     ),
