@@ -52,8 +52,8 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   CHAIN_TOO_LONG: files('keep the leaf and its issuers in the certificate file'),
   KEY_TOO_WEAK: files('issue the certificate with a stronger key or signature'),
   KEY_TOO_LARGE: files('issue the certificate with a smaller key'),
-  KEY_COMPRESSED: files(
-    'write the key again (openssl ec -in OLD -conv_form uncompressed -out NEW), and issue the certificate again',
+  KEY_ENCODING: files(
+    'write the key again (openssl ec -in OLD -param_enc named_curve -conv_form uncompressed -out NEW), and issue the certificate again',
   ),
   SIGNATURE_INVALID: files('fetch the certificate again, or put the current certificate of its CA in place'),
   NAMES_LOST: files('issue the certificate with all names, or pass --force if they are meant to go'),

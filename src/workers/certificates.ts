@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { nodeAt } from './der.js'
 import { isPkcs7 } from './der-kind.js'
 import { notAfterOf, notBeforeOf } from './facts.js'
-import { whyNotLoadable } from './key-kinds.js'
+import { whyNotForIssuers, whyNotLoadable } from './key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from './pem.js'
 import { pemHint, pkcs7Hint } from './pem-hints.js'
 import { ProblemError } from './problem.js'
@@ -40,6 +40,7 @@ const MOST_ISSUERS = 64
 
 function usableIssuer(pem: string, what: string, path: string): X509Certificate {
   const issuer = issuers.get(pem) ?? usableCertificate(pem, what, path)
+  assertIssuerKey(issuer, what, path)
   if (issuers.size === MOST_ISSUERS) issuers.clear()
   issuers.set(pem, issuer)
   return issuer
@@ -81,6 +82,16 @@ export function parseCertificate(pem: string, what: string, path: string): X509C
     for (const property of ASKED_LATER) void certificate[property]
     return certificate
   })
+}
+
+/**
+ * A certificate in a chain or among the trust anchors, whose key has to vouch for others.
+ *
+ * @throws ProblemError `KEY_UNSUPPORTED` for a key that OpenSSL verifies nothing with.
+ */
+export function assertIssuerKey({ raw }: X509Certificate, what: string, path: string): void {
+  const why = whyNotForIssuers(keyKindIn(raw))
+  if (why !== null) throw unsupportedKey(what, why, path)
 }
 
 const ASKED_LATER = [

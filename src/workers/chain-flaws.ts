@@ -7,7 +7,7 @@ import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { ProblemCode } from './problem.js'
 import type { Policy } from './protocol.js'
-import { hasCompressedPoint, isPssWithSha1, signatureOid } from './x509.js'
+import { hasCompressedPoint, hasWrittenCurve, isPssWithSha1, signatureOid } from './x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */
 export interface Flaw {
@@ -77,7 +77,7 @@ function dateFlaws(
 
 /** A flaw that time does not change. */
 interface LastingFlaw {
-  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE' | 'KEY_COMPRESSED'
+  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE' | 'KEY_ENCODING'
   /** What is wrong, behind the name of the certificate. */
   readonly why: string
   readonly ofKey: boolean
@@ -85,7 +85,7 @@ interface LastingFlaw {
 
 function verdictOn(code: LastingFlaw['code'], policy: Policy): Flaw['verdict'] {
   if (code === 'CERT_PURPOSE') return 'reject'
-  if (code === 'KEY_COMPRESSED') return 'warn'
+  if (code === 'KEY_ENCODING') return 'warn'
   return code === 'KEY_TOO_WEAK' ? policy.weakKey : policy.largeKey
 }
 
@@ -123,13 +123,22 @@ function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
     const message = 'is signed with SHA-1 or MD5, which clients refuse'
     flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: false })
   }
-  if (hasCompressedPoint(certificate.raw)) {
-    const message =
-      'has an EC key that is written as a compressed point, which GnuTLS and others do not read; ' +
-      'write the key with openssl ec -conv_form uncompressed, and issue the certificate again'
-    flaws.push({ code: 'KEY_COMPRESSED', why: message, ofKey: true })
-  }
+  const form = whyOddlyWritten(certificate.raw)
+  if (form !== null) flaws.push({ code: 'KEY_ENCODING', why: form, ofKey: true })
   return flaws
+}
+
+/** What OpenSSL reads of EC keys and other libraries of TLS do not; `null` for a usual form. */
+function whyOddlyWritten(der: Buffer): string | null {
+  const remedy = (option: string) =>
+    `write the key with openssl ec ${option}, and issue the certificate again`
+  if (hasWrittenCurve(der)) {
+    const what = 'has an EC key whose curve is written out in parameters instead of named'
+    return `${what}, which Go, GnuTLS and others do not read; ${remedy('-param_enc named_curve')}`
+  }
+  if (!hasCompressedPoint(der)) return null
+  const what = 'has an EC key that is written as a compressed point'
+  return `${what}, which GnuTLS and others do not read; ${remedy('-conv_form uncompressed')}`
 }
 
 function whyNoIssuer(certificate: X509Certificate): string | null {

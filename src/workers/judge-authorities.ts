@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { BrokenAnchor } from './broken-anchor.js'
-import { isSelfSigned, parseCertificate } from './certificates.js'
+import { assertIssuerKey, isSelfSigned, parseCertificate } from './certificates.js'
 import { expiredProblem } from './expired.js'
 import { notAfterOf, notBeforeOf, oneLine, publicKeyOf } from './facts.js'
 import type { Findings } from './findings.js'
@@ -141,7 +141,9 @@ function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509
 
 function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
   try {
-    return parseCertificate(pem, what, path)
+    const certificate = parseCertificate(pem, what, path)
+    assertIssuerKey(certificate, what, path)
+    return certificate
   } catch (error) {
     if (!(error instanceof ProblemError) || error.problem.code !== 'KEY_UNSUPPORTED') throw error
     throw new BrokenAnchor('KEY_UNSUPPORTED', error.problem.message, path, false)

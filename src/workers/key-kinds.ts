@@ -1,6 +1,7 @@
 import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
 import { OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
 import { recentKeyName, whyTooRecent } from './recent-keys.js'
+import { writtenCurve } from './written-curve.js'
 
 /*
  * What kind of key a certificate or a key file holds, read from DER before any native code signs with it or prints it.
@@ -11,11 +12,13 @@ import { recentKeyName, whyTooRecent } from './recent-keys.js'
 export interface KeyKind {
   /** Object identifier in dotted form. */
   readonly algorithm: string
-  /** Object identifier of the named curve; `explicit` where the parameters are written out; `null` for keys without a curve. */
+  /** Object identifier of the curve; {@link UNKNOWN_CURVE} for one without; `null` for keys without a curve. */
   readonly curve: string | null
+  /** Whether the curve is written out in parameters instead of named. */
+  readonly isWrittenOut: boolean
 }
 
-export const DSA: KeyKind = { algorithm: '1.2.840.10040.4.1', curve: null }
+export const DSA: KeyKind = { algorithm: '1.2.840.10040.4.1', curve: null, isWrittenOut: false }
 const EC = '1.2.840.10045.2.1'
 const RSA = '1.2.840.113549.1.1.1'
 const RSA_PSS = '1.2.840.113549.1.1.10'
@@ -80,13 +83,16 @@ const NAMES: Readonly<Record<string, string>> = {
 export function keyKindOf(der: Uint8Array, algorithmIdentifier: DerNode): KeyKind {
   const fields = childrenOf(der, algorithmIdentifier)
   const algorithm = oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER))
-  if (algorithm !== EC) return { algorithm, curve: null }
-  return { algorithm, curve: curveOf(der, fields[1]) }
+  if (algorithm !== EC) return { algorithm, curve: null, isWrittenOut: false }
+  return ecKind(der, fields[1])
 }
 
-/** ECParameters ::= CHOICE { namedCurve OBJECT IDENTIFIER, ... } (RFC 5480, section 2.1.1). */
-export function curveOf(der: Uint8Array, parameters: DerNode | undefined): string {
-  return parameters?.tag === OBJECT_IDENTIFIER ? oidOf(der, parameters) : EXPLICIT
+/** A key on the curve of ECParameters ::= CHOICE { namedCurve OBJECT IDENTIFIER, ... } (RFC 5480, section 2.1.1). */
+export function ecKind(der: Uint8Array, parameters: DerNode | undefined): KeyKind {
+  const isWrittenOut = parameters?.tag === SEQUENCE
+  const named = parameters?.tag === OBJECT_IDENTIFIER ? oidOf(der, parameters) : null
+  const curve = isWrittenOut ? writtenCurve(der, parameters) : named
+  return { algorithm: EC, curve: curve ?? UNKNOWN_CURVE, isWrittenOut }
 }
 
 /** The kind of the key in a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7). */
@@ -101,9 +107,16 @@ export function publicKeyKindOf(der: Uint8Array, publicKeyInfo: DerNode): KeyKin
 export function whyNotLoadable({ algorithm, curve }: KeyKind): string | null {
   if (algorithm !== EC) return whyTooRecent(algorithm)
   if (curve !== null && NIST_CURVES.has(curve)) return null
-  if (curve === EXPLICIT)
-    return 'its curve is written out in parameters instead of named (RFC 5480 forbids that)'
+  if (curve === UNKNOWN_CURVE) {
+    return 'its curve is written out in parameters instead of named (RFC 5480 forbids that), and is not P-256, P-384 or P-521'
+  }
   return `its curve ${nameOf(curve as string)} has no NIST name, and some versions of Node crash when they print it`
+}
+
+/** Why the key of a CA verifies nothing; `null` for one that does. OpenSSL checks this in `check_curve` (x509_vfy.c). */
+export function whyNotForIssuers({ isWrittenOut }: KeyKind): string | null {
+  if (!isWrittenOut) return null
+  return 'its curve is written out in parameters instead of named (RFC 5480 forbids that), and OpenSSL refuses what it issued'
 }
 
 /** Why a private key of this kind cannot serve TLS: `null` for one that can. */
@@ -120,13 +133,8 @@ export function isEc({ algorithm }: KeyKind): boolean {
   return algorithm === EC
 }
 
-/** The kind of the keys under a PEM label of their own (`EC PRIVATE KEY`). */
-export function ecKind(curve: string): KeyKind {
-  return { algorithm: EC, curve }
-}
-
 function nameOf(oid: string): string {
   return NAMES[oid] ?? recentKeyName(oid) ?? oid
 }
 
-const EXPLICIT = 'explicit'
+const UNKNOWN_CURVE = 'unknown'

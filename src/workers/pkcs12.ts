@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 
-import { usableCertificate } from './certificates.js'
+import { assertIssuerKey, usableCertificate } from './certificates.js'
 import { type DerivationBudget, TooCostly } from './derivation-budget.js'
 import { EncryptionError } from './encryption-fields.js'
 import { whyNotPkcs12 } from './format-hints.js'
@@ -43,6 +43,9 @@ export function readPkcs12(
     const leaves = new Set(certificates.filter((certificate) => hasKey(certificate, keys)))
     // Another key that cannot be used does no harm, unless the work is too much.
     if (failure !== null && (leaves.size === 0 || budget.isExceeded)) throw failure
+    for (const one of certificates) {
+      if (!leaves.has(one)) assertIssuerKey(one, `a certificate in ${path}`, path)
+    }
     certificates.sort((a, b) => Number(leaves.has(b)) - Number(leaves.has(a)))
     return { certificates, keys, hasMac: bags.hasMac }
   })

@@ -1,6 +1,6 @@
 import { assertDer, childOf, childrenOf, type DerNode, expected, naturalOf, nodeAt } from './der.js'
 import { CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
-import { curveOf, ecKind, isEc, isRsa, type KeyKind, keyKindOf, whyNotForTls } from './key-kinds.js'
+import { ecKind, isEc, isRsa, type KeyKind, keyKindOf, whyNotForTls } from './key-kinds.js'
 
 /*
  * The structure of unencrypted private keys, read before native code computes with them: OpenSSL takes numbers of any
@@ -31,7 +31,7 @@ export function whyTraditionalNotUsable(der: Uint8Array, label: string): string 
   }
   const parameters = childrenOf(der, assertDer(der)).find(({ tag }) => tag === CONTEXT_0)
   const [curve] = parameters ? childrenOf(der, parameters) : []
-  const why = whyNotForTls(ecKind(curveOf(der, curve)))
+  const why = whyNotForTls(ecKind(der, curve))
   if (why === null) assertSaneEc(der)
   return why
 }

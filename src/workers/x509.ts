@@ -71,6 +71,11 @@ export function isPssWithSha1(der: Uint8Array): boolean {
 const RSA_PSS = '1.2.840.113549.1.1.10'
 const SHA1 = '1.3.14.3.2.26'
 
+/** Whether the key is on a curve that is written out in parameters instead of named (RFC 5480 forbids that). */
+export function hasWrittenCurve(der: Uint8Array): boolean {
+  return keyKindIn(der).isWrittenOut
+}
+
 /** Whether the key is a point of an elliptic curve in compressed form (SEC 1, section 2.3.3). */
 export function hasCompressedPoint(der: Uint8Array): boolean {
   if (!isEc(keyKindIn(der))) return false

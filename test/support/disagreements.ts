@@ -32,13 +32,6 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
   },
   {
     side: 'stricter',
-    reason:
-      'a curve that is written out in parameters: RFC 5480 forbids that, and Node 24 and 26 crash when they print it',
-    example: { key: 'explicit P-256', issuer: 'itself' },
-    explains: ({ key }, _, { codes }) => key === 'explicit P-256' && codes.includes('KEY_UNSUPPORTED'),
-  },
-  {
-    side: 'stricter',
     reason: 'a CA in place of the certificate of a server: its key should sign certificates alone',
     example: { constraints: 'CA', usage: 'none' },
     explains: ({ constraints }, _, { codes }) => constraints === 'CA' && codes.includes('CERT_IS_CA'),

@@ -1,4 +1,4 @@
-import { createPublicKey, ECDH } from 'node:crypto'
+import { createPublicKey, ECDH, generateKeyPairSync } from 'node:crypto'
 
 import type { Leaf } from '../../support/certificates.js'
 import { bits, oid, pem, sequence } from '../../support/der.js'
@@ -61,9 +61,15 @@ export const purposes: Group = {
     {
       id: 'a key that is written as a compressed point',
       accepted: (site) => site.pair(odd(site, { key: compressed(), extensions: [] })),
-      warns: ['KEY_COMPRESSED', 'EXPIRES_EARLIER'],
+      warns: ['KEY_ENCODING', 'EXPIRES_EARLIER'],
       at: 'tls.crt',
-      example: 'KEY_COMPRESSED',
+      example: 'KEY_ENCODING',
+    },
+    {
+      id: 'a key whose curve, P-256, is written out in parameters',
+      accepted: (site) => site.pair(odd(site, { key: writtenOut('P-256'), extensions: [] })),
+      warns: ['KEY_ENCODING', 'EXPIRES_EARLIER'],
+      at: 'tls.crt',
     },
   ],
 }
@@ -163,6 +169,11 @@ function compressed(): KeyPair {
   const algorithm = sequence(oid('1.2.840.10045.2.1'), oid('1.2.840.10045.3.1.7'))
   const key = sequence(algorithm, bits(short))
   return { privateKey, publicKey: createPublicKey({ key, format: 'der', type: 'spki' }) }
+}
+
+/** A pair whose certificate and private key hold the parameters of their curve. */
+function writtenOut(namedCurve: string): KeyPair {
+  return generateKeyPairSync('ec', { namedCurve, paramEncoding: 'explicit' })
 }
 
 function no(
