@@ -210,6 +210,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
+  const trustsClients = ca.length + caDir.length > 0
   const resolved = deepFreeze({
     sources: {
       pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
@@ -221,7 +222,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
       dhparam: dhparam ?? null,
       ticketSecret: rest.tickets.secretFile ?? null,
     },
-    context: withSecurityLevel(withoutUndefined(rest.tls), rest.policy),
+    context: withSecurityLevel(withoutUndefined(rest.tls), rest.policy, trustsClients),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
     unknownHosts: rest.unknownHosts,

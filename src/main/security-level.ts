@@ -9,11 +9,18 @@ import { lenientCiphers } from '../workers/runtimes.js'
  *
  * Measured with default levels: Node 20 loads no leaf that is signed with SHA-1 (level 0 does); Node 24 and 26 load no key
  * of RSA 1,024 (level 1 does). A host's context does not lower the level of the context that accepted the connection, so
- * all contexts have the same one. It also holds for the certificates of clients.
+ * all contexts have the same one.
+ *
+ * @param trustsClients whether there are trust anchors. OpenSSL has one level for both sides, and a policy about the
+ *   server's certificate must not let in clients with weak ones: only `tls.ciphers` lowers the level then.
  */
-export function withSecurityLevel(context: ContextOptions, { weakKey }: Policy): ContextOptions {
+export function withSecurityLevel(
+  context: ContextOptions,
+  { weakKey }: Policy,
+  trustsClients: boolean,
+): ContextOptions {
   const { ciphers = tls.DEFAULT_CIPHERS } = context
-  if (weakKey !== 'warn' || ciphers.includes('@SECLEVEL')) return context
+  if (weakKey !== 'warn' || trustsClients || ciphers.includes('@SECLEVEL')) return context
   // Level 0 lets `ALL` select suites without authentication or encryption.
   const only13 = ciphers.split(':').every((suite) => suite.startsWith('TLS_'))
   const safe = `${ciphers}${only13 ? ':DEFAULT' : ''}:!aNULL:!eNULL`

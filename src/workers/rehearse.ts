@@ -271,8 +271,10 @@ function loadContext(
   }
 }
 
-/** Not even `force` serves it at the usual level: only the policy lowers that, for every context of the engine. */
-const LEVEL_ADVICE = '; set `policy.weakKey` to "warn", and no @SECLEVEL in `tls.ciphers`'
+/** Not even `force` serves it at the usual level: only options lower that, for every context of the engine. */
+const LEVEL_ADVICE =
+  '; set `policy.weakKey` to "warn", and no @SECLEVEL in `tls.ciphers`; beside trust anchors (`ca`), set `tls.ciphers` ' +
+  'to "DEFAULT@SECLEVEL=0", which also lets in clients with weak certificates'
 
 /** As configured; Node itself turns TLS 1.2 off when only TLS 1.3 suites are named. */
 function versionsOf({ minVersion, maxVersion, ciphers, secureOptions = 0 }: ContextOptions): TlsVersion[] {

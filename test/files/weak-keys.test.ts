@@ -73,6 +73,40 @@ test('a security level in `tls.ciphers` stays, and no suite without authenticati
   await assert.rejects(handshake({ port, ...anonymous }))
 })
 
+test('a policy that serves a weak certificate lets in no client with a weak one', async (t) => {
+  const dir = tempDir(t)
+  const root = createAuthority({ name: 'Root of Clients' })
+  writeFileSync(join(dir, 'ca.pem'), root.certPem)
+  const more = { ca: join(dir, 'ca.pem'), requestCert: true, policy: { weakKey: 'warn' } } as const
+  const port = await serve(t, dir, issuer.issue(), more)
+  const enter = ({ chainPem: cert, keyPem: key }: Leaf) =>
+    handshake({
+      port,
+      cert,
+      key,
+      ciphers: 'DEFAULT@SECLEVEL=0',
+      maxVersion: 'TLSv1.2',
+      waitForSession: false,
+    })
+  await enter(root.issue({ extendedKeyUsage: 'client' }))
+  await assert.rejects(enter(root.issue({ extendedKeyUsage: 'client', signatureHash: 'sha1' })))
+})
+
+test('beside trust anchors, the refusal of a weak certificate names the option that serves it', async (t) => {
+  const dir = tempDir(t)
+  const leaf = issuer.issue({ names: ['localhost'], keyType: 'ec', signatureHash: 'sha1' })
+  const root = createAuthority({ name: 'Root of Clients' })
+  writeFileSync(join(dir, 'ca.pem'), root.certPem)
+  const more = { ca: join(dir, 'ca.pem'), policy: { weakKey: 'warn' } } as const
+  await assert.rejects(serve(t, dir, leaf, more), {
+    code: 'REHEARSAL_FAILED',
+    message: /beside trust anchors \(`ca`\), set `tls\.ciphers` to "DEFAULT@SECLEVEL=0"/,
+  })
+  const port = await serve(t, dir, leaf, { ...more, tls: { ciphers: 'DEFAULT@SECLEVEL=0' } })
+  const shown = await handshake({ port, ciphers: 'DEFAULT@SECLEVEL=0', waitForSession: false })
+  assert.equal(shown.fingerprint256, leaf.fingerprint256)
+})
+
 async function serve(
   t: TestContext,
   dir: string,
