@@ -12,7 +12,6 @@ import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './o
 import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
 import { protoIn } from './own-names.js'
 import { refusal, withoutUndefined } from './refusal.js'
-import { withSecurityLevel } from './security-level.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {
@@ -210,7 +209,6 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
-  const trustsClients = ca.length + caDir.length > 0
   const resolved = deepFreeze({
     sources: {
       pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
@@ -222,7 +220,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
       dhparam: dhparam ?? null,
       ticketSecret: rest.tickets.secretFile ?? null,
     },
-    context: withSecurityLevel(withoutUndefined(rest.tls), rest.policy, trustsClients),
+    context: withoutUndefined(rest.tls),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
     unknownHosts: rest.unknownHosts,

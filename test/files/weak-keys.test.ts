@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import tls from 'node:tls'
 
-import { createReloadEngine, type ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
+import { createReloadEngine, type ReloadEngineOptions, type ReloadError } from '../../src/main/index.js'
+import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
 import { createEcho, listen } from '../support/echo-server.js'
+import { assertApplied } from '../support/engines.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
@@ -16,6 +19,12 @@ const weak = {
   'an RSA key of 1,024 bits': { names: ['weak.example'], keyType: 'rsa-1024' },
   'a signature with SHA-1': { names: ['weak.example'], keyType: 'ec', signatureHash: 'sha1' },
 } as const
+
+/** Node 20 has no types for these. */
+const roots = tls as typeof tls & {
+  getCACertificates(type: 'default'): string[]
+  setDefaultCACertificates(certificates: readonly string[]): void
+}
 
 for (const [what, options] of Object.entries(weak)) {
   const strongType = options.keyType === 'ec' ? 'ec' : 'rsa-2048'
@@ -79,17 +88,46 @@ test('a policy that serves a weak certificate lets in no client with a weak one'
   writeFileSync(join(dir, 'ca.pem'), root.certPem)
   const more = { ca: join(dir, 'ca.pem'), requestCert: true, policy: { weakKey: 'warn' } } as const
   const port = await serve(t, dir, issuer.issue(), more)
-  const enter = ({ chainPem: cert, keyPem: key }: Leaf) =>
-    handshake({
-      port,
-      cert,
-      key,
-      ciphers: 'DEFAULT@SECLEVEL=0',
-      maxVersion: 'TLSv1.2',
-      waitForSession: false,
-    })
-  await enter(root.issue({ extendedKeyUsage: 'client' }))
-  await assert.rejects(enter(root.issue({ extendedKeyUsage: 'client', signatureHash: 'sha1' })))
+  await assertNoWeakClient(port, root)
+})
+
+test('trust anchors that come while a weak certificate is served are refused, and those of a rollback stay in force', async (t) => {
+  const dir = tempDir(t)
+  const root = createAuthority({ name: 'Root of Clients' })
+  writeFileSync(join(dir, 'ca.pem'), root.certPem)
+  const leaf = issuer.issue({ names: ['localhost'], keyType: 'ec', signatureHash: 'sha1' })
+  const { engine, port } = await serving(t, dir, leaf, { policy: { weakKey: 'warn' } })
+  const trust = { ca: join(dir, 'ca.pem'), requestCert: true }
+  const refused = await engine.update(trust)
+  assert.deepEqual([refused.outcome, refused.problems[0]?.code], ['rejected', 'REHEARSAL_FAILED'])
+  await handshake({ port, ciphers: 'DEFAULT@SECLEVEL=0', waitForSession: false })
+
+  put(dir, issuer.issue({ keyType: 'ec' }))
+  assertApplied(await engine.update(trust))
+  // The certificate of the first generation needs a level that the trust now in force forbids.
+  await engine.rollback().catch((error: ReloadError) => assert.equal(error.code, 'CONTEXT_REFUSED'))
+  await assertNoWeakClient(port, root)
+})
+
+test('outgoing connections keep the usual level of security', {
+  skip: 'setDefaultCACertificates' in roots ? false : 'this Node cannot change the roots that it trusts',
+}, async (t) => {
+  const authority = createAuthority({ name: 'Root of Servers' })
+  const before = roots.getCACertificates('default')
+  roots.setDefaultCACertificates([authority.certPem])
+  t.after(() => roots.setDefaultCACertificates(before))
+  const { engine } = await serving(t, tempDir(t), issuer.issue(), { policy: { weakKey: 'warn' } })
+  for (const [signatureHash, isWeak] of [
+    ['sha256', false],
+    ['sha1', true],
+  ] as const) {
+    const { chainPem: cert, keyPem: key } = authority.issue({ keyType: 'ec', signatureHash })
+    const server = createEcho({ cert, key, ciphers: 'DEFAULT@SECLEVEL=0' })
+    const port = await listen(t, server)
+    const client = tls.connect({ port, servername: 'localhost', secureContext: engine.secureContext() })
+    t.after(() => client.destroy())
+    await (isWeak ? assert.rejects(once(client, 'secureConnect')) : once(client, 'secureConnect'))
+  }
 })
 
 test('beside trust anchors, the refusal of a weak certificate names the option that serves it', async (t) => {
@@ -107,12 +145,27 @@ test('beside trust anchors, the refusal of a weak certificate names the option t
   assert.equal(shown.fingerprint256, leaf.fingerprint256)
 })
 
+/** A client with a strong certificate comes in, one with a weak one does not. */
+async function assertNoWeakClient(port: number, root: Authority): Promise<void> {
+  const enter = ({ chainPem: cert, keyPem: key }: Leaf) =>
+    handshake({
+      ...{ port, cert, key, ciphers: 'DEFAULT@SECLEVEL=0', maxVersion: 'TLSv1.2' },
+      waitForSession: false,
+    })
+  await enter(root.issue({ extendedKeyUsage: 'client' }))
+  await assert.rejects(enter(root.issue({ extendedKeyUsage: 'client', signatureHash: 'sha1' })))
+}
+
 async function serve(
   t: TestContext,
   dir: string,
   leaf: Leaf,
   more: Partial<ReloadEngineOptions>,
 ): Promise<number> {
+  return (await serving(t, dir, leaf, more)).port
+}
+
+async function serving(t: TestContext, dir: string, leaf: Leaf, more: Partial<ReloadEngineOptions>) {
   put(dir, leaf)
   const engine = await createReloadEngine({
     cert: join(dir, 'tls.crt'),
@@ -123,7 +176,7 @@ async function serve(
   t.after(() => engine.close())
   const server = createEcho(engine.serverOptions())
   engine.attach(server)
-  return await listen(t, server)
+  return { engine, port: await listen(t, server) }
 }
 
 function put(dir: string, leaf: Leaf): void {

@@ -1,5 +1,7 @@
 import type tls from 'node:tls'
 
+import type { ContextOptions } from '../../workers/protocol.js'
+import { serverContextOptions } from '../security-level.js'
 import { bindTerms } from './accepted-terms.js'
 import { buildContext, type ContextPlan, wholeOptions } from './build-context.js'
 import type { Snapshot } from './generation.js'
@@ -73,10 +75,10 @@ export class ContextBook {
   }
 
   planFor(peers: PeerPolicy): ContextPlan {
-    const { material, options } = this.#snapshot
+    const { material } = this.#snapshot
     const sessionIdContext = this.termsFor(peers).identity
     const ticketKeys = this.#tickets.keysFor(sessionIdContext, material.ticketSecret)
-    return { material, options: options.context, session: { sessionIdContext, ticketKeys } }
+    return { material, options: this.#serverOptions, session: { sessionIdContext, ticketKeys } }
   }
 
   /** The terms on which servers of this policy admit peers in this generation. */
@@ -87,7 +89,7 @@ export class ContextBook {
     const { generation, material, options } = this.#snapshot
     const partialChain = options.context.allowPartialTrustChain === true
     const identity = trustIdentity(generation.trust.digest, peers, partialChain)
-    const terms = { identity, peers, trust: material.trust, options: options.context }
+    const terms = { identity, peers, trust: material.trust, options: this.#serverOptions }
     this.#terms.set(key, terms)
     return terms
   }
@@ -97,6 +99,11 @@ export class ContextBook {
     const all = [...this.#contexts.values()].filter(({ context }) => !pinned.has(context))
     this.#contexts.clear()
     return all.map(({ plan, context }) => ({ plan, context, keyTypes: this.#keyTypes }))
+  }
+
+  get #serverOptions(): ContextOptions {
+    const { material, options } = this.#snapshot
+    return serverContextOptions(options, material.trust.authorities !== null)
   }
 
   get #keyTypes(): string[] {

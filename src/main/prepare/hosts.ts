@@ -7,6 +7,7 @@ import { PackedHost } from '../generation/packed-host.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import type { HostCounts } from '../result.js'
+import { rehearsedContext } from '../security-level.js'
 import { sharedCopy } from '../threads/shared-copy.js'
 import { TaskError } from '../threads/task-error.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
@@ -46,17 +47,18 @@ const AT_ONCE = 2
  */
 export async function prepareHosts(
   preparer: Preparer,
-  { sources: material, context, policy }: ResolvedOptions,
+  options: ResolvedOptions,
   { limits, record, held, force, fresh }: ScanHostsTask,
   scan: ChangedHosts,
   authorities: Uint8Array | null,
 ): Promise<HostsReport> {
+  const { sources, policy } = options
   const harvest = new Harvest(scan.problems, [])
   const task = {
     authorities: authorities && sharedCopy(authorities),
-    passphrase: material.passphrase,
+    passphrase: sources.passphrase,
     limits,
-    context,
+    context: rehearsedContext(options),
     policy,
     force,
     fresh,

@@ -11,6 +11,7 @@ import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.
 import type { PassFindings } from '../pass-report.js'
 import type { Preparer } from '../pool.js'
 import type { ResolvedOptions } from '../resolve-options.js'
+import { rehearsedContext } from '../security-level.js'
 import { TaskError } from '../threads/task-error.js'
 import { type HostsReport, prepareHosts } from './hosts.js'
 
@@ -96,7 +97,7 @@ export function prepareTask(
   { records, held, requestCert, force, fresh, fileWarnings }: Omit<PreparationMode, 'trust'>,
 ): PrepareTask {
   const limits = limitsOf(options)
-  const { sources, context, policy, hosts } = options
+  const { sources, policy, hosts } = options
   const scan = hosts && {
     sources: hosts,
     limits,
@@ -108,7 +109,7 @@ export function prepareTask(
   return {
     sources,
     limits,
-    context,
+    context: rehearsedContext(options),
     requestCert,
     policy,
     force,
