@@ -20,6 +20,9 @@ const weak = {
   'a signature with SHA-1': { names: ['weak.example'], keyType: 'ec', signatureHash: 'sha1' },
 } as const
 
+const unloadable = findUnloadable()
+const skip = unloadable ? false : 'this Node loads every kind of weak certificate at its usual level'
+
 /** Node 20 has no types for these. */
 const roots = tls as typeof tls & {
   getCACertificates(type: 'default'): string[]
@@ -91,11 +94,13 @@ test('a policy that serves a weak certificate lets in no client with a weak one'
   await assertNoWeakClient(port, root)
 })
 
-test('trust anchors that come while a weak certificate is served are refused, and those of a rollback stay in force', async (t) => {
+test('trust anchors that come while a weak certificate is served are refused, and those of a rollback stay in force', {
+  skip,
+}, async (t) => {
   const dir = tempDir(t)
   const root = createAuthority({ name: 'Root of Clients' })
   writeFileSync(join(dir, 'ca.pem'), root.certPem)
-  const leaf = issuer.issue({ names: ['localhost'], keyType: 'ec', signatureHash: 'sha1' })
+  const leaf = unloadable as Leaf
   const { engine, port } = await serving(t, dir, leaf, { policy: { weakKey: 'warn' } })
   const trust = { ca: join(dir, 'ca.pem'), requestCert: true }
   const refused = await engine.update(trust)
@@ -130,9 +135,11 @@ test('outgoing connections keep the usual level of security', {
   }
 })
 
-test('beside trust anchors, the refusal of a weak certificate names the option that serves it', async (t) => {
+test('beside trust anchors, the refusal of a weak certificate names the option that serves it', {
+  skip,
+}, async (t) => {
   const dir = tempDir(t)
-  const leaf = issuer.issue({ names: ['localhost'], keyType: 'ec', signatureHash: 'sha1' })
+  const leaf = unloadable as Leaf
   const root = createAuthority({ name: 'Root of Clients' })
   writeFileSync(join(dir, 'ca.pem'), root.certPem)
   const more = { ca: join(dir, 'ca.pem'), policy: { weakKey: 'warn' } } as const
@@ -144,6 +151,21 @@ test('beside trust anchors, the refusal of a weak certificate names the option t
   const shown = await handshake({ port, ciphers: 'DEFAULT@SECLEVEL=0', waitForSession: false })
   assert.equal(shown.fingerprint256, leaf.fingerprint256)
 })
+
+/** A weak certificate that this Node does not load at its usual level: versions differ. */
+function findUnloadable(): Leaf | undefined {
+  const isRefused = ({ chainPem: cert, keyPem: key }: Leaf) => {
+    try {
+      tls.createSecureContext({ cert, key })
+      return false
+    } catch {
+      return true
+    }
+  }
+  return Object.values(weak)
+    .map((options) => issuer.issue({ ...options, names: ['localhost'] }))
+    .find(isRefused)
+}
 
 /** A client with a strong certificate comes in, one with a weak one does not. */
 async function assertNoWeakClient(port: number, root: Authority): Promise<void> {
