@@ -77,14 +77,14 @@ function dateFlaws(
 
 /** A flaw that time does not change. */
 interface LastingFlaw {
-  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE' | 'KEY_ENCODING'
+  readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE' | 'KEY_ENCODING' | 'KEY_UNSUPPORTED'
   /** What is wrong, behind the name of the certificate. */
   readonly why: string
   readonly ofKey: boolean
 }
 
 function verdictOn(code: LastingFlaw['code'], policy: Policy): Flaw['verdict'] {
-  if (code === 'CERT_PURPOSE') return 'reject'
+  if (code === 'CERT_PURPOSE' || code === 'KEY_UNSUPPORTED') return 'reject'
   if (code === 'KEY_ENCODING') return 'warn'
   return code === 'KEY_TOO_WEAK' ? policy.weakKey : policy.largeKey
 }
@@ -123,22 +123,25 @@ function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
     const message = 'is signed with SHA-1 or MD5, which clients refuse'
     flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: false })
   }
-  const form = whyOddlyWritten(certificate.raw)
-  if (form !== null) flaws.push({ code: 'KEY_ENCODING', why: form, ofKey: true })
-  return flaws
+  return [...flaws, ...encodingFlaws(certificate)]
 }
 
-/** What OpenSSL reads of EC keys and other libraries of TLS do not; `null` for a usual form. */
-function whyOddlyWritten(der: Buffer): string | null {
+/** EC keys in forms that not every library of TLS reads. */
+function encodingFlaws(certificate: X509Certificate): LastingFlaw[] {
   const remedy = (option: string) =>
     `write the key with openssl ec ${option}, and issue the certificate again`
-  if (hasWrittenCurve(der)) {
+  if (hasWrittenCurve(certificate.raw)) {
     const what = 'has an EC key whose curve is written out in parameters instead of named'
-    return `${what}, which Go, GnuTLS and others do not read; ${remedy('-param_enc named_curve')}`
+    // OpenSSL looks at the curve in every chain of more than one certificate (`check_extensions` in x509_vfy.c).
+    const isRefused = !isSelfSigned(certificate)
+    const who = isRefused ? 'which OpenSSL refuses' : 'which Go, GnuTLS and others do not read'
+    const why = `${what}, ${who}; ${remedy('-param_enc named_curve')}`
+    return [{ code: isRefused ? 'KEY_UNSUPPORTED' : 'KEY_ENCODING', why, ofKey: true }]
   }
-  if (!hasCompressedPoint(der)) return null
+  if (!hasCompressedPoint(certificate.raw)) return []
   const what = 'has an EC key that is written as a compressed point'
-  return `${what}, which GnuTLS and others do not read; ${remedy('-conv_form uncompressed')}`
+  const why = `${what}, which GnuTLS and others do not read; ${remedy('-conv_form uncompressed')}`
+  return [{ code: 'KEY_ENCODING', why, ofKey: true }]
 }
 
 function whyNoIssuer(certificate: X509Certificate): string | null {

@@ -66,10 +66,20 @@ export const purposes: Group = {
       example: 'KEY_ENCODING',
     },
     {
-      id: 'a key whose curve, P-256, is written out in parameters',
-      accepted: (site) => site.pair(odd(site, { key: writtenOut('P-256'), extensions: [] })),
+      id: 'a key whose curve, P-256, is written out in parameters, in a certificate that signed itself',
+      accepted: (site) => site.pair(selfSigned(site, writtenOut('P-256'))),
       warns: ['KEY_ENCODING', 'EXPIRES_EARLIER'],
       at: 'tls.crt',
+    },
+    {
+      id: 'the same in a certificate that a CA issued, which OpenSSL refuses',
+      spoil(site) {
+        site.pair(odd(site, { key: writtenOut('P-256'), extensions: [] }))
+      },
+      refused: 'KEY_UNSUPPORTED',
+      at: 'tls.crt',
+      says: /has an EC key whose curve is written out in parameters instead of named, which OpenSSL refuses/,
+      forcible: true,
     },
   ],
 }
@@ -138,6 +148,10 @@ function odd(site: Site, { type, key = keyPair(type), extensions, issuer = inter
     }),
     issuer.certPem,
   )
+}
+
+function selfSigned(site: Site, key: KeyPair): Leaf {
+  return leafOf(site, key, oddCertificate({ key, subject: 'localhost', extensions: NAMES }))
 }
 
 function tutorial(site: Site): Leaf {
