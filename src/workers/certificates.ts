@@ -29,7 +29,8 @@ export function certificatesOf(blocks: readonly PemBlock[], path: string): X509C
     throw new ProblemError('CERT_MISSING', message, path)
   }
   return found.map(({ pem }, i) => {
-    const parse = i === 0 ? usableCertificate : usableIssuer
+    // The leaf may be there twice.
+    const parse = pem === found[0]?.pem ? usableCertificate : usableIssuer
     return parse(pem, `certificate ${i + 1} of ${found.length} in ${path}`, path)
   })
 }

@@ -142,7 +142,8 @@ function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509
 function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
   try {
     const certificate = parseCertificate(pem, what, path)
-    assertIssuerKey(certificate, what, path)
+    // One that is no CA can vouch for itself alone, which OpenSSL takes in any form.
+    if (certificate.ca) assertIssuerKey(certificate, what, path)
     return certificate
   } catch (error) {
     if (!(error instanceof ProblemError) || error.problem.code !== 'KEY_UNSUPPORTED') throw error
