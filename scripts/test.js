@@ -12,7 +12,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { constants } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 import { delimiter, dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,7 +26,8 @@ const child = spawn(
   node,
   [
     '--test',
-    ...unlessGiven('--test-concurrency', '2'),
+    // Tests wait for timers and processes a quarter of their time.
+    ...unlessGiven('--test-concurrency', String(availableParallelism() + 1)),
     ...unlessGiven('--test-timeout', '120000'),
     ...unlessGiven('--test-reporter', 'spec'),
     ...flags,
