@@ -1,5 +1,6 @@
 import { looksLikeDer } from './der-kind.js'
 import { whyDerIsNotPem, whyNotText } from './format-hints.js'
+import { INVISIBLE, whyNotOnlyText } from './pem-between.js'
 import { ProblemError } from './problem.js'
 
 /** One `-----BEGIN X-----` to `-----END X-----`. */
@@ -10,13 +11,10 @@ export interface PemBlock {
 }
 
 /** OpenVPN's key has the one label in use with small letters. Others are refused, because a mangled label must not hide a block. */
-const HEADER = '[ \\t\\v\\f]*-----BEGIN (OpenVPN Static key V1|[A-Z0-9][A-Z0-9.#/ ]*)-----'
+const HEADER = `${INVISIBLE}-----BEGIN (OpenVPN Static key V1|[A-Z0-9][A-Z0-9.#/ ]*)-----`
 const BEGIN = new RegExp(`[\\r\\n]${HEADER}`, 'g')
 /** At the start of the text, and directly behind the END line of a file that had no line end there. */
 const BEGIN_HERE = new RegExp(HEADER, 'y')
-const BEGIN_LINE = /(?:^|[\r\n])[ \t\v\f]*-----BEGIN/
-const COMMENT = /^[ \t\v\f]*(?:#|;|\/\/|--[^-])/
-const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf'
 /** Labels that are named in messages (RFC 7468 and OpenSSL's own); of any other, no byte of the file is repeated. */
 const LABELS = new Set([
   'CERTIFICATE',
@@ -51,7 +49,7 @@ const SHORT = 65_536
 /**
  * Every PEM block of a file, in order. A block begins at the start of a line, which may be indented; anything else is
  * text, such as a block that is commented out. Allowed are text before, between and after the blocks, CRLF, a UTF-8 BOM
- * and white space in the base64. Every block that begins must end and must be base64, so that no half of a bundle is taken
+ * before each block and white space in the base64. Every block that begins must end and must be base64, so that no half of a bundle is taken
  * for the whole of it (OpenSSL stops silently at the first bad block).
  *
  * @throws ProblemError `PEM_INVALID`, which for DER, UTF-16 and UTF-32 says how to convert the file.
@@ -60,11 +58,13 @@ export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
   assertText(bytes, path)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   const blocks: PemBlock[] = []
-  let from = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0
+  let from = 0
   for (;;) {
     const begin = beginFrom(text, from)
-    assertOnlyText(text.slice(from, begin?.index), path, blocks.length)
-    if (!begin) break
+    const isWholeFile = !begin && blocks.length === 0
+    const why = whyNotOnlyText(text.slice(from, begin?.index), blocks.length, isWholeFile)
+    if (why !== null) throw invalid(path, `${path} ${why}`)
+    if (!begin) return blocks
     const label = begin[1] as string
     const bodyFrom = begin.index + begin[0].length
     const end = `-----END ${label}-----`
@@ -79,8 +79,6 @@ export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
     blocks.push({ label, pem: cleanBlock(label, text.slice(bodyFrom, endAt), nth, path) })
     from = endAt + end.length
   }
-  if (blocks.length === 0) assertNoHiddenBlock(text, path)
-  return blocks
 }
 
 function beginFrom(text: string, from: number): RegExpExecArray | null {
@@ -126,45 +124,6 @@ function cleanBlock(label: string, body: string, nth: string, path: string): str
   }
   if (headers.length === 0) return armour(label, base64)
   return armour(label, base64).replace('-----\n', (line) => `${line}${headers.join('\n')}\n\n`)
-}
-
-/** Between blocks, a line that begins or ends a block means that a part of the file is lost. */
-function assertOnlyText(between: string, path: string, blocksBefore: number): void {
-  if (BEGIN_LINE.test(between))
-    throw invalid(path, `${path} holds a "-----BEGIN" line that is not a PEM header`)
-  for (let at = between.indexOf('-----END '); at >= 0; at = between.indexOf('-----END ', at + 1)) {
-    if (isComment(between, at)) continue
-    const why = between.includes('-----BEGIN')
-      ? 'its "-----BEGIN" has text before it; begin a line with it'
-      : 'its beginning is lost'
-    throw invalid(path, `${path} holds an END line without its BEGIN after block ${blocksBefore}; ${why}`)
-  }
-}
-
-/**
- * Whether what stands at `at` has text before it on its line. Base64 is no text: a block may have lost its beginning and
- * all of its line ends.
- */
-function isComment(text: string, at: number): boolean {
-  const before = lineBefore(text, at)
-  return COMMENT.test(before) || before.includes('-----BEGIN') || /[^A-Za-z0-9+/=\s-]/.test(before)
-}
-
-function lineBefore(text: string, at: number): string {
-  const lineAt = Math.max(text.lastIndexOf('\n', at), text.lastIndexOf('\r', at)) + 1
-  return text.slice(lineAt, at)
-}
-
-/** A file without a block, in which text stands before each "-----BEGIN" and is no comment. */
-function assertNoHiddenBlock(text: string, path: string): void {
-  for (let at = text.indexOf('-----BEGIN '); at >= 0; at = text.indexOf('-----BEGIN ', at + 1)) {
-    if (COMMENT.test(lineBefore(text, at))) continue
-    const isEscaped = text.startsWith('\\n', text.indexOf('-----', at + 11) + 5)
-    const how = isEscaped
-      ? 'write real line ends instead of "\\n", and no quotes'
-      : 'write each block on lines of its own'
-    throw invalid(path, `${path} holds no PEM block: its "-----BEGIN" is not at the start of a line; ${how}`)
-  }
 }
 
 function assertText(bytes: Uint8Array, path: string): void {

@@ -39,6 +39,24 @@ test('a file without any block gives none', () => {
   assert.deepEqual(splitPem(Buffer.from('not a certificate\n'), 'text.pem'), [])
 })
 
+for (const marker of ['-----END ', '-----BEGIN ', '-----BEGIN X-----', '\n# -----END X-----']) {
+  test(`text full of ${JSON.stringify(marker)} is read in a time in proportion to its length`, () => {
+    const text = (count: number) => Buffer.from(`# ${marker.repeat(count)}`)
+    // 16 times the length, of which the square is 256.
+    const [short, long] = [text(2000), text(32_000)].map(quickest) as [number, number]
+    assert.ok(long < short * 64, `${short} ms and ${long} ms`)
+  })
+}
+
+function quickest(bytes: Buffer): number {
+  const took = Array.from({ length: 3 }, () => {
+    const began = performance.now()
+    assert.deepEqual(splitPem(bytes, 'text.pem'), [])
+    return performance.now() - began
+  })
+  return Math.min(...took)
+}
+
 test('a view into a larger buffer gives what the view shows', () => {
   const slab = Buffer.from(`${authority.certPem}${leaf.chainPem}`)
   const view = new Uint8Array(slab.buffer, slab.byteOffset + authority.certPem.length, leaf.chainPem.length)

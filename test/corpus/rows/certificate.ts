@@ -57,6 +57,12 @@ export const certificateForms: Group = {
       'a block whose label has a dot',
       ({ chainPem, certDer }) => pem('X9.42 DH PARAMETERS', certDer) + chainPem,
     ),
+    form('a byte order mark before each block', ({ certPem }) =>
+      [certPem, intermediate.certPem].map((one) => `\ufeff${one}`).join('\r\n'),
+    ),
+    form('what is not seen before a block: Ctrl-Z, NUL, a no-break and a zero-width space', ({ certPem }) =>
+      [certPem, intermediate.certPem, ''].join('\x1a\0\u00a0\u200b'),
+    ),
     form('a static key of OpenVPN', ({ chainPem }) => chainPem + OPENVPN_KEY),
     form(
       'two files that were put together without a line end between them',
@@ -173,6 +179,18 @@ export const certificateDamage: Group = {
       ...no('a chain as JSON has it', 'PEM_INVALID', ({ chainPem }) => JSON.stringify({ chainPem })),
       says: /is not at the start of a line; write real line ends instead of "\\n"/,
     },
+    ...['# ', '"', 'cert: '].map((mark) =>
+      no(
+        `half of a block, of which ${JSON.stringify(mark)} hides the first line, behind the leaf`,
+        'PEM_INVALID',
+        ({ certPem }) => certPem + mark + cutAt(intermediate.certPem, 0.6),
+      ),
+    ),
+    no(
+      'a chain as JSON has it, behind the leaf',
+      'PEM_INVALID',
+      ({ certPem, chainPem }) => certPem + JSON.stringify({ chainPem }),
+    ),
     no('a comment inside a block', 'PEM_INVALID', ({ chainPem }) => chainPem.replace('\n', '\n# leaf\n')),
     no('only the first line of a block commented out', 'PEM_INVALID', ({ chainPem }) => `# ${chainPem}`),
     no('only the last line of a block commented out', 'PEM_INVALID', ({ chainPem }) =>
