@@ -37,9 +37,11 @@ export function derKind(der: Uint8Array): DerKind | null {
 }
 
 /** PFX ::= SEQUENCE { version INTEGER (3), ... }; the forms of a key begin with 0 or 1, DHParameter with its prime. */
-function kindByNumber(der: Uint8Array, number: DerNode): DerKind {
+function kindByNumber(der: Uint8Array, number: DerNode): DerKind | null {
   if (number.to - number.from > 1) return 'DH parameters'
-  return der[number.from] === 3 ? 'PKCS#12' : 'private key'
+  const version = der[number.from] ?? Number.NaN
+  if (version === 3) return 'PKCS#12'
+  return version <= 1 ? 'private key' : null
 }
 
 /** CertificationRequestInfo ::= SEQUENCE { version INTEGER, subject Name, subjectPKInfo, attributes [0] } (RFC 2986). */

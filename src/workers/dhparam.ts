@@ -9,6 +9,7 @@ import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, Policy } from './protocol.js'
 import { isPrimeOrderGroup, isSafePrime } from './safe-prime.js'
+import { shellWord } from './shell-word.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
 const LEAST_BITS = 1024
@@ -49,7 +50,7 @@ export function readDhparam(
   if (flaw !== null) {
     throw invalid(
       path,
-      `the DH parameters in ${path} are not safe: ${flaw}; write them with: openssl dhparam -out ${path} ${SAFE_BITS}`,
+      `the DH parameters in ${path} are not safe: ${flaw}; write them with: openssl dhparam -out ${shellWord(path)} ${SAFE_BITS}`,
     )
   }
   if (bits < SAFE_BITS) {

@@ -175,6 +175,12 @@ export function pbkdf2Derivation(
   }
 }
 
+/** The length of the key that the parameters of PBKDF2 give; `null` where they leave it to what the key is for. */
+export function pbkdf2KeyBytes(der: Uint8Array, parameters: DerNode | undefined): number | null {
+  const field = fieldsOf(der, parameters, 4)[2]
+  return field?.tag === INTEGER ? numberOf(der, field) : null
+}
+
 /** scrypt-params ::= SEQUENCE { salt, costParameter, blockSize, parallelizationParameter, keyLength OPTIONAL } (RFC 7914, section 7). */
 function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyBytes: number): Derivation {
   const fields = fieldsOf(der, parameters, 5)

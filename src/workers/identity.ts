@@ -4,10 +4,11 @@ import { certificatesOf, isCertificateBlock } from './certificates.js'
 import { orderChain } from './chain-order.js'
 import { DerivationBudget } from './derivation-budget.js'
 import { assertFilled, emptiness } from './emptiness.js'
+import { oneLine } from './facts.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
 import { type PemBlock, splitPem } from './pem.js'
-import { noMacWarning, readPkcs12 } from './pkcs12.js'
+import { noMacWarning, otherPairsWarning, readPkcs12 } from './pkcs12.js'
 import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { type ProblemCode, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
@@ -46,6 +47,10 @@ export function readIdentities(sources: MaterialSources, set: FileSet, found: Fi
     })
     if (content && !content.hasMac && passphrase !== null) {
       found.judge('warn', 'PFX_INVALID', noMacWarning(pfx), pfx)
+    }
+    if (content && content.otherPairs > 0) {
+      const name = oneLine((content.certificates[0] as X509Certificate).subject)
+      found.judge('warn', 'CHAIN_ORDER', otherPairsWarning(pfx, name, content.otherPairs), pfx)
     }
     const identity =
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))

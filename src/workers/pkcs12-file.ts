@@ -1,20 +1,10 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-
 import { derFromBer } from './ber.js'
 import { childOf, childrenOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
 import { CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET } from './der-tags.js'
 import { type DerivationBudget, TooCostly } from './derivation-budget.js'
-import { type Derivation, decrypt, PBKDF2, PRFS, pbkdf2Derivation, pkcs12Derivation } from './encryption.js'
-import {
-  algorithmOf,
-  asStructure,
-  bytesOf,
-  EncryptionError,
-  MOST_SALT_BYTES,
-  notAvailable,
-  numberOf,
-} from './encryption-fields.js'
-import type { KdfDigest } from './pkcs12-kdf.js'
+import { decrypt } from './encryption.js'
+import { algorithmOf, asStructure, bytesOf, EncryptionError, numberOf } from './encryption-fields.js'
+import { type Mac, macOf, provenPassphrase } from './pkcs12-mac.js'
 
 /*
  * The structure of a PKCS#12 file (RFC 7292, section 4). Each layer is turned from BER into DER before it is read, so
@@ -25,15 +15,21 @@ import type { KdfDigest } from './pkcs12-kdf.js'
 export interface Bags {
   /** DER of X.509 certificates. */
   readonly certificates: readonly Buffer[]
-  /** DER of unencrypted PKCS#8 keys. */
-  readonly keys: readonly Buffer[]
-  /** DER of encrypted PKCS#8 keys, and the passphrase in the form that the file took. */
-  readonly shroudedKeys: readonly Buffer[]
+  readonly keys: readonly KeyBag[]
+  /** In the form that the file took. */
   readonly passphrase: Uint8Array | null
   /** Whether the file has a MAC, which was then verified. */
   readonly hasMac: boolean
   /** Whether Java has marked a certificate as trusted. */
   readonly isTruststore: boolean
+  /** Why a part of the file is not read: its cipher is in OpenSSL's legacy provider alone. `null` if all of it is read. */
+  readonly locked: EncryptionError | null
+}
+
+export interface KeyBag {
+  /** DER of PKCS#8. */
+  readonly der: Buffer
+  readonly isEncrypted: boolean
 }
 
 /**
@@ -45,23 +41,31 @@ export interface Bags {
 export function readBags(file: Uint8Array, passphrase: Uint8Array | null, budget: DerivationBudget): Bags {
   const { content, mac } = asStructure(() => partsOf(file))
   const proven = mac ? provenPassphrase(mac, content, passphrase, budget) : passphrase
-  const found: Found = { certificates: [], keys: [], shroudedKeys: [], bags: 0, isTruststore: false }
+  const found: Found = { certificates: [], keys: [], bags: 0, isTruststore: false }
   const safes = asStructure(() => derFromBer(content))
+  let locked: EncryptionError | null = null
   for (const info of asStructure(() => childrenOf(safes, nodeAt(safes, 0)))) {
-    const bags = safeContents(safes, info, proven, mac === null, budget)
+    let bags: Buffer
+    try {
+      bags = safeContents(safes, info, proven, mac === null, budget)
+    } catch (error) {
+      if (!(error instanceof EncryptionError) || error.reason !== 'legacy') throw error
+      // The other parts say whether the file holds a key.
+      locked ??= error
+      continue
+    }
     try {
       asStructure(() => readSafeContents(bags, nodeAt(bags, 0), found, 0))
     } finally {
       bags.fill(0)
     }
   }
-  return { ...found, passphrase: proven, hasMac: mac !== null }
+  return { ...found, passphrase: proven, hasMac: mac !== null, locked }
 }
 
 interface Found {
   readonly certificates: Buffer[]
-  readonly keys: Buffer[]
-  readonly shroudedKeys: Buffer[]
+  readonly keys: KeyBag[]
   bags: number
   isTruststore: boolean
 }
@@ -116,11 +120,18 @@ function safeContents(
     const isKnown =
       error instanceof TooCostly || (error instanceof EncryptionError && error.reason !== 'passphrase')
     if (isKnown) throw error
-    const doubt = isUnproven ? ', or the file is damaged: it has no MAC that would tell' : ''
+    const doubt = isUnproven
+      ? ', or the file is damaged: it has no MAC that would tell'
+      : otherPassphrase('a part of the file')
     throw new EncryptionError('passphrase', 'the passphrase does not decrypt it', doubt)
   } finally {
     plain?.fill(0)
   }
+}
+
+/** For a file whose MAC the passphrase has proven: OpenSSL knows one passphrase for both. */
+export function otherPassphrase(what: string): string {
+  return `: it fits the MAC, but not ${what}, which has another one or is damaged; export the file again with one passphrase for all`
 }
 
 const KEY_BAG = '1.2.840.113549.1.12.10.1.1'
@@ -135,7 +146,9 @@ const DEEPEST = 4
 
 /** SafeContents ::= SEQUENCE OF SafeBag { bagId, bagValue [0] EXPLICIT ANY, attributes OPTIONAL }. */
 function readSafeContents(der: Uint8Array, node: DerNode, found: Found, depth: number): void {
-  if (depth > DEEPEST) throw new RangeError('safes are nested too deep')
+  if (depth > DEEPEST) {
+    throw new EncryptionError('unsupported', `its safes are nested more than ${DEEPEST} deep`)
+  }
   for (const bag of childrenOf(der, node)) {
     if (++found.bags > MOST_BAGS) {
       throw new EncryptionError('unsupported', `it holds more than ${MOST_BAGS} bags`)
@@ -144,9 +157,9 @@ function readSafeContents(der: Uint8Array, node: DerNode, found: Found, depth: n
     const id = oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER))
     const wrapped = childOf(der, fields, 1, CONTEXT_0)
     const value = onlyChild(der, wrapped)
-    const whole = Buffer.from(bytesOf(der, wrapped))
-    if (id === KEY_BAG) found.keys.push(whole)
-    if (id === SHROUDED_KEY_BAG) found.shroudedKeys.push(whole)
+    if (id === KEY_BAG || id === SHROUDED_KEY_BAG) {
+      found.keys.push({ der: Buffer.from(bytesOf(der, wrapped)), isEncrypted: id === SHROUDED_KEY_BAG })
+    }
     if (id === CERT_BAG) {
       const certificate = certificateIn(der, value)
       if (certificate) found.certificates.push(certificate)
@@ -174,64 +187,6 @@ function certificateIn(der: Uint8Array, value: DerNode): Buffer | null {
   return id === X509_CERTIFICATE ? octetsOf(der, certificate) : null
 }
 
-interface Mac {
-  readonly derivation: Derivation
-  readonly digest: string
-  readonly expected: Buffer
-}
-
-const PBMAC1 = '1.2.840.113549.1.5.14'
-
-/** MacData ::= SEQUENCE { DigestInfo { algorithm, digest OCTET STRING }, macSalt, iterations DEFAULT 1 }. */
-function macOf(der: Uint8Array, node: DerNode): Mac {
-  const fields = childrenOf(der, node)
-  const info = childrenOf(der, childOf(der, fields, 0, SEQUENCE))
-  const algorithm = algorithmOf(der, childOf(der, info, 0, SEQUENCE))
-  const expected = Buffer.from(bytesOf(der, childOf(der, info, 1, OCTET_STRING), 64))
-  if (algorithm.id === PBMAC1) return { ...pbmac1(der, algorithm.parameters), expected }
-  const digest = DIGESTS[algorithm.id]
-  if (!digest) throw new EncryptionError('unsupported', `its MAC ${algorithm.id} is not supported`)
-  assertAvailable(digest)
-  const salt = bytesOf(der, childOf(der, fields, 1, OCTET_STRING), MOST_SALT_BYTES)
-  const iterations = fields[2] ? numberOf(der, childOf(der, fields, 2, INTEGER)) : 1
-  if (fields.length > 3) throw new RangeError('no MAC')
-  return {
-    derivation: pkcs12Derivation(digest, salt, iterations, 3, digest.bytes),
-    digest: digest.name,
-    expected,
-  }
-}
-
-/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme } (RFC 9579). */
-function pbmac1(der: Uint8Array, parameters: DerNode | undefined): Omit<Mac, 'expected'> {
-  const fields = childrenOf(der, expected(der, parameters, SEQUENCE))
-  const kdf = algorithmOf(der, childOf(der, fields, 0, SEQUENCE))
-  const scheme = PRFS[algorithmOf(der, childOf(der, fields, 1, SEQUENCE)).id]
-  if (kdf.id !== PBKDF2 || !scheme) {
-    throw new EncryptionError('unsupported', 'its MAC is not supported')
-  }
-  // RFC 9579, section 7: the length of the key is in the parameters, and it is that of the digest.
-  return { derivation: pbkdf2Derivation(der, kdf.parameters, scheme.bytes), digest: scheme.name }
-}
-
-/** Without a passphrase, programs derive from nothing, or from an empty text: OpenSSL tries both, in this order. */
-function provenPassphrase(
-  { derivation, digest, expected }: Mac,
-  content: Uint8Array,
-  passphrase: Uint8Array | null,
-  budget: DerivationBudget,
-): Uint8Array | null {
-  const candidates = passphrase?.length ? [passphrase] : [null, Buffer.alloc(0)]
-  for (const candidate of candidates) {
-    budget.spend(derivation)
-    const key = derivation.derive(candidate)
-    const mac = createHmac(digest, key).update(content).digest()
-    key.fill(0)
-    if (mac.length === expected.length && timingSafeEqual(mac, expected)) return candidate
-  }
-  throw new EncryptionError('passphrase', 'the passphrase does not open it')
-}
-
 function onlyChild(der: Uint8Array, node: DerNode): DerNode {
   const [child, ...others] = childrenOf(der, node)
   if (!child || others.length > 0) throw new RangeError('not one element')
@@ -247,36 +202,3 @@ function octetsOf(der: Uint8Array, node: DerNode): Buffer {
 }
 
 const PRIMITIVE_0 = 0x80
-
-/** Digests of the MAC. A digest beside SHA-1 is what OpenSSL 3, GnuTLS and Java write today. */
-const DIGESTS: Readonly<Record<string, KdfDigest>> = {
-  '1.2.840.113549.2.4': { name: 'md4', bytes: 16, blockBytes: 64 },
-  '1.2.840.113549.2.5': { name: 'md5', bytes: 16, blockBytes: 64 },
-  '1.3.14.3.2.26': { name: 'sha1', bytes: 20, blockBytes: 64 },
-  '1.3.36.3.2.1': { name: 'ripemd160', bytes: 20, blockBytes: 64 },
-  '1.0.10118.3.0.55': { name: 'whirlpool', bytes: 64, blockBytes: 64 },
-  '1.2.156.10197.1.401': { name: 'sm3', bytes: 32, blockBytes: 64 },
-  '1.3.6.1.4.1.1722.12.2.1.16': { name: 'blake2b512', bytes: 64, blockBytes: 128 },
-  '1.3.6.1.4.1.1722.12.2.2.8': { name: 'blake2s256', bytes: 32, blockBytes: 64 },
-  '2.16.840.1.101.3.4.2.4': { name: 'sha224', bytes: 28, blockBytes: 64 },
-  '2.16.840.1.101.3.4.2.1': { name: 'sha256', bytes: 32, blockBytes: 64 },
-  '2.16.840.1.101.3.4.2.2': { name: 'sha384', bytes: 48, blockBytes: 128 },
-  '2.16.840.1.101.3.4.2.3': { name: 'sha512', bytes: 64, blockBytes: 128 },
-  '2.16.840.1.101.3.4.2.5': { name: 'sha512-224', bytes: 28, blockBytes: 128 },
-  '2.16.840.1.101.3.4.2.6': { name: 'sha512-256', bytes: 32, blockBytes: 128 },
-  '2.16.840.1.101.3.4.2.7': { name: 'sha3-224', bytes: 28, blockBytes: 144 },
-  '2.16.840.1.101.3.4.2.8': { name: 'sha3-256', bytes: 32, blockBytes: 136 },
-  '2.16.840.1.101.3.4.2.9': { name: 'sha3-384', bytes: 48, blockBytes: 104 },
-  '2.16.840.1.101.3.4.2.10': { name: 'sha3-512', bytes: 64, blockBytes: 72 },
-}
-
-/** Digests of OpenSSL's legacy provider. */
-const LEGACY_DIGESTS = new Set(['md4', 'whirlpool'])
-
-function assertAvailable({ name }: KdfDigest): void {
-  try {
-    createHash(name)
-  } catch {
-    throw notAvailable(`its MAC is made with ${name}`, LEGACY_DIGESTS.has(name))
-  }
-}

@@ -5,7 +5,7 @@ import { type DerivationBudget, TooCostly } from './derivation-budget.js'
 import { EncryptionError } from './encryption-fields.js'
 import { whyNotPkcs12 } from './format-hints.js'
 import { toPem } from './pem.js'
-import { type Bags, readBags } from './pkcs12-file.js'
+import { type Bags, otherPassphrase, readBags } from './pkcs12-file.js'
 import { decryptPkcs8, keyFromPkcs8, type PrivateKey } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
@@ -15,6 +15,8 @@ import { shellWord } from './shell-word.js'
 export interface Pkcs12Content {
   readonly certificates: readonly X509Certificate[]
   readonly keys: readonly PrivateKey[]
+  /** How many other certificates with a key of their own were left out. */
+  readonly otherPairs: number
   /** Whether the passphrase proves that the file is as it was written. */
   readonly hasMac: boolean
 }
@@ -34,21 +36,47 @@ export function readPkcs12(
 ): Pkcs12Content {
   return reading('PFX_INVALID', notPkcs12(bytes, path), path, () => {
     const bags = opened(bytes, path, passphrase, budget)
-    const certificates = bags.certificates.map((der) =>
-      usableCertificate(toPem('CERTIFICATE', der), `a certificate in ${path}`, path),
-    )
-    assertPair(bags, certificates, path)
-    const { keys, failure } = keysOf(bags, path, passphrase, budget)
-    // Bags come in any order; the leaf is the certificate that a key belongs to.
-    const leaves = new Set(certificates.filter((certificate) => hasKey(certificate, keys)))
-    // Another key that cannot be used does no harm, unless the work is too much.
-    if (failure !== null && (leaves.size === 0 || budget.isExceeded)) throw failure
-    for (const one of certificates) {
-      if (!leaves.has(one)) assertIssuerKey(one, `a certificate in ${path}`, path)
+    try {
+      return contentOf(bags, path, passphrase, budget)
+    } finally {
+      for (const { der } of bags.keys) der.fill(0)
     }
-    certificates.sort((a, b) => Number(leaves.has(b)) - Number(leaves.has(a)))
-    return { certificates, keys, hasMac: bags.hasMac }
   })
+}
+
+function contentOf(
+  bags: Bags,
+  path: string,
+  passphrase: Buffer | null,
+  budget: DerivationBudget,
+): Pkcs12Content {
+  if (bags.locked) throw lockedAway(bags.locked, bags, path)
+  const certificates = bags.certificates.map((der) =>
+    usableCertificate(toPem('CERTIFICATE', der), `a certificate in ${path}`, path),
+  )
+  assertPair(bags, certificates, path)
+  const { keys, failure } = keysOf(bags, path, passphrase, budget)
+  // Bags come in any order; the leaf is a certificate that a key belongs to. Node takes that of the first key.
+  const owned = keys.flatMap((key) => certificates.filter((one) => isPair(one, key)))
+  const leaf = owned.find(({ ca }) => !ca) ?? owned[0]
+  // Another key that cannot be used does no harm, unless the work is too much.
+  if (failure !== null && (leaf === undefined || budget.isExceeded)) throw failure
+  const own = leaf && keys.filter((key) => isPair(leaf, key))
+  // The leaf of another pair is no issuer of this one.
+  const others = new Set(owned.filter((one) => !one.ca && own?.every((key) => !isPair(one, key))))
+  const rest = certificates.filter((one) => one !== leaf && !others.has(one))
+  for (const one of rest) if (!owned.includes(one)) assertIssuerKey(one, `a certificate in ${path}`, path)
+  return {
+    certificates: leaf ? [leaf, ...rest] : rest,
+    keys,
+    otherPairs: others.size,
+    hasMac: bags.hasMac,
+  }
+}
+
+/** The warning about a file with several pairs. */
+export function otherPairsWarning(path: string, name: string, count: number): string {
+  return `${path} holds ${count + 1} certificates with a private key; the one of the first key is served, ${name}; write each pair into a file of its own`
 }
 
 /** The warning about a file whose passphrase does not protect it; Node refuses such a file where a passphrase is set. */
@@ -78,6 +106,15 @@ function refusalOf(error: unknown, path: string, passphrase: Buffer | null): Pro
   return new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}${doubt}`, path)
 }
 
+/** Why the certificates are not read. Nearly every program leaves keys outside of what it encrypts as a whole. */
+function lockedAway(locked: EncryptionError, bags: Bags, path: string): ProblemError {
+  const hasKeys = bags.keys.length > 0
+  if (hasKeys) return unopened(path, `${locked.message}; ${rewrittenWith(path, '-legacy ')}`)
+  const command = `openssl pkcs12 -legacy -in ${shellWord(path)} -nokeys -out CA.pem`
+  const advice = `no private key is seen in it: if it is a truststore, convert it for the option "ca" with: ${command}`
+  return unopened(path, `${locked.message}; ${advice}`)
+}
+
 function passphraseRequired(path: string): ProblemError {
   const message = `${path} is protected by a passphrase; set the option "passphrase"`
   return new ProblemError('KEY_PASSPHRASE_REQUIRED', message, path)
@@ -92,13 +129,10 @@ interface Keys {
 function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: DerivationBudget): Keys {
   const keys: PrivateKey[] = []
   let failure: ProblemError | null = null
-  const readers = [
-    ...bags.keys.map((der) => () => keyFromPkcs8(der, path)),
-    ...bags.shroudedKeys.map((der) => () => unshrouded(der, bags, path, passphrase, budget)),
-  ]
-  for (const read of readers) {
+  for (const { der, isEncrypted } of bags.keys) {
     try {
-      keys.push({ object: read(), plain: null })
+      const object = isEncrypted ? unshrouded(der, bags, path, passphrase, budget) : keyFromPkcs8(der, path)
+      keys.push({ object, plain: null })
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       failure ??= error
@@ -108,7 +142,6 @@ function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: Der
       }
     }
   }
-  for (const der of bags.keys) der.fill(0)
   return { keys, failure }
 }
 
@@ -124,7 +157,11 @@ function unshrouded(
     plain = decryptPkcs8(der, bags.passphrase, budget)
   } catch (error) {
     const damaged = `the private key in ${path} is damaged: its encryption cannot be read`
-    throw refusalOf(error, path, passphrase) ?? new ProblemError('KEY_INVALID', damaged, path)
+    const isOther = bags.hasMac && error instanceof EncryptionError && error.reason === 'passphrase'
+    const why = isOther
+      ? new EncryptionError('passphrase', error.message, otherPassphrase('the private key in it'))
+      : error
+    throw refusalOf(why, path, passphrase) ?? new ProblemError('KEY_INVALID', damaged, path)
   }
   try {
     return keyFromPkcs8(plain, path)
@@ -133,13 +170,13 @@ function unshrouded(
   }
 }
 
-function hasKey(certificate: X509Certificate, keys: readonly PrivateKey[]): boolean {
-  return keys.some(({ object }) => certificate.checkPrivateKey(object))
+function isPair(certificate: X509Certificate, { object }: PrivateKey): boolean {
+  return certificate.checkPrivateKey(object)
 }
 
 /** @throws ProblemError `PFX_INVALID`, which says which half is missing. */
 function assertPair(bags: Bags, certificates: readonly X509Certificate[], path: string): void {
-  const hasKeys = bags.keys.length + bags.shroudedKeys.length > 0
+  const hasKeys = bags.keys.length > 0
   const from = shellWord(path)
   if (certificates.length === 0) {
     const what = hasKeys

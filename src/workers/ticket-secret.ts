@@ -4,6 +4,7 @@ import { emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import { ProblemError } from './problem.js'
 import type { MaterialSources } from './protocol.js'
+import { shellWord } from './shell-word.js'
 
 /** Less would be guessed sooner than the ticket keys that are derived from it. */
 const LEAST_BYTES = 32
@@ -23,7 +24,7 @@ export function readTicketSecret(
   const why = emptiness(bytes)
   if (why !== null || bytes.length < LEAST_BYTES) {
     const flaw = why ?? `holds ${bytes.length} bytes, expected at least ${LEAST_BYTES}`
-    const message = `${path} ${flaw}; write it with: openssl rand -out ${path} 48`
+    const message = `${path} ${flaw}; write it with: openssl rand -out ${shellWord(path)} 48`
     throw new ProblemError('TICKET_SECRET_INVALID', message, path)
   }
   return new Uint8Array(bytes)

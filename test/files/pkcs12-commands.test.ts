@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -87,6 +87,19 @@ test('a truststore is named, and the command of the message makes the file for t
   writeFileSync(cert, leaf.chainPem)
   writeFileSync(key, leaf.keyPem)
   await assertServes({ cert, key, ca, requestCert: true })
+})
+
+test('a truststore in RC2, as Java 8 writes it, is named, and the command makes the file for the option `ca`', {
+  skip,
+}, async (t) => {
+  const dir = tempDir(t)
+  writeFileSync(join(dir, 'ca.crt'), root.certPem)
+  const input = ['pkcs12', '-export', '-legacy', '-nokeys', '-in', join(dir, 'ca.crt')]
+  execFileSync('openssl', [...input, '-passout', `pass:${passphrase}`, '-out', join(dir, 'tls.p12')])
+  const { problem, command } = await problemOf(optionsIn(dir))
+  assert.match(problem, /^PFX_INVALID: .* encrypted with rc2-40-cbc, .*; no private key is seen in it: /)
+  run(command, dir, ANSWERS)
+  assert.equal(readFileSync(join(dir, 'CA.pem'), 'latin1').split('-----BEGIN CERTIFICATE').length, 2)
 })
 
 test('a file without a MAC is served with a warning, and the command of the warning adds the MAC', {

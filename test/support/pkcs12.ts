@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 
 import { bmp, constructed, integer, nothing, octets, oid, primitive, sequence, set } from './der.js'
 import { encrypt } from './encryption.js'
@@ -22,6 +22,8 @@ export interface Pkcs12Options {
   readonly bare?: boolean | undefined
   /** Bags beside those of the certificates, as {@link safeBag} makes them. */
   readonly extra?: readonly Buffer[] | undefined
+  /** Bags behind that of the key. */
+  readonly extraKeys?: readonly Buffer[] | undefined
 }
 
 /** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
@@ -58,28 +60,31 @@ export function authenticatedSafe(options: Pkcs12Options): Buffer {
 }
 
 function certificateBags({ leaf, chain = [], friendlyName, extra = [] }: Pkcs12Options): Buffer {
-  const bag = (der: Buffer, attributes: Buffer[]): Buffer => {
-    const x509 = sequence(oid('1.2.840.113549.1.9.22.1'), constructed(0, octets(der)))
-    return safeBag('1.2.840.113549.1.12.10.1.3', x509, attributes)
-  }
-  const leafBag = bag(leaf.certDer, bagAttributes(leaf.certDer, friendlyName))
-  return sequence(...extra, leafBag, ...chain.map(({ certDer }) => bag(certDer, [])))
+  const leafBag = certificateBag(leaf.certDer, bagAttributes(leaf.certDer, friendlyName))
+  return sequence(...extra, leafBag, ...chain.map(({ certDer }) => certificateBag(certDer)))
 }
 
-function keyBag({ leaf, friendlyName }: Pkcs12Options): Buffer {
+export function certificateBag(der: Buffer, attributes: Buffer[] = []): Buffer {
+  const x509 = sequence(oid('1.2.840.113549.1.9.22.1'), constructed(0, octets(der)))
+  return safeBag('1.2.840.113549.1.12.10.1.3', x509, attributes)
+}
+
+function keyBag({ leaf, friendlyName, extraKeys = [] }: Pkcs12Options): Buffer {
   const key = leaf.privateKey.export({ type: 'pkcs8', format: 'der' })
-  return sequence(safeBag('1.2.840.113549.1.12.10.1.1', key, bagAttributes(leaf.certDer, friendlyName)))
+  const bag = safeBag('1.2.840.113549.1.12.10.1.1', key, bagAttributes(leaf.certDer, friendlyName))
+  return sequence(bag, ...extraKeys)
 }
 
 function shroudedKeyBag(
-  { leaf, friendlyName }: Pkcs12Options,
+  { leaf, friendlyName, extraKeys = [] }: Pkcs12Options,
   passphrase: string,
   iterations: number,
 ): Buffer {
   const key = leaf.privateKey.export({ type: 'pkcs8', format: 'der' })
   const { algorithm, data } = encrypt(key, passphrase, { iterations })
   const shrouded = sequence(algorithm, octets(data))
-  return sequence(safeBag('1.2.840.113549.1.12.10.1.2', shrouded, bagAttributes(leaf.certDer, friendlyName)))
+  const bag = safeBag('1.2.840.113549.1.12.10.1.2', shrouded, bagAttributes(leaf.certDer, friendlyName))
+  return sequence(bag, ...extraKeys)
 }
 
 /** SafeBag ::= SEQUENCE { bagId, bagValue [0], bagAttributes OPTIONAL } (RFC 7292, section 4.2). */
@@ -97,7 +102,8 @@ function bagAttributes(certDer: Buffer, friendlyName: string | undefined): Buffe
   ]
 }
 
-function dataContent(content: Buffer): Buffer {
+/** A part of a file that is not encrypted as a whole. */
+export function dataContent(content: Buffer): Buffer {
   return sequence(oid(dataId), constructed(0, octets(content)))
 }
 
@@ -121,6 +127,19 @@ function macData(content: Buffer, passphrase: string, iterations: number): Buffe
     .update(content)
     .digest()
   return sequence(sequence(sha256, octets(mac)), octets(salt), integer(iterations))
+}
+
+/** The same under a MAC by PBMAC1 with HMAC-SHA-256 (RFC 9579), with a key of this length. */
+export function withPbmac1(authenticated: Buffer, passphrase: string, keyBytes: number): Buffer {
+  const salt = randomBytes(16)
+  const hmac = sequence(oid('1.2.840.113549.2.9'), nothing())
+  const parameters = sequence(octets(salt), integer(1000), integer(keyBytes), hmac)
+  const derivation = sequence(oid('1.2.840.113549.1.5.12'), parameters)
+  const algorithm = sequence(oid('1.2.840.113549.1.5.14'), sequence(derivation, hmac))
+  const key = pbkdf2Sync(passphrase, salt, 1000, keyBytes, 'sha256')
+  const mac = createHmac('sha256', key).update(authenticated).digest()
+  const data = sequence(sequence(algorithm, octets(mac)), octets(salt), integer(1))
+  return sequence(integer(3), dataContent(authenticated), data)
 }
 
 /** RFC 7292, appendix B.2, for the one case where the key is as long as the digest: a single block. */

@@ -32,6 +32,11 @@ const order = generatePrimeSync(256, { bigint: true })
 const modulus = generatePrimeSync(2048, { add: 2n * order, rem: 1n, bigint: true })
 const generator = power(2n, (modulus - 1n) / order, modulus)
 
+function wellKnown(group: string): { p: bigint; q: bigint } {
+  const p = BigInt(`0x${createDiffieHellmanGroup(group).getPrime('hex')}`)
+  return { p, q: (p - 1n) / 2n }
+}
+
 /** What `openssl genpkey -genparam -algorithm DHX` writes. */
 function x942Parameters({ p = modulus, g = generator, q = order }: Numbers = {}): string {
   return pem('X9.42 DH PARAMETERS', sequence(integer(p), integer(g), integer(q)))
@@ -67,6 +72,11 @@ test('X9.42 parameters that are a group of prime order come as Node loads them',
   assert.match(dhparam ?? '', /^-----BEGIN X9\.42 DH PARAMETERS-----/)
   assert.deepEqual(codes, { problems: [], warnings: [] })
   createSecureContext({ dhparam: dhparam as string })
+})
+
+test('X9.42 parameters of a well-known prime load too, without a search for its factors', (t) => {
+  const { p, q } = wellKnown('modp17')
+  assert.deepEqual(read(t, x942Parameters({ p, g: 4n, q })).codes, { problems: [], warnings: [] })
 })
 
 for (const [what, change, words] of [
@@ -112,12 +122,21 @@ for (const [what, text] of [
   })
 }
 
+test('the command that writes other parameters quotes the name of the file', (t) => {
+  const unsafe = pem('DH PARAMETERS', sequence(integer(modulus), integer(2)))
+  const problem = problemOf(() => read(t, unsafe, {}, false, "ops' dh.pem"))
+  assert.match(
+    problem.message,
+    /are not safe: .*; write them with: openssl dhparam -out '\S*\/ops'\\'' dh\.pem' 2048$/,
+  )
+})
+
 test('a file that is cut off is refused as PEM_INVALID', (t) => {
   assert.equal(problemOf(() => read(t, parameters('modp14').slice(0, -40))).code, 'PEM_INVALID')
 })
 
-function read(t: TestContext, text: string, policy: Partial<Policy> = {}, force = false) {
-  const path = join(tempDir(t), 'dh.pem')
+function read(t: TestContext, text: string, policy: Partial<Policy> = {}, force = false, name = 'dh.pem') {
+  const path = join(tempDir(t), name)
   writeFileSync(path, text)
   const options = { cert: path, key: path, dhparam: path, policy }
   const { sources, policy: verdicts } = taskFor(options)

@@ -3,13 +3,25 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget } from '../../src/workers/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
 import { ProblemError } from '../../src/workers/problem.js'
-import { createAuthority } from '../support/certificates.js'
+import { createAuthority, type Leaf } from '../support/certificates.js'
+import { integer, sequence } from '../support/der.js'
 import { withoutOpenssl } from '../support/openssl.js'
-import { type Pkcs12Options, pkcs12 } from '../support/pkcs12.js'
+import {
+  authenticatedSafe,
+  certificateBag,
+  dataContent,
+  type Pkcs12Options,
+  pkcs12,
+  safeBag,
+  withMac,
+  withoutMac,
+  withPbmac1,
+} from '../support/pkcs12.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const root = createAuthority()
@@ -40,6 +52,110 @@ test('the leaf comes first, wherever it lies in the file', async () => {
   const { certificates } = await read(file, null)
   assert.equal(certificates[0]?.fingerprint256, leaf.fingerprint256)
 })
+
+const other = intermediate.issue()
+const KEY_BAG = '1.2.840.113549.1.12.10.1.1'
+const keyBag = ({ privateKey }: Pick<Leaf, 'privateKey'>) =>
+  safeBag(KEY_BAG, privateKey.export({ type: 'pkcs8', format: 'der' }))
+const fileOf = (...bags: Buffer[]) => withoutMac(sequence(dataContent(sequence(...bags))))
+
+const NAMES = new Map<object, string>([
+  [leaf, 'its leaf'],
+  [other, 'the other leaf'],
+  [intermediate, 'the intermediate'],
+])
+
+for (const certificates of [
+  [leaf, other, intermediate],
+  [other, leaf, intermediate],
+  [intermediate, other, leaf],
+]) {
+  const order = certificates.map((one) => NAMES.get(one))
+  test(`of two pairs, that of the first key is served, as by Node, in the order ${order.join(', ')}`, async () => {
+    const bags = certificates.map(({ certDer }) => certificateBag(certDer))
+    const file = fileOf(...bags, keyBag(leaf), keyBag(other))
+    const content = await read(file, null)
+    assert.deepEqual(
+      content.certificates.map(({ fingerprint256 }) => fingerprint256),
+      [leaf, intermediate].map(({ fingerprint256 }) => fingerprint256),
+    )
+    assert.equal(content.otherPairs, 1)
+    const { context } = createSecureContext({ pfx: file }) as unknown as { context: Served }
+    assert.ok(context.getCertificate().equals(leaf.certDer))
+  })
+}
+
+interface Served {
+  getCertificate(): Buffer
+}
+
+test('a CA whose key lies in the file too is the issuer of the leaf, and not the leaf', async () => {
+  const bags = [intermediate, leaf].map(({ certDer }) => certificateBag(certDer))
+  const content = await read(fileOf(...bags, keyBag(intermediate), keyBag(leaf)), null)
+  assert.deepEqual(
+    content.certificates.map(({ fingerprint256 }) => fingerprint256),
+    [leaf, intermediate].map(({ fingerprint256 }) => fingerprint256),
+  )
+  assert.equal(content.otherPairs, 0)
+})
+
+test('a passphrase that fits the MAC and not the key is named as such', async () => {
+  const authenticated = authenticatedSafe({ leaf, passphrase: 'of the key' })
+  await assert.rejects(
+    read(withMac(authenticated, { passphrase: PASSPHRASE }), PASSPHRASE),
+    ({ problem }) => {
+      assert.equal(problem.code, 'KEY_PASSPHRASE_WRONG')
+      assert.match(problem.message, /: it fits the MAC, but not /)
+      return true
+    },
+  )
+})
+
+for (const [what, file, words] of [
+  ['safes in safes', nested(8), /^tls\.p12 cannot be opened: its safes are nested more than 4 deep; /],
+  ['another version', sequence(integer(4), sequence()), /^tls\.p12 is no PKCS#12 file, or it is damaged$/],
+] as const) {
+  test(`a file with ${what} is refused for the true reason`, async () => {
+    await assert.rejects(read(file, null), ({ problem }) => {
+      assert.equal(problem.code, 'PFX_INVALID')
+      assert.match(problem.message, words)
+      return true
+    })
+  })
+}
+
+function nested(depth: number): Buffer {
+  const inner = (left: number): Buffer =>
+    left === 0 ? keyBag(leaf) : safeBag('1.2.840.113549.1.12.10.1.6', sequence(inner(left - 1)))
+  return fileOf(certificateBag(leaf.certDer), inner(depth))
+}
+
+/** OpenSSL knows PBMAC1 since 3.4. */
+const nodeHasPbmac1 = Number.parseFloat(process.versions.openssl) >= 3.4
+
+for (const keyBytes of [16, 19, 20, 32, 48, 64, 65]) {
+  test(`PBMAC1 with a key of ${keyBytes} bytes opens where OpenSSL opens it`, async () => {
+    const pfx = withPbmac1(authenticatedSafe({ leaf, passphrase: PASSPHRASE }), PASSPHRASE, keyBytes)
+    const opens = await read(pfx, PASSPHRASE).then(
+      () => true,
+      ({ problem }) => {
+        assert.match(problem.message, /its MAC has a key of \d+ bytes, which is not supported/)
+        return false
+      },
+    )
+    assert.equal(opens, keyBytes >= 20 && keyBytes <= 64)
+    if (nodeHasPbmac1) assert.equal(nodeOpens(pfx), opens)
+  })
+}
+
+function nodeOpens(pfx: Buffer): boolean {
+  try {
+    createSecureContext({ pfx, passphrase: PASSPHRASE })
+    return true
+  } catch {
+    return false
+  }
+}
 
 for (const type of ['ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const) {
   test(`a key of ${type} comes out as it went in`, async () => {

@@ -4,7 +4,14 @@ import type { Leaf, LeafOptions } from '../../support/certificates.js'
 import { constructed, octets, oid, sequence, set } from '../../support/der.js'
 import { derOf } from '../../support/pem-text.js'
 import { pkcs7 } from '../../support/pkcs7.js'
-import { authenticatedSafe, type Pkcs12Options, pkcs12, safeBag, withoutMac } from '../../support/pkcs12.js'
+import {
+  authenticatedSafe,
+  certificateBag,
+  type Pkcs12Options,
+  pkcs12,
+  safeBag,
+  withoutMac,
+} from '../../support/pkcs12.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { intermediate, root, type Site } from '../site.js'
 
@@ -15,8 +22,6 @@ const LONELY = generateKeyPairSync('ed25519').privateKey
 
 const BAG = '1.2.840.113549.1.12.10.1'
 const keyBag = (pkcs8: Buffer) => safeBag(`${BAG}.1`, pkcs8)
-const certificateBag = (der: Buffer, attributes: Buffer[]) =>
-  safeBag(`${BAG}.3`, sequence(oid('1.2.840.113549.1.9.22.1'), constructed(0, octets(der))), attributes)
 /** What Java gives to an entry without a key; the value is "for any purpose". */
 const trusted = () => sequence(oid('2.16.840.1.113894.746875.1.1'), set(oid('2.5.29.37.0')))
 
@@ -31,6 +36,13 @@ function otherBags(): Buffer[] {
     safeBag(`${BAG}.3`, sdsi),
     safeBag(`${BAG}.99`, octets(randomBytes(8))),
   ]
+}
+
+/** Its certificate comes first, and its key last. */
+function secondPair(): Partial<Pkcs12Options> {
+  const second = intermediate.issue()
+  const key = second.privateKey.export({ type: 'pkcs8', format: 'der' })
+  return { extra: [certificateBag(second.certDer)], extraKeys: [keyBag(key)] }
 }
 
 /** PKCS#12 files with a passphrase. */
@@ -59,6 +71,10 @@ export const pkcs12File: Group = {
     form('a revocation list, a secret, another kind of certificate and an unknown bag in it', {
       extra: otherBags(),
     }),
+    {
+      ...form('a second pair in it', secondPair(), {}, ['CHAIN_ORDER']),
+      ...{ at: 'tls.p12', listed: true },
+    },
     form('a key that is not for TLS beside the right one', { extra: [keyBag(X25519)] }),
     { ...no('nothing', 'PFX_INVALID', () => ''), says: /tls\.p12 is empty: / },
     { ...no('zeros', 'PFX_INVALID', () => Buffer.alloc(900)), says: /tls\.p12 holds only NUL bytes: / },
