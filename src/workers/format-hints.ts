@@ -79,10 +79,17 @@ export function whyNotPkcs12(bytes: Buffer, path: string): string | null {
     const command = `openssl pkcs12 -export -in ${from} -out NEW.p12`
     return `is PEM, not PKCS#12; use the options "cert" and "key", or convert it with: ${command}`
   }
+  if (isBase64(bytes)) return `is base64 text, not PKCS#12; decode it with: base64 -d ${from} > NEW.p12`
   const kind = looksWhole(bytes) ? derKind(bytes) : null
   if (kind === null || kind === 'PKCS#12') return null
   const what = kind === 'PKCS#7' || kind === 'DH parameters' ? kind : `a ${kind}`
   return `is ${what} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
+}
+
+/** As secrets of Kubernetes and of clouds are exported. The first byte of a PKCS#12 file makes the first letter an M. */
+function isBase64(bytes: Buffer): boolean {
+  if (!bytes.subarray(0, 64).toString('latin1').trimStart().startsWith('M')) return false
+  return /^[A-Za-z0-9+/]{64,}={0,2}$/.test(bytes.toString('latin1').replaceAll(/\s+/g, ''))
 }
 
 /** The begin of a damaged file looks like many things. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { createAuthority } from '../support/certificates.js'
+import { pem } from '../support/der.js'
 import { assertServes, checkedProblem, findingIn, problemOf, run } from '../support/named-command.js'
 import { onFirstNodeOnly } from '../support/one-node.js'
 import { withoutOpenssl } from '../support/openssl.js'
@@ -53,6 +54,11 @@ for (const [what, options, words] of [
 for (const [what, content, words] of [
   ['no private key', pkcs12({ leaf, passphrase, keyless: true }), /holds a certificate and no private key/],
   ['no certificate', pkcs12({ leaf, passphrase, bare: true }), /holds a private key and no certificate/],
+  [
+    'base64 in lines instead',
+    Buffer.from(pem('X', pkcs12({ leaf, passphrase })).replaceAll(/-----.*-----\n/g, '')),
+    /is base64 text, not PKCS#12/,
+  ],
   ['PEM instead', Buffer.from(leaf.certPem + leaf.keyPem), /is PEM, not PKCS#12/],
   ['a certificate in DER instead', leaf.certDer, /is a certificate in DER, not PKCS#12/],
 ] as const) {

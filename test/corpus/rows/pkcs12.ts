@@ -92,6 +92,10 @@ export const pkcs12File: Group = {
       says: /is PKCS#7 in DER, not PKCS#12; /,
     },
     {
+      ...no('its base64', 'PFX_INVALID', (leaf) => pfx(leaf).toString('base64')),
+      says: /is base64 text, not PKCS#12; decode it with: base64 -d \S+ > NEW\.p12$/,
+    },
+    {
       ...no('a Java keystore', 'PFX_INVALID', () => Buffer.from('feedfeed0000000200000001', 'hex')),
       says: /is a Java keystore \(JKS\), not PKCS#12; convert it with: keytool -importkeystore /,
     },
