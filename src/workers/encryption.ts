@@ -66,6 +66,12 @@ export function decrypt(
   }
 }
 
+/** What {@link decrypt} would ask for, where it can be read. */
+export function workOf(der: Uint8Array, algorithmIdentifier: DerNode): number {
+  const { key, iv } = schemeOf(der, algorithmIdentifier)
+  return key.cost + ('cost' in iv ? iv.cost : 0)
+}
+
 interface Scheme {
   readonly cipher: Cipher
   readonly key: Derivation
@@ -237,7 +243,7 @@ export function pkcs12Derivation(
  * 0.4 µs in PBKDF2.
  */
 function unitsOf(digest: string): number {
-  return hasFastRounds(digest) ? 1.5 : 5
+  return hasFastRounds(digest) ? 1.5 : 8
 }
 
 /** pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER } (RFC 7292, appendix C). */

@@ -6,7 +6,7 @@ import { EncryptionError } from './encryption-fields.js'
 import { whyNotPkcs12 } from './format-hints.js'
 import { toPem } from './pem.js'
 import { type Bags, otherPassphrase, readBags } from './pkcs12-file.js'
-import { decryptPkcs8, keyFromPkcs8, type PrivateKey } from './private-key.js'
+import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8 } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
 import { shellWord } from './shell-word.js'
@@ -129,6 +129,7 @@ interface Keys {
 function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: DerivationBudget): Keys {
   const keys: PrivateKey[] = []
   let failure: ProblemError | null = null
+  assertAffordable(bags, path, budget)
   for (const { der, isEncrypted } of bags.keys) {
     try {
       const object = isEncrypted ? unshrouded(der, bags, path, passphrase, budget) : keyFromPkcs8(der, path)
@@ -143,6 +144,18 @@ function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: Der
     }
   }
   return { keys, failure }
+}
+
+/** @throws ProblemError `PFX_INVALID` where the keys together ask for too much, before one of them is opened. */
+function assertAffordable({ keys }: Bags, path: string, budget: DerivationBudget): void {
+  const locked = keys.filter(({ isEncrypted }) => isEncrypted)
+  if (locked.length < 2) return
+  const cost = locked.reduce((sum, { der }) => sum + workOfPkcs8(der), 0)
+  try {
+    budget.assertAllows({ cost, effort: `the decryption of ${locked.length} private keys` })
+  } catch (error) {
+    throw refusalOf(error, path, null) ?? error
+  }
 }
 
 function unshrouded(

@@ -4,7 +4,7 @@ import { describe } from './certificates.js'
 import { assertDer, childOf, childrenOf } from './der.js'
 import { OCTET_STRING, SEQUENCE } from './der-tags.js'
 import { DerivationBudget, TooCostly } from './derivation-budget.js'
-import { decrypt } from './encryption.js'
+import { decrypt, workOf } from './encryption.js'
 import { asStructure, EncryptionError } from './encryption-fields.js'
 import { DSA, whyNotForTls } from './key-kinds.js'
 import { derOf, type PemBlock } from './pem.js'
@@ -103,6 +103,15 @@ function keyFromEncrypted(
     return keyFromPkcs8(plain, path)
   } finally {
     plain.fill(0)
+  }
+}
+
+/** The work of {@link decryptPkcs8}; 0 for what it will not decrypt. */
+export function workOfPkcs8(der: Buffer): number {
+  try {
+    return workOf(der, childOf(der, childrenOf(der, assertDer(der)), 0, SEQUENCE))
+  } catch {
+    return 0
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
-import { DerivationBudget } from '../../src/workers/derivation-budget.js'
+import { DerivationBudget, type Work } from '../../src/workers/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
 import { createAuthority } from '../support/certificates.js'
 import { onFirstNodeOnly } from '../support/one-node.js'
@@ -42,7 +42,22 @@ test('a PKCS#12 file of certtool in triple DES, which asks for 4,200,000 rounds,
   execFileSync('certtool', ['--to-p12', ...input, ...how], { stdio: 'ignore' })
   const pfx = readFileSync(path)
   createSecureContext({ pfx, passphrase: PASSPHRASE })
-  const { certificates, keys } = readPkcs12(pfx, path, Buffer.from(PASSPHRASE), new DerivationBudget())
+  const budget = new CountingBudget()
+  const { certificates, keys } = readPkcs12(pfx, path, Buffer.from(PASSPHRASE), budget)
   assert.equal(certificates[0]?.fingerprint256, leaf.fingerprint256)
   assert.ok(keys[0]?.object.equals(leaf.privateKey))
+  // A CA and a revocation list would be two layers more, of the same work.
+  const [, ...layers] = budget.costs
+  const [keyCost = 0, ivCost = 0] = layers
+  assert.deepEqual(layers, [keyCost, ivCost, keyCost, ivCost])
+  budget.assertAllows({ cost: 2 * (keyCost + ivCost), effort: 'a CA and a revocation list' })
 })
+
+class CountingBudget extends DerivationBudget {
+  readonly costs: number[] = []
+
+  override spend(work: Work): void {
+    this.costs.push(work.cost)
+    super.spend(work)
+  }
+}
