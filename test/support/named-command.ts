@@ -43,7 +43,9 @@ export async function checkedProblem(args: readonly string[], cwd: string): Prom
 /** The command that a line of `certswap check` names. */
 export function findingIn(line: string): Finding {
   const problem = line.trim().replace(/^\w+ +/, '')
-  const command = /(?:with|for|in place with)?: ((?:openssl|iconv|keytool|ssh-keygen|base64) .*?)\)?$/.exec(problem)
+  const command = /(?:with|for|in place with)?: ((?:openssl|iconv|keytool|ssh-keygen|base64) .*?)\)?$/.exec(
+    problem,
+  )
   assert.ok(command, `no command: ${problem}`)
   return { problem, command: command[1] as string }
 }
