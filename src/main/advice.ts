@@ -48,7 +48,9 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
     'issue the certificate that is named with the property that the message says it lacks (a server needs serverAuth and digitalSignature)',
   ),
   CHAIN_ORDER: files('write the leaf first, then each issuer'),
-  CHAIN_INCOMPLETE: files('append the intermediate certificates to the certificate file'),
+  CHAIN_INCOMPLETE: files(
+    'append the intermediate certificates to the certificate file, or replace the issuer that the message names',
+  ),
   CHAIN_TOO_LONG: files('keep the leaf and its issuers in the certificate file'),
   KEY_TOO_WEAK: files('issue the certificate with a stronger key or signature'),
   KEY_TOO_LARGE: files('issue the certificate with a smaller key'),
@@ -83,7 +85,9 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   REHEARSAL_FAILED: options(
     'compare the reason in the message with the option `tls` and the type of the key',
   ),
-  CONTEXT_REFUSED: worker('report the message; the files passed every check'),
+  CONTEXT_REFUSED: worker(
+    'set the option that the message names; without one, report the message: the files passed every check',
+  ),
   SERVED_MISMATCH: listeners(
     'the files are good: find what else gives the server certificates, such as setSecureContext, an SNICallback or another program on its port',
   ),

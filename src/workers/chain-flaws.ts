@@ -7,7 +7,7 @@ import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { ProblemCode } from './problem.js'
 import type { Policy } from './protocol.js'
-import { hasCompressedPoint, hasWrittenCurve, isPssWithSha1, signatureOid } from './x509.js'
+import { hasCompressedPoint, hasWrittenCurve, pssDigestOf, signatureOid } from './x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */
 export interface Flaw {
@@ -118,8 +118,8 @@ function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
     const message = `has ${large}: each handshake with it takes too long`
     flaws.push({ code: 'KEY_TOO_LARGE', why: message, ofKey: true })
   }
-  const isWeaklySigned = WEAK_SIGNATURES.has(signatureOid(certificate.raw)) || isPssWithSha1(certificate.raw)
-  if (isWeaklySigned && !isSelfSigned(certificate)) {
+  const signature = pssDigestOf(certificate.raw) ?? signatureOid(certificate.raw)
+  if (WEAK_SIGNATURES.has(signature) && !isSelfSigned(certificate)) {
     const message = 'is signed with SHA-1 or MD5, which clients refuse'
     flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: false })
   }
@@ -156,11 +156,17 @@ function flawOfCa(ca: Issuer['ca']): string | null {
 }
 
 const LEAST_RSA_BITS = 2048
-/** MD2, MD5 and SHA-1 with RSA; SHA-1 with ECDSA and with DSA. */
+/** MD2, MD4, MD5 and SHA-1: with RSA, then SHA-1 with ECDSA and DSA, then the digests by themselves, for RSASSA-PSS. */
 const WEAK_SIGNATURES = new Set([
   '1.2.840.113549.1.1.2',
+  '1.2.840.113549.1.1.3',
   '1.2.840.113549.1.1.4',
   '1.2.840.113549.1.1.5',
+  '1.3.14.3.2.29', // SHA-1 with RSA, the older identifier (OIW)
   '1.2.840.10045.4.1',
   '1.2.840.10040.4.3',
+  '1.2.840.113549.2.2',
+  '1.2.840.113549.2.4',
+  '1.2.840.113549.2.5',
+  '1.3.14.3.2.26',
 ])

@@ -56,16 +56,16 @@ export function signatureOid(der: Uint8Array): string {
 }
 
 /**
- * Whether it was signed with SHA-1 by RSASSA-PSS, whose parameters name the digest: SHA-1 where they do not (RFC 4055,
- * section 3.1).
+ * The object identifier of the digest that RSASSA-PSS signed with, which its parameters name: SHA-1 where they do not
+ * (RFC 4055, section 3.1). `null` for any other signature.
  */
-export function isPssWithSha1(der: Uint8Array): boolean {
+export function pssDigestOf(der: Uint8Array): string | null {
   const [id, parameters] = childrenOf(der, nodesOf(der).signatureAlgorithm)
-  if (!id || oidOf(der, id) !== RSA_PSS) return false
-  if (parameters?.tag !== SEQUENCE) return true
+  if (!id || oidOf(der, id) !== RSA_PSS) return null
+  if (parameters?.tag !== SEQUENCE) return SHA1
   const hash = childrenOf(der, parameters).find(({ tag }) => tag === CONTEXT_0)
   const [algorithm] = hash ? childrenOf(der, hash) : []
-  return !algorithm || oidOf(der, childOf(der, childrenOf(der, algorithm), 0, OBJECT_IDENTIFIER)) === SHA1
+  return algorithm ? oidOf(der, childOf(der, childrenOf(der, algorithm), 0, OBJECT_IDENTIFIER)) : SHA1
 }
 
 const RSA_PSS = '1.2.840.113549.1.1.10'

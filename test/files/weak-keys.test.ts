@@ -5,13 +5,24 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
-import { createReloadEngine, type ReloadEngineOptions, type ReloadError } from '../../src/main/index.js'
+import {
+  createReloadEngine,
+  type ReloadEngineOptions,
+  type ReloadError,
+  type ReloadResult,
+} from '../../src/main/index.js'
 import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
+import { pem } from '../support/der.js'
 import { createEcho, listen } from '../support/echo-server.js'
 import { assertApplied } from '../support/engines.js'
+import { subjectAltName } from '../support/extensions.js'
+import { joinHere } from '../support/fleet-member.js'
+import { keyPair, pssSigner } from '../support/keys.js'
+import { oddCertificate } from '../support/odd-certificate.js'
 import { recordingLogger } from '../support/recording-logger.js'
 import { tempDir } from '../support/temp-dir.js'
 import { handshake } from '../support/tls-client.js'
+import { fingerprint256 } from '../support/x509.js'
 
 const issuer = createAuthority({ name: 'Weak Keys Root' }).issueAuthority({ name: 'Weak Keys Intermediate' })
 // Node before 24 adds a host's key of another type to the default one: both are of one type here.
@@ -60,6 +71,21 @@ for (const [what, options] of Object.entries(weak)) {
     assert.equal(shown.fingerprint256, leaf.fingerprint256)
   })
 }
+
+test('a leaf that is signed by RSA-PSS with MD5 is refused as weak, and served where the policy warns', async (t) => {
+  const pss = createAuthority({ name: 'Weak Keys PSS', keyType: 'rsa-pss' })
+  const key = keyPair()
+  const certDer = oddCertificate({
+    ...{ key, subject: 'localhost', issuer: pss.name, signer: pssSigner(pss.privateKey, 'md5') },
+    extensions: subjectAltName({ names: ['localhost'] }, false),
+  })
+  const chainPem = pem('CERTIFICATE', certDer)
+  const leaf = { ...pss.issue({ key }), certDer, chainPem, fingerprint256: fingerprint256(certDer) }
+  await assert.rejects(serving(t, tempDir(t), leaf, {}), { code: 'KEY_TOO_WEAK' })
+  const port = await serve(t, tempDir(t), leaf, { policy: { weakKey: 'warn' } })
+  const shown = await handshake({ port, ciphers: 'DEFAULT@SECLEVEL=0', waitForSession: false })
+  assert.equal(shown.fingerprint256, leaf.fingerprint256)
+})
 
 test('a security level in `tls.ciphers` stays, and no suite without authentication comes in', async (t) => {
   const dir = tempDir(t)
@@ -112,6 +138,69 @@ test('trust anchors that come while a weak certificate is served are refused, an
   // The certificate of the first generation needs a level that the trust now in force forbids.
   await engine.rollback().catch((error: ReloadError) => assert.equal(error.code, 'CONTEXT_REFUSED'))
   await assertNoWeakClient(port, root)
+})
+
+test('a rollback to options without trust anchors lets in no client with a weak certificate by the anchors in force', async (t) => {
+  const dir = tempDir(t)
+  const root = createAuthority({ name: 'Root of Clients' })
+  writeFileSync(join(dir, 'ca.pem'), root.certPem)
+  const { engine } = await serving(t, dir, issuer.issue(), { policy: { weakKey: 'warn' } })
+  assertApplied(await engine.update({ ca: join(dir, 'ca.pem'), requestCert: true }))
+  const server = createEcho(engine.serverOptions())
+  engine.attach(server)
+  const port = await listen(t, server)
+  const back = await engine.rollback()
+  assert.deepEqual([back.outcome, back.restored], ['applied', { generation: 1, trust: 'kept' }])
+  await assertNoWeakClient(port, root)
+})
+
+test('an update serves a weak certificate, and another one refuses it, in the engine and in the members of its fleet', async (t) => {
+  const dir = tempDir(t)
+  const [strong, weakLeaf] = [issuer.issue(), issuer.issue({ signatureHash: 'sha1' })]
+  const { engine, port } = await serving(t, dir, strong, {})
+  const joined = await joinHere(t, engine)
+  const server = createEcho(joined.serverOptions())
+  joined.attach(server)
+  const ports = [port, await listen(t, server)]
+  const assertShown = async ({ fingerprint256 }: Leaf) => {
+    for (const port of ports) {
+      const shown = await handshake({ port, ciphers: 'DEFAULT@SECLEVEL=0', waitForSession: false })
+      assert.equal(shown.fingerprint256, fingerprint256)
+    }
+  }
+  put(dir, weakLeaf)
+  const codesOf = ({ outcome, problems }: ReloadResult) => [outcome, ...problems.map(({ code }) => code)]
+  assert.deepEqual(codesOf(await engine.reload()), ['rejected', 'KEY_TOO_WEAK'])
+  await assertShown(strong)
+  const { outcome, members } = await engine.update({ policy: { weakKey: 'warn' } })
+  assert.deepEqual([outcome, members.map((one) => one.outcome)], ['applied', ['applied']])
+  await assertShown(weakLeaf)
+  assert.deepEqual(codesOf(await engine.update({ policy: { weakKey: 'reject' } })), [
+    'rejected',
+    'KEY_TOO_WEAK',
+  ])
+  await assertShown(weakLeaf)
+  put(dir, issuer.issue())
+  assert.deepEqual(codesOf(await engine.update({ policy: { weakKey: 'reject' } })), ['applied'])
+  // Each generation has the level that its own options had.
+  assert.deepEqual(codesOf(await engine.rollback()), ['applied'])
+  await assertShown(weakLeaf)
+})
+
+test('outgoing connections do not show a weak certificate that the policy lets servers show, and the error names the option', async (t) => {
+  // OpenSSL 3.0 loads no leaf that is signed with SHA-1 at its usual level, and OpenSSL 3.5 no key of RSA 1,024.
+  const leaf = issuer.issue({ keyType: 'rsa-1024', signatureHash: 'sha1' })
+  const { engine } = await serving(t, tempDir(t), leaf, { policy: { weakKey: 'warn' } })
+  assert.throws(() => engine.secureContext(), {
+    code: 'CONTEXT_REFUSED',
+    message: /`tls\.ciphers` to "DEFAULT@SECLEVEL=0"/,
+  })
+  const tlsOptions = { ciphers: 'DEFAULT@SECLEVEL=0' }
+  const { engine: named } = await serving(t, tempDir(t), leaf, {
+    policy: { weakKey: 'warn' },
+    tls: tlsOptions,
+  })
+  assert.ok(named.secureContext())
 })
 
 test('outgoing connections keep the usual level of security', {

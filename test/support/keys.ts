@@ -64,13 +64,20 @@ const rsaOids: Record<SignatureHash, string> = {
   sha384: '1.2.840.113549.1.1.12',
   sha512: '1.2.840.113549.1.1.13',
 }
-const hashOids: Record<SignatureHash, string> = {
+const hashOids: Record<SignatureHash | 'md5', string> = {
+  md5: '1.2.840.113549.2.5',
   sha1: '1.3.14.3.2.26',
   sha256: '2.16.840.1.101.3.4.2.1',
   sha384: '2.16.840.1.101.3.4.2.2',
   sha512: '2.16.840.1.101.3.4.2.3',
 }
-const hashBytes: Record<SignatureHash, number> = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 }
+const hashBytes: Record<SignatureHash | 'md5', number> = {
+  md5: 16,
+  sha1: 20,
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+}
 
 function generate(type: KeyType): KeyPair {
   switch (type) {
@@ -91,7 +98,8 @@ function generate(type: KeyType): KeyPair {
   }
 }
 
-function pssSigner(key: KeyObject, hash: SignatureHash): Signer {
+/** RSASSA-PSS, with a salt as long as the digest. */
+export function pssSigner(key: KeyObject, hash: SignatureHash | 'md5'): Signer {
   const saltLength = hashBytes[hash]
   const digest = sequence(oid(hashOids[hash]), nothing())
   const parameters = sequence(

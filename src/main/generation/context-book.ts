@@ -1,9 +1,10 @@
 import type tls from 'node:tls'
 
 import type { ContextOptions } from '../../workers/protocol.js'
+import { ReloadError } from '../errors.js'
 import { serverContextOptions } from '../security-level.js'
 import { bindTerms } from './accepted-terms.js'
-import { buildContext, type ContextPlan, wholeOptions } from './build-context.js'
+import { buildContext, type ContextBuild, type ContextPlan, wholeOptions } from './build-context.js'
 import type { Snapshot } from './generation.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
 import type { SpareShelf } from './spare-shelf.js'
@@ -65,12 +66,12 @@ export class ContextBook {
 
   /** Builds the context of outgoing connections in slices. */
   async stageClient(gauge: SliceGauge): Promise<void> {
-    this.#client = await runInSlices(buildContext(this.#clientPlan()), gauge)
+    this.#client = await runInSlices(this.#buildClient(), gauge)
   }
 
   /** The context of outgoing connections. Its holders may keep it, so it is never freed here. */
   clientContext(): tls.SecureContext {
-    this.#client ??= runAtOnce(buildContext(this.#clientPlan()))
+    this.#client ??= runAtOnce(this.#buildClient())
     return this.#client
   }
 
@@ -110,8 +111,18 @@ export class ContextBook {
     return this.#snapshot.generation.certificates.map(({ keyType }) => keyType)
   }
 
-  #clientPlan(): ContextPlan {
+  /** @throws ReloadError `CONTEXT_REFUSED` for a weak certificate that only the level of servers loads. */
+  *#buildClient(): ContextBuild {
     const { material, options } = this.#snapshot
-    return { material, options: options.context, session: null }
+    try {
+      return yield* buildContext({ material, options: options.context, session: null })
+    } catch (error) {
+      if (serverContextOptions(options, false) === options.context) throw error
+      throw new ReloadError('CONTEXT_REFUSED', WEAK_CLIENT, { cause: error })
+    }
   }
 }
+
+const WEAK_CLIENT =
+  'outgoing connections cannot show a certificate this weak: `policy.weakKey` lowers the security level of servers alone; ' +
+  'set `tls.ciphers` to "DEFAULT@SECLEVEL=0", with which weak certificates of servers are accepted too'
