@@ -35,8 +35,8 @@ export interface Issuer {
   readonly ownFlaw: string | null
   /** Why no client takes it as the certificate of a server; `null` if one may. */
   readonly serverLeafFlaw: string | null
-  /** Whether its key usage names the purpose of signing certificates. */
-  readonly saysCertSign: boolean
+  /** Whether its key usage names the purpose of signing certificates; `null` without a key usage. */
+  readonly certSign: boolean | null
   /** Why OpenSSL does not read the certificate at all; `null` if it does. */
   readonly invalid: string | null
   /** Full names of its CRL distribution points, DER in base64. */
@@ -61,7 +61,7 @@ export function readIssuer(der: Uint8Array): Issuer {
     signsLists: allows(extensions.usage, CRL_SIGN),
     ownFlaw: clientFlaw ?? ownFlawOf(extensions),
     serverLeafFlaw: serverLeafFlawOf(extensions),
-    saysCertSign: extensions.usage !== null && allows(extensions.usage, KEY_CERT_SIGN),
+    certSign: extensions.usage === null ? null : allows(extensions.usage, KEY_CERT_SIGN),
     invalid: extensions.invalid,
     distributionPoints: extensions.distributionPoints,
   }

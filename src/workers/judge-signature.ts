@@ -23,20 +23,24 @@ export function judgeLastSignature(
   found: Findings,
 ): IssuerVerdict {
   const last = chain[linked - 1] as X509Certificate
-  if (isSelfSigned(last)) return 'verified'
+  if (isSelfSigned(last)) {
+    if (linked > 1) judgeRoots([last], `${oneLine(last.subject)} in ${path}`, path, found)
+    return 'verified'
+  }
   const name = canonicalIssuerOf(last.raw)
-  const candidates = [
-    ...anchorsNamed(name),
-    ...publicRootsNamed(name),
-    ...chain.filter((one) => canonicalSubjectOf(one.raw) === name),
-  ]
+  const roots = [...anchorsNamed(name), ...publicRootsNamed(name)]
+  const candidates = [...roots, ...chain.filter((one) => canonicalSubjectOf(one.raw) === name)]
   const signers = candidates.filter((issuer) => isSignedBy(last, issuer))
-  if (signers.some((issuer) => last.checkIssued(issuer))) return 'verified'
   const who = `${oneLine(last.subject)} in ${path}`
-  if (signers.length > 0) {
-    const message =
-      `${who} was signed by ${oneLine(last.issuer)}, which may not sign it, or whose key it does not name: ` +
-      'clients refuse it'
+  const issuers = signers.filter((issuer) => last.checkIssued(issuer))
+  if (issuers.length > 0) {
+    const known = issuers.filter((issuer) => roots.includes(issuer))
+    judgeRoots(known, `${oneLine(last.issuer)}, which issued ${who},`, path, found)
+    return 'verified'
+  }
+  const [signer] = signers
+  if (signer) {
+    const message = `${who} was signed by ${oneLine(last.issuer)}, ${whyNotIssued(signer)}: clients refuse it`
     found.judge('reject', 'CHAIN_INCOMPLETE', message, path)
     return 'refused'
   }
@@ -48,6 +52,29 @@ export function judgeLastSignature(
   const matters = linked === 1 || last.subject !== last.issuer
   found.judge(matters ? 'reject' : 'warn', 'SIGNATURE_INVALID', message, path)
   return matters ? 'refused' : 'verified'
+}
+
+/** Clients verify the purpose of a root too, in their own copy of it. A single one that may issue for servers is enough. */
+function judgeRoots(roots: readonly X509Certificate[], who: string, path: string, found: Findings): void {
+  const flaws = roots.map(whyNoRoot)
+  const [flaw] = flaws
+  if (flaw === undefined || flaw === null || flaws.includes(null)) return
+  const message = `${who} may not issue certificates for servers: ${flaw}; clients refuse the chain`
+  found.judge('reject', 'CERT_PURPOSE', message, path)
+}
+
+/** OpenSSL takes older signs of a CA than basic constraints in a root (`check_ca` in v3_purp.c). */
+function whyNoRoot({ raw }: X509Certificate): string | null {
+  const { ca, serverFlaw, invalid } = readIssuer(raw)
+  return invalid ?? (ca === null ? 'it is not a CA certificate' : serverFlaw)
+}
+
+/** Why OpenSSL does not take what signed a certificate for its issuer (`X509_check_issued`). */
+function whyNotIssued({ raw }: X509Certificate): string {
+  const { certSign, invalid } = readIssuer(raw)
+  if (certSign === false) return 'whose key usage lacks keyCertSign'
+  if (invalid !== null) return `which cannot be read: ${invalid}`
+  return 'whose key its authority key identifier does not name'
 }
 
 function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -66,7 +66,7 @@ export function namesLost(leaf: X509Certificate, served: CertificateFacts): stri
 
 function judgePurpose({ chain, path }: Identity, policy: Policy, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
-  const { serverLeafFlaw, saysCertSign } = readIssuer(leaf.raw)
+  const { serverLeafFlaw, certSign } = readIssuer(leaf.raw)
   if (serverLeafFlaw !== null) {
     const message = `the certificate in ${path} is not made for servers: ${serverLeafFlaw}`
     found.judge('reject', 'CERT_PURPOSE', message, path)
@@ -75,7 +75,7 @@ function judgePurpose({ chain, path }: Identity, policy: Policy, found: Findings
   const { names } = alternativeNamesOf(leaf)
   // `openssl req -x509` makes a self-signed server certificate with CA:TRUE, without a key usage and often without names.
   // A root has a key usage, or only a URI or an e-mail address as its name.
-  const isServers = isSelfSigned(leaf) && (names.some(isHost) || (names.length === 0 && !saysCertSign))
+  const isServers = isSelfSigned(leaf) && (names.some(isHost) || (names.length === 0 && certSign !== true))
   const message = isServers
     ? `the certificate in ${path} signed itself and is marked as a CA (CA:TRUE): who holds its key can issue certificates that its clients accept; issue it with basicConstraints CA:FALSE`
     : `the certificate in ${path} is a CA certificate; serve one that was issued by it`

@@ -1,10 +1,9 @@
 import { constants, type X509Certificate } from 'node:crypto'
 import tls from 'node:tls'
 
-import { keyTypeOf, namesOf, oneLine } from './facts.js'
+import { keyTypeOf, namesOf } from './facts.js'
 import type { Findings } from './findings.js'
 import { type Identity, pemOf } from './identity.js'
-import { readIssuer } from './issuer.js'
 import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
 import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
@@ -23,8 +22,6 @@ interface Part {
   readonly servername: string | undefined
   readonly keyType: string
   readonly path: string
-  /** Which certificate may not issue for servers, and which property it lacks; `null` without one. */
-  purposeFlaw(): string | null
 }
 
 /** What the handshakes with one pair came to. */
@@ -123,17 +120,7 @@ function partOf({ chain, linked, path, key: { object } }: Identity, key: Uint8Ar
     servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
     keyType: keyTypeOf(object),
     path,
-    purposeFlaw: () => purposeFlawIn(chain),
   }
-}
-
-function purposeFlawIn([, ...issuers]: readonly X509Certificate[]): string | null {
-  for (const issuer of issuers) {
-    const { serverFlaw } = readIssuer(issuer.raw)
-    if (serverFlaw !== null)
-      return `${oneLine(issuer.subject)} may not issue certificates for servers: ${serverFlaw}`
-  }
-  return null
 }
 
 /** No address, no wildcard: what may stand in the server_name extension (RFC 6066, section 3). */
@@ -169,7 +156,8 @@ async function tryPair(
     }
     verifies = false
     if (result.unverified === undefined || found.mentions(JUDGED_ELSEWHERE[result.unverified])) continue
-    const message = `a client would not verify ${part.path}: ${whyUnverified(result.unverified, part)}`
+    const why = result.unverified === 'UNSPECIFIED' ? UNTOLD : inWords(result.unverified)
+    const message = `a client would not verify ${part.path}: ${why}`
     found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
     break
   }
@@ -178,12 +166,6 @@ async function tryPair(
     found.refuse('REHEARSAL_FAILED', noHandshake(version, [part], failure), part.path)
   }
   return { part, failures }
-}
-
-function whyUnverified(reason: string, part: Part): string {
-  if (reason === 'UNSPECIFIED') return UNTOLD
-  const flaw = reason === 'INVALID_PURPOSE' ? part.purposeFlaw() : null
-  return flaw ?? inWords(reason)
 }
 
 /** Whether no pair works in a version. Pairs that work in none are refused already. */

@@ -1,4 +1,4 @@
-import { loneLeaf, noTutorials, purposes } from './rows/purpose.js'
+import { anchoredPurposes, loneLeaf, noTutorials, purposes } from './rows/purpose.js'
 import { runCorpus } from './run-corpus.js'
 
-runCorpus([purposes, noTutorials, loneLeaf])
+runCorpus([purposes, anchoredPurposes, noTutorials, loneLeaf])

@@ -33,25 +33,45 @@ export const purposes: Group = {
     {
       id: 'an intermediate for clients alone',
       spoil(site) {
-        const key = keyPair()
-        const issuer = oddCertificate({
-          key,
-          subject: 'Corpus Client Intermediate',
-          issuer: root.name,
-          signer: signerOf(root.privateKey),
-          extensions: [basicConstraints(true), FOR_CLIENTS],
-        })
-        const leaf = odd(site, {
-          extensions: [],
-          issuer: { ...key, name: 'Corpus Client Intermediate', certPem: pem('CERTIFICATE', issuer) },
-        })
-        site.pair(leaf)
+        const issuer = authority('Corpus Client Intermediate', [basicConstraints(true), FOR_CLIENTS])
+        site.pair(odd(site, { extensions: [], issuer }))
       },
       refused: 'CERT_PURPOSE',
       at: 'tls.crt',
       says: /CN=Corpus Client Intermediate .*its extended key usage lacks serverAuth/,
       forcible: true,
     },
+    {
+      id: 'an intermediate whose key usage is not for certificates',
+      spoil(site) {
+        site.pair(
+          odd(site, { extensions: [], issuer: authority('Corpus Usage Intermediate', [NO_SIGNATURE]) }),
+        )
+      },
+      refused: 'CHAIN_INCOMPLETE',
+      at: 'tls.crt',
+      says: /was signed by CN=Corpus Usage Intermediate, whose key usage lacks keyCertSign: clients refuse it/,
+      forcible: true,
+    },
+    ...Object.entries({
+      'for clients alone': [[basicConstraints(true), FOR_CLIENTS], /its extended key usage lacks serverAuth/],
+      'for any purpose': [
+        [basicConstraints(true), FOR_ANY_PURPOSE],
+        /its extended key usage lacks serverAuth/,
+      ],
+      'that is no CA': [[basicConstraints(false)], /it is not a CA certificate/],
+    } as const).map(([what, [extensions, why]]): RefusedRow => {
+      return {
+        id: `a root ${what}, behind the chain`,
+        spoil(site) {
+          site.pair(odd(site, { extensions: [], issuer: ownRoot(extensions) }))
+        },
+        refused: 'CERT_PURPOSE',
+        at: 'tls.crt',
+        says: new RegExp(`CN=Corpus Odd Root in .* may not issue certificates for servers: ${why.source}`),
+        forcible: true,
+      }
+    }),
     {
       id: 'the self-signed certificate of tutorials, with CA:TRUE and without names',
       accepted: (site) => site.pair(tutorial(site)),
@@ -79,6 +99,28 @@ export const purposes: Group = {
       refused: 'KEY_UNSUPPORTED',
       at: 'tls.crt',
       says: /has an EC key whose curve is written out in parameters instead of named, which OpenSSL refuses/,
+      forcible: true,
+    },
+  ],
+}
+
+/** Where the root is among the trust anchors, and not sent. */
+export const anchoredPurposes: Group = {
+  title: 'a root of an unusual purpose among the trust anchors',
+  options(site) {
+    site.write('ca.crt', clientRoot.certPem + root.certPem)
+    return { ...pairOptions(site), ca: site.path('ca.crt') }
+  },
+  right: rightPair,
+  rows: [
+    {
+      id: 'a root for clients alone that issued the certificate of the server',
+      spoil(site) {
+        site.pair(odd(site, { extensions: [], issuer: { ...clientRoot, certPem: '' } }))
+      },
+      refused: 'CERT_PURPOSE',
+      at: 'tls.crt',
+      says: /CN=Corpus Odd Root, which issued CN=localhost in .* may not issue certificates for servers: its extended key usage lacks serverAuth/,
       forcible: true,
     },
   ],
@@ -131,11 +173,30 @@ export const loneLeaf: Group = {
   ],
 }
 
+interface OddIssuer extends KeyPair {
+  readonly name: string
+  readonly certPem: string
+}
+
+/** An intermediate below the usual root, or with `null` a root. */
+function authority(name: string, extensions: readonly Buffer[], above: OddIssuer | null = root): OddIssuer {
+  const key = keyPair()
+  const { name: issuer, privateKey } = above ?? { ...key, name }
+  const der = oddCertificate({ key, subject: name, issuer, signer: signerOf(privateKey), extensions })
+  return { ...key, name, certPem: pem('CERTIFICATE', der) }
+}
+
+function ownRoot(extensions: readonly Buffer[]): OddIssuer {
+  return authority('Corpus Odd Root', extensions, null)
+}
+
+const clientRoot = ownRoot([basicConstraints(true), FOR_CLIENTS])
+
 interface OddLeaf {
   readonly type?: KeyType
   readonly key?: KeyPair
   readonly extensions: readonly Buffer[]
-  readonly issuer?: KeyPair & { readonly name: string; readonly certPem: string }
+  readonly issuer?: OddIssuer
 }
 
 function odd(site: Site, { type, key = keyPair(type), extensions, issuer = intermediate }: OddLeaf): Leaf {
