@@ -128,21 +128,24 @@ function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
 
 /** EC keys in forms that not every library of TLS reads. */
 function encodingFlaws(certificate: X509Certificate): LastingFlaw[] {
-  const remedy = (option: string) =>
-    `write the key with openssl ec ${option}, and issue the certificate again`
   if (hasWrittenCurve(certificate.raw)) {
     const what = 'has an EC key whose curve is written out in parameters instead of named'
     // OpenSSL looks at the curve in every chain of more than one certificate (`check_extensions` in x509_vfy.c).
     const isRefused = !isSelfSigned(certificate)
     const who = isRefused ? 'which OpenSSL refuses' : 'which Go, GnuTLS and others do not read'
-    const why = `${what}, ${who}; ${remedy('-param_enc named_curve')}`
+    const why = `${what}, ${who}; ${REWRITE}`
     return [{ code: isRefused ? 'KEY_UNSUPPORTED' : 'KEY_ENCODING', why, ofKey: true }]
   }
   if (!hasCompressedPoint(certificate.raw)) return []
   const what = 'has an EC key that is written as a compressed point'
-  const why = `${what}, which GnuTLS and others do not read; ${remedy('-conv_form uncompressed')}`
-  return [{ code: 'KEY_ENCODING', why, ofKey: true }]
+  return [
+    { code: 'KEY_ENCODING', why: `${what}, which GnuTLS and others do not read; ${REWRITE}`, ofKey: true },
+  ]
 }
+
+const REWRITE =
+  'write the key again with openssl ec -in OLD -param_enc named_curve -conv_form uncompressed -out NEW, and issue the ' +
+  'certificate again'
 
 function whyNoIssuer(certificate: X509Certificate): string | null {
   const { ca, serverFlaw, invalid } = readIssuer(certificate.raw)
