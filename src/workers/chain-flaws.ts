@@ -7,7 +7,7 @@ import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { ProblemCode } from './problem.js'
 import type { Policy } from './protocol.js'
-import { hasCompressedPoint, hasWrittenCurve, pssDigestOf, signatureOid } from './x509.js'
+import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from './x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */
 export interface Flaw {
@@ -136,11 +136,10 @@ function encodingFlaws(certificate: X509Certificate): LastingFlaw[] {
     const why = `${what}, ${who}; ${REWRITE}`
     return [{ code: isRefused ? 'KEY_UNSUPPORTED' : 'KEY_ENCODING', why, ofKey: true }]
   }
-  if (!hasCompressedPoint(certificate.raw)) return []
-  const what = 'has an EC key that is written as a compressed point'
-  return [
-    { code: 'KEY_ENCODING', why: `${what}, which GnuTLS and others do not read; ${REWRITE}`, ofKey: true },
-  ]
+  const form = unusualPointOf(certificate.raw)
+  if (form === null) return []
+  const why = `has an EC key that is written as a ${form} point, which GnuTLS and others do not read; ${REWRITE}`
+  return [{ code: 'KEY_ENCODING', why, ofKey: true }]
 }
 
 const REWRITE =

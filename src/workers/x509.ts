@@ -76,13 +76,17 @@ export function hasWrittenCurve(der: Uint8Array): boolean {
   return keyKindIn(der).isWrittenOut
 }
 
-/** Whether the key is a point of an elliptic curve in compressed form (SEC 1, section 2.3.3). */
-export function hasCompressedPoint(der: Uint8Array): boolean {
-  if (!isEc(keyKindIn(der))) return false
+/**
+ * The form of a key that is a point of an elliptic curve, where it is not the uncompressed one; `null` for any other key.
+ * SEC 1, section 2.3.3, has the compressed form. X9.62 also has a hybrid one, in full and with the sign of the compressed one.
+ */
+export function unusualPointOf(der: Uint8Array): 'compressed' | 'hybrid' | null {
+  if (!isEc(keyKindIn(der))) return null
   const point = childOf(der, childrenOf(der, nodesOf(der).publicKeyInfo), 1, BIT_STRING)
   // A byte for the unused bits, then the form of the point.
   const form = der[point.from + 1]
-  return form === 0x02 || form === 0x03
+  if (form === 0x02 || form === 0x03) return 'compressed'
+  return form === 0x06 || form === 0x07 ? 'hybrid' : null
 }
 
 /** The key with its algorithm, DER content in base64. */

@@ -131,6 +131,7 @@ test('`certswap check` prints the two lines', { skip: onFirstNodeOnly }, async (
 for (const [what, option] of [
   ['its curve written out', ['-param_enc', 'explicit']],
   ['a compressed point', ['-conv_form', 'compressed']],
+  ['a hybrid point', ['-conv_form', 'hybrid']],
 ] as const) {
   test(`a key with ${what} is a warning, and the command of the message writes a key whose certificate has none`, {
     skip: withoutOpenssl || onFirstNodeOnly,

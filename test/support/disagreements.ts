@@ -37,6 +37,17 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     explains: ({ constraints }, _, { codes }) => constraints === 'CA' && codes.includes('CERT_IS_CA'),
   },
   {
+    side: 'stricter',
+    reason:
+      'a CA whose curve is written out in parameters, among the trust anchors: OpenSSL refuses what it issued',
+    example: { key: 'explicit P-256', issuer: 'itself', constraints: 'CA', usage: 'none' },
+    explains: ({ key, issuer, constraints }, _, { codes }) =>
+      key === 'explicit P-256' &&
+      issuer === 'itself' &&
+      constraints === 'CA' &&
+      codes.includes('KEY_UNSUPPORTED'),
+  },
+  {
     side: 'looser',
     reason:
       'a certificate of another host: which names clients ask for is known by `policy.requiredNames` alone',
