@@ -187,9 +187,10 @@ test('an update serves a weak certificate, and another one refuses it, in the en
   await assertShown(weakLeaf)
 })
 
-test('outgoing connections do not show a weak certificate that the policy lets servers show, and the error names the option', async (t) => {
-  // OpenSSL 3.0 loads no leaf that is signed with SHA-1 at its usual level, and OpenSSL 3.5 no key of RSA 1,024.
-  const leaf = issuer.issue({ keyType: 'rsa-1024', signatureHash: 'sha1' })
+test('outgoing connections do not show a weak certificate that the policy lets servers show, and the error names the option', {
+  skip,
+}, async (t) => {
+  const leaf = unloadable as Leaf
   const { engine } = await serving(t, tempDir(t), leaf, { policy: { weakKey: 'warn' } })
   assert.throws(() => engine.secureContext(), {
     code: 'CONTEXT_REFUSED',
