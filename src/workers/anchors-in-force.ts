@@ -8,8 +8,9 @@ import type { AuthorityBlock, JudgedAuthority } from './trust.js'
 /**
  * The trust anchors that OpenSSL is given. A broken one is left out with a warning, so that one certificate of a bundle does
  * not keep the others out of service. By default it refuses the set where OpenSSL would trust more through it than through a
- * root, and always where no anchor would be left. A certificate that cannot be read refuses the set in any case: its file
- * may be damaged in other places too.
+ * root, or where no chain could end at those that are left: intermediates without their root. It always refuses the set where
+ * no anchor would be left. A certificate that cannot be read refuses the set in any case: its file may be damaged in other
+ * places too.
  *
  * @param known of what is served; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
  */
@@ -26,9 +27,10 @@ export function anchorsInForce(
     const facts = found.attempt(() => factsOr(broken, block, known, partialChain))
     if (facts) inForce.push({ block, facts })
   }
+  const isEmptied = !inForce.some(({ facts }) => partialChain || facts.issuer === null)
   for (const { problem, widensTrust } of broken) {
     const { code, message, path } = problem
-    const verdict = brokenAnchor ?? (widensTrust ? 'reject' : 'warn')
+    const verdict = brokenAnchor ?? (widensTrust || isEmptied ? 'reject' : 'warn')
     if (inForce.length === 0) found.refuse(code, message, path)
     else if (found.rejects(verdict)) found.judge(verdict, code, message, path)
     else {

@@ -69,9 +69,15 @@ export function usableCertificate(pem: string, what: string, path: string): X509
  * A certificate of which everything that is asked later can be answered: our own reader takes DER alone, and looks at
  * the bytes of the file before OpenSSL, which also takes BER, does.
  *
+ * @param asked what is asked later. @defaultValue all that is asked of the certificate of a server
  * @throws ProblemError `PEM_INVALID`, or `KEY_UNSUPPORTED` for a key that Node or OpenSSL cannot handle safely.
  */
-export function parseCertificate(pem: string, what: string, path: string): X509Certificate {
+export function parseCertificate(
+  pem: string,
+  what: string,
+  path: string,
+  asked: readonly AskedLater[] = ASKED_LATER,
+): X509Certificate {
   return reading('PEM_INVALID', damaged(what), path, () => {
     const der = certificateDer(pem)
     if (isPkcs7(der)) throw damagedCertificate(what, path, `it is PKCS#7; ${pkcs7Hint(path)}`)
@@ -80,7 +86,7 @@ export function parseCertificate(pem: string, what: string, path: string): X509C
     if (why !== null) throw unsupportedKey(what, why, path)
     const certificate = new X509Certificate(pem)
     // Some of these throw for certificates that OpenSSL takes: better here than in the middle of a judgement.
-    for (const property of ASKED_LATER) void certificate[property]
+    for (const property of asked) void certificate[property]
     return certificate
   })
 }
@@ -95,7 +101,9 @@ export function assertIssuerKey({ raw }: X509Certificate, what: string, path: st
   if (why !== null) throw unsupportedKey(what, why, path)
 }
 
-const ASKED_LATER = [
+type AskedLater = 'subject' | 'issuer' | 'subjectAltName' | 'keyUsage' | 'ca' | 'serialNumber' | 'validTo'
+
+const ASKED_LATER: readonly AskedLater[] = [
   'subject',
   'issuer',
   'subjectAltName',
@@ -103,7 +111,7 @@ const ASKED_LATER = [
   'ca',
   'serialNumber',
   'validTo',
-] as const
+]
 
 /** The DER of one certificate; in a `TRUSTED CERTIFICATE` block, trust settings follow it. */
 function certificateDer(pem: string): Buffer {

@@ -130,6 +130,7 @@ const UNUSABLE: Partial<Record<ProblemCode, string>> = {
   KEY_PASSPHRASE_REQUIRED: 'is encrypted, and no passphrase is set',
   KEY_PASSPHRASE_WRONG: 'is encrypted with another passphrase',
   KEY_UNSUPPORTED: 'is of a kind that cannot serve TLS',
+  KEY_INVALID: 'is encrypted in a way that cannot be opened here',
 }
 
 /** Joins certificates and keys that were found together; the leaf must be the first certificate. */

@@ -2,6 +2,7 @@ import { type AuthorityKeyId, authorityKeyIdOf, namesKey } from './authority-key
 import { base64Of, childrenOf, contentOf, type DerNode, expected, oidOf } from './der.js'
 import { BIT_STRING, BOOLEAN, CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import { type Extension, elementIn } from './extensions.js'
+import { assertGeneralNames, assertNameConstraints } from './name-lists.js'
 import { canonicalIssuerOf, canonicalSubjectOf, extensionsOf, serialOf, versionOf } from './x509.js'
 
 /**
@@ -75,6 +76,10 @@ const SUBJECT_KEY_ID = '2.5.29.14'
 const AUTHORITY_KEY_ID = '2.5.29.35'
 const EXTENDED_KEY_USAGE = '2.5.29.37'
 const DISTRIBUTION_POINTS = '2.5.29.31'
+const ALTERNATIVE_NAMES = '2.5.29.17'
+const NAME_CONSTRAINTS = '2.5.29.30'
+const IP_BLOCKS = '1.3.6.1.5.5.7.1.7' // RFC 3779
+const AUTONOMOUS_SYSTEMS = '1.3.6.1.5.5.7.1.8' // RFC 3779
 const ANY_PURPOSE = '2.5.29.37.0'
 const NETSCAPE_TYPE = '2.16.840.1.113730.1.1'
 const PROXY = '1.3.6.1.5.5.7.1.14'
@@ -87,14 +92,14 @@ const SUPPORTED = new Set([
   EXTENDED_KEY_USAGE,
   DISTRIBUTION_POINTS,
   PROXY,
-  '2.5.29.17', // subject alternative name
+  ALTERNATIVE_NAMES,
   '2.5.29.32', // certificate policies
   '2.5.29.36', // policy constraints
-  '2.5.29.30', // name constraints
+  NAME_CONSTRAINTS,
   '2.5.29.33', // policy mappings
   '2.5.29.54', // inhibit any policy
-  '1.3.6.1.5.5.7.1.7', // IP address blocks (RFC 3779)
-  '1.3.6.1.5.5.7.1.8', // autonomous systems (RFC 3779)
+  IP_BLOCKS,
+  AUTONOMOUS_SYSTEMS,
   '1.3.6.1.5.5.7.48.1.5', // OCSP no check
 ])
 
@@ -179,6 +184,16 @@ function readExtension(read: Extensions, der: Uint8Array, extension: Extension):
       read.distributionPoints = childrenOf(der, expected(der, node, SEQUENCE)).flatMap((point) =>
         fullNamesOf(der, childrenOf(der, point)[0]),
       )
+      return
+    case ALTERNATIVE_NAMES:
+      assertGeneralNames(der, node)
+      return
+    case NAME_CONSTRAINTS:
+      assertNameConstraints(der, node)
+      return
+    case IP_BLOCKS:
+    case AUTONOMOUS_SYSTEMS:
+      expected(der, node, SEQUENCE)
       return
     case PROXY:
       read.proxy = true

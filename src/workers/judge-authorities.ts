@@ -7,6 +7,7 @@ import { notAfterOf, notBeforeOf, oneLine, publicKeyOf } from './facts.js'
 import type { Findings } from './findings.js'
 import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
+import { isRsa } from './key-kinds.js'
 import { whyTooLarge } from './key-size.js'
 import { ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
@@ -14,10 +15,11 @@ import type { Policy } from './protocol.js'
 import { reading } from './reading.js'
 import type { AuthorityFacts, WantedIssuer } from './record.js'
 import { warnOfRootless } from './rootless-anchors.js'
-import { isKnownSignature } from './signature.js'
+import { isObsoleteSignature } from './signature.js'
 import type { AuthorityBlock, JudgedAuthority } from './trust.js'
 import { type TrustSettings, trustSettingsOf } from './trust-settings.js'
 import { unsucceededOf } from './unsucceeded-anchors.js'
+import { keyKindIn } from './x509.js'
 
 /**
  * What is known of a trust anchor that was not there before.
@@ -141,7 +143,7 @@ function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509
 
 function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
   try {
-    const certificate = parseCertificate(pem, what, path)
+    const certificate = parseCertificate(pem, what, path, ASKED_LATER)
     // One that is no CA can vouch for itself alone, which OpenSSL takes in any form.
     if (certificate.ca) assertIssuerKey(certificate, what, path)
     return certificate
@@ -151,12 +153,18 @@ function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
   }
 }
 
+/** Node throws for names and purposes that it cannot read. OpenSSL takes some of these, and {@link readIssuer} finds the others. */
+const ASKED_LATER = ['subject', 'issuer', 'serialNumber', 'validTo'] as const
+
 /**
  * Whether a certificate signed itself, as far as OpenSSL looks: it does not verify the signature of an anchor. Digests that
- * it no longer knows (MD2, MD4, SHA-0) keep no root of version 1 from anchoring.
+ * it no longer verifies (MD2, MD4, SHA-0) keep no root of version 1 from anchoring.
  */
 function isOwnIssuer(certificate: X509Certificate, { ca, selfSigned }: Issuer): boolean {
-  return isSelfSigned(certificate) || (ca !== null && selfSigned && !isKnownSignature(certificate.raw))
+  if (isSelfSigned(certificate)) return true
+  return (
+    ca !== null && selfSigned && isRsa(keyKindIn(certificate.raw)) && isObsoleteSignature(certificate.raw)
+  )
 }
 
 /** OpenSSL takes settings that are damaged as none, and with them what they reject. */

@@ -54,13 +54,21 @@ export function privateKeysOf(
         reading('KEY_INVALID', damaged(path), path, () => parsePrivateKey(block, path, passphrase, budget)),
       )
     } catch (error) {
-      if (!(error instanceof ProblemError) || !IS_WHOLE.has(error.problem.code)) throw error
+      if (!isWhole(error)) throw error
       unusable.push(error)
     }
   }
   if (keys.length === 0) throw unusable[0] as ProblemError
   return { keys, unusable }
 }
+
+/** A key that is whole, and cannot be used. */
+function isWhole(error: unknown): error is ProblemError {
+  return error instanceof UnopenedKey || (error instanceof ProblemError && IS_WHOLE.has(error.problem.code))
+}
+
+/** A key that is encrypted in a way that this OpenSSL, or the limits of derivations, do not allow. */
+class UnopenedKey extends ProblemError {}
 
 const IS_WHOLE: ReadonlySet<ProblemCode> = new Set([
   'KEY_PASSPHRASE_REQUIRED',
@@ -97,7 +105,14 @@ function keyFromEncrypted(
   } catch (error) {
     if (error instanceof EncryptionError && error.reason === 'passphrase') throw wrongPassphrase(path)
     if (!(error instanceof EncryptionError || error instanceof TooCostly)) throw error
-    throw unopened(path, error.message, error instanceof EncryptionError && error.reason === 'legacy')
+    if (error instanceof EncryptionError && error.reason === 'damaged')
+      throw unopened(ProblemError, path, error.message)
+    throw unopened(
+      UnopenedKey,
+      path,
+      error.message,
+      error instanceof EncryptionError && error.reason === 'legacy',
+    )
   }
   try {
     return keyFromPkcs8(plain, path)
@@ -178,7 +193,12 @@ function openTraditional(pem: string, path: string, passphrase: Buffer): KeyObje
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     if (!UNSUPPORTED_CIPHER.test(code)) throw wrongPassphrase(path)
-    throw unopened(path, `it is encrypted in a way that this OpenSSL does not support (${code})`, true)
+    throw unopened(
+      UnopenedKey,
+      path,
+      `it is encrypted in a way that this OpenSSL does not support (${code})`,
+      true,
+    )
   }
   const der = object.export({ type: 'pkcs8', format: 'der' })
   try {
@@ -196,10 +216,10 @@ function assertSupported(why: string | null, path: string): void {
   throw new ProblemError('KEY_UNSUPPORTED', `the private key in ${path} cannot serve TLS: ${why}`, path)
 }
 
-function unopened(path: string, why: string, isLegacy: boolean): ProblemError {
+function unopened(Kind: typeof ProblemError, path: string, why: string, isLegacy = false): ProblemError {
   const command = `openssl pkcs8 -topk8 -provider legacy -provider default -in ${shellWord(path)} -out NEW`
   const remedy = isLegacy ? `; write it again with: ${command}` : ''
-  return new ProblemError('KEY_INVALID', `the private key in ${path} cannot be opened: ${why}${remedy}`, path)
+  return new Kind('KEY_INVALID', `the private key in ${path} cannot be opened: ${why}${remedy}`, path)
 }
 
 function wrongPassphrase(path: string): ProblemError {

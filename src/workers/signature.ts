@@ -49,10 +49,23 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
 
 const RSA_PSS = '1.2.840.113549.1.1.10'
 
-/** Whether the signature of a certificate is of an algorithm that OpenSSL can verify. */
-export function isKnownSignature(certificate: Uint8Array): boolean {
-  const oid = signatureOid(certificate)
-  return oid === RSA_PSS || DIGESTS[oid] !== undefined
+/**
+ * RSA with MD2, MD4, MD5, SHA-0 or SHA-1 by an older name, RIPEMD-160 or MDC-2. OpenSSL verifies none of them by default, but
+ * knows that they are of RSA keys, which makes a root of one whose two names are equal (`check_sig_alg_match`).
+ */
+const OBSOLETE: ReadonlySet<string> = new Set([
+  '1.2.840.113549.1.1.2',
+  '1.2.840.113549.1.1.3',
+  '1.3.14.3.2.3',
+  '1.3.14.3.2.15',
+  '1.3.14.3.2.29',
+  '1.3.36.3.3.1.2',
+  '2.5.8.3.100',
+])
+
+/** Whether a certificate is signed by an RSA key with a digest of the nineties. */
+export function isObsoleteSignature(certificate: Uint8Array): boolean {
+  return OBSOLETE.has(signatureOid(certificate))
 }
 
 /** `unknown` where the signature cannot be checked. */

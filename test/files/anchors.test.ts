@@ -2,6 +2,7 @@
 // client is let in by it, and named in a warning.
 
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -9,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 import type { ReloadEngineOptions } from '../../src/main/index.js'
 import { damagedSettings, obsoleteRoot } from '../support/broken-anchors.js'
 import { type Authority, createAuthority, manyAuthorities } from '../support/certificates.js'
-import { oid, pem, sequence } from '../support/der.js'
+import { nothing, oid, pem, sequence } from '../support/der.js'
 import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
 import { basicConstraints, subjectAltName } from '../support/extensions.js'
 import { writePair } from '../support/files.js'
@@ -114,6 +115,32 @@ for (const [what, broken, code] of [
     }
   })
 }
+
+test('an intermediate whose root is broken: a refusal by default, because no client could be accepted', async (t) => {
+  const broken = createAuthority({
+    name: 'Odd Root',
+    key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
+  })
+  const below = broken.issueAuthority({ name: 'Below Odd Root' })
+  const { options } = site(t, [below.certPem, broken.certPem])
+  assert.deepEqual(await verdict(options), { kind: 'refused', codes: ['KEY_UNSUPPORTED'] })
+  assert.equal((await verdict(options, { brokenAnchor: 'warn' })).kind, 'prepared')
+  const partial = { ...options, tls: { allowPartialTrustChain: true } }
+  assert.deepEqual(await verdict(partial), {
+    kind: 'prepared',
+    codes: ['CHAIN_INCOMPLETE', 'KEY_UNSUPPORTED'],
+  })
+})
+
+test('a version 1 certificate with a signature of an unknown kind is no root: it is left out', async (t) => {
+  const signer = { algorithm: sequence(oid('1.2.3.4.5'), nothing()), sign: () => Buffer.alloc(256, 1) }
+  const odd = oddCertificate({ key: keyPair('rsa-2048'), signer, subject: 'Unknown', version: 1 })
+  const { options } = site(t, [root.certPem, pem('CERTIFICATE', odd)])
+  const reply = await prepareHere(taskFor(options))
+  assert.ok(reply.kind === 'prepared')
+  assert.equal(reply.trust.authorities, 1)
+  assert.match(reply.warnings[0]?.message ?? '', /CN=Unknown .* is not a CA certificate; it is left out/)
+})
 
 const intermediate = root.issueAuthority({ name: 'Anchors Intermediate' })
 

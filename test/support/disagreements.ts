@@ -48,6 +48,14 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
       codes.includes('KEY_UNSUPPORTED'),
   },
   {
+    side: 'stricter',
+    reason:
+      'an RSA key whose usage lacks digitalSignature: OpenSSL lets it serve, GnuTLS and BoringSSL refuse it',
+    example: { key: 'RSA 2048', usage: 'keyEncipherment' },
+    explains: ({ key, usage }, _, { codes }) =>
+      key.startsWith('RSA') && /^key/.test(usage) && codes.includes('CERT_PURPOSE'),
+  },
+  {
     side: 'looser',
     reason:
       'a certificate of another host: which names clients ask for is known by `policy.requiredNames` alone',

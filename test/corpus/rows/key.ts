@@ -257,6 +257,12 @@ export const passphraseFile: Group = {
       ),
       ...{ warns: ['KEY_PASSPHRASE_WRONG'], at: 'tls.key', listed: true },
     },
+    {
+      ...opens('its key, and one in an outdated encryption behind it', (site, leaf) =>
+        site.write('tls.key', encryptedPkcs8(leaf, PASSPHRASE) + pem('ENCRYPTED PRIVATE KEY', OUTDATED)),
+      ),
+      ...{ warns: ['KEY_INVALID'], at: 'tls.key', listed: true },
+    },
     opens('a passphrase without a newline behind it', (site) => site.write('passphrase', PASSPHRASE)),
     opens('a passphrase with CRLF behind it', (site) => site.write('passphrase', `${PASSPHRASE}\r\n`)),
     opens('another passphrase, which is read again', (site, leaf) => {

@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 
 import { damagedSettings, obsoleteRoot } from '../../support/broken-anchors.js'
 import { type Authority, createAuthority, manyAuthorities, selfSigned } from '../../support/certificates.js'
-import { pem } from '../../support/der.js'
-import { basicConstraints } from '../../support/extensions.js'
+import { octets, pem } from '../../support/der.js'
+import { basicConstraints, extension } from '../../support/extensions.js'
 import { csr } from '../../support/key-forms.js'
 import { keyPair } from '../../support/keys.js'
 import { largeKey } from '../../support/large-key.js'
@@ -77,6 +77,8 @@ export const trustBundle: Group = {
       ...yes('a root that has an extension twice', BUNDLE + twiceConstrained(), ['CA_INVALID']),
       listed: true,
     },
+    yes('a root whose names are malformed', BUNDLE + oddly('2.5.29.17'), ['CA_INVALID']),
+    yes('a root whose name constraints are malformed', BUNDLE + oddly('2.5.29.30'), ['CA_INVALID']),
     no('server certificates alone', ['CA_INVALID', 'CA_INVALID'], (site) =>
       site.write('ca.crt', site.leaf().certPem + visitor.certPem),
     ),
@@ -252,6 +254,12 @@ function oddRoot(): Authority {
 function twiceConstrained(): string {
   const extensions = [basicConstraints(true), basicConstraints(true)]
   return pem('CERTIFICATE', oddCertificate({ key: keyPair(), subject: 'Corpus Twice', extensions }))
+}
+
+/** An extension that is no SEQUENCE: OpenSSL refuses every chain with it, and Node throws for some of these. */
+function oddly(id: string): string {
+  const extensions = [basicConstraints(true), extension(id, octets(Buffer.from([3])))]
+  return pem('CERTIFICATE', oddCertificate({ key: keyPair(), subject: 'Corpus Malformed', extensions }))
 }
 
 function bundleOf(authorities: readonly Authority[]): string {
