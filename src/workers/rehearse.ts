@@ -163,7 +163,12 @@ async function tryPair(
   }
   if (failures.size === versions.length) {
     const [[version, failure]] = failures as unknown as [[TlsVersion, string]]
-    found.refuse('REHEARSAL_FAILED', noHandshake(version, [part], failure), part.path)
+    // ML-DSA is defined for TLS 1.3 alone.
+    const needs13 = part.keyType.startsWith('ML-DSA') && !versions.includes('TLSv1.3')
+    const remedy = needs13
+      ? `; ${part.keyType} needs TLS 1.3, which \`tls.maxVersion\` or another option leaves out`
+      : ''
+    found.refuse('REHEARSAL_FAILED', noHandshake(version, [part], failure) + remedy, part.path)
   }
   return { part, failures }
 }

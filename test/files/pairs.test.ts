@@ -65,6 +65,8 @@ test('a lone ML-DSA pair is refused where TLS 1.2 is on; the message says to set
     assert.match(problem?.message ?? '', /set `tls\.minVersion` to 'TLSv1\.3', or add a pair with an ECDSA/)
     if (set === 65) assertListed(problem as Problem, dirname(files.cert))
     assert.deepEqual(await problemsOf({ ...files, tls: { minVersion: 'TLSv1.3' } }), [])
+    const [older] = await problemsOf({ ...files, tls: { maxVersion: 'TLSv1.2' } })
+    assert.match(older?.message ?? '', /ML-DSA-\d\d needs TLS 1\.3, which `tls\.maxVersion`/)
   }
 })
 

@@ -14,18 +14,37 @@ export interface NodeVerdict {
   readonly client: string
 }
 
-/** Loads a pair as a server would, and shakes hands with a client that trusts the root, once in each version of TLS. */
-export async function nodeVerdict(files: PairFilesOfCase): Promise<NodeVerdict> {
-  const failed = { tls12: '-', tls13: '-', client: '-' }
+/** What handshakes came to: with the same certificates and the same key, they come to the same. */
+export type Handshakes = Map<string, Omit<NodeVerdict, 'load'>>
+
+/**
+ * Loads a pair as a server would, and shakes hands with a client that trusts the root, once in each version of TLS.
+ *
+ * @param known the handshakes of this pair in the forms before, by what Node may read differently.
+ */
+export async function nodeVerdict(
+  files: PairFilesOfCase,
+  form = '',
+  known: Handshakes = new Map(),
+): Promise<NodeVerdict> {
   let server: tls.SecureContext
   try {
     server = tls.createSecureContext(optionsFor(files))
   } catch (error) {
-    return { load: codeOf(error), ...failed }
+    return { load: codeOf(error), tls12: '-', tls13: '-', client: '-' }
   }
+  const shaken = known.get(form) ?? (await shakeHands(server, files))
+  known.set(form, shaken)
+  return { load: 'ok', ...shaken }
+}
+
+async function shakeHands(
+  server: tls.SecureContext,
+  files: PairFilesOfCase,
+): Promise<Omit<NodeVerdict, 'load'>> {
   const [tls12, tls13] = [await meet(server, files, 'TLSv1.2'), await meet(server, files, 'TLSv1.3')]
   const client = tls12.client ?? tls13.client ?? '-'
-  return { load: 'ok', tls12: tls12.handshake, tls13: tls13.handshake, client }
+  return { tls12: tls12.handshake, tls13: tls13.handshake, client }
 }
 
 /** Whether an ordinary client can use it in every version that is on by default. */

@@ -120,10 +120,10 @@ const CHOICES = {
     encrypted: (pair: KeyPair) => encryptedPkcs8(pair, PASSPHRASE),
     'traditional, encrypted': (pair: KeyPair) => traditional(pair, PASSPHRASE),
     'encrypted otherwise': (pair: KeyPair) => encryptedPkcs8(pair, 'another'),
-    'an encrypted key behind it': (pair: KeyPair) => pkcs8(pair) + encryptedPkcs8(keyPair(), 'another'),
-    'an encrypted key before it': (pair: KeyPair) => encryptedPkcs8(keyPair(), 'another') + pkcs8(pair),
-    'another key before it': (pair: KeyPair) => pkcs8(keyPair()) + pkcs8(pair),
-    'another key': () => pkcs8(keyPair()),
+    'an encrypted key behind it': (pair: KeyPair) => pkcs8(pair) + strange().encrypted,
+    'an encrypted key before it': (pair: KeyPair) => strange().encrypted + pkcs8(pair),
+    'another key before it': (pair: KeyPair) => strange().plain + pkcs8(pair),
+    'another key': () => strange().plain,
     DER: (pair: KeyPair) => derOf(pkcs8(pair)),
     'cut off': (pair: KeyPair) => pkcs8(pair).slice(0, -40),
   },
@@ -187,6 +187,17 @@ export function drawnCase(next: () => number): PairCase {
   ) as unknown as PairCase
 }
 
+const FORMS = ['certForm', 'keyForm', 'container', 'passphrase'] as const
+
+/** The same pair in other forms, by lot: half of the forms are the usual ones. */
+export function otherFormOf(one: PairCase, next: () => number): PairCase {
+  const forms = FORMS.map((kind) => {
+    const names = Object.keys(CHOICES[kind])
+    return [kind, names[next() < 0.5 ? 0 : Math.floor(next() * names.length)]]
+  })
+  return { ...one, ...Object.fromEntries(forms) }
+}
+
 /** The choices that are not the usual ones, in words. */
 export function describeCase(one: PairCase): string {
   const kinds = Object.keys(CHOICES) as (keyof Choices)[]
@@ -204,7 +215,7 @@ export function filesOfCase(one: PairCase): PairFilesOfCase | null {
   const issuer = issuerOf(one, pair)
   const signer = issuer && signerOr(issuer.privateKey, CHOICES.digest[one.digest])
   if (!issuer || !signer) return null
-  const leafDer = leafOf(one, pair, issuer, signer)
+  const leafDer = sameLeafOr(one, () => leafOf(one, pair, issuer, signer))
   const leaf = pem('CERTIFICATE', leafDer)
   const root = issuer.root ?? leaf
   const chain = CHOICES.chain[one.chain](leaf, issuer.above, root)
@@ -226,6 +237,15 @@ export function filesOfCase(one: PairCase): PairFilesOfCase | null {
   if (one.container === 'two files') return { ...common, cert, key, pfx: null }
   const both = one.container === 'one file' ? joined(cert, key) : joined(key, cert)
   return { ...common, cert: both, key: both, pfx: null }
+}
+
+let lastLeaf: { readonly name: string; readonly der: Buffer } | undefined
+
+/** Cases that differ in their forms alone, one after the other, have the same certificate. */
+function sameLeafOr(one: PairCase, make: () => Buffer): Buffer {
+  const name = JSON.stringify({ ...one, ...Object.fromEntries(FORMS.map((kind) => [kind, null])) })
+  if (lastLeaf?.name !== name) lastLeaf = { name, der: make() }
+  return lastLeaf.der
 }
 
 /** One pair for each kind of key: to make one of RSA takes a tenth of a second. */
@@ -290,6 +310,16 @@ function leafOf(one: PairCase, { publicKey }: KeyPair, issuer: CaseIssuer, signe
     ],
   }
   return signCertificate(fields, signer)
+}
+
+let strangeKey: { readonly plain: string; readonly encrypted: string } | undefined
+
+/** A key of another certificate, made once. */
+function strange(): { readonly plain: string; readonly encrypted: string } {
+  if (strangeKey !== undefined) return strangeKey
+  const pair = keyPair()
+  strangeKey = { plain: pkcs8(pair), encrypted: encryptedPkcs8(pair, 'another') }
+  return strangeKey
 }
 
 function pkcs8({ privateKey }: KeyPair): string {

@@ -22,6 +22,10 @@ for (const [what, text] of [
   ['with CRLF', leaf.chainPem.replaceAll('\n', '\r\n')],
   ['with the line ends of old Macs', leaf.chainPem.replaceAll('\n', '\r')],
   ['with a UTF-8 BOM', `\ufeff${leaf.chainPem}`],
+  [
+    'with a UTF-8 BOM before each block, as `cat` joins files',
+    `\ufeff${leaf.certPem}\ufeff${intermediate.certPem}`,
+  ],
   ['without a line end at its end', leaf.chainPem.trimEnd()],
   ['with every line indented, as YAML leaves it', leaf.chainPem.replaceAll(/^/gm, '    ')],
   ['with blanks at the end of each line', leaf.chainPem.replaceAll('\n', ' \t\n')],
