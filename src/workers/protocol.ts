@@ -54,7 +54,7 @@ export interface Policy {
   readonly largeKey: 'reject' | 'warn'
   /**
    * Trust anchors that can anchor nothing: left out with a warning each, or refused. `null` means `'warn'`, but `'reject'` for
-   * one through which OpenSSL would trust more than through a root. No set is accepted that leaves no anchor.
+   * one through which OpenSSL would trust more than through a root, and where the others lead to no root. No set is accepted that leaves no anchor.
    */
   readonly brokenAnchor: 'reject' | 'warn' | null
   readonly pairGraceSeconds: number
