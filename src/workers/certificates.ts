@@ -8,7 +8,7 @@ import { derOf, kindOfBlock, type PemBlock } from './pem.js'
 import { pemHint, pkcs7Hint } from './pem-hints.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
-import { assertReadable, keyKindIn } from './x509.js'
+import { assertReadable, assertReadablePurposes, keyKindIn } from './x509.js'
 
 /** Labels under which OpenSSL takes one certificate; the last has trust settings behind it. */
 const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
@@ -82,6 +82,7 @@ export function parseCertificate(
     const der = certificateDer(pem)
     if (isPkcs7(der)) throw damagedCertificate(what, path, `it is PKCS#7; ${pkcs7Hint(path)}`)
     assertReadable(der)
+    if (asked.includes('keyUsage')) assertReadablePurposes(der)
     const why = whyNotLoadable(keyKindIn(der))
     if (why !== null) throw unsupportedKey(what, why, path)
     const certificate = new X509Certificate(pem)

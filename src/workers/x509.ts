@@ -117,20 +117,21 @@ export function assertReadable(der: Uint8Array): void {
   if (!from || !to || !isTime(from) || !isTime(to)) throw new RangeError('not a certificate')
   signatureOid(der)
   publicKeyKindOf(der, nodes.publicKeyInfo)
-  purposesOf(der)
 }
 
 const EXTENDED_KEY_USAGE = '2.5.29.37'
 
 /**
- * Purposes that the extended key usage names, as object identifiers (RFC 5280, section 4.2.1.12); `null` without the
- * extension. Node 20 reads past a buffer, and may crash, when it prints a long identifier (`X509Certificate#keyUsage`).
+ * Reads the purposes that the extended key usage names, as object identifiers (RFC 5280, section 4.2.1.12). Node 20 reads past
+ * a buffer, and may crash, when it prints a long identifier (`X509Certificate#keyUsage`).
+ *
+ * @throws RangeError when it is malformed.
  */
-function purposesOf(der: Uint8Array): string[] | null {
+export function assertReadablePurposes(der: Uint8Array): void {
   const extension = extensionsOf(der).find(({ oid }) => oid === EXTENDED_KEY_USAGE)
-  if (!extension) return null
+  if (!extension) return
   const value = contentOf(der, extension.value)
-  return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
+  for (const purpose of childrenOf(value, assertDer(value))) oidOf(value, purpose)
 }
 
 /** The extensions of a certificate. */

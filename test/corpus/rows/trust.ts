@@ -79,6 +79,7 @@ export const trustBundle: Group = {
     },
     yes('a root whose names are malformed', BUNDLE + oddly('2.5.29.17'), ['CA_INVALID']),
     yes('a root whose name constraints are malformed', BUNDLE + oddly('2.5.29.30'), ['CA_INVALID']),
+    yes('a root whose extended key usage is malformed', BUNDLE + oddly('2.5.29.37'), ['CA_INVALID']),
     no('server certificates alone', ['CA_INVALID', 'CA_INVALID'], (site) =>
       site.write('ca.crt', site.leaf().certPem + visitor.certPem),
     ),
