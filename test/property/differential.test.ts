@@ -31,7 +31,7 @@ import { tempDir } from '../support/temp-dir.js'
 const CASES = fuzzCases(process.versions.openssl.startsWith('3.0.') ? 400 : 600)
 const FORMS = 3
 
-test(`of ${CASES} pairs, certswap accepts those that Node serves and clients verify, but for a list of reasons`, async (t) => {
+test(`certswap accepts those of ${CASES} pairs that Node serves and clients verify, except for the listed reasons`, async (t) => {
   t.diagnostic(`seed ${seed}`)
   const next = numbersFrom(seed)
   const dir = tempDir(t)
