@@ -40,7 +40,9 @@ const issuers = new Map<string, X509Certificate>()
 const MOST_ISSUERS = 64
 
 function usableIssuer(pem: string, what: string, path: string): X509Certificate {
-  const issuer = issuers.get(pem) ?? usableCertificate(pem, what, path)
+  const known = issuers.get(pem)
+  if (known) return known
+  const issuer = usableCertificate(pem, what, path)
   assertIssuerKey(issuer, what, path)
   if (issuers.size === MOST_ISSUERS) issuers.clear()
   issuers.set(pem, issuer)

@@ -114,8 +114,9 @@ function readPair(
   assertFewKeys(keyBlocks, key)
   const { keys, unusable } = privateKeysOf(keyBlocks, key, passphrase, budget)
   workingOn(cert)
-  if (!certificates.some((one) => keys.some(({ object }) => one.checkPrivateKey(object)))) {
-    for (const error of unusable) throw error
+  const [failure] = unusable
+  if (failure && !certificates.some((one) => keys.some(({ object }) => one.checkPrivateKey(object)))) {
+    throw failure
   }
   const identity = identityOf(certificates, keys, cert, key, found)
   for (const { problem } of unusable) {

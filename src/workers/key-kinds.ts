@@ -21,7 +21,7 @@ export interface KeyKind {
 export const DSA: KeyKind = { algorithm: '1.2.840.10040.4.1', curve: null, isWrittenOut: false }
 const EC = '1.2.840.10045.2.1'
 const RSA = '1.2.840.113549.1.1.1'
-const RSA_PSS = '1.2.840.113549.1.1.10'
+export const RSA_PSS = '1.2.840.113549.1.1.10'
 
 /**
  * The curves that NIST has named (FIPS 186-4, appendix D). For any other curve, Node 24.21.0 and 26.10.0 end the process

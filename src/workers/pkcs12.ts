@@ -6,7 +6,7 @@ import { EncryptionError } from './encryption-fields.js'
 import { whyNotPkcs12 } from './format-hints.js'
 import { toPem } from './pem.js'
 import { type Bags, otherPassphrase, readBags } from './pkcs12-file.js'
-import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8 } from './private-key.js'
+import { decryptPkcs8, keyFromDecrypted, keyFromPkcs8, type PrivateKey, workOfPkcs8 } from './private-key.js'
 import { ProblemError } from './problem.js'
 import { reading } from './reading.js'
 import { shellWord } from './shell-word.js'
@@ -176,11 +176,7 @@ function unshrouded(
       : error
     throw refusalOf(why, path, passphrase) ?? new ProblemError('KEY_INVALID', damaged, path)
   }
-  try {
-    return keyFromPkcs8(plain, path)
-  } finally {
-    plain.fill(0)
-  }
+  return keyFromDecrypted(plain, path)
 }
 
 function isPair(certificate: X509Certificate, { object }: PrivateKey): boolean {

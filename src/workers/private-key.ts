@@ -88,6 +88,15 @@ export function keyFromPkcs8(der: Buffer, path: string): KeyObject {
   })
 }
 
+/** The same for what was decrypted, which is overwritten. */
+export function keyFromDecrypted(plain: Buffer, path: string): KeyObject {
+  try {
+    return keyFromPkcs8(plain, path)
+  } finally {
+    plain.fill(0)
+  }
+}
+
 /**
  * A key from EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
  *
@@ -103,22 +112,18 @@ function keyFromEncrypted(
   try {
     plain = decryptPkcs8(der, passphrase, budget)
   } catch (error) {
-    if (error instanceof EncryptionError && error.reason === 'passphrase') throw wrongPassphrase(path)
-    if (!(error instanceof EncryptionError || error instanceof TooCostly)) throw error
-    if (error instanceof EncryptionError && error.reason === 'damaged')
-      throw unopened(ProblemError, path, error.message)
-    throw unopened(
-      UnopenedKey,
-      path,
-      error.message,
-      error instanceof EncryptionError && error.reason === 'legacy',
-    )
+    throw refusalOf(error, path) ?? error
   }
-  try {
-    return keyFromPkcs8(plain, path)
-  } finally {
-    plain.fill(0)
-  }
+  return keyFromDecrypted(plain, path)
+}
+
+/** Why a key is not decrypted; `null` for an error of another kind. */
+function refusalOf(error: unknown, path: string): ProblemError | null {
+  if (error instanceof TooCostly) return unopened(UnopenedKey, path, error.message)
+  if (!(error instanceof EncryptionError)) return null
+  const { reason, message } = error
+  if (reason === 'passphrase') return wrongPassphrase(path)
+  return unopened(reason === 'damaged' ? ProblemError : UnopenedKey, path, message, reason === 'legacy')
 }
 
 /** The work of {@link decryptPkcs8}; 0 for what it will not decrypt. */

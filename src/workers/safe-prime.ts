@@ -101,7 +101,8 @@ function randomBase(): bigint {
   return 2n + BigInt(randomBytes(6).readUIntBE(0, 6))
 }
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+/** `base` to the power of `exponent`, modulo `modulus`. */
+export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n
   for (const bit of exponent.toString(2)) {
     result = (result * result) % modulus

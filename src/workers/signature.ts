@@ -4,6 +4,7 @@ import { element } from './ber.js'
 import type { SignedBytes } from './crl-fields.js'
 import { childrenOf, type DerNode, nodeAt, oidOf } from './der.js'
 import { CONTEXT_0, SEQUENCE } from './der-tags.js'
+import { RSA_PSS } from './key-kinds.js'
 import { signatureOid } from './x509.js'
 
 /*
@@ -46,8 +47,6 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
   '1.3.101.113': null,
   ...(isAtLeast3_5 ? DIGESTS_OF_3_5 : {}),
 }
-
-const RSA_PSS = '1.2.840.113549.1.1.10'
 
 /**
  * RSA with MD2, MD4, MD5, SHA-0 or SHA-1 by an older name, RIPEMD-160 or MDC-2. OpenSSL verifies none of them by default, but

@@ -11,7 +11,7 @@ import {
 } from './der.js'
 import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
 import { type Extension, extensionsIn } from './extensions.js'
-import { isEc, type KeyKind, publicKeyKindOf } from './key-kinds.js'
+import { isEc, type KeyKind, publicKeyKindOf, RSA_PSS } from './key-kinds.js'
 import { canonicalName } from './name.js'
 
 /*
@@ -68,7 +68,6 @@ export function pssDigestOf(der: Uint8Array): string | null {
   return algorithm ? oidOf(der, childOf(der, childrenOf(der, algorithm), 0, OBJECT_IDENTIFIER)) : SHA1
 }
 
-const RSA_PSS = '1.2.840.113549.1.1.10'
 const SHA1 = '1.3.14.3.2.26'
 
 /** Whether the key is on a curve that is written out in parameters instead of named (RFC 5480 forbids that). */

@@ -9,6 +9,7 @@ import { readDhparam } from '../../src/workers/dhparam.js'
 import type { FileSet } from '../../src/workers/file-set.js'
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol.js'
+import { power } from '../../src/workers/safe-prime.js'
 import { selfSigned } from '../support/certificates.js'
 import { integer, pem, sequence } from '../support/der.js'
 import { codesOf } from '../support/findings.js'
@@ -40,15 +41,6 @@ function wellKnown(group: string): { p: bigint; q: bigint } {
 /** What `openssl genpkey -genparam -algorithm DHX` writes. */
 function x942Parameters({ p = modulus, g = generator, q = order }: Numbers = {}): string {
   return pem('X9.42 DH PARAMETERS', sequence(integer(p), integer(g), integer(q)))
-}
-
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n
-  for (const bit of exponent.toString(2)) {
-    result = (result * result) % modulus
-    if (bit === '1') result = (result * base) % modulus
-  }
-  return result
 }
 
 test('without a file there are no parameters', () => {
