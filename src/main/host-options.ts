@@ -1,5 +1,5 @@
 import type { HostSources } from '../workers/hosts/protocol.js'
-import { hostNameIn } from './option-names.js'
+import { hostNameIn } from './base/option-names.js'
 import type { HostFiles } from './options.js'
 
 /** The option `hosts` in the two forms that the schema lets through: files by name, or patterns. */

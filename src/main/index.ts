@@ -11,15 +11,15 @@ export type {
   TrustFacts,
 } from '../workers/protocol.js'
 export type { Detach } from './attach/server-book.js'
+export { ReloadError, type ReloadErrorOptions } from './base/errors.js'
+export type { Logger } from './base/logger.js'
 export { createReloadEngine } from './engine.js'
-export { ReloadError, type ReloadErrorOptions } from './errors.js'
 export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './fleet/followers.js'
 export type { Generation, HostFacts, Trigger } from './generation/generation.js'
 export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
 export type { CurrentEnd, CurrentEnds } from './observe/earliest-ends.js'
 export type { ExpiryNotice } from './observe/expiry-notice.js'
 export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
-export type { Logger } from './observe/logger.js'
 export type {
   EngineChanges,
   HostFiles,

@@ -1,6 +1,6 @@
 import type { Problem } from '../workers/problem.js'
-import { deepFreeze } from './deep-freeze.js'
-import { ReloadError } from './errors.js'
+import { deepFreeze } from './base/deep-freeze.js'
+import { ReloadError } from './base/errors.js'
 import type { Generation, Trigger } from './generation/generation.js'
 import type { PassWatch } from './pass-watch.js'
 import { type ReloadResult, servingOf } from './result.js'

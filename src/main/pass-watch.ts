@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js'
+import type { Clock } from './base/clock.js'
 import type { SliceGauge } from './generation/slices.js'
 import type { PhaseTimings } from './result.js'
 

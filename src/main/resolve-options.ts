@@ -2,16 +2,16 @@ import { z } from 'zod'
 
 import type { HostSources } from '../workers/hosts/protocol.js'
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
-import { deepFreeze } from './deep-freeze.js'
-import { ReloadError } from './errors.js'
+import { deepFreeze } from './base/deep-freeze.js'
+import { ReloadError } from './base/errors.js'
+import type { Logger } from './base/logger.js'
+import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './base/option-names.js'
+import { protoIn } from './base/own-names.js'
+import { refusal, withoutUndefined } from './base/refusal.js'
 import { compressions, knowsPartialChains } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import { hostSources, namedHosts, nameTwice } from './host-options.js'
-import type { Logger } from './observe/logger.js'
-import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './option-names.js'
 import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
-import { protoIn } from './own-names.js'
-import { refusal, withoutUndefined } from './refusal.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {

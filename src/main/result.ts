@@ -1,6 +1,6 @@
 import type { Problem } from '../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../workers/protocol.js'
-import { deepFreeze } from './deep-freeze.js'
+import { deepFreeze } from './base/deep-freeze.js'
 import type { MemberResult } from './fleet/followers.js'
 import type { Generation, Trigger } from './generation/generation.js'
 

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 
-import { deepFreeze } from './deep-freeze.js'
-import { ReloadError } from './errors.js'
+import { deepFreeze } from './base/deep-freeze.js'
+import { ReloadError } from './base/errors.js'
+import { refusal } from './base/refusal.js'
 import { concernsTrust, type Records, type Snapshot } from './generation/generation.js'
 import type { History } from './generation/history.js'
 import type { PassReport } from './pass-report.js'
 import type { GenerationFacts } from './prepare/next-snapshot.js'
 import type { Preparation } from './prepare/preparation.js'
-import { refusal } from './refusal.js'
 import type { ResolvedOptions } from './resolve-options.js'
 
 /** Options of {@link ReloadEngine.rollback}. */

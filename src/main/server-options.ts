@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import { ReloadError } from './errors.js'
+import { ReloadError } from './base/errors.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 
 /** What a server may add to the engine's options: all that is its own, nothing of what a reload replaces. */

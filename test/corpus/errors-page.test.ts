@@ -12,6 +12,7 @@ import { type TestContext, test } from 'node:test'
 import type tls from 'node:tls'
 import { MessageChannel } from 'node:worker_threads'
 
+import { loggerUnavailable } from '../../src/main/base/logger.js'
 import { listenOnLoopback } from '../../src/main/control/loopback.js'
 import { assertParent, replaceable } from '../../src/main/control/socket-path.js'
 import { type EngineParts, startEngine } from '../../src/main/engine.js'
@@ -27,7 +28,6 @@ import {
   type ReloadError,
   runtimeSupport,
 } from '../../src/main/index.js'
-import { loggerUnavailable } from '../../src/main/observe/logger.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
 import { assertOptionsSupported } from '../../src/main/runtime/runtime-support.js'
 import { unavailable } from '../../src/main/threads/task-error.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ReloadError } from '../../src/main/errors.js'
+import { ReloadError } from '../../src/main/base/errors.js'
 
 test('an error has a name, a code, a message and a cause, and is its own problem', () => {
   const cause = new TypeError('why')

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-import type { ReloadError } from '../../src/main/errors.js'
+import type { ReloadError } from '../../src/main/base/errors.js'
 import type { WorkerOptions } from '../../src/main/options.js'
 import { openPreparer, type Preparer } from '../../src/main/pool.js'
 import type { PrepareTask } from '../../src/workers/protocol.js'

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import tls from 'node:tls'
 
-import { ReloadError } from '../../src/main/errors.js'
+import { ReloadError } from '../../src/main/base/errors.js'
 import { currentContext } from '../../src/main/generation/native-context.js'
 import type { ReloadEngineOptions } from '../../src/main/options.js'
 import type { PassReport } from '../../src/main/pass-report.js'

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { trustedEntry, UntrustedPathError } from '../../src/main/trusted-path.js'
+import { trustedEntry, UntrustedPathError } from '../../src/main/base/trusted-path.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const skip = process.geteuid ? false : 'needs users'

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { untilAborted } from '../../src/main/until-aborted.js'
+import { untilAborted } from '../../src/main/base/until-aborted.js'
 
 test('what ends before the signal comes through, well or not, and leaves no listener', async () => {
   const { signal } = new AbortController()

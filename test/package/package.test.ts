@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { PACKAGE_VERSION } from '../../src/main/package-version.js'
+import { PACKAGE_VERSION } from '../../src/main/base/package-version.js'
 import { installPackage, projectRoot } from '../support/installed-package.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -72,7 +72,7 @@ test('the version in the code is that of the package', () => {
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     version: string
   }
-  assert.equal(PACKAGE_VERSION, version, 'src/main/package-version.ts')
+  assert.equal(PACKAGE_VERSION, version, 'src/main/base/package-version.ts')
 })
 
 test('the installed program says its version', (t) => {

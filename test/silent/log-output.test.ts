@@ -64,7 +64,7 @@ test('modules behind links, as pnpm lays them out, are found after the log was o
     await import(DIR + '/node_modules/one/index.js')
     console.log('found')
     process.exit()`
-  const logger = new URL('../../src/main/observe/logger.js', import.meta.url).href
+  const logger = new URL('../../src/main/base/logger.js', import.meta.url).href
   const constants = `const DIR = ${JSON.stringify(dir)}, LOGGER = ${JSON.stringify(logger)}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', `${constants}\n${script}`], {
     stdio: ['ignore', 'pipe', 'inherit'],

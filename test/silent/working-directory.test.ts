@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { withAbsolutePaths } from '../../src/main/absolute-paths.js'
+import { withAbsolutePaths } from '../../src/main/base/absolute-paths.js'
 import { createAuthority } from '../support/certificates.js'
 import { writePair } from '../support/files.js'
 import { pkcs12 } from '../support/pkcs12.js'

@@ -7,7 +7,7 @@ import { text as textOf } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Clock } from '../../src/main/clock.js'
+import type { Clock } from '../../src/main/base/clock.js'
 import { type ControlServer, startControlServer } from '../../src/main/control/control-server.js'
 import type { HttpLimits } from '../../src/main/control/http-server.js'
 import { type ControlServerOptions, resolveControlOptions } from '../../src/main/control/options.js'

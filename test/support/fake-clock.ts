@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 
-import type { Clock } from '../../src/main/clock.js'
+import type { Clock } from '../../src/main/base/clock.js'
 
 /** A clock that stands still until it is told to move on. */
 export interface FakeClock extends Clock {

@@ -2,12 +2,12 @@ import { on } from 'node:events'
 import type { TestContext } from 'node:test'
 import { MessageChannel, Worker } from 'node:worker_threads'
 
+import type { Logger } from '../../src/main/base/logger.js'
 import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { type JoinedEngine, type SharedEngine, shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
 import type { ToPrimary } from '../../src/main/fleet/messages.js'
 import type { ReloadEngine } from '../../src/main/index.js'
-import type { Logger } from '../../src/main/observe/logger.js'
 import { eventually } from './eventually.js'
 import { recordingLogger } from './recording-logger.js'
 

@@ -3,8 +3,8 @@
  * keeps it from the report.
  */
 
-import { droppedLogLines } from '../../src/main/observe/log-output.js'
-import { createLogger } from '../../src/main/observe/logger.js'
+import { droppedLogLines } from '../../src/main/base/log-output.js'
+import { createLogger } from '../../src/main/base/logger.js'
 
 export interface LogWriterReport {
   readonly dropped: number

@@ -1,4 +1,4 @@
-import type { Logger } from '../../src/main/observe/logger.js'
+import type { Logger } from '../../src/main/base/logger.js'
 
 export interface LogLine {
   readonly level: keyof Logger

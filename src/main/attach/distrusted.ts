@@ -1,9 +1,9 @@
 import type { TLSSocket } from 'node:tls'
 
 import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
+import type { Logger } from '../base/logger.js'
 import { runInSlices } from '../generation/slices.js'
-import type { Logger } from '../observe/logger.js'
 import type { Preparer } from '../pool.js'
 import { sharedCopy } from '../threads/shared-copy.js'
 import { judgeAll } from './judge-all.js'

@@ -1,5 +1,5 @@
 import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import type { JudgingParts } from './distrusted.js'
 
 /** Peers of one task. Some 0.5 ms each on Node 20; the worker stops by itself when a task takes too long. */

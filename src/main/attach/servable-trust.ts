@@ -1,7 +1,7 @@
 import type { PreparedTrust } from '../../workers/protocol.js'
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { Logger } from '../observe/logger.js'
 
 /**
  * Checks that servers which request client certificates can serve with a trust. Every server passes here before it is

@@ -1,7 +1,7 @@
 import tls from 'node:tls'
 
 import type { Problem } from '../../workers/problem.js'
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'
 import type { ContextBook } from '../generation/context-book.js'
 import type { Snapshot } from '../generation/generation.js'

@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 import { TLSSocket } from 'node:tls'
 
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import type { HostContexts } from '../generation/host-contexts.js'
 import { planForHost } from '../generation/host-plan.js'
 import { acceptingServer, addedContextFor } from '../generation/native-context.js'

@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 
-import { isTrusted, trustedEntry, UntrustedPathError } from '../trusted-path.js'
+import { isTrusted, trustedEntry, UntrustedPathError } from '../base/trusted-path.js'
 import { CommandError, EXIT } from './exit-codes.js'
 
 /**

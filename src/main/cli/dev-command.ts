@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 
 import { printable } from '../../workers/printable.js'
-import { hostNameIn } from '../option-names.js'
+import { hostNameIn } from '../base/option-names.js'
 import { orCommandError } from './dev/command-error.js'
 import type { DevelopmentIdentity, DevelopmentIdentityOptions } from './dev/identity.js'
 import { CommandError, EXIT } from './exit-codes.js'

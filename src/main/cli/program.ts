@@ -2,9 +2,9 @@ import { Argument, Command, CommanderError, Option } from 'commander'
 
 import { printable } from '../../workers/printable.js'
 import { linesAbout } from '../advice.js'
+import { ReloadError } from '../base/errors.js'
+import { PACKAGE_VERSION } from '../base/package-version.js'
 import { DrainError } from '../drain/errors.js'
-import { ReloadError } from '../errors.js'
-import { PACKAGE_VERSION } from '../package-version.js'
 import {
   patience,
   positiveSeconds,

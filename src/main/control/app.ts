@@ -3,8 +3,8 @@ import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 
 import { printable, printableJson } from '../../workers/printable.js'
-import { ReloadError } from '../errors.js'
-import type { Logger } from '../observe/logger.js'
+import { ReloadError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
 import { problemAnswer, RequestProblem } from './problem-document.js'
 import type { Answer, Route, RouteRequest } from './route.js'
 

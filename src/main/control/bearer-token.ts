@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 
-import { ReloadError } from '../errors.js'
-import { isTrusted } from '../trusted-path.js'
+import { ReloadError } from '../base/errors.js'
+import { isTrusted } from '../base/trusted-path.js'
 import type { Guard } from './app.js'
 import { HTTP_LIMITS } from './http-server.js'
 import { RequestProblem } from './problem-document.js'

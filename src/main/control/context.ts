@@ -1,8 +1,8 @@
 import { basename } from 'node:path'
 
 import type { Problem } from '../../workers/problem.js'
+import { serverNameIn } from '../base/option-names.js'
 import { coversName } from '../generation/generation.js'
-import { serverNameIn } from '../option-names.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import { type NamedFacts, type ReloadResult, servingOf } from '../result.js'
 

@@ -1,7 +1,7 @@
 import { getRequestListener } from '@hono/node-server'
 
-import { resolveLogger } from '../observe/logger.js'
-import { callUserCode } from '../user-code.js'
+import { resolveLogger } from '../base/logger.js'
+import { callUserCode } from '../base/user-code.js'
 import { createApp, type Guard } from './app.js'
 import { isTokenWithin, loadToken, requireToken } from './bearer-token.js'
 import { refuseBrowsers } from './guards.js'

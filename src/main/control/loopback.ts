@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo, Server } from 'node:net'
 
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import type { Guard } from './app.js'
 import { BACKLOG } from './backlog.js'
 import { RequestProblem } from './problem-document.js'

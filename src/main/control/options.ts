@@ -2,9 +2,9 @@ import { resolve } from 'node:path'
 
 import { z } from 'zod'
 
+import { ReloadError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
 import type { Drain } from '../drain/handle.js'
-import { ReloadError } from '../errors.js'
-import type { Logger } from '../observe/logger.js'
 import type { Metrics } from '../observe/metrics.js'
 import type { ReloadEngine } from '../reload-engine.js'
 import { bindablePath } from './socket-path.js'

@@ -2,8 +2,8 @@ import { type BigIntStats, lstatSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, resolve } from 'node:path'
 
-import { ReloadError } from '../errors.js'
-import { isTrusted } from '../trusted-path.js'
+import { ReloadError } from '../base/errors.js'
+import { isTrusted } from '../base/trusted-path.js'
 
 /** `sun_path` less its NUL. Node 20 cuts a longer path and binds somewhere else. */
 export const MAX_PATH_BYTES = 107

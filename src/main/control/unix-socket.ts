@@ -4,7 +4,7 @@ import { type BigIntStats, chmodSync, chownSync, renameSync, unlinkSync } from '
 import type { Server } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import { BACKLOG } from './backlog.js'
 import { assertParent, bindablePath, entryAt, isSame, MAX_PATH_BYTES, replaceable } from './socket-path.js'
 

@@ -1,6 +1,6 @@
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
+import { untilAborted } from '../base/until-aborted.js'
 import type { ReloadResult } from '../result.js'
-import { untilAborted } from '../until-aborted.js'
 import { RequestProblem } from './problem-document.js'
 
 /**

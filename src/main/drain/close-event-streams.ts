@@ -3,8 +3,8 @@ import type { ServerHttp2Stream } from 'node:http2'
 
 import { z } from 'zod'
 
-import { refusal } from '../refusal.js'
-import { callUserCode } from '../user-code.js'
+import { refusal } from '../base/refusal.js'
+import { callUserCode } from '../base/user-code.js'
 import type { DrainNotice } from './connection.js'
 import { DrainError } from './errors.js'
 import type { ResponseHook } from './hooks.js'

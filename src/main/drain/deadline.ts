@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /** A longer delay would overflow Node's timer, which then fires at once. */
 export const LONGEST_TIMER_MS = 2_147_483_647

@@ -1,4 +1,4 @@
-import { untilAborted } from '../until-aborted.js'
+import { untilAborted } from '../base/until-aborted.js'
 import { DrainError } from './errors.js'
 
 /**

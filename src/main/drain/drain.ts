@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 
-import { type Clock, systemClock } from '../clock.js'
-import { EventHub } from '../observe/event-hub.js'
-import { deferredLogger } from '../observe/logger.js'
+import { type Clock, systemClock } from '../base/clock.js'
+import { EventHub } from '../base/event-hub.js'
+import { deferredLogger } from '../base/logger.js'
 import { ConnectionBook } from './book.js'
 import type { Connection, ConnectionCounts, Departure } from './connection.js'
 import { waitFor } from './deferred.js'

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js'
-import type { Logger } from '../observe/logger.js'
-import { reportUserCode } from '../user-code.js'
+import type { Clock } from '../base/clock.js'
+import type { Logger } from '../base/logger.js'
+import { reportUserCode } from '../base/user-code.js'
 import type { BookReader, ConnectionBook } from './book.js'
 import {
   type Connection,

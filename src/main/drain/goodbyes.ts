@@ -1,5 +1,5 @@
-import type { Logger } from '../observe/logger.js'
-import { callUserCode } from '../user-code.js'
+import type { Logger } from '../base/logger.js'
+import { callUserCode } from '../base/user-code.js'
 import { type DrainHooks, type HookName, type HookOf, NO_GOODBYE } from './hooks.js'
 
 type Hook = (...args: unknown[]) => unknown

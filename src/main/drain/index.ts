@@ -1,4 +1,4 @@
-export type { Logger } from '../observe/logger.js'
+export type { Logger } from '../base/logger.js'
 export { closeEventStreams, type EventStreamOptions } from './close-event-streams.js'
 export { closeLongPolls, type EngineIoLike, type SocketIoLike } from './close-long-polls.js'
 export {

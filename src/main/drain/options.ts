@@ -2,8 +2,8 @@ import net from 'node:net'
 
 import { z } from 'zod'
 
-import type { Logger } from '../observe/logger.js'
-import { refusal } from '../refusal.js'
+import type { Logger } from '../base/logger.js'
+import { refusal } from '../base/refusal.js'
 import { LONGEST_TIMER_MS } from './deadline.js'
 import { DrainError } from './errors.js'
 import type { ConnectionFacts } from './facts.js'

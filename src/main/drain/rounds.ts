@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /**
  * Connections that get their goodbye in one turn of the event loop. Most of the work of a goodbye comes in the turns that

@@ -1,4 +1,4 @@
-import type { Logger } from '../observe/logger.js'
+import type { Logger } from '../base/logger.js'
 import { type Deferred, deferred } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'

@@ -1,5 +1,5 @@
-import { deferredLogger, type Logger } from '../observe/logger.js'
-import { reportUserCode } from '../user-code.js'
+import { deferredLogger, type Logger } from '../base/logger.js'
+import { reportUserCode } from '../base/user-code.js'
 import { DrainError } from './errors.js'
 import type { DrainResult } from './farewell.js'
 import type { Drain } from './handle.js'

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import type { Logger } from '../observe/logger.js'
+import type { Clock } from '../base/clock.js'
+import type { Logger } from '../base/logger.js'
 import type { ConnectionBook } from './book.js'
 import type { Exchanges } from './exchanges.js'
 import type { FactSources } from './facts.js'

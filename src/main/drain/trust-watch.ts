@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
-import type { Logger } from '../observe/logger.js'
+import type { Logger } from '../base/logger.js'
 import type { BookReader, ConnectionBook } from './book.js'
 import type { Connection, Departure } from './connection.js'
 

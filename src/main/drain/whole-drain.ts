@@ -1,4 +1,4 @@
-import type { EventHub } from '../observe/event-hub.js'
+import type { EventHub } from '../base/event-hub.js'
 import { deferred } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'

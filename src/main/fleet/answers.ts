@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { ReloadError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { ReloadError } from '../base/errors.js'
 import type { Member, MemberAnswer, MemberReply } from './member.js'
 import { afterTimeLimit } from './time-limit.js'
 

@@ -1,6 +1,6 @@
 import { monotonicMs } from '../../workers/monotonic.js'
-import type { Clock } from '../clock.js'
-import { ReloadError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { assertAgreed, type Question, type Replies, repliesOf, UNDONE } from './answers.js'

@@ -2,8 +2,8 @@ import { isIP } from 'node:net'
 
 import { z } from 'zod'
 
-import { ReloadError } from '../errors.js'
-import { protoIn } from '../own-names.js'
+import { ReloadError } from '../base/errors.js'
+import { protoIn } from '../base/own-names.js'
 import { MESSAGES_VERSION, type ToMember, type ToPrimary } from './messages.js'
 
 /*

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /** The first pause between two requests to join, in milliseconds. */
 const KNOCK_MS = 250

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
+import type { Logger } from '../base/logger.js'
 import type { Snapshot } from '../generation/generation.js'
 import { asOfNow } from '../observe/current-warnings.js'
 import type { ExpiryNotice } from '../observe/expiry-notice.js'
 import { LifeWatch } from '../observe/life-watch.js'
-import type { Logger } from '../observe/logger.js'
 import type { JoinedStatus } from './joined-engine.js'
 
 /** Watches the ends of what a member serves, from its first generation on. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /** What members get once more where this process was held up: a part of the time, and no less than so many milliseconds. */
 const EXTRA_PART = 0.25

@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 
 import type { ContextOptions } from '../../workers/protocol.js'
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import { serverContextOptions } from '../security-level.js'
 import { bindTerms } from './accepted-terms.js'
 import { buildContext, type ContextBuild, type ContextPlan, wholeOptions } from './build-context.js'

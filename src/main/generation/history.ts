@@ -1,4 +1,4 @@
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
 import { type Snapshot, wipeKeys } from './generation.js'
 import { inSteps } from './host-table.js'
 import { runInSlices } from './slices.js'

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import { buildContext, type ContextPlan } from './build-context.js'
 import type { Host } from './host-table.js'
 import { RetiredContexts } from './retired-contexts.js'

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import { closeContext } from './native-context.js'
 import { runInSlices } from './slices.js'
 

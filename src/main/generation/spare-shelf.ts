@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import { addIdentity, buildTrust, type ContextBuild, type ContextPlan } from './build-context.js'
 import { canBuildInSteps } from './native-context.js'
 import { freeInTurns } from './retired-contexts.js'

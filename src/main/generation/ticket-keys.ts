@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 
-import { type Clock, LONGEST_WALL_SLEEP_MS } from '../clock.js'
-import { createTick, type Tick } from '../tick.js'
+import { type Clock, LONGEST_WALL_SLEEP_MS } from '../base/clock.js'
+import { createTick, type Tick } from '../base/tick.js'
 
 /** Name, HMAC key and AES key of OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
 const TICKET_KEY_BYTES = 48

@@ -1,7 +1,7 @@
 import { MOST_NAMED, namesHost } from '../../workers/dated-problem.js'
 import { expiredProblem } from '../../workers/expired.js'
 import type { Problem } from '../../workers/problem.js'
-import { deepFreeze } from '../deep-freeze.js'
+import { deepFreeze } from '../base/deep-freeze.js'
 import type { Generation } from '../generation/generation.js'
 import type { ReloadResult } from '../result.js'
 import { DATED_CODES } from './dated-codes.js'

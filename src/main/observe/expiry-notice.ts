@@ -1,7 +1,7 @@
 import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
-import { deepFreeze } from '../deep-freeze.js'
+import { deepFreeze } from '../base/deep-freeze.js'
+import type { Logger } from '../base/logger.js'
 import type { DatedSet } from './dated-set.js'
-import type { Logger } from './logger.js'
 import type { Comparison, Passed } from './set-watch.js'
 import type { Thresholds } from './thresholds.js'
 

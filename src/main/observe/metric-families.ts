@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
-import { USER_CODE_KINDS, userCodeFailures } from '../user-code.js'
-import { droppedLogLines } from './log-output.js'
+import { droppedLogLines } from '../base/log-output.js'
+import { USER_CODE_KINDS, userCodeFailures } from '../base/user-code.js'
 
 /** Every metric family, registered in `registry`. `docs/metrics.md` explains each. */
 export interface MetricFamilies {

@@ -1,5 +1,5 @@
 import type { LookOutOrder } from '../../workers/look-out.js'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Preparer, Watchman } from '../pool.js'
 import { prepareTask } from './preparation.js'

@@ -2,9 +2,9 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import tls from 'node:tls'
 
-import { ReloadError } from '../errors.js'
+import { ReloadError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
 import { peerPolicyOf } from '../generation/native-context.js'
-import type { Logger } from '../observe/logger.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { currentRuntime, type Runtime } from './current-runtime.js'
 import {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
-import { logOutput } from '../observe/log-output.js'
+import { logOutput } from '../base/log-output.js'
 
 /**
  * Ends the process at once, with this exit code, whatever its threads do.

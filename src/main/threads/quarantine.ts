@@ -1,5 +1,5 @@
 import { type Poison, poisonKey, type TaskPlace } from '../../workers/progress.js'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import { hungThreads } from './hung-threads.js'
 
 /** How long a file is left alone that cost a thread: doubled each time, up to {@link LONGEST_MS}. */

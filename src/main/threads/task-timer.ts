@@ -1,5 +1,5 @@
 import { isTaken, stepsOf } from '../../workers/progress.js'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /**
  * Looks of the timer in one limit. A process that was suspended, or a main thread that was held up, wakes with its timers

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 import type { Piscina } from 'piscina'
 
-import { ReloadError } from '../errors.js'
-import { PACKAGE_VERSION } from '../package-version.js'
+import { ReloadError } from '../base/errors.js'
+import { PACKAGE_VERSION } from '../base/package-version.js'
 import { systemRefusal } from './thread-refusal.js'
 
 /** Where the code of the threads comes from. */

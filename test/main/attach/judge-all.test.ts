@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 
 import { judgeAll } from '../../../src/main/attach/judge-all.js'
-import { systemClock } from '../../../src/main/clock.js'
+import { systemClock } from '../../../src/main/base/clock.js'
 import { openPreparer, type Preparer } from '../../../src/main/pool.js'
 import type { PeerChain } from '../../../src/workers/judge-peers.js'
 import { eventually } from '../../support/eventually.js'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { EventHub } from '../../../src/main/observe/event-hub.js'
+import { EventHub } from '../../../src/main/base/event-hub.js'
 import { recordingLogger } from '../../support/recording-logger.js'
 
 interface Events {

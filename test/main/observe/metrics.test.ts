@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 
 import { Registry } from 'prom-client'
 
-import { type Clock, systemClock } from '../../../src/main/clock.js'
+import { type Clock, systemClock } from '../../../src/main/base/clock.js'
 import { PROBLEM_CODES, type ReloadEngineOptions } from '../../../src/main/index.js'
 import { createMetrics, type Metrics, type MetricsOptions } from '../../../src/main/observe/metrics.js'
 import { createAuthority, selfSigned } from '../../support/certificates.js'

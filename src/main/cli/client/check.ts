@@ -1,5 +1,6 @@
 import { printableJson } from '../../../workers/printable.js'
 import { adviceFor } from '../../advice.js'
+import { ReloadError } from '../../base/errors.js'
 import {
   type EndsView,
   endsView,
@@ -9,7 +10,6 @@ import {
   problemView,
 } from '../../control/views.js'
 import { createReloadEngine } from '../../engine.js'
-import { ReloadError } from '../../errors.js'
 import type { EngineStatus } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { printable } from '../../../workers/printable.js'
+import { logOutput } from '../../base/log-output.js'
 import type { StatusView } from '../../control/routes/status.js'
 import type { AttemptView } from '../../control/views.js'
-import { logOutput } from '../../observe/log-output.js'
 import { CommandError } from '../exit-codes.js'
 import { ask, type ClientFlags, type Reply } from './ask.js'
 import { type Paint, paintFor } from './paint.js'

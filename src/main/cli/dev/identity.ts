@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { readTrusted, trustedEntry, UntrustedPathError } from '../../trusted-path.js'
+import { readTrusted, trustedEntry, UntrustedPathError } from '../../base/trusted-path.js'
 import type { DevelopmentCertificateOptions, PemPair } from './authority.js'
 import { authorityName, createDevelopmentAuthority, issueDevelopmentCertificate } from './authority.js'
 import { DevelopmentIdentityError } from './identity-error.js'

@@ -2,7 +2,7 @@ import type { Worker } from 'node:cluster'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
-import { logOutput } from '../../observe/log-output.js'
+import { logOutput } from '../../base/log-output.js'
 
 /**
  * Standard input, output and error, and the channel, of a process that serves. Where it cannot inherit the log of this process

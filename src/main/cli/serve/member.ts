@@ -2,9 +2,9 @@
  * One process of `certswap serve --processes`: serves what the first one prepares, and drains when that one says so.
  */
 
+import { createLogger } from '../../base/logger.js'
 import { createDrain } from '../../drain/drain.js'
 import { joinEngine } from '../../fleet/index.js'
-import { createLogger } from '../../observe/logger.js'
 import type { MemberConfig, MemberFailure, MemberOrder } from './member-order.js'
 import { printProcessErrors } from './process-errors.js'
 import { createServer, listen } from './site.js'

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
+import { ReloadError } from '../../base/errors.js'
+import type { Logger } from '../../base/logger.js'
 import { type ControlServer, createControlServer } from '../../control/control-server.js'
 import type { Drain } from '../../drain/handle.js'
-import { ReloadError } from '../../errors.js'
-import type { Logger } from '../../observe/logger.js'
 import { createMetrics } from '../../observe/metrics.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'

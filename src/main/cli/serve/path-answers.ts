@@ -1,4 +1,4 @@
-import { systemClock } from '../../clock.js'
+import { systemClock } from '../../base/clock.js'
 import { openPreparer } from '../../pool.js'
 import { defaultWorkerLimits } from '../../resolve-options.js'
 

@@ -1,6 +1,6 @@
 import { printable } from '../../../workers/printable.js'
-import { logOutput } from '../../observe/log-output.js'
-import type { Logger } from '../../observe/logger.js'
+import { logOutput } from '../../base/log-output.js'
+import type { Logger } from '../../base/logger.js'
 import { EXIT } from '../exit-codes.js'
 
 /**

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 
+import type { Logger } from '../../base/logger.js'
 import type { Drain } from '../../drain/handle.js'
-import type { Logger } from '../../observe/logger.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { forkProcess } from './fork-process.js'
 import type { MemberFailure, MemberOrder } from './member-order.js'

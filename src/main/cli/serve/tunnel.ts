@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import tls from 'node:tls'
 
-import type { Logger } from '../../observe/logger.js'
+import type { Logger } from '../../base/logger.js'
 import type { UpstreamAddress } from './address.js'
 import type { ServingEngine } from './answering-server.js'
 

@@ -1,4 +1,4 @@
-import { ReloadError } from '../../errors.js'
+import { ReloadError } from '../../base/errors.js'
 import type { EngineChanges } from '../../options.js'
 import type { ReloadEngine } from '../../reload-engine.js'
 import { RequestProblem } from '../problem-document.js'

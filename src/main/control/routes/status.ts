@@ -1,4 +1,4 @@
-import { PACKAGE_VERSION } from '../../package-version.js'
+import { PACKAGE_VERSION } from '../../base/package-version.js'
 import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
 import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'

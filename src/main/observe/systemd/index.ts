@@ -1,3 +1,3 @@
-export type { Logger } from '../logger.js'
+export type { Logger } from '../../base/logger.js'
 export { createNotifier, type Notifier } from './notifier.js'
 export type { NotifierOptions } from './options.js'

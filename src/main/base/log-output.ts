@@ -1,6 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
-import { callUserCode } from '../user-code.js'
+import { callUserCode } from './user-code.js'
 
 /** Lines that were lost while the log could not be written; reported as soon as it can be written again. */
 export interface LostLines {

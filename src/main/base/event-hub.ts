@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 
-import { callUserCode } from '../user-code.js'
 import type { Logger } from './logger.js'
+import { callUserCode } from './user-code.js'
 
 type Listener = (...args: unknown[]) => unknown
 

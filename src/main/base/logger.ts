@@ -1,9 +1,9 @@
 import type { pino as Pino } from 'pino'
 
 import { printable } from '../../workers/printable.js'
-import { ReloadError } from '../errors.js'
-import { callUserCode, reportUserCode } from '../user-code.js'
+import { ReloadError } from './errors.js'
 import { logOutput } from './log-output.js'
+import { callUserCode, reportUserCode } from './user-code.js'
 
 /**
  * What certswap needs of a logger; pino's fits, and so does `console`. A call has fields first and a constant message
