@@ -10,6 +10,23 @@ export type {
   Policy,
   TrustFacts,
 } from '../workers/protocol.js'
+export type {
+  EngineChanges,
+  HostFiles,
+  ReloadEngineOptions,
+  TicketOptions,
+  WorkerOptions,
+} from './api/options.js'
+export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './api/reload-engine.js'
+export type {
+  HostCounts,
+  NamedFacts,
+  Outcome,
+  PhaseTimings,
+  ReloadResult,
+  Restored,
+  ServingFacts,
+} from './api/result.js'
 export type { Detach } from './attach/server-book.js'
 export { ReloadError, type ReloadErrorOptions } from './base/errors.js'
 export type { Logger } from './base/logger.js'
@@ -20,23 +37,6 @@ export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
 export type { CurrentEnd, CurrentEnds } from './observe/earliest-ends.js'
 export type { ExpiryNotice } from './observe/expiry-notice.js'
 export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
-export type {
-  EngineChanges,
-  HostFiles,
-  ReloadEngineOptions,
-  TicketOptions,
-  WorkerOptions,
-} from './options.js'
-export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './reload-engine.js'
-export type {
-  HostCounts,
-  NamedFacts,
-  Outcome,
-  PhaseTimings,
-  ReloadResult,
-  Restored,
-  ServingFacts,
-} from './result.js'
 export type { RollbackOptions } from './rollback.js'
 export type { Runtime } from './runtime/current-runtime.js'
 export type { ServerFindings, ServerKind } from './runtime/probe.js'

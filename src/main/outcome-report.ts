@@ -1,4 +1,5 @@
 import type { Problem } from '../workers/problem.js'
+import type { Outcome } from './api/result.js'
 import type { LeftBehind, MemberResult } from './fleet/followers.js'
 import { withLeftBehind } from './fleet/left-behind.js'
 import type { Snapshot, Trigger } from './generation/generation.js'
@@ -6,7 +7,6 @@ import { type PassReport, problemsOf, resultOf } from './pass-report.js'
 import type { PassWatch } from './pass-watch.js'
 import { hostCounts } from './prepare/hosts.js'
 import type { Preparation } from './prepare/preparation.js'
-import type { Outcome } from './result.js'
 
 /** What a pass found and did, beyond its outcome. */
 interface PassYield {

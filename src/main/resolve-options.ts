@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import type { HostSources } from '../workers/hosts/protocol.js'
 import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
+import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './api/options.js'
 import { deepFreeze } from './base/deep-freeze.js'
 import { ReloadError } from './base/errors.js'
 import type { Logger } from './base/logger.js'
@@ -11,7 +12,6 @@ import { refusal, withoutUndefined } from './base/refusal.js'
 import { compressions, knowsPartialChains } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
 import { hostSources, namedHosts, nameTwice } from './host-options.js'
-import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './options.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {

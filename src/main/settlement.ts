@@ -1,3 +1,5 @@
+import type { ReloadEngine, ReloadEvents } from './api/reload-engine.js'
+import type { ReloadResult } from './api/result.js'
 import type { AutomaticChecks } from './automatic-checks.js'
 import type { EventHub } from './base/event-hub.js'
 import type { Logger } from './base/logger.js'
@@ -8,8 +10,6 @@ import type { ExpiryNotice } from './observe/expiry-notice.js'
 import type { Journal } from './observe/journal.js'
 import type { LifeWatch } from './observe/life-watch.js'
 import type { PassReport } from './pass-report.js'
-import type { ReloadEngine, ReloadEvents } from './reload-engine.js'
-import type { ReloadResult } from './result.js'
 
 /** What a settlement needs of its engine. */
 export interface SettlementParts {

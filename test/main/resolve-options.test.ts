@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { EngineChanges, ReloadEngineOptions } from '../../src/main/api/options.js'
 import { ReloadError } from '../../src/main/base/errors.js'
-import type { EngineChanges, ReloadEngineOptions } from '../../src/main/options.js'
 import { assertInterval, mergeChanges, resolveOptions } from '../../src/main/resolve-options.js'
 import { assertFrozen } from '../support/frozen.js'
 import { recordingLogger } from '../support/recording-logger.js'

@@ -1,6 +1,6 @@
 import { valueSymbol } from 'piscina'
 
-import type { ReloadEngineOptions } from '../../src/main/options.js'
+import type { ReloadEngineOptions } from '../../src/main/api/options.js'
 import { resolveOptions } from '../../src/main/resolve-options.js'
 import type { FileSet } from '../../src/workers/file-set.js'
 import { prepare } from '../../src/workers/prepare.js'

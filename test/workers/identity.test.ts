@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import type { ReloadEngineOptions } from '../../src/main/options.js'
+import type { ReloadEngineOptions } from '../../src/main/api/options.js'
 import { Findings } from '../../src/workers/findings.js'
 import { pemOf, readIdentities } from '../../src/workers/identity.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import type { ReloadEngineOptions } from '../../src/main/options.js'
+import type { ReloadEngineOptions } from '../../src/main/api/options.js'
 import type {
   PreparedReply,
   PrepareReply,

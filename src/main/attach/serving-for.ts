@@ -1,8 +1,8 @@
+import { type NamedFacts, servingOf } from '../api/result.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { serverNameIn } from '../base/option-names.js'
 import type { Snapshot } from '../generation/generation.js'
 import { pickHost } from '../generation/pick-host.js'
-import { type NamedFacts, servingOf } from '../result.js'
 
 /** What a client is shown that asks for a server name; `null` when it is refused. */
 export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {

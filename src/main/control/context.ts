@@ -1,10 +1,10 @@
 import { basename } from 'node:path'
 
 import type { Problem } from '../../workers/problem.js'
+import type { ReloadEngine } from '../api/reload-engine.js'
+import { type NamedFacts, type ReloadResult, servingOf } from '../api/result.js'
 import { serverNameIn } from '../base/option-names.js'
 import { coversName } from '../generation/generation.js'
-import type { ReloadEngine } from '../reload-engine.js'
-import { type NamedFacts, type ReloadResult, servingOf } from '../result.js'
 
 /** The certificate of a context: `default`, or a server name that a host or the default certificate has. */
 export function certificateOf(engine: ReloadEngine, context: string): NamedFacts | null {

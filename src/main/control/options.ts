@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 
 import { z } from 'zod'
 
+import type { ReloadEngine } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Drain } from '../drain/handle.js'
 import type { Metrics } from '../observe/metrics.js'
-import type { ReloadEngine } from '../reload-engine.js'
 import { bindablePath } from './socket-path.js'
 
 /** Options of {@link createControlServer}: `engine`, and either `path` or `tcp`. */

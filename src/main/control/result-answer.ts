@@ -1,4 +1,4 @@
-import type { ReloadResult } from '../result.js'
+import type { ReloadResult } from '../api/result.js'
 import { entityTag } from './entity-tag.js'
 import { problemAnswer } from './problem-document.js'
 import type { Answer } from './route.js'

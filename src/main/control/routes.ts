@@ -1,6 +1,6 @@
+import type { ReloadEngine } from '../api/reload-engine.js'
 import type { Drain } from '../drain/handle.js'
 import type { Metrics } from '../observe/metrics.js'
-import type { ReloadEngine } from '../reload-engine.js'
 import type { Route } from './route.js'
 import { certificateRoute, certsRoute } from './routes/certs.js'
 import { configRoute } from './routes/config.js'

@@ -1,13 +1,13 @@
 import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, ChainCertificate, MaterialDiff } from '../../workers/protocol.js'
+import { type PhaseTimings, type ServingFacts, servingOf } from '../api/result.js'
 import type { MemberResult, MemberStatus } from '../fleet/followers.js'
 import type { Generation } from '../generation/generation.js'
 import { DATED_CODES } from '../observe/dated-codes.js'
 import type { CurrentEnds } from '../observe/earliest-ends.js'
 import type { Attempt } from '../observe/journal.js'
 import { rounded } from '../pass-watch.js'
-import { type PhaseTimings, type ServingFacts, servingOf } from '../result.js'
 
 /*
  * What leaves the process, field by field: nothing that is added to the engine's own objects gets out by itself.

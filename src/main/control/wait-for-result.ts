@@ -1,6 +1,6 @@
+import type { ReloadResult } from '../api/result.js'
 import { ReloadError } from '../base/errors.js'
 import { untilAborted } from '../base/until-aborted.js'
-import type { ReloadResult } from '../result.js'
 import { RequestProblem } from './problem-document.js'
 
 /**

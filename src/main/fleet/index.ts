@@ -1,11 +1,11 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
 import { type MessagePort, parentPort, type Worker } from 'node:worker_threads'
 
+import type { ReloadEngine } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
 import { internalsOf } from '../engine.js'
-import type { ReloadEngine } from '../reload-engine.js'
 import { reportRuntime } from '../runtime/runtime-support.js'
 import { loadThreadCode } from '../threads/thread-code.js'
 import { Fleet } from './fleet.js'

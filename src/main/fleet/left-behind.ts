@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/problem.js'
-import type { ReloadResult } from '../result.js'
+import type { ReloadResult } from '../api/result.js'
 import type { LeftBehind } from './followers.js'
 
 /**

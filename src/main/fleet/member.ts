@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/problem.js'
-import type { ReloadEngine } from '../reload-engine.js'
+import type { ReloadEngine } from '../api/reload-engine.js'
 import type { EvictedMember, MemberEviction, MemberStatus } from './followers.js'
 import type { Link } from './link.js'
 import type { MemberReport, ToMember, ToPrimary } from './messages.js'

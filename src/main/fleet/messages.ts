@@ -1,10 +1,10 @@
 import type { Problem } from '../../workers/problem.js'
+import type { ReloadOptions } from '../api/reload-engine.js'
+import type { ReloadResult } from '../api/result.js'
 import type { Listener } from '../attach/verify-targets.js'
 import type { Generation } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { ReloadOptions } from '../reload-engine.js'
 import type { ResolvedOptions } from '../resolve-options.js'
-import type { ReloadResult } from '../result.js'
 import type { Bytes, WireHost } from './wire.js'
 
 /**

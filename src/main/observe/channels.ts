@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 
-import type { ReloadEngine } from '../reload-engine.js'
-import type { ReloadResult } from '../result.js'
+import type { ReloadEngine } from '../api/reload-engine.js'
+import type { ReloadResult } from '../api/result.js'
 import type { Recovery } from './journal.js'
 
 /** Message of `certswap:reload:settled`, `certswap:reload:applied` and `certswap:reload:rejected`. */

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 
 import { isoTime } from '../../workers/iso-time.js'
 import type { Problem } from '../../workers/problem.js'
+import type { Outcome, ReloadResult } from '../api/result.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import type { PassReport } from '../pass-report.js'
 import type { QuietLooks } from '../prepare/lookout.js'
-import type { Outcome, ReloadResult } from '../result.js'
 import { SaidWarnings } from './said-warnings.js'
 
 /** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */

@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/problem.js'
-import type { ReloadResult } from '../result.js'
+import type { ReloadResult } from '../api/result.js'
 
 /** More than a pass reports many times over: hosts are renewed in passes of their own. */
 const MOST_KEPT = 2000

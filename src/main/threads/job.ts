@@ -1,8 +1,8 @@
 import type { Transferable } from 'node:worker_threads'
 
 import type { NamedTask } from '../../workers/protocol.js'
+import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
-import type { WorkerOptions } from '../options.js'
 import type { Lane } from './fair-queue.js'
 import type { StandingLooks } from './pool-thread.js'
 import type { TaskError } from './task-error.js'

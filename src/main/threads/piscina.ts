@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import type { Piscina } from 'piscina'
 
-import type { WorkerOptions } from '../options.js'
+import type { WorkerOptions } from '../api/options.js'
 import { threadCode } from './thread-code.js'
 
 /** Left to itself, V8 lets short-lived objects pile up over thousands of reloads before it looks at them. */

@@ -8,7 +8,7 @@ import {
   stepsOf,
 } from '../../workers/progress.js'
 import type { NamedTask } from '../../workers/protocol.js'
-import type { WorkerOptions } from '../options.js'
+import type { WorkerOptions } from '../api/options.js'
 import { guardExit } from './end-process.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'
 import type { Job, JobPool, PoolClient } from './job.js'

@@ -1,7 +1,7 @@
 import type { TaskPlace } from '../../workers/progress.js'
 import { placeOfError } from '../../workers/unexpected.js'
+import type { WorkerOptions } from '../api/options.js'
 import { ReloadError } from '../base/errors.js'
-import type { WorkerOptions } from '../options.js'
 import { hungThreads } from './hung-threads.js'
 import { threadRefusal } from './thread-refusal.js'
 

@@ -1,5 +1,6 @@
 import { printableJson } from '../../../workers/printable.js'
 import { adviceFor } from '../../advice.js'
+import type { EngineStatus } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
 import {
   type EndsView,
@@ -10,7 +11,6 @@ import {
   problemView,
 } from '../../control/views.js'
 import { createReloadEngine } from '../../engine.js'
-import type { EngineStatus } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type Paint, paintFor } from './paint.js'

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
 import type { Logger } from '../../base/logger.js'
 import { type ControlServer, createControlServer } from '../../control/control-server.js'
 import type { Drain } from '../../drain/handle.js'
 import { createMetrics } from '../../observe/metrics.js'
-import type { ReloadEngine } from '../../reload-engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import type { ServeConfig } from './config.js'
 import { pathAnswers } from './path-answers.js'

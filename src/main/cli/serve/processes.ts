@@ -1,10 +1,10 @@
 import cluster, { type Worker } from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import type { Logger } from '../../base/logger.js'
 import type { Drain } from '../../drain/handle.js'
 import { shareEngine } from '../../fleet/index.js'
-import type { ReloadEngine } from '../../reload-engine.js'
 import { urlOf } from './address.js'
 import type { ServeConfig } from './config.js'
 import type { MemberConfig } from './member-order.js'

@@ -1,4 +1,4 @@
-import type { ReloadEngine } from '../../reload-engine.js'
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import { certificateOf } from '../context.js'
 import { entityTag, isKnown } from '../entity-tag.js'
 import { problemAnswer } from '../problem-document.js'

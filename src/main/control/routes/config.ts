@@ -1,6 +1,6 @@
+import type { EngineChanges } from '../../api/options.js'
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
-import type { EngineChanges } from '../../options.js'
-import type { ReloadEngine } from '../../reload-engine.js'
 import { RequestProblem } from '../problem-document.js'
 import { resultAnswer } from '../result-answer.js'
 import type { Route } from '../route.js'

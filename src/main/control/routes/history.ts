@@ -1,4 +1,4 @@
-import type { ReloadEngine } from '../../reload-engine.js'
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import type { Route } from '../route.js'
 import { generationView } from '../views.js'
 

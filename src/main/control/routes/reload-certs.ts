@@ -1,5 +1,5 @@
-import type { ReloadEngine } from '../../reload-engine.js'
-import type { ReloadResult } from '../../result.js'
+import type { ReloadEngine } from '../../api/reload-engine.js'
+import type { ReloadResult } from '../../api/result.js'
 import { certificateOf, problemsFor } from '../context.js'
 import { assertMatch } from '../entity-tag.js'
 import { resultAnswer } from '../result-answer.js'

@@ -1,5 +1,5 @@
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
-import type { ReloadEngine } from '../../reload-engine.js'
 import { assertMatch, entityTag } from '../entity-tag.js'
 import { RequestProblem } from '../problem-document.js'
 import { resultAnswer } from '../result-answer.js'

@@ -1,6 +1,6 @@
+import type { EngineStatus, ReloadEngine } from '../../api/reload-engine.js'
+import { servingOf } from '../../api/result.js'
 import { PACKAGE_VERSION } from '../../base/package-version.js'
-import type { EngineStatus, ReloadEngine } from '../../reload-engine.js'
-import { servingOf } from '../../result.js'
 import type { Route } from '../route.js'
 import {
   type AttemptView,

@@ -1,5 +1,5 @@
-import type { ReloadEngine } from '../../reload-engine.js'
-import type { ReloadResult } from '../../result.js'
+import type { ReloadEngine } from '../../api/reload-engine.js'
+import type { ReloadResult } from '../../api/result.js'
 import { takeEnvironment } from './environment.js'
 import { type Message, monotonicNow, statusLine } from './message.js'
 import { type NotifierOptions, resolveNotifierOptions } from './options.js'

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
+import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
 import { deferredLogger, type Logger } from '../../base/logger.js'
 import { refusal } from '../../base/refusal.js'
-import type { ReloadEngine } from '../../reload-engine.js'
 
 /** Options of `createNotifier`. */
 export interface NotifierOptions {

@@ -1,6 +1,6 @@
 import { expiredProblem } from '../../../workers/expired.js'
-import type { EngineStatus } from '../../reload-engine.js'
-import { servingOf } from '../../result.js'
+import type { EngineStatus } from '../../api/reload-engine.js'
+import { servingOf } from '../../api/result.js'
 
 /** What `systemctl status` says of an engine: what it serves, and why not what is on disk. */
 export function statusOf(status: EngineStatus): string {

@@ -1,5 +1,5 @@
-import type { ContextOptions, Policy } from '../workers/protocol.js'
-import type { Logger } from './base/logger.js'
+import type { ContextOptions, Policy } from '../../workers/protocol.js'
+import type { Logger } from '../base/logger.js'
 
 /**
  * Options of {@link createReloadEngine}. A relative path is resolved once, when it is given, by the working directory of the
