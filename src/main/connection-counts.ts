@@ -1,4 +1,4 @@
-import type { MemberStatus } from './fleet/followers.js'
+import type { MemberStatus } from './api/members.js'
 import type { Serving } from './serving.js'
 
 type Counts = Readonly<Record<number, number>>

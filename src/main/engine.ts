@@ -1,8 +1,17 @@
 import type tls from 'node:tls'
 
+import type { Generation } from './api/generation.js'
+import type { EvictedMember } from './api/members.js'
 import type { EngineChanges, ReloadEngineOptions } from './api/options.js'
-import type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './api/reload-engine.js'
+import type {
+  EngineStatus,
+  ReloadEngine,
+  ReloadEvents,
+  ReloadOptions,
+  RollbackOptions,
+} from './api/reload-engine.js'
 import type { ReloadResult } from './api/result.js'
+import type { ServerExtra } from './api/server-extra.js'
 import { ServingEngine } from './attach/serving-engine.js'
 import { AutomaticChecks } from './automatic-checks.js'
 import { withAbsolutePaths } from './base/absolute-paths.js'
@@ -13,8 +22,7 @@ import { EventHub } from './base/event-hub.js'
 import { type Logger, resolveLogger } from './base/logger.js'
 import { reloadAbortion, untilAborted } from './base/until-aborted.js'
 import { connectionCounts } from './connection-counts.js'
-import type { EvictedMember } from './fleet/followers.js'
-import { currentGeneration, type Generation } from './generation/generation.js'
+import { currentGeneration } from './generation/generation.js'
 import { createLane } from './lane.js'
 import { asOfNow, withDated } from './observe/current-warnings.js'
 import { Journal } from './observe/journal.js'
@@ -23,9 +31,8 @@ import type { PassReport } from './pass-report.js'
 import { openPreparer, type Preparer } from './pool.js'
 import { type PassMode, Reloader } from './reloader.js'
 import { assertInterval, mergeChanges, type ResolvedOptions, resolveOptions } from './resolve-options.js'
-import { type RollbackOptions, resolveRollback } from './rollback.js'
+import { resolveRollback } from './rollback.js'
 import { assertOptionsSupported, reportRuntime } from './runtime/runtime-support.js'
-import type { ServerExtra } from './server-options.js'
 import { Settlement } from './settlement.js'
 import { loadThreadCode } from './threads/thread-code.js'
 

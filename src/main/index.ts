@@ -10,6 +10,8 @@ export type {
   Policy,
   TrustFacts,
 } from '../workers/protocol.js'
+export type { Generation, HostFacts, Trigger } from './api/generation.js'
+export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './api/members.js'
 export type {
   EngineChanges,
   HostFiles,
@@ -17,7 +19,14 @@ export type {
   TicketOptions,
   WorkerOptions,
 } from './api/options.js'
-export type { EngineStatus, ReloadEngine, ReloadEvents, ReloadOptions } from './api/reload-engine.js'
+export type {
+  Detach,
+  EngineStatus,
+  ReloadEngine,
+  ReloadEvents,
+  ReloadOptions,
+  RollbackOptions,
+} from './api/reload-engine.js'
 export type {
   HostCounts,
   NamedFacts,
@@ -27,18 +36,12 @@ export type {
   Restored,
   ServingFacts,
 } from './api/result.js'
-export type { Detach } from './attach/server-book.js'
+export type { ServerExtra } from './api/server-extra.js'
+export type { Attempt, CurrentEnd, CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './api/status.js'
 export { ReloadError, type ReloadErrorOptions } from './base/errors.js'
 export type { Logger } from './base/logger.js'
 export { createReloadEngine } from './engine.js'
-export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './fleet/followers.js'
-export type { Generation, HostFacts, Trigger } from './generation/generation.js'
 export type { RecoveryMessage, ReloadMessage } from './observe/channels.js'
-export type { CurrentEnd, CurrentEnds } from './observe/earliest-ends.js'
-export type { ExpiryNotice } from './observe/expiry-notice.js'
-export type { Attempt, JournalStatus, Recovery } from './observe/journal.js'
-export type { RollbackOptions } from './rollback.js'
 export type { Runtime } from './runtime/current-runtime.js'
 export type { ServerFindings, ServerKind } from './runtime/probe.js'
 export { type RuntimeSupport, runtimeSupport } from './runtime/runtime-support.js'
-export type { ServerExtra } from './server-options.js'

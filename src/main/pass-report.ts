@@ -1,8 +1,8 @@
 import type { Problem } from '../workers/problem.js'
+import type { Generation, Trigger } from './api/generation.js'
 import { type ReloadResult, servingOf } from './api/result.js'
 import { deepFreeze } from './base/deep-freeze.js'
 import { ReloadError } from './base/errors.js'
-import type { Generation, Trigger } from './generation/generation.js'
 import type { PassWatch } from './pass-watch.js'
 
 /** A pass's result, and what only the engine needs to know of it. */

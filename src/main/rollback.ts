@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import type { RollbackOptions } from './api/reload-engine.js'
 import { deepFreeze } from './base/deep-freeze.js'
 import { ReloadError } from './base/errors.js'
 import { refusal } from './base/refusal.js'
@@ -9,22 +10,6 @@ import type { PassReport } from './pass-report.js'
 import type { GenerationFacts } from './prepare/next-snapshot.js'
 import type { Preparation } from './prepare/preparation.js'
 import type { ResolvedOptions } from './resolve-options.js'
-
-/** Options of {@link ReloadEngine.rollback}. */
-export interface RollbackOptions {
-  /**
-   * Number of the generation to serve again.
-   * @defaultValue the generation before the one that is served
-   */
-  readonly generation?: number
-  /**
-   * Also restores the trust of that generation: trust anchors, revocation lists, `requestCert`, `rejectUnauthorized`,
-   * `tls.allowPartialTrustChain`, the ticket secret, and the paths of `ca`, `caDir` and `crl`. Without it the trust that is
-   * in force stays in force, so that a rollback never lets a revoked certificate or a removed CA back in.
-   * @defaultValue `false`
-   */
-  readonly trust?: boolean
-}
 
 const schema = z.strictObject({ generation: z.number().optional(), trust: z.boolean().optional() })
 

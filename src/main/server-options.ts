@@ -1,35 +1,6 @@
-import type tls from 'node:tls'
-
+import { OWNED, type ServerExtra } from './api/server-extra.js'
 import { ReloadError } from './base/errors.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
-
-/** What a server may add to the engine's options: all that is its own, nothing of what a reload replaces. */
-export type ServerExtra = Omit<tls.TlsOptions, OwnedOption> & { readonly [option: string]: unknown }
-
-/** Options that the engine owns, because they must be the same in every generation and on every server. */
-const OWNED = [
-  'ca',
-  'cert',
-  'ciphers',
-  'crl',
-  'dhparam',
-  'ecdhCurve',
-  'honorCipherOrder',
-  'key',
-  'maxVersion',
-  'minVersion',
-  'passphrase',
-  'pfx',
-  'secureContext',
-  'secureOptions',
-  'secureProtocol',
-  'sessionIdContext',
-  'sessionTimeout',
-  'sigalgs',
-  'ticketKeys',
-] as const
-
-type OwnedOption = (typeof OWNED)[number]
 
 /** @throws ReloadError `OPTIONS_INVALID` */
 export function assertExtra(extra: object): void {

@@ -3,16 +3,12 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 import type { Problem } from '../../workers/problem.js'
-import type { Detach } from '../attach/server-book.js'
-import type { EvictedMember, MemberStatus } from '../fleet/followers.js'
-import type { Generation } from '../generation/generation.js'
-import type { CurrentEnds } from '../observe/earliest-ends.js'
-import type { ExpiryNotice } from '../observe/expiry-notice.js'
-import type { JournalStatus, Recovery } from '../observe/journal.js'
-import type { RollbackOptions } from '../rollback.js'
-import type { ServerExtra } from '../server-options.js'
+import type { Generation } from './generation.js'
+import type { EvictedMember, MemberStatus } from './members.js'
 import type { EngineChanges } from './options.js'
 import type { NamedFacts, ReloadResult } from './result.js'
+import type { ServerExtra } from './server-extra.js'
+import type { CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './status.js'
 
 /** What one call of {@link ReloadEngine.reload} may ask for. */
 export interface ReloadOptions {
@@ -166,4 +162,23 @@ export interface ReloadEngine extends AsyncDisposable {
   off<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
   /** Stops checking and gives the worker thread back; attached servers serve on. May be called at any time, twice too. */
   close(): Promise<void>
+}
+
+/** Undoes an `attach`: the server goes on with the certificate that it has. */
+export type Detach = () => void
+
+/** Options of {@link ReloadEngine.rollback}. */
+export interface RollbackOptions {
+  /**
+   * Number of the generation to serve again.
+   * @defaultValue the generation before the one that is served
+   */
+  readonly generation?: number
+  /**
+   * Also restores the trust of that generation: trust anchors, revocation lists, `requestCert`, `rejectUnauthorized`,
+   * `tls.allowPartialTrustChain`, the ticket secret, and the paths of `ca`, `caDir` and `crl`. Without it the trust that is
+   * in force stays in force, so that a rollback never lets a revoked certificate or a removed CA back in.
+   * @defaultValue `false`
+   */
+  readonly trust?: boolean
 }

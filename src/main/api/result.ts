@@ -1,8 +1,8 @@
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
 import { deepFreeze } from '../base/deep-freeze.js'
-import type { MemberResult } from '../fleet/followers.js'
-import type { Generation, Trigger } from '../generation/generation.js'
+import type { Generation, Trigger } from './generation.js'
+import type { MemberResult } from './members.js'
 
 /**
  * How a pass ended. `applied`: a new generation serves. `unchanged`: the files say what is served. `waiting-for-pair`:

@@ -1,6 +1,7 @@
 import tls from 'node:tls'
 
 import type { Problem } from '../../workers/problem.js'
+import type { Detach } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'
 import type { ContextBook } from '../generation/context-book.js'
@@ -30,9 +31,6 @@ import { noteSocketPath } from './verify-targets.js'
 
 /** Receives why a server that listens again cannot verify any client. */
 export type Unservable = (error: ReloadError) => void
-
-/** Undoes an `attach`: the server goes on with the certificate that it has. */
-export type Detach = () => void
 
 /** A generation and the contexts that serve it. */
 export interface ServedState {

@@ -1,12 +1,11 @@
 import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, ChainCertificate, MaterialDiff } from '../../workers/protocol.js'
+import type { Generation } from '../api/generation.js'
+import type { MemberResult, MemberStatus } from '../api/members.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../api/result.js'
-import type { MemberResult, MemberStatus } from '../fleet/followers.js'
-import type { Generation } from '../generation/generation.js'
+import type { Attempt, CurrentEnds } from '../api/status.js'
 import { DATED_CODES } from '../observe/dated-codes.js'
-import type { CurrentEnds } from '../observe/earliest-ends.js'
-import type { Attempt } from '../observe/journal.js'
 import { rounded } from '../pass-watch.js'
 
 /*

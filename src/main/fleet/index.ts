@@ -1,6 +1,7 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
 import { type MessagePort, parentPort, type Worker } from 'node:worker_threads'
 
+import type { EvictedMember, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
@@ -9,13 +10,13 @@ import { internalsOf } from '../engine.js'
 import { reportRuntime } from '../runtime/runtime-support.js'
 import { loadThreadCode } from '../threads/thread-code.js'
 import { Fleet } from './fleet.js'
-import { type EvictedMember, type MemberStatus, NOBODY } from './followers.js'
+import { NOBODY } from './followers.js'
 import { FollowingEngine } from './following-engine.js'
 import type { JoinedEngine } from './joined-engine.js'
 import { type Channel, clusterChannel, openLink, parentChannel, threadChannel } from './link.js'
 import type { ToMember, ToPrimary } from './messages.js'
 
-export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './followers.js'
+export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from '../api/members.js'
 export type {
   AppliedGeneration,
   Eviction,

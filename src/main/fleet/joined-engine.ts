@@ -3,13 +3,11 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 import type { Problem } from '../../workers/problem.js'
-import type { ReloadOptions } from '../api/reload-engine.js'
+import type { Generation } from '../api/generation.js'
+import type { Detach, ReloadOptions } from '../api/reload-engine.js'
 import type { NamedFacts, ReloadResult } from '../api/result.js'
-import type { Detach } from '../attach/server-book.js'
-import type { Generation } from '../generation/generation.js'
-import type { CurrentEnds } from '../observe/earliest-ends.js'
-import type { ExpiryNotice } from '../observe/expiry-notice.js'
-import type { ServerExtra } from '../server-options.js'
+import type { ServerExtra } from '../api/server-extra.js'
+import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
 
 /** Events of a joined engine. */
 export interface JoinedEvents {

@@ -1,8 +1,8 @@
+import type { ExpiryNotice } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import type { Snapshot } from '../generation/generation.js'
 import { asOfNow } from '../observe/current-warnings.js'
-import type { ExpiryNotice } from '../observe/expiry-notice.js'
 import { LifeWatch } from '../observe/life-watch.js'
 import type { JoinedStatus } from './joined-engine.js'
 

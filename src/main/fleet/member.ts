@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/problem.js'
+import type { EvictedMember, MemberEviction, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
-import type { EvictedMember, MemberEviction, MemberStatus } from './followers.js'
 import type { Link } from './link.js'
 import type { MemberReport, ToMember, ToPrimary } from './messages.js'
 

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 
 import type { ReloadEngine } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
-import type { Recovery } from './journal.js'
+import type { Recovery } from '../api/status.js'
 
 /** Message of `certswap:reload:settled`, `certswap:reload:applied` and `certswap:reload:rejected`. */
 export interface ReloadMessage {

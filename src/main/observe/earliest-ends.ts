@@ -1,4 +1,5 @@
 import { type EndKind, type MaterialEnd, NEVER_MS } from '../../workers/material-ends.js'
+import type { CurrentEnds } from '../api/status.js'
 
 /** A kind of end; `spare` is a certificate of the chain that no client needs, the end of which does no harm. */
 export type WatchedKind = EndKind | 'spare'
@@ -24,15 +25,6 @@ export interface MaterialEnds {
   /** Counts the lists whose end makes clients fail; a list that has a successor does not count. */
   readonly crl: MaterialEnd | null
 }
-
-/** The first end of one kind of material, at the time of the call. */
-export interface CurrentEnd extends MaterialEnd {
-  /** Whether it has ended, by the engine's clock. */
-  readonly expired: boolean
-}
-
-/** The first end of each kind of material, at the time of the call; `null` where there is none. */
-export type CurrentEnds = { readonly [Kind in EndKind]: CurrentEnd | null }
 
 /** The ends as of `nowMs`, in milliseconds since 1970. */
 export function endsAt({ leaf, chain, ca, crl }: MaterialEnds, nowMs: number): CurrentEnds {

@@ -1,25 +1,10 @@
-import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
+import type { EndKind } from '../../workers/material-ends.js'
+import type { ExpiryNotice } from '../api/status.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Logger } from '../base/logger.js'
 import type { DatedSet } from './dated-set.js'
 import type { Comparison, Passed } from './set-watch.js'
 import type { Thresholds } from './thresholds.js'
-
-/** Something that is served comes near its end, or has reached it. */
-export interface ExpiryNotice extends MaterialEnd {
-  readonly generation: number
-  /** The threshold that was passed, in days before the end; 0 when it has expired. */
-  readonly thresholdDays: number
-  /** Milliseconds that are left; 0 or less once it has expired. */
-  readonly leftMs: number
-  /**
-   * Others of the same kind that passed the same threshold at the same comparison and end later, the first
-   * 20 of them: hundreds of hosts may end on one day.
-   */
-  readonly others: readonly MaterialEnd[]
-  /** How many ends this notice is about, this one and all others. */
-  readonly count: number
-}
 
 /** Ends that a notice describes beside the first. */
 const MOST_OTHERS = 20

@@ -3,43 +3,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { isoTime } from '../../workers/iso-time.js'
 import type { Problem } from '../../workers/problem.js'
 import type { Outcome, ReloadResult } from '../api/result.js'
+import type { Attempt, JournalStatus, Recovery } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import type { PassReport } from '../pass-report.js'
 import type { QuietLooks } from '../prepare/lookout.js'
 import { SaidWarnings } from './said-warnings.js'
 
-/** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */
-export interface Attempt {
-  readonly at: string
-  readonly trigger: ReloadResult['trigger']
-  readonly outcome: Outcome
-  readonly problems: readonly Problem[]
-}
-
-/** What the engine remembers of its passes; last attempt, last success and last failure are kept apart. */
-export interface JournalStatus {
-  readonly lastAttempt: Attempt
-  /** The last time that the files and what is served agreed. */
-  readonly lastSuccess: Attempt
-  readonly lastFailure: Attempt | null
-  /** Since when what is on disk could not be served; `null` while all is well. */
-  readonly failingSince: string | null
-  /** Since when what is served is not what is on disk, by a failure or a rollback; `null` while they are the same. */
-  readonly differsSince: string | null
-  readonly consecutiveFailures: number
-  /** Passes by outcome, since the start. */
-  readonly passes: Readonly<Record<Outcome, number>>
-}
-
 /** A list in a log line ends after so many entries: a certificate may have thousands of names. */
 const MOST_LISTED = 20
-
-/** The end of an outage. */
-export interface Recovery {
-  readonly failedSince: string
-  readonly outageMs: number
-}
 
 /** Remembers how passes ended, and says each thing once. */
 export class Journal {

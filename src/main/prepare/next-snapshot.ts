@@ -1,6 +1,7 @@
 import { isoTime } from '../../workers/iso-time.js'
 import type { Problem } from '../../workers/problem.js'
-import { concernsTrust, type Generation, type HostFacts, type Snapshot } from '../generation/generation.js'
+import type { Generation, HostFacts } from '../api/generation.js'
+import { concernsTrust, type Snapshot } from '../generation/generation.js'
 import { HostTable } from '../generation/host-table.js'
 import { NameClaims } from '../generation/name-claims.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import tls from 'node:tls'
 
+import type { Generation } from '../../../src/main/api/generation.js'
 import { listenerOf, verifyTargets } from '../../../src/main/attach/verify-targets.js'
-import type { Generation } from '../../../src/main/generation/generation.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
 import { createAuthority } from '../../support/certificates.js'
 

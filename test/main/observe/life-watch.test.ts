@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { ExpiryNotice } from '../../../src/main/api/status.js'
 import type { Snapshot } from '../../../src/main/generation/generation.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
-import type { ExpiryNotice } from '../../../src/main/observe/expiry-notice.js'
 import { LifeWatch } from '../../../src/main/observe/life-watch.js'
 import { packTrustEnds } from '../../../src/workers/material-ends.js'
 import type { CertificateFacts, ChainCertificate } from '../../../src/workers/protocol.js'

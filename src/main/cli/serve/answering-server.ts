@@ -1,8 +1,8 @@
 import http2 from 'node:http2'
 
+import type { Generation } from '../../api/generation.js'
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
-import type { Generation } from '../../generation/generation.js'
 
 /** What a server needs of the engine, whether it prepares itself or follows. */
 export interface ServingEngine extends Pick<ReloadEngine, 'serverOptions'> {
