@@ -9,9 +9,9 @@ import type { Logger } from './base/logger.js'
 import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './base/option-names.js'
 import { protoIn } from './base/own-names.js'
 import { refusal, withoutUndefined } from './base/refusal.js'
+import { hostSources, namedHosts, nameTwice } from './engine/host-options.js'
 import { compressions, knowsPartialChains } from './generation/native-context.js'
 import type { PeerPolicy } from './generation/trust-identity.js'
-import { hostSources, namedHosts, nameTwice } from './host-options.js'
 
 /** Options as the engine uses them: complete, checked, frozen. */
 export interface ResolvedOptions {

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { startEngine as startInternal } from '../../src/main/engine.js'
+import { startEngine as startInternal } from '../../src/main/engine/engine.js'
 import type { Problem, ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
 import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, servedBy, serveEcho } from '../support/engines.js'

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 
-import { startEngine as startInternal } from '../../src/main/engine.js'
+import { startEngine as startInternal } from '../../src/main/engine/engine.js'
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
 import { createAuthority } from '../support/certificates.js'
 import { assertApplied } from '../support/engines.js'

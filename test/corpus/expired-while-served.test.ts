@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { earlyProblem } from '../../src/main/observe/early-problem.js'
+import { earlyProblem } from '../../src/main/engine/early-problem.js'
 import { MOST_NAMED } from '../../src/workers/dated-problem.js'
 import { expiredProblem } from '../../src/workers/expired.js'
 import type { MaterialEnd } from '../../src/workers/material-ends.js'

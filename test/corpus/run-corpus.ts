@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 
-import { startEngine } from '../../src/main/engine.js'
+import { startEngine } from '../../src/main/engine/engine.js'
 import {
   createReloadEngine,
   type EngineStatus,

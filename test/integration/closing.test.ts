@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
-import { startEngine } from '../../src/main/engine.js'
+import { startEngine } from '../../src/main/engine/engine.js'
 import type { Outcome, ReloadEngine, ReloadEngineOptions, ReloadError } from '../../src/main/index.js'
 import { createAuthority, type Leaf, manyAuthorities } from '../support/certificates.js'
 import { createEcho, listen } from '../support/echo-server.js'

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Clock, systemClock } from '../../src/main/base/clock.js'
-import { startEngine as startEngineWith } from '../../src/main/engine.js'
+import { startEngine as startEngineWith } from '../../src/main/engine/engine.js'
 import type { ReloadEngine, WorkerOptions } from '../../src/main/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
 import { createAuthority } from '../support/certificates.js'

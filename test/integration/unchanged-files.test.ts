@@ -11,7 +11,7 @@ import { readFileSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { startEngine as startEngineWith } from '../../src/main/engine.js'
+import { startEngine as startEngineWith } from '../../src/main/engine/engine.js'
 import { createAuthority } from '../support/certificates.js'
 import { nextEvent, recordEvents, serveEcho, startEngine } from '../support/engines.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'

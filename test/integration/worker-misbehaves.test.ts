@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 
-import { startEngine } from '../../src/main/engine.js'
+import { startEngine } from '../../src/main/engine/engine.js'
 import type { ReloadEngine } from '../../src/main/index.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, recordEvents, servedBy, serveEcho } from '../support/engines.js'

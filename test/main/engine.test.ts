@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
 import type { ReloadEngine } from '../../src/main/api/reload-engine.js'
-import { startEngine as startEngineWith } from '../../src/main/engine.js'
+import { startEngine as startEngineWith } from '../../src/main/engine/engine.js'
 import { currentContext } from '../../src/main/generation/native-context.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { assertApplied, recordEvents, startEngine } from '../support/engines.js'

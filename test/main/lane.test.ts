@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { createLane } from '../../src/main/lane.js'
+import { createLane } from '../../src/main/engine/lane.js'
 
 test('a pass on a free lane begins at once', async () => {
   const { run, log, finish } = lane()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { nextDelayMs } from '../../src/main/schedule.js'
+import { nextDelayMs } from '../../src/main/engine/schedule.js'
 
 const YEAR = 365 * 86_400_000
 const HOUR = 3_600_000

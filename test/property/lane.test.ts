@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import fc from 'fast-check'
 
-import { createLane } from '../../src/main/lane.js'
+import { createLane } from '../../src/main/engine/lane.js'
 
 const KINDS = ['reload', 'forced reload', 'dry run'] as const
 

@@ -8,7 +8,7 @@ import { test as run, type TestContext } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 
 import type { Clock } from '../../src/main/base/clock.js'
-import { startEngine } from '../../src/main/engine.js'
+import { startEngine } from '../../src/main/engine/engine.js'
 import { type EvictedMember, type ShareOptions, shareEngine } from '../../src/main/fleet/index.js'
 import type {
   CertificateFacts,

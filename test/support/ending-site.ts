@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-import { startEngine } from '../../src/main/engine.js'
+import { startEngine } from '../../src/main/engine/engine.js'
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
 import { type Authority, createAuthority } from './certificates.js'
 import type { FakeClock } from './fake-clock.js'

@@ -5,7 +5,7 @@ import type { Generation } from '../api/generation.js'
 import type { MemberResult, MemberStatus } from '../api/members.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../api/result.js'
 import type { Attempt, CurrentEnds } from '../api/status.js'
-import { DATED_CODES } from '../observe/dated-codes.js'
+import { DATED_CODES } from '../engine/dated-codes.js'
 import { rounded } from '../pass-watch.js'
 
 /*

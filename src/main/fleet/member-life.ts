@@ -1,9 +1,9 @@
 import type { ExpiryNotice } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
+import { asOfNow } from '../engine/current-warnings.js'
+import { LifeWatch } from '../engine/life-watch.js'
 import type { Snapshot } from '../generation/generation.js'
-import { asOfNow } from '../observe/current-warnings.js'
-import { LifeWatch } from '../observe/life-watch.js'
 import type { JoinedStatus } from './joined-engine.js'
 
 /** Watches the ends of what a member serves, from its first generation on. */

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 
 import { systemClock } from '../../../src/main/base/clock.js'
-import { internalsOf } from '../../../src/main/engine.js'
+import { internalsOf } from '../../../src/main/engine/engine.js'
 import type { Link } from '../../../src/main/fleet/link.js'
 import { MemberTransaction } from '../../../src/main/fleet/member-transaction.js'
 import type { ToPrimary } from '../../../src/main/fleet/messages.js'

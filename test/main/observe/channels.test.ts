@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 
-import type { RecoveryMessage, ReloadMessage } from '../../../src/main/observe/channels.js'
+import type { RecoveryMessage, ReloadMessage } from '../../../src/main/engine/channels.js'
 import { controlledEngine } from '../../support/control.js'
 
 test('every pass is published on the channels of its outcome, with its engine and result', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Journal } from '../../../src/main/observe/journal.js'
+import { Journal } from '../../../src/main/engine/journal.js'
 import { fakeClock } from '../../support/fake-clock.js'
 import { passReport, problem } from '../../support/pass-reports.js'
 import { recordingLogger } from '../../support/recording-logger.js'

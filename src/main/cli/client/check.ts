@@ -10,7 +10,7 @@ import {
   type ProblemView,
   problemView,
 } from '../../control/views.js'
-import { createReloadEngine } from '../../engine.js'
+import { createReloadEngine } from '../../engine/engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type Paint, paintFor } from './paint.js'

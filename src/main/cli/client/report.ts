@@ -7,8 +7,8 @@ import type {
   HostsView,
   ProblemView,
 } from '../../control/views.js'
-import { DATED_CODES } from '../../observe/dated-codes.js'
-import { Thresholds } from '../../observe/thresholds.js'
+import { DATED_CODES } from '../../engine/dated-codes.js'
+import { Thresholds } from '../../engine/thresholds.js'
 import type { Paint } from './paint.js'
 
 const DAY_MS = 86_400_000

@@ -1,4 +1,4 @@
-import { ReloadError } from './base/errors.js'
+import { ReloadError } from '../base/errors.js'
 
 /** One pass in flight, and behind it a queue in which equal passes are one. */
 export interface Lane {

@@ -1,6 +1,6 @@
-import type { HostSources } from '../workers/hosts/protocol.js'
-import type { HostFiles } from './api/options.js'
-import { hostNameIn } from './base/option-names.js'
+import type { HostSources } from '../../workers/hosts/protocol.js'
+import type { HostFiles } from '../api/options.js'
+import { hostNameIn } from '../base/option-names.js'
 
 /** The option `hosts` in the two forms that the schema lets through: files by name, or patterns. */
 export type HostsOption = string[] | Record<string, HostFiles> | undefined

@@ -1,10 +1,10 @@
-import type { Clock } from './base/clock.js'
-import { createTick, type Tick } from './base/tick.js'
-import type { Snapshot } from './generation/generation.js'
-import type { Journal } from './observe/journal.js'
-import type { LifeWatch } from './observe/life-watch.js'
-import type { Preparer } from './pool.js'
-import { Lookout } from './prepare/lookout.js'
+import type { Clock } from '../base/clock.js'
+import { createTick, type Tick } from '../base/tick.js'
+import type { Snapshot } from '../generation/generation.js'
+import type { Preparer } from '../pool.js'
+import { Lookout } from '../prepare/lookout.js'
+import type { Journal } from './journal.js'
+import type { LifeWatch } from './life-watch.js'
 import { nextDelayMs } from './schedule.js'
 
 /** What the checks look at, and what they set going. */
