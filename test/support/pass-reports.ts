@@ -1,5 +1,5 @@
 import type { ReloadResult } from '../../src/main/api/result.js'
-import type { PassReport } from '../../src/main/pass-report.js'
+import type { PassReport } from '../../src/main/reload/pass-report.js'
 import type { Problem, ProblemCode } from '../../src/workers/problem.js'
 import type { CertificateFacts } from '../../src/workers/protocol.js'
 

@@ -6,7 +6,7 @@ import type { MemberResult, MemberStatus } from '../api/members.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../api/result.js'
 import type { Attempt, CurrentEnds } from '../api/status.js'
 import { DATED_CODES } from '../engine/dated-codes.js'
-import { rounded } from '../pass-watch.js'
+import { rounded } from '../reload/phase-timer.js'
 
 /*
  * What leaves the process, field by field: nothing that is added to the engine's own objects gets out by itself.

@@ -6,8 +6,8 @@ import type { Outcome, ReloadResult } from '../api/result.js'
 import type { Attempt, JournalStatus, Recovery } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import type { PassReport } from '../pass-report.js'
 import type { QuietLooks } from '../prepare/lookout.js'
+import type { PassReport } from '../reload/pass-report.js'
 import { SaidWarnings } from './said-warnings.js'
 
 /** A list in a log line ends after so many entries: a certificate may have thousands of names. */

@@ -3,7 +3,7 @@ import { DrainError, type DrainErrorCode } from '../../drain/errors.js'
 import type { DrainResult } from '../../drain/farewell.js'
 import type { Drain, DrainRun } from '../../drain/handle.js'
 import type { DrainStartOptions } from '../../drain/options.js'
-import { rounded } from '../../pass-watch.js'
+import { rounded } from '../../reload/phase-timer.js'
 import { type ProblemKind, problemAnswer, RequestProblem } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
 

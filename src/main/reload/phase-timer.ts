@@ -1,6 +1,6 @@
-import type { PhaseTimings } from './api/result.js'
-import type { Clock } from './base/clock.js'
-import type { SliceGauge } from './generation/slices.js'
+import type { PhaseTimings } from '../api/result.js'
+import type { Clock } from '../base/clock.js'
+import type { SliceGauge } from '../generation/slices.js'
 
 type Phase = 'prepare' | 'stage' | 'commit' | 'verify'
 

@@ -1,9 +1,9 @@
-import type { Problem } from '../workers/problem.js'
-import type { Generation, Trigger } from './api/generation.js'
-import { type ReloadResult, servingOf } from './api/result.js'
-import { deepFreeze } from './base/deep-freeze.js'
-import { ReloadError } from './base/errors.js'
-import type { PassWatch } from './pass-watch.js'
+import type { Problem } from '../../workers/problem.js'
+import type { Generation, Trigger } from '../api/generation.js'
+import { type ReloadResult, servingOf } from '../api/result.js'
+import { deepFreeze } from '../base/deep-freeze.js'
+import { ReloadError } from '../base/errors.js'
+import type { PassWatch } from './phase-timer.js'
 
 /** A pass's result, and what only the engine needs to know of it. */
 export interface PassReport {
