@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import type { WorkerOptions } from '../../src/main/api/options.js'
 import type { ReloadError } from '../../src/main/base/errors.js'
-import { openPreparer, type Preparer } from '../../src/main/pool.js'
+import { openPreparer, type Preparer } from '../../src/main/threads/pool.js'
 import type { PrepareTask } from '../../src/workers/protocol.js'
 import { selfSigned } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'

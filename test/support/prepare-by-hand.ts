@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-import type { Preparer } from '../../src/main/pool.js'
+import type { Preparer } from '../../src/main/threads/pool.js'
 import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
 import type { VerifyReply, VerifyTask } from '../../src/workers/verify.js'
 import { prepareHere } from './prepare-here.js'

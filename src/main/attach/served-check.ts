@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
-import type { Preparer } from '../pool.js'
+import type { Preparer } from '../threads/pool.js'
 import { Arrivals } from './arrivals.js'
 import {
   addressName,

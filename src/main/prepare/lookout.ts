@@ -1,7 +1,7 @@
 import type { LookOutOrder } from '../../workers/look-out.js'
 import type { Clock } from '../base/clock.js'
 import type { Snapshot } from '../generation/generation.js'
-import type { Preparer, Watchman } from '../pool.js'
+import type { Preparer, Watchman } from '../threads/pool.js'
 import { prepareTask } from './preparation.js'
 
 /** Looks that found nothing new. */

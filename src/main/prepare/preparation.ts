@@ -8,10 +8,10 @@ import type {
 } from '../../workers/protocol.js'
 import { type Records, wipeKeys } from '../generation/generation.js'
 import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
-import type { Preparer } from '../pool.js'
 import type { PassFindings } from '../reload/pass-report.js'
 import type { ResolvedOptions } from '../resolve-options.js'
 import { rehearsedContext } from '../security-level.js'
+import type { Preparer } from '../threads/pool.js'
 import { TaskError } from '../threads/task-error.js'
 import { type HostsReport, prepareHosts } from './hosts.js'
 

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 
 import { judgeAll } from '../../../src/main/attach/judge-all.js'
 import { systemClock } from '../../../src/main/base/clock.js'
-import { openPreparer, type Preparer } from '../../../src/main/pool.js'
+import { openPreparer, type Preparer } from '../../../src/main/threads/pool.js'
 import type { PeerChain } from '../../../src/workers/judge-peers.js'
 import { eventually } from '../../support/eventually.js'
 import { fakeClock } from '../../support/fake-clock.js'

@@ -1,6 +1,6 @@
 import { systemClock } from '../../base/clock.js'
-import { openPreparer } from '../../pool.js'
 import { defaultWorkerLimits } from '../../resolve-options.js'
+import { openPreparer } from '../../threads/pool.js'
 
 /** How long a system call may take before its mount counts as one that hangs, in milliseconds. */
 const LIMIT_MS = 1_000
