@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { assertExtra, peersIn } from '../../src/main/server-options.js'
+import { assertExtra, peersIn } from '../../src/main/attach/server-options.js'
 
 test('what is a server’s own is let through', () => {
   assertExtra({})

@@ -8,11 +8,11 @@ import type { ServerExtra } from '../api/server-extra.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
-import type { Serving } from '../serving.js'
 import type { Preparer } from '../threads/pool.js'
 import { distrusted } from './distrusted.js'
 import { RenewingAgent } from './renewing-agent.js'
 import { reportUnservable } from './servable-trust.js'
+import type { Serving } from './serving.js'
 import { servingFor } from './serving-for.js'
 
 /** What this part of an engine needs of the rest of it. */

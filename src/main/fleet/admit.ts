@@ -1,7 +1,7 @@
 import { monotonicMs } from '../../workers/monotonic.js'
+import type { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import type { Serving } from '../serving.js'
 import { assertAgreed, type Question, type Replies, repliesOf, UNDONE } from './answers.js'
 import { hostsBetween } from './hosts-between.js'
 import type { Member } from './member.js'

@@ -1,5 +1,5 @@
 import type { MemberStatus } from '../api/members.js'
-import type { Serving } from '../serving.js'
+import type { Serving } from '../attach/serving.js'
 
 type Counts = Readonly<Record<number, number>>
 

@@ -1,6 +1,6 @@
-import { OWNED, type ServerExtra } from './api/server-extra.js'
-import { ReloadError } from './base/errors.js'
-import type { PeerPolicy } from './generation/trust-identity.js'
+import { OWNED, type ServerExtra } from '../api/server-extra.js'
+import { ReloadError } from '../base/errors.js'
+import type { PeerPolicy } from '../generation/trust-identity.js'
 
 /** @throws ReloadError `OPTIONS_INVALID` */
 export function assertExtra(extra: object): void {
