@@ -1,7 +1,5 @@
 import { z } from 'zod'
 
-import type { HostSources } from '../workers/hosts/protocol.js'
-import type { ContextOptions, MaterialSources, Policy } from '../workers/protocol.js'
 import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './api/options.js'
 import { deepFreeze } from './base/deep-freeze.js'
 import { ReloadError } from './base/errors.js'
@@ -11,27 +9,7 @@ import { protoIn } from './base/own-names.js'
 import { refusal, withoutUndefined } from './base/refusal.js'
 import { hostSources, namedHosts, nameTwice } from './engine/host-options.js'
 import { compressions, knowsPartialChains } from './generation/native-context.js'
-import type { PeerPolicy } from './generation/trust-identity.js'
-
-/** Options as the engine uses them: complete, checked, frozen. */
-export interface ResolvedOptions {
-  readonly sources: MaterialSources
-  readonly context: ContextOptions
-  /** What servers ask of their peers unless they were made otherwise. */
-  readonly peers: PeerPolicy
-  readonly autoReloadInterval: number
-  readonly policy: Policy
-  /** `null` without the option: then servers are made without an SNI callback. */
-  readonly hosts: HostSources | null
-  readonly unknownHosts: 'default' | 'refuse'
-  readonly hostCacheSize: number
-  readonly verifyServed: boolean
-  readonly historySize: number
-  readonly tickets: { readonly rotateHours: number | null }
-  readonly expiryWarningDays: readonly number[]
-  readonly worker: Required<WorkerOptions>
-  readonly logger: Logger | null
-}
+import type { ResolvedOptions } from './generation/resolved-options.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
 const MAX_INTERVAL_SECONDS = 2_147_483_647

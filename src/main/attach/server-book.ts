@@ -13,8 +13,8 @@ import {
   pointAt,
   setPeerPolicy,
 } from '../generation/native-context.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
-import type { ResolvedOptions } from '../resolve-options.js'
 import { assertServerSupported } from '../runtime/runtime-support.js'
 import type { ConnectionLedger } from './connection-ledger.js'
 import {

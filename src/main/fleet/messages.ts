@@ -3,8 +3,8 @@ import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
 import type { Listener } from '../attach/verify-targets.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { ResolvedOptions } from '../resolve-options.js'
 import type { Bytes, WireHost } from './wire.js'
 
 /**

@@ -4,7 +4,7 @@ import { HOST_DATES } from '../../workers/hosts/protocol.js'
 import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host-table.js'
-import type { ResolvedOptions } from '../resolve-options.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { WireSnapshot, WireTrust } from './messages.js'
 
 /** Bytes as they are, or in Base64 where the channel carries JSON. */

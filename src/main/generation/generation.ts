@@ -2,10 +2,10 @@ import { isDnsName } from '../../workers/certificate-name.js'
 import type { Problem } from '../../workers/problem.js'
 import type { CertificateFacts, PreparedPair, PreparedTrust, RecordBytes } from '../../workers/protocol.js'
 import type { Generation } from '../api/generation.js'
-import type { ResolvedOptions } from '../resolve-options.js'
 import { wipe } from './hidden-bytes.js'
 import type { HostTable } from './host-table.js'
 import { wildcardOf } from './name-claims.js'
+import type { ResolvedOptions } from './resolved-options.js'
 
 /** The PEM that a generation is made of; every context of it is built from this. */
 export interface ServedMaterial {

@@ -7,9 +7,9 @@ import type {
   RecordBytes,
 } from '../../workers/protocol.js'
 import { type Records, wipeKeys } from '../generation/generation.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
 import type { PassFindings } from '../reload/pass-report.js'
-import type { ResolvedOptions } from '../resolve-options.js'
 import { rehearsedContext } from '../security-level.js'
 import type { Preparer } from '../threads/pool.js'
 import { TaskError } from '../threads/task-error.js'

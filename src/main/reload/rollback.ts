@@ -6,9 +6,9 @@ import { ReloadError } from '../base/errors.js'
 import { refusal } from '../base/refusal.js'
 import { concernsTrust, type Records, type Snapshot } from '../generation/generation.js'
 import type { History } from '../generation/history.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { GenerationFacts } from '../prepare/next-snapshot.js'
 import type { Preparation } from '../prepare/preparation.js'
-import type { ResolvedOptions } from '../resolve-options.js'
 import type { PassReport } from './pass-report.js'
 
 const schema = z.strictObject({ generation: z.number().optional(), trust: z.boolean().optional() })

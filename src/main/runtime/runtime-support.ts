@@ -5,7 +5,7 @@ import tls from 'node:tls'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { peerPolicyOf } from '../generation/native-context.js'
-import type { ResolvedOptions } from '../resolve-options.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { currentRuntime, type Runtime } from './current-runtime.js'
 import {
   type ProbeFindings,
