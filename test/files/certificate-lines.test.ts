@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { adviceFor } from '../../src/main/advice.js'
+import { adviceFor } from '../../src/main/base/advice.js'
 import { createAuthority } from '../support/certificates.js'
 import { bits, oid, pem, sequence } from '../support/der.js'
 import { basicConstraints, extension, keyUsage, subjectAltName } from '../support/extensions.js'

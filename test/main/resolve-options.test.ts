@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import type { EngineChanges, ReloadEngineOptions } from '../../src/main/api/options.js'
 import { ReloadError } from '../../src/main/base/errors.js'
-import { assertInterval, mergeChanges, resolveOptions } from '../../src/main/resolve-options.js'
+import { assertInterval, mergeChanges, resolveOptions } from '../../src/main/engine/resolve-options.js'
 import { assertFrozen } from '../support/frozen.js'
 import { recordingLogger } from '../support/recording-logger.js'
 

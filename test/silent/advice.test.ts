@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { ADVICE, adviceFor, isAboutFiles } from '../../src/main/advice.js'
+import { ADVICE, adviceFor, isAboutFiles } from '../../src/main/base/advice.js'
 import { ask } from '../../src/main/cli/client/ask.js'
 import { CommandError } from '../../src/main/cli/exit-codes.js'
 import { PROBLEM_CODES, type ProblemCode } from '../../src/main/index.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 
-import { adviceFor } from '../../src/main/advice.js'
+import { adviceFor } from '../../src/main/base/advice.js'
 import { problemLine } from '../../src/main/cli/client/report.js'
 import { problemView } from '../../src/main/control/views.js'
 import { prepareHere, taskFor } from './prepare-here.js'

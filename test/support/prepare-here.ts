@@ -1,7 +1,7 @@
 import { valueSymbol } from 'piscina'
 
 import type { ReloadEngineOptions } from '../../src/main/api/options.js'
-import { resolveOptions } from '../../src/main/resolve-options.js'
+import { resolveOptions } from '../../src/main/engine/resolve-options.js'
 import type { FileSet } from '../../src/workers/file-set.js'
 import { prepare } from '../../src/workers/prepare.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'

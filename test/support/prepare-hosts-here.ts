@@ -1,6 +1,6 @@
 import { valueSymbol } from 'piscina'
 
-import { resolveOptions } from '../../src/main/resolve-options.js'
+import { resolveOptions } from '../../src/main/engine/resolve-options.js'
 import { prepareHosts } from '../../src/workers/hosts/prepare-hosts.js'
 import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/hosts/protocol.js'
 import { scanHosts } from '../../src/workers/hosts/scan-hosts.js'

@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 
 import { printable } from '../../workers/printable.js'
-import { linesAbout } from '../advice.js'
+import { linesAbout } from '../base/advice.js'
 import { ReloadError } from '../base/errors.js'
 import { PACKAGE_VERSION } from '../base/package-version.js'
 import { DrainError } from '../drain/errors.js'

@@ -1,7 +1,7 @@
 import http from 'node:http'
 
 import { printable, printableJson } from '../../../workers/printable.js'
-import { adviceFor, isAboutFiles } from '../../advice.js'
+import { adviceFor, isAboutFiles } from '../../base/advice.js'
 import type { ProblemView } from '../../control/views.js'
 import { trustedControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'

@@ -1,6 +1,6 @@
 import { printableJson } from '../../../workers/printable.js'
-import { adviceFor } from '../../advice.js'
 import type { EngineStatus } from '../../api/reload-engine.js'
+import { adviceFor } from '../../base/advice.js'
 import { ReloadError } from '../../base/errors.js'
 import {
   type EndsView,

@@ -1,5 +1,5 @@
 import { systemClock } from '../../base/clock.js'
-import { defaultWorkerLimits } from '../../resolve-options.js'
+import { defaultWorkerLimits } from '../../engine/resolve-options.js'
 import { openPreparer } from '../../threads/pool.js'
 
 /** How long a system call may take before its mount counts as one that hangs, in milliseconds. */

@@ -1,8 +1,8 @@
 import tls from 'node:tls'
 
-import type { ContextOptions } from '../workers/protocol.js'
-import { lenientCiphers } from '../workers/runtimes.js'
-import type { ResolvedOptions } from './generation/resolved-options.js'
+import type { ContextOptions } from '../../workers/protocol.js'
+import { lenientCiphers } from '../../workers/runtimes.js'
+import type { ResolvedOptions } from './resolved-options.js'
 
 /**
  * The TLS options of servers, with the security level of OpenSSL that `policy.weakKey: 'warn'` needs. A level that

@@ -1,15 +1,15 @@
 import { z } from 'zod'
 
-import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from './api/options.js'
-import { deepFreeze } from './base/deep-freeze.js'
-import { ReloadError } from './base/errors.js'
-import type { Logger } from './base/logger.js'
-import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from './base/option-names.js'
-import { protoIn } from './base/own-names.js'
-import { refusal, withoutUndefined } from './base/refusal.js'
-import { hostSources, namedHosts, nameTwice } from './engine/host-options.js'
-import { compressions, knowsPartialChains } from './generation/native-context.js'
-import type { ResolvedOptions } from './generation/resolved-options.js'
+import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from '../api/options.js'
+import { deepFreeze } from '../base/deep-freeze.js'
+import { ReloadError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
+import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from '../base/option-names.js'
+import { protoIn } from '../base/own-names.js'
+import { refusal, withoutUndefined } from '../base/refusal.js'
+import { compressions, knowsPartialChains } from '../generation/native-context.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
+import { hostSources, namedHosts, nameTwice } from './host-options.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
 const MAX_INTERVAL_SECONDS = 2_147_483_647
