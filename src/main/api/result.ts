@@ -83,3 +83,8 @@ export function servingOf({ certificates }: Generation): ServingFacts {
   const [first, ...alternates] = certificates as [CertificateFacts, ...CertificateFacts[]]
   return deepFreeze({ ...first, alternates })
 }
+
+/** What a pass found, as far as it came. */
+export type PassFindings = Partial<
+  Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members' | 'restored'>
+>

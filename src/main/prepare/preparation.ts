@@ -6,11 +6,11 @@ import type {
   PrepareTask,
   RecordBytes,
 } from '../../workers/protocol.js'
+import type { PassFindings } from '../api/result.js'
 import { type Records, wipeKeys } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { rehearsedContext } from '../generation/security-level.js'
 import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
-import type { PassFindings } from '../reload/pass-report.js'
 import type { Preparer } from '../threads/pool.js'
 import { TaskError } from '../threads/task-error.js'
 import { type HostsReport, prepareHosts } from './hosts.js'

@@ -1,5 +1,6 @@
 import type { Problem } from '../../workers/problem.js'
 import type { Generation, Trigger } from '../api/generation.js'
+import type { PassFindings } from '../api/result.js'
 import { type ReloadResult, servingOf } from '../api/result.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
@@ -17,11 +18,6 @@ export interface PassReport {
   /** Tells one state of the disk from another; empty when nothing is wrong. */
   readonly state: string
 }
-
-/** What a pass found, as far as it came. */
-export type PassFindings = Partial<
-  Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members' | 'restored'>
->
 
 /** The result of a pass after which `generation` serves. */
 export function resultOf(
