@@ -17,7 +17,7 @@ import { fullNamesOf } from './issuer.js'
 import { workingOn } from './progress.js'
 import { reading } from './reading.js'
 import { releaseContext } from './release-context.js'
-import type { TrustBlock } from './trust.js'
+import type { TrustBlock } from './trust-blocks.js'
 
 /** What of a revocation list decides which clients of its CA OpenSSL accepts while it is loaded. */
 export interface Crl extends Omit<CrlFields, 'extensions' | 'distributionPoint' | 'revoked'> {

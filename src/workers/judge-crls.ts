@@ -8,7 +8,7 @@ import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import type { Policy } from './protocol.js'
 import { type SignatureVerdict, verifySignature } from './signature.js'
-import type { JudgedAuthority, TrustBlock } from './trust.js'
+import type { JudgedAuthority, TrustBlock } from './trust-blocks.js'
 
 /**
  * While revocation lists are loaded, OpenSSL refuses every client for whose CA it has no list that it can use: Node sets

@@ -1,6 +1,6 @@
 import type { Findings } from './findings.js'
 import type { PrepareTask } from './protocol.js'
-import type { TrustBlocks } from './trust.js'
+import type { TrustBlocks } from './trust-blocks.js'
 
 /**
  * Finds `CRL_TOO_LARGE`. Node adds a revocation list to a TLS context in one native call on the main thread, which cannot be

@@ -5,7 +5,8 @@ import { Findings } from './findings.js'
 import { derOf, splitPem } from './pem.js'
 import type { MaterialSources } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
-import { readTrust, type TrustBlocks } from './trust.js'
+import { readTrust } from './trust.js'
+import type { TrustBlocks } from './trust-blocks.js'
 import { canonicalSubjectOf } from './x509.js'
 
 /** The trust anchors of a name in canonical form. */

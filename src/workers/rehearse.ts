@@ -9,7 +9,7 @@ import type { ProblemCode } from './problem.js'
 import type { ContextOptions, PrepareTask } from './protocol.js'
 import { releaseContext } from './release-context.js'
 import { trustsIntermediates } from './runtimes.js'
-import type { TrustBlocks } from './trust.js'
+import type { TrustBlocks } from './trust-blocks.js'
 
 /** One pair, as the main thread will load it. */
 interface Part {

@@ -1,7 +1,7 @@
 import { namesKey } from './authority-key-id.js'
 import type { Findings } from './findings.js'
 import type { AuthorityFacts } from './record.js'
-import type { JudgedAuthority } from './trust.js'
+import type { JudgedAuthority } from './trust-blocks.js'
 
 /**
  * Warns of trust anchors from which no path leads to an anchor that signed itself. Without `allowPartialTrustChain`, OpenSSL

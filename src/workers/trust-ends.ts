@@ -2,7 +2,7 @@ import { type Crl, coverageOf } from './crl.js'
 import { nodeAt } from './der.js'
 import { fingerprint256Of } from './facts.js'
 import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from './material-ends.js'
-import type { JudgedAuthority, TrustBlock } from './trust.js'
+import type { JudgedAuthority, TrustBlock } from './trust-blocks.js'
 import { unsucceededOf } from './unsucceeded-anchors.js'
 
 /** When each trust anchor and each revocation list ends, without those that another one succeeds. */

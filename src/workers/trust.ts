@@ -13,38 +13,12 @@ import { derOf, type PemBlock, splitPem } from './pem.js'
 import { pemHint, pkcs7Hint } from './pem-hints.js'
 import { type Problem, ProblemError } from './problem.js'
 import { workingOn } from './progress.js'
-import type { MaterialSources, PreparedTrust, PrepareTask, TrustFacts } from './protocol.js'
+import type { MaterialSources, PreparedTrust, PrepareTask } from './protocol.js'
 import type { AuthorityFacts, AuthorityList } from './record.js'
 import { exact } from './transfer.js'
+import type { AuthorityBlock, JudgedAuthority, TrustBlock, TrustBlocks } from './trust-blocks.js'
 import { trustEndsOf } from './trust-ends.js'
 import { nameEntryBytes, subjectOf } from './x509.js'
-
-/** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
-export interface TrustBlocks {
-  readonly authorities: readonly AuthorityBlock[]
-  readonly revocationLists: readonly TrustBlock[]
-  readonly facts: TrustFacts
-}
-
-export interface TrustBlock {
-  readonly pem: string
-  readonly der: Buffer
-  readonly digest: string
-  readonly path: string
-  /** Which block of which file it is, for what is said about it. */
-  readonly what: string
-}
-
-export interface AuthorityBlock extends TrustBlock {
-  /** DER in base64, as {@link subjectOf} gives it. */
-  readonly subject: string
-}
-
-/** A trust anchor as it stands in its file, and what is known of it. */
-export interface JudgedAuthority {
-  readonly block: AuthorityBlock
-  readonly facts: AuthorityFacts
-}
 
 /** Whether any of the changed paths is, or was, a file of trust anchors or revocation lists. */
 export function trustMoved(set: FileSet, changed: readonly string[]): boolean {

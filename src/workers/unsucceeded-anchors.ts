@@ -1,4 +1,4 @@
-import type { JudgedAuthority } from './trust.js'
+import type { JudgedAuthority } from './trust-blocks.js'
 import { publicKeyInfoOf } from './x509.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { Host } from '../../src/main/generation/host-table.js'
+import type { Host } from '../../src/main/generation/host.js'
 import { datesOf } from '../../src/workers/hosts/pack.js'
 import type { CertificateFacts, PreparedPair } from '../../src/workers/protocol.js'
 

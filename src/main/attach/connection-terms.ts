@@ -9,7 +9,7 @@ import {
 } from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { ServedState } from './server-book.js'
+import type { ServedState } from './served-state.js'
 
 /**
  * The terms by which a handshake is to be judged: those of the context that accepted its connection, which its ticket is

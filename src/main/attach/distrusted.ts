@@ -1,20 +1,11 @@
 import type { TLSSocket } from 'node:tls'
 
 import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
-import type { Clock } from '../base/clock.js'
-import type { Logger } from '../base/logger.js'
 import { runInSlices } from '../generation/slices.js'
-import type { Preparer } from '../threads/pool.js'
 import { sharedCopy } from '../threads/shared-copy.js'
+import type { JudgingParts } from './judge-all.js'
 import { judgeAll } from './judge-all.js'
 import { type KnownPeer, knownIntermediates, knownPeerOf, rereadChain } from './peer-chains.js'
-
-/** What a look at live peers needs. */
-export interface JudgingParts {
-  readonly preparer: Pick<Preparer, 'judgePeers'>
-  readonly clock: Pick<Clock, 'after'>
-  readonly logger: Logger
-}
 
 /**
  * Those of the connections whose peers a trust would not accept any more. A connection whose peer cannot be judged is one

@@ -1,6 +1,8 @@
 import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
+import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import type { JudgingParts } from './distrusted.js'
+import type { Logger } from '../base/logger.js'
+import type { Preparer } from '../threads/pool.js'
 
 /** Peers of one task. Some 0.5 ms each on Node 20; the worker stops by itself when a task takes too long. */
 const MAX_PEERS = 500
@@ -92,4 +94,11 @@ function divided<T>(items: readonly T[], parts: number): T[][] {
   return Array.from({ length: parts }, (_, i) => items.slice(i * size, (i + 1) * size)).filter(
     ({ length }) => length > 0,
   )
+}
+
+/** What a look at live peers needs. */
+export interface JudgingParts {
+  readonly preparer: Pick<Preparer, 'judgePeers'>
+  readonly clock: Pick<Clock, 'after'>
+  readonly logger: Logger
 }

@@ -5,7 +5,7 @@ import type { Look } from '../../workers/verify.js'
 import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'
-import type { Host } from '../generation/host-table.js'
+import type { Host } from '../generation/host.js'
 import type { Preparer } from '../threads/pool.js'
 import { Arrivals } from './arrivals.js'
 import {

@@ -4,7 +4,6 @@ import type { Problem } from '../../workers/problem.js'
 import type { Detach } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'
-import type { ContextBook } from '../generation/context-book.js'
 import type { Snapshot } from '../generation/generation.js'
 import {
   canPoint,
@@ -26,17 +25,12 @@ import {
 } from './overrides.js'
 import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
+import type { ServedState } from './served-state.js'
 import type { TrustGate } from './trust-gate.js'
 import { noteSocketPath } from './verify-targets.js'
 
 /** Receives why a server that listens again cannot verify any client. */
 export type Unservable = (error: ReloadError) => void
-
-/** A generation and the contexts that serve it. */
-export interface ServedState {
-  readonly snapshot: Snapshot
-  readonly contexts: ContextBook
-}
 
 interface AttachedServer extends PointedServer {
   /** What it asks of its peers; `null` for what the engine's options say. */

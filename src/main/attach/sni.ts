@@ -8,7 +8,7 @@ import { acceptingServer, addedContextFor } from '../generation/native-context.j
 import { pickHost } from '../generation/pick-host.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { termsOfConnection } from './connection-terms.js'
-import type { ServedState } from './server-book.js'
+import type { ServedState } from './served-state.js'
 
 /** `tls.TlsOptions#SNICallback`. Node calls it as a method of the TLS socket. */
 export type SniCallback = (

@@ -14,7 +14,7 @@ import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { leafOf } from './presented-chain.js'
 import { correctAuthorized, letsStrangersIn } from './resumed-authorization.js'
-import type { ServedState } from './server-book.js'
+import type { ServedState } from './served-state.js'
 import { trustWithdrawn } from './sni.js'
 
 interface Pending {

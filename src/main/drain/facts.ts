@@ -6,7 +6,7 @@ import { fingerprint256Of, wholeNameOf } from '../../workers/facts.js'
 import { completedChain } from '../attach/handshake-anchors.js'
 import { certificatesOf } from '../attach/peer-chains.js'
 import type { Clock } from '../base/clock.js'
-import type { Protocol } from './connection.js'
+import type { Protocol } from './protocols.js'
 
 /** What a drain knows of a live connection; what `where` of a selective drain decides by. */
 export interface ConnectionFacts {

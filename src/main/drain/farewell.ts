@@ -8,12 +8,12 @@ import {
   countsOf,
   type Departure,
   type DrainNotice,
-  type Protocol,
 } from './connection.js'
 import { Deadline } from './deadline.js'
 import type { ConnectionFacts } from './facts.js'
 import { holdLoop } from './hold-loop.js'
 import type { ResolvedStart } from './options.js'
+import type { Protocol } from './protocols.js'
 import { Rounds } from './rounds.js'
 
 /** After this many milliseconds what was cut counts as gone, whatever its socket says. */

@@ -1,6 +1,7 @@
-import type { ConnectionCounts, Departure, Protocol } from './connection.js'
+import type { ConnectionCounts, Departure } from './connection.js'
 import type { DrainResult } from './farewell.js'
 import type { DrainStartOptions } from './options.js'
+import type { Protocol } from './protocols.js'
 import type { DrainState } from './state.js'
 import type { TrackedSession } from './tracked.js'
 

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import type { Connection, Departure, DrainNotice, Protocol } from './connection.js'
+import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 import { lingerAfterEnd } from './half-close.js'
+import type { Protocol } from './protocols.js'
 import type { Surroundings } from './surroundings.js'
 
 /** Time between the end and the reset of a connection that is cut, in milliseconds. */

@@ -1,14 +1,7 @@
 export type { Logger } from '../base/logger.js'
 export { closeEventStreams, type EventStreamOptions } from './close-event-streams.js'
 export { closeLongPolls, type EngineIoLike, type SocketIoLike } from './close-long-polls.js'
-export {
-  type ConnectionCounts,
-  DEPARTURES,
-  type Departure,
-  type DrainNotice,
-  PROTOCOLS,
-  type Protocol,
-} from './connection.js'
+export { type ConnectionCounts, DEPARTURES, type Departure, type DrainNotice } from './connection.js'
 export { createDrain } from './drain.js'
 export { DRAIN_ERROR_CODES, DrainError, type DrainErrorCode } from './errors.js'
 export type { ConnectionFacts, PeerFacts } from './facts.js'
@@ -16,6 +9,7 @@ export type { DrainResult } from './farewell.js'
 export type { ConnectionClosed, Drain, DrainEvents, DrainRun } from './handle.js'
 export type { DrainHooks, OneOrMany, RawHook, ResponseHook, StreamHook, UpgradeHook } from './hooks.js'
 export type { DrainOptions, DrainStartOptions } from './options.js'
+export { PROTOCOLS, type Protocol } from './protocols.js'
 export type { ServiceManager } from './service-manager.js'
 export { handleSignals, type Reloadable, type SignalOptions } from './signals.js'
 export { DRAIN_STATES, type DrainState } from './state.js'

@@ -1,5 +1,6 @@
 import type { Snapshot } from '../generation/generation.js'
-import { type Host, HostTable, inSteps } from '../generation/host-table.js'
+import type { Host } from '../generation/host.js'
+import { HostTable, inSteps } from '../generation/host-table.js'
 import { runInSlices } from '../generation/slices.js'
 
 /** What takes one table of hosts to another. */

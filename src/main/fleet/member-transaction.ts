@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
 import { monotonicMs } from '../../workers/monotonic.js'
-import type { ServedState } from '../attach/server-book.js'
+import type { ServedState } from '../attach/served-state.js'
 import { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
@@ -14,8 +14,8 @@ import { sameTrustPolicy } from '../generation/trust-identity.js'
 import { problemsOf } from '../reload/pass-report.js'
 import type { AppliedGeneration } from './joined-engine.js'
 import type { Link } from './link.js'
-import type { MemberReport, ToMember, ToPrimary, WireSnapshot } from './messages.js'
-import { bytesOf, hostOf, keptOptions, materialOf, type WireHost, wipeWire } from './wire.js'
+import type { MemberReport, ToMember, ToPrimary, WireHost, WireSnapshot } from './messages.js'
+import { bytesOf, hostOf, keptOptions, materialOf, wipeWire } from './wire.js'
 
 /**
  * The primary's transactions as one member takes part in them: stages a generation, serves it from the commit on, and

@@ -3,9 +3,9 @@ import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
 import type { Listener } from '../attach/verify-targets.js'
+import type { Host } from '../generation/host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { Bytes, WireHost } from './wire.js'
 
 /**
  * What the messages below mean. It goes up with every change of one of them: a process that is started while another
@@ -105,4 +105,11 @@ export interface MemberReport {
   readonly listeners: readonly Listener[]
   /** Policies of its servers that do not follow the engine's options. */
   readonly policies: readonly PeerPolicy[]
+}
+
+/** Bytes as they are, or in Base64 where the channel carries JSON. */
+export type Bytes = Uint8Array | string
+
+export interface WireHost extends Omit<Host, 'pair'> {
+  readonly pair: { readonly chain: Bytes; readonly key: Bytes }
 }

@@ -3,16 +3,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { HOST_DATES } from '../../workers/hosts/protocol.js'
 import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
-import type { Host } from '../generation/host-table.js'
+import type { Host } from '../generation/host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import type { WireSnapshot, WireTrust } from './messages.js'
-
-/** Bytes as they are, or in Base64 where the channel carries JSON. */
-export type Bytes = Uint8Array | string
-
-export interface WireHost extends Omit<Host, 'pair'> {
-  readonly pair: { readonly chain: Bytes; readonly key: Bytes }
-}
+import type { Bytes, WireHost, WireSnapshot, WireTrust } from './messages.js'
 
 /** A generation as a difference to another; its hosts travel ahead of it. */
 export function wireSnapshot(

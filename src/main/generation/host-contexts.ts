@@ -2,7 +2,7 @@ import type tls from 'node:tls'
 
 import type { Clock } from '../base/clock.js'
 import { buildContext, type ContextPlan } from './build-context.js'
-import type { Host } from './host-table.js'
+import type { Host } from './host.js'
 import { RetiredContexts } from './retired-contexts.js'
 import { runInSlices } from './slices.js'
 

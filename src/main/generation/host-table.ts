@@ -1,21 +1,7 @@
 import { HOST_DATES } from '../../workers/hosts/protocol.js'
 import { NEVER_MS } from '../../workers/material-ends.js'
-import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
+import type { Host } from './host.js'
 import { ANY_CLAIM, type NameClaims, wildcardOf } from './name-claims.js'
-
-/** One SNI host as it is served. */
-export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
-  /** The name that it was given, or its directory. */
-  readonly id: string
-  /** Lower case; `*.` stands for one label. */
-  readonly names: readonly string[]
-  /** May be parsed on each access: fields that are needed for many hosts are kept beside it. */
-  readonly facts: CertificateFacts
-  /** Holds the `HostDates` of this host, from `datesAt` on. */
-  readonly dates: ArrayLike<number>
-  readonly datesAt: number
-  readonly pair: PreparedPair
-}
 
 /** Two hosts, or a host and the default certificate (`null`), that claim one name. */
 export interface NameConflict {

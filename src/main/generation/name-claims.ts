@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 
 import { asciiDomain, isDnsName } from '../../workers/certificate-name.js'
 import type { CertificateFacts, Policy } from '../../workers/protocol.js'
-import type { Host } from './host-table.js'
+import type { Host } from './host.js'
 
 type Certificate = Pick<CertificateFacts, 'names' | 'fingerprint256'>
 

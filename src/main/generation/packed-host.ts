@@ -1,6 +1,6 @@
 import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../workers/hosts/protocol.js'
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
-import type { Host } from './host-table.js'
+import type { Host } from './host.js'
 
 /** Chain, key and facts of each host of a batch, in one buffer, and their dates in another. */
 export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends' | 'dates'>

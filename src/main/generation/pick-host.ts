@@ -1,5 +1,5 @@
 import { coversName, type Snapshot } from './generation.js'
-import type { Host } from './host-table.js'
+import type { Host } from './host.js'
 
 /** Whose certificate a client is shown that asks for a server name; `refused` where there is none for it. */
 export function pickHost(

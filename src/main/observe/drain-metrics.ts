@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-import { PROTOCOLS } from '../drain/connection.js'
+import { PROTOCOLS } from '../drain/protocols.js'
 import type { DrainResult } from '../drain/farewell.js'
 import type { ConnectionClosed, Drain } from '../drain/handle.js'
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import type { ContextPlan } from '../../../src/main/generation/build-context.js'
 import { HostContexts } from '../../../src/main/generation/host-contexts.js'
-import type { Host } from '../../../src/main/generation/host-table.js'
+import type { Host } from '../../../src/main/generation/host.js'
 import { createAuthority } from '../../support/certificates.js'
 import { contextPlan, preparedPair } from '../../support/context-plans.js'
 import { fakeClock } from '../../support/fake-clock.js'
