@@ -1,15 +1,15 @@
 export type { EndKind, MaterialEnd } from '../workers/material-ends.js'
-export type { Problem, ProblemCode } from '../workers/problem.js'
-export { PROBLEM_CODES } from '../workers/problem.js'
 export type {
   CertificateCompression,
   CertificateFacts,
   ChainCertificate,
   ContextOptions,
-  MaterialDiff,
   Policy,
   TrustFacts,
-} from '../workers/protocol.js'
+} from '../workers/protocol/material.js'
+export type { MaterialDiff } from '../workers/protocol/prepare.js'
+export type { Problem, ProblemCode } from '../workers/protocol/problem.js'
+export { PROBLEM_CODES } from '../workers/protocol/problem.js'
 export type { Generation, HostFacts, Trigger } from './api/generation.js'
 export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './api/members.js'
 export type {

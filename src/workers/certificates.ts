@@ -6,7 +6,7 @@ import { notAfterOf, notBeforeOf } from './facts.js'
 import { whyNotForIssuers, whyNotLoadable } from './key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from './pem.js'
 import { pemHint, pkcs7Hint } from './pem-hints.js'
-import { ProblemError } from './problem.js'
+import { ProblemError } from './protocol/problem.js'
 import { reading } from './reading.js'
 import { assertReadable, assertReadablePurposes, keyKindIn } from './x509.js'
 

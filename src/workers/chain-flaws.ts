@@ -5,8 +5,8 @@ import { keyTypeOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
 import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
-import type { ProblemCode } from './problem.js'
-import type { Policy } from './protocol.js'
+import type { Policy } from './protocol/material.js'
+import type { ProblemCode } from './protocol/problem.js'
 import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from './x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */

@@ -1,5 +1,5 @@
 import type { MaterialEnd } from './material-ends.js'
-import type { Problem, ProblemCode } from './problem.js'
+import type { Problem, ProblemCode } from './protocol/problem.js'
 
 /** What a message needs to know of a dated thing; `at` is its end or its begin. */
 export interface DatedName extends Pick<MaterialEnd, 'name' | 'path' | 'host'> {

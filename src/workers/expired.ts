@@ -1,6 +1,6 @@
 import { type DatedWords, datedProblem } from './dated-problem.js'
 import type { EndKind, MaterialEnd } from './material-ends.js'
-import type { Problem, ProblemCode } from './problem.js'
+import type { Problem, ProblemCode } from './protocol/problem.js'
 
 /** What a message needs to know of an end. */
 type NamedEnd = Pick<MaterialEnd, 'name' | 'notAfter' | 'path' | 'host'>

@@ -5,7 +5,7 @@ import { nodeAt } from './der.js'
 import { isoTime } from './iso-time.js'
 import { publicKeyKindOf } from './key-kinds.js'
 import { UNPRINTABLE } from './printable.js'
-import type { CertificateFacts, ChainCertificate } from './protocol.js'
+import type { CertificateFacts, ChainCertificate } from './protocol/material.js'
 import { recentKeyName } from './recent-keys.js'
 
 /**

@@ -6,7 +6,7 @@ import {
   sameFingerprint,
 } from '../fingerprint/index.js'
 import { withDirectoryContent } from './directory-in-place.js'
-import { type Problem, ProblemError } from './problem.js'
+import { type Problem, ProblemError } from './protocol/problem.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'
 

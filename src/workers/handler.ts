@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 
 import { beginTask, endTask } from './progress.js'
-import type { NamedTask } from './protocol.js'
+import type { NamedTask } from './protocol/prepare.js'
 
 /** The functions of a module of tasks, by name. */
 export type Tasks = Readonly<Record<NamedTask['name'], (task: object) => unknown>>

@@ -5,7 +5,7 @@ import { connected } from './chain-order.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import type { NamedAnchors } from './named-anchors.js'
-import type { Policy } from './protocol.js'
+import type { Policy } from './protocol/material.js'
 
 /**
  * Looks for certificates of a chain that OpenSSL loads without an error and clients then refuse: dates, purpose, weak and

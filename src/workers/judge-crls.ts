@@ -6,7 +6,7 @@ import { isCurrent } from './crl-fields.js'
 import type { Findings } from './findings.js'
 import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
-import type { Policy } from './protocol.js'
+import type { Policy } from './protocol/material.js'
 import { type SignatureVerdict, verifySignature } from './signature.js'
 import type { JudgedAuthority, TrustBlock } from './trust-blocks.js'
 

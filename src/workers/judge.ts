@@ -13,7 +13,7 @@ import { issuerPlacesOf } from './issuer-places.js'
 import { judgeChain } from './judge-chain.js'
 import { judgeLastSignature } from './judge-signature.js'
 import type { NamedAnchors } from './named-anchors.js'
-import type { CertificateFacts, Policy } from './protocol.js'
+import type { CertificateFacts, Policy } from './protocol/material.js'
 import { reading } from './reading.js'
 import { canonicalIssuerOf, canonicalSubjectOf } from './x509.js'
 

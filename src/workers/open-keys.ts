@@ -1,5 +1,5 @@
 import type { Findings } from './findings.js'
-import type { MaterialSources } from './protocol.js'
+import type { MaterialSources } from './protocol/material.js'
 import { octal, permissionsOf } from './read-file.js'
 
 /** A key that others may read is a warning, not an error: Kubernetes mounts secrets so by default. */

@@ -7,7 +7,6 @@ import { factsOf } from './facts.js'
 import type { FileSet } from './file-set.js'
 import { fileWarnings } from './file-warnings.js'
 import { Findings } from './findings.js'
-import type { ScanHostsReply, ScanHostsTask } from './hosts/protocol.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { type Identity, pemOf, readIdentities } from './identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge.js'
@@ -16,8 +15,8 @@ import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
 import { neededIn } from './needed.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import { identityOfProblems, type Problem } from './problem.js'
 import { workingOn } from './progress.js'
+import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type {
   DefaultReply,
   HeldReply,
@@ -25,7 +24,8 @@ import type {
   PrepareTask,
   RefusedReply,
   UnchangedReply,
-} from './protocol.js'
+} from './protocol/prepare.js'
+import { identityOfProblems, type Problem } from './protocol/problem.js'
 import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
 import type { SourceRole } from './source-files.js'

@@ -10,7 +10,7 @@ import { DSA, whyNotForTls } from './key-kinds.js'
 import { derOf, type PemBlock } from './pem.js'
 import { openSshHint, pemHint } from './pem-hints.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
-import { type ProblemCode, ProblemError } from './problem.js'
+import { type ProblemCode, ProblemError } from './protocol/problem.js'
 import { reading } from './reading.js'
 import { shellWord } from './shell-word.js'
 

@@ -2,8 +2,8 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, stat
 
 import { contentDigest, inodeStamp } from '../fingerprint/index.js'
 import { noteLinkCount } from './link-counts.js'
-import { type Problem, ProblemError } from './problem.js'
 import { noteStamp, touching } from './progress.js'
+import { type Problem, ProblemError } from './protocol/problem.js'
 import { isSettled } from './settled.js'
 
 /** A file's bytes and what it was when they were read. */

@@ -1,6 +1,6 @@
 import type { Fingerprint } from '../fingerprint/index.js'
 import type { AuthorityKeyId } from './authority-key-id.js'
-import type { CertificateFacts, RecordBytes, TrustFacts } from './protocol.js'
+import type { CertificateFacts, RecordBytes, TrustFacts } from './protocol/material.js'
 import { fromSharedJson, toSharedJson } from './shared-json.js'
 
 /**

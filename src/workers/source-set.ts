@@ -1,7 +1,8 @@
 import type { Fingerprint } from '../fingerprint/index.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
-import { identityOfProblems, type Problem, ProblemError } from './problem.js'
-import type { MaterialSources, PrepareTask } from './protocol.js'
+import type { MaterialSources } from './protocol/material.js'
+import type { PrepareTask } from './protocol/prepare.js'
+import { identityOfProblems, type Problem, ProblemError } from './protocol/problem.js'
 import { listSources, type SourceListing } from './source-files.js'
 import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from './surroundings.js'
 

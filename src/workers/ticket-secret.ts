@@ -2,8 +2,8 @@ import { hkdfSync } from 'node:crypto'
 
 import { emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
-import { ProblemError } from './problem.js'
-import type { MaterialSources } from './protocol.js'
+import type { MaterialSources } from './protocol/material.js'
+import { ProblemError } from './protocol/problem.js'
 import { shellWord } from './shell-word.js'
 
 /** Less would be guessed sooner than the ticket keys that are derived from it. */

@@ -1,7 +1,7 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 
 import type { PrivateKey } from './private-key.js'
-import type { PreparedReply, PrepareReply } from './protocol.js'
+import type { PreparedReply, PrepareReply } from './protocol/prepare.js'
 
 /**
  * A copy in a buffer of its own, exact in size. Node's small buffers are slices of a slab that neighbours' secrets lie

@@ -1,4 +1,4 @@
-import type { TrustFacts } from './protocol.js'
+import type { TrustFacts } from './protocol/material.js'
 import type { AuthorityFacts } from './record.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */

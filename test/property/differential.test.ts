@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/index.js'
-import type { PreparedReply } from '../../src/workers/protocol.js'
+import type { PreparedReply } from '../../src/workers/protocol/prepare.js'
 import { DISAGREEMENTS, explanationOf, type OwnVerdict } from '../support/disagreements.js'
 import { fuzzCases, numbersFrom, seed } from '../support/long-mode.js'
 import { type Handshakes, type NodeVerdict, nodeVerdict } from '../support/node-verdict.js'

@@ -7,7 +7,7 @@ import tls from 'node:tls'
 
 import fc from 'fast-check'
 
-import type { PreparedMaterial } from '../../src/workers/protocol.js'
+import type { PreparedMaterial } from '../../src/workers/protocol/prepare.js'
 import { createAuthority } from '../support/certificates.js'
 import { keyPair } from '../support/keys.js'
 import { fuzzCases } from '../support/long-mode.js'

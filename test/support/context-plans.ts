@@ -1,6 +1,6 @@
 import type { ContextPlan } from '../../src/main/generation/build-context.js'
 import { NO_TRUST_ENDS } from '../../src/workers/material-ends.js'
-import type { PreparedPair } from '../../src/workers/protocol.js'
+import type { PreparedPair } from '../../src/workers/protocol/material.js'
 
 export interface PlanParts {
   readonly pairs: readonly CertifiedPair[]

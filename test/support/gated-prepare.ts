@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { prepare as prepareWell } from '../../src/workers/prepare.js'
-import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
 
 export { verify } from '../../src/workers/verify.js'
 

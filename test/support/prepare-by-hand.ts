@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
 import type { Preparer } from '../../src/main/threads/pool.js'
-import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
 import type { VerifyReply, VerifyTask } from '../../src/workers/verify.js'
 import { prepareHere } from './prepare-here.js'
 

@@ -4,7 +4,7 @@ import type { ReloadEngineOptions } from '../../src/main/api/options.js'
 import { resolveOptions } from '../../src/main/engine/resolve-options.js'
 import type { FileSet } from '../../src/workers/file-set.js'
 import { prepare } from '../../src/workers/prepare.js'
-import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
 import { readSources } from '../../src/workers/source-set.js'
 
 /** The task that an engine with these options would post. */

@@ -2,7 +2,7 @@ import { valueSymbol } from 'piscina'
 
 import { resolveOptions } from '../../src/main/engine/resolve-options.js'
 import { prepareHosts } from '../../src/workers/hosts/prepare-hosts.js'
-import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/hosts/protocol.js'
+import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/protocol/hosts.js'
 import { scanHosts } from '../../src/workers/hosts/scan-hosts.js'
 import { sealHosts } from '../../src/workers/hosts/seal-hosts.js'
 

@@ -1,6 +1,6 @@
 import type { Host } from '../../src/main/generation/host.js'
 import { datesOf } from '../../src/workers/hosts/pack.js'
-import type { CertificateFacts, PreparedPair } from '../../src/workers/protocol.js'
+import type { CertificateFacts, PreparedPair } from '../../src/workers/protocol/material.js'
 
 /** A host that serves the names of its certificate, which need not exist. */
 export function servedHost(id: string, facts: CertificateFacts, pair: PreparedPair = emptyPair()): Host {

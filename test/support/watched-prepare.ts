@@ -1,7 +1,7 @@
 import { BroadcastChannel } from 'node:worker_threads'
 
 import { prepare as prepareWell } from '../../src/workers/prepare.js'
-import type { PrepareReply, PrepareTask } from '../../src/workers/protocol.js'
+import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
 import { REPLY_CHANNEL, type ReplyKind } from './prepare-replies.js'
 
 export { lookOut } from '../../src/workers/prepare.js'

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { transferableSymbol, valueSymbol } from 'piscina'
 
 import { packTrustEnds } from '../../src/workers/material-ends.js'
-import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol.js'
+import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol/prepare.js'
 import { exact, handOver, keyPem } from '../../src/workers/transfer.js'
 import { keyPair } from '../support/keys.js'
 

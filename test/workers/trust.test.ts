@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
 import { NO_TRUST_ENDS } from '../../src/workers/material-ends.js'
-import type { Policy } from '../../src/workers/protocol.js'
+import type { Policy } from '../../src/workers/protocol/material.js'
 import { type AuthorityFacts, AuthorityList } from '../../src/workers/record.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved } from '../../src/workers/trust.js'
 import { createAuthority, manyAuthorities, selfSigned } from '../support/certificates.js'

@@ -1,4 +1,4 @@
-import type { ContextOptions, Policy } from '../../workers/protocol.js'
+import type { ContextOptions, Policy } from '../../workers/protocol/material.js'
 import type { Logger } from '../base/logger.js'
 
 /**

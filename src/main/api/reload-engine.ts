@@ -2,7 +2,7 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { Problem } from '../../workers/problem.js'
+import type { Problem } from '../../workers/protocol/problem.js'
 import type { Generation } from './generation.js'
 import type { EvictedMember, MemberStatus } from './members.js'
 import type { EngineChanges } from './options.js'

@@ -1,5 +1,6 @@
-import type { Problem } from '../../workers/problem.js'
-import type { CertificateFacts, MaterialDiff } from '../../workers/protocol.js'
+import type { CertificateFacts } from '../../workers/protocol/material.js'
+import type { MaterialDiff } from '../../workers/protocol/prepare.js'
+import type { Problem } from '../../workers/protocol/problem.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Generation, Trigger } from './generation.js'
 import type { MemberResult } from './members.js'

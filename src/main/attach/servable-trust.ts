@@ -1,4 +1,4 @@
-import type { PreparedTrust } from '../../workers/protocol.js'
+import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'

@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/problem.js'
+import type { Problem } from '../../workers/protocol/problem.js'
 import type { Look, ShownCertificate, VerifyTarget } from '../../workers/verify.js'
 import type { ServedTarget } from './verify-targets.js'
 

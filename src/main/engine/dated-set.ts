@@ -5,10 +5,10 @@ import {
   type TrustEnds,
   type TrustLabel,
 } from '../../workers/material-ends.js'
-import type { CertificateFacts } from '../../workers/protocol.js'
+import type { CertificateFacts } from '../../workers/protocol/material.js'
 import type { Snapshot } from '../generation/generation.js'
-import type { HostTable } from '../generation/host-table.js'
 import type { Host } from '../generation/host.js'
+import type { HostTable } from '../generation/host-table.js'
 import { type DatedKinds, earliestEnds, type MaterialEnds, type WatchedKind } from './earliest-ends.js'
 
 /** Dated things that are replaced together. Names are read only when they are needed. */

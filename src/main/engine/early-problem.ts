@@ -1,6 +1,6 @@
 import { type DatedWords, datedProblem } from '../../workers/dated-problem.js'
 import type { MaterialEnd } from '../../workers/material-ends.js'
-import type { Problem, ProblemCode } from '../../workers/problem.js'
+import type { Problem, ProblemCode } from '../../workers/protocol/problem.js'
 import type { WatchedKind } from './earliest-ends.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { HostSources } from '../../workers/hosts/protocol.js'
+import type { HostSources } from '../../workers/protocol/hosts.js'
 import type { HostFiles } from '../api/options.js'
 import { hostNameIn } from '../base/option-names.js'
 

@@ -2,7 +2,7 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { Problem } from '../../workers/problem.js'
+import type { Problem } from '../../workers/protocol/problem.js'
 import type { Generation } from '../api/generation.js'
 import type { Detach, ReloadOptions } from '../api/reload-engine.js'
 import type { NamedFacts, ReloadResult } from '../api/result.js'

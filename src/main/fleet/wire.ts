@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import { HOST_DATES } from '../../workers/hosts/protocol.js'
-import type { PreparedPair, PreparedTrust } from '../../workers/protocol.js'
+import { HOST_DATES } from '../../workers/protocol/hosts.js'
+import type { PreparedPair } from '../../workers/protocol/material.js'
+import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'

@@ -1,6 +1,6 @@
 import tls from 'node:tls'
 
-import type { ContextOptions, PreparedPair } from '../../workers/protocol.js'
+import type { ContextOptions, PreparedPair } from '../../workers/protocol/material.js'
 import type { ServedMaterial } from './generation.js'
 import { hiddenCopy } from './hidden-bytes.js'
 import {

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { ContextOptions } from '../../workers/protocol.js'
+import type { ContextOptions } from '../../workers/protocol/material.js'
 import { ReloadError } from '../base/errors.js'
 import { bindTerms } from './accepted-terms.js'
 import { buildContext, type ContextBuild, type ContextPlan, wholeOptions } from './build-context.js'

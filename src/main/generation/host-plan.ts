@@ -1,5 +1,5 @@
 import { NO_TRUST_ENDS } from '../../workers/material-ends.js'
-import type { PreparedTrust } from '../../workers/protocol.js'
+import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { ContextPlan } from './build-context.js'
 import type { Host } from './host.js'
 import type { TrustTerms } from './trust-change.js'

@@ -1,5 +1,5 @@
-import { HOST_DATES } from '../../workers/hosts/protocol.js'
 import { NEVER_MS } from '../../workers/material-ends.js'
+import { HOST_DATES } from '../../workers/protocol/hosts.js'
 import type { Host } from './host.js'
 import { ANY_CLAIM, type NameClaims, wildcardOf } from './name-claims.js'
 

@@ -1,4 +1,4 @@
-import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
+import type { CertificateFacts, PreparedPair } from '../../workers/protocol/material.js'
 
 /** One SNI host as it is served. */
 export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {

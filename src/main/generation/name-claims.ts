@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 
 import { asciiDomain, isDnsName } from '../../workers/certificate-name.js'
-import type { CertificateFacts, Policy } from '../../workers/protocol.js'
+import type { CertificateFacts, Policy } from '../../workers/protocol/material.js'
 import type { Host } from './host.js'
 
 type Certificate = Pick<CertificateFacts, 'names' | 'fingerprint256'>

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
-import type { CertificateCompression } from '../../workers/protocol.js'
+import type { CertificateCompression } from '../../workers/protocol/material.js'
 import { takeSessionLeaf } from '../../workers/session-leaf.js'
 import type { PeerPolicy } from './trust-identity.js'
 

@@ -1,5 +1,5 @@
-import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../workers/hosts/protocol.js'
-import type { CertificateFacts, PreparedPair } from '../../workers/protocol.js'
+import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../workers/protocol/hosts.js'
+import type { CertificateFacts, PreparedPair } from '../../workers/protocol/material.js'
 import type { Host } from './host.js'
 
 /** Chain, key and facts of each host of a batch, in one buffer, and their dates in another. */

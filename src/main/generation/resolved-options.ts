@@ -1,5 +1,5 @@
-import type { HostSources } from '../../workers/hosts/protocol.js'
-import type { ContextOptions, MaterialSources, Policy } from '../../workers/protocol.js'
+import type { HostSources } from '../../workers/protocol/hosts.js'
+import type { ContextOptions, MaterialSources, Policy } from '../../workers/protocol/material.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Logger } from '../base/logger.js'
 import type { PeerPolicy } from './trust-identity.js'

@@ -1,6 +1,6 @@
 import tls from 'node:tls'
 
-import type { ContextOptions } from '../../workers/protocol.js'
+import type { ContextOptions } from '../../workers/protocol/material.js'
 import { lenientCiphers } from '../../workers/runtimes.js'
 import type { ResolvedOptions } from './resolved-options.js'
 

@@ -1,4 +1,5 @@
-import type { ContextOptions, PreparedAuthorities, PreparedTrust } from '../../workers/protocol.js'
+import type { ContextOptions } from '../../workers/protocol/material.js'
+import type { PreparedAuthorities, PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /** The terms on which a server admits peers: everything that a trust identity is a hash of. */

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { ContextOptions, PreparedPair } from '../../workers/protocol.js'
+import type { ContextOptions, PreparedPair } from '../../workers/protocol/material.js'
 import { addIdentity, type ContextBuild, type ContextPlan } from './build-context.js'
 
 /** A context that has served, and that no server hands out any more. */

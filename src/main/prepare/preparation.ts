@@ -1,11 +1,11 @@
-import type { Problem } from '../../workers/problem.js'
+import type { RecordBytes } from '../../workers/protocol/material.js'
 import type {
   PreparedReply,
   PreparedTrust,
   PrepareReply,
   PrepareTask,
-  RecordBytes,
-} from '../../workers/protocol.js'
+} from '../../workers/protocol/prepare.js'
+import type { Problem } from '../../workers/protocol/problem.js'
 import type { PassFindings } from '../api/result.js'
 import { type Records, wipeKeys } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'

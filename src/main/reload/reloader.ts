@@ -1,5 +1,5 @@
 import { isoTime } from '../../workers/iso-time.js'
-import type { Problem } from '../../workers/problem.js'
+import type { Problem } from '../../workers/protocol/problem.js'
 import type { Trigger } from '../api/generation.js'
 import type { MemberResult } from '../api/members.js'
 import type { RollbackOptions } from '../api/reload-engine.js'

@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads'
 
-import type { NamedTask } from '../../workers/protocol.js'
+import type { NamedTask } from '../../workers/protocol/prepare.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
 import type { Lane } from './fair-queue.js'

@@ -1,15 +1,15 @@
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
 
+import type { JudgePeersReply, JudgePeersTask } from '../../workers/judge-peers.js'
+import type { LookOutTask, QuietLog } from '../../workers/look-out.js'
+import { createProgressBuffer } from '../../workers/progress.js'
 import type {
   PrepareHostsReply,
   PrepareHostsTask,
   SealHostsReply,
   SealHostsTask,
-} from '../../workers/hosts/protocol.js'
-import type { JudgePeersReply, JudgePeersTask } from '../../workers/judge-peers.js'
-import type { LookOutTask, QuietLog } from '../../workers/look-out.js'
-import { createProgressBuffer } from '../../workers/progress.js'
-import type { NamedTask, PrepareReply, PrepareTask } from '../../workers/protocol.js'
+} from '../../workers/protocol/hosts.js'
+import type { NamedTask, PrepareReply, PrepareTask } from '../../workers/protocol/prepare.js'
 import type { ReadTextReply, ReadTextTask } from '../../workers/read-text.js'
 import type { VerifyReply, VerifyTask } from '../../workers/verify.js'
 import type { WorkerOptions } from '../api/options.js'

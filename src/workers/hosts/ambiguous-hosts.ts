@@ -1,11 +1,11 @@
 import { dirname, relative } from 'node:path'
 
 import { namesIn } from '../list-directory.js'
-import { type Problem, ProblemError } from '../problem.js'
+import type { HostSource } from '../protocol/hosts.js'
+import { type Problem, ProblemError } from '../protocol/problem.js'
 import { digestFile } from '../read-file.js'
 import { type Candidate, candidatesIn, rivalsIn } from './layouts.js'
 import type { HostList } from './list-hosts.js'
-import type { HostSource } from './protocol.js'
 
 /** A host whose directory holds several pairs, any of which may be meant. */
 export interface AmbiguousHost {

@@ -5,12 +5,12 @@ import fastGlob from 'fast-glob'
 
 import { findMatching } from '../find-matching.js'
 import { listDirectory, namesIn } from '../list-directory.js'
-import type { Problem } from '../problem.js'
 import { touching } from '../progress.js'
+import type { HostSource, HostSources } from '../protocol/hosts.js'
+import type { Problem } from '../protocol/problem.js'
 import { fileProblem } from '../read-file.js'
 import { strayMaterial } from './host-hints.js'
 import { type Candidate, candidatesIn, chosenFrom, FIXED, firstOfEach, withoutKey } from './layouts.js'
-import type { HostSource, HostSources } from './protocol.js'
 
 /** Whether a file by this name may belong to a host. */
 export function isHostFileName(name: string): boolean {

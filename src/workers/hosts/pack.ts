@@ -1,7 +1,7 @@
 import { NEVER_MS } from '../material-ends.js'
-import type { CertificateFacts, ChainCertificate } from '../protocol.js'
+import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } from '../protocol/hosts.js'
+import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
 import { exact, moved } from '../transfer.js'
-import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } from './protocol.js'
 
 /** A host's pair before it is packed. */
 export interface PackedPair {

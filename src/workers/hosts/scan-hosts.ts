@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { type Problem, ProblemError } from '../problem.js'
+import type { HostSource, ScanHostsReply, ScanHostsTask } from '../protocol/hosts.js'
+import { type Problem, ProblemError } from '../protocol/problem.js'
 import { digestFile, stampFile } from '../read-file.js'
 import { toSharedJson } from '../shared-json.js'
 import { told } from '../told.js'
@@ -10,7 +11,6 @@ import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
 import { whyNothingMatches } from './host-hints.js'
 import { EXPECTED } from './layouts.js'
 import { type HostList, isThere, listHosts } from './list-hosts.js'
-import type { HostSource, ScanHostsReply, ScanHostsTask } from './protocol.js'
 import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
 
 /** Hosts in one task: some ten milliseconds of work each, and a reply that the main thread takes in well under one. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 import { prepare as prepareWell } from '../../../src/workers/prepare.js'
-import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol.js'
+import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol/prepare.js'
 import { type VerifyReply, type VerifyTask, verify as verifyWell } from '../../../src/workers/verify.js'
 import { markerBeside, takenBeside } from '../misbehaviour-marker.js'
 import { misbehavingTasks, workerTask } from '../worker-task.js'

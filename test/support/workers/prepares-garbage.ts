@@ -1,4 +1,4 @@
-import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol.js'
+import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol/prepare.js'
 import { prepareHere } from '../prepare-here.js'
 
 export { verify } from '../../../src/workers/verify.js'

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import tls from 'node:tls'
 
 import { PackedHost } from '../../../src/main/generation/packed-host.js'
-import type { HostSource } from '../../../src/workers/hosts/protocol.js'
+import type { HostSource } from '../../../src/workers/protocol/hosts.js'
 import { fromSharedJson, toSharedJson } from '../../../src/workers/shared-json.js'
 import { createAuthority, type LeafOptions } from '../../support/certificates.js'
 import { putHost } from '../../support/host-site.js'

@@ -3,10 +3,10 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync }
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/hosts/protocol.js'
+import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/protocol/hosts.js'
 import { hostEntries } from '../../../src/workers/hosts/record.js'
 import { hostsLookUnchanged, scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
-import type { Problem } from '../../../src/workers/problem.js'
+import type { Problem } from '../../../src/workers/protocol/problem.js'
 import { fromSharedJson } from '../../../src/workers/shared-json.js'
 import { MOST_TOLD, told } from '../../../src/workers/told.js'
 import { createAuthority } from '../../support/certificates.js'

@@ -1,5 +1,5 @@
-import type { Problem } from '../problem.js'
-import type { CertificateFacts, ContextOptions, MaterialSources, Policy, PrepareTask } from '../protocol.js'
+import type { CertificateFacts, ContextOptions, FileLimits, MaterialSources, Policy } from './material.js'
+import type { Problem } from './problem.js'
 
 /** Where the certificates of SNI hosts lie. */
 export interface HostSources {
@@ -21,7 +21,7 @@ export interface HostSource {
 /** The first of three steps, a part of the PREPARE of the default certificate: which hosts are not as the record says? */
 export interface ScanHostsTask {
   readonly sources: HostSources
-  readonly limits: PrepareTask['limits']
+  readonly limits: FileLimits
   readonly record: Uint8Array | null
   /** The record of what was rolled away from: hosts that are as it says are left alone. */
   readonly held: Uint8Array | null
@@ -51,7 +51,7 @@ export interface PrepareHostsTask {
   /** The engine's trust anchors as PEM, among which issuers are looked for; `null` without any. */
   readonly authorities: Uint8Array | null
   readonly passphrase: MaterialSources['passphrase']
-  readonly limits: PrepareTask['limits']
+  readonly limits: FileLimits
   readonly context: ContextOptions
   readonly policy: Policy
   readonly force: boolean

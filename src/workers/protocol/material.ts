@@ -1,0 +1,131 @@
+/** Where the material of one engine lies. Paths are absolute. */
+export interface MaterialSources {
+  /** Certificate and key of each pair; empty when the identity comes from `pfx`. */
+  readonly pairs: readonly { readonly cert: string; readonly key: string }[]
+  readonly pfx: string | null
+  readonly passphrase: { readonly value: string } | { readonly file: string } | null
+  readonly ca: readonly string[]
+  /** Directories, or fast-glob patterns of files. */
+  readonly caDir: readonly string[]
+  readonly crl: readonly string[]
+  readonly dhparam: string | null
+  /** File of the secret that session-ticket keys are derived from. */
+  readonly ticketSecret: string | null
+}
+
+/** The secure-context options that no reload changes: plain data, the same in the rehearsal and on the server. */
+export interface ContextOptions {
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: string
+  readonly sigalgs?: string
+  readonly ecdhCurve?: string
+  readonly honorCipherOrder?: boolean
+  readonly secureOptions?: number
+  readonly sessionTimeout?: number
+  readonly allowPartialTrustChain?: boolean
+  /** How certificates may be compressed (RFC 8879), the most wanted first; TLS 1.3 alone. */
+  readonly certificateCompression?: readonly CertificateCompression[]
+}
+
+/** By the names that Node has for them. */
+export type CertificateCompression = 'zlib' | 'brotli' | 'zstd'
+
+/** What is refused, and what is only reported. */
+export interface Policy {
+  readonly expired: 'reject' | 'warn'
+  readonly notYetValid: 'reject' | 'warn'
+  readonly clockSkewSeconds: number
+  /** A leaf alone, whose issuer is unknown. */
+  readonly incompleteChain: 'warn' | 'reject'
+  /** The same beside unrelated certificates: as `policy.incompleteChain` says, and `reject` where the user does not set it. */
+  readonly unrelatedChain: 'warn' | 'reject'
+  readonly namesLost: 'warn' | 'reject'
+  /** DNS names, IP addresses, URIs and e-mail addresses, each in the form of {@link CertificateFacts.names}. */
+  readonly requiredNames: readonly string[]
+  /** A self-signed server certificate with CA:TRUE. */
+  readonly selfSignedCa: 'warn' | 'reject'
+  readonly weakKey: 'reject' | 'warn'
+  readonly largeKey: 'reject' | 'warn'
+  /**
+   * Trust anchors that can anchor nothing: left out with a warning each, or refused. `null` means `'warn'`, but `'reject'` for
+   * one through which OpenSSL would trust more than through a root, and where the others lead to no root. No set is accepted that leaves no anchor.
+   */
+  readonly brokenAnchor: 'reject' | 'warn' | null
+  readonly pairGraceSeconds: number
+  /** Whether a host that is refused keeps the others from being renewed. */
+  readonly hosts: 'independent' | 'together'
+  /** Hosts that may serve a name which the default certificate, or another host, has too. */
+  readonly nameClaims: 'any' | readonly string[]
+}
+
+/** The most that is read, in bytes. */
+export interface FileLimits {
+  readonly maxFileBytes: number
+  /** For files of trust anchors and of revocation lists. */
+  readonly maxTrustBytes: number
+  /** Largest size of one revocation list, as DER. */
+  readonly maxCrlBytes: number
+}
+
+/**
+ * What a later PREPARE needs to know of what is served, in shared memory: the main thread hands it on without copying or
+ * reading it. A rollback puts the record of a mixed generation together from the parts of two.
+ */
+export interface RecordBytes {
+  /** The certificates, and the files that they come from. */
+  readonly head: Uint8Array
+  /** Trust and ticket secret, and the files that they come from. */
+  readonly trust: Uint8Array
+  /** The trust anchors. A renewal leaves them alone, and then they are those of the record before. */
+  readonly authorities: Uint8Array
+}
+
+/** Facts of one certificate; times are ISO 8601 in UTC. */
+export interface CertificateFacts {
+  readonly subject: string
+  readonly issuer: string
+  /**
+   * Every name of the subjectAltName extension: DNS names and IP addresses in lower case, URIs (a SPIFFE ID, for instance),
+   * e-mail addresses and all others. What would look like a name of another kind, or cannot be printed, has its kind in front
+   * and stands in quotes: `DNS:"spiffe://a.example/b"`.
+   */
+  readonly names: readonly string[]
+  /** Upper-case hex. */
+  readonly serial: string
+  /** SHA-256 of the DER, upper-case hex with colons, as `X509Certificate#fingerprint256` gives it. */
+  readonly fingerprint256: string
+  readonly notBefore: string
+  readonly notAfter: string
+  /** The certificates above the leaf that are sent with it, in the order in which they are sent. */
+  readonly chain: readonly ChainCertificate[]
+  /** The earliest end among the leaf and the certificates of {@link chain} that a client needs. */
+  readonly chainNotAfter: string
+  /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
+  readonly keyType: string
+}
+
+/** A certificate above the leaf. Times are ISO 8601 in UTC. */
+export interface ChainCertificate {
+  readonly subject: string
+  /** As in {@link CertificateFacts}. */
+  readonly fingerprint256: string
+  readonly notBefore: string
+  readonly notAfter: string
+  /** `false` for one that no client needs: a root, of which clients have their own copy, or one that is not part of the chain. */
+  readonly needed: boolean
+}
+
+/** What the trust anchors and revocation lists come to. */
+export interface TrustFacts {
+  /** SHA-256 over all trust anchors and revocation lists, in no order; `null` without any. */
+  readonly digest: string | null
+  readonly authorities: number
+  readonly revocationLists: number
+}
+
+/** A chain and its unencrypted PKCS#8 key, both PEM. */
+export interface PreparedPair {
+  readonly chain: Uint8Array
+  readonly key: Uint8Array
+}
