@@ -1,0 +1,126 @@
+/*
+ * The order of the folders of `src`. Without it, a folder that imports one above it grows into a knot in which no part can
+ * be understood, tested or moved alone. Imports of types count: a type in the wrong file is how a knot begins.
+ */
+
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { test } from 'node:test'
+
+import { projectRoot } from '../support/installed-package.js'
+
+/** From the bottom to the top. A folder imports itself and what stands before it. */
+const LAYERS = [
+  'fingerprint',
+  'workers',
+  'main/base',
+  'main/api',
+  'main/threads',
+  'main/generation',
+  'main/runtime',
+  'main/prepare',
+  'main/attach',
+  'main/reload',
+  'main/engine',
+  'main/fleet',
+  'main/drain',
+  'main/observe',
+  'main/control',
+  'main/cli',
+  'main/index.ts',
+]
+
+const MOST_LINES = 300
+
+/** What each file of `src` imports, both as paths below it. */
+type Graph = ReadonlyMap<string, readonly string[]>
+
+const source = join(projectRoot, 'src')
+const graph = graphOf(source)
+
+test('every folder of src imports folders below it alone, types included', () => {
+  assert.ok(graph.size > 300)
+  assert.deepEqual(upwardImports(graph), [])
+})
+
+test('no two files of src import each other in a circle, types included', () => {
+  assert.deepEqual(circles(graph), [])
+})
+
+test('an import that runs upwards is found, and so is a circle', () => {
+  const planted = new Map(graph)
+  planted.set('main/base/clock.ts', ['main/engine/engine.ts'])
+  assert.deepEqual(upwardImports(planted), ['main/base/clock.ts imports main/engine/engine.ts'])
+  const [circle] = circles(planted)
+  assert.ok(circle?.includes('main/base/clock.ts') && circle.includes('main/engine/engine.ts'))
+})
+
+test(`no file of src has more than ${MOST_LINES} lines`, () => {
+  const long = [...graph.keys()].filter(
+    (file) => lines(readFileSync(join(source, file), 'utf8')) > MOST_LINES,
+  )
+  assert.deepEqual(long, [])
+})
+
+function graphOf(root: string): Graph {
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.c?ts$/.test(file) && !file.endsWith('.d.ts'))
+    .map((file) => file.split(sep).join('/'))
+  const known = new Set(files)
+  return new Map(files.map((file) => [file, importsOf(join(root, file), root, known)]))
+}
+
+/** Relative imports and exports, static and dynamic, and those of a type (`import('./a.js').B`). */
+function importsOf(path: string, root: string, known: ReadonlySet<string>): string[] {
+  const text = readFileSync(path, 'utf8')
+  const specifiers = [...text.matchAll(/\b(?:from|import|require)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)]
+  return specifiers.map(([, specifier = '']) => {
+    const target = relative(root, resolve(dirname(path), specifier))
+      .split(sep)
+      .join('/')
+    const file = target.replace(/\.(c?)js$/, '.$1ts')
+    assert.ok(known.has(file), `${path} imports ${specifier}, which is no file of src`)
+    return file
+  })
+}
+
+function upwardImports(imports: Graph): string[] {
+  return [...imports].flatMap(([file, targets]) =>
+    targets.filter((target) => layerOf(target) > layerOf(file)).map((target) => `${file} imports ${target}`),
+  )
+}
+
+function layerOf(file: string): number {
+  const layer = LAYERS.findIndex((folder) => file === folder || file.startsWith(`${folder}/`))
+  assert.notEqual(layer, -1, `${file} is in no folder of LAYERS`)
+  return layer
+}
+
+/** Groups of files that import each other in a circle (the strongly connected components of more than one file). */
+function circles(imports: Graph): string[][] {
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const stack: string[] = []
+  const found: string[][] = []
+  const visit = (file: string): void => {
+    order.set(file, order.size)
+    lowest.set(file, order.get(file) as number)
+    stack.push(file)
+    for (const target of imports.get(file) ?? []) {
+      if (!order.has(target)) visit(target)
+      if (stack.includes(target)) {
+        lowest.set(file, Math.min(lowest.get(file) as number, lowest.get(target) as number))
+      }
+    }
+    if (lowest.get(file) !== order.get(file)) return
+    const circle = stack.splice(stack.indexOf(file))
+    if (circle.length > 1) found.push(circle)
+  }
+  for (const file of imports.keys()) if (!order.has(file)) visit(file)
+  return found
+}
+
+function lines(text: string): number {
+  return text.split('\n').length - 1
+}
