@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import type { Generation } from '../api/generation.js'
 import type { RollbackOptions } from '../api/reload-engine.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
@@ -21,18 +22,25 @@ export function resolveRollback(input: number | RollbackOptions = {}): RollbackO
   throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, options, 'rollback'))
 }
 
-/** What a rollback serves, without a number, and what it says of itself. */
-interface RestoredSnapshot {
+/** A generation without its number, and what decides whether it may still be committed. */
+export interface Candidate {
   readonly snapshot: Omit<Snapshot, 'generation'>
-  readonly facts: GenerationFacts & Pick<Snapshot['generation'], 'restored'>
+  readonly facts: GenerationFacts & Pick<Generation, 'restored'>
+  /** What was served when the candidate was put together: it is relative to that. */
+  readonly base: Snapshot
+  /** Whether the candidate can still be served at all. */
+  readonly isKept: () => boolean
 }
+
+/** What a rollback serves. */
+type RestoredSnapshot = Pick<Candidate, 'snapshot' | 'facts'>
 
 /** What a rollback needs of the reloader. */
 export interface RollbackParts {
   readonly history: History
   readonly served: () => Snapshot
-  /** Takes a generation through STAGE, COMMIT and VERIFY, unless `base` is not served any more or the target not kept. */
-  readonly serve: (next: RestoredSnapshot, base: Snapshot, isKept: () => boolean) => Promise<PassReport>
+  /** Takes a generation through STAGE, COMMIT and VERIFY, unless its base is no longer served, or it is no longer kept. */
+  readonly serve: (candidate: Candidate) => Promise<PassReport>
   /** Whether nothing newer than this rollback has been committed. */
   readonly mayFollow: () => boolean
 }
@@ -54,7 +62,7 @@ export async function rollBack(
     if (!target || !isKept()) throw history.unknown(generation)
     const base = served()
     const next = trust ? withItsTrust(base, target) : withTrustOf(base, target)
-    const report = await serve(next, base, isKept)
+    const report = await serve({ ...next, base, isKept })
     if (report.result.outcome === 'applied') {
       const restored = { generation: target.generation.number, trust: trust ? 'restored' : 'kept' } as const
       return { ...report, result: deepFreeze({ ...report.result, restored }) }

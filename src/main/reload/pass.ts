@@ -1,0 +1,253 @@
+import { isoTime } from '../../workers/iso-time.js'
+import type { Problem } from '../../workers/protocol/problem.js'
+import type { Generation, Trigger } from '../api/generation.js'
+import type { MemberResult } from '../api/members.js'
+import type { Outcome } from '../api/result.js'
+import type { Serving } from '../attach/serving.js'
+import type { Clock } from '../base/clock.js'
+import { deepFreeze } from '../base/deep-freeze.js'
+import { ReloadError } from '../base/errors.js'
+import type { ContextBook } from '../generation/context-book.js'
+import type { Snapshot } from '../generation/generation.js'
+import type { History } from '../generation/history.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
+import { nextSnapshot } from '../prepare/next-snapshot.js'
+import { discard, type Preparation, prepareMaterial, withPolicies } from '../prepare/preparation.js'
+import type { Preparer } from '../threads/pool.js'
+import type { Followers } from './followers.js'
+import { failureReport, outcomeReport } from './outcome-report.js'
+import type { PassOrder } from './pass-order.js'
+import { firstLoadError, type PassReport, problemsOf } from './pass-report.js'
+import { PassWatch } from './phase-timer.js'
+import { type Candidate, stillRolledBack } from './rollback.js'
+import type { Rollout } from './rollout.js'
+
+/** How a pass differs from the usual one. */
+export interface PassMode {
+  readonly trigger: Trigger
+  readonly force: boolean
+  readonly dryRun: boolean
+  /** Options to load by, which are in force from the commit on; absent for the current ones. */
+  readonly options?: ResolvedOptions
+}
+
+/** What every pass of an engine uses. */
+export interface PassParts {
+  readonly serving: Serving
+  readonly history: History
+  readonly rollout: Rollout
+  readonly order: PassOrder
+  readonly preparer: Preparer
+  readonly clock: Clock
+  /** The members of the fleet. */
+  readonly followers: () => Followers
+}
+
+/**
+ * One pass through the phases: PREPARE in a worker, then STAGE, COMMIT and VERIFY by the roll-out, and a report. Nothing in
+ * service changes before COMMIT. Created when it begins, and used once.
+ */
+export class Pass {
+  readonly #mode: PassMode
+  readonly #parts: PassParts
+  readonly #number: number
+  readonly #watch: PassWatch
+
+  constructor(mode: PassMode, parts: PassParts) {
+    this.#mode = mode
+    this.#parts = parts
+    this.#number = parts.order.begin()
+    this.#watch = new PassWatch(parts.clock)
+  }
+
+  /** The first load: there is nothing to keep in service. @throws ReloadError with the code of the first problem. */
+  async loadFirst(options: ResolvedOptions): Promise<PassReport> {
+    const { serving, preparer } = this.#parts
+    const { requestCert } = options.peers
+    const known = { records: null, trust: null, held: null, fileWarnings: [] }
+    const found = await prepareMaterial(preparer, options, {
+      ...known,
+      requestCert,
+      force: false,
+      fresh: false,
+    })
+    this.#watch.ended('prepare')
+    if (!found.base || found.verdict === 'refused') {
+      discard(found)
+      throw firstLoadError(found.findings.problems)
+    }
+    const { snapshot, warnings } = await this.#next(found, null, options)
+    const staged = serving.stage(snapshot, [options.peers], this.#watch.gauge)
+    const first = await staged.catch((error: unknown) => {
+      throw firstLoadError(problemsOf(error))
+    })
+    this.#watch.ended('stage')
+    serving.begin(first)
+    return this.#report('applied', found, warnings)
+  }
+
+  /** Looks at the files, and serves what changed. Rejects with `CLOSED` alone: every other failure is in the report. */
+  async run(): Promise<PassReport> {
+    const base = this.#parts.serving.snapshot
+    const options = this.#mode.options ?? base.options
+    let found: Preparation
+    try {
+      found = await this.#prepare(base, options)
+    } catch (error) {
+      return this.#failure(error)
+    }
+    this.#watch.ended('prepare')
+    if (found.verdict !== 'prepared') return this.#leave(found, base)
+    if (this.#mode.dryRun) {
+      discard(found)
+      return this.#report('validated', found)
+    }
+    const report = await this.#apply(found, base, options)
+    if (report.result.outcome !== 'applied') discard(found)
+    return report
+  }
+
+  /** Serves a generation that was kept. */
+  async restore({ snapshot, facts, base, isKept }: Candidate): Promise<PassReport> {
+    const next = { ...snapshot, generation: this.#numbered(facts), fileWarnings: base.fileWarnings }
+    return await this.#serve(next, () => this.#isStale(base) || !isKept())
+  }
+
+  /** Whether nothing newer has been committed. */
+  get isLatest(): boolean {
+    return this.#parts.order.isLatest(this.#number)
+  }
+
+  async #prepare(base: Snapshot, options: ResolvedOptions): Promise<Preparation> {
+    const { trigger, force, options: changed } = this.#mode
+    const prepared = await prepareMaterial(this.#parts.preparer, options, {
+      ...{ records: base, trust: base.material.trust },
+      held: trigger === 'tick' ? base.rolledBack : null,
+      requestCert: this.#requestsCertificates(options),
+      ...{ force, fresh: changed !== undefined, fileWarnings: base.fileWarnings },
+    })
+    return withPolicies(prepared, base.options, options)
+  }
+
+  /** Nothing is to be served, or nothing can be. */
+  #leave(found: Preparation, base: Snapshot): PassReport {
+    discard(found)
+    // Options that are refused may name other files.
+    const fileWarnings = this.#mode.options ? base.fileWarnings : found.fileWarnings
+    if (!this.#isStale(base)) this.#parts.serving.moveRecords(found.moved, found.heldRecord, fileWarnings)
+    return this.#report(found.verdict === 'refused' ? 'rejected' : 'unchanged', found)
+  }
+
+  async #apply(found: Preparation, base: Snapshot, options: ResolvedOptions): Promise<PassReport> {
+    if (this.#isStale(base)) {
+      discard(found)
+      return this.#superseded()
+    }
+    const reuse = found.base ? null : this.#parts.serving.state.contexts
+    const { snapshot, warnings } = await this.#next(found, base, options)
+    return await this.#serve(snapshot, () => this.#isStale(base), { found, warnings, reuse })
+  }
+
+  async #next(
+    found: Preparation,
+    before: Snapshot | null,
+    options: ResolvedOptions,
+  ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
+    const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, this.#watch.gauge)
+    const generation = this.#numbered({ ...facts, restored: null })
+    const rolledBack = before && this.#mode.trigger === 'tick' ? stillRolledBack(before, found) : null
+    return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
+  }
+
+  /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
+  async #serve(
+    snapshot: Snapshot,
+    isStale: () => boolean,
+    { found, warnings = [], reuse = null }: Prepared = {},
+  ): Promise<PassReport> {
+    const { rollout, order } = this.#parts
+    const watch = this.#watch
+    try {
+      const next = await rollout.stage(snapshot, { gauge: watch.gauge, reuse, force: this.#mode.force })
+      watch.ended('stage')
+      if (isStale()) {
+        rollout.drop(next)
+        return this.#superseded()
+      }
+      const { before, members: answers } = rollout.commit(next)
+      order.committed(this.#number)
+      watch.ended('commit')
+      const members = await answers
+      const unseen = await rollout.verify(next, before, found?.hosts?.hosts ?? [], watch)
+      this.#retire(before)
+      return this.#report('applied', found, [...warnings, ...unseen], members)
+    } catch (error) {
+      return this.#failure(error)
+    }
+  }
+
+  #retire(before: Parameters<Rollout['retire']>[0]): void {
+    const { history, order, rollout } = this.#parts
+    history.keep(before.snapshot)
+    if (order.isClosed) history.clear()
+    rollout.retire(before)
+  }
+
+  /** Whether anything that serves under these options, here or in a member, requests client certificates. */
+  #requestsCertificates(options: ResolvedOptions): boolean {
+    const { serving, followers } = this.#parts
+    const policies = [...serving.policiesUnder(options), ...followers().policies()]
+    return policies.some(({ requestCert }) => requestCert)
+  }
+
+  #numbered(facts: Candidate['facts']): Generation {
+    const { order, clock } = this.#parts
+    const since = isoTime(clock.wallMs())
+    return deepFreeze({ ...facts, number: order.nextGeneration(), since, trigger: this.#mode.trigger })
+  }
+
+  /** Whether something was committed since `base` was served, or may not be followed by this pass. */
+  #isStale(base: Snapshot): boolean {
+    const { order, serving } = this.#parts
+    return !order.mayCommit(this.#number) || base.generation !== serving.snapshot.generation
+  }
+
+  #superseded(): PassReport {
+    const message = 'something newer was committed while this was being prepared; it was dropped'
+    return this.#failure(new ReloadError('SUPERSEDED', message))
+  }
+
+  #failure(error: unknown): PassReport {
+    const { order, serving, followers } = this.#parts
+    if (order.isClosed) throw new ReloadError('CLOSED', 'the reload engine was closed')
+    const extra = { left: followers().leftBehind(), overrides: serving.overrides.take() }
+    return failureReport(serving.snapshot, this.#mode.trigger, this.#watch, error, extra)
+  }
+
+  #report(
+    outcome: Outcome,
+    found?: Preparation,
+    warnings: readonly Problem[] = [],
+    members: readonly MemberResult[] = [],
+  ): PassReport {
+    const { serving, followers } = this.#parts
+    const changed = outcome === 'validated' ? serving.overrides.holding() : serving.overrides.take()
+    return outcomeReport(serving.snapshot, outcome, this.#mode.trigger, this.#watch, {
+      ...{ found, members, left: followers().leftBehind() },
+      warnings: [...warnings, ...changed],
+    })
+  }
+
+  /** The report of a request that had nothing to load. */
+  untouched(): PassReport {
+    return this.#report('unchanged')
+  }
+}
+
+/** What PREPARE brought; absent for a generation that was kept. */
+interface Prepared {
+  readonly found?: Preparation
+  readonly warnings?: readonly Problem[]
+  /** The contexts that serve, where only hosts have changed. */
+  readonly reuse?: ContextBook | null
+}
