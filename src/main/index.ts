@@ -20,7 +20,6 @@ export type {
   WorkerOptions,
 } from './api/options.js'
 export type {
-  Detach,
   EngineStatus,
   ReloadEngine,
   ReloadEvents,
@@ -37,6 +36,7 @@ export type {
   ServingFacts,
 } from './api/result.js'
 export type { ServerExtra } from './api/server-extra.js'
+export type { Detach, ServingEngine } from './api/serving-engine.js'
 export type { Attempt, CurrentEnd, CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './api/status.js'
 export { ReloadError, type ReloadErrorOptions } from './base/errors.js'
 export type { Logger } from './base/logger.js'

@@ -1,7 +1,7 @@
 import tls from 'node:tls'
 
 import type { Problem } from '../../workers/protocol/problem.js'
-import type { Detach } from '../api/reload-engine.js'
+import type { Detach } from '../api/serving-engine.js'
 import { ReloadError } from '../base/errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'
 import type { Snapshot } from '../generation/generation.js'

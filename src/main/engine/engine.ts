@@ -12,7 +12,7 @@ import type {
 } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
 import type { ServerExtra } from '../api/server-extra.js'
-import { ServingEngine } from '../attach/serving-engine.js'
+import { BaseEngine } from '../attach/base-engine.js'
 import { withAbsolutePaths } from '../base/absolute-paths.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
@@ -100,7 +100,7 @@ export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
   return internals.get(engine)
 }
 
-class Engine extends ServingEngine implements ReloadEngine {
+class Engine extends BaseEngine implements ReloadEngine {
   /** As they were given, but for their paths, which are absolute; with what updates have changed. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader

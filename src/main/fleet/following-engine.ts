@@ -1,11 +1,12 @@
 import type tls from 'node:tls'
 import { threadId } from 'node:worker_threads'
 
-import type { Detach, ReloadOptions } from '../api/reload-engine.js'
+import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
 import type { ServerExtra } from '../api/server-extra.js'
+import type { Detach } from '../api/serving-engine.js'
 import type { ExpiryNotice } from '../api/status.js'
-import { ServingEngine } from '../attach/serving-engine.js'
+import { BaseEngine } from '../attach/base-engine.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import { EventHub } from '../base/event-hub.js'
@@ -28,7 +29,7 @@ type Pending = { resolve(result: ReloadResult): void; reject(error: ReloadError)
 type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
 
 /** Follows a primary: carries out the steps of its transactions one after the other, and reports to it. */
-export class FollowingEngine extends ServingEngine implements JoinedEngine {
+export class FollowingEngine extends BaseEngine implements JoinedEngine {
   readonly #link: Link<ToPrimary>
   readonly #clock: Clock
   readonly #logger: Logger

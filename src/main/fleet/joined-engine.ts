@@ -1,12 +1,8 @@
-import type https from 'node:https'
-import type { Socket } from 'node:net'
-import type tls from 'node:tls'
-
 import type { Problem } from '../../workers/protocol/problem.js'
 import type { Generation } from '../api/generation.js'
-import type { Detach, ReloadOptions } from '../api/reload-engine.js'
-import type { NamedFacts, ReloadResult } from '../api/result.js'
-import type { ServerExtra } from '../api/server-extra.js'
+import type { ReloadOptions } from '../api/reload-engine.js'
+import type { ReloadResult } from '../api/result.js'
+import type { ServingEngine } from '../api/serving-engine.js'
 import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
 
 /** Events of a joined engine. */
@@ -58,21 +54,7 @@ export interface JoinedStatus {
 /**
  * The engine of a process, or thread, that serves what another one prepares: as a `ReloadEngine`, without files of its own.
  */
-export interface JoinedEngine extends AsyncDisposable {
-  /** As `ReloadEngine.serverOptions()`. */
-  serverOptions<T extends ServerExtra>(extra?: T): tls.TlsOptions & T
-  /** As `ReloadEngine.attach()`. */
-  attach(server: tls.Server): Detach
-  /** As `ReloadEngine.generationOf()`. */
-  generationOf(socket: Socket): number | undefined
-  /** As `ReloadEngine.servingFor()`. */
-  servingFor(servername: string): NamedFacts | null
-  /** As `ReloadEngine.distrusted()`. */
-  distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
-  /** As `ReloadEngine.secureContext()`. */
-  secureContext(): tls.SecureContext
-  /** As `ReloadEngine.agent()`. */
-  agent(options?: https.AgentOptions): https.Agent
+export interface JoinedEngine extends ServingEngine {
   /**
    * Has the primary look at the files: the answer is that of the whole fleet.
    * @throws ReloadError `CLOSED`, also when the primary has gone.

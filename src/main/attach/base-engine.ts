@@ -2,9 +2,9 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
-import type { Detach } from '../api/reload-engine.js'
 import type { NamedFacts } from '../api/result.js'
 import type { ServerExtra } from '../api/server-extra.js'
+import type { Detach, ServingEngine } from '../api/serving-engine.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
@@ -16,7 +16,7 @@ import type { Serving } from './serving.js'
 import { servingFor } from './serving-for.js'
 
 /** What this part of an engine needs of the rest of it. */
-export interface ServingEngineParts {
+export interface BaseEngineParts {
   readonly clock: Clock
   readonly logger: Logger
   /** What the engine serves. It outlives the engine, because attached servers do. */
@@ -29,14 +29,14 @@ export interface ServingEngineParts {
 
 /**
  * The part that does not depend on where an engine gets its certificates from: what it gives to servers, to live
- * connections and to outgoing connections. `ReloadEngine` documents the methods.
+ * connections and to outgoing connections. The interface documents the methods.
  */
-export abstract class ServingEngine implements AsyncDisposable {
-  readonly #parts: ServingEngineParts
+export abstract class BaseEngine implements ServingEngine {
+  readonly #parts: BaseEngineParts
   readonly #agents = new Set<RenewingAgent>()
   #closing: Promise<void> | null = null
 
-  constructor(parts: ServingEngineParts) {
+  constructor(parts: BaseEngineParts) {
     this.#parts = parts
   }
 
