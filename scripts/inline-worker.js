@@ -18,7 +18,7 @@ const target = join(root, 'dist/main/threads/inlined.js')
 const builtins = []
 
 const TASKS = `
-  import * as tasks from './prepare.js'
+  import * as tasks from './tasks.js'
   import { createHandler } from './handler.js'
   export default createHandler(tasks)
 `

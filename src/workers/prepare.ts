@@ -37,13 +37,6 @@ import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from '
 import type { TrustBlocks } from './trust-blocks.js'
 import { problemOfError } from './unexpected.js'
 
-export { prepareHosts } from './hosts/prepare-hosts.js'
-export { sealHosts } from './hosts/seal-hosts.js'
-export { judgePeers } from './judge-peers.js'
-export { lookOut } from './look-out.js'
-export { readText } from './read-text.js'
-export { verify } from './verify.js'
-
 /**
  * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing moved; then read,
  * parse, validate and rehearse, and hand back plain PEM with facts, or what is wrong.

@@ -1,15 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 
 import { touching } from './progress.js'
-
-export interface ReadTextTask {
-  readonly path: string
-}
-
-export type ReadTextReply =
-  | { readonly ok: true; readonly text: string; readonly mode: number }
-  /** The code that the system gave. */
-  | { readonly ok: false; readonly code: string }
+import type { ReadTextReply, ReadTextTask } from './protocol/read-text.js'
 
 /** Reads a text file, or a pipe to its end; `mode` is that of the file that was opened. */
 export function readText({ path }: ReadTextTask): ReadTextReply {

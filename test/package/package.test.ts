@@ -65,7 +65,7 @@ test('the tarball holds the built library and nothing of the workshop', (t) => {
     [],
   )
   assert.ok(files.includes('dist/workers/entry.cjs'), 'the worker is in it')
-  assert.ok(files.includes('dist/workers/prepare.js'), 'its tasks are in it')
+  assert.ok(files.includes('dist/workers/tasks.js'), 'its tasks are in it')
 })
 
 test('the version in the code is that of the package', () => {

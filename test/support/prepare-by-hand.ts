@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 
 import type { Preparer } from '../../src/main/threads/pool.js'
 import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
-import type { VerifyReply, VerifyTask } from '../../src/workers/verify.js'
+import type { VerifyReply, VerifyTask } from '../../src/workers/protocol/verify.js'
 import { prepareHere } from './prepare-here.js'
 
 /** A task that a preparer by hand was given and has not answered. */

@@ -2,9 +2,9 @@ import { valueSymbol } from 'piscina'
 
 import { resolveOptions } from '../../src/main/engine/resolve-options.js'
 import { prepareHosts } from '../../src/workers/hosts/prepare-hosts.js'
-import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/protocol/hosts.js'
 import { scanHosts } from '../../src/workers/hosts/scan-hosts.js'
 import { sealHosts } from '../../src/workers/hosts/seal-hosts.js'
+import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/protocol/hosts.js'
 
 /** The first task for hosts that match a pattern, before anything is served. */
 export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {

@@ -4,7 +4,7 @@ import { prepare as prepareWell } from '../../src/workers/prepare.js'
 import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
 import { REPLY_CHANNEL, type ReplyKind } from './prepare-replies.js'
 
-export { lookOut } from '../../src/workers/prepare.js'
+export { lookOut } from '../../src/workers/tasks.js'
 
 /** Tells the main thread what kind of reply each task gets, and hands it on as it is. */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {

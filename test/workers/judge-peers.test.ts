@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { type JudgePeersTask, judgePeers, type PeerChain } from '../../src/workers/judge-peers.js'
+import { judgePeers } from '../../src/workers/judge-peers.js'
+import { type JudgePeersTask, type PeerChain } from '../../src/workers/protocol/judge-peers.js'
 import { type Authority, createAuthority, selfSigned } from '../support/certificates.js'
 import { derOf } from '../support/pem-text.js'
 

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 
-import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
+import type { JudgePeersTask, PeerChain } from '../../workers/protocol/judge-peers.js'
 import { runInSlices } from '../generation/slices.js'
 import { sharedCopy } from '../threads/shared-copy.js'
 import type { JudgingParts } from './judge-all.js'

@@ -1,4 +1,4 @@
-import type { JudgePeersTask, PeerChain } from '../../workers/judge-peers.js'
+import type { JudgePeersTask, PeerChain } from '../../workers/protocol/judge-peers.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'

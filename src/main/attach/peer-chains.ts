@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type tls from 'node:tls'
 
-import type { PeerChain } from '../../workers/judge-peers.js'
+import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { leafOf, legacyIsSafe, linksOf, losesChainEarly } from './presented-chain.js'
 

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 
-import type { PeerChain } from '../../workers/judge-peers.js'
+import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 import { takeSessionLeaf } from '../../workers/session-leaf.js'
 
 /*

@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 
 import type { Problem } from '../../workers/protocol/problem.js'
-import type { Look } from '../../workers/verify.js'
+import type { Look } from '../../workers/protocol/verify.js'
 import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'

@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/protocol/problem.js'
-import type { Look, ShownCertificate, VerifyTarget } from '../../workers/verify.js'
+import type { Look, ShownCertificate, VerifyTarget } from '../../workers/protocol/verify.js'
 import type { ServedTarget } from './verify-targets.js'
 
 /** How a listener stood, as far as it is known, when a client without a server name last looked at it. */

@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
 
-import type { JudgePeersTask } from '../../workers/judge-peers.js'
+import type { JudgePeersTask } from '../../workers/protocol/judge-peers.js'
 import type { RecordBytes } from '../../workers/protocol/material.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { Problem } from '../../workers/protocol/problem.js'

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 
-import type { VerifyTarget } from '../../workers/verify.js'
+import type { VerifyTarget } from '../../workers/protocol/verify.js'
 import { absolutePath } from '../base/absolute-paths.js'
 import { coversName, type Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'

@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads'
 
-import type { NamedTask } from '../../workers/protocol/prepare.js'
+import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
 import type { Lane } from './fair-queue.js'
@@ -10,7 +10,7 @@ import type { TaskError } from './task-error.js'
 /** One task of one engine, from its request to its answer. */
 export interface Job {
   readonly name: NamedTask['name']
-  readonly task: object
+  readonly task: NamedTask['task']
   readonly transferList: Transferable[]
   readonly force: boolean
   readonly client: PoolClient

@@ -1,6 +1,5 @@
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
 
-import type { JudgePeersReply, JudgePeersTask } from '../../workers/judge-peers.js'
 import type { LookOutTask, QuietLog } from '../../workers/look-out.js'
 import { createProgressBuffer } from '../../workers/progress.js'
 import type {
@@ -9,9 +8,11 @@ import type {
   SealHostsReply,
   SealHostsTask,
 } from '../../workers/protocol/hosts.js'
-import type { NamedTask, PrepareReply, PrepareTask } from '../../workers/protocol/prepare.js'
-import type { ReadTextReply, ReadTextTask } from '../../workers/read-text.js'
-import type { VerifyReply, VerifyTask } from '../../workers/verify.js'
+import type { JudgePeersReply, JudgePeersTask } from '../../workers/protocol/judge-peers.js'
+import type { PrepareReply, PrepareTask } from '../../workers/protocol/prepare.js'
+import type { ReadTextReply, ReadTextTask } from '../../workers/protocol/read-text.js'
+import type { ReplyOf, TaskName, TaskOf } from '../../workers/protocol/tasks.js'
+import type { VerifyReply, VerifyTask } from '../../workers/protocol/verify.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
@@ -90,17 +91,17 @@ export function openPreparer(
   const watchmen = new Map<MessagePort, StandingLooks>()
   let closed = false
 
-  async function run<Reply>(
-    name: NamedTask['name'],
-    task: object,
+  async function run<Name extends TaskName>(
+    name: Name,
+    task: TaskOf<Name>,
     { force = false, transferList = [], looks }: RunOptions = {},
-  ): Promise<Reply> {
+  ): Promise<ReplyOf<Name>> {
     assertOpen()
     const reply = await new Promise<unknown>((resolve, reject) => {
       const job = { name, task, transferList, force, client, resolve, reject, untaken: 0 }
       pool.submit(looks ? { ...job, looks } : job)
     })
-    return reply as Reply
+    return reply as ReplyOf<Name>
   }
 
   function assertOpen(): void {

@@ -7,7 +7,7 @@ import {
   resetProgress,
   stepsOf,
 } from '../../workers/progress.js'
-import type { NamedTask } from '../../workers/protocol/prepare.js'
+import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import { guardExit } from './end-process.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'

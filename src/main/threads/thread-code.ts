@@ -21,7 +21,7 @@ export interface ThreadCode {
 
 /** Same relative location in src and dist. */
 const ENTRY = '../../workers/entry.cjs'
-const TASKS = '../../workers/prepare.js'
+const TASKS = '../../workers/tasks.js'
 
 let code: ThreadCode | null = null
 

@@ -1,5 +1,4 @@
 import type { TrustEnds } from '../material-ends.js'
-import type { Progress } from '../progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './hosts.js'
 import type {
   CertificateFacts,
@@ -12,15 +11,6 @@ import type {
   TrustFacts,
 } from './material.js'
 import type { Problem } from './problem.js'
-
-/** What is posted to a worker thread. */
-export interface NamedTask {
-  /** Name of a function that the module of the tasks exports. */
-  readonly name: 'prepare' | 'lookOut' | 'prepareHosts' | 'sealHosts' | 'verify' | 'judgePeers' | 'readText'
-  readonly task: object
-  /** Where the thread marks what it works on; absent for a task that only wakes it. */
-  readonly progress?: Progress
-}
 
 /** One PREPARE. */
 export interface PrepareTask {

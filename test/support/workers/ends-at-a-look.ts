@@ -1,6 +1,6 @@
 import type { LookOutTask } from '../../../src/workers/look-out.js'
 
-export { prepare, verify } from '../../../src/workers/prepare.js'
+export { prepare, verify } from '../../../src/workers/tasks.js'
 
 /** Prepares as the real one does, and ends its thread when it is asked to look. */
 export function lookOut({ port }: LookOutTask): void {

@@ -1,6 +1,6 @@
 import type { LookOutTask } from '../../../src/workers/look-out.js'
 
-export { prepare, verify } from '../../../src/workers/prepare.js'
+export { prepare, verify } from '../../../src/workers/tasks.js'
 
 /** Prepares as the real one does, and never comes back from a look: as on a file system that has gone away. */
 export function lookOut({ port }: LookOutTask): void {

@@ -1,4 +1,4 @@
-import type { JudgePeersReply, JudgePeersTask } from '../../../src/workers/judge-peers.js'
+import type { JudgePeersReply, JudgePeersTask } from '../../../src/workers/protocol/judge-peers.js'
 
 /** Accepts every peer whose certificate says nothing else, and does what the others say. */
 export function judgePeers({ chains, authorities }: JudgePeersTask): JudgePeersReply {

@@ -1,3 +1,3 @@
 import './poison-hook.cjs'
 
-export * from '../../../src/workers/prepare.js'
+export * from '../../../src/workers/tasks.js'

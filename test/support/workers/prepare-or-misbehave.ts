@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 import { prepare as prepareWell } from '../../../src/workers/prepare.js'
 import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol/prepare.js'
-import { type VerifyReply, type VerifyTask, verify as verifyWell } from '../../../src/workers/verify.js'
+import type { VerifyReply, VerifyTask } from '../../../src/workers/protocol/verify.js'
+import { verify as verifyWell } from '../../../src/workers/verify.js'
 import { markerBeside, takenBeside } from '../misbehaviour-marker.js'
 import { misbehavingTasks, workerTask } from '../worker-task.js'
 

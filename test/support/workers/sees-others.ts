@@ -1,4 +1,5 @@
-import { type VerifyReply, type VerifyTask, verify as verifyWell } from '../../../src/workers/verify.js'
+import type { VerifyReply, VerifyTask } from '../../../src/workers/protocol/verify.js'
+import { verify as verifyWell } from '../../../src/workers/verify.js'
 
 export { prepare } from '../../../src/workers/prepare.js'
 

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 
 import { z } from 'zod'
 
-import type { ReadTextReply } from '../../../workers/read-text.js'
+import type { ReadTextReply } from '../../../workers/protocol/read-text.js'
 import type { ReloadEngineOptions } from '../../api/options.js'
 import { absolutePath, withAbsolutePaths } from '../../base/absolute-paths.js'
 import { systemClock } from '../../base/clock.js'
