@@ -1,4 +1,6 @@
-export type { EndKind, MaterialEnd } from '../workers/material-ends.js'
+export type { Problem, ProblemCode } from '../workers/base/problem.js'
+export { PROBLEM_CODES } from '../workers/base/problem.js'
+export type { EndKind, MaterialEnd } from '../workers/protocol/ends.js'
 export type {
   CertificateCompression,
   CertificateFacts,
@@ -8,8 +10,6 @@ export type {
   TrustFacts,
 } from '../workers/protocol/material.js'
 export type { MaterialDiff } from '../workers/protocol/prepare.js'
-export type { Problem, ProblemCode } from '../workers/protocol/problem.js'
-export { PROBLEM_CODES } from '../workers/protocol/problem.js'
 export type { Generation, HostFacts, Trigger } from './api/generation.js'
 export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './api/members.js'
 export type {

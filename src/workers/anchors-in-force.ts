@@ -1,8 +1,8 @@
 import { BrokenAnchor } from './broken-anchor.js'
 import type { Findings } from './findings.js'
 import { authorityFacts, whyBrokenInUse } from './judge-authorities.js'
+import type { AuthorityFacts, AuthorityList } from './parse/authorities.js'
 import type { Policy } from './protocol/material.js'
-import type { AuthorityFacts, AuthorityList } from './record.js'
 import type { AuthorityBlock, JudgedAuthority } from './trust-blocks.js'
 
 /**

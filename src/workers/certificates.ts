@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 
+import { ProblemError } from './base/problem.js'
 import { nodeAt } from './der.js'
 import { isPkcs7 } from './der-kind.js'
 import { notAfterOf, notBeforeOf } from './facts.js'
 import { whyNotForIssuers, whyNotLoadable } from './key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from './pem.js'
 import { pemHint, pkcs7Hint } from './pem-hints.js'
-import { ProblemError } from './protocol/problem.js'
 import { reading } from './reading.js'
 import { assertReadable, assertReadablePurposes, keyKindIn } from './x509.js'
 

@@ -1,12 +1,13 @@
 import type { X509Certificate } from 'node:crypto'
 
+import type { ProblemCode } from './base/problem.js'
+import { oneLine } from './base/short-text.js'
 import { isSelfSigned } from './certificates.js'
-import { keyTypeOf, notAfterOf, notBeforeOf, oneLine } from './facts.js'
+import { keyTypeOf, notAfterOf, notBeforeOf } from './facts.js'
 import { isoTime } from './iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { Policy } from './protocol/material.js'
-import type { ProblemCode } from './protocol/problem.js'
 import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from './x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */

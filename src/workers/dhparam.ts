@@ -1,3 +1,4 @@
+import { ProblemError } from './base/problem.js'
 import { describe } from './certificates.js'
 import { assertDer, childrenOf, naturalOf } from './der.js'
 import { assertFilled } from './emptiness.js'
@@ -7,7 +8,6 @@ import { derOf, splitPem } from './pem.js'
 import { pemHint } from './pem-hints.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, Policy } from './protocol/material.js'
-import { ProblemError } from './protocol/problem.js'
 import { isPrimeOrderGroup, isSafePrime } from './safe-prime.js'
 import { shellWord } from './shell-word.js'
 

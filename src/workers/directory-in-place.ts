@@ -1,5 +1,5 @@
+import type { Problem } from './base/problem.js'
 import { namesIn } from './list-directory.js'
-import type { Problem } from './protocol/problem.js'
 import { isDirectoryProblem } from './read-file.js'
 import type { SourceRole } from './source-files.js'
 

@@ -1,10 +1,10 @@
 import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import { alternativeNamesOf } from './alternative-names.js'
+import { oneLine } from './base/short-text.js'
 import { nodeAt } from './der.js'
 import { isoTime } from './iso-time.js'
 import { publicKeyKindOf } from './key-kinds.js'
-import { UNPRINTABLE } from './printable.js'
 import type { CertificateFacts, ChainCertificate } from './protocol/material.js'
 import { recentKeyName } from './recent-keys.js'
 
@@ -58,35 +58,6 @@ export function fingerprint256Of(der: Uint8Array): string {
     .toUpperCase()
     .replace(/..(?!$)/g, '$&:')
 }
-
-/**
- * A distinguished name on one line; control characters cannot break out of it.
- *
- * @param name - as Node prints it: a line for each attribute, and nothing for an empty name.
- */
-export function wholeNameOf(name: string | undefined): string {
-  return (name ?? '').trim().replaceAll('\n', ', ').replace(UNPRINTABLE, ' ')
-}
-
-/** The same, of a sane length. */
-export function oneLine(name: string | undefined): string {
-  return shortened(wholeNameOf(name))
-}
-
-/** The first few of a list, and how many more there are: for messages. */
-export function listed(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_LISTED).map(shortened)
-  const more = names.length - shown.length
-  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
-}
-
-/** Cuts a text to a length that fits into a message. */
-export function shortened(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
-}
-
-const LONGEST = 256
-const MOST_LISTED = 10
 
 /** Every name of the subjectAltName extension, as text (see `certificate-name.ts`), in its order. */
 export function namesOf(certificate: X509Certificate): readonly string[] {

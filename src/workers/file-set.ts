@@ -5,8 +5,8 @@ import {
   holdsPrivateKey,
   sameFingerprint,
 } from '../fingerprint/index.js'
+import { type Problem, ProblemError } from './base/problem.js'
 import { withDirectoryContent } from './directory-in-place.js'
-import { type Problem, ProblemError } from './protocol/problem.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'
 

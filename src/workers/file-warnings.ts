@@ -1,13 +1,13 @@
 import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 
+import { type Problem, ProblemError } from './base/problem.js'
 import { isHostFileName, listHosts } from './hosts/list-hosts.js'
 import { unlinkedFiles } from './link-counts.js'
 import { type MountTable, readMounts } from './mounts.js'
 import { touching } from './progress.js'
 import type { HostSources } from './protocol/hosts.js'
 import type { PrepareTask } from './protocol/prepare.js'
-import { type Problem, ProblemError } from './protocol/problem.js'
 import { listSourceFiles } from './source-files.js'
 import { told } from './told.js'
 

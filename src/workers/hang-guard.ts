@@ -1,8 +1,8 @@
+import { ProblemError } from './base/problem.js'
 import { followPath } from './follow-path.js'
 import { type Hang, type HangList, type HangPlace, HangReader } from './hang-list.js'
 import { monotonicMs } from './monotonic.js'
 import { isWithin, listMounts, type Mount, mountOf, remoteMountOf } from './mounts.js'
-import { ProblemError } from './protocol/problem.js'
 
 /** A hang whose place is known. */
 interface LocatedHang extends Hang {

@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 
+import { listed } from './base/short-text.js'
 import { isDnsName, parseName } from './certificate-name.js'
-import { listed, namesOf } from './facts.js'
+import { namesOf } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 
+import { oneLine } from './base/short-text.js'
 import { isSelfSigned } from './certificates.js'
-import { oneLine } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { readIssuer } from './issuer.js'

@@ -1,10 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { alternativeNamesOf } from './alternative-names.js'
+import { listed, oneLine, shortened } from './base/short-text.js'
 import type { CertificateName } from './certificate-name.js'
 import { isSelfSigned } from './certificates.js'
 import { CoveredNames } from './covered-names.js'
-import { listed, notAfterOf, oneLine, shortened } from './facts.js'
+import { notAfterOf } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { isoTime } from './iso-time.js'

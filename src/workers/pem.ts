@@ -1,7 +1,7 @@
+import { ProblemError } from './base/problem.js'
 import { looksLikeDer } from './der-kind.js'
 import { whyDerIsNotPem, whyNotText } from './format-hints.js'
 import { INVISIBLE, whyNotOnlyText } from './pem-between.js'
-import { ProblemError } from './protocol/problem.js'
 
 /** One `-----BEGIN X-----` to `-----END X-----`. */
 export interface PemBlock {

@@ -1,5 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 
+import { ProblemError } from './base/problem.js'
 import { assertIssuerKey, usableCertificate } from './certificates.js'
 import { type DerivationBudget, TooCostly } from './derivation-budget.js'
 import { EncryptionError } from './encryption-fields.js'

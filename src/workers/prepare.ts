@@ -1,6 +1,8 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
 import { changedPaths, type Fingerprint } from '../fingerprint/index.js'
+import { exact } from './base/exact.js'
+import { identityOfProblems, type Problem } from './base/problem.js'
 import { readDhparam } from './dhparam.js'
 import { diffOf } from './diff.js'
 import { factsOf } from './facts.js'
@@ -15,6 +17,7 @@ import { judgeListSizes } from './list-size.js'
 import { namedAnchors } from './named-anchors.js'
 import { neededIn } from './needed.js'
 import { warnOfOpenKeys } from './open-keys.js'
+import { AuthorityList } from './parse/authorities.js'
 import { workingOn } from './progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type {
@@ -25,14 +28,13 @@ import type {
   RefusedReply,
   UnchangedReply,
 } from './protocol/prepare.js'
-import { identityOfProblems, type Problem } from './protocol/problem.js'
-import { AuthorityList, decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
+import { decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './record.js'
 import { rehearse, rehearseTrust } from './rehearse.js'
 import type { SourceRole } from './source-files.js'
 import { readSources, sourcesLookUnchanged } from './source-set.js'
 import { readTicketSecret, ticketSecretName } from './ticket-secret.js'
 import { told } from './told.js'
-import { exact, handOver, keyPem } from './transfer.js'
+import { handOver, keyPem } from './transfer.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './trust.js'
 import type { TrustBlocks } from './trust-blocks.js'
 import { problemOfError } from './unexpected.js'

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 
+import { type ProblemCode, ProblemError } from './base/problem.js'
 import { describe } from './certificates.js'
 import { assertDer, childOf, childrenOf } from './der.js'
 import { OCTET_STRING, SEQUENCE } from './der-tags.js'
@@ -10,7 +11,6 @@ import { DSA, whyNotForTls } from './key-kinds.js'
 import { derOf, type PemBlock } from './pem.js'
 import { openSshHint, pemHint } from './pem-hints.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
-import { type ProblemCode, ProblemError } from './protocol/problem.js'
 import { reading } from './reading.js'
 import { shellWord } from './shell-word.js'
 

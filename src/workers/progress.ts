@@ -1,6 +1,6 @@
+import { ProblemError } from './base/problem.js'
 import { HangGuard } from './hang-guard.js'
 import type { HangList, HangPlace } from './hang-list.js'
-import { ProblemError } from './protocol/problem.js'
 
 /**
  * Where a task is, in shared memory. A thread that hangs in native code, runs out of memory or ends cannot report

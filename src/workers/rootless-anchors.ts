@@ -1,6 +1,6 @@
 import { namesKey } from './authority-key-id.js'
 import type { Findings } from './findings.js'
-import type { AuthorityFacts } from './record.js'
+import type { AuthorityFacts } from './parse/authorities.js'
 import type { JudgedAuthority } from './trust-blocks.js'
 
 /**

@@ -1,8 +1,8 @@
 import type { Fingerprint } from '../fingerprint/index.js'
+import { identityOfProblems, type Problem, ProblemError } from './base/problem.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import type { MaterialSources } from './protocol/material.js'
 import type { PrepareTask } from './protocol/prepare.js'
-import { identityOfProblems, type Problem, ProblemError } from './protocol/problem.js'
 import { listSources, type SourceListing } from './source-files.js'
 import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from './surroundings.js'
 

@@ -1,9 +1,9 @@
 import { hkdfSync } from 'node:crypto'
 
+import { ProblemError } from './base/problem.js'
 import { emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { MaterialSources } from './protocol/material.js'
-import { ProblemError } from './protocol/problem.js'
 import { shellWord } from './shell-word.js'
 
 /** Less would be guessed sooner than the ticket keys that are derived from it. */

@@ -1,17 +1,8 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 
+import { exact } from './base/exact.js'
 import type { PrivateKey } from './private-key.js'
 import type { PreparedReply, PrepareReply } from './protocol/prepare.js'
-
-/**
- * A copy in a buffer of its own, exact in size. Node's small buffers are slices of a slab that neighbours' secrets lie
- * in, and a slab would travel whole.
- */
-export function exact(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(Buffer.byteLength(text))
-  new TextEncoder().encodeInto(text, bytes)
-  return bytes
-}
 
 /**
  * Unencrypted PKCS#8 PEM (RFC 5958). What the file had in another form is put together without a string, because a

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { earlyProblem } from '../../src/main/engine/early-problem.js'
 import { MOST_NAMED } from '../../src/workers/dated-problem.js'
 import { expiredProblem } from '../../src/workers/expired.js'
-import type { MaterialEnd } from '../../src/workers/material-ends.js'
+import type { MaterialEnd } from '../../src/workers/protocol/ends.js'
 import { tableOf } from '../support/documentation.js'
 
 type NamedEnd = Pick<MaterialEnd, 'name' | 'notAfter' | 'path'>

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/index.js'
-import type { Problem } from '../../src/workers/protocol/problem.js'
+import type { Problem } from '../../src/workers/base/problem.js'
 import { createAuthority, type LeafOptions } from '../support/certificates.js'
 import { assertListed } from '../support/documented-errors.js'
 import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'

@@ -12,7 +12,7 @@ import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget } from '../../src/workers/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
-import { type ProblemCode, ProblemError } from '../../src/workers/protocol/problem.js'
+import { type ProblemCode, ProblemError } from '../../src/workers/base/problem.js'
 import { createAuthority } from '../support/certificates.js'
 import { fuzzCases, numbersFrom, seed } from '../support/long-mode.js'
 import { onFirstNodeOnly } from '../support/one-node.js'

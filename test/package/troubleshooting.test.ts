@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
-import { PROBLEM_CODES } from '../../src/workers/protocol/problem.js'
+import { PROBLEM_CODES } from '../../src/workers/base/problem.js'
 import { projectRoot } from '../support/installed-package.js'
 
 const read = (path: string) => readFileSync(join(projectRoot, path), 'utf8')

@@ -1,4 +1,4 @@
-import type { AuthorityFacts } from '../../src/workers/record.js'
+import type { AuthorityFacts } from '../../src/workers/parse/authorities.js'
 
 /** What is known of a usual CA. */
 export function authorityFactsOf(some: Partial<AuthorityFacts>): AuthorityFacts {

@@ -1,5 +1,5 @@
 import type { ContextPlan } from '../../src/main/generation/build-context.js'
-import { NO_TRUST_ENDS } from '../../src/workers/material-ends.js'
+import { NO_TRUST_ENDS } from '../../src/workers/protocol/ends.js'
 import type { PreparedPair } from '../../src/workers/protocol/material.js'
 
 export interface PlanParts {

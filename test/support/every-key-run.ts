@@ -14,7 +14,7 @@ import { join } from 'node:path'
 
 import { judgePeers } from '../../src/workers/judge-peers.js'
 import type { PrepareReply } from '../../src/workers/protocol/prepare.js'
-import type { Problem } from '../../src/workers/protocol/problem.js'
+import type { Problem } from '../../src/workers/base/problem.js'
 import { createAuthority } from './certificates.js'
 import { integer, octets, oid, pem, sequence } from './der.js'
 import { basicConstraints, keyUsage, subjectAltName, subjectKeyId } from './extensions.js'

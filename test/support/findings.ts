@@ -1,5 +1,5 @@
 import { Findings } from '../../src/workers/findings.js'
-import type { ProblemCode } from '../../src/workers/protocol/problem.js'
+import type { ProblemCode } from '../../src/workers/base/problem.js'
 
 /** What was found, by code alone. */
 export interface FoundCodes {

@@ -11,7 +11,7 @@ import tls from 'node:tls'
 
 import { judgePeers } from '../../src/workers/judge-peers.js'
 import type { PreparedMaterial } from '../../src/workers/protocol/prepare.js'
-import type { Problem } from '../../src/workers/protocol/problem.js'
+import type { Problem } from '../../src/workers/base/problem.js'
 import { createAuthority } from './certificates.js'
 import { pem } from './der.js'
 import { mutated, type Random } from './der-mutants.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
-import type { ProblemCode } from '../../src/workers/protocol/problem.js'
-import { ProblemError } from '../../src/workers/protocol/problem.js'
+import type { ProblemCode } from '../../src/workers/base/problem.js'
+import { ProblemError } from '../../src/workers/base/problem.js'
 
 /** What `act` refuses with; an error that is no problem is a mistake of the code under test. */
 export function problemOf(act: () => unknown): ProblemError['problem'] {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { certificatesOf, describe, isSelfSigned, parseCertificate } from '../../src/workers/certificates.js'
 import { splitPem } from '../../src/workers/pem.js'
-import type { ProblemCode } from '../../src/workers/protocol/problem.js'
+import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { createAuthority, selfSigned } from '../support/certificates.js'
 import { pem } from '../support/der.js'
 import { csr, publicKeyPem } from '../support/key-forms.js'

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 
 import { diffOf } from '../../src/workers/diff.js'
 import { factsOf } from '../../src/workers/facts.js'
-import { type AuthorityFacts, AuthorityList, type ServedRecord } from '../../src/workers/record.js'
+import { type ServedRecord } from '../../src/workers/record.js'
+import { type AuthorityFacts, AuthorityList } from '../../src/workers/parse/authorities.js'
 import { authorityFactsOf } from '../support/authority-facts.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
-import { ProblemError } from '../../src/workers/protocol/problem.js'
+import { ProblemError } from '../../src/workers/base/problem.js'
 import { codesOf } from '../support/findings.js'
 
 test('what cannot serve is refused, even under force', () => {

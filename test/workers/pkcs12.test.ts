@@ -7,7 +7,7 @@ import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget } from '../../src/workers/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
-import { ProblemError } from '../../src/workers/protocol/problem.js'
+import { ProblemError } from '../../src/workers/base/problem.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { integer, sequence } from '../support/der.js'
 import { withoutOpenssl } from '../support/openssl.js'

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { contentDigest } from '../../src/fingerprint/index.js'
-import type { ProblemCode } from '../../src/workers/protocol/problem.js'
+import type { ProblemCode } from '../../src/workers/base/problem.js'
 import {
   digestFile,
   octal,

@@ -4,9 +4,10 @@ import { test } from 'node:test'
 
 import { transferableSymbol, valueSymbol } from 'piscina'
 
-import { packTrustEnds } from '../../src/workers/material-ends.js'
+import { packTrustEnds } from '../../src/workers/protocol/ends.js'
 import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol/prepare.js'
-import { exact, handOver, keyPem } from '../../src/workers/transfer.js'
+import { handOver, keyPem } from '../../src/workers/transfer.js'
+import { exact } from '../../src/workers/base/exact.js'
 import { keyPair } from '../support/keys.js'
 
 const keys: Record<string, KeyObject> = {

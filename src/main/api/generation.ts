@@ -1,5 +1,5 @@
+import type { Problem } from '../../workers/base/problem.js'
 import type { CertificateFacts, TrustFacts } from '../../workers/protocol/material.js'
-import type { Problem } from '../../workers/protocol/problem.js'
 
 /** What made the engine look at the files, or go back to an earlier generation. */
 export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control' | 'update' | 'rollback'

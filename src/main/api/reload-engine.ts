@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Generation } from './generation.js'
 import type { EvictedMember, MemberStatus } from './members.js'
 import type { EngineChanges } from './options.js'

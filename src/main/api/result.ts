@@ -1,6 +1,6 @@
+import type { Problem } from '../../workers/base/problem.js'
 import type { CertificateFacts } from '../../workers/protocol/material.js'
 import type { MaterialDiff } from '../../workers/protocol/prepare.js'
-import type { Problem } from '../../workers/protocol/problem.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Generation, Trigger } from './generation.js'
 import type { MemberResult } from './members.js'

@@ -1,5 +1,5 @@
-import type { EndKind, MaterialEnd } from '../../workers/material-ends.js'
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
+import type { EndKind, MaterialEnd } from '../../workers/protocol/ends.js'
 import type { Outcome, ReloadResult } from './result.js'
 
 /** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Snapshot } from '../generation/generation.js'
 import { sniCallbackOf } from '../generation/native-context.js'
 import { shadowedContexts } from './overrides.js'

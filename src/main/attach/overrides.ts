@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import type tls from 'node:tls'
 
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import { addedNames, currentContext, ticketKeysOptionOf } from '../generation/native-context.js'
 import { areEngineKeys } from '../generation/ticket-keys.js'
 import { addressName } from './served-verdict.js'

@@ -1,6 +1,6 @@
 import type tls from 'node:tls'
 
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Look } from '../../workers/protocol/verify.js'
 import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'

@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Look, ShownCertificate, VerifyTarget } from '../../workers/protocol/verify.js'
 import type { ServedTarget } from './verify-targets.js'
 

@@ -1,6 +1,6 @@
 import tls from 'node:tls'
 
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Detach } from '../api/serving-engine.js'
 import { ReloadError } from '../base/errors.js'
 import { bindTerms } from '../generation/accepted-terms.js'

@@ -1,10 +1,10 @@
 import type tls from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
 
+import type { Problem } from '../../workers/base/problem.js'
 import type { JudgePeersTask } from '../../workers/protocol/judge-peers.js'
 import type { RecordBytes } from '../../workers/protocol/material.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
-import type { Problem } from '../../workers/protocol/problem.js'
 import type { ServerExtra } from '../api/server-extra.js'
 import type { Detach } from '../api/serving-engine.js'
 import type { Clock } from '../base/clock.js'

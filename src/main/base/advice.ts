@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode } from '../../workers/protocol/problem.js'
+import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 
 /** What to do about a problem of one code. */
 export interface Advice {

@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode } from '../../workers/protocol/problem.js'
+import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 
 /**
  * The one error class of certswap: a stable `code`, one sentence, and the facts as fields.

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
 import { type NamedFacts, type ReloadResult, servingOf } from '../api/result.js'
 import { serverNameIn } from '../base/option-names.js'

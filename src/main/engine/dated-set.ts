@@ -4,7 +4,7 @@ import {
   type MaterialEnd,
   type TrustEnds,
   type TrustLabel,
-} from '../../workers/material-ends.js'
+} from '../../workers/protocol/ends.js'
 import type { CertificateFacts } from '../../workers/protocol/material.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'

@@ -1,4 +1,4 @@
-import { type EndKind, type MaterialEnd, NEVER_MS } from '../../workers/material-ends.js'
+import { type EndKind, type MaterialEnd, NEVER_MS } from '../../workers/protocol/ends.js'
 import type { CurrentEnds } from '../api/status.js'
 
 /** A kind of end; `spare` is a certificate of the chain that no client needs, the end of which does no harm. */

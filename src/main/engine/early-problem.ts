@@ -1,6 +1,6 @@
+import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 import { type DatedWords, datedProblem } from '../../workers/dated-problem.js'
-import type { MaterialEnd } from '../../workers/material-ends.js'
-import type { Problem, ProblemCode } from '../../workers/protocol/problem.js'
+import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { WatchedKind } from './earliest-ends.js'
 
 /**

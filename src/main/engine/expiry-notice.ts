@@ -1,4 +1,4 @@
-import type { EndKind } from '../../workers/material-ends.js'
+import type { EndKind } from '../../workers/protocol/ends.js'
 import type { ExpiryNotice } from '../api/status.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Logger } from '../base/logger.js'

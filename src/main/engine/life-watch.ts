@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
 import { type Clock, LONGEST_WALL_SLEEP_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'

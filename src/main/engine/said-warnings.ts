@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { ReloadResult } from '../api/result.js'
 
 /** More than a pass reports many times over: hosts are renewed in passes of their own. */

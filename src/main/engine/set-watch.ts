@@ -1,4 +1,4 @@
-import { type EndKind, NEVER_MS } from '../../workers/material-ends.js'
+import { type EndKind, NEVER_MS } from '../../workers/protocol/ends.js'
 import type { DatedSet } from './dated-set.js'
 import type { MaterialEnds } from './earliest-ends.js'
 import { LONGEST_SLACK_MS, type Thresholds } from './thresholds.js'

@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'

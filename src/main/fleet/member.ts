@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { EvictedMember, MemberEviction, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
 import type { Link } from './link.js'

@@ -1,7 +1,7 @@
+import type { Problem } from '../../workers/base/problem.js'
 import { isDnsName } from '../../workers/certificate-name.js'
 import type { CertificateFacts, PreparedPair, RecordBytes } from '../../workers/protocol/material.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
-import type { Problem } from '../../workers/protocol/problem.js'
 import type { Generation } from '../api/generation.js'
 import { wipe } from './hidden-bytes.js'
 import type { HostTable } from './host-table.js'

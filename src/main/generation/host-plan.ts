@@ -1,4 +1,4 @@
-import { NO_TRUST_ENDS } from '../../workers/material-ends.js'
+import { NO_TRUST_ENDS } from '../../workers/protocol/ends.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { ContextPlan } from './build-context.js'
 import type { Host } from './host.js'

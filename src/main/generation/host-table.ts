@@ -1,4 +1,4 @@
-import { NEVER_MS } from '../../workers/material-ends.js'
+import { NEVER_MS } from '../../workers/protocol/ends.js'
 import { HOST_DATES } from '../../workers/protocol/hosts.js'
 import type { Host } from './host.js'
 import { ANY_CLAIM, type NameClaims, wildcardOf } from './name-claims.js'

@@ -1,8 +1,8 @@
 import { type Gauge, Registry } from 'prom-client'
 
+import { PROBLEM_CODES, type ProblemCode } from '../../workers/base/problem.js'
 import { parseName } from '../../workers/certificate-name.js'
 import type { CertificateFacts } from '../../workers/protocol/material.js'
-import { PROBLEM_CODES, type ProblemCode } from '../../workers/protocol/problem.js'
 import type { Trigger } from '../api/generation.js'
 import type { EngineStatus, ReloadEngine } from '../api/reload-engine.js'
 import type { Outcome, ReloadResult } from '../api/result.js'

@@ -1,5 +1,5 @@
+import type { Problem } from '../../workers/base/problem.js'
 import type { CertificateFacts } from '../../workers/protocol/material.js'
-import type { Problem } from '../../workers/protocol/problem.js'
 import { MOST_TOLD } from '../../workers/told.js'
 import type { Host } from '../generation/host.js'
 import { type HostTable, inSteps, type NameConflict } from '../generation/host-table.js'

@@ -1,5 +1,5 @@
+import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
 import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/protocol/hosts.js'
-import { identityOfProblems, type Problem } from '../../workers/protocol/problem.js'
 import { MOST_TOLD, told } from '../../workers/told.js'
 import type { HostFacts } from '../api/generation.js'
 import type { HostCounts } from '../api/result.js'

@@ -1,3 +1,4 @@
+import type { Problem } from '../../workers/base/problem.js'
 import type { RecordBytes } from '../../workers/protocol/material.js'
 import type {
   PreparedReply,
@@ -5,7 +6,6 @@ import type {
   PrepareReply,
   PrepareTask,
 } from '../../workers/protocol/prepare.js'
-import type { Problem } from '../../workers/protocol/problem.js'
 import type { PassFindings } from '../api/result.js'
 import { type Records, wipeKeys } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'

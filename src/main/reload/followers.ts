@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { MemberResult, MemberStatus } from '../api/members.js'
 import type { Listener } from '../attach/verify-targets.js'
 import type { Snapshot } from '../generation/generation.js'

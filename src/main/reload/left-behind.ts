@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { ReloadResult } from '../api/result.js'
 import type { LeftBehind } from './followers.js'
 

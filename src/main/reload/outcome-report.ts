@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Trigger } from '../api/generation.js'
 import type { MemberResult } from '../api/members.js'
 import type { Outcome } from '../api/result.js'

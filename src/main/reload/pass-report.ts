@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Generation, Trigger } from '../api/generation.js'
 import type { PassFindings } from '../api/result.js'
 import { type ReloadResult, servingOf } from '../api/result.js'

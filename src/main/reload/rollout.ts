@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/protocol/problem.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { MemberResult } from '../api/members.js'
 import { ServedCheck, type ServedListener } from '../attach/served-check.js'
 import type { ServedState } from '../attach/served-state.js'

@@ -3,11 +3,11 @@ import { basename, dirname } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
+import type { Problem } from '../base/problem.js'
 import { findMatching } from '../find-matching.js'
 import { listDirectory, namesIn } from '../list-directory.js'
 import { touching } from '../progress.js'
 import type { HostSource, HostSources } from '../protocol/hosts.js'
-import type { Problem } from '../protocol/problem.js'
 import { fileProblem } from '../read-file.js'
 import { strayMaterial } from './host-hints.js'
 import { type Candidate, candidatesIn, chosenFrom, FIXED, firstOfEach, withoutKey } from './layouts.js'

@@ -1,5 +1,5 @@
+import type { Problem } from '../base/problem.js'
 import type { CertificateFacts, ContextOptions, FileLimits, MaterialSources, Policy } from './material.js'
-import type { Problem } from './problem.js'
 
 /** Where the certificates of SNI hosts lie. */
 export interface HostSources {

@@ -1,4 +1,5 @@
-import type { TrustEnds } from '../material-ends.js'
+import type { Problem } from '../base/problem.js'
+import type { TrustEnds } from './ends.js'
 import type { ScanHostsReply, ScanHostsTask } from './hosts.js'
 import type {
   CertificateFacts,
@@ -10,7 +11,6 @@ import type {
   RecordBytes,
   TrustFacts,
 } from './material.js'
-import type { Problem } from './problem.js'
 
 /** One PREPARE. */
 export interface PrepareTask {

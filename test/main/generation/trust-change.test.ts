@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { type TrustTerms, trustShrank } from '../../../src/main/generation/trust-change.js'
 import { trustIdentity } from '../../../src/main/generation/trust-identity.js'
-import { NO_TRUST_ENDS } from '../../../src/workers/material-ends.js'
+import { NO_TRUST_ENDS } from '../../../src/workers/protocol/ends.js'
 
 /** Anchors and lists are told from one another by their bytes alone. */
 interface Terms {
