@@ -16,7 +16,7 @@ import { SEQUENCE } from './der-tags.js'
 import { fullNamesOf } from './issuer.js'
 import { workingOn } from './progress.js'
 import { reading } from './reading.js'
-import { releaseContext } from './release-context.js'
+import { releaseContext } from './base/release-context.js'
 import type { TrustBlock } from './trust-blocks.js'
 
 /** What of a revocation list decides which clients of its CA OpenSSL accepts while it is loaded. */

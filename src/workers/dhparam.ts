@@ -9,7 +9,7 @@ import { pemHint } from './pem-hints.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources, Policy } from './protocol/material.js'
 import { isPrimeOrderGroup, isSafePrime } from './safe-prime.js'
-import { shellWord } from './shell-word.js'
+import { shellWord } from './base/shell-word.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
 const LEAST_BITS = 1024

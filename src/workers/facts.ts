@@ -3,7 +3,7 @@ import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'nod
 import { alternativeNamesOf } from './alternative-names.js'
 import { oneLine } from './base/short-text.js'
 import { nodeAt } from './der.js'
-import { isoTime } from './iso-time.js'
+import { isoTime } from './base/iso-time.js'
 import { publicKeyKindOf } from './key-kinds.js'
 import type { CertificateFacts, ChainCertificate } from './protocol/material.js'
 import { recentKeyName } from './recent-keys.js'

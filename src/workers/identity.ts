@@ -14,7 +14,7 @@ import { type PrivateKey, privateKeysOf } from './private-key.js'
 import { workingOn } from './progress.js'
 import type { MaterialSources } from './protocol/material.js'
 import { reading } from './reading.js'
-import { digestFor } from './runtimes.js'
+import { digestFor } from './base/runtimes.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {

@@ -7,7 +7,7 @@ import { assertIssuerKey, isSelfSigned, parseCertificate } from './certificates.
 import { expiredProblem } from './expired.js'
 import { notAfterOf, notBeforeOf, publicKeyOf } from './facts.js'
 import type { Findings } from './findings.js'
-import { isoTime } from './iso-time.js'
+import { isoTime } from './base/iso-time.js'
 import { type Issuer, readIssuer } from './issuer.js'
 import { isRsa } from './key-kinds.js'
 import { whyTooLarge } from './key-size.js'

@@ -10,7 +10,7 @@ import { type Bags, otherPassphrase, readBags } from './pkcs12-file.js'
 import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8, keyFromDecrypted } from './private-key.js'
 import { ProblemError } from './protocol/problem.js'
 import { reading } from './reading.js'
-import { shellWord } from './shell-word.js'
+import { shellWord } from './base/shell-word.js'
 
 /** What a PKCS#12 file holds. */
 export interface Pkcs12Content {

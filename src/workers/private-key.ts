@@ -12,7 +12,7 @@ import { derOf, type PemBlock } from './pem.js'
 import { openSshHint, pemHint } from './pem-hints.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
 import { reading } from './reading.js'
-import { shellWord } from './shell-word.js'
+import { shellWord } from './base/shell-word.js'
 
 /** A private key as OpenSSL has read it. */
 export interface PrivateKey {

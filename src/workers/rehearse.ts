@@ -8,8 +8,8 @@ import { type Identity, pemOf } from './identity.js'
 import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
 import type { ContextOptions } from './protocol/material.js'
 import type { PrepareTask } from './protocol/prepare.js'
-import { releaseContext } from './release-context.js'
-import { trustsIntermediates } from './runtimes.js'
+import { releaseContext } from './base/release-context.js'
+import { trustsIntermediates } from './base/runtimes.js'
 import type { TrustBlocks } from './trust-blocks.js'
 
 /** One pair, as the main thread will load it. */

@@ -4,7 +4,7 @@ import { ProblemError } from './base/problem.js'
 import { emptiness } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { MaterialSources } from './protocol/material.js'
-import { shellWord } from './shell-word.js'
+import { shellWord } from './base/shell-word.js'
 
 /** Less would be guessed sooner than the ticket keys that are derived from it. */
 const LEAST_BYTES = 32

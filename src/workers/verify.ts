@@ -5,7 +5,7 @@ import tls, { type TLSSocket } from 'node:tls'
 import { oneLine } from './base/short-text.js'
 import { fingerprint256Of } from './facts.js'
 import type { Look, ShownCertificate, VerifyReply, VerifyTarget, VerifyTask } from './protocol/verify.js'
-import { leafWithoutSession, lenientCiphers } from './runtimes.js'
+import { leafWithoutSession, lenientCiphers } from './base/runtimes.js'
 import { takeSessionLeaf } from './session-leaf.js'
 
 /** A listener that does not answer within this time is unreachable, in milliseconds. */

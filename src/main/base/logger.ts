@@ -1,6 +1,6 @@
 import type { pino as Pino } from 'pino'
 
-import { printable } from '../../workers/printable.js'
+import { printable } from '../../workers/base/printable.js'
 import { ReloadError } from './errors.js'
 import { logOutput } from './log-output.js'
 import { callUserCode, reportUserCode } from './user-code.js'

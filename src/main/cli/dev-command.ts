@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-import { printable } from '../../workers/printable.js'
+import { printable } from '../../workers/base/printable.js'
 import { hostNameIn } from '../base/option-names.js'
 import { orCommandError } from './dev/command-error.js'
 import type { DevelopmentIdentity, DevelopmentIdentityOptions } from './dev/identity.js'

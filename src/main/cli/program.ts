@@ -1,6 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 
-import { printable } from '../../workers/printable.js'
+import { printable } from '../../workers/base/printable.js'
 import { linesAbout } from '../base/advice.js'
 import { ReloadError } from '../base/errors.js'
 import { PACKAGE_VERSION } from '../base/package-version.js'

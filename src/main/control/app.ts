@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 
-import { printable, printableJson } from '../../workers/printable.js'
+import { printable, printableJson } from '../../workers/base/printable.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { problemAnswer, RequestProblem } from './problem-document.js'

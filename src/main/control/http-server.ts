@@ -1,7 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { printableJson } from '../../workers/printable.js'
+import { printableJson } from '../../workers/base/printable.js'
 import { ConnectionShares } from './connection-shares.js'
 import { feedInPieces } from './feed-in-pieces.js'
 import { createPace, type Pace, type PaceLimits } from './pace.js'

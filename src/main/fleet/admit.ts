@@ -1,4 +1,4 @@
-import { monotonicMs } from '../../workers/monotonic.js'
+import { monotonicMs } from '../../workers/base/monotonic.js'
 import type { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'

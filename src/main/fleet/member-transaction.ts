@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import { monotonicMs } from '../../workers/monotonic.js'
+import { monotonicMs } from '../../workers/base/monotonic.js'
 import type { ServedState } from '../attach/served-state.js'
 import { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'

@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads'
 
 import { placeSince, remedyFor } from '../../workers/hang-guard.js'
 import { createHangList, type HangList, type HangPlace, writeHangs } from '../../workers/hang-list.js'
-import { monotonicMs } from '../../workers/monotonic.js'
+import { monotonicMs } from '../../workers/base/monotonic.js'
 import type { LocatedPath, TaskPlace } from '../../workers/progress.js'
 import { guardExit } from './end-process.js'
 

@@ -3,7 +3,7 @@ import type { Transferable, Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 
 import type { QuietLog } from '../../workers/look-out.js'
-import { monotonicMs } from '../../workers/monotonic.js'
+import { monotonicMs } from '../../workers/base/monotonic.js'
 import { placeOf, type TaskPlace } from '../../workers/progress.js'
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'

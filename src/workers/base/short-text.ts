@@ -1,4 +1,4 @@
-import { UNPRINTABLE } from '../printable.js'
+import { UNPRINTABLE } from './printable.js'
 
 /** The same, of a sane length. */
 export function oneLine(name: string | undefined): string {

@@ -6,7 +6,7 @@ import tls from 'node:tls'
 
 import { PackedHost } from '../../../src/main/generation/packed-host.js'
 import type { HostSource } from '../../../src/workers/protocol/hosts.js'
-import { fromSharedJson, toSharedJson } from '../../../src/workers/shared-json.js'
+import { fromSharedJson, toSharedJson } from '../../../src/workers/base/shared-json.js'
 import { createAuthority, type LeafOptions } from '../../support/certificates.js'
 import { putHost } from '../../support/host-site.js'
 import { hostTask, preparedHosts, prepareHostsHere } from '../../support/prepare-hosts-here.js'

@@ -7,7 +7,7 @@ import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/wor
 import { hostEntries } from '../../../src/workers/hosts/record.js'
 import { hostsLookUnchanged, scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
 import type { Problem } from '../../../src/workers/base/problem.js'
-import { fromSharedJson } from '../../../src/workers/shared-json.js'
+import { fromSharedJson } from '../../../src/workers/base/shared-json.js'
 import { MOST_TOLD, told } from '../../../src/workers/told.js'
 import { createAuthority } from '../../support/certificates.js'
 import { putHost } from '../../support/host-site.js'

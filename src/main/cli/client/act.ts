@@ -1,4 +1,4 @@
-import { printable } from '../../../workers/printable.js'
+import { printable } from '../../../workers/base/printable.js'
 import type { ReloadView } from '../../control/result-answer.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { askAloud, type ClientFlags } from './ask.js'

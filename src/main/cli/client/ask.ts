@@ -1,6 +1,6 @@
 import http from 'node:http'
 
-import { printable, printableJson } from '../../../workers/printable.js'
+import { printable, printableJson } from '../../../workers/base/printable.js'
 import { adviceFor, isAboutFiles } from '../../base/advice.js'
 import type { ProblemView } from '../../control/views.js'
 import { trustedControlPath } from '../control-path.js'

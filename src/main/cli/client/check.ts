@@ -1,4 +1,4 @@
-import { printableJson } from '../../../workers/printable.js'
+import { printableJson } from '../../../workers/base/printable.js'
 import type { EngineStatus } from '../../api/reload-engine.js'
 import { adviceFor } from '../../base/advice.js'
 import { ReloadError } from '../../base/errors.js'

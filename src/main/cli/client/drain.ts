@@ -1,4 +1,4 @@
-import { printable } from '../../../workers/printable.js'
+import { printable } from '../../../workers/base/printable.js'
 import type { DrainResultView, DrainView } from '../../control/routes/drain.js'
 import { askAloud, type ClientFlags, type Question } from './ask.js'
 import { type Paint, paintFor } from './paint.js'

@@ -1,4 +1,4 @@
-import { printable } from '../../../workers/printable.js'
+import { printable } from '../../../workers/base/printable.js'
 import type {
   CertificateView,
   ContextView,

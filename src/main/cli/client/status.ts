@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { printable } from '../../../workers/printable.js'
+import { printable } from '../../../workers/base/printable.js'
 import { logOutput } from '../../base/log-output.js'
 import type { StatusView } from '../../control/routes/status.js'
 import type { AttemptView } from '../../control/views.js'

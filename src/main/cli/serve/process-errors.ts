@@ -1,4 +1,4 @@
-import { printable } from '../../../workers/printable.js'
+import { printable } from '../../../workers/base/printable.js'
 import { logOutput } from '../../base/log-output.js'
 import type { Logger } from '../../base/logger.js'
 import { EXIT } from '../exit-codes.js'

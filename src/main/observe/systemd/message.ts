@@ -1,4 +1,4 @@
-import { printable } from '../../../workers/printable.js'
+import { printable } from '../../../workers/base/printable.js'
 
 /** One datagram: assignments, each of them a line. */
 export type Message = readonly string[]
