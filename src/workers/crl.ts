@@ -14,7 +14,7 @@ import {
 import { childrenOf, type DerNode } from './der.js'
 import { SEQUENCE } from './der-tags.js'
 import { fullNamesOf } from './issuer.js'
-import { workingOn } from './progress.js'
+import { workingOn } from './progress/progress.js'
 import { reading } from './reading.js'
 import { releaseContext } from './base/release-context.js'
 import type { TrustBlock } from './trust-blocks.js'

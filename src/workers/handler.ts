@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 
-import { beginTask, endTask } from './progress.js'
+import { beginTask, endTask } from './progress/progress.js'
 import type { NamedTask, TaskName } from './protocol/tasks.js'
 
 /** The functions of a module of tasks, whose types the caller vouches for. */

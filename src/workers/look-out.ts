@@ -4,7 +4,7 @@ import { fileWarnings, isFileWarning, sameFileWarnings } from './file-warnings.j
 import { hostEntries } from './hosts/record.js'
 import { hostsLookUnchanged } from './hosts/scan-hosts.js'
 import { monotonicMs } from './base/monotonic.js'
-import { lookingIn } from './progress.js'
+import { lookingIn } from './progress/progress.js'
 import type { RecordBytes } from './protocol/material.js'
 import type { PrepareTask } from './protocol/prepare.js'
 import { decodeRecord, wholeFingerprint } from './record.js'

@@ -18,7 +18,7 @@ import { namedAnchors } from './named-anchors.js'
 import { neededIn } from './needed.js'
 import { warnOfOpenKeys } from './open-keys.js'
 import { AuthorityList } from './parse/authorities.js'
-import { workingOn } from './progress.js'
+import { workingOn } from './progress/progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type {
   DefaultReply,

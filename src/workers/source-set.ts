@@ -4,7 +4,7 @@ import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import type { MaterialSources } from './protocol/material.js'
 import type { PrepareTask } from './protocol/prepare.js'
 import { listSources, type SourceListing } from './source-files.js'
-import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from './surroundings.js'
+import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from './progress/surroundings.js'
 
 type Limits = PrepareTask['limits']
 

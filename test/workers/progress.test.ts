@@ -10,7 +10,7 @@ import {
   placeOf,
   stepsOf,
   touching,
-} from '../../src/workers/progress.js'
+} from '../../src/workers/progress/progress.js'
 
 test('a task that has ended leaves its buffer alone: another thread may use it by then', () => {
   const progress = newProgress()

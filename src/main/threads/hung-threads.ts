@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads'
 
-import { placeSince, remedyFor } from '../../workers/hang-guard.js'
-import { createHangList, type HangList, type HangPlace, writeHangs } from '../../workers/hang-list.js'
+import { placeSince, remedyFor } from '../../workers/progress/hang-guard.js'
+import { createHangList, type HangList, type HangPlace, writeHangs } from '../../workers/progress/hang-list.js'
 import { monotonicMs } from '../../workers/base/monotonic.js'
-import type { LocatedPath, TaskPlace } from '../../workers/progress.js'
+import type { LocatedPath, TaskPlace } from '../../workers/progress/progress.js'
 import { guardExit } from './end-process.js'
 
 /** How long an ended thread may take before it counts as hanging. */

@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
 
 import type { LookOutTask, QuietLog } from '../../workers/look-out.js'
-import { createProgressBuffer } from '../../workers/progress.js'
+import { createProgressBuffer } from '../../workers/progress/progress.js'
 import type {
   PrepareHostsReply,
   PrepareHostsTask,

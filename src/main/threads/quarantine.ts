@@ -1,4 +1,4 @@
-import { type Poison, poisonKey, type TaskPlace } from '../../workers/progress.js'
+import { type Poison, poisonKey, type TaskPlace } from '../../workers/progress/progress.js'
 import type { Clock } from '../base/clock.js'
 import { hungThreads } from './hung-threads.js'
 

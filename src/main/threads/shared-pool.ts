@@ -6,7 +6,7 @@ import {
   placeOf,
   resetProgress,
   stepsOf,
-} from '../../workers/progress.js'
+} from '../../workers/progress/progress.js'
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import { guardExit } from './end-process.js'

@@ -1,4 +1,4 @@
-import type { TaskPlace } from '../../workers/progress.js'
+import type { TaskPlace } from '../../workers/progress/progress.js'
 import { placeOfError } from '../../workers/unexpected.js'
 import type { WorkerOptions } from '../api/options.js'
 import { ReloadError } from '../base/errors.js'

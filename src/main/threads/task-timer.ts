@@ -1,4 +1,4 @@
-import { isTaken, stepsOf } from '../../workers/progress.js'
+import { isTaken, stepsOf } from '../../workers/progress/progress.js'
 import type { Clock } from '../base/clock.js'
 
 /**

@@ -4,7 +4,7 @@ import fastGlob from 'fast-glob'
 
 import { shortList } from '../directory-in-place.js'
 import { type DirectoryEntry, listDirectory, namesIn } from '../list-directory.js'
-import { touching } from '../progress.js'
+import { touching } from '../progress/progress.js'
 import { candidatesIn, EXPECTED } from './layouts.js'
 
 /** Names of files that look like a certificate or a key. */

@@ -1,5 +1,5 @@
 import type { LookOutTask } from '../look-out.js'
-import type { Progress } from '../progress.js'
+import type { Progress } from '../progress/progress.js'
 import type { PrepareHostsReply, PrepareHostsTask, SealHostsReply, SealHostsTask } from './hosts.js'
 import type { JudgePeersReply, JudgePeersTask } from './judge-peers.js'
 import type { PrepareReply, PrepareTask } from './prepare.js'

@@ -1,7 +1,7 @@
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 
-import { inodeStamp } from '../fingerprint/index.js'
+import { inodeStamp } from '../../fingerprint/index.js'
 import { MOST_LINKS } from './follow-path.js'
 import { touching } from './progress.js'
 

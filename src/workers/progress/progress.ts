@@ -1,4 +1,4 @@
-import { ProblemError } from './base/problem.js'
+import { ProblemError } from '../base/problem.js'
 import { HangGuard } from './hang-guard.js'
 import type { HangList, HangPlace } from './hang-list.js'
 
