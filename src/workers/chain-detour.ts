@@ -5,7 +5,7 @@ import type { Flaw } from './chain-flaws.js'
 import { isIssuedBy, issuersIn } from './chain-order.js'
 import type { NamedAnchors } from './named-anchors.js'
 import { publicRootsNamed } from './public-roots.js'
-import { canonicalIssuerOf } from './x509.js'
+import { canonicalIssuerOf } from './formats/x509.js'
 
 /** A certificate of a chain with what is wrong with it. */
 export interface Judged {

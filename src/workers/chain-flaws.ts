@@ -5,10 +5,10 @@ import { oneLine } from './base/short-text.js'
 import { isSelfSigned } from './certificates.js'
 import { keyTypeOf, notAfterOf, notBeforeOf } from './facts.js'
 import { isoTime } from './base/iso-time.js'
-import { type Issuer, readIssuer } from './issuer.js'
+import { type Issuer, readIssuer } from './formats/issuer.js'
 import { whyTooLarge } from './key-size.js'
 import type { Policy } from './protocol/material.js'
-import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from './x509.js'
+import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from './formats/x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */
 export interface Flaw {

@@ -10,10 +10,10 @@ import {
   ISSUING_DISTRIBUTION_POINT,
   isRemoval,
   REASON_CODE,
-} from './crl-fields.js'
-import { childrenOf, type DerNode } from './der.js'
-import { SEQUENCE } from './der-tags.js'
-import { fullNamesOf } from './issuer.js'
+} from './formats/crl-fields.js'
+import { childrenOf, type DerNode } from './formats/der.js'
+import { SEQUENCE } from './formats/der-tags.js'
+import { fullNamesOf } from './formats/issuer.js'
 import { workingOn } from './progress/progress.js'
 import { reading } from './reading.js'
 import { releaseContext } from './base/release-context.js'

@@ -1,14 +1,14 @@
 import { ProblemError } from './base/problem.js'
 import { describe } from './certificates.js'
-import { assertDer, childrenOf, naturalOf } from './der.js'
+import { assertDer, childrenOf, naturalOf } from './formats/der.js'
 import { assertFilled } from './emptiness.js'
 import type { FileSet } from './file-set.js'
 import type { Findings } from './findings.js'
-import { derOf, splitPem } from './pem.js'
-import { pemHint } from './pem-hints.js'
+import { derOf, splitPem } from './formats/pem.js'
+import { pemHint } from './formats/pem-hints.js'
 import { workingOn } from './progress/progress.js'
 import type { MaterialSources, Policy } from './protocol/material.js'
-import { isPrimeOrderGroup, isSafePrime } from './safe-prime.js'
+import { isPrimeOrderGroup, isSafePrime } from './formats/safe-prime.js'
 import { shellWord } from './base/shell-word.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */

@@ -1,13 +1,13 @@
 import { X509Certificate } from 'node:crypto'
 
-import { namesKey } from './authority-key-id.js'
+import { namesKey } from './formats/authority-key-id.js'
 import { type Crl, type CrlScope, coverageOf, parseCrl } from './crl.js'
-import { isCurrent } from './crl-fields.js'
+import { isCurrent } from './formats/crl-fields.js'
 import type { Findings } from './findings.js'
 import { isoTime } from './base/iso-time.js'
-import { type Issuer, readIssuer } from './issuer.js'
+import { type Issuer, readIssuer } from './formats/issuer.js'
 import type { Policy } from './protocol/material.js'
-import { type SignatureVerdict, verifySignature } from './signature.js'
+import { type SignatureVerdict, verifySignature } from './formats/signature.js'
 import type { JudgedAuthority, TrustBlock } from './trust-blocks.js'
 
 /**

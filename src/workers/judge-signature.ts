@@ -4,10 +4,10 @@ import { oneLine } from './base/short-text.js'
 import { isSelfSigned } from './certificates.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
-import { readIssuer } from './issuer.js'
+import { readIssuer } from './formats/issuer.js'
 import type { NamedAnchors } from './named-anchors.js'
 import { publicRootsNamed } from './public-roots.js'
-import { canonicalIssuerOf, canonicalSubjectOf } from './x509.js'
+import { canonicalIssuerOf, canonicalSubjectOf } from './formats/x509.js'
 
 /** Where the last certificate that the leaf leads to was issued. */
 export type IssuerVerdict = 'verified' | 'unknown' | 'refused'

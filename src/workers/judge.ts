@@ -1,22 +1,22 @@
 import type { X509Certificate } from 'node:crypto'
 
-import { alternativeNamesOf } from './alternative-names.js'
+import { alternativeNamesOf } from './formats/alternative-names.js'
 import { listed, oneLine, shortened } from './base/short-text.js'
-import type { CertificateName } from './certificate-name.js'
+import type { CertificateName } from './formats/certificate-name.js'
 import { isSelfSigned } from './certificates.js'
-import { CoveredNames } from './covered-names.js'
+import { CoveredNames } from './formats/covered-names.js'
 import { notAfterOf } from './facts.js'
 import type { Findings } from './findings.js'
 import type { Identity } from './identity.js'
 import { isoTime } from './base/iso-time.js'
-import { readIssuer } from './issuer.js'
-import { issuerPlacesOf } from './issuer-places.js'
+import { readIssuer } from './formats/issuer.js'
+import { issuerPlacesOf } from './formats/issuer-places.js'
 import { judgeChain } from './judge-chain.js'
 import { judgeLastSignature } from './judge-signature.js'
 import type { NamedAnchors } from './named-anchors.js'
 import type { CertificateFacts, Policy } from './protocol/material.js'
 import { reading } from './reading.js'
-import { canonicalIssuerOf, canonicalSubjectOf } from './x509.js'
+import { canonicalIssuerOf, canonicalSubjectOf } from './formats/x509.js'
 
 /**
  * Looks for what OpenSSL loads without an error and clients then refuse. `anchorsNamed` finds the engine's own trust anchors.

@@ -1,4 +1,4 @@
-import { namesKey } from './authority-key-id.js'
+import { namesKey } from './formats/authority-key-id.js'
 import type { Findings } from './findings.js'
 import type { AuthorityFacts } from './parse/authorities.js'
 import type { JudgedAuthority } from './trust-blocks.js'

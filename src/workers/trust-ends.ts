@@ -1,5 +1,5 @@
 import { type Crl, coverageOf } from './crl.js'
-import { nodeAt } from './der.js'
+import { nodeAt } from './formats/der.js'
 import { fingerprint256Of } from './facts.js'
 import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from './protocol/ends.js'
 import type { JudgedAuthority, TrustBlock } from './trust-blocks.js'

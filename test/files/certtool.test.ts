@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
-import { DerivationBudget, type Work } from '../../src/workers/derivation-budget.js'
+import { DerivationBudget, type Work } from '../../src/workers/formats/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
 import { createAuthority } from '../support/certificates.js'
 import { onFirstNodeOnly } from '../support/one-node.js'

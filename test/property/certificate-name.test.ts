@@ -4,9 +4,9 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { alternativeNamesOf } from '../../src/workers/alternative-names.js'
-import { asciiDomain, isDnsName, nameText, parseName } from '../../src/workers/certificate-name.js'
-import { CoveredNames } from '../../src/workers/covered-names.js'
+import { alternativeNamesOf } from '../../src/workers/formats/alternative-names.js'
+import { asciiDomain, isDnsName, nameText, parseName } from '../../src/workers/formats/certificate-name.js'
+import { CoveredNames } from '../../src/workers/formats/covered-names.js'
 import { createAuthority } from '../support/certificates.js'
 import { keyPair } from '../support/keys.js'
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { CoveredNames } from '../../src/workers/covered-names.js'
+import { CoveredNames } from '../../src/workers/formats/covered-names.js'
 import { createAuthority } from '../support/certificates.js'
 import { keyPair } from '../support/keys.js'
 

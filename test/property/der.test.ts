@@ -3,9 +3,9 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { childrenOf, type DerNode, nodeAt, oidOf, timeOf } from '../../src/workers/der.js'
-import { derKind, looksLikeDer } from '../../src/workers/der-kind.js'
-import { issuerOf, signatureOid, subjectOf } from '../../src/workers/x509.js'
+import { childrenOf, type DerNode, nodeAt, oidOf, timeOf } from '../../src/workers/formats/der.js'
+import { derKind, looksLikeDer } from '../../src/workers/formats/der-kind.js'
+import { issuerOf, signatureOid, subjectOf } from '../../src/workers/formats/x509.js'
 import { createAuthority } from '../support/certificates.js'
 
 const { certDer } = createAuthority().issue()

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { nodeAt } from '../../src/workers/der.js'
-import { canonicalName } from '../../src/workers/name.js'
+import { nodeAt } from '../../src/workers/formats/der.js'
+import { canonicalName } from '../../src/workers/formats/name.js'
 import { oid, sequence, set, tagged } from '../support/der.js'
 import { keyPair, signerOf } from '../support/keys.js'
 import { signCertificate } from '../support/x509.js'

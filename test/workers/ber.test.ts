@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { derFromBer } from '../../src/workers/ber.js'
+import { derFromBer } from '../../src/workers/formats/ber.js'
 import { createAuthority } from '../support/certificates.js'
 import { bits, constructed, integer, octets, sequence, tagged } from '../support/der.js'
 import { berOf, mutated } from '../support/der-mutants.js'

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import { certificatesOf, describe, isSelfSigned, parseCertificate } from '../../src/workers/certificates.js'
-import { splitPem } from '../../src/workers/pem.js'
+import { splitPem } from '../../src/workers/formats/pem.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { createAuthority, selfSigned } from '../support/certificates.js'
 import { pem } from '../support/der.js'

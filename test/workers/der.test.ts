@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { childrenOf, nodeAt, oidOf, timeOf } from '../../src/workers/der.js'
+import { childrenOf, nodeAt, oidOf, timeOf } from '../../src/workers/formats/der.js'
 import { integer, octets, oid, sequence, tagged, time } from '../support/der.js'
 
 test('an element is found with its tag and its content, whatever form its length has', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { DerivationBudget, TooCostly } from '../../src/workers/derivation-budget.js'
+import { DerivationBudget, TooCostly } from '../../src/workers/formats/derivation-budget.js'
 
 test('a budget holds for the sum of all work, and says what was too much', () => {
   const budget = new DerivationBudget()

@@ -7,7 +7,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import { orderChain } from '../../src/workers/chain-order.js'
-import { crlFieldsOf } from '../../src/workers/crl-fields.js'
+import { crlFieldsOf } from '../../src/workers/formats/crl-fields.js'
 import { anchorsIn } from '../../src/workers/named-anchors.js'
 import { neededIn } from '../../src/workers/needed.js'
 import { createAuthority } from '../support/certificates.js'

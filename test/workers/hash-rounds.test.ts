@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { hash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 
-import { hashRounds } from '../../src/workers/hash-rounds.js'
+import { hashRounds } from '../../src/workers/formats/hash-rounds.js'
 
 for (const digest of ['sha1', 'sha256', 'sha512', 'md5']) {
   test(`${digest} of ${digest} of any bytes is what Node's own hash makes of them, round by round`, () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { derOf, splitPem, toPem } from '../../src/workers/pem.js'
+import { derOf, splitPem, toPem } from '../../src/workers/formats/pem.js'
 import { createAuthority } from '../support/certificates.js'
 import { encryptedPkcs8, traditionalKey } from '../support/key-forms.js'
 import { keyPair } from '../support/keys.js'

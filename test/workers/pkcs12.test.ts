@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
-import { DerivationBudget } from '../../src/workers/derivation-budget.js'
+import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/pkcs12.js'
 import { ProblemError } from '../../src/workers/base/problem.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'

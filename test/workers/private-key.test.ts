@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { DerivationBudget } from '../../src/workers/derivation-budget.js'
-import { splitPem } from '../../src/workers/pem.js'
+import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
+import { splitPem } from '../../src/workers/formats/pem.js'
 import { privateKeysOf } from '../../src/workers/private-key.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { selfSigned } from '../support/certificates.js'

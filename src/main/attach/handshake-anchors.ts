@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type tls from 'node:tls'
 
-import { canonicalIssuerOf, canonicalSubjectOf } from '../../workers/x509.js'
+import { canonicalIssuerOf, canonicalSubjectOf } from '../../workers/formats/x509.js'
 import { acceptedTerms } from '../generation/accepted-terms.js'
 import { acceptingServer } from '../generation/native-context.js'
 

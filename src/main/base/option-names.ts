@@ -6,7 +6,7 @@ import {
   isAscii,
   nameText,
   parseName,
-} from '../../workers/certificate-name.js'
+} from '../../workers/formats/certificate-name.js'
 
 /*
  * Names in options. Certificates and clients have domain names in ASCII, so a name in Unicode is converted to A-labels. A dot

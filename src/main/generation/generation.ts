@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { isDnsName } from '../../workers/certificate-name.js'
+import { isDnsName } from '../../workers/formats/certificate-name.js'
 import type { CertificateFacts, PreparedPair, RecordBytes } from '../../workers/protocol/material.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { Generation } from '../api/generation.js'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 
-import { asciiDomain, isDnsName } from '../../workers/certificate-name.js'
+import { asciiDomain, isDnsName } from '../../workers/formats/certificate-name.js'
 import type { CertificateFacts, Policy } from '../../workers/protocol/material.js'
 import type { Host } from './host.js'
 

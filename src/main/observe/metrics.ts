@@ -1,7 +1,7 @@
 import { type Gauge, Registry } from 'prom-client'
 
 import { PROBLEM_CODES, type ProblemCode } from '../../workers/base/problem.js'
-import { parseName } from '../../workers/certificate-name.js'
+import { parseName } from '../../workers/formats/certificate-name.js'
 import type { CertificateFacts } from '../../workers/protocol/material.js'
 import type { Trigger } from '../api/generation.js'
 import type { EngineStatus, ReloadEngine } from '../api/reload-engine.js'

@@ -11,7 +11,7 @@ import {
   SET,
   UTC_TIME,
   UTF8_STRING,
-} from '../../workers/der-tags.js'
+} from '../../workers/formats/der-tags.js'
 
 /*
  * Certificates for the probe of a runtime. They exist for a moment, in memory: no file and no fixed key is needed.

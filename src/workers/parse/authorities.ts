@@ -1,4 +1,4 @@
-import type { AuthorityKeyId } from '../authority-key-id.js'
+import type { AuthorityKeyId } from '../formats/authority-key-id.js'
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
 
 /** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */

@@ -1,4 +1,4 @@
-import { ProblemError } from './base/problem.js'
+import { ProblemError } from '../base/problem.js'
 import { looksLikeDer } from './der-kind.js'
 import { whyDerIsNotPem, whyNotText } from './format-hints.js'
 import { INVISIBLE, whyNotOnlyText } from './pem-between.js'

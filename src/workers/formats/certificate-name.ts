@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 
-import { printableJson } from './base/printable.js'
+import { printableJson } from '../base/printable.js'
 
 /*
  * The names of a certificate, as one text each. Certificates hold names of several kinds (RFC 5280, section 4.2.1.6), and a
