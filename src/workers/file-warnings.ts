@@ -3,12 +3,12 @@ import { basename, resolve } from 'node:path'
 
 import { type Problem, ProblemError } from './base/problem.js'
 import { isHostFileName, listHosts } from './hosts/list-hosts.js'
-import { unlinkedFiles } from './link-counts.js'
+import { unlinkedFiles } from './read/link-counts.js'
 import { type MountTable, readMounts } from './progress/mounts.js'
 import { touching } from './progress/progress.js'
 import type { HostSources } from './protocol/hosts.js'
 import type { PrepareTask } from './protocol/prepare.js'
-import { listSourceFiles } from './source-files.js'
+import { listSourceFiles } from './read/source-files.js'
 import { told } from './told.js'
 
 /**

@@ -1,6 +1,6 @@
 import { hash, X509Certificate } from 'node:crypto'
 
-import type { FileSet } from './file-set.js'
+import type { FileSet } from './read/file-set.js'
 import { Findings } from './findings.js'
 import type { AuthorityFacts, AuthorityList } from './parse/authorities.js'
 import { derOf, splitPem } from './formats/pem.js'

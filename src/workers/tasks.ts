@@ -6,7 +6,7 @@ import { judgePeers } from './judge-peers.js'
 import { lookOut } from './look-out.js'
 import { prepare } from './prepare.js'
 import type { WorkerTasks } from './protocol/tasks.js'
-import { readText } from './read-text.js'
+import { readText } from './read/read-text.js'
 import { verify } from './verify.js'
 
 export { judgePeers, lookOut, prepare, prepareHosts, readText, sealHosts, verify }

@@ -1,8 +1,8 @@
 import { hkdfSync } from 'node:crypto'
 
 import { ProblemError } from './base/problem.js'
-import { emptiness } from './emptiness.js'
-import type { FileSet } from './file-set.js'
+import { emptiness } from './read/emptiness.js'
+import type { FileSet } from './read/file-set.js'
 import type { MaterialSources } from './protocol/material.js'
 import { shellWord } from './base/shell-word.js'
 

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
 import { readDhparam } from '../../src/workers/dhparam.js'
-import type { FileSet } from '../../src/workers/file-set.js'
+import type { FileSet } from '../../src/workers/read/file-set.js'
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol/material.js'
 import type { Policy } from '../../src/workers/protocol.js'

@@ -24,7 +24,7 @@ import {
   readFile,
   readFileAgain,
   stampFile,
-} from '../../src/workers/read-file.js'
+} from '../../src/workers/read/read-file.js'
 import { overwriteInPlace, renameInto } from '../support/files.js'
 import { lockedOut } from '../support/locked-out.js'
 import { beforeCalls } from '../support/patch-fs.js'

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { listSourceFiles } from '../../src/workers/source-files.js'
+import { listSourceFiles } from '../../src/workers/read/source-files.js'
 import { lockedOut } from '../support/locked-out.js'
 import { taskFor } from '../support/prepare-here.js'
 import { problemOf } from '../support/problems.js'

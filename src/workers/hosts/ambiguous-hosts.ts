@@ -1,9 +1,9 @@
 import { dirname, relative } from 'node:path'
 
 import { type Problem, ProblemError } from '../base/problem.js'
-import { namesIn } from '../list-directory.js'
+import { namesIn } from '../read/list-directory.js'
 import type { HostSource } from '../protocol/hosts.js'
-import { digestFile } from '../read-file.js'
+import { digestFile } from '../read/read-file.js'
 import { type Candidate, candidatesIn, rivalsIn } from './layouts.js'
 import type { HostList } from './list-hosts.js'
 

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
-import { shortList } from '../directory-in-place.js'
-import { type DirectoryEntry, listDirectory, namesIn } from '../list-directory.js'
+import { shortList } from '../read/directory-in-place.js'
+import { type DirectoryEntry, listDirectory, namesIn } from '../read/list-directory.js'
 import { touching } from '../progress/progress.js'
 import { candidatesIn, EXPECTED } from './layouts.js'
 

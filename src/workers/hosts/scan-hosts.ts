@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Problem, ProblemError } from '../base/problem.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../protocol/hosts.js'
-import { digestFile, stampFile } from '../read-file.js'
+import { digestFile, stampFile } from '../read/read-file.js'
 import { toSharedJson } from '../base/shared-json.js'
 import { told } from '../told.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'

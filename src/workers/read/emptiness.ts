@@ -1,4 +1,4 @@
-import { type ProblemCode, ProblemError } from './base/problem.js'
+import { type ProblemCode, ProblemError } from '../base/problem.js'
 
 const WRITER =
   'the program that writes it has truncated it and not written it yet, or was ended before it could; ' +

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs'
 
-import { contentDigest, inodeStamp } from '../fingerprint/index.js'
-import { type Problem, ProblemError } from './base/problem.js'
+import { contentDigest, inodeStamp } from '../../fingerprint/index.js'
+import { type Problem, ProblemError } from '../base/problem.js'
 import { noteLinkCount } from './link-counts.js'
-import { noteStamp, touching } from './progress/progress.js'
+import { noteStamp, touching } from '../progress/progress.js'
 import { isSettled } from './settled.js'
 
 /** A file's bytes and what it was when they were read. */

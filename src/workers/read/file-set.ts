@@ -4,8 +4,8 @@ import {
   type FingerprintEntry,
   holdsPrivateKey,
   sameFingerprint,
-} from '../fingerprint/index.js'
-import { type Problem, ProblemError } from './base/problem.js'
+} from '../../fingerprint/index.js'
+import { type Problem, ProblemError } from '../base/problem.js'
 import { withDirectoryContent } from './directory-in-place.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile, SourceRole } from './source-files.js'

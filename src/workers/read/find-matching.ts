@@ -2,8 +2,8 @@ import { lstatSync, readdirSync, statSync } from 'node:fs'
 
 import fastGlob from 'fast-glob'
 
-import { type Problem, ProblemError } from './base/problem.js'
-import { touching } from './progress/progress.js'
+import { type Problem, ProblemError } from '../base/problem.js'
+import { touching } from '../progress/progress.js'
 
 /** What a pattern matches, and the directories and links that could not be looked at. */
 export interface Matches {

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 
-import { touching } from './progress/progress.js'
-import type { ReadTextReply, ReadTextTask } from './protocol/read-text.js'
+import { touching } from '../progress/progress.js'
+import type { ReadTextReply, ReadTextTask } from '../protocol/read-text.js'
 
 /** Reads a text file, or a pipe to its end; `mode` is that of the file that was opened. */
 export function readText({ path }: ReadTextTask): ReadTextReply {

@@ -1,4 +1,4 @@
-import type { Problem } from './base/problem.js'
+import type { Problem } from '../base/problem.js'
 import { namesIn } from './list-directory.js'
 import { isDirectoryProblem } from './read-file.js'
 import type { SourceRole } from './source-files.js'

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { touching } from './progress/progress.js'
+import { touching } from '../progress/progress.js'
 
 /** A name in a directory. A link is what it leads to; one that leads nowhere is no directory. */
 export interface DirectoryEntry {
