@@ -1,4 +1,4 @@
-import { isSelfSigned } from './certificates.js'
+import { isSelfSigned } from './parse/certificates.js'
 import { type Detour, detourIn, type Judged } from './chain-detour.js'
 import { type Flaw, flawsOf } from './chain-flaws.js'
 import { connected } from './chain-order.js'

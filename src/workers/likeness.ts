@@ -1,7 +1,7 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
 import { base64Of } from './formats/der.js'
-import { keyTypeOf } from './facts.js'
+import { keyTypeOf } from './parse/facts.js'
 import type { Identity } from './identity.js'
 import { extensionsOf, signatureOid, subjectOf } from './formats/x509.js'
 

@@ -6,7 +6,7 @@ import type { AuthorityFacts, AuthorityList } from './parse/authorities.js'
 import { derOf, splitPem } from './formats/pem.js'
 import type { MaterialSources } from './protocol/material.js'
 import { readTrust } from './trust.js'
-import type { TrustBlocks } from './trust-blocks.js'
+import type { TrustBlocks } from './parse/trust-blocks.js'
 import { canonicalSubjectOf } from './formats/x509.js'
 
 /** The trust anchors of a name in canonical form. */

@@ -1,7 +1,7 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 
 import { exact } from './base/exact.js'
-import type { PrivateKey } from './private-key.js'
+import type { PrivateKey } from './parse/private-key.js'
 import type { PreparedReply, PrepareReply } from './protocol/prepare.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { JudgedAuthority } from './trust-blocks.js'
+import type { JudgedAuthority } from './parse/trust-blocks.js'
 import { publicKeyInfoOf } from './formats/x509.js'
 
 /**

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { oneLine } from './base/short-text.js'
-import { fingerprint256Of } from './facts.js'
+import { fingerprint256Of } from './parse/facts.js'
 import type { Look, ShownCertificate, VerifyReply, VerifyTarget, VerifyTask } from './protocol/verify.js'
 import { leafWithoutSession, lenientCiphers } from './base/runtimes.js'
 import { takeSessionLeaf } from './session-leaf.js'

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget, type Work } from '../../src/workers/formats/derivation-budget.js'
-import { readPkcs12 } from '../../src/workers/pkcs12.js'
+import { readPkcs12 } from '../../src/workers/parse/pkcs12.js'
 import { createAuthority } from '../support/certificates.js'
 import { onFirstNodeOnly } from '../support/one-node.js'
 import { tempDir } from '../support/temp-dir.js'

@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
-import { readPkcs12 } from '../../src/workers/pkcs12.js'
+import { readPkcs12 } from '../../src/workers/parse/pkcs12.js'
 import { type ProblemCode, ProblemError } from '../../src/workers/base/problem.js'
 import { createAuthority } from '../support/certificates.js'
 import { fuzzCases, numbersFrom, seed } from '../support/long-mode.js'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
-import { readDhparam } from '../../src/workers/dhparam.js'
+import { readDhparam } from '../../src/workers/parse/dhparam.js'
 import type { FileSet } from '../../src/workers/read/file-set.js'
 import { Findings } from '../../src/workers/findings.js'
 import type { Policy } from '../../src/workers/protocol/material.js'

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import { diffOf } from '../../src/workers/diff.js'
-import { factsOf } from '../../src/workers/facts.js'
+import { factsOf } from '../../src/workers/parse/facts.js'
 import { type ServedRecord } from '../../src/workers/record.js'
 import { type AuthorityFacts, AuthorityList } from '../../src/workers/parse/authorities.js'
 import { authorityFactsOf } from '../support/authority-facts.js'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { factsOf, keyTypeOf, namesOf, publicKeyOf } from '../../src/workers/facts.js'
+import { factsOf, keyTypeOf, namesOf, publicKeyOf } from '../../src/workers/parse/facts.js'
 import { oneLine } from '../../src/workers/base/short-text.js'
 import { createAuthority } from '../support/certificates.js'
 import { pem } from '../support/der.js'

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { rootCertificates } from 'node:tls'
 
-import { factsOf } from '../../src/workers/facts.js'
+import { factsOf } from '../../src/workers/parse/facts.js'
 import type { Findings } from '../../src/workers/findings.js'
 import type { Identity } from '../../src/workers/identity.js'
 import { judgeAgainstServed, judgeIdentity, namesLost } from '../../src/workers/judge.js'

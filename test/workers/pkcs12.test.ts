@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
-import { readPkcs12 } from '../../src/workers/pkcs12.js'
+import { readPkcs12 } from '../../src/workers/parse/pkcs12.js'
 import { ProblemError } from '../../src/workers/base/problem.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 import { integer, sequence } from '../support/der.js'

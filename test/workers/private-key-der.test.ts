@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 
-import { whyNotUsable } from '../../src/workers/private-key-der.js'
+import { whyNotUsable } from '../../src/workers/parse/private-key-der.js'
 import { integer, nothing, octets, oid, sequence } from '../support/der.js'
 import { keyPair } from '../support/keys.js'
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
 import { splitPem } from '../../src/workers/formats/pem.js'
-import { privateKeysOf } from '../../src/workers/private-key.js'
+import { privateKeysOf } from '../../src/workers/parse/private-key.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { selfSigned } from '../support/certificates.js'
 import { integer, octets, oid, pem, sequence } from '../support/der.js'

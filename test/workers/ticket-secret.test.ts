@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { readTicketSecret, ticketSecretName } from '../../src/workers/ticket-secret.js'
+import { readTicketSecret, ticketSecretName } from '../../src/workers/parse/ticket-secret.js'
 import { filesOf, taskFor } from '../support/prepare-here.js'
 import { problemOf } from '../support/problems.js'
 import { tempDir } from '../support/temp-dir.js'

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 import { wholeNameOf } from '../../workers/base/short-text.js'
-import { fingerprint256Of } from '../../workers/facts.js'
+import { fingerprint256Of } from '../../workers/parse/facts.js'
 import { completedChain } from '../attach/handshake-anchors.js'
 import { certificatesOf } from '../attach/peer-chains.js'
 import type { Clock } from '../base/clock.js'

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 
-import { derOf } from './formats/pem.js'
-import { canonicalSubjectOf } from './formats/x509.js'
+import { derOf } from '../formats/pem.js'
+import { canonicalSubjectOf } from '../formats/x509.js'
 
 let publicRoots: ReadonlyMap<string, readonly string[]> | undefined
 const parsedRoots = new Map<string, X509Certificate>()

@@ -1,6 +1,6 @@
-import type { Findings } from './findings.js'
-import type { MaterialSources } from './protocol/material.js'
-import { octal, permissionsOf } from './read/read-file.js'
+import type { Findings } from '../findings.js'
+import type { MaterialSources } from '../protocol/material.js'
+import { octal, permissionsOf } from '../read/read-file.js'
 
 /** A key that others may read is a warning, not an error: Kubernetes mounts secrets so by default. */
 export function warnOfOpenKeys({ pairs, pfx }: MaterialSources, found: Findings): void {

@@ -1,5 +1,5 @@
-import type { Findings } from './findings.js'
-import type { PrepareTask } from './protocol/prepare.js'
+import type { Findings } from '../findings.js'
+import type { PrepareTask } from '../protocol/prepare.js'
 import type { TrustBlocks } from './trust-blocks.js'
 
 /**

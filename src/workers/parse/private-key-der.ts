@@ -1,6 +1,6 @@
-import { assertDer, childOf, childrenOf, type DerNode, expected, naturalOf, nodeAt } from './formats/der.js'
-import { CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from './formats/der-tags.js'
-import { ecKind, isEc, isRsa, type KeyKind, keyKindOf, whyNotForTls } from './formats/key-kinds.js'
+import { assertDer, childOf, childrenOf, type DerNode, expected, naturalOf, nodeAt } from '../formats/der.js'
+import { CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from '../formats/der-tags.js'
+import { ecKind, isEc, isRsa, type KeyKind, keyKindOf, whyNotForTls } from '../formats/key-kinds.js'
 
 /*
  * The structure of unencrypted private keys, read before native code computes with them: OpenSSL takes numbers of any

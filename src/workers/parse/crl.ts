@@ -10,13 +10,13 @@ import {
   ISSUING_DISTRIBUTION_POINT,
   isRemoval,
   REASON_CODE,
-} from './formats/crl-fields.js'
-import { childrenOf, type DerNode } from './formats/der.js'
-import { SEQUENCE } from './formats/der-tags.js'
-import { fullNamesOf } from './formats/issuer.js'
-import { workingOn } from './progress/progress.js'
-import { reading } from './reading.js'
-import { releaseContext } from './base/release-context.js'
+} from '../formats/crl-fields.js'
+import { childrenOf, type DerNode } from '../formats/der.js'
+import { SEQUENCE } from '../formats/der-tags.js'
+import { fullNamesOf } from '../formats/issuer.js'
+import { workingOn } from '../progress/progress.js'
+import { reading } from '../reading.js'
+import { releaseContext } from '../base/release-context.js'
 import type { TrustBlock } from './trust-blocks.js'
 
 /** What of a revocation list decides which clients of its CA OpenSSL accepts while it is loaded. */
