@@ -13,7 +13,7 @@ import { closeContext, pointAt } from '../../src/main/generation/native-context.
 import { runAtOnce } from '../../src/main/generation/slices.js'
 import { certificatesOf } from '../../src/workers/parse/certificates.js'
 import { Findings } from '../../src/workers/findings.js'
-import { readIdentities } from '../../src/workers/identity.js'
+import { readIdentities } from '../../src/workers/judge/identity.js'
 import { listDirectory } from '../../src/workers/read/list-directory.js'
 import { splitPem } from '../../src/workers/formats/pem.js'
 import { privateKeysOf } from '../../src/workers/parse/private-key.js'

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 
-import { namesLost } from './judge.js'
+import { namesLost } from './judge/judge.js'
 import type { AuthorityList } from './parse/authorities.js'
 import type { CertificateFacts } from './protocol/material.js'
 import type { MaterialDiff } from './protocol/prepare.js'

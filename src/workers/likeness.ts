@@ -2,7 +2,7 @@ import { createHash, type X509Certificate } from 'node:crypto'
 
 import { base64Of } from './formats/der.js'
 import { keyTypeOf } from './parse/facts.js'
-import type { Identity } from './identity.js'
+import type { Identity } from './judge/identity.js'
 import { extensionsOf, signatureOid, subjectOf } from './formats/x509.js'
 
 /**

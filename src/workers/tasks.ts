@@ -2,7 +2,7 @@
 
 import { prepareHosts } from './hosts/prepare-hosts.js'
 import { sealHosts } from './hosts/seal-hosts.js'
-import { judgePeers } from './judge-peers.js'
+import { judgePeers } from './judge/judge-peers.js'
 import { lookOut } from './look-out.js'
 import { prepare } from './prepare.js'
 import type { WorkerTasks } from './protocol/tasks.js'

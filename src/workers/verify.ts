@@ -6,7 +6,7 @@ import { oneLine } from './base/short-text.js'
 import { fingerprint256Of } from './parse/facts.js'
 import type { Look, ShownCertificate, VerifyReply, VerifyTarget, VerifyTask } from './protocol/verify.js'
 import { leafWithoutSession, lenientCiphers } from './base/runtimes.js'
-import { takeSessionLeaf } from './session-leaf.js'
+import { takeSessionLeaf } from './judge/session-leaf.js'
 
 /** A listener that does not answer within this time is unreachable, in milliseconds. */
 export const LOOK_LIMIT_MS = 2_000

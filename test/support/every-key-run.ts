@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { judgePeers } from '../../src/workers/judge-peers.js'
+import { judgePeers } from '../../src/workers/judge/judge-peers.js'
 import type { PrepareReply } from '../../src/workers/protocol/prepare.js'
 import type { Problem } from '../../src/workers/base/problem.js'
 import { createAuthority } from './certificates.js'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 
-import { judgePeers } from '../../src/workers/judge-peers.js'
+import { judgePeers } from '../../src/workers/judge/judge-peers.js'
 import type { PreparedMaterial } from '../../src/workers/protocol/prepare.js'
 import type { Problem } from '../../src/workers/base/problem.js'
 import { createAuthority } from './certificates.js'

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { orderChain } from '../../src/workers/chain-order.js'
+import { orderChain } from '../../src/workers/judge/chain-order.js'
 import { crlFieldsOf } from '../../src/workers/formats/crl-fields.js'
-import { anchorsIn } from '../../src/workers/named-anchors.js'
-import { neededIn } from '../../src/workers/needed.js'
+import { anchorsIn } from '../../src/workers/judge/named-anchors.js'
+import { neededIn } from '../../src/workers/judge/needed.js'
 import { createAuthority } from '../support/certificates.js'
 
 const root = createAuthority({ name: 'Root' })

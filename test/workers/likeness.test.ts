@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import type { Identity } from '../../src/workers/identity.js'
+import type { Identity } from '../../src/workers/judge/identity.js'
 import { likenessOf, servedLikenessOf } from '../../src/workers/likeness.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
 

@@ -3,7 +3,7 @@ import { constants, createDiffieHellmanGroup, X509Certificate } from 'node:crypt
 import { test } from 'node:test'
 
 import { Findings } from '../../src/workers/findings.js'
-import type { Identity } from '../../src/workers/identity.js'
+import type { Identity } from '../../src/workers/judge/identity.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import type { ContextOptions } from '../../src/workers/protocol/material.js'
 import { rehearse } from '../../src/workers/rehearse.js'

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 
 import type { PeerChain } from '../../workers/protocol/judge-peers.js'
-import { takeSessionLeaf } from '../../workers/session-leaf.js'
+import { takeSessionLeaf } from '../../workers/judge/session-leaf.js'
 
 /*
  * The one place that reads a peer's certificates from Node. What each version of Node does wrong here is measured in

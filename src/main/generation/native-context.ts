@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
 import type { CertificateCompression } from '../../workers/protocol/material.js'
-import { takeSessionLeaf } from '../../workers/session-leaf.js'
+import { takeSessionLeaf } from '../../workers/judge/session-leaf.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*

@@ -1,5 +1,5 @@
-import { childrenOf, nodeAt } from './formats/der.js'
-import { SEQUENCE } from './formats/der-tags.js'
+import { childrenOf, nodeAt } from '../formats/der.js'
+import { SEQUENCE } from '../formats/der-tags.js'
 
 /**
  * The peer's own certificate in a TLS session, as DER; `null` for a peer that has shown none. Overwrites the session, which

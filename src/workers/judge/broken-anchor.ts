@@ -1,4 +1,4 @@
-import { type ProblemCode, ProblemError } from './base/problem.js'
+import { type ProblemCode, ProblemError } from '../base/problem.js'
 
 /** A whole certificate that can be no trust anchor; the other anchors of its file can. */
 export class BrokenAnchor extends ProblemError {

@@ -6,10 +6,10 @@ import {
   entriesOf,
   isCurrent,
   isRemoval,
-} from './formats/crl-fields.js'
-import { base64Of, childrenOf } from './formats/der.js'
-import { elementIn } from './formats/extensions.js'
-import { canonicalName } from './formats/name.js'
+} from '../formats/crl-fields.js'
+import { base64Of, childrenOf } from '../formats/der.js'
+import { elementIn } from '../formats/extensions.js'
+import { canonicalName } from '../formats/name.js'
 
 /** What a revocation list says, as far as it decides about certificates that were accepted before. */
 export interface Revocations {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 
-import { isSelfSigned } from './parse/certificates.js'
+import { isSelfSigned } from '../parse/certificates.js'
 import { hasKnownRoot } from './chain-detour.js'
 import type { Identity } from './identity.js'
 import type { NamedAnchors } from './named-anchors.js'

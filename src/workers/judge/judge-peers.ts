@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 
-import { PeerCertificate } from './parse/peer-certificate.js'
-import { derOf, splitPem } from './formats/pem.js'
-import type { JudgePeersReply, JudgePeersTask, PeerChain } from './protocol/judge-peers.js'
+import { PeerCertificate } from '../parse/peer-certificate.js'
+import { derOf, splitPem } from '../formats/pem.js'
+import type { JudgePeersReply, JudgePeersTask, PeerChain } from '../protocol/judge-peers.js'
 import { isRevoked, type Revocations, readRevocations } from './revocations.js'
 
 /** After this many milliseconds a task begins with no other peer. Far below any sensible time limit of a task. */
