@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 
-import { withoutPrintedPeer } from '../../src/workers/rehearsing-client.js'
+import { withoutPrintedPeer } from '../../src/workers/rehearse/rehearsing-client.js'
 import type { PairFilesOfCase } from './pair-cases.js'
 
 /** What Node and an ordinary client of it make of a pair; `ok`, or a code. */

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import type { Identity } from '../../src/workers/judge/identity.js'
-import { likenessOf, servedLikenessOf } from '../../src/workers/likeness.js'
+import { likenessOf, servedLikenessOf } from '../../src/workers/rehearse/likeness.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
 
 const root = createAuthority()

@@ -1,7 +1,7 @@
 import tls from 'node:tls'
 
-import { releaseContext } from './base/release-context.js'
-import { lenientCiphers } from './base/runtimes.js'
+import { releaseContext } from '../base/release-context.js'
+import { lenientCiphers } from '../base/runtimes.js'
 
 /** Two pairs, in two versions of TLS. */
 const KEPT = 4
