@@ -7,7 +7,7 @@ import { monotonicMs } from './base/monotonic.js'
 import { lookingIn } from './progress/progress.js'
 import type { RecordBytes } from './protocol/material.js'
 import type { PrepareTask } from './protocol/prepare.js'
-import { decodeRecord, wholeFingerprint } from './record.js'
+import { decodeRecord, wholeFingerprint } from './reply/record.js'
 import { sourcesLookUnchanged } from './read/source-set.js'
 
 /** Makes this thread stand by for the looks of one engine, until the port is closed. */

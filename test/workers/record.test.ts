@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/record.js'
+import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/reply/record.js'
 import { AuthorityList } from '../../src/workers/parse/authorities.js'
 import { authorityFactsOf } from '../support/authority-facts.js'
 

@@ -6,7 +6,7 @@ import { transferableSymbol, valueSymbol } from 'piscina'
 
 import { packTrustEnds } from '../../src/workers/protocol/ends.js'
 import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol/prepare.js'
-import { handOver, keyPem } from '../../src/workers/transfer.js'
+import { handOver, keyPem } from '../../src/workers/reply/transfer.js'
 import { exact } from '../../src/workers/base/exact.js'
 import { keyPair } from '../support/keys.js'
 

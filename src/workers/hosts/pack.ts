@@ -2,7 +2,7 @@ import { exact } from '../base/exact.js'
 import { NEVER_MS } from '../protocol/ends.js'
 import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } from '../protocol/hosts.js'
 import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
-import { moved } from '../transfer.js'
+import { moved } from '../reply/transfer.js'
 
 /** A host's pair before it is packed. */
 export interface PackedPair {

@@ -20,7 +20,7 @@ import { rehearse, rehearseLoading } from '../rehearse/rehearse.js'
 import { isSettled } from '../read/settled.js'
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
 import { listSourceFiles } from '../read/source-files.js'
-import { keyPem } from '../transfer.js'
+import { keyPem } from '../reply/transfer.js'
 import { type PackedPair, packHosts } from './pack.js'
 import type { BatchedHost, HostEntry } from './record.js'
 

@@ -1,8 +1,8 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 
-import { exact } from './base/exact.js'
-import type { PrivateKey } from './parse/private-key.js'
-import type { PreparedReply, PrepareReply } from './protocol/prepare.js'
+import { exact } from '../base/exact.js'
+import type { PrivateKey } from '../parse/private-key.js'
+import type { PreparedReply, PrepareReply } from '../protocol/prepare.js'
 
 /**
  * Unencrypted PKCS#8 PEM (RFC 5958). What the file had in another form is put together without a string, because a

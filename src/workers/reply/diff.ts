@@ -1,9 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
 
-import { namesLost } from './judge/judge.js'
-import type { AuthorityList } from './parse/authorities.js'
-import type { CertificateFacts } from './protocol/material.js'
-import type { MaterialDiff } from './protocol/prepare.js'
+import { namesLost } from '../judge/judge.js'
+import type { AuthorityList } from '../parse/authorities.js'
+import type { CertificateFacts } from '../protocol/material.js'
+import type { MaterialDiff } from '../protocol/prepare.js'
 import type { ServedRecord } from './record.js'
 
 /** What a new set would change, in the first pair and the trust. `leaf` is `null` when the pairs stay the same. */
