@@ -9,7 +9,7 @@ import { touching } from './progress/progress.js'
 import type { HostSources } from './protocol/hosts.js'
 import type { PrepareTask } from './protocol/prepare.js'
 import { listSourceFiles } from './read/source-files.js'
-import { told } from './told.js'
+import { told } from './problems/told.js'
 
 /**
  * Files whose path does not show what is on disk: a single file that is mounted by itself (`docker -v FILE:FILE`, `subPath`)

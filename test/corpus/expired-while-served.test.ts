@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { earlyProblem } from '../../src/main/engine/early-problem.js'
-import { MOST_NAMED } from '../../src/workers/dated-problem.js'
-import { expiredProblem } from '../../src/workers/expired.js'
+import { MOST_NAMED } from '../../src/workers/problems/dated-problem.js'
+import { expiredProblem } from '../../src/workers/problems/expired.js'
 import type { MaterialEnd } from '../../src/workers/protocol/ends.js'
 import { tableOf } from '../support/documentation.js'
 

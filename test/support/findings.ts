@@ -1,4 +1,4 @@
-import { Findings } from '../../src/workers/findings.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 
 /** What was found, by code alone. */

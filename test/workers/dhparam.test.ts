@@ -7,7 +7,7 @@ import { createSecureContext } from 'node:tls'
 
 import { readDhparam } from '../../src/workers/parse/dhparam.js'
 import type { FileSet } from '../../src/workers/read/file-set.js'
-import { Findings } from '../../src/workers/findings.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import type { Policy } from '../../src/workers/protocol/material.js'
 import type { Policy } from '../../src/workers/protocol.js'
 import { power } from '../../src/workers/safe-prime.js'

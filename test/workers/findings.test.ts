@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Findings } from '../../src/workers/findings.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import { ProblemError } from '../../src/workers/base/problem.js'
 import { codesOf } from '../support/findings.js'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/api/options.js'
-import { Findings } from '../../src/workers/findings.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import { pemOf, readIdentities } from '../../src/workers/judge/identity.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
 import { type PairFiles, writePair } from '../support/files.js'

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { rootCertificates } from 'node:tls'
 
 import { factsOf } from '../../src/workers/parse/facts.js'
-import type { Findings } from '../../src/workers/findings.js'
+import type { Findings } from '../../src/workers/problems/findings.js'
 import type { Identity } from '../../src/workers/judge/identity.js'
 import { judgeAgainstServed, judgeIdentity, namesLost } from '../../src/workers/judge/judge.js'
 import type { Policy } from '../../src/workers/protocol/material.js'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { constants, createDiffieHellmanGroup, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { Findings } from '../../src/workers/findings.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import type { Identity } from '../../src/workers/judge/identity.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import type { ContextOptions } from '../../src/workers/protocol/material.js'

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { Findings } from '../../src/workers/findings.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import { NO_TRUST_ENDS } from '../../src/workers/protocol/ends.js'
 import type { Policy } from '../../src/workers/protocol/material.js'
 import { type AuthorityFacts, AuthorityList } from '../../src/workers/parse/authorities.js'

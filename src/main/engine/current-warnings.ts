@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { MOST_NAMED, namesHost } from '../../workers/dated-problem.js'
-import { expiredProblem } from '../../workers/expired.js'
+import { MOST_NAMED, namesHost } from '../../workers/problems/dated-problem.js'
+import { expiredProblem } from '../../workers/problems/expired.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadResult } from '../api/result.js'
 import { deepFreeze } from '../base/deep-freeze.js'

@@ -1,5 +1,5 @@
 import type { Problem, ProblemCode } from '../../workers/base/problem.js'
-import { type DatedWords, datedProblem } from '../../workers/dated-problem.js'
+import { type DatedWords, datedProblem } from '../../workers/problems/dated-problem.js'
 import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { WatchedKind } from './earliest-ends.js'
 

@@ -1,5 +1,5 @@
 import { BrokenAnchor } from './broken-anchor.js'
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import { authorityFacts, whyBrokenInUse } from './judge-authorities.js'
 import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
 import type { Policy } from '../protocol/material.js'

@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import { listed } from '../base/short-text.js'
 import { isDnsName, parseName } from '../formats/certificate-name.js'
 import { namesOf } from '../parse/facts.js'
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import type { Identity } from './identity.js'
 
 /**

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 
 import { oneLine } from '../base/short-text.js'
 import { isSelfSigned } from '../parse/certificates.js'
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import type { Identity } from './identity.js'
 import { readIssuer } from '../formats/issuer.js'
 import type { NamedAnchors } from './named-anchors.js'

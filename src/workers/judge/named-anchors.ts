@@ -1,7 +1,7 @@
 import { hash, X509Certificate } from 'node:crypto'
 
 import type { FileSet } from '../read/file-set.js'
-import { Findings } from '../findings.js'
+import { Findings } from '../problems/findings.js'
 import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
 import { derOf, splitPem } from '../formats/pem.js'
 import type { MaterialSources } from '../protocol/material.js'

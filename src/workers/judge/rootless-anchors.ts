@@ -1,5 +1,5 @@
 import { namesKey } from '../formats/authority-key-id.js'
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import type { AuthorityFacts } from '../parse/authorities.js'
 import type { JudgedAuthority } from '../parse/trust-blocks.js'
 

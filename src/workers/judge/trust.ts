@@ -7,7 +7,7 @@ import { damagedCertificate, describe, isCertificateBlock } from '../parse/certi
 import { isPkcs7 } from '../formats/der-kind.js'
 import { assertFilled } from '../read/emptiness.js'
 import type { FileSet } from '../read/file-set.js'
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import { judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'

@@ -7,7 +7,7 @@ import { notAfterOf, notBeforeOf } from './facts.js'
 import { whyNotForIssuers, whyNotLoadable } from '../formats/key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from '../formats/pem.js'
 import { pemHint, pkcs7Hint } from '../formats/pem-hints.js'
-import { reading } from '../reading.js'
+import { reading } from '../problems/reading.js'
 import { assertReadable, assertReadablePurposes, keyKindIn } from '../formats/x509.js'
 
 /** Labels under which OpenSSL takes one certificate; the last has trust settings behind it. */

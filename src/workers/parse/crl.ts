@@ -15,7 +15,7 @@ import { childrenOf, type DerNode } from '../formats/der.js'
 import { SEQUENCE } from '../formats/der-tags.js'
 import { fullNamesOf } from '../formats/issuer.js'
 import { workingOn } from '../progress/progress.js'
-import { reading } from '../reading.js'
+import { reading } from '../problems/reading.js'
 import { releaseContext } from '../base/release-context.js'
 import type { TrustBlock } from './trust-blocks.js'
 

@@ -1,4 +1,4 @@
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import type { PrepareTask } from '../protocol/prepare.js'
 import type { TrustBlocks } from './trust-blocks.js'
 

@@ -1,4 +1,4 @@
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import type { MaterialSources } from '../protocol/material.js'
 import { octal, permissionsOf } from '../read/read-file.js'
 

@@ -8,7 +8,7 @@ import { whyNotPkcs12 } from '../formats/format-hints.js'
 import { toPem } from '../formats/pem.js'
 import { type Bags, otherPassphrase, readBags } from '../formats/pkcs12-file.js'
 import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8, keyFromDecrypted } from './private-key.js'
-import { reading } from '../reading.js'
+import { reading } from '../problems/reading.js'
 import { shellWord } from '../base/shell-word.js'
 import { ProblemError } from './protocol/problem.js'
 

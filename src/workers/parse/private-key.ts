@@ -11,7 +11,7 @@ import { DSA, whyNotForTls } from '../formats/key-kinds.js'
 import { derOf, type PemBlock } from '../formats/pem.js'
 import { openSshHint, pemHint } from '../formats/pem-hints.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
-import { reading } from '../reading.js'
+import { reading } from '../problems/reading.js'
 import { shellWord } from '../base/shell-word.js'
 
 /** A private key as OpenSSL has read it. */

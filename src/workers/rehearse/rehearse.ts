@@ -3,7 +3,7 @@ import tls from 'node:tls'
 
 import type { ProblemCode } from '../base/problem.js'
 import { keyTypeOf, namesOf } from '../parse/facts.js'
-import type { Findings } from '../findings.js'
+import type { Findings } from '../problems/findings.js'
 import { type Identity, pemOf } from '../judge/identity.js'
 import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
 import type { ContextOptions } from '../protocol/material.js'

@@ -1,4 +1,4 @@
-import { expiredProblem } from '../../../workers/expired.js'
+import { expiredProblem } from '../../../workers/problems/expired.js'
 import type { EngineStatus } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
 

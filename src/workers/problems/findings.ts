@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode } from './base/problem.js'
+import type { Problem, ProblemCode } from '../base/problem.js'
 import { problemOfError } from './unexpected.js'
 
 /** What one PREPARE found wrong (`problems` refuse the set) and worth saying (`warnings`). */

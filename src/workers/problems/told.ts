@@ -1,4 +1,4 @@
-import type { Problem } from './base/problem.js'
+import type { Problem } from '../base/problem.js'
 
 /** One mistake can make thousands of files or hosts wrong in the same way: so many problems are told one by one. */
 export const MOST_TOLD = 100

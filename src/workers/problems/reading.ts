@@ -1,4 +1,4 @@
-import { type ProblemCode, ProblemError } from './base/problem.js'
+import { type ProblemCode, ProblemError } from '../base/problem.js'
 
 /**
  * The boundary around every reader of bytes that come from a file: what it throws becomes a problem of this code, at

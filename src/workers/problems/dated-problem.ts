@@ -1,5 +1,5 @@
-import type { Problem, ProblemCode } from './base/problem.js'
-import type { MaterialEnd } from './protocol/ends.js'
+import type { Problem, ProblemCode } from '../base/problem.js'
+import type { MaterialEnd } from '../protocol/ends.js'
 
 /** What a message needs to know of a dated thing; `at` is its end or its begin. */
 export interface DatedName extends Pick<MaterialEnd, 'name' | 'path' | 'host'> {

@@ -1,5 +1,5 @@
-import { type Problem, ProblemError } from './base/problem.js'
-import { markedPath } from './progress/progress.js'
+import { type Problem, ProblemError } from '../base/problem.js'
+import { markedPath } from '../progress/progress.js'
 
 /** Kind and place of an error, without its message, which could quote what was being parsed. */
 export function placeOfError(error: unknown): string {
