@@ -3,13 +3,13 @@ import { basename, resolve } from 'node:path'
 
 import { type Problem, ProblemError } from './base/problem.js'
 import { isHostFileName, listHosts } from './hosts/list-hosts.js'
-import { unlinkedFiles } from './read/link-counts.js'
+import { told } from './problems/told.js'
 import { type MountTable, readMounts } from './progress/mounts.js'
 import { touching } from './progress/progress.js'
 import type { HostSources } from './protocol/hosts.js'
 import type { PrepareTask } from './protocol/prepare.js'
+import { unlinkedFiles } from './read/link-counts.js'
 import { listSourceFiles } from './read/source-files.js'
-import { told } from './problems/told.js'
 
 /**
  * Files whose path does not show what is on disk: a single file that is mounted by itself (`docker -v FILE:FILE`, `subPath`)

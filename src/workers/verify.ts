@@ -2,11 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 
+import { leafWithoutSession, lenientCiphers } from './base/runtimes.js'
 import { oneLine } from './base/short-text.js'
+import { takeSessionLeaf } from './judge/session-leaf.js'
 import { fingerprint256Of } from './parse/facts.js'
 import type { Look, ShownCertificate, VerifyReply, VerifyTarget, VerifyTask } from './protocol/verify.js'
-import { leafWithoutSession, lenientCiphers } from './base/runtimes.js'
-import { takeSessionLeaf } from './judge/session-leaf.js'
 
 /** A listener that does not answer within this time is unreachable, in milliseconds. */
 export const LOOK_LIMIT_MS = 2_000

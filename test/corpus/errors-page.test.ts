@@ -18,8 +18,8 @@ import { assertParent, replaceable } from '../../src/main/control/socket-path.js
 import { type EngineParts, startEngine } from '../../src/main/engine/engine.js'
 import { shareEngine } from '../../src/main/fleet/index.js'
 import { MESSAGES_VERSION, type ToMember } from '../../src/main/fleet/messages.js'
+import type { Host } from '../../src/main/generation/host.js'
 import { HostTable } from '../../src/main/generation/host-table.js'
-import { type Host } from '../../src/main/generation/host.js'
 import { runAtOnce } from '../../src/main/generation/slices.js'
 import {
   PROBLEM_CODES,

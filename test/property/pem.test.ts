@@ -4,8 +4,8 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { certificatesOf } from '../../src/workers/parse/certificates.js'
 import { splitPem } from '../../src/workers/formats/pem.js'
+import { certificatesOf } from '../../src/workers/parse/certificates.js'
 import { createAuthority } from '../support/certificates.js'
 import { orProblem } from '../support/problems.js'
 

@@ -13,6 +13,17 @@ import { projectRoot } from '../support/installed-package.js'
 /** From the bottom to the top. A folder imports itself and what stands before it. */
 const LAYERS = [
   'fingerprint',
+  'workers/base',
+  'workers/progress',
+  'workers/protocol',
+  'workers/problems',
+  'workers/formats',
+  'workers/read',
+  'workers/parse',
+  'workers/judge',
+  'workers/rehearse',
+  'workers/reply',
+  'workers/hosts',
   'workers',
   'main/base',
   'main/api',

@@ -12,9 +12,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import type { Problem } from '../../src/workers/base/problem.js'
 import { judgePeers } from '../../src/workers/judge/judge-peers.js'
 import type { PrepareReply } from '../../src/workers/protocol/prepare.js'
-import type { Problem } from '../../src/workers/base/problem.js'
 import { createAuthority } from './certificates.js'
 import { integer, octets, oid, pem, sequence } from './der.js'
 import { basicConstraints, keyUsage, subjectAltName, subjectKeyId } from './extensions.js'

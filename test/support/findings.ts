@@ -1,5 +1,5 @@
-import { Findings } from '../../src/workers/problems/findings.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 
 /** What was found, by code alone. */
 export interface FoundCodes {

@@ -1,7 +1,7 @@
 import type { ReloadResult } from '../../src/main/api/result.js'
 import type { PassReport } from '../../src/main/reload/pass-report.js'
-import type { CertificateFacts } from '../../src/workers/protocol/material.js'
 import type { Problem, ProblemCode } from '../../src/workers/base/problem.js'
+import type { CertificateFacts } from '../../src/workers/protocol/material.js'
 
 /** Facts of a certificate that nobody issued. */
 export function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {

@@ -2,9 +2,9 @@ import { valueSymbol } from 'piscina'
 
 import type { ReloadEngineOptions } from '../../src/main/api/options.js'
 import { resolveOptions } from '../../src/main/engine/resolve-options.js'
-import type { FileSet } from '../../src/workers/read/file-set.js'
 import { prepare } from '../../src/workers/prepare.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
+import type { FileSet } from '../../src/workers/read/file-set.js'
 import { readSources } from '../../src/workers/read/source-set.js'
 
 /** The task that an engine with these options would post. */

@@ -2,9 +2,14 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { certificatesOf, describe, isSelfSigned, parseCertificate } from '../../src/workers/parse/certificates.js'
-import { splitPem } from '../../src/workers/formats/pem.js'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
+import { splitPem } from '../../src/workers/formats/pem.js'
+import {
+  certificatesOf,
+  describe,
+  isSelfSigned,
+  parseCertificate,
+} from '../../src/workers/parse/certificates.js'
 import { createAuthority, selfSigned } from '../support/certificates.js'
 import { pem } from '../support/der.js'
 import { csr, publicKeyPem } from '../support/key-forms.js'

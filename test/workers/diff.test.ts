@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
-import { diffOf } from '../../src/workers/reply/diff.js'
-import { factsOf } from '../../src/workers/parse/facts.js'
-import { type ServedRecord } from '../../src/workers/reply/record.js'
 import { type AuthorityFacts, AuthorityList } from '../../src/workers/parse/authorities.js'
+import { factsOf } from '../../src/workers/parse/facts.js'
+import { diffOf } from '../../src/workers/reply/diff.js'
+import type { ServedRecord } from '../../src/workers/reply/record.js'
 import { authorityFactsOf } from '../support/authority-facts.js'
 import { createAuthority, type Leaf } from '../support/certificates.js'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Findings } from '../../src/workers/problems/findings.js'
 import { ProblemError } from '../../src/workers/base/problem.js'
+import { Findings } from '../../src/workers/problems/findings.js'
 import { codesOf } from '../support/findings.js'
 
 test('what cannot serve is refused, even under force', () => {

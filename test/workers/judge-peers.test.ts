@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { judgePeers } from '../../src/workers/judge/judge-peers.js'
-import { type JudgePeersTask, type PeerChain } from '../../src/workers/protocol/judge-peers.js'
+import type { JudgePeersTask, PeerChain } from '../../src/workers/protocol/judge-peers.js'
 import { type Authority, createAuthority, selfSigned } from '../support/certificates.js'
 import { derOf } from '../support/pem-text.js'
 

@@ -5,8 +5,13 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/api/options.js'
-import type { PreparedReply, PrepareReply, PrepareTask, RefusedReply } from '../../src/workers/protocol/prepare.js'
 import type { RecordBytes } from '../../src/workers/protocol/material.js'
+import type {
+  PreparedReply,
+  PrepareReply,
+  PrepareTask,
+  RefusedReply,
+} from '../../src/workers/protocol/prepare.js'
 import { decodeRecord } from '../../src/workers/reply/record.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
 import { overwriteInPlace, renameInto, writePair } from '../support/files.js'

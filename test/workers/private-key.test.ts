@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
 import { splitPem } from '../../src/workers/formats/pem.js'
 import { privateKeysOf } from '../../src/workers/parse/private-key.js'
-import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { selfSigned } from '../support/certificates.js'
 import { integer, octets, oid, pem, sequence } from '../support/der.js'
 import { csr, encryptedPkcs8, publicKeyPem, traditionalKey } from '../support/key-forms.js'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/reply/record.js'
 import { AuthorityList } from '../../src/workers/parse/authorities.js'
+import { decodeRecord, encodeRecord, type ServedRecord } from '../../src/workers/reply/record.js'
 import { authorityFactsOf } from '../support/authority-facts.js'
 
 const record: ServedRecord = {

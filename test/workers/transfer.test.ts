@@ -4,10 +4,10 @@ import { test } from 'node:test'
 
 import { transferableSymbol, valueSymbol } from 'piscina'
 
+import { exact } from '../../src/workers/base/exact.js'
 import { packTrustEnds } from '../../src/workers/protocol/ends.js'
 import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol/prepare.js'
 import { handOver, keyPem } from '../../src/workers/reply/transfer.js'
-import { exact } from '../../src/workers/base/exact.js'
 import { keyPair } from '../support/keys.js'
 
 const keys: Record<string, KeyObject> = {

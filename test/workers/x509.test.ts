@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { contentOf } from '../../src/workers/formats/der.js'
-import { extensionsOf, issuerOf, nameEntryBytes, signatureOid, subjectOf } from '../../src/workers/formats/x509.js'
+import {
+  extensionsOf,
+  issuerOf,
+  nameEntryBytes,
+  signatureOid,
+  subjectOf,
+} from '../../src/workers/formats/x509.js'
 import { createAuthority } from '../support/certificates.js'
 import { integer, sequence } from '../support/der.js'
 import { distinguishedName } from '../support/x509.js'

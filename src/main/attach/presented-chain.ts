@@ -1,8 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 
-import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 import { takeSessionLeaf } from '../../workers/judge/session-leaf.js'
+import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 
 /*
  * The one place that reads a peer's certificates from Node. What each version of Node does wrong here is measured in

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import type { Problem } from '../../workers/base/problem.js'
 import { isoTime } from '../../workers/base/iso-time.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Outcome, ReloadResult } from '../api/result.js'
 import type { Attempt, JournalStatus, Recovery } from '../api/status.js'
 import type { Clock } from '../base/clock.js'

@@ -1,5 +1,5 @@
-import type { Problem } from '../../workers/base/problem.js'
 import { isoTime } from '../../workers/base/iso-time.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { EvictedMember } from '../api/members.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'

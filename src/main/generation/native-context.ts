@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
-import type { CertificateCompression } from '../../workers/protocol/material.js'
 import { takeSessionLeaf } from '../../workers/judge/session-leaf.js'
+import type { CertificateCompression } from '../../workers/protocol/material.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*

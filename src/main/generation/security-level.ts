@@ -1,7 +1,7 @@
 import tls from 'node:tls'
 
-import type { ContextOptions } from '../../workers/protocol/material.js'
 import { lenientCiphers } from '../../workers/base/runtimes.js'
+import type { ContextOptions } from '../../workers/protocol/material.js'
 import type { ResolvedOptions } from './resolved-options.js'
 
 /**

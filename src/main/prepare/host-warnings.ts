@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
-import type { CertificateFacts } from '../../workers/protocol/material.js'
 import { MOST_TOLD } from '../../workers/problems/told.js'
+import type { CertificateFacts } from '../../workers/protocol/material.js'
 import type { Host } from '../generation/host.js'
 import { type HostTable, inSteps, type NameConflict } from '../generation/host-table.js'
 import { keyFamilyOf } from '../generation/key-family.js'

@@ -1,6 +1,6 @@
 import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
-import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/protocol/hosts.js'
 import { MOST_TOLD, told } from '../../workers/problems/told.js'
+import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/protocol/hosts.js'
 import type { HostFacts } from '../api/generation.js'
 import type { HostCounts } from '../api/result.js'
 import type { Host } from '../generation/host.js'

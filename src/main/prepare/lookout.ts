@@ -1,4 +1,4 @@
-import type { LookOutOrder } from '../../workers/look-out.js'
+import type { LookOutOrder } from '../../workers/protocol/look-out.js'
 import type { Clock } from '../base/clock.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Preparer, Watchman } from '../threads/pool.js'

@@ -1,7 +1,7 @@
 import type { Problem } from '../../workers/base/problem.js'
+import { fromSharedJson, toSharedJson } from '../../workers/base/shared-json.js'
 import type { BatchedHost } from '../../workers/hosts/record.js'
 import type { TaskPlace } from '../../workers/progress/progress.js'
-import { fromSharedJson, toSharedJson } from '../../workers/base/shared-json.js'
 import type { TaskError } from '../threads/task-error.js'
 
 /**

@@ -1,5 +1,5 @@
-import type { Problem } from '../../workers/base/problem.js'
 import { isoTime } from '../../workers/base/iso-time.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Generation, HostFacts } from '../api/generation.js'
 import { concernsTrust, type Snapshot } from '../generation/generation.js'
 import { HostTable } from '../generation/host-table.js'

@@ -1,5 +1,5 @@
-import type { Problem } from '../../workers/base/problem.js'
 import { isoTime } from '../../workers/base/iso-time.js'
+import type { Problem } from '../../workers/base/problem.js'
 import type { Generation, Trigger } from '../api/generation.js'
 import type { MemberResult } from '../api/members.js'
 import type { Outcome } from '../api/result.js'

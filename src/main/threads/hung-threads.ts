@@ -1,8 +1,13 @@
 import type { Worker } from 'node:worker_threads'
 
-import { placeSince, remedyFor } from '../../workers/progress/hang-guard.js'
-import { createHangList, type HangList, type HangPlace, writeHangs } from '../../workers/progress/hang-list.js'
 import { monotonicMs } from '../../workers/base/monotonic.js'
+import { placeSince, remedyFor } from '../../workers/progress/hang-guard.js'
+import {
+  createHangList,
+  type HangList,
+  type HangPlace,
+  writeHangs,
+} from '../../workers/progress/hang-list.js'
 import type { LocatedPath, TaskPlace } from '../../workers/progress/progress.js'
 import { guardExit } from './end-process.js'
 

@@ -2,9 +2,9 @@ import type { Transferable, Worker } from 'node:worker_threads'
 
 import type { Piscina } from 'piscina'
 
-import type { QuietLog } from '../../workers/look-out.js'
 import { monotonicMs } from '../../workers/base/monotonic.js'
 import { placeOf, type TaskPlace } from '../../workers/progress/progress.js'
+import type { QuietLog } from '../../workers/protocol/look-out.js'
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import { hungThreads } from './hung-threads.js'

@@ -1,6 +1,5 @@
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
 
-import type { LookOutTask, QuietLog } from '../../workers/look-out.js'
 import { createProgressBuffer } from '../../workers/progress/progress.js'
 import type {
   PrepareHostsReply,
@@ -9,6 +8,7 @@ import type {
   SealHostsTask,
 } from '../../workers/protocol/hosts.js'
 import type { JudgePeersReply, JudgePeersTask } from '../../workers/protocol/judge-peers.js'
+import type { LookOutTask, QuietLog } from '../../workers/protocol/look-out.js'
 import type { PrepareReply, PrepareTask } from '../../workers/protocol/prepare.js'
 import type { ReadTextReply, ReadTextTask } from '../../workers/protocol/read-text.js'
 import type { ReplyOf, TaskName, TaskOf } from '../../workers/protocol/tasks.js'

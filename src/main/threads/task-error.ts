@@ -1,5 +1,5 @@
-import type { TaskPlace } from '../../workers/progress/progress.js'
 import { placeOfError } from '../../workers/problems/unexpected.js'
+import type { TaskPlace } from '../../workers/progress/progress.js'
 import type { WorkerOptions } from '../api/options.js'
 import { ReloadError } from '../base/errors.js'
 import { hungThreads } from './hung-threads.js'

@@ -1,5 +1,5 @@
-import { type AuthorityKeyId, authorityKeyIdOf } from './authority-key-id.js'
 import { oneLine } from '../base/short-text.js'
+import { type AuthorityKeyId, authorityKeyIdOf } from './authority-key-id.js'
 import { childrenOf, contentOf, type DerNode, expected, isTime, nodeAt, timeOf } from './der.js'
 import { BIT_STRING, CONTEXT_0, ENUMERATED, INTEGER, SEQUENCE } from './der-tags.js'
 import { byOid, type Extension, elementIn, extensionsIn } from './extensions.js'

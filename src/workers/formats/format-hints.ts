@@ -1,5 +1,5 @@
-import { type DerKind, derKind } from './der-kind.js'
 import { shellWord } from '../base/shell-word.js'
+import { type DerKind, derKind } from './der-kind.js'
 
 /*
  * Files in a format that is not PEM: what the format is called, and the command that converts it. Tests run each of

@@ -1,5 +1,5 @@
-import { derOf, type PemBlock } from './pem.js'
 import { shellWord } from '../base/shell-word.js'
+import { derOf, type PemBlock } from './pem.js'
 
 /** Labels that `openssl pkcs7` reads. */
 const PKCS7_LABELS = new Set(['PKCS7', 'PKCS #7 SIGNED DATA'])

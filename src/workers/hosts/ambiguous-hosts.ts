@@ -1,8 +1,8 @@
 import { dirname, relative } from 'node:path'
 
 import { type Problem, ProblemError } from '../base/problem.js'
-import { namesIn } from '../read/list-directory.js'
 import type { HostSource } from '../protocol/hosts.js'
+import { namesIn } from '../read/list-directory.js'
 import { digestFile } from '../read/read-file.js'
 import { type Candidate, candidatesIn, rivalsIn } from './layouts.js'
 import type { HostList } from './list-hosts.js'

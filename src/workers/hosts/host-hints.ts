@@ -2,9 +2,9 @@ import { join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
+import { touching } from '../progress/progress.js'
 import { shortList } from '../read/directory-in-place.js'
 import { type DirectoryEntry, listDirectory, namesIn } from '../read/list-directory.js'
-import { touching } from '../progress/progress.js'
 import { candidatesIn, EXPECTED } from './layouts.js'
 
 /** Names of files that look like a certificate or a key. */

@@ -1,5 +1,5 @@
-import type { HostSource } from '../protocol/hosts.js'
 import { fromSharedJson } from '../base/shared-json.js'
+import type { HostSource } from '../protocol/hosts.js'
 
 /** What one host's files were when its certificate was taken over. */
 export interface HostEntry extends HostSource {

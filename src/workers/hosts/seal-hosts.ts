@@ -1,5 +1,5 @@
-import type { SealHostsReply, SealHostsTask } from '../protocol/hosts.js'
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
+import type { SealHostsReply, SealHostsTask } from '../protocol/hosts.js'
 import { type HostEntry, hostEntries } from './record.js'
 
 /** The record of what is served once these hosts have been taken over and those removed. */

@@ -1,9 +1,9 @@
-import { BrokenAnchor } from './broken-anchor.js'
-import type { Findings } from '../problems/findings.js'
-import { authorityFacts, whyBrokenInUse } from './judge-authorities.js'
 import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
-import type { Policy } from '../protocol/material.js'
 import type { AuthorityBlock, JudgedAuthority } from '../parse/trust-blocks.js'
+import type { Findings } from '../problems/findings.js'
+import type { Policy } from '../protocol/material.js'
+import { BrokenAnchor } from './broken-anchor.js'
+import { authorityFacts, whyBrokenInUse } from './judge-authorities.js'
 
 /**
  * The trust anchors that OpenSSL is given. A broken one is left out with a warning, so that one certificate of a bundle does

@@ -1,11 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
 
+import { canonicalIssuerOf } from '../formats/x509.js'
 import { isSelfSigned } from '../parse/certificates.js'
+import { publicRootsNamed } from '../parse/public-roots.js'
 import type { Flaw } from './chain-flaws.js'
 import { isIssuedBy, issuersIn } from './chain-order.js'
 import type { NamedAnchors } from './named-anchors.js'
-import { publicRootsNamed } from '../parse/public-roots.js'
-import { canonicalIssuerOf } from '../formats/x509.js'
 
 /** A certificate of a chain with what is wrong with it. */
 export interface Judged {

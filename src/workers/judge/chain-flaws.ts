@@ -1,14 +1,14 @@
 import type { X509Certificate } from 'node:crypto'
 
+import { isoTime } from '../base/iso-time.js'
 import type { ProblemCode } from '../base/problem.js'
 import { oneLine } from '../base/short-text.js'
+import { type Issuer, readIssuer } from '../formats/issuer.js'
+import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from '../formats/x509.js'
 import { isSelfSigned } from '../parse/certificates.js'
 import { keyTypeOf, notAfterOf, notBeforeOf } from '../parse/facts.js'
-import { isoTime } from '../base/iso-time.js'
-import { type Issuer, readIssuer } from '../formats/issuer.js'
 import { whyTooLarge } from '../parse/key-size.js'
 import type { Policy } from '../protocol/material.js'
-import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from '../formats/x509.js'
 
 /** A reason for which clients refuse a certificate of a chain. */
 export interface Flaw {

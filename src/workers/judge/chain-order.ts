@@ -1,8 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { isSelfSigned } from '../parse/certificates.js'
-import { isSound } from './chain-flaws.js'
 import { notAfterOf } from '../parse/facts.js'
+import { isSound } from './chain-flaws.js'
 
 /** The certificates of one file in the order in which they are sent. */
 export interface OrderedChain {

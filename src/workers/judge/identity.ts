@@ -1,20 +1,20 @@
 import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
 
 import { type ProblemCode, ProblemError } from '../base/problem.js'
+import { digestFor } from '../base/runtimes.js'
 import { oneLine } from '../base/short-text.js'
-import { certificatesOf, isCertificateBlock } from '../parse/certificates.js'
-import { orderChain } from './chain-order.js'
 import { DerivationBudget } from '../formats/derivation-budget.js'
-import { assertFilled, emptiness } from '../read/emptiness.js'
-import type { FileSet } from '../read/file-set.js'
-import type { Findings } from '../problems/findings.js'
 import { type PemBlock, splitPem } from '../formats/pem.js'
+import { certificatesOf, isCertificateBlock } from '../parse/certificates.js'
 import { noMacWarning, otherPairsWarning, readPkcs12 } from '../parse/pkcs12.js'
 import { type PrivateKey, privateKeysOf } from '../parse/private-key.js'
+import type { Findings } from '../problems/findings.js'
+import { reading } from '../problems/reading.js'
 import { workingOn } from '../progress/progress.js'
 import type { MaterialSources } from '../protocol/material.js'
-import { reading } from '../problems/reading.js'
-import { digestFor } from '../base/runtimes.js'
+import { assertFilled, emptiness } from '../read/emptiness.js'
+import type { FileSet } from '../read/file-set.js'
+import { orderChain } from './chain-order.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
 export interface Identity {

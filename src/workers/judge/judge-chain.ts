@@ -1,11 +1,11 @@
 import { isSelfSigned } from '../parse/certificates.js'
+import type { Findings } from '../problems/findings.js'
+import type { Policy } from '../protocol/material.js'
 import { type Detour, detourIn, type Judged } from './chain-detour.js'
 import { type Flaw, flawsOf } from './chain-flaws.js'
 import { connected } from './chain-order.js'
-import type { Findings } from '../problems/findings.js'
 import type { Identity } from './identity.js'
 import type { NamedAnchors } from './named-anchors.js'
-import type { Policy } from '../protocol/material.js'
 
 /**
  * Looks for certificates of a chain that OpenSSL loads without an error and clients then refuse: dates, purpose, weak and

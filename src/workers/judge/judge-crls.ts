@@ -1,14 +1,14 @@
 import { X509Certificate } from 'node:crypto'
 
-import { namesKey } from '../formats/authority-key-id.js'
-import { type Crl, type CrlScope, coverageOf, parseCrl } from '../parse/crl.js'
-import { isCurrent } from '../formats/crl-fields.js'
-import type { Findings } from '../problems/findings.js'
 import { isoTime } from '../base/iso-time.js'
+import { namesKey } from '../formats/authority-key-id.js'
+import { isCurrent } from '../formats/crl-fields.js'
 import { type Issuer, readIssuer } from '../formats/issuer.js'
-import type { Policy } from '../protocol/material.js'
 import { type SignatureVerdict, verifySignature } from '../formats/signature.js'
+import { type Crl, type CrlScope, coverageOf, parseCrl } from '../parse/crl.js'
 import type { JudgedAuthority, TrustBlock } from '../parse/trust-blocks.js'
+import type { Findings } from '../problems/findings.js'
+import type { Policy } from '../protocol/material.js'
 
 /**
  * While revocation lists are loaded, OpenSSL refuses every client for whose CA it has no list that it can use: Node sets

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
-import { PeerCertificate } from '../parse/peer-certificate.js'
 import { derOf, splitPem } from '../formats/pem.js'
+import { PeerCertificate } from '../parse/peer-certificate.js'
 import type { JudgePeersReply, JudgePeersTask, PeerChain } from '../protocol/judge-peers.js'
 import { isRevoked, type Revocations, readRevocations } from './revocations.js'
 

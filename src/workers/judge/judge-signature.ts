@@ -1,13 +1,13 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { oneLine } from '../base/short-text.js'
+import { readIssuer } from '../formats/issuer.js'
+import { canonicalIssuerOf, canonicalSubjectOf } from '../formats/x509.js'
 import { isSelfSigned } from '../parse/certificates.js'
+import { publicRootsNamed } from '../parse/public-roots.js'
 import type { Findings } from '../problems/findings.js'
 import type { Identity } from './identity.js'
-import { readIssuer } from '../formats/issuer.js'
 import type { NamedAnchors } from './named-anchors.js'
-import { publicRootsNamed } from '../parse/public-roots.js'
-import { canonicalIssuerOf, canonicalSubjectOf } from '../formats/x509.js'
 
 /** Where the last certificate that the leaf leads to was issued. */
 export type IssuerVerdict = 'verified' | 'unknown' | 'refused'

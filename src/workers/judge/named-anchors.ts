@@ -1,13 +1,13 @@
 import { hash, X509Certificate } from 'node:crypto'
 
-import type { FileSet } from '../read/file-set.js'
-import { Findings } from '../problems/findings.js'
-import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
 import { derOf, splitPem } from '../formats/pem.js'
-import type { MaterialSources } from '../protocol/material.js'
-import { readTrust } from './trust.js'
-import type { TrustBlocks } from '../parse/trust-blocks.js'
 import { canonicalSubjectOf } from '../formats/x509.js'
+import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
+import type { TrustBlocks } from '../parse/trust-blocks.js'
+import { Findings } from '../problems/findings.js'
+import type { MaterialSources } from '../protocol/material.js'
+import type { FileSet } from '../read/file-set.js'
+import { readTrust } from './trust.js'
 
 /** The trust anchors of a name in canonical form. */
 export type NamedAnchors = (canonicalName: string) => readonly X509Certificate[]

@@ -1,7 +1,7 @@
 import { namesKey } from '../formats/authority-key-id.js'
-import type { Findings } from '../problems/findings.js'
 import type { AuthorityFacts } from '../parse/authorities.js'
 import type { JudgedAuthority } from '../parse/trust-blocks.js'
+import type { Findings } from '../problems/findings.js'
 
 /**
  * Warns of trust anchors from which no path leads to an anchor that signed itself. Without `allowPartialTrustChain`, OpenSSL

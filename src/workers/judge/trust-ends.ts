@@ -1,8 +1,8 @@
-import { type Crl, coverageOf } from '../parse/crl.js'
 import { nodeAt } from '../formats/der.js'
+import { type Crl, coverageOf } from '../parse/crl.js'
 import { fingerprint256Of } from '../parse/facts.js'
-import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from '../protocol/ends.js'
 import type { JudgedAuthority, TrustBlock } from '../parse/trust-blocks.js'
+import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from '../protocol/ends.js'
 import { unsucceededOf } from './unsucceeded-anchors.js'
 
 /** When each trust anchor and each revocation list ends, without those that another one succeeds. */

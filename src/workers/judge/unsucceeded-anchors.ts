@@ -1,5 +1,5 @@
-import type { JudgedAuthority } from '../parse/trust-blocks.js'
 import { publicKeyInfoOf } from '../formats/x509.js'
+import type { JudgedAuthority } from '../parse/trust-blocks.js'
 
 /**
  * The trust anchors whose end refuses peers: those that no other anchor succeeds. A root that was renewed with its key stands

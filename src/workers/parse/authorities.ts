@@ -1,5 +1,5 @@
-import type { AuthorityKeyId } from '../formats/authority-key-id.js'
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
+import type { AuthorityKeyId } from '../formats/authority-key-id.js'
 
 /** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */
 export interface AuthorityFacts {

@@ -3,12 +3,12 @@ import { X509Certificate } from 'node:crypto'
 import { ProblemError } from '../base/problem.js'
 import { nodeAt } from '../formats/der.js'
 import { isPkcs7 } from '../formats/der-kind.js'
-import { notAfterOf, notBeforeOf } from './facts.js'
 import { whyNotForIssuers, whyNotLoadable } from '../formats/key-kinds.js'
 import { derOf, kindOfBlock, type PemBlock } from '../formats/pem.js'
 import { pemHint, pkcs7Hint } from '../formats/pem-hints.js'
-import { reading } from '../problems/reading.js'
 import { assertReadable, assertReadablePurposes, keyKindIn } from '../formats/x509.js'
+import { reading } from '../problems/reading.js'
+import { notAfterOf, notBeforeOf } from './facts.js'
 
 /** Labels under which OpenSSL takes one certificate; the last has trust settings behind it. */
 const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])

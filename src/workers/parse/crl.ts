@@ -1,5 +1,6 @@
 import { createSecureContext } from 'node:tls'
 
+import { releaseContext } from '../base/release-context.js'
 import {
   AUTHORITY_KEY_ID,
   CERTIFICATE_ISSUER,
@@ -14,9 +15,8 @@ import {
 import { childrenOf, type DerNode } from '../formats/der.js'
 import { SEQUENCE } from '../formats/der-tags.js'
 import { fullNamesOf } from '../formats/issuer.js'
-import { workingOn } from '../progress/progress.js'
 import { reading } from '../problems/reading.js'
-import { releaseContext } from '../base/release-context.js'
+import { workingOn } from '../progress/progress.js'
 import type { TrustBlock } from './trust-blocks.js'
 
 /** What of a revocation list decides which clients of its CA OpenSSL accepts while it is loaded. */

@@ -1,15 +1,15 @@
 import { ProblemError } from '../base/problem.js'
-import { describe } from './certificates.js'
+import { shellWord } from '../base/shell-word.js'
 import { assertDer, childrenOf, naturalOf } from '../formats/der.js'
-import { assertFilled } from '../read/emptiness.js'
-import type { FileSet } from '../read/file-set.js'
-import type { Findings } from '../problems/findings.js'
 import { derOf, splitPem } from '../formats/pem.js'
 import { pemHint } from '../formats/pem-hints.js'
+import { isPrimeOrderGroup, isSafePrime } from '../formats/safe-prime.js'
+import type { Findings } from '../problems/findings.js'
 import { workingOn } from '../progress/progress.js'
 import type { MaterialSources, Policy } from '../protocol/material.js'
-import { isPrimeOrderGroup, isSafePrime } from '../formats/safe-prime.js'
-import { shellWord } from '../base/shell-word.js'
+import { assertFilled } from '../read/emptiness.js'
+import type { FileSet } from '../read/file-set.js'
+import { describe } from './certificates.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
 const LEAST_BITS = 1024

@@ -1,12 +1,12 @@
 import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto'
 
-import { alternativeNamesOf } from '../formats/alternative-names.js'
-import { oneLine } from '../base/short-text.js'
-import { nodeAt } from '../formats/der.js'
 import { isoTime } from '../base/iso-time.js'
+import { oneLine } from '../base/short-text.js'
+import { alternativeNamesOf } from '../formats/alternative-names.js'
+import { nodeAt } from '../formats/der.js'
 import { publicKeyKindOf } from '../formats/key-kinds.js'
-import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
 import { recentKeyName } from '../formats/recent-keys.js'
+import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
 
 /**
  * Facts of a leaf and its chain.

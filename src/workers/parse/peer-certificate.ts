@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 
-import { isSelfSigned } from './certificates.js'
 import { type Issuer, readIssuer } from '../formats/issuer.js'
 import { canonicalIssuerOf, canonicalSubjectOf, serialOf } from '../formats/x509.js'
+import { isSelfSigned } from './certificates.js'
 
 /** A certificate on a peer's way to an anchor. What takes native code is looked at when it is asked for. */
 export class PeerCertificate {

@@ -1,14 +1,15 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 
 import { ProblemError } from '../base/problem.js'
-import { assertIssuerKey, usableCertificate } from './certificates.js'
+import { shellWord } from '../base/shell-word.js'
 import { type DerivationBudget, TooCostly } from '../formats/derivation-budget.js'
 import { EncryptionError } from '../formats/encryption-fields.js'
 import { whyNotPkcs12 } from '../formats/format-hints.js'
 import { toPem } from '../formats/pem.js'
 import { type Bags, otherPassphrase, readBags } from '../formats/pkcs12-file.js'
-import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8, keyFromDecrypted } from './private-key.js'
 import { reading } from '../problems/reading.js'
+import { assertIssuerKey, usableCertificate } from './certificates.js'
+import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8, keyFromDecrypted } from './private-key.js'
 import { shellWord } from '../base/shell-word.js'
 import { ProblemError } from './protocol/problem.js'
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 
 import { type ProblemCode, ProblemError } from '../base/problem.js'
-import { describe } from './certificates.js'
+import { shellWord } from '../base/shell-word.js'
 import { assertDer, childOf, childrenOf } from '../formats/der.js'
 import { OCTET_STRING, SEQUENCE } from '../formats/der-tags.js'
 import { DerivationBudget, TooCostly } from '../formats/derivation-budget.js'
@@ -10,9 +10,9 @@ import { asStructure, EncryptionError } from '../formats/encryption-fields.js'
 import { DSA, whyNotForTls } from '../formats/key-kinds.js'
 import { derOf, type PemBlock } from '../formats/pem.js'
 import { openSshHint, pemHint } from '../formats/pem-hints.js'
-import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
 import { reading } from '../problems/reading.js'
-import { shellWord } from '../base/shell-word.js'
+import { describe } from './certificates.js'
+import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
 
 /** A private key as OpenSSL has read it. */
 export interface PrivateKey {

@@ -1,10 +1,10 @@
 import { hkdfSync } from 'node:crypto'
 
 import { ProblemError } from '../base/problem.js'
+import { shellWord } from '../base/shell-word.js'
+import type { MaterialSources } from '../protocol/material.js'
 import { emptiness } from '../read/emptiness.js'
 import type { FileSet } from '../read/file-set.js'
-import type { MaterialSources } from '../protocol/material.js'
-import { shellWord } from '../base/shell-word.js'
 
 /** Less would be guessed sooner than the ticket keys that are derived from it. */
 const LEAST_BYTES = 32

@@ -1,5 +1,5 @@
-import type { AuthorityFacts } from './authorities.js'
 import type { TrustFacts } from '../protocol/material.js'
+import type { AuthorityFacts } from './authorities.js'
 
 /** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
 export interface TrustBlocks {

@@ -1,6 +1,6 @@
 import type { Problem, ProblemCode } from '../base/problem.js'
-import { type DatedWords, datedProblem } from './dated-problem.js'
 import type { EndKind, MaterialEnd } from '../protocol/ends.js'
+import { type DatedWords, datedProblem } from './dated-problem.js'
 
 /** What a message needs to know of an end. */
 type NamedEnd = Pick<MaterialEnd, 'name' | 'notAfter' | 'path' | 'host'>

@@ -1,7 +1,7 @@
+import { monotonicMs } from '../base/monotonic.js'
 import { ProblemError } from '../base/problem.js'
 import { followPath } from './follow-path.js'
 import { type Hang, type HangList, type HangPlace, HangReader } from './hang-list.js'
-import { monotonicMs } from '../base/monotonic.js'
 import { isWithin, listMounts, type Mount, mountOf, remoteMountOf } from './mounts.js'
 
 /** A hang whose place is known. */

@@ -1,7 +1,7 @@
-import type { LookOutTask } from '../look-out.js'
 import type { Progress } from '../progress/progress.js'
 import type { PrepareHostsReply, PrepareHostsTask, SealHostsReply, SealHostsTask } from './hosts.js'
 import type { JudgePeersReply, JudgePeersTask } from './judge-peers.js'
+import type { LookOutTask } from './look-out.js'
 import type { PrepareReply, PrepareTask } from './prepare.js'
 import type { ReadTextReply, ReadTextTask } from './read-text.js'
 import type { VerifyReply, VerifyTask } from './verify.js'

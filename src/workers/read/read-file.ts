@@ -2,8 +2,8 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, stat
 
 import { contentDigest, inodeStamp } from '../../fingerprint/index.js'
 import { type Problem, ProblemError } from '../base/problem.js'
-import { noteLinkCount } from './link-counts.js'
 import { noteStamp, touching } from '../progress/progress.js'
+import { noteLinkCount } from './link-counts.js'
 import { isSettled } from './settled.js'
 
 /** A file's bytes and what it was when they were read. */

@@ -5,10 +5,10 @@ import fastGlob from 'fast-glob'
 
 import type { FingerprintRule } from '../../fingerprint/index.js'
 import { ProblemError } from '../base/problem.js'
-import { findMatching } from './find-matching.js'
-import { listDirectory } from './list-directory.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
+import { findMatching } from './find-matching.js'
+import { listDirectory } from './list-directory.js'
 import { attempt } from './read-file.js'
 
 export type SourceRole = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ticket-secret'

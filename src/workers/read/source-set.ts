@@ -1,10 +1,15 @@
 import type { Fingerprint } from '../../fingerprint/index.js'
 import { identityOfProblems, type Problem, ProblemError } from '../base/problem.js'
-import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
+import {
+  type Surroundings,
+  sameSurroundings,
+  surroundingsOf,
+  TIME_STEP_MS,
+} from '../progress/surroundings.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
+import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import { listSources, type SourceListing } from './source-files.js'
-import { type Surroundings, sameSurroundings, surroundingsOf, TIME_STEP_MS } from '../progress/surroundings.js'
 
 type Limits = PrepareTask['limits']
 

@@ -1,9 +1,9 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 
 import { base64Of } from '../formats/der.js'
-import { keyTypeOf } from '../parse/facts.js'
-import type { Identity } from '../judge/identity.js'
 import { extensionsOf, signatureOid, subjectOf } from '../formats/x509.js'
+import type { Identity } from '../judge/identity.js'
+import { keyTypeOf } from '../parse/facts.js'
 
 /**
  * What of a pair decides how OpenSSL, and a client that verifies, take it: type and size of the key, how the leaf was

@@ -2,15 +2,15 @@ import { constants, type X509Certificate } from 'node:crypto'
 import tls from 'node:tls'
 
 import type { ProblemCode } from '../base/problem.js'
-import { keyTypeOf, namesOf } from '../parse/facts.js'
-import type { Findings } from '../problems/findings.js'
-import { type Identity, pemOf } from '../judge/identity.js'
-import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
-import type { ContextOptions } from '../protocol/material.js'
-import type { PrepareTask } from '../protocol/prepare.js'
 import { releaseContext } from '../base/release-context.js'
 import { trustsIntermediates } from '../base/runtimes.js'
+import { type Identity, pemOf } from '../judge/identity.js'
+import { keyTypeOf, namesOf } from '../parse/facts.js'
 import type { TrustBlocks } from '../parse/trust-blocks.js'
+import type { Findings } from '../problems/findings.js'
+import type { ContextOptions } from '../protocol/material.js'
+import type { PrepareTask } from '../protocol/prepare.js'
+import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
 
 /** One pair, as the main thread will load it. */
 interface Part {

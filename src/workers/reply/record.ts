@@ -1,7 +1,7 @@
 import type { Fingerprint } from '../../fingerprint/index.js'
+import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
 import { AuthorityList } from '../parse/authorities.js'
 import type { CertificateFacts, RecordBytes, TrustFacts } from '../protocol/material.js'
-import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
 
 /**
  * All that a later PREPARE needs to know of what is served.

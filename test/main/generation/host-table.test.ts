@@ -3,8 +3,8 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
+import type { Host } from '../../../src/main/generation/host.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
-import { type Host } from '../../../src/main/generation/host.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
 import { certificateFacts } from '../../support/pass-reports.js'
 import { servedHost } from '../../support/served-host.js'

@@ -1,4 +1,4 @@
-import type { LookOutTask } from '../../../src/workers/look-out.js'
+import type { LookOutTask } from '../../../src/workers/protocol/look-out.js'
 
 export { prepare, verify } from '../../../src/workers/tasks.js'
 
