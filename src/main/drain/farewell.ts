@@ -1,19 +1,19 @@
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import { reportUserCode } from '../base/user-code.js'
-import type { BookReader, ConnectionBook } from './book.js'
+import type { BookReader, ConnectionBook } from './connections/book.js'
 import {
   type Connection,
   type ConnectionCounts,
   countsOf,
   type Departure,
   type DrainNotice,
-} from './connection.js'
+} from './connections/connection.js'
 import { Deadline } from './deadline.js'
-import type { ConnectionFacts } from './facts.js'
+import type { ConnectionFacts } from './connections/facts.js'
 import { holdLoop } from './hold-loop.js'
 import type { ResolvedStart } from './options.js'
-import type { Protocol } from './protocols.js'
+import type { Protocol } from './connections/protocols.js'
 import { Rounds } from './rounds.js'
 
 /** After this many milliseconds what was cut counts as gone, whatever its socket says. */

@@ -1,6 +1,6 @@
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
-import { type DrainHooks, type HookName, type HookOf, NO_GOODBYE } from './hooks.js'
+import { type DrainHooks, type HookName, type HookOf, NO_GOODBYE } from './connections/hooks.js'
 
 type Hook = (...args: unknown[]) => unknown
 

@@ -1,4 +1,4 @@
-import type { Surroundings } from './surroundings.js'
+import type { Surroundings } from './connections/drain-context.js'
 
 /** The wait ends after so many turns of the loop in a row without a new connection, or after so many turns in all. */
 const QUIET_TURNS = 3

@@ -6,17 +6,17 @@ import tls, { type TLSSocket } from 'node:tls'
 
 import { peerOf } from '../attach/connection-ledger.js'
 import type { HandedOn } from './handed-on.js'
-import { HandshakeConnection } from './handshake.js'
-import { Http1Connection } from './http1.js'
-import { Http2Connection } from './http2.js'
+import { HandshakeConnection } from './connections/handshake.js'
+import { Http1Connection } from './connections/http1.js'
+import { Http2Connection } from './connections/http2.js'
 import { refuseRequests } from './late-requests.js'
 import { listenBeside } from './listen-beside.js'
-import { rawConnection } from './raw.js'
+import { rawConnection } from './connections/raw.js'
 import { protocolsOf } from './server-protocols.js'
 import { stopListening } from './stop-listening.js'
-import type { Surroundings } from './surroundings.js'
+import type { Surroundings } from './connections/drain-context.js'
 import { type ServerTaps, tapServer } from './tap-server.js'
-import { upgradedConnection } from './upgraded.js'
+import { upgradedConnection } from './connections/upgraded.js'
 
 /** A server whose connections come into the book, each as what it speaks. */
 export interface WatchedServer {

@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import { DrainError } from './errors.js'
 import type { HandedOn } from './handed-on.js'
 import type { ResolvedDrainOptions } from './options.js'
-import type { Surroundings } from './surroundings.js'
+import type { Surroundings } from './connections/drain-context.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
 
 /** A server is in one drain at most: two would each send their goodbyes. */

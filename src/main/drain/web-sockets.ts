@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import type { DrainNotice } from './connection.js'
+import type { DrainNotice } from './connections/connection.js'
 import { DrainError } from './errors.js'
-import { NO_GOODBYE, type UpgradeHook } from './hooks.js'
+import { NO_GOODBYE, type UpgradeHook } from './connections/hooks.js'
 
 /** The part of a WebSocket server that is needed: `ws`, Engine.IO and Socket.IO have it. */
 export interface WebSocketServerLike {

@@ -7,7 +7,7 @@ import { afterLameDuck } from './lame-duck.js'
 import type { DrainStartOptions, ResolvedStart } from './options.js'
 import { runOf } from './run-of.js'
 import { type DrainState, DrainStateMachine } from './state.js'
-import type { Surroundings } from './surroundings.js'
+import type { Surroundings } from './connections/drain-context.js'
 
 export interface WholeDrainParts {
   readonly around: Surroundings

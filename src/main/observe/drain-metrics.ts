@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 
 import type { DrainResult } from '../drain/farewell.js'
 import type { ConnectionClosed, Drain } from '../drain/handle.js'
-import { PROTOCOLS } from '../drain/protocols.js'
+import { PROTOCOLS } from '../drain/connections/protocols.js'
 
 /** What of a drain can be seen from outside. */
 export interface DrainMetrics {

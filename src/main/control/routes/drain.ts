@@ -1,4 +1,4 @@
-import type { ConnectionCounts } from '../../drain/connection.js'
+import type { ConnectionCounts } from '../../drain/connections/connection.js'
 import { DrainError, type DrainErrorCode } from '../../drain/errors.js'
 import type { DrainResult } from '../../drain/farewell.js'
 import type { Drain, DrainRun } from '../../drain/handle.js'

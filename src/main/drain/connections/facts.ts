@@ -2,11 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
-import { wholeNameOf } from '../../workers/base/short-text.js'
-import { fingerprint256Of } from '../../workers/parse/facts.js'
-import { completedChain } from '../attach/handshake-anchors.js'
-import { certificatesOf } from '../attach/peer-chains.js'
-import type { Clock } from '../base/clock.js'
+import { wholeNameOf } from '../../../workers/base/short-text.js'
+import { fingerprint256Of } from '../../../workers/parse/facts.js'
+import { completedChain } from '../../attach/handshake-anchors.js'
+import { certificatesOf } from '../../attach/peer-chains.js'
+import type { Clock } from '../../base/clock.js'
 import type { Protocol } from './protocols.js'
 
 /** What a drain knows of a live connection; what `where` of a selective drain decides by. */

@@ -6,15 +6,15 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 
-import { afterReading } from './after-reading.js'
+import { afterReading } from '../after-reading.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
-import type { GoawayTap } from './goaway-tap.js'
-import { lingerAfterEnd } from './half-close.js'
+import type { GoawayTap } from '../goaway-tap.js'
+import { lingerAfterEnd } from '../half-close.js'
 import { NEWBORN_MS } from './http1.js'
-import { alternativeService } from './redirect.js'
-import { refuseStreamsAbove, resetStream } from './reset-stream.js'
-import type { Surroundings } from './surroundings.js'
+import { alternativeService } from '../redirect.js'
+import { refuseStreamsAbove, resetStream } from '../reset-stream.js'
+import type { Surroundings } from './drain-context.js'
 
 /** How long the first GOAWAY of two waits to be known to the client, in milliseconds; okhttp's time. */
 const FIRST_GOAWAY_MS = 1_000

@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream'
 
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
-import { lingerAfterEnd } from './half-close.js'
+import { lingerAfterEnd } from '../half-close.js'
 import type { Protocol } from './protocols.js'
-import type { Surroundings } from './surroundings.js'
+import type { Surroundings } from './drain-context.js'
 
 /** Time between the end and the reset of a connection that is cut, in milliseconds. */
 const CUT_MS = 100

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { afterReading } from './after-reading.js'
+import { afterReading } from '../after-reading.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
-import { discardInput, halfClose } from './half-close.js'
-import { alternativeService } from './redirect.js'
-import type { Surroundings } from './surroundings.js'
+import { discardInput, halfClose } from '../half-close.js'
+import { alternativeService } from '../redirect.js'
+import type { Surroundings } from './drain-context.js'
 
 /** A connection this young may have its first request on the way, in milliseconds. */
 export const NEWBORN_MS = 500
