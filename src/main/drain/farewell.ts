@@ -11,7 +11,7 @@ import {
 } from './connections/connection.js'
 import { Deadline } from './deadline.js'
 import type { ConnectionFacts } from './connections/facts.js'
-import { holdLoop } from './hold-loop.js'
+import { holdLoop } from './node/hold-loop.js'
 import type { ResolvedStart } from './options.js'
 import type { Protocol } from './connections/protocols.js'
 import { Rounds } from './rounds.js'

@@ -3,7 +3,7 @@ import test from 'node:test'
 
 import fc from 'fast-check'
 
-import { FrameBoundaries } from '../../../src/main/drain/frame-boundaries.js'
+import { FrameBoundaries } from '../../../src/main/drain/node/frame-boundaries.js'
 
 const frames = fc.array(fc.nat(40), { minLength: 1, maxLength: 8 })
 const cuts = fc.array(fc.integer({ min: 1, max: 13 }), { minLength: 1, maxLength: 40 })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
 import test, { type TestContext } from 'node:test'
 
-import { GoawayTap } from '../../../src/main/drain/goaway-tap.js'
+import { GoawayTap } from '../../../src/main/drain/node/goaway-tap.js'
 import { listen } from '../../support/echo-server.js'
 import { eventually } from '../../support/eventually.js'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import test from 'node:test'
 
-import { listenBeside } from '../../../src/main/drain/listen-beside.js'
+import { listenBeside } from '../../../src/main/drain/node/listen-beside.js'
 
 test('it listens only while somebody else does, and before them', () => {
   const emitter = new EventEmitter()

@@ -7,8 +7,8 @@ import net from 'node:net'
 import test from 'node:test'
 import tls from 'node:tls'
 
-import { stopListening } from '../../../src/main/drain/stop-listening.js'
-import { tapServer } from '../../../src/main/drain/tap-server.js'
+import { stopListening } from '../../../src/main/drain/node/stop-listening.js'
+import { tapServer } from '../../../src/main/drain/node/tap-server.js'
 import { identity } from '../../support/drains.js'
 
 // What the drain needs of Node and Node does not promise: these fail on a Node that has it no longer.

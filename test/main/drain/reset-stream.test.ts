@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import test from 'node:test'
 
-import { refuseStreamsAbove, resetStream } from '../../../src/main/drain/reset-stream.js'
+import { refuseStreamsAbove, resetStream } from '../../../src/main/drain/node/reset-stream.js'
 import { pausedHttp2 } from '../../support/drains.js'
 import { listen } from '../../support/echo-server.js'
 import { isLast, ofType, RST_STREAM, rawHttp2 } from '../../support/raw-http2.js'

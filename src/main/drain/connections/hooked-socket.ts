@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
-import { lingerAfterEnd } from '../half-close.js'
+import { lingerAfterEnd } from '../node/half-close.js'
 import type { Protocol } from './protocols.js'
 import type { Surroundings } from './drain-context.js'
 

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { afterReading } from '../after-reading.js'
+import { afterReading } from '../node/after-reading.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
-import { discardInput, halfClose } from '../half-close.js'
+import { discardInput, halfClose } from '../node/half-close.js'
 import { alternativeService } from '../redirect.js'
 import type { Surroundings } from './drain-context.js'
 

@@ -6,14 +6,14 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 
-import { afterReading } from '../after-reading.js'
+import { afterReading } from '../node/after-reading.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
-import type { GoawayTap } from '../goaway-tap.js'
-import { lingerAfterEnd } from '../half-close.js'
+import type { GoawayTap } from '../node/goaway-tap.js'
+import { lingerAfterEnd } from '../node/half-close.js'
 import { NEWBORN_MS } from './http1.js'
 import { alternativeService } from '../redirect.js'
-import { refuseStreamsAbove, resetStream } from '../reset-stream.js'
+import { refuseStreamsAbove, resetStream } from '../node/reset-stream.js'
 import type { Surroundings } from './drain-context.js'
 
 /** How long the first GOAWAY of two waits to be known to the client, in milliseconds; okhttp's time. */

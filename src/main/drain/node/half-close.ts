@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-import type { Clock } from '../base/clock.js'
+import type { Clock } from '../../base/clock.js'
 
 /** How long a peer may take to answer our end with its own, in milliseconds. */
 const LINGER_MS = 2_000

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js'
+import type { Clock } from '../../base/clock.js'
 
 /**
  * Calls back after `ms`, once what has arrived by then has been taken in. In a loop that was held up timers come before
