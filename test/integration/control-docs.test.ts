@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { EXIT, EXIT_MEANINGS } from '../../src/main/cli/exit-codes.js'
 import { PROBLEM_KINDS } from '../../src/main/control/problem-document.js'
-import { createRoutes } from '../../src/main/control/routes.js'
+import { createRoutes } from '../../src/main/control/routes/routes.js'
 import { createDrain } from '../../src/main/drain/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
 import { createAuthority } from '../support/certificates.js'

@@ -15,7 +15,7 @@ import {
 } from './http-server.js'
 import { listenOnLoopback, requireHost } from './loopback.js'
 import { type ControlServerOptions, type ResolvedControlOptions, resolveControlOptions } from './options.js'
-import { createRoutes } from './routes.js'
+import { createRoutes } from './routes/routes.js'
 import { bindUnixSocket } from './unix-socket.js'
 
 /** A control server that listens. Trouble of its own never reaches the servers that the engine keeps current. */

@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { refusal } from '../base/refusal.js'
 import { callUserCode } from '../base/user-code.js'
 import type { DrainNotice } from './connections/connection.js'
-import { DrainError } from './errors.js'
 import type { ResponseHook } from './connections/hooks.js'
+import { DrainError } from './errors.js'
 
 /** Options of {@link closeEventStreams}. */
 export interface EventStreamOptions {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
-import { DrainError } from './errors.js'
 import type { ResponseHook } from './connections/hooks.js'
+import { DrainError } from './errors.js'
 
 /** The part of an Engine.IO server that is needed. */
 export interface EngineIoLike {

@@ -9,11 +9,11 @@ import {
   type Departure,
   type DrainNotice,
 } from './connections/connection.js'
-import { Deadline } from './deadline.js'
 import type { ConnectionFacts } from './connections/facts.js'
+import type { Protocol } from './connections/protocols.js'
+import { Deadline } from './deadline.js'
 import { holdLoop } from './node/hold-loop.js'
 import type { ResolvedStart } from './options.js'
-import type { Protocol } from './connections/protocols.js'
 import { Rounds } from './rounds.js'
 
 /** After this many milliseconds what was cut counts as gone, whatever its socket says. */

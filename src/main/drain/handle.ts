@@ -1,9 +1,9 @@
 import type { ConnectionCounts, Departure } from './connections/connection.js'
+import type { Protocol } from './connections/protocols.js'
+import type { TrackedSession } from './connections/tracked.js'
 import type { DrainResult } from './farewell.js'
 import type { DrainStartOptions } from './options.js'
-import type { Protocol } from './connections/protocols.js'
 import type { DrainState } from './state.js'
-import type { TrackedSession } from './connections/tracked.js'
 
 /** A connection that left while a drain was on. */
 export interface ConnectionClosed {

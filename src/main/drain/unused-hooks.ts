@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 
-import { protocolsOf } from './server-protocols.js'
 import type { Surroundings } from './connections/drain-context.js'
+import { protocolsOf } from './server-protocols.js'
 
 /** Warns of hooks that are never called with these servers: their author expects a goodbye that is never sent. */
 export function warnOfUnusedHooks(

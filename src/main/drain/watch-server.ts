@@ -5,18 +5,18 @@ import type { Duplex } from 'node:stream'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { peerOf } from '../attach/connection-ledger.js'
-import type { HandedOn } from './handed-on.js'
+import type { Surroundings } from './connections/drain-context.js'
 import { HandshakeConnection } from './connections/handshake.js'
 import { Http1Connection } from './connections/http1.js'
 import { Http2Connection } from './connections/http2.js'
+import { rawConnection } from './connections/raw.js'
+import { upgradedConnection } from './connections/upgraded.js'
+import type { HandedOn } from './handed-on.js'
 import { refuseRequests } from './node/late-requests.js'
 import { listenBeside } from './node/listen-beside.js'
-import { rawConnection } from './connections/raw.js'
-import { protocolsOf } from './server-protocols.js'
 import { stopListening } from './node/stop-listening.js'
-import type { Surroundings } from './connections/drain-context.js'
 import { type ServerTaps, tapServer } from './node/tap-server.js'
-import { upgradedConnection } from './connections/upgraded.js'
+import { protocolsOf } from './server-protocols.js'
 
 /** A server whose connections come into the book, each as what it speaks. */
 export interface WatchedServer {

@@ -1,9 +1,9 @@
 import type { Server, Socket } from 'node:net'
 
+import type { Surroundings } from './connections/drain-context.js'
 import { DrainError } from './errors.js'
 import type { HandedOn } from './handed-on.js'
 import type { ResolvedDrainOptions } from './options.js'
-import type { Surroundings } from './connections/drain-context.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
 
 /** A server is in one drain at most: two would each send their goodbyes. */

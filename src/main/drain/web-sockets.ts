@@ -3,8 +3,8 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import type { DrainNotice } from './connections/connection.js'
-import { DrainError } from './errors.js'
 import { NO_GOODBYE, type UpgradeHook } from './connections/hooks.js'
+import { DrainError } from './errors.js'
 
 /** The part of a WebSocket server that is needed: `ws`, Engine.IO and Socket.IO have it. */
 export interface WebSocketServerLike {

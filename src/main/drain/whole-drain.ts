@@ -1,4 +1,5 @@
 import type { EventHub } from '../base/event-hub.js'
+import type { Surroundings } from './connections/drain-context.js'
 import { deferred } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
@@ -7,7 +8,6 @@ import { afterLameDuck } from './lame-duck.js'
 import type { DrainStartOptions, ResolvedStart } from './options.js'
 import { runOf } from './run-of.js'
 import { type DrainState, DrainStateMachine } from './state.js'
-import type { Surroundings } from './connections/drain-context.js'
 
 export interface WholeDrainParts {
   readonly around: Surroundings

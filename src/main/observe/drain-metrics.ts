@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
+import { PROTOCOLS } from '../drain/connections/protocols.js'
 import type { DrainResult } from '../drain/farewell.js'
 import type { ConnectionClosed, Drain } from '../drain/handle.js'
-import { PROTOCOLS } from '../drain/connections/protocols.js'
 
 /** What of a drain can be seen from outside. */
 export interface DrainMetrics {

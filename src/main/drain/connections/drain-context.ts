@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.js'
 import type { Logger } from '../../base/logger.js'
-import type { ConnectionBook } from './book.js'
 import type { Exchanges } from '../exchanges.js'
-import type { FactSources } from './facts.js'
 import type { Goodbyes } from '../goodbyes.js'
+import type { ConnectionBook } from './book.js'
+import type { FactSources } from './facts.js'
 
 /** What the protocol machines of one drain share. */
 export interface Surroundings {

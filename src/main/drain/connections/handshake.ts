@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 
 import type { Connection, Departure } from './connection.js'
-import { type ConnectionFacts, factsOf } from './facts.js'
 import type { Surroundings } from './drain-context.js'
+import { type ConnectionFacts, factsOf } from './facts.js'
 
 /** A TLS handshake that is not finished: it may finish, in `incompleteMs` from when it is time to leave. */
 export class HandshakeConnection implements Connection {

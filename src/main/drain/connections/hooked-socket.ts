@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import type { Connection, Departure, DrainNotice } from './connection.js'
-import { type ConnectionFacts, factsOf } from './facts.js'
 import { lingerAfterEnd } from '../node/half-close.js'
-import type { Protocol } from './protocols.js'
+import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { Surroundings } from './drain-context.js'
+import { type ConnectionFacts, factsOf } from './facts.js'
+import type { Protocol } from './protocols.js'
 
 /** Time between the end and the reset of a connection that is cut, in milliseconds. */
 const CUT_MS = 100

@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { afterReading } from '../node/after-reading.js'
-import type { Connection, Departure, DrainNotice } from './connection.js'
-import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import { discardInput, halfClose } from '../node/half-close.js'
 import { alternativeService } from '../redirect.js'
+import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { Surroundings } from './drain-context.js'
+import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 
 /** A connection this young may have its first request on the way, in milliseconds. */
 export const NEWBORN_MS = 500

@@ -7,14 +7,14 @@ import {
 import type { Socket } from 'node:net'
 
 import { afterReading } from '../node/after-reading.js'
-import type { Connection, Departure, DrainNotice } from './connection.js'
-import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import type { GoawayTap } from '../node/goaway-tap.js'
 import { lingerAfterEnd } from '../node/half-close.js'
-import { NEWBORN_MS } from './http1.js'
-import { alternativeService } from '../redirect.js'
 import { refuseStreamsAbove, resetStream } from '../node/reset-stream.js'
+import { alternativeService } from '../redirect.js'
+import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { Surroundings } from './drain-context.js'
+import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
+import { NEWBORN_MS } from './http1.js'
 
 /** How long the first GOAWAY of two waits to be known to the client, in milliseconds; okhttp's time. */
 const FIRST_GOAWAY_MS = 1_000

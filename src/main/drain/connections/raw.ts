@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 
-import type { Connection } from './connection.js'
 import { type HandedOn, whenHandedOn } from '../handed-on.js'
-import { HookedSocket } from './hooked-socket.js'
+import type { Connection } from './connection.js'
 import type { Surroundings } from './drain-context.js'
+import { HookedSocket } from './hooked-socket.js'
 
 /**
  * A connection of a plain `node:tls` or `node:net` server: the hook says goodbye, and the peer decides when to close.

@@ -1,8 +1,8 @@
-import type { Connection, Departure, DrainNotice } from './connection.js'
 import { DrainError } from '../errors.js'
-import { type ConnectionFacts, factsOf } from './facts.js'
 import { callHook } from '../goodbyes.js'
+import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { Surroundings } from './drain-context.js'
+import { type ConnectionFacts, factsOf } from './facts.js'
 
 /** A session of a protocol that the drain does not know, which can say goodbye by itself: gRPC, MQTT, WebTransport. */
 export interface TrackedSession {

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import type { Connection } from './connection.js'
+import type { Surroundings } from './drain-context.js'
 import { requestLine } from './facts.js'
 import { HookedSocket } from './hooked-socket.js'
-import type { Surroundings } from './drain-context.js'
 
 /**
  * What an upgrade (WebSocket) or CONNECT made of an HTTP/1.1 connection. After the hook's goodbye the peer has
