@@ -262,7 +262,7 @@ async function withoutFile(t: TestContext, file: string): Promise<{ openPreparer
   await cp(join(root, 'package.json'), join(copy, 'package.json'))
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   await rm(join(copy, file))
-  return await import(pathToFileURL(join(copy, 'main/pool.js')).href)
+  return await import(pathToFileURL(join(copy, 'main/threads/pool.js')).href)
 }
 
 function allTextOf({ message, stack, cause, problems }: ReloadError): string {
