@@ -32,6 +32,7 @@ import { openPreparer, type Preparer } from '../threads/pool.js'
 import { loadThreadCode } from '../threads/thread-code.js'
 import { AutomaticChecks } from './checks.js'
 import { asOfNow, withDated } from './current-warnings.js'
+import { setInternals } from './internals.js'
 import { Journal } from './journal.js'
 import { createLane } from './lane.js'
 import { LifeWatch } from './life-watch.js'
@@ -84,22 +85,6 @@ export async function startEngine(
   }
 }
 
-/** What a fleet needs of an engine beyond what it shows. */
-export interface EngineInternals {
-  readonly reloader: Reloader
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Emits `evicted` for a member that the fleet goes on without. */
-  readonly evicted: (member: EvictedMember) => void
-}
-
-const internals = new WeakMap<ReloadEngine, EngineInternals>()
-
-/** @internal */
-export function internalsOf(engine: ReloadEngine): EngineInternals | undefined {
-  return internals.get(engine)
-}
-
 class Engine extends BaseEngine implements ReloadEngine {
   /** As they were given, but for their paths, which are absolute; with what updates have changed. */
   #input: ReloadEngineOptions
@@ -136,7 +121,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#logger = logger
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
-    internals.set(this, { reloader, clock, logger, evicted })
+    setInternals(this, { reloader, clock, logger, evicted })
     this.#life = new LifeWatch(reloader.served, {
       ...{ clock, logger },
       notify: (notice) => this.#settlement.expiring(notice),

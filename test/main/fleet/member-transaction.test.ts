@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 
 import { systemClock } from '../../../src/main/base/clock.js'
-import { internalsOf } from '../../../src/main/engine/engine.js'
+import { internalsOf } from '../../../src/main/engine/internals.js'
 import type { Link } from '../../../src/main/fleet/link.js'
 import { MemberTransaction } from '../../../src/main/fleet/member-transaction.js'
 import type { ToPrimary, WireHost } from '../../../src/main/fleet/messages.js'
