@@ -398,9 +398,14 @@ async function late(pass: Promise<ReloadResult>, clock: WatchedClock): Promise<R
   const result = pass.finally(() => {
     done = true
   })
-  for (let waited = 0; !done; waited = clock.isWaitedBy ? waited + 1 : 0) {
+  let waited = 0
+  while (!done) {
     await new Promise((resolve) => setTimeout(resolve, 1))
-    if (waited >= 50) await clock.advance(TIMEOUT_MS)
+    waited = clock.isWaitedBy ? waited + 1 : 0
+    if (waited < 50) continue
+    await clock.advance(TIMEOUT_MS)
+    // The next question of the same roll-out begins now, and its answers need their time too.
+    waited = 0
   }
   return await result
 }

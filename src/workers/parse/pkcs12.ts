@@ -9,9 +9,7 @@ import { toPem } from '../formats/pem.js'
 import { type Bags, otherPassphrase, readBags } from '../formats/pkcs12-file.js'
 import { reading } from '../problems/reading.js'
 import { assertIssuerKey, usableCertificate } from './certificates.js'
-import { decryptPkcs8, keyFromPkcs8, type PrivateKey, workOfPkcs8, keyFromDecrypted } from './private-key.js'
-import { shellWord } from '../base/shell-word.js'
-import { ProblemError } from './protocol/problem.js'
+import { decryptPkcs8, keyFromDecrypted, keyFromPkcs8, type PrivateKey, workOfPkcs8 } from './private-key.js'
 
 /** What a PKCS#12 file holds. */
 export interface Pkcs12Content {
