@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path'
 
 import { type Problem, ProblemError } from './base/problem.js'
 import { isHostFileName, listHosts } from './hosts/list-hosts.js'
-import { told } from './problems/told.js'
+import { limitProblems } from './problems/problem-limit.js'
 import { type MountTable, readMounts } from './progress/mounts.js'
 import { touching } from './progress/progress.js'
 import type { HostSources } from './protocol/hosts.js'
@@ -35,7 +35,7 @@ export function fileWarnings({
     ...filesOf(sources, limits).filter(({ path }) => all || suspects.has(path)),
     ...(hosts ? hostFiles(hosts.sources, suspects, all ? mounts : null) : []),
   ]
-  return told(candidates.flatMap((file) => warningOf(file, mounts)))
+  return limitProblems(candidates.flatMap((file) => warningOf(file, mounts)))
 }
 
 /** Whether a warning is `FILE_MOUNTED` or `FILE_DETACHED`. The list that every result repeats holds others too. */

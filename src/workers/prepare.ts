@@ -18,22 +18,22 @@ import { warnOfOpenKeys } from './parse/open-keys.js'
 import { readTicketSecret, ticketSecretName } from './parse/ticket-secret.js'
 import type { TrustBlocks } from './parse/trust-blocks.js'
 import { Findings } from './problems/findings.js'
-import { told } from './problems/told.js'
+import { limitProblems } from './problems/problem-limit.js'
 import { problemOfError } from './problems/unexpected.js'
 import { workingOn } from './progress/progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type {
   DefaultReply,
-  HeldReply,
   PrepareReply,
   PrepareTask,
   RefusedReply,
+  RolledBackReply,
   UnchangedReply,
 } from './protocol/prepare.js'
 import type { FileSet } from './read/file-set.js'
 import type { SourceRole } from './read/source-files.js'
 import { readSources, sourcesLookUnchanged } from './read/source-set.js'
-import { servedLikenessOf } from './rehearse/likeness.js'
+import { servedRehearsalKeyOf } from './rehearse/rehearsal-key.js'
 import { rehearse, rehearseTrust } from './rehearse/rehearse.js'
 import { diffOf } from './reply/diff.js'
 import { decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './reply/record.js'
@@ -49,7 +49,7 @@ export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
   const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
   const hosts = task.hosts ? { hosts: scan } : {}
-  const warnings = [...fileWarnings(task), ...told(strays)]
+  const warnings = [...fileWarnings(task), ...limitProblems(strays)]
   return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
 }
 
@@ -61,7 +61,7 @@ async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
     return await scanHosts(task)
   } catch (error) {
     const problems = [problemOfError(error)]
-    return { kind: 'changed', held: false, batches: [], removed: [], problems }
+    return { kind: 'changed', isRolledBack: false, batches: [], removed: [], problems }
   }
 }
 
@@ -88,12 +88,14 @@ async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Pro
 
 /** The quick look: what is served, or what was rolled back. */
 function knownAs(
-  { sources, limits, held }: PrepareTask,
+  { sources, limits, rolledBack }: PrepareTask,
   served: ServedRecord | null,
-): UnchangedReply | HeldReply | null {
+): UnchangedReply | RolledBackReply | null {
   const looksAs = (record: ServedRecord) => sourcesLookUnchanged(sources, limits, wholeFingerprint(record))
   if (served && looksAs(served)) return { kind: 'unchanged', record: null }
-  return held !== null && looksAs(decodeRecord(held)) ? { kind: 'held', held: null } : null
+  return rolledBack !== null && looksAs(decodeRecord(rolledBack))
+    ? { kind: 'rolled-back', rolledBack: null }
+    : null
 }
 
 async function prepareSet(
@@ -119,25 +121,25 @@ async function prepareSet(
   const read = {
     fingerprint: set.fingerprintOf(IDENTITY_ROLES),
     trustFingerprint: set.fingerprintOf(TRUST_ROLES),
-    identity: digestOf(identities, dhparam),
+    materialDigest: digestOf(identities, dhparam),
     trust,
     tickets: ticketSecret && ticketSecretName(ticketSecret),
   }
-  if (!task.fresh && served?.identity === read.identity && sameTrust(served, read)) {
+  if (!task.fresh && served?.materialDigest === read.materialDigest && sameTrust(served, read)) {
     // Only stamps or insignificant bytes changed; the files still describe what is served.
     const { fingerprint, trustFingerprint } = read
     return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint, trustFingerprint }) }
   }
-  const rolledBack = task.held && decodeRecord(task.held)
+  const rolledBack = task.rolledBack && decodeRecord(task.rolledBack)
   // Certificates that were rolled back stay out of service until their files change. Trust is not rolled back with them.
-  const held = served && rolledBack?.identity === read.identity ? rolledBack : null
-  if (held && (sameTrust(held, read) || sameTrust(served as ServedRecord, read))) {
-    const { authorities } = sameTrust(held, read) ? held : (served as ServedRecord)
-    return { kind: 'held', held: encodeRecord({ ...held, ...read, authorities }) }
+  const kept = served && rolledBack?.materialDigest === read.materialDigest ? rolledBack : null
+  if (kept && (sameTrust(kept, read) || sameTrust(served as ServedRecord, read))) {
+    const { authorities } = sameTrust(kept, read) ? kept : (served as ServedRecord)
+    return { kind: 'rolled-back', rolledBack: encodeRecord({ ...kept, ...read, authorities }) }
   }
   const anchorsNamed = namedAnchors(blocks, sources, set, known)
   const servable: Identity[] = []
-  if (!held) {
+  if (!kept) {
     identities.forEach((one, i) => {
       servable.push(judgeIdentity(one, anchorsNamed, policy, found))
       const before = served?.certificates[i]
@@ -155,11 +157,11 @@ async function prepareSet(
   if (found.refused) return refuse()
 
   if (identities[0]) workingOn(identities[0].path)
-  const keys = held ? [] : identities.map(({ key }) => keyPem(key))
-  const likeness = servedLikenessOf(identities, dhparam, task.requestCert)
+  const keys = kept ? [] : identities.map(({ key }) => keyPem(key))
+  const rehearsalKey = servedRehearsalKeyOf(identities, dhparam, task.requestCert)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
   const unknown = inForce && withoutKnown(inForce, task.fresh ? AuthorityList.of([]) : known)
-  if (!held && (task.fresh || served?.likeness !== likeness)) {
+  if (!kept && (task.fresh || served?.rehearsalKey !== rehearsalKey)) {
     await rehearseSet(servable, keys, task, unknown, dhparam, found, requesting)
   } else if (unknown) {
     // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
@@ -169,35 +171,35 @@ async function prepareSet(
     for (const key of keys) key.fill(0)
     return refuse()
   }
-  const record = held
+  const record = kept
     ? { ...(served as ServedRecord), ...trustPartOf({ ...read, trust: trustInForce }), authorities }
     : {
         ...read,
         trust: trustInForce,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
-        likeness: found.mentions('REHEARSAL_FAILED') ? '' : likeness,
+        rehearsalKey: found.mentions('REHEARSAL_FAILED') ? '' : rehearsalKey,
         certificates: servable.map((one) => factsOf(one.chain, neededIn(one, anchorsNamed))),
         authorities,
       }
   return {
     kind: 'prepared',
     material: {
-      pairs: held
+      pairs: kept
         ? []
         : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
       trust: judged
         ? preparedTrust(judged.blocks, judged.ends, task.requestCert ? [] : requesting.problems)
         : 'served',
-      dhparam: held || dhparam === null ? null : exact(dhparam),
+      dhparam: kept || dhparam === null ? null : exact(dhparam),
       ticketSecret,
     },
     record: encodeRecord(record),
     certificates: record.certificates,
     trust: trustInForce,
-    warnings: told(found.warnings),
-    changed: held && served ? changedPaths(served.trustFingerprint, read.trustFingerprint) : changed,
-    diff: served && diffOf(served, record, held ? null : (identities[0]?.chain[0] as X509Certificate)),
-    held: held && encodeRecord({ ...held, ...read, authorities }),
+    warnings: limitProblems(found.warnings),
+    changed: kept && served ? changedPaths(served.trustFingerprint, read.trustFingerprint) : changed,
+    diff: served && diffOf(served, record, kept ? null : (identities[0]?.chain[0] as X509Certificate)),
+    rolledBack: kept && encodeRecord({ ...kept, ...read, authorities }),
   }
 }
 
@@ -259,10 +261,10 @@ function refusal(
   return {
     kind: 'refused',
     pairMismatch: problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
-    problems: told(problems),
-    warnings: told(warnings),
+    problems: limitProblems(problems),
+    warnings: limitProblems(warnings),
     changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
-    state: sha256(JSON.stringify([identityOfProblems(problems), fingerprint])),
+    failureDigest: sha256(JSON.stringify([identityOfProblems(problems), fingerprint])),
   }
 }
 

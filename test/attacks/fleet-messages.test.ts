@@ -7,9 +7,9 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
-import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
+import { LinkedMemberEngine } from '../../src/main/fleet/linked-member-engine.js'
 import { MESSAGES_VERSION } from '../../src/main/fleet/messages.js'
 import { createAuthority } from '../support/certificates.js'
 import { startEngine } from '../support/engines.js'
@@ -200,7 +200,7 @@ function between(t: TestContext, shared: { add(port: MessagePort): void }, { toM
   shared.add(near.port1)
   near.port2.on('message', (envelope) => far.port1.postMessage(toMember(envelope)))
   far.port1.on('message', (envelope) => near.port2.postMessage(envelope))
-  const engine = new FollowingEngine(openLink(threadChannel(far.port2), 'default'), recordingLogger())
+  const engine = new LinkedMemberEngine(openLink(threadChannel(far.port2), 'default'), recordingLogger())
   t.after(() => engine.close())
   return {
     member: engine.join(process.pid, 60_000),

@@ -89,7 +89,7 @@ test('the corpus is no smaller than it was promised to be', () => {
   assert.ok(rows.length >= 80, `${rows.length} rows`)
 })
 
-/** Its example is held to the page by test/integration/permissions.test.ts, which has another user for it. */
+/** Its example is rolledBack to the page by test/integration/permissions.test.ts, which has another user for it. */
 const PERMISSIONS = 'FILE_UNREADABLE'
 
 /** What no file makes happen, and how to come by its message. */

@@ -1,5 +1,5 @@
 /*
- * What systemd is told by `certswap serve`. The receiver stands for systemd's own.
+ * What systemd is limited by `certswap serve`. The receiver stands for systemd's own.
  */
 
 import assert from 'node:assert/strict'

@@ -1,5 +1,5 @@
 /*
- * Who lost its trust is told to go: the client of a CA that was removed, or of a certificate that was revoked. Node, and
+ * Who lost its trust is limited to go: the client of a CA that was removed, or of a certificate that was revoked. Node, and
  * every other server that reloads, lets it stay for as long as it keeps its connection.
  */
 

@@ -57,7 +57,7 @@ function codesIn(cell = ''): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string)
 }
 
-/** A line, and the channels that were told of the same pass. */
+/** A line, and the channels that were limited of the same pass. */
 interface MetLine extends LogLine {
   readonly channels: readonly string[]
 }

@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import type { WorkerOptions } from '../../src/main/api/options.js'
 import type { ReloadError } from '../../src/main/base/errors.js'
-import { openPreparer, type Preparer } from '../../src/main/threads/pool.js'
+import { openWorker, type Worker } from '../../src/main/threads/pool.js'
 import type { PrepareTask } from '../../src/workers/protocol/prepare.js'
 import { selfSigned } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
@@ -116,7 +116,7 @@ test('a worker file that is missing is reported at once, with what a bundler has
 })
 
 test('code without the files of its threads is refused at once, with what a bundler has to do with it', async (t) => {
-  const { openPreparer: openBundled } = await withoutFile(t, 'workers/entry.cjs')
+  const { openWorker: openBundled } = await withoutFile(t, 'workers/entry.cjs')
   assert.throws(() => openBundled(LIMITS, fakeClock()), {
     code: 'WORKER_UNAVAILABLE',
     message: /files of the worker threads are missing.*docs\/bundlers\.md/,
@@ -125,7 +125,7 @@ test('code without the files of its threads is refused at once, with what a bund
 
 test('a thread can be ended at any moment of its start, and the process lives', async (t) => {
   for (let afterMs = 0; afterMs < 160; afterMs += 4) {
-    const preparer = openPreparer(LIMITS, fakeClock())
+    const preparer = openWorker(LIMITS, fakeClock())
     t.after(() => preparer.close())
     const failure = failureOf(preparer.prepare({} as PrepareTask))
     await delay(afterMs)
@@ -222,7 +222,7 @@ test('a process that has nothing left but an engine, its timer and its idle thre
 })
 
 interface OpenPool {
-  readonly preparer: Preparer
+  readonly preparer: Worker
   /** Stands still, so that nothing times out on a slow machine. */
   readonly clock: FakeClock
   /** The id of the thread comes back. */
@@ -235,7 +235,7 @@ function openPool(
   limits: WorkerOptions = {},
 ): OpenPool {
   const clock = fakeClock()
-  const preparer = openPreparer({ ...LIMITS, ...limits }, clock, misbehavingTasks(name))
+  const preparer = openWorker({ ...LIMITS, ...limits }, clock, misbehavingTasks(name))
   t.after(() => preparer.close())
   return {
     preparer,
@@ -255,7 +255,7 @@ async function failureOf(run: Promise<unknown>): Promise<ReloadError> {
 }
 
 /** The pool of a copy of the build that lacks one file. */
-async function withoutFile(t: TestContext, file: string): Promise<{ openPreparer: typeof openPreparer }> {
+async function withoutFile(t: TestContext, file: string): Promise<{ openWorker: typeof openWorker }> {
   const root = fileURLToPath(new URL('../../..', import.meta.url))
   const copy = tempDir(t)
   await cp(join(root, 'build/src'), copy, { recursive: true })

@@ -177,9 +177,9 @@ test('what this thread’s OpenSSL refuses is CONTEXT_REFUSED, and nothing has c
   const reply = await preparedHere(pending.task)
   reply.material.pairs[0]?.chain.fill(0x41)
   pending.answer(reply)
-  const { result, state } = await pass
+  const { result, failureDigest } = await pass
   assert.deepEqual([result.outcome, result.problems[0]?.code], ['rejected', 'CONTEXT_REFUSED'])
-  assert.equal(state, 'CONTEXT_REFUSED')
+  assert.equal(failureDigest, 'CONTEXT_REFUSED')
   assert.equal(reloader.served.generation.number, 1)
   assertWiped(reply)
 })
@@ -207,7 +207,7 @@ test('a first load is refused with the first problem, and says how many more the
   const load = reloader.loadFirst(options)
   preparer
     .takePrepare()
-    .answer({ kind: 'refused', problems, warnings: [], changed: [], state: '', pairMismatch: false })
+    .answer({ kind: 'refused', problems, warnings: [], changed: [], failureDigest: '', pairMismatch: false })
   await assert.rejects(load, { code: 'CERT_MISSING', path: 'tls.crt', problems, message: /1 more/ })
   const silent = reloader.loadFirst(options)
   preparer.takePrepare().answer({ kind: 'unchanged', record: null })

@@ -148,7 +148,7 @@ test('a stopped tick plans nothing any more, even where a check was running', as
   assert.deepEqual([checks.length, clock.pending, tick.dueInMs()], [1, 0, null])
 })
 
-/** A tick whose checks note when they began, and end at once unless they are held. */
+/** A tick whose checks note when they began, and end at once unless they are rolledBack. */
 function ticking(delayMs: number | null) {
   const clock = fakeClock()
   const checks: number[] = []

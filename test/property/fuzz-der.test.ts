@@ -116,7 +116,7 @@ test('whatever PREPARE accepts of damaged files completes real handshakes', asyn
     dhparam: join(dir, 'dh.pem'),
   }
   mkdirSync(options.caDir)
-  const outcomes = { prepared: 0, refused: 0, unchanged: 0, held: 0 }
+  const outcomes = { prepared: 0, refused: 0, unchanged: 0, 'rolled-back': 0 }
   await fuzz(t, 250, damagedSet(), async (set) => {
     writeFileSync(options.cert, set.cert)
     rmSync(options.key, { force: true })

@@ -1,5 +1,5 @@
 /*
- * Code of the application that certswap calls: its logger, listeners and hooks. Whatever they throw changes no result, no state,
+ * Code of the application that certswap calls: its logger, listeners and hooks. Whatever they throw changes no result, no failureDigest,
  * no other listener and no schedule, and it is reported.
  */
 

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
 
-import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
+import { LinkedMemberEngine } from '../../src/main/fleet/linked-member-engine.js'
 import type { ToPrimary } from '../../src/main/fleet/messages.js'
 import type { ExpiryNotice } from '../../src/main/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
@@ -164,7 +164,7 @@ test('a member of a fleet shows what has expired, and logs it once nothing renew
   const { port1, port2 } = new MessageChannel()
   shared.add(port1)
   const logger = recordingLogger()
-  const member = await new FollowingEngine(
+  const member = await new LinkedMemberEngine(
     openLink<ToPrimary>(threadChannel(port2), 'default'),
     logger,
     clock,

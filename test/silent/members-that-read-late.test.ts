@@ -7,9 +7,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
-import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
 import { type SharedEngine, type ShareOptions, shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
+import { LinkedMemberEngine } from '../../src/main/fleet/linked-member-engine.js'
 import type { ReloadResult } from '../../src/main/index.js'
 import { assertApplied } from '../support/engines.js'
 import { eventually } from '../support/eventually.js'
@@ -108,7 +108,7 @@ async function fleet(t: TestContext, options: ShareOptions) {
   const shared = shareEngine(site.engine, { timeoutMs: TIMEOUT_MS, ...options })
   t.after(() => shared.close())
   const { link, hold, onHeld, release } = slowLink(t, shared)
-  const member = await new FollowingEngine(link, recordingLogger()).join(process.pid, 60_000)
+  const member = await new LinkedMemberEngine(link, recordingLogger()).join(process.pid, 60_000)
   t.after(() => member.close())
   const applied: number[] = []
   member.on('applied', ({ generation }) => applied.push(generation.number))
@@ -116,7 +116,7 @@ async function fleet(t: TestContext, options: ShareOptions) {
   return { site, member, applied, hold, onHeld, release, renew }
 }
 
-/** A link whose messages can be held, in both directions, from the first one of a kind on. */
+/** A link whose messages can be rolledBack, in both directions, from the first one of a kind on. */
 function slowLink(t: TestContext, shared: SharedEngine) {
   const [near, far] = [new MessageChannel(), new MessageChannel()]
   t.after(() => {
@@ -145,7 +145,7 @@ function slowLink(t: TestContext, shared: SharedEngine) {
     hold(kind: string) {
       from = kind
     },
-    /** Calls back when the first message is held. */
+    /** Calls back when the first message is rolledBack. */
     onHeld(listener: () => void) {
       heldFirst = listener
     },

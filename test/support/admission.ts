@@ -146,7 +146,7 @@ function bareSession(session: Buffer): Buffer {
 
 /** Passes everything on but what the client sends after the server's first answer. */
 class HeldStream extends Duplex {
-  /** Resolves once the client has something to send that is held back. */
+  /** Resolves once the client has something to send that is rolledBack back. */
   readonly stopped: Promise<void>
   readonly #socket: net.Socket
   #answered = false

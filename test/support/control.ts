@@ -36,7 +36,7 @@ export interface ControlledEngine {
 /** Holds passes of a `gated` engine after they have read the files. */
 export interface Gate {
   close(): void
-  /** Resolves once a pass is held. */
+  /** Resolves once a pass is rolledBack. */
   holds(): Promise<void>
   open(): void
 }

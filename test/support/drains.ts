@@ -60,7 +60,7 @@ function followed(t: Owner, drain: Drain): ConnectionClosed[] {
 /** Counts without any connection. */
 export const none: ConnectionCounts = { handshake: 0, http1: 0, http2: 0, upgraded: 0, raw: 0, tracked: 0 }
 
-/** The identity of every server of a test file. */
+/** The materialDigest of every server of a test file. */
 export const identity: { readonly cert: string; readonly key: string } = makeIdentity()
 
 function makeIdentity() {

@@ -3,9 +3,9 @@ import type { TestContext } from 'node:test'
 import { MessageChannel, Worker } from 'node:worker_threads'
 
 import type { Logger } from '../../src/main/base/logger.js'
-import { FollowingEngine } from '../../src/main/fleet/following-engine.js'
-import { type JoinedEngine, type SharedEngine, shareEngine } from '../../src/main/fleet/index.js'
+import { type MemberEngine, type SharedEngine, shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
+import { LinkedMemberEngine } from '../../src/main/fleet/linked-member-engine.js'
 import type { ToPrimary } from '../../src/main/fleet/messages.js'
 import type { ReloadEngine } from '../../src/main/index.js'
 import { eventually } from './eventually.js'
@@ -16,12 +16,12 @@ export async function joinHere(
   t: Pick<TestContext, 'after'>,
   engine: ReloadEngine,
   logger: Logger = recordingLogger(),
-): Promise<JoinedEngine> {
+): Promise<MemberEngine> {
   const { port1, port2 } = new MessageChannel()
   const shared = shareEngine(engine)
   shared.add(port1)
   const link = openLink<ToPrimary>(threadChannel(port2), 'default')
-  const member = await new FollowingEngine(link, logger).join(process.pid, 10_000)
+  const member = await new LinkedMemberEngine(link, logger).join(process.pid, 10_000)
   t.after(async () => {
     await member.close()
     port2.close()

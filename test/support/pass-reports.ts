@@ -25,12 +25,18 @@ export function passReport(
   outcome: ReloadResult['outcome'],
   more: Partial<ReloadResult & PassReport> = {},
 ): PassReport {
-  const { state = '', fileWarnings = [], pairMismatch = false, held = false, ...result } = more
+  const {
+    failureDigest = '',
+    fileWarnings = [],
+    pairMismatch = false,
+    isRolledBack = false,
+    ...result
+  } = more
   return {
-    state,
+    failureDigest,
     fileWarnings,
     pairMismatch,
-    held,
+    isRolledBack,
     result: {
       outcome,
       trigger: 'tick',

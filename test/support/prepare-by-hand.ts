@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-import type { Preparer } from '../../src/main/threads/pool.js'
+import type { Worker } from '../../src/main/threads/pool.js'
 import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
 import type { VerifyReply, VerifyTask } from '../../src/workers/protocol/verify.js'
 import { prepareHere } from './prepare-here.js'
@@ -12,7 +12,7 @@ export interface PendingTask<Task, Reply> {
   fail(error: unknown): void
 }
 
-export interface HandPreparer extends Preparer {
+export interface HandPreparer extends Worker {
   /** The task that waits longest for an answer, to be answered by the caller. */
   takePrepare(): PendingTask<PrepareTask, PrepareReply>
   takeVerify(): PendingTask<VerifyTask, VerifyReply>

@@ -15,7 +15,7 @@ export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask>
   const { requestCert } = peers
   return {
     ...{ sources, limits, context, requestCert, policy },
-    ...{ force: false, record: null, held: null, fresh: false, hosts: null, fileWarnings: [], ...more },
+    ...{ force: false, record: null, rolledBack: null, fresh: false, hosts: null, fileWarnings: [], ...more },
   }
 }
 

@@ -10,7 +10,7 @@ import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../s
 export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {
   const sources = { named: [], patterns: [pattern] }
   const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024, maxCrlBytes: 1024 }
-  return { ...{ sources, limits, record: null, held: null, force: false, fresh: false }, ...more }
+  return { ...{ sources, limits, record: null, rolledBack: null, force: false, fresh: false }, ...more }
 }
 
 /** One batch on this thread; nothing is transferred, the reply is the one that would arrive. */
@@ -36,6 +36,6 @@ export async function preparedHosts(
   const replies: PrepareHostsReply[] = []
   const { batches, removed } = scan.kind === 'changed' ? scan : { batches: [], removed: [] }
   for (const batch of batches) replies.push(await prepareHostsHere(batch, task))
-  const { record, held } = task
-  return { replies, ...sealHosts({ record, held, removed, pages: replies.map(({ page }) => page) }) }
+  const { record, rolledBack } = task
+  return { replies, ...sealHosts({ record, rolledBack, removed, pages: replies.map(({ page }) => page) }) }
 }

@@ -144,14 +144,14 @@ test('what was rolled back is left alone until the files say something else', as
   const first = await preparedHere(taskFor(options))
   writePair(dir, issuer.issue())
   const second = await preparedHere(taskFor(options, { record: first.record }))
-  const task = taskFor(options, { record: first.record, held: second.record })
-  assert.deepEqual(await prepareHere(task), { kind: 'held', held: null })
+  const task = taskFor(options, { record: first.record, rolledBack: second.record })
+  assert.deepEqual(await prepareHere(task), { kind: 'rolled-back', rolledBack: null })
   chmodSync(options.key, 0o640)
   const moved = await prepareHere(task)
-  assert.ok(moved.kind === 'held' && moved.held !== null)
-  const { held } = moved
-  assert.deepEqual(await prepareHere({ ...task, held }), { kind: 'held', held: null })
-  const both = taskFor(options, { record: second.record, held: second.record })
+  assert.ok(moved.kind === 'rolled-back' && moved.rolledBack !== null)
+  const { rolledBack } = moved
+  assert.deepEqual(await prepareHere({ ...task, rolledBack }), { kind: 'rolled-back', rolledBack: null })
+  const both = taskFor(options, { record: second.record, rolledBack: second.record })
   assert.equal((await prepareHere(both)).kind, 'unchanged', 'what is served counts first')
   writePair(dir, issuer.issue())
   assert.equal((await preparedHere(task)).kind, 'prepared')
@@ -224,7 +224,7 @@ test('only a pair that does not match, and nothing else wrong, may still come to
 test('a refused state of the disk is told from another, and is the same when looked at again', async (t) => {
   const { options } = setIn(t)
   const states: string[] = []
-  const look = async () => states.push((await refusedHere(taskFor(options))).state)
+  const look = async () => states.push((await refusedHere(taskFor(options))).failureDigest)
   overwriteInPlace(options.key, 'broken')
   await look()
   await look()

@@ -8,8 +8,8 @@ import { authorityFactsOf } from '../support/authority-facts.js'
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
   trustFingerprint: [{ path: '/etc/ca.crt', by: 'content', value: 'ba' }],
-  identity: 'cd',
-  likeness: 'ef',
+  materialDigest: 'cd',
+  rehearsalKey: 'ef',
   certificates: [],
   trust: { digest: null, authorities: 0, revocationLists: 0 },
   tickets: null,

@@ -99,7 +99,7 @@ function replyWith(material: PreparedReply['material']): PreparedReply {
   return {
     kind: 'prepared',
     material,
-    held: null,
+    rolledBack: null,
     record: { head: exact('{}'), trust: exact('{}'), authorities: exact('[]') },
     certificates: [],
     trust: { digest: null, authorities: 0, revocationLists: 0 },

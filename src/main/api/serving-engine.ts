@@ -8,7 +8,7 @@ import type { ServerExtra } from './server-extra.js'
 /** Undoes an `attach`: the server keeps the certificate that it has. */
 export type Detach = () => void
 
-/** What every engine offers, wherever its certificates come from: {@link ReloadEngine} and `JoinedEngine`. */
+/** What every engine offers, wherever its certificates come from: {@link ReloadEngine} and `MemberEngine`. */
 export interface ServingEngine extends AsyncDisposable {
   /**
    * Options to make a server with: the material of now, and `requestCert` and `rejectUnauthorized` of the engine.

@@ -8,7 +8,7 @@ import type { Detach, ServingEngine } from '../api/serving-engine.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
-import type { Preparer } from '../threads/pool.js'
+import type { Worker } from '../threads/pool.js'
 import { distrusted } from './distrusted.js'
 import { RenewingAgent } from './renewing-agent.js'
 import { reportUnservable } from './servable-trust.js'
@@ -22,7 +22,7 @@ export interface BaseEngineParts {
   /** What the engine serves. It outlives the engine, because attached servers do. */
   readonly serving: () => Serving
   /** The worker that judges the peers of live connections. */
-  readonly preparer: () => Pick<Preparer, 'judgePeers'>
+  readonly worker: () => Pick<Worker, 'judgePeers'>
   /** Ends the rest of the engine; called once. */
   readonly end: () => Promise<void>
 }
@@ -65,7 +65,7 @@ export abstract class BaseEngine implements ServingEngine {
   async distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {
     const trust = this.#open().trust()
     const { clock, logger } = this.#parts
-    return await distrusted(connections, trust, { preparer: this.#parts.preparer(), clock, logger })
+    return await distrusted(connections, trust, { worker: this.#parts.worker(), clock, logger })
   }
 
   secureContext(): tls.SecureContext {

@@ -2,7 +2,7 @@ import type { JudgePeersTask, PeerChain } from '../../workers/protocol/judge-pee
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
-import type { Preparer } from '../threads/pool.js'
+import type { Worker } from '../threads/pool.js'
 
 /** Peers of one task. Some 0.5 ms each on Node 20; the worker stops by itself when a task takes too long. */
 const MAX_PEERS = 500
@@ -22,7 +22,7 @@ const RETRY_AFTER_MS: readonly number[] = [250, 1_000, 2_000, 4_000, 8_000]
 export async function judgeAll(
   chains: readonly PeerChain[],
   trust: Omit<JudgePeersTask, 'chains'>,
-  { preparer, clock, logger }: JudgingParts,
+  { worker, clock, logger }: JudgingParts,
 ): Promise<boolean[]> {
   const verdicts: boolean[] = chains.map(() => false)
   const queue = divided(Array.from(chains.keys()), Math.ceil(chains.length / MAX_PEERS))
@@ -30,7 +30,7 @@ export async function judgeAll(
   let failures = 0
   for (let task = queue.shift(); task; task = queue.shift()) {
     try {
-      const judged = await preparer.judgePeers({
+      const judged = await worker.judgePeers({
         ...trust,
         chains: task.map((i) => chains[i] as PeerChain),
       })
@@ -75,7 +75,7 @@ export async function judgeAll(
   /** Whether the worker fails without any peer too, for instance because threads cannot start. */
   async function causeOf(): Promise<'peers' | 'worker'> {
     try {
-      await preparer.judgePeers({ ...trust, chains: [] })
+      await worker.judgePeers({ ...trust, chains: [] })
       return 'peers'
     } catch (error) {
       codeOf(error)
@@ -98,7 +98,7 @@ function divided<T>(items: readonly T[], parts: number): T[][] {
 
 /** What a look at live peers needs. */
 export interface JudgingParts {
-  readonly preparer: Pick<Preparer, 'judgePeers'>
+  readonly worker: Pick<Worker, 'judgePeers'>
   readonly clock: Pick<Clock, 'after'>
   readonly logger: Logger
 }

@@ -3,12 +3,12 @@ import type tls from 'node:tls'
 import type { Problem } from '../../workers/base/problem.js'
 import type { Snapshot } from '../generation/generation.js'
 import { sniCallbackOf } from '../generation/native-context.js'
+import type { AttachedServers } from './attached-servers.js'
 import { shadowedContexts } from './overrides.js'
-import type { ServerBook } from './server-book.js'
 
 /** The servers that are compared, and what they should serve. */
 export interface OverriddenServing {
-  readonly servers: ServerBook
+  readonly servers: AttachedServers
   readonly snapshot: Snapshot
   servesHosts(server: tls.Server): boolean | null
 }

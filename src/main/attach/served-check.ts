@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
-import type { Preparer } from '../threads/pool.js'
+import type { Worker } from '../threads/pool.js'
 import { Arrivals } from './arrivals.js'
 import {
   addressName,
@@ -51,13 +51,13 @@ export interface ServedFindings {
  * stood, so that a commit is undone only where the listener was in order before.
  */
 export class ServedCheck {
-  readonly #preparer: Pick<Preparer, 'verify'>
+  readonly #worker: Pick<Worker, 'verify'>
   readonly #clock: Clock
   /** By address. */
   #standings: ReadonlyMap<string, Standing> = new Map()
 
-  constructor(preparer: Pick<Preparer, 'verify'>, clock: Clock) {
-    this.#preparer = preparer
+  constructor(worker: Pick<Worker, 'verify'>, clock: Clock) {
+    this.#worker = worker
     this.#clock = clock
   }
 
@@ -116,7 +116,7 @@ export class ServedCheck {
     if (targets.length === 0) return []
     const arrivals = new Arrivals([...servers.values()].filter((server) => server !== null))
     try {
-      const looks = await this.#preparer.verify({ targets: targets.map(({ address }) => address) })
+      const looks = await this.#worker.verify({ targets: targets.map(({ address }) => address) })
       return targets.map((target, i) => {
         const look = looks[i] as Look
         const server = servers.get(target.listener) ?? null

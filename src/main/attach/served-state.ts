@@ -1,8 +1,8 @@
-import type { ContextBook } from '../generation/context-book.js'
 import type { Snapshot } from '../generation/generation.js'
+import type { GenerationContexts } from '../generation/generation-contexts.js'
 
 /** A generation and the contexts that serve it. */
 export interface ServedState {
   readonly snapshot: Snapshot
-  readonly contexts: ContextBook
+  readonly contexts: GenerationContexts
 }

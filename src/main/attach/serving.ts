@@ -10,25 +10,25 @@ import type { Detach } from '../api/serving-engine.js'
 import type { Clock } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { adoptContext } from '../generation/accepted-terms.js'
-import { ContextBook } from '../generation/context-book.js'
 import { type Records, type Snapshot, wipeKeys } from '../generation/generation.js'
+import { GenerationContexts } from '../generation/generation-contexts.js'
 import { HostContexts } from '../generation/host-contexts.js'
 import { sniCallbackOf } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { freeInTurns } from '../generation/retired-contexts.js'
 import type { SliceGauge } from '../generation/slices.js'
-import { SpareShelf } from '../generation/spare-shelf.js'
+import { SpareContexts } from '../generation/spare-contexts.js'
 import { TicketKeys } from '../generation/ticket-keys.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { UsedContext } from '../generation/used-context.js'
+import { AttachedServers, type Unservable } from './attached-servers.js'
 import { ConnectionLedger } from './connection-ledger.js'
 import { OverrideReport } from './override-report.js'
 import type { ClientIdentity } from './renewing-agent.js'
 import { optionsBeforeAttach } from './resumed-authorization.js'
 import { assertAnchorsConfigured, assertServable } from './servable-trust.js'
 import type { ServedState } from './served-state.js'
-import { ServerBook, type Unservable } from './server-book.js'
 import { assertExtra, assertNoSni, peersIn } from './server-options.js'
 import { type SniCallback, sniCallback } from './sni.js'
 import { TrustGate } from './trust-gate.js'
@@ -45,17 +45,17 @@ type FixedOptions = Pick<ResolvedOptions, 'hostCacheSize' | 'tickets'>
  * at it in one synchronous block (COMMIT). Knows nothing of files.
  */
 export class Serving {
-  readonly servers: ServerBook
+  readonly servers: AttachedServers
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
   /** What the application does to attached servers without the engine. */
   readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #gate: TrustGate
-  readonly #spares: SpareShelf
+  readonly #spares: SpareContexts
   readonly #hostContexts: HostContexts
   readonly #sniCallbacks = new WeakSet<SniCallback>()
   readonly #pinned = new WeakSet<tls.SecureContext>()
-  /** The trust of options that servers were made with, by its identity. */
+  /** The trust of options that servers were made with, by its materialDigest. */
   readonly #handedOut = new Map<string, TrustTerms>()
   #state!: ServedState
   /** The trust before that of now: live connections were let in by it. */
@@ -67,8 +67,8 @@ export class Serving {
     this.#hostContexts = new HostContexts(hostCacheSize, clock)
     this.ledger = new ConnectionLedger(() => this.snapshot.generation.number)
     this.#gate = new TrustGate(() => this.#state)
-    this.servers = new ServerBook(this.#pinned, this.ledger, this.#gate)
-    this.#spares = new SpareShelf(clock)
+    this.servers = new AttachedServers(this.#pinned, this.ledger, this.#gate)
+    this.#spares = new SpareContexts(clock)
     this.tickets = new TicketKeys(tickets.rotateHours, clock, () => this.#rotateTickets(), ticketSecret)
   }
 
@@ -103,10 +103,10 @@ export class Serving {
     snapshot: Snapshot,
     policies: readonly PeerPolicy[],
     gauge: SliceGauge,
-    reuse: ContextBook | null = null,
+    reuse: GenerationContexts | null = null,
   ): Promise<ServedState> {
     this.#assertServable(snapshot)
-    const contexts = reuse ?? new ContextBook(snapshot, this.tickets)
+    const contexts = reuse ?? new GenerationContexts(snapshot, this.tickets)
     const missing = () => this.servers.policiesUnder(snapshot.options).filter((peers) => !contexts.has(peers))
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
       const supplies = { spares: this.#spares, needsIssuer: this.servers.answerOcspRequests }
@@ -175,7 +175,7 @@ export class Serving {
   }
 
   /**
-   * Takes over what moved while nothing that is served did: records of the worker, of what is served and of what was rolled
+   * Takes over what newRecords while nothing that is served did: records of the worker, of what is served and of what was rolled
    * back, and warnings about the files.
    */
   moveRecords(
@@ -218,7 +218,7 @@ export class Serving {
     return Object.defineProperties(options, { cert: current('cert'), key: current('key') })
   }
 
-  /** @throws ReloadError as {@link ServerBook.attach} */
+  /** @throws ReloadError as {@link AttachedServers.attach} */
   attach(server: tls.Server, unservable: Unservable): Detach {
     adoptContext(server, this.#handedOut)
     const detach = this.servers.attach(server, () => this.#state, unservable)
@@ -274,7 +274,7 @@ export class Serving {
     if (this.#handedOut.size > MOST_HANDED_OUT && oldest !== undefined) this.#handedOut.delete(oldest)
   }
 
-  #free(contexts: ContextBook): void {
+  #free(contexts: GenerationContexts): void {
     if (contexts === this.#state.contexts) return
     freeInTurns(contexts.release(this.#pinned).map(({ context }) => context))
   }

@@ -1,13 +1,13 @@
 import type { z } from 'zod'
 
-/** What is wrong with options, in one sentence: which were refused, what was expected and what came. */
+/** What is wrong with options, in one sentence: which were refused, what was expected and what received. */
 export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): string {
   const lines = issues.map((issue) => {
     const name = [root, ...issue.path].filter((part) => part !== '').join('.')
     if (issue.code === 'unrecognized_keys') {
       return `${name ? `\`${name}\`: ` : ''}unknown option ${issue.keys.map((key) => `\`${key}\``).join(', ')}`
     }
-    return `\`${name || 'options'}\`: ${expectation(issue)}${came(issue, input)}`
+    return `\`${name || 'options'}\`: ${expectation(issue)}${received(issue, input)}`
   })
   return `invalid options: ${lines.join('; ')}`
 }
@@ -30,8 +30,8 @@ const SECRET = new Set<PropertyKey>(['passphrase'])
 /** A longer text is no path, name or number by mistake, but the content of something. */
 const LONGEST_SHOWN = 200
 
-/** What came instead; never a secret. */
-function came(issue: z.core.$ZodIssue, input: unknown): string {
+/** What received instead; never a secret. */
+function received(issue: z.core.$ZodIssue, input: unknown): string {
   if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
   let value = input
   for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]

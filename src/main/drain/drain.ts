@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '../base/clock.js'
 import { EventHub } from '../base/event-hub.js'
 import { deferredLogger } from '../base/logger.js'
-import { ConnectionBook } from './connections/book.js'
 import type { Connection, ConnectionCounts, Departure } from './connections/connection.js'
-import type { Surroundings } from './connections/drain-context.js'
+import { Connections } from './connections/connections.js'
+import type { DrainContext } from './connections/drain-context.js'
 import type { ConnectionFacts } from './connections/facts.js'
 import { assertSession, TrackedConnection, type TrackedSession } from './connections/tracked.js'
 import { waitFor } from './deferred.js'
@@ -57,7 +57,7 @@ export function openDrain(options: ResolvedDrainOptions, parts: DrainParts = {})
 
 class ServerDrain implements Drain {
   readonly #options: ResolvedDrainOptions
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   readonly #random: () => number
   readonly #events: EventHub<DrainEvents>
   readonly #trustWatch: TrustWatch | null
@@ -65,7 +65,7 @@ class ServerDrain implements Drain {
   readonly #whole: WholeDrain
   readonly #selective: SelectiveDrains
   readonly #makeFarewell: FarewellMaker = ({ uri, reason, deadlineMs, spreadMs, where }, callbacks) => {
-    const { book, clock, logger, incompleteMs } = this.#around
+    const { book, clock, logger, incompleteMs } = this.#context
     return new Farewell({
       book,
       clock,
@@ -90,8 +90,8 @@ class ServerDrain implements Drain {
     this.#options = options
     this.#random = random
     this.#events = new EventHub(logger, 'drain')
-    this.#around = {
-      book: new ConnectionBook(),
+    this.#context = {
+      book: new Connections(),
       clock,
       logger,
       goodbyes: new Goodbyes(hooks, logger),
@@ -104,15 +104,15 @@ class ServerDrain implements Drain {
     }
     this.#selective = new SelectiveDrains(this.#makeFarewell, logger)
     this.#whole = new WholeDrain({
-      around: this.#around,
+      context: this.#context,
       events: this.#events,
       makeFarewell: this.#makeFarewell,
       stopListening: () => this.#servers.stopListening(),
       release: () => this.#release(),
     })
     this.#trustWatch = this.#watchTrust()
-    this.#servers = new WatchedServers(options, this.#around)
-    warnOfUnusedHooks(options.servers, this.#around)
+    this.#servers = new WatchedServers(options, this.#context)
+    warnOfUnusedHooks(options.servers, this.#context)
   }
 
   get state(): DrainState {
@@ -141,7 +141,7 @@ class ServerDrain implements Drain {
         'OPTIONS_INVALID',
         'startDistrusted: expected `engine` in the options of the drain',
       )
-    const distrusted = await engine.distrusted(securedAmong(this.#around.book))
+    const distrusted = await engine.distrusted(securedAmong(this.#context.book))
     return this.#dismiss(distrusted, options)
   }
 
@@ -160,14 +160,14 @@ class ServerDrain implements Drain {
   track(session: TrackedSession): () => void {
     this.#assertOpen()
     assertSession(session)
-    const { book } = this.#around
-    const connection = new TrackedConnection(session, this.#around)
+    const { book } = this.#context
+    const connection = new TrackedConnection(session, this.#context)
     book.add(connection)
     return () => book.drop(connection, 'closed')
   }
 
   connections(): ConnectionCounts {
-    return this.#around.book.counts()
+    return this.#context.book.counts()
   }
 
   on<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this {
@@ -195,7 +195,7 @@ class ServerDrain implements Drain {
   #watchTrust(): TrustWatch | null {
     const { engine, onTrustRemoved } = this.#options
     if (!engine || onTrustRemoved === 'keep') return null
-    const { book, logger } = this.#around
+    const { book, logger } = this.#context
     const dismiss = (distrusted: ReadonlySet<Socket>) => void this.#dismiss(distrusted, {})
     return new TrustWatch({ engine, book, logger, dismiss })
   }
@@ -213,7 +213,7 @@ class ServerDrain implements Drain {
     this.#closed = true
     this.#trustWatch?.release()
     this.#servers.release()
-    this.#around.book.clear()
+    this.#context.book.clear()
   }
 
   #assertOpen(): void {

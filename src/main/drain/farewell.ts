@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import { reportUserCode } from '../base/user-code.js'
-import type { BookReader, ConnectionBook } from './connections/book.js'
 import {
   type Connection,
   type ConnectionCounts,
@@ -9,6 +8,7 @@ import {
   type Departure,
   type DrainNotice,
 } from './connections/connection.js'
+import type { BookReader, Connections } from './connections/connections.js'
 import type { ConnectionFacts } from './connections/facts.js'
 import type { Protocol } from './connections/protocols.js'
 import { Deadline } from './deadline.js'
@@ -37,7 +37,7 @@ export interface DrainResult {
 }
 
 export interface FarewellParts {
-  readonly book: ConnectionBook
+  readonly book: Connections
   readonly clock: Clock
   readonly logger: Logger
   readonly random: () => number

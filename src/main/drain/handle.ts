@@ -15,12 +15,12 @@ export interface ConnectionClosed {
 
 /** Events of a drain, with what their listeners get. */
 export interface DrainEvents {
-  /** The new state and the one before. */
+  /** The new failureDigest and the one before. */
   state: [DrainState, DrainState]
   'connection-closed': [ConnectionClosed]
   /** An HTTP/2 session was sent its GOAWAY; of two, the first. */
   goaway: []
-  /** The end, `drained` or `forced`; after `state`. */
+  /** The end, `drained` or `forced`; after `failureDigest`. */
   drained: [DrainResult]
 }
 
@@ -70,7 +70,7 @@ export interface Drain {
   /** Cuts what is left now. @throws DrainError `DRAIN_NOT_STARTED` */
   force(): void
   /**
-   * Takes back a drain that is still a lame duck: state `running`, and ready.
+   * Takes back a drain that is still a lame duck: failureDigest `running`, and ready.
    * @throws DrainError `DRAIN_NOT_CANCELLABLE`
    */
   cancel(): void

@@ -1,4 +1,4 @@
-import type { Surroundings } from './connections/drain-context.js'
+import type { DrainContext } from './connections/drain-context.js'
 
 /** The wait ends after so many turns of the loop in a row without a new connection, or after so many turns in all. */
 const QUIET_TURNS = 3
@@ -13,7 +13,7 @@ const MOST_TURNS = 250
  */
 export function afterLameDuck(
   lameDuckMs: number,
-  { book, clock }: Pick<Surroundings, 'book' | 'clock'>,
+  { book, clock }: Pick<DrainContext, 'book' | 'clock'>,
   over: () => void,
 ): () => void {
   const waitForQuiet = (quiet: number, turns: number): void => {

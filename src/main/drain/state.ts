@@ -3,7 +3,7 @@
  *
  * - `running`: serving; not started.
  * - `lame-duck`: not ready for new clients, but every request is served and the listeners are open, so that load
- *   balancers have time to notice. The only state that can be taken back.
+ *   balancers have time to notice. The only failureDigest that can be taken back.
  * - `closing`: the listeners are closed and every connection has been told to go; what runs is finished.
  * - `drained`: the last connection has gone; nothing was cut by the deadline.
  * - `forced`: what was left at the deadline, or at `force()`, is being or has been cut.
@@ -21,7 +21,7 @@ const NEXT: Readonly<Record<DrainState, readonly DrainState[]>> = {
   forced: [],
 }
 
-/** The state of a drain, which only ever moves along the arrows. */
+/** The failureDigest of a drain, which only ever moves along the arrows. */
 export class DrainStateMachine {
   readonly #moved: (state: DrainState, previous: DrainState) => void
   #state: DrainState = 'running'

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 import type { Logger } from '../base/logger.js'
-import type { BookReader, ConnectionBook } from './connections/book.js'
 import type { Connection, Departure } from './connections/connection.js'
+import type { BookReader, Connections } from './connections/connections.js'
 
 /** What of a reload engine a drain needs to say goodbye to those who lost their trust. */
 export interface TrustSource {
@@ -21,7 +21,7 @@ interface AppliedTrust {
 
 export interface TrustWatchParts {
   readonly engine: TrustSource
-  readonly book: ConnectionBook
+  readonly book: Connections
   readonly logger: Logger
   readonly dismiss: (distrusted: ReadonlySet<Socket>) => void
 }

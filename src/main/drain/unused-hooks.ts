@@ -1,12 +1,12 @@
 import type { Server } from 'node:net'
 
-import type { Surroundings } from './connections/drain-context.js'
+import type { DrainContext } from './connections/drain-context.js'
 import { protocolsOf } from './server-protocols.js'
 
 /** Warns of hooks that are never called with these servers: their author expects a goodbye that is never sent. */
 export function warnOfUnusedHooks(
   servers: readonly Server[],
-  { goodbyes, logger }: Pick<Surroundings, 'goodbyes' | 'logger'>,
+  { goodbyes, logger }: Pick<DrainContext, 'goodbyes' | 'logger'>,
 ): void {
   const kinds = servers.map(protocolsOf)
   // Connections of other servers may be handed on to an HTTP server.

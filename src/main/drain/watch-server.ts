@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { peerOf } from '../attach/connection-ledger.js'
-import type { Surroundings } from './connections/drain-context.js'
+import type { DrainContext } from './connections/drain-context.js'
 import { HandshakeConnection } from './connections/handshake.js'
 import { Http1Connection } from './connections/http1.js'
 import { Http2Connection } from './connections/http2.js'
@@ -42,16 +42,16 @@ export interface WatchOptions {
  */
 export function watchServer(
   server: net.Server,
-  around: Surroundings,
+  context: DrainContext,
   { twoPhase, handedOn }: WatchOptions,
 ): WatchedServer {
   const secure = server instanceof tls.Server
   const event = secure ? 'secureConnection' : 'connection'
   const { http1: speaksHttp1, http2: speaksHttp2 } = protocolsOf(server)
-  const taps = speaksHttp2 && twoPhase ? tapOrWarn(server, event, around) : null
-  const handshakes = secure ? watchHandshakes(server, around) : null
-  const keepsExchanges = around.goodbyes.has('onResponse')
-  const { book } = around
+  const taps = speaksHttp2 && twoPhase ? tapOrWarn(server, event, context) : null
+  const handshakes = secure ? watchHandshakes(server, context) : null
+  const keepsExchanges = context.goodbyes.has('onResponse')
+  const { book } = context
   let arriving: Socket | undefined
 
   const accept = (socket: Socket) => {
@@ -61,21 +61,21 @@ export function watchServer(
     }
     const handshake = handshakes?.finished(socket)
     const connection = speaksHttp1
-      ? new Http1Connection(socket, around, handshake?.facts.ageMs)
-      : rawConnection(socket, around, (to) => handedOn(socket, to))
+      ? new Http1Connection(socket, context, handshake?.facts.ageMs)
+      : rawConnection(socket, context, (to) => handedOn(socket, to))
     book.add(connection, socket, handshake)
   }
   const begin = (session: ServerHttp2Session) => {
     const socket = arriving ?? session.socket
     arriving = undefined
-    const connection = new Http2Connection({ session, socket, tap: taps?.of(socket) }, around)
+    const connection = new Http2Connection({ session, socket, tap: taps?.of(socket) }, context)
     book.add(connection, socket, handshakes?.finished(socket))
   }
   const connectionOf = (socket: Socket) => {
     const known = book.of(socket)
     if (known instanceof Http1Connection) return known
     // Connected before the server was watched.
-    const connection = new Http1Connection(socket, around)
+    const connection = new Http1Connection(socket, context)
     book.add(connection, socket)
     return connection
   }
@@ -85,12 +85,12 @@ export function watchServer(
   ) => {
     if (message.httpVersionMajor === 1) connectionOf(message.socket).request(message, response)
     else if (response.stream && keepsExchanges)
-      around.exchanges.set(response.stream, { request: message, response })
+      context.exchanges.set(response.stream, { request: message, response })
   }
   const upgrade = (message: IncomingMessage, stream: Duplex) => {
     if (message.httpVersionMajor !== 1) return
     const { ageMs } = connectionOf(message.socket).facts
-    book.add(upgradedConnection(message, stream, around, ageMs), message.socket)
+    book.add(upgradedConnection(message, stream, context, ageMs), message.socket)
   }
 
   const stopRequests = speaksHttp1
@@ -108,7 +108,7 @@ export function watchServer(
   return {
     stopListening: () => stopListening(server),
     take(socket, session) {
-      if (session) book.add(new Http2Connection({ session, socket, tap: undefined }, around), socket)
+      if (session) book.add(new Http2Connection({ session, socket, tap: undefined }, context), socket)
       else if (speaksHttp1) connectionOf(socket)
     },
     refuseRequests() {
@@ -125,14 +125,14 @@ export function watchServer(
 }
 
 /** Handshakes that are under way, told from one another by their peers' addresses: those of Unix sockets are not seen. */
-function watchHandshakes(server: net.Server, around: Surroundings) {
+function watchHandshakes(server: net.Server, context: DrainContext) {
   const running = new Map<string, HandshakeConnection>()
   const begin = (socket: Socket) => {
     const peer = socket instanceof net.Socket ? peerOf(socket) : null
     if (peer === null) return
-    const handshake = new HandshakeConnection(socket, around)
+    const handshake = new HandshakeConnection(socket, context)
     running.set(peer, handshake)
-    around.book.add(handshake, socket)
+    context.book.add(handshake, socket)
     socket.once('close', () => {
       if (running.get(peer) === handshake) running.delete(peer)
     })
@@ -153,7 +153,7 @@ function watchHandshakes(server: net.Server, around: Surroundings) {
 function tapOrWarn(
   server: net.Server,
   event: 'connection' | 'secureConnection',
-  { logger }: Surroundings,
+  { logger }: DrainContext,
 ): ServerTaps | null {
   const taps = tapServer(server, event)
   if (!taps) {

@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net'
 
-import type { Surroundings } from './connections/drain-context.js'
+import type { DrainContext } from './connections/drain-context.js'
 import { DrainError } from './errors.js'
 import type { HandedOn } from './handed-on.js'
 import type { ResolvedDrainOptions } from './options.js'
@@ -18,13 +18,13 @@ export function assertFree(servers: readonly Server[]): void {
 /** The servers of one drain, which takes them until it releases them. */
 export class WatchedServers {
   readonly #servers = new Map<Server, WatchedServer>()
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   readonly #twoPhase: boolean
   readonly #refuseRequests: boolean
   #listening = true
 
-  constructor({ servers, http2, lateRequests }: ResolvedDrainOptions, around: Surroundings) {
-    this.#around = around
+  constructor({ servers, http2, lateRequests }: ResolvedDrainOptions, context: DrainContext) {
+    this.#context = context
     this.#twoPhase = http2 === 'two-phase'
     this.#refuseRequests = lateRequests === 'refuse'
     for (const server of servers) this.#watch(server)
@@ -46,7 +46,7 @@ export class WatchedServers {
 
   #watch(server: Server): WatchedServer {
     taken.add(server)
-    const watched = watchServer(server, this.#around, {
+    const watched = watchServer(server, this.#context, {
       twoPhase: this.#twoPhase,
       handedOn: (socket, to) => this.#follow(socket, to),
     })
@@ -75,7 +75,7 @@ export class WatchedServers {
     for (const server of this.#servers.keys()) {
       if (!server.listening) continue
       server.getConnections((error, connections) => {
-        if (!error && connections > 0) this.#around.logger.warn({ connections }, EARLY_CONNECTIONS)
+        if (!error && connections > 0) this.#context.logger.warn({ connections }, EARLY_CONNECTIONS)
       })
     }
   }

@@ -1,5 +1,5 @@
 import type { EventHub } from '../base/event-hub.js'
-import type { Surroundings } from './connections/drain-context.js'
+import type { DrainContext } from './connections/drain-context.js'
 import { deferred } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
@@ -10,7 +10,7 @@ import { runOf } from './run-of.js'
 import { type DrainState, DrainStateMachine } from './state.js'
 
 export interface WholeDrainParts {
-  readonly around: Surroundings
+  readonly context: DrainContext
   readonly events: EventHub<DrainEvents>
   readonly makeFarewell: FarewellMaker
   /** Closes the listeners of all servers. */
@@ -19,7 +19,7 @@ export interface WholeDrainParts {
   readonly release: () => void
 }
 
-/** The drain of all connections, from its start to its end. The state of a drain is the state of this one. */
+/** The drain of all connections, from its start to its end. The failureDigest of a drain is the failureDigest of this one. */
 export class WholeDrain {
   readonly #parts: WholeDrainParts
   readonly #machine: DrainStateMachine
@@ -71,7 +71,7 @@ export class WholeDrain {
     this.#farewell = null
     this.#run = null
     this.#machine.move('running')
-    this.#parts.around.logger.info({}, 'drain cancelled')
+    this.#parts.context.logger.info({}, 'drain cancelled')
   }
 
   /** Leaves the connections as they are. */
@@ -82,7 +82,7 @@ export class WholeDrain {
   }
 
   #startFirst(options: ResolvedStart): DrainRun {
-    const { book, logger } = this.#parts.around
+    const { book, logger } = this.#parts.context
     const farewell = this.#parts.makeFarewell(options, {
       expired: () => this.#force(farewell),
       ended: (result) => this.#end(result),
@@ -120,7 +120,7 @@ export class WholeDrain {
 
   #beLameDuck(farewell: Farewell, lameDuckMs: number): void {
     farewell.windDown()
-    this.#cancelLameDuck = afterLameDuck(lameDuckMs, this.#parts.around, () => this.#closeDown(farewell))
+    this.#cancelLameDuck = afterLameDuck(lameDuckMs, this.#parts.context, () => this.#closeDown(farewell))
     this.#machine.move('lame-duck')
   }
 
@@ -139,12 +139,12 @@ export class WholeDrain {
   }
 
   #end(result: DrainResult): void {
-    const { around, events, release } = this.#parts
+    const { context, events, release } = this.#parts
     this.#machine.move('drained')
     release()
     const { outcome, ...fields } = result
-    if (outcome === 'drained') around.logger.info(fields, 'drained')
-    else around.logger.warn(fields, 'drain forced')
+    if (outcome === 'drained') context.logger.info(fields, 'drained')
+    else context.logger.warn(fields, 'drain forced')
     this.#completion.resolve(result)
     events.emit('drained', result)
   }

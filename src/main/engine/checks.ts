@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 import { createTick, type Tick } from '../base/tick.js'
 import type { Snapshot } from '../generation/generation.js'
 import { Lookout } from '../prepare/lookout.js'
-import type { Preparer } from '../threads/pool.js'
+import type { Worker } from '../threads/pool.js'
 import type { Journal } from './journal.js'
 import type { LifeWatch } from './life-watch.js'
 import { nextDelayMs } from './schedule.js'
@@ -10,7 +10,7 @@ import { nextDelayMs } from './schedule.js'
 /** What the checks look at, and what they set going. */
 export interface CheckParts {
   readonly clock: Clock
-  readonly preparer: Preparer
+  readonly worker: Worker
   readonly journal: Journal
   readonly life: LifeWatch
   readonly served: () => Snapshot
@@ -32,18 +32,18 @@ export class AutomaticChecks {
 
   /** @param intervalSeconds 0 is off. Nothing is planned yet. */
   constructor(intervalSeconds: number, parts: CheckParts) {
-    const { clock, preparer, served } = parts
+    const { clock, worker, served } = parts
     this.#parts = parts
     this.#intervalSeconds = intervalSeconds
     const { timeoutMs } = served().options.worker
-    this.#lookout = new Lookout(preparer, clock, timeoutMs, () => this.#lookCloser())
+    this.#lookout = new Lookout(worker, clock, timeoutMs, () => this.#lookCloser())
     this.#tick = createTick({
       clock,
       delayMs: () => this.#tickDelayMs(),
       glance: () => this.#glance(),
       check: () => this.#check(),
     })
-    this.#stopListening = preparer.onReturn(() => {
+    this.#stopListening = worker.onReturn(() => {
       if (parts.journal.trouble) this.#lookCloser()
     })
   }

@@ -28,7 +28,7 @@ import type { PassReport } from '../reload/pass-report.js'
 import { Reloader } from '../reload/reloader.js'
 import { resolveRollback } from '../reload/rollback.js'
 import { assertOptionsSupported, reportRuntime } from '../runtime/runtime-support.js'
-import { openPreparer, type Preparer } from '../threads/pool.js'
+import { openWorker, type Worker } from '../threads/pool.js'
 import { loadThreadCode } from '../threads/thread-code.js'
 import { AutomaticChecks } from './checks.js'
 import { asOfNow, withDated } from './current-warnings.js'
@@ -73,14 +73,14 @@ export async function startEngine(
   await reportRuntime(logger)
   assertOptionsSupported(options)
   await loadThreadCode()
-  const preparer = openPreparer(options.worker, clock, parts.workerTasks)
-  const reloader = new Reloader(options, preparer, clock)
+  const worker = openWorker(options.worker, clock, parts.workerTasks)
+  const reloader = new Reloader(options, worker, clock)
   try {
     const first = await reloader.loadFirst(options)
-    return new Engine(absolute, reloader, preparer, clock, logger, first)
+    return new Engine(absolute, reloader, worker, clock, logger, first)
   } catch (error) {
     reloader.close()
-    await preparer.close()
+    await worker.close()
     throw error
   }
 }
@@ -89,7 +89,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   /** As they were given, but for their paths, which are absolute; with what updates have changed. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
-  readonly #preparer: Preparer
+  readonly #worker: Worker
   readonly #logger: Logger
   readonly #journal: Journal
   readonly #lane = createLane()
@@ -102,7 +102,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   constructor(
     input: ReloadEngineOptions,
     reloader: Reloader,
-    preparer: Preparer,
+    worker: Worker,
     clock: Clock,
     logger: Logger,
     first: PassReport,
@@ -111,13 +111,13 @@ class Engine extends BaseEngine implements ReloadEngine {
       clock,
       logger,
       serving: () => reloader.serving,
-      preparer: () => preparer,
+      worker: () => worker,
       end: () => this.#end(),
     })
     const { options } = reloader.served
     this.#input = input
     this.#reloader = reloader
-    this.#preparer = preparer
+    this.#worker = worker
     this.#logger = logger
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
@@ -128,7 +128,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     })
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
-      ...{ clock, preparer, journal: this.#journal, life: this.#life },
+      ...{ clock, worker, journal: this.#journal, life: this.#life },
       served: () => reloader.served,
       isWatched: () => this.#events.isHeard('checked'),
       isOverridden: () => reloader.serving.overrides.hasNews,
@@ -189,7 +189,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   status(): EngineStatus {
     this.#checks.noteQuiet()
     const { trouble } = this.#journal
-    const members = this.#reloader.followers.members()
+    const members = this.#reloader.fleet.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
     const generation = asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
     return deepFreeze({
@@ -236,7 +236,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#checks.stop()
     this.#life.stop()
     this.#reloader.close()
-    await Promise.all([this.#preparer.close(), this.#lane.close()])
+    await Promise.all([this.#worker.close(), this.#lane.close()])
     this.#events.clear()
   }
 

@@ -87,7 +87,7 @@ export class Journal {
    * of a pair, whose other half may still come.
    */
   settle(report: PassReport, waits: boolean = report.result.outcome === 'waiting-for-pair'): Recovery | null {
-    const { result, state, pairMismatch, held } = report
+    const { result, failureDigest, pairMismatch, isRolledBack } = report
     this.count(result)
     this.#noteFileWarnings(report)
     this.#noteOverrides(result)
@@ -105,13 +105,13 @@ export class Journal {
     if (result.outcome === 'applied') this.#sayApplied(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = this.#lastAttempt
-      this.#differsSinceMs = held ? (this.#differsSinceMs ?? atMs) : null
+      this.#differsSinceMs = isRolledBack ? (this.#differsSinceMs ?? atMs) : null
       return this.#succeed(atMs, result)
     }
     // A change that is refused leaves what was in force in force: that is no outage.
     if (result.outcome === 'rejected' && result.trigger === 'update') this.#sayRefused(result)
     // A pass that was applied may have left some hosts behind.
-    else this.#fail(atMs, result, waits, state, pairMismatch)
+    else this.#fail(atMs, result, waits, failureDigest, pairMismatch)
     return null
   }
 

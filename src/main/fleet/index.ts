@@ -7,23 +7,23 @@ import { ReloadError } from '../base/errors.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
 import { internalsOf } from '../engine/internals.js'
-import { NOBODY } from '../reload/followers.js'
+import { NO_FLEET } from '../reload/fleet.js'
 import { reportRuntime } from '../runtime/runtime-support.js'
 import { loadThreadCode } from '../threads/thread-code.js'
-import { Fleet } from './fleet.js'
-import { FollowingEngine } from './following-engine.js'
-import type { JoinedEngine } from './joined-engine.js'
 import { type Channel, clusterChannel, openLink, parentChannel, threadChannel } from './link.js'
+import { LinkedFleet } from './linked-fleet.js'
+import { LinkedMemberEngine } from './linked-member-engine.js'
+import type { MemberEngine } from './member-engine.js'
 import type { ToMember, ToPrimary } from './messages.js'
 
 export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from '../api/members.js'
 export type {
   AppliedGeneration,
   Eviction,
-  JoinedEngine,
   JoinedEvents,
   JoinedStatus,
-} from './joined-engine.js'
+  MemberEngine,
+} from './member-engine.js'
 
 /** Options of {@link shareEngine}. */
 export interface ShareOptions {
@@ -105,12 +105,12 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
   if (onEvicted !== undefined && typeof onEvicted !== 'function')
     throw invalid('`onEvicted`: expected a function')
   const { reloader, clock, logger, evicted } = internals
-  if (reloader.followers instanceof Fleet) throw invalid('shareEngine: the engine is shared already')
+  if (reloader.fleet instanceof LinkedFleet) throw invalid('shareEngine: the engine is shared already')
   const onClose = () => {
     cluster.off('fork', addWorker)
-    reloader.followers = NOBODY
+    reloader.fleet = NO_FLEET
   }
-  const fleet = new Fleet({
+  const fleet = new LinkedFleet({
     ...{ engine, serving: reloader.serving, clock, logger, timeoutMs, patience, onClose },
     endsEvicted: onEvicted !== undefined,
     onEvicted(member, { peer }) {
@@ -120,7 +120,7 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
       callUserCode('hook', 'the hook onEvicted', end, log)
     },
   })
-  reloader.followers = fleet
+  reloader.fleet = fleet
   const add = (channel: Channel) => fleet.welcome(openLink<ToMember>(channel, name))
   const addWorker = (worker: Parameters<typeof clusterChannel>[0]) =>
     add(clusterChannel(worker, (cluster.settings as { serialization?: string }).serialization !== 'advanced'))
@@ -141,7 +141,7 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
  *
  * @throws ReloadError `OPTIONS_INVALID` where there is no such process, `MEMBER_TIMEOUT`, `MEMBER_REFUSED` or `CLOSED`.
  */
-export async function joinEngine(options: JoinOptions = {}): Promise<JoinedEngine> {
+export async function joinEngine(options: JoinOptions = {}): Promise<MemberEngine> {
   const { name = 'default', timeoutMs = TIMEOUT_MS, logger = null } = options
   assertTimeout(timeoutMs)
   const channel = parentPort ? threadChannel(parentPort) : process.send ? parentChannel(process) : null
@@ -151,7 +151,7 @@ export async function joinEngine(options: JoinOptions = {}): Promise<JoinedEngin
   await reportRuntime(resolved)
   await loadThreadCode()
   const link = openLink<ToPrimary>(channel, name)
-  return await new FollowingEngine(link, resolved).join(process.pid, timeoutMs)
+  return await new LinkedMemberEngine(link, resolved).join(process.pid, timeoutMs)
 }
 
 function assertTimeout(timeoutMs: number): void {

@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.js'
 import { asOfNow } from '../engine/current-warnings.js'
 import { LifeWatch } from '../engine/life-watch.js'
 import type { Snapshot } from '../generation/generation.js'
-import type { JoinedStatus } from './joined-engine.js'
+import type { JoinedStatus } from './member-engine.js'
 
 /** Watches the ends of what a member serves, from its first generation on. */
 export class MemberLife {

@@ -54,7 +54,7 @@ export function acceptedTerms(socket: tls.TLSSocket): TrustTerms | undefined {
   return termsOf(acceptingContext(socket))
 }
 
-/** Results by the terms in force and the identity of the terms that they replaced. */
+/** Results by the terms in force and the materialDigest of the terms that they replaced. */
 const shrunk = new WeakMap<TrustTerms, Map<string, boolean>>()
 
 /** Whether a handshake under `accepted` may no longer end: trust has shrunk since. */

@@ -2,9 +2,9 @@ import type { ContextOptions } from '../../workers/protocol/material.js'
 import type { PreparedAuthorities, PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { PeerPolicy } from './trust-identity.js'
 
-/** The terms on which a server admits peers: everything that a trust identity is a hash of. */
+/** The terms on which a server admits peers: everything that a trust materialDigest is a hash of. */
 export interface TrustTerms {
-  /** Two terms of one identity admit the same peers. */
+  /** Two terms of one materialDigest admit the same peers. */
   readonly identity: string
   readonly peers: PeerPolicy
   readonly trust: PreparedTrust

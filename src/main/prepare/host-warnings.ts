@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { MOST_TOLD } from '../../workers/problems/told.js'
+import { MAX_PROBLEMS } from '../../workers/problems/problem-limit.js'
 import type { CertificateFacts } from '../../workers/protocol/material.js'
 import type { Host } from '../generation/host.js'
 import { type HostTable, inSteps, type NameConflict } from '../generation/host-table.js'
@@ -29,7 +29,7 @@ function* namesTaken(
   const problems: Problem[] = []
   const isNew = (id: string | null) => (id === null ? isDefaultNew : ids.has(id))
   yield* inSteps(conflicts, (conflict) => {
-    if (problems.length === MOST_TOLD || !(isNew(conflict.served) || isNew(conflict.other))) return
+    if (problems.length === MAX_PROBLEMS || !(isNew(conflict.served) || isNew(conflict.other))) return
     const host = (conflict.other ?? conflict.served) as string
     problems.push({ code: 'HOST_NAME_TAKEN', message: takenMessage(conflict, claims), host })
   })
@@ -57,7 +57,8 @@ function* strangers(
   const families = new Set(certificates.map(({ keyType }) => keyFamilyOf(keyType)))
   const problems: Problem[] = []
   yield* inSteps(come, ({ id, keyType }) => {
-    if (problems.length === MOST_TOLD || (families.size === 1 && families.has(keyFamilyOf(keyType)))) return
+    if (problems.length === MAX_PROBLEMS || (families.size === 1 && families.has(keyFamilyOf(keyType))))
+      return
     const message =
       `${id} has a key of type ${keyType}, and the default certificate another: ` +
       'before Node 24 some clients are shown the default certificate instead'

@@ -1,5 +1,5 @@
 import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
-import { MOST_TOLD, told } from '../../workers/problems/told.js'
+import { limitProblems, MAX_PROBLEMS } from '../../workers/problems/problem-limit.js'
 import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/protocol/hosts.js'
 import type { HostFacts } from '../api/generation.js'
 import type { HostCounts } from '../api/result.js'
@@ -7,7 +7,7 @@ import type { Host } from '../generation/host.js'
 import { PackedHost } from '../generation/packed-host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { rehearsedContext } from '../generation/security-level.js'
-import type { Preparer } from '../threads/pool.js'
+import type { Worker } from '../threads/pool.js'
 import { sharedCopy } from '../threads/shared-copy.js'
 import { TaskError } from '../threads/task-error.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
@@ -18,15 +18,15 @@ export interface HostsReport {
   readonly removed: readonly string[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Tells one refused state of the hosts from another; empty when none was refused. */
-  readonly state: string
+  /** Tells one refused failureDigest of the hosts from another; empty when none was refused. */
+  readonly failureDigest: string
   /** Certificate files of the hosts that changed. */
   readonly changed: readonly string[]
   /** The worker's records once this is served. */
   readonly record: Uint8Array
-  readonly held: Uint8Array | null
+  readonly rolledBack: Uint8Array | null
   /** Whether some are as they were rolled away from, and so were left alone. */
-  readonly heldBack: boolean
+  readonly isRolledBack: boolean
 }
 
 /** The hosts of a generation, and those that a pass changed. */
@@ -46,14 +46,14 @@ const AT_ONCE = 2
  * hosts that changed travel.
  */
 export async function prepareHosts(
-  preparer: Preparer,
+  worker: Worker,
   options: ResolvedOptions,
-  { limits, record, held, force, fresh }: ScanHostsTask,
+  { limits, record, rolledBack, force, fresh }: ScanHostsTask,
   scan: ChangedHosts,
   authorities: Uint8Array | null,
 ): Promise<HostsReport> {
   const { sources, policy } = options
-  const harvest = new Harvest(scan.problems, [])
+  const results = new HostResults(scan.problems, [])
   const task = {
     authorities: authorities && sharedCopy(authorities),
     passphrase: sources.passphrase,
@@ -67,7 +67,7 @@ export async function prepareHosts(
   let lost = 0
   const work = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
-      const reply = await preparer.prepareHosts({ ...task, batch }).catch((error: unknown) => {
+      const reply = await worker.prepareHosts({ ...task, batch }).catch((error: unknown) => {
         if (!(error instanceof TaskError) || error.code === 'CLOSED') throw error
         return error
       })
@@ -75,25 +75,25 @@ export async function prepareHosts(
         // The thread was lost, and with it what it had prepared: smaller batches, until the host that ends it is alone.
         const parts = ++lost > MOST_LOST ? [] : splitBatch(batch, reply.place)
         if (parts.length > 0) batches.push(...parts)
-        else harvest.giveUp(abandonedHosts(batch, reply))
+        else results.giveUp(abandonedHosts(batch, reply))
         continue
       }
-      harvest.take(reply)
+      results.take(reply)
       if (reply.rest) batches.push(reply.rest)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   const { removed } = scan
-  const sealed = await preparer.sealHosts({ record, held, removed, pages: harvest.pages })
+  const sealed = await worker.sealHosts({ record, rolledBack, removed, pages: results.pages })
   return {
-    hosts: harvest.hosts,
+    hosts: results.hosts,
     removed,
-    problems: harvest.problems.told(),
-    warnings: harvest.warnings.told(),
-    state: harvest.states.sort().join(),
+    problems: results.problems.limited(),
+    warnings: results.warnings.limited(),
+    failureDigest: results.states.sort().join(),
     // At the first load everything would be in it.
-    changed: record === null ? [] : harvest.changed,
-    heldBack: scan.held,
+    changed: record === null ? [] : results.changed,
+    isRolledBack: scan.isRolledBack,
     ...sealed,
   }
 }
@@ -102,7 +102,7 @@ export async function prepareHosts(
 const MOST_LOST = 16
 
 /** What the replies come to, gathered one by one: together, thousands of hosts would hold the main thread. */
-class Harvest {
+class HostResults {
   readonly hosts: Host[] = []
   readonly pages: Uint8Array[] = []
   readonly changed: string[] = []
@@ -116,7 +116,17 @@ class Harvest {
     this.states = [identityOfProblems(problems)]
   }
 
-  take({ pack, ends, dates, hosts, page, changed, problems, warnings, state }: PrepareHostsReply): void {
+  take({
+    pack,
+    ends,
+    dates,
+    hosts,
+    page,
+    changed,
+    problems,
+    warnings,
+    failureDigest,
+  }: PrepareHostsReply): void {
     const bytes = { pack, ends, dates }
     hosts.forEach((host, i) => {
       this.hosts.push(new PackedHost(host, bytes, i))
@@ -125,7 +135,7 @@ class Harvest {
     this.changed.push(...changed)
     this.problems.add(problems)
     this.warnings.add(warnings)
-    this.states.push(state)
+    this.states.push(failureDigest)
   }
 
   /** Hosts that cost a thread, or whose turn did not come: each is named. */
@@ -146,10 +156,10 @@ class ProblemList {
 
   add(problems: readonly Problem[]): void {
     this.#count += problems.length
-    this.#first.push(...problems.slice(0, MOST_TOLD - this.#first.length))
+    this.#first.push(...problems.slice(0, MAX_PROBLEMS - this.#first.length))
   }
 
-  told(): readonly Problem[] {
-    return told(this.#first, this.#count)
+  limited(): readonly Problem[] {
+    return limitProblems(this.#first, this.#count)
   }
 }

@@ -1,7 +1,7 @@
 import type { LookOutOrder } from '../../workers/protocol/look-out.js'
 import type { Clock } from '../base/clock.js'
 import type { Snapshot } from '../generation/generation.js'
-import type { Preparer, Watchman } from '../threads/pool.js'
+import type { Watchman, Worker } from '../threads/pool.js'
 import { prepareTask } from './preparation.js'
 
 /** Looks that found nothing new. */
@@ -34,7 +34,7 @@ interface Watch extends Watchman {
  * hears nothing: it finds the answers in shared memory when it asks.
  */
 export class Lookout {
-  readonly #preparer: Preparer
+  readonly #worker: Worker
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #onDifference: () => void
@@ -45,8 +45,8 @@ export class Lookout {
   #rest: QuietLooks | null = null
 
   /** @param onDifference is called when a look found anything but what is served, and when looks have ended. */
-  constructor(preparer: Preparer, clock: Clock, timeoutMs: number, onDifference: () => void) {
-    this.#preparer = preparer
+  constructor(worker: Worker, clock: Clock, timeoutMs: number, onDifference: () => void) {
+    this.#worker = worker
     this.#clock = clock
     this.#timeoutMs = timeoutMs
     this.#onDifference = onDifference
@@ -57,7 +57,7 @@ export class Lookout {
     if (this.#watch || this.#summons) return
     const summons = Symbol('lookout')
     this.#summons = summons
-    this.#preparer
+    this.#worker
       .lookOut()
       .then((watchman) => {
         // Dismissed before it came.
@@ -157,6 +157,6 @@ export class Lookout {
 function taskFor(served: Snapshot) {
   const { options, fileWarnings } = served
   const { requestCert } = options.peers
-  const mode = { records: served, held: null, requestCert, force: false, fresh: false, fileWarnings }
+  const mode = { records: served, rolledBack: null, requestCert, force: false, fresh: false, fileWarnings }
   return prepareTask(options, mode)
 }

@@ -28,7 +28,7 @@ export interface NextSnapshot {
  * always brings a default certificate).
  */
 export async function nextSnapshot(
-  { base, hosts, moved, findings, fileWarnings }: Preparation,
+  { base, hosts, newRecords, findings, fileWarnings }: Preparation,
   before: Snapshot | null,
   options: ResolvedOptions,
   gauge: SliceGauge,
@@ -50,9 +50,9 @@ export async function nextSnapshot(
   return {
     snapshot: {
       material: base ? materialOf(base, before) : (before as Snapshot).material,
-      record: base?.record ?? moved.record ?? (before as Snapshot).record,
+      record: base?.record ?? newRecords.record ?? (before as Snapshot).record,
       hosts: table,
-      hostsRecord: hosts?.record ?? moved.hostsRecord ?? before?.hostsRecord ?? null,
+      hostsRecord: hosts?.record ?? newRecords.hostsRecord ?? before?.hostsRecord ?? null,
       options,
       fileWarnings,
     },

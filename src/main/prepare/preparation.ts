@@ -11,18 +11,18 @@ import { type Records, wipeKeys } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { rehearsedContext } from '../generation/security-level.js'
 import { sameTrustPolicy, type TrustPolicy } from '../generation/trust-identity.js'
-import type { Preparer } from '../threads/pool.js'
+import type { Worker } from '../threads/pool.js'
 import { TaskError } from '../threads/task-error.js'
 import { type HostsReport, prepareHosts } from './hosts.js'
 
-/** What the worker is told of the past. */
+/** What the worker is limited of the past. */
 export interface PreparationMode {
   /** Those of what is served; `null` before the first load. */
   readonly records: Records | null
   /** What is served; `null` before the first load. */
   readonly trust: PreparedTrust | null
   /** Records of what was rolled back; the timer leaves it alone until its files change. */
-  readonly held: Records | null
+  readonly rolledBack: Records | null
   /** As in {@link PrepareTask.requestCert}. */
   readonly requestCert: boolean
   readonly force: boolean
@@ -41,29 +41,29 @@ export interface Preparation {
   readonly hosts: HostsReport | null
   /** Files whose path does not show what is on disk. They hold whatever the verdict is. */
   readonly fileWarnings: readonly Problem[]
-  /** Records that moved because stamps did, and nothing else; `null` where none did. */
-  readonly moved: Records
+  /** Records that newRecords because stamps did, and nothing else; `null` where none did. */
+  readonly newRecords: Records
   readonly findings: PassFindings & { readonly problems: readonly Problem[] }
   /** Whether something was left alone because it was rolled back. */
-  readonly held: boolean
-  /** The record of the certificates to hold from now on, where it moved. */
-  readonly heldRecord: RecordBytes | null
+  readonly isRolledBack: boolean
+  /** The record of the certificates to hold from now on, where it newRecords. */
+  readonly rolledBackRecord: RecordBytes | null
   /** As in {@link PassReport}. */
   readonly pairMismatch: boolean
-  readonly state: string
+  readonly failureDigest: string
 }
 
-/** PREPARE, all of it, in worker threads. @throws ReloadError as the preparer does. */
+/** PREPARE, all of it, in worker threads. @throws ReloadError as the worker does. */
 export async function prepareMaterial(
-  preparer: Preparer,
+  worker: Worker,
   options: ResolvedOptions,
   mode: PreparationMode,
 ): Promise<Preparation> {
   const task = prepareTask(options, mode)
-  const base = await prepareDespite(preparer, task)
+  const base = await prepareDespite(worker, task)
   const found =
     task.hosts && base.hosts?.kind === 'changed'
-      ? await prepareHosts(preparer, options, task.hosts, base.hosts, authoritiesIn(base, mode))
+      ? await prepareHosts(worker, options, task.hosts, base.hosts, authoritiesIn(base, mode))
       : null
   return judge(base, found, options.policy.hosts === 'together')
 }
@@ -81,10 +81,10 @@ const MOST_LOST = 8
  * A file over which the thread hung or ended is left alone the next time and refused by name, so that the rest of the
  * material gets its answer. @throws TaskError when no file is to blame, or too many are.
  */
-async function prepareDespite(preparer: Preparer, task: PrepareTask): Promise<PrepareReply> {
+async function prepareDespite(worker: Worker, task: PrepareTask): Promise<PrepareReply> {
   for (let lost = 1; ; lost++) {
     try {
-      return await preparer.prepare(task)
+      return await worker.prepare(task)
     } catch (error) {
       if (!(error instanceof TaskError) || error.place === null || lost === MOST_LOST) throw error
     }
@@ -94,7 +94,7 @@ async function prepareDespite(preparer: Preparer, task: PrepareTask): Promise<Pr
 /** What a worker is asked. */
 export function prepareTask(
   options: ResolvedOptions,
-  { records, held, requestCert, force, fresh, fileWarnings }: Omit<PreparationMode, 'trust'>,
+  { records, rolledBack, requestCert, force, fresh, fileWarnings }: Omit<PreparationMode, 'trust'>,
 ): PrepareTask {
   const limits = limitsOf(options)
   const { sources, policy, hosts } = options
@@ -102,7 +102,7 @@ export function prepareTask(
     sources: hosts,
     limits,
     record: records?.hostsRecord ?? null,
-    held: held?.hostsRecord ?? null,
+    rolledBack: rolledBack?.hostsRecord ?? null,
     force,
     fresh,
   }
@@ -114,7 +114,7 @@ export function prepareTask(
     policy,
     force,
     record: records?.record ?? null,
-    held: held?.record ?? null,
+    rolledBack: rolledBack?.record ?? null,
     fresh,
     hosts: scan,
     fileWarnings,
@@ -140,31 +140,33 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
   const hostsMove = hosts !== null && hosts.hosts.length + hosts.removed.length > 0
   const moves = base.kind === 'prepared' || hostsMove
   const refused = problems.length > 0 && (together || !moves)
-  const told = base.kind === 'unchanged' || base.kind === 'held' ? null : base
+  const answered = base.kind === 'unchanged' || base.kind === 'rolled-back' ? null : base
   return {
     verdict: refused ? 'refused' : moves ? 'prepared' : 'unchanged',
     base: base.kind === 'prepared' ? base : null,
     hosts: hostsMove ? hosts : null,
     fileWarnings: base.fileWarnings ?? [],
-    moved: {
+    newRecords: {
       record: base.kind === 'unchanged' ? base.record : null,
       hostsRecord: hosts !== null && !hostsMove ? hosts.record : null,
     },
     findings: {
       problems,
-      warnings: [...(told?.warnings ?? []), ...(hosts?.warnings ?? [])],
-      changed: [...(told?.changed ?? []), ...(hosts?.changed ?? [])],
+      warnings: [...(answered?.warnings ?? []), ...(hosts?.warnings ?? [])],
+      changed: [...(answered?.changed ?? []), ...(hosts?.changed ?? [])],
       diff: base.kind === 'prepared' ? base.diff : null,
     },
-    held:
-      base.kind === 'held' ||
-      (base.kind === 'prepared' && base.held !== null) ||
-      base.hosts?.kind === 'held' ||
-      hosts?.heldBack === true,
-    heldRecord: base.kind === 'held' || base.kind === 'prepared' ? base.held : null,
+    isRolledBack:
+      base.kind === 'rolled-back' ||
+      (base.kind === 'prepared' && base.rolledBack !== null) ||
+      base.hosts?.kind === 'rolled-back' ||
+      hosts?.isRolledBack === true,
+    rolledBackRecord: base.kind === 'rolled-back' || base.kind === 'prepared' ? base.rolledBack : null,
     pairMismatch: problems.length > 0 && problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
-    state:
-      problems.length > 0 ? `${base.kind === 'refused' ? base.state : ''} ${hosts?.state ?? ''}`.trim() : '',
+    failureDigest:
+      problems.length > 0
+        ? `${base.kind === 'refused' ? base.failureDigest : ''} ${hosts?.failureDigest ?? ''}`.trim()
+        : '',
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { ReloadResult } from '../api/result.js'
-import type { LeftBehind } from './followers.js'
+import type { LeftBehind } from './fleet.js'
 
 /**
  * The problems and warnings of a pass, with evicted members among them. While such a member may accept clients that the trust

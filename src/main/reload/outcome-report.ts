@@ -5,10 +5,10 @@ import type { Outcome } from '../api/result.js'
 import type { Snapshot } from '../generation/generation.js'
 import { hostCounts } from '../prepare/hosts.js'
 import type { Preparation } from '../prepare/preparation.js'
-import type { LeftBehind } from './followers.js'
+import type { LeftBehind } from './fleet.js'
 import { withLeftBehind } from './left-behind.js'
 import { type PassReport, problemsOf, resultOf } from './pass-report.js'
-import type { PassWatch } from './phase-timer.js'
+import type { PhaseTimer } from './phase-timer.js'
 
 /** What a pass found and did, beyond its outcome. */
 interface PassYield {
@@ -26,10 +26,10 @@ export function outcomeReport(
   { generation, fileWarnings: known }: Snapshot,
   outcome: Outcome,
   trigger: Trigger,
-  watch: PassWatch,
+  watch: PhaseTimer,
   { found, warnings, members, left }: PassYield,
 ): PassReport {
-  const { pairMismatch = false, held = false, state = '', fileWarnings = known } = found ?? {}
+  const { pairMismatch = false, isRolledBack = false, failureDigest = '', fileWarnings = known } = found ?? {}
   const findings = {
     ...found?.findings,
     ...withLeftBehind(left, outcome, found?.findings.problems ?? [], [
@@ -41,20 +41,20 @@ export function outcomeReport(
     members,
   }
   const result = resultOf(outcome, trigger, generation, watch, findings)
-  return { result, fileWarnings, pairMismatch, held, state }
+  return { result, fileWarnings, pairMismatch, isRolledBack, failureDigest }
 }
 
 /** The report of a pass that an error ended. */
 export function failureReport(
   { generation, fileWarnings }: Snapshot,
   trigger: Trigger,
-  watch: PassWatch,
+  watch: PhaseTimer,
   error: unknown,
   { left, overrides }: { readonly left: LeftBehind; readonly overrides: readonly Problem[] },
 ): PassReport {
   const problems = problemsOf(error)
   const findings = withLeftBehind(left, 'rejected', problems, [...fileWarnings, ...overrides])
   const result = resultOf('rejected', trigger, generation, watch, findings)
-  const state = problems.map(({ code }) => code).join()
-  return { result, fileWarnings, pairMismatch: false, held: false, state }
+  const failureDigest = problems.map(({ code }) => code).join()
+  return { result, fileWarnings, pairMismatch: false, isRolledBack: false, failureDigest }
 }

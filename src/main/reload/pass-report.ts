@@ -4,7 +4,7 @@ import type { PassFindings } from '../api/result.js'
 import { type ReloadResult, servingOf } from '../api/result.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
-import type { PassWatch } from './phase-timer.js'
+import type { PhaseTimer } from './phase-timer.js'
 
 /** A pass's result, and what only the engine needs to know of it. */
 export interface PassReport {
@@ -14,9 +14,9 @@ export interface PassReport {
   /** Set when all that is wrong is a pair that does not match. */
   readonly pairMismatch: boolean
   /** Whether the disk is not served because it was rolled away from. */
-  readonly held: boolean
-  /** Tells one state of the disk from another; empty when nothing is wrong. */
-  readonly state: string
+  readonly isRolledBack: boolean
+  /** Tells one failureDigest of the disk from another; empty when nothing is wrong. */
+  readonly failureDigest: string
 }
 
 /** The result of a pass after which `generation` serves. */
@@ -24,7 +24,7 @@ export function resultOf(
   outcome: ReloadResult['outcome'],
   trigger: Trigger,
   generation: Generation,
-  watch: PassWatch,
+  watch: PhaseTimer,
   {
     problems = [],
     warnings = [],

@@ -7,18 +7,18 @@ import type { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
-import type { ContextBook } from '../generation/context-book.js'
 import type { Snapshot } from '../generation/generation.js'
+import type { GenerationContexts } from '../generation/generation-contexts.js'
 import type { History } from '../generation/history.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { nextSnapshot } from '../prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, withPolicies } from '../prepare/preparation.js'
-import type { Preparer } from '../threads/pool.js'
-import type { Followers } from './followers.js'
+import type { Worker } from '../threads/pool.js'
+import type { Fleet } from './fleet.js'
 import { failureReport, outcomeReport } from './outcome-report.js'
 import type { PassOrder } from './pass-order.js'
 import { firstLoadError, type PassReport, problemsOf } from './pass-report.js'
-import { PassWatch } from './phase-timer.js'
+import { PhaseTimer } from './phase-timer.js'
 import { type Candidate, stillRolledBack } from './rollback.js'
 import type { Rollout } from './rollout.js'
 
@@ -37,10 +37,10 @@ export interface PassParts {
   readonly history: History
   readonly rollout: Rollout
   readonly order: PassOrder
-  readonly preparer: Preparer
+  readonly worker: Worker
   readonly clock: Clock
   /** The members of the fleet. */
-  readonly followers: () => Followers
+  readonly fleet: () => Fleet
 }
 
 /**
@@ -51,37 +51,37 @@ export class Pass {
   readonly #mode: PassMode
   readonly #parts: PassParts
   readonly #number: number
-  readonly #watch: PassWatch
+  readonly #timer: PhaseTimer
 
   constructor(mode: PassMode, parts: PassParts) {
     this.#mode = mode
     this.#parts = parts
     this.#number = parts.order.begin()
-    this.#watch = new PassWatch(parts.clock)
+    this.#timer = new PhaseTimer(parts.clock)
   }
 
   /** The first load: there is nothing to keep in service. @throws ReloadError with the code of the first problem. */
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
-    const { serving, preparer } = this.#parts
+    const { serving, worker } = this.#parts
     const { requestCert } = options.peers
-    const known = { records: null, trust: null, held: null, fileWarnings: [] }
-    const found = await prepareMaterial(preparer, options, {
+    const known = { records: null, trust: null, rolledBack: null, fileWarnings: [] }
+    const found = await prepareMaterial(worker, options, {
       ...known,
       requestCert,
       force: false,
       fresh: false,
     })
-    this.#watch.ended('prepare')
+    this.#timer.ended('prepare')
     if (!found.base || found.verdict === 'refused') {
       discard(found)
       throw firstLoadError(found.findings.problems)
     }
     const { snapshot, warnings } = await this.#next(found, null, options)
-    const staged = serving.stage(snapshot, [options.peers], this.#watch.gauge)
+    const staged = serving.stage(snapshot, [options.peers], this.#timer.gauge)
     const first = await staged.catch((error: unknown) => {
       throw firstLoadError(problemsOf(error))
     })
-    this.#watch.ended('stage')
+    this.#timer.ended('stage')
     serving.begin(first)
     return this.#report('applied', found, warnings)
   }
@@ -96,7 +96,7 @@ export class Pass {
     } catch (error) {
       return this.#failure(error)
     }
-    this.#watch.ended('prepare')
+    this.#timer.ended('prepare')
     if (found.verdict !== 'prepared') return this.#leave(found, base)
     if (this.#mode.dryRun) {
       discard(found)
@@ -120,9 +120,9 @@ export class Pass {
 
   async #prepare(base: Snapshot, options: ResolvedOptions): Promise<Preparation> {
     const { trigger, force, options: changed } = this.#mode
-    const prepared = await prepareMaterial(this.#parts.preparer, options, {
+    const prepared = await prepareMaterial(this.#parts.worker, options, {
       ...{ records: base, trust: base.material.trust },
-      held: trigger === 'tick' ? base.rolledBack : null,
+      rolledBack: trigger === 'tick' ? base.rolledBack : null,
       requestCert: this.#requestsCertificates(options),
       ...{ force, fresh: changed !== undefined, fileWarnings: base.fileWarnings },
     })
@@ -134,7 +134,8 @@ export class Pass {
     discard(found)
     // Options that are refused may name other files.
     const fileWarnings = this.#mode.options ? base.fileWarnings : found.fileWarnings
-    if (!this.#isStale(base)) this.#parts.serving.moveRecords(found.moved, found.heldRecord, fileWarnings)
+    if (!this.#isStale(base))
+      this.#parts.serving.moveRecords(found.newRecords, found.rolledBackRecord, fileWarnings)
     return this.#report(found.verdict === 'refused' ? 'rejected' : 'unchanged', found)
   }
 
@@ -153,7 +154,7 @@ export class Pass {
     before: Snapshot | null,
     options: ResolvedOptions,
   ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
-    const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, this.#watch.gauge)
+    const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, this.#timer.gauge)
     const generation = this.#numbered({ ...facts, restored: null })
     const rolledBack = before && this.#mode.trigger === 'tick' ? stillRolledBack(before, found) : null
     return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
@@ -166,7 +167,7 @@ export class Pass {
     { found, warnings = [], reuse = null }: Prepared = {},
   ): Promise<PassReport> {
     const { rollout, order } = this.#parts
-    const watch = this.#watch
+    const watch = this.#timer
     try {
       const next = await rollout.stage(snapshot, { gauge: watch.gauge, reuse, force: this.#mode.force })
       watch.ended('stage')
@@ -195,8 +196,8 @@ export class Pass {
 
   /** Whether anything that serves under these options, here or in a member, requests client certificates. */
   #requestsCertificates(options: ResolvedOptions): boolean {
-    const { serving, followers } = this.#parts
-    const policies = [...serving.policiesUnder(options), ...followers().policies()]
+    const { serving, fleet } = this.#parts
+    const policies = [...serving.policiesUnder(options), ...fleet().policies()]
     return policies.some(({ requestCert }) => requestCert)
   }
 
@@ -218,10 +219,10 @@ export class Pass {
   }
 
   #failure(error: unknown): PassReport {
-    const { order, serving, followers } = this.#parts
+    const { order, serving, fleet } = this.#parts
     if (order.isClosed) throw new ReloadError('CLOSED', 'the reload engine was closed')
-    const extra = { left: followers().leftBehind(), overrides: serving.overrides.take() }
-    return failureReport(serving.snapshot, this.#mode.trigger, this.#watch, error, extra)
+    const extra = { left: fleet().leftBehind(), overrides: serving.overrides.take() }
+    return failureReport(serving.snapshot, this.#mode.trigger, this.#timer, error, extra)
   }
 
   #report(
@@ -230,10 +231,10 @@ export class Pass {
     warnings: readonly Problem[] = [],
     members: readonly MemberResult[] = [],
   ): PassReport {
-    const { serving, followers } = this.#parts
+    const { serving, fleet } = this.#parts
     const changed = outcome === 'validated' ? serving.overrides.holding() : serving.overrides.take()
-    return outcomeReport(serving.snapshot, outcome, this.#mode.trigger, this.#watch, {
-      ...{ found, members, left: followers().leftBehind() },
+    return outcomeReport(serving.snapshot, outcome, this.#mode.trigger, this.#timer, {
+      ...{ found, members, left: fleet().leftBehind() },
       warnings: [...warnings, ...changed],
     })
   }
@@ -249,5 +250,5 @@ interface Prepared {
   readonly found?: Preparation
   readonly warnings?: readonly Problem[]
   /** The contexts that serve, where only hosts have changed. */
-  readonly reuse?: ContextBook | null
+  readonly reuse?: GenerationContexts | null
 }

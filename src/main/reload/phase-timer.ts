@@ -5,7 +5,7 @@ import type { SliceGauge } from '../generation/slices.js'
 type Phase = 'prepare' | 'stage' | 'commit' | 'verify'
 
 /** Times the phases of a pass: each lasts from the end of the one before. */
-export class PassWatch {
+export class PhaseTimer {
   readonly gauge: SliceGauge = { longestMs: 0 }
   readonly #clock: Clock
   readonly #startMs: number

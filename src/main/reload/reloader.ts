@@ -6,8 +6,8 @@ import type { Clock } from '../base/clock.js'
 import type { Snapshot } from '../generation/generation.js'
 import { History } from '../generation/history.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import type { Preparer } from '../threads/pool.js'
-import { type Followers, NOBODY } from './followers.js'
+import type { Worker } from '../threads/pool.js'
+import { type Fleet, NO_FLEET } from './fleet.js'
 import { Pass, type PassMode, type PassParts } from './pass.js'
 import { PassOrder } from './pass-order.js'
 import type { PassReport } from './pass-report.js'
@@ -19,18 +19,18 @@ export class Reloader {
   readonly serving: Serving
   readonly history: History
   /** Processes and threads that serve what is prepared here. */
-  followers: Followers = NOBODY
+  fleet: Fleet = NO_FLEET
   readonly #order = new PassOrder()
   readonly #parts: PassParts
   #isLoaded = false
 
-  constructor(options: ResolvedOptions, preparer: Preparer, clock: Clock) {
+  constructor(options: ResolvedOptions, worker: Worker, clock: Clock) {
     this.serving = new Serving(options, clock)
     this.history = new History(options.historySize, () => this.served)
     const { serving, history } = this
-    const followers = () => this.followers
-    const rollout = new Rollout({ serving, followers, preparer, clock })
-    this.#parts = { serving, history, rollout, order: this.#order, preparer, clock, followers }
+    const fleet = () => this.fleet
+    const rollout = new Rollout({ serving, fleet, worker, clock })
+    this.#parts = { serving, history, rollout, order: this.#order, worker, clock, fleet }
   }
 
   get served(): Snapshot {
@@ -73,7 +73,7 @@ export class Reloader {
    * @throws ReloadError `OPTIONS_INVALID` when they leave a server that requests client certificates without anchors.
    */
   assertAnchorsConfigured(options: ResolvedOptions): void {
-    this.serving.assertAnchorsConfigured(options, this.followers.policies())
+    this.serving.assertAnchorsConfigured(options, this.fleet.policies())
   }
 
   /** The result of a request that had nothing to load. */
@@ -84,7 +84,7 @@ export class Reloader {
   /** Servers keep what they serve; the keys are overwritten. */
   close(): void {
     this.#order.close()
-    this.followers.close()
+    this.fleet.close()
     if (this.#isLoaded) this.history.clear()
     this.serving.close()
   }

@@ -115,12 +115,12 @@ function recordsOf({ record, hostsRecord }: Snapshot): Records {
 /** What stays rolled back after a check by the timer has applied something: the parts that the check left alone. */
 export function stillRolledBack(
   { rolledBack }: Snapshot,
-  { base, heldRecord, hosts }: Preparation,
+  { base, rolledBackRecord, hosts }: Preparation,
 ): Records | null {
   return (
     rolledBack && {
-      record: heldRecord ?? (base ? null : rolledBack.record),
-      hostsRecord: hosts ? hosts.held : rolledBack.hostsRecord,
+      record: rolledBackRecord ?? (base ? null : rolledBack.record),
+      hostsRecord: hosts ? hosts.rolledBack : rolledBack.hostsRecord,
     }
   )
 }

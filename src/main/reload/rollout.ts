@@ -5,20 +5,20 @@ import type { ServedState } from '../attach/served-state.js'
 import type { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import type { ContextBook } from '../generation/context-book.js'
 import type { Snapshot } from '../generation/generation.js'
+import type { GenerationContexts } from '../generation/generation-contexts.js'
 import type { Host } from '../generation/host.js'
 import type { SliceGauge } from '../generation/slices.js'
-import type { Preparer } from '../threads/pool.js'
-import type { Followers } from './followers.js'
-import type { PassWatch } from './phase-timer.js'
+import type { Worker } from '../threads/pool.js'
+import type { Fleet } from './fleet.js'
+import type { PhaseTimer } from './phase-timer.js'
 
 /** What a roll-out needs. */
 export interface RolloutParts {
   readonly serving: Serving
   /** The members of the fleet. */
-  readonly followers: () => Followers
-  readonly preparer: Pick<Preparer, 'verify'>
+  readonly fleet: () => Fleet
+  readonly worker: Pick<Worker, 'verify'>
   readonly clock: Clock
 }
 
@@ -26,7 +26,7 @@ export interface RolloutParts {
 export interface StageMode {
   readonly gauge: SliceGauge
   /** The contexts that serve, where only hosts have changed. */
-  readonly reuse: ContextBook | null
+  readonly reuse: GenerationContexts | null
   /** Whether members that do not answer in time are left behind at once. */
   readonly force: boolean
 }
@@ -37,13 +37,13 @@ export interface StageMode {
  */
 export class Rollout {
   readonly #serving: Serving
-  readonly #followers: () => Followers
+  readonly #fleet: () => Fleet
   readonly #servedCheck: ServedCheck
 
-  constructor({ serving, followers, preparer, clock }: RolloutParts) {
+  constructor({ serving, fleet, worker, clock }: RolloutParts) {
     this.#serving = serving
-    this.#followers = followers
-    this.#servedCheck = new ServedCheck(preparer, clock)
+    this.#fleet = fleet
+    this.#servedCheck = new ServedCheck(worker, clock)
   }
 
   /** Builds the contexts, here and then in the members. What was built is dropped everywhere when one of them refuses. */
@@ -52,7 +52,7 @@ export class Rollout {
     const looked = this.#lookBefore(snapshot)
     const next = await this.#serving.stage(snapshot, [], gauge, reuse)
     try {
-      await this.#followers().stage(snapshot, () => this.#serving.snapshot, force)
+      await this.#fleet().stage(snapshot, () => this.#serving.snapshot, force)
     } catch (error) {
       this.#serving.drop(next)
       throw error
@@ -64,7 +64,7 @@ export class Rollout {
   /** Drops what was staged and is not going to be served. */
   drop(next: ServedState): void {
     this.#serving.drop(next)
-    this.#followers().abort()
+    this.#fleet().abort()
   }
 
   /**
@@ -81,7 +81,7 @@ export class Rollout {
       this.drop(next)
       throw error
     }
-    const answers = this.#followers().commit()
+    const answers = this.#fleet().commit()
     const members = answers.catch((error: unknown) => this.#revert(next, before, error))
     return { before, members }
   }
@@ -96,7 +96,7 @@ export class Rollout {
     next: ServedState,
     before: ServedState,
     changed: readonly Host[],
-    watch: PassWatch,
+    watch: PhaseTimer,
   ): Promise<readonly Problem[]> {
     const listeners = next.snapshot.options.verifyServed ? this.#listeners() : []
     if (listeners.length === 0) return []
@@ -117,13 +117,13 @@ export class Rollout {
   /** Only once nothing can go back to it by itself. */
   retire(before: ServedState): void {
     this.#serving.retire(before)
-    this.#followers().settle()
+    this.#fleet().settle()
   }
 
   /** Back to what was served before, everywhere. */
   #revert(next: ServedState, before: ServedState, error: unknown): never {
     if (this.#serving.state === next) this.#serving.revert(before)
-    this.#followers().revert()
+    this.#fleet().revert()
     throw error
   }
 
@@ -132,7 +132,7 @@ export class Rollout {
   }
 
   #listeners(): ServedListener[] {
-    const others = this.#followers()
+    const others = this.#fleet()
       .listeners()
       .map((listener) => ({ listener, server: null }))
     return [...this.#serving.servedListeners(), ...others]

@@ -25,7 +25,7 @@ import { unavailable } from './task-error.js'
 import { threadCode } from './thread-code.js'
 
 /** The worker side of one engine. Engines with the same limits share their threads. */
-export interface Preparer {
+export interface Worker {
   /**
    * Runs one PREPARE in a worker thread. The time limit runs from the moment a thread takes the task.
    *
@@ -77,11 +77,11 @@ interface LeasedPool {
 const pools = new Map<string, LeasedPool>()
 
 /** @param tasks - another module than that of the package, for a test. @throws ReloadError `WORKER_UNAVAILABLE` */
-export function openPreparer(
+export function openWorker(
   limits: Required<WorkerOptions>,
   clock: Clock,
   tasks: URL | null = threadCode().tasks,
-): Preparer {
+): Worker {
   const key = JSON.stringify([tasks?.href, limits.idleTimeoutMs, limits.memoryLimitMb])
   const leased = pools.get(key) ?? { pool: new SharedPool(limits, tasks), leases: 0 }
   pools.set(key, leased)

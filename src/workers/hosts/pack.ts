@@ -2,7 +2,7 @@ import { exact } from '../base/exact.js'
 import { NEVER_MS } from '../protocol/ends.js'
 import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } from '../protocol/hosts.js'
 import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
-import { moved } from '../reply/transfer.js'
+import { transferred } from '../reply/transfer.js'
 
 /** A host's pair before it is packed. */
 export interface PackedPair {
@@ -35,7 +35,7 @@ export function packHosts(
   pairs.forEach(({ facts }, i) => {
     dates.set(datesOf(facts), i * HOST_DATES)
   })
-  return moved({ ...rest, pack, ends, dates, hosts }, [pack.buffer, ends.buffer, dates.buffer])
+  return transferred({ ...rest, pack, ends, dates, hosts }, [pack.buffer, ends.buffer, dates.buffer])
 }
 
 /** Begin and end of the leaf, and of the certificate of its chain that ends first. */

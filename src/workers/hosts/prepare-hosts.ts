@@ -18,7 +18,7 @@ import { type FileSet, readFileSet } from '../read/file-set.js'
 import { stampFile } from '../read/read-file.js'
 import { isSettled } from '../read/settled.js'
 import { listSourceFiles } from '../read/source-files.js'
-import { likenessOf } from '../rehearse/likeness.js'
+import { rehearsalKeyOf } from '../rehearse/rehearsal-key.js'
 import { rehearse, rehearseLoading } from '../rehearse/rehearse.js'
 import { keyPem } from '../reply/transfer.js'
 import { type PackedPair, packHosts } from './pack.js'
@@ -36,7 +36,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const refused: unknown[] = []
-  // Kinds of keys, and likenesses, that have been rehearsed with the same options.
+  // Kinds of keys, and rehearsal keys, that have been rehearsed with the same options.
   const rehearsed = new Set<string>()
   let done = 0
   for (const host of hosts) {
@@ -58,7 +58,8 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
   return packHosts(pairs, {
     problems,
     warnings,
-    state: refused.length === 0 ? '' : createHash('sha256').update(JSON.stringify(refused)).digest('hex'),
+    failureDigest:
+      refused.length === 0 ? '' : createHash('sha256').update(JSON.stringify(refused)).digest('hex'),
     changed: pairs.map(({ host }) => host.cert),
     page: toSharedJson(entries),
     rest: done < hosts.length ? toSharedJson(hosts.slice(done)) : null,
@@ -89,7 +90,7 @@ async function prepareHost(
     if (!identity || found.refused) return null
     workingOn(host.cert)
     const entry = entryOf(host, identity, set)
-    if (!task.fresh && host.served === entry.identity) return { entry }
+    if (!task.fresh && host.served === entry.materialDigest) return { entry }
     const judged = judge(host, identity, task, found)
     warnOfOpenKeys(sources, found)
     if (found.refused) return null
@@ -117,8 +118,8 @@ function judge(
 }
 
 /**
- * Whole handshakes are made with the first key of a kind, and the first pair of a likeness is loaded: OpenSSL weighs no
- * more of a pair than is in its likeness, and its key has signed what its certificate verifies.
+ * Whole handshakes are made with the first key of a kind, and the first pair of a rehearsalKey is loaded: OpenSSL weighs no
+ * more of a pair than is in its rehearsalKey, and its key has signed what its certificate verifies.
  */
 async function rehearseHost(
   identity: Identity,
@@ -127,11 +128,11 @@ async function rehearseHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<void> {
-  const [kind, likeness] = [keyTypeOf(identity.key.object), likenessOf(identity)]
-  if (rehearsed.has(likeness)) return
+  const [kind, rehearsalKey] = [keyTypeOf(identity.key.object), rehearsalKeyOf(identity)]
+  if (rehearsed.has(rehearsalKey)) return
   if (rehearsed.has(kind)) rehearseLoading(identity, key, task.context, found)
   else await rehearse([identity], [key], { ...task, requestCert: false }, null, null, found)
-  if (!found.refused) rehearsed.add(kind).add(likeness)
+  if (!found.refused) rehearsed.add(kind).add(rehearsalKey)
 }
 
 function pairOf(
@@ -154,7 +155,7 @@ function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: 
     certStamp,
     keyStamp: set.stampOf('key', key),
     settled: isSettled(certStamp, Date.now()),
-    identity: chain.map(({ fingerprint256 }) => fingerprint256).join(),
+    materialDigest: chain.map(({ fingerprint256 }) => fingerprint256).join(),
   }
 }
 

@@ -10,7 +10,7 @@ export interface HostEntry extends HostSource {
   /** Whether the certificate file had been left alone for a while when it was read: only then does its stamp alone tell. */
   readonly settled: boolean
   /** Fingerprints of the chain. */
-  readonly identity: string
+  readonly materialDigest: string
 }
 
 /** A host in a batch, and the chain of it that is served: fingerprints as in {@link HostEntry}, `null` for a new one. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Problem, ProblemError } from '../base/problem.js'
 import { toSharedJson } from '../base/shared-json.js'
-import { told } from '../problems/told.js'
+import { limitProblems } from '../problems/problem-limit.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../protocol/hosts.js'
 import { digestFile, stampFile } from '../read/read-file.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
@@ -31,34 +31,35 @@ export async function scanHosts(
   task: ScanHostsTask,
   known: ReadonlyMap<string, HostEntry> = hostEntries(task.record),
 ): Promise<ScanHostsReply> {
-  const held = task.held === null ? null : hostEntries(task.held)
+  const rolledBack = task.rolledBack === null ? null : hostEntries(task.rolledBack)
   let list = listHosts(task.sources)
-  let gone = goneOf(list, known, held)
+  let gone = goneOf(list, known, rolledBack)
   if (gone.length > 0) {
     await sleep(GONE_FOR_MS)
     list = listHosts(task.sources)
-    gone = goneOf(list, known, held)
+    gone = goneOf(list, known, rolledBack)
   }
   const isAsIn = (entries: ReadonlyMap<string, HostEntry> | null, host: HostSource) =>
     isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
   const differing = task.fresh ? list.hosts : list.hosts.filter((host) => !isAsIn(known, host))
-  const wanted = task.fresh ? differing : differing.filter((host) => !isAsIn(held, host))
+  const wanted = task.fresh ? differing : differing.filter((host) => !isAsIn(rolledBack, host))
   const { clear: changed, ambiguous } = withoutAmbiguous(wanted, list, task.limits.maxFileBytes)
   const { problems, removed } = judgeList(list, gone, ambiguous, known, task)
-  const isHeld =
-    held !== null && (wanted.length < differing.length || gone.length < goneOf(list, known, null).length)
+  const isRolledBack =
+    rolledBack !== null &&
+    (wanted.length < differing.length || gone.length < goneOf(list, known, null).length)
   const found = [...straysIn(list, known), ...barrenPatterns(list, known, task)]
   const strays = found.length > 0 ? { strays: found } : {}
   const isFirst = task.record === null && found.length > 0
   const nothing = !isFirst && [changed, removed, problems].every(({ length }) => length === 0)
-  if (nothing) return { kind: isHeld ? 'held' : 'unchanged', ...strays }
+  if (nothing) return { kind: isRolledBack ? 'rolled-back' : 'unchanged', ...strays }
   // What is served goes with each host: no batch has to read the record of all of them for it.
   const hosts = changed.map(
-    (host): BatchedHost => ({ ...host, served: known.get(host.id)?.identity ?? null }),
+    (host): BatchedHost => ({ ...host, served: known.get(host.id)?.materialDigest ?? null }),
   )
   const batches = []
   for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
-  return { kind: 'changed', held: isHeld, batches, removed, problems, ...strays }
+  return { kind: 'changed', isRolledBack: isRolledBack, batches, removed, problems, ...strays }
 }
 
 /**
@@ -77,7 +78,7 @@ export function hostsLookUnchanged(
   if (goneOf(list, known, null).length > 0) return false
   const messagesOf = (problems: readonly Problem[]) => problems.filter(isStray).map(({ message }) => message)
   // Results hold the first strays only.
-  if (messagesOf(told(straysIn(list, known))).join() !== messagesOf(reported).join()) return false
+  if (messagesOf(limitProblems(straysIn(list, known))).join() !== messagesOf(reported).join()) return false
   return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits.maxFileBytes))
 }
 
@@ -89,10 +90,10 @@ function isStray({ code, path }: Problem): boolean {
 function goneOf(
   { hosts, empty }: HostList,
   known: ReadonlyMap<string, HostEntry>,
-  held: ReadonlyMap<string, HostEntry> | null,
+  rolledBack: ReadonlyMap<string, HostEntry> | null,
 ): string[] {
   const there = new Set([...hosts.map(({ id }) => id), ...empty])
-  return [...known.keys()].filter((id) => !there.has(id) && held?.has(id) !== false)
+  return [...known.keys()].filter((id) => !there.has(id) && rolledBack?.has(id) !== false)
 }
 
 /** A list that is not to be believed removes nothing. */
@@ -134,7 +135,7 @@ function isBroken({ cert, key, name }: HostEntry, { empty, visited }: HostList, 
 }
 
 function lostPair(host: string, found: string | undefined): Problem {
-  const message = `${host} holds no pair of a certificate and a key any more: ${found ?? `expected ${EXPECTED}`}; the pair that it held stays in service`
+  const message = `${host} holds no pair of a certificate and a key any more: ${found ?? `expected ${EXPECTED}`}; the pair that it rolledBack stays in service`
   return { code: 'FILE_NOT_FOUND', message, path: host, host }
 }
 

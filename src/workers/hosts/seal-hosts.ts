@@ -3,9 +3,9 @@ import type { SealHostsReply, SealHostsTask } from '../protocol/hosts.js'
 import { type HostEntry, hostEntries } from './record.js'
 
 /** The record of what is served once these hosts have been taken over and those removed. */
-export function sealHosts({ record, held, pages, removed }: SealHostsTask): SealHostsReply {
+export function sealHosts({ record, rolledBack, pages, removed }: SealHostsTask): SealHostsReply {
   const entries = hostEntries(record)
-  const left = held === null ? null : hostEntries(held)
+  const left = rolledBack === null ? null : hostEntries(rolledBack)
   for (const id of removed) {
     entries.delete(id)
     left?.delete(id)
@@ -14,7 +14,7 @@ export function sealHosts({ record, held, pages, removed }: SealHostsTask): Seal
     entries.set(entry.id, entry)
     left?.delete(entry.id)
   }
-  return { record: recordOf(entries), held: left && recordOf(left) }
+  return { record: recordOf(entries), rolledBack: left && recordOf(left) }
 }
 
 function recordOf(entries: Map<string, HostEntry>): Uint8Array {

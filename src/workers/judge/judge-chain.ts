@@ -11,7 +11,7 @@ import type { NamedAnchors } from './named-anchors.js'
  * Looks for certificates of a chain that OpenSSL loads without an error and clients then refuse: dates, purpose, weak and
  * large keys, weak signatures. A flaw of a certificate that no path needs is a warning: clients verify the chain without it.
  *
- * @returns the identity as it is served. `linked` counts the certificates that clients need; certificates that no path needs
+ * @returns the materialDigest as it is served. `linked` counts the certificates that clients need; certificates that no path needs
  *   are left out if they are too weak, because OpenSSL does not load them at its usual security level.
  */
 export function judgeChain(

@@ -21,7 +21,7 @@ import type { NamedAnchors } from './named-anchors.js'
 /**
  * Looks for what OpenSSL loads without an error and clients then refuse. `anchorsNamed` finds the engine's own trust anchors.
  *
- * @returns the identity as it is served, see {@link judgeChain}.
+ * @returns the materialDigest as it is served, see {@link judgeChain}.
  */
 export function judgeIdentity(
   identity: Identity,
@@ -99,7 +99,7 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
 function whyNoHost(leaf: X509Certificate): string | null {
   const { names } = alternativeNamesOf(leaf)
   if (names.length === 0) return 'has no subjectAltName; clients ignore the common name (RFC 9525)'
-  // Peers of SPIFFE compare the identity, and need no host name.
+  // Peers of SPIFFE compare the materialDigest, and need no host name.
   const isUsual = names.some(({ kind, value }) => {
     return isHost({ kind }) || (kind === 'URI' && /^spiffe:/i.test(value))
   })

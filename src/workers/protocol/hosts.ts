@@ -24,17 +24,17 @@ export interface ScanHostsTask {
   readonly limits: FileLimits
   readonly record: Uint8Array | null
   /** The record of what was rolled away from: hosts that are as it says are left alone. */
-  readonly held: Uint8Array | null
+  readonly rolledBack: Uint8Array | null
   readonly force: boolean
   readonly fresh: boolean
 }
 
 export type ScanHostsReply = (
-  | { readonly kind: 'unchanged' | 'held' }
+  | { readonly kind: 'unchanged' | 'rolled-back' }
   | {
       readonly kind: 'changed'
       /** Whether others are as they were rolled away from, and so are left alone. */
-      readonly held: boolean
+      readonly isRolledBack: boolean
       /** Lists of hosts, opaque here, each for one task of its own. */
       readonly batches: readonly Uint8Array[]
       readonly removed: readonly string[]
@@ -68,8 +68,8 @@ export interface PrepareHostsReply {
   readonly hosts: readonly PreparedHost[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Tells one refused state of these hosts from another; empty when none was refused. */
-  readonly state: string
+  /** Tells one refused failureDigest of these hosts from another; empty when none was refused. */
+  readonly failureDigest: string
   /** Certificate files of the hosts that changed. */
   readonly changed: readonly string[]
   /** The part of the next record that these hosts are, opaque here. */
@@ -97,7 +97,7 @@ export interface PreparedHost extends Pick<CertificateFacts, 'notAfter' | 'keyTy
 /** The third, a task again: the record of what is served from now on. */
 export interface SealHostsTask {
   readonly record: Uint8Array | null
-  readonly held: Uint8Array | null
+  readonly rolledBack: Uint8Array | null
   readonly pages: readonly Uint8Array[]
   readonly removed: readonly string[]
 }
@@ -105,5 +105,5 @@ export interface SealHostsTask {
 export interface SealHostsReply {
   readonly record: Uint8Array
   /** Without the hosts that have moved on since. */
-  readonly held: Uint8Array | null
+  readonly rolledBack: Uint8Array | null
 }

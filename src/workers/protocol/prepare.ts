@@ -25,13 +25,13 @@ export interface PrepareTask {
   readonly policy: Policy
   /** Lets the set past what `policy` rejects, never past what cannot serve. */
   readonly force: boolean
-  /** The record of what is served, as the reply that brought it held it; `null` before anything is. */
+  /** The record of what is served, as the reply that brought it rolledBack it; `null` before anything is. */
   readonly record: RecordBytes | null
   /**
    * The record of what was rolled back. Certificates that are still the ones in it are not loaded; trust is, as soon as
    * its files say anything else.
    */
-  readonly held: RecordBytes | null
+  readonly rolledBack: RecordBytes | null
   /** Load whatever is there, even what is served already: the options have changed. */
   readonly fresh: boolean
   /** What to look for among the SNI hosts; `null` without any. */
@@ -94,7 +94,7 @@ export type PrepareReply = DefaultReply & {
 }
 
 /** What was found about the default certificate and the trust. */
-export type DefaultReply = UnchangedReply | HeldReply | PreparedReply | RefusedReply
+export type DefaultReply = UnchangedReply | RolledBackReply | PreparedReply | RefusedReply
 
 export interface UnchangedReply {
   readonly kind: 'unchanged'
@@ -103,10 +103,10 @@ export interface UnchangedReply {
 }
 
 /** The files are what was rolled back. They could be served, and are not. */
-export interface HeldReply {
-  readonly kind: 'held'
+export interface RolledBackReply {
+  readonly kind: 'rolled-back'
   /** Set when stamps moved, or trust came back to what is served: the record to hold from now on. */
-  readonly held: RecordBytes | null
+  readonly rolledBack: RecordBytes | null
 }
 
 export interface PreparedReply {
@@ -119,7 +119,7 @@ export interface PreparedReply {
   readonly changed: readonly string[]
   readonly diff: MaterialDiff | null
   /** Set when `material.pairs` is empty: the record to hold from now on. */
-  readonly held: RecordBytes | null
+  readonly rolledBack: RecordBytes | null
 }
 
 export interface RefusedReply {
@@ -129,6 +129,6 @@ export interface RefusedReply {
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
   readonly changed: readonly string[]
-  /** Tells one refused state of the disk from another; no more than a digest of stamps. */
-  readonly state: string
+  /** Tells one refused failureDigest of the disk from another; no more than a digest of stamps. */
+  readonly failureDigest: string
 }

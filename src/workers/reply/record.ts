@@ -15,9 +15,9 @@ export interface ServedRecord {
   /** Entries of the files of trust anchors, revocation lists and ticket secret. */
   readonly trustFingerprint: Fingerprint
   /** Digest of what the certificate and DH files mean (public parts only), whatever their stamps and layout. */
-  readonly identity: string
-  /** Likeness of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of a failure. */
-  readonly likeness: string
+  readonly materialDigest: string
+  /** Rehearsal key of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of a failure. */
+  readonly rehearsalKey: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
   /** Names the ticket secret without giving it away; `null` without one. */

@@ -45,11 +45,11 @@ function writeBase64Line(from: Uint8Array, into: Uint8Array, start: number): num
 
 /** Hands a reply over with its buffers transferred. */
 export function handOver(reply: PrepareReply): PrepareReply {
-  return reply.kind === 'prepared' ? moved(reply, buffersOf(reply)) : reply
+  return reply.kind === 'prepared' ? transferred(reply, buffersOf(reply)) : reply
 }
 
 /** Piscina transfers only what the whole return value names. */
-export function moved<Reply extends object>(reply: Reply, buffers: ArrayBuffer[]): Reply {
+export function transferred<Reply extends object>(reply: Reply, buffers: ArrayBuffer[]): Reply {
   return move({
     get [transferableSymbol]() {
       return buffers

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 
 import { judgeAll } from '../../../src/main/attach/judge-all.js'
 import { systemClock } from '../../../src/main/base/clock.js'
-import { openPreparer, type Preparer } from '../../../src/main/threads/pool.js'
+import { openWorker, type Worker } from '../../../src/main/threads/pool.js'
 import type { PeerChain } from '../../../src/workers/protocol/judge-peers.js'
 import { eventually } from '../../support/eventually.js'
 import { fakeClock } from '../../support/fake-clock.js'
@@ -59,7 +59,7 @@ test('while the worker is unavailable it is tried again, and in the end no clien
     [chainOf('honest')],
     { ...trust, authorities: Buffer.from('down') },
     {
-      preparer: preparerFor(t),
+      worker: preparerFor(t),
       clock,
       logger,
     },
@@ -84,17 +84,17 @@ async function judged(t: TestContext, peers: readonly string[]) {
   const logger = recordingLogger()
   const real = preparerFor(t)
   let tasks = 0
-  const preparer: Pick<Preparer, 'judgePeers'> = {
+  const worker: Pick<Worker, 'judgePeers'> = {
     judgePeers(task) {
       tasks++
       return real.judgePeers(task)
     },
   }
-  const verdicts = await judgeAll(peers.map(chainOf), trust, { preparer, clock: systemClock, logger })
+  const verdicts = await judgeAll(peers.map(chainOf), trust, { worker, clock: systemClock, logger })
   return { verdicts, tasks, logged: logger.lines }
 }
 
-function preparerFor(t: TestContext): Preparer {
+function preparerFor(t: TestContext): Worker {
   const limits = {
     timeoutMs: 1_000,
     idleTimeoutMs: 60_000,
@@ -102,9 +102,9 @@ function preparerFor(t: TestContext): Preparer {
     maxFileBytes: 1_024,
     maxCrlBytes: 1_024,
   }
-  const preparer = openPreparer(limits, systemClock, misbehavingTasks('judges-or-dies'))
-  t.after(() => preparer.close())
-  return preparer
+  const worker = openWorker(limits, systemClock, misbehavingTasks('judges-or-dies'))
+  t.after(() => worker.close())
+  return worker
 }
 
 /** Memory that the worker shares, so that it can note what it did before it died. */

@@ -44,7 +44,7 @@ test('a request that waits for a free connection is not given one of before', as
   assert.deepEqual([running.shown, waited.shown], [second.fingerprint256, second.fingerprint256])
 })
 
-/** A server that answers when it is told to, and an agent of one connection whose identity can be renewed. */
+/** A server that answers when it is told to, and an agent of one connection whose materialDigest can be renewed. */
 async function start(t: TestContext) {
   const mine = authority.issue()
   const requests = new EventEmitter()

@@ -12,7 +12,7 @@ import tls from 'node:tls'
 import { buildContext } from '../../../src/main/generation/build-context.js'
 import { canBuildInSteps, canPoint, pointAt } from '../../../src/main/generation/native-context.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
-import { SpareShelf } from '../../../src/main/generation/spare-shelf.js'
+import { SpareContexts } from '../../../src/main/generation/spare-contexts.js'
 import { createAuthority } from '../../support/certificates.js'
 import { contextPlan } from '../../support/context-plans.js'
 import { createEcho, listen } from '../../support/echo-server.js'
@@ -41,7 +41,7 @@ test('the strange Node is seen as such', () => {
 
 test('no context that has served is touched again, and no spare is made', () => {
   const clock = fakeClock()
-  const shelf = new SpareShelf(clock)
+  const shelf = new SpareContexts(clock)
   const plan = contextPlan({ pairs: [authority.issue()] })
   const context = runAtOnce(buildContext(plan))
   shelf.stock([plan], [{ plan, context, keyTypes: ['EC prime256v1'] }])

@@ -188,10 +188,14 @@ test('since when the disk is not what is served is told apart from failures, and
       passReport('rejected', { trigger: 'rollback', problems: [problem('SERVED_MISMATCH')] }),
       iso(8000),
     ],
-    ['the timer leaves it alone', passReport('unchanged', { held: true }), iso(8000)],
-    ['some hosts move on, others do not', passReport('applied', { held: true }), iso(8000)],
+    ['the timer leaves it alone', passReport('unchanged', { isRolledBack: true }), iso(8000)],
+    ['some hosts move on, others do not', passReport('applied', { isRolledBack: true }), iso(8000)],
     ['what is served is on disk', passReport('unchanged'), null],
-    ['what was rolled away from is there again', passReport('unchanged', { held: true }), iso(14_000)],
+    [
+      'what was rolled away from is there again',
+      passReport('unchanged', { isRolledBack: true }),
+      iso(14_000),
+    ],
     ['a renewal', passReport('applied'), null],
     [
       'some hosts are left behind',
@@ -211,15 +215,15 @@ function open() {
   return { journal: new Journal(clock, logger), clock, said: logger.said }
 }
 
-function rejected(code: Parameters<typeof problem>[0], state = '') {
-  return passReport('rejected', { problems: [problem(code)], state })
+function rejected(code: Parameters<typeof problem>[0], failureDigest = '') {
+  return passReport('rejected', { problems: [problem(code)], failureDigest })
 }
 
-function waiting(state = '') {
+function waiting(failureDigest = '') {
   return passReport('waiting-for-pair', {
     problems: [problem('CERT_KEY_MISMATCH')],
     pairMismatch: true,
-    state,
+    failureDigest,
   })
 }
 

@@ -256,7 +256,7 @@ async function measured(
   return { ...controlled, metrics: metrics as Metrics }
 }
 
-/** What has moved since the last call: counters, states and numbers of observations, but not times. */
+/** What has newRecords since the last call: counters, states and numbers of observations, but not times. */
 function movesOf(metrics: Metrics): () => Promise<string[]> {
   let before = new Map<string, number>()
   return async () => {

@@ -19,8 +19,8 @@ test('the pairs of a batch travel in one buffer, each where its host says', asyn
   const leaves = ['a.test', 'b.test', 'c.test'].map((name) => putHost(dir, authority, name))
   const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
   assert.equal(replies.length, 1)
-  const [{ pack, ends, dates, hosts, rest, state }] = replies as [(typeof replies)[number]]
-  assert.deepEqual([rest, state], [null, ''])
+  const [{ pack, ends, dates, hosts, rest, failureDigest }] = replies as [(typeof replies)[number]]
+  assert.deepEqual([rest, failureDigest], [null, ''])
   hosts.forEach((host, i) => {
     const leaf = leaves[i] as (typeof leaves)[number]
     const { names, facts, pair } = new PackedHost(host, { pack, ends, dates }, i)
@@ -49,7 +49,7 @@ test('one that is refused is named and keeps no other; its state moves with its 
       ]),
       [1, ['KEY_MISSING', join(dir, 'hosts', 'b.test')]],
     )
-    return replies[0]?.state
+    return replies[0]?.failureDigest
   }
   const before = await state()
   assert.equal(await state(), before)

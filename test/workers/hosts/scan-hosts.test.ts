@@ -7,7 +7,7 @@ import type { Problem } from '../../../src/workers/base/problem.js'
 import { fromSharedJson } from '../../../src/workers/base/shared-json.js'
 import { hostEntries } from '../../../src/workers/hosts/record.js'
 import { hostsLookUnchanged, scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
-import { MOST_TOLD, told } from '../../../src/workers/problems/told.js'
+import { limitProblems, MAX_PROBLEMS } from '../../../src/workers/problems/problem-limit.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/protocol/hosts.js'
 import { createAuthority } from '../../support/certificates.js'
 import { putHost } from '../../support/host-site.js'
@@ -107,12 +107,12 @@ test('what was rolled away from is left alone, host by host', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test', 'b.test', 'gone.test'])
   putHost(dir, authority, 'a.test')
   rmSync(join(dir, 'hosts', 'gone.test'), { recursive: true })
-  const held = (await preparedHosts(hostTask(join(dir, 'hosts', '*')))).record
-  assert.deepEqual(await scan({ held }), { kind: 'held' })
+  const rolledBack = (await preparedHosts(hostTask(join(dir, 'hosts', '*')))).record
+  assert.deepEqual(await scan({ rolledBack }), { kind: 'rolled-back' })
   putHost(dir, authority, 'b.test')
-  const reply = await scan({ held })
+  const reply = await scan({ rolledBack })
   assert.deepEqual(found(reply, dir), ['b.test'])
-  assert.deepEqual(reply.kind === 'changed' && [reply.removed, reply.held], [[], true])
+  assert.deepEqual(reply.kind === 'changed' && [reply.removed, reply.isRolledBack], [[], true])
 })
 
 test('a host behind a link is followed to where the link points now', async (t) => {
@@ -145,15 +145,15 @@ test('each load reports a pattern that matches nothing, and a standing look does
 
 test('a standing look stays quiet over more directories without a pair than a result lists', async (t) => {
   const { dir } = await scanned(t, ['a.test'])
-  for (let i = 0; i < MOST_TOLD + 2; i++) putHost(dir, authority, `stray-${i}.test`)
+  for (let i = 0; i < MAX_PROBLEMS + 2; i++) putHost(dir, authority, `stray-${i}.test`)
   const task = hostTask(join(dir, 'hosts', '*'))
-  for (let i = 0; i < MOST_TOLD + 2; i++) rmSync(join(dir, 'hosts', `stray-${i}.test`, 'tls.crt'))
+  for (let i = 0; i < MAX_PROBLEMS + 2; i++) rmSync(join(dir, 'hosts', `stray-${i}.test`, 'tls.crt'))
   const { record } = await preparedHosts(task)
   const { strays = [] } = await scanHosts({ ...task, record })
   const looksUnchanged = (reported: readonly Problem[]) =>
     hostsLookUnchanged({ ...task, record }, hostEntries(record), reported)
-  assert.equal(looksUnchanged(told(strays)), true)
-  assert.equal(looksUnchanged(told(strays.slice(0, 50))), false)
+  assert.equal(looksUnchanged(limitProblems(strays)), true)
+  assert.equal(looksUnchanged(limitProblems(strays.slice(0, 50))), false)
 })
 
 async function scanned(t: TestContext, hosts: readonly string[]) {

@@ -11,7 +11,7 @@ import { protoIn } from '../../base/own-names.js'
 import type { DrainOptions } from '../../drain/options.js'
 import { defaultWorkerLimits } from '../../engine/resolve-options.js'
 import type { ShareOptions } from '../../fleet/index.js'
-import { openPreparer } from '../../threads/pool.js'
+import { openWorker } from '../../threads/pool.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from '../limits.js'
@@ -210,9 +210,9 @@ async function readUnlessOpen(path: string): Promise<string> {
 
 async function readOffThread(path: string): Promise<ReadTextReply> {
   const limits = defaultWorkerLimits()
-  const preparer = openPreparer(limits, systemClock)
+  const worker = openWorker(limits, systemClock)
   try {
-    return await preparer.readText({ path })
+    return await worker.readText({ path })
   } catch (error) {
     if (!(error instanceof ReloadError)) throw error
     const isHung = error.code === 'WORKER_TIMEOUT'
@@ -221,7 +221,7 @@ async function readOffThread(path: string): Promise<ReadTextReply> {
       : error.message
     throw new CommandError(isHung ? EXIT.timedOut : EXIT.rejected, `--config: ${message}`, { cause: error })
   } finally {
-    await preparer.close()
+    await worker.close()
   }
 }
 

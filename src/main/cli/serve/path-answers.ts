@@ -1,6 +1,6 @@
 import { systemClock } from '../../base/clock.js'
 import { defaultWorkerLimits } from '../../engine/resolve-options.js'
-import { openPreparer } from '../../threads/pool.js'
+import { openWorker } from '../../threads/pool.js'
 
 /** How long a system call may take before its mount counts as one that hangs, in milliseconds. */
 const LIMIT_MS = 1_000
@@ -10,13 +10,13 @@ const LIMIT_MS = 1_000
  * return, and neither signals nor timers would end the process.
  */
 export async function pathAnswers(path: string): Promise<boolean> {
-  const preparer = openPreparer({ ...defaultWorkerLimits(), timeoutMs: LIMIT_MS }, systemClock)
+  const worker = openWorker({ ...defaultWorkerLimits(), timeoutMs: LIMIT_MS }, systemClock)
   try {
-    await preparer.readText({ path })
+    await worker.readText({ path })
     return true
   } catch {
     return false
   } finally {
-    await preparer.close()
+    await worker.close()
   }
 }

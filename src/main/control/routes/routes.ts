@@ -1,8 +1,8 @@
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import type { Drain } from '../../drain/handle.js'
 import type { Metrics } from '../../observe/metrics.js'
+import { refuseWhileClosing } from '../refuse-while-closing.js'
 import type { Route } from '../route.js'
-import { unlessClosing } from '../unless-closing.js'
 import { certificateRoute, certsRoute } from './certs.js'
 import { configRoute } from './config.js'
 import { drainRoutes } from './drain.js'
@@ -25,15 +25,15 @@ export interface RouteParts {
 /** Every endpoint of the control server. */
 export function createRoutes({ engine, drain, metrics, ready, reloadTimeoutMs }: RouteParts): Route[] {
   return [
-    unlessClosing(reloadCertsRoute(engine, reloadTimeoutMs), drain),
+    refuseWhileClosing(reloadCertsRoute(engine, reloadTimeoutMs), drain),
     certsRoute(engine),
     certificateRoute(engine),
     statusRoute(engine),
     healthRoute(),
     readyRoute(ready),
-    unlessClosing(rollbackRoute(engine, reloadTimeoutMs), drain),
+    refuseWhileClosing(rollbackRoute(engine, reloadTimeoutMs), drain),
     historyRoute(engine),
-    unlessClosing(configRoute(engine, reloadTimeoutMs), drain),
+    refuseWhileClosing(configRoute(engine, reloadTimeoutMs), drain),
     ...(drain ? drainRoutes(drain) : []),
     ...(metrics ? [metricsRoute(metrics)] : []),
   ]

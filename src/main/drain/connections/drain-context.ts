@@ -2,12 +2,12 @@ import type { Clock } from '../../base/clock.js'
 import type { Logger } from '../../base/logger.js'
 import type { Exchanges } from '../exchanges.js'
 import type { Goodbyes } from '../goodbyes.js'
-import type { ConnectionBook } from './book.js'
+import type { Connections } from './connections.js'
 import type { FactSources } from './facts.js'
 
 /** What the protocol machines of one drain share. */
-export interface Surroundings {
-  readonly book: ConnectionBook
+export interface DrainContext {
+  readonly book: Connections
   readonly clock: Clock
   readonly logger: Logger
   readonly goodbyes: Goodbyes

@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net'
 
 import type { Connection, Departure } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 
 /** A TLS handshake that is not finished: it may finish, in `incompleteMs` from when it is time to leave. */
 export class HandshakeConnection implements Connection {
   readonly facts: ConnectionFacts
   readonly #socket: Socket
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   #departure: Departure = 'closed'
   #cancelWait: (() => void) | null = null
-  readonly #onClose = () => this.#around.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
 
-  constructor(socket: Socket, around: Surroundings) {
+  constructor(socket: Socket, context: DrainContext) {
     this.#socket = socket
-    this.#around = around
-    this.facts = factsOf({ protocol: 'handshake', socket, ...around.factParts })
+    this.#context = context
+    this.facts = factsOf({ protocol: 'handshake', socket, ...context.factParts })
     socket.once('close', this.#onClose)
   }
 
@@ -25,7 +25,7 @@ export class HandshakeConnection implements Connection {
   carryOn(): void {}
 
   leave(): void {
-    this.#cancelWait ??= this.#around.clock.after(this.#around.incompleteMs, () => {
+    this.#cancelWait ??= this.#context.clock.after(this.#context.incompleteMs, () => {
       this.#departure = 'abandoned'
       this.#socket.destroy()
     })

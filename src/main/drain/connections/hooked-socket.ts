@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 
 import { lingerAfterEnd } from '../node/half-close.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 import type { Protocol } from './protocols.js'
 
@@ -33,20 +33,20 @@ export interface HookedSocketParts {
 export class HookedSocket implements Connection {
   readonly facts: ConnectionFacts
   readonly #parts: HookedSocketParts
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   #departure: Departure = 'closed'
   #left = false
   #cancelTimeout: () => void = () => {}
-  readonly #onClose = () => this.#around.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
 
-  constructor(parts: HookedSocketParts, around: Surroundings) {
+  constructor(parts: HookedSocketParts, context: DrainContext) {
     const { protocol, socket, ageMs } = parts
     this.#parts = parts
-    this.#around = around
+    this.#context = context
     this.facts = factsOf({
       protocol,
       socket,
-      ...around.factParts,
+      ...context.factParts,
       ...(ageMs === undefined ? {} : { ageMs }),
     })
     socket.once('close', this.#onClose)
@@ -61,16 +61,16 @@ export class HookedSocket implements Connection {
     if (this.#left) return
     this.#left = true
     const about = { protocol, remoteAddress: this.facts.remoteAddress, remotePort: this.facts.remotePort }
-    if (!this.#around.goodbyes.has(hook)) {
-      this.#around.goodbyes.missing(hook, about)
+    if (!this.#context.goodbyes.has(hook)) {
+      this.#context.goodbyes.missing(hook, about)
       return
     }
-    lingerAfterEnd(socket, this.#around.clock)
+    lingerAfterEnd(socket, this.#context.clock)
     // The application has not dealt with a new upgrade yet.
     if (newborn) setImmediate(goodbye, notice, about)
     else goodbye(notice, about)
     if (closeTimeoutMs === Number.POSITIVE_INFINITY) return
-    this.#cancelTimeout = this.#around.clock.after(closeTimeoutMs, () => {
+    this.#cancelTimeout = this.#context.clock.after(closeTimeoutMs, () => {
       this.#departure = 'abandoned'
       this.#endThenDestroy()
     })
@@ -90,7 +90,7 @@ export class HookedSocket implements Connection {
   #endThenDestroy(): void {
     const { socket, stream = socket } = this.#parts
     stream.end()
-    const cancel = this.#around.clock.after(CUT_MS, () => socket.destroy())
+    const cancel = this.#context.clock.after(CUT_MS, () => socket.destroy())
     socket.once('close', cancel)
   }
 }

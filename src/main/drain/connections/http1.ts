@@ -5,7 +5,7 @@ import { afterReading } from '../node/after-reading.js'
 import { discardInput, halfClose } from '../node/half-close.js'
 import { alternativeService } from '../redirect.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 
 /** A connection this young may have its first request on the way, in milliseconds. */
@@ -20,7 +20,7 @@ const TIMEOUT_ANSWER = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\
 export class Http1Connection implements Connection {
   readonly facts: ConnectionFacts
   readonly #socket: Socket
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   /** Answers that are not finished, in the order of their requests. */
   readonly #running = new Map<ServerResponse, IncomingMessage>()
   #phase: 'serving' | 'winding-down' | 'leaving' | 'ended' = 'serving'
@@ -33,16 +33,16 @@ export class Http1Connection implements Connection {
   #readBefore: number
   #departure: Departure = 'closed'
   #cancelWait: () => void = () => {}
-  readonly #onClose = () => this.#around.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
 
-  constructor(socket: Socket, around: Surroundings, ageMs?: number) {
+  constructor(socket: Socket, context: DrainContext, ageMs?: number) {
     this.#socket = socket
-    this.#around = around
+    this.#context = context
     this.#readBefore = socket.bytesRead
     this.facts = factsOf({
       protocol: 'http1',
       socket,
-      ...around.factParts,
+      ...context.factParts,
       ...(ageMs === undefined ? {} : { ageMs }),
       requests: () => [...this.#running.values()].map(({ method, url }) => requestLine(method, url)),
     })
@@ -79,12 +79,12 @@ export class Http1Connection implements Connection {
     if (this.#phase === 'leaving' || this.#phase === 'ended') return
     this.windDown(notice)
     this.#phase = 'leaving'
-    if (this.#around.goodbyes.has('onResponse')) {
+    if (this.#context.goodbyes.has('onResponse')) {
       this.#notice = notice
       for (const response of this.#running.keys()) this.#callHook(response, notice)
     }
     if (this.#running.size > 0) return
-    if (this.#socket.bytesRead > this.#readBefore) this.#awaitRequest(this.#around.incompleteMs)
+    if (this.#socket.bytesRead > this.#readBefore) this.#awaitRequest(this.#context.incompleteMs)
     else if (!this.#served && this.facts.ageMs < NEWBORN_MS) this.#awaitRequest(NEWBORN_MS)
     else this.#endWhenIdle()
   }
@@ -127,12 +127,12 @@ export class Http1Connection implements Connection {
     const request = this.#running.get(response)
     if (!request) return
     const about = { protocol: 'http1', request: requestLine(request.method, request.url) }
-    this.#around.goodbyes.say('onResponse', about, response, notice, request)
+    this.#context.goodbyes.say('onResponse', about, response, notice, request)
   }
 
   /** Gives a request that has begun to arrive, or must be on its way, the time to be complete. */
   #awaitRequest(ms: number): void {
-    this.#cancelWait = afterReading(this.#around.clock, ms, () => {
+    this.#cancelWait = afterReading(this.#context.clock, ms, () => {
       if (this.#socket.bytesRead === this.#readBefore) return this.#end()
       this.#departure = 'abandoned'
       this.#end(TIMEOUT_ANSWER)
@@ -152,6 +152,6 @@ export class Http1Connection implements Connection {
     // A request that comes too late must not be processed: its answer could not be sent.
     if (this.#running.size === 0) discardInput(this.#socket)
     if (lastWords !== undefined) this.#socket.write(lastWords)
-    halfClose(this.#socket, this.#around.clock)
+    halfClose(this.#socket, this.#context.clock)
   }
 }

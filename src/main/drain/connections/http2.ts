@@ -12,7 +12,7 @@ import { lingerAfterEnd } from '../node/half-close.js'
 import { refuseStreamsAbove, resetStream } from '../node/reset-stream.js'
 import { alternativeService } from '../redirect.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import { NEWBORN_MS } from './http1.js'
 
@@ -42,7 +42,7 @@ export class Http2Connection implements Connection {
   readonly #session: ServerHttp2Session
   readonly #socket: Socket
   readonly #tap: GoawayTap | undefined
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   readonly #streams = new Map<ServerHttp2Stream, IncomingHttpHeaders>()
   #notice: DrainNotice | null = null
   #goneAway = false
@@ -51,17 +51,17 @@ export class Http2Connection implements Connection {
   #waits: (() => void)[] = []
   readonly #onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
     this.#open(stream, headers)
-  readonly #onClose = () => this.#around.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
 
-  constructor({ session, socket, tap }: Http2Parts, around: Surroundings) {
+  constructor({ session, socket, tap }: Http2Parts, context: DrainContext) {
     this.#session = session
     this.#socket = socket
     this.#tap = tap
-    this.#around = around
+    this.#context = context
     this.facts = factsOf({
       protocol: 'http2',
       socket,
-      ...around.factParts,
+      ...context.factParts,
       requests: () =>
         [...this.#streams.values()].map((headers) => requestLine(headers[':method'], headers[':path'])),
     })
@@ -89,7 +89,7 @@ export class Http2Connection implements Connection {
   }
 
   #leaveNow(notice: DrainNotice): void {
-    lingerAfterEnd(this.#socket, this.#around.clock)
+    lingerAfterEnd(this.#socket, this.#context.clock)
     if (this.#notice || this.#session.destroyed) return
     this.#notice = notice
     for (const stream of this.#streams.keys()) this.#callHooks(stream)
@@ -113,7 +113,7 @@ export class Http2Connection implements Connection {
   #leaveAfterFirst(notice: DrainNotice): void {
     const leave = () => this.#leaveNow(notice)
     this.#session.once('stream', leave)
-    this.#waits.push(afterReading(this.#around.clock, NEWBORN_MS, leave))
+    this.#waits.push(afterReading(this.#context.clock, NEWBORN_MS, leave))
   }
 
   #finish(stream: ServerHttp2Stream): void {
@@ -124,7 +124,7 @@ export class Http2Connection implements Connection {
   /** The first GOAWAY of two; the second follows when its client must have read the first, and opens no more streams. */
   #announce(tap: GoawayTap, uri: string | undefined): void {
     tap.sendFirstGoaway(uri)
-    this.#around.goawaySent()
+    this.#context.goawaySent()
     this.#ping(() => this.#goAway(uri))
     this.#wait(FIRST_GOAWAY_MS, () => this.#goAway(uri))
   }
@@ -135,7 +135,7 @@ export class Http2Connection implements Connection {
     if (!this.#session.closed) {
       refuseStreamsAbove(this.#session, this.#session.state.lastProcStreamID ?? 0)
       this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(debugData))
-      if (!this.#tap) this.#around.goawaySent()
+      if (!this.#tap) this.#context.goawaySent()
     }
     this.#closeAfterLast()
   }
@@ -164,7 +164,7 @@ export class Http2Connection implements Connection {
    * what it was sent may be slow rather than dead, and is left to the deadline.
    */
   #watchForDeath(readBefore: number): void {
-    const { pingTimeoutMs } = this.#around
+    const { pingTimeoutMs } = this.#context
     if (pingTimeoutMs === Number.POSITIVE_INFINITY) return
     this.#wait(pingTimeoutMs, () => {
       // A session that is closed sends no pings, and lingers no longer than its socket.
@@ -189,7 +189,7 @@ export class Http2Connection implements Connection {
   }
 
   #callHooks(stream: ServerHttp2Stream): void {
-    const { goodbyes, exchanges } = this.#around
+    const { goodbyes, exchanges } = this.#context
     if (!goodbyes.has('onStream') && !goodbyes.has('onResponse')) return
     const notice = this.#notice as DrainNotice
     const headers = this.#streams.get(stream)
@@ -206,6 +206,6 @@ export class Http2Connection implements Connection {
   }
 
   #wait(ms: number, callback: () => void): void {
-    this.#waits.push(this.#around.clock.after(ms, callback))
+    this.#waits.push(this.#context.clock.after(ms, callback))
   }
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 
 import { type HandedOn, whenHandedOn } from '../handed-on.js'
 import type { Connection } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { HookedSocket } from './hooked-socket.js'
 
 /**
@@ -12,10 +12,10 @@ import { HookedSocket } from './hooked-socket.js'
  */
 export function rawConnection(
   socket: Socket,
-  around: Surroundings,
+  context: DrainContext,
   handedOn: (to: HandedOn) => void,
 ): Connection {
-  const { goodbyes } = around
+  const { goodbyes } = context
   return new HookedSocket(
     {
       protocol: 'raw',
@@ -25,6 +25,6 @@ export function rawConnection(
       closeTimeoutMs: Number.POSITIVE_INFINITY,
       released: whenHandedOn(socket, handedOn),
     },
-    around,
+    context,
   )
 }

@@ -1,7 +1,7 @@
 import { DrainError } from '../errors.js'
 import { callHook } from '../goodbyes.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 
 /** A session of a protocol that the drain does not know, which can say goodbye by itself: gRPC, MQTT, WebTransport. */
@@ -30,15 +30,15 @@ export function assertSession(session: TrackedSession): void {
 export class TrackedConnection implements Connection {
   readonly facts: ConnectionFacts
   readonly #session: TrackedSession
-  readonly #around: Surroundings
+  readonly #context: DrainContext
   #departure: Departure = 'closed'
   #left = false
 
-  constructor(session: TrackedSession, around: Surroundings) {
+  constructor(session: TrackedSession, context: DrainContext) {
     this.#session = session
-    this.#around = around
-    this.facts = factsOf({ protocol: 'tracked', ...around.factParts })
-    const ended = () => around.book.drop(this, this.#departure)
+    this.#context = context
+    this.facts = factsOf({ protocol: 'tracked', ...context.factParts })
+    const ended = () => context.book.drop(this, this.#departure)
     session.closed.then(ended, ended)
   }
 
@@ -49,12 +49,12 @@ export class TrackedConnection implements Connection {
   leave(notice: DrainNotice): void {
     if (this.#left) return
     this.#left = true
-    callHook('goaway', this.#around.logger, () => this.#session.goaway(notice.uri, notice))
+    callHook('goaway', this.#context.logger, () => this.#session.goaway(notice.uri, notice))
   }
 
   cut(): void {
     this.#departure = 'forced'
-    callHook('destroy', this.#around.logger, () => this.#session.destroy())
+    callHook('destroy', this.#context.logger, () => this.#session.destroy())
   }
 
   release(): void {}

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import type { Connection } from './connection.js'
-import type { Surroundings } from './drain-context.js'
+import type { DrainContext } from './drain-context.js'
 import { requestLine } from './facts.js'
 import { HookedSocket } from './hooked-socket.js'
 
@@ -13,10 +13,10 @@ import { HookedSocket } from './hooked-socket.js'
 export function upgradedConnection(
   request: IncomingMessage,
   stream: Duplex,
-  around: Surroundings,
+  context: DrainContext,
   ageMs: number,
 ): Connection {
-  const { goodbyes, closeTimeoutMs } = around
+  const { goodbyes, closeTimeoutMs } = context
   const of = { request: requestLine(request.method, request.url) }
   return new HookedSocket(
     {
@@ -29,6 +29,6 @@ export function upgradedConnection(
       goodbye: (notice, about) => goodbyes.say('onUpgrade', { ...about, ...of }, stream, notice, request),
       closeTimeoutMs,
     },
-    around,
+    context,
   )
 }

@@ -41,10 +41,10 @@ interface AttachedServer extends PointedServer {
 }
 
 /** A server takes its certificate from one engine at most. */
-const owners = new WeakMap<tls.Server, ServerBook>()
+const owners = new WeakMap<tls.Server, AttachedServers>()
 
 /** The servers that an engine swaps certificates in. */
-export class ServerBook {
+export class AttachedServers {
   readonly #attached = new Map<tls.Server, AttachedServer>()
   /** Closed servers too, which may listen again; not held when nothing else holds them. */
   readonly #known = new WeakMap<tls.Server, Detach>()
@@ -272,7 +272,7 @@ function point(attached: AttachedServer, { snapshot, contexts }: ServedState): v
   followHandshakes(server, peers)
 }
 
-function assertServer(server: unknown, book: ServerBook): asserts server is tls.Server {
+function assertServer(server: unknown, book: AttachedServers): asserts server is tls.Server {
   if (!(server instanceof tls.Server)) {
     const got = (server as object | undefined)?.constructor?.name ?? String(server)
     const message = `attach: expected a server of node:tls, node:https or node:http2 (createSecureServer), got ${got}`

@@ -7,7 +7,7 @@ import type { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { Followers, LeftBehind } from '../reload/followers.js'
+import type { Fleet, LeftBehind } from '../reload/fleet.js'
 import { admit } from './admit.js'
 import { Evictions } from './evictions.js'
 import { FleetTransaction } from './fleet-transaction.js'
@@ -36,7 +36,7 @@ export interface FleetParts {
 }
 
 /** The members that serve what an engine prepares. */
-export class Fleet implements Followers {
+export class LinkedFleet implements Fleet {
   readonly #parts: FleetParts
   readonly #members = new Set<Member>()
   readonly #turns = new Turns()

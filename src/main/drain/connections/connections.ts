@@ -10,7 +10,7 @@ export interface BookReader {
 }
 
 /** All live connections of a drain, each in it exactly once. */
-export class ConnectionBook {
+export class Connections {
   readonly #all = new Set<Connection>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #readers = new Set<BookReader>()

@@ -6,7 +6,7 @@ import tls from 'node:tls'
 import { buildContext, type ContextPlan } from '../../../src/main/generation/build-context.js'
 import { closeContext, pointAt } from '../../../src/main/generation/native-context.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
-import { SpareShelf } from '../../../src/main/generation/spare-shelf.js'
+import { SpareContexts } from '../../../src/main/generation/spare-contexts.js'
 import type { UsedContext } from '../../../src/main/generation/used-context.js'
 import { type Authority, createAuthority, manyAuthorities } from '../../support/certificates.js'
 import { contextPlan, preparedPair } from '../../support/context-plans.js'
@@ -106,7 +106,7 @@ test('a spare that cannot be built is dropped without harm, and those behind it 
   shelf.stock([broken, good])
   await clock.advance(A_SECOND)
   assert.equal(shelf.take(broken), null)
-  const context = runAtOnce(shelf.take(good) as NonNullable<ReturnType<SpareShelf['take']>>)
+  const context = runAtOnce(shelf.take(good) as NonNullable<ReturnType<SpareContexts['take']>>)
   assert.ok(context instanceof tls.createSecureContext().constructor)
   closeContext(context)
 })
@@ -170,7 +170,7 @@ const KEY_TYPES = ['EC prime256v1']
 
 function shelfWithClock() {
   const clock = fakeClock()
-  return { clock, shelf: new SpareShelf(clock) }
+  return { clock, shelf: new SpareContexts(clock) }
 }
 
 function planOf(anchors: readonly Authority[]): ContextPlan {

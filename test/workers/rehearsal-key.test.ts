@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import type { Identity } from '../../src/workers/judge/identity.js'
-import { likenessOf, servedLikenessOf } from '../../src/workers/rehearse/likeness.js'
+import { rehearsalKeyOf, servedRehearsalKeyOf } from '../../src/workers/rehearse/rehearsal-key.js'
 import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
 
 const root = createAuthority()
@@ -13,21 +13,24 @@ const notAfter = new Date(Date.now() + 5_000_000)
 
 test('a pair with other names, other dates and another key is like the one before', () => {
   const others = [authority.issue(), authority.issue({ names: ['other.test'], notAfter, serial: '01' })]
-  for (const leaf of others) assert.equal(likenessOf(pairOf(leaf)), likenessOf(served))
+  for (const leaf of others) assert.equal(rehearsalKeyOf(pairOf(leaf)), rehearsalKeyOf(served))
 })
 
 test('a renewal of what is served has its names as well', () => {
-  const likeness = servedLikenessOf([served], null, false)
-  assert.equal(servedLikenessOf([pairOf(authority.issue({ notAfter, serial: '01' }))], null, false), likeness)
+  const rehearsalKey = servedRehearsalKeyOf([served], null, false)
+  assert.equal(
+    servedRehearsalKeyOf([pairOf(authority.issue({ notAfter, serial: '01' }))], null, false),
+    rehearsalKey,
+  )
   for (const names of [
     { names: ['other.test'] },
     { names: ['localhost', 'b.test'] },
     { commonName: 'b.test' },
   ])
-    assert.notEqual(servedLikenessOf([pairOf(authority.issue(names))], null, false), likeness)
+    assert.notEqual(servedRehearsalKeyOf([pairOf(authority.issue(names))], null, false), rehearsalKey)
 })
 
-test('what can keep a pair from a version of TLS makes another likeness', () => {
+test('what can keep a pair from a version of TLS makes another rehearsalKey', () => {
   const leaf = authority.issue()
   const others = {
     'key type': [pairOf(authority.issue({ keyType: 'rsa-2048' }))],
@@ -40,14 +43,14 @@ test('what can keep a pair from a version of TLS makes another likeness', () => 
     'no issuer': [pairOf(selfSigned())],
     'number of pairs': [pairOf(leaf), pairOf(leaf)],
   }
-  const likenesses = Object.values(others).map((pairs) => servedLikenessOf(pairs, null, false))
-  likenesses.push(
-    servedLikenessOf([served], null, false),
-    servedLikenessOf([served], 'some parameters', false),
+  const rehearsalKeys = Object.values(others).map((pairs) => servedRehearsalKeyOf(pairs, null, false))
+  rehearsalKeys.push(
+    servedRehearsalKeyOf([served], null, false),
+    servedRehearsalKeyOf([served], 'some parameters', false),
   )
   // Not rehearsed with a server that requests client certificates.
-  likenesses.push(servedLikenessOf([served], null, true))
-  assert.equal(new Set(likenesses).size, likenesses.length)
+  rehearsalKeys.push(servedRehearsalKeyOf([served], null, true))
+  assert.equal(new Set(rehearsalKeys).size, rehearsalKeys.length)
 })
 
 function pairOf({ chainPem }: Pick<Leaf, 'chainPem'>): Identity {

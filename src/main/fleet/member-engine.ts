@@ -54,7 +54,7 @@ export interface JoinedStatus {
 /**
  * The engine of a process, or thread, that serves what another one prepares: as a `ReloadEngine`, without files of its own.
  */
-export interface JoinedEngine extends ServingEngine {
+export interface MemberEngine extends ServingEngine {
   /**
    * Has the primary look at the files: the answer is that of the whole fleet.
    * @throws ReloadError `CLOSED`, also when the primary has gone.

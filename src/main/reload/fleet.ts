@@ -16,7 +16,7 @@ export interface LeftBehind {
  * members that have not answered for too long, which are evicted. Between `stage` and one of `settle`, `abort` and `revert`
  * there is no other transaction.
  */
-export interface Followers {
+export interface Fleet {
   /**
    * Has every member build the contexts of a generation; `before` returns what all of them serve when it is called. With
    * `force`, members that do not answer in time are evicted at once.
@@ -43,8 +43,8 @@ export interface Followers {
   close(): void
 }
 
-/** The followers of an engine that is not shared. */
-export const NOBODY: Followers = {
+/** The fleet of an engine that is not shared. */
+export const NO_FLEET: Fleet = {
   stage: async () => {},
   abort: () => {},
   commit: async () => [],

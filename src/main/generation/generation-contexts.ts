@@ -7,7 +7,7 @@ import { buildContext, type ContextBuild, type ContextPlan, wholeOptions } from 
 import type { Snapshot } from './generation.js'
 import { serverContextOptions } from './security-level.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
-import type { SpareShelf } from './spare-shelf.js'
+import type { SpareContexts } from './spare-contexts.js'
 import type { TicketKeys } from './ticket-keys.js'
 import type { TrustTerms } from './trust-change.js'
 import { type PeerPolicy, peerPolicyKey, trustIdentity } from './trust-identity.js'
@@ -15,13 +15,13 @@ import type { UsedContext } from './used-context.js'
 
 /** What contexts are made of. */
 export interface Supplies {
-  readonly spares: SpareShelf
+  readonly spares: SpareContexts
   /** Whether a server answers OCSP requests of its clients. */
   readonly needsIssuer: boolean
 }
 
 /** The contexts of one generation: one for each peer policy in use, shared by all servers that have it. */
-export class ContextBook {
+export class GenerationContexts {
   readonly #snapshot: Snapshot
   readonly #tickets: TicketKeys
   readonly #contexts = new Map<string, { readonly plan: ContextPlan; readonly context: tls.SecureContext }>()

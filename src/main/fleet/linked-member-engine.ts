@@ -11,11 +11,11 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import { EventHub } from '../base/event-hub.js'
 import type { Logger } from '../base/logger.js'
-import { openPreparer, type Preparer } from '../threads/pool.js'
+import { openWorker, type Worker } from '../threads/pool.js'
 import { type FollowedMessage, numberIn, otherRelease, toMemberOf } from './incoming.js'
-import type { JoinedEngine, JoinedEvents, JoinedStatus } from './joined-engine.js'
 import { knock } from './knock.js'
 import type { Link } from './link.js'
+import type { JoinedEvents, JoinedStatus, MemberEngine } from './member-engine.js'
 import { MemberLife } from './member-life.js'
 import { MemberTransaction } from './member-transaction.js'
 import type { ToPrimary } from './messages.js'
@@ -29,7 +29,7 @@ type Pending = { resolve(result: ReloadResult): void; reject(error: ReloadError)
 type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
 
 /** Follows a primary: carries out the steps of its transactions one after the other, and reports to it. */
-export class FollowingEngine extends BaseEngine implements JoinedEngine {
+export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   readonly #link: Link<ToPrimary>
   readonly #clock: Clock
   readonly #logger: Logger
@@ -37,7 +37,7 @@ export class FollowingEngine extends BaseEngine implements JoinedEngine {
   readonly #transaction: MemberTransaction
   readonly #reloads = new Map<number, Pending>()
   /** Opened for the first look at live connections, which the primary cannot judge. */
-  #preparer: Preparer | null = null
+  #worker: Worker | null = null
   #work: Promise<void> = Promise.resolve()
   #lastReport = ''
   #complained = false
@@ -57,7 +57,7 @@ export class FollowingEngine extends BaseEngine implements JoinedEngine {
       clock,
       logger,
       serving: () => this.#transaction.serving,
-      preparer: () => this.#openPreparer(),
+      worker: () => this.#openWorker(),
       end: () => this.#end(),
     })
     this.#link = link
@@ -149,7 +149,7 @@ export class FollowingEngine extends BaseEngine implements JoinedEngine {
     if (!this.#orphaned) this.#link.send({ kind: 'leave' })
     this.#leave()
     this.#life.stop()
-    await Promise.all([this.#work, this.#preparer?.close()])
+    await Promise.all([this.#work, this.#worker?.close()])
     this.#transaction.close()
     this.#events.clear()
   }
@@ -286,9 +286,9 @@ export class FollowingEngine extends BaseEngine implements JoinedEngine {
     knock({ clock: this.#clock, ask, isWanted }, this.#evicted)
   }
 
-  #openPreparer(): Preparer {
-    this.#preparer ??= openPreparer(this.#transaction.serving.snapshot.options.worker, this.#clock)
-    return this.#preparer
+  #openWorker(): Worker {
+    this.#worker ??= openWorker(this.#transaction.serving.snapshot.options.worker, this.#clock)
+    return this.#worker
   }
 }
 

@@ -7,9 +7,9 @@ import { keyTypeOf } from '../parse/facts.js'
 
 /**
  * What of a pair decides how OpenSSL, and a client that verifies, take it: type and size of the key, how the leaf was
- * signed, its extensions, the issuers. Pairs of one likeness differ in names, dates and keys.
+ * signed, its extensions, the issuers. Pairs of one rehearsalKey differ in names, dates and keys.
  */
-export function likenessOf({ chain }: Identity): string {
+export function rehearsalKeyOf({ chain }: Identity): string {
   return digest(partsOf(chain))
 }
 
@@ -17,7 +17,7 @@ export function likenessOf({ chain }: Identity): string {
  * The same of all pairs that are served together, with the names that issuers may constrain: a renewal keeps it. A
  * rehearsal in which no client certificate was requested says nothing of servers that request them.
  */
-export function servedLikenessOf(
+export function servedRehearsalKeyOf(
   identities: readonly Identity[],
   dhparam: string | null,
   requestCert: boolean,

@@ -3,7 +3,7 @@ import { RequestProblem } from './problem-document.js'
 import type { Route } from './route.js'
 
 /** A route that changes what is served, refused once no client can connect to see it. */
-export function unlessClosing(route: Route, drain: Drain | null): Route {
+export function refuseWhileClosing(route: Route, drain: Drain | null): Route {
   if (!drain) return route
   return {
     ...route,

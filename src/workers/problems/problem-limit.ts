@@ -1,11 +1,14 @@
 import type { Problem } from '../base/problem.js'
 
-/** One mistake can make thousands of files or hosts wrong in the same way: so many problems are told one by one. */
-export const MOST_TOLD = 100
+/** One mistake can make thousands of files or hosts wrong in the same way: so many problems are limitProblems one by one. */
+export const MAX_PROBLEMS = 100
 
 /** The first of the problems, and how many more there are: for results, log lines and the status. */
-export function told(problems: readonly Problem[], count: number = problems.length): readonly Problem[] {
-  const first = problems.slice(0, MOST_TOLD)
+export function limitProblems(
+  problems: readonly Problem[],
+  count: number = problems.length,
+): readonly Problem[] {
+  const first = problems.slice(0, MAX_PROBLEMS)
   const more = count - first.length
   return more > 0 && first[0]
     ? [...first, { code: first[0].code, message: `and ${more} more of this and other kinds` }]

@@ -25,7 +25,7 @@ interface Spare {
  * Behind them stand warm spares: contexts with the trust of now and no certificate, prepared a step at a time after each
  * commit.
  */
-export class SpareShelf {
+export class SpareContexts {
   readonly #clock: Clock
   #spares: Spare[] = []
   #used: UsedContext[] = []
