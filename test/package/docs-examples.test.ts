@@ -75,6 +75,13 @@ test('every page with commands is known to a test, which runs them', () => {
   }
 })
 
+test('the index of the documentation links to every page', () => {
+  const { text } = pages.find(({ path }) => path === 'docs/README.md') as Page
+  const names = inFolder('docs', '.md').map((path) => basename(path))
+  const missing = names.filter((name) => name !== 'README.md' && !text.includes(`](${name})`))
+  assert.deepEqual(missing, [])
+})
+
 test('the tests that the threat model names are there', () => {
   const { text } = pages.find(({ path }) => path === 'docs/threat-model.md') as Page
   const named = [...text.matchAll(/^\|.*\|([^|]+)\|$/gm)].flatMap(

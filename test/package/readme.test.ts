@@ -62,6 +62,45 @@ test('the commands of the README rotate a certificate that curl then trusts', { 
   assert.match(status, new RegExp(reloaded.fingerprint256))
 })
 
+test('the log lines of the README are those of a rotation and of a refused pair', async (t) => {
+  const { dir } = installPackage(tempDir(t))
+  const program = join(dir, 'node_modules/.bin/certswap')
+  const flags = ['serve', '--listen', '127.0.0.1:0', '--auto-reload-interval', '0.1']
+  const lines = startNode(t, [program, ...flags], { cwd: dir })
+  await lines.next((line) => line.includes('"listening"'))
+  const commands = commandsIn('README.md').filter((one) => /^(cp|npx certswap dev) /.test(one))
+  const shown = (blocksIn('README.md').find(({ language }) => language === 'json')?.text ?? '')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogLine)
+  // One line for the rotation, one for the refused pair, two for the pair that follows it.
+  for (const [index, count] of [1, 1, 2].entries()) {
+    const command = commands[index]?.replace('npx certswap', `"${process.execPath}" "${program}"`) ?? 'false'
+    execFileSync('sh', ['-c', command], { cwd: dir })
+    for (const example of shown.splice(0, count)) {
+      const printed = JSON.parse(await lines.next((line) => line.includes(example.msg))) as LogLine
+      const names = Object.keys(printed).filter((name) => name in example)
+      const line = Object.fromEntries(names.map((name) => [name, printed[name]]))
+      assert.equal(withoutValues(line, dir), withoutValues(example, '/app'))
+    }
+  }
+  assert.equal(commands.length, 3)
+  assert.deepEqual(shown, [])
+})
+
+interface LogLine extends Record<string, unknown> {
+  readonly msg: string
+}
+
+/** A log line as JSON, without what differs from run to run. */
+function withoutValues(line: object, dir: string): string {
+  return JSON.stringify(line)
+    .replaceAll(dir, 'DIR')
+    .replaceAll(/"[0-9A-F]{2}:[0-9A-F]{2}:([0-9A-F:]+|…)"/g, 'FINGERPRINT')
+    .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, 'TIME')
+    .replaceAll(/Ms":[\d.]+/g, 'MS')
+}
+
 /** Asynchronous, because the server that is asked may be a child whose output we read. */
 async function outputOf(command: string, args: string[], cwd: string): Promise<string> {
   const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
