@@ -1,6 +1,6 @@
 // Runs the compiled tests with node:test. Node 20's runner takes no globs, so the files are listed here.
 //
-//   node scripts/test.js                          every build/test/**/*.test.js
+//   node scripts/test.js                          every *.test.js below build/test and build/support
 //   node scripts/test.js options lane             only files whose path contains one of these words
 //   node scripts/test.js test/main/lane.test.ts   the source path works too
 //   node scripts/test.js --without=bench,package  all files but these
@@ -66,21 +66,23 @@ function parseArguments(args) {
 }
 
 function testFiles() {
-  const folder = join(root, 'build', 'test')
-  if (!existsSync(folder)) {
+  const build = join(root, 'build')
+  if (!existsSync(join(build, 'test'))) {
     fail('build/test is missing: compile the tests first, with `npm run build:test`')
   }
-  return readdirSync(folder, { recursive: true })
-    .filter((file) => file.endsWith('.test.js'))
-    .map((file) => relative(root, join(folder, file)).replaceAll(sep, '/'))
-    .sort()
+  return ['support', 'test'].flatMap((folder) =>
+    readdirSync(join(build, folder), { recursive: true })
+      .filter((file) => file.endsWith('.test.js'))
+      .map((file) => relative(root, join(build, folder, file)).replaceAll(sep, '/'))
+      .sort(),
+  )
 }
 
 function matching(files, words) {
   const patterns = words.map((word) => word.replace(/^\.\//, '').replace(/\.ts$/, '.js'))
   const idle = patterns.findIndex((pattern) => !files.some((file) => file.includes(pattern)))
   if (files.length === 0 || idle !== -1) {
-    fail(idle === -1 ? 'build/test holds no test file' : `no test file matches '${patterns[idle]}'`)
+    fail(idle === -1 ? 'build/ holds no test file' : `no test file matches '${patterns[idle]}'`)
   }
   return patterns.length === 0
     ? files

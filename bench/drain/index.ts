@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { selfSigned } from '../../test/support/certificates.js'
+import { selfSigned } from '../../support/material/certificates.js'
 import { refusedByGoaway } from './refused.js'
 import { type Case, type Identity, LAG_MS, runRound } from './round.js'
 import { SHUTDOWNS } from './shutdowns.js'

@@ -1,4 +1,4 @@
-import { refusedRequests } from '../../test/support/refused-requests.js'
+import { refusedRequests } from '../../support/clients/refused-requests.js'
 
 const DRAINS = 15
 

@@ -2,15 +2,15 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { type PairFiles, renameInto } from '../../support/files/files.js'
 import {
   type Authority,
   createAuthority,
   type Leaf,
   manyAuthorities,
-} from '../../test/support/certificates.js'
-import { type PairFiles, renameInto } from '../../test/support/files.js'
-import { encryptedPkcs8 } from '../../test/support/key-forms.js'
-import { type KeyPair, keyPair } from '../../test/support/keys.js'
+} from '../../support/material/certificates.js'
+import { encryptedPkcs8 } from '../../support/material/key-forms.js'
+import { type KeyPair, keyPair } from '../../support/material/keys.js'
 import { beforeExit } from '../cleanup.js'
 import type { Shape } from './shapes.js'
 

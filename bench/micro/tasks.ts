@@ -20,8 +20,8 @@ import { listDirectory } from '../../src/workers/read/list-directory.js'
 import { stampFile } from '../../src/workers/read/read-file.js'
 import { rehearse } from '../../src/workers/rehearse/rehearse.js'
 import { keyPem } from '../../src/workers/reply/transfer.js'
-import { contextPlan, preparedPair } from '../../test/support/context-plans.js'
-import { filesOf, preparedHere, prepareHere, taskFor } from '../../test/support/prepare-here.js'
+import { contextPlan, preparedPair } from '../../support/engine/context-plans.js'
+import { filesOf, preparedHere, prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 import type { SiteFiles } from '../material/site.js'
 
 /** One step of a reload, ready to be repeated. */

@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { manyAuthorities } from '../../test/support/certificates.js'
+import { manyAuthorities } from '../../support/material/certificates.js'
 import type { BenchOptions, Cell, Sample, Scope } from '../bench.js'
 import { beforeExit } from '../cleanup.js'
 import { PLAIN } from '../material/shapes.js'

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 
-import { freePort } from '../../test/support/free-port.js'
+import { freePort } from '../../support/servers/free-port.js'
 import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-import { freePort } from '../../test/support/free-port.js'
+import { freePort } from '../../support/servers/free-port.js'
 import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { freePort } from '../../test/support/free-port.js'
+import { freePort } from '../../support/servers/free-port.js'
 import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { freePort } from '../../test/support/free-port.js'
+import { freePort } from '../../support/servers/free-port.js'
 import type { SiteFiles } from '../material/site.js'
 import { scratchDirectory, startDaemon } from './daemon.js'
 

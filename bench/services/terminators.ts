@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { renameInto } from '../../test/support/files.js'
-import { freePort } from '../../test/support/free-port.js'
+import { renameInto } from '../../support/files/files.js'
+import { freePort } from '../../support/servers/free-port.js'
 import { startChild } from '../process/child.js'
 import type { BackendCalls } from './backend.js'
 import { scratchDirectory, startDaemon } from './daemon.js'

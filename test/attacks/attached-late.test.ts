@@ -9,11 +9,11 @@ import net from 'node:net'
 import { test } from 'node:test'
 import tls from 'node:tls'
 
-import { createAuthority } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
+import { startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const [ofEngine, ofApplication] = [createAuthority(), createAuthority()]
 const leaf = createAuthority().issue()

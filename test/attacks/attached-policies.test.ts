@@ -10,16 +10,21 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine } from '../../src/main/index.js'
-import { type Authority, createAuthority, type Leaf, manyAuthorities } from '../support/certificates.js'
-import { clusterSite } from '../support/cluster-site.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { joinHere } from '../support/fleet-member.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { clusterSite } from '../../support/fleet/cluster-site.js'
+import { joinHere } from '../../support/fleet/fleet-member.js'
+import {
+  type Authority,
+  createAuthority,
+  type Leaf,
+  manyAuthorities,
+} from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const client = authority.issue()

@@ -14,12 +14,12 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { createControlServer } from '../../src/main/control/control-server.js'
-import { createAuthority } from '../support/certificates.js'
-import { received, request } from '../support/control.js'
-import { startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { received, request } from '../../support/servers/control.js'
 
 const TOKEN = 'correct-horse-battery-staple'
 /** Connections that clients without the token have at most. */
@@ -115,10 +115,14 @@ function ask(
 
 /** Floods from a process of its own until the test ends; resolves once the flood is on. */
 async function flood(t: TestContext, target: object, habit: string, count: number): Promise<void> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/flooder.js', import.meta.url))], {
-    env: { ...process.env, TARGET: JSON.stringify(target), HABIT: habit, COUNT: String(count) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../../support/clients/flooder.js', import.meta.url))],
+    {
+      env: { ...process.env, TARGET: JSON.stringify(target), HABIT: habit, COUNT: String(count) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   t.after(() => child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })
   for (;;) {

@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { certswap, certswapServeAt } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServeAt } from '../../support/processes/program.js'
 
 /** Moves the cursor in two ways, begins another line, and turns the direction of writing. */
 const EVIL = 'x\u001b[2J\u009b2J\ncertswap: all is well\u202e\u200f'

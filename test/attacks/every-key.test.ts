@@ -11,11 +11,11 @@ import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
 
 import { PROBLEM_CODES, ReloadError } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { certswap } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap } from '../../support/processes/program.js'
 
 /** What OpenSSL calls the curves that NIST has named. */
 const NIST = [
@@ -42,7 +42,7 @@ interface Line {
 let lines: Line[] = []
 
 before(async () => {
-  const script = fileURLToPath(new URL('../support/every-key-run.js', import.meta.url))
+  const script = fileURLToPath(new URL('../../support/cases/every-key-run.js', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [output, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'close')])
   assert.deepEqual([code, signal], [0, null], `it ended at: ${output.slice(output.lastIndexOf('\n') + 1)}`)

@@ -11,11 +11,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { POISON_HOOK, poisons } from '../support/poisons.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
+import { POISON_HOOK, poisons } from '../../support/worker/poisons.js'
 
 const authority = createAuthority()
 const TIMEOUT_MS = 1_200

@@ -11,11 +11,11 @@ import { shareEngine } from '../../src/main/fleet/index.js'
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
 import { LinkedMemberEngine } from '../../src/main/fleet/linked-member-engine.js'
 import { MESSAGES_VERSION } from '../../src/main/fleet/messages.js'
-import { createAuthority } from '../support/certificates.js'
-import { startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: tests change and forge messages of every kind.
 type Message = any

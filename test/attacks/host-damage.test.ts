@@ -11,10 +11,10 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { renameInto, writePair } from '../support/files.js'
-import { hostSite } from '../support/host-site.js'
-import { fuzzCases } from '../support/long-mode.js'
+import { fuzzCases } from '../../support/base/long-mode.js'
+import { hostSite } from '../../support/engine/host-site.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const stranger = createAuthority().issue({ names: ['stranger.test'] })

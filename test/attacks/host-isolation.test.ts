@@ -10,14 +10,14 @@ import { type TestContext, test } from 'node:test'
 
 import { startEngine as startInternal } from '../../src/main/engine/engine.js'
 import type { Problem, ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, servedBy, serveEcho } from '../support/engines.js'
-import { renameInto, writePair } from '../support/files.js'
-import { hostSite, putHost } from '../support/host-site.js'
-import { type Poisoning, poisonedTasks, poisons } from '../support/poisons.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { watchThreads } from '../support/thread-watch.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied, servedBy, serveEcho } from '../../support/engine/engines.js'
+import { hostSite, putHost } from '../../support/engine/host-site.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type Authority, createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { type Poisoning, poisonedTasks, poisons } from '../../support/worker/poisons.js'
+import { watchThreads } from '../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
 

@@ -7,12 +7,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied } from '../support/engines.js'
-import { overwriteInPlace } from '../support/files.js'
-import { hostSite, putHost } from '../support/host-site.js'
-import { withDamagedSignature } from '../support/odd-certificate.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertApplied } from '../../support/engine/engines.js'
+import { hostSite, putHost } from '../../support/engine/host-site.js'
+import { overwriteInPlace } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { withDamagedSignature } from '../../support/material/odd-certificate.js'
 
 test('a host whose certificate was damaged under a configured anchor is refused by name, and no other host is', async (t) => {
   const anchors = tempDir(t)

@@ -10,13 +10,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { createReloadEngine, type EngineChanges, type ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { controlledEngine, request } from '../support/control.js'
-import { servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { certswap } from '../support/program.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap } from '../../support/processes/program.js'
+import { controlledEngine, request } from '../../support/servers/control.js'
 
 const authority = createAuthority()
 

@@ -7,7 +7,10 @@ import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
 import { createReloadEngine, type ProblemCode } from '../../src/main/index.js'
-import { type Authority, createAuthority, selfSigned } from '../support/certificates.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type Authority, createAuthority, selfSigned } from '../../support/material/certificates.js'
 import {
   constructed,
   integer,
@@ -18,24 +21,25 @@ import {
   primitive,
   sequence,
   tagged,
-} from '../support/der.js'
-import { createEcho, listen } from '../support/echo-server.js'
+} from '../../support/material/der.js'
 import {
   authorityKeyId,
   basicConstraints,
   extendedKeyUsage,
   extension,
   keyUsage,
-} from '../support/extensions.js'
-import { keyPair, type Signer, signerOf } from '../support/keys.js'
-import { largeKey } from '../support/large-key.js'
-import { type OddOptions, oddCertificate, withDamagedSignature } from '../support/odd-certificate.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import type { RevocationListOptions } from '../support/revocation-list.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
-import { distinguishedName, keyIdOf } from '../support/x509.js'
+} from '../../support/material/extensions.js'
+import { keyPair, type Signer, signerOf } from '../../support/material/keys.js'
+import { largeKey } from '../../support/material/large-key.js'
+import {
+  type OddOptions,
+  oddCertificate,
+  withDamagedSignature,
+} from '../../support/material/odd-certificate.js'
+import type { RevocationListOptions } from '../../support/material/revocation-list.js'
+import { distinguishedName, keyIdOf } from '../../support/material/x509.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const server = selfSigned()
 const root = createAuthority({ name: 'Material Root' })

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
+import { berOf } from '../../support/cases/der-mutants.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 import {
   constructed,
   integer,
@@ -17,14 +19,12 @@ import {
   primitive,
   sequence,
   tagged,
-} from '../support/der.js'
-import { berOf } from '../support/der-mutants.js'
-import { encrypt } from '../support/encryption.js'
-import { encryptedPkcs8 } from '../support/key-forms.js'
-import { withoutOpenssl } from '../support/openssl.js'
-import { authenticatedSafe, pkcs12, withMac, withoutMac } from '../support/pkcs12.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { tempDir } from '../support/temp-dir.js'
+} from '../../support/material/der.js'
+import { encrypt } from '../../support/material/encryption.js'
+import { encryptedPkcs8 } from '../../support/material/key-forms.js'
+import { authenticatedSafe, pkcs12, withMac, withoutMac } from '../../support/material/pkcs12.js'
+import { withoutOpenssl } from '../../support/processes/openssl.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 /** Some ten seconds of work: a bound that does not hold is seen, and the test ends all the same. */
 const COSTLY = 30_000_000

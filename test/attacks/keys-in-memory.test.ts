@@ -8,11 +8,11 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { createAuthority } from '../support/certificates.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { occurrencesIn } from '../support/memory-of.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { occurrencesIn } from '../../support/processes/memory-of.js'
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'memory is looked at through /proc' }
 
@@ -52,7 +52,7 @@ function secretOf(keyPem: string): Buffer {
 }
 
 async function secretServer(t: TestContext, dir: string, member: boolean) {
-  const child = fork(fileURLToPath(new URL('../support/secret-server.js', import.meta.url)), {
+  const child = fork(fileURLToPath(new URL('../../support/engine/secret-server.js', import.meta.url)), {
     env: { ...process.env, DIR: dir, MEMBER: member ? '1' : '' },
     execArgv: ['--expose-gc'],
   })

@@ -9,13 +9,13 @@ import { type TestContext, test } from 'node:test'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { createDrain } from '../../src/main/drain/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority().issueAuthority()
 const leaf = authority.issue()

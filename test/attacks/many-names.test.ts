@@ -14,12 +14,12 @@ import type { Snapshot } from '../../src/main/generation/generation.js'
 import { HostTable } from '../../src/main/generation/host-table.js'
 import { namesLost } from '../../src/workers/judge/judge.js'
 import { factsOf } from '../../src/workers/parse/facts.js'
-import { createAuthority } from '../support/certificates.js'
-import { startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { hostSite } from '../support/host-site.js'
-import { certificateFacts } from '../support/pass-reports.js'
-import { tempDir } from '../support/temp-dir.js'
+import { startEngine } from '../../support/engine/engines.js'
+import { hostSite } from '../../support/engine/host-site.js'
+import { certificateFacts } from '../../support/engine/pass-reports.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const MANY = 1_500

@@ -9,13 +9,13 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { integer, pem, sequence } from '../support/der.js'
-import { startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { integer, pem, sequence } from '../../support/material/der.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const authority = createAuthority()
 const FILES = 300

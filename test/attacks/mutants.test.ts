@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { fuzzCases, seed } from '../support/long-mode.js'
+import { fuzzCases, seed } from '../../support/base/long-mode.js'
 
 const RUNS = fuzzCases(2000)
 
@@ -32,7 +32,7 @@ test(`of ${RUNS} mutants that were signed again, none ends the process, throws, 
 })
 
 async function readMutants(t: TestContext, from: number, to: number) {
-  const script = fileURLToPath(new URL('../support/mutant-run.js', import.meta.url))
+  const script = fileURLToPath(new URL('../../support/cases/mutant-run.js', import.meta.url))
   const child = spawn(process.execPath, [script, String(seed), String(from), String(to)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -7,8 +7,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { writePair } from '../support/files.js'
-import { hostSite } from '../support/host-site.js'
+import { hostSite } from '../../support/engine/host-site.js'
+import { writePair } from '../../support/files/files.js'
 
 const FAR = new Date('2049-01-01')
 

@@ -6,11 +6,11 @@ import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/index.js'
 import { createReloadEngine } from '../../src/main/index.js'
-import { type Authority, createAuthority } from '../support/certificates.js'
-import { beforeCalls, type FileFunction } from '../support/patch-fs.js'
-import { preparedHere, prepareHere, taskFor } from '../support/prepare-here.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { beforeCalls, type FileFunction } from '../../support/files/patch-fs.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type Authority, createAuthority } from '../../support/material/certificates.js'
+import { preparedHere, prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const leaf = createAuthority({ name: 'Moment Issuer' }).issue()
 const [first, second, third, fourth, fifth] = ['1', '2', '3', '4', '5'].map((n) =>

@@ -21,13 +21,13 @@ import {
   type Outcome,
   openOnly,
   stopHalfWay,
-} from '../support/admission.js'
-import { type Authority, createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { clientOf, identityOf } from '../support/peer-site.js'
-import { tempDir } from '../support/temp-dir.js'
+} from '../../support/clients/admission.js'
+import { assertApplied, startEngine } from '../../support/engine/engines.js'
+import { clientOf, identityOf } from '../../support/engine/peer-site.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type Authority, createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
 const [authorityA, authorityB, serverAuthority] = [

@@ -27,12 +27,12 @@ import {
   rotateDevelopmentIdentity,
 } from '../../src/main/cli/dev/identity.js'
 import { createControlServer } from '../../src/main/control/control-server.js'
-import { createAuthority } from '../support/certificates.js'
-import { startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { certswap } from '../support/program.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap } from '../../support/processes/program.js'
 
 const OTHER = 65_534
 const asRoot: { skip: false | string } = {

@@ -9,13 +9,13 @@ import { test } from 'node:test'
 import tls, { type SecureVersion } from 'node:tls'
 
 import { shareEngine } from '../../src/main/fleet/index.js'
-import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
-import { oid, pem, sequence, set, tagged, utf8 } from '../support/der.js'
-import { basicConstraints, subjectKeyId } from '../support/extensions.js'
-import { joinOnThread } from '../support/fleet-member.js'
-import { type KeyPair, keyPair, signerOf } from '../support/keys.js'
-import { identityOf, peerSite } from '../support/peer-site.js'
-import { keyIdOf, signCertificate } from '../support/x509.js'
+import { identityOf, peerSite } from '../../support/engine/peer-site.js'
+import { joinOnThread } from '../../support/fleet/fleet-member.js'
+import { type Authority, createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { oid, pem, sequence, set, tagged, utf8 } from '../../support/material/der.js'
+import { basicConstraints, subjectKeyId } from '../../support/material/extensions.js'
+import { type KeyPair, keyPair, signerOf } from '../../support/material/keys.js'
+import { keyIdOf, signCertificate } from '../../support/material/x509.js'
 
 const day = 24 * 60 * 60_000
 

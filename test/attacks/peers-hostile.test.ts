@@ -8,14 +8,19 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 
 import { createDrain } from '../../src/main/drain/index.js'
-import { type Authority, createAuthority } from '../support/certificates.js'
-import { integer, octets, oid, pem, sequence, tagged, time, yes } from '../support/der.js'
-import { authorityKeyId, basicConstraints, extension, subjectKeyId } from '../support/extensions.js'
-import { type KeyPair, signerOf } from '../support/keys.js'
-import { oddCertificate } from '../support/odd-certificate.js'
-import { identityOf, peerSite } from '../support/peer-site.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { distinguishedName, keyIdOf, publicKeyInfo, signed } from '../support/x509.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { identityOf, peerSite } from '../../support/engine/peer-site.js'
+import { type Authority, createAuthority } from '../../support/material/certificates.js'
+import { integer, octets, oid, pem, sequence, tagged, time, yes } from '../../support/material/der.js'
+import {
+  authorityKeyId,
+  basicConstraints,
+  extension,
+  subjectKeyId,
+} from '../../support/material/extensions.js'
+import { type KeyPair, signerOf } from '../../support/material/keys.js'
+import { oddCertificate } from '../../support/material/odd-certificate.js'
+import { distinguishedName, keyIdOf, publicKeyInfo, signed } from '../../support/material/x509.js'
 
 const day = 24 * 60 * 60_000
 

@@ -6,10 +6,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { primitive, sequence } from '../support/der.js'
-import { extension } from '../support/extensions.js'
-import { identityOf, peerSite } from '../support/peer-site.js'
+import { identityOf, peerSite } from '../../support/engine/peer-site.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { primitive, sequence } from '../../support/material/der.js'
+import { extension } from '../../support/material/extensions.js'
 
 const YES = Buffer.from([0xff])
 const [ONLY_USERS, ONLY_CAS] = [1, 2].map((field) =>

@@ -7,11 +7,11 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import type tls from 'node:tls'
 
-import { arrivals } from '../support/arrivals.js'
-import { createAuthority } from '../support/certificates.js'
-import { peerSite } from '../support/peer-site.js'
-import { renegotiatingClient, withoutPython } from '../support/renegotiating-client.js'
-import { tempDir } from '../support/temp-dir.js'
+import { arrivals } from '../../support/base/arrivals.js'
+import { renegotiatingClient, withoutPython } from '../../support/clients/renegotiating-client.js'
+import { peerSite } from '../../support/engine/peer-site.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 for (const changes of [false, true]) {
   const [certificate, end] = changes

@@ -13,14 +13,14 @@ import tls, { type TLSSocket } from 'node:tls'
 
 import { createDrain } from '../../src/main/drain/index.js'
 import type { ReloadEngine } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { clientOf } from '../support/peer-site.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, startEngine } from '../../support/engine/engines.js'
+import { clientOf } from '../../support/engine/peer-site.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const [authority, otherAuthority] = [createAuthority(), createAuthority()]
 const known = clientOf(authority)

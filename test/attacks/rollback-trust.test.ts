@@ -9,13 +9,13 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine, ReloadResult } from '../../src/main/index.js'
-import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { joinHere } from '../support/fleet-member.js'
-import { type RecordingLogger, recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { type RecordingLogger, recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { joinHere } from '../../support/fleet/fleet-member.js'
+import { type Authority, createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const [staying, leaving] = [createAuthority(), createAuthority()]
 const [stayer, leaver] = [staying.issue(), leaving.issue()]

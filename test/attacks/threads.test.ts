@@ -8,14 +8,14 @@ import { type TestContext, test } from 'node:test'
 
 import { startEngine as startInternal } from '../../src/main/engine/engine.js'
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { assertApplied } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { poisonedTasks, poisons } from '../support/poisons.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { watchThreads } from '../support/thread-watch.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { poisonedTasks, poisons } from '../../support/worker/poisons.js'
+import { watchThreads } from '../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
 const TIMEOUT_MS = 1_200
@@ -23,7 +23,7 @@ const TIMEOUT_MS = 1_200
 test('engines that start together all start, however long they wait for a thread', async (t) => {
   const dir = tempDir(t)
   const pair = writePair(dir, authority.issue())
-  const slow = new URL('../support/workers/slow.js', import.meta.url)
+  const slow = new URL('../../support/worker/workers/slow.js', import.meta.url)
   const engines = Array.from({ length: 24 }, () => engineOf(t, pair, slow))
   const outcomes = await Promise.allSettled(engines)
   assert.deepEqual(

@@ -19,6 +19,7 @@ import {
   type ReloadEngine,
   type ReloadEngineOptions,
 } from '../../src/main/index.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
 import {
   type Admission,
   type ClientOptions,
@@ -27,16 +28,15 @@ import {
   type Outcome,
   openOnly,
   stopHalfWay,
-} from '../support/admission.js'
-import { type Authority, createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied } from '../support/engines.js'
-import { overwriteInPlace, subdirectory, writePair } from '../support/files.js'
-import { joinHere } from '../support/fleet-member.js'
-import { clientOf } from '../support/peer-site.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import type { ReplicaAnswer, ReplicaOrder } from '../support/trust-replica.js'
+} from '../../support/clients/admission.js'
+import { assertApplied } from '../../support/engine/engines.js'
+import { clientOf } from '../../support/engine/peer-site.js'
+import type { ReplicaAnswer, ReplicaOrder } from '../../support/engine/trust-replica.js'
+import { overwriteInPlace, subdirectory, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { joinHere } from '../../support/fleet/fleet-member.js'
+import { type Authority, createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 /** What trust came to: whether it shrank decides what becomes of handshakes under way. */
 type Direction = 'narrower' | 'wider' | 'same'
@@ -344,7 +344,7 @@ async function openSite(): Promise<Site> {
     verifyServed: false,
   }
   const engine = await createReloadEngine({ ...options, logger: recordingLogger() })
-  const child = fork(new URL('../support/trust-replica.js', import.meta.url), {
+  const child = fork(new URL('../../support/engine/trust-replica.js', import.meta.url), {
     execArgv: [],
     serialization: 'advanced',
   })

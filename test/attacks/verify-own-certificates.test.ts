@@ -9,12 +9,12 @@ import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
 import type { ReloadEngine, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, servedBy, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { assertApplied, servedBy, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority().issueAuthority()
 const NAMES = ['a.example', 'b.example', '*.c.example']

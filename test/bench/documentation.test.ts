@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 import { parseCommandLine } from '../../bench/options.js'
 import { SCOPES } from '../../bench/scopes/index.js'
-import { projectRoot } from '../support/installed-package.js'
-import { commandsIn } from '../support/markdown.js'
+import { commandsIn } from '../../support/docs/markdown.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
 
 const PAGE = join('docs', 'bench.md')
 const ofReadme = commandsIn('README.md').filter((command) => command.startsWith('npm run bench'))

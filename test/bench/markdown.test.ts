@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { fillMarked, provenance, targetsTable } from '../../bench/report/markdown.js'
 import { figureIn, withRunApart } from '../../bench/result.js'
-import { benchResult } from '../support/bench-result.js'
+import { benchResult } from './bench-result.js'
 
 test('what stands between the marks is replaced, as often as one likes, and the rest is left alone', () => {
   const page =

@@ -9,8 +9,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { chromium, type Page } from 'playwright-core'
 
-import { benchResult } from '../support/bench-result.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { benchResult } from './bench-result.js'
 
 const CHROMIUM = '/usr/bin/chromium'
 const needsChromium = existsSync(CHROMIUM) ? false : 'needs Chromium: apt-get install chromium'

@@ -7,7 +7,7 @@ import { CONTROL_VARIANT } from '../../bench/scopes/control.js'
 import { wireScenario } from '../../bench/scopes/wire.js'
 import { figureOf } from '../../bench/statistics.js'
 import { judge } from '../../bench/targets.js'
-import { benchResult } from '../support/bench-result.js'
+import { benchResult } from './bench-result.js'
 
 test('a p99 of few handshakes is not judged, and that of many by the worst attack', () => {
   assert.deepEqual(hostileVerdict(4_000), { worst: undefined, met: false })

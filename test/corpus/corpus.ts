@@ -1,6 +1,6 @@
 import type { ProblemCode, ReloadEngineOptions } from '../../src/main/index.js'
-import type { Leaf } from '../support/certificates.js'
-import type { HandshakeOptions } from '../support/tls-client.js'
+import type { HandshakeOptions } from '../../support/clients/tls-client.js'
+import type { Leaf } from '../../support/material/certificates.js'
 import type { Site } from './site.js'
 
 /** Rows that share one engine: the options, the right files, and what is done to them. */

@@ -34,17 +34,17 @@ import { assertOptionsSupported } from '../../src/main/runtime/runtime-support.j
 import { unavailable } from '../../src/main/threads/task-error.js'
 import { warningOf } from '../../src/workers/file-warnings.js'
 import type { MaterialSources } from '../../src/workers/protocol/material.js'
-import { selfSigned } from '../support/certificates.js'
-import { asDocumented, documentedErrors } from '../support/documented-errors.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { misbehaveIn, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
-import { certificateFacts } from '../support/pass-reports.js'
-import { poisonedTasks, poisons } from '../support/poisons.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { servedHost } from '../support/served-host.js'
-import { misbehavingTasks } from '../support/worker-task.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { asDocumented, documentedErrors } from '../../support/docs/documented-errors.js'
+import { certificateFacts } from '../../support/engine/pass-reports.js'
+import { servedHost } from '../../support/engine/served-host.js'
+import { writePair } from '../../support/files/files.js'
+import { selfSigned } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
+import { misbehaveIn, prepareOrMisbehaveTasks } from '../../support/worker/misbehaviour-marker.js'
+import { poisonedTasks, poisons } from '../../support/worker/poisons.js'
+import { misbehavingTasks } from '../../support/worker/worker-task.js'
 import { codesOf, type Group, type Row } from './corpus.js'
 import * as certificate from './rows/certificate.js'
 import * as chain from './rows/chain.js'
@@ -159,7 +159,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   },
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
-      workerTasks: new URL('../support/gated-prepare.js', import.meta.url),
+      workerTasks: new URL('../../support/worker/gated-prepare.js', import.meta.url),
     })
     rightPair(site)
     await engine.reload()

@@ -9,7 +9,7 @@ import { earlyProblem } from '../../src/main/engine/early-problem.js'
 import { MOST_NAMED } from '../../src/workers/problems/dated-problem.js'
 import { expiredProblem } from '../../src/workers/problems/expired.js'
 import type { MaterialEnd } from '../../src/workers/protocol/ends.js'
-import { tableOf } from '../support/documentation.js'
+import { tableOf } from '../../support/docs/documentation.js'
 
 type NamedEnd = Pick<MaterialEnd, 'name' | 'notAfter' | 'path'>
 

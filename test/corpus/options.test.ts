@@ -3,7 +3,7 @@ import { constants } from 'node:crypto'
 import { test } from 'node:test'
 
 import { type ContextOptions, createReloadEngine } from '../../src/main/index.js'
-import { recordingLogger } from '../support/recording-logger.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
 import { dhparam, rsaOnly, ticketSecret, toleratedDhparam, twoPairs, unusualOptions } from './rows/options.js'
 import { runCorpus } from './run-corpus.js'
 import { createSite, pairOptions, rightPair } from './site.js'

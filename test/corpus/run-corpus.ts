@@ -10,13 +10,13 @@ import {
   type ReloadError,
   type ReloadResult,
 } from '../../src/main/index.js'
-import type { Leaf } from '../support/certificates.js'
-import { asDocumented, assertListed, documentedErrors } from '../support/documented-errors.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { fakeClock } from '../support/fake-clock.js'
-import { type RecordingLogger, recordingLogger } from '../support/recording-logger.js'
-import { SecretSearch } from '../support/secrets.js'
-import { handshake } from '../support/tls-client.js'
+import { fakeClock } from '../../support/base/fake-clock.js'
+import { type RecordingLogger, recordingLogger } from '../../support/base/recording-logger.js'
+import { SecretSearch } from '../../support/base/secrets.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { asDocumented, assertListed, documentedErrors } from '../../support/docs/documented-errors.js'
+import type { Leaf } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 import { type AcceptedRow, codesOf, type Group, isRefused, type RefusedRow } from './corpus.js'
 import { createSite, type Site } from './site.js'
 

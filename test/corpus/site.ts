@@ -2,9 +2,14 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-import { type Authority, createAuthority, type Leaf, type LeafOptions } from '../support/certificates.js'
-import { SecretSearch } from '../support/secrets.js'
-import { tempDir } from '../support/temp-dir.js'
+import { SecretSearch } from '../../support/base/secrets.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import {
+  type Authority,
+  createAuthority,
+  type Leaf,
+  type LeafOptions,
+} from '../../support/material/certificates.js'
 
 export const root = createAuthority({ name: 'Corpus Root' })
 export const intermediate = root.issueAuthority({ name: 'Corpus Intermediate' })

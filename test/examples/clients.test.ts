@@ -14,12 +14,12 @@ import tls, { type TLSSocket } from 'node:tls'
 
 import grpc from '@grpc/grpc-js'
 
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { startExample } from '../support/example-process.js'
-import { renameInto, writePair } from '../support/files.js'
-import { greeterService } from '../support/greeter.js'
-import { tempDir } from '../support/temp-dir.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { startExample } from '../../support/processes/example-process.js'
+import { listen } from '../../support/servers/echo-server.js'
+import { greeterService } from '../../support/servers/greeter.js'
 
 const clientAuthority = createAuthority()
 const serverAuthority = createAuthority()

@@ -11,14 +11,14 @@ import { test } from 'node:test'
 import { parseAllDocuments } from 'yaml'
 
 import { createMetrics } from '../../src/main/observe/metrics.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { curl, withoutCurl } from '../support/curl.js'
-import { servedBy, startEngine } from '../support/engines.js'
-import { startExample } from '../support/example-process.js'
-import { writePair } from '../support/files.js'
-import { projectRoot } from '../support/installed-package.js'
-import { kubernetesVolume } from '../support/kubernetes-volume.js'
-import { tempDir } from '../support/temp-dir.js'
+import { curl, withoutCurl } from '../../support/clients/curl.js'
+import { servedBy, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { kubernetesVolume } from '../../support/files/kubernetes-volume.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { startExample } from '../../support/processes/example-process.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: a tree of another shape for each kind.
 type Manifest = any

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { projectRoot } from '../support/installed-package.js'
-import { commandsIn } from '../support/markdown.js'
-import { startNode } from '../support/process-lines.js'
-import { certswap } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { commandsIn } from '../../support/docs/markdown.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
+import { startNode } from '../../support/processes/process-lines.js'
+import { certswap } from '../../support/processes/program.js'
 
 test('the commands of the page of examples show a renewal, in their order', async (t) => {
   const cwd = tempDir(t)

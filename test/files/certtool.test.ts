@@ -7,9 +7,9 @@ import { createSecureContext } from 'node:tls'
 
 import { DerivationBudget, type Work } from '../../src/workers/formats/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/parse/pkcs12.js'
-import { createAuthority } from '../support/certificates.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const PASSPHRASE = 'Sanddorn-42'
 

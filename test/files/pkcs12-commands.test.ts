@@ -6,15 +6,21 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { pem } from '../support/der.js'
-import { assertServes, checkedProblem, findingIn, problemOf, run } from '../support/named-command.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { withoutOpenssl } from '../support/openssl.js'
-import { authenticatedSafe, pkcs12, withoutMac } from '../support/pkcs12.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { certswap } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { pem } from '../../support/material/der.js'
+import { authenticatedSafe, pkcs12, withoutMac } from '../../support/material/pkcs12.js'
+import {
+  assertServes,
+  checkedProblem,
+  findingIn,
+  problemOf,
+  run,
+} from '../../support/processes/named-command.js'
+import { withoutOpenssl } from '../../support/processes/openssl.js'
+import { certswap } from '../../support/processes/program.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const skip = withoutOpenssl || onFirstNodeOnly
 const root = createAuthority()

@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { documentedErrors } from '../support/documented-errors.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { withoutOpenssl } from '../support/openssl.js'
-import { certswap } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { documentedErrors } from '../../support/docs/documented-errors.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { withoutOpenssl } from '../../support/processes/openssl.js'
+import { certswap } from '../../support/processes/program.js'
 
 test('the certificate of a tutorial is served with a warning for each missing part, and the documented command makes one without', {
   skip: withoutOpenssl || onFirstNodeOnly,

@@ -11,18 +11,18 @@ import {
   type ReloadError,
   type ReloadResult,
 } from '../../src/main/index.js'
-import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
-import { pem } from '../support/der.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied } from '../support/engines.js'
-import { subjectAltName } from '../support/extensions.js'
-import { joinHere } from '../support/fleet-member.js'
-import { keyPair, pssSigner } from '../support/keys.js'
-import { oddCertificate } from '../support/odd-certificate.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
-import { fingerprint256 } from '../support/x509.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied } from '../../support/engine/engines.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { joinHere } from '../../support/fleet/fleet-member.js'
+import { type Authority, createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { pem } from '../../support/material/der.js'
+import { subjectAltName } from '../../support/material/extensions.js'
+import { keyPair, pssSigner } from '../../support/material/keys.js'
+import { oddCertificate } from '../../support/material/odd-certificate.js'
+import { fingerprint256 } from '../../support/material/x509.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const issuer = createAuthority({ name: 'Weak Keys Root' }).issueAuthority({ name: 'Weak Keys Intermediate' })
 // Node before 24 adds a host's key of another type to the default one: both are of one type here.

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 
 import { contentDigest, holdsPrivateKey } from '../../src/fingerprint/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { encryptedPkcs8, traditionalKey } from '../support/key-forms.js'
-import { keyPair } from '../support/keys.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { encryptedPkcs8, traditionalKey } from '../../support/material/key-forms.js'
+import { keyPair } from '../../support/material/keys.js'
 
 const leaf = createAuthority().issue()
 const rsa = keyPair('rsa-2048')

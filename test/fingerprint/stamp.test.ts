@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { inodeStamp } from '../../src/fingerprint/index.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
 
 const fields = { dev: 1n, ino: 2n, size: 3n, mtimeNs: 4n, ctimeNs: 5n }
 

@@ -11,12 +11,12 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type tls from 'node:tls'
 
 import type { ReloadEngine } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 

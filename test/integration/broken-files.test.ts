@@ -13,7 +13,6 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { Outcome, ProblemCode, ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
 import {
   assertApplied,
   nextEvent,
@@ -21,9 +20,10 @@ import {
   servedBy,
   serveEcho,
   startEngine,
-} from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
+} from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const authority = createAuthority().issueAuthority()
 const clientAuthorities = [createAuthority(), createAuthority(), createAuthority()]

@@ -9,12 +9,18 @@ import { chmodSync, lstatSync, readFileSync, realpathSync, statSync, writeFileSy
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { type Certbot, type CertbotRun, certbot, startPebble, withoutAcme } from '../support/acme.js'
-import { nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { startLoad } from '../support/handshake-load.js'
-import { commandsIn } from '../support/markdown.js'
-import { certswap, certswapServe, PROGRAM } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { startLoad } from '../../support/clients/handshake-load.js'
+import { commandsIn } from '../../support/docs/markdown.js'
+import { nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { certswap, certswapServe, PROGRAM } from '../../support/processes/program.js'
+import {
+  type Certbot,
+  type CertbotRun,
+  certbot,
+  startPebble,
+  withoutAcme,
+} from '../../support/servers/acme.js'
 
 const skip = withoutAcme
 

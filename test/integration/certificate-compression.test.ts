@@ -6,11 +6,11 @@ import tls from 'node:tls'
 
 import { canBuildInSteps } from '../../src/main/generation/native-context.js'
 import { createReloadEngine } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { hostSite } from '../support/host-site.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertApplied, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { hostSite } from '../../support/engine/host-site.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const isOffered = 'getCertificateCompressionAlgorithms' in tls
 const skip = isOffered ? false : 'needs a Node with tls.getCertificateCompressionAlgorithms()'

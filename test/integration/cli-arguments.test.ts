@@ -8,12 +8,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { certswap, certswapServe, certswapServeAt } from '../support/program.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe, certswapServeAt } from '../../support/processes/program.js'
 
 const authority = createAuthority()
 

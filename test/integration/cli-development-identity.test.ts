@@ -10,11 +10,11 @@ import https from 'node:https'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { curl, withoutCurl } from '../support/curl.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { get } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { curl, withoutCurl } from '../../support/clients/curl.js'
+import { get } from '../../support/clients/requests.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
 
 const QUICK = ['--auto-reload-interval', '0.1']
 

@@ -8,13 +8,13 @@ import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { writePair } from '../support/files.js'
-import { certswap, certswapServe, type ServingProgram } from '../support/program.js'
-import { echoed } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { echoed } from '../../support/clients/requests.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe, type ServingProgram } from '../../support/processes/program.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 

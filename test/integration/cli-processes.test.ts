@@ -5,13 +5,13 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import tls from 'node:tls'
 
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { servedBy } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const PAIR = ['--cert', 'tls.crt', '--key', 'tls.key', '--auto-reload-interval', '0']

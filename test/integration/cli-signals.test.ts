@@ -17,14 +17,19 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import type { ConnectionCounts } from '../../src/main/drain/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { connectTls } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { certswap, certswapServe, certswapWatch, type ServingProgram } from '../support/program.js'
-import { echoed, get } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { echoed, get } from '../../support/clients/requests.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import {
+  certswap,
+  certswapServe,
+  certswapWatch,
+  type ServingProgram,
+} from '../../support/processes/program.js'
+import { connectTls } from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const ca = authority.certPem

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { createAuthority } from '../support/certificates.js'
-import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
-import { type NotifySocket, notifySocket, withoutSystemdNotify } from '../support/notify-socket.js'
-import { certswapServe, type ServingProgram } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { overwriteInPlace, type PairFiles, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswapServe, type ServingProgram } from '../../support/processes/program.js'
+import { type NotifySocket, notifySocket, withoutSystemdNotify } from '../../support/servers/notify-socket.js'
 
 const skip = withoutSystemdNotify
 const authority = createAuthority()

@@ -8,13 +8,13 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { connectTls } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { echoed } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
+import { echoed } from '../../support/clients/requests.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
+import { connectTls } from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const [staying, leaving] = [createAuthority(), createAuthority()]
 

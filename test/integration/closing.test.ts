@@ -10,17 +10,21 @@ import tls from 'node:tls'
 
 import { startEngine } from '../../src/main/engine/engine.js'
 import type { Outcome, ReloadEngine, ReloadEngineOptions, ReloadError } from '../../src/main/index.js'
-import { createAuthority, type Leaf, manyAuthorities } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, servedBy } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { type FakeClock, fakeClock } from '../support/fake-clock.js'
-import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
-import { misbehaveIn, misbehaving, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { runModule } from '../support/run-module.js'
-import { tempDir } from '../support/temp-dir.js'
-import { type ThreadWatch, watchThreads } from '../support/thread-watch.js'
+import { eventually } from '../../support/base/eventually.js'
+import { type FakeClock, fakeClock } from '../../support/base/fake-clock.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied, servedBy } from '../../support/engine/engines.js'
+import { overwriteInPlace, type PairFiles, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf, manyAuthorities } from '../../support/material/certificates.js'
+import { runModule } from '../../support/processes/run-module.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
+import {
+  misbehaveIn,
+  misbehaving,
+  prepareOrMisbehaveTasks,
+} from '../../support/worker/misbehaviour-marker.js'
+import { type ThreadWatch, watchThreads } from '../../support/worker/thread-watch.js'
 
 const authority = createAuthority().issueAuthority()
 

@@ -6,12 +6,12 @@ import tls from 'node:tls'
 
 import { currentContext } from '../../src/main/generation/native-context.js'
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { type Authority, createAuthority, type LeafOptions } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, servedBy, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, servedBy, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type Authority, createAuthority, type LeafOptions } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const root = createAuthority()
 const authority = createAuthority({ parent: root })

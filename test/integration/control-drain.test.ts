@@ -10,17 +10,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import type { HttpLimits } from '../../src/main/control/http-server.js'
 import { createDrain, type Drain, type DrainOptions } from '../../src/main/drain/index.js'
-import { type Arrivals, arrivals } from '../support/arrivals.js'
+import { type Arrivals, arrivals } from '../../support/base/arrivals.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
 import {
   type ControlledEngine,
   controlledEngine,
   rawConnection,
   received,
   request,
-} from '../support/control.js'
-import { connectTls, type Exchange, readToEnd } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { recordingLogger } from '../support/recording-logger.js'
+} from '../../support/servers/control.js'
+import { connectTls, type Exchange, readToEnd } from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const post = { method: 'POST' } as const
 

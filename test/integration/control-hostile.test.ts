@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { servedBy } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { certswapServe, type ServingProgram } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswapServe, type ServingProgram } from '../../support/processes/program.js'
+import { request } from '../../support/servers/control.js'
 
 const POST = 'POST /reload_certs HTTP/1.1\r\nHost: localhost\r\n'
 

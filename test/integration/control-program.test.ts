@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { servedBy } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { certswap, certswapServe, certswapWatch } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe, certswapWatch } from '../../support/processes/program.js'
+import { request } from '../../support/servers/control.js'
 
 test('a served program is found by its clients, in the working directory and in the runtime directory', async (t) => {
   for (const inRuntime of [false, true]) {

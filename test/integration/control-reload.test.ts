@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { controlledEngine, request } from '../support/control.js'
-import { curl, withoutCurl } from '../support/curl.js'
-import { recordEvents, servedBy, serveEcho } from '../support/engines.js'
-import { handshake } from '../support/tls-client.js'
+import { curl, withoutCurl } from '../../support/clients/curl.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { recordEvents, servedBy, serveEcho } from '../../support/engine/engines.js'
+import { controlledEngine, request } from '../../support/servers/control.js'
 
 const URL = 'http://localhost/reload_certs'
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { createMetrics } from '../../src/main/observe/metrics.js'
-import { createAuthority } from '../support/certificates.js'
-import { type ControlRequest, controlledEngine, request } from '../support/control.js'
-import { writePair } from '../support/files.js'
+import { writePair } from '../../support/files/files.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { type ControlRequest, controlledEngine, request } from '../../support/servers/control.js'
 
 const PASSPHRASE = 'open-sesame-4711'
 

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
 
-import { createAuthority } from '../support/certificates.js'
-import { rawConnection, received, request } from '../support/control.js'
-import { writePair } from '../support/files.js'
-import { certswapServe } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswapServe } from '../../support/processes/program.js'
+import { rawConnection, received, request } from '../../support/servers/control.js'
 
 test('while the program stops, its control server tells of it, and it is the last to close', async (t) => {
   const cwd = tempDir(t)

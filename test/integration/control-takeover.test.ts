@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { request } from '../../support/servers/control.js'
 
-const SCRIPT = fileURLToPath(new URL('../support/control-process.js', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../../support/servers/control-process.js', import.meta.url))
 const TAKEOVERS = 4
 const CLIENTS = 6
 

@@ -11,9 +11,9 @@ import { Pool } from 'undici'
 import WebSocket, { WebSocketServer } from 'ws'
 
 import { closeWebSockets } from '../../src/main/drain/index.js'
-import { curl, withoutCurlHttp2 } from '../support/curl.js'
-import { drainOf, type Exchange, pausedHttp2, pausedHttps } from '../support/drains.js'
-import { eventually } from '../support/eventually.js'
+import { eventually } from '../../support/base/eventually.js'
+import { curl, withoutCurlHttp2 } from '../../support/clients/curl.js'
+import { drainOf, type Exchange, pausedHttp2, pausedHttps } from '../../support/servers/drains.js'
 
 test('clients of the package ws are told 1001 and the redirect, each one, and none is cut', async (t) => {
   const { server } = pausedHttps()

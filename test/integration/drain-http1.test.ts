@@ -6,6 +6,7 @@ import net from 'node:net'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
+import { eventually } from '../../support/base/eventually.js'
 import {
   connectTls,
   drainOf,
@@ -15,8 +16,7 @@ import {
   readToEnd,
   received,
   stillDrainOf,
-} from '../support/drains.js'
-import { eventually } from '../support/eventually.js'
+} from '../../support/servers/drains.js'
 
 const BODY = 'x'.repeat(1024 * 1024)
 

@@ -4,17 +4,8 @@ import http2, { type ServerHttp2Stream } from 'node:http2'
 import test from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { curl, withoutCurlHttp2 } from '../support/curl.js'
-import {
-  connectTls,
-  drainOf,
-  http2Client,
-  http2Server,
-  pausedHttp2,
-  readToEnd,
-  stillDrainOf,
-} from '../support/drains.js'
-import { eventually } from '../support/eventually.js'
+import { eventually } from '../../support/base/eventually.js'
+import { curl, withoutCurlHttp2 } from '../../support/clients/curl.js'
 import {
   ALTSVC,
   CANCEL,
@@ -30,7 +21,16 @@ import {
   rawHttp2,
   SETTINGS,
   WINDOW_UPDATE,
-} from '../support/raw-http2.js'
+} from '../../support/clients/raw-http2.js'
+import {
+  connectTls,
+  drainOf,
+  http2Client,
+  http2Server,
+  pausedHttp2,
+  readToEnd,
+  stillDrainOf,
+} from '../../support/servers/drains.js'
 
 /** More than the kernel takes at once. */
 const BODY = 'x'.repeat(16 * 1024 * 1024)

@@ -10,11 +10,11 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 import { closeWebSockets, createDrain, type Drain } from '../../src/main/drain/index.js'
-import { http2Server } from '../support/drains.js'
-import { eventually } from '../support/eventually.js'
-import { longMode } from '../support/long-mode.js'
-import { closeAnswer, RawWebSockets, upgradeRequest } from '../support/raw-web-socket.js'
-import { recordingLogger } from '../support/recording-logger.js'
+import { eventually } from '../../support/base/eventually.js'
+import { longMode } from '../../support/base/long-mode.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { closeAnswer, RawWebSockets, upgradeRequest } from '../../support/clients/raw-web-socket.js'
+import { http2Server } from '../../support/servers/drains.js'
 
 const DRAINS = longMode ? 1_000 : 8
 const CLIENTS_OF_A_KIND = longMode ? 25 : 3

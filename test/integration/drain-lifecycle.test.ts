@@ -5,6 +5,9 @@ import net from 'node:net'
 import test from 'node:test'
 
 import { createDrain, type DrainState, type TrackedSession } from '../../src/main/drain/index.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { GOAWAY, ofType, rawHttp2 } from '../../support/clients/raw-http2.js'
 import {
   connectTls,
   drainOf,
@@ -15,11 +18,8 @@ import {
   pausedHttps,
   readToEnd,
   stillDrainOf,
-} from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { eventually } from '../support/eventually.js'
-import { GOAWAY, ofType, rawHttp2 } from '../support/raw-http2.js'
-import { recordingLogger } from '../support/recording-logger.js'
+} from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 test('without connections a drain is over as soon as the lame duck is', async (t) => {
   const { drain, clock, port } = await stillDrainOf(t, httpsServer(ok), { lameDuckMs: 5_000 })

@@ -7,9 +7,9 @@ import test, { type TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { createDrain } from '../../src/main/drain/index.js'
-import { http2Server, httpsServer } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { recordingLogger } from '../support/recording-logger.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { http2Server, httpsServer } from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const CLIENTS = 40
 const LAG_MS = 500

@@ -6,11 +6,18 @@ import test from 'node:test'
 import tls from 'node:tls'
 
 import { createDrain } from '../../src/main/drain/index.js'
-import { connectTls, drainOf, identity, readToEnd, received, stillDrainOf } from '../support/drains.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { eventually } from '../support/eventually.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import {
+  connectTls,
+  drainOf,
+  identity,
+  readToEnd,
+  received,
+  stillDrainOf,
+} from '../../support/servers/drains.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 test('a TLS connection says its own goodbye, and is finished when the peer has gone', async (t) => {
   const { drain, port } = await drainOf(t, createEcho(identity), {

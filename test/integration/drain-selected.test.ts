@@ -5,7 +5,9 @@ import test, { type TestContext } from 'node:test'
 import tls from 'node:tls'
 
 import type { ConnectionFacts } from '../../src/main/drain/index.js'
-import { createAuthority } from '../support/certificates.js'
+import { eventually } from '../../support/base/eventually.js'
+import { GOAWAY, ofType, rawHttp2 } from '../../support/clients/raw-http2.js'
+import { createAuthority } from '../../support/material/certificates.js'
 import {
   connectTls,
   drainOf,
@@ -15,9 +17,7 @@ import {
   pausedHttps,
   readToEnd,
   received,
-} from '../support/drains.js'
-import { eventually } from '../support/eventually.js'
-import { GOAWAY, ofType, rawHttp2 } from '../support/raw-http2.js'
+} from '../../support/servers/drains.js'
 
 const staying = createAuthority({ name: 'Staying CA' })
 const removed = createAuthority({ name: 'Removed CA' })

@@ -4,8 +4,8 @@ import { on, once } from 'node:events'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import type { DrainedAppMessage, DrainedAppOptions } from '../support/drained-app.js'
-import { connectTls, readToEnd, received } from '../support/drains.js'
+import type { DrainedAppMessage, DrainedAppOptions } from '../../support/servers/drained-app.js'
+import { connectTls, readToEnd, received } from '../../support/servers/drains.js'
 
 const ON_WINDOWS = process.platform === 'win32' ? 'needs the signals of Unix' : false
 
@@ -176,7 +176,7 @@ interface App {
 }
 
 async function startApp(t: TestContext, options: DrainedAppOptions): Promise<App> {
-  const entry = fileURLToPath(new URL('../support/drained-app.js', import.meta.url))
+  const entry = fileURLToPath(new URL('../../support/servers/drained-app.js', import.meta.url))
   const child = fork(entry, [JSON.stringify(options)], { execArgv: [] })
   t.after(() => child.kill('SIGKILL'))
   const exit = once(child, 'exit')

@@ -19,16 +19,16 @@ import {
   type TrustSource,
 } from '../../src/main/drain/index.js'
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { type Arrivals, arrivals } from '../support/arrivals.js'
-import { type Authority, createAuthority, type Leaf } from '../support/certificates.js'
-import { connectTls, http2Client, readToEnd, received } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
+import { type Arrivals, arrivals } from '../../support/base/arrivals.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { assertApplied, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type Authority, createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { connectTls, http2Client, readToEnd, received } from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const serverAuthority = createAuthority()
 const staying = createAuthority({ name: 'Staying CA' })

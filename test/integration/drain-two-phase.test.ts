@@ -6,15 +6,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 
 import {
-  connectTls,
-  drainOf,
-  http2Client,
-  http2Server,
-  pausedHttp2,
-  received,
-  stillDrainOf,
-} from '../support/drains.js'
-import {
   ACK,
   GOAWAY,
   goawayOf,
@@ -23,8 +14,17 @@ import {
   ofType,
   PING,
   rawHttp2,
-} from '../support/raw-http2.js'
-import { refusedRequests } from '../support/refused-requests.js'
+} from '../../support/clients/raw-http2.js'
+import { refusedRequests } from '../../support/clients/refused-requests.js'
+import {
+  connectTls,
+  drainOf,
+  http2Client,
+  http2Server,
+  pausedHttp2,
+  received,
+  stillDrainOf,
+} from '../../support/servers/drains.js'
 
 test('a stream that is opened after the first GOAWAY and before the second is answered', async (t) => {
   const { server, streams } = pausedHttp2()

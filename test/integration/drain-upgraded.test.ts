@@ -5,6 +5,13 @@ import test, { type TestContext } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 
 import { closeWebSockets, type DrainOptions } from '../../src/main/drain/index.js'
+import { eventually } from '../../support/base/eventually.js'
+import {
+  closeAnswer,
+  closingOf,
+  RawWebSockets,
+  upgradeRequest,
+} from '../../support/clients/raw-web-socket.js'
 import {
   connectTls,
   drainOf,
@@ -13,9 +20,7 @@ import {
   readToEnd,
   received,
   stillDrainOf,
-} from '../support/drains.js'
-import { eventually } from '../support/eventually.js'
-import { closeAnswer, closingOf, RawWebSockets, upgradeRequest } from '../support/raw-web-socket.js'
+} from '../../support/servers/drains.js'
 
 test('a WebSocket client is told to go away, with the redirect as the reason, and answers in its own time', async (t) => {
   const { server, options } = webSocketServer()

@@ -9,11 +9,17 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { EngineStatus, ReloadEngine } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, recordEvents, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import {
+  assertApplied,
+  recordEvents,
+  servedBy,
+  serveEcho,
+  startEngine,
+} from '../../support/engine/engines.js'
+import { overwriteInPlace, type PairFiles, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const [clientAuthority, nextClientAuthority] = [createAuthority(), createAuthority()]

@@ -13,13 +13,13 @@ import https from 'node:https'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { echoed, get } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { echoed, get } from '../../support/clients/requests.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const ca = authority.certPem

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { runModule } from '../support/run-module.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { runModule } from '../../support/processes/run-module.js'
 
 /** `CERTSWAP_LONG=1 npm test -- leak` reloads 5,000 times. */
 const RELOADS = process.env['CERTSWAP_LONG'] === '1' ? 5000 : 400

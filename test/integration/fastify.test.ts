@@ -11,11 +11,11 @@ import { test } from 'node:test'
 
 import { fastify } from 'fastify'
 
-import { createAuthority } from '../support/certificates.js'
-import { assertApplied, servedBy, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { get } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
+import { get } from '../../support/clients/requests.js'
+import { assertApplied, servedBy, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 

@@ -8,14 +8,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { type ClusterSite, clusterSite } from '../support/cluster-site.js'
-import { assertApplied } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { putHost } from '../support/host-site.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
-import { type HandshakeOptions, handshake } from '../support/tls-client.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { type HandshakeOptions, handshake } from '../../support/clients/tls-client.js'
+import { assertApplied } from '../../support/engine/engines.js'
+import { putHost } from '../../support/engine/host-site.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type ClusterSite, clusterSite } from '../../support/fleet/cluster-site.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 

@@ -5,11 +5,11 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 
 import { joinEngine, shareEngine } from '../../src/main/fleet/index.js'
 import type { ReloadEngine } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { joinOnThread } from '../support/fleet-member.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { joinOnThread } from '../../support/fleet/fleet-member.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 
@@ -79,7 +79,7 @@ test('an engine is shared once, and only an engine of certswap can be', async (t
 
 test('whoever joins where nobody shares is told so', async (t) => {
   if (process.send === undefined) await assert.rejects(joinEngine(), { code: 'OPTIONS_INVALID' })
-  const worker = new Worker(new URL('../support/fleet-thread.js', import.meta.url), {
+  const worker = new Worker(new URL('../../support/fleet/fleet-thread.js', import.meta.url), {
     workerData: { name: 'nobody' },
   })
   t.after(() => worker.terminate())

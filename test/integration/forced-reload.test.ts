@@ -11,11 +11,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine } from '../../src/main/index.js'
-import { createAuthority, type Leaf, type LeafOptions } from '../support/certificates.js'
-import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, type PairFiles, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf, type LeafOptions } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const hour = 3_600_000

@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 

@@ -11,12 +11,12 @@ import { appendFileSync, mkdirSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const root = createAuthority()
 const [authorityA, authorityB] = [createAuthority(), createAuthority()]

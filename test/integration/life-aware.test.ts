@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 test('with an interval of an hour, a certificate with seconds left is renewed before it ends', async (t) => {
   const authority = createAuthority()

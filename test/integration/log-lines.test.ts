@@ -9,12 +9,12 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { startNotifier } from '../../src/main/observe/systemd/notifier.js'
-import { type ControlledEngine, controlledEngine, request } from '../support/control.js'
-import { tableOf } from '../support/documentation.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { projectRoot } from '../support/installed-package.js'
-import type { LogLine } from '../support/recording-logger.js'
+import { eventually } from '../../support/base/eventually.js'
+import type { LogLine } from '../../support/base/recording-logger.js'
+import { tableOf } from '../../support/docs/documentation.js'
+import { writePair } from '../../support/files/files.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
+import { type ControlledEngine, controlledEngine, request } from '../../support/servers/control.js'
 
 const day = 86_400_000
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
-import { controlledEngine } from '../support/control.js'
-import { projectRoot } from '../support/installed-package.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
+import { controlledEngine } from '../../support/servers/control.js'
 
 interface Example {
   /** Takes a Tracer of @opentelemetry/api. */

@@ -11,12 +11,12 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine, ReloadEngineOptions, ServerExtra } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
-import { type Handshake, type HandshakeOptions, handshake } from '../support/tls-client.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { type Handshake, type HandshakeOptions, handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const [clientAuthority, nextClientAuthority] = [createAuthority(), createAuthority()]

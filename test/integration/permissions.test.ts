@@ -8,17 +8,17 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { Problem } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { asDocumented, documentedErrors } from '../support/documented-errors.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { asDocumented, documentedErrors } from '../../support/docs/documented-errors.js'
 import {
   type EngineMessage,
   type ForkedEngine,
   forkEngine,
   restricted,
   withoutRestrictedUser,
-} from '../support/fork-engine.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+} from '../../support/engine/fork-engine.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const skip = withoutRestrictedUser()

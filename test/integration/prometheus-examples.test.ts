@@ -13,12 +13,12 @@ import { parse } from 'yaml'
 
 import { createDrain } from '../../src/main/drain/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
-import { createAuthority } from '../support/certificates.js'
-import { controlledEngine } from '../support/control.js'
-import { writeTrust } from '../support/ending-site.js'
-import { withoutPromtool } from '../support/exposition.js'
-import { projectRoot } from '../support/installed-package.js'
-import { tempDir } from '../support/temp-dir.js'
+import { withoutPromtool } from '../../support/docs/exposition.js'
+import { writeTrust } from '../../support/engine/ending-site.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
+import { controlledEngine } from '../../support/servers/control.js'
 
 const FOLDER = join(projectRoot, 'examples/prometheus')
 const skip = withoutPromtool

@@ -11,10 +11,10 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import type { ReloadResult } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { recordEvents, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { renameInto, writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
+import { recordEvents, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 

@@ -9,12 +9,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { renameInto, writePair } from '../support/files.js'
-import { startLoad } from '../support/handshake-load.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { startLoad } from '../../support/clients/handshake-load.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const ROTATIONS = 200

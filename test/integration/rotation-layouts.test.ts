@@ -11,12 +11,12 @@ import { linkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { certbotLineage } from '../support/certbot-lineage.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { type PairFiles, renameInto, subdirectory, writePair } from '../support/files.js'
-import { kubernetesVolume } from '../support/kubernetes-volume.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { certbotLineage } from '../../support/files/certbot-lineage.js'
+import { type PairFiles, renameInto, subdirectory, writePair } from '../../support/files/files.js'
+import { kubernetesVolume } from '../../support/files/kubernetes-volume.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 
 const authority = createAuthority().issueAuthority()
 

@@ -12,12 +12,12 @@ import { test } from 'node:test'
 import tls from 'node:tls'
 
 import { currentContext } from '../../src/main/generation/native-context.js'
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, servedBy, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { putHost } from '../support/host-site.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertApplied, servedBy, startEngine } from '../../support/engine/engines.js'
+import { putHost } from '../../support/engine/host-site.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 

@@ -3,13 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { controlledEngine, request } from '../support/control.js'
-import { servedBy } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { putHost } from '../support/host-site.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { putHost } from '../../support/engine/host-site.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
+import { controlledEngine, request } from '../../support/servers/control.js'
 
 const post = { method: 'POST' } as const
 const authority = createAuthority()

@@ -9,14 +9,14 @@ import https from 'node:https'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
-import { hostSite, putHost } from '../support/host-site.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, nextEvent, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { hostSite, putHost } from '../../support/engine/host-site.js'
+import { overwriteInPlace, renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 test('a client is shown the certificate of the name that it asks for, and the default one for any other', async (t) => {
   const { put, shown, engine, first, port } = await hostSite(t, {})

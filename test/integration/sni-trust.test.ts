@@ -7,13 +7,13 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { assertApplied, serveEcho } from '../support/engines.js'
-import { overwriteInPlace } from '../support/files.js'
-import { hostSite } from '../support/host-site.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, serveEcho } from '../../support/engine/engines.js'
+import { hostSite } from '../../support/engine/host-site.js'
+import { overwriteInPlace } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const [authorityA, authorityB] = [createAuthority(), createAuthority()]
 const [clientA, clientB] = [authorityA, authorityB].map((authority) => {

@@ -11,14 +11,14 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { withoutCurl } from '../support/curl.js'
-import { overwriteInPlace, type PairFiles, writePair } from '../support/files.js'
-import { installPackage, projectRoot } from '../support/installed-package.js'
-import { type NotifySocket, notifySocket, withoutSystemdNotify } from '../support/notify-socket.js'
-import { certswapServe, PROGRAM } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { withoutCurl } from '../../support/clients/curl.js'
+import { overwriteInPlace, type PairFiles, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { installPackage, projectRoot } from '../../support/processes/installed-package.js'
+import { certswapServe, PROGRAM } from '../../support/processes/program.js'
+import { request } from '../../support/servers/control.js'
+import { type NotifySocket, notifySocket, withoutSystemdNotify } from '../../support/servers/notify-socket.js'
 
 const UNITS = ['certswap', 'app'] as const
 const authority = createAuthority()

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { selfSigned } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { runModule } from '../support/run-module.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { selfSigned } from '../../support/material/certificates.js'
+import { runModule } from '../../support/processes/run-module.js'
 
 const linux = { skip: process.platform === 'linux' ? false : 'only Linux knows priorities of threads' }
 

@@ -10,12 +10,12 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import type { ProblemCode } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { nextEvent, recordEvents, serveEcho, startEngine } from '../support/engines.js'
-import { renameInto, writePair } from '../support/files.js'
-import { startLoad } from '../support/handshake-load.js'
-import { longMode, numbersFrom, seed } from '../support/long-mode.js'
-import { tempDir } from '../support/temp-dir.js'
+import { longMode, numbersFrom, seed } from '../../support/base/long-mode.js'
+import { startLoad } from '../../support/clients/handshake-load.js'
+import { nextEvent, recordEvents, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const RENEWALS = longMode ? 500 : 60
 const LONGEST_PAUSE_MS = longMode ? 300 : 30

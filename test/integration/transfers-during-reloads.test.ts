@@ -10,12 +10,12 @@ import http2 from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { listen } from '../support/echo-server.js'
-import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const PUMPS = 4

@@ -12,13 +12,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { startEngine as startEngineWith } from '../../src/main/engine/engine.js'
-import { createAuthority } from '../support/certificates.js'
-import { nextEvent, recordEvents, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
-import { replyKinds, watchedPrepareTasks } from '../support/prepare-replies.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { nextEvent, recordEvents, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { replyKinds, watchedPrepareTasks } from '../../support/worker/prepare-replies.js'
 
 const authority = createAuthority()
 

@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
 import {
   assertApplied,
   nextEvent,
@@ -17,10 +17,10 @@ import {
   servedBy,
   serveEcho,
   startEngine,
-} from '../support/engines.js'
-import { renameInto, writePair } from '../support/files.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+} from '../../support/engine/engines.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 

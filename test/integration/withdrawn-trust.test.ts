@@ -13,14 +13,14 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine, ReloadEngineOptions } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, serveEcho, startEngine } from '../support/engines.js'
-import { overwriteInPlace, subdirectory, writePair } from '../support/files.js'
-import { kubernetesVolume } from '../support/kubernetes-volume.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, subdirectory, writePair } from '../../support/files/files.js'
+import { kubernetesVolume } from '../../support/files/kubernetes-volume.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const serverAuthority = createAuthority()
 const [authorityA, authorityB, authorityC] = [createAuthority(), createAuthority(), createAuthority()]

@@ -8,16 +8,21 @@ import { type TestContext, test } from 'node:test'
 
 import { startEngine } from '../../src/main/engine/engine.js'
 import type { ReloadEngine } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, recordEvents, servedBy, serveEcho } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { type FakeClock, fakeClock } from '../support/fake-clock.js'
-import { type PairFiles, writePair } from '../support/files.js'
-import { behave, misbehaveIn, misbehaving, prepareOrMisbehaveTasks } from '../support/misbehaviour-marker.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { watchThreads } from '../support/thread-watch.js'
-import type { Misbehaviour } from '../support/worker-task.js'
+import { eventually } from '../../support/base/eventually.js'
+import { type FakeClock, fakeClock } from '../../support/base/fake-clock.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied, recordEvents, servedBy, serveEcho } from '../../support/engine/engines.js'
+import { type PairFiles, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import {
+  behave,
+  misbehaveIn,
+  misbehaving,
+  prepareOrMisbehaveTasks,
+} from '../../support/worker/misbehaviour-marker.js'
+import { watchThreads } from '../../support/worker/thread-watch.js'
+import type { Misbehaviour } from '../../support/worker/worker-task.js'
 
 const authority = createAuthority().issueAuthority()
 

@@ -14,14 +14,19 @@ import type { WorkerOptions } from '../../src/main/api/options.js'
 import type { ReloadError } from '../../src/main/base/errors.js'
 import { openWorker, type Worker } from '../../src/main/threads/pool.js'
 import type { PrepareTask } from '../../src/workers/protocol/prepare.js'
-import { selfSigned } from '../support/certificates.js'
-import { eventually } from '../support/eventually.js'
-import { type FakeClock, fakeClock } from '../support/fake-clock.js'
-import { writePair } from '../support/files.js'
-import { runModule } from '../support/run-module.js'
-import { tempDir } from '../support/temp-dir.js'
-import { watchThreads } from '../support/thread-watch.js'
-import { type Misbehaviour, misbehavingTasks, type WorkerTask, workerTask } from '../support/worker-task.js'
+import { eventually } from '../../support/base/eventually.js'
+import { type FakeClock, fakeClock } from '../../support/base/fake-clock.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { selfSigned } from '../../support/material/certificates.js'
+import { runModule } from '../../support/processes/run-module.js'
+import { watchThreads } from '../../support/worker/thread-watch.js'
+import {
+  type Misbehaviour,
+  misbehavingTasks,
+  type WorkerTask,
+  workerTask,
+} from '../../support/worker/worker-task.js'
 
 const LIMITS: Required<WorkerOptions> = {
   timeoutMs: 1000,

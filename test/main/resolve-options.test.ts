@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import type { EngineChanges, ReloadEngineOptions } from '../../src/main/api/options.js'
 import { ReloadError } from '../../src/main/base/errors.js'
 import { assertInterval, mergeChanges, resolveOptions } from '../../src/main/engine/resolve-options.js'
-import { assertFrozen } from '../support/frozen.js'
-import { recordingLogger } from '../support/recording-logger.js'
+import { assertFrozen } from '../../support/base/frozen.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
 
 const pair = { cert: 'tls.crt', key: 'tls.key' }
 const { debug, info } = recordingLogger()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { createTick } from '../../src/main/base/tick.js'
-import { fakeClock } from '../support/fake-clock.js'
+import { fakeClock } from '../../support/base/fake-clock.js'
 
 const DAY_MS = 86_400_000
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { trustedEntry, UntrustedPathError } from '../../src/main/base/trusted-path.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
 
 const skip = process.geteuid ? false : 'needs users'
 

@@ -9,9 +9,9 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 
-import { installPackage, projectRoot } from '../support/installed-package.js'
-import { blocksIn, commandsIn } from '../support/markdown.js'
-import { tempDir } from '../support/temp-dir.js'
+import { blocksIn, commandsIn } from '../../support/docs/markdown.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { installPackage, projectRoot } from '../../support/processes/installed-package.js'
 
 interface Page {
   /** From the root of the project. */

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { PACKAGE_VERSION } from '../../src/main/base/package-version.js'
-import { installPackage, projectRoot } from '../support/installed-package.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { installPackage, projectRoot } from '../../support/processes/installed-package.js'
 
 test('every subpath of the published package can be imported, and required', (t) => {
   const { dir } = installPackage(tempDir(t))

@@ -4,11 +4,11 @@ import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { servedBy } from '../support/engines.js'
-import { installPackage, projectRoot } from '../support/installed-package.js'
-import { blocksIn, commandsIn } from '../support/markdown.js'
-import { startNode } from '../support/process-lines.js'
-import { tempDir } from '../support/temp-dir.js'
+import { blocksIn, commandsIn } from '../../support/docs/markdown.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { installPackage, projectRoot } from '../../support/processes/installed-package.js'
+import { startNode } from '../../support/processes/process-lines.js'
 
 test('a new user gets from nothing to a server that reloads by four commands and a file', async (t) => {
   const { dir } = installPackage(tempDir(t))

@@ -5,13 +5,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { renameInto, writePair } from '../support/files.js'
-import { installPackage } from '../support/installed-package.js'
-import { blocksIn, commandsIn } from '../support/markdown.js'
-import { startNode } from '../support/process-lines.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { blocksIn, commandsIn } from '../../support/docs/markdown.js'
+import { renameInto, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { installPackage } from '../../support/processes/installed-package.js'
+import { startNode } from '../../support/processes/process-lines.js'
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0
 

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 import { PROBLEM_CODES } from '../../src/workers/base/problem.js'
-import { projectRoot } from '../support/installed-package.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
 
 const read = (path: string) => readFileSync(join(projectRoot, path), 'utf8')
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { parse } from 'yaml'
 
-import { projectRoot } from '../support/installed-package.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
 
 interface Workflow {
   readonly permissions: object

@@ -7,8 +7,8 @@ import fc from 'fast-check'
 import { alternativeNamesOf } from '../../src/workers/formats/alternative-names.js'
 import { asciiDomain, isDnsName, nameText, parseName } from '../../src/workers/formats/certificate-name.js'
 import { CoveredNames } from '../../src/workers/formats/covered-names.js'
-import { createAuthority } from '../support/certificates.js'
-import { keyPair } from '../support/keys.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { keyPair } from '../../support/material/keys.js'
 
 const authority = createAuthority()
 const key = keyPair('ed25519')

@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { CoveredNames } from '../../src/workers/formats/covered-names.js'
-import { createAuthority } from '../support/certificates.js'
-import { keyPair } from '../support/keys.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { keyPair } from '../../support/material/keys.js'
 
 const authority = createAuthority()
 const key = keyPair('ed25519')

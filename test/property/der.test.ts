@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { childrenOf, type DerNode, nodeAt, oidOf, timeOf } from '../../src/workers/formats/der.js'
 import { derKind, looksLikeDer } from '../../src/workers/formats/der-kind.js'
 import { issuerOf, signatureOid, subjectOf } from '../../src/workers/formats/x509.js'
-import { createAuthority } from '../support/certificates.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const { certDer } = createAuthority().issue()
 const ways = [issuerOf, signatureOid, subjectOf]

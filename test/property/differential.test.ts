@@ -8,9 +8,9 @@ import { test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../src/main/index.js'
 import type { PreparedReply } from '../../src/workers/protocol/prepare.js'
-import { DISAGREEMENTS, explanationOf, type OwnVerdict } from '../support/disagreements.js'
-import { fuzzCases, numbersFrom, seed } from '../support/long-mode.js'
-import { type Handshakes, type NodeVerdict, nodeVerdict } from '../support/node-verdict.js'
+import { fuzzCases, numbersFrom, seed } from '../../support/base/long-mode.js'
+import { DISAGREEMENTS, explanationOf, type OwnVerdict } from '../../support/cases/disagreements.js'
+import { type Handshakes, type NodeVerdict, nodeVerdict } from '../../support/cases/node-verdict.js'
 import {
   describeCase,
   drawnCase,
@@ -19,10 +19,10 @@ import {
   type PairCase,
   type PairFilesOfCase,
   usualCase,
-} from '../support/pair-cases.js'
-import { derOf } from '../support/pem-text.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { tempDir } from '../support/temp-dir.js'
+} from '../../support/cases/pair-cases.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { derOf } from '../../support/material/pem-text.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 /**
  * Each pair comes in three more forms. OpenSSL 3.0 takes twice the time. On four versions of Node these are some thousands;

@@ -10,7 +10,7 @@ import {
   inodeStamp,
   sameFingerprint,
 } from '../../src/fingerprint/index.js'
-import { createAuthority } from '../support/certificates.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const leaf = createAuthority().issueAuthority().issue()
 const chain = Buffer.from(leaf.chainPem)

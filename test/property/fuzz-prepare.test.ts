@@ -8,11 +8,11 @@ import tls from 'node:tls'
 import fc from 'fast-check'
 
 import type { PreparedMaterial } from '../../src/workers/protocol/prepare.js'
-import { createAuthority } from '../support/certificates.js'
-import { keyPair } from '../support/keys.js'
-import { fuzzCases } from '../support/long-mode.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { tempDir } from '../support/temp-dir.js'
+import { fuzzCases } from '../../support/base/long-mode.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { keyPair } from '../../support/material/keys.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const RUNS = fuzzCases(600)
 

@@ -6,9 +6,9 @@ import fc from 'fast-check'
 
 import { nodeAt } from '../../src/workers/formats/der.js'
 import { canonicalName } from '../../src/workers/formats/name.js'
-import { oid, sequence, set, tagged } from '../support/der.js'
-import { keyPair, signerOf } from '../support/keys.js'
-import { signCertificate } from '../support/x509.js'
+import { oid, sequence, set, tagged } from '../../support/material/der.js'
+import { keyPair, signerOf } from '../../support/material/keys.js'
+import { signCertificate } from '../../support/material/x509.js'
 
 interface Attribute {
   readonly type: string

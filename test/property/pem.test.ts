@@ -6,8 +6,8 @@ import fc from 'fast-check'
 
 import { splitPem } from '../../src/workers/formats/pem.js'
 import { certificatesOf } from '../../src/workers/parse/certificates.js'
-import { createAuthority } from '../support/certificates.js'
-import { orProblem } from '../support/problems.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { orProblem } from '../../support/worker/problems.js'
 
 const authority = createAuthority()
 const [one, two] = [authority.issue(), authority.issue()]

@@ -5,12 +5,12 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { createAuthority } from '../support/certificates.js'
-import { csr, encryptedPkcs8, traditionalKey } from '../support/key-forms.js'
-import { keyPair } from '../support/keys.js'
-import { pkcs12 } from '../support/pkcs12.js'
-import { prepareHere, taskFor } from '../support/prepare-here.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { csr, encryptedPkcs8, traditionalKey } from '../../support/material/key-forms.js'
+import { keyPair } from '../../support/material/keys.js'
+import { pkcs12 } from '../../support/material/pkcs12.js'
+import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const PASSPHRASE = 'correct horse'
 const authority = createAuthority()

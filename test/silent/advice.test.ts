@@ -8,8 +8,8 @@ import { ADVICE, adviceFor, isAboutFiles } from '../../src/main/base/advice.js'
 import { ask } from '../../src/main/cli/client/ask.js'
 import { CommandError } from '../../src/main/cli/exit-codes.js'
 import { PROBLEM_CODES, type ProblemCode } from '../../src/main/index.js'
-import { certswap } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { certswap } from '../../support/processes/program.js'
 
 /** Where files are good, or are not what is asked about, no advice may send the operator to them. */
 const NOT_FILES: readonly ProblemCode[] = [

@@ -6,11 +6,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { without } from '../support/programs.js'
-import { assertDocumented, assertRenews, type RuntimeServer, runtimeSite } from '../support/runtime-site.js'
-import { handshake } from '../support/tls-client.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { without } from '../../support/processes/programs.js'
+import {
+  assertDocumented,
+  assertRenews,
+  type RuntimeServer,
+  runtimeSite,
+} from '../../support/processes/runtime-site.js'
 
 const options = { skip: onFirstNodeOnly || without('bun') }
 

@@ -2,8 +2,8 @@
 
 import { test } from 'node:test'
 
-import { bundlerProject, testBundlers } from '../support/bundled-program.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { bundlerProject, testBundlers } from '../../support/processes/bundled-program.js'
 
 const needs = ['rollup', '@rollup/plugin-commonjs', '@rollup/plugin-json', '@rollup/plugin-node-resolve']
 

@@ -8,6 +8,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { commandsIn } from '../../support/docs/markdown.js'
 import {
   bundlerCommand,
   bundlerProject,
@@ -15,10 +17,8 @@ import {
   runBundler,
   testBundlers,
   withoutNpx,
-} from '../support/bundled-program.js'
-import { commandsIn } from '../support/markdown.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { without } from '../support/programs.js'
+} from '../../support/processes/bundled-program.js'
+import { without } from '../../support/processes/programs.js'
 
 test('the page has no command that these tests do not run', () => {
   const run = ['--format=cjs', '--format=esm', 'ncc build', 'webpack', 'rollup', 'bun build', 'jest']

@@ -10,15 +10,20 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine, ReloadEngineOptions, ReloadError } from '../../src/main/index.js'
-import { type Authority, type AuthorityOptions, createAuthority, type Leaf } from '../support/certificates.js'
-import { curl, withoutCurl } from '../support/curl.js'
-import { serveEcho, startEngine } from '../support/engines.js'
-import { writePair } from '../support/files.js'
-import { putHost } from '../support/host-site.js'
-import { withoutOpenssl } from '../support/openssl.js'
-import { certswap } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { curl, withoutCurl } from '../../support/clients/curl.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { serveEcho, startEngine } from '../../support/engine/engines.js'
+import { putHost } from '../../support/engine/host-site.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import {
+  type Authority,
+  type AuthorityOptions,
+  createAuthority,
+  type Leaf,
+} from '../../support/material/certificates.js'
+import { withoutOpenssl } from '../../support/processes/openssl.js'
+import { certswap } from '../../support/processes/program.js'
 
 const PAST = { notBefore: new Date('2010-01-31'), notAfter: new Date('2020-01-31') }
 const FUTURE = { notBefore: new Date('2100-01-31') }

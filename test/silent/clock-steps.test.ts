@@ -9,14 +9,14 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { StatusView } from '../../src/main/control/routes/status.js'
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { fromNow } from '../support/ending-site.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { certswapServe } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { eventually } from '../../support/base/eventually.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { fromNow } from '../../support/engine/ending-site.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswapServe } from '../../support/processes/program.js'
+import { request } from '../../support/servers/control.js'
 
 const DAY = 86_400_000
 

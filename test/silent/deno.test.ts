@@ -6,10 +6,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { commandsIn } from '../support/markdown.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { without } from '../support/programs.js'
-import { assertDocumented, assertRenews, runtimeSite } from '../support/runtime-site.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { commandsIn } from '../../support/docs/markdown.js'
+import { without } from '../../support/processes/programs.js'
+import { assertDocumented, assertRenews, runtimeSite } from '../../support/processes/runtime-site.js'
 
 /** As the page says: without `-A`. */
 const flags = commandsIn('docs/runtimes.md')

@@ -19,14 +19,21 @@ import Koa from 'koa'
 import { Agent, EventSource } from 'undici'
 
 import { closeEventStreams, type ResponseHook } from '../../src/main/drain/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { drainOf, http2Client, http2Server, httpsServer, identity, pausedHttps } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { startExample } from '../support/example-process.js'
-import { writePair } from '../support/files.js'
-import { front } from '../support/front.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { startExample } from '../../support/processes/example-process.js'
+import {
+  drainOf,
+  http2Client,
+  http2Server,
+  httpsServer,
+  identity,
+  pausedHttps,
+} from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
+import { front } from '../../support/servers/front.js'
 
 const LAST = 'event: bye\ndata: {"to":"other"}\n\n'
 const HEADERS = { 'content-type': 'text/event-stream' }

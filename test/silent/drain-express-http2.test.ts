@@ -8,14 +8,14 @@ import http2 from 'node:http2'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { identity } from '../support/drains.js'
-import { startExample } from '../support/example-process.js'
-import { writePair } from '../support/files.js'
-import { projectRoot } from '../support/installed-package.js'
-import { startNode } from '../support/process-lines.js'
-import { get } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
+import { get } from '../../support/clients/requests.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { startExample } from '../../support/processes/example-process.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
+import { startNode } from '../../support/processes/process-lines.js'
+import { identity } from '../../support/servers/drains.js'
 
 const authority = createAuthority()
 const ca = authority.certPem

@@ -10,14 +10,14 @@ import tls from 'node:tls'
 
 import grpc from '@grpc/grpc-js'
 
-import { createAuthority } from '../support/certificates.js'
-import { drainOf, none, stillDrainOf } from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { startExample } from '../support/example-process.js'
-import { writePair } from '../support/files.js'
-import { greeterService } from '../support/greeter.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { startExample } from '../../support/processes/example-process.js'
+import { drainOf, none, stillDrainOf } from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
+import { greeterService } from '../../support/servers/greeter.js'
 
 const authority = createAuthority()
 const leaf = authority.issue({ names: ['localhost'], ips: ['127.0.0.1'] })

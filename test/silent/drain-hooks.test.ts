@@ -25,6 +25,10 @@ import {
   createDrain,
   type TrackedSession,
 } from '../../src/main/drain/index.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { upgradeRequest } from '../../support/clients/raw-web-socket.js'
+import { get } from '../../support/clients/requests.js'
 import {
   connectTls,
   drainOf,
@@ -33,12 +37,8 @@ import {
   identity,
   received,
   stillDrainOf,
-} from '../support/drains.js'
-import { listen } from '../support/echo-server.js'
-import { eventually } from '../support/eventually.js'
-import { upgradeRequest } from '../support/raw-web-socket.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { get } from '../support/requests.js'
+} from '../../support/servers/drains.js'
+import { listen } from '../../support/servers/echo-server.js'
 
 const UNKNOWN = /found nothing on this connection that it can close/
 

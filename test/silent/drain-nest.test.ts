@@ -8,13 +8,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { exampleSite } from '../support/example-site.js'
-import { writePair } from '../support/files.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { type ProcessLines, startNode } from '../support/process-lines.js'
-import { without } from '../support/programs.js'
-import { get } from '../support/requests.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { get } from '../../support/clients/requests.js'
+import { writePair } from '../../support/files/files.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { exampleSite } from '../../support/processes/example-site.js'
+import { type ProcessLines, startNode } from '../../support/processes/process-lines.js'
+import { without } from '../../support/processes/programs.js'
 
 const skip = without('@nestjs/core', '@nestjs/common', '@nestjs/platform-express') || onFirstNodeOnly
 

@@ -13,14 +13,14 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-import { createAuthority } from '../support/certificates.js'
-import { exampleSite } from '../support/example-site.js'
-import { writePair } from '../support/files.js'
-import { freePort } from '../support/free-port.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { programPath, without } from '../support/programs.js'
-import { get } from '../support/requests.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { get } from '../../support/clients/requests.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { exampleSite } from '../../support/processes/example-site.js'
+import { programPath, without } from '../../support/processes/programs.js'
+import { freePort } from '../../support/servers/free-port.js'
 
 const authority = createAuthority()
 const ca = authority.certPem

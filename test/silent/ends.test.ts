@@ -7,12 +7,12 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { endingSite, expiredCodes, fromNow, passDays } from '../support/ending-site.js'
-import { assertApplied, nextEvent, recordEvents, serveEcho } from '../support/engines.js'
-import { fakeClock } from '../support/fake-clock.js'
-import { writePair } from '../support/files.js'
-import { handshake } from '../support/tls-client.js'
+import { fakeClock } from '../../support/base/fake-clock.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { endingSite, expiredCodes, fromNow, passDays } from '../../support/engine/ending-site.js'
+import { assertApplied, nextEvent, recordEvents, serveEcho } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE

@@ -9,11 +9,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngine, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { documentedMessages } from '../support/documented-errors.js'
-import { assertApplied, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { renameInto, writePair } from '../support/files.js'
+import { eventually } from '../../support/base/eventually.js'
+import { documentedMessages } from '../../support/docs/documented-errors.js'
+import { assertApplied, startEngine } from '../../support/engine/engines.js'
+import { renameInto, writePair } from '../../support/files/files.js'
 import {
   assertDocumented,
   hangingMount,
@@ -21,9 +20,10 @@ import {
   overlayOf,
   withoutHangingMounts,
   withoutOverlays,
-} from '../support/hanging-mount.js'
-import { tempDir } from '../support/temp-dir.js'
-import { watchThreads } from '../support/thread-watch.js'
+} from '../../support/files/hanging-mount.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { watchThreads } from '../../support/worker/thread-watch.js'
 
 const skip = withoutHangingMounts()
 const authority = createAuthority()

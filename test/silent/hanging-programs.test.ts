@@ -7,12 +7,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { type HangingMount, hangingMount, withoutHangingMounts } from '../support/hanging-mount.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { runModule } from '../support/run-module.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { type HangingMount, hangingMount, withoutHangingMounts } from '../../support/files/hanging-mount.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
+import { runModule } from '../../support/processes/run-module.js'
 
 const skip = withoutHangingMounts()
 const authority = createAuthority()

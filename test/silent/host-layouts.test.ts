@@ -11,15 +11,23 @@ import {
   type ReloadEngineOptions,
 } from '../../src/main/index.js'
 import { listHosts } from '../../src/workers/hosts/list-hosts.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { assertApplied, servedBy, serveEcho, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { certswap } from '../support/program.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
-import { acmeSh, caddy, certbot, certManager, lego, put, type ToolLayout } from '../support/tool-layouts.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, servedBy, serveEcho, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import {
+  acmeSh,
+  caddy,
+  certbot,
+  certManager,
+  lego,
+  put,
+  type ToolLayout,
+} from '../../support/files/tool-layouts.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { certswap } from '../../support/processes/program.js'
 
 const root = createAuthority()
 const issuer = root.issueAuthority()

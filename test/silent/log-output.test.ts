@@ -11,13 +11,13 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { request } from '../support/control.js'
-import { eventually } from '../support/eventually.js'
-import type { LogWriterReport } from '../support/log-writer.js'
-import { certswapServe, PROGRAM } from '../support/program.js'
-import { renewedSite } from '../support/renewed-site.js'
-import { stalledPipe } from '../support/stalled-pipe.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { renewedSite } from '../../support/engine/renewed-site.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import type { LogWriterReport } from '../../support/processes/log-writer.js'
+import { certswapServe, PROGRAM } from '../../support/processes/program.js'
+import { stalledPipe } from '../../support/processes/stalled-pipe.js'
+import { request } from '../../support/servers/control.js'
 
 test('lines wait for a reader that pauses: what fits is kept whole, the rest is counted and reported', async (t) => {
   const pipe = stalledPipe(t)
@@ -134,7 +134,7 @@ test('a command whose reader has ended keeps its exit code and prints no stack',
   assert.deepEqual([full.status, full.stderr], [1, 'certswap: standard output cannot be written: ENOSPC\n'])
 })
 
-const WRITER = fileURLToPath(new URL('../support/log-writer.js', import.meta.url))
+const WRITER = fileURLToPath(new URL('../../support/processes/log-writer.js', import.meta.url))
 
 /** A program that writes more lines than a reader that reads none leaves room for. */
 async function writeLines(

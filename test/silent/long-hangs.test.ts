@@ -8,14 +8,19 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { nextEvent, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { assertDocumented, hangingMount, moved, withoutHangingMounts } from '../support/hanging-mount.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { watchThreads } from '../support/thread-watch.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { nextEvent, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import {
+  assertDocumented,
+  hangingMount,
+  moved,
+  withoutHangingMounts,
+} from '../../support/files/hanging-mount.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { watchThreads } from '../../support/worker/thread-watch.js'
 
 const skip = withoutHangingMounts()
 const authority = createAuthority()

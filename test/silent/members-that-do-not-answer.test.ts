@@ -18,13 +18,13 @@ import type {
   ReloadResult,
 } from '../../src/main/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
-import { createAuthority } from '../support/certificates.js'
-import { eventually } from '../support/eventually.js'
-import { fakeClock } from '../support/fake-clock.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { type FleetPuppet, fleetPuppet, strangerTo } from '../support/fleet-puppet.js'
-import { recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { fakeClock } from '../../support/base/fake-clock.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type FleetPuppet, fleetPuppet, strangerTo } from '../../support/fleet/fleet-puppet.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 /** Nothing here depends on the Node version. */
 const skip = process.versions.node.startsWith('20.') ? false : 'needs Node 20, on which it runs alone'

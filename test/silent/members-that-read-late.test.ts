@@ -11,11 +11,11 @@ import { type SharedEngine, type ShareOptions, shareEngine } from '../../src/mai
 import { openLink, threadChannel } from '../../src/main/fleet/link.js'
 import { LinkedMemberEngine } from '../../src/main/fleet/linked-member-engine.js'
 import type { ReloadResult } from '../../src/main/index.js'
-import { assertApplied } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { hostSite } from '../support/host-site.js'
-import { recordingLogger } from '../support/recording-logger.js'
+import { eventually } from '../../support/base/eventually.js'
+import { recordingLogger } from '../../support/base/recording-logger.js'
+import { assertApplied } from '../../support/engine/engines.js'
+import { hostSite } from '../../support/engine/host-site.js'
+import { writePair } from '../../support/files/files.js'
 
 const TIMEOUT_MS = 500
 

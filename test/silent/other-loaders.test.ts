@@ -9,13 +9,18 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
-import { assertRenewed, bundlerCommand, bundlerProject, runBundler } from '../support/bundled-program.js'
-import { selfSigned } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { projectRoot } from '../support/installed-package.js'
-import { onFirstNodeOnly } from '../support/one-node.js'
-import { programPath, without } from '../support/programs.js'
-import { tempDir } from '../support/temp-dir.js'
+import { onFirstNodeOnly } from '../../support/base/one-node.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { selfSigned } from '../../support/material/certificates.js'
+import {
+  assertRenewed,
+  bundlerCommand,
+  bundlerProject,
+  runBundler,
+} from '../../support/processes/bundled-program.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
+import { programPath, without } from '../../support/processes/programs.js'
 
 test("with Yarn's Plug'n'Play, a program serves and reloads from a zip archive", {
   skip: onFirstNodeOnly || without('@yarnpkg/cli-dist'),

@@ -5,14 +5,14 @@ import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
 import type { Problem, ReloadEngine, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { createEcho, listen } from '../support/echo-server.js'
-import { assertApplied, servedBy, startEngine } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { type RecordingLogger, recordingLogger } from '../support/recording-logger.js'
-import { tempDir } from '../support/temp-dir.js'
-import { handshake } from '../support/tls-client.js'
+import { eventually } from '../../support/base/eventually.js'
+import { type RecordingLogger, recordingLogger } from '../../support/base/recording-logger.js'
+import { handshake } from '../../support/clients/tls-client.js'
+import { assertApplied, servedBy, startEngine } from '../../support/engine/engines.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { createEcho, listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const stranger = authority.issue({ names: ['localhost', 'own.example'] })

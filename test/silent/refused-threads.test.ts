@@ -13,10 +13,10 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { couldNotStart } from '../../src/main/threads/task-error.js'
-import { selfSigned } from '../support/certificates.js'
-import { documentedMessages } from '../support/documented-errors.js'
-import { writePair } from '../support/files.js'
-import { tempDir } from '../support/temp-dir.js'
+import { documentedMessages } from '../../support/docs/documented-errors.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { selfSigned } from '../../support/material/certificates.js'
 
 const ENTRY = new URL('../../src/main/index.js', import.meta.url).href
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url))

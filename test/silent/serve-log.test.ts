@@ -10,13 +10,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { request } from '../support/control.js'
-import { servedBy } from '../support/engines.js'
-import { eventually } from '../support/eventually.js'
-import { freePort } from '../support/free-port.js'
-import { PROGRAM } from '../support/program.js'
-import { renewedSite } from '../support/renewed-site.js'
-import { type StalledPipe, stalledPipe } from '../support/stalled-pipe.js'
+import { eventually } from '../../support/base/eventually.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { renewedSite } from '../../support/engine/renewed-site.js'
+import { PROGRAM } from '../../support/processes/program.js'
+import { type StalledPipe, stalledPipe } from '../../support/processes/stalled-pipe.js'
+import { request } from '../../support/servers/control.js'
+import { freePort } from '../../support/servers/free-port.js'
 
 for (const processes of [1, 2]) {
   test(`with a full log pipe, ${processes} serving process(es) start, reload, serve and end on SIGTERM`, async (t) => {

@@ -7,12 +7,12 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { eventually } from '../support/eventually.js'
-import { writePair } from '../support/files.js'
-import { certswapServe } from '../support/program.js'
-import { tempDir } from '../support/temp-dir.js'
+import { eventually } from '../../support/base/eventually.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswapServe } from '../../support/processes/program.js'
+import { request } from '../../support/servers/control.js'
 
 const isLinux = process.platform === 'linux'
 const skip =

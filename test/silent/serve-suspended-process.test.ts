@@ -7,13 +7,13 @@ import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { createAuthority } from '../support/certificates.js'
-import { request } from '../support/control.js'
-import { servedBy } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { certswap, certswapServe } from '../support/program.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { servedBy } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { certswap, certswapServe } from '../../support/processes/program.js'
+import { request } from '../../support/servers/control.js'
 
 const authority = createAuthority()
 const MEMBER = ['--processes', '2', '--member-timeout', '1']

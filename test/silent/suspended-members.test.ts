@@ -10,13 +10,13 @@ import type { Worker } from 'node:worker_threads'
 
 import { shareEngine } from '../../src/main/fleet/index.js'
 import type { EngineStatus, ReloadResult } from '../../src/main/index.js'
-import { createAuthority } from '../support/certificates.js'
-import { type ClusterOptions, type ClusterSite, clusterSite } from '../support/cluster-site.js'
-import { assertApplied, servedBy, startEngine } from '../support/engines.js'
-import { overwriteInPlace, writePair } from '../support/files.js'
-import { joinOnThread } from '../support/fleet-member.js'
-import { assertRefused } from '../support/refusal.js'
-import { tempDir } from '../support/temp-dir.js'
+import { assertRefused } from '../../support/clients/refusal.js'
+import { assertApplied, servedBy, startEngine } from '../../support/engine/engines.js'
+import { overwriteInPlace, writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { type ClusterOptions, type ClusterSite, clusterSite } from '../../support/fleet/cluster-site.js'
+import { joinOnThread } from '../../support/fleet/fleet-member.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const authority = createAuthority()
 const TIMEOUT_MS = 1_000

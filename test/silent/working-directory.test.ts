@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { withAbsolutePaths } from '../../src/main/base/absolute-paths.js'
-import { createAuthority } from '../support/certificates.js'
-import { writePair } from '../support/files.js'
-import { pkcs12 } from '../support/pkcs12.js'
-import { runModule } from '../support/run-module.js'
-import { tempDir } from '../support/temp-dir.js'
+import { writePair } from '../../support/files/files.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { pkcs12 } from '../../support/material/pkcs12.js'
+import { runModule } from '../../support/processes/run-module.js'
 
 const root = createAuthority()
 

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { test } from 'node:test'
 
-import { projectRoot } from '../support/installed-package.js'
+import { projectRoot } from '../../support/processes/installed-package.js'
 
 /** From the bottom to the top. A folder imports itself and what stands before it. */
 const LAYERS = [

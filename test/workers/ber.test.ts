@@ -4,11 +4,11 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { derFromBer } from '../../src/workers/formats/ber.js'
-import { createAuthority } from '../support/certificates.js'
-import { bits, constructed, integer, octets, sequence, tagged } from '../support/der.js'
-import { berOf, mutated } from '../support/der-mutants.js'
-import { numbersFrom } from '../support/long-mode.js'
-import { authenticatedSafe } from '../support/pkcs12.js'
+import { numbersFrom } from '../../support/base/long-mode.js'
+import { berOf, mutated } from '../../support/cases/der-mutants.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { bits, constructed, integer, octets, sequence, tagged } from '../../support/material/der.js'
+import { authenticatedSafe } from '../../support/material/pkcs12.js'
 
 const leaf = createAuthority().issue()
 const samples = [leaf.certDer, authenticatedSafe({ leaf }), sequence(), octets(Buffer.alloc(70_000))]

@@ -10,10 +10,10 @@ import {
   isSelfSigned,
   parseCertificate,
 } from '../../src/workers/parse/certificates.js'
-import { createAuthority, selfSigned } from '../support/certificates.js'
-import { pem } from '../support/der.js'
-import { csr, publicKeyPem } from '../support/key-forms.js'
-import { problemOf } from '../support/problems.js'
+import { createAuthority, selfSigned } from '../../support/material/certificates.js'
+import { pem } from '../../support/material/der.js'
+import { csr, publicKeyPem } from '../../support/material/key-forms.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { childrenOf, nodeAt, oidOf, timeOf } from '../../src/workers/formats/der.js'
-import { integer, octets, oid, sequence, tagged, time } from '../support/der.js'
+import { integer, octets, oid, sequence, tagged, time } from '../../support/material/der.js'
 
 test('an element is found with its tag and its content, whatever form its length has', () => {
   for (const length of [0, 127, 128, 255, 256, 65_535, 65_536]) {

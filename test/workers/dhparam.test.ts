@@ -10,12 +10,12 @@ import { readDhparam } from '../../src/workers/parse/dhparam.js'
 import { Findings } from '../../src/workers/problems/findings.js'
 import type { Policy } from '../../src/workers/protocol/material.js'
 import type { FileSet } from '../../src/workers/read/file-set.js'
-import { selfSigned } from '../support/certificates.js'
-import { integer, pem, sequence } from '../support/der.js'
-import { codesOf } from '../support/findings.js'
-import { filesOf, taskFor } from '../support/prepare-here.js'
-import { problemOf } from '../support/problems.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { selfSigned } from '../../support/material/certificates.js'
+import { integer, pem, sequence } from '../../support/material/der.js'
+import { codesOf } from '../../support/worker/findings.js'
+import { filesOf, taskFor } from '../../support/worker/prepare-here.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 /** Parameters of a well-known group. */
 function parameters(group: string): string {

@@ -10,7 +10,7 @@ import { crlFieldsOf } from '../../src/workers/formats/crl-fields.js'
 import { orderChain } from '../../src/workers/judge/chain-order.js'
 import { anchorsIn } from '../../src/workers/judge/named-anchors.js'
 import { neededIn } from '../../src/workers/judge/needed.js'
-import { createAuthority } from '../support/certificates.js'
+import { createAuthority } from '../../support/material/certificates.js'
 
 const root = createAuthority({ name: 'Root' })
 const intermediate = root.issueAuthority({ name: 'Intermediate' })

@@ -4,9 +4,9 @@ import { test } from 'node:test'
 
 import { oneLine } from '../../src/workers/base/short-text.js'
 import { factsOf, keyTypeOf, namesOf, publicKeyOf } from '../../src/workers/parse/facts.js'
-import { createAuthority } from '../support/certificates.js'
-import { pem } from '../support/der.js'
-import { keyPair } from '../support/keys.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { pem } from '../../support/material/der.js'
+import { keyPair } from '../../support/material/keys.js'
 
 const authority = createAuthority({ name: 'The issuer' })
 

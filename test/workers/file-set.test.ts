@@ -7,9 +7,9 @@ import { contentDigest, sameFingerprint } from '../../src/fingerprint/index.js'
 import { type FileSet, glance, looksUnchanged, readFileSet } from '../../src/workers/read/file-set.js'
 import { stampFile } from '../../src/workers/read/read-file.js'
 import type { SourceFile } from '../../src/workers/read/source-files.js'
-import { overwriteInPlace, renameInto } from '../support/files.js'
-import { beforeCalls } from '../support/patch-fs.js'
-import { tempDir } from '../support/temp-dir.js'
+import { overwriteInPlace, renameInto } from '../../support/files/files.js'
+import { beforeCalls } from '../../support/files/patch-fs.js'
+import { tempDir } from '../../support/files/temp-dir.js'
 
 test('a set gives the bytes and paths of each role, and a fingerprint by the rule of each file', (t) => {
   const files = pairIn(tempDir(t))

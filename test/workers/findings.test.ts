@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { ProblemError } from '../../src/workers/base/problem.js'
 import { Findings } from '../../src/workers/problems/findings.js'
-import { codesOf } from '../support/findings.js'
+import { codesOf } from '../../support/worker/findings.js'
 
 test('what cannot serve is refused, even under force', () => {
   const findings = new Findings(true)

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 
 import { judgePeers } from '../../src/workers/judge/judge-peers.js'
 import type { JudgePeersTask, PeerChain } from '../../src/workers/protocol/judge-peers.js'
-import { type Authority, createAuthority, selfSigned } from '../support/certificates.js'
-import { derOf } from '../support/pem-text.js'
+import { type Authority, createAuthority, selfSigned } from '../../support/material/certificates.js'
+import { derOf } from '../../support/material/pem-text.js'
 
 const root = createAuthority()
 const other = createAuthority()

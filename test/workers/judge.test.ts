@@ -9,12 +9,17 @@ import { judgeAgainstServed, judgeIdentity, namesLost } from '../../src/workers/
 import { factsOf } from '../../src/workers/parse/facts.js'
 import type { Findings } from '../../src/workers/problems/findings.js'
 import type { Policy } from '../../src/workers/protocol/material.js'
-import { createAuthority, type Leaf, type LeafOptions, selfSigned } from '../support/certificates.js'
-import { pem, sequence } from '../support/der.js'
-import { found } from '../support/findings.js'
-import { keyPair, signerOf } from '../support/keys.js'
-import { taskFor } from '../support/prepare-here.js'
-import { distinguishedName, signCertificate } from '../support/x509.js'
+import {
+  createAuthority,
+  type Leaf,
+  type LeafOptions,
+  selfSigned,
+} from '../../support/material/certificates.js'
+import { pem, sequence } from '../../support/material/der.js'
+import { keyPair, signerOf } from '../../support/material/keys.js'
+import { distinguishedName, signCertificate } from '../../support/material/x509.js'
+import { found } from '../../support/worker/findings.js'
+import { taskFor } from '../../support/worker/prepare-here.js'
 
 const SECOND = 1000
 const DAY = 86_400 * SECOND

@@ -3,11 +3,11 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 
 import { derOf, splitPem, toPem } from '../../src/workers/formats/pem.js'
-import { createAuthority } from '../support/certificates.js'
-import { encryptedPkcs8, traditionalKey } from '../support/key-forms.js'
-import { keyPair } from '../support/keys.js'
-import { pkcs12 } from '../support/pkcs12.js'
-import { problemOf } from '../support/problems.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { encryptedPkcs8, traditionalKey } from '../../support/material/key-forms.js'
+import { keyPair } from '../../support/material/keys.js'
+import { pkcs12 } from '../../support/material/pkcs12.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 const authority = createAuthority()
 const intermediate = authority.issueAuthority()

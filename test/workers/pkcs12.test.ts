@@ -8,9 +8,9 @@ import { createSecureContext } from 'node:tls'
 import { ProblemError } from '../../src/workers/base/problem.js'
 import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
 import { readPkcs12 } from '../../src/workers/parse/pkcs12.js'
-import { createAuthority, type Leaf } from '../support/certificates.js'
-import { integer, sequence } from '../support/der.js'
-import { withoutOpenssl } from '../support/openssl.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf } from '../../support/material/certificates.js'
+import { integer, sequence } from '../../support/material/der.js'
 import {
   authenticatedSafe,
   certificateBag,
@@ -21,8 +21,8 @@ import {
   withMac,
   withoutMac,
   withPbmac1,
-} from '../support/pkcs12.js'
-import { tempDir } from '../support/temp-dir.js'
+} from '../../support/material/pkcs12.js'
+import { withoutOpenssl } from '../../support/processes/openssl.js'
 
 const root = createAuthority()
 const intermediate = root.issueAuthority()

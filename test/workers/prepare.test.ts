@@ -13,14 +13,14 @@ import type {
   RefusedReply,
 } from '../../src/workers/protocol/prepare.js'
 import { decodeRecord } from '../../src/workers/reply/record.js'
-import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
-import { overwriteInPlace, renameInto, writePair } from '../support/files.js'
-import { codesOf } from '../support/findings.js'
-import { encryptedPkcs8 } from '../support/key-forms.js'
-import { beforeCalls } from '../support/patch-fs.js'
-import { pkcs12 } from '../support/pkcs12.js'
-import { preparedHere, prepareHere, taskFor } from '../support/prepare-here.js'
-import { tempDir } from '../support/temp-dir.js'
+import { overwriteInPlace, renameInto, writePair } from '../../support/files/files.js'
+import { beforeCalls } from '../../support/files/patch-fs.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, type Leaf, selfSigned } from '../../support/material/certificates.js'
+import { encryptedPkcs8 } from '../../support/material/key-forms.js'
+import { pkcs12 } from '../../support/material/pkcs12.js'
+import { codesOf } from '../../support/worker/findings.js'
+import { preparedHere, prepareHere, taskFor } from '../../support/worker/prepare-here.js'
 
 const authority = createAuthority()
 const issuer = authority.issueAuthority()

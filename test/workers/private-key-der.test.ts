@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 
 import { whyNotUsable } from '../../src/workers/parse/private-key-der.js'
-import { integer, nothing, octets, oid, sequence } from '../support/der.js'
-import { keyPair } from '../support/keys.js'
+import { integer, nothing, octets, oid, sequence } from '../../support/material/der.js'
+import { keyPair } from '../../support/material/keys.js'
 
 const rsaId = sequence(oid('1.2.840.113549.1.1.1'), nothing())
 const huge = (1n << 1_000_000n) + 1n

@@ -5,11 +5,11 @@ import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { DerivationBudget } from '../../src/workers/formats/derivation-budget.js'
 import { splitPem } from '../../src/workers/formats/pem.js'
 import { privateKeysOf } from '../../src/workers/parse/private-key.js'
-import { selfSigned } from '../support/certificates.js'
-import { integer, octets, oid, pem, sequence } from '../support/der.js'
-import { csr, encryptedPkcs8, publicKeyPem, traditionalKey } from '../support/key-forms.js'
-import { keyPair } from '../support/keys.js'
-import { problemOf } from '../support/problems.js'
+import { selfSigned } from '../../support/material/certificates.js'
+import { integer, octets, oid, pem, sequence } from '../../support/material/der.js'
+import { csr, encryptedPkcs8, publicKeyPem, traditionalKey } from '../../support/material/key-forms.js'
+import { keyPair } from '../../support/material/keys.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 const pair = keyPair()
 const rsa = keyPair('rsa-2048')

@@ -25,11 +25,11 @@ import {
   readFileAgain,
   stampFile,
 } from '../../src/workers/read/read-file.js'
-import { overwriteInPlace, renameInto } from '../support/files.js'
-import { lockedOut } from '../support/locked-out.js'
-import { beforeCalls } from '../support/patch-fs.js'
-import { problemOf } from '../support/problems.js'
-import { tempDir } from '../support/temp-dir.js'
+import { overwriteInPlace, renameInto } from '../../support/files/files.js'
+import { lockedOut } from '../../support/files/locked-out.js'
+import { beforeCalls } from '../../support/files/patch-fs.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 const LIMIT = 1024
 const unix = platform() === 'win32' ? 'needs a POSIX file system' : false

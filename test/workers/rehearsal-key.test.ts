@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import type { Identity } from '../../src/workers/judge/identity.js'
 import { rehearsalKeyOf, servedRehearsalKeyOf } from '../../src/workers/rehearse/rehearsal-key.js'
-import { createAuthority, type Leaf, selfSigned } from '../support/certificates.js'
+import { createAuthority, type Leaf, selfSigned } from '../../support/material/certificates.js'
 
 const root = createAuthority()
 const authority = createAuthority({ parent: root })

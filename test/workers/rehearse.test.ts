@@ -8,10 +8,15 @@ import type { Identity } from '../../src/workers/judge/identity.js'
 import { Findings } from '../../src/workers/problems/findings.js'
 import type { ContextOptions } from '../../src/workers/protocol/material.js'
 import { rehearse } from '../../src/workers/rehearse/rehearse.js'
-import { createAuthority, type Leaf, manyAuthorities, selfSigned } from '../support/certificates.js'
-import { integer, pem, sequence } from '../support/der.js'
-import { codesOf, type FoundCodes } from '../support/findings.js'
-import type { KeyType } from '../support/keys.js'
+import {
+  createAuthority,
+  type Leaf,
+  manyAuthorities,
+  selfSigned,
+} from '../../support/material/certificates.js'
+import { integer, pem, sequence } from '../../support/material/der.js'
+import type { KeyType } from '../../support/material/keys.js'
+import { codesOf, type FoundCodes } from '../../support/worker/findings.js'
 
 const clean: FoundCodes = { problems: [], warnings: [] }
 const refused: FoundCodes = { problems: ['REHEARSAL_FAILED'], warnings: [] }

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { listSourceFiles } from '../../src/workers/read/source-files.js'
-import { lockedOut } from '../support/locked-out.js'
-import { taskFor } from '../support/prepare-here.js'
-import { problemOf } from '../support/problems.js'
-import { tempDir } from '../support/temp-dir.js'
+import { lockedOut } from '../../support/files/locked-out.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { taskFor } from '../../support/worker/prepare-here.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 const pair = { cert: 'tls.crt', key: 'tls.key' }
 

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { readTicketSecret, ticketSecretName } from '../../src/workers/parse/ticket-secret.js'
-import { filesOf, taskFor } from '../support/prepare-here.js'
-import { problemOf } from '../support/problems.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { filesOf, taskFor } from '../../support/worker/prepare-here.js'
+import { problemOf } from '../../support/worker/problems.js'
 
 test('a secret of 32 bytes and more comes in a buffer of its own', (t) => {
   for (const length of [32, 48, 1000]) {

@@ -8,7 +8,7 @@ import { exact } from '../../src/workers/base/exact.js'
 import { packTrustEnds } from '../../src/workers/protocol/ends.js'
 import type { PreparedReply, UnchangedReply } from '../../src/workers/protocol/prepare.js'
 import { handOver, keyPem } from '../../src/workers/reply/transfer.js'
-import { keyPair } from '../support/keys.js'
+import { keyPair } from '../../support/material/keys.js'
 
 const keys: Record<string, KeyObject> = {
   'EC P-256': keyPair('ec').privateKey,

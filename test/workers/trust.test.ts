@@ -8,13 +8,13 @@ import { type AuthorityFacts, AuthorityList } from '../../src/workers/parse/auth
 import { Findings } from '../../src/workers/problems/findings.js'
 import { NO_TRUST_ENDS } from '../../src/workers/protocol/ends.js'
 import type { Policy } from '../../src/workers/protocol/material.js'
-import { createAuthority, manyAuthorities, selfSigned } from '../support/certificates.js'
-import { integer, pem, sequence, time } from '../support/der.js'
-import { codesOf } from '../support/findings.js'
-import { signerOf } from '../support/keys.js'
-import { filesOf, taskFor } from '../support/prepare-here.js'
-import { tempDir } from '../support/temp-dir.js'
-import { distinguishedName, signed } from '../support/x509.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, manyAuthorities, selfSigned } from '../../support/material/certificates.js'
+import { integer, pem, sequence, time } from '../../support/material/der.js'
+import { signerOf } from '../../support/material/keys.js'
+import { distinguishedName, signed } from '../../support/material/x509.js'
+import { codesOf } from '../../support/worker/findings.js'
+import { filesOf, taskFor } from '../../support/worker/prepare-here.js'
 
 const DAY = 86_400_000
 const clean = { problems: [], warnings: [] }

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { type Authority, createAuthority } from '../support/certificates.js'
-import { runModule } from '../support/run-module.js'
+import { type Authority, createAuthority } from '../../support/material/certificates.js'
+import { runModule } from '../../support/processes/run-module.js'
 
 const LOOKS = 250
 /** Until heaps have the size that they keep. */

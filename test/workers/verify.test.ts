@@ -8,9 +8,9 @@ import { createServer } from 'node:tls'
 
 import type { Look } from '../../src/workers/protocol/verify.js'
 import { verify } from '../../src/workers/verify.js'
-import { createAuthority, manyAuthorities } from '../support/certificates.js'
-import { createEcho, echoServer, listen } from '../support/echo-server.js'
-import { tempDir } from '../support/temp-dir.js'
+import { tempDir } from '../../support/files/temp-dir.js'
+import { createAuthority, manyAuthorities } from '../../support/material/certificates.js'
+import { createEcho, echoServer, listen } from '../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { childrenOf, contentOf, nodeAt } from '../../src/workers/formats/der.js'
 import { writtenCurve } from '../../src/workers/formats/written-curve.js'
-import { integer, nothing, octets, sequence } from '../support/der.js'
+import { integer, nothing, octets, sequence } from '../../support/material/der.js'
 
 const CURVES = { 'P-256': '1.2.840.10045.3.1.7', 'P-384': '1.3.132.0.34', 'P-521': '1.3.132.0.35' }
 

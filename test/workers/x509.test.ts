@@ -9,9 +9,9 @@ import {
   signatureOid,
   subjectOf,
 } from '../../src/workers/formats/x509.js'
-import { createAuthority } from '../support/certificates.js'
-import { integer, sequence } from '../support/der.js'
-import { distinguishedName } from '../support/x509.js'
+import { createAuthority } from '../../support/material/certificates.js'
+import { integer, sequence } from '../../support/material/der.js'
+import { distinguishedName } from '../../support/material/x509.js'
 
 const authority = createAuthority({ name: 'The issuer' })
 

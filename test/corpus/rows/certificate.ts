@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 
-import type { Leaf } from '../../support/certificates.js'
-import { pem } from '../../support/der.js'
-import { csr, publicKeyPem } from '../../support/key-forms.js'
-import { blocksOf, cutAt, derOf, patched, rewrapped, utf32 } from '../../support/pem-text.js'
-import { pkcs7 } from '../../support/pkcs7.js'
-import { pkcs12 } from '../../support/pkcs12.js'
+import type { Leaf } from '../../../support/material/certificates.js'
+import { pem } from '../../../support/material/der.js'
+import { csr, publicKeyPem } from '../../../support/material/key-forms.js'
+import { blocksOf, cutAt, derOf, patched, rewrapped, utf32 } from '../../../support/material/pem-text.js'
+import { pkcs7 } from '../../../support/material/pkcs7.js'
+import { pkcs12 } from '../../../support/material/pkcs12.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
 

@@ -1,5 +1,5 @@
-import { createAuthority, type LeafOptions, selfSigned } from '../../support/certificates.js'
-import { withDamagedSignature } from '../../support/odd-certificate.js'
+import { createAuthority, type LeafOptions, selfSigned } from '../../../support/material/certificates.js'
+import { withDamagedSignature } from '../../../support/material/odd-certificate.js'
 import type { AcceptedRow, Group, RefusedRow, Row } from '../corpus.js'
 import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
 

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 
-import type { Leaf, LeafOptions } from '../../support/certificates.js'
-import { integer, nothing, octets, oid, pem, sequence } from '../../support/der.js'
-import { csr, encryptedPkcs8, publicKeyPem, traditionalKey } from '../../support/key-forms.js'
-import { cutAt, derOf, patched, utf32 } from '../../support/pem-text.js'
+import type { Leaf, LeafOptions } from '../../../support/material/certificates.js'
+import { integer, nothing, octets, oid, pem, sequence } from '../../../support/material/der.js'
+import { csr, encryptedPkcs8, publicKeyPem, traditionalKey } from '../../../support/material/key-forms.js'
+import { cutAt, derOf, patched, utf32 } from '../../../support/material/pem-text.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 

@@ -1,4 +1,4 @@
-import type { LeafOptions } from '../../support/certificates.js'
+import type { LeafOptions } from '../../../support/material/certificates.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, type Site } from '../site.js'
 

@@ -1,8 +1,8 @@
 import { constants, generatePrimeSync, getDiffieHellman, randomBytes } from 'node:crypto'
 
 import type { ContextOptions } from '../../../src/main/index.js'
-import type { LeafOptions } from '../../support/certificates.js'
-import { integer, pem, sequence } from '../../support/der.js'
+import type { LeafOptions } from '../../../support/material/certificates.js'
+import { integer, pem, sequence } from '../../../support/material/der.js'
 import type { Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 
-import type { Leaf, LeafOptions } from '../../support/certificates.js'
-import { constructed, octets, oid, sequence, set } from '../../support/der.js'
-import { derOf } from '../../support/pem-text.js'
-import { pkcs7 } from '../../support/pkcs7.js'
+import type { Leaf, LeafOptions } from '../../../support/material/certificates.js'
+import { constructed, octets, oid, sequence, set } from '../../../support/material/der.js'
+import { derOf } from '../../../support/material/pem-text.js'
+import { pkcs7 } from '../../../support/material/pkcs7.js'
 import {
   authenticatedSafe,
   certificateBag,
@@ -11,7 +11,7 @@ import {
   pkcs12,
   safeBag,
   withoutMac,
-} from '../../support/pkcs12.js'
+} from '../../../support/material/pkcs12.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { intermediate, root, type Site } from '../site.js'
 

@@ -1,11 +1,16 @@
 import { createPublicKey, ECDH, generateKeyPairSync } from 'node:crypto'
 
-import type { Leaf } from '../../support/certificates.js'
-import { bits, oid, pem, sequence } from '../../support/der.js'
-import { basicConstraints, extension, keyUsage, subjectAltName } from '../../support/extensions.js'
-import { type KeyPair, type KeyType, keyPair, signerOf } from '../../support/keys.js'
-import { oddCertificate } from '../../support/odd-certificate.js'
-import { fingerprint256, publicKeyInfo } from '../../support/x509.js'
+import type { Leaf } from '../../../support/material/certificates.js'
+import { bits, oid, pem, sequence } from '../../../support/material/der.js'
+import {
+  basicConstraints,
+  extension,
+  keyUsage,
+  subjectAltName,
+} from '../../../support/material/extensions.js'
+import { type KeyPair, type KeyType, keyPair, signerOf } from '../../../support/material/keys.js'
+import { oddCertificate } from '../../../support/material/odd-certificate.js'
+import { fingerprint256, publicKeyInfo } from '../../../support/material/x509.js'
 import type { Group, RefusedRow } from '../corpus.js'
 import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
 

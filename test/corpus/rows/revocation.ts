@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
-import { createAuthority } from '../../support/certificates.js'
-import { integer, pem, primitive, sequence } from '../../support/der.js'
-import { authorityKeyId, extension } from '../../support/extensions.js'
-import { cutAt, derOf } from '../../support/pem-text.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { integer, pem, primitive, sequence } from '../../../support/material/der.js'
+import { authorityKeyId, extension } from '../../../support/material/extensions.js'
+import { cutAt, derOf } from '../../../support/material/pem-text.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, root, type Site } from '../site.js'
 

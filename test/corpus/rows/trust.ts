@@ -1,16 +1,21 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 
-import { damagedSettings, obsoleteRoot } from '../../support/broken-anchors.js'
-import { type Authority, createAuthority, manyAuthorities, selfSigned } from '../../support/certificates.js'
-import { octets, pem } from '../../support/der.js'
-import { basicConstraints, extension } from '../../support/extensions.js'
-import { csr } from '../../support/key-forms.js'
-import { keyPair } from '../../support/keys.js'
-import { largeKey } from '../../support/large-key.js'
-import { oddCertificate } from '../../support/odd-certificate.js'
-import { cutAt, patched } from '../../support/pem-text.js'
-import type { HandshakeOptions } from '../../support/tls-client.js'
+import { damagedSettings, obsoleteRoot } from '../../../support/cases/broken-anchors.js'
+import type { HandshakeOptions } from '../../../support/clients/tls-client.js'
+import {
+  type Authority,
+  createAuthority,
+  manyAuthorities,
+  selfSigned,
+} from '../../../support/material/certificates.js'
+import { octets, pem } from '../../../support/material/der.js'
+import { basicConstraints, extension } from '../../../support/material/extensions.js'
+import { csr } from '../../../support/material/key-forms.js'
+import { keyPair } from '../../../support/material/keys.js'
+import { largeKey } from '../../../support/material/large-key.js'
+import { oddCertificate } from '../../../support/material/odd-certificate.js'
+import { cutAt, patched } from '../../../support/material/pem-text.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, root, type Site } from '../site.js'
 

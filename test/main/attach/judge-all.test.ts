@@ -9,10 +9,10 @@ import { judgeAll } from '../../../src/main/attach/judge-all.js'
 import { systemClock } from '../../../src/main/base/clock.js'
 import { openWorker, type Worker } from '../../../src/main/threads/pool.js'
 import type { PeerChain } from '../../../src/workers/protocol/judge-peers.js'
-import { eventually } from '../../support/eventually.js'
-import { fakeClock } from '../../support/fake-clock.js'
-import { recordingLogger } from '../../support/recording-logger.js'
-import { misbehavingTasks } from '../../support/worker-task.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { fakeClock } from '../../../support/base/fake-clock.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
+import { misbehavingTasks } from '../../../support/worker/worker-task.js'
 
 test('peers that end, throw in or hang the worker are not accepted, and are found among hundreds', async (t) => {
   const peers = Array.from({ length: 300 }, () => 'honest')

@@ -9,9 +9,9 @@ import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 
 import { leafOf, legacyIsSafe, linksOf, losesChainEarly } from '../../../src/main/attach/presented-chain.js'
-import { type Authority, createAuthority } from '../../support/certificates.js'
-import { identityOf, peerSite } from '../../support/peer-site.js'
-import { runModule } from '../../support/run-module.js'
+import { identityOf, peerSite } from '../../../support/engine/peer-site.js'
+import { type Authority, createAuthority } from '../../../support/material/certificates.js'
+import { runModule } from '../../../support/processes/run-module.js'
 
 const root = createAuthority()
 const intermediate = root.issueAuthority()

@@ -6,9 +6,9 @@ import { type TestContext, test } from 'node:test'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { type ClientIdentity, RenewingAgent } from '../../../src/main/attach/renewing-agent.js'
-import { createAuthority, type Leaf } from '../../support/certificates.js'
-import { listen } from '../../support/echo-server.js'
-import { get } from '../../support/requests.js'
+import { get } from '../../../support/clients/requests.js'
+import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const [first, second] = [authority.issue(), authority.issue()]

@@ -5,7 +5,7 @@ import tls from 'node:tls'
 import type { Generation } from '../../../src/main/api/generation.js'
 import { listenerOf, verifyTargets } from '../../../src/main/attach/verify-targets.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
-import { createAuthority } from '../../support/certificates.js'
+import { createAuthority } from '../../../support/material/certificates.js'
 
 test('each listener is dialled where a client of this machine would find it', () => {
   const servers = [

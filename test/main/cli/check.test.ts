@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../../support/certificates.js'
-import { writePair } from '../../support/files.js'
-import { certswap } from '../../support/program.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { writePair } from '../../../support/files/files.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { certswap } from '../../../support/processes/program.js'
 
 test('files that can be served exit with 0 and are told of, without a server', async (t) => {
   const cwd = tempDir(t)

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { paintFor } from '../../../src/main/cli/client/paint.js'
-import { controlledEngine } from '../../support/control.js'
-import { certswap } from '../../support/program.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { certswap } from '../../../support/processes/program.js'
+import { controlledEngine } from '../../../support/servers/control.js'
 
 test('a reload that is done, or that has nothing to do, exits with 0 and says what is served', async (t) => {
   const { socket, dir, rotate } = await controlledEngine(t)

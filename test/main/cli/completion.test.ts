@@ -11,8 +11,8 @@ import { type TestContext, test } from 'node:test'
 import { completionScript, type Shell } from '../../../src/main/cli/completion/index.js'
 import { definitionOf, withDescendants } from '../../../src/main/cli/definitions.js'
 import { createProgram } from '../../../src/main/cli/program.js'
-import { certswap } from '../../support/program.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { certswap } from '../../../support/processes/program.js'
 
 const program = definitionOf(createProgram())
 const commands = withDescendants(program)

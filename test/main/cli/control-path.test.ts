@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { defaultControlPath, findControlPath } from '../../../src/main/cli/control-path.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
 
 const here = join('.certswap', 'control.sock')
 

@@ -14,10 +14,10 @@ import {
   rotateDevelopmentIdentity,
 } from '../../../src/main/cli/dev/identity.js'
 import { replaceFiles } from '../../../src/main/cli/dev/replace-files.js'
-import { createAuthority } from '../../support/certificates.js'
-import { echoServer } from '../../support/echo-server.js'
-import { tempDir } from '../../support/temp-dir.js'
-import { handshake } from '../../support/tls-client.js'
+import { handshake } from '../../../support/clients/tls-client.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { echoServer } from '../../../support/servers/echo-server.js'
 
 const day = 86_400_000
 

@@ -8,9 +8,9 @@ import { definitionOf, withDescendants } from '../../../src/main/cli/definitions
 import { EXIT_MEANINGS } from '../../../src/main/cli/exit-codes.js'
 import { manualPage } from '../../../src/main/cli/manual-page.js'
 import { createProgram } from '../../../src/main/cli/program.js'
-import { projectRoot } from '../../support/installed-package.js'
-import { certswap } from '../../support/program.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { projectRoot } from '../../../support/processes/installed-package.js'
+import { certswap } from '../../../support/processes/program.js'
 
 const program = definitionOf(createProgram())
 const page = manualPage(program, '1.2.3')

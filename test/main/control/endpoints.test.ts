@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createAuthority } from '../../support/certificates.js'
-import { controlledEngine, request } from '../../support/control.js'
-import { nextEvent, recordEvents } from '../../support/engines.js'
-import { writePair } from '../../support/files.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { nextEvent, recordEvents } from '../../../support/engine/engines.js'
+import { writePair } from '../../../support/files/files.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { controlledEngine, request } from '../../../support/servers/control.js'
 
 const post = { method: 'POST' } as const
 const json = { 'Content-Type': 'application/json' } as const

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 
 import type { Metrics } from '../../../src/main/observe/metrics.js'
-import { controlledEngine, rawConnection, received, request } from '../../support/control.js'
-import { recordEvents } from '../../support/engines.js'
+import { recordEvents } from '../../../support/engine/engines.js'
+import { controlledEngine, rawConnection, received, request } from '../../../support/servers/control.js'
 
 const RELOAD = 'POST /reload_certs HTTP/1.1\r\nHost: localhost\r\n'
 

@@ -16,8 +16,8 @@ import {
   type HttpLimits,
 } from '../../../src/main/control/http-server.js'
 import { createPace } from '../../../src/main/control/pace.js'
-import { runModule } from '../../support/run-module.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { runModule } from '../../../support/processes/run-module.js'
 
 const paceModule = new URL('../../../src/main/control/pace.js', import.meta.url).href
 

@@ -6,11 +6,11 @@ import { type TestContext, test } from 'node:test'
 
 import { type ControlServer, createControlServer } from '../../../src/main/control/control-server.js'
 import type { ControlServerOptions } from '../../../src/main/control/options.js'
-import { createAuthority } from '../../support/certificates.js'
-import { startEngine } from '../../support/engines.js'
-import { writePair } from '../../support/files.js'
-import { recordingLogger } from '../../support/recording-logger.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
+import { startEngine } from '../../../support/engine/engines.js'
+import { writePair } from '../../../support/files/files.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../support/material/certificates.js'
 
 const TOKEN = 'correct-horse-battery-staple'
 

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { bindUnixSocket, type UnixSocketOptions } from '../../../src/main/control/unix-socket.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
 
 test('a socket is private from its first instant, whatever the umask', async (t) => {
   const dir = tempDir(t)

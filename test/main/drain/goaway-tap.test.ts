@@ -4,8 +4,8 @@ import net, { type Socket } from 'node:net'
 import test, { type TestContext } from 'node:test'
 
 import { GoawayTap } from '../../../src/main/drain/node/goaway-tap.js'
-import { listen } from '../../support/echo-server.js'
-import { eventually } from '../../support/eventually.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 const DATA = Buffer.from('000003' + '00' + '00' + '00000001' + '616263', 'hex')
 const FIRST_GOAWAY = Buffer.from('000008' + '07' + '00' + '00000000' + '7fffffff' + '00000000', 'hex')

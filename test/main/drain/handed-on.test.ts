@@ -14,8 +14,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { type HandedOn, handedOnTo, whenHandedOn } from '../../../src/main/drain/handed-on.js'
-import { connectTls, identity } from '../../support/drains.js'
-import { listen } from '../../support/echo-server.js'
+import { connectTls, identity } from '../../../support/servers/drains.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 const answer: RequestListener = (_request, response) => {
   response.end('answer')

@@ -9,7 +9,7 @@ import tls from 'node:tls'
 
 import { stopListening } from '../../../src/main/drain/node/stop-listening.js'
 import { tapServer } from '../../../src/main/drain/node/tap-server.js'
-import { identity } from '../../support/drains.js'
+import { identity } from '../../../support/servers/drains.js'
 
 // What the drain needs of Node and Node does not promise: these fail on a Node that has it no longer.
 

@@ -4,9 +4,9 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import test from 'node:test'
 
 import { refuseStreamsAbove, resetStream } from '../../../src/main/drain/node/reset-stream.js'
-import { pausedHttp2 } from '../../support/drains.js'
-import { listen } from '../../support/echo-server.js'
-import { isLast, ofType, RST_STREAM, rawHttp2 } from '../../support/raw-http2.js'
+import { isLast, ofType, RST_STREAM, rawHttp2 } from '../../../support/clients/raw-http2.js'
+import { pausedHttp2 } from '../../../support/servers/drains.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 test('a reset stream ends with the reset and with nothing that looks like the end of a body', async (t) => {
   const { server, streams } = pausedHttp2()

@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test'
 
 import { createDrain, type Drain } from '../../../src/main/drain/index.js'
 import { FinalDrain } from '../../../src/main/drain/service-manager.js'
-import { recordingLogger } from '../../support/recording-logger.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
 
 test('a drain that closes tells the service manager once, and asks for time until it has ended', async (t) => {
   const { drain, said, final } = followed(t)

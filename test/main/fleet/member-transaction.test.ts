@@ -13,10 +13,10 @@ import type { ToPrimary, WireHost } from '../../../src/main/fleet/messages.js'
 import { wireHost, wireSnapshot } from '../../../src/main/fleet/wire.js'
 import type { Snapshot } from '../../../src/main/generation/generation.js'
 import { monotonicMs } from '../../../src/workers/base/monotonic.js'
-import { assertApplied } from '../../support/engines.js'
-import { eventually } from '../../support/eventually.js'
-import { writePair } from '../../support/files.js'
-import { hostSite } from '../../support/host-site.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { assertApplied } from '../../../support/engine/engines.js'
+import { hostSite } from '../../../support/engine/host-site.js'
+import { writePair } from '../../../support/files/files.js'
 
 for (const end of ['abort', 'revert'] as const) {
   test(`a member overwrites the keys of what it did not take over, those of hosts too: ${end}`, async (t) => {

@@ -6,12 +6,12 @@ import { inspect } from 'node:util'
 
 import { buildContext, type ContextPlan, wholeOptions } from '../../../src/main/generation/build-context.js'
 import { pointAt } from '../../../src/main/generation/native-context.js'
-import { createAuthority, manyAuthorities } from '../../support/certificates.js'
-import { contextPlan } from '../../support/context-plans.js'
-import { integer, pem, sequence } from '../../support/der.js'
-import { createEcho, listen } from '../../support/echo-server.js'
-import { assertRefused } from '../../support/refusal.js'
-import { handshake } from '../../support/tls-client.js'
+import { assertRefused } from '../../../support/clients/refusal.js'
+import { handshake } from '../../../support/clients/tls-client.js'
+import { contextPlan } from '../../../support/engine/context-plans.js'
+import { createAuthority, manyAuthorities } from '../../../support/material/certificates.js'
+import { integer, pem, sequence } from '../../../support/material/der.js'
+import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()

@@ -6,9 +6,9 @@ import { History } from '../../../src/main/generation/history.js'
 import type { Host } from '../../../src/main/generation/host.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
-import { eventually } from '../../support/eventually.js'
-import { certificateFacts } from '../../support/pass-reports.js'
-import { servedHost } from '../../support/served-host.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { certificateFacts } from '../../../support/engine/pass-reports.js'
+import { servedHost } from '../../../support/engine/served-host.js'
 
 test('the newest comes first, and the oldest beyond the limit is forgotten with its keys', () => {
   const history = historyOf(2)

@@ -4,11 +4,11 @@ import { test } from 'node:test'
 import type { ContextPlan } from '../../../src/main/generation/build-context.js'
 import type { Host } from '../../../src/main/generation/host.js'
 import { HostContexts } from '../../../src/main/generation/host-contexts.js'
-import { createAuthority } from '../../support/certificates.js'
-import { contextPlan, preparedPair } from '../../support/context-plans.js'
-import { fakeClock } from '../../support/fake-clock.js'
-import { certificateFacts } from '../../support/pass-reports.js'
-import { servedHost } from '../../support/served-host.js'
+import { fakeClock } from '../../../support/base/fake-clock.js'
+import { contextPlan, preparedPair } from '../../../support/engine/context-plans.js'
+import { certificateFacts } from '../../../support/engine/pass-reports.js'
+import { servedHost } from '../../../support/engine/served-host.js'
+import { createAuthority } from '../../../support/material/certificates.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()

@@ -6,8 +6,8 @@ import fc from 'fast-check'
 import type { Host } from '../../../src/main/generation/host.js'
 import { HostTable } from '../../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
-import { certificateFacts } from '../../support/pass-reports.js'
-import { servedHost } from '../../support/served-host.js'
+import { certificateFacts } from '../../../support/engine/pass-reports.js'
+import { servedHost } from '../../../support/engine/served-host.js'
 
 const day = fc.integer({ min: 10, max: 28 })
 const label = fc.constantFrom('a', 'b', 'c')

@@ -31,9 +31,9 @@ import {
   sniCallbackOf,
   ticketKeysOptionOf,
 } from '../../../src/main/generation/native-context.js'
-import { createAuthority } from '../../support/certificates.js'
-import { listen } from '../../support/echo-server.js'
-import { handshake } from '../../support/tls-client.js'
+import { handshake } from '../../../support/clients/tls-client.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 /*
  * The contract with the undocumented parts of Node. When one of these fails on a new Node, certswap still works by the

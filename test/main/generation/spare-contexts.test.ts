@@ -8,12 +8,12 @@ import { closeContext, pointAt } from '../../../src/main/generation/native-conte
 import { runAtOnce } from '../../../src/main/generation/slices.js'
 import { SpareContexts } from '../../../src/main/generation/spare-contexts.js'
 import type { UsedContext } from '../../../src/main/generation/used-context.js'
-import { type Authority, createAuthority, manyAuthorities } from '../../support/certificates.js'
-import { contextPlan, preparedPair } from '../../support/context-plans.js'
-import { createEcho, listen } from '../../support/echo-server.js'
-import { fakeClock } from '../../support/fake-clock.js'
-import { assertRefused } from '../../support/refusal.js'
-import { handshake } from '../../support/tls-client.js'
+import { fakeClock } from '../../../support/base/fake-clock.js'
+import { assertRefused } from '../../../support/clients/refusal.js'
+import { handshake } from '../../../support/clients/tls-client.js'
+import { contextPlan, preparedPair } from '../../../support/engine/context-plans.js'
+import { type Authority, createAuthority, manyAuthorities } from '../../../support/material/certificates.js'
+import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 const leaf = authority.issue()

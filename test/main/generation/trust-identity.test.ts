@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { TicketKeys } from '../../../src/main/generation/ticket-keys.js'
 import { peerPolicyKey, trustIdentity } from '../../../src/main/generation/trust-identity.js'
-import { fakeClock } from '../../support/fake-clock.js'
+import { fakeClock } from '../../../support/base/fake-clock.js'
 
 const open = { requestCert: false, rejectUnauthorized: true }
 const required = { requestCert: true, rejectUnauthorized: true }

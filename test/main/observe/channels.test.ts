@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 
 import type { RecoveryMessage, ReloadMessage } from '../../../src/main/engine/channels.js'
-import { controlledEngine } from '../../support/control.js'
+import { controlledEngine } from '../../../support/servers/control.js'
 
 test('every pass is published on the channels of its outcome, with its engine and result', async (t) => {
   const published = recordChannels(t)

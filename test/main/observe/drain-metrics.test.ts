@@ -12,7 +12,7 @@ import {
   httpsServer,
   pausedHttp2,
   pausedHttps,
-} from '../../support/drains.js'
+} from '../../../support/servers/drains.js'
 
 test('a drain is shown while it is on, with its connections, its GOAWAYs and how long it took', async (t) => {
   const { server, streams } = pausedHttp2()

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { EventHub } from '../../../src/main/base/event-hub.js'
-import { recordingLogger } from '../../support/recording-logger.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
 
 interface Events {
   applied: [number]

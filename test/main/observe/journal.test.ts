@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Journal } from '../../../src/main/engine/journal.js'
-import { fakeClock } from '../../support/fake-clock.js'
-import { passReport, problem } from '../../support/pass-reports.js'
-import { recordingLogger } from '../../support/recording-logger.js'
+import { fakeClock } from '../../../support/base/fake-clock.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
+import { passReport, problem } from '../../../support/engine/pass-reports.js'
 
 const START = Date.parse('2026-02-01T00:00:00.000Z')
 const REFUSED = 'certificates not reloaded; the old ones serve on'

@@ -12,11 +12,11 @@ import { HostTable } from '../../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../../src/main/generation/slices.js'
 import { packTrustEnds } from '../../../src/workers/protocol/ends.js'
 import type { CertificateFacts, ChainCertificate } from '../../../src/workers/protocol/material.js'
-import { eventually } from '../../support/eventually.js'
-import { type FakeClock, fakeClock } from '../../support/fake-clock.js'
-import { certificateFacts } from '../../support/pass-reports.js'
-import { recordingLogger } from '../../support/recording-logger.js'
-import { servedHost } from '../../support/served-host.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
+import { certificateFacts } from '../../../support/engine/pass-reports.js'
+import { servedHost } from '../../../support/engine/served-host.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

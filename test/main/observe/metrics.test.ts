@@ -8,12 +8,12 @@ import { Registry } from 'prom-client'
 import { type Clock, systemClock } from '../../../src/main/base/clock.js'
 import { PROBLEM_CODES, type ReloadEngineOptions } from '../../../src/main/index.js'
 import { createMetrics, type Metrics, type MetricsOptions } from '../../../src/main/observe/metrics.js'
-import { createAuthority, selfSigned } from '../../support/certificates.js'
-import { type ControlledEngine, controlledEngine, request } from '../../support/control.js'
-import { promtoolComplaints, seriesOf, withoutPromtool } from '../../support/exposition.js'
-import { writePair } from '../../support/files.js'
-import { putHost } from '../../support/host-site.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { promtoolComplaints, seriesOf, withoutPromtool } from '../../../support/docs/exposition.js'
+import { putHost } from '../../../support/engine/host-site.js'
+import { writePair } from '../../../support/files/files.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority, selfSigned } from '../../../support/material/certificates.js'
+import { type ControlledEngine, controlledEngine, request } from '../../../support/servers/control.js'
 
 const day = 86_400_000
 const post = { method: 'POST' } as const

@@ -7,8 +7,8 @@ import fc from 'fast-check'
 import fastGlob from 'fast-glob'
 
 import { listHosts } from '../../../src/workers/hosts/list-hosts.js'
-import { lockedOut } from '../../support/locked-out.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { lockedOut } from '../../../support/files/locked-out.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
 
 const entry = fc.record({
   name: fc.stringMatching(/^[.a-c ~\-[(é]{1,4}$/).filter((name) => name !== '.' && name !== '..'),

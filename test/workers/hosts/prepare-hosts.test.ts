@@ -7,10 +7,10 @@ import tls from 'node:tls'
 import { PackedHost } from '../../../src/main/generation/packed-host.js'
 import { fromSharedJson, toSharedJson } from '../../../src/workers/base/shared-json.js'
 import type { HostSource } from '../../../src/workers/protocol/hosts.js'
-import { createAuthority, type LeafOptions } from '../../support/certificates.js'
-import { putHost } from '../../support/host-site.js'
-import { hostTask, preparedHosts, prepareHostsHere } from '../../support/prepare-hosts-here.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { putHost } from '../../../support/engine/host-site.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority, type LeafOptions } from '../../../support/material/certificates.js'
+import { hostTask, preparedHosts, prepareHostsHere } from '../../../support/worker/prepare-hosts-here.js'
 
 const authority = createAuthority()
 

@@ -9,10 +9,10 @@ import { hostEntries } from '../../../src/workers/hosts/record.js'
 import { hostsLookUnchanged, scanHosts } from '../../../src/workers/hosts/scan-hosts.js'
 import { limitProblems, MAX_PROBLEMS } from '../../../src/workers/problems/problem-limit.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/workers/protocol/hosts.js'
-import { createAuthority } from '../../support/certificates.js'
-import { putHost } from '../../support/host-site.js'
-import { hostTask, preparedHosts } from '../../support/prepare-hosts-here.js'
-import { tempDir } from '../../support/temp-dir.js'
+import { putHost } from '../../../support/engine/host-site.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { hostTask, preparedHosts } from '../../../support/worker/prepare-hosts-here.js'
 
 const authority = createAuthority()
 

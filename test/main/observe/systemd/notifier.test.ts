@@ -5,15 +5,15 @@ import { type TestContext, test } from 'node:test'
 
 import { createNotifier, type NotifierOptions } from '../../../../src/main/observe/systemd/index.js'
 import { type Notifier, startNotifier } from '../../../../src/main/observe/systemd/notifier.js'
-import { type ControlledEngine, controlledEngine } from '../../../support/control.js'
-import { eventually } from '../../../support/eventually.js'
+import { eventually } from '../../../../support/base/eventually.js'
+import { recordingLogger } from '../../../../support/base/recording-logger.js'
+import { type ControlledEngine, controlledEngine } from '../../../../support/servers/control.js'
 import {
   type NotifySocket,
   notifySocket,
   withoutDatagrams,
   withoutSystemdNotify,
-} from '../../../support/notify-socket.js'
-import { recordingLogger } from '../../../support/recording-logger.js'
+} from '../../../../support/servers/notify-socket.js'
 
 const skip = withoutSystemdNotify
 

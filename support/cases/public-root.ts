@@ -1,0 +1,50 @@
+import { fork } from 'node:child_process'
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+import { tempDir } from '../files/temp-dir.js'
+import { type Authority, createAuthority } from '../material/certificates.js'
+
+/** What a case of {@link runWithPublicRoot} needs of a test. */
+export type CaseContext = Pick<TestContext, 'after'>
+
+/** A promise that is tried in a process that trusts one more public root. */
+export type Case = (t: CaseContext, publicRoot: Authority) => Promise<void>
+
+const NAME = 'A public root'
+
+/**
+ * Runs the cases of a module (its export `cases`) in a process whose Node takes one more CA for a public root: it reads
+ * `NODE_EXTRA_CA_CERTS` at its start.
+ *
+ * @returns for each case `null`, or why it failed.
+ */
+export async function runWithPublicRoot(
+  t: TestContext,
+  module: URL,
+): Promise<Readonly<Record<string, string | null>>> {
+  const dir = tempDir(t)
+  const root = createAuthority({ name: NAME })
+  writeFileSync(join(dir, 'root.pem'), root.certPem)
+  const child = fork(new URL('./public-root-process.js', import.meta.url), [module.href], {
+    execArgv: [],
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: join(dir, 'root.pem'), PUBLIC_ROOT_KEY: root.keyPem },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`the process ended with ${signal ?? code}`)
+  })
+  const [results] = await Promise.race([once(child, 'message'), ended])
+  ended.catch(() => {})
+  return results as Record<string, string | null>
+}
+
+/** The same root in the process of the cases, able to issue certificates. */
+export function publicRootHere(): Authority {
+  const privateKey = createPrivateKey(process.env['PUBLIC_ROOT_KEY'] as string)
+  return createAuthority({ name: NAME, key: { privateKey, publicKey: createPublicKey(privateKey) } })
+}

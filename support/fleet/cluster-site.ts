@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import type { TestContext } from 'node:test'
+
+import type { EngineStatus, ReloadEngineOptions, ReloadResult, ServerExtra } from '../../src/main/index.js'
+import type { PairFiles } from '../files/files.js'
+
+/** What the test tells the primary. */
+export type ClusterCommand =
+  | { readonly command: 'reload' | 'rollback' | 'status' | 'fork' | 'close' }
+  /** Ends a worker at once, as the kernel would. */
+  | { readonly command: 'kill'; readonly pid: number }
+
+/** What the primary answers. */
+export type ClusterReply =
+  | { readonly kind: 'serving'; readonly port: number; readonly pids: readonly number[] }
+  | { readonly kind: 'result'; readonly result: ReloadResult }
+  | { readonly kind: 'status'; readonly status: EngineStatus }
+  | { readonly kind: 'forked'; readonly pid: number }
+  | { readonly kind: 'done' }
+  /** A worker's end was noticed. */
+  | { readonly kind: 'exited' }
+
+export interface ClusterOptions {
+  readonly engine: ReloadEngineOptions & PairFiles
+  readonly workers: number
+  readonly serialization: 'json' | 'advanced'
+  readonly timeoutMs?: number
+  readonly patience?: number
+  /** Whether the primary kills members that the fleet goes on without. */
+  readonly killsEvicted?: boolean
+  /** What the workers' servers add to the engine's options. */
+  readonly server?: ServerExtra
+}
+
+export interface ClusterSite {
+  /** Of the primary. */
+  readonly pid: number
+  readonly port: number
+  readonly pids: readonly number[]
+  reload(): Promise<ReloadResult>
+  rollback(): Promise<ReloadResult>
+  status(): Promise<EngineStatus>
+  /** Starts one more worker; its pid comes back once it listens. */
+  fork(): Promise<number>
+  /** Resolves once the signal is sent: the primary may not know yet. */
+  kill(pid: number): Promise<void>
+  /** Resolves once the primary knows of the next end of a worker that was not asked for yet. */
+  exited(): Promise<void>
+}
+
+/** A primary with workers of `node:cluster` that share one port, ended with the test. */
+export async function clusterSite(t: TestContext, options: ClusterOptions): Promise<ClusterSite> {
+  const entry = new URL('./cluster-primary.js', import.meta.url)
+  const child = fork(entry, [JSON.stringify(options)], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  t.after(() => child.kill('SIGTERM'))
+  const next = repliesOf(child)
+  // To one that has ended nothing is sent: whoever waits for its reply is told.
+  const tell = (command: ClusterCommand) => void child.send(command, () => {})
+  const { port, pids } = await next('serving')
+  return {
+    pid: child.pid as number,
+    port,
+    pids,
+    async reload() {
+      tell({ command: 'reload' })
+      return (await next('result')).result
+    },
+    async rollback() {
+      tell({ command: 'rollback' })
+      return (await next('result')).result
+    },
+    async status() {
+      tell({ command: 'status' })
+      return (await next('status')).status
+    },
+    async fork() {
+      tell({ command: 'fork' })
+      return (await next('forked')).pid
+    },
+    async kill(pid) {
+      tell({ command: 'kill', pid })
+      await next('done')
+    },
+    async exited() {
+      await next('exited')
+    },
+  }
+}
+
+/** The next reply of a kind; requests of different kinds may be under way at the same time. */
+function repliesOf(child: ChildProcess) {
+  const arrived: ClusterReply[] = []
+  const waiting = new Set<() => void>()
+  const wake = () => {
+    for (const look of waiting) look()
+  }
+  child.on('message', (reply: ClusterReply) => {
+    arrived.push(reply)
+    wake()
+  })
+  child.on('exit', wake)
+  return <K extends ClusterReply['kind']>(kind: K): Promise<Extract<ClusterReply, { kind: K }>> =>
+    new Promise((resolve, reject) => {
+      const look = () => {
+        const at = arrived.findIndex((reply) => reply.kind === kind)
+        const ended = child.exitCode ?? child.signalCode
+        if (at < 0 && ended === null) return
+        waiting.delete(look)
+        if (at < 0) reject(new Error(`the primary ended with ${ended}`))
+        else resolve(arrived.splice(at, 1)[0] as Extract<ClusterReply, { kind: K }>)
+      }
+      waiting.add(look)
+      look()
+    })
+}
