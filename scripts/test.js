@@ -2,7 +2,7 @@
 //
 //   node scripts/test.js                          every *.test.js below build/test and build/support
 //   node scripts/test.js options lane             only files whose path contains one of these words
-//   node scripts/test.js test/main/lane.test.ts   the source path works too
+//   node scripts/test.js test/main/engine/lane.test.ts   the source path works too
 //   node scripts/test.js --without=bench,package  all files but these
 //   node scripts/test.js --node PATH              with another Node (or NODE_BINARY=PATH)
 //   node scripts/test.js --test-name-pattern=sni  any other --flag=value goes to node as it is

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The root of the checkout, from `build/test/support/`. */
+/** The root of the checkout, from `build/support/processes/`. */
 export const projectRoot: string = fileURLToPath(new URL('../../..', import.meta.url))
 
 export interface InstalledPackage {

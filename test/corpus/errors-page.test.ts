@@ -89,7 +89,7 @@ test('the corpus is no smaller than it was promised to be', () => {
   assert.ok(rows.length >= 80, `${rows.length} rows`)
 })
 
-/** Its example is rolledBack to the page by test/integration/permissions.test.ts, which has another user for it. */
+/** Its example is rolledBack to the page by test/integration/files/permissions.test.ts, which has another user for it. */
 const PERMISSIONS = 'FILE_UNREADABLE'
 
 /** What no file makes happen, and how to come by its message. */
@@ -241,7 +241,7 @@ async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promis
   return engine
 }
 
-/** The message of a file that is a mount point; test/silent/mounted-files.test.ts has real mounts. */
+/** The message of a file that is a mount point; test/integration/files/mounted-files.test.ts has real mounts. */
 function mountedFile(site: Site, isSourceGone: boolean): string | undefined {
   const mounts = { isSourceGone: () => isSourceGone, hasName: () => true, hasNameLike: () => true }
   return warningOf({ path: site.path('tls.crt') }, mounts)[0]?.message

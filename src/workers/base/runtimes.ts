@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import tls from 'node:tls'
 
 /*
- * Where Bun 1.4 and Deno 2.9 differ from Node in what the worker does. `test/silent/runtimes.test.ts` runs it on both.
+ * Where Bun 1.4 and Deno 2.9 differ from Node in what the worker does. `test/integration/runtimes` has the tests on both.
  */
 
 const { deno } = process.versions

@@ -1,0 +1,220 @@
+/*
+ * A fleet whose processes run different releases, or of which one is in the wrong hands.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+
+import { shareEngine } from '../../../src/main/fleet/index.js'
+import { openLink, threadChannel } from '../../../src/main/fleet/link.js'
+import { LinkedMemberEngine } from '../../../src/main/fleet/linked-member-engine.js'
+import { MESSAGES_VERSION } from '../../../src/main/fleet/messages.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
+import { startEngine } from '../../../support/engine/engines.js'
+import { writePair } from '../../../support/files/files.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: tests change and forge messages of every kind.
+type Message = any
+
+const JOIN = { kind: 'join', pid: 4711, threadId: 0 }
+const REPORT = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
+
+/** In JSON, because a spread would not keep it. */
+const POLLUTED = JSON.parse('{"__proto__":{"polluted":1}}')
+
+const NO_ANSWERS: readonly Message[] = [
+  { kind: 'staged', number: 2, longestSliceMs: Number.NaN, report: REPORT },
+  { kind: 'staged', number: 2, longestSliceMs: 1, report: null },
+  { kind: 'staged', number: 2, longestSliceMs: 1 },
+  { kind: 'staged', number: 2, longestSliceMs: 1, report: { ...REPORT, connections: POLLUTED } },
+  { kind: 'staged', number: 2, longestSliceMs: 1, report: { ...REPORT, listeners: 'everywhere' } },
+  {
+    kind: 'staged',
+    number: 2,
+    longestSliceMs: 1,
+    report: { ...REPORT, listeners: [{ host: 'evil.example', port: 1, showsHosts: null }] },
+  },
+  { kind: 'refused', number: 2, code: { toString: 'no function' }, reason: '' },
+  { kind: '__proto__' },
+  { kind: 'commit' },
+  {},
+  null,
+  'staged',
+]
+
+test('what a member sends that is no message harms nothing, and is a refusal where an answer is awaited', async (t) => {
+  const { engine, shared, rotate, logger } = await primary(t)
+  const { port, next } = await fakeMember(t, shared)
+  for (const message of NO_ANSWERS) {
+    rotate()
+    const pass = engine.reload()
+    await next('stage')
+    port.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
+    const { outcome, problems } = await pass
+    assert.deepEqual([outcome, problems[0]?.code], ['rejected', 'MEMBER_REFUSED'], JSON.stringify(message))
+    await next('abort')
+  }
+  assert.equal(engine.status().generation.number, 1)
+  const asItWas = { id: 1, pid: 4711, threadId: 0, generation: 1, servers: 0, connections: {}, missed: 0 }
+  assert.deepEqual(shared.members(), [{ ...asItWas, evicted: null }])
+  assert.equal((Object.prototype as Message).polluted, undefined)
+  // One line, however often.
+  assert.equal(logger.lines.filter(({ message }) => /no message of a fleet/.test(message)).length, 1)
+})
+
+test('a member that answers twice, or for another generation, is counted once and for its own', async (t) => {
+  const { engine, shared, rotate } = await primary(t)
+  const { say, next } = await fakeMember(t, shared)
+  rotate()
+  const pass = engine.reload()
+  await next('stage')
+  for (const number of [1, 3, 2, 2]) say({ kind: 'staged', number, longestSliceMs: 0, report: REPORT })
+  say({ kind: 'committed', number: 1, longestSliceMs: 0, report: REPORT })
+  await next('commit')
+  say({ kind: 'committed', number: 2, longestSliceMs: 5, report: REPORT })
+  const { outcome, members } = await pass
+  assert.equal(outcome, 'applied')
+  assert.deepEqual(members, [{ id: 1, pid: 4711, outcome: 'applied', longestSliceMs: 5 }])
+})
+
+test('a process of another release learns that it cannot join, and the others go on without it', async (t) => {
+  const { engine, shared, rotate, logger } = await primary(t)
+  for (const version of [undefined, MESSAGES_VERSION + 1, 'x']) {
+    const { port1, port2 } = channel(t)
+    shared.add(port1)
+    const answer = once(port2, 'message')
+    port2.postMessage({ certswap: 'default', version, message: JOIN })
+    assert.deepEqual((await answer)[0], {
+      certswap: 'default',
+      version: MESSAGES_VERSION,
+      message: { kind: 'incompatible' },
+    })
+  }
+  assert.deepEqual(shared.members(), [])
+  assert.equal(logger.lines.filter(({ message }) => /runs another release/.test(message)).length, 3)
+  rotate()
+  assert.equal((await engine.reload()).outcome, 'applied')
+})
+
+test('a process does not join one that runs another release: it says so, and the other need not wait', async (t) => {
+  const { shared, logger } = await primary(t)
+  const { member } = between(t, shared, {
+    toMember: (envelope) => ({ ...envelope, version: MESSAGES_VERSION + 1 }),
+  })
+  await assert.rejects(member, {
+    code: 'MEMBER_REFUSED',
+    message: /runs another release .*version 3, here 2/,
+  })
+  while (!logger.lines.some(({ message }) => message === 'member could not join')) await turn()
+  assert.deepEqual(shared.members(), [])
+})
+
+test('a message of a kind that a member does not know is not taken for another: it goes back to nothing', async (t) => {
+  const { engine, shared, rotate } = await primary(t)
+  const kinds: string[] = []
+  let strange: Message[] = []
+  const { member, tell } = between(t, shared, {
+    toMember(envelope) {
+      kinds.push(envelope.message.kind)
+      // Between commit and settle, when there is something to go back to.
+      if (envelope.message.kind === 'settle') for (const message of strange) tell(message)
+      return envelope
+    },
+  })
+  const joined = await member
+  strange = [
+    { kind: 'rewind' },
+    { kind: 'toString' },
+    {},
+    null,
+    'revert',
+    { kind: 'hosts', hosts: [null] },
+    { kind: 'stage' },
+  ]
+  rotate()
+  const { outcome, generation } = await engine.reload()
+  assert.equal(outcome, 'applied')
+  while (kinds.at(-1) !== 'settle') await turn()
+  await turn()
+  assert.equal(joined.status().generation.number, generation)
+  // Without a staging there is nothing to commit; with hosts that are none, nothing to stage.
+  for (const message of [
+    { kind: 'commit' },
+    { kind: 'hosts', hosts: [{}] },
+    { kind: 'stage', snapshot: { generation: { number: 9 }, removedHosts: [] } },
+    { kind: 'settle' },
+    { kind: 'abort' },
+  ]) {
+    tell(message)
+  }
+  rotate()
+  assert.equal((await engine.reload()).outcome, 'applied')
+  assert.equal(joined.status().generation.number, generation + 1)
+})
+
+async function primary(t: TestContext) {
+  const dir = tempDir(t)
+  const authority = createAuthority()
+  const logger = recordingLogger()
+  const engine = await startEngine(t, { ...writePair(dir, authority.issue()), logger })
+  const shared = shareEngine(engine, { timeoutMs: 60_000 })
+  return { engine, shared, logger, rotate: () => void writePair(dir, authority.issue()) }
+}
+
+/** A member that has joined, and says from then on what the test lets it say. */
+async function fakeMember(
+  t: TestContext,
+  shared: { add(port: MessagePort): void; members(): readonly object[] },
+) {
+  const { port1, port2 } = channel(t)
+  shared.add(port1)
+  const queue: string[] = []
+  port2.on('message', ({ message }: Message) => queue.push(message.kind))
+  const next = async (kind: string) => {
+    while (queue.length === 0) await turn()
+    assert.equal(queue.shift(), kind)
+  }
+  const say = (message: object) =>
+    port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
+  say(JOIN)
+  await next('stage')
+  say({ kind: 'staged', number: 1, longestSliceMs: 0, report: REPORT })
+  await next('commit')
+  say({ kind: 'committed', number: 1, longestSliceMs: 0, report: REPORT })
+  await next('settle')
+  return { port: port2, say, next }
+}
+
+interface Between {
+  readonly toMember: (envelope: Message) => Message
+}
+
+/** A real member behind a relay that can change the messages to it, and add others. */
+function between(t: TestContext, shared: { add(port: MessagePort): void }, { toMember }: Between) {
+  const near = channel(t)
+  const far = channel(t)
+  shared.add(near.port1)
+  near.port2.on('message', (envelope) => far.port1.postMessage(toMember(envelope)))
+  far.port1.on('message', (envelope) => near.port2.postMessage(envelope))
+  const engine = new LinkedMemberEngine(openLink(threadChannel(far.port2), 'default'), recordingLogger())
+  t.after(() => engine.close())
+  return {
+    member: engine.join(process.pid, 60_000),
+    tell: (message: unknown) =>
+      far.port1.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message }),
+  }
+}
+
+function channel(t: TestContext): MessageChannel {
+  const made = new MessageChannel()
+  t.after(() => made.port1.close())
+  return made
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1))
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+
+import { untilAborted } from '../../../src/main/base/until-aborted.js'
+
+test('what ends before the signal comes through, well or not, and leaves no listener', async () => {
+  const { signal } = new AbortController()
+  assert.equal(await untilAborted(Promise.resolve(5), signal), 5)
+  await assert.rejects(untilAborted(Promise.reject(new TypeError('mine')), signal), TypeError)
+  await turn()
+  assert.deepEqual(getEventListeners(signal, 'abort'), [])
+})
+
+test('the signal ends the wait, with its reason as the cause; what was begun may still fail unseen', async () => {
+  const controller = new AbortController()
+  let fail: (error: Error) => void = () => {}
+  const begun = new Promise((_, reject) => {
+    fail = reject
+  })
+  const wait = untilAborted(begun, controller.signal)
+  controller.abort('no time')
+  await assert.rejects(wait, { name: 'ReloadError', code: 'ABORTED', cause: 'no time' })
+  fail(new Error('too late to be seen'))
+  await turn()
+})
+
+test('a signal that came before ends the wait at once', async () => {
+  const never = new Promise(() => {})
+  await assert.rejects(untilAborted(never, AbortSignal.abort()), { code: 'ABORTED' })
+})

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { writePair } from '../../../../support/files/files.js'
+import { tempDir } from '../../../../support/files/temp-dir.js'
+import { createAuthority } from '../../../../support/material/certificates.js'
+import { certswap } from '../../../../support/processes/program.js'
+
+test('files that can be served exit with 0 and are told of, without a server', async (t) => {
+  const cwd = tempDir(t)
+  const authority = createAuthority()
+  const leaf = authority.issue({ names: ['a.example', '*.b.example'] })
+  writePair(cwd, leaf)
+  writeFileSync(join(cwd, 'ca.crt'), authority.certPem)
+  const args = ['check', '--cert', 'tls.crt', '--key', 'tls.key', '--ca', 'ca.crt']
+  const { code, stdout, stderr } = await certswap(args, { cwd })
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^ {2}names +a\.example, \*\.b\.example$/m)
+  assert.match(stdout, new RegExp(`^ {2}fingerprint +${leaf.fingerprint256}$`, 'm'))
+  assert.match(stdout, /^trust +1 authorities, 0 revocation lists$/m)
+  assert.match(stdout, /^result +can be served$/m)
+
+  const json = await certswap([...args, '--json'], { cwd })
+  const { status, contexts } = JSON.parse(json.stdout)
+  assert.deepEqual([status, contexts[0].fingerprint256], ['ok', leaf.fingerprint256])
+})
+
+test('files that can be served but are not well exit with 0 and a warning', async (t) => {
+  const cwd = tempDir(t)
+  const leaf = createAuthority().issueAuthority().issue()
+  writePair(cwd, { chainPem: leaf.certPem, keyPem: leaf.keyPem })
+  const { code, stdout } = await certswap(['check', '--cert', 'tls.crt', '--key', 'tls.key'], { cwd })
+  assert.equal(code, 0)
+  assert.match(stdout, /^warning +CHAIN_INCOMPLETE: /m)
+  assert.match(stdout, /^result +can be served, with warnings$/m)
+})
+
+test('files that cannot be served exit with 1 and every problem', async (t) => {
+  const cwd = tempDir(t)
+  const authority = createAuthority()
+  writePair(cwd, authority.issue())
+  const other = writePair(cwd, authority.issue(), { cert: 'other.crt', key: 'other.key' })
+  const args = ['check', '--cert', 'tls.crt', '--key', other.key]
+  const { code, stdout } = await certswap(args, { cwd })
+  assert.equal(code, 1)
+  assert.match(stdout, /^problem +CERT_KEY_MISMATCH: /m)
+  const json = JSON.parse((await certswap([...args, '--json'], { cwd })).stdout)
+  assert.deepEqual([json.status, json.errors[0].code], ['rejected', 'CERT_KEY_MISMATCH'])
+
+  const missing = await certswap(['check', '--cert', 'no.crt', '--key', 'no.key'], { cwd })
+  assert.equal(missing.code, 1)
+  assert.equal(missing.stdout.match(/FILE_NOT_FOUND/g)?.length, 2)
+})
+
+test('the policy and the paths of a configuration file hold for a check', async (t) => {
+  const cwd = tempDir(t)
+  writePair(cwd, createAuthority().issue({ names: ['a.example'] }))
+  const options = { cert: 'tls.crt', key: 'tls.key', policy: { requiredNames: ['b.example'] } }
+  writeFileSync(join(cwd, 'certswap.json'), JSON.stringify(options))
+  const { code, stdout } = await certswap(['check', '--config', join(cwd, 'certswap.json')], { cwd: '/' })
+  assert.equal(code, 1)
+  assert.match(stdout, /NAME_NOT_COVERED/)
+})

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import test from 'node:test'
+
+import { listenBeside } from '../../../../src/main/drain/node/listen-beside.js'
+
+test('it listens only while somebody else does, and before them', () => {
+  const emitter = new EventEmitter()
+  const heard: string[] = []
+  const stop = listenBeside(emitter, { upgrade: () => heard.push('ours') })
+  assert.equal(emitter.listenerCount('upgrade'), 0)
+
+  const theirs = () => heard.push('theirs')
+  emitter.on('upgrade', theirs)
+  emitter.emit('upgrade')
+  assert.deepEqual(heard, ['ours', 'theirs'])
+
+  emitter.off('upgrade', theirs)
+  assert.equal(emitter.listenerCount('upgrade'), 0)
+  stop()
+  assert.deepEqual(emitter.eventNames(), [])
+})
+
+test('who listens already is joined at once', () => {
+  const emitter = new EventEmitter()
+  const heard: string[] = []
+  emitter.on('request', () => heard.push('theirs'))
+  listenBeside(emitter, { request: () => heard.push('ours') })
+  emitter.emit('request')
+
+  assert.deepEqual(heard, ['ours', 'theirs'])
+})
+
+test('a listener for once leaves it alone with nobody', () => {
+  const emitter = new EventEmitter()
+  const heard: string[] = []
+  listenBeside(emitter, { request: () => heard.push('ours') })
+  emitter.once('request', () => heard.push('theirs'))
+  emitter.emit('request')
+
+  assert.deepEqual(heard, ['ours', 'theirs'])
+  assert.equal(emitter.listenerCount('request'), 0)
+})
+
+test('an application that takes the listeners over and calls them itself makes it hear twice at most, and after the end never', () => {
+  const emitter = new EventEmitter()
+  const heard: string[] = []
+  emitter.on('request', () => heard.push('theirs'))
+  const stop = listenBeside(emitter, { request: () => heard.push('ours') })
+  const taken = emitter.listeners('request')
+  emitter.removeAllListeners('request')
+  emitter.on('request', () => {
+    for (const listener of taken) listener()
+  })
+  emitter.emit('request')
+  assert.deepEqual(heard, ['ours', 'ours', 'theirs'])
+
+  stop()
+  heard.length = 0
+  emitter.emit('request')
+  assert.deepEqual(heard, ['theirs'])
+})
+
+test('listeners that are put back are joined once', () => {
+  const emitter = new EventEmitter()
+  const heard: string[] = []
+  const theirs = () => heard.push('theirs')
+  emitter.on('request', theirs)
+  const stop = listenBeside(emitter, { request: () => heard.push('ours') })
+  const taken = emitter.rawListeners('request') as (() => void)[]
+  emitter.removeAllListeners('request')
+  for (const listener of taken) emitter.on('request', listener)
+  emitter.emit('request')
+
+  assert.deepEqual(heard, ['ours', 'theirs'])
+  stop()
+  assert.deepEqual(emitter.listeners('request'), [theirs])
+})

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { nextDelayMs } from '../../../src/main/engine/schedule.js'
+
+const YEAR = 365 * 86_400_000
+const HOUR = 3_600_000
+
+test('when all is well the next check comes at the interval, and none when it is off', () => {
+  assert.equal(nextDelayMs({ intervalMs: HOUR, trouble: null, lifeLeftMs: YEAR }), HOUR)
+  assert.equal(nextDelayMs({ intervalMs: 0, trouble: null, lifeLeftMs: YEAR }), null)
+})
+
+test('a pair that does not match is looked at after 50 to 800 ms and then at the interval, also when that is off', () => {
+  const delays = (intervalMs: number) =>
+    [0, 1, 2, 3, 4, 5, 6].map((looks) =>
+      nextDelayMs({ intervalMs, trouble: { kind: 'waiting', looks }, lifeLeftMs: YEAR }),
+    )
+  assert.deepEqual(delays(HOUR), [50, 100, 200, 400, 800, HOUR, HOUR])
+  assert.deepEqual(delays(0), [50, 100, 200, 400, 800, null, null])
+})
+
+test('a failure is looked at quickly, then with a growing delay up to the interval', () => {
+  const delays = [0, 4, 5, 6, 7, 20].map((looks) =>
+    nextDelayMs({ intervalMs: 10_000, trouble: { kind: 'failing', looks }, lifeLeftMs: YEAR }),
+  )
+  assert.deepEqual(delays, [50, 800, 1000, 2000, 4000, 10_000])
+})
+
+test('a failure is not looked at again when checks are off', () => {
+  assert.equal(nextDelayMs({ intervalMs: 0, trouble: { kind: 'failing', looks: 0 }, lifeLeftMs: YEAR }), null)
+})
+
+test('a short interval is never made longer by trouble', () => {
+  for (const looks of [0, 3, 9]) {
+    const delay = nextDelayMs({ intervalMs: 20, trouble: { kind: 'failing', looks }, lifeLeftMs: YEAR })
+    assert.ok(delay !== null && delay <= 20)
+  }
+})
+
+test('near the end of the certificate checks move closer together, down to one a second', () => {
+  const delay = (lifeLeftMs: number) => nextDelayMs({ intervalMs: HOUR, trouble: null, lifeLeftMs })
+  assert.equal(delay(2 * HOUR), HOUR / 2)
+  assert.equal(delay(5000), 1250)
+  assert.equal(delay(100), 1000)
+  assert.equal(delay(-HOUR), 1000)
+})

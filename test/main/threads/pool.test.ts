@@ -1,0 +1,275 @@
+/*
+ * Whatever becomes of a worker thread, the process lives, the caller gets a `ReloadError` with a stable code and no
+ * secret in it, and the next task finds a thread that works.
+ */
+
+import assert from 'node:assert/strict'
+import { cp, rm, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+import type { WorkerOptions } from '../../../src/main/api/options.js'
+import type { ReloadError } from '../../../src/main/base/errors.js'
+import { openWorker, type Worker } from '../../../src/main/threads/pool.js'
+import type { PrepareTask } from '../../../src/workers/protocol/prepare.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
+import { writePair } from '../../../support/files/files.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+import { selfSigned } from '../../../support/material/certificates.js'
+import { runModule } from '../../../support/processes/run-module.js'
+import { watchThreads } from '../../../support/worker/thread-watch.js'
+import {
+  type Misbehaviour,
+  misbehavingTasks,
+  type WorkerTask,
+  workerTask,
+} from '../../../support/worker/worker-task.js'
+
+const LIMITS: Required<WorkerOptions> = {
+  timeoutMs: 1000,
+  idleTimeoutMs: 60_000,
+  memoryLimitMb: 32,
+  maxFileBytes: 1024,
+  maxCrlBytes: 1024,
+}
+
+const SECRET = 'MC4CAQAwBQYDK2VwBCIEIA'
+
+const crashes: Readonly<Partial<Record<Misbehaviour, string>>> = {
+  throws: 'throws an error',
+  'throws-look-alike': 'throws an error whose message looks like a stack',
+  'throws-text': 'throws what is not an error',
+  'throws-nothing': 'throws nothing at all',
+  exits: 'ends its thread',
+  'hoards-memory': 'takes more memory than it may',
+  'returns-uncloneable': 'answers with what cannot be sent to another thread',
+}
+
+for (const [name, what] of Object.entries(crashes) as [Misbehaviour, string][]) {
+  test(`a worker that ${what} costs its own task alone, and quotes nothing`, async (t) => {
+    const { run } = openPool(t, name)
+    const error = await failureOf(run({ secret: SECRET }))
+    assert.equal(error.code, 'WORKER_CRASHED')
+    assert.doesNotMatch(allTextOf(error), new RegExp(SECRET))
+    assert.ok((await run({ well: true })) > 0)
+  })
+}
+
+test('a worker that takes more memory than it may is told from other crashes, with the option to change', async (t) => {
+  const { run } = openPool(t, 'hoards-memory')
+  assert.match((await failureOf(run())).message, /\b32 MiB.*worker\.memoryLimitMb/)
+})
+
+const hangs: Readonly<Partial<Record<Misbehaviour, string>>> = {
+  spins: 'never gives its thread back',
+  'never-settles': 'never answers',
+}
+
+for (const [name, what] of Object.entries(hangs) as [Misbehaviour, string][]) {
+  test(`a worker that ${what} is ended at the time limit, and not before`, async (t) => {
+    const threads = watchThreads(t)
+    const { run, clock } = openPool(t, name)
+    const task = workerTask()
+    let settled = false
+    const failure = failureOf(run(task).finally(() => (settled = true)))
+    await eventually('the task is taken', () => Atomics.load(task.taken, 0) === 1)
+    await clock.advance(LIMITS.timeoutMs - 1)
+    assert.equal(settled, false)
+    await clock.advance(1)
+    assert.equal((await failure).code, 'WORKER_TIMEOUT')
+    await eventually('the thread that hung has ended', () => threads.alive < threads.started)
+    assert.ok((await run({ well: true })) > 0)
+    assert.equal(clock.pending, 0)
+  })
+
+  test(`a worker that ${what} does not hold up another engine`, async (t) => {
+    const hung = openPool(t, name)
+    const other = openPool(t, name)
+    const task = workerTask()
+    const failure = failureOf(hung.run(task))
+    await eventually('the task is taken', () => Atomics.load(task.taken, 0) === 1)
+    assert.ok((await other.run({ well: true })) > 0)
+    await hung.preparer.close()
+    assert.equal((await failure).code, 'CLOSED')
+    assert.ok((await other.run({ well: true })) > 0)
+  })
+}
+
+const idleDeaths: Readonly<Partial<Record<Misbehaviour, string>>> = {
+  'throws-while-idle': 'throws after its answer',
+  'exits-while-idle': 'ends its thread after its answer',
+}
+
+for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][]) {
+  test(`a worker that ${what} does not end the process, and the next task gets another thread`, async (t) => {
+    const threads = watchThreads(t)
+    const { run } = openPool(t, name)
+    const before = await run()
+    await eventually('the thread has died', () => threads.alive === 0)
+    assert.notEqual(await run({ well: true }), before)
+  })
+}
+
+test('a worker file that is missing is reported at once, with what a bundler has to do with it', async (t) => {
+  const { run } = openPool(t, 'no-such-worker')
+  const { code, message } = await failureOf(run())
+  assert.equal(code, 'WORKER_CRASHED')
+  assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
+})
+
+test('code without the files of its threads is refused at once, with what a bundler has to do with it', async (t) => {
+  const { openWorker: openBundled } = await withoutFile(t, 'workers/entry.cjs')
+  assert.throws(() => openBundled(LIMITS, fakeClock()), {
+    code: 'WORKER_UNAVAILABLE',
+    message: /files of the worker threads are missing.*docs\/bundlers\.md/,
+  })
+})
+
+test('a thread can be ended at any moment of its start, and the process lives', async (t) => {
+  for (let afterMs = 0; afterMs < 160; afterMs += 4) {
+    const preparer = openWorker(LIMITS, fakeClock())
+    t.after(() => preparer.close())
+    const failure = failureOf(preparer.prepare({} as PrepareTask))
+    await delay(afterMs)
+    await preparer.close()
+    assert.match((await failure).code, /^(CLOSED|WORKER_CRASHED)$/)
+  }
+})
+
+test('nothing waits for the modules of a thread while they load: Node 20 and 22 abort the process of one ended then', async (t) => {
+  const { run } = openPool(t, 'tells-its-stack')
+  assert.doesNotMatch(String(await run()), /^\s+at (?!async ).*(piscina|require)/m)
+})
+
+test('a task that waits behind hung ones gets a thread when they are ended', async (t) => {
+  const [one, two, third] = [openPool(t, 'spins'), openPool(t, 'spins'), openPool(t, 'spins')]
+  const tasks = [workerTask(), workerTask()]
+  const failures = [one, two].map(({ run }, i) => failureOf(run(tasks[i])))
+  await eventually('both threads are taken', () => tasks.every(({ taken }) => Atomics.load(taken, 0) === 1))
+  const waiting = third.run({ well: true })
+  await one.clock.advance(LIMITS.timeoutMs)
+  await two.clock.advance(LIMITS.timeoutMs)
+  assert.deepEqual(
+    (await Promise.all(failures)).map(({ code }) => code),
+    ['WORKER_TIMEOUT', 'WORKER_TIMEOUT'],
+  )
+  assert.ok((await waiting) > 0)
+})
+
+test('engines with the same limits share a thread, and those with others have their own', async (t) => {
+  const one = openPool(t, 'throws')
+  const same = openPool(t, 'throws', { timeoutMs: 20, maxFileBytes: 20 })
+  const other = openPool(t, 'throws', { memoryLimitMb: 48 })
+  const thread = await one.run({ well: true })
+  assert.equal(await same.run({ well: true }), thread)
+  assert.notEqual(await other.run({ well: true }), thread)
+})
+
+test('a shared thread lives until the last of its engines is closed', async (t) => {
+  const threads = watchThreads(t)
+  const one = openPool(t, 'throws')
+  const other = openPool(t, 'throws')
+  const thread = await one.run({ well: true })
+  await one.preparer.close()
+  await one.preparer.close()
+  assert.equal(await other.run({ well: true }), thread)
+  await other.preparer.close()
+  await eventually('the thread has ended', () => threads.alive === 0)
+})
+
+test('an idle thread is given back, and the next task gets another', async (t) => {
+  const threads = watchThreads(t)
+  const { run } = openPool(t, 'throws', { idleTimeoutMs: 20 })
+  const before = await run({ well: true })
+  await eventually('the thread has ended', () => threads.alive === 0)
+  assert.notEqual(await run({ well: true }), before)
+})
+
+test('a closed engine takes no task and starts no thread', async (t) => {
+  const threads = watchThreads(t)
+  const { preparer, run } = openPool(t, 'throws')
+  await preparer.close()
+  assert.equal((await failureOf(run({ well: true }))).code, 'CLOSED')
+  assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
+  assert.equal(threads.started, 0)
+})
+
+test('no thread takes the place of one that ends with its engine, however often it is asked to stand by', async (t) => {
+  const threads = watchThreads(t)
+  const { preparer } = openPool(t, 'spins')
+  const task = workerTask()
+  const hung = failureOf(preparer.prepare(task as unknown as PrepareTask))
+  await eventually('a thread spins', () => Atomics.load(task.taken, 0) === 1)
+  const closing = preparer.close()
+  while (threads.alive > 0) {
+    assert.equal((await failureOf(preparer.lookOut())).code, 'CLOSED')
+    // Not from a timer: this way it is asked in the phase of the loop in which the end of a thread is heard.
+    await stat('.')
+    assert.equal(threads.started, 1)
+  }
+  await closing
+  assert.equal((await hung).code, 'CLOSED')
+})
+
+test('a process that has nothing left but an engine, its timer and its idle thread exits by itself', async (t) => {
+  const script = `
+    const { CERT: cert, KEY: key } = process.env
+    const engine = await api.createReloadEngine({ cert, key, autoReloadInterval: 0.2 })
+    await engine.reload()
+    console.log('idle')`
+  const { cert, key } = writePair(tempDir(t), selfSigned())
+  const { code, stdout } = await runModule(t, script, { CERT: cert, KEY: key })
+  assert.equal(code, 0)
+  assert.match(stdout, /^idle$/m)
+})
+
+interface OpenPool {
+  readonly preparer: Worker
+  /** Stands still, so that nothing times out on a slow machine. */
+  readonly clock: FakeClock
+  /** The id of the thread comes back. */
+  run(task?: Partial<WorkerTask>): Promise<number>
+}
+
+function openPool(
+  t: TestContext,
+  name: Misbehaviour | 'tells-its-stack' | 'no-such-worker',
+  limits: WorkerOptions = {},
+): OpenPool {
+  const clock = fakeClock()
+  const preparer = openWorker({ ...LIMITS, ...limits }, clock, misbehavingTasks(name))
+  t.after(() => preparer.close())
+  return {
+    preparer,
+    clock,
+    async run(task) {
+      const reply: unknown = await preparer.prepare(workerTask(task) as unknown as PrepareTask)
+      return reply as number
+    },
+  }
+}
+
+async function failureOf(run: Promise<unknown>): Promise<ReloadError> {
+  return await run.then(
+    (reply) => assert.fail(`expected a failure, got ${String(reply)}`),
+    (error) => error,
+  )
+}
+
+/** The pool of a copy of the build that lacks one file. */
+async function withoutFile(t: TestContext, file: string): Promise<{ openWorker: typeof openWorker }> {
+  const root = fileURLToPath(new URL('../../../..', import.meta.url))
+  const copy = tempDir(t)
+  await cp(join(root, 'build/src'), copy, { recursive: true })
+  await cp(join(root, 'package.json'), join(copy, 'package.json'))
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  await rm(join(copy, file))
+  return await import(pathToFileURL(join(copy, 'main/threads/pool.js')).href)
+}
+
+function allTextOf({ message, stack, cause, problems }: ReloadError): string {
+  return [message, stack, String(cause), JSON.stringify(problems)].join('\n')
+}

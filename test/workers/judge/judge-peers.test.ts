@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { judgePeers } from '../../../src/workers/judge/judge-peers.js'
+import type { JudgePeersTask, PeerChain } from '../../../src/workers/protocol/judge-peers.js'
+import { type Authority, createAuthority, selfSigned } from '../../../support/material/certificates.js'
+import { derOf } from '../../../support/material/pem-text.js'
+
+const root = createAuthority()
+const other = createAuthority()
+const intermediate = root.issueAuthority()
+const leaf = intermediate.issue()
+const full = [leaf.certDer, intermediate.certDer, root.certDer]
+
+test('a chain that leads to an anchor is let in, however much of it is known', () => {
+  assert.equal(judged({ anchors: [root], chain: full }), true)
+  assert.equal(judged({ anchors: [root], chain: [leaf.certDer, intermediate.certDer] }), true)
+  assert.equal(judged({ anchors: [root, intermediate], chain: [leaf.certDer] }), true)
+  assert.equal(judged({ anchors: [other, root], chain: full }), true)
+})
+
+test('without its root, or a link that only the former trust had, a chain leads nowhere', () => {
+  assert.equal(judged({ anchors: [other], chain: full }), false)
+  assert.equal(judged({ anchors: [], chain: full }), false)
+  assert.equal(judged({ anchors: [root], chain: [leaf.certDer] }), false)
+  const former = [root, intermediate]
+  assert.equal(judged({ anchors: [root], former, chain: full }), false)
+  assert.equal(judged({ anchors: former, former, chain: full }), true)
+})
+
+test('an anchor that did not sign itself is the end of a chain only where that is allowed', () => {
+  assert.equal(judged({ anchors: [intermediate], chain: full }), false)
+  assert.equal(judged({ anchors: [intermediate], chain: full, partialChain: true }), true)
+})
+
+test('a CA with another key under the same name vouches for nobody, one with the same key does', () => {
+  const namesake = createAuthority({ name: root.name })
+  const renewed = createAuthority({ name: root.name, key: root })
+  assert.equal(judged({ anchors: [namesake], chain: full }), false)
+  assert.equal(judged({ anchors: [renewed], chain: full }), true)
+  assert.equal(judged({ anchors: [namesake, renewed], chain: full }), true)
+})
+
+test('a certificate that is its own anchor is let in, and no longer without it', () => {
+  const alone = selfSigned()
+  assert.equal(judged({ anchors: [alone], chain: [alone.certDer] }), true)
+  assert.equal(judged({ anchors: [root], chain: [alone.certDer] }), false)
+})
+
+test('what is revoked anywhere on the way keeps out, a list of another CA or another number does not', () => {
+  const judgedBy = (...lists: string[]) => judged({ anchors: [root], chain: full, lists })
+  assert.equal(judgedBy(intermediate.crl()), true)
+  assert.equal(judgedBy(intermediate.crl({ revoked: ['0A', leaf.serial] })), false)
+  assert.equal(judgedBy(root.crl({ revoked: [intermediate.serial] })), false)
+  assert.equal(judgedBy(other.crl({ revoked: [leaf.serial] }), root.crl({ revoked: ['0B'] })), true)
+})
+
+test('each peer is judged by itself, and one without a chain is not let in', () => {
+  const task = taskFor({ anchors: [root], chain: full })
+  const chains = [full, [other.issue().certDer], [], full].map(chainOf)
+  assert.deepEqual(judgePeers({ ...task, chains }), [true, false, false, true])
+})
+
+test('a CA that may not issue, or not at this depth, leads nowhere', () => {
+  const short = createAuthority({ pathLength: 0 })
+  const deep = short.issueAuthority().issueAuthority()
+  const client = deep.issue()
+  assert.equal(judged({ anchors: [short], chain: ders(client.chainPem) }), false)
+  const noCa = root.issue({ commonName: 'No CA', key: intermediate })
+  const below = createAuthority({ name: 'No CA', key: intermediate }).issue()
+  assert.equal(judged({ anchors: [root], chain: [below.certDer, noCa.certDer] }), false)
+})
+
+test('what a peer sent counts although it was an anchor before; what Node added does not', () => {
+  const former = [root, intermediate]
+  const task = taskFor({ anchors: [root], former, chain: full })
+  const chains = [true, false].map((completed) => ({ certificates: full, completed }))
+  assert.deepEqual(judgePeers({ ...task, chains }), [false, true])
+})
+
+test('bytes that are no certificate cost their own peer its trust, and no other', () => {
+  const task = taskFor({ anchors: [root], chain: full })
+  const junk = [Buffer.from('3080', 'hex'), Buffer.alloc(0), Buffer.alloc(70_000, 0x30)]
+  const chains = [...junk.map((der) => [der]), full, [...full, ...junk]].map(chainOf)
+  assert.deepEqual(judgePeers({ ...task, chains }), [false, false, false, true, true])
+})
+
+interface Case {
+  readonly anchors: readonly Pick<Authority, 'certPem'>[]
+  readonly former?: readonly Authority[]
+  readonly chain: readonly Uint8Array[]
+  readonly lists?: readonly string[]
+  readonly partialChain?: boolean
+}
+
+function ders(chainPem: string): Buffer[] {
+  return chainPem.split(/(?<=-----END CERTIFICATE-----\n)/).map((one) => derOf(one))
+}
+
+function chainOf(certificates: readonly Uint8Array[]): PeerChain {
+  return { certificates, completed: true }
+}
+
+function judged(one: Case): boolean | null | undefined {
+  return judgePeers(taskFor(one))[0]
+}
+
+function taskFor({ anchors, former = [], chain, lists = [], partialChain = false }: Case): JudgePeersTask {
+  const bundle = (all: readonly { certPem: string }[]) =>
+    all.length === 0 ? null : Buffer.from(all.map(({ certPem }) => certPem).join(''))
+  return {
+    authorities: bundle(anchors),
+    formerAuthorities: bundle(former),
+    revocationLists: lists.map((list) => Buffer.from(list)),
+    partialChain,
+    chains: [chainOf(chain)],
+  }
+}

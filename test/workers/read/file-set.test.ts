@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import { contentDigest, sameFingerprint } from '../../../src/fingerprint/index.js'
+import { type FileSet, glance, looksUnchanged, readFileSet } from '../../../src/workers/read/file-set.js'
+import { stampFile } from '../../../src/workers/read/read-file.js'
+import type { SourceFile } from '../../../src/workers/read/source-files.js'
+import { overwriteInPlace, renameInto } from '../../../support/files/files.js'
+import { beforeCalls } from '../../../support/files/patch-fs.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
+
+test('a set gives the bytes and paths of each role, and a fingerprint by the rule of each file', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  const set = readable(files)
+  assert.equal(set.bytesOf('cert', cert.path).toString(), 'certificate')
+  assert.equal(set.bytesOf('key', key.path).toString(), 'secret')
+  assert.deepEqual(set.pathsOf('key'), [key.path])
+  assert.deepEqual(set.pathsOf('ca'), [])
+  assert.deepEqual(set.fingerprint, [
+    { path: cert.path, by: 'content', value: contentDigest(Buffer.from('certificate')) },
+    { path: key.path, by: 'stamp', value: stampFile(key.path) },
+  ])
+})
+
+test('a glance sees the fingerprint of a full read, and opens no secret for it', (t) => {
+  const files = pairIn(tempDir(t))
+  const { fingerprint } = readable(files)
+  let opened = 0
+  beforeCalls(t, 'openSync', () => opened++, 10)
+  assert.ok(sameFingerprint(fingerprint, glance(files)))
+  assert.equal(opened, 1)
+})
+
+test('where a key was renewed, a glance opens no file to see it', (t) => {
+  const files = pairIn(tempDir(t))
+  const { fingerprint } = readable(files)
+  renameInto((files[1] as SourceFile).path, 'secret')
+  let opened = 0
+  beforeCalls(t, 'openSync', () => opened++, 10)
+  assert.equal(looksUnchanged(files, fingerprint), false)
+  assert.equal(opened, 0)
+})
+
+test('an unchanged set looks unchanged; a written, replaced or missing file does not', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  const changes = [
+    () => overwriteInPlace(cert.path, 'Certificate'),
+    () => overwriteInPlace(key.path, 'secret'),
+    () => renameInto(key.path, 'secret'),
+    () => rmSync(key.path),
+  ]
+  for (const change of changes) {
+    const { fingerprint } = readable(files)
+    assert.equal(looksUnchanged(files, fingerprint), true)
+    change()
+    assert.equal(looksUnchanged(files, fingerprint), false)
+  }
+})
+
+test('a certificate that is written anew with the same content looks unchanged', (t) => {
+  const files = pairIn(tempDir(t))
+  const { fingerprint } = readable(files)
+  renameInto((files[0] as SourceFile).path, 'certificate')
+  assert.equal(looksUnchanged(files, fingerprint), true)
+})
+
+test('a file that changes under the first read is read again, and what lies there in the end counts', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert] = files as [SourceFile]
+  beforeCalls(t, 'readSync', () => appendFileSync(cert.path, ', renewed'))
+  assert.equal(readable(files).bytesOf('cert', cert.path).toString(), 'certificate, renewed')
+})
+
+test('a file that is renamed over between two reads is read again', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  const reads: string[] = []
+  beforeCalls(
+    t,
+    'openSync',
+    () => {
+      reads.push('open')
+      // The key's first opening: the certificate of this pass has been read.
+      if (reads.length === 2) renameInto(cert.path, 'renewed')
+    },
+    10,
+  )
+  const set = readable(files)
+  assert.equal(set.bytesOf('cert', cert.path).toString(), 'renewed')
+  assert.equal(set.bytesOf('key', key.path).toString(), 'secret')
+  assert.equal(reads.length, 6)
+})
+
+test('trust files that stay as they are take no memory again, each is told by what it holds now, and neither a key nor a large file is kept', (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'ca.pem')
+  const read = (text: string) => {
+    writeFileSync(path, text)
+    const set = readable([{ ...source('ca', path), maxBytes: 4_000_000 }])
+    const bytes = set.bytesOf('ca', path)
+    assert.equal(bytes.toString(), text)
+    assert.deepEqual(
+      set.fingerprint.map(({ value }) => value),
+      [contentDigest(Buffer.from(text))],
+    )
+    return bytes
+  }
+  const first = read('anchor')
+  assert.equal(read('anchor'), first)
+  const second = read('another')
+  assert.notEqual(second, first)
+  assert.equal(read('another'), second)
+  for (const text of ['-----BEGIN PRIVATE KEY-----', '#'.repeat(2_000_000)])
+    assert.notEqual(read(text), read(text))
+  assert.equal(first.toString(), 'anchor')
+})
+
+test('trust that was left alone for seconds is read once and stamped twice; a key, and trust that was just written, are read twice', (t) => {
+  const dir = tempDir(t)
+  const files = [source('key', join(dir, 'tls.key')), source('ca', join(dir, 'ca.pem'))]
+  for (const { path } of files) writeFileSync(path, 'text')
+  let opened = 0
+  beforeCalls(t, 'openSync', () => opened++, 100)
+  readable(files)
+  assert.equal(opened, 4)
+  later(t)
+  readable(files)
+  assert.equal(opened, 7)
+})
+
+test('trust that was left alone for seconds, and changes between the two reads, is read again', (t) => {
+  const path = join(tempDir(t), 'ca.pem')
+  const changes = [
+    () => overwriteInPlace(path, 'renewed'),
+    () => renameInto(path, 'renewed'),
+    () => rmSync(path),
+  ]
+  for (const change of changes) {
+    writeFileSync(path, 'anchors')
+    later(t)
+    let looks = 0
+    const changeBeforeTheSecond = () => {
+      if (++looks === 2) change()
+    }
+    beforeCalls(t, 'statSync', changeBeforeTheSecond, 2)
+    const set = readFileSet([source('ca', path)])
+    if (Array.isArray(set)) assert.equal(set[0]?.code, 'FILE_NOT_FOUND')
+    else assert.equal(set.bytesOf('ca', path).toString(), 'renewed')
+    assert.equal(looks, 2)
+  }
+})
+
+test('files that never stand still are given up after five reads', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert] = files as [SourceFile]
+  let reads = 0
+  beforeCalls(
+    t,
+    'openSync',
+    () => {
+      reads++
+      appendFileSync(cert.path, '!')
+    },
+    100,
+  )
+  const problems = readFileSet(files)
+  assert.ok(Array.isArray(problems))
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['FILES_CHANGING'],
+  )
+  assert.equal(reads, 5 * files.length)
+})
+
+test('all files that cannot be read are told at once, each once', (t) => {
+  const dir = tempDir(t)
+  const both = join(dir, 'both.pem')
+  const files = [source('cert', both), source('key', both), source('ca', dir)]
+  const problems = readFileSet(files)
+  assert.ok(Array.isArray(problems))
+  assert.deepEqual(
+    problems.map(({ code, path }) => [code, path]),
+    [
+      ['FILE_NOT_FOUND', both],
+      ['FILE_NOT_REGULAR', dir],
+    ],
+  )
+})
+
+test('a file that appears between two reads is waited for', (t) => {
+  const files = pairIn(tempDir(t))
+  const [cert, key] = files as [SourceFile, SourceFile]
+  rmSync(key.path)
+  // Renewals that delete before they create: the key comes while the certificate is read for the second time.
+  let opened = 0
+  beforeCalls(
+    t,
+    'openSync',
+    () => {
+      if (++opened === 2) writeFileSync(key.path, 'secret')
+    },
+    10,
+  )
+  assert.equal(readable(files).bytesOf('key', key.path).toString(), 'secret')
+  assert.ok(statSync(cert.path).isFile())
+})
+
+test('wiping overwrites keys, passphrases and certificates, which may hold a key; trust anchors stay', (t) => {
+  const dir = tempDir(t)
+  const roles = ['cert', 'key', 'pfx', 'passphrase', 'ca', 'crl', 'dhparam'] as const
+  const files = roles.map((role) => {
+    writeFileSync(join(dir, role), role)
+    return source(role, join(dir, role))
+  })
+  const set = readable(files)
+  const bytes = roles.map((role) => set.bytesOf(role, join(dir, role)))
+  set.wipe()
+  assert.deepEqual(
+    roles.filter((_, i) => bytes[i]?.every((byte) => byte === 0)),
+    ['cert', 'key', 'pfx', 'passphrase'],
+  )
+})
+
+function pairIn(dir: string): SourceFile[] {
+  const [cert, key] = [join(dir, 'tls.crt'), join(dir, 'tls.key')]
+  writeFileSync(cert, 'certificate')
+  writeFileSync(key, 'secret')
+  return [source('cert', cert), source('key', key)]
+}
+
+function source(role: SourceFile['role'], path: string): SourceFile {
+  return { role, path, rule: role === 'key' ? 'stamp' : 'content', maxBytes: 1024 }
+}
+
+/** From now on it is three seconds later. */
+function later(t: TestContext): void {
+  t.mock.timers.reset()
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_000 })
+}
+
+function readable(files: readonly SourceFile[]): FileSet {
+  const set = readFileSet(files)
+  assert.ok(!Array.isArray(set), JSON.stringify(set))
+  return set
+}
