@@ -30,8 +30,8 @@ import type {
   RolledBackReply,
   UnchangedReply,
 } from './protocol/prepare.js'
+import { rolesWhere } from './protocol/roles.js'
 import type { FileSet } from './read/file-set.js'
-import type { SourceRole } from './read/source-files.js'
 import { readSources, sourcesLookUnchanged } from './read/source-set.js'
 import { servedRehearsalKeyOf } from './rehearse/rehearsal-key.js'
 import { rehearse, rehearseTrust } from './rehearse/rehearse.js'
@@ -119,8 +119,8 @@ async function prepareSet(
   if (found.refused) return refuse()
 
   const read = {
-    fingerprint: set.fingerprintOf(IDENTITY_ROLES),
-    trustFingerprint: set.fingerprintOf(TRUST_ROLES),
+    fingerprint: set.fingerprintOf(IDENTITY_PART),
+    trustFingerprint: set.fingerprintOf(TRUST_PART),
     materialDigest: digestOf(identities, dhparam),
     trust,
     tickets: ticketSecret && ticketSecretName(ticketSecret),
@@ -145,7 +145,7 @@ async function prepareSet(
       const before = served?.certificates[i]
       if (before) judgeAgainstServed(one, before, policy, found)
     })
-    warnOfOpenKeys(sources, found)
+    warnOfOpenKeys(set, found)
   }
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const requesting = task.requestCert ? found : new Findings(task.force)
@@ -203,9 +203,8 @@ async function prepareSet(
   }
 }
 
-/** What a rollback leaves as it is. */
-const TRUST_ROLES: ReadonlySet<SourceRole> = new Set(['ca', 'crl', 'ticket-secret'])
-const IDENTITY_ROLES: ReadonlySet<SourceRole> = new Set(['cert', 'key', 'pfx', 'passphrase', 'dhparam'])
+const IDENTITY_PART = rolesWhere(({ part }) => part === 'identity')
+const TRUST_PART = rolesWhere(({ part }) => part === 'trust')
 
 type TrustPart = Pick<ServedRecord, 'trustFingerprint' | 'trust' | 'tickets'>
 

@@ -2,6 +2,8 @@ import { dirname, relative } from 'node:path'
 
 import { type Problem, ProblemError } from '../base/problem.js'
 import type { HostSource } from '../protocol/hosts.js'
+import type { FileLimits } from '../protocol/material.js'
+import { ROLES } from '../protocol/roles.js'
 import { namesIn } from '../read/list-directory.js'
 import { digestFile } from '../read/read-file.js'
 import { type Candidate, candidatesIn, rivalsIn } from './layouts.js'
@@ -20,7 +22,7 @@ export interface AmbiguousHost {
 export function withoutAmbiguous(
   hosts: readonly HostSource[],
   { explicit }: HostList,
-  maxFileBytes: number,
+  limits: FileLimits,
 ): { clear: readonly HostSource[]; ambiguous: readonly AmbiguousHost[] } {
   const listed = new Map<string, ReturnType<typeof rivalsIn>>()
   const rivalsOf = (directory: string, cert: string): readonly Candidate[] => {
@@ -34,7 +36,7 @@ export function withoutAmbiguous(
     const directory = dirname(host.cert)
     const isMeant = host.name !== null || explicit.has(host.id)
     const rivals = isMeant ? [] : rivalsOf(directory, host.cert)
-    const rival = rivals.find(({ cert }) => !isSame(cert, host.cert, maxFileBytes))
+    const rival = rivals.find(({ cert }) => !isSame(cert, host.cert, limits))
     if (rival) ambiguous.push({ directory, problem: ambiguity(host, rival, directory) })
     else clear.push(host)
   }
@@ -52,9 +54,10 @@ function ambiguity(host: HostSource, rival: Candidate, directory: string): Probl
 }
 
 /** A file that cannot be read is reported when its host is. */
-function isSame(one: string, other: string, maxFileBytes: number): boolean {
+function isSame(one: string, other: string, limits: FileLimits): boolean {
   try {
-    return digestFile(one, maxFileBytes) === digestFile(other, maxFileBytes)
+    const maxBytes = limits[ROLES.cert.limit]
+    return digestFile(one, maxBytes) === digestFile(other, maxBytes)
   } catch (error) {
     if (error instanceof ProblemError) return false
     throw error

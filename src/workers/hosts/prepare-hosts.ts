@@ -92,7 +92,7 @@ async function prepareHost(
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.materialDigest) return { entry }
     const judged = judge(host, identity, task, found)
-    warnOfOpenKeys(sources, found)
+    warnOfOpenKeys(set, found)
     if (found.refused) return null
     const key = keyPem(identity.key)
     await rehearseHost(judged, key, task, rehearsed, found)

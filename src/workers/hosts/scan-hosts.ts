@@ -6,6 +6,8 @@ import { type Problem, ProblemError } from '../base/problem.js'
 import { toSharedJson } from '../base/shared-json.js'
 import { limitProblems } from '../problems/problem-limit.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../protocol/hosts.js'
+import type { FileLimits } from '../protocol/material.js'
+import { ROLES } from '../protocol/roles.js'
 import { digestFile, stampFile } from '../read/read-file.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
 import { whyNothingMatches } from './host-hints.js'
@@ -40,10 +42,10 @@ export async function scanHosts(
     gone = goneOf(list, known, rolledBack)
   }
   const isAsIn = (entries: ReadonlyMap<string, HostEntry> | null, host: HostSource) =>
-    isAsKnown(host, entries?.get(host.id), task.limits.maxFileBytes)
+    isAsKnown(host, entries?.get(host.id), task.limits)
   const differing = task.fresh ? list.hosts : list.hosts.filter((host) => !isAsIn(known, host))
   const wanted = task.fresh ? differing : differing.filter((host) => !isAsIn(rolledBack, host))
-  const { clear: changed, ambiguous } = withoutAmbiguous(wanted, list, task.limits.maxFileBytes)
+  const { clear: changed, ambiguous } = withoutAmbiguous(wanted, list, task.limits)
   const { problems, removed } = judgeList(list, gone, ambiguous, known, task)
   const isRolledBack =
     rolledBack !== null &&
@@ -79,7 +81,7 @@ export function hostsLookUnchanged(
   const messagesOf = (problems: readonly Problem[]) => problems.filter(isStray).map(({ message }) => message)
   // Results hold the first strays only.
   if (messagesOf(limitProblems(straysIn(list, known))).join() !== messagesOf(reported).join()) return false
-  return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits.maxFileBytes))
+  return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits))
 }
 
 function isStray({ code, path }: Problem): boolean {
@@ -167,12 +169,12 @@ function barrenPatterns(
   })
 }
 
-function isAsKnown(host: HostSource, entry: HostEntry | undefined, maxBytes: number): boolean {
+function isAsKnown(host: HostSource, entry: HostEntry | undefined, limits: FileLimits): boolean {
   if (!entry || entry.cert !== host.cert || entry.key !== host.key) return false
   try {
     if (stampFile(host.key) !== entry.keyStamp) return false
     if (entry.settled && stampFile(host.cert) === entry.certStamp && !isDue(host.id)) return true
-    return digestFile(host.cert, maxBytes) === entry.content
+    return digestFile(host.cert, limits[ROLES.cert.limit]) === entry.content
   } catch (error) {
     if (error instanceof ProblemError) return false
     throw error

@@ -14,6 +14,7 @@ import { workingOn } from '../progress/progress.js'
 import type { TrustEnds } from '../protocol/ends.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { PreparedTrust, PrepareTask } from '../protocol/prepare.js'
+import { rolesWhere, TRUST_ROLES } from '../protocol/roles.js'
 import { assertFilled } from '../read/emptiness.js'
 import type { FileSet } from '../read/file-set.js'
 import { anchorsInForce } from './anchors-in-force.js'
@@ -23,13 +24,13 @@ import { trustEndsOf } from './trust-ends.js'
 
 /** Whether any of the changed paths is, or was, a file of trust anchors or revocation lists. */
 export function trustMoved(set: FileSet, changed: readonly string[]): boolean {
-  const trust = new Set([...set.pathsOf('ca'), ...set.pathsOf('crl')])
-  const others = new Set(OTHER_ROLES.flatMap((role) => set.pathsOf(role)))
+  const trust = new Set([...TRUST_ROLES].flatMap((role) => set.pathsOf(role)))
+  const others = new Set([...OTHER_ROLES].flatMap((role) => set.pathsOf(role)))
   // A path that is gone was an entry of a CA directory: every other path is fixed.
   return changed.some((path) => trust.has(path) || !others.has(path))
 }
 
-const OTHER_ROLES = ['cert', 'key', 'pfx', 'passphrase', 'dhparam', 'ticket-secret'] as const
+const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
 
 /**
  * The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`.

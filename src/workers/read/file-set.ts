@@ -6,18 +6,19 @@ import {
   sameFingerprint,
 } from '../../fingerprint/index.js'
 import { type Problem, ProblemError } from '../base/problem.js'
+import { ROLES, type Role } from '../protocol/roles.js'
 import { withDirectoryContent } from './directory-in-place.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
-import type { SourceFile, SourceRole } from './source-files.js'
+import type { SourceFile } from './source-files.js'
 
 /** All files of a set as they stood at one moment. */
 export interface FileSet {
   readonly fingerprint: Fingerprint
   /** The fingerprint of the files of these roles alone. */
-  fingerprintOf(roles: ReadonlySet<SourceRole>): Fingerprint
-  bytesOf(role: SourceRole, path: string): Buffer
-  stampOf(role: SourceRole, path: string): string
-  pathsOf(role: SourceRole): string[]
+  fingerprintOf(roles: ReadonlySet<Role>): Fingerprint
+  bytesOf(role: Role, path: string): Buffer
+  stampOf(role: Role, path: string): string
+  pathsOf(role: Role): string[]
   /** Overwrites what held keys and passphrases. */
   wipe(): void
 }
@@ -83,7 +84,7 @@ function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
   const reads = files.map(({ role, path, maxBytes }, i) => {
     try {
       // What may hold secrets is overwritten after each pass, and cannot be given again.
-      return isPublic(role) ? readPublic(path, maxBytes, earlier?.reads[i]) : readFile(path, maxBytes)
+      return ROLES[role].secret ? readFile(path, maxBytes) : readPublic(path, maxBytes, earlier?.reads[i])
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       if (!problems.has(error.problem.path))
@@ -128,7 +129,7 @@ function sameBytes(a: Buffer, b: Buffer): boolean {
 function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
   const read = (i: number) => pass.reads[i] as FileRead
   const places = new Map(files.map(({ role, path }, i) => [`${role} ${path}`, i]))
-  const find = (role: SourceRole, path: string) => read(places.get(`${role} ${path}`) as number)
+  const find = (role: Role, path: string) => read(places.get(`${role} ${path}`) as number)
   const fingerprint = files.map((file, i): FingerprintEntry => {
     const { stamp, bytes } = read(i)
     return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : digestOf(bytes) }
@@ -154,11 +155,6 @@ function digestOf(bytes: Buffer): string {
 
 function wipeSecrets(files: readonly SourceFile[], pass: Pass): void {
   files.forEach(({ role }, i) => {
-    if (!isPublic(role)) pass.reads[i]?.bytes.fill(0)
+    if (ROLES[role].secret) pass.reads[i]?.bytes.fill(0)
   })
-}
-
-/** A certificate file is not: it may hold its key. */
-function isPublic(role: SourceRole): boolean {
-  return role === 'ca' || role === 'crl' || role === 'dhparam'
 }

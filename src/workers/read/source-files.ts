@@ -7,17 +7,16 @@ import type { FingerprintRule } from '../../fingerprint/index.js'
 import { ProblemError } from '../base/problem.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
+import { DIRECTORY_ENTRY_RULE, ROLES, type Role } from '../protocol/roles.js'
 import { findMatching } from './find-matching.js'
 import { listDirectory } from './list-directory.js'
 import { attempt } from './read-file.js'
 
-export type SourceRole = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ticket-secret'
-
 /** One file that the engine's material lies in. */
 export interface SourceFile {
-  readonly role: SourceRole
+  readonly role: Role
   readonly path: string
-  /** Secrets and directory entries are told apart by stamp, everything else by content. */
+  /** That of its role, but for entries of a directory. */
   readonly rule: FingerprintRule
   readonly maxBytes: number
 }
@@ -56,28 +55,28 @@ export function listSources(sources: MaterialSources, limits: PrepareTask['limit
   const files: SourceFile[] = []
   const directories = new Set<string>()
   const linked = [...sources.ca, ...sources.crl]
-  const add = (role: SourceRole, path: string, rule: FingerprintRule, maxBytes = limits.maxFileBytes) => {
-    files.push({ role, path, rule, maxBytes })
+  const add = (role: Role, path: string, rule: FingerprintRule = ROLES[role].rule) => {
+    files.push({ role, path, rule, maxBytes: limits[ROLES[role].limit] })
   }
   for (const { cert, key } of sources.pairs) {
-    add('cert', cert, 'content')
-    add('key', key, 'stamp')
+    add('cert', cert)
+    add('key', key)
   }
-  if (sources.pfx !== null) add('pfx', sources.pfx, 'stamp')
-  if (sources.passphrase && 'file' in sources.passphrase) add('passphrase', sources.passphrase.file, 'stamp')
-  for (const path of sources.ca) add('ca', path, 'content', limits.maxTrustBytes)
+  if (sources.pfx !== null) add('pfx', sources.pfx)
+  if (sources.passphrase && 'file' in sources.passphrase) add('passphrase', sources.passphrase.file)
+  for (const path of sources.ca) add('ca', path)
   for (const source of sources.caDir) {
     const entries = listSource(source)
     for (const { path, isLink } of entries) {
-      add('ca', path, 'stamp', limits.maxTrustBytes)
+      add('ca', path, DIRECTORY_ENTRY_RULE)
       directories.add(dirname(path))
       if (isLink) linked.push(path)
     }
     if (!fastGlob.isDynamicPattern(source)) directories.add(source)
   }
-  for (const path of sources.crl) add('crl', path, 'content', limits.maxTrustBytes)
-  if (sources.dhparam !== null) add('dhparam', sources.dhparam, 'content')
-  if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret, 'stamp')
+  for (const path of sources.crl) add('crl', path)
+  if (sources.dhparam !== null) add('dhparam', sources.dhparam)
+  if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret)
   return { files, directories, linked }
 }
 

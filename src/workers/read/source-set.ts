@@ -8,6 +8,7 @@ import {
 } from '../progress/surroundings.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
+import { ROLES } from '../protocol/roles.js'
 import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
 import { listSources, type SourceListing } from './source-files.js'
 
@@ -68,7 +69,7 @@ function lookAt(sources: MaterialSources, limits: Limits): Look | Problem[] {
 
 /** One trust file is whole by itself: several must belong together. */
 function lookAround({ files, directories, linked }: SourceListing): Surroundings {
-  const trust = files.filter(({ role }) => role === 'ca' || role === 'crl')
+  const trust = files.filter(({ role }) => ROLES[role].trust)
   if (directories.size === 0 && trust.length < 2) return { marks: new Map(), fresh: false }
   return surroundingsOf([...directories, ...linked], directories)
 }
