@@ -118,7 +118,7 @@ export class AttachedServers {
     assertServer(server, this)
     const known = this.#known.get(server)
     if (known) return known
-    const own = peerPolicyOf(server)
+    const own = peerPolicyOf(server) ?? snapshot.options.peers
     assertServable(snapshot.material.trust, [own], 'attach: the server')
     owners.set(server, this)
     const unfollow = this.#ledger.follow(server)

@@ -30,7 +30,7 @@ export function termsOfConnection(
   const accepted = acceptedTerms(socket)
   if (accepted) {
     const server = acceptingServer(socket)
-    const inForce = contexts.termsFor(server ? peerPolicyOf(server) : accepted.peers)
+    const inForce = contexts.termsFor((server && peerPolicyOf(server)) ?? accepted.peers)
     return isWithdrawn(accepted, inForce) ? null : accepted
   }
   const policy = acceptingPolicy(socket)

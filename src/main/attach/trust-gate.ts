@@ -56,7 +56,7 @@ export class TrustGate {
   follow(server: tls.Server, peers: (state: ServedState) => PeerPolicy): () => void {
     const policy = () => peers(this.#current())
     const begin = (raw: Duplex) => {
-      const terms = termsOf(currentContext(server))
+      const terms = this.#termsOn(server, policy())
       if (terms) this.#begin(raw, { terms, policy })
     }
     const admit = (socket: TLSSocket) => this.#admit(socket, policy)
@@ -83,6 +83,14 @@ export class TrustGate {
     }
   }
 
+  /** The terms that a connection of this moment is accepted under; `undefined` for those of an application's own context. */
+  #termsOn(server: tls.Server, peers: PeerPolicy): TrustTerms | undefined {
+    const context = currentContext(server)
+    if (context) return termsOf(context)
+    // Where this Node keeps the context somewhere else, it is still the one that the last commit gave the server.
+    return peers.requestCert ? this.#current().contexts.termsFor(peers) : undefined
+  }
+
   #begin(raw: Duplex, pending: Pending): void {
     if (raw.closed) return
     this.#pending.set(raw, pending)
@@ -91,27 +99,35 @@ export class TrustGate {
 
   #admit(socket: TLSSocket, policy: () => PeerPolicy): void {
     const raw = rawSocketOf(socket)
+    const terms = acceptedTerms(socket) ?? (raw && this.#pending.get(raw)?.terms)
     if (raw) this.#pending.delete(raw)
     const peers = policy()
     if (!peers.requestCert) return
-    if (this.#isWithdrawn(socket, peers)) shut(socket)
+    if (this.#isWithdrawn(socket, terms, peers)) shut(socket)
     else if (letsStrangersIn(peers)) correctAuthorized(socket)
-    if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2') this.#watchRenegotiation(socket, policy)
+    if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2')
+      this.#watchRenegotiation(socket, terms, policy)
   }
 
-  /** Node emits `secure` after each renegotiation. It leaves `authorized` as it was, whichever certificate comes then. */
-  #watchRenegotiation(socket: TLSSocket, policy: () => PeerPolicy): void {
+  /**
+   * Node emits `secure` after each renegotiation, which it does not document. It leaves `authorized` as it was, whichever
+   * certificate comes then. Where Node itself does not listen for `secure`, there is no renegotiation that could be missed.
+   */
+  #watchRenegotiation(socket: TLSSocket, terms: TrustTerms | undefined, policy: () => PeerPolicy): void {
+    if (socket.listenerCount('secure') === 0) {
+      socket.disableRenegotiation()
+      return
+    }
     let leaf = socket.authorized ? leafOf(socket) : null
     socket.on('secure', () => {
       const next = leafOf(socket)
       const isOther = leaf !== null && (next === null || Buffer.compare(leaf, next) !== 0)
-      if (isOther || this.#isWithdrawn(socket, policy())) shut(socket)
+      if (isOther || this.#isWithdrawn(socket, terms, policy())) shut(socket)
       leaf = next
     })
   }
 
-  #isWithdrawn(socket: TLSSocket, peers: PeerPolicy): boolean {
-    const accepted = acceptedTerms(socket)
+  #isWithdrawn(socket: TLSSocket, accepted: TrustTerms | undefined, peers: PeerPolicy): boolean {
     if (!accepted) return isReplaced(socket)
     return isWithdrawn(accepted, this.#current().contexts.termsFor(peers))
   }

@@ -28,6 +28,8 @@ export interface Feeding {
  */
 export function feedInPieces(socket: Socket, { interest, turn }: Feeding): void {
   const parsers = socket.listeners('data') as ((piece: Buffer) => void)[]
+  // A Node whose parser reads by other means goes on reading: the limits of the server still hold, the pace does not.
+  if (parsers.length === 0) return
   for (const parse of parsers) socket.off('data', parse)
   // With a listener of our own, Node's parser does not read from the socket by itself any more.
   let resting = false

@@ -6,10 +6,10 @@ import type { CertificateCompression } from '../../workers/protocol/material.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*
- * The one file that touches what Node does not document: the native handle of a SecureContext, the field that a
- * tls.Server takes its credentials from at each connection, and the fields by which a TLSSocket of a server knows its
- * context, its server and the socket under it. All are detected before they are used. Where they look different, callers
- * fall back to the public API, or to the safe side. `native-context.test.ts` fails loudly when a Node changes them.
+ * Undocumented parts of Node's TLS: the native handle of a SecureContext, the fields that a tls.Server takes its context
+ * and its policy from at each connection, and the fields by which a TLSSocket of a server knows its context, its server
+ * and the stream under it. All are detected before they are used. Where they look different, callers use the public API
+ * or the safe alternative. docs/node-internals.md lists them with all others, and their contract tests.
  */
 
 /** The native setters check no types: a wrong argument is ignored or ends the process, so only these are let through. */
@@ -181,10 +181,11 @@ export function mixesKeyTypes(): boolean {
   return Number(process.versions.node.split('.')[0]) < 24
 }
 
-/** What the server asks of its peers, as it was told when it was made. */
-export function peerPolicyOf(server: tls.Server): PeerPolicy {
+/** What the server requires of its peers, as it was set when it was made; `undefined` where this Node keeps it somewhere else. */
+export function peerPolicyOf(server: tls.Server): PeerPolicy | undefined {
   const { requestCert, rejectUnauthorized } = server as PointableServer
-  return { requestCert: requestCert === true, rejectUnauthorized: rejectUnauthorized !== false }
+  if (typeof requestCert !== 'boolean' || typeof rejectUnauthorized !== 'boolean') return undefined
+  return { requestCert, rejectUnauthorized }
 }
 
 /** The session id context that the server was made with, or was last given by `setSecureContext`. */

@@ -118,7 +118,7 @@ export function assertServerSupported(
       instead(support),
     )
   }
-  if (peerPolicyOf(server as tls.Server).requestCert) assertClientCertificates(support)
+  if (peerPolicyOf(server as tls.Server)?.requestCert) assertClientCertificates(support)
 }
 
 function assertClientCertificates(support: RuntimeSupport): void {

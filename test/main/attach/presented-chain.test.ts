@@ -34,6 +34,18 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   })
 }
 
+test('where a session is encoded in another way, the leaf is read from the connection', async (t) => {
+  const leaf = root.issue()
+  const found: (Uint8Array | null)[] = []
+  const site = await peerSite(t, [root])
+  site.server.prependListener('secureConnection', (socket) => {
+    socket.getSession = () => Buffer.from('a session')
+    found.push(leafOf(socket))
+  })
+  await site.connect('client', identityOf(leaf))
+  assert.deepEqual(found[0] && Buffer.from(found[0]), leaf.certDer)
+})
+
 test('reading a chain leaves it to the application', {
   skip: losesChainEarly && 'this Node takes the chain before the application can',
 }, async (t) => {

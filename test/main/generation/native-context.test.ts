@@ -138,6 +138,26 @@ test('a context of another shape is not touched', () => {
   assert.equal(canPoint(server), false)
 })
 
+test('a server or a connection of another shape is not known, and counts as one that requires a certificate', () => {
+  const server = {} as tls.Server
+  assert.deepEqual(
+    [peerPolicyOf(server), currentContext(server), sniCallbackOf(server)],
+    [undefined, undefined, undefined],
+  )
+  assert.deepEqual(
+    [addedNames(server), addedContextFor(server, 'a.example'), protocolsOf(server)],
+    [[], undefined, []],
+  )
+  assert.deepEqual([ticketKeysOptionOf(server), sessionIdContextOf(server)], [undefined, undefined])
+  const socket = { getSession: () => undefined } as unknown as tls.TLSSocket
+  assert.deepEqual(
+    [acceptingContext(socket), acceptingServer(socket), rawSocketOf(socket)],
+    [undefined, undefined, undefined],
+  )
+  assert.deepEqual(acceptingPolicy(socket), { requestCert: true, rejectUnauthorized: true })
+  assert.deepEqual([sessionIdContextFor(socket), hasPeerCertificate(socket)], [undefined, false])
+})
+
 test('connections outlive the context that they were accepted with', async (t) => {
   const server = tls.createServer(options, (socket) => socket.pipe(socket))
   const port = await listen(t, server)
