@@ -39,7 +39,7 @@ export function passReport(
     isRolledBack,
     result: {
       outcome,
-      trigger: 'tick',
+      trigger: 'timer',
       generation: 1,
       serving: { ...certificateFacts(), alternates: [] },
       problems: [],

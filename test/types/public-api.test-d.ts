@@ -159,7 +159,7 @@ export async function refused(engine: ReloadEngine): Promise<void> {
   // @ts-expect-error an outcome that there is not
   void ((await engine.reload()).outcome === 'ok')
   // @ts-expect-error the timer's own trigger
-  await engine.reload({ trigger: 'tick' })
+  await engine.reload({ trigger: 'timer' })
   // @ts-expect-error a misspelled option of a rollback
   await engine.rollback({ trsut: true })
   // @ts-expect-error an option that holds for life

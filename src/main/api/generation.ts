@@ -1,8 +1,10 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { CertificateFacts, TrustFacts } from '../../workers/protocol/material.js'
 
-/** What made the engine look at the files, or go back to an earlier generation. */
-export type Trigger = 'start' | 'tick' | 'reload' | 'signal' | 'control' | 'update' | 'rollback'
+/**
+ * What started a pass: the first load, the timer, a call of `reload()`, a signal, the control server, `update()` or `rollback()`.
+ */
+export type Trigger = 'start' | 'timer' | 'api' | 'signal' | 'control' | 'update' | 'rollback'
 
 /** One state of what is served: frozen, numbered from 1, published by one assignment. A number is never used twice. */
 export interface Generation {

@@ -17,8 +17,8 @@ export interface ReloadOptions {
   readonly dryRun?: boolean
   /** Stops waiting, with `ABORTED`; the pass goes on for its other callers. */
   readonly signal?: AbortSignal
-  /** What is recorded as the cause. @defaultValue `'reload'` */
-  readonly trigger?: 'reload' | 'signal' | 'control'
+  /** What is recorded as the cause. @defaultValue `'api'` */
+  readonly trigger?: 'api' | 'signal' | 'control'
 }
 
 /** Events of an engine, with what their listeners get. */

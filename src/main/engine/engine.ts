@@ -133,7 +133,7 @@ class Engine extends BaseEngine implements ReloadEngine {
       isWatched: () => this.#events.isHeard('checked'),
       isOverridden: () => reloader.serving.overrides.hasNews,
       // Only `CLOSED` rejects, and then there is nothing left to do.
-      pass: () => this.#run({ trigger: 'tick', force: false, dryRun: false }).catch(() => {}),
+      pass: () => this.#run({ trigger: 'timer', force: false, dryRun: false }).catch(() => {}),
     })
     this.#settlement = new Settlement({
       ...{ engine: this, journal: this.#journal, checks: this.#checks },
@@ -150,7 +150,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   }
 
   reload(options: ReloadOptions = {}): Promise<ReloadResult> {
-    const { force = false, dryRun = false, trigger = 'reload', signal } = options
+    const { force = false, dryRun = false, trigger = 'api', signal } = options
     if (signal?.aborted) return Promise.reject(reloadAbortion(signal.reason))
     const pass = this.#run({ trigger, force, dryRun })
     return signal ? untilAborted(pass, signal) : pass

@@ -70,7 +70,7 @@ export class Journal {
   /** Takes note of checks that found nothing new. */
   quiet({ count, lastMs }: QuietLooks): void {
     this.#passes.unchanged += count
-    const attempt = attemptAt(lastMs, { trigger: 'tick', outcome: 'unchanged', problems: [] })
+    const attempt = attemptAt(lastMs, { trigger: 'timer', outcome: 'unchanged', problems: [] })
     // A pass that began later may have ended first.
     if (attempt.at < this.#lastAttempt.at) return
     this.#lastAttempt = attempt

@@ -56,7 +56,7 @@ export class Settlement {
     const result = withDated(found, life.warnings)
     checks.plan()
     const isNews = recovery !== null || journal.agrees !== agreed || journal.fileWarnings !== fileWarnings
-    if (result.trigger === 'tick' && result.outcome === 'unchanged' && !isNews) {
+    if (result.trigger === 'timer' && result.outcome === 'unchanged' && !isNews) {
       events.emit('checked', result)
       return result
     }

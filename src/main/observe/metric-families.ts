@@ -108,7 +108,7 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
     reloads: new Counter(
       looked('reloads_total', 'Looks at the certificate files, by what caused them and how they ended.', [
         'trigger',
-        'result',
+        'outcome',
       ]),
     ),
     errors: counter('reload_errors_total', 'Problems of reloads that failed, by code.', ['code']),

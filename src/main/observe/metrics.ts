@@ -68,10 +68,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   let unchanged = first.passes.unchanged
   const showChecks = () => {
     const status = engine.status()
-    families.reloads.inc(
-      { trigger: TRIGGERS.tick, result: RESULTS.unchanged },
-      status.passes.unchanged - unchanged,
-    )
+    families.reloads.inc({ trigger: 'timer', outcome: 'unchanged' }, status.passes.unchanged - unchanged)
     unchanged = status.passes.unchanged
     showStatus(families, status)
   }
@@ -115,24 +112,12 @@ const CONTEXT = { context: 'default' } as const
 /** All SNI hosts together: a label for each of thousands is more than Prometheus should be given. */
 const HOSTS = { context: 'hosts' } as const
 
-const TRIGGERS: Record<Exclude<Trigger, 'start'>, string> = {
-  tick: 'poll',
-  reload: 'api',
-  signal: 'signal',
-  control: 'control',
-  update: 'update',
-  rollback: 'rollback',
-}
+/** The first load happens before there are metrics. */
+const TRIGGERS: readonly Trigger[] = ['timer', 'api', 'signal', 'control', 'update', 'rollback']
 
 const PHASES = ['prepare', 'stage', 'commit', 'verify'] as const
 
-const RESULTS: Record<Outcome, string> = {
-  applied: 'changed',
-  unchanged: 'unchanged',
-  rejected: 'failed',
-  'waiting-for-pair': 'waiting',
-  validated: 'validated',
-}
+const OUTCOMES: readonly Outcome[] = ['applied', 'unchanged', 'rejected', 'waiting-for-pair', 'validated']
 
 function registryOf({ registry }: MetricsOptions): Registry {
   if (registry === undefined) return new Registry()
@@ -155,8 +140,8 @@ function familiesIn(registry: Registry, look: () => void): MetricFamilies {
 
 /** A series that appears with its first event hides that event from `increase()`. */
 function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
-  for (const trigger of Object.values(TRIGGERS)) {
-    for (const result of Object.values(RESULTS)) reloads.inc({ trigger, result }, 0)
+  for (const trigger of TRIGGERS) {
+    for (const outcome of OUTCOMES) reloads.inc({ trigger, outcome }, 0)
   }
   for (const code of PROBLEM_CODES) errors.inc({ code }, 0)
   for (const phase of PHASES) phaseDuration.zero({ phase })
@@ -164,7 +149,7 @@ function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
 
 function countPass({ reloads, errors, ...families }: MetricFamilies, result: ReloadResult): void {
   const { outcome, trigger, problems, timings } = result
-  reloads.inc({ trigger: TRIGGERS[trigger as keyof typeof TRIGGERS], result: RESULTS[outcome] })
+  reloads.inc({ trigger, outcome })
   // A pass that was applied may have left some hosts behind.
   if (outcome !== 'waiting-for-pair') {
     for (const code of new Set(problems.map((problem) => problem.code))) errors.inc({ code })

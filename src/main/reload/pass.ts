@@ -122,7 +122,7 @@ export class Pass {
     const { trigger, force, options: changed } = this.#mode
     const prepared = await prepareMaterial(this.#parts.worker, options, {
       ...{ records: base, trust: base.material.trust },
-      rolledBack: trigger === 'tick' ? base.rolledBack : null,
+      rolledBack: trigger === 'timer' ? base.rolledBack : null,
       requestCert: this.#requestsCertificates(options),
       ...{ force, fresh: changed !== undefined, fileWarnings: base.fileWarnings },
     })
@@ -156,7 +156,7 @@ export class Pass {
   ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
     const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, this.#timer.gauge)
     const generation = this.#numbered({ ...facts, restored: null })
-    const rolledBack = before && this.#mode.trigger === 'tick' ? stillRolledBack(before, found) : null
+    const rolledBack = before && this.#mode.trigger === 'timer' ? stillRolledBack(before, found) : null
     return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
   }
 

@@ -63,7 +63,7 @@ test('`dev rotate` is picked up within the interval, told with both fingerprints
     trigger: string
   }
   assert.deepEqual(diff.fingerprint256, { from: before, to: after })
-  assert.equal(trigger, 'tick')
+  assert.equal(trigger, 'timer')
 
   const fresh = await handshake({ port, ca })
   assert.equal(fresh.fingerprint256, after)

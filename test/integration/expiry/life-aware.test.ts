@@ -22,7 +22,7 @@ test('with an interval of an hour, a certificate with seconds left is renewed be
   const renewed = authority.issue()
   writePair(dir, renewed)
   const { trigger } = await applied
-  assert.equal(trigger, 'tick')
+  assert.equal(trigger, 'timer')
   assert.ok(Date.now() < end)
   assert.equal(await servedBy(port), renewed.fingerprint256)
   assert.ok(

@@ -129,7 +129,7 @@ for (const [what, { outcome, code, at, harm }] of Object.entries(breakages)) {
     const end = Date.parse(failedSince) + outageMs
     assert.ok(writtenAt <= end && end <= Date.now(), `an outage of ${outageMs} ms since ${failedSince}`)
     assert.equal(engine.status().failingSince, null)
-    assert.equal(engine.status().generation.trigger, 'tick')
+    assert.equal(engine.status().generation.trigger, 'timer')
     assert.equal(await servedBy(port), next.fingerprint256)
     await nextEvent(engine, 'checked')
     assert.equal(recoveries.length, 1)

@@ -98,7 +98,7 @@ test('the check that finds them the same again is told like any pass, and those 
   await look(engine)
   assert.deepEqual(
     settled.map(({ outcome, trigger }) => [outcome, trigger]),
-    [['unchanged', 'tick']],
+    [['unchanged', 'timer']],
   )
   assert.equal(engine.status().differsSince, null)
 })

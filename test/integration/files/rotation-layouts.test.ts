@@ -173,7 +173,7 @@ for (const [what, makeLayout] of Object.entries(layouts)) {
       const applied = nextEvent(engine, 'applied')
       rotate(leaf)
       const result = await applied
-      assert.equal(result.trigger, 'tick')
+      assert.equal(result.trigger, 'timer')
       assert.equal(result.serving.fingerprint256, leaf.fingerprint256)
       assert.equal(await servedBy(port), leaf.fingerprint256)
     }

@@ -40,7 +40,7 @@ for (const half of ['cert', 'key'] as const) {
     assert.notEqual(engine.status().nextCheckInMs, null)
     renameInto(paths[otherHalf], contents[otherHalf])
 
-    assert.equal((await applied).trigger, 'tick')
+    assert.equal((await applied).trigger, 'timer')
     assert.equal(await servedBy(port), leaf.fingerprint256)
     assert.equal(engine.status().nextCheckInMs, null)
   })

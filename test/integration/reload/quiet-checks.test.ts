@@ -44,12 +44,15 @@ test('checks that find nothing new are counted in status and metrics, and told t
   assert.ok(status.lastSuccess.at > lastSuccess.at)
   assert.deepEqual(
     { ...status.lastSuccess, at: null },
-    { at: null, trigger: 'tick', outcome: 'unchanged', problems: [] },
+    { at: null, trigger: 'timer', outcome: 'unchanged', problems: [] },
   )
   const text = await metrics.text()
   assert.match(
     text,
-    new RegExp(`^certswap_reloads_total{trigger="poll",result="unchanged"} ${status.passes.unchanged}$`, 'm'),
+    new RegExp(
+      `^certswap_reloads_total{trigger="timer",outcome="unchanged"} ${status.passes.unchanged}$`,
+      'm',
+    ),
   )
   const seconds = Date.parse(status.lastAttempt.at) / 1000
   assert.ok(
@@ -108,7 +111,7 @@ test('whoever listens to `checked` is told of each', async (t) => {
   await quietChecks(engine, 5)
   for (const _ of [1, 2, 3]) {
     const { outcome, trigger } = await nextEvent(engine, 'checked')
-    assert.deepEqual([outcome, trigger], ['unchanged', 'tick'])
+    assert.deepEqual([outcome, trigger], ['unchanged', 'timer'])
   }
 })
 
@@ -134,7 +137,7 @@ for (const [what, change] of Object.entries(changes)) {
       const applied = nextEvent(engine, 'applied')
       change(dir)
       const { trigger, ...result } = await applied
-      assert.deepEqual([trigger, result.generation], ['tick', generation])
+      assert.deepEqual([trigger, result.generation], ['timer', generation])
     }
   })
 }
@@ -163,7 +166,7 @@ test('a worker thread that ends while it looks costs nothing but another thread'
   const port = await serveEcho(t, engine)
   engine.autoReloadInterval = 0.005
   await eventually('four threads have looked', () => threads.started >= 4)
-  const applied = nextEvent(engine, 'applied', ({ trigger }) => trigger === 'tick')
+  const applied = nextEvent(engine, 'applied', ({ trigger }) => trigger === 'timer')
   const next = authority.issue()
   writePair(dir, next)
   await applied

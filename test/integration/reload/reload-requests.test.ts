@@ -43,9 +43,9 @@ test('calls, signals and the control server share the passes that they ask for a
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, paths)
   const settled = recordEvents(engine, 'settled')
-  const triggers = ['reload', 'signal', 'control'] as const
+  const triggers = ['api', 'signal', 'control'] as const
   const results = await Promise.all(
-    Array.from({ length: 30 }, (_, i) => engine.reload({ trigger: triggers[i % 3] ?? 'reload' })),
+    Array.from({ length: 30 }, (_, i) => engine.reload({ trigger: triggers[i % 3] ?? 'api' })),
   )
   assert.equal(settled.length, 2)
   assert.equal(new Set(results).size, 2)

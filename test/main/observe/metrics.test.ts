@@ -42,9 +42,9 @@ test('every value of an enum is there from the start, at 0', async (t) => {
   const series = seriesOf(await metrics.text())
   for (const code of PROBLEM_CODES)
     assert.equal(series.get(`certswap_reload_errors_total{code="${code}"}`), 0)
-  for (const trigger of ['poll', 'api', 'signal', 'control', 'update', 'rollback']) {
-    for (const result of ['changed', 'unchanged', 'failed', 'waiting', 'validated']) {
-      assert.equal(series.get(`certswap_reloads_total{trigger="${trigger}",result="${result}"}`), 0)
+  for (const trigger of ['timer', 'api', 'signal', 'control', 'update', 'rollback']) {
+    for (const outcome of ['applied', 'unchanged', 'rejected', 'waiting-for-pair', 'validated']) {
+      assert.equal(series.get(`certswap_reloads_total{trigger="${trigger}",outcome="${outcome}"}`), 0)
     }
   }
   for (const phase of ['prepare', 'stage', 'commit', 'verify']) {
@@ -64,7 +64,7 @@ test('each outcome moves its own series and no other', async (t) => {
 
   await engine.reload()
   assert.deepEqual(await moved(), [
-    'reloads_total{trigger="api",result="unchanged"} +1',
+    'reloads_total{trigger="api",outcome="unchanged"} +1',
     'reload_duration_seconds_count +1',
     'reload_phase_duration_seconds_count{phase="prepare"} +1',
   ])
@@ -72,7 +72,7 @@ test('each outcome moves its own series and no other', async (t) => {
   rotate()
   await engine.reload({ dryRun: true, trigger: 'signal' })
   assert.deepEqual(await moved(), [
-    'reloads_total{trigger="signal",result="validated"} +1',
+    'reloads_total{trigger="signal",outcome="validated"} +1',
     'reload_duration_seconds_count +1',
     'reload_phase_duration_seconds_count{phase="prepare"} +1',
   ])
@@ -80,7 +80,7 @@ test('each outcome moves its own series and no other', async (t) => {
   await engine.reload({ trigger: 'control' })
   assert.deepEqual(await moved(), [
     'generation +1',
-    'reloads_total{trigger="control",result="changed"} +1',
+    'reloads_total{trigger="control",outcome="applied"} +1',
     'reload_duration_seconds_count +1',
     'reload_phase_duration_seconds_count{phase="prepare"} +1',
     'reload_phase_duration_seconds_count{phase="stage"} +1',
@@ -91,7 +91,7 @@ test('each outcome moves its own series and no other', async (t) => {
   writeFileSync(files.key, authority.issue().keyPem)
   await engine.reload()
   assert.deepEqual(await moved(), [
-    'reloads_total{trigger="api",result="waiting"} +1',
+    'reloads_total{trigger="api",outcome="waiting-for-pair"} +1',
     'last_reload_successful{context="default"} -1',
     'serving_matches_disk -1',
     'reload_duration_seconds_count +1',
@@ -101,7 +101,7 @@ test('each outcome moves its own series and no other', async (t) => {
   writeFileSync(files.cert, 'no certificate')
   await engine.reload()
   assert.deepEqual(await moved(), [
-    'reloads_total{trigger="api",result="failed"} +1',
+    'reloads_total{trigger="api",outcome="rejected"} +1',
     'reload_errors_total{code="CERT_MISSING"} +1',
     'reload_duration_seconds_count +1',
     'reload_phase_duration_seconds_count{phase="prepare"} +1',
@@ -111,7 +111,7 @@ test('each outcome moves its own series and no other', async (t) => {
   await engine.reload()
   assert.deepEqual(await moved(), [
     'generation +1',
-    'reloads_total{trigger="api",result="changed"} +1',
+    'reloads_total{trigger="api",outcome="applied"} +1',
     'last_reload_successful{context="default"} +1',
     'serving_matches_disk +1',
     'recoveries_total +1',
@@ -125,7 +125,7 @@ test('each outcome moves its own series and no other', async (t) => {
   await engine.rollback()
   assert.deepEqual(await moved(), [
     'generation +1',
-    'reloads_total{trigger="rollback",result="changed"} +1',
+    'reloads_total{trigger="rollback",outcome="applied"} +1',
     'serving_matches_disk -1',
     'reload_duration_seconds_count +1',
     'reload_phase_duration_seconds_count{phase="stage"} +1',

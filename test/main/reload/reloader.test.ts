@@ -26,7 +26,7 @@ import { type HandPreparer, preparerByHand } from '../../../support/worker/prepa
 import { preparedHere } from '../../../support/worker/prepare-here.js'
 
 const authority = createAuthority().issueAuthority()
-const RELOAD: PassMode = { trigger: 'reload', force: false, dryRun: false }
+const RELOAD: PassMode = { trigger: 'api', force: false, dryRun: false }
 
 test('a pass whose files are prepared becomes the next generation, on every server at once', async (t) => {
   const { reloader, preparer, renew } = await serving(t)
