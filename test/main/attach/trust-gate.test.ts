@@ -13,9 +13,9 @@ import type { ServedState } from '../../../src/main/attach/served-state.js'
 import { TrustGate } from '../../../src/main/attach/trust-gate.js'
 import type { TrustTerms } from '../../../src/main/generation/trust-change.js'
 import { NO_TRUST_ENDS } from '../../../src/workers/protocol/ends.js'
-import { createAuthority } from '../../support/certificates.js'
-import { listen } from '../../support/echo-server.js'
-import { handshake } from '../../support/tls-client.js'
+import { handshake } from '../../../support/clients/tls-client.js'
+import { createAuthority } from '../../../support/material/certificates.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 const PEERS = { requestCert: true, rejectUnauthorized: false }
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
 import { type Feeding, feedInPieces } from '../../../src/main/control/feed-in-pieces.js'
-import { listen } from '../../support/echo-server.js'
+import { listen } from '../../../support/servers/echo-server.js'
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 const READ_ALL: Feeding = { interest: () => 'all', turn: async () => {} }
