@@ -42,6 +42,8 @@ export interface LeafOptions extends CommonOptions, AlternativeNames {
   readonly commonName?: string | undefined
   readonly extendedKeyUsage?: Purpose | undefined
   readonly isCa?: boolean | undefined
+  /** Encoded extensions beside the usual ones, see `extension()`. */
+  readonly extensions?: readonly Buffer[] | undefined
 }
 
 export interface BundleOptions {
@@ -137,6 +139,7 @@ function issueLeaf(options: LeafOptions, authority: Authority | undefined): Leaf
     ),
     ...extendedKeyUsage(options.extendedKeyUsage ?? 'both'),
     ...subjectAltName({ ...options, names }, commonName === ''),
+    ...(options.extensions ?? []),
   ])
   return { ...certified, chainPem: certified.certPem + (authority?.chainPem ?? '') }
 }

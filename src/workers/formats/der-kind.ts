@@ -1,5 +1,13 @@
 import { childrenOf, type DerNode, isTime, nodeAt, oidOf } from './der.js'
-import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from './der-tags.js'
+import {
+  BIT_STRING,
+  CONTEXT_0,
+  ENUMERATED,
+  INTEGER,
+  OBJECT_IDENTIFIER,
+  OCTET_STRING,
+  SEQUENCE,
+} from './der-tags.js'
 
 /** What a file of DER is, as far as a hint for its owner needs to know. */
 export type DerKind =
@@ -8,6 +16,7 @@ export type DerKind =
   | 'private key'
   | 'public key'
   | 'revocation list'
+  | 'OCSP response'
   | 'DH parameters'
   | 'PKCS#7'
   | 'PKCS#12'
@@ -22,6 +31,7 @@ export function looksLikeDer(bytes: Uint8Array): boolean {
 /** Goes by the outermost fields; `null` for what is cut off or something else. */
 export function derKind(der: Uint8Array): DerKind | null {
   if (isPkcs7(der)) return 'PKCS#7'
+  if (isOcspResponse(der)) return 'OCSP response'
   try {
     const [first, second] = childrenOf(der, nodeAt(der, 0))
     if (!first || !second) return null
@@ -49,6 +59,13 @@ function isRequest(der: Uint8Array, [version, subject, key, attributes]: readonl
   if (version?.tag !== INTEGER || subject?.tag !== SEQUENCE || key?.tag !== SEQUENCE) return false
   const isKey = childrenOf(der, key)[1]?.tag === BIT_STRING
   return isKey && (attributes === undefined || attributes.tag === CONTEXT_0)
+}
+
+/** Whether it begins as OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... } (RFC 6960, section 4.2.1). */
+export function isOcspResponse(der: Uint8Array): boolean {
+  if (der[0] !== SEQUENCE || der[1] === undefined) return false
+  const at = der[1] > 0x80 ? 2 + (der[1] & 0x7f) : 2
+  return der[at] === ENUMERATED && der[at + 1] === 1
 }
 
 const SIGNED_DATA = '1.2.840.113549.1.7.2'

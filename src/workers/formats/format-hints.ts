@@ -37,6 +37,7 @@ export function whyDerIsNotPem(der: Uint8Array, path: string): string {
   const kind = derKind(der)
   const command = pemCommand(kind, path)
   if (kind === 'PKCS#12') return `is PKCS#12, not PEM; use the option "pfx", or convert it with: ${command}`
+  if (kind === 'OCSP response') return 'is an OCSP response; name it in the option "ocsp"'
   if (kind === 'PKCS#7') return `is PKCS#7 in DER, not PEM; convert it with: ${command}`
   if (kind === 'certificate request') {
     return `is a certificate request (CSR) in DER, which a CA signs; put the certificate that it issues here (see what the request is for with: ${command})`
@@ -82,7 +83,8 @@ export function whyNotPkcs12(bytes: Buffer, path: string): string | null {
   if (isBase64(bytes)) return `is base64 text, not PKCS#12; decode it with: base64 -d ${from} > NEW.p12`
   const kind = looksWhole(bytes) ? derKind(bytes) : null
   if (kind === null || kind === 'PKCS#12') return null
-  const what = kind === 'PKCS#7' || kind === 'DH parameters' ? kind : `a ${kind}`
+  const what =
+    kind === 'PKCS#7' || kind === 'DH parameters' ? kind : `${kind === 'OCSP response' ? 'an' : 'a'} ${kind}`
   return `is ${what} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
 }
 

@@ -87,7 +87,7 @@ export function verifySignature(signed: SignedBytes, key: KeyObject): SignatureV
 }
 
 /** Digests of RSASSA-PSS by object identifier; SHA-1 is the default (RFC 4055, section 3.1). */
-const HASHES: Readonly<Record<string, string>> = {
+export const HASHES: Readonly<Record<string, string>> = {
   '1.3.14.3.2.26': 'sha1',
   '2.16.840.1.101.3.4.2.4': 'sha224',
   '2.16.840.1.101.3.4.2.1': 'sha256',

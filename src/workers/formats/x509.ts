@@ -93,6 +93,13 @@ export function publicKeyInfoOf(der: Uint8Array): string {
   return base64Of(der, nodesOf(der).publicKeyInfo)
 }
 
+/** The bits of the key itself, without its algorithm. */
+export function publicKeyBitsOf(der: Uint8Array): Buffer {
+  const bits = childOf(der, childrenOf(der, nodesOf(der).publicKeyInfo), 1, BIT_STRING)
+  // The number of unused bits comes first.
+  return contentOf(der, { ...bits, from: bits.from + 1 })
+}
+
 /** The kind of the certificate's key. */
 export function keyKindIn(der: Uint8Array): KeyKind {
   return publicKeyKindOf(der, nodesOf(der).publicKeyInfo)
@@ -127,10 +134,19 @@ const EXTENDED_KEY_USAGE = '2.5.29.37'
  * @throws RangeError when it is malformed.
  */
 export function assertReadablePurposes(der: Uint8Array): void {
+  purposesOf(der)
+}
+
+/**
+ * The purposes that the extended key usage names; `null` without one.
+ *
+ * @throws RangeError when it is malformed.
+ */
+export function purposesOf(der: Uint8Array): string[] | null {
   const extension = extensionsOf(der).find(({ oid }) => oid === EXTENDED_KEY_USAGE)
-  if (!extension) return
+  if (!extension) return null
   const value = contentOf(der, extension.value)
-  for (const purpose of childrenOf(value, assertDer(value))) oidOf(value, purpose)
+  return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
 }
 
 /** The extensions of a certificate. */
