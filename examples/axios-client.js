@@ -1,4 +1,4 @@
-// axios, and whatever else takes an https.Agent, as clients of mutual TLS: node axios-client.js URL
+// axios, and other libraries that take an https.Agent, as clients of mutual TLS: node axios-client.js URL
 import { setTimeout } from 'node:timers/promises'
 
 import axios from 'axios'
@@ -8,11 +8,11 @@ const dir = process.env.TLS_DIR ?? '.certswap'
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`, // shown to the server
   key: `${dir}/tls.key`,
-  ca: `${dir}/ca.crt`, // that the server has to come from
+  ca: `${dir}/ca.crt`, // issued the certificate of the server
   autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
 })
 
-// The agent follows the generations by itself: make it once.
+// The agent follows the generations: create it once.
 const client = axios.create({ httpsAgent: engine.agent({ keepAlive: true }) })
 
 for (;;) {

@@ -4,7 +4,7 @@ import https from 'node:https'
 import { createReloadEngine } from 'certswap'
 import express from 'express'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`,
   key: `${dir}/tls.key`,

@@ -2,7 +2,7 @@
 import { createReloadEngine } from 'certswap'
 import { fastify } from 'fastify'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`,
   key: `${dir}/tls.key`,
@@ -12,6 +12,6 @@ const engine = await createReloadEngine({
 const app = fastify({ http2: true, https: engine.serverOptions({ allowHTTP1: true }) })
 app.get('/', async () => 'hello\n')
 engine.attach(app.server)
-// On an explicit host: for `localhost` Fastify may open a second server, which nobody can attach.
+// An explicit host: for `localhost` Fastify may open a second server, which cannot be attached.
 await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 0) })
 console.log(`listening on ${app.server.address().port}`)

@@ -4,7 +4,7 @@ import https from 'node:https'
 import { createReloadEngine } from 'certswap'
 import Koa from 'koa'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`,
   key: `${dir}/tls.key`,
@@ -16,7 +16,7 @@ app.use((context) => {
   context.body = 'hello\n'
 })
 
-// oxlint-disable-next-line typescript/no-misused-promises -- Koa handles what its callback rejects with.
+// oxlint-disable-next-line typescript/no-misused-promises -- Koa handles the rejections of its callback.
 const server = https.createServer(engine.serverOptions(), app.callback())
 engine.attach(server)
 server.listen(Number(process.env.PORT ?? 0), () => console.log(`listening on ${server.address().port}`))

@@ -1,10 +1,10 @@
-// MQTT over TLS, by aedes
+// MQTT over TLS, with aedes
 import tls from 'node:tls'
 
 import { Aedes } from 'aedes'
 import { createReloadEngine } from 'certswap'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`,
   key: `${dir}/tls.key`,

@@ -8,16 +8,16 @@ const dir = process.env.TLS_DIR ?? '.certswap'
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`, // shown to the server
   key: `${dir}/tls.key`,
-  ca: `${dir}/ca.crt`, // that the server has to come from
+  ca: `${dir}/ca.crt`, // issued the certificate of the server
   autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
 })
 
-// One pool for each generation: a pool keeps its connections, and its TLS sessions, to itself.
+// One pool for each generation, because a pool keeps its connections and TLS sessions.
 let pool = openPool()
 engine.on('applied', () => {
   const former = pool
   pool = openPool()
-  former.close().catch(console.error) // finishes what is under way
+  former.close().catch(console.error) // requests in flight finish
 })
 
 function openPool() {

@@ -1,10 +1,10 @@
-// ws: sockets that are open stay open through every renewal
+// ws: open sockets stay open during every renewal
 import https from 'node:https'
 
 import { createReloadEngine } from 'certswap'
 import { WebSocketServer } from 'ws'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`,
   key: `${dir}/tls.key`,

@@ -6,9 +6,9 @@ module.exports = {
       script: 'pm2.js',
       exec_mode: 'cluster',
       instances: 2,
-      wait_ready: true, // a new process counts when it has sent `ready`, and the old one serves until then
-      listen_timeout: 30_000, // above the longest start: PM2 takes it for ready then, and ends the old one
-      kill_timeout: 30_000, // above deadlineMs: PM2 sends SIGKILL then; its default is 1600 ms
+      wait_ready: true, // the old process serves until the new one has sent `ready`
+      listen_timeout: 30_000, // longer than any start: PM2 then considers the process ready, and ends the old one
+      kill_timeout: 30_000, // longer than deadlineMs: PM2 then sends SIGKILL; its default is 1600 ms
     },
   ],
 }

@@ -4,7 +4,7 @@ import http2 from 'node:http2'
 import { createReloadEngine } from 'certswap'
 import { closeEventStreams, createDrain, handleSignals } from 'certswap/drain'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({ cert: `${dir}/tls.crt`, key: `${dir}/tls.key` })
 
 const server = http2.createSecureServer(engine.serverOptions({ allowHTTP1: true }), (_request, response) => {

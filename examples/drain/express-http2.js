@@ -1,11 +1,11 @@
-// Express 5 over HTTP/2 and HTTP/1.1. By itself Express ends the process at the first request of HTTP/2
+// Express 5 over HTTP/2 and HTTP/1.1. Without this listener the first HTTP/2 request ends the process
 import http2 from 'node:http2'
 
 import { createReloadEngine } from 'certswap'
 import { createDrain, handleSignals } from 'certswap/drain'
 import express from 'express'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({ cert: `${dir}/tls.crt`, key: `${dir}/tls.key` })
 
 const app = express()
@@ -19,7 +19,7 @@ engine.attach(server)
 handleSignals(createDrain({ servers: [server] }))
 server.listen(Number(process.env.PORT ?? 0), () => console.log(`listening on ${server.address().port}`))
 
-// Express gives every request its own prototype, which is made for HTTP/1.1. This chooses the one that fits.
+// Express sets the prototype of every request to one for HTTP/1.1. This selects a prototype that fits its version.
 function bothProtocols(app) {
   const http1 = { request: app.request, response: app.response }
   const http2Kind = (own, base) =>
@@ -33,7 +33,7 @@ function bothProtocols(app) {
     Object.assign(app, httpVersionMajor === 2 ? http2Kinds : http1)
     if (httpVersionMajor === 2) {
       headers.host ??= request.authority
-      // Body parsers look for one of the two headers that announce a body in HTTP/1.1.
+      // Body parsers expect one of the two headers that announce a body in HTTP/1.1.
       if (!stream.endAfterHeaders && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
     }
     app(request, response)

@@ -1,4 +1,4 @@
-// gRPC: SIGTERM sends GOAWAY to every client; calls run to their end, and clients go on with another server
+// gRPC: SIGTERM sends GOAWAY to every client; calls finish, and clients continue with another server
 import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
 
@@ -7,7 +7,7 @@ import { loadSync } from '@grpc/proto-loader'
 import { createReloadEngine } from 'certswap'
 import { createDrain, handleSignals } from 'certswap/drain'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({ cert: `${dir}/tls.crt`, key: `${dir}/tls.key` })
 
 const proto = fileURLToPath(new URL('../grpc/greeter.proto', import.meta.url))
@@ -28,7 +28,7 @@ engine.attach(server)
 const drain = createDrain({ servers: [server] })
 handleSignals(drain)
 
-// A call without an end of its own gets one: its client calls again, and reaches another server.
+// Ends a call that would not end by itself: its client calls again, and reaches another server.
 function endAtDrain(call) {
   const end = () => call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'the server is going away' })
   const onState = (state) => {

@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core'
 import { createReloadEngine } from 'certswap'
 import { createDrain, handleSignals } from 'certswap/drain'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({ cert: `${dir}/tls.crt`, key: `${dir}/tls.key` })
 
 // Nest waits for this before it closes the listener.

@@ -1,11 +1,11 @@
-// Socket.IO: SIGTERM closes WebSockets and long polls; clients connect again by themselves, to another server
+// Socket.IO: SIGTERM closes WebSockets and long polls; clients reconnect to another server
 import https from 'node:https'
 
 import { createReloadEngine } from 'certswap'
 import { closeLongPolls, closeWebSockets, createDrain, handleSignals } from 'certswap/drain'
 import { Server } from 'socket.io'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({ cert: `${dir}/tls.crt`, key: `${dir}/tls.key` })
 const server = https.createServer(engine.serverOptions())
 engine.attach(server)

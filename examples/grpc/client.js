@@ -9,19 +9,19 @@ const dir = process.env.TLS_DIR ?? '.certswap'
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`, // shown to the server
   key: `${dir}/tls.key`,
-  ca: `${dir}/ca.crt`, // that the server has to come from
+  ca: `${dir}/ca.crt`, // issued the certificate of the server
   autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
 })
 
 const proto = fileURLToPath(new URL('greeter.proto', import.meta.url))
 const { Greeter } = grpc.loadPackageDefinition(loadSync(proto)).certswap.examples
 
-// One channel for each generation: a channel connects with the credentials that it was made with.
+// One channel for each generation, because a channel keeps the credentials that it was created with.
 let client = openClient()
 engine.on('applied', () => {
   const former = client
   client = openClient()
-  former.close() // finishes what is under way
+  former.close() // requests in flight finish
 })
 
 function openClient() {

@@ -1,4 +1,4 @@
-// gRPC: TLS ends in a server of ours, and its connections are handed to @grpc/grpc-js
+// gRPC: a node:tls server terminates TLS, and passes its connections to @grpc/grpc-js
 import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
 
@@ -6,7 +6,7 @@ import grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { createReloadEngine } from 'certswap'
 
-const dir = process.env.TLS_DIR ?? '.certswap' // made by `npx certswap dev init`
+const dir = process.env.TLS_DIR ?? '.certswap' // created by `npx certswap dev init`
 const engine = await createReloadEngine({
   cert: `${dir}/tls.crt`,
   key: `${dir}/tls.key`,
@@ -18,7 +18,7 @@ const { Greeter } = grpc.loadPackageDefinition(loadSync(proto)).certswap.example
 const rpc = new grpc.Server()
 rpc.addService(Greeter.service, { greet: ({ request }, answer) => answer(null, request) })
 
-// "Insecure" is what it gets: connections that TLS has been taken off.
+// "Insecure", because gRPC receives connections that are already decrypted.
 const { injectConnection } = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure())
 const server = tls.createServer(engine.serverOptions({ ALPNProtocols: ['h2'] }), injectConnection)
 engine.attach(server)

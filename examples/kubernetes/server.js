@@ -1,4 +1,4 @@
-// What deployment.yaml runs: HTTPS, metrics on a port of their own, and a control socket for the probes and for people
+// The program of deployment.yaml: HTTPS, metrics on a separate port, and a control socket for probes and operators
 import { mkdirSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
@@ -26,7 +26,7 @@ const scraped = http.createServer((_request, response) => {
 })
 scraped.listen(Number(METRICS_PORT), () => console.log(`metrics on ${scraped.address().port}`))
 
-mkdirSync(dirname(CONTROL), { recursive: true, mode: 0o700 }) // An emptyDir itself may be written by everyone.
+mkdirSync(dirname(CONTROL), { recursive: true, mode: 0o700 }) // Every user may write to the emptyDir itself.
 const control = await createControlServer({ engine, metrics, path: CONTROL, ready: () => drain.ready })
 
 handleSignals(drain, engine, { onDrained: () => control.close() })

@@ -1,4 +1,4 @@
-// Spans of reloads for OpenTelemetry, which certswap itself does not depend on:
+// OpenTelemetry spans of reloads; certswap itself does not depend on OpenTelemetry:
 //
 //   import { trace } from '@opentelemetry/api'
 //   traceReloads(trace.getTracer('certswap'))
@@ -13,7 +13,7 @@ export function traceReloads(tracer) {
   const settled = ({ result }) => {
     const { outcome, trigger, generation, serving, problems, timings } = result
     if (outcome === 'unchanged') return
-    // The message comes when the look has ended.
+    // The message is published when the pass has ended.
     const endTime = Date.now()
     const span = tracer.startSpan('certswap.reload', {
       startTime: endTime - timings.totalMs,

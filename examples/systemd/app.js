@@ -1,4 +1,4 @@
-// A Node service for app.service: certificates that are reloaded, a control socket, and word to systemd.
+// A Node service for app.service: certificates that are reloaded, a control socket, and messages to systemd.
 
 import https from 'node:https'
 
@@ -16,10 +16,10 @@ engine.attach(server)
 const drain = createDrain({ servers: [server] })
 const control = await createControlServer({ engine, drain, path: `${RUNTIME_DIRECTORY}/control.sock` })
 
-// Before READY=1: from then on systemd may send signals. SIGHUP reloads, SIGTERM drains, and systemd is told of both.
+// Before READY=1: from then on systemd may send signals. SIGHUP reloads, SIGTERM drains, and both are reported to systemd.
 handleSignals(drain, notifier, {
   async onDrained() {
-    // Last of all that serves: it can tell how the rest is stopping.
+    // Close it last, because it reports how the rest is stopping.
     await control.close()
     await notifier.close()
     await engine.close()
