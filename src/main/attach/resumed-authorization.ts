@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto'
 import type tls from 'node:tls'
 
-import { authorizesResumedStrangers, hasPeerCertificate } from '../generation/native-context.js'
+import { authorizesResumedWithoutCertificate, hasPeerCertificate } from '../generation/native-context.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 
 /*
@@ -33,6 +33,6 @@ export function optionsBeforeAttach(
   options: tls.SecureContextOptions,
   peers: PeerPolicy,
 ): tls.SecureContextOptions {
-  if (!letsStrangersIn(peers) || !authorizesResumedStrangers()) return options
+  if (!letsStrangersIn(peers) || !authorizesResumedWithoutCertificate()) return options
   return { ...options, secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
 }

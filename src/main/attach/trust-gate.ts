@@ -9,7 +9,11 @@ import {
   replaceContext,
   termsOf,
 } from '../generation/accepted-terms.js'
-import { authorizesResumedStrangers, currentContext, rawSocketOf } from '../generation/native-context.js'
+import {
+  authorizesResumedWithoutCertificate,
+  currentContext,
+  rawSocketOf,
+} from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { leafOf } from './presented-chain.js'
@@ -67,7 +71,7 @@ export class TrustGate {
       server.off('connection', begin).off('secureConnection', admit)
       for (const [raw, pending] of this.#pending) if (pending.policy === policy) this.#pending.delete(raw)
       // The server keeps its context, and with it the sessions that this Node gets wrong.
-      if (letsStrangersIn(policy()) && authorizesResumedStrangers())
+      if (letsStrangersIn(policy()) && authorizesResumedWithoutCertificate())
         server.prependListener('secureConnection', correctAuthorized)
     }
   }

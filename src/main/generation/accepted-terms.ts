@@ -4,8 +4,8 @@ import { acceptingContext, currentContext, sessionIdContextOf } from './native-c
 import { type TrustTerms, trustShrank } from './trust-change.js'
 
 /**
- * Each server context with its terms. A context that takes the leaf of a later generation keeps its trust and its ticket
- * keys, so its terms stay the same for as long as it lives.
+ * The terms of each server context. A context that receives the leaf of a later generation keeps its trust and its ticket
+ * keys, so its terms never change.
  */
 const termsByContext = new WeakMap<tls.SecureContext, TrustTerms>()
 
@@ -15,8 +15,8 @@ export function bindTerms(context: tls.SecureContext, terms: TrustTerms): void {
 }
 
 /**
- * Records the trust of a context that Node made from an engine's options, before another one takes its place: connections
- * that it accepted may still be in their handshake. The server's session id context names the trust.
+ * Records the trust of a context that Node made from an engine's options, before it is replaced: connections that it
+ * accepted may still be in their handshake. The server's session id context identifies the trust.
  */
 export function adoptContext(server: unknown, known: ReadonlyMap<string, TrustTerms>): void {
   if (!(server instanceof tls.Server)) return
@@ -25,16 +25,16 @@ export function adoptContext(server: unknown, known: ReadonlyMap<string, TrustTe
   if (context && terms && !termsByContext.has(context)) termsByContext.set(context, terms)
 }
 
-/** Contexts of the application that servers had when they were attached, whose trust admits no client since. */
+/** Contexts of the application that an engine replaced when it attached to the server. Their trust admits no client since. */
 const replaced = new WeakSet<tls.SecureContext>()
 
-/** Records that an engine replaces the context of a server: its trust ends, unless it is known to be an engine's. */
+/** Records that an engine replaces the context of a server. Its trust ends, unless an engine built the context. */
 export function replaceContext(server: tls.Server): void {
   const context = currentContext(server)
   if (context && !termsByContext.has(context)) replaced.add(context)
 }
 
-/** Whether a connection was accepted with a context of the application that an engine has replaced since. */
+/** Whether a connection was accepted with an application context that an engine has since replaced. */
 export function isReplaced(socket: tls.TLSSocket): boolean {
   const context = acceptingContext(socket)
   return context !== undefined && replaced.has(context)
@@ -47,17 +47,17 @@ export function termsOf(context: tls.SecureContext | undefined): TrustTerms | un
 
 /**
  * The terms of the context that accepted a connection. They hold for the whole connection: OpenSSL verifies the peer
- * with the trust store of that context, and issues and reads tickets with its keys. `undefined` where the context is not
- * one of an engine, or where this Node keeps it elsewhere.
+ * with the trust store of that context, and issues and reads tickets with its keys. `undefined` if no engine built the
+ * context, or if this Node stores it elsewhere.
  */
 export function acceptedTerms(socket: tls.TLSSocket): TrustTerms | undefined {
   return termsOf(acceptingContext(socket))
 }
 
-/** Results by the terms in force and the materialDigest of the terms that they replaced. */
+/** Results by the terms in force and the trust identity of the terms that they replaced. */
 const shrunk = new WeakMap<TrustTerms, Map<string, boolean>>()
 
-/** Whether a handshake under `accepted` may no longer end: trust has shrunk since. */
+/** Whether a handshake under `accepted` must not complete, because trust has shrunk since. */
 export function isWithdrawn(accepted: TrustTerms, inForce: TrustTerms): boolean {
   if (accepted.identity === inForce.identity) return false
   const known = shrunk.get(inForce) ?? new Map<string, boolean>()

@@ -12,7 +12,7 @@ import {
   setPrivateKey,
 } from './native-context.js'
 
-/** All that a context is built from. Complete each time: nothing is ever left to a default by a reload. */
+/** Everything that a context is built from. Always complete, so that no reload falls back to a default. */
 export interface ContextPlan {
   readonly material: ServedMaterial
   readonly options: ContextOptions
@@ -23,19 +23,19 @@ export interface ContextPlan {
 /** What ties TLS sessions to a trust. */
 export interface SessionPlan {
   readonly sessionIdContext: string
-  /** `null` for the context of a host: tickets are the default context's affair. */
+  /** `null` for the context of a host, because tickets use the keys of the default context. */
   readonly ticketKeys: Buffer | null
 }
 
-/** A build that can be left and taken up again between any two of its steps. */
+/** A build that can be paused and resumed between any two of its steps. */
 export type ContextBuild = Generator<void, tls.SecureContext, void>
 
 /** Trust anchors added in one native call: about half a millisecond on OpenSSL 3.0, less on later ones. */
 const AUTHORITIES_A_STEP = 4
 
 /**
- * Builds a context in steps of about half a millisecond or less. Until it is done nothing else holds it, so a step that
- * throws leaves nothing behind.
+ * Builds a context in steps of about half a millisecond or less. Nothing else refers to it until it is complete, so a step
+ * that throws needs no clean-up.
  */
 export function* buildContext(plan: ContextPlan): ContextBuild {
   if (!canBuildInSteps()) return tls.createSecureContext(wholeOptions(plan))
@@ -44,12 +44,12 @@ export function* buildContext(plan: ContextPlan): ContextBuild {
   return yield* addIdentity(context, plan.material.pairs, plan.options)
 }
 
-/** The part of a context that a leaf-only renewal leaves alone, and that costs the most: options and trust. */
+/** Options and trust: the part of a context that a leaf-only renewal does not change, and that costs the most. */
 export function* buildTrust(plan: ContextPlan): ContextBuild {
   const { trust, dhparam } = plan.material
   const context = tls.createSecureContext({
     ...baseOptions(plan),
-    // An empty list, not none: without it the context would begin with the public roots and keep them.
+    // An explicit empty list: with `ca` absent, the context would start with the public roots and keep them.
     ...(trustsPublicRoots(plan) ? {} : { ca: [] }),
     ...(dhparam ? { dhparam: Buffer.from(dhparam) } : {}),
   })
@@ -84,7 +84,7 @@ export function* addIdentity(
   return context
 }
 
-/** The same context as options of the public API: for the making of a server, and where steps are not possible. */
+/** The same context as options of the public API: to create a server, and for a Node that cannot build in steps. */
 export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
   const { pairs, trust, dhparam } = plan.material
   const { certificateCompression } = plan.options
@@ -102,19 +102,19 @@ export function wholeOptions(plan: ContextPlan): tls.SecureContextOptions {
 }
 
 /**
- * Only a client without anchors trusts the public roots. A server never does: with `ca` left out, Node would let it accept
- * the client certificate of anyone whom a public root vouches for.
+ * Only a client without anchors trusts the public roots. A server never does: without `ca`, Node would accept every client
+ * certificate that chains to a public root.
  */
 function trustsPublicRoots({ material, session }: ContextPlan): boolean {
   return session === null && material.trust.authorities === null
 }
 
-/** But for compression, which needs the certificates. */
+/** Without compression, which needs the certificates. */
 function baseOptions({
   options: { certificateCompression: _, ...options },
   session,
 }: ContextPlan): tls.SecureContextOptions {
-  // tls.Server honours the order of ciphers by default, createSecureContext does not.
+  // tls.Server honours the order of ciphers by default; createSecureContext does not.
   const { sessionIdContext, ticketKeys } = session ?? {}
   return {
     honorCipherOrder: true,

@@ -13,7 +13,7 @@ import type { TrustTerms } from './trust-change.js'
 import { type PeerPolicy, peerPolicyKey, trustIdentity } from './trust-identity.js'
 import type { UsedContext } from './used-context.js'
 
-/** What contexts are made of. */
+/** Inputs of a build that do not depend on the peer policy. */
 export interface Supplies {
   readonly spares: SpareContexts
   /** Whether a server answers OCSP requests of its clients. */
@@ -25,7 +25,7 @@ export class GenerationContexts {
   readonly #snapshot: Snapshot
   readonly #tickets: TicketKeys
   readonly #contexts = new Map<string, { readonly plan: ContextPlan; readonly context: tls.SecureContext }>()
-  /** By policy: every handshake asks for one. */
+  /** By policy. Every handshake reads one. */
   readonly #terms = new Map<string, TrustTerms>()
   #client: tls.SecureContext | null = null
 
@@ -38,7 +38,7 @@ export class GenerationContexts {
     return this.#contexts.has(peerPolicyKey(peers))
   }
 
-  /** Builds the context of a policy in slices, from a spare or from one that has served when there is one that fits. */
+  /** Builds the context of a policy in slices, from a spare or a used context if one fits. */
   async stage(peers: PeerPolicy, { spares, needsIssuer }: Supplies, gauge: SliceGauge): Promise<void> {
     const plan = this.planFor(peers)
     const build = spares.take(plan, needsIssuer ? null : this.#keyTypes) ?? buildContext(plan)
@@ -47,7 +47,7 @@ export class GenerationContexts {
     this.#contexts.set(peerPolicyKey(peers), { plan, context })
   }
 
-  /** The context of a policy; built at once when it was not staged. */
+  /** The context of a policy; built synchronously if it was not staged. */
   contextFor(peers: PeerPolicy): tls.SecureContext {
     const key = peerPolicyKey(peers)
     const known = this.#contexts.get(key)
@@ -59,7 +59,7 @@ export class GenerationContexts {
     return context
   }
 
-  /** The options that a server of this policy is made with. */
+  /** The options to create a server of this policy. */
   optionsFor(peers: PeerPolicy): tls.SecureContextOptions {
     return wholeOptions(this.planFor(peers))
   }
@@ -69,7 +69,7 @@ export class GenerationContexts {
     this.#client = await runInSlices(this.#buildClient(), gauge)
   }
 
-  /** The context of outgoing connections. Its holders may keep it, so it is never freed here. */
+  /** The context of outgoing connections. Never freed here, because its holders may keep it. */
   clientContext(): tls.SecureContext {
     this.#client ??= runAtOnce(this.#buildClient())
     return this.#client
@@ -95,7 +95,7 @@ export class GenerationContexts {
     return terms
   }
 
-  /** Hands every context over but those that somebody else may still hand out. */
+  /** Removes and returns all contexts except `pinned` ones, which other code may still use for new connections. */
   release(pinned: WeakSet<tls.SecureContext>): UsedContext[] {
     const all = [...this.#contexts.values()].filter(({ context }) => !pinned.has(context))
     this.#contexts.clear()
@@ -124,5 +124,5 @@ export class GenerationContexts {
 }
 
 const WEAK_CLIENT =
-  'outgoing connections cannot show a certificate this weak: `policy.weakKey` lowers the security level of servers alone; ' +
-  'set `tls.ciphers` to "DEFAULT@SECLEVEL=0", with which weak certificates of servers are accepted too'
+  'the certificate is too weak for outgoing connections: `policy.weakKey` lowers the security level of servers only; ' +
+  'set `tls.ciphers` to "DEFAULT@SECLEVEL=0", which also accepts weak certificates of remote servers'

@@ -8,34 +8,34 @@ import type { HostTable } from './host-table.js'
 import { wildcardOf } from './name-claims.js'
 import type { ResolvedOptions } from './resolved-options.js'
 
-/** The PEM that a generation is made of; every context of it is built from this. */
+/** The PEM from which every context of a generation is built. */
 export interface ServedMaterial {
-  /** The same object for as long as the pairs are the same. */
+  /** The same object while the pairs are unchanged. */
   readonly pairs: readonly PreparedPair[]
-  /** The same object for as long as the trust is the same. */
+  /** The same object while the trust is unchanged. */
   readonly trust: PreparedTrust
   readonly dhparam: Uint8Array | null
   readonly ticketSecret: Uint8Array | null
 }
 
-/** A generation with all that serving it needs; never leaves the engine. */
+/** A generation with everything that is needed to serve it. Internal to the engine. */
 export interface Snapshot {
   readonly generation: Generation
   readonly material: ServedMaterial
-  /** The worker's record of it, opaque here. Moves alone when stamps moved and nothing else did. */
+  /** The worker's record of it, opaque here. Replaced without a new generation when only stamps changed. */
   readonly record: RecordBytes
   /** SNI hosts; empty without any. */
   readonly hosts: HostTable
   readonly hostsRecord: Uint8Array | null
-  /** The options that it was prepared with, and that hold while it serves. */
+  /** The options that it was prepared with. They are in force while it is served. */
   readonly options: ResolvedOptions
   /** What was rolled back and is left out of service until its files change; `null` after any other change. */
   readonly rolledBack: Records | null
-  /** Files whose path does not show what is on disk, by the last check. Moves alone, as `record` does. */
+  /** Files whose path does not show what is on disk, by the last check. Replaced as `record` is. */
   readonly fileWarnings: readonly Problem[]
 }
 
-/** The generation that is served, with the warnings that hold now. */
+/** The served generation with its current file warnings. */
 export function currentGeneration({ generation, fileWarnings }: Snapshot): Generation {
   if (fileWarnings.length === 0) return generation
   return Object.freeze({ ...generation, warnings: Object.freeze([...generation.warnings, ...fileWarnings]) })
@@ -47,7 +47,7 @@ export interface Records {
   readonly hostsRecord: Uint8Array | null
 }
 
-/** Whether any of the certificates is made for a server name. */
+/** Whether any of the certificates covers a server name. */
 export function coversName(
   certificates: readonly Pick<CertificateFacts, 'names'>[],
   servername: string,
@@ -57,12 +57,12 @@ export function coversName(
   return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
 }
 
-/** Whether a problem is about trust anchors or revocation lists, and not about the certificates that are served. */
+/** Whether a problem is about trust anchors or revocation lists, not about served certificates. */
 export function concernsTrust({ code }: Problem): boolean {
   return code.startsWith('CA_') || code.startsWith('CRL_')
 }
 
-/** Overwrites the private keys of a generation that nothing will be built from any more. */
+/** Overwrites private keys that no context will be built from any more. */
 export function wipeKeys(pairs: readonly PreparedPair[]): void {
   for (const { key } of pairs) wipe(key)
 }

@@ -3,7 +3,7 @@ import { type Snapshot, wipeKeys } from './generation.js'
 import { inSteps } from './host-table.js'
 import { runInSlices } from './slices.js'
 
-/** Earlier generations that can be gone back to: a bounded number, because their keys stay in memory for it. */
+/** Earlier generations that `rollback()` can restore. Their number is limited, because their keys stay in memory. */
 export class History {
   readonly #limit: number
   readonly #served: () => Snapshot
@@ -19,28 +19,31 @@ export class History {
     return this.#kept
   }
 
-  /** Keeps a generation that has just been replaced, and forgets the oldest beyond the limit. */
+  /** Adds a generation that has just been replaced, and removes the oldest beyond the limit. */
   keep(snapshot: Snapshot): void {
     this.#kept.unshift(snapshot)
-    for (const forgotten of this.#kept.splice(this.#limit)) this.#wipe(forgotten)
+    for (const removed of this.#kept.splice(this.#limit)) this.#wipe(removed)
   }
 
   find(number: number): Snapshot | undefined {
     return this.#kept.find(({ generation }) => generation.number === number)
   }
 
-  /** What is thrown where a generation was asked for that is not kept. */
+  /** The error for a generation that is not kept. */
   unknown(wanted: number | undefined): ReloadError {
     const kept = this.#kept.map(({ generation }) => generation.number).join(', ') || 'none'
-    const what = wanted === undefined ? 'there is no earlier generation' : `generation ${wanted} is not kept`
-    return new ReloadError('GENERATION_UNKNOWN', `${what} to go back to (kept: ${kept})`)
+    const what = wanted === undefined ? 'no earlier generation is kept' : `generation ${wanted} is not kept`
+    return new ReloadError(
+      'GENERATION_UNKNOWN',
+      `rollback: ${what}; generations that can be restored: ${kept}`,
+    )
   }
 
   clear(): void {
-    for (const forgotten of this.#kept.splice(0)) this.#wipe(forgotten)
+    for (const removed of this.#kept.splice(0)) this.#wipe(removed)
   }
 
-  /** Several generations can have the same keys: a restored one, or one in which only hosts or trust changed. */
+  /** Wipes keys that no other generation uses; a restored generation, for example, shares its keys with the original. */
   #wipe({ material, hosts }: Snapshot): void {
     const others = [this.#served(), ...this.#kept]
     if (!others.some((other) => other.material.pairs === material.pairs)) wipeKeys(material.pairs)

@@ -12,13 +12,13 @@ interface Cached {
   readonly context: Promise<tls.SecureContext>
 }
 
-/** Contexts of hosts, built in slices when a client first asks for them, and bounded: the least recently used goes. */
+/** Contexts of hosts, built in slices on the first request. Their number is limited; the least recently used is evicted. */
 export class HostContexts {
   readonly #limit: number
   readonly #retired: RetiredContexts
-  /** In the order of use. */
+  /** Least recently used first. */
   readonly #cached = new Map<string, Cached>()
-  /** One build at a time: a hundred at once would each take a slice of the same turn. */
+  /** Serializes the builds: a hundred concurrent builds would each take a slice in the same turn of the event loop. */
   #building: Promise<unknown> = Promise.resolve()
 
   constructor(limit: number, clock: Clock) {
@@ -30,7 +30,7 @@ export class HostContexts {
     return this.#cached.size
   }
 
-  /** The context of a host by this plan; clients that ask at the same time share one build. */
+  /** The context of a host for this plan. Concurrent requests share one build. */
   contextOf(host: Host, plan: ContextPlan): Promise<tls.SecureContext> {
     const key = `${plan.session?.sessionIdContext} ${host.id}`
     const known = this.#cached.get(key)
@@ -42,7 +42,7 @@ export class HostContexts {
     return cached.context
   }
 
-  /** Frees nothing any more; what is asked for is still built. */
+  /** Stops freeing contexts. New contexts can still be built. */
   stopFreeing(): void {
     this.#retired.clear()
   }
@@ -51,7 +51,7 @@ export class HostContexts {
     const context = this.#building.then(() => runInSlices(buildContext(plan), { longestMs: 0 }))
     const cached = { host, plan, context }
     this.#building = context.catch(() => {
-      // A build that failed is tried anew by the next client.
+      // The next client retries a failed build.
       if (this.#cached.get(key) === cached) this.#cached.delete(key)
     })
     return cached
@@ -73,7 +73,7 @@ export class HostContexts {
   }
 }
 
-/** Ticket keys may differ: those that count are the default context's. */
+/** Ticket keys may differ, because those of the default context are used. */
 function fits(cached: Cached, host: Host, plan: ContextPlan): boolean {
   return (
     cached.host === host &&

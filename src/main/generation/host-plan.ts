@@ -5,9 +5,9 @@ import type { Host } from './host.js'
 import type { TrustTerms } from './trust-change.js'
 
 /**
- * What the context of a host is built from. Node takes the pair and, for clients' certificates, the trust from it;
- * versions, ciphers and ticket keys stay those of the context that accepted the connection. So the trust has to be that
- * of the accepting context too: otherwise a ticket would outlive the trust that its handshake was judged by.
+ * The plan of a host's context. Node takes the pair and, for client certificates, the trust from it; versions, ciphers and
+ * ticket keys stay those of the context that accepted the connection. The trust must be that of the accepting context as
+ * well: otherwise a ticket would outlive the trust under which its handshake was verified.
  */
 export function planForHost({ pair }: Host, { identity, peers, trust, options }: TrustTerms): ContextPlan {
   return {
@@ -22,7 +22,7 @@ export function planForHost({ pair }: Host, { identity, peers, trust, options }:
   }
 }
 
-/** Where clients are not asked for certificates. */
+/** For servers that request no client certificates. */
 const NO_TRUST: PreparedTrust = Object.freeze({
   authorities: null,
   revocationLists: [],

@@ -6,24 +6,24 @@ import { ANY_CLAIM, type NameClaims, wildcardOf } from './name-claims.js'
 /** Two hosts, or a host and the default certificate (`null`), that claim one name. */
 export interface NameConflict {
   readonly name: string
-  /** Which serves it. */
+  /** The one that serves the name. */
   readonly served: string | null
   readonly other: string | null
 }
 
-/** Hosts taken in between two looks at the time. */
+/** Hosts processed in one step. */
 const HOSTS_A_STEP = 250
 
-/** All hosts of one generation. Never changed once it is built; a look-up takes two steps, however many there are. */
+/** All hosts of one generation. Immutable; a look-up takes at most two map reads, for any number of hosts. */
 export class HostTable {
   static readonly empty: HostTable = new HostTable(new Map(), new Map(), [], ANY_CLAIM, new Float64Array())
   readonly byId: ReadonlyMap<string, Host>
   readonly conflicts: readonly NameConflict[]
-  /** By which it was built. */
+  /** The claims that it was built with. */
   readonly claims: NameClaims
   /** The `HostDates` of every host, in the order of `byId`. */
   readonly dates: Float64Array
-  /** `null`: a name of the default certificate that no host may serve. */
+  /** `null` for a name of the default certificate that no host may serve. */
   readonly #byName: ReadonlyMap<string, Host | null>
 
   private constructor(
@@ -40,16 +40,16 @@ export class HostTable {
     this.#byName = byName
   }
 
-  /** The table after some hosts have changed and others gone, built in steps. */
+  /** A new table with some hosts changed and others removed, built in steps. */
   *after(
     changed: readonly Host[],
     removed: readonly string[],
     claims: NameClaims = ANY_CLAIM,
   ): Generator<void, HostTable, void> {
     const byId = new Map<string, Host>()
-    const gone = new Set(removed)
+    const removedIds = new Set(removed)
     yield* inSteps(this.byId.values(), (host) => {
-      if (!gone.has(host.id)) byId.set(host.id, host)
+      if (!removedIds.has(host.id)) byId.set(host.id, host)
     })
     yield* inSteps(changed, (host) => byId.set(host.id, host))
     const byName = new Map<string, Host | null>()
@@ -65,7 +65,7 @@ export class HostTable {
           if (!may) continue
         }
         const rival = byName.get(name)
-        const wins = !rival || claims.goesBefore(host, rival, name)
+        const wins = !rival || claims.takesPrecedence(host, rival, name)
         if (wins) byName.set(name, host)
         if (!rival) continue
         const [served, other] = wins ? [host, rival] : [rival, host]
@@ -82,14 +82,14 @@ export class HostTable {
     return new HostTable(byId, byName, conflicts, claims, dates)
   }
 
-  /** The host of a server name: its own entry, or a wildcard in the place of its first label (RFC 9525, section 6.3). */
+  /** The host of a server name: an exact entry, or else a wildcard for its first label (RFC 9525, section 6.3). */
   find(servername: string): Host | undefined {
     const name = servername.toLowerCase()
     const own = this.#byName.get(name)
     return (own === undefined ? this.#byName.get(wildcardOf(name)) : own) ?? undefined
   }
 
-  /** The host whose leaf, or whose chain, ends first; `null` without hosts, and where no host needs a chain. */
+  /** The host whose leaf, or chain, expires first; `null` without hosts, and if no host needs a chain. */
   soonest(part: 'leaf' | 'chain'): SoonestHost | null {
     const offset = part === 'leaf' ? 0 : 2
     let first = -1
@@ -105,7 +105,7 @@ export class HostTable {
     return { host, fromMs: this.dates[first - 1] as number, toMs: end }
   }
 
-  /** The host at this place of `byId`. Walks over those before it. */
+  /** The host at this position of `byId`. Linear time. */
   hostAt(index: number): Host {
     let at = 0
     for (const host of this.byId.values()) if (at++ === index) return host
@@ -113,7 +113,7 @@ export class HostTable {
   }
 }
 
-/** A host, and the dates of its leaf or of its chain in milliseconds since 1970. */
+/** A host and the dates of its leaf or chain, in milliseconds since 1970. */
 export interface SoonestHost {
   readonly host: Host
   readonly fromMs: number

@@ -1,14 +1,14 @@
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol/material.js'
 
-/** One SNI host as it is served. */
+/** One served SNI host. */
 export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
-  /** The name that it was given, or its directory. */
+  /** Its name in the options, or its directory. */
   readonly id: string
   /** Lower case; `*.` stands for one label. */
   readonly names: readonly string[]
-  /** May be parsed on each access: fields that are needed for many hosts are kept beside it. */
+  /** May be parsed on each access; fields needed for many hosts are kept separately. */
   readonly facts: CertificateFacts
-  /** Holds the `HostDates` of this host, from `datesAt` on. */
+  /** Contains the `HostDates` of this host, starting at `datesAt`. */
   readonly dates: ArrayLike<number>
   readonly datesAt: number
   readonly pair: PreparedPair

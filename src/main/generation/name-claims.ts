@@ -6,14 +6,14 @@ import type { Host } from './host.js'
 
 type Certificate = Pick<CertificateFacts, 'names' | 'fingerprint256'>
 
-/** Which host serves a name that others have too: the option `policy.nameClaims`, against one default certificate. */
+/** Decides which host serves a name that several have: the option `policy.nameClaims`, for one default certificate. */
 export class NameClaims {
-  /** Tells claims from others by which a table of hosts would come out differently. */
+  /** Differs from the key of any claims that could produce a different host table. */
   readonly key: string
   /** DNS names of the default certificate, lower case. */
   readonly defaultNames: ReadonlySet<string>
   readonly #fingerprints: ReadonlySet<string>
-  /** `null`: every host may. */
+  /** `null` allows every host. */
   readonly #allowed: readonly RegExp[] | null
 
   constructor(nameClaims: Policy['nameClaims'], certificates: readonly Certificate[]) {
@@ -23,7 +23,7 @@ export class NameClaims {
     this.key = JSON.stringify([nameClaims, [...this.defaultNames].sort()])
   }
 
-  /** Whether only some hosts may serve a name that others have too. */
+  /** Whether only some hosts may serve a name that others have as well. */
   get areRestricted(): boolean {
     return this.#allowed !== null
   }
@@ -34,7 +34,7 @@ export class NameClaims {
     return this.#allowed.some((pattern) => pattern.test(id) || pattern.test(path))
   }
 
-  /** Whether a host claims a name of the default certificate, with a certificate that is another one. */
+  /** Whether a host with another certificate claims a name of the default certificate. */
   claimsDefault(host: Host, name: string): boolean {
     const isClaimed =
       this.defaultNames.has(name) || (this.areRestricted && this.defaultNames.has(wildcardOf(name)))
@@ -47,11 +47,11 @@ export class NameClaims {
   }
 
   /**
-   * Whether `host` goes before `rival` for a name that both claim. The same in every process, whichever came first: hosts
-   * that may claim go before others; among those the longer life wins, and among the others the one that is called by the
-   * name.
+   * Whether `host` takes precedence over `rival` for a name that both claim, independent of the order of loading, so that all
+   * processes agree. Hosts that may claim precede others. Among these the later expiry wins; among the others, the host whose
+   * id is the name.
    */
-  goesBefore(host: Host, rival: Host, name: string): boolean {
+  takesPrecedence(host: Host, rival: Host, name: string): boolean {
     if (this.#allowed !== null) {
       const [may, mayRival] = [this.mayClaim(host), this.mayClaim(rival)]
       if (may !== mayRival) return may
@@ -73,7 +73,7 @@ function isCalledBy({ id }: Host, name: string): boolean {
   return last === name || `*.${last}` === name || directory.toLowerCase().replace(WILDCARD, '*.') === name
 }
 
-/** How lego and Caddy write the `*` of a wildcard certificate in the names of files. */
+/** lego and Caddy replace the `*` of a wildcard with this prefix in file names. */
 const WILDCARD = /^(_|wildcard_)\./
 
 /** `*.b.example` for `a.b.example`. */
@@ -81,7 +81,7 @@ export function wildcardOf(name: string): string {
   return `*${name.slice(name.indexOf('.'))}`
 }
 
-/** `*` stands for any characters of one path segment. What has a `/` in it is a path. */
+/** `*` matches any characters of one path segment. A pattern with a `/` is a path. */
 function toRegExp(pattern: string): RegExp {
   const absolute = pattern.includes('/') ? resolve(pattern) : pattern.toLowerCase()
   const escaped = absolute.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*')

@@ -6,20 +6,20 @@ import type { CertificateCompression } from '../../workers/protocol/material.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /*
- * Undocumented parts of Node's TLS: the native handle of a SecureContext, the fields that a tls.Server takes its context
- * and its policy from at each connection, and the fields by which a TLSSocket of a server knows its context, its server
- * and the stream under it. All are detected before they are used. Where they look different, callers use the public API
- * or the safe alternative. docs/node-internals.md lists them with all others, and their contract tests.
+ * Undocumented parts of Node's TLS: the native handle of a SecureContext, the fields from which a tls.Server reads its
+ * context and policy at each connection, and the fields of a server-side TLSSocket for its context, server and underlying
+ * stream. All are detected before use. If they differ, callers use the public API or the safe alternative.
+ * docs/node-internals.md lists all undocumented parts with their contract tests.
  */
 
-/** The native setters check no types: a wrong argument is ignored or ends the process, so only these are let through. */
+/** The native setters check no types: a wrong argument is ignored or ends the process. These are the only calls made. */
 interface NativeHandle {
   addCACert(pem: Uint8Array): void
   addCRL(pem: Uint8Array): void
   setCert(pem: Uint8Array): void
   setKey(pem: Uint8Array): void
   close(): void
-  /** Where Node has the option of that name. The number of algorithms in the lowest byte, and one of them in each above. */
+  /** Absent in a Node without this option. The lowest byte is the number of algorithms; each further byte is one of them. */
   setCertificateCompression?(packed: number): void
 }
 
@@ -41,7 +41,7 @@ export function addRevocationList(context: tls.SecureContext, pem: Uint8Array): 
   handleOf(context).addCRL(filled(pem))
 }
 
-/** Before {@link setPrivateKey}: only in this order does OpenSSL see a mismatch. Never on a context that serves. */
+/** Call before {@link setPrivateKey}: OpenSSL detects a mismatch only in this order. Never call on a context in service. */
 export function setCertificate(context: tls.SecureContext, pem: Uint8Array): void {
   handleOf(context).setCert(filled(pem))
 }
@@ -51,8 +51,8 @@ export function setPrivateKey(context: tls.SecureContext, pem: Uint8Array): void
 }
 
 /**
- * Only after the certificates: it is then that OpenSSL compresses them, once for all handshakes. Certificates that come
- * later are sent as they are, or fail where an SNI callback picks the context.
+ * Call after the certificates are set: OpenSSL compresses them in this call, once for all handshakes. Certificates added
+ * later are sent uncompressed, or the handshake fails if an SNI callback selects the context.
  */
 export function compressCertificates(
   context: tls.SecureContext,
@@ -65,10 +65,10 @@ export function compressCertificates(
   handleOf(context).setCertificateCompression?.(packed)
 }
 
-/** Of RFC 8879, section 7.3. */
+/** RFC 8879, section 7.3. */
 const COMPRESSION_IDS: Readonly<Record<CertificateCompression, number>> = { zlib: 1, brotli: 2, zstd: 3 }
 
-/** Whether this Node has `allowPartialTrustChain`: 20.18, 22.9 and newer. Others ignore the option silently. */
+/** Whether this Node has `allowPartialTrustChain` (20.18, 22.9 and newer). Older releases silently ignore the option. */
 export function knowsPartialChains(): boolean {
   const { context } = tls.createSecureContext({ ca: [] }) as unknown as {
     context: { setAllowPartialTrustChain?: unknown }
@@ -76,7 +76,7 @@ export function knowsPartialChains(): boolean {
   return typeof context.setAllowPartialTrustChain === 'function'
 }
 
-/** What this Node can compress certificates by. */
+/** The algorithms with which this Node can compress certificates. */
 export function compressions(): readonly string[] {
   const { getCertificateCompressionAlgorithms: list } = tls as {
     getCertificateCompressionAlgorithms?: () => string[]
@@ -85,14 +85,14 @@ export function compressions(): readonly string[] {
 }
 
 /**
- * Frees the native context now instead of in some later garbage collection. Live connections hold their own
- * reference; a *new* connection on a closed context ends the process, so nothing may still hand it out.
+ * Frees the native context now instead of at a later garbage collection. Live connections hold their own reference. A *new*
+ * connection on a closed context ends the process, so the context must not be reachable for new connections.
  */
 export function closeContext(context: tls.SecureContext): void {
   if (isNativeHandle(context.context)) context.context.close()
 }
 
-/** Whether the server takes its credentials from a field that can be assigned. In Bun the field exists and has no effect. */
+/** Whether the server reads its credentials from an assignable field. In Bun the field exists and has no effect. */
 export function canPoint(server: tls.Server): boolean {
   contextClass ??= tls.createSecureContext({ ca: [] }).constructor as new () => tls.SecureContext
   const context = Object.hasOwn(server, '_sharedCreds') ? currentContext(server) : undefined
@@ -101,24 +101,24 @@ export function canPoint(server: tls.Server): boolean {
 
 let contextClass: (new () => tls.SecureContext) | undefined
 
-/** Lets every connection from now on be accepted with this context. */
+/** Uses this context for every new connection. */
 export function pointAt(server: tls.Server, context: tls.SecureContext): void {
   ;(server as PointableServer)._sharedCreds = context
 }
 
-/** Lets the server ask every peer from now on for what the policy says. */
+/** Applies the policy to every new connection. */
 export function setPeerPolicy(server: tls.Server, peers: PeerPolicy): void {
   Object.assign(server, peers)
 }
 
-/** The context that new connections are accepted with. */
+/** The context of new connections. */
 export function currentContext(server: tls.Server): tls.SecureContext | undefined {
   return (server as PointableServer)._sharedCreds
 }
 
 /**
- * The callback that picks certificates by server name, `null` where the server was made without one, and `undefined`
- * where this Node keeps it somewhere else.
+ * The callback that selects certificates by server name; `null` if the server was created without one, `undefined` if this
+ * Node stores it elsewhere.
  */
 export function sniCallbackOf(server: tls.Server): unknown {
   const field = Object.getOwnPropertySymbols(server).find(({ description }) => description === 'snicallback')
@@ -126,8 +126,8 @@ export function sniCallbackOf(server: tls.Server): unknown {
 }
 
 /**
- * The names that `addContext` gave the server certificates for, as they were given; `*` stands for one label or a part of
- * it. Node asks them only where the server has no callback.
+ * The names passed to `addContext`, unchanged; `*` stands for one label or a part of it. Node uses them only if the server
+ * has no callback.
  */
 export function addedNames(server: tls.Server): string[] {
   const { _contexts: contexts } = server as PointableServer
@@ -144,7 +144,7 @@ export function addedNames(server: tls.Server): string[] {
   })
 }
 
-/** The context that `addContext` gave the server for a name, the last one first, as Node picks it; native, as Node keeps it. */
+/** The native context that Node selects among those of `addContext` for a name: the last one added that matches. */
 export function addedContextFor(server: tls.Server, servername: string): unknown {
   const { _contexts: contexts } = server as PointableServer
   if (!Array.isArray(contexts)) return undefined
@@ -155,13 +155,13 @@ export function addedContextFor(server: tls.Server, servername: string): unknown
   return entry?.[1]
 }
 
-/** The ticket keys in the options that the server was made with, which `setTicketKeys` leaves as they are. */
+/** The ticket keys in the options that the server was created with. `setTicketKeys` does not change them. */
 export function ticketKeysOptionOf(server: tls.Server): Uint8Array | undefined {
   const { ticketKeys } = server as PointableServer
   return ticketKeys instanceof Uint8Array ? ticketKeys : undefined
 }
 
-/** The protocols that the server negotiates (ALPN), in its order; empty where it negotiates none. */
+/** The protocols that the server negotiates (ALPN), in its order; empty if it negotiates none. */
 export function protocolsOf(server: tls.Server): string[] {
   const { ALPNProtocols: packed } = server as PointableServer
   const names: string[] = []
@@ -174,46 +174,46 @@ export function protocolsOf(server: tls.Server): string[] {
 }
 
 /**
- * Whether a host's key of another type than the default one is added to that instead of taking its place
- * (nodejs/node#54235, mended in Node 24).
+ * Whether a host's key of another type than the default key is added to the default key instead of replacing it
+ * (nodejs/node#54235, fixed in Node 24).
  */
 export function mixesKeyTypes(): boolean {
   return Number(process.versions.node.split('.')[0]) < 24
 }
 
-/** What the server requires of its peers, as it was set when it was made; `undefined` where this Node keeps it somewhere else. */
+/** The server's current peer policy; `undefined` if this Node stores it elsewhere. */
 export function peerPolicyOf(server: tls.Server): PeerPolicy | undefined {
   const { requestCert, rejectUnauthorized } = server as PointableServer
   if (typeof requestCert !== 'boolean' || typeof rejectUnauthorized !== 'boolean') return undefined
   return { requestCert, rejectUnauthorized }
 }
 
-/** The session id context that the server was made with, or was last given by `setSecureContext`. */
+/** The session id context from the server's options or from the last `setSecureContext`. */
 export function sessionIdContextOf(server: tls.Server): string | undefined {
   const { sessionIdContext } = server as PointableServer
   return typeof sessionIdContext === 'string' ? sessionIdContext : undefined
 }
 
-/** The context that a connection was accepted with; `undefined` where Node made one for this connection alone. */
+/** The context that accepted a connection; `undefined` if Node made one for this connection only. */
 export function acceptingContext(socket: tls.TLSSocket): tls.SecureContext | undefined {
   return (socket as ServerSideSocket)._tlsOptions?.secureContext
 }
 
-/** The server that accepted a connection; `undefined` for a `TLSSocket` that was made by hand. */
+/** The server that accepted a connection; `undefined` for a `TLSSocket` that the application created. */
 export function acceptingServer(socket: tls.TLSSocket): tls.Server | undefined {
   const { server } = socket as ServerSideSocket
   return server instanceof tls.Server ? server : undefined
 }
 
-/** What was asked of the peer of a connection when it was accepted. */
+/** The peer policy under which a connection was accepted. */
 export function acceptingPolicy(socket: tls.TLSSocket): PeerPolicy {
   const { requestCert, rejectUnauthorized } = (socket as ServerSideSocket)._tlsOptions ?? {}
   return { requestCert: requestCert !== false, rejectUnauthorized: rejectUnauthorized !== false }
 }
 
 /**
- * The session id context of a context that Node made from options: those of the server, or those of the connection.
- * Meaningful only where no other context was put into the server.
+ * The session id context of a context that Node made from the options of the server or of the connection. Meaningful only if
+ * the server's context has not been replaced.
  */
 export function sessionIdContextFor(socket: tls.TLSSocket): string | undefined {
   const { secureContext, sessionIdContext } = (socket as ServerSideSocket)._tlsOptions ?? {}
@@ -222,33 +222,33 @@ export function sessionIdContextFor(socket: tls.TLSSocket): string | undefined {
   return typeof sessionIdContext === 'string' ? sessionIdContext : undefined
 }
 
-/** The stream that a TLS socket of a server reads from: what the server's `connection` event brought. */
+/** The stream that a server-side TLS socket reads from: the argument of the server's `connection` event. */
 export function rawSocketOf(socket: tls.TLSSocket): Duplex | undefined {
   const { _parent, _handle } = socket as ServerSideSocket
   return _parent ?? _handle?._parentWrap?.stream
 }
 
-/** Whether the peer has shown a certificate, in this handshake or in the one that the session is from. */
+/** Whether the peer sent a certificate, in this handshake or in the original handshake of a resumed session. */
 export function hasPeerCertificate(socket: tls.TLSSocket): boolean {
   const { _handle } = socket as ServerSideSocket
   if (typeof _handle?.hasPeerCertificate === 'function') return _handle.hasPeerCertificate()
-  // Not `getPeerCertificate()`, which ends some releases where the certificate is unusual; the X.509 object is never freed.
+  // Not `getPeerCertificate()`: with unusual certificates it crashes some releases. The X.509 object is never freed.
   return takeSessionLeaf(socket.getSession()) !== null
 }
 
 /**
- * Whether this Node calls a client without a certificate authorized once it has resumed a TLS 1.3 session
- * (nodejs/node#64677). The exact release of each line is not looked up: an earlier one counts as affected.
+ * Whether this Node marks a client without a certificate as authorized when it resumes a TLS 1.3 session
+ * (nodejs/node#64677). Releases before those in {@link FIXED_MINORS} count as affected.
  */
-export function authorizesResumedStrangers(version: string = process.versions.node): boolean {
+export function authorizesResumedWithoutCertificate(version: string = process.versions.node): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  const mended = MENDED[major]
-  return mended === undefined ? major < NEWEST_MENDED : minor < mended
+  const fixedIn = FIXED_MINORS[major]
+  return fixedIn === undefined ? major < NEWEST_FIXED_MAJOR : minor < fixedIn
 }
 
-/** The minor releases that are known to be mended, by major release. */
-const MENDED: Readonly<Record<number, number>> = { 24: 21, 26: 10 }
-const NEWEST_MENDED = 26
+/** The minor releases that are known to have the fix, by major release. */
+const FIXED_MINORS: Readonly<Record<number, number>> = { 24: 21, 26: 10 }
+const NEWEST_FIXED_MAJOR = 26
 
 type ServerSideSocket = tls.TLSSocket & {
   readonly _tlsOptions?: {
@@ -281,7 +281,7 @@ function isNativeHandle(handle: unknown): handle is NativeHandle {
   )
 }
 
-/** Whether nothing has to be left to `createSecureContext`. */
+/** Whether every step has a native setter, so that `createSecureContext` is not needed for any. */
 function isWhole(handle: unknown): boolean {
   if (!isNativeHandle(handle)) return false
   return compressions().length === 0 || typeof handle.setCertificateCompression === 'function'
@@ -289,7 +289,7 @@ function isWhole(handle: unknown): boolean {
 
 function handleOf(context: tls.SecureContext): NativeHandle {
   if (!isNativeHandle(context.context))
-    throw new TypeError('the native TLS context of this Node is not known')
+    throw new TypeError(`the native TLS context of this Node (${process.version}) is unknown`)
   return context.context
 }
 

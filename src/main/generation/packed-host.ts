@@ -2,14 +2,14 @@ import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../wor
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol/material.js'
 import type { Host } from './host.js'
 
-/** Chain, key and facts of each host of a batch, in one buffer, and their dates in another. */
+/** Chain, key and facts of all hosts of a batch in one buffer, and their dates in another. */
 export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends' | 'dates'>
 
 const PARTS = 3
 
 /**
- * A host whose facts and pair are parsed from the bytes of its batch on access. Few of ten thousand are ever accessed, and
- * each further object would have to be moved by every garbage collection of the start.
+ * A host whose facts and pair are parsed from the bytes of its batch on access. Only a few of ten thousand hosts are accessed,
+ * and further objects would slow down every garbage collection during the start.
  */
 export class PackedHost implements Host {
   readonly id: string

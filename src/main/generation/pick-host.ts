@@ -1,7 +1,7 @@
 import { coversName, type Snapshot } from './generation.js'
 import type { Host } from './host.js'
 
-/** Whose certificate a client is shown that asks for a server name; `refused` where there is none for it. */
+/** Resolves an SNI name to a host, the default certificate, or a refusal. */
 export function pickHost(
   { hosts, options, generation }: Pick<Snapshot, 'hosts' | 'options' | 'generation'>,
   servername: string,

@@ -4,15 +4,15 @@ import type { WorkerOptions } from '../api/options.js'
 import type { Logger } from '../base/logger.js'
 import type { PeerPolicy } from './trust-identity.js'
 
-/** Options as the engine uses them: complete, checked, frozen. */
+/** Complete, validated, frozen options. */
 export interface ResolvedOptions {
   readonly sources: MaterialSources
   readonly context: ContextOptions
-  /** What servers ask of their peers unless they were made otherwise. */
+  /** The peer policy of servers that set none of their own. */
   readonly peers: PeerPolicy
   readonly autoReloadInterval: number
   readonly policy: Policy
-  /** `null` without the option: then servers are made without an SNI callback. */
+  /** `null` without the option: then servers have no SNI callback. */
   readonly hosts: HostSources | null
   readonly unknownHosts: 'default' | 'refuse'
   readonly hostCacheSize: number

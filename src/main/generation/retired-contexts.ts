@@ -5,8 +5,8 @@ import { closeContext } from './native-context.js'
 import { runInSlices } from './slices.js'
 
 /**
- * A context may have been handed to a handshake that waits for something else (an OCSP response of the application's),
- * and freeing it under that handshake would end the process. Node gives a handshake up after two minutes by default.
+ * A handshake may hold a context while it waits for the application, for example for an OCSP response; freeing the context
+ * then would end the process. By default Node aborts a handshake after two minutes.
  */
 const FREE_AFTER_MS = 150_000
 
@@ -15,14 +15,14 @@ interface Retired {
   readonly atMs: number
 }
 
-/** Contexts that are no longer handed out, freed a few at a time once no handshake can use them. */
+/** Contexts that are no longer used for new connections, freed one per turn once no handshake can use them. */
 export class RetiredContexts {
   readonly #limit: number
   readonly #clock: Clock
   #waiting: Retired[] = []
   #cancel: (() => void) | null = null
 
-  /** Beyond `limit` the oldest are left to the garbage collector. */
+  /** @param limit contexts to track; beyond it, the oldest are left to the garbage collector. */
   constructor(limit: number, clock: Clock) {
     this.#limit = limit
     this.#clock = clock
@@ -50,16 +50,16 @@ export class RetiredContexts {
   #sweep(): void {
     this.#cancel = null
     const due = this.#clock.monotonicMs() - FREE_AFTER_MS
-    const ripe = this.#waiting.filter(({ atMs }) => atMs <= due)
-    this.#waiting = this.#waiting.slice(ripe.length)
-    freeInTurns(ripe.map(({ context }) => context))
+    const unused = this.#waiting.filter(({ atMs }) => atMs <= due)
+    this.#waiting = this.#waiting.slice(unused.length)
+    freeInTurns(unused.map(({ context }) => context))
     this.#plan()
   }
 }
 
 /**
- * Frees contexts in turns of their own: for a large trust store that is one native call, which cannot be cut (1 to 4 ms
- * for 500 trust anchors).
+ * Frees each context in its own turn of the event loop: it is one native call that cannot be split, and takes 1 to 4 ms for
+ * 500 trust anchors.
  */
 export function freeInTurns(contexts: readonly tls.SecureContext[]): void {
   if (contexts.length > 0) void runInSlices(freeAll(contexts), { longestMs: 0 })

@@ -5,16 +5,16 @@ import type { ContextOptions } from '../../workers/protocol/material.js'
 import type { ResolvedOptions } from './resolved-options.js'
 
 /**
- * The TLS options of servers, with the security level of OpenSSL that `policy.weakKey: 'warn'` needs. A level that
- * `tls.ciphers` names (`@SECLEVEL=1`) stays. Outgoing connections keep the usual level.
+ * The TLS options of servers, with the OpenSSL security level that `policy.weakKey: 'warn'` needs. A level in `tls.ciphers`
+ * (`@SECLEVEL=1`) is kept. Outgoing connections keep the default level.
  *
- * Measured with default levels: Node 20 loads no leaf that is signed with SHA-1 (level 0 does); Node 24 and 26 load no key
- * of RSA 1,024 (level 1 does). A host's context does not lower the level of the context that accepted the connection, so
- * all contexts have the same one.
+ * Measured with default levels: Node 20 loads no leaf signed with SHA-1 (level 0 does); Node 24 and 26 load no RSA key of
+ * 1,024 bits (level 1 does). A host's context does not lower the level of the context that accepted the connection, so all
+ * contexts have the same level.
  *
- * @param hasAnchors whether there are trust anchors. OpenSSL has one level for both sides, and a policy about the server's
- *   certificate must not let in clients with weak ones: only `tls.ciphers` lowers the level then.
- * @returns the same object for the same options: contexts and spares are kept by it.
+ * @param hasAnchors whether there are trust anchors. OpenSSL uses one level for both sides, and a policy about the server's
+ *   certificate must not admit clients with weak certificates: then only `tls.ciphers` lowers the level.
+ * @returns the same object for the same options, because contexts and spares are keyed by it.
  */
 export function serverContextOptions(
   { context, policy }: Pick<ResolvedOptions, 'context' | 'policy'>,
@@ -26,7 +26,7 @@ export function serverContextOptions(
   return known
 }
 
-/** The TLS options that a worker rehearses: those of the contexts that are served. */
+/** The TLS options for a rehearsal: those of the served contexts. */
 export function rehearsedContext(options: ResolvedOptions): ContextOptions {
   const { ca, caDir } = options.sources
   return serverContextOptions(options, ca.length + caDir.length > 0)
@@ -42,6 +42,6 @@ function leniently(context: ContextOptions): ContextOptions {
   const safe = `${ciphers}${only13 ? ':DEFAULT' : ''}:!aNULL:!eNULL`
   const lowered = lenientCiphers(safe)
   if (lowered === safe) return context
-  // With TLS 1.3 suites alone, OpenSSL reports "no cipher match" for the level, and Node turns TLS 1.2 off by itself.
+  // With only TLS 1.3 suites, OpenSSL reports "no cipher match" for the level, and Node disables TLS 1.2 itself.
   return { ...context, ciphers: lowered, ...(only13 ? { minVersion: 'TLSv1.3' as const } : {}) }
 }

@@ -3,19 +3,19 @@ import { setImmediate as turn } from 'node:timers/promises'
 /** The longest that a slice of staging may hold the event loop, in milliseconds. */
 const SLICE_BUDGET_MS = 1
 
-/** Collects how long the longest slice of one reload was. */
+/** Records the longest slice of one reload. */
 export interface SliceGauge {
   longestMs: number
 }
 
 /**
- * Runs a build to its end in slices, with a turn of the event loop between them. A slice ends before the step that
- * would take it past the budget, going by the longest step so far.
+ * Runs a build in slices, with a turn of the event loop between them. A slice ends when another step, assumed to take as long
+ * as the longest so far, would exceed the budget.
  */
 export async function runInSlices<T>(build: Generator<void, T, void>, gauge: SliceGauge): Promise<T> {
   let longestStepMs = 0
   for (;;) {
-    // Before the first slice too: the caller's turn has already handled an answer of the worker, or another build.
+    // Also before the first slice: the caller's turn has already handled a worker reply or another build.
     await turn()
     const sliceStart = performance.now()
     let elapsed = 0
@@ -30,7 +30,7 @@ export async function runInSlices<T>(build: Generator<void, T, void>, gauge: Sli
   }
 }
 
-/** Runs a build to its end at once, for a server that is attached while the engine serves. */
+/** Runs a build synchronously, for a server that is attached to a running engine. */
 export function runAtOnce<T>(build: Generator<void, T, void>): T {
   for (;;) {
     const step = build.next()

@@ -6,13 +6,13 @@ import { canBuildInSteps } from './native-context.js'
 import { freeInTurns } from './retired-contexts.js'
 import { canRenewLeaves, renewLeaves, type UsedContext } from './used-context.js'
 
-/** Between two steps of a spare the event loop is left alone for so long, in milliseconds. */
+/** Pause between two steps of a spare, in milliseconds. */
 const PACE_MS = 2
 
-/** A revocation list of this many bytes of PEM takes about 2 ms to load, in one call. */
+/** Size in PEM of a revocation list that takes about 2 ms to load, in one call. */
 const LARGE_LIST_BYTES = 64 * 1024
 
-/** A context that waits for its certificate, or is on its way there. */
+/** A context without a certificate, complete or in preparation. */
 interface Spare {
   readonly plan: ContextPlan
   readonly build: ContextBuild
@@ -20,10 +20,9 @@ interface Spare {
 }
 
 /**
- * What the next context can be made of, so that a leaf-only renewal pays for its certificate and key alone, however many
- * trust anchors there are. Contexts that have served take the leaves of the next generation when nothing else is new.
- * Behind them stand warm spares: contexts with the trust of now and no certificate, prepared a step at a time after each
- * commit.
+ * Contexts to build the next ones from, so that a leaf-only renewal loads only its certificate and key, for any number of
+ * trust anchors. Used contexts receive the leaves of the next generation if nothing else is new. In addition there are
+ * spares: contexts with the current trust and no certificate, prepared step by step after each commit.
  */
 export class SpareContexts {
   readonly #clock: Clock
@@ -36,8 +35,8 @@ export class SpareContexts {
   }
 
   /**
-   * Prepares one spare for each plan, in the background, and keeps a used context for each; others are freed. With a large
-   * revocation list there is no spare beside a used context.
+   * Prepares one spare for each plan in the background, and keeps one used context for each; others are freed. With a large
+   * revocation list, a plan with a used context gets no spare.
    */
   stock(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
     // Both need the native handle.
@@ -51,7 +50,7 @@ export class SpareContexts {
     ])
     const missing = wanted.filter((plan) => {
       if (spares.some((spare) => fits(spare.plan, plan))) return false
-      // A context that has served spares the usual renewal the lists; a spare as well would cost another long turn.
+      // A used context already saves the usual renewal from loading the lists; a spare would cost another long turn.
       return !(hasLargeList(plan) && kept.some((one) => fits(one.plan, plan)))
     })
     this.#used = kept
@@ -60,9 +59,10 @@ export class SpareContexts {
   }
 
   /**
-   * The rest of the build of a context from what is there, which may be little or all of it; `null` without anything that
-   * fits. Only a context with all its certificates in it knows the issuer of its leaf, which an answer to a client's OCSP
-   * request needs: then `keyTypes` is `null`, and none that has served is taken.
+   * The remaining build of a context from a used context or a spare; `null` if none fits.
+   *
+   * @param keyTypes the key type of each pair; `null` takes no used context. Only a context that was built with all its
+   *   certificates knows the issuer of its leaf, which an answer to a client's OCSP request needs.
    */
   take(plan: ContextPlan, keyTypes: readonly string[] | null = null): ContextBuild | null {
     const used = this.#used.find(
@@ -94,7 +94,7 @@ export class SpareContexts {
       const step = spare.build.next()
       if (step.done) spare.ready = step.value
     } catch {
-      // The build that needs the context fails too, and reports why.
+      // The build that needs the context fails as well, and reports the reason.
       this.#spares = this.#spares.filter((one) => one !== spare)
     }
     this.#pace()

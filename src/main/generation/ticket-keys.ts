@@ -3,11 +3,11 @@ import { hkdfSync, randomBytes } from 'node:crypto'
 import { type Clock, LONGEST_WALL_SLEEP_MS } from '../base/clock.js'
 import { createTick, type Tick } from '../base/tick.js'
 
-/** Name, HMAC key and AES key of OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
+/** Name, HMAC key and AES key for OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
 const TICKET_KEY_BYTES = 48
 const HOUR_MS = 3_600_000
 
-/** Identities whose keys are at hand: those of a few policies, before and after a change of trust. */
+/** Trust identities whose keys are cached: those of a few policies, before and after a change of trust. */
 const REMEMBERED = 8
 
 interface Derived {
@@ -16,10 +16,10 @@ interface Derived {
   readonly keys: Buffer
 }
 
-/** All keys that an engine of this process has given to a server. */
+/** All keys that the engines of this process have issued. */
 const given = new WeakSet<Uint8Array>()
 
-/** Whether ticket keys come from an engine, and not from the application. */
+/** Whether ticket keys were issued by an engine, not by the application. */
 export function areEngineKeys(keys: Uint8Array): boolean {
   return given.has(keys)
 }
@@ -29,15 +29,15 @@ export function areEngineKeys(keys: Uint8Array): boolean {
  * trust give the same keys, in this process and in every other that shares the secret.
  */
 export class TicketKeys {
-  /** What keys are derived from without a secret file; every process that shares a listener has the same. */
+  /** The secret without a secret file. All processes that share a listener have the same one. */
   readonly secret: Uint8Array
   readonly #periodMs: number | null
   readonly #clock: Clock
   readonly #tick: Tick
-  /** Each reload asks several times, for the same keys as the one before. */
+  /** Each reload requests the keys of the previous one several times. */
   readonly #derived = new Map<string, Derived>()
 
-  /** With `rotateHours` the keys change whenever so many hours since the epoch have passed: everywhere at once. */
+  /** @param rotateHours the keys change at each multiple of it since the epoch, on all replicas at the same time. */
   constructor(
     rotateHours: number | null,
     clock: Clock,
@@ -57,7 +57,7 @@ export class TicketKeys {
     this.#tick.plan()
   }
 
-  /** `secret` is that of the file, when there is one. */
+  /** @param secret content of the secret file, if there is one. */
   keysFor(trustIdentity: string, secret: Uint8Array | null): Buffer {
     const from = secret ?? this.secret
     const period = this.#period()

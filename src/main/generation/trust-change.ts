@@ -2,9 +2,9 @@ import type { ContextOptions } from '../../workers/protocol/material.js'
 import type { PreparedAuthorities, PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { PeerPolicy } from './trust-identity.js'
 
-/** The terms on which a server admits peers: everything that a trust materialDigest is a hash of. */
+/** The terms on which a server admits peers: everything that a trust identity is a hash of. */
 export interface TrustTerms {
-  /** Two terms of one materialDigest admit the same peers. */
+  /** Two terms with the same trust identity admit the same peers. */
   readonly identity: string
   readonly peers: PeerPolicy
   readonly trust: PreparedTrust
@@ -12,12 +12,12 @@ export interface TrustTerms {
 }
 
 /**
- * Whether a peer that `before` admits (or marks as authorized) may be one that `after` does not. It is `false` only where
- * the change provably widens trust, or changes nothing:
+ * Whether `before` may admit (or mark as authorized) a peer that `after` does not. It is `false` only if the change provably
+ * widens trust, or changes nothing:
  *
  * - trust anchors were added and none was removed;
- * - all revocation lists were removed, which ends the checking of revocation. Any other change of the lists counts as
- *   shrinking: a list may name more certificates, and a missing list makes OpenSSL refuse every client of its CA;
+ * - all revocation lists were removed, which disables the check of revocation. Any other change of the lists counts as
+ *   shrinking: a list may name more certificates, and without a list OpenSSL refuses every client of its CA;
  * - `allowPartialTrustChain` was switched on;
  * - a certificate is no longer requested, or no longer required.
  */
@@ -34,7 +34,7 @@ export function trustShrank(before: TrustTerms, after: TrustTerms): boolean {
   )
 }
 
-/** Compares the PEM of each anchor: the worker writes every certificate in one form. */
+/** Compares the PEM of each anchor, which is possible because the worker writes each certificate in one form. */
 function anchorsRemoved(before: PreparedAuthorities | null, after: PreparedAuthorities | null): boolean {
   if (before === null || after === null) return before !== after
   const kept = new Set(anchorsOf(after))

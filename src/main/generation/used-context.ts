@@ -3,7 +3,7 @@ import type tls from 'node:tls'
 import type { ContextOptions, PreparedPair } from '../../workers/protocol/material.js'
 import { addIdentity, type ContextBuild, type ContextPlan } from './build-context.js'
 
-/** A context that has served, and that no server hands out any more. */
+/** A context that was in service, and that no server uses for new connections any more. */
 export interface UsedContext {
   readonly context: tls.SecureContext
   readonly plan: ContextPlan
@@ -12,9 +12,9 @@ export interface UsedContext {
 }
 
 /**
- * Whether these pairs can take the place of those in the context: leaves of the same issuers and key types. Other
- * intermediates would be added behind the old ones, and a key of another type beside the old one, which would go on being
- * served to those who prefer it.
+ * Whether these pairs can replace those in the context: leaves with the same issuers and key types. OpenSSL would add other
+ * intermediates to the old ones. It would also keep the old pair beside one of another key type, and serve it to clients
+ * that prefer that type.
  */
 export function canRenewLeaves(
   used: UsedContext,
@@ -32,8 +32,8 @@ export function canRenewLeaves(
 }
 
 /**
- * Leaves and keys alone, in a context that has all the rest. Connections that it accepted keep what they were accepted
- * with: OpenSSL copies it for each of them (SSL_new).
+ * Replaces leaves and keys in a context whose other parts stay. Connections that it accepted keep their certificate: OpenSSL
+ * copies it for each connection (SSL_new).
  */
 export function renewLeaves(
   context: tls.SecureContext,

@@ -13,7 +13,7 @@ import {
   acceptingServer,
   addedContextFor,
   addedNames,
-  authorizesResumedStrangers,
+  authorizesResumedWithoutCertificate,
   canBuildInSteps,
   canPoint,
   closeContext,
@@ -257,12 +257,16 @@ test(`whether a resumed client without a certificate is authorized is known on N
   const { session } = await handshake({ port, confirm: true })
   const again = await handshake({ port, confirm: true, session })
   assert.deepEqual([again.protocol, again.reused], ['TLSv1.3', true])
-  assert.deepEqual(verdicts, [false, authorizesResumedStrangers()])
+  assert.deepEqual(verdicts, [false, authorizesResumedWithoutCertificate()])
 })
 
 test('releases of Node whose resumption authorizes anybody are known by their number', () => {
-  const affected = ['20.20.2', '22.23.3', '24.20.9', '25.9.0', '26.9.0'].map(authorizesResumedStrangers)
+  const affected = ['20.20.2', '22.23.3', '24.20.9', '25.9.0', '26.9.0'].map(
+    authorizesResumedWithoutCertificate,
+  )
   assert.deepEqual(affected, [true, true, true, true, true])
-  const mended = ['24.21.0', '24.22.1', '26.10.0', '27.0.0', '28.1.0'].map(authorizesResumedStrangers)
+  const mended = ['24.21.0', '24.22.1', '26.10.0', '27.0.0', '28.1.0'].map(
+    authorizesResumedWithoutCertificate,
+  )
   assert.deepEqual(mended, [false, false, false, false, false])
 })
