@@ -5,8 +5,8 @@ import { takeSessionLeaf } from '../../workers/judge/session-leaf.js'
 import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 
 /*
- * The one place that reads a peer's certificates from Node. What each version of Node does wrong here is measured in
- * test/main/attach/presented-chain.test.ts, which fails when Node changes:
+ * Reads the certificates of a peer of a server. What each version of Node does wrong here is measured in
+ * test/main/attach/presented-chain.test.ts, which fails when Node changes (see docs/node-internals.md):
  *
  * - `getPeerCertificate()` ends the process (strlen(NULL)) where a certificate has an EC key on a curve without a NIST name
  *   (brainpool, secp256k1), on 24.21.0 and on 26.10.0. 20, 22, 24.22.3 and 26.12.1 do not crash.

@@ -44,7 +44,7 @@ export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void
 /**
  * The server that a socket was handed on to; `null` without. Node documents no way from a socket to it. It keeps the
  * server, and for HTTP/2 the session too, in properties of the socket, whose names differ; so the values decide. Where a
- * Node keeps them elsewhere, the connection stays what it was. `test/main/drain/handed-on.test.ts` is the contract.
+ * Node keeps them elsewhere, the connection stays what it was. See docs/node-internals.md.
  */
 export function handedOnTo(socket: Socket): HandedOn | null {
   const own = Reflect.ownKeys(socket).map(

@@ -11,7 +11,7 @@ import { stopListening } from '../../../src/main/drain/node/stop-listening.js'
 import { tapServer } from '../../../src/main/drain/node/tap-server.js'
 import { identity } from '../../../support/servers/drains.js'
 
-// What the drain needs of Node and Node does not promise: these fail on a Node that has it no longer.
+// The contract with undocumented parts of Node that the drain uses (docs/node-internals.md): these fail on a Node without them.
 
 test('HTTP/2 servers have the listener and the options that a tap needs, and get them back', () => {
   for (const [server, event] of [
