@@ -1,11 +1,7 @@
 import { dirname, isAbsolute } from 'node:path'
 
 import { ReloadError } from './errors.js'
-
-/** The options that are paths, or lists of paths. */
-const PATHS = ['cert', 'key', 'pfx', 'ca', 'crl', 'dhparam'] as const
-/** The options that are patterns of paths. */
-const PATTERNS = ['caDir', 'hosts'] as const
+import { MATERIAL_ROWS, type MaterialKind } from './material-options.js'
 
 /**
  * The same options with absolute paths, so that `process.chdir()` never changes which files are meant, and messages name
@@ -21,13 +17,17 @@ export function withAbsolutePaths<T extends object>(options: T, base?: string): 
   const file = (path: unknown) => absolute(path, base)
   const pattern = (path: unknown) => absolutePattern(path, base)
   const changed: Record<string, unknown> = {}
-  for (const name of PATHS) if (name in given) changed[name] = each(given[name], file)
-  for (const name of PATTERNS) if (name in given) changed[name] = each(given[name], pattern)
-  if (isRecord(given['hosts']))
-    changed['hosts'] = mapValues(given['hosts'], (files) => mapValues(files, file))
-  const { passphrase, tickets, policy } = given
-  if (isRecord(passphrase)) changed['passphrase'] = mapNamed(passphrase, 'file', file)
-  if (isRecord(tickets)) changed['tickets'] = mapNamed(tickets, 'secretFile', file)
+  const absoluteIn: Record<MaterialKind, (value: unknown) => unknown> = {
+    file: (value) => each(value, file),
+    files: (value) => each(value, file),
+    patterns: (value) => each(value, pattern),
+    passphrase: (value) => mapNamed(value, 'file', file),
+    hosts: (value) =>
+      isRecord(value) ? mapValues(value, (files) => mapValues(files, file)) : each(value, pattern),
+    tickets: (value) => mapNamed(value, 'secretFile', file),
+  }
+  for (const { name, kind } of MATERIAL_ROWS) if (name in given) changed[name] = absoluteIn[kind](given[name])
+  const { policy } = given
   // Without a slash in it, a claim is the name of a host.
   const claim = (one: unknown) => (typeof one === 'string' && one.includes('/') ? file(one) : one)
   if (isRecord(policy)) changed['policy'] = mapNamed(policy, 'nameClaims', (claims) => each(claims, claim))
@@ -109,6 +109,6 @@ function mapValues(record: unknown, map: (one: unknown) => unknown): unknown {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]))
 }
 
-function mapNamed(record: Record<string, unknown>, name: string, map: (one: unknown) => unknown): unknown {
-  return name in record ? { ...record, [name]: map(record[name]) } : record
+function mapNamed(record: unknown, name: string, map: (one: unknown) => unknown): unknown {
+  return isRecord(record) && name in record ? { ...record, [name]: map(record[name]) } : record
 }

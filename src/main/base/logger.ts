@@ -3,6 +3,7 @@ import type { pino as Pino } from 'pino'
 import { printable } from '../../workers/base/printable.js'
 import { ReloadError } from './errors.js'
 import { logOutput } from './log-output.js'
+import { MATERIAL_ROWS } from './material-options.js'
 import { callUserCode, reportUserCode } from './user-code.js'
 
 /**
@@ -112,7 +113,8 @@ function byLevel(method: (level: keyof Logger) => LogMethod): Logger {
 }
 
 /** Nothing of the kind is ever logged; this holds even where somebody adds a field. */
-const SECRET_FIELDS: string[] = ['key', 'passphrase', 'pfx', '*.key', '*.passphrase', '*.pfx']
+const SECRETS = MATERIAL_ROWS.filter(({ redacted }) => redacted).map(({ name }) => name)
+const SECRET_FIELDS: string[] = [...SECRETS, ...SECRETS.map((name) => `*.${name}`)]
 
 /**
  * What every logger of certswap's own has. JSON escapes only the first of the two sets of control characters: a line that a

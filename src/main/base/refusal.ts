@@ -1,5 +1,7 @@
 import type { z } from 'zod'
 
+import { MATERIAL_ROWS } from './material-options.js'
+
 /** What is wrong with options, in one sentence: which were refused, what was expected and what received. */
 export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): string {
   const lines = issues.map((issue) => {
@@ -26,7 +28,10 @@ function expectation(issue: z.core.$ZodIssue): string {
     .replace(/^Too (small|big): /, '')
 }
 
-const SECRET = new Set<PropertyKey>(['passphrase'])
+/** Options that hold the secret itself. */
+const SECRET: ReadonlySet<PropertyKey> = new Set(
+  MATERIAL_ROWS.filter(({ kind }) => kind === 'passphrase').map(({ name }) => name),
+)
 /** A longer text is no path, name or number by mistake, but the content of something. */
 const LONGEST_SHOWN = 200
 

@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, Option } from 'commander'
 import { printable } from '../../workers/base/printable.js'
 import { linesAbout } from '../base/advice.js'
 import { ReloadError } from '../base/errors.js'
+import { MATERIAL_ROWS, type MaterialKind } from '../base/material-options.js'
 import { PACKAGE_VERSION } from '../base/package-version.js'
 import { DrainError } from '../drain/errors.js'
 import {
@@ -193,22 +194,17 @@ const DEADLINE_HELP = 'seconds after a signal when what still runs is cut, 0 is 
 const CONTROL_HELP = '$XDG_RUNTIME_DIR/certswap/control.sock, or .certswap/control.sock'
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
+/** Kinds of options with several values: one for each time that the flag is given. */
+const REPEATABLE: ReadonlySet<MaterialKind> = new Set(['files', 'patterns', 'hosts'])
+
 /** The flags that say where the material lies: the same for every command that reads it. */
 function addMaterial(command: Command): Command {
+  for (const { kind, flag } of MATERIAL_ROWS) {
+    if (flag === null) continue
+    if (REPEATABLE.has(kind)) command.option(flag.name, flag.help, append)
+    else command.option(flag.name, flag.help)
+  }
   return command
-    .option('--cert <path>', 'PEM file of the leaf and its chain; again for a second pair', append)
-    .option('--key <path>', 'PEM file of the private key; again for a second pair', append)
-    .option('--pfx <path>', 'PKCS#12 file, instead of --cert and --key')
-    .option('--passphrase-file <path>', 'file with the passphrase of the key or the PKCS#12 file')
-    .option('--ca <path>', 'PEM file of trust anchors; may be given again', append)
-    .option('--ca-dir <path>', 'directory or pattern of trust anchors; may be given again', append)
-    .option('--crl <path>', 'PEM file of revocation lists; may be given again', append)
-    .option('--dhparam <path>', 'PEM file of Diffie-Hellman parameters')
-    .option(
-      '--hosts <glob>',
-      'directories or certificate files of SNI hosts, as certbot, lego, acme.sh and Caddy write them; may be given again',
-      append,
-    )
     .addOption(
       new Option('--unknown-hosts <how>', 'what names without a host get').choices(['default', 'refuse']),
     )

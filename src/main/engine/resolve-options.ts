@@ -10,6 +10,7 @@ import { refusal, withoutUndefined } from '../base/refusal.js'
 import { compressions, knowsPartialChains } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { hostSources, namedHosts, nameTwice } from './host-options.js'
+import { checkPairs, materialShape, path, sourcesOf } from './material-schema.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
 const MAX_INTERVAL_SECONDS = 2_147_483_647
@@ -17,14 +18,6 @@ const MAX_INTERVAL_SECONDS = 2_147_483_647
 const MAX_TIMER_MS = 2_147_483_647
 const MIB = 1024 * 1024
 
-const path = z
-  .string()
-  .min(1)
-  // What `node:https` takes here; as a path it would be told to the log when it is not found, private key and all.
-  .refine((one) => !one.includes('-----BEGIN '), 'expected the path of a file, not its content')
-const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
-  error: 'expected a path or an array of paths',
-})
 const nameIn = (read: (text: string) => OptionName) =>
   z
     .string()
@@ -110,16 +103,7 @@ const workerSchema = z.strictObject({
 
 const schema = z
   .strictObject({
-    cert: paths.optional(),
-    key: paths.optional(),
-    pfx: path.optional(),
-    passphrase: z
-      .union([z.string().min(1), z.strictObject({ file: path })], { error: 'expected a string or { file }' })
-      .optional(),
-    ca: paths.default([]),
-    caDir: paths.default([]),
-    crl: paths.default([]),
-    dhparam: path.optional(),
+    ...materialShape,
     tls: contextSchema.default({}),
     requestCert: z.boolean().default(false),
     rejectUnauthorized: z.boolean().default(true),
@@ -145,13 +129,7 @@ const schema = z
     const refuse = (key: string, message: string) => {
       issues.push({ code: 'custom', input: undefined, path: [key], message })
     }
-    if (value.pfx !== undefined && (value.cert || value.key))
-      refuse('pfx', 'expected either `pfx`, or `cert` and `key`')
-    if (value.pfx === undefined && !value.cert) refuse('cert', 'expected a path (or `pfx`)')
-    if (value.pfx === undefined && !value.key) refuse('key', 'expected a path (or `pfx`)')
-    if (value.cert && value.key && value.cert.length !== value.key.length) {
-      refuse('key', `expected as many keys as certificates (${value.cert.length}), got ${value.key.length}`)
-    }
+    checkPairs(value, refuse)
     for (const name of namedHosts(value.hosts)) {
       const read = hostNameIn(name)
       if ('expected' in read)
@@ -163,11 +141,11 @@ const schema = z
         'hosts',
         `expected each name once, got ${twice} twice: upper and lower case, and Unicode and ASCII forms, are the same`,
       )
-    const trusts = value.ca.length + value.caDir.length > 0
+    const trusts = value.ca !== undefined || value.caDir !== undefined
     if (value.requestCert && !trusts) {
       refuse('requestCert', 'expected `ca` or `caDir` beside it: the public roots are never silently trusted')
     }
-    if (value.crl.length > 0 && !trusts) refuse('crl', 'expected `ca` or `caDir` beside it')
+    if (value.crl && !trusts) refuse('crl', 'expected `ca` or `caDir` beside it')
     if (value.tls.minVersion === 'TLSv1.3' && value.tls.maxVersion === 'TLSv1.2') {
       refuse('tls', 'expected `minVersion` not to be above `maxVersion`')
     }
@@ -186,18 +164,9 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   if (proto !== null) throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is no name`)
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
-  const { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ...rest } = parsed.data
+  const { tickets, ...rest } = parsed.data
   const resolved = deepFreeze({
-    sources: {
-      pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
-      pfx: pfx ?? null,
-      passphrase: typeof passphrase === 'string' ? { value: passphrase } : (passphrase ?? null),
-      ca,
-      caDir,
-      crl,
-      dhparam: dhparam ?? null,
-      ticketSecret: rest.tickets.secretFile ?? null,
-    },
+    sources: sourcesOf(rest, tickets.secretFile),
     context: withoutUndefined(rest.tls),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
@@ -205,7 +174,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     hostCacheSize: rest.hostCacheSize,
     verifyServed: rest.verifyServed,
     historySize: rest.historySize,
-    tickets: { rotateHours: rest.tickets.rotateHours ?? null },
+    tickets: { rotateHours: tickets.rotateHours ?? null },
     autoReloadInterval: rest.autoReloadInterval,
     policy: rest.policy,
     expiryWarningDays: rest.expiryWarningDays,

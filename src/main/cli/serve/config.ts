@@ -7,7 +7,9 @@ import type { ReloadEngineOptions } from '../../api/options.js'
 import { absolutePath, withAbsolutePaths } from '../../base/absolute-paths.js'
 import { systemClock } from '../../base/clock.js'
 import { ReloadError } from '../../base/errors.js'
+import { MATERIAL_ROWS, type MaterialOptionName } from '../../base/material-options.js'
 import { protoIn } from '../../base/own-names.js'
+import { withoutUndefined } from '../../base/refusal.js'
 import type { DrainOptions } from '../../drain/options.js'
 import { defaultWorkerLimits } from '../../engine/resolve-options.js'
 import type { ShareOptions } from '../../fleet/index.js'
@@ -17,17 +19,12 @@ import { CommandError, EXIT } from '../exit-codes.js'
 import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from '../limits.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
 
+/** The flags of the table of material options, by the names that commander gives them. */
+type FileFlags = { readonly [Name in MaterialOptionName as FlagName<Name>]?: string | string[] }
+type FlagName<Name extends MaterialOptionName> = Name extends 'passphrase' ? 'passphraseFile' : Name
+
 /** The flags of every command that reads material. */
-export interface MaterialFlags {
-  readonly cert?: string[]
-  readonly key?: string[]
-  readonly pfx?: string
-  readonly passphraseFile?: string
-  readonly ca?: string[]
-  readonly caDir?: string[]
-  readonly crl?: string[]
-  readonly dhparam?: string
-  readonly hosts?: string[]
+export interface MaterialFlags extends FileFlags {
   readonly unknownHosts?: 'default' | 'refuse'
   readonly requestCert?: boolean
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
@@ -163,12 +160,14 @@ function drainConfig({ lameDuck, drainDeadline, onTrustRemoved }: DrainSettings)
 
 /** Material flags as engine options; those that were not given are left out. */
 function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] = {}): ReloadEngineOptions {
-  const { passphraseFile, minVersion, cert, key, pfx, ca, caDir, crl, dhparam, ...more } = flags
-  const { hosts, unknownHosts, requestCert } = more
-  const given = { cert, key, pfx, ca, caDir, crl, dhparam, hosts, unknownHosts, requestCert }
+  const { minVersion, unknownHosts, requestCert } = flags
+  const files = MATERIAL_ROWS.map(({ name, kind }) => {
+    const value = flags[kind === 'passphrase' ? 'passphraseFile' : (name as keyof FileFlags)]
+    return [name, kind === 'passphrase' && value !== undefined ? { file: value } : value] as const
+  })
   return {
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-    ...(passphraseFile === undefined ? {} : { passphrase: { file: passphraseFile } }),
+    ...withoutUndefined(Object.fromEntries(files)),
+    ...withoutUndefined({ unknownHosts, requestCert }),
     ...(minVersion === undefined ? {} : { tls: { ...tls, minVersion } }),
   }
 }

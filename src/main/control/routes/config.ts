@@ -1,26 +1,23 @@
 import type { EngineChanges } from '../../api/options.js'
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
+import { MATERIAL_ROWS } from '../../base/material-options.js'
 import { RequestProblem } from '../problem-document.js'
 import { resultAnswer } from '../result-answer.js'
 import type { Route } from '../route.js'
 import { waitForResult } from '../wait-for-result.js'
 
 /** Each setting, and the option of the engine that it is. */
-const SETTINGS = {
+const SETTINGS: Readonly<Record<string, ChangeName>> = {
   auto_reload_interval: 'autoReloadInterval',
-  cert: 'cert',
-  key: 'key',
-  pfx: 'pfx',
-  passphrase_file: 'passphrase',
-  ca: 'ca',
-  ca_dir: 'caDir',
-  crl: 'crl',
-  dhparam: 'dhparam',
-  hosts: 'hosts',
+  ...Object.fromEntries(
+    MATERIAL_ROWS.flatMap(({ name, setting }) => (setting === null ? [] : [[setting, name as ChangeName]])),
+  ),
   request_cert: 'requestCert',
   reject_unauthorized: 'rejectUnauthorized',
-} as const satisfies Record<string, keyof EngineChanges>
+}
+
+type ChangeName = keyof EngineChanges
 
 /** `PATCH /config`: settings at run time, all of the request or none. */
 export function configRoute(engine: ReloadEngine, timeoutMs: number): Route {
@@ -58,7 +55,7 @@ function changesIn(body: unknown): EngineChanges {
   if (Object.keys(body).length === 0) throw refusal('expected at least one setting')
   return Object.fromEntries(
     Object.entries(body).map(([name, value]) => {
-      const option = SETTINGS[name as keyof typeof SETTINGS]
+      const option = SETTINGS[name] as ChangeName
       if (value === null) return [option, undefined]
       return [option, option === 'passphrase' ? { file: value } : value]
     }),

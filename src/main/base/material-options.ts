@@ -1,0 +1,108 @@
+/**
+ * What an option holds; each kind is checked, made absolute, and taken from a flag in one way.
+ *
+ * - `file`: the path of a file; `files`: one, or an array of them
+ * - `patterns`: directories or fast-glob patterns, one or an array of them
+ * - `passphrase`: the passphrase itself, or `{ file }`
+ * - `hosts`: patterns, or an object of files by server name
+ * - `tickets`: an object with the member `secretFile`
+ */
+export type MaterialKind = 'file' | 'files' | 'patterns' | 'passphrase' | 'hosts' | 'tickets'
+
+/** Every option that says where material lies, and its kind. */
+export interface MaterialKinds {
+  readonly cert: 'files'
+  readonly key: 'files'
+  readonly pfx: 'file'
+  readonly passphrase: 'passphrase'
+  readonly ca: 'files'
+  readonly caDir: 'patterns'
+  readonly crl: 'files'
+  readonly dhparam: 'file'
+  readonly hosts: 'hosts'
+  readonly tickets: 'tickets'
+}
+
+export type MaterialOptionName = keyof MaterialKinds
+
+/** One row of {@link MATERIAL_OPTIONS}. */
+export interface MaterialOption<Kind extends MaterialKind = MaterialKind> {
+  readonly kind: Kind
+  /** Set for an option with one file for each certificate: the plural, for a message about their number. */
+  readonly perPair?: string
+  /** Set where Node takes the secret itself in an option of this name: log lines never show a field of that name. */
+  readonly redacted?: true
+  /** The flag of `certswap serve` and `certswap check`; a kind with several values can be given again. */
+  readonly flag: { readonly name: string; readonly help: string } | null
+  /** The setting of `PATCH /config`; `null` where the option cannot change while the engine runs. */
+  readonly setting: string | null
+}
+
+/**
+ * The one table of the options that say where material lies. The schema of the options, absolute paths, the flags of the
+ * program, its configuration file, `PATCH /config` and the redaction of log lines use it.
+ */
+export const MATERIAL_OPTIONS: {
+  readonly [Name in MaterialOptionName]: MaterialOption<MaterialKinds[Name]>
+} = {
+  cert: {
+    kind: 'files',
+    flag: { name: '--cert <path>', help: 'PEM file of the leaf and its chain; again for a second pair' },
+    setting: 'cert',
+  },
+  key: {
+    kind: 'files',
+    perPair: 'keys',
+    redacted: true,
+    flag: { name: '--key <path>', help: 'PEM file of the private key; again for a second pair' },
+    setting: 'key',
+  },
+  pfx: {
+    kind: 'file',
+    redacted: true,
+    flag: { name: '--pfx <path>', help: 'PKCS#12 file, instead of --cert and --key' },
+    setting: 'pfx',
+  },
+  passphrase: {
+    kind: 'passphrase',
+    redacted: true,
+    flag: {
+      name: '--passphrase-file <path>',
+      help: 'file with the passphrase of the key or the PKCS#12 file',
+    },
+    setting: 'passphrase_file',
+  },
+  ca: {
+    kind: 'files',
+    flag: { name: '--ca <path>', help: 'PEM file of trust anchors; may be given again' },
+    setting: 'ca',
+  },
+  caDir: {
+    kind: 'patterns',
+    flag: { name: '--ca-dir <path>', help: 'directory or pattern of trust anchors; may be given again' },
+    setting: 'ca_dir',
+  },
+  crl: {
+    kind: 'files',
+    flag: { name: '--crl <path>', help: 'PEM file of revocation lists; may be given again' },
+    setting: 'crl',
+  },
+  dhparam: {
+    kind: 'file',
+    flag: { name: '--dhparam <path>', help: 'PEM file of Diffie-Hellman parameters' },
+    setting: 'dhparam',
+  },
+  hosts: {
+    kind: 'hosts',
+    flag: {
+      name: '--hosts <glob>',
+      help: 'directories or certificate files of SNI hosts, as certbot, lego, acme.sh and Caddy write them; may be given again',
+    },
+    setting: 'hosts',
+  },
+  tickets: { kind: 'tickets', flag: null, setting: null },
+}
+
+/** The rows with their names, in the order of the table. */
+export const MATERIAL_ROWS: readonly (MaterialOption & { readonly name: MaterialOptionName })[] =
+  Object.entries(MATERIAL_OPTIONS).map(([name, row]) => ({ name: name as MaterialOptionName, ...row }))

@@ -1,0 +1,84 @@
+import { z } from 'zod'
+
+import type { MaterialSources } from '../../workers/protocol/material.js'
+import {
+  MATERIAL_ROWS,
+  type MaterialKind,
+  type MaterialKinds,
+  type MaterialOptionName,
+} from '../base/material-options.js'
+
+/** The path of a file. */
+export const path: z.ZodType<string, string> = z
+  .string()
+  .min(1)
+  // What `node:https` takes here; as a path it would be logged when it is not found, private key and all.
+  .refine((one) => !one.includes('-----BEGIN '), 'expected the path of a file, not its content')
+
+const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
+  error: 'expected a path or an array of paths',
+})
+
+/** How the values of a kind are checked, and what becomes of them. `hosts` and `tickets` have more in them than paths. */
+const FIELDS = {
+  file: path.optional(),
+  files: paths.optional(),
+  patterns: paths.optional(),
+  passphrase: z
+    .union([z.string().min(1), z.strictObject({ file: path })], { error: 'expected a string or { file }' })
+    .optional(),
+}
+
+interface Checked {
+  readonly file: string | undefined
+  readonly files: string[] | undefined
+  readonly patterns: string[] | undefined
+  readonly passphrase: string | { readonly file: string } | undefined
+}
+
+/** The options of the table that hold paths and nothing else, as they have been checked. */
+export type CheckedMaterial = {
+  readonly [Name in MaterialOptionName as MaterialKinds[Name] extends keyof Checked
+    ? Name
+    : never]: Checked[MaterialKinds[Name] & keyof Checked]
+}
+
+/** The part of the schema of the options that {@link CheckedMaterial} is. */
+export const materialShape: { [Name in keyof CheckedMaterial]: z.ZodType<CheckedMaterial[Name]> } =
+  Object.fromEntries(
+    MATERIAL_ROWS.flatMap(({ name, kind }) => (isField(kind) ? [[name, FIELDS[kind]]] : [])),
+  ) as unknown as { [Name in keyof CheckedMaterial]: z.ZodType<CheckedMaterial[Name]> }
+
+function isField(kind: MaterialKind): kind is keyof typeof FIELDS {
+  return Object.hasOwn(FIELDS, kind)
+}
+
+/** Refuses a set of options in which no whole identity is named, or files of pairs have no partner. */
+export function checkPairs(value: CheckedMaterial, refuse: (name: string, message: string) => void): void {
+  const { cert, key, pfx } = value
+  if (pfx !== undefined && (cert || key)) refuse('pfx', 'expected either `pfx`, or `cert` and `key`')
+  if (pfx === undefined && !cert) refuse('cert', 'expected a path (or `pfx`)')
+  if (pfx === undefined && !key) refuse('key', 'expected a path (or `pfx`)')
+  for (const { name, perPair } of MATERIAL_ROWS) {
+    const files = perPair === undefined ? undefined : value[name as 'key']
+    if (!cert || !files || files.length === cert.length) continue
+    refuse(name, `expected as many ${perPair} as certificates (${cert.length}), got ${files.length}`)
+  }
+}
+
+/** Where the material lies, as worker threads need it. */
+export function sourcesOf(
+  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam }: CheckedMaterial,
+  ticketSecret: string | undefined,
+): MaterialSources {
+  return {
+    pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
+    pfx: pfx ?? null,
+    passphrase: typeof passphrase === 'string' ? { value: passphrase } : (passphrase ?? null),
+    ca: ca ?? [],
+    caDir: caDir ?? [],
+    crl: crl ?? [],
+    dhparam: dhparam ?? null,
+    ticketSecret: ticketSecret ?? null,
+  }
+}
