@@ -21,7 +21,7 @@ import { stampFile } from '../../src/workers/read/read-file.js'
 import { rehearse } from '../../src/workers/rehearse/rehearse.js'
 import { keyPem } from '../../src/workers/reply/transfer.js'
 import { contextPlan, preparedPair } from '../../support/engine/context-plans.js'
-import { filesOf, preparedHere, prepareHere, taskFor } from '../../support/worker/prepare-here.js'
+import { filesOf, preparedHere, prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 import type { SiteFiles } from '../material/site.js'
 
 /** One step of a reload, ready to be repeated. */

@@ -22,8 +22,7 @@ import { signerOf } from '../material/keys.js'
 import { derOf } from '../material/pem-text.js'
 import { pkcs12 } from '../material/pkcs12.js'
 import { distinguishedName, keyIdOf, signCertificate } from '../material/x509.js'
-import { prepareHere, taskFor } from '../worker/prepare-here.js'
-import { hostTask, preparedHosts } from '../worker/prepare-hosts-here.js'
+import { hostTask, preparedHosts, prepareHere, taskFor } from '../worker/tasks-here.js'
 import { unusualExtensions } from './unusual-extensions.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'every-key-'))

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { adviceFor } from '../../src/main/base/advice.js'
 import { problemLine } from '../../src/main/cli/client/report.js'
 import { problemView } from '../../src/main/control/views.js'
-import { prepareHere, taskFor } from '../worker/prepare-here.js'
+import { prepareHere, taskFor } from '../worker/tasks-here.js'
 import { certswap } from './program.js'
 
 /** What `certswap check` says about files that cannot be served. */

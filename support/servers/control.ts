@@ -17,6 +17,7 @@ import { type LogLine, recordingLogger } from '../base/recording-logger.js'
 import { type PairFiles, writePair } from '../files/files.js'
 import { tempDir } from '../files/temp-dir.js'
 import { type Authority, createAuthority, type Leaf } from '../material/certificates.js'
+import { standIn } from '../worker/stand-in.js'
 
 export interface ControlledEngine {
   readonly dir: string
@@ -65,7 +66,7 @@ export async function controlledEngine(
     { ...files, logger, ...options.engine },
     {
       ...(options.clock ? { clock: options.clock } : {}),
-      ...(options.gated ? { workerTasks: new URL('../worker/gated-prepare.js', import.meta.url) } : {}),
+      ...(options.gated ? { workerTasks: standIn('gated') } : {}),
     },
   )
   t.after(() => engine.close())

@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url'
 
 import { derOf } from '../material/pem-text.js'
 
-/** The real worker tasks, which misbehave over content that was {@link Poisons.add | added}. */
-export const poisonedTasks: URL = new URL('./workers/poisoned.js', import.meta.url)
-
-/** The same for a program: a file for `--require`. */
-export const POISON_HOOK: string = fileURLToPath(new URL('./workers/poison-hook.cjs', import.meta.url))
+/**
+ * Makes the threads of a program misbehave over content that was {@link Poisons.add | added}: a file for `--require`.
+ * An engine gets `standIn('poisoned')`.
+ */
+export const POISON_HOOK: string = fileURLToPath(new URL('./poison-hook.cjs', import.meta.url))
 
 export type Poisoning = 'throws' | 'exits' | 'hoards' | 'spins' | 'hangs'
 

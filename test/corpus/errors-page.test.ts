@@ -42,9 +42,8 @@ import { servedHost } from '../../support/engine/served-host.js'
 import { writePair } from '../../support/files/files.js'
 import { selfSigned } from '../../support/material/certificates.js'
 import { createEcho, listen } from '../../support/servers/echo-server.js'
-import { misbehaveIn, prepareOrMisbehaveTasks } from '../../support/worker/misbehaviour-marker.js'
-import { poisonedTasks, poisons } from '../../support/worker/poisons.js'
-import { misbehavingTasks } from '../../support/worker/worker-task.js'
+import { poisons } from '../../support/worker/poisons.js'
+import { type Behaviour, misbehaveIn, standIn } from '../../support/worker/stand-in.js'
 import { codesOf, type Group, type Row } from './corpus.js'
 import * as certificate from './rows/certificate.js'
 import * as chain from './rows/chain.js'
@@ -111,7 +110,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   },
   async MATERIAL_UNPROCESSABLE(t, site) {
     const poison = poisons(t)
-    const engine = await open(t, site, { workerTasks: poisonedTasks })
+    const engine = await open(t, site, { workerTasks: standIn('poisoned') })
     poison.add(rightPair(site).certPem, 'throws')
     return messageOf('MATERIAL_UNPROCESSABLE', (await engine.reload()).problems)
   },
@@ -159,7 +158,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   },
   async SUPERSEDED(t, site) {
     const engine = await open(t, site, {
-      workerTasks: new URL('../../support/worker/gated-prepare.js', import.meta.url),
+      workerTasks: standIn('gated'),
     })
     rightPair(site)
     await engine.reload()
@@ -254,7 +253,7 @@ async function afterMisbehaviour(
   name: 'exits' | 'never-settles',
   code: ProblemCode,
 ): Promise<string | undefined> {
-  const engine = await open(t, site, { workerTasks: prepareOrMisbehaveTasks })
+  const engine = await open(t, site, { workerTasks: standIn('misbehaves') })
   await serve(t, engine)
   if (phase === 'verify') await reloaded(engine, site, code)
   misbehaveIn(phase, site.path('tls.crt'), name)
@@ -264,10 +263,10 @@ async function afterMisbehaviour(
 async function afterRenewal(
   t: TestContext,
   site: Site,
-  entry: string,
+  behaviour: Behaviour,
   code: ProblemCode,
 ): Promise<string | undefined> {
-  const engine = await open(t, site, { workerTasks: misbehavingTasks(entry) })
+  const engine = await open(t, site, { workerTasks: standIn(behaviour) })
   await serve(t, engine)
   return await reloaded(engine, site, code)
 }

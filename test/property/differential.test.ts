@@ -22,7 +22,7 @@ import {
 } from '../../support/cases/pair-cases.js'
 import { tempDir } from '../../support/files/temp-dir.js'
 import { derOf } from '../../support/material/pem-text.js'
-import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 
 /**
  * Each pair comes in three more forms. OpenSSL 3.0 takes twice the time. On four versions of Node these are some thousands;

@@ -32,7 +32,7 @@ import { integer, pem, sequence } from '../../support/material/der.js'
 import { encryptedPkcs8, traditionalKey } from '../../support/material/key-forms.js'
 import { derOf } from '../../support/material/pem-text.js'
 import { pkcs12 } from '../../support/material/pkcs12.js'
-import { filesOf, prepareHere, taskFor } from '../../support/worker/prepare-here.js'
+import { filesOf, prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 
 const PASSPHRASE = 'Brombeerstrauch'
 const root = createAuthority({ name: 'Fuzz Root' })

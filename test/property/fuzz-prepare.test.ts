@@ -12,7 +12,7 @@ import { fuzzCases } from '../../support/base/long-mode.js'
 import { tempDir } from '../../support/files/temp-dir.js'
 import { createAuthority } from '../../support/material/certificates.js'
 import { keyPair } from '../../support/material/keys.js'
-import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 
 const RUNS = fuzzCases(600)
 

@@ -10,7 +10,7 @@ import { createAuthority } from '../../support/material/certificates.js'
 import { csr, encryptedPkcs8, traditionalKey } from '../../support/material/key-forms.js'
 import { keyPair } from '../../support/material/keys.js'
 import { pkcs12 } from '../../support/material/pkcs12.js'
-import { prepareHere, taskFor } from '../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 
 const PASSPHRASE = 'correct horse'
 const authority = createAuthority()

@@ -20,7 +20,7 @@ import { createAuthority, type Leaf, selfSigned } from '../../support/material/c
 import { encryptedPkcs8 } from '../../support/material/key-forms.js'
 import { pkcs12 } from '../../support/material/pkcs12.js'
 import { codesOf } from '../../support/worker/findings.js'
-import { preparedHere, prepareHere, taskFor } from '../../support/worker/prepare-here.js'
+import { preparedHere, prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 
 const authority = createAuthority()
 const issuer = authority.issueAuthority()

@@ -16,7 +16,8 @@ import { hostSite, putHost } from '../../../support/engine/host-site.js'
 import { renameInto, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { type Authority, createAuthority, type Leaf } from '../../../support/material/certificates.js'
-import { type Poisoning, poisonedTasks, poisons } from '../../../support/worker/poisons.js'
+import { type Poisoning, poisons } from '../../../support/worker/poisons.js'
+import { standIn } from '../../../support/worker/stand-in.js'
 import { watchThreads } from '../../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
@@ -211,7 +212,7 @@ async function poisonedEngine(t: TestContext, options: ReloadEngineOptions): Pro
   const worker = { timeoutMs: TIMEOUT_MS, memoryLimitMb: 64 }
   const engine = await startInternal(
     { logger: recordingLogger(), worker, ...options },
-    { workerTasks: poisonedTasks },
+    { workerTasks: standIn('poisoned') },
   )
   t.after(() => engine.close())
   return engine

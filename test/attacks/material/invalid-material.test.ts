@@ -39,7 +39,7 @@ import {
 import type { RevocationListOptions } from '../../../support/material/revocation-list.js'
 import { distinguishedName, keyIdOf } from '../../../support/material/x509.js'
 import { createEcho, listen } from '../../../support/servers/echo-server.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const server = selfSigned()
 const root = createAuthority({ name: 'Material Root' })

@@ -24,7 +24,7 @@ import { encrypt } from '../../../support/material/encryption.js'
 import { encryptedPkcs8 } from '../../../support/material/key-forms.js'
 import { authenticatedSafe, pkcs12, withMac, withoutMac } from '../../../support/material/pkcs12.js'
 import { withoutOpenssl } from '../../../support/processes/openssl.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 /** Some ten seconds of work: a bound that does not hold is seen, and the test ends all the same. */
 const COSTLY = 30_000_000

@@ -15,7 +15,7 @@ import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { integer, pem, sequence } from '../../../support/material/der.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const authority = createAuthority()
 const FILES = 300

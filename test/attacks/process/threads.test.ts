@@ -14,7 +14,8 @@ import { assertApplied } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
-import { poisonedTasks, poisons } from '../../../support/worker/poisons.js'
+import { poisons } from '../../../support/worker/poisons.js'
+import { standIn } from '../../../support/worker/stand-in.js'
 import { watchThreads } from '../../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
@@ -23,8 +24,7 @@ const TIMEOUT_MS = 1_200
 test('engines that start together all start, however long they wait for a thread', async (t) => {
   const dir = tempDir(t)
   const pair = writePair(dir, authority.issue())
-  const slow = new URL('../../../support/worker/workers/slow.js', import.meta.url)
-  const engines = Array.from({ length: 24 }, () => engineOf(t, pair, slow))
+  const engines = Array.from({ length: 24 }, () => engineOf(t, pair, standIn('slow')))
   const outcomes = await Promise.allSettled(engines)
   assert.deepEqual(
     outcomes.map(({ status }) => status),
@@ -88,7 +88,7 @@ test('however many files hang threads, no more than four threads exist, and the 
 async function engineOf(
   t: TestContext,
   options: ReloadEngineOptions,
-  workerTasks: URL = poisonedTasks,
+  workerTasks: URL = standIn('poisoned'),
 ): Promise<ReloadEngine> {
   const engine = await startInternal(
     { logger: recordingLogger(), worker: { timeoutMs: TIMEOUT_MS }, ...options },

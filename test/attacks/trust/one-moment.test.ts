@@ -10,7 +10,7 @@ import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { beforeCalls, type FileFunction } from '../../../support/files/patch-fs.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { type Authority, createAuthority } from '../../../support/material/certificates.js'
-import { preparedHere, prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { preparedHere, prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const leaf = createAuthority({ name: 'Moment Issuer' }).issue()
 const [first, second, third, fourth, fifth] = ['1', '2', '3', '4', '5'].map((n) =>

@@ -18,7 +18,7 @@ import { nextEvent, recordEvents, serveEcho, startEngine } from '../../../suppor
 import { overwriteInPlace, renameInto, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
-import { replyKinds, watchedPrepareTasks } from '../../../support/worker/prepare-replies.js'
+import { replyKinds, standIn } from '../../../support/worker/stand-in.js'
 
 const authority = createAuthority()
 
@@ -65,7 +65,7 @@ test('a key whose stamp moved is read once, and known again at the next look', a
   const paths = writePair(tempDir(t), authority.issue())
   const options = { ...paths, logger: recordingLogger() }
   const replies = replyKinds(t)
-  const engine = await startEngineWith(options, { workerTasks: watchedPrepareTasks })
+  const engine = await startEngineWith(options, { workerTasks: standIn('reports-replies') })
   t.after(() => engine.close())
   assert.equal(await replies.next(), 'prepared or refused')
   await engine.reload()

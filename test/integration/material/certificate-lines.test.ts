@@ -25,7 +25,7 @@ import { oddCertificate } from '../../../support/material/odd-certificate.js'
 import { run } from '../../../support/processes/named-command.js'
 import { withoutOpenssl } from '../../../support/processes/openssl.js'
 import { certswap } from '../../../support/processes/program.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const root = createAuthority({ name: 'Lines Root' })
 const NAMES = subjectAltName({ names: ['localhost'] }, false)

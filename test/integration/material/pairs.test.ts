@@ -16,8 +16,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type LeafOptions } from '../../../support/material/certificates.js'
 import { mlDsaPair, readsMlDsa, withoutMlDsa } from '../../../support/material/ml-dsa.js'
 import { pkcs12 } from '../../../support/material/pkcs12.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
-import { hostTask, preparedHosts } from '../../../support/worker/prepare-hosts-here.js'
+import { hostTask, preparedHosts, prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const root = createAuthority({ name: 'Pairs Root' })
 const NO_ML_DSA = { sigalgs: 'ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256' }

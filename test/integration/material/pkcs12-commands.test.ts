@@ -20,7 +20,7 @@ import {
 } from '../../../support/processes/named-command.js'
 import { withoutOpenssl } from '../../../support/processes/openssl.js'
 import { certswap } from '../../../support/processes/program.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const skip = withoutOpenssl || onFirstNodeOnly
 const root = createAuthority()

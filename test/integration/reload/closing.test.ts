@@ -19,11 +19,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type Leaf, manyAuthorities } from '../../../support/material/certificates.js'
 import { runModule } from '../../../support/processes/run-module.js'
 import { createEcho, listen } from '../../../support/servers/echo-server.js'
-import {
-  misbehaveIn,
-  misbehaving,
-  prepareOrMisbehaveTasks,
-} from '../../../support/worker/misbehaviour-marker.js'
+import { misbehaveIn, misbehaving, standIn } from '../../../support/worker/stand-in.js'
 import { type ThreadWatch, watchThreads } from '../../../support/worker/thread-watch.js'
 
 const authority = createAuthority().issueAuthority()
@@ -228,7 +224,7 @@ async function servingEngine(t: TestContext, options: Partial<ReloadEngineOption
   const clock = fakeClock()
   const engine = await startEngine(
     { ...paths, ca, logger: recordingLogger(), ...options },
-    { clock, workerTasks: prepareOrMisbehaveTasks },
+    { clock, workerTasks: standIn('misbehaves') },
   )
   t.after(() => engine.close())
   const server = createEcho(engine.serverOptions())

@@ -20,9 +20,8 @@ import { hostSite } from '../../../support/engine/host-site.js'
 import { overwriteInPlace, renameInto, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
-import { replyKinds, watchedPrepareTasks } from '../../../support/worker/prepare-replies.js'
+import { replyKinds, standIn } from '../../../support/worker/stand-in.js'
 import { watchThreads } from '../../../support/worker/thread-watch.js'
-import { misbehavingTasks } from '../../../support/worker/worker-task.js'
 
 const authority = createAuthority()
 
@@ -64,7 +63,7 @@ test('checks that find nothing new are counted in status and metrics, and told t
 test('one check in many has a task for the worker: the first', async (t) => {
   const replies = replyKinds(t)
   const options = { ...writePair(tempDir(t), authority.issue()), logger: recordingLogger() }
-  const engine = await startEngineWith(options, { workerTasks: watchedPrepareTasks })
+  const engine = await startEngineWith(options, { workerTasks: standIn('reports-replies') })
   t.after(() => engine.close())
   assert.equal(await replies.next(), 'prepared or refused')
   // Time for the thread to stand by before the second one.
@@ -275,7 +274,9 @@ async function watched(
 ): Promise<{ engine: ReloadEngine; dir: string }> {
   const dir = tempDir(t)
   const options = { ...writePair(dir, authority.issue()), logger: recordingLogger(), worker }
-  const engine = await startEngineWith(options, { workerTasks: misbehavingTasks(entry) })
+  const engine = await startEngineWith(options, {
+    workerTasks: new URL(`../../../support/worker/workers/${entry}.js`, import.meta.url),
+  })
   t.after(() => engine.close())
   return { engine, dir }
 }

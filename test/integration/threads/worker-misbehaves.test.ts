@@ -15,27 +15,22 @@ import { assertApplied, recordEvents, servedBy, serveEcho } from '../../../suppo
 import { type PairFiles, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
-import {
-  behave,
-  misbehaveIn,
-  misbehaving,
-  prepareOrMisbehaveTasks,
-} from '../../../support/worker/misbehaviour-marker.js'
+import type { Fault } from '../../../support/worker/faults.js'
+import { behave, misbehaveIn, misbehaving, standIn } from '../../../support/worker/stand-in.js'
 import { watchThreads } from '../../../support/worker/thread-watch.js'
-import type { Misbehaviour } from '../../../support/worker/worker-task.js'
 
 const authority = createAuthority().issueAuthority()
 
 const TIMEOUT_MS = 10_000
 
-const crashes: Readonly<Partial<Record<Misbehaviour, string>>> = {
+const crashes: Readonly<Partial<Record<Fault, string>>> = {
   throws: 'throws',
   exits: 'ends its thread',
   'hoards-memory': 'takes more memory than it may',
   'returns-uncloneable': 'answers with what cannot be sent to another thread',
 }
 
-for (const [name, what] of Object.entries(crashes) as [Misbehaviour, string][]) {
+for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
   test(`while the worker ${what}, reloads are rejected as WORKER_CRASHED and the old certificate is served`, async (t) => {
     const { engine, port, paths, dir, served } = await servingEngine(t)
     const rejections = recordEvents(engine, 'rejected')
@@ -62,12 +57,12 @@ for (const [name, what] of Object.entries(crashes) as [Misbehaviour, string][]) 
   })
 }
 
-const hangs: Readonly<Partial<Record<Misbehaviour, string>>> = {
+const hangs: Readonly<Partial<Record<Fault, string>>> = {
   spins: 'never gives its thread back',
   'never-settles': 'never answers',
 }
 
-for (const [name, what] of Object.entries(hangs) as [Misbehaviour, string][]) {
+for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
   test(`while the worker ${what}, clients are served, and the reload ends as WORKER_TIMEOUT`, async (t) => {
     const threads = watchThreads(t)
     const { engine, port, paths, dir, served, clock } = await servingEngine(t)
@@ -121,7 +116,7 @@ test('a worker that fails at the first load is told by its code, and there is no
   const dir = tempDir(t)
   const paths = writePair(dir, authority.issue())
   misbehaveIn('prepare', paths.cert, 'exits')
-  const parts = { workerTasks: prepareOrMisbehaveTasks }
+  const parts = { workerTasks: standIn('misbehaves') }
   await assert.rejects(startEngine({ ...paths, logger: recordingLogger() }, parts), {
     code: 'WORKER_CRASHED',
   })
@@ -144,7 +139,7 @@ async function servingEngine(t: TestContext): Promise<Serving> {
   const worker = { timeoutMs: TIMEOUT_MS, memoryLimitMb: 64 }
   const engine = await startEngine(
     { ...paths, worker, logger: recordingLogger() },
-    { clock, workerTasks: prepareOrMisbehaveTasks },
+    { clock, workerTasks: standIn('misbehaves') },
   )
   t.after(() => engine.close())
   return { engine, port: await serveEcho(t, engine), dir, paths, served, clock }

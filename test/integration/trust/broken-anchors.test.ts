@@ -20,7 +20,7 @@ import { keyPair, signerOf } from '../../../support/material/keys.js'
 import { mlDsaPair, readsMlDsa } from '../../../support/material/ml-dsa.js'
 import { oddCertificate } from '../../../support/material/odd-certificate.js'
 import { certswap } from '../../../support/processes/program.js'
-import { prepareHere, taskFor } from '../../../support/worker/prepare-here.js'
+import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
 const root = createAuthority({ name: 'Anchors Root' })
 const visitor = root.issue({ names: ['visitor.example'] })

@@ -12,7 +12,7 @@ import type { PeerChain } from '../../../src/workers/protocol/judge-peers.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { fakeClock } from '../../../support/base/fake-clock.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
-import { misbehavingTasks } from '../../../support/worker/worker-task.js'
+import { standIn } from '../../../support/worker/stand-in.js'
 
 test('peers that end, throw in or hang the worker are not accepted, and are found among hundreds', async (t) => {
   const peers = Array.from({ length: 300 }, () => 'honest')
@@ -102,7 +102,7 @@ function preparerFor(t: TestContext): Worker {
     maxFileBytes: 1_024,
     maxCrlBytes: 1_024,
   }
-  const worker = openWorker(limits, systemClock, misbehavingTasks('judges-or-dies'))
+  const worker = openWorker(limits, systemClock, standIn('judges-or-dies'))
   t.after(() => worker.close())
   return worker
 }

@@ -22,8 +22,8 @@ import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type Leaf, manyAuthorities } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
-import { type HandPreparer, preparerByHand } from '../../../support/worker/prepare-by-hand.js'
-import { preparedHere } from '../../../support/worker/prepare-here.js'
+import { preparedHere } from '../../../support/worker/tasks-here.js'
+import { type WorkerByHand, workerByHand } from './worker-by-hand.js'
 
 const authority = createAuthority().issueAuthority()
 const RELOAD: PassMode = { trigger: 'api', force: false, dryRun: false }
@@ -185,7 +185,7 @@ test('what this thread’s OpenSSL refuses is CONTEXT_REFUSED, and nothing has c
 })
 
 test('a first load that this thread’s OpenSSL refuses is told by its code', async (t) => {
-  const preparer = preparerByHand()
+  const preparer = workerByHand()
   const options = resolveOptions(writePair(tempDir(t), authority.issue()))
   const reloader = new Reloader(options, preparer, fakeClock())
   const load = reloader.loadFirst(options)
@@ -197,7 +197,7 @@ test('a first load that this thread’s OpenSSL refuses is told by its code', as
 })
 
 test('a first load is refused with the first problem, and says how many more there are', async (t) => {
-  const preparer = preparerByHand()
+  const preparer = workerByHand()
   const options = resolveOptions(writePair(tempDir(t), authority.issue()))
   const reloader = new Reloader(options, preparer, fakeClock())
   const problems = [
@@ -328,7 +328,7 @@ async function lookFrom(
 
 interface Serving {
   readonly reloader: Reloader
-  readonly preparer: HandPreparer
+  readonly preparer: WorkerByHand
   readonly clock: FakeClock
   readonly options: ReloadEngineOptions
   readonly dir: string
@@ -341,7 +341,7 @@ async function serving(t: TestContext, more: ReloadEngineOptions = {}): Promise<
   const dir = tempDir(t)
   const first = authority.issue()
   const options = { ...writePair(dir, first), verifyServed: false, ...more }
-  const [preparer, clock] = [preparerByHand(), fakeClock()]
+  const [preparer, clock] = [workerByHand(), fakeClock()]
   const resolved = resolveOptions(options)
   const reloader = new Reloader(resolved, preparer, clock)
   t.after(() => reloader.close())

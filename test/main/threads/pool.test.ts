@@ -20,13 +20,9 @@ import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { selfSigned } from '../../../support/material/certificates.js'
 import { runModule } from '../../../support/processes/run-module.js'
+import { type Fault, type FaultTask, faultTask } from '../../../support/worker/faults.js'
+import { standIn } from '../../../support/worker/stand-in.js'
 import { watchThreads } from '../../../support/worker/thread-watch.js'
-import {
-  type Misbehaviour,
-  misbehavingTasks,
-  type WorkerTask,
-  workerTask,
-} from '../../../support/worker/worker-task.js'
 
 const LIMITS: Required<WorkerOptions> = {
   timeoutMs: 1000,
@@ -38,7 +34,7 @@ const LIMITS: Required<WorkerOptions> = {
 
 const SECRET = 'MC4CAQAwBQYDK2VwBCIEIA'
 
-const crashes: Readonly<Partial<Record<Misbehaviour, string>>> = {
+const crashes: Readonly<Partial<Record<Fault, string>>> = {
   throws: 'throws an error',
   'throws-look-alike': 'throws an error whose message looks like a stack',
   'throws-text': 'throws what is not an error',
@@ -48,7 +44,7 @@ const crashes: Readonly<Partial<Record<Misbehaviour, string>>> = {
   'returns-uncloneable': 'answers with what cannot be sent to another thread',
 }
 
-for (const [name, what] of Object.entries(crashes) as [Misbehaviour, string][]) {
+for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
   test(`a worker that ${what} costs its own task alone, and quotes nothing`, async (t) => {
     const { run } = openPool(t, name)
     const error = await failureOf(run({ secret: SECRET }))
@@ -63,16 +59,16 @@ test('a worker that takes more memory than it may is told from other crashes, wi
   assert.match((await failureOf(run())).message, /\b32 MiB.*worker\.memoryLimitMb/)
 })
 
-const hangs: Readonly<Partial<Record<Misbehaviour, string>>> = {
+const hangs: Readonly<Partial<Record<Fault, string>>> = {
   spins: 'never gives its thread back',
   'never-settles': 'never answers',
 }
 
-for (const [name, what] of Object.entries(hangs) as [Misbehaviour, string][]) {
+for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
   test(`a worker that ${what} is ended at the time limit, and not before`, async (t) => {
     const threads = watchThreads(t)
     const { run, clock } = openPool(t, name)
-    const task = workerTask()
+    const task = faultTask()
     let settled = false
     const failure = failureOf(run(task).finally(() => (settled = true)))
     await eventually('the task is taken', () => Atomics.load(task.taken, 0) === 1)
@@ -88,7 +84,7 @@ for (const [name, what] of Object.entries(hangs) as [Misbehaviour, string][]) {
   test(`a worker that ${what} does not hold up another engine`, async (t) => {
     const hung = openPool(t, name)
     const other = openPool(t, name)
-    const task = workerTask()
+    const task = faultTask()
     const failure = failureOf(hung.run(task))
     await eventually('the task is taken', () => Atomics.load(task.taken, 0) === 1)
     assert.ok((await other.run({ well: true })) > 0)
@@ -98,12 +94,12 @@ for (const [name, what] of Object.entries(hangs) as [Misbehaviour, string][]) {
   })
 }
 
-const idleDeaths: Readonly<Partial<Record<Misbehaviour, string>>> = {
+const idleDeaths: Readonly<Partial<Record<Fault, string>>> = {
   'throws-while-idle': 'throws after its answer',
   'exits-while-idle': 'ends its thread after its answer',
 }
 
-for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][]) {
+for (const [name, what] of Object.entries(idleDeaths) as [Fault, string][]) {
   test(`a worker that ${what} does not end the process, and the next task gets another thread`, async (t) => {
     const threads = watchThreads(t)
     const { run } = openPool(t, name)
@@ -114,7 +110,7 @@ for (const [name, what] of Object.entries(idleDeaths) as [Misbehaviour, string][
 }
 
 test('a worker file that is missing is reported at once, with what a bundler has to do with it', async (t) => {
-  const { run } = openPool(t, 'no-such-worker')
+  const { run } = openPool(t, new URL('./no-such-worker.js', import.meta.url))
   const { code, message } = await failureOf(run())
   assert.equal(code, 'WORKER_CRASHED')
   assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
@@ -140,13 +136,13 @@ test('a thread can be ended at any moment of its start, and the process lives', 
 })
 
 test('nothing waits for the modules of a thread while they load: Node 20 and 22 abort the process of one ended then', async (t) => {
-  const { run } = openPool(t, 'tells-its-stack')
+  const { run } = openPool(t, 'shows-its-stack')
   assert.doesNotMatch(String(await run()), /^\s+at (?!async ).*(piscina|require)/m)
 })
 
 test('a task that waits behind hung ones gets a thread when they are ended', async (t) => {
   const [one, two, third] = [openPool(t, 'spins'), openPool(t, 'spins'), openPool(t, 'spins')]
-  const tasks = [workerTask(), workerTask()]
+  const tasks = [faultTask(), faultTask()]
   const failures = [one, two].map(({ run }, i) => failureOf(run(tasks[i])))
   await eventually('both threads are taken', () => tasks.every(({ taken }) => Atomics.load(taken, 0) === 1))
   const waiting = third.run({ well: true })
@@ -200,7 +196,7 @@ test('a closed engine takes no task and starts no thread', async (t) => {
 test('no thread takes the place of one that ends with its engine, however often it is asked to stand by', async (t) => {
   const threads = watchThreads(t)
   const { preparer } = openPool(t, 'spins')
-  const task = workerTask()
+  const task = faultTask()
   const hung = failureOf(preparer.prepare(task as unknown as PrepareTask))
   await eventually('a thread spins', () => Atomics.load(task.taken, 0) === 1)
   const closing = preparer.close()
@@ -231,22 +227,23 @@ interface OpenPool {
   /** Stands still, so that nothing times out on a slow machine. */
   readonly clock: FakeClock
   /** The id of the thread comes back. */
-  run(task?: Partial<WorkerTask>): Promise<number>
+  run(task?: Partial<FaultTask>): Promise<number>
 }
 
 function openPool(
   t: TestContext,
-  name: Misbehaviour | 'tells-its-stack' | 'no-such-worker',
+  behaviour: Fault | 'shows-its-stack' | URL,
   limits: WorkerOptions = {},
 ): OpenPool {
   const clock = fakeClock()
-  const preparer = openWorker({ ...LIMITS, ...limits }, clock, misbehavingTasks(name))
+  const tasks = behaviour instanceof URL ? behaviour : standIn(behaviour)
+  const preparer = openWorker({ ...LIMITS, ...limits }, clock, tasks)
   t.after(() => preparer.close())
   return {
     preparer,
     clock,
     async run(task) {
-      const reply: unknown = await preparer.prepare(workerTask(task) as unknown as PrepareTask)
+      const reply: unknown = await preparer.prepare(faultTask(task) as unknown as PrepareTask)
       return reply as number
     },
   }

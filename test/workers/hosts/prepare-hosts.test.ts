@@ -10,7 +10,7 @@ import type { HostSource } from '../../../src/workers/protocol/hosts.js'
 import { putHost } from '../../../support/engine/host-site.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type LeafOptions } from '../../../support/material/certificates.js'
-import { hostTask, preparedHosts, prepareHostsHere } from '../../../support/worker/prepare-hosts-here.js'
+import { hostTask, preparedHosts, prepareHostsHere } from '../../../support/worker/tasks-here.js'
 
 const authority = createAuthority()
 

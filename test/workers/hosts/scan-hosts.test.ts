@@ -12,7 +12,7 @@ import type { HostSource, ScanHostsReply, ScanHostsTask } from '../../../src/wor
 import { putHost } from '../../../support/engine/host-site.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
-import { hostTask, preparedHosts } from '../../../support/worker/prepare-hosts-here.js'
+import { hostTask, preparedHosts } from '../../../support/worker/tasks-here.js'
 
 const authority = createAuthority()
 

@@ -14,7 +14,7 @@ import { encryptedPkcs8 } from '../../../support/material/key-forms.js'
 import { type KeyPair, keyPair } from '../../../support/material/keys.js'
 import { pkcs12 } from '../../../support/material/pkcs12.js'
 import { codesOf } from '../../../support/worker/findings.js'
-import { filesOf, taskFor } from '../../../support/worker/prepare-here.js'
+import { filesOf, taskFor } from '../../../support/worker/tasks-here.js'
 
 const root = createAuthority()
 const upper = root.issueAuthority()

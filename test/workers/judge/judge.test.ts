@@ -19,7 +19,7 @@ import { pem, sequence } from '../../../support/material/der.js'
 import { keyPair, signerOf } from '../../../support/material/keys.js'
 import { distinguishedName, signCertificate } from '../../../support/material/x509.js'
 import { found } from '../../../support/worker/findings.js'
-import { taskFor } from '../../../support/worker/prepare-here.js'
+import { taskFor } from '../../../support/worker/tasks-here.js'
 
 const SECOND = 1000
 const DAY = 86_400 * SECOND

@@ -14,7 +14,7 @@ import { integer, pem, sequence, time } from '../../../support/material/der.js'
 import { signerOf } from '../../../support/material/keys.js'
 import { distinguishedName, signed } from '../../../support/material/x509.js'
 import { codesOf } from '../../../support/worker/findings.js'
-import { filesOf, taskFor } from '../../../support/worker/prepare-here.js'
+import { filesOf, taskFor } from '../../../support/worker/tasks-here.js'
 
 const DAY = 86_400_000
 const clean = { problems: [], warnings: [] }

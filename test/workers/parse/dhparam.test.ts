@@ -14,8 +14,8 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { selfSigned } from '../../../support/material/certificates.js'
 import { integer, pem, sequence } from '../../../support/material/der.js'
 import { codesOf } from '../../../support/worker/findings.js'
-import { filesOf, taskFor } from '../../../support/worker/prepare-here.js'
 import { problemOf } from '../../../support/worker/problems.js'
+import { filesOf, taskFor } from '../../../support/worker/tasks-here.js'
 
 /** Parameters of a well-known group. */
 function parameters(group: string): string {

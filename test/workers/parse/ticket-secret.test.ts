@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test'
 
 import { readTicketSecret, ticketSecretName } from '../../../src/workers/parse/ticket-secret.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
-import { filesOf, taskFor } from '../../../support/worker/prepare-here.js'
 import { problemOf } from '../../../support/worker/problems.js'
+import { filesOf, taskFor } from '../../../support/worker/tasks-here.js'
 
 test('a secret of 32 bytes and more comes in a buffer of its own', (t) => {
   for (const length of [32, 48, 1000]) {

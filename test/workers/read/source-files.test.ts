@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { listSourceFiles } from '../../../src/workers/read/source-files.js'
 import { lockedOut } from '../../../support/files/locked-out.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
-import { taskFor } from '../../../support/worker/prepare-here.js'
 import { problemOf } from '../../../support/worker/problems.js'
+import { taskFor } from '../../../support/worker/tasks-here.js'
 
 const pair = { cert: 'tls.crt', key: 'tls.key' }
 

@@ -7,7 +7,7 @@ import { factsOf } from '../../../src/workers/parse/facts.js'
 import { diffOf } from '../../../src/workers/reply/diff.js'
 import type { ServedRecord } from '../../../src/workers/reply/record.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
-import { authorityFactsOf } from '../../../support/worker/authority-facts.js'
+import { authorityFactsOf } from '../authority-facts.js'
 
 const authority = createAuthority()
 const before = authority.issue({ names: ['a.test', 'b.test', 'x.c.test'] })

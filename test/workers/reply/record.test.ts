@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { AuthorityList } from '../../../src/workers/parse/authorities.js'
 import { decodeRecord, encodeRecord, type ServedRecord } from '../../../src/workers/reply/record.js'
-import { authorityFactsOf } from '../../../support/worker/authority-facts.js'
+import { authorityFactsOf } from '../authority-facts.js'
 
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],

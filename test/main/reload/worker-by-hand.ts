@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 
-import type { Worker } from '../../src/main/threads/pool.js'
-import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
-import type { VerifyReply, VerifyTask } from '../../src/workers/protocol/verify.js'
-import { prepareHere } from './prepare-here.js'
+import type { Worker } from '../../../src/main/threads/pool.js'
+import type { PrepareReply, PrepareTask } from '../../../src/workers/protocol/prepare.js'
+import type { VerifyReply, VerifyTask } from '../../../src/workers/protocol/verify.js'
+import { prepareHere } from '../../../support/worker/tasks-here.js'
 
-/** A task that a preparer by hand was given and has not answered. */
+/** A task that waits for the answer of the test. */
 export interface PendingTask<Task, Reply> {
   readonly task: Task
   answer(reply: Reply): void
   fail(error: unknown): void
 }
 
-export interface HandPreparer extends Worker {
+export interface WorkerByHand extends Worker {
   /** The task that waits longest for an answer, to be answered by the caller. */
   takePrepare(): PendingTask<PrepareTask, PrepareReply>
   takeVerify(): PendingTask<VerifyTask, VerifyReply>
@@ -23,7 +23,7 @@ export interface HandPreparer extends Worker {
 }
 
 /** The worker's side without a worker: each task waits until the test answers it. */
-export function preparerByHand(): HandPreparer {
+export function workerByHand(): WorkerByHand {
   const prepares: PendingTask<PrepareTask, PrepareReply>[] = []
   const verifies: PendingTask<VerifyTask, VerifyReply>[] = []
   return {
@@ -49,7 +49,7 @@ export function preparerByHand(): HandPreparer {
 }
 
 async function noHosts(): Promise<never> {
-  throw new Error('a preparer by hand has no hosts')
+  throw new Error('a worker by hand has no hosts')
 }
 
 function pending<Task, Reply>(queue: PendingTask<Task, Reply>[], task: Task): Promise<Reply> {

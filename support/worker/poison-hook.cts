@@ -1,6 +1,6 @@
 /*
  * Makes a worker thread misbehave over chosen content, in the middle of its real work: preloaded by `--require`, or
- * imported by `poisoned.ts`. The content, by hash, and the misbehaviour lie in the file that CERTSWAP_POISONS names.
+ * imported by `stand-in-tasks.ts`. The content, by hash, and the misbehaviour lie in the file that CERTSWAP_POISONS names.
  */
 
 const crypto = require('node:crypto') as typeof import('node:crypto')

@@ -1,0 +1,73 @@
+import { threadId } from 'node:worker_threads'
+
+/** What a thread takes as a task when it only has to fail. */
+export interface FaultTask {
+  /** Whether to do no harm, and answer with the id of the thread. */
+  readonly well: boolean
+  /** In the text of whatever is thrown. */
+  readonly secret: string
+  /** Set to 1 as soon as a thread has taken the task. */
+  readonly taken: Int32Array
+}
+
+export function faultTask(task: Partial<FaultTask> = {}): FaultTask {
+  return { well: false, secret: '', taken: new Int32Array(new SharedArrayBuffer(4)), ...task }
+}
+
+export type Fault = keyof typeof FAULTS
+
+/** Fails in this way, unless the task asks for an answer. */
+export function fail(fault: Fault, task: FaultTask): unknown {
+  return task.well ? threadId : FAULTS[fault](task)
+}
+
+export function isFault(name: string): name is Fault {
+  return Object.hasOwn(FAULTS, name)
+}
+
+/** Every way in which a thread can fail that its pool has to survive. */
+const FAULTS = {
+  throws({ secret }: FaultTask): never {
+    throw new Error(`cannot parse ${secret}`)
+  },
+  /** The second line of the message looks like a line of the stack. */
+  'throws-look-alike'({ secret }: FaultTask): never {
+    throw new Error(`cannot parse\n    at ${secret}`)
+  },
+  'throws-text'({ secret }: FaultTask): never {
+    throw secret
+  },
+  'throws-nothing'(): never {
+    // biome-ignore lint/style/useThrowOnlyError: what a dependency may do all the same.
+    throw undefined
+  },
+  exits(): never {
+    process.exit(3)
+  },
+  'hoards-memory'(): never {
+    const hoard: number[][] = []
+    for (;;) hoard.push(Array.from({ length: 10_000 }, (_, i) => i + 0.5))
+  },
+  spins({ taken }: FaultTask): never {
+    Atomics.store(taken, 0, 1)
+    for (;;);
+  },
+  'never-settles'({ taken }: FaultTask): Promise<never> {
+    Atomics.store(taken, 0, 1)
+    return new Promise(() => {})
+  },
+  /** The error that sending it makes quotes the symbol. */
+  'returns-uncloneable'({ secret }: FaultTask): symbol {
+    return Symbol(secret)
+  },
+  'throws-while-idle'(): number {
+    setTimeout(() => {
+      throw new Error('thrown by nobody')
+    }, 20)
+    return threadId
+  },
+  'exits-while-idle'(): number {
+    setTimeout(() => process.exit(3), 20)
+    return threadId
+  },
+} as const

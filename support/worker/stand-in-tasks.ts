@@ -1,0 +1,140 @@
+/* The tasks that a thread of a stand-in runs: those of the real worker, changed as the query of this module's URL says. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BroadcastChannel } from 'node:worker_threads'
+
+import type { JudgePeersReply, JudgePeersTask } from '../../src/workers/protocol/judge-peers.js'
+import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
+import type { WorkerTasks } from '../../src/workers/protocol/tasks.js'
+import type { VerifyReply } from '../../src/workers/protocol/verify.js'
+import { arrived } from './arrived.js'
+import { type Fault, type FaultTask, fail, faultTask, isFault } from './faults.js'
+import {
+  BEHAVIOUR,
+  type Behaviour,
+  markerBeside,
+  REPLY_CHANNEL,
+  type ReplyKind,
+  takenBeside,
+} from './stand-in.js'
+
+/** What loaded this module, as far as it waits for it. */
+const stack = new Error().stack ?? ''
+
+const behaviours = new URL(import.meta.url).searchParams.getAll(BEHAVIOUR) as Behaviour[]
+
+if (behaviours.includes('poisoned')) await import('./poison-hook.cjs')
+/** Threads that only fail start fast. */
+const real = behaviours.every(isFault) ? ({} as WorkerTasks) : await import('../../src/workers/tasks.js')
+
+export const { judgePeers, lookOut, prepare, prepareHosts, readText, sealHosts, verify }: WorkerTasks =
+  behaviours.reduce<WorkerTasks>(changed, { ...real })
+
+function changed(tasks: WorkerTasks, behaviour: Behaviour): WorkerTasks {
+  switch (behaviour) {
+    case 'poisoned':
+      return tasks
+    case 'misbehaves':
+      return misbehaving(tasks)
+    case 'gated':
+      return { ...tasks, prepare: async (task) => await gated(task, await tasks.prepare(task)) }
+    case 'reports-replies':
+      return { ...tasks, prepare: async (task) => reported(await tasks.prepare(task)) }
+    case 'slow':
+      return { ...tasks, prepare: (task) => delay(200).then(() => tasks.prepare(task)) }
+    case 'prepares-garbage':
+      return { ...tasks, prepare: async (task) => garbage(task, arrived(await tasks.prepare(task))) }
+    case 'sees-others':
+      return seeingOthers(tasks)
+    case 'judges-or-dies':
+      return { ...tasks, judgePeers: judgeOrDie }
+    case 'shows-its-stack':
+      return { ...tasks, prepare: async () => stack as unknown as PrepareReply }
+    default:
+      return { ...tasks, prepare: async (task) => failing(behaviour, task as unknown as FaultTask) }
+  }
+}
+
+/** Not the reply that PREPARE owes, whatever it is. */
+function failing<Reply>(fault: Fault, task: FaultTask = faultTask()): Reply {
+  return fail(fault, task) as Reply
+}
+
+function misbehaving(tasks: WorkerTasks): WorkerTasks {
+  /** What the last marker said of VERIFY; it holds for the one thread that a lone engine uses. */
+  let inVerify: Fault | undefined
+  return {
+    ...tasks,
+    async prepare(task) {
+      const cert = task.sources.pairs[0]?.cert ?? ''
+      const marker = markerBeside(cert)
+      const [phase, fault] = existsSync(marker) ? readFileSync(marker, 'utf8').split(' ') : []
+      inVerify = phase === 'verify' ? (fault as Fault) : undefined
+      if (phase !== 'prepare') return await tasks.prepare(task)
+      writeFileSync(takenBeside(cert), '')
+      return await failing(fault as Fault)
+    },
+    async verify(task) {
+      return await (inVerify === undefined ? tasks.verify(task) : failing<VerifyReply>(inVerify))
+    },
+  }
+}
+
+async function gated(task: PrepareTask, reply: PrepareReply): Promise<PrepareReply> {
+  const dir = dirname(task.sources.pairs[0]?.cert ?? '')
+  while (existsSync(join(dir, 'gate'))) {
+    writeFileSync(join(dir, 'held'), '')
+    await delay(5)
+  }
+  return reply
+}
+
+function reported(reply: PrepareReply): PrepareReply {
+  const channel = new BroadcastChannel(REPLY_CHANNEL)
+  channel.postMessage(kindOf(reply))
+  channel.close()
+  return reply
+}
+
+/** A reply with buffers is wrapped for its transfer, so only `unchanged` can be read here. */
+function kindOf(reply: PrepareReply): ReplyKind {
+  if (reply.kind !== 'unchanged') return 'prepared or refused'
+  return reply.record ? 'unchanged, with a new record' : 'unchanged'
+}
+
+function garbage(task: PrepareTask, reply: PrepareReply): PrepareReply {
+  if (reply.kind !== 'prepared' || task.record === null) return reply
+  const pairs = reply.material.pairs.map((pair) => ({ ...pair, chain: new TextEncoder().encode('garbage') }))
+  return { ...reply, material: { ...reply.material, pairs } }
+}
+
+function seeingOthers(tasks: WorkerTasks): WorkerTasks {
+  let calls = 0
+  return {
+    ...tasks,
+    async verify(task) {
+      const looks = await tasks.verify(task)
+      if (++calls === 1) return looks
+      const certificate = { subject: 'CN=other.example', fingerprint256: '14:7B:1C:D0' }
+      return looks.map((look) => ({ ...look, certificate }))
+    },
+  }
+}
+
+/** Accepts every peer whose certificate says nothing else, and does what the others say. */
+function judgeOrDie({ chains, authorities }: JudgePeersTask): JudgePeersReply {
+  if (authorities && Buffer.from(authorities).toString() === 'down') process.exit(3)
+  let isFirst = true
+  return chains.map(({ certificates: [leaf] }) => {
+    const what = leaf ? Buffer.from(leaf).toString('latin1') : ''
+    if (what.startsWith('exits')) process.exit(3)
+    if (what.startsWith('once') && leaf && Atomics.exchange(leaf, 0, 0) !== 0) process.exit(3)
+    if (what.startsWith('throws')) throw new Error('poison')
+    if (what.startsWith('spins')) for (;;);
+    if (what.startsWith('slow') && !isFirst) return null
+    isFirst = false
+    return true
+  })
+}

@@ -1,3 +1,0 @@
-import './poison-hook.cjs'
-
-export * from '../../../src/workers/tasks.js'

@@ -1,6 +1,0 @@
-/** Who made this module run, as far as they wait for it. */
-const stack = new Error().stack ?? ''
-
-export function prepare(): string {
-  return stack
-}
