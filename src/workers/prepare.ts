@@ -259,7 +259,6 @@ function refusal(
 ): RefusedReply {
   return {
     kind: 'refused',
-    pairMismatch: problems.every(({ code }) => code === 'CERT_KEY_MISMATCH'),
     problems: limitProblems(problems),
     warnings: limitProblems(warnings),
     changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],

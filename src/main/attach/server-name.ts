@@ -3,15 +3,6 @@
  * looks at them: each function here takes time in proportion to the length of what it is given.
  */
 
-/** Octets of a DNS name as text (RFC 1035, section 2.3.4). */
-const LONGEST = 253
-
-/** Whether a name may stand in the server_name extension (RFC 6066, section 3): no address, no wildcard. Lower case. */
-export function isServerName(name: string): boolean {
-  if (name.length > LONGEST || !/^[a-z0-9.-]+$/.test(name)) return false
-  return /[a-z]/.test(name.slice(name.lastIndexOf('.') + 1))
-}
-
 /** Whether a name fits one that was given to `addContext`, as Node compares them: `*` stands for any part of one label. */
 export function fits(pattern: string, name: string): boolean {
   const [labels, wanted] = [pattern.split('.'), name.split('.')]

@@ -1,13 +1,14 @@
 import type { AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 
+import { isServerName } from '../../workers/base/server-name.js'
 import type { VerifyTarget } from '../../workers/protocol/verify.js'
 import { absolutePath } from '../base/absolute-paths.js'
 import { coversName, type Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import { keyFamilyOf } from '../generation/key-family.js'
 import { addedNames, mixesKeyTypes, protocolsOf, sniCallbackOf } from '../generation/native-context.js'
-import { fits, isServerName } from './server-name.js'
+import { fits } from './server-name.js'
 
 /** If many hosts changed at once, this many of them are looked at on each server; and so many names of the default one. */
 const MOST_NAMES = 4

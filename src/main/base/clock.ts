@@ -10,6 +10,9 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void
 }
 
+/** The longest delay of a timer, in milliseconds. A longer one would overflow, and Node's timer fires at once. */
+export const LONGEST_TIMER_MS = 2_147_483_647
+
 /**
  * The longest that anything which depends on the wall clock may sleep, in milliseconds. Timers follow the monotonic clock:
  * they do not fire earlier when the wall clock is set forward, and they stand still while the machine is suspended.

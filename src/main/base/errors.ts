@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode } from '../../workers/base/problem.js'
+import { type Problem, type ProblemCode, problemOf } from '../../workers/base/problem.js'
 
 /**
  * The one error class of certswap: a stable `code`, one sentence, and the facts as fields.
@@ -21,7 +21,7 @@ export class ReloadError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.path = options.path ?? options.problems?.[0]?.path
-    this.problems = options.problems ?? [asProblem(code, message, this.path)]
+    this.problems = options.problems ?? [problemOf(code, message, this.path)]
   }
 }
 
@@ -29,8 +29,4 @@ export interface ReloadErrorOptions {
   readonly cause?: unknown
   readonly path?: string
   readonly problems?: readonly Problem[]
-}
-
-function asProblem(code: ProblemCode, message: string, path: string | undefined): Problem {
-  return path === undefined ? { code, message } : { code, message, path }
 }

@@ -1,7 +1,4 @@
-import type { Clock } from './clock.js'
-
-/** A longer delay would overflow Node's timer, which then fires at once. */
-const LONGEST_TIMER_MS = 2_147_483_647
+import { type Clock, LONGEST_TIMER_MS } from './clock.js'
 
 /** The clock of the engine: one check at a time, the next one planned when the last one has settled. */
 export interface Tick {

@@ -1,8 +1,5 @@
 import type { Clock } from '../base/clock.js'
 
-/** A longer delay would overflow Node's timer, which then fires at once. */
-export const LONGEST_TIMER_MS = 2_147_483_647
-
 /**
  * The one deadline of a farewell: it counts from the start over every phase, and can be brought forward but never put
  * off. `Infinity` never passes.

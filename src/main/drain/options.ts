@@ -2,11 +2,11 @@ import net from 'node:net'
 
 import { z } from 'zod'
 
+import { LONGEST_TIMER_MS } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import { refusal } from '../base/refusal.js'
 import type { ConnectionFacts } from './connections/facts.js'
 import type { DrainHooks } from './connections/hooks.js'
-import { LONGEST_TIMER_MS } from './deadline.js'
 import { DrainError } from './errors.js'
 import { redirectProblem } from './redirect.js'
 import type { TrustSource } from './trust-watch.js'

@@ -21,7 +21,7 @@ const NEXT: Readonly<Record<DrainState, readonly DrainState[]>> = {
   forced: [],
 }
 
-/** The failureDigest of a drain, which only ever moves along the arrows. */
+/** The state of a drain, which only ever moves along the arrows. */
 export class DrainStateMachine {
   readonly #moved: (state: DrainState, previous: DrainState) => void
   #state: DrainState = 'running'

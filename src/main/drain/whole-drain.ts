@@ -19,7 +19,7 @@ export interface WholeDrainParts {
   readonly release: () => void
 }
 
-/** The drain of all connections, from its start to its end. The failureDigest of a drain is the failureDigest of this one. */
+/** The drain of all connections, from its start to its end. The state of a drain is the state of this one. */
 export class WholeDrain {
   readonly #parts: WholeDrainParts
   readonly #machine: DrainStateMachine

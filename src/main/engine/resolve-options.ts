@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from '../api/options.js'
+import { LONGEST_TIMER_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
@@ -15,7 +16,6 @@ import { checkPairs, materialShape, path, sourcesOf } from './material-schema.js
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
 const MAX_INTERVAL_SECONDS = 2_147_483_647
 
-const MAX_TIMER_MS = 2_147_483_647
 const MIB = 1024 * 1024
 
 const nameIn = (read: (text: string) => OptionName) =>
@@ -86,8 +86,8 @@ const policySchema = z
   }))
 
 const workerSchema = z.strictObject({
-  timeoutMs: z.int().min(10).max(MAX_TIMER_MS).default(10_000),
-  idleTimeoutMs: z.int().min(0).max(MAX_TIMER_MS).default(60_000),
+  timeoutMs: z.int().min(10).max(LONGEST_TIMER_MS).default(10_000),
+  idleTimeoutMs: z.int().min(0).max(LONGEST_TIMER_MS).default(60_000),
   memoryLimitMb: z.int().min(32).default(256),
   maxFileBytes: z
     .int()

@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, type Worker } from 'node:worker_threads'
 
 import type { EvictedMember, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
+import { LONGEST_TIMER_MS } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
@@ -155,8 +156,8 @@ export async function joinEngine(options: JoinOptions = {}): Promise<MemberEngin
 }
 
 function assertTimeout(timeoutMs: number): void {
-  if (timeoutMs >= 1 && timeoutMs <= 2_147_483_647) return
-  throw invalid(`\`timeoutMs\`: expected a number from 1 to 2147483647, got ${timeoutMs}`)
+  if (timeoutMs >= 1 && timeoutMs <= LONGEST_TIMER_MS) return
+  throw invalid(`\`timeoutMs\`: expected a number from 1 to ${LONGEST_TIMER_MS}, got ${timeoutMs}`)
 }
 
 function assertPatience(patience: number): void {

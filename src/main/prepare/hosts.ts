@@ -18,7 +18,7 @@ export interface HostsReport {
   readonly removed: readonly string[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Tells one refused failureDigest of the hosts from another; empty when none was refused. */
+  /** Tells one refused state of the hosts from another; empty when none was refused. */
   readonly failureDigest: string
   /** Certificate files of the hosts that changed. */
   readonly changed: readonly string[]

@@ -41,12 +41,12 @@ export interface Preparation {
   readonly hosts: HostsReport | null
   /** Files whose path does not show what is on disk. They hold whatever the verdict is. */
   readonly fileWarnings: readonly Problem[]
-  /** Records that newRecords because stamps did, and nothing else; `null` where none did. */
+  /** Records that differ from the earlier ones in stamps alone; `null` where none does. */
   readonly newRecords: Records
   readonly findings: PassFindings & { readonly problems: readonly Problem[] }
   /** Whether something was left alone because it was rolled back. */
   readonly isRolledBack: boolean
-  /** The record of the certificates to hold from now on, where it newRecords. */
+  /** The record of the rolled-back set to keep from now on; `null` where it is the same. */
   readonly rolledBackRecord: RecordBytes | null
   /** As in {@link PassReport}. */
   readonly pairMismatch: boolean

@@ -15,7 +15,7 @@ export interface PassReport {
   readonly pairMismatch: boolean
   /** Whether the disk is not served because it was rolled away from. */
   readonly isRolledBack: boolean
-  /** Tells one failureDigest of the disk from another; empty when nothing is wrong. */
+  /** Tells one state of the disk from another; empty when nothing is wrong. */
   readonly failureDigest: string
 }
 

@@ -96,12 +96,17 @@ export function identityOfProblems(problems: readonly Problem[]): string {
 
 const TIMED: ReadonlySet<ProblemCode> = new Set(['WORKER_TIMEOUT', 'WORKER_UNAVAILABLE'])
 
+/** A problem, with its path where there is one. */
+export function problemOf(code: ProblemCode, message: string, path: string | undefined): Problem {
+  return path === undefined ? { code, message } : { code, message, path }
+}
+
 /** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
 export class ProblemError extends Error {
   readonly problem: Problem
 
   constructor(code: ProblemCode, message: string, path?: string) {
     super(message)
-    this.problem = path === undefined ? { code, message } : { code, message, path }
+    this.problem = problemOf(code, message, path)
   }
 }

@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode } from '../base/problem.js'
+import { type Problem, type ProblemCode, problemOf } from '../base/problem.js'
 import { problemOfError } from './unexpected.js'
 
 /** What one PREPARE found wrong (`problems` refuse the set) and worth saying (`warnings`). */
@@ -62,8 +62,4 @@ export class Findings {
   get refused(): boolean {
     return this.problems.length > 0
   }
-}
-
-function problemOf(code: ProblemCode, message: string, path: string | undefined): Problem {
-  return path === undefined ? { code, message } : { code, message, path }
 }

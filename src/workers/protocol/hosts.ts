@@ -68,7 +68,7 @@ export interface PrepareHostsReply {
   readonly hosts: readonly PreparedHost[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Tells one refused failureDigest of these hosts from another; empty when none was refused. */
+  /** Tells one refused state of these hosts from another; empty when none was refused. */
   readonly failureDigest: string
   /** Certificate files of the hosts that changed. */
   readonly changed: readonly string[]

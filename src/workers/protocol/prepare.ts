@@ -124,11 +124,9 @@ export interface PreparedReply {
 
 export interface RefusedReply {
   readonly kind: 'refused'
-  /** True when all that is wrong is a certificate and a key that do not belong together (yet). */
-  readonly pairMismatch: boolean
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
   readonly changed: readonly string[]
-  /** Tells one refused failureDigest of the disk from another; no more than a digest of stamps. */
+  /** Tells one refused state of the disk from another; no more than a digest of stamps. */
   readonly failureDigest: string
 }

@@ -4,6 +4,7 @@ import tls from 'node:tls'
 import type { ProblemCode } from '../base/problem.js'
 import { releaseContext } from '../base/release-context.js'
 import { trustsIntermediates } from '../base/runtimes.js'
+import { isServerName } from '../base/server-name.js'
 import { type Identity, pemOf } from '../judge/identity.js'
 import { keyTypeOf, namesOf } from '../parse/facts.js'
 import type { TrustBlocks } from '../parse/trust-blocks.js'
@@ -118,14 +119,11 @@ function partOf({ chain, linked, path, key: { object } }: Identity, key: Uint8Ar
     key: Buffer.from(key.buffer, key.byteOffset, key.byteLength),
     anchor: anchor.toString(),
     verifiable: trustsIntermediates() || anchor.checkIssued(anchor),
-    servername: namesOf(chain[0] as X509Certificate).find((name) => HOST_NAME.test(name)),
+    servername: namesOf(chain[0] as X509Certificate).find(isServerName),
     keyType: keyTypeOf(object),
     path,
   }
 }
-
-/** No address, no wildcard: what may stand in the server_name extension (RFC 6066, section 3). */
-const HOST_NAME = /^[a-z0-9][a-z0-9.-]*[a-z][a-z0-9-]*$/
 
 function trustOptions(trust: TrustBlocks | null): tls.SecureContextOptions {
   // An empty list, not none: without `ca` Node would take in the public roots.

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { fits, isServerName } from '../../../src/main/attach/server-name.js'
+import { fits } from '../../../src/main/attach/server-name.js'
+import { isServerName } from '../../../src/workers/base/server-name.js'
 
 test('a server name is a DNS name: no address, no wildcard, nothing that is too long', () => {
   for (const name of ['localhost', 'a.test', 'xn--a.test', '1.a', 'a-b.c1', `${'a.'.repeat(126)}a`]) {

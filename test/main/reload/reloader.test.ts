@@ -205,9 +205,7 @@ test('a first load is refused with the first problem, and says how many more the
     { code: 'KEY_MISSING', message: 'no key' },
   ] as const
   const load = reloader.loadFirst(options)
-  preparer
-    .takePrepare()
-    .answer({ kind: 'refused', problems, warnings: [], changed: [], failureDigest: '', pairMismatch: false })
+  preparer.takePrepare().answer({ kind: 'refused', problems, warnings: [], changed: [], failureDigest: '' })
   await assert.rejects(load, { code: 'CERT_MISSING', path: 'tls.crt', problems, message: /1 more/ })
   const silent = reloader.loadFirst(options)
   preparer.takePrepare().answer({ kind: 'unchanged', record: null })

@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../deadline.js'
+import { LONGEST_TIMER_MS } from '../../base/clock.js'
 
 /**
  * Keeps the process running until the returned function is called. Every other timer of the drain lets it end, and
