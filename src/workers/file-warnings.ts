@@ -39,13 +39,8 @@ export function fileWarnings({
 }
 
 /** Whether a warning is `FILE_MOUNTED` or `FILE_DETACHED`. The list that every result repeats holds others too. */
-export function isFileWarning({ code }: Problem): boolean {
+function isFileWarning({ code }: Problem): boolean {
   return code === 'FILE_MOUNTED' || code === 'FILE_DETACHED'
-}
-
-/** Whether two checks found the same. */
-export function sameFileWarnings(one: readonly Problem[], other: readonly Problem[]): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** A file of the material, and the SNI host that it belongs to. */

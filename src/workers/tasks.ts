@@ -3,12 +3,11 @@
 import { prepareHosts } from './hosts/prepare-hosts.js'
 import { sealHosts } from './hosts/seal-hosts.js'
 import { judgePeers } from './judge/judge-peers.js'
-import { lookOut } from './look-out.js'
 import { prepare } from './prepare.js'
 import type { WorkerTasks } from './protocol/tasks.js'
 import { readText } from './read/read-text.js'
 import { verify } from './verify.js'
 
-export { judgePeers, lookOut, prepare, prepareHosts, readText, sealHosts, verify }
+export { judgePeers, prepare, prepareHosts, readText, sealHosts, verify }
 
-;({ judgePeers, lookOut, prepare, prepareHosts, readText, sealHosts, verify }) satisfies WorkerTasks
+;({ judgePeers, prepare, prepareHosts, readText, sealHosts, verify }) satisfies WorkerTasks

@@ -27,7 +27,6 @@ export function fakeClock(startMs: number = Date.now()): FakeClock {
   const timers = new Set<FakeTimer>()
 
   return {
-    isShared: false,
     wallMs: () => now + wallAheadMs,
     monotonicMs: () => now,
     after(delayMs, callback) {

@@ -10,14 +10,17 @@ import type { PrepareReply, PrepareTask } from '../../src/workers/protocol/prepa
 import type { WorkerTasks } from '../../src/workers/protocol/tasks.js'
 import type { VerifyReply } from '../../src/workers/protocol/verify.js'
 import { arrived } from './arrived.js'
+import { copiedBytes } from './copied-bytes.js'
 import { type Fault, type FaultTask, fail, faultTask, isFault } from './faults.js'
 import {
   BEHAVIOUR,
   type Behaviour,
+  COST_CHANNEL,
   markerBeside,
   REPLY_CHANNEL,
   type ReplyKind,
   takenBeside,
+  type UnchangedCost,
 } from './stand-in.js'
 
 /** What loaded this module, as far as it waits for it. */
@@ -26,10 +29,14 @@ const stack = new Error().stack ?? ''
 const behaviours = new URL(import.meta.url).searchParams.getAll(BEHAVIOUR) as Behaviour[]
 
 if (behaviours.includes('poisoned')) await import('./poison-hook.cjs')
+/** Before the real tasks are loaded, which open files by it. */
+const openedFiles = behaviours.includes('reports-costs')
+  ? (await import('./opened-files.js')).openedFiles
+  : []
 /** Threads that only fail start fast. */
 const real = behaviours.every(isFault) ? ({} as WorkerTasks) : await import('../../src/workers/tasks.js')
 
-export const { judgePeers, lookOut, prepare, prepareHosts, readText, sealHosts, verify }: WorkerTasks =
+export const { judgePeers, prepare, prepareHosts, readText, sealHosts, verify }: WorkerTasks =
   behaviours.reduce<WorkerTasks>(changed, { ...real })
 
 function changed(tasks: WorkerTasks, behaviour: Behaviour): WorkerTasks {
@@ -42,6 +49,8 @@ function changed(tasks: WorkerTasks, behaviour: Behaviour): WorkerTasks {
       return { ...tasks, prepare: async (task) => await gated(task, await tasks.prepare(task)) }
     case 'reports-replies':
       return { ...tasks, prepare: async (task) => reported(await tasks.prepare(task)) }
+    case 'reports-costs':
+      return { ...tasks, prepare: (task) => withCost(task, tasks.prepare) }
     case 'slow':
       return { ...tasks, prepare: (task) => delay(200).then(() => tasks.prepare(task)) }
     case 'prepares-garbage':
@@ -94,6 +103,17 @@ async function gated(task: PrepareTask, reply: PrepareReply): Promise<PrepareRep
 function reported(reply: PrepareReply): PrepareReply {
   const channel = new BroadcastChannel(REPLY_CHANNEL)
   channel.postMessage(kindOf(reply))
+  channel.close()
+  return reply
+}
+
+async function withCost(task: PrepareTask, prepare: WorkerTasks['prepare']): Promise<PrepareReply> {
+  openedFiles.length = 0
+  const reply = await prepare(task)
+  if (reply.kind !== 'unchanged') return reply
+  const cost: UnchangedCost = { opened: openedFiles, copiedBytes: copiedBytes(task) + copiedBytes(reply) }
+  const channel = new BroadcastChannel(COST_CHANNEL)
+  channel.postMessage(cost)
   channel.close()
   return reply
 }

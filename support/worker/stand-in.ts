@@ -20,6 +20,8 @@ export type Behaviour =
   | 'gated'
   /** PREPARE reports how each of its tasks ended to {@link replyKinds}. */
   | 'reports-replies'
+  /** PREPARE reports what each task that finds nothing new cost: see {@link nextUnchangedCost}. */
+  | 'reports-costs'
   /** Content chosen by `poisons()` makes the thread misbehave in the middle of its work. */
   | 'poisoned'
   /** PREPARE takes 200 ms more. */
@@ -66,6 +68,26 @@ export function takenBeside(cert: string): string {
 }
 
 export type ReplyKind = 'unchanged' | 'unchanged, with a new record' | 'prepared or refused'
+
+/** What a task costs that finds nothing new. */
+export interface UnchangedCost {
+  /** Files that the worker opened. */
+  readonly opened: readonly string[]
+  /** Bytes that were copied from one thread to the other, both ways. */
+  readonly copiedBytes: number
+}
+
+export const COST_CHANNEL = 'certswap-test-unchanged-costs'
+
+/** The cost of the next task of a worker that `reports-costs`, if it finds nothing new. */
+export async function nextUnchangedCost(): Promise<UnchangedCost> {
+  const channel = new BroadcastChannel(COST_CHANNEL)
+  const cost = await new Promise<UnchangedCost>((resolve) => {
+    channel.onmessage = ({ data }: MessageEvent) => resolve(data as UnchangedCost)
+  })
+  channel.close()
+  return cost
+}
 
 export const REPLY_CHANNEL = 'certswap-test-prepare-replies'
 

@@ -45,7 +45,7 @@ export function filesOf(options: ReloadEngineOptions): FileSet {
 
 /** The first task for hosts that match a pattern, before anything is served. */
 export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {
-  const sources = { named: [], patterns: [pattern] }
+  const sources = { named: null, patterns: [pattern] }
   const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024, maxCrlBytes: 1024 }
   return { ...{ sources, limits, record: null, rolledBack: null, force: false, fresh: false }, ...more }
 }

@@ -23,12 +23,9 @@ export interface ReloadOptions {
 
 /** Events of an engine, with what their listeners get. */
 export interface ReloadEvents {
-  /** Every pass, however it ended, but for `checked`. */
+  /** A pass has ended, with any outcome. Emitted before the event of that outcome. */
   settled: [ReloadResult]
-  /**
-   * A check by the timer that found nothing new. Without a listener, such checks are only counted in `status()`, which costs
-   * the main thread about a tenth as much.
-   */
+  /** A check by the timer found nothing new. */
   checked: [ReloadResult]
   applied: [ReloadResult]
   rejected: [ReloadResult]

@@ -1,7 +1,5 @@
 /** Time, as everything here takes it: injected, so that a test can hold it. */
 export interface Clock {
-  /** Whether timers of other threads go by it too. */
-  readonly isShared: boolean
   /** Milliseconds since the epoch. */
   wallMs(): number
   /** Milliseconds that never go back. */
@@ -20,7 +18,6 @@ export const LONGEST_TIMER_MS = 2_147_483_647
 export const LONGEST_WALL_SLEEP_MS = 60_000
 
 export const systemClock: Clock = {
-  isShared: true,
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {

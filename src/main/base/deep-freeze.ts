@@ -1,6 +1,8 @@
 /** Freezes plain data to its depths, so that what is told to many can be changed by none. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  // Bytes cannot be frozen.
+  if (ArrayBuffer.isView(value)) return value
   for (const one of Object.values(value)) deepFreeze(one)
   return Object.freeze(value)
 }

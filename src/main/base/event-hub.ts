@@ -32,10 +32,6 @@ export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
     this.#emitter.off(event, listener as Listener)
   }
 
-  isHeard(event: keyof Events & string): boolean {
-    return this.#emitter.listenerCount(event) > 0
-  }
-
   emit<E extends keyof Events & string>(event: E, ...args: Events[E]): void {
     const name = `a listener of the event ${event} of the ${this.#owner}`
     const log = (error: unknown) =>

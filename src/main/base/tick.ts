@@ -4,7 +4,7 @@ import { type Clock, LONGEST_TIMER_MS } from './clock.js'
 export interface Tick {
   /** Plans the next check anew, counted from now; while a check runs, that is planned when it has settled. */
   plan(): void
-  /** Checks at once, without a glance before; while a check runs, that one will do. */
+  /** Checks at once; while a check runs, that one will do. */
   checkNow(): void
   stop(): void
   /** Milliseconds until the next check; `null` when none is planned. */
@@ -15,13 +15,11 @@ export interface TickOptions {
   readonly clock: Clock
   /** Milliseconds from the end of one check to the start of the next; `null` for none. */
   readonly delayMs: () => number | null
-  /** What comes before a check, and costs next to nothing; true when there is no need for more. */
-  readonly glance?: () => boolean
   /** Must not reject. */
   readonly check: () => Promise<unknown>
 }
 
-export function createTick({ clock, delayMs, glance = () => false, check }: TickOptions): Tick {
+export function createTick({ clock, delayMs, check }: TickOptions): Tick {
   let cancel: (() => void) | null = null
   let dueAt: number | null = null
   let stopped = false
@@ -40,13 +38,7 @@ export function createTick({ clock, delayMs, glance = () => false, check }: Tick
 
   function arm(): void {
     const left = Math.max(0, (dueAt as number) - clock.monotonicMs())
-    cancel = clock.after(Math.min(left, LONGEST_TIMER_MS), left > LONGEST_TIMER_MS ? arm : fire)
-  }
-
-  function fire(): void {
-    cancel = null
-    if (glance()) plan()
-    else checkNow()
+    cancel = clock.after(Math.min(left, LONGEST_TIMER_MS), left > LONGEST_TIMER_MS ? arm : checkNow)
   }
 
   function checkNow(): void {

@@ -129,9 +129,6 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
       ...{ clock, worker, journal: this.#journal, life: this.#life },
-      served: () => reloader.served,
-      isWatched: () => this.#events.isHeard('checked'),
-      isOverridden: () => reloader.serving.overrides.hasNews,
       // Only `CLOSED` rejects, and then there is nothing left to do.
       pass: () => this.#run({ trigger: 'timer', force: false, dryRun: false }).catch(() => {}),
     })
@@ -187,7 +184,6 @@ class Engine extends BaseEngine implements ReloadEngine {
   }
 
   status(): EngineStatus {
-    this.#checks.noteQuiet()
     const { trouble } = this.#journal
     const members = this.#reloader.fleet.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
@@ -217,13 +213,11 @@ class Engine extends BaseEngine implements ReloadEngine {
 
   on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
     this.#events.on(event, listener)
-    if (event === 'checked') this.#checks.plan()
     return this
   }
 
   once<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this {
     this.#events.once(event, listener)
-    if (event === 'checked') this.#checks.plan()
     return this
   }
 

@@ -1,4 +1,5 @@
-import type { HostSources } from '../../workers/protocol/hosts.js'
+import { toSharedJson } from '../../workers/base/shared-json.js'
+import type { HostSource, HostSources } from '../../workers/protocol/hosts.js'
 import type { HostFiles } from '../api/options.js'
 import { hostNameIn } from '../base/option-names.js'
 
@@ -19,12 +20,12 @@ export function nameTwice(names: readonly string[]): string | undefined {
 /** Where the hosts lie; `null` without the option. The names have been checked. */
 export function hostSources(hosts: HostsOption): HostSources | null {
   if (hosts === undefined) return null
-  if (Array.isArray(hosts)) return { named: [], patterns: hosts }
-  const named = Object.entries(hosts).map(([name, files]) => {
+  if (Array.isArray(hosts)) return { named: null, patterns: hosts }
+  const named = Object.entries(hosts).map(([name, files]): HostSource => {
     const host = hostNameOf(name)
     return { id: host, name: host, ...files }
   })
-  return { named, patterns: [] }
+  return { named: named.length > 0 ? toSharedJson(named) : null, patterns: [] }
 }
 
 /** The usual form of a name; a name that is none stays what it is, and is refused elsewhere. */

@@ -6,7 +6,6 @@ import type { Outcome, ReloadResult } from '../api/result.js'
 import type { Attempt, JournalStatus, Recovery } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import type { QuietLooks } from '../prepare/lookout.js'
 import type { PassReport } from '../reload/pass-report.js'
 import { SaidWarnings } from './said-warnings.js'
 
@@ -57,26 +56,6 @@ export class Journal {
     return this.#trouble
   }
 
-  /** Whether what is served is what is on disk, as far as is known. */
-  get agrees(): boolean {
-    return this.#differsSinceMs === null
-  }
-
-  /** Files whose path does not show what is on disk, by the last pass; the same array for as long as they are the same. */
-  get fileWarnings(): readonly Problem[] {
-    return this.#fileWarnings
-  }
-
-  /** Takes note of checks that found nothing new. */
-  quiet({ count, lastMs }: QuietLooks): void {
-    this.#passes.unchanged += count
-    const attempt = attemptAt(lastMs, { trigger: 'timer', outcome: 'unchanged', problems: [] })
-    // A pass that began later may have ended first.
-    if (attempt.at < this.#lastAttempt.at) return
-    this.#lastAttempt = attempt
-    this.#lastSuccess = attempt
-  }
-
   /** Takes note that there was a pass, and of nothing else. */
   count({ outcome }: ReloadResult): void {
     this.#passes[outcome]++
@@ -93,7 +72,8 @@ export class Journal {
     this.#noteOverrides(result)
     // One pass has one time, whatever tells of it.
     const atMs = this.#clock.wallMs()
-    this.#lastAttempt = attemptAt(atMs, result)
+    const { trigger, outcome, problems } = result
+    this.#lastAttempt = Object.freeze({ at: isoTime(atMs), trigger, outcome, problems })
     if (result.trigger === 'rollback') {
       // Says nothing of what is on disk now: no outage begins or ends.
       if (result.outcome === 'applied') {
@@ -235,10 +215,6 @@ function appliedMessage({ trigger, restored }: ReloadResult): string {
       : 'certificates and trust rolled back'
   }
   return trigger === 'start' ? 'certificates loaded' : 'certificates reloaded'
-}
-
-function attemptAt(atMs: number, { trigger, outcome, problems }: Omit<Attempt, 'at'>): Attempt {
-  return Object.freeze({ at: isoTime(atMs), trigger, outcome, problems })
 }
 
 /** Thousands of hosts may be renewed at once; the result has all of their paths. */

@@ -48,19 +48,13 @@ export class Settlement {
       waits && report.result.outcome === 'rejected'
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
-    checks.noteQuiet()
-    const { agrees: agreed, fileWarnings } = journal
     // The journal logs what this pass found. What expires while it is served is logged once, when it expires.
     const recovery = journal.settle({ ...report, result: found }, waits)
     if (found.outcome === 'applied') life.watch(served())
     const result = withDated(found, life.warnings)
     checks.plan()
-    const isNews = recovery !== null || journal.agrees !== agreed || journal.fileWarnings !== fileWarnings
-    if (result.trigger === 'timer' && result.outcome === 'unchanged' && !isNews) {
-      events.emit('checked', result)
-      return result
-    }
     events.emit('settled', result)
+    if (result.outcome === 'unchanged' && result.trigger === 'timer') events.emit('checked', result)
     if (result.outcome === 'applied') events.emit('applied', result)
     if (result.outcome === 'rejected') events.emit('rejected', result)
     if (result.outcome === 'waiting-for-pair') events.emit('waiting', result)

@@ -42,8 +42,8 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 const SLICE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1]
 const INFO_LABELS = ['context', 'fingerprint_sha256', 'serial', 'subject_cn', 'issuer_cn', 'key_type']
 
-/** @param look is called before values are given out that move without an event. */
-export function createFamilies(registry: Registry, look: () => void): MetricFamilies {
+/** @param showStatus sets the gauges that follow `engine.status()`; it is called whenever their values are read. */
+export function createFamilies(registry: Registry, showStatus: () => void): MetricFamilies {
   const common = (name: string, help: string, labelNames: string[] = []) => ({
     name: `certswap_${name}`,
     help,
@@ -52,7 +52,8 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
   })
   const gauge = (...args: Parameters<typeof common>) => new Gauge(common(...args))
   const counter = (...args: Parameters<typeof common>) => new Counter(common(...args))
-  const looked = (...args: Parameters<typeof common>) => ({ ...common(...args), collect: look })
+  const statusGauge = (...args: Parameters<typeof common>) =>
+    new Gauge({ ...common(...args), collect: showStatus })
   const histogram = (buckets: number[], ...args: Parameters<typeof common>) =>
     new Histogram({ ...common(...args), buckets })
   return {
@@ -102,29 +103,28 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
     ]),
     generation: gauge('generation', 'Number of the generation that is served, from 1.'),
     hosts: gauge('hosts', 'SNI hosts that are served.'),
-    warnings: new Gauge(
-      looked('warnings', 'Warnings about what is served that hold now, by code.', ['code']),
-    ),
-    reloads: new Counter(
-      looked('reloads_total', 'Looks at the certificate files, by what caused them and how they ended.', [
-        'trigger',
-        'outcome',
-      ]),
+    warnings: statusGauge('warnings', 'Warnings about what is served that hold now, by code.', ['code']),
+    reloads: counter(
+      'reloads_total',
+      'Looks at the certificate files, by what caused them and how they ended.',
+      ['trigger', 'outcome'],
     ),
     errors: counter('reload_errors_total', 'Problems of reloads that failed, by code.', ['code']),
-    lastSuccessful: gauge('last_reload_successful', 'Whether the last look at the files ended well.', [
+    lastSuccessful: statusGauge('last_reload_successful', 'Whether the last look at the files ended well.', [
       'context',
     ]),
-    lastSuccessTime: new Gauge(
-      looked('last_reload_success_timestamp_seconds', 'When a look at the files last ended well.', [
-        'context',
-      ]),
+    lastSuccessTime: statusGauge(
+      'last_reload_success_timestamp_seconds',
+      'When a look at the files last ended well.',
+      ['context'],
     ),
-    lastAttemptTime: new Gauge(
-      looked('last_reload_attempt_timestamp_seconds', 'When the files were last looked at.', ['context']),
+    lastAttemptTime: statusGauge(
+      'last_reload_attempt_timestamp_seconds',
+      'When the files were last looked at.',
+      ['context'],
     ),
-    matchesDisk: gauge('serving_matches_disk', 'Whether what is served is what is on disk.'),
-    differsSince: gauge(
+    matchesDisk: statusGauge('serving_matches_disk', 'Whether what is served is what is on disk.'),
+    differsSince: statusGauge(
       'serving_differs_since_timestamp_seconds',
       'Since when what is served is not what is on disk; 0 while it is.',
     ),
@@ -145,8 +145,10 @@ export function createFamilies(registry: Registry, look: () => void): MetricFami
       'reload_longest_slice_seconds',
       'The longest that a reload held the main thread in one turn.',
     ),
-    members: new Gauge(
-      looked('members', 'Processes and threads that serve what this process prepares, by state.', ['state']),
+    members: statusGauge(
+      'members',
+      'Processes and threads that serve what this process prepares, by state.',
+      ['state'],
     ),
     memberEvictions: counter(
       'member_evictions_total',

@@ -57,27 +57,14 @@ export interface Metrics {
  */
 export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}): Metrics {
   const registry = registryOf(options)
-  const families = familiesIn(registry, () => showChecks())
+  const families = familiesIn(registry, () => showStatus(families, engine.status()))
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
-  const first = engine.status()
-  showGeneration(families, first)
-  showStatus(families, first)
+  showGeneration(families, engine.status())
 
-  // Checks that find nothing new emit no event, because a listener would make each of them dearer: they are counted here.
-  let unchanged = first.passes.unchanged
-  const showChecks = () => {
-    const status = engine.status()
-    families.reloads.inc({ trigger: 'timer', outcome: 'unchanged' }, status.passes.unchanged - unchanged)
-    unchanged = status.passes.unchanged
-    showStatus(families, status)
-  }
   const settled = (result: ReloadResult) => {
     countPass(families, result)
-    if (result.outcome === 'unchanged') unchanged++
-    const status = engine.status()
-    if (result.outcome === 'applied') showGeneration(families, status)
-    showStatus(families, status)
+    if (result.outcome === 'applied') showGeneration(families, engine.status())
   }
   const recovered = ({ outageMs }: Recovery) => {
     families.recoveries.inc()
@@ -129,13 +116,13 @@ function registryOf({ registry }: MetricsOptions): Registry {
   )
 }
 
-function familiesIn(registry: Registry, look: () => void): MetricFamilies {
+function familiesIn(registry: Registry, show: () => void): MetricFamilies {
   if (registry.getSingleMetric('certswap_generation')) {
     const message =
       'createMetrics: the registry has the metrics of an engine already; give each engine its own'
     throw new ReloadError('OPTIONS_INVALID', message)
   }
-  return createFamilies(registry, look)
+  return createFamilies(registry, show)
 }
 
 /** A series that appears with its first event hides that event from `increase()`. */

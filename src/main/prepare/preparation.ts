@@ -92,9 +92,9 @@ async function prepareDespite(worker: Worker, task: PrepareTask): Promise<Prepar
 }
 
 /** What a worker is asked. */
-export function prepareTask(
+function prepareTask(
   options: ResolvedOptions,
-  { records, rolledBack, requestCert, force, fresh, fileWarnings }: Omit<PreparationMode, 'trust'>,
+  { records, rolledBack, requestCert, force, fresh, fileWarnings }: PreparationMode,
 ): PrepareTask {
   const limits = limitsOf(options)
   const { sources, policy, hosts } = options

@@ -1,21 +1,15 @@
-import type { Transferable } from 'node:worker_threads'
-
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
 import type { Lane } from './fair-queue.js'
-import type { StandingLooks } from './pool-thread.js'
 import type { TaskError } from './task-error.js'
 
 /** One task of one engine, from its request to its answer. */
 export interface Job {
   readonly name: NamedTask['name']
   readonly task: NamedTask['task']
-  readonly transferList: Transferable[]
   readonly force: boolean
   readonly client: PoolClient
-  /** The looks that its thread makes from then on, until they are released. */
-  readonly looks?: StandingLooks
   readonly resolve: (reply: unknown) => void
   readonly reject: (error: TaskError) => void
   /** Threads that were given it and never began. */
@@ -36,9 +30,5 @@ export interface JobPool {
   readonly canBegin: boolean
   /** Whether any thread of its own will become free. */
   readonly hasThread: boolean
-  /** Whether a thread of its own is in a look that takes long. */
-  readonly isAtLongLook: boolean
   begin(job: Job): void
-  /** Gives up threads whose look has taken longer than a task may. */
-  giveUpStuckLooks(): void
 }

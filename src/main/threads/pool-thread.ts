@@ -1,28 +1,14 @@
-import type { Transferable, Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 
 import type { Piscina } from 'piscina'
 
-import { monotonicMs } from '../../workers/base/monotonic.js'
-import { placeOf, type TaskPlace } from '../../workers/progress/progress.js'
-import type { QuietLog } from '../../workers/protocol/look-out.js'
+import type { TaskPlace } from '../../workers/progress/progress.js'
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import { hungThreads } from './hung-threads.js'
 import { createPiscina } from './piscina.js'
 import type { TaskSignal } from './task-signal.js'
 import { threadBudget } from './thread-budget.js'
-
-/** A look that takes longer than this, in milliseconds, is on slow storage or hangs: no task waits behind it. */
-const LONG_LOOK_MS = 1000
-
-/** The standing looks of one engine, in one thread. */
-export interface StandingLooks {
-  readonly quiet: QuietLog
-  /** Where they mark the file that they are at. */
-  readonly buffer: SharedArrayBuffer
-  /** Is called when their thread has ended or was given up. */
-  readonly lost: () => void
-}
 
 /** What a thread posts when it takes its first task. */
 interface FirstTask {
@@ -32,8 +18,6 @@ interface FirstTask {
 /** One worker thread, from its start to its end. It is never replaced by another one under the same object. */
 export class PoolThread {
   readonly worker: Worker
-  /** Engines whose standing looks it makes. */
-  readonly looks: Set<StandingLooks> = new Set()
   /** Whether it runs a task. */
   isBusy = false
   /** Whether it has taken a task: one that has takes the next one at once, unless it hangs. */
@@ -74,26 +58,19 @@ export class PoolThread {
 
   /** Whether a task can begin now. */
   get isFree(): boolean {
-    return !this.isOver && !this.isBusy && this.#piscina.threads.length > 0 && this.#lookMs() < LONG_LOOK_MS
+    return !this.isOver && !this.isBusy && this.#piscina.threads.length > 0
   }
 
   /** @param signal ends the thread, which counts as hung until it has ended; see {@link giveUp}. */
-  async run(task: NamedTask, signal: TaskSignal, transferList: Transferable[]): Promise<unknown> {
+  async run(task: NamedTask, signal: TaskSignal): Promise<unknown> {
     this.isBusy = true
     clearTimeout(this.#idleTimer)
     try {
-      return await this.#piscina.run(task, { signal, transferList })
+      return await this.#piscina.run(task, { signal })
     } finally {
       this.isBusy = false
-      this.waitIdle()
+      this.#waitIdle()
     }
-  }
-
-  /** Counts the idle time from now, unless a task runs or looks are made. */
-  waitIdle(): void {
-    clearTimeout(this.#idleTimer)
-    if (this.isOver || this.isBusy || this.looks.size > 0) return
-    this.#idleTimer = setTimeout(() => this.giveUp(null, 0), this.#idleTimeoutMs).unref()
   }
 
   /**
@@ -104,41 +81,22 @@ export class PoolThread {
    */
   giveUp(at: TaskPlace | null, stillMs: number): void {
     if (this.isOver) return
-    const lookMs = this.#lookMs()
-    const isAtLook = at === null && lookMs >= LONG_LOOK_MS
     // It resolves when the thread has ended, which may be never.
     void this.#piscina.destroy()
-    hungThreads.add(this.worker, isAtLook ? this.#lookPlace() : at, isAtLook ? lookMs : stillMs)
+    hungThreads.add(this.worker, at, stillMs)
     this.#over()
   }
 
-  /** Whether a look is under way that holds the thread for so long. */
-  isStuck(forMs: number = LONG_LOOK_MS): boolean {
-    return !this.isBusy && this.#lookMs() >= forMs
+  /** Ends the thread once it has had no task for as long as a thread may be idle. */
+  #waitIdle(): void {
+    if (this.isOver) return
+    this.#idleTimer = setTimeout(() => this.giveUp(null, 0), this.#idleTimeoutMs).unref()
   }
 
   #over(): void {
     if (this.isOver) return
     this.isOver = true
     clearTimeout(this.#idleTimer)
-    const lost = [...this.looks]
-    this.looks.clear()
-    for (const looks of lost) looks.lost()
     this.#onOver()
   }
-
-  /** For how long the look has been under way that holds this thread; 0 for none. */
-  #lookMs(): number {
-    return Math.max(0, ...[...this.looks].map(({ quiet }) => lookMsOf(quiet)))
-  }
-
-  #lookPlace(): TaskPlace | null {
-    const stuck = [...this.looks].find(({ quiet }) => lookMsOf(quiet) >= LONG_LOOK_MS)
-    return stuck ? placeOf(stuck.buffer) : null
-  }
-}
-
-function lookMsOf(quiet: QuietLog): number {
-  const sinceMs = Number(Atomics.load(quiet, 2))
-  return sinceMs === 0 ? 0 : monotonicMs() - sinceMs
 }

@@ -1,6 +1,3 @@
-import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
-
-import { createProgressBuffer } from '../../workers/progress/progress.js'
 import type {
   PrepareHostsReply,
   PrepareHostsTask,
@@ -8,7 +5,6 @@ import type {
   SealHostsTask,
 } from '../../workers/protocol/hosts.js'
 import type { JudgePeersReply, JudgePeersTask } from '../../workers/protocol/judge-peers.js'
-import type { LookOutTask, QuietLog } from '../../workers/protocol/look-out.js'
 import type { PrepareReply, PrepareTask } from '../../workers/protocol/prepare.js'
 import type { ReadTextReply, ReadTextTask } from '../../workers/protocol/read-text.js'
 import type { ReplyOf, TaskName, TaskOf } from '../../workers/protocol/tasks.js'
@@ -19,9 +15,7 @@ import { ReloadError } from '../base/errors.js'
 import { createLane } from './fair-queue.js'
 import { hungThreads } from './hung-threads.js'
 import type { Job, PoolClient } from './job.js'
-import type { StandingLooks } from './pool-thread.js'
 import { SharedPool } from './shared-pool.js'
-import { unavailable } from './task-error.js'
 import { threadCode } from './thread-code.js'
 
 /** The worker side of one engine. Engines with the same limits share their threads. */
@@ -41,32 +35,12 @@ export interface Worker {
   /** Reads a file that is no part of the material. @throws TaskError as `prepare` does. */
   readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
-   * Has a thread stand by for {@link Watchman | looks}. As long as the port is open, one thread is kept; it closes when
-   * that ends. While a thread hangs, none is kept for looks.
-   *
-   * @throws TaskError as `prepare` does.
-   */
-  lookOut(): Promise<Watchman>
-  /**
    * Calls back when a thread that hung has ended, so that files may be readable again that were left alone; returns a
    * function that ends this.
    */
   onReturn(listener: () => void): () => void
   /** Ends the tasks of this engine, and the threads once no engine needs them. A thread that hangs does not delay it. */
   close(): Promise<void>
-}
-
-/** A thread that answers in shared memory, and by a message when the answer is no. */
-export interface Watchman {
-  /** Takes a `LookOutOrder`, or `null` to rest. */
-  readonly port: MessagePort
-  readonly quiet: QuietLog
-}
-
-interface RunOptions {
-  readonly force?: boolean
-  readonly transferList?: Transferable[]
-  readonly looks?: StandingLooks
 }
 
 interface LeasedPool {
@@ -88,59 +62,27 @@ export function openWorker(
   leased.leases++
   const { pool } = leased
   const client: PoolClient = { limits, clock, lane: createLane<Job>(), pool }
-  const watchmen = new Map<MessagePort, StandingLooks>()
   let closed = false
 
   async function run<Name extends TaskName>(
     name: Name,
     task: TaskOf<Name>,
-    { force = false, transferList = [], looks }: RunOptions = {},
+    force = false,
   ): Promise<ReplyOf<Name>> {
-    assertOpen()
+    if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
     const reply = await new Promise<unknown>((resolve, reject) => {
-      const job = { name, task, transferList, force, client, resolve, reject, untaken: 0 }
-      pool.submit(looks ? { ...job, looks } : job)
+      pool.submit({ name, task, force, client, resolve, reject, untaken: 0 })
     })
     return reply as ReplyOf<Name>
   }
 
-  function assertOpen(): void {
-    if (closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
-  }
-
-  function dismiss(port: MessagePort): void {
-    const looks = watchmen.get(port)
-    if (!looks) return
-    watchmen.delete(port)
-    pool.releaseLooks(looks, limits.timeoutMs)
-  }
-
   return {
-    prepare: (task) => run('prepare', task, { force: task.force }),
-    prepareHosts: (task) => run('prepareHosts', task, { force: task.force }),
+    prepare: (task) => run('prepare', task, task.force),
+    prepareHosts: (task) => run('prepareHosts', task, task.force),
     sealHosts: (task) => run('sealHosts', task),
     verify: (task) => run('verify', task),
     judgePeers: (task) => run('judgePeers', task),
     readText: (task) => run('readText', task),
-    async lookOut() {
-      assertOpen()
-      // The few threads that may be started are for the tasks of all engines.
-      if (hungThreads.count > 0) throw unavailable()
-      const { port1: port, port2 } = new MessageChannel()
-      const quiet: QuietLog = new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT))
-      const buffer = createProgressBuffer()
-      const looks: StandingLooks = { quiet, buffer, lost: () => port.close() }
-      watchmen.set(port, looks)
-      port.once('close', () => dismiss(port))
-      try {
-        const task: LookOutTask = { port: port2, quiet, buffer }
-        await run('lookOut', task, { transferList: [port2], looks })
-      } catch (error) {
-        port.close()
-        throw error
-      }
-      return { port, quiet }
-    },
     onReturn: (listener) =>
       hungThreads.onReturn((_at, hung) => {
         if (hung) listener()
@@ -150,10 +92,6 @@ export function openWorker(
       closed = true
       leased.leases--
       pool.dismiss(client)
-      for (const port of watchmen.keys()) {
-        port.close()
-        dismiss(port)
-      }
       if (leased.leases > 0) return
       pools.delete(key)
       await pool.destroy()

@@ -10,14 +10,10 @@ import { threadBudget } from './thread-budget.js'
  */
 const MOST_RUNNING = 2
 
-/** How often to check whether a thread has finished a look that takes long, in milliseconds. */
-const LONG_LOOK_CHECK_MS = 500
-
 /** Decides when each task begins, for all pools of the process: a thread that hangs concerns all of them. */
 class Scheduler {
   readonly #queue = new FairQueue<Job>()
   readonly #running = new Set<Job>()
-  #timer: NodeJS.Timeout | null = null
 
   constructor() {
     hungThreads.onChange(() => this.pump())
@@ -61,12 +57,9 @@ class Scheduler {
 
   /** A job without a thread waits if one may be started or will become free; otherwise it is refused. */
   #refuseWithoutThread(): void {
-    let isAtLook = false
     for (const job of this.#queue.first) {
       const { pool, lane } = job.client
       if (pool.canBegin) continue
-      pool.giveUpStuckLooks()
-      isAtLook ||= pool.isAtLongLook
       if (pool.hasThread || threadBudget.mayStart) continue
       if (!threadBudget.isSpent) {
         // Another pool has the threads that may be started. The end of one is reported as a change.
@@ -78,15 +71,6 @@ class Scheduler {
         waiting.reject(unavailable())
       }
     }
-    this.#lookAgain(isAtLook)
-  }
-
-  #lookAgain(isNeeded: boolean): void {
-    if (!isNeeded || this.#timer) return
-    this.#timer = setTimeout(() => {
-      this.#timer = null
-      this.pump()
-    }, LONG_LOOK_CHECK_MS)
   }
 }
 

@@ -12,7 +12,7 @@ import type { WorkerOptions } from '../api/options.js'
 import { guardExit } from './end-process.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'
 import type { Job, JobPool, PoolClient } from './job.js'
-import { PoolThread, type StandingLooks } from './pool-thread.js'
+import { PoolThread } from './pool-thread.js'
 import { quarantine } from './quarantine.js'
 import { onReclaim, scheduler } from './scheduler.js'
 import { type Abortion, couldNotStart, type TaskError, taskError } from './task-error.js'
@@ -72,10 +72,6 @@ export class SharedPool implements JobPool {
     return this.#threads.size > 0
   }
 
-  get isAtLongLook(): boolean {
-    return [...this.#threads].some((thread) => thread.isStuck())
-  }
-
   begin(job: Job): void {
     let thread = this.#freeThread()
     try {
@@ -87,27 +83,11 @@ export class SharedPool implements JobPool {
     this.#run(job, thread)
   }
 
-  giveUpStuckLooks(): void {
-    for (const thread of [...this.#threads]) {
-      if (thread.isStuck(this.#limits.timeoutMs)) thread.giveUp(null, 0)
-    }
-  }
-
   /** Gives up every task of one engine. */
   dismiss(client: PoolClient): void {
     scheduler.dismiss(client)
     for (const running of [...this.#running.values()]) {
       if (running.job.client === client) this.#giveUp(running, { why: 'closed' })
-    }
-  }
-
-  /** @param timeoutMs how long a look may take; a thread that has been at one for longer is given up. */
-  releaseLooks(looks: StandingLooks, timeoutMs: number): void {
-    for (const thread of [...this.#threads]) {
-      if (!thread.looks.has(looks)) continue
-      if (thread.isStuck(timeoutMs)) thread.giveUp(null, 0)
-      thread.looks.delete(looks)
-      thread.waitIdle()
     }
   }
 
@@ -162,7 +142,7 @@ export class SharedPool implements JobPool {
   }
 
   #run(job: Job, thread: PoolThread): void {
-    const { name, task, transferList, client, force, looks } = job
+    const { name, task, client, force } = job
     const { clock, lane, limits } = client
     const buffer = this.#buffers.pop() ?? createProgressBuffer()
     resetProgress(buffer)
@@ -174,7 +154,6 @@ export class SharedPool implements JobPool {
     })
     const running: Running = { job, thread, timer, buffer, signal, wasWarm }
     this.#running.set(number, running)
-    if (looks) thread.looks.add(looks)
     const progress = {
       buffer,
       number,
@@ -190,7 +169,7 @@ export class SharedPool implements JobPool {
       // A thread that was given up may write to it still.
       if (!signal.aborted && this.#buffers.length < MOST_BUFFERS) this.#buffers.push(buffer)
     }
-    thread.run({ name, task, progress } satisfies NamedTask, signal, transferList).then(
+    thread.run({ name, task, progress } satisfies NamedTask, signal).then(
       (reply) => {
         release()
         lane.suspect = false
@@ -199,7 +178,6 @@ export class SharedPool implements JobPool {
       },
       (error: unknown) => {
         release()
-        if (looks) thread.looks.delete(looks)
         if (this.#mayTryAgain(running)) {
           job.untaken++
           scheduler.submit(job)
@@ -214,7 +192,7 @@ export class SharedPool implements JobPool {
 
   /** Whether no thread has taken the task, and another one may. A cold thread that ended has failed to start. */
   #mayTryAgain({ job, buffer, signal, wasWarm }: Running): boolean {
-    if (job.untaken > 0 || job.transferList.length > 0 || isTaken(buffer)) return false
+    if (job.untaken > 0 || isTaken(buffer)) return false
     if (signal.reason) return signal.reason.why === 'untaken'
     return wasWarm || this.hasThread
   }
@@ -242,10 +220,9 @@ export class SharedPool implements JobPool {
     thread.giveUp(at, stillMs)
   }
 
-  /** Ends a thread that is idle, so that another pool may start one; rather one that makes no looks. */
+  /** Ends a thread that is idle, so that another pool may start one. */
   #giveThreadBack(): boolean {
-    const idle = [...this.#threads].filter(({ isFree, worker }) => isFree && threadBudget.counts(worker))
-    const thread = idle.find(({ looks }) => looks.size === 0) ?? idle[0]
+    const thread = [...this.#threads].find(({ isFree, worker }) => isFree && threadBudget.counts(worker))
     thread?.giveUp(null, 0)
     return thread !== undefined
   }
@@ -253,11 +230,10 @@ export class SharedPool implements JobPool {
   /** Asked when the process exits: whether a thread makes no progress, and may be in native code that nothing ends. */
   #mayHang(): boolean {
     const tasks = [...this.#running.values()].map(({ buffer }) => ({ buffer, steps: stepsOf(buffer) }))
-    const isLooking = () => [...this.#threads].some((thread) => thread.isStuck(1))
-    if (tasks.length === 0 && !isLooking()) return false
+    if (tasks.length === 0) return false
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_PATIENCE_MS)
     const isStill = ({ buffer, steps }: (typeof tasks)[number]) =>
       isTaken(buffer) && !isOver(buffer) && stepsOf(buffer) === steps
-    return tasks.some(isStill) || isLooking()
+    return tasks.some(isStill)
   }
 }

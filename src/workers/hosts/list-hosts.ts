@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path'
 import fastGlob from 'fast-glob'
 
 import type { Problem } from '../base/problem.js'
+import { fromSharedJson } from '../base/shared-json.js'
 import { touching } from '../progress/progress.js'
 import type { HostSource, HostSources } from '../protocol/hosts.js'
 import { findMatching } from '../read/find-matching.js'
@@ -42,6 +43,7 @@ interface Matches {
 
 /** Every host that there is now. Hidden directories are left out, such as those behind Kubernetes' links. */
 export function listHosts({ named, patterns }: HostSources): HostList {
+  const namedHosts = named === null ? [] : fromSharedJson<HostSource[]>(named)
   const hosts = new Map<string, HostSource>()
   const empty = new Set<string>()
   const strays = new Map<string, string>()
@@ -91,7 +93,7 @@ export function listHosts({ named, patterns }: HostSources): HostList {
     }
   }
   const found = [...hosts.values()].sort(byId)
-  return { hosts: [...named, ...found], empty: [...empty].sort(), strays, visited, explicit, unlisted }
+  return { hosts: [...namedHosts, ...found], empty: [...empty].sort(), strays, visited, explicit, unlisted }
 }
 
 /** The usual names are looked for by themselves: to list each of ten thousand directories takes longer. */

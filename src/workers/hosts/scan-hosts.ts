@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Problem, ProblemError } from '../base/problem.js'
 import { toSharedJson } from '../base/shared-json.js'
-import { limitProblems } from '../problems/problem-limit.js'
 import type { HostSource, ScanHostsReply, ScanHostsTask } from '../protocol/hosts.js'
 import type { FileLimits } from '../protocol/material.js'
 import { ROLES } from '../protocol/roles.js'
@@ -62,30 +61,6 @@ export async function scanHosts(
   const batches = []
   for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
   return { kind: 'changed', isRolledBack: isRolledBack, batches, removed, problems, ...strays }
-}
-
-/**
- * Whether every host is as the record says, and the matches that give no host are those that are `reported`. It does not wait
- * for a directory that is being replaced: in doubt, the answer is no.
- *
- * @param known what the record says. To parse it takes 70 ms for 10,000 hosts.
- */
-export function hostsLookUnchanged(
-  { sources, limits }: ScanHostsTask,
-  known: ReadonlyMap<string, HostEntry>,
-  reported: readonly Problem[],
-): boolean {
-  const list = listHosts(sources)
-  if (list.unlisted.length > 0 || list.empty.some((directory) => known.has(directory))) return false
-  if (goneOf(list, known, null).length > 0) return false
-  const messagesOf = (problems: readonly Problem[]) => problems.filter(isStray).map(({ message }) => message)
-  // Results hold the first strays only.
-  if (messagesOf(limitProblems(straysIn(list, known))).join() !== messagesOf(reported).join()) return false
-  return list.hosts.every((host) => isAsKnown(host, known.get(host.id), limits))
-}
-
-function isStray({ code, path }: Problem): boolean {
-  return code === 'FILE_NOT_FOUND' && path !== undefined
 }
 
 /** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */

@@ -113,7 +113,7 @@ export function poisonKey(path: string, stamp: string): string {
   return `${stamp}\n${path}`
 }
 
-/** The state of the task, or of the look, that this thread runs. */
+/** The state of the task that this thread runs. */
 interface CurrentTask {
   readonly head: Int32Array
   readonly path: Uint8Array
@@ -127,12 +127,18 @@ let current: CurrentTask | null = null
 let currentPath: string | null = null
 let guard: HangGuard | null = null
 const encoder = new TextEncoder()
-const NONE: ReadonlyMap<string, Poison> = new Map()
 
 /** The thread takes a task. */
 export function beginTask({ buffer, poisons, hangs }: Progress): void {
   if (hangs) guard = new HangGuard(hangs)
-  current = taskIn(buffer, new Map(poisons.map((poison) => [poison.key, poison])))
+  current = {
+    head: headOf(buffer),
+    path: new Uint8Array(buffer, HEAD_BYTES, MAX_PATH_BYTES),
+    stamp: new Uint8Array(buffer, STAMP_AT, MAX_STAMP_BYTES),
+    located: new Uint8Array(buffer, LOCATED_AT, MAX_LOCATED_BYTES),
+    poisons: new Map(poisons.map((poison) => [poison.key, poison])),
+    stamps: new Map(),
+  }
   currentPath = null
   Atomics.store(current.head, TAKEN, 1)
 }
@@ -141,29 +147,6 @@ export function beginTask({ buffer, poisons, hangs }: Progress): void {
 export function endTask({ buffer }: Progress): void {
   current = null
   Atomics.store(headOf(buffer), TAKEN, 2)
-}
-
-/** Runs a standing look, which leaves its marks in a buffer of its own, between the steps of a task or after it. */
-export function lookingIn<T>(buffer: SharedArrayBuffer, act: () => T): T {
-  const [before, pathBefore] = [current, currentPath]
-  current = taskIn(buffer, NONE)
-  try {
-    return act()
-  } finally {
-    current = before
-    currentPath = pathBefore
-  }
-}
-
-function taskIn(buffer: SharedArrayBuffer, poisons: ReadonlyMap<string, Poison>): CurrentTask {
-  return {
-    head: headOf(buffer),
-    path: new Uint8Array(buffer, HEAD_BYTES, MAX_PATH_BYTES),
-    stamp: new Uint8Array(buffer, STAMP_AT, MAX_STAMP_BYTES),
-    located: new Uint8Array(buffer, LOCATED_AT, MAX_LOCATED_BYTES),
-    poisons,
-    stamps: new Map(),
-  }
 }
 
 /**

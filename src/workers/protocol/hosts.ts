@@ -3,8 +3,11 @@ import type { CertificateFacts, ContextOptions, FileLimits, MaterialSources, Pol
 
 /** Where the certificates of SNI hosts lie. */
 export interface HostSources {
-  /** Hosts that were named, with their files. */
-  readonly named: readonly HostSource[]
+  /**
+   * Hosts that were named, with their files: a list of {@link HostSource} as shared JSON, because every check takes it along
+   * and there may be thousands. `null` without any.
+   */
+  readonly named: Uint8Array | null
   /** fast-glob patterns of directories that each hold a pair. */
   readonly patterns: readonly string[]
 }

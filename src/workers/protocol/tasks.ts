@@ -1,7 +1,6 @@
 import type { Progress } from '../progress/progress.js'
 import type { PrepareHostsReply, PrepareHostsTask, SealHostsReply, SealHostsTask } from './hosts.js'
 import type { JudgePeersReply, JudgePeersTask } from './judge-peers.js'
-import type { LookOutTask } from './look-out.js'
 import type { PrepareReply, PrepareTask } from './prepare.js'
 import type { ReadTextReply, ReadTextTask } from './read-text.js'
 import type { VerifyReply, VerifyTask } from './verify.js'
@@ -20,7 +19,6 @@ export interface WorkerTasks {
   judgePeers(task: JudgePeersTask): JudgePeersReply
   /** Reads a file that is no part of the material. */
   readText(task: ReadTextTask): ReadTextReply
-  lookOut(task: LookOutTask): void
 }
 
 export type TaskName = keyof WorkerTasks

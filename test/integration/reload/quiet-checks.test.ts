@@ -1,43 +1,42 @@
 /*
- * A check by the timer that finds nothing new is counted, and that is all; one that finds something is followed by a
- * reload at once, whatever had become of the checks before.
+ * A check by the timer is a pass like any other: it is counted and has its events. One that finds nothing new is cheap,
+ * whatever the number of files, and one that finds something loads it.
  */
 
 import assert from 'node:assert/strict'
-import { mkdirSync, utimesSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { type Clock, systemClock } from '../../../src/main/base/clock.js'
 import { startEngine as startEngineWith } from '../../../src/main/engine/engine.js'
-import type { ReloadEngine, WorkerOptions } from '../../../src/main/index.js'
+import type { ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
 import { createMetrics } from '../../../src/main/observe/metrics.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
-import { nextEvent, recordEvents, servedBy, serveEcho, startEngine } from '../../../support/engine/engines.js'
-import { hostSite } from '../../../support/engine/host-site.js'
+import { nextEvent, recordEvents, startEngine } from '../../../support/engine/engines.js'
+import { hostSite, putHost } from '../../../support/engine/host-site.js'
 import { overwriteInPlace, renameInto, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
-import { replyKinds, standIn } from '../../../support/worker/stand-in.js'
+import { nextUnchangedCost, standIn, type UnchangedCost } from '../../../support/worker/stand-in.js'
 import { watchThreads } from '../../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
 
-test('checks that find nothing new are counted in status and metrics, and told to nobody', async (t) => {
+test('checks that find nothing new are counted in status and metrics, have their events, and log nothing', async (t) => {
   const logger = recordingLogger()
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, { ...paths, logger })
   const metrics = createMetrics(engine)
   const settled = recordEvents(engine, 'settled')
+  const checked = recordEvents(engine, 'checked')
   const said = logger.lines.length
   const { lastSuccess } = engine.status()
 
   engine.autoReloadInterval = 0.005
   await quietChecks(engine, 20)
   engine.autoReloadInterval = 0
-  assert.deepEqual([settled, logger.lines.slice(said)], [[], []])
   const status = engine.status()
   assert.deepEqual([status.generation.number, status.lastAttempt], [1, status.lastSuccess])
   assert.ok(status.lastSuccess.at > lastSuccess.at)
@@ -45,72 +44,57 @@ test('checks that find nothing new are counted in status and metrics, and told t
     { ...status.lastSuccess, at: null },
     { at: null, trigger: 'timer', outcome: 'unchanged', problems: [] },
   )
+  // After a check that had begun.
+  await engine.reload()
+  assert.deepEqual(
+    new Set(checked.map(({ trigger, outcome }) => `${trigger} ${outcome}`)),
+    new Set(['timer unchanged']),
+  )
+  assert.deepEqual(settled.slice(0, -1), checked)
+  assert.deepEqual(logger.lines.slice(said), [])
+  assert.equal(engine.status().passes.unchanged, checked.length + 1)
   const text = await metrics.text()
   assert.match(
     text,
-    new RegExp(
-      `^certswap_reloads_total{trigger="timer",outcome="unchanged"} ${status.passes.unchanged}$`,
-      'm',
-    ),
+    new RegExp(`^certswap_reloads_total{trigger="timer",outcome="unchanged"} ${checked.length}$`, 'm'),
   )
-  const seconds = Date.parse(status.lastAttempt.at) / 1000
+  assert.match(text, new RegExp(`^certswap_reload_duration_seconds_count ${settled.length}$`, 'm'))
+  const seconds = Date.parse(engine.status().lastAttempt.at) / 1000
   assert.ok(
     text.includes(`certswap_last_reload_attempt_timestamp_seconds{context="default"} ${seconds}\n`),
     text,
   )
 })
 
-test('one check in many has a task for the worker: the first', async (t) => {
-  const replies = replyKinds(t)
-  const options = { ...writePair(tempDir(t), authority.issue()), logger: recordingLogger() }
-  const engine = await startEngineWith(options, { workerTasks: standIn('reports-replies') })
-  t.after(() => engine.close())
-  assert.equal(await replies.next(), 'prepared or refused')
-  // Time for the thread to stand by before the second one.
-  engine.autoReloadInterval = 0.1
-  await quietChecks(engine, 2)
-  engine.autoReloadInterval = 0.005
-  await quietChecks(engine, 50)
-  engine.autoReloadInterval = 0
-  assert.equal(await replies.next(), 'unchanged')
-  utimesSync(options.key, new Date(), new Date())
-  await engine.reload()
-  assert.equal(await replies.next(), 'unchanged, with a new record')
-})
-
-test('the main thread is not woken by checks that find nothing new', async (t) => {
-  let timers = 0
-  const clock: Clock = {
-    ...systemClock,
-    after(delayMs, callback) {
-      timers++
-      return systemClock.after(delayMs, callback)
-    },
-  }
-  const options = { ...writePair(tempDir(t), authority.issue()), logger: recordingLogger() }
-  const engine = await startEngineWith(options, { clock })
-  t.after(() => engine.close())
-  engine.autoReloadInterval = 0.005
-  await quietChecks(engine, 10)
-  const before = timers
-  await quietChecks(engine, 50)
-  assert.equal(timers, before)
-  const { nextCheckInMs } = engine.status()
-  assert.ok(
-    nextCheckInMs !== null && nextCheckInMs <= 5,
-    `the next check is said to come in ${nextCheckInMs} ms`,
-  )
-})
-
-test('whoever listens to `checked` is told of each', async (t) => {
-  const engine = await startEngine(t, {
-    ...writePair(tempDir(t), authority.issue()),
-    autoReloadInterval: 0.005,
+test('a check that finds nothing new opens no key, and its messages do not grow with the files', async (t) => {
+  const dir = tempDir(t)
+  const anchors = join(dir, 'anchors')
+  mkdirSync(anchors)
+  for (let i = 0; i < 30; i++) renameInto(join(anchors, `${i}.pem`), createAuthority().certPem)
+  const names = Array.from({ length: 30 }, (_, i) => `h${i}.test`)
+  for (const name of names) putHost(dir, authority, name)
+  const filesOf = (name: string) => ({
+    cert: join(dir, 'hosts', name, 'tls.crt'),
+    key: join(dir, 'hosts', name, 'tls.key'),
   })
-  await quietChecks(engine, 5)
-  for (const _ of [1, 2, 3]) {
-    const { outcome, trigger } = await nextEvent(engine, 'checked')
-    assert.deepEqual([outcome, trigger], ['unchanged', 'timer'])
+  const pair = writePair(dir, authority.issue())
+
+  const small = await checkOf(t, pair)
+  assert.deepEqual(small.opened, [pair.cert])
+  const large = {
+    'a directory of trust anchors': { caDir: anchors },
+    'hosts by pattern': { hosts: join(dir, 'hosts', '*') },
+    'hosts by name': { hosts: Object.fromEntries(names.map((name) => [name, filesOf(name)])) },
+  }
+  for (const [what, options] of Object.entries(large)) {
+    const { opened, copiedBytes } = await checkOf(t, { ...pair, ...options })
+    assert.deepEqual(
+      opened.filter((path) => path.endsWith('.key')),
+      [],
+      what,
+    )
+    const least = small.copiedBytes
+    assert.ok(copiedBytes < least + 500, `${what}: ${copiedBytes} bytes, and ${least} for a pair alone`)
   }
 })
 
@@ -159,49 +143,22 @@ test('a host that is renewed, added or removed after many quiet checks is loaded
   assert.equal(await shown('c.test'), added.fingerprint256)
 })
 
-test('a worker thread that ends while it looks costs nothing but another thread', async (t) => {
-  const threads = watchThreads(t)
-  const { engine, dir } = await watched(t, 'ends-at-a-look')
-  const port = await serveEcho(t, engine)
-  engine.autoReloadInterval = 0.005
-  await eventually('four threads have looked', () => threads.started >= 4)
-  const applied = nextEvent(engine, 'applied', ({ trigger }) => trigger === 'timer')
-  const next = authority.issue()
-  writePair(dir, next)
-  await applied
-  assert.equal(await servedBy(port), next.fingerprint256)
-})
-
-test('a look that never ends is given up after the time that a worker has, and a pass looks instead', async (t) => {
-  const { engine, dir } = await watched(t, 'never-looks', { timeoutMs: 3000 })
-  engine.autoReloadInterval = 0.02
-  await eventually('the first check is a pass', () => engine.status().passes.unchanged === 1)
-  writePair(dir, authority.issue())
-  await eventually('the renewal is served', () => engine.status().generation.number === 2)
-})
-
-test('checks go on while the main thread is busy, and end when they are turned off', async (t) => {
+test('checks end when they are turned off', async (t) => {
   const engine = await startEngine(t, writePair(tempDir(t), authority.issue()))
   engine.autoReloadInterval = 0.005
   await quietChecks(engine, 5)
-  const before = engine.status()
-  busyUntil('looks were counted', () => engine.status().passes.unchanged >= before.passes.unchanged + 10)
-  assert.ok(engine.status().lastAttempt.at > before.lastAttempt.at)
   engine.autoReloadInterval = 0
-  // The order to rest is behind it in the thread's port.
+  // After a check that had begun.
   await engine.reload()
   const { unchanged } = engine.status().passes
   await sleep(50)
   assert.equal(engine.status().passes.unchanged, unchanged)
 })
 
-test('one thread is kept while it looks, and ends with the engine', async (t) => {
+test('checks that follow each other share one thread, which ends with the engine', async (t) => {
   const threads = watchThreads(t)
   const worker = { idleTimeoutMs: 1000 }
   const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
-  // Time for the thread to stand by before the second one.
-  engine.autoReloadInterval = 0.1
-  await quietChecks(engine, 2)
   engine.autoReloadInterval = 0.01
   await quietChecks(engine, 150)
   assert.deepEqual([threads.started, threads.alive], [1, 1])
@@ -220,7 +177,7 @@ test('turned off, or set to more than the idle time, checks give their thread ba
     const { unchanged } = engine.status().passes
     engine.autoReloadInterval = interval
     await eventually('the thread has ended', () => threads.alive === 0)
-    assert.ok(engine.status().passes.unchanged >= unchanged, 'no look is forgotten')
+    assert.ok(engine.status().passes.unchanged >= unchanged, 'no check is forgotten')
   }
 })
 
@@ -233,16 +190,6 @@ test('an engine that closes gives the thread of its checks back to those that sh
   await quietChecks(engine, 20)
   await engine.close()
   await eventually('the thread has ended', () => threads.alive === 0)
-})
-
-test('a thread that hangs in a look is ended', async (t) => {
-  const threads = watchThreads(t)
-  const { engine } = await watched(t, 'hangs-at-a-look', { timeoutMs: 3000, idleTimeoutMs: 100 })
-  engine.autoReloadInterval = 0.02
-  await eventually('it looks', () => engine.status().passes.unchanged === 1)
-  await eventually('a pass has looked instead', () => engine.status().passes.unchanged > 1)
-  engine.autoReloadInterval = 0
-  await eventually('no thread is left', () => threads.alive === 0)
 })
 
 test('with more than the idle time between two checks, no thread is kept', async (t) => {
@@ -261,22 +208,12 @@ async function quietChecks(engine: ReloadEngine, count: number): Promise<void> {
   await eventually(`${count} checks`, () => engine.status().passes.unchanged >= unchanged + count)
 }
 
-/** As the event loop of a program is that computes. */
-function busyUntil(what: string, isSo: () => boolean): void {
-  const end = Date.now() + 10_000
-  while (!isSo()) assert.ok(Date.now() < end, what)
-}
-
-async function watched(
-  t: TestContext,
-  entry: string,
-  worker: WorkerOptions = {},
-): Promise<{ engine: ReloadEngine; dir: string }> {
-  const dir = tempDir(t)
-  const options = { ...writePair(dir, authority.issue()), logger: recordingLogger(), worker }
-  const engine = await startEngineWith(options, {
-    workerTasks: new URL(`../../../support/worker/workers/${entry}.js`, import.meta.url),
-  })
+/** What a pass costs that finds nothing new. */
+async function checkOf(t: TestContext, options: ReloadEngineOptions): Promise<UnchangedCost> {
+  const quiet = { ...options, logger: recordingLogger() }
+  const engine = await startEngineWith(quiet, { workerTasks: standIn('reports-costs') })
   t.after(() => engine.close())
-  return { engine, dir }
+  const cost = nextUnchangedCost()
+  await engine.reload()
+  return await cost
 }

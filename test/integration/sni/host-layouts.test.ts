@@ -208,7 +208,7 @@ for (const [layout, pattern, better] of meant) {
     const { warnings } = await serve(t, dir, pattern)
     const [, advice] = /pairs lie at (\S+); set "hosts" to that/.exec(warnings[0]?.message ?? '') ?? []
     assert.equal(advice, join(dir, better))
-    const { hosts } = listHosts({ named: [], patterns: [join(dir, better)] })
+    const { hosts } = listHosts({ named: null, patterns: [join(dir, better)] })
     assert.deepEqual(
       hosts.map(({ id }) => id),
       [join(dir, layout.hostOf('a.example'))],

@@ -74,24 +74,6 @@ test('an interval can be turned off and on again', async () => {
   assert.equal(checks.length, 1)
 })
 
-test('while a glance will do there is no check, and the next one is planned at once', async () => {
-  const clock = fakeClock()
-  const seen: string[] = []
-  let calm = true
-  const glance = () => {
-    seen.push('glance')
-    return calm
-  }
-  const check = async () => seen.push('check')
-  const tick = createTick({ clock, delayMs: () => 1000, glance, check })
-  tick.plan()
-  await clock.advance(2000)
-  assert.deepEqual([seen.splice(0), tick.dueInMs()], [['glance', 'glance'], 1000])
-  calm = false
-  await clock.advance(1000)
-  assert.deepEqual([seen, tick.dueInMs()], [['glance', 'check'], 1000])
-})
-
 test('a check that is wanted at once takes the place of the one that was planned', async () => {
   const { clock, tick, checks } = ticking(1000)
   tick.plan()

@@ -56,7 +56,7 @@ test('every value of an enum is there from the start, at 0', async (t) => {
 
 test('each outcome moves its own series and no other', async (t) => {
   // While half a pair is missing, checks follow each other within milliseconds.
-  const withoutTimers: Clock = { ...systemClock, isShared: false, after: () => () => {} }
+  const withoutTimers: Clock = { ...systemClock, after: () => () => {} }
   const measurement = await measured(t, undefined, {}, withoutTimers)
   const { engine, rotate, files, authority } = measurement
   const moved = movesOf(measurement.metrics)

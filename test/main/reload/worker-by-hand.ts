@@ -32,7 +32,6 @@ export function workerByHand(): WorkerByHand {
     sealHosts: noHosts,
     verify: (task) => pending(verifies, task),
     judgePeers: () => Promise.reject(new Error('not asked for here')),
-    lookOut: () => Promise.reject(new Error('not asked for here')),
     onReturn: () => () => {},
     readText: () => Promise.reject(new Error('not asked for here')),
     close: async () => {},

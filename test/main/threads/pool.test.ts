@@ -193,7 +193,7 @@ test('a closed engine takes no task and starts no thread', async (t) => {
   assert.equal(threads.started, 0)
 })
 
-test('no thread takes the place of one that ends with its engine, however often it is asked to stand by', async (t) => {
+test('no thread takes the place of one that ends with its engine, however often it is given another task', async (t) => {
   const threads = watchThreads(t)
   const { preparer } = openPool(t, 'spins')
   const task = faultTask()
@@ -201,7 +201,7 @@ test('no thread takes the place of one that ends with its engine, however often 
   await eventually('a thread spins', () => Atomics.load(task.taken, 0) === 1)
   const closing = preparer.close()
   while (threads.alive > 0) {
-    assert.equal((await failureOf(preparer.lookOut())).code, 'CLOSED')
+    assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
     // Not from a timer: this way it is asked in the phase of the loop in which the end of a thread is heard.
     await stat('.')
     assert.equal(threads.started, 1)

@@ -56,12 +56,12 @@ test('a parent that leads over a link stays what it was written', (t) => {
 
 test('a parent that is not there has no hosts, and one that may not be listed is named', (t) => {
   const dir = tempDir(t)
-  const { hosts, empty, unlisted: none } = listHosts({ named: [], patterns: [`${dir}/absent/*`] })
+  const { hosts, empty, unlisted: none } = listHosts({ named: null, patterns: [`${dir}/absent/*`] })
   assert.deepEqual({ hosts, empty, none }, { hosts: [], empty: [], none: [] })
   const closed = join(dir, 'closed')
   mkdirSync(closed)
   const pattern = `${closed}/*`
-  const { unlisted } = lockedOut(closed, 0o311, () => listHosts({ named: [], patterns: [pattern] }))
+  const { unlisted } = lockedOut(closed, 0o311, () => listHosts({ named: null, patterns: [pattern] }))
   assert.deepEqual(
     unlisted.map(({ code, path }) => [code, path]),
     [['FILE_UNREADABLE', pattern]],
@@ -78,5 +78,5 @@ function put(path: string, kind: string): void {
 
 /** Directories without a pair are those that are listed as empty. */
 function listed(pattern: string): readonly string[] {
-  return listHosts({ named: [], patterns: [pattern] }).empty
+  return listHosts({ named: null, patterns: [pattern] }).empty
 }

@@ -5,7 +5,6 @@ import {
   beginTask,
   createProgressBuffer,
   endTask,
-  lookingIn,
   type Progress,
   placeOf,
   stepsOf,
@@ -19,17 +18,6 @@ test('a task that has ended leaves its buffer alone: another thread may use it b
   endTask(progress)
   touching('/b')
   assert.deepEqual([placeOf(progress.buffer)?.path, stepsOf(progress.buffer)], ['/a', 1])
-})
-
-test('a look leaves its marks in a buffer of its own, and the task goes on with its own afterwards', () => {
-  const progress = newProgress()
-  const looks = createProgressBuffer()
-  beginTask(progress)
-  lookingIn(looks, () => touching('/a'))
-  assert.deepEqual([placeOf(progress.buffer), placeOf(looks)?.path], [null, '/a'])
-  touching('/b')
-  assert.deepEqual([placeOf(progress.buffer)?.path, placeOf(looks)?.path], ['/b', '/a'])
-  endTask(progress)
 })
 
 function newProgress(): Progress {
