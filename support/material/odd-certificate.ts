@@ -1,7 +1,7 @@
-import { constructed, integer, pem, sequence, time } from './der.js'
+import { pem } from './der.js'
 import { type KeyPair, type Signer, signerOf } from './keys.js'
 import { derOf } from './pem-text.js'
-import { distinguishedName, publicKeyInfo, randomSerial, signed } from './x509.js'
+import { distinguishedName, randomSerial, signCertificate } from './x509.js'
 
 export interface OddOptions {
   readonly key: KeyPair
@@ -21,16 +21,12 @@ export function oddCertificate(options: OddOptions): Buffer {
   const { key, subject, issuer = subject, extensions = [], version = 3 } = options
   const signer = options.signer ?? signerOf(key.privateKey)
   const [from, to] = [-1, 1].map((hours) => new Date(Date.now() + hours * 3_600_000)) as [Date, Date]
-  return signed(signer, [
-    ...(version === 1 ? [] : [constructed(0, integer(2))]),
-    integer(BigInt(`0x${randomSerial()}`)),
-    signer.algorithm,
-    distinguishedName(issuer),
-    sequence(time(from), time(to)),
-    distinguishedName(subject),
-    publicKeyInfo(key.publicKey),
-    ...(extensions.length === 0 ? [] : [constructed(3, sequence(...extensions))]),
-  ])
+  const names = { subject: distinguishedName(subject), issuer: distinguishedName(issuer) }
+  const validity = { notBefore: from, notAfter: to }
+  return signCertificate(
+    { ...names, ...validity, serial: randomSerial(), publicKey: key.publicKey, extensions, version },
+    signer,
+  )
 }
 
 /** With one bit of its signature flipped. */

@@ -14,20 +14,22 @@ export interface CertificateFields {
   readonly notAfter: Date
   readonly publicKey: KeyObject
   readonly extensions: readonly Buffer[]
+  /** Version 1 has no extensions. @defaultValue 3 */
+  readonly version?: 1 | 3
 }
 
-/** The DER of a version 3 certificate. */
+/** The DER of a certificate. */
 export function signCertificate(fields: CertificateFields, signer: Signer): Buffer {
-  const version3 = constructed(0, integer(2))
+  const { extensions, version = 3 } = fields
   return signed(signer, [
-    version3,
+    ...(version === 1 ? [] : [constructed(0, integer(2))]),
     integer(BigInt(`0x${fields.serial}`)),
     signer.algorithm,
     fields.issuer,
     sequence(time(fields.notBefore), time(fields.notAfter)),
     fields.subject,
     publicKeyInfo(fields.publicKey),
-    constructed(3, sequence(...fields.extensions)),
+    ...(extensions.length === 0 ? [] : [constructed(3, sequence(...extensions))]),
   ])
 }
 
