@@ -67,6 +67,12 @@ test('an import that runs upwards is found, and so is a circle', () => {
   assert.ok(circle?.includes('main/base/clock.ts') && circle.includes('main/engine/engine.ts'))
 })
 
+test('the bench imports no test, and what both share imports neither', () => {
+  assert.deepEqual(importsInto('bench', ['test']), [])
+  assert.deepEqual(importsInto('support', ['test', 'bench']), [])
+  assert.ok(importsInto('bench', ['support']).length > 0)
+})
+
 test(`no file of src has more than ${MOST_LINES} lines`, () => {
   const long = [...graph.keys()].filter(
     (file) => lines(readFileSync(join(source, file), 'utf8')) > MOST_LINES,
@@ -75,11 +81,25 @@ test(`no file of src has more than ${MOST_LINES} lines`, () => {
 })
 
 function graphOf(root: string): Graph {
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.c?ts$/.test(file) && !file.endsWith('.d.ts'))
-    .map((file) => file.split(sep).join('/'))
+  const files = filesOf(root)
   const known = new Set(files)
   return new Map(files.map((file) => [file, importsOf(join(root, file), root, known)]))
+}
+
+/** Each file of `from`, with each of these folders that it imports. */
+function importsInto(from: string, folders: readonly string[]): string[] {
+  return filesOf(join(projectRoot, from)).flatMap((file) => {
+    const text = readFileSync(join(projectRoot, from, file), 'utf8')
+    return folders
+      .filter((folder) => new RegExp(`'(?:\\.\\./)+${folder}/`).test(text))
+      .map((folder) => `${from}/${file} imports ${folder}`)
+  })
+}
+
+function filesOf(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.c?ts$/.test(file) && !file.endsWith('.d.ts'))
+    .map((file) => file.split(sep).join('/'))
 }
 
 /** Relative imports and exports, static and dynamic, and those of a type (`import('./a.js').B`). */
