@@ -24,6 +24,7 @@ import { workingOn } from './progress/progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type {
   DefaultReply,
+  PreparedMaterial,
   PrepareReply,
   PrepareTask,
   RefusedReply,
@@ -47,10 +48,15 @@ import { handOver, keyPem } from './reply/transfer.js'
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
-  const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
-  const hosts = task.hosts ? { hosts: scan } : {}
-  const warnings = [...fileWarnings(task), ...limitProblems(strays)]
-  return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
+  try {
+    const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
+    const hosts = task.hosts ? { hosts: scan } : {}
+    const warnings = [...fileWarnings(task), ...limitProblems(strays)]
+    return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
+  } catch (error) {
+    if (reply.kind === 'prepared') wipeAll(secretsIn(reply.material))
+    throw error
+  }
 }
 
 const NO_HOSTS: ScanHostsReply = { kind: 'unchanged' }
@@ -79,10 +85,14 @@ async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Pro
   if (known) return known
   const set = readSources(task.sources, task.limits)
   if (Array.isArray(set)) return refusal(set, [], served, [])
+  const secrets: Uint8Array[] = []
+  let reply: DefaultReply | null = null
   try {
-    return await prepareSet(task, set, served)
+    reply = await prepareSet(task, set, served, secrets)
+    return reply
   } finally {
     set.wipe()
+    if (reply?.kind !== 'prepared') wipeAll(secrets)
   }
 }
 
@@ -98,10 +108,12 @@ function knownAs(
     : null
 }
 
+/** @param secrets is filled with what a reply may hand over; the caller overwrites it after any other reply. */
 async function prepareSet(
   task: PrepareTask,
   set: FileSet,
   served: ServedRecord | null,
+  secrets: Uint8Array[],
 ): Promise<DefaultReply> {
   const { sources, policy } = task
   const found = new Findings(task.force)
@@ -110,6 +122,7 @@ async function prepareSet(
   const identities = readIdentities(sources, set, found)
   const dhparam = found.attempt(() => readDhparam(sources, set, policy, found))
   const ticketSecret = found.attempt(() => readTicketSecret(sources, set))
+  if (ticketSecret) secrets.push(ticketSecret)
   // A leaf-only renewal leaves the trust files alone, and then they are not parsed either.
   const known = served?.authorities ?? AuthorityList.of([])
   const isTrustServed = served && !task.fresh && !trustMoved(set, changed)
@@ -158,6 +171,7 @@ async function prepareSet(
 
   if (identities[0]) workingOn(identities[0].path)
   const keys = kept ? [] : identities.map(({ key }) => keyPem(key))
+  secrets.push(...keys)
   const rehearsalKey = servedRehearsalKeyOf(identities, dhparam, task.requestCert)
   // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
   const unknown = inForce && withoutKnown(inForce, task.fresh ? AuthorityList.of([]) : known)
@@ -167,10 +181,7 @@ async function prepareSet(
     // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
     rehearseTrust(unknown, task.context, found)
   }
-  if (found.refused) {
-    for (const key of keys) key.fill(0)
-    return refuse()
-  }
+  if (found.refused) return refuse()
   const record = kept
     ? { ...(served as ServedRecord), ...trustPartOf({ ...read, trust: trustInForce }), authorities }
     : {
@@ -201,6 +212,14 @@ async function prepareSet(
     diff: served && diffOf(served, record, kept ? null : (identities[0]?.chain[0] as X509Certificate)),
     rolledBack: kept && encodeRecord({ ...kept, ...read, authorities }),
   }
+}
+
+function secretsIn({ pairs, ticketSecret }: PreparedMaterial): Uint8Array[] {
+  return [...pairs.map(({ key }) => key), ...(ticketSecret ? [ticketSecret] : [])]
+}
+
+function wipeAll(secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) secret.fill(0)
 }
 
 const IDENTITY_PART = rolesWhere(({ part }) => part === 'identity')

@@ -1,8 +1,14 @@
 import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
 import { limitProblems, MAX_PROBLEMS } from '../../workers/problems/problem-limit.js'
-import type { PrepareHostsReply, ScanHostsReply, ScanHostsTask } from '../../workers/protocol/hosts.js'
+import type {
+  PrepareHostsReply,
+  ScanHostsReply,
+  ScanHostsTask,
+  SealHostsReply,
+} from '../../workers/protocol/hosts.js'
 import type { HostFacts } from '../api/generation.js'
 import type { HostCounts } from '../api/result.js'
+import { wipeKeys } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import { PackedHost } from '../generation/packed-host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
@@ -82,9 +88,17 @@ export async function prepareHosts(
       if (reply.rest) batches.push(reply.rest)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
   const { removed } = scan
-  const sealed = await worker.sealHosts({ record, rolledBack, removed, pages: results.pages })
+  let sealed: SealHostsReply
+  try {
+    // Both have ended before anything is overwritten.
+    const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, work))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    sealed = await worker.sealHosts({ record, rolledBack, removed, pages: results.pages })
+  } catch (error) {
+    wipeKeys(results.hosts.map(({ pair }) => pair))
+    throw error
+  }
   return {
     hosts: results.hosts,
     removed,

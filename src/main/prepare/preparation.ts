@@ -61,11 +61,16 @@ export async function prepareMaterial(
 ): Promise<Preparation> {
   const task = prepareTask(options, mode)
   const base = await prepareDespite(worker, task)
-  const found =
-    task.hosts && base.hosts?.kind === 'changed'
-      ? await prepareHosts(worker, options, task.hosts, base.hosts, authoritiesIn(base, mode))
-      : null
-  return judge(base, found, options.policy.hosts === 'together')
+  try {
+    const found =
+      task.hosts && base.hosts?.kind === 'changed'
+        ? await prepareHosts(worker, options, task.hosts, base.hosts, authoritiesIn(base, mode))
+        : null
+    return judge(base, found, options.policy.hosts === 'together')
+  } catch (error) {
+    if (base.kind === 'prepared') wipeReply(base)
+    throw error
+  }
 }
 
 /** The trust anchors from this pass on, as far as they are known. */
@@ -128,10 +133,15 @@ export function withPolicies(found: Preparation, before: TrustPolicy, next: Trus
   return { ...found, findings: { ...found.findings, diff: { ...diff, sessionsSurvive: false } } }
 }
 
-/** Overwrites the keys of what is not going to be served. */
+/** Overwrites the secrets in what is not going to be served. The pass owns them until then (`PreparedPair`). */
 export function discard({ base, hosts }: Preparation): void {
-  if (base) wipeKeys(base.material.pairs)
+  if (base) wipeReply(base)
   if (hosts) wipeKeys(hosts.hosts.map(({ pair }) => pair))
+}
+
+function wipeReply({ material }: PreparedReply): void {
+  wipeKeys(material.pairs)
+  material.ticketSecret?.fill(0)
 }
 
 /** Together, one problem keeps everything as it is; independent, what is well moves on. */

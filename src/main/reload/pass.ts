@@ -52,6 +52,8 @@ export class Pass {
   readonly #parts: PassParts
   readonly #number: number
   readonly #timer: PhaseTimer
+  /** What this pass is about to serve. */
+  #generation: Generation | null = null
 
   constructor(mode: PassMode, parts: PassParts) {
     this.#mode = mode
@@ -76,14 +78,19 @@ export class Pass {
       discard(found)
       throw firstLoadError(found.findings.problems)
     }
-    const { snapshot, warnings } = await this.#next(found, null, options)
-    const staged = serving.stage(snapshot, [options.peers], this.#timer.gauge)
-    const first = await staged.catch((error: unknown) => {
-      throw firstLoadError(problemsOf(error))
-    })
-    this.#timer.ended('stage')
-    serving.begin(first)
-    return this.#report('applied', found, warnings)
+    try {
+      const { snapshot, warnings } = await this.#next(found, null, options)
+      const staged = serving.stage(snapshot, [options.peers], this.#timer.gauge)
+      const first = await staged.catch((error: unknown) => {
+        throw firstLoadError(problemsOf(error))
+      })
+      this.#timer.ended('stage')
+      serving.begin(first)
+      return this.#report('applied', found, warnings)
+    } catch (error) {
+      discard(found)
+      throw error
+    }
   }
 
   /** Looks at the files, and serves what changed. Rejects with `CLOSED` alone: every other failure is in the report. */
@@ -97,14 +104,16 @@ export class Pass {
       return this.#failure(error)
     }
     this.#timer.ended('prepare')
-    if (found.verdict !== 'prepared') return this.#leave(found, base)
-    if (this.#mode.dryRun) {
-      discard(found)
-      return this.#report('validated', found)
+    let isApplied = false
+    try {
+      if (found.verdict !== 'prepared') return this.#leave(found, base)
+      if (this.#mode.dryRun) return this.#report('validated', found)
+      const report = await this.#apply(found, base, options)
+      isApplied = report.result.outcome === 'applied'
+      return report
+    } finally {
+      if (!isApplied && !this.#isServed) discard(found)
     }
-    const report = await this.#apply(found, base, options)
-    if (report.result.outcome !== 'applied') discard(found)
-    return report
   }
 
   /** Serves a generation that was kept. */
@@ -131,7 +140,6 @@ export class Pass {
 
   /** Nothing is to be served, or nothing can be. */
   #leave(found: Preparation, base: Snapshot): PassReport {
-    discard(found)
     // Options that are refused may name other files.
     const fileWarnings = this.#mode.options ? base.fileWarnings : found.fileWarnings
     if (!this.#isStale(base))
@@ -140,12 +148,10 @@ export class Pass {
   }
 
   async #apply(found: Preparation, base: Snapshot, options: ResolvedOptions): Promise<PassReport> {
-    if (this.#isStale(base)) {
-      discard(found)
-      return this.#superseded()
-    }
+    if (this.#isStale(base)) return this.#superseded()
     const reuse = found.base ? null : this.#parts.serving.state.contexts
     const { snapshot, warnings } = await this.#next(found, base, options)
+    this.#generation = snapshot.generation
     return await this.#serve(snapshot, () => this.#isStale(base), { found, warnings, reuse })
   }
 
@@ -205,6 +211,11 @@ export class Pass {
     const { order, clock } = this.#parts
     const since = isoTime(clock.wallMs())
     return deepFreeze({ ...facts, number: order.nextGeneration(), since, trigger: this.#mode.trigger })
+  }
+
+  /** Whether its generation is in service: an engine that is closed during VERIFY serves it, and there is no report. */
+  get #isServed(): boolean {
+    return this.#parts.serving.snapshot.generation === this.#generation
   }
 
   /** Whether something was committed since `base` was served, or may not be followed by this pass. */

@@ -94,13 +94,29 @@ async function prepareHost(
     const judged = judge(host, identity, task, found)
     warnOfOpenKeys(set, found)
     if (found.refused) return null
-    const key = keyPem(identity.key)
-    await rehearseHost(judged, key, task, rehearsed, found)
-    if (!found.refused) return { entry, pair: pairOf(host, judged, task, key) }
-    key.fill(0)
-    return null
+    return await rehearsedPair(host, judged, task, rehearsed, found, entry)
   } finally {
     set.wipe()
+  }
+}
+
+/** The key is in the pair, or overwritten. */
+async function rehearsedPair(
+  host: HostSource,
+  judged: Identity,
+  task: PrepareHostsTask,
+  rehearsed: Set<string>,
+  found: Findings,
+  entry: HostEntry,
+): Promise<HostResult | null> {
+  const key = keyPem(judged.key)
+  let result: HostResult | null = null
+  try {
+    await rehearseHost(judged, key, task, rehearsed, found)
+    if (!found.refused) result = { entry, pair: pairOf(host, judged, task, key) }
+    return result
+  } finally {
+    if (result === null) key.fill(0)
   }
 }
 

@@ -30,6 +30,19 @@ export interface Identity {
 /** Every pair of the sources; what is wrong with one does not hide what is wrong with another. */
 export function readIdentities(sources: MaterialSources, set: FileSet, found: Findings): Identity[] {
   const passphrase = passphraseOf(sources, set)
+  try {
+    return identitiesBy(passphrase, sources, set, found)
+  } finally {
+    passphrase?.fill(0)
+  }
+}
+
+function identitiesBy(
+  passphrase: Buffer | null,
+  sources: MaterialSources,
+  set: FileSet,
+  found: Findings,
+): Identity[] {
   const budget = new DerivationBudget()
   const identities: Identity[] = []
   for (const { cert, key } of sources.pairs) {
@@ -56,7 +69,6 @@ export function readIdentities(sources: MaterialSources, set: FileSet, found: Fi
       content && found.attempt(() => identityOf(content.certificates, content.keys, pfx, pfx, found))
     if (identity) identities.push(identity)
   }
-  passphrase?.fill(0)
   return identities
 }
 

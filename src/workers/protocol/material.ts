@@ -124,7 +124,23 @@ export interface TrustFacts {
   readonly revocationLists: number
 }
 
-/** A chain and its unencrypted PKCS#8 key, both PEM. */
+/**
+ * A chain and its unencrypted PKCS#8 key, both PEM.
+ *
+ * The bytes of a key have one owner at a time. The owner overwrites them with zeros as soon as they are not needed:
+ *
+ * 1. The task of a worker thread owns what it reads: the content of files with a secret role (`roles.ts`), passphrases, and
+ *    decrypted keys. All of it is zero when the task ends, however it ends. A thread that is given up ends, and its memory
+ *    with it.
+ * 2. A reply moves `key` to the main thread by transfer, so that the thread keeps no copy. A refusal has no key in it.
+ * 3. On the main thread, the pass owns it. If the pass ends without serving it (dry run, refusal, error, something newer,
+ *    `close()`), it is zero before the result is reported.
+ * 4. From COMMIT on, the generation owns it, together with the one copy in the options of servers. Both are zero when no
+ *    generation that is served or kept for a rollback has the key, and when the engine closes. Only keys of SNI hosts remain
+ *    then: attached servers build contexts of hosts from them on first use.
+ *
+ * JavaScript cannot overwrite text, so no key is converted to a string but where OpenSSL takes PEM alone.
+ */
 export interface PreparedPair {
   readonly chain: Uint8Array
   readonly key: Uint8Array
