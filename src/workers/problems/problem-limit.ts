@@ -1,6 +1,6 @@
 import type { Problem } from '../base/problem.js'
 
-/** One mistake can make thousands of files or hosts wrong in the same way: so many problems are limitProblems one by one. */
+/** One mistake can make thousands of files or hosts wrong in the same way: only the first ones are listed one by one. */
 export const MAX_PROBLEMS = 100
 
 /** The first of the problems, and how many more there are: for results, log lines and the status. */
