@@ -74,6 +74,7 @@ const DOCUMENTED: readonly (readonly [file: string, use: string, what: string])[
     '`stream` of a response, which Node documents for HTTP/2',
   ],
   ['src/main/engine/expiry-notice.ts', 'a type that Node does not declare', 'a tuple'],
+  ['src/main/engine/material-schema.ts', 'a type that Node does not declare', 'the type of a mapped object'],
   [
     'src/main/fleet/index.ts',
     'a type that Node does not declare',
