@@ -2,15 +2,15 @@ import { monotonicMs } from '../../workers/base/monotonic.js'
 import type { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import { assertAgreed, type Question, type Replies, repliesOf, UNDONE } from './answers.js'
+import { ACTIONS, assertAgreed, type Question, type Replies, repliesOf } from './answers.js'
 import { hostsBetween } from './hosts-between.js'
 import type { Member } from './member.js'
 import { sendGeneration } from './send-generation.js'
 import type { Turns } from './turns.js'
 
 /**
- * The least time that a member may take to build its first generation, in milliseconds, as long as it holds back none of the
- * others: it starts, and is sent a whole generation where a roll-out sends the difference.
+ * Minimum time limit for a member to build its first generation, in milliseconds, while it delays no other member: it is
+ * starting, and receives a whole generation instead of the difference that a roll-out sends.
  */
 const LEAST_JOIN_MS = 10_000
 
@@ -19,14 +19,14 @@ interface AdmitParts {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly turns: Turns
-  /** Whether the member, and the fleet, are still there. */
+  /** Whether the member and the fleet are still open. */
   readonly isOpen: () => boolean
 }
 
 /**
- * Gives a member the current generation as a whole. It builds that beside the roll-outs of the others, so that a member which is
- * suspended while it joins holds back none; only its commit has a turn of its own, so that it misses no roll-out and
- * gets none twice. If a roll-out overtakes it, it begins again, in a turn.
+ * Sends a member the complete current generation. The member builds it in parallel with roll-outs, so that a member that is
+ * suspended while it joins delays none. Only its commit takes a turn, so that it misses no roll-out and gets none twice. If a
+ * roll-out overtakes it, it starts over, this time within a turn.
  *
  * @param admitted - called once the member serves the current generation, before any other roll-out.
  * @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`
@@ -36,7 +36,7 @@ export async function admit(member: Member, parts: AdmitParts, admitted: () => v
   await admitOnce(member, parts, await parts.turns.take(), admitted)
 }
 
-/** @returns whether nothing is left to do; otherwise a roll-out has overtaken it. */
+/** @returns `false` if a roll-out has overtaken the member, so that it must start over. */
 async function admitOnce(
   member: Member,
   { serving, clock, timeoutMs, turns, isOpen }: AdmitParts,
@@ -55,7 +55,7 @@ async function admitOnce(
     await sendGeneration(member, { next: snapshot, before: null, hosts, secret: tickets.secret })
     const staged = await replies
     assertInTime(staged, 'staged', limitMs)
-    // Keys that are served no longer are overwritten: a member that was sent them too late refuses them.
+    // Keys that are no longer served have been overwritten: a member that received them too late refuses them.
     if (!endTurn && !isCurrent()) return false
     assertNotRefused(staged)
     endTurn ??= await turns.take()
@@ -78,7 +78,7 @@ async function admitOnce(
 function assertInTime(replies: Replies, question: Question, timeoutMs: number): void {
   for (const [member, reply] of replies) {
     if (reply !== 'late') continue
-    const message = `${member.name} did not ${UNDONE[question]} its first certificates within ${timeoutMs} ms`
+    const message = `${member.name} did not ${ACTIONS[question]} its first certificates within ${timeoutMs} ms`
     throw new ReloadError('MEMBER_TIMEOUT', message)
   }
 }

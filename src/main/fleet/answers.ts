@@ -3,19 +3,18 @@ import { ReloadError } from '../base/errors.js'
 import type { Member, MemberAnswer, MemberReply } from './member.js'
 import { afterTimeLimit } from './time-limit.js'
 
-/** What members are asked for: to build a generation, or to serve it. */
+/** A request to members: to build a generation, or to serve it. */
 export type Question = 'staged' | 'committed'
 
-/** What a member that is late did not do, as messages name it. */
-export const UNDONE: Record<Question, string> = { staged: 'build', committed: 'take over' }
+/** The requested action, for messages. */
+export const ACTIONS: Record<Question, string> = { staged: 'build', committed: 'take over' }
 
-/** A reply that is no refusal. */
+/** A reply other than a refusal. */
 export type Agreement = Exclude<MemberAnswer, { kind: 'refused' }> | 'gone' | 'late'
 
-/** Members, each with its reply. */
 export type Replies = readonly (readonly [Member, MemberReply])[]
 
-/** One reply of each member, `late` for those that have not answered within `timeoutMs`. */
+/** The reply of each member; `late` for a member that has not answered within `timeoutMs`. */
 export async function repliesOf(
   members: readonly Member[],
   number: number,
@@ -31,12 +30,12 @@ export async function repliesOf(
   return all
 }
 
-/** @throws ReloadError `MEMBER_REFUSED`, with the member's own problems after it */
+/** @throws ReloadError `MEMBER_REFUSED`, followed by the member's own problems. */
 export function assertAgreed([member, reply]: Replies[number]): readonly [Member, Agreement] {
   if (reply === 'gone' || reply === 'late' || reply.kind !== 'refused') return [member, reply]
   const { problems } = reply
   const reasons = problems.map(({ code, message }) => `${code}: ${message}`).join('; ')
-  const message = `${member.name} cannot serve it: ${reasons}`
+  const message = `${member.name} cannot serve the new certificates: ${reasons}`
   throw new ReloadError('MEMBER_REFUSED', message, {
     problems: [{ code: 'MEMBER_REFUSED', message }, ...problems],
   })

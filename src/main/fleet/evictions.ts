@@ -3,14 +3,14 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { EvictedMember } from '../api/members.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import type { LeftBehind } from '../reload/fleet.js'
-import { UNDONE } from './answers.js'
+import type { EvictionReport } from '../reload/fleet.js'
+import { ACTIONS } from './answers.js'
 import type { Link } from './link.js'
 import type { Member } from './member.js'
 import type { ToMember } from './messages.js'
 import type { EvictionCause } from './patience.js'
 
-/** How long the answer to a withdrawal of trust waits for the end of members that are being ended, in milliseconds. */
+/** How long the result of a withdrawal of trust waits for members that `onEvicted` terminates, in milliseconds. */
 const END_LIMIT_MS = 1_000
 
 interface EvictionsParts {
@@ -21,11 +21,11 @@ interface EvictionsParts {
   readonly endsEvicted: boolean
 }
 
-/** Takes members out of a fleet that goes on without them, and says so in the log, in results and to listeners. */
+/** Evicts members from a fleet that continues without them, and reports it in the log, in results and to listeners. */
 export class Evictions {
   readonly #parts: EvictionsParts
-  /** Those that no result has named yet: a member may have ended before there is one. */
-  #unnamed: Problem[] = []
+  /** Evictions that no result has reported yet. Kept separately because the member may have ended by then. */
+  #unreported: Problem[] = []
 
   constructor(parts: EvictionsParts) {
     this.#parts = parts
@@ -37,13 +37,13 @@ export class Evictions {
     const message = evictionMessage(member, cause, timeoutMs)
     const since = isoTime(clock.wallMs())
     const evicted = member.evict({ since, message, trustWithdrawn })
-    this.#unnamed.push(member.problem as Problem)
+    this.#unreported.push(member.problem as Problem)
     member.link.send({ kind: 'evicted', reason: message })
-    logger.error({ ...fieldsOf(member), reason: message }, 'member evicted: the fleet goes on without it')
+    logger.error({ ...fieldsOf(member), reason: message }, 'member evicted; the fleet continues without it')
     onEvicted(evicted, member.link)
   }
 
-  /** Trust has been withdrawn: members that were evicted before may accept clients that are to be refused. */
+  /** Handles a withdrawal of trust: members that were evicted before may accept clients that must be refused. */
   async trustWithdrawn(members: Iterable<Member>): Promise<void> {
     const { clock, logger, endsEvicted } = this.#parts
     const evicted = [...members].filter(({ eviction }) => eviction !== null)
@@ -52,7 +52,7 @@ export class Evictions {
       member.evict({ ...member.eviction, trustWithdrawn: true })
       logger.error(
         fieldsOf(member),
-        'trust was withdrawn, and an evicted member may still accept clients that it refuses; end that member',
+        'trust was withdrawn, and an evicted member may still accept clients without trust; end that member',
       )
     }
     if (!endsEvicted || evicted.length === 0) return
@@ -62,15 +62,15 @@ export class Evictions {
     ])
   }
 
-  leftBehind(members: Iterable<Member>): LeftBehind {
+  report(members: Iterable<Member>): EvictionReport {
     const evicted = [...members].filter(({ eviction }) => eviction !== null)
-    const distrusting = evicted.filter(({ eviction }) => eviction?.trustWithdrawn)
-    const problems = problemsOf(distrusting)
-    const named = new Set(problems.map(({ message }) => message))
-    const others = [...problemsOf(evicted), ...this.#unnamed.splice(0)]
+    const withOldTrust = evicted.filter(({ eviction }) => eviction?.trustWithdrawn)
+    const problems = problemsOf(withOldTrust)
+    const reported = new Set(problems.map(({ message }) => message))
+    const others = [...problemsOf(evicted), ...this.#unreported.splice(0)]
     const warnings = others.filter(({ message }) => {
-      if (named.has(message)) return false
-      named.add(message)
+      if (reported.has(message)) return false
+      reported.add(message)
       return true
     })
     return { problems, warnings }
@@ -87,12 +87,11 @@ function fieldsOf({ id, pid, threadId, report, eviction }: Member): object {
 }
 
 const REASONS = {
-  trust: ', and a withdrawal of trust does not wait twice',
-  life: ', and the served certificate ends too soon to wait longer',
+  trust: ', and a withdrawal of trust is not delayed again',
+  life: ', and the served certificate expires too soon for another delay',
   forced: ', and the roll-out was forced',
 }
 
-/** What is wrong, where, and what to do. */
 function evictionMessage(member: Member, { question, urgency, heldBack }: EvictionCause, timeoutMs: number) {
   const { name, pid, threadId, report } = member
   const why = urgency
@@ -101,7 +100,7 @@ function evictionMessage(member: Member, { question, urgency, heldBack }: Evicti
   const risk = urgency === 'trust' ? ' and may accept clients that the others refuse' : ''
   const what = threadId > 0 ? 'that thread' : `that process (kill -KILL ${pid})`
   return (
-    `${name} did not ${UNDONE[question]} the new certificates within ${timeoutMs} ms${why}; the others went on without it; ` +
+    `${name} did not ${ACTIONS[question]} the new certificates within ${timeoutMs} ms${why}; the others continue without it; ` +
     `it serves generation ${report.generation}${risk} until it answers and joins again; if it does not answer, end ${what}`
   )
 }

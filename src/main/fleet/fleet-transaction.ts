@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import { assertAgreed, type Question, type Replies, repliesOf, UNDONE } from './answers.js'
+import { ACTIONS, assertAgreed, type Question, type Replies, repliesOf } from './answers.js'
 import { hostsBetween } from './hosts-between.js'
 import type { Member } from './member.js'
 import type { ToMember } from './messages.js'
@@ -12,26 +12,24 @@ import { type EvictionCause, Patience, type Urgency, urgencyOf } from './patienc
 import { sendGeneration } from './send-generation.js'
 import type { Turns } from './turns.js'
 
-/** What the transactions of a fleet need. */
 export interface TransactionParts {
   readonly clock: Clock
-  /** How long a member may take to build its contexts, and to take them over, in milliseconds. */
+  /** Time limit of a member for each of its two steps, to build its contexts and to serve them, in milliseconds. */
   readonly timeoutMs: number
-  /** Roll-outs in a row that members may hold back by not answering in time. */
+  /** Consecutive roll-outs that members may hold back by not answering in time, the last one included. */
   readonly patience: number
   readonly turns: Turns
-  /** Those that have not been evicted. */
+  /** Members that have not been evicted. */
   readonly members: () => readonly Member[]
   /** Policies of the servers of all members, evicted ones included. */
   readonly policies: () => readonly PeerPolicy[]
-  /** Goes on without a member. */
   readonly evict: (member: Member, cause: EvictionCause) => void
-  /** Called once a generation that withdraws trust is served. */
+  /** Called when a generation that withdraws trust is in service. */
   readonly trustWithdrawn: () => Promise<void>
 }
 
 interface Rollout {
-  /** Those that take part. */
+  /** The participants. */
   members: readonly Member[]
   readonly number: number
   readonly evicted: Member[]
@@ -42,8 +40,8 @@ interface Rollout {
 const NO_ROLLOUT: Rollout = { members: [], number: 0, evicted: [], urgency: null, endTurn: () => {} }
 
 /**
- * The primary's side of roll-outs, of which there is one at a time: all members build a generation, then all serve it.
- * Members that do not answer in time hold it back until patience with them ends; from then on the others go on without them.
+ * The primary's side of roll-outs, one at a time: all members build a generation, then all serve it. Members that do not
+ * answer in time hold it back; once `patience` is used up they are evicted, and the others continue without them.
  */
 export class FleetTransaction {
   readonly #parts: TransactionParts
@@ -55,7 +53,7 @@ export class FleetTransaction {
     this.#patience = new Patience(parts.patience)
   }
 
-  /** @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`, after every member has been told to drop it. */
+  /** @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`, after `abort` has been sent to every member. */
   async stage(next: Snapshot, served: () => Snapshot, force: boolean): Promise<void> {
     const { turns, members: all } = this.#parts
     const endTurn = await turns.take()
@@ -71,8 +69,8 @@ export class FleetTransaction {
         await member.caughtUp()
         await sendGeneration(member, { next, before, hosts, secret: null })
       })
-      const [given] = await Promise.all([replies, Promise.all(sent)])
-      this.#judge(given, 'staged')
+      const [answers] = await Promise.all([replies, Promise.all(sent)])
+      this.#judge(answers, 'staged')
     } catch (error) {
       this.#end({ kind: 'abort' })
       throw error
@@ -114,12 +112,12 @@ export class FleetTransaction {
     })
   }
 
-  /** Evicts members that are late, or holds the roll-out back. */
+  /** Evicts members that are late, or else throws, which holds the roll-out back. */
   #judge(replies: Replies, question: Question): MemberResult[] {
     const { urgency, evicted } = this.#rollout
     const late = replies.flatMap(([member, reply]) => (reply === 'late' ? [member] : []))
     if (late.length > 0) {
-      if (!this.#patience.endsWith(urgency)) throw this.#heldBackBy(late, question)
+      if (!this.#patience.isUsedUp(urgency)) throw this.#heldBackBy(late, question)
       const cause = { question, urgency, heldBack: this.#patience.heldBack }
       for (const member of late) this.#parts.evict(member, cause)
       evicted.push(...late)
@@ -137,14 +135,14 @@ export class FleetTransaction {
     const { patience, timeoutMs } = this.#parts
     const names = late.map(({ name }) => name).join(', ')
     const message =
-      `${names} did not ${UNDONE[question]} the new certificates within ${timeoutMs} ms; all members keep the old ones; ` +
-      `this was ${this.#patience.heldBack} of ${patience} roll-outs in a row, after which the others go on without it`
+      `${names} did not ${ACTIONS[question]} the new certificates within ${timeoutMs} ms; all members keep the old ones; ` +
+      `this was ${this.#patience.heldBack} of ${patience} roll-outs in a row, after which a member that does not answer is evicted`
     return new ReloadError('MEMBER_TIMEOUT', message)
   }
 
   #end(message: Extract<ToMember, { kind: 'settle' | 'abort' | 'revert' }>): void {
     const { members, number, endTurn } = this.#rollout
-    // A member that was not sent any of it, because it does not read, is sent no end of it either.
+    // A member that does not read was sent no part of the generation, so it gets no end of the transaction either.
     for (const member of members) if (member.hasPartOf(number)) member.link.send(message)
     this.#rollout = NO_ROLLOUT
     endTurn()

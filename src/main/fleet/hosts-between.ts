@@ -3,19 +3,19 @@ import type { Host } from '../generation/host.js'
 import { HostTable, inSteps } from '../generation/host-table.js'
 import { runInSlices } from '../generation/slices.js'
 
-/** What takes one table of hosts to another. */
+/** The difference between two tables of hosts. */
 export interface HostsBetween {
   readonly changed: readonly Host[]
   readonly removed: readonly string[]
 }
 
-/** Compares the hosts of two generations; `before` is `null` for a member that has none yet. */
+/** Compares the hosts of two generations. @param before `null` for a member that has no generation yet. */
 export async function hostsBetween(before: Snapshot | null, next: Snapshot): Promise<HostsBetween> {
   const known = (before?.hosts ?? HostTable.empty).byId
   const changed: Host[] = []
   const removed: string[] = []
   if (before?.hosts === next.hosts) return { changed, removed }
-  const look = function* () {
+  const compare = function* () {
     yield* inSteps(next.hosts.byId.values(), (host) => {
       if (known.get(host.id) !== host) changed.push(host)
     })
@@ -23,6 +23,6 @@ export async function hostsBetween(before: Snapshot | null, next: Snapshot): Pro
       if (!next.hosts.byId.has(id)) removed.push(id)
     })
   }
-  await runInSlices(look(), { longestMs: 0 })
+  await runInSlices(compare(), { longestMs: 0 })
   return { changed, removed }
 }

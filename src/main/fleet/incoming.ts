@@ -7,8 +7,8 @@ import { protoIn } from '../base/own-names.js'
 import { MESSAGES_VERSION, type ToMember, type ToPrimary } from './messages.js'
 
 /*
- * Validates what the other end of a link sent, before anything acts on it. A member is a process of its own, which may run
- * another release or be controlled by an attacker: its messages must not harm the process that prepares.
+ * Validates each message from the other end of a link before it is processed. A member is a separate process, which may run
+ * another release or be controlled by an attacker: its messages must not harm the primary.
  */
 
 const number = z.int().min(0)
@@ -55,7 +55,7 @@ const toPrimary = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** A message of a member; `null` for anything else. */
+/** A valid message of a member; `null` for anything else. */
 export function toPrimaryOf(message: unknown): ToPrimary | null {
   // Zod would drop a key named `__proto__` and accept the rest.
   if (protoIn(message) !== null) return null
@@ -63,12 +63,12 @@ export function toPrimaryOf(message: unknown): ToPrimary | null {
   return success ? (data as ToPrimary) : null
 }
 
-/** What a member acts on; `incompatible` is for members of other releases. */
+/** The messages that a member processes. `incompatible` is for members of other releases. */
 export type FollowedMessage = Exclude<ToMember, { kind: 'incompatible' }>
 
 /**
- * Only the fields that decide what to do with a message of the process that prepares. The rest was judged there, and a
- * member refuses what it cannot build a context from.
+ * Only the fields that decide how a message of the primary is processed. The primary has validated the rest, and a member
+ * refuses material from which it cannot build a context.
  */
 const toMember = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('hosts'), hosts: z.array(z.looseObject({})) }),
@@ -87,13 +87,13 @@ const toMember = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** A message of the process that prepares; `null` for anything else. */
+/** A valid message of the primary; `null` for anything else. */
 export function toMemberOf(message: unknown): FollowedMessage | null {
   // The message itself: zod's output would be a needless copy of it.
   return toMember.safeParse(message).success ? (message as FollowedMessage) : null
 }
 
-/** The number of the generation in a message of any release; 0 without one. */
+/** The generation number in a message of any release; 0 without one. */
 export function numberIn(message: unknown): number {
   const { snapshot } = Object(message) as { snapshot?: { generation?: { number?: unknown } } }
   const named = snapshot?.generation?.number
@@ -103,6 +103,6 @@ export function numberIn(message: unknown): number {
 /** The error of a member whose primary uses another version of the messages. */
 export function otherRelease(version: number): ReloadError {
   const versions = `fleet messages of version ${version}, here ${MESSAGES_VERSION}`
-  const message = `the process that prepares runs another release (${versions}); start both from the same one`
+  const message = `the primary runs another release (${versions}); start both processes from the same release`
   return new ReloadError('MEMBER_REFUSED', message)
 }

@@ -29,28 +29,29 @@ export type {
 /** Options of {@link shareEngine}. */
 export interface ShareOptions {
   /**
-   * Name of the fleet, for a process with several engines; both ends must give the same one.
+   * Name of the fleet, for a process with several engines. Must be equal on both sides.
    * @defaultValue `'default'`
    */
   readonly name?: string
   /**
-   * How long a member may take to build what it is sent, and to take it over, in milliseconds (1 to 2147483647). A roll-out
-   * that a member does not answer within this time is held back: all members keep the old certificates.
+   * Time limit of a member for each of its two steps, to build the new certificates and to serve them, in milliseconds (1 to
+   * 2147483647). If a member does not answer in time, the roll-out is held back: all members keep the old certificates.
    * @defaultValue `10000`
    */
   readonly timeoutMs?: number
   /**
-   * How many roll-outs in a row may end that way (1 to 1000). At the last of them, members that have not answered are
-   * evicted: the others move on, and an evicted member keeps what it serves until it answers and joins again. It counts as 1
-   * when the new generation withdraws trust (a CA was removed, a revocation list changed), for `reload({ force: true })`, and
-   * when a served certificate has less than a tenth of its lifetime, or less than `patience` times `timeoutMs`, left.
+   * Number of consecutive roll-outs that may be held back, 1 to 1000. In the last of them, members that have not answered are
+   * evicted: the others apply the new generation, and an evicted member keeps its certificates until it answers and joins
+   * again. The value counts as 1 if the new generation withdraws trust (a CA was removed, a revocation list changed), for
+   * `reload({ force: true })`, and if a served certificate has less than a tenth of its lifetime, or less than `patience`
+   * times `timeoutMs`, left.
    * @defaultValue `3`
    */
   readonly patience?: number
   /**
-   * Called for each evicted member, with the cluster worker, thread or port that was added: end it here, and start another
-   * one. A suspended process needs `worker.process.kill('SIGKILL')`, a blocked thread `worker.terminate()`. An error that it
-   * throws is logged.
+   * Called for each evicted member, with its cluster worker, thread or port: terminate it here, and start a replacement. A
+   * suspended process needs `worker.process.kill('SIGKILL')`, a blocked thread `worker.terminate()`. Errors that the callback
+   * throws are logged.
    */
   readonly onEvicted?: (member: EvictedMember, peer: ClusterWorker | Worker | MessagePort) => unknown
 }
@@ -58,7 +59,7 @@ export interface ShareOptions {
 /** Options of {@link joinEngine}. */
 export interface JoinOptions {
   /**
-   * Name of the fleet, for a process with several engines; both ends must give the same one.
+   * Name of the fleet, for a process with several engines. Must be equal on both sides.
    * @defaultValue `'default'`
    */
   readonly name?: string
@@ -74,12 +75,12 @@ export interface JoinOptions {
   readonly logger?: Logger
 }
 
-/** The processes and threads that follow an engine. */
+/** The fleet of an engine. */
 export interface SharedEngine {
-  /** Lets a thread join, by its `Worker`, or by a port whose other end it has. Workers of `node:cluster` need no call. */
+  /** Lets a thread join: its `Worker`, or a port whose other end it has. Workers of `node:cluster` need no call. */
   add(thread: Worker | MessagePort): void
   members(): readonly MemberStatus[]
-  /** Shares no more: members serve on what they have. */
+  /** Stops sharing. The members keep their current certificates in service. */
   close(): void
 }
 
@@ -88,12 +89,12 @@ const PATIENCE = 3
 const MOST_PATIENCE = 1_000
 
 /**
- * Lets the workers of `node:cluster`, and threads that are added, serve what this engine prepares: all of them take a
- * generation over, or none does, and their clients resume each other's TLS sessions. Members that do not answer hold a
- * generation back at most `patience` times; then the others go on without them.
+ * Shares an engine with the workers of `node:cluster` and with threads that are added: either all of them apply a generation,
+ * or none does, and a client can resume its TLS session at any of them. Members that do not answer hold a generation back at
+ * most `patience` times; then the others continue without them.
  *
- * Private keys travel to cluster workers through a pipe that no other process can read; with
- * `cluster.setupPrimary({ serialization: 'advanced' })` as bytes, otherwise as text.
+ * Private keys are sent to cluster workers through a pipe that no other process can read: as bytes with
+ * `cluster.setupPrimary({ serialization: 'advanced' })`, otherwise as text.
  *
  * @throws ReloadError `OPTIONS_INVALID`
  */
@@ -106,7 +107,7 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
   if (onEvicted !== undefined && typeof onEvicted !== 'function')
     throw invalid('`onEvicted`: expected a function')
   const { reloader, clock, logger, evicted } = internals
-  if (reloader.fleet instanceof LinkedFleet) throw invalid('shareEngine: the engine is shared already')
+  if (reloader.fleet instanceof LinkedFleet) throw invalid('shareEngine: the engine is already shared')
   const onClose = () => {
     cluster.off('fork', addWorker)
     reloader.fleet = NO_FLEET
@@ -117,12 +118,12 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
     onEvicted(member, { peer }) {
       evicted(member)
       const end = () => onEvicted?.(member, peer as ClusterWorker | Worker | MessagePort)
-      const log = (error: unknown) => logger.error({ err: error }, 'the function onEvicted of a fleet threw')
+      const log = (error: unknown) => logger.error({ err: error }, 'the hook onEvicted threw')
       callUserCode('hook', 'the hook onEvicted', end, log)
     },
   })
   reloader.fleet = fleet
-  const add = (channel: Channel) => fleet.welcome(openLink<ToMember>(channel, name))
+  const add = (channel: Channel) => fleet.addLink(openLink<ToMember>(channel, name))
   const addWorker = (worker: Parameters<typeof clusterChannel>[0]) =>
     add(clusterChannel(worker, (cluster.settings as { serialization?: string }).serialization !== 'advanced'))
   if (cluster.isPrimary) {
@@ -137,17 +138,20 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
 }
 
 /**
- * Joins the process that prepares: in a worker of `node:cluster`, in a process that was forked, or in a worker thread.
- * Resolves with an engine that has the certificates of now.
+ * Joins the fleet of the primary: from a worker of `node:cluster`, a forked process, or a worker thread. Resolves with an
+ * engine that serves the current certificates.
  *
- * @throws ReloadError `OPTIONS_INVALID` where there is no such process, `MEMBER_TIMEOUT`, `MEMBER_REFUSED` or `CLOSED`.
+ * @throws ReloadError `OPTIONS_INVALID` for an invalid option and in a process without a parent to join, `MEMBER_TIMEOUT`,
+ * `MEMBER_REFUSED`, `CLOSED`, `LOGGER_UNAVAILABLE` or `WORKER_UNAVAILABLE`.
  */
 export async function joinEngine(options: JoinOptions = {}): Promise<MemberEngine> {
   const { name = 'default', timeoutMs = TIMEOUT_MS, logger = null } = options
   assertTimeout(timeoutMs)
   const channel = parentPort ? threadChannel(parentPort) : process.send ? parentChannel(process) : null
   if (!channel)
-    throw invalid('joinEngine: there is no process to join: this is no cluster worker, child or thread')
+    throw invalid(
+      'joinEngine: this process is not a cluster worker, forked process or worker thread; call createReloadEngine() instead',
+    )
   const resolved = await resolveLogger(logger)
   await reportRuntime(resolved)
   await loadThreadCode()

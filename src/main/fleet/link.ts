@@ -4,47 +4,49 @@ import type { MessagePort, Worker as ThreadWorker } from 'node:worker_threads'
 
 import { type Envelope, MESSAGES_VERSION } from './messages.js'
 
-/** One end of a channel between the process that prepares and one that serves. */
+/** One end of a channel between the primary and a member. */
 export interface Link<Out> {
-  /** Whether it carries JSON alone, so that bytes have to be text. */
+  /** Whether the channel carries only JSON, so that bytes must be sent as text. */
   readonly asText: boolean
   /** The worker, thread, port or process at the other end. */
   readonly peer: object
   /**
-   * Lost without an error where the other end has gone: `onClose` reports that. `sent` is called once the message is
-   * not read any more, whether it has left or is lost.
+   * Sends a message. If the other end has closed, the message is lost without an error; `onClose` reports that.
+   *
+   * @param sent called when the message object is no longer read, after it was sent or lost.
    */
   send(message: Out, sent?: () => void): void
   /**
-   * Nothing has been looked at in a message but its version: `misread` gets what another release has sent, with the
-   * version of that (0 for releases without one).
+   * Listens for messages, of which only the version has been checked.
+   *
+   * @param misread gets a message of another release, with its version (0 for releases without one).
    */
   onMessage(listener: (message: unknown) => void, misread: (version: number, message: unknown) => void): void
   onClose(listener: () => void): void
-  /** Listens no more. */
+  /** Removes all listeners. */
   release(): void
 }
 
-/** Either end of what messages travel by. */
+/** One end of a message channel. */
 export interface Channel {
-  /** Emits `message`, and one of `ends` when the other end has gone. */
+  /** Emits `message`, and one of `ends` when the other end has closed. */
   readonly emitter: EventEmitter
   readonly post: (envelope: object, sent: () => void) => void
   readonly ends: readonly string[]
   readonly asText: boolean
 }
 
-/** A cluster worker, seen from the primary. `asText` unless the cluster's `serialization` is `advanced`. */
+/** The primary's channel to a cluster worker. `asText` unless the cluster's `serialization` is `advanced`. */
 export function clusterChannel(worker: ClusterWorker, asText: boolean): Channel {
   const post: Channel['post'] = (envelope, sent) => {
-    // It may wait for a handle that goes before it, unread until then.
+    // Node may keep it, unserialized, until the handle of an earlier message has been acknowledged.
     if (worker.isConnected()) worker.send(envelope, () => sent())
     else sent()
   }
   return { emitter: worker, post, ends: ['disconnect', 'exit'], asText }
 }
 
-/** A thread, or a port to one, seen from either side. */
+/** A channel to or from a thread, by its `Worker` or a port. */
 export function threadChannel(port: ThreadWorker | MessagePort): Channel {
   // A port has the methods of an emitter that are used here.
   const emitter = port as unknown as EventEmitter
@@ -55,13 +57,13 @@ export function threadChannel(port: ThreadWorker | MessagePort): Channel {
   return { emitter, post, ends: ['exit', 'close'], asText: false }
 }
 
-/** The primary, seen from a process that was forked. */
+/** A forked process's channel to the primary. */
 export function parentChannel(parent: NodeJS.Process): Channel {
   const post: Channel['post'] = (envelope, sent) => {
     if (parent.connected && parent.send) parent.send(envelope, undefined, {}, () => sent())
     else sent()
   }
-  // What a member sends holds no bytes.
+  // A member sends no bytes.
   return { emitter: parent, post, ends: ['disconnect'], asText: false }
 }
 

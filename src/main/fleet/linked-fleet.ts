@@ -7,7 +7,7 @@ import type { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { Fleet, LeftBehind } from '../reload/fleet.js'
+import type { EvictionReport, Fleet } from '../reload/fleet.js'
 import { admit } from './admit.js'
 import { Evictions } from './evictions.js'
 import { FleetTransaction } from './fleet-transaction.js'
@@ -17,25 +17,24 @@ import { Member } from './member.js'
 import { MESSAGES_VERSION, type ToMember, type ToPrimary } from './messages.js'
 import { Turns } from './turns.js'
 
-/** What a fleet needs of the engine that it follows. */
 export interface FleetParts {
   readonly engine: ReloadEngine
   readonly serving: Serving
   readonly clock: Clock
   readonly logger: Logger
-  /** How long a member may take to build its contexts, and to take them over, in milliseconds. */
+  /** Time limit of a member for each of its two steps, to build its contexts and to serve them, in milliseconds. */
   readonly timeoutMs: number
-  /** Roll-outs in a row that members may hold back by not answering in time. */
+  /** Consecutive roll-outs that members may hold back by not answering in time, the last one included. */
   readonly patience: number
-  /** Called for each member that the fleet goes on without. Must not throw. */
+  /** Called for each evicted member. Must not throw. */
   readonly onEvicted: (member: EvictedMember, link: Link<ToMember>) => void
-  /** Whether `onEvicted` may end members, so that it is worth waiting a moment for their end. */
+  /** Whether `onEvicted` may terminate members, so that it makes sense to wait a moment for that. */
   readonly endsEvicted: boolean
-  /** Called once it is closed, by whichever side. */
+  /** Called once, when the fleet is closed. */
   readonly onClose: () => void
 }
 
-/** The members that serve what an engine prepares. */
+/** A fleet whose members are connected by links. */
 export class LinkedFleet implements Fleet {
   readonly #parts: FleetParts
   readonly #members = new Set<Member>()
@@ -57,18 +56,17 @@ export class LinkedFleet implements Fleet {
     })
   }
 
-  /** Waits until the other end asks to join, and gives it what is served then. */
-  welcome(link: Link<ToMember>): void {
+  /** Adds a link. Once the other end requests to join, it gets the current generation. */
+  addLink(link: Link<ToMember>): void {
     let member: Member | null = null
     const { engine, logger } = this.#parts
     const complain = once((version: number | null) => {
       const fields = { member: member?.id ?? null, memberPid: member?.pid ?? null }
-      if (version === null)
-        logger.error(fields, 'a member sent what is no message of a fleet; it was ignored')
+      if (version === null) logger.error(fields, 'a member sent an invalid fleet message, which was ignored')
       else
         logger.error(
           { ...fields, version, ours: MESSAGES_VERSION },
-          'member could not join: it runs another release',
+          'member could not join: it runs another release; start both from the same release',
         )
     })
     const misread = (version: number) => {
@@ -79,7 +77,7 @@ export class LinkedFleet implements Fleet {
       const message = toPrimaryOf(received)
       if (!message) {
         complain(null)
-        member?.misspoke()
+        member?.receiveInvalid()
       } else if (message.kind === 'join') {
         member = this.#join(member, message, link)
       } else if (message.kind === 'leave') {
@@ -107,8 +105,8 @@ export class LinkedFleet implements Fleet {
     return this.#active().flatMap(({ report }) => report.policies)
   }
 
-  leftBehind(): LeftBehind {
-    return this.#evictions.leftBehind(this.#members)
+  evictions(): EvictionReport {
+    return this.#evictions.report(this.#members)
   }
 
   stage(next: Snapshot, before: () => Snapshot, force: boolean): Promise<void> {
@@ -148,17 +146,17 @@ export class LinkedFleet implements Fleet {
     return [...this.#members].filter(({ eviction }) => eviction === null)
   }
 
-  /** A request to join is repeated until it is granted; only one that was evicted joins a second time. */
+  /** Requests to join are repeated until granted. Only an evicted member joins a second time. */
   #join(known: Member | null, message: Extract<ToPrimary, { kind: 'join' }>, link: Link<ToMember>): Member {
     const member = known && !known.gone ? known : new Member(++this.#lastId, message, link)
     const serves = this.#members.has(member) && member.eviction === null
-    if (!serves && !member.joining) void this.#take(member)
+    if (!serves && !member.joining) void this.#admit(member)
     return member
   }
 
-  async #take(member: Member): Promise<void> {
+  async #admit(member: Member): Promise<void> {
     const { serving, clock, timeoutMs, logger } = this.#parts
-    const returns = member.eviction !== null
+    const isRejoin = member.eviction !== null
     const fields = { member: member.id, memberPid: member.pid }
     member.joining = true
     try {
@@ -168,13 +166,13 @@ export class LinkedFleet implements Fleet {
         this.#members.add(member)
       })
       if (!this.#members.has(member)) return
-      const message = returns ? 'member joined again' : 'member joined'
+      const message = isRejoin ? 'member rejoined' : 'member joined'
       logger.info({ ...fields, members: this.#members.size }, message)
     } catch (error) {
       const { code, message } = error as ReloadError
       logger.error({ ...fields, code, reason: message }, 'member could not join')
       member.link.send({ kind: 'abort' })
-      if (!returns) member.left()
+      if (!isRejoin) member.left()
     } finally {
       member.joining = false
     }
@@ -188,7 +186,7 @@ export class LinkedFleet implements Fleet {
   }
 }
 
-/** Calls it at the first call only: a member that goes on and on fills no log. */
+/** Runs `act` only at the first call, so that a misbehaving member cannot fill the log. */
 function once<Argument>(act: (argument: Argument) => void): (argument: Argument) => void {
   let done = false
   return (argument) => {

@@ -13,22 +13,22 @@ import { EventHub } from '../base/event-hub.js'
 import type { Logger } from '../base/logger.js'
 import { openWorker, type Worker } from '../threads/pool.js'
 import { type FollowedMessage, numberIn, otherRelease, toMemberOf } from './incoming.js'
-import { knock } from './knock.js'
+import { requestJoin } from './join-request.js'
 import type { Link } from './link.js'
 import type { JoinedEvents, JoinedStatus, MemberEngine } from './member-engine.js'
 import { MemberLife } from './member-life.js'
 import { MemberTransaction } from './member-transaction.js'
 import type { ToPrimary } from './messages.js'
 
-/** How often a member reports its servers and connections to the primary, when they have changed. */
+/** Interval at which a member reports changes of its servers and connections to the primary, in milliseconds. */
 const REPORT_MS = 1_000
 
 type Pending = { resolve(result: ReloadResult): void; reject(error: ReloadError): void }
 
-/** What has its turn among the messages; the others are taken at once. */
+/** Messages that are processed one after the other. All others are processed immediately. */
 type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
 
-/** Follows a primary: carries out the steps of its transactions one after the other, and reports to it. */
+/** The engine of a member: executes the primary's transactions step by step, and reports to the primary. */
 export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   readonly #link: Link<ToPrimary>
   readonly #clock: Clock
@@ -36,7 +36,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   readonly #events: EventHub<JoinedEvents>
   readonly #transaction: MemberTransaction
   readonly #reloads = new Map<number, Pending>()
-  /** Opened for the first look at live connections, which the primary cannot judge. */
+  /** Opened by the first `distrusted()`: the primary cannot judge this process's connections. */
   #worker: Worker | null = null
   #work: Promise<void> = Promise.resolve()
   #lastReport = ''
@@ -46,11 +46,11 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #pid = 0
   #orphaned = false
   readonly #life: MemberLife
-  /** From an eviction until this member has joined again. */
+  /** Whether this member was evicted and has not rejoined yet. */
   #evicted = false
   #joined: Promise<void>
-  #welcomed!: () => void
-  #turnedAway!: (error: ReloadError) => void
+  #resolveJoin!: () => void
+  #rejectJoin!: (error: ReloadError) => void
 
   constructor(link: Link<ToPrimary>, logger: Logger, clock: Clock = systemClock) {
     super({
@@ -68,8 +68,8 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     const notify = (notice: ExpiryNotice) => this.#events.emit('expiring', notice)
     this.#life = new MemberLife(clock, logger, notify, () => !this.#orphaned && !this.#evicted)
     this.#joined = new Promise((resolve, reject) => {
-      this.#welcomed = resolve
-      this.#turnedAway = reject
+      this.#resolveJoin = resolve
+      this.#rejectJoin = reject
     })
   }
 
@@ -84,11 +84,11 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     )
     this.#link.onClose(() => this.#orphan())
     const cancel = this.#clock.after(timeoutMs, () => {
-      const message = `no primary shared its certificates within ${timeoutMs} ms; call shareEngine() there`
-      this.#turnedAway(new ReloadError('MEMBER_TIMEOUT', message))
+      const message = `no primary shared its certificates within ${timeoutMs} ms; call shareEngine() in the primary`
+      this.#rejectJoin(new ReloadError('MEMBER_TIMEOUT', message))
     })
     this.#pid = pid
-    this.#knock()
+    this.#requestJoin()
     try {
       await this.#joined
     } catch (error) {
@@ -117,7 +117,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     force = false,
     dryRun = false,
   }: Pick<ReloadOptions, 'force' | 'dryRun'> = {}): Promise<ReloadResult> {
-    if (!this.#isFollowing) return Promise.reject(gone())
+    if (!this.#isFollowing) return Promise.reject(primaryGone())
     const id = ++this.#lastRequest
     return new Promise((resolve, reject) => {
       this.#reloads.set(id, { resolve, reject })
@@ -159,7 +159,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     return this.#orphaned ? 'orphaned' : this.#evicted ? 'evicted' : 'serving'
   }
 
-  /** Whether there is a primary. */
+  /** Whether there is a primary to follow. */
   get #isFollowing(): boolean {
     return !this.closed && !this.#orphaned
   }
@@ -169,24 +169,24 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     if (!message) this.#complain(numberIn(received))
     else if (message.kind === 'answer') this.#answer(message)
     else if (message.kind === 'farewell') this.#orphan()
-    // One after the other: a commit must not overtake its staging, nor hosts the generation before theirs.
+    // In order: a commit must not overtake its staging, nor hosts the previous generation.
     else this.#work = this.#work.then(() => this.#follow(message))
   }
 
-  /** A primary of another release cannot be followed; where it waits for an answer, it gets a refusal. */
+  /** Handles a primary of another release, which cannot be followed: refuses if it waits for an answer. */
   #misread(version: number, message: unknown): void {
     const error = otherRelease(version)
     this.#transaction.refuse(numberIn(message), error)
-    this.#turnedAway(error)
+    this.#rejectJoin(error)
   }
 
-  /** What is not a fleet message is ignored, and refused where the primary waits for an answer. */
+  /** Handles an invalid fleet message: refuses if the primary waits for an answer. */
   #complain(number = 0): void {
-    const error = new ReloadError('MEMBER_REFUSED', 'what was received is no message of a fleet')
+    const error = new ReloadError('MEMBER_REFUSED', 'the member received an invalid fleet message')
     this.#transaction.refuse(number || this.#transaction.stagedNumber, error)
     if (this.#complained) return
     this.#complained = true
-    this.#logger.error({}, 'what is no message of a fleet was received; it was ignored')
+    this.#logger.error({}, 'an invalid fleet message was received and ignored')
   }
 
   async #follow(message: Step): Promise<void> {
@@ -196,7 +196,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     else if (message.kind === 'commit') this.#commit(message)
     else if (message.kind === 'settle') this.#settle()
     else if (message.kind === 'evicted') this.#joinAgain(message.reason)
-    else this.#goBack(message.kind)
+    else this.#undo(message.kind)
     if (this.#transaction.begun) this.#life.watch(this.#transaction.serving.snapshot)
   }
 
@@ -210,14 +210,14 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
 
   #settle(): void {
     this.#transaction.settle()
-    this.#welcomed()
+    this.#resolveJoin()
     if (!this.#evicted) return
     this.#evicted = false
     const { number: generation } = this.#transaction.serving.snapshot.generation
-    this.#logger.info({ generation }, 'joined the fleet again')
+    this.#logger.info({ generation }, 'rejoined the fleet')
   }
 
-  /** What is served stays until the primary has sent the current generation as a whole. */
+  /** Rejoins after an eviction. The served generation stays until the primary has sent the complete current one. */
   #joinAgain(reason: string): void {
     if (!this.#transaction.begun || this.#evicted || !this.#isFollowing) return
     this.#transaction.giveUp()
@@ -225,16 +225,18 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     const { number: generation } = this.#transaction.serving.snapshot.generation
     this.#logger.error(
       { generation, reason },
-      'the fleet went on without this member, which did not answer in time; it joins again',
+      'this member did not answer in time and was evicted from the fleet; rejoining',
     )
     this.#events.emit('evicted', { generation, reason })
-    this.#knock()
+    this.#requestJoin()
   }
 
-  #goBack(step: 'abort' | 'revert'): void {
+  #undo(step: 'abort' | 'revert'): void {
     this.#transaction[step]()
     if (!this.#transaction.begun)
-      this.#turnedAway(new ReloadError('MEMBER_REFUSED', 'the primary did not let this process join'))
+      this.#rejectJoin(
+        new ReloadError('MEMBER_REFUSED', 'the primary refused to let this process join; see its log'),
+      )
   }
 
   #answer({ id, result, code }: Extract<FollowedMessage, { kind: 'answer' }>): void {
@@ -242,16 +244,18 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#reloads.delete(id)
     if (result) pending?.resolve(result)
     else
-      pending?.reject(new ReloadError(code === 'CLOSED' ? 'CLOSED' : 'ABORTED', 'the primary did not reload'))
+      pending?.reject(
+        new ReloadError(code === 'CLOSED' ? 'CLOSED' : 'ABORTED', 'the primary could not reload'),
+      )
   }
 
   #orphan(): void {
     if (!this.#isFollowing) return
     this.#orphaned = true
     this.#leave()
-    this.#turnedAway(gone())
+    this.#rejectJoin(primaryGone())
     if (!this.#transaction.begun) return
-    const message = 'the process that prepares certificates has gone; these are served on and not renewed'
+    const message = 'the primary has gone; its last certificates stay in service and are not renewed'
     this.#logger.error({}, message)
     this.#events.emit('orphaned')
   }
@@ -259,7 +263,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #leave(): void {
     this.#link.release()
     this.#cancelReport()
-    for (const { reject } of this.#reloads.values()) reject(gone())
+    for (const { reject } of this.#reloads.values()) reject(primaryGone())
     this.#reloads.clear()
   }
 
@@ -280,10 +284,10 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#lastReport = text
   }
 
-  #knock(): void {
-    const ask = () => this.#link.send({ kind: 'join', pid: this.#pid, threadId })
-    const isWanted = () => this.#isFollowing && (this.#evicted || !this.#transaction.begun)
-    knock({ clock: this.#clock, ask, isWanted }, this.#evicted)
+  #requestJoin(): void {
+    const request = () => this.#link.send({ kind: 'join', pid: this.#pid, threadId })
+    const isNeeded = () => this.#isFollowing && (this.#evicted || !this.#transaction.begun)
+    requestJoin({ clock: this.#clock, request, isNeeded }, this.#evicted)
   }
 
   #openWorker(): Worker {
@@ -292,7 +296,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   }
 }
 
-function gone(): ReloadError {
-  const message = 'the process that prepares certificates has gone, or this engine is closed'
+function primaryGone(): ReloadError {
+  const message = 'the primary has gone, or this engine is closed'
   return new ReloadError('CLOSED', message)
 }

@@ -7,41 +7,41 @@ import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
 
 /** Events of a joined engine. */
 export interface JoinedEvents {
-  /** As in `ReloadEvents`. It is logged here only once the primary has gone: until then the primary logs it. */
+  /** As in `ReloadEvents`. The primary logs it; this process does so only once the primary has gone. */
   expiring: [ExpiryNotice]
-  /** A generation that the primary prepared serves here. */
+  /** A generation that the primary prepared is in service here. */
   applied: [AppliedGeneration]
-  /** The primary has gone: what is served goes on being served, and nothing renews it any more. */
+  /** The primary has gone: the last certificates stay in service, and are not renewed any more. */
   orphaned: []
   /**
-   * The fleet has gone on without this process or thread, because it did not answer in time. It keeps serving what it serves,
-   * and joins again by itself: `applied` follows. A process that is ended and replaced instead may exit here.
+   * This process or thread was evicted from the fleet, because it did not answer in time. It keeps its certificates in
+   * service and rejoins automatically; `applied` follows. A process that should be replaced instead may exit here.
    */
   evicted: [Eviction]
 }
 
-/** Why a fleet went on without a member. */
+/** The eviction of a member. */
 export interface Eviction {
-  /** The generation that is served until the member has joined again. */
+  /** The generation that is served until the member has rejoined. */
   readonly generation: number
-  /** What the primary says, for the log. */
+  /** The reason that the primary gives, for the log. */
   readonly reason: string
 }
 
-/** A generation that has begun to serve. */
+/** A generation that is now in service. */
 export interface AppliedGeneration {
   readonly generation: Generation
   readonly diff: {
-    /** Whether TLS sessions begun before are resumed: true exactly when no trust changed. */
+    /** Whether earlier TLS sessions can be resumed: `true` if neither trust nor the ticket secret changed. */
     readonly sessionsSurvive: boolean
   }
 }
 
-/** What a joined engine serves, and how it is. */
+/** The status of a joined engine. */
 export interface JoinedStatus {
-  /** `evicted`: the fleet has gone on without it, and it is joining again. */
+  /** `evicted`: the fleet continues without this member, which is rejoining. `orphaned`: the primary has gone. */
   readonly state: 'serving' | 'evicted' | 'orphaned' | 'closed'
-  /** What is served; `warnings` as of now. */
+  /** The served generation, with current `warnings`. */
   readonly generation: Generation
   /** As in `EngineStatus`. */
   readonly ends: CurrentEnds
@@ -51,18 +51,16 @@ export interface JoinedStatus {
   readonly connections: Readonly<Record<number, number>>
 }
 
-/**
- * The engine of a process, or thread, that serves what another one prepares: as a `ReloadEngine`, without files of its own.
- */
+/** The engine of a member: serves the certificates that the primary prepares, and reads no files itself. */
 export interface MemberEngine extends ServingEngine {
   /**
-   * Has the primary look at the files: the answer is that of the whole fleet.
-   * @throws ReloadError `CLOSED`, also when the primary has gone.
+   * Requests a reload from the primary. Resolves with the result for the whole fleet.
+   * @throws ReloadError `CLOSED`, also when the primary has gone, or `ABORTED` when the primary could not reload.
    */
   reload(options?: Pick<ReloadOptions, 'force' | 'dryRun'>): Promise<ReloadResult>
   status(): JoinedStatus
   on<E extends keyof JoinedEvents>(event: E, listener: (...args: JoinedEvents[E]) => void): this
   off<E extends keyof JoinedEvents>(event: E, listener: (...args: JoinedEvents[E]) => void): this
-  /** Follows no more; attached servers serve on. */
+  /** Leaves the fleet. Attached servers keep their current certificates in service. */
   close(): Promise<void>
 }

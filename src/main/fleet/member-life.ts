@@ -6,13 +6,13 @@ import { LifeWatch } from '../engine/life-watch.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { JoinedStatus } from './member-engine.js'
 
-/** Watches the ends of what a member serves, from its first generation on. */
+/** Watches the expiry of the material that a member serves, from its first generation on. */
 export class MemberLife {
   readonly #open: (snapshot: Snapshot) => LifeWatch
   #watch: LifeWatch | null = null
   #watched: Snapshot | null = null
 
-  /** @param isLoggedByPrimary whether the primary logs these ends, as it does once for the whole fleet. */
+  /** @param isLoggedByPrimary whether the primary logs expiries, once for the whole fleet. */
   constructor(
     clock: Clock,
     logger: Logger,
@@ -23,7 +23,7 @@ export class MemberLife {
       new LifeWatch(snapshot, { clock, logger, notify, isLogged: () => !isLoggedByPrimary() })
   }
 
-  /** From now on, this is served. */
+  /** Call for each generation that is put into service. */
   watch(snapshot: Snapshot): LifeWatch {
     if (!this.#watch) this.#watch = this.#open(snapshot)
     else if (snapshot !== this.#watched) this.#watch.watch(snapshot)
@@ -31,7 +31,7 @@ export class MemberLife {
     return this.#watch
   }
 
-  /** The part of the status that is about a snapshot, which is served now. */
+  /** The part of the status that depends on the served snapshot. */
   status(snapshot: Snapshot): Pick<JoinedStatus, 'generation' | 'ends' | 'warnings'> {
     const { ends, warnings } = this.watch(snapshot)
     const generation = asOfNow(snapshot.generation, warnings)

@@ -18,19 +18,19 @@ import type { MemberReport, ToMember, ToPrimary, WireHost, WireSnapshot } from '
 import { bytesOf, hostOf, keptOptions, materialOf, wipeWire } from './wire.js'
 
 /**
- * The primary's transactions as one member takes part in them: stages a generation, serves it from the commit on, and
- * keeps the generation before it until the primary settles or reverts. Answers `stage` and `commit`. Steps must not overlap.
+ * A member's side of the primary's transactions: stages a generation, serves it from the commit on, and keeps the previous
+ * one until the primary settles or reverts. Replies to `stage` and `commit`. Steps must not overlap.
  */
 export class MemberTransaction {
   readonly #link: Link<ToPrimary>
   readonly #clock: Clock
-  /** Has room for none: overwrites the keys of each generation that it is given, unless they are served as well. */
+  /** A history of size 0: overwrites the keys of each generation added to it, unless they are in service. */
   readonly #history = new History(0, () => this.serving.snapshot)
   #serving: Serving | null = null
-  /** Hosts that were received ahead of their generation. */
+  /** Hosts received before their generation. */
   #hosts: WireHost[] = []
   #staged: ServedState | null = null
-  /** What was served before the last commit, until that is settled or reverted. */
+  /** The state served before the last commit, until that is settled or reverted. */
   #before: ServedState | null = null
   #gauge: SliceGauge = { longestMs: 0 }
   #begun = false
@@ -40,7 +40,7 @@ export class MemberTransaction {
     this.#clock = clock
   }
 
-  /** What this member serves: nothing before {@link begun}. */
+  /** Undefined before the first `stage`. */
   get serving(): Serving {
     return this.#serving as Serving
   }
@@ -50,7 +50,7 @@ export class MemberTransaction {
     return this.#begun
   }
 
-  /** The number of the generation that is staged; 0 without one. */
+  /** The number of the staged generation; 0 without one. */
   get stagedNumber(): number {
     return this.#staged?.snapshot.generation.number ?? 0
   }
@@ -77,11 +77,11 @@ export class MemberTransaction {
   }
 
   /**
-   * Serves what is staged. A commit that this process reads too late, because it was suspended, is refused: the fleet has
-   * gone back, or on, without it.
+   * Serves the staged generation. A commit that this process reads too late, because it was suspended, is refused: the fleet
+   * has reverted, or continued without it.
    *
-   * @returns what is served from now on; `null` when another generation or nothing is staged, when the commit is too late,
-   * or when this process cannot serve it.
+   * @returns the applied generation; `null` if another generation or none is staged, if the commit is too late, or if this
+   * process cannot serve it.
    */
   commit({
     number,
@@ -96,7 +96,7 @@ export class MemberTransaction {
       this.abort()
       this.refuse(
         number,
-        new ReloadError('MEMBER_TIMEOUT', `the commit of generation ${number} came too late`),
+        new ReloadError('MEMBER_TIMEOUT', `the commit of generation ${number} was received too late`),
       )
       return null
     }
@@ -115,7 +115,7 @@ export class MemberTransaction {
     return appliedOver(this.#before?.snapshot, staged.snapshot)
   }
 
-  /** Drops what is staged, and hosts that came ahead of a generation that will not follow. */
+  /** Drops the staged generation, and hosts received for a generation that will not follow. */
   abort(): void {
     wipeWire(this.#hosts.splice(0).map(({ pair }) => pair))
     if (!this.#staged) return
@@ -127,7 +127,7 @@ export class MemberTransaction {
     this.#staged = null
   }
 
-  /** Ends the transaction: what was served before is not needed any more. */
+  /** Ends the transaction and releases the previous state. */
   settle(): void {
     if (this.#before) {
       this.#history.keep(this.#before.snapshot)
@@ -136,7 +136,7 @@ export class MemberTransaction {
     this.#before = null
   }
 
-  /** Serves what was served before again; drops what is staged where nothing has been committed. */
+  /** Restores the previous state; drops the staged generation if nothing has been committed. */
   revert(): void {
     if (this.#before) {
       const { snapshot } = this.serving
@@ -146,13 +146,13 @@ export class MemberTransaction {
     this.#before = null
   }
 
-  /** Ends every transaction: keeps what is served now. */
+  /** Ends any transaction and keeps the served generation. */
   giveUp(): void {
     this.abort()
     this.settle()
   }
 
-  /** Refuses a generation; 0 is none, for which the primary expects no answer. */
+  /** Refuses a generation. @param number 0 for none, for which the primary expects no answer. */
   refuse(number: number, error: unknown): void {
     if (number > 0) this.#link.send({ kind: 'refused', number, problems: problemsOf(error) })
   }
@@ -173,7 +173,7 @@ export class MemberTransaction {
     this.#serving?.close()
   }
 
-  /** @param complete - whether it stands alone, or is a difference to what is served here. */
+  /** @param complete - whether `wire` is a complete generation, not a difference to the one served here. */
   async #snapshotOf(
     wire: WireSnapshot,
     wireHosts: readonly WireHost[],

@@ -4,10 +4,10 @@ import type { ReloadEngine } from '../api/reload-engine.js'
 import type { Link } from './link.js'
 import type { MemberReport, ToMember, ToPrimary } from './messages.js'
 
-/** What a member may answer to `stage` and `commit`. */
+/** Replies of a member to `stage` and `commit`. */
 export type MemberAnswer = Extract<ToPrimary, { kind: 'staged' | 'refused' | 'committed' }>
 
-/** How a question to a member ended. `gone`: the member has ended. `late`: it did not answer in time. */
+/** The end of a request to a member. `gone`: the member has ended. `late`: it did not answer in time. */
 export type MemberReply = MemberAnswer | 'gone' | 'late'
 
 interface Awaited {
@@ -16,27 +16,27 @@ interface Awaited {
   readonly resolve: (reply: MemberReply) => void
 }
 
-/** One process or thread that serves, seen from the one that prepares. */
+/** The primary's view of one member. */
 export class Member {
   readonly id: number
   readonly pid: number
   readonly threadId: number
   readonly link: Link<ToMember>
-  /** Whether it is being given its first generation, or the current one after an eviction. */
+  /** Whether it is being admitted, for the first time or after an eviction. */
   joining = false
   #report: MemberReport = { generation: 0, servers: 0, connections: {}, listeners: [], policies: [] }
   #awaited: Awaited | null = null
-  /** The generation of which the last part was sent, and the last one that was sent as a whole. */
+  /** The last generation of which a part was sent, and the last one that was sent completely. */
   #begun = 0
   #sent = 0
-  /** The generation that it was sent, and has not answered in time; 0 once it has answered. */
-  #owed = 0
+  /** The generation whose reply is overdue; 0 if none is. */
+  #overdue = 0
   readonly #settled = new Set<() => void>()
   #missed = 0
   #eviction: MemberEviction | null = null
   #gone = false
   #end: () => void = () => {}
-  /** Resolves once it has ended, or follows no more. */
+  /** Resolves once it has ended or left the fleet. */
   readonly ended: Promise<void> = new Promise((resolve) => {
     this.#end = resolve
   })
@@ -60,7 +60,7 @@ export class Member {
     return this.#eviction
   }
 
-  /** As messages name it. */
+  /** Its name in messages. */
   get name(): string {
     return `member ${this.id} (pid ${this.pid}${this.threadId > 0 ? `, thread ${this.threadId}` : ''})`
   }
@@ -73,7 +73,7 @@ export class Member {
     }
   }
 
-  /** What it answers about a generation. A question that is still open ends as `late`. */
+  /** Resolves with its reply about a generation. A request that is still open ends as `late`. */
   answer(number: number, kind: 'staged' | 'committed'): Promise<MemberReply> {
     this.#awaited?.resolve('late')
     return new Promise((resolve) => {
@@ -82,47 +82,47 @@ export class Member {
     })
   }
 
-  /** Ends a question about a generation as `late`, if it is still open. */
+  /** Ends the request about a generation as `late`, if it is still open. */
   giveUp(number: number): void {
     const awaited = this.#awaited
     if (awaited?.number !== number) return
     this.#awaited = null
-    if (this.#sent === number) this.#owed = number
+    if (this.#sent === number) this.#overdue = number
     this.#missed++
     this.#wake()
     awaited.resolve('late')
   }
 
   /**
-   * Resolves once it owes no answer from an earlier roll-out, or the question that is open now has ended. A member that does
-   * not read is sent no second generation: its messages would only pile up.
+   * Resolves once no reply from an earlier roll-out is overdue, or the current request has ended. A member that does not read
+   * is sent no second generation, because its messages would only accumulate.
    */
   async caughtUp(): Promise<void> {
-    if (this.#owed === 0 || this.#gone) return
+    if (this.#overdue === 0 || this.#gone) return
     await new Promise<void>((resolve) => this.#settled.add(resolve))
   }
 
-  /** It is sent the first part of a generation. */
+  /** Notes that the first part of a generation is sent. */
   sending(number: number): void {
     this.#begun = number
   }
 
-  /** It has been sent all of a generation, so that an answer is to come. */
+  /** Notes that a generation was sent completely, so that a reply can be expected. */
   sent(number: number): void {
     this.#sent = number
   }
 
-  /** Whether it has been sent anything of a generation. */
+  /** Whether any part of a generation has been sent. */
   hasPartOf(number: number): boolean {
     return this.#begun === number
   }
 
-  /** Whether the question about this generation is still open. */
+  /** Whether the request about this generation is still open. */
   isAsked(number: number): boolean {
     return this.#awaited?.number === number
   }
 
-  /** Takes in a message of the member; `reload` is its own request. */
+  /** Processes a message of the member. */
   receive(message: ToPrimary, engine: ReloadEngine): void {
     if ('report' in message) this.#report = message.report
     if (message.kind === 'reload') this.#reload(message, engine)
@@ -130,11 +130,11 @@ export class Member {
       this.#take(message)
   }
 
-  /** It has sent something that is no message: it cannot carry out what it was asked. */
-  misspoke(): void {
+  /** Processes an invalid message: an open request counts as refused. */
+  receiveInvalid(): void {
     const awaited = this.#awaited
     if (!awaited) return
-    const message = 'its answer is not a message of a fleet'
+    const message = 'its answer is not a valid fleet message'
     const problems = [{ code: 'MEMBER_REFUSED' as const, message }]
     this.#take({ kind: 'refused', number: awaited.number, problems })
   }
@@ -144,10 +144,10 @@ export class Member {
     return Object.freeze({ ...this.status(), evicted: eviction })
   }
 
-  /** It serves the current generation. */
+  /** Notes that the member serves the current generation. */
   admitted(): void {
     this.#eviction = null
-    this.#owed = 0
+    this.#overdue = 0
     this.#missed = 0
   }
 
@@ -159,18 +159,18 @@ export class Member {
     this.#awaited = null
   }
 
-  /** The reason of an eviction, as a result names it. */
+  /** Its eviction as a problem in a result; `null` if it is not evicted. */
   get problem(): Problem | null {
     return this.#eviction && { code: 'MEMBER_EVICTED', message: this.#eviction.message }
   }
 
   #take(answer: MemberAnswer): void {
-    if (answer.number === this.#owed) {
-      this.#owed = 0
+    if (answer.number === this.#overdue) {
+      this.#overdue = 0
       this.#wake()
     }
     const awaited = this.#awaited
-    // An answer that comes after the question was given up is about an earlier generation.
+    // A reply that arrives after its request was given up has the number of an earlier generation.
     if (awaited?.number !== answer.number) return
     if (answer.kind !== 'refused' && answer.kind !== awaited.kind) return
     this.#awaited = null

@@ -8,28 +8,27 @@ import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 
 /**
- * What the messages below mean. It goes up with every change of one of them: a process that is started while another
- * release is installed runs that one, beside a process that prepares by the release before. They must not guess what the
- * other one means.
+ * Version of the messages below, incremented with every change of one of them. During an upgrade, a new member may run another
+ * release than the primary, and neither must misinterpret the other's messages.
  */
 export const MESSAGES_VERSION = 2
 
-/** Every message of a fleet, among the application's own. */
+/** Distinguishes fleet messages from those of the application on the same channel. */
 export interface Envelope<Message> {
   /** The name of the fleet. */
   readonly certswap: string
-  /** {@link MESSAGES_VERSION} of the sender; absent in releases that had none. */
+  /** {@link MESSAGES_VERSION} of the sender; absent in releases without one. */
   readonly version?: number
   readonly message: Message
 }
 
-/** A generation on its way to a member, as a difference to the one that the member serves. */
+/** A generation sent to a member, as a difference to the one that the member serves. */
 export interface WireSnapshot {
   readonly generation: Generation
   /** Without logger and passphrase. */
   readonly options: Omit<ResolvedOptions, 'logger'>
   readonly pairs: readonly { readonly chain: Bytes; readonly key: Bytes }[]
-  /** `served`: the same as before. */
+  /** `served`: unchanged. */
   readonly trust: WireTrust | 'served'
   readonly dhparam: Bytes | null
   readonly ticketSecret: Bytes | null
@@ -47,23 +46,23 @@ export interface WireTrust {
   readonly problems: readonly Problem[]
 }
 
-/** From the process that prepares. */
+/** From the primary. */
 export type ToMember =
-  /** Hosts that changed, in batches ahead of their `stage`. */
+  /** Hosts that changed, in batches before their `stage`. */
   | { readonly kind: 'hosts'; readonly hosts: readonly WireHost[] }
   /**
-   * `welcome` is the secret that tickets are encrypted from. It is set when the member joins, or joins again: the snapshot is
-   * complete then, and no difference to what the member serves.
+   * `welcome` is the secret of the ticket keys. It is set when the member joins or rejoins: then the snapshot is complete, not
+   * a difference.
    */
   | { readonly kind: 'stage'; readonly snapshot: WireSnapshot; readonly welcome: Bytes | null }
-  /** Not to be carried out after `untilMs` of the monotonic clock (`workers/monotonic.ts`): the primary has given up waiting by then. */
+  /** Invalid after `untilMs` of the machine's monotonic clock (`workers/base/monotonic.ts`): the primary has stopped waiting. */
   | { readonly kind: 'commit'; readonly number: number; readonly untilMs: number }
   | { readonly kind: 'settle' | 'abort' | 'revert' }
-  /** The fleet goes on without this member, which drops what it has staged and joins again. */
+  /** The member is evicted: it drops its staged generation and rejoins. */
   | { readonly kind: 'evicted'; readonly reason: string }
-  /** The engine is not shared any more. */
+  /** The engine is no longer shared. */
   | { readonly kind: 'farewell' }
-  /** To a member of another {@link MESSAGES_VERSION}, whatever that is: it does not know what it means, and gives up. */
+  /** To a member of another {@link MESSAGES_VERSION}: the version of the envelope makes it give up, in any release. */
   | { readonly kind: 'incompatible' }
   | {
       readonly kind: 'answer'
@@ -72,10 +71,9 @@ export type ToMember =
       readonly code: string
     }
 
-/** From a process or thread that serves; `number` is that of the generation which the answer is about. */
+/** From a member. `number` is the number of the generation that a reply is about. */
 export type ToPrimary =
   | { readonly kind: 'join'; readonly pid: number; readonly threadId: number }
-  /** It follows no more. */
   | { readonly kind: 'leave' }
   | {
       readonly kind: 'staged'
@@ -97,7 +95,7 @@ export type ToPrimary =
       readonly options: Pick<ReloadOptions, 'force' | 'dryRun'>
     }
 
-/** What a member says of itself. */
+/** The status that a member reports. */
 export interface MemberReport {
   readonly generation: number
   readonly servers: number
@@ -107,7 +105,7 @@ export interface MemberReport {
   readonly policies: readonly PeerPolicy[]
 }
 
-/** Bytes as they are, or in Base64 where the channel carries JSON. */
+/** Bytes, or Base64 text if the channel carries JSON. */
 export type Bytes = Uint8Array | string
 
 export interface WireHost extends Omit<Host, 'pair'> {

@@ -3,48 +3,47 @@ import { trustShrank } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { Question } from './answers.js'
 
-/** Why the first roll-out that members hold back evicts them. */
+/** A reason to evict late members at the first roll-out that they hold back. */
 export type Urgency = 'trust' | 'life' | 'forced'
 
-/** What a member has not done, and why the others no longer wait for it. */
+/** The request that a member has not answered, and why the others no longer wait for it. */
 export interface EvictionCause {
   readonly question: Question
   readonly urgency: Urgency | null
-  /** Roll-outs in a row that were held back. */
+  /** Consecutive roll-outs that were held back. */
   readonly heldBack: number
 }
 
-/** The share of its lifetime that a certificate has left when it counts as short-lived. */
+/** A certificate with less than this share of its lifetime left is about to expire. */
 const LAST_PART = 0.1
 
-/** Counts the roll-outs that members held back by not answering in time, and decides when that is too often. */
+/** Counts the consecutive roll-outs that late members held back, and decides when to evict them. */
 export class Patience {
   readonly #limit: number
   #heldBack = 0
 
-  /** @param limit - roll-outs in a row that may be held back, the one that ends the patience included */
+  /** @param limit - consecutive roll-outs that may be held back, including the last one, which evicts. */
   constructor(limit: number) {
     this.#limit = limit
   }
 
-  /** Roll-outs in a row that were held back. */
+  /** Consecutive roll-outs that were held back. */
   get heldBack(): number {
     return this.#heldBack
   }
 
-  /** To be called when members are late: whether they are to be evicted; otherwise the roll-out counts as held back. */
-  endsWith(urgency: Urgency | null): boolean {
+  /** Call for each roll-out with late members. @returns whether to evict them; otherwise the roll-out is held back. */
+  isUsedUp(urgency: Urgency | null): boolean {
     this.#heldBack++
     return urgency !== null || this.#heldBack >= this.#limit
   }
 
-  /** A roll-out has reached every member that is left. */
+  /** Call when a roll-out has reached every remaining member. */
   reset(): void {
     this.#heldBack = 0
   }
 }
 
-/** What decides whether a roll-out is urgent. */
 export interface RolloutFacts {
   readonly before: Snapshot
   readonly next: Snapshot
@@ -52,13 +51,13 @@ export interface RolloutFacts {
   /** The policies of servers that do not follow the engine's options. */
   readonly policies: readonly PeerPolicy[]
   readonly nowMs: number
-  /** How long members may hold back roll-outs in all, in milliseconds. */
+  /** Total time that members may hold back roll-outs, in milliseconds. */
   readonly patienceMs: number
 }
 
 /**
- * Withdrawn trust comes first: every moment that it takes lets clients in that are refused from then on. Then the end of what
- * is served: members that keep a certificate which is about to expire are worth less than the others moving on.
+ * Whether a roll-out must not be held back. Until withdrawn trust takes effect, clients without trust are admitted. If a
+ * served certificate is about to expire, renewing the other members matters more than keeping all members equal.
  */
 export function urgencyOf(facts: RolloutFacts): Urgency | null {
   if (withdrawsTrust(facts)) return 'trust'
@@ -66,7 +65,7 @@ export function urgencyOf(facts: RolloutFacts): Urgency | null {
   return endsSoon(facts) ? 'life' : null
 }
 
-/** Whether any server may admit a peer before that it must refuse after. */
+/** Whether any server may admit a peer under `before` that it must refuse under `next`. */
 function withdrawsTrust({ before, next, policies }: RolloutFacts): boolean {
   const own = [before, next].map(({ options }) => options.peers)
   return [own, ...policies.map((peers) => [peers, peers])].some(([from, to]) => {
@@ -80,9 +79,8 @@ function termsOf({ material, options }: Snapshot, peers: PeerPolicy) {
 }
 
 /**
- * Whether a certificate that is served has less than a tenth of its lifetime left, or less time than patience may take. A
- * tenth fits lifetimes of any length: certificates are renewed with a third to a half of it left, so that most of that has
- * passed without a renewal by then.
+ * Whether a served certificate has less than a tenth of its lifetime left, or less time than `patienceMs`. A tenth fits any
+ * lifetime: certificates are renewed with a third to a half of it left, so by then the renewal is long overdue.
  */
 function endsSoon({ before, nowMs, patienceMs }: RolloutFacts): boolean {
   const { certificates, hosts } = before.generation

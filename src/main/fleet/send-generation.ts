@@ -7,17 +7,17 @@ import { packer, wipeWire, wireHost, wireSnapshot } from './wire.js'
 /** Hosts in one message. */
 const HOSTS_A_MESSAGE = 64
 
-/** A generation on its way to a member. */
+/** A generation to send to a member. */
 export interface Shipment {
   readonly next: Snapshot
-  /** What the member serves; `null` to send the generation as a whole. */
+  /** The snapshot that the member serves; `null` to send the complete generation. */
   readonly before: Snapshot | null
   readonly hosts: HostsBetween
-  /** What tickets are encrypted from, for a member that joins. */
+  /** The secret of the ticket keys, for a member that joins. */
   readonly secret: Uint8Array | null
 }
 
-/** Sends hosts in batches, with turns in between, then the rest. Stops when the member is not asked for it any more. */
+/** Sends hosts in batches, with turns of the event loop in between, then the rest. Stops when the request has ended. */
 export async function sendGeneration(
   member: Member,
   { next, before, hosts: { changed, removed }, secret }: Shipment,

@@ -1,9 +1,9 @@
-/** A queue of transactions, of which one runs at a time. */
+/** Serializes transactions. */
 export class Turns {
-  /** Ends with the turn that was taken last. */
+  /** Resolves when the last queued turn has ended. */
   #last: Promise<void> = Promise.resolve()
 
-  /** Resolves when every turn that was taken before has ended, with a function that ends this one. */
+  /** Resolves, when all earlier turns have ended, with a function that ends this turn. */
   async take(): Promise<() => void> {
     const before = this.#last
     let end = () => {}

@@ -8,7 +8,7 @@ import type { Host } from '../generation/host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { Bytes, WireHost, WireSnapshot, WireTrust } from './messages.js'
 
-/** A generation as a difference to another; its hosts travel ahead of it. */
+/** A generation as a difference to `before`. Its hosts are sent separately, before it. */
 export function wireSnapshot(
   { generation, material, options }: Snapshot,
   before: Snapshot | null,
@@ -38,7 +38,7 @@ export function hostOf({ pair, ...host }: WireHost): Host {
   return { ...host, pair: pairOf(pair) }
 }
 
-/** The material of a generation, over that of the one before it. */
+/** The material of a generation; unchanged parts come from the previous one. */
 export function materialOf(wire: WireSnapshot, before: Snapshot | null): ServedMaterial {
   return {
     pairs: wire.pairs.map(pairOf),
@@ -58,11 +58,11 @@ export function keptOptions(
 }
 
 export function packer(asText: boolean): (bytes: Uint8Array) => Bytes {
-  // A copy, exact in size: what is sent must not carry the rest of the buffer that it is a part of.
+  // An exact copy: a view would send its whole underlying buffer.
   return asText ? (bytes) => Buffer.from(bytes).toString('base64') : (bytes) => new Uint8Array(bytes)
 }
 
-/** A received message has no other user, so bytes are taken as they are: another copy of a key would be left behind. */
+/** Bytes of a received message. They are used without a copy, because a copy would leave another key in memory. */
 export function bytesOf(bytes: Bytes): Uint8Array {
   if (typeof bytes !== 'string') return bytes
   const decoded = Buffer.from(bytes, 'base64')
@@ -71,7 +71,7 @@ export function bytesOf(bytes: Bytes): Uint8Array {
   return own
 }
 
-/** Overwrites the keys of a message that has been sent, where they are bytes. Text cannot be overwritten. */
+/** Overwrites the keys of a sent message if they are bytes. Text cannot be overwritten. */
 export function wipeWire(pairs: readonly WireHost['pair'][]): void {
   for (const { key } of pairs) if (typeof key !== 'string') key.fill(0)
 }

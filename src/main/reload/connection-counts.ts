@@ -4,8 +4,8 @@ import type { Serving } from '../attach/serving.js'
 type Counts = Readonly<Record<number, number>>
 
 /**
- * Live connections here and in all members, by the generation that they were accepted under. Those of an evicted member never
- * count as connections of the current generation.
+ * Live connections of this process and all members, by the generation that accepted them. Connections of an evicted member
+ * are never counted for the current generation.
  */
 export function connectionCounts(
   { ledger, snapshot }: Pick<Serving, 'ledger' | 'snapshot'>,

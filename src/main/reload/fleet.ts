@@ -4,46 +4,48 @@ import type { Listener } from '../attach/verify-targets.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 
-/** What a result has to say about members that the fleet went on without. */
-export interface LeftBehind {
+/** Evicted members, as problems and warnings of a result. */
+export interface EvictionReport {
   /** Members that may accept clients which the trust in force refuses. */
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
 }
 
 /**
- * The processes and threads that serve what an engine prepares: all of them take over a generation, or none does, but for
- * members that have not answered for too long, which are evicted. Between `stage` and one of `settle`, `abort` and `revert`
- * there is no other transaction.
+ * The members that serve what an engine prepares: either all of them apply a generation, or none does. Members that have not
+ * answered for too long are evicted and do not count. From `stage` to `settle`, `abort` or `revert` there is no other
+ * transaction.
  */
 export interface Fleet {
   /**
-   * Has every member build the contexts of a generation; `before` returns what all of them serve when it is called. With
-   * `force`, members that do not answer in time are evicted at once.
-   * @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`, after every member has been told to drop it.
+   * Makes every member build the contexts of a generation.
+   *
+   * @param before returns the snapshot that all members serve at the time of the call.
+   * @param force whether members that do not answer in time are evicted at once.
+   * @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`, after `abort` has been sent to every member.
    */
   stage(next: Snapshot, before: () => Snapshot, force: boolean): Promise<void>
   abort(): void
   /**
-   * Has every member serve what it has staged; resolves once all members have answered, have ended or have been evicted.
+   * Makes every member serve the staged generation. Resolves once each has answered, ended or been evicted.
    * @throws ReloadError `MEMBER_REFUSED` or `MEMBER_TIMEOUT`
    */
   commit(): Promise<readonly MemberResult[]>
-  /** The policies of the members' servers that do not follow the engine's options, as of their last reports. */
+  /** The policies of the members' servers that differ from the engine's options, by their last reports. */
   policies(): readonly PeerPolicy[]
-  /** Where members listen. */
+  /** The listeners of all members. */
   listeners(): readonly Listener[]
   settle(): void
-  /** Has every member go back to what it served before. */
+  /** Makes every member restore the generation that it served before. */
   revert(): void
   members(): readonly MemberStatus[]
-  /** Evicted members, and members that were evicted since the last call and have ended. */
-  leftBehind(): LeftBehind
-  /** Lets the members go on with what they have. */
+  /** Evicted members, including those that were evicted since the last call and have ended. */
+  evictions(): EvictionReport
+  /** Detaches the members, which keep their current certificates in service. */
   close(): void
 }
 
-/** The fleet of an engine that is not shared. */
+/** For an engine that is not shared. */
 export const NO_FLEET: Fleet = {
   stage: async () => {},
   abort: () => {},
@@ -53,6 +55,6 @@ export const NO_FLEET: Fleet = {
   settle: () => {},
   revert: () => {},
   members: () => [],
-  leftBehind: () => ({ problems: [], warnings: [] }),
+  evictions: () => ({ problems: [], warnings: [] }),
   close: () => {},
 }

@@ -5,34 +5,32 @@ import type { Outcome } from '../api/result.js'
 import type { Snapshot } from '../generation/generation.js'
 import { hostCounts } from '../prepare/hosts.js'
 import type { Preparation } from '../prepare/preparation.js'
-import type { LeftBehind } from './fleet.js'
-import { withLeftBehind } from './left-behind.js'
+import { withEvictions } from './eviction-report.js'
+import type { EvictionReport } from './fleet.js'
 import { type PassReport, problemsOf, resultOf } from './pass-report.js'
 import type { PhaseTimer } from './phase-timer.js'
 
-/** What a pass found and did, beyond its outcome. */
-interface PassYield {
+interface PassDetails {
   /** Absent for a rollback, and for a request that had nothing to load. */
   readonly found: Preparation | undefined
-  /** Those that came after the preparation. */
+  /** Warnings from the phases after the preparation. */
   readonly warnings: readonly Problem[]
   readonly members: readonly MemberResult[]
-  /** What is to be said about members that do not follow. */
-  readonly left: LeftBehind
+  readonly evictions: EvictionReport
 }
 
-/** The report of a pass after which `served` is served. */
+/** The report of a pass that ended regularly. The first parameter is the snapshot that is served after it. */
 export function outcomeReport(
   { generation, fileWarnings: known }: Snapshot,
   outcome: Outcome,
   trigger: Trigger,
-  watch: PhaseTimer,
-  { found, warnings, members, left }: PassYield,
+  timer: PhaseTimer,
+  { found, warnings, members, evictions }: PassDetails,
 ): PassReport {
   const { pairMismatch = false, isRolledBack = false, failureDigest = '', fileWarnings = known } = found ?? {}
   const findings = {
     ...found?.findings,
-    ...withLeftBehind(left, outcome, found?.findings.problems ?? [], [
+    ...withEvictions(evictions, outcome, found?.findings.problems ?? [], [
       ...(found?.findings.warnings ?? []),
       ...warnings,
       ...fileWarnings,
@@ -40,7 +38,7 @@ export function outcomeReport(
     hosts: hostCounts(generation.hosts, found?.hosts ?? null),
     members,
   }
-  const result = resultOf(outcome, trigger, generation, watch, findings)
+  const result = resultOf(outcome, trigger, generation, timer, findings)
   return { result, fileWarnings, pairMismatch, isRolledBack, failureDigest }
 }
 
@@ -48,13 +46,13 @@ export function outcomeReport(
 export function failureReport(
   { generation, fileWarnings }: Snapshot,
   trigger: Trigger,
-  watch: PhaseTimer,
+  timer: PhaseTimer,
   error: unknown,
-  { left, overrides }: { readonly left: LeftBehind; readonly overrides: readonly Problem[] },
+  { evictions, overrides }: { readonly evictions: EvictionReport; readonly overrides: readonly Problem[] },
 ): PassReport {
   const problems = problemsOf(error)
-  const findings = withLeftBehind(left, 'rejected', problems, [...fileWarnings, ...overrides])
-  const result = resultOf('rejected', trigger, generation, watch, findings)
+  const findings = withEvictions(evictions, 'rejected', problems, [...fileWarnings, ...overrides])
+  const result = resultOf('rejected', trigger, generation, timer, findings)
   const failureDigest = problems.map(({ code }) => code).join()
   return { result, fileWarnings, pairMismatch: false, isRolledBack: false, failureDigest }
 }

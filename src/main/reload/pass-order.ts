@@ -1,21 +1,21 @@
-/** Numbers passes and generations, and decides which pass may still commit: an older one never follows a newer one. */
+/** Numbers passes and generations, and decides which pass may still commit: never one that began before the last commit. */
 export class PassOrder {
   #begun = 0
   #committed = 0
   #generations = 0
   #isClosed = false
 
-  /** Set once the engine is closed. No pass commits from then on. */
+  /** Set when the engine is closed. After that, no pass commits. */
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** The number of a pass that begins. */
+  /** A number for a new pass. */
   begin(): number {
     return ++this.#begun
   }
 
-  /** A number for a generation. None is used twice, whether the generation is served or not. */
+  /** A number for a new generation. Never reused, even if the generation is not served. */
   nextGeneration(): number {
     return ++this.#generations
   }
@@ -24,12 +24,12 @@ export class PassOrder {
     this.#committed = pass
   }
 
-  /** Whether neither the end of the engine nor a pass that began later keeps this one from its commit. */
+  /** Whether the engine is open and no later pass has committed. */
   mayCommit(pass: number): boolean {
     return !this.#isClosed && pass >= this.#committed
   }
 
-  /** Whether nothing has been committed since this pass began, by itself or by a later one. */
+  /** Whether neither this pass nor a later one has committed. */
   isLatest(pass: number): boolean {
     return pass > this.#committed
   }

@@ -6,25 +6,25 @@ import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
 import type { PhaseTimer } from './phase-timer.js'
 
-/** A pass's result, and what only the engine needs to know of it. */
+/** The result of a pass, with details that only the engine uses. */
 export interface PassReport {
   readonly result: ReloadResult
-  /** Those of the warnings that are about files whose path does not show what is on disk. */
+  /** The warnings about files whose path does not show what is on disk. */
   readonly fileWarnings: readonly Problem[]
-  /** Set when all that is wrong is a pair that does not match. */
+  /** Whether the only problem is a certificate and key that do not match. */
   readonly pairMismatch: boolean
-  /** Whether the disk is not served because it was rolled away from. */
+  /** Whether the files on disk are not served because they were rolled back. */
   readonly isRolledBack: boolean
-  /** Tells one state of the disk from another; empty when nothing is wrong. */
+  /** Identifies this failure by the state of the files; empty without a problem. */
   readonly failureDigest: string
 }
 
-/** The result of a pass after which `generation` serves. */
+/** The result of a pass. @param generation the generation that is served after it. */
 export function resultOf(
   outcome: ReloadResult['outcome'],
   trigger: Trigger,
   generation: Generation,
-  watch: PhaseTimer,
+  timer: PhaseTimer,
   {
     problems = [],
     warnings = [],
@@ -47,26 +47,26 @@ export function resultOf(
     hosts,
     restored,
     members,
-    timings: watch.timings(),
+    timings: timer.timings(),
   })
 }
 
-/** What an error that ended a pass comes to. */
+/** The problems of an error that ended a pass. */
 export function problemsOf(error: unknown): readonly Problem[] {
   return error instanceof ReloadError ? error.problems : contextRefused(error).problems
 }
 
-/** Why there is no engine: the first problem gives its code. */
+/** The error of a failed first load. The first problem determines its code. */
 export function firstLoadError(problems: readonly Problem[]): ReloadError {
   const [first] = problems
-  if (!first) return new ReloadError('WORKER_CRASHED', 'the worker gave no answer to the first load')
+  if (!first) return new ReloadError('WORKER_CRASHED', 'the first load failed: the worker reported no reason')
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
   return new ReloadError(first.code, `the first load failed: ${first.message}${more}`, { problems })
 }
 
-/** What the worker's rehearsal did not see: this thread's OpenSSL refuses the material. */
+/** The main thread's OpenSSL refused material that passed the worker's rehearsal. */
 function contextRefused(error: unknown): ReloadError {
   const { code } = error as NodeJS.ErrnoException
-  const message = `the main thread could not build a TLS context from what the worker prepared (${code ?? 'no code'})`
+  const message = `the main thread could not build a TLS context from the prepared material (${code ?? 'no code'})`
   return new ReloadError('CONTEXT_REFUSED', message)
 }

@@ -22,16 +22,15 @@ import { PhaseTimer } from './phase-timer.js'
 import { type Candidate, stillRolledBack } from './rollback.js'
 import type { Rollout } from './rollout.js'
 
-/** How a pass differs from the usual one. */
 export interface PassMode {
   readonly trigger: Trigger
   readonly force: boolean
   readonly dryRun: boolean
-  /** Options to load by, which are in force from the commit on; absent for the current ones. */
+  /** New options, which take effect with the commit; absent for the current ones. */
   readonly options?: ResolvedOptions
 }
 
-/** What every pass of an engine uses. */
+/** Parts of an engine that all its passes share. */
 export interface PassParts {
   readonly serving: Serving
   readonly history: History
@@ -39,13 +38,12 @@ export interface PassParts {
   readonly order: PassOrder
   readonly worker: Worker
   readonly clock: Clock
-  /** The members of the fleet. */
   readonly fleet: () => Fleet
 }
 
 /**
- * One pass through the phases: PREPARE in a worker, then STAGE, COMMIT and VERIFY by the roll-out, and a report. Nothing in
- * service changes before COMMIT. Created when it begins, and used once.
+ * One pass: PREPARE in a worker, then STAGE, COMMIT and VERIFY by the roll-out, then a report. Nothing in service changes
+ * before COMMIT. Each object is used for one pass, which begins with its construction.
  */
 export class Pass {
   readonly #mode: PassMode
@@ -62,7 +60,7 @@ export class Pass {
     this.#timer = new PhaseTimer(parts.clock)
   }
 
-  /** The first load: there is nothing to keep in service. @throws ReloadError with the code of the first problem. */
+  /** The first load, with nothing in service yet. @throws ReloadError with the code of the first problem. */
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
     const { serving, worker } = this.#parts
     const { requestCert } = options.peers
@@ -93,7 +91,7 @@ export class Pass {
     }
   }
 
-  /** Looks at the files, and serves what changed. Rejects with `CLOSED` alone: every other failure is in the report. */
+  /** Loads the files and serves what changed. Rejects only with `CLOSED`; every other failure is in the report. */
   async run(): Promise<PassReport> {
     const base = this.#parts.serving.snapshot
     const options = this.#mode.options ?? base.options
@@ -106,7 +104,7 @@ export class Pass {
     this.#timer.ended('prepare')
     let isApplied = false
     try {
-      if (found.verdict !== 'prepared') return this.#leave(found, base)
+      if (found.verdict !== 'prepared') return this.#keepServed(found, base)
       if (this.#mode.dryRun) return this.#report('validated', found)
       const report = await this.#apply(found, base, options)
       isApplied = report.result.outcome === 'applied'
@@ -116,7 +114,7 @@ export class Pass {
     }
   }
 
-  /** Serves a generation that was kept. */
+  /** Serves a kept generation. */
   async restore({ snapshot, facts, base, isKept }: Candidate): Promise<PassReport> {
     const next = { ...snapshot, generation: this.#numbered(facts), fileWarnings: base.fileWarnings }
     return await this.#serve(next, () => this.#isStale(base) || !isKept())
@@ -138,9 +136,9 @@ export class Pass {
     return withPolicies(prepared, base.options, options)
   }
 
-  /** Nothing is to be served, or nothing can be. */
-  #leave(found: Preparation, base: Snapshot): PassReport {
-    // Options that are refused may name other files.
+  /** Ends a pass that found nothing to serve, or nothing that can be served. */
+  #keepServed(found: Preparation, base: Snapshot): PassReport {
+    // Refused options may name other files.
     const fileWarnings = this.#mode.options ? base.fileWarnings : found.fileWarnings
     if (!this.#isStale(base))
       this.#parts.serving.moveRecords(found.newRecords, found.rolledBackRecord, fileWarnings)
@@ -166,28 +164,28 @@ export class Pass {
     return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
   }
 
-  /** STAGE, COMMIT and VERIFY: the way of every generation, whether it was prepared just now or kept. */
+  /** STAGE, COMMIT and VERIFY of a new or a kept generation. */
   async #serve(
     snapshot: Snapshot,
     isStale: () => boolean,
     { found, warnings = [], reuse = null }: Prepared = {},
   ): Promise<PassReport> {
     const { rollout, order } = this.#parts
-    const watch = this.#timer
+    const timer = this.#timer
     try {
-      const next = await rollout.stage(snapshot, { gauge: watch.gauge, reuse, force: this.#mode.force })
-      watch.ended('stage')
+      const next = await rollout.stage(snapshot, { gauge: timer.gauge, reuse, force: this.#mode.force })
+      timer.ended('stage')
       if (isStale()) {
         rollout.drop(next)
         return this.#superseded()
       }
       const { before, members: answers } = rollout.commit(next)
       order.committed(this.#number)
-      watch.ended('commit')
+      timer.ended('commit')
       const members = await answers
-      const unseen = await rollout.verify(next, before, found?.hosts?.hosts ?? [], watch)
+      const verifyWarnings = await rollout.verify(next, before, found?.hosts?.hosts ?? [], timer)
       this.#retire(before)
-      return this.#report('applied', found, [...warnings, ...unseen], members)
+      return this.#report('applied', found, [...warnings, ...verifyWarnings], members)
     } catch (error) {
       return this.#failure(error)
     }
@@ -200,7 +198,7 @@ export class Pass {
     rollout.retire(before)
   }
 
-  /** Whether anything that serves under these options, here or in a member, requests client certificates. */
+  /** Whether any server of this process or a member requests client certificates under these options. */
   #requestsCertificates(options: ResolvedOptions): boolean {
     const { serving, fleet } = this.#parts
     const policies = [...serving.policiesUnder(options), ...fleet().policies()]
@@ -213,26 +211,26 @@ export class Pass {
     return deepFreeze({ ...facts, number: order.nextGeneration(), since, trigger: this.#mode.trigger })
   }
 
-  /** Whether its generation is in service: an engine that is closed during VERIFY serves it, and there is no report. */
+  /** Whether its generation is in service. If the engine is closed during VERIFY, it is, although there is no report. */
   get #isServed(): boolean {
     return this.#parts.serving.snapshot.generation === this.#generation
   }
 
-  /** Whether something was committed since `base` was served, or may not be followed by this pass. */
+  /** Whether `base` is no longer served, or this pass must not commit. */
   #isStale(base: Snapshot): boolean {
     const { order, serving } = this.#parts
     return !order.mayCommit(this.#number) || base.generation !== serving.snapshot.generation
   }
 
   #superseded(): PassReport {
-    const message = 'something newer was committed while this was being prepared; it was dropped'
+    const message = 'a newer generation was committed while this one was being prepared; this one was dropped'
     return this.#failure(new ReloadError('SUPERSEDED', message))
   }
 
   #failure(error: unknown): PassReport {
     const { order, serving, fleet } = this.#parts
     if (order.isClosed) throw new ReloadError('CLOSED', 'the reload engine was closed')
-    const extra = { left: fleet().leftBehind(), overrides: serving.overrides.take() }
+    const extra = { evictions: fleet().evictions(), overrides: serving.overrides.take() }
     return failureReport(serving.snapshot, this.#mode.trigger, this.#timer, error, extra)
   }
 
@@ -243,10 +241,10 @@ export class Pass {
     members: readonly MemberResult[] = [],
   ): PassReport {
     const { serving, fleet } = this.#parts
-    const changed = outcome === 'validated' ? serving.overrides.holding() : serving.overrides.take()
+    const overrides = outcome === 'validated' ? serving.overrides.holding() : serving.overrides.take()
     return outcomeReport(serving.snapshot, outcome, this.#mode.trigger, this.#timer, {
-      ...{ found, members, left: fleet().leftBehind() },
-      warnings: [...warnings, ...changed],
+      ...{ found, members, evictions: fleet().evictions() },
+      warnings: [...warnings, ...overrides],
     })
   }
 
@@ -256,10 +254,10 @@ export class Pass {
   }
 }
 
-/** What PREPARE brought; absent for a generation that was kept. */
+/** The result of PREPARE; empty for a kept generation. */
 interface Prepared {
   readonly found?: Preparation
   readonly warnings?: readonly Problem[]
-  /** The contexts that serve, where only hosts have changed. */
+  /** The contexts in service, if only hosts have changed. */
   readonly reuse?: GenerationContexts | null
 }

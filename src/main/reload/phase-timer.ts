@@ -4,7 +4,7 @@ import type { SliceGauge } from '../generation/slices.js'
 
 type Phase = 'prepare' | 'stage' | 'commit' | 'verify'
 
-/** Times the phases of a pass: each lasts from the end of the one before. */
+/** Measures the phases of a pass. Each phase begins at the end of the previous one. */
 export class PhaseTimer {
   readonly gauge: SliceGauge = { longestMs: 0 }
   readonly #clock: Clock
@@ -38,7 +38,7 @@ export class PhaseTimer {
   }
 }
 
-/** To a microsecond: what is below is noise. */
+/** Rounds to microseconds; smaller digits are noise. */
 export function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }

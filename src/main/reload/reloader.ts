@@ -14,11 +14,10 @@ import type { PassReport } from './pass-report.js'
 import { rollBack } from './rollback.js'
 import { Rollout } from './rollout.js'
 
-/** The passes of one engine, what they serve, and the generations that are kept for a rollback. */
+/** Runs the passes of one engine, and holds what they serve and the generations kept for a rollback. */
 export class Reloader {
   readonly serving: Serving
   readonly history: History
-  /** Processes and threads that serve what is prepared here. */
   fleet: Fleet = NO_FLEET
   readonly #order = new PassOrder()
   readonly #parts: PassParts
@@ -44,13 +43,13 @@ export class Reloader {
     return report
   }
 
-  /** One pass over the files. Rejects with `CLOSED` alone: every other failure is in the report. */
+  /** Runs one pass over the files. Rejects only with `CLOSED`; every other failure is in the report. */
   async pass(mode: PassMode): Promise<PassReport> {
     return await this.#begin(mode).run()
   }
 
   /**
-   * Serves a kept generation again; overtakes a pass that is being prepared.
+   * Serves a kept generation again. A pass that is being prepared at that time is superseded.
    *
    * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` or `CLOSED`.
    */
@@ -68,7 +67,7 @@ export class Reloader {
   }
 
   /**
-   * Checks options before anything is loaded by them.
+   * Checks options before anything is loaded with them.
    *
    * @throws ReloadError `OPTIONS_INVALID` when they leave a server that requests client certificates without anchors.
    */
@@ -81,7 +80,7 @@ export class Reloader {
     return this.#begin({ trigger, force: false, dryRun: false }).untouched().result
   }
 
-  /** Servers keep what they serve; the keys are overwritten. */
+  /** Servers keep their certificates in service; the engine's copies of the keys are overwritten. */
   close(): void {
     this.#order.close()
     this.fleet.close()

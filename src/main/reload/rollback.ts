@@ -22,32 +22,30 @@ export function resolveRollback(input: number | RollbackOptions = {}): RollbackO
   throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, options, 'rollback'))
 }
 
-/** A generation without its number, and what decides whether it may still be committed. */
+/** A generation without its number, and the conditions under which it may be committed. */
 export interface Candidate {
   readonly snapshot: Omit<Snapshot, 'generation'>
   readonly facts: GenerationFacts & Pick<Generation, 'restored'>
-  /** What was served when the candidate was put together: it is relative to that. */
+  /** The snapshot that was served when the candidate was made, and that it is based on. */
   readonly base: Snapshot
-  /** Whether the candidate can still be served at all. */
+  /** Whether the restored generation is still kept, so that its keys still exist. */
   readonly isKept: () => boolean
 }
 
-/** What a rollback serves. */
 type RestoredSnapshot = Pick<Candidate, 'snapshot' | 'facts'>
 
-/** What a rollback needs of the reloader. */
 export interface RollbackParts {
   readonly history: History
   readonly served: () => Snapshot
-  /** Takes a generation through STAGE, COMMIT and VERIFY, unless its base is no longer served, or it is no longer kept. */
+  /** Runs STAGE, COMMIT and VERIFY, unless the base is no longer served or the generation is no longer kept. */
   readonly serve: (candidate: Candidate) => Promise<PassReport>
-  /** Whether nothing newer than this rollback has been committed. */
+  /** Whether no newer pass than this rollback has committed. */
   readonly mayFollow: () => boolean
 }
 
 /**
- * Serves a kept generation again. If another generation is committed while this one is staged, it is put together again:
- * trust that was kept must be the trust that is in force at the commit.
+ * Serves a kept generation again. If another generation is committed while this one is staged, it is made again, because the
+ * trust that is kept must be the trust in force at the commit.
  *
  * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` or `CLOSED`.
  */
@@ -58,7 +56,7 @@ export async function rollBack(
   const target = generation === undefined ? history.snapshots[0] : history.find(generation)
   const isKept = () => target !== undefined && history.snapshots.includes(target)
   for (;;) {
-    // The keys of a generation that is not kept any more have been overwritten.
+    // Without `isKept`, the keys have been overwritten.
     if (!target || !isKept()) throw history.unknown(generation)
     const base = served()
     const next = trust ? withItsTrust(base, target) : withTrustOf(base, target)
@@ -71,7 +69,7 @@ export async function rollBack(
   }
 }
 
-/** A kept generation as it was, its trust included. */
+/** A kept generation with its own trust. */
 function withItsTrust(served: Snapshot, target: Snapshot): RestoredSnapshot {
   const { generation, ...kept } = target
   const { number: restored, trustRestored } = generation
@@ -81,7 +79,7 @@ function withItsTrust(served: Snapshot, target: Snapshot): RestoredSnapshot {
   }
 }
 
-/** The certificates, hosts and other options of a kept generation, with the trust that is in force. */
+/** A kept generation with the trust in force. */
 function withTrustOf(served: Snapshot, target: Snapshot): RestoredSnapshot {
   const { trust, ticketSecret } = served.material
   const { head } = target.record
@@ -112,7 +110,7 @@ function recordsOf({ record, hostsRecord }: Snapshot): Records {
   return { record, hostsRecord }
 }
 
-/** What stays rolled back after a check by the timer has applied something: the parts that the check left alone. */
+/** The records that stay rolled back after a check has applied something: those of the parts that it did not change. */
 export function stillRolledBack(
   { rolledBack }: Snapshot,
   { base, rolledBackRecord, hosts }: Preparation,
@@ -134,7 +132,7 @@ function optionsWithTrustOf(served: ResolvedOptions, target: ResolvedOptions): R
     ...target,
     sources: { ...target.sources, ca, caDir, crl, ticketSecret },
     peers: served.peers,
-    // The same object where nothing differs: contexts and spares are kept by it.
+    // The same object if nothing differs, because contexts and spares are keyed by it.
     context:
       before === allowPartialTrustChain
         ? target.context

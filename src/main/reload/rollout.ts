@@ -13,10 +13,8 @@ import type { Worker } from '../threads/pool.js'
 import type { Fleet } from './fleet.js'
 import type { PhaseTimer } from './phase-timer.js'
 
-/** What a roll-out needs. */
 export interface RolloutParts {
   readonly serving: Serving
-  /** The members of the fleet. */
   readonly fleet: () => Fleet
   readonly worker: Pick<Worker, 'verify'>
   readonly clock: Clock
@@ -25,14 +23,14 @@ export interface RolloutParts {
 /** How one generation is staged. */
 export interface StageMode {
   readonly gauge: SliceGauge
-  /** The contexts that serve, where only hosts have changed. */
+  /** The contexts in service, if only hosts have changed. */
   readonly reuse: GenerationContexts | null
-  /** Whether members that do not answer in time are left behind at once. */
+  /** Whether members that do not answer in time are evicted at once. */
   readonly force: boolean
 }
 
 /**
- * STAGE, COMMIT and VERIFY of one generation after the other, in this process and in every member: all of them serve it, or
+ * STAGE, COMMIT and VERIFY of one generation at a time, in this process and in every member: either all of them serve it, or
  * none does.
  */
 export class Rollout {
@@ -46,10 +44,10 @@ export class Rollout {
     this.#servedCheck = new ServedCheck(worker, clock)
   }
 
-  /** Builds the contexts, here and then in the members. What was built is dropped everywhere when one of them refuses. */
+  /** Builds the contexts, first here, then in the members. If one of them refuses, all drop their contexts. */
   async stage(snapshot: Snapshot, { gauge, reuse, force }: StageMode): Promise<ServedState> {
-    // While the contexts are built, so that it costs no time. Never rejects.
-    const looked = this.#lookBefore(snapshot)
+    // In parallel with the build, so that it takes no extra time. Never rejects.
+    const checkedBefore = this.#checkBefore(snapshot)
     const next = await this.#serving.stage(snapshot, [], gauge, reuse)
     try {
       await this.#fleet().stage(snapshot, () => this.#serving.snapshot, force)
@@ -57,21 +55,21 @@ export class Rollout {
       this.#serving.drop(next)
       throw error
     }
-    await looked
+    await checkedBefore
     return next
   }
 
-  /** Drops what was staged and is not going to be served. */
+  /** Drops a staged generation that will not be served. */
   drop(next: ServedState): void {
     this.#serving.drop(next)
     this.#fleet().abort()
   }
 
   /**
-   * Points the servers of this process at a generation, at once, and has the members do the same.
+   * Switches the servers of this process to a generation, synchronously, and makes the members do the same.
    *
-   * @returns what was served before, and the members' answers; where one refuses, everything is pointed back.
-   * @throws ReloadError when a server that was attached since cannot serve it; nothing has changed then.
+   * @returns the previous state, and the members' results; if a member refuses, everything is reverted.
+   * @throws ReloadError when a server that was attached meanwhile cannot serve it; then nothing has changed.
    */
   commit(next: ServedState): { before: ServedState; members: Promise<readonly MemberResult[]> } {
     let before: ServedState
@@ -87,47 +85,47 @@ export class Rollout {
   }
 
   /**
-   * Has the worker look at every listener.
+   * Makes the worker dial every listener.
    *
-   * @returns warnings about listeners that could not be looked at, or that show something else for reasons of their own.
-   * @throws ReloadError `SERVED_MISMATCH`, after everything has been pointed back.
+   * @returns warnings about listeners that could not be checked, or that the application makes show another certificate.
+   * @throws ReloadError `SERVED_MISMATCH`, after everything has been reverted.
    */
   async verify(
     next: ServedState,
     before: ServedState,
     changed: readonly Host[],
-    watch: PhaseTimer,
+    timer: PhaseTimer,
   ): Promise<readonly Problem[]> {
     const listeners = next.snapshot.options.verifyServed ? this.#listeners() : []
     if (listeners.length === 0) return []
     const material = { before: before.snapshot, next: next.snapshot, changed }
     const { mismatch, warnings, settle } = await this.#servedCheck.lookAfter(listeners, material)
-    watch.ended('verify')
-    // What was committed in the meantime has been, or will be, looked at by its own pass.
+    timer.ended('verify')
+    // A generation that was committed meanwhile is verified by its own pass.
     if (this.#serving.state !== next) return warnings
     settle(mismatch === null)
     if (mismatch === null) return warnings
     const cause = listeners.some(({ server }) => server !== null && this.#serving.servers.isReplaced(server))
-      ? ' (the application, or another library, replaced the TLS context of an attached server since: setSecureContext)'
+      ? ' (the application, or another library, replaced the TLS context of an attached server with setSecureContext)'
       : ''
-    const message = `${mismatch}${cause}; everything was pointed back`
+    const message = `${mismatch}${cause}; the previous certificates are in service again`
     this.#revert(next, before, new ReloadError('SERVED_MISMATCH', message))
   }
 
-  /** Only once nothing can go back to it by itself. */
+  /** Call when the generation can no longer be reverted to `before`. */
   retire(before: ServedState): void {
     this.#serving.retire(before)
     this.#fleet().settle()
   }
 
-  /** Back to what was served before, everywhere. */
+  /** Restores the previous state in this process and in all members. */
   #revert(next: ServedState, before: ServedState, error: unknown): never {
     if (this.#serving.state === next) this.#serving.revert(before)
     this.#fleet().revert()
     throw error
   }
 
-  async #lookBefore({ options }: Snapshot): Promise<void> {
+  async #checkBefore({ options }: Snapshot): Promise<void> {
     if (options.verifyServed) await this.#servedCheck.lookBefore(this.#listeners(), this.#serving.snapshot)
   }
 

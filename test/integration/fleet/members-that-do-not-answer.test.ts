@@ -55,7 +55,7 @@ test('a member that does not answer holds three renewals back, and the third rea
   assert.deepEqual(evictedIn(engine), [1])
   await lastAre([other], ['settle'])
   const said = logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message)
-  assert.deepEqual(said, ['member evicted: the fleet goes on without it'])
+  assert.deepEqual(said, ['member evicted; the fleet continues without it'])
 })
 
 test('the next renewals do not wait for an evicted member, and every result names it until it ends', async (t) => {
@@ -239,7 +239,7 @@ test('a member that wakes up joins again and is sent the current generation as a
   await eventually('it has joined again', () => evictedIn(engine).length === 0)
   const [status] = engine.status().members
   assert.deepEqual([status?.id, status?.generation, status?.missed], [1, 3, 0])
-  assert.ok(logger.lines.some(({ message }) => message === 'member joined again'))
+  assert.ok(logger.lines.some(({ message }) => message === 'member rejoined'))
   rotate()
   assert.deepEqual(outcomes(await engine.reload()), { 1: 'applied' })
 })
