@@ -89,7 +89,7 @@ const schema = z
   .strictObject({
     engine: z.custom<ReloadEngine>(
       (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
-      'expected what createReloadEngine returns',
+      'expected the result of createReloadEngine',
     ),
     drain: z
       .custom<Drain>(

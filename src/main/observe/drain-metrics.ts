@@ -4,20 +4,19 @@ import { PROTOCOLS } from '../drain/connections/protocols.js'
 import type { DrainResult } from '../drain/farewell.js'
 import type { ConnectionClosed, Drain } from '../drain/handle.js'
 
-/** What of a drain can be seen from outside. */
 export interface DrainMetrics {
   readonly families: Readonly<Record<string, object>>
   /** Stops following the drain. */
   stop(): void
 }
 
-/** Follows a drain with metrics of its own in `registry`. `docs/metrics.md` explains each. */
+/** Registers the metrics of a drain in `registry` and updates them. `docs/metrics.md` explains each. */
 export function followDrain(drain: Drain, registry: Registry): DrainMetrics {
   const registers = [registry]
   const families = {
     draining: new Gauge({
       name: 'certswap_draining',
-      help: 'Whether clients are being told to go.',
+      help: 'Whether a drain is in progress or has ended.',
       registers,
       collect() {
         this.set(drain.state === 'running' ? 0 : 1)
@@ -25,7 +24,7 @@ export function followDrain(drain: Drain, registry: Registry): DrainMetrics {
     }),
     connections: new Gauge({
       name: 'certswap_drain_connections',
-      help: 'Live connections that a drain would tell to go, or has told.',
+      help: 'Live connections that a drain closes.',
       labelNames: ['protocol'],
       registers,
       collect() {
@@ -34,12 +33,12 @@ export function followDrain(drain: Drain, registry: Registry): DrainMetrics {
     }),
     duration: new Gauge({
       name: 'certswap_drain_duration_seconds',
-      help: 'How long the drain took that has ended; 0 before.',
+      help: 'Duration of the completed drain; 0 before it has completed.',
       registers,
     }),
     forced: new Counter({
       name: 'certswap_drain_forced_connections_total',
-      help: 'Connections that were cut by a deadline, or by force.',
+      help: 'Connections that the drain destroyed at a deadline or by force.',
       labelNames: ['protocol'],
       registers,
     }),
@@ -51,16 +50,16 @@ export function followDrain(drain: Drain, registry: Registry): DrainMetrics {
   }
   for (const protocol of PROTOCOLS) families.forced.inc({ protocol }, 0)
 
-  const left = ({ protocol, departure }: ConnectionClosed) => {
+  const closed = ({ protocol, departure }: ConnectionClosed) => {
     if (departure === 'forced') families.forced.inc({ protocol })
   }
-  const gone = () => families.goaways.inc()
+  const goaway = () => families.goaways.inc()
   const drained = ({ durationMs }: DrainResult) => families.duration.set(durationMs / 1000)
-  drain.on('connection-closed', left).on('goaway', gone).on('drained', drained)
+  drain.on('connection-closed', closed).on('goaway', goaway).on('drained', drained)
   return {
     families,
     stop() {
-      drain.off('connection-closed', left).off('goaway', gone).off('drained', drained)
+      drain.off('connection-closed', closed).off('goaway', goaway).off('drained', drained)
     },
   }
 }

@@ -42,7 +42,7 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 const SLICE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1]
 const INFO_LABELS = ['context', 'fingerprint_sha256', 'serial', 'subject_cn', 'issuer_cn', 'key_type']
 
-/** @param showStatus sets the gauges that follow `engine.status()`; it is called whenever their values are read. */
+/** @param showStatus sets the gauges that follow `engine.status()`. Called when their values are read. */
 export function createFamilies(registry: Registry, showStatus: () => void): MetricFamilies {
   const common = (name: string, help: string, labelNames: string[] = []) => ({
     name: `certswap_${name}`,
@@ -57,19 +57,17 @@ export function createFamilies(registry: Registry, showStatus: () => void): Metr
   const histogram = (buckets: number[], ...args: Parameters<typeof common>) =>
     new Histogram({ ...common(...args), buckets })
   return {
-    notAfter: gauge(
-      'certificate_not_after_timestamp_seconds',
-      'When the certificate that is served expires.',
-      ['context'],
-    ),
+    notAfter: gauge('certificate_not_after_timestamp_seconds', 'Expiry of the served certificate.', [
+      'context',
+    ]),
     notBefore: gauge(
       'certificate_not_before_timestamp_seconds',
-      'Since when the certificate that is served is valid.',
+      'Start of the validity of the served certificate.',
       ['context'],
     ),
     chainNotAfter: gauge(
       'certificate_chain_not_after_timestamp_seconds',
-      'When the first certificate of the chain that is served expires, of those that clients need; the leaf is one.',
+      'First expiry in the served chain, of the certificates that clients need, including the leaf.',
       ['context'],
     ),
     lifetime: gauge(
@@ -79,16 +77,16 @@ export function createFamilies(registry: Registry, showStatus: () => void): Metr
     ),
     chainLifetime: gauge(
       'certificate_chain_lifetime_seconds',
-      'Lifetime of the certificate that expires first in the chain that is served.',
+      'Lifetime of the certificate that expires first in the served chain.',
       ['context'],
     ),
     anchorNotAfter: gauge(
       'trust_anchor_not_after_timestamp_seconds',
-      'When the first trust anchor expires, of those that were valid when they were loaded.',
+      'First expiry of a trust anchor, of those that were valid when they were loaded.',
       ['context'],
     ),
     anchorLifetime: gauge('trust_anchor_lifetime_seconds', 'Lifetime of that trust anchor.', ['context']),
-    listNextUpdate: gauge('crl_next_update_timestamp_seconds', 'When the first revocation list expires.', [
+    listNextUpdate: gauge('crl_next_update_timestamp_seconds', 'First nextUpdate of a revocation list.', [
       'context',
     ]),
     listLifetime: gauge(
@@ -96,69 +94,57 @@ export function createFamilies(registry: Registry, showStatus: () => void): Metr
       'Time from thisUpdate to nextUpdate of that revocation list.',
       ['context'],
     ),
-    info: gauge('certificate_info', 'The certificate that is served; always 1.', INFO_LABELS),
-    names: gauge('certificate_name_info', 'A name of the certificate that is served; always 1.', [
-      'context',
-      'name',
+    info: gauge('certificate_info', 'The served certificate; always 1.', INFO_LABELS),
+    names: gauge('certificate_name_info', 'A name of the served certificate; always 1.', ['context', 'name']),
+    generation: gauge('generation', 'Number of the served generation, from 1.'),
+    hosts: gauge('hosts', 'Number of served SNI hosts.'),
+    warnings: statusGauge('warnings', 'Current warnings about the served generation, by code.', ['code']),
+    reloads: counter('reloads_total', 'Passes over the certificate files, by trigger and outcome.', [
+      'trigger',
+      'outcome',
     ]),
-    generation: gauge('generation', 'Number of the generation that is served, from 1.'),
-    hosts: gauge('hosts', 'SNI hosts that are served.'),
-    warnings: statusGauge('warnings', 'Warnings about what is served that hold now, by code.', ['code']),
-    reloads: counter(
-      'reloads_total',
-      'Looks at the certificate files, by what caused them and how they ended.',
-      ['trigger', 'outcome'],
-    ),
     errors: counter('reload_errors_total', 'Problems of reloads that failed, by code.', ['code']),
-    lastSuccessful: statusGauge('last_reload_successful', 'Whether the last look at the files ended well.', [
+    lastSuccessful: statusGauge('last_reload_successful', 'Whether the last pass over the files succeeded.', [
       'context',
     ]),
     lastSuccessTime: statusGauge(
       'last_reload_success_timestamp_seconds',
-      'When a look at the files last ended well.',
+      'Time of the last successful pass over the files.',
       ['context'],
     ),
     lastAttemptTime: statusGauge(
       'last_reload_attempt_timestamp_seconds',
-      'When the files were last looked at.',
+      'Time of the last pass over the files.',
       ['context'],
     ),
-    matchesDisk: statusGauge('serving_matches_disk', 'Whether what is served is what is on disk.'),
+    matchesDisk: statusGauge('serving_matches_disk', 'Whether the served certificates are those on disk.'),
     differsSince: statusGauge(
       'serving_differs_since_timestamp_seconds',
-      'Since when what is served is not what is on disk; 0 while it is.',
+      'Time since which the served certificates differ from those on disk; 0 while they are the same.',
     ),
-    recoveries: counter(
-      'recoveries_total',
-      'Times that files which could not be served became servable again.',
-    ),
+    recoveries: counter('recoveries_total', 'Number of recoveries: unusable files became usable again.'),
     outageSeconds: counter(
       'outage_seconds_total',
-      'Seconds that files could not be served, of outages that ended.',
+      'Total duration of completed outages, in which the files on disk were unusable.',
     ),
-    duration: histogram(DURATION_BUCKETS, 'reload_duration_seconds', 'How long looks at the files took.'),
-    phaseDuration: histogram(DURATION_BUCKETS, 'reload_phase_duration_seconds', 'How long each phase took.', [
+    duration: histogram(DURATION_BUCKETS, 'reload_duration_seconds', 'Duration of passes over the files.'),
+    phaseDuration: histogram(DURATION_BUCKETS, 'reload_phase_duration_seconds', 'Duration of each phase.', [
       'phase',
     ]),
     longestSlice: histogram(
       SLICE_BUCKETS,
       'reload_longest_slice_seconds',
-      'The longest that a reload held the main thread in one turn.',
+      'Longest time for which a reload blocked the main thread in one turn.',
     ),
-    members: statusGauge(
-      'members',
-      'Processes and threads that serve what this process prepares, by state.',
-      ['state'],
-    ),
-    memberEvictions: counter(
-      'member_evictions_total',
-      'Times that the fleet went on without a member that did not answer.',
-    ),
+    members: statusGauge('members', 'Processes and threads of the fleet of this process, by state.', [
+      'state',
+    ]),
+    memberEvictions: counter('member_evictions_total', 'Evictions of members that did not answer in time.'),
     controlRequests: counter('control_requests_total', 'Requests to the control server.', ['route', 'code']),
     logLinesDropped: new Counter({
       ...common(
         'log_lines_dropped_total',
-        'Log lines of this process that were dropped because the log could not be written.',
+        'Log lines of this process that were dropped because they could not be written.',
       ),
       collect() {
         this.reset()
@@ -168,7 +154,7 @@ export function createFamilies(registry: Registry, showStatus: () => void): Metr
     callbackFailures: new Counter({
       ...common(
         'callback_failures_total',
-        'Calls of the application that threw or rejected: of its logger, its event listeners and its hooks.',
+        "Calls of the application's logger, event listeners and hooks that threw or rejected.",
         ['callback'],
       ),
       collect() {

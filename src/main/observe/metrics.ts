@@ -12,48 +12,48 @@ import type { Drain } from '../drain/handle.js'
 import { followDrain } from './drain-metrics.js'
 import { createFamilies, type MetricFamilies } from './metric-families.js'
 
-/** What is needed of a registry; that of prom-client 14 or 15 fits. */
+/** The required part of a registry. The `Registry` of prom-client 14 and 15 fits. */
 export interface MetricsRegistry {
   readonly contentType: string
   metrics(): Promise<string>
-  // Typed loosely, because no type of prom-client is part of this API.
+  // Typed loosely, because this API contains no type of prom-client.
   registerMetric(metric: never): void
   removeSingleMetric(name: string): void
 }
 
 export interface MetricsOptions {
   /**
-   * Where the metrics go.
-   * @defaultValue a registry of their own
+   * The registry for the metrics.
+   * @defaultValue a new registry
    */
   readonly registry?: MetricsRegistry
-  /** Adds those of a drain. */
+  /** Adds the metrics of a drain. */
   readonly drain?: Drain
 }
 
 /** Metrics of one engine, in the Prometheus text format. */
 export interface Metrics {
   readonly contentType: string
-  /** All of the registry. */
+  /** All metrics of the registry. */
   text(): Promise<string>
   /** Counts the requests of a control server. */
   readonly control: {
-    /** Makes the series of a route, at 0. */
+    /** Creates the series of a route, with value 0. */
     expect(route: string, codes: readonly number[]): void
     count(route: string, code: number): void
   }
-  /** Stops following the engine and takes the metrics out of the registry. */
+  /** Stops following the engine and removes the metrics from the registry. */
   close(): void
 }
 
 /**
- * Follows an engine with Prometheus metrics. Values describe what is served, never what merely lies on disk.
+ * Creates Prometheus metrics for an engine. The values describe what is served, never files that are only on disk.
  *
  * @example
  * const metrics = createMetrics(engine)
  * response.setHeader('content-type', metrics.contentType).end(await metrics.text())
  *
- * @throws ReloadError `OPTIONS_INVALID` when the registry has the metrics of another engine already.
+ * @throws ReloadError `OPTIONS_INVALID` if `registry` is not a Registry, or already has the metrics of an engine.
  */
 export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}): Metrics {
   const registry = registryOf(options)
@@ -68,7 +68,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   }
   const recovered = ({ outageMs }: Recovery) => {
     families.recoveries.inc()
-    // The wall clock may have gone back since.
+    // The wall clock may have been set back meanwhile.
     families.outageSeconds.inc(Math.max(0, outageMs) / 1000)
   }
   const evicted = () => families.memberEvictions.inc()
@@ -96,10 +96,10 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
 
 const CONTEXT = { context: 'default' } as const
 
-/** All SNI hosts together: a label for each of thousands is more than Prometheus should be given. */
+/** All SNI hosts together: a label for each of thousands would be too many series for Prometheus. */
 const HOSTS = { context: 'hosts' } as const
 
-/** The first load happens before there are metrics. */
+/** Without `start`: the first load happens before there are metrics. */
 const TRIGGERS: readonly Trigger[] = ['timer', 'api', 'signal', 'control', 'update', 'rollback']
 
 const PHASES = ['prepare', 'stage', 'commit', 'verify'] as const
@@ -110,22 +110,19 @@ function registryOf({ registry }: MetricsOptions): Registry {
   if (registry === undefined) return new Registry()
   const methods = ['metrics', 'registerMetric', 'removeSingleMetric'] as const
   if (methods.every((name) => typeof registry?.[name] === 'function')) return registry as unknown as Registry
-  throw new ReloadError(
-    'OPTIONS_INVALID',
-    'createMetrics: expected `registry` to be a Registry of prom-client',
-  )
+  throw new ReloadError('OPTIONS_INVALID', 'createMetrics: expected `registry` to be a prom-client Registry')
 }
 
 function familiesIn(registry: Registry, show: () => void): MetricFamilies {
   if (registry.getSingleMetric('certswap_generation')) {
     const message =
-      'createMetrics: the registry has the metrics of an engine already; give each engine its own'
+      'createMetrics: the registry already has the metrics of an engine; use one registry for each engine'
     throw new ReloadError('OPTIONS_INVALID', message)
   }
   return createFamilies(registry, show)
 }
 
-/** A series that appears with its first event hides that event from `increase()`. */
+/** Creates all series with value 0: `increase()` misses the first event of a series that appears with it. */
 function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
   for (const trigger of TRIGGERS) {
     for (const outcome of OUTCOMES) reloads.inc({ trigger, outcome }, 0)
@@ -137,13 +134,13 @@ function presetEnums({ reloads, errors, phaseDuration }: MetricFamilies): void {
 function countPass({ reloads, errors, ...families }: MetricFamilies, result: ReloadResult): void {
   const { outcome, trigger, problems, timings } = result
   reloads.inc({ trigger, outcome })
-  // A pass that was applied may have left some hosts behind.
+  // An applied pass may have problems with some hosts.
   if (outcome !== 'waiting-for-pair') {
     for (const code of new Set(problems.map((problem) => problem.code))) errors.inc({ code })
   }
   families.duration.observe(timings.totalMs / 1000)
   for (const phase of PHASES) {
-    // A phase that was not reached has no duration.
+    // 0 is a phase that was not reached.
     if (timings[`${phase}Ms`] > 0) families.phaseDuration.observe({ phase }, timings[`${phase}Ms`] / 1000)
   }
   if (outcome !== 'applied') return
@@ -175,7 +172,7 @@ function neededOf(facts: CertificateFacts): Dated[] {
   return [facts, ...facts.chain.filter(({ needed }) => needed)]
 }
 
-/** Shows the one that ends first, which an alert must go by. Without any, the series is absent. */
+/** Sets the series to the certificate that expires first, for alerts. Without any, the series is removed. */
 function showEnd(
   notAfter: Gauge,
   lifetime: Gauge,
@@ -211,13 +208,13 @@ function showMembers({ members }: MetricFamilies, status: EngineStatus): void {
   members.set({ state: 'evicted' }, evicted)
 }
 
-/** Warnings that alerts go by have a series when there are none, too. */
+/** Warnings with alerts. They have a series even if there is none, with value 0. */
 const ALERTED_WARNINGS: readonly ProblemCode[] = ['FILE_MOUNTED', 'FILE_DETACHED']
 
-/** Each is a series, and a certificate may have thousands. */
+/** Limits the names with a series: a certificate may have thousands. */
 const MOST_NAMES = 8
 
-/** An identity, such as the URI of SPIFFE, before the names of hosts. */
+/** Names that are no DNS name or IP address, such as a SPIFFE URI, come first. */
 function shownNames(certificates: readonly CertificateFacts[]): string[] {
   const names = [...new Set(certificates.flatMap((certificate) => certificate.names))]
   const isHost = (name: string) => ['DNS', 'IP'].includes(parseName(name).kind)

@@ -64,7 +64,7 @@ test('options that cannot be meant are refused by name', async () => {
   const invalid = (options: object, message: RegExp) =>
     assert.rejects(createControlServer(options as ControlServerOptions), { code: 'OPTIONS_INVALID', message })
   const engine = { reload() {} }
-  await invalid({ path: '/a' }, /`engine`: expected what createReloadEngine returns/)
+  await invalid({ path: '/a' }, /`engine`: expected the result of createReloadEngine/)
   await invalid({ engine }, /`path`: expected either `path` or `tcp`/)
   await invalid({ engine, path: '/a', tcp: { port: 0, tokenFile: '/b' } }, /either/)
   await invalid({ engine, path: '\0abstract' }, /`path`: expected no NUL/)

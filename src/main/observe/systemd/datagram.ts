@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util'
 
-/** What of `node:ffi` is used here; Node's own types of this line do not have it. */
+/** The used part of `node:ffi`, which the installed types of Node do not declare. */
 interface Ffi {
   dlopen(
     library: null,
@@ -23,13 +23,13 @@ interface LibC {
   __errno_location(): bigint
 }
 
-/** Sends one datagram. @throws with the system's error code. */
+/** Sends one datagram. @throws an error with the system's error code. */
 export type SendDatagram = (text: string) => void
 
 /**
- * Sends to a Unix datagram socket by way of `node:ffi`: Node has no such sockets of its own.
+ * Sends to a Unix datagram socket with `node:ffi`, because Node has no API for such sockets.
  *
- * @returns `null` where this Node cannot: before 26.1, switched off, not permitted, or not on Linux.
+ * @returns `null` if that is not possible: before Node 26.1, with `node:ffi` disabled or not permitted, or not on Linux.
  */
 export function openDatagrams(socketPath: string): SendDatagram | null {
   if (process.platform !== 'linux') return null
@@ -44,7 +44,7 @@ export function openDatagrams(socketPath: string): SendDatagram | null {
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
 const SOCK_CLOEXEC = 0o2000000
-/** systemd that is slow to read must not hold the event loop; a peer that has gone must not raise SIGPIPE. */
+/** A slow systemd must not block the event loop; a closed peer must not raise SIGPIPE. */
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
 
 function datagramsBy(ffi: Ffi, address: Buffer): SendDatagram {
@@ -65,14 +65,14 @@ function datagramsBy(ffi: Ffi, address: Buffer): SendDatagram {
     if (fd < 0) throw failure('socket')
     const length = BigInt(message.length)
     const sent = libc.sendto(fd, message, length, MSG_DONTWAIT_NOSIGNAL, address, address.length)
-    // Before close(), which has an error number of its own.
+    // Before close(), which may overwrite errno.
     const error = sent < 0n ? failure('sendto') : null
     libc.close(fd)
     if (error) throw error
   }
 }
 
-/** `struct sockaddr_un`; an abstract name begins with NUL and ends where the address does. */
+/** `struct sockaddr_un`. An abstract name begins with NUL and extends to the end of the address. */
 function addressOf(socketPath: string): Buffer {
   const family = Buffer.alloc(2)
   new Uint16Array(family.buffer, family.byteOffset, 1)[0] = AF_UNIX

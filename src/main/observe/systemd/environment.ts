@@ -1,8 +1,8 @@
-/** What systemd has told the process by its environment. */
+/** The variables that systemd sets for a service. */
 export interface SystemdEnvironment {
-  /** Where to send: a path, or `@` and an abstract name. `null` without systemd. */
+  /** The notification socket: a path, or `@` and an abstract name. `null` without systemd. */
   readonly socket: string | null
-  /** How often systemd wants a sign of life, in milliseconds; `null` where it does not watch this process. */
+  /** The watchdog timeout in milliseconds; `null` if systemd does not watch this process. */
   readonly watchdogMs: number | null
 }
 
@@ -11,8 +11,8 @@ const VARIABLES = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']
 const taken = new WeakMap<NodeJS.ProcessEnv, SystemdEnvironment>()
 
 /**
- * Takes systemd's variables out of the environment, so that no child speaks for the service, and remembers them for
- * further calls.
+ * Removes systemd's variables from the environment, so that no child process sends messages for the service. Further calls
+ * return the same values.
  */
 export function takeEnvironment(env: NodeJS.ProcessEnv): SystemdEnvironment {
   const known = taken.get(env)

@@ -9,31 +9,31 @@ import { openTransport, type Transport } from './transport.js'
 import { startWatchdog } from './watchdog.js'
 
 /**
- * Tells systemd how the service is. Without systemd (no `NOTIFY_SOCKET`) all of it does nothing, and no trouble with
- * systemd reaches the service: it is logged, once.
+ * Reports the state of the service to systemd. Without systemd (no `NOTIFY_SOCKET`) all methods do nothing. Failures to reach
+ * systemd do not affect the service; each is logged once.
  */
 export interface Notifier extends AsyncDisposable {
-  /** Call it once the service accepts connections and its signal handlers are there: `READY=1`. */
+  /** Sends `READY=1`. Call it when the service accepts connections and its signal handlers are installed. */
   ready(): void
   /**
-   * `engine.reload()` for a SIGHUP, between `RELOADING=1` and `READY=1`, which comes however the reload ends. Fits where
-   * an engine is asked to reload: `handleSignals(drain, notifier)`.
-   * @throws ReloadError `CLOSED`; trouble with files is a `rejected` result.
+   * Calls `engine.reload()` for a SIGHUP. Sends `RELOADING=1` before it and `READY=1` after it, even if it fails. Can be
+   * passed in place of an engine: `handleSignals(drain, notifier)`.
+   * @throws ReloadError `CLOSED`; a problem with the files is a `rejected` result.
    */
   reload(): Promise<ReloadResult>
-  /** One line for `systemctl status`; line ends in it are escaped. */
+  /** Sets the line that `systemctl status` shows; line ends in it are escaped. */
   status(text: string): void
-  /** The service is going to end, for good: `STOPPING=1`. From here on the engine's state is not shown any more. */
+  /** Sends `STOPPING=1`: the service is about to exit. After that, the engine's state is not shown any more. */
   stopping(text?: string): void
-  /** Asks for this many more milliseconds to start or to stop, counted from now: `EXTEND_TIMEOUT_USEC=`. */
+  /** Requests this many milliseconds, counted from now, for the start or stop: `EXTEND_TIMEOUT_USEC=`. */
   extend(ms: number): void
-  /** Resolves once systemd has got all messages, after 3 seconds at the latest; the engine stays open. */
+  /** Resolves once systemd has received all messages, at the latest after 3 seconds. The engine stays open. */
   close(): Promise<void>
 }
 
 /**
- * Makes the notifier of a service of `Type=notify`. Takes `NOTIFY_SOCKET` and the watchdog's variables out of
- * `process.env`, so that no child speaks for the service.
+ * Creates the notifier of a service with `Type=notify`. Removes `NOTIFY_SOCKET` and the watchdog's variables from
+ * `process.env`, so that no child process sends messages for the service.
  *
  * @example
  * const notifier = createNotifier({ engine })
@@ -50,8 +50,8 @@ export function createNotifier(options: NotifierOptions): Notifier {
 export function startNotifier(options: NotifierOptions, env: NodeJS.ProcessEnv): Notifier {
   const { engine, ffi, logger } = resolveNotifierOptions(options)
   const { socket, watchdogMs } = takeEnvironment(env)
-  const complain = sayOnce((reason) => {
-    logger.warn({ reason }, 'systemd cannot be told of the state of this service')
+  const complain = oncePerReason((reason) => {
+    logger.warn({ reason }, 'the state of this service cannot be reported to systemd')
   })
   if (socket === null) return new SystemdNotifier(engine, null)
   if (!/^[/@]./.test(socket)) {
@@ -66,7 +66,7 @@ export function startNotifier(options: NotifierOptions, env: NodeJS.ProcessEnv):
   return notifier
 }
 
-/** systemd that does not read, or whose queue is full, does not keep the process from ending. */
+/** A systemd that does not read, or whose queue is full, must not prevent the exit of the process. */
 const CLOSE_WITHIN_MS = 3_000
 
 class SystemdNotifier implements Notifier {
@@ -89,20 +89,20 @@ class SystemdNotifier implements Notifier {
   ready(): void {
     if (this.#phase !== 'starting') return
     this.#phase = 'running'
-    this.#say('READY=1', this.#engineLine())
+    this.#send('READY=1', this.#engineLine())
   }
 
   async reload(): Promise<ReloadResult> {
-    // Before READY=1 there is nothing to reload from systemd's point of view, and after STOPPING=1 not either.
+    // For systemd, there is nothing to reload before READY=1 and after STOPPING=1.
     if (this.#phase !== 'running') return await this.#engine.reload({ trigger: 'signal' })
     this.#reloads++
-    this.#say('RELOADING=1', monotonicNow())
+    this.#send('RELOADING=1', monotonicNow())
     try {
       return await this.#engine.reload({ trigger: 'signal' })
     } finally {
       this.#reloads--
-      // Also after a failure: a unit that is left reloading can be neither reloaded nor depended upon.
-      if (this.#reloads === 0 && this.#isRunning()) this.#say('READY=1', this.#engineLine())
+      // Also after a failure: while a unit is reloading, it cannot be reloaded, and units that depend on it wait.
+      if (this.#reloads === 0 && this.#isRunning()) this.#send('READY=1', this.#engineLine())
     }
   }
 
@@ -113,11 +113,11 @@ class SystemdNotifier implements Notifier {
   stopping(text = 'stopping'): void {
     if (this.#phase === 'stopping') return
     this.#phase = 'stopping'
-    this.#say('STOPPING=1', statusLine(text))
+    this.#send('STOPPING=1', statusLine(text))
   }
 
   extend(ms: number): void {
-    this.#say(`EXTEND_TIMEOUT_USEC=${Math.max(0, Math.round(ms * 1000))}`)
+    this.#send(`EXTEND_TIMEOUT_USEC=${Math.max(0, Math.round(ms * 1000))}`)
   }
 
   async close(): Promise<void> {
@@ -133,7 +133,7 @@ class SystemdNotifier implements Notifier {
     this.#onClose.push(undo)
   }
 
-  /** A reload that a signal began says how it ended with its READY=1. */
+  /** During a reload by a signal, the status is sent with its READY=1. */
   #showEngine(): void {
     if (this.#isRunning() && this.#reloads === 0) this.#show(this.#engineLine())
   }
@@ -146,12 +146,12 @@ class SystemdNotifier implements Notifier {
     return statusLine(statusOf(this.#engine.status()))
   }
 
-  /** An unchanged status is not sent again: it may cost a process each time. */
+  /** An unchanged status is not sent again, because each message may start a process. */
   #show(line: string): void {
-    if (line !== this.#shown) this.#say(line)
+    if (line !== this.#shown) this.#send(line)
   }
 
-  #say(...message: string[]): void {
+  #send(...message: string[]): void {
     this.#shown = message.find((line) => line.startsWith('STATUS=')) ?? this.#shown
     this.#outbox?.put(message)
   }
@@ -164,7 +164,9 @@ function watch(
   complain: (reason: string) => void,
 ): void {
   if (!sendNow) {
-    complain('WatchdogSec= needs the option `ffi` and a Node that has node:ffi; remove it from the unit')
+    complain(
+      'WatchdogSec= needs the option `ffi` and a Node with node:ffi; set both, or remove it from the unit',
+    )
     return
   }
   const ping = () => {
@@ -177,12 +179,12 @@ function watch(
   notifier.beforeClose(startWatchdog(ping, watchdogMs))
 }
 
-/** Each reason once: what is wrong with systemd stays wrong for a while. */
-function sayOnce(say: (reason: string) => void): (reason: string) => void {
-  const said = new Set<string>()
+/** Reports each reason once, because a problem with systemd usually lasts. */
+function oncePerReason(report: (reason: string) => void): (reason: string) => void {
+  const reported = new Set<string>()
   return (reason) => {
-    if (!said.has(reason)) say(reason)
-    said.add(reason)
+    if (!reported.has(reason)) report(reason)
+    reported.add(reason)
   }
 }
 

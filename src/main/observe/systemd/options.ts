@@ -7,11 +7,11 @@ import { refusal } from '../../base/refusal.js'
 
 /** Options of `createNotifier`. */
 export interface NotifierOptions {
-  /** The engine whose certificate the service serves; its state is what `systemctl status` shows. */
+  /** The engine of the service. `systemctl status` shows its state. */
   readonly engine: ReloadEngine
   /**
-   * Send by way of the experimental `node:ffi`, where Node has it (26.1 and newer): no process for each message, systemd
-   * sees the service itself as the sender, and `WatchdogSec=` works. Elsewhere the program `systemd-notify` is run.
+   * Send with the experimental `node:ffi` if this Node has it (26.1 and newer): no process for each message, the service
+   * itself is the sender for systemd, and `WatchdogSec=` works. Otherwise the program `systemd-notify` is run.
    * @defaultValue `false`
    */
   readonly ffi?: boolean
@@ -33,17 +33,17 @@ const method = z.custom<() => never>((value) => typeof value === 'function', 'ex
 const schema = z.strictObject({
   engine: z.custom<ReloadEngine>(
     (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
-    'expected what createReloadEngine returns',
+    'expected the result of createReloadEngine',
   ),
   ffi: z.boolean().optional(),
   logger: z.looseObject({ debug: method, info: method, warn: method, error: method }).optional(),
 })
 
-/** @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused. */
+/** @throws ReloadError `OPTIONS_INVALID`, which lists every refused option. */
 export function resolveNotifierOptions(input: NotifierOptions): ResolvedNotifierOptions {
   const parsed = schema.safeParse(input)
   if (!parsed.success) throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, input))
   const { engine, ffi = false } = parsed.data
-  // The logger itself: a copy would lose what its class gives it.
+  // The logger itself, because a copy would lose its prototype.
   return { engine, ffi, logger: deferredLogger(input.logger ?? null) }
 }

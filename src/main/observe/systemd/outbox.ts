@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Message } from './message.js'
 
-/** Sends messages one after the other, in the order in which they were put in. */
+/** Sends messages one after the other, in order. */
 export class Outbox {
   readonly #send: (message: Message) => Promise<void>
   readonly #waiting: Message[] = []
@@ -15,13 +15,13 @@ export class Outbox {
   }
 
   put(message: Message): void {
-    // The second of two statuses in a row hides the first.
+    // A status replaces a status that was not sent yet.
     if (isStatus(message) && isStatus(this.#waiting.at(-1))) this.#waiting.pop()
     this.#waiting.push(message)
     if (!this.#busy) this.#emptying = this.#empty()
   }
 
-  /** Resolves once all that was put in has been sent, or after this time, in milliseconds. What is left then is dropped. */
+  /** Resolves once all messages have been sent, or after `withinMs` milliseconds; then the remaining ones are dropped. */
   async flushed(withinMs: number): Promise<void> {
     const late = new AbortController()
     const timeout = delay(withinMs, undefined, { signal: late.signal }).catch(() => {})

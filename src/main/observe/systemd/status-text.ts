@@ -2,7 +2,7 @@ import { expiredProblem } from '../../../workers/problems/expired.js'
 import type { EngineStatus } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
 
-/** What `systemctl status` says of an engine: what it serves, and why not what is on disk. */
+/** The status line of an engine: what it serves and, if that is not what is on disk, the reason. */
 export function statusOf(status: EngineStatus): string {
   const { generation, lastFailure, state } = status
   const { fingerprint256, notAfter } = servingOf(generation)
@@ -10,11 +10,11 @@ export function statusOf(status: EngineStatus): string {
   const [problem] = lastFailure?.problems ?? []
   if (status.failingSince === null || !problem) return serving
   const what = state === 'waiting-for-pair' ? 'half of a renewal is on disk' : 'not reloaded'
-  // First, because a terminal cuts the end off.
+  // First, because terminals truncate long lines.
   return `${what}, ${problem.code}: ${problem.message}; ${serving}`
 }
 
-/** What has expired while it was served, the most urgent kind. */
+/** The most urgent kind of served material that has expired. */
 function expiredText({ ends: { leaf, chain, crl, ca } }: EngineStatus): string {
   const end = [leaf, chain, crl, ca].find((one) => one?.expired)
   if (!end) return ''

@@ -4,15 +4,15 @@ import { promisify } from 'node:util'
 import { openDatagrams } from './datagram.js'
 import type { Message } from './message.js'
 
-/** A way to systemd. */
+/** Sends messages to systemd. */
 export interface Transport {
-  /** @throws when systemd has not got it. */
+  /** @throws if systemd has not received the message. */
   send(message: Message): Promise<void>
-  /** The same at once, and without a process of its own; `null` where only the other way is there. */
+  /** Sends synchronously and without a child process; `null` if only the program is available. */
   readonly sendNow: ((message: Message) => void) | null
 }
 
-/** A datagram of our own where that is wanted and Node can, else the program `systemd-notify`. */
+/** Datagrams if `ffi` is set and Node supports them, otherwise the program `systemd-notify`. */
 export function openTransport(socket: string, ffi: boolean, { PATH: path }: NodeJS.ProcessEnv): Transport {
   const datagrams = ffi ? openDatagrams(socket) : null
   const sendNow = datagrams && ((message: Message) => datagrams(message.join('\n')))
@@ -22,19 +22,19 @@ export function openTransport(socket: string, ffi: boolean, { PATH: path }: Node
       try {
         if (sendNow) return sendNow(message)
       } catch {
-        // For instance a full queue, for which the program can wait.
+        // For example a full queue, for which the program can wait.
       }
       await spawnNotify(message, { NOTIFY_SOCKET: socket, PATH: path })
     },
   }
 }
 
-/** The program waits up to 5 s for systemd to have read the message. */
+/** The program waits up to 5 s until systemd has read the message. */
 const TIMEOUT_MS = 10_000
 
 const run = promisify(execFile)
 
-/** Not with `--no-block`: systemd could not tell any more from which unit a sender came that has ended. */
+/** Without `--no-block`: systemd cannot identify the unit of a sender that has exited. */
 async function spawnNotify(message: Message, env: NodeJS.ProcessEnv): Promise<void> {
   await run('systemd-notify', [...message], { env, timeout: TIMEOUT_MS })
 }

@@ -1,6 +1,5 @@
 /**
- * Gives signs of life twice as often as systemd wants them. They come from the event loop, so a process that hangs
- * gives none; nor does a loop that is held up for so long that its service is none.
+ * Sends watchdog pings at half of systemd's timeout. A blocked event loop stops the pings, so systemd restarts the service.
  *
  * @returns a function that stops it.
  */
