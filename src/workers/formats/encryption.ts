@@ -58,7 +58,10 @@ export function decrypt(
   try {
     const iv = cipher.ivBytes === 0 ? null : (secrets[1] as Buffer)
     const decipher = createDecipheriv(cipher.name, secrets[0] as Buffer, iv)
-    return Buffer.concat([decipher.update(data), decipher.final()])
+    const parts = secrets.length
+    secrets.push(decipher.update(data))
+    secrets.push(decipher.final())
+    return Buffer.concat(secrets.slice(parts))
   } catch {
     throw new EncryptionError('passphrase', 'the passphrase does not decrypt it')
   } finally {

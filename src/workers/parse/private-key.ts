@@ -179,9 +179,19 @@ function parsePrivateKey(
     if (!isTraditional) throw new ProblemError('KEY_INVALID', damaged(path), path)
     if (isLocked) return { object: openTraditional(pem, path, passphrase as Buffer), plain: null }
     assertSupported(whyTraditionalNotUsable(der, label), path)
-    return { object: createPrivateKey(pem), plain: null }
+    return { object: keyFromPem(pem), plain: null }
   } finally {
     der.fill(0)
+  }
+}
+
+/** From bytes of our own, because Node would make a copy of a string that nothing overwrites. */
+function keyFromPem(pem: string): KeyObject {
+  const bytes = Buffer.from(pem)
+  try {
+    return createPrivateKey(bytes)
+  } finally {
+    bytes.fill(0)
   }
 }
 
