@@ -30,7 +30,7 @@ const USES: Readonly<Record<string, RegExp>> = {
     /Object\.assign\((?!\{|new )|Object\.defineProperty\(|Reflect\.(?:delete|define)Property\(/,
   'a class found by an object of it': /\.prototype\b|\.constructor\b/,
   'a type that Node does not declare':
-    /\bas unknown as\b|(?<!Object\(\w+\)) as \{|(?:Server|Socket|Session|Stream|Response|Agent) & \{/,
+    /\bas unknown as (?:\{|Record<)|(?<!Object\(\w+\)) as \{|(?:Server|Socket|Session|Stream|Response|Agent) & \{/,
   'an internal module': /process\.binding|internalBinding|_tls_wrap|expose[-_]internals/,
   'an event of a TLS socket': /\.(?:on|once|listenerCount)\('(?:secure|_tlsError)'/,
   'the encoding of a session': /\.getSession\(/,
@@ -73,25 +73,17 @@ const DOCUMENTED: readonly (readonly [file: string, use: string, what: string])[
     'a type that Node does not declare',
     '`stream` of a response, which Node documents for HTTP/2',
   ],
-  ['src/main/engine/expiry-notice.ts', 'a type that Node does not declare', 'a tuple'],
-  ['src/main/engine/material-schema.ts', 'a type that Node does not declare', 'the type of a mapped object'],
+  ['src/main/engine/material-schema.ts', 'a type that Node does not declare', 'a mapped type'],
   [
     'src/main/fleet/index.ts',
     'a type that Node does not declare',
     '`serialization` of a cluster, which Node documents and its types do not have',
   ],
-  ['src/main/fleet/link.ts', 'a type that Node does not declare', 'the emitter that a port of a thread is'],
-  ['src/main/observe/metrics.ts', 'a type that Node does not declare', 'the registry of prom-client'],
+  ['src/main/observe/metrics.ts', 'a type that Node does not declare', 'a family of prom-client'],
   ['src/main/runtime/probe.ts', 'the listeners of others', 'those of the probe itself'],
   ['src/main/runtime/probe.ts', 'the encoding of a session', 'a session that a client resumes with'],
   ['src/main/runtime/probe.ts', 'a type that Node does not declare', 'the namespace of Deno'],
   ['src/main/threads/thread-code.ts', 'a type that Node does not declare', 'a package.json'],
-  [
-    'src/workers/read/find-matching.ts',
-    'a type that Node does not declare',
-    'the file system that fast-glob can be given',
-  ],
-  ['src/workers/reply/transfer.ts', 'a type that Node does not declare', 'the result of `move` of Piscina'],
 ]
 
 const entries = entriesOf(readFileSync(join(projectRoot, 'docs/node-internals.md'), 'utf8'))

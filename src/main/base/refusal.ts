@@ -2,6 +2,33 @@ import type { z } from 'zod'
 
 import { MATERIAL_ROWS } from './material-options.js'
 
+/** To be given to `safeParse`: what was expected, from the facts of the issue. The messages of a schema go before it. */
+export const WORDED: { readonly error: z.core.$ZodErrorMap } = { error: expectation }
+
+function expectation(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected}`
+    case 'invalid_value':
+      return `expected ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(value)).join('|')}`
+    case 'too_small':
+      return bound(issue.origin, issue.inclusive ? '>=' : '>', issue.minimum)
+    case 'too_big':
+      return bound(issue.origin, issue.inclusive ? '<=' : '<', issue.maximum)
+    default:
+      return undefined
+  }
+}
+
+const UNITS: Readonly<Record<string, string>> = { string: 'characters', array: 'items' }
+
+function bound(origin: string, relation: string, limit: number | bigint): string {
+  const unit = UNITS[origin]
+  return unit === undefined
+    ? `expected ${origin} to be ${relation}${limit}`
+    : `expected ${origin} to have ${relation}${limit} ${unit}`
+}
+
 /** What is wrong with options, in one sentence: which were refused, what was expected and what received. */
 export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): string {
   const lines = issues.map((issue) => {
@@ -9,7 +36,7 @@ export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, roo
     if (issue.code === 'unrecognized_keys') {
       return `${name ? `\`${name}\`: ` : ''}unknown option ${issue.keys.map((key) => `\`${key}\``).join(', ')}`
     }
-    return `\`${name || 'options'}\`: ${expectation(issue)}${received(issue, input)}`
+    return `\`${name || 'options'}\`: ${issue.message}${received(issue, input)}`
   })
   return `invalid options: ${lines.join('; ')}`
 }
@@ -20,14 +47,6 @@ export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: 
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
 }
 
-/** Zod's sentence in our words: what was expected. */
-function expectation(issue: z.core.$ZodIssue): string {
-  return issue.message
-    .replace(/^Invalid (input|option): /, '')
-    .replace(/, received .*$/, '')
-    .replace(/^Too (small|big): /, '')
-}
-
 /** Options that hold the secret itself. */
 const SECRET: ReadonlySet<PropertyKey> = new Set(
   MATERIAL_ROWS.filter(({ kind }) => kind === 'passphrase').map(({ name }) => name),
@@ -35,7 +54,7 @@ const SECRET: ReadonlySet<PropertyKey> = new Set(
 /** A longer text is no path, name or number by mistake, but the content of something. */
 const LONGEST_SHOWN = 200
 
-/** What received instead; never a secret. */
+/** What was received instead; never a secret. */
 function received(issue: z.core.$ZodIssue, input: unknown): string {
   if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
   let value = input

@@ -5,6 +5,8 @@ import { z } from 'zod'
 import type { ReloadEngine } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
+import { refusal, WORDED } from '../base/refusal.js'
+import { loggerSchema, method, returnedBy } from '../base/schemas.js'
 import type { Drain } from '../drain/handle.js'
 import type { Metrics } from '../observe/metrics.js'
 import { bindablePath } from './socket-path.js'
@@ -83,20 +85,10 @@ export interface ResolvedControlOptions {
   readonly logger: Logger | null
 }
 
-const method = z.custom<() => never>((value) => typeof value === 'function', 'expected a function')
-
 const schema = z
   .strictObject({
-    engine: z.custom<ReloadEngine>(
-      (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
-      'expected the result of createReloadEngine',
-    ),
-    drain: z
-      .custom<Drain>(
-        (value) => typeof (value as Drain | null)?.start === 'function',
-        'expected what createDrain returns',
-      )
-      .optional(),
+    engine: returnedBy<ReloadEngine>('createReloadEngine', 'reload'),
+    drain: returnedBy<Drain>('createDrain', 'start').optional(),
     path: z
       .string()
       .min(1)
@@ -115,7 +107,7 @@ const schema = z
     metrics: z.looseObject({ text: method }).optional(),
     ready: method.optional(),
     reloadTimeoutMs: z.int().min(100).max(600_000).default(30_000),
-    logger: z.looseObject({ debug: method, info: method, warn: method, error: method }).optional(),
+    logger: loggerSchema.optional(),
   })
   .refine(({ path, tcp }) => (path === undefined) !== (tcp === undefined), {
     path: ['path'],
@@ -124,12 +116,9 @@ const schema = z
 
 /** @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused. */
 export function resolveControlOptions(input: ControlServerOptions): ResolvedControlOptions {
-  const parsed = schema.safeParse(input)
+  const parsed = schema.safeParse(input, WORDED)
   if (!parsed.success) {
-    const lines = parsed.error.issues.map(
-      ({ path, message }) => `\`${path.join('.') || 'options'}\`: ${message}`,
-    )
-    throw new ReloadError('OPTIONS_INVALID', `invalid options of the control server: ${lines.join('; ')}`)
+    throw new ReloadError('OPTIONS_INVALID', `createControlServer: ${refusal(parsed.error.issues, input)}`)
   }
   const { path, mode, gid, takeover, tcp, reloadTimeoutMs } = parsed.data
   const { engine, drain = null } = input

@@ -3,7 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 
 import { z } from 'zod'
 
-import { refusal } from '../base/refusal.js'
+import { refusal, WORDED } from '../base/refusal.js'
 import { callUserCode } from '../base/user-code.js'
 import type { DrainNotice } from './connections/connection.js'
 import type { ResponseHook } from './connections/hooks.js'
@@ -43,7 +43,7 @@ const schema = z.strictObject({
  * @throws DrainError `OPTIONS_INVALID`
  */
 export function closeEventStreams(options: EventStreamOptions = {}): ResponseHook {
-  const parsed = schema.safeParse(options)
+  const parsed = schema.safeParse(options, WORDED)
   if (!parsed.success) {
     throw new DrainError('OPTIONS_INVALID', `closeEventStreams: ${refusal(parsed.error.issues, options)}`)
   }

@@ -4,7 +4,8 @@ import { z } from 'zod'
 
 import { LONGEST_TIMER_MS } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import { refusal } from '../base/refusal.js'
+import { refusal, WORDED } from '../base/refusal.js'
+import { loggerSchema } from '../base/schemas.js'
 import type { ConnectionFacts } from './connections/facts.js'
 import type { DrainHooks } from './connections/hooks.js'
 import { DrainError } from './errors.js'
@@ -181,7 +182,7 @@ const schema = z
       .optional(),
     onTrustRemoved: z.enum(['keep', 'drain']).default('keep'),
     generationOf: func.optional(),
-    logger: z.looseObject({ debug: func, info: func, warn: func, error: func }).optional(),
+    logger: loggerSchema.optional(),
   })
   .refine(({ engine, onTrustRemoved }) => engine || onTrustRemoved === 'keep', {
     path: ['onTrustRemoved'],
@@ -213,7 +214,7 @@ export function resolveDrainOptions(
   input: DrainOptions,
   env: Environment = process.env,
 ): ResolvedDrainOptions {
-  const parsed = schema.safeParse(input)
+  const parsed = schema.safeParse(input, WORDED)
   if (!parsed.success) throw invalid(parsed.error.issues, input)
   const { servers, lameDuckMs, deadlineMs, spreadMs, onUpgrade, onStream, onResponse, onRaw, ...rest } =
     parsed.data
@@ -236,7 +237,7 @@ export function resolveDrainOptions(
  */
 export function resolveStart(input: string | DrainStartOptions, defaults: DrainTimes): ResolvedStart {
   const options = typeof input === 'string' ? { uri: input } : input
-  const parsed = startSchema.safeParse(options)
+  const parsed = startSchema.safeParse(options, WORDED)
   if (!parsed.success) throw invalid(parsed.error.issues, options)
   const { uri, reason, cancellable, where = null, lameDuckMs, deadlineMs, spreadMs } = parsed.data
   const shorter = {

@@ -4,10 +4,10 @@ import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } f
 import { LONGEST_TIMER_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
-import type { Logger } from '../base/logger.js'
 import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from '../base/option-names.js'
 import { protoIn } from '../base/own-names.js'
-import { refusal, withoutUndefined } from '../base/refusal.js'
+import { refusal, WORDED, withoutUndefined } from '../base/refusal.js'
+import { loggerSchema } from '../base/schemas.js'
 import { compressions, knowsPartialChains } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { hostSources, namedHosts, nameTwice } from './host-options.js'
@@ -31,7 +31,6 @@ const nameIn = (read: (text: string) => OptionName) =>
 const hostFiles = z.strictObject({ cert: path, key: path })
 const version = z.enum(['TLSv1.2', 'TLSv1.3'])
 const interval = z.number().min(0).max(MAX_INTERVAL_SECONDS)
-const logMethod = z.custom<Logger['info']>((value) => typeof value === 'function', 'expected a function')
 
 const contextSchema = z.strictObject({
   minVersion: version.optional(),
@@ -121,9 +120,7 @@ const schema = z
       .default({}),
     expiryWarningDays: z.array(z.number().min(0).max(36_500)).default([30, 7, 1]),
     worker: workerSchema.prefault({}),
-    logger: z
-      .looseObject({ debug: logMethod, info: logMethod, warn: logMethod, error: logMethod })
-      .optional(),
+    logger: loggerSchema.optional(),
   })
   .check(({ value, issues }) => {
     const refuse = (key: string, message: string) => {
@@ -162,7 +159,7 @@ const schema = z
 export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const proto = protoIn(input)
   if (proto !== null) throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is no name`)
-  const parsed = schema.safeParse(input)
+  const parsed = schema.safeParse(input, WORDED)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { tickets, ...rest } = parsed.data
   const resolved = deepFreeze({
@@ -224,7 +221,7 @@ export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges)
  * @throws ReloadError `OPTIONS_INVALID`
  */
 export function assertInterval(seconds: number): void {
-  const parsed = interval.safeParse(seconds)
+  const parsed = interval.safeParse(seconds, WORDED)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, seconds, 'autoReloadInterval')
 }
 

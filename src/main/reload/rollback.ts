@@ -4,7 +4,7 @@ import type { Generation } from '../api/generation.js'
 import type { RollbackOptions } from '../api/reload-engine.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
-import { refusal } from '../base/refusal.js'
+import { refusal, WORDED } from '../base/refusal.js'
 import { concernsTrust, type Records, type Snapshot } from '../generation/generation.js'
 import type { History } from '../generation/history.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
@@ -17,7 +17,7 @@ const schema = z.strictObject({ generation: z.number().optional(), trust: z.bool
 /** @throws ReloadError `OPTIONS_INVALID` */
 export function resolveRollback(input: number | RollbackOptions = {}): RollbackOptions {
   const options = typeof input === 'number' ? { generation: input } : input
-  const parsed = schema.safeParse(options)
+  const parsed = schema.safeParse(options, WORDED)
   if (parsed.success) return options
   throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, options, 'rollback'))
 }

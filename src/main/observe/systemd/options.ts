@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
 import { deferredLogger, type Logger } from '../../base/logger.js'
-import { refusal } from '../../base/refusal.js'
+import { refusal, WORDED } from '../../base/refusal.js'
+import { loggerSchema, returnedBy } from '../../base/schemas.js'
 
 /** Options of `createNotifier`. */
 export interface NotifierOptions {
@@ -28,20 +29,15 @@ interface ResolvedNotifierOptions {
   readonly logger: Logger
 }
 
-const method = z.custom<() => never>((value) => typeof value === 'function', 'expected a function')
-
 const schema = z.strictObject({
-  engine: z.custom<ReloadEngine>(
-    (value) => typeof (value as ReloadEngine | null)?.reload === 'function',
-    'expected the result of createReloadEngine',
-  ),
+  engine: returnedBy<ReloadEngine>('createReloadEngine', 'reload'),
   ffi: z.boolean().optional(),
-  logger: z.looseObject({ debug: method, info: method, warn: method, error: method }).optional(),
+  logger: loggerSchema.optional(),
 })
 
 /** @throws ReloadError `OPTIONS_INVALID`, which lists every refused option. */
 export function resolveNotifierOptions(input: NotifierOptions): ResolvedNotifierOptions {
-  const parsed = schema.safeParse(input)
+  const parsed = schema.safeParse(input, WORDED)
   if (!parsed.success) throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, input))
   const { engine, ffi = false } = parsed.data
   // The logger itself, because a copy would lose its prototype.
