@@ -47,14 +47,14 @@ export const MATERIAL_OPTIONS: {
 } = {
   cert: {
     kind: 'files',
-    flag: { name: '--cert <path>', help: 'PEM file of the leaf and its chain; again for a second pair' },
+    flag: { name: '--cert <path>', help: 'PEM file of the leaf and its chain; repeat it for a second pair' },
     setting: 'cert',
   },
   key: {
     kind: 'files',
     perPair: 'keys',
     redacted: true,
-    flag: { name: '--key <path>', help: 'PEM file of the private key; again for a second pair' },
+    flag: { name: '--key <path>', help: 'PEM file of the private key; repeat it for a second pair' },
     setting: 'key',
   },
   pfx: {
@@ -74,17 +74,17 @@ export const MATERIAL_OPTIONS: {
   },
   ca: {
     kind: 'files',
-    flag: { name: '--ca <path>', help: 'PEM file of trust anchors; may be given again' },
+    flag: { name: '--ca <path>', help: 'PEM file of trust anchors; may be repeated' },
     setting: 'ca',
   },
   caDir: {
     kind: 'patterns',
-    flag: { name: '--ca-dir <path>', help: 'directory or pattern of trust anchors; may be given again' },
+    flag: { name: '--ca-dir <path>', help: 'directory or pattern of trust anchors; may be repeated' },
     setting: 'ca_dir',
   },
   crl: {
     kind: 'files',
-    flag: { name: '--crl <path>', help: 'PEM file of revocation lists; may be given again' },
+    flag: { name: '--crl <path>', help: 'PEM file of revocation lists; may be repeated' },
     setting: 'crl',
   },
   dhparam: {
@@ -96,7 +96,7 @@ export const MATERIAL_OPTIONS: {
     kind: 'hosts',
     flag: {
       name: '--hosts <glob>',
-      help: 'directories or certificate files of SNI hosts, as certbot, lego, acme.sh and Caddy write them; may be given again',
+      help: 'directories or certificate files of SNI hosts, as written by certbot, lego, acme.sh and Caddy; may be repeated',
     },
     setting: 'hosts',
   },

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 
 import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from './limits.js'
 
-/* Readers of arguments, which commander has as text. Each throws what commander prints as a usage error. */
+/* Parsers of arguments, which commander passes as text. Each throws an error that commander prints as a usage error. */
 
 export function seconds(value: string): number {
   const number = Number(value)

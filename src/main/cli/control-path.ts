@@ -51,7 +51,7 @@ function assertFound(path: string): void {
     throw new UntrustedPathError(path, `belongs to user ${stats.uid}`)
   } catch (error) {
     if (!(error instanceof UntrustedPathError)) throw error
-    const next = `if that is the server you mean, name it: --control ${path}`
+    const next = `if this is the right server, pass its path: --control ${path}`
     throw new CommandError(EXIT.refused, [`the control socket ${path} is not used: ${error.message}`, next], {
       cause: error,
     })
@@ -73,7 +73,7 @@ function assertGiven(path: string): void {
   }
   const reason = flawOfGiven(link, socket, directory)
   if (reason === null) return
-  const next = 'let the server have a directory of its own, mode 0700, for its control socket'
+  const next = 'give the server a directory of its own, mode 0700, for its control socket'
   throw new CommandError(EXIT.refused, [`the control socket ${path} is not used: it ${reason}`, next])
 }
 

@@ -1,11 +1,11 @@
 import type { Argument, Command, Option } from 'commander'
 
-/** A command, as completion scripts and the manual page are made from it. */
+/** A command, from which completion scripts and the manual page are generated. */
 export interface CommandDefinition {
-  /** What is typed for it after the name of the program; nothing for the program itself. */
+  /** The words after the name of the program; empty for the program itself. */
   readonly words: readonly string[]
   readonly description: string
-  /** As the help shows it, with the name of the program. */
+  /** As in the help, with the name of the program. */
   readonly usage: string
   readonly options: readonly OptionDefinition[]
   readonly arguments: readonly ValueDefinition[]
@@ -13,11 +13,11 @@ export interface CommandDefinition {
 }
 
 export interface OptionDefinition {
-  /** What can be typed: `-V` and `--version`. */
+  /** All spellings: `-V` and `--version`. */
   readonly names: readonly string[]
-  /** With the default, where there is one. */
+  /** Includes the default, if there is one. */
   readonly description: string
-  /** What follows it; `null` for a flag. */
+  /** The value of the option; `null` for a flag. */
   readonly value: ValueDefinition | null
 }
 
@@ -25,13 +25,13 @@ export interface ValueDefinition {
   readonly name: string
   /** The name of an option's value. */
   readonly description: string
-  /** The values that there are; `null` for any. */
+  /** The allowed values; `null` for any. */
   readonly choices: readonly string[] | null
   /** Whether it is the name of a file or directory. */
   readonly isPath: boolean
 }
 
-/** Everything that can be typed, from the definitions that the help is made from. */
+/** All commands and options, from the definitions of the help. */
 export function definitionOf(command: Command): CommandDefinition {
   const help = command.createHelp()
   return {

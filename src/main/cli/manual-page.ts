@@ -37,49 +37,49 @@ export function manualPage(program: CommandDefinition, version: string): string 
 }
 
 const DESCRIPTION = [
-  'certswap serves TLS with certificates that are reloaded when their files change, without a restart and without a ' +
-    'pause. Each new set is read, checked and rehearsed in a thread of its own and then swapped in at once, or refused ' +
-    'with the reason; until then, and after a refusal, the old certificate is served.',
-  'Commands that act on a server ask it by way of its control socket, and say what it has answered.',
+  'certswap serves TLS with certificates that are reloaded when their files change, without a restart or a ' +
+    'pause. A separate thread reads and validates each new set, and tries it in a TLS handshake. Then the set is swapped ' +
+    'in at once, or refused with the reason; until then, and after a refusal, the old certificate stays in service.',
+  'Commands for a running server connect to its control socket, and print the answer.',
 ]
 
 type Entries = readonly (readonly [term: string, meaning: string])[]
 
 const SIGNALS: Entries = [
-  ['SIGHUP', 'The server reloads. What came of it is in its log and in its status.'],
-  ['SIGTERM, SIGINT', 'The server drains: it lets what runs finish, and ends. A second one does not wait.'],
+  ['SIGHUP', 'The server reloads. The outcome is in its log and in its status.'],
+  [
+    'SIGTERM, SIGINT',
+    'The server drains: it finishes requests in flight, and ends. A second signal ends it at once.',
+  ],
 ]
 
 const ENVIRONMENT: Entries = [
-  ['XDG_RUNTIME_DIR', 'Where the control socket is by default.'],
-  ['NO_COLOR', 'Turns colours off. They are for terminals only in any case.'],
-  ['NOTIFY_SOCKET', 'Where systemd is told of the state of the server; set by systemd.'],
+  ['XDG_RUNTIME_DIR', 'Directory of the control socket by default.'],
+  ['NO_COLOR', 'Disables colours, which are used on terminals only.'],
+  ['NOTIFY_SOCKET', 'Address to which the server reports its state; set by systemd.'],
 ]
 
 const FILES: Entries = [
   ['$XDG_RUNTIME_DIR/certswap/control.sock', 'The control socket.'],
-  ['.certswap/control.sock', 'The same, without a runtime directory.'],
-  [
-    '/run/certswap/control.sock',
-    'Where clients look last: that of the service, as its unit for systemd has it.',
-  ],
+  ['.certswap/control.sock', 'The control socket without a runtime directory.'],
+  ['/run/certswap/control.sock', 'The last path that clients try: the control socket of the systemd unit.'],
   [
     '.certswap/tls.crt, tls.key, ca.crt',
-    'The development identity that serve makes where no certificate is given.',
+    'The development identity that serve creates if no certificate is given.',
   ],
 ]
 
 const EXAMPLES: Entries = [
   [
-    'Serve on port 443 and look at the files every ten seconds:',
+    'Serve on port 443 and check the files every ten seconds:',
     'certswap serve --listen :443 --cert tls.crt --key tls.key',
   ],
-  ['Reload now, and be told what came of it:', 'certswap reload'],
+  ['Reload now, and print the outcome:', 'certswap reload'],
   [
-    'The same without this program:',
+    'The same with curl:',
     'curl -sS --fail-with-body --unix-socket .certswap/control.sock -X POST http://localhost/reload_certs',
   ],
-  ['Ask of a renewal whether it could be served:', 'certswap check --cert new.crt --key new.key'],
+  ['Validate a renewal before it is installed:', 'certswap check --cert new.crt --key new.key'],
 ]
 
 function synopsisOf(command: CommandDefinition, i: number): string[] {
@@ -132,7 +132,7 @@ function sentence(text: string): string {
   return begun.endsWith('.') ? begun : `${begun}.`
 }
 
-/** Text as it is: a hyphen that can be copied, and no line that roff takes for one of its own. */
+/** Escapes text: hyphens stay copyable, and no line is read as a roff request. */
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&')
 }

@@ -39,7 +39,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 /**
- * All commands and options: the one definition that help texts, completion scripts and the manual page are made from.
+ * All commands and options: the single definition from which help texts, completion scripts and the manual page are generated.
  *
  * @internal
  */
@@ -68,27 +68,34 @@ function addServe(program: Command): void {
     .description('serve TLS with certificates that are reloaded when their files change')
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
-    .option('--listen <host:port>', 'address to listen on; port 0 picks a free one (default: 127.0.0.1:8443)')
-    .option('--upstream <host:port>', 'pass what is in TLS on to this TCP service, or to unix:PATH')
+    .option(
+      '--listen <host:port>',
+      'address to listen on; port 0 selects a free one (default: 127.0.0.1:8443)',
+    )
+    .option('--upstream <host:port>', 'forward the decrypted stream to this TCP service, or to unix:PATH')
     .option(
       '--processes <count>',
-      'processes that serve (default: 1); one more prepares for them',
+      'number of serving processes (default: 1); with several, one more prepares certificates',
       processCount,
     )
     .option('--member-timeout <seconds>', MEMBER_TIMEOUT_HELP, positiveSeconds)
     .option('--member-patience <count>', PATIENCE_HELP, patience)
     .option('--control <path>', `control socket (default: ${CONTROL_HELP})`)
-    .option('--no-control', 'without a control socket')
-    .option('--auto-reload-interval <seconds>', 'seconds between checks, 0 is off (default: 10)', seconds)
+    .option('--no-control', 'do not open a control socket')
+    .option(
+      '--auto-reload-interval <seconds>',
+      'seconds between checks, 0 disables them (default: 10)',
+      seconds,
+    )
     .option('--lame-duck <seconds>', LAME_DUCK_HELP, seconds)
     .option('--drain-deadline <seconds>', DEADLINE_HELP, seconds)
     .addOption(new Option('--on-trust-removed <what>', TRUST_HELP).choices(['keep', 'drain']))
-    .addOption(new Option('--log-level <level>', 'least level to log (default: info)').choices(LOG_LEVELS))
-    .option('--ffi', 'tell systemd by way of node:ffi (Node 26.1 or newer), which WatchdogSec= needs')
+    .addOption(new Option('--log-level <level>', 'minimum log level (default: info)').choices(LOG_LEVELS))
+    .option('--ffi', 'send messages to systemd with node:ffi (Node 26.1 or newer), required for WatchdogSec=')
     .action(async (flags: ServeFlags) => {
-      // Until the handlers are there, a reload that is asked for must not be the end.
+      // Until the handlers are installed, a SIGHUP must not end the process.
       process.on('SIGHUP', () => {})
-      // The engine takes a while to load, and the clients do without it.
+      // Loaded here, because the engine takes time to load and the client commands do not need it.
       const { serve } = await import('./serve/serve.js')
       await serve(flags)
     })
@@ -96,19 +103,19 @@ function addServe(program: Command): void {
 
 function addReload(program: Command): void {
   addActing(program.command('reload'))
-    .description('have a server look at its certificate files now, and say what came of it')
-    .option('--force', 'let the files past what the policy rejects, never past what cannot serve')
-    .option('--dry-run', 'validate only; nothing is swapped')
-    .option('--context <name>', 'answer for one server name alone, or for `default`')
+    .description('make a server check its certificate files now, and print the outcome')
+    .option('--force', 'accept files that the policy would reject; unusable files are still refused')
+    .option('--dry-run', 'validate without a swap')
+    .option('--context <name>', 'limit the answer to one server name, or to `default`')
     .action((flags: ReloadFlags) => reload(flags))
 }
 
 function addRollback(program: Command): void {
   addActing(program.command('rollback'))
     .description(
-      'have a server serve an earlier certificate again, until its files change; CAs and CRLs stay',
+      'make a server serve an earlier certificate again, until its files change; CAs and CRLs stay in force',
     )
-    .argument('[generation]', 'number of the generation (default: the one before)', wholeNumber)
+    .argument('[generation]', 'number of the generation (default: the previous one)', wholeNumber)
     .option('--trust', 'also restore the CAs, CRLs and client-certificate policy of that generation')
     .action((generation: number | undefined, flags: RollbackFlags) => rollback(generation, flags))
 }
@@ -116,22 +123,30 @@ function addRollback(program: Command): void {
 function addDrain(program: Command): void {
   addClient(program.command('drain'))
     .description(
-      'take a server out of service: its connections are told to go, and it ends with the last of them',
+      'take a server out of service: it asks its connections to close, and ends when the last one has closed',
     )
-    .option('--uri <uri>', 'where clients should go instead: https: or wss:')
-    .option('--deadline <seconds>', 'seconds until what still runs is cut, 0 is at once', seconds)
-    .option('--lame-duck <seconds>', 'seconds to serve on before, not ready, with open listeners', seconds)
-    .option('--wait', 'wait until it has ended; exit code 6 when connections were cut')
-    .option('--timeout <seconds>', 'seconds to wait for an answer', positiveSeconds, 600)
+    .option('--uri <uri>', 'address of another server for the clients: https: or wss:')
+    .option(
+      '--deadline <seconds>',
+      'seconds until the remaining connections are cut, 0 cuts them at once',
+      seconds,
+    )
+    .option(
+      '--lame-duck <seconds>',
+      'seconds to keep accepting connections before, while reporting not ready',
+      seconds,
+    )
+    .option('--wait', 'wait for the end of the drain; exit code 6 if connections were cut')
+    .option('--timeout <seconds>', 'seconds to wait for a response', positiveSeconds, 600)
     .addOption(
-      new Option('--force', 'cut what is left of the drain that is on').conflicts([
+      new Option('--force', 'cut the remaining connections of the current drain').conflicts([
         'uri',
         'deadline',
         'lameDuck',
       ]),
     )
     .addOption(
-      new Option('--cancel', 'take it back, while it is a lame duck').conflicts([
+      new Option('--cancel', 'cancel a drain that is still in its lame-duck phase').conflicts([
         'force',
         'wait',
         'uri',
@@ -144,16 +159,16 @@ function addDrain(program: Command): void {
 
 function addStatus(program: Command): void {
   addClient(program.command('status'))
-    .description('show what a server serves and how its last reloads ended')
-    .option('--watch', 'show it again and again, until interrupted')
-    .option('--interval <seconds>', 'seconds between two looks of --watch', positiveSeconds, 2)
+    .description('show the certificates in service and the outcome of the last reloads')
+    .option('--watch', 'repeat until interrupted')
+    .option('--interval <seconds>', 'seconds between updates of --watch', positiveSeconds, 2)
     .action((flags: StatusFlags) => status(flags))
 }
 
 function addCheck(program: Command): void {
   const command = program
     .command('check')
-    .description('validate files as a start or a reload would; needs no server')
+    .description('validate files as a start or a reload would, without a server')
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
     .option('--json', 'print JSON')
@@ -163,14 +178,14 @@ function addCheck(program: Command): void {
     })
 }
 
-/** The flags of every command that talks to a server. */
+/** The flags of every client command. */
 function addClient(command: Command): Command {
   return command
     .option('--control <path>', `control socket of the server (default: ${CONTROL_HELP})`)
-    .option('--json', 'print what the server answered')
+    .option('--json', 'print the answer of the server as JSON')
 }
 
-/** The flags of every command that has a server do something. */
+/** The flags of the client commands that start a pass. */
 function addActing(command: Command): Command {
   return addClient(command).option(
     '--timeout <seconds>',
@@ -183,21 +198,22 @@ function addActing(command: Command): Command {
 const CONFIG_HELP =
   'JSON file with the options of createReloadEngine, `listen`, `upstream`, `processes`, `memberTimeout`, `memberPatience`, `control`, `lameDuck`, `drainDeadline`, `onTrustRemoved`, `logLevel` and `ffi`'
 const MEMBER_TIMEOUT_HELP =
-  'seconds that a process may take to build, and to take over, new certificates (default: 10)'
+  'seconds that a process may take to build, and again to commit, new certificates (default: 10)'
 const PATIENCE_HELP =
-  'times in a row that processes which do not answer may hold back new certificates, before they are replaced (default: 3)'
+  'consecutive attempts that processes may block by not answering, before they are replaced (default: 3)'
 const LAME_DUCK_HELP =
-  'seconds to serve on after a signal, not ready, with open listeners (default: 0; 5 under Kubernetes)'
+  'seconds to keep accepting connections, while reporting not ready, after a signal (default: 0; 5 in Kubernetes)'
 const TRUST_HELP =
   'keep or drain connections whose client certificate a reload no longer trusts (default: keep)'
-const DEADLINE_HELP = 'seconds after a signal when what still runs is cut, 0 is at once (default: 25)'
+const DEADLINE_HELP =
+  'seconds after a signal until the remaining connections are cut, 0 cuts them at once (default: 25)'
 const CONTROL_HELP = '$XDG_RUNTIME_DIR/certswap/control.sock, or .certswap/control.sock'
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
-/** Kinds of options with several values: one for each time that the flag is given. */
+/** Kinds of options with several values: the flag may be repeated. */
 const REPEATABLE: ReadonlySet<MaterialKind> = new Set(['files', 'patterns', 'hosts'])
 
-/** The flags that say where the material lies: the same for every command that reads it. */
+/** The flags for the paths of the material, the same for every command that reads it. */
 function addMaterial(command: Command): Command {
   for (const { kind, flag } of MATERIAL_ROWS) {
     if (flag === null) continue
@@ -206,10 +222,13 @@ function addMaterial(command: Command): Command {
   }
   return command
     .addOption(
-      new Option('--unknown-hosts <how>', 'what names without a host get').choices(['default', 'refuse']),
+      new Option('--unknown-hosts <how>', 'response to server names without a host').choices([
+        'default',
+        'refuse',
+      ]),
     )
-    .option('--request-cert', 'ask clients for a certificate and refuse those without')
-    .addOption(new Option('--min-version <version>', 'least TLS version').choices(['TLSv1.2', 'TLSv1.3']))
+    .option('--request-cert', 'require a client certificate')
+    .addOption(new Option('--min-version <version>', 'minimum TLS version').choices(['TLSv1.2', 'TLSv1.3']))
 }
 
 function addDev(program: Command): void {
@@ -217,24 +236,24 @@ function addDev(program: Command): void {
   const common = (command: Command) =>
     command
       .option('--dir <path>', 'directory of the identity', '.certswap')
-      .option('--name <name>', 'DNS name or IP address of the certificate; may be given again', append)
-      .option('--days <days>', 'days that the certificate is valid (default: 30)', wholeDays)
+      .option('--name <name>', 'DNS name or IP address of the certificate; may be repeated', append)
+      .option('--days <days>', 'lifetime of the certificate in days (default: 30)', wholeDays)
   common(dev.command('init'))
-    .description('make a CA and a certificate for localhost')
-    .option('--force', 'replace an identity that is there')
-    .option('--ml-dsa', 'make a second pair with an ML-DSA key, for TLS 1.3 (Node 24.6 or later)')
+    .description('create a CA and a certificate for localhost')
+    .option('--force', 'replace an existing identity')
+    .option('--ml-dsa', 'create a second pair with an ML-DSA key, for TLS 1.3 (Node 24.6 or later)')
     .action((flags: DevFlags) => initIdentity(flags))
   common(dev.command('rotate'))
-    .description('renew the certificate, written the way a renewal writes it')
+    .description('renew the certificate, and write it as a real renewal does')
     .action((flags: DevFlags) => rotateIdentity(flags))
 }
 
-/** What is made from these very definitions. */
+/** The commands whose output is generated from these definitions. */
 function addGenerated(program: Command): void {
   program
     .command('completion')
-    .description('print a script that lets a shell complete commands and flags')
-    .addArgument(new Argument('<shell>', 'shell to print it for').choices(SHELLS))
+    .description('print a completion script for a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action(async (shell: Shell) => {
       const { completionScript } = await import('./completion/index.js')
       process.stdout.write(completionScript(shell, definitionOf(program)))
@@ -254,12 +273,12 @@ function append(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
 }
 
-/** What commander has to say of the command line quotes it; the suggestion that may follow is its own. */
+/** Prints a message of commander, which may quote the command line; a suggestion may follow on a line of its own. */
 function outputError(text: string, write: (text: string) => void): void {
   for (const line of text.trimEnd().split(/\n(?=\(Did you mean )/)) write(`${printable(line)}\n`)
 }
 
-/** Commander has printed what it had to say. */
+/** Prints an error, unless commander has printed it, and returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
   if (error instanceof CommandError) return complain(error.lines, error.exitCode)
@@ -269,7 +288,7 @@ function report(error: unknown): number {
     return complain(linesAbout(error.problems), EXIT.rejected)
   }
   const { stack = String(error) } = Object(error) as Error
-  return complain(['this should not have happened; please report it:', ...stack.split('\n')], EXIT.rejected)
+  return complain(['unexpected error; please report it:', ...stack.split('\n')], EXIT.rejected)
 }
 
 function complain(lines: readonly string[], exitCode: number): number {

@@ -50,7 +50,7 @@ test('a drain is started, shown, taken back, started again and forced', async (t
   assert.equal(started.code, 0)
   assert.match(started.stdout, /^lame duck: [^\n]*\nconnections +1 raw\ncut in +2 min\n$/)
   const cancelled = await certswap(['drain', '--cancel'], { cwd })
-  assert.deepEqual([cancelled.code, cancelled.stdout], [0, 'taken back: the server is ready again\n'])
+  assert.deepEqual([cancelled.code, cancelled.stdout], [0, 'cancelled: the server is ready again\n'])
 
   const uri = 'https://other.example/'
   const again = await certswap(['drain', '--uri', uri], { cwd })

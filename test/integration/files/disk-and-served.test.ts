@@ -111,7 +111,7 @@ test('the control server and the program tell it', async (t) => {
   await engine.rollback()
   const { json } = await request(socket, '/status')
   assert.equal(json.differs_since, engine.status().differsSince)
-  assert.match((await statusOf()).stdout, /^disk +not what is served, for \d+ s$/m)
+  assert.match((await statusOf()).stdout, /^disk +differs from the certificate in service, for \d+ s$/m)
 })
 
 interface Linked {

@@ -52,7 +52,7 @@ test('a file that is mounted by itself is reported at the start, and in each res
 
   const { code, stdout, stderr } = await server.command(['reload'])
   assert.equal(code, 1)
-  assert.match(stdout, /unchanged: a mounted file hides what is on disk.*FILE_DETACHED/s)
+  assert.match(stdout, /unchanged: a mounted file hides the files on disk.*FILE_DETACHED/s)
   assert.match(stderr, /mount the directory of the file/)
   const logged = (await server.stop()).filter(({ code }) => String(code).startsWith('FILE_'))
   assert.deepEqual(

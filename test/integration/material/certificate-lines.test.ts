@@ -130,7 +130,10 @@ test('`certswap check` prints the two lines', { skip: onFirstNodeOnly }, async (
   const checked = await certswap(['check', '--cert', cert, '--key', key], { cwd: tempDir(t) })
   assert.notEqual(checked.code, 0)
   assert.match(checked.stdout, /^problem +CERT_PURPOSE: .*\n$/)
-  assert.match(checked.stderr, /^certswap: this cannot be served\ncertswap: issue the certificate .*\n$/)
+  assert.match(
+    checked.stderr,
+    /^certswap: these files cannot be served\ncertswap: issue the certificate .*\n$/,
+  )
 })
 
 for (const [what, option] of [

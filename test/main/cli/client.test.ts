@@ -85,7 +85,7 @@ test('the status is a table without colours on a pipe, and JSON where that is as
   const env = { FORCE_COLOR: '1' }
   const { code, stdout } = await certswap(['status', '--control', socket], { cwd: dir, env })
   assert.equal(code, 0)
-  assert.match(stdout, /^state +failing for \d+ s: what is on disk is not served$/m)
+  assert.match(stdout, /^state +failing for \d+ s: the files on disk are not in service$/m)
   assert.match(stdout, /^generation +1, by start \d+ s ago$/m)
   assert.match(stdout, new RegExp(`^ {2}fingerprint +${first.fingerprint256}$`, 'm'))
   assert.match(stdout, /^ {2}valid +\S+ until \S+ \((89|90) days left\)$/m)

@@ -91,7 +91,7 @@ test('what is there already is kept unless forced', async (t) => {
   const { fingerprint256, certPath } = await createDevelopmentIdentity(dir)
   await assert.rejects(createDevelopmentIdentity(dir), {
     code: 'IDENTITY_EXISTS',
-    message: /ca\.crt exists already/,
+    message: /ca\.crt already exists/,
   })
   assert.equal(read(certPath).fingerprint256, fingerprint256)
 

@@ -32,22 +32,22 @@ const DETACHED = [
 ]
 
 const SAID: Record<ReloadView['status'], string> = {
-  reloaded: 'reloaded: what is on disk is served now',
+  reloaded: 'reloaded: the files on disk are in service now',
   'rolled-back': 'rolled back: an earlier certificate is served again',
-  unchanged: 'unchanged: nothing new is on disk',
-  validated: 'validated: what is on disk can be served; nothing was changed',
+  unchanged: 'unchanged: the files on disk have not changed',
+  validated: 'validated: the files on disk can be served; nothing was changed',
 }
 
 /** The same where {@link isDetached}. */
 const SAID_DETACHED: Record<ReloadView['status'], string> = {
   ...SAID,
-  reloaded: 'reloaded in part: a mounted file hides some of what is on disk, which is not served',
-  unchanged: 'unchanged: a mounted file hides what is on disk; the old certificate is served',
-  validated: 'validated in part: a mounted file hides some of what is on disk; nothing was changed',
+  reloaded: 'reloaded in part: a mounted file hides some files on disk, which are not served',
+  unchanged: 'unchanged: a mounted file hides the files on disk; the old certificate is served',
+  validated: 'validated in part: a mounted file hides some files on disk; nothing was changed',
 }
 
 const TRUST: Record<NonNullable<ReloadView['restored']>['trust'], string> = {
-  kept: 'kept: the CAs and CRLs that were in force stay in force',
+  kept: 'kept: the CAs and CRLs in force did not change',
   restored: 'restored: the CAs and CRLs of that generation are in force again',
 }
 

@@ -99,7 +99,7 @@ function parse(body: string): unknown {
     // Every text in it goes to a terminal sooner or later.
     return JSON.parse(body, (_, value) => (typeof value === 'string' ? printable(value) : value))
   } catch {
-    throw new CommandError(EXIT.refused, 'the answer is not that of a certswap control server; see --control')
+    throw new CommandError(EXIT.refused, 'the answer is not from a certswap control server; check --control')
   }
 }
 
@@ -153,11 +153,11 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeo
   },
   'generation-unknown': {
     exitCode: EXIT.refused,
-    next: 'give one of those that are kept',
+    next: 'use a generation that is kept',
   },
   'drain-started': {
     exitCode: EXIT.refused,
-    next: 'the drain that is on goes on; without --uri its time can be shortened',
+    next: 'the current drain continues; its time can be shortened without --uri',
   },
   'drain-final': { exitCode: EXIT.refused, next: '`certswap drain --force` ends it sooner' },
   'not-draining': {
@@ -169,7 +169,7 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeo
     exitCode: EXIT.refused,
     next: 'without `--trust` the CAs and CRLs in force stay in force',
   },
-  'drain-forced': { exitCode: EXIT.drainForced, next: 'the log of the server names what was cut' },
+  'drain-forced': { exitCode: EXIT.drainForced, next: 'the log of the server lists the cut connections' },
   draining: { exitCode: EXIT.refused, next: 'ask the process that takes its place' },
   'shutting-down': { exitCode: EXIT.noServer, next: 'the server is stopping' },
   'internal-error': { exitCode: EXIT.rejected, next: 'see the log of the server' },
@@ -190,7 +190,7 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): CommandE
         EXIT.noServer,
         [
           `no server listens on ${where}`,
-          'start one with `certswap serve`, or say with --control PATH where it listens',
+          'start one with `certswap serve`, or set the path of its socket with --control PATH',
         ],
         options,
       )
@@ -205,7 +205,7 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): CommandE
       return new CommandError(
         EXIT.noServer,
         [
-          `the server on ${where} gave no answer: ${error.code ?? error.message}`,
+          `the server on ${where} did not answer: ${error.code ?? error.message}`,
           'try again; it may be stopping, or busy',
         ],
         options,

@@ -40,7 +40,7 @@ export async function check({ json = false, ...flags }: CheckFlags): Promise<voi
   else process.stdout.write(reportOf(view, paintFor(process.stdout)))
   if (view.status === 'ok') return
   const advice = adviceFor(view.errors.map(({ code }) => code))
-  throw new CommandError(EXIT.rejected, ['this cannot be served', ...advice])
+  throw new CommandError(EXIT.rejected, ['these files cannot be served', ...advice])
 }
 
 async function examine(flags: MaterialFlags & { readonly config?: string }): Promise<CheckView> {

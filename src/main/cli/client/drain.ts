@@ -43,14 +43,14 @@ function optionsOf({ uri, deadline, lameDuck }: DrainFlags): object {
 }
 
 const SAID: Readonly<Record<string, string>> = {
-  'lame-duck': 'lame duck: everything is served, but the server is not ready for new clients',
-  closing: 'closing: the listeners are closed, and every connection has been told to go',
-  drained: 'drained: every connection has gone',
-  forced: 'forced: what was left has been cut',
+  'lame-duck': 'lame duck: all requests are served, but the server reports not ready',
+  closing: 'closing: the listeners are closed, and every connection has been asked to close',
+  drained: 'drained: every connection has closed',
+  forced: 'forced: the remaining connections have been cut',
 }
 
 function reportOf(view: DrainView | DrainResultView | undefined, paint: Paint): string {
-  if (!view) return `${paint('green', 'taken back: the server is ready again')}\n`
+  if (!view) return `${paint('green', 'cancelled: the server is ready again')}\n`
   const { state, uri } = view
   const rows: Row[] = [
     ...(uri === null ? [] : [['redirect', printable(uri)] satisfies Row]),

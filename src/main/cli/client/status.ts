@@ -59,7 +59,7 @@ function textOf({ body, json }: Reply, flags: StatusFlags): string {
 function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
   const { state, generation, contexts, warnings, failing_since: since, last_failure: failure } = status
   const failing =
-    since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: what is on disk is not served`
+    since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: the files on disk are not in service`
   const { differs_since: differs } = status
   const restored = status.restored === null ? '' : ` (generation ${status.restored} again)`
   const ago = (iso: string) => `${span(nowMs - Date.parse(iso))} ago`
@@ -70,7 +70,10 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
       ? [
           [
             'disk',
-            paint('yellow', `not what is served, for ${span(nowMs - Date.parse(differs))}`),
+            paint(
+              'yellow',
+              `differs from the certificate in service, for ${span(nowMs - Date.parse(differs))}`,
+            ),
           ] satisfies Row,
         ]
       : []),

@@ -35,7 +35,7 @@ const NEXT: Readonly<Record<DevelopmentIdentityErrorCode, Next>> = {
   AUTHORITY_INVALID: { exitCode: EXIT.rejected, next: 'use another --dir' },
   ML_DSA_UNSUPPORTED: {
     exitCode: EXIT.refused,
-    next: 'use Node 24.6 or later, or go without an ML-DSA pair: leave --ml-dsa out, and remove ml-dsa.crt and ml-dsa.key',
+    next: 'use Node 24.6 or later, or omit --ml-dsa, and remove ml-dsa.crt and ml-dsa.key',
   },
   IDENTITY_UNSAFE: {
     exitCode: EXIT.refused,

@@ -51,10 +51,7 @@ export async function createDevelopmentIdentity(
   assertOurs(dir, paths)
   const taken = Object.values(paths).find((path) => existsSync(path))
   if (taken !== undefined && options.force !== true) {
-    throw new DevelopmentIdentityError(
-      'IDENTITY_EXISTS',
-      `${taken} exists already, and only force may replace it`,
-    )
+    throw new DevelopmentIdentityError('IDENTITY_EXISTS', `${taken} already exists`)
   }
   await mkdir(dir, { recursive: true, mode: 0o700 })
   // Another user may have made it meanwhile.

@@ -184,7 +184,7 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   }
   const proto = protoIn(json)
   if (proto !== null)
-    throw new CommandError(EXIT.usage, `--config: ${path}: ${proto} is no name of an option or a host`)
+    throw new CommandError(EXIT.usage, `--config: ${path}: ${proto} is not a name of an option or a host`)
   const parsed = fileSchema.safeParse(json)
   if (!parsed.success) throw new CommandError(EXIT.usage, `--config: ${path}: expected an object of options`)
   return relativeTo(dirname(resolve(path)), parsed.data)

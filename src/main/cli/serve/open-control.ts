@@ -35,7 +35,7 @@ export async function openControl(
   } catch (error) {
     const reason = error instanceof ReloadError ? error.message : (error as NodeJS.ErrnoException).code
     if (!wanted) {
-      logger.warn({ path, reason }, 'no control server; say where with --control, or --no-control')
+      logger.warn({ path, reason }, 'no control server; set its path with --control, or use --no-control')
       return null
     }
     throw new CommandError(EXIT.rejected, `--control: ${reason}`, { cause: error })
@@ -49,6 +49,6 @@ export async function closeControl(control: ControlServer, logger: Logger): Prom
   else
     logger.warn(
       { path },
-      'the control socket does not answer; it is left behind, and the next start replaces it',
+      'the control socket does not answer; it is not removed, and the next start replaces it',
     )
 }

@@ -21,7 +21,7 @@ export function printProcessErrors(logger: Logger): void {
   })
   process.on('uncaughtException', (error: unknown) => {
     const { stack = String(error) } = Object(error) as Error
-    print(`certswap: this should not have happened; please report it:\n${stack}`)
+    print(`certswap: unexpected error; please report it:\n${stack}`)
     logger.error({ err: error }, 'unexpected error; the process ends')
     process.exit(EXIT.rejected)
   })
