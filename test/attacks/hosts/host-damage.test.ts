@@ -1,6 +1,6 @@
 /*
- * The isolation property: after random damage to a random set of hosts, exactly the damaged hosts are behind, and each is
- * named.
+ * Isolation of hosts: after random damage to a random set of hosts, exactly the damaged hosts keep their old certificate, and
+ * the report names each of them.
  */
 
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ const stranger = createAuthority().issue({ names: ['stranger.test'] })
 const HOSTS = 8
 const ids = Array.from({ length: HOSTS }, (_, i) => `h${i}.test`)
 
-/** What can become of the two files of a host; `random` is 0 to 1. */
+/** States that the two files of a host can be in; `random` is 0 to 1. */
 const damages: Readonly<Record<string, (host: HostFiles, random: number) => void>> = {
   'certificate cut off': ({ cert }, random) => cut(cert, random),
   'key cut off': ({ key }, random) => cut(key, random),
@@ -70,7 +70,7 @@ const round = fc.record({
   renewsDefault: fc.boolean(),
 })
 
-test('after random damage to random hosts, exactly the damaged hosts are behind, and each is named', async (t) => {
+test('after random damage to random hosts, exactly the damaged hosts keep their old certificate, and each is reported', async (t) => {
   const site = await hostSite(t, Object.fromEntries(ids.map((id) => [id, {}])))
   const filesOf = (name: string): HostFiles => {
     const host = join(site.dir, 'hosts', name)
@@ -98,12 +98,12 @@ test('after random damage to random hosts, exactly the damaged hosts are behind,
       assert.deepEqual([...named].sort(), [...isDamaged].map((id) => join(site.dir, 'hosts', id)).sort())
       for (const id of ids) assert.equal(site.engine.servingFor(id)?.fingerprint256, served.get(id), id)
       if (problems.length > 0) assert.ok(problems.every(({ code }) => !code.startsWith('WORKER_')))
-      // Back to where the next round begins: all is well.
+      // Restores the state from which the next round begins.
       for (const id of isDamaged) served.set(id, put(id).fingerprint256)
       assert.deepEqual((await site.engine.reload()).problems, [])
       for (const id of ids) assert.equal(site.engine.servingFor(id)?.fingerprint256, served.get(id), id)
     }),
-    // A round goes on from the one before, so that a failure cannot be shrunk.
+    // Each round continues from the previous one, so a failure cannot be shrunk.
     { numRuns: fuzzCases(20), endOnFailure: true },
   )
 })

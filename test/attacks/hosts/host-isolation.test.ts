@@ -1,6 +1,6 @@
 /*
- * One host affects only itself: whatever its files do to the worker, the others and the default certificate move on, and it
- * is named.
+ * One host affects only itself: whatever its files do to the worker, the other hosts and the default certificate are renewed,
+ * and the broken host is reported.
  */
 
 import assert from 'node:assert/strict'
@@ -22,20 +22,20 @@ import { watchThreads } from '../../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
 
-/** Longer than any honest file takes, and no longer than the test may. */
+/** Longer than any valid file takes, and shorter than the time limit of the test. */
 const TIMEOUT_MS = 1_500
 
 const behaviours: Readonly<Record<Poisoning, RegExp>> = {
   throws: /^MATERIAL_UNPROCESSABLE$/,
   exits: /^WORKER_CRASHED$/,
-  // On a busy machine the time can be over first.
+  // On a busy machine the time limit can pass first.
   hoards: /^WORKER_(CRASHED|TIMEOUT)$/,
   spins: /^WORKER_TIMEOUT$/,
   hangs: /^WORKER_TIMEOUT$/,
 }
 
 for (const [how, code] of Object.entries(behaviours) as [Poisoning, RegExp][]) {
-  test(`a host whose files make the worker fail (${how}) is named, and the start and every reload go on without it`, async (t) => {
+  test(`a host whose files make the worker fail (${how}) is reported, and the start and every reload continue without it`, async (t) => {
     const poison = poisons(t)
     const dir = tempDir(t)
     const bad = putHost(dir, authority, 'bad.test')
@@ -69,7 +69,7 @@ for (const [how, code] of Object.entries(behaviours) as [Poisoning, RegExp][]) {
   })
 }
 
-test('a key of the default certificate that hangs a thread is named, its hosts are renewed, and no second thread hangs over it', async (t) => {
+test('a default key that hangs a thread is reported, its hosts are renewed, and no second thread hangs on it', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
@@ -100,7 +100,7 @@ test('a key of the default certificate that hangs a thread is named, its hosts a
   assert.equal(await servedBy(port), good.fingerprint256)
 })
 
-test('an entry of a CA directory that ends the worker is named, the trust stays, and hosts are renewed', async (t) => {
+test('an entry of a CA directory that ends the worker is reported, trust stays in force, and hosts are renewed', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
@@ -130,7 +130,7 @@ test('an entry of a CA directory that ends the worker is named, the trust stays,
 })
 
 for (const how of ['exits', 'hangs'] as const) {
-  test(`a revocation list among several that makes the worker fail (${how}) is named, the trust stays, and hosts are renewed`, async (t) => {
+  test(`one of several revocation lists that makes the worker fail (${how}) is reported, trust stays in force, and hosts are renewed`, async (t) => {
     const poison = poisons(t)
     const dir = tempDir(t)
     putHost(dir, authority, 'a.test')
@@ -170,7 +170,7 @@ for (const how of ['exits', 'hangs'] as const) {
   })
 }
 
-test('a chain of 600 certificates of one name is refused by name, at once, as a host and as the default certificate', async (t) => {
+test('a chain of 600 certificates with the same name is refused at once, for a host and for the default certificate', async (t) => {
   const site = await hostSite(t, { 'a.test': {}, 'long.test': {} })
   const { dir, engine } = site
   const long = longChain(authority.issue({ names: ['long.test'] }), 600)
@@ -193,7 +193,7 @@ test('a chain of 600 certificates of one name is refused by name, at once, as a 
   ])
 })
 
-test('a key file of 100 keys is refused by name before any of them is opened', async (t) => {
+test('a key file with 100 keys is refused before any of them is opened', async (t) => {
   const site = await hostSite(t, { 'a.test': {} })
   const key = join(site.dir, 'hosts/a.test/tls.key')
   renameInto(key, readFileSync(key, 'utf8').repeat(100))
@@ -218,7 +218,7 @@ async function poisonedEngine(t: TestContext, options: ReloadEngineOptions): Pro
   return engine
 }
 
-/** The leaf with many certificates that its issuer's name is the name of. */
+/** The leaf whose issuer name is shared by many certificates. */
 function longChain(leaf: Leaf, count: number): { chainPem: string; keyPem: string } {
   const name = 'Certswap Attack Issuer'
   const others = Array.from({ length: 20 }, () => createAuthority({ name }).certPem)

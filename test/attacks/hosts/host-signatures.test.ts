@@ -1,6 +1,6 @@
 /*
- * The certificate of an SNI host that names a configured trust anchor as its issuer is verified with the key of that
- * anchor, as the default certificate is: clients would refuse a damaged one.
+ * The certificate of an SNI host whose issuer is a configured trust anchor is verified with the key of that anchor, like the
+ * default certificate: clients would refuse a damaged one.
  */
 
 import assert from 'node:assert/strict'
@@ -14,7 +14,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
 import { withDamagedSignature } from '../../../support/material/odd-certificate.js'
 
-test('a host whose certificate was damaged under a configured anchor is refused by name, and no other host is', async (t) => {
+test('a host certificate that was damaged below a configured anchor is refused and reported, and no other host is affected', async (t) => {
   const anchors = tempDir(t)
   const [authority, later] = [createAuthority(), createAuthority()]
   const ca = join(anchors, 'ca.pem')
@@ -33,7 +33,7 @@ test('a host whose certificate was damaged under a configured anchor is refused 
   assert.equal(await site.shown('good.test'), good.fingerprint256)
   assert.equal(await site.shown('bad.test'), site.first.fingerprint256)
 
-  // An anchor that comes in the same pass counts, and one of before counts while the trust files stay.
+  // An anchor that is added in the same pass counts; a previous anchor counts while the trust files stay the same.
   overwriteInPlace(ca, authority.certPem + later.certPem)
   damage(site.dir, 'late.test', put('late.test', later))
   const both = await site.engine.reload()

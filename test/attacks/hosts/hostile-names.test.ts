@@ -1,6 +1,4 @@
-/*
- * Names that JavaScript has another use for, where somebody else chooses the names.
- */
+/* Names with a special meaning in JavaScript, in places where other people choose the names. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -20,7 +18,7 @@ import { controlledEngine, request } from '../../../support/servers/control.js'
 
 const authority = createAuthority()
 
-test('a host, an option or a setting that is named __proto__ is refused, and not dropped', async (t) => {
+test('a host, option or setting named __proto__ is refused instead of dropped', async (t) => {
   const dir = tempDir(t)
   const files = writePair(dir, authority.issue())
   const { cert, key } = files
@@ -36,14 +34,14 @@ test('a host, an option or a setting that is named __proto__ is refused, and not
   ]) {
     const refused = { code: 'OPTIONS_INVALID', message: /__proto__/ }
     const options: ReloadEngineOptions = Object.assign(json(text), { cert, key, logger: recordingLogger() })
-    // What an assignment leaves of the last one is nothing at all.
+    // An assignment to this name would silently drop the value.
     if (!text.startsWith('{"__proto__"')) await assert.rejects(createReloadEngine(options), refused, text)
     await assert.rejects(engine.update(json(text) as EngineChanges), refused, text)
   }
   assert.equal(engine.status().generation.number, 1)
 })
 
-test('a request with the name __proto__ anywhere in its body is refused, and nothing is done', async (t) => {
+test('a request with the name __proto__ anywhere in its body is refused and changes nothing', async (t) => {
   const { socket, engine, files } = await controlledEngine(t)
   const pair = JSON.stringify({ cert: files.cert, key: files.key })
   const headers = { 'Content-Type': 'application/json' }
@@ -69,7 +67,7 @@ test('a request with the name __proto__ anywhere in its body is refused, and not
   assert.equal(engine.autoReloadInterval, 0)
 })
 
-test('hosts may have the names that every object has members of', async (t) => {
+test('hosts may have the names of built-in members of objects', async (t) => {
   const dir = tempDir(t)
   const names = ['constructor', 'prototype', 'tostring', 'hasownproperty']
   const leaves = names.map((name) => authority.issue({ names: [name] }))
@@ -86,14 +84,14 @@ test('hosts may have the names that every object has members of', async (t) => {
   }
 })
 
-test('two hosts whose names differ in case alone are refused: one of them would be dropped', async (t) => {
+test('two hosts whose names differ only in case are refused, because one of them would be dropped', async (t) => {
   const files = writePair(tempDir(t), authority.issue())
   const pair = { cert: files.cert, key: files.key }
   const options = { ...files, hosts: { 'a.example': pair, 'A.example': pair }, logger: recordingLogger() }
   await assert.rejects(createReloadEngine(options), { code: 'OPTIONS_INVALID', message: /A\.example twice/ })
 })
 
-test('a configuration file with the name __proto__ is refused, wherever it is', async (t) => {
+test('a configuration file with the name __proto__ anywhere is refused', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, authority.issue())
   const pair = '{"cert":"tls.crt","key":"tls.key"}'
@@ -106,7 +104,7 @@ test('a configuration file with the name __proto__ is refused, wherever it is', 
   }
 })
 
-test('a failure that a server calls by such a name does not end a client as if it were done', async (t) => {
+test('a failure whose code is such a name does not make a client exit as if it had succeeded', async (t) => {
   const cwd = tempDir(t)
   const path = join(cwd, 'control.sock')
   const type = 'urn:certswap:problem:__proto__'

@@ -1,6 +1,6 @@
 /*
- * A certificate may hold thousands of names, and a name may be as long as a file: the work for a renewal grows with both, and
- * not with the square of either.
+ * A certificate may hold thousands of names, and a name may be as long as a file. The work of a renewal grows linearly with
+ * both.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 const authority = createAuthority()
 const MANY = 1_500
 
-test('a renewal that replaces 1,500 names by 1,500 others is applied, and its warning names ten of them', async (t) => {
+test('a renewal that replaces 1,500 names with 1,500 others is applied, and its warning lists ten of them', async (t) => {
   const dir = tempDir(t)
   const engine = await startEngine(t, writePair(dir, withNames('before')))
   writePair(dir, withNames('after'))
@@ -35,7 +35,7 @@ test('a renewal that replaces 1,500 names by 1,500 others is applied, and its wa
   assert.match(lost?.message ?? '', /before9\.example\.test and 1490 more$/)
 })
 
-test('the names of a certificate are read once to be compared with any number of others', (t) => {
+test('the names of a certificate are read once for any number of comparisons', (t) => {
   const [before, after] = [withNames('before'), withNames('after')].map(
     ({ certPem }) => new X509Certificate(certPem),
   ) as [X509Certificate, X509Certificate]
@@ -53,9 +53,9 @@ test('the names of a certificate are read once to be compared with any number of
   assert.deepEqual({ reads, checks: checks.mock.callCount() }, { reads: 1, checks: 0 })
 })
 
-test('a name of 90,000 characters in the certificate of a host holds up neither the event loop nor another host', async (t) => {
+test('a name of 90,000 characters in a host certificate delays neither the event loop nor another host', async (t) => {
   const site = await hostSite(t, { 'a.test': {} })
-  // The underscore comes last: whatever is tried at each letter before it fails.
+  // The underscore comes last, so a pattern that backtracks at each letter is slow before it fails.
   site.put('b.test', { names: [`${'a'.repeat(90_000)}_`, 'b.test'] })
   const renewed = site.put('a.test')
   const delay = monitorEventLoopDelay({ resolution: 5 })
@@ -64,11 +64,11 @@ test('a name of 90,000 characters in the certificate of a host holds up neither 
   delay.disable()
   assert.deepEqual({ outcome, problems }, { outcome: 'applied', problems: [] })
   assert.equal(await site.shown('a.test'), renewed.fingerprint256)
-  // To try each letter would take more than ten seconds.
+  // Backtracking at each letter would take more than ten seconds.
   assert.ok(delay.max < 3e9, `the event loop stood still for ${delay.max / 1e6} ms`)
 })
 
-test('names that a member of a fleet gave to addContext are compared in time, however many wildcards they hold', () => {
+test('names that a fleet member passed to addContext are compared in time, however many wildcards they hold', () => {
   const names = ['a'.repeat(60)]
   const alike = `${'*a'.repeat(30)}*b`
   const message = { ...REPORT, listeners: [{ ...LISTENER, addedNames: [alike, '*'] }] }

@@ -1,6 +1,6 @@
 /*
- * A host directory that claims the names of the default certificate, or of another host, is reported, and an option defines
- * which hosts may do so.
+ * A host directory that claims the names of the default certificate, or of another host, is reported; an option lists the hosts
+ * that may do so.
  */
 
 import assert from 'node:assert/strict'
@@ -12,7 +12,7 @@ import { writePair } from '../../../support/files/files.js'
 
 const FAR = new Date('2049-01-01')
 
-test('a host that claims a name of the default certificate is reported when it comes', async (t) => {
+test('a host that claims a name of the default certificate is reported when it is added', async (t) => {
   const site = await hostSite(t, {})
   const leaf = site.put('evil', { names: ['localhost', 'evil.test'], notAfter: FAR })
   const { outcome, warnings } = await site.engine.reload()
@@ -23,7 +23,7 @@ test('a host that claims a name of the default certificate is reported when it c
   assert.equal(await site.shown('localhost'), leaf.fingerprint256)
 })
 
-test('with policy.nameClaims, a host that may not claim names takes none from the default certificate', async (t) => {
+test('with policy.nameClaims, a host that is not listed takes no name from the default certificate', async (t) => {
   const site = await hostSite(t, {}, { policy: { nameClaims: [] } })
   const own = site.authority.issue({ names: ['localhost', 'www.shop.test', '*.tenants.test'] })
   writePair(site.dir, own)
@@ -42,7 +42,7 @@ test('with policy.nameClaims, a host that may not claim names takes none from th
   }
 })
 
-test('with policy.nameClaims, a longer life takes no name from another host, in whichever order they come', async (t) => {
+test('with policy.nameClaims, a later expiry takes no name from another host, in either order', async (t) => {
   const site = await hostSite(t, { 'shop.test': {} }, { policy: { nameClaims: [] } })
   const evil = site.put('aaa', { names: ['shop.test', 'aaa.test'], notAfter: FAR })
   const { warnings } = await site.engine.reload()
@@ -57,7 +57,7 @@ test('with policy.nameClaims, a longer life takes no name from another host, in 
   assert.equal(await site.shown('aaa.test'), evil.fingerprint256)
 })
 
-test('policy.nameClaims lets the hosts that it lists claim names, and a renewed default certificate takes its names back from others', async (t) => {
+test('policy.nameClaims lets the listed hosts claim names, and a renewed default certificate takes its names back from the others', async (t) => {
   const site = await hostSite(t, { 'front-1': { names: ['localhost'] } })
   const { dir, engine } = site
   await engine.update({ policy: { nameClaims: [join(dir, 'hosts/front-*')] } })

@@ -17,7 +17,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { certswap } from '../../../support/processes/program.js'
 
-/** What OpenSSL calls the curves that NIST has named. */
+/** OpenSSL's names of the curves that have NIST names. */
 const NIST = [
   ...[
     'prime192v1',
@@ -55,7 +55,7 @@ before(async () => {
     })
 })
 
-test('no curve, kind of key or unusual extension in a certificate, CA, host, peer or PKCS#12 file ends the process', () => {
+test('no curve, key type or unusual extension in a certificate, CA, host, peer or PKCS#12 file ends the process', () => {
   assert.ok(lines.length > 500, `${lines.length} lines`)
   for (const { name, way, codes, ms } of lines) {
     for (const code of codes)
@@ -65,7 +65,7 @@ test('no curve, kind of key or unusual extension in a certificate, CA, host, pee
   }
 })
 
-test('a key on a curve without a NIST name is refused as KEY_UNSUPPORTED, or left out as a trust anchor, on every Node', () => {
+test('a key on a curve without a NIST name is refused as KEY_UNSUPPORTED, or skipped as a trust anchor, on every Node version', () => {
   const odd = lines.filter(
     ({ name, way }) =>
       way !== 'peer' && (/^(explicit|SM2)/.test(name) || (name.startsWith('curve ') && !isNist(name))),
@@ -74,13 +74,13 @@ test('a key on a curve without a NIST name is refused as KEY_UNSUPPORTED, or lef
   for (const { name, way, codes } of odd) assert.deepEqual(codes, ['KEY_UNSUPPORTED'], `${name} as ${way}`)
 })
 
-test('a key on a curve with a NIST name is never refused for its curve', () => {
+test('a key on a curve with a NIST name is never refused because of its curve', () => {
   const named = lines.filter(({ name }) => isNist(name))
   assert.ok(named.length >= 6 * 15, `${named.length} lines`)
   for (const { name, way, codes } of named) assert.ok(!codes.includes('KEY_UNSUPPORTED'), `${name} as ${way}`)
 })
 
-test('a private key that TLS cannot sign with is refused before anything is signed with it', () => {
+test('a private key that cannot sign in TLS is refused before it is used to sign', () => {
   const kinds = [
     'DSA',
     'DH',
@@ -101,7 +101,7 @@ test('a private key that TLS cannot sign with is refused before anything is sign
 const root = createAuthority()
 const oddAuthority = createAuthority({ key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }) })
 
-test('a CA on secp256k1 in the chain stops the start with a code, and leaves a running engine with its certificate', async (t) => {
+test('a CA on secp256k1 in the chain fails the start with a code, and leaves a running engine with its certificate', async (t) => {
   const dir = tempDir(t)
   const leaf = root.issue()
   const files = writePair(dir, leaf)
@@ -123,7 +123,7 @@ test('a CA on secp256k1 in the chain stops the start with a code, and leaves a r
   })
 })
 
-test('a CA on secp256k1 among the trust anchors is left out, and is refused where no other anchor is left', async (t) => {
+test('a CA on secp256k1 among the trust anchors is skipped, and is refused if no other anchor remains', async (t) => {
   const dir = tempDir(t)
   const files = writePair(dir, root.issue())
   const ca = join(dir, 'ca.crt')
@@ -141,7 +141,7 @@ test('a CA on secp256k1 among the trust anchors is left out, and is refused wher
   })
 })
 
-test('`certswap check` answers such files with exit code 1 and the code of the problem, and no signal', async (t) => {
+test('`certswap check` exits with code 1 and prints the code of the problem for such files, and does not crash', async (t) => {
   const cwd = tempDir(t)
   const files = writePair(cwd, root.issue())
   const renewed = oddAuthority.issue()
@@ -159,7 +159,7 @@ test('`certswap check` answers such files with exit code 1 and the code of the p
   }
 })
 
-test('Node asks a client for the certificates of its peer by the method that the rehearsal replaces', async () => {
+test('Node reads the peer certificates of a client with the method that the rehearsal replaces', async () => {
   const { chainPem, keyPem } = root.issue()
   const [near, far] = duplexPair()
   const secureContext = tls.createSecureContext({ cert: chainPem, key: keyPem })

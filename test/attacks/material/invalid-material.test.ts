@@ -57,15 +57,15 @@ interface Case {
   readonly title: string
   readonly ca: readonly string[]
   readonly crl?: readonly string[]
-  /** Every kind of client that the anchors could vouch for. */
+  /** Each kind of client that the anchors could vouch for. */
   readonly clients: readonly Client[]
   readonly partial?: boolean
-  /** The codes of the problems, or else of the warnings. */
+  /** The codes of the problems, or of the warnings if there are none. */
   readonly refused?: ProblemCode
   readonly warned?: ProblemCode
-  /** Why it is refused although a client would be accepted, on some version of OpenSSL at least. */
+  /** Why it is refused although a client would be accepted, at least on some version of OpenSSL. */
   readonly stricter?: string
-  /** Why it is only warned of although every client would be refused. */
+  /** Why it is only a warning although every client would be refused. */
   readonly looser?: string
 }
 
@@ -74,7 +74,7 @@ const point = (...fields: Buffer[]) => extension('2.5.29.28', sequence(...fields
 const listed = (options: RevocationListOptions, authority = root) => authority.crl(options)
 const hourAgo = new Date(Date.now() - 3_600_000)
 
-/** Lists of the root, for clients that it issued itself and for those of its intermediate. */
+/** Revocation lists of the root, tested with clients that the root issued itself and with clients of its intermediate. */
 const ofRoot = (
   title: string,
   options: RevocationListOptions,
@@ -105,7 +105,7 @@ const LISTS: readonly Case[] = [
     UNUSABLE,
   ),
   ofRoot(
-    'a reason that is no reason',
+    'a reason code that does not exist',
     { revoked: ['99'], entryExtensions: [extension('2.5.29.21', integer(1))] },
     { ...INVALID, stricter: IGNORED },
   ),
@@ -180,7 +180,7 @@ const LISTS: readonly Case[] = [
     clients: [leaf],
   },
   {
-    title: 'a list for CAs alone, where clients of an intermediate have its own',
+    title: 'a list for CAs only, where clients of an intermediate have its own',
     ca: [root.certPem],
     crl: [listed({ extensions: [point(primitive(2, YES))] }), inter.crl()],
     clients: [leaf, deepLeaf],
@@ -198,14 +198,14 @@ const LISTS: readonly Case[] = [
     stricter: VERSIONS,
   },
   {
-    title: 'lists of other CAs alone',
+    title: 'only lists of other CAs',
     ca: [root.certPem],
     crl: [other.crl()],
     clients: [leaf],
     refused: 'CRL_MISSING',
   },
   {
-    title: 'no list of one of two CAs',
+    title: 'no list for one of two CAs',
     ca: [root.certPem, other.certPem],
     crl: [root.crl()],
     clients: [leaf, other.issue()],
@@ -230,7 +230,7 @@ const below: Client = {
   keyPem: keyText(clientKey),
 }
 
-/** An anchor, with the clients that it signed and itself as a client. */
+/** An anchor, tested with the clients that it signed and with itself as a client. */
 const anchored = (
   title: string,
   options: Partial<OddOptions> & { more?: Buffer; label?: string },
@@ -261,17 +261,17 @@ const foreign = { issuer: 'Elsewhere', signer: signerOf(keyPair().privateKey), e
 
 const ANCHORS: readonly Case[] = [
   anchored('a usual anchor', usual),
-  anchored('an anchor of version 1, which vouches for others', { version: 1 }, NAMED),
+  anchored('an anchor of version 1 that issued other certificates', { version: 1 }, NAMED),
   anchored('a key usage in place of basic constraints', { extensions: [keyUsage('keyCertSign')] }, NAMED),
   anchored('a Netscape type in place of basic constraints', { extensions: [netscape(7)] }, NAMED),
   anchored('a Netscape type that is not for TLS', { extensions: [netscape(1)] }, NOBODY),
-  anchored('an anchor that is no CA', { extensions: [basicConstraints(false)] }, NAMED),
+  anchored('an anchor that is not a CA', { extensions: [basicConstraints(false)] }, NAMED),
   anchored(
     'a CA whose key usage lacks keyCertSign',
     { extensions: [...CA, keyUsage('digitalSignature')] },
     NAMED,
   ),
-  anchored('a CA for servers alone', { extensions: [...CA, ...extendedKeyUsage('server')] }, NOBODY),
+  anchored('a CA for servers only', { extensions: [...CA, ...extendedKeyUsage('server')] }, NOBODY),
   anchored(
     'a CA for any purpose',
     { extensions: [...CA, extension('2.5.29.37', sequence(oid(ANY)))] },
@@ -306,12 +306,12 @@ const ANCHORS: readonly Case[] = [
     NOBODY,
   ),
   anchored('trust settings that reject any purpose', { ...usual, ...settings(null, [ANY]) }, NOBODY),
-  anchored('trust settings for servers alone', { ...usual, ...settings([SERVER_AUTH]) }, NOBODY),
+  anchored('trust settings for servers only', { ...usual, ...settings([SERVER_AUTH]) }, NOBODY),
   anchored('trust settings for nothing', { ...usual, ...settings([]) }, NOBODY),
   anchored('trust settings for clients', { ...usual, ...settings([CLIENT_AUTH]) }),
   anchored('empty trust settings', { ...usual, ...settings(null) }),
   anchored(
-    'trust settings that are no settings',
+    'trust settings that are malformed',
     { ...usual, label: 'TRUSTED CERTIFICATE', more: Buffer.from([1, 2, 3]) },
     NOBODY,
   ),
@@ -326,7 +326,7 @@ const ANCHORS: readonly Case[] = [
 ]
 
 for (const one of [...LISTS, ...ANCHORS]) {
-  test(`what every client would be refused for is refused before it is served: ${one.title}`, async (t) => {
+  test(`material that makes every client fail is refused before it is served: ${one.title}`, async (t) => {
     const accepted = await Promise.all(one.clients.map((client) => isAccepted(one, client)))
     const reply = await verdictOn(t, one)
     const codes = (reply.kind === 'refused' ? reply.problems : 'warnings' in reply ? reply.warnings : []).map(
@@ -344,7 +344,7 @@ for (const one of [...LISTS, ...ANCHORS]) {
   })
 }
 
-test('a revocation list is verified with the key of its CA, whatever the algorithm', async (t) => {
+test('a revocation list is verified with the key of its CA, for every algorithm', async (t) => {
   const wrong: string[] = []
   for (const [name, authority, make] of signers()) {
     const client = authority.issue({ names: ['client'] })
@@ -369,7 +369,7 @@ test('a revocation list is verified with the key of its CA, whatever the algorit
   assert.deepEqual(wrong, [])
 })
 
-test('a running engine keeps its clients when such material comes, and its timer does not let it in later', async (t) => {
+test('a running engine keeps its clients when such material arrives, and its timer does not apply it later', async (t) => {
   const dir = tempDir(t)
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca'), crl: join(dir, 'crl') }
   const write = (ca: string, crl: string) => {
@@ -397,7 +397,7 @@ test('a running engine keeps its clients when such material comes, and its timer
   await connect()
 })
 
-test('a flipped bit in the signature of a leaf or an intermediate is found with the key of the anchor', async (t) => {
+test('a flipped bit in the signature of a leaf or an intermediate is detected with the key of the anchor', async (t) => {
   const dir = tempDir(t)
   const deep = inter.issue()
   const flat = root.issue()
@@ -424,7 +424,7 @@ test('a flipped bit in the signature of a leaf or an intermediate is found with 
   }
 })
 
-test('an intermediate that may not vouch for servers is refused by its name, as a client refuses it', async (t) => {
+test('an intermediate that may not vouch for servers is refused and named, as a client refuses it', async (t) => {
   const dir = tempDir(t)
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca') }
   writeFileSync(paths.ca, root.certPem)
@@ -455,7 +455,7 @@ test('an intermediate that may not vouch for servers is refused by its name, as 
   assert.equal((await prepareHere(taskFor(paths))).kind, 'prepared')
 })
 
-test('a renewal whose signature is damaged is refused although the trust files were not touched', async (t) => {
+test('a renewal with a damaged signature is refused although the trust files did not change', async (t) => {
   const dir = tempDir(t)
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca') }
   writeFileSync(paths.ca, other.certPem + root.certPem)
@@ -474,7 +474,7 @@ test('a renewal whose signature is damaged is refused although the trust files w
   assert.equal((await engine.reload()).outcome, 'applied')
 })
 
-test('RSA keys beyond 8,192 bits are refused unless the policy allows them, in a certificate and among the anchors', async (t) => {
+test('RSA keys above 8,192 bits are refused unless the policy allows them, in a certificate and among the anchors', async (t) => {
   const dir = tempDir(t)
   const large = largeKey()
   const text = pem('CERTIFICATE', oddCertificate({ key: large, subject: 'Odd', extensions: CA }))
@@ -492,7 +492,7 @@ test('RSA keys beyond 8,192 bits are refused unless the policy allows them, in a
   assert.ok(reply.kind === 'prepared' && reply.warnings.some(({ code }) => code === 'KEY_TOO_LARGE'))
 })
 
-/** The same RSA key as one that is bound to parameters of RSASSA-PSS: Node takes the digest of the mask from there. */
+/** The same RSA key, restricted to RSASSA-PSS parameters: Node takes the MGF digest from them. */
 function boundTo(algorithm: Buffer, key: KeyObject): KeyObject {
   const info = sequence(integer(0), algorithm, octets(key.export({ type: 'pkcs1', format: 'der' })))
   return createPrivateKey({ key: info, format: 'der', type: 'pkcs8' })
@@ -512,7 +512,7 @@ async function verdictOn(t: TestContext, { ca, crl = [], partial = false }: Case
   return await prepareHere(taskFor(options))
 }
 
-/** What a plain Node server with this material makes of a client. */
+/** How a plain Node server with this material answers a client. */
 async function isAccepted(
   { ca, crl = [], partial = false }: Case,
   { chainPem, keyPem }: Client,
@@ -532,7 +532,7 @@ async function isAccepted(
   try {
     return await new Promise((resolve, reject) => {
       serving.on('secure', () => resolve((serving as unknown as Internal).ssl.verifyError() == null))
-      // Errors that a failed verification leaves behind end the handshake on some versions of Node.
+      // Errors that a failed verification leaves in OpenSSL's queue end the handshake on some versions of Node.
       serving.on('error', () => resolve(false))
       calling.on('error', reject)
     })
@@ -547,7 +547,7 @@ function keyIdBySerial(name: string, serial: Buffer): Buffer {
   return extension('2.5.29.35', sequence(issuer, primitive(2, serial)))
 }
 
-/** Kinds of keys and algorithms that a CA may sign its lists with. */
+/** Key types and algorithms with which a CA may sign its lists. */
 function signers(): [string, Authority, () => Signer][] {
   const made: [string, Authority, () => Signer][] = []
   const rsa = createAuthority({ keyType: 'rsa-2048' })

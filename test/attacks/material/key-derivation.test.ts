@@ -26,9 +26,9 @@ import { authenticatedSafe, pkcs12, withMac, withoutMac } from '../../../support
 import { withoutOpenssl } from '../../../support/processes/openssl.js'
 import { prepareHere, taskFor } from '../../../support/worker/tasks-here.js'
 
-/** Some ten seconds of work: a bound that does not hold is seen, and the test ends all the same. */
+/** About ten seconds of work: a missing bound is noticed, and the test still ends. */
 const COSTLY = 30_000_000
-/** CPU time that nothing refused may take. */
+/** Limit of CPU time for a file that is refused. */
 const LIMIT_MS = 1000
 
 const PASSPHRASE = 'Vogelbeere'
@@ -48,7 +48,7 @@ const scrypt = (...numbers: number[]) =>
 const locked = (algorithm: Buffer, data: Buffer = Buffer.alloc(160)) => sequence(algorithm, octets(data))
 const costly = integer(COSTLY)
 
-/** An element whose tag takes two bytes. */
+/** An element with a two-byte tag. */
 const highTag = (der: Buffer) =>
   Buffer.concat([Buffer.from([(der[0] as number) | 0x1f, (der[0] as number) & 0x1f]), der.subarray(1)])
 const pieces = (content: Buffer) => tagged(0x24, octets(content.subarray(0, 4)), octets(content.subarray(4)))
@@ -164,13 +164,13 @@ for (const [what, pfx, passphrase] of [
   })
 }
 
-test('hundreds of keys that each take little are refused when their sum is too much', async (t) => {
+test('hundreds of keys that are each cheap are refused when their total cost is too high', async (t) => {
   const path = join(tempDir(t), 'tls.p12')
   writeFileSync(path, withoutMac(sequence(data(sequence(certBag, ...smallBags)))), { mode: 0o600 })
   await assertRefused({ pfx: path, passphrase: PASSPHRASE }, 'PFX_INVALID')
 })
 
-test('hundreds of keys in one PEM file are refused when their sum is too much', async (t) => {
+test('hundreds of keys in one PEM file are refused when their total cost is too high', async (t) => {
   const one = encryptedPkcs8(leaf, PASSPHRASE, { iterations: 200_000 })
   const files = pairFiles(t, one.repeat(200))
   await assertRefused({ ...files, passphrase: PASSPHRASE }, 'KEY_INVALID', 10 * LIMIT_MS)
@@ -202,7 +202,9 @@ for (const options of [
   ['-keypbe', 'camellia-256-cbc', '-certpbe', 'aria-192-cbc', '-nomaciter'],
   ['-keypbe', 'NONE', '-certpbe', 'DES-EDE3-CBC', '-nomac'],
 ]) {
-  test(`a PKCS#12 file of openssl with ${options.join(' ')} opens`, { skip: withoutOpenssl }, async (t) => {
+  test(`a PKCS#12 file made by openssl with ${options.join(' ')} opens`, {
+    skip: withoutOpenssl,
+  }, async (t) => {
     const dir = tempDir(t)
     const [pair, path] = [join(dir, 'pair.pem'), join(dir, 'tls.p12')]
     writeFileSync(pair, leaf.keyPem + leaf.chainPem)
@@ -219,7 +221,7 @@ for (const options of [
   ['-v2', 'aes-256-cbc', '-scrypt'],
   ['-v1', 'PBE-SHA1-3DES'],
 ]) {
-  test(`a key of openssl pkcs8 with ${options.join(' ')} opens`, { skip: withoutOpenssl }, async (t) => {
+  test(`a key made by openssl pkcs8 with ${options.join(' ')} opens`, { skip: withoutOpenssl }, async (t) => {
     const files = pairFiles(t, '')
     const rest = ['-passout', `pass:${PASSPHRASE}`, '-out', files.key]
     execFileSync('openssl', ['pkcs8', '-topk8', ...options, ...rest], {

@@ -1,6 +1,6 @@
 /*
- * One mistake, such as the wrong directory, makes thousands of files wrong. The number of problems in a result has a bound, and so has
- * the length of each message.
+ * One mistake, such as the wrong directory, makes thousands of files invalid. The number of problems in a result is limited,
+ * and so is the length of each message.
  */
 
 import assert from 'node:assert/strict'
@@ -26,7 +26,7 @@ const damages: Readonly<Record<string, (path: string) => void>> = {
 }
 
 for (const [what, damage] of Object.entries(damages)) {
-  test(`of ${FILES} ${what} in a CA directory, a hundred are named and the others counted, in the result, the status and one log line`, async (t) => {
+  test(`${FILES} ${what} in a CA directory give a hundred named problems and a count of the rest, in the result, the status and one log line`, async (t) => {
     const dir = tempDir(t)
     const caDir = join(dir, 'ca')
     mkdirSync(caDir)

@@ -1,7 +1,7 @@
 /*
- * Certificates, lists, keys and PKCS#12 files that were changed by their structure and then signed again, so that no
- * signature keeps a change from the code that reads deep inside. They are read in a process of its own: a crash of native
- * code is seen, and named by its number. `CERTSWAP_FUZZ` changes their number.
+ * Certificates, lists, keys and PKCS#12 files that were changed in their structure and then signed again, so that the signature
+ * check does not keep a change from the code that reads deeper. They are read in a separate process, so that a crash of native
+ * code is noticed and reported with the number of the mutant. `CERTSWAP_FUZZ` sets their number.
  */
 
 import assert from 'node:assert/strict'
@@ -15,7 +15,7 @@ import { fuzzCases, seed } from '../../../support/base/long-mode.js'
 
 const RUNS = fuzzCases(2000)
 
-test(`of ${RUNS} mutants that were signed again, none ends the process, throws, or takes a second; what is served can be verified`, async (t) => {
+test(`none of ${RUNS} re-signed mutants ends the process, throws or takes a second, and the material that is served can be verified`, async (t) => {
   t.diagnostic(`CERTSWAP_SEED=${seed}`)
   const { lines, code, signal } = await readMutants(t, 0, RUNS)
   const served = lines.filter((line) => line === 'served').length

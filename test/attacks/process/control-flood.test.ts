@@ -1,6 +1,4 @@
-/*
- * A control server that is flooded by clients that may not ask anything, and the operator who may.
- */
+/* A control server that is flooded by clients without permission, and an operator with permission. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -22,7 +20,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 import { received, request } from '../../../support/servers/control.js'
 
 const TOKEN = 'correct-horse-battery-staple'
-/** Connections that clients without the token have at most. */
+/** Maximum number of connections of clients without the token. */
 const STRANGERS = 64
 const authorization = `Bearer ${TOKEN}`
 
@@ -62,7 +60,7 @@ test('connections without the token are bounded in number, and the oldest ones a
   )
 })
 
-test('a request with the token keeps its connection, however many come after it without one', async (t) => {
+test('a request with the token keeps its connection, however many connections without it arrive later', async (t) => {
   const { port } = await overTcp(t)
   const client = connect(port, '127.0.0.1')
   t.after(() => client.destroy())
@@ -81,7 +79,7 @@ test('a request with the token keeps its connection, however many come after it 
   assert.match(await answer, /^HTTP\/1\.1 200 /)
 })
 
-test('on a Unix socket, connections that ask nothing keep no request from being answered', async (t) => {
+test('on a Unix socket, idle connections do not keep requests from being answered', async (t) => {
   const dir = tempDir(t)
   const engine = await startEngine(t, writePair(dir, createAuthority().issue()))
   const path = join(dir, 'control.sock')
@@ -113,7 +111,7 @@ function ask(
   })
 }
 
-/** Floods from a process of its own until the test ends; resolves once the flood is on. */
+/** Floods from a separate process until the test ends; resolves once the flood has begun. */
 async function flood(t: TestContext, target: object, habit: string, count: number): Promise<void> {
   const child = spawn(
     process.execPath,

@@ -1,6 +1,4 @@
-/*
- * What the program prints of a path, an option or an answer that somebody else chose.
- */
+/* Output of the program for a path, an option or an answer that somebody else chose. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -16,7 +14,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { certswap, certswapServeAt } from '../../../support/processes/program.js'
 
-/** Moves the cursor in two ways, begins another line, and turns the direction of writing. */
+/** Moves the cursor in two ways, begins another line, and reverses the direction of writing. */
 const EVIL = 'x\u001b[2J\u009b2J\ncertswap: all is well\u202e\u200f'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
@@ -48,7 +46,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['completion', EVIL],
 ]
 
-test('no command prints a character that moves the cursor, or a line that a path or an option wrote', async (t) => {
+test('no command prints a character that moves the cursor, or a line that a path or an option injected', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, createAuthority().issue())
   writeFileSync(join(cwd, 'broken.json'), JSON.stringify({ listen: EVIL }))
@@ -81,7 +79,7 @@ test('no command prints a character that moves the cursor, or a line that a path
   assert.doesNotMatch(said + stderr, /^certswap: all is well/m)
 })
 
-test('a log line holds no character that moves the cursor, from its first one', async (t) => {
+test('a log line holds no character that moves the cursor', async (t) => {
   const cwd = tempDir(t)
   const leaf = createAuthority().issue()
   const evil = join(cwd, 'a\u009b2J\u202eb')
@@ -102,11 +100,11 @@ test('a log line holds no character that moves the cursor, from its first one', 
   assert.equal(await program.stop(), 0)
   assert.match(raw, /\\u009b2J/)
   assert.doesNotMatch(raw, UNPRINTABLE)
-  // It still says the same.
+  // The escaped text has the same meaning.
   assert.ok(program.lines.some((line) => JSON.stringify(line).includes(evil)))
 })
 
-test('what a control server answers reaches no terminal as it is', async (t) => {
+test('an answer of a control server is escaped before it reaches a terminal', async (t) => {
   const cwd = tempDir(t)
   const path = join(cwd, 'control.sock')
   const certificate = {

@@ -1,7 +1,4 @@
-/*
- * The process ends when requested, with its exit code, whatever its threads do: Node's own exit waits for a thread that
- * hangs.
- */
+/* The process ends when requested, with its exit code, also when a thread hangs: Node's own exit waits for such a thread. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -60,7 +57,7 @@ for (const [how, [script, code]] of Object.entries(ends)) {
     const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
       env: { ...hooked(poison.path), CERT: pair.cert, KEY: pair.key, BAD: badDir },
       stdio: ['ignore', 'pipe', 'ignore'],
-      // Far less than the thread hangs.
+      // Far shorter than the thread hangs.
       timeout: 25_000,
       killSignal: 'SIGKILL',
     })
@@ -71,7 +68,7 @@ for (const [how, [script, code]] of Object.entries(ends)) {
   })
 }
 
-test('a process that calls process.exit() in the middle of a reload ends with its exit code, before any limit is over', async (t) => {
+test('a process that calls process.exit() during a reload ends with its exit code before any time limit passes', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   const bad = authority.issue()
@@ -98,7 +95,7 @@ test('a process that calls process.exit() in the middle of a reload ends with it
   assert.equal(exitCode, 7)
 })
 
-test('certswap check prints its answer and ends, while a thread hangs', async (t) => {
+test('certswap check prints its answer and exits while a thread hangs', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   const bad = authority.issue()
@@ -114,7 +111,7 @@ test('certswap check prints its answer and ends, while a thread hangs', async (t
   assert.match(stdout, /WORKER_TIMEOUT.*tls\.key/s)
 })
 
-test('certswap serve ends on SIGTERM with exit code 0, while a thread hangs', async (t) => {
+test('certswap serve exits on SIGTERM with exit code 0 while a thread hangs', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   const pair = writePair(dir, authority.issue())

@@ -1,6 +1,4 @@
-/*
- * A fleet whose processes run different releases, or of which one is in the wrong hands.
- */
+/* A fleet whose processes run different releases, or in which one process is compromised. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -46,7 +44,7 @@ const NO_ANSWERS: readonly Message[] = [
   'staged',
 ]
 
-test('what a member sends that is no message harms nothing, and is a refusal where an answer is awaited', async (t) => {
+test('an invalid message from a member does no harm, and counts as a refusal if an answer is awaited', async (t) => {
   const { engine, shared, rotate, logger } = await primary(t)
   const { port, next } = await fakeMember(t, shared)
   for (const message of NO_ANSWERS) {
@@ -62,11 +60,11 @@ test('what a member sends that is no message harms nothing, and is a refusal whe
   const asItWas = { id: 1, pid: 4711, threadId: 0, generation: 1, servers: 0, connections: {}, missed: 0 }
   assert.deepEqual(shared.members(), [{ ...asItWas, evicted: null }])
   assert.equal((Object.prototype as Message).polluted, undefined)
-  // One line, however often.
+  // One line, however often it happens.
   assert.equal(logger.lines.filter(({ message }) => /no message of a fleet/.test(message)).length, 1)
 })
 
-test('a member that answers twice, or for another generation, is counted once and for its own', async (t) => {
+test('a member that answers twice, or for another generation, is counted once and for its own generation', async (t) => {
   const { engine, shared, rotate } = await primary(t)
   const { say, next } = await fakeMember(t, shared)
   rotate()
@@ -81,7 +79,7 @@ test('a member that answers twice, or for another generation, is counted once an
   assert.deepEqual(members, [{ id: 1, pid: 4711, outcome: 'applied', longestSliceMs: 5 }])
 })
 
-test('a process of another release learns that it cannot join, and the others go on without it', async (t) => {
+test('a process of another release is informed that it cannot join, and the others continue without it', async (t) => {
   const { engine, shared, rotate, logger } = await primary(t)
   for (const version of [undefined, MESSAGES_VERSION + 1, 'x']) {
     const { port1, port2 } = channel(t)
@@ -100,7 +98,7 @@ test('a process of another release learns that it cannot join, and the others go
   assert.equal((await engine.reload()).outcome, 'applied')
 })
 
-test('a process does not join one that runs another release: it says so, and the other need not wait', async (t) => {
+test('a process does not join a primary of another release: it reports this, and the primary does not wait for it', async (t) => {
   const { shared, logger } = await primary(t)
   const { member } = between(t, shared, {
     toMember: (envelope) => ({ ...envelope, version: MESSAGES_VERSION + 1 }),
@@ -113,14 +111,14 @@ test('a process does not join one that runs another release: it says so, and the
   assert.deepEqual(shared.members(), [])
 })
 
-test('a message of a kind that a member does not know is not taken for another: it goes back to nothing', async (t) => {
+test('a message of an unknown kind is not mistaken for another one, and a rollback to no generation is ignored', async (t) => {
   const { engine, shared, rotate } = await primary(t)
   const kinds: string[] = []
   let strange: Message[] = []
   const { member, tell } = between(t, shared, {
     toMember(envelope) {
       kinds.push(envelope.message.kind)
-      // Between commit and settle, when there is something to go back to.
+      // Between commit and settle, while a previous generation can still be restored.
       if (envelope.message.kind === 'settle') for (const message of strange) tell(message)
       return envelope
     },
@@ -141,7 +139,7 @@ test('a message of a kind that a member does not know is not taken for another: 
   while (kinds.at(-1) !== 'settle') await turn()
   await turn()
   assert.equal(joined.status().generation.number, generation)
-  // Without a staging there is nothing to commit; with hosts that are none, nothing to stage.
+  // Without a staging there is nothing to commit; with invalid hosts there is nothing to stage.
   for (const message of [
     { kind: 'commit' },
     { kind: 'hosts', hosts: [{}] },
@@ -165,7 +163,7 @@ async function primary(t: TestContext) {
   return { engine, shared, logger, rotate: () => void writePair(dir, authority.issue()) }
 }
 
-/** A member that has joined, and says from then on what the test lets it say. */
+/** A member that has joined, and from then on sends only messages that the test lets through. */
 async function fakeMember(
   t: TestContext,
   shared: { add(port: MessagePort): void; members(): readonly object[] },

@@ -1,6 +1,4 @@
-/*
- * What is left of a private key in the memory of a process that serves another one, as a core file would show it.
- */
+/* Traces of a replaced private key in the memory of the process, as a core dump would show them. */
 
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
@@ -19,7 +17,7 @@ const onLinux = { skip: process.platform === 'linux' ? false : 'memory is looked
 for (const member of [false, true]) {
   const where = member ? 'in threads that follow it too' : 'by two servers'
   test(
-    `without a history, nothing is left of the text of a key once another is served, ${where}`,
+    `without a history, no text of a key remains in memory once another key is served, ${where}`,
     onLinux,
     async (t) => {
       const dir = tempDir(t)
@@ -33,19 +31,19 @@ for (const member of [false, true]) {
       assert.equal(await order('renew'), 'applied')
       await eventuallyGone(pid, first.keyPem)
       assert.ok(occurrencesIn(pid, secretOf(second.keyPem)) > 0)
-      // It is overwritten, and options that were given out before are of use still.
+      // It is overwritten, and options that were returned before are still usable.
       assert.equal(await order('late'), 'made')
       await eventuallyGone(pid, first.keyPem)
     },
   )
 }
 
-/** On a busy machine the thread that read the key takes a while to end, and V8's copy of the text ends with it. */
+/** On a busy machine the thread that read the key takes a while to end, and V8's copy of the text is freed with it. */
 async function eventuallyGone(pid: number, keyPem: string): Promise<void> {
-  await eventually('nothing is left of the key', () => occurrencesIn(pid, secretOf(keyPem)) === 0)
+  await eventually('no trace of the key is left', () => occurrencesIn(pid, secretOf(keyPem)) === 0)
 }
 
-/** The last whole line of the Base64 of a key: in PKCS#8, the first ones say what kind it is. */
+/** The last full line of the Base64 of a key: in PKCS#8, the first lines only name the key type. */
 function secretOf(keyPem: string): Buffer {
   const lines = keyPem.trim().split('\n').slice(1, -1)
   return Buffer.from(lines.findLast((line) => line.length === 64) as string)

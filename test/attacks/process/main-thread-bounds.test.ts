@@ -22,10 +22,10 @@ const leaf = authority.issue()
 const identity = { cert: leaf.chainPem, key: leaf.keyPem }
 
 const CONNECTIONS = 96
-/** No turn of the loop may deal with more of these connections. */
+/** No turn of the event loop may handle more of these connections. */
 const MOST_A_TURN = CONNECTIONS / 4
 
-test('goodbyes to many idle connections of HTTP/1.1 leave the event loop free in between', async (t) => {
+test('saying goodbye to many idle HTTP/1.1 connections does not block the event loop', async (t) => {
   const server = https.createServer({ ...identity, keepAliveTimeout: 0 })
   const { drain, sockets } = await drained(t, server, ['http/1.1'])
   const ends = turns(t)
@@ -36,7 +36,7 @@ test('goodbyes to many idle connections of HTTP/1.1 leave the event loop free in
   assertSpread(ends.counts())
 })
 
-test('goodbyes to many idle sessions of HTTP/2 leave the event loop free in between', async (t) => {
+test('saying goodbye to many idle HTTP/2 sessions does not block the event loop', async (t) => {
   const { drain } = await drained(t, http2.createSecureServer(identity), ['h2'])
   const goaways = turns(t)
   drain.on('goaway', goaways.note)
@@ -47,7 +47,7 @@ test('goodbyes to many idle sessions of HTTP/2 leave the event loop free in betw
   assertSpread(goaways.counts())
 })
 
-test('goodbyes that are spread over time come no closer than that, however late the timers are', async (t) => {
+test('goodbyes that are spread over time keep their distance, even if timers fire late', async (t) => {
   const server = tls.createServer(identity)
   const said = turns(t)
   const { drain } = await drained(t, server, undefined, {
@@ -58,7 +58,7 @@ test('goodbyes that are spread over time come no closer than that, however late 
     },
   })
   drain.start()
-  // Held up, all goodbyes of that time are due at once.
+  // After a block of the event loop, all goodbyes of that time are due at once.
   const until = performance.now() + 100
   while (performance.now() < until) {}
   const { closed } = await drain.complete()
@@ -66,7 +66,7 @@ test('goodbyes that are spread over time come no closer than that, however late 
   assertSpread(said.counts())
 })
 
-test('cutting many connections leaves the event loop free in between, and cuts every one, also amid the goodbyes', async (t) => {
+test('cutting many connections does not block the event loop, and cuts every one, even during the goodbyes', async (t) => {
   const server = https.createServer({ ...identity, keepAliveTimeout: 0 })
   const { drain, sockets } = await drained(t, server, ['http/1.1'])
   const cuts = turns(t)
@@ -85,14 +85,14 @@ test('cutting many connections leaves the event loop free in between, and cuts e
   assert.equal(again.drain.connections().http1, 0)
 })
 
-test('a renewal loads no revocation list again, and large ones are loaded one a turn and no more than twice for a trust', async (t) => {
+test('a renewal loads no revocation list again; large lists are loaded one per turn, and at most twice for each trust', async (t) => {
   const { engine, renew, loads } = await withLists(t, [largeList()])
   const lists = Array.from({ length: 3 }, () => largeList(createAuthority()))
   writeFileSync(loads.path, [largeList(), ...lists].join(''))
   const before = loads.turns.length
   assertApplied(await engine.reload())
   for (let i = 0; i < 3; i++) {
-    // A spare is prepared in the time that follows a commit.
+    // A spare is prepared in the time after a commit.
     await new Promise((resolve) => setTimeout(resolve, 60))
     renew()
     assertApplied(await engine.reload())
@@ -102,7 +102,7 @@ test('a renewal loads no revocation list again, and large ones are loaded one a 
   assert.equal(new Set(since).size, since.length)
 })
 
-test('a revocation list that would hold the event loop for long is refused before it is loaded, by its name', async (t) => {
+test('a revocation list that would block the event loop is refused before it is loaded, and named', async (t) => {
   const { engine, loads } = await withLists(t, [largeList()])
   const before = loads.turns.length
   writeFileSync(loads.path, largeList(authority, 20_000))
@@ -128,14 +128,14 @@ test('no list of names or trust anchors makes a log line long', async (t) => {
 })
 
 interface Turns {
-  /** Something happened in the turn of now. */
+  /** Records an occurrence in the current turn. */
   readonly note: () => void
-  /** How often, in each turn in which it did. */
+  /** How often, for each turn in which it occurred. */
   counts(): number[]
   total(): number
 }
 
-/** Counts what happens in each turn of the event loop. */
+/** Counts the occurrences in each turn of the event loop. */
 function turns(t: TestContext): Turns {
   const counts = new Map<number, number>()
   const clock = turnClock(t)
@@ -146,7 +146,7 @@ function turns(t: TestContext): Turns {
   }
 }
 
-/** Tells one turn of the event loop from another. */
+/** Distinguishes the turns of the event loop. */
 function turnClock(t: TestContext): () => number {
   let turn = 0
   let immediate: NodeJS.Immediate
@@ -179,7 +179,7 @@ function watch(socket: TLSSocket, method: 'end' | 'destroy', note: () => void): 
 
 type MoreDrainOptions = Partial<Parameters<typeof createDrain>[0]>
 
-/** A drain of a server that many clients are connected to. */
+/** A drain of a server with many connected clients. */
 async function drained(
   t: TestContext,
   server: Server,
@@ -196,7 +196,7 @@ async function drained(
   const port = await listen(t, server)
   await Promise.all(Array.from({ length: CONNECTIONS }, () => connectIdly(t, port, alpn)))
   await eventually('every connection has been accepted', () => sockets.length === CONNECTIONS)
-  // Young connections are given time for a first request.
+  // New connections get time for a first request.
   await new Promise((resolve) => setTimeout(resolve, 550))
   return { drain, sockets }
 }
@@ -231,7 +231,7 @@ async function withLists(t: TestContext, lists: readonly string[]) {
   const files = { ...writePair(dir, leaf), ca: join(dir, 'ca.pem'), crl: path }
   const engine = await startEngine(t, { ...files, requestCert: true, verifyServed: false })
   await serveEcho(t, engine)
-  // For the engine's context, for that of the new server, and for the spare.
+  // For the engine's context, for the context of the new server, and for the spare.
   await eventually('the spare is ready', () => loads.turns.length === 3 * lists.length)
   const renew = () => writePair(dir, authority.issue())
   return { engine, renew, loads }

@@ -1,6 +1,6 @@
 /*
- * Files and sockets that another user has put where the program looks for its own. These tests need root, because
- * only root can give a file away. Most such mistakes are made as root too: `sudo certswap serve` in the directory of a user.
+ * Files and sockets that another user placed where the program looks for its own. These tests need root, because only root can
+ * change the owner of a file. Most such mistakes are made as root too: `sudo certswap serve` in the directory of a user.
  */
 
 import assert from 'node:assert/strict'
@@ -39,7 +39,7 @@ const asRoot: { skip: false | string } = {
   skip: process.geteuid?.() === 0 ? false : 'only root can give files away',
 }
 
-/** How another user gets a say in what lies in `.certswap` of a directory, where an identity lies already. */
+/** Ways in which another user can control `.certswap` in a directory that already holds an identity. */
 const TAKEOVERS: Readonly<Record<string, (cwd: string) => void>> = {
   'the directory belongs to another user': (cwd) => chownSync(join(cwd, '.certswap'), OTHER, OTHER),
   'the directory is a link of another user': (cwd) => {
@@ -86,7 +86,7 @@ for (const [what, takeOver] of Object.entries(TAKEOVERS)) {
   )
 }
 
-test('the program says whose the development identity is, and what to do', asRoot, async (t) => {
+test('the program names the owner of the development identity, and the action to take', asRoot, async (t) => {
   const cwd = tempDir(t)
   await createDevelopmentIdentity(join(cwd, '.certswap'))
   chownSync(join(cwd, '.certswap'), OTHER, OTHER)
@@ -104,14 +104,14 @@ test('the program says whose the development identity is, and what to do', asRoo
   }
 })
 
-test('no development identity is made in a directory of another user', asRoot, async (t) => {
+test('no development identity is created in a directory of another user', asRoot, async (t) => {
   const cwd = tempDir(t)
   chownSync(cwd, OTHER, OTHER)
   await assert.rejects(ensureDevelopmentIdentity(join(cwd, '.certswap')), { code: 'IDENTITY_UNSAFE' })
   assert.ok(!existsSync(join(cwd, '.certswap')))
 })
 
-test('a development identity in a directory of our own, below one with the sticky bit, is used', async (t) => {
+test('a development identity in an own directory, below a directory with the sticky bit, is used', async (t) => {
   const cwd = tempDir(t)
   chmodSync(cwd, 0o1777)
   const dir = join(cwd, '.certswap')
@@ -121,7 +121,7 @@ test('a development identity in a directory of our own, below one with the stick
   await rotateDevelopmentIdentity(dir)
 })
 
-test('a client asks no control socket of another user that it finds, and says why', asRoot, async (t) => {
+test('a client ignores a control socket of another user, and reports why', asRoot, async (t) => {
   const cwd = tempDir(t)
   mkdirSync(join(cwd, '.certswap'), { mode: 0o700 })
   const path = join(cwd, '.certswap', 'control.sock')
@@ -134,7 +134,7 @@ test('a client asks no control socket of another user that it finds, and says wh
   assert.deepEqual(asked, [])
 })
 
-test('a client believes no control socket that it finds by way of another user', asRoot, async (t) => {
+test('a client ignores a control socket on a path that another user controls', asRoot, async (t) => {
   const runtime = tempDir(t)
   const env = { XDG_RUNTIME_DIR: runtime }
   const dir = join(runtime, 'certswap')
@@ -159,7 +159,7 @@ test('a client believes no control socket that it finds by way of another user',
   assert.throws(() => trustedControlPath(undefined, env), refused)
 })
 
-test('a runtime directory of another user is not ours, though the environment names it', asRoot, (t) => {
+test('a runtime directory of another user is not used, even if the environment names it', asRoot, (t) => {
   const runtime = tempDir(t)
   const env = { XDG_RUNTIME_DIR: runtime }
   assert.equal(defaultControlPath(env), join(runtime, 'certswap', 'control.sock'))
@@ -168,7 +168,7 @@ test('a runtime directory of another user is not ours, though the environment na
 })
 
 test(
-  'a control socket that is named may belong to a service, in a directory that only the service can write to',
+  'a control socket that is named explicitly may belong to a service, in a directory that only the service can write to',
   asRoot,
   async (t) => {
     const cwd = tempDir(t)
@@ -193,7 +193,7 @@ test(
   },
 )
 
-test('a token of another user, and a configuration that every user can write to, are not used', async (t) => {
+test('a token of another user, and a configuration that every user can write to, are refused', async (t) => {
   const cwd = tempDir(t)
   const config = join(cwd, 'certswap.json')
   writeFileSync(config, '{}')
@@ -210,7 +210,7 @@ test('a token of another user, and a configuration that every user can write to,
   await assert.rejects(started, { code: 'CONTROL_PATH_UNSAFE' })
 })
 
-/** A server that says yes to everything; the requests that it got come back. */
+/** A server that answers every request with success; resolves with the requests that it received. */
 async function impostor(t: TestContext, path: string): Promise<string[]> {
   const asked: string[] = []
   const server = http.createServer((request, response) => {

@@ -1,6 +1,6 @@
 /*
- * The time limit belongs to a task and not to the queue, and a thread that cannot be ended costs what it holds and nothing
- * more.
+ * The time limit applies to a task and not to the queue, and a thread that cannot be ended costs only the resources that it
+ * holds.
  */
 
 import assert from 'node:assert/strict'
@@ -32,7 +32,7 @@ test('engines that start together all start, however long they wait for a thread
   )
 })
 
-test('a file that hangs a thread hangs no second one: not for its own engine, and not for another', async (t) => {
+test('a file that hangs one thread does not hang a second one, for its own engine or for another', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   const bad = authority.issue()
@@ -60,7 +60,7 @@ test('a file that hangs a thread hangs no second one: not for its own engine, an
   assertApplied(await two.reload())
 })
 
-test('however many files hang threads, no more than four threads exist, and the reload says where they hang', async (t) => {
+test('however many files hang threads, at most four threads exist, and the reload reports where they hang', async (t) => {
   const poison = poisons(t)
   const dir = tempDir(t)
   const pair = writePair(dir, authority.issue())
@@ -73,7 +73,7 @@ test('however many files hang threads, no more than four threads exist, and the 
     writePair(dir, bad)
     const { problems } = await engine.reload()
     codes.push(problems[0]?.code ?? 'none')
-    // One more than the watch has seen: the thread of the start.
+    // One more than the watch has counted: the thread of the start.
     assert.ok(threads.alive <= 3, `${threads.alive} threads`)
     if (codes.at(-1) === 'WORKER_UNAVAILABLE') assert.match(problems[0]?.message ?? '', /tls\.key/)
   }

@@ -1,6 +1,6 @@
 /*
- * From the moment that a server is attached, its clients are admitted by the trust of the engine, and not by that which the
- * application gave the server when it made it.
+ * From the moment that a server is attached, its clients are admitted by the trust of the engine, and not by the trust that the
+ * application created the server with.
  */
 
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ const leaf = createAuthority().issue()
 for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   for (const rejectUnauthorized of [true, false]) {
     const policy = rejectUnauthorized ? 'requires' : 'requests'
-    test(`a connection that was open before its server was attached is not admitted by the trust of before, where the server ${policy} certificates, over ${maxVersion}`, async (t) => {
+    test(`a connection that was open before its server was attached is not admitted by the previous trust, where the server ${policy} certificates, over ${maxVersion}`, async (t) => {
       const dir = tempDir(t)
       const ca = `${dir}/ca.pem`
       overwriteInPlace(ca, ofEngine.certPem)

@@ -1,6 +1,6 @@
 /*
- * Trust is judged, and rehearsed, for every server that requests client certificates: not only when the engine's own
- * option says so, but also for attached servers, for servers that are still to be attached and for those of fleet members.
+ * Trust is judged, and rehearsed, for every server that requests client certificates: for the engine's own options, for
+ * attached servers, for servers that are attached later, and for servers of fleet members.
  */
 
 import assert from 'node:assert/strict'
@@ -30,10 +30,10 @@ const authority = createAuthority()
 const client = authority.issue()
 /** A CA with the name of `authority` and another key: OpenSSL checks lists by key and refuses every client. */
 const impostor = createAuthority({ name: authority.name })
-/** Names of more than 64 KiB do not fit into a handshake. */
+/** More than 64 KiB of names do not fit into a handshake. */
 const tooMany = manyAuthorities(70, { name: `CA ${'x'.repeat(1000)}` })
 
-/** Trust with which a server that requests certificates refuses everybody, and the code that says so. */
+/** Trust with which a server that requests certificates refuses every client, and the code that reports it. */
 const unservable: Readonly<Record<string, readonly [Trust, string]>> = {
   'a bundle of more names than fit into a handshake': [{ ca: [authority, ...tooMany] }, 'CA_NAMES_TOO_LONG'],
   'a revocation list of another key': [{ ca: [authority], crl: [impostor.crl()] }, 'CRL_INVALID'],
@@ -43,7 +43,7 @@ const optional = { requestCert: true, rejectUnauthorized: false }
 for (const [what, [trust, code]] of Object.entries(unservable)) {
   for (const extra of [{ requestCert: true }, optional]) {
     const policy = extra === optional ? 'optional' : 'required'
-    test(`${what} is refused while a second server has ${policy} client certificates, and its clients go on`, async (t) => {
+    test(`${what} is refused while a second server has ${policy} client certificates, and its clients stay connected`, async (t) => {
       const site = await open(t)
       const port = await serveEcho(t, site.engine, extra)
       await serveEcho(t, site.engine)
@@ -53,7 +53,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     })
   }
 
-  test(`${what} is refused while options for such a server are handed out`, async (t) => {
+  test(`${what} is refused once the engine has returned options for such a server`, async (t) => {
     const site = await open(t)
     const server = createEcho(site.engine.serverOptions({ requestCert: true }))
     site.write(trust)
@@ -62,14 +62,14 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     await assertAccepted(await listen(t, server))
   })
 
-  test(`${what} is served where no server requests certificates, and refuses a server that does when it is attached`, async (t) => {
+  test(`${what} is served where no server requests certificates, and makes attaching a server that does fail`, async (t) => {
     const logger = recordingLogger()
     const site = await open(t, { logger })
     const own = createEcho({ ...material(), ca: authority.certPem, requestCert: true })
     const port = await listen(t, own)
     site.write(trust)
     assertApplied(await site.engine.reload())
-    // A renewal does not forget what was found.
+    // A renewal keeps the finding.
     site.renew()
     assertApplied(await site.engine.reload())
     assert.throws(() => site.engine.attach(own), { code })
@@ -78,7 +78,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     }
     assert.equal(site.engine.status().servers, 0)
     await assertAccepted(port)
-    // It listens again. There is no caller that could catch an error: it is logged.
+    // It listens again. No caller could catch an error, so it is logged.
     site.write({ ca: [authority] })
     assertApplied(await site.engine.reload())
     site.engine.attach(own)
@@ -93,7 +93,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     )
   })
 
-  test(`${what} is refused for the sake of a fleet member's server, and of one that it has not reported yet`, async (t) => {
+  test(`${what} is refused because of a server of a fleet member, even if the member has not reported it yet`, async (t) => {
     const site = await open(t)
     const member = await joinHere(t, site.engine)
     const server = createEcho(member.serverOptions({ requestCert: true }))
@@ -111,7 +111,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     await assertAccepted(port)
   })
 
-  test(`${what} that was served is not restored by a rollback while a server requests certificates`, async (t) => {
+  test(`${what} that was served before is not restored by a rollback while a server requests certificates`, async (t) => {
     const site = await open(t)
     site.write(trust)
     assertApplied(await site.engine.reload())
@@ -126,7 +126,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
   })
 }
 
-test('a bundle of too many names is refused for the sake of a cluster worker whose server requests certificates', async (t) => {
+test('a bundle with too many names is refused because of a cluster worker whose server requests certificates', async (t) => {
   const dir = tempDir(t)
   const files = writePair(dir, authority.issue())
   const ca = join(dir, 'ca.pem')
@@ -142,7 +142,7 @@ test('a bundle of too many names is refused for the sake of a cluster worker who
   await assertAccepted(site.port)
 })
 
-test('a server that is attached while unservable trust is on its way is not left with it', async (t) => {
+test('a server that is attached during a pass with unservable trust does not get this trust', async (t) => {
   const site = await open(t)
   site.write({ ca: [authority, ...tooMany] })
   const reload = site.engine.reload()
@@ -161,17 +161,17 @@ interface Site {
   readonly engine: ReloadEngine
   write(trust: Trust): void
   renew(): void
-  /** A reload is refused with this code and nothing changes. */
+  /** Asserts that a reload is refused with this code and changes nothing. */
   rejects(code: string): Promise<void>
 }
 
-/** An engine that requests no client certificates of its own accord. */
+/** An engine that itself requests no client certificates. */
 async function open(t: TestContext, options: object = {}): Promise<Site> {
   const dir = tempDir(t)
   const [ca, crl] = [join(dir, 'ca.pem'), join(dir, 'crl.pem')]
   const write = ({ ca: trusted, crl: lists = trusted.slice(0, 1).map((one) => one.crl()) }: Trust) => {
     writeFileSync(ca, trusted.map(({ certPem }) => certPem).join(''))
-    // Where there are lists, each CA needs one: so there is only the one that is looked at.
+    // If there are lists, each CA needs one; so there is only the one under test.
     writeFileSync(crl, lists.join(''))
   }
   write({ ca: [authority] })

@@ -17,10 +17,10 @@ const [first, second, third, fourth, fifth] = ['1', '2', '3', '4', '5'].map((n) 
   createAuthority({ name: `Moment ${n}` }),
 ) as [Authority, Authority, Authority, Authority, Authority]
 
-/** Two generations of trust that share no anchor; some of their files have the same names. */
+/** Two generations of trust without a common anchor; some of their files have the same names. */
 const GENERATIONS = { one: [first, second], two: [third, fourth, fifth] } as const
 
-/** How a directory of anchors is replaced by another in one step, and what is configured for it. */
+/** Ways of replacing a directory of anchors with another in one step, and the path to configure for it. */
 const LAYOUTS: readonly {
   readonly title: string
   caDir(dir: string): string
@@ -71,7 +71,7 @@ for (const { title, caDir, lay, swap } of LAYOUTS) {
       for (let nth = 1; nth <= 5; nth++) {
         const dir = siteOf(t)
         lay(dir)
-        // Just before the nth call of this function, wherever it is.
+        // Just before the nth call of this function, wherever it happens.
         const swapped = onNthCall(t, call, nth, () => swap(dir))
         const reply = await prepareHere(taskFor(optionsOf(dir, { caDir: caDir(dir) })))
         swapped.restore()
@@ -94,14 +94,14 @@ for (const { title, caDir, lay, swap } of LAYOUTS) {
   })
 }
 
-test('an anchor that comes while the directory is read is not missed and not torn', async (t) => {
+test('an anchor that is added while the directory is read is neither missed nor torn', async (t) => {
   const dir = siteOf(t)
   beforeCalls(t, 'openSync', () => writeFileSync(join(dir, 'one', 'c.pem'), third.certPem))
   const reply = await prepareHere(taskFor(optionsOf(dir, { caDir: join(dir, 'one') })))
   assert.equal(reply.kind === 'prepared' && reply.trust.authorities, 3)
 })
 
-test('a file of anchors and a revocation list of different generations are never put together', async (t) => {
+test('a file of anchors and a revocation list of different generations are never combined', async (t) => {
   const dir = siteOf(t)
   for (const [name, [ca]] of Object.entries(GENERATIONS)) {
     writeFileSync(join(dir, name, 'ca.pem'), ca.certPem)
@@ -120,7 +120,7 @@ test('a file of anchors and a revocation list of different generations are never
   for (let nth = 1; nth <= 8; nth++) {
     link('one')
     let to = 'two'
-    // There and back again, so that two reads in a row may agree on what never was.
+    // There and back again, so that two reads in a row may agree on a state that never existed.
     const swapped = onNthCall(
       t,
       'openSync',
@@ -163,7 +163,7 @@ test('in a storm of swapped directories, the trust in force is always one that e
   assert.notEqual(last.outcome, 'rejected')
 })
 
-/** Renames a new link over the old one, again and again, with pauses of 0 to 20 ms. */
+/** Renames a new link over the old one repeatedly, with pauses of 0 to 20 ms. */
 const STORM = `
   const { renameSync, symlinkSync } = require('node:fs')
   process.chdir(process.argv[1])

@@ -1,5 +1,5 @@
 /*
- * A connection is judged by one trust, that of the context which accepted it, and so is every session that comes of it.
+ * A connection is judged by one trust, that of the context which accepted it, and so is every session that it creates.
  * Attackers open connections early, handshake late, and keep what they got.
  */
 
@@ -40,7 +40,7 @@ const clientA = identityOf(leafA)
 const clientB = clientOf(authorityB)
 const bundle = (...authorities: readonly Authority[]) => authorities.map(({ certPem }) => certPem).join('')
 
-/** Trust that lets A in for a while, and how it comes and goes. */
+/** Trust that admits A for a while: how it is widened and narrowed. */
 interface Interlude {
   readonly options: (site: Site) => Partial<ReloadEngineOptions>
   widen(site: Running): Promise<unknown>
@@ -70,7 +70,7 @@ const INTERLUDES: Readonly<Record<string, Interlude>> = {
 
 for (const version of VERSIONS) {
   for (const [what, { options, widen, narrow }] of Object.entries(INTERLUDES)) {
-    test(`a connection that was open before ${what} carries no session out of it, over ${version}`, async (t) => {
+    test(`a connection that was open before ${what} yields no session that outlives it, over ${version}`, async (t) => {
       const site = await start(t, options)
       for (const servername of ['a.test', 'localhost']) {
         const client = { port: site.port, version, servername }
@@ -92,13 +92,13 @@ for (const version of VERSIONS) {
             assert.equal((await comeIn({ ...client, servername: again, session })).admission, 'refused')
           }
         }
-        // What B was given was judged by the trust that is in force again.
+        // The sessions of B were judged by the trust that is in force again.
         assert.equal(duringB.admission, what.startsWith('a CA') ? 'full' : 'refused')
       }
     })
   }
 
-  test(`no client of a removed CA is admitted after the reload was answered, whenever it began, over ${version}`, async (t) => {
+  test(`no client of a removed CA is admitted after the reload has been answered, whenever its handshake began, over ${version}`, async (t) => {
     const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
     let answered = false
     let late = 0
@@ -126,7 +126,7 @@ for (const version of VERSIONS) {
     t.diagnostic(JSON.stringify(admissions))
   })
 
-  test(`handshakes under way outlive renewals and trust that grows, over ${version}`, async (t) => {
+  test(`handshakes in progress survive renewals and trust that grows, over ${version}`, async (t) => {
     const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityB)) }))
     for (const servername of ['a.test', 'localhost']) {
       const client = { ...clientB, port: site.port, version, servername }
@@ -143,7 +143,7 @@ for (const version of VERSIONS) {
     }
   })
 
-  test(`every kind of connection under way is closed when trust shrinks, over ${version}`, async (t) => {
+  test(`every kind of connection in progress is closed when trust shrinks, over ${version}`, async (t) => {
     const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
     const client = { ...clientA, port: site.port, version }
     const errors: string[] = []
@@ -158,7 +158,7 @@ for (const version of VERSIONS) {
     await once(local, 'connection')
     const unixClosed = once(unix.resume(), 'close', { signal: AbortSignal.timeout(10_000) })
 
-    // As a server does that looks at the first bytes of a connection before it hands it on.
+    // Like a server that reads the first bytes of a connection before it passes it on.
     const [near, far] = duplexPair()
     site.server.emit('connection', far)
 
@@ -181,7 +181,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('a handshake that the application holds back does not end after trust has shrunk', async (t) => {
+test('a handshake that the application delays does not complete after trust has shrunk', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
   const server = await attached(t, site.engine)
   let storeSession = () => {}
@@ -202,7 +202,7 @@ test('a handshake that the application holds back does not end after trust has s
   assert.equal(admitted, 0)
 })
 
-test('a server that was listening before it was attached admits no client by the former trust', async (t) => {
+test('a server that was listening before it was attached admits no client by the previous trust', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
   const server = createGreeter(site.engine.serverOptions())
   const port = await listen(t, server)
@@ -221,7 +221,7 @@ test('a server that was listening before it was attached admits no client by the
   }
 })
 
-test('a host of a server that left the engine, or never joined, is not served by trust that has been narrowed', async (t) => {
+test('a host of a server that was detached, or never attached, is not served with trust that has been narrowed', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityA, authorityB)) }))
   const [left, never] = [
     createGreeter(site.engine.serverOptions()),
@@ -236,13 +236,13 @@ test('a host of a server that left the engine, or never joined, is not served by
     await site.reload(site.ca, bundle(authorityB))
     assert.equal((await comeIn(client)).admission, 'refused')
     assert.equal((await comeIn({ ...client, ...clientB })).admission, 'refused')
-    // A renewal of the host keeps it refused, and trust that comes back opens it again.
+    // A renewal of the host keeps it refused; trust that is restored opens it again.
     await site.reload(site.ca, bundle(authorityA, authorityB))
     assert.notEqual((await comeIn({ ...client, session })).admission, 'refused')
   }
 })
 
-test('servers of different policies that share one SNI callback ask their own clients for what they need', async (t) => {
+test('servers with different policies that share one SNI callback request client certificates by their own policy', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityB)) }))
   const options = site.engine.serverOptions({ requestCert: false })
   for (const [own, strangers] of [
@@ -295,7 +295,7 @@ test('a TLS 1.2 connection does not renegotiate under trust that has shrunk', as
     socket.on('error', () => {})
     await once(socket, 'secureConnect')
     const [connection] = await accepted
-    // Before, a renegotiation is harmless.
+    // Before that, a renegotiation is harmless.
     await new Promise((resolve) => socket.renegotiate({ rejectUnauthorized: false }, resolve))
     assert.equal(connection.destroyed, false)
     await site.reload(site.ca, bundle(authorityB))
@@ -307,7 +307,7 @@ test('a TLS 1.2 connection does not renegotiate under trust that has shrunk', as
   }
 })
 
-test('two connections from one port of a client to two addresses of a server are told apart', async (t) => {
+test('two connections from one client port to two addresses of a server are distinguished', async (t) => {
   const site = await start(t, ({ ca }) => ({ ca: write(ca, bundle(authorityB)) }))
   const server = await attached(t, site.engine)
   server.listen(0)
@@ -344,7 +344,7 @@ interface Running extends Site {
   readonly engine: ReloadEngine
   readonly server: tls.Server
   readonly port: number
-  /** Writes a file, and has it applied. */
+  /** Writes a file and waits until it is applied. */
   reload(path: string, content: string): Promise<void>
 }
 

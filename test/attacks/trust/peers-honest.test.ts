@@ -1,6 +1,6 @@
 /*
- * A change of trust ends the connections of the clients that it concerns, and of no others: whatever the application has
- * done with their certificates, however they came back, and whichever way their names are written.
+ * A change of trust ends the connections of the affected clients only: whatever the application has done with their
+ * certificates, whether they resumed or not, and in whatever encoding their names are written.
  */
 
 import assert from 'node:assert/strict'
@@ -20,11 +20,11 @@ import { keyIdOf, signCertificate } from '../../../support/material/x509.js'
 const day = 24 * 60 * 60_000
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`clients of an intermediate keep their connections while its CA stays, also after they resumed (${version})`, async (t) => {
+  test(`clients of an intermediate keep their connections while its CA stays, also after a resumption (${version})`, async (t) => {
     const [staying, leaving] = [createAuthority(), createAuthority()]
     const site = await peerSite(t, [staying, leaving], {
       onConnection: (socket) => {
-        // On Node 20 and 22 this takes the intermediates away from the connection.
+        // On Node 20 and 22 this removes the intermediates from the connection.
         socket.getPeerX509Certificate()
         socket.write('x')
       },
@@ -45,7 +45,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   })
 }
 
-test('two connections of one client are judged each by the chain that it sent', async (t) => {
+test('two connections of one client are judged separately, each by the chain that it sent', async (t) => {
   const [staying, leaving] = [createAuthority(), createAuthority()]
   const site = await peerSite(t, [staying, leaving])
   const key = keyPair()
@@ -78,7 +78,7 @@ test('a CA whose name is a PrintableString in one certificate and a UTF8String i
   assert.deepEqual(await site.distrusted(), ['other'])
 })
 
-test('the newest list of a CA decides who is revoked', async (t) => {
+test('the newest list of a CA decides which certificates are revoked', async (t) => {
   const authority = createAuthority()
   const [one, two, three] = [authority.issue(), authority.issue(), authority.issue()] as [Leaf, Leaf, Leaf]
   const ago = (ms: number) => new Date(Date.now() - ms)
@@ -91,7 +91,7 @@ test('the newest list of a CA decides who is revoked', async (t) => {
   assert.deepEqual(await site.distrusted(), ['two'])
 })
 
-test('a member of a fleet judges the connections of its own servers by the trust of the primary', async (t) => {
+test('a fleet member judges the connections of its own servers by the trust of the primary', async (t) => {
   const [staying, leaving] = [createAuthority(), createAuthority()]
   const site = await peerSite(t, [staying, leaving])
   const name = `peers-${process.pid}`

@@ -1,6 +1,6 @@
 /*
- * A client chooses which certificates it sends beside its own. None of them may decide about other clients, or keep the
- * client connected after its trust was removed.
+ * A client chooses the certificates that it sends beside its own. They must neither affect other clients nor keep the client
+ * connected after its trust was removed.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { distinguishedName, keyIdOf, publicKeyInfo, signed } from '../../../supp
 
 const day = 24 * 60 * 60_000
 
-/** Node 20 reads past a buffer of 256 bytes when it prints such a purpose, and ends. */
+/** Node 20 overruns a buffer of 256 bytes when it prints such a purpose, and crashes. */
 const longPurpose = tagged(
   0x06,
   Buffer.concat([Buffer.from([0x2a]), Buffer.alloc(4_000, 0xff), Buffer.from([0x7f])]),
@@ -56,7 +56,7 @@ for (const [what, extraOf] of Object.entries(hostile)) {
   })
 }
 
-test('a client with a certificate on a brainpool curve is judged as any other', {
+test('a client with a certificate on a brainpool curve is judged like any other', {
   skip: skipBrainpool(),
 }, async (t) => {
   const [staying, leaving] = [createAuthority(), createAuthority()]
@@ -69,7 +69,7 @@ test('a client with a certificate on a brainpool curve is judged as any other', 
   assert.deepEqual(await site.distrusted(), ['leaves'])
 })
 
-test('a drain says goodbye to a client whatever it sent, and keeps the others', async (t: TestContext) => {
+test('a drain says goodbye to the affected client, whatever it sent, and keeps the others', async (t: TestContext) => {
   const [staying, leaving] = [createAuthority(), createAuthority()]
   const site = await peerSite(t, [staying, leaving])
   const drain = createDrain({
@@ -94,7 +94,7 @@ function skipBrainpool(): string | false {
   return process.versions.openssl.startsWith('3.0.') && 'needs OpenSSL 3.2 or newer: a Node above 20'
 }
 
-/** A signature of no key: it takes none to make one that has the name of a CA, and the identifier of its key. */
+/** An invalid signature: anybody can create a certificate with the name of a CA and its key identifier. */
 function expiredInBer(authority: Authority): string {
   const signer = signerOf(authority.privateKey)
   const name = distinguishedName(authority.name)
@@ -116,7 +116,7 @@ function expiredInBer(authority: Authority): string {
   return pem('CERTIFICATE', signed(noSignature, body))
 }
 
-/** Certificates of one name and one key: each of them has issued each of them. */
+/** Certificates with the same name and key: each of them counts as the issuer of each other. */
 function reissues(authority: Authority, count: number): string[] {
   const id = keyIdOf(authority.publicKey)
   const extensions = [basicConstraints(true), subjectKeyId(id), authorityKeyId(id)]
@@ -125,7 +125,7 @@ function reissues(authority: Authority, count: number): string[] {
   )
 }
 
-test('a client that resumes with a certificate of an unusual purpose does not end a server that lets strangers in', async (t) => {
+test('a client that resumes with a certificate of an unusual purpose does not crash a server that admits unverified clients', async (t) => {
   const authority = createAuthority()
   const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const clientAuth = oid('1.3.6.1.5.5.7.3.2')
@@ -149,7 +149,7 @@ test('a client that resumes with a certificate of an unusual purpose does not en
   assert.equal(resumed.server.authorized, true)
 })
 
-/** A CA of the same name with another key. Node's legacy object takes it for the issuer. */
+/** A CA with the same name and another key. Node's legacy object takes it for the issuer. */
 function brainpoolNamesake(authority: Authority): string {
   return namesake(authority, generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }))
 }

@@ -1,6 +1,6 @@
 /*
- * The revocation lists of one CA can share its certificates among them (RFC 5280, section 5.2.5). A newer list of one part
- * does not replace the list of another part.
+ * A CA can divide its certificates among several revocation lists (RFC 5280, section 5.2.5). A newer list of one part does not
+ * replace the list of another part.
  */
 
 import assert from 'node:assert/strict'

@@ -1,7 +1,6 @@
 /*
- * A server never trusts the public roots: with `ca` left out, Node accepts the client certificate of anyone whom a public
- * root vouches for. NODE_EXTRA_CA_CERTS stands in for such a root, which Node reads at its start: so the cases run in a
- * process of their own.
+ * A server never trusts the public roots: without `ca`, Node accepts the client certificates that any public root vouches for.
+ * NODE_EXTRA_CA_CERTS stands in for such a root. Node reads it at its start, so the cases run in a separate process.
  */
 
 import assert from 'node:assert/strict'
@@ -152,14 +151,14 @@ export const cases: Record<string, Case> = {
     const server = createEcho(joined.serverOptions({ requestCert: true }))
     const port = await listen(t, server)
     joined.attach(server)
-    // The member has not reported it yet: the roll-out is refused by the member.
+    // The member has not reported it yet, so the member refuses the roll-out.
     const { outcome, problems } = await engine.update({ ca: undefined })
     assert.equal(outcome, 'rejected')
     assert.ok(
       problems.some(({ code }) => code === 'OPTIONS_INVALID'),
       JSON.stringify(problems),
     )
-    await eventually('the primary knows of the server', () => engine.status().members[0]?.servers === 1)
+    await eventually('the primary knows the server', () => engine.status().members[0]?.servers === 1)
     await assert.rejects(engine.update({ ca: undefined }), REFUSED)
     assert.deepEqual([engine.status().generation.number, joined.status().generation.number], [1, 1])
     assert.deepEqual(await verdicts(port, publicRoot), ['authorized', 'refused'])
@@ -200,7 +199,7 @@ function serve(t: CaseContext, engine: ReloadEngine): Promise<number> {
   return serveEcho(t as never, engine, { requestCert: true })
 }
 
-/** Tells a client that is let in whether it is authorized. */
+/** Sends each admitted client whether it is authorized. */
 function serverOf(kind: 'node:tls' | 'node:https' | 'node:http2', options: tls.TlsOptions): tls.Server {
   const told = (socket: tls.TLSSocket) => (socket.authorized ? 'authorized' : 'unauthorized')
   if (kind === 'node:tls') {
@@ -216,7 +215,7 @@ function serverOf(kind: 'node:tls' | 'node:https' | 'node:http2', options: tls.T
   return http2.createSecureServer({ ...options, allowHTTP1: true }, answer as never) as unknown as tls.Server
 }
 
-/** What a server makes of a client: `authorized`, `unauthorized` (but let in), or `refused`. */
+/** How a server treats a client: `authorized`, `unauthorized` (but admitted), or `refused`. */
 async function verdict(port: number, { certPem: cert, keyPem: key }: Leaf): Promise<string> {
   const done = await handshake({ port, cert, key, confirm: true }).catch(() => null)
   if (done === null) return 'refused'

@@ -1,6 +1,4 @@
-/*
- * The application authorizes a client by the certificate of its first handshake. A TLS 1.2 client can renegotiate.
- */
+/* The application authorizes a client by the certificate of its first handshake. A TLS 1.2 client can renegotiate. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -17,7 +15,9 @@ for (const changes of [false, true]) {
   const [certificate, end] = changes
     ? ['another certificate', 'is disconnected']
     : ['the same certificate again', 'stays connected']
-  test(`a client that shows ${certificate} in a renegotiation ${end}`, { skip: withoutPython }, async (t) => {
+  test(`a client that presents ${certificate} in a renegotiation ${end}`, {
+    skip: withoutPython,
+  }, async (t) => {
     const [authority, another] = [createAuthority(), createAuthority()]
     const sockets = arrivals<tls.TLSSocket>()
     const site = await peerSite(t, [authority, another], { onConnection: (socket) => sockets.put(socket) })

@@ -26,7 +26,7 @@ const [authority, otherAuthority] = [createAuthority(), createAuthority()]
 const known = clientOf(authority)
 const unknown = clientOf(otherAuthority)
 
-/** Servers that answer with `true` or `false`: what their application reads. */
+/** Servers that answer with the value that their application reads, `true` or `false`. */
 const SERVERS: Readonly<Record<string, (options: tls.TlsOptions) => tls.Server>> = {
   tls: (options) =>
     tls.createServer(options, (socket) => {
@@ -47,7 +47,7 @@ function verdict({ authorized, authorizationError }: TLSSocket): string {
   return `authorized ${authorized}, ${authorizationError}`
 }
 
-/** How a server comes to the engine, and whether it leaves it. */
+/** Ways in which a server is attached to the engine, and whether it is detached. */
 const LIVES: Readonly<Record<string, (engine: ReloadEngine, server: tls.Server) => Promise<void>>> = {
   'is attached': async (engine, server) => void engine.attach(server),
   'was detached': async (engine, server) => engine.attach(server)(),
@@ -67,7 +67,7 @@ const LIVES: Readonly<Record<string, (engine: ReloadEngine, server: tls.Server) 
 }
 
 for (const [kind, create] of Object.entries(SERVERS)) {
-  test(`resumption never makes a client authorized that was not authorized by a full handshake: node:${kind}`, async (t) => {
+  test(`resumption never authorizes a client that was not authorized by a full handshake: node:${kind}`, async (t) => {
     for (const [life, live] of Object.entries(LIVES)) {
       const { engine } = await start(t)
       const server = create(engine.serverOptions())
@@ -81,7 +81,7 @@ for (const [kind, create] of Object.entries(SERVERS)) {
   })
 }
 
-test('a server that was made by hand, and one that listened before it was attached, authorize no client by resumption', async (t) => {
+test('a server with custom callbacks, and one that listened before it was attached, authorize no client by resumption', async (t) => {
   const { engine, dir, pair } = await start(t)
   const byHand = SERVERS['tls']?.({
     ...pair,
@@ -100,7 +100,7 @@ test('a server that was made by hand, and one that listened before it was attach
   }
 })
 
-test('a client with a certificate is authorized when it resumes, as it was before', async (t) => {
+test('a client with a certificate stays authorized when it resumes', async (t) => {
   const { engine } = await start(t)
   const server = SERVERS['https']?.(engine.serverOptions()) as tls.Server
   engine.attach(server)
@@ -111,7 +111,7 @@ test('a client with a certificate is authorized when it resumes, as it was befor
   assert.deepEqual([again.reused, again.verdict], [true, 'authorized true, null'])
 })
 
-test('an HTTP/2 session reads the corrected value', async (t) => {
+test('an HTTP/2 session has the corrected value', async (t) => {
   const { engine } = await start(t)
   const server = http2.createSecureServer(engine.serverOptions())
   const seen: string[] = []
@@ -133,7 +133,7 @@ test('an HTTP/2 session reads the corrected value', async (t) => {
   assert.deepEqual(seen, Array(2).fill('authorized false, UNABLE_TO_GET_ISSUER_CERT'))
 })
 
-/** Clients of every kind are taken for the same whether they resume or not. */
+/** Clients of every kind get the same verdict with and without resumption. */
 async function assertSameVerdicts(
   port: number,
   version: 'TLSv1.2' | 'TLSv1.3',

@@ -1,6 +1,6 @@
 /*
- * A rollback restores certificates. A CA that was removed, and a certificate that was revoked, stay out unless trust is asked
- * for by name; and the timer goes on following the trust files.
+ * A rollback restores certificates. A CA that was removed, and a certificate that was revoked, stay refused unless the rollback
+ * explicitly includes trust; and the timer continues to follow the trust files.
  */
 
 import assert from 'node:assert/strict'
@@ -28,7 +28,7 @@ const [stayer, leaver] = [staying.issue(), leaving.issue()]
 const KEPT = { generation: 1, trust: 'kept' }
 const RESTORED = { generation: 1, trust: 'restored' }
 
-test('a CA that was removed stays out after a rollback, and the certificate of before is served again', async (t) => {
+test('a CA that was removed stays refused after a rollback, and the previous certificate is served again', async (t) => {
   const site = await mutual(t, { ca: [staying, leaving] })
   const first = site.shown()
   site.rotate()
@@ -55,7 +55,7 @@ test('a certificate that was revoked stays revoked after a rollback', async (t) 
   assert.deepEqual(await site.verdicts(), ['accepted', 'refused'])
 })
 
-test('a rollback that asks for trust restores it, says so, and names it for as long as it is in force', async (t) => {
+test('a rollback that includes trust restores it, logs it, and the status shows it for as long as it is in force', async (t) => {
   const site = await mutual(t, { ca: [staying, leaving] })
   site.rotate()
   site.trust([staying])
@@ -70,7 +70,7 @@ test('a rollback that asks for trust restores it, says so, and names it for as l
     site.logger.said().includes('warn trust was rolled back: it may differ from the CA and CRL files'),
   )
 
-  // A plain rollback keeps what is in force, whatever that is, and what is in force is still named.
+  // A plain rollback keeps the trust in force, and the status still shows that it was rolled back.
   assertApplied(await site.engine.rollback(2))
   assert.deepEqual(await site.verdicts(), ['accepted', 'accepted'])
   assert.equal(site.engine.status().generation.trustRestored, 1)
@@ -80,7 +80,7 @@ test('a rollback that asks for trust restores it, says so, and names it for as l
   assert.equal(site.engine.status().generation.trustRestored, null)
 })
 
-test('after a rollback the timer follows the trust files, and leaves the certificate that was rolled back alone', async (t) => {
+test('after a rollback the timer follows the trust files, and does not apply the certificate that was rolled back', async (t) => {
   const site = await mutual(t, { ca: [staying, leaving], interval: 0.03 })
   const first = site.shown()
   site.rotate()
@@ -95,7 +95,7 @@ test('after a rollback the timer follows the trust files, and leaves the certifi
   assert.deepEqual([site.shown(), await site.served()], [first, first])
   assert.notEqual(site.engine.status().differsSince, null)
 
-  // To an old content and to a new one, again and again.
+  // To an old content and to a new one, repeatedly.
   for (const authorities of [[staying, leaving], [staying], [leaving], [staying, leaving]]) {
     const moved = site.applied()
     site.trust(authorities)
@@ -109,19 +109,19 @@ test('after a rollback the timer follows the trust files, and leaves the certifi
   assert.equal(site.shown(), leaf.fingerprint256)
 })
 
-test('after a rollback of the trust the timer leaves it alone until its files say something else', async (t) => {
+test('after a rollback of trust the timer ignores the trust files until their content changes', async (t) => {
   const site = await mutual(t, { ca: [staying, leaving], interval: 0.03 })
   const first = site.shown()
   site.rotate()
   const both = site.applied()
   site.trust([staying])
   await both
-  // Two files, and so perhaps two passes.
+  // Two files, and so possibly two passes.
   await site.quiet()
   const number = site.engine.history().find(({ trust }) => trust.authorities === 2)?.number as number
   assertApplied(await site.engine.rollback({ generation: number, trust: true }))
   await site.quiet()
-  // New stamps and bytes that mean nothing are no other trust.
+  // New stamps and insignificant bytes are not different trust.
   utimesSync(site.ca, new Date(), new Date(Date.now() - 60_000))
   writeFileSync(site.ca, `\n${staying.certPem}\n`)
   await site.quiet()
@@ -134,7 +134,7 @@ test('after a rollback of the trust the timer leaves it alone until its files sa
   assert.equal(site.engine.status().generation.trustRestored, null)
 })
 
-test('a rollback does not undo a change of who may connect: requestCert, rejectUnauthorized, the CA path', async (t) => {
+test('a rollback does not undo a change of the client policy: requestCert, rejectUnauthorized, the CA path', async (t) => {
   const site = await mutual(t, { ca: [staying, leaving], options: { rejectUnauthorized: false } })
   const first = site.shown()
   const other = join(site.dir, 'other.pem')
@@ -145,7 +145,7 @@ test('a rollback does not undo a change of who may connect: requestCert, rejectU
   assertApplied(back)
   assert.equal(site.shown(), first)
   assert.deepEqual(await site.verdicts(), ['accepted', 'refused'])
-  // The path that is looked at is that of the update.
+  // The path that is read is that of the update.
   writeFileSync(other, leaving.certPem)
   assertApplied(await site.engine.reload())
   assert.deepEqual(await site.verdicts(), ['refused', 'accepted'])
@@ -175,7 +175,7 @@ test('a partial trust chain that was forbidden stays forbidden after a rollback'
   assert.deepEqual(await site.verdicts(), ['accepted'])
 })
 
-test('a revocation that is applied while a rollback is on its way is in force after both', async (t) => {
+test('a revocation that is applied during a rollback is in force after both', async (t) => {
   const many = Array.from({ length: 30 }, () => createAuthority({ key: staying }))
   const site = await mutual(t, { ca: [staying, leaving, ...many] })
   site.rotate()
@@ -183,7 +183,7 @@ test('a revocation that is applied while a rollback is on its way is in force af
   site.trust([staying, ...many])
   for (let i = 0; i < 3; i++) {
     const reload = site.engine.reload()
-    // Whichever of the two is committed first.
+    // Whichever is committed first.
     await new Promise((resolve) => setTimeout(resolve, 3 * i))
     const results = await Promise.all([reload, site.engine.rollback()])
     if (results[0].outcome === 'rejected') assertApplied(await site.engine.reload())
@@ -194,7 +194,7 @@ test('a revocation that is applied while a rollback is on its way is in force af
   }
 })
 
-test('members of a fleet keep the trust in a rollback, and restore it when it is asked for', async (t) => {
+test('fleet members keep the trust in a rollback, and restore it when the rollback includes trust', async (t) => {
   const site = await mutual(t, { ca: [staying, leaving] })
   const joined = await joinHere(t, site.engine)
   const port = await serveEcho(t, joined as unknown as ReloadEngine)
@@ -207,7 +207,7 @@ test('members of a fleet keep the trust in a rollback, and restore it when it is
   assert.deepEqual(await site.verdicts(port), ['accepted', 'accepted'])
 })
 
-test('options of a rollback are checked: a misspelled one rolls nothing back', async (t) => {
+test('a rollback with a misspelled option is refused and rolls nothing back', async (t) => {
   const site = await mutual(t, { ca: [staying] })
   site.rotate()
   assertApplied(await site.engine.reload())
@@ -241,9 +241,9 @@ interface MutualSite {
   revoke(lists: readonly string[]): void
   /** The next pass that applies something. */
   applied(): Promise<ReloadResult>
-  /** Three checks by the timer that find nothing to load. */
+  /** Three timer checks that find nothing to load. */
   quiet(): Promise<void>
-  /** What the engine says that it serves. */
+  /** The state that the engine reports as served. */
   shown(): string
   served(): Promise<string | undefined>
   verdicts(port?: number): Promise<string[]>

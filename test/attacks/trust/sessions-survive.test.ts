@@ -20,7 +20,7 @@ const UPDATES: readonly [string, Record<string, unknown>][] = [
 ]
 
 for (const [what, changes] of UPDATES) {
-  test(`what the answer says of sessions is what becomes of them: ${what}`, async (t) => {
+  test(`sessions survive a reload exactly as its result reports: ${what}`, async (t) => {
     const { engine, connect } = await site(t)
     const { session } = await connect()
     const result = await engine.update(changes)
@@ -30,7 +30,7 @@ for (const [what, changes] of UPDATES) {
   })
 }
 
-test('what the answer says of sessions is what becomes of them: the secret of tickets is another', async (t) => {
+test('sessions survive a reload exactly as its result reports: another ticket secret', async (t) => {
   const { engine, connect, write } = await site(t)
   const { session } = await connect()
   write('secret', Buffer.alloc(48, 2))

@@ -1,6 +1,6 @@
 /*
- * Every way of changing trust against every way of coming back. The table is printed in docs/threat-model.md; the last test
- * keeps it equal to what was observed.
+ * Every way of changing trust against every way of reconnecting. docs/threat-model.md shows the table; the last test keeps it
+ * equal to the observed results.
  */
 
 import assert from 'node:assert/strict'
@@ -38,7 +38,7 @@ import { joinHere } from '../../../support/fleet/fleet-member.js'
 import { type Authority, createAuthority } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
 
-/** What trust came to: whether it shrank decides what becomes of handshakes under way. */
+/** Kinds of trust changes: handshakes in progress survive unless trust shrank. */
 type Direction = 'narrower' | 'wider' | 'same'
 
 interface Identity {
@@ -49,17 +49,17 @@ interface Identity {
 /** Trust before a change, and the change. */
 interface Change {
   readonly direction: Direction
-  /** A client that the change no longer lets in; absent where there is none. */
+  /** A client that the change no longer admits, if there is one. */
   readonly lost?: Identity
   readonly options: Partial<ReloadEngineOptions>
-  /** Makes an earlier generation to go back to. */
+  /** Makes an earlier generation for a rollback. */
   prepare?(engines: Engines): Promise<void>
   change(engines: Engines): Promise<void>
-  /** Serves from a member of a fleet in place of the engine itself. */
+  /** Serves from a fleet member instead of the engine itself. */
   readonly inFleet?: boolean
 }
 
-/** The engine, and that of the other process: both do the same. */
+/** The engine, and that of the other process: both make the same changes. */
 interface Engines {
   reload(): Promise<void>
   update(changes: EngineChanges): Promise<void>
@@ -97,7 +97,7 @@ function anchorAdded(dir: string): Change {
   }
 }
 
-/** Writes a trust file, and has both engines reload. */
+/** Writes a trust file, and reloads both engines. */
 function rewritten(path: string, content: string): Change['change'] {
   return async (engines) => {
     overwriteInPlace(path, content)
@@ -208,7 +208,7 @@ const CHANGES: Readonly<Record<string, (dir: string) => Change>> = {
   }),
 }
 
-/** Where a client comes from, and goes to. */
+/** The server that a client connected to, and the one that it reconnects to. */
 interface Place {
   readonly server: tls.Server
   readonly port: number
@@ -218,7 +218,7 @@ interface Places extends Readonly<Record<'main' | 'cache' | 'other', Place>> {
   readonly replicaPort: number
 }
 
-/** What a client does before the change; the function that comes back is what it does after. */
+/** Runs the client before the change; the returned function runs it after the change. */
 type Way = (places: Places, identity: Identity) => Promise<() => Promise<Outcome>>
 
 const HOST = { servername: 'a.test' }
@@ -262,10 +262,10 @@ const WAYS: Readonly<Record<string, Way>> = {
   },
 }
 
-/** OpenSSL decides: some releases offer, or take, no ticket for another name. */
+/** Depends on OpenSSL: some releases neither issue nor accept a ticket for another name. */
 const EITHER = 'full or resumed'
 
-/** What has to come of it. */
+/** The expected results. */
 function required(
   direction: Direction,
   way: string,
@@ -310,7 +310,7 @@ for (const [what, describe] of Object.entries(CHANGES)) {
   })
 }
 
-test('the matrix has more than a hundred cells, and docs/threat-model.md shows what was observed', (t) => {
+test('the matrix has more than a hundred cells, and docs/threat-model.md shows the observed results', (t) => {
   const cells = [...observed.values()].reduce((sum, row) => sum + row.size, 0)
   assert.ok(cells > 100, `${cells} cells`)
   t.diagnostic(`${cells} cells`)
@@ -394,7 +394,7 @@ async function open(t: TestContext, change: Change): Promise<{ engines: Engines;
   return { engines, places: { main, cache, other, replicaPort } }
 }
 
-/** Options that another row may have left behind. */
+/** Options that another row may have left. */
 const NOTHING_SPECIAL: EngineChanges = {
   ca: undefined,
   caDir: undefined,
@@ -410,7 +410,7 @@ async function place(t: TestContext, engine: Pick<ReloadEngine, 'serverOptions' 
   return { server, port: await listen(t, server) }
 }
 
-/** TLS 1.2 sessions in the hands of the application. */
+/** TLS 1.2 sessions that the application stores. */
 function keepSessions(server: tls.Server): void {
   const kept = new Map<string, Buffer>()
   server.on('newSession', (id: Buffer, data: Buffer, done: () => void) => {
@@ -422,7 +422,7 @@ function keepSessions(server: tls.Server): void {
   })
 }
 
-/** Comes in, and then once more with the session of that. */
+/** Connects, and then connects again with that session. */
 async function withSession(
   first: ClientOptions,
   again: Partial<ClientOptions> = {},
@@ -457,7 +457,7 @@ function tableOf(rows: ReadonlyMap<string, ReadonlyMap<string, string>>): string
   ].join('\n')
 }
 
-/** The page with this table in the place of the one that it has. */
+/** The page with this table in place of the old one. */
 function withTable(page: string, table: string): string {
   const [head = ''] = page.split('\n- **A**: ')
   return `${head.trimEnd()}\n\n${table}\n`

@@ -21,7 +21,7 @@ const NAMES = ['a.example', 'b.example', '*.c.example']
 const own = authority.issue({ names: ['own.example'] })
 const ownIdentity = { cert: own.chainPem, key: own.keyPem }
 
-test('a renewal stays where the server was given certificates of its own by addContext, and the name is reported', async (t) => {
+test('a renewal is kept where addContext gave the server certificates of its own, and the name is reported', async (t) => {
   for (const name of ['a.example', 'b.example', 'a*.example', 'x.c.example']) {
     const { engine, server, renew, port } = await serving(t)
     server.addContext(name, ownIdentity)
@@ -34,14 +34,14 @@ test('a renewal stays where the server was given certificates of its own by addC
     )
     assert.equal(await servedBy(port, { servername: '' }), leaf.fingerprint256)
   }
-  // A name that is not the engine's takes nothing from it.
+  // A name that the engine does not serve takes nothing from it.
   const { engine, server, renew } = await serving(t)
   server.addContext('own.example', ownIdentity)
   renew()
   assertAppliedWith(await engine.reload(), [])
 })
 
-test('a certificate that addContext brings after an uneventful reload does not undo the next one', async (t) => {
+test('a certificate that addContext adds after a normal reload does not undo the next one', async (t) => {
   const { engine, server, renew } = await serving(t)
   renew()
   assertAppliedWith(await engine.reload(), [])
@@ -50,7 +50,7 @@ test('a certificate that addContext brings after an uneventful reload does not u
   assertAppliedWith(await engine.reload(), ['SERVED_OTHER'])
 })
 
-test('a renewal stays where an SNICallback of the application answers all names, or some, or refuses', async (t) => {
+test('a renewal is kept where an SNICallback of the application answers all names, or some, or refuses', async (t) => {
   const context = tls.createSecureContext(ownIdentity)
   const answers: Record<string, [NonNullable<tls.TlsOptions['SNICallback']>, string[]]> = {
     all: [(_, done) => done(null, context), ['SERVED_OTHER', 'SERVED_OTHER']],
@@ -65,7 +65,7 @@ test('a renewal stays where an SNICallback of the application answers all names,
   }
 })
 
-test('a renewal stays where the next process has replaced the path of the Unix socket', async (t) => {
+test('a renewal is kept where the next process has replaced the path of the Unix socket', async (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'tls.sock')
   const { engine, renew } = await engineIn(t)
@@ -80,11 +80,11 @@ test('a renewal stays where the next process has replaced the path of the Unix s
   assert.match(String(warnings[0]?.message), /tls\.sock serves CN=own\.example .* another process answers/)
 })
 
-test('a renewal stays where another server has taken the port over', async (t) => {
+test('a renewal is kept where another server has taken over the port', async (t) => {
   const { engine, renew, port, server } = await serving(t)
   renew()
   assertAppliedWith(await engine.reload(), [])
-  // Another socket at the same port: with SO_REUSEPORT the kernel picks one of them. Here it is always the other one.
+  // Another socket on the same port: with SO_REUSEPORT the kernel picks one of them. Here it always picks the other one.
   const stranger = createEcho(ownIdentity)
   const strangerPort = await listen(t, stranger)
   assert.notEqual(strangerPort, port)
@@ -94,9 +94,9 @@ test('a renewal stays where another server has taken the port over', async (t) =
   assert.match(String(warnings[0]?.message), /another process answers at this address/)
 })
 
-test('a renewal stays where the server showed another certificate before the commit as well', async (t) => {
+test('a renewal is kept where the server already showed another certificate before the commit', async (t) => {
   const { engine, server, renew } = await serving(t)
-  // The application replaces what the engine assigns, again and again.
+  // The application repeatedly replaces the context that the engine assigns.
   server.prependListener('connection', () => server.setSecureContext(ownIdentity))
   for (let i = 0; i < 2; i++) {
     renew()
@@ -127,7 +127,7 @@ test('a server that completed handshakes before the commit and refuses them afte
   assert.equal(await servedBy(port), first.fingerprint256)
 })
 
-test('a commit that was undone for a fault of the application is not undone for ever', async (t) => {
+test('a commit that was undone because of a fault of the application is applied again later', async (t) => {
   const { engine, server, renew } = await serving(t)
   renew()
   assertAppliedWith(await engine.reload(), [])
@@ -139,7 +139,7 @@ test('a commit that was undone for a fault of the application is not undone for 
   assertAppliedWith(await engine.reload(), ['SERVED_UNVERIFIED'])
 })
 
-test('VERIFY is a usual client to every kind of server: no event tells of a client that misbehaved', async (t) => {
+test('VERIFY looks like a normal client to every kind of server: no event reports a misbehaving client', async (t) => {
   const kinds: Record<string, (options: tls.TlsOptions) => tls.Server> = {
     'h2 alone': (options) => http2.createSecureServer(options),
     'h2 and http/1.1': (options) => http2.createSecureServer({ ...options, allowHTTP1: true }),
@@ -166,7 +166,7 @@ test('VERIFY is a usual client to every kind of server: no event tells of a clie
     await listen(t, server)
     renew()
     assertAppliedWith(await engine.reload(), [], kind)
-    await eventually('the look has left', () => open === 0)
+    await eventually('the connection of VERIFY has closed', () => open === 0)
     assert.deepEqual(faults, [], kind)
   }
 })
@@ -176,7 +176,7 @@ const NO_CIPHER = 'ECDHE-RSA-AES128-GCM-SHA256'
 interface Site {
   readonly engine: ReloadEngine
   readonly first: Leaf
-  /** Writes another pair; it comes back. */
+  /** Writes another pair and returns it. */
   renew(): Leaf
 }
 
@@ -216,7 +216,7 @@ async function listenOn(t: TestContext, server: Server, path: string): Promise<v
 
 function assertAppliedWith(result: ReloadResult, codes: readonly string[], what = ''): ReloadResult {
   assertApplied(result)
-  // That the application replaced a context is reported beside it: test/integration/servers/overridden-servers.test.ts.
+  // It is also reported that the application replaced a context: test/integration/servers/overridden-servers.test.ts.
   const seen = result.warnings.map(({ code }) => code).filter((code) => code !== 'SERVER_OVERRIDDEN')
   assert.deepEqual(seen, codes, `${what}: ${JSON.stringify(result.warnings)}`)
   return result
