@@ -1,6 +1,6 @@
 /*
- * What the program is told, by flags and by a file, and what it tells when it cannot start: exit code 2 for what was
- * asked wrongly, 1 for material that cannot be served, with the file and the code named.
+ * The input of the program, by flags and by a file, and its output when it cannot start: exit code 2 for wrong usage, 1 for
+ * material that cannot be served, with the file and the code.
  */
 
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ import { certswap, certswapServe, certswapServeAt } from '../../../support/proce
 
 const authority = createAuthority()
 
-test('once it serves it says so in one line, with its URL and its process, and port 0 is a free one', async (t) => {
+test('once it serves it logs one line with its URL and its process id; port 0 is a free port', async (t) => {
   const cwd = tempDir(t)
   const paths = writePair(cwd, authority.issue())
   const programs = await Promise.all(
@@ -54,7 +54,7 @@ for (const [what, args] of Object.entries({
   })
 }
 
-test('a certificate that cannot be read ends the start with exit code 1, the file and the code', async (t) => {
+test('a certificate that cannot be read fails the start with exit code 1, the file and the code', async (t) => {
   const cwd = tempDir(t)
   const { key } = writePair(cwd, authority.issue())
   const directory = join(cwd, 'directory.crt')
@@ -71,7 +71,7 @@ test('a certificate that cannot be read ends the start with exit code 1, the fil
   }
 })
 
-test('a pair that does not match ends the start with exit code 1', async (t) => {
+test('a pair that does not match fails the start with exit code 1', async (t) => {
   const cwd = tempDir(t)
   const { cert } = writePair(cwd, authority.issue())
   const { key } = writePair(cwd, authority.issue(), { cert: 'other.crt', key: 'other.key' })
@@ -81,7 +81,7 @@ test('a pair that does not match ends the start with exit code 1', async (t) => 
   assert.match(stderr, /CERT_KEY_MISMATCH/)
 })
 
-test('an address that is taken ends the start with exit code 1 and the address', async (t) => {
+test('an address in use fails the start with exit code 1 and the address', async (t) => {
   const cwd = tempDir(t)
   const { port } = await certswapServe(t, [], { cwd })
   const { code, stderr } = await certswap(['serve', '--listen', `127.0.0.1:${port}`], { cwd })
@@ -108,7 +108,7 @@ test('paths in a configuration file are relative to the file, wherever the progr
   await assertRefused({ port, maxVersion: 'TLSv1.2' })
 })
 
-test('flags win over the configuration file, and leave alone what they do not name', async (t) => {
+test('flags override the configuration file, and change only the options that they name', async (t) => {
   const cwd = tempDir(t)
   const [inFile, byFlag] = [authority.issue(), authority.issue()]
   writePair(cwd, inFile)
@@ -133,7 +133,7 @@ test('flags win over the configuration file, and leave alone what they do not na
   await assertRefused({ port, maxVersion: 'TLSv1.2' })
 })
 
-test('an option of the configuration file that does not exist is refused with exit code 2', async (t) => {
+test('an unknown option in the configuration file is refused with exit code 2', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, authority.issue())
   writeFileSync(join(cwd, 'certswap.json'), '{ "cert": "tls.crt", "key": "tls.key", "autoReload": 5 }')
@@ -150,7 +150,7 @@ test('a configuration file that is not JSON is refused with exit code 2', async 
   assert.match(stderr, /certswap\.json/)
 })
 
-test('`--help` and `--version` answer on standard output with exit code 0', async (t) => {
+test('`--help` and `--version` print to standard output and exit with code 0', async (t) => {
   const cwd = tempDir(t)
   const help = await certswap(['serve', '--help'], { cwd })
   assert.equal(help.code, 0)

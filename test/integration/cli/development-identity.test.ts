@@ -1,6 +1,6 @@
 /*
- * The first minute with certswap: `serve` in an empty directory, `dev rotate` beside it, and the new certificate is on
- * the wire, trusted by whoever trusts the development CA, while who was connected stays connected.
+ * The first minute with certswap: `serve` in an empty directory, then `dev rotate` beside it. The new certificate is served,
+ * clients that trust the development CA trust it, and open connections stay open.
  */
 
 import assert from 'node:assert/strict'
@@ -18,7 +18,7 @@ import { certswap, certswapServe } from '../../../support/processes/program.js'
 
 const QUICK = ['--auto-reload-interval', '0.1']
 
-test('`serve` in an empty directory makes a development identity and serves it to whoever trusts its CA', async (t) => {
+test('`serve` in an empty directory creates a development identity, and clients that trust its CA trust the server', async (t) => {
   const cwd = tempDir(t)
   const { port, line } = await certswapServe(t, [], { cwd })
   const ca = readFileSync(join(cwd, '.certswap', 'ca.crt'))
@@ -35,7 +35,7 @@ test('`serve` in an empty directory makes a development identity and serves it t
   )
 })
 
-test('a second `serve` in the same directory keeps the identity that is there', async (t) => {
+test('a second `serve` in the same directory keeps the existing identity', async (t) => {
   const cwd = tempDir(t)
   const first = await certswapServe(t, [], { cwd })
   const fingerprint256 = fingerprintIn(cwd)
@@ -44,7 +44,7 @@ test('a second `serve` in the same directory keeps the identity that is there', 
   assert.equal((await handshake({ port: second.port })).fingerprint256, fingerprint256)
 })
 
-test('`dev rotate` is picked up within the interval, told with both fingerprints, and drops no connection', async (t) => {
+test('`dev rotate` is picked up within the interval, logged with both fingerprints, and drops no connection', async (t) => {
   const cwd = tempDir(t)
   const { port, line, stop } = await certswapServe(t, QUICK, { cwd })
   const ca = readFileSync(join(cwd, '.certswap', 'ca.crt'))
@@ -75,7 +75,7 @@ test('`dev rotate` is picked up within the interval, told with both fingerprints
   assert.equal(await stop(), 0)
 })
 
-test('curl trusts the certificate before and after a rotation by the development CA, over HTTP/1.1 and HTTP/2', {
+test('curl with the development CA trusts the certificate before and after a rotation, over HTTP/1.1 and HTTP/2', {
   skip: withoutCurl,
 }, async (t) => {
   const cwd = tempDir(t)

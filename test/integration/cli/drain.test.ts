@@ -1,6 +1,4 @@
-/*
- * `certswap drain` against a served program: what it says, and the exit codes of both.
- */
+/* `certswap drain` with a running program: its output, and the exit codes of both. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -18,7 +16,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 
-test('a drain that is waited for ends with the last connection, and both exit with 0', async (t) => {
+test('a drain with --wait ends with the last connection, and both exit with 0', async (t) => {
   const { program, cwd, client } = await tunnelling(t)
   const exit = once(program.child, 'exit')
   const waiting = certswap(['drain', '--wait', '--json'], { cwd })
@@ -32,7 +30,7 @@ test('a drain that is waited for ends with the last connection, and both exit wi
   assert.equal((await exit)[0], 0)
 })
 
-test('a drain that is waited for and cuts makes the client exit with 6, and the server with 1', async (t) => {
+test('a drain with --wait that cuts a connection makes the client exit with 6, and the server with 1', async (t) => {
   const { program, cwd } = await tunnelling(t)
   const exit = once(program.child, 'exit')
   const { code, stderr } = await certswap(['drain', '--wait', '--deadline', '0.3'], { cwd })
@@ -41,7 +39,7 @@ test('a drain that is waited for and cuts makes the client exit with 6, and the 
   assert.equal((await exit)[0], 1)
 })
 
-test('a drain is started, shown, taken back, started again and forced', async (t) => {
+test('a drain is started, shown, cancelled, started again and forced', async (t) => {
   const { program, cwd } = await tunnelling(t)
   const early = await certswap(['drain', '--force'], { cwd })
   assert.equal(early.code, 3)
@@ -68,7 +66,7 @@ test('a drain is started, shown, taken back, started again and forced', async (t
   assert.equal((await exit)[0], 1)
 })
 
-test('what is no option of a drain is a mistake of usage', async (t) => {
+test('an unknown option of a drain is a usage error', async (t) => {
   const { cwd } = await tunnelling(t)
   for (const args of [
     ['--uri', 'http://plain.example/'],
@@ -80,14 +78,14 @@ test('what is no option of a drain is a mistake of usage', async (t) => {
   }
 })
 
-test('without a server there is nothing to drain', async (t) => {
+test('a drain without a server fails', async (t) => {
   assert.equal((await certswap(['drain'], { cwd: tempDir(t) })).code, 4)
 })
 
 interface Tunnelling {
   readonly program: ServingProgram
   readonly cwd: string
-  /** A connection that stays until the test ends it. */
+  /** A connection that stays open until the test ends it. */
   readonly client: TLSSocket
 }
 

@@ -35,7 +35,7 @@ test('several processes serve one address, one answers for all of them, and a re
   assert.equal(await served.stop('SIGTERM'), 0)
 })
 
-test('a process that dies is replaced by one that serves the certificate of now', async (t) => {
+test('a process that dies is replaced by one that serves the current certificate', async (t) => {
   const { cwd, served, rotate } = await serving(t)
   const leaf = rotate()
   assert.equal((await certswap(['reload'], { cwd })).code, 0)
@@ -51,7 +51,7 @@ test('a process that dies is replaced by one that serves the certificate of now'
   assert.equal(await served.stop('SIGTERM'), 0)
 })
 
-test('a signal drains all processes, and what runs in them is finished', async (t) => {
+test('a signal drains all processes, and their requests are finished', async (t) => {
   const { cwd, served } = await serving(t, ['--upstream', `127.0.0.1:${await slowEcho(t)}`])
   const pids = await membersOf(cwd)
   const clients = await Promise.all([1, 2, 3, 4].map(() => connected(served.port)))
@@ -67,7 +67,7 @@ test('a signal drains all processes, and what runs in them is finished', async (
   assert.deepEqual(pids.filter(isAlive), [])
 })
 
-test('a second signal cuts what is left in every process, and the exit code says so', async (t) => {
+test('a second signal cuts the remaining connections in every process, and the exit code shows it', async (t) => {
   const upstream = `127.0.0.1:${await slowEcho(t)}`
   const { cwd, served } = await serving(t, ['--upstream', upstream, '--drain-deadline', '600'])
   const pids = await membersOf(cwd)
@@ -75,14 +75,14 @@ test('a second signal cuts what is left in every process, and the exit code says
   const closed = once(client.resume(), 'close')
   served.child.kill('SIGTERM')
   await eventuallyAsync(() => refused(served.port))
-  // Another stop, and no repetition of the first (`forceAfterMs`): nothing else tells the two apart.
+  // Far enough from the first one not to count as its repetition (`forceAfterMs`); no other event separates the two.
   await delay(550)
   assert.equal(await served.stop('SIGINT'), 1)
   await closed
   await eventually('every process has ended', () => !pids.some(isAlive))
 })
 
-test('an address that is taken is said once, with the option to change', async (t) => {
+test('an address in use is reported once, with the option to change', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, authority.issue())
   const port = await listen(t, createServer())
@@ -95,7 +95,7 @@ test('an address that is taken is said once, with the option to change', async (
   )
 })
 
-test('a number of processes that makes no sense is refused', async (t) => {
+test('an invalid number of processes is refused', async (t) => {
   const cwd = tempDir(t)
   for (const count of ['0', '-1', '1.5', '257', 'many']) {
     const { code, stderr } = await certswap(['serve', ...PAIR, '--processes', count], { cwd })
@@ -127,7 +127,7 @@ async function membersOf(cwd: string): Promise<number[]> {
   return (JSON.parse(stdout) as { members: { pid: number }[] }).members.map(({ pid }) => pid)
 }
 
-/** A service that keeps its connections open, and sends back what it gets. */
+/** A service that keeps its connections open, and echoes what it receives. */
 async function slowEcho(t: TestContext): Promise<number> {
   return await listen(
     t,

@@ -1,6 +1,6 @@
 /*
- * The signals that operators and service managers send: SIGHUP reloads, the first SIGTERM or SIGINT drains, a later
- * one cuts what is left.
+ * The signals that operators and service managers send: SIGHUP reloads, the first SIGTERM or SIGINT drains, a later one cuts
+ * the remaining connections.
  */
 
 import assert from 'node:assert/strict'
@@ -35,7 +35,7 @@ const authority = createAuthority()
 const ca = authority.certPem
 const ON_WINDOWS = process.platform === 'win32' ? 'needs mkfifo' : false
 
-test('SIGHUP reloads, without a timer too', async (t) => {
+test('SIGHUP reloads, also without a timer', async (t) => {
   const { program, paths } = await serving(t)
   const { child, line, lines, port, stop } = program
   const leaf = authority.issue()
@@ -56,7 +56,7 @@ test('SIGHUP reloads, without a timer too', async (t) => {
   assert.equal(await stop(), 0)
 })
 
-test('SIGHUP while the files are broken ends nothing, and says what is wrong', async (t) => {
+test('SIGHUP while the files are broken stops nothing, and logs the problem', async (t) => {
   const { program, paths, first } = await serving(t)
   overwriteInPlace(paths.cert, 'nonsense')
   program.child.kill('SIGHUP')
@@ -89,7 +89,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-test('a connection that is still there at the deadline is cut, and the exit code is 1', async (t) => {
+test('a connection that is still open at the deadline is cut, and the exit code is 1', async (t) => {
   const { program } = await tunnelling(t, ['--drain-deadline', '0.3'])
   const { socket } = await handshake({ port: program.port, keepOpen: true })
   assert.equal(await echoed(socket, 'hello'), 'hello')
@@ -128,7 +128,7 @@ test('a tunnel that is drained lets each side end in its own time', async (t) =>
   assert.equal((await once(program.child, 'exit'))[0], 0)
 })
 
-test('a lame duck serves on after the signal, accepts, and is ended by another signal after an instant', async (t) => {
+test('a lame duck continues to serve and to accept after the signal, and a later signal ends it', async (t) => {
   const { program } = await serving(t, ['--lame-duck', '300', '--drain-deadline', '600'])
   program.child.kill('SIGTERM')
   await program.line('draining')
@@ -139,7 +139,7 @@ test('a lame duck serves on after the signal, accepts, and is ended by another s
   assert.equal(await program.stop(), 1)
 })
 
-test('times that do not fit together are refused, on the command line and in a file', async (t) => {
+test('durations that contradict each other are refused, on the command line and in a file', async (t) => {
   const cwd = tempDir(t)
   const pair = writePair(cwd, authority.issue())
   const flags = ['--cert', pair.cert, '--key', pair.key]
@@ -153,7 +153,7 @@ test('times that do not fit together are refused, on the command line and in a f
   assert.match(second.stderr, /lameDuckMs.*expected less than `deadlineMs` \(2000\)/)
 })
 
-test('SIGHUP before it listens ends nothing', { skip: ON_WINDOWS }, async (t) => {
+test('SIGHUP before it listens stops nothing', { skip: ON_WINDOWS }, async (t) => {
   const cwd = tempDir(t)
   const paths = writePair(cwd, authority.issue())
   const config = join(cwd, 'config.json')
@@ -170,10 +170,10 @@ test('SIGHUP before it listens ends nothing', { skip: ON_WINDOWS }, async (t) =>
   assert.equal(await stop('SIGTERM'), 0)
 })
 
-/** Of the program, unless it is told otherwise. */
+/** Of the program, unless set otherwise. */
 const DEADLINE_MS = 25_000
 
-/** A second signal that comes earlier is the same stop; the program counts from when it handled the first. */
+/** An earlier second signal counts as the same stop; the program measures from the moment when it handled the first. */
 const SAME_STOP_MS = 550
 
 interface Drained {
@@ -182,7 +182,7 @@ interface Drained {
   readonly forced: ConnectionCounts
 }
 
-/** A program that passes what is in TLS on to a service that sends it back. */
+/** A program that forwards the decrypted stream to an echo service. */
 async function tunnelling(t: TestContext, args: readonly string[]) {
   const service = net.createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {}).pipe(socket)

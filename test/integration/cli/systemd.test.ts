@@ -1,6 +1,4 @@
-/*
- * What systemd is limited by `certswap serve`. The receiver stands for systemd's own.
- */
+/* The messages that `certswap serve` sends to systemd. A receiver stands in for systemd. */
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -20,7 +18,7 @@ import {
 const skip = withoutSystemdNotify
 const authority = createAuthority()
 
-test('READY=1 comes once, when the program serves', { skip }, async (t) => {
+test('READY=1 is sent once, when the program serves', { skip }, async (t) => {
   const { program, socket } = await notifying(t)
   const ready = await socket.datagram('READY=1')
   const { fingerprint256 } = await handshake({ port: program.port })
@@ -29,14 +27,14 @@ test('READY=1 comes once, when the program serves', { skip }, async (t) => {
   assert.equal((await socket.datagrams()).filter(([line]) => line === 'READY=1').length, 1)
 })
 
-test('a stop is STOPPING=1 once, and a plea for the time that the drain takes', { skip }, async (t) => {
+test('a stop sends STOPPING=1 once, and requests the time that the drain takes', { skip }, async (t) => {
   const { program, socket } = await notifying(t, ['--lame-duck', '300', '--drain-deadline', '600'])
   await socket.datagram('READY=1')
   program.child.kill('SIGTERM')
   await socket.datagram('STOPPING=1')
   program.child.kill('SIGHUP')
   await program.line('SIGHUP handled')
-  // Another one, that is no repetition of the first (`forceAfterMs`): nothing is waited for.
+  // Far enough from the first one not to count as its repetition (`forceAfterMs`), without waiting.
   await delay(550)
   assert.equal(await program.stop(), 1)
   const [, stopping, extend, ...more] = await socket.datagrams()
@@ -45,7 +43,7 @@ test('a stop is STOPPING=1 once, and a plea for the time that the drain takes', 
   for (const [line] of more) assert.match(line as string, /^(STATUS|EXTEND_TIMEOUT_USEC)=/)
 })
 
-test('SIGHUP is RELOADING=1 and then READY=1, whether the files can be served or not', {
+test('SIGHUP sends RELOADING=1 and then READY=1, whether or not the files can be served', {
   skip,
 }, async (t) => {
   const { program, socket, paths } = await notifying(t)

@@ -1,6 +1,4 @@
-/*
- * `certswap serve --on-trust-removed`: what a reload that takes a CA away means for the connections it had let in.
- */
+/* `certswap serve --on-trust-removed`: the effect of a reload that removes a CA on the connections of its clients. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -19,7 +17,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 const [staying, leaving] = [createAuthority(), createAuthority()]
 
 for (const processes of [1, 2]) {
-  test(`the tunnel of a client whose CA was removed is cut at the deadline, others live on, in ${processes} process(es)`, async (t) => {
+  test(`the tunnel of a client whose CA was removed is cut at the deadline, and others stay open, in ${processes} process(es)`, async (t) => {
     const site = await tunnelling(t, ['--on-trust-removed', 'drain', '--processes', String(processes)])
     const [kept, gone] = [await site.connect(staying), await site.connect(leaving)]
     const cut = once(gone, 'close')
@@ -29,14 +27,14 @@ for (const processes of [1, 2]) {
   })
 }
 
-test('unless it is told otherwise the program keeps who is in', async (t) => {
+test('by default the program keeps the connections of a removed CA', async (t) => {
   const site = await tunnelling(t, [])
   const kept = await site.connect(leaving)
   await site.trust(staying)
   assert.equal(await echoed(kept, 'still here'), 'still here')
 })
 
-/** A program with mutual TLS before a service that sends everything back, and 300 ms for those who must go. */
+/** A program with mutual TLS in front of an echo service, with 300 ms for the clients that lost their trust. */
 async function tunnelling(t: TestContext, args: readonly string[]) {
   const service = net.createServer((socket) => socket.on('error', () => {}).pipe(socket))
   const upstream = `127.0.0.1:${await listen(t, service)}`

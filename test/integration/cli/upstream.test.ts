@@ -1,6 +1,4 @@
-/*
- * `certswap serve --upstream`: TLS ends here, and what was in it goes to a service that knows none.
- */
+/* `certswap serve --upstream`: the program terminates TLS and forwards the stream to a service without TLS. */
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -23,7 +21,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 
-test('a mebibyte goes through and comes back whole, and so do the ends of both sides', async (t) => {
+test('a mebibyte passes through and returns complete, and the end of each side is forwarded', async (t) => {
   const { cwd, flags } = site(t)
   const program = await certswapServe(t, [...flags, '--upstream', await echoing(t)], { cwd })
   const socket = await connectTls(t, program.port, { allowHalfOpen: true })
@@ -32,7 +30,7 @@ test('a mebibyte goes through and comes back whole, and so do the ends of both s
   assert.deepEqual(await buffer(socket), sent)
 })
 
-test('a renewal is for those who connect after it; a connection of before goes on', async (t) => {
+test('a renewal applies to clients that connect after it; an existing connection continues', async (t) => {
   const { cwd, flags, pair } = site(t)
   const program = await certswapServe(t, [...flags, '--upstream', await echoing(t)], { cwd })
   const { socket } = await handshake({ port: program.port, keepOpen: true })
@@ -45,7 +43,7 @@ test('a renewal is for those who connect after it; a connection of before goes o
   assert.equal(await echoed(socket, 'still here'), 'still here')
 })
 
-test('a service on a Unix socket is found beside the configuration file that names it', async (t) => {
+test('the path of a service on a Unix socket is relative to the configuration file', async (t) => {
   const { cwd, pair } = site(t)
   const service = net.createServer((socket) => socket.on('error', () => {}).pipe(socket))
   service.listen(join(cwd, 'app.sock'))
@@ -78,7 +76,7 @@ test('an upstream needs no working directory', async (t) => {
   assert.deepEqual(JSON.parse(stdout), [{ host: '127.0.0.1', port: 8080 }, { path: '/run/app.sock' }])
 })
 
-test('a service that is not there costs its clients their connections, and nobody else anything', async (t) => {
+test('a service that does not answer costs its clients their connections, and has no other effect', async (t) => {
   const { cwd, flags } = site(t)
   const gone = net.createServer()
   const port = await listen(t, gone)
@@ -92,7 +90,7 @@ test('a service that is not there costs its clients their connections, and nobod
   assert.equal(await program.stop(), 0)
 })
 
-test('an upstream that is none is refused', async (t) => {
+test('an invalid upstream is refused', async (t) => {
   const { cwd, flags } = site(t)
   for (const upstream of ['nonsense', 'unix:']) {
     const { code, stderr } = await certswap(['serve', ...flags, '--upstream', upstream], { cwd })

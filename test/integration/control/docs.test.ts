@@ -19,7 +19,7 @@ import { certswapServe, PROGRAM } from '../../../support/processes/program.js'
 import { controlledEngine } from '../../../support/servers/control.js'
 
 for (const page of ['control.md', 'metrics.md']) {
-  test(`every command of docs/${page} works beside a served program`, { skip: withoutCurl }, async (t) => {
+  test(`every command of docs/${page} works against a running program`, { skip: withoutCurl }, async (t) => {
     const cwd = tempDir(t)
     writePair(cwd, createAuthority().issue())
     await certswapServe(t, ['--cert', 'tls.crt', '--key', 'tls.key'], { cwd })
@@ -56,7 +56,7 @@ test('the table of endpoints is the table of routes', async (t) => {
   assert.deepEqual(rows.sort(), routes.sort())
 })
 
-test('the table of problems is that of the code, and so are the exit codes', () => {
+test('the table of problems matches the code, and so do the exit codes', () => {
   assert.deepEqual(
     tableOf('control.md', 'type'),
     Object.entries(PROBLEM_KINDS).map(([kind, { status }]) => [`\`${kind}\``, String(status)]),
@@ -67,7 +67,7 @@ test('the table of problems is that of the code, and so are the exit codes', () 
   )
 })
 
-test('the table of metrics has the name, type and labels of every family', async (t) => {
+test('the table of metrics lists the name, type and labels of every family', async (t) => {
   const trust = writeTrust(tempDir(t), createAuthority())
   const { engine } = await controlledEngine(t, { engine: trust })
   const metrics = createMetrics(engine, { drain: createDrain({ servers: [] }) })
@@ -82,7 +82,7 @@ test('the table of metrics has the name, type and labels of every family', async
   assert.deepEqual(rows.sort(), families.sort())
 })
 
-/** Of the first series of a family, without the bucket bounds of a histogram. */
+/** Labels of the first series of a family, without the bucket bounds of a histogram. */
 function labelsOf(exposed: string, name: string): string {
   const [, labels = ''] = new RegExp(`^${name}(?:_bucket)?(?:{(.*)})? \\S+$`, 'm').exec(exposed) ?? []
   return [...labels.matchAll(/(\w+)="/g)]

@@ -1,6 +1,4 @@
-/*
- * The drain over the control server: every endpoint, and that the server answers to the end.
- */
+/* The drain over the control server: every endpoint, and that the server answers until the end. */
 
 import assert from 'node:assert/strict'
 import https from 'node:https'
@@ -24,12 +22,12 @@ import { listen } from '../../../support/servers/echo-server.js'
 
 const post = { method: 'POST' } as const
 
-test('without a drain there is nothing to drain', async (t) => {
+test('without a drain, its endpoints answer with an error', async (t) => {
   const { socket } = await controlledEngine(t)
   assert.equal((await request(socket, '/drain')).status, 404)
 })
 
-test('a drain is started, shown and waited for', async (t) => {
+test('a drain is started, shown and awaited', async (t) => {
   const { socket, running, drain } = await drained(t)
   const before = await request(socket, '/drain')
   assert.equal(before.status, 200)
@@ -62,7 +60,7 @@ test('a drain is started, shown and waited for', async (t) => {
   assert.equal((await request(socket, '/drain')).json.state, 'drained')
 })
 
-test('who waited for a drain that was forced is told what was cut', async (t) => {
+test('a request that waits for a drain reports the connections that a forced end cut', async (t) => {
   const { socket, running } = await drained(t)
   const waiting = request(socket, '/drain?wait=1', json({ deadline_ms: 200 }))
   const { status, json: problem } = await waiting
@@ -72,7 +70,7 @@ test('who waited for a drain that was forced is told what was cut', async (t) =>
   await running.ending
 })
 
-test('a lame duck is taken back, and who waited for it is told', async (t) => {
+test('a lame duck is cancelled, and a request that waits for it is answered', async (t) => {
   const { socket, running, drain } = await drained(t, { lameDuckMs: 10_000 })
   assert.equal((await request(socket, '/drain', { method: 'DELETE' })).json.code, 'NOT_DRAINING')
   assert.equal((await request(socket, '/drain', post)).json.state, 'lame-duck')
@@ -89,7 +87,7 @@ test('a lame duck is taken back, and who waited for it is told', async (t) => {
   running.response.end()
 })
 
-test('another redirect than that of the drain that is on is refused, and the first one kept', async (t) => {
+test('a redirect that differs from that of the running drain is refused, and the first one is kept', async (t) => {
   const { socket, running } = await drained(t)
   const uri = 'https://first.example/'
   await request(socket, '/drain', json({ uri }))
@@ -101,7 +99,7 @@ test('another redirect than that of the drain that is on is refused, and the fir
   running.response.end()
 })
 
-test('what is no option of a drain is refused, and nothing starts', async (t) => {
+test('an unknown option of a drain is refused, and nothing starts', async (t) => {
   const { socket, drain } = await drained(t)
   for (const body of [{ deadline: 1 }, { deadline_ms: '1' }, { uri: 'http://plain.example/' }, [], null]) {
     const { status, json: problem } = await request(socket, '/drain', json(body))
@@ -112,7 +110,7 @@ test('what is no option of a drain is refused, and nothing starts', async (t) =>
   assert.equal(drain.state, 'running')
 })
 
-test('what is left is cut on request, and only while a drain is on', async (t) => {
+test('remaining connections are cut on request, and only during a drain', async (t) => {
   const { socket, running, drain } = await drained(t)
   assert.equal((await request(socket, '/drain/force', post)).status, 409)
   await request(socket, '/drain', post)
@@ -122,14 +120,14 @@ test('what is left is cut on request, and only while a drain is on', async (t) =
   assert.equal(drain.state, 'forced')
 })
 
-test('a GET forces nothing', async (t) => {
+test('a GET does not force a drain', async (t) => {
   const { socket } = await drained(t)
   const { status, headers } = await request(socket, '/drain/force')
   assert.deepEqual([status, headers.allow], [405, 'POST'])
   assert.equal((await request(socket, '/drain', { method: 'PUT' })).headers.allow, 'GET, HEAD, POST, DELETE')
 })
 
-test('a lame duck reloads; once it closes, nothing that changes what is served is done', async (t) => {
+test('a lame duck accepts reloads; a closing server refuses requests that would change what is served', async (t) => {
   const { socket, running, drain, rotate } = await drained(t, { lameDuckMs: 60_000, deadlineMs: 120_000 })
   await request(socket, '/drain', post)
   const leaf = rotate()
@@ -150,7 +148,7 @@ test('a lame duck reloads; once it closes, nothing that changes what is served i
   running.response.end()
 })
 
-test('the control server answers to the end, flushes its last answer, and no client of it delays the drain', async (t) => {
+test('the control server answers until the end, flushes its last answer, and its clients do not delay the drain', async (t) => {
   const { socket, running, control, drain } = await drained(t)
   const silent = await rawConnection(t, socket)
   silent.write('POST /drain HTTP/1.1\r\n')
@@ -170,7 +168,7 @@ test('the control server answers to the end, flushes its last answer, and no cli
   await silence
 })
 
-test('who waits for the end of a drain may be silent for as long as that takes', async (t) => {
+test('a client that waits for the end of a drain may stay silent for as long as the drain takes', async (t) => {
   const { socket, running } = await drained(t, {}, { silenceMs: 200 })
   const waiting = request(socket, '/drain?wait=1', post)
   await pause(700)
@@ -178,7 +176,7 @@ test('who waits for the end of a drain may be silent for as long as that takes',
   assert.equal((await waiting).json.state, 'drained')
 })
 
-test('who goes away does not end the drain that it waited for', async (t) => {
+test('a client that disconnects does not end the drain that it waited for', async (t) => {
   const { socket, running, drain } = await drained(t)
   const client = net.connect(socket)
   client.write('POST /drain?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n')
@@ -190,11 +188,11 @@ test('who goes away does not end the drain that it waited for', async (t) => {
 
 interface DrainedEngine extends ControlledEngine {
   readonly drain: Drain
-  /** A request that is being served until the test answers it. */
+  /** A request that is in progress until the test answers it. */
   readonly running: { readonly response: Exchange[1]; readonly ending: ReturnType<typeof readToEnd> }
 }
 
-/** An engine, a server, a drain of it and a control server, and one request under way. */
+/** An engine, a server, its drain, a control server, and one request in progress. */
 async function drained(
   t: TestContext,
   options: Partial<DrainOptions> = {},

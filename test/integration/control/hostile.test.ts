@@ -50,12 +50,12 @@ for (const [what, attack] of Object.entries(ATTACKS)) {
       for (const socket of sockets) socket.destroy()
     })
     for (let i = 0; i < 20; i++) assert.equal(await servedBy(program.port), fingerprint)
-    // While the attack goes on: it ends by itself, not because somebody lost patience.
+    // While the attack continues: the program stops by itself, not because a time limit passed.
     assert.equal(await program.stop(), 0)
   })
 }
 
-test('once all of them have left, the control server answers', async (t) => {
+test('after all of them have disconnected, the control server answers', async (t) => {
   const { program } = await served(t)
   const control = program.control as string
   const sockets = Object.values(ATTACKS).flatMap((attack) => attack(control))
@@ -87,7 +87,7 @@ async function served(t: TestContext): Promise<{ program: ServingProgram; finger
 }
 
 function open(control: string): Socket {
-  // To be refused is what these clients are there for.
+  // These clients are expected to be refused.
   return connect(control).on('error', () => {})
 }
 

@@ -13,7 +13,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 import { certswap, certswapServe, certswapWatch } from '../../../support/processes/program.js'
 import { request } from '../../../support/servers/control.js'
 
-test('a served program is found by its clients, in the working directory and in the runtime directory', async (t) => {
+test('clients find a running program, in the working directory and in the runtime directory', async (t) => {
   for (const inRuntime of [false, true]) {
     const { cwd, args, renew } = site(t)
     const runtime = tempDir(t)
@@ -36,7 +36,7 @@ test('a served program is found by its clients, in the working directory and in 
   }
 })
 
-test('a control path that was asked for and is taken ends the program, and says so', async (t) => {
+test('an explicit control path that is in use ends the program with an error', async (t) => {
   const { cwd, args } = site(t)
   const path = join(cwd, 'taken.sock')
   await taken(t, path)
@@ -46,7 +46,7 @@ test('a control path that was asked for and is taken ends the program, and says 
   assert.match(stderr, /--control: another process listens on/)
 })
 
-test('a default control path that is taken keeps nothing from being served', async (t) => {
+test('a default control path that is in use does not prevent serving', async (t) => {
   const { cwd, args } = site(t)
   const first = await certswapServe(t, args, { cwd })
   const second = await certswapServe(t, args, { cwd })
@@ -63,7 +63,7 @@ test('with --no-control there is no socket', async (t) => {
   assert.equal(existsSync(join(cwd, '.certswap')), false)
 })
 
-test('the status can be watched until it is interrupted, over the end of one server and the start of the next', async (t) => {
+test('the status can be watched until it is interrupted, across the end of one server and the start of the next', async (t) => {
   const { cwd, args, renew } = site(t)
   const first = await certswapServe(t, args, { cwd })
   const watch = certswapWatch(t, ['status', '--watch', '--json', '--interval', '0.1'], { cwd })
@@ -91,9 +91,9 @@ function watchLines(lines: ReturnType<typeof createInterface>): AsyncIterable<[s
 
 interface Site {
   readonly cwd: string
-  /** Of `serve`; checks by the timer are off. */
+  /** Arguments of `serve`; timer checks are off. */
   readonly args: readonly string[]
-  /** Writes a new pair; its fingerprint comes back. */
+  /** Writes a new pair and returns its fingerprint. */
   renew(): string
 }
 

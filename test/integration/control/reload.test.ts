@@ -10,7 +10,7 @@ import { controlledEngine, request } from '../../../support/servers/control.js'
 
 const URL = 'http://localhost/reload_certs'
 
-test('curl is told the new fingerprint, the next handshake shows it, and open connections stay as they are', {
+test('curl prints the new fingerprint, the next handshake shows it, and open connections are not affected', {
   skip: withoutCurl,
 }, async (t) => {
   const { socket, engine, rotate, first } = await controlledEngine(t)
@@ -28,7 +28,7 @@ test('curl is told the new fingerprint, the next handshake shows it, and open co
   await open.close()
 })
 
-test('with a key that does not fit, curl prints the reason and exits with 22, and the old certificate is served', {
+test('with a key that does not match, curl prints the reason and exits with 22, and the old certificate stays in service', {
   skip: withoutCurl,
 }, async (t) => {
   const { socket, engine, files, authority, first } = await controlledEngine(t, {
@@ -59,7 +59,7 @@ test('a GET with curl does not reload', { skip: withoutCurl }, async (t) => {
   assert.equal(engine.status().generation.number, 1)
 })
 
-test('curl exits with 7 where there is no server, and with 28 where it waits too long', {
+test('curl exits with 7 if there is no server, and with 28 if it waits too long', {
   skip: withoutCurl,
 }, async (t) => {
   const { socket, gate, control } = await controlledEngine(t, { gated: true })
@@ -71,7 +71,7 @@ test('curl exits with 7 where there is no server, and with 28 where it waits too
   assert.equal((await curl('--unix-socket', socket, '-X', 'POST', URL)).code, 7)
 })
 
-test('of ten reloads during a slow one there is one pass more, and each answer is true for the files of its time', async (t) => {
+test('ten reloads during a slow one cause one more pass, and each answer is correct for the files at its time', async (t) => {
   const { socket, engine, gate, rotate, first } = await controlledEngine(t, { gated: true })
   const passes = recordEvents(engine, 'settled')
   const ask = () => request(socket, '/reload_certs', { method: 'POST' })
@@ -81,7 +81,7 @@ test('of ten reloads during a slow one there is one pass more, and each answer i
   // The first pass has read the files by now.
   const leaf = rotate()
   const late = Array.from({ length: 10 }, ask)
-  // Answered after them, because they were there before.
+  // Answered after them, because they arrived first.
   await request(socket, '/healthz')
   await request(socket, '/healthz')
   gate.open()

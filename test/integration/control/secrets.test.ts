@@ -10,7 +10,7 @@ import { type ControlRequest, controlledEngine, request } from '../../../support
 
 const PASSPHRASE = 'open-sesame-4711'
 
-test('no answer, whatever is asked and however it fails, holds a byte of a file or a passphrase', async (t) => {
+test('no answer to any request contains a byte of a file or a passphrase, even if the request fails', async (t) => {
   const { socket, engine, dir, files, rotate, first, log } = await controlledEngine(t, {
     control: (engine) => ({ metrics: createMetrics(engine) }),
   })
@@ -34,7 +34,7 @@ test('no answer, whatever is asked and however it fails, holds a byte of a file 
       }
     }
   }
-  // The server answers 5 requests a second in the long run.
+  // The server answers an average of 5 requests a second.
   const askForReasons = async () => {
     for (const headers of [{}, { Accept: 'text/plain' }]) {
       await ask('/reload_certs', { method: 'POST', headers })

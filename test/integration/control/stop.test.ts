@@ -10,13 +10,13 @@ import { createAuthority } from '../../../support/material/certificates.js'
 import { certswapServe } from '../../../support/processes/program.js'
 import { rawConnection, received, request } from '../../../support/servers/control.js'
 
-test('while the program stops, its control server tells of it, and it is the last to close', async (t) => {
+test('while the program stops, its control server reports it, and is the last to close', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, createAuthority().issue())
   const program = await certswapServe(t, ['--cert', 'tls.crt', '--key', 'tls.key'], { cwd })
   const control = program.control as string
   assert.equal((await request(control, '/readyz')).status, 200)
-  // A request that does not end holds the stop.
+  // A request that does not end delays the stop.
   const client = connect({ port: program.port, host: '127.0.0.1', rejectUnauthorized: false })
   t.after(() => client.destroy())
   client.on('error', () => {})

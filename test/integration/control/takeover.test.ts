@@ -15,7 +15,7 @@ const SCRIPT = fileURLToPath(new URL('../../../support/servers/control-process.j
 const TAKEOVERS = 4
 const CLIENTS = 6
 
-test('processes that take a socket over from each other under load lose no request and no socket file', async (t) => {
+test('processes that take over a socket from each other under load lose no request and no socket file', async (t) => {
   const dir = tempDir(t)
   writePair(dir, createAuthority().issue())
   const path = join(dir, 'control.sock')
@@ -46,7 +46,7 @@ test('processes that take a socket over from each other under load lose no reque
       while ((answeredBy.get(current.pid as number) ?? 0) < before + 5) await request(path, '/healthz')
     }
   }
-  // A request that is lost fails here at once.
+  // A lost request fails here at once.
   await Promise.race([takeovers(), failed])
   running = false
   await failed

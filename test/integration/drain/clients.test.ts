@@ -1,6 +1,4 @@
-/*
- * The drain as the clients see it that people use: curl, ws, undici.
- */
+/* The drain as popular clients see it: curl, ws, undici. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -15,7 +13,7 @@ import { eventually } from '../../../support/base/eventually.js'
 import { curl, withoutCurlHttp2 } from '../../../support/clients/curl.js'
 import { drainOf, type Exchange, pausedHttp2, pausedHttps } from '../../../support/servers/drains.js'
 
-test('clients of the package ws are told 1001 and the redirect, each one, and none is cut', async (t) => {
+test('clients of the package ws get code 1001 and the redirect, and none is cut', async (t) => {
   const { server } = pausedHttps()
   const webSockets = new WebSocketServer({ server })
   webSockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
@@ -36,7 +34,7 @@ test('clients of the package ws are told 1001 and the redirect, each one, and no
   assert.equal(left.filter(({ departure }) => departure === 'closed').length, 10)
 })
 
-test('a message that is on its way when the drain starts is answered before the close', async (t) => {
+test('a message that is in transit when the drain starts is answered before the close', async (t) => {
   const { server } = pausedHttps()
   const webSockets = new WebSocketServer({ server })
   webSockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
@@ -53,7 +51,7 @@ test('a message that is on its way when the drain starts is answered before the 
   assert.equal((await drain.complete()).closed.upgraded, 1)
 })
 
-test('requests of an undici pool that run when the drain starts are answered, each one whole', async (t) => {
+test('requests of an undici pool that run when the drain starts are answered completely', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const pool = new Pool(`https://127.0.0.1:${port}`, {
@@ -80,7 +78,7 @@ test('requests of an undici pool that run when the drain starts are answered, ea
 })
 
 for (const phases of ['single', 'two-phase'] as const) {
-  test(`curl gets every answer of twenty that run over HTTP/2 at the GOAWAY, ${phases}`, {
+  test(`curl gets every one of twenty HTTP/2 answers that are in progress at the GOAWAY, ${phases}`, {
     skip: withoutCurlHttp2,
   }, async (t) => {
     const { server, streams } = pausedHttp2()

@@ -1,6 +1,6 @@
 /*
- * A goodbye that reaches nobody is said aloud: a wrong object is refused at once, a hook that nothing calls is logged at the
- * start, and a connection that no hook can end is logged at the drain. Connections count as what they speak, also where a
+ * Hooks that have no effect are reported: a wrong object is refused at once, a hook that is never called is logged at the
+ * start, and a connection that no hook can end is logged at the drain. Connections count under their actual protocol, also if a
  * server of another kind accepted them.
  */
 
@@ -42,7 +42,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 
 const UNKNOWN = /found nothing on this connection that it can close/
 
-test('closeWebSockets refuses what is no WebSocket server, by its name', () => {
+test('closeWebSockets refuses an object that is not a WebSocket server, and names it', () => {
   const refused: [given: unknown, message: RegExp][] = [
     [httpsServer(() => {}), /got a server of node:net, node:tls, node:http or node:http2/],
     [new Set(), /got an object of class Set/],
@@ -56,7 +56,7 @@ test('closeWebSockets refuses what is no WebSocket server, by its name', () => {
   assert.throws(() => closeWebSockets([], 1000 as 1001), { code: 'OPTIONS_INVALID', message: /1001 or 1012/ })
 })
 
-test('the other helpers and track refuse what they cannot use', (t) => {
+test('the other helpers and track refuse objects that they cannot use', (t) => {
   const drain = createDrain({ servers: [], logger: recordingLogger() })
   t.after(() => drain.close())
   assert.throws(() => closeLongPolls(httpsServer(() => {}) as never), {
@@ -78,7 +78,7 @@ test('the other helpers and track refuse what they cannot use', (t) => {
   })
 })
 
-test('closeLongPolls leaves requests alone that name no client, whatever they hold', () => {
+test('closeLongPolls ignores requests that name no client, whatever they contain', () => {
   const closed: string[] = []
   const clients = { known: { close: () => closed.push('known') } }
   const hook = closeLongPolls({ clientsCount: 1, clients } as never)
@@ -89,7 +89,7 @@ test('closeLongPolls leaves requests alone that name no client, whatever they ho
   assert.deepEqual(closed, ['known'])
 })
 
-test('a hook that these servers never call is logged when the drain is made', () => {
+test('a hook that these servers never call is logged when the drain is created', () => {
   const hooks = { onUpgrade: () => {}, onStream: () => {}, onResponse: () => {}, onRaw: () => {} }
   const unused = (...servers: Server[]): string[] => {
     const logger = recordingLogger()
@@ -102,7 +102,7 @@ test('a hook that these servers never call is logged when the drain is made', ()
   assert.deepEqual(unused(), ['onUpgrade', 'onResponse', 'onStream', 'onRaw'])
 })
 
-test('connections from before the drain was made are reported, for they are not drained', async (t) => {
+test('connections from before the drain was created are reported, because they are not drained', async (t) => {
   const server = tls.createServer(identity, (socket) => socket.on('error', () => {}))
   const port = await listen(t, server)
   await Promise.all([connectTls(t, port), connectTls(t, port)])
@@ -116,7 +116,7 @@ test('connections from before the drain was made are reported, for they are not 
   assert.match(line?.message ?? '', /Call createDrain before listen/)
 })
 
-test('upgraded connections that hold no WebSocket are logged with their path, once, and the rest at debug', async (t) => {
+test('upgraded connections that are not WebSockets are logged with their path, once, and the rest at debug', async (t) => {
   const { drain, port, logger } = await drainOf(t, tunnelServer(), { onUpgrade: closeWebSockets() })
   const clients = [await upgraded(t, port), await upgraded(t, port)]
   drain.start()
@@ -133,7 +133,7 @@ test('upgraded connections that hold no WebSocket are logged with their path, on
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('several hooks share the connections: what one does not know, another one ends, and nothing is logged', async (t) => {
+test('several hooks share the connections: each ends those that it knows, and nothing is logged', async (t) => {
   const server = tunnelServer()
   const webSockets = new WebSocketServer({ noServer: true })
   server.prependListener('upgrade', (request, socket, head) => {
@@ -219,7 +219,7 @@ for (const [name, makeServer] of Object.entries({
   })
 }
 
-test('a WebSocket that is made after the goodbye is closed all the same', async (t) => {
+test('a WebSocket that is opened after the goodbye is closed too', async (t) => {
   const server = httpsServer(() => {})
   const webSockets = new WebSocketServer({ noServer: true })
   const accept = new Promise<() => void>((resolve) => {
@@ -239,7 +239,7 @@ test('a WebSocket that is made after the goodbye is closed all the same', async 
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('connections that a TLS server hands on by ALPN count and leave as HTTP/1.1 and HTTP/2', async (t) => {
+test('connections that a TLS server passes on by ALPN count and end as HTTP/1.1 and HTTP/2', async (t) => {
   const listener: http.RequestListener = (_request, response) => {
     response.end('answer')
   }
@@ -262,11 +262,11 @@ test('connections that a TLS server hands on by ALPN count and leave as HTTP/1.1
   const { outcome, closed } = await drain.complete()
   assert.deepEqual([outcome, ofHttp(closed)], ['drained', { http1: 1, http2: 2, raw: 0 }])
   assert.equal(left.length, 3)
-  // A drain that has ended holds nobody: the same server can be in the next.
+  // A finished drain releases its servers: the same server can be in the next one.
   createDrain({ servers: [h2, http1, server], logger: recordingLogger() }).close()
 })
 
-test('a request whose first bytes chose the server is answered whole, also when it is read at once', async (t) => {
+test('a request whose first bytes chose the server is answered completely, also when it is read at once', async (t) => {
   const responses: http.ServerResponse[] = []
   const http1 = http.createServer((_request, response) => responses.push(response))
   const server = net.createServer((socket) => {
@@ -280,7 +280,7 @@ test('a request whose first bytes chose the server is answered whole, also when 
   const request = http.get({ port, agent: false, headers: { connection: 'keep-alive' } })
   await eventually('the request has arrived', () => responses.length === 1)
   drain.start()
-  // Longer than a connection without a request is waited for.
+  // Longer than the drain waits for a connection without a request.
   await clock.advance(5_000)
   responses[0]?.end('answer')
 
@@ -293,7 +293,7 @@ function ofHttp({ http1, http2, raw }: { http1: number; http2: number; raw: numb
   return { http1, http2, raw }
 }
 
-/** A server that upgrades to a protocol of its own, as a proxy does. */
+/** A server that upgrades to a custom protocol, as a proxy does. */
 function tunnelServer(): https.Server {
   const server = httpsServer(() => {})
   server.on('upgrade', (request, socket: Duplex) => {

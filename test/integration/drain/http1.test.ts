@@ -40,7 +40,7 @@ test('a request that runs when the drain starts gets its whole answer, Connectio
   assert.deepEqual(result.closed, { ...none, http1: 1 })
 })
 
-test('a client that still sends when the last answer ends is not reset, and reads all of it', async (t) => {
+test('a client that is still sending when the last answer ends is not reset, and can read all of it', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const client = await connectTls(t, port, { allowHalfOpen: true })
@@ -101,7 +101,7 @@ test('a pipelined request is answered before the connection ends', async (t) => 
   assert.equal(how, 'end')
 })
 
-test('of two pipelined answers with headers unsent, only the last one says Connection: close', async (t) => {
+test('if two pipelined answers have unsent headers, only the last one has Connection: close', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { lameDuckMs: 5_000, deadlineMs: 20_000 })
   const client = await connectTls(t, port)
@@ -120,7 +120,7 @@ test('of two pipelined answers with headers unsent, only the last one says Conne
   assert.match(text, /two/)
 })
 
-test('a request that comes on a surviving connection is served, with Connection: close', async (t) => {
+test('a new request on a surviving connection is answered, with Connection: close', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const { client, first } = await survivingConnection(t, port, requests)
@@ -134,7 +134,7 @@ test('a request that comes on a surviving connection is served, with Connection:
   assert.match((await readToEnd(client)).text, /connection: close[\s\S]*two/i)
 })
 
-test('a request that comes on a surviving connection is refused with 503 where that is asked for', async (t) => {
+test('a new request on a surviving connection is refused with 503 if the option requests it', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { lateRequests: 'refuse' })
   const { client, first } = await survivingConnection(t, port, requests)
@@ -152,7 +152,7 @@ test('a request that comes on a surviving connection is refused with 503 where t
   assert.equal(server.listenerCount('request'), 1)
 })
 
-test('idle keep-alive connections end at once, and what their clients send too late is not processed', async (t) => {
+test('idle keep-alive connections end at once, and requests that arrive too late are not processed', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const client = await connectTls(t, port, { allowHalfOpen: true })
@@ -169,7 +169,7 @@ test('idle keep-alive connections end at once, and what their clients send too l
   assert.equal(requests.waiting, 0)
 })
 
-test('a connection that never sent a byte does not hold the drain', async (t) => {
+test('a connection that never sent a byte does not delay the drain', async (t) => {
   const { drain, port, left } = await drainOf(t, http.createServer())
   const client = net.connect(port, '127.0.0.1')
   t.after(() => client.destroy())
@@ -185,7 +185,7 @@ test('a connection that never sent a byte does not hold the drain', async (t) =>
   )
 })
 
-test('a request that is on its way over a connection just made is answered', async (t) => {
+test('a request in transit on a new connection is answered', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const client = await connectTls(t, port)
@@ -199,7 +199,7 @@ test('a request that is on its way over a connection just made is answered', asy
   assert.match((await readToEnd(client)).text, /connection: close[\s\S]*welcome/i)
 })
 
-test('half-sent headers have their time, and then get 408', async (t) => {
+test('incomplete headers get a time limit, and then 408', async (t) => {
   const { drain, port, left, clock } = await stillDrainOf(t, http.createServer(), { incompleteMs: 3_000 })
   const client = net.connect(port, '127.0.0.1')
   t.after(() => client.destroy())
@@ -234,7 +234,7 @@ test('headers that are completed in time are answered', async (t) => {
   assert.match((await readToEnd(client)).text, /connection: close[\s\S]*in time/i)
 })
 
-test('a lame duck serves on, tells its clients not to come back on the connection, and accepts new ones', async (t) => {
+test('a lame duck continues to serve and to accept, and answers with Connection: close', async (t) => {
   const server = httpsServer((_request, response) => response.end('served'))
   const { drain, port } = await drainOf(t, server, { lameDuckMs: 10_000, deadlineMs: 20_000 })
   const agent = new https.Agent({ keepAlive: true })
@@ -253,7 +253,7 @@ test('a lame duck serves on, tells its clients not to come back on the connectio
   assert.equal(after.response.statusCode, 200)
 })
 
-test('answers carry the redirect as Alt-Svc, unless the application says otherwise', async (t) => {
+test('answers carry the redirect as Alt-Svc, unless the application sets its own', async (t) => {
   const server = httpsServer((incoming, response) => {
     if (incoming.url === '/own') response.setHeader('alt-svc', 'clear')
     // After the listener of the drain, before the headers are sent.
@@ -270,7 +270,7 @@ test('answers carry the redirect as Alt-Svc, unless the application says otherwi
   assert.equal(own.response.headers['alt-svc'], 'clear')
 })
 
-test('a request that was sent with Expect: 100-continue counts like any other', async (t) => {
+test('a request with Expect: 100-continue counts like any other', async (t) => {
   const { server, requests } = pausedHttps()
   server.on('checkContinue', (incoming: IncomingMessage, response: ServerResponse) => {
     response.writeContinue()
@@ -287,7 +287,7 @@ test('a request that was sent with Expect: 100-continue counts like any other', 
   assert.match((await readToEnd(client)).text, /100 Continue[\s\S]*connection: close[\s\S]*done/i)
 })
 
-test('an application without upgrade listeners still answers upgrade requests as plain ones', async (t) => {
+test('an application without upgrade listeners still answers upgrade requests as plain requests', async (t) => {
   const server = httpsServer((_request, response) => response.end('plain'))
   const { port } = await drainOf(t, server)
   const client = await connectTls(t, port)
@@ -296,7 +296,7 @@ test('an application without upgrade listeners still answers upgrade requests as
   assert.match(await received(client, 'plain'), /^HTTP\/1\.1 200/)
 })
 
-/** A connection on which an answer is under way whose headers promise that the connection lives on. */
+/** A connection with an answer in progress whose headers promise keep-alive. */
 async function survivingConnection(
   t: TestContext,
   port: number,

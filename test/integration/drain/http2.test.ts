@@ -32,7 +32,7 @@ import {
   stillDrainOf,
 } from '../../../support/servers/drains.js'
 
-/** More than the kernel takes at once. */
+/** More than the kernel accepts at once. */
 const BODY = 'x'.repeat(16 * 1024 * 1024)
 
 test('running streams end byte for byte after the GOAWAY, and a stream opened later is never processed', async (t) => {
@@ -63,8 +63,8 @@ test('running streams end byte for byte after the GOAWAY, and a stream opened la
   assert.deepEqual([...new Set(lasts)], [3])
 })
 
-// Not Node's client: up to Node 24 it loses the end of some answers that end after a GOAWAY, whoever sends it.
-test('a long answer to a slow reader arrives whole', async (t) => {
+// Not Node's client: up to Node 24 it loses the end of some answers that end after a GOAWAY, whichever server sends it.
+test('a long answer to a slow reader arrives completely', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const client = await rawHttp2(t, port)
@@ -91,8 +91,8 @@ test('a long answer to a slow reader arrives whole', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-// Node's client, which loses it where a session ends together with its GOAWAY.
-test('what a client has not read yet of an answer that has ended is not lost', async (t) => {
+// Node's client, which loses it if a session ends together with its GOAWAY.
+test('the unread rest of a finished answer is not lost', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const stream = http2Client(t, port).request({ ':path': '/' })
@@ -146,7 +146,7 @@ test('a stream that never ends by itself is ended by the hook, and the session c
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a stream that never ends is reset at the deadline, so that its client knows it is not whole', async (t) => {
+test('a stream that never ends is reset at the deadline, so that its client knows that it is incomplete', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server, { deadlineMs: 200 })
   const client = await rawHttp2(t, port)
@@ -167,7 +167,7 @@ test('a stream that never ends is reset at the deadline, so that its client know
   assert.equal(result.forced.http2, 1)
 })
 
-test('the redirect is in the GOAWAY, and in an ALTSVC for the origin that was asked', async (t) => {
+test('the redirect is in the GOAWAY, and in an ALTSVC for the requested origin', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const client = await rawHttp2(t, port)
@@ -187,7 +187,7 @@ test('the redirect is in the GOAWAY, and in an ALTSVC for the origin that was as
   await client.ended
 })
 
-test('a peer that answers no ping is dead, and does not hold the drain to the deadline', async (t) => {
+test('a peer that answers no ping counts as dead, and does not delay the drain until the deadline', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port, left, clock } = await stillDrainOf(t, server, { pingTimeoutMs: 5_000 })
   const dead = await rawHttp2(t, port, { answerPings: false })
@@ -208,7 +208,7 @@ test('a peer that answers no ping is dead, and does not hold the drain to the de
   )
 })
 
-test('a peer that answers pings is not dead, however long its stream is silent', async (t) => {
+test('a peer that answers pings stays alive, however long its stream is silent', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port, left, clock } = await stillDrainOf(t, server, { pingTimeoutMs: 1_000 })
   const client = await rawHttp2(t, port)
@@ -233,7 +233,7 @@ test('a peer that answers pings is not dead, however long its stream is silent',
   )
 })
 
-test('a server that speaks both drains its HTTP/1.1 clients as such', async (t) => {
+test('a server of both protocols drains its HTTP/1.1 clients as HTTP/1.1', async (t) => {
   const server = http2Server({ allowHTTP1: true })
   server.on('request', (_request, response) => response.end('served'))
   const { drain, port } = await drainOf(t, server)
@@ -255,7 +255,7 @@ test('a server that speaks both drains its HTTP/1.1 clients as such', async (t) 
   assert.deepEqual([outcome, closed.http1, closed.http2], ['drained', 1, 1])
 })
 
-test('a server that only listens for streams gets no requests made of them', async (t) => {
+test('a server with only a stream listener gets no requests for its streams', async (t) => {
   const { server, streams } = pausedHttp2()
   const { port } = await drainOf(t, server)
   const client = await rawHttp2(t, port)
@@ -286,7 +286,7 @@ test('plain HTTP/2 servers are drained too', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('curl gets a whole HTTP/2 answer through a drain', { skip: withoutCurlHttp2 }, async (t) => {
+test('curl gets a whole HTTP/2 answer during a drain', { skip: withoutCurlHttp2 }, async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const answer = curl('-k', '--http2', '--fail', '-w', '%{http_version}', `https://127.0.0.1:${port}/`)
@@ -300,7 +300,7 @@ test('curl gets a whole HTTP/2 answer through a drain', { skip: withoutCurlHttp2
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-/** What the server may send is for TCP to say. */
+/** TCP alone limits how much the server may send. */
 function openWindows(client: RawHttp2): void {
   const window = Buffer.alloc(6)
   window.writeUInt16BE(0x4) // SETTINGS_INITIAL_WINDOW_SIZE

@@ -56,7 +56,7 @@ test('drains of a server with mixed connections leave no listener, timer, socket
     await closed
     assert.equal(outcome, 'drained')
     assert.deepEqual(Object.values(drain.connections()), [0, 0, 0, 0, 0, 0])
-    // One for each hook that was made; the application's, not the drain's.
+    // One for each hook that was created; it belongs to the application, not to the drain.
     webSockets.removeAllListeners('connection')
   }
 

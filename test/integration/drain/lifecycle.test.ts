@@ -21,7 +21,7 @@ import {
 } from '../../../support/servers/drains.js'
 import { listen } from '../../../support/servers/echo-server.js'
 
-test('without connections a drain is over as soon as the lame duck is', async (t) => {
+test('without connections, a drain ends with its lame-duck phase', async (t) => {
   const { drain, clock, port } = await stillDrainOf(t, httpsServer(ok), { lameDuckMs: 5_000 })
   const states: DrainState[] = []
   drain.on('state', (state) => states.push(state))
@@ -39,7 +39,7 @@ test('without connections a drain is over as soon as the lame duck is', async (t
   await assert.rejects(once(net.connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' })
 })
 
-test('a drain takes milliseconds when nobody is connected', async (t) => {
+test('a drain without clients takes milliseconds', async (t) => {
   const { drain } = await drainOf(t, http2Server())
   const began = performance.now()
   drain.start()
@@ -50,7 +50,7 @@ test('a drain takes milliseconds when nobody is connected', async (t) => {
   assert.ok(tookMs < 100, `${tookMs} ms`)
 })
 
-test('a stuck request is cut at the deadline, which counts from the start; the report names class and count', async (t) => {
+test('a stuck request is cut at the deadline, which counts from the start; the report has class and count', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port, logger } = await drainOf(t, server, { deadlineMs: 300, lameDuckMs: 200 })
   const client = await connectTls(t, port)
@@ -82,7 +82,7 @@ test('a deadline of 0 forces at once', async (t) => {
   assert.ok(durationMs < 250, `${durationMs} ms`)
 })
 
-test('force cuts what is left, from the lame duck too', async (t) => {
+test('force cuts the remaining connections, also during the lame-duck phase', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { lameDuckMs: 10_000, deadlineMs: 20_000 })
   const client = await connectTls(t, port)
@@ -105,7 +105,7 @@ test('force without a start is an error', async (t) => {
   assert.equal(drain.state, 'running')
 })
 
-test('a lame duck can be cancelled, is ready again, and its clients keep their connections', async (t) => {
+test('a cancelled lame duck is ready again, and its clients keep their connections', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { lameDuckMs: 10_000, deadlineMs: 20_000 })
   const client = await connectTls(t, port)
@@ -123,7 +123,7 @@ test('a lame duck can be cancelled, is ready again, and its clients keep their c
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('nothing but a lame duck can be cancelled, and not one that was started for good', async (t) => {
+test('only a lame duck can be cancelled, and only if it was not started as final', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok), { lameDuckMs: 10_000, deadlineMs: 20_000 })
   assert.throws(() => drain.cancel(), { code: 'DRAIN_NOT_CANCELLABLE' })
   drain.start()
@@ -163,7 +163,7 @@ test('a second start sends no second GOAWAY, keeps the first URI, and refuses an
   assert.equal(drain.start().uri, 'https://first.example/')
 })
 
-test('a second start can bring the deadline forward, and not put it off', async (t) => {
+test('a second start can bring the deadline forward, but not postpone it', async (t) => {
   const { drain, clock } = await stillDrainOf(t, httpsServer(ok), { deadlineMs: 10_000 })
   drain.track(neverEnding())
   const run = drain.start()
@@ -188,7 +188,7 @@ test('an Infinity deadline never passes', async (t) => {
   assert.equal((await run.complete()).outcome, 'forced')
 })
 
-test('who waits can stop waiting, and the drain goes on', async (t) => {
+test('a caller can stop waiting, and the drain continues', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok))
   const abort = new AbortController()
   const waiting = drain.complete(abort.signal)
@@ -201,7 +201,7 @@ test('who waits can stop waiting, and the drain goes on', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('goodbyes are spread over spreadMs, and never over more than half of what is left', async (t) => {
+test('goodbyes are spread over spreadMs, and never over more than half of the remaining time', async (t) => {
   const { drain, clock } = await stillDrainOf(t, httpsServer(ok), { deadlineMs: 10_000, spreadMs: 60_000 })
   const goodbyes: number[] = []
   const began = clock.monotonicMs()
@@ -217,7 +217,7 @@ test('goodbyes are spread over spreadMs, and never over more than half of what i
   drain.close()
 })
 
-test('a tracked session is told to go, to the redirect, and counts until it has closed', async (t) => {
+test('a tracked session is told to close, with the redirect, and counts until it has closed', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok))
   let end = () => {}
   const told: unknown[] = []
@@ -235,7 +235,7 @@ test('a tracked session is told to go, to the redirect, and counts until it has 
   assert.deepEqual([outcome, gone.tracked], ['drained', 1])
 })
 
-test('a session tracked while everybody leaves is told at once, and one taken out is not waited for', async (t) => {
+test('a session that is tracked during the goodbyes gets its goodbye at once, and the drain does not wait for one that was removed', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok))
   const release = drain.track(neverEnding())
   drain.start()
@@ -248,7 +248,7 @@ test('a session tracked while everybody leaves is told at once, and one taken ou
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a tracked session that stays is destroyed at the deadline', async (t) => {
+test('a tracked session that stays open is destroyed at the deadline', async (t) => {
   const { drain, clock } = await stillDrainOf(t, httpsServer(ok), { deadlineMs: 1_000 })
   const destroyed: number[] = []
   drain.track({ ...neverEnding(), destroy: () => destroyed.push(clock.monotonicMs()) })
@@ -260,7 +260,7 @@ test('a tracked session that stays is destroyed at the deadline', async (t) => {
   assert.equal((await drain.complete()).forced.tracked, 1)
 })
 
-test('connections accepted during the lame duck are drained with the rest', async (t) => {
+test('connections accepted during the lame-duck phase are drained with the rest', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port, clock } = await stillDrainOf(t, server, { lameDuckMs: 1_000 })
   drain.start()
@@ -275,7 +275,7 @@ test('connections accepted during the lame duck are drained with the rest', asyn
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('the same server cannot be in two drains, but in one after another', async (t) => {
+test('a server cannot be in two drains at once, but in one after another', async (t) => {
   const server = httpsServer(ok)
   const { drain } = await drainOf(t, server)
   const options = { servers: [server], logger: recordingLogger() }
@@ -288,7 +288,7 @@ test('the same server cannot be in two drains, but in one after another', async 
   createDrain(options).close()
 })
 
-test('a drain that is closed takes nothing down and answers whoever waits', async (t) => {
+test('closing a drain leaves its servers running and answers every waiting caller', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const waiting = drain.complete()

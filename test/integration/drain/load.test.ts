@@ -15,7 +15,7 @@ const CLIENTS = 40
 const LAG_MS = 500
 
 for (const kind of ['http/1.1', 'both'] as const) {
-  test(`40 keep-alive clients behind a load balancer that lags lose nothing when a server of ${kind} is drained`, {
+  test(`40 keep-alive clients behind a slow load balancer lose nothing when a server of ${kind} is drained`, {
     timeout: 60_000,
   }, async (t) => {
     const balancer = new Set<number>()
@@ -37,7 +37,7 @@ for (const kind of ['http/1.1', 'both'] as const) {
   })
 }
 
-/** A server that answers after up to 10 ms, known to the balancer. */
+/** A server that answers after up to 10 ms and is registered with the balancer. */
 async function backend(t: TestContext, kind: 'http/1.1' | 'both', balancer: Set<number>) {
   const answer = (_request: unknown, response: { end(body: string): unknown }) =>
     void setTimeout(() => response.end('answer'), Math.random() * 10)
@@ -56,7 +56,7 @@ async function backend(t: TestContext, kind: 'http/1.1' | 'both', balancer: Set<
   return { drain, port }
 }
 
-/** Clients that ask one backend after another, each over connections that it keeps. */
+/** Clients that send requests to one backend after another, over connections that each keeps. */
 function startLoad(t: TestContext, balancer: ReadonlySet<number>) {
   const agent = new https.Agent({ keepAlive: true, maxSockets: CLIENTS })
   const failures: string[] = []

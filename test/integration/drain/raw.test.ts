@@ -19,7 +19,7 @@ import {
 } from '../../../support/servers/drains.js'
 import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
-test('a TLS connection says its own goodbye, and is finished when the peer has gone', async (t) => {
+test('the hook of a TLS connection says goodbye, and the connection ends when the peer has closed', async (t) => {
   const { drain, port } = await drainOf(t, createEcho(identity), {
     onRaw: (socket, { uri, reason }) => socket.write(`GOODBYE ${uri} ${reason}\n`),
   })
@@ -36,7 +36,7 @@ test('a TLS connection says its own goodbye, and is finished when the peer has g
   assert.deepEqual([outcome, closed.raw], ['drained', 1])
 })
 
-test('a TLS connection without a hook is served to the deadline, and then ended before it is cut', async (t) => {
+test('a TLS connection without a hook is served until the deadline, and then ended before it is cut', async (t) => {
   const { drain, port, clock } = await stillDrainOf(t, createEcho(identity), { deadlineMs: 10_000 })
   const client = await connectTls(t, port, { allowHalfOpen: true })
   client.write('hello')
@@ -68,7 +68,7 @@ test('plain TCP servers are drained too', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a handshake that finishes while everybody leaves is drained like the rest', async (t) => {
+test('a handshake that finishes during the goodbyes is drained like the rest', async (t) => {
   const { drain, port } = await drainOf(t, tls.createServer(identity), {
     onRaw: (socket) => socket.end('too late'),
   })
@@ -84,7 +84,7 @@ test('a handshake that finishes while everybody leaves is drained like the rest'
   assert.deepEqual([outcome, closed.raw, closed.handshake], ['drained', 1, 0])
 })
 
-test('a handshake that is never finished has its time, and does not hold the drain longer', async (t) => {
+test('a handshake that never finishes has a time limit, and does not delay the drain longer', async (t) => {
   const { drain, port, clock, left } = await stillDrainOf(t, tls.createServer(identity), {
     incompleteMs: 2_000,
   })
@@ -100,7 +100,7 @@ test('a handshake that is never finished has its time, and does not hold the dra
   assert.deepEqual([outcome, abandoned.handshake], ['drained', 1])
 })
 
-test('handshakes that fail leave nothing behind in the count', async (t) => {
+test('failed handshakes leave nothing behind in the count', async (t) => {
   const server = tls.createServer({ ...identity, minVersion: 'TLSv1.3' })
   const { drain, port } = await drainOf(t, server)
   for (let i = 0; i < 5; i++) {
@@ -128,7 +128,7 @@ test('TLS over a Unix socket is drained, though its handshakes are not counted',
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a socket that one watched server hands on to another is counted once, as what it became', async (t) => {
+test('a socket that one watched server passes on to another is counted once, under its final kind', async (t) => {
   const inner = createEcho(identity)
   const outer = net.createServer((socket: Socket) => inner.emit('connection', socket))
   const drain = createDrain({ servers: [outer, inner], logger: recordingLogger() })

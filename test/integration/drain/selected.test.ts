@@ -23,7 +23,7 @@ const staying = createAuthority({ name: 'Staying CA' })
 const removed = createAuthority({ name: 'Removed CA' })
 const mutual = { ca: [staying.certPem, removed.certPem], requestCert: true, rejectUnauthorized: true }
 
-test('only the connections that one CA let in are drained; the others and new ones are served on', async (t) => {
+test('only the connections that one CA admitted are drained; the others and new ones continue to be served', async (t) => {
   const { server, requests } = pausedHttps(mutual)
   const { drain, port } = await drainOf(t, server)
   const leaver = await clientOf(t, port, removed)
@@ -91,7 +91,7 @@ test('the facts of a connection are those of its handshake, resumed or not', asy
   )
 })
 
-test('HTTP/2 sessions can be chosen by what they serve', async (t) => {
+test('HTTP/2 sessions can be selected by the requests that they serve', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const chosen = await rawHttp2(t, port)
@@ -114,7 +114,7 @@ test('HTTP/2 sessions can be chosen by what they serve', async (t) => {
   assert.equal(server.listening, true)
 })
 
-test('a handshake under way is judged by what comes of it', async (t) => {
+test('a handshake in progress is selected by its result', async (t) => {
   const server = tls.createServer({ ...identity, ...mutual }, (socket) => socket.on('error', () => {}))
   const { drain, port } = await drainOf(t, server, { onRaw: (socket) => socket.end('bye') })
   const raw = net.connect(port, '127.0.0.1')
@@ -129,7 +129,7 @@ test('a handshake under way is judged by what comes of it', async (t) => {
   assert.deepEqual([outcome, closed.raw], ['drained', 1])
 })
 
-test('what a selected drain does not finish in time is cut, and nothing else', async (t) => {
+test('a selective drain cuts its unfinished connections at the deadline, and no others', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server)
   const one = await connectTls(t, port)
@@ -147,7 +147,7 @@ test('what a selected drain does not finish in time is cut, and nothing else', a
   assert.equal(drain.state, 'running')
 })
 
-test('closing the drain ends the wait for a selected drain, and cuts none of its connections', async (t) => {
+test('closing the drain ends the wait for a selective drain, and cuts none of its connections', async (t) => {
   const { server, requests } = pausedHttps(mutual)
   const { drain, port } = await drainOf(t, server)
   const client = await clientOf(t, port, staying)
@@ -160,7 +160,7 @@ test('closing the drain ends the wait for a selected drain, and cuts none of its
   assert.match(await received(client, 'still here'), /200 OK/)
 })
 
-test('with nobody to leave it is over at once, and with a where that throws it never starts', async (t) => {
+test('a selective drain without matches ends at once, and one whose where throws never starts', async (t) => {
   const { drain } = await drainOf(
     t,
     httpsServer(() => {}),

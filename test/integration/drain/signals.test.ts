@@ -10,7 +10,7 @@ import { connectTls, readToEnd, received } from '../../../support/servers/drains
 const ON_WINDOWS = process.platform === 'win32' ? 'needs the signals of Unix' : false
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`the first ${signal} starts the drain; it exits with 0 when the last request is answered`, {
+  test(`the first ${signal} starts the drain; the process exits with 0 when the last request is answered`, {
     skip: ON_WINDOWS,
   }, async (t) => {
     const app = await startApp(t, { lameDuckMs: 300, deadlineMs: 60_000 })
@@ -35,7 +35,7 @@ for (const [first, second] of [
   ['SIGTERM', 'SIGINT'],
   ['SIGINT', 'SIGTERM'],
 ] as const) {
-  test(`a ${second} after a ${first} cuts what runs and exits with 1 at once`, {
+  test(`a ${second} after a ${first} cuts running requests and exits with 1 at once`, {
     skip: ON_WINDOWS,
   }, async (t) => {
     const app = await startApp(t, { deadlineMs: 60_000 })
@@ -52,7 +52,7 @@ for (const [first, second] of [
 }
 
 for (const second of ['SIGTERM', 'SIGINT'] as const) {
-  test(`a ${second} within an instant of a SIGTERM is the same stop: what runs is finished, and the exit code is 0`, {
+  test(`a ${second} just after a SIGTERM counts as the same stop: running requests are finished, and the exit code is 0`, {
     skip: ON_WINDOWS,
   }, async (t) => {
     const app = await startApp(t, { deadlineMs: 60_000, forceAfterMs: 60_000 })
@@ -83,7 +83,7 @@ test('a signal that the process sends to itself starts the drain, and never forc
   assert.deepEqual(await app.exit, [0, null])
 })
 
-test('a signal from outside forces, also after one that the process sent to itself', {
+test('a signal from outside forces the drain, also after one that the process sent to itself', {
   skip: ON_WINDOWS,
 }, async (t) => {
   const app = await startApp(t, { deadlineMs: 60_000 })
@@ -97,7 +97,7 @@ test('a signal from outside forces, also after one that the process sent to itse
   assert.deepEqual(await app.exit, [1, null])
 })
 
-test('a second signal ends a lame duck too', { skip: ON_WINDOWS }, async (t) => {
+test('a second signal also ends a lame duck', { skip: ON_WINDOWS }, async (t) => {
   const app = await startApp(t, { lameDuckMs: 30_000, deadlineMs: 60_000 })
   app.child.kill('SIGTERM')
   await app.next('state', ({ state }) => state === 'lame-duck')
@@ -114,7 +114,7 @@ test('a request that is stuck at the deadline makes the exit code 1', { skip: ON
   assert.deepEqual(await app.exit, [1, null])
 })
 
-test('SIGHUP reloads, in the lame duck too, and is refused after it', { skip: ON_WINDOWS }, async (t) => {
+test('SIGHUP reloads, also during the lame-duck phase, and is refused after it', { skip: ON_WINDOWS }, async (t) => {
   const app = await startApp(t, { lameDuckMs: 500, deadlineMs: 60_000 })
   const running = await post(t, app)
   app.child.kill('SIGHUP')
@@ -131,7 +131,7 @@ test('SIGHUP reloads, in the lame duck too, and is refused after it', { skip: ON
   assert.deepEqual(await app.exit, [0, null])
 })
 
-test('a reload that fails is logged and ends nothing', { skip: ON_WINDOWS }, async (t) => {
+test('a failed reload is logged and does not end the process', { skip: ON_WINDOWS }, async (t) => {
   const app = await startApp(t, { reload: 'fail' })
   app.child.kill('SIGHUP')
   await app.next('log', ({ message }) => message === 'reload on SIGHUP failed')
@@ -140,7 +140,7 @@ test('a reload that fails is logged and ends nothing', { skip: ON_WINDOWS }, asy
   assert.deepEqual(await app.exit, [0, null])
 })
 
-test('a drain that was started by other means ends the process too', { skip: ON_WINDOWS }, async (t) => {
+test('a drain that was started in another way ends the process too', { skip: ON_WINDOWS }, async (t) => {
   const app = await startApp(t, {})
   app.child.send('start')
 
@@ -154,7 +154,7 @@ test('a clean-up that fails makes the exit code 1', { skip: ON_WINDOWS }, async 
   assert.deepEqual(await app.exit, [1, null])
 })
 
-test('a clean-up that hangs is ended by the second signal', { skip: ON_WINDOWS }, async (t) => {
+test('the second signal ends a clean-up that hangs', { skip: ON_WINDOWS }, async (t) => {
   const app = await startApp(t, { cleanUp: 'hang' })
   app.child.kill('SIGTERM')
   await app.next('cleaning-up')
@@ -168,7 +168,7 @@ interface App {
   readonly port: number
   /** Its exit code and signal. */
   readonly exit: Promise<unknown[]>
-  /** The next message of this kind that is wanted; the ones before it are gone. */
+  /** The next message of this kind; earlier messages are dropped. */
   next<K extends DrainedAppMessage['kind']>(
     kind: K,
     wanted?: (message: Extract<DrainedAppMessage, { kind: K }>) => boolean,
@@ -193,7 +193,7 @@ async function startApp(t: TestContext, options: DrainedAppOptions): Promise<App
   return { child, port, exit, next }
 }
 
-/** A request that is being served until the test sends the rest of its body. */
+/** A request that is in progress until the test sends the rest of its body. */
 async function post(t: TestContext, app: App) {
   const client = await connectTls(t, app.port)
   client.on('error', () => {})

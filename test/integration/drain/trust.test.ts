@@ -1,6 +1,6 @@
 /*
- * Who lost its trust is limited to go: the client of a CA that was removed, or of a certificate that was revoked. Node, and
- * every other server that reloads, lets it stay for as long as it keeps its connection.
+ * Clients that lost their trust are disconnected: the client of a CA that was removed, or of a certificate that was revoked.
+ * Node, and every other server that reloads, lets them stay for as long as they keep their connections.
  */
 
 import assert from 'node:assert/strict'
@@ -36,7 +36,7 @@ const leaving = createAuthority({ name: 'Leaving CA' })
 const [stayer, leaver] = [staying.issue(), leaving.issue()]
 
 for (const what of ['a CA that is removed', 'a certificate that is revoked'] as const) {
-  test(`the client of ${what} ends its running stream, gets a GOAWAY, and does not come back`, async (t) => {
+  test(`the client of ${what} ends its running stream, gets a GOAWAY, and is not admitted again`, async (t) => {
     const site = await mutual(t, [staying, leaving], { crl: [staying.crl(), leaving.crl()] })
     const [gone, kept] = [client(t, site.port, leaver), client(t, site.port, stayer)]
     const [goneStream, goneAnswer] = await exchange(gone, site.streams)
@@ -64,7 +64,7 @@ for (const what of ['a CA that is removed', 'a certificate that is revoked'] as 
   })
 }
 
-test('what does not end in time is cut at the deadline', async (t) => {
+test('a connection that does not end in time is cut at the deadline', async (t) => {
   const site = await mutual(t, [staying, leaving], {}, { deadlineMs: 300 })
   const gone = client(t, site.port, leaver)
   const [stream] = await exchange(gone, site.streams)
@@ -75,7 +75,7 @@ test('what does not end in time is cut at the deadline', async (t) => {
   assert.equal(stream.rstCode, http2.constants.NGHTTP2_CANCEL)
 })
 
-test('a CA certificate that is renewed, or comes to be trusted by way of another, costs nobody a connection', async (t) => {
+test('a CA certificate that is renewed, or becomes trusted through another one, costs no client its connection', async (t) => {
   const site = await mutual(t, [staying, leaving])
   const kept = client(t, site.port, leaver)
   await once(kept, 'connect')
@@ -89,7 +89,7 @@ test('a CA certificate that is renewed, or comes to be trusted by way of another
   assert.equal(kept.closed, false)
 })
 
-test('a CA that a rollback of the trust takes away again is taken away from its clients too', async (t) => {
+test('a rollback of trust that removes a CA again also disconnects its clients', async (t) => {
   const site = await mutual(t, [staying])
   await site.trust([staying, leaving])
   const gone = client(t, site.port, leaver)
@@ -106,10 +106,10 @@ test('a connection whose handshake had not ended when the CA was removed is clos
   t.after(() => raw.destroy())
   await eventually('the handshake is counted', () => site.drain.connections().handshake === 1)
   await Promise.all([site.trust([staying]), once(raw, 'close')])
-  await eventually('it is counted no more', () => site.drain.connections().handshake === 0)
+  await eventually('it is no longer counted', () => site.drain.connections().handshake === 0)
 })
 
-test('unless it is asked for, who is in stays in; one call says goodbye to those who lost their trust', async (t) => {
+test('by default, admitted clients stay; one call says goodbye to those that lost their trust', async (t) => {
   const site = await mutual(t, [staying, leaving], {}, { onTrustRemoved: 'keep' })
   const [gone, kept] = [client(t, site.port, leaver), client(t, site.port, stayer)]
   await Promise.all([once(gone, 'connect'), once(kept, 'connect')])
@@ -130,7 +130,7 @@ test('unless it is asked for, who is in stays in; one call says goodbye to those
   assert.equal((await nobody.complete()).closed.http2, 0)
 })
 
-test('HTTP/1.1 clients are told with the answer to the request that runs', async (t) => {
+test('HTTP/1.1 clients get their goodbye with the answer to the running request', async (t) => {
   const site = await mutual(t, [staying, leaving])
   const socket = await connectTls(t, site.port, { ...identityOf(leaver), ALPNProtocols: ['http/1.1'] })
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
@@ -140,7 +140,7 @@ test('HTTP/1.1 clients are told with the answer to the request that runs', async
   assert.equal((await ending).how, 'end')
 })
 
-test('a drain without an engine cannot know whom to distrust', async (t) => {
+test('a drain without an engine cannot decide which clients lost their trust', async (t) => {
   const drain = createDrain({ servers: [], logger: recordingLogger() })
   t.after(() => drain.close())
   await assert.rejects(drain.startDistrusted(), { code: 'OPTIONS_INVALID' })
@@ -152,14 +152,14 @@ interface MutualSite {
   readonly drain: Drain
   readonly port: number
   readonly streams: Arrivals<ServerHttp2Stream>
-  /** Puts these CAs in the place of the others, and reloads. */
+  /** Replaces the CAs with these, and reloads. */
   trust(authorities: readonly Authority[]): Promise<void>
   revoke(lists: readonly string[]): Promise<void>
-  /** Resolves once the drain has looked at whom the last change of trust concerns. */
+  /** Resolves once the drain has looked for the clients that the last change of trust affects. */
   looked(): Promise<unknown>
 }
 
-/** An HTTP/2 server of mutual TLS whose trust the test changes; HTTP/1.1 requests are answered at once. */
+/** An HTTP/2 server with mutual TLS whose trust the test changes; HTTP/1.1 requests are answered at once. */
 async function mutual(
   t: TestContext,
   authorities: readonly Authority[],

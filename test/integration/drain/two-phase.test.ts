@@ -26,7 +26,7 @@ import {
   stillDrainOf,
 } from '../../../support/servers/drains.js'
 
-test('a stream that is opened after the first GOAWAY and before the second is answered', async (t) => {
+test('a stream that is opened between the first and the second GOAWAY is answered', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server, { http2: 'two-phase' })
   const client = await rawHttp2(t, port, { answerPings: false })
@@ -85,7 +85,7 @@ test('a client that does not answer the ping gets its second GOAWAY after a seco
   await client.ended
 })
 
-test('what an application reads of the socket and the session is as it is without a tap', async (t) => {
+test('the application reads the same from the socket and the session as without a tap', async (t) => {
   const seen: object[] = []
   for (const http2 of ['single', 'two-phase'] as const) {
     const { server, streams } = pausedHttp2()
@@ -113,7 +113,7 @@ test('what an application reads of the socket and the session is as it is withou
   assert.deepEqual(seen[1], seen[0])
 })
 
-test('a server that speaks both gives its HTTP/1.1 clients no tap', async (t) => {
+test('a server of both protocols gives its HTTP/1.1 clients no tap', async (t) => {
   const server = http2Server({ allowHTTP1: true })
   server.on('request', (_request, response) => response.end('served'))
   const { port, drain } = await drainOf(t, server, { http2: 'two-phase' })
@@ -124,7 +124,7 @@ test('a server that speaks both gives its HTTP/1.1 clients no tap', async (t) =>
   assert.equal(drain.connections().http1, 1)
 })
 
-test('under 50 streams of 256 KiB at a time no answer is cut short, before and during the drain', {
+test('with 50 concurrent streams of 256 KiB no answer is cut short, before and during the drain', {
   timeout: 60_000,
 }, async (t) => {
   const body = 'x'.repeat(256 * 1024)
@@ -149,7 +149,7 @@ test('under 50 streams of 256 KiB at a time no answer is cut short, before and d
 
   const whole = answers.filter(({ bytes }) => bytes === body.length)
   assert.ok(whole.length >= 300, `${whole.length} of ${answers.length}`)
-  // What Node's client had not sent when it read the GOAWAY it does not send any more.
+  // Node's client drops requests that it had not sent when it read the GOAWAY.
   for (const { bytes, code } of answers) {
     if (bytes !== body.length) assert.deepEqual([bytes, code], [0, constants.NGHTTP2_REFUSED_STREAM])
   }
@@ -171,7 +171,7 @@ const DRAINS = 5
 
 interface Answer {
   readonly bytes: number
-  /** Of the end of the stream. */
+  /** Result of the stream. */
   readonly code: number | undefined
 }
 

@@ -22,7 +22,7 @@ import {
   stillDrainOf,
 } from '../../../support/servers/drains.js'
 
-test('a WebSocket client is told to go away, with the redirect as the reason, and answers in its own time', async (t) => {
+test('a WebSocket client gets a close frame with code 1001 and the redirect as the reason, and answers in its own time', async (t) => {
   const { server, options } = webSocketServer()
   const { drain, port, left } = await drainOf(t, server, options)
   const client = await webSocket(t, port)
@@ -40,7 +40,7 @@ test('a WebSocket client is told to go away, with the redirect as the reason, an
   assert.deepEqual([outcome, closed.upgraded], ['drained', 1])
 })
 
-test('clients that should come back at once are told 1012', async (t) => {
+test('clients that should reconnect at once get code 1012', async (t) => {
   const { server, options } = webSocketServer(1012)
   const { drain, port } = await drainOf(t, server, options)
   const client = await webSocket(t, port)
@@ -50,7 +50,7 @@ test('clients that should come back at once are told 1012', async (t) => {
   assert.deepEqual(closingOf(frame), { code: 1012, reason: 'deploy' })
 })
 
-test('a reason that does not fit into a close frame is left out', async (t) => {
+test('a reason that does not fit into a close frame is omitted', async (t) => {
   const { server, options } = webSocketServer()
   const { drain, port } = await drainOf(t, server, options)
   const client = await webSocket(t, port)
@@ -60,7 +60,7 @@ test('a reason that does not fit into a close frame is left out', async (t) => {
   assert.deepEqual(closingOf(frame), { code: 1001, reason: '' })
 })
 
-test('a WebSocket that is opened while everybody leaves is told to go away too', async (t) => {
+test('a WebSocket that is opened during the goodbyes gets a close frame too', async (t) => {
   const { server, options } = webSocketServer()
   const { drain, port } = await drainOf(t, server, options)
   const early = await connectTls(t, port)
@@ -74,7 +74,7 @@ test('a WebSocket that is opened while everybody leaves is told to go away too',
   assert.equal(closingOf(Buffer.from(text.slice(text.indexOf('\r\n\r\n') + 4), 'latin1')).code, 1001)
 })
 
-test('a client that never answers the close frame is cut when its time is over, before the deadline', async (t) => {
+test('a client that never answers the close frame is cut after its time limit, before the deadline', async (t) => {
   const { server, options } = webSocketServer()
   const { drain, port, clock, left } = await stillDrainOf(t, server, { ...options, closeTimeoutMs: 5_000 })
   const client = await webSocket(t, port)
@@ -90,7 +90,7 @@ test('a client that never answers the close frame is cut when its time is over, 
   assert.deepEqual([outcome, abandoned.upgraded], ['drained', 1])
 })
 
-test('an upgraded connection without a hook lives until it closes by itself, or to the deadline', async (t) => {
+test('an upgraded connection without a hook lives until it closes by itself, or until the deadline', async (t) => {
   const server = httpsServer(() => {})
   server.on('upgrade', (_request, socket: Duplex) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
@@ -105,7 +105,7 @@ test('an upgraded connection without a hook lives until it closes by itself, or 
   second.write('still here')
   assert.match(await received(second, 'still here'), /still here/)
   first.end()
-  await eventually('the first has gone', () => left.length === 1)
+  await eventually('the first has closed', () => left.length === 1)
 
   const reading = readToEnd(second)
   await clock.advance(20)
@@ -116,7 +116,7 @@ test('an upgraded connection without a hook lives until it closes by itself, or 
   assert.deepEqual([outcome, closed.upgraded, forced.upgraded], ['forced', 1, 1])
 })
 
-test('a hook that throws is logged, and the drain goes on', async (t) => {
+test('a hook that throws is logged, and the drain continues', async (t) => {
   const { server } = webSocketServer()
   const { drain, port, logger } = await drainOf(t, server, {
     onUpgrade: () => {
@@ -131,7 +131,7 @@ test('a hook that throws is logged, and the drain goes on', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a tunnel made by CONNECT is an upgraded connection', async (t) => {
+test('a tunnel made by CONNECT counts as an upgraded connection', async (t) => {
   const server = httpsServer(() => {})
   server.on('connect', (_request, socket: Duplex) => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n')
@@ -177,7 +177,7 @@ async function webSocket(t: TestContext, port: number): Promise<TLSSocket> {
   return client
 }
 
-/** All that comes up to the close frame, which is answered. */
+/** All bytes up to the close frame, which is answered. */
 async function readUntilClosed(client: TLSSocket): Promise<{ text: string }> {
   const reading = readToEnd(client)
   client.on('data', (chunk: Buffer) => {
