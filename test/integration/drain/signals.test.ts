@@ -114,7 +114,9 @@ test('a request that is stuck at the deadline makes the exit code 1', { skip: ON
   assert.deepEqual(await app.exit, [1, null])
 })
 
-test('SIGHUP reloads, also during the lame-duck phase, and is refused after it', { skip: ON_WINDOWS }, async (t) => {
+test('SIGHUP reloads, also during the lame-duck phase, and is refused after it', {
+  skip: ON_WINDOWS,
+}, async (t) => {
   const app = await startApp(t, { lameDuckMs: 500, deadlineMs: 60_000 })
   const running = await post(t, app)
   app.child.kill('SIGHUP')
