@@ -22,7 +22,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 
 const post = { method: 'POST' } as const
 
-test('without a drain, its endpoints answer with an error', async (t) => {
+test('without a drain, GET /drain answers 404', async (t) => {
   const { socket } = await controlledEngine(t)
   assert.equal((await request(socket, '/drain')).status, 404)
 })

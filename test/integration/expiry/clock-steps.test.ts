@@ -1,6 +1,7 @@
 /*
- * A clock that is set 100 days forward or back, as after a wrong start or a long suspension: nothing was reported, because the
- * watch slept by the monotonic clock, and because nothing that is served was compared with its begin. The program runs under libfaketime here, its worker threads included.
+ * A clock that is set 100 days forward or back, as after a wrong start or a long suspension. This went unreported, because the
+ * watch slept by the monotonic clock, and because nothing compared the time with the notBefore of the served certificates. The
+ * program runs under libfaketime here, including its worker threads.
  */
 
 import assert from 'node:assert/strict'
@@ -23,7 +24,7 @@ const DAY = 86_400_000
 const library = libraryOf('libfaketimeMT.so.1')
 const skip = library === null ? 'needs faketime: apt-get install faketime' : false
 
-test('after a step of 100 days forward, status and reload report all that has expired, and clients are refused; after the step back, all is well', {
+test('after a step of 100 days forward, status and reload report everything that has expired, and clients are refused; after the step back, all is valid', {
   skip,
 }, async (t) => {
   const { set, connect, codes, serving } = await servedByClock(t)
@@ -51,7 +52,7 @@ test('after a step of 100 days forward, status and reload report all that has ex
   await connect()
 })
 
-test('after a step of 100 days back, clients are refused for a list that is not valid yet, and status, reload and log say so', {
+test('after a step of 100 days back, clients are refused because of a list that is not valid yet, and status, reload and log report it', {
   skip,
 }, async (t) => {
   const { set, connect, codes, serving } = await servedByClock(t)
@@ -72,7 +73,7 @@ test('after a step of 100 days back, clients are refused for a list that is not 
   await connect()
 })
 
-/** `certswap serve` by a clock that the test sets, with a client that it knows. */
+/** `certswap serve` under a clock that the test sets, with a client that it accepts. */
 async function servedByClock(t: TestContext) {
   const dir = tempDir(t)
   const authority = createAuthority({ notAfter: fromNow(95 * DAY) })
@@ -121,7 +122,7 @@ async function servedByClock(t: TestContext) {
   return { set, connect, codes, serving }
 }
 
-/** Where Debian puts it. */
+/** The path in Debian. */
 function libraryOf(name: string): string | null {
   if (process.platform !== 'linux') return null
   const found = readdirSync('/usr/lib')

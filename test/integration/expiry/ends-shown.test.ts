@@ -1,5 +1,6 @@
 /*
- * Where an operator sees what has ended while it is served: control socket, command line, metrics, systemd, members of a fleet.
+ * Where an operator sees that something expired while it was served: control socket, command line, metrics, systemd, fleet
+ * members.
  */
 
 import assert from 'node:assert/strict'
@@ -30,7 +31,7 @@ import { controlledEngine, request } from '../../../support/servers/control.js'
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
-test('what expires is in what the control socket and the command line print', async (t) => {
+test('the control socket and the command line print what expires', async (t) => {
   const clock = fakeClock()
   const authority = createAuthority()
   const trust = tempDir(t)
@@ -86,7 +87,7 @@ test('what expires is in what the control socket and the command line print', as
   await control.close()
 })
 
-test('there is a gauge for the first end of each kind, and one for its lifetime', async (t) => {
+test('there is a gauge for the first expiry of each kind, and one for its lifetime', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock, chainEnds: 30 * DAY, caEnds: 20 * DAY })
   putHost(site.dir, site.intermediate, 'a.test', { notAfter: fromNow(10 * DAY) })
@@ -108,14 +109,14 @@ test('there is a gauge for the first end of each kind, and one for its lifetime'
     Math.round((series.get(`certswap_${name}{context="default"}`) as number) / 86_400)
   assert.equal(lifeOf('crl_lifetime_seconds'), 7)
   assert.equal(lifeOf('certificate_lifetime_seconds'), 90)
-  // Without trust there is no series: 0 would be an end in 1970.
+  // Without trust there is no series: 0 would be an expiry in 1970.
   const plain = createMetrics((await controlledEngine(t)).engine)
   t.after(() => plain.close())
   const without = await plain.text()
   assert.doesNotMatch(without, /^certswap_(crl|trust_anchor)_\w+[{ ]/m)
 })
 
-test('an SNI host whose certificate ends is named, also behind another one that ended before', async (t) => {
+test('an SNI host whose certificate expires is named, also if another host expired before it', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock, crl: false })
   putHost(site.dir, site.authority, 'a.test', { notAfter: fromNow(10 * DAY) })
@@ -136,7 +137,7 @@ test('an SNI host whose certificate ends is named, also behind another one that 
   assert.equal(left?.host, join(site.dir, 'hosts', 'b.test'))
 })
 
-test('the warning of a host is not lost when another host expires whose name holds the name of the first', async (t) => {
+test('the warning of a host is not lost when another host expires whose name contains the name of the first', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock, crl: false })
   const { dir, authority, engine } = site
@@ -157,7 +158,7 @@ test('the warning of a host is not lost when another host expires whose name hol
   )
 })
 
-test('a member of a fleet shows what has expired, and logs it once nothing renews it any more', async (t) => {
+test('a fleet member shows what has expired, and logs it once after its primary has gone', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock })
   const shared = shareEngine(site.engine)

@@ -1,6 +1,6 @@
 /*
- * Material that ends while it is served. A revocation list that passed its nextUpdate, or a client CA that expired, refused
- * every client while `reload()` returned `unchanged` without a warning and nothing was logged.
+ * Material that expires while it is served. A revocation list that passed its nextUpdate, or a client CA that expired, made the
+ * server refuse every client while `reload()` returned `unchanged` without a warning and nothing was logged.
  */
 
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
-test('a revocation list that ends while it is served: its clients are refused, and the engine says so by itself', async (t) => {
+test('when a revocation list expires while it is served, its clients are refused and the engine reports it', async (t) => {
   const { engine, authority, logger, crl } = await endingSite(t, { clock: null })
   const client = authority.issue({ names: ['client'] })
   const port = await serveEcho(t, engine)
@@ -25,7 +25,7 @@ test('a revocation list that ends while it is served: its clients are refused, a
     handshake({ port, cert: client.chainPem, key: client.keyPem, ca: authority.certPem, confirm: true })
   await connect()
   const ended = nextEvent(engine, 'expiring', ({ kind, leftMs }) => kind === 'crl' && leftMs <= 0)
-  // A list that ends while it is served: on a busy machine, it may have ended before it is read.
+  // A list that expires while it is served: on a busy machine, it may have expired before it is read.
   for (let lifeMs = 1_000; ; lifeMs *= 2) {
     writeFileSync(crl, authority.crl({ nextUpdate: fromNow(lifeMs) }))
     if ((await engine.reload()).outcome === 'applied') break
@@ -46,7 +46,7 @@ test('a revocation list that ends while it is served: its clients are refused, a
   await connect()
 })
 
-test('each kind that expires while it is served is in status() and in every result, dry runs and refusals included', async (t) => {
+test('each kind that expires while it is served is in status() and in every result, including dry runs and refusals', async (t) => {
   const clock = fakeClock()
   const { engine, dir, files, authority } = await endingSite(t, {
     clock,
@@ -85,7 +85,7 @@ test('each kind that expires while it is served is in status() and in every resu
   assert.deepEqual(expiredCodes(dry.warnings).sort(), four)
 })
 
-test('a rollback to a certificate that has expired since says so', async (t) => {
+test('a rollback to a certificate that has expired in the meantime reports it', async (t) => {
   const clock = fakeClock()
   const { engine, dir, authority } = await endingSite(t, { clock })
   writePair(dir, authority.issue({ notAfter: fromNow(300 * DAY) }))
@@ -98,7 +98,7 @@ test('a rollback to a certificate that has expired since says so', async (t) => 
   assert.deepEqual(expiredCodes(engine.history()[0]?.warnings ?? []), ['CERT_EXPIRED', 'CRL_EXPIRED'])
 })
 
-test('each kind is reported ahead of its end by event and log line, with its name and its file', async (t) => {
+test('each kind is reported before its expiry by an event and a log line, with its name and its file', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock, caEnds: 20 * DAY, chainEnds: 30 * DAY })
   const { engine, logger, authority, intermediate, files, ca, crl } = site
@@ -130,7 +130,7 @@ test('each kind is reported ahead of its end by event and log line, with its nam
   }
 })
 
-test('of two lists of one CA, the end of the first refuses no client and is no warning', async (t) => {
+test('if a CA has two lists, the expiry of the first refuses no client and gives no warning', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock })
   const { engine, authority, crl } = site
@@ -147,7 +147,7 @@ test('of two lists of one CA, the end of the first refuses no client and is no w
   )
 })
 
-test('a trust anchor that was renewed with its key refuses no client when it ends, and is no warning', async (t) => {
+test('a trust anchor that was renewed with the same key refuses no client when it expires, and gives no warning', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock, caEnds: 90 * DAY, crl: false })
   const { engine, authority, ca } = site
@@ -172,7 +172,7 @@ test('a trust anchor that was renewed with its key refuses no client when it end
   }
 })
 
-test('a client of a renewed trust anchor is accepted beside the old one, and the load does not warn', async (t) => {
+test('a client of a renewed trust anchor is accepted beside the old anchor, without a warning', async (t) => {
   const past = { notBefore: fromNow(-20 * DAY), notAfter: fromNow(-DAY) }
   const { engine, authority, ca } = await endingSite(t, { clock: null, crl: false })
   const old = createAuthority({ name: authority.name, key: authority, ...past })
@@ -187,7 +187,7 @@ test('a client of a renewed trust anchor is accepted beside the old one, and the
   await assert.rejects(handshake({ port, cert, key, confirm: true }))
 })
 
-test('after a step back before a list began, its successor counts from the begin of the list before it', async (t) => {
+test('after a clock step to before the start of a list, its successor counts from the start of the list before it', async (t) => {
   const clock = fakeClock()
   const { engine, authority, crl } = await endingSite(t, { clock })
   const [before, between] = [
@@ -209,7 +209,7 @@ test('after a step back before a list began, its successor counts from the begin
   assert.ok(codes().includes('CRL_NOT_YET_VALID'))
 })
 
-test('an expired root in a bundle is one warning, in each result, and the others are still watched', async (t) => {
+test('an expired root in a bundle is one warning in each result, and the others are still watched', async (t) => {
   const clock = fakeClock()
   const gone = Array.from({ length: 12 }, () =>
     createAuthority({ notBefore: fromNow(-20 * DAY), notAfter: fromNow(-DAY) }),
@@ -237,7 +237,7 @@ test('an expired root in a bundle is one warning, in each result, and the others
   assert.equal(warned(), 1)
 })
 
-test('checks come closer when a step of the clock leaves less time than one interval', async (t) => {
+test('checks become more frequent when a clock step leaves less time than one interval', async (t) => {
   const clock = fakeClock()
   const { engine } = await endingSite(t, { clock, interval: 86_400 })
   assert.ok((engine.status().nextCheckInMs ?? 0) > DAY / 2)
@@ -248,7 +248,7 @@ test('checks come closer when a step of the clock leaves less time than one inte
   assert.ok(nextCheckInMs !== null && nextCheckInMs <= 10 * MINUTE, `${nextCheckInMs} ms`)
 })
 
-test('that the checks come closer is not logged with each generation after something has expired', async (t) => {
+test('the line about more frequent checks is not repeated with each generation after something has expired', async (t) => {
   const clock = fakeClock()
   const { engine, dir, authority, logger } = await endingSite(t, { clock, interval: 86_400 })
   const said = () =>

@@ -1,4 +1,4 @@
-/* Guards against complaint 25 of the field: an interval that is longer than the life that is left (dynatrace-operator#6861). */
+/* Guards against an interval that is longer than the remaining lifetime (dynatrace-operator#6861). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
@@ -8,7 +8,7 @@ import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 
-test('with an interval of an hour, a certificate with seconds left is renewed before it ends', async (t) => {
+test('with an interval of an hour, a certificate with seconds left is renewed before it expires', async (t) => {
   const authority = createAuthority()
   const dir = tempDir(t)
   const end = Date.now() + 20_000

@@ -1,10 +1,10 @@
 /*
- * Whatever is wrong on disk, the certificate of before is served, the result says what is wrong, and the engine gets
- * over it by itself.
- *
- * Guards against a failed reload that destroys what works (jetty#5062 and #12781, grpc-node#2661), that is never tried
- * again (harper#2382), and that is reported as a success (redis#10713, vault#7765). A half-written CA bundle is
- * silently taken for a whole one by OpenSSL.
+ * If the files on disk are broken, the last good certificate stays in service, the result reports the problem, and the engine
+ * recovers by itself.
+ * 
+ * Guards against a failed reload that destroys a working state (jetty#5062 and #12781, grpc-node#2661), that is never retried
+ * (harper#2382), and that is reported as a success (redis#10713, vault#7765). OpenSSL silently accepts a half-written CA bundle
+ * as a complete one.
  */
 
 import assert from 'node:assert/strict'
@@ -38,9 +38,9 @@ interface Paths {
 interface Breakage {
   readonly outcome: Outcome
   readonly code: ProblemCode
-  /** Does the harm; the leaf is one that is not served yet. */
+  /** Breaks the files; the leaf is one that is not served yet. */
   harm(paths: Paths, next: Leaf): void
-  /** The file that the problem is about. */
+  /** The file that the problem names. */
   readonly at: keyof Paths
 }
 
@@ -83,7 +83,7 @@ const breakages: Readonly<Record<string, Breakage>> = {
 }
 
 for (const [what, { outcome, code, at, harm }] of Object.entries(breakages)) {
-  test(`${what} is told as ${code} and the old certificate is served until the files are right`, async (t) => {
+  test(`${what} is reported as ${code} and the old certificate stays in service until the files are fixed`, async (t) => {
     const { engine, port, paths, served } = await servingEngine(t)
     const { lastSuccess } = engine.status()
     const next = authority.issue()
@@ -108,7 +108,7 @@ for (const [what, { outcome, code, at, harm }] of Object.entries(breakages)) {
     assert.equal(engine.status().state, 'serving')
   })
 
-  test(`${what} heals by the timer alone, and the end of the outage is told`, async (t) => {
+  test(`the timer alone recovers from ${what}, and the end of the outage is reported`, async (t) => {
     const { engine, port, paths, served } = await servingEngine(t, { autoReloadInterval: 0.05 })
     const next = authority.issue()
     const failed = nextEvent(engine, 'settled', (result) => result.outcome === outcome)
@@ -136,7 +136,7 @@ for (const [what, { outcome, code, at, harm }] of Object.entries(breakages)) {
   })
 }
 
-test('files that become again what is served end an outage without a new generation', async (t) => {
+test('files that are restored to the served content end an outage without a new generation', async (t) => {
   const { engine, paths, served } = await servingEngine(t)
   overwriteInPlace(paths.cert, 'nonsense')
   assert.equal((await engine.reload()).outcome, 'rejected')
@@ -156,7 +156,7 @@ function rejection(code: ProblemCode, at: keyof Paths, harm: Breakage['harm']): 
   return { outcome: 'rejected', code, at, harm }
 }
 
-/** Cuts after so many certificates, which are of about one size. */
+/** Cuts after so many certificates, which have about the same size. */
 function cutBundleAt(certificates: number): Breakage['harm'] {
   const [whole, part] = [Math.trunc(certificates), certificates % 1]
   const before = clientAuthorities.slice(0, whole).reduce((sum, { certPem }) => sum + certPem.length, 0)

@@ -1,6 +1,6 @@
 /*
- * The real certbot against Pebble, the test server of Let's Encrypt: what it leaves in `live/` is served, renewal after
- * renewal, and a renewal that cannot be served is told to whoever renews.
+ * The real certbot with Pebble, the test server of Let's Encrypt: each renewal in `live/` is served, and a renewal that cannot
+ * be served makes the renewing command fail.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import {
 
 const skip = withoutAcme
 
-test('three renewals by certbot are each served under load: no handshake fails, no session is lost', {
+test('three renewals by certbot are each served under load, without a failed handshake or a lost session', {
   skip,
 }, async (t) => {
   const issuer = await issued(t)
@@ -42,7 +42,7 @@ test('three renewals by certbot are each served under load: no handshake fails, 
     const key = realpathSync(issuer.paths.key)
     assert.equal(basename(key), `privkey${version}.pem`)
     assert.equal(statSync(key).mode & 0o777, version === 2 ? 0o600 : 0o640)
-    // For a server that is not root; certbot gives the next key what its group may do with this one.
+    // For a server that is not root; certbot copies the group permissions of this key to the next one.
     chmodSync(key, 0o640)
   }
   const { sightings, offered, resumed, failures } = await load.stop()
@@ -51,14 +51,14 @@ test('three renewals by certbot are each served under load: no handshake fails, 
   assert.equal(new Set(sightings.map(({ fingerprint256 }) => fingerprint256)).size, 4)
 })
 
-test('a deploy hook of `certswap reload` has the renewal served before certbot ends', { skip }, async (t) => {
+test('with `certswap reload` as deploy hook, the renewal is served before certbot exits', { skip }, async (t) => {
   const issuer = await issued(t)
   const { port, hook } = await serve(t, issuer)
   assertDone(await issuer.renew('--deploy-hook', hook))
   assert.equal(await servedBy(port), fingerprintIn(issuer))
 })
 
-test('a renewal that is rejected shows in certbot’s log, and fails the command that renews', {
+test('a rejected renewal appears in certbot’s log, and makes the renewing command fail', {
   skip,
 }, async (t) => {
   const issuer = await issued(t)
@@ -69,7 +69,7 @@ test('a renewal that is rejected shows in certbot’s log, and fails the command
   const renewed = await issuer.issue(['other.test'], '--deploy-hook', hook)
   assert.match(renewed.output, /NAMES_LOST/)
   assert.match(renewed.output, /error code 1/)
-  // Certbot itself ends with 0, whatever its hooks say; the second half of `certbot renew && certswap reload` does not.
+  // Certbot itself exits with 0, whatever its hooks return; the second half of `certbot renew && certswap reload` does not.
   assert.equal(renewed.code, 0)
   const { code, stderr } = await certswap(['reload'], { cwd })
   assert.equal(code, 1)
@@ -84,7 +84,7 @@ async function issued(t: TestContext): Promise<Certbot> {
   return issuer
 }
 
-/** The program, which looks at the files only when it is asked, and the hook of docs/issuers.md that asks it. */
+/** The program, which reads the files only on request, and the hook of docs/issuers.md that requests it. */
 async function serve(t: TestContext, { paths }: Certbot) {
   const cwd = tempDir(t)
   const config = { ...paths, autoReloadInterval: 0, policy: { namesLost: 'reject' } }

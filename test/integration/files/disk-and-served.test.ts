@@ -1,5 +1,6 @@
 /*
- * Whether what is served is what is on disk, and since when not: as the engine, the metrics and the program tell it.
+ * Whether the served material equals the files on disk, and since when not, as reported by the engine, the metrics and the
+ * program.
  */
 
 import assert from 'node:assert/strict'
@@ -18,7 +19,7 @@ import { type Authority, createAuthority } from '../../../support/material/certi
 import { certswap } from '../../../support/processes/program.js'
 import { controlledEngine, request } from '../../../support/servers/control.js'
 
-test('after a rollback they differ, until what is served is on disk again', async (t) => {
+test('after a rollback, disk and served material differ until the served material is on disk again', async (t) => {
   const { engine, pointAt, expectSame, expectDifferent } = await linked(t)
   await expectSame()
   pointAt('second')
@@ -28,13 +29,13 @@ test('after a rollback they differ, until what is served is on disk again', asyn
   const since = await expectDifferent()
   assert.equal((await look(engine)).outcome, 'unchanged')
   assert.equal(await expectDifferent(), since)
-  // The very files of before, with the stamps of before: only a link has moved.
+  // The same files as before, with the same stamps: only a link has changed.
   pointAt('first')
   assert.equal((await look(engine)).outcome, 'unchanged')
   await expectSame()
 })
 
-test('a reload that is asked for after a rollback makes them the same', async (t) => {
+test('a requested reload after a rollback makes them equal', async (t) => {
   const { engine, pointAt, expectSame, expectDifferent } = await linked(t)
   pointAt('second')
   assertApplied(await engine.reload())
@@ -44,7 +45,7 @@ test('a reload that is asked for after a rollback makes them the same', async (t
   await expectSame()
 })
 
-test('after files that cannot be served they differ, until there are others', async (t) => {
+test('after files that cannot be served they differ, until the files change again', async (t) => {
   const { engine, dir, pointAt, expectSame, expectDifferent } = await linked(t)
   writeFileSync(join(dir, 'second', 'tls.crt'), 'no certificate')
   pointAt('second')
@@ -60,7 +61,7 @@ test('after files that cannot be served they differ, until there are others', as
   await expectSame()
 })
 
-test('while the other half of a pair is waited for they differ', async (t) => {
+test('while the engine waits for the other half of a pair they differ', async (t) => {
   const { engine, dir, authority, expectSame, expectDifferent } = await linked(t)
   const leaf = authority.issue()
   writeFileSync(join(dir, 'first', 'tls.key'), leaf.keyPem)
@@ -71,7 +72,7 @@ test('while the other half of a pair is waited for they differ', async (t) => {
   await expectSame()
 })
 
-test('after a rollback of hosts they differ for as long as one host is not what is on disk', async (t) => {
+test('after a rollback of hosts they differ for as long as one host differs from its files', async (t) => {
   const { engine, put } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   put('a.test')
   assertApplied(await engine.reload())
@@ -85,14 +86,14 @@ test('after a rollback of hosts they differ for as long as one host is not what 
   assert.equal(engine.status().differsSince, null)
 })
 
-test('the check that finds them the same again is reported like any pass', async (t) => {
+test('the check that finds them equal again is reported like any pass', async (t) => {
   const { engine, pointAt } = await linked(t)
   pointAt('second')
   assertApplied(await engine.reload())
   await engine.rollback()
   await look(engine)
   assert.notEqual(engine.status().differsSince, null)
-  // After a check that had begun.
+  // After a check that had already begun.
   await engine.reload({ dryRun: true })
   const settled = recordEvents(engine, 'settled')
   pointAt('first')
@@ -102,7 +103,7 @@ test('the check that finds them the same again is reported like any pass', async
   assert.equal(engine.status().differsSince, null)
 })
 
-test('the control server and the program tell it', async (t) => {
+test('the control server and the program report it', async (t) => {
   const { engine, socket, rotate, dir } = await controlledEngine(t)
   rotate()
   assertApplied(await engine.reload())
@@ -118,10 +119,10 @@ interface Linked {
   readonly dir: string
   readonly authority: Authority
   readonly engine: ReloadEngine
-  /** Moves the link that the engine's paths go through. */
+  /** Changes the link that the engine's paths go through. */
   pointAt(directory: 'first' | 'second'): void
   expectSame(): Promise<void>
-  /** Since when, as the engine has it. */
+  /** Since when they differ, as the engine reports it. */
   expectDifferent(): Promise<string>
 }
 
@@ -166,7 +167,7 @@ async function linked(t: TestContext): Promise<Linked> {
   }
 }
 
-/** One look by the timer, which leaves alone what was rolled away from. */
+/** One timer check, which ignores files that were rolled back. */
 async function look(engine: ReloadEngine): Promise<ReloadResult> {
   const settled = nextEvent(engine, 'settled')
   engine.autoReloadInterval = 0.01

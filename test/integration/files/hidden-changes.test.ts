@@ -1,9 +1,9 @@
 /*
- * Every change of what the files say is seen, however little of them moves.
- *
- * Guards against what Valkey 9.1 misses (it fingerprints the first certificate of a file and stamps of directories in
- * whole seconds): a CA appended to a bundle, an intermediate that changed alone, a CA overwritten inside its directory,
- * a key with its old mtime. The same was felt in vault#11810, cert-manager#5114 and elasticsearch#63870.
+ * Every change of the content of the files is detected, however little of their metadata changes.
+ * 
+ * Guards against what Valkey 9.1 misses (it fingerprints the first certificate of a file and stamps of directories in whole
+ * seconds): a CA appended to a bundle, a changed intermediate beside the same leaf, a CA overwritten inside its directory, a
+ * key with its old mtime. Others reported the same: vault#11810, cert-manager#5114 and elasticsearch#63870.
  */
 
 import assert from 'node:assert/strict'
@@ -37,7 +37,7 @@ interface ClientIdentity {
   readonly confirm: true
 }
 
-test('the clients of a CA that was appended to the bundle are let in', async (t) => {
+test('clients of a CA that was appended to the bundle are admitted', async (t) => {
   const dir = tempDir(t)
   const ca = join(dir, 'ca.pem')
   overwriteInPlace(ca, authorityA.certPem)
@@ -52,7 +52,7 @@ test('the clients of a CA that was appended to the bundle are let in', async (t)
   await handshake({ port, ...clientA })
 })
 
-test('a CA that was overwritten in place inside its directory changes who is let in', async (t) => {
+test('a CA that was overwritten in place inside its directory changes which clients are admitted', async (t) => {
   const dir = tempDir(t)
   const caDir = join(dir, 'ca.d')
   const file = join(caDir, 'clients.pem')
@@ -70,7 +70,7 @@ test('a CA that was overwritten in place inside its directory changes who is let
   await assertRefused({ port, ...clientA })
 })
 
-test('an intermediate that was renewed alone is sent to clients', async (t) => {
+test('an intermediate that was renewed without its leaf is sent to clients', async (t) => {
   const intermediate = root.issueAuthority({ name: 'Renewed Intermediate' })
   const renewed = root.issueAuthority({ name: 'Renewed Intermediate', key: intermediate })
   const leaf = intermediate.issue()
@@ -100,7 +100,7 @@ test('a certificate that was renewed for the same key is served', async (t) => {
 })
 
 for (const trigger of ['reload()', 'the timer'] as const) {
-  test(`a pair of the same sizes, inodes and modification times as the one before is served by ${trigger}`, async (t) => {
+  test(`a pair with the same sizes, inodes and modification times as the previous one is served by ${trigger}`, async (t) => {
     const leaf = root.issue()
     const paths = writePair(tempDir(t), leaf)
     overwriteWithOldTime(paths.cert, leaf.chainPem)
@@ -119,7 +119,7 @@ for (const trigger of ['reload()', 'the timer'] as const) {
   })
 }
 
-test('a key that was replaced alone, with its modification time put back, is seen and waited for', async (t) => {
+test('a key that was replaced without its certificate, with its modification time restored, is detected and the engine waits for the pair', async (t) => {
   const leaf = root.issue()
   const paths = writePair(tempDir(t), leaf)
   overwriteWithOldTime(paths.key, leaf.keyPem)
@@ -137,13 +137,13 @@ test('a key that was replaced alone, with its modification time put back, is see
   assert.equal(await servedBy(port), next.fingerprint256)
 })
 
-/** What a program sees that looks no closer: everything but the ctime. */
+/** The metadata that a less careful program compares: all but the ctime. */
 function stampOf(path: string): { ino: bigint; size: bigint; mtimeNs: bigint } {
   const { ino, size, mtimeNs } = statSync(path, { bigint: true })
   return { ino, size, mtimeNs }
 }
 
-/** Whole seconds, because Node cannot put nanoseconds back. */
+/** Whole seconds, because Node cannot restore nanoseconds. */
 const OLD_TIME = new Date('2026-01-01T00:00:00Z')
 
 function overwriteWithOldTime(path: string, content: string): void {
@@ -151,7 +151,7 @@ function overwriteWithOldTime(path: string, content: string): void {
   utimesSync(path, OLD_TIME, OLD_TIME)
 }
 
-/** An ECDSA signature is some bytes longer or shorter than the next, so it may take a few. */
+/** ECDSA signatures differ in length by some bytes, so it may take a few attempts. */
 function leafOfSize(length: number): Leaf {
   for (;;) {
     const leaf = root.issue()

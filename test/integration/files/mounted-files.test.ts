@@ -1,6 +1,6 @@
 /*
- * A single file that is mounted by itself, as by `docker run -v FILE:FILE` or by `subPath`: a renewal that replaces the file is not
- * visible behind such a mount. With real mounts, in a mount namespace of the server's own.
+ * A single mounted file, as by `docker run -v FILE:FILE` or by `subPath`: a renewal that replaces the file is not visible
+ * behind such a mount. With real mounts, in a mount namespace of the server's own.
  */
 
 import assert from 'node:assert/strict'
@@ -27,13 +27,13 @@ import {
 } from '../../../support/processes/program.js'
 import { request } from '../../../support/servers/control.js'
 
-/** A namespace in which mounts are of no one else's concern. */
+/** A namespace whose mounts do not propagate. */
 const NAMESPACE = ['-m', '--propagation', 'private']
 const MAY_MOUNT = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0
 const skip =
   onFirstNodeOnly || (!MAY_MOUNT && 'unshare may not make mounts here: run it as root, with util-linux')
 
-test('a file that is mounted by itself is reported at the start, and in each result once it was replaced', {
+test('a mounted file is reported at the start, and in each result once it was replaced', {
   skip,
 }, async (t) => {
   const { outside, inside, renew } = site(t)
@@ -61,16 +61,16 @@ test('a file that is mounted by itself is reported at the start, and in each res
   )
 })
 
-test('a check of the timer finds that a mounted file was replaced, without a reload', { skip }, async (t) => {
+test('a timer check detects that a mounted file was replaced, without a reload', { skip }, async (t) => {
   const { outside, inside, renew } = site(t)
-  // The content is all that a check compares of a certificate.
+  // A check compares only the content of a certificate.
   const server = await serveMounted(t, { outside, inside }, { files: ['tls.crt'], intervalSeconds: 0.05 })
   renew()
   const detached = `FILE_DETACHED ${join(inside, 'tls.crt')}`
-  await eventually('it is in the status', async () => (await server.warnings()).includes(detached))
+  await eventually('the status reports it', async () => (await server.warnings()).includes(detached))
 })
 
-test('a refusal and a reload of other files say what a mounted file hides, and the exit code is 1', {
+test('a refusal and a reload of other files name the hidden change of a mounted file, and the exit code is 1', {
   skip,
 }, async (t) => {
   const { outside, inside, authority, renew } = site(t)
@@ -86,7 +86,7 @@ test('a refusal and a reload of other files say what a mounted file hides, and t
   const dry = await server.command(['reload', '--dry-run', '--force'])
   assert.deepEqual([dry.code, /a mounted file hides/.test(dry.stdout)], [1, true])
 
-  // The key that can be seen is the new one, and the certificate is not.
+  // The visible key is the new one, and the visible certificate is not.
   cpSync(join(outside, 'tls.key'), join(inside, 'tls.key'))
   const { code, stderr } = await server.command(['reload'])
   assert.equal(code, 1)
@@ -96,7 +96,7 @@ test('a refusal and a reload of other files say what a mounted file hides, and t
   )
 })
 
-test('a renewal that writes into the mounted file is served; one that replaces it is found although a link to it is left', {
+test('a renewal that writes into the mounted file is served; one that replaces it is detected although a link to the old file remains', {
   skip,
 }, async (t) => {
   const { outside, inside, authority, renew } = site(t)
@@ -123,7 +123,7 @@ test('a mounted directory is not reported, and its renewals are served', { skip 
   assert.deepEqual([status, contexts[0]?.fingerprint256, shown(warnings)], ['reloaded', fingerprint256, []])
 })
 
-test('every kind of file is watched: trust, lists, tickets, passphrases, hosts, and what links lead to', {
+test('every kind of file is watched: trust, lists, tickets, passphrases, hosts, and targets of links', {
   skip,
 }, async (t) => {
   const { outside, inside, authority } = site(t)
@@ -139,7 +139,7 @@ test('every kind of file is watched: trust, lists, tickets, passphrases, hosts, 
     writePair(join(outside, name), authority.issue({ names: [name] }))
   }
   cpSync(outside, inside, { recursive: true })
-  // Its own name is another than that of what is mounted.
+  // Its own name differs from that of the mounted file.
   symlinkSync('tls.crt', join(inside, 'current.pem'))
   const files = [
     'tls.crt',
@@ -192,12 +192,12 @@ function shown(warnings: readonly ProblemView[]): string[] {
 }
 
 interface Site {
-  /** What is mounted. */
+  /** The mounted file. */
   readonly outside: string
-  /** Where it is mounted, file by file. */
+  /** The mount point of each file. */
   readonly inside: string
   readonly authority: Authority
-  /** As certbot and most others renew: another file takes the name. */
+  /** Like certbot and most other tools: another file takes over the name. */
   renew(): string
 }
 
@@ -218,9 +218,9 @@ function site(t: TestContext): Site {
 }
 
 interface MountedOptions {
-  /** What is mounted, by itself. */
+  /** The files that are mounted one by one. */
   readonly files: readonly string[]
-  /** Of the engine. @defaultValue the pair */
+  /** Options of the engine. @defaultValue the pair */
   readonly config?: object
   /** @defaultValue off */
   readonly intervalSeconds?: number
@@ -228,17 +228,17 @@ interface MountedOptions {
 
 interface MountedServer {
   status(): Promise<StatusView>
-  /** Of the status. */
+  /** A field of the status. */
   warnings(): Promise<string[]>
   reload(): Promise<ReloadView>
   /** The value of a series. */
   metric(series: string): Promise<number>
   command(args: readonly string[]): Promise<ProgramResult>
-  /** SIGTERM; its log lines come back. */
+  /** Sends SIGTERM and returns the log lines. */
   stop(): Promise<readonly ProgramLine[]>
 }
 
-/** `certswap serve` that sees `outside` by mounts at `inside`. */
+/** `certswap serve` that sees `outside` through mounts at `inside`. */
 async function serveMounted(
   t: TestContext,
   { outside, inside }: Pick<Site, 'outside' | 'inside'>,
@@ -275,7 +275,7 @@ function pairIn(dir: string): { cert: string; key: string } {
   return { cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key') }
 }
 
-/** Arguments of `unshare` that run `certswap` where files of `outside` are mounted, each by itself. */
+/** Arguments of `unshare` that run `certswap` with each file of `outside` mounted separately. */
 function mounting(
   outside: string,
   inside: string,

@@ -1,6 +1,4 @@
-/*
- * An engine that runs as a user who may not read everything, as servers do that have dropped their privileges.
- */
+/* An engine that runs as a user without permission to read everything, like servers that have dropped their privileges. */
 
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -23,7 +21,7 @@ import { createAuthority, type Leaf } from '../../../support/material/certificat
 const authority = createAuthority()
 const skip = withoutRestrictedUser()
 
-test('a key that may not be read is refused by name, and is taken up alone once it may', {
+test('an unreadable key is refused and named, and is loaded automatically once it is readable', {
   skip,
 }, async (t) => {
   const { dir, files, engine, port, served } = await serving(t)
@@ -45,7 +43,7 @@ test('a key that may not be read is refused by name, and is taken up alone once 
   assert.equal(await fingerprintAt(port), served.fingerprint256)
 })
 
-test('a renewal whose key may not be read yet is served once it may', { skip }, async (t) => {
+test('a renewal whose key is not readable yet is served once it is', { skip }, async (t) => {
   const { files, engine, port, served } = await serving(t)
   const renewed = authority.issue()
   replace(files.key, renewed.keyPem, 0o000)
@@ -58,7 +56,7 @@ test('a renewal whose key may not be read yet is served once it may', { skip }, 
   assert.equal(await fingerprintAt(port), renewed.fingerprint256)
 })
 
-test('a directory on the way that may not be searched is told, and heals alone', { skip }, async (t) => {
+test('a parent directory without search permission is reported, and the engine recovers by itself', { skip }, async (t) => {
   const { live, files, engine, port, served } = await serving(t)
   chmodSync(live, 0o000)
   const { problems } = await nextRejection(engine)
@@ -75,7 +73,7 @@ test('a directory on the way that may not be searched is told, and heals alone',
   await engine.next('recovered')
 })
 
-test('a directory of trust anchors that may not be listed is told by name, and heals alone', {
+test('a directory of trust anchors that cannot be listed is reported by name, and the engine recovers by itself', {
   skip,
 }, async (t) => {
   const { anchors, engine, port, served } = await serving(t)
@@ -87,7 +85,7 @@ test('a directory of trust anchors that may not be listed is told by name, and h
   await engine.next('recovered')
 })
 
-test('an engine that may not read its key at the start says so', { skip }, async (t) => {
+test('an engine that cannot read its key at the start reports it', { skip }, async (t) => {
   const { files, options } = makeFiles(t)
   chmodSync(files.key, 0o000)
   const { problems } = await forkEngine(t, options).next('failed')
@@ -111,7 +109,7 @@ function makeFiles(t: TestContext) {
   return { dir, live, anchors, files, served, options }
 }
 
-/** A file of the restricted user, there at once with its mode. */
+/** A file of the restricted user, created with its mode at once. */
 function replace(path: string, content: string, mode: number): void {
   const temporary = `${path}.new`
   writeFileSync(temporary, content, { mode })

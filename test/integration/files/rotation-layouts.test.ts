@@ -1,7 +1,7 @@
 /*
- * However a renewal puts its files in place, the new certificate is served: by `reload()` and by the timer.
- *
- * Guards against what watchers of one inode or one link do: an atomic symlink swap is missed, or seen only once
+ * The new certificate is served by `reload()` and by the timer, whichever way a renewal replaces its files.
+ * 
+ * Guards against the gaps of watchers of one inode or one link: an atomic symlink swap is missed, or detected only once
  * (spring-boot#44807 and #43586, istio#61161, envoy#39498), hence three rotations in a row everywhere.
  */
 
@@ -26,7 +26,7 @@ import { createAuthority, type Leaf } from '../../../support/material/certificat
 
 const authority = createAuthority().issueAuthority()
 
-/** A place for a pair, and the way in which it is renewed there. */
+/** A layout of a pair, and the way in which it is renewed. */
 interface Layout {
   readonly paths: PairFiles
   rotate(leaf: Leaf): void
@@ -135,7 +135,7 @@ const layouts: Readonly<Record<string, (dir: string, first: Leaf) => Layout>> = 
 
   'a pair that was copied over by cp': copiedBy((from, to) => ['cp', ...from, to]),
 
-  // Not by size and time alone, rsync's default: a renewal may have both of the file before.
+  // Not by size and time alone, rsync's default: a renewal may have both of the previous file.
   'a pair that rsync brought': copiedBy((from, to) => ['rsync', '--archive', '--checksum', ...from, to]),
 
   'a pair that rsync wrote in place': copiedBy((from, to) => [

@@ -1,7 +1,6 @@
 /*
- * A writer that does everything wrong: certificate and key in any order, with pauses between and within them, sometimes
- * renamed into place and sometimes truncated and written. `CERTSWAP_LONG=1` makes it 500 renewals with pauses of up to
- * 300 ms.
+ * A careless writer: certificate and key in any order, with pauses between and within them, sometimes renamed into place and
+ * sometimes truncated and written. `CERTSWAP_LONG=1` makes it 500 renewals with pauses of up to 300 ms.
  */
 
 import assert from 'node:assert/strict'
@@ -19,10 +18,10 @@ import { createAuthority } from '../../../support/material/certificates.js'
 
 const RENEWALS = longMode ? 500 : 60
 const LONGEST_PAUSE_MS = longMode ? 300 : 30
-/** After so many renewals the writer stops until what it wrote is served. */
+/** After this many renewals the writer pauses until its last one is served. */
 const BURST = 10
 
-/** What half a renewal may look like. Any other problem would be a pair that went further than it may. */
+/** The problems that a partial renewal may cause. Any other problem would mean that a torn pair was loaded. */
 const PASSING: readonly ProblemCode[] = [
   'CERT_KEY_MISMATCH',
   'CERT_MISSING',
@@ -31,7 +30,7 @@ const PASSING: readonly ProblemCode[] = [
   'FILES_CHANGING',
 ]
 
-test('renewals torn apart in every way lose no handshake, and the last of them is served at once', async (t) => {
+test('renewals torn apart in every way lose no handshake, and the last one is served at once', async (t) => {
   t.diagnostic(`CERTSWAP_SEED=${seed}`)
   const random = numbersFrom(seed)
   const rest = () => pause(random() * LONGEST_PAUSE_MS)
@@ -78,7 +77,7 @@ test('renewals torn apart in every way lose no handshake, and the last of them i
       await nextEvent(engine, 'applied', ({ serving }) => serving.fingerprint256 === last)
     }
     lagsMs.push(performance.now() - since)
-    // One look may have been under way, and one may have been planned for a while that a failure asked for.
+    // One check may have been in progress, and a failure may have scheduled another one.
     assert.ok(settled.length - looksBefore <= 3, `it took ${settled.length - looksBefore} looks`)
   }
   const { sightings, failures } = await load.stop()
@@ -97,5 +96,5 @@ test('renewals torn apart in every way lose no handshake, and the last of them i
   assert.ok(Math.max(...lagsMs) < MOST_LAG_MS, `waited ${Math.max(...lagsMs)} ms`)
 })
 
-/** A second is what is promised of a machine that has nothing else to do. */
+/** The promise is one second, on an idle machine. */
 const MOST_LAG_MS = 5000

@@ -1,8 +1,7 @@
 /*
- * What means the same is left alone: no new generation, no event but `settled` or `checked`, no word in the log, no lost
- * session.
- *
- * Guards against reloads without a reason, up to 400 in a second (moq#1773, scylladb#8082); Valkey reloads all when its
+ * Equivalent files change nothing: no new generation, no event except `settled` or `checked`, no log line, no lost session.
+ * 
+ * Guards against reloads without a reason, up to 400 in a second (moq#1773, scylladb#8082); Valkey reloads everything when its
  * key file is touched.
  */
 
@@ -31,7 +30,7 @@ const rewrites: Readonly<Record<string, (path: string) => void>> = {
 
 for (const file of ['cert', 'key', 'ca'] as const) {
   for (const [what, rewrite] of Object.entries(rewrites)) {
-    test(`a ${file} file that was ${what} is no reload`, async (t) => {
+    test(`a ${file} file that was ${what} causes no reload`, async (t) => {
       const dir = tempDir(t)
       const paths = { ...writePair(dir, authority.issue()), ca: join(dir, 'ca.pem') }
       overwriteInPlace(paths.ca, authority.certPem)
@@ -61,7 +60,7 @@ for (const file of ['cert', 'key', 'ca'] as const) {
   }
 }
 
-test('a key whose stamp moved is read once, and known again at the next look', async (t) => {
+test('a key whose stamp changed is read once, and recognized at the next check', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const options = { ...paths, logger: recordingLogger() }
   const replies = replyKinds(t)
@@ -77,7 +76,7 @@ test('a key whose stamp moved is read once, and known again at the next look', a
   assert.equal(await replies.next(), 'unchanged')
 })
 
-test('fifty checks of files that others read and touch are no reload', async (t) => {
+test('fifty checks of files that other programs read and touch cause no reload', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, { ...paths, autoReloadInterval: 0.005 })
   await serveEcho(t, engine)

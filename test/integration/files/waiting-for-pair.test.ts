@@ -1,9 +1,8 @@
 /*
- * A renewal writes two files, and there is always a moment between them. The engine says that it waits for the other
- * half, and takes the pair as soon as it is whole, with a timer and without one.
- *
- * Guards against an error, or a whole interval of waiting, where half of a pair was seen (envoy#13721, grpc#24600,
- * nginx#740).
+ * A renewal writes two files, with a moment between them. The engine reports that it waits for the other half, and loads the
+ * pair as soon as it is complete, with and without a timer.
+ * 
+ * Guards against an error, or a whole interval of waiting, when half of a pair is read (envoy#13721, grpc#24600, nginx#740).
  */
 
 import assert from 'node:assert/strict'
@@ -25,7 +24,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 const authority = createAuthority()
 
 for (const half of ['cert', 'key'] as const) {
-  test(`without a timer, a pair of which the ${half} came first is served soon after the other half came`, async (t) => {
+  test(`without a timer, a pair whose ${half} was written first is served soon after the other half is written`, async (t) => {
     const paths = writePair(tempDir(t), authority.issue())
     const engine = await startEngine(t, { ...paths, autoReloadInterval: 0 })
     const port = await serveEcho(t, engine)
@@ -46,7 +45,7 @@ for (const half of ['cert', 'key'] as const) {
   })
 }
 
-test('half a pair is an event of its own and one line at `info`, however often it is looked at', async (t) => {
+test('half a pair emits its own event and one line at `info`, however often it is checked', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const logger = recordingLogger()
   const engine = await startEngine(t, { ...paths, autoReloadInterval: 0.05, logger })
@@ -69,7 +68,7 @@ test('half a pair is an event of its own and one line at `info`, however often i
   await applied
 })
 
-test('half a pair that stays half is rejected when its grace is over, and the whole pair is still taken then', async (t) => {
+test('a pair that stays incomplete is rejected when its grace period is over, and is still loaded when it is complete', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const policy = { pairGraceSeconds: 0.2 }
   const engine = await startEngine(t, { ...paths, autoReloadInterval: 0.05, policy })
@@ -91,7 +90,7 @@ test('half a pair that stays half is rejected when its grace is over, and the wh
   assert.equal(await servedBy(port), leaf.fingerprint256)
 })
 
-test('an RSA pair and an ECDSA pair change together: while one is half, both old ones are served', async (t) => {
+test('an RSA pair and an ECDSA pair change together: while one is incomplete, both old pairs are served', async (t) => {
   const dir = tempDir(t)
   const [ec, rsa] = [authority.issue(), authority.issue({ keyType: 'rsa-2048' })]
   const ecPaths = writePair(dir, ec, { cert: 'ec.crt', key: 'ec.key' })

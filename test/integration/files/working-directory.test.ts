@@ -12,7 +12,7 @@ import { runModule } from '../../../support/processes/run-module.js'
 
 const root = createAuthority()
 
-/** What a child process does first: it works in `dir`, makes an engine by relative paths, and goes elsewhere. */
+/** The start of a child process: it works in `dir`, creates an engine with relative paths, and changes its directory. */
 const BEGIN = `
   import fs from 'node:fs'
   import tls from 'node:tls'
@@ -28,7 +28,7 @@ const BEGIN = `
   const brief = ({ outcome, problems }) => [outcome, problems.map(({ code, path }) => [code, path])]
 `
 
-/** Every option that is a path, and the file whose loss shows where it is looked for. */
+/** Every option that is a path, and the file whose absence shows where it is searched. */
 const options: readonly [string, object, string][] = [
   ['cert', { cert: 'tls.crt', key: 'tls.key' }, 'tls.crt'],
   ['key', { cert: './tls.crt', key: '../site/tls.key' }, 'tls.key'],
@@ -41,7 +41,7 @@ const options: readonly [string, object, string][] = [
   ['tickets.secretFile', { ...pair(), tickets: { secretFile: 'tickets' } }, 'tickets'],
   ['hosts by name', { ...pair(), hosts: { 'a.example': { cert: 'a.crt', key: 'tls.key' } } }, 'a.crt'],
 ]
-test('after process.chdir() every file is looked for where it was, and named by its whole path', async (t) => {
+test('after process.chdir() every file is read from its original place, and named by its absolute path', async (t) => {
   const dir = site(t)
   const script = `${BEGIN.split('const starting')[0]}
     const results = {}
@@ -66,7 +66,7 @@ test('after process.chdir() every file is looked for where it was, and named by 
   assert.deepEqual(JSON.parse(stdout), Object.fromEntries(expected))
 })
 
-test('after process.chdir() patterns of hosts and CA files, claims, and changes by update() mean what they meant', async (t) => {
+test('after process.chdir() patterns of hosts and CA files, claims, and changes by update() keep their meaning', async (t) => {
   const dir = site(t)
   const engine = {
     ...pair(),
@@ -98,7 +98,7 @@ test('after process.chdir() patterns of hosts and CA files, claims, and changes 
   ])
 })
 
-test('a server on a Unix socket with a relative path is still looked at after process.chdir()', async (t) => {
+test('a server on a Unix socket with a relative path is still verified after process.chdir()', async (t) => {
   const dir = site(t)
   const script = `${BEGIN}
     process.chdir(DIR)
@@ -116,7 +116,7 @@ test('a server on a Unix socket with a relative path is still looked at after pr
   assert.deepEqual(linesOf(stdout), [['applied', []]])
 })
 
-test('a member of a fleet that works elsewhere, and a primary that goes elsewhere, serve the renewal', async (t) => {
+test('a fleet member in another working directory, and a primary that changes its own, serve the renewal', async (t) => {
   const dir = site(t)
   const script = `
     import cluster from 'node:cluster'
@@ -158,7 +158,7 @@ test('a member of a fleet that works elsewhere, and a primary that goes elsewher
   assert.deepEqual(linesOf(stdout), [['applied', ['applied'], 1]])
 })
 
-test('a relative path is refused by its reason when the working directory has been removed', async (t) => {
+test('a relative path is refused with the reason when the working directory has been removed', async (t) => {
   const dir = site(t)
   const script = `
     import fs from 'node:fs'
@@ -173,7 +173,7 @@ test('a relative path is refused by its reason when the working directory has be
   assert.deepEqual(linesOf(stdout).at(-1), ['OPTIONS_INVALID', true])
 })
 
-test('a worker thread that cannot start because the working directory has been removed says so', async (t) => {
+test('a worker thread that cannot start because the working directory has been removed reports it', async (t) => {
   const dir = site(t)
   const script = `
     import fs from 'node:fs'
@@ -204,12 +204,12 @@ const cases: readonly [string, string, string][] = [
   ['/etc/./tls.crt', '/srv', '/etc/./tls.crt'],
 ]
 for (const [path, base, expected] of cases) {
-  test(`${path} in ${base} is ${expected}: links on the way are followed as ever`, () => {
+  test(`${path} in ${base} is ${expected}: links in the path are still followed`, () => {
     assert.deepEqual(withAbsolutePaths({ cert: path }, base), { cert: expected })
   })
 }
 
-test('a directory whose name looks like a pattern is meant to the letter in front of a pattern', () => {
+test('a directory whose name looks like a pattern is taken literally in front of a pattern', () => {
   const resolved = withAbsolutePaths({ hosts: ['hosts/*', 'one'], caDir: '../cas/*.crt' }, '/srv/a [b]/(c)')
   assert.deepEqual(resolved, {
     hosts: ['/srv/a \\[b\\]/\\(c\\)/hosts/*', '/srv/a [b]/(c)/one'],

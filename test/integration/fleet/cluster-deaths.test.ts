@@ -20,7 +20,7 @@ const skip = process.platform === 'linux' ? false : 'needs Linux, which tells in
 
 const authority = createAuthority()
 
-test('through many rotations, with a worker of node:cluster killed and replaced at random moments, no handshake fails but at its death, and none is shown an older certificate than was acknowledged', {
+test('through many rotations, with a worker of node:cluster killed and replaced at random moments, no handshake fails except at a death, and none shows a certificate older than the acknowledged one', {
   timeout: 600_000,
   skip,
 }, async (t) => {
@@ -39,7 +39,7 @@ test('through many rotations, with a worker of node:cluster killed and replaced 
       const pid = taken(pids, random)
       const clients = await killed(pid, site.port)
       await site.exited()
-      // What node:cluster was handing over is left with the primary: that client waits until it gives up.
+      // Connections that node:cluster was passing to a dead worker stay with the primary: that client waits until it gives up.
       return { pid, clients: new Set([...clients, ...clientsHeldBy(site.pid, site.port)]) }
     },
     async replaced() {
@@ -49,7 +49,7 @@ test('through many rotations, with a worker of node:cluster killed and replaced 
   await stormOfDeaths(t, fleet, first, { ...storm, tellsPid: true })
 })
 
-test('through many rotations, with a process of `serve` killed at random moments, no handshake fails but those that it held, and none is shown an older certificate than was acknowledged', {
+test('through many rotations, with a process of `serve` killed at random moments, no handshake fails except those that it held, and none shows a certificate older than the acknowledged one', {
   timeout: 600_000,
   skip,
 }, async (t) => {
@@ -98,7 +98,7 @@ function pairOnDisk(t: TestContext) {
   return { dir, first, pair, rotate }
 }
 
-/** One of them, which is out from then on. */
+/** One of the workers, which is not counted from then on. */
 function taken(pids: number[], random: number): number {
   return pids.splice(Math.floor(random * pids.length), 1)[0] as number
 }

@@ -1,6 +1,6 @@
 /*
- * Workers of one service never disagree: harper#586 (clients flip between certificates) and harper#1409 (a new
- * certificate with an old key) are what happens where each process reloads by itself.
+ * Workers of one service never disagree. If each process reloads by itself, clients flip between certificates (harper#586) or
+ * see a new certificate with an old key (harper#1409).
  */
 
 import assert from 'node:assert/strict'
@@ -20,7 +20,7 @@ import { createAuthority, type Leaf } from '../../../support/material/certificat
 const authority = createAuthority()
 
 for (const serialization of ['json', 'advanced'] as const) {
-  test(`every worker serves a reloaded certificate from the answer on, with ${serialization} messages`, async (t) => {
+  test(`every worker serves a reloaded certificate once the reload is answered, with ${serialization} messages`, async (t) => {
     const { site, rotate, first } = await fleet(t, 3, { serialization })
     assert.deepEqual(await shown(site, 6), new Set([first.fingerprint256]))
     const leaf = rotate()
@@ -46,7 +46,7 @@ test('sessions of one worker are resumed at every other, also after a renewal', 
   }
 })
 
-test('a removed CA is out at every worker at once', async (t) => {
+test('a removed CA is refused by every worker at once', async (t) => {
   const [a, b] = [createAuthority(), createAuthority()]
   const dir = tempDir(t)
   const ca = join(dir, 'ca.pem')
@@ -65,7 +65,7 @@ test('a removed CA is out at every worker at once', async (t) => {
   }
 })
 
-test('a worker that is born late serves the generation of now from its first handshake on', async (t) => {
+test('a worker that starts later serves the current generation from its first handshake on', async (t) => {
   const { site, rotate } = await fleet(t, 1)
   const leaf = rotate()
   assertApplied(await site.reload())
@@ -76,7 +76,7 @@ test('a worker that is born late serves the generation of now from its first han
   assert.deepEqual(await shown(site, 6), new Set([next.fingerprint256]))
 })
 
-test('a worker that does not answer in time keeps the whole fleet as it was, and catches up later', async (t) => {
+test('a worker that does not answer in time keeps the whole fleet on the old generation, and catches up later', async (t) => {
   const { site, rotate, first } = await fleet(t, 2, { timeoutMs: 2_000 })
   const leaf = rotate()
   const [pid = 0] = site.pids
@@ -89,7 +89,7 @@ test('a worker that does not answer in time keeps the whole fleet as it was, and
   assert.deepEqual(await shown(site, 6), new Set([leaf.fingerprint256]))
 })
 
-test('a worker that is killed delays nobody, and is missing from the next answer', async (t) => {
+test('a worker that is killed causes no delay, and is missing from the next result', async (t) => {
   const { site, rotate } = await fleet(t, 3)
   rotate()
   await site.kill(site.pids[0] as number)
@@ -100,7 +100,7 @@ test('a worker that is killed delays nobody, and is missing from the next answer
   assert.equal((await site.reload()).members.length, 2)
 })
 
-test('files that are rejected are rejected for all, and status() knows every worker', async (t) => {
+test('files that are rejected are rejected for all workers, and status() lists every worker', async (t) => {
   const { site, dir, first } = await fleet(t, 2)
   writeFileSync(join(dir, 'tls.crt'), 'nothing')
   assert.equal((await site.reload()).outcome, 'rejected')
@@ -112,7 +112,7 @@ test('files that are rejected are rejected for all, and status() knows every wor
   )
 })
 
-test('SNI hosts reach every worker, and so does one that changed', async (t) => {
+test('SNI hosts reach every worker, and so does a changed host', async (t) => {
   const dir = tempDir(t)
   const names = Array.from({ length: 150 }, (_, i) => `h${i}.test`)
   for (const name of names) putHost(dir, authority, name)
@@ -152,7 +152,7 @@ async function fleet(
   return { site, dir, first, rotate }
 }
 
-/** What so many clients are shown, one after the other: connections go round all workers. */
+/** The certificates that so many clients see, one after the other: connections are distributed over all workers. */
 async function shown(
   { port }: ClusterSite,
   clients: number,

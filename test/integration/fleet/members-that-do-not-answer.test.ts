@@ -1,6 +1,4 @@
-/*
- * One member of a fleet that does not answer must not keep the others on an old certificate for ever.
- */
+/* One fleet member that does not answer must not keep the others on an old certificate for ever. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -30,11 +28,11 @@ import { createAuthority } from '../../../support/material/certificates.js'
 const skip = process.versions.node.startsWith('20.') ? false : 'needs Node 20, on which it runs alone'
 const test = (title: string, act: (t: TestContext) => Promise<void>): void => void run(title, { skip }, act)
 const authority = createAuthority()
-/** No other timer has it: that is how a test sees that members are waited for. */
+/** No other timer uses it, so a test can detect that members are awaited. */
 const TIMEOUT_MS = 10_007
 const DAY_MS = 86_400_000
 
-test('a member that does not answer holds three renewals back, and the third reaches all others', async (t) => {
+test('a member that does not answer holds back three renewals, and the third reaches all others', async (t) => {
   const { engine, rotate, roll, member, logger } = await fleet(t)
   const [stuck, other] = [await member(1), await member(2)]
   stuck.answers = 'none'
@@ -94,7 +92,7 @@ test('a member that is slow twice and answers in between is not evicted', async 
   }
 })
 
-test('members that are slow by turns hold back no more renewals than one of them', async (t) => {
+test('members that are slow in turn hold back no more renewals than one of them', async (t) => {
   const { rotate, roll, member } = await fleet(t)
   const [one, two] = [await member(1), await member(2)]
   rotate()
@@ -108,7 +106,7 @@ test('members that are slow by turns hold back no more renewals than one of them
   assert.deepEqual(outcomes(await roll()), { 1: 'evicted', 2: 'applied' })
 })
 
-test('a member that does not read gets one generation, however many it is waited for', async (t) => {
+test('a member that does not read is sent one generation, however often it is awaited', async (t) => {
   const { rotate, roll, member } = await fleet(t, { patience: 20 })
   const stuck = await member(1)
   stuck.answers = 'none'
@@ -120,7 +118,7 @@ test('a member that does not read gets one generation, however many it is waited
   assert.deepEqual(stuck.sent.slice(before), ['stage', 'abort'])
 })
 
-test('a member that reports and asks for reloads, but never builds, is evicted like one that is silent', async (t) => {
+test('a member that reports and requests reloads, but never builds, is evicted like a silent one', async (t) => {
   const { engine, rotate, roll, member } = await fleet(t, { patience: 2 })
   const stuck = await member(1)
   stuck.answers = 'none'
@@ -132,7 +130,7 @@ test('a member that reports and asks for reloads, but never builds, is evicted l
   assert.deepEqual([evictedIn(engine), engine.status().connections], [[1], { 1: 7 }])
 })
 
-test('a member that built a generation and is suspended before the commit is evicted, and the others keep it', async (t) => {
+test('a member that built a generation and is suspended before the commit is evicted, and the others keep the generation', async (t) => {
   const { engine, rotate, roll, member } = await fleet(t, { patience: 2 })
   const [stuck, other] = [await member(1), await member(2)]
   stuck.answers = 'staging'
@@ -148,7 +146,7 @@ test('a member that built a generation and is suspended before the commit is evi
 })
 
 for (const answers of ['none', 'staging'] as const) {
-  test(`a CA that was removed is waited for once, and the result is incomplete while the member lives: ${answers}`, async (t) => {
+  test(`a removed CA is awaited once, and the result is incomplete while the member lives: ${answers}`, async (t) => {
     const { engine, roll, member, distrust } = await fleet(t, {}, 'mutual')
     const stuck = await member(1)
     await member(2)
@@ -199,7 +197,7 @@ test('a certificate in the last tenth of its life is replaced without waiting tw
   assert.equal((await roll()).outcome, 'applied')
 })
 
-test('update() and rollback() reach the others like a reload', async (t) => {
+test('update() and rollback() reach the other members like a reload', async (t) => {
   const { engine, rotate, clock, member } = await fleet(t, { patience: 2 })
   const stuck = await member(1)
   rotate()
@@ -227,7 +225,7 @@ test('two members that do not answer, of three or of two, are both evicted', asy
   }
 })
 
-test('a member that wakes up joins again and is sent the current generation as a whole', async (t) => {
+test('a member that wakes up joins again and is sent the complete current generation', async (t) => {
   const { engine, rotate, roll, member, logger } = await fleet(t, { patience: 1 })
   const stuck = await member(1)
   stuck.answers = 'none'
@@ -244,29 +242,29 @@ test('a member that wakes up joins again and is sent the current generation as a
   assert.deepEqual(outcomes(await engine.reload()), { 1: 'applied' })
 })
 
-test('a process that is suspended while it joins holds no renewal back', async (t) => {
+test('a process that is suspended while it joins holds back no renewal', async (t) => {
   const { engine, shared, clock, rotate, member, logger } = await fleet(t)
   await member(1)
   const stuck = strangerTo(t, shared, 2)
   stuck.answers = 'none'
   stuck.say({ kind: 'join', pid: 2, threadId: 0 })
-  await eventually('it is sent what is served', () => stuck.sent.includes('stage'))
+  await eventually('it is sent the current generation', () => stuck.sent.includes('stage'))
   rotate()
   assert.deepEqual(outcomes(await engine.reload()), { 1: 'applied' })
   await clock.advance(TIMEOUT_MS)
-  await eventually('it is given up', () =>
+  await eventually('it is abandoned', () =>
     logger.lines.some(({ message }) => message === 'member could not join'),
   )
   assert.equal(shared.members().length, 1)
 })
 
-test('a member that a renewal overtakes while it joins begins with the new generation', async (t) => {
+test('a member that joins during a renewal begins with the new generation', async (t) => {
   const { engine, shared, rotate, member } = await fleet(t)
   await member(1)
   const late = strangerTo(t, shared, 2)
   late.answers = 'none'
   late.say({ kind: 'join', pid: 2, threadId: 0 })
-  await eventually('it is sent what is served', () => late.sent.includes('stage'))
+  await eventually('it is sent the current generation', () => late.sent.includes('stage'))
   rotate()
   assert.equal((await engine.reload()).outcome, 'applied')
   late.wake()
@@ -277,7 +275,7 @@ test('a member that a renewal overtakes while it joins begins with the new gener
   )
 })
 
-test('a member that dies while it is waited for is gone, and evicts no other', async (t) => {
+test('a member that dies while it is awaited is removed, and causes no eviction of another', async (t) => {
   const { engine, rotate, roll, member } = await fleet(t)
   const [dying] = [await member(1), await member(2)]
   dying.answers = 'none'
@@ -290,7 +288,7 @@ test('a member that dies while it is waited for is gone, and evicts no other', a
   assert.deepEqual(outcomes(await roll()), { 2: 'applied' })
 })
 
-test('the application learns of an evicted member, with the thread or process to end', async (t) => {
+test('the application is informed of an evicted member, with the thread or process to end', async (t) => {
   const seen: [EvictedMember, object][] = []
   const { engine, rotate, roll, member } = await fleet(t, {
     patience: 1,
@@ -332,7 +330,7 @@ test('metrics count members by state, and evictions', async (t) => {
   assert.match(text, /^certswap_member_evictions_total 1$/m)
 })
 
-test('patience that is no number of attempts is refused', async (t) => {
+test('a patience that is not a number of attempts is refused', async (t) => {
   const { engine, shared } = await fleet(t)
   shared.close()
   for (const patience of [0, -1, 1.5, 1001, Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -363,7 +361,7 @@ async function fleet(t: TestContext, options: ShareOptions = {}, kind: 'plain' |
 }
 
 interface WatchedClock extends ReturnType<typeof fakeClock> {
-  /** Whether anything waits for members. */
+  /** Whether a timer waits for members. */
   readonly isWaitedBy: boolean
 }
 
@@ -392,7 +390,7 @@ function watchedClock(): WatchedClock {
   }
 }
 
-/** The result of a pass that waits for members in vain: the time moves on once all others must have answered. */
+/** The result of a pass that waits for members in vain: the time advances once all others must have answered. */
 async function late(pass: Promise<ReloadResult>, clock: WatchedClock): Promise<ReloadResult> {
   let done = false
   const result = pass.finally(() => {
@@ -404,7 +402,7 @@ async function late(pass: Promise<ReloadResult>, clock: WatchedClock): Promise<R
     waited = clock.isWaitedBy ? waited + 1 : 0
     if (waited < 50) continue
     await clock.advance(TIMEOUT_MS)
-    // The next question of the same roll-out begins now, and its answers need their time too.
+    // The next request of the same roll-out begins now, and its answers need their time too.
     waited = 0
   }
   return await result
@@ -426,7 +424,7 @@ function codes(problems: ReloadResult['problems']): string[] {
   return problems.map(({ code }) => code)
 }
 
-/** Messages travel for a moment after a roll-out has ended. */
+/** Messages are in transit for a moment after a roll-out has ended. */
 async function lastAre(puppets: readonly FleetPuppet[], kinds: readonly string[]): Promise<void> {
   const last = () => puppets.map(({ sent }) => lastOf(sent))
   await eventually(`the last messages are ${kinds}`, () => isDeepStrictEqual(last(), kinds))

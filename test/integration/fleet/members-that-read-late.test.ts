@@ -1,6 +1,6 @@
 /*
- * A member that reads its messages late, because it was suspended: whatever it reads, it serves one generation after the other,
- * and none that the fleet has left.
+ * A member that reads its messages late, because it was suspended, still serves the generations in order, and none that the
+ * fleet has abandoned.
  */
 
 import assert from 'node:assert/strict'
@@ -19,7 +19,7 @@ import { writePair } from '../../../support/files/files.js'
 
 const TIMEOUT_MS = 500
 
-test('a commit that is read after the fleet went on without the member is not carried out', async (t) => {
+test('a commit that is read after the fleet continued without the member is not carried out', async (t) => {
   const { site, member, applied, hold, release, renew } = await fleet(t, { patience: 1 })
   hold('commit')
   renew()
@@ -34,7 +34,7 @@ test('a commit that is read after the fleet went on without the member is not ca
   assert.deepEqual([evictions, applied], [[1], [3]])
 })
 
-test('a commit that is read after the fleet went back is not carried out either, and the next one is', async (t) => {
+test('a commit that is read after the fleet rolled it back is not carried out either, and the next one is', async (t) => {
   const { site, applied, hold, release, renew } = await fleet(t, { patience: 5 })
   hold('commit')
   renew()
@@ -44,7 +44,7 @@ test('a commit that is read after the fleet went back is not carried out either,
   assert.deepEqual(applied, [3])
 })
 
-test('a member that slept through several renewals of hosts serves the newest certificate of each', async (t) => {
+test('a member that was suspended during several renewals of hosts serves the newest certificate of each', async (t) => {
   for (const patience of [1, 9]) {
     const { site, member, hold, release, renew } = await fleet(t, { patience })
     hold('hosts')
@@ -64,12 +64,12 @@ test('a member that slept through several renewals of hosts serves the newest ce
   }
 })
 
-test('an answer that came while the primary was suspended is not late', async (t) => {
+test('an answer that arrived while the primary was suspended is not late', async (t) => {
   const timeoutMs = 800
   const { site, hold, onHeld, release, renew } = await fleet(t, { patience: 1, timeoutMs })
   hold('staged')
   onHeld(() => {
-    // After this, timers that are overdue fire before anything is read.
+    // After this, overdue timers fire before any message is read.
     setImmediate(() => {
       release()
       suspend(timeoutMs)
@@ -97,7 +97,7 @@ function assertNoneLate({ outcome, members }: ReloadResult): void {
   assert.deepEqual([outcome, members.map((one) => one.outcome)], ['applied', ['applied']])
 }
 
-/** Holds this thread, and with it the primary and the member. */
+/** Blocks this thread, and with it the primary and the member. */
 function suspend(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
@@ -116,7 +116,7 @@ async function fleet(t: TestContext, options: ShareOptions) {
   return { site, member, applied, hold, onHeld, release, renew }
 }
 
-/** A link whose messages can be rolledBack, in both directions, from the first one of a kind on. */
+/** A link whose messages can be held back, in both directions, from the first one of a kind on. */
 function slowLink(t: TestContext, shared: SharedEngine) {
   const [near, far] = [new MessageChannel(), new MessageChannel()]
   t.after(() => {
@@ -145,7 +145,7 @@ function slowLink(t: TestContext, shared: SharedEngine) {
     hold(kind: string) {
       from = kind
     },
-    /** Calls back when the first message is rolledBack. */
+    /** Called when the first message is held back. */
     onHeld(listener: () => void) {
       heldFirst = listener
     },

@@ -1,6 +1,6 @@
 /*
- * `certswap serve --processes` where the system refuses another process: the first process and the others go on, the log has
- * the reason, and the process is started as soon as the system allows it.
+ * `certswap serve --processes` when the system refuses to start another process: the first process and the others continue, the
+ * log has the reason, and the process is started as soon as the system allows it.
  */
 
 import assert from 'node:assert/strict'
@@ -18,7 +18,7 @@ const isLinux = process.platform === 'linux'
 const skip =
   isLinux && !spawnSync('prlimit', ['--version']).error ? false : 'needs Linux and prlimit (util-linux)'
 
-test('a process that died is replaced once the system allows another one; until then the rest serves', {
+test('a process that died is replaced once the system allows it; until then the other processes serve', {
   skip,
 }, async (t) => {
   const cwd = tempDir(t)

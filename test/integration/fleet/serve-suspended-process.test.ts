@@ -1,6 +1,4 @@
-/*
- * `certswap serve --processes` with a process that is suspended: renewals, `status` and the end do not depend on it.
- */
+/* `certswap serve --processes` with a suspended process: renewals, `status` and the stop do not depend on it. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -36,7 +34,7 @@ test('a suspended process is replaced after as many attempts as --member-patienc
   assert.equal(isAlive(stuck), false)
 })
 
-test('a revoked CA is out of all processes after one attempt: the suspended one is killed before the answer', async (t) => {
+test('a revoked CA is refused by all processes after one attempt: the suspended one is killed before the answer', async (t) => {
   const [kept, removed] = [createAuthority(), createAuthority()]
   const { cwd, served } = await serving(
     t,
@@ -61,7 +59,7 @@ test('a signal ends serve and its suspended process within the deadline of the d
   for (const pid of [stuck, other]) assert.equal(isAlive(pid), false)
 })
 
-test('limits of the options are checked', async (t) => {
+test('the limits of the options are checked', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, authority.issue())
   for (const [flag, value] of [
@@ -95,12 +93,12 @@ interface MemberRow {
   readonly evicted: object | null
 }
 
-/** Asks the control server itself: a client program for each question would take a second of a busy machine. */
+/** Sends the request to the control server itself: a client program for each request would take a second on a busy machine. */
 async function membersOf(cwd: string): Promise<MemberRow[]> {
   return (await request(`${cwd}/.certswap/control.sock`, '/status')).json.members
 }
 
-/** Suspends the first process; the pids of both come back. */
+/** Suspends the first process; returns the pids of both. */
 async function suspended(t: TestContext, cwd: string): Promise<[number, number]> {
   const [first, second] = (await membersOf(cwd)).map(({ pid }) => pid) as [number, number]
   process.kill(first, 'SIGSTOP')

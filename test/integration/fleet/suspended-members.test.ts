@@ -1,6 +1,4 @@
-/*
- * A real process or thread of a fleet that is suspended (SIGSTOP), or whose event loop is blocked, and wakes up again.
- */
+/* A real process or thread of a fleet that is suspended (SIGSTOP), or whose event loop is blocked, and resumes. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -51,7 +49,7 @@ test('a suspended worker delays a renewal, prevents none, and serves the current
   assert.equal((await site.reload()).members.length, 2)
 })
 
-test('a removed CA does not wait for a suspended worker, which is ended, and no client of that CA comes in', async (t) => {
+test('a removed CA does not wait for a suspended worker, which is ended, and no client of that CA is admitted', async (t) => {
   const [kept, removed] = [createAuthority(), createAuthority()]
   const ca = join(tempDir(t), 'ca.pem')
   overwriteInPlace(ca, kept.certPem + removed.certPem)
@@ -84,7 +82,7 @@ test('a thread whose event loop is blocked is evicted, and joins again when it r
   assert.equal(await servedBy(stuck.port), leaf.fingerprint256)
 })
 
-test('a thread that is blocked for good can be ended by the application', async (t) => {
+test('the application can end a thread that is blocked for ever', async (t) => {
   const ended: Worker[] = []
   const { engine, shared, rotate } = await threads(t, (peer) => {
     ended.push(peer)

@@ -13,7 +13,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 
 const authority = createAuthority()
 
-test('threads that listen each on their own take over what the main thread prepares, and so does its own server', async (t) => {
+test('threads with listeners of their own serve what the main thread prepares, and so does its own server', async (t) => {
   const { engine, shared, rotate } = await sharing(t)
   const own = await serveEcho(t, engine)
   const threads = [await joinOnThread(t, shared), await joinOnThread(t, shared)]
@@ -29,7 +29,7 @@ test('threads that listen each on their own take over what the main thread prepa
   }
 })
 
-test('a thread can ask for a reload, and its answer is that of all', async (t) => {
+test('a thread can request a reload, and its result covers all members', async (t) => {
   const { shared, rotate, engine } = await sharing(t)
   const thread = await joinOnThread(t, shared)
   const leaf = rotate()
@@ -39,7 +39,7 @@ test('a thread can ask for a reload, and its answer is that of all', async (t) =
   assert.equal(engine.status().generation.certificates[0]?.fingerprint256, leaf.fingerprint256)
 })
 
-test('when sharing ends, threads serve on what they have and know that they are alone', async (t) => {
+test('when sharing ends, threads continue to serve and know that they are alone', async (t) => {
   const { shared, engine, rotate, first } = await sharing(t)
   const thread = await joinOnThread(t, shared)
   shared.close()
@@ -53,7 +53,7 @@ test('when sharing ends, threads serve on what they have and know that they are 
   assert.equal(await servedBy(thread.port), first.fingerprint256)
 })
 
-test('a closed engine shares no more', async (t) => {
+test('a closed engine cannot be shared', async (t) => {
   const { shared, engine } = await sharing(t)
   await joinOnThread(t, shared)
   assert.equal(shared.members().length, 1)
@@ -61,7 +61,7 @@ test('a closed engine shares no more', async (t) => {
   assert.deepEqual(shared.members(), [])
 })
 
-test('fleets of two engines in one process are told apart by their names', async (t) => {
+test('fleets of two engines in one process are distinguished by their names', async (t) => {
   const [a, b] = [await sharing(t, 'a'), await sharing(t, 'b')]
   const thread = await joinOnThread(t, b.shared, 'b')
   a.shared.add(thread.worker)
@@ -69,7 +69,7 @@ test('fleets of two engines in one process are told apart by their names', async
   assert.deepEqual([a.shared.members().length, b.shared.members().length], [0, 1])
 })
 
-test('an engine is shared once, and only an engine of certswap can be', async (t) => {
+test('an engine is shared once, and other objects are refused', async (t) => {
   const { engine } = await sharing(t)
   assert.throws(() => shareEngine(engine), { code: 'OPTIONS_INVALID' })
   assert.throws(() => shareEngine({} as ReloadEngine), { code: 'OPTIONS_INVALID' })
@@ -77,7 +77,7 @@ test('an engine is shared once, and only an engine of certswap can be', async (t
   assert.throws(() => shareEngine(other, { timeoutMs: 0 }), { code: 'OPTIONS_INVALID' })
 })
 
-test('whoever joins where nobody shares is told so', async (t) => {
+test('a member that joins without a primary gets an error', async (t) => {
   if (process.send === undefined) await assert.rejects(joinEngine(), { code: 'OPTIONS_INVALID' })
   const worker = new Worker(new URL('../../../support/fleet/fleet-thread.js', import.meta.url), {
     workerData: { name: 'nobody' },
@@ -87,7 +87,7 @@ test('whoever joins where nobody shares is told so', async (t) => {
   assert.equal((error as { code?: string }).code, 'MEMBER_TIMEOUT')
 })
 
-test('what others send on the same channel is left alone', async (t) => {
+test('foreign messages on the same channel are ignored', async (t) => {
   const { shared } = await sharing(t)
   const { port1, port2 } = new MessageChannel()
   t.after(() => port1.close())

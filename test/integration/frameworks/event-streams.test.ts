@@ -1,6 +1,6 @@
 /*
- * Responses that would not end by themselves: without a hook, a stream of server-sent events over HTTP/1.1 holds the drain
- * up to its deadline and is cut.
+ * Responses that would not end by themselves: without a hook, a stream of server-sent events over HTTP/1.1 keeps the drain
+ * running until its deadline and is cut.
  */
 
 import assert from 'node:assert/strict'
@@ -38,7 +38,7 @@ import { front } from '../../../support/servers/front.js'
 const LAST = 'event: bye\ndata: {"to":"other"}\n\n'
 const HEADERS = { 'content-type': 'text/event-stream' }
 
-/** Servers with a stream of events at `/events`; each goes on writing until the response has closed. */
+/** Servers with an event stream at `/events`; each writes until the response has closed. */
 const servers: Readonly<Record<string, { protocol: 'http1' | 'http2'; make: () => Promise<Server> }>> = {
   'node:https': { protocol: 'http1', make: async () => httpsServer(streamEvents) },
   Express: {
@@ -98,7 +98,7 @@ const servers: Readonly<Record<string, { protocol: 'http1' | 'http2'; make: () =
 }
 
 for (const [name, { protocol, make }] of Object.entries(servers)) {
-  test(`${name}: streams of server-sent events get a last event and end whole, and nothing is cut`, async (t) => {
+  test(`${name}: streams of server-sent events get a last event and end completely, and nothing is cut`, async (t) => {
     const onResponse = closeEventStreams({ retryMs: 1_500, last: LAST })
     const { drain, port, logger } = await drainOf(t, await make(), { onResponse })
     const streams = await Promise.all([1, 2, 3].map(() => events(t, port, protocol)))
@@ -117,7 +117,7 @@ for (const [name, { protocol, make }] of Object.entries(servers)) {
   })
 }
 
-test('other responses are left to end by themselves, each one whole', async (t) => {
+test('other responses end by themselves, each one completely', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { onResponse: closeEventStreams() })
   const answers = [ask(port), ask(port)]
@@ -131,7 +131,7 @@ test('other responses are left to end by themselves, each one whole', async (t) 
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a stream of events that starts after the goodbye ends after what is written at once', async (t) => {
+test('an event stream that starts after the goodbye ends after its first write', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { onResponse: closeEventStreams({ last: () => LAST }) })
   const answer = ask(port)
@@ -145,7 +145,7 @@ test('a stream of events that starts after the goodbye ends after what is writte
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('what the application writes after the last event is discarded, and raises no error', async (t) => {
+test('writes of the application after the last event are discarded, and raise no error', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { onResponse: closeEventStreams({ last: LAST }) })
   const answer = ask(port)
@@ -163,7 +163,7 @@ test('what the application writes after the last event is discarded, and raises 
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a stream whose last event cannot be made ends without it, when it runs and when it starts later', async (t) => {
+test('a stream whose last event cannot be created ends without it, both when it runs and when it starts later', async (t) => {
   const { server, requests } = pausedHttps()
   const last = () => {
     throw new Error('no last event')
@@ -213,7 +213,7 @@ for (const protocol of ['http1', 'http2'] as const) {
   })
 }
 
-test('the drain of some connections ends the streams of these, and of no others', async (t) => {
+test('a drain of selected connections ends their streams, and no others', async (t) => {
   const { drain, port } = await drainOf(t, httpsServer(streamEvents), {
     onResponse: closeEventStreams({ last: LAST }),
   })
@@ -227,7 +227,7 @@ test('the drain of some connections ends the streams of these, and of no others'
   assert.ok((await second.rest).endsWith(LAST))
 })
 
-test('examples/drain/event-streams.js ends at SIGTERM with 0, and an EventSource goes on with another server', {
+test('examples/drain/event-streams.js exits at SIGTERM with 0, and an EventSource continues with another server', {
   skip: onFirstNodeOnly,
 }, async (t) => {
   const authority = createAuthority()
@@ -261,7 +261,7 @@ test('examples/drain/event-streams.js ends at SIGTERM with 0, and an EventSource
   await moved
 })
 
-/** As applications do: headers that `getHeader` does not know, and a timer that writes until the response has closed. */
+/** Like applications do: headers that `getHeader` does not know, and a timer that writes until the response has closed. */
 function streamEvents(_request: unknown, response: ServerResponse): void {
   response.writeHead(200, HEADERS)
   response.write('data: 0\n\n')
@@ -289,7 +289,7 @@ async function fastifyServer<App extends { ready(): PromiseLike<unknown>; server
   return app.server
 }
 
-/** A stream of events that has begun, and all of it when it has ended. */
+/** An event stream that has begun, and its full text when it has ended. */
 async function events(
   t: TestContext,
   port: number,

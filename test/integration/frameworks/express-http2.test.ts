@@ -1,6 +1,6 @@
 /*
- * Express 5 and HTTP/2, as the documentation says: by itself Express cannot, and with the listener of
- * `examples/drain/express-http2.js` it can, and is drained.
+ * Express 5 and HTTP/2, as documented: Express alone does not support it; with the listener of
+ * `examples/drain/express-http2.js` it does, and is drained.
  */
 
 import assert from 'node:assert/strict'
@@ -20,7 +20,7 @@ import { identity } from '../../../support/servers/drains.js'
 const authority = createAuthority()
 const ca = authority.certPem
 
-test('examples/drain/express-http2.js answers HTTP/2 and HTTP/1.1, and SIGTERM waits for what runs', async (t) => {
+test('examples/drain/express-http2.js answers HTTP/2 and HTTP/1.1, and SIGTERM waits for running requests', async (t) => {
   const dir = tempDir(t)
   writePair(dir, authority.issue({ names: ['localhost'], ips: ['127.0.0.1'] }))
   const example = startExample(t, 'drain/express-http2.js', { dir })
@@ -45,7 +45,7 @@ test('examples/drain/express-http2.js answers HTTP/2 and HTTP/1.1, and SIGTERM w
   assert.equal(await stopped, 0)
 })
 
-test('Express by itself ends the process at the first request of HTTP/2', async (t) => {
+test('Express alone ends the process at the first HTTP/2 request', async (t) => {
   const program = `
     import express from 'express'
     import http2 from 'node:http2'

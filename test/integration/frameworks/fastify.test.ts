@@ -1,7 +1,7 @@
 /*
- * Fastify makes its own server from options, so this holds the two lines that its users write: `https:
- * engine.serverOptions()` and `engine.attach(app.server)`. They listen on an explicit host: for `localhost` Fastify may
- * open a second server, which nobody can attach.
+ * Fastify creates its own server from options, so this tests the two lines that its users write: `https:
+ * engine.serverOptions()` and `engine.attach(app.server)`. They listen on an explicit host: for `localhost` Fastify may open a
+ * second server, which cannot be attached.
  */
 
 import assert from 'node:assert/strict'
@@ -41,7 +41,7 @@ test('a Fastify server serves the new certificate after each reload, and its cli
   }
 })
 
-test('a Fastify server of HTTP/2 and HTTP/1.1 serves the new certificate over both', async (t) => {
+test('a Fastify server for HTTP/2 and HTTP/1.1 serves the new certificate over both', async (t) => {
   const dir = tempDir(t)
   const engine = await startEngine(t, writePair(dir, authority.issue()))
   const app = fastify({ http2: true, https: engine.serverOptions({ allowHTTP1: true }) })

@@ -1,6 +1,6 @@
 /*
- * gRPC behind a drain: `@grpc/grpc-js` gets its connections from a TLS server, and the drain took them for raw ones, sent
- * no GOAWAY and cut them at the deadline.
+ * gRPC with a drain: `@grpc/grpc-js` gets its connections from a TLS server. The drain took them for raw ones, sent no GOAWAY
+ * and cut them at the deadline.
  */
 
 import assert from 'node:assert/strict'
@@ -24,10 +24,10 @@ const leaf = authority.issue({ names: ['localhost'], ips: ['127.0.0.1'] })
 const GreeterClient = grpc.makeGenericClientConstructor(greeterService, 'Greeter')
 
 for (const http2 of ['single', 'two-phase'] as const) {
-  test(`unary calls go on with another gRPC server, none with an error, when one drains (${http2})`, async (t) => {
+  test(`unary calls continue with another gRPC server, without an error, when one drains (${http2})`, async (t) => {
     const a = await drainOf(t, grpcServer(t, 'a').server, { http2 })
     const b = await drainOf(t, grpcServer(t, 'b').server, { http2 })
-    // The first connection makes the server of gRPC known; later ones are watched from their beginning.
+    // The first connection makes the gRPC server known; later ones are watched from their beginning.
     await clientOf(t, [a.port]).greet()
     const client = clientOf(t, [a.port, b.port])
     const answers: string[] = []
@@ -49,7 +49,7 @@ for (const http2 of ['single', 'two-phase'] as const) {
   })
 }
 
-test('a call that runs at the GOAWAY is answered, and the connection closes with it', async (t) => {
+test('a call in progress at the GOAWAY is answered, and the connection closes with it', async (t) => {
   const { server, calls } = grpcServer(t, 'a')
   const { drain, port } = await drainOf(t, server)
   const client = clientOf(t, [port])
@@ -69,7 +69,7 @@ test('a call that runs at the GOAWAY is answered, and the connection closes with
   assert.equal(goaways, 1)
 })
 
-test('a call without an end is told apart by its path: onStream gets it, and at the deadline it is cut as http2', async (t) => {
+test('an endless call is recognized by its path: onStream gets it, and it is cut at the deadline as http2', async (t) => {
   const { server } = grpcServer(t, 'a')
   const paths: unknown[] = []
   const { drain, port, clock } = await stillDrainOf(t, server, {
@@ -90,7 +90,7 @@ test('a call without an end is told apart by its path: onStream gets it, and at 
   assert.deepEqual((await drain.complete()).forced, { ...none, http2: 1 })
 })
 
-test('a selective drain sends GOAWAY to the gRPC clients that it means, and to no other', async (t) => {
+test('a selective drain sends GOAWAY to the selected gRPC clients only', async (t) => {
   const { server } = grpcServer(t, 'a')
   const { drain, port } = await drainOf(t, server)
   const [first, second] = [clientOf(t, [port]), clientOf(t, [port])]
@@ -113,7 +113,7 @@ test('a selective drain sends GOAWAY to the gRPC clients that it means, and to n
   assert.equal(drain.connections().http2, 1)
 })
 
-test('examples/drain/grpc.js: at SIGTERM unary calls and an endless stream go on with another server', {
+test('examples/drain/grpc.js: at SIGTERM unary calls and an endless stream continue with another server', {
   skip: onFirstNodeOnly,
 }, async (t) => {
   const dir = tempDir(t)
@@ -151,7 +151,7 @@ test('examples/drain/grpc.js: at SIGTERM unary calls and an endless stream go on
 type Watch = grpc.ClientReadableStream<{ text: string }>
 type WatchCall = grpc.ServerWritableStream<unknown, { text: string }>
 
-/** A TLS server whose connections `@grpc/grpc-js` gets, as in the recipe. It answers with its name. */
+/** A TLS server that passes its connections to `@grpc/grpc-js`, as in the recipe. It answers with its name. */
 function grpcServer(t: TestContext, name: string): { server: tls.Server; calls: WatchCall[] } {
   const rpc = new grpc.Server()
   const calls: WatchCall[] = []
@@ -168,7 +168,7 @@ function grpcServer(t: TestContext, name: string): { server: tls.Server; calls: 
   return { server: tls.createServer(options, injectConnection), calls }
 }
 
-/** A client that goes to the first of the ports that works. */
+/** A client that uses the first of the ports that works. */
 function clientOf(t: TestContext, ports: readonly number[]): { greet(): Promise<string>; watch(): Watch } {
   const addresses = ports.map((port) => `127.0.0.1:${port}`).join(',')
   const client = new GreeterClient(

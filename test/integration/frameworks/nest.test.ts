@@ -1,6 +1,6 @@
 /*
- * NestJS beside `handleSignals`: with `enableShutdownHooks` Nest closes its listener at the signal, and then sends the
- * process the same signal again, which forced the drain.
+ * NestJS with `handleSignals`: with `enableShutdownHooks` Nest closes its listener at the signal, and then sends the process
+ * the same signal again, which forced the drain.
  */
 
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ const skip = without('@nestjs/core', '@nestjs/common', '@nestjs/platform-express
 const authority = createAuthority()
 const ca = authority.certPem
 
-test('examples/drain/nest.js: SIGTERM finishes what runs, then Nest runs its hooks, and the exit code is 0', {
+test('examples/drain/nest.js: SIGTERM finishes running requests, then Nest runs its hooks, and the exit code is 0', {
   skip,
 }, async (t) => {
   const { app, port } = await nestApp(t, 'nest.js')
@@ -36,7 +36,7 @@ test('examples/drain/nest.js: SIGTERM finishes what runs, then Nest runs its hoo
   assert.equal(await stopped, 0)
 })
 
-test('Nest with shutdown hooks that know nothing of the drain does not force it by the signal that it sends itself', {
+test('Nest with shutdown hooks that ignore the drain does not force it by the signal that it sends to its own process', {
   skip,
 }, async (t) => {
   // Nest has no listener to close here, so it sends the signal again while a request is running.
@@ -50,7 +50,7 @@ test('Nest with shutdown hooks that know nothing of the drain does not force it 
   assert.equal(await stopped, 0)
 })
 
-/** One of the recipes of Nest's documentation: its Express application under a server of one's own. Its hooks take 1.2 s. */
+/** A recipe of Nest's documentation: its Express application under a server of one's own. Its hooks take 1.2 s. */
 const OWN_SERVER = `
 import https from 'node:https'
 import { Module } from '@nestjs/common'

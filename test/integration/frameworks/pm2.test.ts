@@ -1,6 +1,6 @@
 /*
- * PM2 with the files of the recipe: a reload in cluster mode loses no request, and `pm2 stop` drains. PM2 runs in a home of
- * its own, and its daemon ends with the test.
+ * PM2 with the files of the recipe: a reload in cluster mode loses no request, and `pm2 stop` drains. PM2 runs in a home
+ * directory of its own, and its daemon ends with the test.
  */
 
 import assert from 'node:assert/strict'
@@ -25,7 +25,7 @@ import { freePort } from '../../../support/servers/free-port.js'
 const authority = createAuthority()
 const ca = authority.certPem
 
-test('pm2 reload in cluster mode loses no request, and the process that leaves has drained', {
+test('pm2 reload in cluster mode loses no request, and the replaced process has drained', {
   skip: without('pm2') || onFirstNodeOnly,
 }, async (t) => {
   const { dir, port, pm2 } = await pm2Site(t)
@@ -57,7 +57,7 @@ test('pm2 reload in cluster mode loses no request, and the process that leaves h
   assert.doesNotMatch(log, /"drain forced"/)
 })
 
-test('examples/drain/pm2.js says `ready` when it listens, and drains at the message `shutdown`', {
+test('examples/drain/pm2.js sends `ready` when it listens, and drains at the message `shutdown`', {
   skip: onFirstNodeOnly,
 }, async (t) => {
   const dir = exampleSite(t, 'drain', [])
@@ -75,11 +75,11 @@ test('examples/drain/pm2.js says `ready` when it listens, and drains at the mess
 
 type Pm2 = (...args: string[]) => Promise<unknown>
 
-/** The example with one process where it has two, which would take longer and show the same. */
+/** The example with one process instead of two, which would take longer and show the same. */
 async function pm2Site(t: TestContext): Promise<{ dir: string; port: number; pm2: Pm2 }> {
   const run = promisify(execFile)
   let kill = async (): Promise<unknown> => undefined
-  // Registered before the directories, which go after the daemon.
+  // Registered before the directories, which are removed after the daemon has ended.
   t.after(() => kill())
   const dir = exampleSite(t, 'drain', [])
   writePair(dir, authority.issue({ names: ['localhost'], ips: ['127.0.0.1'] }))

@@ -1,6 +1,6 @@
 /*
- * Socket.IO behind a drain: `closeWebSockets(io.engine.ws)` found nothing, and said nothing. Clients are closed whatever
- * transport they use, and connect again by themselves.
+ * Socket.IO with a drain: `closeWebSockets(io.engine.ws)` found nothing, and reported nothing. Clients are closed whatever
+ * transport they use, and reconnect by themselves.
  */
 
 import assert from 'node:assert/strict'
@@ -27,7 +27,7 @@ const transports: readonly (readonly ('polling' | 'websocket')[])[] = [
   ['polling', 'websocket'],
 ]
 
-/** Everything that a user may take for the WebSocket server of Socket.IO. */
+/** Every object that a user may take for the WebSocket server of Socket.IO. */
 const given: Readonly<Record<string, (io: Server) => Parameters<typeof closeWebSockets>[0]>> = {
   nothing: () => [],
   io: (io) => io as never,
@@ -54,7 +54,7 @@ for (const [name, serversOf] of Object.entries(given)) {
 }
 
 for (const client of transports) {
-  test(`a client of Socket.IO that uses ${client.join(' and then ')} leaves at once, and goes on with another server`, async (t) => {
+  test(`a client of Socket.IO that uses ${client.join(' and then ')} leaves at once, and continues with another server`, async (t) => {
     const [first, second] = [socketIo(t), socketIo(t)]
     const hooks = ({ io }: { io: Server }): Omit<DrainOptions, 'servers'> => ({
       onUpgrade: closeWebSockets(),
@@ -79,13 +79,13 @@ for (const client of transports) {
   })
 }
 
-test('what a client with long polls is sending at the drain is received', async (t) => {
+test('data that a long-polling client is sending at the drain is received', async (t) => {
   const { server, io } = socketIo(t)
   const words: string[] = []
   io.on('connection', (socket) => socket.on('say', (word: string) => words.push(word)))
   const { drain, port } = await drainOf(t, server, { onResponse: closeLongPolls(io) })
   const client = await connected(t, port, ['polling'])
-  // Its request is under way when the drain starts.
+  // Its request is in progress when the drain starts.
   const arrived = new Promise<void>((resolve) => {
     server.prependListener('request', ({ method }) => method === 'POST' && resolve())
   })
@@ -100,7 +100,7 @@ test('what a client with long polls is sending at the drain is received', async 
   )
 })
 
-test('examples/drain/socket-io.js ends at SIGTERM with 0, and its client goes on with another server', {
+test('examples/drain/socket-io.js exits at SIGTERM with 0, and its client continues with another server', {
   skip: onFirstNodeOnly,
 }, async (t) => {
   const authority = createAuthority()
