@@ -1,6 +1,6 @@
-import { waitFor } from './deferred.js'
 import type { DrainResult, Farewell } from './farewell.js'
 import type { DrainRun } from './handle.js'
+import { waitFor } from './wait-for.js'
 
 /** The view of a farewell that the caller of `start` gets. */
 export function runOf(farewell: Farewell, completion: Promise<DrainResult>, force: () => void): DrainRun {

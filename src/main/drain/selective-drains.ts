@@ -1,5 +1,5 @@
+import { type Deferred, deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
-import { type Deferred, deferred } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
 import type { DrainRun } from './handle.js'

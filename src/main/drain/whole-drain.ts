@@ -1,6 +1,6 @@
+import { deferred } from '../base/deferred.js'
 import type { EventHub } from '../base/event-hub.js'
 import type { DrainContext } from './connections/drain-context.js'
-import { deferred } from './deferred.js'
 import { DrainError } from './errors.js'
 import type { DrainResult, Farewell, FarewellMaker } from './farewell.js'
 import type { DrainEvents, DrainRun } from './handle.js'

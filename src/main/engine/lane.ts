@@ -1,3 +1,4 @@
+import { deferred } from '../base/deferred.js'
 import { ReloadError } from '../base/errors.js'
 
 /** One pass in flight, and behind it a queue in which equal passes are one. */
@@ -49,18 +50,13 @@ export function createLane(): Lane {
 }
 
 function enqueue<T>(kind: string | symbol, pass: () => Promise<T>): Queued {
-  let resolve: (value: T) => void = () => {}
-  let refuse: (error: unknown) => void = () => {}
-  const promise = new Promise<T>((onSuccess, onFailure) => {
-    resolve = onSuccess
-    refuse = onFailure
-  })
+  const { promise, resolve, reject: refuse } = deferred<T>()
   // A pass that throws where it should reject must not stop the lane.
   const start = async () => {
     try {
       resolve(await pass())
     } catch (error) {
-      refuse(error)
+      refuse(error as Error)
     }
   }
   return { kind, promise, refuse, start }

@@ -8,6 +8,7 @@ import type { Detach } from '../api/serving-engine.js'
 import type { ExpiryNotice } from '../api/status.js'
 import { BaseEngine } from '../attach/base-engine.js'
 import { type Clock, systemClock } from '../base/clock.js'
+import { deferred } from '../base/deferred.js'
 import { ReloadError } from '../base/errors.js'
 import { EventHub } from '../base/event-hub.js'
 import type { Logger } from '../base/logger.js'
@@ -48,9 +49,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   readonly #life: MemberLife
   /** Whether this member was evicted and has not rejoined yet. */
   #evicted = false
-  #joined: Promise<void>
-  #resolveJoin!: () => void
-  #rejectJoin!: (error: ReloadError) => void
+  readonly #joined = deferred<void>()
 
   constructor(link: Link<ToPrimary>, logger: Logger, clock: Clock = systemClock) {
     super({
@@ -67,10 +66,6 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#transaction = new MemberTransaction(link, clock)
     const notify = (notice: ExpiryNotice) => this.#events.emit('expiring', notice)
     this.#life = new MemberLife(clock, logger, notify, () => !this.#orphaned && !this.#evicted)
-    this.#joined = new Promise((resolve, reject) => {
-      this.#resolveJoin = resolve
-      this.#rejectJoin = reject
-    })
   }
 
   /**
@@ -85,12 +80,12 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#link.onClose(() => this.#orphan())
     const cancel = this.#clock.after(timeoutMs, () => {
       const message = `no primary shared its certificates within ${timeoutMs} ms; call shareEngine() in the primary`
-      this.#rejectJoin(new ReloadError('MEMBER_TIMEOUT', message))
+      this.#joined.reject(new ReloadError('MEMBER_TIMEOUT', message))
     })
     this.#pid = pid
     this.#requestJoin()
     try {
-      await this.#joined
+      await this.#joined.promise
     } catch (error) {
       await this.close()
       throw error
@@ -177,7 +172,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #misread(version: number, message: unknown): void {
     const error = otherRelease(version)
     this.#transaction.refuse(numberIn(message), error)
-    this.#rejectJoin(error)
+    this.#joined.reject(error)
   }
 
   /** Handles an invalid fleet message: refuses if the primary waits for an answer. */
@@ -210,7 +205,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
 
   #settle(): void {
     this.#transaction.settle()
-    this.#resolveJoin()
+    this.#joined.resolve()
     if (!this.#evicted) return
     this.#evicted = false
     const { number: generation } = this.#transaction.serving.snapshot.generation
@@ -234,7 +229,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #undo(step: 'abort' | 'revert'): void {
     this.#transaction[step]()
     if (!this.#transaction.begun)
-      this.#rejectJoin(
+      this.#joined.reject(
         new ReloadError('MEMBER_REFUSED', 'the primary refused to let this process join; see its log'),
       )
   }
@@ -253,7 +248,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     if (!this.#isFollowing) return
     this.#orphaned = true
     this.#leave()
-    this.#rejectJoin(primaryGone())
+    this.#joined.reject(primaryGone())
     if (!this.#transaction.begun) return
     const message = 'the primary has gone; its last certificates stay in service and are not renewed'
     this.#logger.error({}, message)

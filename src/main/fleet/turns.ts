@@ -1,3 +1,5 @@
+import { deferred } from '../base/deferred.js'
+
 /** Serializes transactions. */
 export class Turns {
   /** Resolves when the last queued turn has ended. */
@@ -6,11 +8,9 @@ export class Turns {
   /** Resolves, when all earlier turns have ended, with a function that ends this turn. */
   async take(): Promise<() => void> {
     const before = this.#last
-    let end = () => {}
-    this.#last = new Promise((resolve) => {
-      end = resolve
-    })
+    const turn = deferred<void>()
+    this.#last = turn.promise
     await before
-    return end
+    return turn.resolve
   }
 }
