@@ -1,7 +1,7 @@
 /*
  * If the files on disk are broken, the last good certificate stays in service, the result reports the problem, and the engine
  * recovers by itself.
- * 
+ *
  * Guards against a failed reload that destroys a working state (jetty#5062 and #12781, grpc-node#2661), that is never retried
  * (harper#2382), and that is reported as a success (redis#10713, vault#7765). OpenSSL silently accepts a half-written CA bundle
  * as a complete one.

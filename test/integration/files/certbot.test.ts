@@ -51,7 +51,9 @@ test('three renewals by certbot are each served under load, without a failed han
   assert.equal(new Set(sightings.map(({ fingerprint256 }) => fingerprint256)).size, 4)
 })
 
-test('with `certswap reload` as deploy hook, the renewal is served before certbot exits', { skip }, async (t) => {
+test('with `certswap reload` as deploy hook, the renewal is served before certbot exits', {
+  skip,
+}, async (t) => {
   const issuer = await issued(t)
   const { port, hook } = await serve(t, issuer)
   assertDone(await issuer.renew('--deploy-hook', hook))

@@ -1,6 +1,6 @@
 /*
  * Every change of the content of the files is detected, however little of their metadata changes.
- * 
+ *
  * Guards against what Valkey 9.1 misses (it fingerprints the first certificate of a file and stamps of directories in whole
  * seconds): a CA appended to a bundle, a changed intermediate beside the same leaf, a CA overwritten inside its directory, a
  * key with its old mtime. Others reported the same: vault#11810, cert-manager#5114 and elasticsearch#63870.

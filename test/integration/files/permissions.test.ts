@@ -56,7 +56,9 @@ test('a renewal whose key is not readable yet is served once it is', { skip }, a
   assert.equal(await fingerprintAt(port), renewed.fingerprint256)
 })
 
-test('a parent directory without search permission is reported, and the engine recovers by itself', { skip }, async (t) => {
+test('a parent directory without search permission is reported, and the engine recovers by itself', {
+  skip,
+}, async (t) => {
   const { live, files, engine, port, served } = await serving(t)
   chmodSync(live, 0o000)
   const { problems } = await nextRejection(engine)

@@ -1,6 +1,6 @@
 /*
  * The new certificate is served by `reload()` and by the timer, whichever way a renewal replaces its files.
- * 
+ *
  * Guards against the gaps of watchers of one inode or one link: an atomic symlink swap is missed, or detected only once
  * (spring-boot#44807 and #43586, istio#61161, envoy#39498), hence three rotations in a row everywhere.
  */

@@ -1,6 +1,6 @@
 /*
  * Equivalent files change nothing: no new generation, no event except `settled` or `checked`, no log line, no lost session.
- * 
+ *
  * Guards against reloads without a reason, up to 400 in a second (moq#1773, scylladb#8082); Valkey reloads everything when its
  * key file is touched.
  */

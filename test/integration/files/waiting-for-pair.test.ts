@@ -1,7 +1,7 @@
 /*
  * A renewal writes two files, with a moment between them. The engine reports that it waits for the other half, and loads the
  * pair as soon as it is complete, with and without a timer.
- * 
+ *
  * Guards against an error, or a whole interval of waiting, when half of a pair is read (envoy#13721, grpc#24600, nginx#740).
  */
 
