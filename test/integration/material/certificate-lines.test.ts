@@ -1,6 +1,6 @@
 /*
- * What is wrong with a certificate is one line of `certswap check` that names the certificate and the property, and what to do
- * is another one. The command that a line names works.
+ * Each problem of a certificate is one line of `certswap check` that names the certificate and the property; another line
+ * states the action. The commands in these lines work.
  */
 
 import assert from 'node:assert/strict'
@@ -41,7 +41,7 @@ interface Flawed {
   readonly root?: readonly Buffer[]
 }
 
-/** What is wrong, and what the line must name. */
+/** The problem, and the texts that its line must contain. */
 const FLAWED: readonly [what: string, flawed: Flawed, line: RegExp][] = [
   [
     'an RSA leaf without digitalSignature',
@@ -111,7 +111,7 @@ const FLAWED: readonly [what: string, flawed: Flawed, line: RegExp][] = [
 ]
 
 for (const [what, flawed, line] of FLAWED) {
-  test(`${what} is one line that names the certificate and the property, and one line about what to do`, async (t) => {
+  test(`${what} is one line that names the certificate and the property, and one line with the action`, async (t) => {
     const reply = await prepareHere(taskFor(write(t, flawed)))
     assert.equal(reply.kind, 'refused')
     const problems = reply.kind === 'refused' ? reply.problems : []
@@ -180,7 +180,7 @@ function openssl(args: readonly string[], cwd: string): void {
   assert.equal(status, 0, stderr)
 }
 
-/** A leaf with its intermediate, and with its root where that is odd. */
+/** A leaf with its intermediate, and with its root if that is odd. */
 function write(t: TestContext, { type, leaf = [], intermediate, root: odd }: Flawed) {
   const dir = tempDir(t)
   const top = odd ? certified('Lines Odd Root', keyPair(), null, odd) : root

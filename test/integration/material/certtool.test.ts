@@ -16,7 +16,7 @@ const PASSPHRASE = 'Sanddorn-42'
 const withoutCerttool: string | false =
   spawnSync('certtool', ['--version']).status !== 0 && 'needs certtool: apt-get install gnutls-bin'
 
-test('a PKCS#12 file of certtool in triple DES, which asks for 4,200,000 rounds, loads as it does in Node', {
+test('a PKCS#12 file of certtool in triple DES, with 4,200,000 rounds, loads as it does in Node', {
   skip: withoutCerttool || onFirstNodeOnly,
 }, (t) => {
   const dir = tempDir(t)
@@ -46,7 +46,7 @@ test('a PKCS#12 file of certtool in triple DES, which asks for 4,200,000 rounds,
   const { certificates, keys } = readPkcs12(pfx, path, Buffer.from(PASSPHRASE), budget)
   assert.equal(certificates[0]?.fingerprint256, leaf.fingerprint256)
   assert.ok(keys[0]?.object.equals(leaf.privateKey))
-  // A CA and a revocation list would be two layers more, of the same work.
+  // A CA and a revocation list would only be two more layers of the same work.
   const [, ...layers] = budget.costs
   const [keyCost = 0, ivCost = 0] = layers
   assert.deepEqual(layers, [keyCost, ivCost, keyCost, ivCost])

@@ -1,6 +1,6 @@
 /*
- * A certificate file may hold more than one path to a root. What no path needs is no reason to refuse the file, and what every
- * path needs is one. Real clients verify what is served.
+ * A certificate file may contain more than one path to a root. A problem of a certificate that no path needs is a warning; a
+ * problem of a certificate that every path needs is a refusal. Real clients verify what is served.
  */
 
 import assert from 'node:assert/strict'
@@ -41,7 +41,7 @@ const crossSigned = (options: AuthorityOptions = {}) =>
 const file = (...certificates: readonly { readonly certPem: string }[]) =>
   certificates.map(({ certPem }) => certPem).join('')
 
-/** Files that verify with every client that has the root. */
+/** Files that verify in every client that has the root. */
 const avoidable = {
   'an expired cross-signature at its end': [file(leaf, issuer, crossSigned(PAST)), 'CERT_EXPIRED'],
   'an expired cross-signature before the intermediate': [
@@ -88,7 +88,7 @@ for (const [what, [chainPem, codes]] of Object.entries(avoidable)) {
       codes,
     )
     assert.ok(warnings.some(({ message }) => /leave it out of the file/.test(message)))
-    // No alert for a date that no client looks at.
+    // No alert for a date that no client checks.
     assert.ok(Date.parse(certificates[0]?.chainNotAfter ?? '') > Date.now())
     const port = await serveEcho(t, engine)
     const { authorized, authorizationError } = await handshake({ port, ca: root.certPem })
@@ -126,7 +126,7 @@ test('OpenSSL, curl and GnuTLS accept the chains that Node accepts', {
   }
 })
 
-test('a certificate that every path needs is still refused, wherever the roots are known from', async (t) => {
+test('a bad certificate that every path needs is still refused, wherever the roots come from', async (t) => {
   const dead = root.issueAuthority({ name: 'Dead', ...PAST })
   const below = dead.issueAuthority({ name: 'Below' })
   const low = below.issue()
@@ -146,7 +146,7 @@ test('a certificate that every path needs is still refused, wherever the roots a
   }
 })
 
-test('an expired cross-signature of a root that issued the leaf itself is a warning where the root is known', async (t) => {
+test('an expired cross-signature of a root that issued the leaf itself is a warning if the root is known', async (t) => {
   const direct = root.issue()
   const ca = join(tempDir(t), 'ca.crt')
   writeFileSync(ca, root.certPem)
@@ -157,7 +157,7 @@ test('an expired cross-signature of a root that issued the leaf itself is a warn
   )
 })
 
-test('certificates of two current paths are all sent, without a warning', async (t) => {
+test('the certificates of two valid paths are all sent, without a warning', async (t) => {
   const engine = await startFrom(t, file(leaf, issuer, crossSigned()))
   assert.deepEqual(engine.status().generation.warnings, [])
   const port = await serveEcho(t, engine)
@@ -174,7 +174,7 @@ test('certificates of two current paths are all sent, without a warning', async 
   assert.equal(issuers[0], issuer.fingerprint256, 'the one that lives longer goes first')
 })
 
-test('`certswap check`, a reload, an update and SNI hosts judge such files alike', async (t) => {
+test('`certswap check`, a reload, an update and SNI hosts give the same verdict on such files', async (t) => {
   const dir = tempDir(t)
   const files = writePair(dir, leaf)
   const chainPem = file(leaf, issuer, crossSigned(PAST))

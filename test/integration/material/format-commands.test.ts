@@ -1,6 +1,6 @@
 /*
- * Files in other formats than PEM: `certswap check` names the format and a command, and the command makes a file that is
- * served. The directory has a blank and a quote in its name, so that commands must quote it.
+ * Files in formats other than PEM: `certswap check` names the format and a command, and the command makes a file that is
+ * served. The directory has a space and a quote in its name, so commands must quote it.
  */
 
 import assert from 'node:assert/strict'
@@ -50,7 +50,7 @@ for (const [what, content, format, converted] of [
     'tls.crt.new',
   ],
 ] as const) {
-  test(`a certificate file in ${what} is named, and the command of the message converts it`, {
+  test(`a certificate file in ${what} is recognized, and the command of the message converts it`, {
     skip,
   }, async (t) => {
     const dir = oddDir(t)
@@ -61,7 +61,7 @@ for (const [what, content, format, converted] of [
   })
 }
 
-test('a PKCS#12 file in the place of the certificate is converted, key included', { skip }, async (t) => {
+test('a PKCS#12 file in place of the certificate is converted, including its key', { skip }, async (t) => {
   const dir = oddDir(t)
   const options = pairIn(dir, pkcs12({ leaf, passphrase: 'secret' }), leaf.keyPem)
   const { problem, command } = await problemOf(options)
@@ -75,7 +75,7 @@ for (const [what, content] of [
   ['PEM', csr(leaf)],
   ['DER', derOf(csr(leaf))],
 ] as const) {
-  test(`a request for a certificate in ${what} is named, and the command shows what it is for`, {
+  test(`a certificate request in ${what} is recognized, and the command shows what it requests`, {
     skip,
   }, async (t) => {
     const dir = oddDir(t)
@@ -85,7 +85,7 @@ for (const [what, content] of [
   })
 }
 
-test('a key in DER is named, and the command of the message converts it', { skip }, async (t) => {
+test('a key in DER is recognized, and the command of the message converts it', { skip }, async (t) => {
   const dir = oddDir(t)
   pairIn(dir, leaf.chainPem, derOf(leaf.keyPem))
   const { problem, command } = await checkedProblem(ARGS, dir)
@@ -94,7 +94,9 @@ test('a key in DER is named, and the command of the message converts it', { skip
   await assertServes({ cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key.pem') })
 })
 
-test('a key under DES is named, and the command of the message writes it under AES', { skip }, async (t) => {
+test('a key encrypted with DES is recognized, and the command of the message encrypts it with AES', {
+  skip,
+}, async (t) => {
   const dir = oddDir(t)
   const options = { ...pairIn(dir, leaf.chainPem, leaf.keyPem), passphrase: 'secret' }
   const providers = ['-provider', 'legacy', '-provider', 'default']
@@ -113,7 +115,7 @@ const withoutSshKeygen = spawnSync('ssh-keygen', ['-?']).error
   : false
 
 for (const keyType of ['rsa-2048', 'ec-p384'] as const) {
-  test(`an OpenSSH key of ${keyType} is named, and the command of the message converts it in place`, {
+  test(`an OpenSSH key of ${keyType} is recognized, and the command of the message converts it in place`, {
     skip: skip || withoutSshKeygen,
   }, async (t) => {
     const dir = oddDir(t)
@@ -128,7 +130,7 @@ for (const keyType of ['rsa-2048', 'ec-p384'] as const) {
   })
 }
 
-test('an Ed25519 key of OpenSSH is named; the command makes another, because ssh-keygen converts none', {
+test('an Ed25519 key of OpenSSH is recognized; the command creates a new key, because ssh-keygen cannot convert it', {
   skip: skip || withoutSshKeygen,
 }, async (t) => {
   const dir = oddDir(t)
@@ -142,7 +144,7 @@ test('an Ed25519 key of OpenSSH is named; the command makes another, because ssh
 
 const ARGS = ['--cert', 'tls.crt', '--key', 'tls.key']
 
-/** A directory whose name a shell would take apart. */
+/** A directory whose name a shell would split. */
 function oddDir(t: TestContext): string {
   const dir = join(tempDir(t), "Ops' files")
   mkdirSync(dir)

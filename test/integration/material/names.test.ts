@@ -1,6 +1,6 @@
 /*
- * A certificate has names of several kinds, and options have names in Unicode. A name that is overlooked is a name that is
- * lost without a word.
+ * A certificate has names of several kinds, and options have names in Unicode. A name of an unsupported kind would be lost
+ * without a warning.
  */
 
 import assert from 'node:assert/strict'
@@ -23,10 +23,10 @@ import { controlledEngine, request } from '../../../support/servers/control.js'
 const authority = createAuthority()
 const issuer = authority.issueAuthority()
 const ID = 'spiffe://example.org/billing/api'
-/** As SPIFFE has it: one URI and no other name (X509-SVID, section 2). */
+/** As SPIFFE requires: one URI and no other name (X509-SVID, section 2). */
 const SVID: LeafOptions = { names: [], uris: [ID], commonName: '' }
 
-test('a certificate of SPIFFE has a name, which status, result, log, control server and `check` show', async (t) => {
+test('a SPIFFE certificate has a name that status, result, log, control server and `check` show', async (t) => {
   const files = writePair(tempDir(t), issuer.issue(SVID))
   const { engine, socket } = await controlledEngine(t, { engine: files })
   const { certificates, warnings } = engine.status().generation
@@ -45,7 +45,7 @@ test('a certificate of SPIFFE has a name, which status, result, log, control ser
   assert.doesNotMatch(stdout, /subjectAltName/)
 })
 
-test('another SPIFFE ID, URI or e-mail address is a name that was lost, and one that came', async (t) => {
+test('a changed SPIFFE ID, URI or e-mail address is reported as one lost and one new name', async (t) => {
   const names = { names: ['a.example'], uris: [ID, 'https://a.example/A'], emails: ['Ops@a.example'] }
   const logger = recordingLogger()
   const dir = tempDir(t)
@@ -66,7 +66,7 @@ test('another SPIFFE ID, URI or e-mail address is a name that was lost, and one 
   )
 })
 
-test('scheme and host of a URI, and the host of an e-mail address, are compared without regard to case', async (t) => {
+test('scheme and host of a URI, and the host of an e-mail address, are compared case-insensitively', async (t) => {
   const dir = tempDir(t)
   const engine = await startEngine(t, writePair(dir, issuer.issue({ uris: [ID], emails: ['Ops@A.example'] })))
   writePair(
@@ -78,7 +78,7 @@ test('scheme and host of a URI, and the host of an e-mail address, are compared 
   assert.equal((await engine.reload()).diff?.namesLost.length, 2)
 })
 
-test('requiredNames takes SPIFFE IDs, URIs and e-mail addresses, and each is covered by a name of its own kind alone', async (t) => {
+test('requiredNames accepts SPIFFE IDs, URIs and e-mail addresses, and each is covered only by a name of the same kind', async (t) => {
   const required = (names: readonly string[], leaf: LeafOptions) =>
     codesOfStart(t, { policy: { requiredNames: names } }, leaf)
   const leaf = { names: ['a.example'], uris: [ID], emails: ['ops@a.example'], ips: ['192.0.2.1'] }
@@ -93,7 +93,7 @@ test('requiredNames takes SPIFFE IDs, URIs and e-mail addresses, and each is cov
   ]) {
     assert.deepEqual(await required([other], leaf), ['NAME_NOT_COVERED'], other)
   }
-  // Each stands there as a name of another kind.
+  // The certificate has each of them as a name of another kind.
   assert.deepEqual(await required([ID], { names: ['a.example', ID] }), ['NAME_NOT_COVERED'])
   assert.deepEqual(await required(['192.0.2.1'], { names: ['192.0.2.1'] }), ['NAME_NOT_COVERED'])
   assert.deepEqual(await required(['ops@a.example'], { names: ['ops@a.example'] }), ['NAME_NOT_COVERED'])
@@ -102,7 +102,7 @@ test('requiredNames takes SPIFFE IDs, URIs and e-mail addresses, and each is cov
   ])
 })
 
-test('names with commas, quotes, NULs and control characters are one name each, and reach no log line raw', async (t) => {
+test('names with commas, quotes, NULs and control characters are one name each, and are escaped in log lines', async (t) => {
   const uris = [
     'https://a.example/x, DNS:evil.example',
     'https://a.example/"\\"',
@@ -141,7 +141,7 @@ test('names with commas, quotes, NULs and control characters are one name each, 
   assert.doesNotMatch(logger.lines.flatMap(textsIn).join(''), /[\u0000-\u001f]/)
 })
 
-test('names of any other kind are shown and can be lost', async (t) => {
+test('names of any other kind are shown, and their loss is reported', async (t) => {
   const upn = constructed(0, oid('1.3.6.1.4.1.311.20.2.3'), constructed(0, utf8('user@corp.example')))
   const mailbox = constructed(0, oid('1.3.6.1.5.5.7.8.9'), constructed(0, utf8('jürgen@a.example')))
   const directory = constructed(4, sequence())
@@ -162,7 +162,7 @@ test('names of any other kind are shown and can be lost', async (t) => {
   assert.deepEqual((await engine.reload()).diff?.namesLost, shown)
 })
 
-test('a certificate that names no host is warned of with what it has', async (t) => {
+test('a certificate without a host name is a warning that lists its other names', async (t) => {
   const message = async (leaf: LeafOptions) => {
     const engine = await startEngine(
       t,
@@ -179,7 +179,7 @@ test('a certificate that names no host is warned of with what it has', async (t)
   assert.equal(await message({ ips: ['192.0.2.1'] }), '')
 })
 
-test('host names in Unicode are converted, wherever they are given', async (t) => {
+test('host names in Unicode are converted in every option', async (t) => {
   const dir = tempDir(t)
   const put = (name: string, leaf: LeafOptions) => {
     mkdirSync(join(dir, name), { recursive: true })
@@ -233,7 +233,7 @@ test('a name that no certificate can have is refused as an option, with what was
   }
 })
 
-test('a directory whose certificate no client can request is refused by name, and the others are served', async (t) => {
+test('a directory whose certificate no client can request is refused and named, and the others are served', async (t) => {
   const site = await hostSite(t, { 'a.example': {}, mixed: { names: ['b.example'], ips: ['192.0.2.7'] } })
   const { warnings } = site.engine.status().generation
   const unreachable = warnings.filter(({ code }) => code === 'HOST_UNREACHABLE')
@@ -259,7 +259,7 @@ test('a directory whose certificate no client can request is refused by name, an
   assert.notEqual(await site.shown('b.example'), site.first.fingerprint256)
 })
 
-/** The codes of what an engine that starts so refuses. */
+/** The codes with which an engine with these options is refused. */
 async function codesOfStart(
   t: TestContext,
   options: Partial<ReloadEngineOptions>,

@@ -1,5 +1,5 @@
-// Pairs of several kinds of keys. Each version of TLS needs one pair that works, and each pair one version. OpenSSL 3.0
-// (Node 20) does not read keys of ML-DSA, OpenSSL 3.5 serves them in TLS 1.3.
+// Pairs with several key types. Each TLS version needs one pair that works, and each pair needs one version. OpenSSL 3.0 (Node
+// 20) does not read ML-DSA keys; OpenSSL 3.5 serves them in TLS 1.3.
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ import { hostTask, preparedHosts, prepareHere, taskFor } from '../../../support/
 const root = createAuthority({ name: 'Pairs Root' })
 const NO_ML_DSA = { sigalgs: 'ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256' }
 
-test('ECDSA and ML-DSA: each client gets the pair that it knows, and each pair is renewed alone', {
+test('ECDSA and ML-DSA: each client gets the pair that it supports, and each pair is renewed separately', {
   skip: withoutMlDsa,
 }, async (t) => {
   const dir = tempDir(t)
@@ -50,7 +50,7 @@ test('ECDSA and ML-DSA: each client gets the pair that it knows, and each pair i
   assert.equal(await servedBy(port, NO_ML_DSA), engine.status().generation.certificates[0]?.fingerprint256)
 })
 
-test('a lone ML-DSA pair is refused where TLS 1.2 is on; the message says to set minVersion, and that serves it', {
+test('a lone ML-DSA pair is refused if TLS 1.2 is enabled; the message says to set minVersion, and with it the pair is served', {
   skip: withoutMlDsa,
 }, async (t) => {
   for (const set of [44, 65, 87] as const) {
@@ -69,7 +69,7 @@ test('a lone ML-DSA pair is refused where TLS 1.2 is on; the message says to set
   }
 })
 
-test('a lone Ed25519 pair that the ciphers leave to TLS 1.3: the message says to set minVersion', async (t) => {
+test('a lone Ed25519 pair that the ciphers restrict to TLS 1.3 is refused, and the message says to set minVersion', async (t) => {
   const files = write(tempDir(t), 'tls', { keyType: 'ed25519' })
   assert.deepEqual(await problemsOf(files), [])
   const ciphers = 'ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256'
@@ -78,7 +78,7 @@ test('a lone Ed25519 pair that the ciphers leave to TLS 1.3: the message says to
   assert.deepEqual(await problemsOf({ ...files, tls: { ciphers, minVersion: 'TLSv1.3' } }), [])
 })
 
-test('two pairs that serve TLS 1.3 alone are refused once, and both are named', {
+test('two pairs that only work in TLS 1.3 give one refusal that names both', {
   skip: withoutMlDsa,
 }, async (t) => {
   const dir = tempDir(t)
@@ -92,7 +92,7 @@ test('two pairs that serve TLS 1.3 alone are refused once, and both are named', 
   )
 })
 
-test('a pair that the ciphers of TLS 1.2 leave out serves TLS 1.3 beside another, with a warning', async (t) => {
+test('a pair without a TLS 1.2 cipher serves TLS 1.3 beside another pair, with a warning', async (t) => {
   const dir = tempDir(t)
   const pairs = [write(dir, 'ecdsa'), write(dir, 'rsa', { keyType: 'rsa-2048' })]
   const options = { cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
@@ -105,7 +105,7 @@ test('a pair that the ciphers of TLS 1.2 leave out serves TLS 1.3 beside another
   assertListed(warning as Problem, dir)
 })
 
-test('a pair that works in no version is refused, whatever works beside it', async (t) => {
+test('a pair that works in no version is refused, even if another pair works', async (t) => {
   const dir = tempDir(t)
   const pairs = [write(dir, 'ecdsa'), write(dir, 'rsa', { keyType: 'rsa-2048' })]
   const options = { cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
@@ -116,7 +116,7 @@ test('a pair that works in no version is refused, whatever works beside it', asy
   )
 })
 
-test('an SNI host with an ML-DSA pair is served where TLS 1.3 alone is on, and is refused with the remedy elsewhere', {
+test('an SNI host with an ML-DSA pair is served if only TLS 1.3 is enabled, and is otherwise refused with the remedy', {
   skip: withoutMlDsa,
 }, async (t) => {
   const site = await hostSite(t, { 'a.test': { key: mlDsaPair() } }, { tls: { minVersion: 'TLSv1.3' } })
@@ -130,7 +130,7 @@ test('an SNI host with an ML-DSA pair is served where TLS 1.3 alone is on, and i
   assert.match(problem?.message ?? '', /tls\.minVersion/)
 })
 
-test('an ML-DSA certificate or key is not damaged where OpenSSL does not read it: the message says what it needs', {
+test('an ML-DSA certificate or key that OpenSSL cannot read is not reported as damaged: the message names the requirement', {
   skip: readsMlDsa && 'needs a Node whose OpenSSL does not know ML-DSA: Node 20',
 }, async (t) => {
   const dir = tempDir(t)

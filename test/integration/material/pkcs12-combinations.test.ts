@@ -1,6 +1,6 @@
 /*
- * PKCS#12 files of the openssl program, beside Node's own verdict. Node reads such a file with the same
- * OpenSSL that we ask for the ciphers, so that both must agree on each file.
+ * PKCS#12 files of the openssl program, compared with Node's own verdict. Node reads such a file with the same OpenSSL from
+ * which we get the list of ciphers, so both must agree on each file.
  */
 
 import assert from 'node:assert/strict'
@@ -23,19 +23,19 @@ const PASSPHRASE = 'Sanddorn-42'
 const root = createAuthority()
 const leaf = root.issue()
 
-/** Schemes that are no ciphers, so that `openssl list` does not name them. MD2 is in no OpenSSL of today. */
+/** Schemes that are no ciphers, so `openssl list` does not list them. No current OpenSSL has MD2. */
 const SCHEMES = [
   ...['PBE-MD5-DES', 'PBE-SHA1-DES', 'PBE-MD5-RC2-64', 'PBE-SHA1-RC2-64', 'PBE-SHA1-RC4-128', 'NONE'],
   ...['PBE-SHA1-RC4-40', 'PBE-SHA1-3DES', 'PBE-SHA1-2DES', 'PBE-SHA1-RC2-128', 'PBE-SHA1-RC2-40'],
 ]
 
 /**
- * Where we refuse what Node loads. OpenSSL writes no valid DER for the parameters of key wrapping: an element of tag 0
- * with a length in more bytes than it takes.
+ * Files that we refuse and Node loads. OpenSSL writes invalid DER for the parameters of key wrapping: an element of tag 0 with
+ * a length in more bytes than needed.
  */
 const DIFFERENCES = /^id-aes\d+-wrap/
 
-test('each cipher and each MAC that openssl writes loads where Node loads it', {
+test('each cipher and each MAC that openssl writes loads if Node loads it', {
   skip: withoutOpenssl,
 }, (t) => {
   const dir = tempDir(t)
@@ -47,7 +47,7 @@ test('each cipher and each MAC that openssl writes loads where Node loads it', {
   assert.ok(loaded > 60, `${loaded} files were loaded`)
 })
 
-test('ciphers of the content and of the key and MACs load in any combination, with and without a passphrase', {
+test('any combination of content cipher, key cipher and MAC loads, with and without a passphrase', {
   skip: withoutOpenssl,
 }, (t) => {
   const dir = tempDir(t)
@@ -93,12 +93,12 @@ test('with the legacy provider of OpenSSL, RC2, RC4 and DES load as they do in N
   execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 })
 
-/** Ciphers that are quick to write and common, beside the schemes. */
+/** Common ciphers that are fast to write, beside the schemes. */
 const COMMON = ['aes-128-cbc', 'aes-256-cbc', 'des-ede3-cbc', 'camellia-192-cbc', 'aria-256-cbc', 'rc2-cbc']
 const DIGESTS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha512-256', 'sha3-256', 'md4']
 const QUICK = ['-certpbe', 'aes-128-cbc', '-keypbe', 'NONE']
 
-/** Writes a file with these options, which openssl may refuse to do; 1 where Node and we load it. */
+/** Writes a file with these options, which openssl may refuse to do; returns 1 if both Node and we load it. */
 function same(dir: string, options: readonly string[], passphrase: string = PASSPHRASE): 0 | 1 {
   const path = join(dir, 'tls.p12')
   if (!write(dir, path, options, passphrase)) return 0
@@ -130,12 +130,12 @@ function assertSame(pfx: Buffer, passphrase: string, what: string): 0 | 1 {
     assert.equal(problem, null, `${what}: Node loads it; ${problem?.message}`)
     return 1
   }
-  // Node derives otherwise than the program where there is neither a MAC nor a passphrase, and loads none of these.
+  // Without a MAC and a passphrase, Node and the program derive different keys, so Node loads none of these.
   if (passphrase === '' && /bad decrypt|wrong tag|not enough data/.test(refusal)) return 0
-  // An unencrypted file without a MAC is refused by Node where a passphrase is set; a warning says that it has none.
+  // Node refuses an unencrypted file without a MAC if a passphrase is set; a warning says that it has none.
   if (/mac absent/.test(refusal)) return 0
   assert.ok(problem, `${what}: Node refuses it: ${refusal}`)
-  // A MAC with MD5 and SHA-1 together has no name in the file, so that nothing can be read behind it.
+  // A MAC with MD5 and SHA-1 together has no name in the file, so nothing after it can be read.
   const isUnreadable = /Unsupported|not enough data/.test(refusal)
   assert.equal(problem.code, isUnreadable ? 'PFX_INVALID' : 'KEY_PASSPHRASE_WRONG', `${what}: ${refusal}`)
   if (refusal.includes('Unsupported')) assert.match(problem.message, UNSUPPORTED)
@@ -171,7 +171,9 @@ function writePair(dir: string): string {
   return pair
 }
 
-/** The names of what the program has, its legacy provider included; synonyms and object identifiers are left out. */
+/**
+ * The names of the ciphers and MACs of the program, including its legacy provider; synonyms and object identifiers are omitted.
+ */
 function opensslList(what: '-cipher-algorithms' | '-digest-algorithms'): string[] {
   const listed = ['default', 'legacy'].map((provider) =>
     execFileSync('openssl', ['list', what, '-provider', provider], {

@@ -1,4 +1,4 @@
-/* What a PKCS#12 file lacks is named by `certswap check`, and the command of the message makes a file that is served. */
+/* `certswap check` names what a PKCS#12 file lacks, and the command of the message creates a file that is served. */
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -34,7 +34,7 @@ for (const [what, options, words] of [
   ['RC4 for the key', ['-keypbe', 'PBE-SHA1-RC4-128', '-certpbe', 'aes-256-cbc'], /encrypted with rc4,/],
   ['a MAC with MD4', ['-macalg', 'md4'], /its MAC is made with md4/],
 ] as const) {
-  test(`a file with ${what} is named, and the command of the message writes it again`, {
+  test(`a file with ${what} is reported, and the command of the message rewrites it`, {
     skip,
   }, async (t) => {
     const dir = tempDir(t)
@@ -68,7 +68,7 @@ for (const [what, content, words] of [
   ['PEM instead', Buffer.from(leaf.certPem + leaf.keyPem), /is PEM, not PKCS#12/],
   ['a certificate in DER instead', leaf.certDer, /is a certificate in DER, not PKCS#12/],
 ] as const) {
-  test(`a file with ${what} is named, and the command of the message makes one that is whole`, {
+  test(`a file with ${what} is reported, and the command of the message creates a complete one`, {
     skip,
   }, async (t) => {
     const dir = tempDir(t)
@@ -82,7 +82,7 @@ for (const [what, content, words] of [
   })
 }
 
-test('a truststore is named, and the command of the message makes the file for the option `ca`', {
+test('a truststore is recognized, and the command of the message creates the file for the option `ca`', {
   skip,
 }, async (t) => {
   const dir = tempDir(t)
@@ -101,7 +101,7 @@ test('a truststore is named, and the command of the message makes the file for t
   await assertServes({ cert, key, ca, requestCert: true })
 })
 
-test('a truststore in RC2, as Java 8 writes it, is named, and the command makes the file for the option `ca`', {
+test('a truststore in RC2, as Java 8 writes it, is recognized, and the command creates the file for the option `ca`', {
   skip,
 }, async (t) => {
   const dir = tempDir(t)
@@ -134,7 +134,7 @@ const withoutKeytool = spawnSync('keytool', ['-help']).error
   ? 'needs keytool: apt-get install default-jre-headless'
   : false
 
-test('a Java keystore is named, and the command of the message converts it', {
+test('a Java keystore is recognized, and the command of the message converts it', {
   skip: skip || withoutKeytool,
 }, async (t) => {
   const dir = tempDir(t)

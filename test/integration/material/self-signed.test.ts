@@ -9,7 +9,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { withoutOpenssl } from '../../../support/processes/openssl.js'
 import { certswap } from '../../../support/processes/program.js'
 
-test('the certificate of a tutorial is served with a warning for each missing part, and the documented command makes one without', {
+test('the certificate of a typical tutorial is served with a warning for each missing part, and the documented command creates one without warnings', {
   skip: withoutOpenssl || onFirstNodeOnly,
 }, async (t) => {
   const cwd = tempDir(t)

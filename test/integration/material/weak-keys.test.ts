@@ -25,7 +25,7 @@ import { fingerprint256 } from '../../../support/material/x509.js'
 import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
 const issuer = createAuthority({ name: 'Weak Keys Root' }).issueAuthority({ name: 'Weak Keys Intermediate' })
-// Node before 24 adds a host's key of another type to the default one: both are of one type here.
+// Node before 24 adds a host's key of another type to the default one, so both have the same type here.
 const weak = {
   'an RSA key of 1,024 bits': { names: ['weak.example'], keyType: 'rsa-1024' },
   'a signature with SHA-1': { names: ['weak.example'], keyType: 'ec', signatureHash: 'sha1' },
@@ -46,7 +46,7 @@ for (const [what, options] of Object.entries(weak)) {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const only = { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' } as const
 
-    test(`a host with ${what} is served beside a strong certificate where the policy warns, in ${version}`, async (t) => {
+    test(`a host with ${what} is served beside a strong certificate if the policy warns, in ${version}`, async (t) => {
       const dir = tempDir(t)
       const [host, strong] = [issuer.issue(options), issuer.issue({ keyType: strongType })]
       put(join(dir, 'host'), host)
@@ -61,7 +61,7 @@ for (const [what, options] of Object.entries(weak)) {
     })
   }
 
-  test(`${what} is served where the policy warns and TLS 1.3 suites alone are named`, async (t) => {
+  test(`${what} is served if the policy warns and only TLS 1.3 suites are listed`, async (t) => {
     const leaf = issuer.issue(options)
     const port = await serve(t, tempDir(t), leaf, {
       tls: { ciphers: 'TLS_AES_128_GCM_SHA256' },
@@ -72,7 +72,7 @@ for (const [what, options] of Object.entries(weak)) {
   })
 }
 
-test('a leaf that is signed by RSA-PSS with MD5 is refused as weak, and served where the policy warns', async (t) => {
+test('a leaf that is signed by RSA-PSS with MD5 is refused as weak, and served if the policy warns', async (t) => {
   const pss = createAuthority({ name: 'Weak Keys PSS', keyType: 'rsa-pss' })
   const key = keyPair()
   const certDer = oddCertificate({
@@ -87,7 +87,7 @@ test('a leaf that is signed by RSA-PSS with MD5 is refused as weak, and served w
   assert.equal(shown.fingerprint256, leaf.fingerprint256)
 })
 
-test('a security level in `tls.ciphers` stays, and no suite without authentication comes in', async (t) => {
+test('a security level in `tls.ciphers` is kept, and no suite without authentication is added', async (t) => {
   const dir = tempDir(t)
   const options = (ciphers: string): ReloadEngineOptions => ({
     cert: join(dir, 'tls.crt'),
@@ -111,7 +111,7 @@ test('a security level in `tls.ciphers` stays, and no suite without authenticati
   await assert.rejects(handshake({ port, ...anonymous }))
 })
 
-test('a policy that serves a weak certificate lets in no client with a weak one', async (t) => {
+test('a policy that serves a weak certificate admits no client with a weak one', async (t) => {
   const dir = tempDir(t)
   const root = createAuthority({ name: 'Root of Clients' })
   writeFileSync(join(dir, 'ca.pem'), root.certPem)
@@ -120,7 +120,7 @@ test('a policy that serves a weak certificate lets in no client with a weak one'
   await assertNoWeakClient(port, root)
 })
 
-test('trust anchors that come while a weak certificate is served are refused, and those of a rollback stay in force', {
+test('trust anchors that are added while a weak certificate is served are refused, and a rollback keeps its anchors in force', {
   skip,
 }, async (t) => {
   const dir = tempDir(t)
@@ -140,7 +140,7 @@ test('trust anchors that come while a weak certificate is served are refused, an
   await assertNoWeakClient(port, root)
 })
 
-test('a rollback to options without trust anchors lets in no client with a weak certificate by the anchors in force', async (t) => {
+test('a rollback to options without trust anchors does not let the anchors in force admit a client with a weak certificate', async (t) => {
   const dir = tempDir(t)
   const root = createAuthority({ name: 'Root of Clients' })
   writeFileSync(join(dir, 'ca.pem'), root.certPem)
@@ -154,7 +154,7 @@ test('a rollback to options without trust anchors lets in no client with a weak 
   await assertNoWeakClient(port, root)
 })
 
-test('an update serves a weak certificate, and another one refuses it, in the engine and in the members of its fleet', async (t) => {
+test('an update serves a weak certificate, and another one refuses it, in the engine and in its fleet members', async (t) => {
   const dir = tempDir(t)
   const [strong, weakLeaf] = [issuer.issue(), issuer.issue({ signatureHash: 'sha1' })]
   const { engine, port } = await serving(t, dir, strong, {})
@@ -182,12 +182,12 @@ test('an update serves a weak certificate, and another one refuses it, in the en
   await assertShown(weakLeaf)
   put(dir, issuer.issue())
   assert.deepEqual(codesOf(await engine.update({ policy: { weakKey: 'reject' } })), ['applied'])
-  // Each generation has the level that its own options had.
+  // Each generation has the level of its own options.
   assert.deepEqual(codesOf(await engine.rollback()), ['applied'])
   await assertShown(weakLeaf)
 })
 
-test('outgoing connections do not show a weak certificate that the policy lets servers show, and the error names the option', {
+test('outgoing connections do not present a weak certificate that the policy allows for servers, and the error names the option', {
   skip,
 }, async (t) => {
   const leaf = unloadable as Leaf
@@ -204,7 +204,7 @@ test('outgoing connections do not show a weak certificate that the policy lets s
   assert.ok(named.secureContext())
 })
 
-test('outgoing connections keep the usual level of security', {
+test('outgoing connections keep the default security level', {
   skip: 'setDefaultCACertificates' in roots ? false : 'this Node cannot change the roots that it trusts',
 }, async (t) => {
   const authority = createAuthority({ name: 'Root of Servers' })
@@ -225,7 +225,7 @@ test('outgoing connections keep the usual level of security', {
   }
 })
 
-test('beside trust anchors, the refusal of a weak certificate names the option that serves it', {
+test('with trust anchors, the refusal of a weak certificate names the option that allows it', {
   skip,
 }, async (t) => {
   const dir = tempDir(t)
@@ -242,7 +242,7 @@ test('beside trust anchors, the refusal of a weak certificate names the option t
   assert.equal(shown.fingerprint256, leaf.fingerprint256)
 })
 
-/** A weak certificate that this Node does not load at its usual level: versions differ. */
+/** A weak certificate that this Node does not load at its default level: versions differ. */
 function findUnloadable(): Leaf | undefined {
   const isRefused = ({ chainPem: cert, keyPem: key }: Leaf) => {
     try {
@@ -257,7 +257,7 @@ function findUnloadable(): Leaf | undefined {
     .find(isRefused)
 }
 
-/** A client with a strong certificate comes in, one with a weak one does not. */
+/** Asserts that a client with a strong certificate is admitted, and one with a weak certificate is not. */
 async function assertNoWeakClient(port: number, root: Authority): Promise<void> {
   const enter = ({ chainPem: cert, keyPem: key }: Leaf) =>
     handshake({

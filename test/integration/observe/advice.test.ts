@@ -11,7 +11,7 @@ import { PROBLEM_CODES, type ProblemCode } from '../../../src/main/index.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { certswap } from '../../../support/processes/program.js'
 
-/** Where files are good, or are not what is asked about, no advice may send the operator to them. */
+/** If the files are valid, or are not the subject, no advice may point the operator to them. */
 const NOT_FILES: readonly ProblemCode[] = [
   'CONTEXT_REFUSED',
   ...([
@@ -27,7 +27,7 @@ const NOT_FILES: readonly ProblemCode[] = [
   ...(['CONTROL_PATH_UNSAFE', 'CONTROL_PATH_IN_USE', 'CONTROL_UNAVAILABLE', 'OPTIONS_INVALID'] as const),
 ]
 
-test('there is advice for every code, and it is about files exactly where files are wrong', () => {
+test('there is advice for every code, and it mentions files only if the files are wrong', () => {
   assert.deepEqual(Object.keys(ADVICE).sort(), [...PROBLEM_CODES].sort())
   for (const [code, { next }] of Object.entries(ADVICE)) assert.match(next, /^.{8,160}$/, code)
   const misleading = NOT_FILES.filter((code) => ADVICE[code].about === 'files')
@@ -42,7 +42,7 @@ test('the same advice is given once, and none for a code of another release', ()
   )
 })
 
-test('a reload that is refused ends with the advice for its code: only wrong files send anybody to the files', async (t) => {
+test('a refused reload ends with the advice for its code, which mentions files only if they are wrong', async (t) => {
   for (const code of PROBLEM_CODES) {
     const lines = await refusal(t, [code])
     assert.ok(lines.includes(ADVICE[code].next), code)
@@ -54,7 +54,7 @@ test('a reload that is refused ends with the advice for its code: only wrong fil
   }
 })
 
-test('a reload that is refused lists every problem, and the advice for each', async (t) => {
+test('a refused reload lists every problem, and the advice for each', async (t) => {
   const lines = await refusal(t, ['MEMBER_TIMEOUT', 'CERT_EXPIRED'])
   assert.deepEqual(lines.slice(0, 4), [
     'MEMBER_TIMEOUT: detail of MEMBER_TIMEOUT',

@@ -1,6 +1,6 @@
 /*
- * Code of the application that certswap calls: its logger, listeners and hooks. Whatever they throw changes no result, no failureDigest,
- * no other listener and no schedule, and it is reported.
+ * Application code that certswap calls: its logger, listeners and hooks. An exception of theirs changes no result, no state, no
+ * other listener and no schedule, and is reported.
  */
 
 import assert from 'node:assert/strict'
@@ -77,7 +77,7 @@ for (const [name, create] of Object.entries(failing)) {
   })
 }
 
-test('console is a logger', async (t) => {
+test('console is accepted as a logger', async (t) => {
   const written: string[] = []
   const stdout = new Writable({ write: (chunk, _, done) => done(void written.push(String(chunk))) })
   const { engine, renew } = await engineWith(t, new Console({ stdout, stderr: stdout }))
@@ -86,7 +86,7 @@ test('console is a logger', async (t) => {
   assert.ok(written.some((line) => line.includes('certificates reloaded')))
 })
 
-test('a failing logger is reported once, as a warning of the process, and each failure is counted', async (t) => {
+test('a failing logger is reported once, as a process warning, and each failure is counted', async (t) => {
   const warnings = warningsOf(t)
   const { engine, renew } = await engineWith(t, methods(boom))
   const metrics = createMetrics(engine)
@@ -97,7 +97,7 @@ test('a failing logger is reported once, as a warning of the process, and each f
     await engine.reload()
   }
   assert.ok((await failures(metrics, 'logger')) >= before + 3)
-  // An earlier test has had the warning already; a process has it once.
+  // An earlier test has caused the warning already; a process emits it once.
   await nextTurn()
   assert.ok(warnings.length <= 1, warnings.join('\n'))
 })
@@ -128,7 +128,7 @@ test('a listener that fails is logged, counted and reported, and changes no resu
   ])
 })
 
-test('a logger and listeners that fail do not stop the checks of the timer', async (t) => {
+test('a logger and listeners that fail do not stop the timer checks', async (t) => {
   const { engine, renew } = await engineWith(t, methods(boom), { autoReloadInterval: 0.05 })
   engine.on('checked', boom).on('applied', boom)
   for (let i = 0; i < 2; i++) {
@@ -138,7 +138,7 @@ test('a logger and listeners that fail do not stop the checks of the timer', asy
   }
 })
 
-test('hooks and a logger that fail do not keep a drain from its end', async (t) => {
+test('hooks and a logger that fail do not prevent the end of a drain', async (t) => {
   const server = createServer()
   const drain = createDrain({ servers: [server], onRaw: boom, deadlineMs: 50, logger: methods(boom) })
   drain.on('state', boom).on('drained', boom).on('connection-closed', boom)
@@ -150,7 +150,7 @@ test('hooks and a logger that fail do not keep a drain from its end', async (t) 
   assert.equal((await drain.complete()).outcome, 'forced')
 })
 
-test('a process is warned once of each logger, listener and hook that fails, by its own code', async (t) => {
+test('a process emits one warning for each logger, listener and hook that fails, with its own code', async (t) => {
   const { files } = site(t)
   const script = `
     const { createDrain } = await import(process.env.DRAIN)
@@ -179,7 +179,7 @@ test('a process is warned once of each logger, listener and hook that fails, by 
   ])
 })
 
-test('what a subscriber of diagnostics_channel throws is an uncaughtException, as Node has it, and changes no result', async (t) => {
+test('an exception of a diagnostics_channel subscriber is an uncaughtException, as in Node, and changes no result', async (t) => {
   const { files } = site(t)
   const script = `
     import { subscribe } from 'node:diagnostics_channel'

@@ -1,6 +1,4 @@
-/*
- * The table of log lines in docs/metrics.md, held against what is logged.
- */
+/* Compares the table of log lines in docs/metrics.md with the actual log. */
 
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -18,7 +16,7 @@ import { type ControlledEngine, controlledEngine, request } from '../../../suppo
 
 const day = 86_400_000
 
-test('what is logged is what the table says, with its level, its fields and its channel', async (t) => {
+test('every log line is in the table, with its level, its fields and its channel', async (t) => {
   const documented = linesDocumented()
   const met = new Set<string>()
   for (const { level, message, fields, channels } of await manyLines(t)) {
@@ -30,7 +28,7 @@ test('what is logged is what the table says, with its level, its fields and its 
     assert.deepEqual(unknown, [], message)
     if (line.channel) assert.ok(channels.includes(line.channel), message)
   }
-  // Enough of them for this test to mean something; the others take a fault of the system.
+  // Enough lines for this test to be significant; the others need a system fault.
   assert.ok(met.size >= 14, [...met].join('\n'))
   const sources = sourcesOf(join(projectRoot, 'src/main'))
   for (const message of documented.keys()) {
@@ -57,12 +55,12 @@ function codesIn(cell = ''): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string)
 }
 
-/** A line, and the channels that were limited of the same pass. */
+/** A line, and the channels that published in the same pass. */
 interface MetLine extends LogLine {
   readonly channels: readonly string[]
 }
 
-/** Brings about as many lines as can be had without a fault of the system. */
+/** Causes as many lines as possible without a system fault. */
 async function manyLines(t: TestContext): Promise<MetLine[]> {
   const lines: MetLine[] = []
   const channels = channelsOf(t)
@@ -121,7 +119,7 @@ async function manyLines(t: TestContext): Promise<MetLine[]> {
   return lines
 }
 
-/** A systemd that is not there. */
+/** A systemd that is missing. */
 async function told({ engine, log }: ControlledEngine): Promise<void> {
   const record = (level: LogLine['level']) => (fields: object, message: string) =>
     void log.push({ level, message, fields })

@@ -1,6 +1,4 @@
-/*
- * Standard output whose reader pauses or has ended: a program that writes there goes on, and ends when it should.
- */
+/* Standard output whose reader pauses or has ended: a program that writes to it continues, and ends when it should. */
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
@@ -19,7 +17,7 @@ import { certswapServe, PROGRAM } from '../../../support/processes/program.js'
 import { stalledPipe } from '../../../support/processes/stalled-pipe.js'
 import { request } from '../../../support/servers/control.js'
 
-test('lines wait for a reader that pauses: what fits is kept whole, the rest is counted and reported', async (t) => {
+test('lines wait for a reader that pauses: lines that fit are kept completely, the rest is counted and reported', async (t) => {
   const pipe = stalledPipe(t)
   const { writer, report } = await writeLines(t, pipe.fd)
   assert.ok(report.dropped > 0)
@@ -39,13 +37,13 @@ test('lines wait for a reader that pauses: what fits is kept whole, the rest is 
   await endOf(writer)
 })
 
-test('a socket as standard output, as under systemd, whose reader pauses does not hold the process', async (t) => {
+test('a socket as standard output, as under systemd, whose reader pauses does not block the process', async (t) => {
   const { writer, report } = await writeLines(t, 'pipe')
   assert.ok(report.dropped > 0)
   assert.equal(await endOf(writer), 0)
 })
 
-test('modules behind links, as pnpm lays them out, are found after the log was opened', async (t) => {
+test("modules behind links, as in pnpm's layout, are found after the log was opened", async (t) => {
   const dir = tempDir(t)
   const store = join(dir, 'store', 'one', 'node_modules')
   for (const [name, text] of Object.entries({ one: `import 'two'`, two: '' })) {
@@ -73,7 +71,7 @@ test('modules behind links, as pnpm lays them out, are found after the log was o
   assert.equal((await text(child.stdout)).trim(), 'found')
 })
 
-test('lines go through process.stdout.write where that was replaced, as by PM2, and one that throws ends nothing', async (t) => {
+test('lines go through a replaced process.stdout.write, as with PM2, and one that throws does not end the process', async (t) => {
   const drain = new URL('../../../src/main/drain/index.js', import.meta.url).href
   const program = `
     import { createDrain } from ${JSON.stringify(drain)}
@@ -94,7 +92,7 @@ test('lines go through process.stdout.write where that was replaced, as by PM2, 
 const script = spawnSync('script', ['--version']).status === 0
 const skip = script ? false : 'the program script is not installed (apt-get install bsdutils)'
 
-test('a terminal that ^S has stopped does not hold the process', { skip }, async (t) => {
+test('a terminal that ^S has stopped does not block the process', { skip }, async (t) => {
   const dir = tempDir(t)
   const began = join(dir, 'began')
   const ended = join(dir, 'ended')
@@ -102,7 +100,7 @@ test('a terminal that ^S has stopped does not hold the process', { skip }, async
   const terminal = spawn('script', ['-qfc', command, '/dev/null'], { stdio: 'ignore' })
   t.after(() => terminal.kill('SIGKILL'))
   await eventually('the terminal', () => existsSync(began))
-  // What `script` does not read stays in the terminal, as after ^S.
+  // Output that `script` does not read stays in the terminal, as after ^S.
   terminal.kill('SIGSTOP')
   spawnSync('rm', [began])
   await eventually('the end of the program', () => existsSync(ended))
@@ -136,7 +134,7 @@ test('a command whose reader has ended keeps its exit code and prints no stack',
 
 const WRITER = fileURLToPath(new URL('../../../support/processes/log-writer.js', import.meta.url))
 
-/** A program that writes more lines than a reader that reads none leaves room for. */
+/** A program that writes more lines than fit into the pipe of a reader that reads none. */
 async function writeLines(
   t: TestContext,
   stdout: number | 'pipe',
@@ -153,5 +151,5 @@ async function endOf(writer: ChildProcess): Promise<number | null> {
   return code
 }
 
-/** The status has been asked for a second time: the first one waits for its reader. */
+/** The status has been requested a second time: the first one waits for its reader. */
 const STATUS_SHOWN = 'certswap_control_requests_total{route="/status",code="200"} 2'

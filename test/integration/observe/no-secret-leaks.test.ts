@@ -1,6 +1,6 @@
 /*
- * Guards against complaint 13 of the field: a private key in the log (grpc-go's pemfile watcher). The corpus looks into
- * results, status, log lines and errors of every refused file; here are the other ways out.
+ * Guards against a private key in the log, as from grpc-go's pemfile watcher. The corpus checks results, status, log lines and
+ * errors of every refused file; this file checks all other outputs.
  */
 import assert from 'node:assert/strict'
 import diagnosticsChannel from 'node:diagnostics_channel'
@@ -20,7 +20,7 @@ import { encryptedPkcs8 } from '../../../support/material/key-forms.js'
 const PASSPHRASE = 'correct-horse-battery-staple'
 const authority = createAuthority()
 
-test('no key and no passphrase can be seen in what the engine hands out, logs or publishes', async (t) => {
+test('no key and no passphrase appears in what the engine returns, logs or publishes', async (t) => {
   const dir = tempDir(t)
   const secrets = new SecretSearch()
   secrets.add('passphrase', PASSPHRASE)
@@ -77,7 +77,7 @@ test('no key and no passphrase can be seen in what the engine hands out, logs or
   }
 })
 
-test('the search for secrets would find a key that is handed out in the open', () => {
+test('the search for secrets finds a key that is returned in plain text', () => {
   const leaf = authority.issue()
   const secrets = new SecretSearch()
   secrets.addKey(leaf.privateKey)
@@ -86,7 +86,7 @@ test('the search for secrets would find a key that is handed out in the open', (
   assert.ok(secrets.findIn(JSON.stringify(leaf.keyPem)))
 })
 
-/** Agents hold themselves. */
+/** Agents refer to themselves. */
 function asJson(value: unknown): string {
   const above = new Set<unknown>()
   const text = JSON.stringify(value, (_key, one) => {

@@ -1,6 +1,6 @@
 /*
- * `certswap serve` whose log cannot be written, because its reader is suspended or has ended: that must not hold TLS, not keep
- * the process from ending, and not end it.
+ * `certswap serve` whose log cannot be written, because its reader is suspended or has ended: this must neither delay TLS, nor
+ * prevent the process from ending, nor end it.
  */
 
 import assert from 'node:assert/strict'
@@ -38,11 +38,11 @@ test('a log reader that ends does not end the server: it reloads, serves, and en
 
 interface Served {
   readonly child: ChildProcess
-  /** Replaces the pair, reloads, and sees the new one served. */
+  /** Replaces the pair, reloads, and waits until the new one is served. */
   renewed(): Promise<void>
   /** The value of a metric without labels. */
   metric(name: string): Promise<number>
-  /** SIGTERM; the exit code comes back. */
+  /** Sends SIGTERM and returns the exit code. */
   end(): Promise<number | null>
 }
 

@@ -1,6 +1,6 @@
 /*
- * Whatever the engine is doing when it is closed, nothing of it is left: no thread, no timer, no listener on a server,
- * no promise that stays pending; and the servers go on with the certificate that they have.
+ * Whatever the engine is doing when it is closed, it leaves nothing behind: no thread, no timer, no listener on a server, no
+ * pending promise; and the servers continue with their current certificate.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { type ThreadWatch, watchThreads } from '../../../support/worker/thread-w
 
 const authority = createAuthority().issueAuthority()
 
-test('an engine that is closed between reloads leaves nothing', async (t) => {
+test('an engine that is closed between reloads leaves nothing behind', async (t) => {
   const serving = await servingEngine(t)
   writePair(serving.dir, authority.issue())
   assertApplied(await serving.engine.reload())
@@ -32,14 +32,14 @@ test('an engine that is closed between reloads leaves nothing', async (t) => {
   await assertNothingLeft(serving)
 })
 
-test('an engine that is closed before its first reload leaves nothing', async (t) => {
+test('an engine that is closed before its first reload leaves nothing behind', async (t) => {
   const serving = await servingEngine(t)
   await serving.engine.close()
   await assertNothingLeft(serving)
   assert.equal(await servedBy(serving.port), serving.served.fingerprint256)
 })
 
-test('closing twice is closing once', async (t) => {
+test('closing twice has the effect of closing once', async (t) => {
   const serving = await servingEngine(t)
   await Promise.all([serving.engine.close(), serving.engine.close()])
   await serving.engine.close()
@@ -60,7 +60,7 @@ for (const name of ['spins', 'never-settles'] as const) {
   })
 }
 
-test('closing while 300 trust anchors are being loaded drops them', async (t) => {
+test('closing while 300 trust anchors are being loaded discards them', async (t) => {
   const serving = await servingEngine(t)
   const { engine, dir, ca, served, port } = serving
   writePair(dir, authority.issue())
@@ -80,13 +80,13 @@ test('closing while 300 trust anchors are being loaded drops them', async (t) =>
   assert.equal(await servedBy(port), served.fingerprint256)
 })
 
-test('closing while the new certificate is being looked at keeps it', async (t) => {
+test('closing while the new certificate is being verified keeps it', async (t) => {
   const serving = await servingEngine(t)
   const { engine, dir, server, port } = serving
   const next = authority.issue()
   writePair(dir, next)
   let closing: Promise<void> | undefined
-  // The only clients that come by themselves are the engine's own: one looks before the commit, one after it.
+  // The only clients are the engine's own: one connects before the commit, one after it.
   const closeOnSecondLook = () => {
     if (engine.status().generation.number === 2) closing ??= engine.close()
   }
@@ -125,7 +125,7 @@ test('a timer that is due when the engine is closed starts nothing', async (t) =
   assert.equal(threads.started, started)
 })
 
-test('an engine that is closed while its timer checks the files leaves nothing', async (t) => {
+test('an engine that is closed while its timer checks the files leaves nothing behind', async (t) => {
   const serving = await servingEngine(t, { autoReloadInterval: 1 })
   const { engine, clock, paths } = serving
   misbehaveIn('prepare', paths.cert, 'spins')
@@ -135,7 +135,7 @@ test('an engine that is closed while its timer checks the files leaves nothing',
   await assertNothingLeft(serving)
 })
 
-test('a closed engine refuses what it can no longer do', async (t) => {
+test('a closed engine refuses every operation that needs it open', async (t) => {
   const { engine } = await servingEngine(t)
   await engine.close()
   for (const act of [
@@ -175,7 +175,7 @@ test('a first load that fails leaves no thread', async (t) => {
   assert.equal(clock.pending, 0)
 })
 
-test('a process that has closed its engine and its server in the middle of a reload exits by itself', async (t) => {
+test('a process that closes its engine and its server during a reload exits by itself', async (t) => {
   const script = `
     import https from 'node:https'
     import { once } from 'node:events'
@@ -257,7 +257,7 @@ function listenersOf(server: tls.Server): ListenerCounts {
   return Object.fromEntries(names.map((name) => [name, server.listenerCount(name)]))
 }
 
-/** How it ended: its outcome, or the code of its failure. */
+/** The end of a reload: its outcome, or the code of its failure. */
 function endOf(reload: Promise<{ outcome: Outcome }>): Promise<string> {
   return reload.then(
     ({ outcome }) => outcome,

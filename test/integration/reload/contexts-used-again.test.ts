@@ -16,7 +16,7 @@ import { createEcho, listen } from '../../../support/servers/echo-server.js'
 const root = createAuthority()
 const authority = createAuthority({ parent: root })
 
-test('renewals by the same issuer take turns in two contexts, and each is served whole', async (t) => {
+test('renewals by the same issuer alternate between two contexts, and each is served completely', async (t) => {
   const { server, port, renew } = await setUp(t)
   const contexts = new Set<unknown>()
   for (let i = 0; i < 6; i++) {
@@ -25,11 +25,11 @@ test('renewals by the same issuer take turns in two contexts, and each is served
     const seen = await handshake({ port, ca: root.certPem })
     assert.deepEqual([seen.fingerprint256, seen.authorized], [fingerprint256, true])
   }
-  // The first renewal is built on a spare; from then on the one before the last takes the next leaf.
+  // The first renewal is built on a spare; from then on the context before the previous one is reused for the next leaf.
   assert.equal(contexts.size, 2)
 })
 
-test('renewals that change key type or issuer back and forth are never mixed with what was before', async (t) => {
+test('renewals that change key type or issuer back and forth are never mixed with the previous material', async (t) => {
   const { port, renew } = await setUp(t)
   const other = createAuthority({ parent: root })
   const ciphers = {
@@ -48,10 +48,10 @@ test('renewals that change key type or issuer back and forth are never mixed wit
   }
 })
 
-test('a server that staples OCSP responses is told the issuer after every renewal', async (t) => {
+test('a server that staples OCSP responses gets the issuer after every renewal', async (t) => {
   const { server, port, renew } = await setUp(t)
   const issuers: string[] = []
-  // Of a leaf whose issuer Node does not know it is null, whatever the type says.
+  // It is null for a leaf whose issuer Node does not know, contrary to the type.
   server.on('OCSPRequest', (_leaf: Buffer, issuer: Buffer, respond: OcspResponder) => {
     issuers.push((issuer as Buffer | null) ? new X509Certificate(issuer).fingerprint256 : 'none')
     respond(null, Buffer.alloc(0))
@@ -76,7 +76,7 @@ test('without a history no key is kept in a context that has served', async (t) 
   assert.equal(contexts.size, 4)
 })
 
-test('sessions outlive renewals that are served from a used context, and a rollback to what was in it', async (t) => {
+test('sessions survive renewals that reuse a context, and a rollback to its previous content', async (t) => {
   const { engine, port, renew } = await setUp(t)
   const { fingerprint256 } = await renew()
   const { session } = await handshake({ port })

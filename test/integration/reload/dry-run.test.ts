@@ -1,7 +1,7 @@
 /*
- * A dry run says what a reload would do, and does none of it: not now, and not by a look that it causes later.
+ * A dry run reports what a reload would do, and does nothing itself, neither at once nor by a later check.
  *
- * Guards against a check that is half a reload; most peers can only be asked by trying.
+ * Guards against a check that has side effects of a reload; most other tools have no dry run.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { createAuthority, type Leaf } from '../../../support/material/certificat
 const authority = createAuthority()
 const [clientAuthority, nextClientAuthority] = [createAuthority(), createAuthority()]
 
-test('a dry run of a new pair is `validated`, says what would change, and changes nothing', async (t) => {
+test('a dry run of a new pair is `validated`, reports the changes, and changes nothing', async (t) => {
   const { engine, port, first, paths } = await servingEngine(t)
   const before = lasting(engine.status())
   const next = authority.issue({ names: ['localhost', 'new.example'] })
@@ -74,7 +74,7 @@ for (const [what, code, harm] of [
     ({ ca }: Paths) => overwriteInPlace(ca, '-----BEGIN CERTIFICATE-----\nMII'),
   ],
 ] as const) {
-  test(`a dry run of ${what} is \`rejected\`, and neither the state nor the log nor a later look comes of it`, async (t) => {
+  test(`a dry run of ${what} is \`rejected\`, and changes neither the state nor the log, and causes no later check`, async (t) => {
     const { engine, port, first, paths, lines } = await servingEngine(t)
     const before = lasting(engine.status())
     const said = lines.length
@@ -99,7 +99,7 @@ for (const [what, code, harm] of [
   })
 }
 
-test('a dry run while the engine fails leaves the outage as it is', async (t) => {
+test('a dry run during an outage does not change the outage', async (t) => {
   const { engine, first, paths } = await servingEngine(t)
   overwriteInPlace(paths.cert, 'nonsense')
   assert.equal((await engine.reload()).outcome, 'rejected')
@@ -138,7 +138,7 @@ function writePairTo({ cert, key }: PairFiles, { chainPem, keyPem }: Leaf): void
   overwriteInPlace(cert, chainPem)
 }
 
-/** All that a dry run must leave alone: that it was there is counted, and our own connections come and go. */
+/** The state that a dry run must not change, without the count of passes and our own connections. */
 function lasting({
   passes: _passes,
   connections: _connections,

@@ -1,7 +1,4 @@
-/*
- * Guards against complaints 14 and 15 of the field: memory that grows with each reload, and exhausted descriptors
- * (tomcat-native#44, envoy#14151, caddy#3752).
- */
+/* Guards against memory that grows with each reload, and exhausted descriptors (tomcat-native#44, envoy#14151, caddy#3752). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
@@ -12,14 +9,14 @@ import { runModule } from '../../../support/processes/run-module.js'
 
 /** `CERTSWAP_LONG=1 npm test -- leak` reloads 5,000 times. */
 const RELOADS = process.env['CERTSWAP_LONG'] === '1' ? 5000 : 400
-/** Until heaps have the size that they keep. */
+/** Until the heaps have reached their final size. */
 const WARM_UP = RELOADS / 4
 const LARGEST_GROWTH_MB = 32
 const LONGEST_LIFE_MS = 110_000 + RELOADS * 20
 
 const skip = process.platform === 'linux' ? false : 'needs Linux, which tells its descriptors in /proc'
 
-test(`${RELOADS} reloads, nine of ten of them failing, leave descriptors, threads, listeners and memory where they were`, {
+test(`${RELOADS} reloads, nine of ten of them failing, leak no descriptors, threads, listeners or memory`, {
   skip,
 }, async (t) => {
   const dir = tempDir(t)

@@ -1,8 +1,8 @@
 /*
- * `force` lets through what the policy would refuse, because in an outage an operator may know better; it never lets
- * through what could not serve a single client.
+ * `force` accepts files that the policy would refuse, because in an outage the operator may decide so; it never accepts files
+ * that could not serve a single client.
  *
- * An expired certificate that goes live unasked is what valkey#2997 and dstack#931 are about.
+ * Guards against an expired certificate that is served without a decision of the operator (valkey#2997, dstack#931).
  */
 
 import assert from 'node:assert/strict'
@@ -28,7 +28,7 @@ const refusable: Readonly<Record<string, LeafOptions>> = {
 }
 
 for (const [code, options] of Object.entries(refusable)) {
-  test(`a certificate with ${code} is refused, and served when it is forced, with a warning that says so`, async (t) => {
+  test(`a certificate with ${code} is refused, and a forced reload serves it with a warning`, async (t) => {
     const { engine, port, first, paths } = await servingEngine(t)
     const leaf = authority.issue(options)
     overwriteInPlace(paths.key, leaf.keyPem)
@@ -63,7 +63,7 @@ const impossible: Readonly<Record<string, (paths: PairFiles, next: Leaf) => void
 }
 
 for (const [what, harm] of Object.entries(impossible)) {
-  test(`${what} is not served, however it is forced`, async (t) => {
+  test(`${what} is not served, even by a forced reload`, async (t) => {
     const { engine, port, first, paths } = await servingEngine(t)
     harm(paths, authority.issue())
     const { outcome, generation, problems } = await engine.reload({ force: true })
@@ -74,7 +74,7 @@ for (const [what, harm] of Object.entries(impossible)) {
   })
 }
 
-test('a CA directory that is empty is not taken, however it is forced: it would keep out every client', async (t) => {
+test('an empty CA directory is refused, even by a forced reload: it would refuse every client', async (t) => {
   const dir = tempDir(t)
   const caDir = join(dir, 'ca.d')
   mkdirSync(caDir)
@@ -92,7 +92,7 @@ test('a CA directory that is empty is not taken, however it is forced: it would 
   await handshake({ port, cert: certPem, key: keyPem, confirm: true })
 })
 
-test('forcing files that did not change is no reload', async (t) => {
+test('forcing files that did not change causes no reload', async (t) => {
   const { engine } = await servingEngine(t)
   const { outcome, generation } = await engine.reload({ force: true })
   assert.deepEqual({ outcome, generation }, { outcome: 'unchanged', generation: 1 })

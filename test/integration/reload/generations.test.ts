@@ -1,6 +1,6 @@
 /*
- * Guards against complaint 11 of the field (a stale background result that overrides a newer setting, valkey#3549), and
- * against a change that is half made.
+ * Guards against a stale background result that overrides a newer setting (valkey#3549), and against a change that is applied
+ * in part.
  */
 import assert from 'node:assert/strict'
 import https from 'node:https'
@@ -23,7 +23,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 
-test('an earlier generation can be served again, and the timer leaves it alone until the files change', async (t) => {
+test('an earlier generation can be served again, and the timer ignores its files until they change', async (t) => {
   const { engine, port, rotate, first } = await serving(t)
   const second = rotate()
   assertApplied(await engine.reload())
@@ -43,7 +43,7 @@ test('an earlier generation can be served again, and the timer leaves it alone u
   assert.notEqual(second.fingerprint256, third.fingerprint256)
 })
 
-test('a reload that is asked for after a rollback loads what is on disk', async (t) => {
+test('a requested reload after a rollback loads the files on disk', async (t) => {
   const { engine, port, rotate } = await serving(t)
   const second = rotate()
   assertApplied(await engine.reload())
@@ -52,7 +52,7 @@ test('a reload that is asked for after a rollback loads what is on disk', async 
   assert.equal(await servedBy(port), second.fingerprint256)
 })
 
-test('the history is bounded, the newest first, and a generation that is not kept is refused by name', async (t) => {
+test('the history is limited, the newest first, and a generation that is not kept is refused by its number', async (t) => {
   const { engine, rotate } = await serving(t, { historySize: 2 })
   for (let i = 0; i < 4; i++) {
     rotate()
@@ -66,7 +66,7 @@ test('the history is bounded, the newest first, and a generation that is not kep
   assert.equal((await engine.rollback(3)).outcome, 'applied')
 })
 
-test('other paths and TLS options can be taken over together, at run time', async (t) => {
+test('other paths and TLS options can be applied together at run time', async (t) => {
   const { engine, port, dir } = await serving(t)
   const moved = authority.issue()
   const paths = writePair(dir, moved, { cert: 'new.crt', key: 'new.key' })
@@ -77,7 +77,7 @@ test('other paths and TLS options can be taken over together, at run time', asyn
   assert.equal((await engine.reload()).outcome, 'unchanged')
 })
 
-test('a change that is refused leaves the old paths, the old options and the old certificate in force', async (t) => {
+test('a refused change leaves the old paths, the old options and the old certificate in force', async (t) => {
   const { engine, port, dir, first, rotate } = await serving(t)
   const changes = {
     cert: join(dir, 'nowhere.crt'),
@@ -98,7 +98,7 @@ test('a change that is refused leaves the old paths, the old options and the old
   assert.equal(await servedBy(port), second.fingerprint256, 'the old paths are still the ones that are read')
 })
 
-test('the interval can be changed while the files are bad, and loads nothing', async (t) => {
+test('the interval can be changed while the files are broken, and loads nothing', async (t) => {
   const { engine, dir } = await serving(t)
   overwriteInPlace(join(dir, 'tls.crt'), 'nonsense')
   const passes = engine.status().passes
@@ -108,7 +108,7 @@ test('the interval can be changed while the files are bad, and loads nothing', a
   assert.deepEqual(engine.status().passes, passes)
 })
 
-test('asking clients for certificates can be turned on at run time, and sessions of before do not get in', async (t) => {
+test('client certificates can be required at run time, and earlier sessions are not resumed', async (t) => {
   const { engine, port, dir } = await serving(t)
   const before = await handshake({ port })
   overwriteInPlace(join(dir, 'ca.pem'), authority.certPem)
@@ -119,11 +119,11 @@ test('asking clients for certificates can be turned on at run time, and sessions
   await assert.rejects(handshake({ port, confirm: true, session: before.session as Buffer }))
 })
 
-test('a listener that shows another certificate after the swap is found, and everything is pointed back', async (t) => {
+test('a listener that shows another certificate after the swap is detected, and the commit is undone', async (t) => {
   const { engine, port, first, rotate, server } = await serving(t)
   const stranger = authority.issue()
   rotate()
-  // Whoever else changes the server's certificate does so behind the engine's back; here, as the first client comes.
+  // Other code changes the server's certificate without the engine; here, when the first client connects.
   server.prependListener('connection', () => {
     if (engine.status().generation.number === 2) {
       server.setSecureContext({ cert: stranger.chainPem, key: stranger.keyPem })
@@ -137,7 +137,7 @@ test('a listener that shows another certificate after the swap is found, and eve
   assert.equal(await servedBy(port), first.fingerprint256)
 })
 
-test('without verifyServed nobody dials the listeners', async (t) => {
+test('without verifyServed the engine never connects to the listeners', async (t) => {
   const { engine, rotate, server } = await serving(t, { verifyServed: false })
   let connections = 0
   server.on('connection', () => connections++)
@@ -146,7 +146,7 @@ test('without verifyServed nobody dials the listeners', async (t) => {
   assert.equal(connections, 0)
 })
 
-test('live connections are counted by the generation that they were accepted under', async (t) => {
+test('open connections are counted by the generation that accepted them', async (t) => {
   const { engine, port, rotate, server } = await serving(t, { verifyServed: false })
   const accepted = new Promise<tls.TLSSocket>((resolve) => server.once('secureConnection', resolve))
   const old = await handshake({ port, keepOpen: true })
@@ -163,7 +163,7 @@ test('live connections are counted by the generation that they were accepted und
   await young.close()
 })
 
-test('two engines with one ticket secret resume sessions of each other, and with another they do not', async (t) => {
+test("two engines with the same ticket secret resume each other's sessions; with different secrets they do not", async (t) => {
   const dir = tempDir(t)
   const files = writePair(dir, authority.issue())
   const secrets = ['one', 'two'].map((name, i) => {
@@ -191,7 +191,7 @@ test('a ticket secret that is too short is refused', async (t) => {
   await assert.rejects(startEngine(t, options), { code: 'TICKET_SECRET_INVALID', path: secretFile })
 })
 
-test('outgoing connections present the new client certificate, and pooled ones of before are not used again', async (t) => {
+test('outgoing connections present the new client certificate, and earlier pooled connections are not reused', async (t) => {
   const dir = tempDir(t)
   const first = authority.issue({ extendedKeyUsage: 'both' })
   const paths = writePair(dir, first)

@@ -1,6 +1,6 @@
 /*
- * A check by the timer is a pass like any other: it is counted and has its events. One that finds nothing new is cheap,
- * whatever the number of files, and one that finds something loads it.
+ * A timer check is a pass like any other: it is counted and has its events. A check without changes is cheap, whatever the
+ * number of files, and one with changes loads them.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { watchThreads } from '../../../support/worker/thread-watch.js'
 
 const authority = createAuthority()
 
-test('checks that find nothing new are counted in status and metrics, have their events, and log nothing', async (t) => {
+test('checks without changes are counted in status and metrics, have their events, and log nothing', async (t) => {
   const logger = recordingLogger()
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, { ...paths, logger })
@@ -44,7 +44,7 @@ test('checks that find nothing new are counted in status and metrics, have their
     { ...status.lastSuccess, at: null },
     { at: null, trigger: 'timer', outcome: 'unchanged', problems: [] },
   )
-  // After a check that had begun.
+  // After a check that had already begun.
   await engine.reload()
   assert.deepEqual(
     new Set(checked.map(({ trigger, outcome }) => `${trigger} ${outcome}`)),
@@ -66,7 +66,7 @@ test('checks that find nothing new are counted in status and metrics, have their
   )
 })
 
-test('a check that finds nothing new opens no key, and its messages do not grow with the files', async (t) => {
+test('a check without changes opens no key, and its messages do not grow with the files', async (t) => {
   const dir = tempDir(t)
   const anchors = join(dir, 'anchors')
   mkdirSync(anchors)
@@ -148,14 +148,14 @@ test('checks end when they are turned off', async (t) => {
   engine.autoReloadInterval = 0.005
   await quietChecks(engine, 5)
   engine.autoReloadInterval = 0
-  // After a check that had begun.
+  // After a check that had already begun.
   await engine.reload()
   const { unchanged } = engine.status().passes
   await sleep(50)
   assert.equal(engine.status().passes.unchanged, unchanged)
 })
 
-test('checks that follow each other share one thread, which ends with the engine', async (t) => {
+test('consecutive checks share one thread, which ends with the engine', async (t) => {
   const threads = watchThreads(t)
   const worker = { idleTimeoutMs: 1000 }
   const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
@@ -167,7 +167,7 @@ test('checks that follow each other share one thread, which ends with the engine
   assert.equal(threads.alive, 0)
 })
 
-test('turned off, or set to more than the idle time, checks give their thread back', async (t) => {
+test('checks release their thread when they are turned off or set to more than the idle time', async (t) => {
   const threads = watchThreads(t)
   const worker = { idleTimeoutMs: 100 }
   const engine = await startEngine(t, { ...writePair(tempDir(t), authority.issue()), worker })
@@ -181,7 +181,7 @@ test('turned off, or set to more than the idle time, checks give their thread ba
   }
 })
 
-test('an engine that closes gives the thread of its checks back to those that share it', async (t) => {
+test('an engine that closes returns the thread of its checks to the shared budget', async (t) => {
   const threads = watchThreads(t)
   const options = { ...writePair(tempDir(t), authority.issue()), worker: { idleTimeoutMs: 100 } }
   await startEngine(t, options)
@@ -202,13 +202,13 @@ test('with more than the idle time between two checks, no thread is kept', async
   await eventually('the threads of checks have ended', () => threads.started - threads.alive > 2)
 })
 
-/** Resolves when so many more checks have found nothing new. */
+/** Resolves when this many more checks have found no change. */
 async function quietChecks(engine: ReloadEngine, count: number): Promise<void> {
   const { unchanged } = engine.status().passes
   await eventually(`${count} checks`, () => engine.status().passes.unchanged >= unchanged + count)
 }
 
-/** What a pass costs that finds nothing new. */
+/** The cost of a pass that finds no change. */
 async function checkOf(t: TestContext, options: ReloadEngineOptions): Promise<UnchangedCost> {
   const quiet = { ...options, logger: recordingLogger() }
   const engine = await startEngineWith(quiet, { workerTasks: standIn('reports-costs') })

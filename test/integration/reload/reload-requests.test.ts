@@ -1,9 +1,9 @@
 /*
- * Many may ask for a reload at once: the files are read twice at most, and whoever asks gets an answer of a reading
- * that began after the question.
+ * Concurrent reload requests cause at most two readings of the files, and every caller gets the result of a reading that began
+ * after its request.
  *
- * Guards against queues of equal jobs (Valkey queued one each second behind a slow one), and against the answer of a
- * reading that was over before the files changed.
+ * Guards against queues of identical jobs (Valkey queued one each second behind a slow one), and against the result of a
+ * reading that ended before the files changed.
  */
 
 import assert from 'node:assert/strict'
@@ -39,7 +39,7 @@ for (const [what, changed] of [
   })
 }
 
-test('calls, signals and the control server share the passes that they ask for at once', async (t) => {
+test('calls, signals and the control server share the passes that they request at the same time', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, paths)
   const settled = recordEvents(engine, 'settled')
@@ -51,7 +51,7 @@ test('calls, signals and the control server share the passes that they ask for a
   assert.equal(new Set(results).size, 2)
 })
 
-test('a caller that comes while a pass runs is told of what changed after that pass began, at whatever moment it comes', async (t) => {
+test('a request during a pass gets a result that includes changes made after that pass began, at whatever moment it arrives', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, paths)
   const port = await serveEcho(t, engine)
@@ -68,7 +68,7 @@ test('a caller that comes while a pass runs is told of what changed after that p
   }
 })
 
-test('a caller that comes at the very end of a pass gets another one', async (t) => {
+test('a request at the very end of a pass gets another one', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, paths)
   const leaf = authority.issue()
@@ -100,7 +100,7 @@ test('a caller that stops waiting does not stop the pass for the others', async 
   await assert.rejects(engine.reload({ signal: AbortSignal.abort() }), { code: 'ABORTED' })
 })
 
-test('whoever waits when the engine closes is told so', async (t) => {
+test('callers that wait when the engine closes get an error', async (t) => {
   const paths = writePair(tempDir(t), authority.issue())
   const engine = await startEngine(t, paths)
   const waiting = [engine.reload(), engine.reload(), engine.reload({ force: true })]

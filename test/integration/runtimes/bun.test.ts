@@ -1,6 +1,6 @@
 /*
- * On Bun, `setSecureContext` was taken for done although it did nothing. What works there now works; everything else is
- * refused with its reason, so that no old certificate stays in service unnoticed.
+ * On Bun, `setSecureContext` silently did nothing, and the engine took it for done. What works there now works; everything else
+ * is refused with its reason, so no old certificate stays in service unnoticed.
  */
 
 import assert from 'node:assert/strict'
@@ -20,19 +20,23 @@ import {
 const options = { skip: onFirstNodeOnly || without('bun') }
 
 for (const kind of ['tls', 'http2'] as const) {
-  test(`on Bun, a node:${kind} server shows renewed certificates, by name too`, options, async (t) => {
-    await assertRenews(runtimeSite(t, 'bun'), kind)
-  })
+  test(
+    `on Bun, a node:${kind} server shows renewed certificates, including SNI hosts`,
+    options,
+    async (t) => {
+      await assertRenews(runtimeSite(t, 'bun'), kind)
+    },
+  )
 }
 
-test('on Bun, a node:https server is refused, with what to use instead', options, async (t) => {
+test('on Bun, a node:https server is refused, with an alternative', options, async (t) => {
   const { code, message } = await runtimeSite(t, 'bun').refusal('https')
   assert.equal(code, 'RUNTIME_UNSUPPORTED')
   assert.match(message, /^on Bun \S+, attach: .*node:https.*http2\.createSecureServer/)
 })
 
 test(
-  'on Bun, clients that are revoked, or whose CA was removed, are refused, with their TLS sessions too',
+  'on Bun, clients that are revoked, or whose CA was removed, are refused, and so are their TLS sessions',
   options,
   async (t) => {
     const site = runtimeSite(t, 'bun')
@@ -58,7 +62,7 @@ test(
   },
 )
 
-test('on Bun, the table of docs/runtimes.md is what the probe finds', options, async (t) => {
+test('on Bun, the table of docs/runtimes.md matches the results of the probe', options, async (t) => {
   await assertDocumented(runtimeSite(t, 'bun'), 'Bun')
 })
 

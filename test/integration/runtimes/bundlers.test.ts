@@ -1,6 +1,7 @@
 /*
- * A bundle failed with `Dynamic require`, `Invalid URL` or `Terminating worker thread`, because the files of the threads were
- * not in it. The bundles of docs/bundlers.md now run where nothing is installed; webpack and Rollup have files of their own.
+ * A bundle failed with `Dynamic require`, `Invalid URL` or `Terminating worker thread`, because it did not contain the files of
+ * the threads. The bundles of docs/bundlers.md now run where nothing is installed; webpack and Rollup have test files of their
+ * own.
  */
 
 import assert from 'node:assert/strict'
@@ -20,7 +21,7 @@ import {
 } from '../../../support/processes/bundled-program.js'
 import { without } from '../../../support/processes/programs.js'
 
-test('the page has no command that these tests do not run', () => {
+test('every command of the page is run by these tests', () => {
   const run = ['--format=cjs', '--format=esm', 'ncc build', 'webpack', 'rollup', 'bun build', 'jest']
   const known = [...run, '--build-sea', '--experimental-loader'].map(bundlerCommand)
   assert.deepEqual(commandsIn('docs/bundlers.md').map(withoutNpx).sort(), known.sort())
@@ -36,7 +37,7 @@ test('bundles serve and reload where nothing is installed', { skip: onFirstNodeO
   ])
 })
 
-test('an ES module of esbuild without its banner says that the logger is missing, and ends', {
+test('an ES module of esbuild without its banner reports that the logger is missing, and exits', {
   skip: onFirstNodeOnly || without('esbuild'),
 }, (t) => {
   const dir = bundlerProject(t)
@@ -46,7 +47,7 @@ test('an ES module of esbuild without its banner says that the logger is missing
   assert.match(text, /set the option `logger`, or see docs\/bundlers\.md/)
 })
 
-test('a bundle that has lost the code of its threads says so, and ends', {
+test('a bundle that has lost the code of its threads reports it, and exits', {
   skip: onFirstNodeOnly || without('esbuild'),
 }, (t) => {
   const dir = bundlerProject(t)

@@ -1,6 +1,6 @@
 /*
  * On Deno, a good key was "damaged". What works there now works; what Deno ignores (revocation lists, and changed CAs where a
- * TLS session is resumed) is refused, so that no removed client gets in unnoticed.
+ * TLS session is resumed) is refused, so no removed client is admitted unnoticed.
  */
 
 import assert from 'node:assert/strict'
@@ -11,7 +11,7 @@ import { commandsIn } from '../../../support/docs/markdown.js'
 import { without } from '../../../support/processes/programs.js'
 import { assertDocumented, assertRenews, runtimeSite } from '../../../support/processes/runtime-site.js'
 
-/** As the page says: without `-A`. */
+/** As on the page: without `-A`. */
 const flags = commandsIn('docs/runtimes.md')
   .find((line) => line.startsWith('deno run '))
   ?.split(' ')
@@ -20,9 +20,13 @@ const flags = commandsIn('docs/runtimes.md')
 const options = { skip: onFirstNodeOnly || without('deno') }
 
 for (const kind of ['https', 'http2'] as const) {
-  test(`on Deno, a node:${kind} server shows renewed certificates, by name too`, options, async (t) => {
-    await assertRenews(runtimeSite(t, 'deno', flags), kind)
-  })
+  test(
+    `on Deno, a node:${kind} server shows renewed certificates, including SNI hosts`,
+    options,
+    async (t) => {
+      await assertRenews(runtimeSite(t, 'deno', flags), kind)
+    },
+  )
 }
 
 const REFUSED = [
@@ -35,7 +39,7 @@ const REFUSED = [
 
 for (const [extra, words] of REFUSED) {
   test(
-    `on Deno, the option ${Object.keys(extra)} is refused, because a removed client would get in`,
+    `on Deno, the option ${Object.keys(extra)} is refused, because a removed client would be admitted`,
     options,
     async (t) => {
       const site = runtimeSite(t, 'deno', flags)
@@ -48,6 +52,6 @@ for (const [extra, words] of REFUSED) {
   )
 }
 
-test('on Deno, the table of docs/runtimes.md is what the probe finds', options, async (t) => {
+test('on Deno, the table of docs/runtimes.md matches the results of the probe', options, async (t) => {
   await assertDocumented(runtimeSite(t, 'deno', flags), 'Deno')
 })

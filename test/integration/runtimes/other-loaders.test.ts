@@ -91,7 +91,7 @@ test('a single executable application serves and reloads', {
   await assertRenewed(t, tempDir(t), [], join(dir, 'out', 'sea', 'app'))
 })
 
-/** Packs certswap, and takes its dependencies from where they are: no registry is needed. */
+/** Packs certswap and links its installed dependencies: no registry is needed. */
 function writeYarnProject(dir: string, certswap: string): void {
   const manifest = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as Manifest
   const { dependencies = {}, version, exports } = manifest
@@ -120,7 +120,7 @@ function writeYarnProject(dir: string, certswap: string): void {
   ]
   writeFileSync(
     join(dir, '.yarnrc.yml'),
-    // With the variable CI, yarn installs what a lock file says and nothing else; this project has none.
+    // With the variable CI, yarn installs only what a lock file lists; this project has none.
     [
       ...settings,
       'enableGlobalCache: false',
@@ -138,7 +138,7 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/** Where Node would find a package and all that it depends on. */
+/** The places where Node finds a package and all its dependencies. */
 function resolve(name: string, from: string, resolutions: Record<string, string>): void {
   if (name in resolutions) return
   const folder = join(from, 'node_modules', name)

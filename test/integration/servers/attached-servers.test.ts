@@ -1,6 +1,7 @@
 /*
- * Which server serves what: servers come, leave, close and listen again, engines end, and a new connection meets a
- * whole certificate at every moment. (A new connection on a context that was freed too early ends the process.)
+ * The relation of servers and engines: servers are attached, detached, closed and listen again, engines end, and a new
+ * connection gets a complete certificate at every moment. (A new connection on a context that was freed too early crashes the
+ * process.)
  */
 
 import assert from 'node:assert/strict'
@@ -26,7 +27,7 @@ import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
 const authority = createAuthority()
 
-test('two engines, one for each listener, reload each for itself', async (t) => {
+test('two engines with one listener each reload independently', async (t) => {
   const [one, two] = [await rotatingEngine(t), await rotatingEngine(t)]
   const [portOne, portTwo] = [await serveEcho(t, one.engine), await serveEcho(t, two.engine)]
   const newOne = await one.rotate()
@@ -37,7 +38,7 @@ test('two engines, one for each listener, reload each for itself', async (t) => 
   assert.deepEqual([one.engine.status().generation.number, two.engine.status().generation.number], [2, 2])
 })
 
-test('two engines with timers reload each for itself, and go on when the other one ends', async (t) => {
+test('two engines with timers reload independently, and continue when the other one ends', async (t) => {
   const [one, two] = [await rotatingEngine(t, 0.05), await rotatingEngine(t, 0.05)]
   const [portOne, portTwo] = [await serveEcho(t, one.engine), await serveEcho(t, two.engine)]
   const [newOne, newTwo] = await Promise.all([one.rotate(), two.rotate()])
@@ -63,7 +64,7 @@ test('a server of one engine is refused by another until it is detached', async 
   assert.equal(await servedBy(port), latest)
 })
 
-test('the servers of an engine that has ended may go to another one, those that were closed by then too', async (t) => {
+test('the servers of an engine that has ended may be attached to another one, including closed ones', async (t) => {
   const [one, two] = [await rotatingEngine(t), await rotatingEngine(t)]
   const open = createEcho(one.engine.serverOptions())
   const closed = createEcho(one.engine.serverOptions())
@@ -99,7 +100,7 @@ test('attaching a server twice is attaching it once', async (t) => {
   assert.equal(await servedBy(port), first)
 })
 
-test('a server that is attached late serves what is current, not what it was made with', async (t) => {
+test('a server that is attached late serves the current certificate, not the one that it was created with', async (t) => {
   const { engine, rotate } = await rotatingEngine(t)
   const server = createEcho(engine.serverOptions())
   const port = await listen(t, server)
@@ -108,7 +109,7 @@ test('a server that is attached late serves what is current, not what it was mad
   assert.equal(await servedBy(port), latest)
 })
 
-test('a detached server goes on with the certificate that it had, while others move on', async (t) => {
+test('a detached server keeps its certificate, while others are renewed', async (t) => {
   const { engine, first, rotate } = await rotatingEngine(t)
   const server = createEcho(engine.serverOptions())
   const detach = engine.attach(server)
@@ -136,7 +137,7 @@ test('a server that was detached can be attached again and is current at once', 
   assert.equal(await servedBy(port), third)
 })
 
-test('a detach that was used up does nothing to who has the server by then', async (t) => {
+test('a second call of a detach function does not detach the server from its next engine', async (t) => {
   const [one, two] = [await rotatingEngine(t), await rotatingEngine(t)]
   const server = createEcho(one.engine.serverOptions())
   const port = await listen(t, server)
@@ -154,7 +155,7 @@ test('a detach that was used up does nothing to who has the server by then', asy
   assert.equal(await servedBy(port), latest)
 })
 
-test('the servers of an engine that has ended serve on', async (t) => {
+test('the servers of an engine that has ended continue to serve', async (t) => {
   const { engine, rotate } = await rotatingEngine(t)
   const port = await serveEcho(t, engine)
   const latest = await rotate()
@@ -166,7 +167,7 @@ test('the servers of an engine that has ended serve on', async (t) => {
   assert.equal(engine.status().state, 'closed')
 })
 
-test('a server that was closed and listens again serves what is current by then, and follows', async (t) => {
+test('a server that was closed and listens again serves the current certificate, and is renewed again', async (t) => {
   const { engine, rotate } = await rotatingEngine(t)
   const server = createEcho(engine.serverOptions())
   engine.attach(server)
@@ -184,7 +185,7 @@ test('a server that was closed and listens again serves what is current by then,
   assert.equal(await servedBy(port), third)
 })
 
-test('a server that listens again while a reload runs is not forgotten by it', async (t) => {
+test('a server that listens again during a reload is included in it', async (t) => {
   const { engine, rotate } = await rotatingEngine(t)
   const server = createEcho(engine.serverOptions())
   engine.attach(server)
@@ -199,7 +200,7 @@ test('a server that listens again while a reload runs is not forgotten by it', a
   }
 })
 
-test('using serverOptions() and forgetting attach() is warned of once', async (t) => {
+test('serverOptions() without attach() causes one warning', async (t) => {
   const { engine, rotate, warnings } = await rotatingEngine(t)
   await rotate()
   assert.deepEqual(warnings(), [])
@@ -210,7 +211,7 @@ test('using serverOptions() and forgetting attach() is warned of once', async (t
   assert.match(warnings()[0] ?? '', /engine\.attach\(server\)/)
 })
 
-test('attaching in time is not warned of', async (t) => {
+test('attaching in time causes no warning', async (t) => {
   const { engine, rotate, warnings } = await rotatingEngine(t)
   await serveEcho(t, engine)
   await rotate()
@@ -220,9 +221,9 @@ test('attaching in time is not warned of', async (t) => {
 interface RotatingEngine {
   readonly engine: ReloadEngine
   readonly first: string
-  /** Renews the pair and gives its fingerprint once it is served. */
+  /** Renews the pair and returns its fingerprint once it is served. */
   rotate(): Promise<string>
-  /** What was logged about servers. */
+  /** The log lines about servers. */
   warnings(): string[]
 }
 
@@ -250,7 +251,7 @@ async function rotatingEngine(t: TestContext, autoReloadInterval = 0): Promise<R
   }
 }
 
-/** Contexts that nobody needs any more are freed in a turn of their own. */
+/** Contexts that are no longer needed are freed in a later turn. */
 async function freed(): Promise<void> {
   await turn()
   await turn()

@@ -15,12 +15,12 @@ import { createAuthority, type Leaf } from '../../../support/material/certificat
 const isOffered = 'getCertificateCompressionAlgorithms' in tls
 const skip = isOffered ? false : 'needs a Node with tls.getCertificateCompressionAlgorithms()'
 
-/** So many names that it shows when they are compressed. */
+/** So many names that compression has a visible effect. */
 const names = Array.from({ length: 100 }, (_, i) => `host-${i}.example.test`)
 const authority = createAuthority()
 
 for (const algorithm of ['zlib', 'brotli', 'zstd'] as const) {
-  test(`certificates are sent compressed by ${algorithm} in every generation, to clients that take it`, {
+  test(`certificates are sent compressed by ${algorithm} in every generation, to clients that accept it`, {
     skip,
   }, async (t) => {
     const dir = tempDir(t)
@@ -31,7 +31,7 @@ for (const algorithm of ['zlib', 'brotli', 'zstd'] as const) {
       tls: { certificateCompression: [algorithm] },
     })
     const port = await serveEcho(t, engine)
-    // Contexts that have served are used again: what was compressed for them before must not be sent.
+    // Contexts are reused: their earlier compressed certificates must not be sent.
     for (let reload = 0; reload <= 6; reload++) {
       if (reload > 0) {
         leaf = issuer.issue({ names })
@@ -80,11 +80,11 @@ test('compression without TLS 1.3 is refused', { skip }, async (t) => {
   })
 })
 
-test('contexts that compress are built in steps like all others', { skip }, () => {
+test('contexts with compression are built in steps like all others', { skip }, () => {
   assert.ok(canBuildInSteps())
 })
 
-test('a Node that cannot compress certificates says so at once', {
+test('a Node that cannot compress certificates causes an error at once', {
   skip: isOffered && 'needs a Node without tls.getCertificateCompressionAlgorithms()',
 }, async (t) => {
   const pair = writePair(tempDir(t), authority.issue())
@@ -100,7 +100,7 @@ interface Client {
   readonly sigalgs?: string
 }
 
-/** Asserts that this certificate is sent, and in less bytes to a client that can take it compressed. */
+/** Asserts that this certificate is sent, and in fewer bytes to a client that accepts compression. */
 async function assertCompressed(client: Client, algorithm: string, { fingerprint256 }: Leaf): Promise<void> {
   const plain = await received(client, [])
   const small = await received(client, [algorithm])
@@ -108,7 +108,7 @@ async function assertCompressed(client: Client, algorithm: string, { fingerprint
   assert.ok(small.bytes < plain.bytes - 700, `${small.bytes} bytes in place of ${plain.bytes}`)
 }
 
-/** What has come by the end of a handshake. */
+/** The bytes received by the end of a handshake. */
 async function received(
   { port, servername = 'localhost', ...options }: Client,
   certificateCompression: readonly string[],

@@ -1,9 +1,9 @@
 /*
- * A reload is for connections to come: whoever is connected keeps the connection, through several reloads, on every
- * kind of server, while new connections get the new certificate.
+ * A reload applies to new connections: existing connections stay open through several reloads, on every kind of server, while
+ * new connections get the new certificate.
  *
- * Guards against what restarting proxies do to their users: a reload each second closed 145 (nginx) and 156 (Caddy)
- * keep-alive connections in nine seconds, and failed 36 and 24 requests.
+ * Guards against the effect of restarting proxies: a reload each second closed 145 (nginx) and 156 (Caddy) keep-alive
+ * connections in nine seconds, and failed 36 and 24 requests.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { createEcho, listen } from '../../../support/servers/echo-server.js'
 const authority = createAuthority()
 const ca = authority.certPem
 
-test('a raw TLS connection goes on through several reloads while new ones get the new certificate', async (t) => {
+test('a raw TLS connection continues through several reloads while new ones get the new certificate', async (t) => {
   const { engine, rotate, first } = await rotatingEngine(t)
   const port = await serveEcho(t, engine)
   const { socket, close, fingerprint256 } = await handshake({ port, keepOpen: true })
@@ -37,7 +37,7 @@ test('a raw TLS connection goes on through several reloads while new ones get th
   await close()
 })
 
-test('an HTTP/1.1 agent goes on with its one connection through several reloads', async (t) => {
+test('an HTTP/1.1 agent keeps its one connection through several reloads', async (t) => {
   const { engine, rotate } = await rotatingEngine(t)
   const server = https.createServer(engine.serverOptions(), (_, response) => response.end('hello'))
   engine.attach(server)
@@ -52,7 +52,7 @@ test('an HTTP/1.1 agent goes on with its one connection through several reloads'
   }
 })
 
-test('an open HTTP/2 stream goes on streaming, and its session takes new streams, through several reloads', async (t) => {
+test('an open HTTP/2 stream continues, and its session accepts new streams, through several reloads', async (t) => {
   const { engine, rotate } = await rotatingEngine(t)
   const server = http2.createSecureServer(engine.serverOptions())
   server.on('stream', (stream) => {
@@ -129,7 +129,7 @@ test('three servers of one engine get the new certificate by the same reload and
   await Promise.all(clients.map(({ close }) => close()))
 })
 
-/** An engine on a pair of its own, and a rotation that gives the fingerprint which is current after it. */
+/** An engine with its own pair, and a function that rotates it and returns the new fingerprint. */
 async function rotatingEngine(
   t: TestContext,
 ): Promise<{ engine: ReloadEngine; first: string; rotate: () => Promise<string> }> {

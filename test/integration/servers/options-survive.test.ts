@@ -1,8 +1,8 @@
 /*
- * A reload replaces certificates and nothing else: what a server demands of its clients is the same before and after.
+ * A reload replaces only certificates: the requirements of a server for its clients are the same before and after.
  *
- * Guards against reloads that quietly put ciphers, versions or client authentication back to their defaults
- * (haproxy#429, spring-boot#51290, dstack#1239), as Node's own `setSecureContext` does with all that is not passed again.
+ * Guards against reloads that silently reset ciphers, versions or client authentication to their defaults (haproxy#429,
+ * spring-boot#51290, dstack#1239), as Node's own `setSecureContext` does with every option that is not passed again.
  */
 
 import assert from 'node:assert/strict'
@@ -26,11 +26,11 @@ type Client = Partial<HandshakeOptions>
 interface Demand {
   readonly engine: Partial<ReloadEngineOptions>
   readonly server?: ServerExtra
-  /** A client that is let in, and what its connection must look like. */
+  /** A client that is admitted, and the properties that its connection must have. */
   readonly welcome: Client
   readonly seen: (connection: Handshake) => unknown
   readonly expected: unknown
-  /** A client that would be let in if the demand were dropped. */
+  /** A client that would be admitted if the requirement were lost. */
   readonly refused?: Client
 }
 
@@ -114,7 +114,7 @@ const demands: Readonly<Record<string, Demand>> = {
 }
 
 for (const [what, { engine: options, server, welcome, seen, expected, refused }] of Object.entries(demands)) {
-  test(`a reload does not touch ${what}`, async (t) => {
+  test(`a reload does not change ${what}`, async (t) => {
     const { engine, rotate } = await rotatingEngine(t, options)
     const port = await serveEcho(t, engine, server)
     for (let reload = 0; reload <= 3; reload++) {
@@ -127,7 +127,7 @@ for (const [what, { engine: options, server, welcome, seen, expected, refused }]
   })
 }
 
-test('clients are asked for certificates of the same authorities after a reload of the certificate, and of the new ones after a reload of the trust', async (t) => {
+test('the requested client CAs stay the same after a reload of the certificate, and change after a reload of trust', async (t) => {
   const { engine, rotate, ca } = await rotatingEngine(t, { requestCert: true })
   const port = await serveEcho(t, engine)
   const [known, stranger] = [clientAuthority, nextClientAuthority].map((one) => {
@@ -147,7 +147,7 @@ test('clients are asked for certificates of the same authorities after a reload 
   await assertRefused({ port })
 })
 
-test('a reload does not touch that an intermediate is trusted by itself', async (t) => {
+test('a reload keeps an intermediate trusted on its own', async (t) => {
   const { engine, rotate, ca } = await rotatingEngine(t, {
     requestCert: true,
     tls: { allowPartialTrustChain: true },
@@ -163,7 +163,7 @@ test('a reload does not touch that an intermediate is trusted by itself', async 
   }
 })
 
-test('everything that was asked for together is there together after a reload, a new trust and an attach', async (t) => {
+test('all options together stay in force after a reload, a change of trust and an attach', async (t) => {
   const { engine, rotate, ca } = await rotatingEngine(t, {
     requestCert: true,
     tls: { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256', ecdhCurve: 'P-384' },

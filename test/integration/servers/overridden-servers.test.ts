@@ -18,7 +18,7 @@ const authority = createAuthority()
 const stranger = authority.issue({ names: ['localhost', 'own.example'] })
 const own = { cert: stranger.chainPem, key: stranger.keyPem }
 
-test('setSecureContext() behind the engine is reported by the next reload, though nothing changed on disk', async (t) => {
+test('the next reload reports a setSecureContext() outside the engine, even if nothing changed on disk', async (t) => {
   const { engine, server, port, renew } = await serving(t)
   assert.deepEqual(overridden(await engine.reload()), [])
   server.setSecureContext(own)
@@ -38,13 +38,13 @@ test('setSecureContext() behind the engine is reported by the next reload, thoug
   assert.deepEqual(overridden(await engine.reload()), [])
 })
 
-test('another library that exchanges the context of a server is reported in the same way', async (t) => {
+test('another library that replaces the context of a server is reported in the same way', async (t) => {
   const { engine, server } = await serving(t)
   Object.assign(server, { _sharedCreds: tls.createSecureContext(own) })
   assert.match(overridden(await engine.reload()).join(), /another library, replaced the TLS context/)
 })
 
-test('the timer finds a server that was changed behind the engine, and logs it once', async (t) => {
+test('the timer detects a server that was changed outside the engine, and logs it once', async (t) => {
   const { engine, server, logger } = await serving(t, {
     autoReloadInterval: 0.05,
     worker: { timeoutMs: 2000 },
@@ -61,7 +61,7 @@ test('the timer finds a server that was changed behind the engine, and logs it o
   assert.equal(logged(logger).length, 1)
 })
 
-test('ticket keys that the application sets are reported, and do not come back with a context that is used again', async (t) => {
+test('ticket keys that the application sets are reported, and do not return with a reused context', async (t) => {
   const { engine, server, renew, port } = await serving(t)
   const ours = server.getTicketKeys()
   const theirs = randomBytes(48)
@@ -100,7 +100,7 @@ test('ticket keys that a server has before it is attached are reported when they
   }
 })
 
-test('addContext() serves the names that no host has, and is reported for those that a host has', async (t) => {
+test('addContext() serves the names that no host has, and is reported for names of hosts', async (t) => {
   const { engine, server, port, logger, first } = await serving(t, { hosts: {} })
   const shown = (servername: string) => servedBy(port, { servername })
   server.addContext('own.example', own)
@@ -118,7 +118,7 @@ test('addContext() serves the names that no host has, and is reported for those 
   assert.equal(logged(logger).length, 1)
 })
 
-test('addContext() before attach() is reported when a host has the name, and holds where unknown names are refused', async (t) => {
+test('addContext() before attach() is reported when a host has the name, and stays in effect where unknown names are refused', async (t) => {
   const dir = tempDir(t)
   const host = writePair(dir, authority.issue({ names: ['a.example'] }), { cert: 'a.crt', key: 'a.key' })
   const { engine, logger } = await serving(t, { hosts: { 'a.example': host }, unknownHosts: 'refuse' })
@@ -135,7 +135,7 @@ test('addContext() before attach() is reported when a host has the name, and hol
   await assert.rejects(servedBy(port, { servername: 'unknown.example' }))
 })
 
-test('a server whose own SNICallback answers every name keeps its renewal, and the callback is named', async (t) => {
+test('a server whose own SNICallback answers every name is renewed, and the callback is reported', async (t) => {
   for (const hosts of [undefined, {}]) {
     const { engine, logger, renew } = await serving(t, hosts === undefined ? {} : { hosts })
     const context = tls.createSecureContext(own)
@@ -151,7 +151,7 @@ test('a server whose own SNICallback answers every name keeps its renewal, and t
   }
 })
 
-test('a swap that is undone because the application replaced the context meanwhile names that cause', async (t) => {
+test('a swap that is undone because the application replaced the context meanwhile reports that cause', async (t) => {
   const { engine, server, renew, port, first } = await serving(t)
   renew()
   server.prependListener('connection', () => {

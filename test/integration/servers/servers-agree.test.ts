@@ -1,6 +1,6 @@
 /*
- * From the commit on, no server hands out an older generation than another: harper#1409 is what happens where contexts are
- * swapped one after the other, in different turns.
+ * After the commit, no server shows an older generation than another. If contexts are swapped one after the other, in different
+ * turns, this fails (harper#1409).
  */
 
 import assert from 'node:assert/strict'
@@ -39,7 +39,7 @@ test('four servers, SNI hosts and two peer policies show one generation in every
   for (const server of servers) engine.attach(server)
   const ports = await Promise.all(servers.map((server) => listen(t, server)))
 
-  /** What every server, the hosts and the status say at one moment: the number of the rotation. */
+  /** The state of every server, the hosts and the status at one moment: the number of the rotation. */
   const numbers = new Map<string | undefined, number>()
   const moment = () => [
     ...servers.map((server) => numbers.get(fingerprintOf(server))),

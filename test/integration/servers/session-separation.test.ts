@@ -1,8 +1,8 @@
 /*
- * Servers of one engine that ask different things of their clients never take each other's TLS sessions.
+ * Servers of one engine with different requirements for their clients never accept each other's TLS sessions.
  *
- * Guards against an authentication bypass: with a shared context or shared ticket keys, Node 20 and 22 let a session of
- * a server that asks for no certificate into one that requires it, without a certificate (node#35317, node#64677).
+ * Guards against an authentication bypass: with a shared context or shared ticket keys, Node 20 and 22 accept a session of a
+ * server that requests no certificate on one that requires it, without a certificate (node#35317, node#64677).
  */
 
 import assert from 'node:assert/strict'
@@ -27,7 +27,7 @@ const policies = {
 }
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`three servers that ask different things of their clients resume their own ${version} sessions and no others, before and after a reload`, async (t) => {
+  test(`three servers with different client requirements resume only their own ${version} sessions, before and after a reload`, async (t) => {
     const dir = tempDir(t)
     const paths = writePair(dir, authority.issue())
     const ca = join(dir, 'ca.pem')
@@ -53,7 +53,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     }
   })
 
-  test(`a ${version} session of a server that asks for no certificate opens none that requires one`, async (t) => {
+  test(`a ${version} session of a server that requests no certificate is not resumed by one that requires it`, async (t) => {
     const dir = tempDir(t)
     const ca = join(dir, 'ca.pem')
     overwriteInPlace(ca, authority.certPem)

@@ -1,6 +1,6 @@
 /*
- * What is under way while certificates change arrives whole: pumps on raw TLS connections and on HTTP/2 streams run
- * through the reloads, not beside them. After ghostunnel's reload-under-load suite.
+ * Data in transit while certificates change arrives completely: pumps on raw TLS connections and on HTTP/2 streams run during
+ * the reloads. After ghostunnel's reload-under-load suite.
  */
 
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ const authority = createAuthority()
 const PUMPS = 4
 const RELOADS = 5
 
-test('bytes that are under way during reloads arrive whole and in order', async (t) => {
+test('bytes that are in transit during reloads arrive completely and in order', async (t) => {
   const dir = tempDir(t)
   const engine = await startEngine(t, writePair(dir, authority.issue()))
   const echoPort = await serveEcho(t, engine)
@@ -55,13 +55,13 @@ test('bytes that are under way during reloads arrive whole and in order', async 
 })
 
 interface Pump {
-  /** Resolves when a chunk has come back that was sent after this was called. */
+  /** Resolves when a chunk has been echoed that was sent after this call. */
   moved(): Promise<void>
-  /** Ends after the chunk that is under way, with digests of all that was sent and of all that came back. */
+  /** Ends after the current chunk, with digests of all bytes sent and of all bytes received. */
   stop(): Promise<{ sent: string; received: string }>
 }
 
-/** Sends random chunks over a connection that echoes, the next one when the last has come back. */
+/** Sends random chunks over an echo connection, each one when the previous one has returned. */
 function startPump(stream: Duplex): Pump {
   const sent = createHash('sha256')
   const received = createHash('sha256')

@@ -14,7 +14,7 @@ import { controlledEngine, request } from '../../../support/servers/control.js'
 const post = { method: 'POST' } as const
 const authority = createAuthority()
 
-test('the certificate of one server name can be asked for, and of a name that is refused there is none', async (t) => {
+test('the certificate of one server name can be requested, and a refused name has none', async (t) => {
   const dir = tempDir(t)
   const leaf = putHost(dir, authority, 'a.test')
   const hosts = { hosts: join(dir, 'hosts', '*'), unknownHosts: 'refuse' } as const
@@ -32,7 +32,7 @@ test('the certificate of one server name can be asked for, and of a name that is
   assert.equal(json.hosts.soonest.fingerprint256, leaf.fingerprint256)
 })
 
-test('a reload that left a host behind is no success: the host is named, and the others were reloaded', async (t) => {
+test('a reload that left a host behind is not a success: the host is named, and the others were reloaded', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
   putHost(dir, authority, 'b.test')
@@ -52,7 +52,7 @@ test('a reload that left a host behind is no success: the host is named, and the
   assert.equal((await request(socket, '/certs/a.test')).json.fingerprint256, renewed.fingerprint256)
 })
 
-test('a reload can be asked about one host alone: what is wrong with another is none of its business', async (t) => {
+test('a reload can be limited to the result of one host: problems of other hosts do not make it fail', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
   putHost(dir, authority, 'b.test')
@@ -78,7 +78,7 @@ test('a reload can be asked about one host alone: what is wrong with another is 
   assert.deepEqual(await about('new.test'), [200, 'reloaded'])
 })
 
-test('where hosts go together, a renewal that another host held back is no success', async (t) => {
+test('with all-or-nothing hosts, a renewal that another host held back is not a success', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
   putHost(dir, authority, 'b.test')
@@ -90,7 +90,7 @@ test('where hosts go together, a renewal that another host held back is no succe
   assert.deepEqual([status, json.code], [500, 'CERT_MISSING'])
 })
 
-test('serve takes hosts by pattern, in flags and in a file, and check names the one that is broken', async (t) => {
+test('serve accepts hosts by pattern, in flags and in a file, and check names the broken one', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, authority.issue())
   const leaf = putHost(cwd, authority, 'a.test')

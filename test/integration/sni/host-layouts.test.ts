@@ -45,7 +45,7 @@ after(async () => {
 })
 
 for (const layout of [lego, acmeSh, caddy, certbot, certManager]) {
-  test(`a directory of ${layout.tool} is served as it is: names, wildcards, the whole chain, and renewals`, async (t) => {
+  test(`a directory of ${layout.tool} is served as it is: names, wildcards, the full chain, and renewals`, async (t) => {
     const dir = tempDir(t)
     const names = ['a.example', '*.b.example']
     for (const name of names) layout.write(dir, name, issue(name))
@@ -68,7 +68,7 @@ for (const layout of [lego, acmeSh, caddy, certbot, certManager]) {
   })
 }
 
-test('many pairs in one directory: by the directory, by a pattern of names, and by a pattern of files', async (t) => {
+test('many pairs in one directory can be selected by the directory, by a pattern of names, and by a pattern of files', async (t) => {
   const dir = tempDir(t)
   for (const name of ['a.example', 'b.example']) {
     const leaf = issue(name)
@@ -83,7 +83,7 @@ test('many pairs in one directory: by the directory, by a pattern of names, and 
   }
 })
 
-test('a pattern of files means every file that it matches, also beside one that stands for the directory', async (t) => {
+test('a pattern of files selects every file that it matches, also beside one that represents the directory', async (t) => {
   const dir = tempDir(t)
   const flat = (files: Record<string, string>) => put(join(dir, 'flat'), files)
   const [own, a, b] = [issue('own.example'), issue('a.example'), issue('b.example')]
@@ -96,13 +96,13 @@ test('a pattern of files means every file that it matches, also beside one that 
     hosts,
     ['flat', 'flat/a.example', 'flat/b.example'].map((path) => join(dir, path)),
   )
-  // Two files that stand for the directory are no choice.
+  // With two files that represent the directory, the choice would be ambiguous.
   flat({ 'fullchain.pem': a.chainPem, 'privkey.pem': a.keyPem })
   const { engine: both } = await serve(t, dir, 'flat/*.{crt,pem}')
   assert.deepEqual(codes((await both.reload()).problems), ['HOST_AMBIGUOUS'])
 })
 
-test('of many pairs in one directory, one that loses a file keeps its certificate, and one that has gone is gone', async (t) => {
+test('if one of many pairs in a directory loses a file, the host keeps its certificate; if it loses both, the host is removed', async (t) => {
   const dir = tempDir(t)
   for (const name of ['a.example', 'b.example', 'c.example']) lego.write(dir, name, issue(name))
   const { engine, port, first } = await serve(t, dir, lego.pattern)
@@ -121,7 +121,7 @@ test('of many pairs in one directory, one that loses a file keeps its certificat
   assert.equal(await servedBy(port, { servername: 'b.example' }), first.fingerprint256)
 })
 
-test('a directory of many pairs that is emptied, as by a mount that goes, loses nothing unless it is forced', async (t) => {
+test('a directory of many pairs that is emptied, as by a lost mount, removes no host unless the reload is forced', async (t) => {
   const dir = tempDir(t)
   for (const name of ['a.example', 'b.example']) lego.write(dir, name, issue(name))
   const { engine, port } = await serve(t, dir, '.lego/*')
@@ -135,7 +135,7 @@ test('a directory of many pairs that is emptied, as by a mount that goes, loses 
   assert.equal((await engine.reload({ force: true })).hosts?.removed, 2)
 })
 
-test('two pairs in one directory are reported and not guessed, unless their certificates are the same file', async (t) => {
+test('two pairs in one directory are reported as ambiguous, unless their certificates are the same file', async (t) => {
   const dir = tempDir(t)
   const [one, other] = [issue('a.example'), issue('a.example')]
   certManager.write(dir, 'a.example', one)
@@ -156,7 +156,7 @@ test('two pairs in one directory are reported and not guessed, unless their cert
   assert.equal(await servedBy(port, { servername: 'a.example' }), other.fingerprint256)
 })
 
-test('a second layout that comes beside many pairs takes none of them out of service', async (t) => {
+test('a second layout that appears beside many pairs removes none of them', async (t) => {
   const dir = tempDir(t)
   for (const name of ['a.example', 'b.example']) lego.write(dir, name, issue(name))
   const { engine, port } = await serve(t, dir, lego.pattern)
@@ -183,7 +183,7 @@ const nothing: readonly [string, Record<string, Record<string, string>>, string,
   ['other files', { hosts: { 'notes.txt': '' } }, 'hosts', /found notes\.txt in \S+hosts; expected /],
 ]
 for (const [title, directories, pattern, expected] of nothing) {
-  test(`where no host is found, the warning names what was found and what was expected: ${title}`, async (t) => {
+  test(`if no host is found, the warning names the found and the expected files: ${title}`, async (t) => {
     const dir = tempDir(t)
     for (const [directory, files] of Object.entries(directories)) put(join(dir, directory), files)
     const { engine, warnings } = await serve(t, dir, pattern)
@@ -202,7 +202,7 @@ const meant: readonly [ToolLayout, string, string][] = [
   [caddy, 'caddy/certificates/*', 'caddy/certificates/*/*'],
 ]
 for (const [layout, pattern, better] of meant) {
-  test(`the warning for ${pattern} of ${layout.tool} gives the pattern that works`, async (t) => {
+  test(`the warning for ${pattern} of ${layout.tool} contains the pattern that works`, async (t) => {
     const dir = tempDir(t)
     layout.write(dir, 'a.example', issue('a.example'))
     const { warnings } = await serve(t, dir, pattern)
@@ -216,7 +216,7 @@ for (const [layout, pattern, better] of meant) {
   })
 }
 
-test('a directory without a pair that comes while others are served is logged once, by the timer', async (t) => {
+test('a directory without a pair that appears while others are served is logged once, by the timer', async (t) => {
   const dir = tempDir(t)
   certManager.write(dir, 'a.example', issue('a.example'))
   const logger = recordingLogger()
@@ -229,7 +229,7 @@ test('a directory without a pair that comes while others are served is logged on
   assert.equal(lines().length, 1)
 })
 
-test('a certificate whose key is missing is reported beside the pairs that are served, and one of an issuer is not', async (t) => {
+test('a certificate without its key is reported beside the served pairs, and a certificate of an issuer is not', async (t) => {
   const dir = tempDir(t)
   for (const name of ['a.example', 'b.example']) lego.write(dir, name, issue(name))
   rmSync(join(dir, lego.pattern, 'b.example.key'))
@@ -244,7 +244,7 @@ test('a certificate whose key is missing is reported beside the pairs that are s
   assert.deepEqual([outcome, later], ['applied', []])
 })
 
-test('`certswap check --hosts` takes a directory of lego, and says what a directory without pairs holds', async (t) => {
+test('`certswap check --hosts` accepts a directory of lego, and lists the files of a directory without pairs', async (t) => {
   const dir = tempDir(t)
   lego.write(dir, 'a.example', issue('a.example'))
   const { cert, key } = writePair(dir, issue('localhost'))
@@ -280,7 +280,7 @@ const asFile: readonly [string, (dir: string) => Partial<ReloadEngineOptions>, R
   ],
 ]
 for (const [title, options, expected] of asFile) {
-  test(`a directory in the place of a file is refused with what lies in it: ${title}`, async (t) => {
+  test(`a directory in place of a file is refused with a list of its files: ${title}`, async (t) => {
     const dir = tempDir(t)
     certbot.write(dir, 'a.example', issue('a.example'))
     put(join(dir, 'empty'), {})
@@ -297,7 +297,7 @@ interface Served {
   readonly engine: ReloadEngine
   readonly port: number
   readonly first: Leaf
-  /** Of the start, but for those of the default certificate. */
+  /** Warnings of the start, except those of the default certificate. */
   readonly warnings: readonly Problem[]
 }
 

@@ -1,7 +1,6 @@
 /*
- * Guards against complaints 19 and 20 of the field (one bad certificate hits the others; many certificates stall the
- * event loop), lavinmq#2129 (hosts added on reload are ignored), and haproxy#1143 and hitch#276 (the default certificate
- * is not renewed).
+ * Guards against one bad certificate that affects the others, many certificates that block the event loop, hosts added on
+ * reload that are ignored (lavinmq#2129), and a default certificate that is not renewed (haproxy#1143, hitch#276).
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -24,7 +23,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
-test('a client is shown the certificate of the name that it asks for, and the default one for any other', async (t) => {
+test('a client gets the certificate of the name that it requests, and the default one for any other name', async (t) => {
   const { put, shown, engine, first, port } = await hostSite(t, {})
   const exact = put('a.test')
   const wildcard = put('wild', { names: ['*.b.test'] })
@@ -41,7 +40,7 @@ test('a client is shown the certificate of the name that it asks for, and the de
   assert.equal(engine.servingFor('other.test')?.fingerprint256, first.fingerprint256)
 })
 
-test('hosts can be given by name with their files, and are there from the start', async (t) => {
+test('hosts can be given by name with their files, and are served from the start', async (t) => {
   const dir = tempDir(t)
   const authority = createAuthority()
   const [first, a, b] = [
@@ -61,7 +60,7 @@ test('hosts can be given by name with their files, and are there from the start'
   assert.equal((await engine.reload()).outcome, 'unchanged')
 })
 
-test('hosts come and go at run time, and a renewed one changes alone', async (t) => {
+test('hosts are added and removed at run time, and a renewed host changes no other', async (t) => {
   const { put, shown, engine, first, dir } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   const before = await shown('b.test')
   const renewed = put('a.test')
@@ -81,7 +80,7 @@ test('hosts come and go at run time, and a renewed one changes alone', async (t)
   assert.equal((await engine.reload()).outcome, 'unchanged')
 })
 
-test('the timer finds what hosts did, and the default certificate is renewed beside them', async (t) => {
+test('the timer detects changes of hosts, and renews the default certificate in the same pass', async (t) => {
   const { put, shown, engine, authority, dir } = await hostSite(
     t,
     { 'a.test': {} },
@@ -99,7 +98,7 @@ test('the timer finds what hosts did, and the default certificate is renewed bes
   assert.equal(await shown('a.test'), renewed.fingerprint256)
 })
 
-test('a broken host keeps its last good certificate and is named, while the others move on', async (t) => {
+test('a broken host keeps its last good certificate and is named, while the others are renewed', async (t) => {
   const { put, shown, engine, dir } = await hostSite(t, { 'a.test': {}, 'b.test': {}, 'c.test': {} })
   const old = await shown('b.test')
   const renewed = put('a.test')
@@ -127,7 +126,7 @@ test('a broken host keeps its last good certificate and is named, while the othe
   assert.equal(engine.status().state, 'serving')
 })
 
-test('with hosts together, one broken host keeps all of them, and the default certificate, as they were', async (t) => {
+test('with all-or-nothing hosts, one broken host keeps all of them, and the default certificate, unchanged', async (t) => {
   const { put, shown, engine, authority, dir } = await hostSite(
     t,
     { 'a.test': {}, 'b.test': {} },
@@ -147,7 +146,7 @@ test('with hosts together, one broken host keeps all of them, and the default ce
   assert.ok(after.every((one, i) => one !== before[i]))
 })
 
-test('a default certificate that is refused does not keep hosts from being renewed', async (t) => {
+test('a refused default certificate does not prevent the renewal of hosts', async (t) => {
   const { put, shown, engine, dir, first } = await hostSite(t, { 'a.test': {} })
   overwriteInPlace(join(dir, 'tls.crt'), 'nothing')
   const renewed = put('a.test')
@@ -157,7 +156,7 @@ test('a default certificate that is refused does not keep hosts from being renew
   assert.equal(await shown('localhost'), first.fingerprint256)
 })
 
-test('half of a host pair waits for the other half, and is looked at again without being asked', async (t) => {
+test('half of a host pair waits for the other half, and is checked again automatically', async (t) => {
   const { shown, engine, authority, dir } = await hostSite(t, { 'a.test': {} })
   const next = authority.issue({ names: ['a.test'] })
   renameInto(join(dir, 'hosts', 'a.test', 'tls.key'), next.keyPem)
@@ -169,7 +168,7 @@ test('half of a host pair waits for the other half, and is looked at again witho
   assert.equal(await shown('a.test'), next.fingerprint256)
 })
 
-test('half of a pair waits while another host moves on', async (t) => {
+test('half of a pair waits while another host is renewed', async (t) => {
   const { shown, engine, authority, dir, put } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   const next = authority.issue({ names: ['a.test'] })
   renameInto(join(dir, 'hosts', 'a.test', 'tls.key'), next.keyPem)
@@ -184,7 +183,7 @@ test('half of a pair waits while another host moves on', async (t) => {
   assert.equal(await shown('a.test'), next.fingerprint256)
 })
 
-test('a broken host does not keep an engine from starting; with hosts together it does', async (t) => {
+test('a broken host does not prevent the start of an engine; with all-or-nothing hosts it does', async (t) => {
   const dir = tempDir(t)
   const authority = createAuthority()
   const good = putHost(dir, authority, 'a.test')
@@ -209,7 +208,7 @@ test('a broken host does not keep an engine from starting; with hosts together i
   )
 })
 
-test('where two hosts claim a name, the one that lives longer serves it, with a warning', async (t) => {
+test('if two hosts claim a name, the one that expires later serves it, with a warning', async (t) => {
   const days = (count: number) => new Date(Date.now() + count * 86_400_000)
   const { put, shown, engine } = await hostSite(t, {
     short: { names: ['a.test', 's.test'], notAfter: days(10) },
@@ -230,7 +229,7 @@ test('where two hosts claim a name, the one that lives longer serves it, with a 
   assert.equal(await shown('l.test'), long.fingerprint256)
 })
 
-test('a name that no host has can be refused; the names of the default certificate and no name at all are served', async (t) => {
+test('an unknown name can be refused; the names of the default certificate and clients without SNI are served', async (t) => {
   const { put, shown, engine, first } = await hostSite(t, {}, { unknownHosts: 'refuse' })
   const host = put('a.test')
   await engine.reload()
@@ -241,7 +240,7 @@ test('a name that no host has can be refused; the names of the default certifica
   assert.equal(await shown(''), first.fingerprint256)
 })
 
-test('a rollback brings the hosts of then back, and the timer leaves them until they change', async (t) => {
+test('a rollback restores the earlier hosts, and the timer ignores their files until they change', async (t) => {
   const { put, shown, engine } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   const [a, b] = [await shown('a.test'), await shown('b.test')]
   const renewed = put('a.test')
@@ -264,7 +263,7 @@ test('a rollback brings the hosts of then back, and the timer leaves them until 
   assert.equal(await shown('c.test'), added.fingerprint256)
 })
 
-test('a directory that is empty for a moment loses nothing', async (t) => {
+test('a directory that is briefly empty removes no host', async (t) => {
   const { put, shown, engine, dir } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   const old = await shown('a.test')
   const host = join(dir, 'hosts', 'a.test')
@@ -278,7 +277,7 @@ test('a directory that is empty for a moment loses nothing', async (t) => {
   assert.equal(await shown('a.test'), renewed.fingerprint256)
 })
 
-test('when every directory vanishes at once the hosts are served on, unless it is forced', async (t) => {
+test('if all directories vanish at once, the hosts stay in service unless the reload is forced', async (t) => {
   const { shown, engine, dir, first } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   const old = await shown('a.test')
   renameSync(join(dir, 'hosts'), join(dir, 'unmounted'))
@@ -290,7 +289,7 @@ test('when every directory vanishes at once the hosts are served on, unless it i
   assert.equal(await shown('a.test'), first.fingerprint256)
 })
 
-test('a pair that is overwritten in place, with its old times, is seen', async (t) => {
+test('a pair that is overwritten in place with its old times is detected', async (t) => {
   const { authority, shown, engine, dir } = await hostSite(t, { 'a.test': {} })
   const next = authority.issue({ names: ['a.test'] })
   for (const [file, text] of Object.entries({ 'tls.key': next.keyPem, 'tls.crt': next.chainPem })) {
@@ -300,7 +299,7 @@ test('a pair that is overwritten in place, with its old times, is seen', async (
   assert.equal(await shown('a.test'), next.fingerprint256)
 })
 
-test('contexts of hosts are built when they are asked for, and no more than the cache holds are kept', async (t) => {
+test('contexts of hosts are built on demand, and at most as many as the cache allows are kept', async (t) => {
   const names = Array.from({ length: 12 }, (_, i) => `host${i}.test`)
   const { shown, engine } = await hostSite(t, Object.fromEntries(names.map((name) => [name, {}])), {
     hostCacheSize: 3,
@@ -315,7 +314,7 @@ test('contexts of hosts are built when they are asked for, and no more than the 
   )
 })
 
-test('a host named for what its certificate does not cover is refused by its name', async (t) => {
+test('a host whose certificate does not cover its name is refused and named', async (t) => {
   const dir = tempDir(t)
   const authority = createAuthority()
   const hosts = {
@@ -325,7 +324,7 @@ test('a host named for what its certificate does not cover is refused by its nam
   await assert.rejects(startEngine(t, options), { code: 'NAME_NOT_COVERED' })
 })
 
-test('a server that was not made from serverOptions() is warned of, and serves the default certificate', async (t) => {
+test('a server that was not created from serverOptions() causes a warning, and serves the default certificate', async (t) => {
   const logger = recordingLogger()
   const { engine, first } = await hostSite(t, { 'a.test': {} }, { logger })
   logger.said()
@@ -341,12 +340,12 @@ test('a server that was not made from serverOptions() is warned of, and serves t
   )
 })
 
-test('an SNICallback of its own beside the hosts of the engine is refused', async (t) => {
+test('an SNICallback of the application beside the hosts of the engine is refused', async (t) => {
   const { engine } = await hostSite(t, {})
   assert.throws(() => engine.serverOptions({ SNICallback: () => {} }), { code: 'OPTIONS_INVALID' })
 })
 
-test('hosts can be changed at run time, but neither come to an engine without nor go', async (t) => {
+test('hosts can be changed at run time, but not added to an engine without hosts or removed completely', async (t) => {
   const { engine, shown, authority, dir } = await hostSite(t, { 'a.test': {} })
   const leaf = authority.issue({ names: ['n.test'] })
   const files = writePair(dir, leaf, { cert: 'n.crt', key: 'n.key' })
@@ -357,7 +356,7 @@ test('hosts can be changed at run time, but neither come to an engine without no
   await assert.rejects(plain.update({ hosts: { 'n.test': files } }), { code: 'OPTIONS_INVALID' })
 })
 
-test('attached servers serve every host on after the engine is closed', async (t) => {
+test('attached servers still serve every host after the engine is closed', async (t) => {
   const { engine, shown } = await hostSite(t, { 'a.test': {}, 'b.test': {} })
   const expected = ['a.test', 'b.test'].map((name) => engine.servingFor(name)?.fingerprint256)
   assert.equal(await shown('a.test'), expected[0])
@@ -365,7 +364,7 @@ test('attached servers serve every host on after the engine is closed', async (t
   assert.deepEqual([await shown('a.test'), await shown('b.test')], expected)
 })
 
-test('every server sees a renewed host in the same turn, over HTTPS too', async (t) => {
+test('every server serves a renewed host from the same turn on, over HTTPS too', async (t) => {
   const { engine, put } = await hostSite(t, { 'a.test': {} })
   const ports = await Promise.all(
     [1, 2, 3].map(async () => {
@@ -380,7 +379,7 @@ test('every server sees a renewed host in the same turn, over HTTPS too', async 
     assert.equal(await servedBy(port, { servername: 'a.test' }), renewed.fingerprint256)
 })
 
-test('a dry run says what hosts would do, and changes none', async (t) => {
+test('a dry run reports what would happen to hosts, and changes none', async (t) => {
   const { engine, put, shown } = await hostSite(t, { 'a.test': {} })
   const old = await shown('a.test')
   put('a.test')
@@ -389,7 +388,7 @@ test('a dry run says what hosts would do, and changes none', async (t) => {
   assert.equal(await shown('a.test'), old)
 })
 
-test('a pattern that matches nothing is a warning of the first load, and hosts may come later', async (t) => {
+test('a pattern that matches nothing is a warning at the first load, and hosts may be added later', async (t) => {
   const { engine, put, shown } = await hostSite(t, {})
   assert.ok(engine.status().generation.warnings.some(({ code }) => code === 'FILE_NOT_FOUND'))
   const leaf = put('a.test')

@@ -1,6 +1,6 @@
 /*
- * Node issues and reads session tickets with a server's default context whatever the SNI context says, so hosts could
- * let a client of a removed CA back in (node#64584). With SNI hosts, trust holds as without.
+ * Node issues and reads session tickets with a server's default context, whatever the SNI context is, so hosts could readmit a
+ * client of a removed CA (node#64584). With SNI hosts, trust is enforced as without.
  */
 
 import assert from 'node:assert/strict'
@@ -28,7 +28,7 @@ interface ClientIdentity {
 }
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`the client of a removed CA neither comes in nor resumes at an SNI host, nor across servers, over ${version}`, async (t) => {
+  test(`the client of a removed CA is neither admitted nor resumed at an SNI host, nor across servers, over ${version}`, async (t) => {
     const ca = join(tempDir(t), 'ca.pem')
     overwriteInPlace(ca, authorityA.certPem + authorityB.certPem)
     const { engine, put } = await hostSite(t, { 'a.test': {}, 'b.test': {} }, { ca })
@@ -63,7 +63,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     assert.equal(again.reused, true)
   })
 
-  test(`a ${version} session of a host outlives renewals, and opens no server that asks for a certificate`, async (t) => {
+  test(`a ${version} session of a host survives renewals, and is not resumed by a server that requests a certificate`, async (t) => {
     const ca = join(tempDir(t), 'ca.pem')
     overwriteInPlace(ca, authorityA.certPem)
     const { engine, port, put } = await hostSite(t, { 'a.test': {} }, { ca })

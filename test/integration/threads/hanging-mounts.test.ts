@@ -1,6 +1,6 @@
 /*
  * A mount that does not answer (NFS or sshfs without its server) costs one thread, whatever reads from it. Its files are
- * refused by name, everything else is renewed, and all is well again when it answers.
+ * refused and named, everything else is renewed, and the files are loaded again when it answers.
  */
 
 import assert from 'node:assert/strict'
@@ -29,7 +29,7 @@ const skip = withoutHangingMounts()
 const authority = createAuthority()
 const WORKER = { timeoutMs: 1500 }
 
-test('a mount that hangs costs one thread, whichever files and engines are on it, and other engines are renewed', {
+test('a mount that hangs costs one thread, for any number of files and engines on it, and other engines are renewed', {
   skip,
 }, async (t) => {
   const threads = watchThreads(t)
@@ -58,7 +58,7 @@ test('a mount that hangs costs one thread, whichever files and engines are on it
   assert.deepEqual(outcomes(await Promise.all([one.reload(), two.reload()])), ['unchanged', 'unchanged'])
 })
 
-test('a mount of a type that hardly ever hangs, such as an overlay, costs two threads, and other engines are renewed', {
+test('a mount of a type that rarely hangs, such as an overlay, costs two threads, and other engines are renewed', {
   skip: withoutOverlays(),
 }, async (t) => {
   const threads = watchThreads(t)
@@ -85,7 +85,7 @@ test('a mount of a type that hardly ever hangs, such as an overlay, costs two th
   assert.equal((await remote.reload()).outcome, 'unchanged')
 })
 
-test('the refusal names the file, where a link leads, the mount, how long it has not answered, and what to do', {
+test('the refusal names the file, the target of its link, the mount, how long it has not answered, and the action', {
   skip,
 }, async (t) => {
   const mount = await hangingMount(t)
@@ -107,7 +107,7 @@ test('the refusal names the file, where a link leads, the mount, how long it has
   assertDocumented([...problems, ...same], { [mount.path]: '/mnt/tls', [dir]: '/etc/tls' })
 })
 
-test('of the hosts in a directory, those on a mount that hangs keep their certificates and all others are renewed', {
+test('hosts in a directory whose files are on a mount that hangs keep their certificates, and all others are renewed', {
   skip,
 }, async (t) => {
   const mount = await hangingMount(t)
@@ -161,7 +161,7 @@ test('close() resolves while a thread hangs', { skip }, async (t) => {
   assert.equal(Object(await reload).code, 'CLOSED')
 })
 
-test('a mount whose server has ended is reported as that', { skip }, async (t) => {
+test('a mount whose server has ended is reported as such', { skip }, async (t) => {
   const mount = await hangingMount(t)
   const pair = moved(writePair(mount.source, authority.issue()), mount)
   const engine = await engineOf(t, pair)
@@ -170,7 +170,7 @@ test('a mount whose server has ended is reported as that', { skip }, async (t) =
   assertDocumented(problems.slice(0, 1), { [mount.path]: '/mnt/tls' })
 })
 
-test('docs/errors.md shows no other message about a mount', { skip }, () => {
+test('docs/errors.md shows every message about a mount, and no other', { skip }, () => {
   const shown = documentedMessages().filter(({ message }) => message.includes('/mnt/'))
   assert.equal(shown.length, 5)
 })

@@ -1,6 +1,4 @@
-/*
- * While a mount hangs, programs answer and end: no signal, no command and no exit waits for a call on it.
- */
+/* While a mount hangs, programs answer and end: no signal, no command and no exit waits for a call on it. */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -67,7 +65,7 @@ test('certswap check ends by itself, with the reason, when its files are on a mo
 /** It takes the ten seconds that a worker has without a configuration, and depends on no version of Node. */
 const skipConfiguration = skip || (process.versions.node.startsWith('20.') ? false : 'runs on Node 20')
 
-test('a configuration file on a mount that hangs ends the command with exit code 5 and its name', {
+test('a configuration file on a mount that hangs ends the command with exit code 5 and the name of the file', {
   skip: skipConfiguration,
 }, async (t) => {
   const { mount, dir } = await site(t)
@@ -128,7 +126,7 @@ test('a process that crashes while a mount hangs ends with the error on standard
   }
 })
 
-test('where the application handles the error and exits, nothing is printed for it', { skip }, async (t) => {
+test('if the application handles the error and exits, nothing is printed for it', { skip }, async (t) => {
   const { mount, pair } = await site(t)
   const script = `
     const { CERT: cert, KEY: key, MOUNT: mount } = process.env
@@ -147,7 +145,7 @@ test('where the application handles the error and exits, nothing is printed for 
   assert.equal(code, 9)
 })
 
-/** A pair on a mount, and a configuration beside it that answers. */
+/** A pair on a mount, and a configuration on a disk that answers. */
 async function site(
   t: TestContext,
   options: object = {},

@@ -1,5 +1,5 @@
 /*
- * A mount that does not answer for long, or more than one: threads do not accumulate, and checks by the timer find the hang and
+ * A mount that does not answer for long, or several of them: threads do not accumulate, and timer checks detect the hang and
  * its end.
  */
 
@@ -26,7 +26,7 @@ const skip = withoutHangingMounts()
 const authority = createAuthority()
 const WORKER = { timeoutMs: 1500 }
 
-test('an engine finds a hang by itself, says so once, and says when it is over; a later hang counts again', {
+test('an engine detects a hang by itself, logs it once, and logs its end; a later hang counts again', {
   skip,
 }, async (t) => {
   const threads = watchThreads(t)
@@ -34,7 +34,7 @@ test('an engine finds a hang by itself, says so once, and says when it is over; 
   const logger = recordingLogger()
   const pair = moved(writePair(mount.source, authority.issue()), mount)
   const engine = await startEngine(t, { worker: WORKER, ...pair, autoReloadInterval: 0.05, logger })
-  await eventually('a thread looks by itself', () => engine.status().passes.unchanged > 3)
+  await eventually('a timer check runs', () => engine.status().passes.unchanged > 3)
   for (let i = 0; i < 2; i++) {
     const [rejected, recovered] = [nextEvent(engine, 'rejected'), nextEvent(engine, 'recovered')]
     mount.hang()
@@ -44,7 +44,7 @@ test('an engine finds a hang by itself, says so once, and says when it is over; 
       'it was tried again',
       () => engine.status().consecutiveFailures > consecutiveFailures + 3,
     )
-    // The one that looked, and the one that prepares.
+    // The thread of the checks, and the one that prepares.
     assert.ok(threads.alive <= 2, `${threads.alive} threads`)
     mount.answer()
     await recovered
@@ -56,7 +56,7 @@ test('an engine finds a hang by itself, says so once, and says when it is over; 
   assert.deepEqual(said, [failed, over, failed, over])
 })
 
-test('when two mounts hang, no thread is risked for a third, and hosts on local disks are renewed', {
+test('when two mounts hang, no third thread is put at risk, and hosts on local disks are renewed', {
   skip,
 }, async (t) => {
   const threads = watchThreads(t)

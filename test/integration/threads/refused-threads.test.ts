@@ -1,6 +1,6 @@
 /*
- * Where no worker thread can be started, the caller gets the reason and what to do about it, and nothing is left behind: no
- * thread, no timer, no error that ends the process later.
+ * If no worker thread can be started, the caller gets the reason and the action, and nothing is left behind: no thread, no
+ * timer, no error that ends the process later.
  */
 
 import assert from 'node:assert/strict'
@@ -32,7 +32,7 @@ test('under --permission without --allow-worker, the start is refused with the f
   assert.deepEqual([stdout.split('\n').slice(1), code], [['goes on', 'exit 0', ''], 0])
 })
 
-test("Node's permission model does not bind the worker: it reads what the main thread may not", async (t) => {
+test("Node's permission model does not apply to the worker: it reads files that the main thread may not", async (t) => {
   const script = `
     import { readFileSync } from 'node:fs'
     try { readFileSync(process.env.CERT) } catch (error) { console.log(error.code) }
@@ -64,7 +64,7 @@ test('at the limit of threads, the start is refused with EAGAIN and the limits t
   assert.deepEqual([stdout.split('\n').slice(1), code], [['goes on', 'exit 0', ''], 0])
 })
 
-/** The script takes all descriptors but so many; `giveBack()` closes them. */
+/** The script takes all but this many descriptors; `giveBack()` closes them. */
 const takeFiles = (left: number) => `
   const fds = []
   const takeFiles = () => {
@@ -95,7 +95,7 @@ test('without file descriptors the start is refused with EMFILE, and a start wit
   }
 })
 
-test('where the thread of a reload cannot be started, the old certificate stays, the reason is in the result, and the next reload works', {
+test('if the thread of a reload cannot be started, the old certificate stays in service, the reason is in the result, and the next reload works', {
   skip: withoutLimits,
 }, async (t) => {
   const script = `${FILES}
@@ -115,7 +115,7 @@ test('where the thread of a reload cannot be started, the old certificate stays,
   assert.deepEqual([stdout.split('\n').slice(1), code], [['unchanged', 'exit 0', ''], 0])
 })
 
-test('a start that is refused for its options or its files leaves nothing that keeps the process', async (t) => {
+test('a start that is refused because of its options or its files leaves nothing that keeps the process running', async (t) => {
   const script = `
     for (const wrong of [{ nonsense: true }, { key: options.cert }, { cert: '/nowhere' }]) {
       await api.createReloadEngine({ ...options, ...wrong }).catch(({ code }) => console.log(code))
@@ -125,7 +125,7 @@ test('a start that is refused for its options or its files leaves nothing that k
   assert.equal(code, 0)
 })
 
-test('docs/errors.md shows each reason for which a thread is refused, as it comes', () => {
+test('docs/errors.md shows each reason for which a thread is refused, with its exact message', () => {
   const init = (system: string) => Object.assign(new Error(system), { code: 'ERR_WORKER_INIT_FAILED' })
   const coded = (code: string) => Object.assign(new Error('any'), { code })
   const reasons = [coded('ERR_ACCESS_DENIED'), init('EAGAIN'), init('EMFILE'), init('ENOMEM')]
@@ -147,7 +147,7 @@ const REFUSED = `
   ${REFUSED_SCRIPT}
   setTimeout(() => console.log('goes on'), 50)`
 
-/** Runs a module with the public API as `api`, and options that would do. */
+/** Runs a module with the public API as `api`, and valid options. */
 async function run(
   t: TestContext,
   script: string,

@@ -1,8 +1,8 @@
 /*
- * The bytes of keys, passphrases and ticket secrets: who owns them, and when they are zero, as `PreparedPair` states it.
+ * The bytes of keys, passphrases and ticket secrets: their owner, and when they are zero, as documented at `PreparedPair`.
  *
- * Guards against a secret that stays in the memory of a thread, or of the main thread, on the paths that nobody looks at: a
- * refusal, a dry run, an engine that is closed. A core file or a memory dump would have it.
+ * Guards against a secret that stays in the memory of a thread, or of the main thread, on rare paths: a refusal, a dry run, an
+ * engine that is closed. A core file or a memory dump would contain it.
  */
 
 import assert from 'node:assert/strict'
@@ -31,7 +31,7 @@ import {
 const authority = createAuthority()
 const passphrase = 'correct horse battery staple'
 
-/** How a key lies on disk. */
+/** The format of a key on disk. */
 interface Form {
   readonly name: string
   readonly options: (dir: string) => ReloadEngineOptions
@@ -50,7 +50,7 @@ const forms: readonly Form[] = [
 ]
 
 for (const form of forms) {
-  test(`a thread keeps no secret of ${form.name}, whether it hands it over or refuses it`, async (t) => {
+  test(`a thread keeps no secret of ${form.name}, whether it transfers it or refuses it`, async (t) => {
     const { engine, account, dir, leaves } = await site(t, form)
     const [first, second, third, expired] = leaves
     const outcomes: string[] = []
@@ -78,7 +78,7 @@ for (const form of forms) {
 
 const plain = forms[0] as Form
 
-test('after a dry run, nothing of what a thread handed over is left', async (t) => {
+test('after a dry run, nothing of the transferred material is left', async (t) => {
   const { engine, account, dir, leaves } = await site(t, plain)
   const { held, received } = account
   plain.write(dir, leaves[1])
@@ -97,7 +97,7 @@ test('after a refusal by a host, nothing of the renewed default certificate is l
   assert.equal(account.held, held)
 })
 
-test('a first load that is refused leaves nothing', async (t) => {
+test('a refused first load leaves nothing behind', async (t) => {
   const { engine, account, dir, leaves } = await site(t, plain)
   await engine.close()
   const { held } = account
@@ -108,7 +108,7 @@ test('a first load that is refused leaves nothing', async (t) => {
   assert.equal(account.held, held)
 })
 
-test('a pass that is overtaken by `close()` leaves nothing of what it prepared', async (t) => {
+test('a pass that is interrupted by `close()` leaves nothing of its material', async (t) => {
   const { engine, account, dir, leaves } = await site(t, plain)
   const { held } = account
   plain.write(dir, leaves[1])
@@ -176,7 +176,7 @@ async function site(t: TestContext, form: Form, options: ReloadEngineOptions = {
   renameInto(join(dir, 'hosts', 'a', 'tls.crt'), host.chainPem)
   renameInto(join(dir, 'hosts', 'a', 'tls.key'), host.keyPem)
   form.write(dir, leaves[0])
-  // No check by itself comes between.
+  // No timer check runs in between.
   const parts = { clock: fakeClock(), workerTasks: accountingTasks }
   const engine = await startEngine({ ...optionsOf(form, dir), ...options }, parts)
   t.after(() => engine.close())

@@ -8,10 +8,13 @@ import { runModule } from '../../../support/processes/run-module.js'
 
 const linux = { skip: process.platform === 'linux' ? false : 'only Linux knows priorities of threads' }
 
-test('the worker gives way to traffic, and no other thread of the process does', linux, async (t) => {
-  const { cert, key } = writePair(tempDir(t), selfSigned())
-  // proc_pid_stat(5): nice is field 19, and the second field may hold anything up to its last parenthesis.
-  const script = `
+test(
+  'the worker has a lower priority than traffic, and no other thread of the process does',
+  linux,
+  async (t) => {
+    const { cert, key } = writePair(tempDir(t), selfSigned())
+    // proc_pid_stat(5): nice is field 19, and the second field may contain anything up to its last parenthesis.
+    const script = `
     import { lookup } from 'node:dns/promises'
     import { readdirSync, readFileSync } from 'node:fs'
     const niceOf = (id) => Number(readFileSync('/proc/self/task/' + id + '/stat', 'utf8').split(') ').at(-1).split(' ')[16])
@@ -23,7 +26,8 @@ test('the worker gives way to traffic, and no other thread of the process does',
     console.log(JSON.stringify({ main: niceOf(process.pid) - before, nicer: above.filter((by) => by > 0) }))
     await engine.close()
   `
-  const { stdout, code } = await runModule(t, script, { CERT: cert, KEY: key })
-  assert.equal(code, 0)
-  assert.deepEqual(JSON.parse(stdout), { main: 0, nicer: [5] })
-})
+    const { stdout, code } = await runModule(t, script, { CERT: cert, KEY: key })
+    assert.equal(code, 0)
+    assert.deepEqual(JSON.parse(stdout), { main: 0, nicer: [5] })
+  },
+)

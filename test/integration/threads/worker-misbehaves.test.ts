@@ -1,6 +1,6 @@
 /*
- * Whatever the worker does, clients are served by the certificate of before, the result says what happened, and the
- * next reload works.
+ * Whatever the worker does, the last good certificate stays in service, the result reports the failure, and the next reload
+ * works.
  */
 
 import assert from 'node:assert/strict'
@@ -89,9 +89,9 @@ for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
 }
 
 for (const name of ['throws', 'exits'] as const) {
-  test(`a worker that fails (${name}) while it looks at what is served costs the look, not the new certificate`, async (t) => {
+  test(`a worker that fails (${name}) while it verifies a server costs the verification, not the new certificate`, async (t) => {
     const { engine, port, paths, dir } = await servingEngine(t)
-    // The first reload looks at the listeners before its commit as well.
+    // The first reload verifies the listeners before its commit too.
     writePair(dir, authority.issue())
     assertApplied(await engine.reload())
     const next = authority.issue()
@@ -112,7 +112,7 @@ for (const name of ['throws', 'exits'] as const) {
   })
 }
 
-test('a worker that fails at the first load is told by its code, and there is no engine', async (t) => {
+test('a worker that fails at the first load is reported by its code, and no engine is created', async (t) => {
   const dir = tempDir(t)
   const paths = writePair(dir, authority.issue())
   misbehaveIn('prepare', paths.cert, 'exits')

@@ -1,6 +1,6 @@
 /*
- * Trust anchors that lead to no root, and a leaf whose issuer is unknown: what clients see is a refused handshake, so the
- * operator has to be told before.
+ * Trust anchors that lead to no root, and a leaf whose issuer is unknown: clients only get a refused handshake, so the operator
+ * needs a warning before.
  */
 
 import assert from 'node:assert/strict'
@@ -30,7 +30,7 @@ for (const [where, engineOptions] of [
   ['the engine', { requestCert: true }],
   ['the server alone', {}],
 ] as const) {
-  test(`an intermediate as the only anchor is warned of where ${where} requests certificates, and the option that it names lets clients in`, async (t) => {
+  test(`an intermediate as the only anchor is a warning where ${where} requests certificates, and the option that it names admits clients`, async (t) => {
     const { options } = anchored(t, [issuer])
     const engine = await startEngine(t, { ...options, ...engineOptions })
     const [warning, ...more] = engine.status().generation.warnings
@@ -50,7 +50,7 @@ for (const [where, engineOptions] of [
   })
 }
 
-test('the root beside its intermediate, or alone, is enough', async (t) => {
+test('the root beside its intermediate, or alone, causes no warning', async (t) => {
   for (const anchors of [[root], [issuer, root], [root, issuer, low]]) {
     const engine = await startEngine(t, { ...anchored(t, anchors).options, requestCert: true })
     assert.deepEqual(engine.status().generation.warnings, [])
@@ -74,7 +74,7 @@ test('each anchor without a root is named once, with the issuer that is missing'
   }
 })
 
-test('two anchors that issued each other are no root', async (t) => {
+test('two anchors that issued each other do not count as roots', async (t) => {
   const one = createAuthority({ name: 'One' })
   const two = one.issueAuthority({ name: 'Two' })
   const back = two.issueAuthority({ name: 'One', key: one })
@@ -98,7 +98,7 @@ test('a renewal of the leaf keeps the warning in the status, and it is logged on
   assert.equal(warningLines(logger).length, 2)
 })
 
-test('a leaf that an unknown root issued is not said to lack an intermediate, and it is logged once', async (t) => {
+test('a leaf from an unknown root is not reported as lacking an intermediate, and is logged once', async (t) => {
   const logger = recordingLogger()
   const dir = tempDir(t)
   const engine = await startEngine(t, { ...writePair(dir, alone(root.issue())), logger })
@@ -113,7 +113,7 @@ test('a leaf that an unknown root issued is not said to lack an intermediate, an
   assert.equal(warningLines(logger).length, 1)
 })
 
-test('a root that is an anchor, or stands behind the leaf, is known', async (t) => {
+test('a root that is an anchor, or follows the leaf in its file, is known', async (t) => {
   const leaf = root.issue()
   const dir = tempDir(t)
   writeFileSync(join(dir, 'ca.crt'), root.certPem)
@@ -124,7 +124,7 @@ test('a root that is an anchor, or stands behind the leaf, is known', async (t) 
   assert.deepEqual(sent.status().generation.warnings, [])
 })
 
-test('a leaf that says where the certificate of its issuer is, is reported with that place', async (t) => {
+test("for a leaf with a URL of its issuer's certificate, the warning contains this URL", async (t) => {
   const cwd = tempDir(t)
   const place = 'http://ca.example/issuer.crt'
   const access = sequence(sequence(oid('1.3.6.1.5.5.7.48.2'), primitive(6, Buffer.from(place))))
@@ -159,7 +159,7 @@ function anchored(
   return { dir, options: { ...writePair(dir, serverPair()), ca } }
 }
 
-/** With its root, so that nothing is to be said about it. */
+/** With its root, so that it causes no warning. */
 function serverPair(): Pick<Leaf, 'chainPem' | 'keyPem'> {
   const { certPem, keyPem } = root.issue()
   return { chainPem: certPem + root.certPem, keyPem }

@@ -1,5 +1,5 @@
-// One broken certificate in a bundle of trust anchors does not keep the others out of service. It is left out, so that no
-// client is let in by it, and named in a warning.
+// One broken certificate in a bundle of trust anchors does not disable the others. It is skipped, so that it admits no client,
+// and is named in a warning.
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
@@ -28,7 +28,7 @@ const server = root.issue()
 const crowd = [root, ...manyAuthorities(98)]
 const bundle = crowd.map(({ certPem }) => certPem).join('')
 
-test('a leaf and a root of MD2 in a bundle of a hundred: the others are in force, and both are named', async (t) => {
+test('a leaf and a root with MD2 in a bundle of a hundred are named, and the others are in force', async (t) => {
   const obsolete = obsoleteRoot('Root of MD2')
   const { options } = site(t, [bundle, visitor.certPem, obsolete.certPem])
   const engine = await startEngine(t, options)
@@ -48,11 +48,11 @@ test('a leaf and a root of MD2 in a bundle of a hundred: the others are in force
   assert.equal(trust.authorities, 100)
   const port = await serveEcho(t, engine)
   assert.ok(await visit(port, visitor))
-  // OpenSSL does not verify how an anchor was signed: the root of MD2 vouches for what it issued.
+  // OpenSSL does not verify the signature of an anchor: the root with MD2 vouches for the certificates that it issued.
   assert.ok(await visit(port, leafOf(obsolete)))
 })
 
-test('a broken anchor comes and goes while the engine runs: no reload is refused, and the others never leave', async (t) => {
+test('a broken anchor is added and removed while the engine runs: no reload is refused, and the others stay in force', async (t) => {
   const { options, write } = site(t, [bundle])
   const engine = await startEngine(t, options)
   const port = await serveEcho(t, engine)
@@ -80,7 +80,7 @@ test('a renewal of the leaf keeps the warning and the number of anchors', async 
   assert.deepEqual([warnings.length, trust.authorities], [1, 99])
 })
 
-test('a directory of anchors in which a server certificate lies: it is named, and the others are in force', async (t) => {
+test('a server certificate in a directory of anchors is named, and the others are in force', async (t) => {
   const { options, dir } = site(t, [bundle])
   const anchors = join(dir, 'anchors')
   mkdirSync(anchors)
@@ -100,7 +100,7 @@ for (const [what, broken, code] of [
     ? []
     : [['a root with a key that OpenSSL does not know', mlDsaRoot(), 'KEY_UNSUPPORTED'] as const]),
 ] as const) {
-  test(`${what}: a warning by default, a refusal where the policy says so or where it is alone`, async (t) => {
+  test(`${what}: a warning by default, a refusal if the policy requires it or if it is the only anchor`, async (t) => {
     const many = site(t, [root.certPem, broken]).options
     assert.deepEqual(await verdict(many), { kind: 'prepared', codes: [code] })
     assert.deepEqual(await verdict(many, { brokenAnchor: 'reject' }), { kind: 'refused', codes: [code] })
@@ -116,7 +116,7 @@ for (const [what, broken, code] of [
   })
 }
 
-test('an intermediate whose root is broken: a refusal by default, because no client could be accepted', async (t) => {
+test('an intermediate whose root is broken is refused by default, because no client could be accepted', async (t) => {
   const broken = createAuthority({
     name: 'Odd Root',
     key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
@@ -132,7 +132,7 @@ test('an intermediate whose root is broken: a refusal by default, because no cli
   })
 })
 
-test('a version 1 certificate with a signature of an unknown kind is no root: it is left out', async (t) => {
+test('a version 1 certificate with a signature of an unknown kind is not a root: it is skipped', async (t) => {
   const signer = { algorithm: sequence(oid('1.2.3.4.5'), nothing()), sign: () => Buffer.alloc(256, 1) }
   const odd = oddCertificate({ key: keyPair('rsa-2048'), signer, subject: 'Unknown', version: 1 })
   const { options } = site(t, [root.certPem, pem('CERTIFICATE', odd)])
@@ -149,7 +149,7 @@ for (const [what, broken, options] of [
   ['trust settings that are damaged', damagedSettings(intermediate), {}],
   ['a leaf where partial chains are allowed', visitor.certPem, { tls: { allowPartialTrustChain: true } }],
 ] as const) {
-  test(`${what}, which would widen trust: a refusal by default, and left out where the policy says so`, async (t) => {
+  test(`${what}, which would widen trust: a refusal by default, and skipped if the policy allows it`, async (t) => {
     const other = createAuthority({ name: 'Anchors Other Root' })
     const { dir, options: given } = site(t, [other.certPem, broken])
     const many = { ...given, ...writePair(dir, other.issue()), ...options }
@@ -164,7 +164,7 @@ for (const [what, broken, options] of [
   })
 }
 
-test('`certswap check` names the anchor that is left out, and ends with 0', async (t) => {
+test('`certswap check` names the anchor that is skipped, and exits with 0', async (t) => {
   const { options, dir } = site(t, [root.certPem, visitor.certPem])
   const { cert, key, ca } = options
   const args = ['check', '--cert', cert, '--key', key, '--ca', ca, '--request-cert']

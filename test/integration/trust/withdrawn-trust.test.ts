@@ -1,9 +1,9 @@
 /*
- * A client whose CA was removed, or whose certificate was revoked, is out from the reload on: it cannot come in, and it
- * cannot come back by resuming a TLS session of before, with its certificate or without.
+ * A client whose CA was removed, or whose certificate was revoked, is refused from the reload on: it is not admitted, and it
+ * cannot resume an earlier TLS session, with its certificate or without.
  *
- * Guards against the hole that Go had as CVE-2025-68121 (CVSS 10) and nginx as CVE-2025-23419, and that Node's own
- * `setSecureContext` with kept ticket keys still is (node#64584): an old session authenticates against the old trust.
+ * Guards against the vulnerability that Go had as CVE-2025-68121 (CVSS 10) and nginx as CVE-2025-23419, and that Node's own
+ * `setSecureContext` with kept ticket keys still has (node#64584): an old session authenticates against the old trust.
  */
 
 import assert from 'node:assert/strict'
@@ -30,7 +30,7 @@ const clientB = { cert: leafB.certPem, key: leafB.keyPem }
 const bundleOf = (...authorities: { certPem: string }[]): string =>
   authorities.map(({ certPem }) => certPem).join('')
 
-/** Where trust is kept, and how one client of two is put out of it. */
+/** Trust settings, and a change of them that excludes one of two clients. */
 interface TrustLayout {
   readonly options: Partial<ReloadEngineOptions>
   withdrawA(): void
@@ -78,7 +78,7 @@ const layouts: Readonly<Record<string, (dir: string) => TrustLayout>> = {
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   for (const [what, makeLayout] of Object.entries(layouts)) {
-    test(`the client of ${what} neither comes in nor resumes, over ${version}`, async (t) => {
+    test(`the client of ${what} is neither admitted nor resumed, over ${version}`, async (t) => {
       const dir = tempDir(t)
       const { options, withdrawA } = makeLayout(dir)
       const engine = await startMutual(t, dir, options)
@@ -104,7 +104,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     })
   }
 
-  test(`trust that only grows costs one full handshake and keeps nobody out, over ${version}`, async (t) => {
+  test(`trust that only grows costs one full handshake and refuses no client, over ${version}`, async (t) => {
     const dir = tempDir(t)
     const ca = join(dir, 'ca.pem')
     overwriteInPlace(ca, bundleOf(authorityA))
@@ -128,7 +128,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     assert.equal((await handshake({ ...client, ...clientB })).reused, false)
   })
 
-  test(`a trust that comes back takes up its sessions again, and only then, over ${version}`, async (t) => {
+  test(`trust that is restored makes its earlier sessions valid again, over ${version}`, async (t) => {
     const dir = tempDir(t)
     const ca = join(dir, 'ca.pem')
     overwriteInPlace(ca, bundleOf(authorityA))
@@ -150,8 +150,8 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   })
 }
 
-// TLS 1.3 has tickets alone: Node offers its `newSession` cache to TLS 1.2.
-test('a server that keeps TLS 1.2 sessions itself does not let the client of a removed CA resume', async (t) => {
+// TLS 1.3 has only tickets: Node offers its `newSession` cache to TLS 1.2.
+test('a server that stores TLS 1.2 sessions itself does not let the client of a removed CA resume', async (t) => {
   const dir = tempDir(t)
   const ca = join(dir, 'ca.pem')
   overwriteInPlace(ca, bundleOf(authorityA, authorityB))
