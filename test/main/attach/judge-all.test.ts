@@ -1,6 +1,4 @@
-/*
- * Some peers cost the worker its life. The others are judged all the same.
- */
+/* Some peers end the worker. The others are still judged. */
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -35,13 +33,13 @@ test('a worker that failed once costs no peer its connection', async (t) => {
   assert.deepEqual(verdicts, [true])
 })
 
-test('peers that a task had no time for are judged by the next', async (t) => {
+test('peers that did not fit into the time of a task are judged by the next', async (t) => {
   const { verdicts, tasks } = await judged(t, ['slow', 'slow', 'slow'])
   assert.deepEqual(verdicts, [true, true, true])
   assert.equal(tasks, 3)
 })
 
-test('thousands of peers are judged in tasks of bounded size', async (t) => {
+test('thousands of peers are judged in tasks of limited size', async (t) => {
   const { verdicts, tasks } = await judged(
     t,
     Array.from({ length: 2_001 }, () => 'honest'),
@@ -51,7 +49,7 @@ test('thousands of peers are judged in tasks of bounded size', async (t) => {
   assert.equal(tasks, 5)
 })
 
-test('while the worker is unavailable it is tried again, and in the end no client is accepted that was not judged', async (t) => {
+test('an unavailable worker is tried again, and finally every client that was not judged is refused', async (t) => {
   const clock = fakeClock()
   const logger = recordingLogger()
   let settled = false
@@ -107,7 +105,7 @@ function preparerFor(t: TestContext): Worker {
   return worker
 }
 
-/** Memory that the worker shares, so that it can note what it did before it died. */
+/** Memory that the worker shares, so that it can record what it did before it died. */
 function chainOf(what: string): PeerChain {
   const leaf = new Uint8Array(new SharedArrayBuffer(what.length))
   leaf.set(Buffer.from(what))

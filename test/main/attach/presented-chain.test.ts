@@ -1,6 +1,6 @@
 /*
- * The contract with Node behind `src/main/attach/presented-chain.ts`. Where Node changes, this says so, and the comment and
- * the versions there are to be looked at again.
+ * The contract with Node behind `src/main/attach/presented-chain.ts`. If Node changes, these tests fail, and the comment and
+ * the versions in that file must be reviewed.
  */
 
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ const root = createAuthority()
 const intermediate = root.issueAuthority()
 
 for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`the session of a connection holds the leaf, and the connection what came with it (${maxVersion})`, async (t) => {
+  test(`the session of a connection holds the leaf, and the connection the rest of its chain (${maxVersion})`, async (t) => {
     const leaf = intermediate.issue()
     const found: (readonly [Uint8Array | null, readonly Uint8Array[]])[] = []
     const look = (socket: TLSSocket) => found.push([leafOf(socket), linksOf(socket).certificates])
@@ -34,7 +34,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   })
 }
 
-test('where a session is encoded in another way, the leaf is read from the connection', async (t) => {
+test('if a session is encoded in another way, the leaf is read from the connection', async (t) => {
   const leaf = root.issue()
   const found: (Uint8Array | null)[] = []
   const site = await peerSite(t, [root])
@@ -46,7 +46,7 @@ test('where a session is encoded in another way, the leaf is read from the conne
   assert.deepEqual(found[0] && Buffer.from(found[0]), leaf.certDer)
 })
 
-test('reading a chain leaves it to the application', {
+test('reading a chain leaves it available to the application', {
   skip: losesChainEarly && 'this Node takes the chain before the application can',
 }, async (t) => {
   const names: (string | undefined)[] = []
@@ -57,7 +57,7 @@ test('reading a chain leaves it to the application', {
   assert.deepEqual(names, [new X509Certificate(intermediate.certDer).subject])
 })
 
-test('Node gives a legacy object of a CA on a curve without a NIST name, where it is taken to be safe', {
+test('Node returns a legacy object for a CA on a curve without a NIST name, on versions where this is considered safe', {
   skip: legacyIsSafe
     ? false
     : 'needs a Node whose legacy object is safe: 22, 24.22.3 or newer, 26.12.1 or newer',

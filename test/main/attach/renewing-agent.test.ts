@@ -13,7 +13,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 const authority = createAuthority()
 const [first, second] = [authority.issue(), authority.issue()]
 
-test('a connection that was busy when the identity changed finishes its answer, and carries nothing new', async (t) => {
+test('a connection that was busy when the identity changed finishes its response, and is not used again', async (t) => {
   const { renew, request, arrival } = await start(t)
   const busy = request()
   const held = await arrival()
@@ -28,7 +28,7 @@ test('a connection that was busy when the identity changed finishes its answer, 
   await held.closed
 })
 
-test('a request that waits for a free connection is not given one of before', async (t) => {
+test('a request that waits for a free connection does not get an old one', async (t) => {
   const { renew, request, arrival } = await start(t)
   const before = request()
   const held = await arrival()
@@ -44,7 +44,7 @@ test('a request that waits for a free connection is not given one of before', as
   assert.deepEqual([running.shown, waited.shown], [second.fingerprint256, second.fingerprint256])
 })
 
-/** A server that answers when it is told to, and an agent of one connection whose materialDigest can be renewed. */
+/** A server that answers when the test lets it, and an agent with one connection whose identity can be renewed. */
 async function start(t: TestContext) {
   const mine = authority.issue()
   const requests = new EventEmitter()
@@ -61,7 +61,7 @@ async function start(t: TestContext) {
     const [response] = (await once(requests, 'arrival')) as [ServerResponse]
     const socket = response.socket as TLSSocket
     return {
-      /** The certificate that the client showed. */
+      /** The certificate that the client presented. */
       shown: socket.getPeerX509Certificate()?.fingerprint256,
       closed: once(socket, 'close'),
       answer: () => response.end('hello'),

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { fits } from '../../../src/main/attach/server-name.js'
 import { isServerName } from '../../../src/workers/base/server-name.js'
 
-test('a server name is a DNS name: no address, no wildcard, nothing that is too long', () => {
+test('a server name is a DNS name: not an address, not a wildcard, and not too long', () => {
   for (const name of ['localhost', 'a.test', 'xn--a.test', '1.a', 'a-b.c1', `${'a.'.repeat(126)}a`]) {
     assert.equal(isServerName(name), true, name)
   }
@@ -25,7 +25,7 @@ test('a server name is a DNS name: no address, no wildcard, nothing that is too 
   }
 })
 
-test('names fit the names of addContext as Node compares them', () => {
+test('names match the names of addContext as Node compares them', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), maxLength: 12 })
   const names = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 12 })
   fc.assert(

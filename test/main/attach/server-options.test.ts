@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { assertExtra, peersIn } from '../../../src/main/attach/server-options.js'
 
-test('what is a server’s own is let through', () => {
+test('options that belong to the server are accepted', () => {
   assertExtra({})
   assertExtra({
     ALPNProtocols: ['h2'],
@@ -14,7 +14,7 @@ test('what is a server’s own is let through', () => {
   })
 })
 
-test('material and TLS options are refused, all of them by name', () => {
+test('material and TLS options are refused, and all of them are named', () => {
   const owned = [
     'ca',
     'cert',
@@ -48,7 +48,7 @@ test('material and TLS options are refused, all of them by name', () => {
   for (const name of owned) assert.throws(() => assertExtra({ [name]: 'x' }), { code: 'OPTIONS_INVALID' })
 })
 
-test('only the part of the peer policy that a server names is its own', () => {
+test('only the parts of the peer policy that the server itself sets are its own', () => {
   assert.deepEqual(peersIn({}), {})
   assert.deepEqual(peersIn({ requestCert: undefined }), {})
   assert.deepEqual(peersIn({ requestCert: true }), { requestCert: true })

@@ -1,6 +1,6 @@
 /*
- * A Node that keeps the context of a server, or of a connection, where certswap does not find it, and one that does not
- * emit `secure`: withdrawn trust must not admit clients there either.
+ * A Node that keeps the context of a server, or of a connection, where certswap does not find it, and one that does not emit
+ * `secure`: withdrawn trust must not admit clients there either.
  */
 
 import assert from 'node:assert/strict'
@@ -63,7 +63,7 @@ test('a client may not renegotiate where Node does not report the end of a reneg
   assert.equal(code, 'ERR_TLS_RENEGOTIATION_DISABLED')
 })
 
-/** A gate, and a function that takes back the trust that it begins with. */
+/** A gate, and a function that withdraws its initial trust. */
 function gateOf() {
   let partial = true
   const terms: TrustTerms[] = [termsOf(true), termsOf(false)]
@@ -97,7 +97,7 @@ async function gatedServer(t: Parameters<typeof listen>[0]) {
   return { server, port: await listen(t, server), withdraw }
 }
 
-/** The server as a Node shows it that keeps its context somewhere else. */
+/** The server as seen on a Node that stores its context somewhere else. */
 function withoutContext(server: tls.Server): tls.Server {
   return new Proxy(server, {
     get: (target, name) => (name === '_sharedCreds' ? undefined : Reflect.get(target, name, target)),

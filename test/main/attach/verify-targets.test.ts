@@ -7,7 +7,7 @@ import { listenerOf, verifyTargets } from '../../../src/main/attach/verify-targe
 import { HostTable } from '../../../src/main/generation/host-table.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 
-test('each listener is dialled where a client of this machine would find it', () => {
+test('each listener is dialled at an address where a local client would reach it', () => {
   const servers = [
     { address: '127.0.0.1', port: 1 },
     { address: '0.0.0.0', port: 2 },
@@ -21,7 +21,7 @@ test('each listener is dialled where a client of this machine would find it', ()
   )
 })
 
-test('a client without a name looks at each listener, and any of the certificates may be shown', () => {
+test('a client without SNI connects to each listener, which may show any of the certificates', () => {
   const targets = targetsOf([listeningAt('/x')], ['*.a.test', 'b.test'], false)
   assert.deepEqual(
     targets.map(({ kind, address, expected }) => ({ kind, address, expected })),
@@ -29,7 +29,7 @@ test('a client without a name looks at each listener, and any of the certificate
   )
 })
 
-test('where hosts have certificates, the first name that a client could ask for is asked for too', () => {
+test('if hosts have certificates, the first name that a client could request is requested too', () => {
   assert.deepEqual(namesAsked(listeningAt('/x'), ['*.a.test', '192.0.2.1', 'b.test', 'c.test'], true), [
     'b.test',
   ])
@@ -38,7 +38,7 @@ test('where hosts have certificates, the first name that a client could ask for 
   }
 })
 
-test('where the application has a callback or contexts of its own, the names are asked for that these may answer', () => {
+test('if the application has a callback or contexts of its own, the names that these may answer are requested', () => {
   const { chainPem: cert, keyPem: key } = authority.issue()
   const identity = { cert, key }
   const names = ['a.test', 'b.test', '*.c.test']
@@ -55,7 +55,7 @@ test('where the application has a callback or contexts of its own, the names are
   assert.deepEqual(namesAsked(called, names, false), ['a.test', 'b.test'])
 })
 
-test('a listener is asked for the protocols that its server negotiates', () => {
+test('a listener is offered the protocols that its server negotiates', () => {
   const [target] = targetsOf([createServer({ ALPNProtocols: ['h2', 'mqtt'] })], [], false)
   assert.deepEqual(target?.address.alpn, ['h2', 'mqtt'])
 })

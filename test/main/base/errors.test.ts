@@ -15,7 +15,7 @@ test('an error has a name, a code, a message and a cause, and is its own problem
   assert.match(error.stack ?? '', /^ReloadError: the key is damaged/)
 })
 
-test('an error of several problems has the path of the first', () => {
+test('an error with several problems has the path of the first', () => {
   const problems = [
     { code: 'CERT_MISSING', message: 'a', path: 'tls.crt' },
     { code: 'KEY_MISSING', message: 'b', path: 'tls.key' },
@@ -24,7 +24,7 @@ test('an error of several problems has the path of the first', () => {
   assert.deepEqual([error.path, error.problems], ['tls.crt', problems])
 })
 
-test('an error without a path or a cause has none', () => {
+test('an error without a path or a cause has no such property', () => {
   const error = new ReloadError('CLOSED', 'closed')
   assert.equal(error.path, undefined)
   assert.ok(!('cause' in error))

@@ -15,7 +15,7 @@ function hub() {
   return { logger, events: new EventHub<Events>(logger), seen: [] as unknown[] }
 }
 
-test('listeners are told in their order, those of another event are not', () => {
+test('listeners are called in their order, and those of another event are not', () => {
   const { events, seen } = hub()
   events.on('applied', (number) => seen.push(['first', number]))
   events.on('rejected', (code) => seen.push(code))
@@ -27,7 +27,7 @@ test('listeners are told in their order, those of another event are not', () => 
   ])
 })
 
-test('a listener for once is told once, and one that was taken off is not told', () => {
+test('a one-time listener is called once, and a removed one is not called', () => {
   const { events, seen } = hub()
   const listener = () => seen.push('off')
   events.once('applied', (number) => seen.push(number))
@@ -38,7 +38,7 @@ test('a listener for once is told once, and one that was taken off is not told',
   assert.deepEqual(seen, [1])
 })
 
-test('a listener that throws is logged, and the others are told all the same', () => {
+test('a listener that throws is logged, and the others are still called', () => {
   const { events, seen, logger } = hub()
   events.once('applied', () => {
     throw new Error('mine')
@@ -62,7 +62,7 @@ test('a listener that rejects later is logged, and does not end the process', as
   assert.deepEqual(logger.said(), ['error a listener of the reload engine threw'])
 })
 
-test('after it was cleared nobody is told', () => {
+test('after clearing, no listener is called', () => {
   const { events, seen } = hub()
   events.on('applied', (number) => seen.push(number))
   events.clear()

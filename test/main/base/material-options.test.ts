@@ -11,7 +11,7 @@ import { tableOf } from '../../../support/docs/documentation.js'
 
 const pair = { cert: 'tls.crt', key: 'tls.key' }
 
-/** A value of each kind, with the same relative path in it. */
+/** A value of each kind that contains the same relative path. */
 const VALUES = {
   file: 'a',
   files: ['a'],
@@ -28,7 +28,7 @@ test('every option of the table is an option of the engine', () => {
   }
 })
 
-test('every option of the table is made absolute, and no path is left relative', () => {
+test('every option of the table is made absolute, and no path stays relative', () => {
   for (const { name, kind } of MATERIAL_ROWS) {
     const absolute = withAbsolutePaths({ [name]: VALUES[kind] }, '/base')
     assert.deepEqual(
@@ -38,7 +38,7 @@ test('every option of the table is made absolute, and no path is left relative',
   }
 })
 
-test('every option of the table but `tickets` is a flag of serve and check, with the same help in both', () => {
+test('every option of the table except `tickets` is a flag of serve and check, with the same help in both', () => {
   const program = createProgram()
   for (const command of ['serve', 'check']) {
     const options = program.commands.find((one) => one.name() === command)?.options ?? []
@@ -49,7 +49,7 @@ test('every option of the table but `tickets` is a flag of serve and check, with
   }
 })
 
-test('docs/options.md has a line for every option of the table, docs/control.md names every setting', () => {
+test('docs/options.md has a line for every option of the table, and docs/control.md names every setting', () => {
   const documented = tableOf('options.md', 'option').flatMap(([names = '']) => names.split(', '))
   const control = readFileSync(new URL('../../../../docs/control.md', import.meta.url), 'utf8')
   for (const { name, setting } of MATERIAL_ROWS) {
@@ -58,7 +58,7 @@ test('docs/options.md has a line for every option of the table, docs/control.md 
   }
 })
 
-test('a refusal shows the paths that were given, but never a passphrase', () => {
+test('a refusal shows the given paths, but never a passphrase', () => {
   for (const { name, kind } of MATERIAL_ROWS) {
     const message = messageOf(() => resolveOptions({ ...pair, [name]: 48_611 } as object))
     assert.equal(message.includes('48611'), kind !== 'passphrase', message)

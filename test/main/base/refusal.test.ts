@@ -33,11 +33,11 @@ const WRONG: readonly (readonly [object, string])[] = [
   [{ naem: 1 }, 'unknown option `naem`'],
 ]
 
-test('a refusal names the option, what was expected and what was received', () => {
+test('a refusal names the option, the expected value and the received value', () => {
   for (const [wrong, sentence] of WRONG) assert.equal(sentenceOf(wrong), `invalid options: ${sentence}`)
 })
 
-test('the words of a refusal are not those of zod', (t) => {
+test('a refusal does not use the wording of zod', (t) => {
   t.after(() => z.config(z.locales.en()))
   z.config(z.locales.de())
   for (const [wrong, sentence] of WRONG) assert.equal(sentenceOf(wrong), `invalid options: ${sentence}`)

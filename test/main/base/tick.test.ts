@@ -6,14 +6,14 @@ import { fakeClock } from '../../../support/base/fake-clock.js'
 
 const DAY_MS = 86_400_000
 
-test('without an interval nothing is planned', async () => {
+test('without an interval nothing is scheduled', async () => {
   const { clock, tick, checks } = ticking(null)
   tick.plan()
   await clock.advance(365 * DAY_MS)
   assert.deepEqual([checks.length, clock.pending, tick.dueInMs()], [0, 0, null])
 })
 
-test('checks come at the interval, each planned when the last one has settled', async () => {
+test('checks run at the interval, each scheduled when the previous one has settled', async () => {
   const { clock, tick, checks } = ticking(1000)
   tick.plan()
   assert.equal(tick.dueInMs(), 1000)
@@ -37,7 +37,7 @@ test('no check begins while another one runs, however long it takes', async () =
   assert.deepEqual([checks.length, tick.dueInMs()], [1, 1000])
 })
 
-test('a shorter and a longer interval hold from the moment that they are set, and check nothing by themselves', async () => {
+test('a shorter and a longer interval apply as soon as they are set, without an extra check', async () => {
   const { clock, tick, checks, setInterval } = ticking(10_000)
   tick.plan()
   await clock.advance(4000)
@@ -52,7 +52,7 @@ test('a shorter and a longer interval hold from the moment that they are set, an
   assert.equal(checks.length, 2)
 })
 
-test('an interval that is set while a check runs holds from its end', async () => {
+test('an interval that is set during a check applies from its end', async () => {
   const { clock, tick, checks, hold, release, setInterval } = ticking(1000)
   hold()
   tick.plan()
@@ -74,7 +74,7 @@ test('an interval can be turned off and on again', async () => {
   assert.equal(checks.length, 1)
 })
 
-test('a check that is wanted at once takes the place of the one that was planned', async () => {
+test('an immediate check replaces the scheduled one', async () => {
   const { clock, tick, checks } = ticking(1000)
   tick.plan()
   await clock.advance(400)
@@ -109,7 +109,7 @@ test('the longest interval, 68 years, neither fires nor keeps more than one time
   assert.deepEqual([checks.length, clock.pending], [0, 1])
 })
 
-test('a delay of nothing checks in a turn of its own, not within the call', async () => {
+test('a delay of zero checks in a later turn, not within the call', async () => {
   const { clock, tick, checks, setInterval } = ticking(0)
   tick.plan()
   assert.equal(checks.length, 0)
@@ -118,7 +118,7 @@ test('a delay of nothing checks in a turn of its own, not within the call', asyn
   assert.equal(clock.pending, 0)
 })
 
-test('a stopped tick plans nothing any more, even where a check was running', async () => {
+test('a stopped tick schedules nothing more, even if a check was running', async () => {
   const { clock, tick, checks, hold, release } = ticking(1000)
   hold()
   tick.plan()
@@ -130,7 +130,7 @@ test('a stopped tick plans nothing any more, even where a check was running', as
   assert.deepEqual([checks.length, clock.pending, tick.dueInMs()], [1, 0, null])
 })
 
-/** A tick whose checks note when they began, and end at once unless they are rolledBack. */
+/** A tick whose checks record when they began, and end at once unless they are held. */
 function ticking(delayMs: number | null) {
   const clock = fakeClock()
   const checks: number[] = []

@@ -8,7 +8,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 
 const skip = process.geteuid ? false : 'needs users'
 
-test('the end of a path is judged as such where the path ends in .. or in a link to a directory above', {
+test('the end of a path is checked as such, also if the path ends in .. or in a link to a parent directory', {
   skip,
 }, (t) => {
   const dir = realpathSync(tempDir(t))
@@ -24,6 +24,6 @@ test('the end of a path is judged as such where the path ends in .. or in a link
   assert.equal(trustedEntry(`${shared}/own`), join(shared, 'own'))
 })
 
-test('where nothing is there, no path is found', (t) => {
+test('a path that does not exist gives no path', (t) => {
   assert.equal(trustedEntry(join(tempDir(t), 'missing', 'file')), null)
 })

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import { untilAborted } from '../../../src/main/base/until-aborted.js'
 
-test('what ends before the signal comes through, well or not, and leaves no listener', async () => {
+test('a promise that settles before the signal passes through, fulfilled or rejected, and leaves no listener', async () => {
   const { signal } = new AbortController()
   assert.equal(await untilAborted(Promise.resolve(5), signal), 5)
   await assert.rejects(untilAborted(Promise.reject(new TypeError('mine')), signal), TypeError)
@@ -13,7 +13,7 @@ test('what ends before the signal comes through, well or not, and leaves no list
   assert.deepEqual(getEventListeners(signal, 'abort'), [])
 })
 
-test('the signal ends the wait, with its reason as the cause; what was begun may still fail unseen', async () => {
+test('the signal ends the wait, with its reason as the cause; a later failure of the operation is ignored', async () => {
   const controller = new AbortController()
   let fail: (error: Error) => void = () => {}
   const begun = new Promise((_, reject) => {
@@ -26,7 +26,7 @@ test('the signal ends the wait, with its reason as the cause; what was begun may
   await turn()
 })
 
-test('a signal that came before ends the wait at once', async () => {
+test('a signal that was already aborted ends the wait at once', async () => {
   const never = new Promise(() => {})
   await assert.rejects(untilAborted(never, AbortSignal.abort()), { code: 'ABORTED' })
 })

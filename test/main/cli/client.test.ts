@@ -10,7 +10,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { certswap } from '../../../support/processes/program.js'
 import { controlledEngine } from '../../../support/servers/control.js'
 
-test('a reload that is done, or that has nothing to do, exits with 0 and says what is served', async (t) => {
+test('a reload that is applied or unchanged exits with 0 and prints what is served', async (t) => {
   const { socket, dir, rotate } = await controlledEngine(t)
   const leaf = rotate()
   const args = ['reload', '--control', socket]
@@ -23,7 +23,7 @@ test('a reload that is done, or that has nothing to do, exits with 0 and says wh
   assert.match(unchanged.stdout, /^unchanged: /)
 })
 
-test('a dry run changes nothing and says so', async (t) => {
+test('a dry run changes nothing and prints so', async (t) => {
   const { socket, dir, rotate, engine } = await controlledEngine(t)
   rotate()
   const { code, stdout } = await certswap(['reload', '--dry-run', '--control', socket], { cwd: dir })
@@ -32,7 +32,7 @@ test('a dry run changes nothing and says so', async (t) => {
   assert.equal(engine.status().generation.number, 1)
 })
 
-test('a reload that is rejected exits with 1, the reason, and what to do next', async (t) => {
+test('a rejected reload exits with 1 and prints the reason and the action', async (t) => {
   const { socket, dir, files, first } = await controlledEngine(t)
   writeFileSync(files.cert, 'no certificate')
   const { code, stdout, stderr } = await certswap(['reload', '--control', socket], { cwd: dir })
@@ -42,7 +42,7 @@ test('a reload that is rejected exits with 1, the reason, and what to do next', 
   assert.match(stderr, /`certswap check`/)
 })
 
-test('with --json a reload prints what the server answered, whether it was done or not', async (t) => {
+test("with --json a reload prints the server's answer, on success and on failure", async (t) => {
   const { socket, dir, files } = await controlledEngine(t)
   const args = ['reload', '--json', '--control', socket]
   const done = await certswap(args, { cwd: dir })
@@ -53,7 +53,7 @@ test('with --json a reload prints what the server answered, whether it was done 
   assert.equal(JSON.parse(refused.stdout).code, 'CERT_MISSING')
 })
 
-test('a rollback serves the generation before, and exits with 3 where there is none', async (t) => {
+test('a rollback serves the previous generation, and exits with 3 if there is none', async (t) => {
   const { socket, dir, rotate, engine, first } = await controlledEngine(t)
   const args = ['rollback', '--control', socket]
   const none = await certswap(args, { cwd: dir })
@@ -78,7 +78,7 @@ test('a rollback keeps the trust unless --trust is given, and prints which trust
   assert.match(stdout, /^trust +.*restored from generation 1/m)
 })
 
-test('the status is a table without colours on a pipe, and JSON where that is asked for', async (t) => {
+test('the status is a table without colours on a pipe, and JSON on request', async (t) => {
   const { socket, dir, files, first } = await controlledEngine(t)
   writeFileSync(files.cert, 'no certificate')
   await certswap(['reload', '--control', socket], { cwd: dir })
@@ -99,14 +99,14 @@ test('the status is a table without colours on a pipe, and JSON where that is as
   assert.equal(JSON.parse(asked.stdout).state, 'failing')
 })
 
-test('colours are for terminals, unless they are turned off', () => {
+test('colours are used on terminals only, unless they are turned off', () => {
   assert.notEqual(paintFor({ isTTY: true }, {})('red', 'x'), 'x')
   assert.equal(paintFor({ isTTY: true }, { NO_COLOR: '1' })('red', 'x'), 'x')
   assert.equal(paintFor({ isTTY: false }, {})('red', 'x'), 'x')
   assert.equal(paintFor({}, {})('red', 'x'), 'x')
 })
 
-test('without a server a client exits with 4 and says how to get one', async (t) => {
+test('without a server a client exits with 4 and prints how to get one', async (t) => {
   const cwd = tempDir(t)
   for (const command of ['reload', 'status', 'rollback']) {
     const { code, stderr } = await certswap([command], { cwd })
@@ -126,7 +126,7 @@ test('a server that hangs up exits with 4, and one that does not answer with 5',
   assert.match(stderr, /0\.2 s[\s\S]*certswap status/)
 })
 
-test('a server that is another one exits with 3', async (t) => {
+test('a server of another program exits with 3', async (t) => {
   const cwd = tempDir(t)
   const other = await listening(t, join(cwd, 'other.sock'), (socket) => {
     socket.end('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>')
@@ -134,7 +134,7 @@ test('a server that is another one exits with 3', async (t) => {
   assert.equal((await certswap(['reload', '--control', other], { cwd })).code, 3)
 })
 
-test('a flag that is unknown or makes no sense exits with 2', async (t) => {
+test('an unknown or invalid flag exits with 2', async (t) => {
   const cwd = tempDir(t)
   for (const args of [
     ['reload', '--dryrun'],

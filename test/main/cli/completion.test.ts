@@ -1,6 +1,4 @@
-/*
- * The completion scripts, in the shells that they are for.
- */
+/* The completion scripts, tested in their shells. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -17,7 +15,7 @@ import { certswap } from '../../../support/processes/program.js'
 const program = definitionOf(createProgram())
 const commands = withDescendants(program)
 
-/** What is typed, and what is offered for its last word. */
+/** The typed text, and the completions of its last word. */
 const CASES: readonly (readonly [typed: readonly string[], offered: readonly string[]])[] = [
   [['rel'], ['reload']],
   [
@@ -35,7 +33,7 @@ const CASES: readonly (readonly [typed: readonly string[], offered: readonly str
     ['TLSv1.2', 'TLSv1.3'],
   ],
   [['completion', 'z'], ['zsh']],
-  // Anything could follow.
+  // Any word could follow.
   [['serve', '--listen', ''], []],
 ]
 
@@ -51,7 +49,7 @@ test('the program prints a script for each shell, and refuses others with exit c
   assert.equal((await certswap(['completion', 'tcsh'], { cwd })).code, 2)
 })
 
-test('bash offers what fits', { skip: without('bash') }, (t) => {
+test('bash offers the matching completions', { skip: without('bash') }, (t) => {
   const offered = inBash(t, [...CASES.map(([typed]) => typed), ['serve', '--log-level', '=', 'de']])
   assert.deepEqual(offered, [...CASES.map(([, words]) => words), ['debug']])
 })
@@ -76,10 +74,10 @@ test('bash offers every command, and every flag once a hyphen is typed', { skip:
   })
 })
 
-test('bash offers files where a path is wanted, and none elsewhere', { skip: without('bash') }, (t) => {
+test('bash offers files where a path is expected, and nowhere else', { skip: without('bash') }, (t) => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'a file.crt'), '')
-  // What readline does with an empty answer depends on these.
+  // Readline's behaviour for an empty answer depends on these.
   const script = `compopt() { echo "compopt $*"; }
 COMP_WORDS=(certswap serve --cert ''); COMP_CWORD=3; _certswap; echo "\${#COMPREPLY[@]}"
 COMP_WORDS=(certswap serve --listen ''); _certswap; echo "\${#COMPREPLY[@]}"
@@ -92,7 +90,7 @@ complete -p certswap`
   ])
 })
 
-test('fish offers what fits', { skip: without('fish') }, (t) => {
+test('fish offers the matching completions', { skip: without('fish') }, (t) => {
   const queries = CASES.map(([typed]) => `echo -; complete -C '${['certswap', ...typed].join(' ')}'`)
   const lines = linesOf(t, 'fish', ['--no-config', scriptFile(t, 'fish', queries.join('\n'))])
   const offered = lines.join('\n').split(/^-$/m).slice(1)
@@ -102,8 +100,8 @@ test('fish offers what fits', { skip: without('fish') }, (t) => {
   )
 })
 
-test('zsh offers what fits, in a terminal', { skip: without('zsh') }, (t) => {
-  // What is unambiguous is typed out by the tabulator key; a function in the place of the program says what it got.
+test('zsh offers the matching completions, in a terminal', { skip: without('zsh') }, (t) => {
+  // The Tab key inserts an unambiguous completion; a function in place of the program prints its arguments.
   const cases = CASES.filter(([, words]) => words.length === 1)
   const typed = cases.map(([words]) => `'${['certswap', ...words].join(' ')}'`).join(' ')
   const script = join(tempDir(t), '_certswap')
@@ -124,7 +122,7 @@ zpty -d terminal`
   )
 })
 
-/** For each list of words, what is offered for the last one. */
+/** The completions of the last word, for each list of words. */
 function inBash(t: TestContext, typed: readonly (readonly string[])[]): string[][] {
   const queries = typed.map(
     (words) =>
@@ -135,14 +133,14 @@ function inBash(t: TestContext, typed: readonly (readonly string[])[]): string[]
   return lines.map((line) => line.split(' ').filter((word) => word !== ''))
 }
 
-/** A file with the completion script and what is to be done with it. */
+/** A file with the completion script and its test commands. */
 function scriptFile(t: TestContext, shell: Shell, script: string): string {
   const path = join(tempDir(t), 'script')
   writeFileSync(path, `${completionScript(shell, program)}\n${script}\n`)
   return path
 }
 
-/** What a shell prints; it has nothing to complain of. */
+/** The output of a shell; asserts that it prints no errors. */
 function linesOf(t: TestContext, shell: Shell, args: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync(shell, args, {
     cwd: tempDir(t),

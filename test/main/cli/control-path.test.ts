@@ -8,14 +8,14 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 
 const here = join('.certswap', 'control.sock')
 
-test('the socket goes into the runtime directory of the user, or below the working directory', () => {
+test('the socket is created in the runtime directory of the user, or below the working directory', () => {
   assert.equal(defaultControlPath({ XDG_RUNTIME_DIR: '/run/user/7' }), '/run/user/7/certswap/control.sock')
   assert.equal(defaultControlPath({}), here)
   assert.equal(defaultControlPath({ XDG_RUNTIME_DIR: '' }), here)
   assert.equal(defaultControlPath({ XDG_RUNTIME_DIR: 'relative' }), here)
 })
 
-test('a client finds the service of the system where there is none of the user', () => {
+test("a client finds the system's service if the user has none", () => {
   const service = '/run/certswap/control.sock'
   assert.equal(
     findControlPath({}, (path) => path === service),
@@ -31,7 +31,7 @@ test('a client finds the service of the system where there is none of the user',
   )
 })
 
-test('a client looks in both places', (t) => {
+test('a client searches both places', (t) => {
   const runtime = tempDir(t)
   const env = { XDG_RUNTIME_DIR: runtime }
   const before = process.cwd()

@@ -29,7 +29,7 @@ test('a new identity is trusted by a client of its authority', async (t) => {
   assert.equal(result.fingerprint256, fingerprint256)
 })
 
-test('a new identity is good for localhost and the loopback addresses, for 30 days', async (t) => {
+test('a new identity is valid for localhost and the loopback addresses, for 30 days', async (t) => {
   const { certPath, notAfter } = await createDevelopmentIdentity(tempDir(t))
   const leaf = read(certPath)
   assert.ok(leaf.checkHost('localhost', { subject: 'never' }))
@@ -39,7 +39,7 @@ test('a new identity is good for localhost and the loopback addresses, for 30 da
   assert.ok(Math.abs(notAfter.getTime() - Date.now() - 30 * day) < 60_000)
 })
 
-test('a leaf carries the names and addresses that were asked for', () => {
+test('a leaf has the requested names and addresses', () => {
   const names = ['a.example', '*.b.example']
   const ips = ['192.0.2.1', '::', '2001:db8::5:6', '1:2:3:4:5:6:7:8', '::ffff:192.0.2.1']
   const { certPem } = issueDevelopmentCertificate(createDevelopmentAuthority(), { names, ips, days: 1 })
@@ -62,7 +62,7 @@ test('the authority signs leaves and no further authorities', async (t) => {
   assert.ok(ca.raw.includes(pathLengthZero))
 })
 
-test('an authority that outlives 2049 has a date that can be read', (t) => {
+test('an authority that expires after 2049 has a readable date', (t) => {
   t.mock.method(Date, 'now', () => Date.UTC(2045, 2, 4, 5, 6, 7))
   const { validTo } = new X509Certificate(createDevelopmentAuthority().certPem)
   assert.equal(new Date(validTo).toISOString(), '2055-03-02T05:06:07.000Z')
@@ -86,7 +86,7 @@ test('keys are plain PKCS#8', async (t) => {
   }
 })
 
-test('what is there already is kept unless forced', async (t) => {
+test('existing files are kept unless forced', async (t) => {
   const dir = tempDir(t)
   const { fingerprint256, certPath } = await createDevelopmentIdentity(dir)
   await assert.rejects(createDevelopmentIdentity(dir), {
@@ -100,14 +100,14 @@ test('what is there already is kept unless forced', async (t) => {
   assert.ok(read(certPath).verify(read(forced.caPath).publicKey))
 })
 
-test('a certificate that someone else put there is kept too', async (t) => {
+test('a certificate from another source is kept too', async (t) => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'tls.crt'), 'mine')
   await assert.rejects(createDevelopmentIdentity(dir), { code: 'IDENTITY_EXISTS' })
   assert.deepEqual(readdirSync(dir), ['tls.crt'])
 })
 
-test('a rotation brings a new key and certificate of the same authority for the same names', async (t) => {
+test('a rotation creates a new key and certificate of the same authority for the same names', async (t) => {
   const dir = tempDir(t)
   const before = await createDevelopmentIdentity(dir, {
     names: ['a.example'],
@@ -129,7 +129,7 @@ test('a rotation brings a new key and certificate of the same authority for the 
   assert.ok(leaf.verify(old.ca.publicKey))
 })
 
-test('a rotation may change the names and the days', async (t) => {
+test('a rotation may change the names and the number of days', async (t) => {
   const dir = tempDir(t)
   await createDevelopmentIdentity(dir)
   const { certPath, notAfter } = await rotateDevelopmentIdentity(dir, {
@@ -149,7 +149,7 @@ test('a rotation repairs a broken certificate', async (t) => {
   assert.equal(read(certPath).subject, 'CN=localhost')
 })
 
-test('a directory in the place of a certificate is refused, with its path', async (t) => {
+test('a directory in place of a certificate is refused, with its path', async (t) => {
   const dir = tempDir(t)
   await createDevelopmentIdentity(dir)
   const cert = join(dir, 'tls.crt')
@@ -182,7 +182,7 @@ test('files that cannot all be replaced leave no temporary file behind', async (
   assert.deepEqual(readdirSync(dir), ['tls.key'])
 })
 
-test('a rotation without an authority says which file is missing', async (t) => {
+test('a rotation without an authority names the missing file', async (t) => {
   const dir = tempDir(t)
   await assert.rejects(rotateDevelopmentIdentity(dir), {
     code: 'AUTHORITY_MISSING',
@@ -190,7 +190,7 @@ test('a rotation without an authority says which file is missing', async (t) => 
   })
 })
 
-test('a rotation refuses an authority that is not its own, or whose key is another', async (t) => {
+test('a rotation refuses a foreign authority, or one whose key does not match', async (t) => {
   const dir = tempDir(t)
   await createDevelopmentIdentity(dir)
   const stranger = createAuthority()
@@ -200,13 +200,13 @@ test('a rotation refuses an authority that is not its own, or whose key is anoth
   await assert.rejects(rotateDevelopmentIdentity(dir), { code: 'AUTHORITY_INVALID' })
 })
 
-test('starting again keeps an identity that is still good', async (t) => {
+test('a second start keeps an identity that is still valid', async (t) => {
   const dir = join(tempDir(t), 'a', 'b')
   const first = await ensureDevelopmentIdentity(dir)
   assert.deepEqual(await ensureDevelopmentIdentity(dir), first)
 })
 
-test('starting again renews a certificate in its last day, or one whose key is gone', async (t) => {
+test('a second start renews a certificate on its last day, or one whose key is missing', async (t) => {
   const dir = tempDir(t)
   const first = await createDevelopmentIdentity(dir, { days: 0.9 })
   const second = await ensureDevelopmentIdentity(dir)
@@ -228,7 +228,7 @@ function modeOf(path: string): number {
 const withoutMlDsaKeys: string | false =
   Number(process.versions.node.split('.')[0]) < 24 && 'needs a Node that makes ML-DSA keys: 24.6 or later'
 
-test('a second pair with ML-DSA is of the same authority, is renewed with the first, and each client gets its pair', {
+test('a second pair with ML-DSA has the same authority and is renewed with the first, and each client gets its pair', {
   skip: withoutMlDsaKeys,
 }, async (t) => {
   const dir = tempDir(t)
@@ -253,7 +253,7 @@ test('a second pair with ML-DSA is of the same authority, is renewed with the fi
   )
 })
 
-test('a forced identity without ML-DSA leaves no pair of the authority before it behind', {
+test('a forced identity without ML-DSA leaves no pair of the previous authority behind', {
   skip: withoutMlDsaKeys,
 }, async (t) => {
   const dir = tempDir(t)
@@ -263,7 +263,7 @@ test('a forced identity without ML-DSA leaves no pair of the authority before it
   assert.deepEqual(readdirSync(dir).sort(), ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'])
 })
 
-test('where Node makes no ML-DSA keys, the command says what it needs and writes nothing', {
+test('if Node cannot create ML-DSA keys, the command names the requirement and writes nothing', {
   skip: withoutMlDsaKeys === false && 'needs a Node that makes no ML-DSA keys: 20 or 22',
 }, async (t) => {
   const dir = join(tempDir(t), 'identity')

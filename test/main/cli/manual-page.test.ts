@@ -18,7 +18,7 @@ const page = manualPage(program, '1.2.3')
 const without = (tool: string, probe: string, install: string): false | string =>
   spawnSync(tool, [probe]).error ? `needs ${tool}: apt-get install ${install}` : false
 
-test('the program prints its manual page, which is the one that is installed', async (t) => {
+test('the program prints its manual page, which equals the installed one', async (t) => {
   const { code, stdout } = await certswap(['man'], { cwd: tempDir(t) })
   assert.equal(code, 0)
   const { man, version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
@@ -30,7 +30,7 @@ test('the program prints its manual page, which is the one that is installed', a
   assert.ok(installed === stdout, 'what is built is what is tested: npm run build')
 })
 
-test('groff has no complaint, and shows every command, flag and exit code', {
+test('groff prints no warning, and shows every command, flag and exit code', {
   skip: without('groff', '--version', 'groff'),
 }, () => {
   const options = ['-man', '-Tascii', '-ww', '-P-cbou', '-rLL=10000m']
@@ -53,7 +53,7 @@ test('groff has no complaint, and shows every command, flag and exit code', {
   }
 })
 
-test('mandoc has no complaint but for the date, which a page that is made anew each time does without', {
+test('mandoc prints no warning except about the date, which a generated page omits', {
   skip: without('mandoc', '-V', 'mandoc'),
 }, () => {
   const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'warning'], { input: page, encoding: 'utf8' })
@@ -63,7 +63,7 @@ test('mandoc has no complaint but for the date, which a page that is made anew e
   )
 })
 
-test('text that looks like roff is shown as it is', () => {
+test('text that looks like roff is shown literally', () => {
   const odd = { ...program, description: '\'a \\fB"quoted"\\fR -- .b' }
   const [, , name] = manualPage(odd, '1').split('\n')
   assert.equal(name, 'certswap \\- \\&\'a \\efB"quoted"\\efR \\-\\- .b')

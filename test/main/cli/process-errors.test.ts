@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 
-test('Node prints warnings by a listener that can be removed', () => {
+test('Node prints warnings with a listener that can be removed', () => {
   const warn = "process.emitWarning('a warning')"
   assert.match(stderrOf(warn), /a warning/)
   const collect = "const seen = []; process.on('warning', ({ message }) => seen.push(message))"

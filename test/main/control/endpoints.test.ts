@@ -12,7 +12,7 @@ import { controlledEngine, request } from '../../../support/servers/control.js'
 const post = { method: 'POST' } as const
 const json = { 'Content-Type': 'application/json' } as const
 
-test('a reload answers with what is served after it, and its entity tag is the generation', async (t) => {
+test('a reload returns the served certificates, with the generation as entity tag', async (t) => {
   const { socket, rotate, first, files } = await controlledEngine(t)
   const unchanged = await request(socket, '/reload_certs', post)
   assert.equal(unchanged.status, 200)
@@ -38,7 +38,7 @@ test('a reload answers with what is served after it, and its entity tag is the g
   assert.ok(duration_ms > 0)
 })
 
-test('a dry run says that the files can be served, and serves what it served', async (t) => {
+test('a dry run reports that the files can be served, and changes nothing', async (t) => {
   const { socket, rotate, first } = await controlledEngine(t)
   const leaf = rotate()
   const { status, json } = await request(socket, '/reload_certs?dry_run=1', post)
@@ -49,7 +49,7 @@ test('a dry run says that the files can be served, and serves what it served', a
   assert.equal(json.diff.fingerprint256.to, leaf.fingerprint256)
 })
 
-test('files that cannot be served end with 500, the reason, and what is served still', async (t) => {
+test('files that cannot be served give 500, the reason, and the certificates that stay in service', async (t) => {
   const { socket, files, first } = await controlledEngine(t)
   writeFileSync(files.cert, 'no certificate')
   const { status, headers, json } = await request(socket, '/reload_certs', post)
@@ -72,7 +72,7 @@ test('files that cannot be served end with 500, the reason, and what is served s
   })
 })
 
-test('a pair of which one half is there ends with 503 and when to ask again', async (t) => {
+test('half of a pair gives 503 and a time to retry', async (t) => {
   const { socket, files, authority } = await controlledEngine(t)
   writeFileSync(files.key, authority.issue().keyPem)
   const { status, headers, json } = await request(socket, '/reload_certs', post)
@@ -82,7 +82,7 @@ test('a pair of which one half is there ends with 503 and when to ask again', as
   assert.equal(json.code, 'CERT_KEY_MISMATCH')
 })
 
-test('force lets an expired certificate pass', async (t) => {
+test('force accepts an expired certificate', async (t) => {
   const { socket, dir, authority } = await controlledEngine(t)
   const day = 86_400_000
   const expired = authority.issue({
@@ -97,7 +97,7 @@ test('force lets an expired certificate pass', async (t) => {
   assert.equal(json.warnings[0].code, 'CERT_EXPIRED')
 })
 
-test('a reload that is meant for another generation is refused with 412 and does nothing', async (t) => {
+test('a reload for another generation is refused with 412 and does nothing', async (t) => {
   const { socket, rotate, engine } = await controlledEngine(t)
   const passes = recordEvents(engine, 'settled')
   rotate()
@@ -150,7 +150,7 @@ test('a misspelled, repeated or malformed query parameter is refused and does no
   assert.equal(passes.length, 0)
 })
 
-test('a reload takes no body: what it says would go unheard', async (t) => {
+test('a reload with a body is refused, because its content would be ignored', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   const passes = recordEvents(engine, 'settled')
   const { status } = await request(socket, '/reload_certs', {
@@ -162,7 +162,7 @@ test('a reload takes no body: what it says would go unheard', async (t) => {
   assert.equal(passes.length, 0)
 })
 
-test('another method is refused with 405 and the methods that are allowed, and does nothing', async (t) => {
+test('another method is refused with 405 and the allowed methods, and does nothing', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   const passes = recordEvents(engine, 'settled')
   for (const [method, path, allow] of [
@@ -191,13 +191,13 @@ test('an unknown path is 404', async (t) => {
   }
 })
 
-test('HEAD answers as GET does, without the body', async (t) => {
+test('HEAD answers like GET, without the body', async (t) => {
   const { socket } = await controlledEngine(t)
   const { status, headers, text } = await request(socket, '/certs', { method: 'HEAD' })
   assert.deepEqual([status, headers.etag, text], [200, '"1"', ''])
 })
 
-test('what is served is told with its facts, and not again to a client that has it', async (t) => {
+test('the served certificates are returned with their facts, and with 304 to a client that has them', async (t) => {
   const { socket, first, rotate } = await controlledEngine(t)
   const { status, headers, json } = await request(socket, '/certs')
   assert.equal(status, 200)
@@ -221,7 +221,7 @@ test('what is served is told with its facts, and not again to a client that has 
   assert.equal((await request(socket, '/certs', headersOf('"1"'))).status, 200)
 })
 
-test('the status tells last attempt, success and failure apart', async (t) => {
+test('the status separates last attempt, success and failure', async (t) => {
   const { socket, files } = await controlledEngine(t)
   writeFileSync(files.cert, 'no certificate')
   await request(socket, '/reload_certs', post)
@@ -241,7 +241,7 @@ test('the status tells last attempt, success and failure apart', async (t) => {
   assert.match(json.version, /^\d+\.\d+\.\d+/)
 })
 
-test('whoever accepts text gets one plain line, of an error too', async (t) => {
+test('a client that accepts text gets one plain line, for an error too', async (t) => {
   const { socket, first, files } = await controlledEngine(t)
   const headers = { Accept: 'text/plain' }
   const line = /^[\x20-\x7e]+\n$/
@@ -278,7 +278,7 @@ test('a file name cannot forge a line or move the cursor', async (t) => {
   assert.equal(passes.length, 2)
 })
 
-test('a request of a browser is refused, and does nothing', async (t) => {
+test('a request from a browser is refused, and does nothing', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   const passes = recordEvents(engine, 'settled')
   for (const [name, value] of [
@@ -295,7 +295,7 @@ test('a request of a browser is refused, and does nothing', async (t) => {
   assert.equal(passes.length, 0)
 })
 
-test('readiness is what the server says, and health is being there', async (t) => {
+test("readiness is reported by the server's own function, and health shows that it is alive", async (t) => {
   let ready = true
   const { socket, engine } = await controlledEngine(t, { control: () => ({ ready: () => ready }) })
   assert.equal((await request(socket, '/readyz')).status, 200)
@@ -306,7 +306,7 @@ test('readiness is what the server says, and health is being there', async (t) =
   assert.equal((await request(socket, '/healthz')).status, 200)
 })
 
-test('without word from the server, it is ready while the engine is open', async (t) => {
+test('without a readiness function, it is ready while the engine is open', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   assert.equal((await request(socket, '/readyz')).status, 200)
   await engine.close()
@@ -320,7 +320,7 @@ test('a reload of a closed engine is 503', async (t) => {
   assert.deepEqual([status, json.type, json.code], [503, 'urn:certswap:problem:shutting-down', 'CLOSED'])
 })
 
-test('a reload that takes too long is 504, and goes on', async (t) => {
+test('a reload that takes too long is 504, and continues', async (t) => {
   const { socket, engine, gate, rotate } = await controlledEngine(t, {
     gated: true,
     control: () => ({ reloadTimeoutMs: 100 }),
@@ -334,7 +334,7 @@ test('a reload that takes too long is 504, and goes on', async (t) => {
   assert.equal((await applied).serving.fingerprint256, leaf.fingerprint256)
 })
 
-test('an error within costs one answer, says nothing of itself, and is in the log', async (t) => {
+test('an internal error costs one answer, shows no details, and is logged', async (t) => {
   const { socket, log } = await controlledEngine(t, {
     control: () => ({
       ready: () => {
@@ -360,7 +360,7 @@ test('the interval can be set at run time, and loads nothing', async (t) => {
   assert.equal(passes.length, 0)
 })
 
-test('several settings change together, and not one of them where one is refused', async (t) => {
+test('several settings change together, and none of them if one is refused', async (t) => {
   const { socket, engine, authority, dir, first } = await controlledEngine(t)
   mkdirSync(join(dir, 'next'))
   const next = authority.issue()
@@ -380,7 +380,7 @@ test('several settings change together, and not one of them where one is refused
   assert.deepEqual(fingerprints(done.json), [next.fingerprint256])
 })
 
-test('a setting that is unknown, or of another type, is refused by name', async (t) => {
+test('a setting that is unknown, or has the wrong type, is refused and named', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   for (const body of [
     '{}',
@@ -402,7 +402,7 @@ test('a setting that is unknown, or of another type, is refused by name', async 
   assert.equal(engine.autoReloadInterval, 0)
 })
 
-test('settings that are not JSON, or do not say that they are, are refused', async (t) => {
+test('settings that are not JSON, or lack its content type, are refused', async (t) => {
   const { socket } = await controlledEngine(t)
   const body = '{"auto_reload_interval": 5}'
   const patch = (headers: Record<string, string>, content: string) =>
@@ -413,7 +413,7 @@ test('settings that are not JSON, or do not say that they are, are refused', asy
   assert.equal((await patch({ 'Content-Type': 'Application/JSON; charset=utf-8' }, body)).status, 200)
 })
 
-test('a rollback restores trust where the query says so, and the answer states which trust is in force', async (t) => {
+test('a rollback restores trust if the query requests it, and the answer states which trust is in force', async (t) => {
   const { socket, rotate } = await controlledEngine(t)
   rotate()
   await request(socket, '/reload_certs', post)
@@ -431,7 +431,7 @@ test('a rollback restores trust where the query says so, and the answer states w
   }
 })
 
-test('a rollback of trust that a server could not serve with is 422, and nothing changes', async (t) => {
+test('a rollback to trust that a server could not serve is 422, and nothing changes', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   const ca = join(tempDir(t), 'ca.pem')
   writeFileSync(ca, createAuthority().certPem)
@@ -445,7 +445,7 @@ test('a rollback of trust that a server could not serve with is 422, and nothing
   assert.equal(engine.status().generation.number, 2)
 })
 
-test('a rollback serves the generation before, or the one that is named', async (t) => {
+test('a rollback serves the previous generation, or the given one', async (t) => {
   const { socket, rotate, first } = await controlledEngine(t)
   const none = await request(socket, '/rollback', post)
   assert.deepEqual([none.status, none.json.code], [409, 'GENERATION_UNKNOWN'])

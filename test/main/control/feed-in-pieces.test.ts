@@ -11,7 +11,7 @@ import { listen } from '../../../support/servers/echo-server.js'
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 const READ_ALL: Feeding = { interest: () => 'all', turn: async () => {} }
 
-test(`Node ${process.version} parses requests by listeners of \`data\`, and reads nothing by itself beside another listener`, async (t) => {
+test(`Node ${process.version} parses requests with listeners of \`data\`, and stops reading by itself beside another listener`, async (t) => {
   let parsers = 0
   const pieces: number[] = []
   const server = answering((socket) => {
@@ -29,7 +29,7 @@ test(`Node ${process.version} parses requests by listeners of \`data\`, and read
   assert.deepEqual([parsers, pieces], [1, [REQUEST.length]])
 })
 
-test('where Node parses requests by other means, they are answered all the same', async (t) => {
+test('if Node parses requests by other means, they are still answered', async (t) => {
   const server = answering((socket) => {
     socket.listeners = () => []
     feedInPieces(socket, READ_ALL)

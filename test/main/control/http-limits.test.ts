@@ -9,7 +9,7 @@ import { controlledEngine, rawConnection, received, request } from '../../../sup
 
 const RELOAD = 'POST /reload_certs HTTP/1.1\r\nHost: localhost\r\n'
 
-test('a body over 16 KiB is refused with 413, whether or not its length is told, and nothing is reloaded', async (t) => {
+test('a body over 16 KiB is refused with 413, with or without its length, and nothing is reloaded', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   const passes = recordEvents(engine, 'settled')
   for (const length of [16 * 1024 + 1, 1024 * 1024]) {
@@ -33,14 +33,14 @@ test('a body of 16 KiB is read', async (t) => {
   assert.notEqual(status, 413)
 })
 
-test('a client that asks before it sends a large body is refused without sending it', async (t) => {
+test('a client that sends Expect: 100-continue for a large body is refused without sending it', async (t) => {
   const { socket } = await controlledEngine(t)
   const client = await rawConnection(t, socket)
   client.write(`${RELOAD}Content-Length: 10000000\r\nExpect: 100-continue\r\n\r\n`)
   assert.match(await received(client), /^HTTP\/1\.1 413 /)
 })
 
-test('a client that asks before it sends a small body is told to go on', async (t) => {
+test('a client that sends Expect: 100-continue for a small body gets 100', async (t) => {
   const { socket } = await controlledEngine(t)
   const client = await rawConnection(t, socket)
   client.write(`PATCH /config HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`)
@@ -58,7 +58,7 @@ test('headers over 8 KiB are refused with 431', async (t) => {
   assert.equal(json.code, 'HEADERS_TOO_LARGE')
 })
 
-test('slow headers and half a body end with 408', async (t) => {
+test('slow headers and an incomplete body end with 408', async (t) => {
   const { socket } = await controlledEngine(t, { limits: { headersMs: 150, requestMs: 300 } })
   const slow = await rawConnection(t, socket)
   slow.write('POST /reload_certs HTTP/1.1\r\nHost: loc')
@@ -70,7 +70,7 @@ test('slow headers and half a body end with 408', async (t) => {
   }
 })
 
-test('what is not HTTP, or names no host, ends with 400', async (t) => {
+test('a request that is not HTTP, or names no host, ends with 400', async (t) => {
   const { socket } = await controlledEngine(t)
   for (const text of ['HELO there\r\n\r\n', 'GET /status HTTP/1.1\r\n\r\n']) {
     const client = await rawConnection(t, socket)
@@ -79,7 +79,7 @@ test('what is not HTTP, or names no host, ends with 400', async (t) => {
   }
 })
 
-test('of pipelined requests only the first is carried out and answered', async (t) => {
+test('only the first of several pipelined requests is carried out and answered', async (t) => {
   const { socket, engine } = await controlledEngine(t)
   const passes = recordEvents(engine, 'settled')
   const client = await rawConnection(t, socket)
@@ -92,7 +92,7 @@ test('of pipelined requests only the first is carried out and answered', async (
   assert.equal(passes.length, 0)
 })
 
-test('connections that ask nothing make room for one that does: the oldest is closed', async (t) => {
+test('idle connections make room for one with a request: the oldest is closed', async (t) => {
   const { socket } = await controlledEngine(t, { limits: { strangers: 4 } })
   const idle: Socket[] = []
   for (let i = 0; i < 4; i++) idle.push(await rawConnection(t, socket))
@@ -103,7 +103,7 @@ test('connections that ask nothing make room for one that does: the oldest is cl
   await answered(socket)
 })
 
-test('requests beyond the limit are closed at once, and those that are answered make room', async (t) => {
+test('requests beyond the limit are closed at once, and finished ones make room', async (t) => {
   const { socket, gate } = await controlledEngine(t, { gated: true, limits: { connections: 2 } })
   gate.close()
   const clients: Socket[] = []
@@ -119,7 +119,7 @@ test('requests beyond the limit are closed at once, and those that are answered 
   await answered(socket)
 })
 
-test('an answer that nobody reads holds neither the server nor its end', async (t) => {
+test('an unread answer delays neither the server nor its end', async (t) => {
   const metrics: Metrics = {
     contentType: 'text/plain',
     text: async () => 'x'.repeat(8 * 1024 * 1024),
@@ -137,7 +137,7 @@ test('an answer that nobody reads holds neither the server nor its end', async (
   await control.close()
 })
 
-test('an idle connection and half a request hold the end no longer than they may', async (t) => {
+test('an idle connection and an incomplete request delay the end no longer than allowed', async (t) => {
   const { socket, control } = await controlledEngine(t, { limits: { quietMs: 50, graceMs: 100 } })
   const idle = await rawConnection(t, socket)
   const half = await rawConnection(t, socket)
@@ -149,7 +149,7 @@ test('an idle connection and half a request hold the end no longer than they may
   await control.close()
 })
 
-test('a request that is being answered when the server closes gets its answer', async (t) => {
+test('a request in progress when the server closes gets its answer', async (t) => {
   const { socket, control, rotate } = await controlledEngine(t)
   rotate()
   const client = await rawConnection(t, socket)
@@ -161,7 +161,7 @@ test('a request that is being answered when the server closes gets its answer', 
   assert.match(text, /"status":"reloaded"/)
 })
 
-/** Asks until there is room again: a closed connection is noticed a moment later. */
+/** Repeats the request until there is room again: a closed connection is noticed a moment later. */
 async function answered(socket: string): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {

@@ -1,6 +1,4 @@
-/*
- * What one connection may cost the event loop that it shares with the servers.
- */
+/* Limits on what one connection may cost the event loop that it shares with the servers. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -23,7 +21,7 @@ const paceModule = new URL('../../../src/main/control/pace.js', import.meta.url)
 
 const GET = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
-test('of thousands of pipelined requests the parser sees one or two', async (t) => {
+test('the parser sees only one or two of thousands of pipelined requests', async (t) => {
   const { server, client } = await serving(t)
   let seen = 0
   server.on('request', () => seen++)
@@ -33,7 +31,7 @@ test('of thousands of pipelined requests the parser sees one or two', async (t) 
   assert.ok(seen === 1 || seen === 2, `${seen} requests were seen`)
 })
 
-test('what a client goes on sending after it was refused is hardly taken in', async (t) => {
+test('data that a client continues to send after a refusal is hardly read', async (t) => {
   const { client, accepted } = await serving(t)
   client.write(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000000\r\n\r\n`)
   client.write(Buffer.alloc(200_000_000))
@@ -43,7 +41,7 @@ test('what a client goes on sending after it was refused is hardly taken in', as
   assert.ok(accepted.bytesRead < 300_000, `${accepted.bytesRead} bytes were taken in`)
 })
 
-test('of a body that is refused the parser is not even fed what arrived with its headers', async (t) => {
+test('the parser gets no part of a refused body, not even the part that arrived with its headers', async (t) => {
   const { server, client, accepted } = await serving(t)
   let fedBytes = 0
   server.on('request', (request: IncomingMessage) => request.on('data', ({ length }) => (fedBytes += length)))
@@ -53,7 +51,7 @@ test('of a body that is refused the parser is not even fed what arrived with its
   assert.ok(fedBytes < 1_000, `${fedBytes} bytes`)
 })
 
-test('clients that speak at the same moment are taken in one after the other', async (t) => {
+test('clients that send at the same moment are read one after the other', async (t) => {
   const gapMs = 50
   const { server, path, client } = await serving(t, { wordsGapMs: gapMs })
   const takenMs: number[] = []
@@ -63,14 +61,16 @@ test('clients that speak at the same moment are taken in one after the other', a
   for (const one of clients) one.resume().write(GET)
   await Promise.all(clients.map(closed))
   assert.equal(takenMs.length, 3)
-  // A timer of Node's may be early by less than a millisecond.
+  // A timer of Node may fire early by less than a millisecond.
   assert.ok(
     takenMs.every((ms, i) => ms - startMs > i * gapMs - 2),
     `after ${takenMs.map((ms) => ms - startMs)} ms`,
   )
 })
 
-test('clients that wait to be refused do not keep a server that closes', { timeout: 20_000 }, async (t) => {
+test('clients that wait for their refusal do not delay the closing of the server', {
+  timeout: 20_000,
+}, async (t) => {
   const never = 60_000
   const refusalPace = { gapMs: never, burst: 1, steadyMs: never }
   const limits = { refusalPace, quietMs: 50, graceMs: never, silenceMs: never }
@@ -87,7 +87,7 @@ test('clients that wait to be refused do not keep a server that closes', { timeo
   await Promise.all(clients.map(closed))
 })
 
-test('clients that wait to be refused delay no answer', { timeout: 20_000 }, async (t) => {
+test('clients that wait for their refusal delay no answer', { timeout: 20_000 }, async (t) => {
   const never = 60_000
   const refusalPace = { gapMs: never, burst: 1, steadyMs: never }
   const { server, path, client } = await serving(t, { refusalPace, quietMs: 50 })
@@ -103,18 +103,18 @@ test('clients that wait to be refused delay no answer', { timeout: 20_000 }, asy
   assert.match(answer.toString(), /^HTTP\/1\.1 200 /)
 })
 
-test('callers of a pace go on in their order, each a gap after the one before', async (t) => {
+test('callers of a pace continue in their order, each a gap after the previous one', async (t) => {
   stayAlive(t)
   const pace = createPace({ gapMs: 20, burst: 10, steadyMs: 20 })
   const order: number[] = []
   const startMs = performance.now()
   await Promise.all([1, 2, 3, 4].map((i) => pace().then(() => order.push(i))))
-  // A timer of Node's may be early by less than a millisecond.
+  // A timer of Node may fire early by less than a millisecond.
   assert.ok(performance.now() - startMs > 3 * 20 - 3)
   assert.deepEqual(order, [1, 2, 3, 4])
 })
 
-test('a pace that nobody keeps waiting lets the next one go on in the same turn', async (t) => {
+test('a pace without waiting callers lets the next one continue in the same turn', async (t) => {
   stayAlive(t)
   const pace = createPace({ gapMs: 60_000, burst: 1, steadyMs: 60_000 })
   let turned = false
@@ -125,12 +125,12 @@ test('a pace that nobody keeps waiting lets the next one go on in the same turn'
   assert.equal(turned, false)
 })
 
-test('those who keep coming go on at the steady pace once their burst is over', async (t) => {
+test('a steady stream of callers continues at the steady pace once its burst is over', async (t) => {
   stayAlive(t)
   const pace = createPace({ gapMs: 0, burst: 3, steadyMs: 30 })
   const startMs = performance.now()
   const tookMs = await Promise.all([1, 2, 3, 4, 5].map(() => pace().then(() => performance.now() - startMs)))
-  // A timer of Node's may be early, and knows no fractions of a millisecond.
+  // A timer of Node may fire early, and has no fractions of a millisecond.
   const least = [0, 0, 0, 27, 57]
   assert.ok(
     tookMs.every((ms, i) => ms >= (least[i] as number)),
@@ -138,7 +138,7 @@ test('those who keep coming go on at the steady pace once their burst is over', 
   )
 })
 
-test('a caller that is not wanted any more takes no turn from those behind it', async (t) => {
+test('a caller that has been cancelled takes no turn from those behind it', async (t) => {
   stayAlive(t)
   const pace = createPace({ gapMs: 10, burst: 100, steadyMs: 10 })
   await pace()
@@ -150,7 +150,7 @@ test('a caller that is not wanted any more takes no turn from those behind it', 
   assert.deepEqual(order, ['wanted'])
 })
 
-test('nobody who waits at a pace keeps the process', async (t) => {
+test('callers that wait at a pace do not keep the process running', async (t) => {
   const script = `
     const { createPace } = await import(process.env.PACE)
     const pace = createPace({ gapMs: 600_000, burst: 1, steadyMs: 600_000 })
@@ -166,7 +166,7 @@ function stayAlive(t: TestContext): void {
   t.after(() => clearInterval(timer))
 }
 
-/** Whatever it is that ends it. */
+/** The result, whatever ends it. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     if (socket.closed) resolve()

@@ -14,7 +14,7 @@ import { createAuthority } from '../../../support/material/certificates.js'
 
 const TOKEN = 'correct-horse-battery-staple'
 
-test('over TCP only the bearer of the token is let in', async (t) => {
+test('over TCP only requests with the token are accepted', async (t) => {
   const { url } = await overTcp(t)
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/)
   for (const authorization of [
@@ -33,7 +33,7 @@ test('over TCP only the bearer of the token is let in', async (t) => {
   assert.equal((await get(`${url}/status`, { authorization: `Bearer ${TOKEN}` })).status, 200)
 })
 
-test('over TCP a name that merely resolves to the loopback address is refused, token or not', async (t) => {
+test('over TCP a name that merely resolves to the loopback address is refused, with or without a token', async (t) => {
   const { url } = await overTcp(t)
   const authorization = `Bearer ${TOKEN}`
   const { port } = new URL(url)
@@ -47,7 +47,7 @@ test('over TCP a name that merely resolves to the loopback address is refused, t
   assert.equal((await get(`${url}/status`, { authorization, origin })).status, 403)
 })
 
-test('a token that others can read, that is short, or that is not there is refused', async (t) => {
+test('a token that others can read, that is short, or that is missing is refused', async (t) => {
   await assert.rejects(overTcp(t, { mode: 0o640 }), { code: 'CONTROL_PATH_UNSAFE' })
   await assert.rejects(overTcp(t, { token: 'short' }), { code: 'OPTIONS_INVALID' })
   await assert.rejects(overTcp(t, { token: 'two words of a token' }), { code: 'OPTIONS_INVALID' })
@@ -55,12 +55,12 @@ test('a token that others can read, that is short, or that is not there is refus
   await assert.rejects(overTcp(t, { token: null }), { code: 'OPTIONS_INVALID' })
 })
 
-test('a port that is taken is refused by name', async (t) => {
+test('a port that is in use is refused and named', async (t) => {
   const { url } = await overTcp(t)
   await assert.rejects(overTcp(t, { port: Number(new URL(url).port) }), { code: 'CONTROL_UNAVAILABLE' })
 })
 
-test('options that cannot be meant are refused by name', async () => {
+test('contradictory options are refused and named', async () => {
   const invalid = (options: object, message: RegExp) =>
     assert.rejects(createControlServer(options as ControlServerOptions), { code: 'OPTIONS_INVALID', message })
   const engine = { reload() {} }

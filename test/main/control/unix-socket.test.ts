@@ -19,13 +19,13 @@ import { type TestContext, test } from 'node:test'
 import { bindUnixSocket, type UnixSocketOptions } from '../../../src/main/control/unix-socket.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 
-test('a socket is private from its first instant, whatever the umask', async (t) => {
+test('a socket is private from its first moment, whatever the umask', async (t) => {
   const dir = tempDir(t)
   t.after(withUmask(0))
   const server = openServer(t)
   const modes: number[] = []
   const listen = server.listen.bind(server) as (options: unknown) => Server
-  // Node binds and listens within this call: what is in the directory after it has never been anything else.
+  // Node binds and listens within this call: the directory never had another content than after it.
   t.mock.method(server, 'listen', (options: unknown) => {
     listen(options)
     modes.push(...readdirSync(dir).map((name) => lstatSync(join(dir, name)).mode & 0o777))
@@ -38,7 +38,7 @@ test('a socket is private from its first instant, whatever the umask', async (t)
   assert.equal(process.umask(), 0, 'the umask is as it was')
 })
 
-test('a socket appears at its path ready to be connected to, and nothing else is left in the directory', async (t) => {
+test('a socket appears at its path ready for connections, and nothing else is left in the directory', async (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'control.sock')
   const { path: bound } = await bind(openServer(t), { path })
@@ -47,7 +47,7 @@ test('a socket appears at its path ready to be connected to, and nothing else is
   assert.equal(await answers(path), true)
 })
 
-test('mode and group are what was asked for before the socket appears', async (t) => {
+test('mode and group are set before the socket appears', async (t) => {
   const path = join(tempDir(t), 'control.sock')
   const gid = process.getgroups?.().at(-1) ?? 0
   await bind(openServer(t), { path, mode: 0o660, gid })
@@ -56,7 +56,7 @@ test('mode and group are what was asked for before the socket appears', async (t
   assert.equal(stats.gid, gid)
 })
 
-test('the socket that a killed process left is replaced', async (t) => {
+test('the socket of a killed process is replaced', async (t) => {
   const path = join(tempDir(t), 'control.sock')
   const other = await otherProcess(t, path)
   other.kill('SIGKILL')
@@ -66,7 +66,7 @@ test('the socket that a killed process left is replaced', async (t) => {
   assert.equal(await answers(path), true)
 })
 
-test('a socket that a process listens on is refused and left alone', async (t) => {
+test('a socket that a process listens on is refused and not changed', async (t) => {
   const path = join(tempDir(t), 'control.sock')
   await otherProcess(t, path)
   const { ino } = lstatSync(path)
@@ -74,7 +74,7 @@ test('a socket that a process listens on is refused and left alone', async (t) =
   assert.equal(lstatSync(path).ino, ino)
 })
 
-test('a socket that a process listens on is taken over where that is wanted', async (t) => {
+test('a socket that a process listens on is taken over on request', async (t) => {
   const path = join(tempDir(t), 'control.sock')
   const old = openServer(t)
   const bound = await bind(old, { path })
@@ -95,7 +95,7 @@ for (const [what, make] of [
   ['a directory', (path: string) => mkdirSync(path)],
   ['a link to a socket', (path: string) => symlinkSync('elsewhere.sock', path)],
 ] as const) {
-  test(`${what} at the path is refused and left alone, takeover or not`, async (t) => {
+  test(`${what} at the path is refused and not changed, with or without takeover`, async (t) => {
     const dir = tempDir(t)
     const path = join(dir, 'control.sock')
     make(path)
@@ -108,7 +108,7 @@ for (const [what, make] of [
   })
 }
 
-test('a file that is not ours is not removed when we leave', async (t) => {
+test('a foreign file is not removed at the end', async (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'control.sock')
   const bound = await bind(openServer(t), { path })
@@ -119,7 +119,7 @@ test('a file that is not ours is not removed when we leave', async (t) => {
   assert.equal(readFileSync(path, 'utf8'), 'mine')
 })
 
-test('a path of 107 bytes is bound as it is, whatever the length of its last part', async (t) => {
+test('a path of 107 bytes is bound directly, whatever the length of its last part', async (t) => {
   for (const name of ['s', 'control.sock']) {
     const path = pathOf(tempDir(t), name, 107)
     await bind(openServer(t), { path })
@@ -133,12 +133,12 @@ test('a path of 108 bytes is refused, and nothing is bound anywhere', async (t) 
   assert.deepEqual(readdirSync(join(path, '..')), [])
 })
 
-test('bytes count, not characters', async (t) => {
+test('the limit counts bytes, not characters', async (t) => {
   const path = join(tempDir(t), 'ä'.repeat(60))
   await assert.rejects(bind(openServer(t), { path }), { code: 'OPTIONS_INVALID' })
 })
 
-test('a relative path is good where the absolute one is too long', async (t) => {
+test('a relative path is accepted if the absolute one is too long', async (t) => {
   const deep = pathOf(tempDir(t), 'x', 120).slice(0, -2)
   const before = process.cwd()
   t.after(() => process.chdir(before))
@@ -147,7 +147,7 @@ test('a relative path is good where the absolute one is too long', async (t) => 
   assert.equal(await answers('c.sock'), true)
 })
 
-test('a directory that others may write to, that is a link, or that is not there is refused', async (t) => {
+test('a directory that others may write to, that is a link, or that does not exist is refused', async (t) => {
   const dir = tempDir(t)
   const open = join(dir, 'open')
   mkdirSync(open)
@@ -185,7 +185,7 @@ test('a bind that fails half-way leaves nothing behind', async (t) => {
   assert.deepEqual(readdirSync(dir), [])
 })
 
-test('of many that bind one path at once, one gets it and the others are told', async (t) => {
+test('if many processes bind one path at once, one succeeds and the others get an error', async (t) => {
   const path = join(tempDir(t), 'control.sock')
   const results = await Promise.allSettled(Array.from({ length: 8 }, () => bind(openServer(t), { path })))
   const codes = results.map((result) =>
@@ -225,7 +225,7 @@ function answers(path: string): Promise<boolean> {
   })
 }
 
-/** A path of so many bytes, in directories that are made for it. */
+/** A path of this many bytes, in directories that are created for it. */
 function pathOf(dir: string, name: string, bytes: number): string {
   const filler = bytes - Buffer.byteLength(dir) - Buffer.byteLength(name) - 2
   const parent = join(dir, 'd'.repeat(filler))

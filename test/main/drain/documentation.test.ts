@@ -12,7 +12,7 @@ import {
 
 const page = readFileSync(new URL('../../../../docs/drain.md', import.meta.url), 'utf8')
 
-test('the page of the drain explains every error code, state and protocol, and no others', () => {
+test('the page about draining explains every error code, state and protocol, and no others', () => {
   assert.deepEqual(firstCells('Errors'), [...DRAIN_ERROR_CODES])
   assert.deepEqual(firstCells('States'), [...DRAIN_STATES])
   assert.deepEqual(firstCells('What happens to a connection'), [...PROTOCOLS])
@@ -38,7 +38,7 @@ const OPTIONS: Record<keyof DrainOptions, true> = {
   logger: true,
 }
 
-test('the page of the drain has every option, and no others', () => {
+test('the page about draining has every option, and no others', () => {
   const rows = [...sectionOf('Options').matchAll(/^\| (`[^|]+`) \|/gm)]
   const names = rows.flatMap(([, cell]) =>
     [...(cell as string).matchAll(/`([^`]+)`/g)].map(([, name]) => name),
@@ -46,7 +46,7 @@ test('the page of the drain has every option, and no others', () => {
   assert.deepEqual(names, Object.keys(OPTIONS))
 })
 
-test('a drain error has its code, its cause and its name', () => {
+test('a drain error has its code, cause and name', () => {
   const cause = new Error('why')
   const error = new DrainError('ABORTED', 'stopped', { cause })
   assert.deepEqual(

@@ -1,6 +1,6 @@
 /*
- * The contract with Node behind `handedOnTo`: a socket knows the HTTP server that it was handed on to, and its HTTP/2
- * session. A Node that keeps them elsewhere fails here first.
+ * The contract with Node behind `handedOnTo`: a socket knows the HTTP server that it was passed to, and its HTTP/2 session. A
+ * Node that stores them elsewhere fails here first.
  */
 
 import assert from 'node:assert/strict'
@@ -30,7 +30,7 @@ const servers: Readonly<Record<string, { inner: Server; event: string; http2: bo
 
 for (const [name, { inner, event, http2: speaksHttp2 }] of Object.entries(servers)) {
   for (const late of [false, true]) {
-    test(`a socket that is handed on to a server of ${name} knows it${late ? ', also when that happens later' : ''}`, async (t) => {
+    test(`a socket that is passed to a server of ${name} knows it${late ? ', also when that happens later' : ''}`, async (t) => {
       const socket = await accepted(t, speaksHttp2)
       assert.equal(handedOnTo(socket), null)
       if (late) await turn()
@@ -48,7 +48,7 @@ for (const [name, { inner, event, http2: speaksHttp2 }] of Object.entries(server
   }
 }
 
-test('a socket that the application keeps is handed on to nobody, and nothing is called after the stop', async (t) => {
+test('a socket that the application keeps reports no server, and nothing is called after the stop', async (t) => {
   const socket = await accepted(t, false)
   const found: HandedOn[] = []
   const before = socket.listenerCount('newListener')
@@ -63,7 +63,7 @@ test('a socket that the application keeps is handed on to nobody, and nothing is
   assert.deepEqual(found, [])
 })
 
-/** The server's side of a TLS connection. */
+/** The server side of a TLS connection. */
 async function accepted(t: TestContext, speaksHttp2: boolean): Promise<TLSSocket> {
   const outer = tls.createServer({ ...identity, ALPNProtocols: ['h2', 'http/1.1'] })
   const arriving = once(outer, 'secureConnection') as Promise<[TLSSocket]>

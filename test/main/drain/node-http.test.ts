@@ -1,6 +1,6 @@
 /*
- * The contract with the undocumented parts of node:http and node:http2 that the drain uses: a Node that works in another
- * way fails here first. docs/node-internals.md lists them, with what happens there.
+ * The contract with the undocumented parts of node:http and node:http2 that the drain uses: a Node that works differently fails
+ * here first. docs/node-internals.md lists them, with the consequences.
  */
 
 import assert from 'node:assert/strict'
@@ -29,7 +29,7 @@ const SERVERS = {
 } as const
 
 for (const [name, create] of Object.entries(SERVERS)) {
-  test(`after its last answer, a server of ${name} ends a connection by \`socket.destroySoon\``, async (t) => {
+  test(`after its last answer, a server of ${name} ends a connection with \`socket.destroySoon\``, async (t) => {
     const server: net.Server = create()
     let ended = 0
     server.on('request', ({ socket }: { socket: Socket }, response: ServerResponse) => {
@@ -46,7 +46,7 @@ for (const [name, create] of Object.entries(SERVERS)) {
     assert.equal(ended, 1)
   })
 
-  test(`a server of ${name} sends every header by \`response.writeHead\``, async (t) => {
+  test(`a server of ${name} sends every header with \`response.writeHead\``, async (t) => {
     const server: net.Server = create()
     const called: string[] = []
     const ways: readonly ((response: ServerResponse) => unknown)[] = [
@@ -74,7 +74,7 @@ for (const [name, create] of Object.entries(SERVERS)) {
   })
 }
 
-test('headers that were given to `writeHead` alone are in a field of the response', async (t) => {
+test('headers that are passed only to `writeHead` are in a field of the response', async (t) => {
   const server = http.createServer((_request, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
     const { _header: sent } = response as unknown as { _header?: unknown }
@@ -86,7 +86,7 @@ test('headers that were given to `writeHead` alone are in a field of the respons
   assert.match(answer.toString().split('\r\n\r\n')[1] ?? '', /^Content-Type: text\/event-stream$/m)
 })
 
-test('an event stream whose headers cannot be read is left alone', async () => {
+test('an event stream whose headers cannot be read is not changed', async () => {
   const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
   const response = Object.assign(stream, {
     headersSent: true,
@@ -98,7 +98,7 @@ test('an event stream whose headers cannot be read is left alone', async () => {
   assert.equal(stream.writableEnded, false)
 })
 
-test('a listener of `data` makes the HTTP parser let go of the socket', async (t) => {
+test('a listener of `data` makes the HTTP parser release the socket', async (t) => {
   const server = http.createServer()
   let requests = 0
   server.on('request', (_request, response: ServerResponse) => {
@@ -118,7 +118,7 @@ test('a listener of `data` makes the HTTP parser let go of the socket', async (t
   assert.equal(requests, 1)
 })
 
-test('a server without idle connections to close is closed as one of node:net', async (t) => {
+test('a server without idle connections to close is closed like one of node:net', async (t) => {
   const server = https.createServer(identity)
   await listen(t, server)
   Object.setPrototypeOf(server, tls.Server.prototype)

@@ -11,7 +11,8 @@ import { stopListening } from '../../../src/main/drain/node/stop-listening.js'
 import { tapServer } from '../../../src/main/drain/node/tap-server.js'
 import { identity } from '../../../support/servers/drains.js'
 
-// The contract with undocumented parts of Node that the drain uses (docs/node-internals.md): these fail on a Node without them.
+// The contract with undocumented parts of Node that the drain uses (docs/node-internals.md): these tests fail on a Node without
+// them.
 
 test('HTTP/2 servers have the listener and the options that a tap needs, and get them back', () => {
   for (const [server, event] of [
@@ -27,7 +28,7 @@ test('HTTP/2 servers have the listener and the options that a tap needs, and get
   }
 })
 
-test('where a tap is not possible nothing is changed', () => {
+test('if a tap is not possible, nothing is changed', () => {
   const server = tls.createServer(identity)
   const before = server.listeners('secureConnection')
   assert.equal(tapServer(server, 'secureConnection'), null)

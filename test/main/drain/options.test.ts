@@ -8,7 +8,7 @@ import { resolveDrainOptions, resolveStart } from '../../../src/main/drain/optio
 const servers = [net.createServer()]
 const plain = resolveDrainOptions({ servers }, {})
 
-test('the defaults are those that are documented', () => {
+test('the defaults equal the documented ones', () => {
   const { logger, hooks, generationOf, ...rest } = plain
   assert.deepEqual(rest, {
     servers,
@@ -40,12 +40,12 @@ test('a server that is given twice counts once', () => {
   assert.deepEqual(resolveDrainOptions({ servers: [...servers, ...servers] }, {}).servers, servers)
 })
 
-test('the logger is taken as it is, not copied', () => {
+test('the logger is used directly, not copied', () => {
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
   assert.equal(resolveDrainOptions({ servers, logger }, {}).logger, logger)
 })
 
-test('everything wrong with the options is named at once, with what was expected and what came', () => {
+test('all invalid options are named at once, with the expected and the received value', () => {
   const wrong = { servers: [{}], lameDuckMs: -1, deadlineMs: Number.NaN, http2: 'both', retries: 3, onRaw: 1 }
   assert.throws(
     () => resolveDrainOptions(wrong as unknown as DrainOptions, {}),
@@ -60,7 +60,7 @@ test('everything wrong with the options is named at once, with what was expected
   )
 })
 
-test('a lame duck that leaves no time for the rest is refused', () => {
+test('a lame-duck time that leaves no time for the rest is refused', () => {
   const code = 'OPTIONS_INVALID'
   assert.throws(() => resolveDrainOptions({ servers, lameDuckMs: 5_000, deadlineMs: 5_000 }, {}), { code })
   assert.throws(() => resolveStart({ lameDuckMs: 25_000 }, plain.times), { code })
@@ -69,7 +69,7 @@ test('a lame duck that leaves no time for the rest is refused', () => {
   assert.equal(resolveDrainOptions(forever, {}).times.deadlineMs, Number.POSITIVE_INFINITY)
 })
 
-test('a start takes a URI, or options that go before those of the drain', () => {
+test('a start accepts a URI, or options that override those of the drain', () => {
   const { where, ...uri } = resolveStart('https://a.example/', plain.times)
   assert.deepEqual(uri, {
     uri: 'https://a.example/',
@@ -83,14 +83,14 @@ test('a start takes a URI, or options that go before those of the drain', () => 
   assert.equal(resolveStart({ deadlineMs: 0, lameDuckMs: 10 }, plain.times).deadlineMs, 0)
 })
 
-test('a start of some connections has no lame duck, whatever the drain has', () => {
+test("a selective start has no lame duck, whatever the drain's option is", () => {
   const { times } = resolveDrainOptions({ servers, lameDuckMs: 5_000 }, {})
   assert.equal(resolveStart({ where: () => true }, times).lameDuckMs, 0)
   const both: DrainStartOptions = { where: () => true, lameDuckMs: 10 }
   assert.throws(() => resolveStart(both, times), { code: 'OPTIONS_INVALID' })
 })
 
-test('a start refuses what is no redirect, and options that there are not', () => {
+test('a start refuses invalid redirects and unknown options', () => {
   for (const wrong of [
     'http://a.example/',
     { uri: 'x' },

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { OwnSignals } from '../../../src/main/drain/own-signals.js'
 
-test('a signal to this process, or to a process group that it is in, is its own, once; one to others is not', () => {
+test('a signal to this process, or to its process group, is its own, once; one to others is not', () => {
   const source = { pid: 7, kill: (): true => true }
   const own = new OwnSignals(source as never)
   const kill = (pid: number) => (source.kill as typeof process.kill)(pid, 'SIGTERM')
@@ -17,7 +17,7 @@ test('a signal to this process, or to a process group that it is in, is its own,
   }
 })
 
-test('the last one that watches leaves the source as it was', () => {
+test('removing the last watcher restores the original state', () => {
   const source = { pid: 7, kill: (): true => true }
   const { kill } = source
   const [first, second] = [new OwnSignals(source as never), new OwnSignals(source as never)]

@@ -3,7 +3,7 @@ import test from 'node:test'
 
 import { alternativeService, redirectProblem } from '../../../src/main/drain/redirect.js'
 
-test('https and wss URIs are redirects, with ports, paths and queries', () => {
+test('https and wss URIs are valid redirects, with ports, paths and queries', () => {
   for (const uri of [
     'https://a.example',
     'https://a.example:8443/x?y=z#w',
@@ -14,7 +14,7 @@ test('https and wss URIs are redirects, with ports, paths and queries', () => {
   }
 })
 
-test('what could lead clients astray, or break out of a header, is refused', () => {
+test('a redirect that could mislead clients, or break out of a header, is refused', () => {
   const refused = [
     ['', /ASCII/],
     ['http://a.example/', /`https:` or `wss:`/],
@@ -38,7 +38,7 @@ test('a redirect has at most 8192 bytes', () => {
   assert.match(redirectProblem(base + 'x'.repeat(8193 - base.length)) ?? 'none', /8192 bytes/)
 })
 
-test('Alt-Svc carries host and port of https URIs only', () => {
+test('Alt-Svc has host and port of https URIs only', () => {
   assert.equal(alternativeService('https://a.example/path', 'h2'), 'h2="a.example:443"; ma=60')
   assert.equal(
     alternativeService('https://[::1]:8443', 'h2', 'http/1.1'),

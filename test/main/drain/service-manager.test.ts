@@ -6,7 +6,7 @@ import { createDrain, type Drain } from '../../../src/main/drain/index.js'
 import { FinalDrain } from '../../../src/main/drain/service-manager.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 
-test('a drain that closes tells the service manager once, and asks for time until it has ended', async (t) => {
+test('a drain that closes informs the service manager once, and requests time until it has ended', async (t) => {
   const { drain, said, final } = followed(t)
   let destroy = () => {}
   const closed = new Promise<void>((resolve) => {
@@ -27,7 +27,7 @@ test('a drain that closes tells the service manager once, and asks for time unti
   final.release()
 })
 
-test('a lame duck that can be taken back is not told, until a signal makes it final', (t) => {
+test('a lame duck that can be cancelled is not reported, until a signal makes it final', (t) => {
   const { drain, said, final } = followed(t)
   drain.start({ lameDuckMs: 5_000 })
   drain.cancel()
@@ -40,7 +40,7 @@ test('a lame duck that can be taken back is not told, until a signal makes it fi
   assert.equal(said.length, 2)
 })
 
-test('an engine alone is told nothing', (t) => {
+test('an engine without a drain is sent nothing', (t) => {
   const drain = drainFor(t)
   new FinalDrain(drain, { extend: () => assert.fail('nobody to tell') }).begin()
   drain.close()

@@ -9,7 +9,7 @@ import { closeWebSockets } from '../../../src/main/drain/index.js'
 const stream = new PassThrough()
 const notice = { uri: undefined, reason: 'deploy', remainingMs: 1_000 }
 
-test('a WebSocket that the application takes up after the goodbye is closed when it does', () => {
+test('a WebSocket that the application accepts after the goodbye is closed then', () => {
   const server = new EventEmitter()
   const closed: unknown[][] = []
   const hook = closeWebSockets(server)
@@ -21,7 +21,7 @@ test('a WebSocket that the application takes up after the goodbye is closed when
   assert.deepEqual(closed, [[1001, 'deploy']])
 })
 
-test('a redirect goes before the reason, and what is too long is left out', () => {
+test('a redirect takes precedence over the reason, and a text that is too long is omitted', () => {
   const server = new EventEmitter()
   const closed: unknown[][] = []
   const hook = closeWebSockets(server, 1012)

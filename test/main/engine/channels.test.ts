@@ -33,7 +33,7 @@ test('every pass is published on the channels of its outcome, with its engine an
   ])
 })
 
-test('whoever unsubscribes hears nothing more', async (t) => {
+test('an unsubscribed listener gets nothing more', async (t) => {
   const { engine } = await controlledEngine(t)
   const heard: unknown[] = []
   const listen = (message: unknown) => heard.push(message)

@@ -18,7 +18,7 @@ import { pkcs12 } from '../../../support/material/pkcs12.js'
 
 const issuer = createAuthority().issueAuthority()
 
-test('changes that come together are all in force in the end', async (t) => {
+test('changes that are made at the same time are all in force in the end', async (t) => {
   const { engine, other } = await twoPairs(t)
   const [paths, policy] = await Promise.all([
     engine.update(other.files),
@@ -42,7 +42,7 @@ test('a change that another one made impossible is refused when its turn comes',
   assert.equal(engine.status().generation.certificates[0]?.fingerprint256, other.leaf.fingerprint256)
 })
 
-test('an interval that was set at run time outlives other changes', async (t) => {
+test('an interval that was set at run time survives other changes', async (t) => {
   const { engine, other } = await twoPairs(t)
   engine.autoReloadInterval = 30
   assertApplied(await engine.update(other.files))
@@ -52,14 +52,14 @@ test('an interval that was set at run time outlives other changes', async (t) =>
   assert.equal(engine.autoReloadInterval, 20)
 })
 
-test('an interval that is taken back to its default is off', async (t) => {
+test('an interval that is reset to its default is off', async (t) => {
   const { engine } = await twoPairs(t)
   engine.autoReloadInterval = 30
   const { outcome } = await engine.update({ autoReloadInterval: undefined })
   assert.deepEqual([outcome, engine.autoReloadInterval], ['unchanged', 0])
 })
 
-test('an interval that is refused changes nothing, alone or beside other changes', async (t) => {
+test('a refused interval changes nothing, alone or beside other changes', async (t) => {
   const { engine, first, other } = await twoPairs(t)
   for (const changes of [{ autoReloadInterval: -1 }, { autoReloadInterval: -1, ...other.files }]) {
     await assert.rejects(engine.update(changes), { code: 'OPTIONS_INVALID' })
@@ -69,7 +69,7 @@ test('an interval that is refused changes nothing, alone or beside other changes
   assert.equal(engine.status().generation.certificates[0]?.fingerprint256, first.leaf.fingerprint256)
 })
 
-test('the interval comes into force with the paths beside it, or not at all', async (t) => {
+test('the interval takes effect with the paths beside it, or not at all', async (t) => {
   const { engine, other } = await twoPairs(t)
   const missing = await engine.update({ cert: '/absent.crt', autoReloadInterval: 30 })
   assert.deepEqual([missing.outcome, engine.autoReloadInterval], ['rejected', 0])
@@ -77,14 +77,14 @@ test('the interval comes into force with the paths beside it, or not at all', as
   assert.equal(engine.autoReloadInterval, 30)
 })
 
-test('a closed engine takes no change, the interval alone included', async (t) => {
+test('a closed engine accepts no change, not even of the interval alone', async (t) => {
   const { engine, other } = await twoPairs(t)
   await engine.close()
   await assert.rejects(engine.update(other.files), { code: 'CLOSED' })
   await assert.rejects(engine.update({ autoReloadInterval: 5 }), { code: 'CLOSED' })
 })
 
-test('going back to an earlier generation does not end an outage: the files are as bad as before', async (t) => {
+test('a rollback does not end an outage: the files are still broken', async (t) => {
   const { engine, first } = await twoPairs(t)
   writePair(first.dir, issuer.issue())
   assertApplied(await engine.reload())
@@ -98,10 +98,10 @@ test('going back to an earlier generation does not end an outage: the files are 
   assert.deepEqual(recoveries, [])
 })
 
-test('a pair that begins to mismatch while something else is wrong is waited for like any other', async (t) => {
+test('the engine waits for a pair that begins to mismatch during another problem like for any other', async (t) => {
   const files = writePair(tempDir(t), issuer.issue())
   const clock = fakeClock()
-  // Shorter than the first of the looks that follow: none of them is under way when the time moves.
+  // Shorter than the delay of the first check that follows: no check is in progress when the time advances.
   const policy = { pairGraceSeconds: 0.04 }
   const engine = await startEngineWith({ ...files, policy, logger: recordingLogger() }, { clock })
   t.after(() => engine.close())
@@ -114,14 +114,14 @@ test('a pair that begins to mismatch while something else is wrong is waited for
   assert.equal((await engine.reload()).outcome, 'rejected')
 })
 
-test('the grace of a pair follows the policy of now', async (t) => {
+test('the grace period of a pair follows the current policy', async (t) => {
   const { engine, first } = await twoPairs(t)
   await engine.update({ policy: { pairGraceSeconds: 0 } })
   overwriteInPlace(first.files.cert, issuer.issue().chainPem)
   assert.equal((await engine.reload()).outcome, 'rejected')
 })
 
-test('the status is plain data, frozen to its depths', async (t) => {
+test('the status is plain data, deeply frozen', async (t) => {
   const { engine } = await twoPairs(t)
   await engine.reload()
   const status = engine.status()
@@ -136,7 +136,7 @@ test('the status is plain data, frozen to its depths', async (t) => {
   })
 })
 
-test('tickets are sealed with other keys when their time has come, and the certificate stays', async (t) => {
+test('ticket keys are rotated when they are due, and the certificate stays', async (t) => {
   const clock = fakeClock(Date.UTC(2026, 0, 1))
   const options = {
     ...writePair(tempDir(t), issuer.issue()),
@@ -155,7 +155,7 @@ test('tickets are sealed with other keys when their time has come, and the certi
   assert.equal(currentContext(server), before.context)
 })
 
-test('a server may not ask clients for certificates where nobody is trusted to vouch for them', async (t) => {
+test('a server may not request client certificates if no CA is trusted', async (t) => {
   const { engine } = await twoPairs(t)
   assert.throws(() => engine.serverOptions({ requestCert: true }), {
     code: 'OPTIONS_INVALID',
@@ -163,7 +163,7 @@ test('a server may not ask clients for certificates where nobody is trusted to v
   })
 })
 
-test('an interval that is longer than the certificate has to live is warned of', async (t) => {
+test('an interval that is longer than the remaining lifetime of the certificate causes a warning', async (t) => {
   const notAfter = new Date(Date.now() + 3_600_000)
   const logger = recordingLogger()
   await startEngine(t, {
@@ -174,7 +174,7 @@ test('an interval that is longer than the certificate has to live is warned of',
   assert.ok(logger.lines.some(({ level, fields }) => level === 'warn' && 'leftSeconds' in fields))
 })
 
-test('an engine can be disposed of', async (t) => {
+test('an engine can be disposed of with Symbol.asyncDispose', async (t) => {
   const { engine } = await twoPairs(t)
   await engine[Symbol.asyncDispose]()
   assert.equal(engine.status().state, 'closed')

@@ -10,13 +10,13 @@ const START = Date.parse('2026-02-01T00:00:00.000Z')
 const REFUSED = 'certificates not reloaded; the old ones serve on'
 const WAITING = 'certificate and key do not match yet; the old pair serves on'
 
-test('a problem is logged once as a warning, and then for whoever debugs', () => {
+test('a problem is logged once as a warning, and then at debug level', () => {
   const { journal, said } = open()
   for (let look = 0; look < 3; look++) journal.settle(rejected('CERT_EXPIRED'))
   assert.deepEqual(said(), [`warn ${REFUSED}`, `debug ${REFUSED}`, `debug ${REFUSED}`])
 })
 
-test('another problem, and the same one in another file, are logged by themselves', () => {
+test('another problem, and the same one in another file, are logged separately', () => {
   const { journal, said } = open()
   journal.settle(rejected('CERT_EXPIRED'))
   journal.settle(rejected('KEY_INVALID'))
@@ -25,7 +25,7 @@ test('another problem, and the same one in another file, are logged by themselve
   assert.deepEqual(said(), [`warn ${REFUSED}`, `warn ${REFUSED}`, `warn ${REFUSED}`, `debug ${REFUSED}`])
 })
 
-test('after a recovery the same problem is news again', () => {
+test('after a recovery the same problem is logged as new', () => {
   const { journal, said } = open()
   journal.settle(rejected('CERT_EXPIRED'))
   journal.settle(passReport('unchanged'))
@@ -33,13 +33,13 @@ test('after a recovery the same problem is news again', () => {
   assert.deepEqual(said(), [`warn ${REFUSED}`, 'info certificate files recovered', `warn ${REFUSED}`])
 })
 
-test('unchanged files are no news at all', () => {
+test('unchanged files are not logged', () => {
   const { journal, said } = open()
   for (let look = 0; look < 50; look++) journal.settle(passReport('unchanged'))
   assert.deepEqual(said(), [])
 })
 
-test('a pair that is waited for is logged once, and not as a warning', () => {
+test('waiting for a pair is logged once, and not as a warning', () => {
   const { journal, said } = open()
   journal.settle(waiting())
   journal.settle(waiting())
@@ -48,7 +48,7 @@ test('a pair that is waited for is logged once, and not as a warning', () => {
   assert.deepEqual(said(), [`warn ${REFUSED}`])
 })
 
-test('what was applied is logged with its warnings, the first load in other words', () => {
+test('an applied pass is logged with its warnings, the first load in other words', () => {
   const { journal, said } = open()
   const warnings = [problem('NAMES_LOST'), problem('EXPIRES_EARLIER')]
   journal.settle(passReport('applied', { trigger: 'start' }))
@@ -61,7 +61,7 @@ test('what was applied is logged with its warnings, the first load in other word
   ])
 })
 
-test('a recovery tells since when it was broken and for how long, and only once', async () => {
+test('a recovery is logged once, with the start and the length of the outage', async () => {
   const { journal, clock } = open()
   assert.equal(journal.settle(passReport('applied')), null)
   await clock.advance(1000)
@@ -76,7 +76,7 @@ test('a recovery tells since when it was broken and for how long, and only once'
   assert.equal(journal.status().failingSince, null)
 })
 
-test('last attempt, last success and last failure are kept apart', async () => {
+test('last attempt, last success and last failure are kept separately', async () => {
   const { journal, clock } = open()
   journal.settle(passReport('applied', { trigger: 'start' }))
   await clock.advance(1000)
@@ -97,7 +97,7 @@ test('last attempt, last success and last failure are kept apart', async () => {
   assert.deepEqual(journal.status().lastFailure, lastFailure)
 })
 
-test('a pass can be counted without any other trace', () => {
+test('a pass can be counted without any other effect', () => {
   const { journal, said } = open()
   journal.settle(passReport('applied'))
   const before = journal.status()
@@ -107,7 +107,7 @@ test('a pass can be counted without any other trace', () => {
   assert.deepEqual(said(), [])
 })
 
-test('looks at the same trouble are counted, and begin anew when the disk or the trouble changes', () => {
+test('checks with the same problem are counted, and start again when the disk or the problem changes', () => {
   const { journal } = open()
   assert.equal(journal.trouble, null)
   const looks = [
@@ -133,7 +133,7 @@ test('looks at the same trouble are counted, and begin anew when the disk or the
   assert.equal(journal.trouble, null)
 })
 
-test('a mismatch is timed from its beginning, not from that of other trouble before it', async () => {
+test('a mismatch is timed from its beginning, not from that of an earlier problem', async () => {
   const { journal, clock } = open()
   assert.equal(journal.mismatchMs(), 0)
   journal.settle(rejected('KEY_INVALID'))
@@ -148,7 +148,7 @@ test('a mismatch is timed from its beginning, not from that of other trouble bef
   assert.equal(journal.mismatchMs(), 0)
 })
 
-test('a change that is refused, and one that is rolled back, are no outage and end none', () => {
+test('a refused change, and one that is rolled back, are no outage and end none', () => {
   const { journal, said } = open()
   journal.settle(passReport('applied'))
   said()
@@ -165,7 +165,7 @@ test('a change that is refused, and one that is rolled back, are no outage and e
   assert.notEqual(journal.settle(passReport('applied', { trigger: 'update' })), null)
 })
 
-test('since when the disk is not what is served is told apart from failures, and does not move while it lasts', async () => {
+test('the start of a difference between disk and served material is kept apart from failures, and is constant while it lasts', async () => {
   const { journal, clock } = open()
   const since = () => journal.status().differsSince
   const steps: readonly [string, Parameters<typeof journal.settle>[0], string | null][] = [

@@ -24,7 +24,7 @@ test('passes run one after the other, in the order of their arrival', async () =
   assert.deepEqual(log, ['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends'])
 })
 
-test('a caller that comes while a pass runs gets the result of one that begins after it', async () => {
+test('a caller that arrives during a pass gets the result of one that begins after it', async () => {
   const { run, finish } = lane()
   const first = run('reload', 'a')
   const second = run('reload', 'b')
@@ -35,7 +35,7 @@ test('a caller that comes while a pass runs gets the result of one that begins a
   assert.equal(await second, 'b')
 })
 
-test('callers of one kind share the pass that is queued; those of another do not', async () => {
+test('callers of one kind share the queued pass; those of another kind do not', async () => {
   const { run, log, finish } = lane()
   const first = run('reload', 'a')
   const joiners = [
@@ -64,7 +64,7 @@ test('a symbol is a kind of its own', async () => {
   assert.deepEqual(await Promise.all(results), ['a', 'b', 'c'])
 })
 
-test('a pass that fails, now or later, fails its callers alone, and the lane goes on', async () => {
+test('a pass that fails, now or later, fails only its callers, and the lane continues', async () => {
   const { lane: own, run, finish } = lane()
   const error = new Error('mine')
   const running = run('reload', 'a')
@@ -80,7 +80,7 @@ test('a pass that fails, now or later, fails its callers alone, and the lane goe
   assert.deepEqual([await running, await last], ['a', 'b'])
 })
 
-test('a pass that throws at once on a free lane fails its caller, and the lane goes on', async () => {
+test('a pass that throws at once on a free lane fails its caller, and the lane continues', async () => {
   const { lane: own, run, finish } = lane()
   const error = new Error('mine')
   await assert.rejects(
@@ -94,7 +94,7 @@ test('a pass that throws at once on a free lane fails its caller, and the lane g
   assert.equal(await next, 'a')
 })
 
-test('a lane that closes refuses what is queued and what comes, and waits for what runs', async () => {
+test('a lane that closes refuses queued and new passes, and waits for the running one', async () => {
   const { lane: own, run, log, finish } = lane()
   const running = run('reload', 'a')
   const queued = [run('reload', 'b'), run('reload', 'b'), run('dry run', 'c')]
@@ -119,7 +119,7 @@ test('a free lane closes at once, and twice', async () => {
   await assert.rejects(run('reload', 'a'), { code: 'CLOSED' })
 })
 
-/** A lane whose passes end when they are told to. */
+/** A lane whose passes end when the test lets them. */
 function lane() {
   const own = createLane()
   const log: string[] = []

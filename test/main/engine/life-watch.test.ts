@@ -1,6 +1,4 @@
-/*
- * Comparisons of what is served with the wall clock: which threshold is reported when, and what is a warning.
- */
+/* Comparisons of the served material with the wall clock: which threshold is reported when, and which state is a warning. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -21,7 +19,7 @@ import { servedHost } from '../../../support/engine/served-host.js'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-test('each threshold is reported once, when it comes, and so is the end', async () => {
+test('each threshold is reported once, when it is reached, and so is expiry', async () => {
   const { clock, notices, logger, watch } = watched({ pair: { days: 90 } })
   await pass(clock, 67 * DAY)
   assert.deepEqual(notices(), [])
@@ -48,7 +46,7 @@ for (const [life, days, healthyUntil] of [
   ['90 days', 90, 1 / 3],
   ['a year', 365, 35 / 365],
 ] as const) {
-  test(`certificates of ${life} that are renewed when it is due are never reported`, async () => {
+  test(`certificates of ${life} that are renewed in time are never reported`, async () => {
     const { clock, notices, renew } = watched({ pair: { days } })
     for (let round = 0; round < 3; round++) {
       await pass(clock, days * DAY * (1 - healthyUntil))
@@ -58,7 +56,7 @@ for (const [life, days, healthyUntil] of [
   })
 }
 
-test('certificates of 24 hours and of 6 days are reported by parts of their life, not by days', async () => {
+test('certificates of 24 hours and of 6 days are reported by parts of their lifetime, not by days', async () => {
   for (const [days, expected] of [
     [1, ['leaf 0.25', 'leaf 0.125', 'leaf 0.0625', 'leaf 0']],
     [6, ['leaf 1.5', 'leaf 0.75', 'leaf 0.375', 'leaf 0']],
@@ -102,7 +100,7 @@ test('the chain, an anchor and a revocation list are reported by kind, name and 
   ])
 })
 
-test('what has expired is a warning by name from that moment, and until it is renewed', async () => {
+test('expired material is a named warning from that moment until it is renewed', async () => {
   const { clock, watch, renew, logger } = watched({ pair: { days: 90 }, lists: [{ name: 'CN=CA', days: 7 }] })
   assert.equal(watch.warnings.length, 0)
   clock.setWall(8 * DAY)
@@ -131,7 +129,7 @@ test('a clock that is set forward is noticed within a minute, and reported once'
   assert.equal(logger.said().length, 2)
 })
 
-test('a clock that is set back takes warnings back, and later reports them again', async () => {
+test('a clock that is set back withdraws warnings, and they are reported again later', async () => {
   const { clock, notices, watch, logger } = watched({ pair: { days: 90 } })
   clock.setWall(100 * DAY)
   await clock.advance(60_000)
@@ -146,7 +144,7 @@ test('a clock that is set back takes warnings back, and later reports them again
   assert.deepEqual(notices(), ['leaf 22.5', 'leaf 7', 'leaf 1', 'leaf 0'])
 })
 
-test('what is not valid yet after the clock was set back is a warning and a log line, until it begins', async () => {
+test('material that is not valid yet after the clock was set back is a warning and a log line, until it is valid', async () => {
   const { clock, watch, logger, notices } = watched({
     pair: { days: 90, over: 10, chain: [{ subject: 'CN=Intermediate', days: 400, over: 300 }] },
     anchors: [{ name: 'CN=Root', days: 400, over: 10 }],
@@ -194,7 +192,7 @@ test('what is not valid yet after the clock was set back is a warning and a log 
   assert.deepEqual(notices(), [])
 })
 
-test('a warning that something begins soon ends when it begins', async () => {
+test('a warning about material that is not valid yet ends when it becomes valid', async () => {
   const { clock, watch, logger } = watched({ pair: { days: 90, over: -1 / 24 } })
   await clock.advance(10)
   assert.deepEqual(
@@ -218,7 +216,7 @@ test('a small correction of the clock around a threshold repeats no report', asy
   assert.deepEqual(notices(), [])
 })
 
-test('a renewal starts again, and a generation with the same certificate reports nothing again', async () => {
+test('a renewal starts the reports again, and a generation with the same certificate repeats none', async () => {
   const { clock, notices, renew, again } = watched({ pair: { days: 90 } })
   await pass(clock, 68 * DAY)
   assert.deepEqual(notices(), ['leaf 22.5'])
@@ -230,7 +228,7 @@ test('a renewal starts again, and a generation with the same certificate reports
   assert.deepEqual(notices(), [])
 })
 
-test('anchors that had expired before they were loaded are one warning with a bounded list, and no event', async () => {
+test('anchors that had expired before they were loaded are one warning with a limited list, and no event', async () => {
   const gone = Array.from({ length: 40 }, (_, i) => ({ name: `CN=Gone ${i}`, days: 30, over: 40 + i }))
   const { clock, notices, watch, logger } = watched({
     pair: { days: 90 },
@@ -248,7 +246,7 @@ test('anchors that had expired before they were loaded are one warning with a bo
   assert.equal(watch.ends.ca?.name, 'CN=Next', 'they do not hide the next end')
 })
 
-test('where every anchor has expired, the last of them is the end that is shown', () => {
+test('if every anchor has expired, the latest expiry is shown', () => {
   const { watch } = watched({
     pair: { days: 90 },
     anchors: [
@@ -260,7 +258,7 @@ test('where every anchor has expired, the last of them is the end that is shown'
   assert.equal(watch.ends.ca?.expired, true)
 })
 
-test('a certificate of the chain that no client needs is a warning when it ends, and neither an event nor the end of the chain', async () => {
+test('a chain certificate that no client needs is a warning when it expires, and neither an event nor the expiry of the chain', async () => {
   const { clock, notices, watch } = watched({
     pair: { days: 90, chain: [{ subject: 'CN=Old root', days: 10, needed: false }] },
   })
@@ -273,11 +271,11 @@ test('a certificate of the chain that no client needs is a warning when it ends,
   assert.equal(watch.ends.chain, null)
 })
 
-test('thousands of hosts that end together are one notice that names the first of them', async () => {
+test('thousands of hosts that expire together are one notice that names the first of them', async () => {
   const hosts = Array.from({ length: 3_000 }, (_, i) => ({ id: `h${i}.test`, days: 90 }))
   const { clock, sent, watch, renew } = watched({ pair: { days: 400 }, hosts })
   await pass(clock, 68 * DAY)
-  // Long sets are compared in turns of the event loop.
+  // Long sets are compared in several turns of the event loop.
   await eventually('the notice', async () => {
     await clock.advance(60_000)
     return sent.length > 0
@@ -314,13 +312,13 @@ test('the chain of a host is watched too', async () => {
   )
 })
 
-test('an end that is not watched by days alone: the list of thresholds can be empty, the end is always reported', async () => {
+test('the list of thresholds can be empty; expiry itself is always reported', async () => {
   const { clock, notices } = watched({ pair: { days: 90 } }, [])
   await pass(clock, 91 * DAY)
   assert.deepEqual(notices(), ['leaf 0'])
 })
 
-test('of a hundred thresholds, each is reported once', async () => {
+test('each of a hundred thresholds is reported once', async () => {
   const days = Array.from({ length: 100 }, (_, i) => i + 1)
   const { clock, notices, again } = watched({ pair: { days: 90 } }, days)
   await pass(clock, 91 * DAY)
@@ -332,7 +330,7 @@ test('of a hundred thresholds, each is reported once', async () => {
   assert.deepEqual(notices(), [])
 })
 
-test('the checks go by the first end that new files have to come for', async () => {
+test('the schedule of checks follows the first expiry that new files must prevent', async () => {
   const { watch, clock } = watched({
     pair: { days: 90 },
     anchors: [{ name: 'CN=Root', days: 2 }],
@@ -345,7 +343,7 @@ test('the checks go by the first end that new files have to come for', async () 
   assert.equal(watch.leftMs, -DAY)
 })
 
-/** Lets time pass, in steps that are long enough to be quick: between two of them the watch compares at least once. */
+/** Advances the time, in steps that are long enough to be fast: the watch compares at least once between two of them. */
 async function pass(clock: FakeClock, ms: number): Promise<void> {
   const minutes = ms / 60_000
   const steps = Math.min(minutes, 300)
@@ -357,7 +355,7 @@ async function pass(clock: FakeClock, ms: number): Promise<void> {
 
 interface Life {
   readonly days: number
-  /** Days of it that are over. */
+  /** The number of days that have passed. */
   readonly over?: number
 }
 

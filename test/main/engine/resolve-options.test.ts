@@ -10,7 +10,7 @@ import { recordingLogger } from '../../../support/base/recording-logger.js'
 const pair = { cert: 'tls.crt', key: 'tls.key' }
 const { debug, info } = recordingLogger()
 
-/** What is given, and what of the message must be there: the option, what was expected, what came. */
+/** The input, and the parts that the message must contain: the option, the expected and the received value. */
 const refusals: [what: string, options: unknown, ...parts: RegExp[]][] = [
   ['nothing', undefined, /`options`/, /expected object/, /got undefined/],
   ['null', null, /`options`/, /expected object/, /got null/],
@@ -151,13 +151,13 @@ const refusals: [what: string, options: unknown, ...parts: RegExp[]][] = [
 ]
 
 for (const [what, options, ...parts] of refusals) {
-  test(`${what}: refused with the option, what was expected and what came`, () => {
+  test(`${what}: refused with the option, the expected and the received value`, () => {
     const error = refusalOf(() => resolveOptions(options as ReloadEngineOptions))
     for (const part of parts) assert.match(error.message, part)
   })
 }
 
-test('everything that is wrong is told at once', () => {
+test('all problems are reported at once', () => {
   const { message } = refusalOf(() =>
     resolveOptions({ cert: 5, autoReloadInterval: -1, worker: { timeoutMs: 1 }, typo: 1 } as never),
   )
@@ -185,7 +185,7 @@ test('no message holds a passphrase, whatever is wrong with it', () => {
   assert.ok(!other.message.includes(secret))
 })
 
-test('PEM in the place of a path is refused and not repeated: it may be a private key', () => {
+test('PEM in place of a path is refused and not repeated: it may be a private key', () => {
   const pem = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n'
   for (const options of [
     { ...pair, key: pem },
@@ -211,7 +211,7 @@ test('long text is not repeated either', () => {
   assert.match(message, /a string of 500 characters/)
 })
 
-test('what is not given has the documented default', () => {
+test('a missing option has the documented default', () => {
   assert.deepEqual(resolveOptions(pair), {
     sources: {
       pairs: [pair],
@@ -260,7 +260,7 @@ test('what is not given has the documented default', () => {
   })
 })
 
-test('what is given is kept, a single path as a list of one', () => {
+test('a given option is kept, a single path as a list of one', () => {
   const { sources, context, peers } = resolveOptions({
     cert: ['a.crt', 'b.crt'],
     key: ['a.key', 'b.key'],
@@ -292,7 +292,7 @@ test('what is given is kept, a single path as a list of one', () => {
   assert.deepEqual(resolveOptions({ pfx: 'x', passphrase: 'p' }).sources.passphrase, { value: 'p' })
 })
 
-test('the limits themselves are allowed', () => {
+test('the limit values themselves are allowed', () => {
   for (const autoReloadInterval of [0, 0.001, 2_147_483_647]) {
     assert.equal(resolveOptions({ ...pair, autoReloadInterval }).autoReloadInterval, autoReloadInterval)
   }
@@ -300,7 +300,7 @@ test('the limits themselves are allowed', () => {
   assert.deepEqual(resolveOptions({ ...pair, worker }).worker, worker)
 })
 
-test('an option that is undefined is an option that is not given', () => {
+test('an undefined option counts as missing', () => {
   const nothing = {
     autoReloadInterval: undefined,
     tls: { ciphers: undefined },
@@ -310,7 +310,7 @@ test('an option that is undefined is an option that is not given', () => {
   assert.deepEqual(resolveOptions({ ...pair, ...nothing } as never), resolveOptions(pair))
 })
 
-test('the result is frozen to its depths, and what was given is not', () => {
+test('the result is deeply frozen, and the input is not', () => {
   const given = {
     cert: ['a'],
     key: ['b'],
@@ -327,7 +327,7 @@ test('the result is frozen to its depths, and what was given is not', () => {
   assert.deepEqual(resolveOptions({ ...pair, policy: { requiredNames: ['n'] } }).policy.requiredNames, ['n'])
 })
 
-test('the logger is the very object that was given, and stays as it is', () => {
+test('the logger is the same object that was given, unchanged', () => {
   class PrototypeLogger {
     debug(): void {}
     info(): void {}
@@ -349,7 +349,7 @@ test('an interval that is set at run time is checked by the same rule', () => {
   }
 })
 
-test('changes replace options, and `policy` and `tls` by their members', () => {
+test('changes replace options, and merge the members of `policy` and `tls`', () => {
   const given: ReloadEngineOptions = {
     ...pair,
     policy: { expired: 'warn', weakKey: 'warn' },
@@ -367,7 +367,7 @@ test('changes replace options, and `policy` and `tls` by their members', () => {
   assert.equal(given.cert, 'tls.crt')
 })
 
-test('a change to `undefined` takes an option back to its default', () => {
+test('a change to `undefined` resets an option to its default', () => {
   const given: ReloadEngineOptions = { ...pair, ca: 'ca.pem', policy: { expired: 'warn' } }
   assert.deepEqual(mergeChanges(given, { ca: undefined, policy: { expired: undefined } as never }), {
     ...pair,
@@ -376,7 +376,7 @@ test('a change to `undefined` takes an option back to its default', () => {
   assert.deepEqual(mergeChanges(given, { policy: undefined }), { ...pair, ca: 'ca.pem' })
 })
 
-test('options that hold for life are refused as changes, all by name', () => {
+test('options that cannot change after start are refused as changes, and all named', () => {
   for (const name of ['logger', 'worker', 'tickets', 'historySize', 'expiryWarningDays']) {
     const { message } = refusalOf(() => mergeChanges(pair, { [name]: undefined, cert: 'x' } as EngineChanges))
     assert.ok(message.includes(`\`${name}\``), message)

@@ -6,12 +6,12 @@ import { nextDelayMs } from '../../../src/main/engine/schedule.js'
 const YEAR = 365 * 86_400_000
 const HOUR = 3_600_000
 
-test('when all is well the next check comes at the interval, and none when it is off', () => {
+test('without problems the next check runs at the interval, and none runs when it is off', () => {
   assert.equal(nextDelayMs({ intervalMs: HOUR, trouble: null, lifeLeftMs: YEAR }), HOUR)
   assert.equal(nextDelayMs({ intervalMs: 0, trouble: null, lifeLeftMs: YEAR }), null)
 })
 
-test('a pair that does not match is looked at after 50 to 800 ms and then at the interval, also when that is off', () => {
+test('a pair that does not match is checked after 50 to 800 ms and then at the interval, also when checks are off', () => {
   const delays = (intervalMs: number) =>
     [0, 1, 2, 3, 4, 5, 6].map((looks) =>
       nextDelayMs({ intervalMs, trouble: { kind: 'waiting', looks }, lifeLeftMs: YEAR }),
@@ -20,25 +20,25 @@ test('a pair that does not match is looked at after 50 to 800 ms and then at the
   assert.deepEqual(delays(0), [50, 100, 200, 400, 800, null, null])
 })
 
-test('a failure is looked at quickly, then with a growing delay up to the interval', () => {
+test('a failure is checked again quickly, then with a growing delay up to the interval', () => {
   const delays = [0, 4, 5, 6, 7, 20].map((looks) =>
     nextDelayMs({ intervalMs: 10_000, trouble: { kind: 'failing', looks }, lifeLeftMs: YEAR }),
   )
   assert.deepEqual(delays, [50, 800, 1000, 2000, 4000, 10_000])
 })
 
-test('a failure is not looked at again when checks are off', () => {
+test('a failure is not checked again when checks are off', () => {
   assert.equal(nextDelayMs({ intervalMs: 0, trouble: { kind: 'failing', looks: 0 }, lifeLeftMs: YEAR }), null)
 })
 
-test('a short interval is never made longer by trouble', () => {
+test('problems never make a short interval longer', () => {
   for (const looks of [0, 3, 9]) {
     const delay = nextDelayMs({ intervalMs: 20, trouble: { kind: 'failing', looks }, lifeLeftMs: YEAR })
     assert.ok(delay !== null && delay <= 20)
   }
 })
 
-test('near the end of the certificate checks move closer together, down to one a second', () => {
+test('near the expiry of the certificate checks become more frequent, up to one a second', () => {
   const delay = (lifeLeftMs: number) => nextDelayMs({ intervalMs: HOUR, trouble: null, lifeLeftMs })
   assert.equal(delay(2 * HOUR), HOUR / 2)
   assert.equal(delay(5000), 1250)

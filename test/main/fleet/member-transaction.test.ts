@@ -1,6 +1,4 @@
-/*
- * What a member keeps of a generation that its fleet did not take over.
- */
+/* The keys of a generation that the fleet did not commit. */
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -19,7 +17,7 @@ import { hostSite } from '../../../support/engine/host-site.js'
 import { writePair } from '../../../support/files/files.js'
 
 for (const end of ['abort', 'revert'] as const) {
-  test(`a member overwrites the keys of what it did not take over, those of hosts too: ${end}`, async (t) => {
+  test(`a member overwrites the keys of an abandoned generation, including those of hosts: ${end}`, async (t) => {
     const { transaction, answers, served, renewed } = await member(t)
     await stage(transaction, renewed)
     if (end === 'revert') assert.ok(transaction.commit(commit(2)))
@@ -31,7 +29,7 @@ for (const end of ['abort', 'revert'] as const) {
   })
 }
 
-test('a member overwrites the keys of what it served before, and none that it still serves', async (t) => {
+test('a member overwrites the keys of its previous generation, and none that it still serves', async (t) => {
   const { transaction, served, renewed } = await member(t)
   await stage(transaction, renewed)
   assert.ok(transaction.commit(commit(2)))
@@ -42,7 +40,7 @@ test('a member overwrites the keys of what it served before, and none that it st
   assert.deepEqual(renewed.keys.map(isWiped), [false, false])
 })
 
-test('a member commits nothing that it has not staged', async (t) => {
+test('a member does not commit a generation that it has not staged', async (t) => {
   const { transaction, renewed } = await member(t)
   assert.equal(transaction.stagedNumber, 0)
   assert.equal(transaction.commit(commit(2)), null)
@@ -53,7 +51,7 @@ test('a member commits nothing that it has not staged', async (t) => {
   assert.equal(transaction.report().generation, 1)
 })
 
-test('a member that reads a commit too late refuses it, and keeps what it serves', async (t) => {
+test('a member that reads a commit too late refuses it, and keeps its current generation', async (t) => {
   const { transaction, answers, renewed } = await member(t)
   await stage(transaction, renewed)
   assert.equal(transaction.commit({ number: 2, untilMs: monotonicMs() - 1 }), null)
@@ -61,7 +59,7 @@ test('a member that reads a commit too late refuses it, and keeps what it serves
   assert.equal(answers.at(-1), 'refused')
 })
 
-test('a member commits the generation that it is told to, and no other', async (t) => {
+test('a member commits the requested generation, and no other', async (t) => {
   const { transaction, answers, renewed } = await member(t)
   await stage(transaction, renewed)
   assert.equal(transaction.commit(commit(3)), null)
@@ -69,7 +67,7 @@ test('a member commits the generation that it is told to, and no other', async (
   assert.ok(transaction.commit(commit(2)))
 })
 
-test('a member that the fleet goes on without drops what it staged, and hosts that came for it', async (t) => {
+test('a member that the fleet continues without drops its staged generation, and hosts that arrived for it', async (t) => {
   const { transaction, renewed } = await member(t)
   await stage(transaction, renewed)
   const [host] = renewed.hosts
@@ -111,7 +109,7 @@ interface Received {
   readonly keys: readonly Uint8Array[]
 }
 
-/** A generation as it is after its way to a member. */
+/** A generation as a member receives it. */
 function received(next: Snapshot, before: Snapshot | null): Received {
   const wire = wireSnapshot(next, before, [], false)
   const changed = [...next.hosts.byId.values()].filter((host) => before?.hosts.byId.get(host.id) !== host)

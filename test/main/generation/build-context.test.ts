@@ -67,7 +67,7 @@ test('without trust anchors no step is spent on trust', () => {
   assert.equal(builtInSteps(contextPlan({ pairs: [leaf] })).steps, 3)
 })
 
-test('options for the making of a server show no private key', () => {
+test('options for creating a server contain no private key', () => {
   const options = wholeOptions(contextPlan({ pairs: [leaf], anchors: [authority] }))
   const [, line] = leaf.keyPem.split('\n')
   for (const text of [inspect(options, { depth: 9 }), JSON.stringify(options)]) {
@@ -78,7 +78,7 @@ test('options for the making of a server show no private key', () => {
   tls.createSecureContext(options)
 })
 
-test('options are complete: they hold nothing that a generation did not say', () => {
+test('options are complete: they contain only values of the generation', () => {
   assert.deepEqual(Object.keys(wholeOptions(contextPlan({ pairs: [leaf] }))).sort(), [
     'ca',
     'cert',

@@ -10,7 +10,7 @@ import { eventually } from '../../../support/base/eventually.js'
 import { certificateFacts } from '../../../support/engine/pass-reports.js'
 import { servedHost } from '../../../support/engine/served-host.js'
 
-test('the newest comes first, and the oldest beyond the limit is forgotten with its keys', () => {
+test('the newest generation is first, and the oldest beyond the limit is dropped with its keys', () => {
   const history = historyOf(2)
   const [one, two, three] = [snapshot(1), snapshot(2), snapshot(3)]
   for (const each of [one, two, three]) history.keep(each)
@@ -20,14 +20,14 @@ test('the newest comes first, and the oldest beyond the limit is forgotten with 
   assert.equal(history.find(1), undefined)
 })
 
-test('with a limit of none nothing is kept, no key either', () => {
+test('with a limit of zero nothing is kept, not even a key', () => {
   const history = historyOf(0)
   const one = snapshot(1)
   history.keep(one)
   assert.deepEqual([numbers(history), isWiped(one)], [[], true])
 })
 
-test('keys that a kept generation shares with a forgotten one stay, until both are gone', () => {
+test('keys that a kept generation shares with a dropped one stay, until both are dropped', () => {
   const history = historyOf(2)
   const one = snapshot(1)
   const restored = { ...snapshot(3), material: one.material }
@@ -39,7 +39,7 @@ test('keys that a kept generation shares with a forgotten one stay, until both a
   assert.deepEqual([numbers(history), isWiped(restored)], [[], true])
 })
 
-test('what is said of a generation that is not kept names those that are', () => {
+test('the error for a generation that is not kept names those that are', () => {
   const history = historyOf(3)
   assert.match(history.unknown(undefined).message, /no earlier generation.*none/)
   history.keep(snapshot(4))
@@ -49,14 +49,14 @@ test('what is said of a generation that is not kept names those that are', () =>
   assert.match(error.message, /generation 2 .*5, 4/)
 })
 
-test('keys of a generation that serves again stay, however short the history is', () => {
+test('keys of a generation that is served again stay, however short the history is', () => {
   const one = snapshot(1)
   const history = historyOf(0, { ...snapshot(3), material: one.material })
   history.keep(one)
   assert.equal(isWiped(one), false)
 })
 
-test('keys of hosts go when no generation has them any more, and not before', async () => {
+test('keys of hosts are overwritten when no generation has them any more, and not before', async () => {
   const [a, b, renewed] = [host('a'), host('b'), host('a')]
   const before = runAtOnce(HostTable.empty.after([a, b], []))
   const served = { ...snapshot(2), hosts: runAtOnce(before.after([renewed], [])) }

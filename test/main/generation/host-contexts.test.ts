@@ -14,7 +14,7 @@ const authority = createAuthority()
 const leaf = authority.issue()
 const base = contextPlan({ pairs: [leaf] })
 
-test('clients that ask for a host at the same time share one build, and later ones its context', async () => {
+test('clients that request a host at the same time share one build, and later ones its context', async () => {
   const { contexts } = cache(2)
   const a = host('a')
   const [first, second] = await Promise.all([
@@ -25,7 +25,7 @@ test('clients that ask for a host at the same time share one build, and later on
   assert.equal(await contexts.contextOf(a, planOf(a)), first)
 })
 
-test('a renewed host, other trust and other options each get a context of their own', async () => {
+test('a renewed host, changed trust and changed options each get a new context', async () => {
   const { contexts } = cache(2)
   const a = host('a')
   const first = await contexts.contextOf(a, planOf(a))
@@ -38,7 +38,7 @@ test('a renewed host, other trust and other options each get a context of their 
   assert.equal(contexts.size, 1)
 })
 
-test('the least recently used goes when the cache is full', async () => {
+test('the least recently used context is evicted when the cache is full', async () => {
   const { contexts } = cache(2)
   const [a, b, c] = [host('a'), host('b'), host('c')]
   const ask = (one: Host) => contexts.contextOf(one, planOf(one))
@@ -49,7 +49,7 @@ test('the least recently used goes when the cache is full', async () => {
   assert.equal(await ask(a), first)
 })
 
-test('what was evicted is freed only after no handshake can hold it any more', async () => {
+test('an evicted context is freed only when no handshake can use it any more', async () => {
   const { contexts, clock } = cache(1)
   const [a, b] = [host('a'), host('b')]
   const evicted = await contexts.contextOf(a, planOf(a))
@@ -68,7 +68,7 @@ test('what was evicted is freed only after no handshake can hold it any more', a
   assert.equal(clock.pending, 0)
 })
 
-test('a build that failed is tried anew for the next client', async () => {
+test('a failed build is tried again for the next client', async () => {
   const { contexts } = cache(2)
   const broken = { ...host('a'), pair: { chain: preparedPair(leaf).chain, key: new Uint8Array(3) } }
   await assert.rejects(contexts.contextOf(broken, planOf(broken)))

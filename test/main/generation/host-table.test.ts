@@ -18,13 +18,13 @@ const hostName = fc.oneof(
 const anyHost = fc
   .tuple(fc.constantFrom('1', '2', '3', '4'), fc.array(hostName, { maxLength: 3 }), day)
   .map(([id, names, until]) => host(id, names, until))
-/** What one reload does to the hosts. */
+/** The changes of one reload to the hosts. */
 const step = fc.record({
   changed: fc.array(anyHost, { maxLength: 4 }),
   removed: fc.array(fc.constantFrom('1', '2', '3')),
 })
 
-test('an exact name goes before a wildcard, which stands for one label', () => {
+test('an exact name takes precedence over a wildcard, which matches one label', () => {
   const table = tableOf(host('exact', ['a.b.test']), host('wild', ['*.b.test']))
   const found = ['a.b.test', 'A.B.Test', 'x.b.test', 'b.test', 'x.y.b.test', '*.b.test', '', '.', 'b'].map(
     (name) => table.find(name)?.id,
@@ -42,14 +42,14 @@ test('an exact name goes before a wildcard, which stands for one label', () => {
   ])
 })
 
-test('a table is never changed by the one that comes after it', () => {
+test('a table is never changed by its successor', () => {
   const before = tableOf(host('1', ['a.test']))
   const after = runAtOnce(before.after([host('2', ['b.test'])], ['1']))
   assert.deepEqual([before.find('a.test')?.id, before.find('b.test')?.id], ['1', undefined])
   assert.deepEqual([after.find('a.test')?.id, after.find('b.test')?.id], [undefined, '2'])
 })
 
-test('however hosts come and go, each name is served by the one that lives longest of those that claim it', () => {
+test('after any additions and removals, each name is served by the claiming host that expires last', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
       let table = HostTable.empty
@@ -72,7 +72,7 @@ test('however hosts come and go, each name is served by the one that lives longe
   )
 })
 
-test('ten thousand hosts are taken in by many small steps', () => {
+test('ten thousand hosts are added in many small steps', () => {
   const hosts = Array.from({ length: 10_000 }, (_, i) => host(String(i), [`h${i}.test`]))
   const build = HostTable.empty.after(hosts, [])
   let steps = 0

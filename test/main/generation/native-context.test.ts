@@ -36,8 +36,8 @@ import { createAuthority } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
 
 /*
- * The contract with the undocumented parts of Node. When one of these fails on a new Node, certswap still works by the
- * public API, only not as cheaply: look at src/main/generation/native-context.ts.
+ * The contract with the undocumented parts of Node. If one of these tests fails on a new Node, certswap still works through the
+ * public API, at a higher cost: see src/main/generation/native-context.ts.
  */
 
 const authority = createAuthority()
@@ -75,7 +75,7 @@ for (const [kind, create] of Object.entries(SERVERS)) {
   })
 }
 
-test('what a server asks of its peers can be read on every kind of server', () => {
+test('the client certificate policy can be read on every kind of server', () => {
   const mutual = { ...options, ca: authority.certPem, requestCert: true, rejectUnauthorized: false }
   for (const server of [
     tls.createServer(mutual),
@@ -87,7 +87,7 @@ test('what a server asks of its peers can be read on every kind of server', () =
   assert.deepEqual(peerPolicyOf(tls.createServer(options)), { requestCert: false, rejectUnauthorized: true })
 })
 
-test(`what a server picks certificates by, and its protocols, can be read on Node ${process.version}`, () => {
+test(`the fields by which a server selects certificates, and its protocols, can be read on Node ${process.version}`, () => {
   const names = ['a.example', '*.b-c.example', 'x+y.example']
   for (const server of [
     tls.createServer(options),
@@ -113,7 +113,7 @@ test(`what a server picks certificates by, and its protocols, can be read on Nod
   ])
 })
 
-test(`ticket keys of the options can be told from those of setTicketKeys() on Node ${process.version}`, () => {
+test(`ticket keys of the options can be distinguished from those of setTicketKeys() on Node ${process.version}`, () => {
   const ticketKeys = randomBytes(48)
   const server = tls.createServer({ ...options, ticketKeys })
   assert.equal(ticketKeysOptionOf(server), ticketKeys)
@@ -122,7 +122,7 @@ test(`ticket keys of the options can be told from those of setTicketKeys() on No
   assert.equal(ticketKeysOptionOf(tls.createServer(options)), undefined)
 })
 
-test('a key that does not match is seen by OpenSSL, and nothing but PEM bytes reaches it', () => {
+test('OpenSSL detects a key that does not match, and gets nothing but PEM bytes', () => {
   const context = tls.createSecureContext({ ca: [] })
   setCertificate(context, Buffer.from(leaf.chainPem))
   assert.throws(() => setPrivateKey(context, Buffer.from(authority.issue().keyPem)))
@@ -130,7 +130,7 @@ test('a key that does not match is seen by OpenSSL, and nothing but PEM bytes re
   assert.throws(() => setCertificate(context, 'pem' as unknown as Uint8Array), TypeError)
 })
 
-test('a context of another shape is not touched', () => {
+test('a context with an unknown shape is not changed', () => {
   const strange = { context: { addCACert() {} } } as unknown as tls.SecureContext
   assert.throws(() => setCertificate(strange, Buffer.from('x')), TypeError)
   closeContext(strange)
@@ -138,7 +138,7 @@ test('a context of another shape is not touched', () => {
   assert.equal(canPoint(server), false)
 })
 
-test('a server or a connection of another shape is not known, and counts as one that requires a certificate', () => {
+test('a server or a connection with an unknown shape is not recognized, and counts as requiring a certificate', () => {
   const server = {} as tls.Server
   assert.deepEqual(
     [peerPolicyOf(server), currentContext(server), sniCallbackOf(server)],
@@ -158,7 +158,7 @@ test('a server or a connection of another shape is not known, and counts as one 
   assert.deepEqual([sessionIdContextFor(socket), hasPeerCertificate(socket)], [undefined, false])
 })
 
-test('connections outlive the context that they were accepted with', async (t) => {
+test('connections outlive the context that accepted them', async (t) => {
   const server = tls.createServer(options, (socket) => socket.pipe(socket))
   const port = await listen(t, server)
   const open = await handshake({ port, keepOpen: true })
@@ -211,7 +211,7 @@ for (const [kind, create] of Object.entries({
   })
 }
 
-test('a TLS socket over a stream that is no socket knows that stream', async () => {
+test('a TLS socket over a stream that is not a socket knows that stream', async () => {
   const server = tls.createServer(options)
   const [near, far] = duplexPair()
   const accepted = once(server, 'secureConnection')
@@ -260,7 +260,7 @@ test(`whether a resumed client without a certificate is authorized is known on N
   assert.deepEqual(verdicts, [false, authorizesResumedWithoutCertificate()])
 })
 
-test('releases of Node whose resumption authorizes anybody are known by their number', () => {
+test('releases of Node whose resumption authorizes every client are recognized by their number', () => {
   const affected = ['20.20.2', '22.23.3', '24.20.9', '25.9.0', '26.9.0'].map(
     authorizesResumedWithoutCertificate,
   )

@@ -1,6 +1,6 @@
 /*
- * A Node whose native context and server look different from what certswap knows: here, the probes that look at them
- * are given something strange. All of it then goes by the public API, and must come to the same.
+ * A Node whose native context and server look different from the known ones: here, the probes that examine them get unknown
+ * objects. Everything then uses the public API, and must have the same result.
  */
 
 import assert from 'node:assert/strict'
@@ -34,12 +34,12 @@ before(() => {
   }
 })
 
-test('the strange Node is seen as such', () => {
+test('the unknown Node is detected', () => {
   assert.equal(canBuildInSteps(), false)
   assert.equal(canPoint(tls.createServer({})), false)
 })
 
-test('no context that has served is touched again, and no spare is made', () => {
+test('no context that has served is changed, and no spare is built', () => {
   const clock = fakeClock()
   const shelf = new SpareContexts(clock)
   const plan = contextPlan({ pairs: [authority.issue()] })
@@ -48,7 +48,7 @@ test('no context that has served is touched again, and no spare is made', () => 
   assert.deepEqual([shelf.take(plan, ['EC prime256v1']), clock.pending], [null, 0])
 })
 
-test('a reload reaches servers of every kind of policy, with client certificates and all', async (t) => {
+test('a reload reaches servers of every policy, with client certificates and all', async (t) => {
   const dir = tempDir(t)
   const ca = join(dir, 'ca.pem')
   writeFileSync(ca, authority.certPem)
@@ -72,7 +72,7 @@ test('a reload reaches servers of every kind of policy, with client certificates
   await assertRefused({ port: strict, ...known })
 })
 
-test('a session lives on through a renewal, and ends with the trust', async (t) => {
+test('a session survives a renewal, and ends with its trust', async (t) => {
   const dir = tempDir(t)
   const ca = join(dir, 'ca.pem')
   writeFileSync(ca, authority.certPem)
@@ -88,7 +88,7 @@ test('a session lives on through a renewal, and ends with the trust', async (t) 
   assert.equal((await handshake({ port, session })).reused, false)
 })
 
-test('where a server refuses the new context, all go back to the old one', async (t) => {
+test('if a server refuses the new context, all servers return to the old one', async (t) => {
   const dir = tempDir(t)
   const first = authority.issue()
   const engine = await startEngine(t, writePair(dir, first))
@@ -106,7 +106,7 @@ test('where a server refuses the new context, all go back to the old one', async
   assert.equal(engine.status().generation.number, 1)
 })
 
-test('what is built at once serves like what is built in steps', async (t) => {
+test('a context that is built at once serves like one that is built in steps', async (t) => {
   const leaf = authority.issue()
   const plan = contextPlan({ pairs: [leaf], anchors: [authority], crl: authority.crl() })
   const server = createEcho({})

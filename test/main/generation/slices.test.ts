@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { runAtOnce, runInSlices } from '../../../src/main/generation/slices.js'
 
-test('a build goes on over as many turns of the event loop as it needs, and other work runs in between', async () => {
+test('a build continues over as many turns of the event loop as it needs, and other work runs in between', async () => {
   const gauge = { longestMs: 0 }
   const turns = await turnsDuring(async () => {
     assert.equal(await runInSlices(stepsOf(0.6, 10), gauge), 'built')
@@ -17,7 +17,7 @@ test('short steps share a slice', async () => {
   assert.ok(turns < 50, `${turns}`)
 })
 
-test('the first slice waits for a turn of its own, because whoever asks has used some of this one', async () => {
+test('the first slice waits for a new turn, because the caller has used part of the current one', async () => {
   let begun = false
   function* build(): Generator<void, void, void> {
     begun = true
@@ -43,7 +43,7 @@ test('a build can be run at once', () => {
   assert.equal(runAtOnce(stepsOf(0, 3)), 'built')
 })
 
-/** How often the event loop came round while `act` ran. */
+/** The number of turns of the event loop while `act` ran. */
 async function turnsDuring(act: () => Promise<unknown>): Promise<number> {
   let turns = 0
   let watching = true

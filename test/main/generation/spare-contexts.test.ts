@@ -28,7 +28,7 @@ test('a spare is prepared in the background, one step at a time', async () => {
   assert.ok(steps >= 10, `${steps} steps`)
 })
 
-test('a spare that is ready, half ready or not begun serves like any context, once it has its certificate', async (t) => {
+test('a spare that is complete, half complete or not begun serves like any context, once it has its certificate', async (t) => {
   const client = authority.issue()
   for (const ms of [0, 4, A_SECOND]) {
     const { clock, shelf } = shelfWithClock()
@@ -47,7 +47,7 @@ test('a spare that is ready, half ready or not begun serves like any context, on
   }
 })
 
-test('a spare is handed out once', async () => {
+test('a spare is returned once', async () => {
   const { clock, shelf } = shelfWithClock()
   const plan = planOf([authority])
   shelf.stock([plan])
@@ -56,7 +56,7 @@ test('a spare is handed out once', async () => {
   assert.equal(shelf.take(plan), null)
 })
 
-test('a spare fits a plan of the same trust, options, ticket keys and parameters, and no other', () => {
+test('a spare fits a plan with the same trust, options, ticket keys and parameters, and no other', () => {
   const plan = planOf([authority])
   const session = plan.session as NonNullable<ContextPlan['session']>
   const same = { ...plan, material: { ...plan.material, pairs: [preparedPair(authority.issue())] } }
@@ -76,7 +76,7 @@ test('a spare fits a plan of the same trust, options, ticket keys and parameters
   }
 })
 
-test('what is stocked already is kept, what fits nothing any more goes', async () => {
+test('spares that still fit are kept, and those that fit no plan are removed', async () => {
   const { clock, shelf } = shelfWithClock()
   const [plan, other] = [planOf([authority]), planOf([authority])]
   shelf.stock([plan])
@@ -89,7 +89,7 @@ test('what is stocked already is kept, what fits nothing any more goes', async (
   assert.ok(shelf.take(other))
 })
 
-test('a cleared shelf holds nothing and plans nothing', async () => {
+test('cleared spares are gone, and none are scheduled', async () => {
   const { clock, shelf } = shelfWithClock()
   const plan = planOf([authority])
   shelf.stock([plan, planOf(manyAuthorities(40))])
@@ -130,7 +130,7 @@ test('a context that has served is taken before a spare, once, and keeps its tru
   await assertRefused({ port })
 })
 
-test('where a server staples OCSP responses no context that has served is taken', () => {
+test('if a server staples OCSP responses, no context that has served is reused', () => {
   const { shelf } = shelfWithClock()
   const plan = planOf([authority])
   const context = runAtOnce(buildContext(plan))
@@ -139,7 +139,7 @@ test('where a server staples OCSP responses no context that has served is taken'
   assert.notEqual(runAtOnce(build as NonNullable<typeof build>), context)
 })
 
-test('of contexts that have served the last one of each plan is kept, and the others are freed', async (t) => {
+test('the last context of each plan that has served is kept, and the others are freed', async (t) => {
   const { shelf } = shelfWithClock()
   const [plan, other] = [planOf([authority]), planOf([authority])]
   const use = (plan: ContextPlan): UsedContext => ({

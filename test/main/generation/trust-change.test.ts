@@ -5,7 +5,7 @@ import { type TrustTerms, trustShrank } from '../../../src/main/generation/trust
 import { trustIdentity } from '../../../src/main/generation/trust-identity.js'
 import { NO_TRUST_ENDS } from '../../../src/workers/protocol/ends.js'
 
-/** Anchors and lists are told from one another by their bytes alone. */
+/** Anchors and lists are distinguished only by their bytes. */
 interface Terms {
   readonly anchors?: readonly string[] | null
   readonly lists?: readonly string[]
@@ -62,7 +62,7 @@ for (const [what, before, after] of SHRINKS) {
   })
 }
 
-test('terms of one identity are the same, whatever objects they are', () => {
+test('terms of one identity are equal, whatever objects they are', () => {
   const terms = termsOf({ lists: ['1'] })
   assert.equal(trustShrank(terms, termsOf({ lists: ['1'] })), false)
 })

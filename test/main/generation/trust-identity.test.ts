@@ -10,7 +10,7 @@ const required = { requestCert: true, rejectUnauthorized: true }
 const optional = { requestCert: true, rejectUnauthorized: false }
 const HOUR = 3_600_000
 
-test('another trust store, another peer policy and partial chains each give another identity', () => {
+test('another trust store, another peer policy and partial chains each change the identity', () => {
   const identities = [
     trustIdentity(null, open, false),
     trustIdentity('aa', open, false),
@@ -29,7 +29,7 @@ test('servers with the same policy share a context, others do not', () => {
   assert.equal(peerPolicyKey({ requestCert: false, rejectUnauthorized: false }), peerPolicyKey(open))
 })
 
-test('ticket keys follow the secret and the trust, and nothing else', () => {
+test('ticket keys depend on the secret and the trust, and on nothing else', () => {
   const clock = fakeClock()
   const [one, two] = [new TicketKeys(null, clock, () => {}), new TicketKeys(null, clock, () => {})]
   const secret = Buffer.alloc(32, 1)
@@ -41,7 +41,7 @@ test('ticket keys follow the secret and the trust, and nothing else', () => {
   assert.notDeepEqual(one.keysFor('a', null), two.keysFor('a', null), 'without one each engine has its own')
 })
 
-test('keys change at the same moment everywhere, and the engine is told', async () => {
+test('keys change at the same moment everywhere, and the engine is notified', async () => {
   const start = 1000 * 24 * HOUR
   const clock = fakeClock(start + HOUR)
   let rotations = 0

@@ -41,7 +41,7 @@ test('a renewed leaf is sent with its issuers once, however often the context wa
   }
 })
 
-test('a connection that was accepted before its context took another leaf ends its handshake as it began', async (t) => {
+test('a connection that was accepted before its context got another leaf finishes its handshake with the old one', async (t) => {
   const [first, second] = [authority.issue(), authority.issue()]
   const used = usedContext([first])
   const { server, port } = await serving(t, used)
@@ -78,7 +78,7 @@ test('both pairs of a context that serves two key types are renewed', async (t) 
   )
 })
 
-test('other issuers, another key type and another number of pairs ask for a context of their own', () => {
+test('other issuers, another key type and another number of pairs need a new context', () => {
   const used = usedContext([authority.issue()])
   const [ec, rsa] = [authority.issue(), authority.issue({ keyType: 'rsa-2048' })]
   const others = {
@@ -116,7 +116,7 @@ async function serving(t: TestContext, { context }: UsedContext) {
   return { server, port: await listen(t, server) }
 }
 
-/** What a server sends until the handshake is done and its connection closed. */
+/** The bytes that a server sends until its connection is closed after the handshake. */
 async function flightBytes(port: number, maxVersion: tls.SecureVersion): Promise<number> {
   const raw = net.connect(port, '127.0.0.1')
   await once(raw, 'connect')

@@ -14,7 +14,7 @@ import {
   pausedHttps,
 } from '../../../support/servers/drains.js'
 
-test('a drain is shown while it is on, with its connections, its GOAWAYs and how long it took', async (t) => {
+test('a running drain has metrics for its connections, its GOAWAYs and its duration', async (t) => {
   const { server, streams } = pausedHttp2()
   const { drain, port } = await drainOf(t, server)
   const registry = new Registry()
@@ -47,7 +47,7 @@ test('connections that were cut are counted, by protocol', async (t) => {
   assert.match(text, /^certswap_drain_forced_connections_total\{protocol="tracked"\} 0$/m)
 })
 
-test('what is not followed any more is not counted', async (t) => {
+test('a drain that is no longer followed is not counted', async (t) => {
   const { drain } = await drainOf(
     t,
     httpsServer(() => {}),

@@ -18,7 +18,7 @@ import { type ControlledEngine, controlledEngine, request } from '../../../suppo
 const day = 86_400_000
 const post = { method: 'POST' } as const
 
-test('the metrics describe what is served, from the start', async (t) => {
+test('the metrics describe the served certificate from the start', async (t) => {
   const { metrics, first, authority } = await measured(t)
   const series = seriesOf(await metrics.text())
   const context = '{context="default"}'
@@ -37,7 +37,7 @@ test('the metrics describe what is served, from the start', async (t) => {
   ])
 })
 
-test('every value of an enum is there from the start, at 0', async (t) => {
+test('every value of an enum has a series from the start, at 0', async (t) => {
   const { metrics } = await measured(t)
   const series = seriesOf(await metrics.text())
   for (const code of PROBLEM_CODES)
@@ -54,7 +54,7 @@ test('every value of an enum is there from the start, at 0', async (t) => {
   assert.equal(series.get('certswap_control_requests_total{route="/reload_certs",code="500"}'), 0)
 })
 
-test('each outcome moves its own series and no other', async (t) => {
+test('each outcome changes its own series and no other', async (t) => {
   // While half a pair is missing, checks follow each other within milliseconds.
   const withoutTimers: Clock = { ...systemClock, after: () => () => {} }
   const measurement = await measured(t, undefined, {}, withoutTimers)
@@ -134,7 +134,7 @@ test('each outcome moves its own series and no other', async (t) => {
   ])
 })
 
-test('while the files cannot be served, the metrics tell of the certificate that is, and since when they differ', async (t) => {
+test('while the files cannot be served, the metrics show the served certificate, and since when the files differ', async (t) => {
   const { metrics, engine, files, first } = await measured(t)
   const stranger = selfSigned({ notAfter: new Date(Date.now() + 1000 * day) })
   writeFileSync(files.cert, stranger.certPem)
@@ -146,7 +146,7 @@ test('while the files cannot be served, the metrics tell of the certificate that
   assert.equal(since, Date.parse(engine.status().failingSince as string) / 1000)
 })
 
-test('the facts of a certificate that is not served any more are gone', async (t) => {
+test('the facts of a certificate that is no longer served are removed', async (t) => {
   const { metrics, engine, rotate } = await measured(t)
   const leaf = rotate()
   await engine.reload()
@@ -155,7 +155,7 @@ test('the facts of a certificate that is not served any more are gone', async (t
   assert.ok(lines[0]?.includes(leaf.fingerprint256))
 })
 
-test('of two pairs the one that ends first counts, and each has its facts', async (t) => {
+test('of two pairs the first to expire counts, and each has its facts', async (t) => {
   const { dir, authority, metrics, engine } = await measured(t)
   const long = authority.issue({ notAfter: new Date(Date.now() + 80 * day) })
   const short = authority.issue({ keyType: 'rsa-2048', notAfter: new Date(Date.now() + 40 * day) })
@@ -170,7 +170,7 @@ test('of two pairs the one that ends first counts, and each has its facts', asyn
   assert.equal(infos(series).length, 2)
 })
 
-test('of SNI hosts the one that ends first counts, and with the last of them its series goes', async (t) => {
+test('of SNI hosts the first to expire counts, and the series is removed with the last host', async (t) => {
   const dir = tempDir(t)
   const hosts = createAuthority()
   const soonest = putHost(dir, hosts, 'a.test', { notAfter: new Date(Date.now() + 20 * day) })
@@ -210,7 +210,7 @@ test('requests to the control server are counted by route and status', async (t)
   assert.equal(count('unmatched', 413), 1)
 })
 
-test("the metrics go into the user's registry, and out of it again", async (t) => {
+test("the metrics are registered in the user's registry, and removed again", async (t) => {
   const registry = new Registry()
   const { metrics, engine } = await measured(t, { registry })
   assert.equal(await metrics.text(), await registry.metrics())
@@ -221,13 +221,13 @@ test("the metrics go into the user's registry, and out of it again", async (t) =
   createMetrics(engine, { registry }).close()
 })
 
-test('what is not a registry is refused', async (t) => {
+test('an object that is not a registry is refused', async (t) => {
   const { engine } = await controlledEngine(t)
   const registry = {} as Registry
   assert.throws(() => createMetrics(engine, { registry }), { code: 'OPTIONS_INVALID' })
 })
 
-test('promtool finds no fault with the metrics', { skip: withoutPromtool }, async (t) => {
+test('promtool accepts the metrics', { skip: withoutPromtool }, async (t) => {
   const { metrics, engine, files } = await measured(t)
   writeFileSync(files.cert, 'no certificate')
   await engine.reload()
@@ -256,7 +256,7 @@ async function measured(
   return { ...controlled, metrics: metrics as Metrics }
 }
 
-/** What has newRecords since the last call: counters, states and numbers of observations, but not times. */
+/** The changes since the last call: counters, states and numbers of observations, but not times. */
 function movesOf(metrics: Metrics): () => Promise<string[]> {
   let before = new Map<string, number>()
   return async () => {

@@ -40,7 +40,7 @@ test('a pass whose files are prepared becomes the next generation, on every serv
   assert.equal(currentContext(servers[0] as tls.Server), currentContext(servers[1] as tls.Server))
 })
 
-test('until its last step a pass changes nothing that serves', async (t) => {
+test('until its last step a pass changes nothing that is served', async (t) => {
   const { reloader, preparer, renew, first } = await serving(t)
   const server = attach(t, reloader)
   const before = currentContext(server)
@@ -54,7 +54,7 @@ test('until its last step a pass changes nothing that serves', async (t) => {
   assert.notEqual(currentContext(server), before)
 })
 
-test('a result that is older than what was committed since is dropped as SUPERSEDED, and its keys are wiped', async (t) => {
+test('a result that is older than a later commit is dropped as SUPERSEDED, and its keys are wiped', async (t) => {
   const { reloader, preparer, renew } = await serving(t)
   renew()
   const slow = reloader.pass(RELOAD)
@@ -70,7 +70,7 @@ test('a result that is older than what was committed since is dropped as SUPERSE
   assert.equal(reloader.served.generation.certificates[0]?.fingerprint256, newest.fingerprint256)
 })
 
-test('a result is dropped when something is committed while its context is being built', async (t) => {
+test('a result is dropped if another generation is committed while its context is built', async (t) => {
   const { reloader, preparer, options, dir, renew } = await serving(t)
   attach(t, reloader)
   const ca = join(dir, 'ca.pem')
@@ -88,12 +88,12 @@ test('a result is dropped when something is committed while its context is being
   large.answer(manyAnchors)
   await preparer.prepareNext()
   const outcomes = await Promise.all([withTrust, leafOnly])
-  // Whichever was committed first, the other one knew nothing of it.
+  // Whichever was committed first, the other one did not know about it.
   assert.deepEqual(outcomes.map(({ result }) => result.outcome).sort(), ['applied', 'rejected'])
   assertSuperseded(outcomes.find(({ result }) => result.outcome === 'rejected') as PassReport)
 })
 
-test('an answer from before a rollback neither replaces what was rolled back to nor is taken for it', async (t) => {
+test('an answer from before a rollback neither replaces the restored generation nor is mistaken for it', async (t) => {
   for (const answers of ['prepared', 'unchanged'] as const) {
     const { reloader, preparer, renew, first } = await serving(t)
     renew()
@@ -113,7 +113,7 @@ test('an answer from before a rollback neither replaces what was rolled back to 
   }
 })
 
-test('a rollback during whose staging another generation is committed replaces that one, and keeps it', async (t) => {
+test('a rollback during whose staging another generation is committed replaces that generation, and keeps it in the history', async (t) => {
   const { reloader, preparer, renew } = await servingAfterManyAuthorities(t)
   renew()
   const pass = reloader.pass(RELOAD)
@@ -129,7 +129,7 @@ test('a rollback during whose staging another generation is committed replaces t
   assert.equal(kept[0], passed.result.generation)
 })
 
-test('a pass that begins while a rollback is being staged is not mixed with what was rolled back to', async (t) => {
+test('a pass that begins while a rollback is being staged is not mixed with the restored generation', async (t) => {
   const { reloader, preparer, renew } = await servingAfterManyAuthorities(t)
   const rollback = reloader.rollback({ generation: 2 })
   renew()
@@ -144,7 +144,7 @@ test('a pass that begins while a rollback is being staged is not mixed with what
   assert.equal(reloader.served.generation.restored, 2)
 })
 
-test('an unchanged answer with a new record moves the record alone', async (t) => {
+test('an unchanged answer with a new record replaces only the record', async (t) => {
   const { reloader, preparer } = await serving(t)
   const { generation, record } = reloader.served
   const pass = reloader.pass(RELOAD)
@@ -168,7 +168,7 @@ test('a dry run is validated, changes nothing and keeps no key', async (t) => {
   assertWiped(reply)
 })
 
-test('what this thread’s OpenSSL refuses is CONTEXT_REFUSED, and nothing has changed', async (t) => {
+test('material that OpenSSL refuses in this thread is CONTEXT_REFUSED, and nothing has changed', async (t) => {
   const { reloader, preparer, renew } = await serving(t)
   attach(t, reloader)
   renew()
@@ -184,7 +184,7 @@ test('what this thread’s OpenSSL refuses is CONTEXT_REFUSED, and nothing has c
   assertWiped(reply)
 })
 
-test('a first load that this thread’s OpenSSL refuses is told by its code', async (t) => {
+test('a first load that OpenSSL refuses in this thread is reported by its code', async (t) => {
   const preparer = workerByHand()
   const options = resolveOptions(writePair(tempDir(t), authority.issue()))
   const reloader = new Reloader(options, preparer, fakeClock())
@@ -196,7 +196,7 @@ test('a first load that this thread’s OpenSSL refuses is told by its code', as
   await assert.rejects(load, { name: 'ReloadError', code: 'CONTEXT_REFUSED' })
 })
 
-test('a first load is refused with the first problem, and says how many more there are', async (t) => {
+test('a first load is refused with the first problem, and the number of further ones', async (t) => {
   const preparer = workerByHand()
   const options = resolveOptions(writePair(tempDir(t), authority.issue()))
   const reloader = new Reloader(options, preparer, fakeClock())
@@ -222,7 +222,7 @@ test('a worker that fails costs the pass, and nothing else', async (t) => {
   }
 })
 
-test('once it is closed every pass ends with CLOSED, and every key is wiped', async (t) => {
+test('after the close every pass ends with CLOSED, and every key is wiped', async (t) => {
   const { reloader, preparer, renew } = await serving(t)
   attach(t, reloader)
   renew()
@@ -240,7 +240,7 @@ test('once it is closed every pass ends with CLOSED, and every key is wiped', as
   assert.equal(reloader.serving.servers.size, 0)
 })
 
-test('a listener that serves something else after the swap takes everything back', async (t) => {
+test('a listener that serves another certificate after the swap makes the commit undone', async (t) => {
   const { reloader, preparer, renew, first } = await serving(t, { verifyServed: true })
   const server = attach(t, reloader)
   const port = await listen(t, server)
@@ -264,7 +264,7 @@ test('a listener that serves something else after the swap takes everything back
   assertWiped(reply)
 })
 
-test('a listener that could not be looked at is a warning', async (t) => {
+test('a listener that could not be verified is a warning', async (t) => {
   const { reloader, preparer, renew } = await serving(t, { verifyServed: true })
   await listen(t, attach(t, reloader))
   for (const look of ['unreachable', 'crash'] as const) {
@@ -288,13 +288,13 @@ test('a listener that could not be looked at is a warning', async (t) => {
   }
 })
 
-test('going back to a generation that is not kept is refused by its number', async (t) => {
+test('a rollback to a generation that is not kept is refused by its number', async (t) => {
   const { reloader } = await serving(t)
   await assert.rejects(reloader.rollback({}), { code: 'GENERATION_UNKNOWN' })
   await assert.rejects(reloader.rollback({ generation: 7 }), { code: 'GENERATION_UNKNOWN', message: /7/ })
 })
 
-test('what is told of a pass and of a generation is frozen to its depths', async (t) => {
+test('the reports of a pass and of a generation are deeply frozen', async (t) => {
   const { reloader, preparer, renew } = await serving(t)
   renew()
   const [{ result }] = await Promise.all([reloader.pass(RELOAD), preparer.prepareNext()])
@@ -309,7 +309,7 @@ const UNREACHABLE: Look = {
   localPort: null,
 }
 
-/** What a client saw that the server did accept. */
+/** The view of a client that the server did accept. */
 async function lookFrom(
   t: TestContext,
   server: tls.Server,
@@ -331,7 +331,7 @@ interface Serving {
   readonly options: ReloadEngineOptions
   readonly dir: string
   readonly first: Leaf
-  /** Writes another pair; it comes back. */
+  /** Writes another pair and returns it. */
   renew(): Leaf
 }
 

@@ -13,12 +13,12 @@ export interface PendingTask<Task, Reply> {
 }
 
 export interface WorkerByHand extends Worker {
-  /** The task that waits longest for an answer, to be answered by the caller. */
+  /** The task that has waited longest, for the caller to answer. */
   takePrepare(): PendingTask<PrepareTask, PrepareReply>
   takeVerify(): PendingTask<VerifyTask, VerifyReply>
-  /** Whether a look at the listeners waits for an answer. */
+  /** Whether a verification of the listeners waits for an answer. */
   readonly verifying: boolean
-  /** Answers the task that waits longest with what PREPARE makes of the files now. */
+  /** Answers the task that has waited longest with the result of PREPARE for the current files. */
   prepareNext(): Promise<void>
 }
 

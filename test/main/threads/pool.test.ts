@@ -1,6 +1,6 @@
 /*
- * Whatever becomes of a worker thread, the process lives, the caller gets a `ReloadError` with a stable code and no
- * secret in it, and the next task finds a thread that works.
+ * Whatever happens to a worker thread, the process lives, the caller gets a `ReloadError` with a stable code and without
+ * secrets, and the next task finds a thread that works.
  */
 
 import assert from 'node:assert/strict'
@@ -45,7 +45,7 @@ const crashes: Readonly<Partial<Record<Fault, string>>> = {
 }
 
 for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
-  test(`a worker that ${what} costs its own task alone, and quotes nothing`, async (t) => {
+  test(`a worker that ${what} costs only its own task, and its error quotes nothing`, async (t) => {
     const { run } = openPool(t, name)
     const error = await failureOf(run({ secret: SECRET }))
     assert.equal(error.code, 'WORKER_CRASHED')
@@ -54,7 +54,7 @@ for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
   })
 }
 
-test('a worker that takes more memory than it may is told from other crashes, with the option to change', async (t) => {
+test('a worker that exceeds its memory limit is distinguished from other crashes, and the error names the option to change', async (t) => {
   const { run } = openPool(t, 'hoards-memory')
   assert.match((await failureOf(run())).message, /\b32 MiB.*worker\.memoryLimitMb/)
 })
@@ -81,7 +81,7 @@ for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
     assert.equal(clock.pending, 0)
   })
 
-  test(`a worker that ${what} does not hold up another engine`, async (t) => {
+  test(`a worker that ${what} does not delay another engine`, async (t) => {
     const hung = openPool(t, name)
     const other = openPool(t, name)
     const task = faultTask()
@@ -109,14 +109,14 @@ for (const [name, what] of Object.entries(idleDeaths) as [Fault, string][]) {
   })
 }
 
-test('a worker file that is missing is reported at once, with what a bundler has to do with it', async (t) => {
+test('a missing worker file is reported at once, with the steps for a bundler', async (t) => {
   const { run } = openPool(t, new URL('./no-such-worker.js', import.meta.url))
   const { code, message } = await failureOf(run())
   assert.equal(code, 'WORKER_CRASHED')
   assert.match(message, /could not start \(ERR_MODULE_NOT_FOUND\).*bundler/)
 })
 
-test('code without the files of its threads is refused at once, with what a bundler has to do with it', async (t) => {
+test('code without the files of its threads is refused at once, with the steps for a bundler', async (t) => {
   const { openWorker: openBundled } = await withoutFile(t, 'workers/entry.cjs')
   assert.throws(() => openBundled(LIMITS, fakeClock()), {
     code: 'WORKER_UNAVAILABLE',
@@ -135,7 +135,7 @@ test('a thread can be ended at any moment of its start, and the process lives', 
   }
 })
 
-test('nothing waits for the modules of a thread while they load: Node 20 and 22 abort the process of one ended then', async (t) => {
+test('the engine never waits while a thread loads its modules: Node 20 and 22 abort if such a thread is ended', async (t) => {
   const { run } = openPool(t, 'shows-its-stack')
   assert.doesNotMatch(String(await run()), /^\s+at (?!async ).*(piscina|require)/m)
 })
@@ -155,7 +155,7 @@ test('a task that waits behind hung ones gets a thread when they are ended', asy
   assert.ok((await waiting) > 0)
 })
 
-test('engines with the same limits share a thread, and those with others have their own', async (t) => {
+test('engines with the same limits share a thread, and those with other limits have their own', async (t) => {
   const one = openPool(t, 'throws')
   const same = openPool(t, 'throws', { timeoutMs: 20, maxFileBytes: 20 })
   const other = openPool(t, 'throws', { memoryLimitMb: 48 })
@@ -176,7 +176,7 @@ test('a shared thread lives until the last of its engines is closed', async (t) 
   await eventually('the thread has ended', () => threads.alive === 0)
 })
 
-test('an idle thread is given back, and the next task gets another', async (t) => {
+test('an idle thread is released, and the next task gets another one', async (t) => {
   const threads = watchThreads(t)
   const { run } = openPool(t, 'throws', { idleTimeoutMs: 20 })
   const before = await run({ well: true })
@@ -193,7 +193,7 @@ test('a closed engine takes no task and starts no thread', async (t) => {
   assert.equal(threads.started, 0)
 })
 
-test('no thread takes the place of one that ends with its engine, however often it is given another task', async (t) => {
+test('a thread that ends with its engine is not replaced, however often it gets another task', async (t) => {
   const threads = watchThreads(t)
   const { preparer } = openPool(t, 'spins')
   const task = faultTask()
@@ -202,7 +202,7 @@ test('no thread takes the place of one that ends with its engine, however often 
   const closing = preparer.close()
   while (threads.alive > 0) {
     assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
-    // Not from a timer: this way it is asked in the phase of the loop in which the end of a thread is heard.
+    // Not from a timer: this way it runs in the phase of the loop that reports the end of a thread.
     await stat('.')
     assert.equal(threads.started, 1)
   }
@@ -224,9 +224,9 @@ test('a process that has nothing left but an engine, its timer and its idle thre
 
 interface OpenPool {
   readonly preparer: Worker
-  /** Stands still, so that nothing times out on a slow machine. */
+  /** A clock that stands still, so that nothing times out on a slow machine. */
   readonly clock: FakeClock
-  /** The id of the thread comes back. */
+  /** Returns the id of the thread. */
   run(task?: Partial<FaultTask>): Promise<number>
 }
 
@@ -256,7 +256,7 @@ async function failureOf(run: Promise<unknown>): Promise<ReloadError> {
   )
 }
 
-/** The pool of a copy of the build that lacks one file. */
+/** The pool of a copy of the build without one of its files. */
 async function withoutFile(t: TestContext, file: string): Promise<{ openWorker: typeof openWorker }> {
   const root = fileURLToPath(new URL('../../../..', import.meta.url))
   const copy = tempDir(t)

@@ -8,7 +8,7 @@ import { tempDir } from '../../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../../support/material/certificates.js'
 import { certswap } from '../../../../support/processes/program.js'
 
-test('files that can be served exit with 0 and are told of, without a server', async (t) => {
+test('files that can be served exit with 0 and are described, without a server', async (t) => {
   const cwd = tempDir(t)
   const authority = createAuthority()
   const leaf = authority.issue({ names: ['a.example', '*.b.example'] })
@@ -27,7 +27,7 @@ test('files that can be served exit with 0 and are told of, without a server', a
   assert.deepEqual([status, contexts[0].fingerprint256], ['ok', leaf.fingerprint256])
 })
 
-test('files that can be served but are not well exit with 0 and a warning', async (t) => {
+test('files that can be served but have problems exit with 0 and a warning', async (t) => {
   const cwd = tempDir(t)
   const leaf = createAuthority().issueAuthority().issue()
   writePair(cwd, { chainPem: leaf.certPem, keyPem: leaf.keyPem })
@@ -54,7 +54,7 @@ test('files that cannot be served exit with 1 and every problem', async (t) => {
   assert.equal(missing.stdout.match(/FILE_NOT_FOUND/g)?.length, 2)
 })
 
-test('the policy and the paths of a configuration file hold for a check', async (t) => {
+test('the policy and the paths of a configuration file apply to a check', async (t) => {
   const cwd = tempDir(t)
   writePair(cwd, createAuthority().issue({ names: ['a.example'] }))
   const options = { cert: 'tls.crt', key: 'tls.key', policy: { requiredNames: ['b.example'] } }

@@ -8,7 +8,7 @@ import { FrameBoundaries } from '../../../../src/main/drain/node/frame-boundarie
 const frames = fc.array(fc.nat(40), { minLength: 1, maxLength: 8 })
 const cuts = fc.array(fc.integer({ min: 1, max: 13 }), { minLength: 1, maxLength: 40 })
 
-test('however the bytes are cut, the first boundary of each piece is found', () => {
+test('the first boundary of each piece is found, wherever the bytes are cut', () => {
   fc.assert(
     fc.property(frames, cuts, (payloads, sizes) => {
       const stream = Buffer.concat(payloads.map(frame))
@@ -30,7 +30,7 @@ test('however the bytes are cut, the first boundary of each piece is found', () 
   )
 })
 
-test('the longest frame there can be is followed to its end', () => {
+test('a frame of the maximum length is followed to its end', () => {
   const boundaries = new FrameBoundaries()
   assert.equal(boundaries.take(frame(0xff_ffff).subarray(0, 9)), 0)
   assert.equal(boundaries.take(Buffer.alloc(0xff_fffe)), -1)

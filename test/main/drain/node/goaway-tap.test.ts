@@ -22,7 +22,7 @@ test('a GOAWAY waits for the end of the frame that is being sent', async (t) => 
   assert.deepEqual(received(), expected)
 })
 
-test('between frames a GOAWAY goes out at once, with its debug data, and only once', async (t) => {
+test('between frames a GOAWAY is sent at once, with its debug data, and only once', async (t) => {
   const { tap, received } = await tapped(t)
   tap.write(DATA)
   tap.sendFirstGoaway('abc')
@@ -35,7 +35,7 @@ test('between frames a GOAWAY goes out at once, with its debug data, and only on
   assert.deepEqual(received(), expected)
 })
 
-test('what is read passes through, and the ends of both sides too', async (t) => {
+test('all data passes through, and so do the ends of both sides', async (t) => {
   const { tap, peer } = await tapped(t)
   peer.end('hello')
   tap.setEncoding('utf8')
@@ -48,7 +48,7 @@ test('what is read passes through, and the ends of both sides too', async (t) =>
   await ended
 })
 
-test('a peer that does not read holds up who writes', async (t) => {
+test('a peer that does not read delays the writer', async (t) => {
   const { tap, peer } = await tapped(t)
   peer.pause()
   const chunk = Buffer.alloc(1024 * 1024)
@@ -60,7 +60,7 @@ test('a peer that does not read holds up who writes', async (t) => {
   await drained
 })
 
-test('when the socket is gone so is the tap, and nothing is sent any more', async (t) => {
+test('when the socket is gone so is the tap, and nothing more is sent', async (t) => {
   const { tap, peer } = await tapped(t)
   const failed = once(tap, 'error')
   peer.resetAndDestroy()
@@ -69,7 +69,7 @@ test('when the socket is gone so is the tap, and nothing is sent any more', asyn
   assert.equal(tap.destroyed, true)
 })
 
-/** A tap on the one end of a connection; what came out at the other. */
+/** A tap on one end of a connection, and the output at the other end. */
 async function tapped(t: TestContext) {
   const server = net.createServer()
   const port = await listen(t, server)

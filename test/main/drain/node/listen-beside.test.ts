@@ -4,7 +4,7 @@ import test from 'node:test'
 
 import { listenBeside } from '../../../../src/main/drain/node/listen-beside.js'
 
-test('it listens only while somebody else does, and before them', () => {
+test('it listens only while another listener does, and is called before it', () => {
   const emitter = new EventEmitter()
   const heard: string[] = []
   const stop = listenBeside(emitter, { upgrade: () => heard.push('ours') })
@@ -21,7 +21,7 @@ test('it listens only while somebody else does, and before them', () => {
   assert.deepEqual(emitter.eventNames(), [])
 })
 
-test('who listens already is joined at once', () => {
+test('it joins an existing listener at once', () => {
   const emitter = new EventEmitter()
   const heard: string[] = []
   emitter.on('request', () => heard.push('theirs'))
@@ -31,7 +31,7 @@ test('who listens already is joined at once', () => {
   assert.deepEqual(heard, ['ours', 'theirs'])
 })
 
-test('a listener for once leaves it alone with nobody', () => {
+test('it leaves with a one-time listener', () => {
   const emitter = new EventEmitter()
   const heard: string[] = []
   listenBeside(emitter, { request: () => heard.push('ours') })
@@ -42,7 +42,7 @@ test('a listener for once leaves it alone with nobody', () => {
   assert.equal(emitter.listenerCount('request'), 0)
 })
 
-test('an application that takes the listeners over and calls them itself makes it hear twice at most, and after the end never', () => {
+test('if an application takes over the listeners and calls them itself, it is called at most twice, and never after the end', () => {
   const emitter = new EventEmitter()
   const heard: string[] = []
   emitter.on('request', () => heard.push('theirs'))
@@ -61,7 +61,7 @@ test('an application that takes the listeners over and calls them itself makes i
   assert.deepEqual(heard, ['theirs'])
 })
 
-test('listeners that are put back are joined once', () => {
+test('it joins restored listeners only once', () => {
   const emitter = new EventEmitter()
   const heard: string[] = []
   const theirs = () => heard.push('theirs')

@@ -8,7 +8,7 @@ import { isLast, ofType, RST_STREAM, rawHttp2 } from '../../../../support/client
 import { pausedHttp2 } from '../../../../support/servers/drains.js'
 import { listen } from '../../../../support/servers/echo-server.js'
 
-test('a reset stream ends with the reset and with nothing that looks like the end of a body', async (t) => {
+test('a reset stream ends with the reset and without anything that looks like the end of a body', async (t) => {
   const { server, streams } = pausedHttp2()
   const client = await rawHttp2(t, await listen(t, server))
   client.get(1)
@@ -23,7 +23,7 @@ test('a reset stream ends with the reset and with nothing that looks like the en
   assert.equal(Object.hasOwn(stream, 'end'), false)
 })
 
-test('a stream that has ended is left alone', async (t) => {
+test('a stream that has ended is not changed', async (t) => {
   const { server, streams } = pausedHttp2()
   const client = await rawHttp2(t, await listen(t, server))
   client.get(1)

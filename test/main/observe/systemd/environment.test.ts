@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { takeEnvironment } from '../../../../src/main/observe/systemd/environment.js'
 
-test('what systemd has said is taken out of the environment, and said again to whoever asks again', () => {
+test("systemd's variables are removed from the environment, and returned again on a later call", () => {
   const env = {
     NOTIFY_SOCKET: '/run/notify',
     WATCHDOG_USEC: '2000000',
@@ -16,12 +16,12 @@ test('what systemd has said is taken out of the environment, and said again to w
   assert.equal(takeEnvironment(env), first)
 })
 
-test('without systemd there is nobody to tell', () => {
+test('without systemd there is no address to notify', () => {
   assert.deepEqual(takeEnvironment({}), { socket: null, watchdogMs: null })
   assert.deepEqual(takeEnvironment({ NOTIFY_SOCKET: '' }), { socket: null, watchdogMs: null })
 })
 
-test('the watchdog of another process, and an interval that is none, are not ours', () => {
+test('the watchdog of another process, and an invalid interval, are ignored', () => {
   const watchdogOf = (variables: NodeJS.ProcessEnv) => takeEnvironment({ ...variables }).watchdogMs
   assert.equal(watchdogOf({ WATCHDOG_USEC: '1000' }), 1)
   assert.equal(watchdogOf({ WATCHDOG_USEC: '1000', WATCHDOG_PID: String(process.pid + 1) }), null)

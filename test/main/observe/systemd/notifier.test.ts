@@ -17,7 +17,7 @@ import {
 
 const skip = withoutSystemdNotify
 
-test('READY=1 is said once, with what is served', { skip }, async (t) => {
+test('READY=1 is sent once, with the served certificate', { skip }, async (t) => {
   const { notifier, socket, first } = await notified(t)
   notifier.ready()
   notifier.ready()
@@ -27,7 +27,7 @@ test('READY=1 is said once, with what is served', { skip }, async (t) => {
   ])
 })
 
-test('a reload on a signal is RELOADING=1 with the time in one datagram, then READY=1', {
+test('a reload on a signal sends RELOADING=1 with the time in one datagram, then READY=1', {
   skip,
 }, async (t) => {
   const { notifier, socket, rotate } = await notified(t)
@@ -47,7 +47,7 @@ test('a reload on a signal is RELOADING=1 with the time in one datagram, then RE
   assert.deepEqual(more, [])
 })
 
-test('READY=1 comes after a reload that failed too, and its status says why', { skip }, async (t) => {
+test('READY=1 is also sent after a failed reload, and its status gives the reason', { skip }, async (t) => {
   const { notifier, socket, files, first } = await notified(t)
   notifier.ready()
   writeFileSync(files.cert, 'no certificate')
@@ -59,7 +59,7 @@ test('READY=1 comes after a reload that failed too, and its status says why', { 
   assert.ok(status?.includes(`serving generation 1, ${first.fingerprint256}`))
 })
 
-test('READY=1 comes after a reload that a closed engine refused', { skip }, async (t) => {
+test('READY=1 is sent after a reload that a closed engine refused', { skip }, async (t) => {
   const { notifier, socket, engine } = await notified(t)
   notifier.ready()
   await engine.close()
@@ -68,7 +68,7 @@ test('READY=1 comes after a reload that a closed engine refused', { skip }, asyn
   assert.deepEqual(await heads(socket), ['READY=1', 'RELOADING=1', 'READY=1'])
 })
 
-test('of reloads that overlap, READY=1 comes with the end of the last', { skip }, async (t) => {
+test('if reloads overlap, READY=1 is sent at the end of the last one', { skip }, async (t) => {
   const { notifier, socket, rotate, gate } = await notified(t, { gated: true })
   notifier.ready()
   gate.close()
@@ -81,7 +81,7 @@ test('of reloads that overlap, READY=1 comes with the end of the last', { skip }
   assert.deepEqual(await heads(socket), ['READY=1', 'RELOADING=1', 'RELOADING=1', 'READY=1'])
 })
 
-test('a reload of the timer or of a request shows in the status alone, and an unchanged one not at all', {
+test('a reload by the timer or a request appears only in the status, and an unchanged one not at all', {
   skip,
 }, async (t) => {
   const { notifier, socket, engine, rotate, files, authority } = await notified(t)
@@ -89,7 +89,7 @@ test('a reload of the timer or of a request shows in the status alone, and an un
   rotate()
   await engine.reload()
   await engine.reload()
-  // One at a time: of statuses that wait to be sent, only the last is.
+  // One at a time: only the last of several waiting statuses is sent.
   await socket.count(2)
   writeFileSync(files.key, authority.issue().keyPem)
   await engine.reload({ trigger: 'control' })
@@ -100,7 +100,7 @@ test('a reload of the timer or of a request shows in the status alone, and an un
   assert.deepEqual(more, [])
 })
 
-test('after STOPPING=1, which is said once, there is nothing but statuses and pleas for time', {
+test('after STOPPING=1, which is sent once, only statuses and requests for time are sent', {
   skip,
 }, async (t) => {
   const { notifier, socket, engine, rotate } = await notified(t)
@@ -122,7 +122,7 @@ test('after STOPPING=1, which is said once, there is nothing but statuses and pl
   ])
 })
 
-test('a reload that is overtaken by the end says no READY=1 any more', { skip }, async (t) => {
+test('a reload that is interrupted by the end sends no READY=1', { skip }, async (t) => {
   const { notifier, socket, rotate, gate } = await notified(t, { gated: true })
   notifier.ready()
   gate.close()
@@ -155,14 +155,14 @@ test('a line end in a status begins no assignment, and a long status is cut', { 
   assert.ok((cut?.[0]?.length as number) < 1000)
 })
 
-test('an abstract socket is told too', { skip }, async (t) => {
+test('an abstract socket is notified too', { skip }, async (t) => {
   const { notifier, socket } = await notified(t, { name: `@certswap-${process.pid}` })
   notifier.ready()
   await notifier.close()
   assert.deepEqual(await heads(socket), ['READY=1'])
 })
 
-test('a second notifier of the process speaks too, though the environment names no socket any more', {
+test('a second notifier of the process sends too, although the environment no longer has the socket', {
   skip,
 }, async (t) => {
   const { notifier, socket, engine, env } = await notified(t)
@@ -174,7 +174,7 @@ test('a second notifier of the process speaks too, though the environment names 
   assert.deepEqual(await heads(socket), ['READY=1'])
 })
 
-test('without systemd nothing is said, and reloads are what they are', async (t) => {
+test('without systemd nothing is sent, and reloads work as usual', async (t) => {
   const { engine, rotate } = await controlledEngine(t)
   const logger = recordingLogger()
   const notifier = startNotifier({ engine, logger }, {})
@@ -187,7 +187,7 @@ test('without systemd nothing is said, and reloads are what they are', async (t)
   assert.deepEqual(logger.said(), [])
 })
 
-test('where systemd-notify is missing, one warning says so and the service runs on', async (t) => {
+test('if systemd-notify is missing, one warning reports it and the service runs', async (t) => {
   const { engine } = await controlledEngine(t)
   const logger = recordingLogger()
   const notifier = startNotifier({ engine, logger }, { NOTIFY_SOCKET: '/nowhere/notify', PATH: '/nowhere' })
@@ -198,7 +198,7 @@ test('where systemd-notify is missing, one warning says so and the service runs 
   assert.deepEqual(reasons(logger), ['the program systemd-notify is not installed'])
 })
 
-test('a socket that nobody has is one warning, with the reason', { skip }, async (t) => {
+test('a socket without a listener is one warning, with the reason', { skip }, async (t) => {
   const { engine } = await controlledEngine(t)
   const logger = recordingLogger()
   const env = { NOTIFY_SOCKET: '/nowhere/notify', PATH: process.env['PATH'] }
@@ -210,7 +210,7 @@ test('a socket that nobody has is one warning, with the reason', { skip }, async
   assert.match(reasons(logger)[0] as string, /No such file or directory/)
 })
 
-test('a kind of socket that cannot be told is one warning', async (t) => {
+test('an unsupported kind of socket is one warning', async (t) => {
   const { engine } = await controlledEngine(t)
   const logger = recordingLogger()
   const notifier = startNotifier({ engine, logger }, { NOTIFY_SOCKET: 'vsock:2:1234' })
@@ -220,7 +220,7 @@ test('a kind of socket that cannot be told is one warning', async (t) => {
   assert.match(reasons(logger)[0] as string, /vsock:2:1234/)
 })
 
-test('options that are misspelled or of another type are refused', async (t) => {
+test('options that are misspelled or have the wrong type are refused', async (t) => {
   const { engine } = await controlledEngine(t)
   for (const wrong of [
     {},
@@ -233,7 +233,7 @@ test('options that are misspelled or of another type are refused', async (t) => 
   }
 })
 
-test('a watchdog that cannot be answered without a process for each sign of life is one warning', async (t) => {
+test('a watchdog that would need a new process for each ping is one warning', async (t) => {
   const { engine } = await controlledEngine(t)
   const logger = recordingLogger()
   const env = { NOTIFY_SOCKET: '/nowhere/notify', WATCHDOG_USEC: '1000000' }
@@ -245,7 +245,7 @@ test('a watchdog that cannot be answered without a process for each sign of life
 
 const withoutFfi = withoutDatagrams || (isBuiltin('node:ffi') ? false : 'needs node:ffi: Node 26.1 or newer')
 
-test('with node:ffi the process speaks for itself, and to an abstract socket too', {
+test('with node:ffi the process sends by itself, also to an abstract socket', {
   skip: withoutFfi,
 }, async (t) => {
   for (const name of [undefined, `@certswap-ffi-${process.pid}`]) {
@@ -259,11 +259,11 @@ test('with node:ffi the process speaks for itself, and to an abstract socket too
   }
 })
 
-test('with node:ffi signs of life are given for as long as the notifier is open', {
+test('with node:ffi watchdog pings are sent for as long as the notifier is open', {
   skip: withoutFfi,
 }, async (t) => {
   const { notifier, socket } = await notified(t, { ffi: true, WATCHDOG_USEC: '20000' })
-  // The watch goes on while the service stops.
+  // The watchdog continues while the service stops.
   notifier.stopping()
   await socket.count(6)
   await notifier.close()
@@ -271,7 +271,7 @@ test('with node:ffi signs of life are given for as long as the notifier is open'
   assert.deepEqual(said, new Set(['STOPPING=1', 'WATCHDOG=1']))
 })
 
-test('where node:ffi cannot reach the socket, the reason is said once', { skip: withoutFfi }, async (t) => {
+test('if node:ffi cannot reach the socket, the reason is logged once', { skip: withoutFfi }, async (t) => {
   const { engine } = await controlledEngine(t)
   const logger = recordingLogger()
   const env = { NOTIFY_SOCKET: '/nowhere/notify', WATCHDOG_USEC: '20000', PATH: '/nowhere' }
@@ -281,7 +281,7 @@ test('where node:ffi cannot reach the socket, the reason is said once', { skip: 
   assert.match(reasons(logger)[0] as string, /ENOENT/)
 })
 
-test('where node:ffi is asked for and not there, systemd-notify is run', {
+test('if node:ffi is requested and missing, systemd-notify is used', {
   skip: skip || (isBuiltin('node:ffi') ? 'needs a Node without node:ffi' : false),
 }, async (t) => {
   const { notifier, socket } = await notified(t, { ffi: true })

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Message } from '../../../../src/main/observe/systemd/message.js'
 import { Outbox } from '../../../../src/main/observe/systemd/outbox.js'
 
-test('messages are sent one at a time and in order, and of statuses in a row only the last', async () => {
+test('messages are sent one at a time and in order, and only the last of consecutive statuses', async () => {
   const sent: Message[] = []
   let sending = 0
   const outbox = new Outbox(async (message) => {
@@ -38,7 +38,7 @@ test('messages are sent one at a time and in order, and of statuses in a row onl
   assert.deepEqual(sent.at(-1), ['STATUS=f'])
 })
 
-test('a message that systemd does not take is waited for only as long as asked', async () => {
+test('a message that systemd does not accept is awaited only for the given time', async () => {
   const sent: Message[] = []
   const outbox = new Outbox((message) => {
     sent.push(message)
