@@ -9,7 +9,7 @@ const before: Fingerprint = [
   { path: 'both.pem', by: 'stamp', value: '3' },
 ]
 
-test('paths that were changed, added or removed are named, sorted', () => {
+test('changed, added and removed paths are named, sorted', () => {
   const after: Fingerprint = [
     { path: 'tls.crt', by: 'content', value: 'other' },
     { path: 'new.pem', by: 'stamp', value: '4' },
@@ -17,20 +17,20 @@ test('paths that were changed, added or removed are named, sorted', () => {
   assert.deepEqual(changedPaths(before, after), ['both.pem', 'new.pem', 'tls.crt'])
 })
 
-test('a file with two rules is named when one of them sees a change, and once when both do', () => {
+test('a file with two rules is named if one of them detects a change, and once if both do', () => {
   const [crt, content, stamp] = before as [Fingerprint[0], Fingerprint[0], Fingerprint[0]]
   const moved = { ...stamp, value: 'moved' }
   assert.deepEqual(changedPaths(before, [crt, content, moved]), ['both.pem'])
   assert.deepEqual(changedPaths(before, [crt, { ...content, value: 'written' }, moved]), ['both.pem'])
 })
 
-test('the rule belongs to the fingerprint: the same value by another rule is a change', () => {
+test('the rule is part of the fingerprint: the same value by another rule is a change', () => {
   const content: Fingerprint = [{ path: 'f', by: 'content', value: '1' }]
   const stamp: Fingerprint = [{ path: 'f', by: 'stamp', value: '1' }]
   assert.deepEqual(changedPaths(content, stamp), ['f'])
 })
 
-test('nothing is looked at behind the first difference', () => {
+test('nothing after the first difference is compared', () => {
   const [crt, ...others] = before
   function* after() {
     yield { ...(crt as Fingerprint[0]), value: 'renewed' }

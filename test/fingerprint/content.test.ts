@@ -24,7 +24,7 @@ for (const [form, key] of [
   ['PKCS#1', traditionalKey(rsa)],
   ['encrypted PKCS#1', traditionalKey(rsa, 'secret')],
 ] as const) {
-  test(`a key in ${form} does not enter the digest, wherever it lies in the file`, () => {
+  test(`a key in ${form} is not part of the digest, wherever it is in the file`, () => {
     const { certPem, chainPem } = leaf
     for (const [head, tail] of [
       ['', chainPem],
@@ -38,14 +38,14 @@ for (const [form, key] of [
   })
 }
 
-test('a key that is cut off does not enter the digest either', () => {
+test('an incomplete key is not part of the digest either', () => {
   const whole = contentDigest(Buffer.from(leaf.chainPem + leaf.keyPem.trimEnd()))
   for (const length of [30, 60, leaf.keyPem.length - 10]) {
     assert.equal(contentDigest(Buffer.from(leaf.chainPem + leaf.keyPem.slice(0, length))), whole)
   }
 })
 
-test('a view into a larger buffer gives the digest of what the view shows', () => {
+test('a view into a larger buffer gives the digest of the view', () => {
   const slab = Buffer.from(`${leaf.keyPem}${leaf.certPem}`)
   const view = new Uint8Array(slab.buffer, slab.byteOffset + leaf.keyPem.length, leaf.certPem.length)
   assert.equal(contentDigest(view), contentDigest(Buffer.from(leaf.certPem)))

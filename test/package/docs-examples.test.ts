@@ -1,6 +1,6 @@
 /*
- * What the pages show is what works: every JavaScript block type-checks against the built package, recipes are parts of
- * examples that tests run, and every link leads somewhere. Commands are run by `readme.test.ts` and `control-docs.test.ts`.
+ * The code in the documentation works: every JavaScript block type-checks against the built package, recipes are parts of
+ * tested examples, and every link has a target. Commands are run by `readme.test.ts` and `control-docs.test.ts`.
  */
 
 import assert from 'node:assert/strict'
@@ -53,7 +53,7 @@ test('every JavaScript and TypeScript block of the documentation type-checks', a
 })
 
 for (const { path, text } of pages) {
-  test(`every link of ${path} leads somewhere`, () => {
+  test(`every link of ${path} has a target`, () => {
     for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       const [file = '', anchor] = target.split('#')
       if (/^https?:/.test(target)) continue
@@ -66,7 +66,7 @@ for (const { path, text } of pages) {
   })
 }
 
-test('every page with commands is known to a test, which runs them', () => {
+test('every page with commands is listed in a test, which runs them', () => {
   const tests = inFolder('test', '.test.ts').map((path) => readFileSync(join(projectRoot, path), 'utf8'))
   for (const { path } of pages) {
     const name = path.startsWith('docs/') ? basename(path) : path
@@ -82,7 +82,7 @@ test('the index of the documentation links to every page', () => {
   assert.deepEqual(missing, [])
 })
 
-test('the tests that the threat model names are there', () => {
+test('the tests that the threat model names exist', () => {
   const { text } = pages.find(({ path }) => path === 'docs/threat-model.md') as Page
   const named = [...text.matchAll(/^\|.*\|([^|]+)\|$/gm)].flatMap(
     ([, cell = '']) => cell.match(/[^`\s,]+\/[^`\s,]+/g) ?? [],
@@ -91,7 +91,7 @@ test('the tests that the threat model names are there', () => {
   for (const name of named) assert.ok(existsSync(join(projectRoot, 'test', `${name}.test.ts`)), name)
 })
 
-test('the recipes for clients, gRPC and the drain, and the manifests, are parts of examples that are run', () => {
+test('the recipes for clients, gRPC and the drain, and the manifests, are parts of tested examples', () => {
   const recipes = [
     'docs/outbound.md',
     'docs/embedding.md',
@@ -104,7 +104,7 @@ test('the recipes for clients, gRPC and the drain, and the manifests, are parts 
   assert.equal(found.filter(({ language }) => language === 'cjs').length, 1)
 })
 
-/** What the blocks leave to the reader: the names that a program around them would have. */
+/** Declarations that the blocks omit: the names that the surrounding program would define. */
 const READER = `
 import type * as certswap from 'certswap'
 
@@ -147,7 +147,7 @@ const TSCONFIG = {
     types: ['node'],
     module: 'NodeNext',
     strict: true,
-    // JavaScript says no types.
+    // JavaScript has no types.
     noImplicitAny: false,
     strictFunctionTypes: false,
     noEmit: true,
@@ -163,7 +163,7 @@ function inFolder(folder: string, extension: string): string[] {
     .sort()
 }
 
-/** As GitHub makes them of headings. */
+/** The anchors that GitHub creates for headings. */
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -173,7 +173,7 @@ function anchorsOf(text: string): string[] {
   )
 }
 
-/** A compiler says what is wrong on its standard output. */
+/** A compiler prints its errors on standard output. */
 function outputOf(tsc: string, cwd: string): Promise<string> {
   return new Promise((resolve) => {
     execFile(process.execPath, [tsc, '-p', '.'], { cwd }, (_error, stdout) => resolve(stdout))

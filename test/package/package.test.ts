@@ -8,7 +8,7 @@ import { PACKAGE_VERSION } from '../../src/main/base/package-version.js'
 import { tempDir } from '../../support/files/temp-dir.js'
 import { installPackage, projectRoot } from '../../support/processes/installed-package.js'
 
-test('every subpath of the published package can be imported, and required', (t) => {
+test('every subpath of the published package can be imported and required', (t) => {
   const { dir } = installPackage(tempDir(t))
   const { exports } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     exports: Record<string, unknown>
@@ -28,7 +28,7 @@ test('every subpath of the published package can be imported, and required', (t)
   assert.deepEqual(counts('commonjs', required), names)
 })
 
-test('installing the package runs no script, its own or of a dependency', () => {
+test('installing the package runs no script of it or of a dependency', () => {
   const { packages } = JSON.parse(readFileSync(join(projectRoot, 'package-lock.json'), 'utf8')) as Lockfile
   const installed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true)
   assert.ok(installed.length > 10)
@@ -49,14 +49,14 @@ interface Lockfile {
   readonly packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
 }
 
-test('the tarball keeps to its budget: 650 KiB to download, 2,100 KiB on disk', (t) => {
+test('the tarball stays within its limits: 650 KiB to download, 2,100 KiB on disk', (t) => {
   const { bytes } = installPackage(tempDir(t))
   t.diagnostic(`${bytes.packed} bytes packed, ${bytes.unpacked} unpacked`)
   assert.ok(bytes.packed <= 650 * 1024, `${bytes.packed} bytes packed`)
   assert.ok(bytes.unpacked <= 2_100 * 1024, `${bytes.unpacked} bytes unpacked`)
 })
 
-test('the tarball holds the built library and nothing of the workshop', (t) => {
+test('the tarball contains the built library and no development files', (t) => {
   const { files } = installPackage(tempDir(t))
   const allowed =
     /^(dist\/(certswap\.1|.+\.(js|cjs|d\.c?ts))|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
@@ -68,14 +68,14 @@ test('the tarball holds the built library and nothing of the workshop', (t) => {
   assert.ok(files.includes('dist/workers/tasks.js'), 'its tasks are in it')
 })
 
-test('the version in the code is that of the package', () => {
+test('the version in the code equals that of the package', () => {
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     version: string
   }
   assert.equal(PACKAGE_VERSION, version, 'src/main/base/package-version.ts')
 })
 
-test('the installed program says its version', (t) => {
+test('the installed program prints its version', (t) => {
   const { dir } = installPackage(tempDir(t))
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     version: string
@@ -86,7 +86,7 @@ test('the installed program says its version', (t) => {
   assert.equal(said.trim(), version)
 })
 
-test('in a checkout that is built, `npx certswap` finds a program that may be run', () => {
+test('in a built checkout, `npx certswap` finds an executable program', () => {
   const { mode } = statSync(join(projectRoot, 'dist/main/cli/bin.js'))
   assert.equal(mode & 0o111, 0o111)
 })

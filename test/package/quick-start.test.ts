@@ -10,7 +10,7 @@ import { tempDir } from '../../support/files/temp-dir.js'
 import { installPackage, projectRoot } from '../../support/processes/installed-package.js'
 import { startNode } from '../../support/processes/process-lines.js'
 
-test('a new user gets from nothing to a server that reloads by four commands and a file', async (t) => {
+test('a new user needs four commands and a file for a server that reloads', async (t) => {
   const { dir } = installPackage(tempDir(t))
   symlinkSync(join(projectRoot, 'node_modules/fastify'), join(dir, 'node_modules/fastify'))
   const program = join(dir, 'node_modules/.bin/certswap')

@@ -15,7 +15,7 @@ import { startNode } from '../../support/processes/process-lines.js'
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0
 
-test('the example of the README serves, and reloads what is renewed', async (t) => {
+test('the example of the README serves, and reloads a renewed certificate', async (t) => {
   const { dir } = installPackage(tempDir(t))
   const authority = createAuthority()
   const first = authority.issue()
@@ -62,7 +62,7 @@ test('the commands of the README rotate a certificate that curl then trusts', { 
   assert.match(status, new RegExp(reloaded.fingerprint256))
 })
 
-test('the log lines of the README are those of a rotation and of a refused pair', async (t) => {
+test('the log lines in the README are those of a rotation and of a refused pair', async (t) => {
   const { dir } = installPackage(tempDir(t))
   const program = join(dir, 'node_modules/.bin/certswap')
   const flags = ['serve', '--listen', '127.0.0.1:0', '--auto-reload-interval', '0.1']
@@ -92,7 +92,7 @@ interface LogLine extends Record<string, unknown> {
   readonly msg: string
 }
 
-/** A log line as JSON, without what differs from run to run. */
+/** A log line as JSON, without the values that differ between runs. */
 function withoutValues(line: object, dir: string): string {
   return JSON.stringify(line)
     .replaceAll(dir, 'DIR')
@@ -101,7 +101,7 @@ function withoutValues(line: object, dir: string): string {
     .replaceAll(/Ms":[\d.]+/g, 'MS')
 }
 
-/** Asynchronous, because the server that is asked may be a child whose output we read. */
+/** Asynchronous, because the requested server may be a child process whose output we read. */
 async function outputOf(command: string, args: string[], cwd: string): Promise<string> {
   const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''

@@ -1,6 +1,4 @@
-/*
- * docs/troubleshooting.md, held against the tests whose outcomes it describes, and against the lines that are logged.
- */
+/* Compares docs/troubleshooting.md with the tests whose results it describes, and with the actual log lines. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -16,7 +14,7 @@ const rows = [...read('docs/troubleshooting.md').matchAll(/^\| (.+) \|$/gm)]
   .map(([, row = '']) => row.split(' | '))
   .filter(([first = '']) => first !== 'symptom' && !first.startsWith('---'))
 
-test('each row has a symptom, what is observed, what it means, what to do, and a test', () => {
+test('each row has a symptom, an observation, its meaning, an action, and a test', () => {
   assert.ok(rows.length > 40)
   for (const row of rows) assert.equal(row.length, 5, row[0])
 })
@@ -41,7 +39,7 @@ test('each log line of a row is one that certswap logs', () => {
 
 const CODE = /\b[A-Z]{2,}_[A-Z_]{2,}\b/g
 
-/** A test of the corpus keeps its cases in files of their own. */
+/** A test of the corpus keeps its cases in separate files. */
 function withRows(path: string): string {
   const text = read(path)
   const imports = [...text.matchAll(/from '(\.\/rows\/[\w-]+)\.js'/g)]

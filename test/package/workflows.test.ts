@@ -22,7 +22,7 @@ for (const file of readdirSync(folder)) {
   const workflow = parse(text) as Workflow
   const jobs = Object.values(workflow.jobs)
 
-  test(`${file} runs actions of exact commits only, and gives each job no more than it needs`, () => {
+  test(`${file} runs only actions pinned to a commit, and gives each job the minimum permissions`, () => {
     const uses = text.match(/uses: .*/g) ?? []
     assert.ok(uses.length > 0)
     for (const line of uses) assert.match(line, /^uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)

@@ -52,7 +52,7 @@ const parts = fc.constantFrom(
 )
 const texts = fc.array(parts, { maxLength: 6 }).map((chosen) => chosen.join(''))
 
-test('the text of a name gives back the name, tells its kind, and holds no control character', () => {
+test('the text of a name can be parsed back to the name, shows its kind, and contains no control character', () => {
   fc.assert(
     fc.property(fc.constantFrom('DNS', 'URI', 'email', 'other'), texts, (kind, text) => {
       const name = { kind, value: kind === 'DNS' ? text.toLowerCase() : text } as const
@@ -84,7 +84,7 @@ test('a certificate covers each of its names by its text, and none of another ki
   )
 })
 
-test('a domain name in Unicode becomes the name that clients send, and what is none becomes nothing', () => {
+test('a domain name in Unicode becomes the name that clients send, and an invalid one is refused', () => {
   for (const [given, expected] of [
     ['Bücher.Example', 'xn--bcher-kva.example'],
     ['*.bücher.example', '*.xn--bcher-kva.example'],

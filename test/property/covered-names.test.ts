@@ -12,7 +12,7 @@ import { keyPair } from '../../support/material/keys.js'
 const authority = createAuthority()
 const key = keyPair('ed25519')
 
-/** Few, so that names meet. */
+/** Few, so that names coincide. */
 const labels = fc.constantFrom(
   'a',
   'b',
@@ -37,7 +37,7 @@ const labels = fc.constantFrom(
 const dnsNames = fc
   .array(labels, { minLength: 1, maxLength: 4 })
   .map((parts) => parts.join('.'))
-  // For OpenSSL, a name that begins with a dot stands for all names below it.
+  // For OpenSSL, a name that begins with a dot represents all names below it.
   .filter((name) => name !== '' && !name.startsWith('.'))
 const addresses = fc.constantFrom(
   '192.0.2.1',
@@ -50,7 +50,7 @@ const addresses = fc.constantFrom(
   'fe80::1',
 )
 
-test('a certificate covers the names that OpenSSL says it covers', () => {
+test('a certificate covers the names that it covers for OpenSSL', () => {
   fc.assert(
     fc.property(
       fc.array(dnsNames, { minLength: 1, maxLength: 4 }),
@@ -69,7 +69,7 @@ test('a certificate covers the names that OpenSSL says it covers', () => {
   )
 })
 
-test('a name with a zone, a control character or nothing in it is not covered', () => {
+test('an empty name, or one with a zone or a control character, is not covered', () => {
   const covered = new CoveredNames(new X509Certificate(authority.issue({ names: ['*.a.test'] }).certPem))
   for (const name of [
     '',

@@ -31,7 +31,7 @@ test('random bytes have a kind or none', () => {
   )
 })
 
-test('a certificate with some bytes changed makes the DER reader throw RangeError or nothing', () => {
+test('a certificate with some changed bytes makes the DER reader throw RangeError or nothing', () => {
   const changes = fc.array(fc.tuple(fc.nat(certDer.length - 1), fc.integer({ min: 0, max: 255 })), {
     minLength: 1,
     maxLength: 5,
@@ -47,7 +47,7 @@ test('a certificate with some bytes changed makes the DER reader throw RangeErro
   )
 })
 
-test('no cut certificate is readable', () => {
+test('no truncated certificate is readable', () => {
   fc.assert(
     fc.property(fc.nat(certDer.length - 1), (length) => {
       assert.throws(() => signatureOid(certDer.subarray(0, length)), RangeError)
@@ -55,7 +55,7 @@ test('no cut certificate is readable', () => {
   )
 })
 
-/** Bytes with likely tags and lengths among them, so that the reader gets further than the first element. */
+/** Bytes that include plausible tags and lengths, so that the reader gets beyond the first element. */
 function derLike(): fc.Arbitrary<Uint8Array> {
   const byte = fc.oneof(
     fc.constantFrom(0x02, 0x06, 0x17, 0x18, 0x30, 0x31, 0xa0, 0x80, 0x81, 0x84, 0xff),
@@ -65,7 +65,7 @@ function derLike(): fc.Arbitrary<Uint8Array> {
   return fc.array(byte, { maxLength: 64 }).map((bytes) => Uint8Array.from(bytes))
 }
 
-/** Reads everything that can be read, as deep as it goes. */
+/** Reads every element at every depth. */
 function walk(der: Uint8Array, node: DerNode): void {
   const ms = timeOf(der, node)
   assert.ok(ms === null || Number.isInteger(ms), `a time of ${ms}`)

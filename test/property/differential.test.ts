@@ -1,5 +1,5 @@
-// Whether Node loads a pair, shakes hands with it in both versions of TLS, and a client verifies it, beside what certswap says
-// of the same files. They agree, or the disagreement is in the list, with its reason.
+// Compares certswap's verdict on a pair with Node: whether Node loads the pair and completes a handshake with it in both TLS
+// versions, and whether a client verifies it. They agree, or the disagreement is in the list, with its reason.
 
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
@@ -26,12 +26,12 @@ import { prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 
 /**
  * Each pair comes in three more forms. OpenSSL 3.0 takes twice the time. On four versions of Node these are some thousands;
- * `CERTSWAP_FUZZ=5` makes them so on one.
+ * `CERTSWAP_FUZZ=5` gives as many on one.
  */
 const CASES = fuzzCases(process.versions.openssl.startsWith('3.0.') ? 400 : 600)
 const FORMS = 3
 
-test(`certswap accepts those of ${CASES} pairs that Node serves and clients verify, except for the listed reasons`, async (t) => {
+test(`of ${CASES} pairs certswap accepts those that Node serves and clients verify, except for the listed reasons`, async (t) => {
   t.diagnostic(`seed ${seed}`)
   const next = numbersFrom(seed)
   const dir = tempDir(t)
@@ -54,7 +54,7 @@ test(`certswap accepts those of ${CASES} pairs that Node serves and clients veri
   assert.ok((counts.get('agreed') ?? 0) > CASES / 2, 'most cases can be made, and agree')
 })
 
-test('each reason of the list has a pair that Node and certswap disagree about', async (t) => {
+test('for each reason of the list there is a pair on which Node and certswap disagree', async (t) => {
   const dir = tempDir(t)
   for (const { reason, side, example, isHere = true } of DISAGREEMENTS) {
     const one = { ...usualCase, ...example }
@@ -73,17 +73,17 @@ interface Said {
   readonly own: OwnVerdict
 }
 
-/** What is known of a pair in the forms before. */
+/** The results for a pair in its previous forms. */
 interface Before {
   readonly handshakes: Handshakes
-  /** PREPARE's record, which it compares the next files with, and the codes of its warnings. */
+  /** PREPARE's record, with which it compares the next files, and the codes of its warnings. */
   accepted: { readonly record: PreparedReply['record']; readonly codes: readonly string[] } | null
 }
 
 async function bothSay(one: PairCase, dir: string, before: Before = noneBefore()): Promise<Said | null> {
   const files = filesOfCase(one)
   if (files === null) return null
-  // Node loads a key of another kind than the certificate's, and fails in the handshake.
+  // Node loads a key of another type than the certificate's, and fails in the handshake.
   const keyForm = / key before it$|^another key$/.test(one.keyForm) ? one.keyForm : ''
   const form = [one.certForm, keyForm, files.pfx === null].join()
   const node = await nodeVerdict(files, form, before.handshakes)
@@ -98,7 +98,7 @@ async function ownVerdict(files: PairFilesOfCase, dir: string, before: Before): 
   const { accepted } = before
   const reply = await prepareHere(taskFor(optionsIn(dir, files), { record: accepted?.record ?? null }))
   if (reply.kind === 'refused') return { isAccepted: false, codes: reply.problems.map(({ code }) => code) }
-  // Most forms hold the chain that is served: it is not judged again.
+  // Most forms contain the chain that is already served, which is not judged again.
   if (accepted !== null && reply.kind === 'unchanged') return { isAccepted: true, codes: accepted.codes }
   assert.equal(reply.kind, 'prepared')
   const { material, warnings, record } = reply as PreparedReply

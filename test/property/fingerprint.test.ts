@@ -15,7 +15,7 @@ import { createAuthority } from '../../support/material/certificates.js'
 const leaf = createAuthority().issueAuthority().issue()
 const chain = Buffer.from(leaf.chainPem)
 
-test('any byte that changes in a certificate file changes its digest', () => {
+test('every changed byte in a certificate file changes its digest', () => {
   const digest = contentDigest(chain)
   fc.assert(
     fc.property(fc.nat(chain.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
@@ -27,7 +27,7 @@ test('any byte that changes in a certificate file changes its digest', () => {
   )
 })
 
-test('any byte that changes around a key changes the digest, and none that changes in it does', () => {
+test('every changed byte around a key changes the digest, and no changed byte of the key does', () => {
   const key = Buffer.from(leaf.keyPem.trimEnd())
   const file = Buffer.concat([chain, key, chain])
   const digest = contentDigest(file)
@@ -45,7 +45,7 @@ test('any byte that changes around a key changes the digest, and none that chang
   )
 })
 
-test('no digest tells one private key from another', () => {
+test('the digest is the same for every private key', () => {
   const base64 = fc.base64String({ minLength: 4, maxLength: 400 })
   const label = fc.constantFrom('', 'RSA ', 'EC ', 'ENCRYPTED ', 'OPENSSH ')
   const block = fc.tuple(label, base64).map(([kind, body]) => {
@@ -59,7 +59,7 @@ test('no digest tells one private key from another', () => {
   )
 })
 
-test('two stamps are equal just when all their fields are', () => {
+test('two stamps are equal exactly if all their fields are', () => {
   const field = fc.bigInt({ min: 0n, max: 2n ** 64n })
   const stats = fc.record({ dev: field, ino: field, size: field, mtimeNs: field, ctimeNs: field })
   const similar = fc.tuple(stats, stats, fc.subarray(['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const))
@@ -72,7 +72,7 @@ test('two stamps are equal just when all their fields are', () => {
   )
 })
 
-test('changed paths are the same from either side', () => {
+test('changed paths are the same in both directions', () => {
   fc.assert(
     fc.property(fingerprint(), fingerprint(), (one, other) => {
       assert.deepEqual(changedPaths(one, other), changedPaths(other, one))
@@ -80,14 +80,14 @@ test('changed paths are the same from either side', () => {
   )
 })
 
-test('no path has changed between a fingerprint and itself in any order', () => {
+test('a fingerprint has no changed path compared with itself in any order', () => {
   const shuffled = fingerprint().chain((one) =>
     fc.tuple(fc.constant(one), fc.shuffledSubarray([...one], { minLength: one.length })),
   )
   fc.assert(fc.property(shuffled, ([one, other]) => assert.deepEqual(changedPaths(one, other), [])))
 })
 
-test('just the paths of entries that differ are named, each once, sorted', () => {
+test('exactly the paths of differing entries are named, each once, sorted', () => {
   fc.assert(
     fc.property(fingerprint(), fingerprint(), (before, after) => {
       const [left, right] = [before, after].map((one) => new Set(one.map((entry) => JSON.stringify(entry))))
@@ -100,7 +100,7 @@ test('just the paths of entries that differ are named, each once, sorted', () =>
   )
 })
 
-test('two fingerprints are the same just when no path has changed, whatever their order', () => {
+test('two fingerprints are the same exactly if no path has changed, in any order', () => {
   fc.assert(
     fc.property(fingerprint(), fingerprint(), (one, other) => {
       assert.equal(sameFingerprint(one, other), changedPaths(one, other).length === 0)
@@ -109,7 +109,7 @@ test('two fingerprints are the same just when no path has changed, whatever thei
   )
 })
 
-/** Few paths and values, so that two of them have something in common. */
+/** Few paths and values, so that two fingerprints have something in common. */
 function fingerprint(): fc.Arbitrary<Fingerprint> {
   const entry = fc.record({
     path: fc.constantFrom('a', 'b', 'c/d', 'content a'),

@@ -1,6 +1,6 @@
 /*
- * Damage below the surface: the bytes inside PEM are flipped, cut and spliced and put back into whole PEM, so that they get
- * past the text to whatever reads them. `CERTSWAP_FUZZ` changes the number of cases.
+ * Damage inside PEM: the bytes of blocks are flipped, cut and spliced and encoded as valid PEM again, so that they reach the
+ * code behind the PEM reader. `CERTSWAP_FUZZ` changes the number of cases.
  */
 
 import assert from 'node:assert/strict'
@@ -95,7 +95,7 @@ test('damaged PKCS#12 files are read, or refused as data', async (t) => {
   })
 })
 
-test('no file is read past its limit', async (t) => {
+test('no file is read beyond its limit', async (t) => {
   const path = join(tempDir(t), 'file')
   const sizes = fc.tuple(fc.nat(3000), fc.nat(3000))
   await fuzz(t, 200, sizes, ([size, limit]) => {
@@ -105,7 +105,7 @@ test('no file is read past its limit', async (t) => {
   })
 })
 
-test('whatever PREPARE accepts of damaged files completes real handshakes', async (t) => {
+test('damaged files that PREPARE accepts complete real handshakes', async (t) => {
   const dir = tempDir(t)
   const options = {
     cert: join(dir, 'tls.crt'),
@@ -132,7 +132,7 @@ test('whatever PREPARE accepts of damaged files completes real handshakes', asyn
   assert.ok(outcomes.prepared > 4 && outcomes.refused > 4, JSON.stringify(outcomes))
 })
 
-test('whatever PREPARE accepts of a damaged PKCS#12 file completes real handshakes', async (t) => {
+test('a damaged PKCS#12 file that PREPARE accepts completes real handshakes', async (t) => {
   const path = join(tempDir(t), 'tls.p12')
   const files = leaves.map((one) => pkcs12({ leaf: one, chain: [intermediate], algorithm: 'none' }))
   await fuzz(t, 100, damaged(files), async (bytes) => {
@@ -154,7 +154,7 @@ async function fuzz<T>(
   await fc.assert(property, { numRuns, seed })
 }
 
-/** A few bits flipped, a piece cut out, a piece of something else put in, or nothing of it. */
+/** A few bits flipped, a piece removed, a piece of other bytes inserted, or no change. */
 function damaged(sources: readonly Buffer[]): fc.Arbitrary<Buffer> {
   const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
   const flip = fc.record({ kind: fc.constant('flip' as const), at: place, bit: fc.nat(7) })
@@ -186,7 +186,7 @@ function damaged(sources: readonly Buffer[]): fc.Arbitrary<Buffer> {
   })
 }
 
-/** Blocks of which the bytes are damaged and the form is whole. */
+/** Blocks with damaged bytes in valid PEM. */
 function damagedPem(texts: readonly string[]): fc.Arbitrary<string> {
   return fc.constantFrom(...texts).chain((text) => {
     if (text.includes('Proc-Type')) return fc.constant(text)
@@ -203,7 +203,7 @@ interface SetOfFiles {
   readonly dhparam: string
 }
 
-/** A set that is good but for one or two files, so that no damage hides behind another. */
+/** A valid set except for one or two files, so that no damage hides another. */
 function damagedSet(): fc.Arbitrary<SetOfFiles> {
   const [parameters] = material.parameters as [string]
   return fc.constantFrom(...leaves).chain((one) => {
@@ -233,7 +233,7 @@ function damagedSet(): fc.Arbitrary<SetOfFiles> {
   })
 }
 
-/** One block damaged, or blocks left out, doubled or in another order. */
+/** One block damaged, or blocks omitted, repeated or reordered. */
 function damagedChain(blocks: readonly string[]): fc.Arbitrary<string> {
   const others = [root.certPem, ...material.certificates]
   const shuffled = fc.array(fc.constantFrom(...blocks, ...others), { maxLength: 4 })
@@ -253,8 +253,8 @@ async function assertSound(reply: PrepareReply): Promise<void> {
 }
 
 /**
- * With what the main thread would be given. The client trusts the intermediate too: without the root, nobody can tell that
- * the signature on an intermediate is damaged.
+ * With the material that the main thread would get. The client trusts the intermediate too: without the root, a damaged
+ * signature of an intermediate cannot be detected.
  */
 async function assertServes(reply: PreparedReply): Promise<void> {
   const server = optionsOf(reply)
@@ -291,7 +291,7 @@ function assertProblem(error: unknown): void {
   assertKnown([error.problem])
 }
 
-/** A code of the list and a sentence of a sane length, whatever was in the files. */
+/** A code of the list and a sentence of limited length, whatever the files contain. */
 function assertKnown(problems: readonly { readonly code: string; readonly message: string }[]): void {
   for (const { code, message } of problems) {
     assert.ok((PROBLEM_CODES as readonly string[]).includes(code), code)

@@ -31,7 +31,7 @@ const strangers = [other.chainPem, other.keyPem, authority.certPem, authority.cr
   Buffer.from(pem),
 )
 
-/** One way to spoil a file; positions are parts of its length. */
+/** One way to corrupt a file; positions are fractions of its length. */
 const damage = fc.oneof(
   fc.record({
     kind: fc.constant('flip'),
@@ -53,7 +53,7 @@ const cases = fc.record({
   damages: fc.array(damage, { minLength: 1, maxLength: 3 }),
 })
 
-test(`of ${RUNS} spoiled sets none is answered but by data, and what is accepted can always shake hands`, async (t) => {
+test(`${RUNS} corrupted sets are all answered with data, and accepted sets always complete a handshake`, async (t) => {
   const dir = tempDir(t)
   const path = (name: Name) => join(dir, name)
   const paths = { cert: path('cert'), key: path('key'), ca: path('ca'), crl: path('crl') }
@@ -94,7 +94,7 @@ function spoil(bytes: Buffer, how: Damage): Buffer {
   return how.kind === 'behead' ? bytes.subarray(at) : bytes
 }
 
-/** A full handshake in memory with just what the main thread would get. */
+/** A full handshake in memory with exactly the material that the main thread would get. */
 function shakeHands({ pairs, trust }: PreparedMaterial): Promise<void> {
   assert.notEqual(trust, 'served')
   const { authorities, revocationLists } = trust as Exclude<PreparedMaterial['trust'], 'served'>

@@ -8,7 +8,7 @@ import { createLane } from '../../src/main/engine/lane.js'
 
 const KINDS = ['reload', 'forced reload', 'dry run'] as const
 
-/** What happens, one after the other: somebody arrives, or whatever runs ends, well or not. */
+/** A sequence of events: a caller arrives, or the running pass ends, successfully or not. */
 const events = fc.array(
   fc.oneof(
     fc.record({ arrives: fc.constantFrom(...KINDS) }),
@@ -17,7 +17,7 @@ const events = fc.array(
   { maxLength: 30 },
 )
 
-test('whenever callers arrive, one pass runs at a time and each gets one that began after it came', async () => {
+test('whenever callers arrive, one pass runs at a time, and each caller gets a pass that began after its arrival', async () => {
   await fc.assert(
     fc.asyncProperty(events, async (story) => {
       const lane = createLane()
@@ -61,7 +61,7 @@ test('whenever callers arrive, one pass runs at a time and each gets one that be
   )
 })
 
-test('whenever a lane closes, everybody is answered and nothing runs any more', async () => {
+test('whenever a lane closes, every caller gets an answer and no pass runs any more', async () => {
   await fc.assert(
     fc.asyncProperty(events, async (story) => {
       const lane = createLane()

@@ -20,7 +20,7 @@ type Name = readonly (readonly Attribute[])[]
 const key = keyPair('ed25519')
 const signer = signerOf(key.privateKey)
 
-/** The textual types of a name by tag, and how each of them encodes text. */
+/** The text types of a name by tag, and how each of them encodes text. */
 const types: Readonly<Record<number, (text: string) => Buffer>> = {
   12: (text) => Buffer.from(text),
   18: (text) => Buffer.from(text, 'latin1'),
@@ -61,7 +61,7 @@ const attributes = fc.record({
 })
 const names: fc.Arbitrary<Name> = fc.array(fc.array(attributes, { maxLength: 3 }), { maxLength: 3 })
 
-test('two names are equal exactly when they are for OpenSSL, whatever types, case, space and order they have', () => {
+test('two names are equal exactly if they are for OpenSSL, in any combination of types, case, space and order', () => {
   fc.assert(
     fc.property(
       names.chain((name) => fc.tuple(fc.constant(name), fc.oneof(spellingOf(name), names))),
@@ -73,7 +73,7 @@ test('two names are equal exactly when they are for OpenSSL, whatever types, cas
   )
 })
 
-test('any value of a name is equal to itself alone, as for OpenSSL, or refused by both', () => {
+test('any value of a name is equal only to itself, as for OpenSSL, or refused by both', () => {
   const values = fc.record({
     tag: fc.constantFrom(3, 12, 18, 19, 20, 22, 26, 28, 30),
     content: fc.uint8Array({ maxLength: 6 }),
@@ -83,7 +83,7 @@ test('any value of a name is equal to itself alone, as for OpenSSL, or refused b
       const [a, b] = [one, other].map(({ tag, content }) => nameOf(tag, content)) as [Buffer, Buffer]
       const expected = attempt(() => equalInOpenSsl(a, b))
       const actual = attempt(() => equalHere(a, b))
-      // What OpenSSL does not parse never reaches a handshake.
+      // Names that OpenSSL cannot parse never reach a handshake.
       if (expected !== undefined) assert.equal(actual, expected)
     }),
     { numRuns: 1_500 },
@@ -95,7 +95,7 @@ test('a name in BER is not compared', () => {
   assert.throws(() => canonicalName(constructed, nodeAt(constructed, 0)), RangeError)
 })
 
-/** Another spelling of a name: other types, other case, more space. Not all of them are the same name. */
+/** Another spelling of a name: other types, other case, more space. Not all spellings are the same name. */
 function spellingOf(name: Name): fc.Arbitrary<Name> {
   return fc.tuple(
     ...name.map((rdn) =>
@@ -139,7 +139,7 @@ function equalHere(one: Buffer, other: Buffer): boolean {
   return canonicalName(one, nodeAt(one, 0)) === canonicalName(other, nodeAt(other, 0))
 }
 
-/** By the check of issuers, which compares names and finds nothing else to object to in these certificates. */
+/** By the issuer check, which compares names and has no other objection to these certificates. */
 function equalInOpenSsl(subject: Buffer, issuer: Buffer): boolean {
   return certificate(issuer, nameOf(12, Buffer.from('leaf'))).checkIssued(certificate(subject, subject))
 }

@@ -15,7 +15,7 @@ const originals = [one.certPem, two.certPem]
 const text = `${one.certPem}some text\n${two.certPem}`
 const place = fc.nat(text.length)
 
-test('a file that is cut at either end gives whole blocks or none', () => {
+test('a file that is truncated at either end gives whole blocks or none', () => {
   fc.assert(
     fc.property(place, place, (from, to) => {
       const blocks = orProblem(['PEM_INVALID'], () => splitPem(Buffer.from(text.slice(from, to)), 'f'))
@@ -25,7 +25,7 @@ test('a file that is cut at either end gives whole blocks or none', () => {
   )
 })
 
-test('a file that is cut at its end is refused, or it gives its first blocks', () => {
+test('a file that is truncated at its end is refused, or gives its first blocks', () => {
   for (let length = 0; length <= text.length; length++) {
     const blocks = orProblem(['PEM_INVALID'], () => splitPem(Buffer.from(text.slice(0, length)), 'f'))
     const pems = blocks?.map(({ pem }) => pem)
@@ -33,7 +33,7 @@ test('a file that is cut at its end is refused, or it gives its first blocks', (
   }
 })
 
-test('a file with a piece missing gives no certificate that its issuer did not sign', () => {
+test('a file with a missing piece gives no certificate that its issuer did not sign', () => {
   fc.assert(
     fc.property(place, place, (from, to) => {
       assertOnlyOriginals(text.slice(0, Math.min(from, to)) + text.slice(Math.max(from, to)))
@@ -51,7 +51,7 @@ test('the head of one file and the tail of another give no certificate that its 
   )
 })
 
-test('no file, whatever is in it, makes the reader throw anything but a problem', () => {
+test('the reader throws nothing but problems, for any content of a file', () => {
   const piece = fc.oneof(
     fc.constantFrom(
       '-----BEGIN CERTIFICATE-----',
@@ -71,14 +71,14 @@ test('no file, whatever is in it, makes the reader throw anything but a problem'
   fc.assert(
     fc.property(fc.array(piece), (pieces) => {
       const blocks = orProblem(['PEM_INVALID'], () => splitPem(Buffer.from(pieces.join('')), 'f')) ?? []
-      // What was split once is clean: it splits again into itself.
+      // The result of a split is normalized: it splits into itself again.
       for (const block of blocks) assert.deepEqual(splitPem(Buffer.from(block.pem), 'f'), [block])
     }),
     { numRuns: 500 },
   )
 })
 
-/** Two halves can make bytes that parse; no accident makes a signature. */
+/** Two halves can combine to bytes that parse; a valid signature does not arise by chance. */
 function assertOnlyOriginals(damaged: string): void {
   const refused = ['PEM_INVALID', 'CERT_MISSING'] as const
   const found = orProblem(refused, () => certificatesOf(splitPem(Buffer.from(damaged), 'f'), 'f')) ?? []

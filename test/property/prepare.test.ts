@@ -30,7 +30,7 @@ const good = [
 ].map((text) => Buffer.from(text))
 const pfx = pkcs12({ leaf, chain: [issuer], passphrase: PASSPHRASE })
 
-test('whatever lies in the files, PREPARE answers with data and tells no secret', async (t) => {
+test('PREPARE answers with data and reveals no secret, for any content of the files', async (t) => {
   const dir = tempDir(t)
   const path = (name: string) => join(dir, name)
   mkdirSync(path('cas'))
@@ -53,7 +53,7 @@ test('whatever lies in the files, PREPARE answers with data and tells no secret'
   )
 })
 
-test('whatever lies in a PKCS#12 file, PREPARE answers with data and tells no secret', async (t) => {
+test('PREPARE answers with data and reveals no secret, for any content of a PKCS#12 file', async (t) => {
   const path = join(tempDir(t), 'tls.p12')
   await fc.assert(
     fc.asyncProperty(damageOf(pfx), async (damage) => {
@@ -64,7 +64,7 @@ test('whatever lies in a PKCS#12 file, PREPARE answers with data and tells no se
   )
 })
 
-/** Files of a set that can be served; the readers would hide what comes after them if none were good. */
+/** Files of a set that can be served; if none were valid, the readers would hide the later stages. */
 const usual = [leaf.chainPem, leaf.keyPem, authority.certPem, authority.crl(), issuer.certPem]
 
 function mostly(text: string): fc.Arbitrary<Buffer> {
@@ -72,7 +72,7 @@ function mostly(text: string): fc.Arbitrary<Buffer> {
   return fc.oneof({ weight: 3, arbitrary: fc.constant(bytes) }, damaged(bytes), content())
 }
 
-/** Good material, good material with a few bytes changed, and anything else. */
+/** Valid material, valid material with a few changed bytes, and anything else. */
 function content(): fc.Arbitrary<Buffer> {
   const known = fc.constantFrom(...good)
   return fc.oneof(

@@ -1,6 +1,4 @@
-/*
- * CONTRIBUTING.md, held against the repository: a newcomer who looks for a file that it names must find it.
- */
+/* Compares CONTRIBUTING.md with the repository: a newcomer must find every file that it names. */
 
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
@@ -19,12 +17,12 @@ test('every path that CONTRIBUTING.md names exists', () => {
   assert.deepEqual(missing(paths), [])
 })
 
-test('a path that does not exist is found', () => {
+test('a path that does not exist is reported', () => {
   const [path] = [...'`src/main/no-such-file.ts`'.matchAll(PATH)].map(([, path]) => path as string)
   assert.deepEqual(missing([path as string]), ['src/main/no-such-file.ts'])
 })
 
-test('every name that CONTRIBUTING.md finds in a file is in that file', () => {
+test('every name that CONTRIBUTING.md locates in a file is in that file', () => {
   const found = [...page.matchAll(/((?:`\w+`(?: and )?)+) in `([\w/.-]+\.ts)`/g)]
   assert.ok(found.length >= 3)
   for (const [, names = '', path = ''] of found) {
@@ -43,7 +41,7 @@ test('every script that CONTRIBUTING.md names is in package.json', () => {
   )
 })
 
-/** Of the folders that hold sources; what is built or fetched is not there in every checkout. */
+/** Names of the folders that hold sources; built and fetched files do not exist in every checkout. */
 const PATH = /`(?:node |bash )?((?:src|test|bench|support|scripts|docs|examples|\.ci)(?:\/[\w./-]+)?)`/g
 const LINK = /\]\((?!https?:)([\w./-]+)\)/g
 

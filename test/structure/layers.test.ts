@@ -1,6 +1,6 @@
 /*
- * The order of the folders of `src`. Without it, a folder that imports one above it grows into a knot in which no part can
- * be understood, tested or moved alone. Imports of types count: a type in the wrong file is how a knot begins.
+ * The order of the folders of `src`. Without it, a folder that imports one above it becomes part of a cycle in which no part
+ * can be understood, tested or moved alone. Imports of types count, because a type in the wrong file is how a cycle begins.
  */
 
 import assert from 'node:assert/strict'
@@ -10,7 +10,7 @@ import { test } from 'node:test'
 
 import { projectRoot } from '../../support/processes/installed-package.js'
 
-/** From the bottom to the top. A folder imports itself and what stands before it. */
+/** From the bottom to the top. A folder may import itself and the folders before it. */
 const LAYERS = [
   'fingerprint',
   'workers/base',
@@ -44,22 +44,22 @@ const LAYERS = [
 
 const MOST_LINES = 300
 
-/** What each file of `src` imports, both as paths below it. */
+/** The imports of each file of `src`, both as paths below it. */
 type Graph = ReadonlyMap<string, readonly string[]>
 
 const source = join(projectRoot, 'src')
 const graph = graphOf(source)
 
-test('every folder of src imports folders below it alone, types included', () => {
+test('every folder of src imports only folders below it, types included', () => {
   assert.ok(graph.size > 300)
   assert.deepEqual(upwardImports(graph), [])
 })
 
-test('no two files of src import each other in a circle, types included', () => {
+test('no two files of src import each other in a cycle, types included', () => {
   assert.deepEqual(circles(graph), [])
 })
 
-test('an import that runs upwards is found, and so is a circle', () => {
+test('an import that runs upwards is reported, and so is a cycle', () => {
   const planted = new Map(graph)
   planted.set('main/base/clock.ts', ['main/engine/engine.ts'])
   assert.deepEqual(upwardImports(planted), ['main/base/clock.ts imports main/engine/engine.ts'])
@@ -67,7 +67,7 @@ test('an import that runs upwards is found, and so is a circle', () => {
   assert.ok(circle?.includes('main/base/clock.ts') && circle.includes('main/engine/engine.ts'))
 })
 
-test('the bench imports no test, and what both share imports neither', () => {
+test('the bench imports no test, and their shared code imports neither', () => {
   assert.deepEqual(importsInto('bench', ['test']), [])
   assert.deepEqual(importsInto('support', ['test', 'bench']), [])
   assert.ok(importsInto('bench', ['support']).length > 0)
@@ -128,7 +128,7 @@ function layerOf(file: string): number {
   return layer
 }
 
-/** Groups of files that import each other in a circle (the strongly connected components of more than one file). */
+/** Groups of files that import each other in a cycle (the strongly connected components of more than one file). */
 function circles(imports: Graph): string[][] {
   const order = new Map<string, number>()
   const lowest = new Map<string, number>()

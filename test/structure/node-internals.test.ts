@@ -19,7 +19,7 @@ interface Entry {
 
 const LABELS = ['Part', 'Files', 'Why', 'Without it', 'Tests', 'Seen on']
 
-/** How undocumented parts are used, in code without its comments. */
+/** Patterns of uses of undocumented parts, in code without its comments. */
 const USES: Readonly<Record<string, RegExp>> = {
   'a property whose name begins with _': /\._[a-z]\w*|['"`]_[a-z]\w*['"`]|^\s*(?:readonly )?_[a-z]\w*\??:/m,
   'such a property, destructured': /\{[^{}()]*\b_[a-z]\w*[^{}()]*\}\s*=[^=>]/,
@@ -37,7 +37,7 @@ const USES: Readonly<Record<string, RegExp>> = {
   'a code or a text of OpenSSL': /ERR_(?:OSSL|SSL|CRYPTO)|SSL alert|CERT_HAS_EXPIRED/,
 }
 
-/** What only looks like such a use: the file, the use, and what it is. */
+/** Code that only looks like such a use: the file, the use, and what it is. */
 const DOCUMENTED: readonly (readonly [file: string, use: string, what: string])[] = [
   [
     'src/main/attach/attached-servers.ts',
@@ -110,14 +110,14 @@ test('every entry of the register has files, tests and the supported versions of
   }
 })
 
-test('undocumented parts of Node are used by the files of the register alone', () => {
+test('only the files of the register use undocumented parts of Node', () => {
   assert.deepEqual(
     source.flatMap((file) => unregistered(file, codeOf(file))),
     [],
   )
 })
 
-test('what is excused is there, and in no file of the register', () => {
+test('every exception exists, and in no file of the register', () => {
   const needless = DOCUMENTED.filter(([file, use]) => registered.has(file) || !usesIn(codeOf(file)).has(use))
   assert.deepEqual(needless, [])
 })
@@ -135,7 +135,7 @@ for (const planted of [
   "socket.on('secure', () => {})",
   "error.code === 'ERR_SSL_NO_SHARED_CIPHER'",
 ]) {
-  test(`a use outside the register is found: ${planted}`, () => {
+  test(`a use outside the register is reported: ${planted}`, () => {
     const file = 'src/main/base/clock.ts'
     assert.deepEqual(unregistered(file, codeOf(file)), [])
     assert.notDeepEqual(unregistered(file, `${codeOf(file)}\n${planted}\n`), [])
@@ -149,7 +149,7 @@ function unregistered(file: string, code: string): string[] {
     .map(([use, found]) => `${file}: ${use} (${found})`)
 }
 
-/** The uses in the code of a file, each with the first place where it looks like one. */
+/** The uses in the code of a file, each with the first place that matches. */
 function usesIn(code: string): Map<string, string> {
   const uses = Object.entries(USES).map(([use, pattern]) => [use, pattern.exec(code)?.[0]?.trim()] as const)
   return new Map(uses.filter((use): use is [string, string] => use[1] !== undefined))
@@ -183,7 +183,7 @@ function entriesOf(page: string): Entry[] {
   })
 }
 
-/** Titles of the tests of a file, with `…` for what varies. */
+/** Titles of the tests of a file, with `…` for variable parts. */
 function titlesIn(file: string): string[] {
   const path = join(projectRoot, file)
   if (!existsSync(path)) return []

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-test('the library loads neither the program nor what the control server and the metrics are built on', () => {
+test('the library loads neither the program nor the dependencies of the control server and the metrics', () => {
   assert.deepEqual(packagesOf('index.js'), ['zod'])
 })
 
@@ -15,11 +15,11 @@ test('the drain loads no engine, and nothing that an engine needs', () => {
   assert.deepEqual(packagesOf('drain/index.js'), ['zod'])
 })
 
-test('what tells systemd loads neither hono nor prom-client', () => {
+test('the systemd notifier loads neither hono nor prom-client', () => {
   assert.deepEqual(packagesOf('observe/systemd/index.js'), ['zod'])
 })
 
-test('a client of the control server loads no engine before it knows that it needs one', () => {
+test('a client of the control server loads no engine before it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })
 

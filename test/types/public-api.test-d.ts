@@ -1,4 +1,4 @@
-/* Only has to compile: what a user of the package can write, and what the compiler stops. */
+/* Only has to compile: code that a user of the package can write, and code that the compiler rejects. */
 
 import http2 from 'node:http2'
 import https from 'node:https'
@@ -52,7 +52,7 @@ type IsAny<T> = 0 extends 1 & T ? true : false
 
 function assertType<_T extends true>(): void {}
 
-/** Every public type is one, and none of them is `any`. */
+/** Every public type is a type, and none of them is `any`. */
 export type PublicTypes = [
   Attempt,
   CertificateFacts,
@@ -107,7 +107,7 @@ assertType<Equals<Outcome, 'unchanged' | 'applied' | 'waiting-for-pair' | 'rejec
 new ReloadError('NO_SUCH_CODE', 'message')
 new ReloadError('CERT_EXPIRED', 'message', { cause: new Error(), path: 'tls.crt' })
 
-/** The compiler lets these through. */
+/** The compiler accepts these. */
 export async function accepted(app: https.RequestOptions & (() => void)): Promise<void> {
   const engine = await createReloadEngine({ cert: 'tls.crt', key: 'tls.key', autoReloadInterval: 30 })
   const servers: tls.Server[] = [
@@ -144,7 +144,7 @@ export async function accepted(app: https.RequestOptions & (() => void)): Promis
   await engine.close()
 }
 
-/** The compiler stops each of these. */
+/** The compiler rejects each of these. */
 export async function refused(engine: ReloadEngine): Promise<void> {
   // @ts-expect-error a misspelled option
   await createReloadEngine({ crt: 'tls.crt', key: 'tls.key' })

@@ -1,6 +1,6 @@
 import type { AuthorityFacts } from '../../src/workers/parse/authorities.js'
 
-/** What is known of a usual CA. */
+/** Facts of a typical CA. */
 export function authorityFactsOf(some: Partial<AuthorityFacts>): AuthorityFacts {
   return {
     ...{

@@ -43,7 +43,7 @@ test('a set is prepared into plain PEM, facts and a record', async (t) => {
   assert.deepEqual([reply.changed, reply.diff], [[], null])
 })
 
-test('no record holds a digest of a private key, and none of its bytes', async (t) => {
+test('a record contains neither a digest nor bytes of a private key', async (t) => {
   const { options, leaf, dir } = setIn(t)
   const both = join(dir, 'both.pem')
   writeFileSync(both, leaf.chainPem + leaf.keyPem, { mode: 0o600 })
@@ -58,7 +58,7 @@ test('no record holds a digest of a private key, and none of its bytes', async (
   }
 })
 
-test('an encrypted key comes out plain, and a PKCS#12 file comes out as PEM', async (t) => {
+test('an encrypted key is returned decrypted, and a PKCS#12 file as PEM', async (t) => {
   const { leaf, dir } = setIn(t)
   const files = writePair(dir, { chainPem: leaf.chainPem, keyPem: encryptedPkcs8(leaf, 'secret') })
   const fromPem = await preparedHere(taskFor({ ...files, passphrase: 'secret' }))
@@ -78,7 +78,7 @@ test('unchanged files are not read any further', async (t) => {
   assert.equal(opened, 1, 'the certificate is opened, the key is not')
 })
 
-test('files that are written anew with the same content are unchanged, under a new record', async (t) => {
+test('files that are rewritten with the same content are unchanged, with a new record', async (t) => {
   const { options, leaf } = setIn(t)
   const { record } = await preparedHere(taskFor(options))
   renameInto(options.key, leaf.keyPem)
@@ -90,7 +90,7 @@ test('files that are written anew with the same content are unchanged, under a n
   assert.deepEqual(again, { kind: 'unchanged', record: null })
 })
 
-test('a renewal is prepared with what changed, what it changes, and without trust that is served', async (t) => {
+test('a renewal is prepared with the changed files, the resulting changes, and without trust that is already served', async (t) => {
   const { options, dir, leaf } = setIn(t, { names: ['a.test', 'b.test'] })
   const ca = join(dir, 'ca.pem')
   writeFileSync(ca, authority.certPem)
@@ -106,7 +106,7 @@ test('a renewal is prepared with what changed, what it changes, and without trus
   assert.deepEqual(codesOf({ problems: [], warnings: [...reply.warnings] }).warnings, ['NAMES_LOST'])
 })
 
-test('a leaf that a trust anchor issued itself needs no intermediate, nor does its renewal', async (t) => {
+test('a leaf that a trust anchor issued directly needs no intermediate, nor does its renewal', async (t) => {
   const { dir, options } = setIn(t)
   const ca = join(dir, 'ca.pem')
   writeFileSync(ca, authority.certPem)
@@ -120,7 +120,7 @@ test('a leaf that a trust anchor issued itself needs no intermediate, nor does i
   assert.ok(other.warnings.some(({ code }) => code === 'CHAIN_INCOMPLETE'))
 })
 
-test('a CA that comes or goes is prepared with its trust, and sessions end', async (t) => {
+test('an added or removed CA is prepared with its trust, and ends sessions', async (t) => {
   const { options, dir } = setIn(t)
   const caDir = join(dir, 'cas')
   mkdirSync(caDir)
@@ -140,7 +140,7 @@ test('a CA that comes or goes is prepared with its trust, and sessions end', asy
   assert.equal(third.trust.digest, first.trust.digest)
 })
 
-test('what was rolled back is left alone until the files say something else', async (t) => {
+test('a rolled-back set is ignored until the files change', async (t) => {
   const { options, dir } = setIn(t)
   const first = await preparedHere(taskFor(options))
   writePair(dir, issuer.issue())
@@ -158,7 +158,7 @@ test('what was rolled back is left alone until the files say something else', as
   assert.equal((await preparedHere(task)).kind, 'prepared')
 })
 
-test('a fresh look prepares what is served already, trust included', async (t) => {
+test('a full load prepares material that is already served, including trust', async (t) => {
   const { options, dir } = setIn(t)
   const ca = join(dir, 'ca.pem')
   writeFileSync(ca, authority.certPem)
@@ -167,7 +167,7 @@ test('a fresh look prepares what is served already, trust included', async (t) =
   assert.notEqual(reply.material.trust, 'served')
 })
 
-test('two pairs, Diffie-Hellman parameters and a ticket secret all arrive, each in a buffer of its own', async (t) => {
+test('two pairs, Diffie-Hellman parameters and a ticket secret are all returned, each in its own buffer', async (t) => {
   const { dir } = setIn(t)
   const [ec, rsa] = [issuer.issue(), issuer.issue({ keyType: 'rsa-2048' })]
   const pairs = [writePair(dir, ec), writePair(dir, rsa, { cert: 'rsa.crt', key: 'rsa.key' })]
@@ -190,7 +190,7 @@ test('two pairs, Diffie-Hellman parameters and a ticket secret all arrive, each 
   for (const view of views) assert.equal(view?.byteLength, view?.buffer.byteLength)
 })
 
-test('everything that is wrong is told at once', async (t) => {
+test('all problems are reported at once', async (t) => {
   const { options, dir } = setIn(t)
   overwriteInPlace(options.key, issuer.issue().keyPem)
   const more = {
@@ -210,7 +210,7 @@ test('everything that is wrong is told at once', async (t) => {
   ])
 })
 
-test('only a pair that does not match, and nothing else wrong, may still come to match', async (t) => {
+test('only a pair that does not match, without another problem, may still become a match', async (t) => {
   const isMismatch = ({ code }: Problem) => code === 'CERT_KEY_MISMATCH'
   const { options, dir } = setIn(t)
   const good = await preparedHere(taskFor(options))
@@ -223,7 +223,7 @@ test('only a pair that does not match, and nothing else wrong, may still come to
   assert.equal(broken.problems.every(isMismatch), false)
 })
 
-test('a refused state of the disk is told from another, and is the same when looked at again', async (t) => {
+test('a refused state of the disk is distinguished from another, and is the same at the next check', async (t) => {
   const { options } = setIn(t)
   const states: string[] = []
   const look = async () => states.push((await refusedHere(taskFor(options))).failureDigest)
@@ -238,7 +238,7 @@ test('a refused state of the disk is told from another, and is the same when loo
   assert.equal(new Set(states).size, 3)
 })
 
-test('what the policy rejects passes under force, what cannot serve does not', async (t) => {
+test('force accepts files that the policy rejects, and refuses those that cannot serve', async (t) => {
   const { options, dir } = setIn(t)
   writePair(dir, issuer.issue({ extendedKeyUsage: 'client' }))
   assert.deepEqual(
@@ -255,7 +255,7 @@ test('what the policy rejects passes under force, what cannot serve does not', a
   )
 })
 
-test('a renewal that is unlike what is served is rehearsed in every version of TLS, even with the same issuer', async (t) => {
+test('a renewal that differs from the served pair is rehearsed in every TLS version, even with the same issuer', async (t) => {
   const { options, dir } = setIn(t)
   const tls = { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }
   const { record } = await preparedHere(taskFor({ ...options, tls }))
@@ -265,7 +265,7 @@ test('a renewal that is unlike what is served is rehearsed in every version of T
   await rehearsalFails(taskFor({ ...options, tls }, { record }))
 })
 
-test('a renewal that is like what is served is not rehearsed again, until options move', async (t) => {
+test('a renewal that resembles the served pair is not rehearsed again, until options change', async (t) => {
   const { options, dir } = setIn(t)
   const unusable = { ...options, tls: { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' } }
   await rehearsalFails(taskFor(unusable))
@@ -275,7 +275,7 @@ test('a renewal that is like what is served is not rehearsed again, until option
   await rehearsalFails(taskFor(unusable, { record, fresh: true }))
 })
 
-test('trust that moves is loaded as it will be, without the handshakes that its pair has made before', async (t) => {
+test('changed trust is loaded, without repeating the handshakes of its pair', async (t) => {
   const { options, dir } = setIn(t)
   const { record } = await preparedHere(taskFor(options))
   const ca = join(dir, 'ca.pem')
@@ -287,7 +287,7 @@ test('trust that moves is loaded as it will be, without the handshakes that its 
   assert.equal(problems[0]?.path, ca)
 })
 
-test('a renewal for a name that its issuer may not vouch for is refused, however like the one before it is', async (t) => {
+test('a renewal for a name that its issuer may not certify is refused, however similar it is to the previous one', async (t) => {
   const constrained = authority.issueAuthority({ permitted: ['good.test'] })
   const dir = tempDir(t)
   const options = writePair(dir, constrained.issue({ names: ['a.good.test'] }))
@@ -300,7 +300,7 @@ test('a renewal for a name that its issuer may not vouch for is refused, however
   assert.match(problems[0]?.message ?? '', /names that an issuer may vouch for; "openssl verify"/)
 })
 
-test('a pair that was forced in spite of its rehearsal clears the way for no other', async (t) => {
+test('a pair that was forced despite its rehearsal exempts no other from it', async (t) => {
   const constrained = authority.issueAuthority({ permitted: ['good.test'] })
   const dir = tempDir(t)
   const options = writePair(dir, constrained.issue({ names: ['bad.test'] }))
@@ -310,7 +310,7 @@ test('a pair that was forced in spite of its rehearsal clears the way for no oth
   await rehearsalFails(taskFor(options, { record }))
 })
 
-test('what only the rehearsal sees is refused, and names no version of Node’s errors', async (t) => {
+test('a problem that only the rehearsal detects is refused, in words that do not depend on the Node version', async (t) => {
   const { options } = setIn(t)
   const tls = { sigalgs: 'rsa_pss_rsae_sha256' }
   const { problems } = await refusedHere(taskFor({ ...options, tls }))
@@ -320,7 +320,7 @@ test('what only the rehearsal sees is refused, and names no version of Node’s 
   )
 })
 
-test('a key that every user may read is warned of', async (t) => {
+test('a key that every user may read is a warning', async (t) => {
   const { options } = setIn(t)
   chmodSync(options.key, 0o644)
   const { warnings } = await preparedHere(taskFor(options))
@@ -332,7 +332,7 @@ test('a key that every user may read is warned of', async (t) => {
   assert.deepEqual((await preparedHere(taskFor(options))).warnings, [])
 })
 
-test('files that cannot be read, and a directory that is not there, are refused by name', async (t) => {
+test('files that cannot be read, and a missing directory, are refused and named', async (t) => {
   const { options, dir } = setIn(t)
   const caDir = join(dir, 'absent')
   const listed = await refusedHere(taskFor({ ...options, caDir }))

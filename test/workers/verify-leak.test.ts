@@ -1,6 +1,6 @@
 /*
- * Guards against complaint 14 of the field in the one place where it came true: Node's getPeerX509Certificate keeps
- * every certificate that a server shows beside its own, for ever.
+ * Guards against memory that grows with each reload, in the one place where it happened: Node's getPeerX509Certificate leaks
+ * every additional certificate that a server sends.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -9,13 +9,13 @@ import { type Authority, createAuthority } from '../../support/material/certific
 import { runModule } from '../../support/processes/run-module.js'
 
 const LOOKS = 250
-/** Until heaps have the size that they keep. */
+/** Until the heaps have reached their final size. */
 const WARM_UP = 100
-/** Some 4 KB each: a look that kept them would keep 40. */
+/** About 4 KB each: a verification that kept them would keep 40. */
 const INTERMEDIATES = 10
 const LARGEST_GROWTH_MB = 10
 
-test('looking at what a listener serves keeps nothing of what was seen', async (t) => {
+test('verifying a listener keeps nothing of the received certificates', async (t) => {
   const { chainPem, keyPem } = issuerAfter(INTERMEDIATES).issue()
   const { stdout, code } = await runModule(t, SCRIPT, {
     NODE_OPTIONS: '--expose-gc --max-semi-space-size=1',

@@ -28,7 +28,7 @@ async function lookAt(port: number): Promise<Look> {
   return look as Look
 }
 
-test('a listener is seen to show its certificate, with or without a name, from a port of this client', async (t) => {
+test('a listener shows its certificate, with and without SNI, and sees the port of this client', async (t) => {
   const server = createEcho(identity)
   const ports: (number | undefined)[] = []
   server.on('connection', ({ remotePort }) => ports.push(remotePort))
@@ -42,7 +42,7 @@ test('a listener is seen to show its certificate, with or without a name, from a
   assert.equal(looks.length, 2)
 })
 
-test('a listener on a Unix socket is seen too', async (t) => {
+test('a listener on a Unix socket is verified too', async (t) => {
   const path = join(tempDir(t), 'tls.sock')
   const server = createServer(identity).listen(path)
   t.after(() => server.close())
@@ -50,7 +50,7 @@ test('a listener on a Unix socket is seen too', async (t) => {
   assert.deepEqual(await verify({ targets: [{ path, alpn: [] }] }), [{ ...SHOWN, localPort: null }])
 })
 
-test('a listener that wants a client certificate is seen all the same', async (t) => {
+test('a listener that requires a client certificate is verified too', async (t) => {
   for (const version of VERSIONS) {
     const strict = { requestCert: true, ca: authority.certPem, minVersion: version, maxVersion: version }
     const look = await lookAt(await echoServer(t, { ...identity, ...strict }))
@@ -58,7 +58,7 @@ test('a listener that wants a client certificate is seen all the same', async (t
   }
 })
 
-test('a listener that answers with an alert has failed, whether it has shown its certificate or not', async (t) => {
+test('a listener that answers with an alert has failed, whether or not it has shown its certificate', async (t) => {
   const ca = manyAuthorities(900, { name: 'x'.repeat(60) })
     .map(({ certPem }) => certPem)
     .join('')
@@ -73,7 +73,7 @@ test('a listener that answers with an alert has failed, whether it has shown its
   assert.equal(noCipher.outcome, 'failed')
 })
 
-test('a port where nobody listens, or nobody speaks TLS, is unreachable, which says nothing', async (t) => {
+test('a port without a listener, or without TLS, is unreachable, which proves nothing', async (t) => {
   const mute = await listen(
     t,
     createTcpServer((socket) => socket.end('no TLS here')),
@@ -93,12 +93,12 @@ test('a port where nobody listens, or nobody speaks TLS, is unreachable, which s
   assert.equal(looks[1]?.detail, 'ECONNREFUSED')
 })
 
-test('a listener that accepts and says nothing is unreachable after a while', async (t) => {
+test('a listener that accepts and sends nothing is unreachable after the time limit', async (t) => {
   const look = await lookAt(await listen(t, createTcpServer()))
   assert.equal(look.outcome, 'unreachable')
   assert.match(look.detail, /no handshake within/)
 })
 
-test('nothing to look at gives no findings', async () => {
+test('without targets there are no findings', async () => {
   assert.deepEqual(await verify({ targets: [] }), [])
 })

@@ -13,26 +13,26 @@ import { authenticatedSafe } from '../../../support/material/pkcs12.js'
 const leaf = createAuthority().issue()
 const samples = [leaf.certDer, authenticatedSafe({ leaf }), sequence(), octets(Buffer.alloc(70_000))]
 
-test('DER stays as it is', () => {
+test('DER is not changed', () => {
   for (const der of samples) assert.deepEqual(derFromBer(der), der)
 })
 
-test('indefinite lengths and strings in pieces become DER again', () => {
+test('indefinite lengths and strings in pieces become DER', () => {
   for (const der of samples) assert.deepEqual(derFromBer(berOf(der)), der)
 })
 
-test('a long length becomes the shortest', () => {
+test('a long length becomes the shortest form', () => {
   assert.deepEqual(derFromBer(Buffer.from([0x30, 0x84, 0, 0, 0, 3, 2, 1, 5])), sequence(integer(5)))
 })
 
-test('pieces of pieces are joined, and of a bit string the last one says how many bits are unused', () => {
+test('nested pieces are joined, and the last piece of a bit string gives the number of unused bits', () => {
   const inner = tagged(0x24, octets(Buffer.from('b')), octets(Buffer.from('c')))
   assert.deepEqual(derFromBer(tagged(0x24, octets(Buffer.from('a')), inner)), octets(Buffer.from('abc')))
   const pieces = tagged(0x23, bits(Buffer.from([1])), bits(Buffer.from([0xf0]), 4))
   assert.deepEqual(derFromBer(pieces), bits(Buffer.from([1, 0xf0]), 4))
 })
 
-test('bytes behind the element are left out', () => {
+test('bytes after the element are removed', () => {
   assert.deepEqual(
     derFromBer(Buffer.concat([sequence(integer(1)), Buffer.from('more')])),
     sequence(integer(1)),
@@ -53,14 +53,14 @@ for (const [what, bytes] of [
   })
 }
 
-test('nesting without end is refused', () => {
+test('unlimited nesting is refused', () => {
   let deep = octets(Buffer.alloc(1))
   for (let i = 0; i < 40; i++) deep = constructed(0, deep)
   assert.throws(() => derFromBer(deep), RangeError)
   assert.throws(() => derFromBer(Buffer.alloc(500_000, Buffer.from([0x30, 0x80]))), RangeError)
 })
 
-test('what comes out of changed bytes is DER that stays as it is, or RangeError', () => {
+test('changed bytes give DER that is stable, or a RangeError', () => {
   const seeds = fc.integer({ min: 0, max: 2 ** 31 })
   fc.assert(
     fc.property(seeds, fc.constantFrom(...samples.slice(0, 2)), (seed, der) => {

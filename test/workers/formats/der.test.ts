@@ -4,14 +4,14 @@ import { test } from 'node:test'
 import { childrenOf, nodeAt, oidOf, timeOf } from '../../../src/workers/formats/der.js'
 import { integer, octets, oid, sequence, tagged, time } from '../../../support/material/der.js'
 
-test('an element is found with its tag and its content, whatever form its length has', () => {
+test('an element is found with its tag and its content, for every form of its length', () => {
   for (const length of [0, 127, 128, 255, 256, 65_535, 65_536]) {
     const der = octets(Buffer.alloc(length, 7))
     assert.deepEqual(nodeAt(der, 0), { tag: 0x04, from: der.length - length, to: der.length }, `${length}`)
   }
 })
 
-test('children come in order and lie inside their parent', () => {
+test('children are in order and inside their parent', () => {
   const der = sequence(integer(1), sequence(integer(2)), octets(Buffer.from('x')))
   assert.deepEqual(
     childrenOf(der, nodeAt(der, 0)).map(({ tag }) => tag),
@@ -20,7 +20,7 @@ test('children come in order and lie inside their parent', () => {
   assert.deepEqual(childrenOf(sequence(), nodeAt(sequence(), 0)), [])
 })
 
-test('a child that is longer than its parent is refused, even when the bytes are there', () => {
+test('a child that is longer than its parent is refused, even if the bytes are there', () => {
   const der = Buffer.from([0x30, 0x03, 0x04, 0x05, 1, 2, 3, 4, 5])
   assert.throws(() => childrenOf(der, nodeAt(der, 0)), RangeError)
 })
@@ -38,14 +38,14 @@ for (const [what, bytes] of [
   })
 }
 
-test('object identifiers read as they are written', () => {
+test('object identifiers are read correctly', () => {
   for (const dotted of ['1.2.840.113549.1.1.11', '1.3.101.112', '2.5.29.37.0', '0.9.2342.19200300.100.1.1']) {
     const der = oid(dotted)
     assert.equal(oidOf(der, nodeAt(der, 0)), dotted)
   }
 })
 
-test('object identifiers with large numbers are told apart: a UUID, and second numbers above 39 below 2', () => {
+test('object identifiers with large numbers are distinguished: a UUID, and second numbers above 39 below 2', () => {
   for (const [hex, dotted] of [
     [`69${'83'}${'ff'.repeat(17)}7f`, `2.25.${2n ** 128n - 1n}`],
     [`69${'83'}${'ff'.repeat(17)}7e`, `2.25.${2n ** 128n - 2n}`],
@@ -59,7 +59,7 @@ test('object identifiers with large numbers are told apart: a UUID, and second n
   }
 })
 
-test('both kinds of time read as they are written', () => {
+test('both kinds of time are read correctly', () => {
   for (const iso of [
     '1950-01-01T00:00:00Z',
     '2049-12-31T23:59:59Z',
@@ -82,7 +82,7 @@ for (const [what, der] of [
   ['a date that does not exist', tagged(0x18, Buffer.from('20201399256199Z'))],
   ['text', tagged(0x17, Buffer.from('tomorrow'))],
 ] as const) {
-  test(`${what} is no time`, () => {
+  test(`${what} is not a time`, () => {
     assert.equal(timeOf(der, nodeAt(der, 0)), null)
   })
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { DerivationBudget, TooCostly } from '../../../src/workers/formats/derivation-budget.js'
 
-test('a budget holds for the sum of all work, and says what was too much', () => {
+test('a budget limits the sum of all work, and the error names the part that exceeds it', () => {
   const budget = new DerivationBudget()
   const work = { cost: 7_000_000, effort: '2000000 iterations' }
   budget.spend(work)
@@ -20,7 +20,7 @@ test('a budget holds for the sum of all work, and says what was too much', () =>
   assert.equal(budget.isExceeded, true)
 })
 
-test('work that is only asked about is not spent', () => {
+test('an estimate of work does not use up the budget', () => {
   const budget = new DerivationBudget()
   const work = { cost: 10_000_000, effort: 'much' }
   budget.assertAllows(work)

@@ -44,7 +44,7 @@ test('every field of a response is read', () => {
   assert.deepEqual(certificates, [])
 })
 
-test('a response of each status is read, and one without an end', () => {
+test('a response of each status is read, and one without a nextUpdate', () => {
   for (const status of ['good', 'revoked', 'unknown'] as const) {
     assert.equal(read({ status }).answers[0]?.status, status)
   }
@@ -52,7 +52,7 @@ test('a response of each status is read, and one without an end', () => {
   assert.equal(read({ nextUpdate: null }).answers[0]?.nextUpdate, null)
 })
 
-test('the signature is that of the bytes that are read, also beside certificates', () => {
+test('the signature covers the bytes that are read, also with certificates', () => {
   const responder = delegatedResponder(authority)
   for (const options of [{}, { responder }, { responder, by: 'key' as const }]) {
     const { signature, certificates } = read(options)
@@ -75,7 +75,7 @@ test('an identifier names one certificate of one issuer, by any digest', () => {
   }
 })
 
-test('what a responder refuses is said in its own word', () => {
+test('the refusal of a responder is reported with its status name', () => {
   const words = [1, 2, 3, 5, 6, 4].map((refusal) =>
     readOcspResponse(ocspResponse(leaf, authority, { refusal })),
   )
@@ -84,7 +84,7 @@ test('what a responder refuses is said in its own word', () => {
   ])
 })
 
-test('bytes behind a response, an unknown critical extension and BER are refused', () => {
+test('bytes after a response, an unknown critical extension and BER are refused', () => {
   const whole = ocspResponse(leaf, authority)
   assert.throws(() => readOcspResponse(Buffer.concat([whole, Buffer.from([0])])), RangeError)
   assert.throws(() => readOcspResponse(whole.subarray(0, -1)), RangeError)
@@ -119,7 +119,7 @@ test('bytes of any kind are refused with a RangeError', () => {
   fc.assert(run, { numRuns: fuzzCases(500), seed })
 })
 
-test('what a file is instead of a response is named, and its command makes one of it', (t) => {
+test('a file in another format is recognized, and its command creates a response from it', (t) => {
   const path = join(tempDir(t), "it's ocsp")
   const whole = ocspResponse(leaf, authority)
   assert.equal(whyNotOcsp(whole, path), null)
@@ -134,7 +134,7 @@ test('what a file is instead of a response is named, and its command makes one o
   }
 })
 
-test('a certificate that promises a stapled response is told from others', () => {
+test('a certificate that requires a stapled response is distinguished from others', () => {
   const issue = (value: Buffer) => authority.issue({ extensions: [extension('1.3.6.1.5.5.7.1.24', value)] })
   assert.equal(mustStaple(authority.issue({ extensions: [mustStapleExtension()] }).certDer), true)
   assert.equal(mustStaple(issue(sequence(integer(17), integer(5))).certDer), true)
@@ -143,7 +143,7 @@ test('a certificate that promises a stapled response is told from others', () =>
   assert.equal(mustStaple(leaf.certDer), false)
 })
 
-test('what the openssl program answers is read as it is', { skip: withoutOpenssl }, (t) => {
+test('a response of the openssl program is read correctly', { skip: withoutOpenssl }, (t) => {
   const dir = tempDir(t)
   const file = (name: string, text: string) => {
     writeFileSync(join(dir, name), text)

@@ -33,7 +33,7 @@ for (const [what, text] of [
   ['with empty lines between', `\n\n${leaf.certPem}\n\n${intermediate.certPem}\n\n`],
   ['with its base64 in one line', leaf.chainPem.replaceAll(/([^-])\n(?!-)/g, '$1')],
 ] as const) {
-  test(`a chain ${what} gives its two certificates, clean`, () => {
+  test(`a chain ${what} gives its two certificates, normalized`, () => {
     assert.deepEqual(splitPem(Buffer.from(text), 'chain.pem'), whole)
   })
 }
@@ -44,10 +44,10 @@ test('a file without any block gives none', () => {
 })
 
 for (const marker of ['-----END ', '-----BEGIN ', '-----BEGIN X-----', '\n# -----END X-----']) {
-  test(`text full of ${JSON.stringify(marker)} is read in a time in proportion to its length`, () => {
+  test(`text full of ${JSON.stringify(marker)} is read in linear time`, () => {
     const text = (count: number) => Buffer.from(`# ${marker.repeat(count)}`)
     const [short, long] = [text(500), text(8000)]
-    // 16 times the length, of which the square is 256. Another program may have the processor in between.
+    // 16 times the length, of which the square is 256. Another program may use the processor in between.
     const ratios = Array.from({ length: 7 }, () => timeOf(long) / timeOf(short))
     assert.ok(Math.min(...ratios) < 64, ratios.join(', '))
   })
@@ -59,38 +59,38 @@ function timeOf(bytes: Buffer): number {
   return performance.now() - began
 }
 
-test('a view into a larger buffer gives what the view shows', () => {
+test('a view into a larger buffer gives the content of the view', () => {
   const slab = Buffer.from(`${authority.certPem}${leaf.chainPem}`)
   const view = new Uint8Array(slab.buffer, slab.byteOffset + authority.certPem.length, leaf.chainPem.length)
   assert.deepEqual(splitPem(view, 'chain.pem'), whole)
 })
 
-test('the headers of an encrypted traditional key stay', () => {
+test('the headers of an encrypted traditional key are kept', () => {
   const pem = traditionalKey(keyPair(), 'secret')
   assert.deepEqual(splitPem(Buffer.from(pem.replaceAll('\n', '\r\n')), 'key.pem'), [
     { label: 'EC PRIVATE KEY', pem },
   ])
 })
 
-test('a header stays as it is, whatever signs are in it', () => {
+test('a header is kept unchanged, with any characters in it', () => {
   const pem = leaf.certPem.replace('-----\n', () => "-----\nComment: $& costs $1 and $'\n\n")
   assert.deepEqual(splitPem(Buffer.from(pem), 'f'), [{ label: 'CERTIFICATE', pem }])
 })
 
-test('what PEM is made of DER can be read by OpenSSL', () => {
+test('OpenSSL can read the PEM that is created from DER', () => {
   const pem = toPem('CERTIFICATE', leaf.certDer)
   assert.equal(pem, leaf.certPem)
   assert.equal(new X509Certificate(pem).fingerprint256, leaf.fingerprint256)
 })
 
-test('the bytes of a block come back as they went in, whatever their number', () => {
+test('the bytes of a block survive encoding and decoding, for any length', () => {
   for (let length = 1; length < 200; length++) {
     const der = randomBytes(length)
     assert.deepEqual(derOf(toPem('X509 CRL', der)), der)
   }
 })
 
-test('a block comes out the same, wherever its lines are broken', () => {
+test('a block gives the same bytes wherever its lines are broken', () => {
   for (let length = 1; length < 200; length++) {
     const pem = toPem('X509 CRL', randomBytes(length))
     const [head, tail] = ['-----BEGIN X509 CRL-----\n', '-----END X509 CRL-----\n']
@@ -131,7 +131,7 @@ for (const [what, content] of [
   })
 }
 
-/** The bytes of what our factory writes as PEM. */
+/** The bytes of the PEM that our factory writes. */
 const bytesOf = (pem: string) => Buffer.from(pem.split('-----')[2] as string, 'base64')
 const { privateKey } = keyPair()
 const { privateKey: edKey } = keyPair('ed25519')

@@ -9,7 +9,7 @@ import { integer, nothing, octets, sequence } from '../../../support/material/de
 const CURVES = { 'P-256': '1.2.840.10045.3.1.7', 'P-384': '1.3.132.0.34', 'P-521': '1.3.132.0.35' }
 
 for (const [name, id] of Object.entries(CURVES)) {
-  test(`${name} is recognized when it is written out, with and without seed and cofactor, and by a compressed generator`, () => {
+  test(`${name} is recognized with explicit parameters, with and without seed and cofactor, and with a compressed generator`, () => {
     const whole = fieldsOf(parametersOf(name))
     const [version, field, curve, generator, order] = whole as [Buffer, Buffer, Buffer, Buffer, Buffer]
     const [a, b] = fieldsOf(curve) as [Buffer, Buffer]
@@ -29,7 +29,7 @@ for (const [name, id] of Object.entries(CURVES)) {
       const changed = Buffer.from(whole)
       changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
       const found = recognized(changed)
-      // OpenSSL does not look at the version of the parameters.
+      // OpenSSL ignores the version of the parameters.
       if (at !== version) assert.equal(found, null, `byte ${at}`)
       const cut = recognized(whole.subarray(0, at))
       assert.equal(cut, null, `${at} bytes`)

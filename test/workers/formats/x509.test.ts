@@ -15,13 +15,13 @@ import { distinguishedName } from '../../../support/material/x509.js'
 
 const authority = createAuthority({ name: 'The issuer' })
 
-test('issuer and subject can be compared, the issuer of one with the subject of the other', () => {
+test('the issuer of one certificate can be compared with the subject of another', () => {
   const { certDer } = authority.issue({ commonName: 'a.test' })
   assert.equal(issuerOf(certDer), subjectOf(authority.certDer))
   assert.notEqual(subjectOf(certDer), issuerOf(certDer))
 })
 
-test('a version 1 certificate, which does not tell its version, is read too', () => {
+test('a version 1 certificate, which has no version field, is read too', () => {
   const algorithm = sequence(Buffer.from('06082a8648ce3d040302', 'hex'))
   const [issuer, subject] = [distinguishedName('issuer'), distinguishedName('subject')]
   const fields = [integer(1), algorithm, issuer, sequence(), subject, sequence()]
@@ -31,20 +31,20 @@ test('a version 1 certificate, which does not tell its version, is read too', ()
 })
 
 for (const length of [0, 1, 100, 110, 111, 112, 120, 240, 255, 300]) {
-  test(`a subject of ${length} letters takes what its DER takes, and two bytes of length`, () => {
+  test(`a subject of ${length} letters costs the size of its DER, and two bytes of length`, () => {
     const name = 'x'.repeat(length)
     const subject = subjectOf(createAuthority({ name }).certDer)
     assert.equal(nameEntryBytes(subject), 2 + distinguishedName(name).length)
   })
 }
 
-test('the signature is told by its object identifier', () => {
+test('the signature algorithm is given by its object identifier', () => {
   assert.equal(signatureOid(authority.issue().certDer), '1.2.840.10045.4.3.2')
   assert.equal(signatureOid(authority.issue({ signatureHash: 'sha1' }).certDer), '1.2.840.10045.4.1')
   assert.equal(signatureOid(createAuthority({ keyType: 'rsa-2048' }).certDer), '1.2.840.113549.1.1.11')
 })
 
-test('extensions are read in their order, with whether they are critical', () => {
+test('extensions are read in their order, with their critical flag', () => {
   const { certDer } = authority.issue({ extendedKeyUsage: 'none' })
   const told = extensionsOf(certDer).map(({ oid, critical }) => [oid, critical])
   assert.deepEqual(told, [

@@ -22,7 +22,7 @@ const entry = fc.record({
   ),
 })
 
-test('every directory in a directory is found as fast-glob finds it: links followed, hidden ones left out', (t) => {
+test('every directory in a directory is listed like fast-glob does: links followed, hidden ones omitted', (t) => {
   const dir = tempDir(t)
   const parent = join(dir, 'hosts')
   mkdirSync(join(dir, 'target'))
@@ -38,7 +38,7 @@ test('every directory in a directory is found as fast-glob finds it: links follo
   )
 })
 
-test('a parent with brackets or braces in its name is a pattern, as ever, and one with parentheses is itself', (t) => {
+test('a parent with brackets or braces in its name is still a pattern, and one with parentheses is a plain name', (t) => {
   const dir = tempDir(t)
   for (const name of ['a', 'b', 'c (old)']) mkdirSync(join(dir, name, 'host'), { recursive: true })
   const both = [`${dir}/a/host`, `${dir}/b/host`]
@@ -46,7 +46,7 @@ test('a parent with brackets or braces in its name is a pattern, as ever, and on
   assert.deepEqual(listed(`${dir}/c (old)/*`), [`${dir}/c (old)/host`])
 })
 
-test('a parent that leads over a link stays what it was written', (t) => {
+test('a parent that leads over a link keeps its spelling', (t) => {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'far', 'deep'), { recursive: true })
   mkdirSync(join(dir, 'far', 'hosts', 'a'), { recursive: true })
@@ -54,7 +54,7 @@ test('a parent that leads over a link stays what it was written', (t) => {
   assert.deepEqual(listed(`${dir}/link/../hosts/*`), [`${dir}/link/../hosts/a`])
 })
 
-test('a parent that is not there has no hosts, and one that may not be listed is named', (t) => {
+test('a missing parent has no hosts, and an unlistable one is named', (t) => {
   const dir = tempDir(t)
   const { hosts, empty, unlisted: none } = listHosts({ named: null, patterns: [`${dir}/absent/*`] })
   assert.deepEqual({ hosts, empty, none }, { hosts: [], empty: [], none: [] })

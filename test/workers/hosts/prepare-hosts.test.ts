@@ -14,7 +14,7 @@ import { hostTask, preparedHosts, prepareHostsHere } from '../../../support/work
 
 const authority = createAuthority()
 
-test('the pairs of a batch travel in one buffer, each where its host says', async (t) => {
+test('the pairs of a batch are transferred in one buffer, each at the place that its host gives', async (t) => {
   const dir = tempDir(t)
   const leaves = ['a.test', 'b.test', 'c.test'].map((name) => putHost(dir, authority, name))
   const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
@@ -33,7 +33,7 @@ test('the pairs of a batch travel in one buffer, each where its host says', asyn
   assert.equal(ends[ends.length - 1], pack.length)
 })
 
-test('one that is refused is named and keeps no other; its state moves with its files', async (t) => {
+test('a refused host is named and affects no other; its state changes with its files', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
   putHost(dir, authority, 'b.test')
@@ -57,14 +57,14 @@ test('one that is refused is named and keeps no other; its state moves with its 
   assert.notEqual(await state(), before)
 })
 
-test('only DNS names are served: an address cannot be asked for by name', async (t) => {
+test('only DNS names are served: an address cannot be requested by SNI', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'h', { names: ['a.test', '*.b.test'], ips: ['192.0.2.1', '2001:db8::1'] })
   const { replies } = await preparedHosts(hostTask(join(dir, 'hosts', '*')))
   assert.deepEqual(replies[0]?.hosts[0]?.names, ['a.test', '*.b.test'])
 })
 
-test('a host whose bytes mean the same is not sent again, and is known from then on', async (t) => {
+test('a host with equivalent bytes is not sent again, and is recognized from then on', async (t) => {
   const dir = tempDir(t)
   const leaf = putHost(dir, authority, 'a.test')
   const task = hostTask(join(dir, 'hosts', '*'))
@@ -78,7 +78,7 @@ test('a host whose bytes mean the same is not sent again, and is known from then
   assert.equal((await preparedHosts({ ...task, record: second.record })).replies.length, 0)
 })
 
-test('a key that every user may read is warned of by the name of its host', async (t) => {
+test('a key that every user may read is a warning with the name of its host', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
   chmodSync(join(dir, 'hosts', 'a.test', 'tls.key'), 0o644)
@@ -92,7 +92,7 @@ test('a key that every user may read is warned of by the name of its host', asyn
   )
 })
 
-test('a batch of slow keys is cut, and what is left is handed back', async (t) => {
+test('a batch of slow keys is cut, and the rest is handed back', async (t) => {
   const dir = tempDir(t)
   const hosts = ['a.test', 'b.test', 'c.test'].map((name): HostSource => {
     putHost(dir, authority, name)
@@ -104,7 +104,7 @@ test('a batch of slow keys is cut, and what is left is handed back', async (t) =
     performance.now = real
   })
   let calls = 0
-  // Each host seems to take a second and a half.
+  // Each host takes a simulated second and a half.
   performance.now = () => 1500 * calls++
   const reply = await prepareHostsHere(toSharedJson(hosts), hostTask('unused'))
   assert.equal(reply.hosts.length, 1)
@@ -114,7 +114,7 @@ test('a batch of slow keys is cut, and what is left is handed back', async (t) =
   )
 })
 
-test('a host with a key that the TLS options refuse is refused itself', async (t) => {
+test('a host with a key that the TLS options refuse is itself refused', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'a.test')
   putHost(dir, authority, 'b.test', { signatureHash: 'sha1' })
@@ -126,7 +126,7 @@ test('a host with a key that the TLS options refuse is refused itself', async (t
   )
 })
 
-test('of many hosts that are alike one is loaded by OpenSSL, and each that is not', async (t) => {
+test('OpenSSL loads one of many similar hosts, and each that is different', async (t) => {
   const loads = async (...others: LeafOptions[]) => {
     const dir = tempDir(t)
     for (let i = 0; i < 5; i++) putHost(dir, authority, `h${i}.test`)
@@ -139,7 +139,7 @@ test('of many hosts that are alike one is loaded by OpenSSL, and each that is no
     assert.equal(replies[0]?.hosts.length, 5 + others.length)
     return load.mock.callCount()
   }
-  // Contexts of the clients that rehearse are kept.
+  // Contexts of the rehearsing clients are kept.
   await loads()
   const alike = await loads()
   assert.ok(alike < 5, `${alike} contexts`)

@@ -15,7 +15,7 @@ import { hostTask, preparedHosts } from '../../../support/worker/tasks-here.js'
 
 const authority = createAuthority()
 
-test('nothing that changed is unchanged, and a file that was only touched is too once it has been looked at', async (t) => {
+test('unchanged hosts are not listed, nor is a file that was only touched once it has been checked', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test', 'b.test'])
   assert.deepEqual(await scan(), { kind: 'unchanged' })
   const past = new Date(Date.now() - 86_400_000)
@@ -23,7 +23,7 @@ test('nothing that changed is unchanged, and a file that was only touched is too
   assert.deepEqual(await scan(), { kind: 'unchanged' })
 })
 
-test('a new host, a renewed one and one with another key are each found, and no other', async (t) => {
+test('a new host, a renewed one and one with another key are each detected, and no other', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test', 'b.test', 'c.test'])
   putHost(dir, authority, 'd.test')
   putHost(dir, authority, 'a.test')
@@ -33,7 +33,7 @@ test('a new host, a renewed one and one with another key are each found, and no 
   assert.deepEqual(found(await scan({ fresh: true }), dir).length, 4)
 })
 
-test('a certificate of the same size in the place of another, with its times, is found', async (t) => {
+test('a replaced certificate of the same size with the same times is detected', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test'])
   const path = join(dir, 'hosts', 'a.test', 'tls.crt')
   const text = authority.issue({ names: ['a.test'] }).chainPem
@@ -42,7 +42,7 @@ test('a certificate of the same size in the place of another, with its times, is
   assert.deepEqual(found(await scan(), dir), ['a.test'])
 })
 
-test('a change that no stamp shows is found within sixteen minutes, and not all hosts are looked at in the same one', async (t) => {
+test('a change that no stamp shows is detected within sixteen minutes, and the full checks of hosts are spread over this time', async (t) => {
   const names = Array.from({ length: 24 }, (_, i) => `h${i}.test`)
   const { dir, record } = await scanned(t, names)
   // As on a file system whose times stand still.
@@ -63,7 +63,7 @@ test('a change that no stamp shows is found within sixteen minutes, and not all 
   )
 })
 
-test('directories that never held a pair, hidden ones and files are nobody', async (t) => {
+test('directories that never held a pair, hidden directories and files are not hosts', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test'])
   mkdirSync(join(dir, 'hosts', 'lost+found'))
   mkdirSync(join(dir, 'hosts', '..data'))
@@ -71,12 +71,12 @@ test('directories that never held a pair, hidden ones and files are nobody', asy
   assert.deepEqual(await scan(), { kind: 'unchanged' })
 })
 
-test('a host is gone only when it is gone twice: a directory that is being replaced stays', async (t) => {
+test('a host is removed only after it was missing twice: a directory that is being replaced stays', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test', 'b.test'])
   const host = join(dir, 'hosts', 'a.test')
   renameSync(host, join(dir, 'aside'))
   const looking = scan()
-  // The first look is over by now: it was made at once.
+  // The first scan is over by now: it ran at once.
   renameSync(join(dir, 'aside'), host)
   assert.deepEqual(await looking, { kind: 'unchanged' })
   rmSync(host, { recursive: true })
@@ -84,7 +84,7 @@ test('a host is gone only when it is gone twice: a directory that is being repla
   assert.deepEqual(reply.kind === 'changed' && reply.removed, [host])
 })
 
-test('a pattern that matches nothing any more removes nothing and is a problem, until it is forced', async (t) => {
+test('a pattern that no longer matches removes nothing and is a problem, until it is forced', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test', 'b.test'])
   renameSync(join(dir, 'hosts'), join(dir, 'away'))
   const reply = await scan()
@@ -95,14 +95,14 @@ test('a pattern that matches nothing any more removes nothing and is a problem, 
   assert.deepEqual([forced.removed.length, forced.problems], [2, []])
 })
 
-test('the last host of a pattern may go', async (t) => {
+test('the last host of a pattern may be removed', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test'])
   rmSync(join(dir, 'hosts', 'a.test'), { recursive: true })
   const reply = await scan()
   assert.deepEqual(reply.kind === 'changed' && [reply.removed.length, reply.problems], [1, []])
 })
 
-test('what was rolled away from is left alone, host by host', async (t) => {
+test('rolled-back material is ignored, host by host', async (t) => {
   const { dir, scan } = await scanned(t, ['a.test', 'b.test', 'gone.test'])
   putHost(dir, authority, 'a.test')
   rmSync(join(dir, 'hosts', 'gone.test'), { recursive: true })
@@ -114,7 +114,7 @@ test('what was rolled away from is left alone, host by host', async (t) => {
   assert.deepEqual(reply.kind === 'changed' && [reply.removed, reply.isRolledBack], [[], true])
 })
 
-test('a host behind a link is followed to where the link points now', async (t) => {
+test('a host behind a link is followed to the current target of the link', async (t) => {
   const dir = tempDir(t)
   putHost(dir, authority, 'old')
   putHost(dir, authority, 'new')
@@ -129,7 +129,7 @@ test('a host behind a link is followed to where the link points now', async (t) 
   assert.equal(reply.kind === 'changed' && reply.batches.length, 1)
 })
 
-test('each load reports a pattern that matches nothing, and finds nothing new', async (t) => {
+test('each load reports a pattern that matches nothing, and finds no change', async (t) => {
   const task = hostTask(join(tempDir(t), 'nowhere', '*'))
   const { record } = await preparedHosts(task)
   for (const given of [task, { ...task, record }]) {
@@ -161,7 +161,7 @@ async function scanned(t: TestContext, hosts: readonly string[]) {
   return { dir, record, scan }
 }
 
-/** The names of the directories that are to be prepared. */
+/** The names of the directories that must be prepared. */
 function found(reply: ScanHostsReply, dir: string): string[] {
   if (reply.kind !== 'changed') return []
   const hosts = reply.batches.flatMap((batch) => fromSharedJson<HostSource[]>(batch))

@@ -42,27 +42,27 @@ for (const [what, given] of [
   })
 }
 
-test('a certificate that is no part of the chain goes last, with a warning', async (t) => {
+test('a certificate that is not part of the chain is moved to the end, with a warning', async (t) => {
   const { identity, chain, codes } = await read(pairOf(t, [leaf, other, lower, upper]))
   assert.deepEqual(chain, [leaf, lower, upper, other].map(fingerprint))
   assert.equal(identity?.linked, 3)
   assert.deepEqual(codes, { problems: [], warnings: ['CHAIN_ORDER'] })
 })
 
-test('a certificate that is there twice is sent once, without a word', async (t) => {
+test('a duplicate certificate is sent once, without a warning', async (t) => {
   const { chain, codes } = await read(pairOf(t, [leaf, leaf, lower, lower, upper]))
   assert.deepEqual(chain, [leaf, lower, upper].map(fingerprint))
   assert.deepEqual(codes, clean)
 })
 
-test('an issuer is known by its signature, not by its name', async (t) => {
+test('an issuer is identified by its signature, not by its name', async (t) => {
   const impostor = createAuthority({ name: lower.name, key: keyPair() })
   const { identity, chain } = await read(pairOf(t, [leaf, impostor, lower]))
   assert.equal(identity?.linked, 2)
   assert.deepEqual(chain, [leaf, lower, impostor].map(fingerprint))
 })
 
-test('the key that belongs to the leaf is found among others', async (t) => {
+test('the key of the leaf is found among others', async (t) => {
   const { identity } = await read(pairOf(t, [leaf], [other, root, leaf]))
   assert.ok(identity?.key.object.equals(leaf.privateKey))
 })
@@ -80,7 +80,7 @@ for (const [what, key] of [
   })
 }
 
-test('a leaf that does not come first is refused by its place', async (t) => {
+test('a leaf that is not first is refused with its position', async (t) => {
   const { codes, problem } = await read(pairOf(t, [upper, lower, leaf]))
   assert.deepEqual(codes.problems, ['CHAIN_ORDER'])
   assert.match(problem?.message ?? '', /certificate 3 of 3/)
@@ -95,7 +95,7 @@ test('certificate and key may lie in one file', async (t) => {
   assert.deepEqual(codes, clean)
 })
 
-test('what is wrong with one pair does not hide what is wrong with another', async (t) => {
+test('a problem of one pair does not hide a problem of another', async (t) => {
   const good = pairOf(t, [leaf])
   const mismatched = pairOf(t, [leaf], [other])
   const missing = pairOf(t, [leaf], [])
@@ -117,7 +117,7 @@ test('a PKCS#12 file gives its pair', async (t) => {
   assert.deepEqual((await read({ pfx, passphrase: 'wrong' })).codes.problems, ['KEY_PASSPHRASE_WRONG'])
 })
 
-test('an encrypted key is read with the passphrase of the options, blanks and all', async (t) => {
+test('an encrypted key is read with the passphrase of the options, including spaces', async (t) => {
   const files = writePair(tempDir(t), {
     chainPem: leaf.chainPem,
     keyPem: encryptedPkcs8(leaf, ' pass phrase '),

@@ -12,14 +12,14 @@ const intermediate = root.issueAuthority()
 const leaf = intermediate.issue()
 const full = [leaf.certDer, intermediate.certDer, root.certDer]
 
-test('a chain that leads to an anchor is let in, however much of it is known', () => {
+test('a chain that leads to an anchor is accepted, whichever part of it is known', () => {
   assert.equal(judged({ anchors: [root], chain: full }), true)
   assert.equal(judged({ anchors: [root], chain: [leaf.certDer, intermediate.certDer] }), true)
   assert.equal(judged({ anchors: [root, intermediate], chain: [leaf.certDer] }), true)
   assert.equal(judged({ anchors: [other, root], chain: full }), true)
 })
 
-test('without its root, or a link that only the former trust had, a chain leads nowhere', () => {
+test('without its root, or with a link that only the previous trust had, a chain leads to no anchor', () => {
   assert.equal(judged({ anchors: [other], chain: full }), false)
   assert.equal(judged({ anchors: [], chain: full }), false)
   assert.equal(judged({ anchors: [root], chain: [leaf.certDer] }), false)
@@ -28,12 +28,12 @@ test('without its root, or a link that only the former trust had, a chain leads 
   assert.equal(judged({ anchors: former, former, chain: full }), true)
 })
 
-test('an anchor that did not sign itself is the end of a chain only where that is allowed', () => {
+test('an anchor that did not sign itself ends a chain only if that is allowed', () => {
   assert.equal(judged({ anchors: [intermediate], chain: full }), false)
   assert.equal(judged({ anchors: [intermediate], chain: full, partialChain: true }), true)
 })
 
-test('a CA with another key under the same name vouches for nobody, one with the same key does', () => {
+test('a CA with another key under the same name vouches for no client, one with the same key does', () => {
   const namesake = createAuthority({ name: root.name })
   const renewed = createAuthority({ name: root.name, key: root })
   assert.equal(judged({ anchors: [namesake], chain: full }), false)
@@ -41,13 +41,13 @@ test('a CA with another key under the same name vouches for nobody, one with the
   assert.equal(judged({ anchors: [namesake, renewed], chain: full }), true)
 })
 
-test('a certificate that is its own anchor is let in, and no longer without it', () => {
+test('a certificate that is its own anchor is accepted, and refused without the anchor', () => {
   const alone = selfSigned()
   assert.equal(judged({ anchors: [alone], chain: [alone.certDer] }), true)
   assert.equal(judged({ anchors: [root], chain: [alone.certDer] }), false)
 })
 
-test('what is revoked anywhere on the way keeps out, a list of another CA or another number does not', () => {
+test('a revocation anywhere in the chain refuses the peer, a list of another CA or another number does not', () => {
   const judgedBy = (...lists: string[]) => judged({ anchors: [root], chain: full, lists })
   assert.equal(judgedBy(intermediate.crl()), true)
   assert.equal(judgedBy(intermediate.crl({ revoked: ['0A', leaf.serial] })), false)
@@ -55,13 +55,13 @@ test('what is revoked anywhere on the way keeps out, a list of another CA or ano
   assert.equal(judgedBy(other.crl({ revoked: [leaf.serial] }), root.crl({ revoked: ['0B'] })), true)
 })
 
-test('each peer is judged by itself, and one without a chain is not let in', () => {
+test('each peer is judged separately, and one without a chain is refused', () => {
   const task = taskFor({ anchors: [root], chain: full })
   const chains = [full, [other.issue().certDer], [], full].map(chainOf)
   assert.deepEqual(judgePeers({ ...task, chains }), [true, false, false, true])
 })
 
-test('a CA that may not issue, or not at this depth, leads nowhere', () => {
+test('a CA that may not issue, or not at this depth, does not count as an issuer', () => {
   const short = createAuthority({ pathLength: 0 })
   const deep = short.issueAuthority().issueAuthority()
   const client = deep.issue()
@@ -71,14 +71,14 @@ test('a CA that may not issue, or not at this depth, leads nowhere', () => {
   assert.equal(judged({ anchors: [root], chain: [below.certDer, noCa.certDer] }), false)
 })
 
-test('what a peer sent counts although it was an anchor before; what Node added does not', () => {
+test('certificates that a peer sent count even if they were anchors before; those that Node added do not', () => {
   const former = [root, intermediate]
   const task = taskFor({ anchors: [root], former, chain: full })
   const chains = [true, false].map((completed) => ({ certificates: full, completed }))
   assert.deepEqual(judgePeers({ ...task, chains }), [false, true])
 })
 
-test('bytes that are no certificate cost their own peer its trust, and no other', () => {
+test('bytes that are not a certificate cost only their own peer its trust', () => {
   const task = taskFor({ anchors: [root], chain: full })
   const junk = [Buffer.from('3080', 'hex'), Buffer.alloc(0), Buffer.alloc(70_000, 0x30)]
   const chains = [...junk.map((der) => [der]), full, [...full, ...junk]].map(chainOf)

@@ -27,25 +27,25 @@ const clean = { problems: [], warnings: [] }
 const root = createAuthority()
 const issuer = root.issueAuthority()
 
-test('a usual chain gives no cause for a word', () => {
+test('a normal chain gives no warning', () => {
   assert.deepEqual(judge(identity(issuer.issue())), clean)
 })
 
-test('a self-signed server certificate gives no cause for a word', () => {
+test('a self-signed server certificate gives no warning', () => {
   assert.deepEqual(judge(identity(selfSigned())), clean)
 })
 
 const lately: LeafOptions = { notBefore: fromNow(-9 * DAY), notAfter: fromNow(-DAY) }
 const soon: LeafOptions = { notBefore: fromNow(DAY), notAfter: fromNow(9 * DAY) }
 
-test('an expired certificate is refused, or warned of where the policy or force says so', () => {
+test('an expired certificate is refused, or is a warning if the policy or force allows it', () => {
   const expired = identity(issuer.issue(lately))
   assert.deepEqual(judge(expired), { problems: ['CERT_EXPIRED'], warnings: [] })
   assert.deepEqual(judge(expired, { expired: 'warn' }), { problems: [], warnings: ['CERT_EXPIRED'] })
   assert.deepEqual(judge(expired, {}, [], true), { problems: [], warnings: ['CERT_EXPIRED'] })
 })
 
-test('a certificate that is not valid yet is refused, or warned of where the policy says so', () => {
+test('a certificate that is not valid yet is refused, or is a warning if the policy allows it', () => {
   const early = identity(issuer.issue(soon))
   assert.deepEqual(judge(early), { problems: ['CERT_NOT_YET_VALID'], warnings: [] })
   assert.deepEqual(judge(early, { notYetValid: 'warn' }), { problems: [], warnings: ['CERT_NOT_YET_VALID'] })
@@ -60,7 +60,7 @@ test('within the clock skew, expired and not yet valid are warnings', () => {
   assert.deepEqual(judge(early, { clockSkewSeconds: 0 }).problems, ['CERT_NOT_YET_VALID'])
 })
 
-test('an expired intermediate is refused; an expired root is warned of, clients have their own', () => {
+test('an expired intermediate is refused; an expired root is a warning, because clients have their own', () => {
   const old = createAuthority({ notBefore: fromNow(-9 * DAY), notAfter: fromNow(-DAY) })
   const intermediate = root.issueAuthority({ notBefore: fromNow(-9 * DAY), notAfter: fromNow(-DAY) })
   const below = intermediate.issue()
@@ -79,7 +79,7 @@ test('a certificate for clients only is refused; one for every purpose is not', 
   }
 })
 
-test('a CA certificate is refused; a self-signed server certificate with the CA flag is warned of', () => {
+test('a CA certificate is refused; a self-signed server certificate with the CA flag is a warning', () => {
   assert.deepEqual(judge(identity({ ...issuer, chainPem: issuer.certPem + root.certPem })).problems, [
     'CERT_IS_CA',
   ])
@@ -98,7 +98,7 @@ test('an RSA key under 2,048 bits is refused in the leaf and in the chain', () =
 })
 
 for (const keyType of ['ec', 'rsa-2048'] as const) {
-  test(`an ${keyType} signature with SHA-1 is refused, but not that of a root, which nobody checks`, () => {
+  test(`an ${keyType} signature with SHA-1 is refused, but not that of a root, which is not checked`, () => {
     const authority = root.issueAuthority({ keyType })
     assert.deepEqual(judge(identity(authority.issue({ signatureHash: 'sha1' }))).problems, ['KEY_TOO_WEAK'])
     const old = createAuthority({ keyType, signatureHash: 'sha1' })
@@ -107,7 +107,7 @@ for (const keyType of ['ec', 'rsa-2048'] as const) {
   })
 }
 
-test('names that the policy requires must be covered, by wildcards and addresses too', () => {
+test("the policy's required names must be covered; wildcards and addresses count", () => {
   const leaf = identity(issuer.issue({ names: ['a.test', '*.b.test'], ips: ['192.0.2.1', '2001:db8::1'] }))
   const covered = ['a.test', 'A.TEST', 'x.b.test', '*.b.test', '192.0.2.1', '2001:db8::1']
   assert.deepEqual(judge(leaf, { requiredNames: covered }), clean)
@@ -116,13 +116,13 @@ test('names that the policy requires must be covered, by wildcards and addresses
   }
 })
 
-test('a common name covers nothing', () => {
+test('a common name covers no name', () => {
   const leaf = identity(issuer.issue({ commonName: 'a.test', names: [] }))
   assert.deepEqual(judge(leaf), { problems: [], warnings: ['NAME_NOT_COVERED'] })
   assert.deepEqual(judge(leaf, { requiredNames: ['a.test'] }).problems, ['NAME_NOT_COVERED'])
 })
 
-test('a lone leaf whose issuer nobody knows is warned of, or refused where the policy says so', () => {
+test('a lone leaf with an unknown issuer is a warning, or refused if the policy requires it', () => {
   const alone = identity({ chainPem: issuer.issue().certPem })
   assert.deepEqual(judge(alone), { problems: [], warnings: ['CHAIN_INCOMPLETE'] })
   assert.deepEqual(judge(alone, { incompleteChain: 'reject' }).problems, ['CHAIN_INCOMPLETE'])
@@ -134,16 +134,16 @@ test('a lone leaf of a trust anchor is complete', () => {
   assert.deepEqual(judge(alone, {}, [issuer.certDer]).warnings, ['CHAIN_INCOMPLETE'])
 })
 
-test('a leaf beside the chain of another one is refused, but not under force', () => {
+test('a leaf with the chain of another one is refused, but not under force', () => {
   const mixed = identity({ chainPem: root.issueAuthority().issue().certPem + issuer.certPem }, 1)
   assert.deepEqual(judge(mixed), { problems: ['CHAIN_INCOMPLETE'], warnings: [] })
   assert.deepEqual(judge(mixed, {}, [], true), { problems: [], warnings: ['CHAIN_INCOMPLETE'] })
 })
 
-test('a leaf that names a public root, which did not sign it, is not taken for complete', () => {
+test('a leaf that names a public root, which did not sign it, does not count as complete', () => {
   const pair = keyPair()
   const namedAfter = (kind: string) => {
-    // The leaf has an EC key. Which roots Node ships, and in which order, differs between its versions.
+    // The leaf has an EC key. The shipped roots, and their order, differ between versions of Node.
     const publicRoot = rootCertificates
       .map((one) => new X509Certificate(one))
       .find((one) => one.publicKey.asymmetricKeyType === kind)
@@ -161,7 +161,7 @@ test('a leaf that names a public root, which did not sign it, is not taken for c
     )
     return judge(identity({ chainPem: pem('CERTIFICATE', certDer) }))
   }
-  // A key of this kind cannot have made the signature: another CA bears the same name.
+  // A key of this type cannot have made the signature: another CA has the same name.
   assert.deepEqual(namedAfter('rsa'), { problems: [], warnings: ['NAME_NOT_COVERED', 'CHAIN_INCOMPLETE'] })
   assert.deepEqual(namedAfter('ec').problems, ['SIGNATURE_INVALID'])
 })
@@ -170,19 +170,19 @@ const served = factsOf(
   identity(issuer.issue({ names: ['a.test', 'b.test', 'x.c.test'], ips: ['192.0.2.1'] })).chain,
 )
 
-test('a renewal that covers what is served, by a wildcard too, gives no cause for a word', () => {
+test('a renewal that covers the served names, also by a wildcard, gives no warning', () => {
   const renewal = issuer.issue({ names: ['A.test', 'b.test', '*.c.test'], ips: ['192.0.2.1'] })
   assert.deepEqual(judgeRenewal(renewal), clean)
 })
 
-test('a renewal that loses names is warned of, or refused where the policy says so', () => {
+test('a renewal that loses names is a warning, or refused if the policy requires it', () => {
   const renewal = issuer.issue({ names: ['a.test'] })
   assert.deepEqual(judgeRenewal(renewal), { problems: [], warnings: ['NAMES_LOST'] })
   assert.deepEqual(judgeRenewal(renewal, { namesLost: 'reject' }).problems, ['NAMES_LOST'])
   assert.deepEqual(namesLost(leafOf(renewal), served), ['b.test', 'x.c.test', '192.0.2.1'])
 })
 
-test('a renewal that ends before what is served is warned of', () => {
+test('a renewal that expires before the served certificate is a warning', () => {
   const { names } = served
   const renewal = issuer.issue({ names: names.slice(0, 3), ips: ['192.0.2.1'], notAfter: fromNow(DAY) })
   assert.deepEqual(judgeRenewal(renewal), { problems: [], warnings: ['EXPIRES_EARLIER'] })

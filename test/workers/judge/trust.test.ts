@@ -20,7 +20,7 @@ const DAY = 86_400_000
 const clean = { problems: [], warnings: [] }
 const [one, two, three] = [createAuthority(), createAuthority(), createAuthority()]
 
-test('what is said of an anchor is said again when it is known, and what is known is not told apart from what is new', (t) => {
+test('the findings of an anchor are repeated when it is known, and known anchors are treated like new ones', (t) => {
   const past = { notBefore: new Date(Date.now() - 2 * DAY), notAfter: new Date(Date.now() - DAY) }
   const ca = [selfSigned({ isCa: false }), createAuthority(past), one].map(({ certPem }) => certPem)
   const first = trustIn(t, { ca })
@@ -31,13 +31,13 @@ test('what is said of an anchor is said again when it is known, and what is know
   assert.deepEqual(again.authorities.slice(0, 3), first.authorities)
 })
 
-test('an anchor that expired since it was parsed is said to have', (t) => {
+test('an anchor that expired since it was parsed is reported as expired', (t) => {
   const [facts] = trustIn(t, { ca: [one.certPem] }).authorities as [AuthorityFacts]
   const known = [{ ...facts, notAfter: Date.now() - 1 }]
   assert.deepEqual(trustIn(t, { ca: [one.certPem] }, { known }).codes.warnings, ['CA_EXPIRED'])
 })
 
-test('anchors of all files are one set, each once, whatever order they come in', (t) => {
+test('anchors of all files are one set without duplicates, independent of their order', (t) => {
   const first = trustIn(t, { ca: [one.certPem + two.certPem, three.certPem + one.certPem] })
   const second = trustIn(t, { ca: [three.certPem, two.certPem, one.certPem] })
   assert.equal(first.authorities.length, 3)
@@ -53,7 +53,7 @@ test('text beside the anchors, and their labels, do not change the digest', (t) 
   assert.equal(labelled.blocks.facts.digest, plain.blocks.facts.digest)
 })
 
-test('another anchor, one less and a revocation list each change the digest', (t) => {
+test('an added anchor, a removed one and a revocation list each change the digest', (t) => {
   const digests = [
     trustIn(t, { ca: [one.certPem] }),
     trustIn(t, { ca: [two.certPem] }),
@@ -78,7 +78,7 @@ for (const [what, content] of [
   ['a key', one.keyPem],
   ['a revocation list', one.crl()],
 ] as const) {
-  test(`a CA file that holds ${what} is refused as CA_INVALID, by name`, (t) => {
+  test(`a CA file that holds ${what} is refused as CA_INVALID, and named`, (t) => {
     const { codes, findings } = trustIn(t, { ca: [one.certPem, content] })
     assert.deepEqual(codes.problems, ['CA_INVALID'])
     assert.match(findings.problems[0]?.path ?? '', /ca1\.pem$/)
@@ -94,7 +94,7 @@ for (const [what, content] of [
   })
 }
 
-test('a leaf as an anchor is refused; one that signed itself vouches for itself, with a warning', (t) => {
+test('a leaf as an anchor is refused; a self-signed one vouches for itself, with a warning', (t) => {
   assert.deepEqual(trustIn(t, { ca: [one.issue().certPem] }).codes, {
     problems: ['CA_INVALID'],
     warnings: [],
@@ -105,7 +105,7 @@ test('a leaf as an anchor is refused; one that signed itself vouches for itself,
   })
 })
 
-test('an expired anchor is warned of and never refused', (t) => {
+test('an expired anchor is a warning and never refused', (t) => {
   const old = createAuthority({
     notBefore: new Date(Date.now() - 9 * DAY),
     notAfter: new Date(Date.now() - DAY),
@@ -113,21 +113,21 @@ test('an expired anchor is warned of and never refused', (t) => {
   assert.deepEqual(trustIn(t, { ca: [old.certPem] }).codes, { problems: [], warnings: ['CA_EXPIRED'] })
 })
 
-test('more CA names than a handshake can carry are refused where clients are asked, and only there', (t) => {
+test('more CA names than a handshake can carry are refused only if client certificates are requested', (t) => {
   const many = manyAuthorities(300, { name: 'x'.repeat(220) }).map(({ certPem }) => certPem)
   const ca = [many.join('')]
   assert.deepEqual(trustIn(t, { ca }, { requestCert: true }).codes.problems, ['CA_NAMES_TOO_LONG'])
   assert.deepEqual(trustIn(t, { ca }, { requestCert: false }).codes, clean)
 })
 
-test('a revocation list of each anchor gives no cause for a word', (t) => {
+test('a revocation list for each anchor gives no warning', (t) => {
   const lists = { ca: [one.certPem, two.certPem], crl: [one.crl() + two.crl({ revoked: ['0A', '0B'] })] }
   const { codes, blocks } = trustIn(t, lists, { requestCert: true })
   assert.deepEqual(codes, clean)
   assert.equal(blocks.revocationLists.length, 2)
 })
 
-test('an anchor without a list, beside one with, is warned of where clients are asked', (t) => {
+test('an anchor without a list, beside one with a list, is a warning if client certificates are requested', (t) => {
   const files = { ca: [one.certPem, two.certPem], crl: [one.crl()] }
   assert.deepEqual(trustIn(t, files, { requestCert: true }).codes, {
     problems: [],
@@ -136,7 +136,7 @@ test('an anchor without a list, beside one with, is warned of where clients are 
   assert.deepEqual(trustIn(t, files, { requestCert: false }).codes, clean)
 })
 
-test('an expired revocation list is refused, or warned of where the policy says so', (t) => {
+test('an expired revocation list is refused, or is a warning if the policy allows it', (t) => {
   const thisUpdate = new Date(Date.now() - 9 * DAY)
   const old = one.crl({ thisUpdate, nextUpdate: new Date(Date.now() - DAY) })
   const files = { ca: [one.certPem], crl: [old] }
@@ -144,7 +144,7 @@ test('an expired revocation list is refused, or warned of where the policy says 
   assert.deepEqual(trustIn(t, files, { expired: 'warn' }).codes, { problems: [], warnings: ['CRL_EXPIRED'] })
 })
 
-test('a list that begins in the future is refused, or warned of within the clock skew', (t) => {
+test('a list that begins in the future is refused, or is a warning within the clock skew', (t) => {
   const from = (ms: number) => ({
     ca: [one.certPem],
     crl: [one.crl({ thisUpdate: new Date(Date.now() + ms) })],
@@ -155,7 +155,7 @@ test('a list that begins in the future is refused, or warned of within the clock
   assert.deepEqual(lenient.codes, { problems: [], warnings: ['CRL_NOT_YET_VALID'] })
 })
 
-test('an old list beside a current one of the same CA gives no cause for a word', (t) => {
+test('an old list beside a current one of the same CA gives no warning', (t) => {
   const thisUpdate = new Date(Date.now() - 9 * DAY)
   const old = one.crl({ thisUpdate, nextUpdate: new Date(Date.now() - DAY) })
   assert.deepEqual(
@@ -165,14 +165,14 @@ test('an old list beside a current one of the same CA gives no cause for a word'
 })
 
 for (const keyType of ['ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const) {
-  test(`a list that is signed with ${keyType} gives no cause for a word`, (t) => {
+  test(`a list that is signed with ${keyType} gives no warning`, (t) => {
     const authority = createAuthority({ keyType })
     const files = { ca: [authority.certPem], crl: [authority.crl()] }
     assert.deepEqual(trustIn(t, files, { requestCert: true }).codes, clean)
   })
 }
 
-test('a list that an earlier key of the CA signed is refused where clients are asked, and only there', (t) => {
+test('a list that an earlier key of the CA signed is refused only if client certificates are requested', (t) => {
   for (const keyType of ['ec', 'rsa-2048'] as const) {
     const renewed = createAuthority({ name: one.name, keyType })
     const files = { ca: [renewed.certPem], crl: [one.crl()] }
@@ -185,7 +185,7 @@ test('a list that an earlier key of the CA signed is refused where clients are a
   }
 })
 
-test('a list of a CA that nobody trusts gives no cause for a word about its signature', (t) => {
+test('a list of a CA that is not trusted gives no warning about its signature', (t) => {
   const files = { ca: [one.certPem], crl: [one.crl() + two.crl()] }
   assert.deepEqual(trustIn(t, files, { requestCert: true }).codes, clean)
 })
@@ -208,14 +208,14 @@ for (const [what, list] of [
   ['a list that lost its end', cut(one.crl())],
   ['a list without a date', pem('X509 CRL', sequence(sequence(integer(1), sequence(), name, name)))],
 ] as const) {
-  test(`a CRL file that holds ${what} is refused as CRL_INVALID, by name`, (t) => {
+  test(`a CRL file that holds ${what} is refused as CRL_INVALID, and named`, (t) => {
     const { codes, findings } = trustIn(t, { ca: [one.certPem], crl: [one.crl(), list] })
     assert.deepEqual(codes.problems, ['CRL_INVALID'])
     assert.match(findings.problems[0]?.path ?? '', /crl1\.pem$/)
   })
 }
 
-test('the anchors are handed over as PEM with the place where each ends, the lists one by one', (t) => {
+test('the anchors are transferred as PEM with the end of each, the lists one by one', (t) => {
   const { blocks } = trustIn(t, { ca: [one.certPem + two.certPem], crl: [one.crl()] })
   const { authorities, revocationLists } = preparedTrust(blocks, NO_TRUST_ENDS)
   assert.equal(Buffer.from(authorities?.pem ?? []).toString(), one.certPem + two.certPem)
@@ -224,7 +224,7 @@ test('the anchors are handed over as PEM with the place where each ends, the lis
   assert.equal(preparedTrust(trustIn(t, {}).blocks, NO_TRUST_ENDS).authorities, null)
 })
 
-test('trust has moved when a CA file, a list or an entry of a directory changed, came or went', (t) => {
+test('trust has changed if a CA file, a list or an entry of a directory was changed, added or removed', (t) => {
   const dir = tempDir(t)
   const files = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.pem', crl: 'list.pem' }
   const paths = Object.entries(files).map(([role, name]) => {
@@ -282,7 +282,7 @@ function trustIn(
   return { blocks, authorities, ends, findings, codes: codesOf(findings) }
 }
 
-/** The same list with the last 30 bytes of its DER missing. */
+/** The same list without the last 30 bytes of its DER. */
 function cut(list: string): string {
   const der = Buffer.from(list.split('-----')[2] as string, 'base64')
   return pem('X509 CRL', der.subarray(0, -30))

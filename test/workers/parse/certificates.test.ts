@@ -18,7 +18,7 @@ import { problemOf } from '../../../support/worker/problems.js'
 const authority = createAuthority()
 const leaf = authority.issue()
 
-test('every certificate of a file comes in its order, under each label that OpenSSL reads', () => {
+test('the certificates of a file are returned in their order, under each label that OpenSSL reads', () => {
   const labels = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']
   const text = labels.map((label) => pem(label, leaf.certDer)).join('') + leaf.keyPem + authority.certPem
   assert.deepEqual(
@@ -27,7 +27,7 @@ test('every certificate of a file comes in its order, under each label that Open
   )
 })
 
-/** The same certificate in BER: its outer length is left open. */
+/** The same certificate in BER: its outer length is indefinite. */
 const inBer = Buffer.concat([
   Buffer.from([0x30, 0x80, 0x30, 0x80]),
   leaf.certDer.subarray(8, 8 + leaf.certDer.readUInt16BE(6)),
@@ -36,7 +36,7 @@ const inBer = Buffer.concat([
   Buffer.from([0, 0]),
 ])
 
-/** A certificate of Ed25519 with the object identifier of that changed into one that nobody knows. */
+/** An Ed25519 certificate whose object identifier was changed into an unknown one. */
 const unknownKind = Buffer.from(
   createAuthority({ keyType: 'ed25519' }).certDer.toString('hex').replaceAll('06032b6570', '06032b657f'),
   'hex',
@@ -67,13 +67,13 @@ for (const [what, code, text] of refused) {
   })
 }
 
-test('a damaged certificate is told by its place', () => {
+test('a damaged certificate is reported with its position', () => {
   const text = leaf.certPem + pem('CERTIFICATE', Buffer.alloc(9, 48))
   assert.match(problemOf(() => certificatesIn(text)).message, /certificate 2 of 2/)
   assert.match(problemOf(() => parseCertificate('', 'the anchor', 'ca.pem')).message, /the anchor/)
 })
 
-test('what a file holds is told in words, each kind once', () => {
+test('the content of a file is described in words, each kind once', () => {
   const words = (text: string) => describe(splitPem(Buffer.from(text), 'f'))
   assert.equal(words(''), 'no PEM block at all')
   assert.equal(words(leaf.keyPem + leaf.keyPem), 'a private key')
@@ -86,18 +86,18 @@ function certificatesIn(text: string) {
   return certificatesOf(splitPem(Buffer.from(text), 'tls.crt'), 'tls.crt')
 }
 
-test('no label that is not well known is repeated: it could be anything', () => {
+test('unknown labels are not repeated: they could contain anything', () => {
   assert.ok(!describe(splitPem(Buffer.from(pem('SECRET 123', Buffer.from('x'))), 'f')).includes('SECRET'))
 })
 
-test('a certificate with a key or a date that cannot be read is refused', () => {
+test('a certificate with an unreadable key or date is refused', () => {
   const monthThirteen = leaf.certDer.toString('hex').replace(/(?<=170d.{4})3\d3\d/, '3133')
   for (const der of [unknownKind, Buffer.from(monthThirteen, 'hex')]) {
     assert.equal(problemOf(() => certificatesIn(pem('CERTIFICATE', der))).code, 'PEM_INVALID')
   }
 })
 
-test('a certificate that signed itself is known as such, whatever it may be used for', () => {
+test('a self-signed certificate is recognized as such, whatever its purposes are', () => {
   const selfIssued = createAuthority({ name: 'a' }).issue({ commonName: 'a' })
   const cases: [string, boolean][] = [
     [authority.certPem, true],

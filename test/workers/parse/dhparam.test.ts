@@ -38,7 +38,7 @@ function wellKnown(group: string): { p: bigint; q: bigint } {
   return { p, q: (p - 1n) / 2n }
 }
 
-/** What `openssl genpkey -genparam -algorithm DHX` writes. */
+/** The output of `openssl genpkey -genparam -algorithm DHX`. */
 function x942Parameters({ p = modulus, g = generator, q = order }: Numbers = {}): string {
   return pem('X9.42 DH PARAMETERS', sequence(integer(p), integer(g), integer(q)))
 }
@@ -49,7 +49,7 @@ test('without a file there are no parameters', () => {
   assert.equal(readDhparam(sources, noFiles, policy, new Findings(false)), null)
 })
 
-test('parameters of 2,048 bits and more come as clean PEM that OpenSSL loads, without a word', (t) => {
+test('parameters of 2,048 bits and more become normalized PEM that OpenSSL loads, without a warning', (t) => {
   for (const group of ['modp14', 'modp15']) {
     const text = parameters(group)
     const { dhparam, codes } = read(t, `some text\r\n${text.replaceAll('\n', '\r\n')}`)
@@ -59,7 +59,7 @@ test('parameters of 2,048 bits and more come as clean PEM that OpenSSL loads, wi
   }
 })
 
-test('X9.42 parameters that are a group of prime order come as Node loads them', (t) => {
+test('X9.42 parameters of a group of prime order are read as Node loads them', (t) => {
   const { dhparam, codes } = read(t, x942Parameters())
   assert.match(dhparam ?? '', /^-----BEGIN X9\.42 DH PARAMETERS-----/)
   assert.deepEqual(codes, { problems: [], warnings: [] })
@@ -92,7 +92,7 @@ for (const [what, change, words] of [
   })
 }
 
-test('parameters under 2,048 bits are refused as weak, or warned of where the policy says so', (t) => {
+test('parameters under 2,048 bits are refused as weak, or are a warning if the policy allows it', (t) => {
   assert.deepEqual(read(t, parameters('modp5')).codes, { problems: ['KEY_TOO_WEAK'], warnings: [] })
   const warned = read(t, parameters('modp2'), { weakKey: 'warn' })
   assert.deepEqual(warned.codes, { problems: [], warnings: ['KEY_TOO_WEAK'] })
@@ -114,7 +114,7 @@ for (const [what, text] of [
   })
 }
 
-test('the command that writes other parameters quotes the name of the file', (t) => {
+test('the command that writes other parameters quotes the file name', (t) => {
   const unsafe = pem('DH PARAMETERS', sequence(integer(modulus), integer(2)))
   const problem = problemOf(() => read(t, unsafe, {}, false, "ops' dh.pem"))
   assert.match(
@@ -123,7 +123,7 @@ test('the command that writes other parameters quotes the name of the file', (t)
   )
 })
 
-test('a file that is cut off is refused as PEM_INVALID', (t) => {
+test('a truncated file is refused as PEM_INVALID', (t) => {
   assert.equal(problemOf(() => read(t, parameters('modp14').slice(0, -40))).code, 'PEM_INVALID')
 })
 

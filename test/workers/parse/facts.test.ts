@@ -10,7 +10,7 @@ import { keyPair } from '../../../support/material/keys.js'
 
 const authority = createAuthority({ name: 'The issuer' })
 
-test('facts of a chain are those of its leaf, and the end that comes first', () => {
+test('facts of a chain are those of its leaf, and the first expiry', () => {
   const notBefore = new Date('2026-01-02T03:04:05Z')
   const notAfter = new Date('2046-01-02T03:04:05Z')
   const leaf = authority.issue({ names: ['a.test'], ips: ['192.0.2.1'], notBefore, notAfter })
@@ -37,12 +37,12 @@ test('facts of a chain are those of its leaf, and the end that comes first', () 
   })
 })
 
-test('dates past 2050, which are written another way, are told right', () => {
+test('dates after 2050, which have another encoding, are read correctly', () => {
   const notAfter = new Date('2051-02-03T04:05:06Z')
   assert.equal(factsOf([parsed(authority.issue({ notAfter }))]).notAfter, notAfter.toISOString())
 })
 
-test('names of every kind are told, DNS names and addresses in lower case, and each tells its kind', () => {
+test('names of every kind are listed, DNS names and addresses in lower case, and each with its kind', () => {
   const leaf = authority.issue({
     names: ['A.Test', '*.b.test'],
     ips: ['192.0.2.1', '2001:db8::1'],
@@ -61,14 +61,14 @@ test('a certificate without names has none', () => {
   assert.deepEqual(namesOf(parsed(authority.issue({ names: [], commonName: 'a.test' }))), [])
 })
 
-test('a name is one line, and control characters cannot break out of it', () => {
+test('a name is one line, and its control characters are escaped', () => {
   assert.equal(oneLine('C=FR\nO=Zoë\nCN=a.test\n'), 'C=FR, O=Zoë, CN=a.test')
   assert.equal(oneLine('CN=a\u001b[31m\r\u0085b'), 'CN=a [31m  b')
   assert.equal(oneLine(undefined), '')
   assert.equal(factsOf([parsed(authority.issue({ commonName: '' }))]).subject, '')
 })
 
-test('key types are told with their curve or size', () => {
+test('key types are given with their curve or size', () => {
   const types = ['ec', 'ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const
   assert.deepEqual(
     types.map((type) => keyTypeOf(keyPair(type).publicKey)),
@@ -76,7 +76,7 @@ test('key types are told with their curve or size', () => {
   )
 })
 
-test('a key of a kind that OpenSSL does not know is none', () => {
+test('a key of a type that OpenSSL does not know gives no type', () => {
   const { certDer } = createAuthority({ keyType: 'ed25519' })
   const unknownKind = Buffer.from(certDer.toString('hex').replaceAll('06032b6570', '06032b657f'), 'hex')
   assert.equal(publicKeyOf(new X509Certificate(pem('CERTIFICATE', unknownKind))), null)

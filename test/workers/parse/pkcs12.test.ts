@@ -47,7 +47,7 @@ for (const [what, options, passphrase] of [
   })
 }
 
-test('the leaf comes first, wherever it lies in the file', async () => {
+test('the leaf is first, wherever it is in the file', async () => {
   const file = pkcs12({ leaf: { ...leaf, certDer: root.certDer }, chain: [intermediate, leaf] })
   const { certificates } = await read(file, null)
   assert.equal(certificates[0]?.fingerprint256, leaf.fingerprint256)
@@ -89,7 +89,7 @@ interface Served {
   getCertificate(): Buffer
 }
 
-test('a CA whose key lies in the file too is the issuer of the leaf, and not the leaf', async () => {
+test('a CA whose key is in the file too counts as the issuer, not as the leaf', async () => {
   const bags = [intermediate, leaf].map(({ certDer }) => certificateBag(certDer))
   const content = await read(fileOf(...bags, keyBag(intermediate), keyBag(leaf)), null)
   assert.deepEqual(
@@ -99,7 +99,7 @@ test('a CA whose key lies in the file too is the issuer of the leaf, and not the
   assert.equal(content.otherPairs, 0)
 })
 
-test('a passphrase that fits the MAC and not the key is named as such', async () => {
+test('a passphrase that fits the MAC and not the key is reported as such', async () => {
   const authenticated = authenticatedSafe({ leaf, passphrase: 'of the key' })
   await assert.rejects(
     read(withMac(authenticated, { passphrase: PASSPHRASE }), PASSPHRASE),
@@ -115,7 +115,7 @@ for (const [what, file, words] of [
   ['safes in safes', nested(8), /^tls\.p12 cannot be opened: its safes are nested more than 4 deep; /],
   ['another version', sequence(integer(4), sequence()), /^tls\.p12 is no PKCS#12 file, or it is damaged$/],
 ] as const) {
-  test(`a file with ${what} is refused for the true reason`, async () => {
+  test(`a file with ${what} is refused with the correct reason`, async () => {
     await assert.rejects(read(file, null), ({ problem }) => {
       assert.equal(problem.code, 'PFX_INVALID')
       assert.match(problem.message, words)
@@ -130,11 +130,11 @@ function nested(depth: number): Buffer {
   return fileOf(certificateBag(leaf.certDer), inner(depth))
 }
 
-/** OpenSSL knows PBMAC1 since 3.4. */
+/** OpenSSL supports PBMAC1 since 3.4. */
 const nodeHasPbmac1 = Number.parseFloat(process.versions.openssl) >= 3.4
 
 for (const keyBytes of [16, 19, 20, 32, 48, 64, 65]) {
-  test(`PBMAC1 with a key of ${keyBytes} bytes opens where OpenSSL opens it`, async () => {
+  test(`PBMAC1 with a key of ${keyBytes} bytes opens if OpenSSL opens it`, async () => {
     const pfx = withPbmac1(authenticatedSafe({ leaf, passphrase: PASSPHRASE }), PASSPHRASE, keyBytes)
     const opens = await read(pfx, PASSPHRASE).then(
       () => true,
@@ -158,7 +158,7 @@ function nodeOpens(pfx: Buffer): boolean {
 }
 
 for (const type of ['ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const) {
-  test(`a key of ${type} comes out as it went in`, async () => {
+  test(`a key of ${type} is returned unchanged`, async () => {
     const other = root.issue({ keyType: type })
     const { keys } = await read(pkcs12({ leaf: other, passphrase: PASSPHRASE }), PASSPHRASE)
     assert.ok(keys[0]?.object.equals(other.privateKey))
@@ -176,7 +176,7 @@ for (const [what, file, passphrase, code] of [
   ['a protected file without a passphrase', protectedFile, null, 'KEY_PASSPHRASE_REQUIRED'],
   ['another passphrase', protectedFile, 'wrong', 'KEY_PASSPHRASE_WRONG'],
 ] as const) {
-  test(`${what} is refused as ${code}, and no passphrase is told`, async () => {
+  test(`${what} is refused as ${code}, and no passphrase is revealed`, async () => {
     const error = await read(file, passphrase).then(
       () => null,
       (thrown: unknown) => thrown,
@@ -187,7 +187,7 @@ for (const [what, file, passphrase, code] of [
   })
 }
 
-test('a file that was damaged anywhere is refused, or gives the key that it held', async () => {
+test('a file that was damaged anywhere is refused, or gives its original key', async () => {
   for (let at = 0; at < protectedFile.length; at += 37) {
     const damaged = Buffer.from(protectedFile)
     damaged[at] = (damaged[at] as number) ^ 0xff
@@ -202,7 +202,7 @@ test('a file that was damaged anywhere is refused, or gives the key that it held
   }
 })
 
-test('the caller’s bytes and passphrase are left as they are', () => {
+test('the caller’s bytes and passphrase are not changed', () => {
   const [file, passphrase] = [Buffer.from(protectedFile), Buffer.from(PASSPHRASE)]
   readPkcs12(file, 'tls.p12', passphrase, new DerivationBudget())
   assert.ok(file.equals(protectedFile))
@@ -216,7 +216,7 @@ test('a file that the openssl program wrote gives its pair', { skip: withoutOpen
   assert.ok(keys[0]?.object.equals(leaf.privateKey))
 })
 
-test('a file in an outdated encryption is refused with how to write it anew', {
+test('a file with outdated encryption is refused with a command that rewrites it', {
   skip: withoutOpenssl,
 }, async (t) => {
   const file = opensslExport(tempDir(t), ['-legacy'])
@@ -226,7 +226,7 @@ test('a file in an outdated encryption is refused with how to write it anew', {
   })
 })
 
-test('a file of certificates alone is refused as PFX_INVALID', { skip: withoutOpenssl }, async (t) => {
+test('a file with certificates only is refused as PFX_INVALID', { skip: withoutOpenssl }, async (t) => {
   const file = opensslExport(tempDir(t), ['-nokeys'])
   await assert.rejects(read(file, 'secret'), (error: ProblemError) => {
     assert.equal(error.problem.code, 'PFX_INVALID')

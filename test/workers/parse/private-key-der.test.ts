@@ -34,7 +34,7 @@ for (const [what, change] of [
   })
 }
 
-test('the RSA key that these are made from may be used', () => {
+test('the RSA key that these are derived from may be used', () => {
   const key = sequence(integer(0), rsaId, octets(sequence(integer(0), ...rsaNumbers().map(integer))))
   assert.equal(whyNotUsable(key), null)
 })
@@ -46,7 +46,7 @@ test('an EC key with a secret of a megabyte is refused', () => {
 })
 
 for (const type of ['x25519', 'x448'] as const) {
-  test(`a key of ${type} is named, and refused`, () => {
+  test(`a key of ${type} is named and refused`, () => {
     const { privateKey } = generateKeyPairSync(type as 'x25519')
     assert.match(whyNotUsable(pkcs8(privateKey)) ?? '', new RegExp(type, 'i'))
   })

@@ -34,7 +34,7 @@ for (const [form, text, expected, passphrase] of [
   })
 }
 
-test('unencrypted PKCS#8 is told to be handed on as it is, without what else its file holds', () => {
+test('unencrypted PKCS#8 is marked to be passed on unchanged, without the rest of its file', () => {
   const text = `Bag Attributes\r\n${plain.replaceAll('\n', '\r\n')}${publicKeyPem(rsa)}`
   assert.deepEqual(
     keysIn(text).map((key) => key.plain),
@@ -42,7 +42,7 @@ test('unencrypted PKCS#8 is told to be handed on as it is, without what else its
   )
 })
 
-test('a file of several keys gives all of them, and what else lies there is left alone', () => {
+test('a file with several keys gives all of them, and the rest of it is ignored', () => {
   const text = selfSigned().certPem + plain + publicKeyPem(rsa) + traditionalKey(rsa)
   const keys = keysIn(text)
   assert.deepEqual(
@@ -83,7 +83,7 @@ const refused: [what: string, code: ProblemCode, text: string, passphrase?: stri
 ]
 
 for (const [what, code, text, passphrase] of refused) {
-  test(`${what} is refused as ${code}, and no part of it is told`, () => {
+  test(`${what} is refused as ${code}, and no part of it is revealed`, () => {
     const problem = problemOf(() => keysIn(text, passphrase))
     assert.deepEqual({ code: problem.code, path: problem.path }, { code, path: 'tls.key' })
     for (const line of text.split('\n').filter((line) => line.length > 8 && !line.startsWith('-----'))) {
@@ -93,7 +93,7 @@ for (const [what, code, text, passphrase] of refused) {
   })
 }
 
-test('what lies in the place of a key is told in words', () => {
+test('the content of a file without a key is described in words', () => {
   const { message } = problemOf(() => keysIn(selfSigned().certPem + publicKeyPem(pair) + csr(pair)))
   for (const kind of ['a certificate', 'a public key', 'a certificate request']) {
     assert.ok(message.includes(kind), message)

@@ -9,7 +9,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { problemOf } from '../../../support/worker/problems.js'
 import { filesOf, taskFor } from '../../../support/worker/tasks-here.js'
 
-test('a secret of 32 bytes and more comes in a buffer of its own', (t) => {
+test('a secret of at least 32 bytes is returned in its own buffer', (t) => {
   for (const length of [32, 48, 1000]) {
     const bytes = randomBytes(length)
     const secret = read(t, bytes)
@@ -18,7 +18,7 @@ test('a secret of 32 bytes and more comes in a buffer of its own', (t) => {
   }
 })
 
-test('a shorter secret is refused by name', (t) => {
+test('a shorter secret is refused, and its file is named', (t) => {
   for (const length of [0, 31]) {
     const { code, path } = problemOf(() => read(t, Buffer.alloc(length)))
     assert.equal(code, 'TICKET_SECRET_INVALID')
@@ -33,7 +33,7 @@ test('without a file there is no secret', (t) => {
   assert.equal(readTicketSecret(taskFor(options).sources, filesOf(options)), null)
 })
 
-test('the name of a secret tells it from others and holds none of it', () => {
+test('the name of a secret identifies it and contains no part of it', () => {
   const [one, two] = [randomBytes(48), randomBytes(48)]
   assert.equal(ticketSecretName(one), ticketSecretName(Buffer.from(one)))
   assert.notEqual(ticketSecretName(one), ticketSecretName(two))

@@ -5,14 +5,14 @@ import { ProblemError } from '../../../src/workers/base/problem.js'
 import { Findings } from '../../../src/workers/problems/findings.js'
 import { codesOf } from '../../../support/worker/findings.js'
 
-test('what cannot serve is refused, even under force', () => {
+test('material that cannot serve is refused, even under force', () => {
   const findings = new Findings(true)
   findings.refuse('CA_EMPTY', 'no anchor')
   assert.equal(findings.refused, true)
   assert.deepEqual(findings.problems, [{ code: 'CA_EMPTY', message: 'no anchor' }])
 })
 
-test('what could serve is refused when the policy says so and nobody forces it', () => {
+test('material that could serve is refused if the policy requires it, unless forced', () => {
   for (const [verdict, force, refused] of [
     ['reject', false, true],
     ['reject', true, false],
@@ -28,7 +28,7 @@ test('what could serve is refused when the policy says so and nobody forces it',
   }
 })
 
-test('a problem that is thrown is kept; any other error becomes one, without its message', () => {
+test('a problem that is thrown is kept; any other error becomes a problem without its message', () => {
   const findings = new Findings(false)
   assert.equal(
     findings.attempt(() => 5),

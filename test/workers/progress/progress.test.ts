@@ -11,7 +11,7 @@ import {
   touching,
 } from '../../../src/workers/progress/progress.js'
 
-test('a task that has ended leaves its buffer alone: another thread may use it by then', () => {
+test('a task that has ended does not write to its buffer: another thread may use it by then', () => {
   const progress = newProgress()
   beginTask(progress)
   touching('/a')

@@ -1,6 +1,4 @@
-/*
- * What the worker hands over about ends: which certificates of a chain clients need, and which revocation lists matter.
- */
+/* The expiry data that the worker returns: which certificates of a chain clients need, and which revocation lists matter. */
 
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -24,7 +22,7 @@ test('clients need the leaf and its intermediates, and no root', () => {
   assert.deepEqual(names, ['a.test', 'Lower', 'Intermediate'])
 })
 
-test('clients need no cross-signature of a root that is known, and none of a certificate beside the path', () => {
+test('clients need no cross-signature of a known root, and none of a certificate beside the path', () => {
   const old = createAuthority({ name: 'Old root' })
   const cross = createAuthority({ name: 'Root', key: root, parent: old })
   assert.deepEqual(needed([leaf, intermediate, cross], [root]), ['localhost', 'Intermediate'])
@@ -33,7 +31,7 @@ test('clients need no cross-signature of a root that is known, and none of a cer
   assert.deepEqual(needed([leaf, intermediate, stranger]), ['localhost', 'Intermediate'])
 })
 
-test('the issuer of a revocation list is named as Node names a certificate', () => {
+test("the issuer of a revocation list is named in Node's format", () => {
   const { issuerName } = crlFieldsOf(Buffer.from(root.crl().split('-----')[2] as string, 'base64'))
   assert.equal(issuerName, new X509Certificate(root.certPem).subject)
 })

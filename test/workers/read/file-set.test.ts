@@ -25,7 +25,7 @@ test('a set gives the bytes and paths of each role, and a fingerprint by the rul
   ])
 })
 
-test('a glance sees the fingerprint of a full read, and opens no secret for it', (t) => {
+test('a glance gets the fingerprint of a full read without opening a secret', (t) => {
   const files = pairIn(tempDir(t))
   const { fingerprint } = readable(files)
   let opened = 0
@@ -34,7 +34,7 @@ test('a glance sees the fingerprint of a full read, and opens no secret for it',
   assert.equal(opened, 1)
 })
 
-test('where a key was renewed, a glance opens no file to see it', (t) => {
+test('if a key was renewed, a glance detects it without opening a file', (t) => {
   const files = pairIn(tempDir(t))
   const { fingerprint } = readable(files)
   renameInto((files[1] as SourceFile).path, 'secret')
@@ -44,7 +44,7 @@ test('where a key was renewed, a glance opens no file to see it', (t) => {
   assert.equal(opened, 0)
 })
 
-test('an unchanged set looks unchanged; a written, replaced or missing file does not', (t) => {
+test('an unchanged set is unchanged; a written, replaced or missing file is a change', (t) => {
   const files = pairIn(tempDir(t))
   const [cert, key] = files as [SourceFile, SourceFile]
   const changes = [
@@ -61,21 +61,21 @@ test('an unchanged set looks unchanged; a written, replaced or missing file does
   }
 })
 
-test('a certificate that is written anew with the same content looks unchanged', (t) => {
+test('a certificate that is rewritten with the same content is unchanged', (t) => {
   const files = pairIn(tempDir(t))
   const { fingerprint } = readable(files)
   renameInto((files[0] as SourceFile).path, 'certificate')
   assert.equal(looksUnchanged(files, fingerprint), true)
 })
 
-test('a file that changes under the first read is read again, and what lies there in the end counts', (t) => {
+test('a file that changes during the first read is read again, and its final content counts', (t) => {
   const files = pairIn(tempDir(t))
   const [cert] = files as [SourceFile]
   beforeCalls(t, 'readSync', () => appendFileSync(cert.path, ', renewed'))
   assert.equal(readable(files).bytesOf('cert', cert.path).toString(), 'certificate, renewed')
 })
 
-test('a file that is renamed over between two reads is read again', (t) => {
+test('a file that is replaced between two reads is read again', (t) => {
   const files = pairIn(tempDir(t))
   const [cert, key] = files as [SourceFile, SourceFile]
   const reads: string[] = []
@@ -95,7 +95,7 @@ test('a file that is renamed over between two reads is read again', (t) => {
   assert.equal(reads.length, 6)
 })
 
-test('trust files that stay as they are take no memory again, each is told by what it holds now, and neither a key nor a large file is kept', (t) => {
+test('unchanged trust files take no further memory, each digest follows the current content, and neither a key nor a large file is kept', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'ca.pem')
   const read = (text: string) => {
@@ -119,7 +119,7 @@ test('trust files that stay as they are take no memory again, each is told by wh
   assert.equal(first.toString(), 'anchor')
 })
 
-test('trust that was left alone for seconds is read once and stamped twice; a key, and trust that was just written, are read twice', (t) => {
+test('trust that has not changed for seconds is read once and stamped twice; a key, and trust that was just written, are read twice', (t) => {
   const dir = tempDir(t)
   const files = [source('key', join(dir, 'tls.key')), source('ca', join(dir, 'ca.pem'))]
   for (const { path } of files) writeFileSync(path, 'text')
@@ -132,7 +132,7 @@ test('trust that was left alone for seconds is read once and stamped twice; a ke
   assert.equal(opened, 7)
 })
 
-test('trust that was left alone for seconds, and changes between the two reads, is read again', (t) => {
+test('trust that has not changed for seconds, and changes between the two reads, is read again', (t) => {
   const path = join(tempDir(t), 'ca.pem')
   const changes = [
     () => overwriteInPlace(path, 'renewed'),
@@ -154,7 +154,7 @@ test('trust that was left alone for seconds, and changes between the two reads, 
   }
 })
 
-test('files that never stand still are given up after five reads', (t) => {
+test('files that keep changing are reported after five reads', (t) => {
   const files = pairIn(tempDir(t))
   const [cert] = files as [SourceFile]
   let reads = 0
@@ -176,7 +176,7 @@ test('files that never stand still are given up after five reads', (t) => {
   assert.equal(reads, 5 * files.length)
 })
 
-test('all files that cannot be read are told at once, each once', (t) => {
+test('all files that cannot be read are reported together, each once', (t) => {
   const dir = tempDir(t)
   const both = join(dir, 'both.pem')
   const files = [source('cert', both), source('key', both), source('ca', dir)]
@@ -191,11 +191,11 @@ test('all files that cannot be read are told at once, each once', (t) => {
   )
 })
 
-test('a file that appears between two reads is waited for', (t) => {
+test('a file that appears between two reads is awaited', (t) => {
   const files = pairIn(tempDir(t))
   const [cert, key] = files as [SourceFile, SourceFile]
   rmSync(key.path)
-  // Renewals that delete before they create: the key comes while the certificate is read for the second time.
+  // Renewals that delete before they create: the key appears while the certificate is read for the second time.
   let opened = 0
   beforeCalls(
     t,
@@ -209,7 +209,7 @@ test('a file that appears between two reads is waited for', (t) => {
   assert.ok(statSync(cert.path).isFile())
 })
 
-test('wiping overwrites keys, passphrases and certificates, which may hold a key; trust anchors stay', (t) => {
+test('wiping overwrites keys, passphrases and certificates, which may hold a key, and keeps trust anchors', (t) => {
   const dir = tempDir(t)
   const roles = ['cert', 'key', 'pfx', 'passphrase', 'ca', 'crl', 'dhparam'] as const
   const files = roles.map((role) => {
@@ -236,7 +236,7 @@ function source(role: SourceFile['role'], path: string): SourceFile {
   return { role, path, rule: role === 'key' ? 'stamp' : 'content', maxBytes: 1024 }
 }
 
-/** From now on it is three seconds later. */
+/** Three seconds later from now on. */
 function later(t: TestContext): void {
   t.mock.timers.reset()
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_000 })

@@ -34,7 +34,7 @@ import { problemOf } from '../../../support/worker/problems.js'
 const LIMIT = 1024
 const unix = platform() === 'win32' ? 'needs a POSIX file system' : false
 
-test('a file is read whole, with its stamp', (t) => {
+test('a file is read completely, with its stamp', (t) => {
   const path = join(tempDir(t), 'file')
   writeFileSync(path, 'content')
   const { bytes, stamp, steady } = readFile(path, LIMIT)
@@ -43,7 +43,7 @@ test('a file is read whole, with its stamp', (t) => {
   assert.equal(stamp, stampFile(path))
 })
 
-test('a file of just the limit is read, and an empty one too', (t) => {
+test('a file of exactly the limit is read, and an empty one too', (t) => {
   const path = join(tempDir(t), 'file')
   for (const length of [0, LIMIT]) {
     writeFileSync(path, Buffer.alloc(length, 1))
@@ -56,11 +56,11 @@ test('bytes that were read share no memory with anything else', (t) => {
   const path = join(tempDir(t), 'file')
   writeFileSync(path, 'a passphrase')
   const { bytes } = readFile(path, LIMIT)
-  // One byte of room tells a file that grew.
+  // One byte of extra room reveals a file that grew.
   assert.equal(bytes.buffer.byteLength, bytes.length + 1)
 })
 
-test('a file that is read again gives the bytes of before while they are the same, and its own once they are not', (t) => {
+test('a file that is read again gives the same buffer while it is unchanged, and a new one after a change', (t) => {
   const path = join(tempDir(t), 'file')
   writeFileSync(path, 'content')
   const before = readFile(path, LIMIT)
@@ -74,7 +74,7 @@ test('a file that is read again gives the bytes of before while they are the sam
   assert.equal(before.bytes.toString(), 'content')
 })
 
-test('the digest of a file is that of its bytes, whatever was read before it', (t) => {
+test('the digest of a file is that of its own bytes, whatever was read before it', (t) => {
   const path = join(tempDir(t), 'file')
   for (const length of [10, 0, 100_000, 5, 2_000_000, 100_000]) {
     const bytes = Buffer.alloc(length, `${length} bytes `)
@@ -91,7 +91,7 @@ test('a link is followed, and the stamp is that of the file', { skip: unix }, (t
   assert.equal(stampFile(join(dir, 'link')), stampFile(join(dir, 'file')))
 })
 
-test('every way to write a file changes its stamp, a restored mtime included', (t) => {
+test('every way to write a file changes its stamp, even with a restored mtime', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'file')
   writeFileSync(path, 'same')
@@ -123,7 +123,7 @@ const refused: [what: string, code: ProblemCode, make: (dir: string) => string][
 ]
 
 for (const [what, code, make] of refused) {
-  test(`${what} is refused as ${code}, by name, when it is read and when it is stamped`, {
+  test(`${what} is refused as ${code} and named, when it is read and when it is stamped`, {
     skip: unix,
   }, (t) => {
     const path = make(tempDir(t))
@@ -135,7 +135,7 @@ for (const [what, code, make] of refused) {
   })
 }
 
-test('a dangling link is refused with what it points to', { skip: unix }, (t) => {
+test('a dangling link is refused with its target', { skip: unix }, (t) => {
   const path = linkTo('/nowhere/tls.crt', tempDir(t))
   assert.match(problemOf(() => readFile(path, LIMIT)).message, /\/nowhere\/tls\.crt/)
 })
@@ -157,14 +157,16 @@ test('a file over its limit is refused unread, with both numbers', (t) => {
   assert.match(message, /1025.*1024/)
 })
 
-test('a file without permission is refused with its mode, its owner and who asks', { skip: unix }, (t) => {
+test('a file without permission is refused with its mode, its owner and the requesting user', {
+  skip: unix,
+}, (t) => {
   const path = fileIn(tempDir(t))
   const { code, message } = lockedOut(path, 0o000, () => problemOf(() => readFile(path, LIMIT)))
   assert.equal(code, 'FILE_UNREADABLE')
   assert.match(message, /mode is 0000, its owner \d+:\d+, and we run as uid \d+/)
 })
 
-test('a file behind a directory without permission is refused, and the directory is blamed', {
+test('a file in a directory without permission is refused, and the directory is named', {
   skip: unix,
 }, (t) => {
   const dir = join(tempDir(t), 'closed')
@@ -175,7 +177,7 @@ test('a file behind a directory without permission is refused, and the directory
   assert.match(message, /a directory on the way/)
 })
 
-test('a file that grows while it is read is not steady, and no more than one byte of it is read on', (t) => {
+test('a file that grows while it is read is reported as unsteady, and at most one more byte of it is read', (t) => {
   const path = fileIn(tempDir(t))
   beforeCalls(t, 'readSync', () => appendFileSync(path, Buffer.alloc(LIMIT)))
   const { bytes, steady } = readFile(path, LIMIT)
@@ -183,20 +185,20 @@ test('a file that grows while it is read is not steady, and no more than one byt
   assert.equal(bytes.length, 'content'.length + 1)
 })
 
-test('a file that is emptied while it is read is not steady', (t) => {
+test('a file that is emptied while it is read is reported as unsteady', (t) => {
   const path = fileIn(tempDir(t))
   beforeCalls(t, 'readSync', () => overwriteInPlace(path, ''))
   const { bytes, steady } = readFile(path, LIMIT)
   assert.deepEqual([bytes.length, steady], [0, false])
 })
 
-test('a file that grows past its limit between the look and the opening is refused', (t) => {
+test('a file that grows over its limit between stat and open is refused', (t) => {
   const path = fileIn(tempDir(t))
   beforeCalls(t, 'openSync', () => appendFileSync(path, Buffer.alloc(LIMIT)))
   assert.equal(problemOf(() => readFile(path, LIMIT)).code, 'FILE_TOO_LARGE')
 })
 
-test('permissions are told in the form that chmod takes', { skip: unix }, (t) => {
+test('permissions are shown in the format of chmod', { skip: unix }, (t) => {
   const path = fileIn(tempDir(t))
   chmodSync(path, 0o640)
   assert.equal(octal(permissionsOf(path)?.mode ?? 0), '0640')

@@ -11,7 +11,7 @@ import { taskFor } from '../../../support/worker/tasks-here.js'
 
 const pair = { cert: 'tls.crt', key: 'tls.key' }
 
-test('certificates are told apart by content, secrets by stamp, and each has its limit', () => {
+test('certificates are compared by content, secrets by stamp, and each has its limit', () => {
   const { sources, limits } = taskFor({
     cert: ['rsa.crt', 'ec.crt'],
     key: ['rsa.key', 'ec.key'],
@@ -37,7 +37,7 @@ test('certificates are told apart by content, secrets by stamp, and each has its
   )
 })
 
-test('a PKCS#12 file and a passphrase in the options are one file, told apart by stamp', () => {
+test('a PKCS#12 file with a passphrase in the options is one file, compared by stamp', () => {
   const { sources, limits } = taskFor({ pfx: 'tls.p12', passphrase: 'secret' })
   assert.deepEqual(
     listSourceFiles(sources, limits).map(({ role, rule }) => [role, rule]),
@@ -45,7 +45,7 @@ test('a PKCS#12 file and a passphrase in the options are one file, told apart by
   )
 })
 
-test('a directory gives its files sorted, links to files too, told apart by stamp', (t) => {
+test('a directory gives its files sorted, including links to files, compared by stamp', (t) => {
   const dir = tempDir(t)
   write(dir, 'b.pem', 'a.crt', '1f2e3d4c.0')
   symlinkSync('b.pem', join(dir, 'link.pem'))
@@ -57,7 +57,7 @@ test('a directory gives its files sorted, links to files too, told apart by stam
   assert.equal(listSourceFiles(sources, limits).at(-1)?.rule, 'stamp')
 })
 
-test('hidden files, leftovers and directories are left out', (t) => {
+test('hidden files, temporary files and directories are omitted', (t) => {
   const dir = tempDir(t)
   write(dir, '.hidden.pem', 'ca.pem~', 'ca.pem.bak', 'ca.pem.tmp', '.ca.pem.swp', 'ca.swp', '#ca.pem#')
   write(dir, 'ca.rpmnew', 'ca.rpmsave', 'ca.dpkg-old', 'ca.dpkg-dist', 'two\nlines.bak', 'ca.pem')
@@ -67,7 +67,7 @@ test('hidden files, leftovers and directories are left out', (t) => {
   assert.deepEqual(entries(dir), [join(dir, 'ca.pem')])
 })
 
-test('a Kubernetes volume gives the visible links, not what is behind them', (t) => {
+test('a Kubernetes volume gives the visible links, not their targets', (t) => {
   const dir = tempDir(t)
   mkdirSync(join(dir, '..2026_01_01'))
   write(join(dir, '..2026_01_01'), 'ca.crt')
@@ -76,7 +76,7 @@ test('a Kubernetes volume gives the visible links, not what is behind them', (t)
   assert.deepEqual(entries(dir), [join(dir, 'ca.crt')])
 })
 
-test('links that lead nowhere stay, so that they are refused by name', (t) => {
+test('dangling links are kept, so that they are refused and named', (t) => {
   const dir = tempDir(t)
   symlinkSync('absent.pem', join(dir, 'dangling.pem'))
   symlinkSync('loop.pem', join(dir, 'loop.pem'))
@@ -90,7 +90,7 @@ test('a directory whose name looks like a pattern is a directory', (t) => {
   assert.deepEqual(entries(dir), [join(dir, 'ca.pem')])
 })
 
-test('a pattern gives the files that it names, and no leftovers', (t) => {
+test('a pattern gives its matching files, and no temporary files', (t) => {
   const dir = tempDir(t)
   for (const name of ['a', 'b']) {
     mkdirSync(join(dir, name))
@@ -104,19 +104,19 @@ test('a pattern gives the files that it names, and no leftovers', (t) => {
   assert.deepEqual(entries(join(dir, '*.nothing')), [])
 })
 
-test('a directory that does not exist is refused by name', (t) => {
+test('a directory that does not exist is refused and named', (t) => {
   const path = join(tempDir(t), 'absent')
   assert.deepEqual(refusal(path), { code: 'FILE_NOT_FOUND', path })
 })
 
-test('a file where a directory is expected is refused by name', (t) => {
+test('a file in place of a directory is refused and named', (t) => {
   const dir = tempDir(t)
   write(dir, 'ca.pem')
   const path = join(dir, 'ca.pem')
   assert.deepEqual(refusal(path), { code: 'FILE_NOT_REGULAR', path })
 })
 
-test('a directory below one that may not be searched is refused by name', (t) => {
+test('a directory below one without search permission is refused and named', (t) => {
   const closed = join(tempDir(t), 'closed')
   const path = join(closed, 'cas')
   mkdirSync(path, { recursive: true })
@@ -126,7 +126,7 @@ test('a directory below one that may not be searched is refused by name', (t) =>
   )
 })
 
-test('a directory that may be searched but not listed is refused by name', (t) => {
+test('a directory that can be searched but not listed is refused and named', (t) => {
   const path = join(tempDir(t), 'unlisted')
   mkdirSync(path)
   assert.deepEqual(
@@ -135,7 +135,7 @@ test('a directory that may be searched but not listed is refused by name', (t) =
   )
 })
 
-test('a pattern below a directory that may not be listed is refused by name', (t) => {
+test('a pattern below a directory that cannot be listed is refused and named', (t) => {
   const dir = join(tempDir(t), 'unlisted')
   mkdirSync(dir)
   const path = join(dir, '*.pem')

@@ -11,12 +11,12 @@ const authority = createAuthority({ parent: root })
 const served = pairOf(authority.issue())
 const notAfter = new Date(Date.now() + 5_000_000)
 
-test('a pair with other names, other dates and another key is like the one before', () => {
+test('a pair with other names, other dates and another key has the same rehearsal key', () => {
   const others = [authority.issue(), authority.issue({ names: ['other.test'], notAfter, serial: '01' })]
   for (const leaf of others) assert.equal(rehearsalKeyOf(pairOf(leaf)), rehearsalKeyOf(served))
 })
 
-test('a renewal of what is served has its names as well', () => {
+test('a renewal must also have the names of the served pair', () => {
   const rehearsalKey = servedRehearsalKeyOf([served], null, false)
   assert.equal(
     servedRehearsalKeyOf([pairOf(authority.issue({ notAfter, serial: '01' }))], null, false),
@@ -30,7 +30,7 @@ test('a renewal of what is served has its names as well', () => {
     assert.notEqual(servedRehearsalKeyOf([pairOf(authority.issue(names))], null, false), rehearsalKey)
 })
 
-test('what can keep a pair from a version of TLS makes another rehearsalKey', () => {
+test('every property that can exclude a pair from a TLS version changes the rehearsal key', () => {
   const leaf = authority.issue()
   const others = {
     'key type': [pairOf(authority.issue({ keyType: 'rsa-2048' }))],

@@ -26,7 +26,7 @@ const rsaIssuer = createAuthority({ keyType: 'rsa-2048' })
 const KEY_TYPES: KeyType[] = ['ec', 'ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519']
 
 for (const keyType of KEY_TYPES) {
-  test(`a sound pair of ${keyType} shakes hands in both versions of TLS`, async () => {
+  test(`a valid pair of ${keyType} completes handshakes in both TLS versions`, async () => {
     const leaf = issuer.issue({ keyType })
     for (const context of [{}, { maxVersion: 'TLSv1.2' }, { minVersion: 'TLSv1.3' }] as const) {
       assert.deepEqual(await codesFor([pairOf(leaf)], { context }), clean)
@@ -34,7 +34,7 @@ for (const keyType of KEY_TYPES) {
   })
 }
 
-test('a self-signed pair, a lone leaf, a leaf with strangers and one without a host name shake hands', async () => {
+test('a self-signed pair, a lone leaf, a leaf with unrelated certificates and one without a host name complete handshakes', async () => {
   const leaf = issuer.issue()
   const pairs = [
     pairOf(selfSigned()),
@@ -46,12 +46,12 @@ test('a self-signed pair, a lone leaf, a leaf with strangers and one without a h
   for (const pair of pairs) assert.deepEqual(await codesFor([pair]), clean)
 })
 
-test('two pairs of different types shake hands, one by one and together', async () => {
+test('two pairs of different types complete handshakes, separately and together', async () => {
   const pairs = [pairOf(issuer.issue()), pairOf(rsaIssuer.issue({ keyType: 'rsa-2048' }))]
   assert.deepEqual(await codesFor(pairs), clean)
 })
 
-test('ciphers that fit no key of the pair are refused, in the version that they rule', async () => {
+test('ciphers that fit no key of the pair are refused, in the version that they apply to', async () => {
   const context = { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }
   const findings = await findingsFor([pairOf(issuer.issue())], { context })
   assert.deepEqual(codesOf(findings), refused)
@@ -64,17 +64,17 @@ for (const [what, context] of [
   ['an option that turns TLS 1.2 off', { secureOptions: constants.SSL_OP_NO_TLSv1_2 }],
   ['an option that turns TLS 1.3 off', { secureOptions: constants.SSL_OP_NO_TLSv1_3 }],
 ] as const) {
-  test(`${what}: only what is left is rehearsed`, async () => {
+  test(`${what}: only the remaining combinations are rehearsed`, async () => {
     assert.deepEqual(await codesFor([pairOf(issuer.issue())], { context }), clean)
   })
 }
 
-test('options that leave no version of TLS are refused', async () => {
+test('options that exclude every TLS version are refused', async () => {
   const context = { maxVersion: 'TLSv1.2', ciphers: 'TLS_AES_128_GCM_SHA256' } as const
   assert.deepEqual(await codesFor([pairOf(issuer.issue())], { context }), refused)
 })
 
-test('signature algorithms that the key cannot make are refused', async () => {
+test('signature algorithms that the key does not support are refused', async () => {
   const context = { sigalgs: 'rsa_pss_rsae_sha256' }
   assert.deepEqual(await codesFor([pairOf(issuer.issue())], { context }), refused)
 })
@@ -107,20 +107,20 @@ for (const [code, options] of [
   ['CERT_NOT_YET_VALID', { notBefore: new Date(Date.now() + 1e8) }],
   ['CERT_PURPOSE', { extendedKeyUsage: 'client' }],
 ] as const) {
-  test(`what was said as ${code} is not said again, and is said where nobody did`, async () => {
+  test(`a finding ${code} is not repeated, and is reported if it was not found before`, async () => {
     const pair = pairOf(issuer.issue(options))
     assert.deepEqual(await codesFor([pair], { known: code }), { problems: [], warnings: [code] })
     assert.deepEqual(await codesFor([pair]), refused)
   })
 }
 
-test('a weak signature shakes hands where OpenSSL is told to load it: it is reported by its own name', async () => {
-  // Whether OpenSSL loads it without being told differs between its versions.
+test('a weak signature completes handshakes if OpenSSL is configured to load it, and has its own finding', async () => {
+  // Whether OpenSSL loads it without this setting differs between its versions.
   const pair = pairOf(issuer.issue({ signatureHash: 'sha1' }))
   assert.deepEqual(await codesFor([pair], { context: { ciphers: 'DEFAULT:@SECLEVEL=0' } }), clean)
 })
 
-test('trust anchors and revocation lists are rehearsed as the server will ask for them', async () => {
+test("trust anchors and revocation lists are rehearsed with the server's client policy", async () => {
   const trust = { ca: root.certPem + issuer.certPem, crl: [root.crl(), issuer.crl()], requestCert: true }
   assert.deepEqual(await codesFor([pairOf(issuer.issue())], { trust }), clean)
 })
@@ -130,7 +130,7 @@ test('a revocation list that OpenSSL does not load is refused', async () => {
   assert.deepEqual(await codesFor([pairOf(issuer.issue())], { trust }), refused)
 })
 
-test('more CA names than a handshake can carry are refused where clients are asked', async () => {
+test('more CA names than a handshake can carry are refused if client certificates are requested', async () => {
   const ca = manyAuthorities(320, { name: 'x'.repeat(220) })
     .map(({ certPem }) => certPem)
     .join('')
@@ -154,7 +154,7 @@ interface Rehearsal {
   readonly trust?: { readonly ca: string; readonly crl?: readonly string[]; readonly requestCert: boolean }
   readonly dhparam?: string
   readonly force?: boolean
-  /** What has been found before. */
+  /** The earlier findings. */
   readonly known?: ProblemCode
 }
 
@@ -194,7 +194,7 @@ interface Pair {
   readonly keyPem: string
 }
 
-/** As PREPARE makes it: the client trusts the last certificate that the leaf leads to. */
+/** As PREPARE makes it: the client trusts the last certificate of the chain of the leaf. */
 function pairOf({ chainPem, keyPem, privateKey }: Leaf, linked?: number): Pair {
   const chain = chainPem.split(/(?<=END CERTIFICATE-----\n)/).map((pem) => new X509Certificate(pem))
   const key = { object: privateKey, plain: keyPem }

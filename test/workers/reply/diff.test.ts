@@ -13,7 +13,7 @@ const authority = createAuthority()
 const before = authority.issue({ names: ['a.test', 'b.test', 'x.c.test'] })
 const after = createAuthority().issue({ names: ['a.test', '*.c.test', 'd.test'], keyType: 'ed25519' })
 
-test('a diff tells from what to what, which names come and which are lost', () => {
+test('a diff lists the old and new values, and the added and lost names', () => {
   const [was, is] = [recordOf(before), recordOf(after)]
   const facts = [was, is].map(({ certificates }) => certificates[0])
   const diff = diffOf(was, is, leafOf(after))
@@ -24,7 +24,7 @@ test('a diff tells from what to what, which names come and which are lost', () =
   }
 })
 
-test('a diff tells which anchors come and go, by subject, and that sessions end with them', () => {
+test('a diff lists added and removed anchors by subject, and that sessions end with them', () => {
   const was = recordOf(before, [anchor('01', 'CN=one'), anchor('02', 'CN=two')], 'aa')
   const is = recordOf(before, [anchor('02', 'CN=two'), anchor('03', 'CN=three')], 'bb')
   const { authoritiesAdded, authoritiesRemoved, sessionsSurvive } = diffOf(was, is, leafOf(before))

@@ -16,7 +16,7 @@ const record: ServedRecord = {
   authorities: AuthorityList.of([authorityFactsOf({ digest: '0011', subject: 'CN=Zoë' })]),
 }
 
-test('a record comes back as it was', () => {
+test('a record survives encoding and decoding', () => {
   const again = decodeRecord(encodeRecord(record))
   const { authorities, ...head } = again
   assert.deepEqual(
@@ -26,14 +26,14 @@ test('a record comes back as it was', () => {
   assert.deepEqual(encodeRecord(again), encodeRecord(record))
 })
 
-test('trust anchors that nobody asks for are handed on without being parsed or copied', () => {
+test('trust anchors are passed on without being parsed or copied if no server requests certificates', () => {
   const garbled = AuthorityList.unpack(Buffer.from('no JSON'))
   const { authorities } = decodeRecord(encodeRecord({ ...record, authorities: garbled }))
   assert.equal(authorities.packed, garbled.packed)
   assert.throws(() => authorities.facts, SyntaxError)
 })
 
-test('a record lies in shared memory, so that handing it to a worker copies nothing', () => {
+test('a record is in shared memory, so that passing it to a worker copies nothing', () => {
   const { head, trust, authorities } = encodeRecord(record)
   for (const bytes of [head, trust, authorities]) {
     const sent = structuredClone(bytes)

@@ -24,7 +24,7 @@ const keys: Record<string, KeyObject> = {
 }
 
 for (const [name, key] of Object.entries(keys)) {
-  test(`the PEM of a key of ${name} is what OpenSSL writes, in a buffer of just its size`, () => {
+  test(`the PEM of a key of ${name} equals OpenSSL's output, in a buffer of exactly its size`, () => {
     const pem = keyPem({ object: key, plain: null })
     assert.equal(Buffer.from(pem).toString(), key.export({ type: 'pkcs8', format: 'pem' }))
     assert.equal(pem.byteLength, pem.buffer.byteLength)
@@ -32,7 +32,7 @@ for (const [name, key] of Object.entries(keys)) {
   })
 }
 
-test('unencrypted PKCS#8 goes as its file has it, in a buffer of just its size', () => {
+test('unencrypted PKCS#8 is transferred as in its file, in a buffer of exactly its size', () => {
   const { privateKey } = keyPair()
   const plain = String(privateKey.export({ type: 'pkcs8', format: 'pem' })).replace(/\n(?!-)/g, ' \n')
   const pem = keyPem({ object: privateKey, plain })
@@ -40,7 +40,7 @@ test('unencrypted PKCS#8 goes as its file has it, in a buffer of just its size',
   assert.equal(pem.byteLength, pem.buffer.byteLength)
 })
 
-test('text is copied into a buffer of just its size', () => {
+test('text is copied into a buffer of exactly its size', () => {
   for (const text of ['', 'a', 'CN=Zoë 🔑', 'x'.repeat(10_000)]) {
     const bytes = exact(text)
     assert.equal(Buffer.from(bytes).toString(), text)
@@ -48,7 +48,7 @@ test('text is copied into a buffer of just its size', () => {
   }
 })
 
-test('material is handed over with every buffer in the list of what is moved', () => {
+test('material is returned with every buffer in the transfer list', () => {
   const [chain, key, ca] = [exact('chain'), exact('key'), exact('ca')]
   const [crl, dhparam, ticketSecret] = [exact('crl'), exact('dhparam'), exact('secret')]
   const ends = Uint32Array.of(2)
@@ -80,7 +80,7 @@ test('trust that is served already is not sent again', () => {
   assert.deepEqual(handedOver(reply).buffers, [chain.buffer, key.buffer])
 })
 
-test('an engine without trust anchors hands over no buffer for them', () => {
+test('an engine without trust anchors transfers no buffer for them', () => {
   const reply = replyWith({
     pairs: [],
     trust: { authorities: null, revocationLists: [], ends: packTrustEnds([], []), problems: [] },
@@ -90,7 +90,7 @@ test('an engine without trust anchors hands over no buffer for them', () => {
   assert.deepEqual(handedOver(reply).buffers, [])
 })
 
-test('a reply without material is handed over as it is', () => {
+test('a reply without material is returned unchanged', () => {
   const reply: UnchangedReply = { kind: 'unchanged', record: null }
   assert.equal(handOver(reply), reply)
 })
@@ -109,7 +109,7 @@ function replyWith(material: PreparedReply['material']): PreparedReply {
   }
 }
 
-/** What Piscina makes of it. */
+/** Piscina's view of it. */
 function handedOver(reply: PreparedReply): { value: unknown; buffers: ArrayBuffer[] } {
   const moved = handOver(reply) as unknown as Record<symbol, unknown>
   return { value: moved[valueSymbol], buffers: moved[transferableSymbol] as ArrayBuffer[] }
