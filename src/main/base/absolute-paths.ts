@@ -4,14 +4,14 @@ import { ReloadError } from './errors.js'
 import { MATERIAL_ROWS, type MaterialKind } from './material-options.js'
 
 /**
- * The same options with absolute paths, so that `process.chdir()` never changes which files are meant, and messages name
- * them whole. Anything that is no path is left for the check of the options to refuse.
+ * The same options with absolute paths, so that `process.chdir()` has no effect on them, and messages show complete paths.
+ * Values that are not paths are left unchanged for the validation of the options.
  *
  * @param base directory that relative paths are relative to.
  * @throws ReloadError `OPTIONS_INVALID` when there is a relative path and the working directory has been removed.
  */
 export function withAbsolutePaths<T extends object>(options: T, base?: string): T {
-  // They have not been checked yet, and may be anything.
+  // Not validated yet: any type is possible.
   const given: unknown = options
   if (!isRecord(given)) return options
   const file = (path: unknown) => absolute(path, base)
@@ -31,14 +31,13 @@ export function withAbsolutePaths<T extends object>(options: T, base?: string): 
   // Without a slash in it, a claim is the name of a host.
   const claim = (one: unknown) => (typeof one === 'string' && one.includes('/') ? file(one) : one)
   if (isRecord(policy)) changed['policy'] = mapNamed(policy, 'nameClaims', (claims) => each(claims, claim))
-  // By descriptors: a member that is called `__proto__` stays one, and is refused.
+  // With descriptors, a member with the name `__proto__` stays a member, and is refused later.
   const all = { ...Object.getOwnPropertyDescriptors(options), ...Object.getOwnPropertyDescriptors(changed) }
   return Object.create(Object.getPrototypeOf(options) as object | null, all) as T
 }
 
 /**
- * A path that stands for the same file whatever the working directory is later. It is not normalized: `..` after a link
- * leads to the parent of what the link leads to.
+ * The absolute form of a path. It is not normalized: `..` after a link is the parent of the link's target.
  */
 export function absolutePath(path: string, base?: string): string {
   if (isAbsolute(path)) return path
@@ -46,14 +45,14 @@ export function absolutePath(path: string, base?: string): string {
   return joined(from, rest)
 }
 
-/** The directory that a relative path begins in, and the way from there, which begins with no dots. */
+/** The directory in which a relative path begins, and the remaining path, without leading `.` and `..`. */
 function splitRelative(path: string, base: string): { from: string; rest: string } {
   let from = base
   let rest = path
   for (;;) {
     const [, dots, after] = /^(\.\.?)(?:\/+(.*))?$/s.exec(rest) ?? []
     if (dots === undefined) return { from, rest }
-    // The working directory has no links in it: its parent is the one by its name.
+    // The path of the working directory contains no links, so its parent is its dirname.
     if (dots === '..') from = dirname(from)
     rest = after ?? ''
   }
@@ -68,12 +67,12 @@ function absolute(path: unknown, base: string | undefined): unknown {
   return isRelative(path) ? absolutePath(path, base) : path
 }
 
-/** Any of these may make a path a pattern. Only worker threads load fast-glob, which has the exact rule. */
+/** Characters that may make a path a pattern. The exact rule is in fast-glob, which only worker threads load. */
 const WILDCARD = /[\\*?[{(]/
-/** What has a meaning of its own in a pattern. */
+/** Characters with a special meaning in a pattern. */
 const SPECIAL = /[\\*?|(){}[\]!+@]/g
 
-/** Characters of the base directory stand for themselves, so they are escaped. A path without a wildcard is no pattern. */
+/** Escapes the base directory, whose characters are literal. A path without a wildcard is not a pattern. */
 function absolutePattern(pattern: unknown, base: string | undefined): unknown {
   if (!isRelative(pattern)) return pattern
   const { from, rest } = splitRelative(pattern, base ?? workingDirectory())
@@ -81,7 +80,7 @@ function absolutePattern(pattern: unknown, base: string | undefined): unknown {
   return joined(needsEscape ? from.replace(SPECIAL, '\\$&') : from, rest)
 }
 
-/** Text that is no path, such as PEM, is refused as it was given. */
+/** Text that is not a path, such as PEM, stays unchanged and is refused later. */
 function isRelative(path: unknown): path is string {
   return typeof path === 'string' && path !== '' && !isAbsolute(path) && !path.includes('-----BEGIN ')
 }
@@ -91,7 +90,7 @@ function workingDirectory(): string {
     return process.cwd()
   } catch (error) {
     const message =
-      'invalid options: the working directory does not exist any more, so relative paths lead nowhere; give absolute paths'
+      'invalid options: relative paths cannot be resolved, because the working directory no longer exists; use absolute paths'
     throw new ReloadError('OPTIONS_INVALID', message, { cause: error })
   }
 }

@@ -1,27 +1,27 @@
 import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 
-/** What to do about a problem of one code. */
+/** The remedy for problems of one code. */
 export interface Advice {
-  /** What has to be corrected: where it is not `files`, no change of the files helps. */
+  /** The area that must be corrected. Only for `files` can a change of the files help. */
   readonly about: 'files' | 'mounts' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
   readonly next: string
 }
 
-/** The one place that says what to do about each code; `docs/errors.md` explains it at length. */
+/** The remedy for each code, in one place; `docs/errors.md` explains them in detail. */
 export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   OPTIONS_INVALID: options('correct the options that the message names'),
   RUNTIME_UNSUPPORTED: options('use a runtime, or a server, that the message names'),
-  LOGGER_UNAVAILABLE: options('correct where the log goes, or pass another logger'),
+  LOGGER_UNAVAILABLE: options('correct the output of the log, or pass another logger'),
   FILE_MOUNTED: mounts('mount the directory instead of the single file'),
   FILE_DETACHED: mounts(
     'mount the directory instead of the single file, and restart the process or the container',
   ),
-  FILE_NOT_FOUND: files('put the file or directory there, or correct its path'),
+  FILE_NOT_FOUND: files('create the file or directory, or correct its path'),
   FILE_UNREADABLE: files('give the user that the message names permission to read the file'),
   FILE_NOT_REGULAR: files('name a regular file'),
   FILE_TOO_LARGE: files('check that it is the right file, or raise `worker.maxFileBytes`'),
   FILES_CHANGING: files(
-    'wait until the files are written; if it stays, find the program that keeps writing them',
+    'wait until the files are written; if the problem persists, find the program that keeps writing them',
   ),
   MATERIAL_UNPROCESSABLE: files('write the file again, and report the message'),
   PEM_INVALID: files('run the command that the message names, or write the file again as PEM'),
@@ -37,7 +37,7 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   ),
   KEY_PASSPHRASE_REQUIRED: options('set the option `passphrase`'),
   KEY_PASSPHRASE_WRONG: files('correct the passphrase, or the file that holds it'),
-  KEY_PERMISSIONS: files('take the permission to read the key from other users: chmod 0600'),
+  KEY_PERMISSIONS: files('remove the permission of other users to read the key: chmod 0600'),
   CERT_KEY_MISMATCH: files('write both halves of the renewal, certificate and key'),
   CERT_EXPIRED: files('renew the certificate'),
   CERT_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
@@ -45,7 +45,7 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
     'serve a certificate that this CA has issued, or issue a self-signed one with basicConstraints CA:FALSE',
   ),
   CERT_PURPOSE: files(
-    'issue the certificate that is named with the property that the message says it lacks (a server needs serverAuth and digitalSignature)',
+    'issue the named certificate with the property that it lacks according to the message (a server needs serverAuth and digitalSignature)',
   ),
   CHAIN_ORDER: files('write the leaf first, then each issuer'),
   CHAIN_INCOMPLETE: files(
@@ -58,17 +58,17 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
     'write the key again (openssl ec -in OLD -param_enc named_curve -conv_form uncompressed -out NEW), and issue the certificate again',
   ),
   SIGNATURE_INVALID: files('fetch the certificate again, or put the current certificate of its CA in place'),
-  NAMES_LOST: files('issue the certificate with all names, or pass --force if they are meant to go'),
+  NAMES_LOST: files('issue the certificate with all names, or pass --force if their removal is intended'),
   NAME_NOT_COVERED: files('issue the certificate with the names that are required'),
   EXPIRES_EARLIER: files('check that this is the newer certificate'),
   HOST_AMBIGUOUS: files(
     'remove all pairs but one from the directory, or name the certificate file in `hosts`',
   ),
-  HOST_UNREACHABLE: files('give the host a DNS name that clients ask for'),
+  HOST_UNREACHABLE: files('issue the certificate of the host with a DNS name that clients request'),
   HOST_NAME_TAKEN: files('remove the name, or the directory, from one of the hosts'),
   HOST_KEY_TYPE: files('use one key type for all hosts, or Node 24'),
   CA_EMPTY: files('write the trust anchors into the file or directory'),
-  CA_INVALID: files('remove what is no trust anchor, or leave it out by a pattern in `caDir`'),
+  CA_INVALID: files('remove the file that is not a trust anchor, or exclude it with a pattern in `caDir`'),
   CA_EXPIRED: files('remove the expired trust anchor'),
   CA_NAMES_TOO_LONG: files('trust fewer CAs, or CAs with shorter names'),
   CRL_INVALID: files('fetch the revocation list again'),
@@ -89,53 +89,53 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
     'set the option that the message names; without one, report the message: the files passed every check',
   ),
   SERVED_MISMATCH: listeners(
-    'the files are good: find what else gives the server certificates, such as setSecureContext, an SNICallback or another program on its port',
+    'the files are valid: find other sources of certificates for the server, such as setSecureContext, an SNICallback or another program on its port',
   ),
   SERVED_OTHER: listeners(
-    'nothing if this is meant; otherwise let the engine serve the name, by the option `hosts`',
+    'nothing if this is intended; otherwise let the engine serve the name, with the option `hosts`',
   ),
   SERVED_UNVERIFIED: listeners(
-    'see why the listener could not be reached; `verifyServed: false` turns the look off',
+    'find out why the listener could not be reached; `verifyServed: false` turns the check off',
   ),
   SERVER_OVERRIDDEN: listeners(
     'leave certificates, SNI contexts and ticket keys of attached servers to the engine',
   ),
   TRUST_WITHDRAWN: caller('nothing: the client may connect again'),
-  GENERATION_UNKNOWN: caller('go back to one of the generations that are kept'),
+  GENERATION_UNKNOWN: caller('roll back to one of the generations in the message'),
   MEMBER_REFUSED: fleet(
-    'see the reason that the process gives, and check that it runs the same release of Node and certswap',
+    'see the reason in the message, and check that the process runs the same release of Node and certswap',
   ),
-  MEMBER_TIMEOUT: fleet('find what blocks that process, or end it; then reload again'),
+  MEMBER_TIMEOUT: fleet('find out what blocks that process, or end it; then reload again'),
   MEMBER_EVICTED: fleet('end the member that does not answer, or restart it'),
   WORKER_TIMEOUT: worker(
-    'if the message names a file, check that its storage answers; otherwise the machine is too busy: raise `worker.timeoutMs`',
+    'if the message names a file, check that its storage responds; otherwise the machine is overloaded: raise `worker.timeoutMs`',
   ),
   WORKER_CRASHED: worker(
     'if the message names a limit, raise it; if it names a file, replace that file; otherwise report the message',
   ),
   WORKER_UNAVAILABLE: worker(
-    'see that the storage of the files that the message names answers; otherwise restart the process',
+    'check that the storage of the files in the message responds; otherwise restart the process',
   ),
-  SUPERSEDED: caller('nothing: something newer is served'),
-  ABORTED: caller('nothing: the reload goes on, and the log and the status have its result'),
-  CLOSED: caller('the engine is closed: make another one, or restart the process'),
-  CONTROL_PATH_UNSAFE: control('use a directory of your own with mode 0700'),
+  SUPERSEDED: caller('nothing: a newer generation is served'),
+  ABORTED: caller('nothing: the reload continues, and the log and the status show its result'),
+  CLOSED: caller('the engine is closed: create a new one, or restart the process'),
+  CONTROL_PATH_UNSAFE: control('use a directory that you own, with mode 0700'),
   CONTROL_PATH_IN_USE: control('stop the other process, or choose another path'),
   CONTROL_UNAVAILABLE: control('see the reason in the message'),
 }
 
-/** What to do about problems of these codes, each said once; nothing for a code that this release does not know. */
+/** The remedies for these codes, without repetitions; none for a code that this release does not know. */
 export function adviceFor(codes: readonly string[]): readonly string[] {
   return known(codes).map(({ next }) => next)
 }
 
-/** Problems as a person reads them, and what to do about them. */
+/** Problems and their remedies as lines of text. */
 export function linesAbout(problems: readonly Problem[]): readonly string[] {
   const lines = problems.map(({ code, message }) => `${code}: ${message}`)
   return [...lines, ...adviceFor(problems.map(({ code }) => code))]
 }
 
-/** Whether any of these codes is about files, so that `certswap check` shows when they are good. */
+/** Whether any of these codes is about files, so that `certswap check` shows whether they are valid. */
 export function isAboutFiles(codes: readonly string[]): boolean {
   return known(codes).some(({ about }) => about === 'files')
 }

@@ -1,10 +1,10 @@
-/** Time, as everything here takes it: injected, so that a test can hold it. */
+/** The source of time. Injected, so that tests can control it. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   wallMs(): number
-  /** Milliseconds that never go back. */
+  /** Milliseconds that never decrease. */
   monotonicMs(): number
-  /** Calls back once, does not hold the process open, and returns a function that cancels it. */
+  /** Calls back once. Does not keep the process running. @returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void
 }
 
@@ -12,8 +12,8 @@ export interface Clock {
 export const LONGEST_TIMER_MS = 2_147_483_647
 
 /**
- * The longest that anything which depends on the wall clock may sleep, in milliseconds. Timers follow the monotonic clock:
- * they do not fire earlier when the wall clock is set forward, and they stand still while the machine is suspended.
+ * The longest delay of a timer that depends on the wall clock, in milliseconds. Timers follow the monotonic clock: they do not
+ * fire earlier when the wall clock is set forward, and they stop while the machine is suspended.
  */
 export const LONGEST_WALL_SLEEP_MS = 60_000
 

@@ -1,4 +1,4 @@
-/** Freezes plain data to its depths, so that what is told to many can be changed by none. */
+/** Freezes plain data recursively, so that no receiver can change what other receivers see. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   // Bytes cannot be frozen.

@@ -1,10 +1,10 @@
 import { type Problem, type ProblemCode, problemOf } from '../../workers/base/problem.js'
 
 /**
- * The one error class of certswap: a stable `code`, one sentence, and the facts as fields.
+ * The only error class of certswap: a stable `code`, a message of one sentence, and the facts as fields.
  *
- * Trouble with files never throws out of a check; it becomes a `rejected` result. This error is thrown for misuse
- * (`OPTIONS_INVALID`, `CLOSED`), for a first load that fails, and when a caller's signal aborts (`ABORTED`).
+ * A problem with the files never makes a check throw; it becomes a `rejected` result. This error is thrown for misuse
+ * (`OPTIONS_INVALID`, `CLOSED`), for a failed first load, and when a caller's signal aborts (`ABORTED`).
  */
 export class ReloadError extends Error {
   static {
@@ -12,9 +12,9 @@ export class ReloadError extends Error {
   }
 
   readonly code: ProblemCode
-  /** The file that it is about, when there is one. */
+  /** The affected file, if there is one. */
   readonly path: string | undefined
-  /** Everything that was wrong; the first of them gave `code` and `path`. */
+  /** All problems; `code` and `path` are those of the first. */
   readonly problems: readonly Problem[]
 
   constructor(code: ProblemCode, message: string, options: ReloadErrorOptions = {}) {

@@ -6,15 +6,15 @@ import { callUserCode } from './user-code.js'
 type Listener = (...args: unknown[]) => unknown
 
 /**
- * Typed events whose listeners can affect neither what they report nor each other. A listener that throws, or whose promise
- * rejects, is logged, counted and reported as a warning of the process (`CERTSWAP_LISTENER_FAILED`).
+ * Typed events. A failing listener affects neither the emitter nor other listeners: if it throws or its promise rejects, that
+ * is logged, counted and reported as a process warning (`CERTSWAP_LISTENER_FAILED`).
  */
 export class EventHub<Events extends { [E in keyof Events]: unknown[] }> {
   readonly #emitter = new EventEmitter()
   readonly #logger: Logger
   readonly #owner: string
 
-  /** @param owner what emits the events, for the log. */
+  /** @param owner the emitter of the events, for the log. */
   constructor(logger: Logger, owner: 'reload engine' | 'drain' = 'reload engine') {
     this.#logger = logger
     this.#owner = owner

@@ -2,29 +2,29 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
 import { callUserCode } from './user-code.js'
 
-/** Lines that were lost while the log could not be written; reported as soon as it can be written again. */
+/** Lines that were dropped while the log could not be written; reported as soon as it can be written again. */
 export interface LostLines {
   readonly count: number
   /** For how long the log could not be written, in milliseconds. */
   readonly forMs: number
-  /** `EAGAIN`: the reader did not keep up. `EPIPE`: it had ended. `ENOSPC`: the disk was full. */
+  /** `EAGAIN`: the reader is too slow. `EPIPE`: the reader has closed. `ENOSPC`: the disk is full. */
   readonly code: string
 }
 
-/** Lines that wait for a reader that does not keep up. Beyond this size, lines are dropped. */
+/** Size of the buffer for a slow reader. Lines beyond it are dropped. */
 const MOST_WAITING_BYTES = 1024 * 1024
 
-/** Between two attempts to write what waits, in milliseconds: doubled from the first to the last. */
+/** First and longest pause between two attempts to write the buffer, in milliseconds; doubled each time. */
 const FIRST_RETRY_MS = 5
 const LAST_RETRY_MS = 250
 
-/** How long lines that still wait may delay the end of the process. */
+/** How long unwritten lines may delay the exit of the process, in milliseconds. */
 const LAST_WRITE_MS = 200
 const LAST_WRITE_STEP_MS = 5
 
 let linesDropped = 0
 
-/** Log lines that this process has dropped because they could not be written. */
+/** Number of log lines that this process has dropped because they could not be written. */
 export function droppedLogLines(): number {
   return linesDropped
 }
@@ -32,7 +32,7 @@ export function droppedLogLines(): number {
 const outputs = new Map<1 | 2, LogOutput>()
 
 /**
- * The one output of this process for a descriptor.
+ * The output for a descriptor, shared by the whole process.
  *
  * @param fd - 1 is standard output, for log lines; 2 is standard error.
  */
@@ -43,46 +43,46 @@ export function logOutput(fd: 1 | 2 = 1): LogOutput {
 }
 
 /**
- * A descriptor for lines: it never holds the event loop, never throws, and never keeps the process from ending.
+ * Writes lines to a descriptor without blocking the event loop, without throwing, and without preventing the exit.
  *
- * A write to a full pipe, to a terminal that ^S has stopped, or to a socket whose reader is suspended blocks the thread that
- * makes it. In the main thread it would stop handshakes, signals and timers; in a thread of libuv's pool it would stop
- * the exit, which joins that pool (`uv_library_shutdown`). So all writes are made here, without blocking. What the reader
- * does not take waits in a buffer of 1 MiB; lines beyond that are dropped, counted and reported. Lines of up to 4096 bytes
- * (PIPE_BUF on Linux) are written as a whole or not at all, so lines of several processes that share a pipe do not mix.
+ * A write to a full pipe, to a terminal stopped with ^S, or to a socket whose reader is suspended blocks its thread. In the
+ * main thread it would stop handshakes, signals and timers; in a thread of libuv's pool it would block the exit, which joins
+ * that pool (`uv_library_shutdown`). Therefore all writes are made here, without blocking. Unread lines wait in a buffer of
+ * 1 MiB; lines beyond that are dropped, counted and reported. Lines of up to 4096 bytes (PIPE_BUF on Linux) are written
+ * completely or not at all, so the lines of several processes that share a pipe do not mix.
  *
- * A regular file is written at once, as it has no reader to wait for.
+ * A regular file is written immediately, because it has no reader to wait for.
  */
 export class LogOutput {
-  /** Called when the log can be written again after lines were lost, to report the loss in the log itself. */
+  /** Called when the log can be written again after lines were dropped, to report that in the log itself. */
   onRecovered: (lost: LostLines) => void = () => {}
   /**
-   * Whether child processes can inherit the descriptor. If not, a child that does makes writes of this process block: libuv
-   * switches what a child inherits to blocking, for all processes that share it.
+   * Whether child processes may inherit the descriptor. If `false`, a child that inherits it makes writes of this process
+   * block: libuv switches inherited descriptors to blocking, for all processes that share them.
    */
   readonly inheritable: boolean
   readonly #fd: number
-  /** Writes the lines where the application, or what runs it, has replaced the `write` of the process's own stream. */
+  /** The replaced `write` of the process's stream, if the application or its runner has replaced it. */
   readonly #replaced: ((line: string) => unknown) | null
   #waiting: Buffer[] = []
   #waitingBytes = 0
   #timer: NodeJS.Timeout | null = null
   #retryMs = FIRST_RETRY_MS
   #lost = 0
-  /** Since when the log cannot be written, and why; `null` when it can. */
+  /** Since when the log cannot be written, and why; `null` if it can. */
   #trouble: { readonly sinceMs: number; readonly code: string } | null = null
-  /** Whether the first of the waiting lines has been written in part. */
+  /** Whether the first waiting line has been written partially. */
   #partial = false
-  /** Whether the rest of such a line was lost, so that the next one must begin with a line end. */
+  /** Whether the rest of such a line was dropped, so that a line end must precede the next line. */
   #torn = false
 
-  /** @param fd of standard output, or of standard error; it stays open. */
+  /** @param fd standard output or standard error. It stays open. */
   constructor(fd: 1 | 2) {
-    // With big integers: after any other look at a pipe, Node 20 and 22 resolve links in the paths of modules wrongly
-    // (`realpathSync` reads what the last such call has left behind).
+    // With `bigint`: after any other stat of a pipe, Node 20 and 22 resolve links in module paths wrongly, because
+    // `realpathSync` reads the leftover values of that call.
     const isFile = fstatSync(fd, { bigint: true }).isFile()
     const own = isFile ? fd : reopened(fd)
-    // Node switches pipes and sockets to non-blocking writes when it opens its own stream for them.
+    // Node switches pipes and sockets to non-blocking writes when it opens its stream for them.
     if (own === null) void (fd === 1 ? process.stdout : process.stderr)
     this.#fd = own ?? fd
     this.inheritable = own !== null
@@ -90,17 +90,17 @@ export class LogOutput {
     process.on('exit', () => this.flushSync())
   }
 
-  /** Whether the reader has not taken all that was written. */
+  /** Whether lines wait for the reader. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** Whether the last write failed, and not because the reader did not keep up. */
+  /** Whether the last write failed for another reason than a slow reader. */
   get isBroken(): boolean {
     return this.#trouble !== null && this.#trouble.code !== 'EAGAIN'
   }
 
-  /** Writes a line, with its line end: now, or when the reader takes it. */
+  /** Writes a line, which includes its line end: now, or when the reader has caught up. */
   write(line: string): void {
     const replaced = this.#replaced
     if (replaced) {
@@ -117,7 +117,7 @@ export class LogOutput {
     if (!this.#timer) this.#writeWaiting()
   }
 
-  /** Writes what waits, for 200 ms at most, during which it blocks: for the end of the process. */
+  /** Writes the waiting lines, for the exit of the process. Blocks for at most 200 ms. */
   flushSync(): void {
     const untilMs = performance.now() + LAST_WRITE_MS
     this.#writeWaiting()
@@ -138,7 +138,7 @@ export class LogOutput {
     this.#recovered()
   }
 
-  /** Takes what the descriptor accepts from the waiting lines. @throws with the system's error code. */
+  /** Writes as much of the first line as the descriptor accepts. @throws an error with the system's error code. */
   #writeFirst(line: Buffer): void {
     if (this.#torn) writeSync(this.#fd, '\n')
     this.#torn = false
@@ -188,8 +188,8 @@ export class LogOutput {
 }
 
 /**
- * PM2 in cluster mode, test runners and tools that capture output replace `process.stdout.write`; what is written past it
- * would reach no log. pino looks for it in the same way.
+ * PM2 in cluster mode, test runners and tools that capture output replace `process.stdout.write`; lines that bypass it would
+ * reach no log. pino detects it in the same way.
  */
 function replacedWrite(fd: 1 | 2): ((line: string) => unknown) | null {
   const stream = fd === 1 ? process.stdout : process.stderr
@@ -198,10 +198,10 @@ function replacedWrite(fd: 1 | 2): ((line: string) => unknown) | null {
 }
 
 /**
- * Opens a pipe or a terminal once more, so that writes do not block here and still do elsewhere: the flag O_NONBLOCK belongs
- * to what was opened, which other processes share.
+ * Opens a pipe or terminal again, so that writes do not block in this process only: the flag O_NONBLOCK belongs to the open
+ * file description, which other processes share.
  *
- * @returns `null` where that is not possible: for a socket, without /proc, and where the pipe belongs to another user.
+ * @returns `null` if that is not possible: for a socket, without /proc, and for a pipe of another user.
  */
 function reopened(fd: number): number | null {
   try {

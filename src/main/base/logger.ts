@@ -7,9 +7,9 @@ import { MATERIAL_ROWS } from './material-options.js'
 import { callUserCode, reportUserCode } from './user-code.js'
 
 /**
- * What certswap needs of a logger; pino's fits, and so does `console`. A call has fields first and a constant message
- * second. A method that throws or rejects affects nothing but its line. One that blocks holds the event loop: give pino a
- * destination that does not (docs/options.md).
+ * The required methods of a logger; a pino logger and `console` fit. Each call passes the fields, then a constant message. If
+ * a method throws or rejects, only that line is lost. A method that blocks delays the event loop: give pino a destination
+ * that does not block (docs/options.md).
  */
 export interface Logger {
   debug(fields: object, message: string): void
@@ -18,16 +18,16 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
-/** How a logger of certswap's own differs from the default. */
+/** Options of certswap's default logger. */
 export interface OwnLoggerOptions {
   /** The field `name` of each line. */
   readonly name?: string
-  /** As pino has it. @defaultValue `'info'` */
+  /** A level of pino. @defaultValue `'info'` */
   readonly level?: string
 }
 
 /**
- * The user's logger, or pino at `info` (loaded only when it is wanted). Its methods never throw.
+ * The user's logger, or pino at `info`, which is loaded only if needed. Its methods never throw.
  *
  * @throws ReloadError `LOGGER_UNAVAILABLE`
  */
@@ -36,7 +36,7 @@ export async function resolveLogger(given: Logger | null): Promise<Logger> {
 }
 
 /**
- * pino, to standard output, without a wait for a reader that does not read.
+ * A pino logger to standard output that does not wait for a slow reader.
  *
  * @throws ReloadError `LOGGER_UNAVAILABLE`
  */
@@ -52,11 +52,11 @@ export async function createLogger(options: OwnLoggerOptions): Promise<Logger> {
   return guarded(logger)
 }
 
-/** In bundles it can be missing, or without what it needs. */
+/** In bundles, pino or one of its dependencies can be missing. */
 async function loadPino(): Promise<typeof Pino> {
   try {
     const loaded: PinoModule = await import('pino')
-    // Some bundlers give a CommonJS package no names.
+    // Some bundlers create no named exports for a CommonJS package.
     return loaded.pino ?? loaded.default
   } catch (error) {
     throw loggerUnavailable(error as Error)
@@ -74,7 +74,7 @@ interface PinoModule {
   readonly default: typeof Pino
 }
 
-/** The same for those who cannot wait for it: pino is loaded at the first call, and the calls keep their order. */
+/** As {@link resolveLogger}, but synchronous: pino is loaded at the first call, and the calls keep their order. */
 export function deferredLogger(given: Logger | null): Logger {
   if (given) return guarded(given)
   let loading: Promise<Logger> | null = null
@@ -82,7 +82,7 @@ export function deferredLogger(given: Logger | null): Logger {
     loading ??= resolveLogger(null)
     loading.then(
       (logger) => logger[level](fields, message),
-      // There is no other log.
+      // No other log is available.
       (error: unknown) => reportUserCode('logger', 'the default logger', error, () => {}),
     )
   }
@@ -92,13 +92,13 @@ export function deferredLogger(given: Logger | null): Logger {
 const guards = new WeakMap<Logger, Logger>()
 const guarding = new WeakSet<Logger>()
 
-/** A logger whose methods never throw, whatever those of the application do: a getter, a child or a stream may fail. */
+/** A logger whose methods never throw, even if the application's logger does. */
 function guarded(given: Logger): Logger {
   if (guarding.has(given)) return given
   const known = guards.get(given)
   if (known) return known
   const guard = byLevel((level) => (fields, message) => {
-    // Looked up for each call: pino replaces its methods when the level changes.
+    // Read at each call, because pino replaces its methods when the level changes.
     callUserCode('logger', 'the logger', () => given[level](fields, message))
   })
   guards.set(given, guard)
@@ -112,13 +112,13 @@ function byLevel(method: (level: keyof Logger) => LogMethod): Logger {
   return { debug: method('debug'), info: method('info'), warn: method('warn'), error: method('error') }
 }
 
-/** Nothing of the kind is ever logged; this holds even where somebody adds a field. */
+/** certswap never logs such fields. Redaction guards against fields that are added by mistake. */
 const SECRETS = MATERIAL_ROWS.filter(({ redacted }) => redacted).map(({ name }) => name)
 const SECRET_FIELDS: string[] = [...SECRETS, ...SECRETS.map((name) => `*.${name}`)]
 
 /**
- * What every logger of certswap's own has. JSON escapes only the first of the two sets of control characters: a line that a
- * terminal shows must not hold one of the second, or a mark that changes the direction of writing.
+ * Options of every pino logger of certswap. JSON escapes only the C0 control characters; C1 control characters and marks that
+ * change the text direction must not reach a terminal either.
  */
 const PINO_OPTIONS: { redact: string[]; hooks: { streamWrite: (line: string) => string } } = {
   redact: SECRET_FIELDS,

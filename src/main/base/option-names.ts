@@ -9,17 +9,17 @@ import {
 } from '../../workers/formats/certificate-name.js'
 
 /*
- * Names in options. Certificates and clients have domain names in ASCII, so a name in Unicode is converted to A-labels. A dot
- * at the end of a host's name is left out, because clients send none (RFC 6066, section 3).
+ * Names in options. Certificates and clients use ASCII domain names, so a Unicode name is converted to A-labels. A trailing dot
+ * of a host name is removed, because clients send none (RFC 6066, section 3).
  */
 
-/** A name in its usual form, or what was expected instead. */
+/** A normalized name, or the description of the expected value. */
 export type OptionName = { readonly name: string } | { readonly expected: string }
 
 const LONGEST = 253
 const DOMAIN = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
-/** The name of an SNI host: a DNS name, or `*.` and one. */
+/** The name of an SNI host: a DNS name, or `*.` and a DNS name. */
 export function hostNameIn(text: string): OptionName {
   const name = domainIn(text)
   const bare = name?.replace(/^\*\./, '') ?? text
@@ -39,7 +39,7 @@ export function hostNameIn(text: string): OptionName {
 /** A name of `policy.requiredNames`: a DNS name, an IP address, a URI, an e-mail address, or any text of a certificate's name. */
 export function requiredNameIn(text: string): OptionName {
   if (HOST_AND_PORT.test(text)) return { expected: 'expected a name without a port' }
-  // Messages show a name as it was given.
+  // Unchanged, because messages show it.
   if (isAscii(text)) return { name: text }
   const name = parseName(text)
   const value = valueIn(name)
@@ -48,14 +48,14 @@ export function requiredNameIn(text: string): OptionName {
   return { name: nameText({ kind: name.kind, value }) }
 }
 
-/** A pattern of `policy.nameClaims`. What has a slash in it is a path. */
+/** A pattern of `policy.nameClaims`. A pattern with a slash is a path. */
 export function claimPatternIn(text: string): OptionName {
   if (text.includes('/')) return { name: text }
   const name = asciiDomain(text)
   return name === null ? { expected: 'expected a DNS name, or a pattern of one' } : { name }
 }
 
-/** A server name as clients send it: for questions about a name, not for names in handshakes. */
+/** A server name as clients send it. For look-ups by the application, not for names in handshakes. */
 export function serverNameIn(text: string): string {
   return domainIn(text) ?? text
 }

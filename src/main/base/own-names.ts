@@ -2,9 +2,9 @@
 const MAX_DEPTH = 16
 
 /**
- * The path of the first member that is named `__proto__` in plain data, `null` where there is none. `JSON.parse` makes
- * one, zod leaves it out of what it has checked, and an assignment sets the prototype: it has to be refused before any of
- * that, or what it held is dropped silently.
+ * The path of the first member with the name `__proto__` in plain data; `null` without one. `JSON.parse` creates such a member,
+ * zod omits it from its output, and an assignment sets the prototype. It must be refused before that, because otherwise its
+ * content is silently dropped.
  */
 export function protoIn(value: unknown, depth = 0): string | null {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return null
@@ -17,7 +17,7 @@ export function protoIn(value: unknown, depth = 0): string | null {
   return null
 }
 
-/** An object that holds only data: not one that a class made, such as a logger. */
+/** Whether an object is plain data, not an instance of a class such as a logger. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype

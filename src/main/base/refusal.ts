@@ -2,7 +2,7 @@ import type { z } from 'zod'
 
 import { MATERIAL_ROWS } from './material-options.js'
 
-/** To be given to `safeParse`: what was expected, from the facts of the issue. The messages of a schema go before it. */
+/** Parameters of `safeParse`: words messages from the fields of an issue. Messages of the schema itself take precedence. */
 export const WORDED: { readonly error: z.core.$ZodErrorMap } = { error: expectation }
 
 function expectation(issue: z.core.$ZodRawIssue): string | undefined {
@@ -29,7 +29,7 @@ function bound(origin: string, relation: string, limit: number | bigint): string
     : `expected ${origin} to have ${relation}${limit} ${unit}`
 }
 
-/** What is wrong with options, in one sentence: which were refused, what was expected and what received. */
+/** The message for invalid options: the name of each refused option, the expected value and the received value. */
 export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, root = ''): string {
   const lines = issues.map((issue) => {
     const name = [root, ...issue.path].filter((part) => part !== '').join('.')
@@ -41,7 +41,7 @@ export function refusal(issues: readonly z.core.$ZodIssue[], input: unknown, roo
   return `invalid options: ${lines.join('; ')}`
 }
 
-/** An option that is `undefined` is an option that was not given. */
+/** Removes options that are `undefined`, which means not set. */
 export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const entries = Object.entries(value).filter(([, one]) => one !== undefined)
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
@@ -51,10 +51,10 @@ export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: 
 const SECRET: ReadonlySet<PropertyKey> = new Set(
   MATERIAL_ROWS.filter(({ kind }) => kind === 'passphrase').map(({ name }) => name),
 )
-/** A longer text is no path, name or number by mistake, but the content of something. */
+/** A longer text is probably the content of a file, not a wrong path, name or number. */
 const LONGEST_SHOWN = 200
 
-/** What was received instead; never a secret. */
+/** The received value, except secrets. */
 function received(issue: z.core.$ZodIssue, input: unknown): string {
   if (issue.code === 'custom' || issue.path.some((part) => SECRET.has(part))) return ''
   let value = input

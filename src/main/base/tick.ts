@@ -1,10 +1,10 @@
 import { type Clock, LONGEST_TIMER_MS } from './clock.js'
 
-/** The clock of the engine: one check at a time, the next one planned when the last one has settled. */
+/** A repeating timer: one check at a time. The next check is planned when the current one has settled. */
 export interface Tick {
-  /** Plans the next check anew, counted from now; while a check runs, that is planned when it has settled. */
+  /** Plans the next check again, with a delay that is counted from now. While a check runs, it does nothing. */
   plan(): void
-  /** Checks at once; while a check runs, that one will do. */
+  /** Starts a check now, unless one is running. */
   checkNow(): void
   stop(): void
   /** Milliseconds until the next check; `null` when none is planned. */
@@ -29,7 +29,7 @@ export function createTick({ clock, delayMs, check }: TickOptions): Tick {
     cancel?.()
     cancel = null
     dueAt = null
-    // While a check runs, it plans the next one itself when it is done.
+    // A running check plans the next one when it has settled.
     const delay = stopped || checking ? null : delayMs()
     if (delay === null) return
     dueAt = clock.monotonicMs() + delay

@@ -10,22 +10,22 @@ import {
 } from 'node:fs'
 import { dirname, isAbsolute, join, parse, sep } from 'node:path'
 
-/** As many links as Linux follows on one path. */
+/** The number of links that Linux follows on one path. */
 const MAX_LINKS = 40
 
 /**
- * Follows a path as the kernel does, and looks at every directory and link on the way: each must belong to root or to
- * us, and none may be writable by everyone, unless its entries are protected by the sticky bit. What is at its end must
- * belong to root or to us, and must not be writable by anybody else. This is the rule of `sudo` and of OpenSSH's
- * StrictModes, but for directories that a group may write to: a umask of 0002 makes them.
+ * Resolves a path as the kernel does, and checks every directory and link on the way: each must belong to root or to the user
+ * of this process, and none may be world-writable unless the sticky bit protects its entries. The last entry must not be
+ * writable by any other user. This is the rule of `sudo` and of OpenSSH's StrictModes, except that group-writable directories
+ * are allowed, because a umask of 0002 creates them.
  *
- * Without users (on Windows) every path is taken.
+ * Without users (on Windows) every path is accepted.
  *
- * @returns the path without links; `null` where nothing is there.
+ * @returns the path without links; `null` if it does not exist.
  * @throws UntrustedPathError
  */
 export function trustedEntry(path: string): string | null {
-  // Not resolved beforehand: `..` after a link is the parent of what the link leads to.
+  // Not normalized before: `..` after a link is the parent of the link's target.
   const absolute = isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`
   const { root } = parse(absolute)
   const rest = partsOf(absolute.slice(root.length))
@@ -45,7 +45,7 @@ export function trustedEntry(path: string): string | null {
       assertOwned(at, found, false)
       continue
     }
-    // The mode of a link says nothing.
+    // The mode of a link has no meaning.
     if (!isTrusted(found.uid)) throw new UntrustedPathError(next, `is a link of user ${found.uid}`)
     if (++links > MAX_LINKS)
       throw new UntrustedPathError(next, 'is a link that leads through too many others')
@@ -53,15 +53,15 @@ export function trustedEntry(path: string): string | null {
     if (isAbsolute(target)) at = root
     rest.unshift(...partsOf(target))
   }
-  // Only now: a path may also end in `..`, or in a link to a directory that it has passed.
+  // Only here, because a path may also end in `..`, or in a link to one of its own directories.
   assertOwned(at, lstatSync(at), true)
   return at
 }
 
-/** Another user decides what is found at a path. */
+/** A path whose target another user can change. */
 export class UntrustedPathError extends Error {
   /**
-   * @param path - the directory, link or file that lets them.
+   * @param path - the directory, link or file that allows it.
    * @param reason - for instance `belongs to user 1000`.
    */
   constructor(path: string, reason: string) {
@@ -70,8 +70,8 @@ export class UntrustedPathError extends Error {
 }
 
 /**
- * The text of a file that is found as {@link trustedEntry} does. Opened without following a link and looked at once
- * more, so that it is the file that was judged.
+ * The text of a file at a trusted path, see {@link trustedEntry}. It is opened without following links and checked again, so
+ * that the read file is the checked one.
  *
  * @throws UntrustedPathError, or the error of the system.
  */
@@ -89,7 +89,7 @@ export function readTrusted(path: string): string | null {
   }
 }
 
-/** Root can do everything anyway. */
+/** Root is trusted, because root can change everything anyway. */
 export function isTrusted(owner: number): boolean {
   const uid = process.geteuid?.()
   return uid === undefined || owner === uid || owner === 0

@@ -1,6 +1,6 @@
 import { ReloadError } from './errors.js'
 
-/** The promise, or `ABORTED` as soon as the signal says so; what was begun goes on. */
+/** Settles as `promise` does, or rejects as soon as the signal aborts. The work itself continues. */
 export function untilAborted<T>(
   promise: Promise<T>,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-/** Code of the application that certswap calls: its logger, its event listeners, its hooks and other callbacks. */
+/** Kinds of application code that certswap calls; `hook` includes all other callbacks. */
 export type UserCodeKind = 'logger' | 'listener' | 'hook'
 
 export const USER_CODE_KINDS: readonly UserCodeKind[] = ['logger', 'listener', 'hook']
@@ -14,18 +14,18 @@ const WARNING_CODES: Readonly<Record<UserCodeKind, string>> = {
 
 const failures: Record<UserCodeKind, number> = { logger: 0, listener: 0, hook: 0 }
 
-/** How often code of the application has failed, since the start of the process. */
+/** Failures of application code since the start of the process. */
 export function userCodeFailures(): Readonly<Record<UserCodeKind, number>> {
   return failures
 }
 
 /**
- * Calls code of the application. What it throws, or what its promise rejects with, changes nothing: no result, no state, no
- * later listener and no schedule. It is counted, logged by `log`, and reported once for each `name` as a warning of the
- * process, because a log may be silent or may be what failed.
+ * Calls application code. If it throws, or its promise rejects, no result, state, further listener or schedule is affected.
+ * The failure is counted, logged with `log`, and reported once for each `name` as a process warning, because the log may be
+ * silent or may itself have failed.
  *
- * @param name - what was called, for the warning, for instance `the hook onStream`.
- * @returns what the code returned; `undefined` when it threw.
+ * @param name - the called code, for the warning, for example `the hook onStream`.
+ * @returns the return value; `undefined` if it threw.
  */
 export function callUserCode(
   kind: UserCodeKind,
@@ -44,7 +44,7 @@ export function callUserCode(
   }
 }
 
-/** Reports a failure of code of the application that its caller has caught. */
+/** Reports a failure of application code that the caller has caught. */
 export function reportUserCode(
   kind: UserCodeKind,
   name: string,
@@ -64,11 +64,11 @@ export function reportUserCode(
       ...detailOf(error),
     })
   } catch {
-    // The application has replaced it.
+    // The application has replaced `emitWarning` with a function that throws.
   }
 }
 
-/** Names are those of events and hooks, of which there are few. */
+/** Bounded, because the names are those of events and hooks. */
 const reported = new Set<string>()
 
 function summaryOf(error: unknown): string {
@@ -80,7 +80,7 @@ function detailOf(error: unknown): { detail?: string } {
   return detail.includes('\n') ? { detail } : {}
 }
 
-/** Anything can be thrown, also what has no text. */
+/** Any value can be thrown, even one without a text form. */
 function described(error: unknown): string {
   try {
     return error instanceof Error ? String(error.stack ?? error) : inspect(error)

@@ -1,10 +1,10 @@
-/** What runs this program. */
+/** The JavaScript runtime of this process. */
 export interface Runtime {
   readonly name: 'Node.js' | 'Bun' | 'Deno' | 'Electron'
   readonly version: string
 }
 
-/** The others set `process.versions.node` too, to the release of Node that they follow. */
+/** Other runtimes also set `process.versions.node`, to the release of Node that they emulate. */
 export function currentRuntime(versions: NodeJS.ProcessVersions = process.versions): Runtime {
   const { bun, deno, electron, node } = versions
   if (bun !== undefined) return { name: 'Bun', version: bun }

@@ -14,10 +14,10 @@ import {
 } from '../../workers/formats/der-tags.js'
 
 /*
- * Certificates for the probe of a runtime. They exist for a moment, in memory: no file and no fixed key is needed.
+ * Certificates for the probe of a runtime. They are created in memory, without files or fixed keys.
  */
 
-/** A self-signed certificate, its key, and a revocation list by which it revokes itself. */
+/** A self-signed certificate, its key, and its revocation list, which revokes the certificate itself. */
 export interface ProbeIdentity {
   readonly cert: string
   readonly key: string

@@ -7,32 +7,32 @@ import tls from 'node:tls'
 import type { Runtime } from './current-runtime.js'
 import { createProbeIdentity, type ProbeIdentity } from './probe-material.js'
 
-/** The kinds of server that Node has. */
+/** The kinds of TLS server in Node, by module. */
 export type ServerKind = 'tls' | 'https' | 'http2'
 
 export const SERVER_KINDS = ['tls', 'https', 'http2'] as const
 
-/** What was seen of one kind of server. */
+/** Test results of one kind of server. */
 export interface ServerFindings {
-  /** Why a new certificate does not reach the clients of a running server; `null` where it does. */
+  /** Why a new certificate does not reach the clients of a running server; `null` if it does. */
   readonly certificates: string | null
-  /** Why certificates by server name do not; `null` where they do. */
+  /** Why certificates by server name do not work; `null` if they do. */
   readonly hosts: string | null
 }
 
-/** What was seen of a runtime; every reason is `null` where it works. */
+/** Test results of a runtime. Each field is the reason why a feature does not work, or `null` if it works. */
 export interface ProbeFindings {
   readonly servers: Readonly<Record<ServerKind, ServerFindings>>
   readonly clientCertificates: string | null
   readonly revocationLists: string | null
 }
 
-/** A handshake on the loopback interface takes milliseconds, but a busy machine must not decide what a runtime can do. */
+/** A handshake on the loopback interface takes milliseconds, but a busy machine must not change the result. */
 const LIMIT_MS = 10_000
 
 const RETURNS = 'a client whose CA was removed returns with its TLS session'
 
-/** Defects that the probe cannot find: Deno's clients offer no session to a server of Deno (2.9.6). */
+/** Defects that the probe cannot find: clients in Deno 2.9.6 offer no session to a server in Deno. */
 const KNOWN_DEFECTS: Readonly<Record<string, Pick<ProbeFindings, 'clientCertificates'>>> = {
   Deno: { clientCertificates: RETURNS },
 }
@@ -46,8 +46,8 @@ const SERVERS: Readonly<Record<ServerKind, (options: tls.TlsOptions) => tls.Serv
 }
 
 /**
- * Makes handshakes with servers of each kind on the loopback interface, and looks at what their clients are shown: a method
- * that exists may do nothing. Takes some 50 ms, and runs on other runtimes than Node only. Never rejects.
+ * Makes handshakes with servers of each kind on the loopback interface and checks the certificates that the clients receive,
+ * because a method that exists may have no effect. Takes about 50 ms; used only on other runtimes than Node. Never rejects.
  */
 export async function probeRuntime(runtime: Runtime['name']): Promise<ProbeFindings> {
   const denied = deniedByDeno()
@@ -67,7 +67,7 @@ export async function probeRuntime(runtime: Runtime['name']): Promise<ProbeFindi
   return { servers, clientCertificates, revocationLists, ...KNOWN_DEFECTS[runtime] }
 }
 
-/** Deno throws out of the event loop where a listener is denied, past every handler. */
+/** If a listener is denied, Deno throws an error that no handler can catch. */
 function deniedByDeno(): string | null {
   const { Deno: deno } = globalThis as { Deno?: DenoNamespace }
   const state = deno?.permissions?.querySync({ name: 'net', host: '127.0.0.1' }).state ?? 'granted'
@@ -124,7 +124,7 @@ async function probeRevocation(one: ProbeIdentity): Promise<void> {
   })
 }
 
-/** What does not work, in words that a message can repeat. */
+/** A feature that does not work. The message is part of later messages. */
 class Finding extends Error {}
 
 async function reasonOf(probe: () => Promise<void>): Promise<string | null> {
@@ -142,7 +142,7 @@ async function withServer(
   server: tls.Server,
   act: (server: tls.Server, port: number) => Promise<void>,
 ): Promise<void> {
-  // A client that is refused is an error of the server, too.
+  // The server also reports an error for each refused client.
   server.on('tlsClientError', () => {}).on('error', () => {})
   try {
     await within(new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)))
@@ -165,7 +165,7 @@ async function expectShown(
   if (shown !== expected.fingerprint256) throw new Finding(otherwise)
 }
 
-/** In TLS 1.2, whose sessions are there when the handshake ends. @returns the session. */
+/** Uses TLS 1.2, whose session is available at the end of the handshake. @returns the session. */
 async function expectAuthorized(
   server: tls.Server,
   port: number,

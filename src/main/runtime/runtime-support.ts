@@ -16,11 +16,11 @@ import {
 } from './probe.js'
 
 /**
- * What certswap can do on the runtime of this process. On Node.js everything works. On Bun, Deno and Electron it is what real
- * handshakes showed when this was first asked; each reason is `null` where the feature works.
+ * The features of certswap on the runtime of this process. On Node.js all work. On Bun, Deno and Electron, real handshakes are
+ * tested at the first call. Each field is the reason why a feature does not work, or `null` if it works.
  */
 export interface RuntimeSupport extends Runtime {
-  /** By kind of server: why a new certificate (`certificates`), or one by server name (`hosts`), does not reach its clients. */
+  /** By kind of server: why new certificates (`certificates`), or certificates by server name (`hosts`), do not work. */
   readonly servers: Readonly<Record<ServerKind, ServerFindings>>
   /** Why servers do not verify client certificates (`requestCert`). */
   readonly clientCertificates: string | null
@@ -29,11 +29,10 @@ export interface RuntimeSupport extends Runtime {
 }
 
 /**
- * Detects which runtime this is, and which features of certswap work on it. `createReloadEngine` calls it first; a feature
- * that does not work is refused with `RUNTIME_UNSUPPORTED` where it is asked for, so that no old certificate stays in
- * service unnoticed.
+ * Detects the runtime and the features of certswap that work on it. `createReloadEngine` calls it first; the use of a feature
+ * that does not work is refused with `RUNTIME_UNSUPPORTED`, so that no old certificate stays in service unnoticed.
  *
- * @returns the same object each time; on other runtimes than Node.js after 0.2 to 0.5 seconds, once for each process.
+ * @returns the same object each time. On other runtimes than Node.js, the first call in a process takes 0.2 to 0.5 seconds.
  */
 export async function runtimeSupport(): Promise<RuntimeSupport> {
   if (known) return known
@@ -55,7 +54,7 @@ const EVERYTHING: ProbeFindings = {
 
 let logged = false
 
-/** Probes the runtime, and logs once for each process what does not work on it. Nothing to do on Node.js. */
+/** Probes the runtime, and logs once per process the features that do not work. Does nothing on Node.js. */
 export async function reportRuntime(logger: Logger): Promise<void> {
   const { name: runtime, version, ...findings } = await runtimeSupport()
   if (logged || runtime === 'Node.js') return
@@ -108,7 +107,7 @@ export function assertServerSupported(
   if (!kind) return
   const { certificates, hosts: byName } = support.servers[kind]
   if (certificates !== null) {
-    const message = `attach: a server of node:${kind} keeps its certificate for ever (${certificates})`
+    const message = `attach: a server of node:${kind} never changes its certificate (${certificates})`
     throw unsupported(support, message, instead(support))
   }
   if (hosts && byName !== null) {
@@ -124,13 +123,13 @@ export function assertServerSupported(
 function assertClientCertificates(support: RuntimeSupport): void {
   const { clientCertificates: why } = support
   if (why === null) return
-  throw unsupported(support, `\`requestCert\` cannot be relied on (${why})`, 'Run this on Node.js')
+  throw unsupported(support, `\`requestCert\` is not reliable (${why})`, 'Run this on Node.js')
 }
 
 function instead({ servers }: RuntimeSupport): string {
   const kinds = SERVER_KINDS.filter((kind) => servers[kind].certificates === null)
   if (kinds.includes('http2'))
-    return 'Use `http2.createSecureServer({ allowHTTP1: true, ... })`: it serves HTTP/1.1, too'
+    return 'Use `http2.createSecureServer({ allowHTTP1: true, ... })`, which also serves HTTP/1.1'
   if (kinds.length > 0) return `Servers of ${kinds.map((kind) => `node:${kind}`).join(', ')} work`
   return 'Use `engine.secureContext()` for outgoing connections, or run this on Node.js'
 }
@@ -139,7 +138,7 @@ function unsupported({ name, version }: Runtime, what: string, remedy: string): 
   return new ReloadError('RUNTIME_UNSUPPORTED', `on ${name} ${version}, ${what}. ${remedy}`)
 }
 
-/** In Bun, a server of node:https is no `tls.Server`. */
+/** In Bun, a server of node:https is not a `tls.Server`. */
 function kindOf(server: unknown): ServerKind | null {
   if (server instanceof https.Server) return 'https'
   if (server instanceof secureHttp2Server()) return 'http2'

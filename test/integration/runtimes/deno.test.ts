@@ -32,7 +32,7 @@ for (const kind of ['https', 'http2'] as const) {
 const REFUSED = [
   [
     { requestCert: true },
-    /^on Deno \S+, `requestCert` cannot be relied on \(a client whose CA was removed returns/,
+    /^on Deno \S+, `requestCert` is not reliable \(a client whose CA was removed returns/,
   ],
   [{ crl: 'ca.crl' }, /^on Deno \S+, `crl` has no effect/],
 ] as const
