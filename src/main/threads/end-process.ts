@@ -4,25 +4,25 @@ import { isMainThread } from 'node:worker_threads'
 import { logOutput } from '../base/log-output.js'
 
 /**
- * Ends the process at once, with this exit code, whatever its threads do.
+ * Ends the process immediately with this exit code, even while threads hang.
  *
- * Node's own exit waits for every worker thread (`Environment::stop_sub_worker_contexts`), and a thread that hangs in
- * native code, or in a system call, cannot be ended: `process.exit()` then lasts as long as that. WASI's `proc_exit` is the
- * one documented way to exit(3) without that wait (`returnOnExit: false`: "the Node.js process exits with the specified
- * exit code"). Where it is not allowed (`--permission` without `--allow-wasi`), SIGKILL is left, and the exit code is lost.
+ * Node's own exit waits for every worker thread (`Environment::stop_sub_worker_contexts`). A thread that hangs in native code
+ * or in a system call cannot be ended, and delays `process.exit()` until it returns. WASI's `proc_exit` is the only documented
+ * way to exit(3) without that wait (`returnOnExit: false`: "the Node.js process exits with the specified exit code"). If it is
+ * not allowed (`--permission` without `--allow-wasi`), only SIGKILL remains, and the exit code is lost.
  */
 function endProcess(exitCode: number): never {
   try {
     exitByWasi(exitCode)
   } catch {
-    // As below.
+    // SIGKILL is next.
   }
   process.kill(process.pid, 'SIGKILL')
   throw new Error('the process has been killed')
 }
 
 function exitByWasi(exitCode: number): void {
-  // Loading it prints a warning that it is experimental; nothing else can be emitted any more.
+  // Loading WASI emits an experimental warning. Other warnings are not lost: the process is about to end.
   process.removeAllListeners('warning')
   process.emitWarning = () => {}
   const { WASI } = process.getBuiltinModule('node:wasi')
@@ -31,7 +31,7 @@ function exitByWasi(exitCode: number): void {
   wasi.start(new Instance(new Module(exitingModule(exitCode)), { wasi_snapshot_preview1: wasi.wasiImport }))
 }
 
-/** The part that is used; only TypeScript's DOM library declares it. */
+/** The used part, which only TypeScript's DOM library declares. */
 interface WebAssemblyLike {
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
   readonly Instance: new (module: object, imports: object) => object
@@ -44,7 +44,7 @@ interface WebAssemblyLike {
 function exitingModule(exitCode: number): Uint8Array<ArrayBuffer> {
   const text = (value: string) => [value.length, ...Buffer.from(value)]
   const section = (id: number, content: readonly number[]) => [id, content.length, ...content]
-  // Signed LEB128 in two bytes: 0 to 255 fits.
+  // Signed LEB128 in two bytes, enough for 0 to 255.
   const code = [(exitCode & 0x7f) | 0x80, (exitCode >> 7) & 1]
   const body = [0, 0x41, ...code, 0x10, 0, 0x0b]
   return new Uint8Array([
@@ -58,20 +58,20 @@ function exitingModule(exitCode: number): Uint8Array<ArrayBuffer> {
   ])
 }
 
-/** What is asked at the exit of the process: whether a thread may hang. */
+/** Called at the exit of the process: each returns whether a thread may hang. */
 const guards = new Set<() => boolean>()
 
-/** The error that ends the process; `null` while none does. */
+/** The unhandled error that ends the process, or `null`. */
 let fatal: { readonly error: unknown } | null = null
 
 /**
- * From now on, an exit of this process does not wait for its threads where `mayHang()`: after all listeners of `exit`, it is
- * ended with the exit code that was asked for. Only in the main thread: elsewhere an `exit` is the end of one thread.
+ * Makes the exit of this process not wait for its threads if `mayHang()`: after all listeners of `exit`, the process ends with
+ * the requested exit code. Has an effect only in the main thread; in other threads `exit` is the end of the thread.
  *
- * The listener is the first one, and calls the others: a listener that calls `process.exit()` ends the process there and
- * then, so that no listener behind it would be called.
+ * The listener is installed as the first one and calls the others, because a listener that calls `process.exit()` ends the
+ * process immediately, without the listeners after it.
  *
- * @returns a function that ends this.
+ * @returns a function that removes the guard.
  */
 export function guardExit(mayHang: () => boolean): () => void {
   if (!isMainThread) return () => {}
@@ -87,14 +87,14 @@ export function guardExit(mayHang: () => boolean): () => void {
   }
 }
 
-/** Where nothing handles the error, Node emits `exit` next, and prints the error only after all listeners of that. */
+/** For an unhandled error, Node emits `exit` next, and prints the error only after all listeners of `exit`. */
 function noteFatal(error: unknown): void {
   const isHandled =
     process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
   fatal = isHandled ? null : { error }
 }
 
-/** Prints what Node would print after the exit that {@link endProcess} replaces: without it, a crash would be silent. */
+/** Prints an unhandled error as Node would after `exit`. Without this, {@link endProcess} would make the crash silent. */
 function printFatal(): void {
   if (!fatal) return
   const { error } = fatal
@@ -107,17 +107,17 @@ function printFatal(): void {
 
 function endGuarded(code: number): void {
   if (![...guards].some((mayHang) => mayHang())) return
-  // Node's own, called by a listener, would wait for the threads.
-  process.exit = (asked) => {
+  // Replaced, because listeners may call it, and Node's own would wait for the threads.
+  process.exit = (requested) => {
     printFatal()
-    endProcess(exitCodeOf(asked ?? process.exitCode ?? code))
+    endProcess(exitCodeOf(requested ?? process.exitCode ?? code))
   }
   const listeners = process.listeners('exit')
   for (const listener of listeners.slice(listeners.indexOf(endGuarded) + 1)) {
     try {
       listener.call(process, code)
     } catch {
-      // Node ends with 7 for these; the exit code that was asked for says more.
+      // Node would exit with 7; the requested exit code is more informative.
     }
   }
   printFatal()

@@ -1,8 +1,8 @@
-/** What one engine has waiting and running. */
+/** The waiting and running jobs of one engine. */
 export interface Lane<Job> {
   readonly waiting: Job[]
   readonly running: Set<Job>
-  /** Whether its last task hung: then it runs one task at a time, and never holds every thread. */
+  /** Whether its last task hung. Then it runs one task at a time, so that it never occupies every thread. */
   suspect: boolean
 }
 
@@ -10,16 +10,16 @@ export function createLane<Job>(): Lane<Job> {
   return { waiting: [], running: new Set(), suspect: false }
 }
 
-/** The tasks of all engines; each engine has its turn. */
+/** A round-robin queue of the tasks of all engines. */
 export class FairQueue<Job> {
-  /** Lanes with waiting jobs; the first has its turn. */
+  /** Lanes with waiting jobs; the first is next. */
   readonly #turns: Lane<Job>[] = []
 
   add(lane: Lane<Job>, job: Job): void {
     if (lane.waiting.push(job) === 1) this.#turns.push(lane)
   }
 
-  /** Puts a job that could not begin before all others of its lane. */
+  /** Returns a job that could not begin to the front of its lane. */
   putBack(lane: Lane<Job>, job: Job): void {
     lane.running.delete(job)
     if (lane.waiting.unshift(job) === 1) this.#turns.unshift(lane)
@@ -38,9 +38,10 @@ export class FairQueue<Job> {
   }
 
   /**
-   * The job whose turn it is, moved to the running ones of its lane; `undefined` when none may run now.
+   * Removes the next job from the queue and marks it as running.
    *
    * @param mayRun whether this job can begin.
+   * @returns `undefined` if no job may run now.
    */
   next(mayRun: (job: Job) => boolean): Job | undefined {
     const at = this.#turns.findIndex(

@@ -11,56 +11,56 @@ import {
 import type { LocatedPath, TaskPlace } from '../../workers/progress/progress.js'
 import { guardExit } from './end-process.js'
 
-/** How long an ended thread may take before it counts as hanging. */
+/** How long a terminated thread may take to end before it counts as hanging, in milliseconds. */
 export const GRACE_MS = 500
 
 interface HungThread {
-  /** What it was at; `null` when that is not known. */
+  /** The file that it was processing; `null` if unknown. */
   readonly at: TaskPlace | null
   /** Since when, in milliseconds of the monotonic clock. */
   readonly sinceMs: number
-  /** Whether it has had {@link GRACE_MS} to end. */
+  /** Whether it did not end within {@link GRACE_MS}. */
   confirmed: boolean
-  /** Where its file is, once a thread has found out. */
+  /** The location of its file, once a thread has found it out. */
   place: HangPlace | null
 }
 
 /**
- * @param at what the thread was at; `null` when that is not known.
+ * @param at the file that the thread was processing; `null` if unknown.
  * @param hung whether it took more than {@link GRACE_MS} to end.
  */
 type ReturnListener = (at: TaskPlace | null, hung: boolean) => void
 
 /**
- * Threads that were ended and still run. A thread in JavaScript ends within milliseconds; one in native code, or in a system
- * call, ends when that returns, which may be never.
+ * Threads that were terminated and still run. A thread in JavaScript ends within milliseconds; one in native code or in a
+ * system call ends when that returns, which may be never.
  *
- * Counted for the whole process: a hanging thread takes a processor, or memory, whichever engine started it, and a mount that
- * does not answer hangs the threads of every engine.
+ * Counted for the whole process: a hanging thread of any engine uses a processor or memory, and a mount that does not respond
+ * hangs the threads of every engine.
  */
 class HungThreads {
-  /** The system calls that hang, for the threads that work. */
+  /** The hanging system calls, shared with the working threads. */
   readonly list: HangList = createHangList()
   readonly #threads = new Map<Worker, HungThread>()
   readonly #changeListeners = new Set<() => void>()
   readonly #returnListeners = new Set<ReturnListener>()
   #endGuard: (() => void) | null = null
 
-  /** Threads that have not ended, including those that are about to. */
+  /** Terminated threads that have not ended yet. */
   get count(): number {
     return this.#threads.size
   }
 
-  /** Whether one was given {@link GRACE_MS} to end and hangs. */
+  /** Whether a thread did not end within {@link GRACE_MS}. */
   hangs(worker: Worker): boolean {
     return this.#threads.get(worker)?.confirmed === true
   }
 
   /**
-   * Takes note of a thread that has just been ended.
+   * Adds a thread that has just been terminated.
    *
-   * @param at what it was at, `null` when that is not known.
-   * @param stillMs for how long it had been there.
+   * @param at the file that it was processing; `null` if unknown.
+   * @param stillMs for how long it had been at that file, in milliseconds.
    */
   add(worker: Worker, at: TaskPlace | null, stillMs: number): void {
     if (this.#threads.has(worker)) return
@@ -88,7 +88,7 @@ class HungThreads {
     })
   }
 
-  /** For how long a thread has been hanging over this file, in this state; `null` when none does. */
+  /** For how long a thread has been hanging at this file with this stamp, in milliseconds; `null` if none is. */
   hangsForMs({ path, stamp }: TaskPlace): number | null {
     for (const { at, sinceMs } of this.#threads.values()) {
       if (at?.path === path && at.stamp === stamp) return monotonicMs() - sinceMs
@@ -96,7 +96,7 @@ class HungThreads {
     return null
   }
 
-  /** Takes note of where files are on which threads hang. */
+  /** Records the locations of files at which threads hang. */
   locate(found: readonly LocatedPath[]): void {
     if (found.length === 0) return
     for (const { path, place } of found) {
@@ -105,7 +105,7 @@ class HungThreads {
     this.#publish()
   }
 
-  /** Which files the threads hang at and for how long, and what to do about it. */
+  /** The files at which threads hang, with durations, and the remedy. */
   describe(): { readonly where: string; readonly remedy: string } {
     const hung = [...this.#threads.values()].filter(({ confirmed }) => confirmed)
     const where = hung.map(({ at, place, sinceMs }) =>
@@ -116,13 +116,13 @@ class HungThreads {
     return { where: where.join(', '), remedy: places.length > 0 ? remedyFor(places) : fallback }
   }
 
-  /** Calls back when a thread has ended, and when one turned out to hang; returns a function that ends this. */
+  /** Calls back when a thread has ended or is confirmed to hang. @returns a function that removes the listener. */
   onChange(listener: () => void): () => void {
     this.#changeListeners.add(listener)
     return () => this.#changeListeners.delete(listener)
   }
 
-  /** Calls back when a thread that was given up has ended. Returns as `onChange` does. */
+  /** Calls back when a terminated thread has ended. @returns a function that removes the listener. */
   onReturn(listener: ReturnListener): () => void {
     this.#returnListeners.add(listener)
     return () => this.#returnListeners.delete(listener)
@@ -132,7 +132,7 @@ class HungThreads {
     for (const listener of [...this.#changeListeners]) listener()
   }
 
-  /** A thread that hangs over the content of a file is no reason to keep others from the file itself. */
+  /** Publishes only hanging system calls: a thread that hangs on the content of a file does not block access to the file. */
   #publish(): void {
     const hangs = [...this.#threads.values()].flatMap(({ at, sinceMs, place }) =>
       at?.stamp === '' ? [{ path: at.path, isStep: at.isStep, sinceMs, place }] : [],

@@ -1,4 +1,4 @@
 import type { Piscina as PiscinaClass } from 'piscina'
 
-/** Piscina, whose threads run the string that lies beside it. `npm run build` puts both here; nothing else does. */
+/** Piscina, bundled with the code of its threads as a string. Only `npm run build` generates both here. */
 export const Piscina: typeof PiscinaClass | null = null

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js'
 import type { Lane } from './fair-queue.js'
 import type { TaskError } from './task-error.js'
 
-/** One task of one engine, from its request to its answer. */
+/** One task of one engine, from request to reply. */
 export interface Job {
   readonly name: NamedTask['name']
   readonly task: NamedTask['task']
@@ -12,11 +12,11 @@ export interface Job {
   readonly client: PoolClient
   readonly resolve: (reply: unknown) => void
   readonly reject: (error: TaskError) => void
-  /** Threads that were given it and never began. */
+  /** Number of threads that received it and did not begin it. */
   untaken: number
 }
 
-/** One engine, as its pool sees it. */
+/** The pool's view of one engine. */
 export interface PoolClient {
   readonly limits: Required<WorkerOptions>
   readonly clock: Clock
@@ -24,11 +24,11 @@ export interface PoolClient {
   readonly pool: JobPool
 }
 
-/** What begins jobs: the threads of engines with the same limits. */
+/** Runs jobs: the threads of all engines with the same limits. */
 export interface JobPool {
   /** Whether a thread is free, or may be started. */
   readonly canBegin: boolean
-  /** Whether any thread of its own will become free. */
+  /** Whether it has a thread, which will become free. */
   readonly hasThread: boolean
   begin(job: Job): void
 }

@@ -10,19 +10,19 @@ import { createPiscina } from './piscina.js'
 import type { TaskSignal } from './task-signal.js'
 import { threadBudget } from './thread-budget.js'
 
-/** What a thread posts when it takes its first task. */
+/** The message of a thread when it takes its first task. */
 interface FirstTask {
   readonly taken: number
 }
 
-/** One worker thread, from its start to its end. It is never replaced by another one under the same object. */
+/** One worker thread, from its start to its end. */
 export class PoolThread {
   readonly worker: Worker
   /** Whether it runs a task. */
   isBusy = false
-  /** Whether it has taken a task: one that has takes the next one at once, unless it hangs. */
+  /** Whether it has taken a task before: then it takes the next one immediately, unless it hangs. */
   isWarm = false
-  /** Whether it has ended, or was given up. */
+  /** Whether it has ended or was given up. */
   isOver = false
   readonly #piscina: Piscina
   readonly #idleTimeoutMs: number
@@ -32,8 +32,8 @@ export class PoolThread {
   /**
    * Starts the thread.
    *
-   * @param onTaken is called when the thread takes its first task, with the number of the task.
-   * @param onOver is called once, when it has ended or was given up.
+   * @param onTaken called when the thread takes its first task, with the number of the task.
+   * @param onOver called once, when it has ended or was given up.
    * @throws the error of `new Worker()`.
    */
   constructor(
@@ -52,7 +52,7 @@ export class PoolThread {
       this.isWarm = true
       onTaken(taken)
     })
-    // Without a listener, an idle thread that dies would end the process; the next task starts another thread.
+    // Without a listener, the crash of an idle thread would end the process. The next task starts another thread.
     this.#piscina.on('error', () => {})
   }
 
@@ -76,18 +76,18 @@ export class PoolThread {
   /**
    * Ends the thread. One that hangs is counted in `hungThreads`.
    *
-   * @param at what it was at; `null` when no task was running.
-   * @param stillMs for how long it had been there.
+   * @param at the file that it was processing; `null` if no task was running.
+   * @param stillMs for how long it had been at that file, in milliseconds.
    */
   giveUp(at: TaskPlace | null, stillMs: number): void {
     if (this.isOver) return
-    // It resolves when the thread has ended, which may be never.
+    // Resolves when the thread has ended, which may be never.
     void this.#piscina.destroy()
     hungThreads.add(this.worker, at, stillMs)
     this.#over()
   }
 
-  /** Ends the thread once it has had no task for as long as a thread may be idle. */
+  /** Ends the thread after `idleTimeoutMs` without a task. */
   #waitIdle(): void {
     if (this.isOver) return
     this.#idleTimer = setTimeout(() => this.giveUp(null, 0), this.#idleTimeoutMs).unref()

@@ -21,7 +21,7 @@ import { threadCode } from './thread-code.js'
 /** The worker side of one engine. Engines with the same limits share their threads. */
 export interface Worker {
   /**
-   * Runs one PREPARE in a worker thread. The time limit runs from the moment a thread takes the task.
+   * Runs one PREPARE in a worker thread. The time limit begins when a thread takes the task.
    *
    * @throws TaskError `WORKER_TIMEOUT`, `WORKER_CRASHED`, `WORKER_UNAVAILABLE` or `CLOSED`.
    */
@@ -30,16 +30,17 @@ export interface Worker {
   sealHosts(task: SealHostsTask): Promise<SealHostsReply>
   /** Dials listeners from the worker. @throws TaskError as `prepare` does. */
   verify(task: VerifyTask): Promise<VerifyReply>
-  /** Holds peers against a trust. @throws TaskError as `prepare` does. */
+  /** Judges client certificates by a trust. @throws TaskError as `prepare` does. */
   judgePeers(task: JudgePeersTask): Promise<JudgePeersReply>
-  /** Reads a file that is no part of the material. @throws TaskError as `prepare` does. */
+  /** Reads a file that is not part of the material. @throws TaskError as `prepare` does. */
   readText(task: ReadTextTask): Promise<ReadTextReply>
   /**
-   * Calls back when a thread that hung has ended, so that files may be readable again that were left alone; returns a
-   * function that ends this.
+   * Calls back when a hung thread has ended, so that files that were skipped may be readable again.
+   *
+   * @returns a function that removes the listener.
    */
   onReturn(listener: () => void): () => void
-  /** Ends the tasks of this engine, and the threads once no engine needs them. A thread that hangs does not delay it. */
+  /** Ends the tasks of this engine, and the threads if no engine needs them any more. A hanging thread does not delay it. */
   close(): Promise<void>
 }
 
@@ -50,7 +51,7 @@ interface LeasedPool {
 
 const pools = new Map<string, LeasedPool>()
 
-/** @param tasks - another module than that of the package, for a test. @throws ReloadError `WORKER_UNAVAILABLE` */
+/** @param tasks - the module of the tasks; tests pass their own. @throws ReloadError `WORKER_UNAVAILABLE` */
 export function openWorker(
   limits: Required<WorkerOptions>,
   clock: Clock,

@@ -2,14 +2,14 @@ import { type Poison, poisonKey, type TaskPlace } from '../../workers/progress/p
 import type { Clock } from '../base/clock.js'
 import { hungThreads } from './hung-threads.js'
 
-/** How long a file is left alone that cost a thread: doubled each time, up to {@link LONGEST_MS}. */
+/** How long a file is not read after it cost a thread, in milliseconds: doubled each time, up to {@link LONGEST_MS}. */
 const FIRST_MS = 60_000
 const LONGEST_MS = 3_600_000
 
 interface Entry {
   readonly place: TaskPlace
   readonly code: Poison['code']
-  /** What happened, as the end of a sentence that begins with the path. */
+  /** The event, as the rest of a sentence that begins with the path. */
   readonly what: string
   readonly pool: object
   readonly strikes: number
@@ -17,24 +17,24 @@ interface Entry {
 }
 
 /**
- * Files that cost a thread: it hung over them, ran out of memory or ended. Each is refused by name, without another thread,
- * until it changes, or until its time is over.
+ * Files that cost a thread: it hung, ran out of memory or ended while it processed them. Each is refused with its path, and
+ * not read, until it changes or its time is over.
  *
- * There is one for the process, because every engine must leave a file alone over which a thread still hangs. Other files
- * are refused for the pool that lost the thread only: they may do no harm under the limits of another pool.
+ * There is one quarantine for the process, because no engine may read a file at which a thread still hangs. Other files are
+ * refused only for the pool that lost the thread: they may be harmless under the limits of another pool.
  */
 class Quarantine {
   readonly #entries = new Map<string, Entry>()
 
   constructor() {
-    // A thread in a system call ends when the call returns: the storage answers again, however soon that was.
+    // A thread in a system call ends when the call returns, so the storage responds again.
     hungThreads.onReturn((at) => {
       if (at?.stamp !== '') return
       for (const [key, { place }] of this.#entries) if (place.path === at.path) this.#entries.delete(key)
     })
   }
 
-  /** @param how what happened, as in `held a thread for 10000 ms`. */
+  /** @param how the event, for example `held a thread for 10000 ms`. */
   add(place: TaskPlace, code: Poison['code'], how: string, pool: object, clock: Clock): void {
     const key = poisonKey(place.path, place.stamp)
     const strikes = (this.#entries.get(key)?.strikes ?? 0) + 1
@@ -44,7 +44,7 @@ class Quarantine {
     this.#entries.set(key, { place, code, what, pool, strikes, untilMs: clock.monotonicMs() + leftMs })
   }
 
-  /** What a task must leave alone. @param force whether only files over which a thread hangs still. */
+  /** The files that a task must not read. @param force whether to return only files at which a thread still hangs. */
   poisons(force: boolean, pool: object, clock: Clock): readonly Poison[] {
     if (this.#entries.size === 0) return NONE
     const nowMs = clock.monotonicMs()
@@ -60,7 +60,7 @@ class Quarantine {
           what: `has held a worker thread for ${seconds} s; it is read again when ${again}`,
         })
       }
-      // Strikes are remembered for a while longer.
+      // Strikes are kept for some time longer.
       else if (nowMs > untilMs + LONGEST_MS) this.#entries.delete(key)
       else if (!force && nowMs < untilMs && owner === pool) poisons.push({ key, code, what })
     }

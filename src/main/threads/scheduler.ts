@@ -5,12 +5,12 @@ import { closed, unavailable } from './task-error.js'
 import { threadBudget } from './thread-budget.js'
 
 /**
- * Tasks that run at a time in the process: two, so that an engine whose task hangs does not hold up another. While a thread
- * hangs, only one at a time.
+ * Concurrent tasks in the process: two, so that a hanging task of one engine does not block another engine. While a thread
+ * hangs, the limit is one.
  */
 const MOST_RUNNING = 2
 
-/** Decides when each task begins, for all pools of the process: a thread that hangs concerns all of them. */
+/** Decides when each task begins, for all pools of the process, because a hanging thread affects all of them. */
 class Scheduler {
   readonly #queue = new FairQueue<Job>()
   readonly #running = new Set<Job>()
@@ -24,19 +24,19 @@ class Scheduler {
     this.pump()
   }
 
-  /** Gives a job that could not begin its turn again, before all others of its engine. */
+  /** Returns a job that could not begin to the front of its engine's queue. */
   putBack(job: Job): void {
     this.#running.delete(job)
     this.#queue.putBack(job.client.lane, job)
   }
 
-  /** To be called when a job has ended. */
+  /** Call when a job has ended. */
   ended(job: Job): void {
     this.#running.delete(job)
     job.client.lane.running.delete(job)
   }
 
-  /** Refuses all tasks of one engine that have not begun. */
+  /** Refuses the waiting tasks of one engine. */
   dismiss({ lane }: Job['client']): void {
     for (const job of [...lane.waiting]) {
       this.#queue.remove(lane, job)
@@ -44,7 +44,7 @@ class Scheduler {
     }
   }
 
-  /** Begins what can begin. Is called whenever a thread may have become free, or may be started. */
+  /** Begins all jobs that can begin. Call whenever a thread may have become free, or may be started. */
   pump(): void {
     while (this.#running.size < (hungThreads.count === 0 ? MOST_RUNNING : 1)) {
       const job = this.#queue.next(({ client }) => client.pool.canBegin)
@@ -55,14 +55,14 @@ class Scheduler {
     this.#refuseWithoutThread()
   }
 
-  /** A job without a thread waits if one may be started or will become free; otherwise it is refused. */
+  /** Refuses jobs for which no thread may be started or will become free. */
   #refuseWithoutThread(): void {
     for (const job of this.#queue.first) {
       const { pool, lane } = job.client
       if (pool.canBegin) continue
       if (pool.hasThread || threadBudget.mayStart) continue
       if (!threadBudget.isSpent) {
-        // Another pool has the threads that may be started. The end of one is reported as a change.
+        // Another pool uses the permitted threads. The end of one is reported as a change.
         reclaimThread()
         continue
       }
@@ -74,10 +74,10 @@ class Scheduler {
   }
 }
 
-/** Each ends an idle thread of its pool, if that lets another pool start one; returns whether it did. */
+/** One callback of each pool: ends an idle thread if that lets another pool start one, and returns whether it did. */
 const reclaimers = new Set<() => boolean>()
 
-/** Adds a pool to those that give threads back; returns a function that ends this. */
+/** Adds a pool from which threads can be reclaimed. @returns a function that removes it. */
 export function onReclaim(giveBack: () => boolean): () => void {
   reclaimers.add(giveBack)
   return () => reclaimers.delete(giveBack)

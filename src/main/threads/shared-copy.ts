@@ -1,4 +1,4 @@
-/** A copy in memory that tasks share with their worker, instead of one copy for each task: trust can have megabytes. */
+/** A copy in shared memory, instead of one copy for each task: trust may have megabytes. */
 export function sharedCopy(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
   copy.set(bytes)

@@ -20,26 +20,26 @@ import { TaskSignal } from './task-signal.js'
 import { TaskTimer } from './task-timer.js'
 import { threadBudget } from './thread-budget.js'
 
-/** How long an exit of the process looks whether its running tasks still make progress. */
-const EXIT_PATIENCE_MS = 100
+/** How long the exit of the process checks whether its running tasks make progress, in milliseconds. */
+const EXIT_CHECK_MS = 100
 
-/** Buffers that are kept for the next tasks: as many as can run at a time. */
+/** Buffers kept for reuse: as many as tasks can run at a time. */
 const MOST_BUFFERS = 2
 
-/** A job in its thread. */
+/** A job that a thread runs. */
 interface Running {
   readonly job: Job
   readonly thread: PoolThread
   readonly timer: TaskTimer
   readonly buffer: SharedArrayBuffer
   readonly signal: TaskSignal
-  /** Whether the thread had worked before. */
+  /** Whether the thread had taken a task before. */
   readonly wasWarm: boolean
 }
 
 /**
- * The threads of all engines with the same limits. A task is given to a thread only when it is free, so that the time limit
- * does not run while the task waits.
+ * The threads of all engines with the same limits. Only a free thread receives a task, so that waiting time does not count for
+ * the time limit.
  */
 export class SharedPool implements JobPool {
   readonly #limits: Required<WorkerOptions>
@@ -50,7 +50,7 @@ export class SharedPool implements JobPool {
   readonly #endGuard: () => void
   readonly #endReclaim: () => void
   #numbers = 0
-  /** Whether the system refused another thread while there was one; until a thread is free again. */
+  /** Whether the system refused a further thread. Reset when a thread becomes free or ends. */
   #isFull = false
 
   constructor(limits: Required<WorkerOptions>, tasks: URL | null) {
@@ -91,7 +91,7 @@ export class SharedPool implements JobPool {
     }
   }
 
-  /** Ends the threads. Resolves when they have ended, or after a moment where one hangs. */
+  /** Ends the threads. Resolves when they have ended, at the latest after {@link GRACE_MS}. */
   async destroy(): Promise<void> {
     const ended = [...this.#threads].map(async (thread) => {
       const exit = new Promise((resolve) => thread.worker.once('exit', resolve))
@@ -99,16 +99,16 @@ export class SharedPool implements JobPool {
       await exit
     })
     let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
+    const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, GRACE_MS)
     })
-    await Promise.race([Promise.all(ended), patience])
+    await Promise.race([Promise.all(ended), grace])
     clearTimeout(timer)
     this.#endReclaim()
     this.#endGuard()
   }
 
-  /** One that has worked before begins at once. */
+  /** Prefers a warm thread, which begins immediately. */
   #freeThread(): PoolThread | undefined {
     const free = [...this.#threads].filter(({ isFree }) => isFree)
     return free.find(({ isWarm }) => isWarm) ?? free[0]
@@ -130,7 +130,7 @@ export class SharedPool implements JobPool {
     return thread
   }
 
-  /** Without a thread of its own the job has nothing to wait for. */
+  /** Handles a thread that could not be started: the job waits for another thread of this pool, or fails without one. */
   #refuseWithout(job: Job, error: unknown): void {
     if (this.hasThread) {
       this.#isFull = true
@@ -166,7 +166,7 @@ export class SharedPool implements JobPool {
       this.#isFull = false
       scheduler.ended(job)
       if (hungThreads.count > 0) hungThreads.locate(locatedIn(buffer))
-      // A thread that was given up may write to it still.
+      // A thread that was given up may still write to it.
       if (!signal.aborted && this.#buffers.length < MOST_BUFFERS) this.#buffers.push(buffer)
     }
     thread.run({ name, task, progress } satisfies NamedTask, signal).then(
@@ -190,7 +190,7 @@ export class SharedPool implements JobPool {
     )
   }
 
-  /** Whether no thread has taken the task, and another one may. A cold thread that ended has failed to start. */
+  /** Whether no thread has taken the task, and another one may try. A cold thread that ended has failed to start. */
   #mayTryAgain({ job, buffer, signal, wasWarm }: Running): boolean {
     if (job.untaken > 0 || isTaken(buffer)) return false
     if (signal.reason) return signal.reason.why === 'untaken'
@@ -215,23 +215,23 @@ export class SharedPool implements JobPool {
   #giveUp({ thread, signal, buffer, timer }: Running, abortion: Abortion): void {
     const at = isTaken(buffer) ? placeOf(buffer) : null
     const { stillMs } = timer
-    // First, so that the task fails for this reason.
+    // Before the end of the thread, so that the task fails for this reason.
     signal.abort(abortion)
     thread.giveUp(at, stillMs)
   }
 
-  /** Ends a thread that is idle, so that another pool may start one. */
+  /** Ends an idle thread, so that another pool may start one. */
   #giveThreadBack(): boolean {
     const thread = [...this.#threads].find(({ isFree, worker }) => isFree && threadBudget.counts(worker))
     thread?.giveUp(null, 0)
     return thread !== undefined
   }
 
-  /** Asked when the process exits: whether a thread makes no progress, and may be in native code that nothing ends. */
+  /** Called at the exit of the process: whether a thread makes no progress, so that it may be in native code. */
   #mayHang(): boolean {
     const tasks = [...this.#running.values()].map(({ buffer }) => ({ buffer, steps: stepsOf(buffer) }))
     if (tasks.length === 0) return false
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_PATIENCE_MS)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_CHECK_MS)
     const isStill = ({ buffer, steps }: (typeof tasks)[number]) =>
       isTaken(buffer) && !isOver(buffer) && stepsOf(buffer) === steps
     return tasks.some(isStill)

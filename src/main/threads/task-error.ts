@@ -5,14 +5,14 @@ import { ReloadError } from '../base/errors.js'
 import { hungThreads } from './hung-threads.js'
 import { threadRefusal } from './thread-refusal.js'
 
-/** Why a task was given up. */
+/** The reason for giving up a task. */
 export interface Abortion {
   readonly why: 'timeout' | 'closed' | 'untaken'
 }
 
-/** A task that ended without an answer. */
+/** A task that ended without a reply. */
 export class TaskError extends ReloadError {
-  /** The file that it failed over; `null` when that is not known, or when no file is to blame. */
+  /** The file that made it fail; `null` if unknown, or if no file is the cause. */
   readonly place: TaskPlace | null
 
   constructor(code: ReloadError['code'], message: string, place: TaskPlace | null = null) {
@@ -25,13 +25,13 @@ export function closed(): TaskError {
   return new TaskError('CLOSED', 'the reload engine was closed')
 }
 
-/** No thread may be started, because too many hang. */
+/** The error when no thread may be started, because too many hang. */
 export function unavailable(
   hung: ReturnType<typeof hungThreads.describe> = hungThreads.describe(),
 ): TaskError {
   const message =
     `no worker thread may be started while earlier ones hang, at ${hung.where}; ${hung.remedy}; ` +
-    'a thread that returns is used again, and a restart of the process ends all of them'
+    'reloads continue when a thread returns, or after a restart of the process'
   return new TaskError('WORKER_UNAVAILABLE', message)
 }
 
@@ -45,12 +45,12 @@ export function taskError(
   if (abortion?.why === 'untaken') {
     return new TaskError('WORKER_TIMEOUT', `no worker thread took the task within ${limits.timeoutMs} ms`)
   }
-  const at = place ? ` while it worked on ${place.path}` : ''
+  const at = place ? ` while it processed ${place.path}` : ''
   if (abortion?.why === 'timeout') {
     const message = `the worker did not prepare the certificates within ${limits.timeoutMs} ms and was ended${at}`
     return new TaskError('WORKER_TIMEOUT', message, place)
   }
-  // What was thrown may be anything, `undefined` included.
+  // Any value can be thrown, even `undefined`.
   const { code } = Object(error) as NodeJS.ErrnoException
   if (code === 'ERR_MODULE_NOT_FOUND') return couldNotStart(error)
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
@@ -60,7 +60,7 @@ export function taskError(
   return new TaskError('WORKER_CRASHED', `the worker thread failed${at}: ${placeOfError(error)}`, place)
 }
 
-/** No thread could be started. @param error of `new Worker()`, or of a thread that ended before it took a task. */
+/** The error when no thread could be started. @param error from `new Worker()`, or from a thread that took no task. */
 export function couldNotStart(error: unknown): TaskError {
   const refusal = threadRefusal(error)
   if (refusal !== null) {
@@ -70,6 +70,6 @@ export function couldNotStart(error: unknown): TaskError {
   const { code } = Object(error) as NodeJS.ErrnoException
   const message =
     `the worker thread could not start (${code ?? placeOfError(error)}): its files are missing or cannot be loaded; ` +
-    'install certswap again, or see docs/bundlers.md where the program was bundled'
+    'install certswap again; if the program was bundled, see docs/bundlers.md'
   return new TaskError('WORKER_CRASHED', message)
 }

@@ -2,17 +2,17 @@ import { isTaken, stepsOf } from '../../workers/progress/progress.js'
 import type { Clock } from '../base/clock.js'
 
 /**
- * Looks of the timer in one limit. A process that was suspended, or a main thread that was held up, wakes with its timers
- * overdue: it loses one part of the limit to that, and not the whole.
+ * Timer periods in one time limit. After a suspension of the process, or a blocked main thread, timers are overdue: the task
+ * then loses only one part of its limit instead of all of it.
  */
 const PARTS = 4
 
-/** A thread starts in 50 ms. On a machine that is busy with everything else it takes as long as this, in milliseconds. */
+/** Time limit for the start of a thread, in milliseconds. It usually takes 50 ms, but much longer on an overloaded machine. */
 const START_LIMIT_MS = 30_000
 
 /**
- * The time limit of one task. It runs from the moment a thread takes the task. The start of a thread has a limit of its own,
- * because no file has a part in it.
+ * The time limit of one task. It begins when a thread takes the task. The start of a thread has a separate limit, because no
+ * file can affect it.
  */
 export class TaskTimer {
   readonly #clock: Clock
@@ -24,12 +24,12 @@ export class TaskTimer {
   #taken = false
   #startLeftMs: number
   #steps = -1
-  /** Looks in a row that found the task at the same file. */
+  /** Number of consecutive timer periods without progress of the task. */
   #still = 0
 
   /**
-   * @param isWarm whether a thread that has worked before was given the task: it takes it at once, or hangs.
-   * @param onEnd is called once, when the time is over; `taken` is whether a thread had begun the task.
+   * @param isWarm whether the thread has taken a task before: then it takes this one immediately, or hangs.
+   * @param onEnd called once, when the time is over; `taken` is whether a thread had begun the task.
    */
   constructor(
     clock: Clock,
@@ -46,7 +46,7 @@ export class TaskTimer {
     this.#arm()
   }
 
-  /** A thread that had to be started takes the task now. */
+  /** Call when a newly started thread takes the task. */
   taken(): void {
     if (this.#taken) return
     this.#taken = true
@@ -58,7 +58,7 @@ export class TaskTimer {
     this.#cancel()
   }
 
-  /** Whether the task has been at one file for a quarter of its time or longer, so that this file is to blame. */
+  /** Whether the task has been at one file for at least a quarter of its limit, so that this file is the cause. */
   get isStuck(): boolean {
     return this.#still > 0
   }
@@ -73,10 +73,10 @@ export class TaskTimer {
   }
 
   #arm(): void {
-    this.#cancel = this.#clock.after(this.#partMs, () => this.#look())
+    this.#cancel = this.#clock.after(this.#partMs, () => this.#onTimer())
   }
 
-  #look(): void {
+  #onTimer(): void {
     this.#taken ||= isTaken(this.#buffer)
     if (this.#taken) this.#left--
     else this.#startLeftMs -= this.#partMs

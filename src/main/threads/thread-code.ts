@@ -8,14 +8,14 @@ import { ReloadError } from '../base/errors.js'
 import { PACKAGE_VERSION } from '../base/package-version.js'
 import { systemRefusal } from './thread-refusal.js'
 
-/** Where the code of the threads comes from. */
+/** The code of the threads. */
 export interface ThreadCode {
   readonly Piscina: typeof Piscina
-  /** The file that a thread runs first. A path, because Piscina converts a URL on every task. */
+  /** The entry file of a thread. A path, because Piscina converts a URL on every task. */
   readonly entry: string
-  /** The module of the tasks; `null` where it is inlined. */
+  /** The module of the tasks; `null` if it is inlined. */
   readonly tasks: URL | null
-  /** Whether it is the string of `inlined.ts`, not the files of the package. */
+  /** Whether the code is the string of `inlined.ts` instead of files of the package. */
   readonly inlined: boolean
 }
 
@@ -26,10 +26,10 @@ const TASKS = '../../workers/tasks.js'
 let code: ThreadCode | null = null
 
 /**
- * Finds the code of the threads. A bundler puts this module into another file, where the files of the package are not:
- * then the threads run a string that is part of the bundle.
+ * Finds the code of the threads. In a bundle, the files of the package are not beside this module: then the threads run a
+ * string that is part of the bundle.
  *
- * @throws ReloadError `WORKER_UNAVAILABLE` where neither is there.
+ * @throws ReloadError `WORKER_UNAVAILABLE` if neither is available.
  */
 export async function loadThreadCode(): Promise<void> {
   code ??= installed() ?? (await inlined())
@@ -43,14 +43,14 @@ export function threadCode(): ThreadCode {
 }
 
 function installed(): ThreadCode | null {
-  // The paths of Yarn's Plug'n'Play lie in archives, which a thread can read only with Yarn's own loaders.
+  // Yarn Plug'n'Play keeps packages in archives, which a thread can read only with Yarn's own loaders.
   if ('pnp' in process.versions) return null
   try {
     const here = ownUrl()
     const entry = fileURLToPath(new URL(ENTRY, here))
     if (!existsSync(entry) || !isOwnVersion(dirname(fileURLToPath(here)))) return null
-    // Not an import: bundlers would take Piscina in, which then looks for its files beside the bundle. Neither is the
-    // function imported, because bundlers would look for its argument, and many bundles declare its name themselves.
+    // Not an import: bundlers would include Piscina, which then looks for its files beside the bundle. `createRequire` is not
+    // imported either: bundlers would resolve its argument, and many bundles declare a function of that name.
     const load = process.getBuiltinModule('node:module').createRequire(here)
     const { Piscina } = load('piscina') as typeof import('piscina')
     return { Piscina, entry, tasks: new URL(TASKS, here), inlined: false }
@@ -72,7 +72,7 @@ async function inlined(): Promise<ThreadCode> {
   return { Piscina: found.Piscina, entry: 'certswap:inlined', tasks: null, inlined: true }
 }
 
-/** Where the system is short of descriptors, no file is missing. @throws ReloadError `WORKER_UNAVAILABLE` */
+/** Detects a lack of file descriptors, which looks like a missing file. @throws ReloadError `WORKER_UNAVAILABLE` */
 function assertNotShort(error: unknown): void {
   const refusal = systemRefusal(error)
   if (refusal === null) return
@@ -82,11 +82,11 @@ function assertNotShort(error: unknown): void {
 }
 
 function unavailable(why: string, cause?: unknown): ReloadError {
-  const message = `the files of the worker threads are missing: ${why}. Install certswap again, or see docs/bundlers.md where the program was bundled`
+  const message = `the files of the worker threads are missing: ${why}; install certswap again, or see docs/bundlers.md if the program was bundled`
   return new ReloadError('WORKER_UNAVAILABLE', message, { cause })
 }
 
-/** Some bundlers write the path of the source into the bundle, and another version may have been installed there since. */
+/** Some bundlers write the source path into the bundle. Another version may have been installed there later. */
 function isOwnVersion(folder: string): boolean {
   const path = join(folder, 'package.json')
   if (existsSync(path)) {
@@ -97,7 +97,7 @@ function isOwnVersion(folder: string): boolean {
   return above !== folder && isOwnVersion(above)
 }
 
-/** Through a function, so that bundlers do not take what is derived from it for a file of theirs. */
+/** In a function, so that bundlers do not treat the paths derived from it as assets. */
 function ownUrl(): string {
   return import.meta.url
 }
