@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import type { Logger } from './logger.js'
 
-/** Parts of the schemas of options. What they check is used as it was given: a copy would lose what its class gives it. */
+/** Shared parts of option schemas. The checked values are used unchanged, because a copy would lose its prototype. */
 export const method: z.ZodType<() => never> = z.custom<() => never>(
   (value) => typeof value === 'function',
   'expected a function',
@@ -15,7 +15,7 @@ export const loggerSchema: z.ZodType<Logger> = z.looseObject({
   error: method,
 })
 
-/** An object that a function of this library has returned, known by one of its methods. */
+/** The result of a factory of this library, recognized by one of its methods. */
 export function returnedBy<T extends object>(factory: string, known: keyof T & string): z.ZodType<T> {
   return z.custom<T>(
     (value) => typeof (value as Partial<T> | null | undefined)?.[known] === 'function',
