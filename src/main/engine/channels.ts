@@ -22,7 +22,7 @@ const applied = channel('certswap:reload:applied')
 const rejected = channel('certswap:reload:rejected')
 const recovered = channel('certswap:reload:recovered')
 
-/** Tells the process's diagnostics channels of a pass that ended. Costs nothing without a subscriber. */
+/** Publishes the end of a pass to the diagnostics channels. Costs nothing without a subscriber. */
 export function publishPass(engine: ReloadEngine, result: ReloadResult, recovery: Recovery | null): void {
   const message: ReloadMessage = { engine, result }
   if (settled.hasSubscribers) settled.publish(message)

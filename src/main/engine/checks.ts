@@ -5,7 +5,6 @@ import type { Journal } from './journal.js'
 import type { LifeWatch } from './life-watch.js'
 import { nextDelayMs } from './schedule.js'
 
-/** What decides when to check, and what a check runs. */
 export interface CheckParts {
   readonly clock: Clock
   readonly worker: Pick<Worker, 'onReturn'>
@@ -15,7 +14,7 @@ export interface CheckParts {
   readonly pass: () => Promise<unknown>
 }
 
-/** Starts a pass at every interval; after a failure, and close to the end of a certificate, more often. */
+/** Starts a pass at every interval; more often after a failure, and close to an expiry. */
 export class AutomaticChecks {
   readonly #parts: CheckParts
   readonly #tick: Tick

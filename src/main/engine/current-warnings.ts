@@ -10,7 +10,7 @@ import type { WatchedKind } from './earliest-ends.js'
 import { earlyProblem } from './early-problem.js'
 import type { OutOfDate } from './set-watch.js'
 
-/** One warning for each kind of what has expired in a set, and one for each kind of what is not valid yet. */
+/** One warning for each kind of expired material in a set, and one for each kind that is not valid yet. */
 export function datedWarnings(set: DatedSet, { expired, early }: OutOfDate): readonly Problem[] {
   const describe = (indexes: readonly number[]) =>
     indexes.slice(0, MOST_NAMED).map((index) => set.describe(index))
@@ -31,14 +31,11 @@ function byKind(set: DatedSet, places: readonly number[]): [WatchedKind, number[
   return [...groups]
 }
 
-/**
- * Warnings of what is served, as of now: the time decides which of it is out of date, and not what was found when it was
- * loaded.
- */
+/** Current warnings of the served generation: warnings about dates depend on the current time, not on the time of loading. */
 function currentWarnings(loaded: readonly Problem[], dated: readonly Problem[]): readonly Problem[] {
   const lasting = loaded.filter((warning) => !DATED_CODES.has(warning.code) || isOnlyLoaded(warning, dated))
   if (lasting.length === loaded.length && dated.length === 0) return loaded
-  // In the place of those that were found when it was loaded, or else first: it refuses clients now.
+  // At the position of the warnings about dates from the load, or else first, because clients are affected now.
   const place = Math.max(
     0,
     loaded.findIndex(({ code }) => DATED_CODES.has(code)),
@@ -46,18 +43,18 @@ function currentWarnings(loaded: readonly Problem[], dated: readonly Problem[]):
   return [...lasting.slice(0, place), ...dated, ...lasting.slice(place)]
 }
 
-/** Certificates in a host's chain that clients do not need are not watched. What was found when they were loaded holds. */
+/** Unneeded certificates in a host's chain are not watched, so the warnings from their load remain. */
 function isOnlyLoaded({ host }: Problem, dated: readonly Problem[]): boolean {
   return host !== undefined && !dated.some((one) => namesHost(one, host))
 }
 
-/** A generation with its warnings as of now. */
-export function asOfNow(generation: Generation, dated: readonly Problem[]): Generation {
+/** A generation with its current warnings. */
+export function withCurrentWarnings(generation: Generation, dated: readonly Problem[]): Generation {
   const warnings = currentWarnings(generation.warnings, dated)
   return warnings === generation.warnings ? generation : deepFreeze({ ...generation, warnings })
 }
 
-/** A result with warnings about everything that is served and out of date, whatever the pass found in the files. */
+/** A result with additional warnings about served material that is expired or not valid yet. */
 export function withDated(result: ReloadResult, dated: readonly Problem[]): ReloadResult {
   if (result.outcome === 'applied') {
     const warnings = currentWarnings(result.warnings, dated)

@@ -11,18 +11,18 @@ import type { Host } from '../generation/host.js'
 import type { HostTable } from '../generation/host-table.js'
 import { type DatedKinds, earliestEnds, type MaterialEnds, type WatchedKind } from './earliest-ends.js'
 
-/** Dated things that are replaced together. Names are read only when they are needed. */
+/** Certificates and revocation lists that are replaced together. Names are read only when they are needed. */
 export interface DatedSet extends DatedKinds {
   /**
-   * Since when a thing is in force, in milliseconds since 1970: its begin, or earlier for a revocation list that succeeds
-   * another one.
+   * Start of the validity of an item, in milliseconds since 1970: its start date, or an earlier time for a revocation list
+   * that succeeds another one.
    */
   startOf(index: number): number
-  /** Identifies one thing, whatever its dates are. */
+  /** Identifies an item, independent of its dates. */
   keyOf(index: number): string
-  /** Kind and name of the thing with this key, which may be one of a set before this one. */
+  /** Kind and name of the item with this key, which may belong to an earlier set. */
   named(key: string): NamedKind
-  /** The first end of each kind, of a set that was loaded at this time. */
+  /** The first end of each kind in a set that was loaded at this time. */
   endsAt(nowMs: number): MaterialEnds
 }
 
@@ -115,10 +115,10 @@ function namedByKey(key: string): NamedKind {
   return { kind, name: name.join('\n') }
 }
 
-/** In front of the host in the key of its chain. No name and no path begins with it. */
+/** Prefix of the key of a host's chain. No name and no path begins with it. */
 const CHAIN = '\0'
 
-/** SNI hosts: of each its leaf, and the certificate of its chain that ends first, as `HostDates` has them. */
+/** SNI hosts, each with its leaf and the chain certificate that expires first, in the order of `HostDates`. */
 export function hostSet(table: HostTable): DatedSet {
   const { byId, dates } = table
   let hosts: readonly Host[] | null = null

@@ -1,38 +1,38 @@
 import { type EndKind, type MaterialEnd, NEVER_MS } from '../../workers/protocol/ends.js'
 import type { CurrentEnds } from '../api/status.js'
 
-/** A kind of end; `spare` is a certificate of the chain that no client needs, the end of which does no harm. */
+/** A kind of end. `spare` is a certificate of the chain that no client needs, so that its expiry does no harm. */
 export type WatchedKind = EndKind | 'spare'
 
-/** Dated things, by their place. */
+/** Certificates and revocation lists, by index. */
 export interface DatedKinds {
-  /** For each: begin and end, in milliseconds since 1970. */
+  /** Start and end of each item, in milliseconds since 1970. */
   readonly dates: Float64Array
   kindOf(index: number): WatchedKind
   describe(index: number): MaterialEnd
 }
 
-/** The first end of each kind; `null` where nothing of the kind is served, or where it never ends. */
+/** The first end of each kind; `null` if nothing of the kind is served, or if it never ends. */
 export interface MaterialEnds {
   readonly leaf: MaterialEnd | null
-  /** Counts the certificates above a leaf that clients need. */
+  /** Includes only the certificates above a leaf that clients need. */
   readonly chain: MaterialEnd | null
   /**
-   * Trust anchors that had expired before they were loaded do not count: they are a warning, and would hide the end of the
-   * others. Where all had expired, it is the last of them.
+   * Excludes trust anchors that had expired before they were loaded: they are a warning, and would hide the end of the others.
+   * If all had expired, it is the last end.
    */
   readonly ca: MaterialEnd | null
-  /** Counts the lists whose end makes clients fail; a list that has a successor does not count. */
+  /** Includes only lists whose end makes clients fail, not those with a successor. */
   readonly crl: MaterialEnd | null
 }
 
-/** The ends as of `nowMs`, in milliseconds since 1970. */
+/** Adds whether each end has passed. @param nowMs in milliseconds since 1970. */
 export function endsAt({ leaf, chain, ca, crl }: MaterialEnds, nowMs: number): CurrentEnds {
   const at = (end: MaterialEnd | null) => end && { ...end, expired: Date.parse(end.notAfter) <= nowMs }
   return { leaf: at(leaf), chain: at(chain), ca: at(ca), crl: at(crl) }
 }
 
-/** The first ends of one set. `nowMs` is the time at which it was loaded, in milliseconds since 1970. */
+/** The first ends of one set. @param nowMs the time at which it was loaded, in milliseconds since 1970. */
 export function earliestEnds(set: DatedKinds, nowMs: number): MaterialEnds {
   const { dates } = set
   const first: Partial<Record<WatchedKind, number>> = {}
@@ -43,7 +43,7 @@ export function earliestEnds(set: DatedKinds, nowMs: number): MaterialEnds {
     if (toMs >= NEVER_MS) continue
     if (
       before === undefined ||
-      goesBefore(toMs, dates[before * 2 + 1] as number, kind === 'ca' ? nowMs : null)
+      comesBefore(toMs, dates[before * 2 + 1] as number, kind === 'ca' ? nowMs : null)
     )
       first[kind] = index
   }
@@ -54,7 +54,7 @@ export function earliestEnds(set: DatedKinds, nowMs: number): MaterialEnds {
   return { leaf: endOf('leaf'), chain: endOf('chain'), ca: endOf('ca'), crl: endOf('crl') }
 }
 
-/** The first end of each kind in either. */
+/** The earlier end of each kind. */
 export function earlierEnds(one: MaterialEnds, other: MaterialEnds): MaterialEnds {
   return {
     leaf: earlier(one.leaf, other.leaf),
@@ -64,14 +64,14 @@ export function earlierEnds(one: MaterialEnds, other: MaterialEnds): MaterialEnd
   }
 }
 
-/** Without `nowMs`, the earlier end goes first. With it, ends after that time go first, and the latest of those before it. */
-function goesBefore(toMs: number, otherMs: number, nowMs: number | null): boolean {
+/** Without `nowMs`, the earlier end comes first. With it, ends after that time come first, then the latest before it. */
+function comesBefore(toMs: number, otherMs: number, nowMs: number | null): boolean {
   if (nowMs === null || (toMs > nowMs && otherMs > nowMs)) return toMs < otherMs
   return toMs > otherMs
 }
 
 function earlier(one: MaterialEnd | null, other: MaterialEnd | null): MaterialEnd | null {
   if (one === null || other === null) return one ?? other
-  // Times of one form compare as text.
+  // ISO 8601 times of equal form can be compared as text.
   return other.notAfter < one.notAfter ? other : one
 }

@@ -4,8 +4,8 @@ import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { WatchedKind } from './earliest-ends.js'
 
 /**
- * One warning for everything of a kind that is served and not valid yet by the clock of this machine, see
- * {@link datedProblem}. What is loaded is seldom too early; what is served becomes so when the clock is set back.
+ * One warning for all served material of a kind that is not valid yet by the clock of this machine, see {@link datedProblem}.
+ * Usually the clock was set back after the material was loaded.
  */
 export function earlyProblem(
   kind: WatchedKind,

@@ -31,7 +31,7 @@ import { assertOptionsSupported, reportRuntime } from '../runtime/runtime-suppor
 import { openWorker, type Worker } from '../threads/pool.js'
 import { loadThreadCode } from '../threads/thread-code.js'
 import { AutomaticChecks } from './checks.js'
-import { asOfNow, withDated } from './current-warnings.js'
+import { withCurrentWarnings, withDated } from './current-warnings.js'
 import { setInternals } from './internals.js'
 import { Journal } from './journal.js'
 import { createLane } from './lane.js'
@@ -48,14 +48,14 @@ import { Settlement } from './settlement.js'
  * engine.attach(server)
  * server.listen(8443)
  *
- * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED` for an option that has no effect on this runtime, or the code
- * of the first problem when the first load fails.
+ * @throws ReloadError `OPTIONS_INVALID`; `RUNTIME_UNSUPPORTED` for an option that has no effect on this runtime;
+ * `LOGGER_UNAVAILABLE`; `WORKER_UNAVAILABLE`; or the code of the first problem if the first load fails.
  */
 export async function createReloadEngine(options: ReloadEngineOptions): Promise<ReloadEngine> {
   return await startEngine(options)
 }
 
-/** What a test replaces. */
+/** Parts that tests replace. */
 export interface EngineParts {
   readonly clock?: Clock
   readonly workerTasks?: URL
@@ -86,7 +86,7 @@ export async function startEngine(
 }
 
 class Engine extends BaseEngine implements ReloadEngine {
-  /** As they were given, but for their paths, which are absolute; with what updates have changed. */
+  /** The user's options with absolute paths, including applied updates. */
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #worker: Worker
@@ -129,7 +129,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
       ...{ clock, worker, journal: this.#journal, life: this.#life },
-      // Only `CLOSED` rejects, and then there is nothing left to do.
+      // Rejects only with `CLOSED`, which needs no handling.
       pass: () => this.#run({ trigger: 'timer', force: false, dryRun: false }).catch(() => {}),
     })
     this.#settlement = new Settlement({
@@ -155,20 +155,20 @@ class Engine extends BaseEngine implements ReloadEngine {
 
   async update(given: EngineChanges): Promise<ReloadResult> {
     this.assertOpen()
-    // Now, and not when its turn comes: the working directory may be another one by then.
+    // Now, because the working directory may have changed when the pass begins.
     const changes = withAbsolutePaths(given)
     const { autoReloadInterval: _, ...material } = changes
     const { input, options } = this.#changed(changes)
     if (Object.keys(material).length === 0) {
-      this.#hold(input, options)
+      this.#adopt(input, options)
       return withDated(this.#reloader.untouched('update'), this.#life.warnings)
     }
     return await this.#lane.run(Symbol('update'), async () => {
-      // Once more: an update that was ahead of this one may have been applied.
+      // Again, because an earlier update in the queue may have been applied.
       const { input, options } = this.#changed(changes)
       const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
       const result = this.#settle(await this.#reloader.pass(mode))
-      if (result.outcome === 'applied') this.#hold(input, options)
+      if (result.outcome === 'applied') this.#adopt(input, options)
       return result
     })
   }
@@ -187,7 +187,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     const { trouble } = this.#journal
     const members = this.#reloader.fleet.members()
     const state = trouble ? (trouble.kind === 'waiting' ? 'waiting-for-pair' : 'failing') : 'serving'
-    const generation = asOfNow(currentGeneration(this.#reloader.served), this.#life.warnings)
+    const generation = withCurrentWarnings(currentGeneration(this.#reloader.served), this.#life.warnings)
     return deepFreeze({
       state: this.closed ? 'closed' : state,
       generation,
@@ -240,7 +240,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     const options = resolveOptions(input)
     if ((options.hosts === null) !== (this.#reloader.served.options.hosts === null)) {
       const message =
-        'update: `hosts` can change but neither come nor go, because servers are made with or without it; start with `hosts: {}`'
+        'update: `hosts` cannot be added or removed, because servers are created with or without it; start with `hosts: {}`'
       throw new ReloadError('OPTIONS_INVALID', message)
     }
     assertOptionsSupported(options)
@@ -248,7 +248,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     return { input, options }
   }
 
-  #hold(input: ReloadEngineOptions, { autoReloadInterval }: ResolvedOptions): void {
+  #adopt(input: ReloadEngineOptions, { autoReloadInterval }: ResolvedOptions): void {
     this.#input = input
     this.autoReloadInterval = autoReloadInterval
   }
@@ -274,7 +274,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     if (!this.#optionsGiven || this.#reloader.serving.servers.size > 0) return
     this.#optionsGiven = false
     const message =
-      'serverOptions() was used, but no server is attached: call engine.attach(server), or it keeps its first certificate'
+      'serverOptions() was used, but no server is attached: call engine.attach(server), or the server keeps its first certificate'
     this.#logger.warn({ generation: this.#reloader.served.generation.number }, message)
   }
 }

@@ -6,7 +6,7 @@ import type { DatedSet } from './dated-set.js'
 import type { Comparison, Passed } from './set-watch.js'
 import type { Thresholds } from './thresholds.js'
 
-/** Ends that a notice describes beside the first. */
+/** Maximum number of ends that a notice describes in addition to the first. */
 const MOST_OTHERS = 20
 
 interface Messages {
@@ -25,7 +25,7 @@ const MESSAGES: Record<EndKind, Messages> = {
   },
   ca: {
     soon: 'a trust anchor expires soon',
-    ended: 'a trust anchor has expired; peers that it vouches for are refused',
+    ended: 'a trust anchor has expired; peers with its certificates are refused',
   },
   crl: {
     soon: 'a revocation list expires soon',
@@ -42,7 +42,7 @@ export function logNotice(logger: Logger, notice: ExpiryNotice): void {
   else logger.warn(line, soon)
 }
 
-/** The notice of ends that passed a threshold together. */
+/** The notice for ends that passed a threshold together. */
 export function noticeOf(
   { kind, level, indexes }: Passed,
   set: DatedSet,
@@ -66,8 +66,8 @@ export function noticeOf(
 const DAY_MS = 86_400_000
 
 /**
- * Logs that what had expired is not served any more, or that the clock has gone back before its end. Further back, what is
- * served is not valid yet, and OpenSSL refuses clients for it.
+ * Logs when expired material is no longer served, or is valid again because the clock was set back. If the clock was set back
+ * further, the served material is not valid yet, and OpenSSL refuses clients.
  */
 export function logChanges(
   logger: Logger,
@@ -81,9 +81,13 @@ export function logChanges(
     logger[level]({ generation, kinds, names: named.map(({ name }) => name), count: keys.length }, message)
   }
   const ended = isReplaced
-    ? 'what had expired is not served any more'
-    : 'what had expired is valid again: the clock has gone back'
+    ? 'expired material is no longer served'
+    : 'expired material is valid again: the clock was set back'
   log('info', recovered, ended)
-  log('error', early, 'what is served is not valid yet: the clock of this machine may have gone back')
-  log('info', begun, 'what was not valid yet is valid now')
+  log(
+    'error',
+    early,
+    'served material is not valid yet: check the clock of this machine, which may have been set back',
+  )
+  log('info', begun, 'served material has become valid')
 }

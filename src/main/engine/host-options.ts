@@ -3,7 +3,7 @@ import type { HostSource, HostSources } from '../../workers/protocol/hosts.js'
 import type { HostFiles } from '../api/options.js'
 import { hostNameIn } from '../base/option-names.js'
 
-/** The option `hosts` in the two forms that the schema lets through: files by name, or patterns. */
+/** The option `hosts` in the two forms of the schema: files by name, or patterns. */
 export type HostsOption = string[] | Record<string, HostFiles> | undefined
 
 /** The names of the option; none for patterns. */
@@ -11,13 +11,13 @@ export function namedHosts(hosts: HostsOption): string[] {
   return hosts === undefined || Array.isArray(hosts) ? [] : Object.keys(hosts)
 }
 
-/** The first name that was given before. Names are compared in ASCII, without regard to case (RFC 4343). */
-export function nameTwice(names: readonly string[]): string | undefined {
+/** The first repeated name. Names are compared in ASCII, case-insensitively (RFC 4343). */
+export function duplicateName(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
   return names.find((name) => seen.size === seen.add(hostNameOf(name)).size)
 }
 
-/** Where the hosts lie; `null` without the option. The names have been checked. */
+/** The sources of the hosts; `null` without the option. Expects validated names. */
 export function hostSources(hosts: HostsOption): HostSources | null {
   if (hosts === undefined) return null
   if (Array.isArray(hosts)) return { named: null, patterns: hosts }
@@ -28,7 +28,7 @@ export function hostSources(hosts: HostsOption): HostSources | null {
   return { named: named.length > 0 ? toSharedJson(named) : null, patterns: [] }
 }
 
-/** The usual form of a name; a name that is none stays what it is, and is refused elsewhere. */
+/** The normalized name; an invalid name is unchanged, and refused elsewhere. */
 function hostNameOf(name: string): string {
   const read = hostNameIn(name)
   return 'name' in read ? read.name : name

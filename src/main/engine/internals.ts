@@ -4,18 +4,18 @@ import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import type { Reloader } from '../reload/reloader.js'
 
-/** What a fleet needs of an engine beyond what it shows. */
+/** The parts of an engine that a fleet needs in addition to the public API. */
 export interface EngineInternals {
   readonly reloader: Reloader
   readonly clock: Clock
   readonly logger: Logger
-  /** Emits `evicted` for a member that the fleet goes on without. */
+  /** Emits the event `evicted`. */
   readonly evicted: (member: EvictedMember) => void
 }
 
 const internals = new WeakMap<ReloadEngine, EngineInternals>()
 
-/** Called by an engine when it is made. */
+/** Called by the constructor of an engine. */
 export function setInternals(engine: ReloadEngine, parts: EngineInternals): void {
   internals.set(engine, parts)
 }

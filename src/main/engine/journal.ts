@@ -7,12 +7,12 @@ import type { Attempt, JournalStatus, Recovery } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import type { PassReport } from '../reload/pass-report.js'
-import { SaidWarnings } from './said-warnings.js'
+import { LoggedWarnings } from './logged-warnings.js'
 
-/** A list in a log line ends after so many entries: a certificate may have thousands of names. */
+/** Maximum length of a list in a log line: a certificate may have thousands of names. */
 const MOST_LISTED = 20
 
-/** Remembers how passes ended, and says each thing once. */
+/** Records the outcomes of passes, and logs each distinct problem once. */
 export class Journal {
   readonly #clock: Clock
   readonly #logger: Logger
@@ -22,18 +22,19 @@ export class Journal {
   #failingSinceMs: number | null = null
   #differsSinceMs: number | null = null
   /**
-   * Other failures before do not count: the other half of a pair is only missing since its first half came. By the monotonic
-   * clock: a step of the wall clock must not end the time that the other half has.
+   * Since when a mismatched pair has been the only problem. Earlier failures of other kinds do not count. By the monotonic
+   * clock, so that a step of the wall clock does not change the time limit for the other half.
    */
   #mismatchSinceMs: number | null = null
   #consecutiveFailures = 0
-  /** The disk as it was at the last failure, and the looks at it since. */
-  #trouble: { kind: 'waiting' | 'failing'; state: string; looks: number } | null = null
-  #said = new Set<string>()
-  /** What the last pass reported about servers that were changed without the engine. */
+  /** The current failure, and the number of passes since then that found the same one. */
+  #trouble: { kind: 'waiting' | 'failing'; digest: string; retries: number } | null = null
+  /** Keys of the problems that have been logged during the current failure. */
+  #logged = new Set<string>()
+  /** Messages of the last pass about servers that were changed without the engine. */
   #overrides: ReadonlySet<string> = new Set()
   #fileWarnings: readonly Problem[] = []
-  readonly #warnings = new SaidWarnings()
+  readonly #warnings = new LoggedWarnings()
   readonly #passes: Record<Outcome, number> = {
     unchanged: 0,
     applied: 0,
@@ -47,50 +48,52 @@ export class Journal {
     this.#logger = logger
   }
 
-  /** For how long all that is wrong has been a pair that does not match (yet); 0 when that is new. */
+  /** For how long a mismatched pair has been the only problem, in milliseconds; 0 if it was not in the last pass. */
   mismatchMs(): number {
     return this.#mismatchSinceMs === null ? 0 : this.#clock.monotonicMs() - this.#mismatchSinceMs
   }
 
-  get trouble(): { readonly kind: 'waiting' | 'failing'; readonly looks: number } | null {
+  get trouble(): { readonly kind: 'waiting' | 'failing'; readonly retries: number } | null {
     return this.#trouble
   }
 
-  /** Takes note that there was a pass, and of nothing else. */
+  /** Only counts a pass. */
   count({ outcome }: ReloadResult): void {
     this.#passes[outcome]++
   }
 
   /**
-   * Takes note of a pass that ended; returns the recovery, if it was one. `waits` tells that all that is wrong is half
-   * of a pair, whose other half may still come.
+   * Records and logs a pass.
+   *
+   * @param waits whether the only problem is a mismatched pair whose other half may still be written.
+   * @returns the recovery, if the pass ended an outage.
    */
   settle(report: PassReport, waits: boolean = report.result.outcome === 'waiting-for-pair'): Recovery | null {
     const { result, failureDigest, pairMismatch, isRolledBack } = report
     this.count(result)
     this.#noteFileWarnings(report)
     this.#noteOverrides(result)
-    // One pass has one time, whatever tells of it.
+    // One time for everything that reports this pass.
     const atMs = this.#clock.wallMs()
     const { trigger, outcome, problems } = result
     this.#lastAttempt = Object.freeze({ at: isoTime(atMs), trigger, outcome, problems })
     if (result.trigger === 'rollback') {
-      // Says nothing of what is on disk now: no outage begins or ends.
+      // A rollback does not read the files, so no outage begins or ends.
       if (result.outcome === 'applied') {
         this.#differsSinceMs ??= atMs
-        this.#sayApplied(result)
-      } else this.#sayRefused(result)
+        this.#logApplied(result)
+      } else this.#logRefused(result)
       return null
     }
-    if (result.outcome === 'applied') this.#sayApplied(result)
+    if (result.outcome === 'applied') this.#logApplied(result)
     if (result.problems.length === 0) {
       this.#lastSuccess = this.#lastAttempt
       this.#differsSinceMs = isRolledBack ? (this.#differsSinceMs ?? atMs) : null
       return this.#succeed(atMs, result)
     }
-    // A change that is refused leaves what was in force in force: that is no outage.
-    if (result.outcome === 'rejected' && result.trigger === 'update') this.#sayRefused(result)
-    // A pass that was applied may have left some hosts behind.
+    // A refused update changes nothing, so it is not an outage.
+    if (result.outcome === 'rejected' && result.trigger === 'update') this.#logRefused(result)
+    // An applied pass may have problems with some hosts.
     else this.#fail(atMs, result, waits, failureDigest, pairMismatch)
     return null
   }
@@ -113,26 +116,26 @@ export class Journal {
     this.#mismatchSinceMs = null
     this.#consecutiveFailures = 0
     this.#trouble = null
-    this.#said.clear()
+    this.#logged.clear()
     if (since === null) return null
     const recovery = { failedSince: isoTime(since), outageMs: atMs - since }
     this.#logger.info({ ...recovery, generation: result.generation }, 'certificate files recovered')
     return recovery
   }
 
-  #fail(atMs: number, result: ReloadResult, waits: boolean, state: string, pairMismatch: boolean): void {
+  #fail(atMs: number, result: ReloadResult, waits: boolean, digest: string, pairMismatch: boolean): void {
     const kind = waits ? 'waiting' : 'failing'
-    const same = this.#trouble?.kind === kind && this.#trouble.state === state
-    this.#trouble = { kind, state, looks: same && this.#trouble ? this.#trouble.looks + 1 : 0 }
+    const same = this.#trouble?.kind === kind && this.#trouble.digest === digest
+    this.#trouble = { kind, digest, retries: same && this.#trouble ? this.#trouble.retries + 1 : 0 }
     this.#failingSinceMs ??= atMs
     this.#differsSinceMs ??= atMs
     this.#mismatchSinceMs = pairMismatch ? (this.#mismatchSinceMs ?? this.#clock.monotonicMs()) : null
     this.#lastFailure = this.#lastAttempt
     this.#consecutiveFailures++
-    this.#sayFailed(result, waits)
+    this.#logFailed(result, waits)
   }
 
-  /** Such a warning is in every result; it is logged when it comes, with those of a generation that is applied. */
+  /** Logs new file warnings. Those of an applied generation are logged with its other warnings. */
   #noteFileWarnings({ fileWarnings, result: { generation, outcome } }: PassReport): void {
     if (isDeepStrictEqual(fileWarnings, this.#fileWarnings)) return
     const isKnown = (warning: Problem) => this.#fileWarnings.some((one) => isDeepStrictEqual(one, warning))
@@ -141,7 +144,7 @@ export class Journal {
     this.#fileWarnings = fileWarnings
   }
 
-  /** The same for servers that were changed without the engine. */
+  /** Logs new warnings about servers that were changed without the engine. */
   #noteOverrides({ generation, warnings }: ReloadResult): void {
     const found = warnings.filter(({ code }) => code === 'SERVER_OVERRIDDEN')
     for (const warning of found) {
@@ -151,7 +154,7 @@ export class Journal {
     this.#overrides = new Set(found.map(({ message }) => message))
   }
 
-  #sayApplied(result: ReloadResult): void {
+  #logApplied(result: ReloadResult): void {
     const { generation, trigger, changed, hosts, serving, diff, restored, warnings, timings } = result
     const { fingerprint256, notAfter, names } = serving
     const fields = {
@@ -172,7 +175,7 @@ export class Journal {
         'trust was rolled back: it may differ from the CA and CRL files',
       )
     }
-    const isNew = this.#warnings.after(result)
+    const isNew = this.#warnings.record(result)
     for (const warning of warnings) {
       if (warning.code === 'SERVER_OVERRIDDEN') continue
       const level = isNew(warning) ? 'warn' : 'debug'
@@ -180,8 +183,8 @@ export class Journal {
     }
   }
 
-  /** Once for each distinct problem; repetitions are logged at `debug`. */
-  #sayFailed({ outcome, trigger, generation, problems, serving }: ReloadResult, waits: boolean): void {
+  /** Logs each distinct problem once; repetitions at `debug`. */
+  #logFailed({ outcome, trigger, generation, problems, serving }: ReloadResult, waits: boolean): void {
     const key = `${waits} ${problems.map(({ code, path, host }) => [code, path, host].join(' ')).join()}`
     const fields = {
       trigger,
@@ -191,20 +194,23 @@ export class Journal {
       notAfter: serving.notAfter,
     }
     const message = waits
-      ? 'certificate and key do not match yet; the old pair serves on'
+      ? 'certificate and key do not match yet; the old pair stays in service'
       : problems.every(({ code }) => code === 'MEMBER_EVICTED')
-        ? 'trust was withdrawn, but not from members that do not answer'
+        ? 'trust was withdrawn, but evicted members still use the old trust'
         : outcome === 'applied'
-          ? 'some hosts were not reloaded; their old certificates serve on'
-          : 'certificates not reloaded; the old ones serve on'
-    if (this.#said.has(key)) this.#logger.debug(fields, message)
+          ? 'some hosts were not reloaded; their old certificates stay in service'
+          : 'certificates not reloaded; the old ones stay in service'
+    if (this.#logged.has(key)) this.#logger.debug(fields, message)
     else if (waits) this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)
-    this.#said.add(key)
+    this.#logged.add(key)
   }
 
-  #sayRefused({ trigger, generation, problems }: ReloadResult): void {
-    this.#logger.warn({ trigger, generation, problems }, 'change refused; what was in force stays in force')
+  #logRefused({ trigger, generation, problems }: ReloadResult): void {
+    this.#logger.warn(
+      { trigger, generation, problems },
+      'change refused; the previous options and certificates stay in force',
+    )
   }
 }
 
@@ -217,7 +223,7 @@ function appliedMessage({ trigger, restored }: ReloadResult): string {
   return trigger === 'start' ? 'certificates loaded' : 'certificates reloaded'
 }
 
-/** Thousands of hosts may be renewed at once; the result has all of their paths. */
+/** Shortened, because thousands of hosts may be renewed at once. The result has all paths. */
 function changesOf(changed: readonly string[], hosts: ReloadResult['hosts']): object {
   return { changed: changed.slice(0, MOST_PATHS), ...(hosts ? { hosts } : {}) }
 }

@@ -1,15 +1,15 @@
 import { deferred } from '../base/deferred.js'
 import { ReloadError } from '../base/errors.js'
 
-/** One pass in flight, and behind it a queue in which equal passes are one. */
+/** Runs one pass at a time. Queued passes of the same kind are merged. */
 export interface Lane {
   /**
-   * Runs `pass` once no other runs. A caller that arrives while one is in flight gets the result of a pass that begins
-   * after it, and shares it with every other caller of the same `kind`: files may have changed after the running
-   * pass had read them. A symbol is a kind of its own.
+   * Runs `pass` when no other pass is running. A call during a running pass never gets the result of that pass, because files
+   * may have changed after it read them; it shares a queued pass with all callers of the same `kind`. Each symbol is a
+   * separate kind.
    */
   run<T>(kind: string | symbol, pass: () => Promise<T>): Promise<T>
-  /** Refuses what is queued and all that comes, with `CLOSED`; resolves when the pass in flight has settled. */
+  /** Refuses queued and further passes with `CLOSED`. Resolves when the running pass has settled. */
   close(): Promise<void>
 }
 
@@ -34,7 +34,7 @@ export function createLane(): Lane {
     run<T>(kind: string | symbol, pass: () => Promise<T>): Promise<T> {
       if (closed) return Promise.reject(closedError())
       const joined = queue.find((queued) => queued.kind === kind)
-      // Passes of one kind are the same function with the same result.
+      // Passes of one kind have the same function, so also the same type of result.
       if (joined) return joined.promise as Promise<T>
       const queued = enqueue(kind, pass)
       queue.push(queued)
@@ -51,7 +51,7 @@ export function createLane(): Lane {
 
 function enqueue<T>(kind: string | symbol, pass: () => Promise<T>): Queued {
   const { promise, resolve, reject: refuse } = deferred<T>()
-  // A pass that throws where it should reject must not stop the lane.
+  // A pass that throws synchronously must not stop the lane.
   const start = async () => {
     try {
       resolve(await pass())

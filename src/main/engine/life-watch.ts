@@ -13,19 +13,18 @@ import { logChanges, logNotice, noticeOf } from './expiry-notice.js'
 import { type Comparison, type OutOfDate, SetWatch } from './set-watch.js'
 import { Thresholds } from './thresholds.js'
 
-/** What a watch needs of its engine. */
 export interface LifeWatchParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly notify: (notice: ExpiryNotice) => void
-  /** Whether there are log lines beside the notices; absent for always. */
+  /** Whether notices are also logged. @defaultValue always */
   readonly isLogged?: () => boolean
 }
 
 /**
- * Watches the ends of everything that is served: leaves, chains, trust anchors, revocation lists, and the certificates of SNI
- * hosts. It compares them with the wall clock whenever the engine asks, and at least once a minute, because a timer does not
- * notice that this clock was set or that the machine was suspended.
+ * Watches the expiry of all served material: leaves, chains, trust anchors, revocation lists, and the certificates of SNI
+ * hosts. It compares them with the wall clock at each request of the engine, and at least once a minute, because a timer is
+ * not adjusted when the clock is set or the machine was suspended.
  */
 export class LifeWatch {
   readonly #parts: LifeWatchParts
@@ -34,7 +33,7 @@ export class LifeWatch {
   readonly #hosts: SetWatch
   readonly #tick: Tick
   #snapshot: Snapshot
-  /** What was out of date when {@link #warnings} was made, by set. */
+  /** The expired and early items from which {@link #warnings} was made, by set. */
   #outOfDate: readonly OutOfDate[] = []
   #warnings: readonly Problem[] = []
 
@@ -48,11 +47,11 @@ export class LifeWatch {
     this.#trust = new SetWatch(thresholds, trustSet(snapshot.material.trust.ends), nowMs)
     this.#hosts = new SetWatch(thresholds, hostSet(snapshot.hosts), nowMs)
     this.#tick = createTick({ clock, delayMs: () => this.#dueInMs(), check: () => this.#compare() })
-    // Not at once: listeners can be added until the first report.
+    // Asynchronously, so that listeners can be added before the first report.
     this.#tick.plan()
   }
 
-  /** From now on, this is served. */
+  /** Call for each snapshot that is put into service. */
   watch(snapshot: Snapshot): void {
     const before = this.#snapshot
     const nowMs = this.#parts.clock.wallMs()
@@ -64,7 +63,7 @@ export class LifeWatch {
     this.#tick.plan()
   }
 
-  /** Warnings about what is served and has expired, or is not valid yet; the same object until that changes. */
+  /** Warnings about served material that has expired or is not valid yet. The same object until that changes. */
   get warnings(): readonly Problem[] {
     const nowMs = this.#parts.clock.wallMs()
     const outOfDate = this.#sets.map((watch) => watch.outOfDateAt(nowMs))
@@ -85,8 +84,8 @@ export class LifeWatch {
   }
 
   /**
-   * Milliseconds until the first end for which new files have to come; negative after it. An expired trust anchor does not
-   * count: nothing has to come for it.
+   * Milliseconds until the first end that requires a renewal; negative after it. An expired trust anchor does not count,
+   * because it needs no replacement.
    */
   get leftMs(): number {
     const { leaf, chain, ca, crl } = this.ends
@@ -102,14 +101,14 @@ export class LifeWatch {
     return [this.#pairs, this.#trust, this.#hosts]
   }
 
-  /** Looks for thresholds that have been passed, and reports them. */
+  /** Finds and reports the thresholds that have been passed. */
   async #compare(): Promise<void> {
     const nowMs = this.#parts.clock.wallMs()
     for (const watch of this.#sets) {
       if (watch.dueInMs(nowMs) > 0) continue
       const { set } = watch
       const comparing = watch.compare(nowMs)
-      // Ten thousand hosts would hold the event loop; for the usual few ends, turns of it would cost more.
+      // Ten thousand hosts would block the event loop; for a few ends, slices would cost more than the comparison.
       const found = isLong(set) ? await runInSlices(comparing, { longestMs: 0 }) : runAtOnce(comparing)
       if (found) this.#report(found, watch.thresholds, nowMs)
     }

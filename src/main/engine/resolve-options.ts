@@ -10,7 +10,7 @@ import { refusal, WORDED, withoutUndefined } from '../base/refusal.js'
 import { loggerSchema } from '../base/schemas.js'
 import { compressions, knowsPartialChains } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import { hostSources, namedHosts, nameTwice } from './host-options.js'
+import { duplicateName, hostSources, namedHosts } from './host-options.js'
 import { checkPairs, materialShape, path, sourcesOf } from './material-schema.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
@@ -44,7 +44,7 @@ const contextSchema = z.strictObject({
   allowPartialTrustChain: z
     .boolean()
     .refine((given) => !given || knowsPartialChains(), {
-      error: () => `expected Node 20.18, 22.9 or newer: this one (${process.version}) ignores it`,
+      error: () => `expected Node 20.18, 22.9 or newer: this Node (${process.version}) ignores the option`,
     })
     .optional(),
   certificateCompression: z
@@ -53,7 +53,7 @@ const contextSchema = z.strictObject({
     .refine((given) => new Set(given).size === given.length, 'expected each algorithm once')
     .refine(
       (given) => given.every((one) => compressions().includes(one)),
-      `expected what this Node (${process.version}) can compress by: ${compressions().join(', ') || 'nothing'}`,
+      `expected algorithms that this Node (${process.version}) supports: ${compressions().join(', ') || 'none'}`,
     )
     .optional(),
 })
@@ -132,33 +132,34 @@ const schema = z
       if ('expected' in read)
         issues.push({ code: 'custom', input: name, path: ['hosts', name], message: read.expected })
     }
-    const twice = nameTwice(namedHosts(value.hosts))
-    if (twice)
+    const duplicate = duplicateName(namedHosts(value.hosts))
+    if (duplicate)
       refuse(
         'hosts',
-        `expected each name once, got ${twice} twice: upper and lower case, and Unicode and ASCII forms, are the same`,
+        `expected each name once, got ${duplicate} twice: upper and lower case, and Unicode and ASCII forms, are equal`,
       )
-    const trusts = value.ca !== undefined || value.caDir !== undefined
-    if (value.requestCert && !trusts) {
-      refuse('requestCert', 'expected `ca` or `caDir` beside it: the public roots are never silently trusted')
+    const hasAnchors = value.ca !== undefined || value.caDir !== undefined
+    if (value.requestCert && !hasAnchors) {
+      refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
-    if (value.crl && !trusts) refuse('crl', 'expected `ca` or `caDir` beside it')
+    if (value.crl && !hasAnchors) refuse('crl', 'expected `ca` or `caDir` as well')
     if (value.tls.minVersion === 'TLSv1.3' && value.tls.maxVersion === 'TLSv1.2') {
       refuse('tls', 'expected `minVersion` not to be above `maxVersion`')
     }
     if (value.tls.certificateCompression && value.tls.maxVersion === 'TLSv1.2') {
-      refuse('tls', 'expected `maxVersion` to let in TLS 1.3: `certificateCompression` needs it')
+      refuse('tls', 'expected `maxVersion` to allow TLS 1.3: `certificateCompression` needs it')
     }
   })
 
 /**
- * Checks all options in one pass and fills in the defaults.
+ * Validates all options together and fills in the defaults.
  *
- * @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused, what was expected and what came.
+ * @throws ReloadError `OPTIONS_INVALID`, which lists every refused option with the expected and the received value.
  */
 export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   const proto = protoIn(input)
-  if (proto !== null) throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is no name`)
+  if (proto !== null)
+    throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is not allowed as a name`)
   const parsed = schema.safeParse(input, WORDED)
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { tickets, ...rest } = parsed.data
@@ -177,11 +178,11 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     expiryWarningDays: rest.expiryWarningDays,
     worker: rest.worker,
   })
-  // The user's own object, open to change: a copy would lose what its class gives it.
+  // The user's own object, not frozen: a copy would lose its prototype.
   return Object.freeze({ ...resolved, logger: input.logger ?? null })
 }
 
-/** The limits of worker threads where the options name none. */
+/** The default limits of worker threads. */
 export function defaultWorkerLimits(): Required<WorkerOptions> {
   return workerSchema.parse({})
 }
@@ -196,7 +197,7 @@ const FIXED: readonly FixedOption[] = [
 ]
 
 /**
- * The options with some of them changed; `policy` and `tls` by their members.
+ * The options with changes applied; `policy` and `tls` are merged member by member.
  *
  * @throws ReloadError `OPTIONS_INVALID` for an option that cannot change.
  */
@@ -216,7 +217,7 @@ export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges)
 }
 
 /**
- * Checks an interval that is set at run time.
+ * Validates an interval that is set at run time.
  *
  * @throws ReloadError `OPTIONS_INVALID`
  */

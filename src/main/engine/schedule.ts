@@ -1,18 +1,18 @@
-/** What decides when the engine looks again. */
+/** The state that determines the time of the next check. */
 export interface CheckState {
   /** The interval in milliseconds; 0 is off. */
   readonly intervalMs: number
-  /** What is wrong, if anything, and how often it has been looked at since it (or the disk) last changed. */
-  readonly trouble: { readonly kind: 'waiting' | 'failing'; readonly looks: number } | null
-  /** Milliseconds until the served certificate expires. */
+  /** The current failure, and the number of passes since then that found the same one. */
+  readonly trouble: { readonly kind: 'waiting' | 'failing'; readonly retries: number } | null
+  /** Milliseconds until the first end that requires a renewal. */
   readonly lifeLeftMs: number
 }
 
-/** After something went wrong, a renewal is most likely under way: these looks follow, in milliseconds. */
-const QUICK_LOOKS_MS = [50, 100, 200, 400, 800] as const
-/** No more often than this once the quick looks are over. */
+/** Delays of the first checks after a failure, in milliseconds: a renewal is probably in progress. */
+const QUICK_DELAYS_MS = [50, 100, 200, 400, 800] as const
+/** The shortest delay after the quick checks. */
 const LEAST_MS = 1000
-/** With less life than this many intervals left, the checks move closer together. */
+/** The delay is at most this fraction of the remaining lifetime. */
 const CHECKS_PER_LIFE = 4
 
 /** Milliseconds from the end of the last check to the next; `null` for none. */
@@ -20,9 +20,9 @@ export function nextDelayMs({ intervalMs, trouble, lifeLeftMs }: CheckState): nu
   const usual =
     intervalMs === 0 ? null : Math.min(intervalMs, Math.max(LEAST_MS, lifeLeftMs / CHECKS_PER_LIFE))
   if (!trouble) return usual
-  const quick = QUICK_LOOKS_MS[trouble.looks]
+  const quick = QUICK_DELAYS_MS[trouble.retries]
   if (quick !== undefined && (trouble.kind === 'waiting' || usual !== null))
     return Math.min(quick, usual ?? quick)
   if (trouble.kind === 'waiting' || usual === null) return usual
-  return Math.min(usual, LEAST_MS * 2 ** (trouble.looks - QUICK_LOOKS_MS.length))
+  return Math.min(usual, LEAST_MS * 2 ** (trouble.retries - QUICK_DELAYS_MS.length))
 }

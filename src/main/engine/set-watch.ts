@@ -7,42 +7,42 @@ import { LONGEST_SLACK_MS, type Thresholds } from './thresholds.js'
 export interface Passed {
   readonly kind: EndKind
   readonly level: number
-  /** Places in the set, the end that comes first at the front. */
+  /** Indexes in the set, earliest end first. */
   readonly indexes: readonly number[]
 }
 
-/** What a comparison with the time found. */
+/** The result of a comparison with the time. */
 export interface Comparison {
-  /** What was compared: by the time that this is reported, the watch may have another set. */
+  /** The compared set. The watch may have another one when this is reported. */
   readonly set: DatedSet
   readonly passed: readonly Passed[]
-  /** Keys of what had expired and is valid again, or is not served any more. */
+  /** Keys of items that had expired and are valid again, or are no longer served. */
   readonly recovered: readonly string[]
-  /** Keys of what is not valid yet, which was not known at the last comparison; without what is reported when it is loaded. */
+  /** Keys of items that are not valid yet, without those known from the last comparison or reported at the load. */
   readonly early: readonly string[]
-  /** Keys of what was not valid yet and is valid now. */
+  /** Keys of items that have become valid. */
   readonly begun: readonly string[]
   /** Whether it was the first comparison of this set. */
   readonly isReplaced: boolean
 }
 
-/** What is out of date in a set, as places in it. */
+/** Indexes of the items of a set that are not valid now. */
 export interface OutOfDate {
   readonly expired: readonly number[]
-  /** What is not valid yet; `spare` certificates too. */
+  /** Items that are not valid yet, including `spare` certificates. */
   readonly early: readonly number[]
 }
 
 /**
- * What has been reported, by key: the end and the level. One number each, see {@link reportOf}, because ten thousand hosts may
- * be near their end at once.
+ * Reported ends and levels by key. One number each, see {@link reportOf}, because ten thousand hosts may be near their end at
+ * the same time.
  */
 type Reports = ReadonlyMap<string, number>
 
 /**
- * Compares the ends of one set with the wall clock: what has expired, at once, and which thresholds have been passed, in
- * steps. Most comparisons look at two numbers: the next end and the next threshold of the whole set. Each threshold of each
- * end is reported once, across replacements of the set as well.
+ * Compares the ends of one set with the wall clock: expired items synchronously, passed thresholds in steps. Most comparisons
+ * only read two numbers, the next end and the next threshold of the whole set. Each threshold of each end is reported once,
+ * even if the set is replaced.
  */
 export class SetWatch {
   readonly thresholds: Thresholds
@@ -52,14 +52,14 @@ export class SetWatch {
   #loadedMs: number
   /** Whether the set has not been compared yet. */
   #isNew = true
-  /** Keys of what was not valid yet at the last comparison. */
+  /** Keys of the items that were not valid yet at the last comparison. */
   #early: ReadonlySet<string> = new Set()
   /** The next threshold, and the time of the last comparison. */
   #dueMs = 0
   #comparedMs = 0
-  /** What is out of date; since when that holds, and until when. */
+  /** The last result of {@link outOfDateAt}, the time at which it was computed, and the time at which it changes. */
   #outOfDate: OutOfDate = { expired: [], early: [] }
-  #lookedMs = 0
+  #computedMs = 0
   #changeMs = 0
 
   constructor(thresholds: Thresholds, set: DatedSet, nowMs: number) {
@@ -86,9 +86,9 @@ export class SetWatch {
     this.#changeMs = 0
   }
 
-  /** The same object while nothing changes. */
+  /** The items that are not valid at this time. The same object while nothing changes. */
   outOfDateAt(nowMs: number): OutOfDate {
-    if (nowMs < this.#changeMs && nowMs >= this.#lookedMs) return this.#outOfDate
+    if (nowMs < this.#changeMs && nowMs >= this.#computedMs) return this.#outOfDate
     const { dates } = this.#set
     const expired: number[] = []
     const early: number[] = []
@@ -100,24 +100,24 @@ export class SetWatch {
         continue
       }
       if (toMs < changeMs) changeMs = toMs
-      // Seldom: the place is looked at more closely only then.
+      // `startOf` is expensive, and rarely needed.
       const fromMs = (dates[at] as number) > nowMs ? this.#set.startOf(at >> 1) : 0
       if (fromMs <= nowMs) continue
       early.push(at >> 1)
       if (fromMs < changeMs) changeMs = fromMs
     }
     this.#outOfDate = { expired, early }
-    this.#lookedMs = nowMs
+    this.#computedMs = nowMs
     this.#changeMs = changeMs
     return this.#outOfDate
   }
 
-  /** Milliseconds until a comparison may find something; 0 where it may find something now. */
+  /** Milliseconds until a comparison may find something; 0 if it may now. */
   dueInMs(nowMs: number): number {
     return this.#isNew || nowMs < this.#comparedMs ? 0 : Math.max(0, this.#dueMs - nowMs)
   }
 
-  /** Looks for thresholds that have been passed, in steps. Returns `null` where the set was replaced in the meantime. */
+  /** Finds passed thresholds, in steps. @returns `null` if the set was replaced meanwhile. */
   *compare(nowMs: number): Generator<void, Comparison | null, void> {
     const set = this.#set
     const { dates } = set
@@ -143,7 +143,7 @@ export class SetWatch {
       const reached = this.thresholds.levelAfter(former, leftMs, lifeMs)
       if (reached < 0) continue
       reports.set(key, reportOf(toMs, reached))
-      // An anchor that has expired before it is loaded is a warning of that load.
+      // An anchor that had expired before it was loaded is a warning of that load.
       const isOld = isReplaced && kind === 'ca' && toMs <= this.#loadedMs
       if (level > former && !isOld) addTo(passed, kind, level, index)
     }
@@ -155,7 +155,7 @@ export class SetWatch {
       early.filter((index) => set.kindOf(index) !== 'spare').map((index) => [set.keyOf(index), index]),
     )
     this.#early = new Set(keys.keys())
-    // When something begins, that is a comparison too.
+    // A comparison is also due when an item becomes valid.
     if (keys.size > 0) dueMs = Math.min(dueMs, this.#changeMs)
     const isKnown = (index: number) => isReplaced && set.kindOf(index) !== 'ca'
     this.#reports = reports
@@ -172,7 +172,7 @@ export class SetWatch {
   }
 }
 
-/** Ends that are compared between two looks at the time. */
+/** Ends compared in one step. */
 const ENDS_A_STEP = 500
 
 interface Group extends Passed {
@@ -186,14 +186,14 @@ function addTo(groups: Map<string, Group>, kind: EndKind, level: number, index: 
   groups.set(key, group)
 }
 
-/** Ends have whole seconds; more thresholds than this are not told apart. */
+/** Ends have whole seconds. Levels beyond this number are treated as equal. */
 const MOST_LEVELS = 1024
 
 function reportOf(toMs: number, level: number): number {
   return Math.floor(toMs / 1000) * MOST_LEVELS + Math.min(level, MOST_LEVELS - 1)
 }
 
-/** The level that was reported; -1 for another end, which is that of another certificate. */
+/** The reported level; -1 if the report is about another end, and so about another certificate. */
 function levelOf(report: number | undefined, toMs: number): number {
   if (report === undefined) return -1
   return Math.floor(report / MOST_LEVELS) === Math.floor(toMs / 1000) ? report % MOST_LEVELS : -1

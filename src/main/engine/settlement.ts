@@ -11,7 +11,6 @@ import { withDated } from './current-warnings.js'
 import type { Journal } from './journal.js'
 import type { LifeWatch } from './life-watch.js'
 
-/** What a settlement needs of its engine. */
 export interface SettlementParts {
   readonly engine: ReloadEngine
   readonly journal: Journal
@@ -23,8 +22,8 @@ export interface SettlementParts {
 }
 
 /**
- * What follows from each pass that ended: it is recorded, the next check is planned, listeners get the result, and the
- * lifetime of what is served from now on is watched.
+ * Processes the end of each pass: records it, plans the next check, passes the result to listeners, and watches the expiry of
+ * a new generation.
  */
 export class Settlement {
   readonly #parts: SettlementParts
@@ -33,14 +32,14 @@ export class Settlement {
     this.#parts = parts
   }
 
-  /** Settles the first load, which no listener can wait for. */
+  /** Settles the first load, at which there are no listeners yet. */
   begin(first: PassReport): void {
     this.#parts.journal.settle(first, this.#mayWait(first))
     this.#warnOfInterval()
     this.#parts.checks.plan()
   }
 
-  /** @returns the final result: `rejected` becomes `waiting-for-pair` while the other half of a pair may still come. */
+  /** @returns the final result: `rejected` becomes `waiting-for-pair` while the other half of a pair may still be written. */
   settle(report: PassReport): ReloadResult {
     const { engine, journal, checks, events, life, served } = this.#parts
     const waits = this.#mayWait(report)
@@ -48,7 +47,7 @@ export class Settlement {
       waits && report.result.outcome === 'rejected'
         ? Object.freeze({ ...report.result, outcome: 'waiting-for-pair' as const })
         : report.result
-    // The journal logs what this pass found. What expires while it is served is logged once, when it expires.
+    // The journal logs the findings of this pass. An expiry in service is logged once, when it happens.
     const recovery = journal.settle({ ...report, result: found }, waits)
     if (found.outcome === 'applied') life.watch(served())
     const result = withDated(found, life.warnings)
@@ -64,7 +63,7 @@ export class Settlement {
     return result
   }
 
-  /** A dry run is counted and reported; it changes no state, plans no check and logs nothing. */
+  /** A dry run is only counted and reported: it changes no state, plans no check and is not logged. */
   settleDryRun(report: PassReport): ReloadResult {
     const result = withDated(report.result, this.#parts.life.warnings)
     this.#parts.journal.count(result)
@@ -72,14 +71,14 @@ export class Settlement {
     return result
   }
 
-  /** Something that is served has passed a threshold before its end. */
+  /** Emits an expiry notice and plans the next check. */
   expiring(notice: ExpiryNotice): void {
     this.#parts.events.emit('expiring', notice)
-    // The less time is left, the closer are the checks: after a step of the clock, the one that is planned may be too late.
+    // Checks are more frequent near an expiry; after a step of the clock, the planned one may be too late.
     this.#parts.checks.plan()
   }
 
-  /** Half of a pair is not a failure yet: the other half is most likely on its way. */
+  /** Half of a pair is not a failure yet: the other half is probably being written. */
   #mayWait({ pairMismatch, result }: PassReport): boolean {
     const { journal, served } = this.#parts
     const graceMs = served().options.policy.pairGraceSeconds * 1000
@@ -90,11 +89,11 @@ export class Settlement {
     const { life, checks, logger } = this.#parts
     const { leftMs } = life
     const { intervalSeconds } = checks
-    // What has expired was logged when it did, and would be again with each renewal of another host.
+    // An expiry was logged when it happened, and would be logged again at each renewal of another host.
     if (intervalSeconds === 0 || leftMs <= 0 || intervalSeconds * 1000 < leftMs) return
     logger.warn(
       { autoReloadInterval: intervalSeconds, leftSeconds: Math.round(leftMs / 1000) },
-      'something that is served expires within one reload interval; checking more often',
+      'served material expires within one reload interval; checking more often',
     )
   }
 }

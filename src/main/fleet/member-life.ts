@@ -1,7 +1,7 @@
 import type { ExpiryNotice } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import { asOfNow } from '../engine/current-warnings.js'
+import { withCurrentWarnings } from '../engine/current-warnings.js'
 import { LifeWatch } from '../engine/life-watch.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { JoinedStatus } from './member-engine.js'
@@ -34,7 +34,7 @@ export class MemberLife {
   /** The part of the status that depends on the served snapshot. */
   status(snapshot: Snapshot): Pick<JoinedStatus, 'generation' | 'ends' | 'warnings'> {
     const { ends, warnings } = this.watch(snapshot)
-    const generation = asOfNow(snapshot.generation, warnings)
+    const generation = withCurrentWarnings(snapshot.generation, warnings)
     return { generation, ends, warnings: generation.warnings }
   }
 

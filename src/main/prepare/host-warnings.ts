@@ -7,25 +7,25 @@ import { keyFamilyOf } from '../generation/key-family.js'
 import type { NameClaims } from '../generation/name-claims.js'
 import { mixesKeyTypes } from '../generation/native-context.js'
 
-/** What is not well with hosts that have just come, looked for in steps; of the others it was said when they came. */
+/** Warnings about hosts that have just been loaded, computed in steps. Those of other hosts were reported at their load. */
 export function* hostWarnings(
   table: HostTable,
-  come: readonly Host[],
+  loaded: readonly Host[],
   certificates: readonly CertificateFacts[],
   mixes: boolean = mixesKeyTypes(),
   isDefaultNew: boolean = false,
 ): Generator<void, Problem[], void> {
-  const taken = table.conflicts.length > 0 ? yield* namesTaken(table, come, isDefaultNew) : []
-  return mixes ? [...taken, ...(yield* strangers(come, certificates))] : taken
+  const taken = table.conflicts.length > 0 ? yield* nameConflicts(table, loaded, isDefaultNew) : []
+  return mixes ? [...taken, ...(yield* otherKeyTypes(loaded, certificates))] : taken
 }
 
-function* namesTaken(
+function* nameConflicts(
   { conflicts, claims }: HostTable,
-  come: readonly Host[],
+  loaded: readonly Host[],
   isDefaultNew: boolean,
 ): Generator<void, Problem[], void> {
   const ids = new Set<string>()
-  yield* inSteps(come, ({ id }) => ids.add(id))
+  yield* inSteps(loaded, ({ id }) => ids.add(id))
   const problems: Problem[] = []
   const isNew = (id: string | null) => (id === null ? isDefaultNew : ids.has(id))
   yield* inSteps(conflicts, (conflict) => {
@@ -38,30 +38,30 @@ function* namesTaken(
 
 function takenMessage({ name, served, other }: NameConflict, claims: NameClaims): string {
   if (other === null) {
-    return `${name} belongs to the default certificate, and ${served} claims it and serves it; policy.nameClaims decides which hosts may`
+    return `${name} belongs to the default certificate, but ${served} claims and serves it; policy.nameClaims decides which hosts may`
   }
   if (served === null) {
-    return `${name} belongs to the default certificate, which serves it; ${other} claims it, and policy.nameClaims does not allow that`
+    return `${name} belongs to the default certificate, which serves it; ${other} also claims it, which policy.nameClaims does not allow`
   }
   if (claims.areRestricted && !claims.mayClaim({ id: other })) {
-    return `${name} is claimed by ${served} and by ${other}; policy.nameClaims does not allow ${other} to, and ${served} serves it`
+    return `${name} is claimed by ${served} and by ${other}; ${served} serves it, because policy.nameClaims does not allow ${other}`
   }
-  return `${name} is claimed by ${served} and by ${other}; ${served}, which lives longer, serves it`
+  return `${name} is claimed by ${served} and by ${other}; ${served}, which expires later, serves it`
 }
 
 /** Hosts whose key is of another family than the default certificates'. */
-function* strangers(
-  come: readonly Host[],
+function* otherKeyTypes(
+  loaded: readonly Host[],
   certificates: readonly CertificateFacts[],
 ): Generator<void, Problem[], void> {
   const families = new Set(certificates.map(({ keyType }) => keyFamilyOf(keyType)))
   const problems: Problem[] = []
-  yield* inSteps(come, ({ id, keyType }) => {
+  yield* inSteps(loaded, ({ id, keyType }) => {
     if (problems.length === MAX_PROBLEMS || (families.size === 1 && families.has(keyFamilyOf(keyType))))
       return
     const message =
-      `${id} has a key of type ${keyType}, and the default certificate another: ` +
-      'before Node 24 some clients are shown the default certificate instead'
+      `${id} has a key of type ${keyType}, and the default certificate another type: ` +
+      'before Node 24, some clients receive the default certificate instead'
     problems.push({ code: 'HOST_KEY_TYPE', message, host: id })
   })
   return problems

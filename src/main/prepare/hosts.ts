@@ -18,38 +18,37 @@ import { sharedCopy } from '../threads/shared-copy.js'
 import { TaskError } from '../threads/task-error.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
 
-/** What one pass found about the hosts. */
+/** The result of PREPARE for the hosts. */
 export interface HostsReport {
   readonly hosts: readonly Host[]
   readonly removed: readonly string[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Tells one refused state of the hosts from another; empty when none was refused. */
+  /** Identifies the refused hosts by the state of their files; empty if none was refused. */
   readonly failureDigest: string
   /** Certificate files of the hosts that changed. */
   readonly changed: readonly string[]
-  /** The worker's records once this is served. */
+  /** The worker's record, to keep once these hosts are served. */
   readonly record: Uint8Array
   readonly rolledBack: Uint8Array | null
-  /** Whether some are as they were rolled away from, and so were left alone. */
+  /** Whether some hosts were skipped because they are still as they were when they were rolled back. */
   readonly isRolledBack: boolean
 }
 
-/** The hosts of a generation, and those that a pass changed. */
 export function hostCounts(facts: HostFacts | null, report: HostsReport | null): HostCounts | null {
   const changed = report?.hosts.length ?? 0
   return facts && { served: facts.count, changed, removed: report?.removed.length ?? 0 }
 }
 
-/** What the look at the hosts came to, where any of them differ. */
+/** The result of the scan when any host has changed. */
 type ChangedHosts = Extract<ScanHostsReply, { kind: 'changed' }>
 
-/** Two threads work on a long list; the main thread takes in one reply at a time. */
+/** Batches that are prepared concurrently. The main thread processes one reply at a time. */
 const AT_ONCE = 2
 
 /**
- * PREPARE for hosts that are known to have changed: one task for every few dozen of them, and one seals the record. Only
- * hosts that changed travel.
+ * PREPARE for hosts that have changed according to the scan: one task for each batch of a few dozen hosts, and one that seals
+ * the record.
  */
 export async function prepareHosts(
   worker: Worker,
@@ -78,7 +77,7 @@ export async function prepareHosts(
         return error
       })
       if (reply instanceof TaskError) {
-        // The thread was lost, and with it what it had prepared: smaller batches, until the host that ends it is alone.
+        // The thread and its results are lost. Smaller batches follow, until the host that causes it is alone.
         const parts = ++lost > MOST_LOST ? [] : splitBatch(batch, reply.place)
         if (parts.length > 0) batches.push(...parts)
         else results.giveUp(abandonedHosts(batch, reply))
@@ -91,7 +90,7 @@ export async function prepareHosts(
   const { removed } = scan
   let sealed: SealHostsReply
   try {
-    // Both have ended before anything is overwritten.
+    // Wait until both have ended before keys are overwritten.
     const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, work))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     sealed = await worker.sealHosts({ record, rolledBack, removed, pages: results.pages })
@@ -105,17 +104,17 @@ export async function prepareHosts(
     problems: results.problems.limited(),
     warnings: results.warnings.limited(),
     failureDigest: results.states.sort().join(),
-    // At the first load everything would be in it.
+    // At the first load, all files would be listed.
     changed: record === null ? [] : results.changed,
     isRolledBack: scan.isRolledBack,
     ...sealed,
   }
 }
 
-/** Threads that hosts may cost in one pass; then what could not be prepared waits for the next one. */
+/** Limit of threads lost in one pass. After that, hosts that could not be prepared wait for the next pass. */
 const MOST_LOST = 16
 
-/** What the replies come to, gathered one by one: together, thousands of hosts would hold the main thread. */
+/** Collects the replies one by one: processing thousands of hosts at once would block the main thread. */
 class HostResults {
   readonly hosts: Host[] = []
   readonly pages: Uint8Array[] = []
@@ -152,14 +151,14 @@ class HostResults {
     this.states.push(failureDigest)
   }
 
-  /** Hosts that cost a thread, or whose turn did not come: each is named. */
+  /** Adds a problem for each host that cost a thread or could not be tried again. */
   giveUp(problems: readonly Problem[]): void {
     this.problems.add(problems)
     this.states.push(problems.map(({ code, host }) => `${code} ${host}`).join())
   }
 }
 
-/** The first of many problems, and how many there are. */
+/** The first problems of a long list, and their total number. */
 class ProblemList {
   readonly #first: Problem[] = []
   #count = 0

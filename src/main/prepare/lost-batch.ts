@@ -5,9 +5,9 @@ import type { TaskPlace } from '../../workers/progress/progress.js'
 import type { TaskError } from '../threads/task-error.js'
 
 /**
- * The parts in which a batch is tried again after it cost a thread; none when it cannot be told apart any further.
+ * Splits a batch that cost a thread into parts to try again; none if it cannot be split further.
  *
- * @param place the file that the thread was at, which no task touches any more: its host is refused by the worker.
+ * @param place the file that the thread was processing. It is in quarantine now, so the worker refuses its host.
  */
 export function splitBatch(batch: Uint8Array, place: TaskPlace | null): Uint8Array[] {
   const hosts = fromSharedJson<BatchedHost[]>(batch)
@@ -16,7 +16,7 @@ export function splitBatch(batch: Uint8Array, place: TaskPlace | null): Uint8Arr
   return hosts.length > 1 ? parted(hosts, hosts.length >> 1) : []
 }
 
-/** Those before, and those from there on. */
+/** The hosts before `at`, and the rest. */
 function parted(hosts: readonly BatchedHost[], at: number): Uint8Array[] {
   return [hosts.slice(0, at), hosts.slice(at)].filter(({ length }) => length > 0).map(toSharedJson)
 }

@@ -10,13 +10,13 @@ import { hostWarnings } from './host-warnings.js'
 import type { HostsReport } from './hosts.js'
 import type { Preparation } from './preparation.js'
 
-/** What a generation says of itself, before it has a number. */
+/** The facts of a generation that has no number yet. */
 export type GenerationFacts = Pick<
   Generation,
   'certificates' | 'trust' | 'trustRestored' | 'hosts' | 'warnings'
 >
 
-/** A generation that is ready to be staged, and what was found wanting while it was put together. */
+/** A generation that is ready to be staged, and the warnings that were found while it was made. */
 export interface NextSnapshot {
   readonly snapshot: Omit<Snapshot, 'generation' | 'rolledBack'>
   readonly facts: GenerationFacts
@@ -24,8 +24,9 @@ export interface NextSnapshot {
 }
 
 /**
- * Puts together what is to be served: what was prepared, over what is served already (`null` at the first load, which
- * always brings a default certificate).
+ * Makes the next snapshot from prepared material, and from the served snapshot for the rest.
+ *
+ * @param before `null` at the first load, which always prepares a default certificate.
  */
 export async function nextSnapshot(
   { base, hosts, newRecords, findings, fileWarnings }: Preparation,
@@ -33,16 +34,15 @@ export async function nextSnapshot(
   options: ResolvedOptions,
   gauge: SliceGauge,
 ): Promise<NextSnapshot> {
-  // One of the two is there.
   const { certificates, trust } = base ?? (before as Snapshot).generation
   const claims = new NameClaims(options.policy.nameClaims, certificates)
   const table = await tableAfter(hosts, before, options, claims, gauge)
   const isListed = table !== before?.hosts
-  const come = hosts?.hosts ?? []
+  const loaded = hosts?.hosts ?? []
   const warnings = isListed
-    ? await runInSlices(hostWarnings(table, come, certificates, undefined, base !== null), gauge)
+    ? await runInSlices(hostWarnings(table, loaded, certificates, undefined, base !== null), gauge)
     : []
-  // What was not looked at again is as it was.
+  // Warnings about material that was not loaded again still hold.
   const isKept = (warning: Problem) => !base || (concernsTrust(warning) ? keepsTrust(base) : keepsPairs(base))
   const kept = (before?.generation.warnings ?? []).filter(
     (warning) => warning.host === undefined && isKept(warning),
@@ -75,7 +75,7 @@ function keepsPairs({ material }: NonNullable<Preparation['base']>): boolean {
   return material.pairs.length === 0
 }
 
-/** What was not sent again is that of the generation that was served when the pass began. */
+/** Material that the worker did not send again is taken from the snapshot that was served when the pass began. */
 function materialOf(
   { material }: NonNullable<Preparation['base']>,
   before: Snapshot | null,
@@ -96,7 +96,7 @@ async function tableAfter(
 ): Promise<HostTable> {
   if (options.hosts === null) return HostTable.empty
   const table = before?.hosts ?? HostTable.empty
-  // By other claims, which a renewal of the default certificate brings too, names may go to other hosts.
+  // With other claims, also after a renewal of the default certificate, names may move to other hosts.
   if (!hosts && (table.byId.size === 0 || table.claims.key === claims.key)) return table
   return await runInSlices(table.after(hosts?.hosts ?? [], hosts?.removed ?? [], claims), gauge)
 }

@@ -15,45 +15,45 @@ import type { Worker } from '../threads/pool.js'
 import { TaskError } from '../threads/task-error.js'
 import { type HostsReport, prepareHosts } from './hosts.js'
 
-/** What the worker is limited of the past. */
+/** The state that a preparation is relative to, and its mode. */
 export interface PreparationMode {
-  /** Those of what is served; `null` before the first load. */
+  /** Records of the served set; `null` before the first load. */
   readonly records: Records | null
-  /** What is served; `null` before the first load. */
+  /** The served trust; `null` before the first load. */
   readonly trust: PreparedTrust | null
-  /** Records of what was rolled back; the timer leaves it alone until its files change. */
+  /** Records of the set that was rolled back, which checks ignore until its files change. */
   readonly rolledBack: Records | null
   /** As in {@link PrepareTask.requestCert}. */
   readonly requestCert: boolean
   readonly force: boolean
-  /** Load whatever is there, even what is served already. */
+  /** Whether to load all files, even unchanged ones. */
   readonly fresh: boolean
   /** The `fileWarnings` of the last check. */
   readonly fileWarnings: readonly Problem[]
 }
 
-/** What PREPARE came to, over the default certificate with its trust and over the hosts. */
+/** The result of PREPARE for the default certificate, its trust and the hosts. */
 export interface Preparation {
   readonly verdict: 'unchanged' | 'prepared' | 'refused'
-  /** The default certificate and the trust, when they are to change. */
+  /** The default certificate and the trust, if they change. */
   readonly base: PreparedReply | null
-  /** The hosts, when any of them is to change. */
+  /** The hosts, if any of them changes. */
   readonly hosts: HostsReport | null
-  /** Files whose path does not show what is on disk. They hold whatever the verdict is. */
+  /** Files whose path does not show what is on disk. Independent of the verdict. */
   readonly fileWarnings: readonly Problem[]
-  /** Records that differ from the earlier ones in stamps alone; `null` where none does. */
+  /** Records that differ from the earlier ones only in stamps; `null` if none does. */
   readonly newRecords: Records
   readonly findings: PassFindings & { readonly problems: readonly Problem[] }
-  /** Whether something was left alone because it was rolled back. */
+  /** Whether a part was skipped because it was rolled back. */
   readonly isRolledBack: boolean
-  /** The record of the rolled-back set to keep from now on; `null` where it is the same. */
+  /** The new record of the rolled-back set; `null` if it is unchanged. */
   readonly rolledBackRecord: RecordBytes | null
   /** As in {@link PassReport}. */
   readonly pairMismatch: boolean
   readonly failureDigest: string
 }
 
-/** PREPARE, all of it, in worker threads. @throws ReloadError as the worker does. */
+/** Runs PREPARE in worker threads. @throws ReloadError as the worker does. */
 export async function prepareMaterial(
   worker: Worker,
   options: ResolvedOptions,
@@ -73,18 +73,18 @@ export async function prepareMaterial(
   }
 }
 
-/** The trust anchors from this pass on, as far as they are known. */
+/** The trust anchors after this pass, as far as they are known. */
 function authoritiesIn(base: PrepareReply, { trust }: PreparationMode): Uint8Array | null {
   const next = base.kind === 'prepared' && base.material.trust !== 'served' ? base.material.trust : trust
   return next?.authorities?.pem ?? null
 }
 
-/** Files that may cost a thread in one pass. */
+/** Limit of threads lost in one pass. */
 const MOST_LOST = 8
 
 /**
- * A file over which the thread hung or ended is left alone the next time and refused by name, so that the rest of the
- * material gets its answer. @throws TaskError when no file is to blame, or too many are.
+ * Repeats the task when a file made the thread hang or end: that file is then in quarantine and refused with its path, so that
+ * the rest is prepared. @throws TaskError if no file is the cause, or too many are.
  */
 async function prepareDespite(worker: Worker, task: PrepareTask): Promise<PrepareReply> {
   for (let lost = 1; ; lost++) {
@@ -96,7 +96,6 @@ async function prepareDespite(worker: Worker, task: PrepareTask): Promise<Prepar
   }
 }
 
-/** What a worker is asked. */
 function prepareTask(
   options: ResolvedOptions,
   { records, rolledBack, requestCert, force, fresh, fileWarnings }: PreparationMode,
@@ -126,14 +125,14 @@ function prepareTask(
   }
 }
 
-/** Says of sessions what the worker cannot know: the options of what is served are not in its record. */
+/** Corrects `sessionsSurvive` for changed options, which the worker's record does not contain. */
 export function withPolicies(found: Preparation, before: TrustPolicy, next: TrustPolicy): Preparation {
   const { diff } = found.findings
   if (!diff?.sessionsSurvive || sameTrustPolicy(before, next)) return found
   return { ...found, findings: { ...found.findings, diff: { ...diff, sessionsSurvive: false } } }
 }
 
-/** Overwrites the secrets in what is not going to be served. The pass owns them until then (`PreparedPair`). */
+/** Overwrites the secrets of material that will not be served. The pass owns them until then (`PreparedPair`). */
 export function discard({ base, hosts }: Preparation): void {
   if (base) wipeReply(base)
   if (hosts) wipeKeys(hosts.hosts.map(({ pair }) => pair))
@@ -144,21 +143,21 @@ function wipeReply({ material }: PreparedReply): void {
   material.ticketSecret?.fill(0)
 }
 
-/** Together, one problem keeps everything as it is; independent, what is well moves on. */
+/** With `policy.hosts: 'together'`, one problem refuses everything; otherwise the parts without problems are applied. */
 function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean): Preparation {
   const problems = [...(base.kind === 'refused' ? base.problems : []), ...(hosts?.problems ?? [])]
-  const hostsMove = hosts !== null && hosts.hosts.length + hosts.removed.length > 0
-  const moves = base.kind === 'prepared' || hostsMove
-  const refused = problems.length > 0 && (together || !moves)
+  const hostsChange = hosts !== null && hosts.hosts.length + hosts.removed.length > 0
+  const changes = base.kind === 'prepared' || hostsChange
+  const refused = problems.length > 0 && (together || !changes)
   const answered = base.kind === 'unchanged' || base.kind === 'rolled-back' ? null : base
   return {
-    verdict: refused ? 'refused' : moves ? 'prepared' : 'unchanged',
+    verdict: refused ? 'refused' : changes ? 'prepared' : 'unchanged',
     base: base.kind === 'prepared' ? base : null,
-    hosts: hostsMove ? hosts : null,
+    hosts: hostsChange ? hosts : null,
     fileWarnings: base.fileWarnings ?? [],
     newRecords: {
       record: base.kind === 'unchanged' ? base.record : null,
-      hostsRecord: hosts !== null && !hostsMove ? hosts.record : null,
+      hostsRecord: hosts !== null && !hostsChange ? hosts.record : null,
     },
     findings: {
       problems,
@@ -184,5 +183,5 @@ function limitsOf({ worker: { maxFileBytes, maxCrlBytes } }: ResolvedOptions): P
   return { maxFileBytes, maxTrustBytes: maxFileBytes * TRUST_FACTOR, maxCrlBytes }
 }
 
-/** Trust stores and revocation lists may be this many times as large as a certificate file. */
+/** Size limit of trust stores and revocation lists, as a multiple of the limit of a certificate file. */
 const TRUST_FACTOR = 16

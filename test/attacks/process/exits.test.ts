@@ -124,7 +124,7 @@ test('certswap serve exits on SIGTERM with exit code 0 while a thread hangs', as
   const bad = authority.issue()
   poison.add(bad.keyPem, 'hangs')
   writePair(dir, bad)
-  await program.line('certificates not reloaded; the old ones serve on')
+  await program.line('certificates not reloaded; the old ones stay in service')
   assert.equal(await program.stop('SIGTERM'), 0)
 })
 

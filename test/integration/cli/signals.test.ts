@@ -61,7 +61,7 @@ test('SIGHUP while the files are broken stops nothing, and logs the problem', as
   overwriteInPlace(paths.cert, 'nonsense')
   program.child.kill('SIGHUP')
   const { problems } = (await program.line(
-    'certificates not reloaded; the old ones serve on',
+    'certificates not reloaded; the old ones stay in service',
   )) as unknown as {
     problems: { code: string; path: string }[]
   }

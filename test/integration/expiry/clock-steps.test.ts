@@ -40,7 +40,7 @@ test('after a step of 100 days forward, status and reload report everything that
   await assert.rejects(connect())
   for (const message of [
     'the served certificate has expired; clients refuse it',
-    'a trust anchor has expired; peers that it vouches for are refused',
+    'a trust anchor has expired; peers with its certificates are refused',
     'a revocation list has expired; peers of its CA are refused',
   ]) {
     await serving.line(message)
@@ -48,7 +48,7 @@ test('after a step of 100 days forward, status and reload report everything that
 
   set('+0')
   await eventually('no warning', async () => (await codes('GET', '/status')).length === 0)
-  await serving.line('what had expired is valid again: the clock has gone back')
+  await serving.line('expired material is valid again: the clock was set back')
   await connect()
 })
 
@@ -65,11 +65,11 @@ test('after a step of 100 days back, clients are refused because of a list that 
   assert.deepEqual(await codes('GET', '/status'), all)
   assert.deepEqual(await codes('POST', '/reload_certs'), all)
   await assert.rejects(connect())
-  await serving.line('what is served is not valid yet: the clock of this machine may have gone back')
+  await serving.line('served material is not valid yet: check the clock of this machine, which may have been set back')
 
   set('+0')
   await eventually('no warning', async () => (await codes('GET', '/status')).length === 0)
-  await serving.line('what was not valid yet is valid now')
+  await serving.line('served material has become valid')
   await connect()
 })
 

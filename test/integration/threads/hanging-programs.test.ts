@@ -26,7 +26,7 @@ test('certswap serve answers its control server and ends on SIGTERM while its ce
   const control = join(dir, 'control.sock')
   const program = await certswapServe(t, ['--config', config, '--control', control], { cwd: dir })
   mount.hang()
-  const { problems } = await program.line('certificates not reloaded; the old ones serve on')
+  const { problems } = await program.line('certificates not reloaded; the old ones stay in service')
   assert.match(JSON.stringify(problems), /a system call on .* has not returned for \d+ s/)
   const { code, stderr } = await certswap(['reload', '--control', control], { cwd: dir })
   assert.match(stderr, /WORKER_TIMEOUT: .*mount\/tls\.crt/)

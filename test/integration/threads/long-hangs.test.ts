@@ -51,7 +51,7 @@ test('an engine detects a hang by itself, logs it once, and logs its end; a late
     assert.equal(engine.status().state, 'serving')
   }
   const said = logger.said().filter((line) => /^warn certificates not reloaded| recovered$/.test(line))
-  const failed = 'warn certificates not reloaded; the old ones serve on'
+  const failed = 'warn certificates not reloaded; the old ones stay in service'
   const over = 'info certificate files recovered'
   assert.deepEqual(said, [failed, over, failed, over])
 })

@@ -7,8 +7,8 @@ import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { passReport, problem } from '../../../support/engine/pass-reports.js'
 
 const START = Date.parse('2026-02-01T00:00:00.000Z')
-const REFUSED = 'certificates not reloaded; the old ones serve on'
-const WAITING = 'certificate and key do not match yet; the old pair serves on'
+const REFUSED = 'certificates not reloaded; the old ones stay in service'
+const WAITING = 'certificate and key do not match yet; the old pair stays in service'
 
 test('a problem is logged once as a warning, and then at debug level', () => {
   const { journal, said } = open()
@@ -110,7 +110,7 @@ test('a pass can be counted without any other effect', () => {
 test('checks with the same problem are counted, and start again when the disk or the problem changes', () => {
   const { journal } = open()
   assert.equal(journal.trouble, null)
-  const looks = [
+  const retries = [
     rejected('KEY_INVALID', 'a'),
     rejected('KEY_INVALID', 'a'),
     rejected('KEY_INVALID', 'b'),
@@ -119,9 +119,9 @@ test('checks with the same problem are counted, and start again when the disk or
     waiting('b'),
   ].map((report) => {
     journal.settle(report)
-    return [journal.trouble?.kind, journal.trouble?.looks]
+    return [journal.trouble?.kind, journal.trouble?.retries]
   })
-  assert.deepEqual(looks, [
+  assert.deepEqual(retries, [
     ['failing', 0],
     ['failing', 1],
     ['failing', 0],
@@ -154,7 +154,7 @@ test('a refused change, and one that is rolled back, are no outage and end none'
   said()
   for (const trigger of ['update', 'rollback'] as const) {
     journal.settle(passReport('rejected', { trigger, problems: [problem('KEY_INVALID')] }))
-    assert.deepEqual(said(), ['warn change refused; what was in force stays in force'])
+    assert.deepEqual(said(), ['warn change refused; the previous options and certificates stay in force'])
     assert.deepEqual([journal.trouble, journal.status().failingSince], [null, null])
   }
   journal.settle(rejected('KEY_INVALID'))

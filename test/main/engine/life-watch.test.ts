@@ -96,7 +96,7 @@ test('the chain, an anchor and a revocation list are reported by kind, name and 
   assert.deepEqual(errors, [
     'a certificate of the served chain has expired; clients refuse the chain',
     'a revocation list has expired; peers of its CA are refused',
-    'a trust anchor has expired; peers that it vouches for are refused',
+    'a trust anchor has expired; peers with its certificates are refused',
   ])
 })
 
@@ -113,7 +113,7 @@ test('expired material is a named warning from that moment until it is renewed',
   renew({ pair: { days: 90 }, lists: [{ name: 'CN=CA', days: 7 }] })
   assert.deepEqual(watch.warnings, [])
   await clock.advance(10)
-  assert.deepEqual(logger.said(), ['info what had expired is not served any more'])
+  assert.deepEqual(logger.said(), ['info expired material is no longer served'])
 })
 
 test('a clock that is set forward is noticed within a minute, and reported once', async () => {
@@ -138,7 +138,7 @@ test('a clock that is set back withdraws warnings, and they are reported again l
   clock.setWall(-100 * DAY)
   assert.deepEqual(watch.warnings, [])
   await clock.advance(60_000)
-  assert.deepEqual(logger.said(), ['info what had expired is valid again: the clock has gone back'])
+  assert.deepEqual(logger.said(), ['info expired material is valid again: the clock was set back'])
   assert.deepEqual(notices(), [])
   await pass(clock, 91 * DAY)
   assert.deepEqual(notices(), ['leaf 22.5', 'leaf 7', 'leaf 1', 'leaf 0'])
@@ -161,7 +161,7 @@ test('material that is not valid yet after the clock was set back is a warning a
   )
   await clock.advance(60_000)
   assert.deepEqual(logger.said(), [
-    'error what is served is not valid yet: the clock of this machine may have gone back',
+    'error served material is not valid yet: check the clock of this machine, which may have been set back',
   ])
   clock.setWall(-8 * DAY)
   assert.deepEqual(
@@ -185,7 +185,7 @@ test('material that is not valid yet after the clock was set back is a warning a
   clock.setWall(16 * DAY)
   assert.equal(watch.warnings.length, 0)
   await clock.advance(60_000)
-  assert.deepEqual(new Set(logger.said()), new Set(['info what was not valid yet is valid now']))
+  assert.deepEqual(new Set(logger.said()), new Set(['info served material has become valid']))
   clock.setWall(-8 * DAY)
   await clock.advance(60_000)
   assert.equal(logger.said().length, 1, 'again, because the clock went back again')
@@ -202,7 +202,7 @@ test('a warning about material that is not valid yet ends when it becomes valid'
   assert.deepEqual(logger.said(), [], 'the load has logged it')
   await pass(clock, HOUR + 60_000)
   assert.deepEqual(watch.warnings, [])
-  assert.deepEqual(logger.said(), ['info what was not valid yet is valid now'])
+  assert.deepEqual(logger.said(), ['info served material has become valid'])
 })
 
 test('a small correction of the clock around a threshold repeats no report', async () => {

@@ -13,27 +13,27 @@ test('without problems the next check runs at the interval, and none runs when i
 
 test('a pair that does not match is checked after 50 to 800 ms and then at the interval, also when checks are off', () => {
   const delays = (intervalMs: number) =>
-    [0, 1, 2, 3, 4, 5, 6].map((looks) =>
-      nextDelayMs({ intervalMs, trouble: { kind: 'waiting', looks }, lifeLeftMs: YEAR }),
+    [0, 1, 2, 3, 4, 5, 6].map((retries) =>
+      nextDelayMs({ intervalMs, trouble: { kind: 'waiting', retries }, lifeLeftMs: YEAR }),
     )
   assert.deepEqual(delays(HOUR), [50, 100, 200, 400, 800, HOUR, HOUR])
   assert.deepEqual(delays(0), [50, 100, 200, 400, 800, null, null])
 })
 
 test('a failure is checked again quickly, then with a growing delay up to the interval', () => {
-  const delays = [0, 4, 5, 6, 7, 20].map((looks) =>
-    nextDelayMs({ intervalMs: 10_000, trouble: { kind: 'failing', looks }, lifeLeftMs: YEAR }),
+  const delays = [0, 4, 5, 6, 7, 20].map((retries) =>
+    nextDelayMs({ intervalMs: 10_000, trouble: { kind: 'failing', retries }, lifeLeftMs: YEAR }),
   )
   assert.deepEqual(delays, [50, 800, 1000, 2000, 4000, 10_000])
 })
 
 test('a failure is not checked again when checks are off', () => {
-  assert.equal(nextDelayMs({ intervalMs: 0, trouble: { kind: 'failing', looks: 0 }, lifeLeftMs: YEAR }), null)
+  assert.equal(nextDelayMs({ intervalMs: 0, trouble: { kind: 'failing', retries: 0 }, lifeLeftMs: YEAR }), null)
 })
 
 test('problems never make a short interval longer', () => {
-  for (const looks of [0, 3, 9]) {
-    const delay = nextDelayMs({ intervalMs: 20, trouble: { kind: 'failing', looks }, lifeLeftMs: YEAR })
+  for (const retries of [0, 3, 9]) {
+    const delay = nextDelayMs({ intervalMs: 20, trouble: { kind: 'failing', retries }, lifeLeftMs: YEAR })
     assert.ok(delay !== null && delay <= 20)
   }
 })
