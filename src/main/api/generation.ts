@@ -6,17 +6,18 @@ import type { CertificateFacts, TrustFacts } from '../../workers/protocol/materi
  */
 export type Trigger = 'start' | 'timer' | 'api' | 'signal' | 'control' | 'update' | 'rollback'
 
-/** One state of what is served: frozen, numbered from 1, published by one assignment. A number is never used twice. */
+/** One immutable state of all served material, applied as a whole. */
 export interface Generation {
+  /** From 1, ascending. A number is never reused. */
   readonly number: number
-  /** When it began to serve; ISO 8601 in UTC. */
+  /** When it was put into service; ISO 8601 in UTC. */
   readonly since: string
   readonly trigger: Trigger
-  /** The generation whose certificates and hosts these are, when it came by a rollback. */
+  /** After a rollback, the generation whose certificates and hosts were restored; otherwise `null`. */
   readonly restored: number | null
   /**
-   * The generation whose trust this is, while trust that a rollback restored is in force: then it may differ from the
-   * trust files. `null` otherwise, also after a rollback that kept the trust.
+   * While trust that a rollback restored is in force, the generation of that trust: it may differ from the trust files.
+   * Otherwise `null`, also after a rollback that kept the trust.
    */
   readonly trustRestored: number | null
   /** One for each pair, in the order of the options. */
@@ -24,20 +25,20 @@ export interface Generation {
   readonly trust: TrustFacts
   /** SNI hosts; `null` without the option. */
   readonly hosts: HostFacts | null
-  /** What is not well with it, though it can be served. */
+  /** Problems that do not prevent service. */
   readonly warnings: readonly Problem[]
 }
 
-/** The SNI hosts of a generation, taken together. */
+/** Summary of the SNI hosts of a generation. */
 export interface HostFacts {
   readonly count: number
-  /** The host that is nearest to its end, and that end (ISO 8601 in UTC); `null` without any. */
+  /** The host whose leaf expires first, with its dates (ISO 8601 in UTC); `null` without hosts. */
   readonly soonest:
     | ({ readonly id: string } & Pick<CertificateFacts, 'fingerprint256' | 'notBefore' | 'notAfter'>)
     | null
   /**
-   * The host whose chain ends first, and the dates of the certificate that ends; only certificates that clients need count.
-   * `null` where no host sends one.
+   * The host whose chain expires first, with the dates of the certificate that expires. Includes only chain certificates that
+   * clients need; `null` if no host has any.
    */
   readonly soonestChain: ({ readonly id: string } & Pick<CertificateFacts, 'notBefore' | 'notAfter'>) | null
 }

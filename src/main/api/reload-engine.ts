@@ -6,56 +6,57 @@ import type { ReloadResult } from './result.js'
 import type { ServingEngine } from './serving-engine.js'
 import type { CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './status.js'
 
-/** What one call of {@link ReloadEngine.reload} may ask for. */
+/** Options of {@link ReloadEngine.reload}. */
 export interface ReloadOptions {
-  /** Let the set past what `policy` rejects; never past what cannot serve. */
+  /** Accept files that `policy` would reject; unusable files are still refused. @defaultValue `false` */
   readonly force?: boolean
   /**
-   * Prepare and validate only: nothing is swapped, and the outcome is `validated` where it would be `applied`. Half a
-   * pair is `rejected`, because it waits for no other half. The only event is `settled`.
+   * Only prepare and validate: nothing is swapped, and the outcome is `validated` instead of `applied`. Half of a pair is
+   * `rejected`, because a dry run does not wait for the other half. The only event is `settled`.
+   * @defaultValue `false`
    */
   readonly dryRun?: boolean
-  /** Stops waiting, with `ABORTED`; the pass goes on for its other callers. */
+  /** When it is aborted, the call rejects with `ABORTED`; the pass itself continues. */
   readonly signal?: AbortSignal
-  /** What is recorded as the cause. @defaultValue `'api'` */
+  /** The recorded trigger. @defaultValue `'api'` */
   readonly trigger?: 'api' | 'signal' | 'control'
 }
 
-/** Events of an engine, with what their listeners get. */
+/** Events of an engine, with the arguments of their listeners. */
 export interface ReloadEvents {
   /** A pass has ended, with any outcome. Emitted before the event of that outcome. */
   settled: [ReloadResult]
-  /** A check by the timer found nothing new. */
+  /** A check by the timer found no change. */
   checked: [ReloadResult]
   applied: [ReloadResult]
   rejected: [ReloadResult]
   waiting: [ReloadResult]
-  /** A set that could not be served can be served again. */
+  /** The files could not be served before, and can be served again. */
   recovered: [Recovery]
   /**
-   * Something that is served has passed a threshold of `expiryWarningDays`, or its end: a leaf, a certificate of its chain, a
-   * trust anchor or a revocation list. Once for each threshold.
+   * A served leaf, chain certificate, trust anchor or revocation list has passed a threshold of `expiryWarningDays`, or has
+   * expired. Once for each threshold.
    */
   expiring: [ExpiryNotice]
   /**
-   * A member of the fleet did not answer for too long, and the others go on without it (`shareEngine` of
-   * `certswap/cluster`). It keeps what it serves until it answers and joins again.
+   * A member of the fleet did not answer for too long, and the others continue without it (`shareEngine` of
+   * `certswap/cluster`). Its certificates stay in service until it answers and rejoins.
    */
   evicted: [EvictedMember]
 }
 
-/** Frozen, plain data; no secret in it. */
+/** Status of an engine: frozen, plain data, without secrets. */
 export interface EngineStatus extends JournalStatus {
   readonly state: 'serving' | 'waiting-for-pair' | 'failing' | 'closed'
-  /** What is served; `warnings` as of now. */
+  /** The served generation, with current `warnings`. */
   readonly generation: Generation
-  /** The first end of each kind of material, SNI hosts included. */
+  /** The first end of each kind of material, including SNI hosts. */
   readonly ends: CurrentEnds
   /**
-   * What is wrong with what is served, as of now: with the material, and with files whose path does not show what is on disk
-   * (`FILE_MOUNTED`, `FILE_DETACHED`). `CERT_EXPIRED`, `CA_EXPIRED` and `CRL_EXPIRED` come when something expires while it is
-   * served, and go when it is renewed; `CERT_NOT_YET_VALID` and `CRL_NOT_YET_VALID` hold while the clock is before the begin of
-   * something that is served. The same as `generation.warnings`.
+   * Current problems of the served material, and of files whose path does not show what is on disk (`FILE_MOUNTED`,
+   * `FILE_DETACHED`). `CERT_EXPIRED`, `CA_EXPIRED` and `CRL_EXPIRED` appear when served material expires, and disappear with
+   * its renewal; `CERT_NOT_YET_VALID` and `CRL_NOT_YET_VALID` hold while the clock is before the start of its validity. The
+   * same as `generation.warnings`.
    */
   readonly warnings: readonly Problem[]
   readonly autoReloadInterval: number
@@ -63,28 +64,29 @@ export interface EngineStatus extends JournalStatus {
   readonly nextCheckInMs: number | null
   /** Attached servers that are not closed. */
   readonly servers: number
-  /** Live connections of attached servers by the number of the generation that they were accepted under. */
+  /** Live connections of attached servers, by the number of the generation that accepted them. */
   readonly connections: Readonly<Record<number, number>>
   /**
-   * Processes and threads that serve what this engine prepares, evicted ones included. Their connections are in `connections`
-   * too; those of an evicted member never count as connections of the current generation.
+   * Members of the fleet, including evicted ones. `connections` includes theirs; those of an evicted member are never counted
+   * for the current generation.
    */
   readonly members: readonly MemberStatus[]
 }
 
-/** A running engine. Nothing that it serves changes but by a pass that ended with `applied`. */
+/** A running engine. Only a pass with outcome `applied` changes what it serves. */
 export interface ReloadEngine extends ServingEngine {
   /**
-   * Looks at the files now, by the same path as the timer. Resolves once the new certificate serves, or with why not.
-   * @throws ReloadError `ABORTED` or `CLOSED`; trouble with files is a `rejected` result.
+   * Loads the files now, in the same way as the timer. Resolves when the new certificate is in service, or with the reason why
+   * it is not.
+   * @throws ReloadError `ABORTED` or `CLOSED`; a problem with the files is a `rejected` result.
    */
   reload(options?: ReloadOptions): Promise<ReloadResult>
   /**
-   * Changes paths, policy, TLS options, peer policy or the interval, several at once: all or none. What is new is
-   * loaded by the same path as a reload; if it is refused, the old options and the old certificate stay in force. The
-   * interval alone loads nothing, even while the files on disk are bad.
-   * @throws ReloadError `OPTIONS_INVALID` (also when the change would leave a server that requests client certificates
-   * without anchors) or `CLOSED`; trouble with files is a `rejected` result.
+   * Changes paths, policy, TLS options, peer policy or the interval: all given changes, or none. New material is loaded as in
+   * a reload; if it is refused, the previous options and certificates stay in force. A change of only the interval loads
+   * nothing, and succeeds even if the files on disk are invalid.
+   * @throws ReloadError `OPTIONS_INVALID` (also if the change would leave a server that requests client certificates without
+   * anchors), `RUNTIME_UNSUPPORTED` or `CLOSED`; a problem with the files is a `rejected` result.
    */
   update(changes: EngineChanges): Promise<ReloadResult>
   /**
@@ -93,19 +95,19 @@ export interface ReloadEngine extends ServingEngine {
    * `result.restored.trust` states which. The timer does not load the certificates that were rolled back until their files
    * change; trust files are loaded as soon as they change; `reload()` loads everything. A number is the same as
    * `{ generation }`.
-   * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` (also when restored trust would leave a server that
-   * requests client certificates without anchors) or `CLOSED`.
+   * @throws ReloadError `GENERATION_UNKNOWN`, `OPTIONS_INVALID` (also if restored trust would leave a server that requests
+   * client certificates without anchors) or `CLOSED`.
    */
   rollback(options?: number | RollbackOptions): Promise<ReloadResult>
-  /** What is served, and the earlier generations that `rollback()` can go back to, the newest first. */
+  /** The served generation and the earlier ones that `rollback()` can restore, newest first. */
   history(): readonly Generation[]
   status(): EngineStatus
-  /** Seconds between checks, `0` is off. Setting it loads nothing. @throws ReloadError `OPTIONS_INVALID` */
+  /** Seconds between checks, 0 to 2147483647; `0` is off. Setting it loads nothing. @throws ReloadError `OPTIONS_INVALID` */
   autoReloadInterval: number
   on<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
   once<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
   off<E extends keyof ReloadEvents>(event: E, listener: (...args: ReloadEvents[E]) => void): this
-  /** Stops checking and gives the worker thread back; attached servers serve on. May be called at any time, twice too. */
+  /** Stops the checks and releases the worker thread. Attached servers keep their certificates in service. Idempotent. */
   close(): Promise<void>
 }
 
@@ -113,13 +115,13 @@ export interface ReloadEngine extends ServingEngine {
 export interface RollbackOptions {
   /**
    * Number of the generation to serve again.
-   * @defaultValue the generation before the one that is served
+   * @defaultValue the generation before the served one
    */
   readonly generation?: number
   /**
    * Also restores the trust of that generation: trust anchors, revocation lists, `requestCert`, `rejectUnauthorized`,
-   * `tls.allowPartialTrustChain`, the ticket secret, and the paths of `ca`, `caDir` and `crl`. Without it the trust that is
-   * in force stays in force, so that a rollback never lets a revoked certificate or a removed CA back in.
+   * `tls.allowPartialTrustChain`, the ticket secret, and the paths of `ca`, `caDir` and `crl`. Otherwise the trust in force
+   * is kept, so that a rollback never accepts a revoked certificate or a removed CA again.
    * @defaultValue `false`
    */
   readonly trust?: boolean

@@ -6,64 +6,62 @@ import type { Generation, Trigger } from './generation.js'
 import type { MemberResult } from './members.js'
 
 /**
- * How a pass ended. `applied`: a new generation serves. `unchanged`: the files say what is served. `waiting-for-pair`:
- * certificate and key do not match (yet), the engine looks again by itself. `rejected`: see `problems`; nothing
- * changed. `validated`: a dry run that would have been applied.
+ * Outcome of a pass. `applied`: a new generation is in service. `unchanged`: the files match the served generation.
+ * `waiting-for-pair`: certificate and key do not match yet; the engine checks again automatically. `rejected`: see
+ * `problems`; nothing changed. `validated`: a dry run that would have been applied.
  */
 export type Outcome = 'unchanged' | 'applied' | 'waiting-for-pair' | 'rejected' | 'validated'
 
-/** What is being served: the first pair, and the others when there are any. */
+/** The served certificates: the first pair, and the others if there are any. */
 export interface ServingFacts extends CertificateFacts {
   readonly alternates: readonly CertificateFacts[]
 }
 
-/** SNI hosts after a pass. */
+/** Numbers of SNI hosts after a pass. */
 export interface HostCounts {
   readonly served: number
   readonly changed: number
   readonly removed: number
 }
 
-/** Milliseconds by phase; 0 for a phase that was not reached. */
+/** Duration of each phase in milliseconds; 0 for a phase that was not reached. */
 export interface PhaseTimings {
-  /** In the worker, the way there and back included. */
+  /** In the worker, including the transfer of task and reply. */
   readonly prepareMs: number
-  /** On the main thread, the turns in between included. */
+  /** On the main thread, including the turns of the event loop in between. */
   readonly stageMs: number
   readonly commitMs: number
-  /** In the worker: every listener dialled. */
+  /** In the worker, which dials every listener. */
   readonly verifyMs: number
   readonly totalMs: number
-  /** The longest that the main thread was held in one turn. */
+  /** The longest time for which the main thread was blocked in one turn. */
   readonly longestSliceMs: number
 }
 
-/** The answer to one pass. Frozen, plain data, no secret in it. */
+/** The result of one pass. Frozen, plain data, without secrets. */
 export interface ReloadResult {
   readonly outcome: Outcome
   readonly trigger: Trigger
-  /** The generation that serves after the pass. */
+  /** Number of the generation that is served after the pass. */
   readonly generation: number
   readonly serving: ServingFacts
-  /**
-   * Why it was refused. With `applied`: what was left as it was while the rest moved on, an SNI host for instance.
-   */
+  /** Reasons for a refusal. With `applied`: parts that were refused while the rest was applied, for example SNI hosts. */
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Paths that differ from what is served. */
+  /** Paths of files that differ from the served material. */
   readonly changed: readonly string[]
-  /** SNI hosts, by number; `null` without the option. */
+  /** Numbers of SNI hosts; `null` without the option. */
   readonly hosts: HostCounts | null
-  /** What each process or thread of a fleet came to; empty without one. */
+  /** The result of each member of a fleet; empty without a fleet. */
   readonly members: readonly MemberResult[]
-  /** What the new material changes; `null` when none was accepted. */
+  /** What the new material changes; `null` if none was accepted. */
   readonly diff: MaterialDiff | null
-  /** What a rollback brought back; `null` for every other trigger, and when the rollback was refused. */
+  /** What a rollback restored; `null` for every other trigger, and if the rollback was refused. */
   readonly restored: Restored | null
   readonly timings: PhaseTimings
 }
 
-/** What a rollback brought back. */
+/** What a rollback restored. */
 export interface Restored {
   /** The generation whose certificates and hosts are served again. */
   readonly generation: number
@@ -76,7 +74,7 @@ export interface Restored {
 
 /** The certificate for one server name. */
 export interface NamedFacts extends CertificateFacts {
-  /** The SNI host that it is of, by its name or directory; `null` for the default certificate. */
+  /** The id of its SNI host, a name or directory; `null` for the default certificate. */
   readonly host: string | null
 }
 
@@ -85,7 +83,7 @@ export function servingOf({ certificates }: Generation): ServingFacts {
   return deepFreeze({ ...first, alternates })
 }
 
-/** What a pass found, as far as it came. */
+/** The findings of a pass, as far as it got. */
 export type PassFindings = Partial<
   Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members' | 'restored'>
 >

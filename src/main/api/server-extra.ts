@@ -1,9 +1,9 @@
 import type tls from 'node:tls'
 
-/** What a server may add to the engine's options: all that is its own, nothing of what a reload replaces. */
+/** Options that a server may add to those of the engine: all except {@link OWNED}, which the engine sets. */
 export type ServerExtra = Omit<tls.TlsOptions, OwnedOption> & { readonly [option: string]: unknown }
 
-/** Options that the engine owns, because they must be the same in every generation and on every server. */
+/** Options that only the engine sets, because they must be the same on every server. Others are refused (`OPTIONS_INVALID`). */
 export const OWNED = [
   'ca',
   'cert',

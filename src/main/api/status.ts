@@ -2,7 +2,7 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { EndKind, MaterialEnd } from '../../workers/protocol/ends.js'
 import type { Outcome, ReloadResult } from './result.js'
 
-/** One look at the files, as it is remembered. Times are ISO 8601 in UTC. */
+/** The record of one pass. Times are ISO 8601 in UTC. */
 export interface Attempt {
   readonly at: string
   readonly trigger: ReloadResult['trigger']
@@ -10,18 +10,18 @@ export interface Attempt {
   readonly problems: readonly Problem[]
 }
 
-/** What the engine remembers of its passes; last attempt, last success and last failure are kept apart. */
+/** The engine's records of its passes. Times are ISO 8601 in UTC. */
 export interface JournalStatus {
   readonly lastAttempt: Attempt
-  /** The last time that the files and what is served agreed. */
+  /** The last pass without a problem. */
   readonly lastSuccess: Attempt
   readonly lastFailure: Attempt | null
-  /** Since when what is on disk could not be served; `null` while all is well. */
+  /** Since when the files on disk could not be served; `null` if they can. */
   readonly failingSince: string | null
-  /** Since when what is served is not what is on disk, by a failure or a rollback; `null` while they are the same. */
+  /** Since when the served certificates differ from those on disk, by a failure or a rollback; `null` if they are the same. */
   readonly differsSince: string | null
   readonly consecutiveFailures: number
-  /** Passes by outcome, since the start. */
+  /** Number of passes by outcome, since the start. */
   readonly passes: Readonly<Record<Outcome, number>>
 }
 
@@ -31,19 +31,19 @@ export interface Recovery {
   readonly outageMs: number
 }
 
-/** Something that is served comes near its end, or has reached it. */
+/** Served material is about to expire, or has expired. */
 export interface ExpiryNotice extends MaterialEnd {
   readonly generation: number
-  /** The threshold that was passed, in days before the end; 0 when it has expired. */
+  /** The threshold that was passed, in days before the end; 0 if it has expired. */
   readonly thresholdDays: number
-  /** Milliseconds that are left; 0 or less once it has expired. */
+  /** Remaining milliseconds; 0 or less after expiry. */
   readonly leftMs: number
   /**
-   * Others of the same kind that passed the same threshold at the same comparison and end later, the first
-   * 20 of them: hundreds of hosts may end on one day.
+   * Further ends of the same kind that passed the same threshold at the same time and end later. At most 20: hundreds of hosts
+   * may expire on one day.
    */
   readonly others: readonly MaterialEnd[]
-  /** How many ends this notice is about, this one and all others. */
+  /** Number of ends in this notice, including this one and all others. */
   readonly count: number
 }
 
@@ -53,5 +53,5 @@ export interface CurrentEnd extends MaterialEnd {
   readonly expired: boolean
 }
 
-/** The first end of each kind of material, at the time of the call; `null` where there is none. */
+/** The first end of each kind of material, at the time of the call; `null` if there is none. */
 export type CurrentEnds = { readonly [Kind in EndKind]: CurrentEnd | null }
