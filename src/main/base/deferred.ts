@@ -1,4 +1,4 @@
-/** A promise and what settles it. */
+/** A promise with its resolving functions. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void
@@ -10,7 +10,7 @@ export function deferred<T>(): Deferred<T> {
   const promise = new Promise<T>((resolve, reject) => {
     settle = { resolve, reject }
   })
-  // It may have no waiter, and must not end the process then.
+  // Without a handler, a rejection would end the process.
   promise.catch(() => {})
   return { promise, ...(settle as Pick<Deferred<T>, 'resolve' | 'reject'>) }
 }
