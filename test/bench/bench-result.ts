@@ -1,7 +1,7 @@
 import type { BenchResult, Row } from '../../bench/result.js'
 import { figureOf } from '../../bench/statistics.js'
 
-/** A result of the bench with a row or two for every chart; the figures are made up. */
+/** A result of the bench with a row or two for every chart; the figures are invented. */
 export function benchResult(): BenchResult {
   const techniques = ['certswap', 'naive']
   const each = (scenarios: readonly string[], figures: Record<string, number>): Row[] =>
@@ -37,7 +37,7 @@ export function benchResult(): BenchResult {
   }
 }
 
-/** Two rounds that were not alike. */
+/** Two rounds with different results. */
 function row(scenario: string, variant: string, figures: Record<string, number>, factor = 1): Row {
   const values = (value: number) => figureOf([value * factor, value * factor * 1.5])
   const all = Object.entries(figures).map(([name, value]) => [name, values(value)])

@@ -13,7 +13,7 @@ const DROPS_AN_OBJECT = `
   parentPort.postMessage('dropped')
 `
 
-test('a look at memory has the garbage of every thread collected first', async (t) => {
+test('the garbage of every thread is collected before memory is measured', async (t) => {
   const workers = [1, 2].map(() => new Worker(DROPS_AN_OBJECT, { eval: true }))
   t.after(() => Promise.all(workers.map((worker) => worker.terminate())))
   await Promise.all(workers.map((worker) => once(worker, 'message')))

@@ -18,7 +18,7 @@ const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), '
 }
 
 for (const command of commands) {
-  test(`${command} of the page is a script, and takes what it is given`, () => {
+  test(`${command} of the page is a script, and accepts its arguments`, () => {
     const [, script = '', given = ''] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? []
     const entry = /build\/bench\/\S+\.js/.exec(scripts[script] ?? '')?.[0] ?? 'no entry'
     assert.ok(existsSync(join(projectRoot, entry)), `${script}: ${entry}`)
@@ -36,7 +36,7 @@ test('the README has the command, the chart and the table of the page, with the 
   assert.ok(existsSync(join(projectRoot, image)), image)
 })
 
-test('the help names every scope that there is', () => {
+test('the help names every existing scope', () => {
   assert.deepEqual(
     scopesOfHelp(),
     SCOPES.map(({ name }) => name),

@@ -9,7 +9,7 @@ const elsewhere = process.platform === 'linux' ? false : 'needs the scheduler st
 test('a turn that sleeps is held for as long as it sleeps', { skip: elsewhere }, async () => {
   const nobody = new Int32Array(new SharedArrayBuffer(4))
   const held = await heldBy(() => {
-    // A thread that loses the processor on its way to sleep does not sleep; not three times.
+    // A thread that loses the processor before it sleeps does not sleep; this does not happen three times in a row.
     for (let i = 0; i < 3; i++) Atomics.wait(nobody, 0, 0, 10)
   })
   assert.ok(held >= 30, `${held}`)
@@ -21,7 +21,7 @@ test('a turn that computes is held for as long as it has the processor', { skip:
     const start = used()
     while (used(start).user + used(start).system < 20_000);
   })
-  // Threads of the process that compute meanwhile take their part.
+  // Other computing threads of the process take their share.
   assert.ok(computed > 10, `${computed}`)
 })
 

@@ -7,7 +7,7 @@ import { startHostileProcess } from '../../bench/load/hostile-process.js'
 
 const SESSIONS_COUNT = existsSync('/proc/self/autogroup')
 
-test('hostile clients come last when processes share a core', async () => {
+test('hostile clients have the lowest priority when processes share a core', async () => {
   const hostile = startHostileProcess()
   try {
     assert.equal(getPriority(hostile.pid), 19)
@@ -16,7 +16,7 @@ test('hostile clients come last when processes share a core', async () => {
   }
 })
 
-test('hostile clients come last where sessions share a core, too', {
+test('hostile clients have the lowest priority when sessions share a core, too', {
   skip: SESSIONS_COUNT ? false : 'this kernel has no CONFIG_SCHED_AUTOGROUP',
 }, async () => {
   const hostile = startHostileProcess()

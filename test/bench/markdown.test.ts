@@ -5,7 +5,7 @@ import { fillMarked, provenance, targetsTable } from '../../bench/report/markdow
 import { figureIn, withRunApart } from '../../bench/result.js'
 import { benchResult } from './bench-result.js'
 
-test('what stands between the marks is replaced, as often as one likes, and the rest is left alone', () => {
+test('the text between the marks is replaced, any number of times, and the rest is kept', () => {
   const page =
     'before\n<!-- bench:a -->\nold\n<!-- /bench:a -->\nbetween\n<!-- bench:b -->\n<!-- /bench:b -->\nafter\n'
   const filled = fillMarked(page, 'a', 'a $1 figure')
@@ -24,7 +24,7 @@ test('a target is shown for every Node, and a dash where it was not measured', (
   assert.ok(lines.some((line) => line.endsWith('| - | - |')))
 })
 
-test('what a run apart measured stands in the place of what the whole one did, and the page says which', () => {
+test('the results of a separate run replace those of the whole run, and the page says which', () => {
   const whole = benchResult()
   const [gap] = whole.scopes.filter(({ name }) => name === 'gap')
   assert.ok(gap)

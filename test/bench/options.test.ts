@@ -6,7 +6,7 @@ import { assertExecutable, parseCommandLine } from '../../bench/options.js'
 
 const known = ['gap', 'wire']
 
-test('a run measures every scope in five rounds on the Node that runs it, unless it is told otherwise', () => {
+test('by default a run measures every scope in five rounds on the current Node', () => {
   const { scopes, rounds, node, quick } = parseCommandLine([], known)
   assert.deepEqual(
     { scopes, rounds, node, quick },
@@ -27,7 +27,7 @@ for (const args of [['--scope', 'gap,nothing'], ['--rounds', '0'], ['--rounds', 
   })
 }
 
-test('a Node that is not there is refused before anything is measured', () => {
+test('a missing Node version is refused before anything is measured', () => {
   assert.throws(() => assertExecutable('/no/node'), TypeError)
   assertExecutable(process.execPath)
 })

@@ -1,6 +1,4 @@
-/*
- * The bench finds what it is there to find: an engine that is spoiled on purpose is told from one that is not.
- */
+/* The bench detects faults: an engine that is broken on purpose is distinguished from one that is not. */
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -16,7 +14,7 @@ after(cleanUp)
 const REFERENCE = process.platform === 'linux' ? false : 'needs the scheduler statistics of Linux'
 const ROTATIONS = 12
 
-test('a commit that holds the event loop for 20 ms is seen as a turn of 20 ms', {
+test('a commit that holds the event loop for 20 ms is measured as a turn of 20 ms', {
   skip: REFERENCE,
 }, async () => {
   const [sound, spoiled] = [await longestTurnMs(), await longestTurnMs('slow-commit')]
@@ -24,19 +22,21 @@ test('a commit that holds the event loop for 20 ms is seen as a turn of 20 ms', 
   assert.ok(sound < spoiled / 2, `the longest turn was ${sound} ms without the fault`)
 })
 
-test('a swap that forgets the ticket keys is seen as lost sessions', { skip: REFERENCE }, async () => {
+test('a swap that loses the ticket keys is measured as lost sessions', { skip: REFERENCE }, async () => {
   const { sessionsOffered, sessionsLost, tornSwaps } = await rotate('dropped-tickets')
   assert.ok(sessionsOffered > 0)
   assert.ok(sessionsLost > 0)
   assert.equal(tornSwaps, 0)
 })
 
-test('servers that are swapped in different turns are seen to disagree', { skip: REFERENCE }, async () => {
+test('servers that are swapped in different turns are measured as disagreeing', {
+  skip: REFERENCE,
+}, async () => {
   const { tornSwaps } = await rotate('torn-swap')
   assert.ok(tornSwaps > 0)
 })
 
-test('nothing is found where nothing is wrong', { skip: REFERENCE }, async () => {
+test('no fault is reported where there is none', { skip: REFERENCE }, async () => {
   const figures = await rotate()
   const { rotations, swaps, handshakesFailed, sessionsLost, requestsFailed, connectionsClosed, tornSwaps } =
     figures

@@ -1,4 +1,4 @@
-/* What a reader of the report sees, in the browser that Debian has. */
+/* The report as a reader sees it, in Debian's browser. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -17,7 +17,7 @@ const needsChromium = existsSync(CHROMIUM) ? false : 'needs Chromium: apt-get in
 
 const CHARTS = ['latency', 'gap', 'curve-cas', 'curve-servers', 'curve-hosts', 'wire', 'peers', 'memory']
 
-test('the report shows every chart, and a browser has nothing to say against it', {
+test('the report shows every chart without browser console errors', {
   skip: needsChromium,
 }, async (t) => {
   const { page, complaints } = await open(t, makeReport(t))
@@ -31,7 +31,7 @@ test('the report shows every chart, and a browser has nothing to say against it'
   assert.match(words, /A quick run/)
 })
 
-test('the report says of a target that nobody measured that it was not measured', {
+test('the report states that a target was not measured', {
   skip: needsChromium,
 }, async (t) => {
   const { page } = await open(t, makeReport(t))
@@ -49,7 +49,7 @@ function makeReport(t: TestContext): string {
   return page
 }
 
-/** `complaints` holds what the page logs, what fails in it, and what it asks the network for. */
+/** `complaints` holds console messages, errors and network requests of the page. */
 async function open(t: TestContext, path: string): Promise<{ page: Page; complaints: string[] }> {
   const flags = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking'
   const browser = await chromium.launch({

@@ -5,7 +5,7 @@ import type { Cell, Scope } from '../../bench/bench.js'
 import { printResult } from '../../bench/print.js'
 import { runBench } from '../../bench/run.js'
 
-test('a measurement that fails costs a run itself and nothing else, and is told with its reason', async () => {
+test('a failed measurement costs only its own result, and is reported with its reason', async () => {
   let round = 0
   const well: Cell = {
     ...{ scenario: 'fair weather', variant: 'a', seconds: 0 },
@@ -38,7 +38,7 @@ test('a measurement that fails costs a run itself and nothing else, and is told 
   assert.match(printResult(result), /FAILED {2}weather: b, storm \(round 2\): the server ended/)
 })
 
-test('a run of chosen scopes measures in every round what a whole one measures in fewer, and what is long once', async () => {
+test('a run of selected scopes measures in every round what a whole run measures in fewer, and long measurements once', async () => {
   const taken = { usual: 0, fewer: 0, long: 0 }
   const cell = (scenario: keyof typeof taken, rounds: Partial<Cell>): Cell => ({
     ...{ scenario, variant: 'a', seconds: 0, ...rounds },
@@ -55,7 +55,7 @@ test('a run of chosen scopes measures in every round what a whole one measures i
   assert.deepEqual(taken, { usual: 10, fewer: 7, long: 2 })
 })
 
-test('a run in which nothing fails speaks of no failures', async () => {
+test('a run without failures mentions no failures', async () => {
   const cell: Cell = {
     ...{ scenario: 'fair weather', variant: 'a', seconds: 0 },
     measure: async () => ({ figures: { ms: 1 } }),

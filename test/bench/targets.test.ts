@@ -9,12 +9,12 @@ import { figureOf } from '../../bench/statistics.js'
 import { judge } from '../../bench/targets.js'
 import { benchResult } from './bench-result.js'
 
-test('a p99 of few handshakes is not judged, and that of many by the worst attack', () => {
+test('the p99 of few handshakes is not judged, and that of many by the worst attack', () => {
   assert.deepEqual(hostileVerdict(4_000), { worst: undefined, met: false })
   assert.deepEqual(hostileVerdict(16_000), { worst: 1.2, met: false })
 })
 
-test('a new leaf on the wire is held against HAProxy in the same run, whatever its version; without HAProxy it is not judged', () => {
+test('a new leaf on the wire is compared with HAProxy in the same run, whatever its version; without HAProxy it is not judged', () => {
   const [slow, fast] = [
     wireVerdict({ seenMs: 17, haproxyMs: 20 }),
     wireVerdict({ seenMs: 11, haproxyMs: 12 }),
@@ -24,7 +24,7 @@ test('a new leaf on the wire is held against HAProxy in the same run, whatever i
   assert.deepEqual(wireVerdict({ seenMs: 11 }), { worst: undefined, met: false })
 })
 
-/** What is said of a run in which this engine and HAProxy were seen after so long. */
+/** The verdict on a run in which this engine and HAProxy showed the leaf after these delays. */
 function wireVerdict({ seenMs, haproxyMs }: { seenMs: number; haproxyMs?: number }) {
   const row = (variant: string, ms: number) => ({
     scenario: wireScenario(LARGE_BUNDLE, false),
@@ -38,7 +38,7 @@ function wireVerdict({ seenMs, haproxyMs }: { seenMs: number; haproxyMs?: number
   return { worst: verdict?.worst, met: verdict?.met }
 }
 
-/** What is said of a run in which one attack cost a fifth. */
+/** The verdict on a run in which one attack cost a fifth. */
 function hostileVerdict(handshakes: number) {
   const rows = ATTACKS.map(({ title }, i) => ({
     scenario: title,

@@ -3,13 +3,13 @@ import type { HandshakeOptions } from '../../support/clients/tls-client.js'
 import type { Leaf } from '../../support/material/certificates.js'
 import type { Site } from './site.js'
 
-/** Rows that share one engine: the options, the right files, and what is done to them. */
+/** Rows that share one engine: the options, the valid files, and the changes to them. */
 export interface Group {
   readonly title: string
   options(site: Site): ReloadEngineOptions
-  /** Writes the right files, with another certificate each time; the one that is then served comes back. */
+  /** Writes the valid files, with a new certificate each time; returns the certificate that is then served. */
   right(site: Site): Leaf
-  /** What a client needs to be let in; it also waits for an answer then. */
+  /** Options that a client needs to be admitted; it then also waits for an answer. */
   client?(site: Site): Partial<HandshakeOptions>
   readonly rows: readonly Row[]
 }
@@ -28,19 +28,19 @@ interface CommonRow {
 export interface RefusedRow extends CommonRow {
   /** The codes of the problems, in order. */
   readonly refused: ProblemCode | readonly ProblemCode[]
-  /** The file that the first problem names, in the site's directory; `null` where it names none. */
+  /** The file that the first problem names, in the site's directory; `null` if it names none. */
   readonly at: string | null
-  /** Spoils the right files; what comes back is called when the row is over. */
+  /** Breaks the valid files; the returned function is called at the end of the row. */
   spoil(site: Site, served: Leaf): Undo | Promise<Undo>
-  /** What the first problem tells, where the words are the help. */
+  /** The expected message of the first problem, if its words matter. */
   readonly says?: RegExp
   /** The outcome, unless it is `rejected`. */
   readonly outcome?: 'waiting-for-pair'
-  /** Whether `force` lets it past: what policy refuses, and never what cannot serve. */
+  /** Whether `force` accepts it: it accepts violations of the policy, and never material that cannot serve. */
   readonly forcible?: boolean
-  /** It is judged against what is served, so that a first load takes it. */
+  /** It is judged by comparison with the served certificate, so a first load accepts it. */
   readonly onlyAgainstServed?: boolean
-  /** The disk moves under the reads: looks again until the row comes true. */
+  /** The files change during the reads: repeats the pass until the expectation holds. */
   readonly unsteady?: boolean
 }
 
@@ -48,7 +48,7 @@ export interface RefusedRow extends CommonRow {
 type Undo = void | (() => unknown)
 
 export interface AcceptedRow extends CommonRow {
-  /** Writes files that are served; the certificate that a client then sees comes back. */
+  /** Writes files that are served; returns the certificate that a client then gets. */
   accepted(site: Site, served: Leaf): Leaf
   /** The codes of the warnings, in order. */
   readonly warns?: readonly ProblemCode[]

@@ -1,6 +1,6 @@
 /*
- * docs/errors.md says of every code what it means, in the words that come: the corpus holds the examples of what a worker
- * finds to it, this file those of everything else.
+ * docs/errors.md explains every code, with its exact messages: the corpus has the examples of a worker's findings, and this
+ * file has all others.
  */
 
 import assert from 'node:assert/strict'
@@ -67,31 +67,31 @@ test('the page has one row for every code, in the order of the list', () => {
   assert.deepEqual([...documentedErrors().keys()], [...PROBLEM_CODES])
 })
 
-test('every row of the page says what the code means, what to do, and how a message reads', () => {
+test('every row of the page explains the code, the action, and an example message', () => {
   for (const [code, { meaning, remedy, example }] of documentedErrors()) {
     assert.ok(meaning && remedy && example, code)
   }
 })
 
-test('every code that a worker can find is in the corpus', () => {
+test('every code that a worker can report is in the corpus', () => {
   const shown = new Set(rows.flatMap(codesOf))
   const missing = codesOfWorkers().filter((code) => !shown.has(code) && !(code in elsewhere))
   assert.deepEqual(missing, [])
 })
 
-test('every code has an example that a test holds to the page', () => {
+test('every code has an example that a test compares with the page', () => {
   const held = [...rows.flatMap(({ example }) => example ?? []), ...Object.keys(elsewhere), PERMISSIONS]
   assert.deepEqual([...PROBLEM_CODES].sort(), held.sort())
 })
 
-test('the corpus is no smaller than it was promised to be', () => {
+test('the corpus is not smaller than promised', () => {
   assert.ok(rows.length >= 80, `${rows.length} rows`)
 })
 
-/** Its example is rolledBack to the page by test/integration/files/permissions.test.ts, which has another user for it. */
+/** test/integration/files/permissions.test.ts, which has another user for it, compares its example with the page. */
 const PERMISSIONS = 'FILE_UNREADABLE'
 
-/** What no file makes happen, and how to come by its message. */
+/** Codes that no file can cause, and how to get their messages. */
 const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Promise<string | undefined>>> = {
   OPTIONS_INVALID: (_, site) => refusal(startEngine({ cert: site.path('tls.crt') })),
   GENERATION_UNKNOWN: async (t, site) => refusal((await open(t, site)).rollback()),
@@ -221,7 +221,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
 }
 
 for (const [code, come] of Object.entries(elsewhere)) {
-  test(`the page shows ${code} as it comes`, async (t) => {
+  test(`the page shows ${code} with its exact message`, async (t) => {
     const site = createSite(t)
     rightPair(site)
     const message = asDocumented((await come(t, site)) ?? '', site.dir)
@@ -240,7 +240,7 @@ async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promis
   return engine
 }
 
-/** The message of a file that is a mount point; test/integration/files/mounted-files.test.ts has real mounts. */
+/** The message about a file that is a mount point; test/integration/files/mounted-files.test.ts has real mounts. */
 function mountedFile(site: Site, isSourceGone: boolean): string | undefined {
   const mounts = { isSourceGone: () => isSourceGone, hasName: () => true, hasNameLike: () => true }
   return warningOf({ path: site.path('tls.crt') }, mounts)[0]?.message
@@ -284,7 +284,7 @@ async function reloaded(engine: ReloadEngine, site: Site, code: ProblemCode): Pr
   return messageOf(code, [...problems, ...warnings])
 }
 
-/** What a reload comes to with a member that joins, and then answers this, or nothing. */
+/** The result of a reload with a member that joins, and then gives this answer, or none. */
 async function afterMember(
   t: TestContext,
   site: Site,
@@ -339,7 +339,7 @@ async function listening(t: TestContext, server: Server): Promise<void> {
   t.after(() => server.close())
 }
 
-/** Every code that stands in the sources of the worker, outside the list of all codes. */
+/** Every code in the sources of the worker, except in the list of all codes. */
 function codesOfWorkers(): ProblemCode[] {
   const dir = new URL('../../src/workers/', import.meta.url).pathname
   const sources = readdirSync(dir)

@@ -1,6 +1,4 @@
-/*
- * The examples of docs/errors.md of what is out of date while it is served.
- */
+/* The examples in docs/errors.md of material that is outdated while it is served. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -34,13 +32,13 @@ const examples: Readonly<Record<string, ReturnType<typeof expiredProblem>>> = {
   ]),
 }
 
-test('the page shows each warning about what expired while it was served as it comes', () => {
+test('the page shows each warning about expiry during service with its exact message', () => {
   const documented = tableOf('errors.md', 'what').map(([what = '', warning = '']) => [what, warning])
   const come = Object.entries(examples).map(([what, { code, message }]) => [what, `\`${code}: ${message}\``])
   assert.deepEqual(documented, come)
 })
 
-test('the page shows each warning about what is not valid yet as it comes', () => {
+test('the page shows each warning about material that is not valid yet with its exact message', () => {
   const early = (kind: Parameters<typeof earlyProblem>[0], file: string, ...names: readonly string[]) => {
     const ends = names.map((name) => ({ name: `CN=${name}`, path: `/etc/tls/${file}`, notBefore }))
     return earlyProblem(kind, ends, ends.length)
@@ -59,7 +57,7 @@ test('the page shows each warning about what is not valid yet as it comes', () =
   )
 })
 
-test('a warning names ten and counts the others; it has a path only where all are in one file', () => {
+test('a warning names ten and counts the others; it has a path only if all are in one file', () => {
   const ends = Array.from({ length: 25 }, (_, i) => inFile(`Root ${i}`, '/etc/tls/ca.crt'))
   const { message, path } = expiredProblem('ca', ends)
   assert.equal(path, '/etc/tls/ca.crt')

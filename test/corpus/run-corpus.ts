@@ -20,14 +20,14 @@ import { createEcho, listen } from '../../support/servers/echo-server.js'
 import { type AcceptedRow, codesOf, type Group, isRefused, type RefusedRow } from './corpus.js'
 import { createSite, type Site } from './site.js'
 
-/** Takes one engine and one server through every row of each group, from right files to right files. */
+/** Takes one engine and one server through every row of each group, always starting from and ending with valid files. */
 export function runCorpus(groups: readonly Group[]): void {
   for (const group of groups) {
     test(group.title, async (t) => {
       const stage = await openStage(t, group)
       for (const row of group.rows) {
         await t.test(row.id, async () => {
-          // A row that failed must not fail the next.
+          // A failed row must not fail the next one.
           if (!stage.clean) await recover(stage)
           stage.clean = false
           if (isRefused(row)) await playRefused(stage, row)
@@ -40,7 +40,7 @@ export function runCorpus(groups: readonly Group[]): void {
   }
 }
 
-/** What the rows of a group are played on. */
+/** The site that the rows of a group use. */
 interface Stage {
   readonly group: Group
   readonly site: Site
@@ -49,7 +49,7 @@ interface Stage {
   readonly port: number
   /** The certificate that is served. */
   served: Leaf
-  /** Whether the right files are there and served. */
+  /** Whether the valid files are on disk and served. */
   clean: boolean
 }
 
@@ -57,7 +57,7 @@ async function openStage(t: TestContext, group: Group): Promise<Stage> {
   const site = createSite(t)
   const logger = recordingLogger()
   const served = group.right(site)
-  // No look of a timer, which a pair that does not match calls for, comes before or behind those of the test.
+  // No timer check, which a mismatching pair causes, runs before or after those of the test.
   const engine = await startEngine({ ...group.options(site), logger }, { clock: fakeClock() })
   t.after(() => engine.close())
   const server = createEcho(engine.serverOptions())
@@ -118,7 +118,7 @@ async function playAccepted(stage: Stage, row: AcceptedRow): Promise<void> {
   if (row.listed) assertListed(result.warnings[0] as Problem, site.dir)
 }
 
-/** The right files come, and are served. */
+/** Writes the valid files, and serves them. */
 async function recover(stage: Stage): Promise<void> {
   const { group, site, engine } = stage
   stage.served = group.right(site)
@@ -144,7 +144,7 @@ async function refusal(engine: ReloadEngine, row: RefusedRow): Promise<ReloadRes
   }
 }
 
-/** A file that grows is not met in the act by each look, when the machine is busy. */
+/** When the machine is busy, not every check reads the growing file while it grows. */
 function patienceOf({ unsteady = false }: RefusedRow): { isOver(): boolean } {
   const end = Date.now() + (unsteady ? 20_000 : 0)
   return { isOver: () => Date.now() >= end }
@@ -166,7 +166,7 @@ async function assertServed({ group, site, port, served }: Stage): Promise<void>
   assert.equal(fingerprint256, served.fingerprint256)
 }
 
-/** An engine that starts on such files says the same. */
+/** An engine that starts with such files reports the same. */
 async function firstLoadError({ group, site }: Stage, row: RefusedRow): Promise<ReloadError> {
   const options = { ...group.options(site), logger: recordingLogger() }
   const patience = patienceOf(row)
@@ -185,7 +185,7 @@ async function firstLoadError({ group, site }: Stage, row: RefusedRow): Promise<
   }
 }
 
-/** From here on the secrets are those of the certificate that is served, and of what the row adds. */
+/** From here on the secrets are those of the served certificate, and those that the row adds. */
 function forgetSecrets({ site, served }: Stage): void {
   site.secrets = new SecretSearch()
   site.secrets.addKey(served.privateKey)

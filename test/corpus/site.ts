@@ -14,12 +14,12 @@ import {
 export const root = createAuthority({ name: 'Corpus Root' })
 export const intermediate = root.issueAuthority({ name: 'Corpus Intermediate' })
 
-/** The directory that the files of a corpus row lie in, and what in them is secret. */
+/** The directory that contains the files of a corpus row, and the secrets in them. */
 export interface Site {
   readonly dir: string
   secrets: SecretSearch
   path(name: string): string
-  /** Each of these puts something in the place of whatever is there. */
+  /** Each of these replaces what is at its path. */
   write(name: string, content: string | Uint8Array, mode?: number): void
   link(name: string, target: string): void
   makeDirectory(name: string): void
@@ -65,7 +65,7 @@ export function createSite(t: TestContext): Site {
   return site
 }
 
-/** The options of the usual pair; a pair that does not match is refused at once. */
+/** The options of the default pair; a pair that does not match is refused at once. */
 export function pairOptions(site: Site): { cert: string; key: string; policy: { pairGraceSeconds: number } } {
   return { cert: site.path('tls.crt'), key: site.path('tls.key'), policy: { pairGraceSeconds: 0 } }
 }

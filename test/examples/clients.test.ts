@@ -1,7 +1,7 @@
 /*
- * Every client of `examples/`, as a reader would start it, before a server that wants a client certificate: a renewed
- * certificate is shown on the next connection, the pool of the old one is given up, and trust that was withdrawn is not
- * got round by a TLS session.
+ * Every client of `examples/`, started as a reader would, with a server that requires a client certificate: a renewed
+ * certificate is shown on the next connection, the pool of the old one is retired, and a TLS session does not bypass withdrawn
+ * trust.
  */
 
 import assert from 'node:assert/strict'
@@ -24,12 +24,12 @@ import { greeterService } from '../../support/servers/greeter.js'
 const clientAuthority = createAuthority()
 const serverAuthority = createAuthority()
 
-/** Passed by every request before it is answered. */
+/** Called for every request before it is answered. */
 type Gate = () => Promise<void>
 
 interface Client {
   readonly createServer: (options: tls.TlsOptions, gate: Gate) => tls.Server
-  /** How it is told where to connect. */
+  /** How it gets the address to connect to. */
   readonly address: (port: number) => string
   readonly success: string
   readonly distrust: RegExp
@@ -57,7 +57,7 @@ const clients: Readonly<Record<string, Client>> = {
 }
 
 for (const [file, client] of Object.entries(clients)) {
-  test(`examples/${file} shows a renewed certificate on a new connection and gives up the old one`, async (t) => {
+  test(`examples/${file} shows a renewed certificate on a new connection and retires the old one`, async (t) => {
     const { dir, leaf, example, connected } = await start(t, file, client)
     const before = await connected()
     assert.equal(before.fingerprint256, leaf.fingerprint256)
@@ -73,7 +73,7 @@ for (const [file, client] of Object.entries(clients)) {
     await example.next((line) => line === client.success)
   })
 
-  test(`examples/${file} lets a request finish that was under way when its certificate was renewed`, async (t) => {
+  test(`examples/${file} lets a request finish that was in progress when its certificate was renewed`, async (t) => {
     const { dir, example, connected, hold } = await start(t, file, client)
     const { socket } = await connected()
     await example.next((line) => line === client.success)
@@ -89,7 +89,7 @@ for (const [file, client] of Object.entries(clients)) {
     await closed
   })
 
-  test(`examples/${file} refuses a server whose CA it trusts no more, and trusts the one of the new CA`, async (t) => {
+  test(`examples/${file} refuses a server whose CA it no longer trusts, and trusts the one of the new CA`, async (t) => {
     const { dir, server, example, connected } = await start(t, file, client)
     await connected()
     await example.next((line) => line === client.success)
@@ -123,7 +123,7 @@ async function start(t: TestContext, file: string, { createServer, address }: Cl
     gates.emit('arrival')
     return shut
   })
-  /** Resolves once a request waits for its answer; it goes on waiting until the function that comes back is called. */
+  /** Resolves once a request waits for its answer; the request waits until the returned function is called. */
   const hold = async (): Promise<() => void> => {
     let open = (): void => {}
     shut = new Promise((resolve) => {
@@ -132,7 +132,7 @@ async function start(t: TestContext, file: string, { createServer, address }: Cl
     await once(gates, 'arrival', inTime())
     return open
   }
-  // Not when the client has refused the server: in TLS 1.3 that comes after the server's part of the handshake.
+  // Not when the client has refused the server: in TLS 1.3 that happens after the server's part of the handshake.
   const connected = async (): Promise<Connection> => {
     const [socket] = (await once(server, 'secureConnection', inTime())) as [TLSSocket]
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
@@ -143,7 +143,7 @@ async function start(t: TestContext, file: string, { createServer, address }: Cl
   return { dir, leaf, server, example, connected, hold }
 }
 
-/** An example that ended connects to nobody. */
+/** An example that ended makes no connections. */
 function inTime() {
   return { signal: AbortSignal.timeout(20_000) }
 }
@@ -163,7 +163,7 @@ function materialOf({ chainPem, keyPem }: Leaf) {
 function createGreeter(options: tls.TlsOptions, gate: Gate): tls.Server {
   const rpc = new grpc.Server()
   rpc.addService(greeterService, {
-    // It sees the certificate of its client, although TLS ended elsewhere.
+    // It sees the certificate of its client, although TLS was terminated elsewhere.
     greet: ((call, answer) => {
       const { sslPeerCertificate } = call.getAuthContext()
       const refusal = sslPeerCertificate ? null : { code: grpc.status.UNAUTHENTICATED }

@@ -1,6 +1,6 @@
 /*
- * The example for Kubernetes: its program beside a volume that is written as the kubelet does, with the very commands
- * of its probes; and what its manifests have to agree on. `npm run check:kubernetes` holds them against the schemas.
+ * The Kubernetes example: its program with a volume that is written as the kubelet does, and with the exact commands of its
+ * probes; and the values that its manifests must agree on. `npm run check:kubernetes` validates them against the schemas.
  */
 
 import assert from 'node:assert/strict'
@@ -30,7 +30,7 @@ const pod = deployment.spec.template.spec
 const [container] = pod.containers
 const env: Manifest = Object.fromEntries(container.env.map(({ name, value }: Manifest) => [name, value]))
 
-test('the program of the Deployment takes up a renewed Secret, and its probes and metrics answer', {
+test('the program of the Deployment loads a renewed Secret, and its probes and metrics answer', {
   skip: withoutCurl,
 }, async (t) => {
   const dir = tempDir(t)
@@ -96,7 +96,7 @@ test('the manifests of the example agree with each other', () => {
   assert.deepEqual(service.metadata.labels, labels)
 })
 
-test('the grace period is the sum that the Deployment says it is', () => {
+test('the grace period is the sum that the Deployment documents', () => {
   const text = readFileSync(join(projectRoot, 'examples/kubernetes/deployment.yaml'), 'utf8')
   const [, preStop, drain, spare] = /preStop (\d+) s .* \+ (\d+) s .* \+ (\d+) s to spare/.exec(text) ?? []
   assert.equal(Number(preStop), container.lifecycle.preStop.sleep.seconds)
@@ -104,7 +104,7 @@ test('the grace period is the sum that the Deployment says it is', () => {
   assert.equal(pod.terminationGracePeriodSeconds, Number(preStop) + Number(drain) + Number(spare))
 })
 
-test('the alerts are about metrics that exist', async (t) => {
+test('the alerts use metrics that exist', async (t) => {
   const engine = await startEngine(t, writePair(tempDir(t), createAuthority().issue()))
   const exposed = await createMetrics(engine).text()
   const expressions: string[] = rule.spec.groups.flatMap(({ rules }: Manifest) =>

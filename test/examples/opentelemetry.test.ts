@@ -12,7 +12,7 @@ interface Example {
   traceReloads(tracer: object): () => void
 }
 
-test('the example for OpenTelemetry makes a span of each reload that found something new', async (t) => {
+test('the OpenTelemetry example creates a span for each reload that found a change', async (t) => {
   const url = pathToFileURL(join(projectRoot, 'examples/opentelemetry/trace-reloads.js')).href
   const { traceReloads } = (await import(url)) as Example
   const { engine, rotate, files } = await controlledEngine(t)
@@ -37,7 +37,7 @@ test('the example for OpenTelemetry makes a span of each reload that found somet
   const [rejected] = spans.ended.splice(0)
   assert.deepEqual(rejected?.status, { code: 2, message: 'CERT_MISSING' })
   assert.deepEqual(rejected?.events, ['certswap.problem'])
-  // What a span takes is a text, a number or a truth value.
+  // A span accepts strings, numbers and booleans.
   for (const value of Object.values(rejected?.attributes ?? {}))
     assert.match(typeof value, /^(string|number)$/)
 
@@ -56,7 +56,7 @@ interface RecordedSpan {
   endTime?: number
 }
 
-/** As much of a tracer as makes spans. */
+/** The part of a tracer that creates spans. */
 function recordedSpans() {
   const ended: RecordedSpan[] = []
   const tracer = {

@@ -1,6 +1,6 @@
 /*
- * The alerts and the dashboard of examples/prometheus: what they ask for exists, Prometheus understands it, and each
- * alert rings when it should.
+ * The alerts and the dashboard of examples/prometheus: their metrics exist, Prometheus accepts them, and each alert fires when
+ * it should.
  */
 
 import assert from 'node:assert/strict'
@@ -23,11 +23,11 @@ import { controlledEngine } from '../../support/servers/control.js'
 const FOLDER = join(projectRoot, 'examples/prometheus')
 const skip = withoutPromtool
 
-test('each alert rings when it should, and only then', { skip }, () => {
+test('each alert fires when it should, and only then', { skip }, () => {
   assert.equal(promtool('test', 'rules', 'alerts.test.yml'), '')
 })
 
-test('each alert is tried, ringing and silent', () => {
+test('each alert is tested, firing and silent', () => {
   const cases = tests().flatMap(({ alert_rule_test }) => alert_rule_test)
   const tried = (rings: boolean) =>
     cases.filter(({ exp_alerts }) => (exp_alerts !== undefined) === rings).map(({ alertname }) => alertname)
@@ -36,7 +36,7 @@ test('each alert is tried, ringing and silent', () => {
   for (const rings of [true, false]) assert.deepEqual([...new Set(tried(rings))].sort(), [...alerts].sort())
 })
 
-test('Prometheus understands the configuration, and every query of the dashboard', { skip }, (t) => {
+test('Prometheus accepts the configuration, and every query of the dashboard', { skip }, (t) => {
   assert.equal(promtool('check', 'config', '--syntax-only', 'prometheus.yml'), '')
   const file = join(tempDir(t), 'queries.json')
   const asRules = queries().map((query, i) => ({
@@ -47,7 +47,7 @@ test('Prometheus understands the configuration, and every query of the dashboard
   assert.equal(promtool('check', 'rules', file), '')
 })
 
-test('every metric and label that the alerts and the dashboard ask for is exposed', async (t) => {
+test('every metric and label that the alerts and the dashboard use is exposed', async (t) => {
   const exposed = await labelsByMetric(t)
   const asked = [...rules().map(({ expr }) => expr), ...queries()]
   assert.ok(asked.length > 10)
@@ -67,7 +67,7 @@ test('every metric and label that the alerts and the dashboard ask for is expose
   }
 })
 
-test('the variables and legends of the dashboard ask for what is there', async (t) => {
+test('the variables and legends of the dashboard use existing metrics and labels', async (t) => {
   const exposed = await labelsByMetric(t)
   const { templating, panels } = dashboard()
   for (const { query } of templating.list.slice(1)) {
@@ -82,13 +82,13 @@ test('the variables and legends of the dashboard ask for what is there', async (
   }
 })
 
-/** What promtool has to say against it; empty when all is well. */
+/** The errors of promtool; empty if there are none. */
 function promtool(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: FOLDER, encoding: 'utf8' })
   return status === 0 ? '' : `${stdout}${stderr}`
 }
 
-/** Every name that can be asked for, those of histogram series included, with its labels. */
+/** Every name that can be queried, including those of histogram series, with its labels. */
 async function labelsByMetric(t: TestContext): Promise<Map<string, string[]>> {
   const { engine } = await controlledEngine(t, { engine: writeTrust(tempDir(t), createAuthority()) })
   const drain = createDrain({ servers: [] })

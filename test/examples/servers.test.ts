@@ -1,6 +1,6 @@
 /*
- * Every server of `examples/`, as a reader would start it: it serves what it is for, takes up a renewed certificate, and
- * the connection that was open before goes on.
+ * Every server of `examples/`, started as a reader would: it serves its purpose, loads a renewed certificate, and keeps the
+ * connection that was open before.
  */
 
 import assert from 'node:assert/strict'
@@ -31,7 +31,7 @@ const authority = createAuthority()
 const ca = authority.certPem
 const names = { names: ['localhost'], ips: ['127.0.0.1'] }
 
-/** Asks for an answer over the connection that it was made with, and gives it back. */
+/** Sends a request over the connection that it was created with, and returns the answer. */
 type Ask = () => Promise<unknown>
 
 type Connect = (t: TestContext, port: number) => Promise<Ask> | Ask
@@ -50,7 +50,7 @@ const servers: Readonly<Record<string, { connect: Connect; alpn?: string[] }>> =
 }
 
 for (const [file, { connect, alpn }] of Object.entries(servers)) {
-  test(`examples/${file} takes up a renewed certificate and keeps its connections`, async (t) => {
+  test(`examples/${file} loads a renewed certificate and keeps its connections`, async (t) => {
     assert.ok(
       readFileSync(join(projectRoot, 'examples', file), 'utf8').split('\n').length <= 40,
       'it is short',

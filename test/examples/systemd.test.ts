@@ -1,6 +1,6 @@
 /*
- * The units of examples/systemd, as far as they can be tried without a systemd that runs: systemd's own checker reads
- * them, and the commands in them are run.
+ * The units of examples/systemd, as far as they can be tested without a running systemd: systemd's own checker reads them, and
+ * their commands are run.
  */
 
 import assert from 'node:assert/strict'
@@ -29,11 +29,11 @@ const withoutAnalyze =
     : 'needs systemd-analyze: apt-get install systemd'
 
 for (const unit of UNITS) {
-  test(`systemd finds no fault with ${unit}.service, and calls it well confined`, {
+  test(`systemd's checker accepts ${unit}.service, and rates it as well confined`, {
     skip: withoutAnalyze,
   }, (t) => {
     const path = join(tempDir(t), `${unit}.service`)
-    // The checker wants programs and pages that are installed.
+    // The checker requires installed programs and manual pages.
     writeFileSync(
       path,
       unitText(unit)
@@ -44,13 +44,13 @@ for (const unit of UNITS) {
       encoding: 'utf8',
     })
     assert.deepEqual([status, stdout, stderr], [0, '', ''])
-    // In tenths, of 10 at the most; 2.0 and less is what systemd smiles at.
+    // In tenths, of 10 at most; systemd rates 2.0 and less as good.
     const exposure = ['security', '--offline=yes', '--threshold=20', '--no-pager', path]
     assert.equal(spawnSync('systemd-analyze', exposure).status, 0)
   })
 }
 
-test('the reload of certswap.service fails with the reason where the files cannot be served', async (t) => {
+test('the reload of certswap.service fails with the reason if the files cannot be served', async (t) => {
   const cwd = tempDir(t)
   const paths = writePair(cwd, authority.issue())
   const { control } = await certswapServe(t, ['--cert', paths.cert, '--key', paths.key], { cwd })
@@ -63,7 +63,7 @@ test('the reload of certswap.service fails with the reason where the files canno
   )
 })
 
-test('app.js tells systemd of its life, and the reload of app.service fails with the reason', {
+test('app.js sends watchdog pings to systemd, and the reload of app.service fails with the reason', {
   skip: withoutSystemdNotify || withoutCurl,
 }, async (t) => {
   const { socket, runtime, paths, stop } = await runningApp(t)
@@ -78,7 +78,7 @@ test('app.js tells systemd of its life, and the reload of app.service fails with
   assert.deepEqual(heads, ['READY=1', 'STATUS', 'STATUS', 'STOPPING=1', 'EXTEND_TIMEOUT_USEC'])
 })
 
-test('the excerpt of docs/systemd.md is that of the unit', () => {
+test('the excerpt in docs/systemd.md equals the unit', () => {
   const [, excerpt] =
     /^```ini\n\[Service\]\n([\s\S]*?)^```$/m.exec(
       readFileSync(join(projectRoot, 'docs/systemd.md'), 'utf8'),
@@ -118,7 +118,7 @@ interface RunningApp {
   stop(): Promise<number | null>
 }
 
-/** app.js as its unit starts it, with files of our own. */
+/** app.js as its unit starts it, with test files. */
 async function runningApp(t: TestContext): Promise<RunningApp> {
   const { dir } = installPackage(tempDir(t))
   copyFileSync(join(projectRoot, 'examples/systemd/app.js'), join(dir, 'app.js'))

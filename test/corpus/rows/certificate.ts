@@ -9,7 +9,7 @@ import { pkcs12 } from '../../../support/material/pkcs12.js'
 import type { AcceptedRow, Group, RefusedRow } from '../corpus.js'
 import { intermediate, pairOptions, rightPair, root, type Site } from '../site.js'
 
-/** What people have in certificate files. */
+/** Forms of certificate files that occur in practice. */
 export const certificateForms: Group = {
   title: 'a certificate file in one of its many forms',
   options: pairOptions,
@@ -19,26 +19,26 @@ export const certificateForms: Group = {
     form('lines that end in CR', ({ chainPem }) => chainPem.replaceAll('\n', '\r')),
     form('a UTF-8 byte order mark', ({ chainPem }) => `\ufeff${chainPem}`),
     form('no newline at its end', ({ chainPem }) => chainPem.trimEnd()),
-    form('blanks before and behind each line', ({ chainPem }) => chainPem.replaceAll(/^(.*)$/gm, '\t  $1  ')),
+    form('spaces before and after each line', ({ chainPem }) => chainPem.replaceAll(/^(.*)$/gm, '\t  $1  ')),
     form('empty lines between all lines', ({ chainPem }) => chainPem.replaceAll('\n', '\n\n')),
     form('all base64 on one line', ({ chainPem }) => rewrapped(chainPem, 10_000)),
     form('lines of 76 characters', ({ chainPem }) => rewrapped(chainPem, 76)),
-    form('text before, between and behind the blocks, as `openssl x509 -text` writes it', ({ chainPem }) =>
+    form('text before, between and after the blocks, as `openssl x509 -text` writes it', ({ chainPem }) =>
       [TEXT, ...blocksOf(chainPem).map((block) => `${block}${TEXT}`)].join(''),
     ),
-    form('the label of long ago', ({ chainPem }) => chainPem.replaceAll(' CERTIFICATE', ' X509 CERTIFICATE')),
-    form('the label of OpenSSL for trust', ({ chainPem }) =>
+    form('the obsolete label', ({ chainPem }) => chainPem.replaceAll(' CERTIFICATE', ' X509 CERTIFICATE')),
+    form("OpenSSL's label for trusted certificates", ({ chainPem }) =>
       chainPem.replaceAll(' CERTIFICATE', ' TRUSTED CERTIFICATE'),
     ),
-    form('the key behind the chain', ({ chainPem, keyPem }) => chainPem + keyPem),
+    form('the key after the chain', ({ chainPem, keyPem }) => chainPem + keyPem),
     form('the key before the chain', ({ chainPem, keyPem }) => keyPem + chainPem),
-    form('a revocation list behind the chain', ({ chainPem }) => chainPem + root.crl()),
+    form('a revocation list after the chain', ({ chainPem }) => chainPem + root.crl()),
     form(
       'an old chain before it that is commented out with #',
       ({ chainPem }) => commented(root.certPem, '#') + chainPem,
     ),
     form(
-      'a chain behind it that is commented out with //',
+      'a chain after it that is commented out with //',
       ({ chainPem }) => chainPem + commented(root.certPem, '// '),
     ),
     form(
@@ -50,7 +50,7 @@ export const certificateForms: Group = {
       ({ chainPem }) =>
         `Everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----:\n${chainPem}`,
     ),
-    form('blanks and tabs inside the base64', ({ chainPem }) =>
+    form('spaces and tabs inside the base64', ({ chainPem }) =>
       chainPem.replaceAll(/^([^-\n]{20})([^-\n]{30})/gm, '$1 $2\t'),
     ),
     form(
@@ -60,12 +60,13 @@ export const certificateForms: Group = {
     form('a byte order mark before each block', ({ certPem }) =>
       [certPem, intermediate.certPem].map((one) => `\ufeff${one}`).join('\r\n'),
     ),
-    form('what is not seen before a block: Ctrl-Z, NUL, a no-break and a zero-width space', ({ certPem }) =>
-      [certPem, intermediate.certPem, ''].join('\x1a\0\u00a0\u200b'),
+    form(
+      'invisible characters before a block: Ctrl-Z, NUL, a no-break and a zero-width space',
+      ({ certPem }) => [certPem, intermediate.certPem, ''].join('\x1a\0\u00a0\u200b'),
     ),
     form('a static key of OpenVPN', ({ chainPem }) => chainPem + OPENVPN_KEY),
     form(
-      'two files that were put together without a line end between them',
+      'two concatenated files without a line end between them',
       ({ certPem }) => certPem.trimEnd() + intermediate.certPem,
     ),
   ],
@@ -89,7 +90,7 @@ subject=CN = localhost
 
 /** Chain and key in one file, which both options name. */
 export const combinedFile: Group = {
-  title: 'a file that is certificate and key in one',
+  title: 'a file that contains both certificate and key',
   options: (site) => ({ ...pairOptions(site), cert: site.path('tls.pem'), key: site.path('tls.pem') }),
   right: (site) => combine(site, site.leaf(), ({ chainPem, keyPem }) => chainPem + keyPem),
   rows: [
@@ -127,9 +128,9 @@ export const combinedFile: Group = {
   ],
 }
 
-/** What is no certificate, or half of one. */
+/** Files that contain no certificate, or an incomplete one. */
 export const certificateDamage: Group = {
-  title: 'a certificate file that holds none, or a damaged one',
+  title: 'a certificate file without a certificate, or with a damaged one',
   options: pairOptions,
   right: rightPair,
   rows: [
@@ -141,15 +142,15 @@ export const certificateDamage: Group = {
     no('a page of HTML', 'CERT_MISSING', () => '<!doctype html><title>404 Not Found</title>'),
     no('bytes without meaning', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
     {
-      ...no('zeros, as a crash leaves them', 'CERT_MISSING', () => Buffer.alloc(2000)),
+      ...no('zeros, as after a crash', 'CERT_MISSING', () => Buffer.alloc(2000)),
       says: /tls\.crt holds only NUL bytes: .*; write the file again/,
     },
     {
-      ...no('a request for a certificate', 'CERT_MISSING', (leaf) => csr(leaf)),
+      ...no('a certificate request', 'CERT_MISSING', (leaf) => csr(leaf)),
       says: /a certificate request \(CSR\), which a CA signs; .*: openssl req -in \S+ -noout -subject/,
     },
     {
-      ...no('a request for a certificate in DER', 'PEM_INVALID', (leaf) => derOf(csr(leaf))),
+      ...no('a certificate request in DER', 'PEM_INVALID', (leaf) => derOf(csr(leaf))),
       says: /is a certificate request \(CSR\) in DER, .*: openssl req -inform der -in /,
     },
     {
@@ -176,7 +177,7 @@ export const certificateDamage: Group = {
       says: /its "-----BEGIN" has text before it; begin a line with it/,
     },
     {
-      ...no('a chain as JSON has it', 'PEM_INVALID', ({ chainPem }) => JSON.stringify({ chainPem })),
+      ...no('a chain as a JSON string', 'PEM_INVALID', ({ chainPem }) => JSON.stringify({ chainPem })),
       says: /is not at the start of a line; write real line ends instead of "\\n"/,
     },
     ...['# ', '"', 'cert: '].map((mark) =>
@@ -187,7 +188,7 @@ export const certificateDamage: Group = {
       ),
     ),
     no(
-      'a chain as JSON has it, behind the leaf',
+      'a chain as a JSON string, after the leaf',
       'PEM_INVALID',
       ({ certPem, chainPem }) => certPem + JSON.stringify({ chainPem }),
     ),
@@ -197,12 +198,12 @@ export const certificateDamage: Group = {
       chainPem.replace('-----END', '# -----END'),
     ),
     no(
-      'the end of a block without line ends, behind the chain',
+      'the end of a block without line ends, after the chain',
       'PEM_INVALID',
       ({ chainPem }) => `${chainPem}MIIB${'A'.repeat(60)}-----END CERTIFICATE-----\n`,
     ),
     no(
-      'a label with a small letter',
+      'a label with a lower-case letter',
       'PEM_INVALID',
       ({ chainPem }) => chainPem + intermediate.certPem.replaceAll('CERTIFICATE', 'CERTIFlCATE'),
     ),
@@ -223,7 +224,7 @@ export const certificateDamage: Group = {
     no('a revocation list', 'CERT_MISSING', () => root.crl()),
     no('a block of an unknown kind', 'CERT_MISSING', ({ certDer }) => pem('SOMETHING ELSE', certDer)),
     {
-      ...no('DER, which the message says how to convert', 'PEM_INVALID', ({ certDer }) => certDer),
+      ...no('DER, with the conversion command in the message', 'PEM_INVALID', ({ certDer }) => certDer),
       says: /openssl x509 -inform der -in \S+tls\.crt -out /,
     },
     no('a PKCS#12 file', 'PEM_INVALID', (leaf) => pkcs12({ leaf, passphrase: 'x' })),
@@ -231,27 +232,27 @@ export const certificateDamage: Group = {
       Buffer.from(`\ufeff${chainPem}`, 'utf16le'),
     ),
     no('UTF-16 without one', 'PEM_INVALID', ({ chainPem }) => Buffer.from(chainPem, 'utf16le')),
-    no('UTF-16 of the other order', 'PEM_INVALID', ({ chainPem }) =>
+    no('UTF-16 with the opposite byte order', 'PEM_INVALID', ({ chainPem }) =>
       Buffer.from(chainPem, 'utf16le').swap16(),
     ),
-    no('`\\n` in words in the place of line ends', 'PEM_INVALID', ({ chainPem }) =>
+    no('a literal `\\n` in place of line ends', 'PEM_INVALID', ({ chainPem }) =>
       chainPem.replaceAll('\n', '\\n'),
     ),
-    no('half of a header behind the chain', 'PEM_INVALID', ({ chainPem }) => `${chainPem}-----BEGIN CERTI`),
-    no('a block that never ends', 'PEM_INVALID', ({ chainPem }) => cutAt(chainPem, 0.8), true),
-    no('a block that never began', 'PEM_INVALID', ({ chainPem }) => chainPem.slice(300)),
-    no('a block that ends as something else', 'PEM_INVALID', ({ certPem }) =>
+    no('half of a header after the chain', 'PEM_INVALID', ({ chainPem }) => `${chainPem}-----BEGIN CERTI`),
+    no('a block without an end', 'PEM_INVALID', ({ chainPem }) => cutAt(chainPem, 0.8), true),
+    no('a block without a beginning', 'PEM_INVALID', ({ chainPem }) => chainPem.slice(300)),
+    no('a block whose end has another label', 'PEM_INVALID', ({ certPem }) =>
       certPem.replace('-----END CERTIFICATE', '-----END PRIVATE KEY'),
     ),
-    no('a block in another', 'PEM_INVALID', ({ certPem }) =>
+    no('a block inside another', 'PEM_INVALID', ({ certPem }) =>
       certPem.replace(/\n(?=.{64}\n)/, `\n${certPem}`),
     ),
-    no('a sign in the base64 that is none', 'PEM_INVALID', ({ chainPem }) => replaceAt(chainPem, 200, '*')),
-    no('a character too few', 'PEM_INVALID', ({ chainPem }) => replaceAt(chainPem, 200, '')),
-    no('an intermediate of base64 that is no certificate', 'PEM_INVALID', ({ certPem }) =>
+    no('an invalid character in the base64', 'PEM_INVALID', ({ chainPem }) => replaceAt(chainPem, 200, '*')),
+    no('a missing character', 'PEM_INVALID', ({ chainPem }) => replaceAt(chainPem, 200, '')),
+    no('an intermediate whose base64 is not a certificate', 'PEM_INVALID', ({ certPem }) =>
       [certPem, pem('CERTIFICATE', randomBytes(600))].join(''),
     ),
-    no('a damaged certificate between two whole ones', 'PEM_INVALID', ({ certPem }) =>
+    no('a damaged certificate between two valid ones', 'PEM_INVALID', ({ certPem }) =>
       [certPem, pem('CERTIFICATE', intermediate.certDer.subarray(0, 200)), intermediate.certPem].join(''),
     ),
     no(
@@ -262,7 +263,7 @@ export const certificateDamage: Group = {
     no('a certificate with a key of an unknown kind', 'PEM_INVALID', ({ certPem }) =>
       patched(certPem, EC_PUBLIC_KEY, Buffer.from('06072a8648ce3d0277', 'hex')),
     ),
-    no('a certificate with dates that are none', 'PEM_INVALID', ({ certPem, notAfter }) =>
+    no('a certificate with invalid dates', 'PEM_INVALID', ({ certPem, notAfter }) =>
       patched(certPem, utcTime(notAfter), Buffer.from('9913')),
     ),
     ...[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9].map((share) =>

@@ -31,9 +31,9 @@ const crossSigned = createAuthority({ name: 'Corpus Former Root' }).issueAuthori
 const EXPIRED_ANYWAY = { warns: ['CERT_EXPIRED'], at: 'tls.crt' } as const
 const SERVED_ANYWAY = { warns: ['CHAIN_ORDER'], at: 'tls.crt' } as const
 
-/** What stands behind the leaf. */
+/** The certificates after the leaf. */
 export const chain: Group = {
-  title: 'a chain that is long, short, out of order or not its own',
+  title: 'a chain that is too long, too short, out of order or of another leaf',
   options: pairOptions,
   right: rightPair,
   rows: [
@@ -42,7 +42,7 @@ export const chain: Group = {
     behind('the intermediate three times', [intermediate, intermediate, intermediate]),
     behind('root before intermediate', [root, intermediate], { ...SERVED_ANYWAY, example: 'CHAIN_ORDER' }),
     behind('levels from the top down', [root, intermediate, deep], SERVED_ANYWAY, deep),
-    behind('a certificate that belongs to no link', [intermediate, stranger], SERVED_ANYWAY),
+    behind('a certificate that is not part of the chain', [intermediate, stranger], SERVED_ANYWAY),
     behind('an expired root', [expiredRoot], { warns: ['CERT_EXPIRED'], at: 'tls.crt' }, expiredRoot),
     behind('an old certificate of the intermediate', [intermediate, oldIntermediate], EXPIRED_ANYWAY),
     behind(
@@ -51,18 +51,14 @@ export const chain: Group = {
       EXPIRED_ANYWAY,
     ),
     behind('an expired cross-signature of the root', [intermediate, crossSigned], EXPIRED_ANYWAY),
-    behind(
-      'an intermediate of the same name and with another key that has expired',
-      [strangeOld, intermediate],
-      {
-        warns: ['CHAIN_ORDER', 'CERT_EXPIRED'],
-      },
-    ),
+    behind('an expired intermediate with the same name and another key', [strangeOld, intermediate], {
+      warns: ['CHAIN_ORDER', 'CERT_EXPIRED'],
+    }),
     behind('a certificate of the intermediate that is signed with SHA-1', [sha1Twin, intermediate], {
       warns: ['KEY_TOO_WEAK'],
       at: 'tls.crt',
     }),
-    behind('nothing, where the issuer is no public root', [], {
+    behind('no certificate, where the issuer is not a public root', [], {
       warns: ['CHAIN_INCOMPLETE'],
       at: 'tls.crt',
       example: 'CHAIN_INCOMPLETE',
@@ -114,7 +110,7 @@ export const chain: Group = {
         chain: [root.issueAuthority({ name: intermediate.name })],
       },
     ),
-    issued('a CA in the place of the leaf', 'CERT_IS_CA', { isCa: true }),
+    issued('a CA in place of the leaf', 'CERT_IS_CA', { isCa: true }),
     issued(
       'a certificate for clients',
       'CERT_PURPOSE',
@@ -123,12 +119,12 @@ export const chain: Group = {
     ),
     issued('an intermediate that has expired', 'CERT_EXPIRED', {}, { issuer: dead }),
     issued('an intermediate that is not valid yet', 'CERT_NOT_YET_VALID', {}, { issuer: unborn }),
-    issued('an intermediate below one that may have none', 'REHEARSAL_FAILED', {}, { issuer: below }),
+    issued('an intermediate below one that must not have any', 'REHEARSAL_FAILED', {}, { issuer: below }),
     {
       id: 'an issuer that may not sign',
       spoil(site) {
         const issuer = root.issue({ names: ['issuer.example'] })
-        // Made by hand: the certificate names an issuer that is a leaf itself.
+        // Created by hand: the certificate names an issuer that is a leaf itself.
         const leaf = site.pair(site.leaf({}, createAuthority({ name: 'issuer.example', key: issuer })))
         site.write('tls.crt', leaf.certPem + issuer.certPem)
       },
@@ -139,9 +135,9 @@ export const chain: Group = {
   ],
 }
 
-/** Where clients are known to lack intermediates. */
+/** For sites whose clients are known to lack intermediates. */
 export const completeChain: Group = {
-  title: 'a chain that the policy wants complete',
+  title: 'a chain that the policy requires to be complete',
   options: (site) => ({ ...pairOptions(site), policy: { incompleteChain: 'reject' } }),
   right: rightPair,
   rows: [
@@ -159,7 +155,7 @@ export const completeChain: Group = {
   ],
 }
 
-/** Where the engine's own trust anchors hold the issuer. */
+/** The engine's own trust anchors contain the issuer. */
 export const knownIssuer: Group = {
   title: 'a chain whose issuer is a trust anchor',
   options: (site) => ({ ...pairOptions(site), ca: site.path('ca.crt') }),
@@ -222,9 +218,9 @@ export const weakness: Group = {
   })),
 }
 
-/** The same where the policy only warns. */
+/** The same with a policy that only warns. */
 export const toleratedWeakness: Group = {
-  title: 'a weak key or signature that the policy lets through',
+  title: 'a weak key or signature that the policy allows',
   options: (site) => ({
     ...pairOptions(site),
     tls: { ciphers: 'DEFAULT@SECLEVEL=0' },
@@ -237,7 +233,7 @@ export const toleratedWeakness: Group = {
 
 /** The same with the default ciphers: the policy alone makes it serve, on every Node. */
 export const servedWeakness: Group = {
-  title: 'a weak key or signature that the policy lets through, with the default ciphers',
+  title: 'a weak key or signature that the policy allows, with the default ciphers',
   options: (site) => ({ ...pairOptions(site), policy: { weakKey: 'warn' } }),
   right: rightPair,
   client: () => ({ ciphers: 'DEFAULT@SECLEVEL=0' }),

@@ -9,7 +9,7 @@ import { pairOptions, rightPair, type Site } from '../site.js'
 
 const RSA: LeafOptions = { keyType: 'rsa-2048' }
 
-/** A key that is whole and cannot be used does not keep the one that belongs to the certificate from being served. */
+/** A valid key that cannot be used does not prevent the service of the one that matches the certificate. */
 function besides(
   id: string,
   other: (site: Site) => string,
@@ -25,7 +25,7 @@ function besides(
   }))
 }
 
-/** What people have in key files. */
+/** Forms of key files that occur in practice. */
 export const keyForms: Group = {
   title: 'a key file in one of its many forms',
   options: pairOptions,
@@ -50,7 +50,7 @@ export const keyForms: Group = {
     ...besides('one that cannot sign', () => unsigningKey(), ['KEY_UNSUPPORTED']),
     form('lines that end in CRLF', ({ keyPem }) => keyPem.replaceAll('\n', '\r\n')),
     form('a UTF-8 byte order mark', ({ keyPem }) => `\ufeff${keyPem}`),
-    form('blanks before each line', ({ keyPem }) => keyPem.replaceAll(/^/gm, '  ')),
+    form('spaces before each line', ({ keyPem }) => keyPem.replaceAll(/^/gm, '  ')),
     form(
       'bag attributes before it, as `openssl pkcs12` writes them',
       ({ keyPem }) => BAG_ATTRIBUTES + keyPem,
@@ -79,9 +79,9 @@ const BAG_ATTRIBUTES = `Bag Attributes
 Key Attributes: <No Attributes>
 `
 
-/** What is no private key, or cannot be opened, where no passphrase is configured. */
+/** Files without a private key, or with one that cannot be opened, without a configured passphrase. */
 export const keyDamage: Group = {
-  title: 'a key file that holds none, or a damaged one',
+  title: 'a key file without a key, or with a damaged one',
   options: pairOptions,
   right: rightPair,
   rows: [
@@ -90,10 +90,10 @@ export const keyDamage: Group = {
     { ...no('zeros', 'KEY_MISSING', () => Buffer.alloc(300)), says: /tls\.key holds only NUL bytes: / },
     no('the certificate', 'KEY_MISSING', ({ chainPem }) => chainPem, 'KEY_MISSING'),
     no('a public key', 'KEY_MISSING', (leaf) => publicKeyPem(leaf)),
-    no('a request for a certificate', 'KEY_MISSING', (leaf) => csr(leaf)),
+    no('a certificate request', 'KEY_MISSING', (leaf) => csr(leaf)),
     no('parameters alone', 'KEY_MISSING', () => EC_PARAMETERS),
     {
-      ...no('DER, which the message says how to convert', 'PEM_INVALID', ({ keyPem }) => derOf(keyPem)),
+      ...no('DER, with the conversion command in the message', 'PEM_INVALID', ({ keyPem }) => derOf(keyPem)),
       says: /openssl pkey -inform der -in \S+tls\.key -out /,
     },
     {
@@ -103,15 +103,15 @@ export const keyDamage: Group = {
     no('UTF-16', 'PEM_INVALID', ({ keyPem }) => Buffer.from(`\ufeff${keyPem}`, 'utf16le')),
     no('the first half', 'PEM_INVALID', ({ keyPem }) => cutAt(keyPem, 0.5)),
     no('all but its last line', 'PEM_INVALID', ({ keyPem }) => keyPem.replace(/-----END.*\n/, '')),
-    no('base64 that is no key', 'KEY_INVALID', () => pem('PRIVATE KEY', randomBytes(138)), 'KEY_INVALID'),
-    no('a key with its end cut off inside', 'KEY_INVALID', ({ keyPem }) =>
+    no('base64 that is not a key', 'KEY_INVALID', () => pem('PRIVATE KEY', randomBytes(138)), 'KEY_INVALID'),
+    no('a key whose DER is truncated', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', derOf(keyPem).subarray(0, 60)),
     ),
     no('a key of a curve that does not exist', 'KEY_UNSUPPORTED', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 24)),
     ),
     no(
-      'a key on a curve that Node cannot print on every version',
+      'a key on a curve that some versions of Node cannot print',
       'KEY_UNSUPPORTED',
       () => {
         const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
@@ -121,16 +121,16 @@ export const keyDamage: Group = {
     ),
     no('a key that cannot sign', 'KEY_UNSUPPORTED', () => unsigningKey()),
     no(
-      'an encrypted key behind the key of another certificate',
+      'an encrypted key after the key of another certificate',
       'KEY_PASSPHRASE_REQUIRED',
       (leaf, site) => site.leaf().keyPem + encryptedPkcs8(leaf, PASSPHRASE),
     ),
     no(
-      'a key that is cut off inside, behind its key',
+      'a truncated key after its own key',
       'KEY_INVALID',
       (leaf) => leaf.keyPem + pem('PRIVATE KEY', derOf(leaf.keyPem).subarray(0, 60)),
     ),
-    no('an EC key whose private half is damaged, beside its whole public half', 'KEY_INVALID', ({ keyPem }) =>
+    no('an EC key with a damaged private half and a valid public half', 'KEY_INVALID', ({ keyPem }) =>
       pem('PRIVATE KEY', flipped(derOf(keyPem), 46)),
     ),
     {
@@ -179,7 +179,7 @@ export const keyDamage: Group = {
       (_, site) => site.leaf().keyPem + site.leaf().keyPem,
     ),
     no(
-      'a key that matches behind one that is damaged',
+      'a matching key after a damaged one',
       'KEY_INVALID',
       ({ keyPem }) => pem('PRIVATE KEY', randomBytes(138)) + keyPem,
     ),
@@ -202,7 +202,7 @@ function flipped(der: Buffer, at: number): Buffer {
   return der
 }
 
-/** A renewal that may only be half done is waited for. */
+/** The engine waits for the rest of an incomplete renewal. */
 export const halfRenewed: Group = {
   title: 'one half of a renewal',
   options: (site) => ({ ...pairOptions(site), policy: {} }),
@@ -234,9 +234,9 @@ export const halfRenewed: Group = {
 
 const PASSPHRASE = 'Wolkenkrätzer-17-Zitrönchen'
 
-/** Encrypted keys, and a passphrase in a file. */
+/** Encrypted keys, with a passphrase in a file. */
 export const passphraseFile: Group = {
-  title: 'an encrypted key whose passphrase lies in a file',
+  title: 'an encrypted key whose passphrase is in a file',
   options: (site) => ({ ...pairOptions(site), passphrase: { file: site.path('passphrase') } }),
   right: (site) => encryptedPair(site),
   rows: [
@@ -258,18 +258,18 @@ export const passphraseFile: Group = {
       ...{ warns: ['KEY_PASSPHRASE_WRONG'], at: 'tls.key', listed: true },
     },
     {
-      ...opens('its key, and one in an outdated encryption behind it', (site, leaf) =>
+      ...opens('its key, and one with outdated encryption after it', (site, leaf) =>
         site.write('tls.key', encryptedPkcs8(leaf, PASSPHRASE) + pem('ENCRYPTED PRIVATE KEY', OUTDATED)),
       ),
       ...{ warns: ['KEY_INVALID'], at: 'tls.key', listed: true },
     },
-    opens('a passphrase without a newline behind it', (site) => site.write('passphrase', PASSPHRASE)),
-    opens('a passphrase with CRLF behind it', (site) => site.write('passphrase', `${PASSPHRASE}\r\n`)),
-    opens('another passphrase, which is read again', (site, leaf) => {
+    opens('a passphrase without a final newline', (site) => site.write('passphrase', PASSPHRASE)),
+    opens('a passphrase with a final CRLF', (site) => site.write('passphrase', `${PASSPHRASE}\r\n`)),
+    opens('a changed passphrase, which is read again', (site, leaf) => {
       site.write('tls.key', encryptedPkcs8(leaf, OTHER))
       site.write('passphrase', `${OTHER}\n`)
     }),
-    opens('a passphrase that ends in a blank', (site, leaf) => {
+    opens('a passphrase that ends with a space', (site, leaf) => {
       site.write('tls.key', encryptedPkcs8(leaf, `${OTHER} `))
       site.write('passphrase', `${OTHER} \n`)
     }),
@@ -279,10 +279,10 @@ export const passphraseFile: Group = {
       (site) => site.write('passphrase', `${OTHER}\n`),
       'KEY_PASSPHRASE_WRONG',
     ),
-    closed('a blank behind the passphrase', 'KEY_PASSPHRASE_WRONG', (site) =>
+    closed('a space after the passphrase', 'KEY_PASSPHRASE_WRONG', (site) =>
       site.write('passphrase', `${PASSPHRASE} \n`),
     ),
-    closed('two newlines behind the passphrase', 'KEY_PASSPHRASE_WRONG', (site) =>
+    closed('two newlines after the passphrase', 'KEY_PASSPHRASE_WRONG', (site) =>
       site.write('passphrase', `${PASSPHRASE}\n\n`),
     ),
     {
@@ -301,10 +301,10 @@ export const passphraseFile: Group = {
       site.write('tls.key', traditionalKey(leaf, OTHER)),
     ),
     {
-      ...closed('the passphrase file is gone', 'FILE_NOT_FOUND', (site) => site.remove('passphrase')),
+      ...closed('a missing passphrase file', 'FILE_NOT_FOUND', (site) => site.remove('passphrase')),
       at: 'passphrase',
     },
-    closed('two thousand million iterations, which nothing could end', 'KEY_INVALID', (site) =>
+    closed('two billion iterations, which would never end', 'KEY_INVALID', (site) =>
       site.write('tls.key', pem('ENCRYPTED PRIVATE KEY', endless())),
     ),
     closed('scrypt with more memory than OpenSSL allows', 'KEY_INVALID', (site, leaf) =>
@@ -376,7 +376,7 @@ function no(
       site.write('tls.key', write(leaf, site))
     },
     refused,
-    // A mismatch is told of the certificate, and names the key in words.
+    // A mismatch is reported for the certificate, and names the key in its message.
     at: refused === 'CERT_KEY_MISMATCH' ? 'tls.crt' : 'tls.key',
     ...(example ? { example } : {}),
   }

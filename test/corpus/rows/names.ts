@@ -38,9 +38,9 @@ export const requiredNames: Group = {
   ],
 }
 
-/** The usual policy: a name that goes is told. */
+/** The default policy: a lost name is reported. */
 export const lostNames: Group = {
-  title: 'a certificate that lacks names of the one that is served',
+  title: 'a certificate that lacks names of the served one',
   options: pairOptions,
   right,
   rows: [
@@ -48,8 +48,8 @@ export const lostNames: Group = {
     yes('an address', { ...ALL, ips: [] }, ['NAMES_LOST']),
     yes('a SPIFFE ID', { ...ALL, uris: [`${ID}/v2`] }, ['NAMES_LOST']),
     yes('an e-mail address', { ...ALL, emails: [] }, ['NAMES_LOST']),
-    yes('a name that a wildcard covers now', { ...ALL, names: ['localhost', '*.corpus.example'] }),
-    yes('all of them, and it has no other', { names: [], commonName: 'localhost' }, [
+    yes('a name that a wildcard now covers', { ...ALL, names: ['localhost', '*.corpus.example'] }),
+    yes('all of them, without any other name', { names: [], commonName: 'localhost' }, [
       'NAME_NOT_COVERED',
       'NAMES_LOST',
     ]),
@@ -63,7 +63,7 @@ export const lostNames: Group = {
   ],
 }
 
-/** The policy of who would rather keep the old one. */
+/** The policy that prefers to keep the old certificate. */
 export const keptNames: Group = {
   title: 'a certificate that lacks names, which the policy refuses',
   options: (site) => ({ ...pairOptions(site), policy: { namesLost: 'reject' } }),
@@ -76,7 +76,7 @@ export const keptNames: Group = {
       { onlyAgainstServed: true, example: 'NAMES_LOST' },
     ),
     no('an address', 'NAMES_LOST', { ...ALL, ips: ['192.0.2.1'] }, { onlyAgainstServed: true }),
-    yes('none, but in another order', { ...ALL, names: ['api.corpus.example', 'localhost'] }),
+    yes('no name, but in another order', { ...ALL, names: ['api.corpus.example', 'localhost'] }),
   ],
 }
 

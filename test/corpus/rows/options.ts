@@ -6,14 +6,14 @@ import { integer, pem, sequence } from '../../../support/material/der.js'
 import type { Group, RefusedRow } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 
-/** At its usual level, a newer OpenSSL refuses short primes by itself. */
+/** At its default level, a newer OpenSSL refuses short primes by itself. */
 const ANY_STRENGTH = { ciphers: 'DEFAULT@SECLEVEL=0' }
 
 const RSA: LeafOptions = { keyType: 'rsa-2048' }
 
 /** Diffie-Hellman parameters of 2,048 bits. */
 const SAFE = parameters(getDiffieHellman('modp14').getPrime())
-/** A prime, but no safe one. */
+/** A prime, but not a safe one. */
 const UNSAFE = generatePrimeSync(2048)
 const LONG = Buffer.alloc(1025, 0xff).fill(0x01, 0, 1)
 const SHORT = parameters(getDiffieHellman('modp2').getPrime())
@@ -30,11 +30,11 @@ export const dhparam: Group = {
     noParameters('nothing', 'DHPARAM_INVALID', '', { says: /dh\.pem is empty: / }),
     noParameters('blanks', 'DHPARAM_INVALID', ' \n', { says: /dh\.pem holds only white space: / }),
     noParameters('a key', 'DHPARAM_INVALID', (site) => site.leaf().keyPem),
-    noParameters('base64 that means nothing', 'DHPARAM_INVALID', pem('DH PARAMETERS', randomBytes(200))),
+    noParameters('base64 without a meaning', 'DHPARAM_INVALID', pem('DH PARAMETERS', randomBytes(200))),
     noParameters('a prime of 512 bits', 'DHPARAM_INVALID', parameters(generatePrimeSync(512)), {
       example: 'DHPARAM_INVALID',
     }),
-    noParameters('a modulus that is no safe prime', 'DHPARAM_INVALID', parameters(UNSAFE)),
+    noParameters('a modulus that is not a safe prime', 'DHPARAM_INVALID', parameters(UNSAFE)),
     noParameters('a modulus of 8,193 bits', 'DHPARAM_INVALID', parameters(LONG)),
     noParameters('a prime of 1,024 bits', 'KEY_TOO_WEAK', SHORT, { forcible: true }),
     noParameters('the first half', 'PEM_INVALID', SAFE.slice(0, 150)),
@@ -42,9 +42,9 @@ export const dhparam: Group = {
   ],
 }
 
-/** The same where the policy only warns. */
+/** The same with a policy that only warns. */
 export const toleratedDhparam: Group = {
-  title: 'short Diffie-Hellman parameters that the policy lets through',
+  title: 'short Diffie-Hellman parameters that the policy allows',
   options: (site) => ({
     ...pairOptions(site),
     dhparam: site.path('dh.pem'),
@@ -62,20 +62,20 @@ export const toleratedDhparam: Group = {
   ],
 }
 
-/** Options under which not every key can serve: only a rehearsal shows it. */
+/** Options under which not every key can serve, which only a rehearsal shows. */
 export const rsaOnly: readonly Group[] = [
   onlyRsa(
-    'suites of TLS 1.2 for RSA keys alone',
+    'TLS 1.2 suites for RSA keys only',
     { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' },
     true,
   ),
-  onlyRsa('signatures by RSA keys alone', { sigalgs: 'rsa_pss_rsae_sha256' }),
+  onlyRsa('signatures by RSA keys only', { sigalgs: 'rsa_pss_rsae_sha256' }),
 ]
 
-/** Options under which a good certificate must be served all the same. */
+/** Unusual options under which a valid certificate must still be served. */
 export const unusualOptions: readonly Group[] = [
-  unusual('suites of TLS 1.2 alone', { ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' }),
-  unusual('suites of TLS 1.3 alone', { ciphers: 'TLS_AES_128_GCM_SHA256' }),
+  unusual('TLS 1.2 suites only', { ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' }),
+  unusual('TLS 1.3 suites only', { ciphers: 'TLS_AES_128_GCM_SHA256' }),
   unusual('TLS 1.3 alone', { minVersion: 'TLSv1.3' }),
   unusual('TLS 1.2 alone', { maxVersion: 'TLSv1.2' }),
   unusual('TLS 1.3 turned off by a flag', { secureOptions: constants.SSL_OP_NO_TLSv1_3 }),
@@ -83,7 +83,7 @@ export const unusualOptions: readonly Group[] = [
   unusual('one curve alone', { ecdhCurve: 'P-384' }),
 ]
 
-/** A pair for clients that know ECDSA, and one for those that do not. */
+/** A pair for clients that support ECDSA, and one for those that do not. */
 export const twoPairs: Group = {
   title: 'an RSA and an ECDSA pair',
   options: (site) => ({
@@ -141,7 +141,7 @@ export const twoPairs: Group = {
 
 /** A secret that several processes share. */
 export const ticketSecret: Group = {
-  title: 'a file with the secret of session tickets',
+  title: 'a file with the session ticket secret',
   options: (site) => ({ ...pairOptions(site), tickets: { secretFile: site.path('tickets') } }),
   right(site) {
     site.write('tickets', randomBytes(48))
@@ -163,7 +163,7 @@ export const ticketSecret: Group = {
       says: /tickets is empty: .*; write it with: openssl rand/,
     },
     {
-      id: 'zeros, as a crash leaves them: everybody would know the secret',
+      id: 'zeros, as after a crash: everybody would know the secret',
       spoil: (site) => site.write('tickets', Buffer.alloc(48)),
       refused: 'TICKET_SECRET_INVALID',
       at: 'tickets',

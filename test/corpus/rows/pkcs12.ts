@@ -22,10 +22,10 @@ const LONELY = generateKeyPairSync('ed25519').privateKey
 
 const BAG = '1.2.840.113549.1.12.10.1'
 const keyBag = (pkcs8: Buffer) => safeBag(`${BAG}.1`, pkcs8)
-/** What Java gives to an entry without a key; the value is "for any purpose". */
+/** The attribute that Java gives to an entry without a key; the value is "for any purpose". */
 const trusted = () => sequence(oid('2.16.840.1.113894.746875.1.1'), set(oid('2.5.29.37.0')))
 
-/** Bags that are no pair: of a revocation list, of a secret, of an SDSI certificate, and of a kind that does not exist. */
+/** Bags other than keys and certificates: a revocation list, a secret, an SDSI certificate, and an unknown kind. */
 function otherBags(): Buffer[] {
   const list = sequence(oid('1.2.840.113549.1.9.23.1'), constructed(0, octets(derOf(root.crl()))))
   const secret = sequence(oid('1.2.840.113549.1.12.10.1.5'), constructed(0, octets(randomBytes(24))))
@@ -38,7 +38,7 @@ function otherBags(): Buffer[] {
   ]
 }
 
-/** Its certificate comes first, and its key last. */
+/** Its certificate is first, and its key last. */
 function secondPair(): Partial<Pkcs12Options> {
   const second = intermediate.issue()
   const key = second.privateKey.export({ type: 'pkcs8', format: 'der' })
@@ -55,7 +55,7 @@ export const pkcs12File: Group = {
     form('100,000 iterations', { iterations: 100_000 }),
     form('an RSA key', {}, { keyType: 'rsa-2048' }),
     form('an Ed25519 key', {}, { keyType: 'ed25519' }),
-    form('the root in it too', { chain: [intermediate, root] }),
+    form('with the root', { chain: [intermediate, root] }),
     form('the same intermediate twice', { chain: [intermediate, intermediate] }),
     form('root before intermediate', { chain: [root, intermediate] }, {}, ['CHAIN_ORDER']),
     form('a certificate of another chain', { chain: [intermediate, root.issueAuthority()] }, {}, [
@@ -63,16 +63,14 @@ export const pkcs12File: Group = {
     ]),
     form('the leaf alone', { chain: [] }, {}, ['CHAIN_INCOMPLETE']),
     {
-      ...form('no encryption and no MAC, whatever the passphrase', { algorithm: 'none' }, {}, [
-        'PFX_INVALID',
-      ]),
+      ...form('no encryption and no MAC, for any passphrase', { algorithm: 'none' }, {}, ['PFX_INVALID']),
       at: 'tls.p12',
     },
-    form('a revocation list, a secret, another kind of certificate and an unknown bag in it', {
+    form('with a revocation list, a secret, another kind of certificate and an unknown bag', {
       extra: otherBags(),
     }),
     {
-      ...form('a second pair in it', secondPair(), {}, ['CHAIN_ORDER']),
+      ...form('with a second pair', secondPair(), {}, ['CHAIN_ORDER']),
       ...{ at: 'tls.p12', listed: true },
     },
     form('a key that is not for TLS beside the right one', { extra: [keyBag(X25519)] }),
@@ -111,11 +109,11 @@ export const pkcs12File: Group = {
       says: /does not open \S+, or the file is damaged: it has no MAC that would tell/,
     },
     {
-      ...no('no key in it', 'PFX_INVALID', (leaf) => pfx(leaf, { keyless: true })),
+      ...no('no key', 'PFX_INVALID', (leaf) => pfx(leaf, { keyless: true })),
       says: /holds a certificate and no private key; write both into it: openssl pkcs12 -export /,
     },
     {
-      ...no('no certificate in it', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true })),
+      ...no('no certificate', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true })),
       says: /holds a private key and no certificate; add the certificate: openssl pkcs12 -in /,
     },
     {
@@ -136,7 +134,7 @@ export const pkcs12File: Group = {
       pfx({ ...leaf, privateKey: site.leaf().privateKey }),
     ),
     {
-      ...no('an encryption of long ago', 'PFX_INVALID', (leaf) => pfx(leaf, { outdated: true })),
+      ...no('outdated encryption', 'PFX_INVALID', (leaf) => pfx(leaf, { outdated: true })),
       says: /it is encrypted with rc2-40-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs12 -legacy -in /,
     },
     {
@@ -144,7 +142,7 @@ export const pkcs12File: Group = {
       forcible: true,
     },
     {
-      ...no('another chain than its own', 'CHAIN_INCOMPLETE', (leaf) =>
+      ...no('the chain of another leaf', 'CHAIN_INCOMPLETE', (leaf) =>
         pfx(leaf, { chain: [root.issueAuthority()] }),
       ),
       forcible: true,
@@ -154,7 +152,7 @@ export const pkcs12File: Group = {
 
 const LONG_GONE = { notBefore: new Date('2019-01-31'), notAfter: new Date('2020-01-31') }
 
-/** PKCS#12 files where no passphrase is configured. */
+/** PKCS#12 files without a configured passphrase. */
 export const openPkcs12File: Group = {
   title: 'a PKCS#12 file without a passphrase',
   options: (site) => ({ pfx: site.path('tls.p12') }),

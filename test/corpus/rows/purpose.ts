@@ -20,7 +20,7 @@ const FOR_ANY_PURPOSE = extension('2.5.29.37', sequence(oid('2.5.29.37.0')))
 const FOR_CLIENTS = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.2')))
 const NETSCAPE_CLIENT = extension('2.16.840.1.113730.1.1', bits(Buffer.from([0x80]), 7))
 
-/** What a certificate says that it is for, and how its key is written. */
+/** The purposes in a certificate, and the encoding of its key. */
 export const purposes: Group = {
   title: 'a certificate with an unusual purpose or form',
   options: pairOptions,
@@ -29,12 +29,12 @@ export const purposes: Group = {
     ...(['rsa-2048', 'ec', 'ed25519'] as const).map((type) =>
       no(`${type} without digitalSignature`, [NO_SIGNATURE], /key usage lacks digitalSignature/, {
         type,
-        // OpenSSL itself serves TLS 1.2 only with RSA then.
+        // In this case OpenSSL itself serves TLS 1.2 only with RSA.
         forcible: type === 'rsa-2048',
       }),
     ),
     no('anyExtendedKeyUsage alone', [FOR_ANY_PURPOSE], /has anyExtendedKeyUsage without serverAuth/),
-    no('a Netscape type for clients alone', [NETSCAPE_CLIENT], /nsCertType\) lacks server/),
+    no('a Netscape type for clients only', [NETSCAPE_CLIENT], /nsCertType\) lacks server/),
     {
       id: 'an intermediate for clients alone',
       spoil(site) {
@@ -109,9 +109,9 @@ export const purposes: Group = {
   ],
 }
 
-/** Where the root is among the trust anchors, and not sent. */
+/** The root is among the trust anchors, and not sent. */
 export const anchoredPurposes: Group = {
-  title: 'a root of an unusual purpose among the trust anchors',
+  title: 'a root with an unusual purpose among the trust anchors',
   options(site) {
     site.write('ca.crt', clientRoot.certPem + root.certPem)
     return { ...pairOptions(site), ca: site.path('ca.crt') }
@@ -131,7 +131,7 @@ export const anchoredPurposes: Group = {
   ],
 }
 
-/** Where the self-signed certificates of tutorials are not wanted. */
+/** A policy that refuses the self-signed certificates of tutorials. */
 export const noTutorials: Group = {
   title: 'a self-signed CA certificate that the policy refuses',
   options: (site) => ({ ...pairOptions(site), policy: { selfSignedCa: 'reject' } }),
@@ -149,9 +149,9 @@ export const noTutorials: Group = {
   ],
 }
 
-/** Where a leaf without its chain is meant. */
+/** A leaf without its chain is intended. */
 export const loneLeaf: Group = {
-  title: 'a leaf beside unrelated certificates, where the policy says that chains may be incomplete',
+  title: 'a leaf beside unrelated certificates, where the policy allows incomplete chains',
   options: (site) => ({ ...pairOptions(site), policy: { incompleteChain: 'warn' } }),
   right: rightPair,
   rows: [
@@ -183,7 +183,7 @@ interface OddIssuer extends KeyPair {
   readonly certPem: string
 }
 
-/** An intermediate below the usual root, or with `null` a root. */
+/** An intermediate below the default root, or with `null` a root. */
 function authority(name: string, extensions: readonly Buffer[], above: OddIssuer | null = root): OddIssuer {
   const key = keyPair()
   const { name: issuer, privateKey } = above ?? { ...key, name }
@@ -251,7 +251,7 @@ function compressed(): KeyPair {
   return { privateKey, publicKey: createPublicKey({ key, format: 'der', type: 'spki' }) }
 }
 
-/** A pair whose certificate and private key hold the parameters of their curve. */
+/** A pair whose certificate and private key contain the parameters of their curve. */
 function writtenOut(namedCurve: string): KeyPair {
   return generateKeyPairSync('ec', { namedCurve, paramEncoding: 'explicit' })
 }

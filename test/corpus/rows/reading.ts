@@ -7,12 +7,12 @@ import { Worker } from 'node:worker_threads'
 import type { Group } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 
-/** Of `worker.maxFileBytes`, unless told otherwise. */
+/** Of `worker.maxFileBytes`, unless set otherwise. */
 const LIMIT = 1024 * 1024
 
-/** What a path can lead to instead of a file that can be read. */
+/** Targets of a path that cannot be read as a file. */
 export const reading: Group = {
-  title: 'a file that is not there, or is no file',
+  title: 'a path that is missing, or is not a file',
   options: pairOptions,
   right: rightPair,
   rows: [
@@ -160,9 +160,9 @@ export const reading: Group = {
   ],
 }
 
-/** The files in a directory that can go as a whole. */
+/** The files in a directory that can be removed as a whole. */
 export const readingBelow: Group = {
-  title: 'a directory that is not there, or is none',
+  title: 'a path that is missing, or is not a directory',
   options: (site) => ({ ...pairOptions(site), cert: site.path('live/tls.crt') }),
   right(site) {
     const leaf = rightPair(site)
@@ -197,7 +197,7 @@ function makeFifo(site: Site, name: string): void {
   execFileSync('mkfifo', [site.path(name)])
 }
 
-/** Another thread appends to the file without a pause, and begins anew before it is too large. */
+/** Another thread appends to the file without a pause, and starts again before it is too large. */
 function grow(path: string, limit: number): () => Promise<unknown> {
   const worker = new Worker(
     `const { fstatSync, ftruncateSync, openSync, writeSync } = require('node:fs')

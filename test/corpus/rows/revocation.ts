@@ -16,7 +16,7 @@ const FAR_OFF = { thisUpdate: new Date('2100-01-31'), nextUpdate: new Date('2101
 
 const USERS_ALONE = extension('2.5.29.28', sequence(primitive(1, Buffer.from([0xff]))), true)
 
-/** Revocation lists where clients must have certificates. */
+/** Revocation lists on a server that requires client certificates. */
 export const revocation: Group = {
   title: 'a file of revocation lists',
   options: (site) => ({
@@ -29,9 +29,9 @@ export const revocation: Group = {
   client: () => ({ cert: visitor.chainPem, key: visitor.keyPem }),
   rows: [
     yes('somebody is revoked', () => root.crl({ revoked: [revoked.serial] })),
-    yes('a list that is overdue beside one that is not', () => root.crl(OVERDUE) + root.crl()),
+    yes('an overdue list beside a current one', () => root.crl(OVERDUE) + root.crl()),
     yes(
-      'a list of a CA that is no anchor',
+      'a list of a CA that is not an anchor',
       () => root.crl() + createAuthority({ name: 'Corpus Elsewhere' }).crl(),
     ),
     yes('lines that end in CRLF', () => root.crl().replaceAll('\n', '\r\n')),
@@ -52,10 +52,10 @@ export const revocation: Group = {
       says: /ca\.crl holds only NUL bytes: /,
     },
     no('a certificate', 'CRL_INVALID', (site) => site.write('ca.crl', root.certPem), 'CRL_INVALID'),
-    no('base64 that is no list', 'CRL_INVALID', (site) =>
+    no('base64 that is not a list', 'CRL_INVALID', (site) =>
       site.write('ca.crl', pem('X509 CRL', randomBytes(200))),
     ),
-    no('a list whose end is cut off inside', 'CRL_INVALID', (site) =>
+    no('a list whose DER is truncated', 'CRL_INVALID', (site) =>
       site.write('ca.crl', pem('X509 CRL', derOf(root.crl()).subarray(0, -20))),
     ),
     no('a list that another key has signed', 'CRL_INVALID', (site) =>
@@ -76,14 +76,14 @@ export const revocation: Group = {
     no('a list with an unknown critical extension', 'CRL_UNUSABLE', (site) =>
       site.write('ca.crl', root.crl({ extensions: [extension('1.2.3.4', integer(1), true)] })),
     ),
-    no('a list for user certificates alone', 'CRL_UNUSABLE', (site) =>
+    no('a list for user certificates only', 'CRL_UNUSABLE', (site) =>
       site.write('ca.crl', root.crl({ extensions: [USERS_ALONE] })),
     ),
     no('a list that names another key', 'CRL_INVALID', (site) =>
       site.write('ca.crl', root.crl({ keyId: authorityKeyId(Buffer.alloc(20)) })),
     ),
     {
-      ...no('lists of other CAs alone', 'CRL_MISSING', (site) =>
+      ...no('only lists of other CAs', 'CRL_MISSING', (site) =>
         site.write('ca.crl', createAuthority({ name: 'Corpus Elsewhere' }).crl()),
       ),
       at: 'ca.crt',
@@ -92,7 +92,7 @@ export const revocation: Group = {
     no('the first half', 'PEM_INVALID', (site) => site.write('ca.crl', cutAt(root.crl(), 0.5))),
     {
       ...no(
-        'a list that is overdue',
+        'an overdue list',
         'CRL_EXPIRED',
         (site) => site.write('ca.crl', root.crl(OVERDUE)),
         'CRL_EXPIRED',
@@ -101,7 +101,7 @@ export const revocation: Group = {
     },
     {
       ...no(
-        'a list that begins long from now',
+        'a list that becomes valid in the distant future',
         'CRL_NOT_YET_VALID',
         (site) => site.write('ca.crl', root.crl(FAR_OFF)),
         'CRL_NOT_YET_VALID',

@@ -33,14 +33,14 @@ const LARGE = pem(
 const lonely = createAuthority().issueAuthority({ name: 'Corpus Lonely Intermediate' })
 const visitor = root.issue({ names: ['visitor'] })
 
-/** A client that the root lets in. */
+/** A client that the root admits. */
 const client = (): Partial<HandshakeOptions> => ({ cert: visitor.chainPem, key: visitor.keyPem })
 
 const mutual = (site: Site) => ({ ...pairOptions(site), requestCert: true })
 
 /** A bundle of trust anchors. */
 export const trustBundle: Group = {
-  title: 'a file of trust anchors, where clients must have certificates',
+  title: 'a file of trust anchors, where client certificates are required',
   options: (site) => ({ ...mutual(site), ca: site.path('ca.crt'), worker: { maxFileBytes: 64 * 1024 } }),
   right: (site) => withBundle(site, BUNDLE),
   client,
@@ -52,7 +52,7 @@ export const trustBundle: Group = {
     ),
     yes('every anchor twice', BUNDLE + BUNDLE),
     yes('an anchor that has expired', BUNDLE + ENDED.certPem, ['CA_EXPIRED'], 'CA_EXPIRED'),
-    yes('a certificate that signed itself and is no CA', BUNDLE + selfSigned().certPem, ['CA_INVALID']),
+    yes('a self-signed certificate that is not a CA', BUNDLE + selfSigned().certPem, ['CA_INVALID']),
     yes('an intermediate without its root, beside roots', BUNDLE + lonely.certPem, ['CA_INVALID']),
     yes('144 anchors', root.certPem + bundleOf(manyAuthorities(143, { name: 'Corpus Public' }))),
     no('the file is gone', 'FILE_NOT_FOUND', (site) => site.remove('ca.crt')),
@@ -67,7 +67,7 @@ export const trustBundle: Group = {
     },
     no('text without a certificate', 'CA_INVALID', (site) => site.write('ca.crt', '# no roots yet\n')),
     no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),
-    no('a request for a certificate', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),
+    no('a certificate request', 'CA_INVALID', (site) => site.write('ca.crt', csr(site.leaf()))),
     no('a revocation list', 'CA_INVALID', (site) => site.write('ca.crt', root.crl())),
     {
       ...yes('a server certificate among the anchors', BUNDLE + visitor.certPem, ['CA_INVALID']),
@@ -79,7 +79,7 @@ export const trustBundle: Group = {
       listed: true,
     },
     {
-      ...yes('a root that has an extension twice', BUNDLE + twiceConstrained(), ['CA_INVALID']),
+      ...yes('a root with a duplicate extension', BUNDLE + twiceConstrained(), ['CA_INVALID']),
       listed: true,
     },
     yes('a root whose names are malformed', BUNDLE + oddly('2.5.29.17'), ['CA_INVALID']),
@@ -96,7 +96,7 @@ export const trustBundle: Group = {
     },
     no('DER', 'PEM_INVALID', (site) => site.write('ca.crt', root.certDer)),
     no('UTF-16', 'PEM_INVALID', (site) => site.write('ca.crt', Buffer.from(`\ufeff${BUNDLE}`, 'utf16le'))),
-    no('a sign that is no base64 in the middle', 'PEM_INVALID', (site) =>
+    no('a character in the middle that is not base64', 'PEM_INVALID', (site) =>
       site.write(
         'ca.crt',
         BUNDLE.replace(/\n(?=.{64}\n)/g, (end, at: number) => (at > BUNDLE.length / 2 ? '\n*' : end)),
@@ -105,7 +105,7 @@ export const trustBundle: Group = {
     no('a damaged anchor in the middle', 'PEM_INVALID', (site) =>
       site.write('ca.crt', root.certPem + pem('CERTIFICATE', root.certDer.subarray(0, 150)) + BUNDLE),
     ),
-    no('an anchor of which a byte has flipped its form', 'PEM_INVALID', (site) =>
+    no('an anchor with a flipped byte in its structure', 'PEM_INVALID', (site) =>
       site.write(
         'ca.crt',
         root.certPem +
@@ -142,14 +142,14 @@ export const trustBundle: Group = {
   ],
 }
 
-/** Anchors that no client is told of. */
+/** Anchors whose names are not sent to clients. */
 export const unaskedTrust: Group = {
-  title: 'a file of trust anchors, where nobody is asked for a certificate',
+  title: 'a file of trust anchors, where no client certificates are requested',
   options: (site) => ({ ...pairOptions(site), ca: site.path('ca.crt') }),
   right: (site) => withBundle(site, BUNDLE),
   rows: [
     yes('an intermediate without its root', lonely.certPem, ['CA_INVALID']),
-    yes('more names than a handshake could carry, which none has to', bundleOf(CROWD)),
+    yes('more names than a handshake could carry, which is not needed', bundleOf(CROWD)),
     no('the first half of the bundle', 'PEM_INVALID', (site) => site.write('ca.crt', cutAt(BUNDLE, 0.5))),
   ],
 }
@@ -162,7 +162,7 @@ export const trustDirectory: Group = {
   client,
   rows: [
     inDirectory('another anchor', (site) => site.write('anchors/b.crt', ENDED.certPem), ['CA_EXPIRED']),
-    inDirectory('what editors and packages leave behind', (site) => {
+    inDirectory('temporary files of editors and packages', (site) => {
       for (const name of [
         'a.crt~',
         'a.crt.bak',
@@ -187,14 +187,14 @@ export const trustDirectory: Group = {
       'anchors',
     ),
     noDirectory(
-      'a link that leads to itself in its place',
+      'a link to itself in its place',
       'FILE_UNREADABLE',
       (site) => site.link('anchors', 'anchors'),
       'anchors',
     ),
-    noDirectory('nothing is in it', 'CA_EMPTY', (site) => site.makeDirectory('anchors'), 'anchors'),
+    noDirectory('the directory is empty', 'CA_EMPTY', (site) => site.makeDirectory('anchors'), 'anchors'),
     noDirectory(
-      'hidden files alone are in it',
+      'only hidden files are in it',
       'CA_EMPTY',
       (site) => {
         site.makeDirectory('anchors')
@@ -232,14 +232,14 @@ export const trustDirectory: Group = {
   ],
 }
 
-/** A pattern of files, among which others may lie. */
+/** A pattern of files, beside other files. */
 export const trustPattern: Group = {
   title: 'a pattern of files of trust anchors',
   options: (site) => ({ ...mutual(site), caDir: site.path('anchors/*.crt') }),
   right: withDirectory,
   client,
   rows: [
-    inDirectory('a private key that the pattern leaves out', (site) =>
+    inDirectory('a private key that the pattern does not match', (site) =>
       site.write('anchors/b.key', site.leaf().keyPem),
     ),
     noDirectory('no file fits', 'CA_EMPTY', (site) => site.remove('anchors/a.crt'), 'anchors/*.crt'),
@@ -256,13 +256,13 @@ function oddRoot(): Authority {
   return createAuthority({ key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }) })
 }
 
-/** OpenSSL takes it into its store, and refuses every chain that it stands in. */
+/** OpenSSL adds it to its store, and refuses every chain that contains it. */
 function twiceConstrained(): string {
   const extensions = [basicConstraints(true), basicConstraints(true)]
   return pem('CERTIFICATE', oddCertificate({ key: keyPair(), subject: 'Corpus Twice', extensions }))
 }
 
-/** An extension that is no SEQUENCE: OpenSSL refuses every chain with it, and Node throws for some of these. */
+/** An extension that is not a SEQUENCE: OpenSSL refuses every chain with it, and Node throws for some of these. */
 function oddly(id: string): string {
   const extensions = [basicConstraints(true), extension(id, octets(Buffer.from([3])))]
   return pem('CERTIFICATE', oddCertificate({ key: keyPair(), subject: 'Corpus Malformed', extensions }))

@@ -95,7 +95,7 @@ test('a server certificate in a directory of anchors is named, and the others ar
 
 for (const [what, broken, code] of [
   ['a leaf', visitor.certPem, 'CA_INVALID'],
-  ['a root that has an extension twice', twiceConstrained(), 'CA_INVALID'],
+  ['a root with a duplicate extension', twiceConstrained(), 'CA_INVALID'],
   ...(readsMlDsa
     ? []
     : [['a root with a key that OpenSSL does not know', mlDsaRoot(), 'KEY_UNSUPPORTED'] as const]),

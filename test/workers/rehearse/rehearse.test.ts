@@ -60,7 +60,7 @@ test('ciphers that fit no key of the pair are refused, in the version that they 
 })
 
 for (const [what, context] of [
-  ['suites of TLS 1.3 alone', { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384' }],
+  ['TLS 1.3 suites only', { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384' }],
   ['an option that turns TLS 1.2 off', { secureOptions: constants.SSL_OP_NO_TLSv1_2 }],
   ['an option that turns TLS 1.3 off', { secureOptions: constants.SSL_OP_NO_TLSv1_3 }],
 ] as const) {
