@@ -12,12 +12,12 @@ import { DrainError } from './errors.js'
 /** Options of {@link closeEventStreams}. */
 export interface EventStreamOptions {
   /**
-   * Milliseconds after which clients are to connect again; sent as the field `retry`.
-   * @defaultValue the client's own, some seconds
+   * Milliseconds after which clients reconnect; sent as the field `retry`.
+   * @defaultValue not sent; the client's own default, a few seconds, applies
    */
   readonly retryMs?: number
   /**
-   * Text of the last events, each with the empty line that ends it: `'event: bye\ndata: {}\n\n'`.
+   * Text of the last events, each terminated by its empty line: `'event: bye\ndata: {}\n\n'`.
    * @defaultValue none
    */
   readonly last?: string | ((notice: DrainNotice) => string)
@@ -34,8 +34,8 @@ const schema = z.strictObject({
 
 /**
  * An `onResponse` hook that ends server-sent events (WHATWG HTML, section 9.2): it sends the last events and ends the
- * response, so that clients connect again, elsewhere. Other responses are left alone. What the application writes to an
- * event stream after its end is discarded; by itself Node would raise an error.
+ * response, so that clients reconnect elsewhere. Other responses are left alone. Later writes of the application to the
+ * event stream are discarded; without this, Node would raise an error.
  *
  * @example
  * const drain = createDrain({ servers: [server], onResponse: closeEventStreams({ retryMs: 1_000 }) })
@@ -57,14 +57,14 @@ export function closeEventStreams(options: EventStreamOptions = {}): ResponseHoo
   }
 }
 
-/** A stream ends without its last events rather than not at all. */
+/** If `last` throws or returns no string, the stream still ends, without last events. */
 function textOf(last: string | ((notice: DrainNotice) => string), notice: DrainNotice): string {
   if (typeof last === 'string') return last
   const text = callUserCode('hook', 'the option `last` of closeEventStreams', () => last(notice))
   return typeof text === 'string' ? text : ''
 }
 
-/** Calls back once the headers of a response have been sent. Node has no event for it, but all ways lead to `writeHead`. */
+/** Calls back once the response headers have been sent. Node has no event for it, but every path calls `writeHead`. */
 function whenStarted(response: ServerResponse, started: () => void): void {
   if (response.headersSent) {
     started()
@@ -73,7 +73,7 @@ function whenStarted(response: ServerResponse, started: () => void): void {
   const writeHead = response.writeHead as (...args: unknown[]) => unknown
   let due = false
   const watched = (...args: unknown[]) => {
-    // What the application writes in the same turn comes before the end.
+    // Deferred, so that the application's writes in the same turn precede the end.
     if (!due) setImmediate(started)
     due = true
     return writeHead.apply(response, args)
@@ -90,7 +90,7 @@ function contentTypeOf(response: ServerResponse): string {
   if (stream) return String(stream.sentHeaders?.['content-type'] ?? '')
   const given = response.getHeader('content-type')
   if (given !== undefined) return String(given)
-  // Headers that were given to `writeHead` alone can be read nowhere else.
+  // Headers passed only to `writeHead` cannot be read anywhere else.
   const { _header: sent } = response as unknown as { readonly _header?: unknown }
   return /^content-type:[ \t]*(.*)$/im.exec(String(sent ?? ''))?.[1] ?? ''
 }

@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import type { ResponseHook } from './connections/hooks.js'
 import { DrainError } from './errors.js'
 
-/** The part of an Engine.IO server that is needed. */
+/** The part of an Engine.IO server that {@link closeLongPolls} uses. */
 export interface EngineIoLike {
-  /** Its clients themselves are in `clients`, by session ID, which its types do not publish. */
+  /** The clients are in `clients`, by session ID; that field is missing in the types of Engine.IO. */
   readonly clientsCount: number
 }
 
-/** The part of a Socket.IO server that is needed; `engine` is there once it is attached to an HTTP server. */
+/** The part of a Socket.IO server that {@link closeLongPolls} uses; `engine` is set once it is attached to an HTTP server. */
 export interface SocketIoLike {
   readonly engine: EngineIoLike
 }
@@ -17,14 +17,13 @@ export interface SocketIoLike {
 /** A client of an Engine.IO server. */
 interface EngineClient {
   close(): void
-  /** `dataReq` is the request that brings what the client sends, while there is one. */
+  /** `dataReq` is the current request that carries data from the client, if any. */
   readonly transport?: { readonly dataReq?: IncomingMessage }
 }
 
 /**
- * An `onResponse` hook that ends the long polls of Socket.IO, which wait for up to 25 s otherwise: it closes the client
- * that polls, so that the client connects again, elsewhere. WebSockets of Socket.IO are closed by
- * {@link closeWebSockets}.
+ * An `onResponse` hook that ends the long polls of Socket.IO, which otherwise wait for up to 25 s: it closes the polling
+ * client, which then reconnects elsewhere. {@link closeWebSockets} closes the WebSockets of Socket.IO.
  *
  * @example
  * const drain = createDrain({
@@ -42,13 +41,13 @@ export function closeLongPolls(io: SocketIoLike | EngineIoLike): ResponseHook {
     const client = clientOf(clientsOf(io), request.url)
     if (!client) return
     const incoming = client.transport?.dataReq
-    // Engine.IO would cut off what the client is sending.
+    // Closing earlier makes Engine.IO abort the upload of the client.
     if (incoming && !incoming.complete) incoming.once('end', () => setImmediate(() => client.close()))
     else client.close()
   }
 }
 
-/** The client of a request. Anybody may send any path and any session ID: `//` is no URL, `__proto__` is no client. */
+/** The client of a request. Path and session ID are untrusted input: `//` is not a URL, `__proto__` is not a client. */
 function clientOf(clients: Readonly<Record<string, EngineClient>>, url = ''): EngineClient | undefined {
   const sessionId = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('sid')
   return sessionId !== null && Object.hasOwn(clients, sessionId) ? clients[sessionId] : undefined
@@ -64,7 +63,7 @@ function clientsOf(io: SocketIoLike | EngineIoLike): Readonly<Record<string, Eng
   )
 }
 
-/** A Socket.IO server has its engine only once it is attached to an HTTP server. */
+/** Does not require `engine`, which a Socket.IO server gets only when it is attached to an HTTP server. */
 function assertSocketIo(io: unknown): void {
   const given = typeof io === 'object' && io !== null ? io : {}
   if ('clientsCount' in given || ('of' in given && 'attach' in given)) return

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.js'
 
 /**
- * The one deadline of a farewell: it counts from the start over every phase, and can be brought forward but never put
- * off. `Infinity` never passes.
+ * The deadline of one drain: it counts from the start over every phase, and can only be brought forward. `Infinity` never
+ * passes.
  */
 export class Deadline {
   readonly #clock: Clock
@@ -21,7 +21,7 @@ export class Deadline {
     return Math.max(0, this.#at - this.#clock.monotonicMs())
   }
 
-  /** Ends `ms` from now, if that is sooner. */
+  /** Moves the deadline to `ms` from now, if that is earlier. */
   tighten(ms: number): void {
     const at = this.#clock.monotonicMs() + ms
     if (at >= this.#at) return

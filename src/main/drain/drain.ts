@@ -28,7 +28,7 @@ import { assertFree, WatchedServers } from './watched-servers.js'
 import { WholeDrain } from './whole-drain.js'
 
 /**
- * Watches the connections of some servers, so that they can be drained. Costs them nothing but the counting, and
+ * Watches the connections of some servers, so that they can be drained. Until the drain starts, it only counts them. It
  * installs no signal handler ({@link handleSignals} does).
  *
  * @example
@@ -44,7 +44,7 @@ export function createDrain(options: DrainOptions): Drain {
   return openDrain(resolveDrainOptions(options))
 }
 
-/** What a test replaces. */
+/** Parts that tests replace. */
 export interface DrainParts {
   readonly clock?: Clock
   readonly random?: () => number

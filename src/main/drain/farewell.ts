@@ -16,19 +16,19 @@ import { holdLoop } from './node/hold-loop.js'
 import type { ResolvedStart } from './options.js'
 import { Rounds } from './rounds.js'
 
-/** After this many milliseconds what was cut counts as gone, whatever its socket says. */
+/** Milliseconds after which a connection that was cut counts as closed, even without a `close` event. */
 const FORCE_GRACE_MS = 150
 
-/** At most so many of the requests that are cut are logged. */
+/** Most requests that are listed in the log line about cut connections. */
 const MOST_REQUESTS = 10
 
-/** How a drain ended. Frozen, plain data. */
+/** Result of a drain. Frozen, plain data. */
 export interface DrainResult {
-  /** `drained` when every connection went in time; `forced` after the deadline or `force()`. */
+  /** `drained` if every connection closed in time; `forced` after the deadline or `force()`. */
   readonly outcome: 'drained' | 'forced'
   /** Milliseconds since the start. */
   readonly durationMs: number
-  /** Connections that closed, that were abandoned, and that were cut, by protocol. */
+  /** Connections by {@link Departure} and protocol. */
   readonly closed: ConnectionCounts
   readonly abandoned: ConnectionCounts
   readonly forced: ConnectionCounts
@@ -45,9 +45,9 @@ export interface FarewellParts {
   readonly reason: string | undefined
   readonly deadlineMs: number
   readonly spreadMs: number
-  /** Milliseconds that a handshake may take. */
+  /** Milliseconds that a handshake may take once the drain closes. */
   readonly incompleteMs: number
-  /** Which connections are to go; `null` for all of them. */
+  /** Selects the connections to drain; `null` for all. */
   readonly where: ((facts: ConnectionFacts) => boolean) | null
   /** Called when the deadline has passed, before anything is cut. */
   readonly expired: () => void
@@ -55,15 +55,15 @@ export interface FarewellParts {
   readonly ended: (result: DrainResult) => void
 }
 
-/** Begins the farewell of one drain, with what all farewells of these servers share. */
+/** Makes the {@link Farewell} of one drain from its options and the parts that all drains of these servers share. */
 export type FarewellMaker = (
   options: ResolvedStart,
   callbacks: Pick<FarewellParts, 'expired' | 'ended'>,
 ) => Farewell
 
 /**
- * The goodbye to a set of connections: those that are there, and those that come while it lasts. Ends with the last of
- * them, or after the deadline.
+ * Drains a set of connections: those that exist at the start, and those accepted while it runs. Ends when the last one has
+ * closed, or after the deadline.
  */
 export class Farewell implements BookReader {
   readonly notice: DrainNotice
@@ -71,7 +71,7 @@ export class Farewell implements BookReader {
   readonly #parts: FarewellParts
   readonly #startedMs: number
   readonly #members = new Set<Connection>()
-  /** Handshakes of which it is not known yet whether they are meant. */
+  /** Handshakes: `where` can decide only once they are finished. */
   readonly #undecided = new Set<Connection>()
   readonly #gone: Record<Departure, Protocol[]> = { closed: [], abandoned: [], forced: [] }
   readonly #timers = new Set<() => void>()
@@ -101,13 +101,13 @@ export class Farewell implements BookReader {
     return countsOf([...this.#members].map(({ facts }) => facts.protocol))
   }
 
-  /** Lets every answer of HTTP/1.1 be the last of its connection. */
+  /** Makes every HTTP/1.1 response the last one of its connection. */
   windDown(): void {
     this.#phase = 'winding-down'
     this.#inRounds(0, (connection) => connection.windDown(this.notice))
   }
 
-  /** Says goodbye to everyone, spread over `spreadMs`, or half of the time that is left where that is less. */
+  /** Sends every close notice, spread over `spreadMs`, or over half of the remaining time if that is less. */
   leave(): void {
     if (this.#phase !== 'waiting' && this.#phase !== 'winding-down') return
     this.#phase = 'leaving'
@@ -118,7 +118,7 @@ export class Farewell implements BookReader {
     this.#endIfEmpty()
   }
 
-  /** Cuts everyone who is left. */
+  /** Cuts the remaining connections. */
   force(): void {
     if (this.#phase === 'forcing' || this.#phase === 'over') return
     this.#phase = 'forcing'
@@ -129,7 +129,7 @@ export class Farewell implements BookReader {
     this.#endIfEmpty()
   }
 
-  /** Takes it all back. */
+  /** Stops the drain; the connections stay open. */
   cancel(): void {
     this.#rounds?.stop()
     for (const connection of this.#members) connection.carryOn()
@@ -160,19 +160,19 @@ export class Farewell implements BookReader {
     else if (!where || where(connection.facts)) this.#members.add(connection)
   }
 
-  /** What `where` throws at the start goes to its caller, but here there is none. */
+  /** At the start, an error of `where` is thrown to the caller of `start`; for later connections there is no caller. */
   #considerSafely(connection: Connection): void {
     try {
       this.#consider(connection)
     } catch (error) {
-      const message = '`where` of a drain threw; the connection stays'
+      const message = '`where` of a drain threw; the connection is not drained'
       reportUserCode('hook', 'the option `where` of a drain', error, () => {
         this.#parts.logger.error({ err: error }, message)
       })
     }
   }
 
-  /** A connection that comes later starts in the phase of the moment. */
+  /** A connection accepted during the drain starts in the current phase. */
   #greet(connection: Connection): void {
     if (this.#phase === 'winding-down') connection.windDown(this.notice)
     else if (this.#phase === 'leaving') connection.leave(this.notice, true)
@@ -180,8 +180,8 @@ export class Farewell implements BookReader {
   }
 
   /**
-   * Acts on the current members, a few in each turn of the loop: thousands at once would hold it for seconds. Those that come
-   * meanwhile are greeted one by one. A phase takes the place of the one before it, whether or not that had come to its end.
+   * Acts on the current members, a few in each turn of the loop: thousands at once would block it for seconds. Connections
+   * accepted meanwhile are handled by `#greet`. A new phase replaces the previous one, even if that was not finished.
    */
   #inRounds(spreadMs: number, act: (connection: Connection) => void, done = () => {}): void {
     this.#rounds?.stop()
@@ -192,7 +192,7 @@ export class Farewell implements BookReader {
     const actOnMember = (connection: Connection) => {
       if (this.#members.has(connection)) act(connection)
     }
-    // Kept before it starts: what it acts on may begin the next phase.
+    // Assigned before it starts, because an action may begin the next phase.
     this.#rounds = new Rounds(due, clock, actOnMember, done)
     this.#rounds.start()
   }

@@ -4,11 +4,11 @@ import { type DrainHooks, type HookName, type HookOf, NO_GOODBYE } from './conne
 
 type Hook = (...args: unknown[]) => unknown
 
-/** Calls the application's hooks, and reports the connections that none of them can end. */
+/** Calls the application's hooks, and logs connections that none of them can close. */
 export class Goodbyes {
   readonly #hooks: ReadonlyMap<HookName, readonly Hook[]>
   readonly #logger: Logger
-  /** Hooks and messages that were logged; a repetition is logged at `debug`. */
+  /** Pairs of hook and message that were logged; a repetition is logged at `debug`. */
   readonly #logged = new Set<string>()
 
   constructor(hooks: DrainHooks, logger: Logger) {
@@ -24,7 +24,7 @@ export class Goodbyes {
     return this.#of(name).length > 0
   }
 
-  /** Calls every hook of this name. `about` says in the log which connection it was. */
+  /** Calls every hook of this name. `about` identifies the connection in the log. */
   say<N extends HookName>(name: N, about: object, ...args: Parameters<HookOf<N>>): void {
     const hooks = this.#of(name)
     let without = 0
@@ -35,7 +35,7 @@ export class Goodbyes {
     if (without > 0 && without === hooks.length) this.#logOnce(name, 'warn', about, UNKNOWN_TO_HOOK)
   }
 
-  /** Called instead of {@link say} for a connection that needs a hook that is missing. */
+  /** Logs that the hook for this connection is missing. */
   missing(name: HookName, about: object): void {
     this.#logOnce(name, 'info', about, NO_HOOK)
   }
@@ -55,7 +55,7 @@ const UNKNOWN_TO_HOOK =
   'a drain hook found nothing on this connection that it can close; the connection stays until its peer closes it or the deadline passes'
 const NO_HOOK = 'no drain hook for this connection; it stays until its peer closes it or the deadline passes'
 
-/** Calls a hook of the application. One that fails is reported, and the drain goes on. */
+/** Calls a hook of the application. A failure is reported, and the drain continues. */
 export function callHook(name: string, logger: Logger, hook: () => unknown): unknown {
   const log = (error: unknown) => logger.error({ hook: name, err: error }, 'a drain hook failed')
   return callUserCode('hook', `the drain hook ${name}`, hook, log)

@@ -3,22 +3,22 @@ import net, { type Socket } from 'node:net'
 
 import { protocolsOf } from './server-protocols.js'
 
-/** A socket that the application gave to a server of node:http or node:http2, which did not accept it itself. */
+/** The HTTP server that the application passed a socket to, without that server having accepted it. */
 export interface HandedOn {
   readonly server: net.Server
-  /** The HTTP/2 session that the server made of it; `undefined` for HTTP/1.1. */
+  /** The HTTP/2 session that the server created on it; `undefined` for HTTP/1.1. */
   readonly session: ServerHttp2Session | undefined
 }
 
 /**
- * Calls back once, in the same turn of the event loop, when the application hands a socket on to an HTTP server:
- * `createConnectionInjector` of `@grpc/grpc-js` does, and so does a `node:tls` server that chooses by ALPN, or a `node:net`
- * server that chooses by the first bytes. Each of these servers listens for the `close` of the socket.
+ * Calls back once, in the same turn of the event loop, when the application passes a socket to an HTTP server. Examples:
+ * `createConnectionInjector` of `@grpc/grpc-js`, a `node:tls` server that dispatches by ALPN, a `node:net` server that
+ * dispatches by the first bytes. The HTTP server adds a listener for the `close` of the socket, which is detected here.
  *
- * A server of HTTP/1.1 gets a request that has been read already within that very call, so it is reported before it
- * listens: a request that is missed would be cut off. The session of HTTP/2 is made only after that.
+ * An HTTP/1.1 server may emit a request that was already read within the same call, so it is reported before its listener
+ * is added: a missed request would be cut off. The HTTP/2 session is created only afterwards.
  *
- * @returns a function that stops it.
+ * @returns a function that stops the detection.
  */
 export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void): () => void {
   let stopped = false
@@ -42,9 +42,9 @@ export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void
 }
 
 /**
- * The server that a socket was handed on to; `null` without. Node documents no way from a socket to it. It keeps the
- * server, and for HTTP/2 the session too, in properties of the socket, whose names differ; so the values decide. Where a
- * Node keeps them elsewhere, the connection stays what it was. See docs/node-internals.md.
+ * The HTTP server that a socket was passed to; `null` if none. Node documents no way to find it. Node keeps the server, and
+ * the HTTP/2 session, in properties of the socket whose names differ between versions, so they are found by value. If a
+ * Node version keeps them elsewhere, the connection stays `raw`. See docs/node-internals.md.
  */
 export function handedOnTo(socket: Socket): HandedOn | null {
   const own = Reflect.ownKeys(socket).map(

@@ -5,79 +5,79 @@ import type { DrainResult } from './farewell.js'
 import type { DrainStartOptions } from './options.js'
 import type { DrainState } from './state.js'
 
-/** A connection that left while a drain was on. */
+/** A connection that ended during a drain. */
 export interface ConnectionClosed {
   readonly protocol: Protocol
   readonly departure: Departure
-  /** Milliseconds that it lived. */
+  /** Milliseconds since it was accepted. */
   readonly ageMs: number
 }
 
-/** Events of a drain, with what their listeners get. */
+/** Events of a drain, with the arguments of their listeners. */
 export interface DrainEvents {
-  /** The new failureDigest and the one before. */
+  /** The new state and the previous one. */
   state: [DrainState, DrainState]
   'connection-closed': [ConnectionClosed]
-  /** An HTTP/2 session was sent its GOAWAY; of two, the first. */
+  /** A GOAWAY was sent on an HTTP/2 session; with two of them, the first. */
   goaway: []
-  /** The end, `drained` or `forced`; after `failureDigest`. */
+  /** The drain ended, `drained` or `forced`; emitted after `state`. */
   drained: [DrainResult]
 }
 
-/** A drain that was started: of everything, or of what `where` chose. */
+/** A drain that was started: of all connections, or of those that `where` selected. */
 export interface DrainRun {
-  /** The redirect URI that clients are told. */
+  /** The redirect URI that is sent to clients. */
   readonly uri: string | undefined
-  /** Why, as given to `start`. */
+  /** The reason given to `start`. */
   readonly reason: string | undefined
-  /** Milliseconds until what is left is cut; `Infinity` without a deadline. */
+  /** Milliseconds until the remaining connections are cut; `Infinity` without a deadline. */
   readonly remainingMs: number
-  /** Connections that are still to go, by protocol. */
+  /** Connections that are still open, by protocol. */
   connections(): ConnectionCounts
   /**
-   * Resolves when the last of them has gone or been cut.
-   * @throws DrainError `ABORTED` when the signal ended the wait, `CLOSED` when the drain was closed.
+   * Resolves when the last of them has closed or been cut.
+   * @throws DrainError `ABORTED` if the signal ended the wait, `CLOSED` if the drain was closed before its end.
    */
   complete(signal?: AbortSignal): Promise<DrainResult>
-  /** Cuts what is left now. */
+  /** Cuts the remaining connections now. */
   force(): void
 }
 
-/** Says goodbye to every connection of some servers, and tells when the last has gone. */
+/** Closes the connections of some servers gracefully, and reports when the last one has closed. */
 export interface Drain {
   readonly state: DrainState
-  /** What a readiness probe should say: `false` from the lame duck on. Liveness stays good to the end. */
+  /** Value for a readiness probe: `false` from the lame-duck phase on. A liveness probe should succeed until the end. */
   readonly ready: boolean
-  /** The drain of everything that was started; `null` before, and after `cancel`. */
+  /** The drain of all connections; `null` before its start and after `cancel`. */
   readonly run: DrainRun | null
   /**
-   * Starts the drain of everything, or with `where` of some connections. A string is the redirect URI. Called again it
-   * returns the drain that is on, can only shorten its times, and starts nothing twice.
-   * @throws DrainError `OPTIONS_INVALID`; `DRAIN_STARTED` when a drain with another URI is on; `CLOSED`.
+   * Starts the drain of all connections, or with `where` of some. A string is the redirect URI. A second call returns the
+   * drain in progress and can only shorten its times; with `where`, each call starts a drain of its own.
+   * @throws DrainError `OPTIONS_INVALID`; `DRAIN_STARTED` if a drain with another URI is in progress; `CLOSED`.
    */
   start(options?: string | DrainStartOptions): DrainRun
   /**
-   * Starts the drain of the connections whose client certificate the engine's trust of now would not let in any more,
-   * as `onTrustRemoved: 'drain'` does after each change of trust.
-   * @throws DrainError `OPTIONS_INVALID` without the option `engine`; `CLOSED`. What asking the engine throws.
+   * Starts the drain of the connections whose client certificate the engine's current CAs and CRLs no longer accept, as
+   * `onTrustRemoved: 'drain'` does after each change of trust.
+   * @throws DrainError `OPTIONS_INVALID` without the option `engine`; `CLOSED`. Errors of `engine.distrusted`.
    */
   startDistrusted(options?: Omit<DrainStartOptions, 'where' | 'lameDuckMs'>): Promise<DrainRun>
   /**
-   * Resolves at the end of the drain, whenever it starts.
-   * @throws DrainError `ABORTED` when the signal ended the wait, `CLOSED` when the drain was closed.
+   * Resolves at the end of the drain; may be called before its start.
+   * @throws DrainError `ABORTED` if the signal ended the wait, `CLOSED` if the drain was closed before its end.
    */
   complete(signal?: AbortSignal): Promise<DrainResult>
-  /** Cuts what is left now. @throws DrainError `DRAIN_NOT_STARTED` */
+  /** Cuts the remaining connections now. @throws DrainError `DRAIN_NOT_STARTED` */
   force(): void
   /**
-   * Takes back a drain that is still a lame duck: failureDigest `running`, and ready.
+   * Cancels a drain that is still in its lame-duck phase: the state becomes `running`, and `ready` becomes `true`.
    * @throws DrainError `DRAIN_NOT_CANCELLABLE`
    */
   cancel(): void
   /**
-   * Adds a session of a protocol that the drain does not know; it leaves by itself when it has closed.
-   * @returns a function that takes it out, without a goodbye.
-   * @throws DrainError `OPTIONS_INVALID` for an object that is no session; `CLOSED`
+   * Adds a session of a protocol that the drain does not implement; it is removed when its `closed` settles.
+   * @returns a function that removes it without calling `goaway`.
+   * @throws DrainError `OPTIONS_INVALID` for an object that is not a session; `CLOSED`
    */
   track(session: TrackedSession): () => void
   /** Live connections, by protocol. */
@@ -85,6 +85,6 @@ export interface Drain {
   on<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this
   once<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this
   off<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this
-  /** Stops watching the servers, and leaves them and their connections as they are. The end of a drain does it too. */
+  /** Stops watching the servers; they and their connections stay open. Done automatically at the end of a drain. */
   close(): void
 }

@@ -1,13 +1,13 @@
 import type { DrainContext } from './connections/drain-context.js'
 
-/** The wait ends after so many turns of the loop in a row without a new connection, or after so many turns in all. */
+/** The wait ends after `QUIET_TURNS` consecutive turns of the loop without a new connection, at most `MOST_TURNS` in all. */
 const QUIET_TURNS = 3
 const MOST_TURNS = 250
 
 /**
- * Calls `over` at the end of the lame duck: after its time, and once some turns of the loop have brought no new connection.
- * Connections that wait in the kernel to be accepted are reset when the listener closes, and a loop that was held up has
- * many of them.
+ * Calls `over` at the end of the lame-duck phase: after its time, and after some turns of the loop without a new connection.
+ * Closing the listener resets the connections that wait in the kernel to be accepted, and a loop that was blocked has many
+ * of them.
  *
  * @returns a function that cancels the call.
  */

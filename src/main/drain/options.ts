@@ -15,99 +15,101 @@ import type { TrustSource } from './trust-watch.js'
 /** Options of {@link createDrain}. All times are in milliseconds. */
 export interface DrainOptions extends DrainHooks {
   /**
-   * Servers of `node:http`, `node:https`, `node:http2`, `node:tls` and `node:net`, those that frameworks own too. Hand
-   * them over before they listen: a connection from before is seen at its next request only, if it makes any.
+   * Servers of `node:http`, `node:https`, `node:http2`, `node:tls` and `node:net`, including those of frameworks. Call
+   * `createDrain` before they listen: an earlier connection is only seen at its next HTTP/1.1 request.
    */
   readonly servers: readonly net.Server[]
   /**
-   * How long to serve on, not ready any more but with open listeners, before the goodbyes; less than `deadlineMs`.
-   * @defaultValue `0`; `5000` (half of `deadlineMs` at most) when `KUBERNETES_SERVICE_HOST` is set
+   * Milliseconds of the lame-duck phase: not ready, but with open listeners, before connections are closed. Less than
+   * `deadlineMs`.
+   * @defaultValue `0`; `5000` (at most half of `deadlineMs`) if `KUBERNETES_SERVICE_HOST` is set
    */
   readonly lameDuckMs?: number
   /**
-   * When whatever is left is cut, counted from `start` over every phase. `0` is at once, `Infinity` never.
+   * Milliseconds from `start` until the remaining connections are cut. `0` cuts at once, `Infinity` never.
    * @defaultValue `25000`
    */
   readonly deadlineMs?: number
   /**
-   * Spreads the goodbyes at random over this time, or half of what is left to the deadline where that is less.
+   * Milliseconds over which the close notices are spread at random; at most half of the time left to the deadline.
    * @defaultValue `0`
    */
   readonly spreadMs?: number
   /**
-   * `single`: one GOAWAY; streams that the client opened before it read it are refused, and safe to repeat.
-   * `two-phase`: a GOAWAY that refuses nothing, and after a round trip another one; nothing is refused. It puts a stream
-   * between every session and its socket, which costs throughput and works by what Node does not promise.
+   * `single`: one GOAWAY (RFC 9113, section 6.8); streams that the client opens before it reads the GOAWAY are refused, and
+   * are safe to repeat. `two-phase`: a GOAWAY that refuses no stream, and another one after a round trip. It puts a stream
+   * between every session and its socket, which costs throughput and depends on undocumented parts of Node.
    * @defaultValue `'single'`
    */
   readonly http2?: 'single' | 'two-phase'
   /**
-   * HTTP/1.1 requests that arrive while everybody leaves: served, with `Connection: close`, or answered with 503.
+   * HTTP/1.1 requests that arrive while the drain closes connections: served with `Connection: close`, or answered with 503.
    * @defaultValue `'serve'`
    */
   readonly lateRequests?: 'serve' | 'refuse'
   /**
-   * How long a TLS handshake, or a request of which not all headers have arrived, may take once everybody leaves.
+   * Milliseconds that a TLS handshake, or a request with incomplete headers, may still take once the drain closes
+   * connections.
    * @defaultValue `5000`
    */
   readonly incompleteMs?: number
   /**
-   * How long an upgraded connection may take to close after `onUpgrade` has said goodbye; `Infinity` leaves it to the
+   * Milliseconds that an upgraded connection may take to close after `onUpgrade` was called; `Infinity` leaves it to the
    * deadline.
    * @defaultValue `10000`
    */
   readonly closeTimeoutMs?: number
   /**
-   * How long an HTTP/2 peer may send nothing, not even the answer to a ping, before it is taken for dead; `Infinity`
-   * leaves it to the deadline.
+   * Milliseconds without a byte from an HTTP/2 peer, not even a ping acknowledgement, after which it counts as dead;
+   * `Infinity` leaves it to the deadline.
    * @defaultValue `10000`
    */
   readonly pingTimeoutMs?: number
-  /** The reload engine that the servers are attached to: for `onTrustRemoved`, `startDistrusted` and `generationOf`. */
+  /** The reload engine of the servers; required by `onTrustRemoved: 'drain'` and `startDistrusted`. */
   readonly engine?: TrustSource
   /**
-   * What becomes of connections whose client certificate the engine's trust no longer lets in, because its CA was
-   * removed or it was revoked: they are kept, or drained within `deadlineMs`. New ones are refused either way.
+   * Connections whose client certificate the engine no longer trusts, because its CA was removed or it was revoked: `keep`
+   * leaves them open, `drain` drains them within `deadlineMs`. New connections with it are refused either way.
    * @defaultValue `'keep'`
    */
   readonly onTrustRemoved?: 'keep' | 'drain'
   /**
-   * Tells which generation of certificates a socket was accepted under, for `where`.
-   * @defaultValue that of the engine
+   * Returns the generation of certificates under which a socket was accepted, for `where`.
+   * @defaultValue `generationOf` of the engine
    */
   readonly generationOf?: (socket: net.Socket) => number | undefined
   /**
-   * A pino logger, or the four methods of one.
+   * A pino logger, or an object with its methods `debug`, `info`, `warn` and `error`.
    * @defaultValue pino at level `info`, to standard output
    */
   readonly logger?: Logger
 }
 
-/** Options of {@link Drain.start}; those that are left out are as in {@link DrainOptions}. */
+/** Options of {@link Drain.start}; omitted times default to those of {@link DrainOptions}. */
 export interface DrainStartOptions {
-  /** Where clients should go instead: an `https:` or `wss:` URI of at most 8192 bytes. */
+  /** The URI that clients should use instead: `https:` or `wss:`, at most 8192 bytes. */
   readonly uri?: string
-  /** Why, for hooks, events and the log. */
+  /** Reason for the drain; passed to hooks, events and the log. */
   readonly reason?: string
   /** In milliseconds. */
   readonly lameDuckMs?: number
-  /** In milliseconds; `0` is at once. */
+  /** In milliseconds; `0` cuts at once. */
   readonly deadlineMs?: number
   /** In milliseconds. */
   readonly spreadMs?: number
   /**
-   * Whether `cancel` may take it back while it is a lame duck.
+   * Whether `cancel` may cancel it during the lame-duck phase.
    * @defaultValue `true`
    */
   readonly cancellable?: boolean
   /**
-   * Drains only the connections of which this is true, and of those that come while it lasts. The listeners stay open,
-   * and the state of the drain stays as it is; there is no lame duck.
+   * Drains only the connections for which this returns true, including those accepted while it runs. The listeners stay
+   * open, the state of the drain does not change, and there is no lame-duck phase.
    */
   readonly where?: (connection: ConnectionFacts) => boolean
 }
 
-/** Complete and checked; frozen. */
+/** Validated options with all defaults; frozen. */
 export interface ResolvedDrainOptions {
   readonly servers: readonly net.Server[]
   readonly times: DrainTimes
@@ -136,7 +138,7 @@ export interface ResolvedStart extends DrainTimes {
   readonly where: ((facts: ConnectionFacts) => boolean) | null
 }
 
-/** What of the environment decides a default. */
+/** Environment variables that determine a default. */
 interface Environment {
   readonly KUBERNETES_SERVICE_HOST?: string | undefined
 }
@@ -186,7 +188,7 @@ const schema = z
   })
   .refine(({ engine, onTrustRemoved }) => engine || onTrustRemoved === 'keep', {
     path: ['onTrustRemoved'],
-    message: 'expected `engine` beside it: who else would know',
+    message: "'drain' requires the option `engine`",
   })
 
 const startSchema = z
@@ -201,7 +203,7 @@ const startSchema = z
     const problem = value.uri === undefined ? null : redirectProblem(value.uri)
     if (problem !== null) issues.push(custom('uri', problem))
     if (value.where && value.lameDuckMs !== undefined) {
-      issues.push(custom('lameDuckMs', 'expected none beside `where`: the listeners stay open'))
+      issues.push(custom('lameDuckMs', 'not allowed together with `where`: the listeners stay open'))
     }
   })
 
@@ -224,14 +226,14 @@ export function resolveDrainOptions(
     times: timesOf({ lameDuckMs, deadlineMs, spreadMs }, defaultTimes(deadlineMs, env)),
     hooks: { onUpgrade, onStream, onResponse, onRaw },
     generationOf: rest.generationOf ?? input.engine?.generationOf.bind(input.engine),
-    // The objects themselves: copies would lose what their classes give them.
+    // The given objects, not parsed copies, which would lose their prototypes.
     engine: input.engine ?? null,
     logger: input.logger ?? null,
   })
 }
 
 /**
- * Checks what `start` was given; a string is the redirect URI.
+ * Checks the argument of `start`; a string is the redirect URI.
  *
  * @throws DrainError `OPTIONS_INVALID`
  */
@@ -263,7 +265,7 @@ function timesOf(given: GivenTimes, defaults: DrainTimes): DrainTimes {
     spreadMs: given.spreadMs ?? defaults.spreadMs,
   }
   if (times.deadlineMs > 0 && times.lameDuckMs >= times.deadlineMs) {
-    const expected = `expected less than \`deadlineMs\` (${times.deadlineMs}), which it is part of`
+    const expected = `expected less than \`deadlineMs\` (${times.deadlineMs}), which includes it`
     throw invalid([custom('lameDuckMs', `${expected}, got ${times.lameDuckMs}`)], given)
   }
   return times

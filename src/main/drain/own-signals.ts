@@ -1,15 +1,15 @@
 import { constants } from 'node:os'
 
-/** The part of `process` that sends signals; a test has its own. */
+/** The part of `process` that sends signals; replaced by tests. */
 export interface SignalSource {
   readonly pid: number
   kill(pid: number, signal?: string | number): true
 }
 
 /**
- * Knows the signals that this process sends to itself. Frameworks do so when their own clean-up is over (NestJS after its
- * shutdown hooks, terminus, signal-exit), in place of the end of the process that they took away by listening. The kernel
- * does not let Node see who sent a signal, so `process.kill` is watched.
+ * Records the signals that this process sends to itself. Frameworks do this after their own clean-up (NestJS after its
+ * shutdown hooks, terminus, signal-exit), because their signal listener disabled the default exit. Node does not report the
+ * sender of a signal, so `process.kill` is wrapped.
  */
 export class OwnSignals {
   readonly #source: SignalSource
@@ -40,7 +40,7 @@ export class OwnSignals {
   }
 }
 
-/** Whether a signal to `pid` is one to this process too: 0 is its own process group, and a leader's group has its number. */
+/** Whether a signal to `pid` reaches this process: 0 is its own process group, `-own` the group that it leads. */
 function reaches(pid: number, own: number): boolean {
   return [own, -own, 0].includes(Number(pid))
 }

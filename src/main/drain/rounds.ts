@@ -1,21 +1,21 @@
 import type { Clock } from '../base/clock.js'
 
 /**
- * Connections that get their goodbye in one turn of the event loop. Most of the work of a goodbye comes in the turns that
- * follow: to end a TLS connection takes about 0.06 ms.
+ * Most connections handled in one turn of the event loop. Most of the work follows in later turns: ending a TLS connection
+ * takes about 0.06 ms.
  */
 const A_ROUND = 16
 
-/** The longest that a round may take before the next connection waits for the next turn, in milliseconds. */
+/** Milliseconds after which a round continues in the next turn. */
 const BUDGET_MS = 1
 
-/** Something to act on, and when, by the clock's monotonic time. */
+/** An item, and the monotonic time of the clock at which to act on it. */
 export interface Due<T> {
   readonly item: T
   readonly atMs: number
 }
 
-/** Acts on items in rounds with a turn of the event loop in between, each item when it is due. */
+/** Acts on each item when it is due, in rounds separated by a turn of the event loop. */
 export class Rounds<T> {
   readonly #due: readonly Due<T>[]
   readonly #clock: Clock
@@ -26,8 +26,8 @@ export class Rounds<T> {
   #cancel: () => void = () => {}
 
   /**
-   * @param due in the order of time
-   * @param done called after the last
+   * @param due ordered by time
+   * @param done called after the last item
    */
   constructor(due: readonly Due<T>[], clock: Clock, act: (item: T) => void, done: () => void) {
     this.#due = due
@@ -36,7 +36,7 @@ export class Rounds<T> {
     this.#done = done
   }
 
-  /** The first round is at once. */
+  /** Runs the first round synchronously. */
   start(): void {
     const startMs = performance.now()
     for (let count = 0; !this.#stopped; count++) {

@@ -2,7 +2,7 @@ import type { DrainResult, Farewell } from './farewell.js'
 import type { DrainRun } from './handle.js'
 import { waitFor } from './wait-for.js'
 
-/** The view of a farewell that the caller of `start` gets. */
+/** The public view of a drain in progress, returned by `start`. */
 export function runOf(farewell: Farewell, completion: Promise<DrainResult>, force: () => void): DrainRun {
   return {
     uri: farewell.notice.uri,

@@ -6,7 +6,7 @@ import type { DrainRun } from './handle.js'
 import type { ResolvedStart } from './options.js'
 import { runOf } from './run-of.js'
 
-/** The drains of some connections only: any number at a time, and the state of the whole drain stays as it is. */
+/** Drains of selected connections: any number at a time; the state of the drain does not change. */
 export class SelectiveDrains {
   readonly #makeFarewell: FarewellMaker
   readonly #logger: Logger
@@ -23,7 +23,7 @@ export class SelectiveDrains {
       expired: () => farewell.force(),
       ended: (result) => {
         this.#completions.delete(farewell)
-        this.#logger.info({ ...result }, 'some connections drained')
+        this.#logger.info({ ...result }, 'selective drain ended')
         completion.resolve(result)
       },
     })
@@ -33,7 +33,7 @@ export class SelectiveDrains {
     return runOf(farewell, completion.promise, () => farewell.force())
   }
 
-  /** Leaves the connections as they are. */
+  /** Stops every drain; the connections stay open. */
   close(): void {
     for (const [farewell, completion] of this.#completions) {
       farewell.cancel()

@@ -2,7 +2,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Server } from 'node:net'
 
-/** Which protocols a server may speak; neither for one of node:tls or node:net. */
+/** Which HTTP versions a server may speak; both are false for a server of node:tls or node:net. */
 export interface ServerProtocols {
   /** True for node:http2 too, where it depends on `allowHTTP1`. */
   readonly http1: boolean

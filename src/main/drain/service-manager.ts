@@ -1,21 +1,21 @@
 import type { Drain } from './handle.js'
 import type { DrainState } from './state.js'
 
-/** What a service manager can be told; the notifier of `certswap/systemd` tells systemd. */
+/** Notifications to a service manager; the notifier of `certswap/systemd` sends them to systemd. */
 export interface ServiceManager {
-  /** The process ends, for good. */
+  /** Reports that the process is stopping. */
   stopping(text?: string): void
-  /** It takes this many more milliseconds. */
+  /** Asks for this many more milliseconds before the timeout. */
   extend(ms: number): void
 }
 
-/** How often to ask for more time, and for how much, in milliseconds. */
+/** Interval at which more time is requested, and the time requested, in milliseconds. */
 const EXTEND_EVERY_MS = 10_000
 const EXTEND_BY_MS = 30_000
 
 /**
- * Tells a service manager, if there is one, of a drain that cannot be taken back any more, and asks it for time until
- * the end of it: it would kill a process that takes longer than its unit says.
+ * Reports a drain that can no longer be cancelled to the service manager, if any, and requests more time until its end:
+ * otherwise the service manager kills the process after the stop timeout of its unit.
  */
 export class FinalDrain {
   readonly #drain: Drain
@@ -32,7 +32,7 @@ export class FinalDrain {
     drain.on('state', this.#follow).on('drained', this.#end)
   }
 
-  /** What closes by itself begins by itself; a lame duck is final only where its caller says so. */
+  /** Called automatically once the drain is closing; in the lame-duck phase, only the caller knows that it is final. */
   begin(): void {
     if (this.#timer || !this.#manager.stopping) return
     this.#manager.stopping('draining')

@@ -6,7 +6,7 @@ import type { Drain } from './handle.js'
 import { OwnSignals } from './own-signals.js'
 import { FinalDrain, type ServiceManager } from './service-manager.js'
 
-/** What of a reload engine, or of the notifier of `certswap/systemd`, signals need. */
+/** The part of a reload engine, or of the notifier of `certswap/systemd`, that {@link handleSignals} uses. */
 export interface Reloadable extends Partial<ServiceManager> {
   reload(options: { readonly trigger: 'signal' }): Promise<unknown>
 }
@@ -14,7 +14,7 @@ export interface Reloadable extends Partial<ServiceManager> {
 /** Options of {@link handleSignals}. */
 export interface SignalOptions {
   /**
-   * Called at the end of the drain, before the process exits: close databases here. What it throws makes the exit code 1.
+   * Called at the end of the drain, before the process exits: close databases here. If it throws, the exit code is 1.
    */
   readonly onDrained?: (result: DrainResult) => unknown
   /**
@@ -23,34 +23,34 @@ export interface SignalOptions {
    */
   readonly exit?: (code: 0 | 1) => void
   /**
-   * A further SIGINT or SIGTERM forces the drain when it comes more than this many milliseconds after the first. One that
-   * comes earlier is the same stop, said twice: a terminal or a service manager signals a whole process group while a
-   * runner in it passes the signal on too. `0` lets every further signal force.
+   * Milliseconds after the first SIGINT or SIGTERM from which on a further one forces the drain. An earlier one counts as a
+   * duplicate: a terminal or a service manager signals the whole process group, and a runner in it forwards the signal
+   * too. With `0`, every further signal forces.
    * @defaultValue `500`
    */
   readonly forceAfterMs?: number
   /**
-   * A pino logger, or the four methods of one.
+   * A pino logger, or an object with its methods `debug`, `info`, `warn` and `error`.
    * @defaultValue pino at level `info`, to standard output
    */
   readonly logger?: Logger
 }
 
-/** After a second signal the process ends within this time, in milliseconds, whatever still runs. */
+/** Milliseconds after which a forced process exits, even if the drain has not ended. */
 const LAST_RESORT_MS = 400
 
-/** A runner passes a signal on within milliseconds; a person who wants to force can press Ctrl-C again. */
+/** A runner forwards a signal within milliseconds; a user can press Ctrl-C again later. */
 const FORCE_AFTER_MS = 500
 
 /**
- * Handles the signals of the process: SIGHUP reloads the certificates (where there is an engine), the first SIGINT or
- * SIGTERM starts the drain for good, and a further one of either kind forces it, once `forceAfterMs` have passed. A signal
- * that the process sends to itself never forces: NestJS does that after its shutdown hooks. At the end of the drain, by
- * whatever it was started, the process exits: 0 when it drained, 1 when it was forced. SIGHUP is refused once the
- * listeners are closed. A notifier of `certswap/systemd` in the place of the engine reports to systemd that the process
- * stops, and asks for the time that it takes.
+ * Handles the signals of the process. SIGHUP reloads the certificates, if there is an engine; it is refused once the
+ * listeners are closed. The first SIGINT or SIGTERM starts a drain that cannot be cancelled; a further one of either kind
+ * forces it, once `forceAfterMs` have passed. A signal that the process sends to itself, as NestJS does after its shutdown
+ * hooks, never forces. At the end of the drain, however it was started, the process exits: with 0 after `drained`, with 1
+ * after `forced`. If `engine` is a notifier of `certswap/systemd`, it reports to systemd that the process is stopping, and
+ * requests the time that the drain needs.
  *
- * @returns a function that undoes it: a signal does what it did before, and no drain ends the process.
+ * @returns a function that removes the handlers; the end of a drain then no longer ends the process.
  * @throws DrainError `OPTIONS_INVALID`
  */
 export function handleSignals(drain: Drain, engine?: Reloadable, options: SignalOptions = {}): () => void {
@@ -67,25 +67,25 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
     const ownSignal = own.take(signal)
     if (firstAtMs !== null) return stopAgain(signal, ownSignal, performance.now() - firstAtMs)
     firstAtMs = performance.now()
-    logger.info({ signal, forceAfterMs }, 'draining on a signal; another one forces')
+    logger.info({ signal, forceAfterMs }, 'draining after a signal; a further signal forces the drain')
     final.begin()
-    // Init systems do not take a stop back.
+    // A service manager never cancels a stop.
     drain.start({ reason: signal, cancellable: false })
   }
   const stopAgain = (signal: NodeJS.Signals, ownSignal: boolean, afterMs: number) => {
-    if (ownSignal) logger.info({ signal }, 'the process sent the signal to itself again; the drain goes on')
+    if (ownSignal) logger.info({ signal }, 'signal from the process itself ignored; the drain continues')
     else if (afterMs < forceAfterMs)
-      logger.info({ signal, afterMs }, 'the same stop was signalled twice; the drain goes on')
+      logger.info({ signal, afterMs }, 'duplicate signal ignored; the drain continues')
     else forceOut(signal)
   }
   const forceOut = (signal: NodeJS.Signals) => {
-    logger.warn({ signal }, 'forced by a second signal')
+    logger.warn({ signal }, 'drain forced by a further signal')
     setTimeout(exit, LAST_RESORT_MS, 1)
     drain.force()
   }
   const reload = () => {
     if (drain.state !== 'running' && drain.state !== 'lame-duck') {
-      logger.warn({ state: drain.state }, 'reload refused: no connection will be accepted any more')
+      logger.warn({ state: drain.state }, 'reload refused: the listeners are closed')
       return
     }
     engine
@@ -105,7 +105,7 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
     exit(code)
   }
 
-  // A drain that is closed has no end to exit at.
+  // Rejects if the drain is closed before its end; the process then does not exit.
   drain.complete().then(finish, () => {})
   process.on('SIGINT', stop).on('SIGTERM', stop)
   if (engine) process.on('SIGHUP', reload)

@@ -1,12 +1,12 @@
 /**
- * Where a drain is:
+ * State of a drain:
  *
  * - `running`: serving; not started.
- * - `lame-duck`: not ready for new clients, but every request is served and the listeners are open, so that load
- *   balancers have time to notice. The only failureDigest that can be taken back.
- * - `closing`: the listeners are closed and every connection has been told to go; what runs is finished.
- * - `drained`: the last connection has gone; nothing was cut by the deadline.
- * - `forced`: what was left at the deadline, or at `force()`, is being or has been cut.
+ * - `lame-duck`: reports not ready, but the listeners are open and every request is served, so that load balancers have
+ *   time to notice. The only state that can be cancelled.
+ * - `closing`: the listeners are closed and connections get their close notice; running requests finish.
+ * - `drained`: the last connection has closed; none was cut by the deadline.
+ * - `forced`: the connections left at the deadline, or at `force()`, are being or have been cut.
  */
 export const DRAIN_STATES = ['running', 'lame-duck', 'closing', 'drained', 'forced'] as const
 
@@ -21,7 +21,7 @@ const NEXT: Readonly<Record<DrainState, readonly DrainState[]>> = {
   forced: [],
 }
 
-/** The state of a drain, which only ever moves along the arrows. */
+/** The state of a drain; only the transitions of `NEXT` are possible. */
 export class DrainStateMachine {
   readonly #moved: (state: DrainState, previous: DrainState) => void
   #state: DrainState = 'running'
@@ -34,12 +34,12 @@ export class DrainStateMachine {
     return this.#state
   }
 
-  /** Whether it is over. */
+  /** Whether no transition is left. */
   get final(): boolean {
     return NEXT[this.#state].length === 0
   }
 
-  /** Moves on where that is possible, and says whether it was. */
+  /** Changes the state if the transition is allowed; returns whether it was. */
   move(to: DrainState): boolean {
     const previous = this.#state
     if (!NEXT[previous].includes(to)) return false

@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.js'
 import type { Connection, Departure } from './connections/connection.js'
 import type { BookReader, Connections } from './connections/connections.js'
 
-/** What of a reload engine a drain needs to say goodbye to those who lost their trust. */
+/** The part of a reload engine that a drain needs to find connections that are no longer trusted. */
 export interface TrustSource {
   generationOf(socket: Socket): number | undefined
   status(): { readonly generation: { readonly number: number } }
@@ -14,7 +14,7 @@ export interface TrustSource {
   off(event: 'applied', listener: (result: AppliedTrust) => void): unknown
 }
 
-/** What of the result of a reload tells whether trust has changed. */
+/** The part of a reload result that shows whether trust has changed. */
 interface AppliedTrust {
   readonly diff: { readonly sessionsSurvive: boolean } | null
 }
@@ -26,13 +26,13 @@ export interface TrustWatchParts {
   readonly dismiss: (distrusted: ReadonlySet<Socket>) => void
 }
 
-/** Looks after each change of trust for connections that it would not have let in, and has them dismissed. */
+/** After each change of trust, finds the connections that are no longer trusted, and has them drained. */
 export class TrustWatch implements BookReader {
   readonly #parts: TrustWatchParts
   readonly #unfollow: () => void
   #released = false
   readonly #applied = ({ diff }: AppliedTrust) => {
-    // A rollback brings no diff with it.
+    // A rollback has no diff.
     if (!diff?.sessionsSurvive) this.#look([...this.#parts.book])
   }
 
@@ -42,7 +42,7 @@ export class TrustWatch implements BookReader {
     this.#unfollow = parts.book.follow(this)
   }
 
-  /** A handshake goes by the trust that it began with, and may end after that was looked at. */
+  /** A handshake uses the trust at its start, and may finish after the check that followed a change. */
   joined(connection: Connection, instead: Connection | undefined): void {
     const { engine } = this.#parts
     if (instead?.facts.protocol !== 'handshake' || !connection.facts.socket) return
@@ -64,12 +64,12 @@ export class TrustWatch implements BookReader {
       (distrusted) => {
         if (distrusted.size > 0 && !this.#released) dismiss(distrusted)
       },
-      (error: unknown) => logger.error({ err: error }, 'connections were not held against the new trust'),
+      (error: unknown) => logger.error({ err: error }, 'checking connections against the new trust failed'),
     )
   }
 }
 
-/** Sockets of TLS whose handshake is over. */
+/** TLS sockets whose handshake is finished. */
 export function securedAmong(connections: Iterable<Connection>): TLSSocket[] {
   return [...connections].flatMap(({ facts: { socket, protocol } }) =>
     socket instanceof TLSSocket && protocol !== 'handshake' ? [socket] : [],

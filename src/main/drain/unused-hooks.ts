@@ -3,13 +3,13 @@ import type { Server } from 'node:net'
 import type { DrainContext } from './connections/drain-context.js'
 import { protocolsOf } from './server-protocols.js'
 
-/** Warns of hooks that are never called with these servers: their author expects a goodbye that is never sent. */
+/** Warns about hooks that are never called with these servers. */
 export function warnOfUnusedHooks(
   servers: readonly Server[],
   { goodbyes, logger }: Pick<DrainContext, 'goodbyes' | 'logger'>,
 ): void {
   const kinds = servers.map(protocolsOf)
-  // Connections of other servers may be handed on to an HTTP server.
+  // The application may pass connections of other servers to an HTTP server.
   const other = kinds.some(({ http1 }) => !http1)
   const http2 = kinds.some((kind) => kind.http2)
   const http1 = kinds.some((kind) => kind.http1)

@@ -2,7 +2,7 @@ import { untilAborted } from '../base/until-aborted.js'
 import { DrainError } from './errors.js'
 
 /**
- * What a caller waits for who may stop waiting.
+ * Waits for the completion until the signal aborts.
  *
  * @throws DrainError `ABORTED`
  */

@@ -18,27 +18,27 @@ import { stopListening } from './node/stop-listening.js'
 import { type ServerTaps, tapServer } from './node/tap-server.js'
 import { protocolsOf } from './server-protocols.js'
 
-/** A server whose connections come into the book, each as what it speaks. */
+/** A server whose connections are recorded, each under its protocol. */
 export interface WatchedServer {
   stopListening(): void
-  /** Takes over a connection that was handed on to this server before it was watched. */
+  /** Records a connection that was passed to this server before it was watched. */
   take(socket: Socket, session: ServerHttp2Session | undefined): void
-  /** Answers further HTTP/1.1 requests with 503 in place of the application. */
+  /** Answers further HTTP/1.1 requests with 503 instead of the application. */
   refuseRequests(): void
-  /** Takes every listener off it. */
+  /** Removes every listener. */
   release(): void
 }
 
 export interface WatchOptions {
-  /** Whether HTTP/2 sessions are to get two GOAWAYs. */
+  /** Whether HTTP/2 sessions get two GOAWAYs. */
   readonly twoPhase: boolean
-  /** Called when a connection of a `node:tls` or `node:net` server is handed on to an HTTP server. */
+  /** Called when a connection of a `node:tls` or `node:net` server is passed to an HTTP server. */
   readonly handedOn: (socket: Socket, to: HandedOn) => void
 }
 
 /**
- * Watches the connections that a server accepts from now on. On a TLS server a connection counts from its handshake on;
- * the raw socket under it would look idle while its requests run.
+ * Watches the connections that a server accepts from now on. On a TLS server, the TLS socket replaces the handshake's TCP
+ * socket, which would look idle while requests run.
  */
 export function watchServer(
   server: net.Server,
@@ -74,7 +74,7 @@ export function watchServer(
   const connectionOf = (socket: Socket) => {
     const known = book.of(socket)
     if (known instanceof Http1Connection) return known
-    // Connected before the server was watched.
+    // It was accepted before the server was watched.
     const connection = new Http1Connection(socket, context)
     book.add(connection, socket)
     return connection
@@ -124,7 +124,7 @@ export function watchServer(
   }
 }
 
-/** Handshakes that are under way, told from one another by their peers' addresses: those of Unix sockets are not seen. */
+/** Running handshakes by the address of their peer; those on Unix sockets have none and are not seen. */
 function watchHandshakes(server: net.Server, context: DrainContext) {
   const running = new Map<string, HandshakeConnection>()
   const begin = (socket: Socket) => {
@@ -139,7 +139,7 @@ function watchHandshakes(server: net.Server, context: DrainContext) {
   }
   server.on('connection', begin)
   return {
-    /** The handshake that this TLS socket came of. */
+    /** The handshake of this TLS socket. */
     finished(socket: Socket): HandshakeConnection | undefined {
       const peer = peerOf(socket) ?? ''
       const handshake = running.get(peer)
@@ -157,7 +157,7 @@ function tapOrWarn(
 ): ServerTaps | null {
   const taps = tapServer(server, event)
   if (!taps) {
-    const message = 'two-phase GOAWAY is not possible on this Node; sessions get a single one'
+    const message = 'two-phase GOAWAY is not possible on this Node version; a single GOAWAY is sent'
     logger.warn({ node: process.version }, message)
   }
   return taps

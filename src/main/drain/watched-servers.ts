@@ -6,7 +6,7 @@ import type { HandedOn } from './handed-on.js'
 import type { ResolvedDrainOptions } from './options.js'
 import { type WatchedServer, watchServer } from './watch-server.js'
 
-/** A server is in one drain at most: two would each send their goodbyes. */
+/** A server is in at most one drain: two would each close its connections. */
 const taken = new WeakSet<Server>()
 
 /** @throws DrainError `SERVER_TAKEN` */
@@ -15,7 +15,7 @@ export function assertFree(servers: readonly Server[]): void {
   throw new DrainError('SERVER_TAKEN', 'createDrain: a server belongs to another drain; close that one first')
 }
 
-/** The servers of one drain, which takes them until it releases them. */
+/** The servers of one drain, reserved until `release`. */
 export class WatchedServers {
   readonly #servers = new Map<Server, WatchedServer>()
   readonly #context: DrainContext
@@ -60,8 +60,8 @@ export class WatchedServers {
   }
 
   /**
-   * A connection of one of these servers was handed on to another one, which is watched from now on, so that its
-   * connections count and get their goodbye as what they are. One that is watched already has taken it over itself.
+   * The application passed a connection of one of these servers to another server, which is watched from now on, so that
+   * the connection is counted and closed under its real protocol. A server that is already watched has recorded it itself.
    */
   #follow(socket: Socket, { server, session }: HandedOn): void {
     if (taken.has(server)) return
@@ -70,7 +70,7 @@ export class WatchedServers {
     watched.take(socket, session)
   }
 
-  /** Connections that were accepted earlier cannot be seen, and would be cut without a goodbye when the process exits. */
+  /** Connections accepted earlier cannot be seen, and would be cut without a close notice when the process exits. */
   #warnOfEarlyConnections(): void {
     for (const server of this.#servers.keys()) {
       if (!server.listening) continue

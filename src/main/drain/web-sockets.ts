@@ -6,32 +6,32 @@ import type { DrainNotice } from './connections/connection.js'
 import { NO_GOODBYE, type UpgradeHook } from './connections/hooks.js'
 import { DrainError } from './errors.js'
 
-/** The part of a WebSocket server that is needed: `ws`, Engine.IO and Socket.IO have it. */
+/** The part of a WebSocket server that {@link closeWebSockets} uses; `ws`, Engine.IO and Socket.IO have it. */
 export interface WebSocketServerLike {
   on(event: 'connection', listener: (socket: WebSocketLike, request: IncomingMessage) => void): unknown
 }
 
-/** The part of a `ws` WebSocket that is needed. */
+/** The part of a `ws` WebSocket that {@link closeWebSockets} uses. */
 export interface WebSocketLike {
   close(code: number, reason: string): void
 }
 
-/** Going away. Clients that should come back at once are told 1012, service restart. */
+/** Close code "going away" (RFC 6455, section 7.4.1); 1012, "service restart", asks clients to reconnect at once. */
 const GOING_AWAY = 1001
-/** The reason of a close frame, in bytes: what a control frame holds, less the code. */
+/** Longest reason of a close frame in bytes: the payload of a control frame, 125, less the close code. */
 const MAX_REASON_BYTES = 123
 
 /**
- * An `onUpgrade` hook that sends every WebSocket a close frame, with the redirect URI (or the reason of the drain) as its
- * reason where it fits. It finds the WebSockets of the package `ws` by itself, those of every server and those that a
- * framework made: Socket.IO, `@fastify/websocket`. A connection that holds none is logged.
+ * An `onUpgrade` hook that sends every WebSocket a close frame (RFC 6455), with the redirect URI, or else the reason of the
+ * drain, as its reason if it fits into 123 bytes. It finds all WebSockets of the package `ws`, including those that a
+ * framework made: Socket.IO, `@fastify/websocket`. A connection without a WebSocket is logged.
  *
  * @example
  * const drain = createDrain({ servers: [server], onUpgrade: closeWebSockets() })
  *
- * @param servers servers of another implementation that emits `connection` with a WebSocket and its request, as
- * `WebSocketServer` of `ws` does; call it before they accept connections. @defaultValue none
- * @param code the close code. @defaultValue `1001`; `1012` asks clients to reconnect
+ * @param servers servers of another implementation that emit `connection` with a WebSocket and its request, as
+ * `WebSocketServer` of `ws` does; pass them before they accept connections. @defaultValue none
+ * @param code the close code; `1012` asks clients to reconnect. @defaultValue `1001`
  * @throws DrainError `OPTIONS_INVALID`
  */
 export function closeWebSockets(
@@ -43,7 +43,7 @@ export function closeWebSockets(
   assertCode(code)
   for (const server of listOf(servers)) {
     server.on('connection', (socket, request) => {
-      // Socket.IO and Engine.IO emit their own sockets, without a request; their WebSockets are found otherwise.
+      // Socket.IO and Engine.IO emit their own sockets without a request; `webSocketOf` finds their WebSockets.
       if (!isObject(request) || !canClose(socket)) return
       byRequest.set(request, socket)
       const notice = awaited.get(request)
@@ -53,7 +53,7 @@ export function closeWebSockets(
   return (stream, notice, request) => {
     const socket = byRequest.get(request) ?? webSocketOf(stream, request)
     if (socket) return close(socket, code, notice)
-    // The application may still be deciding on the upgrade.
+    // The application may not have completed the upgrade yet.
     awaited.set(request, notice)
     whenWebSocket(stream, request, (late) => close(late, code, notice))
     return NO_GOODBYE
@@ -61,8 +61,8 @@ export function closeWebSockets(
 }
 
 /**
- * The WebSocket on a connection; `undefined` without. `ws` keeps it in a property of the stream (the name is a symbol of
- * its own, so the value decides), Engine.IO in one of the request, whatever implementation it uses.
+ * The WebSocket on a connection; `undefined` if none. `ws` keeps it in a property of the stream whose name is a private
+ * symbol, so it is found by value; Engine.IO keeps it in a property of the request, for every implementation.
  */
 function webSocketOf(stream: Duplex, request: IncomingMessage): WebSocketLike | undefined {
   const symbols = Object.getOwnPropertySymbols(stream).map(
@@ -71,7 +71,7 @@ function webSocketOf(stream: Duplex, request: IncomingMessage): WebSocketLike | 
   return [...symbols, (request as { websocket?: unknown }).websocket].find(isWebSocket)
 }
 
-/** Calls back once when a WebSocket is made of a connection: it listens to the stream then. */
+/** Calls back once when a WebSocket is created on the connection: it then adds a `close` listener to the stream. */
 function whenWebSocket(
   stream: Duplex,
   request: IncomingMessage,
@@ -109,16 +109,16 @@ function listOf(servers: unknown): readonly WebSocketServerLike[] {
   return list as readonly WebSocketServerLike[]
 }
 
-/** A server of node:http has `on('connection')` too, with sockets that it makes no sense to send a close frame on. */
+/** A server of node:http emits `connection` too, but with sockets that are not WebSockets. */
 function assertWebSocketServer(server: unknown): void {
   if (isObject(server) && typeof (server as Partial<WebSocketServerLike>).on === 'function') {
     if (!(server instanceof net.Server)) return
     throw invalid(
       'a server of node:net, node:tls, node:http or node:http2',
-      'it is an option `servers` of createDrain',
+      'pass it in the option `servers` of createDrain',
     )
   }
-  throw invalid(kindOf(server), 'without an argument the WebSockets of the package `ws` are found anyway')
+  throw invalid(kindOf(server), 'WebSockets of the package `ws` are found without an argument')
 }
 
 function assertCode(code: unknown): void {

@@ -15,11 +15,11 @@ export interface WholeDrainParts {
   readonly makeFarewell: FarewellMaker
   /** Closes the listeners of all servers. */
   readonly stopListening: () => void
-  /** Called at the end, before it is announced. */
+  /** Called at the end, before it is reported. */
   readonly release: () => void
 }
 
-/** The drain of all connections, from its start to its end. The state of a drain is the state of this one. */
+/** The drain of all connections, from its start to its end. Its state is the state of the {@link Drain}. */
 export class WholeDrain {
   readonly #parts: WholeDrainParts
   readonly #machine: DrainStateMachine
@@ -42,14 +42,14 @@ export class WholeDrain {
     return this.#run
   }
 
-  /** Resolves at the end, whenever it starts. */
+  /** Resolves at the end; available before the start. */
   get completion(): Promise<DrainResult> {
     return this.#completion.promise
   }
 
   /**
-   * @param options what `given` means, with the defaults filled in
-   * @param given what the caller of `start` passed: a drain that is on takes over only what it names
+   * @param options `given` with the defaults filled in
+   * @param given argument of `start`; only the options it names change a drain in progress
    */
   start(options: ResolvedStart, given: string | DrainStartOptions): DrainRun {
     if (this.#farewell && this.#run) return this.#startAgain(this.#farewell, this.#run, options, given)
@@ -63,7 +63,9 @@ export class WholeDrain {
 
   cancel(): void {
     if (!this.#cancellable || !this.#farewell || this.state !== 'lame-duck') {
-      const why = this.#cancellable ? `the drain is ${this.state}, not a lame duck` : 'the start was final'
+      const why = this.#cancellable
+        ? `the drain is in the state \`${this.state}\`, not \`lame-duck\``
+        : 'the drain was started with `cancellable: false`'
       throw new DrainError('DRAIN_NOT_CANCELLABLE', `cancel: ${why}`)
     }
     this.#cancelLameDuck()
@@ -74,7 +76,7 @@ export class WholeDrain {
     this.#parts.context.logger.info({}, 'drain cancelled')
   }
 
-  /** Leaves the connections as they are. */
+  /** Stops the drain; the connections stay open. */
   close(): void {
     this.#cancelLameDuck()
     if (!this.#machine.final) this.#farewell?.cancel()
@@ -108,7 +110,7 @@ export class WholeDrain {
     const { uri } = farewell.notice
     if (options.uri !== undefined && options.uri !== uri) {
       const kept = uri === undefined ? 'without a redirect URI' : `to ${uri}`
-      throw new DrainError('DRAIN_STARTED', `start: a drain ${kept} is on; it stays as it is`)
+      throw new DrainError('DRAIN_STARTED', `start: a drain ${kept} is in progress; its URI cannot change`)
     }
     if (typeof given === 'string' || this.#machine.final) return run
     if (given.cancellable === false) this.#cancellable = false

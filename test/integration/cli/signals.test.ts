@@ -134,7 +134,7 @@ test('a lame duck continues to serve and to accept after the signal, and a later
   await program.line('draining')
   assert.equal((await get({ port: program.port, ca, agent: false })).status, 200)
   program.child.kill('SIGTERM')
-  await program.line('the same stop was signalled twice; the drain goes on')
+  await program.line('duplicate signal ignored; the drain continues')
   await pause(SAME_STOP_MS)
   assert.equal(await program.stop(), 1)
 })

@@ -76,7 +76,7 @@ test('a signal that the process sends to itself starts the drain, and never forc
   app.child.send('SIGTERM')
   await app.next('state', ({ state }) => state === 'closing')
   app.child.send('SIGTERM')
-  await app.next('log', ({ message }) => message.startsWith('the process sent the signal to itself'))
+  await app.next('log', ({ message }) => message.startsWith('signal from the process itself ignored'))
 
   running.write('23456789')
   assert.match((await readToEnd(running)).text, /answered/)
@@ -91,7 +91,7 @@ test('a signal from outside forces the drain, also after one that the process se
   app.child.send('SIGTERM')
   await app.next('state', ({ state }) => state === 'closing')
   app.child.send('SIGTERM')
-  await app.next('log', ({ message }) => message.startsWith('the process sent the signal to itself'))
+  await app.next('log', ({ message }) => message.startsWith('signal from the process itself ignored'))
   app.child.kill('SIGTERM')
 
   assert.deepEqual(await app.exit, [1, null])

@@ -44,7 +44,7 @@ test('Nest with shutdown hooks that ignore the drain does not force it by the si
   const slow = get({ port, ca, agent: false, path: '/slow' })
   await get({ port, ca, agent: false })
   const stopped = app.stop('SIGTERM')
-  await app.next((line) => line.includes('the process sent the signal to itself again'))
+  await app.next((line) => line.includes('signal from the process itself ignored'))
 
   assert.equal((await slow).body, 'late\n')
   assert.equal(await stopped, 0)

@@ -2,11 +2,11 @@ import type { ConnectionFacts } from './facts.js'
 import { PROTOCOLS, type Protocol } from './protocols.js'
 
 /**
- * How a connection went:
+ * How a connection ended:
  *
  * - `closed`: by either side, with nothing cut.
- * - `abandoned`: cut before the deadline, because the peer did not do its part in time: it is dead, never finished
- *   its handshake or its request's headers, or left the closing handshake of a WebSocket unanswered.
+ * - `abandoned`: cut before the deadline because the peer did not respond in time: it is dead, did not finish its
+ *   handshake or its request headers, or did not answer the close frame of a WebSocket.
  * - `forced`: cut by the deadline or by `force()`.
  */
 export const DEPARTURES = ['closed', 'abandoned', 'forced'] as const
@@ -14,37 +14,38 @@ export const DEPARTURES = ['closed', 'abandoned', 'forced'] as const
 /** One of {@link DEPARTURES}. */
 export type Departure = (typeof DEPARTURES)[number]
 
-/** What those who leave are told. */
+/** Facts about the drain that clients and hooks receive. */
 export interface DrainNotice {
-  /** Where clients should go instead. */
+  /** The URI that clients should use instead. */
   readonly uri: string | undefined
-  /** Why, as given to `start`. */
+  /** The reason given to `start`. */
   readonly reason: string | undefined
-  /** Milliseconds until the connection is cut, as of the moment it is read; `Infinity` without a deadline. */
+  /** Milliseconds until the connection is cut, computed on each access; `Infinity` without a deadline. */
   readonly remainingMs: number
 }
 
-/** A connection as the drain knows it: one class for each protocol. */
+/** A connection of a drain; one implementation for each protocol. */
 export interface Connection {
   readonly facts: ConnectionFacts
-  /** Serve on, but let every answer say that it is the last; `carryOn` takes it back. */
+  /** Keeps serving, and announces the end with every HTTP/1.1 response; `carryOn` undoes it. */
   windDown(notice: DrainNotice): void
   carryOn(): void
   /**
-   * Say goodbye, finish what runs, and close. What is called again changes nothing. A connection that is a `newborn`
-   * came while everybody left, and may not have got to its first request.
+   * Sends the close notice of the protocol, lets running requests finish, and closes. Repeated calls have no effect.
+   *
+   * @param newborn whether the connection was accepted during this phase, so that its first request may still be on its way
    */
   leave(notice: DrainNotice, newborn: boolean): void
-  /** Close now, whatever runs. */
+  /** Closes now, even with requests running. */
   cut(): void
-  /** Takes every listener off it; nothing else is called afterwards. */
+  /** Removes every listener; no other method is called afterwards. */
   release(): void
 }
 
 /** Counts of connections by protocol. */
 export type ConnectionCounts = Readonly<Record<Protocol, number>>
 
-/** Frozen: counts of what `protocols` lists. */
+/** Counts each protocol in the list. The result is frozen. */
 export function countsOf(protocols: Iterable<Protocol>): ConnectionCounts {
   const counts = Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, 0])) as Record<Protocol, number>
   for (const protocol of protocols) counts[protocol]++

@@ -2,14 +2,14 @@ import type { Socket } from 'node:net'
 
 import { type Connection, type ConnectionCounts, countsOf, type Departure } from './connection.js'
 
-/** Who follows the comings and goings in a book. */
+/** Observer of {@link Connections}. */
 export interface BookReader {
-  /** `instead` is what the same connection was until now: a handshake that has ended, a request that was an upgrade. */
+  /** `instead` is the same connection under its previous protocol: a finished handshake, HTTP/1.1 before an upgrade. */
   joined(connection: Connection, instead: Connection | undefined): void
   left(connection: Connection, departure: Departure): void
 }
 
-/** All live connections of a drain, each in it exactly once. */
+/** All live connections of a drain, each exactly once. */
 export class Connections {
   readonly #all = new Set<Connection>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
@@ -21,7 +21,7 @@ export class Connections {
     return this.#all.size
   }
 
-  /** How many connections there have been. */
+  /** Number of connections accepted so far. */
   get arrivals(): number {
     return this.#arrivals
   }
@@ -30,12 +30,12 @@ export class Connections {
     return this.#all.values()
   }
 
-  /** The connection that a socket is, in its present protocol. */
+  /** The connection of a socket, in its current protocol. */
   of(socket: Socket): Connection | undefined {
     return this.#bySocket.get(socket)
   }
 
-  /** A socket that is known already has changed its protocol, or was handed on from one watched server to another. */
+  /** A known socket has changed its protocol, or was passed from one watched server to another: its entry is replaced. */
   add(connection: Connection, socket?: Socket, former?: Connection): void {
     const instead = former ?? (socket && this.#bySocket.get(socket))
     if (instead) {
@@ -64,7 +64,7 @@ export class Connections {
     return () => this.#readers.delete(reader)
   }
 
-  /** Forgets every connection without touching it. */
+  /** Removes every connection from the set; the connections themselves stay open. */
   clear(): void {
     for (const connection of this.#all) connection.release()
     this.#all.clear()

@@ -5,20 +5,20 @@ import type { Goodbyes } from '../goodbyes.js'
 import type { Connections } from './connections.js'
 import type { FactSources } from './facts.js'
 
-/** What the protocol machines of one drain share. */
+/** Objects and limits that all connections of one drain share. */
 export interface DrainContext {
   readonly book: Connections
   readonly clock: Clock
   readonly logger: Logger
   readonly goodbyes: Goodbyes
   readonly exchanges: Exchanges
-  /** Milliseconds that a handshake, or a request without all its headers, may take once it is time to leave. */
+  /** Milliseconds that a TLS handshake, or a request with incomplete headers, may still take once the drain closes. */
   readonly incompleteMs: number
-  /** Milliseconds that an upgraded connection may take for its own goodbye. */
+  /** Milliseconds that an upgraded connection may take to close after its close notice. */
   readonly closeTimeoutMs: number
-  /** Milliseconds without a byte from an HTTP/2 peer, asked for one, after which it is dead. */
+  /** Milliseconds without a byte from a pinged HTTP/2 peer, after which it counts as dead. */
   readonly pingTimeoutMs: number
-  /** Called once for each HTTP/2 session that is told to go. */
+  /** Called once for each HTTP/2 session, with its first GOAWAY. */
   readonly goawaySent: () => void
   readonly factParts: Pick<FactSources, 'clock' | 'generationOf'>
 }

@@ -9,7 +9,7 @@ import { certificatesOf } from '../../attach/peer-chains.js'
 import type { Clock } from '../../base/clock.js'
 import type { Protocol } from './protocols.js'
 
-/** What a drain knows of a live connection; what `where` of a selective drain decides by. */
+/** Facts about a live connection; the argument of `where` in a selective drain. */
 export interface ConnectionFacts {
   readonly protocol: Protocol
   /** Milliseconds since it was accepted. */
@@ -17,15 +17,15 @@ export interface ConnectionFacts {
   /** `undefined` for Unix sockets, and for tracked sessions. */
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
-  /** The name that the client asked for by SNI; `undefined` without TLS or SNI. */
+  /** The SNI server name that the client sent; `undefined` without TLS or SNI. */
   readonly servername: string | undefined
-  /** The client's certificate; `null` where it sent none. */
+  /** The client's certificate; `null` if it sent none. */
   readonly peer: PeerFacts | null
   /** Whether the client's certificate verified against the trust anchors of its handshake. */
   readonly authorized: boolean
-  /** What the option `generationOf` says of it; `undefined` without. */
+  /** Result of the option `generationOf`; `undefined` without that option. */
   readonly generation: number | undefined
-  /** Requests being served: method and path, without the query, which may hold secrets. */
+  /** Requests in progress: method and path, without the query, which may hold secrets. */
   readonly requests: readonly string[]
   /** The socket itself (for HTTP/2 the one under the session); `undefined` for tracked sessions. */
   readonly socket: Socket | undefined
@@ -42,26 +42,26 @@ export interface PeerFacts {
   readonly fingerprint256: string
   /** ISO 8601, in UTC. */
   readonly notAfter: string
-  /** Fingerprints of the certificates above it, as far as they are known: up to the trust anchor that let it in. */
+  /** Fingerprints of its known issuers, up to the trust anchor that verified it. */
   readonly issuers: readonly string[]
 }
 
-/** What a protocol machine adds to what the socket tells. */
+/** Sources of the facts: the socket, and what only the protocol implementation knows. */
 export interface FactSources {
   readonly protocol: Protocol
   readonly clock: Clock
   readonly socket?: Socket
-  /** How old it was already, in another protocol. @defaultValue `0` */
+  /** Age in milliseconds that it already had under its previous protocol. @defaultValue `0` */
   readonly ageMs?: number
   readonly requests?: () => readonly string[]
   readonly generationOf?: (socket: Socket) => number | undefined
 }
 
-/** Facts that are looked up when they are asked for: most connections are never asked. */
+/** Facts that are computed on access, because most are never read. */
 export function factsOf(sources: FactSources): ConnectionFacts {
   const { protocol, clock, socket, ageMs = 0, requests = () => [], generationOf = () => undefined } = sources
   const acceptedMs = clock.monotonicMs() - ageMs
-  // A closed socket has no address any more.
+  // Read now: a closed socket no longer has an address.
   const { remoteAddress, remotePort } = socket ?? {}
   const secure = socket instanceof TLSSocket ? socket : undefined
   let peer: PeerFacts | null | undefined

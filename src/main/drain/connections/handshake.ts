@@ -4,7 +4,7 @@ import type { Connection, Departure } from './connection.js'
 import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 
-/** A TLS handshake that is not finished: it may finish, in `incompleteMs` from when it is time to leave. */
+/** An unfinished TLS handshake. Once the drain closes, it has `incompleteMs` to finish. */
 export class HandshakeConnection implements Connection {
   readonly facts: ConnectionFacts
   readonly #socket: Socket

@@ -7,28 +7,28 @@ import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 import type { Protocol } from './protocols.js'
 
-/** Time between the end and the reset of a connection that is cut, in milliseconds. */
+/** Milliseconds between the end and the reset of a connection that is cut. */
 const CUT_MS = 100
 
 export interface HookedSocketParts {
   readonly protocol: Protocol
   readonly socket: Socket
-  /** What the application writes to, where that is not the socket itself. */
+  /** The stream that the application writes to, if it is not the socket itself. */
   readonly stream?: Duplex
   readonly ageMs?: number
-  /** The option whose functions say goodbye. */
+  /** The option whose functions close the connection. */
   readonly hook: 'onUpgrade' | 'onRaw'
   /** Calls them. `about` describes the connection in log lines. */
   readonly goodbye: (notice: DrainNotice, about: object) => void
-  /** Milliseconds after the goodbye in which the connection must close; `Infinity` leaves it to the deadline. */
+  /** Milliseconds within which the connection must close after the hook; `Infinity` leaves it to the deadline. */
   readonly closeTimeoutMs: number
-  /** Called when the connection is not watched any longer under this protocol. */
+  /** Called when the connection is no longer watched under this protocol. */
   readonly released?: () => void
 }
 
 /**
- * A connection whose protocol only the application knows: it says goodbye by a hook, and is never cut before the
- * deadline where it has none.
+ * A connection whose protocol only the application knows. A hook closes it; without a hook it is never cut before the
+ * deadline.
  */
 export class HookedSocket implements Connection {
   readonly facts: ConnectionFacts
@@ -66,7 +66,7 @@ export class HookedSocket implements Connection {
       return
     }
     lingerAfterEnd(socket, this.#context.clock)
-    // The application has not dealt with a new upgrade yet.
+    // The application has not handled a new upgrade yet.
     if (newborn) setImmediate(goodbye, notice, about)
     else goodbye(notice, about)
     if (closeTimeoutMs === Number.POSITIVE_INFINITY) return

@@ -8,16 +8,16 @@ import type { DrainNotice } from './connection.js'
 /**
  * Ends an upgraded connection, for instance with the close frame of a WebSocket.
  *
- * @param socket what the server's `upgrade` or `connect` event gave.
- * @param request the request that asked for the upgrade.
+ * @param socket the stream from the server's `upgrade` or `connect` event.
+ * @param request the upgrade request.
  */
 export type UpgradeHook = (socket: Duplex, notice: DrainNotice, request: IncomingMessage) => unknown
 
-/** Ends an HTTP/2 stream that would not end by itself. */
+/** Ends a long-lived HTTP/2 stream. */
 export type StreamHook = (stream: ServerHttp2Stream, notice: DrainNotice) => unknown
 
 /**
- * Ends a response that would not end by itself. On HTTP/2 the response and the request are an `Http2ServerResponse` and an
+ * Ends a long-lived response. On HTTP/2 the response and the request are an `Http2ServerResponse` and an
  * `Http2ServerRequest`, which have the methods of these types.
  */
 export type ResponseHook = (
@@ -29,46 +29,46 @@ export type ResponseHook = (
 /** Ends a connection whose protocol only the application knows. */
 export type RawHook = (socket: Socket, notice: DrainNotice) => unknown
 
-/** One function, or several: each is called. */
+/** One function, or several, each of which is called. */
 export type OneOrMany<Hook> = Hook | readonly Hook[]
 
 /**
- * The application's own goodbyes, each a function or a list of functions. One that throws or rejects is logged, and the
- * drain goes on.
+ * Hooks by which the application closes connections; each is a function or a list of functions. A hook that throws or
+ * rejects is logged, and the drain continues.
  */
 export interface DrainHooks {
   /**
-   * Says goodbye on an upgraded connection ({@link closeWebSockets} closes WebSockets). Without it the connection stays
-   * until it closes by itself or the deadline comes.
+   * Closes an upgraded connection ({@link closeWebSockets} closes WebSockets). Without it, the connection stays open until
+   * either side closes it or the deadline passes.
    */
   readonly onUpgrade?: OneOrMany<UpgradeHook> | undefined
   /**
-   * Ends an HTTP/2 stream that would not end by itself: a gRPC stream, a WebSocket of RFC 8441. Called for every stream
-   * that is open at the goodbye of its session, short ones too, and for those that open later.
+   * Ends a long-lived HTTP/2 stream: a gRPC stream, a WebSocket of RFC 8441. Called for every stream, short ones too, that
+   * is open when its session gets its GOAWAY, and for every stream that opens later.
    */
   readonly onStream?: OneOrMany<StreamHook> | undefined
   /**
-   * Ends a response that would not end by itself: server-sent events ({@link closeEventStreams}), long polling. Called
-   * once for every response of a `request` listener that is open at the goodbye of its connection, short ones too, and
-   * for those that begin later; on HTTP/1.1 and on HTTP/2. `headersSent` tells whether a response has started.
+   * Ends a long-lived response on HTTP/1.1 or HTTP/2: server-sent events ({@link closeEventStreams}), long polling. Called
+   * once for every response of a `request` listener, short ones too, that is open when the drain closes its connection,
+   * and for every response that begins later. `headersSent` shows whether a response has started.
    */
   readonly onResponse?: OneOrMany<ResponseHook> | undefined
   /**
-   * Says goodbye on a connection of a `node:tls` or `node:net` server. Without it the connection stays until the peer
-   * closes it or the deadline comes.
+   * Closes a connection of a `node:tls` or `node:net` server. Without it, the connection stays open until the peer closes
+   * it or the deadline passes.
    */
   readonly onRaw?: OneOrMany<RawHook> | undefined
 }
 
-/** The names of the options that are hooks. */
+/** Name of a hook option. */
 export type HookName = keyof DrainHooks
 
-/** What the function of a hook is. */
+/** Type of one function of a hook. */
 export type HookOf<N extends HookName> = Extract<NonNullable<DrainHooks[N]>, (...args: never[]) => unknown>
 
 /**
- * What a hook of this library returns for a connection that it cannot end. When no other hook of the list could either,
- * the drain logs it.
+ * Returned by a hook of this library for a connection that it cannot close. If every hook of the list returns it, the drain
+ * logs a warning.
  *
  * @internal
  */

@@ -8,28 +8,28 @@ import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 
-/** A connection this young may have its first request on the way, in milliseconds. */
+/** Milliseconds after `accept` within which the first request may still be on its way. */
 export const NEWBORN_MS = 500
 
 const TIMEOUT_ANSWER = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n'
 
 /**
- * HTTP/1.1: answers what it was asked, says `Connection: close` with every answer whose headers are still to be sent,
- * and ends after the last one.
+ * HTTP/1.1: answers the requests received, sends `Connection: close` with the newest response whose headers are not yet
+ * sent (RFC 9112, section 9.6), and closes after the last response.
  */
 export class Http1Connection implements Connection {
   readonly facts: ConnectionFacts
   readonly #socket: Socket
   readonly #context: DrainContext
-  /** Answers that are not finished, in the order of their requests. */
+  /** Unfinished responses, in the order of their requests. */
   readonly #running = new Map<ServerResponse, IncomingMessage>()
   #phase: 'serving' | 'winding-down' | 'leaving' | 'ended' = 'serving'
   #altSvc: string | null = null
-  /** Set while leaving, where a hook is to be called for each response. */
+  /** Set while leaving, if the hook `onResponse` exists. */
   #notice: DrainNotice | null = null
   #marked: ServerResponse | null = null
   #served = false
-  /** What had been read when the last request was complete; more than that is the beginning of another one. */
+  /** Bytes read when the last response finished; more bytes are the beginning of another request. */
   #readBefore: number
   #departure: Departure = 'closed'
   #cancelWait: () => void = () => {}
@@ -58,7 +58,7 @@ export class Http1Connection implements Connection {
     response.once('close', () => this.#finish(response))
     if (this.#phase !== 'serving') this.#markLast()
     const notice = this.#notice
-    // The application has not got the request yet.
+    // The application has not received the request yet.
     if (notice) setImmediate(() => this.#callHook(response, notice))
   }
 
@@ -66,7 +66,7 @@ export class Http1Connection implements Connection {
     if (this.#phase !== 'serving') return
     this.#phase = 'winding-down'
     this.#altSvc = alternativeService(uri, 'h2', 'http/1.1')
-    // Node closes the socket outright after such an answer.
+    // Node calls it after a response with `Connection: close`, and would close without reading the peer's end.
     this.#socket.destroySoon = () => this.#end()
     this.#markLast()
   }
@@ -102,8 +102,8 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Says `Connection: close` with the answer to the newest request, and with no earlier one: a client does not read what
-   * comes after such an answer.
+   * Sends `Connection: close` only with the response to the newest request: a client ignores everything after a response
+   * with this header.
    */
   #markLast(): void {
     const newest = [...this.#running.keys()].pop()
@@ -130,7 +130,7 @@ export class Http1Connection implements Connection {
     this.#context.goodbyes.say('onResponse', about, response, notice, request)
   }
 
-  /** Gives a request that has begun to arrive, or must be on its way, the time to be complete. */
+  /** Waits for a request that has begun to arrive or may be on its way. */
   #awaitRequest(ms: number): void {
     this.#cancelWait = afterReading(this.#context.clock, ms, () => {
       if (this.#socket.bytesRead === this.#readBefore) return this.#end()
@@ -139,7 +139,7 @@ export class Http1Connection implements Connection {
     })
   }
 
-  /** One turn of the loop later: a pipelined request may have been received already, but not been parsed. */
+  /** Waits one turn of the loop: a pipelined request may have been received but not parsed yet. */
   #endWhenIdle(): void {
     setImmediate(() => {
       if (this.#running.size === 0) this.#end()
@@ -149,7 +149,7 @@ export class Http1Connection implements Connection {
   #end(lastWords?: string): void {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
-    // A request that comes too late must not be processed: its answer could not be sent.
+    // A later request must not be processed: its response could not be sent.
     if (this.#running.size === 0) discardInput(this.#socket)
     if (lastWords !== undefined) this.#socket.write(lastWords)
     halfClose(this.#socket, this.#context.clock)

@@ -16,26 +16,26 @@ import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 import { NEWBORN_MS } from './http1.js'
 
-/** How long the first GOAWAY of two waits to be known to the client, in milliseconds; okhttp's time. */
+/** Most milliseconds between the two GOAWAYs, in which the client should have read the first; the value of okhttp. */
 const FIRST_GOAWAY_MS = 1_000
 
-/** How often to look whether a GOAWAY that had to wait has got out, in milliseconds. */
+/** Interval in milliseconds at which to check whether a queued GOAWAY has been written. */
 const FLUSH_MS = 10
 
-/** Time for the resets of streams, and then for the end of the session, to be on their way, in milliseconds. */
+/** Milliseconds in which stream resets and the end of the session are written before the socket is destroyed. */
 const CUT_MS = 100
 
 export interface Http2Parts {
   readonly session: ServerHttp2Session
-  /** The socket under the session, which `session.socket` does not let anyone close. */
+  /** The socket under the session; the proxy `session.socket` cannot be closed. */
   readonly socket: Socket
-  /** Where two GOAWAYs are wanted: what can send the first. */
+  /** Sends the first of two GOAWAYs; `undefined` with a single one. */
   readonly tap: GoawayTap | undefined
 }
 
 /**
- * HTTP/2: one GOAWAY that names the last stream that is served (or, with a tap, a first one that names none), streams
- * up to it run to their end, and the session closes with the last of them.
+ * HTTP/2: sends a GOAWAY with the last stream that is served (RFC 9113, section 6.8), with a tap preceded by one that
+ * names no stream. Streams up to the last one run to their end, and the session closes with the last of them.
  */
 export class Http2Connection implements Connection {
   readonly facts: ConnectionFacts
@@ -73,7 +73,7 @@ export class Http2Connection implements Connection {
   carryOn(): void {}
 
   leave(notice: DrainNotice, newborn: boolean): void {
-    // A GOAWAY before its first stream would only turn the client away.
+    // A GOAWAY before the first stream would refuse a request that is already on its way.
     if (newborn && !this.#tap && this.#streams.size === 0) this.#leaveAfterFirst(notice)
     else this.#leaveNow(notice)
   }
@@ -121,7 +121,7 @@ export class Http2Connection implements Connection {
     if (this.#goneAway) this.#closeAfterLast()
   }
 
-  /** The first GOAWAY of two; the second follows when its client must have read the first, and opens no more streams. */
+  /** Sends the first of two GOAWAYs; the second follows once the client must have read the first and opens no more streams. */
   #announce(tap: GoawayTap, uri: string | undefined): void {
     tap.sendFirstGoaway(uri)
     this.#context.goawaySent()
@@ -141,9 +141,9 @@ export class Http2Connection implements Connection {
   }
 
   /**
-   * Closes the session when no stream is left and the GOAWAY has got out. Not by `close` from the first, which sends a
-   * GOAWAY too: a stream that comes after `close` and before that has got out, because another write is under way, is
-   * reset in the middle of nghttp2's reading it, which corrupts the heap (Node 20 to 26).
+   * Closes the session when no stream is left and the GOAWAY has been written. `close` itself is not used to send the
+   * GOAWAY: a stream that arrives after `close` while the GOAWAY is still queued is reset while nghttp2 reads it, which
+   * corrupts the heap (Node 20 to 26).
    */
   #closeAfterLast(): void {
     if (this.#streams.size > 0 || this.#session.destroyed) return
@@ -160,14 +160,14 @@ export class Http2Connection implements Connection {
   }
 
   /**
-   * Asks for a byte each period, and ends the session of a peer that sent none in a whole one. A peer that has not read
-   * what it was sent may be slow rather than dead, and is left to the deadline.
+   * Pings the peer each period, and destroys the session if a whole period brings no byte. A peer with unread response data
+   * may be slow rather than dead, and is left to the deadline.
    */
   #watchForDeath(readBefore: number): void {
     const { pingTimeoutMs } = this.#context
     if (pingTimeoutMs === Number.POSITIVE_INFINITY) return
     this.#wait(pingTimeoutMs, () => {
-      // A session that is closed sends no pings, and lingers no longer than its socket.
+      // A closed session sends no pings; its socket is already bound by `lingerAfterEnd`.
       if (this.#session.closed) return
       const silent = this.#socket.bytesRead === readBefore
       const behind = [...this.#streams.keys()].some((stream) => stream.writableLength > 0)

@@ -6,9 +6,10 @@ import type { DrainContext } from './drain-context.js'
 import { HookedSocket } from './hooked-socket.js'
 
 /**
- * A connection of a plain `node:tls` or `node:net` server: the hook says goodbye, and the peer decides when to close.
+ * A connection of a plain `node:tls` or `node:net` server: the hook starts the close, and no time limit but the deadline
+ * applies.
  *
- * @param handedOn called when the application gives the socket to an HTTP server, which makes it another connection.
+ * @param handedOn called when the application passes the socket to an HTTP server, which replaces this connection.
  */
 export function rawConnection(
   socket: Socket,

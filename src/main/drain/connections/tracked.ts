@@ -4,17 +4,17 @@ import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
 
-/** A session of a protocol that the drain does not know, which can say goodbye by itself: gRPC, MQTT, WebTransport. */
+/** A session of a protocol that the drain does not implement: gRPC, MQTT, WebTransport. */
 export interface TrackedSession {
-  /** Tells the peer to go, to `uri` where there is one, and lets what runs finish. Called once at most. */
+  /** Asks the peer to disconnect (and to use `uri`, if set), and lets running work finish. Called at most once. */
   goaway(uri: string | undefined, notice: DrainNotice): unknown
-  /** Settles when the session has ended, in whatever way. */
+  /** Settles when the session has ended; a rejection counts as an end too. */
   readonly closed: Promise<unknown>
   /** Ends it now. */
   destroy(): unknown
 }
 
-/** @throws DrainError `OPTIONS_INVALID` for an object that is no session; at the drain it would be too late to say so. */
+/** @throws DrainError `OPTIONS_INVALID` for an object that is not a session; during the drain it would be too late. */
 export function assertSession(session: TrackedSession): void {
   const given = session as Partial<TrackedSession> | null | undefined
   const wrong = [

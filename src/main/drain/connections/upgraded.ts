@@ -7,8 +7,8 @@ import { requestLine } from './facts.js'
 import { HookedSocket } from './hooked-socket.js'
 
 /**
- * What an upgrade (WebSocket) or CONNECT made of an HTTP/1.1 connection. After the hook's goodbye the peer has
- * `closeTimeoutMs` to answer it.
+ * An HTTP/1.1 connection after an upgrade (WebSocket) or CONNECT. After the hook has run, the peer has `closeTimeoutMs` to
+ * close it.
  */
 export function upgradedConnection(
   request: IncomingMessage,
@@ -21,7 +21,7 @@ export function upgradedConnection(
   return new HookedSocket(
     {
       protocol: 'upgraded',
-      // Node 26 hands out a wrapper while the body of the request is still arriving.
+      // Not `stream`: Node 26 passes a wrapper while the request body is still arriving.
       socket: request.socket,
       stream,
       ageMs,

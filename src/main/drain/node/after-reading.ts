@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.js'
 
 /**
- * Calls back after `ms`, once what has arrived by then has been taken in. In a loop that was held up timers come before
- * sockets, and peers would be judged by bytes that have not been read yet. Returns a function that cancels it.
+ * Calls back after `ms`, once the bytes received by then have been read. After the loop was blocked, timers run before
+ * sockets, so peers would be judged without bytes that have already arrived. Returns a function that cancels it.
  */
 export function afterReading(clock: Clock, ms: number, callback: () => void): () => void {
   let immediate: NodeJS.Immediate | undefined

@@ -1,6 +1,6 @@
 const HEADER_BYTES = 9
 
-/** Follows a stream of HTTP/2 frames (RFC 9113, section 4.1) and tells where one ends and the next begins. */
+/** Finds the boundaries between the frames of an HTTP/2 stream of bytes (RFC 9113, section 4.1). */
 export class FrameBoundaries {
   readonly #header = Buffer.alloc(HEADER_BYTES)
   #headerBytes = 0
@@ -11,7 +11,7 @@ export class FrameBoundaries {
     return this.#headerBytes === 0 && this.#payloadLeft === 0
   }
 
-  /** Takes the next bytes; returns the offset of the first boundary in them, their end included, or -1 without one. */
+  /** Reads the next bytes; returns the offset of the first boundary in them, their end included, or -1 if there is none. */
   take(chunk: Uint8Array): number {
     let first = this.here ? 0 : -1
     let offset = 0

@@ -5,13 +5,14 @@ import { FrameBoundaries } from './frame-boundaries.js'
 
 const GOAWAY_TYPE = 0x7
 const NO_ERROR = 0
-/** Names no stream: every one that the client may still open is below it. */
+/** The largest stream ID: no stream that the client may still open is above it (RFC 9113, section 6.8). */
 const NO_LAST_STREAM = 0x7fffffff
 
 /**
- * Stands between a socket and its HTTP/2 session, and can put a GOAWAY between two frames of the session's. It takes
- * that to announce the end without refusing the streams that are on their way: nghttp2 refuses them after any GOAWAY of
- * its own but for one that Node has no call for, and a frame written to the socket under a session aborts the process.
+ * Stream between a socket and its HTTP/2 session that can insert a GOAWAY between two frames of the session. It is needed to
+ * announce the end without refusing streams that are on their way: after a GOAWAY of its own, nghttp2 refuses them (except
+ * after `nghttp2_submit_shutdown_notice`, which Node does not call), and writing a frame to the socket under a session
+ * aborts the process.
  */
 export class GoawayTap extends Duplex {
   readonly #socket: Socket
@@ -22,7 +23,7 @@ export class GoawayTap extends Duplex {
   constructor(socket: Socket) {
     super({ allowHalfOpen: true, emitClose: true })
     this.#socket = socket
-    // The session does this to a socket of its own; without it small frames wait for acknowledgements.
+    // A session does this on a socket of its own; without it, small frames wait for acknowledgements.
     socket.setNoDelay(true)
     socket
       .on('data', (chunk: Buffer) => {
@@ -33,7 +34,7 @@ export class GoawayTap extends Duplex {
       .once('close', () => this.destroy())
   }
 
-  /** Sends a GOAWAY that names no last stream, at the next frame boundary; once. */
+  /** Sends a GOAWAY with the largest stream ID at the next frame boundary. Only the first call has an effect. */
   sendFirstGoaway(debugData = ''): void {
     if (this.#sent || this.destroyed || this.writableEnded) return
     this.#sent = true

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net'
 
 import type { Clock } from '../../base/clock.js'
 
-/** How long a peer may take to answer our end with its own, in milliseconds. */
+/** Milliseconds that a peer may take to answer the end of the stream with its own. */
 const LINGER_MS = 2_000
 
 /**
- * Sends what is still to be sent and then the end, and goes on reading until the peer ends too or has had its time: a
- * socket closed with bytes unread is reset, and the reset can erase the last answer from the peer's buffer (RFC 9112,
+ * Sends the pending data and the end of the stream, then keeps reading until the peer ends too or `LINGER_MS` have passed: a
+ * socket closed with unread bytes is reset, and the reset can erase the last response from the peer's buffer (RFC 9112,
  * section 9.6).
  */
 export function halfClose(socket: Socket, clock: Clock): void {
@@ -17,7 +17,7 @@ export function halfClose(socket: Socket, clock: Clock): void {
   socket.resume()
 }
 
-/** Bounds the wait for the peer's end, whichever code sends ours. */
+/** Limits the wait for the peer's end once this side has ended, by whichever code. */
 export function lingerAfterEnd(socket: Socket, clock: Clock): void {
   if (socket.destroyed || lingering.has(socket)) return
   lingering.add(socket)
@@ -31,10 +31,10 @@ export function lingerAfterEnd(socket: Socket, clock: Clock): void {
 
 const lingering = new WeakSet<Socket>()
 
-/** Reads what still comes, and drops it. */
+/** Reads and discards further input. */
 export function discardInput(socket: Socket): void {
   socket.removeAllListeners('data')
-  // Not `resume` alone: this listener is what makes an HTTP parser let go of the socket.
+  // `resume` alone is not enough: only this listener makes the HTTP parser release the socket.
   socket.on('data', () => {})
   socket.resume()
 }

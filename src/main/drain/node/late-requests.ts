@@ -4,8 +4,8 @@ import type { Server } from 'node:net'
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
 
 /**
- * Answers every further HTTP/1.1 request with 503 in place of the application, which goes on with HTTP/2. Returns a
- * function that gives the application its requests back.
+ * Answers every further HTTP/1.1 request with 503 instead of the application, which still receives HTTP/2 requests. Returns
+ * a function that restores the application's listeners.
  */
 export function refuseRequests(server: Server): () => void {
   const listeners = server.rawListeners('request') as RequestListener[]

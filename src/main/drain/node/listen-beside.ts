@@ -4,9 +4,9 @@ import type { EventEmitter } from 'node:events'
 type Listener = (...args: any[]) => void
 
 /**
- * Listens to events before everybody else, but to each only while somebody else does: Node asks whether anyone listens
- * before it takes an upgrade, leaves an `Expect: 100-continue` to the application, or wraps HTTP/2 streams as requests.
- * Returns a function that stops it for good.
+ * Listens to events before all other listeners, but to each event only while it has another listener: Node accepts an
+ * upgrade, leaves an `Expect: 100-continue` to the application, or wraps HTTP/2 streams as requests only if a listener
+ * exists. Returns a function that stops it permanently.
  */
 export function listenBeside(
   emitter: EventEmitter,
@@ -15,7 +15,7 @@ export function listenBeside(
   let stopped = false
   const guarded = new Map<string, Listener>()
   for (const [event, listener] of Object.entries(listeners)) {
-    // Applications take listeners out and call them themselves (socket.io does), so it must be able to fall silent.
+    // Applications remove listeners and call them themselves (socket.io does), so removal alone does not silence this one.
     guarded.set(event, (...args) => {
       if (!stopped) listener(...args)
     })

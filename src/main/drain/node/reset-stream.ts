@@ -2,8 +2,8 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 
 /**
- * Resets a stream, so that its client knows that it did not get the whole. By itself `close` first ends the writable
- * side, and the client, who then sees an end before the reset or in place of it, takes what it has for complete.
+ * Resets a stream, so that its client knows that the response is truncated. `close` alone first ends the writable side: the
+ * client then sees an end before, or instead of, the reset, and treats the truncated response as complete.
  */
 export function resetStream(stream: ServerHttp2Stream, code: number = constants.NGHTTP2_CANCEL): void {
   if (stream.closed || stream.destroyed) return
@@ -16,9 +16,9 @@ export function resetStream(stream: ServerHttp2Stream, code: number = constants.
 }
 
 /**
- * Keeps streams above the last one that a GOAWAY names away from the application, and tells their clients that they can
- * be repeated. nghttp2 does so once the GOAWAY has got out; until then, while another write is under way, they would be
- * processed here and again wherever the client turns to.
+ * Hides streams above the last stream of a GOAWAY from the application, and resets them with REFUSED_STREAM, which makes
+ * them safe to repeat (RFC 9113, section 8.7). nghttp2 does so once the GOAWAY is written; while it is still queued, they
+ * would be processed here and again wherever the client repeats them.
  */
 export function refuseStreamsAbove(session: ServerHttp2Session, last: number): void {
   const listeners = session.rawListeners('stream')
@@ -30,7 +30,7 @@ export function refuseStreamsAbove(session: ServerHttp2Session, last: number): v
 }
 
 function refuse(stream: ServerHttp2Stream): void {
-  stream.on('error', () => {}) // Nothing else holds it.
-  // Not now: nghttp2 may be about to read on in what the reset frees.
+  stream.on('error', () => {}) // It has no other listener.
+  // Deferred: nghttp2 may still read memory that the reset frees.
   setImmediate(resetStream, stream, constants.NGHTTP2_REFUSED_STREAM)
 }

@@ -3,8 +3,8 @@ import https from 'node:https'
 import net from 'node:net'
 
 /**
- * Closes the listeners of a server and nothing else. The `close` of node:http also destroys every idle connection,
- * whose client may be sending a request this moment, and since Node 24 that of node:http2 also closes every session.
+ * Closes only the listener of a server. The `close` of node:http also destroys every idle connection, whose client may be
+ * sending a request at that moment; since Node 24 the `close` of node:http2 also closes every session.
  */
 export function stopListening(server: net.Server): void {
   if (!server.listening) return

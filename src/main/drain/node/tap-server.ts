@@ -4,22 +4,22 @@ import { TLSSocket } from 'node:tls'
 
 import { GoawayTap } from './goaway-tap.js'
 
-/** Taps under the sessions of one server. */
+/** The {@link GoawayTap}s under the sessions of one server. */
 export interface ServerTaps {
   /** The tap under the session of this socket. */
   of(socket: Socket): GoawayTap | undefined
-  /** New sessions get none; those that have one keep it. */
+  /** Stops tapping new sessions; existing ones keep their tap. */
   remove(): void
 }
 
-/** Megabytes that a tapped session may hold before it ends. Past it Node ends a session on a stream whole, where one on a
- * socket only refuses streams; its default, 10, is 40 answers of 256 KiB. */
+/** Memory limit of a tapped session in megabytes. Beyond it, Node ends a session on a stream, but only refuses streams of a
+ * session on a socket; Node's default of 10 holds 40 responses of 256 KiB. */
 const SESSION_MEMORY_MB = 256
 
 /**
- * Puts a tap under every HTTP/2 session that the server accepts from now on. That has no public way: it wraps the
- * listener by which Node makes a session of a socket, and raises an option of the server. `null`, with nothing changed,
- * where a Node has them no longer.
+ * Puts a tap under every HTTP/2 session that the server accepts from now on. Node has no public API for it: this wraps the
+ * listener by which Node creates a session, and raises an option of the server. Returns `null`, with nothing changed, if
+ * this Node version has no such listener or option.
  */
 export function tapServer(server: Server, event: 'connection' | 'secureConnection'): ServerTaps | null {
   const options = optionsOf(server)
@@ -47,7 +47,7 @@ export function tapServer(server: Server, event: 'connection' | 'secureConnectio
   }
 }
 
-/** The options that a server makes its sessions with. */
+/** The options with which a server creates its sessions. */
 function optionsOf(server: Server): { maxSessionMemory?: number | undefined } | null {
   const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === 'options')
   const options = symbol && (server as unknown as Record<symbol, unknown>)[symbol]
@@ -58,7 +58,7 @@ function speaksHttp2(socket: Socket): boolean {
   return !(socket instanceof TLSSocket) || socket.alpnProtocol === 'h2'
 }
 
-/** It stays where it was, before the listeners of the application. */
+/** Keeps the position, before the listeners of the application. */
 // biome-ignore lint/complexity/noBannedTypes: what `listeners` returns.
 function replaceListener(server: Server, event: string, before: Function, after: Function): void {
   const all = server.rawListeners(event)
@@ -66,7 +66,7 @@ function replaceListener(server: Server, event: string, before: Function, after:
   for (const one of all) server.on(event, (one === before ? after : one) as (...args: unknown[]) => void)
 }
 
-/** What applications read of the socket under a session, and would find missing on a stream. */
+/** Properties of a TLS socket that applications read from `session.socket`, and that a plain stream lacks. */
 const MIRRORED = ['encrypted', 'authorized', 'authorizationError', 'alpnProtocol', 'servername'] as const
 const FORWARDED = [
   'getCertificate',
@@ -91,7 +91,7 @@ interface Facade extends Record<string, unknown> {
 /** Makes `session.socket` and the session itself look as they do without a tap. */
 function dressSession(session: ServerHttp2Session, socket: Socket): void {
   const facade = session.socket as unknown as Facade
-  // Where node:net asks for the addresses of a socket.
+  // node:net reads the addresses of a socket from these methods.
   facade._getpeername = () => ({
     address: socket.remoteAddress,
     port: socket.remotePort,
