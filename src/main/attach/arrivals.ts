@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 /**
- * The connections that some servers accept while it watches. It tells whether a client that got an answer at an address got
- * it from that server: another process may listen at the same port, or may have replaced the path of a Unix socket.
+ * Records the connections that some servers accept, to prove that a given server answered a client: another process may
+ * listen on the same port, or may have replaced the path of a Unix socket.
  */
 export class Arrivals {
   readonly #ports = new Map<tls.Server, Set<number | undefined>>()

@@ -29,36 +29,36 @@ import type { ServedState } from './served-state.js'
 import type { TrustGate } from './trust-gate.js'
 import { noteSocketPath } from './verify-targets.js'
 
-/** Receives why a server that listens again cannot verify any client. */
+/** Called with the error if the trust in force cannot serve a server that listens again. */
 export type Unservable = (error: ReloadError) => void
 
 interface AttachedServer extends PointedServer {
-  /** What it asks of its peers; `null` for what the engine's options say. */
+  /** Its own peer policy; `null` if it follows the engine's options. */
   readonly ownPeers: PeerPolicy | null
   readonly detach: Detach
   context: tls.SecureContext | undefined
   ticketKeys: Uint8Array | null
 }
 
-/** A server takes its certificate from one engine at most. */
+/** A server is attached to at most one engine. */
 const owners = new WeakMap<tls.Server, AttachedServers>()
 
-/** The servers that an engine swaps certificates in. */
+/** The servers whose certificates an engine swaps. */
 export class AttachedServers {
   readonly #attached = new Map<tls.Server, AttachedServer>()
-  /** Closed servers too, which may listen again; not held when nothing else holds them. */
+  /** Includes closed servers, which may listen again. Weak: it does not keep a server alive. */
   readonly #known = new WeakMap<tls.Server, Detach>()
   readonly #left = new Set<WeakRef<tls.Server>>()
-  /** Policies of options that were handed out and whose server has not been attached yet. */
+  /** Policies of `serverOptions()` results whose server is not attached yet. */
   readonly #promised = new Map<string, PeerPolicy>()
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   readonly #gate: TrustGate
-  /** What the application had done to servers without the engine, and the engine has undone. */
+  /** Overrides by the application that the engine has undone. */
   readonly #ended: Problem[] = []
   #closed = false
 
-  /** `pinned` collects contexts that servers keep after they have left, and that must not be freed under them. */
+  /** `pinned` collects the contexts that detached servers keep using, which must not be freed. */
   constructor(pinned: WeakSet<tls.SecureContext>, ledger: ConnectionLedger, gate: TrustGate) {
     this.#pinned = pinned
     this.#ledger = ledger
@@ -82,34 +82,34 @@ export class AttachedServers {
     return [...this.#attached.keys()].some((server) => server.listenerCount('OCSPRequest') > 0)
   }
 
-  /** Whether its engine has ended: it changes no server any more, not even one that listens again. */
+  /** Whether the engine is closed: no server is changed any more, not even one that listens again. */
   get closed(): boolean {
     return this.#closed
   }
 
-  /** The distinct policies that the servers have under these options: one context is needed for each. */
+  /** The distinct policies of the servers under these options; each needs its own context. */
   policiesUnder(options: ResolvedOptions): PeerPolicy[] {
     const all = [...this.#attached.values()].map(({ ownPeers }) => ownPeers ?? options.peers)
     return [...new Map(all.map((peers) => [peerPolicyKey(peers), peers])).values()]
   }
 
-  /** Policies that do not follow the engine's options: of attached servers, and of options that were handed out. */
+  /** Policies that differ from the engine's options: of attached servers and of `serverOptions()` results. */
   get ownPolicies(): PeerPolicy[] {
     const attached = [...this.#attached.values()].flatMap(({ ownPeers }) => ownPeers ?? [])
     return [...attached, ...this.#promised.values()]
   }
 
-  /** Counts the policy of options that were handed out until a server with that policy is attached. */
+  /** Keeps the policy of a `serverOptions()` result until a server with that policy is attached. */
   promise(peers: PeerPolicy): void {
     this.#promised.set(peerPolicyKey(peers), peers)
   }
 
   /**
-   * Adds a server and points it at the current generation, which `current` returns. A server that closes is dropped, and
-   * added again when it listens again: if the trust in force cannot serve it then, it refuses clients and `unservable` is
-   * called, because no caller could catch an error.
+   * Adds a server and points it at the generation that `current` returns. A server that closes is removed, and added again
+   * when it listens again. If the trust in force cannot serve it then, it refuses clients, and `unservable` is called because
+   * no caller could catch an error.
    *
-   * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED`, or the code of what is wrong with the trust; then nothing
+   * @throws ReloadError `OPTIONS_INVALID`, `RUNTIME_UNSUPPORTED`, or the code of the first problem of the trust; then nothing
    * has changed.
    */
   attach(server: tls.Server, current: () => ServedState, unservable: Unservable): Detach {
@@ -158,7 +158,7 @@ export class AttachedServers {
       if (context) book.#pinned.add(context)
     }
     function detach(): void {
-      // It was detached before. The engine that has it now, this one again or another one, keeps it.
+      // A repeated call: the server may have been attached again since, here or to another engine.
       if (book.#known.get(server) !== detach) return
       server.off('listening', noteAddress).off('listening', takeAgain).off('close', leave)
       unfollow()
@@ -176,8 +176,8 @@ export class AttachedServers {
   }
 
   /**
-   * Points every server at a new generation, in one synchronous block. Where the public API has to be used and refuses,
-   * the servers that were done go back to `before`: all or none.
+   * Points every server at a new generation, in one synchronous block. If the public API must be used and throws, the
+   * servers that were already pointed go back to `before`: all or none.
    */
   pointAll(next: ServedState, before: ServedState): void {
     this.#endOverrides(before)
@@ -193,7 +193,7 @@ export class AttachedServers {
     }
   }
 
-  /** Gives every server the ticket keys of the moment, without touching its certificate. */
+  /** Sets the current ticket keys on every server; the certificates do not change. */
   setTicketKeys(state: ServedState): void {
     this.#endOverrides(state)
     const { snapshot, contexts } = state
@@ -210,7 +210,7 @@ export class AttachedServers {
     }
   }
 
-  /** What the application has done to servers without the engine, as far as it holds. */
+  /** Overrides by the application that are in effect. */
   overrides({ generation }: Pick<Snapshot, 'generation'>): Problem[] {
     return overridesOf([...this.#attached.values()], generation.number, 'found')
   }
@@ -219,18 +219,18 @@ export class AttachedServers {
     return this.#ended.length > 0
   }
 
-  /** What the engine has undone since this was last called. */
+  /** Returns the overrides that the engine has undone since the last call. */
   takeEndedOverrides(): Problem[] {
     return this.#ended.splice(0)
   }
 
-  /** Whether a server has another context than the engine left there. */
+  /** Whether a server has a context that the engine did not set. */
   isReplaced(server: tls.Server): boolean {
     const attached = this.#attached.get(server)
     return attached !== undefined && hasOtherContext(attached)
   }
 
-  /** Ticket keys go back to the engine's: a context that is retired may be used again. */
+  /** Restores the engine's ticket keys, because a retired context may be used again. */
   #endOverrides({ snapshot }: ServedState): void {
     const all = [...this.#attached.values()]
     this.#note(overridesOf(all, snapshot.generation.number, 'ended'))
@@ -254,7 +254,7 @@ export class AttachedServers {
   }
 }
 
-/** Problems that are kept for the next result; the oldest ones are dropped. */
+/** Most problems kept for the next result; the oldest are dropped. */
 const MOST_ENDED = 16
 
 function point(attached: AttachedServer, { snapshot, contexts }: ServedState): void {

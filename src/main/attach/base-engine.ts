@@ -15,21 +15,21 @@ import { reportUnservable } from './servable-trust.js'
 import type { Serving } from './serving.js'
 import { servingFor } from './serving-for.js'
 
-/** What this part of an engine needs of the rest of it. */
+/** Parts that {@link BaseEngine} gets from its subclass. */
 export interface BaseEngineParts {
   readonly clock: Clock
   readonly logger: Logger
-  /** What the engine serves. It outlives the engine, because attached servers do. */
+  /** Outlives the engine, because attached servers do. */
   readonly serving: () => Serving
-  /** The worker that judges the peers of live connections. */
+  /** Judges the peers of live connections. */
   readonly worker: () => Pick<Worker, 'judgePeers'>
-  /** Ends the rest of the engine; called once. */
+  /** Closes the rest of the engine; called once. */
   readonly end: () => Promise<void>
 }
 
 /**
- * The part that does not depend on where an engine gets its certificates from: what it gives to servers, to live
- * connections and to outgoing connections. The interface documents the methods.
+ * The part of an engine that does not depend on the source of its certificates: servers, live connections and outgoing
+ * connections. The interface documents the methods.
  */
 export abstract class BaseEngine implements ServingEngine {
   readonly #parts: BaseEngineParts
@@ -97,7 +97,7 @@ export abstract class BaseEngine implements ServingEngine {
     if (this.closed) throw new ReloadError('CLOSED', 'the reload engine is closed')
   }
 
-  /** Logs what the application has done to attached servers without the engine, as far as it has not been reported. */
+  /** Logs overrides of attached servers that have not been reported yet. */
   protected reportOverrides(): void {
     const { overrides } = this.#parts.serving()
     if (!overrides.hasNews) return
@@ -105,7 +105,7 @@ export abstract class BaseEngine implements ServingEngine {
       this.#parts.logger.warn({ ...problem }, 'attached server overridden')
   }
 
-  /** Has the agents close the idle connections of earlier generations. */
+  /** Closes the idle connections of earlier generations in all agents. */
   protected retireIdleConnections(): void {
     for (const agent of this.#agents) agent.retireIdle()
   }

@@ -2,13 +2,13 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 /**
- * Counts the live connections of each generation: that which served when the connection was accepted, because its
- * handshake goes by the certificate and trust of that moment.
+ * Counts the live connections of each generation. A connection belongs to the generation that was served when it was
+ * accepted, because its handshake uses that certificate and trust.
  */
 export class ConnectionLedger {
   readonly #current: () => number
   readonly #counts = new Map<number, number>()
-  /** By the peer's address: a TLSSocket does not publicly know the socket that it wraps. */
+  /** By the key of {@link peerOf}, because a TLSSocket does not publish the socket that it wraps. */
   readonly #byPeer = new Map<string, number>()
 
   constructor(current: () => number) {
@@ -27,7 +27,7 @@ export class ConnectionLedger {
     return Object.fromEntries(this.#counts)
   }
 
-  /** The generation that a connection was accepted under; `undefined` for one that was not seen. */
+  /** The generation under which a connection was accepted; `undefined` if it was not seen. */
   generationOf(socket: Socket): number | undefined {
     const peer = peerOf(socket)
     return peer === null ? undefined : this.#byPeer.get(peer)
@@ -52,7 +52,7 @@ export class ConnectionLedger {
 }
 
 /**
- * Names a connection by both of its addresses, so that its TLS socket and its raw one can be matched. One client port may
+ * Key of a connection from both of its addresses, which is equal for its TLS socket and its raw socket. One client port may
  * have a connection to each address of the server. `null` for Unix sockets, which have no addresses.
  */
 export function peerOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | null {

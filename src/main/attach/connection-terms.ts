@@ -12,14 +12,14 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { ServedState } from './served-state.js'
 
 /**
- * The terms by which a handshake is to be judged: those of the context that accepted its connection, which its ticket is
- * bound to as well. `null` where they are not in force any more, or cannot be known: then the handshake must be refused.
+ * The terms that apply to a handshake: those of the context that accepted its connection, to which its ticket is bound as
+ * well. `null` if they are no longer in force or cannot be determined; the handshake must then be refused.
  *
- * A context that no engine has built is that of a server that was made from `serverOptions()` and is not attached. Its
- * session id context names the trust that it was made with, so it is known as long as that trust is in force.
+ * A context that no engine has built belongs to a server that was created from `serverOptions()` and is not attached. Its
+ * session id context identifies its trust, so its terms are known as long as that trust is in force.
  *
- * @param asked - What `serverOptions()` said about client certificates; it decides for what is no TLS socket, and lets
- * in only where no certificate is requested.
+ * @param asked - The peer policy of `serverOptions()`, used if `socket` is not a TLS socket; such a socket is accepted only
+ * if no certificate is requested.
  */
 export function termsOfConnection(
   socket: unknown,

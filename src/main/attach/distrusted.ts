@@ -8,8 +8,8 @@ import { judgeAll } from './judge-all.js'
 import { type KnownPeer, knownIntermediates, knownPeerOf, rereadChain } from './peer-chains.js'
 
 /**
- * Those of the connections whose peers a trust would not accept any more. A connection whose peer cannot be judged is one
- * of them: a client cannot stay connected by sending what cannot be parsed, or what keeps the worker busy.
+ * Returns the connections whose peers a trust no longer accepts. It includes connections whose peer cannot be judged: a
+ * client must not stay connected by sending certificates that cannot be parsed or that keep the worker busy.
  *
  * @throws ReloadError `CLOSED`
  */
@@ -22,7 +22,7 @@ export async function distrusted(
   if (peers.size === 0) return new Set()
   const shared = sharedTrust(trust)
   const suspects = await unaccepted(peers, shared, parts)
-  // Connections with one leaf were taken to have one chain.
+  // So far, connections with the same leaf were assumed to have the same chain.
   const own = await runInSlices(collectOwn(suspects), { longestMs: 0 })
   const still = own.size === 0 ? own : await unaccepted(own, shared, parts)
   const result = new Set([...suspects.values()].flat())
@@ -46,12 +46,12 @@ async function unaccepted(
   return new Map(all.filter((_, i) => verdicts[i] !== true))
 }
 
-/** What a resumed connection does not have any more can be what another client of the same CA has sent. */
+/** The intermediates that a resumed connection lacks may have been sent by another client of the same CA. */
 function chainOf({ certificates, completed, whole }: KnownPeer, extra: readonly Uint8Array[]): PeerChain {
   return { certificates: whole ? certificates : [...certificates, ...extra], completed }
 }
 
-/** Connections that no certificate has authorized have no trust to lose. */
+/** Skips connections that are not authorized by a certificate. */
 function* collectPeers(connections: Iterable<TLSSocket>): Generator<void, SocketsByPeer, void> {
   const peers: SocketsByPeer = new Map()
   for (const socket of connections) {
@@ -80,7 +80,7 @@ function add(peers: SocketsByPeer, peer: KnownPeer, socket: TLSSocket): void {
   else peers.set(peer, [socket])
 }
 
-/** Memory that the tasks of one look share with their worker instead of being copied for each: lists can have megabytes. */
+/** Shares the memory with the worker instead of copying it for each task: revocation lists can have megabytes. */
 function sharedTrust(trust: Omit<JudgePeersTask, 'chains'>): Omit<JudgePeersTask, 'chains'> {
   return {
     ...trust,

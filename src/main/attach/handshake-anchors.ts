@@ -5,12 +5,12 @@ import { canonicalIssuerOf, canonicalSubjectOf } from '../../workers/formats/x50
 import { acceptedTerms } from '../generation/accepted-terms.js'
 import { acceptingServer } from '../generation/native-context.js'
 
-/** Certificates that are added to one chain. OpenSSL's own limit is 100; real chains have a handful. */
+/** Most certificates that are added to one chain. OpenSSL's limit is 100; real chains have a few. */
 const MAX_ADDED = 16
 
 /**
- * A chain up to the trust anchor that accepted it, as far as it can be completed from the anchors of its handshake: a peer
- * need not send its root, and on some versions of Node only what it sent can be read.
+ * Completes a chain up to its trust anchor, as far as the anchors of its handshake allow: a peer need not send its root, and
+ * some versions of Node return only the certificates that it sent.
  *
  * @param chain - DER, the peer's own certificate first.
  */
@@ -24,7 +24,7 @@ export function completedChain(socket: tls.TLSSocket, chain: readonly Uint8Array
       last = issuer
     }
   } catch {
-    // A certificate that cannot be read: what is known so far is the chain.
+    // A certificate cannot be read: the chain ends before it.
   }
   return completed
 }
@@ -39,7 +39,7 @@ function issuerAmong(anchors: Anchors, der: Uint8Array): Uint8Array | undefined 
   })
 }
 
-/** Anchors by canonical subject. Read once for each trust: some 20 microseconds for each anchor. */
+/** Anchors by canonical subject, parsed once for each trust: about 20 microseconds per anchor. */
 const byTrust = new WeakMap<object, Anchors>()
 
 function anchorsOf(socket: tls.TLSSocket): Anchors {
@@ -53,7 +53,7 @@ function anchorsOf(socket: tls.TLSSocket): Anchors {
   return anchors
 }
 
-/** `ca` of a server that has no engine is what `tls.createServer` was given. */
+/** Without an engine, `ca` of the server is the option of `tls.createServer`, in any of its forms. */
 function anchorsIn(pems: readonly unknown[]): Anchors {
   const anchors = new Map<string, Uint8Array[]>()
   for (const pem of pems) {

@@ -4,17 +4,17 @@ import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Worker } from '../threads/pool.js'
 
-/** Peers of one task. Some 0.5 ms each on Node 20; the worker stops by itself when a task takes too long. */
+/** Most peers in one task. About 0.5 ms each on Node 20; the worker returns early when a task takes too long. */
 const MAX_PEERS = 500
-/** A task that failed is divided into so many: where a peer hangs the worker, each round takes a whole time limit. */
+/** Number of parts that a failed task is divided into: if a peer hangs the worker, each round takes a whole time limit. */
 const PARTS = 16
-/** Waits before the next attempt when the worker itself is unavailable; then its peers are not accepted. */
+/** Delays before the attempts while the worker itself is unavailable; after the last, its peers are not accepted. */
 const RETRY_AFTER_MS: readonly number[] = [250, 1_000, 2_000, 4_000, 8_000]
 
 /**
- * Judges peers in tasks of bounded size, one after the other. A task that costs the worker its life or its time is divided
- * until the peer is found that does it: that one is not accepted, and the others are judged. When the worker fails without
- * any peer, it is tried again for some seconds; peers that are not judged by then are not accepted.
+ * Judges peers in tasks of bounded size, one after the other. A task that crashes the worker or exceeds its time limit is
+ * divided until the peer that causes it is found: that peer is not accepted, and the others are judged. If the worker fails
+ * without any peer, it is retried for about 15 seconds; peers not judged by then are not accepted.
  *
  * @returns for each peer whether it is accepted.
  * @throws ReloadError `CLOSED`
@@ -38,7 +38,7 @@ export async function judgeAll(
       task.forEach((i, k) => {
         verdicts[i] = judged[k] === true
       })
-      // A worker that leaves all of them to the next task would do so for ever.
+      // If the worker judged none of them, another attempt would not either.
       if (missing.length > 0 && missing.length < task.length) queue.unshift(missing)
       failures = 0
     } catch (error) {
@@ -54,10 +54,7 @@ export async function judgeAll(
           )
           return verdicts
         }
-        logger.warn(
-          { ...waiting, retryMs: waitMs },
-          'the worker failed while it judged connections; it is tried again',
-        )
+        logger.warn({ ...waiting, retryMs: waitMs }, 'the worker failed while judging connections; retrying')
         await new Promise<void>((resolve) => void clock.after(waitMs, resolve))
         queue.unshift(task)
       } else if (task.length > 1) {
@@ -72,7 +69,7 @@ export async function judgeAll(
   }
   return verdicts
 
-  /** Whether the worker fails without any peer too, for instance because threads cannot start. */
+  /** `worker` if it also fails without any peer, for instance because threads cannot start. */
   async function causeOf(): Promise<'peers' | 'worker'> {
     try {
       await worker.judgePeers({ ...trust, chains: [] })
@@ -96,7 +93,7 @@ function divided<T>(items: readonly T[], parts: number): T[][] {
   )
 }
 
-/** What a look at live peers needs. */
+/** Parts needed to judge live peers. */
 export interface JudgingParts {
   readonly worker: Pick<Worker, 'judgePeers'>
   readonly clock: Pick<Clock, 'after'>

@@ -6,14 +6,14 @@ import { sniCallbackOf } from '../generation/native-context.js'
 import type { AttachedServers } from './attached-servers.js'
 import { shadowedContexts } from './overrides.js'
 
-/** The servers that are compared, and what they should serve. */
+/** The attached servers, and the generation that they should serve. */
 export interface OverriddenServing {
   readonly servers: AttachedServers
   readonly snapshot: Snapshot
   servesHosts(server: tls.Server): boolean | null
 }
 
-/** Reports what an application does to attached servers without the engine, and remembers what it has reported. */
+/** Reports changes that the application makes to attached servers, each only once. */
 export class OverrideReport {
   readonly #serving: OverriddenServing
   #reported: ReadonlySet<string> = new Set()
@@ -22,19 +22,19 @@ export class OverrideReport {
     this.#serving = serving
   }
 
-  /** What holds now, and what the engine has undone since the last call. Counts as reported from then on. */
+  /** Returns the overrides in effect, and those that the engine has undone since the last call; marks them as reported. */
   take(): Problem[] {
     const found = this.#found()
     this.#reported = new Set(found.map(({ message }) => message))
     return [...this.#serving.servers.takeEndedOverrides(), ...found]
   }
 
-  /** What holds now, without counting it as reported: for a dry run. */
+  /** Returns the overrides in effect without marking them as reported: for a dry run. */
   holding(): Problem[] {
     return this.#found()
   }
 
-  /** Whether there is anything that {@link take} has not given yet. */
+  /** Whether there are overrides that {@link take} has not returned yet. */
   get hasNews(): boolean {
     return (
       this.#serving.servers.hasEndedOverrides ||
@@ -42,13 +42,13 @@ export class OverrideReport {
     )
   }
 
-  /** Why this server does not show the engine's hosts to clients; `null` where it does, or where there are none. */
+  /** Why this server does not serve the engine's hosts; `null` if it does, or if there are no hosts. */
   whyHostsAreNotShown(server: tls.Server): string | null {
     const { snapshot } = this.#serving
     if (snapshot.options.hosts === null || this.#serving.servesHosts(server) !== false) return null
     return sniCallbackOf(server)
-      ? 'the server has an SNICallback of its own, which picks the certificate for every server name: hosts are shown only where it calls the SNICallback of serverOptions()'
-      : 'the server was not made from serverOptions(): it shows the default certificate for every server name'
+      ? 'the server has an SNICallback of its own, which selects the certificate for every server name: hosts are served only if it calls the SNICallback of serverOptions()'
+      : 'the server was not created from serverOptions(): it serves the default certificate for every server name'
   }
 
   #found(): Problem[] {

@@ -8,26 +8,25 @@ import { addressName } from './served-verdict.js'
 import { addressOf } from './verify-targets.js'
 
 /*
- * What an application, or another library, does to an attached server without the engine. Node gives no event for it, so it
- * is found by comparing the server with what the engine left there: at each pass, before each commit, and at the checks of
- * the timer in between.
+ * Changes that the application, or another library, makes to an attached server. Node emits no event for them, so they are
+ * found by comparing the server with the state that the engine set: at each pass, before each commit, and at each check.
  */
 
-/** An attached server, and what the engine gave it last. */
+/** An attached server, with the context and ticket keys that the engine set last. */
 export interface PointedServer {
   readonly server: tls.Server
-  /** `undefined` where this Node keeps it somewhere else. */
+  /** `undefined` if this Node version keeps it elsewhere. */
   readonly context: tls.SecureContext | undefined
-  /** `null` where the engine gave none. */
+  /** `null` if the engine set none. */
   readonly ticketKeys: Uint8Array | null
 }
 
-/** Whether another context than the engine's accepts connections: `setSecureContext`, or another library. */
+/** Whether the context of the engine was replaced, by `setSecureContext` or by another library. */
 export function hasOtherContext({ server, context }: PointedServer): boolean {
   return context !== undefined && currentContext(server) !== context
 }
 
-/** Whether the engine's context has other ticket keys than the engine's: `setTicketKeys`, or Node in a cluster worker. */
+/** Whether the ticket keys in the engine's context were replaced, by `setTicketKeys` or by Node in a cluster worker. */
 export function hasOtherTicketKeys(pointed: PointedServer): boolean {
   const { server, ticketKeys } = pointed
   if (ticketKeys === null || hasOtherContext(pointed)) return false
@@ -39,7 +38,7 @@ function isOtherThan(ticketKeys: Uint8Array, server: tls.Server): boolean {
   return inUse !== null && Buffer.compare(inUse, ticketKeys) !== 0
 }
 
-/** `null` on Bun, where the method is missing or throws. */
+/** `null` on Bun, which lacks the method or throws. */
 function ticketKeysIn(server: tls.Server): Buffer | null {
   try {
     return server.getTicketKeys()
@@ -48,10 +47,10 @@ function ticketKeysIn(server: tls.Server): Buffer | null {
   }
 }
 
-/** When a problem is found: while it holds, or when the engine undoes it. */
+/** When a problem is found: while it is in effect, or when the engine undoes it. */
 export type Moment = 'found' | 'ended'
 
-/** What is wrong with the servers now. Servers that share a context share its ticket keys, and are reported once. */
+/** The overrides in effect. Servers that share a context share its ticket keys, and are reported once. */
 export function overridesOf(
   servers: readonly PointedServer[],
   generation: number,
@@ -75,14 +74,14 @@ export function keysBeforeAttach(server: tls.Server): Problem[] {
   return isOwn ? [] : replacedKeys(server, 'ended')
 }
 
-/** Contexts of `addContext` that are never asked, because a host of the engine has their name. */
+/** Contexts of `addContext` that are never used, because a host of the engine has the same name. */
 export function shadowedContexts(server: tls.Server, isHost: (servername: string) => boolean): Problem[] {
   const shadowed = addedNames(server).filter((name) => isHost(name.replace('*', 'any')))
   if (shadowed.length === 0) return []
   const names = [...new Set(shadowed)].slice(0, MOST_NAMES).join(', ')
   return overridden(
     server,
-    `the contexts that the application gave the server by addContext() for ${names} are not used, because hosts of the engine have these names; take the names from one of the two`,
+    `the contexts that the application added by addContext() for ${names} are not used, because hosts of the engine have these names; remove the names from one of the two`,
   )
 }
 
@@ -92,7 +91,7 @@ function replacedContext(server: tls.Server, generation: number, moment: Moment)
   const effect =
     moment === 'found'
       ? `the certificate of generation ${generation} is not served there until the next reload that changes anything`
-      : 'the engine has put its own in the place of that'
+      : 'the engine has restored its own'
   const what =
     'the application, or another library, replaced the TLS context of the attached server (setSecureContext)'
   return overridden(server, `${what}: ${effect}; leave the certificates of an attached server to the engine`)
@@ -104,10 +103,10 @@ function replacedKeys(server: tls.Server, moment: Moment): Problem[] {
       ? 'the next reload replaces them with its own'
       : 'the engine has replaced them with its own'
   if (cluster.isWorker) {
-    const what = 'Node gave the server the ticket keys of another cluster worker when it began to listen'
+    const what = 'Node set the ticket keys of another cluster worker when the server began to listen'
     return overridden(
       server,
-      `${what}, and ${effect}: workers do not resume each other's sessions then; share one engine (shareEngine), or set \`tickets.secretFile\``,
+      `${what}, and ${effect}: workers then cannot resume each other's sessions; share one engine (shareEngine), or set \`tickets.secretFile\``,
     )
   }
   const what = 'the application set ticket keys on the server (setTicketKeys, or the option ticketKeys)'
@@ -118,7 +117,7 @@ function overridden(server: tls.Server, message: string): Problem[] {
   return [{ code: 'SERVER_OVERRIDDEN', message: `${nameOf(server)}: ${message}` }]
 }
 
-/** How messages call a server. */
+/** Name of a server in messages. */
 function nameOf(server: tls.Server): string {
   return server.listening ? addressName(addressOf(server)) : 'a server that does not listen yet'
 }

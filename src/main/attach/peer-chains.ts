@@ -6,14 +6,14 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
 import { leafOf, legacyIsSafe, linksOf, losesChainEarly } from './presented-chain.js'
 
 /*
- * Remembers by which certificates the peers of attached servers were accepted, from the end of a full handshake on. Later it
- * can be too late: on Node 20 and 22 the application takes the certificates after the leaf from the connection when it calls
- * getPeerX509Certificate(). A resumed connection has its leaf alone, for as long as it lives: that is read when it is needed.
+ * Records the certificates by which the peers of attached servers were accepted, at the end of each full handshake. They may
+ * be gone later: on Node 20 and 22, getPeerX509Certificate() removes the certificates after the leaf from the connection. A
+ * resumed connection only has its leaf, which stays readable and is read on demand.
  */
 
-/** A peer by the certificates that it was accepted by. Connections of one client share it. */
+/** The certificates by which a peer was accepted. Connections of one client share the object. */
 export interface KnownPeer extends PeerChain {
-  /** `false` for a resumed connection whose first handshake this process has not seen: it has its leaf alone. */
+  /** `false` for a resumed connection whose full handshake this process has not seen: only the leaf is known. */
   readonly whole: boolean
 }
 
@@ -22,32 +22,33 @@ interface RememberedPeer extends KnownPeer {
 }
 
 const peers = new WeakMap<tls.TLSSocket, KnownPeer>()
-/** Connections that the chain of their peer was read from. */
+/** Connections from which the chain of the peer was read. */
 const read = new WeakSet<tls.TLSSocket>()
-/** By the digest of their leaf, for connections that resume; the one that was read last is the last. */
+/** By the digest of the leaf, for connections that resume; ordered by the time of reading. */
 const byLeaf = new Map<string, RememberedPeer>()
-/** Some 1 KB each. */
+/** About 1 KB each. */
 const MAX_REMEMBERED = 10_000
 /**
- * Within this time a leaf is taken to come with the same chain again; {@link rereadChain} tells when it did not. Where each
- * look costs memory that Node never frees, there is one for each leaf.
+ * Milliseconds within which a leaf is assumed to come with the same chain; {@link rereadChain} finds the exceptions. On Node
+ * versions that leak memory at each read, a chain is read once per leaf.
  */
 const FRESH_MS = losesChainEarly ? 0 : legacyIsSafe ? 60_000 : Number.POSITIVE_INFINITY
-/** CA certificates that peers have sent, so that many chains hold the same bytes; the one that was used last is the last. */
+/** CA certificates that peers have sent, shared by their chains; ordered by the time of last use. */
 const intermediates = new Map<string, Uint8Array>()
 const MAX_INTERMEDIATES = 100
 const MAX_INTERMEDIATE_BYTES = 16_384
 
-/** Follows the handshakes of a server. */
+/** Records the peers of a server from now on; returns a function that stops it. */
 export function followPeers(server: tls.Server): () => void {
-  // Before the application, which can take the chain away.
+  // Before the listeners of the application, which can remove the chain.
   server.prependListener('secureConnection', rememberChain)
   return () => void server.off('secureConnection', rememberChain).off('keylog', awaitHandshake)
 }
 
 /**
- * To be called whenever a followed server may ask its peers for something else. Where Node loses chains early, handshakes
- * have to be seen before they end. Node then reports secrets of each, so it is done only if certificates are requested.
+ * To be called when the peer policy of a followed server may have changed. On Node versions that lose chains early, the
+ * handshake must be observed before it ends, by `keylog`. Node then passes secrets of each, so this is done only if
+ * certificates are requested.
  */
 export function followHandshakes(server: tls.Server, { requestCert }: Pick<PeerPolicy, 'requestCert'>): void {
   if (!losesChainEarly) return
@@ -67,7 +68,7 @@ export function knownPeerOf(socket: tls.TLSSocket): KnownPeer | null {
 }
 
 /**
- * Looks at the connection itself, for one whose peer was taken to be as in an earlier connection. The same peer if it was.
+ * Reads the chain of a connection whose peer was assumed to be that of an earlier connection. Returns `peer` if it is.
  */
 export function rereadChain(socket: tls.TLSSocket, peer: KnownPeer): KnownPeer {
   const leaf = peer.certificates[0]
@@ -78,7 +79,7 @@ export function rereadChain(socket: tls.TLSSocket, peer: KnownPeer): KnownPeer {
   return isSame ? peer : { certificates, completed, whole: true }
 }
 
-/** The DER of the peer's certificates as far as they are known, its own first; also of a peer that is not authorized. */
+/** The known certificates of a peer, authorized or not: DER, the leaf first. */
 export function certificatesOf(socket: tls.TLSSocket): readonly Uint8Array[] {
   const known = knownPeerOf(socket)
   if (known) return known.certificates
@@ -86,7 +87,7 @@ export function certificatesOf(socket: tls.TLSSocket): readonly Uint8Array[] {
   return leaf ? [leaf, ...linksOf(socket).certificates] : []
 }
 
-/** Every CA certificate that a peer has sent lately. */
+/** The CA certificates that peers have sent recently, at most {@link MAX_INTERMEDIATES}. */
 export function knownIntermediates(): Uint8Array[] {
   return [...intermediates.values()]
 }
@@ -130,11 +131,11 @@ function dropOldest(map: Map<string, unknown>, most: number): void {
   map.delete(oldest as string)
 }
 
-/** Peers whose chain was read before Node has taken it away. */
+/** Peers whose chain was read before Node removed it. */
 const early = new WeakMap<tls.TLSSocket, KnownPeer>()
 const awaited = new WeakSet<tls.TLSSocket>()
 
-/** The only event of a server that has the socket before its handshake ends. The secret in the line is not used. */
+/** `keylog` is the only server event that passes the socket before its handshake ends. The secret is not used. */
 function awaitHandshake(this: tls.Server, line: Buffer, socket: tls.TLSSocket): void {
   if (this.listenerCount('keylog') === 1) line.fill(0)
   if (awaited.has(socket)) return

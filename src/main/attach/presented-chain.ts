@@ -5,15 +5,15 @@ import { takeSessionLeaf } from '../../workers/judge/session-leaf.js'
 import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 
 /*
- * Reads the certificates of a peer of a server. What each version of Node does wrong here is measured in
- * test/main/attach/presented-chain.test.ts, which fails when Node changes (see docs/node-internals.md):
+ * Reads a peer's certificates from Node. test/main/attach/presented-chain.test.ts checks these bugs of Node, and fails when
+ * they change (see docs/node-internals.md):
  *
- * - `getPeerCertificate()` ends the process (strlen(NULL)) where a certificate has an EC key on a curve without a NIST name
+ * - `getPeerCertificate()` crashes the process (strlen(NULL)) if a certificate has an EC key on a curve without a NIST name
  *   (brainpool, secp256k1), on 24.21.0 and on 26.10.0. 20, 22, 24.22.3 and 26.12.1 do not crash.
- * - It ends the process on 20 too, where the extended key usage of a certificate has an object identifier of some thousand
- *   bytes (a read past a buffer of 256). A client can send such a certificate beside its own, without a key for it.
- * - `getPeerX509Certificate()` never frees the certificates after the leaf, on all of them, and takes them from the
- *   connection on 20 and 22: a second call finds none.
+ * - It also crashes 20 if the extended key usage of a certificate has an object identifier of some thousand bytes (a read
+ *   past a buffer of 256). A client can send such a certificate with its own, without having its key.
+ * - `getPeerX509Certificate()` never frees the certificates after the leaf, on all versions. On 20 and 22 it also removes
+ *   them from the connection: a second call finds none.
  * - Node 24.21.0, and 26.8 and 26.9, make that call themselves at the end of each handshake of a server, before they
  *   emit "secureConnection" (nodejs/node#65579).
  */
@@ -23,20 +23,20 @@ const VERSION: number = process.versions.node
   .split('.')
   .reduce((number, part) => number * 1000 + Number.parseInt(part, 10), 0)
 
-/** Whether any certificate can be asked for as a legacy object; in doubt it cannot. */
+/** Whether `getPeerCertificate()` is safe for every certificate; `false` for unknown versions of Node. */
 export const legacyIsSafe: boolean =
   (VERSION >= 22000000 && VERSION < 23000000) ||
   (VERSION >= 24022003 && VERSION < 25000000) ||
   VERSION >= 26012001
 
-/** Whether Node has taken the chain from a server's connection before it emits "secureConnection". */
+/** Whether Node removes the chain from a server's connection before it emits "secureConnection". */
 export const losesChainEarly: boolean =
   (VERSION >= 24021000 && VERSION < 24022000) || (VERSION >= 26008000 && VERSION < 26010000)
 
-/** Certificates of one chain that are looked at. OpenSSL takes up to 100 KB of them from a client. */
+/** Most certificates read from one chain. OpenSSL accepts up to 100 KB of them from a client. */
 const MAX_CERTIFICATES = 32
 
-/** The DER of the peer's own certificate; `null` for a peer that sent none. */
+/** The DER of the peer's leaf; `null` if the peer sent none. */
 export function leafOf(socket: TLSSocket): Uint8Array | null {
   const leaf = takeSessionLeaf(socket.getSession())
   if (leaf) return leaf
@@ -45,8 +45,8 @@ export function leafOf(socket: TLSSocket): Uint8Array | null {
 }
 
 /**
- * The peer's certificates after its own, as far as its connection still has them: a resumed one has none. Takes up to a
- * millisecond, and where the legacy object is not safe it costs memory that Node never frees.
+ * The peer's certificates after the leaf, as far as the connection still has them; a resumed one has none. Takes up to a
+ * millisecond; if the legacy object is not safe, Node leaks memory.
  */
 export function linksOf(socket: TLSSocket): Pick<PeerChain, 'certificates' | 'completed'> {
   try {
@@ -54,14 +54,14 @@ export function linksOf(socket: TLSSocket): Pick<PeerChain, 'certificates' | 'co
       ? { certificates: legacyLinks(socket), completed: true }
       : { certificates: links(socket), completed: false }
   } catch {
-    // Nothing that a peer sends is worth an exception in the handshake of another.
+    // Certificates of a peer must not make a handshake throw.
     return { certificates: [], completed: true }
   }
 }
 
 function links(socket: TLSSocket): Uint8Array[] {
   const own = socket.getPeerX509Certificate()
-  // Node 20 has taken the chain from the connection now: the application gets this object when it asks.
+  // Node 20 and 22 have now removed the chain from the connection, so later calls of the application get this object.
   Object.defineProperty(socket, 'getPeerX509Certificate', {
     value: () => own,
     configurable: true,
@@ -75,7 +75,7 @@ function links(socket: TLSSocket): Uint8Array[] {
   return found
 }
 
-/** Node orders them by issuer, and adds what the trust store has. The last of it is its own issuer. */
+/** Node orders them by issuer and adds issuers from the trust store. The last one is its own issuer. */
 function legacyLinks(socket: TLSSocket): Uint8Array[] {
   const seen = new Set<DetailedPeerCertificate>()
   const leaf = socket.getPeerCertificate(true) as DetailedPeerCertificate | null

@@ -2,20 +2,20 @@ import https from 'node:https'
 import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 
-/** The client side of what is served now. */
+/** The context for outgoing connections of the current generation. */
 export interface ClientIdentity {
   readonly generation: number
   readonly secureContext: tls.SecureContext
 }
 
 /**
- * An agent whose new connections present the client certificate, and trust the CAs, of the generation that serves at
- * that moment. A connection of an earlier generation finishes its request and is not used again, and no TLS session is
- * resumed across generations: it would bring the old identity back.
+ * An agent whose new connections use the client certificate and the CAs of the current generation. A connection of an
+ * earlier generation finishes its request and is not reused. No TLS session is resumed across generations, because it would
+ * restore the old identity.
  */
 export class RenewingAgent extends https.Agent {
   readonly #current: () => ClientIdentity
-  /** By connection, and by the options that Node names it by again when it becomes free. */
+  /** By connection, and by the request options that Node passes to `getName` again when the connection becomes free. */
   readonly #generations = new WeakMap<object, number>()
 
   constructor(options: https.AgentOptions, current: () => ClientIdentity) {
@@ -23,7 +23,7 @@ export class RenewingAgent extends https.Agent {
     this.#current = current
   }
 
-  /** Pooled sockets and cached sessions are kept by this name. */
+  /** Node keys pooled sockets and cached sessions by this name. */
   override getName(options: https.RequestOptions = {}): string {
     const generation = this.#generations.get(options) ?? this.#current().generation
     return `${super.getName(options)}:generation-${generation}`
@@ -39,14 +39,14 @@ export class RenewingAgent extends https.Agent {
     return socket
   }
 
-  /** Asked when a connection becomes free. */
+  /** Node calls it when a connection becomes free. */
   override keepSocketAlive(socket: Duplex): boolean {
     if (this.#generations.get(socket) !== this.#current().generation) return false
     const keeps: unknown = super.keepSocketAlive(socket)
     return keeps === true
   }
 
-  /** Closes the idle connections of generations that are gone. */
+  /** Closes the idle connections of earlier generations. */
   retireIdle(): void {
     const current = `:generation-${this.#current().generation}`
     for (const [name, sockets] of Object.entries(this.freeSockets)) {

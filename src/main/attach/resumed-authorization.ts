@@ -6,18 +6,18 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
 
 /*
  * Before nodejs/node#64677, a client without a certificate was `authorized: false` after a full TLS 1.3 handshake and
- * `true` after it resumed that session. It matters where certificates are requested and not required: there the
- * application decides by `socket.authorized`.
+ * `true` after it resumed that session. This matters if certificates are requested but not required, because the
+ * application then decides by `socket.authorized`.
  */
 
-/** Whether a server of this policy decides by `socket.authorized`. */
+/** Whether a server with this policy accepts clients without a valid certificate, and decides by `socket.authorized`. */
 export function letsStrangersIn({ requestCert, rejectUnauthorized }: PeerPolicy): boolean {
   return requestCert && !rejectUnauthorized
 }
 
 /**
- * A listener of `secureConnection` that comes before those of the application: a resumed session without a certificate
- * authorizes no client. The certificate is looked for only on resumed connections that Node calls authorized.
+ * A `secureConnection` listener that runs before those of the application: a resumed session without a certificate does not
+ * authorize a client. The certificate is only read on resumed connections that Node reports as authorized.
  */
 export function correctAuthorized(socket: tls.TLSSocket): void {
   if (!socket.authorized || !socket.isSessionReused() || hasPeerCertificate(socket)) return
@@ -26,8 +26,8 @@ export function correctAuthorized(socket: tls.TLSSocket): void {
 }
 
 /**
- * Options of a server that may never be attached, so that nothing corrects `authorized` there: on a Node that gets it
- * wrong, such a server issues no tickets for this policy. `attach()` gives the server a context that does.
+ * Options of a server that may never be attached, so that `correctAuthorized` may never run there: on an affected Node
+ * version, they disable session tickets for this policy. `attach()` sets a context with tickets.
  */
 export function optionsBeforeAttach(
   options: tls.SecureContextOptions,

@@ -4,11 +4,11 @@ import type { Logger } from '../base/logger.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 
 /**
- * Checks that servers which request client certificates can serve with a trust. Every server passes here before it is
- * pointed at a generation, and every generation before it is committed, in this process and in the members of a fleet.
+ * Checks that servers which request client certificates can serve with a trust. Called for every server before it is pointed
+ * at a generation, and for every generation before it is committed, in this process and in the members of a fleet.
  *
- * @param subject is the beginning of the message: what needs the trust.
- * @throws ReloadError `OPTIONS_INVALID` without trust anchors, or the code of what is wrong with the trust.
+ * @param subject the subject of the message, which needs the trust.
+ * @throws ReloadError `OPTIONS_INVALID` without trust anchors, or the code of the first problem of the trust.
  */
 export function assertServable(
   { authorities, problems }: PreparedTrust,
@@ -25,7 +25,7 @@ export function assertServable(
   })
 }
 
-/** The same for options that are not loaded yet. @throws ReloadError `OPTIONS_INVALID` */
+/** The check for options whose files are not loaded yet. @throws ReloadError `OPTIONS_INVALID` */
 export function assertAnchorsConfigured(
   { ca, caDir }: { readonly ca: readonly string[]; readonly caDir: readonly string[] },
   policies: readonly PeerPolicy[],
@@ -36,14 +36,14 @@ export function assertAnchorsConfigured(
 }
 
 function withoutAnchors(subject: string): ReloadError {
-  const message = `${subject} requests client certificates, which needs \`ca\` or \`caDir\` on the engine: a server never trusts the public roots`
+  const message = `${subject} requests client certificates, which requires \`ca\` or \`caDir\` of the engine: a server never trusts the public roots`
   return new ReloadError('OPTIONS_INVALID', message)
 }
 
-/** Logs that a server which listens again cannot verify any client. */
+/** Logs that the trust in force cannot serve a server that listens again. */
 export function reportUnservable(logger: Logger, { code, message }: ReloadError): void {
   logger.error(
     { code, reason: message },
-    'a server listens again with trust that no client can be verified by',
+    'a server listens again, but the trust in force cannot verify any client',
   )
 }

@@ -20,17 +20,17 @@ import {
 } from './served-verdict.js'
 import { defaultTargets, type Listener, type ServedTarget, verifyTargets } from './verify-targets.js'
 
-/** How long a commit may wait for looks that precede it, in milliseconds: as long as one look may take. */
+/** Most milliseconds that a commit waits for the look before it: the time limit of one look. */
 const BEFORE_LIMIT_MS = 2_000
 
-/** Where the engine's certificate is served. */
+/** A listener that serves the engine's certificate. */
 export interface ServedListener {
   readonly listener: Listener
-  /** The attached server; `null` for one of another process or thread. */
+  /** The attached server; `null` if it is in another process or thread. */
   readonly server: tls.Server | null
 }
 
-/** What a commit is judged by. */
+/** The generations before and after a commit, by which it is judged. */
 export interface CommittedMaterial {
   readonly before: Snapshot
   readonly next: Snapshot
@@ -39,7 +39,7 @@ export interface CommittedMaterial {
 }
 
 export interface ServedFindings {
-  /** Why the commit is to be undone; `null` where it stays. */
+  /** Why the commit must be undone; `null` if it stays. */
   readonly mismatch: string | null
   readonly warnings: readonly Problem[]
   /** To be called once the commit stays or has been undone. */
@@ -47,8 +47,8 @@ export interface ServedFindings {
 }
 
 /**
- * VERIFY: has the worker look at every listener after a commit, and judges what it saw. It remembers how each listener
- * stood, so that a commit is undone only where the listener was in order before.
+ * VERIFY: after a commit, the worker connects to every listener, and the certificates it receives are judged. The previous
+ * standing of each listener is kept, so that a commit is undone only if the listener was in order before.
  */
 export class ServedCheck {
   readonly #worker: Pick<Worker, 'verify'>
@@ -62,8 +62,8 @@ export class ServedCheck {
   }
 
   /**
-   * Looks at the listeners that no earlier commit was followed by a look at; to be awaited before the commit. Never
-   * rejects, and takes at most {@link BEFORE_LIMIT_MS}; a listener that has not answered by then counts as unknown.
+   * Checks the listeners that were not checked after an earlier commit; to be awaited before the commit. Never rejects, and
+   * takes at most {@link BEFORE_LIMIT_MS}; the standing of a listener that has not answered by then is unknown.
    */
   async lookBefore(listeners: readonly ServedListener[], served: Snapshot): Promise<void> {
     const unknown = listeners.filter(({ listener }) => !this.#standings.has(addressName(listener)))
@@ -80,7 +80,7 @@ export class ServedCheck {
     cancel()
   }
 
-  /** Looks at every listener. Never rejects: what could not be looked at is a warning. `settle` once it is decided. */
+  /** Checks every listener. Never rejects: a listener that cannot be checked is a warning. */
   async lookAfter(
     listeners: readonly ServedListener[],
     { before, next, changed }: CommittedMaterial,
@@ -93,7 +93,7 @@ export class ServedCheck {
     const verdicts = seen.map((one): Verdict => {
       const key = addressName(one.target.listener)
       if (one.target.kind === 'default') return judgeDefault(one, { standing: former.get(key), expected })
-      // What is wrong by default is said once.
+      // A wrong default certificate is reported once, not again for each name.
       if (standings.get(key) !== 'served') return { kind: 'good' }
       return one.target.kind === 'named' ? judgeNamed(one) : judgeHost(one)
     })
@@ -101,7 +101,7 @@ export class ServedCheck {
       mismatch: verdicts.flatMap((one) => (one.kind === 'mismatch' ? [one.message] : []))[0] ?? null,
       warnings: verdicts.flatMap((one) => (one.kind === 'warning' ? [one.problem] : [])),
       settle: (stays) => {
-        // Undone, the next pass looks before its commit: what is still wrong by then is not for that commit to answer for.
+        // After an undo, the next pass checks before its commit, so that it is not blamed for what was already wrong.
         this.#standings = stays ? standings : new Map()
       },
     }
@@ -123,7 +123,7 @@ export class ServedCheck {
         return { target, look, own: server === null || arrivals.has(server, look.localPort) }
       })
     } catch (error) {
-      const detail = `the worker could not look: ${(error as ReloadError).code}`
+      const detail = `the worker failed: ${(error as ReloadError).code}`
       return targets.map((target) => {
         return {
           target,

@@ -2,92 +2,92 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { Look, ShownCertificate, VerifyTarget } from '../../workers/protocol/verify.js'
 import type { ServedTarget } from './verify-targets.js'
 
-/** How a listener stood, as far as it is known, when a client without a server name last looked at it. */
+/** The result of the last check of a listener by a client without a server name. */
 export type Standing = 'served' | 'other' | 'failed' | 'unreachable'
 
-/** A target after the commit, and what was seen there. */
+/** A target and the result of its check. */
 export interface SeenTarget {
   readonly target: ServedTarget
   readonly look: Look
-  /** Whether the attached server itself answered; what another process's server does is taken for its own. */
+  /** Whether the attached server itself answered; always `true` for a server of another process or thread. */
   readonly own: boolean
 }
 
-/** What is known of a listener from before the commit. */
+/** The known state of a listener before the commit. */
 export interface FormerStanding {
   readonly standing: Standing | undefined
   /** Fingerprints of the certificates that were served before. */
   readonly expected: readonly string[]
 }
 
-/** What a look comes to. */
+/** The verdict on one check. */
 export type Verdict =
   | { readonly kind: 'good' }
-  /** Not as committed, for a reason that the commit did not bring: the commit stays. */
+  /** Not as committed, but not because of the commit, which stays. */
   | { readonly kind: 'warning'; readonly problem: Problem }
-  /** Not as committed, and it was before: the commit is undone. */
+  /** Not as committed, although the listener was in order before: the commit is undone. */
   | { readonly kind: 'mismatch'; readonly message: string }
 
-/** How a listener stands by what was seen of its default certificate. */
+/** The standing of a listener from the check of its default certificate. */
 export function standingOf({ target, look, own }: SeenTarget): Standing {
   if (look.outcome !== 'shown') return look.outcome
   return own && isExpected(target, look) ? 'served' : 'other'
 }
 
 /**
- * What a client sees without a server name is the context that the commit assigned. Only that can show that the commit
- * failed, and only where the attached server answered and was in order before.
+ * A client without a server name gets the context that the commit assigned. Only this check can show that the commit failed,
+ * and only if the attached server answered and was in order before.
  */
 export function judgeDefault(seen: SeenTarget, former: FormerStanding): Verdict {
   const { target, look, own } = seen
   const where = addressName(target.address)
   if (look.outcome === 'unreachable')
-    return unverified(`what ${where} serves could not be checked: ${look.detail}`)
+    return unverified(`the certificate of ${where} could not be checked: ${look.detail}`)
   if (look.outcome === 'failed') {
     const failure = `${where} refused the handshake (${look.detail})`
     if (own && former.standing === 'served')
       return { kind: 'mismatch', message: `${failure}, and did not before` }
-    return unverified(`what ${where} serves could not be checked: ${failure}`)
+    return unverified(`the certificate of ${where} could not be checked: ${failure}`)
   }
   if (isExpected(target, look)) return { kind: 'good' }
   const served = `${where} serves ${describe(look.certificate)}`
-  if (!own) return other(`${served}: another process answers at this address, and not the attached server`)
+  if (!own) return other(`${served}: another process answers at this address instead of the attached server`)
   if (former.standing === 'served' || former.expected.includes(fingerprintIn(look))) {
-    return { kind: 'mismatch', message: `${served} and not what was committed` }
+    return { kind: 'mismatch', message: `${served}, not the committed certificate` }
   }
   return other(
-    `${served} and not what was committed; the engine had not seen it serve its certificate before either`,
+    `${served}, not the committed certificate; the engine has not seen it serve its certificate before`,
   )
 }
 
-/** What the server picks by a name of the default certificate is the application's affair. */
+/** For a name of the default certificate, the application may select another one: this is never a mismatch. */
 export function judgeNamed({ target, look }: SeenTarget): Verdict {
   const { servername } = target.address
-  const where = `${addressName(target.address)}, asked for ${servername},`
+  const where = `${addressName(target.address)} with the server name ${servername}`
   const { ownCallback, addedNames } = target.listener
-  const whose = ownCallback ? "; this server's own `SNICallback` picks the certificate" : ''
+  const whose = ownCallback ? "; this server's own `SNICallback` selects the certificate" : ''
   if (look.outcome !== 'shown') return unverified(`${where} could not be checked: ${look.detail}${whose}`)
   if (isExpected(target, look)) return { kind: 'good' }
   const why = ownCallback
-    ? "this server's own `SNICallback` answered, and not the engine"
+    ? "this server's own `SNICallback` selected it"
     : addedNames.length > 0
-      ? '`addContext` gave the server that certificate'
-      : 'something else than the engine picks it'
-  return other(`${where} serves ${describe(look.certificate)} and not what was committed: ${why}`)
+      ? 'it was added by `addContext`'
+      : 'it was not selected by the engine'
+  return other(`${where} serves ${describe(look.certificate)}, not the committed certificate: ${why}`)
 }
 
-/** A host is shown by the engine's own callback. A handshake that fails for one host is a problem of that host alone. */
+/** The engine's own callback serves hosts. A handshake that fails for one host is a problem of that host alone. */
 export function judgeHost({ target, look, own }: SeenTarget): Verdict {
-  const where = `${addressName(target.address)}, asked for ${target.address.servername},`
+  const where = `${addressName(target.address)} with the server name ${target.address.servername}`
   const host = target.hostId ?? undefined
   if (look.outcome !== 'shown') return unverified(`${where} could not be checked: ${look.detail}`, host)
   if (isExpected(target, look)) return { kind: 'good' }
   const served = `${where} serves ${describe(look.certificate)}`
-  if (own) return { kind: 'mismatch', message: `${served} and not what was committed` }
-  return other(`${served}: another process answers at this address, and not the attached server`, host)
+  if (own) return { kind: 'mismatch', message: `${served}, not the committed certificate` }
+  return other(`${served}: another process answers at this address instead of the attached server`, host)
 }
 
-/** An address as messages show it; also tells one listener from another. */
+/** An address as messages show it; also the key of a listener. */
 export function addressName({ host, port, path }: Pick<VerifyTarget, 'host' | 'port' | 'path'>): string {
   return path ?? (host?.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 }

@@ -1,15 +1,15 @@
 /*
- * Names that certificates, applications and members of a fleet bring. They may be long and of any form, and the main thread
- * looks at them: each function here takes time in proportion to the length of what it is given.
+ * Server names from certificates, applications and members of a fleet. They may have any length and form, and are processed
+ * on the main thread, so each function here takes time proportional to the length of its input.
  */
 
-/** Whether a name fits one that was given to `addContext`, as Node compares them: `*` stands for any part of one label. */
+/** Whether a name matches a pattern of `addContext` by Node's rules: `*` matches any part of one label. */
 export function fits(pattern: string, name: string): boolean {
   const [labels, wanted] = [pattern.split('.'), name.split('.')]
   return labels.length === wanted.length && labels.every((label, i) => labelFits(label, wanted[i] as string))
 }
 
-/** From left to right, each part at the first place where it occurs: what a regular expression may try in all places. */
+/** Matches each part at its first occurrence, from left to right; a regular expression could backtrack. */
 function labelFits(pattern: string, label: string): boolean {
   const [first, ...parts] = pattern.split('*') as [string, ...string[]]
   const last = parts.pop()

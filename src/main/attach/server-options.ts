@@ -11,14 +11,15 @@ export function assertExtra(extra: object): void {
   throw new ReloadError('OPTIONS_INVALID', message)
 }
 
-/** With SNI hosts, the certificate for a server name is the engine's to pick. @throws ReloadError `OPTIONS_INVALID` */
+/** With SNI hosts, the engine selects the certificate for a server name. @throws ReloadError `OPTIONS_INVALID` */
 export function assertNoSni({ SNICallback }: ServerExtra): void {
   if (SNICallback === undefined) return
-  const message = 'serverOptions: `SNICallback` belongs to an engine that has `hosts`; leave one of them out'
+  const message =
+    'serverOptions: `SNICallback` cannot be combined with `hosts` of the engine; remove one of them'
   throw new ReloadError('OPTIONS_INVALID', message)
 }
 
-/** What a server is to ask of its peers, as far as it says so itself. */
+/** The part of the peer policy that the options of a server set. */
 export function peersIn({ requestCert, rejectUnauthorized }: ServerExtra): Partial<PeerPolicy> {
   return {
     ...(requestCert === undefined ? {} : { requestCert }),

@@ -4,7 +4,7 @@ import { serverNameIn } from '../base/option-names.js'
 import type { Snapshot } from '../generation/generation.js'
 import { pickHost } from '../generation/pick-host.js'
 
-/** What a client is shown that asks for a server name; `null` when it is refused. */
+/** The certificate served for a server name; `null` if the name is refused. */
 export function servingFor(snapshot: Snapshot, servername: string): NamedFacts | null {
   const host = pickHost(snapshot, serverNameIn(servername))
   if (host === 'refused') return null

@@ -34,35 +34,35 @@ import { type SniCallback, sniCallback } from './sni.js'
 import { TrustGate } from './trust-gate.js'
 import { type Listener, listenerOf } from './verify-targets.js'
 
-/** Options are asked for when servers are made: a few times under one trust, most likely. */
+/** Most trusts of `serverOptions()` results that are remembered; usually a few are used. */
 const MOST_HANDED_OUT = 8
 
-/** What of the options holds for good. */
+/** Options that cannot change after start. */
 type FixedOptions = Pick<ResolvedOptions, 'hostCacheSize' | 'tickets'>
 
 /**
- * What is served, and the places that it is served in: builds the contexts of a generation (STAGE), and points everything
- * at it in one synchronous block (COMMIT). Knows nothing of files.
+ * The served generation and the servers that serve it: builds the contexts of a generation (STAGE), and points all servers
+ * at it in one synchronous block (COMMIT). It does not depend on files.
  */
 export class Serving {
   readonly servers: AttachedServers
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
-  /** What the application does to attached servers without the engine. */
+  /** Changes that the application makes to attached servers. */
   readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #gate: TrustGate
   readonly #spares: SpareContexts
   readonly #hostContexts: HostContexts
   readonly #sniCallbacks = new WeakSet<SniCallback>()
   readonly #pinned = new WeakSet<tls.SecureContext>()
-  /** The trust of options that servers were made with, by its materialDigest. */
+  /** Trust of `serverOptions()` results, by its trust identity. */
   readonly #handedOut = new Map<string, TrustTerms>()
   #state!: ServedState
-  /** The trust before that of now: live connections were let in by it. */
+  /** The previous trust, under which live connections may have been accepted. */
   #formerTrust: PreparedTrust | null = null
   #hasClients = false
 
-  /** `ticketSecret` is that of another process, whose sessions are to be resumed here. */
+  /** `ticketSecret` is the secret of another process whose sessions this one must resume. */
   constructor({ hostCacheSize, tickets }: FixedOptions, clock: Clock, ticketSecret?: Uint8Array) {
     this.#hostContexts = new HostContexts(hostCacheSize, clock)
     this.ledger = new ConnectionLedger(() => this.snapshot.generation.number)
@@ -80,13 +80,13 @@ export class Serving {
     return this.#state
   }
 
-  /** The policies of everything that serves, or was given options to serve, under these options. */
+  /** The policies, under these options, of all attached servers and `serverOptions()` results. */
   policiesUnder({ peers }: ResolvedOptions): PeerPolicy[] {
     return [peers, ...this.servers.ownPolicies]
   }
 
   /**
-   * Checks options before anything is loaded by them. `elsewhere` are the policies of other processes.
+   * Checks options before their files are loaded. `elsewhere` are the policies of other processes.
    *
    * @throws ReloadError `OPTIONS_INVALID`
    */
@@ -95,9 +95,9 @@ export class Serving {
   }
 
   /**
-   * Builds a context for every policy in use, those of servers that are attached while it builds included.
+   * Builds a context for every policy in use, including those of servers that are attached meanwhile.
    *
-   * @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust.
+   * @throws ReloadError `OPTIONS_INVALID`, or the code of the first problem of the trust.
    */
   async stage(
     snapshot: Snapshot,
@@ -116,23 +116,23 @@ export class Serving {
     return { snapshot, contexts }
   }
 
-  /** Frees what was staged and is not going to be served. */
+  /** Frees a staged generation that will not be committed. */
   drop({ contexts }: ServedState): void {
     this.#free(contexts)
   }
 
-  /** The first generation, before there is any server. */
+  /** Sets the first generation, before any server is attached. */
   begin(first: ServedState): void {
     this.#state = first
     this.#stockSpares()
   }
 
   /**
-   * One synchronous block: point every server at a generation, publish it.
+   * Points every server at a generation and publishes it, in one synchronous block.
    *
-   * @returns what was served before.
-   * @throws ReloadError as `stage()`, when a server that the new trust cannot serve was attached since; nothing has
-   * changed then.
+   * @returns the previous state.
+   * @throws ReloadError as `stage()`, if a server that the new trust cannot serve was attached since; then nothing has
+   * changed.
    */
   commit(next: ServedState): ServedState {
     this.#assertServable(next.snapshot)
@@ -149,7 +149,7 @@ export class Serving {
     return before
   }
 
-  /** What peers of live connections are held against. */
+  /** The trust against which peers of live connections are judged. */
   trust(): Omit<JudgePeersTask, 'chains'> {
     const { material, options } = this.snapshot
     return {
@@ -166,17 +166,16 @@ export class Serving {
     this.#free(next.contexts)
   }
 
-  /** Only once nothing can go back to it by itself. */
+  /** Frees the previous generation, or keeps it for a rollback. Called once the commit can no longer be undone. */
   retire(before: ServedState): void {
-    // With no history asked for, no key may outlive its generation, and its context holds it.
+    // With `historySize: 0`, no key may outlive its generation, and the context holds the key.
     const keeps = before.snapshot.options.historySize > 0 && before.contexts !== this.#state.contexts
     if (!keeps) this.#free(before.contexts)
     this.#stockSpares(keeps ? before.contexts.release(this.#pinned) : [])
   }
 
   /**
-   * Takes over what newRecords while nothing that is served did: records of the worker, of what is served and of what was rolled
-   * back, and warnings about the files.
+   * Updates the records and file warnings of the current generation, if a pass changed these but not the served material.
    */
   moveRecords(
     { record, hostsRecord }: Records,
@@ -196,7 +195,7 @@ export class Serving {
     this.#state = { snapshot: { ...snapshot, ...moved }, contexts }
   }
 
-  /** @throws ReloadError `OPTIONS_INVALID`, or the code of what is wrong with the trust. */
+  /** @throws ReloadError `OPTIONS_INVALID`, or the code of the first problem of the trust. */
   serverOptions<T extends ServerExtra>(extra: T): tls.TlsOptions & T {
     assertExtra(extra)
     const own = peersIn(extra)
@@ -209,7 +208,7 @@ export class Serving {
     const { contexts } = this.#state
     this.#rememberTerms(contexts.termsFor(peers))
     const options = { ...optionsBeforeAttach(contexts.optionsFor(peers), peers), ...extra, ...peers, ...sni }
-    // Read when a server is made: a key that was copied now would be overwritten with its generation.
+    // Read on access, when a server is created: a key copied now would be wiped with its generation.
     const current = (name: 'cert' | 'key') => ({
       get: () => this.#state.contexts.optionsFor(peers)[name],
       enumerable: true,
@@ -226,37 +225,37 @@ export class Serving {
     return detach
   }
 
-  /** Whether a server shows hosts their certificates; `null` when this Node does not let us know. */
+  /** Whether a server serves the engine's hosts; `null` if this Node version does not show it. */
   servesHosts(server: tls.Server): boolean | null {
     const callback = sniCallbackOf(server)
     return callback === undefined ? null : this.#sniCallbacks.has(callback as SniCallback)
   }
 
-  /** The servers that listen now, and where clients find them. */
+  /** The servers that listen now, with their addresses. */
   servedListeners(): { readonly server: tls.Server; readonly listener: Listener }[] {
     return this.servers.listening.map((server) => {
       return { server, listener: listenerOf(server, this.servesHosts(server)) }
     })
   }
 
-  /** The context of outgoing connections; once it was asked for, each generation has one ready. */
+  /** The context of outgoing connections; after the first call, STAGE builds one for each generation. */
   clientIdentity(): ClientIdentity {
     this.#hasClients = true
     const { snapshot, contexts } = this.#state
     return { generation: snapshot.generation.number, secureContext: contexts.clientContext() }
   }
 
-  /** Lets the servers go on with what they have, and forgets the keys. */
+  /** Detaches the servers, which keep their contexts, and wipes the keys. */
   close(): void {
     this.servers.detachAll()
     this.#spares.clear()
     this.tickets.stop()
     this.#hostContexts.stopFreeing()
-    // Keys of hosts stay: attached servers serve on, and contexts of hosts are built when they are asked for.
+    // Keys of hosts are kept: the servers continue, and build contexts of hosts on demand.
     if (this.#state) wipeKeys(this.snapshot.material.pairs)
   }
 
-  /** Picks certificates by server name; `null` without SNI hosts. */
+  /** The callback that selects the certificate by server name; `null` without SNI hosts. */
   #sniCallback(own: Partial<PeerPolicy>): SniCallback | null {
     if (this.snapshot.options.hosts === null) return null
     const callback = sniCallback(() => this.#state, this.#hostContexts, own)

@@ -18,12 +18,12 @@ export type SniCallback = (
 ) => void
 
 /**
- * Picks the certificate by the name that a client asks for, of the generation that serves at that moment. A name that no
- * host has gets what the application gave the server for it (`addContext`), or else the default certificate, or is refused; a
- * client that names nothing gets the default one.
+ * Selects the certificate of the current generation by the server name of the client. A name without a host gets the context
+ * that the application added for it (`addContext`), or else the default certificate, or is refused. A client without a server
+ * name gets the default certificate.
  *
- * Clients' certificates are judged by the trust that the connection was accepted under, because its ticket is bound to
- * that. Where that trust has been narrowed since, or cannot be known, the handshake is refused with `TRUST_WITHDRAWN`.
+ * Client certificates are judged by the trust under which the connection was accepted, because its ticket is bound to that
+ * trust. If the trust was narrowed since, or cannot be determined, the handshake is refused with `TRUST_WITHDRAWN`.
  */
 export function sniCallback(
   current: () => ServedState,
@@ -36,7 +36,7 @@ export function sniCallback(
     if (host === 'refused' || host === 'default') {
       const added = addedContext(socket, servername)
       if (host === 'default' || added) done(null, added)
-      else done(new Error('no host has the server name that the client asks for'))
+      else done(new Error('no host has the server name of the client'))
       return
     }
     const asked = { ...snapshot.options.peers, ...ownPeers }
@@ -47,13 +47,13 @@ export function sniCallback(
     }
     hostContexts.contextOf(host, planForHost(host, terms)).then(
       (context) => {
-        // Trust may have shrunk while the context was built.
+        // Trust may have been narrowed while the context was built.
         const now = termsOfConnection(socket, asked, current())
         if (now && (now.identity === terms.identity || !now.peers.requestCert)) done(null, context)
         else done(trustWithdrawn())
       },
       (error: Error) => {
-        // Renewed while it waited to be built, and its key forgotten since.
+        // The host may have been renewed before the context was built, and its key wiped.
         if (current().snapshot.hosts.find(servername) === host) done(error)
         else pick(socket, servername, done)
       },
@@ -64,15 +64,15 @@ export function sniCallback(
   }
 }
 
-/** What the application gave the server by `addContext` for a name that no host has: Node itself asks it only without a callback. */
+/** The context of `addContext` for a name without a host; Node uses it only if there is no SNI callback. */
 function addedContext(socket: unknown, servername: string): tls.SecureContext | undefined {
   const server = socket instanceof TLSSocket ? acceptingServer(socket) : undefined
   return server && (addedContextFor(server, servername) as tls.SecureContext | undefined)
 }
 
-/** The error of a handshake whose trust is not in force any more. */
+/** The error of a handshake whose trust is no longer in force. */
 export function trustWithdrawn(): ReloadError {
   const message =
-    'the trust that this connection was accepted under has been narrowed, or is not known; the client may connect again'
+    'the trust under which this connection was accepted has been narrowed, or is not known; the client may connect again'
   return new ReloadError('TRUST_WITHDRAWN', message)
 }

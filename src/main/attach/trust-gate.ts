@@ -23,25 +23,25 @@ import { trustWithdrawn } from './sni.js'
 
 interface Pending {
   readonly terms: TrustTerms
-  /** What the server asks of its peers now. */
+  /** The current peer policy of the server. */
   readonly policy: () => PeerPolicy
 }
 
 /**
- * Keeps trust that has been withdrawn from admitting clients. A connection is judged by the trust that it was accepted
- * under, however late its handshake ends, so when trust shrinks:
+ * Prevents withdrawn trust from admitting clients. OpenSSL verifies a client by the trust under which its connection was
+ * accepted, however late the handshake ends, so when trust is narrowed:
  *
- * - connections whose handshake has not ended are closed, before the reload is answered;
- * - a handshake that ends all the same, because its connection was not seen, ends in a closed connection. So does one that
- *   began before the server was attached, by a trust of the application's own;
- * - a TLS 1.2 connection that was admitted before may not renegotiate: that would be a new handshake under the old trust.
+ * - connections whose handshake has not ended are closed, before the reload resolves;
+ * - a handshake that ends nevertheless, because its connection was not seen, is closed at its end. So is one that began
+ *   before the server was attached, under the application's own trust;
+ * - a TLS 1.2 connection that was admitted earlier may not renegotiate, which would be a new handshake under the old trust.
  *
- * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected.
- * The application has decided by the first certificate, and later changes of trust are judged by it too.
+ * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected:
+ * the application has decided by the first certificate, and later changes of trust are judged by it too.
  */
 export class TrustGate {
   readonly #current: () => ServedState
-  /** Accepted connections whose handshake has not ended, by the stream under them. */
+  /** Accepted connections whose handshake has not ended, by their raw stream. */
   readonly #pending = new Map<Duplex, Pending>()
 
   constructor(current: () => ServedState) {
@@ -54,8 +54,8 @@ export class TrustGate {
   }
 
   /**
-   * Watches the connections that a server accepts from now on; returns a function that stops it. `peers` gives what the
-   * server asks of its peers in a generation.
+   * Watches the connections that a server accepts from now on; returns a function that stops it. `peers` returns the peer
+   * policy of the server in a generation.
    */
   follow(server: tls.Server, peers: (state: ServedState) => PeerPolicy): () => void {
     const policy = () => peers(this.#current())
@@ -70,28 +70,28 @@ export class TrustGate {
     return () => {
       server.off('connection', begin).off('secureConnection', admit)
       for (const [raw, pending] of this.#pending) if (pending.policy === policy) this.#pending.delete(raw)
-      // The server keeps its context, and with it the sessions that this Node gets wrong.
+      // The server keeps its context, and with it the sessions that this Node version authorizes wrongly.
       if (letsStrangersIn(policy()) && authorizesResumedWithoutCertificate())
         server.prependListener('secureConnection', correctAuthorized)
     }
   }
 
-  /** Closes the connections whose handshake would end under a trust that has shrunk. Synchronous: a part of COMMIT. */
+  /** Closes the connections whose handshake would end under withdrawn trust. Synchronous, as part of COMMIT. */
   closeWithdrawn(): void {
     const { contexts } = this.#current()
     for (const [raw, { terms, policy }] of this.#pending) {
       if (!isWithdrawn(terms, contexts.termsFor(policy()))) continue
       this.#pending.delete(raw)
-      // The TLS socket listens for errors of the stream under it, and reports them as `tlsClientError`.
+      // The TLS socket listens for errors of its raw stream, and reports them as `tlsClientError`.
       raw.destroy(raw.listenerCount('error') > 0 ? trustWithdrawn() : undefined)
     }
   }
 
-  /** The terms that a connection of this moment is accepted under; `undefined` for those of an application's own context. */
+  /** The terms under which the server accepts connections now; `undefined` for a context of the application. */
   #termsOn(server: tls.Server, peers: PeerPolicy): TrustTerms | undefined {
     const context = currentContext(server)
     if (context) return termsOf(context)
-    // Where this Node keeps the context somewhere else, it is still the one that the last commit gave the server.
+    // This Node version keeps the context elsewhere; it is still the one of the last commit.
     return peers.requestCert ? this.#current().contexts.termsFor(peers) : undefined
   }
 
@@ -114,8 +114,8 @@ export class TrustGate {
   }
 
   /**
-   * Node emits `secure` after each renegotiation, which it does not document. It leaves `authorized` as it was, whichever
-   * certificate comes then. Where Node itself does not listen for `secure`, there is no renegotiation that could be missed.
+   * Node emits the undocumented event `secure` after each renegotiation, and does not update `authorized`, even if the
+   * certificate differs. If Node itself does not listen for `secure`, renegotiations could be missed and are disabled.
    */
   #watchRenegotiation(socket: TLSSocket, terms: TrustTerms | undefined, policy: () => PeerPolicy): void {
     if (socket.listenerCount('secure') === 0) {
@@ -137,7 +137,7 @@ export class TrustGate {
   }
 }
 
-/** Closes a connection before its application has read a byte of it, or has taken it for authorized. */
+/** Closes a connection before the application reads a byte of it or treats it as authorized. */
 function shut(socket: TLSSocket): void {
   Object.assign(socket, { authorized: false, authorizationError: 'TRUST_WITHDRAWN' })
   socket.destroy()

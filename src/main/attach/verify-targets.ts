@@ -10,39 +10,38 @@ import { keyFamilyOf } from '../generation/key-family.js'
 import { addedNames, mixesKeyTypes, protocolsOf, sniCallbackOf } from '../generation/native-context.js'
 import { fits } from './server-name.js'
 
-/** If many hosts changed at once, this many of them are looked at on each server; and so many names of the default one. */
+/** Most changed hosts, and most names of the default certificate, that are checked on each server. */
 const MOST_NAMES = 4
 
-/** Where a client of this machine finds a server, and what it must know to be a usual client there. */
+/** The address of a server on this machine, and the properties that determine how to check it. */
 export interface Listener extends Pick<VerifyTarget, 'host' | 'port' | 'path' | 'alpn'> {
-  /** Whether it shows hosts their certificates; `null` where that cannot be known. */
+  /** Whether it serves the engine's hosts; `null` if unknown. */
   readonly showsHosts: boolean | null
-  /** Whether an `SNICallback` of the application picks certificates. */
+  /** Whether an `SNICallback` of the application selects the certificate. */
   readonly ownCallback: boolean
-  /** Names that the application gave certificates by `addContext`, as far as Node asks them; `*` is a wildcard. */
+  /** Names of `addContext` that Node uses; `*` is a wildcard. */
   readonly addedNames: readonly string[]
 }
 
-/** What a client is to look at, and what it should be shown. */
+/** A handshake to make, and the certificate expected. */
 export interface ServedTarget {
   readonly listener: Listener
   readonly address: VerifyTarget
   /**
-   * `default`: what a client without a server name gets. Node takes it from the context that a commit assigns, whatever
-   * else the server has. `named`: what a client gets that asks for a name of the default certificate. `host`: the same for
-   * an SNI host.
+   * `default`: without a server name; Node always uses the context that a commit assigns. `named`: with a name of the default
+   * certificate. `host`: with a name of an SNI host.
    */
   readonly kind: 'default' | 'named' | 'host'
-  /** SHA-256 fingerprints in Node's form, any of which is right. */
+  /** SHA-256 fingerprints in Node's form, any of which is accepted. */
   readonly expected: readonly string[]
   /** The SNI host; `null` unless `kind` is `host`. */
   readonly hostId: string | null
 }
 
-/** Sockets of servers that listen on a path, by where they were when they began to listen. */
+/** Absolute socket paths of servers that listen on a path, as of `listening`. */
 const socketPaths = new WeakMap<tls.Server, string>()
 
-/** Keeps where a server listens: a relative path leads elsewhere once the working directory is another one. */
+/** Stores the absolute socket path of a server, because the working directory may change later. */
 export function noteSocketPath(server: tls.Server): void {
   const address = server.address()
   if (typeof address === 'string' && !address.startsWith('\0')) socketPaths.set(server, absolutePath(address))
@@ -60,7 +59,7 @@ export function listenerOf(server: tls.Server, showsHosts: boolean | null): List
   }
 }
 
-/** What a client without a server name should be shown at each listener. */
+/** One target for each listener: a client without a server name. */
 export function defaultTargets(
   listeners: readonly Listener[],
   { generation }: Pick<Snapshot, 'generation'>,
@@ -71,7 +70,7 @@ export function defaultTargets(
   })
 }
 
-/** What a client should be shown at each listener: by default, and for hosts that have changed. */
+/** The targets of each listener: without a server name, with names of the default certificate, and with changed hosts. */
 export function verifyTargets(
   listeners: readonly Listener[],
   snapshot: Pick<Snapshot, 'generation' | 'hosts'>,
@@ -94,8 +93,8 @@ export function verifyTargets(
 }
 
 /**
- * Names for which the server may show something else than it shows a client without a name. Without a callback or contexts
- * of its own it cannot, and one handshake is enough.
+ * Names for which the server may serve another certificate than without a name. Without a callback or contexts of its own it
+ * cannot, and one handshake is enough.
  */
 function namesToAsk(
   { showsHosts, ownCallback, addedNames: added }: Listener,
@@ -128,7 +127,7 @@ function hostTargets(
   for (const { names, keyType } of changed) {
     if (targets.length === MOST_NAMES) break
     const servername = names.map((one) => one.replace(/^\*/, 'any')).find(isServerName)
-    // Where Node mixes key types, what a client is shown depends on the client.
+    // If Node mixes key types, the certificate depends on the client.
     const mixed = mixesKeyTypes() && keyFamilyOf(keyType) !== family
     const host = servername === undefined || mixed ? undefined : hosts.find(servername)
     if (servername !== undefined && host) {
@@ -143,11 +142,11 @@ function addressIn({ host, port, path, alpn }: Listener): VerifyTarget {
   return { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }), alpn }
 }
 
-/** Where a listening server is found. */
+/** The address of a listening server. */
 export function addressOf(server: tls.Server): Pick<VerifyTarget, 'host' | 'port' | 'path'> {
   const address = socketPaths.get(server) ?? server.address()
   if (typeof address === 'string') return { path: address }
   const { address: host, port } = address as AddressInfo
-  // A socket that listens on every interface is dialled on the loopback one.
+  // A socket that listens on every interface is dialled on loopback.
   return { host: host === '::' ? '::1' : host === '0.0.0.0' ? '127.0.0.1' : host, port }
 }

@@ -30,7 +30,7 @@ test('a renewal is kept where addContext gave the server certificates of its own
     const asked = name.replace('*', '')
     assert.match(
       String(warnings[0]?.message),
-      new RegExp(`asked for ${asked}, serves CN=own.example .*addContext`),
+      new RegExp(`with the server name ${asked} serves CN=own.example .*addContext`),
     )
     assert.equal(await servedBy(port, { servername: '' }), leaf.fingerprint256)
   }

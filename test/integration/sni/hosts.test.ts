@@ -331,7 +331,7 @@ test('a server that was not created from serverOptions() causes a warning, and s
   const server = createEcho({})
   engine.attach(server)
   assert.ok(
-    logger.said().some((line) => line.startsWith('warn the server was not made from serverOptions()')),
+    logger.said().some((line) => line.startsWith('warn the server was not created from serverOptions()')),
   )
   const port = await listen(t, server)
   assert.equal(await servedBy(port, { servername: 'a.test' }), first.fingerprint256)
