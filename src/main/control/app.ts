@@ -8,18 +8,18 @@ import type { Logger } from '../base/logger.js'
 import { problemAnswer, RequestProblem } from './problem-document.js'
 import type { Answer, Route, RouteRequest } from './route.js'
 
-/** Looks at a request before any route does; throws a `RequestProblem` to refuse it. */
+/** Checks a request before any route; throws a `RequestProblem` to refuse it. */
 export type Guard = (headers: Headers) => void
 
 export interface AppParts {
   readonly routes: readonly Route[]
   readonly guards: readonly Guard[]
   readonly logger: Logger
-  /** Told of every answer: the path as the route declares it, or `unmatched`. */
+  /** Called for every response with the path pattern of its route, or `unmatched`. */
   readonly answered: (route: string, status: number) => void
 }
 
-/** Routes, methods and problems of the control server; knows nothing of sockets. */
+/** Routes, methods and problems of the control server; independent of sockets. */
 export function createApp({ routes, guards, logger, answered }: AppParts): Hono {
   const app = new Hono()
   const handle = (label: string, answer: (c: Context) => Answer | Promise<Answer>) => async (c: Context) => {
@@ -59,7 +59,7 @@ function allowedMethods(routes: readonly Route[]): Map<string, string> {
 }
 
 function methodNotAllowed(c: Context, allow: string): Answer {
-  const detail = `${c.req.path} takes ${allow}, not ${c.req.raw.method}; nothing was done`
+  const detail = `${c.req.path} allows ${allow}, not ${c.req.raw.method}; nothing was done`
   return problemAnswer('method-not-allowed', detail, { headers: { Allow: allow } })
 }
 
@@ -71,9 +71,9 @@ async function attempt(c: Context, logger: Logger, work: () => Promise<Answer>):
     if (error instanceof ReloadError && error.code === 'CLOSED') {
       return problemAnswer('shutting-down', 'the reload engine is closed', { code: error.code })
     }
-    // Its message could quote anything, so it goes to the log and not to the client.
+    // Its message may contain anything, so it is logged but not sent to the client.
     logger.error({ err: error, method: c.req.method, path: c.req.path }, 'the control server failed')
-    return problemAnswer('internal-error', 'the log of the server says more')
+    return problemAnswer('internal-error', 'see the log of the server')
   }
 }
 
@@ -95,7 +95,7 @@ const FLAG_VALUES: Readonly<Record<string, boolean>> = { '1': true, true: true, 
 /** The longest name in DNS has 253 characters (RFC 1035). */
 const SERVER_NAME = /^[\w.*-]{1,253}$/
 
-/** A misspelled `dry_run` must not reload. */
+/** Unknown parameters are refused: a misspelled `dry_run` must not reload. */
 function queryOf(
   { query, path }: Route,
   given: URLSearchParams,
@@ -107,7 +107,7 @@ function queryOf(
     const kind = Object.hasOwn(query, name) ? query[name] : undefined
     if (kind === undefined) {
       const known = Object.keys(query).join(', ') || 'no query parameters'
-      throw new RequestProblem('malformed-request', `unknown query parameter ${name}: ${path} takes ${known}`)
+      throw new RequestProblem('malformed-request', `unknown query parameter ${name}: ${path} accepts ${known}`)
     }
     const values = given.getAll(name)
     const value = values.length === 1 ? (values[0] as string) : ''
@@ -131,7 +131,7 @@ async function bodyOf({ takesBody, path }: Route, c: Context): Promise<unknown> 
   const text = await c.req.text()
   if (!takesBody) {
     if (text === '') return undefined
-    throw new RequestProblem('malformed-request', `${path} takes no body`)
+    throw new RequestProblem('malformed-request', `${path} accepts no body`)
   }
   if (takesBody === 'optional' && text === '') return undefined
   const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase()

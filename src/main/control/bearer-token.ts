@@ -10,13 +10,13 @@ import { RequestProblem } from './problem-document.js'
 const LEAST_CHARACTERS = 16
 const MAX_BYTES = 4_096
 
-/** The token of the file. No more of it than a digest is kept. */
+/** The token of the file. Only its digest is kept. */
 export interface BearerToken {
-  /** Whether this value of `Authorization` holds it. Digests compare in the same time, whatever was sent. */
+  /** Whether this value of `Authorization` contains the token. Digests are compared in constant time. */
   isIn(authorization: string): boolean
 }
 
-/** @throws ReloadError `CONTROL_PATH_UNSAFE` for a file that others can use, `OPTIONS_INVALID` for one without a token. */
+/** @throws ReloadError `CONTROL_PATH_UNSAFE` for a file that other users can access, `OPTIONS_INVALID` without a token. */
 export function loadToken(file: string): BearerToken {
   const expected = digestOf(readToken(file))
   return {
@@ -25,7 +25,7 @@ export function loadToken(file: string): BearerToken {
   }
 }
 
-/** Refuses every request that does not hold the token. */
+/** Refuses every request without the token. */
 export function requireToken(token: BearerToken): Guard {
   return (headers) => {
     if (token.isIn(headers.get('authorization') ?? '')) return
@@ -39,7 +39,7 @@ export function requireToken(token: BearerToken): Guard {
   }
 }
 
-/** Whether the token is in the first bytes of a request: enough to give the connection a place, before it is parsed. */
+/** Whether the first bytes of a request contain the token: classifies the connection before it is parsed. */
 export function isTokenWithin(token: BearerToken, bytes: Buffer): boolean {
   const value = /\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n/i.exec(
     bytes.toString('latin1', 0, HTTP_LIMITS.headerBytes),
@@ -60,11 +60,11 @@ function readToken(file: string): string {
   try {
     const { mode, size, uid } = fstatSync(descriptor)
     if (!isTrusted(uid)) {
-      const message = `\`tcp.tokenFile\`: ${file} belongs to user ${uid}, who knows the token; expected one of our own, mode 0600`
+      const message = `\`tcp.tokenFile\`: ${file} belongs to user ${uid}; expected a file of this user or root, mode 0600`
       throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })
     }
     if ((mode & 0o077) !== 0) {
-      const message = `\`tcp.tokenFile\`: others than its owner may use ${file}; expected mode 0600`
+      const message = `\`tcp.tokenFile\`: other users can access ${file}; expected mode 0600`
       throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })
     }
     const token = size > MAX_BYTES ? '' : readFileSync(descriptor, 'utf8').trim()

@@ -1,23 +1,23 @@
 import type { Socket } from 'node:net'
 
-/** How many connections there may be at a time. */
+/** Most simultaneous connections. */
 export interface ShareLimits {
-  /** Connections of clients that have not yet shown that they may ask: the oldest one is closed to make room for the next. */
+  /** Connections of clients that are not authorized yet; beyond the limit, the oldest one is closed. */
   readonly strangers: number
-  /** Connections of clients that have: one more is closed at once. */
+  /** Connections of authorized clients; beyond the limit, the new one is closed. */
   readonly known: number
 }
 
-/** Turns of the event loop after which what a client sent along with its connection has been read. */
+/** Turns of the event loop after which the data that a client sent with its connection has been read. */
 const TURNS_TO_READ = 2
 
 /**
- * Divides the connections of a server between clients that have shown that they may ask, and strangers. Strangers, however
- * many they are, take no place of the known clients, and every new connection is accepted and read.
+ * Divides the connections of a server into those of authorized (known) clients and strangers, each with its own limit.
+ * Strangers, however many, never displace known clients, and every new connection is accepted and read.
  */
 export class ConnectionShares {
   readonly #limits: ShareLimits
-  /** In the order of their arrival, with the turn of the event loop in which each arrived. */
+  /** In order of arrival, with the turn of the event loop in which each arrived. */
   readonly #strangers = new Map<Socket, number>()
   readonly #known = new Set<Socket>()
   #turn = 0
@@ -27,19 +27,19 @@ export class ConnectionShares {
     this.#limits = limits
   }
 
-  /** Takes in a new connection, as that of a stranger. */
+  /** Adds a new connection as a stranger. */
   admit(socket: Socket): void {
     this.#strangers.set(socket, this.#turn)
     socket.once('close', () => {
       this.#strangers.delete(socket)
       this.#known.delete(socket)
     })
-    // Not even its first bytes have been read, so the one that comes now may be the one to keep.
+    // Older strangers may be authorized by bytes that are not read yet, so they are not closed at once.
     if (this.#strangers.size > this.#limits.strangers) this.#countTurns()
     if (this.#strangers.size > 2 * this.#limits.strangers) this.#closeOldest()
   }
 
-  /** Its client has shown that it may ask. `false`: there are too many of these already, and it is closed. */
+  /** Marks the client as authorized. Returns `false`, and closes the connection, if there are too many already. */
   know(socket: Socket): boolean {
     if (this.#known.has(socket)) return true
     if (!this.#strangers.delete(socket)) return false
@@ -55,7 +55,7 @@ export class ConnectionShares {
     return this.#known.has(socket)
   }
 
-  /** Only while there are too many: an idle server has no work of its own. */
+  /** Runs only while there are too many strangers, so that an idle server does no work. */
   #countTurns(): void {
     if (this.#counting) return
     this.#counting = true

@@ -6,7 +6,7 @@ import { type NamedFacts, type ReloadResult, servingOf } from '../api/result.js'
 import { serverNameIn } from '../base/option-names.js'
 import { coversName } from '../generation/generation.js'
 
-/** The certificate of a context: `default`, or a server name that a host or the default certificate has. */
+/** The certificate of a context: `default`, or a server name of a host or of the default certificate. */
 export function certificateOf(engine: ReloadEngine, context: string): NamedFacts | null {
   if (context === 'default') return { ...servingOf(engine.status().generation), host: null }
   const name = serverNameIn(context)
@@ -14,14 +14,14 @@ export function certificateOf(engine: ReloadEngine, context: string): NamedFacts
   return facts && (facts.host !== null || coversName([facts], name)) ? facts : null
 }
 
-/** What of a pass went wrong for one context: what is wrong with other hosts is none of its business. */
+/** The problems of a pass that concern one context; problems of other hosts are left out. */
 export function problemsFor(
   result: ReloadResult,
   context: string,
   certificate: NamedFacts | null,
 ): readonly Problem[] {
   const { outcome, problems, hosts, diff } = result
-  // Where hosts go together, what another host did has kept this one from being renewed.
+  // If hosts are reloaded all or none, the problem of another host has kept this one from being renewed.
   const heldBack =
     outcome === 'rejected' && (diff !== null || (hosts?.changed ?? 0) + (hosts?.removed ?? 0) > 0)
   if (heldBack) return problems
@@ -30,7 +30,7 @@ export function problemsFor(
       return (
         host === certificate?.host || basename(host) === context || basename(host) === serverNameIn(context)
       )
-    // Without a path it is no file but the worker, and that is everybody's.
+    // A problem without a path concerns the worker, and so every context.
     return path === undefined || certificate?.host === null
   })
 }

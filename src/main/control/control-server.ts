@@ -18,21 +18,21 @@ import { type ControlServerOptions, type ResolvedControlOptions, resolveControlO
 import { createRoutes } from './routes/routes.js'
 import { bindUnixSocket } from './unix-socket.js'
 
-/** A control server that listens. Trouble of its own never reaches the servers that the engine keeps current. */
+/** A listening control server. Its failures never affect the servers of the engine. */
 export interface ControlServer extends AsyncDisposable {
-  /** The socket, as an absolute path where that fits a socket; `null` on TCP. */
+  /** The socket path, absolute if it then has at most 107 bytes; `null` on TCP. */
   readonly path: string | null
   /** For instance `http://127.0.0.1:4711`; `null` on a Unix socket. */
   readonly url: string | null
   /**
-   * Removes the socket if it is still its own, answers what has arrived, and ends within seconds whatever clients do.
-   * Close it after the servers and before the engine. May be called twice.
+   * Removes the socket if it is still its own, answers the requests that have arrived, and resolves within about 5 seconds,
+   * whatever clients do. Close it after the servers and before the engine. Repeated calls return the same promise.
    */
   close(): Promise<void>
 }
 
 /**
- * Lets operators ask for a reload, and be told what came of it, over HTTP on a Unix socket.
+ * Starts an HTTP server, by default on a Unix socket, through which operators request reloads and read status and results.
  *
  * @example
  * const control = await createControlServer({ engine, path: '/run/app/control.sock' })
@@ -44,7 +44,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
   return await startControlServer(resolveControlOptions(options))
 }
 
-/** How much longer than a reload may take a connection may be silent. */
+/** Milliseconds that a connection may be silent beyond the time limit of a reload. */
 const SILENCE_MARGIN_MS = 5_000
 
 /** @internal */
@@ -74,7 +74,7 @@ export async function startControlServer(
   const routes = createRoutes(options)
   for (const { path, statuses } of routes) metrics?.control.expect(path, statuses)
   const app = createApp({ routes, guards, logger, answered })
-  // The globals belong to the application.
+  // The globals `Request` and `Response` belong to the application.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false })
   const http = createHttpServer({
     limits: { ...HTTP_LIMITS, silenceMs: reloadTimeoutMs + SILENCE_MARGIN_MS, ...limits },
@@ -90,12 +90,12 @@ export async function startControlServer(
   const { server } = http
   const bound = 'path' in listen ? await bindUnixSocket(server, listen) : null
   if ('port' in listen) port = await listenOnLoopback(server, listen.host, listen.port)
-  // For instance too many open files: connections are refused until that is over.
+  // For instance EMFILE: the server accepts connections again once files are closed.
   server.on('error', (error) => logger.error({ err: error }, 'the control server cannot accept'))
 
   const end = async () => {
     try {
-      // First: while it listens, no other file can have its inode.
+      // Before the server closes: while it listens, no other file can have its inode.
       bound?.unlink()
     } catch (error) {
       logger.warn({ err: error, path: bound?.path }, 'the control socket could not be removed')

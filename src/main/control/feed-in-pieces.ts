@@ -1,37 +1,36 @@
 import type { Socket } from 'node:net'
 
-/** At most two requests fit into this, however short they are. */
+/** At most two requests fit into a piece, however short they are. */
 const PIECE_BYTES = 64
-/** So late is it noticed that a client has gone whose request has arrived. */
+/** Interval in milliseconds at which to check whether a client whose request has arrived has disconnected. */
 const LOOK_MS = 1_000
 
-/** What may still come of a connection. */
+/** What is still read from a connection. */
 export type Interest =
   /** The request has not arrived yet. */
   | 'all'
-  /** Only that the client goes. */
+  /** Only the end of the connection. */
   | 'end'
-  /** It is refused. To read what it sends would take the event loop as long as the client likes. */
+  /** The request is refused. Reading on would let the client occupy the event loop for as long as it likes. */
   | 'nothing'
 
 export interface Feeding {
   readonly interest: () => Interest
-  /** Resolves when the first words of this connection may be taken in; never where it ends before. */
+  /** Resolves when the first bytes of this connection may be parsed; never if it ends before. */
   readonly turn: (first: Buffer) => Promise<void>
 }
 
 /**
- * Feeds an HTTP connection to Node's parser when its turn has come, in small pieces, and no longer than its request is of
- * interest. By itself the parser would take in all connections that say something at the same moment in one turn of the
- * event loop, and make objects of all of the thousand requests that fit into one read, though only the first will be
- * answered.
+ * Feeds an HTTP connection to Node's parser in its turn, in small pieces, and only as long as its request is of interest.
+ * Otherwise the parser would process all connections with data in one turn of the event loop, and create objects for all of
+ * the thousand requests that fit into one read, although only the first is answered.
  */
 export function feedInPieces(socket: Socket, { interest, turn }: Feeding): void {
   const parsers = socket.listeners('data') as ((piece: Buffer) => void)[]
-  // A Node whose parser reads by other means goes on reading: the limits of the server still hold, the pace does not.
+  // On a Node version whose parser reads by other means, the limits of the server still apply, but not the pace.
   if (parsers.length === 0) return
   for (const parse of parsers) socket.off('data', parse)
-  // With a listener of our own, Node's parser does not read from the socket by itself any more.
+  // With a `data` listener that is not its own, Node's parser no longer reads from the socket directly.
   let resting = false
   const rest = () => {
     socket.pause()

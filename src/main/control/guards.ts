@@ -2,8 +2,8 @@ import type { Guard } from './app.js'
 import { RequestProblem } from './problem-document.js'
 
 /**
- * Refuses what only browsers send: a page must not reach this server through a bridge that someone put before the
- * socket.
+ * Refuses requests with headers that only browsers send: a web page must not reach this server through a proxy in front of
+ * the socket.
  */
 export const refuseBrowsers: Guard = (headers) => {
   for (const [name] of headers) {

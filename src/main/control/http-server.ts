@@ -8,25 +8,25 @@ import { createPace, type Pace, type PaceLimits } from './pace.js'
 import { problemAnswer } from './problem-document.js'
 import type { Answer } from './route.js'
 
-/** What one client may cost. */
+/** Limits of the cost of clients. */
 export interface HttpLimits {
   readonly headerBytes: number
   readonly bodyBytes: number
-  /** Until the headers, and until the whole request, have arrived. */
+  /** Time limits for the headers and for the whole request to arrive. */
   readonly headersMs: number
   readonly requestMs: number
-  /** Silence on a connection, the wait for an answer included. */
+  /** Time limit of silence on a connection, including the wait for a response. */
   readonly silenceMs: number
-  /** Connections of clients that have shown that they may ask (see `Credentials`), and of all others. */
+  /** Most connections of authorized clients (see `Credentials`), and of all others. */
   readonly connections: number
   readonly strangers: number
-  /** From the first words of one connection to those of the next, however many speak at the same moment. */
+  /** Minimum gap between starting to parse two connections. */
   readonly wordsGapMs: number
-  /** Pace at which answers begin. */
+  /** Pace at which responses begin. */
   readonly pace: PaceLimits
-  /** Pace of refusals of incomplete requests, separate so that they never delay an answer. */
+  /** Pace of refusals of incomplete requests, separate so that they never delay a response. */
   readonly refusalPace: PaceLimits
-  /** After `close()`: how long a request may take to arrive, and how long its answer may take. */
+  /** After `close()`: time limits for a request to arrive, and for its response. */
   readonly quietMs: number
   readonly graceMs: number
 }
@@ -45,24 +45,24 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   graceMs: 5_000,
 }
 
-/** A request with its whole body, which is where `@hono/node-server` looks for one that has been read. */
+/** A request with its whole body in `rawBody`, where `@hono/node-server` expects a body that was already read. */
 export type ReadRequest = IncomingMessage & { rawBody?: Buffer }
 
 export interface ControlHttpServer {
   readonly server: http.Server
-  /** Answers the requests that have arrived, then ends; a client that delays is cut. */
+  /** Answers the requests that have arrived, then closes; slow clients are cut. */
   close(): Promise<void>
 }
 
-/** What tells a client that may ask from all others. */
+/** Recognizes authorized clients. */
 export interface Credentials {
-  /** Whether they are in the first bytes of a connection. A client whose first bytes hold them is never kept waiting. */
+  /** Whether the first bytes of a connection contain the credentials. Such a client never waits for strangers. */
   readonly within: (bytes: Buffer) => boolean
-  /** Whether they are in a request whose headers have arrived. */
+  /** Whether a request, whose headers have arrived, contains the credentials. */
   readonly in: (request: IncomingMessage) => boolean
 }
 
-/** For a socket that only permitted users can connect to: every client that has sent a whole request may ask. */
+/** For a socket that only permitted users can connect to: every client that sends complete headers is authorized. */
 export const ANY_REQUEST: Credentials = {
   within: (bytes) => bytes.includes('\r\n\r\n'),
   in: () => true,
@@ -71,29 +71,29 @@ export const ANY_REQUEST: Credentials = {
 export interface HttpParts {
   readonly limits: HttpLimits
   readonly credentials: Credentials
-  /** Answers a request that has arrived as a whole. */
+  /** Answers a request that has arrived completely. */
   readonly serve: (request: ReadRequest, response: ServerResponse) => void
-  /** Told of every request that was refused before it had arrived. */
+  /** Called for every request that was refused before it had arrived. */
   readonly refused: (status: number) => void
 }
 
 /**
- * An HTTP server of one request per connection, that no client can hold up, and that takes little of the event loop from
- * the servers beside it, however many clients there are and whatever they send.
+ * An HTTP server with one request per connection. No client can block it, and it takes little time of the event loop, however
+ * many clients there are and whatever they send.
  */
 export function createHttpServer({ limits, credentials, serve, refused }: HttpParts): ControlHttpServer {
   const server = http.createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
-    // Node looks for late requests this often, every 30 s unless told otherwise.
+    // Interval at which Node checks `headersTimeout` and `requestTimeout`; its default is 30 s.
     connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
     requireHostHeader: true,
   })
   server.timeout = limits.silenceMs
   const open = new Set<Socket>()
   const shares = new ConnectionShares({ strangers: limits.strangers, known: limits.connections })
-  /** Connections whose request has arrived or is refused: nothing else may be written to them. */
+  /** Connections whose request has arrived, or is refused (`null`): nothing else may be written to them. */
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
@@ -104,7 +104,7 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
 
   const take = async (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
     const { socket } = request
-    // A pipelined request: the connection ends with the first answer, so this one must not even run.
+    // A pipelined request must not run: the connection ends with the first response.
     if (taken.has(socket)) return
     taken.set(socket, request)
     response.shouldKeepAlive = false
@@ -112,13 +112,13 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     const wanted = () => !socket.destroyed
     const body = await readBody(request, limits.bodyBytes, {
       begin: () => expects && response.writeContinue(),
-      // Not when this function goes on: until then the parser would be fed all of what has arrived.
+      // Synchronously: otherwise the parser would be fed all received data until this function continues.
       excess: () => refusing.add(socket),
     })
     if (body === 'gone' || answering.has(socket)) return
     answering.add(socket)
     if (body !== 'too-large') {
-      // A refusal, which is all that a stranger gets, delays no answer.
+      // Strangers only get refusals, which must not delay responses.
       await (shares.knows(socket) ? pace : refusalPace)(wanted)
       return serve(Object.assign(request, { rawBody: body }), response)
     }
@@ -135,7 +135,7 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     refuse(socket, clientErrorAnswer(error.code, limits))
   }
 
-  /** The answer to what is not read to its end, and a while for the client to see it. */
+  /** Answers a request that is not read to its end, and gives the client time to read the response. */
   const refuse = (socket: Socket, answer: Answer) => {
     if (socket.destroyed) return
     refused(answer.status)
@@ -162,11 +162,11 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
   return {
     server,
     async close() {
-      // No more connections will come, and those that are open should not keep the process.
+      // Without a burst limit: no new connections come, and the open ones should end soon.
       pace = withGapAlone(limits.pace)
       refusalPace = withGapAlone(limits.refusalPace)
       await acceptWaiting(server)
-      // Only a TCP port still has new ones: of a Unix socket the path is gone by now.
+      // Only a TCP port still gets new ones; the path of a Unix socket has been removed.
       server.on('connection', (socket) => socket.destroy())
       const cut = (which: (socket: Socket) => boolean) => {
         for (const socket of open) if (which(socket)) socket.destroy()
@@ -176,7 +176,7 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
         limits.quietMs,
       )
       const grace = setTimeout(() => cut(() => true), limits.graceMs)
-      // Not before: Node's close() cuts what has been answered, though the answer may not have left yet.
+      // Before `server.close()`, which cuts answered connections even if the response is not sent yet.
       while (open.size > 0) await Promise.all([...open].map(closed))
       clearTimeout(quiet)
       clearTimeout(grace)
@@ -185,15 +185,15 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
   }
 }
 
-/** However many come. */
+/** A pace with the gap, but without the burst limit. */
 function withGapAlone(limits: PaceLimits): Pace {
   return createPace({ ...limits, burst: Number.POSITIVE_INFINITY })
 }
 
-/** More than can wait to be accepted. */
+/** Most turns to wait; more than connections can wait to be accepted. */
 const MAX_TURNS = 1_024
 
-/** Clients that have connected by now get an answer. Some versions of libuv accept one connection in a turn of the loop. */
+/** Accepts the clients that have connected by now. Some versions of libuv accept only one connection per turn of the loop. */
 async function acceptWaiting(server: http.Server): Promise<void> {
   let calmTurns = 0
   const arrived = () => {
@@ -211,7 +211,7 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
-/** What a client that is still sending gets to read its answer, in milliseconds. */
+/** Milliseconds that a client that is still sending gets to read its response. */
 const LINGER_MS = 1_000
 
 function readBody(

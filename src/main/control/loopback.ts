@@ -20,7 +20,7 @@ export async function listenOnLoopback(server: Server, host: string, port: numbe
   return (server.address() as AddressInfo).port
 }
 
-/** A name that somebody made to resolve to the loopback address is not one of ours. */
+/** Refuses other Host headers: a foreign name may resolve to the loopback address (DNS rebinding). */
 export function requireHost(port: () => number): Guard {
   return (headers) => {
     const host = headers.get('host')?.toLowerCase() ?? ''

@@ -14,60 +14,61 @@ import { bindablePath } from './socket-path.js'
 /** Options of {@link createControlServer}: `engine`, and either `path` or `tcp`. */
 export interface ControlServerOptions {
   readonly engine: ReloadEngine
-  /** Adds `/drain`; from the lame duck on `GET /readyz` says no, and once it closes reloads are refused. */
+  /** Adds `/drain`. From its lame-duck phase on, `GET /readyz` answers 503; once it is closing, reloads are refused. */
   readonly drain?: Drain
   /**
-   * Where the Unix socket goes, at most 107 bytes. Its directory must belong to the user of the process (or root) and
-   * must not be writable by everyone.
+   * Path of the Unix socket, at most 107 bytes. Its directory must belong to the user of the process (or root) and must not
+   * be writable by everyone.
    */
   readonly path?: string
   /**
-   * Permission bits of the socket. A client that may connect may do all that the server can do.
+   * Permission bits of the socket. Every client that can connect may use all endpoints.
    * @defaultValue `0o600`
    */
   readonly mode?: number
   /**
-   * Group of the socket; of use with a `mode` of `0o660`.
-   * @defaultValue that of the process
+   * Group ID of the socket; useful with a `mode` of `0o660`.
+   * @defaultValue the group of the process
    */
   readonly gid?: number
   /**
-   * Replace a socket that another process still listens on, as the next process of a rolling restart does.
+   * Whether to replace a socket on which another process still listens, for rolling restarts.
    * @defaultValue `false`
    */
   readonly takeover?: boolean
-  /** Listen on a loopback port instead of a socket, for platforms without one. */
+  /** Listens on a loopback port instead of a Unix socket, for platforms without one. */
   readonly tcp?: LoopbackOptions
   /** Adds `GET /metrics`, and counts requests. */
   readonly metrics?: Metrics
   /**
-   * What `GET /readyz` answers by, beside the drain.
+   * Whether `GET /readyz` answers 200; the drain must be ready too.
    * @defaultValue whether the engine is open
    */
   readonly ready?: () => boolean
   /**
-   * Milliseconds that `POST /reload_certs` waits for a result (the reload itself goes on); 100 to 600000.
+   * Milliseconds that `POST /reload_certs`, `POST /rollback` and `PATCH /config` wait for a result; the reload itself
+   * continues. 100 to 600000.
    * @defaultValue `30000`
    */
   readonly reloadTimeoutMs?: number
   /**
-   * A pino logger, or the four methods of one.
+   * A pino logger, or an object with its methods `debug`, `info`, `warn` and `error`.
    * @defaultValue pino at level `info`, to standard output
    */
   readonly logger?: Logger
 }
 
-/** A loopback port, open to every user of the machine: hence the token. */
+/** A loopback port. Every user of the machine can connect, so a token is required. */
 export interface LoopbackOptions {
   /** @defaultValue `'127.0.0.1'` */
   readonly host?: '127.0.0.1' | '::1'
-  /** 0 picks a free one. */
+  /** `0` selects a free port. */
   readonly port: number
-  /** File of mode 0600 with one word of at least 16 characters, which clients send as bearer token; read once. */
+  /** File of mode 0600 with one word of at least 16 characters, which clients send as bearer token (RFC 6750); read once. */
   readonly tokenFile: string
 }
 
-/** Options as the control server uses them. */
+/** Validated options with all defaults. */
 export interface ResolvedControlOptions {
   readonly engine: ReloadEngine
   readonly drain: Drain | null
@@ -114,7 +115,7 @@ const schema = z
     message: 'expected either `path` or `tcp`',
   })
 
-/** @throws ReloadError `OPTIONS_INVALID`, which names everything that was refused. */
+/** @throws ReloadError `OPTIONS_INVALID`, whose message names every refused option. */
 export function resolveControlOptions(input: ControlServerOptions): ResolvedControlOptions {
   const parsed = schema.safeParse(input, WORDED)
   if (!parsed.success) {
@@ -126,11 +127,11 @@ export function resolveControlOptions(input: ControlServerOptions): ResolvedCont
   return {
     engine,
     drain,
-    // Absolute now: the working directory may be another one when they are used.
+    // Absolute now: the working directory may change before they are used.
     listen: tcp
       ? { ...tcp, tokenFile: resolve(tcp.tokenFile) }
       : { path: bindablePath(path as string), mode, gid: gid ?? null, takeover },
-    // The objects themselves: a copy would lose what their classes give them.
+    // The given objects, not parsed copies, which would lose their prototypes.
     metrics: input.metrics ?? null,
     ready: () => ready() && (drain?.ready ?? true),
     reloadTimeoutMs,

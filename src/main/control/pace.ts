@@ -1,27 +1,27 @@
-/** How fast callers may go on. */
+/** Limits of the rate at which callers continue. */
 export interface PaceLimits {
-  /** Between any two, in milliseconds. */
+  /** Minimum milliseconds between any two callers. */
   readonly gapMs: number
-  /** How many may come together; from then on they are `steadyMs` apart, until none has come for a while. */
+  /** Callers that only need the gap; further ones are `steadyMs` apart, until the burst has recovered. */
   readonly burst: number
   readonly steadyMs: number
 }
 
 /**
- * Lets a caller go on. `wanted` is asked when its turn has come: a caller that is not wanted any more takes no turn, and
- * its promise never settles.
+ * Resolves when the caller may continue. If `wanted` returns `false` at its turn, the caller is skipped, and its promise
+ * never settles.
  */
 export type Pace = (wanted?: () => boolean) => Promise<void>
 
 /**
- * Lets callers go on one after the other; a caller that comes after a pause goes on at once. The generic cell rate
- * algorithm (ITU-T I.371) with a gap.
+ * Makes a pace for callers in the order of their calls; after a pause, a caller continues at once. The generic cell rate
+ * algorithm (ITU-T I.371) with a minimum gap.
  */
 export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
   const waiting: { readonly wanted: () => boolean; readonly goOn: () => void }[] = []
   let timer: NodeJS.Timeout | null = null
   let nextMs = 0
-  /** When the next one would be due, had all of them kept the steady pace. */
+  /** Time at which the next caller would be due at the steady pace. */
   let dueMs = 0
   const atMs = () => Math.max(nextMs, dueMs - (burst - 1) * steadyMs)
   const take = (nowMs: number) => {
@@ -38,7 +38,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
         waiting.shift()?.goOn()
       } else break
     }
-    // A connection waits for this, and keeps the process for as long as it is open.
+    // `unref`: the open connection that waits for this keeps the process running.
     if (waiting.length > 0)
       timer = setTimeout(look, Math.max(1, Math.ceil(atMs() - performance.now()))).unref()
   }

@@ -2,19 +2,19 @@ import { randomUUID } from 'node:crypto'
 
 import type { Answer } from './route.js'
 
-/** Every kind of failure that the control server answers with, and its status. `docs/control.md` explains each. */
+/** Every kind of problem response of the control server, with its status. `docs/control.md` explains each. */
 export const PROBLEM_KINDS = {
   'malformed-request': { status: 400, title: 'Malformed request' },
   unauthorized: { status: 401, title: 'No valid bearer token' },
-  'browser-refused': { status: 403, title: 'Requests of browsers are refused' },
+  'browser-refused': { status: 403, title: 'Browser requests are refused' },
   'host-refused': { status: 403, title: 'The Host header is not one of this server' },
   'not-found': { status: 404, title: 'No such endpoint' },
   'method-not-allowed': { status: 405, title: 'Method not allowed' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'generation-unknown': { status: 409, title: 'No such generation to go back to' },
-  'drain-started': { status: 409, title: 'Another drain is on' },
-  'drain-final': { status: 409, title: 'The drain cannot be taken back' },
-  'not-draining': { status: 409, title: 'No drain is on' },
+  'drain-started': { status: 409, title: 'Another drain is in progress' },
+  'drain-final': { status: 409, title: 'The drain cannot be cancelled' },
+  'not-draining': { status: 409, title: 'No drain is in progress' },
   'generation-changed': { status: 412, title: 'Another generation is served' },
   'body-too-large': { status: 413, title: 'Request body too large' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
@@ -36,7 +36,7 @@ export const PROBLEM_KINDS = {
 export type ProblemKind = keyof typeof PROBLEM_KINDS
 
 export interface ProblemExtras {
-  /** The cause, where it is finer than the kind. */
+  /** Code of the cause, if it is more specific than the kind. */
   readonly code?: string
   readonly generation?: number
   readonly errors?: readonly object[]
@@ -45,7 +45,7 @@ export interface ProblemExtras {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A failure as an answer: `application/problem+json` (RFC 9457), or one plain line. */
+/** A problem response: `application/problem+json` (RFC 9457), or one line of text. */
 export function problemAnswer(kind: ProblemKind, detail: string, extras: ProblemExtras = {}): Answer {
   const { status, title } = PROBLEM_KINDS[kind]
   const { code = kind.toUpperCase().replaceAll('-', '_'), generation, errors, warnings, hosts } = extras

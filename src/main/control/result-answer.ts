@@ -13,33 +13,33 @@ import {
   timingsView,
 } from './views.js'
 
-/** The answer to a request that was carried out. */
+/** The response to a successful request. */
 export interface ReloadView {
   readonly status: 'reloaded' | 'rolled-back' | 'unchanged' | 'validated'
   readonly generation: number
-  /** What is served now. */
+  /** The certificates that are served now. */
   readonly contexts: readonly (ContextView & { readonly changed: boolean })[]
   readonly changed_files: readonly string[]
   readonly warnings: readonly ProblemView[]
   /** SNI hosts, by number; `null` without them. */
   readonly hosts: ReloadResult['hosts']
-  /** What each process of a fleet came to. */
+  /** The result of each member of a fleet. */
   readonly members: readonly object[]
   readonly diff: object | null
-  /** What a rollback brought back, and whether trust was part of it; `null` for a reload. */
+  /** What a rollback restored, and whether that included trust; `null` for a reload. */
   readonly restored: ReloadResult['restored']
   readonly duration_ms: number
   readonly timings: object
 }
 
 /**
- * What a pass came to, as an answer.
+ * The response for the result of a pass.
  *
- * @param done - what it is called when a new generation serves.
+ * @param done - the status word if a new generation is served.
  */
 export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-back'): Answer {
   const { outcome, generation, serving, diff, restored, timings } = result
-  // A result that was applied may have left some hosts behind: the client must not take that for success.
+  // An applied result may have failed for some hosts: the client must not see that as success.
   if (outcome === 'rejected' || outcome === 'waiting-for-pair' || result.problems.length > 0) {
     return failureAnswer(result)
   }
@@ -65,7 +65,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   }
 }
 
-/** The warning that a line must not leave out: files that have changed are not visible. It may be why a pair does not match. */
+/** The warning that changed files are not visible: it must not be omitted, because it may explain a mismatched pair. */
 function detachedText({ warnings }: ReloadResult): string {
   const [first, ...more] = warnings.filter(({ code }) => code === 'FILE_DETACHED')
   if (!first) return ''
@@ -79,7 +79,7 @@ function trustText(restored: ReloadResult['restored']): string {
     : `; trust restored from generation ${restored.generation}`
 }
 
-/** Files that are still being written are worth another try; all else needs a hand. */
+/** 503 with `Retry-After` while files are being written; other failures require an operator. */
 function failureAnswer(result: ReloadResult): Answer {
   const { outcome, problems, warnings, serving, generation, hosts } = result
   const [first] = problems

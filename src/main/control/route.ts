@@ -1,44 +1,44 @@
-/** One endpoint. The table of them is in `routes.ts`; which methods a path allows follows from it. */
+/** One endpoint. `routes.ts` lists them; the methods that a path allows are derived from the list. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** `:name` stands for one part. */
+  /** `:name` matches one segment. */
   readonly path: string
-  /** Query parameters that it takes, any other is refused: a flag is 1 or 0, a number a whole one from 1, a name a server name. */
+  /** Accepted query parameters: a flag is 1 or 0, a number an integer from 1, a name a server name. Others are refused. */
   readonly query: Readonly<Record<string, 'flag' | 'number' | 'name'>>
-  /** Whether the request has a JSON body, or may have one; a route without one refuses a body. */
+  /** Whether the request has a JSON body; with `false`, a body is refused. */
   readonly takesBody: boolean | 'optional'
-  /** Statuses of its own, beside those that every route can have. */
+  /** Statuses in addition to those of every route. */
   readonly statuses: readonly number[]
   handle(request: RouteRequest): Answer | Promise<Answer>
 }
 
-/** A request as a route sees it: checked against what the route declares. */
+/** A request, checked against the declarations of its route. */
 export interface RouteRequest {
   /** The flags that are set. */
   readonly flags: ReadonlySet<string>
   readonly numbers: ReadonlyMap<string, number>
   readonly names: ReadonlyMap<string, string>
-  /** What stands in the place of a `:name` of the path. */
+  /** The value of a `:name` in the path. */
   param(name: string): string | undefined
-  /** The parsed body; `undefined` where there is none. */
+  /** The parsed body; `undefined` if there is none. */
   readonly body: unknown
-  /** Aborts when the client has gone. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal
   header(name: string): string | undefined
-  /** Lets this request wait for its answer for however long it takes. */
+  /** Removes the time limit for the response to this request. */
   waitOn(): void
 }
 
-/** What a route answers; it is sent as JSON, or as the text to those who ask for `text/plain`. */
+/** The response of a route; sent as JSON, or as `text` if the client prefers `text/plain`. */
 export interface Answer {
   readonly status: number
-  /** `null` for an answer without a body. */
+  /** `null` for a response without a body. */
   readonly json: object | null
   /** One line. */
   readonly text: string
   /** @defaultValue `'application/json'` */
   readonly type?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as it is, with `type`, in place of `json` and `text`. */
+  /** Sent unchanged, with `type`, instead of `json` and `text`. */
   readonly verbatim?: string
 }

@@ -5,11 +5,11 @@ import { dirname, resolve } from 'node:path'
 import { ReloadError } from '../base/errors.js'
 import { isTrusted } from '../base/trusted-path.js'
 
-/** `sun_path` less its NUL. Node 20 cuts a longer path and binds somewhere else. */
+/** Size of `sun_path` without its NUL. Node 20 truncates a longer path and binds elsewhere. */
 export const MAX_PATH_BYTES = 107
 
 /**
- * The path to bind, absolute where that fits.
+ * The path to bind, absolute if it then fits into {@link MAX_PATH_BYTES}.
  *
  * @throws ReloadError `OPTIONS_INVALID`
  */
@@ -18,12 +18,12 @@ export function bindablePath(path: string): string {
   const bindable = Buffer.byteLength(absolute) <= MAX_PATH_BYTES ? absolute : path
   const bytes = Buffer.byteLength(bindable)
   if (bytes <= MAX_PATH_BYTES) return bindable
-  const message = `\`path\`: expected at most ${MAX_PATH_BYTES} bytes, which is all a socket takes, got ${bytes}: ${path}`
+  const message = `\`path\`: expected at most ${MAX_PATH_BYTES} bytes, the limit of a socket path, got ${bytes}: ${path}`
   throw new ReloadError('OPTIONS_INVALID', message, { path })
 }
 
 /**
- * A user who may write to the directory can put a socket of their own in the place of ours, and get the requests.
+ * Checks the directory of the socket: a user with write access to it could replace the socket and receive the requests.
  *
  * @throws ReloadError `CONTROL_PATH_UNSAFE`
  */
@@ -39,15 +39,15 @@ export function assertParent(path: string): void {
         : !isTrusted(Number(stats.uid))
           ? `belongs to user ${stats.uid}`
           : (stats.mode & 0o002n) !== 0n
-            ? 'can be written by everyone'
+            ? 'is writable by everyone'
             : null
   if (refusal === null) return
-  const message = `the directory of the control socket, ${parent}, ${refusal}; expected one of our own, mode 0700`
+  const message = `the directory of the control socket, ${parent}, ${refusal}; expected a directory of this user, mode 0700`
   throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: parent })
 }
 
 /**
- * What lies at the path and may be replaced: a socket without a listener, or nothing.
+ * The replaceable socket at the path, which has no listener unless `takeover` is set; `null` if the path is free.
  *
  * @throws ReloadError `CONTROL_PATH_UNSAFE` for anything but a socket, `CONTROL_PATH_IN_USE` for one that is alive.
  */
@@ -55,7 +55,7 @@ export async function replaceable(path: string, takeover: boolean): Promise<BigI
   const stats = entryAt(path)
   if (!stats) return null
   if (!stats.isSocket()) {
-    const message = `${path} is there already and is not a socket; it was left alone, choose another path`
+    const message = `${path} exists and is not a socket; it was not changed; choose another path`
     throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path })
   }
   if (takeover || !(await answers(path))) return stats
@@ -68,14 +68,14 @@ export function isSame(one: BigIntStats | null, other: BigIntStats | null): bool
 }
 
 /**
- * The entry itself, not what it links to; `null` when there is none. With big integers, because Node 20 and 22 resolve links in
- * the paths of modules wrongly after any other look at a socket or pipe.
+ * The entry itself, not the target of a link; `null` if there is none. With big integers, because Node 20 and 22 resolve
+ * links in module paths wrongly after any other `lstat` of a socket or pipe.
  */
 export function entryAt(path: string): BigIntStats | null {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null
 }
 
-/** Only a refused connection proves that there is no listener: a full queue, for instance, is a sign of life. */
+/** Only a refused connection proves that there is no listener; a full queue, for instance, shows one. */
 function answers(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const probe = connect(path)

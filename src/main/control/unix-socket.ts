@@ -12,25 +12,26 @@ export interface UnixSocketOptions {
   readonly path: string
   /** Permission bits of the socket. */
   readonly mode: number
-  /** Group of the socket; `null` leaves that of the process. */
+  /** Group ID of the socket; `null` keeps the group of the process. */
   readonly gid: number | null
-  /** Replace a socket that another process still listens on; its connections stay with it. */
+  /** Whether to replace a socket on which another process still listens; that process keeps its connections. */
   readonly takeover: boolean
 }
 
 /** A socket file that a server listens on. */
 export interface BoundSocket {
   readonly path: string
-  /** Removes the file, if it is still ours. */
+  /** Removes the file if it is still the one that was bound. */
   unlink(): void
 }
 
-/** What one attempt may lose to others that bind the same path. */
+/** Most retries while other processes bind the same path. */
 const ATTEMPTS = 5
 
 /**
- * Makes a server listen on a Unix socket that is private from its first instant and appears at its path at once: it is
- * bound beside it under a umask of 0177 and then renamed over what was there. Never removes what is not a dead socket.
+ * Makes a server listen on a Unix socket that is private from the start and appears at its path atomically: it is bound
+ * under a temporary name with a umask of 0177 and then renamed. Only a socket without a listener (or with `takeover`) is
+ * replaced.
  *
  * @throws ReloadError `OPTIONS_INVALID`, `CONTROL_PATH_UNSAFE`, `CONTROL_PATH_IN_USE` or `CONTROL_UNAVAILABLE`.
  */
@@ -44,9 +45,9 @@ export async function bindUnixSocket(server: Server, options: UnixSocketOptions)
     const ours = entryAt(temporary) as BigIntStats
     if (options.gid !== null) chownSync(temporary, -1, options.gid)
     if (options.mode !== 0o600) chmodSync(temporary, options.mode)
-    // Somebody else may have bound the path since it was looked at: look, and rename, in one turn.
+    // Another process may have bound the path since the check, so check and rename in one turn.
     for (let attempt = 1; !isSame(entryAt(path), there); attempt++) {
-      if (attempt > ATTEMPTS) throw unavailable(path, 'others keep binding it')
+      if (attempt > ATTEMPTS) throw unavailable(path, 'other processes keep binding it')
       there = await replaceable(path, options.takeover)
     }
     renameSync(temporary, path)
@@ -59,12 +60,12 @@ export async function bindUnixSocket(server: Server, options: UnixSocketOptions)
   }
 }
 
-/** Binding is synchronous, so nothing else in the process makes a file under this umask. */
+/** Binding is synchronous, so no other code of the main thread creates a file under this umask. */
 async function listenPrivately(server: Server, path: string): Promise<void> {
   const before = changeUmask(0o177, path)
   const listening = once(server, 'listening')
   try {
-    // `exclusive`: in a cluster, the primary would bind it, later and under its own umask.
+    // `exclusive`: otherwise the primary of a cluster would bind it, later and under its own umask.
     server.listen({ path, exclusive: true, backlog: BACKLOG })
   } finally {
     process.umask(before)
@@ -84,7 +85,7 @@ function changeUmask(mask: number, path: string): number {
   }
 }
 
-/** Beside the path, because a rename does not cross file systems; no longer than what a socket takes. */
+/** In the same directory, because a rename cannot cross file systems; at most {@link MAX_PATH_BYTES} long. */
 function temporaryPath(path: string): string {
   const random = randomBytes(8).toString('hex')
   const long = `${path}.${process.pid}.${random.slice(0, 6)}`
@@ -92,7 +93,7 @@ function temporaryPath(path: string): string {
   return join(dirname(path), random.slice(0, Buffer.byteLength(basename(path))))
 }
 
-/** Another process may have taken the path over; then the file is its own. */
+/** Removes the file unless another process has replaced it. */
 function unlinkOwn(path: string, ours: BigIntStats): void {
   if (isSame(entryAt(path), ours)) unlinkSync(path)
 }

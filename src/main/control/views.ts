@@ -10,16 +10,16 @@ import { DATED_CODES } from '../engine/dated-codes.js'
 import { rounded } from '../reload/phase-timer.js'
 
 /*
- * What leaves the process, field by field: nothing that is added to the engine's own objects gets out by itself.
+ * The objects in responses, copied field by field, so that fields added to the engine's objects are not exposed.
  */
 
 export interface GenerationView {
   readonly generation: number
   readonly since: string
   readonly trigger: string
-  /** The generation whose certificates it brought back, after a rollback. */
+  /** After a rollback, the generation whose certificates were restored. */
   readonly restored: number | null
-  /** The generation whose trust is in force, while a rollback has restored it: it may differ from the trust files. */
+  /** After a rollback of trust, the generation whose trust is in force; it may differ from the trust files. */
   readonly trust_restored: number | null
   readonly contexts: readonly ContextView[]
   readonly trust: TrustView
@@ -28,7 +28,7 @@ export interface GenerationView {
   readonly warnings: readonly ProblemView[]
 }
 
-/** The first end of each kind of material; `null` where there is none. */
+/** The first expiry of each kind of material; `null` if there is none. */
 export type EndsView = { readonly [Kind in EndKind]: EndView | null }
 
 export interface EndView {
@@ -42,10 +42,10 @@ export interface EndView {
   readonly host?: string
 }
 
-/** The SNI hosts together; the certificate of one is at `/certs/NAME`. */
+/** Summary of the SNI hosts; the certificate of one is at `/certs/NAME`. */
 export interface HostsView {
   readonly count: number
-  /** The one that is nearest to its end. */
+  /** The host whose certificate expires first. */
   readonly soonest: {
     readonly id: string
     readonly fingerprint256: string
@@ -54,10 +54,10 @@ export interface HostsView {
   } | null
 }
 
-/** The certificates that serve where no SNI host does. */
+/** The certificates served for names without an SNI host. */
 export interface ContextView extends CertificateView {
   readonly name: string
-  /** The other pairs, where there are any: an ECDSA one beside an RSA one. */
+  /** The other pairs, if any: an ECDSA pair in addition to an RSA pair. */
   readonly alternates: readonly CertificateView[]
 }
 
@@ -80,7 +80,7 @@ export interface ChainView {
   readonly fingerprint256: string
   readonly not_before: string
   readonly not_after: string
-  /** `false` for one that no client needs. */
+  /** `false` if no client needs it. */
   readonly needed: boolean
 }
 
@@ -166,7 +166,7 @@ export function diffView(diff: MaterialDiff): object {
   }
 }
 
-/** A process or thread that serves what is prepared here. */
+/** A member of the fleet. */
 export interface MemberView {
   readonly id: number
   readonly pid: number
@@ -174,9 +174,9 @@ export interface MemberView {
   readonly generation: number
   readonly servers: number
   readonly connections: Readonly<Record<string, number>>
-  /** Roll-outs in a row that it has not answered in time. */
+  /** Consecutive roll-outs that it has not answered in time. */
   readonly missed: number
-  /** Why and since when the fleet goes on without it; `null` otherwise. */
+  /** Set while the fleet continues without this member; `null` otherwise. */
   readonly evicted: {
     readonly since: string
     readonly detail: string
@@ -243,7 +243,7 @@ function endView(end: MaterialEnd | null): EndView | null {
   }
 }
 
-/** Warnings about what has expired or is not valid yet, to follow other text; empty without any. */
+/** Warnings about material that has expired or is not valid yet, each preceded by `; `; empty without any. */
 export function datedText(warnings: readonly Problem[]): string {
   const dated = warnings.filter(({ code }) => DATED_CODES.has(code))
   return dated.map(({ code, message }) => `; ${code}: ${message}`).join('')

@@ -4,7 +4,7 @@ import { untilAborted } from '../base/until-aborted.js'
 import { RequestProblem } from './problem-document.js'
 
 /**
- * Waits for a pass on behalf of a client; the pass goes on when the wait is over.
+ * Waits for the result of a pass; the pass continues when the wait ends.
  *
  * @throws RequestProblem `reload-timeout`
  */
@@ -17,7 +17,7 @@ export async function waitForResult(
     return await untilAborted(pass, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]))
   } catch (error) {
     if (!(error instanceof ReloadError) || error.code !== 'ABORTED') throw error
-    const detail = `no result within ${timeoutMs} ms; the work goes on, GET /status tells how it ended`
+    const detail = `no result within ${timeoutMs} ms; the pass continues, GET /status shows its result`
     throw new RequestProblem('reload-timeout', detail)
   }
 }

@@ -5,7 +5,7 @@ import { problemAnswer } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
 import { certificateView, datedText, endsView, generationView } from '../views.js'
 
-/** `GET /certs`: what is served. It changes with the generation, and when something expires; so does the entity tag. */
+/** `GET /certs`: the served certificates. Response and entity tag change with the generation and when material expires. */
 export function certsRoute(engine: ReloadEngine): Route {
   return {
     method: 'GET',
@@ -27,7 +27,7 @@ export function certsRoute(engine: ReloadEngine): Route {
   }
 }
 
-/** `GET /certs/:context`: the certificate that a client is shown that asks for this server name, or `default`. */
+/** `GET /certs/:context`: the certificate served for this server name, or for `default`. */
 export function certificateRoute(engine: ReloadEngine): Route {
   return {
     method: 'GET',
@@ -49,12 +49,12 @@ export function certificateRoute(engine: ReloadEngine): Route {
   }
 }
 
-/** A name that neither a host nor the default certificate has. */
+/** The response for a name that matches neither a host nor the default certificate. */
 export function unknownContext(name: string): Answer {
-  return problemAnswer('not-found', `no certificate is made for ${name}`)
+  return problemAnswer('not-found', `no certificate has the name ${name}`)
 }
 
-/** What is served, or that nothing has changed since the client saw it. */
+/** 304 if the client has this entity tag, else the view. */
 function unlessKnown(request: RouteRequest, tag: string, view: () => Pick<Answer, 'json' | 'text'>): Answer {
   const headers = { ETag: tag }
   if (isKnown(request.header('if-none-match'), tag)) return { status: 304, json: null, text: '', headers }

@@ -19,7 +19,7 @@ const SETTINGS: Readonly<Record<string, ChangeName>> = {
 
 type ChangeName = keyof EngineChanges
 
-/** `PATCH /config`: settings at run time, all of the request or none. */
+/** `PATCH /config`: changes settings at run time, all of a request or none. */
 export function configRoute(engine: ReloadEngine, timeoutMs: number): Route {
   return {
     method: 'PATCH',
@@ -30,7 +30,7 @@ export function configRoute(engine: ReloadEngine, timeoutMs: number): Route {
     async handle({ body, signal }) {
       const pass = update(engine, changesIn(body))
       const { json, ...answer } = resultAnswer(await waitForResult(pass, timeoutMs, signal), 'reloaded')
-      // The interval is the one setting that no file tells.
+      // The interval is the only setting without an effect on the other fields.
       return { ...answer, json: { ...json, auto_reload_interval: engine.autoReloadInterval } }
     },
   }
@@ -45,7 +45,7 @@ async function update(engine: ReloadEngine, changes: EngineChanges) {
   }
 }
 
-/** The engine checks the values; `null` takes a setting back to its default. */
+/** The engine checks the values; `null` resets a setting to its default. */
 function changesIn(body: unknown): EngineChanges {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw refusal('expected an object')
   const unknown = Object.keys(body).filter((name) => !Object.hasOwn(SETTINGS, name))

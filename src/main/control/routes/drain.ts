@@ -7,30 +7,30 @@ import { rounded } from '../../reload/phase-timer.js'
 import { type ProblemKind, problemAnswer, RequestProblem } from '../problem-document.js'
 import type { Answer, Route, RouteRequest } from '../route.js'
 
-/** What `GET /drain` answers. */
+/** The response to `GET /drain`. */
 export interface DrainView {
   readonly state: string
   readonly uri: string | null
   readonly reason: string | null
-  /** Until what is left is cut; `null` without a deadline, and while nothing is drained. */
+  /** Milliseconds until the remaining connections are cut; `null` without a deadline or a drain. */
   readonly remaining_ms: number | null
   /** Live connections by protocol. */
   readonly connections: ConnectionCounts
 }
 
-/** How a drain ended, for those who waited for it. */
+/** The result of a drain, in the response to `wait=1`. */
 export interface DrainResultView {
   readonly state: string
   readonly duration_ms: number
   readonly uri: string | null
   readonly reason: string | null
-  /** Connections by what became of them, and by protocol. */
+  /** Connections by the way they ended, and by protocol. */
   readonly closed: ConnectionCounts
   readonly abandoned: ConnectionCounts
   readonly forced: ConnectionCounts
 }
 
-/** `/drain`: takes the server out of service, and tells how far that is. */
+/** `/drain`: starts, shows, cancels and forces the drain of the server. */
 export function drainRoutes(drain: Drain): Route[] {
   return [showRoute(drain), startRoute(drain), cancelRoute(drain), forceRoute(drain)]
 }
@@ -71,7 +71,7 @@ function cancelRoute(drain: Drain): Route {
     takesBody: false,
     statuses: [204, 409],
     handle() {
-      if (drain.state === 'running') throw new RequestProblem('not-draining', 'there is nothing to take back')
+      if (drain.state === 'running') throw new RequestProblem('not-draining', 'there is no drain to cancel')
       attempt(() => drain.cancel())
       return { status: 204, json: null, text: '' }
     },
@@ -87,14 +87,14 @@ function forceRoute(drain: Drain): Route {
     statuses: [200, 202, 409],
     async handle({ flags, ...request }) {
       attempt(() => drain.force())
-      // Forced is what was asked for, so it is no problem here.
+      // The request asked for `forced`, so it is not a problem here.
       if (flags.has('wait')) return resultAnswer(await endOf(drain, drain.run as DrainRun, request))
       return viewAnswer(drain, 202)
     },
   }
 }
 
-/** Each option of a request, and the option of `start` that it is. */
+/** Each option of a request, and the corresponding option of `start`. */
 const OPTIONS = {
   uri: 'uri',
   reason: 'reason',
@@ -138,7 +138,7 @@ function attempt<T>(act: () => T): T {
   }
 }
 
-/** @throws RequestProblem where the drain was taken back, or its client has gone. */
+/** @throws RequestProblem if the drain was cancelled, or the client has disconnected. */
 async function endOf(
   drain: Drain,
   run: DrainRun,
@@ -154,7 +154,7 @@ async function endOf(
     return await run.complete(AbortSignal.any([signal, cancelled.signal]))
   } catch (error) {
     if (!(error instanceof DrainError)) throw error
-    throw new RequestProblem('not-draining', 'the drain was taken back')
+    throw new RequestProblem('not-draining', 'the drain was cancelled')
   } finally {
     drain.off('state', follow)
   }

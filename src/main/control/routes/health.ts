@@ -3,7 +3,7 @@ import type { Answer, Route } from '../route.js'
 
 const OK: Answer = { status: 200, json: { status: 'ok' }, text: 'ok' }
 
-/** `GET /healthz`: that it answers is the answer. */
+/** `GET /healthz`: always 200; it only shows that the process is alive. */
 export function healthRoute(): Route {
   return {
     method: 'GET',
@@ -15,7 +15,7 @@ export function healthRoute(): Route {
   }
 }
 
-/** `GET /readyz`: whether new traffic should come here. */
+/** `GET /readyz`: whether load balancers should send new traffic here. */
 export function readyRoute(ready: () => boolean): Route {
   return {
     method: 'GET',
@@ -23,6 +23,6 @@ export function readyRoute(ready: () => boolean): Route {
     query: {},
     takesBody: false,
     statuses: [200, 503],
-    handle: () => (ready() ? OK : problemAnswer('not-ready', 'no new connections, please')),
+    handle: () => (ready() ? OK : problemAnswer('not-ready', 'this server is not ready for new connections')),
   }
 }

@@ -2,7 +2,7 @@ import type { ReloadEngine } from '../../api/reload-engine.js'
 import type { Route } from '../route.js'
 import { generationView } from '../views.js'
 
-/** `GET /history`: what is served, and the earlier generations that can be gone back to, the newest first. */
+/** `GET /history`: the current generation and those that a rollback can restore, newest first. */
 export function historyRoute(engine: ReloadEngine): Route {
   return {
     method: 'GET',

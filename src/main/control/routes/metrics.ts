@@ -1,7 +1,7 @@
 import type { Metrics } from '../../observe/metrics.js'
 import type { Route } from '../route.js'
 
-/** `GET /metrics`: the Prometheus text format, whatever the client accepts. */
+/** `GET /metrics`: the Prometheus text format, independent of the `Accept` header. */
 export function metricsRoute(metrics: Metrics): Route {
   return {
     method: 'GET',

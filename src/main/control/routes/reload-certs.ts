@@ -8,8 +8,8 @@ import { waitForResult } from '../wait-for-result.js'
 import { unknownContext } from './certs.js'
 
 /**
- * `POST /reload_certs`: looks at the files now and answers once the result is known. What the answer calls served is
- * what the next handshake gets.
+ * `POST /reload_certs`: starts a pass and responds with its result. The next handshake gets the certificates of the
+ * response.
  */
 export function reloadCertsRoute(engine: ReloadEngine, timeoutMs: number): Route {
   return {
@@ -28,7 +28,7 @@ export function reloadCertsRoute(engine: ReloadEngine, timeoutMs: number): Route
   }
 }
 
-/** The answer as far as it is about one context: a broken host is no failure of another one's renewal. */
+/** The response for one context: problems of other hosts are left out. */
 function answerFor(engine: ReloadEngine, context: string, result: ReloadResult): Answer {
   const certificate = certificateOf(engine, context)
   const problems = problemsFor(result, context, certificate)

@@ -7,7 +7,7 @@ import type { Route } from '../route.js'
 import { waitForResult } from '../wait-for-result.js'
 
 /**
- * `POST /rollback`: serves an earlier generation again, by default the one before. Trust is rolled back only with `trust=1`.
+ * `POST /rollback`: serves an earlier generation again, by default the previous one. Trust is rolled back only with `trust=1`.
  */
 export function rollbackRoute(engine: ReloadEngine, timeoutMs: number): Route {
   return {

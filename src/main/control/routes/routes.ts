@@ -13,7 +13,7 @@ import { reloadCertsRoute } from './reload-certs.js'
 import { rollbackRoute } from './rollback.js'
 import { statusRoute } from './status.js'
 
-/** What the routes answer from. */
+/** The sources of the responses. */
 export interface RouteParts {
   readonly engine: ReloadEngine
   readonly drain: Drain | null

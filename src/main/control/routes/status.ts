@@ -21,16 +21,16 @@ export interface StatusView extends GenerationView {
   readonly last_success: AttemptView
   readonly last_failure: AttemptView | null
   readonly failing_since: string | null
-  /** Since when what is served is not what is on disk, by a failure or a rollback. */
+  /** Time since which the served material differs from the files, after a failure or a rollback. */
   readonly differs_since: string | null
   readonly consecutive_failures: number
   readonly passes: Readonly<Record<string, number>>
   readonly auto_reload_interval: number
   readonly next_check_in_ms: number | null
   readonly servers: number
-  /** Live connections by the generation that they were accepted under. */
+  /** Live connections by the generation under which they were accepted. */
   readonly connections: Readonly<Record<string, number>>
-  /** Processes and threads that serve what is prepared here. */
+  /** Processes and threads of the fleet. */
   readonly members: readonly MemberView[]
   readonly version: string
   readonly node: string
@@ -39,7 +39,7 @@ export interface StatusView extends GenerationView {
   readonly uptime_seconds: number
 }
 
-/** `GET /status`: how the engine is, and how the last looks at the files ended. */
+/** `GET /status`: state of the engine and results of its last passes. */
 export function statusRoute(engine: ReloadEngine): Route {
   return {
     method: 'GET',
