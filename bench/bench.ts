@@ -1,38 +1,38 @@
-/** What the bench is asked for. */
+/** Options of a run. */
 export interface BenchOptions {
   readonly scopes: readonly string[]
-  /** Nobody chose among the scopes: then there are forty minutes for all. */
+  /** All scopes are run; the time for all of them is limited to forty minutes. */
   readonly whole: boolean
-  /** A few seconds for each scope: shows that it works and the order of magnitude, and no more. */
+  /** A few seconds for each scope: shows only that it works, and the order of magnitude. */
   readonly quick: boolean
-  /** The Node that the measured servers run on; the load always comes from the Node that runs the bench. */
+  /** The Node binary of the measured servers; the load always runs on the Node of the bench. */
   readonly node: string
   readonly rounds: number
 }
 
-/** Figures of one measurement; the unit is the end of the name. */
+/** Figures of one measurement; the name ends with the unit. */
 export interface Sample {
   readonly figures: Readonly<Record<string, number>>
   readonly timeline?: Timeline
-  /** How one figure went on within the measurement. */
+  /** One figure over the course of the measurement. */
   readonly curve?: readonly (readonly [at: number, value: number])[]
 }
 
-/** Latencies over a window of load, with the moments at which the certificate was renewed. */
+/** Latencies over a window of load, with the times at which the certificate was renewed. */
 export interface Timeline {
   readonly points: readonly (readonly [atMs: number, tookMs: number])[]
   readonly reloadsAtMs: readonly number[]
 }
 
-/** One technique under one condition: what is measured anew in each round. */
+/** One technique under one condition, measured once in each round. */
 export interface Cell {
   readonly scenario: string
   readonly variant: string
-  /** How long one measurement takes, for the estimate of the time that is left. */
+  /** Estimated seconds of one measurement, for the progress line. */
   readonly seconds: number
-  /** @defaultValue those of the run; long measurements need no repetition */
+  /** @defaultValue the rounds of the run; long measurements need fewer */
   readonly rounds?: number
-  /** In a whole run. @defaultValue as in any other; fewer where forty minutes would not do */
+  /** Rounds in a whole run, fewer to keep the forty minutes. @defaultValue as in other runs */
   readonly roundsOfWhole?: number
   measure(): Promise<Sample>
 }
@@ -41,7 +41,7 @@ export interface Cell {
 export interface Scope {
   readonly name: string
   readonly title: string
-  /** The figures that a table shows, with their headings. */
+  /** The figures of the table, with their headings. */
   readonly columns: Readonly<Record<string, string>>
   cells(options: BenchOptions): Cell[]
 }

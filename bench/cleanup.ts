@@ -2,7 +2,7 @@ type Undo = () => unknown
 
 const pending = new Set<Undo>()
 
-/** Has something undone when the run ends, however it ends. The function that comes back undoes it now. */
+/** Registers an undo function for the end of the run, however it ends. The returned function undoes it now. */
 export function beforeExit(undo: Undo): () => Promise<void> {
   pending.add(undo)
   return async () => {
@@ -10,7 +10,7 @@ export function beforeExit(undo: Undo): () => Promise<void> {
   }
 }
 
-/** Undoes all that is left, the newest first. */
+/** Calls all remaining undo functions, the newest first. */
 export async function cleanUp(): Promise<void> {
   for (const undo of [...pending].reverse()) {
     pending.delete(undo)
@@ -18,7 +18,7 @@ export async function cleanUp(): Promise<void> {
   }
 }
 
-/** Leaves no process and no file behind when the run is interrupted. */
+/** Cleans up when the run is interrupted, so that no process and no file is left. */
 export function cleanUpOnSignals(): void {
   for (const [signal, code] of [
     ['SIGINT', 130],

@@ -1,7 +1,7 @@
 /*
  * npm run bench:gate
  *
- * A small run, held against `gates.ts`. Prints every ratio; exits with 1 when one is out of bounds.
+ * A small run, checked against `gates.ts`. Prints every ratio; exits with 1 if one is out of bounds.
  */
 
 import type { Cell, Scope } from './bench.js'
@@ -29,7 +29,7 @@ try {
 await cleanUp()
 process.exit()
 
-/** What others do is asked of the gap alone. */
+/** Other techniques are measured only in the scope `gap`. */
 function onlyWhatIsAsked(scope: Scope): Scope {
   const asked = ({ variant }: Cell) => variant === 'certswap' || scope.name === 'gap'
   return { ...scope, cells: (options) => scope.cells(options).filter(asked) }

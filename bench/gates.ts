@@ -5,8 +5,8 @@ import { wireScenario } from './scopes/wire.js'
 import { figure, ofOnlyRow, ratio, type Target } from './targets.js'
 
 /**
- * What a change must not break: ratios within one run and counts, never times, so that they hold on any machine. The
- * bounds are wide: what they catch is a design that was lost, not a percent.
+ * Bounds that a change must keep: ratios within one run and counts, never times, so that they hold on any machine. They are
+ * wide: they detect a lost design property, not a regression of some percent.
  */
 export const GATES: readonly Target[] = [
   {

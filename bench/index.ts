@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   if (result.failures) process.exitCode = 1
 }
 
-/** A run that is not whole does not replace one that is. */
+/** A partial run does not replace the result of a whole one. */
 function resultPath({ quick, scopes }: CommandLine, { machine, failures }: BenchResult): string {
   const part = quick ? '.quick' : scopes.length < SCOPES.length || failures ? '.partial' : ''
   const name = `node-${machine.node.split('.')[0]}${part}.json`

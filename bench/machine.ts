@@ -1,18 +1,18 @@
 import { spawnSync } from 'node:child_process'
 import os from 'node:os'
 
-/** Where the figures were measured: they mean nothing without it. */
+/** The machine of a run, without which its figures are meaningless. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly memoryGiB: number
   readonly system: string
-  /** Of the measured servers. */
+  /** Version of Node of the measured servers. */
   readonly node: string
   readonly openssl: string
-  /** Of the load. */
+  /** Version of Node of the load. */
   readonly loadNode: string
-  /** Processes that wanted to run, on average over the minute before: the figures want it to be near 0. */
+  /** Load average of the minute before the run; it should be near 0. */
   readonly loadAverage: number
 }
 

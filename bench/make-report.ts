@@ -1,9 +1,9 @@
 /*
  * Makes bench/report.html, and the charts and tables of the documentation, from results:
  *
- *   npm run bench:report                     of bench/results/node-<major>.json, with the scopes that
- *                                            node-<major>+<name>.json has, a run apart, instead of its own
- *   npm run bench:report -- --to PAGE FILE   another page of other results, and nothing beside it
+ *   npm run bench:report                     from bench/results/node-<major>.json; scopes of a separate run in
+ *                                            node-<major>+<name>.json replace those of the whole run
+ *   npm run bench:report -- --to PAGE FILE   only another page, from other results
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ function published(): BenchResult[] {
   })
 }
 
-/** Charts and the comparison are of the first result; the targets are of all. */
+/** Charts and the comparison use the first result; the targets use all. */
 function fillDocumentation(): void {
   const [first] = results
   if (!first) return

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 
 import type { BenchOptions } from './bench.js'
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export function usage(known: readonly string[]): string {
   return `npm run bench -- [options]
   --scope A,B     only these: ${known.join(', ')}
@@ -22,7 +22,7 @@ export interface CommandLine extends BenchOptions {
   readonly help: boolean
 }
 
-/** @throws TypeError which says what was expected. */
+/** @throws TypeError with the expected value. */
 export function parseCommandLine(args: readonly string[], known: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -38,21 +38,22 @@ export function parseCommandLine(args: readonly string[], known: readonly string
   })
   const scopes = values.scope?.split(',') ?? known
   const unknown = scopes.find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new TypeError(`--scope takes some of ${known.join(',')}, got '${unknown}'`)
+  if (unknown !== undefined)
+    throw new TypeError(`--scope: expected some of ${known.join(',')}, got '${unknown}'`)
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
   if (!Number.isInteger(rounds) || rounds < 1)
-    throw new TypeError(`--rounds takes a whole number from 1, got '${values.rounds}'`)
+    throw new TypeError(`--rounds: expected a whole number from 1, got '${values.rounds}'`)
   const { quick, out, json, help } = values
-  // Some of what is measured runs in a directory of its own.
+  // Absolute, because some measured programs run in their own directory.
   const node = resolve(values.node)
   return { scopes, whole: values.scope === undefined, quick, node, rounds, out, json, help }
 }
 
-/** @throws TypeError when there is no such program. */
+/** @throws TypeError if there is no such program. */
 export function assertExecutable(node: string): void {
   try {
     accessSync(node, constants.X_OK)
   } catch {
-    throw new TypeError(`--node takes the path of a program, got '${node}'`)
+    throw new TypeError(`--node: expected the path of a program, got '${node}'`)
   }
 }

@@ -2,7 +2,7 @@ import type { BenchResult, Row, ScopeResult } from './result.js'
 import type { Figure } from './statistics.js'
 import { judge, type Verdict } from './targets.js'
 
-/** The result as tables of plain text. */
+/** The result as plain-text tables. */
 export function printResult(result: BenchResult): string {
   const { machine, rounds, tookSeconds, quick } = result
   const head = [
@@ -14,7 +14,7 @@ export function printResult(result: BenchResult): string {
   return [...head, ...scopes, ...printFailures(result), printVerdicts(judge(result))].join('\n')
 }
 
-/** What could not be measured, and why. */
+/** The failed measurements and their reasons. */
 export function printFailures({ failures = [] }: BenchResult): string[] {
   return failures.map(
     ({ scope, scenario, variant, round, why }) =>
@@ -39,14 +39,14 @@ function printFigure({ median, low, high, values }: Figure): string {
     : `${short(median)} (${short(low)} - ${short(high)})`
 }
 
-/** Three digits are more than such a measurement is worth. */
+/** A figure with at most three significant digits, which exceeds the precision of the measurements. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '-'
   if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en')
   return Number(value.toPrecision(3)).toString()
 }
 
-/** What was measured of the targets, each with the worst figure that it speaks of. */
+/** The targets, each with its worst figure. */
 export function printVerdicts(verdicts: readonly Verdict[]): string {
   const lines = verdicts.flatMap(({ target, worst, met }) => {
     const { title, kind, bound, unit } = target

@@ -1,6 +1,6 @@
 import type { Cell, Scope } from './bench.js'
 
-/** One line that says what is being measured and how long the rest will take. */
+/** One line with the current measurement and the estimated remaining time. */
 export interface Progress {
   began(scope: Scope, cell: Cell, round: number): void
   ended(cell: Cell): void
@@ -8,7 +8,7 @@ export interface Progress {
   done(): void
 }
 
-/** On standard error, so that standard output holds the result alone. A terminal sees one line that changes. */
+/** Writes to standard error, so that standard output contains only the result. On a terminal, the line is overwritten. */
 export function createProgress(totalSeconds: number): Progress {
   const started = performance.now()
   const terminal = process.stderr.isTTY
@@ -33,7 +33,7 @@ export function createProgress(totalSeconds: number): Progress {
   }
 }
 
-/** By the plan, corrected by how the plan has held so far once there is something to go by. */
+/** The planned remaining time, corrected by the ratio of elapsed to planned time so far. */
 function remaining(elapsedSeconds: number, plannedSeconds: number, totalSeconds: number): number {
   const pace = plannedSeconds < 5 ? 1 : elapsedSeconds / plannedSeconds
   return Math.max(0, totalSeconds - plannedSeconds) * pace

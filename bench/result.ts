@@ -2,7 +2,7 @@ import type { Timeline } from './bench.js'
 import type { Machine } from './machine.js'
 import type { Figure } from './statistics.js'
 
-/** All that a run found: what the report is made from and what the gate looks at. */
+/** The result of a run, from which the report and the gate are computed. */
 export interface BenchResult {
   readonly format: 1
   /** ISO 8601 in UTC. */
@@ -12,13 +12,13 @@ export interface BenchResult {
   readonly rounds: number
   readonly machine: Machine
   readonly scopes: readonly ScopeResult[]
-  /** Measurements that came to no end; what else was measured stands. Absent when there were none. */
+  /** Failed measurements; the others are valid. `undefined` if there were none. */
   readonly failures?: readonly Failure[]
-  /** Runs from which some of the scopes are, instead of from this one. */
+  /** Separate runs whose scopes replace those of this run. */
   readonly apart?: readonly RunApart[]
 }
 
-/** A run of some scopes, as long as their figures need. */
+/** A separate run of some scopes, with as many rounds as their figures need. */
 export interface RunApart extends Omit<BenchResult, 'format' | 'scopes' | 'apart'> {
   readonly scopes: readonly string[]
 }
@@ -43,19 +43,19 @@ export interface Row {
   readonly scenario: string
   readonly variant: string
   readonly figures: Readonly<Record<string, Figure>>
-  /** Of the last round. */
+  /** Timeline of the last round. */
   readonly timeline?: Timeline
   readonly curve?: readonly (readonly [at: number, value: number])[]
 }
 
-/** A whole run, with the scopes of a run of their own in the place of its own. */
+/** A whole run, with the scopes of a separate run instead of its own. */
 export function withRunApart(whole: BenchResult, { format: _, apart: __, ...run }: BenchResult): BenchResult {
   const scopes = whole.scopes.map((scope) => run.scopes.find(({ name }) => name === scope.name) ?? scope)
   const names = run.scopes.map(({ name }) => name)
   return { ...whole, scopes, apart: [...(whole.apart ?? []), { ...run, scopes: names }] }
 }
 
-/** Everything that was put under load with the same material, the largest there is; one row for each technique. */
+/** The rows under load with the largest common material; one row for each technique. */
 export function comparedRows(result: BenchResult): readonly Row[] {
   const rows = ['load', 'peers'].flatMap(
     (name) => result.scopes.find((scope) => scope.name === name)?.rows ?? [],
@@ -66,7 +66,7 @@ export function comparedRows(result: BenchResult): readonly Row[] {
   return chosen.filter(({ variant }, i) => chosen.findIndex((row) => row.variant === variant) === i)
 }
 
-/** A figure of a run; `undefined` where it was not measured. */
+/** A figure of a run; `undefined` if it was not measured. */
 export function figureIn(
   result: BenchResult,
   scope: string,

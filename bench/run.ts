@@ -29,8 +29,8 @@ export async function runBench(scopes: readonly Scope[], options: BenchOptions):
 }
 
 /**
- * Every round takes all cells in another order, so that what the machine does meanwhile falls on none of them alone. A
- * measurement that fails costs a long run itself and nothing else.
+ * Every round measures all cells in another random order, so that disturbances of the machine do not affect one cell only. A
+ * failed measurement does not end the run.
  */
 async function runScope(
   scope: Scope,

@@ -3,7 +3,7 @@ export interface Figure {
   readonly median: number
   readonly low: number
   readonly high: number
-  /** One for each round, in the order in which they were measured. */
+  /** One value for each round, in the order of measurement. */
   readonly values: readonly number[]
 }
 
@@ -16,7 +16,7 @@ export function median(values: readonly number[]): number {
   return figureOf(values).median
 }
 
-/** Of values in ascending order; between two of them, in proportion. */
+/** Quantile of values in ascending order, interpolated linearly. */
 function quantile(sorted: readonly number[], share: number): number {
   if (sorted.length === 0) return NaN
   const at = (sorted.length - 1) * share
@@ -25,7 +25,7 @@ function quantile(sorted: readonly number[], share: number): number {
   return below + (above - below) * (at - Math.floor(at))
 }
 
-/** Latencies as they are reported: by quantile, because a mean hides what is looked for. */
+/** Quantiles of latencies; a mean would hide outliers. */
 export function percentiles<Prefix extends string>(
   prefix: Prefix,
   valuesMs: readonly number[],
@@ -39,7 +39,7 @@ export function percentiles<Prefix extends string>(
   } as Record<`${Prefix}${'P50' | 'P99' | 'P999' | 'Max'}Ms`, number>
 }
 
-/** Fisher and Yates: every order is as likely as any other. */
+/** Fisher-Yates shuffle: every order is equally likely. */
 export function shuffled<T>(items: readonly T[]): T[] {
   const result = [...items]
   for (let i = result.length - 1; i > 0; i--) {
@@ -51,7 +51,7 @@ export function shuffled<T>(items: readonly T[]): T[] {
 
 const RESAMPLES = 200
 
-/** Where nine of ten values of a statistic lie, when as many of the items are drawn again and again (Efron's bootstrap). */
+/** The interval with 90 % of the values of a statistic over resamples of the items (Efron's bootstrap). */
 export function resampled<T>(
   items: readonly T[],
   statistic: (sample: readonly T[]) => number,

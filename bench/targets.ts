@@ -8,20 +8,20 @@ import { idleScenario } from './scopes/idle.js'
 import { wireScenario } from './scopes/wire.js'
 import { haproxy } from './services/haproxy.js'
 
-/** A promise about a figure of a run. */
+/** A bound for figures of a run. */
 export interface Target {
   readonly title: string
   readonly bound: number
-  /** `most` unless the figure is a factor that is wanted large. */
+  /** `at least` for factors that should be large. */
   readonly kind: 'at most' | 'at least'
   readonly unit: string
-  /** Medians of what was measured; a run of some scopes only lacks some. */
+  /** The measured medians; `undefined` for scopes that were not run. */
   measured(result: BenchResult): readonly (number | undefined)[]
 }
 
 export interface Verdict {
   readonly target: Target
-  /** The worst of its figures; `undefined` when none was measured. */
+  /** The worst of its figures; `undefined` if none was measured. */
   readonly worst: number | undefined
   readonly met: boolean
 }
@@ -149,7 +149,7 @@ const TARGETS: readonly Target[] = [
   {
     title: 'memory after all reloads over memory after the first 500',
     ...{ kind: 'at most', bound: 1.05, unit: 'x' },
-    // A few hundred reloads do not fill the heap that a process comes to have.
+    // A few hundred reloads do not reach the final size of the heap.
     measured: (result) => (result.quick ? [] : ofOnlyRow(result, 'memory', ['rssRatio'])),
   },
 ]
@@ -158,7 +158,7 @@ function seenLeaf(result: BenchResult): (number | undefined)[] {
   return leafOnly.map((shape) => figure(result, 'wire', wireScenario(shape, false), 'seenMs'))
 }
 
-/** Its name in a run has its version behind it. */
+/** The name of its variant in a run ends with its version. */
 function seenOfHaproxy({ scopes }: BenchResult): number | undefined {
   const rows = scopes.find(({ name }) => name === 'wire')?.rows ?? []
   return rows.find(({ variant }) => variant.startsWith(haproxy.name))?.figures['seenMs']?.median
@@ -179,7 +179,7 @@ export function figure(
   return figureIn(result, scope, scenario, variant, name)?.median
 }
 
-/** Where the condition's name tells how many rounds there were. */
+/** For scopes whose condition name contains the number of rounds. */
 export function ofOnlyRow(
   result: BenchResult,
   scope: string,

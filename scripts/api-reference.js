@@ -2,8 +2,8 @@
 //
 //   node scripts/api-reference.js
 //
-// TypeDoc reads programs through a JavaScript API that TypeScript 7 has not; so it gets TypeScript 6, in a temporary
-// folder with a copy of the sources. A link to nowhere fails.
+// TypeDoc needs a JavaScript API that TypeScript 7 lacks, so it runs with TypeScript 6, in a temporary folder with a copy of
+// the sources. A broken link fails.
 
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const OPTIONS = {
   plugin: ['typedoc-plugin-markdown'],
   tsconfig: 'tsconfig.json',
   entryPoints: sourcesOfSubpaths(),
-  // The compiler that ships has checked them; this one only reads.
+  // The project's compiler has checked the types.
   skipErrorChecking: true,
   treatWarningsAsErrors: true,
   validation: { notExported: false, invalidLink: true },

@@ -1,9 +1,9 @@
-// Holds examples/kubernetes against the schemas of Kubernetes, cert-manager and the Prometheus operator: values by their
-// validators, and, because these let unknown fields pass, names of fields by their types.
+// Checks examples/kubernetes against the schemas of Kubernetes, cert-manager and the Prometheus operator: values by their
+// validators, and, because these accept unknown fields, names of fields by their types.
 //
 //   node scripts/check-kubernetes.js
 //
-// The schemas are npm packages of 40 MB together, which nothing else needs: they are installed into a temporary folder.
+// The schemas are npm packages of 40 MB in total that are only needed here, so they are installed into a temporary folder.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

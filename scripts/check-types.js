@@ -1,5 +1,5 @@
-// Holds the declarations of the built package against every TypeScript that users may have, as they would: from
-// node_modules, in both ways to resolve modules, with the declarations themselves checked too.
+// Compiles the declarations of the built package with every supported TypeScript, as users would: from node_modules, with
+// both kinds of module resolution, and with `skipLibCheck: false`.
 //
 //   node scripts/check-types.js             all of them; `npm run build` first
 //   node scripts/check-types.js 5.4 7.0     some
@@ -56,7 +56,7 @@ function prepare() {
   writeFileSync(join(scratch, 'all.ts'), all.join(''))
 }
 
-/** Says of a test's imports what a user would. */
+/** Replaces the imports of a test by those that a user would write. */
 function asUser(source, [path, { default: built }]) {
   const own = built.replace('./dist/', '../../src/')
   return source.replaceAll(`'${own}'`, `'${specifierOf(path)}'`)

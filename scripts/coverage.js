@@ -1,11 +1,11 @@
-// Runs scripts/test.js under c8 and maps what ran in build/ (main thread, worker threads, child processes)
-// back to src/. Settings are in .c8rc.json; arguments go to scripts/test.js.
+// Runs scripts/test.js under c8 and maps the coverage of build/ (main thread, worker threads, child processes) to src/.
+// Settings are in .c8rc.json; arguments go to scripts/test.js.
 //
 //   node scripts/coverage.js                every test
-//   node scripts/coverage.js --report DIR   runs nothing: reports what NODE_V8_COVERAGE=DIR collected
+//   node scripts/coverage.js --report DIR   runs no test; reports the coverage collected with NODE_V8_COVERAGE=DIR
 //
-// c8 also counts files that no test loads, as it should. A module that holds only types is never loaded and has
-// no line that could run, so those are found here and left out.
+// c8 also counts files that no test loads, which is intended. A module with only types is never loaded and has no code, so
+// such modules are found here and excluded.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -28,8 +28,8 @@ const { status } = spawnSync(process.execPath, [c8, ...excluded, ...run], {
 process.exitCode = status ?? 1
 
 /**
- * Each of thousands of processes reports every module that it loads, Node's own and those of packages too, with its source
- * map. c8 merges all of them before it leaves them out, which takes minutes.
+ * Each of thousands of processes reports every module that it loads, including those of Node and of packages, with its
+ * source map. c8 merges all of them before it excludes them, which takes minutes.
  */
 function keepSourcesAlone(folder) {
   const sources = pathToFileURL(join(root, 'build', 'src') + sep).href
@@ -46,7 +46,7 @@ function keepSourcesAlone(folder) {
   }
 }
 
-/** `null` for what a process that was killed left behind; c8 leaves it out too. */
+/** `null` for the partial report of a killed process, which c8 skips too. */
 function reportIn(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))

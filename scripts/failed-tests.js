@@ -1,9 +1,9 @@
-// A reporter for node:test that says only what failed, so that it can be repeated below whatever came after it:
-// the title, where it stands, and why.
+// A reporter for node:test that prints only the failed tests, so that they can be repeated at the end of the output: title,
+// location and reason.
 
 import { inspect } from 'node:util'
 
-// biome-ignore lint/style/noDefaultExport: node:test takes a reporter by it
+// biome-ignore lint/style/noDefaultExport: node:test requires it of a reporter
 export default async function* failedTests(events) {
   for await (const { type, data } of events) {
     if (type === 'test:fail') {
@@ -12,7 +12,7 @@ export default async function* failedTests(events) {
   }
 }
 
-/** What the test threw; the runner wraps it. */
+/** The error that the test threw, which the runner wraps. */
 function reason(error) {
   const cause = error.cause ?? error
   return typeof cause === 'string' ? cause : inspect(cause)

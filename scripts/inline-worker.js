@@ -1,7 +1,8 @@
-// Writes dist/main/threads/inlined.js: the thread pool, and all code of its threads as a string. Programs that were bundled
-// into one file use it, because the files of the package are not there (docs/bundlers.md). Part of `npm run build`.
+// Writes dist/main/threads/inlined.js: the thread pool, and all code of its threads as a string. Programs that are bundled
+// into one file use it, because they lack the files of the package (docs/bundlers.md). Part of `npm run build`.
 //
-// Piscina starts a file of its own, and loads a file of tasks in it. Here the first is the string, which holds the second.
+// Piscina starts its own worker file, which loads a file of tasks. Here, the string replaces the worker file and contains the
+// tasks.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const piscina = dirname(createRequire(import.meta.url).resolve('piscina'))
 const target = join(root, 'dist/main/threads/inlined.js')
 
-/** Modules of Node that the main thread's part needs. */
+/** Modules of Node that the code of the main thread needs. */
 const builtins = []
 
 const TASKS = `
@@ -29,7 +30,7 @@ const shared = {
   platform: 'node',
   target: 'node20',
   minify: true,
-  // Messages name the function that failed.
+  // Error messages contain names of functions.
   keepNames: true,
   legalComments: 'none',
   metafile: true,
@@ -40,7 +41,7 @@ const worker = await build({
   ...shared,
   entryPoints: [join(piscina, 'worker.js')],
   format: 'cjs',
-  // A native package; threads of a bundle have no priority of their own.
+  // A native package; without it, threads of a bundle run at normal priority.
   external: ['@napi-rs/nice'],
   plugins: [
     replaceIn('worker.js', [
@@ -80,7 +81,7 @@ writeFileSync(
 )
 console.log(`${relative(root, target)}: ${Math.round(statSync(target).size / 1024)} KiB`)
 
-/** Replaces text in a file of Piscina, and fails where the text is not there exactly once. */
+/** Replaces text in a file of Piscina, and fails unless it occurs exactly once. */
 function replaceIn(file, replacements) {
   return {
     name: `piscina ${file}`,
@@ -109,7 +110,7 @@ function virtual(name, contents, resolveDir) {
   }
 }
 
-/** An ES module has no `require` for the modules of Node, and its bundler may not define one. */
+/** ES modules have no `require` for modules of Node, and bundlers may not define one. */
 function importedBuiltins() {
   return {
     name: 'builtins',
@@ -123,7 +124,7 @@ function importedBuiltins() {
   }
 }
 
-/** The licenses of what was taken in, as they ask for. */
+/** The licenses of the bundled packages, which they require to be included. */
 function notices(results) {
   const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs))
   const packages = new Set(inputs.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]))

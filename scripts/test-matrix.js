@@ -2,13 +2,12 @@
 //
 //   node scripts/test-matrix.js                   20, 22, 24 and 26
 //   node scripts/test-matrix.js --only 22,24      these
-//   node scripts/test-matrix.js --others          all but the one that runs this script
-//   node scripts/test-matrix.js --only 26 lane    everything else goes to scripts/test.js
+//   node scripts/test-matrix.js --others          all except the version that runs this script
+//   node scripts/test-matrix.js --only 26 lane    other arguments go to scripts/test.js
 //
-// The running Node stands for its own major version. The others are the npm packages node-<platform>-<arch>,
-// kept in .node-matrix/ (about 200 MB each) and used again; delete that folder to get newer releases.
-// A failure on one version does not stop the next; the exit code is 1 if any failed, and what failed is said again
-// at the end, below thousands of lines of what passed.
+// The running Node is used for its own major version. The others are the npm packages node-<platform>-<arch>, kept in
+// .node-matrix/ (about 200 MB each) and reused; delete that folder to get newer releases.
+// After a failure, the remaining versions still run; the exit code is 1 if any failed. Failed tests are repeated at the end.
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -92,7 +91,7 @@ function runTests(args) {
   }
 }
 
-/** Nothing, where the tests did not begin. */
+/** Empty if the tests did not start. */
 function readIfThere(file) {
   try {
     return readFileSync(file, 'utf8')
@@ -101,7 +100,7 @@ function readIfThere(file) {
   }
 }
 
-/** The binary of a major version, installed when it is not there yet, with the exact version it says it is. */
+/** The binary of a major version, installed if it is missing, with the exact version that it reports. */
 function nodeFor(major) {
   if (major === running) {
     return { binary: process.execPath, ...ask(process.execPath) }

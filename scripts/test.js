@@ -1,14 +1,14 @@
-// Runs the compiled tests with node:test. Node 20's runner takes no globs, so the files are listed here.
+// Runs the compiled tests with node:test. The runner of Node 20 accepts no globs, so the files are listed here.
 //
 //   node scripts/test.js                          every *.test.js below build/test and build/support
 //   node scripts/test.js options lane             only files whose path contains one of these words
 //   node scripts/test.js test/main/engine/lane.test.ts   the source path works too
 //   node scripts/test.js --without=bench,package  all files but these
 //   node scripts/test.js --node PATH              with another Node (or NODE_BINARY=PATH)
-//   node scripts/test.js --test-name-pattern=sni  any other --flag=value goes to node as it is
+//   node scripts/test.js --test-name-pattern=sni  other --flag=value arguments go to node
 //
-// `npm test` compiles first; run on its own, this tests whatever build/ holds. Exits with the runner's code, or
-// with 1 where a word matches no file: a misspelled filter must not pass.
+// `npm test` compiles first; this script alone uses the present content of build/. Exits with the code of the runner, or
+// with 1 if a word matches no file, so that a misspelled filter does not pass.
 
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -21,12 +21,12 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const { node, flags, words, without } = parseArguments(process.argv.slice(2))
 const leftOut = without.length === 0 ? [] : matching(testFiles(), without)
 const files = matching(testFiles(), words).filter((file) => !leftOut.includes(file))
-if (files.length === 0) fail('--without leaves out every test file that was asked for')
+if (files.length === 0) fail('--without excludes every selected test file')
 const child = spawn(
   node,
   [
     '--test',
-    // Tests wait for timers and processes a quarter of their time.
+    // One more than the cores, because tests wait for timers and processes for a quarter of their time.
     ...unlessGiven('--test-concurrency', String(availableParallelism() + 1)),
     ...unlessGiven('--test-timeout', '120000'),
     ...unlessGiven('--test-reporter', 'spec'),
@@ -93,7 +93,7 @@ function unlessGiven(flag, value) {
   return flags.some((given) => given.split('=')[0] === flag) ? [] : [`${flag}=${value}`]
 }
 
-/** The tested Node comes first in PATH, so that `npm` and `#!/usr/bin/env node` in a test mean it too. */
+/** The tested Node comes first in PATH, so that `npm` and `#!/usr/bin/env node` use it too. */
 function environment() {
   const folder = node.includes(sep) ? [dirname(node)] : []
   return { ...process.env, PATH: [...folder, process.env.PATH].join(delimiter) }

@@ -1,4 +1,4 @@
-// One backend: `fork(backend.js, [SHUTDOWN, LAME_DUCK_MS, CERT, KEY])`. Tells its parent where it listens.
+// One backend: `fork(backend.js, [SHUTDOWN, LAME_DUCK_MS, CERT, KEY])`. Sends its ports to the parent process.
 
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -9,7 +9,7 @@ import type { AddressInfo, Server } from 'node:net'
 import { SHUTDOWNS } from './shutdowns.js'
 import { SLOW } from './slow.js'
 
-/** What a backend tells, once. */
+/** The message of a backend, sent once. */
 export interface Listening {
   readonly http1: number
   readonly http2: number
@@ -23,7 +23,7 @@ SHUTDOWNS[shutdown]?.(servers, Number(lameDuckMs))
 const [http1, http2] = await Promise.all([listen(servers.http1), listen(servers.http2)])
 process.send?.({ http1, http2 } satisfies Listening)
 process.channel?.unref()
-// Its parent has ended without it.
+// The parent process has ended.
 process.once('disconnect', () => process.exit())
 
 function answer(

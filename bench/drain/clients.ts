@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { SLOW } from './slow.js'
 import type { Tally } from './tally.js'
 
-/** What a load balancer knows of a backend. */
+/** A backend, as a load balancer knows it. */
 export interface Route {
   readonly http1: number
   readonly http2: number
@@ -16,19 +16,19 @@ export interface Route {
 const KEEP_ALIVE_CLIENTS = 40
 const SESSIONS = 10
 const STREAMS_OF_A_SESSION = 2
-/** For an answer of which the last byte takes less than a third. */
+/** Time limit of a response; more than three times the longest one. */
 const PATIENCE_MS = 5_000
-/** Between an answer and the next request. */
+/** Pause between a response and the next request. */
 const THINK_MS = 20
 
-/** What clients have seen go wrong. None of them repeats a request. */
+/** Failures seen by clients, which never repeat a request. */
 export interface Seen {
   answers: number
   readonly errors: Tally
   readonly cut: Tally
 }
 
-/** 40 clients with connections that they keep, and 10 with HTTP/2 sessions, which ask one backend after the other. */
+/** 40 clients with keep-alive connections and 10 with HTTP/2 sessions, which send requests to the backends in turn. */
 export function startLoad(routes: ReadonlySet<Route>, seen: Seen) {
   const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false })
   let stopped = false
@@ -61,7 +61,7 @@ export function startLoad(routes: ReadonlySet<Route>, seen: Seen) {
   }
 }
 
-/** Long answers, which run while the backend is told to go; what does not arrive whole is cut. */
+/** Long responses that are in progress when the backend is stopped; an incomplete one counts as cut. */
 export async function downloadSlowly(
   count: number,
   { http1, http2: port }: Route,
@@ -97,7 +97,7 @@ async function bytesOverHttp1(agent: https.Agent, port: number, path: string): P
   return bytes
 }
 
-/** A client that keeps a session with each backend, and takes a new one after a GOAWAY. */
+/** A client that keeps a session with each backend, and opens a new one after a GOAWAY. */
 class SessionClient {
   readonly #sessions = new Map<number, ClientHttp2Session>()
 
@@ -148,7 +148,7 @@ function patience(): AbortSignal {
 function nameOf(error: unknown): string {
   const { code, message, cause } = error as NodeJS.ErrnoException
   if (error instanceof Error && error.name === 'AbortError') return 'never answered'
-  // Of a stream whose session could not connect.
+  // The session of the stream could not connect.
   if (cause) return nameOf(cause)
   return code === 'ERR_HTTP2_STREAM_ERROR' ? message.replace(/^.* /, '') : (code ?? message)
 }

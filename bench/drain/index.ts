@@ -1,4 +1,4 @@
-// What clients see when a server is told to end: certswap's drain beside what people use.
+// Failures that clients see when a server is stopped: the drain of certswap compared with common libraries.
 //
 //   npm run bench:drain                       20 rounds of each, and a quarter of that without a lame duck
 //   npm run bench:drain -- --rounds 3 certswap

@@ -7,7 +7,7 @@ import type { Listening } from './backend.js'
 import { downloadSlowly, type Route, type Seen, startLoad } from './clients.js'
 import { Tally } from './tally.js'
 
-/** For how long the load balancer goes on sending clients to a backend that was told to end. */
+/** Milliseconds for which the load balancer still sends clients to a backend after its signal. */
 export const LAG_MS = 500
 const DOWNLOADS_OF_A_KIND = 5
 const WARM_UP_MS = 400
@@ -18,7 +18,7 @@ export interface Case {
 }
 
 export interface RoundResult extends Seen {
-  /** From the signal to the end of the process. */
+  /** Milliseconds from the signal to the end of the process. */
   readonly emptyMs: number
 }
 
@@ -27,7 +27,7 @@ export interface Identity {
   readonly key: string
 }
 
-/** One backend of two is told to end under load; what its clients see of it. */
+/** Stops one of two backends under load; resolves with the failures that its clients see. */
 export async function runRound({ shutdown, lameDuckMs }: Case, identity: Identity): Promise<RoundResult> {
   const [leaving, staying] = await Promise.all([
     startBackend(shutdown, lameDuckMs, identity),

@@ -10,19 +10,19 @@ import stoppable from 'stoppable'
 
 import { createDrain, handleSignals } from '../../src/main/drain/index.js'
 
-/** What one process serves: HTTP/1.1 on one port, HTTP/2 on another. */
+/** The servers of one process: HTTP/1.1 on one port, HTTP/2 on another. */
 export interface Servers {
   readonly http1: HttpsServer
   readonly http2: Http2SecureServer
 }
 
-/** Arranges for the process to end on SIGTERM, as the documentation of a library says. */
+/** Installs the shutdown on SIGTERM, as documented by a library. */
 type Shutdown = (servers: Servers, lameDuckMs: number) => void
 
-/** When every one of them cuts what is left; more than twice what the longest answer takes. */
+/** Milliseconds after which all of them cut connections; more than twice the longest response. */
 const DEADLINE_MS = 4_000
 
-/** By the names that the table has. */
+/** By the name in the table. */
 export const SHUTDOWNS: Readonly<Record<string, Shutdown>> = {
   certswap({ http1, http2 }, lameDuckMs) {
     const drain = createDrain({

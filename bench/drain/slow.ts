@@ -1,2 +1,2 @@
-/** An answer of `/slow`: so many pieces, one after each pause. */
+/** The response of `/slow`: this number of pieces, each after a pause. */
 export const SLOW = { pieces: 15, bytes: 16 * 1024, pauseMs: 100 }

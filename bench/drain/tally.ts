@@ -14,7 +14,7 @@ export class Tally {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
   }
 
-  /** The most frequent first. */
+  /** Ordered by frequency, the most frequent first. */
   toString(): string {
     const sorted = [...this.#counts].sort(([, a], [, b]) => b - a)
     return sorted.map(([name, count]) => `${count} ${name}`).join(', ')

@@ -5,21 +5,21 @@ import { sharedNowMs } from './now.js'
 
 export interface DialOptions {
   readonly port: number
-  /** Of the certificate that is waited for. */
+  /** Fingerprint of the expected certificate. */
   readonly fingerprint256: string
-  /** Between the end of a handshake and the next. */
+  /** Pause between the end of a handshake and the next connection. */
   readonly pauseMs: number
 }
 
-/** The first connection that was shown it. */
+/** The first connection that received the expected certificate. */
 export interface Sighting {
-  /** The connection began. */
+  /** Start of the connection. */
   readonly dialledAtMs: number
-  /** Its handshake was done. */
+  /** End of its handshake. */
   readonly seenAtMs: number
 }
 
-/** Connects again and again, one connection at a time, until it is shown the certificate. */
+/** Connects repeatedly, one connection at a time, until it receives the certificate. */
 export async function dialUntilNew({ port, fingerprint256, pauseMs }: DialOptions): Promise<Sighting> {
   const secureContext = createSecureContext({ ca: [], minVersion: 'TLSv1.3' })
   for (;;) {

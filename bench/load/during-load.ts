@@ -6,7 +6,7 @@ import type { LoadReport } from './run-load.js'
 /** The usual load. */
 export const USUAL_LOAD = { kinds: KINDS, handshakesPerSecond: 100, keepAliveConnections: 20 }
 
-/** Runs `act` beside one window of the usual load; `loading` says whether the window is still open. */
+/** Runs `act` during one window of the usual load; `loading` returns whether the window is still open. */
 export async function duringLoad(
   load: Child<LoadCalls>,
   port: number,
@@ -18,7 +18,7 @@ export async function duringLoad(
   const window = load.call('run').finally(() => {
     open = false
   })
-  // When `act` fails first, that is what is told.
+  // If `act` fails first, its error is the one to report.
   window.catch(() => {})
   await act(() => open)
   return await window

@@ -8,7 +8,7 @@ import {
 
 import { sharedNowMs } from './now.js'
 
-/** The four ways in which a connection begins. */
+/** The kinds of handshakes. */
 export const KINDS = ['1.3 full', '1.3 resumed', '1.2 full', '1.2 resumed'] as const
 export type Kind = (typeof KINDS)[number]
 
@@ -19,20 +19,20 @@ export interface HandshakeOptions {
 }
 
 export interface HandshakeLog {
-  /** Since the beginning of the window, and how long it took from the moment when it was due. */
+  /** Start since the beginning of the window, and duration since the time when it was due. */
   readonly taken: { readonly kind: Kind; readonly atMs: number; readonly tookMs: number }[]
   /** Codes of those that failed. */
   readonly failures: string[]
-  /** Connections whose handshake was done and whose request had no answer. */
+  /** Connections with a finished handshake but without a response. */
   unanswered: number
-  /** Sessions that were offered, and those of them that the server did not take. */
+  /** Sessions that were offered, and those that the server did not resume. */
   offered: number
   lost: number
 }
 
 /**
- * New connections at a fixed rate, each with one request. An open loop: a connection is begun when it is due, whatever
- * became of those before, and its time counts from when it was due, so a stall is felt by all that came during it.
+ * New connections at a fixed rate, each with one request. An open loop: each connection starts when it is due, independent of
+ * earlier ones, and its time counts from when it was due, so that a stall delays all connections due during it.
  */
 export class Handshakes {
   readonly log: HandshakeLog = { taken: [], failures: [], unanswered: 0, offered: 0, lost: 0 }
@@ -47,14 +47,14 @@ export class Handshakes {
     this.#contexts = { '1.2': contextOf('TLSv1.2'), '1.3': contextOf('TLSv1.3') }
   }
 
-  /** Gets a session for each kind that resumes one. */
+  /** Obtains a session for each kind that resumes one. */
   async prepare(): Promise<void> {
     for (const kind of this.#options.kinds.filter((kind) => kind.endsWith('resumed'))) {
       await this.#connect(kind, sharedNowMs(), () => {})
     }
   }
 
-  /** Begins all that are due until `endMs`, and waits for them. */
+  /** Starts all connections due until `endMs`, and waits for them. */
   async run(startMs: number, endMs: number): Promise<void> {
     const intervalMs = 1000 / this.#options.perSecond
     for (let dueMs = startMs; dueMs < endMs; dueMs += intervalMs) {
@@ -100,7 +100,7 @@ export class Handshakes {
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 
-/** A connection that takes longer has failed. */
+/** Milliseconds after which a connection counts as failed. */
 const LIMIT_MS = 10_000
 
 function openConnection(

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 
-/** What a client of the control socket can do to be a nuisance. */
+/** One hostile connection to the control socket. */
 export type Nuisance = (path: string) => Socket
 
 export interface Attack {
@@ -25,13 +25,13 @@ export const ATTACKS: readonly Attack[] = [
   { title: 'answers that are never read', clients: 100, act: deaf },
 ]
 
-/** What two sets of windows differ by when nothing happens in either. */
+/** The control: no attack. It shows how much two sets of windows differ by chance. */
 export const NOBODY: Attack = { title: 'nobody', clients: 0, act: (path) => saying(path, '') }
 
-/** How long a client that was cut off stays away, in milliseconds. */
+/** Milliseconds after which a client that was cut off connects again. */
 const AWAY_MS = 250
 
-/** Keeps the attack up: whoever is cut off comes again. Returns a function that ends it. */
+/** Keeps the attack going: clients that are cut off connect again. Returns a function that ends it. */
 export function attack({ clients, act }: Attack, path: string): () => void {
   const open = new Set<Socket>()
   const timers = new Set<NodeJS.Timeout>()

@@ -1,9 +1,9 @@
 import { answerCalls } from '../process/calls.js'
 import { ATTACKS, attack, NOBODY } from './hostile-clients.js'
 
-/** What the bench asks of the process of hostile clients. */
+/** Calls of the bench to the process of hostile clients. */
 export interface HostileCalls {
-  /** An attack by its title, on a control socket. */
+  /** Starts the attack with this title on a control socket. */
   begin(title: string, path: string): Promise<void>
   end(): Promise<void>
 }

@@ -5,8 +5,8 @@ import { type Child, startChild } from '../process/child.js'
 import type { HostileCalls } from './hostile-main.js'
 
 /**
- * Hostile clients, in a process of the lowest priority: what they take of the processor for themselves is not what the
- * server lets them take.
+ * Starts hostile clients in a process of the lowest priority, so that their own processor time is not attributed to the
+ * server.
  */
 export function startHostileProcess(): Child<HostileCalls> {
   const child = startChild<HostileCalls>(new URL('./hostile-main.js', import.meta.url))
@@ -18,8 +18,8 @@ export function startHostileProcess(): Child<HostileCalls> {
 const LOWEST = 19
 
 /**
- * Every process of the bench is a session of its own. Linux may share the processor between sessions first, and then
- * the priority of a process counts within its session alone (sched(7), "The autogroup feature").
+ * Every process of the bench is a session of its own. Linux may share the processor between sessions first; the priority of
+ * a process then only counts within its session (sched(7), "The autogroup feature").
  */
 function setPriorityOfSession(pid: number): void {
   try {

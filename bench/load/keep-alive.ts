@@ -5,19 +5,19 @@ import { sharedNowMs } from './now.js'
 export interface KeepAliveOptions {
   readonly port: number
   readonly connections: number
-  /** Between an answer and the next request. */
+  /** Pause between a response and the next request. */
   readonly pauseMs: number
 }
 
 export interface KeepAliveLog {
   readonly taken: { readonly atMs: number; readonly tookMs: number }[]
-  /** Requests that were sent and never answered. */
+  /** Requests without a response. */
   failed: number
-  /** Connections that ended before the window did. */
+  /** Connections that ended before the end of the window. */
   closed: number
 }
 
-/** Connections that stay, each with one request at a time. One that ends is opened again. */
+/** Keep-alive connections, each with one request at a time. A connection that ends is reopened. */
 export class KeepAlive {
   readonly log: KeepAliveLog = { taken: [], failed: 0, closed: 0 }
   readonly #options: KeepAliveOptions
@@ -33,7 +33,7 @@ export class KeepAlive {
     await Promise.all(Array.from({ length: this.#options.connections }, () => this.#open()))
   }
 
-  /** Requests before this moment are not counted. */
+  /** Requests before this time are not counted. */
   begin(startMs: number): void {
     this.#startMs = startMs
   }

@@ -2,15 +2,15 @@ import { answerCalls } from '../process/calls.js'
 import { type DialOptions, dialUntilNew, type Sighting } from './dialler.js'
 import { type LoadOptions, type LoadReport, prepareLoad, type ReadyLoad, runSideBySide } from './run-load.js'
 
-/** What the bench asks of the load process. */
+/** Calls of the bench to the load process. */
 export interface LoadCalls {
-  /** Gets sessions and opens the connections that stay. */
+  /** Obtains sessions and opens the keep-alive connections. */
   prepare(options: LoadOptions): Promise<void>
-  /** The window of load that was prepared. */
+  /** Runs the prepared window of load. */
   run(): Promise<LoadReport>
-  /** A window on several servers at the same time. */
+  /** Runs a window on several servers at the same time. */
   runSideBySide(options: Omit<LoadOptions, 'port'>, ports: readonly number[]): Promise<LoadReport[]>
-  /** Resolves with the first connection that is shown a certificate. */
+  /** Resolves with the first connection that receives the certificate. */
   dial(options: DialOptions): Promise<Sighting>
 }
 

@@ -1,7 +1,7 @@
 import { type Child, startChild } from '../process/child.js'
 import type { LoadCalls } from './main.js'
 
-/** The load comes from a process of its own, so that no client shares a thread with a server. */
+/** Starts the load in a process of its own, so that no client shares a thread with a server. */
 export function startLoadProcess(): Child<LoadCalls> {
   return startChild<LoadCalls>(new URL('./main.js', import.meta.url))
 }

@@ -13,23 +13,23 @@ export interface LoadOptions {
 }
 
 export interface LoadReport {
-  /** On the clock that all processes share. */
+  /** Time on the clock that all processes share. */
   readonly startMs: number
   readonly handshakes: HandshakeLog
   readonly keepAlive: KeepAliveLog
 }
 
-/** Requests go on meanwhile. */
+/** Milliseconds before the window; keep-alive requests already run. */
 const WARM_UP_MS = 300
 const PAUSE_MS = 10
 
-/** Sessions are there, connections are open and code is compiled. */
+/** Load with sessions, open connections and compiled code. */
 export interface ReadyLoad {
-  /** @param startMs on the shared clock; now unless it is told */
+  /** @param startMs on the shared clock. @defaultValue now */
   run(startMs?: number): Promise<LoadReport>
 }
 
-/** One window of load from this process: new connections in an open loop, and requests on connections that stay. */
+/** One window of load from this process: new connections in an open loop, and requests on keep-alive connections. */
 export async function prepareLoad(options: LoadOptions): Promise<ReadyLoad> {
   const { port, seconds, kinds, handshakesPerSecond: perSecond, keepAliveConnections: connections } = options
   const handshakes = new Handshakes({ port, kinds, perSecond })
@@ -48,8 +48,8 @@ export async function prepareLoad(options: LoadOptions): Promise<ReadyLoad> {
 }
 
 /**
- * The same load on several servers at the same time, whose connections are begun by turns: whatever befalls the machine
- * or this process befalls all of them.
+ * The same load on several servers at the same time. Connections to them start in turns, so that disturbances of the machine
+ * or of this process affect all of them.
  */
 export async function runSideBySide(
   options: Omit<LoadOptions, 'port'>,

@@ -1,15 +1,15 @@
-/** What a set of files costs to load: the kind of key, how it is encrypted, and how many trust anchors come with it. */
+/** The properties of a set of files that determine the cost of loading it. */
 export interface Shape {
   readonly title: string
   readonly keyType: 'ec' | 'rsa-4096'
-  /** PBKDF2 iterations of an encrypted key; absent for a plain one. */
+  /** PBKDF2 iterations of an encrypted key; `undefined` for a plain one. */
   readonly iterations?: number
   readonly authorities: number
   /** Pairs of SNI hosts, each in a directory of its own. */
   readonly hosts?: number
 }
 
-/** OWASP's figure for PBKDF2-HMAC-SHA256 since 2023. */
+/** PBKDF2-HMAC-SHA256 iterations recommended by OWASP since 2023. */
 const SLOW = 600_000
 
 export const PLAIN: Shape = withAuthorities(0)
@@ -28,12 +28,12 @@ export const HEAVY: Shape = {
   authorities: 500,
 }
 
-/** A plain EC pair beside so many SNI hosts. */
+/** A plain EC pair and this number of SNI hosts. */
 export function withHosts(hosts: number): Shape {
   return { title: `EC pair, ${hosts.toLocaleString('en')} hosts`, keyType: 'ec', authorities: 0, hosts }
 }
 
-/** A plain EC pair with so many trust anchors. */
+/** A plain EC pair with this number of trust anchors. */
 export function withAuthorities(authorities: number): Shape {
   const title =
     authorities === 0

@@ -14,7 +14,7 @@ import { type KeyPair, keyPair } from '../../support/material/keys.js'
 import { beforeExit } from '../cleanup.js'
 import type { Shape } from './shapes.js'
 
-/** What a server is told of its files. */
+/** The files of a server. */
 export interface SiteFiles extends PairFiles {
   readonly dir: string
   readonly ca?: string
@@ -23,17 +23,17 @@ export interface SiteFiles extends PairFiles {
   readonly passphrase?: string
 }
 
-/** A directory of files that are renewed as certbot or cert-manager would: written beside, then renamed. */
+/** A directory of files that are renewed as by certbot or cert-manager: written under a temporary name, then renamed. */
 export interface Site {
   readonly shape: Shape
   readonly files: SiteFiles
-  /** Of the certificate that the next renewal puts in place. */
+  /** Fingerprint of the certificate of the next renewal. */
   readonly nextFingerprint: string
-  /** Puts another certificate and key in place: one of three, in turn. */
+  /** Replaces certificate and key by the next of three pairs. */
   renew(): void
-  /** Renews one SNI host, and none of the others. */
+  /** Renews one SNI host only. */
   renewHost(): void
-  /** Puts another bundle in place, of which one trust anchor differs. */
+  /** Replaces the bundle by one in which one trust anchor differs. */
   replaceAuthorities(): void
   remove(): Promise<void>
 }
@@ -90,13 +90,13 @@ interface Material {
   readonly leaves: readonly Renewal[]
   readonly bundles: readonly string[]
   readonly issuer: Authority
-  /** Of all hosts: only their certificates differ. */
+  /** The common key of all hosts, whose certificates differ. */
   readonly hostKey: KeyPair
 }
 
 const PASSPHRASE = 'correct horse battery staple'
 
-/** A pair of RSA-4096 keys, or thousands of authorities, take seconds to make. */
+/** Cached, because RSA-4096 keys and thousands of CAs take seconds to generate. */
 const made = new Map<string, Material>()
 
 function materialFor(shape: Shape): Material {

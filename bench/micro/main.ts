@@ -4,7 +4,7 @@ import type { SiteFiles } from '../material/site.js'
 import { answerCalls } from '../process/calls.js'
 import { microTasks } from './tasks.js'
 
-/** What the bench asks of the process that repeats single steps. */
+/** Calls of the bench to the process that measures single steps. */
 export interface MicroCalls {
   run(files: SiteFiles, msPerTask: number): Promise<MicroResult[]>
 }

@@ -24,15 +24,15 @@ import { contextPlan, preparedPair } from '../../support/engine/context-plans.js
 import { filesOf, preparedHere, prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 import type { SiteFiles } from '../material/site.js'
 
-/** One step of a reload, ready to be repeated. */
+/** One step of a reload that can be repeated. */
 export interface MicroTask {
   readonly name: string
-  /** Before each repetition, and not timed. */
+  /** Called before each repetition; not timed. */
   readonly before?: () => void
   run(): unknown
 }
 
-/** The steps of a reload of an EC pair with 500 CAs, in their order, and the listing of SNI hosts. */
+/** The steps of a reload of an EC pair with 500 CAs, in order, and the listing of SNI hosts. */
 export async function microTasks({ cert, key, ca = '', hosts = '' }: SiteFiles): Promise<MicroTask[]> {
   const options = { cert, key, ca }
   const task = taskFor(options)

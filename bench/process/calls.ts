@@ -1,4 +1,4 @@
-/** What one process can ask of another: named functions with plain data in and out. */
+/** Calls between processes: named functions with plain data as arguments and results. */
 export type Calls<C> = { [K in keyof C]: (...args: never[]) => Promise<unknown> }
 
 interface Call {
@@ -13,7 +13,7 @@ export interface Answer {
   readonly error?: string
 }
 
-/** Answers the calls of the process that started this one, and ends when that one is gone. */
+/** Answers the calls of the parent process, and ends with it. */
 export function answerCalls<C extends Calls<C>>(handlers: C): void {
   process.on('disconnect', () => process.exit())
   process.on('message', ({ id, name, args }: Call) => {

@@ -5,27 +5,27 @@ import { fileURLToPath } from 'node:url'
 import { beforeExit } from '../cleanup.js'
 import type { Answer, Calls } from './calls.js'
 
-/** A process of the bench, asked by name. */
+/** A child process of the bench. */
 export interface Child<C extends Calls<C>> {
   readonly pid: number
   call<K extends keyof C & string>(name: K, ...args: Parameters<C[K]>): ReturnType<C[K]>
-  /** At once, as a crash or a hard stop would. */
+  /** Kills it at once, like a crash. */
   stop(): Promise<void>
 }
 
 export interface ChildOptions {
-  /** @defaultValue the Node that runs the bench */
+  /** @defaultValue the Node binary of the bench */
   readonly node?: string | undefined
   readonly flags?: readonly string[]
 }
 
-/** Starts a compiled entry that calls `answerCalls`. What it writes to its standard output is dropped. */
+/** Starts a compiled entry that calls `answerCalls`. Its standard output is discarded. */
 export function startChild<C extends Calls<C>>(entry: URL, options: ChildOptions = {}): Child<C> {
   const child = fork(fileURLToPath(entry), [], {
     execPath: options.node ?? process.execPath,
     execArgv: [...(options.flags ?? [])],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    // Ctrl-C reaches the whole process group; this process ends its children itself.
+    // Outside the process group that Ctrl-C reaches: this process ends its children itself.
     detached: true,
   })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
@@ -54,7 +54,7 @@ export function startChild<C extends Calls<C>>(entry: URL, options: ChildOptions
   }
 }
 
-/** Ends a process that is still there, and waits until it is not. */
+/** Ends a process if it still runs, and waits for its end. */
 export async function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')

@@ -3,7 +3,7 @@ import * as echarts from 'echarts'
 import { type BenchResult, comparedRows, type Row, type ScopeResult } from '../result.js'
 import { pointOf } from '../scopes/curves.js'
 
-/** A drawing that stands on its own: in the report, or as a file of the documentation. */
+/** A chart for the report or for a file of the documentation. */
 export interface Chart {
   readonly id: string
   readonly title: string
@@ -12,7 +12,7 @@ export interface Chart {
 
 type Option = echarts.EChartsOption
 
-/** All charts that the result holds figures for. */
+/** All charts for which the result has figures. */
 export function chartsOf(result: BenchResult): Chart[] {
   return [
     latencyChart(result),
@@ -33,7 +33,7 @@ function render(id: string, title: string, height: number, option: Option): Char
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
   try {
     chart.setOption({ animation: false, color: COLORS, textStyle: TEXT, backgroundColor: '#fff', ...option })
-    // For whoever does not see it.
+    // For screen readers.
     const svg = chart.renderToSVGString().replace(/<svg[^>]*>/, (open) => `${open}<title>${title}</title>`)
     return { id, title, svg }
   } finally {
@@ -41,7 +41,7 @@ function render(id: string, title: string, height: number, option: Option): Char
   }
 }
 
-/** Every handshake of a window as a dot, one panel for each technique, with a line where files were replaced. */
+/** Every handshake of a window as a dot, with a line for each replacement of files; one panel for each technique. */
 function latencyChart(result: BenchResult): Chart | undefined {
   const panels = timelinesOf(result)
   if (panels.length === 0) return undefined
@@ -80,7 +80,7 @@ function latencyChart(result: BenchResult): Chart | undefined {
       yAxisIndex: i,
       symbol: 'rect',
       symbolSize: 2.5,
-      // One path for all dots: as one each, they make a megabyte.
+      // One path for all dots; separate elements take a megabyte.
       large: true,
       largeThreshold: 0,
       itemStyle: { color: COLORS[i % COLORS.length] as string },
@@ -96,12 +96,12 @@ function latencyChart(result: BenchResult): Chart | undefined {
   })
 }
 
-/** Ours, then the others; all with the same material. */
+/** certswap first, then the others; all with the same material. */
 function timelinesOf(result: BenchResult): Row[] {
   return comparedRows(result).filter(({ timeline, variant }) => timeline && !NOT_DRAWN.includes(variant))
 }
 
-/** In the tables only: one is as `naive`, the other is off the scale. */
+/** Shown only in tables: the first equals `naive`, the second is off the scale. */
 const NOT_DRAWN = ['naive-watch', 'restart']
 
 function gapChart(result: BenchResult): Chart | undefined {

@@ -2,13 +2,13 @@ import { short } from '../print.js'
 import { type BenchResult, comparedRows, figureIn, type Row, type RunApart } from '../result.js'
 import { judge } from '../targets.js'
 
-/** Text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, replaced; a text without the marks stays as it is. */
+/** Replaces the text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; text without the marks is unchanged. */
 export function fillMarked(text: string, name: string, content: string): string {
   const marked = new RegExp(`(<!-- bench:${name} -->\\n)[\\s\\S]*?(<!-- /bench:${name} -->)`)
   return text.replace(marked, (_all, begin: string, end: string) => `${begin}\n${content}\n\n${end}`)
 }
 
-/** What was promised and what was measured, a column for each Node. */
+/** Targets and measured figures, one column for each Node version. */
 export function targetsTable(results: readonly BenchResult[]): string {
   const [first] = results
   if (!first) return ''
@@ -25,7 +25,7 @@ export function targetsTable(results: readonly BenchResult[]): string {
   return table(['what', 'target', ...results.map(({ machine }) => `Node ${machine.node}`)], rows)
 }
 
-/** What clients feel, of this engine and of others. */
+/** The effect on clients, of this engine and of other servers. */
 export function peersTable(result: BenchResult): string {
   const heading = [
     'server',
@@ -53,13 +53,13 @@ export function peersTable(result: BenchResult): string {
   )
 }
 
-/** Side by side in the scope of the wire where that has it, so that what is compared is of one run. */
+/** From the scope `wire` if it has the variant, so that compared figures are from one run. */
 function seenMs(result: BenchResult, { scenario, variant, figures }: Row): number | undefined {
   const figure = figureIn(result, 'wire', `${scenario}: leaf renewed`, variant, 'seenMs') ?? figures['seenMs']
   return figure?.median
 }
 
-/** Single steps of a reload, a column for each Node. */
+/** Single steps of a reload, one column for each Node version. */
 export function stepsTable(results: readonly BenchResult[]): string {
   const rows = results.map(({ scopes }) => scopes.find(({ name }) => name === 'micro')?.rows[0])
   const steps = Object.keys(rows[0]?.figures ?? {})
@@ -69,7 +69,7 @@ export function stepsTable(results: readonly BenchResult[]): string {
   )
 }
 
-/** Where and when: no figure means anything without it. */
+/** Machine, versions and date of the results, without which figures are meaningless. */
 export function provenance(results: readonly BenchResult[]): string {
   const lines = results.flatMap((result) => [
     `- ${runLine(result)}.`,

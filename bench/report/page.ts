@@ -4,7 +4,7 @@ import type { Figure } from '../statistics.js'
 import { judge, type Verdict } from '../targets.js'
 import { chartsOf } from './charts.js'
 
-/** One page for all results, without a script and without anything to fetch. */
+/** One page for all results, without scripts and external resources. */
 export function renderPage(results: readonly BenchResult[]): string {
   return `<!doctype html>
 <html lang="en">

@@ -14,7 +14,7 @@ import { percentiles, resampled, shuffled } from '../statistics.js'
 
 export const CONTROL_VARIANT = 'certswap serve'
 
-/** What handshakes feel of hostile clients on the control socket. */
+/** The effect of hostile clients of the control socket on handshakes. */
 export const controlScope: Scope = {
   name: 'control',
   title: 'Hostile clients on the control socket',
@@ -38,15 +38,15 @@ export const controlScope: Scope = {
   },
 }
 
-/** The two that cost a server most that does not defend itself. */
+/** The two attacks with the highest cost for an unprotected server. */
 const QUICK = ['bodies of 10 MB', 'pipelined requests']
 
-/** With nobody at all, the p99 of two times so many handshakes differs by a tenth in one of ten cases; of fewer, by more. */
+/** Without any attack, the p99 of two sets of this size differs by 10 % in one of ten cases; of smaller sets, by more. */
 export const TELLING_HANDSHAKES = 15_000
 
 const WINDOW_SECONDS = 4
 
-/** Of two windows each. Fewer only show that it works. */
+/** Rounds of two windows each for this number of handshakes. Fewer only show that the scope works. */
 const TELLING_ROUNDS = Math.ceil(TELLING_HANDSHAKES / (2 * WINDOW_SECONDS * USUAL_LOAD.handshakesPerSecond))
 
 function controlCell({ node, rounds }: BenchOptions, one: Attack): Cell {
@@ -55,7 +55,7 @@ function controlCell({ node, rounds }: BenchOptions, one: Attack): Cell {
     scenario: one.title,
     variant: CONTROL_VARIANT,
     seconds: 6 + 2 * pairs * (windowSeconds + 1),
-    // All windows make one figure: the p99 of a few hundred handshakes is that of the few unluckiest.
+    // One round, because all windows are pooled: the p99 of a few hundred handshakes depends on a few of them.
     rounds: 1,
     async measure() {
       const site = createSite(PLAIN)
@@ -75,7 +75,7 @@ function controlCell({ node, rounds }: BenchOptions, one: Attack): Cell {
   }
 }
 
-/** The usual number, over both. */
+/** Half of the usual number for each twin. */
 const HALF = { keepAliveConnections: USUAL_LOAD.keepAliveConnections / 2 }
 
 async function withProgram<T>(
@@ -98,16 +98,16 @@ interface Processes {
   readonly hostile: Child<HostileCalls>
 }
 
-/** How long handshakes took in a window, with the attacked program and with the one that was left alone. */
+/** Durations of handshakes in a window, of the attacked twin and of the other one. */
 interface Window {
   readonly attacked: readonly number[]
   readonly twin: readonly number[]
 }
 
 /**
- * Two processes under the same load from the same clients at the same time, one of them attacked, each as often as the
- * other. What the machine, the clients and the attackers' own work cost, they cost both; what is left is what hostile
- * clients cost the event loop that they come to.
+ * Two processes under the same load from the same clients at the same time; they are attacked in turns. The costs of the
+ * machine, of the clients and of the attackers' own work affect both; the difference is the cost of hostile clients for the
+ * attacked event loop.
  */
 async function measureControl(
   { title }: Attack,
@@ -141,7 +141,7 @@ async function measureControl(
     handshakeP99RatioTo: to,
     attackedHandshakesFailed,
   }
-  // While the attack goes on: it ends by itself, not because somebody lost patience.
+  // During the attack, to show that the program ends by itself and not by a time limit.
   const [target] = twins
   await hostile.call('begin', title, target.control)
   const startMs = performance.now()

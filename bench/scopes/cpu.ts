@@ -5,7 +5,7 @@ import type { SubjectOptions } from '../server/subject.js'
 import { median } from '../statistics.js'
 import { renewAndReload, withService } from './with-service.js'
 
-/** What a reload costs the main thread, against the one context that no reload can do without. */
+/** The main-thread cost of a reload, compared with the one context that every reload needs. */
 export const cpuScope: Scope = {
   name: 'cpu',
   title: 'Processor time of the main thread for one reload',
@@ -40,7 +40,7 @@ function cpuCell(options: BenchOptions, shape: Shape, variant: string, subject: 
   }
 }
 
-/** Each reload with a bare context and with nothing beside it, so that all meet the same machine. */
+/** Measures each reload together with a bare context and an idle period, so that all meet the same conditions. */
 async function measureCpu(node: string, shape: Shape, subject: Subject, reloads: number): Promise<Sample> {
   return await withService(node, shape, subject, async (service, site) => {
     const use = (kind: CpuAct['kind']) =>
@@ -76,7 +76,7 @@ async function measureCpu(node: string, shape: Shape, subject: Subject, reloads:
 
 const WARM_UP = 10
 
-/** Until the spare is stocked. */
+/** Milliseconds until the spare context is built. */
 function settleMs({ authorities }: Shape): number {
   return 15 + authorities
 }

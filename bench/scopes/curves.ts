@@ -4,7 +4,7 @@ import type { Technique } from '../server/subject.js'
 import { gapSeconds, measureGap } from './gap.js'
 import { anyPorts } from './with-service.js'
 
-/** How the cost grows with what there is to load. */
+/** Growth of the cost with the amount of material. */
 export const curvesScope: Scope = {
   name: 'curves',
   title: 'Growth with the number of CAs and of servers',
@@ -24,7 +24,7 @@ export const curvesScope: Scope = {
   },
 }
 
-/** What the name of a condition on a curve says. */
+/** Parses the name of a condition on a curve. */
 export function pointOf(scenario: string): { curve: string; x: number } {
   const [curve = '', x] = scenario.split(' = ')
   return { curve, x: Number(x) }

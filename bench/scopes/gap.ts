@@ -5,7 +5,7 @@ import type { SubjectOptions, Technique } from '../server/subject.js'
 import { median } from '../statistics.js'
 import { anyPorts, renewAndReload, withService } from './with-service.js'
 
-/** For how long the event loop is held while a certificate is renewed. */
+/** How long a renewal blocks the event loop. */
 export const gapScope: Scope = {
   name: 'gap',
   title: 'Longest event-loop gap of a reload',
@@ -28,7 +28,7 @@ export const gapScope: Scope = {
   },
 }
 
-/** The condition's name in results. */
+/** Name of the condition in results. */
 export function gapScenario({ title }: Shape, servers: number): string {
   return `${title}, ${servers} server${servers === 1 ? '' : 's'}`
 }
@@ -44,14 +44,14 @@ function gapCell(options: BenchOptions, shape: Shape, servers: number, technique
   }
 }
 
-/** About how long {@link measureGap} takes. */
+/** Estimated seconds of {@link measureGap}. */
 export function gapSeconds(shape: Shape, servers: number, technique: Technique, reloads: number): number {
   const heldMs =
     technique === 'naive' ? servers * (shape.authorities * 0.2 + (shape.iterations ? 120 : 1)) : 30
   return 1.5 + ((WARM_UP + reloads * 2) * heldMs + reloads * 2 * tailMs(shape, technique)) / 1000
 }
 
-/** Medians over some reloads in one process. */
+/** Medians of several reloads in one process. */
 export async function measureGap(
   node: string,
   shape: Shape,
@@ -72,7 +72,7 @@ export async function measureGap(
 /** The first reloads of a process start the worker and compile. */
 const WARM_UP = 3
 
-/** Until the engine has freed what it retired and stocked its spare, at four trust anchors every two milliseconds. */
+/** Milliseconds until retired contexts are freed and the spare is built, at four trust anchors every two milliseconds. */
 function tailMs({ authorities }: Shape, technique: Technique): number {
   return Math.round(40 + (technique === 'certswap' ? authorities * 0.9 : 0))
 }
@@ -86,7 +86,7 @@ export function figuresOf(rounds: readonly GapRound[]): Record<string, number> {
     heldMs: of(({ reload }) => reload.heldMs),
     controlHeldMs: of(({ control }) => control.heldMs),
     ownHeldMs: of(({ heldMs }) => ownOf(heldMs)),
-    // What every reload does, and not only one that met something else.
+    // The minimum is what every reload takes, without disturbances.
     leastOwnHeldMs: Math.min(...rounds.map(({ heldMs }) => ownOf(heldMs))),
     heldInPrepareMs: of(({ heldMs }) => heldMs.prepare),
     heldInStageMs: of(({ heldMs }) => heldMs.stage),
@@ -98,7 +98,7 @@ export function figuresOf(rounds: readonly GapRound[]): Record<string, number> {
   }
 }
 
-/** All but the handshakes that verify: they cost what any client's do, one for each listener. */
+/** All phases except the handshakes of VERIFY, which cost as much as those of any client, one for each listener. */
 function ownOf({ prepare, stage, after }: HeldByPhase): number {
   return Math.max(prepare, stage, after)
 }

@@ -10,7 +10,7 @@ import { median } from '../statistics.js'
 import { figuresOf } from './gap.js'
 import { costOfCheck } from './idle.js'
 
-/** What many SNI hosts cost at the start, when one of them is renewed, and when nothing is new. */
+/** The cost of many SNI hosts at the start, for the renewal of one host, and for an unchanged check. */
 export const hostsScope: Scope = {
   name: 'hosts',
   title: 'SNI hosts, one of them renewed',
@@ -43,7 +43,7 @@ function hostsCell(options: BenchOptions, count: number, technique: Technique): 
   return {
     scenario: hostsScenario(count),
     variant: technique,
-    // The longest turn of a start differs much from one to the next, and that of the largest is judged.
+    // The longest turn of a start varies widely, and the figure of the largest set is a target.
     roundsOfWhole: count === LARGEST ? 3 : 2,
     seconds: 5 + count * 0.005,
     measure: () => measureHosts(options.node, count, technique, options.quick ? 3 : 6),
@@ -90,7 +90,7 @@ const TAIL_MS = 60
 const CHECKS = 20
 
 async function measureChecks(server: Child<ServerCalls>, count: number): Promise<Record<string, number>> {
-  // Longer than it takes to look at so many.
+  // Longer than a check of this number of hosts.
   const intervalMs = count > 1000 ? 400 : 50
   const { mainMs, elsewhereMs } = await costOfCheck(server, intervalMs, intervalMs * CHECKS)
   return { checkMainMs: mainMs, checkElsewhereMs: elsewhereMs }

@@ -10,7 +10,7 @@ import type { Child } from '../process/child.js'
 import type { ServerCalls } from '../server/main.js'
 import { withService } from './with-service.js'
 
-/** What it costs the main thread to learn that nothing has changed. */
+/** The main-thread cost of an unchanged check. */
 export const idleScope: Scope = {
   name: 'idle',
   title: 'Processor time of the main thread for a check that finds nothing new',
@@ -46,7 +46,7 @@ async function measureIdle(node: string, directoryFiles: number, windowMs: numbe
   const subject = { technique: 'certswap', ...(directoryFiles > 0 ? { caDir } : {}) } as const
   try {
     return await withService(node, PLAIN, subject, async ({ server }) => {
-      // The engine prepares its next context, with all trust anchors in it, when it has started.
+      // After its start, the engine builds its spare context with all trust anchors.
       await server.call('timer', 'nobody', INTERVAL_MS, SETTLE_MS)
       return { figures: { ...(await costOfCheck(server, INTERVAL_MS, windowMs)) } }
     })
@@ -58,7 +58,7 @@ async function measureIdle(node: string, directoryFiles: number, windowMs: numbe
 const INTERVAL_MS = 10
 const SETTLE_MS = 1000
 
-/** Of one check by the timer that finds nothing new, and of a timer that does nothing, over a process that does nothing. */
+/** The cost of one unchanged check, and of a timer that does nothing, above that of an idle process. */
 export async function costOfCheck(
   server: Child<ServerCalls>,
   intervalMs: number,

@@ -6,7 +6,7 @@ import { startNodeService, startRestartedService } from '../services/node-servic
 import type { Service } from '../services/service.js'
 import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
 
-/** What connections and requests feel of reloads. */
+/** The effect of reloads on connections and requests. */
 export const loadScope: Scope = {
   name: 'load',
   title: 'Latency under load, with reloads and without',

@@ -3,11 +3,11 @@ import { BUNDLE, type Shape } from '../material/shapes.js'
 import type { MemoryUse } from '../server/main.js'
 import { renewAndReload, withService } from './with-service.js'
 
-/** So many rounds ask for the long way. */
+/** From this number of rounds on, the long variant is measured. */
 const LONG_ROUNDS = 10
 const LONG = 30_000
 
-/** Whether thousands of reloads leave memory and open files where they were. */
+/** Growth of memory and open files over thousands of reloads. */
 export const memoryScope: Scope = {
   name: 'memory',
   title: 'Memory over many reloads',
@@ -38,10 +38,10 @@ export const memoryScope: Scope = {
 }
 
 interface Reloads {
-  /** What comes before is the warming up. */
+  /** Earlier reloads are the warm-up. */
   readonly first: number
   readonly last: number
-  /** To see whether what rises until then has an end. */
+  /** Shows whether growth until then levels off. */
   readonly end: number
 }
 

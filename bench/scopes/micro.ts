@@ -4,7 +4,7 @@ import { createSite } from '../material/site.js'
 import type { MicroCalls } from '../micro/main.js'
 import { startChild } from '../process/child.js'
 
-/** The steps of a reload, one by one. */
+/** The single steps of a reload. */
 export const microScope: Scope = {
   name: 'micro',
   title: 'Single steps of a reload: EC pair, 500 CAs',
@@ -41,7 +41,7 @@ function microCell(options: BenchOptions): Cell {
   }
 }
 
-/** Medians by tinybench; the names are those of `micro/tasks.ts`. */
+/** Medians by tinybench; named as in `micro/tasks.ts`. */
 async function measureMicro(node: string, msPerTask: number): Promise<Sample> {
   const site = createSite({ ...LARGE_BUNDLE, hosts: 50 })
   const child = startChild<MicroCalls>(new URL('../micro/main.js', import.meta.url), { node })

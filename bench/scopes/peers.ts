@@ -11,7 +11,7 @@ import { measureSeen } from './seen.js'
 import { measureUnderLoad, UNDER_LOAD_COLUMNS } from './under-load.js'
 import { withServer } from './with-service.js'
 
-/** The load and the files of the scope `load` on other servers, each reloaded in its own way. */
+/** The load and the files of the scope `load` on other servers, each reloaded by its own mechanism. */
 export const peersScope: Scope = {
   name: 'peers',
   title: 'Reloads of other servers, under the same load from the same client',
@@ -22,7 +22,7 @@ export const peersScope: Scope = {
   },
 }
 
-/** Those that are on this machine. */
+/** The other servers installed on this machine. */
 function peerCells(options: BenchOptions, shape: Shape): Cell[] {
   const all: Peer[] = options.quick ? [nginx, haproxy] : [nginx, haproxy, caddy, stunnel, hitch]
   const able = all.filter(({ takesAuthorities }) => takesAuthorities || shape.authorities === 0)

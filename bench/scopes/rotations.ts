@@ -5,7 +5,7 @@ import { PLAIN } from '../material/shapes.js'
 import type { Fault } from '../server/faults.js'
 import { anyPorts, renewAndReload, withService } from './with-service.js'
 
-/** Whether a client ever notices that certificates come and go. */
+/** Whether any client sees a failure caused by rotations. */
 export const rotationsScope: Scope = {
   name: 'rotations',
   title: 'Failures over many rotations under load',
@@ -37,10 +37,10 @@ function rotationsOf({ quick }: BenchOptions): number {
   return quick ? 300 : 10_000
 }
 
-/** A window of load after the other, until all rotations are done. */
+/** Seconds of a window of load; windows are repeated until all rotations are done. */
 const WINDOW_SECONDS = 2
 
-/** What a client, or a look at all servers at once, noticed of some rotations. */
+/** Failures that clients saw, and disagreements between servers. */
 export interface RotationFigures {
   readonly rotations: number
   readonly handshakes: number
@@ -53,7 +53,7 @@ export interface RotationFigures {
   readonly tornSwaps: number
 }
 
-/** Rotates as fast as reloads go, one after the other. */
+/** Rotates continuously, one reload after the other. */
 export async function measureRotations(
   node: string,
   rotations: number,
@@ -61,7 +61,7 @@ export async function measureRotations(
 ): Promise<RotationFigures> {
   const subject = {
     ...({ technique: 'certswap', ports: anyPorts(4) } as const),
-    // The engine's own look at its listeners would find a fault first, and roll it back.
+    // Otherwise VERIFY would find the fault first and undo the commit.
     ...(fault ? { fault, verifyServed: false } : {}),
   }
   return await withService(node, PLAIN, subject, async (service, site) => {

@@ -7,11 +7,11 @@ import type { Child } from '../process/child.js'
 import type { ReloadReport } from '../server/subject.js'
 import type { Service } from '../services/service.js'
 
-/** One renewal, from the moment when its files were in place. */
+/** One renewal; times count from the replacement of its files. */
 export interface SeenRound {
-  /** Until the handshake was done that was shown the new certificate. */
+  /** Until the end of the first handshake with the new certificate. */
   readonly seenMs: number
-  /** Until that connection began. */
+  /** Until the start of that connection. */
   readonly dialledMs: number
   readonly report: ReloadReport | undefined
 }
@@ -25,7 +25,7 @@ export interface SeenOptions {
   readonly trustToo?: boolean
 }
 
-/** Renewals one by one, while one client connects again and again. */
+/** Measures renewals one by one, while one client connects repeatedly. */
 export async function measureSeen({
   service,
   site,
@@ -50,7 +50,7 @@ export async function measureSeen({
 
 const PAUSE_MS = 2
 
-/** Until the engine has stocked its spare, as in life, where certificates are renewed days apart. */
+/** Milliseconds until the spare context is built; in production, it always is before the next renewal. */
 export function restMs({ authorities }: Site['shape']): number {
   return 60 + authorities * 1.2
 }

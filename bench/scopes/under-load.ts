@@ -14,9 +14,9 @@ export interface UnderLoadOptions {
   readonly service: Service
   readonly site: Site
   readonly load: Child<LoadCalls>
-  /** Of each window. */
+  /** Seconds of each window. */
   readonly seconds: number
-  /** Reloads per second; a window without any is always measured beside them. */
+  /** Reloads per second; a window without reloads is always measured too. */
   readonly rates: readonly number[]
 }
 
@@ -34,11 +34,11 @@ export const UNDER_LOAD_COLUMNS: Readonly<Record<string, string>> = {
   at1ConnectionsClosed: 'connections closed',
 }
 
-/** Names of figures: those of the window without reloads, and those of a rate. */
+/** Prefixes of figures: of the window without reloads, and of a rate. */
 const IDLE = 'idle'
 const at = (rate: number): string => `at${rate}`.replace('.', '_')
 
-/** Windows of load against one server, without reloads and with them at each rate, in any order. */
+/** Windows of load on one server, without reloads and with reloads at each rate, in random order. */
 export async function measureUnderLoad(options: UnderLoadOptions): Promise<Sample> {
   await measureWindow(options, 2, 1)
   const windows = new Map<number, Window>()
@@ -60,7 +60,7 @@ export async function measureUnderLoad(options: UnderLoadOptions): Promise<Sampl
 
 interface Window {
   readonly report: LoadReport
-  /** Moments at which files had just been replaced. */
+  /** Times at which files were replaced. */
   readonly reloads: readonly number[]
 }
 
@@ -72,7 +72,7 @@ async function measureWindow(
   const reloads: number[] = []
   const periodMs = 1000 / rate
   const report = await duringLoad(load, service.port, seconds, async (loading) => {
-    // At a slow rate one reload falls into the middle of the window.
+    // At a slow rate, the only reload is in the middle of the window.
     await sleep(Math.min(periodMs, seconds * 1000) / 2)
     while (rate > 0 && loading()) {
       const dueMs = sharedNowMs() + periodMs

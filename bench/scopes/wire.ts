@@ -8,7 +8,7 @@ import { figureOf, median } from '../statistics.js'
 import { measureSeen, restMs, type SeenOptions, type SeenRound } from './seen.js'
 import { renewAndReload, withServer, withService } from './with-service.js'
 
-/** From files that have been replaced to a client that is shown the new certificate. */
+/** Time from the replacement of files until a client receives the new certificate. */
 export const wireScope: Scope = {
   name: 'wire',
   title: 'Files replaced until a client is shown the new certificate',
@@ -50,7 +50,7 @@ function wireCell(options: BenchOptions, shape: Shape, technique: Technique, tru
   }
 }
 
-/** Another server, told of its new files in its own way. */
+/** Another server, reloaded by its own mechanism. */
 function peerCell(options: BenchOptions, shape: Shape, peer: InstalledPeer): Cell {
   const count = countOf(options)
   return {
@@ -75,7 +75,7 @@ async function measureWire(
   })
 }
 
-/** Renewals, seen by a client in a process of its own. */
+/** Measures renewals with a client in a process of its own. */
 async function watch(options: Omit<SeenOptions, 'load'>): Promise<Sample> {
   const load = startLoadProcess()
   try {
@@ -95,7 +95,7 @@ const PHASES = ['prepareMs', 'stageMs', 'commitMs', 'verifyMs'] as const satisfi
 
 function figuresOf(rounds: readonly SeenRound[]): Record<string, number> {
   const seen = rounds.map(({ seenMs }) => seenMs)
-  // Other servers tell nothing of theirs.
+  // Other servers report no phases.
   const reports = rounds.flatMap(({ report }) => report ?? [])
   const phases = reports.length === 0 ? [] : PHASES
   return {

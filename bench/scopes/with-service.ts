@@ -4,7 +4,7 @@ import type { SubjectOptions } from '../server/subject.js'
 import { type NodeService, startNodeService } from '../services/node-service.js'
 import type { Service } from '../services/service.js'
 
-/** Runs one measurement against a server process of its own, on files of its own. */
+/** Runs one measurement on a new server process with its own files. */
 export async function withService<T>(
   node: string,
   shape: Shape,
@@ -14,7 +14,7 @@ export async function withService<T>(
   return await withServer(shape, (files) => startNodeService(node, { ...subject, files }), measure)
 }
 
-/** Runs one measurement against any server, on files of its own. */
+/** Runs one measurement on any server with its own files. */
 export async function withServer<S extends Service, T>(
   shape: Shape,
   start: (files: SiteFiles) => Promise<S>,
@@ -33,7 +33,7 @@ export async function withServer<S extends Service, T>(
   }
 }
 
-/** Renews the certificate, and does not take less than that for an answer. */
+/** Renews the certificate. @throws Error unless the reload was applied */
 export async function renewAndReload(service: NodeService, site: Site): Promise<void> {
   site.renew()
   const report = await service.reload()

@@ -2,14 +2,14 @@ import type { Server } from 'node:tls'
 
 import { hookSwap, type PointableServer } from './swap-hook.js'
 
-/** How often the servers of a process were given another certificate, and how often only some of them were. */
+/** Number of swaps of the servers of a process, and of swaps in which they disagreed. */
 export interface Agreement {
   readonly swaps: number
-  /** Turns of the event loop that ended with two servers handing out different certificates. */
+  /** Turns of the event loop at whose end two servers served different certificates. */
   readonly torn: number
 }
 
-/** Looks at all servers at the end of every turn in which one of them is given another certificate. */
+/** Compares all servers at the end of every turn in which one of them gets another certificate. */
 export function watchAgreement(servers: readonly Server[]): () => Agreement {
   let [swaps, torn, due] = [0, 0, false]
   const look = () => {
@@ -22,7 +22,7 @@ export function watchAgreement(servers: readonly Server[]): () => Agreement {
   for (const server of servers) {
     hookSwap(server, (take) => {
       take()
-      // After every promise of this turn and before anything that a client sends is looked at.
+      // After all promises of this turn, and before any data of a client is processed.
       if (!due) process.nextTick(look)
       due = true
     })

@@ -1,6 +1,6 @@
 import https from 'node:https'
 
-/** The same small answer everywhere, so that what differs is the reload. */
+/** A server with the same small response in all techniques, so that only the reload differs. */
 export function answeringServer(options: https.ServerOptions): https.Server {
   const server = https.createServer(options, (_request, response) => {
     response.setHeader('content-length', BODY.length)

@@ -2,7 +2,7 @@ import { createReloadEngine, type Logger } from '../../src/main/index.js'
 import { answeringServer } from './answering-server.js'
 import type { Subject, SubjectOptions } from './subject.js'
 
-/** The engine of this repository, with the logger that it has unless it is given one. */
+/** The engine of this repository with its default logger. */
 export async function certswapSubject(options: SubjectOptions): Promise<Subject> {
   const { files, caDir, ports = [0], requestCert = false, verifyServed = true } = options
   const { cert, key, ca, hosts, passphrase } = files

@@ -1,8 +1,8 @@
 import { Session } from 'node:inspector/promises'
 
 /**
- * A full garbage collection in every thread of this process, as DevTools ask for it: `gc()` is the calling thread's alone.
- * V8 gives back what it holds ready for young generations, too.
+ * Runs a full garbage collection in every thread of this process, as DevTools do; `gc()` only collects the calling thread. V8
+ * also returns the memory reserved for young generations.
  */
 export async function collectEveryThread(): Promise<void> {
   const session = new Session()

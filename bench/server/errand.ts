@@ -23,8 +23,8 @@ const ACT = `
 `
 
 /**
- * The least that a reload takes whose files are read in another thread, of the priority of the engine's: the pair is
- * parsed and matched there, and loaded here. Nothing else is looked at, and nothing is checked twice.
+ * The minimal reload whose files are read in another thread, at the priority of the engine's threads: the pair is parsed and
+ * matched there, and loaded here, without any other check.
  */
 export function errandSubject({ files, ports = [0] }: SubjectOptions): Subject {
   const { cert, key } = files

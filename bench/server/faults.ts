@@ -4,13 +4,13 @@ import type { Server } from 'node:tls'
 import { hookSwap } from './swap-hook.js'
 import { mainThreadClock } from './thread-clock.js'
 
-/** Mistakes that the bench has to find, planted where a server takes its certificate from. */
+/** Faults that the bench must detect, injected into the swap of a server's context. */
 export type Fault = 'slow-commit' | 'dropped-tickets' | 'torn-swap'
 
-/** Of processor time, whatever the machine takes in between, and long enough to be told from that. */
+/** Milliseconds of processor time; long enough to be distinguished from disturbances of the machine. */
 const SLOW_MS = 20
 
-/** Makes every swap of these servers go wrong in one way. */
+/** Injects the fault into every swap of these servers. */
 export function plantFault(fault: Fault, servers: readonly Server[]): void {
   const cpuMs = mainThreadClock()
   servers.forEach((server, index) => {

@@ -2,23 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { mainThreadClock, mainThreadSleeps } from './thread-clock.js'
 
-/** A turn of the event loop that was not over at once. */
+/** A long turn of the event loop. */
 export interface Turn {
   readonly endMs: number
-  /** By the wall clock: what a connection that came at the worst moment would have waited. */
+  /** Wall-clock time: the longest wait of a connection that arrived during the turn. */
   readonly gapMs: number
-  /** So much of it was the program's own doing, by running or by sleeping; the rest was taken by the machine. */
+  /** The part in which the program itself ran or slept; the rest was lost to the machine. */
   readonly heldMs: number
-  /** Whether the event loop had anything to handle in it: a message, a connection, data. Timers do not count. */
+  /** Whether the event loop had no event to handle: no message, connection or data. Timers do not count. */
   readonly isIdle: boolean
 }
 
-/** The longest of some turns. */
+/** The longest turn. */
 export type LongestTurn = Pick<Turn, 'gapMs' | 'heldMs'>
 
 /**
- * Looks at the loop on every turn by `setImmediate`, because a timer cannot see what is shorter than itself
- * (`monitorEventLoopDelay` is blind below a millisecond). It uses a core for as long as it looks.
+ * Measures every turn of the loop by `setImmediate`, because timers cannot see delays below their resolution
+ * (`monitorEventLoopDelay` misses those below a millisecond). It uses a whole core while it runs.
  */
 export class GapProbe {
   readonly #cpuMs = mainThreadClock()
@@ -28,7 +28,7 @@ export class GapProbe {
   #events = 0
   #turns: Turn[] = []
 
-  /** The turns worth a word from the beginning of `act` until `tailMs` after its end. */
+  /** The long turns from the start of `act` until `tailMs` after its end. */
   async during(act: () => Promise<unknown>, tailMs: number): Promise<readonly Turn[]> {
     this.#looking = true
     this.#turns = []
@@ -56,7 +56,7 @@ export class GapProbe {
     setImmediate(() => this.#look())
   }
 
-  /** Both clocks at one moment: read anew when something came in between. */
+  /** Both clocks at the same time; they are read again if the readings were interrupted. */
   #moment(): Moment {
     for (let attempt = 1; ; attempt++) {
       const beforeMs = performance.now()
@@ -66,7 +66,7 @@ export class GapProbe {
     }
   }
 
-  /** A thread that did not go to sleep held the loop for as long as it ran: what is missing was taken from it. */
+  /** A thread that did not sleep held the loop for its processor time; the rest was lost to the machine. */
   #heldIn(gapMs: number, { cpuMs }: Moment): number {
     const ranMs = Math.min(gapMs, cpuMs - this.#last.cpuMs)
     if (gapMs - ranMs < SHORT_MS) return ranMs
@@ -78,7 +78,7 @@ export class GapProbe {
 
 const SHORT_MS = 0.05
 
-/** By libuv's books. */
+/** Number of events that libuv has handled. */
 function handledEvents(): number {
   return performance.nodeTiming.uvMetricsInfo.events
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type GapProbe, type LongestTurn, longestOf, type Turn } from './gap-probe.js'
 import type { ReloadReport, Subject } from './subject.js'
 
-/** One reload, and a window of the same length in which nothing happened. */
+/** One reload, and an idle window of the same length. */
 export interface GapRound {
   readonly report: ReloadReport
   readonly reload: LongestTurn
@@ -11,14 +11,14 @@ export interface GapRound {
   readonly heldMs: HeldByPhase
 }
 
-/** The most that one turn of a phase held the main thread. */
+/** The longest turn of each phase, in milliseconds of the main thread. */
 export interface HeldByPhase {
-  /** The hand-over to the worker and back. */
+  /** Sending the task to the worker and receiving the reply. */
   readonly prepare: number
   readonly stage: number
-  /** The swap, and the listeners answering the handshakes that verify it. */
+  /** The swap, and the handshakes of VERIFY on the server side. */
   readonly verify: number
-  /** After the reload was reported: the retired context is freed, a spare is stocked. */
+  /** After the result: the retired context is freed and a spare is built. */
   readonly after: number
 }
 
@@ -41,9 +41,9 @@ export async function measureGapRound(probe: GapProbe, subject: Subject, tailMs:
 }
 
 /**
- * A turn belongs to the phase that its middle lies in. PREPARE begins with one turn here, and ends with the worker's
- * answer: a long turn in between in which the loop had nothing to handle is the machine's. A virtual machine both of whose
- * cores are busy is held up for milliseconds, several times in a second, and does not book it.
+ * A turn belongs to the phase in which its middle lies. PREPARE begins with one turn here, and ends with the reply of the
+ * worker: a long turn in between without any event is caused by the machine. A virtual machine with two busy cores is paused
+ * for milliseconds several times per second, without accounting for it.
  */
 function byPhase(turns: readonly Turn[], report: ReloadReport, start: number, end: number): HeldByPhase {
   const committed = end - report.verifyMs

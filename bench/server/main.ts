@@ -19,30 +19,30 @@ import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
 import type { Credentials } from './swap-hook.js'
 import { mainThreadClock, processCpuMs } from './thread-clock.js'
 
-/** What the bench asks of a server process. */
+/** Calls of the bench to a server process. */
 export interface ServerCalls {
   start(options: SubjectOptions): Promise<number[]>
-  /** The longest turn of the event loop while a subject starts, and while two threads are as busy with nothing. */
+  /** The longest turn of the event loop while a subject starts, and while two threads run a busy loop as long. */
   startUnderProbe(options: SubjectOptions): Promise<{ start: LongestTurn; control: LongestTurn }>
   reload(): Promise<ReloadReport>
-  /** One reload under the gap probe, and a window of the same length in which nothing happens. */
+  /** One reload under the gap probe, and an idle window of the same length. */
   gap(tailMs: number): Promise<GapRound>
-  /** Processor time from the beginning of an act until `settleMs` after it. */
+  /** Processor time from the start of an act until `settleMs` after its end. */
   cpu(act: CpuAct, settleMs: number): Promise<CpuUse>
   /**
-   * Processor time of a while in which the engine's checks at an interval find nothing new, or a timer at that interval
-   * does nothing, or there is neither.
+   * Processor time of a period in which the engine's checks at an interval find no change (`engine`), a timer at that
+   * interval does nothing (`nobody`), or there is no timer (`none`).
    */
   timer(whose: 'engine' | 'nobody' | 'none', intervalMs: number, forMs: number): Promise<TimerUse>
-  /** After a full garbage collection in every thread. */
+  /** Memory after a full garbage collection in every thread. */
   memory(): Promise<MemoryUse>
   watchAgreement(): Promise<void>
   agreement(): Promise<Agreement>
 }
 
 /**
- * `bare` is what no reload can do without: one context from PEM that is in memory. `errand` is what none can do without
- * that leaves the rest to another thread: a message there and back, and then the same.
+ * `bare` is the minimum of every reload: one context from PEM in memory. `errand` is the minimum of a reload with another
+ * thread: a message to it and back, and then one context.
  */
 export interface CpuAct {
   readonly kind: 'reload' | 'nothing' | 'bare' | 'errand'
@@ -51,7 +51,7 @@ export interface CpuAct {
 
 export interface CpuUse {
   readonly mainMs: number
-  /** Workers, V8's helpers and libuv's threads. */
+  /** Workers, and the threads of V8 and libuv. */
   readonly elsewhereMs: number
 }
 
@@ -61,7 +61,7 @@ export interface TimerUse extends CpuUse {
 
 export interface MemoryUse {
   readonly rssBytes: number
-  /** Just before, with what waits to be collected and the young generations as large as a busy process has them. */
+  /** Before the garbage collection, with garbage and with young generations as large as in a busy process. */
   readonly uncollectedRssBytes: number
   readonly heapBytes: number
   readonly openFiles: number
@@ -74,8 +74,8 @@ const mainCpuMs = mainThreadClock()
 
 answerCalls<ServerCalls>({
   async startUnderProbe(options) {
-    // A process that runs has loaded its modules, and paid for its first context, for which Node parses its own roots,
-    // and for its first `listen`, which holds a bare HTTPS server for 12 ms.
+    // Warm-up: a running process has loaded its modules, created its first context, for which Node parses its root
+    // certificates, and called its first `listen`, which blocks a plain HTTPS server for 12 ms.
     const { hosts: _, ...plain } = options.files
     await listenAll(await startSubject({ ...options, files: plain }))
     await settle()
@@ -84,7 +84,7 @@ answerCalls<ServerCalls>({
       subject = await startSubject(options)
       await listenAll(subject)
     }, 50)
-    // The longest of many turns grows with their number.
+    // As long as the start, because the longest turn grows with the number of turns.
     const busyMs = performance.now() - begun
     await settle()
     const control = await probe.during(() => Promise.all([busyThread(busyMs), busyThread(busyMs)]), 0)
@@ -121,7 +121,7 @@ answerCalls<ServerCalls>({
     const timer = whose === 'engine' ? subject.timer : whose === 'nobody' ? idleTimer() : noTimer()
     if (!timer) throw new Error('what is measured has no timer')
     timer.set(intervalMs)
-    // The first checks find out what is good for all that come.
+    // The first checks compute results that later ones reuse.
     await sleep(intervalMs * 5)
     const before = timer.wakes()
     const [mainMs, allMs] = [mainCpuMs(), processCpuMs()]
@@ -146,7 +146,7 @@ answerCalls<ServerCalls>({
   agreement: async () => agreement(),
 })
 
-/** A thread that does nothing, without rest, at the priority of the engine's. */
+/** A thread in a busy loop, at the priority of the engine's threads. */
 async function busyThread(forMs: number): Promise<void> {
   const act = `require('node:os').setPriority(5); const end = Date.now() + ${Math.round(forMs)}; while (Date.now() < end);`
   await once(new Worker(act, { eval: true }), 'exit')
@@ -154,7 +154,7 @@ async function busyThread(forMs: number): Promise<void> {
 
 let echoThread: Worker | null = null
 
-/** A word to a thread that says it back. */
+/** A message to a thread that sends it back. */
 async function echo(): Promise<void> {
   const act = `const { parentPort } = require('node:worker_threads'); parentPort.on('message', (word) => parentPort.postMessage(word))`
   echoThread ??= new Worker(act, { eval: true })
@@ -163,7 +163,7 @@ async function echo(): Promise<void> {
   await once(echoThread, 'message')
 }
 
-/** What any timer costs that wakes a process. */
+/** A timer that does nothing, for the cost of waking the process. */
 function idleTimer(): NonNullable<Subject['timer']> {
   let wakes = 0
   let timer: NodeJS.Timeout | undefined
@@ -207,7 +207,7 @@ async function listen(server: tls.Server, port: number): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** What was left to the collector before a window is not that window's. */
+/** Collects garbage before a window, so that its cost is not part of the window. */
 async function settle(): Promise<void> {
   if (!globalThis.gc) throw new Error('the server process needs --expose-gc')
   globalThis.gc()

@@ -6,7 +6,7 @@ import type { SiteFiles } from '../material/site.js'
 import { answeringServer } from './answering-server.js'
 import type { ReloadReport, Subject, SubjectOptions } from './subject.js'
 
-/** What people write today: read the files and call `setSecureContext`, all on the main thread. */
+/** The common code: reads the files and calls `setSecureContext`, all on the main thread. */
 export function naiveSubject({ files, ports = [0], requestCert = false }: SubjectOptions): Subject {
   const policy = { requestCert, rejectUnauthorized: false }
   const servers = ports.map(() => answeringServer({ ...read(files), ...policy }))
@@ -25,18 +25,18 @@ export function naiveSubject({ files, ports = [0], requestCert = false }: Subjec
   }
 }
 
-/** The same from `fs.watch`: nobody has to ask, and half a pair is met as it is. */
+/** The same code, called by `fs.watch`; it may read a half-written pair. */
 export function naiveWatchSubject(options: SubjectOptions): Subject {
   const { servers, reload } = naiveSubject(options)
   const watcher = watch(options.files.dir, (_event, name) => {
-    // A certificate whose key is not there yet is refused; the event of the other file comes soon.
+    // A certificate without its key is refused; the event of the other file follows.
     if (name && !name.endsWith('.tmp')) void reload().catch(() => {})
   })
   servers[0]?.on('close', () => watcher.close())
   return { servers, reload: async () => report('watched', 0) }
 }
 
-/** Whoever does not know which host has changed loads them all. */
+/** Loads all hosts, because the changed one is unknown. */
 function addHosts(server: Server, { dir, hosts }: SiteFiles): void {
   if (!hosts) return
   for (const index of readdirSync(join(dir, 'hosts'))) {

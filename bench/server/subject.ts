@@ -9,36 +9,36 @@ export type Technique = 'certswap' | 'naive' | 'naive-watch' | 'errand'
 export interface SubjectOptions {
   readonly technique: Technique
   readonly files: SiteFiles
-  /** Trust anchors in a directory of their own, for what an unchanged check costs. */
+  /** Directory of trust anchors, for the cost of an unchanged check. */
   readonly caDir?: string
-  /** @defaultValue one, on any free port */
+  /** @defaultValue one free port */
   readonly ports?: readonly number[]
-  /** Asks clients for a certificate, and lets in those that have none. */
+  /** Requests client certificates, and accepts clients without one. */
   readonly requestCert?: boolean
   /** @defaultValue true */
   readonly verifyServed?: boolean
-  /** Has no log line written. */
+  /** Writes no log lines. */
   readonly silent?: boolean
   readonly fault?: Fault
 }
 
-/** What is measured: servers, and a way to give them the certificate that is on disk. */
+/** The measured subject: servers, and a function that loads the certificate on disk. */
 export interface Subject {
   readonly servers: readonly https.Server[]
   reload(): Promise<ReloadReport>
-  /** What looks by itself, at an interval. */
+  /** The automatic checks at an interval. */
   readonly timer?: {
-    /** 0 turns it off. */
+    /** `0` turns it off. */
     set(intervalMs: number): void
-    /** Checks that have found nothing new, so far. */
+    /** Number of checks that found no change. */
     wakes(): number
   }
 }
 
-/** What a technique says of its own reload. */
+/** The report of a technique about its reload. */
 export interface ReloadReport {
   readonly outcome: string
-  /** Codes of what was wrong. */
+  /** Codes of the problems. */
   readonly problems: readonly string[]
   readonly prepareMs: number
   readonly stageMs: number

@@ -1,6 +1,6 @@
 import type { SecureContext, Server } from 'node:tls'
 
-/** A context with what the bench asks of its native handle. */
+/** A context with the methods of its native handle that the bench uses. */
 export interface Credentials extends SecureContext {
   readonly context: { getCertificate(): Buffer; setTicketKeys(keys: Buffer): void; close(): void }
 }
@@ -10,7 +10,7 @@ export interface PointableServer extends Server {
   _sharedCreds: Credentials
 }
 
-/** Puts a function between a server and whatever gives it another context; `take` lets it have it. */
+/** Intercepts every swap of a server's context; `take` performs the swap. */
 export function hookSwap(server: Server, swap: (take: () => void, next: Credentials) => void): void {
   const { value, get, set } = Object.getOwnPropertyDescriptor(server, '_sharedCreds') as PropertyDescriptor
   let current = value as Credentials

@@ -44,7 +44,7 @@ https://localhost:${port} {
   },
 }
 
-/** What `caddy reload --force` does, without the process that it takes to start. */
+/** The request of `caddy reload --force`, without starting a process. */
 function load(port: number, config: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'cache-control': 'must-revalidate' }

@@ -8,7 +8,7 @@ import { connect } from 'node:tls'
 import { beforeExit } from '../cleanup.js'
 import { ended } from '../process/child.js'
 
-/** Another server in the foreground, in a directory of its own, ended with the run. */
+/** Another server in the foreground, with its own directory; ended with the run. */
 export interface Daemon {
   readonly process: ChildProcess
   stop(): Promise<void>
@@ -26,7 +26,7 @@ export async function startDaemon(
 ): Promise<Daemon> {
   const child = spawn(path, args, {
     ...{ stdio: ['ignore', 'ignore', 'pipe'], cwd: dir, detached: true },
-    // Some keep state in the home directory.
+    // Some servers keep state in the home directory.
     env: { ...process.env, HOME: dir },
   })
   let complaint = ''

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 
-/** A program of this machine, by name and version; `undefined` when it is not installed. */
+/** A program of this machine with its version; `undefined` if it is not installed. */
 export interface Program {
   readonly path: string
   readonly version: string
@@ -8,7 +8,7 @@ export interface Program {
 
 export function findProgram(name: string, versionFlag: string): Program | undefined {
   const { PATH: path = '' } = process.env
-  // Debian puts servers where the PATH of an ordinary user does not lead.
+  // Debian installs servers in directories that are not in the PATH of ordinary users.
   const env = { PATH: `${path}:/usr/local/sbin:/usr/sbin:/sbin` }
   const { stdout } = spawnSync('which', [name], { encoding: 'utf8', env })
   const found = stdout?.trim()

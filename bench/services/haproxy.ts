@@ -39,7 +39,7 @@ frontend site
     return {
       port,
       async reload() {
-        // An empty line ends what is being set, so there may be none in it.
+        // Without empty lines, because an empty line ends the payload.
         await command(control, `set ssl cert ${pem} <<\n${both().replaceAll(/\n+/g, '\n')}\n`)
         const answer = await command(control, `commit ssl cert ${pem}\n`)
         if (!answer.includes('Success')) throw new Error(`HAProxy refused the certificate: ${answer}`)

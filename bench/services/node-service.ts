@@ -26,7 +26,7 @@ export async function startNodeService(node: string, options: SubjectOptions): P
   }
 }
 
-/** What is done where nothing reloads: the process is ended and started again on the same port. */
+/** The alternative to reloading: the process is ended and started again on the same port. */
 export async function startRestartedService(node: string, options: SubjectOptions): Promise<Service> {
   let service = await startNodeService(node, options)
   const { ports } = service

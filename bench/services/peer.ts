@@ -2,19 +2,19 @@ import type { SiteFiles } from '../material/site.js'
 import { findProgram } from './find-program.js'
 import type { Service } from './service.js'
 
-/** Another TLS server, reloaded in its own way. */
+/** Another TLS server, reloaded by its own mechanism. */
 export interface Peer {
   readonly name: string
   readonly program: string
   readonly versionFlag: string
-  /** What makes it take the new files. */
+  /** The mechanism by which it loads new files. */
   readonly reloadBy: string
-  /** Whether it can ask clients for certificates. */
+  /** Whether it can request client certificates. */
   readonly takesAuthorities: boolean
   start(path: string, files: SiteFiles): Promise<Service>
 }
 
-/** A peer that is on this machine, and its name in tables. */
+/** A peer installed on this machine, and its name in tables. */
 export interface InstalledPeer {
   readonly variant: string
   start(files: SiteFiles): Promise<Service>

@@ -5,12 +5,12 @@ import { freePort } from '../../support/servers/free-port.js'
 import type { SiteFiles } from '../material/site.js'
 import { scratchDirectory, startDaemon } from './daemon.js'
 
-/** `certswap serve` as one would start it. */
+/** A process of `certswap serve`. */
 export interface Program {
   readonly port: number
   /** Path of its control socket. */
   readonly control: string
-  /** Ends it as a service manager would, and waits until it has. */
+  /** Ends it as a service manager would, and waits for its end. */
   stop(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 import type { ReloadReport } from '../server/subject.js'
 
-/** Something that serves TLS on a port and can be told to take what is on disk. */
+/** A TLS server on a port that can reload its files. */
 export interface Service {
   readonly port: number
   reload(): Promise<ReloadReport | undefined>

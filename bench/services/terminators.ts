@@ -9,14 +9,14 @@ import { scratchDirectory, startDaemon } from './daemon.js'
 import type { Peer } from './peer.js'
 import type { Service } from './service.js'
 
-/* Servers that only take the TLS off: what they hand on is answered by a process of the bench. */
+/* Servers that only terminate TLS; a process of the bench answers the requests. */
 
 export const stunnel: Peer = {
   name: 'stunnel',
   program: 'stunnel4',
   versionFlag: '-version',
   reloadBy: 'SIGHUP',
-  // It can require certificates of clients, but not ask for them and go on without.
+  // It can require client certificates, but not request them optionally.
   takesAuthorities: false,
   start: (path, { cert, key }) =>
     startTerminator(path, ({ dir, port, backendPort }) => {
@@ -41,7 +41,7 @@ export const hitch: Peer = {
         const pem = join(dir, 'site.pem')
         renew = () => renameInto(pem, readFileSync(key, 'utf8') + readFileSync(cert, 'utf8'))
         renew()
-        // It refuses to serve as root.
+        // It refuses to run as root.
         const user = process.geteuid?.() === 0 ? 'user = "nobody"\n' : ''
         const file = join(dir, 'hitch.conf')
         writeFileSync(
