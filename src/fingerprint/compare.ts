@@ -1,7 +1,7 @@
-/** How one file is told apart from an earlier state of itself: by what is in it, or by its inode. */
+/** How a change of a file is detected: by its content digest or by its inode stamp. */
 export type FingerprintRule = 'content' | 'stamp'
 
-/** One file and one rule. A file that holds a chain and its key has two entries, one of each rule. */
+/** One file and one rule. A file with both a chain and its key has two entries, one for each rule. */
 export interface FingerprintEntry {
   readonly path: string
   readonly by: FingerprintRule
@@ -9,8 +9,8 @@ export interface FingerprintEntry {
 }
 
 /**
- * What a set of files was when it was read. The order of its entries means nothing. A fingerprint that is put together
- * from two moments can have two values for one file: then no set of files is the same.
+ * The state of a set of files when they were read. The order of entries is irrelevant. If the entries come from two reads,
+ * a file can have two different values; such a fingerprint equals no other.
  */
 export type Fingerprint = readonly FingerprintEntry[]
 
@@ -26,7 +26,7 @@ export function changedPaths(before: Fingerprint, after: Fingerprint): string[] 
   return [...new Set([...gone, ...moved].map(({ path }) => path))].sort()
 }
 
-/** Whether two fingerprints are the same; the second is read no further than to the first difference. */
+/** Whether two fingerprints are equal; `after` is iterated only up to the first difference. */
 export function sameFingerprint(before: Fingerprint, after: Iterable<FingerprintEntry>): boolean {
   const known = new Map<string, string>()
   for (const entry of before) {

@@ -7,8 +7,8 @@ const PRIVATE_KEY_BLOCK =
 /**
  * SHA-256 of a whole file, in lower-case hex.
  *
- * Private-key blocks in it do not enter the hash, because no digest of a private key is ever kept: a file that
- * holds both a chain and its key is told apart by the digest of the rest and by its {@link inodeStamp}.
+ * Private-key blocks are excluded, because no digest of a private key is ever kept: a file with both a chain and its key is
+ * compared by the digest of the rest and by its {@link inodeStamp}.
  */
 export function contentDigest(bytes: Uint8Array): string {
   const hash = createHash('sha256')
@@ -17,7 +17,7 @@ export function contentDigest(bytes: Uint8Array): string {
   return hash.update(view.toString('latin1').replace(PRIVATE_KEY_BLOCK, ''), 'latin1').digest('hex')
 }
 
-/** Whether a file holds a private-key block, so that its digest does not speak for all of it. */
+/** Whether a file contains a private-key block, so that its {@link contentDigest} does not cover all of it. */
 export function holdsPrivateKey(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(PRIVATE_KEY_MARK)
 }

@@ -1,4 +1,4 @@
-/** The fields of `fs.BigIntStats` that a stamp is made of. */
+/** The fields of `fs.BigIntStats` that make up a stamp. */
 export interface StampFields {
   readonly dev: bigint
   readonly ino: bigint
@@ -10,7 +10,7 @@ export interface StampFields {
 /**
  * Device, inode, size, mtime and ctime in nanoseconds as one comparable string.
  *
- * The ctime is in it because a program can put an mtime back, but no ordinary program can put a ctime back.
+ * The ctime is included because programs can reset the mtime, but not the ctime.
  */
 export function inodeStamp(stats: StampFields): string {
   return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`

@@ -5,17 +5,17 @@ import { isTrusted, trustedEntry, UntrustedPathError } from '../base/trusted-pat
 import { CommandError, EXIT } from './exit-codes.js'
 
 /**
- * Where `serve` puts its control socket unless told otherwise: into the user's runtime directory, or without one below
- * the working directory. A runtime directory of another user, as `sudo` may leave it in the environment, is none.
+ * The default control socket of `serve`: in the user's runtime directory, or below the working directory if there is none. A
+ * runtime directory of another user, which `sudo` may leave in the environment, is ignored.
  */
 export function defaultControlPath(env: NodeJS.ProcessEnv = process.env): string {
   return candidates(env)[0] as string
 }
 
-/** Where the unit of examples/systemd puts it. */
+/** The control socket of the unit in examples/systemd. */
 const OF_THE_SERVICE = '/run/certswap/control.sock'
 
-/** Where a client finds it. A service manager may have started the server without the user's runtime directory. */
+/** The first control socket that exists. A service manager may have started the server without a runtime directory. */
 export function findControlPath(
   env: NodeJS.ProcessEnv = process.env,
   exists: (path: string) => boolean = isThere,
@@ -24,13 +24,14 @@ export function findControlPath(
 }
 
 /**
- * The control socket that a client may believe: at `given`, or where it is found.
+ * The control socket that a client may trust: the one in `given`, or the one that is found.
  *
- * - What is found must belong to root or to us, as must every directory on the way to it: see `trustedEntry`. The path of
- *   the service, which only root can have made, may belong to the user of the service.
- * - What was given may belong to another user too, in a directory that only that user, root or we can write to.
+ * - A socket that is found, and every directory on its path, must belong to root or to this user: see `trustedEntry`. The
+ *   socket of the service, whose path only root can create, may belong to the user of the service.
+ * - A socket that was given may also belong to another user, in a directory that only that user, root or this user can
+ *   write to.
  *
- * @throws CommandError of refusal.
+ * @throws CommandError `EXIT.refused`
  */
 export function trustedControlPath(given: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
   if (given !== undefined) {
@@ -58,7 +59,7 @@ function assertFound(path: string): void {
   }
 }
 
-/** Where it cannot be looked at, connecting says why. */
+/** If the socket cannot be examined, connecting to it reports why. */
 function assertGiven(path: string): void {
   let link: Stats
   let socket: Stats
@@ -94,13 +95,13 @@ function candidates({ XDG_RUNTIME_DIR: runtime }: NodeJS.ProcessEnv): string[] {
     : [here]
 }
 
-/** "The directory MUST be owned by the user" (XDG Base Directory Specification). One that is missing may be made. */
+/** "The directory MUST be owned by the user" (XDG Base Directory Specification). A missing one may be created. */
 function isOurs(runtime: string): boolean {
   const owner = statSync(runtime, { throwIfNoEntry: false })?.uid
   return owner === undefined || process.geteuid === undefined || owner === process.geteuid()
 }
 
-/** A link that leads nowhere is there too, and is refused for what it is. */
+/** A dangling link exists too, and is refused as a link. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }

@@ -48,7 +48,7 @@ export function definitionOf(command: Command): CommandDefinition {
   }
 }
 
-/** A command and all below it, in the order of the help. */
+/** A command and all its subcommands, in the order of the help. */
 export function withDescendants(definition: CommandDefinition): CommandDefinition[] {
   return [definition, ...definition.commands.flatMap(withDescendants)]
 }

@@ -1,7 +1,7 @@
 import { type CommandDefinition, type OptionDefinition, withDescendants } from './definitions.js'
 import { EXIT, EXIT_MEANINGS } from './exit-codes.js'
 
-/** The page certswap(1), in the language of man(7). */
+/** The manual page certswap(1), in man(7) format. */
 export function manualPage(program: CommandDefinition, version: string): string {
   const commands = withDescendants(program).filter(
     ({ commands, words }) => words.length > 0 && commands.length === 0,
@@ -122,7 +122,7 @@ function nameOf({ words }: CommandDefinition): string {
   return ['certswap', ...words].join(' ')
 }
 
-/** The part of the usage after the name. */
+/** The usage without the name. */
 function argumentsOf(command: CommandDefinition): string {
   return command.usage.replace(nameOf(command), '').trim()
 }

@@ -107,7 +107,10 @@ function queryOf(
     const kind = Object.hasOwn(query, name) ? query[name] : undefined
     if (kind === undefined) {
       const known = Object.keys(query).join(', ') || 'no query parameters'
-      throw new RequestProblem('malformed-request', `unknown query parameter ${name}: ${path} accepts ${known}`)
+      throw new RequestProblem(
+        'malformed-request',
+        `unknown query parameter ${name}: ${path} accepts ${known}`,
+      )
     }
     const values = given.getAll(name)
     const value = values.length === 1 ? (values[0] as string) : ''

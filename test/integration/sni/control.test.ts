@@ -99,7 +99,7 @@ test('serve accepts hosts by pattern, in flags and in a file, and check names th
   assert.equal(await servedBy(served.port, { servername: 'a.test' }), leaf.fingerprint256)
   await assert.rejects(servedBy(served.port, { servername: 'b.test' }))
   const status = await certswap(['status'], { cwd })
-  assert.match(status.stdout, /^hosts +1; first to end: .*hosts\/a\.test, /m)
+  assert.match(status.stdout, /^hosts +1; first to expire: .*hosts\/a\.test, /m)
   assert.match((await certswap(['check', ...flags], { cwd })).stdout, /^hosts +1; /m)
 
   writeFileSync(join(cwd, 'hosts', 'a.test', 'tls.key'), 'nothing')

@@ -252,7 +252,7 @@ test('`certswap check --hosts` accepts a directory of lego, and lists the files 
     certswap(['check', '--cert', cert, '--key', key, '--hosts', hosts], { cwd: dir })
   assert.match(
     (await check('.lego/certificates')).stdout,
-    /hosts +1; first to end: \S+\/\.lego\/certificates\/a\.example/,
+    /hosts +1; first to expire: \S+\/\.lego\/certificates\/a\.example/,
   )
   assert.match((await check('.lego')).stdout, /warning +FILE_NOT_FOUND: .* set "hosts" to that/)
 })

@@ -5,13 +5,13 @@ import { askAloud, type ClientFlags } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
 import { contextRows, table, warningLine } from './report.js'
 
-/** The flags of every command that has a server do something. */
+/** The flags of every command that changes what a server serves. */
 export interface ActFlags extends ClientFlags {
   /** Seconds to wait for the result. */
   readonly timeout: number
 }
 
-/** Has the server do something, and prints what is served after it. With `--json`, a refusal is printed as JSON too. */
+/** Sends a request, and prints the certificates served after it. With `--json`, a refusal is printed as JSON too. */
 export async function act(flags: ActFlags, path: string): Promise<void> {
   const { timeout, control } = flags
   const question = { control, method: 'POST', path, timeoutMs: timeout * 1000 } as const
@@ -21,7 +21,7 @@ export async function act(flags: ActFlags, path: string): Promise<void> {
   if (isDetached(json as ReloadView)) throw new CommandError(EXIT.rejected, DETACHED)
 }
 
-/** Files that this server can see are not those on disk: whatever was looked at, it was not all of what is on disk. */
+/** Whether a file that the server sees is not the one on disk, so that the result does not cover all files on disk. */
 function isDetached({ status, warnings }: ReloadView): boolean {
   return status !== 'rolled-back' && warnings.some(({ code }) => code === 'FILE_DETACHED')
 }
@@ -38,7 +38,7 @@ const SAID: Record<ReloadView['status'], string> = {
   validated: 'validated: the files on disk can be served; nothing was changed',
 }
 
-/** The same where {@link isDetached}. */
+/** The headlines if {@link isDetached}. */
 const SAID_DETACHED: Record<ReloadView['status'], string> = {
   ...SAID,
   reloaded: 'reloaded in part: a mounted file hides some files on disk, which are not served',

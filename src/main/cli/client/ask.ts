@@ -7,7 +7,7 @@ import { trustedControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { problemLine } from './report.js'
 
-/** The flags of every command that talks to a server. */
+/** The flags of every client command. */
 export interface ClientFlags {
   readonly control?: string
   readonly json?: boolean
@@ -23,14 +23,14 @@ export interface Question {
   readonly signal?: AbortSignal
 }
 
-/** What the control server said to a request that it carried out. */
+/** The response of the control server to a successful request. */
 export interface Reply {
-  /** With a line end, and as a terminal can show it; empty where there is nothing to say. */
+  /** JSON with a line end, escaped for terminals; empty if the response had no body. */
   readonly body: string
   readonly json: unknown
 }
 
-/** A request that the server answered with a problem. */
+/** A problem response of the server. */
 class ProblemReply extends CommandError {
   readonly body: string
 
@@ -41,9 +41,9 @@ class ProblemReply extends CommandError {
 }
 
 /**
- * Asks the control server.
+ * Sends a request to the control server.
  *
- * @throws CommandError that says what to do next; a `ProblemReply` where the server answered.
+ * @throws CommandError whose last line is the remedy; a `ProblemReply` if the server answered with a problem.
  */
 export async function ask(question: Question): Promise<Reply> {
   const socketPath = trustedControlPath(question.control)
@@ -52,7 +52,7 @@ export async function ask(question: Question): Promise<Reply> {
   try {
     const { status, body } = await exchange(question, socketPath, signal)
     const json = body === '' ? undefined : parse(body)
-    // Written again: a server that is not ours may have sent anything.
+    // Serialized again, because another server may have sent arbitrary text.
     const shown = body === '' ? '' : `${printableJson(JSON.parse(body))}\n`
     if (status >= 200 && status < 300) return { body: shown, json }
     throw problemReply(status, json, shown)
@@ -63,7 +63,7 @@ export async function ask(question: Question): Promise<Reply> {
   }
 }
 
-/** Asks, and prints a refusal as JSON too where that is wanted. */
+/** Sends a request; with `json`, a problem response is printed as JSON too. */
 export async function askAloud(question: Question, json: boolean | undefined): Promise<Reply> {
   try {
     return await ask(question)
@@ -96,7 +96,7 @@ function exchange(
 
 function parse(body: string): unknown {
   try {
-    // Every text in it goes to a terminal sooner or later.
+    // Every string may be printed on a terminal.
     return JSON.parse(body, (_, value) => (typeof value === 'string' ? printable(value) : value))
   } catch {
     throw new CommandError(EXIT.refused, 'the answer is not from a certswap control server; check --control')
@@ -111,7 +111,7 @@ interface ProblemDocument {
   readonly warnings?: readonly ProblemView[]
 }
 
-/** Problems beyond the first that are listed; the JSON has all of them. */
+/** Most further problems listed; the JSON has all of them. */
 const MOST_LISTED = 9
 
 function problemReply(status: number, json: unknown, body: string): ProblemReply {
@@ -124,14 +124,14 @@ function problemReply(status: number, json: unknown, body: string): ProblemReply
   return new ProblemReply(exitCode, [detail, ...furtherProblems(document), ...advice], body)
 }
 
-/** The first problem is in the detail. */
+/** The problems after the first, which is in the detail. */
 function furtherProblems({ errors = [] }: ProblemDocument): string[] {
   return errors.slice(1, 1 + MOST_LISTED).map(problemLine)
 }
 
 /**
- * What helps depends on what is wrong: no file needs a hand when a thread or a member took too long. A file that is not
- * visible comes first, because the problems may be its consequences.
+ * The advice depends on the codes: files need no check if a thread or a member took too long. A file that is not visible
+ * comes first, because it may be the cause of the other problems.
  */
 function adviceAbout({ code = '', errors = [], warnings = [] }: ProblemDocument): string[] {
   const hidden = warnings.map((warning) => warning.code).filter((one) => one === 'FILE_DETACHED')
@@ -140,7 +140,7 @@ function adviceAbout({ code = '', errors = [], warnings = [] }: ProblemDocument)
   return [...adviceFor(codes), ...(isAboutFiles(codes) ? [check] : [])]
 }
 
-/** In the place of advice that depends on the codes of the problems. */
+/** Placeholder for advice that depends on the codes of the problems. */
 const BY_CODE = Symbol('advice by code')
 
 const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeof BY_CODE }>> = {
@@ -149,7 +149,7 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeo
   'material-unstable': { exitCode: EXIT.rejected, next: BY_CODE },
   'reload-timeout': {
     exitCode: EXIT.timedOut,
-    next: '`certswap status` tells whether the reload has ended',
+    next: '`certswap status` shows whether the reload has ended',
   },
   'generation-unknown': {
     exitCode: EXIT.refused,
@@ -159,7 +159,7 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeo
     exitCode: EXIT.refused,
     next: 'the current drain continues; its time can be shortened without --uri',
   },
-  'drain-final': { exitCode: EXIT.refused, next: '`certswap drain --force` ends it sooner' },
+  'drain-final': { exitCode: EXIT.refused, next: 'run `certswap drain --force` to end it sooner' },
   'not-draining': {
     exitCode: EXIT.refused,
     next: 'start one with `certswap drain`; --deadline 0 cuts at once',
@@ -167,7 +167,7 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeo
   'invalid-drain': { exitCode: EXIT.usage, next: '' },
   'rollback-refused': {
     exitCode: EXIT.refused,
-    next: 'without `--trust` the CAs and CRLs in force stay in force',
+    next: 'run the command without `--trust` to keep the current CAs and CRLs',
   },
   'drain-forced': { exitCode: EXIT.drainForced, next: 'the log of the server lists the cut connections' },
   draining: { exitCode: EXIT.refused, next: 'ask the process that takes its place' },
@@ -176,7 +176,7 @@ const OUTCOMES: Readonly<Record<string, { exitCode: number; next: string | typeo
 }
 
 function timedOut({ timeoutMs }: Question): CommandError {
-  const next = '`certswap status` tells whether the server answers at all; --timeout waits longer'
+  const next = '`certswap status` shows whether the server responds; use --timeout to wait longer'
   return new CommandError(EXIT.timedOut, [`no answer within ${timeoutMs / 1000} s`, next])
 }
 
@@ -198,7 +198,7 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): CommandE
     case 'EPERM':
       return new CommandError(
         EXIT.refused,
-        [`may not connect to ${where}`, 'run this as the user that runs the server'],
+        [`permission denied to connect to ${where}`, 'run this as the user that runs the server'],
         options,
       )
     default:

@@ -33,7 +33,7 @@ interface UnsoundView {
   readonly errors: readonly ProblemView[]
 }
 
-/** `certswap check`: what a start or a reload would say to the files, without a server. */
+/** `certswap check`: validates files as a start or a reload would, without a server. */
 export async function check({ json = false, ...flags }: CheckFlags): Promise<void> {
   const view = await examine(flags)
   if (json) process.stdout.write(`${printableJson(view)}\n`)
@@ -46,7 +46,7 @@ export async function check({ json = false, ...flags }: CheckFlags): Promise<voi
 async function examine(flags: MaterialFlags & { readonly config?: string }): Promise<CheckView> {
   const { engine: options } = await resolveConfig(flags)
   try {
-    // One broken host does not keep a server from starting, but it is what a check is for.
+    // A server starts despite a broken host, but a check must report it as a failure.
     const policy = { ...options.policy, hosts: 'together' as const }
     await using engine = await createReloadEngine({
       ...options,

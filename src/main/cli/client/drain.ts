@@ -17,7 +17,7 @@ export interface DrainFlags extends ClientFlags {
   readonly timeout: number
 }
 
-/** `certswap drain`: starts it, forces it or takes it back, and prints how far it is, or how it ended. */
+/** `certswap drain`: starts, forces or cancels a drain, and prints its state or result. */
 export async function drain(flags: DrainFlags): Promise<void> {
   const { control, timeout } = flags
   const question = { control, timeoutMs: timeout * 1000, ...requestOf(flags) }

@@ -13,16 +13,16 @@ import type { Paint } from './paint.js'
 
 const DAY_MS = 86_400_000
 
-/** A line of a report: what it is about, and the fact. */
+/** A line of a report. */
 export type Row = readonly [label: string, value: string]
 
-/** The rows, one a line, with their values below each other. */
+/** The rows, one per line, with aligned values. */
 export function table(rows: readonly Row[], paint: Paint): string {
   const width = Math.max(...rows.map(([label]) => label.length))
   return rows.map(([label, value]) => `${paint('dim', label.padEnd(width))}  ${value}\n`).join('')
 }
 
-/** Each certificate of a context; the other pairs follow the first. */
+/** Rows for each certificate of a context; the alternates follow the first. */
 export function contextRows({ name, alternates, ...first }: ContextView, paint: Paint, nowMs: number): Row[] {
   return [first, ...alternates].flatMap((certificate) => certificateRows(name, certificate, paint, nowMs))
 }
@@ -45,16 +45,16 @@ function certificateRows(context: string, certificate: CertificateView, paint: P
   ]
 }
 
-/** How many SNI hosts there are, and which of them ends first. */
+/** The number of SNI hosts, and the one whose certificate expires first. */
 export function hostRows(hosts: HostsView | null, paint: Paint, nowMs: number): Row[] {
   if (!hosts) return []
   const { count, soonest } = hosts
   if (!soonest) return [['hosts', String(count)]]
-  const first = `first to end: ${printable(soonest.id)}, ${printable(soonest.not_after)}`
+  const first = `first to expire: ${printable(soonest.id)}, ${printable(soonest.not_after)}`
   return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_before, soonest.not_after, paint, nowMs)}`]]
 }
 
-/** The trust anchor and the revocation list that end first; leaf and chain stand with their certificate. */
+/** The trust anchor and the revocation list that expire first; leaf and chain are in the rows of their certificate. */
 export function endRows({ ca, crl }: EndsView, paint: Paint, nowMs: number): Row[] {
   const row = (label: string, end: EndView | null): Row[] => {
     if (end === null) return []
@@ -62,10 +62,10 @@ export function endRows({ ca, crl }: EndsView, paint: Paint, nowMs: number): Row
     const until = `${printable(name)} until ${printable(not_after)}`
     return [[label, `${until} ${lifeLeft(not_before, not_after, paint, nowMs)}`]]
   }
-  return [...row('  first CA to end', ca), ...row('  first CRL to end', crl)]
+  return [...row('  first CA to expire', ca), ...row('  first CRL to expire', crl)]
 }
 
-/** One line a problem, with the host and the file when there are any. */
+/** A problem as one line, with host and file unless the detail names them. */
 export function problemLine({ context, code, detail, file }: ProblemView): string {
   const places = [context === 'default' ? undefined : context, file]
   const missing = places.filter((one) => one !== undefined && !detail.includes(one))
@@ -73,7 +73,7 @@ export function problemLine({ context, code, detail, file }: ProblemView): strin
   return printable(`${code}: ${detail}${where}`)
 }
 
-/** The time that is left, in the colour of the thresholds at which the engine warns. */
+/** The remaining time, in the colour of the thresholds at which the engine warns. */
 function lifeLeft(notBefore: string, notAfter: string, paint: Paint, nowMs: number): string {
   const leftMs = Date.parse(notAfter) - nowMs
   if (leftMs <= 0) return paint('red', '(expired)')
@@ -81,15 +81,15 @@ function lifeLeft(notBefore: string, notAfter: string, paint: Paint, nowMs: numb
   return paint(level > 0 ? 'red' : level === 0 ? 'yellow' : 'green', `(${span(leftMs)} left)`)
 }
 
-/** Those of the default options: a client does not know the options of the server. */
+/** The default thresholds, because a client does not know the options of the server. */
 const THRESHOLDS = new Thresholds([30, 7])
 
-/** A warning; what has expired, or is not valid yet, stands out. */
+/** A warning as one line; in red if material has expired or is not valid yet. */
 export function warningLine(warning: ProblemView, paint: Paint): string {
   return paint(DATED_CODES.has(warning.code) ? 'red' : 'yellow', problemLine(warning))
 }
 
-/** A span of time as a person says it: `40 s`, `5 min`, `3 h`, `12 days`. */
+/** A span of time in a rounded unit: `40 s`, `5 min`, `3 h`, `12 days`. */
 export function span(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
   if (seconds < 90) return `${seconds} s`

@@ -25,8 +25,8 @@ export async function status(flags: StatusFlags): Promise<void> {
 }
 
 /**
- * Shows the status again and again until SIGINT or SIGTERM, or until its reader has ended. A server that has ended is waited
- * for; a reader that pauses gets the next status when it reads again, and never keeps the program from ending.
+ * Shows the status repeatedly until SIGINT or SIGTERM, or until its reader has ended. If the server ends, it waits for another
+ * one. A reader that pauses gets the next status when it reads again, and never prevents the program from ending.
  */
 async function watch(flags: StatusFlags): Promise<void> {
   const stopped = new AbortController()
@@ -55,7 +55,7 @@ function textOf({ body, json }: Reply, flags: StatusFlags): string {
   return flags.json ? body : statusReport(json as StatusView, paintFor(process.stdout), Date.now())
 }
 
-/** The status as a person reads it. */
+/** The status as a table. */
 function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
   const { state, generation, contexts, warnings, failing_since: since, last_failure: failure } = status
   const failing =

@@ -1,7 +1,7 @@
 import { type CommandDefinition, type ValueDefinition, withDescendants } from '../definitions.js'
 import { quote } from './quote.js'
 
-/** For Bash 3.2 and newer; asks nothing of the package bash-completion. */
+/** For Bash 3.2 and newer; does not need the package bash-completion. */
 export function bashCompletion(program: CommandDefinition): string {
   const commands = withDescendants(program)
   return `# Bash completion of certswap. To have it in this shell: source <(certswap completion bash)
@@ -43,7 +43,7 @@ complete -o bashdefault -o default -F _certswap certswap
 `
 }
 
-/** What can stand where no option waits for its value. */
+/** The words that are valid where no option value is expected. */
 function caseOf({ words: own, commands, options, arguments: values }: CommandDefinition): string {
   const words = [
     ...commands.map(({ words }) => words.at(-1)),
@@ -53,7 +53,7 @@ function caseOf({ words: own, commands, options, arguments: values }: CommandDef
   return `    ${quote(own.join(' '))}) words=${quote(words)} options=${quote(flags)} ;;\n`
 }
 
-/** `COMMAND OPTION` for each option that such a value follows. */
+/** `COMMAND OPTION` for each option with a value of this kind. */
 function valueOptions(
   commands: readonly CommandDefinition[],
   wanted: (value: ValueDefinition) => boolean,

@@ -1,6 +1,6 @@
 import { type CommandDefinition, type OptionDefinition, withDescendants } from '../definitions.js'
 
-/** For Fish 3; as a file in ~/.config/fish/completions, or sourced. */
+/** For Fish 3: a file in ~/.config/fish/completions, or sourced. */
 export function fishCompletion(program: CommandDefinition): string {
   const commands = withDescendants(program)
   const names = commands

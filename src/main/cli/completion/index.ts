@@ -11,7 +11,7 @@ const SCRIPTS: Readonly<Record<Shell, (program: CommandDefinition) => string>> =
   fish: fishCompletion,
 }
 
-/** The script that lets a shell complete every command, option and fixed value of the program. */
+/** The script with which a shell completes every command, option and fixed value of the program. */
 export function completionScript(shell: Shell, program: CommandDefinition): string {
   return SCRIPTS[shell](program)
 }

@@ -1,4 +1,4 @@
-/** One word for a shell of the Bourne family, whatever is in it. */
+/** Quotes any text as one word for a Bourne shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

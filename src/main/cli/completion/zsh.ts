@@ -6,7 +6,7 @@ import {
 } from '../definitions.js'
 import { quote } from './quote.js'
 
-/** For Zsh 5; as a file `_certswap` in a directory of `$fpath`, or sourced after compinit. */
+/** For Zsh 5: a file `_certswap` in a directory of `$fpath`, or sourced after compinit. */
 export function zshCompletion(program: CommandDefinition): string {
   return `#compdef certswap
 # Zsh completion of certswap. To have it in this shell: source <(certswap completion zsh)
@@ -48,7 +48,7 @@ function nameOf({ words }: CommandDefinition): string {
   return ['_certswap', ...words].join('_')
 }
 
-/** Any option may be given again: what makes no sense is said by the program. */
+/** Every option may be repeated; the program itself reports invalid combinations. */
 function optionSpec({ names, description, value }: OptionDefinition): string {
   const explained = `[${description.replace(/[[\]\\]/g, '\\$&')}]`
   const follows = value ? `:${messageOf(value)}:${actionOf(value)}` : ''

@@ -12,7 +12,7 @@ export interface PemPair {
   readonly keyPem: string
 }
 
-/** The kind of a server's key; ML-DSA-65 needs Node 24.6 or later. */
+/** The kind of the server's key; ML-DSA-65 needs Node 24.6 or later. */
 export type DevelopmentKey = 'ecdsa' | 'ml-dsa'
 
 export interface DevelopmentCertificateOptions extends SubjectNames {
@@ -22,7 +22,7 @@ export interface DevelopmentCertificateOptions extends SubjectNames {
 /** The common name of every development CA. */
 export const authorityName = 'certswap development CA'
 
-/** A new root for this machine. It may sign leaves only, so that no leaf key makes further certificates. */
+/** A new root for this machine. It may only sign leaves, so that no leaf can issue further certificates. */
 export function createDevelopmentAuthority(): PemPair {
   const key = newKey()
   const certPem = signCertificate({
@@ -37,7 +37,7 @@ export function createDevelopmentAuthority(): PemPair {
 }
 
 /**
- * A server certificate with a key of its own. The leaf is the whole chain: a root is never sent.
+ * A server certificate with a new key. The chain consists of the leaf only: a root is not sent.
  *
  * @throws DevelopmentIdentityError `ML_DSA_UNSUPPORTED`
  */
@@ -63,7 +63,7 @@ function newKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 }
 
-/** Node 20 has no types for it. */
+/** The cast is needed because the types of Node 20 lack ML-DSA. */
 function newMlDsaKey(): KeyObject {
   try {
     return generateKeyPairSync('ml-dsa-65' as 'ed25519').privateKey

@@ -23,8 +23,8 @@ export interface CertificateRequest {
 }
 
 /**
- * A certificate as PEM, signed with ECDSA and SHA-256. `node:crypto` signs, so that keys stay in the form that is read
- * from and written to files, and pkijs needs no crypto engine.
+ * A certificate as PEM, signed with ECDSA and SHA-256. `node:crypto` signs, so that keys stay `KeyObject`s, and pkijs needs
+ * no crypto engine.
  */
 export function signCertificate({
   subject,
@@ -55,10 +55,10 @@ export function signCertificate({
 
 const dayMs = 86_400_000
 
-/** A client whose clock is a little behind must accept a fresh certificate too. */
+/** Milliseconds before now at which a certificate becomes valid, for clients whose clock is behind. */
 const backdatedMs = 3_600_000
 
-/** 127 bits, with a first byte that needs no padding in DER. */
+/** 127 random bits; the first byte needs no padding in DER. */
 function randomSerial(): Buffer {
   const serial = randomBytes(16)
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40
@@ -72,7 +72,7 @@ function commonName(name: string): RelativeDistinguishedNames {
   })
 }
 
-/** RFC 5280, section 4.1.2.5: two-digit years end with 2049. */
+/** UTCTime, with two-digit years, until 2049 (RFC 5280, section 4.1.2.5). */
 function time(ms: number): Time {
   const value = new Date(ms)
   return new Time({

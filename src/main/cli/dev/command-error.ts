@@ -2,9 +2,9 @@ import { CommandError, EXIT } from '../exit-codes.js'
 import { DevelopmentIdentityError, type DevelopmentIdentityErrorCode } from './identity-error.js'
 
 /**
- * What work on the identity in `dir` comes to.
+ * Resolves with the result of `work` on the identity in `dir`.
  *
- * @throws CommandError that says what to do where it fails.
+ * @throws CommandError with a remedy, if `work` rejects.
  */
 export async function orCommandError<Result>(dir: string, work: Promise<Result>): Promise<Result> {
   try {

@@ -12,13 +12,13 @@ import {
   GeneralNames,
 } from 'pkijs'
 
-/** The names that a certificate is good for. */
+/** The subject alternative names of a certificate. */
 export interface SubjectNames {
   readonly names: readonly string[]
   readonly ips: readonly string[]
 }
 
-/** What makes a certificate an authority that signs leaves and nothing else. */
+/** Extensions of a CA that may only sign leaves. */
 export function authorityExtensions(key: KeyObject): Extension[] {
   return [
     extension('2.5.29.19', new BasicConstraints({ cA: true, pathLenConstraint: 0 }).toSchema(), true),
@@ -27,7 +27,7 @@ export function authorityExtensions(key: KeyObject): Extension[] {
   ]
 }
 
-/** What makes a certificate one that a server can show. */
+/** Extensions of a server certificate. */
 export function leafExtensions(key: KeyObject, issuerKey: KeyObject, names: SubjectNames): Extension[] {
   const serverAuth = '1.3.6.1.5.5.7.3.1'
   return [
@@ -48,7 +48,7 @@ function extension(extnID: string, value: { toBER(): ArrayBuffer }, critical = f
   return new Extension({ extnID, critical, extnValue: value.toBER() })
 }
 
-/** DER drops the zero bits at the end. */
+/** DER omits trailing zero bits. */
 function namedBits(byte: number): BitString {
   const unusedBits = 31 - Math.clz32(byte & -byte)
   return new BitString({ valueHex: Uint8Array.of(byte), unusedBits })
@@ -75,7 +75,7 @@ function generalNames({ names, ips }: SubjectNames): GeneralNames {
 
 function addressBytes(ip: string): Uint8Array {
   if (isIPv4(ip)) return Uint8Array.from(ip.split('.'), Number)
-  // The URL parser knows every way to write an IPv6 address, and leaves one: hex groups and at most one '::'.
+  // The URL parser normalizes every notation of IPv6 addresses to hex groups with at most one '::'.
   const [head = '', tail = ''] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::')
   const groups = (part: string): string[] => part.split(':').filter((group) => group !== '')
   const zeros = 8 - groups(head).length - groups(tail).length

@@ -2,12 +2,12 @@ export type DevelopmentIdentityErrorCode =
   | 'IDENTITY_EXISTS'
   | 'AUTHORITY_MISSING'
   | 'AUTHORITY_INVALID'
-  /** This Node makes no keys of ML-DSA. */
+  /** This Node version cannot generate ML-DSA keys. */
   | 'ML_DSA_UNSUPPORTED'
-  /** Another user decides what is in the directory. */
+  /** Another user can change the content of the directory. */
   | 'IDENTITY_UNSAFE'
 
-/** The directory lacks what the command needs, or holds what it would destroy. */
+/** The directory lacks files that the command needs, or contains files that it would overwrite. */
 export class DevelopmentIdentityError extends Error {
   override readonly name: string = 'DevelopmentIdentityError'
   readonly code: DevelopmentIdentityErrorCode

@@ -10,36 +10,36 @@ import { DevelopmentIdentityError } from './identity-error.js'
 import type { NewFile } from './replace-files.js'
 import { replaceFiles } from './replace-files.js'
 
-/** Where the identity lies, and what it is. */
+/** The files of a development identity, and facts about its certificate. */
 export interface DevelopmentIdentity {
   readonly certPath: string
   readonly keyPath: string
-  /** What a client has to trust. */
+  /** The CA certificate that clients must trust. */
   readonly caPath: string
   readonly fingerprint256: string
   readonly notAfter: Date
-  /** The second pair, with a key of ML-DSA; `null` without one. */
+  /** The second pair, with an ML-DSA key; `null` if there is none. */
   readonly mlDsa: { readonly certPath: string; readonly keyPath: string } | null
 }
 
 export interface DevelopmentIdentityOptions {
-  /** @defaultValue `['localhost']`; in a rotation, the names of the certificate before it */
+  /** @defaultValue `['localhost']`; in a rotation, the names of the previous certificate */
   readonly names?: readonly string[] | undefined
-  /** @defaultValue `['127.0.0.1', '::1']`; in a rotation, the addresses of the certificate before it */
+  /** @defaultValue `['127.0.0.1', '::1']`; in a rotation, the addresses of the previous certificate */
   readonly ips?: readonly string[] | undefined
   /** @defaultValue 30 */
   readonly days?: number | undefined
 }
 
 export interface CreateDevelopmentIdentityOptions extends DevelopmentIdentityOptions {
-  /** Replaces what is there, the authority too. @defaultValue false */
+  /** Replaces an existing identity, including its CA. @defaultValue false */
   readonly force?: boolean | undefined
-  /** Makes a second pair of the same authority, with a key of ML-DSA-65. @defaultValue false */
+  /** Creates a second pair of the same CA, with an ML-DSA-65 key. @defaultValue false */
   readonly mlDsa?: boolean | undefined
 }
 
 /**
- * Makes an authority and a certificate in `dir`. Unless forced, it replaces nothing.
+ * Creates a CA and a certificate in `dir`. Existing files are only replaced with `force`.
  *
  * @throws DevelopmentIdentityError
  */
@@ -54,19 +54,19 @@ export async function createDevelopmentIdentity(
     throw new DevelopmentIdentityError('IDENTITY_EXISTS', `${taken} already exists`)
   }
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  // Another user may have made it meanwhile.
+  // Checked again: another user may have created the directory meanwhile.
   assertOurs(dir, paths)
   const authority = createDevelopmentAuthority()
   const { leaf, files } = issuePairs(paths, authority, leafOptions(options), options.mlDsa === true)
   await replaceFiles([...pairFiles(authority, paths.ca, paths.caKey), ...files])
-  // One that was there is of an authority that is no more.
+  // An existing pair was issued by the replaced CA.
   if (options.mlDsa !== true) await Promise.all(mlDsaPaths(paths).map((path) => rm(path, { force: true })))
   return describe(paths, leaf)
 }
 
 /**
- * Renews the certificate in `dir`, and the one with ML-DSA if there is one: new keys, the same authority and, unless options
- * say otherwise, the same names.
+ * Renews the certificate in `dir`, and the ML-DSA certificate if there is one, with new keys, the same CA and, by default,
+ * the same names.
  *
  * @throws DevelopmentIdentityError
  */
@@ -84,7 +84,7 @@ export async function rotateDevelopmentIdentity(
   return describe(paths, leaf)
 }
 
-/** What `serve` starts with when it is given no certificate: makes one, renews one in its last day, or keeps it. */
+/** The identity for `serve` without a certificate: created if missing, renewed in its last day, otherwise kept. */
 export async function ensureDevelopmentIdentity(dir: string): Promise<DevelopmentIdentity> {
   const paths = pathsIn(dir)
   assertOurs(dir, paths)
@@ -96,7 +96,7 @@ export async function ensureDevelopmentIdentity(dir: string): Promise<Developmen
 
 const dayMs = 86_400_000
 
-/** All pairs of a server, of which none is written before all have been made. */
+/** Issues all pairs of a server, so that none is written unless all could be issued. */
 function issuePairs(
   paths: IdentityPaths,
   authority: PemPair,
@@ -157,7 +157,7 @@ function namesOf({ subjectAltName = '' }: X509Certificate): { names: string[]; i
 }
 
 /**
- * Another user who can write to the directory, or to one on the way to it, decides what is served and what is trusted.
+ * Refuses a directory that another user can write to, or whose parents they can: that user could replace key and CA.
  *
  * @throws DevelopmentIdentityError `IDENTITY_UNSAFE`
  */
@@ -177,12 +177,12 @@ function orUnsafe<Result>(dir: string, look: () => Result): Result {
   }
 }
 
-/** The root is sent too, so that the chain shows where it ends. */
+/** Appends the root to the chain, which is then complete. */
 function withAuthority({ certPem, keyPem }: PemPair, authority: PemPair): PemPair {
   return { certPem: certPem + authority.certPem, keyPem }
 }
 
-/** The key first: a reader that sees the new certificate finds its key there. */
+/** The key first, so that a reader of the new certificate finds its key. */
 function pairFiles({ certPem, keyPem }: PemPair, certPath: string, keyPath: string): NewFile[] {
   return [
     { path: keyPath, content: keyPem, mode: 0o600 },
@@ -208,7 +208,7 @@ function readAuthority({ ca, caKey }: IdentityPaths): PemPair {
   return authority
 }
 
-/** Nothing for files that are missing, broken, or not of one another; a file that may not be read is an error. */
+/** `undefined` if a file is missing or broken, or if the files do not match; an unreadable file is an error. */
 function readPair(certPath: string, keyPath: string): ParsedPair | undefined {
   const [certPem, keyPem] = orUnsafe(dirname(certPath), () => [readTrusted(certPath), readTrusted(keyPath)])
   if (certPem === null || keyPem === null) return undefined

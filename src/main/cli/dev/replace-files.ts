@@ -9,8 +9,8 @@ export interface NewFile {
 }
 
 /**
- * Writes files the way a careful renewal does: every one whole and on disk under another name first, then renamed in
- * the order given. A reader meets each file old or new, never in between; after a failure no file of ours is left over.
+ * Writes files as a careful renewal does: all are written and synced under temporary names, then renamed in the given order.
+ * A reader sees each file either old or new; after a failure no temporary file is left.
  */
 export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   const staged = files.map((file) => ({ ...file, temporary: temporaryBeside(file.path) }))
@@ -23,7 +23,7 @@ export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   }
 }
 
-/** Hidden, and without the ending of the file, so that no pattern for certificates takes it. */
+/** Hidden, and without the extension of the file, so that no pattern for certificates matches it. */
 function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
 }
@@ -31,7 +31,7 @@ function temporaryBeside(path: string): string {
 async function writeNew(path: string, content: string, mode: number): Promise<void> {
   const file = await open(path, 'wx', mode)
   try {
-    await file.chmod(mode) // The mode given to open passes through the umask.
+    await file.chmod(mode) // `open` applies the umask to its mode.
     await file.writeFile(content)
     await file.sync()
   } finally {

@@ -1,7 +1,7 @@
 import { CommandError, EXIT } from '../exit-codes.js'
 
 export interface ListenAddress {
-  /** Absent for every interface. */
+  /** `undefined` for every interface. */
   readonly host?: string
   readonly port: number
 }
@@ -12,9 +12,9 @@ const ADDRESS = /^(?:(\[[0-9a-fA-F:.]+\]|[^:[\]]*):)?(\d{1,5})$/
 export type UpstreamAddress = ListenAddress | { readonly path: string }
 
 /**
- * `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every interface) or `PORT` (loopback).
+ * Parses `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every interface) or `PORT` (loopback).
  *
- * @throws CommandError of usage.
+ * @throws CommandError `EXIT.usage`
  */
 export function parseAddress(text: string, flag = '--listen'): ListenAddress {
   const match = ADDRESS.exec(text)
@@ -31,19 +31,19 @@ export function parseAddress(text: string, flag = '--listen'): ListenAddress {
 }
 
 /**
- * `unix:PATH`, or `HOST:PORT` as {@link parseAddress} takes it.
+ * Parses `unix:PATH`, or an address of {@link parseAddress}.
  *
- * @throws CommandError of usage.
+ * @throws CommandError `EXIT.usage`
  */
 export function parseUpstream(text: string): UpstreamAddress {
   if (text.startsWith(UNIX) && text !== UNIX) return { path: text.slice(UNIX.length) }
   return parseAddress(text, '--upstream')
 }
 
-/** What a path of a Unix socket begins with. */
+/** Prefix of the path of a Unix socket. */
 export const UNIX = 'unix:'
 
-/** The URL of a server that listens there, as one would type it. */
+/** The URL of a server at this address, with `localhost` for every interface. */
 export function urlOf({ address, port }: { address: string; port: number }): string {
   const any = address === '::' || address === '0.0.0.0'
   const host = any ? 'localhost' : address.includes(':') ? `[${address}]` : address

@@ -4,12 +4,12 @@ import type { Generation } from '../../api/generation.js'
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
 
-/** What a server needs of the engine, whether it prepares itself or follows. */
+/** The part of an engine that a server needs; both kinds of engine have it. */
 export interface ServingEngine extends Pick<ReloadEngine, 'serverOptions'> {
   status(): { readonly generation: Generation }
 }
 
-/** Answers every request, over HTTP/1.1 and HTTP/2, with what is being served. */
+/** Answers every request, over HTTP/1.1 and HTTP/2, with the facts of the served certificate. */
 export function createAnsweringServer(engine: ServingEngine): http2.Http2SecureServer {
   const server = http2.createSecureServer(engine.serverOptions({ allowHTTP1: true }))
   server.on('request', (request, response) => {
@@ -20,7 +20,7 @@ export function createAnsweringServer(engine: ServingEngine): http2.Http2SecureS
     response.setHeader('content-type', 'application/json')
     response.end(`${JSON.stringify(answer)}\n`)
   })
-  // A peer that breaks off a handshake or a session is its own affair.
+  // Aborted handshakes and sessions need no handling.
   server.on('sessionError', () => {})
   return server
 }

@@ -50,23 +50,23 @@ export interface ServeFlags extends MaterialFlags {
   readonly ffi?: boolean
 }
 
-/** What `serve` runs with. */
+/** The resolved configuration of `serve`. */
 export interface ServeConfig {
   readonly listen: ListenAddress
-  /** How many serve; 1 is this one. */
+  /** Number of serving processes; 1 means this process. */
   readonly processes: number
-  /** What the processes that serve are held to, as in `shareEngine()`, which checks it. */
+  /** Time limits of the serving processes; checked by `shareEngine()`. */
   readonly members: Pick<ShareOptions, 'timeoutMs' | 'patience'>
-  /** Where the bytes go that were in TLS; `null` to answer requests here. */
+  /** Target of the decrypted streams; `null` to answer requests here. */
   readonly upstream: UpstreamAddress | null
-  /** A path that was asked for has to work; the default may not. */
+  /** A path that was given (`wanted`) must work; the default path may fail. */
   readonly control: { readonly path: string; readonly wanted: boolean } | null
   readonly logLevel: string
-  /** Checked by the drain itself. */
+  /** Checked by `createDrain()`. */
   readonly drain: Pick<DrainOptions, 'lameDuckMs' | 'deadlineMs' | 'onTrustRemoved'>
-  /** Whether systemd is told by way of `node:ffi`. */
+  /** Whether systemd is notified by `node:ffi`. */
   readonly ffi: boolean
-  /** Checked by the engine itself. */
+  /** Checked by `createReloadEngine()`. */
   readonly engine: ReloadEngineOptions
 }
 
@@ -88,9 +88,9 @@ const fileSchema = z.looseObject({
 })
 
 /**
- * Flags over the configuration file over the defaults. Paths in the file are relative to it.
+ * Flags override the configuration file, which overrides the defaults. Paths in the file are relative to it.
  *
- * @throws CommandError of usage.
+ * @throws CommandError `EXIT.usage`, or `EXIT.refused` if every user can write to the file.
  */
 export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
   const {
@@ -135,7 +135,7 @@ function controlConfig(given: string | false | undefined): ServeConfig['control'
 }
 
 function upstreamConfig(given: string | undefined): UpstreamAddress | null {
-  // Each connection is made to it, whatever the working directory is then.
+  // Absolute, because the working directory may change before a connection is made.
   return given === undefined ? null : parseUpstream(absoluteUpstream(given))
 }
 
@@ -158,7 +158,7 @@ function drainConfig({ lameDuck, drainDeadline, onTrustRemoved }: DrainSettings)
   }
 }
 
-/** Material flags as engine options; those that were not given are left out. */
+/** Material flags as engine options; omitted flags are left out. */
 function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] = {}): ReloadEngineOptions {
   const { minVersion, unknownHosts, requestCert } = flags
   const files = MATERIAL_ROWS.map(({ name, kind }) => {
@@ -191,9 +191,9 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
 }
 
 /**
- * The file decides which keys are served, and to whom. A key that others can read is reported by the engine.
+ * Reads the file, unless every user can write to it: it determines the served keys and their clients.
  *
- * A worker thread reads it: on a mount that hangs, this thread, or one of libuv's, would keep the process from ending.
+ * A worker thread reads it: on a mount that hangs, this thread, or one of libuv, would prevent the process from ending.
  */
 async function readUnlessOpen(path: string): Promise<string> {
   const read = await readOffThread(path)
@@ -216,7 +216,7 @@ async function readOffThread(path: string): Promise<ReadTextReply> {
     if (!(error instanceof ReloadError)) throw error
     const isHung = error.code === 'WORKER_TIMEOUT'
     const message = isHung
-      ? `${path} cannot be read: a system call on it has not returned for ${limits.timeoutMs / 1000} s; check the storage that it is on`
+      ? `${path} cannot be read: a system call on it has not returned for ${limits.timeoutMs / 1000} s; check its storage`
       : error.message
     throw new CommandError(isHung ? EXIT.timedOut : EXIT.rejected, `--config: ${message}`, { cause: error })
   } finally {
@@ -224,7 +224,7 @@ async function readOffThread(path: string): Promise<ReadTextReply> {
   }
 }
 
-/** Paths in the file are relative to it: those of the engine, and those of the program. */
+/** Makes all paths in the configuration absolute: those of the engine and those of the program. */
 function relativeTo(base: string, config: ConfigFile): ConfigFile {
   const { control, upstream } = config
   return {
@@ -235,9 +235,9 @@ function relativeTo(base: string, config: ConfigFile): ConfigFile {
 }
 
 /**
- * An upstream without a path stays as it is; `parseUpstream` refuses `unix:` alone.
+ * Makes the path of an upstream absolute. Other upstreams are unchanged; `parseUpstream` refuses `unix:` alone.
  *
- * @param base directory that a relative path is relative to; absent for the working directory.
+ * @param base base directory of a relative path. @defaultValue the working directory
  */
 function absoluteUpstream(upstream: string, base?: string): string {
   const path = upstream.startsWith(UNIX) ? upstream.slice(UNIX.length) : ''

@@ -4,18 +4,18 @@ import { systemRefusal } from '../../threads/thread-refusal.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 
 /**
- * Starts a process that serves.
+ * Starts a serving process.
  *
- * Node reports a refusal of the system in two ways: it throws, or it returns a worker without a process, which emits `error`
- * a moment later and stays in `cluster.workers`. That event would end this process if nothing listened.
+ * If the system refuses, Node either throws, or returns a worker without a process, which emits `error` later and stays in
+ * `cluster.workers`. Without a listener, that event would end this process.
  *
- * @throws CommandError where the system refuses another process.
+ * @throws CommandError if the system refuses another process.
  */
 export async function forkProcess(): Promise<Worker> {
   try {
     const worker = cluster.fork()
     const failed = new Promise<never>((_, reject) => worker.on('error', reject))
-    // Later ones are about a signal or a message that a process which is about to end cannot take.
+    // Later errors concern signals or messages to a process that is about to end.
     failed.catch(() => {})
     if (worker.process.pid !== undefined) return worker
     delete cluster.workers?.[worker.id]

@@ -1,15 +1,15 @@
 import type { ServeConfig } from './config.js'
 
-/** What a process of `serve --processes` is started with. */
+/** The configuration of a serving process of `serve --processes`. */
 export type MemberConfig = Pick<ServeConfig, 'listen' | 'upstream' | 'drain' | 'logLevel'>
 
-/** What the first process tells the others. */
+/** Message of the primary to the serving processes. */
 export interface MemberOrder {
   readonly serve: 'drain' | 'force'
   readonly uri?: string | undefined
 }
 
-/** What a process that cannot serve tells the first one before it ends. */
+/** Message of a serving process to the primary before it ends because it cannot listen. */
 export interface MemberFailure {
   readonly cannotListen: string
 }

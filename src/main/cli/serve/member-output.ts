@@ -5,15 +5,15 @@ import type { Readable } from 'node:stream'
 import { logOutput } from '../../base/log-output.js'
 
 /**
- * Standard input, output and error, and the channel, of a process that serves. Where it cannot inherit the log of this process
- * without making writes here block, it gets pipes, and this process writes its lines.
+ * The stdio of a serving process, including its channel. If inheriting the log of this process would make writes here block,
+ * it gets pipes, and this process writes its lines.
  */
 export function stdioOfMembers(): ('ignore' | 'inherit' | 'pipe' | 'ipc')[] {
   const how = logOutput().inheritable ? 'inherit' : 'pipe'
   return ['ignore', how, how, 'ipc']
 }
 
-/** Writes the lines of a process that has pipes to the log of this process. */
+/** Writes the lines of a process with pipes to the log of this process. */
 export function passOnLines({ process: { stdout, stderr } }: Worker): void {
   passOn(stdout, 1)
   passOn(stderr, 2)
@@ -22,6 +22,6 @@ export function passOnLines({ process: { stdout, stderr } }: Worker): void {
 function passOn(from: Readable | null, fd: 1 | 2): void {
   if (!from) return
   createInterface({ input: from }).on('line', (line) => logOutput(fd).write(`${line}\n`))
-  // The process died; that is reported elsewhere.
+  // The process died, which is reported elsewhere.
   from.on('error', () => {})
 }

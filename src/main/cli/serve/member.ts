@@ -1,5 +1,5 @@
 /*
- * One process of `certswap serve --processes`: serves what the first one prepares, and drains when that one says so.
+ * A serving process of `certswap serve --processes`: serves the generations of the primary, and drains on its order.
  */
 
 import { createLogger } from '../../base/logger.js'
@@ -10,7 +10,7 @@ import { printProcessErrors } from './process-errors.js'
 import { createServer, listen } from './site.js'
 
 const config = JSON.parse(process.argv[2] ?? '{}') as MemberConfig
-// A terminal sends its signals to all processes; the first one knows what they mean.
+// A terminal sends its signals to all processes; only the primary handles them.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 const logger = await createLogger({ level: config.logLevel })
 printProcessErrors(logger)
@@ -20,11 +20,11 @@ const server = createServer(config, engine, logger)
 const { onTrustRemoved = 'keep', deadlineMs = 25_000 } = config.drain
 const drain = createDrain({ servers: [server], engine, onTrustRemoved, lameDuckMs: 0, deadlineMs, logger })
 process.on('message', ({ serve, uri }: MemberOrder) => {
-  // The first process sees to the lame duck and to the deadline of all.
+  // The primary handles the lame-duck phase and the deadline for all processes.
   if (serve === 'drain') drain.start({ deadlineMs: Infinity, ...(uri === undefined ? {} : { uri }) })
   else if (serve === 'force') drain.start({ deadlineMs: 0 })
 })
-// Without a primary, nothing would ever renew what is served here.
+// Without a primary, the certificates of this process would never be renewed.
 process.once('disconnect', () => drain.start())
 engine.attach(server)
 try {

@@ -18,9 +18,9 @@ interface ControlParts {
 }
 
 /**
- * Opens the control server of `serve`. A default that was not asked for must not keep TLS from being served.
+ * Opens the control server of `serve`. If the default path fails, TLS is served without a control server.
  *
- * @throws CommandError where a path that was asked for does not work.
+ * @throws CommandError if a path that was given fails.
  */
 export async function openControl(
   config: ServeConfig['control'],
@@ -42,7 +42,7 @@ export async function openControl(
   }
 }
 
-/** Closes it, unless its socket is on a mount that hangs: the socket is removed on the way, by a call that never returns. */
+/** Closes the control server, unless its socket is on a mount that hangs: removing the socket would never return. */
 export async function closeControl(control: ControlServer, logger: Logger): Promise<void> {
   const { path } = control
   if (path === null || (await pathAnswers(path))) await control.close()

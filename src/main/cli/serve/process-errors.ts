@@ -4,15 +4,15 @@ import type { Logger } from '../../base/logger.js'
 import { EXIT } from '../exit-codes.js'
 
 /**
- * Prints what Node would print on standard error: warnings of the process, and the error that ends it. Node waits for the
- * reader while it prints: a full pipe, or a terminal stopped by ^S, would hold a process that serves, and keep one that has
- * crashed from ending, so that nothing starts another.
+ * Prints process warnings and the error that ends the process on standard error, instead of Node. Node blocks while it prints:
+ * a full pipe, or a terminal stopped by ^S, would block a serving process, and prevent a crashed one from ending and being
+ * replaced.
  */
 export function printProcessErrors(logger: Logger): void {
   const print = (text: string) => {
     for (const line of text.split('\n')) logOutput(2).write(`${printable(line)}\n`)
   }
-  // Node's own listener, which prints.
+  // Node's listener, which prints.
   process.removeAllListeners('warning')
   process.on('warning', ({ name, message, ...more }) => {
     const { code, detail } = more as { code?: string; detail?: string }

@@ -7,51 +7,51 @@ import { forkProcess } from './fork-process.js'
 import type { MemberFailure, MemberOrder } from './member-order.js'
 import { passOnLines } from './member-output.js'
 
-/** A process that died is replaced, and one that keeps dying no more often than this, in milliseconds. */
+/** Minimum milliseconds between a process and its replacement, for processes that keep dying. */
 const LEAST_LIFE_MS = 1_000
-/** A process that does not listen within this time is killed, in milliseconds: it may have been suspended at its start. */
+/** Milliseconds after which a process that does not listen yet is killed; it may have been suspended at its start. */
 const LONGEST_START_MS = 30_000
-/** How long a process that is cut may take to end by itself, in milliseconds. */
+/** Milliseconds that a process may take to end after the order to cut its connections. */
 const LAST_RESORT_MS = 300
-/** How long a process that does not answer may take to finish its connections, in milliseconds. */
+/** Milliseconds that an evicted process may take to finish its connections. */
 const EVICTED_GRACE_MS = 2_000
 
-/** Where a process listens. */
+/** The address of a serving process. */
 type Listening = { readonly address: string; readonly port: number }
 
-/** Starts the processes of `serve --processes`, and another one for each that has died or does not answer. */
+/** Starts the processes of `serve --processes`, and replaces those that have died or do not respond. */
 export class ProcessKeeper {
   readonly #drain: Drain
   readonly #logger: Logger
-  /** Processes for which another one has been, or will be, started. */
+  /** Processes that have been or will be replaced. */
   readonly #replaced = new WeakSet<Worker>()
 
   constructor(drain: Drain, logger: Logger) {
     this.#drain = drain
     this.#logger = logger
-    // A suspended process outlives the time that it is given, and would keep the port.
+    // A suspended process ignores its time limit, and would keep the port.
     process.once('exit', () => {
       if (drain.state !== 'forced' && drain.state !== 'drained') return
       for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
     })
   }
 
-  /** @throws CommandError when it cannot be started, or ends before it listens */
+  /** @throws CommandError if the process cannot be started, or ends before it listens */
   async start(): Promise<Listening> {
     return await this.#keep(await forkProcess())
   }
 
   /**
-   * Ends a process that does not answer, and starts another one at once: the end of a process may take long, for
-   * instance while the kernel waits for a disk. It gets a moment to finish its connections, unless it may accept clients
-   * that the trust in force refuses. A suspended process ends by SIGKILL alone.
+   * Ends a process that does not respond, and starts its replacement at once: a process may take long to end, for instance
+   * while the kernel waits for a disk. It gets `EVICTED_GRACE_MS` to finish its connections, unless it may accept clients
+   * that the trust in force refuses. A suspended process ends only by SIGKILL.
    */
   evict(worker: Worker, trustWithdrawn: boolean): void {
     const { pid: memberPid } = worker.process
     this.#replaced.add(worker)
     this.#logger.error(
       { memberPid, trustWithdrawn },
-      'a serving process does not answer; it is ended, and another one takes its place',
+      'a serving process does not respond; it is ended and replaced',
     )
     if (trustWithdrawn) worker.process.kill('SIGKILL')
     else {
@@ -61,7 +61,7 @@ export class ProcessKeeper {
     void this.#replace()
   }
 
-  /** Resolves once it listens. From then on, another one takes its place when it dies. */
+  /** Resolves once the process listens. From then on, it is replaced when it dies. */
   #keep(worker: Worker): Promise<Listening> {
     passOnLines(worker)
     const startedAt = performance.now()
@@ -83,11 +83,11 @@ export class ProcessKeeper {
     if (this.#replaced.has(worker) || !this.#mayStart) return
     this.#replaced.add(worker)
     const { pid: memberPid } = worker.process
-    this.#logger.error({ memberPid, code, signal }, 'a serving process died; another one takes its place')
+    this.#logger.error({ memberPid, code, signal }, 'a serving process died; it is replaced')
     setTimeout(() => void this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - performance.now()))
   }
 
-  /** Tries it again until it succeeds. */
+  /** Retries until it succeeds. */
   async #replace(): Promise<void> {
     if (!this.#mayStart) return
     let worker: Worker | null = null
@@ -113,7 +113,7 @@ interface Death {
   readonly startedAt: number
 }
 
-/** Resolves with the address. A process that does not listen in time is killed. */
+/** Resolves with the address. A process that does not listen within `LONGEST_START_MS` is killed. */
 async function whenListening(worker: Worker): Promise<Listening> {
   let failure = 'it ended before it listened'
   const timer = setTimeout(() => {
@@ -133,7 +133,7 @@ async function whenListening(worker: Worker): Promise<Listening> {
   }
 }
 
-/** Cuts what is left there; a process that does not even do that is killed. */
+/** Orders a process to cut its connections and end; it is killed if it does not end in time. */
 function cut(worker: Worker): void {
   order(worker, { serve: 'force' })
   killAfter(LAST_RESORT_MS, worker)

@@ -12,20 +12,20 @@ import { stdioOfMembers } from './member-output.js'
 import { ProcessKeeper } from './process-keeper.js'
 import type { Site } from './site.js'
 
-/** Processes that serve on one address what this one prepares; each is a session of the drain. */
+/** Processes that serve the generations of this one on a common address; each is a tracked session of the drain. */
 export function memberProcesses(config: ServeConfig, engine: ReloadEngine, logger: Logger): Site {
   const { listen, upstream, drain: drainOptions, logLevel, processes, members } = config
   const member: MemberConfig = { listen, upstream, drain: drainOptions, logLevel }
   return {
     servers: [],
     async listen(drain: Drain) {
-      // Each accepts by itself: a connection that Node's own distribution hands to the last process that closes would hang.
+      // Each process accepts itself: with Node's distribution, a connection passed to the last closing process would hang.
       cluster.schedulingPolicy = cluster.SCHED_NONE
       cluster.setupPrimary({
         exec: fileURLToPath(new URL('./member.js', import.meta.url)),
         args: [JSON.stringify(member)],
         execArgv: [],
-        // Keys travel as bytes, which can be overwritten, and not as text.
+        // Sends keys as bytes, which can be wiped, instead of text.
         serialization: 'advanced',
         stdio: stdioOfMembers(),
       })

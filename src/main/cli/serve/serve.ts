@@ -12,18 +12,18 @@ import { printProcessErrors } from './process-errors.js'
 import { memberProcesses } from './processes.js'
 import { ownServer } from './site.js'
 
-/** `certswap serve`: runs until it is told to stop, and then ends the process. */
+/** `certswap serve`: runs until a signal or a drain stops it, and then ends the process. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
   const logger = await createLogger({ level: config.logLevel })
   printProcessErrors(logger)
   const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
-  // Before any process is started: it takes out of the environment what is for this one alone.
+  // Before any process is started: it removes variables from the environment that are only for this process.
   const notifier = createNotifier({ engine, logger, ffi: config.ffi })
   const site = (config.processes > 1 ? memberProcesses : ownServer)(config, engine, logger)
   let control: ControlServer | null = null
   const close = async () => {
-    // Last of all that serves: it can tell how the rest is stopping.
+    // Last, so that it can report the state of the drain until the end.
     if (control) await closeControl(control, logger)
     await notifier.close()
     await engine.close()
@@ -33,7 +33,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   try {
     drain = createDrain({ servers: site.servers, engine, logger, ...config.drain })
     const url = await site.listen(drain)
-    // Before anybody is told of the server: who is told may connect, or send a signal, at once.
+    // Before the server is announced: a client may connect, or send a signal, at once.
     release = handleSignals(drain, reloadable(notifier, logger), { onDrained: close, logger })
     control = await openControl(config.control, { engine, drain, logger })
     logger.info({ url, control: control?.path ?? null, pid: process.pid }, 'listening')
@@ -41,26 +41,27 @@ export async function serve(flags: ServeFlags): Promise<void> {
     await drain.complete()
   } catch (error) {
     release()
-    // It listens still where what comes after it failed.
+    // The server still listens if a later step failed.
     drain?.start({ deadlineMs: 0 })
     await close()
     throw error
   }
 }
 
-/** Without a certificate there is a development one, in `.certswap/`. */
+/** Without a certificate, the development identity in `.certswap/` is used. */
 async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promise<ReloadEngineOptions> {
   if (options.cert !== undefined || options.key !== undefined || options.pfx !== undefined) return options
   const { ensureDevelopmentIdentity } = await import('../dev/identity.js')
   const { orCommandError } = await import('../dev/command-error.js')
   const dir = '.certswap'
   const { certPath, keyPath, caPath } = await orCommandError(dir, ensureDevelopmentIdentity(dir))
-  const message = 'no certificate was given: serving a development one; renew it with `certswap dev rotate`'
+  const message =
+    'no certificate was given; serving the development certificate; renew it with `certswap dev rotate`'
   logger.warn({ cert: certPath, ca: caPath }, message)
   return { ...options, cert: certPath, key: keyPath }
 }
 
-/** Who sends a signal gets no answer; the log has one. */
+/** The sender of a signal gets no response, so the result is logged. */
 function reloadable(notifier: Notifier, logger: Logger): Reloadable {
   return {
     stopping: (text) => notifier.stopping(text),

@@ -11,12 +11,12 @@ import { createAnsweringServer, type ServingEngine } from './answering-server.js
 import type { ServeConfig } from './config.js'
 import { createTunnel } from './tunnel.js'
 
-/** What `serve` serves by: a server of its own, or processes that have one each. */
+/** The servers of `serve`: one in this process, or one in each of several processes. */
 export interface Site {
   /** Servers of this process, for the drain. */
   readonly servers: readonly tls.Server[]
   /**
-   * Listens, and puts what is not a server of this process into the drain; the URL comes back.
+   * Listens, adds servers of other processes to the drain, and resolves with the URL.
    * @throws CommandError
    */
   listen(drain: Drain): Promise<string>

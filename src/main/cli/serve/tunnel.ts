@@ -5,7 +5,7 @@ import type { Logger } from '../../base/logger.js'
 import type { UpstreamAddress } from './address.js'
 import type { ServingEngine } from './answering-server.js'
 
-/** Ends TLS and hands on what was in it, byte for byte and each way to its own end, to a service that knows no TLS. */
+/** Terminates TLS and forwards the decrypted bytes to a plain TCP service; each direction ends on its own. */
 export function createTunnel(engine: ServingEngine, upstream: UpstreamAddress, logger: Logger): tls.Server {
   const server = tls.createServer(engine.serverOptions({ allowHalfOpen: true }), (client) => {
     const service = connect({ ...upstream, allowHalfOpen: true })
@@ -15,12 +15,12 @@ export function createTunnel(engine: ServingEngine, upstream: UpstreamAddress, l
     join(client, service)
     join(service, client)
   })
-  // A peer that breaks off a handshake is its own affair.
+  // Aborted handshakes need no handling.
   server.on('tlsClientError', () => {})
   return server
 }
 
-/** `pipe` hands on the bytes and the end; what breaks off on one side breaks off on the other. */
+/** `pipe` forwards the bytes and the end; an abort of one side also aborts the other. */
 function join(from: Socket, to: Socket): void {
   from.setNoDelay(true)
   from.pipe(to)
