@@ -60,7 +60,7 @@ for (const second of ['SIGTERM', 'SIGINT'] as const) {
     app.child.kill('SIGTERM')
     await app.next('state', ({ state }) => state === 'closing')
     app.child.kill(second)
-    await app.next('log', ({ message }) => message.startsWith('the same stop'))
+    await app.next('log', ({ message }) => message.startsWith('duplicate signal ignored'))
 
     running.write('23456789')
     assert.match((await readToEnd(running)).text, /answered/)

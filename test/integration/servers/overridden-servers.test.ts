@@ -33,7 +33,7 @@ test('the next reload reports a setSecureContext() outside the engine, even if n
   const next = renew()
   const renewal = await engine.reload()
   assertApplied(renewal)
-  assert.match(overridden(renewal).join(), /has put its own in the place/)
+  assert.match(overridden(renewal).join(), /has restored its own/)
   assert.equal(await servedBy(port), next.fingerprint256)
   assert.deepEqual(overridden(await engine.reload()), [])
 })
