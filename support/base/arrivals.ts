@@ -1,6 +1,6 @@
-/** What arrives and waits to be taken, one by one and in order. */
+/** A queue of items that arrive and are taken in order. */
 export interface Arrivals<T> {
-  /** How many nobody has taken. */
+  /** Number of items not taken yet. */
   readonly waiting: number
   put(one: T): void
   next(): Promise<T>

@@ -2,16 +2,16 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import type { Clock } from '../../src/main/base/clock.js'
 
-/** A clock that stands still until it is told to move on. */
+/** A clock that only advances on request. */
 export interface FakeClock extends Clock {
-  /** Timers that are still to fire. */
+  /** Number of pending timers. */
   readonly pending: number
   /**
-   * Moves the time on and fires what falls due on the way, each at its own time. Between two timers the event loop
-   * turns, so that what one began without I/O has settled before the next.
+   * Advances the time and fires the timers that are due, each at its own time. The event loop turns between two timers, so
+   * that work without I/O has settled before the next one.
    */
   advance(ms: number): Promise<void>
-  /** Sets the wall clock forward or, with a negative number, back. Timers do not notice. */
+  /** Sets the wall clock forward or, with a negative number, back. Timers are not affected. */
   setWall(byMs: number): void
 }
 
@@ -20,7 +20,7 @@ interface FakeTimer {
   readonly callback: () => void
 }
 
-/** Both of its times begin at `startMs`. */
+/** Wall-clock time and monotonic time both start at `startMs`. */
 export function fakeClock(startMs: number = Date.now()): FakeClock {
   let now = startMs
   let wallAheadMs = 0
@@ -53,7 +53,7 @@ export function fakeClock(startMs: number = Date.now()): FakeClock {
   }
 }
 
-/** A delay that does not fit into 31 bits fires at once, which is what a test must see; so do none and less. */
+/** As in Node, a delay that exceeds 31 bits, or is not positive, fires after 1 ms. */
 function asNodeTakesIt(delayMs: number): number {
   return delayMs >= 1 && delayMs <= 2_147_483_647 ? delayMs : 1
 }

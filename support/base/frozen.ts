@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-/** Asserts that nothing of plain data can be changed, however deep it lies. */
+/** Asserts that plain data is frozen at every depth. */
 export function assertFrozen(value: unknown, name: string): void {
   if (typeof value !== 'object' || value === null) return
   assert.ok(Object.isFrozen(value), `${name} is not frozen`)

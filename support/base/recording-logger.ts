@@ -8,11 +8,11 @@ export interface LogLine {
 
 export interface RecordingLogger extends Logger {
   readonly lines: LogLine[]
-  /** `LEVEL message` of each line so far, which are then forgotten. */
+  /** Returns `LEVEL message` of each line, and clears the list. */
   said(): string[]
 }
 
-/** A logger that keeps its lines to itself. */
+/** A logger that records its lines. */
 export function recordingLogger(): RecordingLogger {
   const lines: LogLine[] = []
   const record = (level: keyof Logger) => (fields: object, message: string) => {

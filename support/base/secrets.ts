@@ -1,20 +1,20 @@
 import type { KeyObject } from 'node:crypto'
 
-/** Bytes in a row that make a find: shorter runs turn up by chance. */
+/** Minimum number of matching consecutive bytes; shorter runs occur by chance. */
 const WINDOW = 9
 const STRIDE = 3
 
 /**
- * Looks for secrets in text, whole or in part, raw, in base64 of any alignment, in hex, and in the lists of numbers that
- * `util.inspect` and `JSON.stringify` make of bytes.
+ * Searches text for secrets, whole or in part: raw, in base64 of any alignment, in hex, and in the lists of numbers that
+ * `util.inspect` and `JSON.stringify` print for bytes.
  */
 export class SecretSearch {
   readonly #needles = new Map<string, string>()
 
-  /** The private numbers of a key. Public ones, such as the modulus, stand in certificates too. */
+  /** Adds the private numbers of a key. Public ones, such as the modulus, also occur in certificates. */
   addKey(key: KeyObject): void {
     if (key.asymmetricKeyType === 'rsa-pss') {
-      // No JWK holds it; its DER ends with private numbers.
+      // There is no JWK of this type; its DER ends with private numbers.
       this.add('private numbers', key.export({ format: 'der', type: 'pkcs8' }).subarray(-128))
       return
     }
@@ -34,7 +34,7 @@ export class SecretSearch {
     }
   }
 
-  /** What was found, and in which words; `undefined` when there is nothing. */
+  /** The name of a secret that was found, with the matching text; `undefined` if there is none. */
   findIn(text: string): string | undefined {
     const plain = text.replaceAll(/\s+/g, ' ')
     for (const [needle, name] of this.#needles) {
@@ -62,13 +62,13 @@ function formsOf(bytes: Buffer): string[] {
   ]
 }
 
-/** As text in either encoding; without control characters, which are escaped in ways of their own. */
+/** The bytes as text in both encodings, without control characters, which are escaped differently. */
 function rawForms(bytes: Buffer): string[] {
   const text = bytes.toString('latin1')
   return /^[\x20-\x7e]+$/.test(text) && !/\s/.test(text) ? [text] : []
 }
 
-/** The characters of base64 that these bytes alone decide, when `shift` bytes of a group of three stand before them. */
+/** The base64 characters that these bytes alone determine, if `shift` bytes of a group of three precede them. */
 function base64At(bytes: Buffer, shift: number): string[] {
   const padded = Buffer.concat([Buffer.alloc(shift), bytes])
   const from = Math.ceil((shift * 8) / 6)

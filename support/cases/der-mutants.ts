@@ -1,21 +1,21 @@
-// Changes DER by its structure and not by its bytes, so that a change reaches the code that reads deep inside.
+// Changes the structure of DER instead of its bytes, so that changes reach the code that parses nested elements.
 
 import { tagged } from '../material/der.js'
 
-/** How an element is written; everything but `der` is BER, or neither. */
+/** The encoding of an element; all except `der` are BER or invalid. */
 type Form = 'der' | 'indefinite' | 'long length' | 'high tag' | 'pieces'
 
 interface Element {
   tag: number
   form: Form
-  /** The parts of a constructed element, or of an octet string that holds DER; `null` elsewhere. */
+  /** The parts of a constructed element, or of an octet string with DER; `null` for others. */
   children: Element[] | null
   content: Buffer
 }
 
 export type Random = () => number
 
-/** The same DER with some elements changed, as the numbers decide. */
+/** The DER with some elements changed at random. */
 export function mutated(der: Buffer, random: Random, donors: readonly Buffer[] = []): Buffer {
   const root = parse(der)
   const changes = 1 + Math.floor(random() * random() * 4)
@@ -24,8 +24,8 @@ export function mutated(der: Buffer, random: Random, donors: readonly Buffer[] =
 }
 
 /**
- * The same in BER as Windows and NSS write it: every length indefinite, every octet string in two pieces. What an octet
- * string holds is left alone.
+ * The element in BER, as written by Windows and NSS: every length indefinite, every octet string in two pieces. The content of
+ * octet strings is unchanged.
  */
 export function berOf(der: Buffer): Buffer {
   const root = parse(der)
@@ -67,7 +67,7 @@ interface Change {
 }
 
 const CHANGES: readonly ((change: Change) => void)[] = [
-  // Written in another way.
+  // Another encoding.
   ({ element }) => {
     element.form = 'indefinite'
   },
@@ -104,7 +104,7 @@ const CHANGES: readonly ((change: Change) => void)[] = [
   ({ element, random }) => {
     replaceContent(element, pick(CONTENTS, random))
   },
-  // Elsewhere, or not there.
+  // Moved, duplicated or removed.
   ({ siblings, index }) => {
     siblings.splice(index, 1)
   },
@@ -136,7 +136,7 @@ const TAGS = [
   0x82, 0x86, 0xa0, 0xa1, 0xa3, 0xa4,
 ]
 
-/** Numbers, times, names and identifiers that readers stumble over. */
+/** Numbers, times, names and identifiers that parsers may mishandle. */
 const CONTENTS = [
   Buffer.from([0]),
   Buffer.from([0xff]),

@@ -1,20 +1,20 @@
 import { isGood, type NodeVerdict } from './node-verdict.js'
 import type { PairCase } from './pair-cases.js'
 
-/** What PREPARE makes of a pair. */
+/** The verdict of PREPARE on a pair. */
 export interface OwnVerdict {
   readonly isAccepted: boolean
-  /** Of the problems, or of the warnings where it is accepted. */
+  /** Codes of the problems, or of the warnings if it is accepted. */
   readonly codes: readonly string[]
 }
 
-/** Why certswap refuses what Node and its clients accept (`stricter`), or accepts what they refuse (`looser`). */
+/** Why certswap refuses a pair that Node and its clients accept (`stricter`), or accepts one that they refuse (`looser`). */
 export interface Disagreement {
   readonly side: 'stricter' | 'looser'
   readonly reason: string
-  /** What differs from the usual pair in a case that disagrees for this reason. */
+  /** Difference from the usual pair in a case with this disagreement. */
   readonly example: Partial<PairCase>
-  /** `false` where Node and certswap agree about the example on this version of Node. @defaultValue true */
+  /** `false` if Node and certswap agree about the example on this version of Node. @defaultValue true */
   readonly isHere?: boolean
   explains(one: PairCase, node: NodeVerdict, own: OwnVerdict): boolean
 }
@@ -92,7 +92,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
   },
 ]
 
-/** The reason of a disagreement; `agreed` without one, and `null` for one that is not in the list. */
+/** The reason of a disagreement; `agreed` if there is none, `null` if it is not in the list. */
 export function explanationOf(one: PairCase, node: NodeVerdict, own: OwnVerdict): string | null {
   if (isGood(node) === own.isAccepted) return 'agreed'
   const side = own.isAccepted ? 'looser' : 'stricter'

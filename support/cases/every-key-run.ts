@@ -1,5 +1,5 @@
-// Passes every curve and kind of key that this OpenSSL knows through everything that reads certificates, in a process of
-// its own: a crash of native code is seen. It writes what it is about to read, then the codes of what was wrong.
+// Passes every curve and kind of key of this OpenSSL through all code that reads certificates, in a separate process, so that
+// crashes of native code are detected. It writes the name of each case before reading it, then the codes of its problems.
 
 import {
   createPrivateKey,
@@ -34,7 +34,7 @@ const hour = 3_600_000
 
 interface Key {
   readonly publicKey: KeyObject
-  /** `null` where none can be had. */
+  /** `null` if none can be generated. */
   readonly privateKey: KeyObject | null
   readonly pkcs8: Buffer
 }
@@ -93,7 +93,7 @@ async function pass(name: string, key: Key, extensions: readonly Buffer[]): Prom
   const keyPem = pem('PRIVATE KEY', key.pkcs8)
   const ways: Record<string, () => Promise<string[]>> = {
     certificate: () => prepared({ cert: write('leaf.crt', asLeaf), key: write('leaf.key', keyPem) }),
-    // Under its own CA where that can sign, and beside the CA elsewhere.
+    // Issued by a CA with this key if it can sign, else with the CA in the same file.
     chain: () =>
       prepared({
         cert: write('c.crt', (issuedBy(key) ?? ordinary.certPem + root.certPem) + asAuthority),
@@ -135,7 +135,7 @@ async function pass(name: string, key: Key, extensions: readonly Buffer[]): Prom
   }
 }
 
-/** With the parameters of the curve written out; the types know nothing of it. */
+/** A key with explicit curve parameters, which the types lack. */
 function explicit(namedCurve: string) {
   const options = { namedCurve, paramEncoding: 'explicit' } as { namedCurve: string }
   return generateKeyPairSync('ec', options)
@@ -145,7 +145,7 @@ function ofPair({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: K
   return { publicKey, privateKey, pkcs8: privateKey.export({ type: 'pkcs8', format: 'der' }) }
 }
 
-/** OpenSSL's SM2 signature divides by 1 + d, which is 0 here, and tries for ever (GM/T 0003.2). */
+/** OpenSSL's SM2 signature divides by 1 + d, which is 0 here, and retries forever (GM/T 0003.2). */
 function endlessSm2(): Key {
   const last = Buffer.from('fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54122', 'hex')
   const secret = sequence(integer(1), octets(last))
@@ -155,7 +155,7 @@ function endlessSm2(): Key {
   return { publicKey, privateKey: null, pkcs8 }
 }
 
-/** The ordinary leaf's key under a certificate that this key has signed; `null` where it cannot sign. */
+/** A certificate for the ordinary leaf's key, signed by this key; `null` if it cannot sign. */
 function issuedBy({ privateKey }: Key): string | null {
   try {
     const names = subjectAltName({ names: ['localhost'] }, false)
@@ -192,7 +192,7 @@ async function prepared(options: Parameters<typeof taskFor>[0]): Promise<string[
   return reply.kind === 'refused' ? codesIn(reply.problems) : anchorsLeftOut(reply)
 }
 
-/** An anchor that is left out is named in a warning. */
+/** The warnings about omitted anchors. */
 function anchorsLeftOut(reply: PrepareReply): string[] {
   const warnings = reply.kind === 'prepared' ? reply.warnings : []
   return codesIn(warnings).filter((code) => code === 'KEY_UNSUPPORTED')

@@ -1,5 +1,5 @@
-// Reads mutants in a process of its own, so that a crash of native code is seen. It writes the number of each mutant
-// before it reads it, and after it a line for each thing that was wrong.
+// Reads mutants in a separate process, so that crashes of native code are detected. It writes the number of each mutant
+// before reading it, and a line for each failure after it.
 //
 //   node mutant-run.js SEED FROM TO
 
@@ -26,7 +26,7 @@ import { unusualExtensions } from './unusual-extensions.js'
 
 const [seed, from, to] = process.argv.slice(2).map(Number) as [number, number, number]
 
-/** CPU time, so that other load on the machine does not count. */
+/** Limit of CPU time in milliseconds, which other load on the machine does not affect. */
 const LIMIT_MS = 1000
 const PASSPHRASE = 'Hagebutte'
 
@@ -49,7 +49,7 @@ const [ca, crl, pfx] = ['ca.crt', 'ca.crl', 'tls.p12'].map((name) => join(dir, n
 
 interface Outcome {
   readonly warnings: readonly Problem[]
-  /** What would be served; `null` where it was refused. */
+  /** The material that would be served; `null` if it was refused. */
   readonly material: Pick<PreparedMaterial, 'pairs'> | null
 }
 
@@ -108,7 +108,7 @@ const kinds: Readonly<Record<string, (random: Random) => Promise<Outcome>>> = {
 }
 const OF_ROOT: Readonly<Record<string, readonly string[]>> = {
   chain: ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
-  // The certificates in it are not signed again.
+  // The certificates in the file are not signed again.
   pkcs12: ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_SIGNATURE_FAILURE'],
 }
 const names = Object.keys(kinds)
@@ -124,7 +124,7 @@ for (let number = from; number < to; number++) {
     if (ms > LIMIT_MS) report(`took ${Math.round(ms)} ms`)
     if (outcome?.material) {
       const distrust = await distrustOf(outcome.material)
-      // Only a client that has the root can find these: the worker is not given the root.
+      // Only a client with the root can detect these: the worker does not get the root.
       const isOfRoot = OF_ROOT[name]?.includes(distrust ?? '')
       if (distrust && !isOfRoot && outcome.warnings.length === 0) report(`is distrusted: ${distrust}`)
       writeSync(1, 'served\n')
@@ -151,7 +151,7 @@ function bodyOf(der: Buffer): Buffer {
   return rest.subarray(0, 2 + count + length)
 }
 
-/** A certificate whose body is changed and that its issuer has signed again. */
+/** A certificate with a changed body, signed again by its issuer. */
 function reissued(der: Buffer, random: Random, issuer: KeyPair): string {
   return pem('CERTIFICATE', signedWhole(signerOf(issuer.privateKey), mutated(bodyOf(der), random, donors)))
 }
@@ -170,7 +170,7 @@ async function prepared(options: Parameters<typeof taskFor>[0]): Promise<Outcome
   return { warnings: reply.warnings, material: null }
 }
 
-/** Why a client that trusts the root does not verify it; `null` when it does. Node prints the certificates for the client. */
+/** Why a client that trusts the root does not verify it; `null` if it does. Node prints the certificates for the client. */
 async function distrustOf({ pairs }: Pick<PreparedMaterial, 'pairs'>): Promise<string | null> {
   const [near, far] = duplexPair()
   const server = new tls.TLSSocket(near, {

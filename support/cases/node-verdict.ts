@@ -5,22 +5,22 @@ import tls from 'node:tls'
 import { withoutPrintedPeer } from '../../src/workers/rehearse/rehearsing-client.js'
 import type { PairFilesOfCase } from './pair-cases.js'
 
-/** What Node and an ordinary client of it make of a pair; `ok`, or a code. */
+/** The verdict of Node and of an ordinary Node client on a pair: `ok`, or a code. */
 export interface NodeVerdict {
   readonly load: string
   readonly tls12: string
   readonly tls13: string
-  /** Whether the client verified the certificate, and the name `localhost`. */
+  /** Result of the client's verification of the certificate and the name `localhost`. */
   readonly client: string
 }
 
-/** What handshakes came to: with the same certificates and the same key, they come to the same. */
+/** Results of handshakes, which are determined by certificates and key. */
 export type Handshakes = Map<string, Omit<NodeVerdict, 'load'>>
 
 /**
- * Loads a pair as a server would, and shakes hands with a client that trusts the root, once in each version of TLS.
+ * Loads a pair as a server would, and makes a handshake with a client that trusts the root, in each version of TLS.
  *
- * @param known the handshakes of this pair in the forms before, by what Node may read differently.
+ * @param known the handshakes of this pair in earlier forms, by the parts that Node may read differently.
  */
 export async function nodeVerdict(
   files: PairFilesOfCase,
@@ -47,7 +47,7 @@ async function shakeHands(
   return { tls12: tls12.handshake, tls13: tls13.handshake, client }
 }
 
-/** Whether an ordinary client can use it in every version that is on by default. */
+/** Whether an ordinary client can use it in every TLS version that is enabled by default. */
 export function isGood({ load, tls12, tls13, client }: NodeVerdict): boolean {
   return [load, tls12, tls13, client].every((one) => one === 'ok')
 }
@@ -97,7 +97,7 @@ function meet(
   })
 }
 
-/** Most cases have the same few roots, and OpenSSL 3.0 takes a millisecond for a context. */
+/** Cached, because most cases share a few roots, and OpenSSL 3.0 takes a millisecond for a context. */
 const clients = new Map<string, tls.SecureContext>()
 
 function clientContext(version: tls.SecureVersion, ca: string): tls.SecureContext {

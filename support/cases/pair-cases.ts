@@ -17,8 +17,7 @@ import { pkcs12 } from '../material/pkcs12.js'
 import { distinguishedName, keyIdOf, randomSerial, signCertificate } from '../material/x509.js'
 
 /*
- * Pairs of every kind that the tests can make: what is said of a key, a chain, the extensions of the leaf, its dates, and how
- * they are written into files.
+ * Pairs of every kind that the tests can generate, by key, chain, extensions and dates of the leaf, and form of the files.
  */
 
 const named = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve })
@@ -53,7 +52,7 @@ const usage = (byte: number) =>
 const purpose = (...ids: string[]) => extension('2.5.29.37', sequence(...ids.map(oid)))
 const [SERVER, CLIENT, ANY] = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2', '2.5.29.37.0'] as const
 
-/** The first of each is the usual one. */
+/** The first of each kind is the usual one. */
 const CHOICES = {
   key: KEYS,
   issuer: { intermediate: 0, root: 0, 'RSA root': 0, itself: 0 },
@@ -145,10 +144,10 @@ const CHOICES = {
 
 type Choices = typeof CHOICES
 
-/** What is chosen of each kind, by name. */
+/** The choice of each kind, by name. */
 export type PairCase = { readonly [Kind in keyof Choices]: keyof Choices[Kind] & string }
 
-/** The files of a case, and what a client needs to verify it. */
+/** The files of a case, and the root for a client. */
 export interface PairFilesOfCase {
   /** `null` for PKCS#12. */
   readonly cert: string | Buffer | null
@@ -176,7 +175,7 @@ export const usualCase = Object.fromEntries(
   Object.entries(CHOICES).map(([kind, choices]) => [kind, Object.keys(choices)[0]]),
 ) as unknown as PairCase
 
-/** A case by lot: most choices are the usual ones, because two faults hide each other. */
+/** A random case: most choices are the usual ones, because two faults hide each other. */
 export function drawnCase(next: () => number): PairCase {
   const kinds = Object.keys(CHOICES) as (keyof Choices)[]
   const unusual = new Set(
@@ -185,7 +184,7 @@ export function drawnCase(next: () => number): PairCase {
   return Object.fromEntries(
     kinds.map((kind) => {
       const names = Object.keys(CHOICES[kind])
-      // What the key is, and who issued it, always varies.
+      // Key and issuer always vary.
       const isDrawn =
         unusual.has(kind) || (kind === 'key' && next() < 0.4) || (kind === 'issuer' && next() < 0.4)
       return [kind, isDrawn ? names[Math.floor(next() * names.length)] : names[0]]
@@ -195,7 +194,7 @@ export function drawnCase(next: () => number): PairCase {
 
 const FORMS = ['certForm', 'keyForm', 'container', 'passphrase'] as const
 
-/** The same pair in other forms, by lot: half of the forms are the usual ones. */
+/** The same pair in random forms: half of the forms are the usual ones. */
 export function otherFormOf(one: PairCase, next: () => number): PairCase {
   const forms = FORMS.map((kind) => {
     const names = Object.keys(CHOICES[kind])
@@ -204,7 +203,7 @@ export function otherFormOf(one: PairCase, next: () => number): PairCase {
   return { ...one, ...Object.fromEntries(forms) }
 }
 
-/** The choices that are not the usual ones, in words. */
+/** Describes the choices that are not the usual ones. */
 export function describeCase(one: PairCase): string {
   const kinds = Object.keys(CHOICES) as (keyof Choices)[]
   return (
@@ -215,7 +214,7 @@ export function describeCase(one: PairCase): string {
   )
 }
 
-/** `null` for a case that cannot be made: a key that signs nothing has no certificate of its own. */
+/** `null` for a case that cannot be generated: a key that cannot sign has no self-signed certificate. */
 export function filesOfCase(one: PairCase): PairFilesOfCase | null {
   const pair = keyOf(one.key)
   const issuer = issuerOf(one, pair)
@@ -247,14 +246,14 @@ export function filesOfCase(one: PairCase): PairFilesOfCase | null {
 
 let lastLeaf: { readonly name: string; readonly der: Buffer } | undefined
 
-/** Cases that differ in their forms alone, one after the other, have the same certificate. */
+/** Consecutive cases that differ only in their forms share one certificate. */
 function sameLeafOr(one: PairCase, make: () => Buffer): Buffer {
   const name = JSON.stringify({ ...one, ...Object.fromEntries(FORMS.map((kind) => [kind, null])) })
   if (lastLeaf?.name !== name) lastLeaf = { name, der: make() }
   return lastLeaf.der
 }
 
-/** One pair for each kind of key: to make one of RSA takes a tenth of a second. */
+/** One cached pair for each kind of key: generating an RSA key takes 0.1 s. */
 function keyOf(name: PairCase['key']): KeyPair {
   const known = made.get(name) ?? (KEYS[name] as () => KeyPair)()
   made.set(name, known)
@@ -265,7 +264,7 @@ interface CaseIssuer {
   readonly name: string
   readonly publicKey: KeyObject
   readonly privateKey: KeyObject
-  /** `null` for a leaf that is its own issuer. */
+  /** `null` for a self-signed leaf. */
   readonly root: string | null
   readonly above: string
   readonly certificates: readonly { readonly certDer: Buffer }[]
@@ -320,7 +319,7 @@ function leafOf(one: PairCase, { publicKey }: KeyPair, issuer: CaseIssuer, signe
 
 let strangeKey: { readonly plain: string; readonly encrypted: string } | undefined
 
-/** A key of another certificate, made once. */
+/** A key of another certificate, generated once. */
 function strange(): { readonly plain: string; readonly encrypted: string } {
   if (strangeKey !== undefined) return strangeKey
   const pair = keyPair()
@@ -332,7 +331,7 @@ function pkcs8({ privateKey }: KeyPair): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-/** PKCS#8 for kinds that have no traditional form. */
+/** PKCS#8 for kinds without a traditional form. */
 function traditional(pair: KeyPair, passphrase?: string): string {
   const { asymmetricKeyType: type } = pair.privateKey
   if (type === 'rsa' || type === 'ec') return traditionalKey(pair, passphrase)

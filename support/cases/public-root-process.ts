@@ -1,5 +1,5 @@
 /*
- * What `runWithPublicRoot` starts: runs the cases of a module, one after the other, and sends how each ended.
+ * The process of `runWithPublicRoot`: runs the cases of a module one after the other, and sends the result of each.
  */
 
 import { type Case, type CaseContext, publicRootHere } from './public-root.js'

@@ -8,19 +8,19 @@ import type { TestContext } from 'node:test'
 import { tempDir } from '../files/temp-dir.js'
 import { type Authority, createAuthority } from '../material/certificates.js'
 
-/** What a case of {@link runWithPublicRoot} needs of a test. */
+/** The part of a test context that cases of {@link runWithPublicRoot} use. */
 export type CaseContext = Pick<TestContext, 'after'>
 
-/** A promise that is tried in a process that trusts one more public root. */
+/** A case that runs in a process with an additional public root. */
 export type Case = (t: CaseContext, publicRoot: Authority) => Promise<void>
 
 const NAME = 'A public root'
 
 /**
- * Runs the cases of a module (its export `cases`) in a process whose Node takes one more CA for a public root: it reads
- * `NODE_EXTRA_CA_CERTS` at its start.
+ * Runs the cases of a module (its export `cases`) in a process whose Node treats one more CA as a public root, from
+ * `NODE_EXTRA_CA_CERTS`, which Node reads at its start.
  *
- * @returns for each case `null`, or why it failed.
+ * @returns for each case `null`, or the reason of its failure.
  */
 export async function runWithPublicRoot(
   t: TestContext,
@@ -43,7 +43,7 @@ export async function runWithPublicRoot(
   return results as Record<string, string | null>
 }
 
-/** The same root in the process of the cases, able to issue certificates. */
+/** The additional root in the process of the cases, with its key. */
 export function publicRootHere(): Authority {
   const privateKey = createPrivateKey(process.env['PUBLIC_ROOT_KEY'] as string)
   return createAuthority({ name: NAME, key: { privateKey, publicKey: createPublicKey(privateKey) } })

@@ -17,7 +17,7 @@ import { extension } from '../material/extensions.js'
 const any = (id: string, value: Buffer) => [extension(id, value), extension(id, value, true)]
 const name = sequence(set(sequence(oid('2.5.4.3'), utf8('x'))))
 
-/** Every kind of general name (RFC 5280, section 4.2.1.6), and some that are none. */
+/** Every kind of general name (RFC 5280, section 4.2.1.6), and some invalid ones. */
 const generalNames = sequence(
   constructed(0, oid('1.3.6.1.4.1.311.20.2.3'), constructed(0, utf8('user@x.example'))),
   primitive(1, Buffer.from('a@x.example')),
@@ -30,7 +30,7 @@ const generalNames = sequence(
   primitive(8, Buffer.from([0x2a, 3, 4])),
 )
 
-/** Extensions that OpenSSL knows and that servers seldom have, each with and without the critical flag. */
+/** Extensions that OpenSSL knows and servers seldom use, each with and without the critical flag. */
 export const unusualExtensions: readonly Buffer[] = [
   ...any('2.5.29.17', generalNames),
   ...any('2.5.29.18', generalNames),

@@ -5,8 +5,8 @@ import { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
 /*
- * Clients that stop in the middle of coming in, and a server that greets whom it admits: what an attacker does with
- * trust that is about to change.
+ * Clients that stop in the middle of a handshake, as an attacker would before a change of trust, and a server that greets the
+ * clients that it admits.
  */
 
 /** `full` and `resumed` were admitted. */
@@ -14,9 +14,9 @@ export type Admission = 'full' | 'resumed' | 'refused'
 
 export interface Outcome {
   readonly admission: Admission
-  /** What the server's application read as `socket.authorized`. */
+  /** `socket.authorized` in the application of the server. */
   readonly authorized: boolean | undefined
-  /** As it went over the wire; Node 24 adds the name of the server to it, and offers it to no other. */
+  /** As sent on the wire; Node 24 prepends the server name, and offers the session to no other server. */
   readonly session: Buffer | undefined
 }
 
@@ -29,13 +29,13 @@ export interface ClientOptions {
   readonly session?: Buffer | undefined
   /** @defaultValue `'localhost'` */
   readonly servername?: string
-  /** Offers a session by its id alone. */
+  /** Offers a session by its ID only. */
   readonly withoutTickets?: boolean
-  /** Whether the server issues tickets of TLS 1.3. @defaultValue `true` */
+  /** Whether the server issues TLS 1.3 tickets. @defaultValue `true` */
   readonly expectTicket?: boolean
 }
 
-/** A server that tells each client whom it takes it for, and then echoes nothing. */
+/** A server that sends each client the identity that it sees, and nothing else. */
 export function createGreeter(options: tls.TlsOptions): tls.Server {
   return tls.createServer(options, greet)
 }
@@ -45,12 +45,12 @@ export function greet(socket: tls.TLSSocket): void {
   socket.write(JSON.stringify({ authorized: socket.authorized }))
 }
 
-/** Connects and handshakes at once. */
+/** Connects and completes the handshake. */
 export async function comeIn(options: ClientOptions): Promise<Outcome> {
   return await handshakeOn(net.connect({ host: '127.0.0.1', ...options }), options)
 }
 
-/** A TCP connection that was accepted, on which nothing has been sent yet. */
+/** An accepted TCP connection on which no data has been sent yet. */
 export async function openOnly(server: net.Server, options: ClientOptions): Promise<() => Promise<Outcome>> {
   const socket = net.connect({ host: '127.0.0.1', ...options })
   socket.on('error', () => {})
@@ -111,7 +111,7 @@ function handshakeOn(stream: Duplex, options: ClientOptions): Promise<Outcome> {
     }
     const seen = () => {
       const reused = socket.isSessionReused()
-      // A session of TLS 1.3 is usable once its ticket has come; a resumption brings none.
+      // A TLS 1.3 session is usable once its ticket has arrived; a resumption gets no ticket.
       const ticketsCome = version === 'TLSv1.3' && !reused && options.expectTicket !== false
       if (authorized === undefined || (ticketsCome && !kept)) return
       const own = socket.getSession()
@@ -137,16 +137,16 @@ const REFUSED: Outcome = { admission: 'refused', authorized: undefined, session:
 
 const STATE_PREFIX = Buffer.from('\0nodejs:tls:session:1\0')
 
-/** A session without the name that newer releases of Node put before it: an attacker offers it where he likes. */
+/** A session without the server name that newer versions of Node prepend: an attacker may offer it to any server. */
 function bareSession(session: Buffer): Buffer {
   if (session.indexOf(STATE_PREFIX) !== 0) return session
   const at = STATE_PREFIX.length
   return session.subarray(at + 2 + session.readUInt16BE(at))
 }
 
-/** Passes everything on but what the client sends after the server's first answer. */
+/** Forwards everything except the data that the client sends after the server's first response. */
 class HeldStream extends Duplex {
-  /** Resolves once the client has something to send that is rolledBack back. */
+  /** Resolves once data of the client is held back. */
   readonly stopped: Promise<void>
   readonly #socket: net.Socket
   #answered = false

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 
 export interface CurlResult {
-  /** curl's exit code. */
+  /** Exit code of curl. */
   readonly code: number
   readonly stdout: string
   readonly stderr: string
@@ -17,7 +17,7 @@ export const withoutCurlHttp2: false | string = / HTTP2 /.test(version)
   ? false
   : 'needs a curl that speaks HTTP/2: apt-get install curl'
 
-/** The real curl, quiet, and never for longer than a test lasts. */
+/** Runs the real curl, quietly and with a time limit. */
 export function curl(...args: string[]): Promise<CurlResult> {
   return new Promise((resolve) => {
     execFile('curl', ['-sS', '--max-time', '60', ...args], (error, stdout, stderr) => {

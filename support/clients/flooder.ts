@@ -1,13 +1,13 @@
 /*
- * A process that floods a control server, by the rules of a client that is not allowed in: COUNT connections at any
- * time, each opened again as soon as it has been closed. Writes a line with the number of its open connections twice a second.
+ * A process that floods a control server without credentials: COUNT simultaneous connections, each reopened as soon as it is
+ * closed. Writes a line with the number of its open connections twice per second.
  */
 
 import { connect, type Socket } from 'node:net'
 
 const HEAD = 'GET /status HTTP/1.1\r\nHost: localhost\r\n'
 
-/** What a connection of the flood does once it is open. */
+/** Behaviours of an open connection of the flood. */
 const HABITS: Readonly<Record<string, (socket: Socket) => void>> = {
   silent: () => {},
   refused: (socket) => void socket.write(`${HEAD}Authorization: Bearer ${'x'.repeat(40)}\r\n\r\n`),

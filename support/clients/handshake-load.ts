@@ -5,11 +5,11 @@ import { handshake } from './tls-client.js'
 export interface LoadOptions {
   readonly port: number
   readonly clients: number
-  /** Tells moments apart, for instance the number of the generation that is served. */
+  /** A marker of the current state, for instance the number of the served generation. */
   readonly moment: () => number
 }
 
-/** One full handshake: what the client was shown, and the moments at which it began and ended. */
+/** One full handshake: the certificate received, and the markers at its start and end. */
 export interface Sighting {
   readonly client: number
   readonly fingerprint256: string | undefined
@@ -19,15 +19,15 @@ export interface Sighting {
 
 export interface LoadReport {
   readonly sightings: readonly Sighting[]
-  /** Handshakes that offered the session of the one before. */
+  /** Handshakes that offered the session of the previous one. */
   readonly offered: number
   readonly resumed: number
   readonly failures: readonly unknown[]
 }
 
 /**
- * Clients that connect without a pause until they are told to stop: every other connection offers the session of the
- * one before. One half of the clients speaks TLS 1.2, the other TLS 1.3.
+ * Clients that connect without a pause until `stop()`: every other connection offers the session of the previous one. One
+ * half of the clients uses TLS 1.2, the other TLS 1.3.
  */
 export function startLoad({ port, clients, moment }: LoadOptions): { stop(): Promise<LoadReport> } {
   const sightings: Sighting[] = []

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 import { eventually } from '../base/eventually.js'
 
-/** Kills a process where it is, and tells whose connections to a port it had: stopped first, it accepts no more. */
+/** Kills a process, and returns the client ports of its connections to a port. It is stopped first, so that it accepts no more. */
 export async function killed(pid: number, port: number): Promise<Set<number>> {
   process.kill(pid, 'SIGSTOP')
   try {
@@ -14,7 +14,7 @@ export async function killed(pid: number, port: number): Promise<Set<number>> {
   }
 }
 
-/** The ports of those whose connections to a port a process has open, as /proc tells it (Linux, IPv4). */
+/** The client ports of the open connections of a process to a port, from /proc (Linux, IPv4). */
 export function clientsHeldBy(pid: number, port: number): Set<number> {
   const inodes = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`)))
   const held = new Set<number>()
@@ -26,7 +26,7 @@ export function clientsHeldBy(pid: number, port: number): Set<number> {
   return held
 }
 
-/** A descriptor of a process that runs can be gone by now. */
+/** `null` if the running process has closed the descriptor meanwhile. */
 function targetOf(link: string): string | null {
   try {
     return readlinkSync(link)
@@ -35,7 +35,7 @@ function targetOf(link: string): string | null {
   }
 }
 
-/** Of `0100007F:1F90`. */
+/** The port in an address such as `0100007F:1F90`. */
 function portOf(address: string): number {
   return Number.parseInt(address.slice(address.indexOf(':') + 1), 16)
 }

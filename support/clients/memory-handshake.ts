@@ -3,11 +3,11 @@ import tls from 'node:tls'
 
 export interface MemoryHandshake {
   readonly fingerprint256: string | undefined
-  /** Why the client does not trust the server; `undefined` when it does. */
+  /** Why the client does not trust the server; `undefined` if it does. */
   readonly distrust: string | undefined
 }
 
-/** A full handshake with a server of these options, over no network at all; rejects when it fails. */
+/** A full handshake with a server of these options in memory; rejects if it fails. */
 export function handshakeInMemory(
   server: tls.SecureContextOptions,
   client: tls.SecureContextOptions,

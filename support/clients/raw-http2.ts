@@ -4,7 +4,7 @@ import tls from 'node:tls'
 
 import type { Owner } from '../servers/echo-server.js'
 
-/** A frame as it is on the wire (RFC 9113, section 4.1). */
+/** A frame on the wire (RFC 9113, section 4.1). */
 export interface Frame {
   readonly type: number
   readonly flags: number
@@ -30,17 +30,17 @@ export const CANCEL = 0x8
 /** The last stream identifier of a GOAWAY that refuses nothing. */
 export const NO_LAST_STREAM = 0x7fffffff
 
-/** An HTTP/2 client that shows every frame it gets. */
+/** An HTTP/2 client that records every frame. */
 export interface RawHttp2 {
   readonly socket: tls.TLSSocket
   /** All frames so far. */
   readonly frames: readonly Frame[]
   /** Resolves when the server has ended the connection. */
   readonly ended: Promise<void>
-  /** Opens a stream with a GET that is complete. */
+  /** Opens a stream with a complete GET request. */
   get(stream: number, path?: string): void
   write(frame: Frame): void
-  /** The first frame, past or to come, that is wanted. */
+  /** The first frame, past or future, for which `wanted` returns true. */
   frame(wanted: (frame: Frame) => boolean): Promise<Frame>
   /** The body of a stream, once it has ended. */
   body(stream: number): Promise<string>
@@ -51,7 +51,7 @@ export interface RawHttp2Options {
   readonly answerPings?: boolean
 }
 
-/** Connects, and leaves the connection to the test, at whose end it is destroyed. */
+/** Connects; the connection is destroyed at the end of the test. */
 export async function rawHttp2(
   t: Owner,
   port: number,
@@ -118,7 +118,7 @@ export function ofType(type: number): (frame: Frame) => boolean {
   return (frame) => frame.type === type
 }
 
-/** Whether a frame says that the body, or an answer without one, is complete. */
+/** Whether a frame ends a response. */
 export function isLast({ type, flags }: Frame): boolean {
   return (type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0
 }
@@ -141,7 +141,7 @@ function encode({ type, flags, stream, payload }: Frame): Buffer {
 
 function readFrames(socket: Socket, take: (frame: Frame) => void): void {
   let buffer = empty
-  socket.on('error', () => {}) // The test sees it as a connection that closed.
+  socket.on('error', () => {}) // The test sees a closed connection.
   socket.on('data', (chunk: Buffer) => {
     buffer = Buffer.concat([buffer, chunk])
     while (buffer.length >= 9 && buffer.length >= 9 + buffer.readUIntBE(0, 3)) {

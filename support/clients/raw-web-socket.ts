@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 
 import type { WebSocketLike } from '../../src/main/drain/index.js'
 
-/** As much of a WebSocket server (RFC 6455) as a closing handshake takes; its shape is that of the package `ws`. */
+/** The part of a WebSocket server (RFC 6455) that a closing handshake needs, with the interface of the package `ws`. */
 export class RawWebSockets extends EventEmitter {
   constructor(server: Server) {
     super()
@@ -16,13 +16,13 @@ export class RawWebSockets extends EventEmitter {
   }
 }
 
-/** The server's side of one connection: it sends close frames, and ends when the client has sent one. */
+/** The server side of one connection: sends close frames, and ends when the client has sent one. */
 class RawWebSocket implements WebSocketLike {
   readonly #socket: Duplex
 
   constructor(socket: Duplex) {
     this.#socket = socket
-    socket.on('error', () => {}) // A client that leaves early fails its own test.
+    socket.on('error', () => {}) // A client that disconnects early fails its own test.
     socket.on('data', (chunk: Buffer) => {
       if (opcodeOf(chunk) === CLOSE) socket.end()
     })
@@ -33,7 +33,7 @@ class RawWebSocket implements WebSocketLike {
   }
 }
 
-/** What a client sends to become a WebSocket. */
+/** The upgrade request of a WebSocket client. */
 export const upgradeRequest = [
   'GET /socket HTTP/1.1',
   'Host: localhost',

@@ -15,8 +15,8 @@ export interface RefusedRequests {
 }
 
 /**
- * Drains a session under a request each millisecond, several times. What is not refused must be answered, and what is
- * must not be seen.
+ * Drains a session with a request each millisecond, several times. Requests that are not refused must be answered; refused
+ * requests must not reach the application.
  */
 export async function refusedRequests(
   t: Owner,
@@ -36,7 +36,7 @@ export async function refusedRequests(
     const { drain, port } = await drainOf(t, server, { http2 })
     const client = await rawHttp2(t, await latencyProxy(t, port, ONE_WAY_MS))
     let next = 1
-    // What a client sends after it has read a GOAWAY goes to another connection.
+    // After it has read a GOAWAY, a client uses another connection.
     while (!client.frames.some(ofType(GOAWAY))) {
       client.get(next)
       next += 2

@@ -6,13 +6,13 @@ import type { TestContext } from 'node:test'
 
 import type { Leaf } from '../material/certificates.js'
 
-/** Python can replace the certificate of a client connection; Node cannot. For the option `skip` of a test. */
+/** For the option `skip` of a test. Python can replace the certificate of a client connection; Node cannot. */
 export const withoutPython: false | string =
   spawnSync('python3', ['-c', 'import ssl']).status === 0 ? false : 'needs python3: apt-get install python3'
 
 /**
- * Starts a TLS 1.2 client with the first certificate. It shows the second one in the next renegotiation once it has read
- * `switch`, which it answers.
+ * Starts a TLS 1.2 client with the first certificate. After it has read `switch`, which it answers, it sends the second one in
+ * the next renegotiation.
  */
 export function renegotiatingClient(
   t: TestContext,

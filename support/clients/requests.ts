@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 export interface RequestResult {
   readonly status: number | undefined
   readonly body: string
-  /** Of the connection: two requests with the same one had the same connection. */
+  /** Client port of the connection; requests on one connection have the same port. */
   readonly localPort: number | undefined
   readonly reusedSocket: boolean
 }
@@ -21,7 +21,7 @@ export async function get(options: https.RequestOptions): Promise<RequestResult>
   return { status: response.statusCode, body, reusedSocket: request.reusedSocket, localPort }
 }
 
-/** Sends a word over a connection or stream that echoes, and waits for all of it to come back. */
+/** Sends a word over an echoing connection or stream, and waits for all of it to return. */
 export function echoed(stream: Duplex, word: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''

@@ -12,50 +12,50 @@ export interface HandshakeOptions extends ClientOptions {
   readonly port: number
   /** @defaultValue `'127.0.0.1'` */
   readonly host?: string
-  /** Empty for a client that names no server. @defaultValue `'localhost'` */
+  /** Empty for a client without SNI. @defaultValue `'localhost'` */
   readonly servername?: string
   readonly alpn?: string[] | undefined
   /**
-   * Waits for one answer. A Node server judges a client certificate after the handshake, so only an answer proves that
-   * the client was let in. The server must echo, or speak HTTP/1.1 or HTTP/2.
+   * Waits for one response. A Node server verifies a client certificate after the client's handshake, so only a response
+   * proves that the client was admitted. The server must echo, or speak HTTP/1.1 or HTTP/2.
    */
   readonly confirm?: boolean | undefined
-  /** In TLS 1.3 the session arrives after the handshake; `false` where no tickets are issued. @defaultValue true */
+  /** Waits for the TLS 1.3 session after the handshake; `false` if no tickets are issued. @defaultValue true */
   readonly waitForSession?: boolean | undefined
-  /** Leaves the connection open until `close()`. */
+  /** Keeps the connection open until `close()`. */
   readonly keepOpen?: boolean | undefined
-  /** Is given the socket before anything happens on it. */
+  /** Called with the socket before it connects. */
   readonly onSocket?: ((socket: TLSSocket) => void) | undefined
   /** @defaultValue 5000 */
   readonly timeoutMs?: number | undefined
 }
 
 export interface Handshake {
-  /** Of the certificate that the server sent; a resumed handshake sends none. */
+  /** Fingerprint of the server's certificate; a resumed handshake has none. */
   readonly fingerprint256: string | undefined
-  /** Of the certificates that were sent behind it, in their order as far as each issued the one before. */
+  /** Fingerprints of the issuers sent with it, in order, as long as each issued the previous one. */
   readonly issuers: readonly string[]
-  /** Whether this client trusts the server; if not, the handshake goes on and `authorizationError` says why. */
+  /** Whether this client trusts the server; if not, the handshake continues and `authorizationError` has the reason. */
   readonly authorized: boolean
   readonly authorizationError: string | undefined
   readonly protocol: string | null
   readonly alpn: string | false | null
   readonly reused: boolean
   readonly session: Buffer | undefined
-  /** What came first, where one waited for it with `confirm`. */
+  /** The first response, with `confirm`. */
   readonly answer: string | undefined
   readonly socket: TLSSocket
   close(): Promise<void>
 }
 
-/** Of a handshake that failed. */
+/** The error of a failed handshake. */
 export interface HandshakeError extends Error {
   readonly code: string
-  /** Of this side; `undefined` where there was no connection at all. */
+  /** Port of this side; `undefined` if there was no connection. */
   readonly localPort: number | undefined
 }
 
-/** One TLS handshake. It rejects with a {@link HandshakeError}, and unless `keepOpen` it leaves nothing open. */
+/** One TLS handshake. Rejects with a {@link HandshakeError}; unless `keepOpen`, the connection is closed afterwards. */
 export async function handshake(options: HandshakeOptions): Promise<Handshake> {
   const { alpn, confirm, waitForSession, keepOpen, onSocket, timeoutMs, ...client } = options
   const socket = connect({
@@ -76,7 +76,7 @@ export async function handshake(options: HandshakeOptions): Promise<Handshake> {
   try {
     await allSeen(socket, { confirm, waitForSession, timeoutMs })
     const result = describe(socket, seen)
-    // Node holds back what is written from within a session's arrival until something else happens.
+    // Data written in the `session` event is only sent with the next activity of the socket.
     await turn()
     if (keepOpen !== true) await result.close()
     return result
@@ -86,7 +86,7 @@ export async function handshake(options: HandshakeOptions): Promise<Handshake> {
   }
 }
 
-/** Waits until the handshake, and what else was asked for, has happened. */
+/** Waits for the handshake and the other requested events. */
 function allSeen(
   socket: TLSSocket,
   { confirm = false, waitForSession = true, timeoutMs = 5000 }: Omit<HandshakeOptions, 'port'>,
@@ -114,7 +114,7 @@ function allSeen(
       localPort = socket.localPort
     })
     socket.on('secureConnect', () => {
-      // A resumed handshake brings no new ticket: Node's servers do not renew them.
+      // A resumed handshake gets no new ticket: Node servers do not renew them.
       if (socket.getProtocol() !== 'TLSv1.3' || socket.isSessionReused()) awaited.delete('session')
       if (confirm) socket.write(socket.alpnProtocol === 'h2' ? http2Greeting : http1Request)
       seen('secureConnect')

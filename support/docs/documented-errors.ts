@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 export interface DocumentedError {
   readonly meaning: string
   readonly remedy: string
-  /** The message, with every temporary directory called `/etc/tls`. */
+  /** The message, with `/etc/tls` instead of every temporary directory. */
   readonly example: string
 }
 
@@ -23,7 +23,7 @@ export function documentedErrors(): Map<string, DocumentedError> {
   )
 }
 
-/** The messages that the page lists below its table: of storage and threads, of pairs, keys and trust anchors. */
+/** The messages that the page lists below its table: about storage, threads, pairs, keys and trust anchors. */
 export function documentedMessages(): { readonly code: string; readonly message: string }[] {
   const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
   return [...page.matchAll(/^- `([A-Z_]+)`: `+(.*?)`+$/gm)].map(([, code = '', message = '']) => ({
@@ -42,7 +42,7 @@ export function assertListed({ code, message }: { code: string; message: string 
   )
 }
 
-/** A message as the documentation shows it. */
+/** A message with the paths of the documentation. */
 export function asDocumented(message: string, dir: string): string {
   return message.replaceAll(dir, '/etc/tls').replaceAll(/(127\.0\.0\.1):\d+/g, '$1:8443')
 }

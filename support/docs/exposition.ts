@@ -6,7 +6,7 @@ export const withoutPromtool: false | string = hasPromtool()
   ? false
   : 'needs promtool: apt-get install prometheus'
 
-/** What promtool has to say against it; empty when all is well. */
+/** The findings of promtool; empty if there are none. */
 export function promtoolComplaints(text: string): string {
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
     input: text,
@@ -21,8 +21,8 @@ const SERIES = new RegExp(`^([a-z_:][a-z0-9_:]*)(\\{${LABEL}(?:,${LABEL})*\\})? 
 /**
  * The series of a text in the Prometheus format, by name and labels.
  *
- * Asserts that the text is well-formed: each family has its help and type before its first series, each series is
- * there once, and each value is a number.
+ * Asserts that the text is well-formed: each family has its help and type before its first series, each series occurs once,
+ * and each value is a number.
  */
 export function seriesOf(text: string): Map<string, number> {
   assert.ok(text.endsWith('\n'), 'the text ends with a line end')

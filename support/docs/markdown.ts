@@ -8,7 +8,7 @@ export interface Block {
   readonly text: string
 }
 
-/** The code blocks of a page, whose path is from the root of the project. */
+/** The code blocks of a page. `page` is relative to the root of the project. */
 export function blocksIn(page: string): Block[] {
   const text = readFileSync(join(projectRoot, page), 'utf8')
   return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', block = '']) => ({
@@ -17,7 +17,7 @@ export function blocksIn(page: string): Block[] {
   }))
 }
 
-/** The commands of a page's shell blocks, one a line, without what is said of them. */
+/** The commands of a page's shell blocks, one per line, without comments. */
 export function commandsIn(page: string): string[] {
   return blocksIn(page)
     .filter(({ language }) => language === 'sh')

@@ -14,7 +14,7 @@ interface CertifiedPair {
   readonly keyPem: string
 }
 
-/** The plan of a server's context, with trust of its own. */
+/** The plan of a server's context with its trust. */
 export function contextPlan({ pairs, anchors = [], crl, dhparam }: PlanParts): ContextPlan {
   let end = 0
   const ends = Uint32Array.from(anchors, ({ certPem }) => {
@@ -39,7 +39,7 @@ export function contextPlan({ pairs, anchors = [], crl, dhparam }: PlanParts): C
   }
 }
 
-/** A pair as a worker hands it over. */
+/** A pair in the form of a worker's reply. */
 export function preparedPair({ chainPem, keyPem }: CertifiedPair): PreparedPair {
   return { chain: bytes(chainPem), key: bytes(keyPem) }
 }

@@ -14,9 +14,9 @@ const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
 export interface EndingOptions {
-  /** The clock of the engine; that of its worker stays the real one. `null` is the real one for both. */
+  /** The clock of the engine; its worker uses the real one. `null` for the real one in both. */
   readonly clock: FakeClock | null
-  /** When the revocation list, the anchor and the intermediate end, in milliseconds from now. */
+  /** Milliseconds until the revocation list, the anchor and the intermediate expire. */
   readonly listEnds?: number
   readonly caEnds?: number
   readonly chainEnds?: number
@@ -31,15 +31,15 @@ export interface EndingSite {
   readonly files: PairFiles
   readonly ca: string
   readonly crl: string
-  /** Of clients: the anchor. */
+  /** The CA of clients, which is the trust anchor. */
   readonly authority: Authority
-  /** Of the server; not among the anchors. */
+  /** The CA of the server, which is not a trust anchor. */
   readonly intermediate: Authority
   readonly engine: ReloadEngine
   readonly logger: RecordingLogger
 }
 
-/** An engine with a chain, an anchor and a revocation list, each of which ends when the options say. */
+/** An engine with a chain, an anchor and a revocation list that expire as set by the options. */
 export async function endingSite(t: TestContext, options: EndingOptions): Promise<EndingSite> {
   const { clock, listEnds = 7 * DAY, caEnds, chainEnds, interval = 0, crl: withList = true } = options
   const dir = tempDir(t)
@@ -56,7 +56,7 @@ export async function endingSite(t: TestContext, options: EndingOptions): Promis
   const engineOptions: ReloadEngineOptions = {
     ...{ ...files, ca, requestCert: true, hosts: [], logger, autoReloadInterval: interval },
     ...(withList ? { crl } : {}),
-    // The authority of the server is not among the anchors.
+    // The CA of the server is not a trust anchor.
     policy: { incompleteChain: 'warn' },
   }
   const engine: ReloadEngine = await startEngine(engineOptions, clock ? { clock } : {})
@@ -64,7 +64,7 @@ export async function endingSite(t: TestContext, options: EndingOptions): Promis
   return { dir, files, ca, crl, authority, intermediate, engine, logger }
 }
 
-/** A CA file and a revocation list beside it, as options of an engine. */
+/** Writes a CA file and a revocation list, and returns their options for an engine. */
 export function writeTrust(dir: string, authority: Authority): { readonly ca: string; readonly crl: string } {
   const [ca, crl] = [join(dir, 'ca.crt'), join(dir, 'list.crl')]
   writeFileSync(ca, authority.certPem)
@@ -72,12 +72,12 @@ export function writeTrust(dir: string, authority: Authority): { readonly ca: st
   return { ca, crl }
 }
 
-/** The date that is so many milliseconds from now. */
+/** The date this number of milliseconds from now. */
 export function fromNow(ms: number): Date {
   return new Date(Date.now() + ms)
 }
 
-/** Lets so many days pass in steps of two hours: the engine compares the clock after each. */
+/** Advances the clock by days in steps of two hours, after each of which the engine compares the clock. */
 export async function passDays(clock: FakeClock, count: number): Promise<void> {
   for (let step = 0; step < count * 12; step++) {
     clock.setWall(DAY / 12 - MINUTE)
@@ -85,7 +85,7 @@ export async function passDays(clock: FakeClock, count: number): Promise<void> {
   }
 }
 
-/** The codes of warnings about what has expired, in their order. */
+/** The codes of warnings about expired material, in order. */
 export function expiredCodes(warnings: readonly { readonly code: string }[]): string[] {
   return warnings.map(({ code }) => code).filter((code) => code.endsWith('_EXPIRED'))
 }

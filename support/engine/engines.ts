@@ -13,14 +13,14 @@ import { recordingLogger } from '../base/recording-logger.js'
 import { type HandshakeOptions, handshake } from '../clients/tls-client.js'
 import { createEcho, listen } from '../servers/echo-server.js'
 
-/** An engine that is closed when its test ends, and that logs to nobody unless it is told to. */
+/** An engine that is closed at the end of its test, without a log by default. */
 export async function startEngine(t: TestContext, options: ReloadEngineOptions): Promise<ReloadEngine> {
   const engine = await createReloadEngine({ logger: recordingLogger(), ...options })
   t.after(() => engine.close())
   return engine
 }
 
-/** An attached server that echoes; its port comes back. */
+/** Starts an attached echo server. @returns its port */
 export async function serveEcho(
   t: TestContext,
   engine: ReloadEngine,
@@ -31,7 +31,7 @@ export async function serveEcho(
   return listen(t, server)
 }
 
-/** What a client that connects now is shown. */
+/** The fingerprint that a new connection gets. */
 export async function servedBy(
   port: number,
   options: Partial<HandshakeOptions> = {},
@@ -44,7 +44,7 @@ export function assertApplied({ outcome, problems }: ReloadResult): void {
   assert.equal(outcome, 'applied', `problems: ${JSON.stringify(problems)}`)
 }
 
-/** The first event from now on that is wanted; a listener is there before this returns. */
+/** The next event for which `wanted` returns true; the listener is added synchronously. */
 export function nextEvent<E extends keyof ReloadEvents>(
   engine: ReloadEngine,
   event: E,
@@ -71,12 +71,12 @@ export function nextEvent<E extends keyof ReloadEvents>(
     }, WAIT_MS)
     engine.on(event, listener)
   })
-  // A test that fails before it waits has said why already.
+  // A test that fails before it waits has already reported the reason.
   found.catch(() => {})
   return found
 }
 
-/** Long enough for any machine: a promise that is kept takes milliseconds. */
+/** Time limit in milliseconds, long enough for any machine: the events take milliseconds. */
 const WAIT_MS = 20_000
 
 /** Every event of a kind from now on, in order. */

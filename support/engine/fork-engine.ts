@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Problem, Recovery, ReloadEngineOptions, ReloadResult } from '../../src/main/index.js'
 
-/** What an engine in another process tells. */
+/** Messages of an engine in another process. */
 export type EngineMessage =
   | { readonly kind: 'serving'; readonly port: number }
   | { readonly kind: 'failed'; readonly problems: readonly Problem[] }
@@ -13,7 +13,7 @@ export type EngineMessage =
   | { readonly kind: 'recovered'; readonly recovery: Recovery }
 
 export interface ForkedEngine {
-  /** The next message of this kind that is wanted; the ones before it are gone. */
+  /** The next message of this kind that is wanted; earlier ones are dropped. */
   next<K extends EngineMessage['kind']>(
     kind: K,
     wanted?: (message: Extract<EngineMessage, { kind: K }>) => boolean,
@@ -24,12 +24,12 @@ const NOBODY = 65_534
 
 const isRoot = process.geteuid?.() === 0
 
-/** Whom file permissions hold off: root's process is another user's, any other user's is its own. */
+/** A user to whom file permissions apply: another user if this process runs as root, else its own. */
 export const restricted: { readonly uid: number; readonly gid: number } = isRoot
   ? { uid: NOBODY, gid: NOBODY }
   : { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }
 
-/** Why a test that needs a user whom permissions hold off cannot run here; `false` where it can. */
+/** For the option `skip` of a test that needs such a user: `false`, or why it cannot run here. */
 export function withoutRestrictedUser(): string | false {
   if (process.platform === 'win32') return 'needs the permissions of Unix'
   if (!isRoot) return false

@@ -1,5 +1,5 @@
 /*
- * What `forkEngine` runs: an engine with a server of its own, which tells its parent what happens.
+ * The process of `forkEngine`: an engine with a server, which reports its events to the parent process.
  */
 
 import { once } from 'node:events'

@@ -15,13 +15,13 @@ export interface HostSite {
   readonly first: Leaf
   readonly engine: ReloadEngine
   readonly port: number
-  /** Puts a new pair into a host's directory, which is made when it is not there. */
+  /** Writes a new pair into a host's directory, which is created if it is missing. */
   put(directory: string, options?: LeafOptions): Leaf
-  /** What a client is shown that asks for this name. */
+  /** The fingerprint that a client gets for this server name. */
   shown(servername: string): Promise<string | undefined>
 }
 
-/** `initial` maps directories to what their certificates say. */
+/** `initial` maps directories to the options of their certificates. */
 export async function hostSite(
   t: TestContext,
   initial: Readonly<Record<string, LeafOptions>>,
@@ -40,7 +40,7 @@ export async function hostSite(
   return { dir, authority, first, engine, port, put, shown }
 }
 
-/** Writes a pair as cert-manager names it; each file appears whole. */
+/** Writes a pair under the names of cert-manager; each file is renamed into place. */
 export function putHost(
   dir: string,
   authority: Authority,

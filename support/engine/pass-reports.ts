@@ -3,7 +3,7 @@ import type { PassReport } from '../../src/main/reload/pass-report.js'
 import type { Problem, ProblemCode } from '../../src/workers/base/problem.js'
 import type { CertificateFacts } from '../../src/workers/protocol/material.js'
 
-/** Facts of a certificate that nobody issued. */
+/** Facts of a made-up certificate. */
 export function certificateFacts(facts: Partial<CertificateFacts> = {}): CertificateFacts {
   return {
     subject: 'CN=localhost',
@@ -20,7 +20,7 @@ export function certificateFacts(facts: Partial<CertificateFacts> = {}): Certifi
   }
 }
 
-/** The report of a pass that nobody ran. */
+/** The report of a made-up pass. */
 export function passReport(
   outcome: ReloadResult['outcome'],
   more: Partial<ReloadResult & PassReport> = {},

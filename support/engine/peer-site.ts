@@ -12,7 +12,7 @@ import { type Authority, createAuthority } from '../material/certificates.js'
 import { listen } from '../servers/echo-server.js'
 import { assertApplied, startEngine } from './engines.js'
 
-/** What a client shows: its chain and its key, as PEM. */
+/** The chain and the key of a client, as PEM. */
 export interface ClientIdentity {
   readonly cert: string
   readonly key: string
@@ -25,7 +25,7 @@ export interface LiveConnection {
   readonly server: tls.TLSSocket
 }
 
-/** A server of mutual TLS whose trust the test changes, and whose connections it holds against that trust. */
+/** A server with mutual TLS whose trust the test changes, and whose connections are judged by that trust. */
 export interface PeerSite {
   readonly engine: ReloadEngine
   readonly server: tls.Server
@@ -33,7 +33,7 @@ export interface PeerSite {
   readonly logger: RecordingLogger
   readonly trustFiles: { readonly ca: string; readonly crl: string | undefined }
   connect(name: string, identity: ClientIdentity, options?: tls.ConnectionOptions): Promise<LiveConnection>
-  /** Puts these CAs in the place of the others, and reloads. */
+  /** Replaces the CAs by these, and reloads. */
   trust(...authorities: readonly { readonly certPem: string }[]): Promise<void>
   revoke(...lists: readonly string[]): Promise<void>
   /** Names of the connections that the engine distrusts, sorted. */
@@ -44,7 +44,7 @@ export interface PeerSiteOptions {
   readonly crl?: readonly string[]
   readonly engine?: Partial<ReloadEngineOptions>
   readonly server?: tls.TlsOptions
-  /** What the application does with each connection, before anything else happens. */
+  /** Called by the application for each connection, first of all. */
   readonly onConnection?: (socket: tls.TLSSocket) => void
 }
 
@@ -115,7 +115,7 @@ export async function peerSite(
   }
 }
 
-/** A client that this CA vouches for. */
+/** A client with a certificate of this CA. */
 export function clientOf(authority: Authority): ClientIdentity {
   return identityOf(authority.issue({ extendedKeyUsage: 'client' }))
 }

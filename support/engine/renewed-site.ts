@@ -7,9 +7,9 @@ import { createAuthority } from '../material/certificates.js'
 /** A directory with a pair, for `certswap serve`. */
 export interface RenewedSite {
   readonly cwd: string
-  /** Of `serve`; checks by the timer are off. */
+  /** Arguments of `serve`, without checks by the timer. */
   readonly args: readonly string[]
-  /** Replaces the pair as a renewal does; its fingerprint comes back. */
+  /** Replaces the pair as a renewal does. @returns the new fingerprint */
   renew(): string
 }
 

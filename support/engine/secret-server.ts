@@ -1,6 +1,6 @@
 /*
- * A process that serves without a history, and does what its parent says. Run with --expose-gc: what nothing holds is
- * collected before it answers, as it would be some time.
+ * A process that serves without a history, controlled by its parent. Run with --expose-gc: garbage is collected before it
+ * answers.
  */
 
 import http2 from 'node:http2'
@@ -18,7 +18,7 @@ const engine = await createReloadEngine({
   key: `${DIR}/tls.key`,
   historySize: 0,
   logger: recordingLogger(),
-  // The threads that read files end at once: what V8 holds of a text ends with them.
+  // Worker threads end at once, and with them the strings in their V8 heaps.
   worker: { idleTimeoutMs: 0 },
 })
 const options = engine.serverOptions()
@@ -37,7 +37,7 @@ if (MEMBER) {
 }
 const orders: Record<string, (engine: ReloadEngine) => Promise<unknown>> = {
   renew: async () => (await engine.reload()).outcome,
-  // A server that is made late, from the options that were given out early.
+  // A server created late, from options returned early.
   late: async () => {
     const server = https.createServer(options)
     engine.attach(server)

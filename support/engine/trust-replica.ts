@@ -1,6 +1,6 @@
 /*
- * Another process with the same files and the same ticket secret, as a replica behind one load balancer: it does as it is
- * told over its channel. The trust matrix starts it.
+ * Another process with the same files and the same ticket secret, like a replica behind a load balancer, controlled over its
+ * channel. Started by the trust matrix.
  */
 
 import { once } from 'node:events'

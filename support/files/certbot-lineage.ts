@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import type { PairFiles } from './files.js'
 
 export interface CertbotLineage {
-  /** `live/NAME`, the directory that servers are pointed at. */
+  /** `live/NAME`, the directory that servers use. */
   readonly dir: string
   /** `fullchain.pem` and `privkey.pem` in it. */
   readonly paths: PairFiles
-  /** Writes the next version, then moves the four links, one after the other. */
+  /** Writes the next version, then replaces the four links, one after the other. */
   renew(leaf: CertbotLeaf): void
 }
 
@@ -36,7 +36,7 @@ export function certbotLineage(root: string, name = 'example.test'): CertbotLine
     for (const [kind, content] of Object.entries(contents)) {
       writeFileSync(join(archive, `${kind}${version}.pem`), content, { mode: 0o600 })
     }
-    // Certbot removes a link before it makes the new one: for a moment the file does not exist.
+    // Certbot removes a link before it creates the new one, so the file is briefly missing.
     for (const kind of Object.keys(contents)) {
       rmSync(join(dir, `${kind}.pem`), { force: true })
       symlinkSync(join('..', '..', 'archive', name, `${kind}${version}.pem`), join(dir, `${kind}.pem`))

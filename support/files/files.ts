@@ -6,7 +6,7 @@ export interface PairFiles {
   readonly key: string
 }
 
-/** The certificate with its chain, and the key, as two files; their paths come back. */
+/** Writes the certificate with its chain and the key into two files. @returns their paths */
 export function writePair(
   dir: string,
   leaf: { readonly chainPem: string; readonly keyPem: string },
@@ -18,14 +18,14 @@ export function writePair(
   return paths
 }
 
-/** Replaces a file whole: a temporary one beside it, then a rename. The inode changes. */
+/** Replaces a file atomically, by a temporary file and a rename. The inode changes. */
 export function renameInto(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.${process.pid}.tmp`
   writeFileSync(temporary, content, { mode: 0o600 })
   renameSync(temporary, path)
 }
 
-/** What `cp` and `>` do: the inode stays, and a reader can meet the file empty or half written. */
+/** Overwrites a file like `cp` and `>`: the inode stays, and a reader may see the file empty or half written. */
 export function overwriteInPlace(path: string, content: string | Uint8Array): void {
   writeFileSync(path, content, { mode: 0o600 })
 }

@@ -10,23 +10,23 @@ import type { Problem } from '../../src/main/index.js'
 import { eventually } from '../base/eventually.js'
 import { documentedMessages } from '../docs/documented-errors.js'
 
-/** A FUSE mount on which calls do not return while its server is stopped, as on NFS while its server is away. */
+/** A FUSE mount on which calls do not return while its server is stopped, as on NFS while its server is down. */
 export interface HangingMount {
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly path: string
-  /** The directory that it shows. It always answers. */
+  /** The mounted directory, which never hangs. */
   readonly source: string
-  /** Of its server: stopped, it hangs. */
+  /** Process ID of its server; while that is stopped, the mount hangs. */
   readonly pid: number
-  /** From now on no call on the mount returns. */
+  /** Makes calls on the mount hang. */
   hang(): void
-  /** Lets the calls return. */
+  /** Makes the calls return. */
   answer(): void
   /** Ends its server. The mount stays, and every call on it fails. */
   end(): Promise<void>
 }
 
-/** For the option `skip` of a test: `false` when mounts can be made to hang here, else why not and what to do. */
+/** For the option `skip` of a test: `false` if mounts can be made to hang here, else the reason and the remedy. */
 export function withoutHangingMounts(): string | false {
   if (spawnSync('bindfs', ['--version']).error) return 'needs bindfs: apt-get install bindfs'
   return existsSync('/dev/fuse') ? false : 'needs /dev/fuse: load the kernel module fuse'
@@ -38,7 +38,7 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
   const [source, path] = [join(root, 'source'), join(root, 'mount')]
   mkdirSync(source)
   mkdirSync(path)
-  // Nothing is answered from the kernel's memory.
+  // Disables the caches of the kernel.
   const options = 'attr_timeout=0,entry_timeout=0,negative_timeout=0,ac_attr_timeout=0'
   const server = spawn('bindfs', ['-f', '-o', options, source, path], { stdio: 'ignore' })
   t.after(() => {
@@ -64,13 +64,13 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
   }
 }
 
-/** For the option `skip` of a test: `false` where {@link overlayOf} works. */
+/** For the option `skip` of a test: `false` if {@link overlayOf} works. */
 export function withoutOverlays(): string | false {
   const isRoot = process.geteuid?.() === 0
   return withoutHangingMounts() || (isRoot ? false : 'needs root, to mount an overlay')
 }
 
-/** Shows a mount through one of a type that is local elsewhere; where it is mounted comes back. */
+/** Mounts an overlay, a type that usually counts as local, over a mount. @returns the mount point */
 export function overlayOf(t: TestContext, { path }: HangingMount): string {
   const root = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-overlay-'))
   const [empty, at] = [join(root, 'empty'), join(root, 'overlay')]
@@ -84,7 +84,7 @@ export function overlayOf(t: TestContext, { path }: HangingMount): string {
   return at
 }
 
-/** Files of the source, as the mount shows them. */
+/** The paths of source files below the mount point. */
 export function moved(
   { cert, key }: { cert: string; key: string },
   { path, source }: HangingMount,
@@ -92,7 +92,7 @@ export function moved(
   return { cert: cert.replace(source, path), key: key.replace(source, path) }
 }
 
-/** Asserts that docs/errors.md has these messages, with the paths that it uses. */
+/** Asserts that docs/errors.md lists these messages, with the paths of the page. */
 export function assertDocumented(
   problems: readonly Problem[],
   paths: Readonly<Record<string, string>>,

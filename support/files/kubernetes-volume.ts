@@ -13,9 +13,9 @@ import { basename, join } from 'node:path'
 
 export interface KubernetesVolume {
   readonly dir: string
-  /** The path that a pod is told, such as `DIR/tls.crt`. */
+  /** The path that a pod uses, such as `DIR/tls.crt`. */
   path(name: string): string
-  /** Replaces the whole content, unless it is there already; a file that is not named any more goes. */
+  /** Replaces the whole content, unless it is the same; files that are not listed are removed. */
   write(files: Payload): void
 }
 
@@ -52,7 +52,7 @@ function holds(dir: string, files: Payload): boolean {
   return names.length === Object.keys(there).length && names.every((name) => files[name] === there[name])
 }
 
-/** `..2026_11_20_23_59_59.`, to which a random end is added. */
+/** For instance `..2026_11_20_23_59_59.`, to which a random suffix is added. */
 function timestamp(): string {
   return `..${new Date().toISOString().slice(0, 19).replace(/[-T:]/g, '_')}.`
 }

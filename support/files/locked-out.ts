@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 const NOBODY = 65_534
 
-/** Runs `act` while `path` has this mode, as a user whom file permissions hold off: root reads everything. */
+/** Runs `act` while `path` has this mode, as a user to whom file permissions apply: root reads everything. */
 export function lockedOut<T>(path: string, mode: number, act: () => T): T {
   const { mode: before } = statSync(path)
   chmodSync(dirname(path), 0o755)

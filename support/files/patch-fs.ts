@@ -5,9 +5,9 @@ import type { TestContext } from 'node:test'
 export type FileFunction = 'lstatSync' | 'openSync' | 'readdirSync' | 'readSync' | 'statSync'
 
 /**
- * Runs `act` just before the first calls of a function of `node:fs`, from anywhere, until the test ends.
+ * Runs `act` before each of the first calls of a function of `node:fs`, until the test ends.
  *
- * @returns a function that puts the real one back before that.
+ * @returns a function that restores the real one earlier.
  */
 export function beforeCalls(t: TestContext, name: FileFunction, act: () => void, calls = 1): () => void {
   const real = fs[name] as (...args: unknown[]) => unknown

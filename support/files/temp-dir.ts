@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-/** An own directory, gone after the test. Its path holds no links, so that paths can be compared. */
+/** A new directory that is removed after the test. Its path contains no links, so that paths can be compared. */
 export function tempDir(t: TestContext): string {
   const dir = mkdtempSync(join(realpathSync(tmpdir()), 'certswap-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 
 import type { Leaf } from '../material/certificates.js'
 
-/** What a pair and the certificates above it are called on disk, as the tools that get certificates write them. */
+/** The file layout of a tool that obtains certificates. */
 export interface ToolLayout {
   readonly tool: string
   /** The pattern of `hosts` below the root. */
   readonly pattern: string
-  /** The host that comes of a name, below the root. */
+  /** The host ID for a name, relative to the root. */
   hostOf(name: string): string
   /** Writes, or renews, the files of a certificate. */
   write(root: string, name: string, leaf: Leaf): void
@@ -67,7 +67,7 @@ export const caddy: ToolLayout = {
   },
 }
 
-/** certbot and dehydrated: the names that both give the files of one certificate. */
+/** certbot and dehydrated: the file names that both use. */
 export const certbot: ToolLayout = {
   tool: 'certbot',
   pattern: 'live/*',
@@ -83,7 +83,7 @@ export const certbot: ToolLayout = {
   },
 }
 
-/** A secret of cert-manager, mounted. */
+/** A mounted secret of cert-manager. */
 export const certManager: ToolLayout = {
   tool: 'cert-manager',
   pattern: 'hosts/*',
@@ -97,7 +97,7 @@ export const certManager: ToolLayout = {
   },
 }
 
-/** A directory and files in it, overwritten in place. */
+/** Writes files into a directory, in place. */
 export function put(directory: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(directory, { recursive: true })
   for (const [name, content] of Object.entries(files))

@@ -1,5 +1,5 @@
 /*
- * What `clusterSite` runs: a primary that prepares, and workers that serve what it prepared.
+ * The process of `clusterSite`: a primary with the engine, and workers that serve its generations.
  */
 
 import cluster, { type Worker } from 'node:cluster'

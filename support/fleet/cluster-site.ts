@@ -4,20 +4,20 @@ import type { TestContext } from 'node:test'
 import type { EngineStatus, ReloadEngineOptions, ReloadResult, ServerExtra } from '../../src/main/index.js'
 import type { PairFiles } from '../files/files.js'
 
-/** What the test tells the primary. */
+/** Commands of the test to the primary. */
 export type ClusterCommand =
   | { readonly command: 'reload' | 'rollback' | 'status' | 'fork' | 'close' }
-  /** Ends a worker at once, as the kernel would. */
+  /** Kills a worker. */
   | { readonly command: 'kill'; readonly pid: number }
 
-/** What the primary answers. */
+/** Replies of the primary. */
 export type ClusterReply =
   | { readonly kind: 'serving'; readonly port: number; readonly pids: readonly number[] }
   | { readonly kind: 'result'; readonly result: ReloadResult }
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | { readonly kind: 'forked'; readonly pid: number }
   | { readonly kind: 'done' }
-  /** A worker's end was noticed. */
+  /** The primary has seen the end of a worker. */
   | { readonly kind: 'exited' }
 
 export interface ClusterOptions {
@@ -26,25 +26,25 @@ export interface ClusterOptions {
   readonly serialization: 'json' | 'advanced'
   readonly timeoutMs?: number
   readonly patience?: number
-  /** Whether the primary kills members that the fleet goes on without. */
+  /** Whether the primary kills evicted members. */
   readonly killsEvicted?: boolean
-  /** What the workers' servers add to the engine's options. */
+  /** Additional options of the workers' servers. */
   readonly server?: ServerExtra
 }
 
 export interface ClusterSite {
-  /** Of the primary. */
+  /** Process ID of the primary. */
   readonly pid: number
   readonly port: number
   readonly pids: readonly number[]
   reload(): Promise<ReloadResult>
   rollback(): Promise<ReloadResult>
   status(): Promise<EngineStatus>
-  /** Starts one more worker; its pid comes back once it listens. */
+  /** Starts one more worker; resolves with its process ID once it listens. */
   fork(): Promise<number>
-  /** Resolves once the signal is sent: the primary may not know yet. */
+  /** Resolves once the signal is sent; the primary may not have seen the end yet. */
   kill(pid: number): Promise<void>
-  /** Resolves once the primary knows of the next end of a worker that was not asked for yet. */
+  /** Resolves once the primary has seen the next end of a worker. */
   exited(): Promise<void>
 }
 
@@ -57,7 +57,7 @@ export async function clusterSite(t: TestContext, options: ClusterOptions): Prom
   })
   t.after(() => child.kill('SIGTERM'))
   const next = repliesOf(child)
-  // To one that has ended nothing is sent: whoever waits for its reply is told.
+  // Errors of `send` to an ended primary are ignored: the wait for its reply fails.
   const tell = (command: ClusterCommand) => void child.send(command, () => {})
   const { port, pids } = await next('serving')
   return {
@@ -90,7 +90,7 @@ export async function clusterSite(t: TestContext, options: ClusterOptions): Prom
   }
 }
 
-/** The next reply of a kind; requests of different kinds may be under way at the same time. */
+/** The next reply of a kind; requests of different kinds may be pending at the same time. */
 function repliesOf(child: ChildProcess) {
   const arrived: ClusterReply[] = []
   const waiting = new Set<() => void>()

@@ -1,5 +1,5 @@
 /*
- * A worker of `cluster-primary`: tells every client which process it has reached.
+ * A worker of `cluster-primary`: sends its process ID to every client.
  */
 
 import { createServer } from 'node:tls'

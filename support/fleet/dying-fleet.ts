@@ -11,37 +11,37 @@ import type { Leaf } from '../material/certificates.js'
 /** Processes that share a port. */
 export interface DyingFleet {
   readonly port: number
-  /** Puts a new pair on disk. */
+  /** Writes a new pair to disk. */
   rotate(): Leaf
-  /** Resolves with the pids that have acknowledged what is on disk. */
+  /** Resolves with the process IDs that have acknowledged the pair on disk. */
   reload(): Promise<readonly number[]>
   /** Kills one of the processes; `random` is from 0 up to 1. */
   kill(random: number): Promise<Death>
-  /** Resolves once another process has taken the place of the last that died. */
+  /** Resolves once the process that died last is replaced. */
   replaced(): Promise<void>
 }
 
 /** The end of a process. */
 export interface Death {
   readonly pid: number
-  /** Ports of the clients whose connections it had, or was being given. */
+  /** Ports of the clients whose connections it had or was getting. */
   readonly clients: ReadonlySet<number>
 }
 
 export interface StormOptions {
   readonly rotations: number
-  /** Handshakes to begin and end between one acknowledgement and the next reload. */
+  /** Number of complete handshakes between an acknowledgement and the next reload. */
   readonly handshakesEach: number
-  /** Whether a server's answer is its pid: then each process is asked, after each acknowledgement. */
+  /** Whether servers answer with their process ID; then each process is checked after each acknowledgement. */
   readonly tellsPid: boolean
 }
 
 const CLIENTS = 8
-/** What is asked for is answered in milliseconds: long enough for any machine. */
+/** Time limit in milliseconds, long enough for any machine: replies take milliseconds. */
 const TIMEOUT_MS = 30_000
-/** How long a client hopes on whose process was killed: nobody may tell it. */
+/** Milliseconds that a client waits for a killed process, which may not close its connection. */
 const PATIENCE_MS = 3_000
-/** Between the birth of a process and the next death at most, a few rotations. */
+/** Most milliseconds between the start of a process and the next death: a few rotations. */
 const LONGEST_LIFE_MS = 500
 
 interface TimedDeath extends Death {
@@ -50,9 +50,9 @@ interface TimedDeath extends Death {
 }
 
 /**
- * Rotates again and again while clients connect without a pause and one process after another is killed, at moments that
- * have nothing to do with the rotations. No client is ever shown an older certificate than was acknowledged when it began, or
- * fails, but for those that had a connection to a process when it was killed.
+ * Rotates repeatedly while clients connect without a pause and one process after another is killed at independent times. No
+ * client gets an older certificate than the one acknowledged when it connected, and none fails, except clients with a
+ * connection to a process when it was killed.
  */
 export async function stormOfDeaths(
   t: TestContext,
@@ -65,9 +65,9 @@ export async function stormOfDeaths(
   const start = performance.now()
   const order = [first.fingerprint256]
   const deaths: TimedDeath[] = []
-  /** Resolves once it is known whom the death of now, if there is one, has cost a connection. */
+  /** Resolves once the clients affected by the current death, if any, are known. */
   let dying: Promise<void> = Promise.resolve()
-  /** Index of the newest certificate that a reload was answered with. */
+  /** Index of the newest acknowledged certificate. */
   let acknowledged = 0
   let [handshakes, failures, settled] = [0, 0, 0]
   let answered = new Set<number>()
@@ -137,7 +137,7 @@ export async function stormOfDeaths(
   }
   const reaping = reaper()
   try {
-    // Whichever fails first says what went wrong.
+    // The first failure is the one to report.
     await Promise.race([rotating(), clients.then(() => {}), reaping])
   } finally {
     running = false
@@ -152,7 +152,7 @@ export async function stormOfDeaths(
   assert.ok(deaths.length > rotations / 20, `${deaths.length} deaths`)
 }
 
-/** Whether it was open when a process was killed, and was one of that process. */
+/** Whether the connection belonged to a process when that was killed. */
 function isExcused(
   { localPort }: HandshakeError,
   from: number,

@@ -11,7 +11,7 @@ import type { ReloadEngine } from '../../src/main/index.js'
 import { eventually } from '../base/eventually.js'
 import { recordingLogger } from '../base/recording-logger.js'
 
-/** A member of the engine's fleet on this thread: everything travels through a real port, and a test can attach servers. */
+/** A member of the engine's fleet on this thread: messages pass through a real port, and a test can attach servers. */
 export async function joinHere(
   t: Pick<TestContext, 'after'>,
   engine: ReloadEngine,
@@ -30,15 +30,15 @@ export async function joinHere(
   return member
 }
 
-/** A member on a thread of its own (see fleet-thread.ts), which serves. */
+/** A serving member on a separate thread (see fleet-thread.ts). */
 export interface MemberThread {
   readonly worker: Worker
   readonly port: number
-  /** The next answer of the thread. */
+  /** The next reply of the thread. */
   next(): Promise<Record<string, unknown>>
 }
 
-/** @param name - of the shared engine. */
+/** @param name name of the shared engine. */
 export async function joinOnThread(
   t: Pick<TestContext, 'after'>,
   shared: SharedEngine,
@@ -51,7 +51,7 @@ export async function joinOnThread(
   const next = async (): Promise<Record<string, unknown>> => {
     for (;;) {
       const { value } = await messages.next()
-      // The fleet's own messages come by the same way.
+      // Skips the fleet's own messages on the same channel.
       if (!('certswap' in value[0])) return value[0]
     }
   }

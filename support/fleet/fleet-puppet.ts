@@ -5,14 +5,14 @@ import type { SharedEngine } from '../../src/main/fleet/index.js'
 import { MESSAGES_VERSION, type ToMember } from '../../src/main/fleet/messages.js'
 import { eventually } from '../base/eventually.js'
 
-/** A member of a fleet that answers what a test lets it answer. */
+/** A member of a fleet whose replies the test controls. */
 export interface FleetPuppet {
   readonly pid: number
-  /** Kinds of the messages that it was sent, whether or not it has read them. */
+  /** Kinds of the messages sent to it, read or not. */
   readonly sent: string[]
-  /** What it answers from now on; a suspended process answers nothing. */
+  /** The messages that it answers from now on; a suspended process answers none. */
   answers: 'all' | 'none' | 'staging'
-  /** Answers everything that it was sent while it answered nothing, and all that comes from then on. */
+  /** Answers all unanswered messages, and all later ones. */
   wake(): void
   say(message: object): void
 }
@@ -29,7 +29,7 @@ export async function fleetPuppet(
   return puppet
 }
 
-/** A member that has not asked to join yet. */
+/** A member that has not requested to join yet. */
 export function strangerTo(t: Pick<TestContext, 'after'>, shared: SharedEngine, pid: number): FleetPuppet {
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())

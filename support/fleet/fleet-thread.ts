@@ -1,5 +1,5 @@
 /*
- * A worker thread that joins the engine of the thread that started it, serves on a port of its own, and tells which.
+ * A worker thread that joins the engine of its parent thread, serves on its own port, and sends that port.
  */
 
 import { once } from 'node:events'
@@ -30,9 +30,9 @@ parentPort?.postMessage({ port: (server.address() as AddressInfo).port })
 interface Order {
   readonly reload?: boolean
   readonly close?: boolean
-  /** Blocks its event loop for so many milliseconds, or for good with `Infinity`. */
+  /** Blocks its event loop for this number of milliseconds, or permanently with `Infinity`. */
   readonly block?: number
-  /** Answers with the subjects of the clients that are distrusted. */
+  /** Replies with the subjects of distrusted clients. */
   readonly distrusted?: boolean
 }
 

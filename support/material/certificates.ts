@@ -15,34 +15,34 @@ import type { RevocationListOptions } from './revocation-list.js'
 import { revocationList } from './revocation-list.js'
 import { distinguishedName, fingerprint256, keyIdOf, randomSerial, signCertificate } from './x509.js'
 
-/** What every certificate can be asked for. */
+/** Options of every certificate. */
 interface CommonOptions {
   readonly keyType?: KeyType | undefined
-  /** Reuses a pair, of an earlier leaf for instance: a renewal that keeps its key. */
+  /** Reuses a key pair, for instance for a renewal that keeps its key. */
   readonly key?: KeyPair | undefined
   readonly notBefore?: Date | undefined
   readonly notAfter?: Date | undefined
-  /** Hex. Random when left out. */
+  /** Hex. @defaultValue random */
   readonly serial?: string | undefined
   /** The digest that the issuer signs with. */
   readonly signatureHash?: SignatureHash | undefined
 }
 
 export interface AuthorityOptions extends CommonOptions {
-  /** The common name. Every unnamed authority gets another one. */
+  /** The common name. @defaultValue a unique one */
   readonly name?: string | undefined
   readonly parent?: Authority | undefined
   readonly pathLength?: number | undefined
-  /** DNS names that it may vouch for, with all below them; any when left out. */
+  /** DNS names for which it may issue certificates, including subdomains. @defaultValue any */
   readonly permitted?: readonly string[] | undefined
 }
 
 export interface LeafOptions extends CommonOptions, AlternativeNames {
-  /** The first name when left out; empty for a certificate without a subject. */
+  /** Empty for a certificate without a subject. @defaultValue the first name */
   readonly commonName?: string | undefined
   readonly extendedKeyUsage?: Purpose | undefined
   readonly isCa?: boolean | undefined
-  /** Encoded extensions beside the usual ones, see `extension()`. */
+  /** Additional encoded extensions, see `extension()`. */
   readonly extensions?: readonly Buffer[] | undefined
 }
 
@@ -65,13 +65,13 @@ interface Certified extends KeyPair {
 }
 
 export interface Leaf extends Certified {
-  /** The leaf and its intermediates, without the root: what a server's certificate file holds. */
+  /** The leaf and its intermediates, without the root, as in the certificate file of a server. */
   readonly chainPem: string
 }
 
 export interface Authority extends Certified {
   readonly name: string
-  /** Itself and the intermediates above it, without the root: empty for a root. */
+  /** The certificate and its intermediates, without the root; empty for a root. */
   readonly chainPem: string
   issue(options?: LeafOptions): Leaf
   issueAuthority(options?: Omit<AuthorityOptions, 'parent'>): Authority
@@ -100,14 +100,14 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
   return authority
 }
 
-/** A server certificate that is its own issuer. */
+/** A self-signed server certificate. */
 export function selfSigned(options: LeafOptions = {}): Leaf {
   return issueLeaf(options, undefined)
 }
 
 /**
- * Roots with distinct names and one key pair, so that hundreds take no time. A longer `name` makes a list that
- * outgrows what a TLS handshake can carry sooner.
+ * Roots with distinct names and one key pair, so that hundreds are generated fast. With a longer `name`, fewer of them exceed
+ * the size limit of a TLS handshake.
  */
 export function manyAuthorities(
   count: number,
@@ -121,7 +121,7 @@ const minute = 60_000
 const day = 24 * 60 * minute
 const year = 365 * day
 
-/** The part of an authority that signing needs; a self-signed leaf is its own. */
+/** The part of an authority that signing needs; a self-signed leaf uses its own. */
 interface Issuer extends KeyPair {
   readonly name: string
 }
@@ -181,7 +181,7 @@ function certify(
   }
 }
 
-/** A certificate holds no fractions, so what is compared with it must not either. */
+/** Dates in certificates have no fractions of seconds, so compared dates must have none. */
 function wholeSeconds(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 1000) * 1000)
 }

@@ -1,5 +1,5 @@
-// A DER writer, small enough to read. The product reads these structures with other code (OpenSSL and pkijs), so a
-// mistake here cannot hide a mistake there.
+// A small DER writer. The product reads these structures with other code (OpenSSL and pkijs), so that a bug here cannot hide a
+// bug there.
 
 /** One value: tag, the shortest form of the length, contents. */
 export function tagged(tag: number, ...parts: Uint8Array[]): Buffer {
@@ -52,7 +52,7 @@ export function utf8(text: string): Buffer {
   return tagged(0x0c, Buffer.from(text))
 }
 
-/** PKCS#12 wants its texts in big-endian UTF-16. */
+/** A text in big-endian UTF-16, as PKCS#12 requires. */
 export function bmp(text: string): Buffer {
   return tagged(0x1e, Buffer.from(text, 'utf16le').swap16())
 }
@@ -63,14 +63,14 @@ export function oid(dotted: string): Buffer {
   return tagged(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]))
 }
 
-/** UTCTime up to 2049 and GeneralizedTime from 2050, as RFC 5280 section 4.1.2.5 asks. */
+/** UTCTime up to 2049 and GeneralizedTime from 2050 (RFC 5280, section 4.1.2.5). */
 export function time(date: Date): Buffer {
   const digits = date.toISOString().replaceAll(/[-:T]|\.\d+/g, '')
   const short = date.getUTCFullYear() < 2050
   return tagged(short ? 0x17 : 0x18, Buffer.from(short ? digits.slice(2) : digits))
 }
 
-/** The textual form: base64 in lines of 64 characters, between markers. */
+/** PEM: base64 in lines of 64 characters, between markers. */
 export function pem(label: string, der: Uint8Array): string {
   const lines = Buffer.from(der)
     .toString('base64')

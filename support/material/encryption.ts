@@ -4,16 +4,16 @@ import { integer, nothing, octets, oid, sequence } from './der.js'
 
 export type EncryptionOptions =
   | { readonly kdf?: 'pbkdf2' | undefined; readonly iterations?: number | undefined }
-  /** `cost` is N; 16384 is the largest that OpenSSL takes unless it is told otherwise. */
+  /** `cost` is N; 16384 is the largest that OpenSSL accepts by default. */
   | { readonly kdf: 'scrypt'; readonly cost?: number | undefined }
 
 export interface Encrypted {
-  /** The AlgorithmIdentifier that says how to undo it. */
+  /** The AlgorithmIdentifier for decryption. */
   readonly algorithm: Buffer
   readonly data: Buffer
 }
 
-/** PBES2 with AES-256-CBC, what OpenSSL 3 writes for `-aes256` and for PKCS#12, with a cost of the caller's choice. */
+/** PBES2 with AES-256-CBC, as written by OpenSSL 3 for `-aes256` and for PKCS#12, with the given cost. */
 export function encrypt(plain: Uint8Array, passphrase: string, options: EncryptionOptions = {}): Encrypted {
   const salt = randomBytes(16)
   const iv = randomBytes(16)

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net'
 
 import { bits, constructed, integer, octets, oid, primitive, sequence, yes } from './der.js'
 
-/** What a leaf may be used for. */
+/** The purpose of a leaf. */
 export type Purpose = 'server' | 'client' | 'both' | 'none'
 
 export interface AlternativeNames {
@@ -10,7 +10,7 @@ export interface AlternativeNames {
   readonly ips?: readonly string[] | undefined
   readonly uris?: readonly string[] | undefined
   readonly emails?: readonly string[] | undefined
-  /** Encoded GeneralNames, behind all others. */
+  /** Encoded GeneralNames, after all others. */
   readonly otherNames?: readonly Buffer[] | undefined
 }
 
@@ -23,7 +23,7 @@ export function basicConstraints(isCa: boolean, pathLength?: number): Buffer {
   return extension('2.5.29.19', sequence(...fields), true)
 }
 
-/** Nothing without names: such an authority may vouch for any. */
+/** Empty without names: such an authority may issue for any name. */
 export function nameConstraints(permitted: readonly string[]): Buffer[] {
   if (permitted.length === 0) return []
   const subtrees = permitted.map((name) => sequence(primitive(2, Buffer.from(name))))
@@ -38,7 +38,7 @@ export function keyUsage(...usages: (keyof typeof usageBits)[]): Buffer {
   return extension('2.5.29.15', bits(Buffer.from([byte]), trailingZeros), true)
 }
 
-/** Nothing for `none`: a certificate without the extension is good for every purpose. */
+/** Empty for `none`: a certificate without the extension is valid for every purpose. */
 export function extendedKeyUsage(purpose: Purpose): Buffer[] {
   const ids = {
     server: ['1.3.6.1.5.5.7.3.1'],
@@ -49,7 +49,7 @@ export function extendedKeyUsage(purpose: Purpose): Buffer[] {
   return ids.length === 0 ? [] : [extension('2.5.29.37', sequence(...ids.map(oid)))]
 }
 
-/** Nothing when there is no name at all. */
+/** Empty without any name. */
 export function subjectAltName(
   { names = [], ips = [], uris = [], emails = [], otherNames = [] }: AlternativeNames,
   critical: boolean,

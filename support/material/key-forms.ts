@@ -5,7 +5,7 @@ import type { KeyPair } from './keys.js'
 import { signerOf } from './keys.js'
 import { distinguishedName, publicKeyInfo, signed } from './x509.js'
 
-/** `BEGIN ENCRYPTED PRIVATE KEY`. Node writes these at 2,048 iterations only, so this one is made by hand. */
+/** `BEGIN ENCRYPTED PRIVATE KEY`, with any cost; Node only writes 2,048 iterations. */
 export function encryptedPkcs8(
   { privateKey }: KeyPair,
   passphrase: string,
@@ -16,14 +16,14 @@ export function encryptedPkcs8(
   return pem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octets(data)))
 }
 
-/** `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`; with a passphrase it carries `Proc-Type: 4,ENCRYPTED`. */
+/** `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`; with a passphrase, it contains `Proc-Type: 4,ENCRYPTED`. */
 export function traditionalKey({ privateKey }: KeyPair, passphrase?: string): string {
   const type = privateKey.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1'
   const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }
   return privateKey.export({ type, format: 'pem', ...encryption }).toString()
 }
 
-/** A file that looks like a certificate to the eye and is none. */
+/** A certificate request, which is easily mistaken for a certificate. */
 export function csr({ privateKey, publicKey }: KeyPair, commonName = 'localhost'): string {
   const noAttributes = constructed(0)
   const body = [integer(0), distinguishedName(commonName), publicKeyInfo(publicKey), noAttributes]

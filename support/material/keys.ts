@@ -11,15 +11,15 @@ export interface KeyPair {
   readonly publicKey: KeyObject
 }
 
-/** A signature algorithm as certificates name it, and the act itself. */
+/** A signature algorithm: its identifier in certificates, and the function that signs. */
 export interface Signer {
   readonly algorithm: Buffer
   sign(data: Uint8Array): Buffer
 }
 
 /**
- * A key pair that differs from the one handed out before it. Elliptic pairs are always new; an RSA pair can take a
- * second to make, so these come from a pool of two per size, in turn.
+ * A key pair that differs from the previous one. Elliptic-curve pairs are always new; generating an RSA pair can take a
+ * second, so these come from a pool of two per size, in turn.
  */
 export function keyPair(type: KeyType = 'ec'): KeyPair {
   if (!type.startsWith('rsa')) return generate(type)
@@ -31,7 +31,7 @@ export function keyPair(type: KeyType = 'ec'): KeyPair {
   return pair
 }
 
-/** How this key signs certificates. */
+/** The signer of certificates for this key. */
 export function signerOf(key: KeyObject, hash: SignatureHash = 'sha256'): Signer {
   switch (key.asymmetricKeyType) {
     case 'ec':

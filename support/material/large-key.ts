@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generatePrimeSync, getDiffieHellman 
 
 import type { KeyPair } from './keys.js'
 
-/** Its modulus has 8,704 bits. The prime of a well-known group saves minutes of looking for another. */
+/** An RSA key of 8,704 bits. One prime is that of a well-known group, because generating it would take minutes. */
 export function largeKey(): KeyPair {
   const p = BigInt(`0x${getDiffieHellman('modp18').getPrime('hex')}`)
   const q = generatePrimeSync(512, { bigint: true })

@@ -5,7 +5,7 @@ import type { KeyPair } from './keys.js'
 
 const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
 
-/** Whether the OpenSSL of this Node reads keys of ML-DSA. */
+/** Whether the OpenSSL of this Node reads ML-DSA keys. */
 export const readsMlDsa: boolean = major > 3 || (major === 3 && minor >= 5)
 
 /** For the option `skip` of a test that serves with ML-DSA. */
@@ -15,8 +15,8 @@ export const withoutMlDsa: string | false = !readsMlDsa && 'needs a Node with Op
 const PUBLIC_BYTES = { 44: 1312, 65: 1952, 87: 2592 }
 
 /**
- * A key pair of ML-DSA, from a random seed (RFC 9881, section 6). Where OpenSSL does not read such keys, the two halves are
- * stand-ins that have the right form, and do not belong together.
+ * An ML-DSA key pair from a random seed (RFC 9881, section 6). If OpenSSL does not read such keys, both halves have the right
+ * form but do not match.
  */
 export function mlDsaPair(set: 44 | 65 | 87 = 65): KeyPair {
   const algorithm = sequence(oid(`2.16.840.1.101.3.4.3.${{ 44: 17, 65: 18, 87: 19 }[set]}`))

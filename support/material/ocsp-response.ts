@@ -15,18 +15,18 @@ export interface OcspOptions {
   readonly nextUpdate?: Date | null
   /** The digest of the identifiers. */
   readonly hash?: OcspHash
-  /** Who signs in place of the authority. */
+  /** Delegated responder that signs instead of the authority. */
   readonly responder?: Responder
   /** Signs in the name of the authority, with another key. */
   readonly signer?: Signer
   readonly by?: 'name' | 'key'
-  /** The responder's OCSPResponseStatus, in place of an answer. */
+  /** An error as OCSPResponseStatus, instead of a response. */
   readonly refusal?: number
-  /** Other certificates of the same authority that the response is about too, before the leaf. */
+  /** Other certificates of the same authority in the response, before the leaf. */
   readonly others?: readonly Pick<Leaf, 'serial'>[]
   readonly singleExtensions?: readonly Buffer[]
   readonly extensions?: readonly Buffer[]
-  /** In the place of the one that is made. */
+  /** Certificates in the response, instead of the default one. */
   readonly certificates?: readonly Buffer[]
 }
 
@@ -53,7 +53,7 @@ const HASH_OIDS: Record<OcspHash, string> = {
   sha512: '2.16.840.1.101.3.4.2.3',
 }
 
-/** The DER of a response about a leaf; unless told otherwise it is good, signed by the authority, from a minute ago for a week. */
+/** The DER of a response about a leaf; by default `good`, signed by the authority, valid from a minute ago for a week. */
 export function ocspResponse(
   leaf: Pick<Leaf, 'serial'>,
   authority: Authority,
@@ -83,7 +83,7 @@ export function ocspResponse(
 
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 
-/** The certificate of a responder that an authority has delegated to. */
+/** A responder with a certificate that the authority has issued for OCSP. */
 export function delegatedResponder(authority: Authority, options: ResponderOptions = {}): Responder {
   const { name = 'Test responder', purposes = [OCSP_SIGNING] } = options
   const { publicKey, privateKey } = keyPair()
@@ -109,7 +109,7 @@ export function delegatedResponder(authority: Authority, options: ResponderOptio
   return { name, certDer, publicKey, privateKey }
 }
 
-/** The extension that promises a stapled response (RFC 7633). */
+/** The extension that requires a stapled response (RFC 7633). */
 export function mustStapleExtension(): Buffer {
   return extension('1.3.6.1.5.5.7.1.24', sequence(integer(5)))
 }
@@ -146,7 +146,7 @@ function sha1KeyHash(key: KeyObject): Buffer {
   return createHash('sha1').update(keyBits(key)).digest()
 }
 
-/** The last element of the SubjectPublicKeyInfo, which is all of it but the algorithm, without the byte for unused bits. */
+/** The content of the BIT STRING in a SubjectPublicKeyInfo, without the byte for unused bits. */
 function keyBits(key: KeyObject): Buffer {
   const spki = publicKeyInfo(key)
   const [start, length] = element(spki, 0)
@@ -155,7 +155,7 @@ function keyBits(key: KeyObject): Buffer {
   return spki.subarray(from + 1, start + length)
 }
 
-/** Where the content of an element begins, and how long it is. */
+/** Offset and length of the content of an element. */
 function element(der: Buffer, at: number): [number, number] {
   const first = der[at + 1] as number
   if (first < 0x80) return [at + 2, first]

@@ -1,6 +1,6 @@
 import { pem } from './der.js'
 
-/** What is between the markers of the first block, as bytes. */
+/** The DER of the first block. */
 export function derOf(text: string): Buffer {
   return Buffer.from(
     text.replace(/-----END [\s\S]*/, '').replace(/^[\s\S]*?-----BEGIN [^-]*-----/, ''),
@@ -20,7 +20,7 @@ export function rewrapped(text: string, width: number): string {
   return text.replaceAll(/(?<=-----BEGIN [^-]*-----\n)[^-]*(?=\n-----END)/g, body)
 }
 
-/** A block of which some bytes read otherwise; its form stays whole. */
+/** A valid block with some bytes of its DER replaced. */
 export function patched(text: string, from: Uint8Array, to: Uint8Array): string {
   const der = derOf(text)
   const at = der.indexOf(from)
@@ -30,14 +30,14 @@ export function patched(text: string, from: Uint8Array, to: Uint8Array): string 
   return pem(/-----BEGIN ([^-]*)-----/.exec(text)?.[1] ?? '', der)
 }
 
-/** The first part of a text, cut in the middle of a block: a cut between two leaves a shorter file that is whole. */
+/** The first part of a text, cut in the middle of a block; a cut between two blocks would leave a valid file. */
 export function cutAt(text: string, share: number): string {
   const head = text.slice(0, Math.floor(text.length * share))
   const whole = head.split('-----BEGIN ').length === head.split(/-----END [^-]*-----/).length
   return whole ? text.slice(0, head.length + 100) : head
 }
 
-/** Text in UTF-32, which Node cannot write. */
+/** Text in UTF-32, which Node cannot encode. */
 export function utf32(text: string, order: 'utf32le' | 'utf32be'): Buffer {
   const bytes = Buffer.alloc(text.length * 4)
   for (let i = 0; i < text.length; i++) {

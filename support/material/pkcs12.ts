@@ -10,23 +10,23 @@ export interface Pkcs12Options {
   readonly chain?: readonly { readonly certDer: Buffer }[] | undefined
   readonly passphrase?: string | undefined
   readonly friendlyName?: string | undefined
-  /** Of the key derivation, for the key, the certificates and the MAC each. */
+  /** Iterations of the key derivation, for each of key, certificates and MAC. */
   readonly iterations?: number | undefined
-  /** `none`: neither encrypted nor protected by a MAC, as `-keypbe NONE -certpbe NONE -nomac` leaves it. */
+  /** `none`: neither encrypted nor protected by a MAC, as with `-keypbe NONE -certpbe NONE -nomac`. */
   readonly algorithm?: 'aes-256-cbc' | 'none' | undefined
-  /** Names RC2 with 40 bits for the certificates, as old programs do; what is encrypted so cannot be had back. */
+  /** Declares RC2 with 40 bits for the certificates, as old programs do; the content cannot be decrypted. */
   readonly outdated?: boolean | undefined
-  /** Leaves the key out. */
+  /** Omits the key. */
   readonly keyless?: boolean | undefined
-  /** Leaves the certificates out. */
+  /** Omits the certificates. */
   readonly bare?: boolean | undefined
-  /** Bags beside those of the certificates, as {@link safeBag} makes them. */
+  /** Additional bags after those of the certificates, from {@link safeBag}. */
   readonly extra?: readonly Buffer[] | undefined
-  /** Bags behind that of the key. */
+  /** Additional bags after that of the key. */
   readonly extraKeys?: readonly Buffer[] | undefined
 }
 
-/** A PKCS#12 file, by default laid out and protected as OpenSSL 3 does it. */
+/** A PKCS#12 file, by default with the layout and protection of OpenSSL 3. */
 export function pkcs12(options: Pkcs12Options): Buffer {
   const authenticated = authenticatedSafe(options)
   return options.algorithm === 'none' ? withoutMac(authenticated) : withMac(authenticated, options)
@@ -37,7 +37,7 @@ export function withoutMac(authenticated: Buffer): Buffer {
   return sequence(integer(3), dataContent(authenticated))
 }
 
-/** The same under the MAC that the passphrase gives. */
+/** A file of these safes with a MAC from the passphrase. */
 export function withMac(
   authenticated: Buffer,
   { passphrase = '', iterations = 2048 }: Pick<Pkcs12Options, 'passphrase' | 'iterations'>,
@@ -92,7 +92,7 @@ export function safeBag(id: string, value: Buffer, attributes: Buffer[] = []): B
   return sequence(oid(id), constructed(0, value), ...(attributes.length === 0 ? [] : [set(...attributes)]))
 }
 
-/** The local key id ties the key to its certificate. */
+/** Attributes with the local key ID that links the key to its certificate. */
 function bagAttributes(certDer: Buffer, friendlyName: string | undefined): Buffer[] {
   const localKeyId = createHash('sha1').update(certDer).digest()
   const attribute = (id: string, value: Buffer): Buffer => sequence(oid(id), set(value))
@@ -102,7 +102,7 @@ function bagAttributes(certDer: Buffer, friendlyName: string | undefined): Buffe
   ]
 }
 
-/** A part of a file that is not encrypted as a whole. */
+/** An unencrypted part of a file. */
 export function dataContent(content: Buffer): Buffer {
   return sequence(oid(dataId), constructed(0, octets(content)))
 }
@@ -129,7 +129,7 @@ function macData(content: Buffer, passphrase: string, iterations: number): Buffe
   return sequence(sequence(sha256, octets(mac)), octets(salt), integer(iterations))
 }
 
-/** The same under a MAC by PBMAC1 with HMAC-SHA-256 (RFC 9579), with a key of this length. */
+/** A file of these safes with a PBMAC1 MAC by HMAC-SHA-256 (RFC 9579), with a key of this length. */
 export function withPbmac1(authenticated: Buffer, passphrase: string, keyBytes: number): Buffer {
   const salt = randomBytes(16)
   const hmac = sequence(oid('1.2.840.113549.2.9'), nothing())
@@ -142,7 +142,7 @@ export function withPbmac1(authenticated: Buffer, passphrase: string, keyBytes: 
   return sequence(integer(3), dataContent(authenticated), data)
 }
 
-/** RFC 7292, appendix B.2, for the one case where the key is as long as the digest: a single block. */
+/** RFC 7292, appendix B.2, only for a key as long as the digest: a single block. */
 function macKey(passphrase: string, salt: Buffer, iterations: number): Buffer {
   const password = Buffer.from(`${passphrase}\0`, 'utf16le').swap16()
   const purpose = Buffer.alloc(blockBytes, 3)

@@ -1,6 +1,6 @@
 import { constructed, integer, oid, sequence, set } from './der.js'
 
-/** A PKCS#7 file that carries certificates and no signature (RFC 2315, section 9.1), as `openssl crl2pkcs7` writes it. */
+/** A PKCS#7 file with certificates and no signature (RFC 2315, section 9.1), as written by `openssl crl2pkcs7`. */
 export function pkcs7(certificates: readonly { readonly certDer: Buffer }[]): Buffer {
   const data = sequence(oid('1.2.840.113549.1.7.1'))
   const carried = constructed(0, ...certificates.map(({ certDer }) => certDer))

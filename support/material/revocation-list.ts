@@ -9,19 +9,19 @@ export interface RevocationListOptions {
   readonly revoked?: readonly string[] | undefined
   readonly thisUpdate?: Date | undefined
   readonly nextUpdate?: Date | undefined
-  /** Encoded extensions beside the CRL number, see `extension()`. */
+  /** Encoded extensions in addition to the CRL number, see `extension()`. */
   readonly extensions?: readonly Buffer[] | undefined
   /** Encoded extensions of every entry. */
   readonly entryExtensions?: readonly Buffer[] | undefined
-  /** The encoded authority key identifier in place of the right one; `null` for none. */
+  /** An encoded authority key identifier instead of the correct one; `null` for none. */
   readonly keyId?: Buffer | null | undefined
-  /** Signs in place of the authority. */
+  /** Signs instead of the authority. */
   readonly signer?: Signer | undefined
-  /** An encoded issuer name in place of the authority's. */
+  /** An encoded issuer name instead of the authority's. */
   readonly issuer?: Buffer | undefined
 }
 
-/** A list as PEM; unless told otherwise it is valid from a minute ago, for a week. */
+/** A list as PEM; by default valid from a minute ago for a week. */
 export function revocationList(
   options: RevocationListOptions,
   authority: KeyPair & { readonly name: string },

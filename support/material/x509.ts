@@ -33,17 +33,17 @@ export function signCertificate(fields: CertificateFields, signer: Signer): Buff
   ])
 }
 
-/** Certificates, revocation lists and requests are all signed in this one shape. */
+/** The signed structure of certificates, revocation lists and requests. */
 export function signed(signer: Signer, body: readonly Buffer[]): Buffer {
   return signedWhole(signer, sequence(...body))
 }
 
-/** The same around a body that is a sequence already, or anything else. */
+/** The signed structure around a body that is already encoded. */
 export function signedWhole(signer: Signer, toBeSigned: Buffer): Buffer {
   return sequence(toBeSigned, signer.algorithm, bits(signer.sign(toBeSigned)))
 }
 
-/** A name of one common name; empty text makes the empty name that short-lived public certificates have. */
+/** A name with one common name; an empty text gives the empty name of short-lived public certificates. */
 export function distinguishedName(commonName: string): Buffer {
   return commonName === '' ? sequence() : sequence(set(sequence(oid('2.5.4.3'), utf8(commonName))))
 }
@@ -52,19 +52,19 @@ export function publicKeyInfo(key: KeyObject): Buffer {
   return key.export({ type: 'spki', format: 'der' })
 }
 
-/** Names a key, by RFC 7093 section 2, method 4. */
+/** Key identifier by RFC 7093, section 2, method 4. */
 export function keyIdOf(key: KeyObject): Buffer {
   return createHash('sha256').update(publicKeyInfo(key)).digest().subarray(0, 20)
 }
 
-/** 127 bits: positive, and 32 digits long whatever comes out. */
+/** 127 random bits: positive, and always 32 digits long. */
 export function randomSerial(): string {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40
   return bytes.toString('hex').toUpperCase()
 }
 
-/** As `X509Certificate#fingerprint256` prints it. */
+/** In the format of `X509Certificate#fingerprint256`. */
 export function fingerprint256(der: Uint8Array): string {
   const digits = createHash('sha256').update(der).digest('hex').toUpperCase()
   return digits.replaceAll(/..(?!$)/g, '$&:')

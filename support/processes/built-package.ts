@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { linkDependencies, projectRoot } from './installed-package.js'
 
 /**
- * Puts the built package into `node_modules` of a directory, as real files, with links to its dependencies. As
- * `installPackage`, without the seconds that `npm pack` takes.
+ * Copies the built package into `node_modules` of a directory, with links to its dependencies. Like `installPackage`, but
+ * without `npm pack`, which takes seconds.
  */
 export function copyPackage(dir: string): void {
   const target = join(dir, 'node_modules', 'certswap')
@@ -17,7 +17,7 @@ export function copyPackage(dir: string): void {
   writeFileSync(join(dir, 'package.json'), JSON.stringify(user))
 }
 
-/** Lets the programs of a directory import packages of `test/programs`. */
+/** Links packages of `test/programs`, so that programs of a directory can import them. */
 export function linkPrograms(dir: string, names: readonly string[]): void {
   for (const name of names) {
     const link = join(dir, 'node_modules', name)

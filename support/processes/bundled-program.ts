@@ -22,7 +22,7 @@ import { programPath, without } from './programs.js'
 
 const PAGE = 'docs/bundlers.md'
 
-/** Writes the program of the page, and each file that its blocks name in their first line. */
+/** Writes the program of the page, and each file named in the first line of a block. */
 function writeBundlerFiles(dir: string): void {
   for (const { language, text } of blocksIn(PAGE)) {
     const named = /^\/\/ (\S+)\n/.exec(text)?.[1]
@@ -32,7 +32,7 @@ function writeBundlerFiles(dir: string): void {
   }
 }
 
-/** The one command of the page that holds these words. */
+/** The only command of the page that contains these words. */
 export function bundlerCommand(words: string): string {
   const found = commandsIn(PAGE).filter((line) => line.includes(words))
   assert.equal(found.length, 1, `commands with ${words}: ${found.join('; ')}`)
@@ -48,13 +48,13 @@ export interface Bundler {
   readonly name: string
   /** Packages of `test/programs`. */
   readonly needs: readonly string[]
-  /** Words of its command. */
+  /** Words in its command. */
   readonly command: string
-  /** The bundle, below `out`. */
+  /** Path of the bundle below `out`. */
   readonly file: string
 }
 
-/** A project with the program of the page, and certswap as it was built. */
+/** A project with the program of the page and the built certswap. */
 export function bundlerProject(t: TestContext, packages: readonly string[] = []): string {
   const dir = tempDir(t)
   copyPackage(dir)
@@ -63,7 +63,7 @@ export function bundlerProject(t: TestContext, packages: readonly string[] = [])
   return dir
 }
 
-/** One test for each bundle: it serves and reloads where nothing is installed. */
+/** One test for each bundle: it serves and reloads without installed packages. */
 export async function testBundlers(t: TestContext, dir: string, bundlers: readonly Bundler[]): Promise<void> {
   for (const { name, needs, command, file } of bundlers) {
     await t.test(`of ${name}`, { skip: without(...needs) }, async (t) => {
@@ -82,7 +82,7 @@ export function runBundler(command: string, dir: string): void {
   execSync(command, { cwd: dir, env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
-/** What a bundle that cannot work writes before it ends by itself, where nothing is installed. */
+/** The output of a bundle that cannot work, up to its end, without installed packages. */
 export function failureOfBundle(t: TestContext, bundle: string, file: string): string {
   const dir = tempDir(t)
   cpSync(bundle, dir, { recursive: true })
@@ -97,14 +97,14 @@ export function failureOfBundle(t: TestContext, bundle: string, file: string): s
   return stderr
 }
 
-/** Copies a bundle to where nothing is installed, and takes it through a renewal: it shows the new certificate. */
+/** Copies a bundle into a directory without packages, and asserts that it serves a renewed certificate. */
 async function assertFollowsRenewal(t: TestContext, bundle: string, file: string): Promise<void> {
   const dir = tempDir(t)
   cpSync(bundle, dir, { recursive: true })
   await assertRenewed(t, dir, [file])
 }
 
-/** The same for a program that runs where it is. @param command - Node unless it is given. */
+/** Asserts that a program serves a renewed certificate. @param command the runtime. @defaultValue Node */
 export async function assertRenewed(
   t: TestContext,
   dir: string,
@@ -127,7 +127,7 @@ export async function assertRenewed(
 
 type Certified = ReturnType<typeof selfSigned>
 
-/** The program logs that the certificates are loaded a moment before it listens. */
+/** Waits for the port: the program logs that the certificates are loaded before it listens. */
 async function listening(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1')
@@ -135,7 +135,7 @@ async function listening(port: number): Promise<void> {
       await once(socket, 'connect')
       return
     } catch {
-      // It is about to listen.
+      // It does not listen yet.
     } finally {
       socket.destroy()
     }

@@ -5,7 +5,7 @@ import { projectRoot } from './installed-package.js'
 import { type ProcessLines, startNode } from './process-lines.js'
 
 export interface ExampleProcess extends ProcessLines {
-  /** The SHA-256 fingerprint of its next generation, once that is in force. */
+  /** Resolves with the SHA-256 fingerprint of its next generation. */
   reloaded(): Promise<string>
 }
 
@@ -15,7 +15,7 @@ export interface ExampleOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Runs a file of `examples/` with the certificates of a directory, which it looks at often. */
+/** Runs a file of `examples/` with the certificates of a directory, which it checks often. */
 export function startExample(
   t: TestContext,
   file: string,

@@ -6,7 +6,7 @@ import { tempDir } from '../files/temp-dir.js'
 import { projectRoot } from './installed-package.js'
 import { programsFolder } from './programs.js'
 
-/** A project of its own with the files of a folder of `examples/`, this package and some of `test/programs`. */
+/** A separate project with the files of a folder of `examples/`, this package and some packages of `test/programs`. */
 export function exampleSite(t: TestContext, folder: string, programs: readonly string[]): string {
   const dir = tempDir(t)
   cpSync(join(projectRoot, 'examples', folder), dir, { recursive: true })

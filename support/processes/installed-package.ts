@@ -9,15 +9,15 @@ export const projectRoot: string = fileURLToPath(new URL('../../..', import.meta
 export interface InstalledPackage {
   /** An otherwise empty project. */
   readonly dir: string
-  /** The files that the tarball holds, as paths inside the package. */
+  /** The files of the tarball, as paths in the package. */
   readonly files: readonly string[]
-  /** What is downloaded, and what it is unpacked to. */
+  /** Size of the tarball and of its content. */
   readonly bytes: { readonly packed: number; readonly unpacked: number }
 }
 
 /**
- * Packs what `npm publish` would publish and installs it into an empty project. Its dependencies, and none but those that it
- * declares, are links to those of the checkout, so that no registry is needed.
+ * Packs the files that `npm publish` would publish, and installs them into an empty project. Only its declared dependencies
+ * are linked, to those of the checkout, so that no registry is needed.
  */
 export function installPackage(dir: string): InstalledPackage {
   const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], {
@@ -51,7 +51,7 @@ export function linkDependencies(target: string): void {
 
 type Packed = [{ filename: string; files: { path: string }[]; size: number; unpackedSize: number }]
 
-/** npm 11 answers with a list, later ones with an object by package name. */
+/** npm 11 prints a list, later versions an object by package name. */
 function packedOf(json: string): Packed {
   const answer = JSON.parse(json) as Packed | { certswap: Packed[0] }
   return Array.isArray(answer) ? answer : [answer.certswap]

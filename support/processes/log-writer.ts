@@ -1,6 +1,6 @@
 /*
- * A program that logs many lines to standard output, and then reports by its channel how many were dropped. A write that blocks
- * keeps it from the report.
+ * A program that logs many lines to standard output, and then reports the number of dropped lines over its channel. A blocking
+ * write would prevent the report.
  */
 
 import { droppedLogLines } from '../../src/main/base/log-output.js'

@@ -3,8 +3,8 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 const CHUNK_BYTES = 4 * 1024 * 1024
 
 /**
- * How often some bytes are in the memory of another process, which must be a child of this one or its user's (Linux). All
- * that it could read itself, and all that its allocators have not given back.
+ * Number of occurrences of some bytes in the memory of another process of this user (Linux), including freed memory that its
+ * allocators have not returned.
  */
 export function occurrencesIn(pid: number, needle: Buffer): number {
   const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
@@ -30,12 +30,12 @@ function readOrNothing(fd: number, into: Buffer, length: number, at: number): nu
   try {
     return readSync(fd, into, 0, length, at)
   } catch {
-    // Gone since it was listed, or not backed by memory.
+    // Unmapped since it was listed, or not backed by memory.
     return 0
   }
 }
 
-/** Those that can be written to and are backed by memory: V8 reserves far more than it uses. */
+/** Writable ranges that are backed by memory: V8 reserves far more than it uses. */
 function readableRanges(pid: number): (readonly [number, number])[] {
   const ranges: (readonly [number, number])[] = []
   let range: readonly [number, number] | null = null

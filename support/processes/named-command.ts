@@ -7,7 +7,7 @@ import { problemView } from '../../src/main/control/views.js'
 import { prepareHere, taskFor } from '../worker/tasks-here.js'
 import { certswap } from './program.js'
 
-/** What `certswap check` says about files that cannot be served. */
+/** The output of `certswap check` for files that cannot be served. */
 export interface Finding {
   /** `CODE: message`. */
   readonly problem: string
@@ -15,7 +15,7 @@ export interface Finding {
   readonly command: string
 }
 
-/** The one problem of files, as `certswap check` prints it, and the one line of what to do about it. */
+/** The only problem of the files, as printed by `certswap check`, and its line of advice. */
 export async function problemOf(options: Parameters<typeof taskFor>[0]): Promise<Finding> {
   const reply = await prepareHere(taskFor(options))
   const problems = reply.kind === 'refused' ? reply.problems : []
@@ -27,7 +27,7 @@ export async function problemOf(options: Parameters<typeof taskFor>[0]): Promise
   return findingIn(`problem ${line}`)
 }
 
-/** The same by the program, which must print one line of each. */
+/** The same finding from the program, which must print one line each. */
 export async function checkedProblem(args: readonly string[], cwd: string): Promise<Finding> {
   const { code, stdout, stderr } = await certswap(['check', ...args], { cwd })
   assert.notEqual(code, 0, stdout)
@@ -40,7 +40,7 @@ export async function checkedProblem(args: readonly string[], cwd: string): Prom
   return findingIn(stdout)
 }
 
-/** The command that a line of `certswap check` names. */
+/** The command in a line of `certswap check`. */
 export function findingIn(line: string): Finding {
   const problem = line.trim().replace(/^\w+ +/, '')
   const command = /(?:with|for|in place with)?: ((?:openssl|iconv|keytool|ssh-keygen|base64) .*?)\)?$/.exec(
@@ -51,8 +51,8 @@ export function findingIn(line: string): Finding {
 }
 
 /**
- * Runs a command line by a shell without a terminal, so that programs read passphrases from their input; each program of
- * the line gets the same one. It must succeed.
+ * Runs a command line in a shell without a terminal, so that programs read passphrases from their input; each program of the
+ * line gets the same one. It must succeed.
  */
 export function run(command: string, cwd: string, input = ''): string {
   return command
@@ -67,7 +67,7 @@ export function run(command: string, cwd: string, input = ''): string {
     .join('')
 }
 
-/** Asserts that files are served. */
+/** Asserts that the files can be served. */
 export async function assertServes(options: Parameters<typeof taskFor>[0]): Promise<void> {
   const reply = await prepareHere(taskFor(options))
   assert.equal(reply.kind, 'prepared', JSON.stringify(reply))

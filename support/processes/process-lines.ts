@@ -7,24 +7,24 @@ import type { TestContext } from 'node:test'
 export interface ProcessOptions {
   readonly cwd: string
   readonly env?: NodeJS.ProcessEnv
-  /** Another program than Node. */
+  /** The program. @defaultValue Node */
   readonly command?: string
-  /** Whether to keep what it writes to stderr to itself. */
+  /** Whether to discard its standard error. */
   readonly quiet?: boolean
 }
 
-/** A process, by what it says. */
+/** A process whose output is read by lines. */
 export interface ProcessLines {
-  /** The first line of its output, of those not yet asked for, that fits. */
+  /** The first matching line of its output after the one returned last. */
   next(fits: (line: string) => boolean): Promise<string>
   signal(signal: NodeJS.Signals): void
-  /** Its exit code, when it has ended. */
+  /** Resolves with its exit code. */
   readonly exit: Promise<number | null>
-  /** Ends it with a signal; its exit code comes back. */
+  /** Sends a signal; resolves with its exit code. */
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** A Node process whose output is read line by line; it ends with its test. */
+/** A Node process whose output is read by lines; it is ended with its test. */
 export function startNode(
   t: TestContext,
   args: readonly string[],
@@ -47,7 +47,7 @@ export function startNode(
       const unfit: string[] = []
       for (;;) {
         const { value, done } = await lines.next()
-        assert.ok(!done, `the process went on until the line came; it said:\n${unfit.join('\n')}`)
+        assert.ok(!done, `the process ended before the line; its output:\n${unfit.join('\n')}`)
         if (fits(value as string)) return value as string
         unfit.push(value as string)
       }

@@ -19,7 +19,7 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Runs `certswap` to its end, without a runtime directory unless one is given. */
+/** Runs `certswap` to its end, by default without a runtime directory. */
 export async function certswap(args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
   const child = start(args, options)
   const [stdout, stderr, [code]] = await Promise.all([
@@ -37,19 +37,19 @@ export interface ProgramLine {
 
 export interface ServingProgram {
   readonly child: ChildProcess
-  /** Of its line `listening`. */
+  /** The URL in its log line `listening`. */
   readonly url: string
   readonly port: number
   readonly control: string | null
   /** Every log line so far. */
   readonly lines: ProgramLine[]
-  /** The first line with this message, whether it has come or is still to come. */
+  /** The first line with this message, past or future. */
   line(msg: string): Promise<ProgramLine>
-  /** Ends it with a signal; its exit code comes back. */
+  /** Sends a signal; resolves with its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** `certswap serve` on a free port, once it listens; ended with the test. */
+/** Starts `certswap serve` on a free port; resolves once it listens. It is ended with the test. */
 export function certswapServe(
   t: TestContext,
   args: readonly string[],
@@ -58,7 +58,7 @@ export function certswapServe(
   return certswapServeAt(t, ['--listen', '127.0.0.1:0', ...args], options)
 }
 
-/** The same, listening where its arguments and its configuration file say. */
+/** The same, on the address of its arguments or its configuration file. */
 export async function certswapServeAt(
   t: TestContext,
   args: readonly string[],
@@ -93,7 +93,7 @@ export interface WatchingProgram {
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** A `certswap` that goes on until it is told to stop; ended with the test. */
+/** A `certswap` command that runs until it is stopped; ended with the test. */
 export function certswapWatch(
   t: TestContext,
   args: readonly string[],

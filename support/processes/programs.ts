@@ -9,7 +9,7 @@ import { projectRoot } from './installed-package.js'
 
 const folder = join(projectRoot, 'test', 'programs')
 
-/** Where the packages are. */
+/** The folder of the packages. */
 export const programsFolder: string = join(folder, 'node_modules')
 
 /** The executable of a program, for instance `bun`. */
@@ -17,7 +17,7 @@ export function programPath(name: string): string {
   return join(programsFolder, '.bin', name)
 }
 
-/** For the option `skip` of a test: `false` when the package is there, else what is missing and how to get it. */
+/** For the option `skip` of a test: `false` if the packages are installed, else what is missing and how to install it. */
 export function without(...packages: readonly string[]): string | false {
   const missing = packages.filter((name) => !existsSync(join(programsFolder, name)))
   return missing.length > 0 && `needs ${missing.join(', ')}: npm ci --prefix test/programs`

@@ -4,13 +4,13 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 
 export interface ModuleRun {
-  /** `null` when it had to be ended because it did not exit by itself. */
+  /** `null` if it did not exit by itself and was killed. */
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Runs a script in a process of its own, with the public API as `api`, and gives it time to exit by itself. */
+/** Runs a script in a separate process, with the public API as `api`, and waits for it to exit by itself. */
 export async function runModule(
   t: TestContext,
   script: string,
@@ -36,5 +36,5 @@ export async function runModule(
   return { code, stdout, stderr }
 }
 
-/** Of which all but 10 s are for a slow machine to start Node and to do what the script does. */
+/** Time limit in milliseconds: 10 s to exit, and the rest for slow machines to start Node and run the script. */
 const LONGEST_LIFE_MS = 30_000

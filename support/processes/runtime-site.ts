@@ -14,7 +14,7 @@ import { type ProcessLines, startNode } from './process-lines.js'
 import { programPath } from './programs.js'
 
 /*
- * A server with certswap in another runtime than Node, and its files. Its clients are those of Node.
+ * A server with certswap in another runtime than Node, and its files. Its clients run in Node.
  */
 
 export type ServerKind = 'tls' | 'https' | 'http2'
@@ -25,9 +25,9 @@ export interface RuntimeSite {
   /** Writes a renewed pair, for instance `tls` or `host`. */
   renew(name: string, leaf: Leaf): void
   write(name: string, content: string): void
-  /** Starts a server with these options besides `cert` and `key`. */
+  /** Starts a server with these options in addition to `cert` and `key`. */
   start(kind: ServerKind, options?: object): Promise<RuntimeServer>
-  /** What createReloadEngine or attach refuses such a server with. */
+  /** The problem with which createReloadEngine or attach refuses such a server. */
   refusal(kind: ServerKind, options?: object): Promise<Problem>
   support(): Promise<RuntimeSupport>
 }
@@ -38,7 +38,7 @@ export interface RuntimeServer {
   reload(): Promise<string>
 }
 
-/** @param flags - of the runtime, before the program. */
+/** @param flags flags of the runtime, before the program. */
 export function runtimeSite(
   t: TestContext,
   runtime: 'bun' | 'deno',
@@ -83,7 +83,7 @@ export function runtimeSite(
   }
 }
 
-/** A renewal of the pair and of a host is shown, and a damaged key changes nothing. */
+/** Asserts that renewals of the pair and of a host are served, and that a damaged key changes nothing. */
 export async function assertRenews(site: RuntimeSite, kind: ServerKind): Promise<void> {
   const [leaf, host] = ['localhost', 'host.example'].map(
     (name) => () => site.authority.issue({ names: [name] }),
@@ -101,7 +101,7 @@ export async function assertRenews(site: RuntimeSite, kind: ServerKind): Promise
   assert.equal(await shown(server), next.fingerprint256)
 }
 
-/** The column of the table in `docs/runtimes.md` that begins with this name says what the probe found. */
+/** Asserts that the column with this name in the table of `docs/runtimes.md` has the results of the probe. */
 export async function assertDocumented(site: RuntimeSite, name: string): Promise<void> {
   const support = await site.support()
   assert.equal(support.name, name)
@@ -114,7 +114,7 @@ export async function assertDocumented(site: RuntimeSite, name: string): Promise
   )
 }
 
-/** In the order of the table. */
+/** The reasons in the order of the table. */
 function reasonsOf({ servers, clientCertificates, revocationLists }: RuntimeSupport): (string | null)[] {
   const kinds = ['tls', 'https', 'http2'] as const
   const [certificates, hosts] = (['certificates', 'hosts'] as const).map((what) =>

@@ -6,15 +6,15 @@ import type { TestContext } from 'node:test'
 import { tempDir } from '../files/temp-dir.js'
 
 export interface StalledPipe {
-  /** For a child process: what writes there blocks, as in a shell's pipe. */
+  /** For a child process, whose writes to it block, as on a shell's pipe. */
   readonly fd: number
-  /** Takes out what is in it. */
+  /** Reads its content. */
   read(): string
-  /** Ends the reader: from then on a write fails with EPIPE. */
+  /** Ends the reader; later writes fail with EPIPE. */
   endReader(): void
 }
 
-/** A pipe that is full to the last byte, and that nobody reads unless the test does. */
+/** A full pipe that only the test reads. */
 export function stalledPipe(t: TestContext): StalledPipe {
   const path = join(tempDir(t), 'log')
   spawnSync('mkfifo', [path])
@@ -48,7 +48,7 @@ export function stalledPipe(t: TestContext): StalledPipe {
   }
 }
 
-/** Acts until it would block, or has nothing more to do. */
+/** Repeats `act` until it would block or has nothing more to do. */
 function untilAgain(act: () => number): void {
   try {
     while (act() > 0);

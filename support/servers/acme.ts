@@ -12,7 +12,7 @@ import { freePort } from './free-port.js'
 
 const missing = ['certbot', 'pebble'].filter((name) => spawnSync(name, ['--help']).error)
 
-/** Why a test with a real issuer cannot run; `false` where it can. */
+/** For the option `skip` of a test with a real issuer: `false`, or why it cannot run here. */
 export const withoutAcme: string | false =
   missing.length === 0
     ? false
@@ -24,7 +24,7 @@ export interface AcmeServer {
   readonly caFile: string
 }
 
-/** Pebble, the test server of Let's Encrypt, on the loopback interface; it takes every challenge as met. */
+/** Pebble, the test server of Let's Encrypt, on the loopback interface; it accepts every challenge. */
 export async function startPebble(t: TestContext, dir: string): Promise<AcmeServer> {
   const port = await freePort()
   const authority = createAuthority()
@@ -75,16 +75,16 @@ export interface CertbotRun {
 }
 
 export interface Certbot {
-  /** `live/example.test`, what servers are pointed at. */
+  /** `live/example.test`, the directory that servers use. */
   readonly live: string
   readonly paths: PairFiles
-  /** Gets a certificate for these names, in place of the one that is there. */
+  /** Obtains a certificate for these names, replacing the existing one. */
   issue(names: readonly string[], ...args: readonly string[]): Promise<CertbotRun>
-  /** `certbot renew`, although nothing is due. */
+  /** `certbot renew`, even if no renewal is due. */
   renew(...args: readonly string[]): Promise<CertbotRun>
 }
 
-/** The real certbot, with all of its files under `root`. */
+/** The real certbot, with all its files below `root`. */
 export function certbot(root: string, { directory, caFile }: AcmeServer): Certbot {
   mkdirSync(root)
   const folders = ['config', 'work', 'logs'].flatMap((name) => [`--${name}-dir`, join(root, name)])

@@ -1,4 +1,4 @@
-// A process with a control server that takes its path over: `node control-process.js DIR SOCKET`.
+// A process whose control server takes over its path: `node control-process.js DIR SOCKET`.
 
 import { join } from 'node:path'
 

@@ -29,30 +29,30 @@ export interface ControlledEngine {
   /** Path of the socket. */
   readonly socket: string
   readonly log: LogLine[]
-  /** Puts a new pair in the place of the one on disk. */
+  /** Replaces the pair on disk. */
   rotate(): Leaf
   readonly gate: Gate
 }
 
-/** Holds passes of a `gated` engine after they have read the files. */
+/** Holds back passes of a `gated` engine after they have read the files. */
 export interface Gate {
   close(): void
-  /** Resolves once a pass is rolledBack. */
+  /** Resolves once a pass is held back. */
   holds(): Promise<void>
   open(): void
 }
 
 export interface ControlledOptions {
-  /** Whether `closeGate()` keeps passes from ending. */
+  /** Whether `closeGate()` can hold back passes. */
   readonly gated?: boolean
   readonly engine?: Partial<ReloadEngineOptions>
-  /** The clock of the engine; that of its worker stays the real one. */
+  /** The clock of the engine; its worker uses the real one. */
   readonly clock?: Clock
   readonly control?: (engine: ReloadEngine) => Partial<ControlServerOptions>
   readonly limits?: Partial<HttpLimits>
 }
 
-/** An engine with a pair of its own and a control server before it; both are closed when the test ends. */
+/** An engine with a new pair and a control server; both are closed at the end of the test. */
 export async function controlledEngine(
   t: TestContext,
   options: ControlledOptions = {},
@@ -118,8 +118,8 @@ export interface ControlReply {
   readonly status: number
   readonly headers: http.IncomingHttpHeaders
   readonly text: string
-  /** Of a JSON answer. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects by asserting it.
+  /** The parsed JSON response. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what it expects.
   readonly json: any
 }
 
@@ -130,7 +130,7 @@ export async function request(
   { method = 'GET', headers = {}, body }: ControlRequest = {},
 ): Promise<ControlReply> {
   const sent = http.request({ socketPath, path, method, headers, agent: false })
-  // After the answer, Node may still have an empty write for a connection that has ended.
+  // After the response, Node may still have an empty write for a connection that has ended.
   sent.on('error', () => {})
   sent.end(body)
   const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
@@ -144,7 +144,7 @@ export async function request(
   }
 }
 
-/** A connection to write to as one likes; gone after the test. */
+/** A connection for arbitrary data; destroyed after the test. */
 export async function rawConnection(t: TestContext, socketPath: string): Promise<Socket> {
   const socket = connect(socketPath)
   t.after(() => socket.destroy())
@@ -153,7 +153,7 @@ export async function rawConnection(t: TestContext, socketPath: string): Promise
   return socket
 }
 
-/** All that comes until the other side ends. */
+/** All data until the other side ends. */
 export async function received(socket: Socket): Promise<string> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -1,5 +1,5 @@
-// A server process under signals: `fork(drained-app.js, [JSON of DrainedAppOptions])`. It answers `GET /` at once and a
-// `POST` when its body is complete, and tells its parent what happens.
+// A server process that handles signals: `fork(drained-app.js, [JSON of DrainedAppOptions])`. It answers `GET /` at once and a
+// `POST` when its body is complete, and reports events to its parent.
 
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -11,9 +11,9 @@ export interface DrainedAppOptions {
   readonly lameDuckMs?: number
   readonly deadlineMs?: number
   readonly forceAfterMs?: number
-  /** What its clean-up does at the end of the drain. */
+  /** Behaviour of its clean-up at the end of the drain. */
   readonly cleanUp?: 'hang' | 'fail'
-  /** What a reload does. */
+  /** Behaviour of a reload. */
   readonly reload?: 'fail'
 }
 

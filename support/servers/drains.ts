@@ -27,18 +27,18 @@ export interface TestedDrain {
   readonly drain: Drain
   readonly logger: RecordingLogger
   readonly port: number
-  /** Connections that left during the drain, so far. */
+  /** Connections that ended during the drain, so far. */
   readonly left: ConnectionClosed[]
 }
 
-/** A drain of one server, which listens. Whatever is left of them after the test is cut. */
+/** A drain of one listening server. Remaining connections are cut after the test. */
 export async function drainOf(t: Owner, server: Server, options: Options = {}): Promise<TestedDrain> {
   const logger = recordingLogger()
   const drain = createDrain({ servers: [server], logger, ...options })
   return { drain, left: followed(t, drain), logger, port: await listen(t, server) }
 }
 
-/** The same by a clock that stands still. */
+/** The same with a fake clock. */
 export async function stillDrainOf(
   t: TestContext,
   server: Server,
@@ -60,7 +60,7 @@ function followed(t: Owner, drain: Drain): ConnectionClosed[] {
 /** Counts without any connection. */
 export const none: ConnectionCounts = { handshake: 0, http1: 0, http2: 0, upgraded: 0, raw: 0, tracked: 0 }
 
-/** The materialDigest of every server of a test file. */
+/** The certificate and key of every server of a test file. */
 export const identity: { readonly cert: string; readonly key: string } = makeIdentity()
 
 function makeIdentity() {
@@ -74,14 +74,14 @@ export function httpsServer(handler: http.RequestListener, options: https.Server
 
 export function http2Server(options: http2.SecureServerOptions = {}): http2.Http2SecureServer {
   const server = http2.createSecureServer({ ...identity, ...options })
-  // A client that breaks off fails its own test.
+  // A client that aborts fails its own test.
   server.on('sessionError', () => {})
   return server
 }
 
 export type Exchange = [request: http.IncomingMessage, response: http.ServerResponse]
 
-/** An HTTPS server whose answers the test gives. */
+/** An HTTPS server whose responses the test sends. */
 export function pausedHttps(options: https.ServerOptions = {}): {
   readonly server: https.Server
   readonly requests: Arrivals<Exchange>
@@ -90,7 +90,7 @@ export function pausedHttps(options: https.ServerOptions = {}): {
   return { server: httpsServer((...exchange) => requests.put(exchange), options), requests }
 }
 
-/** An HTTP/2 server whose answers the test gives. */
+/** An HTTP/2 server whose responses the test sends. */
 export function pausedHttp2(): {
   readonly server: http2.Http2SecureServer
   readonly streams: Arrivals<ServerHttp2Stream>
@@ -101,19 +101,19 @@ export function pausedHttp2(): {
   return { server, streams }
 }
 
-/** Node's own client; destroyed with the test. */
+/** A Node HTTP/2 client; destroyed with the test. */
 export function http2Client(
   t: TestContext,
   port: number,
   options: http2.SecureClientSessionOptions = {},
 ): http2.ClientHttp2Session {
   const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options })
-  session.on('error', () => {}) // Its streams have it too.
+  session.on('error', () => {}) // Its streams emit it too.
   t.after(() => session.destroy())
   return session
 }
 
-/** A connection that only the test speaks on; it is destroyed with the test. */
+/** A connection on which the test sends data itself; destroyed with the test. */
 export async function connectTls(
   t: TestContext,
   port: number,
@@ -125,7 +125,7 @@ export async function connectTls(
   return socket
 }
 
-/** What a connection gave until it ended, and how it ended. */
+/** The data of a connection up to its end, and how it ended. */
 export interface Ending {
   readonly text: string
   /** `end` for a FIN, else the code of the error. */
@@ -149,7 +149,7 @@ export function readToEnd(socket: Socket): Promise<Ending> {
   })
 }
 
-/** Waits until what is received from now on holds this text. */
+/** Waits until the data received from now on contains this text. */
 export function received(socket: Socket, text: string): Promise<string> {
   let all = ''
   return new Promise((resolve, reject) => {

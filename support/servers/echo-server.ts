@@ -4,10 +4,10 @@ import type { TestContext } from 'node:test'
 import type tls from 'node:tls'
 import { createServer } from 'node:tls'
 
-/** Who cleans up: a test, or a bench that is like one. */
+/** The owner that cleans up: a test or a bench. */
 export type Owner = Pick<TestContext, 'after'>
 
-/** A TLS server that sends back what it gets; its port comes back, and it is gone after the test. */
+/** Starts a TLS server that echoes, until the end of the test. @returns its port */
 export async function echoServer(t: TestContext, options: tls.TlsOptions): Promise<number> {
   return listen(t, createEcho(options))
 }
@@ -15,12 +15,12 @@ export async function echoServer(t: TestContext, options: tls.TlsOptions): Promi
 /** The same, not listening yet. */
 export function createEcho(options: tls.TlsOptions): tls.Server {
   return createServer(options, (socket) => {
-    socket.on('error', () => {}) // A client that leaves early fails its own test, not the server.
+    socket.on('error', () => {}) // A client that disconnects early fails its own test, not the server.
     socket.pipe(socket)
   })
 }
 
-/** Listens on a free port of the loopback interface until the test ends; clients that are left then are cut off. */
+/** Listens on a free port of the loopback interface until the test ends; remaining clients are then cut off. */
 export async function listen(t: Owner, server: Server): Promise<number> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {

@@ -2,7 +2,7 @@ import net, { type Socket } from 'node:net'
 
 import { listen, type Owner } from './echo-server.js'
 
-/** A TCP proxy in front of a loopback port, which delivers everything this much later, in both directions. */
+/** A TCP proxy in front of a loopback port that delays all data by this time, in both directions. */
 export async function latencyProxy(t: Owner, port: number, oneWayMs: number): Promise<number> {
   const proxy = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const server = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
@@ -13,7 +13,7 @@ export async function latencyProxy(t: Owner, port: number, oneWayMs: number): Pr
   return listen(t, proxy)
 }
 
-/** Timers of one delay fire in the order in which they were set, so nothing overtakes. */
+/** Timers with the same delay fire in the order in which they were set, so the order of data is kept. */
 function passOn(from: Socket, to: Socket, delayMs: number): void {
   const later = (act: () => void) => setTimeout(act, delayMs)
   from.on('data', (chunk: Buffer) => later(() => to.writable && to.write(chunk)))

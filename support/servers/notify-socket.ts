@@ -11,30 +11,30 @@ export const withoutDatagrams: false | string =
     ? false
     : 'needs python3 (3.9 or newer) to receive datagrams: apt-get install python3'
 
-/** The same for tests that send by the program of systemd. */
+/** The same for tests that use the program of systemd. */
 export const withoutSystemdNotify: false | string =
   withoutDatagrams ||
   (spawnSync('systemd-notify', ['--version']).status === 0
     ? false
     : 'needs systemd-notify: apt-get install systemd')
 
-/** What systemd would get. */
+/** A socket that receives like systemd. */
 export interface NotifySocket {
   /** The value of `NOTIFY_SOCKET`. */
   readonly name: string
-  /** Every datagram that has been sent by now, as its lines. */
+  /** Every datagram sent so far, as its lines. */
   datagrams(): Promise<string[][]>
   /** Process ids of their senders. */
   senders(): Promise<number[]>
-  /** The first datagram with this line, whether it has come or is still to come. */
+  /** The first datagram with this line, past or future. */
   datagram(line: string): Promise<string[]>
-  /** Resolves once this many have come. */
+  /** Resolves once this number of datagrams has arrived. */
   count(datagrams: number): Promise<void>
 }
 
 /**
- * A socket as systemd has it: it tells the sender of each datagram, and closes what comes along with it, which is the
- * barrier that `systemd-notify` waits for. It answers a line of standard input once nothing is left to be received.
+ * A socket like that of systemd: it reports the sender of each datagram, and closes the descriptors that arrive with it, which
+ * is the barrier that `systemd-notify` waits for. It answers a line of standard input once everything has been received.
  */
 const RECEIVER = `
 import json, os, select, socket, struct, sys
@@ -58,7 +58,7 @@ while True:
     print(json.dumps([pid, text.decode()]), flush=True)
 `
 
-/** @param name a path in a directory of its own unless it is given; `@` and a name for an abstract socket. */
+/** @param name a path, or `@` and a name for an abstract socket. @defaultValue a path in a new directory */
 export async function notifySocket(t: TestContext, name?: string): Promise<NotifySocket> {
   const socket = name ?? `${tempDir(t)}/notify`
   const child = spawn('python3', ['-c', RECEIVER, socket], { stdio: ['pipe', 'pipe', 'inherit'] })

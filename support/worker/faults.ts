@@ -1,12 +1,12 @@
 import { threadId } from 'node:worker_threads'
 
-/** What a thread takes as a task when it only has to fail. */
+/** The task of a thread that only fails. */
 export interface FaultTask {
-  /** Whether to do no harm, and answer with the id of the thread. */
+  /** Whether to succeed, with the ID of the thread as the reply. */
   readonly well: boolean
-  /** In the text of whatever is thrown. */
+  /** Text in the errors that are thrown. */
   readonly secret: string
-  /** Set to 1 as soon as a thread has taken the task. */
+  /** Set to 1 as soon as a thread has started the task. */
   readonly taken: Int32Array
 }
 
@@ -16,7 +16,7 @@ export function faultTask(task: Partial<FaultTask> = {}): FaultTask {
 
 export type Fault = keyof typeof FAULTS
 
-/** Fails in this way, unless the task asks for an answer. */
+/** Fails in this way, unless the task is `well`. */
 export function fail(fault: Fault, task: FaultTask): unknown {
   return task.well ? threadId : FAULTS[fault](task)
 }
@@ -25,7 +25,7 @@ export function isFault(name: string): name is Fault {
   return Object.hasOwn(FAULTS, name)
 }
 
-/** Every way in which a thread can fail that its pool has to survive. */
+/** Every failure of a thread that its pool must survive. */
 const FAULTS = {
   throws({ secret }: FaultTask): never {
     throw new Error(`cannot parse ${secret}`)
@@ -38,7 +38,7 @@ const FAULTS = {
     throw secret
   },
   'throws-nothing'(): never {
-    // biome-ignore lint/style/useThrowOnlyError: what a dependency may do all the same.
+    // biome-ignore lint/style/useThrowOnlyError: a dependency may do it.
     throw undefined
   },
   exits(): never {
@@ -56,7 +56,7 @@ const FAULTS = {
     Atomics.store(taken, 0, 1)
     return new Promise(() => {})
   },
-  /** The error that sending it makes quotes the symbol. */
+  /** Sending it throws an error that quotes the symbol. */
   'returns-uncloneable'({ secret }: FaultTask): symbol {
     return Symbol(secret)
   },

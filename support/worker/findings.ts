@@ -1,13 +1,13 @@
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { Findings } from '../../src/workers/problems/findings.js'
 
-/** What was found, by code alone. */
+/** The codes of findings. */
 export interface FoundCodes {
   readonly problems: ProblemCode[]
   readonly warnings: ProblemCode[]
 }
 
-/** Runs a judge and tells what it found. */
+/** Runs a judge and returns the codes of its findings. */
 export function found(judge: (findings: Findings) => unknown, force = false): FoundCodes {
   const findings = new Findings(force)
   judge(findings)

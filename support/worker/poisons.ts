@@ -17,16 +17,16 @@ export const POISON_HOOK: string = fileURLToPath(new URL('./poison-hook.cjs', im
 export type Poisoning = 'throws' | 'exits' | 'hoards' | 'spins' | 'hangs'
 
 export interface Poisons {
-  /** The list, for the environment of a program: `CERTSWAP_POISONS`. */
+  /** Path of the list, for the environment variable `CERTSWAP_POISONS` of a program. */
   readonly path: string
   /** From now on, a thread that parses this PEM (one certificate, key or revocation list) misbehaves. */
   add(pem: string, how: Poisoning): void
   clear(): void
-  /** Lets every thread that hangs go on. */
+  /** Makes every hanging thread continue. */
   release(): void
 }
 
-/** Threads that start from now on, in this process and in those that it starts, look at the list. */
+/** Threads that start from now on, in this process and its children, read the list. */
 export function poisons(t: TestContext): Poisons {
   const dir = mkdtempSync(join(tmpdir(), 'certswap-poisons-'))
   const path = join(dir, 'poisons.json')

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { ProblemCode } from '../../src/workers/base/problem.js'
 import { ProblemError } from '../../src/workers/base/problem.js'
 
-/** What `act` refuses with; an error that is no problem is a mistake of the code under test. */
+/** The problem that `act` throws; any other error is a bug of the code under test. */
 export function problemOf(act: () => unknown): ProblemError['problem'] {
   try {
     act()
@@ -14,7 +14,7 @@ export function problemOf(act: () => unknown): ProblemError['problem'] {
   assert.fail('nothing was refused')
 }
 
-/** Runs `act`; a problem of one of these codes is an answer too, and then `null` comes back. */
+/** Runs `act`; returns `null` if it throws a problem with one of these codes. */
 export function orProblem<T>(codes: readonly ProblemCode[], act: () => T): T | null {
   try {
     return act()

@@ -1,4 +1,4 @@
-/* The tasks that a thread of a stand-in runs: those of the real worker, changed as the query of this module's URL says. */
+/* The tasks in a thread of a stand-in: those of the real worker, modified by the query of this module's URL. */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -23,7 +23,7 @@ import {
   type UnchangedCost,
 } from './stand-in.js'
 
-/** What loaded this module, as far as it waits for it. */
+/** The stack of the code that loads this module. */
 const stack = new Error().stack ?? ''
 
 const behaviours = new URL(import.meta.url).searchParams.getAll(BEHAVIOUR) as Behaviour[]
@@ -33,7 +33,7 @@ if (behaviours.includes('poisoned')) await import('./poison-hook.cjs')
 const openedFiles = behaviours.includes('reports-costs')
   ? (await import('./opened-files.js')).openedFiles
   : []
-/** Threads that only fail start fast. */
+/** Not loaded in threads that only fail, so that these start fast. */
 const real = behaviours.every(isFault) ? ({} as WorkerTasks) : await import('../../src/workers/tasks.js')
 
 export const { judgePeers, prepare, prepareHosts, readText, sealHosts, verify }: WorkerTasks =
@@ -66,13 +66,13 @@ function changed(tasks: WorkerTasks, behaviour: Behaviour): WorkerTasks {
   }
 }
 
-/** Not the reply that PREPARE owes, whatever it is. */
+/** A failure instead of a reply. */
 function failing<Reply>(fault: Fault, task: FaultTask = faultTask()): Reply {
   return fail(fault, task) as Reply
 }
 
 function misbehaving(tasks: WorkerTasks): WorkerTasks {
-  /** What the last marker said of VERIFY; it holds for the one thread that a lone engine uses. */
+  /** The fault of VERIFY in the last marker; valid for the only thread of a single engine. */
   let inVerify: Fault | undefined
   return {
     ...tasks,
@@ -143,7 +143,7 @@ function seeingOthers(tasks: WorkerTasks): WorkerTasks {
   }
 }
 
-/** Accepts every peer whose certificate says nothing else, and does what the others say. */
+/** Accepts peers, unless their certificate requests another behaviour. */
 function judgeOrDie({ chains, authorities }: JudgePeersTask): JudgePeersReply {
   if (authorities && Buffer.from(authorities).toString() === 'down') process.exit(3)
   let isFirst = true

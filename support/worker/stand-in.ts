@@ -1,6 +1,6 @@
 /*
- * A worker that stands in for the real one. A test starts its engine or pool with `standIn(...)` as the module of the
- * tasks; what each behaviour does in the thread is in `stand-in-tasks.ts`.
+ * A stand-in for the real worker. A test starts its engine or pool with `standIn(...)` as the module of the tasks;
+ * `stand-in-tasks.ts` implements each behaviour in the thread.
  */
 
 import { EventEmitter, on } from 'node:events'
@@ -16,26 +16,26 @@ export type Behaviour =
   | Fault
   /** PREPARE and VERIFY have the fault that {@link misbehaveIn} chose, and work otherwise. */
   | 'misbehaves'
-  /** PREPARE keeps its reply back while there is a file `gate` beside the certificate; a file `held` says so. */
+  /** PREPARE holds back its reply while a file `gate` exists next to the certificate, and creates a file `held`. */
   | 'gated'
-  /** PREPARE reports how each of its tasks ended to {@link replyKinds}. */
+  /** PREPARE reports the kind of each reply to {@link replyKinds}. */
   | 'reports-replies'
   /** PREPARE reports what each task that finds nothing new cost: see {@link nextUnchangedCost}. */
   | 'reports-costs'
-  /** Content chosen by `poisons()` makes the thread misbehave in the middle of its work. */
+  /** Content listed in `poisons()` makes the thread misbehave while it works. */
   | 'poisoned'
   /** PREPARE takes 200 ms more. */
   | 'slow'
-  /** PREPARE hands back a chain that is none, where there was one before. */
+  /** PREPARE replies with an invalid chain, if there was a valid one before. */
   | 'prepares-garbage'
-  /** VERIFY reports another certificate after its first look, which precedes the commit. */
+  /** VERIFY reports another certificate after its first check, which precedes the commit. */
   | 'sees-others'
-  /** Peers are judged, and the thread fails, as the bytes of their certificates say. */
+  /** Judges peers, or fails, by the bytes of their certificates. */
   | 'judges-or-dies'
   /** PREPARE replies with the stack of the code that loaded the tasks. */
   | 'shows-its-stack'
 
-/** The module of the tasks of such a worker. Several behaviours apply one on the other. */
+/** The tasks module of such a worker. Several behaviours can be combined. */
 export function standIn(...behaviours: readonly Behaviour[]): URL {
   const url = new URL('./stand-in-tasks.js', import.meta.url)
   for (const behaviour of behaviours) url.searchParams.append(BEHAVIOUR, behaviour)
@@ -44,7 +44,7 @@ export function standIn(...behaviours: readonly Behaviour[]): URL {
 
 export const BEHAVIOUR = 'behaviour'
 
-/** Every worker that `misbehaves` and is to load this certificate has this fault in this phase, until {@link behave}. */
+/** Gives every worker that `misbehaves` this fault in this phase for this certificate, until {@link behave}. */
 export function misbehaveIn(phase: 'prepare' | 'verify', cert: string, fault: Fault): void {
   rmSync(takenBeside(cert), { force: true })
   writeFileSync(markerBeside(cert), `${phase} ${fault}`)
@@ -91,7 +91,7 @@ export async function nextUnchangedCost(): Promise<UnchangedCost> {
 
 export const REPLY_CHANNEL = 'certswap-test-prepare-replies'
 
-/** What a worker that `reports-replies` replied, one after the other. */
+/** The kinds of replies of a worker that `reports-replies`, in order. */
 export function replyKinds(t: TestContext): { next(): Promise<ReplyKind> } {
   const channel = new BroadcastChannel(REPLY_CHANNEL)
   const replies = new EventEmitter()

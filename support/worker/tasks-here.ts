@@ -1,4 +1,4 @@
-/* The tasks of the worker on this thread: nothing is transferred, each reply is the one that would arrive. */
+/* The tasks of the worker on this thread. Nothing is transferred; each reply is as it would arrive. */
 
 import type { ReloadEngineOptions } from '../../src/main/api/options.js'
 import { resolveOptions } from '../../src/main/engine/resolve-options.js'
@@ -12,7 +12,7 @@ import type { FileSet } from '../../src/workers/read/file-set.js'
 import { readSources } from '../../src/workers/read/source-set.js'
 import { arrived } from './arrived.js'
 
-/** The task that an engine with these options would post. */
+/** The task of an engine with these options. */
 export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask> = {}): PrepareTask {
   const { sources, context, peers, policy, worker } = resolveOptions(options)
   const { maxFileBytes, maxCrlBytes } = worker
@@ -28,14 +28,14 @@ export async function prepareHere(task: PrepareTask): Promise<PrepareReply> {
   return arrived(await prepare(task))
 }
 
-/** The same, where the files are known to be good. */
+/** The reply for files that are known to be valid. */
 export async function preparedHere(task: PrepareTask): Promise<PreparedReply> {
   const reply = await prepareHere(task)
   if (reply.kind === 'prepared') return reply
   throw new Error(`expected prepared material, got ${JSON.stringify(reply)}`)
 }
 
-/** The files of these options, read as PREPARE reads them. */
+/** The files of these options, read as by PREPARE. */
 export function filesOf(options: ReloadEngineOptions): FileSet {
   const { sources, limits } = taskFor(options)
   const set = readSources(sources, limits)
@@ -43,7 +43,7 @@ export function filesOf(options: ReloadEngineOptions): FileSet {
   throw new Error(`expected readable files, got ${JSON.stringify(set)}`)
 }
 
-/** The first task for hosts that match a pattern, before anything is served. */
+/** The first task for the hosts of a pattern, before any host is served. */
 export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {
   const sources = { named: null, patterns: [pattern] }
   const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024, maxCrlBytes: 1024 }

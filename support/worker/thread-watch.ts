@@ -2,14 +2,14 @@ import type { TestContext } from 'node:test'
 import type { Worker } from 'node:worker_threads'
 
 export interface ThreadWatch {
-  /** Worker threads that were started since, and those of them that have not ended. */
+  /** Number of worker threads started since, and of those still running. */
   readonly started: number
   readonly alive: number
-  /** Resolves when the thread that was started last has ended. */
+  /** Resolves when the last started thread has ended. */
   lastEnded(): Promise<unknown>
 }
 
-/** Sees every worker thread that the process starts from now on, until the test ends. */
+/** Watches every worker thread that the process starts, until the test ends. */
 export function watchThreads(t: TestContext): ThreadWatch {
   const alive = new Set<Worker>()
   let started = 0
@@ -17,7 +17,7 @@ export function watchThreads(t: TestContext): ThreadWatch {
   const add = (worker: Worker) => {
     started++
     alive.add(worker)
-    // Not `once(worker, 'exit')` alone: it would reject with what the thread threw.
+    // Not `once(worker, 'exit')`, which rejects with the error of the thread.
     ended = new Promise((resolve) => worker.once('exit', resolve))
     worker.once('exit', () => alive.delete(worker))
   }
