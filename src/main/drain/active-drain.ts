@@ -8,7 +8,7 @@ import {
   type Departure,
   type DrainNotice,
 } from './connections/connection.js'
-import type { BookReader, Connections } from './connections/connections.js'
+import type { Connections, ConnectionsObserver } from './connections/connections.js'
 import type { ConnectionFacts } from './connections/facts.js'
 import type { Protocol } from './connections/protocols.js'
 import { Deadline } from './deadline.js'
@@ -36,8 +36,8 @@ export interface DrainResult {
   readonly reason: string | undefined
 }
 
-export interface FarewellParts {
-  readonly book: Connections
+export interface ActiveDrainParts {
+  readonly connections: Connections
   readonly clock: Clock
   readonly logger: Logger
   readonly random: () => number
@@ -55,20 +55,20 @@ export interface FarewellParts {
   readonly ended: (result: DrainResult) => void
 }
 
-/** Makes the {@link Farewell} of one drain from its options and the parts that all drains of these servers share. */
-export type FarewellMaker = (
+/** Makes the {@link ActiveDrain} of one drain from its options and the parts that all drains of these servers share. */
+export type ActiveDrainMaker = (
   options: ResolvedStart,
-  callbacks: Pick<FarewellParts, 'expired' | 'ended'>,
-) => Farewell
+  callbacks: Pick<ActiveDrainParts, 'expired' | 'ended'>,
+) => ActiveDrain
 
 /**
  * Drains a set of connections: those that exist at the start, and those accepted while it runs. Ends when the last one has
  * closed, or after the deadline.
  */
-export class Farewell implements BookReader {
+export class ActiveDrain implements ConnectionsObserver {
   readonly notice: DrainNotice
   readonly deadline: Deadline
-  readonly #parts: FarewellParts
+  readonly #parts: ActiveDrainParts
   readonly #startedMs: number
   readonly #members = new Set<Connection>()
   /** Handshakes: `where` can decide only once they are finished. */
@@ -80,11 +80,11 @@ export class Farewell implements BookReader {
   #rounds: Rounds<Connection> | null = null
   #phase: 'waiting' | 'winding-down' | 'leaving' | 'forcing' | 'over' = 'waiting'
 
-  constructor(parts: FarewellParts) {
+  constructor(parts: ActiveDrainParts) {
     this.#parts = parts
     this.#startedMs = parts.clock.monotonicMs()
-    for (const connection of parts.book) this.#consider(connection)
-    this.#unfollow = parts.book.follow(this)
+    for (const connection of parts.connections) this.#consider(connection)
+    this.#unfollow = parts.connections.follow(this)
     this.#letGo = holdLoop()
     this.deadline = new Deadline(parts.clock, parts.deadlineMs, parts.expired)
     const { deadline } = this
@@ -132,7 +132,7 @@ export class Farewell implements BookReader {
   /** Stops the drain; the connections stay open. */
   cancel(): void {
     this.#rounds?.stop()
-    for (const connection of this.#members) connection.carryOn()
+    for (const connection of this.#members) connection.undoWindDown()
     this.#dispose()
   }
 

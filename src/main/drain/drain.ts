@@ -3,15 +3,15 @@ import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '../base/clock.js'
 import { EventHub } from '../base/event-hub.js'
 import { deferredLogger } from '../base/logger.js'
+import { ActiveDrain, type ActiveDrainMaker, type DrainResult } from './active-drain.js'
 import type { Connection, ConnectionCounts, Departure } from './connections/connection.js'
 import { Connections } from './connections/connections.js'
 import type { DrainContext } from './connections/drain-context.js'
 import type { ConnectionFacts } from './connections/facts.js'
 import { assertSession, TrackedConnection, type TrackedSession } from './connections/tracked.js'
 import { DrainError } from './errors.js'
-import { type DrainResult, Farewell, type FarewellMaker } from './farewell.js'
-import { Goodbyes } from './goodbyes.js'
 import type { Drain, DrainEvents, DrainRun } from './handle.js'
+import { HookCalls } from './hook-calls.js'
 import {
   type DrainOptions,
   type DrainStartOptions,
@@ -64,10 +64,10 @@ class ServerDrain implements Drain {
   readonly #servers: WatchedServers
   readonly #whole: WholeDrain
   readonly #selective: SelectiveDrains
-  readonly #makeFarewell: FarewellMaker = ({ uri, reason, deadlineMs, spreadMs, where }, callbacks) => {
-    const { book, clock, logger, incompleteMs } = this.#context
-    return new Farewell({
-      book,
+  readonly #makeActiveDrain: ActiveDrainMaker = ({ uri, reason, deadlineMs, spreadMs, where }, callbacks) => {
+    const { connections, clock, logger, incompleteMs } = this.#context
+    return new ActiveDrain({
+      connections,
       clock,
       logger,
       random: this.#random,
@@ -77,7 +77,7 @@ class ServerDrain implements Drain {
       deadlineMs,
       spreadMs,
       where,
-      left: (connection, departure) => this.#tell(connection, departure),
+      left: (connection, departure) => this.#reportClosed(connection, departure),
       ...callbacks,
     })
   }
@@ -91,10 +91,10 @@ class ServerDrain implements Drain {
     this.#random = random
     this.#events = new EventHub(logger, 'drain')
     this.#context = {
-      book: new Connections(),
+      connections: new Connections(),
       clock,
       logger,
-      goodbyes: new Goodbyes(hooks, logger),
+      hooks: new HookCalls(hooks, logger),
       exchanges: new WeakMap(),
       incompleteMs,
       closeTimeoutMs,
@@ -102,11 +102,11 @@ class ServerDrain implements Drain {
       goawaySent: () => this.#events.emit('goaway'),
       factParts: generationOf ? { clock, generationOf } : { clock },
     }
-    this.#selective = new SelectiveDrains(this.#makeFarewell, logger)
+    this.#selective = new SelectiveDrains(this.#makeActiveDrain, logger)
     this.#whole = new WholeDrain({
       context: this.#context,
       events: this.#events,
-      makeFarewell: this.#makeFarewell,
+      makeActiveDrain: this.#makeActiveDrain,
       stopListening: () => this.#servers.stopListening(),
       release: () => this.#release(),
     })
@@ -141,8 +141,8 @@ class ServerDrain implements Drain {
         'OPTIONS_INVALID',
         'startDistrusted: expected `engine` in the options of the drain',
       )
-    const distrusted = await engine.distrusted(securedAmong(this.#context.book))
-    return this.#dismiss(distrusted, options)
+    const distrusted = await engine.distrusted(securedAmong(this.#context.connections))
+    return this.#drainDistrusted(distrusted, options)
   }
 
   complete(signal?: AbortSignal): Promise<DrainResult> {
@@ -160,14 +160,14 @@ class ServerDrain implements Drain {
   track(session: TrackedSession): () => void {
     this.#assertOpen()
     assertSession(session)
-    const { book } = this.#context
+    const { connections } = this.#context
     const connection = new TrackedConnection(session, this.#context)
-    book.add(connection)
-    return () => book.drop(connection, 'closed')
+    connections.add(connection)
+    return () => connections.drop(connection, 'closed')
   }
 
   connections(): ConnectionCounts {
-    return this.#context.book.counts()
+    return this.#context.connections.counts()
   }
 
   on<E extends keyof DrainEvents>(event: E, listener: (...args: DrainEvents[E]) => void): this {
@@ -195,17 +195,17 @@ class ServerDrain implements Drain {
   #watchTrust(): TrustWatch | null {
     const { engine, onTrustRemoved } = this.#options
     if (!engine || onTrustRemoved === 'keep') return null
-    const { book, logger } = this.#context
-    const dismiss = (distrusted: ReadonlySet<Socket>) => void this.#dismiss(distrusted, {})
-    return new TrustWatch({ engine, book, logger, dismiss })
+    const { connections, logger } = this.#context
+    const drainDistrusted = (distrusted: ReadonlySet<Socket>) => void this.#drainDistrusted(distrusted, {})
+    return new TrustWatch({ engine, connections, logger, drainDistrusted })
   }
 
-  #dismiss(distrusted: ReadonlySet<Socket>, options: DrainStartOptions): DrainRun {
+  #drainDistrusted(distrusted: ReadonlySet<Socket>, options: DrainStartOptions): DrainRun {
     const where = ({ socket }: ConnectionFacts) => socket !== undefined && distrusted.has(socket)
     return this.start({ reason: 'trust removed', ...options, where })
   }
 
-  #tell({ facts }: Connection, departure: Departure): void {
+  #reportClosed({ facts }: Connection, departure: Departure): void {
     this.#events.emit('connection-closed', { protocol: facts.protocol, departure, ageMs: facts.ageMs })
   }
 
@@ -213,7 +213,7 @@ class ServerDrain implements Drain {
     this.#closed = true
     this.#trustWatch?.release()
     this.#servers.release()
-    this.#context.book.clear()
+    this.#context.connections.clear()
   }
 
   #assertOpen(): void {

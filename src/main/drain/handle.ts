@@ -1,7 +1,7 @@
+import type { DrainResult } from './active-drain.js'
 import type { ConnectionCounts, Departure } from './connections/connection.js'
 import type { Protocol } from './connections/protocols.js'
 import type { TrackedSession } from './connections/tracked.js'
-import type { DrainResult } from './farewell.js'
 import type { DrainStartOptions } from './options.js'
 import type { DrainState } from './state.js'
 

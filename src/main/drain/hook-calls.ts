@@ -1,11 +1,11 @@
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
-import { type DrainHooks, type HookName, type HookOf, NO_GOODBYE } from './connections/hooks.js'
+import { CANNOT_CLOSE, type DrainHooks, type HookName, type HookOf } from './connections/hooks.js'
 
 type Hook = (...args: unknown[]) => unknown
 
 /** Calls the application's hooks, and logs connections that none of them can close. */
-export class Goodbyes {
+export class HookCalls {
   readonly #hooks: ReadonlyMap<HookName, readonly Hook[]>
   readonly #logger: Logger
   /** Pairs of hook and message that were logged; a repetition is logged at `debug`. */
@@ -25,18 +25,18 @@ export class Goodbyes {
   }
 
   /** Calls every hook of this name. `about` identifies the connection in the log. */
-  say<N extends HookName>(name: N, about: object, ...args: Parameters<HookOf<N>>): void {
+  call<N extends HookName>(name: N, about: object, ...args: Parameters<HookOf<N>>): void {
     const hooks = this.#of(name)
     let without = 0
     for (const hook of hooks) {
       const result = callHook(name, this.#logger, () => hook(...args))
-      if (result === NO_GOODBYE) without++
+      if (result === CANNOT_CLOSE) without++
     }
     if (without > 0 && without === hooks.length) this.#logOnce(name, 'warn', about, UNKNOWN_TO_HOOK)
   }
 
   /** Logs that the hook for this connection is missing. */
-  missing(name: HookName, about: object): void {
+  logMissing(name: HookName, about: object): void {
     this.#logOnce(name, 'info', about, NO_HOOK)
   }
 

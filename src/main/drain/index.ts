@@ -1,4 +1,5 @@
 export type { Logger } from '../base/logger.js'
+export type { DrainResult } from './active-drain.js'
 export { closeEventStreams, type EventStreamOptions } from './close-event-streams.js'
 export { closeLongPolls, type EngineIoLike, type SocketIoLike } from './close-long-polls.js'
 export {
@@ -20,7 +21,6 @@ export { PROTOCOLS, type Protocol } from './connections/protocols.js'
 export type { TrackedSession } from './connections/tracked.js'
 export { createDrain } from './drain.js'
 export { DRAIN_ERROR_CODES, DrainError, type DrainErrorCode } from './errors.js'
-export type { DrainResult } from './farewell.js'
 export type { ConnectionClosed, Drain, DrainEvents, DrainRun } from './handle.js'
 export type { DrainOptions, DrainStartOptions } from './options.js'
 export type { ServiceManager } from './service-manager.js'

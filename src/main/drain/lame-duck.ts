@@ -13,7 +13,7 @@ const MOST_TURNS = 250
  */
 export function afterLameDuck(
   lameDuckMs: number,
-  { book, clock }: Pick<DrainContext, 'book' | 'clock'>,
+  { connections, clock }: Pick<DrainContext, 'connections' | 'clock'>,
   over: () => void,
 ): () => void {
   const waitForQuiet = (quiet: number, turns: number): void => {
@@ -21,8 +21,10 @@ export function afterLameDuck(
       over()
       return
     }
-    const { arrivals } = book
-    const immediate = setImmediate(() => waitForQuiet(book.arrivals > arrivals ? 0 : quiet + 1, turns + 1))
+    const { arrivals } = connections
+    const immediate = setImmediate(() =>
+      waitForQuiet(connections.arrivals > arrivals ? 0 : quiet + 1, turns + 1),
+    )
     cancel = () => clearImmediate(immediate)
   }
   let cancel = clock.after(lameDuckMs, () => waitForQuiet(0, 1))

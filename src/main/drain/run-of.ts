@@ -3,14 +3,14 @@ import type { DrainRun } from './handle.js'
 import { waitFor } from './wait-for.js'
 
 /** The public view of a drain in progress, returned by `start`. */
-export function runOf(farewell: Farewell, completion: Promise<DrainResult>, force: () => void): DrainRun {
+export function runOf(active: ActiveDrain, completion: Promise<DrainResult>, force: () => void): DrainRun {
   return {
-    uri: farewell.notice.uri,
-    reason: farewell.notice.reason,
+    uri: active.notice.uri,
+    reason: active.notice.reason,
     get remainingMs() {
-      return farewell.deadline.leftMs
+      return active.deadline.leftMs
     },
-    connections: () => farewell.counts(),
+    connections: () => active.counts(),
     complete: (signal) => waitFor(completion, signal),
     force,
   }

@@ -1,7 +1,7 @@
 import { deferredLogger, type Logger } from '../base/logger.js'
 import { reportUserCode } from '../base/user-code.js'
+import type { DrainResult } from './active-drain.js'
 import { DrainError } from './errors.js'
-import type { DrainResult } from './farewell.js'
 import type { Drain } from './handle.js'
 import { OwnSignals } from './own-signals.js'
 import { FinalDrain, type ServiceManager } from './service-manager.js'

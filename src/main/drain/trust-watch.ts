@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls'
 
 import type { Logger } from '../base/logger.js'
 import type { Connection, Departure } from './connections/connection.js'
-import type { BookReader, Connections } from './connections/connections.js'
+import type { Connections, ConnectionsObserver } from './connections/connections.js'
 
 /** The part of a reload engine that a drain needs to find connections that are no longer trusted. */
 export interface TrustSource {
@@ -21,25 +21,25 @@ interface AppliedTrust {
 
 export interface TrustWatchParts {
   readonly engine: TrustSource
-  readonly book: Connections
+  readonly connections: Connections
   readonly logger: Logger
-  readonly dismiss: (distrusted: ReadonlySet<Socket>) => void
+  readonly drainDistrusted: (distrusted: ReadonlySet<Socket>) => void
 }
 
 /** After each change of trust, finds the connections that are no longer trusted, and has them drained. */
-export class TrustWatch implements BookReader {
+export class TrustWatch implements ConnectionsObserver {
   readonly #parts: TrustWatchParts
   readonly #unfollow: () => void
   #released = false
   readonly #applied = ({ diff }: AppliedTrust) => {
     // A rollback has no diff.
-    if (!diff?.sessionsSurvive) this.#look([...this.#parts.book])
+    if (!diff?.sessionsSurvive) this.#look([...this.#parts.connections])
   }
 
   constructor(parts: TrustWatchParts) {
     this.#parts = parts
     parts.engine.on('applied', this.#applied)
-    this.#unfollow = parts.book.follow(this)
+    this.#unfollow = parts.connections.follow(this)
   }
 
   /** A handshake uses the trust at its start, and may finish after the check that followed a change. */
@@ -59,10 +59,10 @@ export class TrustWatch implements BookReader {
   }
 
   #look(connections: readonly Connection[]): void {
-    const { engine, logger, dismiss } = this.#parts
+    const { engine, logger, drainDistrusted } = this.#parts
     engine.distrusted(securedAmong(connections)).then(
       (distrusted) => {
-        if (distrusted.size > 0 && !this.#released) dismiss(distrusted)
+        if (distrusted.size > 0 && !this.#released) drainDistrusted(distrusted)
       },
       (error: unknown) => logger.error({ err: error }, 'checking connections against the new trust failed'),
     )

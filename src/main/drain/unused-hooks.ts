@@ -6,7 +6,7 @@ import { protocolsOf } from './server-protocols.js'
 /** Warns about hooks that are never called with these servers. */
 export function warnOfUnusedHooks(
   servers: readonly Server[],
-  { goodbyes, logger }: Pick<DrainContext, 'goodbyes' | 'logger'>,
+  { hooks, logger }: Pick<DrainContext, 'hooks' | 'logger'>,
 ): void {
   const kinds = servers.map(protocolsOf)
   // The application may pass connections of other servers to an HTTP server.
@@ -20,7 +20,7 @@ export function warnOfUnusedHooks(
     onRaw: other,
   }
   for (const hook of ['onUpgrade', 'onResponse', 'onStream', 'onRaw'] as const) {
-    if (goodbyes.has(hook) && !reach[hook]) logger.warn({ hook, needs: NEEDS[hook] }, UNUSED)
+    if (hooks.has(hook) && !reach[hook]) logger.warn({ hook, needs: NEEDS[hook] }, UNUSED)
   }
 }
 

@@ -50,8 +50,8 @@ export function watchServer(
   const { http1: speaksHttp1, http2: speaksHttp2 } = protocolsOf(server)
   const taps = speaksHttp2 && twoPhase ? tapOrWarn(server, event, context) : null
   const handshakes = secure ? watchHandshakes(server, context) : null
-  const keepsExchanges = context.goodbyes.has('onResponse')
-  const { book } = context
+  const keepsExchanges = context.hooks.has('onResponse')
+  const { connections } = context
   let arriving: Socket | undefined
 
   const accept = (socket: Socket) => {
@@ -63,20 +63,20 @@ export function watchServer(
     const connection = speaksHttp1
       ? new Http1Connection(socket, context, handshake?.facts.ageMs)
       : rawConnection(socket, context, (to) => handedOn(socket, to))
-    book.add(connection, socket, handshake)
+    connections.add(connection, socket, handshake)
   }
   const begin = (session: ServerHttp2Session) => {
     const socket = arriving ?? session.socket
     arriving = undefined
     const connection = new Http2Connection({ session, socket, tap: taps?.of(socket) }, context)
-    book.add(connection, socket, handshakes?.finished(socket))
+    connections.add(connection, socket, handshakes?.finished(socket))
   }
   const connectionOf = (socket: Socket) => {
-    const known = book.of(socket)
+    const known = connections.of(socket)
     if (known instanceof Http1Connection) return known
     // It was accepted before the server was watched.
     const connection = new Http1Connection(socket, context)
-    book.add(connection, socket)
+    connections.add(connection, socket)
     return connection
   }
   const request = (
@@ -90,7 +90,7 @@ export function watchServer(
   const upgrade = (message: IncomingMessage, stream: Duplex) => {
     if (message.httpVersionMajor !== 1) return
     const { ageMs } = connectionOf(message.socket).facts
-    book.add(upgradedConnection(message, stream, context, ageMs), message.socket)
+    connections.add(upgradedConnection(message, stream, context, ageMs), message.socket)
   }
 
   const stopRequests = speaksHttp1
@@ -108,7 +108,7 @@ export function watchServer(
   return {
     stopListening: () => stopListening(server),
     take(socket, session) {
-      if (session) book.add(new Http2Connection({ session, socket, tap: undefined }, context), socket)
+      if (session) connections.add(new Http2Connection({ session, socket, tap: undefined }, context), socket)
       else if (speaksHttp1) connectionOf(socket)
     },
     refuseRequests() {
@@ -132,7 +132,7 @@ function watchHandshakes(server: net.Server, context: DrainContext) {
     if (peer === null) return
     const handshake = new HandshakeConnection(socket, context)
     running.set(peer, handshake)
-    context.book.add(handshake, socket)
+    context.connections.add(handshake, socket)
     socket.once('close', () => {
       if (running.get(peer) === handshake) running.delete(peer)
     })

@@ -3,7 +3,7 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import type { DrainNotice } from './connections/connection.js'
-import { NO_GOODBYE, type UpgradeHook } from './connections/hooks.js'
+import { CANNOT_CLOSE, type UpgradeHook } from './connections/hooks.js'
 import { DrainError } from './errors.js'
 
 /** The part of a WebSocket server that {@link closeWebSockets} uses; `ws`, Engine.IO and Socket.IO have it. */
@@ -56,7 +56,7 @@ export function closeWebSockets(
     // The application may not have completed the upgrade yet.
     awaited.set(request, notice)
     whenWebSocket(stream, request, (late) => close(late, code, notice))
-    return NO_GOODBYE
+    return CANNOT_CLOSE
   }
 }
 

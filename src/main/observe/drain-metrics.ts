@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
+import type { DrainResult } from '../drain/active-drain.js'
 import { PROTOCOLS } from '../drain/connections/protocols.js'
-import type { DrainResult } from '../drain/farewell.js'
 import type { ConnectionClosed, Drain } from '../drain/handle.js'
 
 export interface DrainMetrics {

@@ -1,6 +1,6 @@
+import type { DrainResult } from '../../drain/active-drain.js'
 import type { ConnectionCounts } from '../../drain/connections/connection.js'
 import { DrainError, type DrainErrorCode } from '../../drain/errors.js'
-import type { DrainResult } from '../../drain/farewell.js'
 import type { Drain, DrainRun } from '../../drain/handle.js'
 import type { DrainStartOptions } from '../../drain/options.js'
 import { rounded } from '../../reload/phase-timer.js'

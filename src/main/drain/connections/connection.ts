@@ -27,15 +27,15 @@ export interface DrainNotice {
 /** A connection of a drain; one implementation for each protocol. */
 export interface Connection {
   readonly facts: ConnectionFacts
-  /** Keeps serving, and announces the end with every HTTP/1.1 response; `carryOn` undoes it. */
+  /** Keeps serving, and announces the end with every HTTP/1.1 response; `undoWindDown` undoes it. */
   windDown(notice: DrainNotice): void
-  carryOn(): void
+  undoWindDown(): void
   /**
    * Sends the close notice of the protocol, lets running requests finish, and closes. Repeated calls have no effect.
    *
-   * @param newborn whether the connection was accepted during this phase, so that its first request may still be on its way
+   * @param isNew whether the connection was accepted during this phase, so that its first request may still be on its way
    */
-  leave(notice: DrainNotice, newborn: boolean): void
+  leave(notice: DrainNotice, isNew: boolean): void
   /** Closes now, even with requests running. */
   cut(): void
   /** Removes every listener; no other method is called afterwards. */

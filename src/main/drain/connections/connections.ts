@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { type Connection, type ConnectionCounts, countsOf, type Departure } from './connection.js'
 
 /** Observer of {@link Connections}. */
-export interface BookReader {
+export interface ConnectionsObserver {
   /** `instead` is the same connection under its previous protocol: a finished handshake, HTTP/1.1 before an upgrade. */
   joined(connection: Connection, instead: Connection | undefined): void
   left(connection: Connection, departure: Departure): void
@@ -13,7 +13,7 @@ export interface BookReader {
 export class Connections {
   readonly #all = new Set<Connection>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
-  readonly #readers = new Set<BookReader>()
+  readonly #readers = new Set<ConnectionsObserver>()
 
   #arrivals = 0
 
@@ -59,7 +59,7 @@ export class Connections {
     return countsOf([...this.#all].map(({ facts }) => facts.protocol))
   }
 
-  follow(reader: BookReader): () => void {
+  follow(reader: ConnectionsObserver): () => void {
     this.#readers.add(reader)
     return () => this.#readers.delete(reader)
   }

@@ -1,16 +1,16 @@
 import type { Clock } from '../../base/clock.js'
 import type { Logger } from '../../base/logger.js'
 import type { Exchanges } from '../exchanges.js'
-import type { Goodbyes } from '../goodbyes.js'
+import type { HookCalls } from '../hook-calls.js'
 import type { Connections } from './connections.js'
 import type { FactSources } from './facts.js'
 
 /** Objects and limits that all connections of one drain share. */
 export interface DrainContext {
-  readonly book: Connections
+  readonly connections: Connections
   readonly clock: Clock
   readonly logger: Logger
-  readonly goodbyes: Goodbyes
+  readonly hooks: HookCalls
   readonly exchanges: Exchanges
   /** Milliseconds that a TLS handshake, or a request with incomplete headers, may still take once the drain closes. */
   readonly incompleteMs: number

@@ -11,7 +11,7 @@ export class HandshakeConnection implements Connection {
   readonly #context: DrainContext
   #departure: Departure = 'closed'
   #cancelWait: (() => void) | null = null
-  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.connections.drop(this, this.#departure)
 
   constructor(socket: Socket, context: DrainContext) {
     this.#socket = socket
@@ -22,7 +22,7 @@ export class HandshakeConnection implements Connection {
 
   windDown(): void {}
 
-  carryOn(): void {}
+  undoWindDown(): void {}
 
   leave(): void {
     this.#cancelWait ??= this.#context.clock.after(this.#context.incompleteMs, () => {

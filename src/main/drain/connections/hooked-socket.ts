@@ -19,7 +19,7 @@ export interface HookedSocketParts {
   /** The option whose functions close the connection. */
   readonly hook: 'onUpgrade' | 'onRaw'
   /** Calls them. `about` describes the connection in log lines. */
-  readonly goodbye: (notice: DrainNotice, about: object) => void
+  readonly callHooks: (notice: DrainNotice, about: object) => void
   /** Milliseconds within which the connection must close after the hook; `Infinity` leaves it to the deadline. */
   readonly closeTimeoutMs: number
   /** Called when the connection is no longer watched under this protocol. */
@@ -37,7 +37,7 @@ export class HookedSocket implements Connection {
   #departure: Departure = 'closed'
   #left = false
   #cancelTimeout: () => void = () => {}
-  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.connections.drop(this, this.#departure)
 
   constructor(parts: HookedSocketParts, context: DrainContext) {
     const { protocol, socket, ageMs } = parts
@@ -54,21 +54,21 @@ export class HookedSocket implements Connection {
 
   windDown(): void {}
 
-  carryOn(): void {}
+  undoWindDown(): void {}
 
-  leave(notice: DrainNotice, newborn: boolean): void {
-    const { hook, goodbye, protocol, closeTimeoutMs, socket } = this.#parts
+  leave(notice: DrainNotice, isNew: boolean): void {
+    const { hook, callHooks, protocol, closeTimeoutMs, socket } = this.#parts
     if (this.#left) return
     this.#left = true
     const about = { protocol, remoteAddress: this.facts.remoteAddress, remotePort: this.facts.remotePort }
-    if (!this.#context.goodbyes.has(hook)) {
-      this.#context.goodbyes.missing(hook, about)
+    if (!this.#context.hooks.has(hook)) {
+      this.#context.hooks.logMissing(hook, about)
       return
     }
     lingerAfterEnd(socket, this.#context.clock)
     // The application has not handled a new upgrade yet.
-    if (newborn) setImmediate(goodbye, notice, about)
-    else goodbye(notice, about)
+    if (isNew) setImmediate(callHooks, notice, about)
+    else callHooks(notice, about)
     if (closeTimeoutMs === Number.POSITIVE_INFINITY) return
     this.#cancelTimeout = this.#context.clock.after(closeTimeoutMs, () => {
       this.#departure = 'abandoned'

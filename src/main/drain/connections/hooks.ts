@@ -72,4 +72,4 @@ export type HookOf<N extends HookName> = Extract<NonNullable<DrainHooks[N]>, (..
  *
  * @internal
  */
-export const NO_GOODBYE: unique symbol = Symbol('no goodbye')
+export const CANNOT_CLOSE: unique symbol = Symbol('cannot close')

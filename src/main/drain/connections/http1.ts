@@ -9,7 +9,7 @@ import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
 
 /** Milliseconds after `accept` within which the first request may still be on its way. */
-export const NEWBORN_MS = 500
+export const FIRST_REQUEST_MS = 500
 
 const TIMEOUT_ANSWER = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n'
 
@@ -33,7 +33,7 @@ export class Http1Connection implements Connection {
   #readBefore: number
   #departure: Departure = 'closed'
   #cancelWait: () => void = () => {}
-  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.connections.drop(this, this.#departure)
 
   constructor(socket: Socket, context: DrainContext, ageMs?: number) {
     this.#socket = socket
@@ -71,7 +71,7 @@ export class Http1Connection implements Connection {
     this.#markLast()
   }
 
-  carryOn(): void {
+  undoWindDown(): void {
     if (this.#phase === 'winding-down') this.#phase = 'serving'
   }
 
@@ -79,13 +79,13 @@ export class Http1Connection implements Connection {
     if (this.#phase === 'leaving' || this.#phase === 'ended') return
     this.windDown(notice)
     this.#phase = 'leaving'
-    if (this.#context.goodbyes.has('onResponse')) {
+    if (this.#context.hooks.has('onResponse')) {
       this.#notice = notice
       for (const response of this.#running.keys()) this.#callHook(response, notice)
     }
     if (this.#running.size > 0) return
     if (this.#socket.bytesRead > this.#readBefore) this.#awaitRequest(this.#context.incompleteMs)
-    else if (!this.#served && this.facts.ageMs < NEWBORN_MS) this.#awaitRequest(NEWBORN_MS)
+    else if (!this.#served && this.facts.ageMs < FIRST_REQUEST_MS) this.#awaitRequest(FIRST_REQUEST_MS)
     else this.#endWhenIdle()
   }
 
@@ -127,7 +127,7 @@ export class Http1Connection implements Connection {
     const request = this.#running.get(response)
     if (!request) return
     const about = { protocol: 'http1', request: requestLine(request.method, request.url) }
-    this.#context.goodbyes.say('onResponse', about, response, notice, request)
+    this.#context.hooks.call('onResponse', about, response, notice, request)
   }
 
   /** Waits for a request that has begun to arrive or may be on its way. */
@@ -146,12 +146,12 @@ export class Http1Connection implements Connection {
     })
   }
 
-  #end(lastWords?: string): void {
+  #end(finalData?: string): void {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
     // A later request must not be processed: its response could not be sent.
     if (this.#running.size === 0) discardInput(this.#socket)
-    if (lastWords !== undefined) this.#socket.write(lastWords)
+    if (finalData !== undefined) this.#socket.write(finalData)
     halfClose(this.#socket, this.#context.clock)
   }
 }

@@ -14,7 +14,7 @@ import { alternativeService } from '../redirect.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf, requestLine } from './facts.js'
-import { NEWBORN_MS } from './http1.js'
+import { FIRST_REQUEST_MS } from './http1.js'
 
 /** Most milliseconds between the two GOAWAYs, in which the client should have read the first; the value of okhttp. */
 const FIRST_GOAWAY_MS = 1_000
@@ -51,7 +51,7 @@ export class Http2Connection implements Connection {
   #waits: (() => void)[] = []
   readonly #onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
     this.#open(stream, headers)
-  readonly #onClose = () => this.#context.book.drop(this, this.#departure)
+  readonly #onClose = () => this.#context.connections.drop(this, this.#departure)
 
   constructor({ session, socket, tap }: Http2Parts, context: DrainContext) {
     this.#session = session
@@ -70,11 +70,11 @@ export class Http2Connection implements Connection {
 
   windDown(): void {}
 
-  carryOn(): void {}
+  undoWindDown(): void {}
 
-  leave(notice: DrainNotice, newborn: boolean): void {
+  leave(notice: DrainNotice, isNew: boolean): void {
     // A GOAWAY before the first stream would refuse a request that is already on its way.
-    if (newborn && !this.#tap && this.#streams.size === 0) this.#leaveAfterFirst(notice)
+    if (isNew && !this.#tap && this.#streams.size === 0) this.#leaveAfterFirst(notice)
     else this.#leaveNow(notice)
   }
 
@@ -113,7 +113,7 @@ export class Http2Connection implements Connection {
   #leaveAfterFirst(notice: DrainNotice): void {
     const leave = () => this.#leaveNow(notice)
     this.#session.once('stream', leave)
-    this.#waits.push(afterReading(this.#context.clock, NEWBORN_MS, leave))
+    this.#waits.push(afterReading(this.#context.clock, FIRST_REQUEST_MS, leave))
   }
 
   #finish(stream: ServerHttp2Stream): void {
@@ -189,14 +189,14 @@ export class Http2Connection implements Connection {
   }
 
   #callHooks(stream: ServerHttp2Stream): void {
-    const { goodbyes, exchanges } = this.#context
-    if (!goodbyes.has('onStream') && !goodbyes.has('onResponse')) return
+    const { hooks, exchanges } = this.#context
+    if (!hooks.has('onStream') && !hooks.has('onResponse')) return
     const notice = this.#notice as DrainNotice
     const headers = this.#streams.get(stream)
     const about = { protocol: 'http2', request: requestLine(headers?.[':method'], headers?.[':path']) }
-    goodbyes.say('onStream', about, stream, notice)
+    hooks.call('onStream', about, stream, notice)
     const exchange = exchanges.get(stream)
-    if (exchange) goodbyes.say('onResponse', about, exchange.response, notice, exchange.request)
+    if (exchange) hooks.call('onResponse', about, exchange.response, notice, exchange.request)
   }
 
   #destroy(): void {

@@ -16,13 +16,13 @@ export function rawConnection(
   context: DrainContext,
   handedOn: (to: HandedOn) => void,
 ): Connection {
-  const { goodbyes } = context
+  const { hooks } = context
   return new HookedSocket(
     {
       protocol: 'raw',
       socket,
       hook: 'onRaw',
-      goodbye: (notice, about) => goodbyes.say('onRaw', about, socket, notice),
+      callHooks: (notice, about) => hooks.call('onRaw', about, socket, notice),
       closeTimeoutMs: Number.POSITIVE_INFINITY,
       released: whenHandedOn(socket, handedOn),
     },

@@ -1,5 +1,5 @@
 import { DrainError } from '../errors.js'
-import { callHook } from '../goodbyes.js'
+import { callHook } from '../hook-calls.js'
 import type { Connection, Departure, DrainNotice } from './connection.js'
 import type { DrainContext } from './drain-context.js'
 import { type ConnectionFacts, factsOf } from './facts.js'
@@ -38,13 +38,13 @@ export class TrackedConnection implements Connection {
     this.#session = session
     this.#context = context
     this.facts = factsOf({ protocol: 'tracked', ...context.factParts })
-    const ended = () => context.book.drop(this, this.#departure)
+    const ended = () => context.connections.drop(this, this.#departure)
     session.closed.then(ended, ended)
   }
 
   windDown(): void {}
 
-  carryOn(): void {}
+  undoWindDown(): void {}
 
   leave(notice: DrainNotice): void {
     if (this.#left) return

@@ -16,7 +16,7 @@ export function upgradedConnection(
   context: DrainContext,
   ageMs: number,
 ): Connection {
-  const { goodbyes, closeTimeoutMs } = context
+  const { hooks, closeTimeoutMs } = context
   const of = { request: requestLine(request.method, request.url) }
   return new HookedSocket(
     {
@@ -26,7 +26,7 @@ export function upgradedConnection(
       stream,
       ageMs,
       hook: 'onUpgrade',
-      goodbye: (notice, about) => goodbyes.say('onUpgrade', { ...about, ...of }, stream, notice, request),
+      callHooks: (notice, about) => hooks.call('onUpgrade', { ...about, ...of }, stream, notice, request),
       closeTimeoutMs,
     },
     context,
