@@ -1,4 +1,4 @@
-import type { DrainResult, Farewell } from './farewell.js'
+import type { ActiveDrain, DrainResult } from './active-drain.js'
 import type { DrainRun } from './handle.js'
 import { waitFor } from './wait-for.js'
 

@@ -1,5 +1,6 @@
 import { type Deferred, deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
+import type { ActiveDrain, ActiveDrainMaker, DrainResult } from './active-drain.js'
 import { DrainError } from './errors.js'
 import type { DrainRun } from './handle.js'
 import type { ResolvedStart } from './options.js'

@@ -147,7 +147,7 @@ test('a server whose own SNICallback answers every name is renewed, and the call
     renew()
     const { outcome, warnings } = await engine.reload()
     assert.equal(outcome, 'applied')
-    assert.match(messages(warnings, 'SERVED_OTHER').join(), /this server's own `SNICallback` answered/)
+    assert.match(messages(warnings, 'SERVED_OTHER').join(), /this server's own `SNICallback` selected it/)
   }
 })
 
