@@ -24,7 +24,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     assert.equal(second.fingerprint256, undefined)
   })
 
-  test(`a ${version} client that the server refuses learns it from \`confirm\``, async (t) => {
+  test(`a ${version} client that the server refuses gets the error with \`confirm\``, async (t) => {
     const port = await echoServer(t, { ...identity, ca: authority.certPem, requestCert: true })
     const stranger = createAuthority().issue()
     await handshake({ port, ...only, ...identity, confirm: true })
@@ -54,7 +54,7 @@ test('a connection stays open only when asked to, until it is closed', async (t)
   assert.equal(open.socket.destroyed, true)
 })
 
-test('a server that never answers is given up, and one that is not there is told', async (t) => {
+test('a server that never answers is a timeout, and a missing server is an error', async (t) => {
   const silent = await listen(
     t,
     createTcpServer(() => {}),

@@ -33,7 +33,7 @@ for (const keyType of keyTypes) {
     }
   })
 
-  test(`an authority with an ${keyType} key signs what Node verifies`, () => {
+  test(`an authority with an ${keyType} key makes signatures that Node verifies`, () => {
     const authority = createAuthority({ keyType })
     const certificate = new X509Certificate(authority.issue().certPem)
     assert.equal(certificate.verify(authority.publicKey), true)
@@ -51,7 +51,7 @@ for (const signatureHash of ['sha1', 'sha256', 'sha384', 'sha512'] satisfies Sig
   }
 }
 
-test('what a leaf says of itself is what Node reads in its certificate', () => {
+test('the facts of a leaf are those that Node reads in its certificate', () => {
   const notBefore = new Date('2020-01-02T03:04:05.678Z')
   const notAfter = new Date('2051-06-07T08:09:10.000Z')
   const leaf = intermediate.issue({
@@ -128,7 +128,7 @@ const refusals = {
   ERR_TLS_CERT_ALTNAME_INVALID: { names: ['other.example'] },
 } as const
 for (const [code, options] of Object.entries(refusals)) {
-  test(`a client finds ${code} where it was asked for`, async (t) => {
+  test(`a client reports ${code} for a certificate that is made so`, async (t) => {
     const leaf = intermediate.issue(options)
     const port = await echoServer(t, { cert: leaf.chainPem, key: leaf.keyPem })
     const result = await handshake({ port, ca: root.certPem })
@@ -136,7 +136,7 @@ for (const [code, options] of Object.entries(refusals)) {
   })
 }
 
-test('a self-signed leaf is trusted by who trusts it and by nobody else', async (t) => {
+test('only a client that trusts a self-signed leaf accepts it', async (t) => {
   const leaf = selfSigned()
   const port = await echoServer(t, { cert: leaf.certPem, key: leaf.keyPem })
   assert.equal((await handshake({ port, ca: leaf.certPem })).authorized, true)
@@ -146,7 +146,7 @@ test('a self-signed leaf is trusted by who trusts it and by nobody else', async 
   )
 })
 
-test('a revocation list keeps out the client that it names and no other', async (t) => {
+test('a revocation list refuses only the client that it lists', async (t) => {
   const server = root.issue()
   const revoked = root.issue()
   const welcome = root.issue()
@@ -162,7 +162,7 @@ test('a revocation list keeps out the client that it names and no other', async 
   await assert.rejects(refused, { code: 'ECONNRESET' })
 })
 
-test('an overdue revocation list keeps out everyone', async (t) => {
+test('an expired revocation list refuses every client', async (t) => {
   const leaf = root.issue()
   const thisUpdate = new Date(Date.now() - 2 * day)
   const crl = root.crl({ thisUpdate, nextUpdate: new Date(Date.now() - day) })

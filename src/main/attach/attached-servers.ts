@@ -134,15 +134,15 @@ export class AttachedServers {
     }
     this.#note(keysBeforeAttach(server))
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
-    const book = this
+    const registry = this
     const noteAddress = () => noteSocketPath(server)
     function take(): void {
-      if (book.#closed || book.#attached.has(server)) return
-      book.#attached.set(server, attached)
+      if (registry.#closed || registry.#attached.has(server)) return
+      registry.#attached.set(server, attached)
       point(attached, current())
     }
     function takeAgain(): void {
-      if (book.#closed || book.#attached.has(server)) return
+      if (registry.#closed || registry.#attached.has(server)) return
       take()
       const { material, options } = current().snapshot
       try {
@@ -152,21 +152,21 @@ export class AttachedServers {
       }
     }
     function leave(): void {
-      if (!book.#attached.delete(server)) return
-      book.#left.add(new WeakRef(server))
+      if (!registry.#attached.delete(server)) return
+      registry.#left.add(new WeakRef(server))
       const context = currentContext(server)
-      if (context) book.#pinned.add(context)
+      if (context) registry.#pinned.add(context)
     }
     function detach(): void {
       // A repeated call: the server may have been attached again since, here or to another engine.
-      if (book.#known.get(server) !== detach) return
+      if (registry.#known.get(server) !== detach) return
       server.off('listening', noteAddress).off('listening', takeAgain).off('close', leave)
       unfollow()
       ungate()
       unfollowPeers()
       leave()
-      book.#known.delete(server)
-      if (owners.get(server) === book) owners.delete(server)
+      registry.#known.delete(server)
+      if (owners.get(server) === registry) owners.delete(server)
     }
     take()
     if (server.listening) noteAddress()
@@ -272,14 +272,14 @@ function point(attached: AttachedServer, { snapshot, contexts }: ServedState): v
   followHandshakes(server, peers)
 }
 
-function assertServer(server: unknown, book: AttachedServers): asserts server is tls.Server {
+function assertServer(server: unknown, registry: AttachedServers): asserts server is tls.Server {
   if (!(server instanceof tls.Server)) {
     const got = (server as object | undefined)?.constructor?.name ?? String(server)
     const message = `attach: expected a server of node:tls, node:https or node:http2 (createSecureServer), got ${got}`
     throw new ReloadError('OPTIONS_INVALID', message)
   }
   const owner = owners.get(server)
-  if (owner && owner !== book && !owner.closed) {
+  if (owner && owner !== registry && !owner.closed) {
     throw new ReloadError(
       'OPTIONS_INVALID',
       'attach: the server is attached to another engine; detach it there first',

@@ -11,7 +11,7 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
  */
 
 /** Whether a server with this policy accepts clients without a valid certificate, and decides by `socket.authorized`. */
-export function letsStrangersIn({ requestCert, rejectUnauthorized }: PeerPolicy): boolean {
+export function acceptsUnverified({ requestCert, rejectUnauthorized }: PeerPolicy): boolean {
   return requestCert && !rejectUnauthorized
 }
 
@@ -33,6 +33,6 @@ export function optionsBeforeAttach(
   options: tls.SecureContextOptions,
   peers: PeerPolicy,
 ): tls.SecureContextOptions {
-  if (!letsStrangersIn(peers) || !authorizesResumedWithoutCertificate()) return options
+  if (!acceptsUnverified(peers) || !authorizesResumedWithoutCertificate()) return options
   return { ...options, secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
 }

@@ -17,7 +17,7 @@ import {
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { leafOf } from './presented-chain.js'
-import { correctAuthorized, letsStrangersIn } from './resumed-authorization.js'
+import { acceptsUnverified, correctAuthorized } from './resumed-authorization.js'
 import type { ServedState } from './served-state.js'
 import { trustWithdrawn } from './sni.js'
 
@@ -71,7 +71,7 @@ export class TrustGate {
       server.off('connection', begin).off('secureConnection', admit)
       for (const [raw, pending] of this.#pending) if (pending.policy === policy) this.#pending.delete(raw)
       // The server keeps its context, and with it the sessions that this Node version authorizes wrongly.
-      if (letsStrangersIn(policy()) && authorizesResumedWithoutCertificate())
+      if (acceptsUnverified(policy()) && authorizesResumedWithoutCertificate())
         server.prependListener('secureConnection', correctAuthorized)
     }
   }
@@ -108,7 +108,7 @@ export class TrustGate {
     const peers = policy()
     if (!peers.requestCert) return
     if (this.#isWithdrawn(socket, terms, peers)) shut(socket)
-    else if (letsStrangersIn(peers)) correctAuthorized(socket)
+    else if (acceptsUnverified(peers)) correctAuthorized(socket)
     if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2')
       this.#watchRenegotiation(socket, terms, policy)
   }

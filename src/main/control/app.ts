@@ -86,7 +86,7 @@ async function answerOf(route: Route, c: Context): Promise<Answer> {
     signal: c.req.raw.signal,
     header: (name) => c.req.header(name),
     param: (name) => c.req.param(name),
-    waitOn: () => void (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.setTimeout(0),
+    removeTimeLimit: () => void (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.setTimeout(0),
   })
 }
 

@@ -21,7 +21,7 @@ export interface HttpLimits {
   readonly connections: number
   readonly strangers: number
   /** Minimum gap between starting to parse two connections. */
-  readonly wordsGapMs: number
+  readonly firstBytesGapMs: number
   /** Pace at which responses begin. */
   readonly pace: PaceLimits
   /** Pace of refusals of incomplete requests, separate so that they never delay a response. */
@@ -38,7 +38,7 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   requestMs: 10_000,
   connections: 16,
   strangers: 64,
-  wordsGapMs: 10,
+  firstBytesGapMs: 10,
   pace: { gapMs: 20, burst: 16, steadyMs: 200 },
   refusalPace: { gapMs: 50, burst: 4, steadyMs: 200 },
   quietMs: 500,
@@ -97,8 +97,8 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
-  const turn = withGapAlone({ ...limits.pace, gapMs: limits.wordsGapMs })
-  const turnOfStrangers = withGapAlone({ ...limits.pace, gapMs: limits.wordsGapMs })
+  const turn = withGapAlone({ ...limits.pace, gapMs: limits.firstBytesGapMs })
+  const turnOfStrangers = withGapAlone({ ...limits.pace, gapMs: limits.firstBytesGapMs })
   let pace = createPace(limits.pace)
   let refusalPace = createPace(limits.refusalPace)
 
@@ -126,7 +126,7 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     refuse(socket, problemAnswer('body-too-large', `expected at most ${limits.bodyBytes} bytes`))
   }
 
-  const spoil = async (error: NodeJS.ErrnoException, socket: Socket) => {
+  const refuseBroken = async (error: NodeJS.ErrnoException, socket: Socket) => {
     if (!socket.writable || answering.has(socket)) return void socket.destroy()
     answering.add(socket)
     refusing.add(socket)
@@ -157,7 +157,10 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     }
     feedInPieces(socket, { interest, turn: turnOf })
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void spoil(error, socket as Socket))
+  server.on(
+    'clientError',
+    (error: NodeJS.ErrnoException, socket) => void refuseBroken(error, socket as Socket),
+  )
 
   return {
     server,

@@ -18,7 +18,7 @@ export type Pace = (wanted?: () => boolean) => Promise<void>
  * algorithm (ITU-T I.371) with a minimum gap.
  */
 export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
-  const waiting: { readonly wanted: () => boolean; readonly goOn: () => void }[] = []
+  const waiting: { readonly wanted: () => boolean; readonly proceed: () => void }[] = []
   let timer: NodeJS.Timeout | null = null
   let nextMs = 0
   /** Time at which the next caller would be due at the steady pace. */
@@ -35,7 +35,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
       if (!waiting[0]?.wanted()) waiting.shift()
       else if (atMs() <= nowMs) {
         take(nowMs)
-        waiting.shift()?.goOn()
+        waiting.shift()?.proceed()
       } else break
     }
     // `unref`: the open connection that waits for this keeps the process running.
@@ -48,7 +48,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
       take(nowMs)
       return Promise.resolve()
     }
-    const turn = new Promise<void>((goOn) => waiting.push({ wanted, goOn }))
+    const turn = new Promise<void>((proceed) => waiting.push({ wanted, proceed }))
     if (!timer) look()
     return turn
   }

@@ -26,7 +26,7 @@ export interface RouteRequest {
   readonly signal: AbortSignal
   header(name: string): string | undefined
   /** Removes the time limit for the response to this request. */
-  waitOn(): void
+  removeTimeLimit(): void
 }
 
 /** The response of a route; sent as JSON, or as `text` if the client prefers `text/plain`. */

@@ -53,7 +53,7 @@ test('the parser gets no part of a refused body, not even the part that arrived 
 
 test('clients that send at the same moment are read one after the other', async (t) => {
   const gapMs = 50
-  const { server, path, client } = await serving(t, { wordsGapMs: gapMs })
+  const { server, path, client } = await serving(t, { firstBytesGapMs: gapMs })
   const takenMs: number[] = []
   server.on('request', () => takenMs.push(performance.now()))
   const clients = [client, connect(path), connect(path)]

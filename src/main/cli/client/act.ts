@@ -1,7 +1,7 @@
 import { printable } from '../../../workers/base/printable.js'
 import type { ReloadView } from '../../control/result-answer.js'
 import { CommandError, EXIT } from '../exit-codes.js'
-import { askAloud, type ClientFlags } from './ask.js'
+import { askAndPrint, type ClientFlags } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
 import { contextRows, table, warningLine } from './report.js'
 
@@ -15,7 +15,7 @@ export interface ActFlags extends ClientFlags {
 export async function act(flags: ActFlags, path: string): Promise<void> {
   const { timeout, control } = flags
   const question = { control, method: 'POST', path, timeoutMs: timeout * 1000 } as const
-  const { body, json } = await askAloud(question, flags.json)
+  const { body, json } = await askAndPrint(question, flags.json)
   if (flags.json) process.stdout.write(body)
   else process.stdout.write(reportOf(json as ReloadView, paintFor(process.stdout)))
   if (isDetached(json as ReloadView)) throw new CommandError(EXIT.rejected, DETACHED)
@@ -31,7 +31,7 @@ const DETACHED = [
   'mount the directory of the file instead of the file, and restart the server',
 ]
 
-const SAID: Record<ReloadView['status'], string> = {
+const HEADLINES: Record<ReloadView['status'], string> = {
   reloaded: 'reloaded: the files on disk are in service now',
   'rolled-back': 'rolled back: an earlier certificate is served again',
   unchanged: 'unchanged: the files on disk have not changed',
@@ -39,8 +39,8 @@ const SAID: Record<ReloadView['status'], string> = {
 }
 
 /** The headlines if {@link isDetached}. */
-const SAID_DETACHED: Record<ReloadView['status'], string> = {
-  ...SAID,
+const DETACHED_HEADLINES: Record<ReloadView['status'], string> = {
+  ...HEADLINES,
   reloaded: 'reloaded in part: a mounted file hides some files on disk, which are not served',
   unchanged: 'unchanged: a mounted file hides the files on disk; the old certificate is served',
   validated: 'validated in part: a mounted file hides some files on disk; nothing was changed',
@@ -54,7 +54,9 @@ const TRUST: Record<NonNullable<ReloadView['restored']>['trust'], string> = {
 function reportOf(view: ReloadView, paint: Paint): string {
   const { status, generation, contexts, changed_files, warnings, restored } = view
   const rows = contexts.flatMap((context) => contextRows(context, paint, Date.now()))
-  const headline = isDetached(view) ? paint('red', SAID_DETACHED[status]) : paint('green', SAID[status])
+  const headline = isDetached(view)
+    ? paint('red', DETACHED_HEADLINES[status])
+    : paint('green', HEADLINES[status])
   return (
     `${headline}\n` +
     table(

@@ -64,7 +64,7 @@ export async function ask(question: Question): Promise<Reply> {
 }
 
 /** Sends a request; with `json`, a problem response is printed as JSON too. */
-export async function askAloud(question: Question, json: boolean | undefined): Promise<Reply> {
+export async function askAndPrint(question: Question, json: boolean | undefined): Promise<Reply> {
   try {
     return await ask(question)
   } catch (error) {

@@ -1,6 +1,6 @@
 import { printable } from '../../../workers/base/printable.js'
 import type { DrainResultView, DrainView } from '../../control/routes/drain.js'
-import { askAloud, type ClientFlags, type Question } from './ask.js'
+import { askAndPrint, type ClientFlags, type Question } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
 import { type Row, span, table } from './report.js'
 
@@ -21,7 +21,7 @@ export interface DrainFlags extends ClientFlags {
 export async function drain(flags: DrainFlags): Promise<void> {
   const { control, timeout } = flags
   const question = { control, timeoutMs: timeout * 1000, ...requestOf(flags) }
-  const { body, json } = await askAloud(question, flags.json)
+  const { body, json } = await askAndPrint(question, flags.json)
   if (flags.json) process.stdout.write(body)
   else
     process.stdout.write(reportOf(json as DrainView | DrainResultView | undefined, paintFor(process.stdout)))
@@ -42,7 +42,7 @@ function optionsOf({ uri, deadline, lameDuck }: DrainFlags): object {
   }
 }
 
-const SAID: Readonly<Record<string, string>> = {
+const HEADLINES: Readonly<Record<string, string>> = {
   'lame-duck': 'lame duck: all requests are served, but the server reports not ready',
   closing: 'closing: the listeners are closed, and every connection has been asked to close',
   drained: 'drained: every connection has closed',
@@ -58,7 +58,7 @@ function reportOf(view: DrainView | DrainResultView | undefined, paint: Paint): 
   ]
   const headline = paint(
     state === 'forced' ? 'yellow' : 'green',
-    Object.hasOwn(SAID, state) ? (SAID[state] as string) : printable(state),
+    Object.hasOwn(HEADLINES, state) ? (HEADLINES[state] as string) : printable(state),
   )
   return `${headline}\n${table(rows, paint)}`
 }

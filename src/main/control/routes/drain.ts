@@ -142,9 +142,9 @@ function attempt<T>(act: () => T): T {
 async function endOf(
   drain: Drain,
   run: DrainRun,
-  { waitOn, signal }: Pick<RouteRequest, 'waitOn' | 'signal'>,
+  { removeTimeLimit, signal }: Pick<RouteRequest, 'removeTimeLimit' | 'signal'>,
 ): Promise<DrainResult> {
-  waitOn()
+  removeTimeLimit()
   const cancelled = new AbortController()
   const follow = (state: string) => {
     if (state === 'running') cancelled.abort()
