@@ -15,6 +15,8 @@ import {
 
 /** The response to a successful request. */
 export interface ReloadView {
+  /** The outcome of the pass, by the word that results, log and metrics use. */
+  readonly outcome: ReloadResult['outcome']
   readonly status: 'reloaded' | 'rolled-back' | 'unchanged' | 'validated'
   readonly generation: number
   /** The certificates that are served now. */
@@ -45,6 +47,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
   }
   const status = outcome === 'applied' ? done : outcome
   const view: ReloadView = {
+    outcome,
     status,
     generation,
     contexts: contextViews(serving).map((context) => ({ ...context, changed: outcome === 'applied' })),
