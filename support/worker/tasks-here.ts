@@ -8,8 +8,8 @@ import { sealHosts } from '../../src/workers/hosts/seal-hosts.js'
 import { prepare } from '../../src/workers/prepare.js'
 import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/protocol/hosts.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
+import { readSources } from '../../src/workers/read/file-reader.js'
 import type { FileSet } from '../../src/workers/read/file-set.js'
-import { readSources } from '../../src/workers/read/source-set.js'
 import { arrived } from './arrived.js'
 
 /** The task of an engine with these options. */

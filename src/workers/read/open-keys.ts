@@ -1,7 +1,7 @@
 import type { Findings } from '../problems/findings.js'
 import { rolesWhere } from '../protocol/roles.js'
-import type { FileSet } from '../read/file-set.js'
-import { octal, permissionsOf } from '../read/read-file.js'
+import type { FileSet } from './file-set.js'
+import { octal, permissionsOf } from './read-file.js'
 
 const PRIVATE_KEYS = rolesWhere(({ privateKey }) => privateKey)
 
