@@ -12,7 +12,7 @@ import { HostTable } from '../../src/main/generation/host-table.js'
 import { closeContext, pointAt } from '../../src/main/generation/native-context.js'
 import { runAtOnce } from '../../src/main/generation/slices.js'
 import { splitPem } from '../../src/workers/formats/pem.js'
-import { readIdentities } from '../../src/workers/judge/identity.js'
+import { givenPassphrase, readIdentities } from '../../src/workers/judge/identity.js'
 import { certificatesOf } from '../../src/workers/parse/certificates.js'
 import { privateKeysOf } from '../../src/workers/parse/private-key.js'
 import { Findings } from '../../src/workers/problems/findings.js'
@@ -41,7 +41,7 @@ export async function microTasks({ cert, key, ca = '', hosts = '' }: SiteFiles):
   const chain = readFileSync(cert)
   const keyFile = readFileSync(key)
   const found = new Findings(false)
-  const identities = readIdentities(task.sources, filesOf(options), found)
+  const identities = readIdentities(filesOf(options), givenPassphrase(task.sources), found)
   const keys = identities.map((identity) => keyPem(identity.key))
   const rehearsed = { context: task.context, requestCert: false }
   const table = hostTable(10_000)

@@ -5,7 +5,7 @@ import { exact } from './base/exact.js'
 import { identityOfProblems, type Problem } from './base/problem.js'
 import { fileWarnings } from './file-warnings.js'
 import { scanHosts } from './hosts/scan-hosts.js'
-import { type Identity, pemOf, readIdentities } from './judge/identity.js'
+import { givenPassphrase, type Identity, pemOf, readIdentities } from './judge/identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge/judge.js'
 import { namedAnchors } from './judge/named-anchors.js'
 import { neededIn } from './judge/needed.js'
@@ -21,6 +21,7 @@ import { limitProblems } from './problems/problem-limit.js'
 import { problemOfError } from './problems/unexpected.js'
 import { workingOn } from './progress/progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
+import type { RecordBytes } from './protocol/material.js'
 import type {
   DefaultReply,
   PreparedMaterial,
@@ -31,9 +32,8 @@ import type {
   UnchangedReply,
 } from './protocol/prepare.js'
 import { rolesWhere } from './protocol/roles.js'
-import { readSources, sourcesLookUnchanged } from './read/file-reader.js'
-import type { FileSet } from './read/file-set.js'
-import { warnOfOpenKeys } from './read/open-keys.js'
+import { fileReader } from './read/file-reader.js'
+import type { MaterialReader, MaterialSet } from './read/material-reader.js'
 import { servedRehearsalKeyOf } from './rehearse/rehearsal-key.js'
 import { rehearse, rehearseTrust } from './rehearse/rehearse.js'
 import { diffOf } from './reply/diff.js'
@@ -81,9 +81,10 @@ async function prepareDefault(task: PrepareTask): Promise<DefaultReply> {
 }
 
 async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<DefaultReply> {
-  const known = task.fresh ? null : knownAs(task, served)
+  const reader = fileReader(task.sources, task.limits)
+  const known = task.fresh ? null : knownAs(reader, served, task.rolledBack)
   if (known) return known
-  const set = readSources(task.sources, task.limits)
+  const set = reader.read()
   if (Array.isArray(set)) return refusal(set, [], served, [])
   const secrets: Uint8Array[] = []
   let reply: DefaultReply | null = null
@@ -98,10 +99,11 @@ async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Pro
 
 /** The quick look: what is served, or what was rolled back. */
 function knownAs(
-  { sources, limits, rolledBack }: PrepareTask,
+  reader: MaterialReader,
   served: ServedRecord | null,
+  rolledBack: RecordBytes | null,
 ): UnchangedReply | RolledBackReply | null {
-  const looksAs = (record: ServedRecord) => sourcesLookUnchanged(sources, limits, wholeFingerprint(record))
+  const looksAs = (record: ServedRecord) => reader.looksUnchanged(wholeFingerprint(record))
   if (served && looksAs(served)) return { kind: 'unchanged', record: null }
   return rolledBack !== null && looksAs(decodeRecord(rolledBack))
     ? { kind: 'rolled-back', rolledBack: null }
@@ -111,22 +113,22 @@ function knownAs(
 /** @param secrets is filled with what a reply may hand over; the caller overwrites it after any other reply. */
 async function prepareSet(
   task: PrepareTask,
-  set: FileSet,
+  set: MaterialSet,
   served: ServedRecord | null,
   secrets: Uint8Array[],
 ): Promise<DefaultReply> {
-  const { sources, policy } = task
+  const { policy } = task
   const found = new Findings(task.force)
   const refuse = () => refusal(found.problems, found.warnings, served, set.fingerprint)
   const changed = served ? changedPaths(wholeFingerprint(served), set.fingerprint) : []
-  const identities = readIdentities(sources, set, found)
-  const dhparam = found.attempt(() => readDhparam(sources, set, policy, found))
-  const ticketSecret = found.attempt(() => readTicketSecret(sources, set))
+  const identities = readIdentities(set, givenPassphrase(task.sources), found)
+  const dhparam = found.attempt(() => readDhparam(set, policy, found))
+  const ticketSecret = found.attempt(() => readTicketSecret(set))
   if (ticketSecret) secrets.push(ticketSecret)
   // A leaf-only renewal leaves the trust files alone, and then they are not parsed either.
   const known = served?.authorities ?? AuthorityList.of([])
   const isTrustServed = served && !task.fresh && !trustMoved(set, changed)
-  const blocks = isTrustServed ? null : readTrust(sources, set, known, found)
+  const blocks = isTrustServed ? null : readTrust(set, known, found)
   if (blocks) judgeListSizes(blocks, task.limits, found)
   const trust = blocks?.facts ?? (served as ServedRecord).trust
   if (found.refused) return refuse()
@@ -150,7 +152,7 @@ async function prepareSet(
     const { authorities } = sameTrust(kept, read) ? kept : (served as ServedRecord)
     return { kind: 'rolled-back', rolledBack: encodeRecord({ ...kept, ...read, authorities }) }
   }
-  const anchorsNamed = namedAnchors(blocks, sources, set, known)
+  const anchorsNamed = namedAnchors(blocks, set, known)
   const servable: Identity[] = []
   if (!kept) {
     identities.forEach((one, i) => {
@@ -158,7 +160,7 @@ async function prepareSet(
       const before = served?.certificates[i]
       if (before) judgeAgainstServed(one, before, policy, found)
     })
-    warnOfOpenKeys(set, found)
+    set.warnOfAccess(found)
   }
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const requesting = task.requestCert ? found : new Findings(task.force)

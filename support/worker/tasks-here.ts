@@ -8,8 +8,8 @@ import { sealHosts } from '../../src/workers/hosts/seal-hosts.js'
 import { prepare } from '../../src/workers/prepare.js'
 import type { PrepareHostsReply, PrepareHostsTask, ScanHostsTask } from '../../src/workers/protocol/hosts.js'
 import type { PreparedReply, PrepareReply, PrepareTask } from '../../src/workers/protocol/prepare.js'
-import { readSources } from '../../src/workers/read/file-reader.js'
-import type { FileSet } from '../../src/workers/read/file-set.js'
+import { fileReader } from '../../src/workers/read/file-reader.js'
+import type { MaterialSet } from '../../src/workers/read/material-reader.js'
 import { arrived } from './arrived.js'
 
 /** The task of an engine with these options. */
@@ -36,9 +36,9 @@ export async function preparedHere(task: PrepareTask): Promise<PreparedReply> {
 }
 
 /** The files of these options, read as by PREPARE. */
-export function filesOf(options: ReloadEngineOptions): FileSet {
+export function filesOf(options: ReloadEngineOptions): MaterialSet {
   const { sources, limits } = taskFor(options)
-  const set = readSources(sources, limits)
+  const set = fileReader(sources, limits).read()
   if (!Array.isArray(set)) return set
   throw new Error(`expected readable files, got ${JSON.stringify(set)}`)
 }

@@ -72,14 +72,13 @@ test('damaged trust anchors and revocation lists are judged, or refused as data'
   writeFileSync(paths.cert, leaf.chainPem)
   writeFileSync(paths.key, leaf.keyPem)
   const task = taskFor(paths)
-  const { sources } = task
   const pair = fc.tuple(damagedPem(material.certificates), damagedPem(material.lists))
   await fuzz(t, 400, pair, ([ca, crl]) => {
     writeFileSync(paths.ca, root.certPem + ca)
     writeFileSync(paths.crl, crl)
     const found = new Findings(false)
     const none = AuthorityList.of([])
-    const blocks = readTrust(sources, filesOf(paths), none, found)
+    const blocks = readTrust(filesOf(paths), none, found)
     judgeTrust(blocks, none, task, found, found)
     assertKnown(found.problems.concat(found.warnings))
   })

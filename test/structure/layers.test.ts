@@ -59,6 +59,12 @@ test('no two files of src import each other in a cycle, types included', () => {
   assert.deepEqual(circles(graph), [])
 })
 
+test('what parses, judges and rehearses knows material by its reader alone, and touches no file', () => {
+  assert.deepEqual(besideTheReader(graph), [])
+  const planted = new Map(graph).set('workers/judge/judge.ts', ['workers/read/file-set.ts'])
+  assert.deepEqual(besideTheReader(planted), ['workers/judge/judge.ts imports workers/read/file-set.ts'])
+})
+
 test('an import that runs upwards is reported, and so is a cycle', () => {
   const planted = new Map(graph)
   planted.set('main/base/clock.ts', ['main/engine/engine.ts'])
@@ -127,6 +133,22 @@ function layerOf(file: string): number {
   assert.notEqual(layer, -1, `${file} is in no folder of LAYERS`)
   return layer
 }
+
+/** Imports of what reads files, by files that handle material which may come from elsewhere. */
+function besideTheReader(imports: Graph): string[] {
+  const isAbove = (file: string) => /^workers\/(parse|judge|rehearse|reply)\//.test(file)
+  const isReading = (file: string) => file.startsWith('workers/read/') && !READER.has(file)
+  const readsFiles = (file: string) => /'node:fs/.test(readFileSync(join(source, file), 'utf8'))
+  return [...imports]
+    .filter(([file]) => isAbove(file))
+    .flatMap(([file, targets]) => [
+      ...targets.filter(isReading).map((target) => `${file} imports ${target}`),
+      ...(readsFiles(file) ? [`${file} imports node:fs`] : []),
+    ])
+}
+
+/** The interface of readers, and what is said of bytes wherever they come from. */
+const READER: ReadonlySet<string> = new Set(['workers/read/material-reader.ts', 'workers/read/emptiness.ts'])
 
 /** Groups of files that import each other in a cycle (the strongly connected components of more than one file). */
 function circles(imports: Graph): string[][] {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { exact } from '../base/exact.js'
 import { identityOfProblems, type Problem, ProblemError } from '../base/problem.js'
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
-import { type Identity, pemOf, readIdentities } from '../judge/identity.js'
+import { givenPassphrase, type Identity, pemOf, readIdentities } from '../judge/identity.js'
 import { judgeIdentity, judgeNamed } from '../judge/judge.js'
 import { judgeRequestable, requestableNames } from '../judge/judge-host-names.js'
 import { anchorsIn } from '../judge/named-anchors.js'
@@ -13,11 +13,11 @@ import { Findings } from '../problems/findings.js'
 import { touching, workingOn } from '../progress/progress.js'
 import type { HostSource, PrepareHostsReply, PrepareHostsTask } from '../protocol/hosts.js'
 import type { MaterialSources } from '../protocol/material.js'
-import { type FileSet, readFileSet } from '../read/file-set.js'
-import { warnOfOpenKeys } from '../read/open-keys.js'
+import type { Role } from '../protocol/roles.js'
+import { fileReader } from '../read/file-reader.js'
+import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
 import { stampFile } from '../read/read-file.js'
 import { isSettled } from '../read/settled.js'
-import { listSourceFiles } from '../read/source-files.js'
 import { rehearsalKeyOf } from '../rehearse/rehearsal-key.js'
 import { rehearse, rehearseLoading } from '../rehearse/rehearse.js'
 import { keyPem } from '../reply/transfer.js'
@@ -80,19 +80,19 @@ async function prepareHost(
 ): Promise<HostResult | null> {
   touching(host.cert)
   const sources = sourcesOf(host, task.passphrase)
-  const set = readFileSet(listSourceFiles(sources, task.limits))
+  const set = fileReader(sources, task.limits).read()
   if (Array.isArray(set)) {
     found.problems.push(...set)
     return null
   }
   try {
-    const [identity] = readIdentities(sources, set, found)
+    const [identity] = readIdentities(set, givenPassphrase(sources), found)
     if (!identity || found.refused) return null
     workingOn(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.materialDigest) return { entry }
     const judged = judge(host, identity, task, found)
-    warnOfOpenKeys(set, found)
+    set.warnOfAccess(found)
     if (found.refused) return null
     return await rehearsedPair(host, judged, task, rehearsed, found, entry)
   } finally {
@@ -163,17 +163,23 @@ function pairOf(
   return { host, names, facts, chain: exact(pemOf(chain)), key }
 }
 
-function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: FileSet): HostEntry {
-  const certStamp = set.stampOf('cert', cert)
+function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: MaterialSet): HostEntry {
+  const [[certItem], [keyItem]] = [set.itemsOf('cert'), set.itemsOf('key')] as [
+    [MaterialItem],
+    [MaterialItem],
+  ]
+  const certStamp = certItem.version
   return {
     ...{ id, cert, key, name },
-    content: set.fingerprint.find(({ path, by }) => path === cert && by === 'content')?.value as string,
+    content: set.fingerprintOf(CERTIFICATES)[0]?.value as string,
     certStamp,
-    keyStamp: set.stampOf('key', key),
+    keyStamp: keyItem.version,
     settled: isSettled(certStamp, Date.now()),
     materialDigest: chain.map(({ fingerprint256 }) => fingerprint256).join(),
   }
 }
+
+const CERTIFICATES: ReadonlySet<Role> = new Set(['cert'])
 
 function sourcesOf({ cert, key }: HostSource, passphrase: MaterialSources['passphrase']): MaterialSources {
   const none = { pfx: null, ca: [], caDir: [], crl: [], dhparam: null, ticketSecret: null }

@@ -13,7 +13,7 @@ import { reading } from '../problems/reading.js'
 import { workingOn } from '../progress/progress.js'
 import type { MaterialSources } from '../protocol/material.js'
 import { assertFilled, emptiness } from '../read/emptiness.js'
-import type { FileSet } from '../read/file-set.js'
+import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
 import { orderChain } from './chain-order.js'
 
 /** A leaf with its chain, and the key that belongs to it. */
@@ -27,36 +27,40 @@ export interface Identity {
   readonly path: string
 }
 
-/** Every pair of the sources; what is wrong with one does not hide what is wrong with another. */
-export function readIdentities(sources: MaterialSources, set: FileSet, found: Findings): Identity[] {
-  const passphrase = passphraseOf(sources, set)
+/** The passphrase that the options hold themselves; `null` for one in a file, or none. */
+export function givenPassphrase({ passphrase }: Pick<MaterialSources, 'passphrase'>): string | null {
+  return passphrase && 'value' in passphrase ? passphrase.value : null
+}
+
+/**
+ * Every pair of the set; what is wrong with one does not hide what is wrong with another.
+ *
+ * @param given as {@link givenPassphrase} returns it.
+ */
+export function readIdentities(set: MaterialSet, given: string | null, found: Findings): Identity[] {
+  const passphrase = passphraseOf(set, given)
   try {
-    return identitiesBy(passphrase, sources, set, found)
+    return identitiesBy(passphrase, set, found)
   } finally {
     passphrase?.fill(0)
   }
 }
 
-function identitiesBy(
-  passphrase: Buffer | null,
-  sources: MaterialSources,
-  set: FileSet,
-  found: Findings,
-): Identity[] {
+function identitiesBy(passphrase: Buffer | null, set: MaterialSet, found: Findings): Identity[] {
   const budget = new DerivationBudget()
   const identities: Identity[] = []
-  for (const { cert, key } of sources.pairs) {
+  const keys = set.itemsOf('key')
+  set.itemsOf('cert').forEach((cert, i) => {
     const identity = found.attempt(() =>
-      opened(sources, passphrase, () => readPair(cert, key, set, passphrase, budget, found)),
+      opened(set, passphrase, () => readPair(cert, keys[i] as MaterialItem, passphrase, budget, found)),
     )
     if (identity) identities.push(identity)
-  }
-  const { pfx } = sources
-  if (pfx !== null) {
+  })
+  for (const { id: pfx, bytes } of set.itemsOf('pfx')) {
     const content = found.attempt(() => {
       workingOn(pfx)
-      assertFilled(set.bytesOf('pfx', pfx), pfx, 'PFX_INVALID')
-      return opened(sources, passphrase, () => readPkcs12(set.bytesOf('pfx', pfx), pfx, passphrase, budget))
+      assertFilled(bytes, pfx, 'PFX_INVALID')
+      return opened(set, passphrase, () => readPkcs12(bytes, pfx, passphrase, budget))
     })
     if (content && !content.hasMac && passphrase !== null) {
       found.judge('warn', 'PFX_INVALID', noMacWarning(pfx), pfx)
@@ -78,10 +82,11 @@ export function pemOf(chain: readonly X509Certificate[]): string {
 }
 
 /** One line's end is not part of a passphrase; anything else is. */
-function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
-  if (sources.passphrase === null) return null
-  if ('value' in sources.passphrase) return Buffer.from(sources.passphrase.value)
-  const bytes = set.bytesOf('passphrase', sources.passphrase.file)
+function passphraseOf(set: MaterialSet, given: string | null): Buffer | null {
+  if (given !== null) return Buffer.from(given)
+  const [item] = set.itemsOf('passphrase')
+  if (!item) return null
+  const { bytes } = item
   let length = bytes.length
   if (bytes[length - 1] === 0x0a) length--
   if (bytes[length - 1] === 0x0d) length--
@@ -89,16 +94,17 @@ function passphraseOf(sources: MaterialSources, set: FileSet): Buffer | null {
 }
 
 /** An empty passphrase may be the right one. If it is not, the file that should hold it is what is wrong. */
-function opened<T>({ passphrase }: MaterialSources, bytes: Buffer | null, open: () => T): T {
+function opened<T>(set: MaterialSet, bytes: Buffer | null, open: () => T): T {
   try {
     return open()
   } catch (error) {
     const isWrong = error instanceof ProblemError && error.problem.code === 'KEY_PASSPHRASE_WRONG'
-    if (!isWrong || passphrase === null || !('file' in passphrase)) throw error
+    const [item] = set.itemsOf('passphrase')
+    if (!isWrong || !item) throw error
     const why = emptiness(bytes ?? new Uint8Array())
     if (why === null) throw error
-    const message = `${error.problem.message}: the passphrase file ${passphrase.file} ${why}`
-    throw new ProblemError('KEY_PASSPHRASE_WRONG', message, passphrase.file)
+    const message = `${error.problem.message}: the passphrase file ${item.id} ${why}`
+    throw new ProblemError('KEY_PASSPHRASE_WRONG', message, item.id)
   }
 }
 
@@ -108,21 +114,20 @@ function opened<T>({ passphrase }: MaterialSources, bytes: Buffer | null, open: 
  * @throws ProblemError any code of the certificate, the key or the two together.
  */
 function readPair(
-  cert: string,
-  key: string,
-  set: FileSet,
+  { id: cert, bytes: certBytes }: MaterialItem,
+  { id: key, bytes: keyBytes }: MaterialItem,
   passphrase: Buffer | null,
   budget: DerivationBudget,
   found: Findings,
 ): Identity {
   workingOn(cert)
-  assertFilled(set.bytesOf('cert', cert), cert, 'CERT_MISSING')
-  const blocks = splitPem(set.bytesOf('cert', cert), cert)
+  assertFilled(certBytes, cert, 'CERT_MISSING')
+  const blocks = splitPem(certBytes, cert)
   assertFew(blocks.filter(isCertificateBlock).length, cert)
   const certificates = certificatesOf(blocks, cert)
   workingOn(key)
-  assertFilled(set.bytesOf('key', key), key, 'KEY_MISSING')
-  const keyBlocks = splitPem(set.bytesOf('key', key), key)
+  assertFilled(keyBytes, key, 'KEY_MISSING')
+  const keyBlocks = splitPem(keyBytes, key)
   assertFewKeys(keyBlocks, key)
   const { keys, unusable } = privateKeysOf(keyBlocks, key, passphrase, budget)
   workingOn(cert)

@@ -5,8 +5,7 @@ import { canonicalSubjectOf } from '../formats/x509.js'
 import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
 import type { TrustBlocks } from '../parse/trust-blocks.js'
 import { Findings } from '../problems/findings.js'
-import type { MaterialSources } from '../protocol/material.js'
-import type { FileSet } from '../read/file-set.js'
+import type { MaterialSet } from '../read/material-reader.js'
 import { readTrust } from './trust.js'
 
 /** The trust anchors of a name in canonical form. */
@@ -22,11 +21,10 @@ const MOST_PARSED = 64
  */
 export function namedAnchors(
   blocks: TrustBlocks | null,
-  sources: MaterialSources,
-  set: FileSet,
+  set: MaterialSet,
   known: AuthorityList,
 ): NamedAnchors {
-  const authoritiesNow = () => (blocks ?? readTrust(sources, set, known, new Findings(false))).authorities
+  const authoritiesNow = () => (blocks ?? readTrust(set, known, new Findings(false))).authorities
   if (blocks) {
     return (name) =>
       blocks.authorities

@@ -12,22 +12,22 @@ import type { AuthorityBlock, JudgedAuthority, TrustBlock, TrustBlocks } from '.
 import type { Findings } from '../problems/findings.js'
 import { workingOn } from '../progress/progress.js'
 import type { TrustEnds } from '../protocol/ends.js'
-import type { MaterialSources } from '../protocol/material.js'
 import type { PreparedTrust, PrepareTask } from '../protocol/prepare.js'
-import { rolesWhere, TRUST_ROLES } from '../protocol/roles.js'
+import { type Role, rolesWhere, TRUST_ROLES } from '../protocol/roles.js'
 import { assertFilled } from '../read/emptiness.js'
-import type { FileSet } from '../read/file-set.js'
+import type { MaterialSet } from '../read/material-reader.js'
 import { anchorsInForce } from './anchors-in-force.js'
 import { judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import { trustEndsOf } from './trust-ends.js'
 
-/** Whether any of the changed paths is, or was, a file of trust anchors or revocation lists. */
-export function trustMoved(set: FileSet, changed: readonly string[]): boolean {
-  const trust = new Set([...TRUST_ROLES].flatMap((role) => set.pathsOf(role)))
-  const others = new Set([...OTHER_ROLES].flatMap((role) => set.pathsOf(role)))
-  // A path that is gone was an entry of a CA directory: every other path is fixed.
-  return changed.some((path) => trust.has(path) || !others.has(path))
+/** Whether any of the changed items holds, or held, trust anchors or revocation lists. @param changed - their ids. */
+export function trustMoved(set: MaterialSet, changed: readonly string[]): boolean {
+  const idsOf = (roles: ReadonlySet<Role>) =>
+    new Set([...roles].flatMap((role) => set.itemsOf(role).map(({ id }) => id)))
+  const [trust, others] = [idsOf(TRUST_ROLES), idsOf(OTHER_ROLES)]
+  // An item that is gone was a trust anchor: the options name every other one.
+  return changed.some((id) => trust.has(id) || !others.has(id))
 }
 
 const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
@@ -37,28 +37,22 @@ const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
  *
  * @param known of what is served: the names of these are not looked for again.
  */
-export function readTrust(
-  sources: MaterialSources,
-  set: FileSet,
-  known: AuthorityList,
-  found: Findings,
-): TrustBlocks {
-  const wanted = sources.ca.length + sources.caDir.length > 0
+export function readTrust(set: MaterialSet, known: AuthorityList, found: Findings): TrustBlocks {
   const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
     distinct(
-      set.pathsOf(role).flatMap(
-        (path) =>
+      set.itemsOf(role).flatMap(
+        ({ id, bytes }) =>
           found.attempt(() => {
-            workingOn(path)
-            return read(set.bytesOf(role, path), path)
+            workingOn(id)
+            return read(bytes, id)
           }) ?? [],
       ),
     )
   const authorities = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
   const revocationLists = blocksOf('crl', crlBlocks)
-  if (wanted && set.pathsOf('ca').length === 0) {
-    const [directory] = sources.caDir
-    found.refuse('CA_EMPTY', `${sources.caDir.join(' ')} holds no CA file`, directory)
+  const { anchorPlaces } = set
+  if (anchorPlaces.length > 0 && set.itemsOf('ca').length === 0) {
+    found.refuse('CA_EMPTY', `${anchorPlaces.join(' ')} holds no CA file`, anchorPlaces[0])
   }
   const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
   const digest = digests.length > 0 ? hash('sha256', digests.join('\n')) : null

@@ -6,9 +6,9 @@ import { pemHint } from '../formats/pem-hints.js'
 import { isPrimeOrderGroup, isSafePrime } from '../formats/safe-prime.js'
 import type { Findings } from '../problems/findings.js'
 import { workingOn } from '../progress/progress.js'
-import type { MaterialSources, Policy } from '../protocol/material.js'
+import type { Policy } from '../protocol/material.js'
 import { assertFilled } from '../read/emptiness.js'
-import type { FileSet } from '../read/file-set.js'
+import type { MaterialSet } from '../read/material-reader.js'
 import { describe } from './certificates.js'
 
 /** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
@@ -24,16 +24,13 @@ const LEAST_PRIVATE_BITS = 224
  *
  * @throws ProblemError `DHPARAM_INVALID` or `PEM_INVALID`.
  */
-export function readDhparam(
-  { dhparam: path }: MaterialSources,
-  set: FileSet,
-  policy: Policy,
-  found: Findings,
-): string | null {
-  if (path === null) return null
+export function readDhparam(set: MaterialSet, policy: Policy, found: Findings): string | null {
+  const [item] = set.itemsOf('dhparam')
+  if (!item) return null
+  const { id: path, bytes } = item
   workingOn(path)
-  assertFilled(set.bytesOf('dhparam', path), path, 'DHPARAM_INVALID')
-  const blocks = splitPem(set.bytesOf('dhparam', path), path)
+  assertFilled(bytes, path, 'DHPARAM_INVALID')
+  const blocks = splitPem(bytes, path)
   const block = blocks.find(({ label }) => label === PKCS3 || label === X942)
   if (!block) {
     throw invalid(path, `${path} holds no DH parameters, but ${describe(blocks)}${pemHint(blocks, path)}`)

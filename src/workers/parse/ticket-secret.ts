@@ -2,9 +2,8 @@ import { hkdfSync } from 'node:crypto'
 
 import { ProblemError } from '../base/problem.js'
 import { shellWord } from '../base/shell-word.js'
-import type { MaterialSources } from '../protocol/material.js'
 import { emptiness } from '../read/emptiness.js'
-import type { FileSet } from '../read/file-set.js'
+import type { MaterialSet } from '../read/material-reader.js'
 
 /** Less would be guessed sooner than the ticket keys that are derived from it. */
 const LEAST_BYTES = 32
@@ -14,12 +13,10 @@ const LEAST_BYTES = 32
  *
  * @throws ProblemError `TICKET_SECRET_INVALID`
  */
-export function readTicketSecret(
-  { ticketSecret: path }: MaterialSources,
-  set: FileSet,
-): Uint8Array<ArrayBuffer> | null {
-  if (path === null) return null
-  const bytes = set.bytesOf('ticket-secret', path)
+export function readTicketSecret(set: MaterialSet): Uint8Array<ArrayBuffer> | null {
+  const [item] = set.itemsOf('ticket-secret')
+  if (!item) return null
+  const { id: path, bytes } = item
   // A file that a crash has left full of NULs is long enough, and no secret.
   const why = emptiness(bytes)
   if (why !== null || bytes.length < LEAST_BYTES) {

@@ -9,13 +9,22 @@ import {
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
 import { ROLES } from '../protocol/roles.js'
-import { type FileSet, looksUnchanged, readFileSet } from './file-set.js'
+import { looksUnchanged, readFileSet } from './file-set.js'
+import type { MaterialReader, MaterialSet } from './material-reader.js'
 import { listSources, type SourceListing } from './source-files.js'
 
 type Limits = PrepareTask['limits']
 
 /** How often the sources are read again when a directory moves under the reads. */
 const MAX_ATTEMPTS = 5
+
+/** The reader of files. */
+export function fileReader(sources: MaterialSources, limits: Limits): MaterialReader {
+  return {
+    looksUnchanged: (record) => sourcesLookUnchanged(sources, limits, record),
+    read: () => readSources(sources, limits),
+  }
+}
 
 /**
  * Reads all files of the sources as they were at one moment. {@link readFileSet} sees to files that change under the
@@ -25,12 +34,12 @@ const MAX_ATTEMPTS = 5
  *
  * @returns the set, or why it could not be read; `FILES_CHANGING` when the directories never stood still.
  */
-export function readSources(sources: MaterialSources, limits: Limits): FileSet | Problem[] {
+function readSources(sources: MaterialSources, limits: Limits): MaterialSet | Problem[] {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     if (attempt > 1) pause(TIME_STEP_MS)
     const before = lookAt(sources, limits)
     if (!isSettled(before)) continue
-    const set = Array.isArray(before) ? before : readFileSet(before.listing.files)
+    const set = Array.isArray(before) ? before : readFileSet(before.listing.files, sources.caDir)
     if (isSame(before, lookAt(sources, limits))) return set
     if (!Array.isArray(set)) set.wipe()
   }
@@ -38,7 +47,7 @@ export function readSources(sources: MaterialSources, limits: Limits): FileSet |
 }
 
 /** Whether the sources look just as the record says; whatever goes wrong, and any doubt, means that they do not. */
-export function sourcesLookUnchanged(sources: MaterialSources, limits: Limits, record: Fingerprint): boolean {
+function sourcesLookUnchanged(sources: MaterialSources, limits: Limits, record: Fingerprint): boolean {
   try {
     const { files, directories } = listSources(sources, limits)
     if (!looksUnchanged(files, record)) return false

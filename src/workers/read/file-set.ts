@@ -6,22 +6,12 @@ import {
   sameFingerprint,
 } from '../../fingerprint/index.js'
 import { type Problem, ProblemError } from '../base/problem.js'
-import { ROLES, type Role } from '../protocol/roles.js'
+import { ROLES, type Role, rolesWhere } from '../protocol/roles.js'
 import { withDirectoryContent } from './directory-in-place.js'
+import type { MaterialItem, MaterialSet } from './material-reader.js'
+import { warnOfOpenKeys } from './open-keys.js'
 import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
 import type { SourceFile } from './source-files.js'
-
-/** All files of a set as they stood at one moment. */
-export interface FileSet {
-  readonly fingerprint: Fingerprint
-  /** The fingerprint of the files of these roles alone. */
-  fingerprintOf(roles: ReadonlySet<Role>): Fingerprint
-  bytesOf(role: Role, path: string): Buffer
-  stampOf(role: Role, path: string): string
-  pathsOf(role: Role): string[]
-  /** Overwrites what held keys and passphrases. */
-  wipe(): void
-}
 
 /** How often a set that changes under the reads is read again before it is given up until the next check. */
 const MAX_PASSES = 5
@@ -56,14 +46,17 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
  *
  * @returns the set, or the problems that the last pass met.
  */
-export function readFileSet(files: readonly SourceFile[]): FileSet | Problem[] {
+export function readFileSet(
+  files: readonly SourceFile[],
+  anchorPlaces: readonly string[] = [],
+): MaterialSet | Problem[] {
   let earlier = readPass(files)
   let moving = 0
   for (let pass = 1; pass < MAX_PASSES; pass++) {
     const later = readPass(files, earlier)
     moving = firstDifference(earlier, later)
     wipeSecrets(files, earlier)
-    if (moving < 0) return later.problems.length > 0 ? later.problems : asSet(files, later)
+    if (moving < 0) return later.problems.length > 0 ? later.problems : asSet(files, later, anchorPlaces)
     earlier = later
   }
   wipeSecrets(files, earlier)
@@ -126,23 +119,31 @@ function sameBytes(a: Buffer, b: Buffer): boolean {
   return a === b || a.equals(b)
 }
 
-function asSet(files: readonly SourceFile[], pass: Pass): FileSet {
-  const read = (i: number) => pass.reads[i] as FileRead
-  const places = new Map(files.map(({ role, path }, i) => [`${role} ${path}`, i]))
-  const find = (role: Role, path: string) => read(places.get(`${role} ${path}`) as number)
-  const fingerprint = files.map((file, i): FingerprintEntry => {
-    const { stamp, bytes } = read(i)
-    return { path: file.path, by: file.rule, value: file.rule === 'stamp' ? stamp : digestOf(bytes) }
+function asSet(files: readonly SourceFile[], pass: Pass, anchorPlaces: readonly string[]): MaterialSet {
+  const items = files.map(({ role, path }, i): MaterialItem => {
+    const { bytes, stamp } = pass.reads[i] as FileRead
+    return { role, id: path, bytes, version: stamp }
   })
+  const fingerprint = items.map(({ id, bytes, version }, i): FingerprintEntry => {
+    const { rule } = files[i] as SourceFile
+    return { path: id, by: rule, value: rule === 'stamp' ? version : digestOf(bytes) }
+  })
+  const itemsOf = (role: Role) => items.filter((item) => item.role === role)
   return {
     fingerprint,
     fingerprintOf: (roles) => fingerprint.filter((_, i) => roles.has((files[i] as SourceFile).role)),
-    bytesOf: (role, path) => find(role, path).bytes,
-    stampOf: (role, path) => find(role, path).stamp,
-    pathsOf: (role) => files.filter((file) => file.role === role).map((file) => file.path),
+    itemsOf,
+    anchorPlaces,
+    warnOfAccess: (found) =>
+      warnOfOpenKeys(
+        [...PRIVATE_KEYS].flatMap((role) => itemsOf(role).map(({ id }) => id)),
+        found,
+      ),
     wipe: () => wipeSecrets(files, pass),
   }
 }
+
+const PRIVATE_KEYS = rolesWhere(({ privateKey }) => privateKey)
 
 /** Digests of buffers that are given again for as long as a file holds them: a bundle of 500 CAs takes 0.3 ms to hash. */
 const digests = new WeakMap<Buffer, string>()

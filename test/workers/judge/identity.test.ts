@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import type { ReloadEngineOptions } from '../../../src/main/api/options.js'
-import { pemOf, readIdentities } from '../../../src/workers/judge/identity.js'
+import { givenPassphrase, pemOf, readIdentities } from '../../../src/workers/judge/identity.js'
 import { Findings } from '../../../src/workers/problems/findings.js'
 import { type PairFiles, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
@@ -164,7 +164,7 @@ function pairOf(
 
 async function read(options: ReloadEngineOptions) {
   const findings = new Findings(false)
-  const identities = readIdentities(taskFor(options).sources, filesOf(options), findings)
+  const identities = readIdentities(filesOf(options), givenPassphrase(taskFor(options).sources), findings)
   const [identity] = identities
   const chain = identity?.chain.map(({ fingerprint256 }) => fingerprint256) ?? []
   return { identities, identity, chain, codes: codesOf(findings), problem: findings.problems[0] }

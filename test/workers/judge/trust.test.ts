@@ -274,9 +274,8 @@ function trustIn(
   }
   const findings = new Findings(false)
   const task = taskFor(options)
-  const { sources } = task
   const served = AuthorityList.of(known)
-  const blocks = readTrust(sources, filesOf(options), served, findings)
+  const blocks = readTrust(filesOf(options), served, findings)
   const requesting = requestCert ? findings : new Findings(false)
   const { authorities, ends } = judgeTrust(blocks, served, task, findings, requesting)
   return { blocks, authorities, ends, findings, codes: codesOf(findings) }

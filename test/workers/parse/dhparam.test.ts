@@ -9,7 +9,7 @@ import { power } from '../../../src/workers/formats/safe-prime.js'
 import { readDhparam } from '../../../src/workers/parse/dhparam.js'
 import { Findings } from '../../../src/workers/problems/findings.js'
 import type { Policy } from '../../../src/workers/protocol/material.js'
-import type { FileSet } from '../../../src/workers/read/file-set.js'
+import type { MaterialSet } from '../../../src/workers/read/material-reader.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { selfSigned } from '../../../support/material/certificates.js'
 import { integer, pem, sequence } from '../../../support/material/der.js'
@@ -44,9 +44,9 @@ function x942Parameters({ p = modulus, g = generator, q = order }: Numbers = {})
 }
 
 test('without a file there are no parameters', () => {
-  const { sources, policy } = taskFor({ cert: 'c', key: 'k' })
-  const noFiles = undefined as unknown as FileSet
-  assert.equal(readDhparam(sources, noFiles, policy, new Findings(false)), null)
+  const { policy } = taskFor({ cert: 'c', key: 'k' })
+  const noFiles = { itemsOf: () => [] } as unknown as MaterialSet
+  assert.equal(readDhparam(noFiles, policy, new Findings(false)), null)
 })
 
 test('parameters of 2,048 bits and more become normalized PEM that OpenSSL loads, without a warning', (t) => {
@@ -131,8 +131,8 @@ function read(t: TestContext, text: string, policy: Partial<Policy> = {}, force 
   const path = join(tempDir(t), name)
   writeFileSync(path, text)
   const options = { cert: path, key: path, dhparam: path, policy }
-  const { sources, policy: verdicts } = taskFor(options)
+  const { policy: verdicts } = taskFor(options)
   const findings = new Findings(force)
-  const dhparam = readDhparam(sources, filesOf(options), verdicts, findings)
+  const dhparam = readDhparam(filesOf(options), verdicts, findings)
   return { dhparam, codes: codesOf(findings) }
 }

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { readTicketSecret, ticketSecretName } from '../../../src/workers/parse/ticket-secret.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { problemOf } from '../../../support/worker/problems.js'
-import { filesOf, taskFor } from '../../../support/worker/tasks-here.js'
+import { filesOf } from '../../../support/worker/tasks-here.js'
 
 test('a secret of at least 32 bytes is returned in its own buffer', (t) => {
   for (const length of [32, 48, 1000]) {
@@ -30,7 +30,7 @@ test('without a file there is no secret', (t) => {
   const pair = join(tempDir(t), 'pair.pem')
   writeFileSync(pair, '')
   const options = { cert: pair, key: pair }
-  assert.equal(readTicketSecret(taskFor(options).sources, filesOf(options)), null)
+  assert.equal(readTicketSecret(filesOf(options)), null)
 })
 
 test('the name of a secret identifies it and contains no part of it', () => {
@@ -44,5 +44,5 @@ function read(t: TestContext, secret: Buffer) {
   const secretFile = join(tempDir(t), 'tickets.key')
   writeFileSync(secretFile, secret)
   const options = { cert: secretFile, key: secretFile, tickets: { secretFile } }
-  return readTicketSecret(taskFor(options).sources, filesOf(options))
+  return readTicketSecret(filesOf(options))
 }

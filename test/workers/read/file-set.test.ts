@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { contentDigest, sameFingerprint } from '../../../src/fingerprint/index.js'
-import { type FileSet, glance, looksUnchanged, readFileSet } from '../../../src/workers/read/file-set.js'
+import type { Role } from '../../../src/workers/protocol/roles.js'
+import { glance, looksUnchanged, readFileSet } from '../../../src/workers/read/file-set.js'
+import type { MaterialSet } from '../../../src/workers/read/material-reader.js'
 import { stampFile } from '../../../src/workers/read/read-file.js'
 import type { SourceFile } from '../../../src/workers/read/source-files.js'
 import { overwriteInPlace, renameInto } from '../../../support/files/files.js'
@@ -15,10 +17,10 @@ test('a set gives the bytes and paths of each role, and a fingerprint by the rul
   const files = pairIn(tempDir(t))
   const [cert, key] = files as [SourceFile, SourceFile]
   const set = readable(files)
-  assert.equal(set.bytesOf('cert', cert.path).toString(), 'certificate')
-  assert.equal(set.bytesOf('key', key.path).toString(), 'secret')
-  assert.deepEqual(set.pathsOf('key'), [key.path])
-  assert.deepEqual(set.pathsOf('ca'), [])
+  assert.equal(bytesOf(set, 'cert', cert.path).toString(), 'certificate')
+  assert.equal(bytesOf(set, 'key', key.path).toString(), 'secret')
+  assert.deepEqual(idsOf(set, 'key'), [key.path])
+  assert.deepEqual(idsOf(set, 'ca'), [])
   assert.deepEqual(set.fingerprint, [
     { path: cert.path, by: 'content', value: contentDigest(Buffer.from('certificate')) },
     { path: key.path, by: 'stamp', value: stampFile(key.path) },
@@ -72,7 +74,7 @@ test('a file that changes during the first read is read again, and its final con
   const files = pairIn(tempDir(t))
   const [cert] = files as [SourceFile]
   beforeCalls(t, 'readSync', () => appendFileSync(cert.path, ', renewed'))
-  assert.equal(readable(files).bytesOf('cert', cert.path).toString(), 'certificate, renewed')
+  assert.equal(bytesOf(readable(files), 'cert', cert.path).toString(), 'certificate, renewed')
 })
 
 test('a file that is replaced between two reads is read again', (t) => {
@@ -90,8 +92,8 @@ test('a file that is replaced between two reads is read again', (t) => {
     10,
   )
   const set = readable(files)
-  assert.equal(set.bytesOf('cert', cert.path).toString(), 'renewed')
-  assert.equal(set.bytesOf('key', key.path).toString(), 'secret')
+  assert.equal(bytesOf(set, 'cert', cert.path).toString(), 'renewed')
+  assert.equal(bytesOf(set, 'key', key.path).toString(), 'secret')
   assert.equal(reads.length, 6)
 })
 
@@ -101,7 +103,7 @@ test('unchanged trust files take no further memory, each digest follows the curr
   const read = (text: string) => {
     writeFileSync(path, text)
     const set = readable([{ ...source('ca', path), maxBytes: 4_000_000 }])
-    const bytes = set.bytesOf('ca', path)
+    const bytes = bytesOf(set, 'ca', path)
     assert.equal(bytes.toString(), text)
     assert.deepEqual(
       set.fingerprint.map(({ value }) => value),
@@ -149,7 +151,7 @@ test('trust that has not changed for seconds, and changes between the two reads,
     beforeCalls(t, 'statSync', changeBeforeTheSecond, 2)
     const set = readFileSet([source('ca', path)])
     if (Array.isArray(set)) assert.equal(set[0]?.code, 'FILE_NOT_FOUND')
-    else assert.equal(set.bytesOf('ca', path).toString(), 'renewed')
+    else assert.equal(bytesOf(set, 'ca', path).toString(), 'renewed')
     assert.equal(looks, 2)
   }
 })
@@ -205,7 +207,7 @@ test('a file that appears between two reads is awaited', (t) => {
     },
     10,
   )
-  assert.equal(readable(files).bytesOf('key', key.path).toString(), 'secret')
+  assert.equal(bytesOf(readable(files), 'key', key.path).toString(), 'secret')
   assert.ok(statSync(cert.path).isFile())
 })
 
@@ -217,7 +219,7 @@ test('wiping overwrites keys, passphrases and certificates, which may hold a key
     return source(role, join(dir, role))
   })
   const set = readable(files)
-  const bytes = roles.map((role) => set.bytesOf(role, join(dir, role)))
+  const bytes = roles.map((role) => bytesOf(set, role, join(dir, role)))
   set.wipe()
   assert.deepEqual(
     roles.filter((_, i) => bytes[i]?.every((byte) => byte === 0)),
@@ -242,8 +244,18 @@ function later(t: TestContext): void {
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_000 })
 }
 
-function readable(files: readonly SourceFile[]): FileSet {
+function readable(files: readonly SourceFile[]): MaterialSet {
   const set = readFileSet(files)
   assert.ok(!Array.isArray(set), JSON.stringify(set))
   return set
+}
+
+function bytesOf(set: MaterialSet, role: Role, path: string): Buffer {
+  const item = set.itemsOf(role).find(({ id }) => id === path)
+  assert.ok(item, `${role} ${path}`)
+  return item.bytes
+}
+
+function idsOf(set: MaterialSet, role: Role): string[] {
+  return set.itemsOf(role).map(({ id }) => id)
 }
