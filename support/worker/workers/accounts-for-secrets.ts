@@ -13,6 +13,9 @@ const secrets = Object.entries(JSON.parse(readFileSync(account, 'utf8')) as Reco
   ([name, hex]) => [name, Buffer.from(hex, 'hex')] as const,
 )
 
+/** No smaller buffer can hold one. */
+const shortest = Math.min(...secrets.map(([, bytes]) => bytes.length))
+
 /** Every buffer that this thread makes from now on; none is released, so that none is missed. */
 const made = new Set<Uint8Array>()
 const { from, prototype } = Buffer
@@ -70,7 +73,7 @@ function transferredIn(reply: unknown): readonly unknown[] {
 }
 
 function kept<T>(buffer: T): T {
-  if (ArrayBuffer.isView(buffer)) made.add(buffer as unknown as Uint8Array)
+  if (ArrayBuffer.isView(buffer) && buffer.byteLength >= shortest) made.add(buffer as unknown as Uint8Array)
   return buffer
 }
 
