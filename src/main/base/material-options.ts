@@ -1,5 +1,5 @@
 /**
- * What an option holds; each kind is checked, made absolute, and taken from a flag in one way.
+ * The type of an option. It determines validation, conversion to absolute paths, and how a flag sets the option.
  *
  * - `file`: the path of a file; `files`: one, or an array of them
  * - `patterns`: directories or fast-glob patterns, one or an array of them
@@ -9,7 +9,7 @@
  */
 export type MaterialKind = 'file' | 'files' | 'patterns' | 'passphrase' | 'hosts' | 'tickets'
 
-/** Every option that says where material lies, and its kind. */
+/** Every option that locates material, with its kind. */
 export interface MaterialKinds {
   readonly cert: 'files'
   readonly key: 'files'
@@ -28,19 +28,19 @@ export type MaterialOptionName = keyof MaterialKinds
 /** One row of {@link MATERIAL_OPTIONS}. */
 export interface MaterialOption<Kind extends MaterialKind = MaterialKind> {
   readonly kind: Kind
-  /** Set for an option with one file for each certificate: the plural, for a message about their number. */
+  /** For an option with one file per certificate: the plural, for the message about a wrong number of files. */
   readonly perPair?: string
-  /** Set where Node takes the secret itself in an option of this name: log lines never show a field of that name. */
+  /** Set if an option of this name holds the secret itself in Node: fields of this name are redacted in log lines. */
   readonly redacted?: true
-  /** The flag of `certswap serve` and `certswap check`; a kind with several values can be given again. */
+  /** The flag of `certswap serve` and `certswap check`; repeatable for a kind with several values. */
   readonly flag: { readonly name: string; readonly help: string } | null
-  /** The setting of `PATCH /config`; `null` where the option cannot change while the engine runs. */
+  /** The setting of `PATCH /config`; `null` if the option cannot change while the engine runs. */
   readonly setting: string | null
 }
 
 /**
- * The one table of the options that say where material lies. The schema of the options, absolute paths, the flags of the
- * program, its configuration file, `PATCH /config` and the redaction of log lines use it.
+ * The table of all options that locate material. The option schema, absolute paths, the flags and configuration file of the
+ * program, `PATCH /config` and the redaction of log lines use it.
  */
 export const MATERIAL_OPTIONS: {
   readonly [Name in MaterialOptionName]: MaterialOption<MaterialKinds[Name]>

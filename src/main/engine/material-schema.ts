@@ -12,14 +12,14 @@ import {
 export const path: z.ZodType<string, string> = z
   .string()
   .min(1)
-  // What `node:https` takes here; as a path it would be logged when it is not found, private key and all.
+  // `node:https` accepts PEM content here. As a path that does not exist, it would be logged, including a private key.
   .refine((one) => !one.includes('-----BEGIN '), 'expected the path of a file, not its content')
 
 const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
   error: 'expected a path or an array of paths',
 })
 
-/** How the values of a kind are checked, and what becomes of them. `hosts` and `tickets` have more in them than paths. */
+/** Validation and conversion by kind, except `hosts` and `tickets`, which hold more than paths. */
 const FIELDS = {
   file: path.optional(),
   files: paths.optional(),
@@ -36,14 +36,14 @@ interface Checked {
   readonly passphrase: string | { readonly file: string } | undefined
 }
 
-/** The options of the table that hold paths and nothing else, as they have been checked. */
+/** The validated values of the options that hold only paths. */
 export type CheckedMaterial = {
   readonly [Name in MaterialOptionName as MaterialKinds[Name] extends keyof Checked
     ? Name
     : never]: Checked[MaterialKinds[Name] & keyof Checked]
 }
 
-/** The part of the schema of the options that {@link CheckedMaterial} is. */
+/** The part of the option schema for {@link CheckedMaterial}. */
 export const materialShape: { [Name in keyof CheckedMaterial]: z.ZodType<CheckedMaterial[Name]> } =
   Object.fromEntries(
     MATERIAL_ROWS.flatMap(({ name, kind }) => (isField(kind) ? [[name, FIELDS[kind]]] : [])),
@@ -53,7 +53,7 @@ function isField(kind: MaterialKind): kind is keyof typeof FIELDS {
   return Object.hasOwn(FIELDS, kind)
 }
 
-/** Refuses a set of options in which no whole identity is named, or files of pairs have no partner. */
+/** Refuses options without a complete certificate and key, and pairs of unequal number. */
 export function checkPairs(value: CheckedMaterial, refuse: (name: string, message: string) => void): void {
   const { cert, key, pfx } = value
   if (pfx !== undefined && (cert || key)) refuse('pfx', 'expected either `pfx`, or `cert` and `key`')
@@ -66,7 +66,7 @@ export function checkPairs(value: CheckedMaterial, refuse: (name: string, messag
   }
 }
 
-/** Where the material lies, as worker threads need it. */
+/** The material sources for the worker threads. */
 export function sourcesOf(
   { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam }: CheckedMaterial,
   ticketSecret: string | undefined,

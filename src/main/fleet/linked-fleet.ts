@@ -148,7 +148,7 @@ export class LinkedFleet implements Fleet {
 
   /** Requests to join are repeated until granted. Only an evicted member joins a second time. */
   #join(known: Member | null, message: Extract<ToPrimary, { kind: 'join' }>, link: Link<ToMember>): Member {
-    const member = known && !known.gone ? known : new Member(++this.#lastId, message, link)
+    const member = known && !known.hasLeft ? known : new Member(++this.#lastId, message, link)
     const serves = this.#members.has(member) && member.eviction === null
     if (!serves && !member.joining) void this.#admit(member)
     return member
@@ -160,7 +160,7 @@ export class LinkedFleet implements Fleet {
     const fields = { member: member.id, memberPid: member.pid }
     member.joining = true
     try {
-      const isOpen = () => !this.#closed && !member.gone
+      const isOpen = () => !this.#closed && !member.hasLeft
       await admit(member, { serving, clock, timeoutMs, turns: this.#turns, isOpen }, () => {
         member.admitted()
         this.#members.add(member)

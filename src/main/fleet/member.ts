@@ -34,7 +34,7 @@ export class Member {
   readonly #settled = new Set<() => void>()
   #missed = 0
   #eviction: MemberEviction | null = null
-  #gone = false
+  #hasLeft = false
   #end: () => void = () => {}
   /** Resolves once it has ended or left the fleet. */
   readonly ended: Promise<void> = new Promise((resolve) => {
@@ -48,8 +48,8 @@ export class Member {
     this.link = link
   }
 
-  get gone(): boolean {
-    return this.#gone
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   get report(): MemberReport {
@@ -77,7 +77,7 @@ export class Member {
   answer(number: number, kind: 'staged' | 'committed'): Promise<MemberReply> {
     this.#awaited?.resolve('late')
     return new Promise((resolve) => {
-      if (this.#gone) resolve('gone')
+      if (this.#hasLeft) resolve('gone')
       else this.#awaited = { number, kind, resolve }
     })
   }
@@ -98,7 +98,7 @@ export class Member {
    * is sent no second generation, because its messages would only accumulate.
    */
   async caughtUp(): Promise<void> {
-    if (this.#overdue === 0 || this.#gone) return
+    if (this.#overdue === 0 || this.#hasLeft) return
     await new Promise<void>((resolve) => this.#settled.add(resolve))
   }
 
@@ -152,7 +152,7 @@ export class Member {
   }
 
   left(): void {
-    this.#gone = true
+    this.#hasLeft = true
     this.#end()
     this.#wake()
     this.#awaited?.resolve('gone')
