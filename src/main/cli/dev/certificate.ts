@@ -13,6 +13,8 @@ import {
   TimeType,
 } from 'pkijs'
 
+import { toPem } from '../../../workers/formats/pem.js'
+
 export interface CertificateRequest {
   readonly subject: string
   readonly issuer: string
@@ -50,7 +52,7 @@ export function signCertificate({
   })
   const toBeSigned = new Uint8Array(certificate.encodeTBS().toBER())
   certificate.signatureValue = new BitString({ valueHex: sign('sha256', toBeSigned, issuerKey) })
-  return pem(new Uint8Array(certificate.toSchema(true).toBER()))
+  return toPem('CERTIFICATE', new Uint8Array(certificate.toSchema(true).toBER()))
 }
 
 const dayMs = 86_400_000
@@ -79,11 +81,4 @@ function time(ms: number): Time {
     type: value.getUTCFullYear() < 2050 ? TimeType.UTCTime : TimeType.GeneralizedTime,
     value,
   })
-}
-
-function pem(der: Uint8Array): string {
-  const lines = Buffer.from(der)
-    .toString('base64')
-    .replaceAll(/.{64}(?!$)/g, '$&\n')
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
 }
