@@ -30,7 +30,7 @@ for (const [name, form] of Object.entries(forms)) {
 }
 
 for (const keyType of ['ec', 'ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as const) {
-  test(`an ${keyType} key is found in its own PEM, and its public half is no secret`, () => {
+  test(`an ${keyType} key is found in its own PEM, and its public half is not a secret`, () => {
     const { privateKey, publicKey } = keyPair(keyType)
     const search = new SecretSearch()
     search.addKey(privateKey)
@@ -41,7 +41,7 @@ for (const keyType of ['ec', 'ec-p384', 'rsa-2048', 'rsa-pss', 'ed25519'] as con
   })
 }
 
-test('a passphrase is found as it was written', () => {
+test('a passphrase is found in plain text', () => {
   const search = new SecretSearch()
   search.add('passphrase', 'correct-horse-battery')
   assert.ok(search.findIn('it is "correct-horse-battery"'))

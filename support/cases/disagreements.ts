@@ -32,14 +32,14 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
   },
   {
     side: 'stricter',
-    reason: 'a CA in place of the certificate of a server: its key should sign certificates alone',
+    reason: 'a CA in place of a server certificate: its key should only sign certificates',
     example: { constraints: 'CA', usage: 'none' },
     explains: ({ constraints }, _, { codes }) => constraints === 'CA' && codes.includes('CERT_IS_CA'),
   },
   {
     side: 'stricter',
     reason:
-      'a CA whose curve is written out in parameters, among the trust anchors: OpenSSL refuses what it issued',
+      'a CA with explicit curve parameters, among the trust anchors: OpenSSL refuses the certificates that it issued',
     example: { key: 'explicit P-256', issuer: 'itself', constraints: 'CA', usage: 'none' },
     explains: ({ key, issuer, constraints }, _, { codes }) =>
       key === 'explicit P-256' &&
@@ -57,15 +57,14 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
   },
   {
     side: 'looser',
-    reason:
-      'a certificate of another host: which names clients ask for is known by `policy.requiredNames` alone',
+    reason: 'a certificate of another host: only `policy.requiredNames` defines which names clients request',
     example: { names: 'another host' },
     explains: ({ names }, { client }) => names === 'another host' && client === 'another name',
   },
   {
     side: 'looser',
     reason:
-      'several keys in a file: Node takes the first, certswap takes the one that belongs to the certificate',
+      'several keys in a file: Node takes the first, certswap takes the one that matches the certificate',
     example: { keyForm: 'another key before it' },
     explains: ({ keyForm }, node) =>
       / key before it$/.test(keyForm) && (node.load !== 'ok' || node.client === '-'),
@@ -79,7 +78,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
   },
   {
     side: 'looser',
-    reason: 'issuers that are labelled TRUSTED CERTIFICATE: Node leaves them out, certswap serves them',
+    reason: 'issuers that are labelled TRUSTED CERTIFICATE: Node ignores them, certswap serves them',
     example: { certForm: 'trusted label' },
     explains: ({ certForm }, { client }) => certForm === 'trusted label' && /UNABLE_TO_/.test(client),
   },

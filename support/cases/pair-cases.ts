@@ -170,7 +170,7 @@ const intermediate = roots.ec.issueAuthority({ name: 'Cases Intermediate' })
 const stranger = createAuthority({ name: 'Cases Stranger' })
 const made = new Map<string, KeyPair>()
 
-/** The usual pair. */
+/** The default pair. */
 export const usualCase = Object.fromEntries(
   Object.entries(CHOICES).map(([kind, choices]) => [kind, Object.keys(choices)[0]]),
 ) as unknown as PairCase

@@ -58,7 +58,7 @@ export async function openOnly(server: net.Server, options: ClientOptions): Prom
   return () => handshakeOn(socket, options)
 }
 
-/** A handshake that stops before the client sends its certificate, or the end of a resumption. */
+/** A handshake that stops before the client sends its certificate, or before the end of a resumption. */
 export async function stopHalfWay(
   server: net.Server,
   options: ClientOptions,

@@ -9,7 +9,7 @@ export interface CurlResult {
 
 const version = curlVersion()
 
-/** For the `skip` of a test: `false`, or why it cannot run here. */
+/** For the `skip` of a test: `false`, or the reason why it cannot run here. */
 export const withoutCurl: false | string = version === '' ? 'needs curl: apt-get install curl' : false
 
 /** The same for a test of HTTP/2. */

@@ -15,7 +15,7 @@ const identity = { cert: leaf.chainPem, key: leaf.keyPem }
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   const only = { ca: authority.certPem, minVersion: version, maxVersion: version }
 
-  test(`a ${version} session is there at once and resumes`, async (t) => {
+  test(`a ${version} session is available at once and resumes`, async (t) => {
     const port = await echoServer(t, identity)
     const first = await handshake({ port, ...only })
     assert.equal(first.reused, false)
@@ -44,7 +44,7 @@ test('an HTTP/1.1 server and an HTTP/2 server confirm too', async (t) => {
   assert.equal((await handshake({ port: http2, confirm: true, alpn: ['h2'] })).alpn, 'h2')
 })
 
-test('a connection stays open only when asked to, until it is closed', async (t) => {
+test('a connection stays open only on request, until it is closed', async (t) => {
   const port = await echoServer(t, identity)
   assert.equal((await handshake({ port })).socket.destroyed, true)
   const open = await handshake({ port, keepOpen: true })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 
-/** For the `skip` of a test: `false`, or why it cannot run here. */
+/** For the `skip` of a test: `false`, or the reason why it cannot run here. */
 export const withoutPromtool: false | string = hasPromtool()
   ? false
   : 'needs promtool: apt-get install prometheus'

@@ -30,7 +30,7 @@ test('a renamed file has another inode, an overwritten one the same', (t) => {
   assert.equal(readFileSync(path, 'utf8'), 'three')
 })
 
-test('an update of a Kubernetes volume moves one link and takes unnamed files away', (t) => {
+test('an update of a Kubernetes volume changes one link and removes files that are no longer listed', (t) => {
   const volume = kubernetesVolume(tempDir(t))
   volume.write({ 'tls.crt': 'one', 'tls.key': 'key' })
   const link = readlinkSync(volume.path('tls.crt'))
@@ -57,7 +57,7 @@ test('an update of a Kubernetes volume that changes nothing writes nothing', (t)
   assert.equal(readlinkSync(volume.path('..data')), target)
 })
 
-test('a certbot renewal moves the links of a lineage to the next version', (t) => {
+test('a certbot renewal changes the links of a lineage to the next version', (t) => {
   const lineage = certbotLineage(tempDir(t))
   lineage.renew(authority.issue())
   const leaf = authority.issue()

@@ -23,7 +23,7 @@ type Payload = Readonly<Record<string, string>>
 
 /**
  * A Secret, ConfigMap or projected volume, written step by step as the kubelet's AtomicWriter does
- * (`pkg/volume/util/atomic_writer.go`): every update is a new directory with a time in its name, and moves one link.
+ * (`pkg/volume/util/atomic_writer.go`): every update is a new directory with a time in its name, and changes one link.
  */
 export function kubernetesVolume(dir: string): KubernetesVolume {
   const path = (name: string): string => join(dir, name)

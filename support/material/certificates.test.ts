@@ -80,7 +80,7 @@ test('the facts of a leaf are those that Node reads in its certificate', () => {
   assert.equal(createPrivateKey(leaf.keyPem).equals(leaf.privateKey), true)
 })
 
-test('a random serial number is the one that Node reads', () => {
+test('Node reads the given random serial number', () => {
   for (let count = 0; count < 50; count++) {
     const leaf = root.issue()
     assert.equal(new X509Certificate(leaf.certDer).serialNumber, leaf.serial)
@@ -105,7 +105,7 @@ test('every leaf has a key of its own unless one is given', () => {
   }
 })
 
-test('a chain goes up to the root and leaves it out', () => {
+test('a chain contains every intermediate and omits the root', () => {
   const leaf = root.issueAuthority().issueAuthority().issue()
   const certificates = leaf.chainPem
     .split(/(?<=-----END CERTIFICATE-----\n)/)
@@ -206,7 +206,7 @@ test('traditional keys open, encrypted and plain', () => {
   }
 })
 
-test('a request and a public key are no certificate', () => {
+test('a request and a public key are not certificates', () => {
   const leaf = root.issue()
   assert.throws(() => new X509Certificate(csr(leaf)))
   assert.throws(() => new X509Certificate(publicKeyPem(leaf)))

@@ -24,7 +24,7 @@ interface CommonOptions {
   readonly notAfter?: Date | undefined
   /** Hex. @defaultValue random */
   readonly serial?: string | undefined
-  /** The digest that the issuer signs with. */
+  /** The digest of the issuer's signature. */
   readonly signatureHash?: SignatureHash | undefined
 }
 

@@ -5,10 +5,10 @@ import { distinguishedName, randomSerial, signCertificate } from './x509.js'
 
 export interface OddOptions {
   readonly key: KeyPair
-  /** Its own key when left out. */
+  /** Its own key if omitted. */
   readonly signer?: Signer | undefined
   readonly subject: string
-  /** The subject when left out. */
+  /** The subject if omitted. */
   readonly issuer?: string | undefined
   /** Encoded, see `extension()`. */
   readonly extensions?: readonly Buffer[] | undefined

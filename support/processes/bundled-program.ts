@@ -16,9 +16,7 @@ import { copyPackage, linkPrograms } from './built-package.js'
 import { startNode } from './process-lines.js'
 import { programPath, without } from './programs.js'
 
-/*
- * The programs and commands of docs/bundlers.md.
- */
+/* The programs and commands of docs/bundlers.md. */
 
 const PAGE = 'docs/bundlers.md'
 

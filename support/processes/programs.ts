@@ -3,9 +3,7 @@ import { join } from 'node:path'
 
 import { projectRoot } from './installed-package.js'
 
-/*
- * Runtimes, bundlers and frameworks that are too large for `npm ci`: `test/programs/package.json` lists them.
- */
+/* Runtimes, bundlers and frameworks that are too large for `npm ci`: `test/programs/package.json` lists them. */
 
 const folder = join(projectRoot, 'test', 'programs')
 

@@ -26,7 +26,7 @@ export async function runModule(
     killSignal: 'SIGKILL',
   })
   t.after(() => child.kill('SIGKILL'))
-  // Shown in the output of the test too.
+  // Also shown in the output of the test.
   child.stderr.pipe(process.stderr)
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),

@@ -2,7 +2,7 @@ import net, { type Socket } from 'node:net'
 
 import { listen, type Owner } from './echo-server.js'
 
-/** A TCP load balancer in front of loopback ports: each connection goes to the first of them that accepts it. */
+/** A TCP load balancer in front of loopback ports: each connection goes to the first port that accepts it. */
 export async function front(t: Owner, ports: readonly number[]): Promise<number> {
   return listen(
     t,

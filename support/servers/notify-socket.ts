@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 
 import { tempDir } from '../files/temp-dir.js'
 
-/** For the `skip` of a test: `false`, or why it cannot run here. */
+/** For the `skip` of a test: `false`, or the reason why it cannot run here. */
 export const withoutDatagrams: false | string =
   spawnSync('python3', ['-c', 'import socket; socket.recv_fds']).status === 0
     ? false

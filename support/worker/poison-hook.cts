@@ -1,6 +1,6 @@
 /*
- * Makes a worker thread misbehave over chosen content, in the middle of its real work: preloaded by `--require`, or
- * imported by `stand-in-tasks.ts`. The content, by hash, and the misbehaviour lie in the file that CERTSWAP_POISONS names.
+ * Makes a worker thread misbehave on chosen content, in the middle of its real work: preloaded by `--require`, or imported by
+ * `stand-in-tasks.ts`. The content, by hash, and the misbehaviour are in the file that CERTSWAP_POISONS names.
  */
 
 const crypto = require('node:crypto') as typeof import('node:crypto')
@@ -17,7 +17,7 @@ function misbehave(how: string): void {
   if (how === 'exits') process.exit(3)
   if (how === 'hoards') hoard()
   if (how === 'spins') for (;;);
-  // A system call that nothing ends but a writer, as in OpenSSL's derivation of a key or on a dead network drive.
+  // A system call that only a writer ends, like OpenSSL's derivation of a key or a dead network drive.
   openSync(`${process.env['CERTSWAP_POISONS']}.fifo`, 'r')
 }
 
@@ -34,7 +34,7 @@ function poisonOf(content: unknown): string | undefined {
   return (JSON.parse(readFileSync(list, 'utf8')) as Record<string, string>)[hash]
 }
 
-/** The bytes of a PEM block or of DER, however Node is given them. */
+/** The bytes of a PEM block or of DER, in any form that Node accepts. */
 function derOf(content: unknown): Uint8Array | undefined {
   if (typeof content === 'string') return Buffer.from(content.split('-----')[2] ?? '', 'base64')
   if (content instanceof Uint8Array) return content
@@ -64,7 +64,7 @@ if (!isMainThread) {
       return super.toString()
     }
   }
-  // A revocation list is read by OpenSSL only here.
+  // OpenSSL reads a revocation list only here.
   tls.createSecureContext = (options) => {
     const how = poisonOf(options?.crl)
     if (how !== undefined) misbehave(how)

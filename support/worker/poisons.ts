@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { derOf } from '../material/pem-text.js'
 
 /**
- * Makes the threads of a program misbehave over content that was {@link Poisons.add | added}: a file for `--require`.
- * An engine gets `standIn('poisoned')`.
+ * Makes the threads of a program misbehave on content that was {@link Poisons.add | added}: a file for `--require`. An engine
+ * gets `standIn('poisoned')`.
  */
 export const POISON_HOOK: string = fileURLToPath(new URL('./poison-hook.cjs', import.meta.url))
 

@@ -7,27 +7,27 @@ import { Piscina } from 'piscina'
 
 import { tempDir } from '../files/temp-dir.js'
 
-/** Names the file with the secrets, for threads. */
+/** The variable with the path of the file of secrets, for threads. */
 export const SECRETS_VARIABLE = 'CERTSWAP_TEST_SECRETS'
 
-/** The real worker tasks, which look through every buffer that their thread has made, before and after each task. */
+/** The real worker tasks, which search every buffer that their thread has created, before and after each task. */
 export const accountingTasks: URL = new URL('./workers/accounts-for-secrets.js', import.meta.url)
 
 /** Secrets by name. */
 export type Secrets = Readonly<Record<string, Uint8Array>>
 
 export interface SecretAccount {
-  /** Secrets that a thread had in a buffer when a task began or ended, and did not hand over. */
+  /** Secrets that a thread had in a buffer when a task began or ended, and did not transfer. */
   left(): string[]
   /** How often a thread has overwritten a buffer with a secret in it. */
   readonly wiped: number
-  /** Buffers with a secret in them that have come to the main thread, and still have it. */
+  /** Buffers with a secret that have arrived on the main thread, and still contain it. */
   readonly held: number
-  /** How many buffers with a secret in them have come to the main thread. */
+  /** The number of buffers with a secret that have arrived on the main thread. */
   readonly received: number
 }
 
-/** Accounts for these secrets in threads that start from now on, and in what they reply. */
+/** Accounts for these secrets in threads that start from now on, and in their replies. */
 export function accountForSecrets(t: TestContext, secrets: Secrets): SecretAccount {
   const path = join(tempDir(t), 'secrets.json')
   const hex = Object.entries(secrets).map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')])
@@ -57,10 +57,10 @@ export function accountForSecrets(t: TestContext, secrets: Secrets): SecretAccou
   }
 }
 
-/** What must not stay of a key: its private number, and lines that PEM has of it. */
+/** The parts of a key that must not remain: its private number, and lines of its PEM. */
 export function secretsOfKey(name: string, keyPem: string, forms: readonly string[] = [keyPem]): Secrets {
   const { d = '' } = createPrivateKey(keyPem).export({ format: 'jwk' })
-  // The first line is much the same for all keys.
+  // The first line is similar for all keys.
   const lines = forms.map(
     (form, i) => [`${name}, PEM ${i + 1}`, Buffer.from(form.split('\n')[2] ?? '')] as const,
   )

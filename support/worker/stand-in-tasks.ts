@@ -29,7 +29,7 @@ const stack = new Error().stack ?? ''
 const behaviours = new URL(import.meta.url).searchParams.getAll(BEHAVIOUR) as Behaviour[]
 
 if (behaviours.includes('poisoned')) await import('./poison-hook.cjs')
-/** Before the real tasks are loaded, which open files by it. */
+/** Before the real tasks are loaded, which use it to open files. */
 const openedFiles = behaviours.includes('reports-costs')
   ? (await import('./opened-files.js')).openedFiles
   : []

@@ -11,7 +11,7 @@ import { BroadcastChannel } from 'node:worker_threads'
 import { eventually } from '../base/eventually.js'
 import type { Fault } from './faults.js'
 
-/** How a stand-in differs from the real worker. A fault alone does no real work at all: see `faultTask()`. */
+/** Differences between a stand-in and the real worker. A fault alone does no real work at all: see `faultTask()`. */
 export type Behaviour =
   | Fault
   /** PREPARE and VERIFY have the fault that {@link misbehaveIn} chose, and work otherwise. */
@@ -20,7 +20,7 @@ export type Behaviour =
   | 'gated'
   /** PREPARE reports the kind of each reply to {@link replyKinds}. */
   | 'reports-replies'
-  /** PREPARE reports what each task that finds nothing new cost: see {@link nextUnchangedCost}. */
+  /** PREPARE reports the cost of each task that finds no change: see {@link nextUnchangedCost}. */
   | 'reports-costs'
   /** Content listed in `poisons()` makes the thread misbehave while it works. */
   | 'poisoned'
@@ -69,17 +69,17 @@ export function takenBeside(cert: string): string {
 
 export type ReplyKind = 'unchanged' | 'unchanged, with a new record' | 'prepared or refused'
 
-/** What a task costs that finds nothing new. */
+/** The cost of a task that finds no change. */
 export interface UnchangedCost {
   /** Files that the worker opened. */
   readonly opened: readonly string[]
-  /** Bytes that were copied from one thread to the other, both ways. */
+  /** Bytes that were copied between the threads, in both directions. */
   readonly copiedBytes: number
 }
 
 export const COST_CHANNEL = 'certswap-test-unchanged-costs'
 
-/** The cost of the next task of a worker that `reports-costs`, if it finds nothing new. */
+/** The cost of the next task of a worker that `reports-costs`, if it finds no change. */
 export async function nextUnchangedCost(): Promise<UnchangedCost> {
   const channel = new BroadcastChannel(COST_CHANNEL)
   const cost = await new Promise<UnchangedCost>((resolve) => {

@@ -16,7 +16,7 @@ const secrets = Object.entries(JSON.parse(readFileSync(account, 'utf8')) as Reco
 /** No smaller buffer can hold one. */
 const shortest = Math.min(...secrets.map(([, bytes]) => bytes.length))
 
-/** Every buffer that this thread makes from now on; none is released, so that none is missed. */
+/** Every buffer that this thread creates from now on; none is released, so that none is missed. */
 const made = new Set<Uint8Array>()
 const { from, prototype } = Buffer
 const decipher = Object.getPrototypeOf(
@@ -40,7 +40,7 @@ function accounted<Task, Reply>(
   act: (task: Task) => Promise<Reply>,
 ): (task: Task) => Promise<Reply> {
   return async (task) => {
-    // What was handed over is detached by now.
+    // Transferred buffers are detached by now.
     look(`before ${name}`, [])
     let handedOver: readonly unknown[] = []
     try {
@@ -66,7 +66,7 @@ function secretIn({ buffer, byteOffset, byteLength }: Uint8Array): string | unde
   return secrets.find(([, bytes]) => view.includes(bytes))?.[0]
 }
 
-/** What Piscina's `move()` transfers. */
+/** The buffers that Piscina's `move()` transfers. */
 function transferredIn(reply: unknown): readonly unknown[] {
   const lists = reply as Record<symbol, readonly unknown[] | undefined>
   return lists[Symbol.for('Piscina.transferable')] ?? []
@@ -85,7 +85,7 @@ function record(owner: object, name: string): void {
   }
 }
 
-/** Without any, the account would be of nothing. */
+/** Without any, there would be nothing to account for. */
 function countWipes(owner: object): void {
   const methods = owner as { fill(...args: unknown[]): unknown }
   const { fill } = methods

@@ -65,7 +65,9 @@ test('after a step of 100 days back, clients are refused because of a list that 
   assert.deepEqual(await codes('GET', '/status'), all)
   assert.deepEqual(await codes('POST', '/reload_certs'), all)
   await assert.rejects(connect())
-  await serving.line('served material is not valid yet: check the clock of this machine, which may have been set back')
+  await serving.line(
+    'served material is not valid yet: check the clock of this machine, which may have been set back',
+  )
 
   set('+0')
   await eventually('no warning', async () => (await codes('GET', '/status')).length === 0)

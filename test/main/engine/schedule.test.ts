@@ -28,7 +28,10 @@ test('a failure is checked again quickly, then with a growing delay up to the in
 })
 
 test('a failure is not checked again when checks are off', () => {
-  assert.equal(nextDelayMs({ intervalMs: 0, trouble: { kind: 'failing', retries: 0 }, lifeLeftMs: YEAR }), null)
+  assert.equal(
+    nextDelayMs({ intervalMs: 0, trouble: { kind: 'failing', retries: 0 }, lifeLeftMs: YEAR }),
+    null,
+  )
 })
 
 test('problems never make a short interval longer', () => {
