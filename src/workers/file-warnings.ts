@@ -69,8 +69,8 @@ function hostFiles(
   const mayBeMounted = (path: string) => suspects.has(path) || mounts?.hasName(basename(path)) === true
   const hasReason = suspects.size > 0 || mounts?.hasNameLike(isHostFileName) === true
   const { hosts } = listHosts(hasReason ? sources : { ...sources, patterns: [] })
-  return hosts.flatMap(({ id, name, cert, key }) => {
-    const paths = [...new Set([cert, key])].filter(mayBeMounted)
+  return hosts.flatMap(({ id, name, cert, key, ocsp }) => {
+    const paths = [...new Set([cert, key, ...(ocsp === undefined ? [] : [ocsp])])].filter(mayBeMounted)
     return paths.map((path) => ({ path, host: name ?? id }))
   })
 }

@@ -9,6 +9,7 @@ import { givenPassphrase, type Identity, pemOf, readIdentities } from './judge/i
 import { judgeAgainstServed, judgeIdentity } from './judge/judge.js'
 import { namedAnchors } from './judge/named-anchors.js'
 import { neededIn } from './judge/needed.js'
+import { ocspDigestOf, readStaple } from './judge/staple.js'
 import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './judge/trust.js'
 import { AuthorityList } from './parse/authorities.js'
 import { readDhparam } from './parse/dhparam.js'
@@ -37,7 +38,15 @@ import type { MaterialReader, MaterialSet } from './read/material-reader.js'
 import { servedRehearsalKeyOf } from './rehearse/rehearsal-key.js'
 import { rehearse, rehearseTrust } from './rehearse/rehearse.js'
 import { diffOf } from './reply/diff.js'
-import { decodeRecord, encodeRecord, type ServedRecord, wholeFingerprint } from './reply/record.js'
+import {
+  decodeRecord,
+  encodeRecord,
+  type ServedRecord,
+  samePairs,
+  sameTrust,
+  trustPartOf,
+  wholeFingerprint,
+} from './reply/record.js'
 import { handOver, keyPem } from './reply/transfer.js'
 
 /**
@@ -137,10 +146,11 @@ async function prepareSet(
     fingerprint: set.fingerprintOf(IDENTITY_PART),
     trustFingerprint: set.fingerprintOf(TRUST_PART),
     materialDigest: digestOf(identities, dhparam),
+    ocspDigest: ocspDigestOf(set),
     trust,
     tickets: ticketSecret && ticketSecretName(ticketSecret),
   }
-  if (!task.fresh && served?.materialDigest === read.materialDigest && sameTrust(served, read)) {
+  if (!task.fresh && served && samePairs(served, read) && sameTrust(served, read)) {
     // Only stamps or insignificant bytes changed; the files still describe what is served.
     const { fingerprint, trustFingerprint } = read
     return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint, trustFingerprint }) }
@@ -162,6 +172,7 @@ async function prepareSet(
     })
     set.warnOfAccess(found)
   }
+  const staples = servable.map((one) => readStaple(one, set, anchorsNamed, policy, found))
   const newTrust = blocks && (task.fresh || trust.digest !== served?.trust.digest) ? blocks : null
   const requesting = task.requestCert ? found : new Findings(task.force)
   const judged = newTrust && judgeTrust(newTrust, known, task, found, requesting)
@@ -191,7 +202,9 @@ async function prepareSet(
         trust: trustInForce,
         // A set accepted only because of `force` must not exempt later sets from rehearsal.
         rehearsalKey: found.mentions('REHEARSAL_FAILED') ? '' : rehearsalKey,
-        certificates: servable.map((one) => factsOf(one.chain, neededIn(one, anchorsNamed))),
+        certificates: servable.map((one, i) =>
+          factsOf(one.chain, neededIn(one, anchorsNamed), staples[i]?.facts),
+        ),
         authorities,
       }
   return {
@@ -199,7 +212,10 @@ async function prepareSet(
     material: {
       pairs: kept
         ? []
-        : servable.map(({ chain }, i) => ({ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array })),
+        : servable.map(({ chain }, i) => ({
+            ...{ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array },
+            ...(staples[i] ? { ocsp: staples[i].response } : {}),
+          })),
       trust: judged
         ? preparedTrust(judged.blocks, judged.ends, task.requestCert ? [] : requesting.problems)
         : 'served',
@@ -226,16 +242,6 @@ function wipeAll(secrets: readonly Uint8Array[]): void {
 
 const IDENTITY_PART = rolesWhere(({ part }) => part === 'identity')
 const TRUST_PART = rolesWhere(({ part }) => part === 'trust')
-
-type TrustPart = Pick<ServedRecord, 'trustFingerprint' | 'trust' | 'tickets'>
-
-function trustPartOf({ trustFingerprint, trust, tickets }: TrustPart): TrustPart {
-  return { trustFingerprint, trust, tickets }
-}
-
-function sameTrust(one: TrustPart, other: TrustPart): boolean {
-  return one.trust.digest === other.trust.digest && one.tickets === other.tickets
-}
 
 /**
  * {@link rehearse} as a server that requests client certificates where there are trust anchors, even if no server requests

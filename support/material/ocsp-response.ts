@@ -109,6 +109,12 @@ export function delegatedResponder(authority: Authority, options: ResponderOptio
   return { name, certDer, publicKey, privateKey }
 }
 
+/** The extension that names the address of the responder (RFC 5280, section 4.2.2.1). */
+export function responderExtension(url: string): Buffer {
+  const access = sequence(oid('1.3.6.1.5.5.7.48.1'), primitive(6, Buffer.from(url)))
+  return extension('1.3.6.1.5.5.7.1.1', sequence(access))
+}
+
 /** The extension that requires a stapled response (RFC 7633). */
 export function mustStapleExtension(): Buffer {
   return extension('1.3.6.1.5.5.7.1.24', sequence(integer(5)))

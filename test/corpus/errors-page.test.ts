@@ -50,6 +50,7 @@ import * as chain from './rows/chain.js'
 import * as dates from './rows/dates.js'
 import * as key from './rows/key.js'
 import * as names from './rows/names.js'
+import * as ocsp from './rows/ocsp.js'
 import * as options from './rows/options.js'
 import * as pkcs12 from './rows/pkcs12.js'
 import * as purpose from './rows/purpose.js'
@@ -58,7 +59,20 @@ import * as revocation from './rows/revocation.js'
 import * as trust from './rows/trust.js'
 import { createSite, pairOptions, rightPair, root, type Site } from './site.js'
 
-const topics = [certificate, chain, dates, key, names, options, pkcs12, purpose, reading, revocation, trust]
+const topics = [
+  certificate,
+  chain,
+  dates,
+  key,
+  names,
+  ocsp,
+  options,
+  pkcs12,
+  purpose,
+  reading,
+  revocation,
+  trust,
+]
 const rows: readonly Row[] = topics
   .flatMap((topic) => Object.values<Group | readonly Group[]>(topic).flat() as Group[])
   .flatMap((group) => group.rows)

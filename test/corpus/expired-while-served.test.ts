@@ -27,6 +27,7 @@ const examples: Readonly<Record<string, ReturnType<typeof expiredProblem>>> = {
     inFile('Corpus Other Root', '/etc/tls/ca.crt'),
   ]),
   'a revocation list': expiredProblem('crl', [inFile('Corpus Root', '/etc/tls/ca.crl')]),
+  'an OCSP response': expiredProblem('ocsp', [inFile('localhost', '/etc/tls/ocsp.der')]),
   'the certificate of an SNI host': expiredProblem('leaf', [
     { name: 'CN=a.example', notAfter, host: '/etc/tls/hosts/a' },
   ]),
@@ -48,6 +49,7 @@ test('the page shows each warning about material that is not valid yet with its 
     'a certificate of its chain': early('chain', 'tls.crt', 'Corpus Intermediate'),
     'a certificate of its chain that no client needs': early('spare', 'tls.crt', 'Corpus Root'),
     'several trust anchors': early('ca', 'ca.crt', 'Corpus Root', 'Corpus Other Root'),
+    'an OCSP response': early('ocsp', 'ocsp.der', 'localhost'),
     'a revocation list': early('crl', 'ca.crl', 'Corpus Root'),
   }
   const documented = tableOf('errors.md', 'not valid yet').map(([what, warning]) => [what, warning])

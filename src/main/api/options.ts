@@ -42,6 +42,11 @@ export interface ReloadEngineOptions {
   readonly crl?: string | readonly string[]
   /** PEM file of Diffie-Hellman parameters, at least 1,024 bits. */
   readonly dhparam?: string
+  /**
+   * DER file of an OCSP response for the leaf, stapled to handshakes while it is current. A response that does not fit, such as
+   * one for an earlier leaf, is left out with a warning (`policy.badOcsp`). Needs a single pair.
+   */
+  readonly ocsp?: string
   /** Other secure-context options, the same in every generation. */
   readonly tls?: ContextOptions
   /**
@@ -99,6 +104,8 @@ export interface ReloadEngineOptions {
 export interface HostFiles {
   readonly cert: string
   readonly key: string
+  /** DER file of an OCSP response for its leaf. */
+  readonly ocsp?: string
 }
 
 /** Options of session-ticket keys, which also change whenever trust changes. */

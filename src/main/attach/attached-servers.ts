@@ -26,6 +26,7 @@ import {
 import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { ServedState } from './served-state.js'
+import type { Stapling } from './stapling.js'
 import type { TrustGate } from './trust-gate.js'
 import { noteSocketPath } from './verify-targets.js'
 
@@ -54,15 +55,22 @@ export class AttachedServers {
   readonly #pinned: WeakSet<tls.SecureContext>
   readonly #ledger: ConnectionLedger
   readonly #gate: TrustGate
+  readonly #stapling: Stapling
   /** Overrides by the application that the engine has undone. */
   readonly #ended: Problem[] = []
   #closed = false
 
   /** `pinned` collects the contexts that detached servers keep using, which must not be freed. */
-  constructor(pinned: WeakSet<tls.SecureContext>, ledger: ConnectionLedger, gate: TrustGate) {
+  constructor(
+    pinned: WeakSet<tls.SecureContext>,
+    ledger: ConnectionLedger,
+    gate: TrustGate,
+    stapling: Stapling,
+  ) {
     this.#pinned = pinned
     this.#ledger = ledger
     this.#gate = gate
+    this.#stapling = stapling
   }
 
   get size(): number {
@@ -77,9 +85,9 @@ export class AttachedServers {
     return [...this.#attached.keys()].filter((server) => server.listening)
   }
 
-  /** Whether any of them staples OCSP responses, for which Node hands it the issuer of its leaf. */
+  /** Whether the application answers OCSP requests of any of them, for which Node hands it the issuer of its leaf. */
   get answerOcspRequests(): boolean {
-    return [...this.#attached.keys()].some((server) => server.listenerCount('OCSPRequest') > 0)
+    return [...this.#attached.keys()].some((server) => this.#stapling.isAnsweredElsewhere(server))
   }
 
   /** Whether the engine is closed: no server is changed any more, not even one that listens again. */
@@ -134,6 +142,7 @@ export class AttachedServers {
     }
     this.#note(keysBeforeAttach(server))
     const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
+    const unstaple = this.#stapling.follow(server, () => hasOtherContext(attached))
     const registry = this
     const noteAddress = () => noteSocketPath(server)
     function take(): void {
@@ -163,6 +172,7 @@ export class AttachedServers {
       server.off('listening', noteAddress).off('listening', takeAgain).off('close', leave)
       unfollow()
       ungate()
+      unstaple()
       unfollowPeers()
       leave()
       registry.#known.delete(server)

@@ -50,6 +50,8 @@ export abstract class BaseEngine implements ServingEngine {
     const detach = serving.attach(server, (error) => reportUnservable(logger, error))
     const why = serving.overrides.whyHostsAreNotShown(server)
     if (why !== null) logger.warn({ hosts: serving.snapshot.hosts.byId.size }, why)
+    const whyNotStapled = serving.stapling.whyNotStapled(server)
+    if (whyNotStapled !== null) logger.warn({}, whyNotStapled)
     this.reportOverrides()
     return detach
   }

@@ -31,6 +31,7 @@ import { assertAnchorsConfigured, assertServable } from './servable-trust.js'
 import type { ServedState } from './served-state.js'
 import { assertExtra, assertNoSni, peersIn } from './server-options.js'
 import { type SniCallback, sniCallback } from './sni.js'
+import { Stapling } from './stapling.js'
 import { TrustGate } from './trust-gate.js'
 import { type Listener, listenerOf } from './verify-targets.js'
 
@@ -48,6 +49,7 @@ export class Serving {
   readonly servers: AttachedServers
   readonly ledger: ConnectionLedger
   readonly tickets: TicketKeys
+  readonly stapling: Stapling
   /** Changes that the application makes to attached servers. */
   readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #gate: TrustGate
@@ -67,7 +69,8 @@ export class Serving {
     this.#hostContexts = new HostContexts(hostCacheSize, clock)
     this.ledger = new ConnectionLedger(() => this.snapshot.generation.number)
     this.#gate = new TrustGate(() => this.#state)
-    this.servers = new AttachedServers(this.#pinned, this.ledger, this.#gate)
+    this.stapling = new Stapling(() => this.snapshot, clock)
+    this.servers = new AttachedServers(this.#pinned, this.ledger, this.#gate, this.stapling)
     this.#spares = new SpareContexts(clock)
     this.tickets = new TicketKeys(tickets.rotateHours, clock, () => this.#rotateTickets(), ticketSecret)
   }
@@ -143,6 +146,7 @@ export class Serving {
     const before = this.#state
     this.servers.pointAll(next, before)
     this.#state = next
+    this.stapling.update()
     this.#gate.closeWithdrawn()
     const { trust } = before.snapshot.material
     if (trust !== next.snapshot.material.trust) this.#formerTrust = trust

@@ -77,6 +77,13 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   CRL_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
   CRL_MISSING: files('add a revocation list of the CA, an empty one if nothing is revoked'),
   CRL_UNUSABLE: files('fetch the complete revocation list of the CA'),
+  OCSP_INVALID: files('run the command that the message names, or fetch the OCSP response again'),
+  OCSP_MISMATCH: files('fetch an OCSP response for the certificate that is in place'),
+  OCSP_REVOKED: files('replace the certificate: its CA has revoked it'),
+  OCSP_EXPIRED: files('fetch a current OCSP response'),
+  OCSP_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
+  OCSP_UNDATED: files('fetch the response from a responder that gives nextUpdate'),
+  OCSP_MISSING: files('fetch an OCSP response, and name its file in the option `ocsp`'),
   DHPARAM_INVALID: files('write the parameters again: openssl dhparam -out FILE 2048'),
   TICKET_SECRET_INVALID: files('write the secret again on every replica: openssl rand -out FILE 48'),
   PFX_INVALID: files(

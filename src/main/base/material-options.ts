@@ -19,6 +19,7 @@ export interface MaterialKinds {
   readonly caDir: 'patterns'
   readonly crl: 'files'
   readonly dhparam: 'file'
+  readonly ocsp: 'file'
   readonly hosts: 'hosts'
   readonly tickets: 'tickets'
 }
@@ -91,6 +92,11 @@ export const MATERIAL_OPTIONS: {
     kind: 'file',
     flag: { name: '--dhparam <path>', help: 'PEM file of Diffie-Hellman parameters' },
     setting: 'dhparam',
+  },
+  ocsp: {
+    kind: 'file',
+    flag: { name: '--ocsp <path>', help: 'DER file of an OCSP response for the leaf, to be stapled' },
+    setting: 'ocsp',
   },
   hosts: {
     kind: 'hosts',

@@ -1,6 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { EndKind, MaterialEnd } from '../../workers/protocol/ends.js'
-import type { CertificateFacts, ChainCertificate } from '../../workers/protocol/material.js'
+import type { CertificateFacts, ChainCertificate, OcspFacts } from '../../workers/protocol/material.js'
 import type { MaterialDiff } from '../../workers/protocol/prepare.js'
 import type { Generation } from '../api/generation.js'
 import type { MemberResult, MemberStatus } from '../api/members.js'
@@ -35,7 +35,7 @@ export interface EndView {
   /** Subject of the certificate, or issuer of the revocation list. */
   readonly name: string
   readonly fingerprint256: string
-  /** For a revocation list, `thisUpdate`; `not_after` is `nextUpdate`. */
+  /** For a revocation list or an OCSP response, `thisUpdate`; `not_after` is `nextUpdate`. */
   readonly not_before: string
   readonly not_after: string
   readonly file?: string
@@ -72,6 +72,14 @@ export interface CertificateView {
   readonly chain: readonly ChainView[]
   readonly chain_not_after: string
   readonly key_type: string
+  /** The OCSP response that is stapled; absent without one. */
+  readonly ocsp?: OcspView
+}
+
+export interface OcspView {
+  readonly fingerprint256: string
+  readonly this_update: string
+  readonly next_update: string | null
 }
 
 /** A certificate above the leaf. */
@@ -222,15 +230,23 @@ export function certificateView(facts: CertificateFacts): CertificateView {
     chain: facts.chain.map(chainView),
     chain_not_after: facts.chainNotAfter,
     key_type: facts.keyType,
+    ...(facts.ocsp ? { ocsp: ocspView(facts.ocsp) } : {}),
   }
+}
+
+function ocspView({ fingerprint256, thisUpdate, nextUpdate }: OcspFacts): OcspView {
+  return { fingerprint256, this_update: thisUpdate, next_update: nextUpdate }
 }
 
 function chainView({ subject, fingerprint256, notBefore, notAfter, needed }: ChainCertificate): ChainView {
   return { subject, fingerprint256, not_before: notBefore, not_after: notAfter, needed }
 }
 
-export function endsView({ leaf, chain, ca, crl }: CurrentEnds): EndsView {
-  return { leaf: endView(leaf), chain: endView(chain), ca: endView(ca), crl: endView(crl) }
+export function endsView({ leaf, chain, ca, crl, ocsp }: CurrentEnds): EndsView {
+  return {
+    ...{ leaf: endView(leaf), chain: endView(chain), ca: endView(ca), crl: endView(crl) },
+    ocsp: endView(ocsp),
+  }
 }
 
 function endView(end: MaterialEnd | null): EndView | null {

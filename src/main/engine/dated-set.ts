@@ -2,10 +2,11 @@ import {
   type EndKind,
   labelLines,
   type MaterialEnd,
+  NEVER_MS,
   type TrustEnds,
   type TrustLabel,
 } from '../../workers/protocol/ends.js'
-import type { CertificateFacts } from '../../workers/protocol/material.js'
+import type { CertificateFacts, OcspFacts } from '../../workers/protocol/material.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import type { HostTable } from '../generation/host-table.js'
@@ -35,7 +36,7 @@ export interface NamedKind {
 /** The default certificates, each with its chain. */
 export function pairSet({ generation: { certificates }, options: { sources } }: Snapshot): DatedSet {
   const paths = [...sources.pairs.map(({ cert }) => cert), ...(sources.pfx === null ? [] : [sources.pfx])]
-  const all = certificates.flatMap((facts, i) => endsOf(facts, paths[i]))
+  const all = certificates.flatMap((facts, i) => endsOf(facts, paths[i], sources.ocsp))
   const at = (index: number) => all[index] as WatchedEnd
   const kinds: DatedKinds = {
     dates: Float64Array.from(all.flatMap(({ end }) => [Date.parse(end.notBefore), Date.parse(end.notAfter)])),
@@ -56,14 +57,25 @@ interface WatchedEnd {
   readonly end: MaterialEnd
 }
 
-function endsOf(facts: CertificateFacts, path: string | undefined): WatchedEnd[] {
+function endsOf(facts: CertificateFacts, path: string | undefined, ocspPath: string | null): WatchedEnd[] {
   const where = path === undefined ? {} : { path }
   return [
     { kind: 'leaf', end: { ...endOf('leaf', facts), ...where } },
     ...facts.chain.map((one): WatchedEnd => {
       return { kind: one.needed ? 'chain' : 'spare', end: { ...endOf('chain', one), ...where } }
     }),
+    ...responseEnd(facts, ocspPath),
   ]
+}
+
+function responseEnd({ subject, ocsp }: CertificateFacts, path: string | null): WatchedEnd[] {
+  if (!ocsp) return []
+  const end = endOfResponse(subject, ocsp)
+  return [{ kind: 'ocsp', end: path === null ? end : { ...end, path } }]
+}
+
+function endOfResponse(name: string, { fingerprint256, thisUpdate, nextUpdate }: OcspFacts): MaterialEnd {
+  return { kind: 'ocsp', name, fingerprint256, notBefore: thisUpdate, notAfter: nextUpdate ?? iso(NEVER_MS) }
 }
 
 function endOf(
@@ -115,41 +127,47 @@ function namedByKey(key: string): NamedKind {
   return { kind, name: name.join('\n') }
 }
 
-/** Prefix of the key of a host's chain. No name and no path begins with it. */
-const CHAIN = '\0'
+type HostPart = 'leaf' | 'chain' | 'ocsp'
+const PARTS: readonly HostPart[] = ['leaf', 'chain', 'ocsp']
 
-/** SNI hosts, each with its leaf and the chain certificate that expires first, in the order of `HostDates`. */
+/** Between a part and its host in a key. No name and no path contains it. */
+const BEHIND_PART = '\0'
+
+/** SNI hosts, each with its leaf, the chain certificate that expires first and its OCSP response, in the order of `HostDates`. */
 export function hostSet(table: HostTable): DatedSet {
   const { byId, dates } = table
   let hosts: readonly Host[] | null = null
   const hostOf = (index: number) => {
     hosts ??= [...byId.values()]
-    return hosts[index >> 1] as Host
+    return hosts[Math.floor(index / PARTS.length)] as Host
   }
   return {
     dates,
     startOf: (index) => dates[index * 2] as number,
     kindOf: partOf,
-    keyOf: (index) => (partOf(index) === 'leaf' ? hostOf(index).id : CHAIN + hostOf(index).id),
-    named: (key) =>
-      key.startsWith(CHAIN) ? { kind: 'chain', name: key.slice(CHAIN.length) } : { kind: 'leaf', name: key },
+    keyOf: (index) => partOf(index) + BEHIND_PART + hostOf(index).id,
+    named(key) {
+      const [kind, name] = key.split(BEHIND_PART) as [HostPart, string]
+      return { kind, name }
+    },
     describe: (index) => describeHost(hostOf(index), partOf(index)),
     endsAt() {
-      const endOf = (part: 'leaf' | 'chain') => {
+      const endOf = (part: HostPart) => {
         const soonest = table.soonest(part)
         return soonest && describeHost(soonest.host, part)
       }
-      return { leaf: endOf('leaf'), chain: endOf('chain'), ca: null, crl: null }
+      return { leaf: endOf('leaf'), chain: endOf('chain'), ca: null, crl: null, ocsp: endOf('ocsp') }
     },
   }
 }
 
-function partOf(index: number): 'leaf' | 'chain' {
-  return index % 2 === 0 ? 'leaf' : 'chain'
+function partOf(index: number): HostPart {
+  return PARTS[index % PARTS.length] as HostPart
 }
 
-function describeHost({ id, facts }: Host, kind: 'leaf' | 'chain'): MaterialEnd {
-  if (kind === 'leaf') return { ...endOf(kind, facts), host: id }
+function describeHost({ id, facts }: Host, kind: HostPart): MaterialEnd {
+  if (kind === 'ocsp' && facts.ocsp) return { ...endOfResponse(facts.subject, facts.ocsp), host: id }
+  if (kind !== 'chain') return { ...endOf(kind, facts), host: id }
   const [first] = facts.chain
     .filter(({ needed }) => needed)
     .sort((a, b) => Date.parse(a.notAfter) - Date.parse(b.notAfter))

@@ -24,12 +24,13 @@ export interface MaterialEnds {
   readonly ca: MaterialEnd | null
   /** Includes only lists whose end makes clients fail, not those with a successor. */
   readonly crl: MaterialEnd | null
+  readonly ocsp: MaterialEnd | null
 }
 
 /** Adds whether each end has passed. @param nowMs in milliseconds since 1970. */
-export function endsAt({ leaf, chain, ca, crl }: MaterialEnds, nowMs: number): CurrentEnds {
+export function endsAt({ leaf, chain, ca, crl, ocsp }: MaterialEnds, nowMs: number): CurrentEnds {
   const at = (end: MaterialEnd | null) => end && { ...end, expired: Date.parse(end.notAfter) <= nowMs }
-  return { leaf: at(leaf), chain: at(chain), ca: at(ca), crl: at(crl) }
+  return { leaf: at(leaf), chain: at(chain), ca: at(ca), crl: at(crl), ocsp: at(ocsp) }
 }
 
 /** The first ends of one set. @param nowMs the time at which it was loaded, in milliseconds since 1970. */
@@ -51,7 +52,13 @@ export function earliestEnds(set: DatedKinds, nowMs: number): MaterialEnds {
     const index = first[kind]
     return index === undefined ? null : set.describe(index)
   }
-  return { leaf: endOf('leaf'), chain: endOf('chain'), ca: endOf('ca'), crl: endOf('crl') }
+  return {
+    leaf: endOf('leaf'),
+    chain: endOf('chain'),
+    ca: endOf('ca'),
+    crl: endOf('crl'),
+    ocsp: endOf('ocsp'),
+  }
 }
 
 /** The earlier end of each kind. */
@@ -61,6 +68,7 @@ export function earlierEnds(one: MaterialEnds, other: MaterialEnds): MaterialEnd
     chain: earlier(one.chain, other.chain),
     ca: earlier(one.ca, other.ca),
     crl: earlier(one.crl, other.crl),
+    ocsp: earlier(one.ocsp, other.ocsp),
   }
 }
 

@@ -47,6 +47,12 @@ const WORDS: Record<WatchedKind, DatedWords> = {
     many: 'revocation lists',
     effect: '; every client of its CA is refused until then',
   },
+  ocsp: {
+    code: 'OCSP_NOT_YET_VALID',
+    one: 'OCSP response for',
+    many: 'OCSP responses',
+    effect: '; it is not stapled until then, unless the clock of this machine is wrong',
+  },
 }
 
 /** The codes of these warnings. */

@@ -31,6 +31,10 @@ const MESSAGES: Record<EndKind, Messages> = {
     soon: 'a revocation list expires soon',
     ended: 'a revocation list has expired; peers of its CA are refused',
   },
+  ocsp: {
+    soon: 'the OCSP response of a served certificate expires soon',
+    ended: 'the OCSP response of a served certificate has expired; it is not stapled any more',
+  },
 }
 
 export function logNotice(logger: Logger, notice: ExpiryNotice): void {

@@ -1,10 +1,15 @@
 import { toSharedJson } from '../../workers/base/shared-json.js'
 import type { HostSource, HostSources } from '../../workers/protocol/hosts.js'
-import type { HostFiles } from '../api/options.js'
 import { hostNameIn } from '../base/option-names.js'
 
 /** The option `hosts` in the two forms of the schema: files by name, or patterns. */
-export type HostsOption = string[] | Record<string, HostFiles> | undefined
+export type HostsOption = string[] | Record<string, CheckedFiles> | undefined
+
+interface CheckedFiles {
+  readonly cert: string
+  readonly key: string
+  readonly ocsp?: string | undefined
+}
 
 /** The names of the option; none for patterns. */
 export function namedHosts(hosts: HostsOption): string[] {
@@ -21,9 +26,9 @@ export function duplicateName(names: readonly string[]): string | undefined {
 export function hostSources(hosts: HostsOption): HostSources | null {
   if (hosts === undefined) return null
   if (Array.isArray(hosts)) return { named: null, patterns: hosts }
-  const named = Object.entries(hosts).map(([name, files]): HostSource => {
+  const named = Object.entries(hosts).map(([name, { cert, key, ocsp }]): HostSource => {
     const host = hostNameOf(name)
-    return { id: host, name: host, ...files }
+    return { id: host, name: host, cert, key, ...(ocsp === undefined ? {} : { ocsp }) }
   })
   return { named: named.length > 0 ? toSharedJson(named) : null, patterns: [] }
 }

@@ -84,12 +84,13 @@ export class LifeWatch {
   }
 
   /**
-   * Milliseconds until the first end that requires a renewal; negative after it. An expired trust anchor does not count,
-   * because it needs no replacement.
+   * Milliseconds until the first end that requires a renewal; negative after it. An expired trust anchor or OCSP response does
+   * not count, because the server can do without it.
    */
   get leftMs(): number {
-    const { leaf, chain, ca, crl } = this.ends
-    const counted = [leaf, chain, crl, ...(ca?.expired ? [] : [ca])].filter((end) => end !== null)
+    const { leaf, chain, ca, crl, ocsp } = this.ends
+    const optional = [ca, ocsp].filter((end) => !end?.expired)
+    const counted = [leaf, chain, crl, ...optional].filter((end) => end !== null)
     return Math.min(...counted.map(({ notAfter }) => Date.parse(notAfter))) - this.#parts.clock.wallMs()
   }
 

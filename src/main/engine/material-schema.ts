@@ -55,10 +55,11 @@ function isField(kind: MaterialKind): kind is keyof typeof FIELDS {
 
 /** Refuses options without a complete certificate and key, and pairs of unequal number. */
 export function checkPairs(value: CheckedMaterial, refuse: (name: string, message: string) => void): void {
-  const { cert, key, pfx } = value
+  const { cert, key, pfx, ocsp } = value
   if (pfx !== undefined && (cert || key)) refuse('pfx', 'expected either `pfx`, or `cert` and `key`')
   if (pfx === undefined && !cert) refuse('cert', 'expected a path (or `pfx`)')
   if (pfx === undefined && !key) refuse('key', 'expected a path (or `pfx`)')
+  if (ocsp !== undefined && cert && cert.length > 1) refuse('ocsp', SEVERAL_PAIRS)
   for (const { name, perPair } of MATERIAL_ROWS) {
     const files = perPair === undefined ? undefined : value[name as 'key']
     if (!cert || !files || files.length === cert.length) continue
@@ -66,9 +67,13 @@ export function checkPairs(value: CheckedMaterial, refuse: (name: string, messag
   }
 }
 
+/** Node's event `OCSPRequest` gives the pair that was loaded last, whichever the handshake shows. */
+const SEVERAL_PAIRS =
+  'expected one pair beside it: with several, Node does not say which certificate a client is shown'
+
 /** The material sources for the worker threads. */
 export function sourcesOf(
-  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam }: CheckedMaterial,
+  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ocsp }: CheckedMaterial,
   ticketSecret: string | undefined,
 ): MaterialSources {
   return {
@@ -79,6 +84,7 @@ export function sourcesOf(
     caDir: caDir ?? [],
     crl: crl ?? [],
     dhparam: dhparam ?? null,
+    ocsp: ocsp ?? null,
     ticketSecret: ticketSecret ?? null,
   }
 }

@@ -28,7 +28,7 @@ const nameIn = (read: (text: string) => OptionName) =>
       issues.push({ code: 'custom', input: text, message: name.expected })
       return z.NEVER
     })
-const hostFiles = z.strictObject({ cert: path, key: path })
+const hostFiles = z.strictObject({ cert: path, key: path, ocsp: path.optional() })
 const version = z.enum(['TLSv1.2', 'TLSv1.3'])
 const interval = z.number().min(0).max(MAX_INTERVAL_SECONDS)
 
@@ -70,6 +70,7 @@ const policySchema = z
     weakKey: z.enum(['reject', 'warn']).default('reject'),
     largeKey: z.enum(['reject', 'warn']).default('reject'),
     brokenAnchor: z.enum(['reject', 'warn']).nullable().default(null),
+    badOcsp: z.enum(['warn', 'reject']).default('warn'),
     pairGraceSeconds: z.number().min(0).max(86_400).default(60),
     hosts: z.enum(['independent', 'together']).default('independent'),
     nameClaims: z

@@ -11,7 +11,7 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
  * Version of the messages below, incremented with every change of one of them. During an upgrade, a new member may run another
  * release than the primary, and neither must misinterpret the other's messages.
  */
-export const MESSAGES_VERSION = 2
+export const MESSAGES_VERSION = 3
 
 /** Distinguishes fleet messages from those of the application on the same channel. */
 export interface Envelope<Message> {
@@ -27,7 +27,7 @@ export interface WireSnapshot {
   readonly generation: Generation
   /** Without logger and passphrase. */
   readonly options: Omit<ResolvedOptions, 'logger'>
-  readonly pairs: readonly { readonly chain: Bytes; readonly key: Bytes }[]
+  readonly pairs: readonly WirePair[]
   /** `served`: unchanged. */
   readonly trust: WireTrust | 'served'
   readonly dhparam: Bytes | null
@@ -108,6 +108,12 @@ export interface MemberReport {
 /** Bytes, or Base64 text if the channel carries JSON. */
 export type Bytes = Uint8Array | string
 
+export interface WirePair {
+  readonly chain: Bytes
+  readonly key: Bytes
+  readonly ocsp?: Bytes
+}
+
 export interface WireHost extends Omit<Host, 'pair'> {
-  readonly pair: { readonly chain: Bytes; readonly key: Bytes }
+  readonly pair: WirePair
 }

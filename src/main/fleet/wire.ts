@@ -6,7 +6,7 @@ import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import type { Bytes, WireHost, WireSnapshot, WireTrust } from './messages.js'
+import type { Bytes, WireHost, WirePair, WireSnapshot, WireTrust } from './messages.js'
 
 /** A generation as a difference to `before`. Its hosts are sent separately, before it. */
 export function wireSnapshot(
@@ -29,9 +29,19 @@ export function wireSnapshot(
 }
 
 export function wireHost(host: Host, asText: boolean): WireHost {
-  const { id, names, notAfter, keyType, facts, datesAt } = host
+  const { id, names, notAfter, keyType, facts, datesAt, stapledLeaf } = host
   const dates = Array.from({ length: HOST_DATES }, (_, i) => host.dates[datesAt + i] as number)
-  return { id, names, notAfter, keyType, facts, dates, datesAt: 0, pair: wirePair(host.pair, asText) }
+  return {
+    id,
+    names,
+    notAfter,
+    keyType,
+    facts,
+    dates,
+    datesAt: 0,
+    pair: wirePair(host.pair, asText),
+    ...(stapledLeaf === undefined ? {} : { stapledLeaf }),
+  }
 }
 
 export function hostOf({ pair, ...host }: WireHost): Host {
@@ -72,13 +82,13 @@ export function bytesOf(bytes: Bytes): Uint8Array {
 }
 
 /** Overwrites the keys of a sent message if they are bytes. Text cannot be overwritten. */
-export function wipeWire(pairs: readonly WireHost['pair'][]): void {
+export function wipeWire(pairs: readonly WirePair[]): void {
   for (const { key } of pairs) if (typeof key !== 'string') key.fill(0)
 }
 
-function wirePair({ chain, key }: PreparedPair, asText: boolean): WireHost['pair'] {
+function wirePair({ chain, key, ocsp }: PreparedPair, asText: boolean): WirePair {
   const pack = packer(asText)
-  return { chain: pack(chain), key: pack(key) }
+  return { chain: pack(chain), key: pack(key), ...(ocsp ? { ocsp: pack(ocsp) } : {}) }
 }
 
 function wireTrust(
@@ -94,8 +104,8 @@ function wireTrust(
   }
 }
 
-function pairOf({ chain, key }: WireHost['pair']): PreparedPair {
-  return { chain: bytesOf(chain), key: bytesOf(key) }
+function pairOf({ chain, key, ocsp }: WirePair): PreparedPair {
+  return { chain: bytesOf(chain), key: bytesOf(key), ...(ocsp ? { ocsp: bytesOf(ocsp) } : {}) }
 }
 
 function trustOf({ authorities, revocationLists, ends, problems }: WireTrust): PreparedTrust {

@@ -16,8 +16,17 @@ const HOSTS_A_STEP = 250
 
 /** All hosts of one generation. Immutable; a look-up takes at most two map reads, for any number of hosts. */
 export class HostTable {
-  static readonly empty: HostTable = new HostTable(new Map(), new Map(), [], ANY_CLAIM, new Float64Array())
+  static readonly empty: HostTable = new HostTable(
+    new Map(),
+    new Map(),
+    new Map(),
+    [],
+    ANY_CLAIM,
+    new Float64Array(),
+  )
   readonly byId: ReadonlyMap<string, Host>
+  /** The hosts that have an OCSP response, by the fingerprint of the leaf that it is for. */
+  readonly stapled: ReadonlyMap<string, Host>
   readonly conflicts: readonly NameConflict[]
   /** The claims that it was built with. */
   readonly claims: NameClaims
@@ -29,11 +38,13 @@ export class HostTable {
   private constructor(
     byId: ReadonlyMap<string, Host>,
     byName: ReadonlyMap<string, Host | null>,
+    stapled: ReadonlyMap<string, Host>,
     conflicts: readonly NameConflict[],
     claims: NameClaims,
     dates: Float64Array,
   ) {
     this.byId = byId
+    this.stapled = stapled
     this.conflicts = conflicts
     this.claims = claims
     this.dates = dates
@@ -53,11 +64,13 @@ export class HostTable {
     })
     yield* inSteps(changed, (host) => byId.set(host.id, host))
     const byName = new Map<string, Host | null>()
+    const stapled = new Map<string, Host>()
     const conflicts: NameConflict[] = []
     const dates = new Float64Array(byId.size * HOST_DATES)
     let at = 0
     yield* inSteps(byId.values(), (host) => {
       for (let i = 0; i < HOST_DATES; i++) dates[at++] = host.dates[host.datesAt + i] as number
+      if (host.stapledLeaf !== undefined) stapled.set(host.stapledLeaf, host)
       for (const name of host.names) {
         if (claims.claimsDefault(host, name)) {
           const may = claims.mayClaim(host)
@@ -79,7 +92,7 @@ export class HostTable {
       conflicts.push({ name, served: may ? host.id : null, other: may ? null : host.id })
       if (!may) byName.set(name, null)
     }
-    return new HostTable(byId, byName, conflicts, claims, dates)
+    return new HostTable(byId, byName, stapled, conflicts, claims, dates)
   }
 
   /** The host of a server name: an exact entry, or else a wildcard for its first label (RFC 9525, section 6.3). */
@@ -89,9 +102,9 @@ export class HostTable {
     return (own === undefined ? this.#byName.get(wildcardOf(name)) : own) ?? undefined
   }
 
-  /** The host whose leaf, or chain, expires first; `null` without hosts, and if no host needs a chain. */
-  soonest(part: 'leaf' | 'chain'): SoonestHost | null {
-    const offset = part === 'leaf' ? 0 : 2
+  /** The host whose leaf, chain or OCSP response ends first; `null` where no host has one that ends. */
+  soonest(part: 'leaf' | 'chain' | 'ocsp'): SoonestHost | null {
+    const offset = OFFSETS[part]
     let first = -1
     let end = NEVER_MS
     for (let at = offset + 1; at < this.dates.length; at += HOST_DATES) {
@@ -113,7 +126,10 @@ export class HostTable {
   }
 }
 
-/** A host and the dates of its leaf or chain, in milliseconds since 1970. */
+/** Where the dates of a part begin in `HostDates`. */
+const OFFSETS = { leaf: 0, chain: 2, ocsp: 4 } as const
+
+/** A host, and the dates of one of its parts in milliseconds since 1970. */
 export interface SoonestHost {
   readonly host: Host
   readonly fromMs: number

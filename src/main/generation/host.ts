@@ -12,4 +12,6 @@ export interface Host extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   readonly dates: ArrayLike<number>
   readonly datesAt: number
   readonly pair: PreparedPair
+  /** Fingerprint of the leaf that an OCSP response is stapled for; absent without one. */
+  readonly stapledLeaf?: string
 }

@@ -2,10 +2,10 @@ import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../wor
 import type { CertificateFacts, PreparedPair } from '../../workers/protocol/material.js'
 import type { Host } from './host.js'
 
-/** Chain, key and facts of all hosts of a batch in one buffer, and their dates in another. */
+/** Chain, key, facts and OCSP response of all hosts of a batch in one buffer, and their dates in another. */
 export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends' | 'dates'>
 
-const PARTS = 3
+const PARTS = 4
 
 /**
  * A host whose facts and pair are parsed from the bytes of its batch on access. Only a few of ten thousand hosts are accessed,
@@ -16,14 +16,16 @@ export class PackedHost implements Host {
   readonly names: readonly string[]
   readonly notAfter: string
   readonly keyType: string
+  readonly stapledLeaf?: string
   readonly #pack: HostPack
   readonly #index: number
 
-  constructor({ id, names, notAfter, keyType }: PreparedHost, pack: HostPack, index: number) {
+  constructor({ id, names, notAfter, keyType, stapledLeaf }: PreparedHost, pack: HostPack, index: number) {
     this.id = id
     this.names = names
     this.notAfter = notAfter
     this.keyType = keyType
+    if (stapledLeaf !== undefined) this.stapledLeaf = stapledLeaf
     this.#pack = pack
     this.#index = index
   }
@@ -37,7 +39,8 @@ export class PackedHost implements Host {
   }
 
   get pair(): PreparedPair {
-    return { chain: this.#part(0), key: this.#part(1) }
+    const ocsp = this.#part(3)
+    return { chain: this.#part(0), key: this.#part(1), ...(ocsp.length === 0 ? {} : { ocsp }) }
   }
 
   get facts(): CertificateFacts {

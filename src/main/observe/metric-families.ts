@@ -14,6 +14,8 @@ export interface MetricFamilies {
   readonly anchorLifetime: Gauge
   readonly listNextUpdate: Gauge
   readonly listLifetime: Gauge
+  readonly ocspNextUpdate: Gauge
+  readonly ocspLifetime: Gauge
   readonly info: Gauge
   readonly names: Gauge
   readonly generation: Gauge
@@ -92,6 +94,14 @@ export function createFamilies(registry: Registry, showStatus: () => void): Metr
     listLifetime: gauge(
       'crl_lifetime_seconds',
       'Time from thisUpdate to nextUpdate of that revocation list.',
+      ['context'],
+    ),
+    ocspNextUpdate: gauge('ocsp_next_update_timestamp_seconds', 'When the first OCSP response expires.', [
+      'context',
+    ]),
+    ocspLifetime: gauge(
+      'ocsp_lifetime_seconds',
+      'Time from thisUpdate to nextUpdate of that OCSP response.',
       ['context'],
     ),
     info: gauge('certificate_info', 'The served certificate; always 1.', INFO_LABELS),

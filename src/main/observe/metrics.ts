@@ -160,6 +160,13 @@ function showGeneration(families: MetricFamilies, { generation, ends }: EngineSt
   showEnd(families.chainNotAfter, families.chainLifetime, HOSTS, [...hostEnds, ...hostChainEnds])
   showEnd(families.anchorNotAfter, families.anchorLifetime, CONTEXT, ends.ca ? [ends.ca] : [])
   showEnd(families.listNextUpdate, families.listLifetime, CONTEXT, ends.crl ? [ends.crl] : [])
+  showEnd(families.ocspNextUpdate, families.ocspLifetime, CONTEXT, certificates.flatMap(responseOf))
+  showEnd(
+    families.ocspNextUpdate,
+    families.ocspLifetime,
+    HOSTS,
+    hosts?.soonestOcsp ? [hosts.soonestOcsp] : [],
+  )
   families.info.reset()
   for (const certificate of certificates) families.info.set({ ...CONTEXT, ...infoLabels(certificate) }, 1)
   families.names.reset()
@@ -170,6 +177,11 @@ type Dated = Pick<CertificateFacts, 'notBefore' | 'notAfter'>
 
 function neededOf(facts: CertificateFacts): Dated[] {
   return [facts, ...facts.chain.filter(({ needed }) => needed)]
+}
+
+/** None for a response without an end. */
+function responseOf({ ocsp }: CertificateFacts): Dated[] {
+  return ocsp?.nextUpdate ? [{ notBefore: ocsp.thisUpdate, notAfter: ocsp.nextUpdate }] : []
 }
 
 /** Sets the series to the certificate that expires first, for alerts. Without any, the series is removed. */

@@ -2,7 +2,7 @@ import { isoTime } from '../../workers/base/iso-time.js'
 import type { Problem } from '../../workers/base/problem.js'
 import type { Generation, HostFacts } from '../api/generation.js'
 import { concernsTrust, type Snapshot } from '../generation/generation.js'
-import { HostTable } from '../generation/host-table.js'
+import { HostTable, type SoonestHost } from '../generation/host-table.js'
 import { NameClaims } from '../generation/name-claims.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { runInSlices, type SliceGauge } from '../generation/slices.js'
@@ -106,14 +106,14 @@ function hostFacts(table: HostTable, before: Snapshot | null): HostFacts {
   const soonest = table.soonest('leaf')
   if (!soonest) return { count: 0, soonest: null, soonestChain: null }
   const { fingerprint256, notBefore, notAfter } = soonest.host.facts
-  const chain = table.soonest('chain')
+  const datesOf = ({ host, fromMs, toMs }: SoonestHost) => {
+    return { id: host.id, notBefore: isoTime(fromMs), notAfter: isoTime(toMs) }
+  }
+  const [chain, ocsp] = [table.soonest('chain'), table.soonest('ocsp')]
   return {
     count: table.byId.size,
     soonest: { id: soonest.host.id, fingerprint256, notBefore, notAfter },
-    soonestChain: chain && {
-      id: chain.host.id,
-      notBefore: isoTime(chain.fromMs),
-      notAfter: isoTime(chain.toMs),
-    },
+    soonestChain: chain && datesOf(chain),
+    ...(ocsp ? { soonestOcsp: datesOf(ocsp) } : {}),
   }
 }

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 
 /** Files that make up a host, by their names alone. */
 export interface Candidate {
@@ -21,6 +21,17 @@ const ACME_SH_CHAIN = 'fullchain.cer'
 
 /** `NAME.crt` of lego and Caddy, `NAME.cer` of acme.sh; lego's `NAME.pem` holds the key too. */
 const EXTENSIONS = ['.crt', '.cer', '.pem'] as const
+
+/** What dehydrated calls the OCSP response beside its `fullchain.pem`. */
+const RESPONSE = 'ocsp.der'
+/** HAProxy looks for the response of `NAME.pem` in `NAME.pem.ocsp`. */
+const RESPONSE_EXTENSION = '.ocsp'
+
+/** Where the OCSP response of a host may lie, beside its certificate file; the first that is there is taken. */
+export function responsePathsOf({ cert, kind }: Candidate): string[] {
+  const own = cert + RESPONSE_EXTENSION
+  return kind === 'directory' ? [own, `${dirname(cert)}/${RESPONSE}`] : [own]
+}
 
 /** What the option `hosts` looks for, for messages. */
 export const EXPECTED =

@@ -11,7 +11,15 @@ import { findMatching } from '../read/find-matching.js'
 import { listDirectory, namesIn } from '../read/list-directory.js'
 import { fileProblem } from '../read/read-file.js'
 import { strayMaterial } from './host-hints.js'
-import { type Candidate, candidatesIn, chosenFrom, FIXED, firstOfEach, withoutKey } from './layouts.js'
+import {
+  type Candidate,
+  candidatesIn,
+  chosenFrom,
+  FIXED,
+  firstOfEach,
+  responsePathsOf,
+  withoutKey,
+} from './layouts.js'
 
 /** Whether a file by this name may belong to a host. */
 export function isHostFileName(name: string): boolean {
@@ -50,8 +58,11 @@ export function listHosts({ named, patterns }: HostSources): HostList {
   const visited = new Set<string>()
   const explicit = new Set<string>()
   const unlisted: Problem[] = []
-  const add = ({ id, cert, key }: Candidate) => {
-    if (!hosts.has(id)) hosts.set(id, { id, cert, key, name: null })
+  const add = (candidate: Candidate) => {
+    const { id, cert, key } = candidate
+    if (hosts.has(id)) return
+    const ocsp = responsePathsOf(candidate).find(isThere)
+    hosts.set(id, { id, cert, key, name: null, ...(ocsp === undefined ? {} : { ocsp }) })
   }
   const addUnpaired = (directory: string, found: readonly Candidate[], names: ReadonlySet<string>) => {
     if (!found.some(({ kind }) => kind === 'named')) return

@@ -11,6 +11,7 @@ export interface PackedPair {
   readonly facts: CertificateFacts
   readonly chain: Uint8Array
   readonly key: Uint8Array
+  readonly ocsp: Uint8Array
 }
 
 /** Puts all that a batch brings into one buffer, which is transferred, and overwrites what it was in before. */
@@ -18,7 +19,9 @@ export function packHosts(
   pairs: readonly PackedPair[],
   rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'dates' | 'hosts'>,
 ): PrepareHostsReply {
-  const parts = pairs.flatMap(({ chain, key, facts }) => [chain, key, exact(JSON.stringify(facts))])
+  const parts = pairs.flatMap(({ chain, key, facts, ocsp }) => [
+    ...[chain, key, exact(JSON.stringify(facts)), ocsp],
+  ])
   const pack = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   const ends = new Uint32Array(parts.length)
   let at = 0
@@ -28,8 +31,9 @@ export function packHosts(
     ends[i] = at
     part.fill(0)
   })
-  const hosts = pairs.map(({ host: { id }, names, facts: { notAfter, keyType } }) => {
-    return { id, names, notAfter, keyType }
+  const hosts = pairs.map(({ host: { id }, names, facts }) => {
+    const { notAfter, keyType, ocsp, fingerprint256 } = facts
+    return { id, names, notAfter, keyType, ...(ocsp ? { stapledLeaf: fingerprint256 } : {}) }
   })
   const dates = new Float64Array(pairs.length * HOST_DATES)
   pairs.forEach(({ facts }, i) => {
@@ -38,13 +42,15 @@ export function packHosts(
   return transferred({ ...rest, pack, ends, dates, hosts }, [pack.buffer, ends.buffer, dates.buffer])
 }
 
-/** Begin and end of the leaf, and of the certificate of its chain that ends first. */
-export function datesOf({ notBefore, notAfter, chain }: CertificateFacts): HostDates {
+/** Begin and end of the leaf, of the certificate of its chain that ends first, and of its OCSP response. */
+export function datesOf({ notBefore, notAfter, chain, ocsp }: CertificateFacts): HostDates {
   let first: ChainCertificate | null = null
   for (const one of chain) {
     // Times of one form compare as text.
     if (one.needed && (first === null || one.notAfter < first.notAfter)) first = one
   }
   const [from, to] = first ? [Date.parse(first.notBefore), Date.parse(first.notAfter)] : [0, NEVER_MS]
-  return [Date.parse(notBefore), Date.parse(notAfter), from, to]
+  const ocspFrom = ocsp ? Date.parse(ocsp.thisUpdate) : 0
+  const ocspTo = ocsp?.nextUpdate ? Date.parse(ocsp.nextUpdate) : NEVER_MS
+  return [Date.parse(notBefore), Date.parse(notAfter), from, to, ocspFrom, ocspTo]
 }

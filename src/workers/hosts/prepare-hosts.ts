@@ -8,6 +8,7 @@ import { judgeIdentity, judgeNamed } from '../judge/judge.js'
 import { judgeRequestable, requestableNames } from '../judge/judge-host-names.js'
 import { anchorsIn } from '../judge/named-anchors.js'
 import { neededIn } from '../judge/needed.js'
+import { ocspDigestOf, readStaple, type Staple } from '../judge/staple.js'
 import { factsOf, keyTypeOf } from '../parse/facts.js'
 import { Findings } from '../problems/findings.js'
 import { touching, workingOn } from '../progress/progress.js'
@@ -93,8 +94,11 @@ async function prepareHost(
     if (!task.fresh && host.served === entry.materialDigest) return { entry }
     const judged = judge(host, identity, task, found)
     set.warnOfAccess(found)
+    const staple = readStaple(judged, set, anchorsIn(task.authorities), task.policy, found)
     if (found.refused) return null
-    return await rehearsedPair(host, judged, task, rehearsed, found, entry)
+    const packed = (key: Uint8Array) => pairOf(host, judged, task, key, staple)
+    const pair = await rehearsedPair(judged, task, rehearsed, found, packed)
+    return pair && { entry, pair }
   } finally {
     set.wipe()
   }
@@ -102,21 +106,20 @@ async function prepareHost(
 
 /** The key is in the pair, or overwritten. */
 async function rehearsedPair(
-  host: HostSource,
   judged: Identity,
   task: PrepareHostsTask,
   rehearsed: Set<string>,
   found: Findings,
-  entry: HostEntry,
-): Promise<HostResult | null> {
+  packed: (key: Uint8Array) => PackedPair,
+): Promise<PackedPair | null> {
   const key = keyPem(judged.key)
-  let result: HostResult | null = null
+  let pair: PackedPair | null = null
   try {
     await rehearseHost(judged, key, task, rehearsed, found)
-    if (!found.refused) result = { entry, pair: pairOf(host, judged, task, key) }
-    return result
+    if (!found.refused) pair = packed(key)
+    return pair
   } finally {
-    if (result === null) key.fill(0)
+    if (pair === null) key.fill(0)
   }
 }
 
@@ -156,34 +159,45 @@ function pairOf(
   identity: Identity,
   { authorities }: PrepareHostsTask,
   key: Uint8Array,
+  staple: Staple | null,
 ): PackedPair {
   const { chain } = identity
-  const facts = factsOf(chain, neededIn(identity, anchorsIn(authorities)))
+  const facts = factsOf(chain, neededIn(identity, anchorsIn(authorities)), staple?.facts)
   const names = host.name === null ? requestableNames(facts.names) : [host.name]
-  return { host, names, facts, chain: exact(pemOf(chain)), key }
+  const ocsp = staple?.response ?? new Uint8Array()
+  return { host, names, facts, chain: exact(pemOf(chain)), key, ocsp }
 }
 
-function entryOf({ id, cert, key, name }: HostSource, { chain }: Identity, set: MaterialSet): HostEntry {
+function entryOf(
+  { id, cert, key, name, ocsp }: HostSource,
+  { chain }: Identity,
+  set: MaterialSet,
+): HostEntry {
   const [[certItem], [keyItem]] = [set.itemsOf('cert'), set.itemsOf('key')] as [
     [MaterialItem],
     [MaterialItem],
   ]
+  const [response] = set.itemsOf('ocsp')
   const certStamp = certItem.version
   return {
-    ...{ id, cert, key, name },
+    ...{ id, cert, key, name, ...(ocsp === undefined ? {} : { ocsp }) },
     content: set.fingerprintOf(CERTIFICATES)[0]?.value as string,
     certStamp,
     keyStamp: keyItem.version,
+    ocspStamp: response && !response.failure ? response.version : null,
     settled: isSettled(certStamp, Date.now()),
-    materialDigest: chain.map(({ fingerprint256 }) => fingerprint256).join(),
+    materialDigest: [...chain.map(({ fingerprint256 }) => fingerprint256), ocspDigestOf(set)].join(),
   }
 }
 
 const CERTIFICATES: ReadonlySet<Role> = new Set(['cert'])
 
-function sourcesOf({ cert, key }: HostSource, passphrase: MaterialSources['passphrase']): MaterialSources {
+function sourcesOf(
+  { cert, key, ocsp }: HostSource,
+  passphrase: MaterialSources['passphrase'],
+): MaterialSources {
   const none = { pfx: null, ca: [], caDir: [], crl: [], dhparam: null, ticketSecret: null }
-  return { pairs: [{ cert, key }], passphrase, ...none }
+  return { pairs: [{ cert, key }], passphrase, ocsp: ocsp ?? null, ...none }
 }
 
 function stampOf(path: string): string | null {

@@ -7,9 +7,11 @@ export interface HostEntry extends HostSource {
   readonly content: string
   readonly certStamp: string
   readonly keyStamp: string
+  /** `null` without a file of an OCSP response, and for one that cannot be looked at. */
+  readonly ocspStamp: string | null
   /** Whether the certificate file had been left alone for a while when it was read: only then does its stamp alone tell. */
   readonly settled: boolean
-  /** Fingerprints of the chain. */
+  /** Fingerprints of the chain, and the digest of the OCSP response. */
   readonly materialDigest: string
 }
 

@@ -145,13 +145,24 @@ function barrenPatterns(
 }
 
 function isAsKnown(host: HostSource, entry: HostEntry | undefined, limits: FileLimits): boolean {
-  if (!entry || entry.cert !== host.cert || entry.key !== host.key) return false
+  if (!entry || entry.cert !== host.cert || entry.key !== host.key || entry.ocsp !== host.ocsp) return false
   try {
-    if (stampFile(host.key) !== entry.keyStamp) return false
+    if (stampFile(host.key) !== entry.keyStamp || !hasSameResponse(host, entry)) return false
     if (entry.settled && stampFile(host.cert) === entry.certStamp && !isDue(host.id)) return true
     return digestFile(host.cert, limits[ROLES.cert.limit]) === entry.content
   } catch (error) {
     if (error instanceof ProblemError) return false
+    throw error
+  }
+}
+
+/** One that cannot be looked at is as good as none. */
+function hasSameResponse({ ocsp }: HostSource, { ocspStamp }: HostEntry): boolean {
+  if (ocsp === undefined) return true
+  try {
+    return stampFile(ocsp) === ocspStamp
+  } catch (error) {
+    if (error instanceof ProblemError) return ocspStamp === null
     throw error
   }
 }

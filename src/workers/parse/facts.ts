@@ -6,16 +6,18 @@ import { alternativeNamesOf } from '../formats/alternative-names.js'
 import { nodeAt } from '../formats/der.js'
 import { publicKeyKindOf } from '../formats/key-kinds.js'
 import { recentKeyName } from '../formats/recent-keys.js'
-import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
+import type { CertificateFacts, ChainCertificate, OcspFacts } from '../protocol/material.js'
 
 /**
  * Facts of a leaf and its chain.
  *
+ * @param ocsp of the response that was verified for the leaf.
  * @param isNeeded whether a client needs the certificate at this place; the leaf is at 0.
  */
 export function factsOf(
   certificates: readonly X509Certificate[],
   isNeeded: (index: number) => boolean = () => true,
+  ocsp?: OcspFacts,
 ): CertificateFacts {
   const [leaf, ...issuers] = certificates as [X509Certificate, ...X509Certificate[]]
   const chain = issuers.map((issuer, i): ChainCertificate => {
@@ -39,6 +41,7 @@ export function factsOf(
     chain,
     chainNotAfter: isoTime(Math.min(...ends)),
     keyType: keyTypeOf(leaf.publicKey),
+    ...(ocsp ? { ocsp } : {}),
   }
 }
 

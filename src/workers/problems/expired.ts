@@ -46,6 +46,12 @@ const WORDS: Record<EndKind | 'spare', DatedWords> = {
     many: 'revocation lists',
     effect: '; every client of its CA is refused',
   },
+  ocsp: {
+    code: 'OCSP_EXPIRED',
+    one: 'OCSP response for',
+    many: 'OCSP responses',
+    effect: '; it is not stapled any more',
+  },
 }
 
 /** The codes of these warnings. */

@@ -1,16 +1,16 @@
-/** Which part of the material ends: the leaf, a certificate of its chain, a trust anchor, or a revocation list. */
-export type EndKind = 'leaf' | 'chain' | 'ca' | 'crl'
+/** Which part of the material ends: the leaf, a certificate of its chain, a trust anchor, a revocation list, or an OCSP response. */
+export type EndKind = 'leaf' | 'chain' | 'ca' | 'crl' | 'ocsp'
 
 /** One dated part of the material. Times are ISO 8601 in UTC. */
 export interface MaterialEnd {
   readonly kind: EndKind
-  /** Subject of the certificate, or issuer of the revocation list. */
+  /** Subject of the certificate, issuer of the revocation list, or subject of the certificate that the OCSP response is for. */
   readonly name: string
   /** SHA-256 of its DER, upper-case hex with colons. */
   readonly fingerprint256: string
-  /** `thisUpdate` of a revocation list. */
+  /** `thisUpdate` of a revocation list or an OCSP response. */
   readonly notBefore: string
-  /** `nextUpdate` of a revocation list. */
+  /** `nextUpdate` of a revocation list or an OCSP response. */
   readonly notAfter: string
   /** The file that it comes from, where it is known. */
   readonly path?: string

@@ -19,6 +19,8 @@ export interface HostSource {
   readonly key: string
   /** `null`: the names in the certificate. */
   readonly name: string | null
+  /** File of an OCSP response for its leaf; absent without one. */
+  readonly ocsp?: string
 }
 
 /** The first of three steps, a part of the PREPARE of the default certificate: which hosts are not as the record says? */
@@ -62,9 +64,9 @@ export interface PrepareHostsTask {
 }
 
 export interface PrepareHostsReply {
-  /** In one buffer, transferred, for each host: its chain and its key as PEM, then its facts as JSON. */
+  /** In one buffer, transferred, for each host: its chain and its key as PEM, its facts as JSON, its OCSP response or nothing. */
   readonly pack: Uint8Array
-  /** Where each of these parts ends, three for each host; transferred. */
+  /** Where each of these parts ends, four for each host; transferred. */
   readonly ends: Uint32Array
   /** The {@link HostDates} of each host, one after the other; transferred. */
   readonly dates: Float64Array
@@ -83,18 +85,28 @@ export interface PrepareHostsReply {
 
 /**
  * Begin and end of a host's leaf, then of the certificate of its chain that ends first, of those that clients need; in
- * milliseconds since 1970. Ten thousand hosts are compared with the time by these numbers alone.
+ * milliseconds since 1970; then those of its OCSP response. Ten thousand hosts are compared with the time by these numbers
+ * alone.
  */
-export type HostDates = readonly [leafFrom: number, leafTo: number, chainFrom: number, chainTo: number]
+export type HostDates = readonly [
+  leafFrom: number,
+  leafTo: number,
+  chainFrom: number,
+  chainTo: number,
+  ocspFrom: number,
+  ocspTo: number,
+]
 
 /** Numbers in {@link HostDates}. */
-export const HOST_DATES = 4
+export const HOST_DATES = 6
 
 /** What the main thread has to know of each host at once; the rest is in the pack. */
 export interface PreparedHost extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   readonly id: string
   /** Lower case; `*.` in front of a name of one more label. */
   readonly names: readonly string[]
+  /** Fingerprint of the leaf that an OCSP response is stapled for; absent without one. */
+  readonly stapledLeaf?: string
 }
 
 /** The third, a task again: the record of what is served from now on. */

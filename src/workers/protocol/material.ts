@@ -9,6 +9,8 @@ export interface MaterialSources {
   readonly caDir: readonly string[]
   readonly crl: readonly string[]
   readonly dhparam: string | null
+  /** File of an OCSP response for the leaf of the only pair. */
+  readonly ocsp: string | null
   /** File of the secret that session-ticket keys are derived from. */
   readonly ticketSecret: string | null
 }
@@ -52,6 +54,8 @@ export interface Policy {
    * one through which OpenSSL would trust more than through a root, and where the others lead to no root. No set is accepted that leaves no anchor.
    */
   readonly brokenAnchor: 'reject' | 'warn' | null
+  /** An OCSP response that is not for the leaf, not signed by its issuer, or out of date: left out with a warning, or refused. */
+  readonly badOcsp: 'warn' | 'reject'
   readonly pairGraceSeconds: number
   /** Whether a host that is refused keeps the others from being renewed. */
   readonly hosts: 'independent' | 'together'
@@ -103,6 +107,20 @@ export interface CertificateFacts {
   readonly chainNotAfter: string
   /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string
+  /** The OCSP response that is stapled to its handshakes; absent without one. */
+  readonly ocsp?: OcspFacts
+}
+
+/** An OCSP response that was verified for a leaf. Times are ISO 8601 in UTC. */
+export interface OcspFacts {
+  /** SHA-256 of the response, as in {@link CertificateFacts}. */
+  readonly fingerprint256: string
+  readonly thisUpdate: string
+  /**
+   * Until when it is stapled: its nextUpdate, or the end of its responder's certificate if that comes first. `null` for a
+   * response without nextUpdate.
+   */
+  readonly nextUpdate: string | null
 }
 
 /** A certificate above the leaf. Times are ISO 8601 in UTC. */
@@ -144,4 +162,6 @@ export interface TrustFacts {
 export interface PreparedPair {
   readonly chain: Uint8Array
   readonly key: Uint8Array
+  /** DER of the OCSP response that was verified for the leaf of the chain; absent without one. */
+  readonly ocsp?: Uint8Array
 }

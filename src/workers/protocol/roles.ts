@@ -2,7 +2,7 @@ import type { FingerprintRule } from '../../fingerprint/index.js'
 import type { FileLimits } from './material.js'
 
 /** What a file of the material is for. */
-export type Role = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ticket-secret'
+export type Role = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ocsp' | 'ticket-secret'
 
 /** What holds for every file of one role. */
 interface RoleFacts {
@@ -20,6 +20,8 @@ interface RoleFacts {
   readonly privateKey: boolean
   /** Whether it holds trust anchors or revocation lists. All of these are read as they were at one moment. */
   readonly trust: boolean
+  /** Whether the set is served without it: a file that cannot be read is a warning, unless the policy refuses it. */
+  readonly optional: boolean
   /** The part of the record that it belongs to. A rollback leaves the part `trust` as it is. */
   readonly part: 'identity' | 'trust'
   /** The limit for its size. */
@@ -31,6 +33,7 @@ interface RoleFacts {
 const OWN = {
   privateKey: false,
   trust: false,
+  optional: false,
   part: 'identity',
   limit: 'maxFileBytes',
   directoryOption: null,
@@ -56,6 +59,7 @@ export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   ca: { ...TRUST, directoryOption: 'caDir' },
   crl: TRUST,
   dhparam: { ...OWN, rule: 'content', secret: false },
+  ocsp: { ...OWN, rule: 'content', secret: false, optional: true },
   'ticket-secret': { ...OWN, rule: 'stamp', secret: true, part: 'trust' },
 }
 

@@ -22,9 +22,24 @@ const MAX_PASSES = 5
  */
 export function* glance(files: readonly SourceFile[]): Generator<FingerprintEntry> {
   for (const { path, rule: by } of files) if (by === 'stamp') yield { path, by, value: stampFile(path) }
-  for (const { path, rule: by, maxBytes } of files) {
-    if (by === 'content') yield { path, by, value: digestFile(path, maxBytes) }
+  for (const file of files) {
+    if (file.rule === 'content') yield { path: file.path, by: file.rule, value: digestOrFailure(file) }
   }
+}
+
+/** The content of an optional file, or that it could not be read: that is a state of the disk like any other. */
+function digestOrFailure({ role, path, maxBytes }: SourceFile): string {
+  try {
+    return digestFile(path, maxBytes)
+  } catch (error) {
+    if (!ROLES[role].optional || !(error instanceof ProblemError)) throw error
+    return failureMark(error.problem)
+  }
+}
+
+/** No digest looks like it. */
+function failureMark({ code }: Problem): string {
+  return `!${code}`
 }
 
 /**
@@ -69,23 +84,27 @@ export function readFileSet(
 interface Pass {
   readonly reads: readonly (FileRead | null)[]
   readonly problems: Problem[]
+  /** Of optional files, by their place. */
+  readonly failures: ReadonlyMap<number, Problem>
 }
 
 function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
   // By path: certificate and key may be one file.
   const problems = new Map<string | undefined, Problem>()
+  const failures = new Map<number, Problem>()
   const reads = files.map(({ role, path, maxBytes }, i) => {
     try {
       // What may hold secrets is overwritten after each pass, and cannot be given again.
       return ROLES[role].secret ? readFile(path, maxBytes) : readPublic(path, maxBytes, earlier?.reads[i])
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      if (!problems.has(error.problem.path))
+      if (ROLES[role].optional) failures.set(i, error.problem)
+      else if (!problems.has(error.problem.path))
         problems.set(error.problem.path, withDirectoryContent(error.problem, role))
       return null
     }
   })
-  return { reads, problems: [...problems.values()] }
+  return { reads, problems: [...problems.values()], failures }
 }
 
 /** What trust files and the like held when this thread last read them: as long as they do, they take no memory again. */
@@ -121,12 +140,14 @@ function sameBytes(a: Buffer, b: Buffer): boolean {
 
 function asSet(files: readonly SourceFile[], pass: Pass, anchorPlaces: readonly string[]): MaterialSet {
   const items = files.map(({ role, path }, i): MaterialItem => {
+    const failure = pass.failures.get(i)
+    if (failure) return { role, id: path, bytes: Buffer.alloc(0), version: failureMark(failure), failure }
     const { bytes, stamp } = pass.reads[i] as FileRead
     return { role, id: path, bytes, version: stamp }
   })
-  const fingerprint = items.map(({ id, bytes, version }, i): FingerprintEntry => {
+  const fingerprint = items.map(({ id, bytes, version, failure }, i): FingerprintEntry => {
     const { rule } = files[i] as SourceFile
-    return { path: id, by: rule, value: rule === 'stamp' ? version : digestOf(bytes) }
+    return { path: id, by: rule, value: rule === 'stamp' || failure ? version : digestOf(bytes) }
   })
   const itemsOf = (role: Role) => items.filter((item) => item.role === role)
   return {

@@ -16,6 +16,8 @@ export interface MaterialItem {
   readonly bytes: Buffer
   /** Differs whenever the bytes may differ. For a file, this is its inode stamp. */
   readonly version: string
+  /** Why an item of an optional role could not be read; its bytes are empty then. */
+  readonly failure?: Problem
 }
 
 /** All material of one engine, or of one host, as it was at one moment. */

@@ -76,6 +76,7 @@ export function listSources(sources: MaterialSources, limits: PrepareTask['limit
   }
   for (const path of sources.crl) add('crl', path)
   if (sources.dhparam !== null) add('dhparam', sources.dhparam)
+  if (sources.ocsp !== null) add('ocsp', sources.ocsp)
   if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret)
   return { files, directories, linked }
 }

@@ -16,6 +16,8 @@ export interface ServedRecord {
   readonly trustFingerprint: Fingerprint
   /** Digest of what the certificate and DH files mean (public parts only), whatever their stamps and layout. */
   readonly materialDigest: string
+  /** Digest of the file of the OCSP response, or of why it could not be read: a new one is served with the same pairs. */
+  readonly ocspDigest: string
   /** Rehearsal key of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of a failure. */
   readonly rehearsalKey: string
   readonly certificates: readonly CertificateFacts[]
@@ -32,6 +34,22 @@ export function wholeFingerprint({ fingerprint, trustFingerprint }: ServedRecord
 
 /** What lies in {@link RecordBytes.trust}. */
 type TrustPart = Pick<ServedRecord, 'trustFingerprint' | 'trust' | 'tickets'>
+
+export function trustPartOf({ trustFingerprint, trust, tickets }: TrustPart): TrustPart {
+  return { trustFingerprint, trust, tickets }
+}
+
+/** Whether two records have the same trust and ticket secret, whatever their files look like. */
+export function sameTrust(one: TrustPart, other: TrustPart): boolean {
+  return one.trust.digest === other.trust.digest && one.tickets === other.tickets
+}
+
+type PairsPart = Pick<ServedRecord, 'materialDigest' | 'ocspDigest'>
+
+/** Whether two records have the same certificates, with the same OCSP response. */
+export function samePairs(one: PairsPart, other: PairsPart): boolean {
+  return one.materialDigest === other.materialDigest && one.ocspDigest === other.ocspDigest
+}
 
 export function encodeRecord({
   authorities,

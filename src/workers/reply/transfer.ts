@@ -61,7 +61,9 @@ export function transferred<Reply extends object>(reply: Reply, buffers: ArrayBu
 }
 
 function buffersOf({ material }: PreparedReply): ArrayBuffer[] {
-  const views = material.pairs.flatMap(({ chain, key }): ArrayBufferView[] => [chain, key])
+  const views = material.pairs.flatMap(({ chain, key, ocsp }): ArrayBufferView[] => {
+    return ocsp ? [chain, key, ocsp] : [chain, key]
+  })
   if (material.trust !== 'served') {
     const { revocationLists, ends } = material.trust
     views.push(...revocationLists)

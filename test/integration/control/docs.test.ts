@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
@@ -12,9 +14,11 @@ import { createMetrics } from '../../../src/main/observe/metrics.js'
 import { withoutCurl } from '../../../support/clients/curl.js'
 import { blocksOf, tableOf } from '../../../support/docs/documentation.js'
 import { writeTrust } from '../../../support/engine/ending-site.js'
+import { assertApplied } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
+import { ocspResponse } from '../../../support/material/ocsp-response.js'
 import { certswapServe, PROGRAM } from '../../../support/processes/program.js'
 import { controlledEngine } from '../../../support/servers/control.js'
 
@@ -69,7 +73,11 @@ test('the table of problems matches the code, and so do the exit codes', () => {
 
 test('the table of metrics lists the name, type and labels of every family', async (t) => {
   const trust = writeTrust(tempDir(t), createAuthority())
-  const { engine } = await controlledEngine(t, { engine: trust })
+  const { engine, dir, authority, first } = await controlledEngine(t, { engine: trust })
+  const [ocsp, issuer] = [join(dir, 'ocsp.der'), join(dir, 'issuer.crt')]
+  writeFileSync(ocsp, ocspResponse(first, authority))
+  writeFileSync(issuer, authority.certPem)
+  assertApplied(await engine.update({ ocsp, ca: [trust.ca, issuer] }))
   const metrics = createMetrics(engine, { drain: createDrain({ servers: [] }) })
   metrics.control.count('/status', 200)
   const exposed = await metrics.text()

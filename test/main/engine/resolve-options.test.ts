@@ -221,6 +221,7 @@ test('a missing option has the documented default', () => {
       caDir: [],
       crl: [],
       dhparam: null,
+      ocsp: null,
       ticketSecret: null,
     },
     context: {},
@@ -230,6 +231,7 @@ test('a missing option has the documented default', () => {
     hostCacheSize: 1000,
     autoReloadInterval: 0,
     policy: {
+      badOcsp: 'warn',
       expired: 'reject',
       notYetValid: 'reject',
       clockSkewSeconds: 30,
@@ -285,6 +287,7 @@ test('a given option is kept, a single path as a list of one', () => {
     caDir: ['cas', 'more/*.pem'],
     crl: ['list.pem'],
     dhparam: 'dh.pem',
+    ocsp: null,
     ticketSecret: 'tickets.key',
   })
   assert.deepEqual(context, { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', ciphers: 'DEFAULT' })

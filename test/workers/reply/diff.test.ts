@@ -60,6 +60,7 @@ function recordOf(
     fingerprint: [],
     trustFingerprint: [],
     tickets: null,
+    ocspDigest: '',
     materialDigest: '',
     rehearsalKey: '',
     certificates: [factsOf([leafOf(leaf)])],

@@ -8,6 +8,7 @@ import { authorityFactsOf } from '../authority-facts.js'
 const record: ServedRecord = {
   fingerprint: [{ path: '/etc/Zoë/tls.crt', by: 'content', value: 'ab' }],
   trustFingerprint: [{ path: '/etc/ca.crt', by: 'content', value: 'ba' }],
+  ocspDigest: '',
   materialDigest: 'cd',
   rehearsalKey: 'ef',
   certificates: [],

@@ -54,15 +54,19 @@ export function hostRows(hosts: HostsView | null, paint: Paint, nowMs: number): 
   return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_before, soonest.not_after, paint, nowMs)}`]]
 }
 
-/** The trust anchor and the revocation list that expire first; leaf and chain are in the rows of their certificate. */
-export function endRows({ ca, crl }: EndsView, paint: Paint, nowMs: number): Row[] {
+/** The trust anchor, revocation list and OCSP response that expire first; leaf and chain are in the rows of their certificate. */
+export function endRows({ ca, crl, ocsp }: EndsView, paint: Paint, nowMs: number): Row[] {
   const row = (label: string, end: EndView | null): Row[] => {
     if (end === null) return []
     const { name, not_before, not_after } = end
     const until = `${printable(name)} until ${printable(not_after)}`
     return [[label, `${until} ${lifeLeft(not_before, not_after, paint, nowMs)}`]]
   }
-  return [...row('  first CA to expire', ca), ...row('  first CRL to expire', crl)]
+  return [
+    ...row('  first CA to expire', ca),
+    ...row('  first CRL to expire', crl),
+    ...row('  first OCSP response to expire', ocsp),
+  ]
 }
 
 /** A problem as one line, with host and file unless the detail names them. */

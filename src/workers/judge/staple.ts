@@ -1,0 +1,62 @@
+import type { X509Certificate } from 'node:crypto'
+
+import { mustStaple } from '../formats/tls-feature.js'
+import type { Findings } from '../problems/findings.js'
+import { workingOn } from '../progress/progress.js'
+import type { Policy } from '../protocol/material.js'
+import type { Role } from '../protocol/roles.js'
+import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
+import type { Identity } from './identity.js'
+import { judgeOcsp, type Staple } from './judge-ocsp.js'
+import type { NamedAnchors } from './named-anchors.js'
+
+export type { Staple } from './judge-ocsp.js'
+
+const ROLE: ReadonlySet<Role> = new Set(['ocsp'])
+
+/** Identifies the content of the file of an OCSP response, or why it could not be read; empty without one. */
+export function ocspDigestOf(set: MaterialSet): string {
+  return set
+    .fingerprintOf(ROLE)
+    .map(({ value }) => value)
+    .join()
+}
+
+/**
+ * The OCSP response for the leaf of this pair; `null` where there is none that fits. A leaf that promises a response has a
+ * warning of its own then.
+ */
+export function readStaple(
+  identity: Identity,
+  set: MaterialSet,
+  anchorsNamed: NamedAnchors,
+  policy: Pick<Policy, 'badOcsp' | 'clockSkewSeconds'>,
+  found: Findings,
+): Staple | null {
+  const [item] = set.itemsOf('ocsp')
+  const staple = item ? stapleIn(item, identity, anchorsNamed, policy, found) : null
+  const nextUpdate = staple?.facts.nextUpdate
+  const isOver = nextUpdate ? Date.parse(nextUpdate) <= Date.now() : !staple
+  const [leaf] = identity.chain as [X509Certificate]
+  if (isOver && mustStaple(leaf.raw)) {
+    const where = item
+      ? `and ${item.id} holds none that fits`
+      : 'and no OCSP response is configured: set the option "ocsp"'
+    const message = `the certificate in ${identity.path} promises a stapled OCSP response (must-staple), ${where}; clients that know the promise refuse it`
+    found.judge('warn', 'OCSP_MISSING', message, item?.id ?? identity.path)
+  }
+  return staple
+}
+
+function stapleIn(
+  { id, bytes, failure }: MaterialItem,
+  identity: Identity,
+  anchorsNamed: NamedAnchors,
+  policy: Pick<Policy, 'badOcsp' | 'clockSkewSeconds'>,
+  found: Findings,
+): Staple | null {
+  workingOn(id)
+  if (!failure) return judgeOcsp(bytes, id, identity, anchorsNamed, policy, found)
+  found.judge(policy.badOcsp, failure.code, `${failure.message}; no OCSP response is stapled`, id)
+  return null
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+
+/** What one handshake showed a client that asks for an OCSP response. */
+export interface Stapled {
+  /** Fingerprint of the leaf. */
+  readonly leaf: string | undefined
+  /** The response, `null` without one. */
+  readonly response: Buffer | null
+}
+
+/** A handshake that asks for an OCSP response. */
+export async function stapled(port: number, options: ConnectionOptions = {}): Promise<Stapled> {
+  return await stapledOn(connect({ host: '127.0.0.1', port, ...asking(options) }))
+}
+
+/** The same over a connection that is open. */
+export async function stapledOver(socket: NonNullable<ConnectionOptions['socket']>): Promise<Stapled> {
+  return await stapledOn(connect({ socket, ...asking({}) }))
+}
+
+/** `requestOCSP` is documented, and missing in the types. */
+function asking(options: ConnectionOptions): ConnectionOptions & { requestOCSP: true } {
+  return { servername: 'localhost', rejectUnauthorized: false, requestOCSP: true, ...options }
+}
+
+/** Node reports the answer before the handshake ends, and that there was none. */
+async function stapledOn(socket: TLSSocket): Promise<Stapled> {
+  try {
+    let response: Buffer | null = null
+    socket.on('OCSPResponse', (given: Buffer | null) => {
+      response = given && Buffer.from(given)
+    })
+    await once(socket, 'secureConnect')
+    return { leaf: socket.getPeerX509Certificate()?.fingerprint256, response }
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** As facts of a certificate name a response. */
+export function fingerprintOf(bytes: Uint8Array): string {
+  const digits = createHash('sha256').update(bytes).digest('hex').toUpperCase()
+  return digits.replaceAll(/..(?!$)/g, '$&:')
+}
