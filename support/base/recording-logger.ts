@@ -9,7 +9,7 @@ export interface LogLine {
 export interface RecordingLogger extends Logger {
   readonly lines: LogLine[]
   /** Returns `LEVEL message` of each line, and clears the list. */
-  said(): string[]
+  takeLines(): string[]
 }
 
 /** A logger that records its lines. */
@@ -20,7 +20,7 @@ export function recordingLogger(): RecordingLogger {
   }
   return {
     lines,
-    said: () => lines.splice(0).map(({ level, message }) => `${level} ${message}`),
+    takeLines: () => lines.splice(0).map(({ level, message }) => `${level} ${message}`),
     debug: record('debug'),
     info: record('info'),
     warn: record('warn'),

@@ -91,8 +91,8 @@ function meet(
     client.on('error', (error) => setImmediate(() => finish({ handshake: serverError ?? codeOf(error) })))
     client.on('secureConnect', () => {
       const peer = client.getPeerX509Certificate() as X509Certificate
-      const said = client.authorized ? nameVerdict(peer) : String(client.authorizationError)
-      finish({ handshake: 'ok', client: said })
+      const verdict = client.authorized ? nameVerdict(peer) : String(client.authorizationError)
+      finish({ handshake: 'ok', client: verdict })
     })
   })
 }

@@ -46,7 +46,7 @@ export function greet(socket: tls.TLSSocket): void {
 }
 
 /** Connects and completes the handshake. */
-export async function comeIn(options: ClientOptions): Promise<Outcome> {
+export async function connectFully(options: ClientOptions): Promise<Outcome> {
   return await handshakeOn(net.connect({ host: '127.0.0.1', ...options }), options)
 }
 

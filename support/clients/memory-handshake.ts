@@ -4,7 +4,7 @@ import tls from 'node:tls'
 export interface MemoryHandshake {
   readonly fingerprint256: string | undefined
   /** Why the client does not trust the server; `undefined` if it does. */
-  readonly distrust: string | undefined
+  readonly verifyError: string | undefined
 }
 
 /** A full handshake with a server of these options in memory; rejects if it fails. */
@@ -34,9 +34,9 @@ export function handshakeInMemory(
     calling.on('error', fail)
     calling.on('secureConnect', () => {
       const fingerprint256 = calling.getPeerX509Certificate()?.fingerprint256
-      const distrust = calling.authorized ? undefined : String(calling.authorizationError)
+      const verifyError = calling.authorized ? undefined : String(calling.authorizationError)
       end()
-      resolve({ fingerprint256, distrust })
+      resolve({ fingerprint256, verifyError })
     })
   })
 }

@@ -15,17 +15,17 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ReloadEngineOptions
 process.once('disconnect', () => process.exit())
 try {
   const engine = await createReloadEngine({ ...options, logger: recordingLogger() })
-  engine.on('settled', (result) => tell({ kind: 'settled', result }))
-  engine.on('recovered', (recovery) => tell({ kind: 'recovered', recovery }))
+  engine.on('settled', (result) => report({ kind: 'settled', result }))
+  engine.on('recovered', (recovery) => report({ kind: 'recovered', recovery }))
   const server = createEcho(engine.serverOptions())
   engine.attach(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  tell({ kind: 'serving', port: (server.address() as AddressInfo).port })
+  report({ kind: 'serving', port: (server.address() as AddressInfo).port })
 } catch (error) {
-  tell({ kind: 'failed', problems: (error as ReloadError).problems })
+  report({ kind: 'failed', problems: (error as ReloadError).problems })
 }
 
-function tell(message: EngineMessage): void {
+function report(message: EngineMessage): void {
   process.send?.(message)
 }

@@ -47,11 +47,11 @@ const orders: Record<string, (engine: ReloadEngine) => Promise<unknown>> = {
 process.on('message', (order: string) => void obey(order))
 
 async function obey(order: string): Promise<void> {
-  const said = await orders[order]?.(engine)
+  const answer = await orders[order]?.(engine)
   for (let i = 0; i < 5; i++) {
     await delay(50)
     ;(globalThis as { gc?: () => void }).gc?.()
   }
-  process.send?.(said)
+  process.send?.(answer)
 }
 process.send?.('ready')

@@ -24,16 +24,16 @@ const shared = shareEngine(engine, {
   ...(killsEvicted ? { onEvicted: (_, peer) => (peer as Worker).process.kill('SIGKILL') } : {}),
 })
 const ports = await Promise.all(Array.from({ length: options.workers }, async () => await started(fork())))
-tell({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
+answer({ kind: 'serving', port: ports[0]?.port ?? 0, pids: ports.map(({ pid }) => pid) })
 
-cluster.on('exit', () => tell({ kind: 'exited' }))
+cluster.on('exit', () => answer({ kind: 'exited' }))
 process.on('message', (message: ClusterCommand) => void obey(message))
 
 async function obey(message: ClusterCommand): Promise<void> {
-  if (message.command === 'reload') tell({ kind: 'result', result: await engine.reload() })
-  else if (message.command === 'rollback') tell({ kind: 'result', result: await engine.rollback() })
-  else if (message.command === 'status') tell({ kind: 'status', status: engine.status() })
-  else if (message.command === 'fork') tell({ kind: 'forked', pid: (await started(fork())).pid })
+  if (message.command === 'reload') answer({ kind: 'result', result: await engine.reload() })
+  else if (message.command === 'rollback') answer({ kind: 'result', result: await engine.rollback() })
+  else if (message.command === 'status') answer({ kind: 'status', status: engine.status() })
+  else if (message.command === 'fork') answer({ kind: 'forked', pid: (await started(fork())).pid })
   else if (message.command === 'kill') kill(message.pid)
 }
 
@@ -55,13 +55,13 @@ async function started(worker: Worker): Promise<{ port: number; pid: number }> {
 function kill(pid: number): void {
   const worker = workerOf(pid)
   worker?.process.kill('SIGKILL')
-  tell({ kind: 'done' })
+  answer({ kind: 'done' })
 }
 
 function workerOf(pid: number): Worker | undefined {
   return Object.values(cluster.workers ?? {}).find((worker) => worker?.process.pid === pid)
 }
 
-function tell(reply: ClusterReply): void {
+function answer(reply: ClusterReply): void {
   process.send?.(reply)
 }

@@ -58,30 +58,30 @@ export async function clusterSite(t: TestContext, options: ClusterOptions): Prom
   t.after(() => child.kill('SIGTERM'))
   const next = repliesOf(child)
   // Errors of `send` to an ended primary are ignored: the wait for its reply fails.
-  const tell = (command: ClusterCommand) => void child.send(command, () => {})
+  const send = (command: ClusterCommand) => void child.send(command, () => {})
   const { port, pids } = await next('serving')
   return {
     pid: child.pid as number,
     port,
     pids,
     async reload() {
-      tell({ command: 'reload' })
+      send({ command: 'reload' })
       return (await next('result')).result
     },
     async rollback() {
-      tell({ command: 'rollback' })
+      send({ command: 'rollback' })
       return (await next('result')).result
     },
     async status() {
-      tell({ command: 'status' })
+      send({ command: 'status' })
       return (await next('status')).status
     },
     async fork() {
-      tell({ command: 'fork' })
+      send({ command: 'fork' })
       return (await next('forked')).pid
     },
     async kill(pid) {
-      tell({ command: 'kill', pid })
+      send({ command: 'kill', pid })
       await next('done')
     },
     async exited() {

@@ -33,7 +33,7 @@ export interface StormOptions {
   /** Number of complete handshakes between an acknowledgement and the next reload. */
   readonly handshakesEach: number
   /** Whether servers answer with their process ID; then each process is checked after each acknowledgement. */
-  readonly tellsPid: boolean
+  readonly answersWithPid: boolean
 }
 
 const CLIENTS = 8
@@ -54,11 +54,11 @@ interface TimedDeath extends Death {
  * client gets an older certificate than the one acknowledged when it connected, and none fails, except clients with a
  * connection to a process when it was killed.
  */
-export async function stormOfDeaths(
+export async function rotateDuringDeaths(
   t: TestContext,
   fleet: DyingFleet,
   first: Leaf,
-  { rotations, handshakesEach, tellsPid }: StormOptions,
+  { rotations, handshakesEach, answersWithPid }: StormOptions,
 ): Promise<void> {
   const random = numbersFrom(seed)
   t.diagnostic(`CERTSWAP_SEED=${seed}`)
@@ -128,7 +128,7 @@ export async function stormOfDeaths(
       acknowledged = i
       settled = 0
       answered = new Set()
-      const missing = () => (tellsPid ? pids.filter((pid) => !answered.has(pid) && !isDead(pid)) : [])
+      const missing = () => (answersWithPid ? pids.filter((pid) => !answered.has(pid) && !isDead(pid)) : [])
       await eventually(
         `${handshakesEach} handshakes at every process`,
         () => settled >= handshakesEach && missing().length === 0,

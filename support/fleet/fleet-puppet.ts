@@ -23,14 +23,18 @@ export async function fleetPuppet(
   shared: SharedEngine,
   pid: number,
 ): Promise<FleetPuppet> {
-  const puppet = strangerTo(t, shared, pid)
+  const puppet = unjoinedMember(t, shared, pid)
   puppet.say({ kind: 'join', pid, threadId: 0 })
   await eventually('the member has joined', () => shared.members().some((member) => member.pid === pid))
   return puppet
 }
 
 /** A member that has not requested to join yet. */
-export function strangerTo(t: Pick<TestContext, 'after'>, shared: SharedEngine, pid: number): FleetPuppet {
+export function unjoinedMember(
+  t: Pick<TestContext, 'after'>,
+  shared: SharedEngine,
+  pid: number,
+): FleetPuppet {
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())
   const sent: string[] = []

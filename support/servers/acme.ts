@@ -47,12 +47,12 @@ export async function startPebble(t: TestContext, dir: string): Promise<AcmeServ
     child.kill('SIGKILL')
     await ended
   })
-  const said: string[] = []
+  const output: string[] = []
   for await (const line of createInterface({ input: child.stdout })) {
-    said.push(line)
+    output.push(line)
     if (line.includes('ACME directory available')) break
   }
-  if (child.exitCode !== null) throw new Error(`pebble ended: ${said.join('\n')}`)
+  if (child.exitCode !== null) throw new Error(`pebble ended: ${output.join('\n')}`)
   child.stdout.resume()
   return { directory: `https://127.0.0.1:${port}/dir`, caFile }
 }

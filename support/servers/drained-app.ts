@@ -31,17 +31,17 @@ const {
   forceAfterMs = 0,
   ...times
 } = JSON.parse(process.argv[2] ?? '{}') as DrainedAppOptions
-const tell = (message: DrainedAppMessage) => process.send?.(message)
-const log = (_fields: object, message: string) => void tell({ kind: 'log', message })
+const report = (message: DrainedAppMessage) => process.send?.(message)
+const log = (_fields: object, message: string) => void report({ kind: 'log', message })
 const logger = { debug: log, info: log, warn: log, error: log }
 
 const server = https.createServer(identity, (request, response) => {
-  tell({ kind: 'request' })
+  report({ kind: 'request' })
   request.on('error', () => {}).resume()
   request.on('end', () => response.end('answered'))
 })
 const drain = createDrain({ servers: [server], logger, ...times })
-drain.on('state', (state) => tell({ kind: 'state', state }))
+drain.on('state', (state) => report({ kind: 'state', state }))
 
 let lastSignalAt = 0
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -51,7 +51,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 const engine = {
   async reload(options: unknown): Promise<void> {
-    tell({ kind: 'reload', options })
+    report({ kind: 'reload', options })
     if (reload === 'fail') throw new Error('cannot be read')
   },
 }
@@ -59,17 +59,17 @@ handleSignals(drain, engine, {
   logger,
   forceAfterMs,
   async onDrained() {
-    tell({ kind: 'cleaning-up' })
+    report({ kind: 'cleaning-up' })
     if (cleanUp === 'hang') await new Promise((resolve) => setTimeout(resolve, 60_000))
     if (cleanUp === 'fail') throw new Error('still in use')
   },
 })
-process.on('exit', () => tell({ kind: 'exiting', sinceSignalMs: performance.now() - lastSignalAt }))
+process.on('exit', () => report({ kind: 'exiting', sinceSignalMs: performance.now() - lastSignalAt }))
 process.on('message', (message) => {
   if (message === 'start') drain.start()
   else process.kill(process.pid, message as NodeJS.Signals)
 })
 process.channel?.unref()
 server.listen(0, '127.0.0.1', () => {
-  tell({ kind: 'listening', port: (server.address() as AddressInfo).port })
+  report({ kind: 'listening', port: (server.address() as AddressInfo).port })
 })

@@ -3,7 +3,7 @@ import { threadId } from 'node:worker_threads'
 /** The task of a thread that only fails. */
 export interface FaultTask {
   /** Whether to succeed, with the ID of the thread as the reply. */
-  readonly well: boolean
+  readonly isHarmless: boolean
   /** Text in the errors that are thrown. */
   readonly secret: string
   /** Set to 1 as soon as a thread has started the task. */
@@ -11,14 +11,14 @@ export interface FaultTask {
 }
 
 export function faultTask(task: Partial<FaultTask> = {}): FaultTask {
-  return { well: false, secret: '', taken: new Int32Array(new SharedArrayBuffer(4)), ...task }
+  return { isHarmless: false, secret: '', taken: new Int32Array(new SharedArrayBuffer(4)), ...task }
 }
 
 export type Fault = keyof typeof FAULTS
 
-/** Fails in this way, unless the task is `well`. */
+/** Fails in this way, unless the task has `isHarmless`. */
 export function fail(fault: Fault, task: FaultTask): unknown {
-  return task.well ? threadId : FAULTS[fault](task)
+  return task.isHarmless ? threadId : FAULTS[fault](task)
 }
 
 export function isFault(name: string): name is Fault {

@@ -12,13 +12,13 @@ test('by default a run measures every scope in five rounds on the current Node',
     { scopes, rounds, node, quick },
     { scopes: known, rounds: 5, node: process.execPath, quick: false },
   )
-  const told = parseCommandLine(
+  const parsed = parseCommandLine(
     ['--scope', 'wire', '--quick', '--rounds=3', '--node', relative('.', process.execPath)],
     known,
   )
-  assert.deepEqual([told.scopes, told.rounds, told.node], [['wire'], 3, process.execPath])
+  assert.deepEqual([parsed.scopes, parsed.rounds, parsed.node], [['wire'], 3, process.execPath])
   assert.equal(parseCommandLine(['--quick'], known).rounds, 1)
-  assert.deepEqual([parseCommandLine([], known).whole, told.whole], [true, false])
+  assert.deepEqual([parseCommandLine([], known).whole, parsed.whole], [true, false])
 })
 
 for (const args of [['--scope', 'gap,nothing'], ['--rounds', '0'], ['--rounds', 'x'], ['--fast'], ['gap']]) {

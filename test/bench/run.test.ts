@@ -30,8 +30,8 @@ test('a failed measurement costs only its own result, and is reported with its r
     ['a', [1, 1, 1]],
     ['b', [1, 3]],
   ])
-  const told = result.failures?.map(({ scenario, round, why }) => [scenario, round, why]).sort()
-  assert.deepEqual(told, [
+  const failures = result.failures?.map(({ scenario, round, why }) => [scenario, round, why]).sort()
+  assert.deepEqual(failures, [
     ['flood', 1, 'no server'],
     ['storm', 2, 'the server ended'],
   ])

@@ -33,7 +33,7 @@ export interface RefusedRow extends CommonRow {
   /** Breaks the valid files; the returned function is called at the end of the row. */
   spoil(site: Site, served: Leaf): Undo | Promise<Undo>
   /** The expected message of the first problem, if its words matter. */
-  readonly says?: RegExp
+  readonly message?: RegExp
   /** The outcome, unless it is `rejected`. */
   readonly outcome?: 'waiting-for-pair'
   /** Whether `force` accepts it: it accepts violations of the policy, and never material that cannot serve. */

@@ -309,19 +309,19 @@ async function afterMember(
   const shared = shareEngine(engine, { timeoutMs: MEMBER_TIMEOUT_MS })
   const { port1, port2 } = new MessageChannel()
   t.after(() => port2.close())
-  const tell = (message: object) =>
+  const send = (message: object) =>
     port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
   const report = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
   let number = 0
   port2.on('message', ({ message }: { message: ToMember }) => {
     if (message.kind === 'stage') number = message.snapshot.generation.number
     if (number > 1) {
-      if (answer) tell({ ...answer, number })
-    } else if (message.kind === 'stage') tell({ kind: 'staged', number, longestSliceMs: 0, report })
-    else if (message.kind === 'commit') tell({ kind: 'committed', number, longestSliceMs: 0, report })
+      if (answer) send({ ...answer, number })
+    } else if (message.kind === 'stage') send({ kind: 'staged', number, longestSliceMs: 0, report })
+    else if (message.kind === 'commit') send({ kind: 'committed', number, longestSliceMs: 0, report })
   })
   shared.add(port1)
-  tell({ kind: 'join', pid: 4711, threadId: 0 })
+  send({ kind: 'join', pid: 4711, threadId: 0 })
   await eventually('the member has joined', () => shared.members().length === 1)
   const message = await reloaded(engine, site, code)
   if (code !== 'MEMBER_EVICTED') return message

@@ -71,7 +71,7 @@ async function openStage(t: TestContext, group: Group): Promise<Stage> {
 async function playRefused(stage: Stage, row: RefusedRow): Promise<void> {
   const { site, engine, logger, served } = stage
   forgetSecrets(stage)
-  logger.said()
+  logger.takeLines()
   const before = engine.status()
   const undo = await row.spoil(site, served)
   try {
@@ -82,7 +82,7 @@ async function playRefused(stage: Stage, row: RefusedRow): Promise<void> {
       JSON.stringify(result.problems),
     )
     assert.equal(result.problems[0]?.path, row.at === null ? undefined : site.path(row.at))
-    if (row.says) assert.match(result.problems[0]?.message ?? '', row.says)
+    if (row.message) assert.match(result.problems[0]?.message ?? '', row.message)
     assertNothingMoved(before, engine.status(), result)
     await assertServed(stage)
     const forced = await engine.reload({ force: true, dryRun: true })
@@ -103,7 +103,7 @@ async function playRefused(stage: Stage, row: RefusedRow): Promise<void> {
 async function playAccepted(stage: Stage, row: AcceptedRow): Promise<void> {
   const { site, engine, logger } = stage
   forgetSecrets(stage)
-  logger.said()
+  logger.takeLines()
   stage.served = row.accepted(site, stage.served)
   const result = await engine.reload()
   assert.equal(result.outcome, 'applied', JSON.stringify(result.problems))

@@ -50,10 +50,10 @@ test('the program of the Deployment loads a renewed Secret, and its probes and m
       RELOAD_SECONDS: '0.1',
     },
   })
-  const said = async (start: string) =>
+  const portAfter = async (start: string) =>
     Number((await example.next((line) => line.startsWith(start))).split(' ').at(-1))
-  const port = await said('listening on')
-  const metricsPort = await said('metrics on')
+  const port = await portAfter('listening on')
+  const metricsPort = await portAfter('metrics on')
 
   const renewed = authority.issue()
   volume.write(secretOf(renewed))

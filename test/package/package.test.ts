@@ -80,10 +80,10 @@ test('the installed program prints its version', (t) => {
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     version: string
   }
-  const said = execFileSync(process.execPath, [join(dir, 'node_modules/.bin/certswap'), '--version'], {
+  const output = execFileSync(process.execPath, [join(dir, 'node_modules/.bin/certswap'), '--version'], {
     encoding: 'utf8',
   })
-  assert.equal(said.trim(), version)
+  assert.equal(output.trim(), version)
 })
 
 test('in a built checkout, `npx certswap` finds an executable program', () => {

@@ -42,10 +42,10 @@ test(`of ${CASES} pairs certswap accepts those that Node serves and clients veri
     const others = Array.from({ length: FORMS }, () => otherFormOf(drawn, next))
     const before: Before = { handshakes: new Map(), accepted: null }
     for (const one of [drawn, ...others]) {
-      const said = await bothSay(one, dir, before)
-      if (said === null) continue
-      const explanation = explanationOf(one, said.node, said.own)
-      if (explanation === null) unexplained.push(`${describeCase(one)}: ${JSON.stringify(said)}`)
+      const verdicts = await bothVerdicts(one, dir, before)
+      if (verdicts === null) continue
+      const explanation = explanationOf(one, verdicts.node, verdicts.own)
+      if (explanation === null) unexplained.push(`${describeCase(one)}: ${JSON.stringify(verdicts)}`)
       else counts.set(explanation, (counts.get(explanation) ?? 0) + 1)
     }
   }
@@ -58,12 +58,12 @@ test('for each reason of the list there is a pair on which Node and certswap dis
   const dir = tempDir(t)
   for (const { reason, side, example, isHere = true } of DISAGREEMENTS) {
     const one = { ...usualCase, ...example }
-    const said = await bothSay(one, dir)
-    assert.ok(said, reason)
+    const verdicts = await bothVerdicts(one, dir)
+    assert.ok(verdicts, reason)
     const expected = isHere ? `${side}: ${reason}` : 'agreed'
-    assert.equal(explanationOf(one, said.node, said.own), expected, JSON.stringify(said))
+    assert.equal(explanationOf(one, verdicts.node, verdicts.own), expected, JSON.stringify(verdicts))
   }
-  const usual = await bothSay(usualCase, dir)
+  const usual = await bothVerdicts(usualCase, dir)
   assert.ok(usual?.own.isAccepted)
   assert.equal(explanationOf(usualCase, usual.node, usual.own), 'agreed')
 })
@@ -80,7 +80,7 @@ interface Before {
   accepted: { readonly record: PreparedReply['record']; readonly codes: readonly string[] } | null
 }
 
-async function bothSay(one: PairCase, dir: string, before: Before = noneBefore()): Promise<Said | null> {
+async function bothVerdicts(one: PairCase, dir: string, before: Before = noneBefore()): Promise<Said | null> {
   const files = filesOfCase(one)
   if (files === null) return null
   // Node loads a key of another type than the certificate's, and fails in the handshake.

@@ -108,7 +108,7 @@ const secretLines = [leaf.keyPem, traditionalKey(rsa)].flatMap((text) => text.sp
 function assertTellsNothing(reply: Awaited<ReturnType<typeof prepareHere>>): void {
   const bytes = 'record' in reply && reply.record ? Object.values(reply.record) : []
   const record = bytes.map((part) => Buffer.from(part).toString())
-  const told = JSON.stringify({ ...reply, material: null, record })
-  assert.ok(!told.includes(PASSPHRASE))
-  for (const line of secretLines) assert.ok(!told.includes(line))
+  const text = JSON.stringify({ ...reply, material: null, record })
+  assert.ok(!text.includes(PASSPHRASE))
+  for (const line of secretLines) assert.ok(!text.includes(line))
 }

@@ -34,7 +34,7 @@ for (const [what, damage] of Object.entries(damages)) {
     const logger = recordingLogger()
     const engine = await startEngine(t, { ...writePair(dir, authority.issue()), caDir, logger })
     for (let i = 0; i < FILES; i++) damage(join(caDir, `b${i}`))
-    logger.said()
+    logger.takeLines()
     const { outcome, problems } = await engine.reload()
     assert.equal(outcome, 'rejected')
     assert.equal(new Set(problems.map(({ path }) => path)).size, 101)

@@ -65,7 +65,7 @@ test('no command prints a character that moves the cursor, or a line that a path
   })
   t.after(() => child.kill('SIGKILL'))
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  const [said, codes = '[]'] = stdout.split('codes ')
+  const [output, codes = '[]'] = stdout.split('codes ')
   JSON.parse(codes).forEach((code: number, i: number) => {
     assert.equal(
       code === 0,
@@ -75,8 +75,8 @@ test('no command prints a character that moves the cursor, or a line that a path
   })
   assert.equal(JSON.parse(codes).length, COMMANDS.length)
   assert.match(stderr, /\\u009b2J/)
-  assert.doesNotMatch(said + stderr, UNPRINTABLE)
-  assert.doesNotMatch(said + stderr, /^certswap: all is well/m)
+  assert.doesNotMatch(output + stderr, UNPRINTABLE)
+  assert.doesNotMatch(output + stderr, /^certswap: all is well/m)
 })
 
 test('a log line holds no character that moves the cursor', async (t) => {

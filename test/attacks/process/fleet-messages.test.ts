@@ -115,11 +115,11 @@ test('a message of an unknown kind is not mistaken for another one, and a rollba
   const { engine, shared, rotate } = await primary(t)
   const kinds: string[] = []
   let strange: Message[] = []
-  const { member, tell } = between(t, shared, {
+  const { member, send } = between(t, shared, {
     toMember(envelope) {
       kinds.push(envelope.message.kind)
       // Between commit and settle, while a previous generation can still be restored.
-      if (envelope.message.kind === 'settle') for (const message of strange) tell(message)
+      if (envelope.message.kind === 'settle') for (const message of strange) send(message)
       return envelope
     },
   })
@@ -147,7 +147,7 @@ test('a message of an unknown kind is not mistaken for another one, and a rollba
     { kind: 'settle' },
     { kind: 'abort' },
   ]) {
-    tell(message)
+    send(message)
   }
   rotate()
   assert.equal((await engine.reload()).outcome, 'applied')
@@ -202,7 +202,7 @@ function between(t: TestContext, shared: { add(port: MessagePort): void }, { toM
   t.after(() => engine.close())
   return {
     member: engine.join(process.pid, 60_000),
-    tell: (message: unknown) =>
+    send: (message: unknown) =>
       far.port1.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message }),
   }
 }

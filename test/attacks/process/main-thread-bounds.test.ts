@@ -49,11 +49,11 @@ test('saying goodbye to many idle HTTP/2 sessions does not block the event loop'
 
 test('goodbyes that are spread over time keep their distance, even if timers fire late', async (t) => {
   const server = tls.createServer(identity)
-  const said = turns(t)
+  const goodbyes = turns(t)
   const { drain } = await drained(t, server, undefined, {
     spreadMs: 60,
     onRaw: (socket) => {
-      said.note()
+      goodbyes.note()
       socket.end()
     },
   })
@@ -63,7 +63,7 @@ test('goodbyes that are spread over time keep their distance, even if timers fir
   while (performance.now() < until) {}
   const { closed } = await drain.complete()
   assert.equal(closed.raw, CONNECTIONS)
-  assertSpread(said.counts())
+  assertSpread(goodbyes.counts())
 })
 
 test('cutting many connections does not block the event loop, and cuts every one, even during the goodbyes', async (t) => {

@@ -86,7 +86,7 @@ for (const [what, [trust, code]] of Object.entries(unservable)) {
     await once(own, 'close')
     site.write(trust)
     assertApplied(await site.engine.reload())
-    logger.said()
+    logger.takeLines()
     await listen(t, own)
     assert.ok(
       logger.lines.some(({ level, fields }) => level === 'error' && 'code' in fields && fields.code === code),

@@ -15,7 +15,7 @@ import tls, { type TLSSocket } from 'node:tls'
 import type { ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
 import {
   type ClientOptions,
-  comeIn,
+  connectFully,
   createGreeter,
   greet,
   type Outcome,
@@ -82,14 +82,14 @@ for (const version of VERSIONS) {
         const during = await early()
         assert.equal(during.admission, 'refused', 'it is judged by the trust that accepted it')
         const duringB = await earlyB()
-        const late = await comeIn({ ...client, ...clientA })
+        const late = await connectFully({ ...client, ...clientA })
         assert.equal(late.admission, 'full', 'the wider trust is in force')
         await narrow(site)
         for (const { session } of [during, late]) {
           for (const again of ['a.test', 'localhost']) {
-            const back = await comeIn({ ...client, ...clientA, servername: again, session })
+            const back = await connectFully({ ...client, ...clientA, servername: again, session })
             assert.equal(back.admission, 'refused', `${servername}, then ${again}`)
-            assert.equal((await comeIn({ ...client, servername: again, session })).admission, 'refused')
+            assert.equal((await connectFully({ ...client, servername: again, session })).admission, 'refused')
           }
         }
         // The sessions of B were judged by the trust that is in force again.
@@ -115,7 +115,7 @@ for (const version of VERSIONS) {
       const clients: Promise<Outcome>[] = []
       while (!answered && clients.length < 30) {
         const servername = clients.length % 2 === 0 ? 'a.test' : 'localhost'
-        clients.push(comeIn({ ...clientA, port: site.port, version, servername }))
+        clients.push(connectFully({ ...clientA, port: site.port, version, servername }))
         await pause(1)
       }
       await reload
@@ -194,7 +194,7 @@ test('a handshake that the application delays does not complete after trust has 
   })
   const port = await listen(t, server)
   const held = once(server, 'newSession')
-  const client = comeIn({ ...clientA, port, version: 'TLSv1.2', withoutTickets: true })
+  const client = connectFully({ ...clientA, port, version: 'TLSv1.2', withoutTickets: true })
   await held
   await site.reload(site.ca, bundle(authorityB))
   storeSession()
@@ -216,7 +216,7 @@ test('a server that was listening before it was attached admits no client by the
     t.after(site.engine.attach(server))
     await site.reload(site.ca, bundle(authorityB))
     assert.deepEqual(await admissionsOf(...waiting), ['refused', 'refused', 'refused'])
-    assert.equal((await comeIn({ ...clientB, port, version })).admission, 'full')
+    assert.equal((await connectFully({ ...clientB, port, version })).admission, 'full')
     await site.reload(site.ca, bundle(authorityA, authorityB))
   }
 })
@@ -231,14 +231,14 @@ test('a host of a server that was detached, or never attached, is not served wit
   for (const server of [left, never]) {
     const port = await listen(t, server)
     const client = { ...clientA, port, servername: 'a.test', version: 'TLSv1.3' } as const
-    assert.equal((await comeIn({ ...client, expectTicket: false })).admission, 'full')
-    const { session } = await comeIn(client)
+    assert.equal((await connectFully({ ...client, expectTicket: false })).admission, 'full')
+    const { session } = await connectFully(client)
     await site.reload(site.ca, bundle(authorityB))
-    assert.equal((await comeIn(client)).admission, 'refused')
-    assert.equal((await comeIn({ ...client, ...clientB })).admission, 'refused')
+    assert.equal((await connectFully(client)).admission, 'refused')
+    assert.equal((await connectFully({ ...client, ...clientB })).admission, 'refused')
     // A renewal of the host keeps it refused; trust that is restored opens it again.
     await site.reload(site.ca, bundle(authorityA, authorityB))
-    assert.notEqual((await comeIn({ ...client, session })).admission, 'refused')
+    assert.notEqual((await connectFully({ ...client, session })).admission, 'refused')
   }
 })
 
@@ -254,9 +254,9 @@ test('servers with different policies that share one SNI callback request client
     const port = await listen(t, server)
     for (const version of VERSIONS) {
       const client = { port, version, servername: 'a.test' }
-      assert.equal((await comeIn({ ...client, ...clientB })).admission, 'full')
-      assert.equal((await comeIn(client)).admission, strangers)
-      assert.equal((await comeIn({ ...client, ...clientA })).admission, strangers)
+      assert.equal((await connectFully({ ...client, ...clientB })).admission, 'full')
+      assert.equal((await connectFully(client)).admission, strangers)
+      assert.equal((await connectFully({ ...client, ...clientA })).admission, strangers)
     }
   }
 })
@@ -274,8 +274,8 @@ test('an SNI callback that is called without its connection refuses hosts where 
     const server = createGreeter({ ...options, SNICallback: callback })
     t.after(site.engine.attach(server))
     const client = { ...clientB, port: await listen(t, server), version: 'TLSv1.3' } as const
-    assert.equal((await comeIn({ ...client, servername: 'a.test' })).admission, admission)
-    assert.equal((await comeIn(client)).admission, 'full')
+    assert.equal((await connectFully({ ...client, servername: 'a.test' })).admission, admission)
+    assert.equal((await connectFully(client)).admission, 'full')
   }
 })
 

@@ -124,7 +124,7 @@ export const cases: Record<string, Case> = {
     server.close()
     await once(server, 'close')
     assertApplied(await engine.update({ ca: undefined }))
-    logger.said()
+    logger.takeLines()
     const port = await listen(t, server)
     assert.deepEqual(await verdicts(port, publicRoot), ['refused', 'refused'])
     const [line] = logger.lines.filter(({ level }) => level === 'error')
@@ -201,15 +201,15 @@ function serve(t: CaseContext, engine: ReloadEngine): Promise<number> {
 
 /** Sends each admitted client whether it is authorized. */
 function serverOf(kind: 'node:tls' | 'node:https' | 'node:http2', options: tls.TlsOptions): tls.Server {
-  const told = (socket: tls.TLSSocket) => (socket.authorized ? 'authorized' : 'unauthorized')
+  const verdict = (socket: tls.TLSSocket) => (socket.authorized ? 'authorized' : 'unauthorized')
   if (kind === 'node:tls') {
     return tls.createServer(options, (socket) => {
       socket.on('error', () => {})
-      socket.once('data', () => socket.end(told(socket)))
+      socket.once('data', () => socket.end(verdict(socket)))
     })
   }
   const answer = (request: { socket: object }, response: { end(text: string): void }) => {
-    response.end(told(request.socket as tls.TLSSocket))
+    response.end(verdict(request.socket as tls.TLSSocket))
   }
   if (kind === 'node:https') return https.createServer(options, answer as never)
   return http2.createSecureServer({ ...options, allowHTTP1: true }, answer as never) as unknown as tls.Server

@@ -41,7 +41,7 @@ test('a CA that was removed stays refused after a rollback, and the previous cer
   assert.deepEqual(await site.verdicts(), ['accepted', 'refused'])
   const { trust, trustRestored } = site.engine.status().generation
   assert.deepEqual([trust.authorities, trustRestored], [1, null])
-  assert.deepEqual(site.logger.said().slice(-1), [
+  assert.deepEqual(site.logger.takeLines().slice(-1), [
     'info certificates rolled back; the trust in force was kept',
   ])
 })
@@ -60,14 +60,14 @@ test('a rollback that includes trust restores it, logs it, and the status shows 
   site.rotate()
   site.trust([staying])
   assertApplied(await site.engine.reload())
-  site.logger.said()
+  site.logger.takeLines()
   const back = await site.engine.rollback({ generation: 1, trust: true })
   assertApplied(back)
   assert.deepEqual(back.restored, RESTORED)
   assert.deepEqual(await site.verdicts(), ['accepted', 'accepted'])
   assert.equal(site.engine.status().generation.trustRestored, 1)
   assert.ok(
-    site.logger.said().includes('warn trust was rolled back: it may differ from the CA and CRL files'),
+    site.logger.takeLines().includes('warn trust was rolled back: it may differ from the CA and CRL files'),
   )
 
   // A plain rollback keeps the trust in force, and the status still shows that it was rolled back.

@@ -23,7 +23,7 @@ import { recordingLogger } from '../../../support/base/recording-logger.js'
 import {
   type Admission,
   type ClientOptions,
-  comeIn,
+  connectFully,
   createGreeter,
   type Outcome,
   openOnly,
@@ -227,7 +227,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   'a new connection':
     async ({ main }, identity) =>
     () =>
-      comeIn({ ...identity, port: main.port, version: 'TLSv1.3' }),
+      connectFully({ ...identity, port: main.port, version: 'TLSv1.3' }),
   'a session id in an external cache, TLS 1.2': ({ cache }, identity) =>
     withSession({ ...identity, port: cache.port, version: 'TLSv1.2', withoutTickets: true }),
   'a ticket, TLS 1.2': ({ main }, identity) =>
@@ -348,25 +348,25 @@ async function openSite(): Promise<Site> {
     execArgv: [],
     serialization: 'advanced',
   })
-  const tell = async (order: ReplicaOrder): Promise<ReplicaAnswer> => {
+  const command = async (order: ReplicaOrder): Promise<ReplicaAnswer> => {
     child.send(order)
     const [answer] = (await once(child, 'message')) as [ReplicaAnswer]
     assert.equal(answer.error, undefined)
     return answer
   }
-  const { port = 0 } = await tell({ kind: 'open', options })
+  const { port = 0 } = await command({ kind: 'open', options })
   const engines: Engines = {
     async reload() {
       assertApplied(await engine.reload())
-      await tell({ kind: 'reload' })
+      await command({ kind: 'reload' })
     },
     async update(changes) {
       assertApplied(await engine.update(changes))
-      await tell({ kind: 'update', changes })
+      await command({ kind: 'update', changes })
     },
     async rollback(options) {
       assertApplied(await engine.rollback(options))
-      await tell({ kind: 'rollback', ...options })
+      await command({ kind: 'rollback', ...options })
     },
     renew: () => void writePair(dir, serverAuthority.issue()),
   }
@@ -428,11 +428,11 @@ async function withSession(
   again: Partial<ClientOptions> = {},
 ): Promise<() => Promise<Outcome>> {
   const session = await sessionOf(first)
-  return () => comeIn({ ...first, ...again, session })
+  return () => connectFully({ ...first, ...again, session })
 }
 
 async function sessionOf(client: ClientOptions): Promise<Buffer> {
-  const { admission, session } = await comeIn(client)
+  const { admission, session } = await connectFully(client)
   assert.equal(admission, 'full')
   assert.ok(session, 'no session came')
   return session

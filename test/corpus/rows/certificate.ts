@@ -134,38 +134,41 @@ export const certificateDamage: Group = {
   options: pairOptions,
   right: rightPair,
   rows: [
-    { ...no('nothing', 'CERT_MISSING', () => '', true), says: /tls\.crt is empty: .* write the file again/ },
+    {
+      ...no('nothing', 'CERT_MISSING', () => '', true),
+      message: /tls\.crt is empty: .* write the file again/,
+    },
     {
       ...no('blank lines', 'CERT_MISSING', () => '\ufeff \r\n\t\n'),
-      says: /tls\.crt holds only white space/,
+      message: /tls\.crt holds only white space/,
     },
     no('a page of HTML', 'CERT_MISSING', () => '<!doctype html><title>404 Not Found</title>'),
     no('bytes without meaning', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
     {
       ...no('zeros, as after a crash', 'CERT_MISSING', () => Buffer.alloc(2000)),
-      says: /tls\.crt holds only NUL bytes: .*; write the file again/,
+      message: /tls\.crt holds only NUL bytes: .*; write the file again/,
     },
     {
       ...no('a certificate request', 'CERT_MISSING', (leaf) => csr(leaf)),
-      says: /a certificate request \(CSR\), which a CA signs; .*: openssl req -in \S+ -noout -subject/,
+      message: /a certificate request \(CSR\), which a CA signs; .*: openssl req -in \S+ -noout -subject/,
     },
     {
       ...no('a certificate request in DER', 'PEM_INVALID', (leaf) => derOf(csr(leaf))),
-      says: /is a certificate request \(CSR\) in DER, .*: openssl req -inform der -in /,
+      message: /is a certificate request \(CSR\) in DER, .*: openssl req -inform der -in /,
     },
     {
       ...no('PKCS#7', 'CERT_MISSING', ({ certDer }) => pem('PKCS7', pkcs7([{ certDer }]))),
-      says: /PKCS#7 \(a \.p7b file\); convert it with: openssl pkcs7 -in \S+ -print_certs -out /,
+      message: /PKCS#7 \(a \.p7b file\); convert it with: openssl pkcs7 -in \S+ -print_certs -out /,
     },
     {
       ...no('PKCS#7 under the label of a certificate', 'PEM_INVALID', ({ certDer }) =>
         pem('CERTIFICATE', pkcs7([{ certDer }])),
       ),
-      says: /it is PKCS#7; convert it with: openssl pkcs7 -in /,
+      message: /it is PKCS#7; convert it with: openssl pkcs7 -in /,
     },
     {
       ...no('PKCS#7 in DER', 'PEM_INVALID', ({ certDer }) => pkcs7([{ certDer }])),
-      says: /is PKCS#7 in DER, not PEM; convert it with: openssl pkcs7 -inform der -in /,
+      message: /is PKCS#7 in DER, not PEM; convert it with: openssl pkcs7 -inform der -in /,
     },
     ...['#', '; '].map((mark) =>
       no(`everything commented out with ${mark}`, 'CERT_MISSING', ({ chainPem }) =>
@@ -174,11 +177,11 @@ export const certificateDamage: Group = {
     ),
     {
       ...no('quotes around the chain', 'PEM_INVALID', ({ chainPem }) => `cert: "${chainPem}"`),
-      says: /its "-----BEGIN" has text before it; begin a line with it/,
+      message: /its "-----BEGIN" has text before it; begin a line with it/,
     },
     {
       ...no('a chain as a JSON string', 'PEM_INVALID', ({ chainPem }) => JSON.stringify({ chainPem })),
-      says: /is not at the start of a line; write real line ends instead of "\\n"/,
+      message: /is not at the start of a line; write real line ends instead of "\\n"/,
     },
     ...['# ', '"', 'cert: '].map((mark) =>
       no(
@@ -210,13 +213,13 @@ export const certificateDamage: Group = {
     ...(['utf32le', 'utf32be'] as const).flatMap((order) => [
       {
         ...no(`UTF-32, ${order}`, 'PEM_INVALID', ({ chainPem }) => utf32(`\ufeff${chainPem}`, order)),
-        says: /is UTF-32 text; save it as UTF-8: iconv -f UTF-32 -t UTF-8 /,
+        message: /is UTF-32 text; save it as UTF-8: iconv -f UTF-32 -t UTF-8 /,
       },
       {
         ...no(`UTF-32, ${order}, without a byte order mark`, 'PEM_INVALID', ({ chainPem }) =>
           utf32(chainPem, order),
         ),
-        says: /is UTF-32 text; save it as UTF-8: iconv -f UTF-32[LB]E -t UTF-8 /,
+        message: /is UTF-32 text; save it as UTF-8: iconv -f UTF-32[LB]E -t UTF-8 /,
       },
     ]),
     no('a public key', 'CERT_MISSING', (leaf) => publicKeyPem(leaf)),
@@ -225,7 +228,7 @@ export const certificateDamage: Group = {
     no('a block of an unknown kind', 'CERT_MISSING', ({ certDer }) => pem('SOMETHING ELSE', certDer)),
     {
       ...no('DER, with the conversion command in the message', 'PEM_INVALID', ({ certDer }) => certDer),
-      says: /openssl x509 -inform der -in \S+tls\.crt -out /,
+      message: /openssl x509 -inform der -in \S+tls\.crt -out /,
     },
     no('a PKCS#12 file', 'PEM_INVALID', (leaf) => pkcs12({ leaf, passphrase: 'x' })),
     no('UTF-16 with a byte order mark', 'PEM_INVALID', ({ chainPem }) =>

@@ -85,20 +85,20 @@ export const keyDamage: Group = {
   options: pairOptions,
   right: rightPair,
   rows: [
-    { ...no('nothing', 'KEY_MISSING', () => ''), says: /tls\.key is empty: / },
-    { ...no('blank lines', 'KEY_MISSING', () => '\n\n'), says: /tls\.key holds only white space: / },
-    { ...no('zeros', 'KEY_MISSING', () => Buffer.alloc(300)), says: /tls\.key holds only NUL bytes: / },
+    { ...no('nothing', 'KEY_MISSING', () => ''), message: /tls\.key is empty: / },
+    { ...no('blank lines', 'KEY_MISSING', () => '\n\n'), message: /tls\.key holds only white space: / },
+    { ...no('zeros', 'KEY_MISSING', () => Buffer.alloc(300)), message: /tls\.key holds only NUL bytes: / },
     no('the certificate', 'KEY_MISSING', ({ chainPem }) => chainPem, 'KEY_MISSING'),
     no('a public key', 'KEY_MISSING', (leaf) => publicKeyPem(leaf)),
     no('a certificate request', 'KEY_MISSING', (leaf) => csr(leaf)),
     no('parameters alone', 'KEY_MISSING', () => EC_PARAMETERS),
     {
       ...no('DER, with the conversion command in the message', 'PEM_INVALID', ({ keyPem }) => derOf(keyPem)),
-      says: /openssl pkey -inform der -in \S+tls\.key -out /,
+      message: /openssl pkey -inform der -in \S+tls\.key -out /,
     },
     {
       ...no('short DER', 'PEM_INVALID', ({ keyPem }) => derOf(keyPem), undefined, { keyType: 'ed25519' }),
-      says: /openssl pkey -inform der /,
+      message: /openssl pkey -inform der /,
     },
     no('UTF-16', 'PEM_INVALID', ({ keyPem }) => Buffer.from(`\ufeff${keyPem}`, 'utf16le')),
     no('the first half', 'PEM_INVALID', ({ keyPem }) => cutAt(keyPem, 0.5)),
@@ -137,11 +137,12 @@ export const keyDamage: Group = {
       ...no("OpenSSH's own form", 'KEY_INVALID', () =>
         pem('OPENSSH PRIVATE KEY', Buffer.from('openssh-key-v1\0')),
       ),
-      says: /in the form of OpenSSH, which TLS does not use; convert it in place with: ssh-keygen -p -m PKCS8 -f /,
+      message:
+        /in the form of OpenSSH, which TLS does not use; convert it in place with: ssh-keygen -p -m PKCS8 -f /,
     },
     {
       ...no('UTF-32', 'PEM_INVALID', ({ keyPem }) => utf32(`\ufeff${keyPem}`, 'utf32be')),
-      says: /is UTF-32 text; /,
+      message: /is UTF-32 text; /,
     },
     no(
       'an encrypted key',
@@ -288,14 +289,14 @@ export const passphraseFile: Group = {
     {
       ...closed('an empty passphrase file', 'KEY_PASSPHRASE_WRONG', (site) => site.write('passphrase', '')),
       at: 'passphrase',
-      says: /: the passphrase file \S+passphrase is empty: /,
+      message: /: the passphrase file \S+passphrase is empty: /,
     },
     {
       ...closed('a passphrase file of zeros', 'KEY_PASSPHRASE_WRONG', (site) =>
         site.write('passphrase', Buffer.alloc(20)),
       ),
       at: 'passphrase',
-      says: /: the passphrase file \S+passphrase holds only NUL bytes: /,
+      message: /: the passphrase file \S+passphrase holds only NUL bytes: /,
     },
     closed('a wrong passphrase for the traditional encryption', 'KEY_PASSPHRASE_WRONG', (site, leaf) =>
       site.write('tls.key', traditionalKey(leaf, OTHER)),
@@ -314,7 +315,8 @@ export const passphraseFile: Group = {
       ...closed('an outdated encryption', 'KEY_INVALID', (site) =>
         site.write('tls.key', pem('ENCRYPTED PRIVATE KEY', OUTDATED)),
       ),
-      says: /it is encrypted with des-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs8 -topk8 -provider legacy /,
+      message:
+        /it is encrypted with des-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs8 -topk8 -provider legacy /,
     },
     closed('an encryption that does not exist', 'KEY_INVALID', (site, leaf) => {
       const unknown = Buffer.from('60864801650304017f', 'hex')

@@ -27,8 +27,8 @@ export const dhparam: Group = {
       id: 'text before them',
       accepted: (site) => withParameters(site, `DH Parameters: (2048 bit)\n${SAFE}`),
     },
-    noParameters('nothing', 'DHPARAM_INVALID', '', { says: /dh\.pem is empty: / }),
-    noParameters('blanks', 'DHPARAM_INVALID', ' \n', { says: /dh\.pem holds only white space: / }),
+    noParameters('nothing', 'DHPARAM_INVALID', '', { message: /dh\.pem is empty: / }),
+    noParameters('blanks', 'DHPARAM_INVALID', ' \n', { message: /dh\.pem holds only white space: / }),
     noParameters('a key', 'DHPARAM_INVALID', (site) => site.leaf().keyPem),
     noParameters('base64 without a meaning', 'DHPARAM_INVALID', pem('DH PARAMETERS', randomBytes(200))),
     noParameters('a prime of 512 bits', 'DHPARAM_INVALID', parameters(generatePrimeSync(512)), {
@@ -160,14 +160,14 @@ export const ticketSecret: Group = {
       spoil: (site) => site.write('tickets', ''),
       refused: 'TICKET_SECRET_INVALID',
       at: 'tickets',
-      says: /tickets is empty: .*; write it with: openssl rand/,
+      message: /tickets is empty: .*; write it with: openssl rand/,
     },
     {
       id: 'zeros, as after a crash: everybody would know the secret',
       spoil: (site) => site.write('tickets', Buffer.alloc(48)),
       refused: 'TICKET_SECRET_INVALID',
       at: 'tickets',
-      says: /tickets holds only NUL bytes: /,
+      message: /tickets holds only NUL bytes: /,
     },
     {
       id: 'the file is gone',

@@ -74,28 +74,29 @@ export const pkcs12File: Group = {
       ...{ at: 'tls.p12', listed: true },
     },
     form('a key that is not for TLS beside the right one', { extra: [keyBag(X25519)] }),
-    { ...no('nothing', 'PFX_INVALID', () => ''), says: /tls\.p12 is empty: / },
-    { ...no('zeros', 'PFX_INVALID', () => Buffer.alloc(900)), says: /tls\.p12 holds only NUL bytes: / },
+    { ...no('nothing', 'PFX_INVALID', () => ''), message: /tls\.p12 is empty: / },
+    { ...no('zeros', 'PFX_INVALID', () => Buffer.alloc(900)), message: /tls\.p12 holds only NUL bytes: / },
     no('bytes without meaning', 'PFX_INVALID', () => randomBytes(2000), 'PFX_INVALID'),
     {
       ...no('PEM', 'PFX_INVALID', ({ chainPem, keyPem }) => chainPem + keyPem),
-      says: /is PEM, not PKCS#12; use the options "cert" and "key", or convert it with: openssl pkcs12 -export -in /,
+      message:
+        /is PEM, not PKCS#12; use the options "cert" and "key", or convert it with: openssl pkcs12 -export -in /,
     },
     {
       ...no('a certificate in DER', 'PFX_INVALID', ({ certDer }) => certDer),
-      says: /is a certificate in DER, not PKCS#12; /,
+      message: /is a certificate in DER, not PKCS#12; /,
     },
     {
       ...no('PKCS#7', 'PFX_INVALID', ({ certDer }) => pkcs7([{ certDer }])),
-      says: /is PKCS#7 in DER, not PKCS#12; /,
+      message: /is PKCS#7 in DER, not PKCS#12; /,
     },
     {
       ...no('its base64', 'PFX_INVALID', (leaf) => pfx(leaf).toString('base64')),
-      says: /is base64 text, not PKCS#12; decode it with: base64 -d \S+ > NEW\.p12$/,
+      message: /is base64 text, not PKCS#12; decode it with: base64 -d \S+ > NEW\.p12$/,
     },
     {
       ...no('a Java keystore', 'PFX_INVALID', () => Buffer.from('feedfeed0000000200000001', 'hex')),
-      says: /is a Java keystore \(JKS\), not PKCS#12; convert it with: keytool -importkeystore /,
+      message: /is a Java keystore \(JKS\), not PKCS#12; convert it with: keytool -importkeystore /,
     },
     no('the first half', 'PFX_INVALID', (leaf) => pfx(leaf).subarray(0, 700)),
     no('all but its last byte', 'PFX_INVALID', (leaf) => pfx(leaf).subarray(0, -1)),
@@ -106,36 +107,38 @@ export const pkcs12File: Group = {
       ...no('another passphrase and no MAC', 'KEY_PASSPHRASE_WRONG', (leaf) =>
         withoutMac(authenticatedSafe({ leaf, passphrase: 'Kirschkern%12%Ähre' })),
       ),
-      says: /does not open \S+, or the file is damaged: it has no MAC that would tell/,
+      message: /does not open \S+, or the file is damaged: it has no MAC that would tell/,
     },
     {
       ...no('no key', 'PFX_INVALID', (leaf) => pfx(leaf, { keyless: true })),
-      says: /holds a certificate and no private key; write both into it: openssl pkcs12 -export /,
+      message: /holds a certificate and no private key; write both into it: openssl pkcs12 -export /,
     },
     {
       ...no('no certificate', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true })),
-      says: /holds a private key and no certificate; add the certificate: openssl pkcs12 -in /,
+      message: /holds a private key and no certificate; add the certificate: openssl pkcs12 -in /,
     },
     {
       ...no('neither in it', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true, keyless: true })),
-      says: /holds neither a certificate nor a private key; /,
+      message: /holds neither a certificate nor a private key; /,
     },
     {
       ...no('CAs alone', 'PFX_INVALID', () => pfx({ ...root, privateKey: LONELY }, { keyless: true })),
-      says: /is a truststore: .* for the option "ca", convert it with: openssl pkcs12 -in \S+ -nokeys -out CA\.pem/,
+      message:
+        /is a truststore: .* for the option "ca", convert it with: openssl pkcs12 -in \S+ -nokeys -out CA\.pem/,
     },
     {
       ...no('a certificate that Java trusts', 'PFX_INVALID', (leaf) =>
         pfx(leaf, { keyless: true, extra: [certificateBag(leaf.certDer, [trusted()])] }),
       ),
-      says: /is a truststore: /,
+      message: /is a truststore: /,
     },
     no('the key of another certificate', 'CERT_KEY_MISMATCH', (leaf, site) =>
       pfx({ ...leaf, privateKey: site.leaf().privateKey }),
     ),
     {
       ...no('outdated encryption', 'PFX_INVALID', (leaf) => pfx(leaf, { outdated: true })),
-      says: /it is encrypted with rc2-40-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs12 -legacy -in /,
+      message:
+        /it is encrypted with rc2-40-cbc, which OpenSSL 3 has only in its legacy provider; write it again with: openssl pkcs12 -legacy -in /,
     },
     {
       ...no('an expired certificate', 'CERT_EXPIRED', (_, site) => pfx(site.leaf(LONG_GONE))),

@@ -43,7 +43,7 @@ export const purposes: Group = {
       },
       refused: 'CERT_PURPOSE',
       at: 'tls.crt',
-      says: /CN=Corpus Client Intermediate .*its extended key usage lacks serverAuth/,
+      message: /CN=Corpus Client Intermediate .*its extended key usage lacks serverAuth/,
       forcible: true,
     },
     {
@@ -55,7 +55,8 @@ export const purposes: Group = {
       },
       refused: 'CHAIN_INCOMPLETE',
       at: 'tls.crt',
-      says: /was signed by CN=Corpus Usage Intermediate, whose key usage lacks keyCertSign: clients refuse it/,
+      message:
+        /was signed by CN=Corpus Usage Intermediate, whose key usage lacks keyCertSign: clients refuse it/,
       forcible: true,
     },
     ...Object.entries({
@@ -73,7 +74,7 @@ export const purposes: Group = {
         },
         refused: 'CERT_PURPOSE',
         at: 'tls.crt',
-        says: new RegExp(`CN=Corpus Odd Root in .* may not issue certificates for servers: ${why.source}`),
+        message: new RegExp(`CN=Corpus Odd Root in .* may not issue certificates for servers: ${why.source}`),
         forcible: true,
       }
     }),
@@ -103,7 +104,8 @@ export const purposes: Group = {
       },
       refused: 'KEY_UNSUPPORTED',
       at: 'tls.crt',
-      says: /has an EC key whose curve is written out in parameters instead of named, which OpenSSL refuses/,
+      message:
+        /has an EC key whose curve is written out in parameters instead of named, which OpenSSL refuses/,
       forcible: true,
     },
   ],
@@ -125,7 +127,8 @@ export const anchoredPurposes: Group = {
       },
       refused: 'CERT_PURPOSE',
       at: 'tls.crt',
-      says: /CN=Corpus Odd Root, which issued CN=localhost in .* may not issue certificates for servers: its extended key usage lacks serverAuth/,
+      message:
+        /CN=Corpus Odd Root, which issued CN=localhost in .* may not issue certificates for servers: its extended key usage lacks serverAuth/,
       forcible: true,
     },
   ],
@@ -259,7 +262,7 @@ function writtenOut(namedCurve: string): KeyPair {
 function no(
   id: string,
   extensions: readonly Buffer[],
-  says: RegExp,
+  message: RegExp,
   { type = 'rsa-2048', forcible = true }: { type?: KeyType; forcible?: boolean } = {},
 ): RefusedRow {
   return {
@@ -269,7 +272,7 @@ function no(
     },
     refused: 'CERT_PURPOSE',
     at: 'tls.crt',
-    says,
+    message,
     forcible,
   }
 }

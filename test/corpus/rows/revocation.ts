@@ -46,10 +46,10 @@ export const revocation: Group = {
       example: 'CRL_MISSING',
     },
     no('the file is gone', 'FILE_NOT_FOUND', (site) => site.remove('ca.crl')),
-    { ...no('nothing', 'CRL_INVALID', (site) => site.write('ca.crl', '')), says: /ca\.crl is empty: / },
+    { ...no('nothing', 'CRL_INVALID', (site) => site.write('ca.crl', '')), message: /ca\.crl is empty: / },
     {
       ...no('zeros', 'CRL_INVALID', (site) => site.write('ca.crl', Buffer.alloc(500))),
-      says: /ca\.crl holds only NUL bytes: /,
+      message: /ca\.crl holds only NUL bytes: /,
     },
     no('a certificate', 'CRL_INVALID', (site) => site.write('ca.crl', root.certPem), 'CRL_INVALID'),
     no('base64 that is not a list', 'CRL_INVALID', (site) =>

@@ -59,11 +59,11 @@ export const trustBundle: Group = {
     no('nothing', 'CA_EMPTY', (site) => site.write('ca.crt', ''), 'CA_EMPTY'),
     {
       ...no('blank lines', 'CA_EMPTY', (site) => site.write('ca.crt', '\n \n')),
-      says: /ca\.crt holds only white space: /,
+      message: /ca\.crt holds only white space: /,
     },
     {
       ...no('zeros', 'CA_EMPTY', (site) => site.write('ca.crt', Buffer.alloc(2000))),
-      says: /ca\.crt holds only NUL bytes: /,
+      message: /ca\.crt holds only NUL bytes: /,
     },
     no('text without a certificate', 'CA_INVALID', (site) => site.write('ca.crt', '# no roots yet\n')),
     no('a private key', 'CA_INVALID', (site) => site.write('ca.crt', site.leaf().keyPem), 'CA_INVALID'),

@@ -56,14 +56,14 @@ test('SIGHUP sends RELOADING=1 and then READY=1, whether or not the files can be
   overwriteInPlace(paths.cert, 'nonsense')
   program.child.kill('SIGHUP')
   await socket.count(5)
-  const told = await socket.datagrams()
+  const datagrams = await socket.datagrams()
   assert.deepEqual(
-    told.map(([line]) => line),
+    datagrams.map(([line]) => line),
     ['READY=1', 'RELOADING=1', 'READY=1', 'RELOADING=1', 'READY=1'],
   )
-  assert.match(told[1]?.[1] as string, /^MONOTONIC_USEC=\d+$/)
-  assert.ok(told[2]?.[1]?.startsWith(`STATUS=serving generation 2, ${leaf.fingerprint256}`))
-  assert.match(told[4]?.[1] as string, /^STATUS=not reloaded, CERT_MISSING: /)
+  assert.match(datagrams[1]?.[1] as string, /^MONOTONIC_USEC=\d+$/)
+  assert.ok(datagrams[2]?.[1]?.startsWith(`STATUS=serving generation 2, ${leaf.fingerprint256}`))
+  assert.match(datagrams[4]?.[1] as string, /^STATUS=not reloaded, CERT_MISSING: /)
   assert.equal(await program.stop(), 0)
 })
 

@@ -62,10 +62,10 @@ test('no answer to any request contains a byte of a file or a passphrase, even i
   await patch({ pfx: join(dir, 'passphrase'), cert: null, key: null })
   await ask('/rollback', { method: 'POST' })
 
-  const said = [...answers, ...log.map((entry) => JSON.stringify(entry)), JSON.stringify(engine.status())]
+  const outputs = [...answers, ...log.map((entry) => JSON.stringify(entry)), JSON.stringify(engine.status())]
   const secrets = [first.keyPem, second.keyPem, keyPem].flatMap((pem) => pem.split('\n').slice(1, -2))
   assert.ok(secrets.length >= 6)
-  for (const text of said) {
+  for (const text of outputs) {
     for (const secret of [...secrets, PASSPHRASE, '-----BEGIN']) {
       assert.ok(!text.includes(secret), `${secret.slice(0, 12)} in ${text}`)
     }

@@ -115,8 +115,8 @@ test('if two pipelined answers have unsent headers, only the last one has Connec
   second.end('two')
 
   const { text } = await readToEnd(client)
-  const said = [...text.matchAll(/connection: (close|keep-alive)/gi)].map(([, value]) => value)
-  assert.deepEqual(said, ['keep-alive', 'close'])
+  const values = [...text.matchAll(/connection: (close|keep-alive)/gi)].map(([, value]) => value)
+  assert.deepEqual(values, ['keep-alive', 'close'])
   assert.match(text, /two/)
 })
 

@@ -217,17 +217,17 @@ test('goodbyes are spread over spreadMs, and never over more than half of the re
   drain.close()
 })
 
-test('a tracked session is told to close, with the redirect, and counts until it has closed', async (t) => {
+test('a tracked session gets a goodbye with the redirect, and counts until it has closed', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok))
   let end = () => {}
-  const told: unknown[] = []
+  const goaways: unknown[] = []
   const closed = new Promise<void>((resolve) => {
     end = resolve
   })
-  drain.track({ goaway: (uri, { reason }) => told.push([uri, reason]), closed, destroy: () => {} })
+  drain.track({ goaway: (uri, { reason }) => goaways.push([uri, reason]), closed, destroy: () => {} })
   assert.equal(drain.connections().tracked, 1)
   drain.start({ uri: 'https://other.example/', reason: 'deploy' })
-  assert.deepEqual(told, [['https://other.example/', 'deploy']])
+  assert.deepEqual(goaways, [['https://other.example/', 'deploy']])
   assert.equal(drain.state, 'closing')
   end()
 
@@ -239,9 +239,9 @@ test('a session that is tracked during the goodbyes gets its goodbye at once, an
   const { drain } = await drainOf(t, httpsServer(ok))
   const release = drain.track(neverEnding())
   drain.start()
-  const told: unknown[] = []
-  const releaseLate = drain.track({ ...neverEnding(), goaway: (uri) => told.push(uri) })
-  assert.deepEqual(told, [undefined])
+  const goaways: unknown[] = []
+  const releaseLate = drain.track({ ...neverEnding(), goaway: (uri) => goaways.push(uri) })
+  assert.deepEqual(goaways, [undefined])
   release()
   releaseLate()
 

@@ -79,13 +79,13 @@ test('a CA certificate that is renewed, or becomes trusted through another one, 
   const site = await mutual(t, [staying, leaving])
   const kept = client(t, site.port, leaver)
   await once(kept, 'connect')
-  const told: unknown[] = []
-  kept.on('goaway', (code) => told.push(code))
+  const goaways: unknown[] = []
+  kept.on('goaway', (code) => goaways.push(code))
   const renewed = createAuthority({ name: leaving.name, key: leaving })
   await site.trust([staying, renewed])
   await site.trust([renewed])
   await site.looked()
-  assert.deepEqual(told, [])
+  assert.deepEqual(goaways, [])
   assert.equal(kept.closed, false)
 })
 
@@ -114,17 +114,17 @@ test('by default, admitted clients stay; one call says goodbye to those that los
   const [gone, kept] = [client(t, site.port, leaver), client(t, site.port, stayer)]
   await Promise.all([once(gone, 'connect'), once(kept, 'connect')])
   await eventually('both are counted', () => site.drain.connections().http2 === 2)
-  const told: unknown[] = []
-  gone.on('goaway', (code) => told.push(code))
+  const goaways: unknown[] = []
+  gone.on('goaway', (code) => goaways.push(code))
   await site.trust([staying])
   await site.looked()
-  assert.deepEqual(told, [])
+  assert.deepEqual(goaways, [])
 
   const run = await site.drain.startDistrusted()
   assert.equal(run.reason, 'trust removed')
   const { outcome, closed } = await run.complete()
   assert.deepEqual([outcome, closed.http2], ['drained', 1])
-  assert.equal(told.length, 1)
+  assert.equal(goaways.length, 1)
   assert.equal(kept.closed, false)
   const nobody = await site.drain.startDistrusted({ reason: 'again' })
   assert.equal((await nobody.complete()).closed.http2, 0)

@@ -177,13 +177,13 @@ test('a fleet member shows what has expired, and logs it once after its primary 
   assert.deepEqual(expiredCodes(member.status().warnings), ['CRL_EXPIRED'])
   assert.deepEqual(expiredCodes(member.status().generation.warnings), ['CRL_EXPIRED'])
   await clock.advance(MINUTE)
-  assert.deepEqual([notices.at(-1)?.kind, logger.said()], ['crl', []])
+  assert.deepEqual([notices.at(-1)?.kind, logger.takeLines()], ['crl', []])
   const orphaned = new Promise<void>((resolve) => member.on('orphaned', () => resolve()))
   shared.close()
   await orphaned
   clock.setWall(90 * DAY)
   await clock.advance(MINUTE)
-  assert.ok(logger.said().includes('error the served certificate has expired; clients refuse it'))
+  assert.ok(logger.takeLines().includes('error the served certificate has expired; clients refuse it'))
 })
 
 function codesIn(json: unknown): string[] {

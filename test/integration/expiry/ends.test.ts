@@ -30,7 +30,7 @@ test('when a revocation list expires while it is served, its clients are refused
     writeFileSync(crl, authority.crl({ nextUpdate: fromNow(lifeMs) }))
     if ((await engine.reload()).outcome === 'applied') break
   }
-  logger.said()
+  logger.takeLines()
   const notice = await ended
   await assert.rejects(connect())
   assert.deepEqual([notice.name, notice.path, notice.thresholdDays], [`CN=${authority.name}`, crl, 0])
@@ -251,16 +251,18 @@ test('checks become more frequent when a clock step leaves less time than one in
 test('the line about more frequent checks is not repeated with each generation after something has expired', async (t) => {
   const clock = fakeClock()
   const { engine, dir, authority, logger } = await endingSite(t, { clock, interval: 86_400 })
-  const said = () =>
-    logger.said().filter((line) => line.endsWith('expires within one reload interval; checking more often'))
+  const reported = () =>
+    logger
+      .takeLines()
+      .filter((line) => line.endsWith('expires within one reload interval; checking more often'))
   const renew = async () => {
     writePair(dir, authority.issue())
     assertApplied(await engine.reload())
   }
   clock.setWall(7 * DAY - 40 * MINUTE)
   await renew()
-  assert.equal(said().length, 1)
+  assert.equal(reported().length, 1)
   clock.setWall(DAY)
   await renew()
-  assert.equal(said().length, 0)
+  assert.equal(reported().length, 0)
 })

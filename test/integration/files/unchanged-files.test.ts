@@ -39,7 +39,7 @@ for (const file of ['cert', 'key', 'ca'] as const) {
       const port = await serveEcho(t, engine)
       const { session } = await handshake({ port })
       const applied = recordEvents(engine, 'applied')
-      const said = logger.lines.length
+      const count = logger.lines.length
       const { generation } = engine.status()
       const { ctimeNs } = statSync(paths[file], { bigint: true })
 
@@ -54,7 +54,7 @@ for (const file of ['cert', 'key', 'ca'] as const) {
       }
       assert.equal(engine.status().generation, generation)
       assert.deepEqual(applied, [])
-      assert.deepEqual(logger.lines.slice(said), [])
+      assert.deepEqual(logger.lines.slice(count), [])
       assert.equal((await handshake({ port, session })).reused, true)
     })
   }

@@ -9,7 +9,7 @@ import { assertApplied } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { clusterSite } from '../../../support/fleet/cluster-site.js'
-import { type DyingFleet, stormOfDeaths } from '../../../support/fleet/dying-fleet.js'
+import { type DyingFleet, rotateDuringDeaths } from '../../../support/fleet/dying-fleet.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
 import { certswapServe } from '../../../support/processes/program.js'
 import { request } from '../../../support/servers/control.js'
@@ -46,7 +46,7 @@ test('through many rotations, with a worker of node:cluster killed and replaced 
       pids.push(await site.fork())
     },
   }
-  await stormOfDeaths(t, fleet, first, { ...storm, tellsPid: true })
+  await rotateDuringDeaths(t, fleet, first, { ...storm, answersWithPid: true })
 })
 
 test('through many rotations, with a process of `serve` killed at random moments, no handshake fails except those that it held, and none shows a certificate older than the acknowledged one', {
@@ -83,7 +83,7 @@ test('through many rotations, with a process of `serve` killed at random moments
     },
     replaced: joined,
   }
-  await stormOfDeaths(t, fleet, first, { ...storm, tellsPid: false })
+  await rotateDuringDeaths(t, fleet, first, { ...storm, answersWithPid: false })
 })
 
 function pairOnDisk(t: TestContext) {

@@ -21,7 +21,7 @@ import { fakeClock } from '../../../support/base/fake-clock.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
-import { type FleetPuppet, fleetPuppet, strangerTo } from '../../../support/fleet/fleet-puppet.js'
+import { type FleetPuppet, fleetPuppet, unjoinedMember } from '../../../support/fleet/fleet-puppet.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 
 /** Nothing here depends on the Node version. */
@@ -52,8 +52,8 @@ test('a member that does not answer holds back three renewals, and the third rea
   assert.match(warning?.message ?? '', /member 1 \(pid 1\).*serves generation 1.*kill -KILL 1/)
   assert.deepEqual(evictedIn(engine), [1])
   await lastAre([other], ['settle'])
-  const said = logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message)
-  assert.deepEqual(said, ['member evicted; the fleet continues without it'])
+  const errors = logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message)
+  assert.deepEqual(errors, ['member evicted; the fleet continues without it'])
 })
 
 test('the next renewals do not wait for an evicted member, and every result names it until it ends', async (t) => {
@@ -245,7 +245,7 @@ test('a member that wakes up joins again and is sent the complete current genera
 test('a process that is suspended while it joins holds back no renewal', async (t) => {
   const { engine, shared, clock, rotate, member, logger } = await fleet(t)
   await member(1)
-  const stuck = strangerTo(t, shared, 2)
+  const stuck = unjoinedMember(t, shared, 2)
   stuck.answers = 'none'
   stuck.say({ kind: 'join', pid: 2, threadId: 0 })
   await eventually('it is sent the current generation', () => stuck.sent.includes('stage'))
@@ -261,7 +261,7 @@ test('a process that is suspended while it joins holds back no renewal', async (
 test('a member that joins during a renewal begins with the new generation', async (t) => {
   const { engine, shared, rotate, member } = await fleet(t)
   await member(1)
-  const late = strangerTo(t, shared, 2)
+  const late = unjoinedMember(t, shared, 2)
   late.answers = 'none'
   late.say({ kind: 'join', pid: 2, threadId: 0 })
   await eventually('it is sent the current generation', () => late.sent.includes('stage'))

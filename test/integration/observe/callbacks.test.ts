@@ -118,7 +118,7 @@ test('a listener that fails is logged, counted and reported, and changes no resu
   assert.deepEqual([outcome, serving.fingerprint256, heard], ['applied', fingerprint256, ['applied']])
   await nextTurn()
   assert.equal(
-    logger.said().filter((line) => line === 'error a listener of the reload engine threw').length,
+    logger.takeLines().filter((line) => line === 'error a listener of the reload engine threw').length,
     3,
   )
   assert.equal(await failures(metrics, 'listener'), 3)
@@ -183,14 +183,14 @@ test('an exception of a diagnostics_channel subscriber is an uncaughtException, 
   const { files } = site(t)
   const script = `
     import { subscribe } from 'node:diagnostics_channel'
-    const said = []
-    process.on('uncaughtException', ({ message }) => said.push(message))
+    const events = []
+    process.on('uncaughtException', ({ message }) => events.push(message))
     subscribe('certswap:reload:settled', () => { throw new Error('boom') })
-    subscribe('certswap:reload:settled', ({ result }) => said.push(result.outcome))
+    subscribe('certswap:reload:settled', ({ result }) => events.push(result.outcome))
     const engine = await api.createReloadEngine({ ...${JSON.stringify(files)}, logger: console })
     const { outcome } = await engine.reload()
     await engine.close()
-    setImmediate(() => process.stdout.write(JSON.stringify([outcome, ...said].sort())))
+    setImmediate(() => process.stdout.write(JSON.stringify([outcome, ...events].sort())))
   `
   const { code, stdout } = await runModule(t, script, {})
   assert.equal(code, 0)

@@ -68,8 +68,8 @@ async function manyLines(t: TestContext): Promise<MetLine[]> {
   const { engine, files, rotate, authority, dir, socket, log } = controlled
   const step = async (act: () => unknown) => {
     await act()
-    const told = channels.splice(0)
-    lines.push(...log.splice(0).map((line) => ({ ...line, channels: told })))
+    const published = channels.splice(0)
+    lines.push(...log.splice(0).map((line) => ({ ...line, channels: published })))
   }
   const expiring = { notBefore: new Date(Date.now() - 10 * day), notAfter: new Date(Date.now() + day) }
   const expired = { notBefore: new Date(Date.now() - 2 * day), notAfter: new Date(Date.now() - day) }
@@ -115,12 +115,12 @@ async function manyLines(t: TestContext): Promise<MetLine[]> {
     await engine.reload()
   })
   await step(() => request(socket, '/readyz'))
-  await step(() => told(controlled))
+  await step(() => notifyMissingSystemd(controlled))
   return lines
 }
 
-/** A systemd that is missing. */
-async function told({ engine, log }: ControlledEngine): Promise<void> {
+/** Starts a notifier without a systemd. */
+async function notifyMissingSystemd({ engine, log }: ControlledEngine): Promise<void> {
   const record = (level: LogLine['level']) => (fields: object, message: string) =>
     void log.push({ level, message, fields })
   const logger = {
@@ -135,14 +135,14 @@ async function told({ engine, log }: ControlledEngine): Promise<void> {
 }
 
 function channelsOf(t: TestContext): string[] {
-  const told: string[] = []
+  const published: string[] = []
   for (const name of ['settled', 'applied', 'rejected', 'recovered']) {
     const channel = `certswap:reload:${name}`
-    const listen = () => void told.push(channel)
+    const listen = () => void published.push(channel)
     subscribe(channel, listen)
     t.after(() => unsubscribe(channel, listen))
   }
-  return told
+  return published
 }
 
 function sourcesOf(folder: string): string {

@@ -77,7 +77,7 @@ for (const [what, code, harm] of [
   test(`a dry run of ${what} is \`rejected\`, and changes neither the state nor the log, and causes no later check`, async (t) => {
     const { engine, port, first, paths, lines } = await servingEngine(t)
     const before = lasting(engine.status())
-    const said = lines.length
+    const count = lines.length
     const events = [
       recordEvents(engine, 'waiting'),
       recordEvents(engine, 'rejected'),
@@ -92,7 +92,7 @@ for (const [what, code, harm] of [
     )
     assert.deepEqual(lasting(engine.status()), before)
     assert.equal(engine.status().passes.rejected, 1)
-    assert.deepEqual(lines.slice(said), [])
+    assert.deepEqual(lines.slice(count), [])
     assert.deepEqual(events, [[], [], []])
     assert.equal(engine.status().nextCheckInMs, null)
     assert.equal(await servedBy(port), first.fingerprint256)

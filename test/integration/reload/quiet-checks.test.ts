@@ -31,7 +31,7 @@ test('checks without changes are counted in status and metrics, have their event
   const metrics = createMetrics(engine)
   const settled = recordEvents(engine, 'settled')
   const checked = recordEvents(engine, 'checked')
-  const said = logger.lines.length
+  const count = logger.lines.length
   const { lastSuccess } = engine.status()
 
   engine.autoReloadInterval = 0.005
@@ -51,7 +51,7 @@ test('checks without changes are counted in status and metrics, have their event
     new Set(['timer unchanged']),
   )
   assert.deepEqual(settled.slice(0, -1), checked)
-  assert.deepEqual(logger.lines.slice(said), [])
+  assert.deepEqual(logger.lines.slice(count), [])
   assert.equal(engine.status().passes.unchanged, checked.length + 1)
   const text = await metrics.text()
   assert.match(

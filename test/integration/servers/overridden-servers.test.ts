@@ -94,7 +94,7 @@ test('ticket keys that a server has before it is attached are reported when they
     [right, 0],
     [foreign, 1],
   ] as const) {
-    logger.said()
+    logger.takeLines()
     engine.attach(server)
     assert.equal(logged(logger).length, count)
   }
@@ -140,9 +140,9 @@ test('a server whose own SNICallback answers every name is renewed, and the call
     const { engine, logger, renew } = await serving(t, hosts === undefined ? {} : { hosts })
     const context = tls.createSecureContext(own)
     const server = createEcho({ ...engine.serverOptions(), SNICallback: (_, done) => done(null, context) })
-    logger.said()
+    logger.takeLines()
     engine.attach(server)
-    assert.equal(/has an SNICallback of its own/.test(logger.said().join()), hosts !== undefined)
+    assert.equal(/has an SNICallback of its own/.test(logger.takeLines().join()), hosts !== undefined)
     await listen(t, server)
     renew()
     const { outcome, warnings } = await engine.reload()

@@ -327,11 +327,13 @@ test('a host whose certificate does not cover its name is refused and named', as
 test('a server that was not created from serverOptions() causes a warning, and serves the default certificate', async (t) => {
   const logger = recordingLogger()
   const { engine, first } = await hostSite(t, { 'a.test': {} }, { logger })
-  logger.said()
+  logger.takeLines()
   const server = createEcho({})
   engine.attach(server)
   assert.ok(
-    logger.said().some((line) => line.startsWith('warn the server was not created from serverOptions()')),
+    logger
+      .takeLines()
+      .some((line) => line.startsWith('warn the server was not created from serverOptions()')),
   )
   const port = await listen(t, server)
   assert.equal(await servedBy(port, { servername: 'a.test' }), first.fingerprint256)

@@ -50,10 +50,10 @@ test('an engine detects a hang by itself, logs it once, and logs its end; a late
     await recovered
     assert.equal(engine.status().state, 'serving')
   }
-  const said = logger.said().filter((line) => /^warn certificates not reloaded| recovered$/.test(line))
+  const logged = logger.takeLines().filter((line) => /^warn certificates not reloaded| recovered$/.test(line))
   const failed = 'warn certificates not reloaded; the old ones stay in service'
   const over = 'info certificate files recovered'
-  assert.deepEqual(said, [failed, over, failed, over])
+  assert.deepEqual(logged, [failed, over, failed, over])
 })
 
 test('when two mounts hang, no third thread is put at risk, and hosts on local disks are renewed', {

@@ -46,7 +46,7 @@ test('a listener that throws is logged, and the others are still called', () => 
   events.on('applied', (number) => seen.push(number))
   events.emit('applied', 1)
   assert.deepEqual(seen, [1])
-  assert.deepEqual(logger.said(), ['error a listener of the reload engine threw'])
+  assert.deepEqual(logger.takeLines(), ['error a listener of the reload engine threw'])
 })
 
 test('a listener that rejects later is logged, and does not end the process', async () => {
@@ -59,7 +59,7 @@ test('a listener that rejects later is logged, and does not end the process', as
   events.emit('applied', 1)
   await turn()
   await turn()
-  assert.deepEqual(logger.said(), ['error a listener of the reload engine threw'])
+  assert.deepEqual(logger.takeLines(), ['error a listener of the reload engine threw'])
 })
 
 test('after clearing, no listener is called', () => {

@@ -14,12 +14,12 @@ test('a body over 16 KiB is refused with 413, with or without its length, and no
   const passes = recordEvents(engine, 'settled')
   for (const length of [16 * 1024 + 1, 1024 * 1024]) {
     const body = 'x'.repeat(length)
-    const told = await request(socket, '/reload_certs', { method: 'POST', body })
+    const withLength = await request(socket, '/reload_certs', { method: 'POST', body })
     const headers = { 'Transfer-Encoding': 'chunked' }
-    const untold = await request(socket, '/reload_certs', { method: 'POST', body, headers })
-    assert.deepEqual([told.status, untold.status], [413, 413])
-    assert.equal(told.json.code, 'BODY_TOO_LARGE')
-    assert.equal(told.headers['content-type'], 'application/problem+json')
+    const withoutLength = await request(socket, '/reload_certs', { method: 'POST', body, headers })
+    assert.deepEqual([withLength.status, withoutLength.status], [413, 413])
+    assert.equal(withLength.json.code, 'BODY_TOO_LARGE')
+    assert.equal(withLength.headers['content-type'], 'application/problem+json')
   }
   assert.equal(passes.length, 0)
 })

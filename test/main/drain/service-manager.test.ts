@@ -7,37 +7,37 @@ import { FinalDrain } from '../../../src/main/drain/service-manager.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 
 test('a drain that closes informs the service manager once, and requests time until it has ended', async (t) => {
-  const { drain, said, final } = followed(t)
+  const { drain, calls, final } = followed(t)
   let destroy = () => {}
   const closed = new Promise<void>((resolve) => {
     destroy = resolve
   })
   drain.track({ goaway() {}, closed, destroy: () => destroy() })
   drain.start({ lameDuckMs: 1_000, deadlineMs: 60_000 })
-  assert.deepEqual(said, [])
+  assert.deepEqual(calls, [])
   drain.start({ lameDuckMs: 0 })
-  assert.deepEqual(said.splice(0), ['stopping', 'extend 30000'])
+  assert.deepEqual(calls.splice(0), ['stopping', 'extend 30000'])
 
   t.mock.timers.tick(20_000)
-  assert.deepEqual(said.splice(0), ['extend 30000', 'extend 30000'])
+  assert.deepEqual(calls.splice(0), ['extend 30000', 'extend 30000'])
   drain.force()
   await drain.complete()
   t.mock.timers.tick(60_000)
-  assert.deepEqual(said, [])
+  assert.deepEqual(calls, [])
   final.release()
 })
 
 test('a lame duck that can be cancelled is not reported, until a signal makes it final', (t) => {
-  const { drain, said, final } = followed(t)
+  const { drain, calls, final } = followed(t)
   drain.start({ lameDuckMs: 5_000 })
   drain.cancel()
   drain.start({ lameDuckMs: 5_000 })
-  assert.deepEqual(said, [])
+  assert.deepEqual(calls, [])
   final.begin()
-  assert.deepEqual(said, ['stopping', 'extend 30000'])
+  assert.deepEqual(calls, ['stopping', 'extend 30000'])
   final.release()
   drain.start({ deadlineMs: 0 })
-  assert.equal(said.length, 2)
+  assert.equal(calls.length, 2)
 })
 
 test('an engine without a drain is sent nothing', (t) => {
@@ -46,15 +46,15 @@ test('an engine without a drain is sent nothing', (t) => {
   drain.close()
 })
 
-function followed(t: TestContext): { drain: Drain; said: string[]; final: FinalDrain } {
+function followed(t: TestContext): { drain: Drain; calls: string[]; final: FinalDrain } {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const drain = drainFor(t)
-  const said: string[] = []
+  const calls: string[] = []
   const final = new FinalDrain(drain, {
-    stopping: () => said.push('stopping'),
-    extend: (ms) => said.push(`extend ${ms}`),
+    stopping: () => calls.push('stopping'),
+    extend: (ms) => calls.push(`extend ${ms}`),
   })
-  return { drain, said, final }
+  return { drain, calls, final }
 }
 
 function drainFor(t: TestContext): Drain {

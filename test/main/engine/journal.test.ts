@@ -11,49 +11,49 @@ const REFUSED = 'certificates not reloaded; the old ones stay in service'
 const WAITING = 'certificate and key do not match yet; the old pair stays in service'
 
 test('a problem is logged once as a warning, and then at debug level', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   for (let look = 0; look < 3; look++) journal.settle(rejected('CERT_EXPIRED'))
-  assert.deepEqual(said(), [`warn ${REFUSED}`, `debug ${REFUSED}`, `debug ${REFUSED}`])
+  assert.deepEqual(logged(), [`warn ${REFUSED}`, `debug ${REFUSED}`, `debug ${REFUSED}`])
 })
 
 test('another problem, and the same one in another file, are logged separately', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   journal.settle(rejected('CERT_EXPIRED'))
   journal.settle(rejected('KEY_INVALID'))
   journal.settle(passReport('rejected', { problems: [problem('KEY_INVALID', 'other.key')] }))
   journal.settle(rejected('CERT_EXPIRED'))
-  assert.deepEqual(said(), [`warn ${REFUSED}`, `warn ${REFUSED}`, `warn ${REFUSED}`, `debug ${REFUSED}`])
+  assert.deepEqual(logged(), [`warn ${REFUSED}`, `warn ${REFUSED}`, `warn ${REFUSED}`, `debug ${REFUSED}`])
 })
 
 test('after a recovery the same problem is logged as new', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   journal.settle(rejected('CERT_EXPIRED'))
   journal.settle(passReport('unchanged'))
   journal.settle(rejected('CERT_EXPIRED'))
-  assert.deepEqual(said(), [`warn ${REFUSED}`, 'info certificate files recovered', `warn ${REFUSED}`])
+  assert.deepEqual(logged(), [`warn ${REFUSED}`, 'info certificate files recovered', `warn ${REFUSED}`])
 })
 
 test('unchanged files are not logged', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   for (let look = 0; look < 50; look++) journal.settle(passReport('unchanged'))
-  assert.deepEqual(said(), [])
+  assert.deepEqual(logged(), [])
 })
 
 test('waiting for a pair is logged once, and not as a warning', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   journal.settle(waiting())
   journal.settle(waiting())
-  assert.deepEqual(said(), [`info ${WAITING}`, `debug ${WAITING}`])
+  assert.deepEqual(logged(), [`info ${WAITING}`, `debug ${WAITING}`])
   journal.settle(passReport('rejected', { problems: [problem('CERT_KEY_MISMATCH')], pairMismatch: true }))
-  assert.deepEqual(said(), [`warn ${REFUSED}`])
+  assert.deepEqual(logged(), [`warn ${REFUSED}`])
 })
 
 test('an applied pass is logged with its warnings, the first load in other words', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   const warnings = [problem('NAMES_LOST'), problem('EXPIRES_EARLIER')]
   journal.settle(passReport('applied', { trigger: 'start' }))
   journal.settle(passReport('applied', { warnings }))
-  assert.deepEqual(said(), [
+  assert.deepEqual(logged(), [
     'info certificates loaded',
     'info certificates reloaded',
     'warn certificate warning',
@@ -98,13 +98,13 @@ test('last attempt, last success and last failure are kept separately', async ()
 })
 
 test('a pass can be counted without any other effect', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   journal.settle(passReport('applied'))
   const before = journal.status()
-  said()
+  logged()
   journal.count(passReport('rejected').result)
   assert.deepEqual(journal.status(), { ...before, passes: { ...before.passes, rejected: 1 } })
-  assert.deepEqual(said(), [])
+  assert.deepEqual(logged(), [])
 })
 
 test('checks with the same problem are counted, and start again when the disk or the problem changes', () => {
@@ -149,18 +149,18 @@ test('a mismatch is timed from its beginning, not from that of an earlier proble
 })
 
 test('a refused change, and one that is rolled back, are no outage and end none', () => {
-  const { journal, said } = open()
+  const { journal, logged } = open()
   journal.settle(passReport('applied'))
-  said()
+  logged()
   for (const trigger of ['update', 'rollback'] as const) {
     journal.settle(passReport('rejected', { trigger, problems: [problem('KEY_INVALID')] }))
-    assert.deepEqual(said(), ['warn change refused; the previous options and certificates stay in force'])
+    assert.deepEqual(logged(), ['warn change refused; the previous options and certificates stay in force'])
     assert.deepEqual([journal.trouble, journal.status().failingSince], [null, null])
   }
   journal.settle(rejected('KEY_INVALID'))
-  said()
+  logged()
   assert.equal(journal.settle(passReport('applied', { trigger: 'rollback' })), null)
-  assert.deepEqual(said(), ['info certificates reloaded'])
+  assert.deepEqual(logged(), ['info certificates reloaded'])
   assert.equal(journal.trouble?.kind, 'failing')
   assert.notEqual(journal.settle(passReport('applied', { trigger: 'update' })), null)
 })
@@ -212,7 +212,7 @@ test('the start of a difference between disk and served material is kept apart f
 
 function open() {
   const [logger, clock] = [recordingLogger(), fakeClock(START)]
-  return { journal: new Journal(clock, logger), clock, said: logger.said }
+  return { journal: new Journal(clock, logger), clock, logged: logger.takeLines }
 }
 
 function rejected(code: Parameters<typeof problem>[0], failureDigest = '') {

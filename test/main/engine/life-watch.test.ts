@@ -109,11 +109,11 @@ test('expired material is a named warning from that moment until it is renewed',
   assert.match(warning?.message ?? '', /^the revocation list of CN=CA in \/etc\/tls\/list\.crl expired on /)
   assert.equal(watch.warnings, watch.warnings, 'the same object until it changes')
   await clock.advance(10)
-  logger.said()
+  logger.takeLines()
   renew({ pair: { days: 90 }, lists: [{ name: 'CN=CA', days: 7 }] })
   assert.deepEqual(watch.warnings, [])
   await clock.advance(10)
-  assert.deepEqual(logger.said(), ['info expired material is no longer served'])
+  assert.deepEqual(logger.takeLines(), ['info expired material is no longer served'])
 })
 
 test('a clock that is set forward is noticed within a minute, and reported once', async () => {
@@ -126,7 +126,7 @@ test('a clock that is set forward is noticed within a minute, and reported once'
   assert.deepEqual(notices(), ['leaf 0', 'ca 0'])
   await pass(clock, HOUR)
   assert.deepEqual(notices(), [])
-  assert.equal(logger.said().length, 2)
+  assert.equal(logger.takeLines().length, 2)
 })
 
 test('a clock that is set back withdraws warnings, and they are reported again later', async () => {
@@ -134,11 +134,11 @@ test('a clock that is set back withdraws warnings, and they are reported again l
   clock.setWall(100 * DAY)
   await clock.advance(60_000)
   assert.deepEqual(notices(), ['leaf 0'])
-  logger.said()
+  logger.takeLines()
   clock.setWall(-100 * DAY)
   assert.deepEqual(watch.warnings, [])
   await clock.advance(60_000)
-  assert.deepEqual(logger.said(), ['info expired material is valid again: the clock was set back'])
+  assert.deepEqual(logger.takeLines(), ['info expired material is valid again: the clock was set back'])
   assert.deepEqual(notices(), [])
   await pass(clock, 91 * DAY)
   assert.deepEqual(notices(), ['leaf 22.5', 'leaf 7', 'leaf 1', 'leaf 0'])
@@ -160,7 +160,7 @@ test('material that is not valid yet after the clock was set back is a warning a
     /^the revocation list of CN=CA in .* is not valid before .*Z; every client of its CA is refused until then$/,
   )
   await clock.advance(60_000)
-  assert.deepEqual(logger.said(), [
+  assert.deepEqual(logger.takeLines(), [
     'error served material is not valid yet: check the clock of this machine, which may have been set back',
   ])
   clock.setWall(-8 * DAY)
@@ -181,14 +181,14 @@ test('material that is not valid yet after the clock was set back is a warning a
       { generation: 1, kinds: ['ca'], names: ['CN=Root'], count: 1 },
     ],
   )
-  logger.said()
+  logger.takeLines()
   clock.setWall(16 * DAY)
   assert.equal(watch.warnings.length, 0)
   await clock.advance(60_000)
-  assert.deepEqual(new Set(logger.said()), new Set(['info served material has become valid']))
+  assert.deepEqual(new Set(logger.takeLines()), new Set(['info served material has become valid']))
   clock.setWall(-8 * DAY)
   await clock.advance(60_000)
-  assert.equal(logger.said().length, 1, 'again, because the clock went back again')
+  assert.equal(logger.takeLines().length, 1, 'again, because the clock went back again')
   assert.deepEqual(notices(), [])
 })
 
@@ -199,10 +199,10 @@ test('a warning about material that is not valid yet ends when it becomes valid'
     watch.warnings.map(({ code }) => code),
     ['CERT_NOT_YET_VALID'],
   )
-  assert.deepEqual(logger.said(), [], 'the load has logged it')
+  assert.deepEqual(logger.takeLines(), [], 'the load has logged it')
   await pass(clock, HOUR + 60_000)
   assert.deepEqual(watch.warnings, [])
-  assert.deepEqual(logger.said(), ['info served material has become valid'])
+  assert.deepEqual(logger.takeLines(), ['info served material has become valid'])
 })
 
 test('a small correction of the clock around a threshold repeats no report', async () => {
@@ -236,7 +236,7 @@ test('anchors that had expired before they were loaded are one warning with a li
   })
   await pass(clock, HOUR)
   assert.deepEqual(notices(), [])
-  assert.deepEqual(logger.said(), [])
+  assert.deepEqual(logger.takeLines(), [])
   const [warning, ...more] = watch.warnings
   assert.deepEqual(more, [])
   assert.match(

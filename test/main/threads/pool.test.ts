@@ -50,7 +50,7 @@ for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
     const error = await failureOf(run({ secret: SECRET }))
     assert.equal(error.code, 'WORKER_CRASHED')
     assert.doesNotMatch(allTextOf(error), new RegExp(SECRET))
-    assert.ok((await run({ well: true })) > 0)
+    assert.ok((await run({ isHarmless: true })) > 0)
   })
 }
 
@@ -77,7 +77,7 @@ for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
     await clock.advance(1)
     assert.equal((await failure).code, 'WORKER_TIMEOUT')
     await eventually('the thread that hung has ended', () => threads.alive < threads.started)
-    assert.ok((await run({ well: true })) > 0)
+    assert.ok((await run({ isHarmless: true })) > 0)
     assert.equal(clock.pending, 0)
   })
 
@@ -87,10 +87,10 @@ for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
     const task = faultTask()
     const failure = failureOf(hung.run(task))
     await eventually('the task is taken', () => Atomics.load(task.taken, 0) === 1)
-    assert.ok((await other.run({ well: true })) > 0)
+    assert.ok((await other.run({ isHarmless: true })) > 0)
     await hung.preparer.close()
     assert.equal((await failure).code, 'CLOSED')
-    assert.ok((await other.run({ well: true })) > 0)
+    assert.ok((await other.run({ isHarmless: true })) > 0)
   })
 }
 
@@ -105,7 +105,7 @@ for (const [name, what] of Object.entries(idleDeaths) as [Fault, string][]) {
     const { run } = openPool(t, name)
     const before = await run()
     await eventually('the thread has died', () => threads.alive === 0)
-    assert.notEqual(await run({ well: true }), before)
+    assert.notEqual(await run({ isHarmless: true }), before)
   })
 }
 
@@ -145,7 +145,7 @@ test('a task that waits behind hung ones gets a thread when they are ended', asy
   const tasks = [faultTask(), faultTask()]
   const failures = [one, two].map(({ run }, i) => failureOf(run(tasks[i])))
   await eventually('both threads are taken', () => tasks.every(({ taken }) => Atomics.load(taken, 0) === 1))
-  const waiting = third.run({ well: true })
+  const waiting = third.run({ isHarmless: true })
   await one.clock.advance(LIMITS.timeoutMs)
   await two.clock.advance(LIMITS.timeoutMs)
   assert.deepEqual(
@@ -159,19 +159,19 @@ test('engines with the same limits share a thread, and those with other limits h
   const one = openPool(t, 'throws')
   const same = openPool(t, 'throws', { timeoutMs: 20, maxFileBytes: 20 })
   const other = openPool(t, 'throws', { memoryLimitMb: 48 })
-  const thread = await one.run({ well: true })
-  assert.equal(await same.run({ well: true }), thread)
-  assert.notEqual(await other.run({ well: true }), thread)
+  const thread = await one.run({ isHarmless: true })
+  assert.equal(await same.run({ isHarmless: true }), thread)
+  assert.notEqual(await other.run({ isHarmless: true }), thread)
 })
 
 test('a shared thread lives until the last of its engines is closed', async (t) => {
   const threads = watchThreads(t)
   const one = openPool(t, 'throws')
   const other = openPool(t, 'throws')
-  const thread = await one.run({ well: true })
+  const thread = await one.run({ isHarmless: true })
   await one.preparer.close()
   await one.preparer.close()
-  assert.equal(await other.run({ well: true }), thread)
+  assert.equal(await other.run({ isHarmless: true }), thread)
   await other.preparer.close()
   await eventually('the thread has ended', () => threads.alive === 0)
 })
@@ -179,16 +179,16 @@ test('a shared thread lives until the last of its engines is closed', async (t) 
 test('an idle thread is released, and the next task gets another one', async (t) => {
   const threads = watchThreads(t)
   const { run } = openPool(t, 'throws', { idleTimeoutMs: 20 })
-  const before = await run({ well: true })
+  const before = await run({ isHarmless: true })
   await eventually('the thread has ended', () => threads.alive === 0)
-  assert.notEqual(await run({ well: true }), before)
+  assert.notEqual(await run({ isHarmless: true }), before)
 })
 
 test('a closed engine takes no task and starts no thread', async (t) => {
   const threads = watchThreads(t)
   const { preparer, run } = openPool(t, 'throws')
   await preparer.close()
-  assert.equal((await failureOf(run({ well: true }))).code, 'CLOSED')
+  assert.equal((await failureOf(run({ isHarmless: true }))).code, 'CLOSED')
   assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
   assert.equal(threads.started, 0)
 })

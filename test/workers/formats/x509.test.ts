@@ -46,8 +46,8 @@ test('the signature algorithm is given by its object identifier', () => {
 
 test('extensions are read in their order, with their critical flag', () => {
   const { certDer } = authority.issue({ extendedKeyUsage: 'none' })
-  const told = extensionsOf(certDer).map(({ oid, critical }) => [oid, critical])
-  assert.deepEqual(told, [
+  const read = extensionsOf(certDer).map(({ oid, critical }) => [oid, critical])
+  assert.deepEqual(read, [
     ['2.5.29.19', true],
     ['2.5.29.15', true],
     ['2.5.29.17', false],

@@ -184,7 +184,7 @@ test('without systemd nothing is sent, and reloads work as usual', async (t) => 
   notifier.stopping()
   notifier.extend(1000)
   await notifier.close()
-  assert.deepEqual(logger.said(), [])
+  assert.deepEqual(logger.takeLines(), [])
 })
 
 test('if systemd-notify is missing, one warning reports it and the service runs', async (t) => {
@@ -267,8 +267,8 @@ test('with node:ffi watchdog pings are sent for as long as the notifier is open'
   notifier.stopping()
   await socket.count(6)
   await notifier.close()
-  const said = new Set(await heads(socket))
-  assert.deepEqual(said, new Set(['STOPPING=1', 'WATCHDOG=1']))
+  const sent = new Set(await heads(socket))
+  assert.deepEqual(sent, new Set(['STOPPING=1', 'WATCHDOG=1']))
 })
 
 test('if node:ffi cannot reach the socket, the reason is logged once', { skip: withoutFfi }, async (t) => {
