@@ -26,7 +26,7 @@ export interface MaterialKinds {
 
 export type MaterialOptionName = keyof MaterialKinds
 
-/** One row of {@link MATERIAL_OPTIONS}. */
+/** One row of {@link MATERIAL_ROWS}. */
 export interface MaterialOption<Kind extends MaterialKind = MaterialKind> {
   readonly kind: Kind
   /** For an option with one file per certificate: the plural, for the message about a wrong number of files. */
@@ -43,7 +43,7 @@ export interface MaterialOption<Kind extends MaterialKind = MaterialKind> {
  * The table of all options that locate material. The option schema, absolute paths, the flags and configuration file of the
  * program, `PATCH /config` and the redaction of log lines use it.
  */
-export const MATERIAL_OPTIONS: {
+const MATERIAL_OPTIONS: {
   readonly [Name in MaterialOptionName]: MaterialOption<MaterialKinds[Name]>
 } = {
   cert: {
@@ -109,6 +109,6 @@ export const MATERIAL_OPTIONS: {
   tickets: { kind: 'tickets', flag: null, setting: null },
 }
 
-/** The rows with their names, in the order of the table. */
+/** The rows of the table with their names, in its order. */
 export const MATERIAL_ROWS: readonly (MaterialOption & { readonly name: MaterialOptionName })[] =
   Object.entries(MATERIAL_OPTIONS).map(([name, row]) => ({ name: name as MaterialOptionName, ...row }))

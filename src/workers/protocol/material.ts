@@ -1,7 +1,7 @@
 /** Where the material of one engine lies. Paths are absolute. */
 export interface MaterialSources {
   /** Certificate and key of each pair; empty when the identity comes from `pfx`. */
-  readonly pairs: readonly { readonly cert: string; readonly key: string }[]
+  readonly pairs: readonly PairFiles[]
   readonly pfx: string | null
   readonly passphrase: { readonly value: string } | { readonly file: string } | null
   readonly ca: readonly string[]
@@ -13,6 +13,12 @@ export interface MaterialSources {
   readonly ocsp: string | null
   /** File of the secret that session-ticket keys are derived from. */
   readonly ticketSecret: string | null
+}
+
+/** The files of one pair, by their roles. */
+export interface PairFiles {
+  readonly cert: string
+  readonly key: string
 }
 
 /** The secure-context options that no reload changes: plain data, the same in the rehearsal and on the server. */

@@ -5,7 +5,7 @@ import fastGlob from 'fast-glob'
 
 import type { FingerprintRule } from '../../fingerprint/index.js'
 import { ProblemError } from '../base/problem.js'
-import type { MaterialSources } from '../protocol/material.js'
+import type { MaterialSources, PairFiles } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
 import { DIRECTORY_ENTRY_RULE, ROLES, type Role } from '../protocol/roles.js'
 import { findMatching } from './find-matching.js'
@@ -58,9 +58,8 @@ export function listSources(sources: MaterialSources, limits: PrepareTask['limit
   const add = (role: Role, path: string, rule: FingerprintRule = ROLES[role].rule) => {
     files.push({ role, path, rule, maxBytes: limits[ROLES[role].limit] })
   }
-  for (const { cert, key } of sources.pairs) {
-    add('cert', cert)
-    add('key', key)
+  for (const pair of sources.pairs) {
+    for (const [role, path] of Object.entries(pair) as [keyof PairFiles, string][]) add(role, path)
   }
   if (sources.pfx !== null) add('pfx', sources.pfx)
   if (sources.passphrase && 'file' in sources.passphrase) add('passphrase', sources.passphrase.file)

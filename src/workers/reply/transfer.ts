@@ -60,18 +60,11 @@ export function transferred<Reply extends object>(reply: Reply, buffers: ArrayBu
   } as unknown as ArrayBuffer) as unknown as Reply
 }
 
+/** The buffer of every view in the material, whatever kinds of material there are. Empty views stay: they are shared constants. */
 function buffersOf({ material }: PreparedReply): ArrayBuffer[] {
-  const views = material.pairs.flatMap(({ chain, key, ocsp }): ArrayBufferView[] => {
-    return ocsp ? [chain, key, ocsp] : [chain, key]
-  })
-  if (material.trust !== 'served') {
-    const { revocationLists, ends } = material.trust
-    views.push(...revocationLists)
-    if (ends.dates.length > 0) views.push(ends.dates, ends.labels)
-    if (material.trust.authorities)
-      views.push(material.trust.authorities.pem, material.trust.authorities.ends)
+  const buffersIn = (value: unknown): ArrayBuffer[] => {
+    if (ArrayBuffer.isView(value)) return value.byteLength > 0 ? [value.buffer as ArrayBuffer] : []
+    return typeof value === 'object' && value !== null ? Object.values(value).flatMap(buffersIn) : []
   }
-  if (material.dhparam) views.push(material.dhparam)
-  if (material.ticketSecret) views.push(material.ticketSecret)
-  return views.map((view) => view.buffer as ArrayBuffer)
+  return buffersIn(material)
 }
