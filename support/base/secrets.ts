@@ -28,7 +28,7 @@ export class SecretSearch {
   add(name: string, secret: string | Uint8Array): void {
     const bytes = Buffer.from(secret)
     if (bytes.length < WINDOW)
-      throw new RangeError(`a secret of ${bytes.length} bytes cannot be told from chance`)
+      throw new RangeError(`a secret of ${bytes.length} bytes cannot be distinguished from chance`)
     for (let at = 0; at + WINDOW <= bytes.length; at += STRIDE) {
       for (const form of formsOf(bytes.subarray(at, at + WINDOW))) this.#needles.set(form, name)
     }

@@ -36,7 +36,7 @@ export function echoed(stream: Duplex, word: string): Promise<string> {
     }
     const lose = (): void => {
       settle()
-      reject(new Error(`the stream was closed before it gave back "${word}"`))
+      reject(new Error(`the stream was closed before it returned "${word}"`))
     }
     stream.on('data', take).on('error', reject).on('close', lose)
     stream.write(word)

@@ -35,7 +35,7 @@ export function withoutRestrictedUser(): string | false {
   if (!isRoot) return false
   const entry = fileURLToPath(new URL('../../src/main/index.js', import.meta.url))
   const { status } = spawnSync(process.execPath, ['-e', 'import(process.argv[1])', entry], restricted)
-  return status === 0 ? false : 'needs a checkout, and a Node, that the user nobody may read'
+  return status === 0 ? false : 'needs a checkout, and a Node, that the user nobody can read'
 }
 
 /** An engine in a process of the restricted user, ended with the test. */

@@ -159,7 +159,8 @@ export function received(socket: Socket, text: string): Promise<string> {
       socket.off('data', take).off('close', lose)
       resolve(all)
     }
-    const lose = () => reject(new Error(`closed before ${JSON.stringify(text)} came: ${JSON.stringify(all)}`))
+    const lose = () =>
+      reject(new Error(`closed before ${JSON.stringify(text)} was received: ${JSON.stringify(all)}`))
     socket.on('data', take).on('close', lose)
   })
 }

@@ -62,7 +62,7 @@ const FAULTS = {
   },
   'throws-while-idle'(): number {
     setTimeout(() => {
-      throw new Error('thrown by nobody')
+      throw new Error('thrown outside any task')
     }, 20)
     return threadId
   },

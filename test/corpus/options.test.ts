@@ -14,11 +14,11 @@ const nothingLeft: Record<string, ContextOptions> = {
   'both versions turned off by flags': {
     secureOptions: constants.SSL_OP_NO_TLSv1_2 | constants.SSL_OP_NO_TLSv1_3,
   },
-  'TLS 1.3 alone, and that turned off': {
+  'TLS 1.3 only, which is turned off': {
     minVersion: 'TLSv1.3',
     secureOptions: constants.SSL_OP_NO_TLSv1_3,
   },
-  'TLS 1.2 alone with suites of TLS 1.3': { maxVersion: 'TLSv1.2', ciphers: 'TLS_AES_128_GCM_SHA256' },
+  'TLS 1.2 only, with suites of TLS 1.3': { maxVersion: 'TLSv1.2', ciphers: 'TLS_AES_128_GCM_SHA256' },
   'a suite that does not exist': { ciphers: 'ECDHE-NOTHING' },
   'a curve that does not exist': { ecdhCurve: 'P-1' },
   'a signature that does not exist': { sigalgs: 'md4' },

@@ -174,7 +174,7 @@ async function firstLoadError({ group, site }: Stage, row: RefusedRow): Promise<
     const engine = await createReloadEngine(options).catch((error: ReloadError) => error)
     if (!(engine instanceof Error)) {
       await engine.close()
-      assert.fail('a first load took it')
+      assert.fail('a first load accepted it')
     }
     if (engine.code !== codesOf(row)[0] && !patience.isOver()) continue
     assert.deepEqual(

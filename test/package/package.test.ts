@@ -64,8 +64,8 @@ test('the tarball contains the built library and no development files', (t) => {
     files.filter((file) => !allowed.test(file)),
     [],
   )
-  assert.ok(files.includes('dist/workers/entry.cjs'), 'the worker is in it')
-  assert.ok(files.includes('dist/workers/tasks.js'), 'its tasks are in it')
+  assert.ok(files.includes('dist/workers/entry.cjs'), 'the worker is included')
+  assert.ok(files.includes('dist/workers/tasks.js'), 'its tasks are included')
 })
 
 test('the version in the code equals that of the package', () => {

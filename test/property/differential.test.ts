@@ -51,7 +51,7 @@ test(`of ${CASES} pairs certswap accepts those that Node serves and clients veri
   }
   for (const [explanation, count] of counts) t.diagnostic(`${count} ${explanation}`)
   assert.deepEqual(unexplained, [], `repeat it with CERTSWAP_SEED=${seed}`)
-  assert.ok((counts.get('agreed') ?? 0) > CASES / 2, 'most cases can be made, and agree')
+  assert.ok((counts.get('agreed') ?? 0) > CASES / 2, 'most cases can be created, and agree')
 })
 
 test('for each reason of the list there is a pair on which Node and certswap disagree', async (t) => {

@@ -67,7 +67,7 @@ test(`${RUNS} corrupted sets are all answered with data, and accepted sets alway
       writeFileSync(path(name), damages.reduce<Buffer>(spoil, files[name]))
       const reply = await prepareHere(task)
       if (reply.kind === 'refused') {
-        assert.ok(reply.problems.length > 0, 'a refusal says why')
+        assert.ok(reply.problems.length > 0, 'a refusal has a reason')
         return
       }
       assert.equal(reply.kind, 'prepared')
@@ -76,7 +76,7 @@ test(`${RUNS} corrupted sets are all answered with data, and accepted sets alway
     }),
     { numRuns: RUNS, seed },
   )
-  assert.ok(accepted > 0, 'some of it was still good')
+  assert.ok(accepted > 0, 'some of it was still valid')
 })
 
 type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never

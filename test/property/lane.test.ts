@@ -30,7 +30,7 @@ test('whenever callers arrive, one pass runs at a time, and each caller gets a p
       const pass = (kind: (typeof KINDS)[number]) => async () => {
         assert.equal(flight.end, null, 'two passes at once')
         const number = ++begun
-        assert.ok(waiting.includes(kind), 'a pass that nobody waits for')
+        assert.ok(waiting.includes(kind), 'a pass that no caller waits for')
         waiting.splice(waiting.indexOf(kind), 1)
         const how = await new Promise<string>((resolve) => {
           flight.end = resolve
@@ -43,7 +43,7 @@ test('whenever callers arrive, one pass runs at a time, and each caller gets a p
         const before = begun
         if (!waiting.includes(kind)) waiting.push(kind)
         const settled = lane.run(kind, pass(kind)).catch((number: number) => number)
-        callers.push(settled.then((number) => assert.ok(number > before, 'a pass from before it came')))
+        callers.push(settled.then((number) => assert.ok(number > before, 'a pass from before the request')))
         assert.ok(waiting.length <= KINDS.length, 'more than one of a kind in the queue')
       }
       for (const event of story) {
@@ -56,7 +56,7 @@ test('whenever callers arrive, one pass runs at a time, and each caller gets a p
         await turn()
       }
       await Promise.all(callers)
-      assert.deepEqual(waiting, [], 'somebody was forgotten')
+      assert.deepEqual(waiting, [], 'a caller was forgotten')
     }),
   )
 })

@@ -117,7 +117,7 @@ function importsOf(path: string, root: string, known: ReadonlySet<string>): stri
       .split(sep)
       .join('/')
     const file = target.replace(/\.(c?)js$/, '.$1ts')
-    assert.ok(known.has(file), `${path} imports ${specifier}, which is no file of src`)
+    assert.ok(known.has(file), `${path} imports ${specifier}, which is not a file of src`)
     return file
   })
 }

@@ -42,7 +42,7 @@ const DOCUMENTED: readonly (readonly [file: string, use: string, what: string])[
   [
     'src/main/attach/attached-servers.ts',
     'a class found by an object of it',
-    'what was given instead of a server, for a message',
+    'the value given instead of a server, for a message',
   ],
   ['src/main/base/errors.ts', 'a class found by an object of it', 'the prototype of our own error'],
   ['src/main/base/event-hub.ts', 'the listeners of others', 'our own emitter'],

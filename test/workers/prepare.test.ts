@@ -153,7 +153,7 @@ test('a rolled-back set is ignored until the files change', async (t) => {
   const { rolledBack } = moved
   assert.deepEqual(await prepareHere({ ...task, rolledBack }), { kind: 'rolled-back', rolledBack: null })
   const both = taskFor(options, { record: second.record, rolledBack: second.record })
-  assert.equal((await prepareHere(both)).kind, 'unchanged', 'what is served counts first')
+  assert.equal((await prepareHere(both)).kind, 'unchanged', 'the served pair is checked first')
   writePair(dir, issuer.issue())
   assert.equal((await preparedHere(task)).kind, 'prepared')
 })

@@ -23,19 +23,19 @@ const ids = Array.from({ length: HOSTS }, (_, i) => `h${i}.test`)
 
 /** States that the two files of a host can be in; `random` is 0 to 1. */
 const damages: Readonly<Record<string, (host: HostFiles, random: number) => void>> = {
-  'certificate cut off': ({ cert }, random) => cut(cert, random),
-  'key cut off': ({ key }, random) => cut(key, random),
-  'certificate of another key': ({ cert }) => renameInto(cert, stranger.chainPem),
-  'key of another certificate': ({ key }) => renameInto(key, stranger.keyPem),
+  'a truncated certificate': ({ cert }, random) => cut(cert, random),
+  'a truncated key': ({ key }, random) => cut(key, random),
+  'a certificate of another key': ({ cert }) => renameInto(cert, stranger.chainPem),
+  'the key of another certificate': ({ key }) => renameInto(key, stranger.keyPem),
   'empty certificate': ({ cert }) => renameInto(cert, ''),
   'empty key': ({ key }) => renameInto(key, ''),
   'no key': ({ key }) => rmSync(key),
   'random bytes': ({ cert }, random) => renameInto(cert, Buffer.alloc(2000, Math.floor(random * 256))),
-  'a directory in the place of the key': ({ key }) => {
+  'a directory in place of the key': ({ key }) => {
     rmSync(key)
     mkdirSync(key)
   },
-  'a FIFO in the place of the certificate': ({ cert }) => {
+  'a FIFO in place of the certificate': ({ cert }) => {
     rmSync(cert)
     execFileSync('mkfifo', [cert])
   },

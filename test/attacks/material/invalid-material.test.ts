@@ -84,7 +84,7 @@ const ofRoot = (
 const UNUSABLE = { refused: 'CRL_UNUSABLE' } as const
 const INVALID = { refused: 'CRL_INVALID' } as const
 const VERSIONS = 'versions of OpenSSL differ'
-const IGNORED = 'OpenSSL ignores the extension, and what it restricts'
+const IGNORED = 'OpenSSL ignores the extension and its restrictions'
 
 const LISTS: readonly Case[] = [
   ofRoot('a usual list', {}),
@@ -112,7 +112,7 @@ const LISTS: readonly Case[] = [
   ofRoot(
     'a reason that only delta lists have',
     { revoked: [leaf.serial], entryExtensions: [extension('2.5.29.21', tagged(10, Buffer.from([8])))] },
-    { ...UNUSABLE, stricter: 'the client that it names would be let in' },
+    { ...UNUSABLE, stricter: 'the client that it names would be admitted' },
   ),
   ofRoot('a usual reason', {
     revoked: ['99'],
@@ -406,7 +406,7 @@ test('a flipped bit in the signature of a leaf or an intermediate is detected wi
     ['a leaf under a configured anchor', withDamagedSignature(flat.certPem), flat],
     ['an intermediate under a configured anchor', deep.certPem + withDamagedSignature(inter.certPem), deep],
     ['a leaf under an intermediate in the file', withDamagedSignature(deep.certPem) + inter.certPem, deep],
-    ['a leaf that signed itself', withDamagedSignature(own.certPem), own],
+    ['a self-signed leaf', withDamagedSignature(own.certPem), own],
   ] as const
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca') }
   writeFileSync(paths.ca, root.certPem + other.certPem)

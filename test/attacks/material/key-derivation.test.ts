@@ -59,7 +59,7 @@ const longLength = (der: Buffer) =>
 
 for (const [what, key] of [
   ['plain DER', locked(pbes2(pbkdf2(octets(salt), costly, sha256)))],
-  ['no function of its own', locked(pbes2(pbkdf2(octets(salt), costly)))],
+  ['no PBKDF2 function', locked(pbes2(pbkdf2(octets(salt), costly)))],
   ['a tag of two bytes for the salt', locked(pbes2(pbkdf2(highTag(octets(salt)), costly, sha256)))],
   ['a tag of two bytes for the count', locked(pbes2(pbkdf2(octets(salt), highTag(costly), sha256)))],
   ['a salt in pieces', locked(pbes2(pbkdf2(pieces(salt), costly, sha256)))],
@@ -183,10 +183,7 @@ for (const [what, write] of [
       berOf(withMac(berOf(authenticatedSafe({ leaf, passphrase: PASSPHRASE })), { passphrase: PASSPHRASE })),
   ],
   ['a MAC by PBMAC1 (RFC 9579)', withPbmac1],
-  [
-    'bytes behind its end',
-    () => Buffer.concat([pkcs12({ leaf, passphrase: PASSPHRASE }), Buffer.from('\n')]),
-  ],
+  ['bytes after its end', () => Buffer.concat([pkcs12({ leaf, passphrase: PASSPHRASE }), Buffer.from('\n')])],
 ] as const) {
   test(`a PKCS#12 file with ${what} opens`, async (t) => {
     const path = join(tempDir(t), 'tls.p12')

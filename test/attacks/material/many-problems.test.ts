@@ -22,7 +22,7 @@ const FILES = 300
 
 const damages: Readonly<Record<string, (path: string) => void>> = {
   'files that hold no certificate': (path) => writeFileSync(path, 'no certificate'),
-  'links that lead nowhere': (path) => symlinkSync('/nowhere/at/all', path),
+  'dangling links': (path) => symlinkSync('/nowhere/at/all', path),
 }
 
 for (const [what, damage] of Object.entries(damages)) {

@@ -25,7 +25,7 @@ const ends: Readonly<Record<string, readonly [script: string, code: number]>> = 
     "process.on('exit', () => process.exit(9)); process.exit(7)",
     9,
   ],
-  'calls process.exit() in a listener that was there before the engine': [
+  'calls process.exit() in a listener that was added before the engine': [
     'globalThis.last = 8; process.exit(7)',
     8,
   ],

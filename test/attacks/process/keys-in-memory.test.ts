@@ -12,7 +12,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { occurrencesIn } from '../../../support/processes/memory-of.js'
 
-const onLinux = { skip: process.platform === 'linux' ? false : 'memory is looked at through /proc' }
+const onLinux = { skip: process.platform === 'linux' ? false : 'memory is searched through /proc' }
 
 for (const member of [false, true]) {
   const where = member ? 'in threads that follow it too' : 'by two servers'
@@ -25,7 +25,7 @@ for (const member of [false, true]) {
       const first = authority.issue()
       writePair(dir, first)
       const { pid, order } = await secretServer(t, dir, member)
-      assert.ok(occurrencesIn(pid, secretOf(first.keyPem)) > 0, 'the key that is served is found')
+      assert.ok(occurrencesIn(pid, secretOf(first.keyPem)) > 0, 'the served key is found')
       const second = authority.issue()
       writePair(dir, second)
       assert.equal(await order('renew'), 'applied')

@@ -36,7 +36,7 @@ import { certswap } from '../../../support/processes/program.js'
 
 const OTHER = 65_534
 const asRoot: { skip: false | string } = {
-  skip: process.geteuid?.() === 0 ? false : 'only root can give files away',
+  skip: process.geteuid?.() === 0 ? false : 'only root can change the owner of a file',
 }
 
 /** Ways in which another user can control `.certswap` in a directory that already holds an identity. */

@@ -58,7 +58,7 @@ const INTERLUDES: Readonly<Record<string, Interlude>> = {
     widen: ({ reload, ca }) => reload(ca, bundle(authorityA, authorityB)),
     narrow: ({ reload, ca }) => reload(ca, bundle(authorityB)),
   },
-  'a revocation that was taken back and made again': {
+  'a revocation that was withdrawn and repeated': {
     options: ({ ca, crl }) => ({
       ca: write(ca, bundle(authorityA, authorityB)),
       crl: write(crl, authorityA.crl({ revoked: [leafA.serial] }) + authorityB.crl()),
@@ -299,7 +299,7 @@ test('a TLS 1.2 connection does not renegotiate under trust that has shrunk', as
     await new Promise((resolve) => socket.renegotiate({ rejectUnauthorized: false }, resolve))
     assert.equal(connection.destroyed, false)
     await site.reload(site.ca, bundle(authorityB))
-    assert.equal(connection.destroyed, false, 'connections that were admitted stay')
+    assert.equal(connection.destroyed, false, 'admitted connections stay open')
     const closed = once(socket.resume(), 'close', { signal: AbortSignal.timeout(10_000) })
     socket.renegotiate({ rejectUnauthorized: false }, () => {})
     await closed

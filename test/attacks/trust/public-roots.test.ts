@@ -48,7 +48,7 @@ const attachCases = Object.fromEntries(
 )
 
 export const cases: Record<string, Case> = {
-  async 'a server that is made from the options of an engine without a CA, and requests certificates all the same, trusts no public root'(
+  async 'a server that is created from the options of an engine without a CA, but requests certificates, trusts no public root'(
     t,
     publicRoot,
   ) {
@@ -70,10 +70,7 @@ export const cases: Record<string, Case> = {
 
   ...attachCases,
 
-  async 'the CA of an engine cannot be taken away while a server requests client certificates'(
-    t,
-    publicRoot,
-  ) {
+  async 'the CA of an engine cannot be removed while a server requests client certificates'(t, publicRoot) {
     const { engine, ca } = await site(t, { trusted: true })
     const port = await serve(t, engine)
     for (const changes of [{ ca: undefined }, { ca: undefined, caDir: undefined, requestCert: false }]) {
@@ -85,7 +82,7 @@ export const cases: Record<string, Case> = {
     assert.deepEqual(await verdicts(port, publicRoot), ['authorized', 'refused'])
   },
 
-  async 'nor while options for such a server are handed out and its server is not attached yet'(
+  async 'the CA of an engine cannot be removed either while returned options for such a server are not attached yet'(
     t,
     publicRoot,
   ) {
@@ -96,7 +93,7 @@ export const cases: Record<string, Case> = {
     assert.deepEqual(await verdicts(await listen(t, server), publicRoot), ['authorized', 'refused'])
   },
 
-  async 'a rollback to a generation without a CA keeps the trust, and one that asks for trust is refused'(
+  async 'a rollback to a generation without a CA keeps the trust, and one that includes trust is refused'(
     t,
     publicRoot,
   ) {
@@ -112,7 +109,7 @@ export const cases: Record<string, Case> = {
     assert.deepEqual(await verdicts(port, publicRoot), ['authorized', 'refused'])
   },
 
-  async 'a server that listens again after its engine lost its CA refuses every client, and the log says so'(
+  async 'a server that listens again after its engine lost its CA refuses every client, and logs it'(
     t,
     publicRoot,
   ) {
@@ -131,7 +128,7 @@ export const cases: Record<string, Case> = {
     assert.equal((line?.fields as { code?: string } | undefined)?.code, 'OPTIONS_INVALID')
   },
 
-  async 'a fleet member refuses such a server, and such options, where the engine has no CA'(t, publicRoot) {
+  async 'a fleet member refuses such a server, and such options, if the engine has no CA'(t, publicRoot) {
     const { engine } = await site(t)
     const joined = await joinHere(t, engine)
     const own = { ca: authority.certPem, requestCert: true }
@@ -142,7 +139,7 @@ export const cases: Record<string, Case> = {
     assert.deepEqual(await verdicts(port, publicRoot), ['authorized', 'refused'])
   },
 
-  async 'the CA cannot be taken away from under a server of a fleet member, whether the primary knows of it or not'(
+  async 'the CA cannot be removed while a server of a fleet member needs it, whether or not the primary knows the server'(
     t,
     publicRoot,
   ) {

@@ -152,7 +152,7 @@ async function assertSameVerdicts(
       `${who} at ${where}: ${first.verdict}`,
     )
     const again = await ask(port, { ...identity, version, session: first.session })
-    assert.equal(again.verdict, first.verdict, `${who} that comes again (${again.reused}) at ${where}`)
+    assert.equal(again.verdict, first.verdict, `${who} that returns (${again.reused}) at ${where}`)
     if (resumes) assert.equal(again.reused, true, `${who} at ${where} does not resume`)
   }
 }

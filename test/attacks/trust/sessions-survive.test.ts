@@ -15,8 +15,8 @@ const client = root.issue({ names: ['client'] })
 
 const UPDATES: readonly [string, Record<string, unknown>][] = [
   ['partial chains are allowed', { tls: { allowPartialTrustChain: true } }],
-  ['clients without a trusted certificate are let in', { rejectUnauthorized: false }],
-  ['the policy for weak keys is another', { policy: { weakKey: 'warn' } }],
+  ['clients without a trusted certificate are admitted', { rejectUnauthorized: false }],
+  ['the policy for weak keys changes', { policy: { weakKey: 'warn' } }],
 ]
 
 for (const [what, changes] of UPDATES) {

@@ -250,13 +250,13 @@ const WAYS: Readonly<Record<string, Way>> = {
     openOnly(main.server, { ...identity, port: main.port, version: 'TLSv1.3' }),
   'a connection that was open before, SNI host, TLS 1.3': ({ main }, identity) =>
     openOnly(main.server, { ...identity, ...HOST, port: main.port, version: 'TLSv1.3' }),
-  'a handshake under way, TLS 1.2': ({ main }, identity) =>
+  'a handshake in progress, TLS 1.2': ({ main }, identity) =>
     stopHalfWay(main.server, { ...identity, port: main.port, version: 'TLSv1.2' }),
-  'a handshake under way, TLS 1.3': ({ main }, identity) =>
+  'a handshake in progress, TLS 1.3': ({ main }, identity) =>
     stopHalfWay(main.server, { ...identity, port: main.port, version: 'TLSv1.3' }),
-  'a handshake under way, SNI host, TLS 1.3': ({ main }, identity) =>
+  'a handshake in progress, SNI host, TLS 1.3': ({ main }, identity) =>
     stopHalfWay(main.server, { ...identity, ...HOST, port: main.port, version: 'TLSv1.3' }),
-  'a resumption under way, TLS 1.3': async ({ main }, identity) => {
+  'a resumption in progress, TLS 1.3': async ({ main }, identity) => {
     const client = { ...identity, port: main.port, version: 'TLSv1.3' } as const
     return await stopHalfWay(main.server, { ...client, session: await sessionOf(client) })
   },
@@ -434,7 +434,7 @@ async function withSession(
 async function sessionOf(client: ClientOptions): Promise<Buffer> {
   const { admission, session } = await connectFully(client)
   assert.equal(admission, 'full')
-  assert.ok(session, 'no session came')
+  assert.ok(session, 'no session was received')
   return session
 }
 

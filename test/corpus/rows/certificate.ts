@@ -143,7 +143,7 @@ export const certificateDamage: Group = {
       message: /tls\.crt holds only white space/,
     },
     no('a page of HTML', 'CERT_MISSING', () => '<!doctype html><title>404 Not Found</title>'),
-    no('bytes without meaning', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
+    no('random bytes', 'CERT_MISSING', () => Buffer.concat([Buffer.from([1]), randomBytes(2000)])),
     {
       ...no('zeros, as after a crash', 'CERT_MISSING', () => Buffer.alloc(2000)),
       message: /tls\.crt holds only NUL bytes: .*; write the file again/,
@@ -185,7 +185,7 @@ export const certificateDamage: Group = {
     },
     ...['# ', '"', 'cert: '].map((mark) =>
       no(
-        `half of a block, of which ${JSON.stringify(mark)} hides the first line, behind the leaf`,
+        `half of a block, with its first line hidden by ${JSON.stringify(mark)}, after the leaf`,
         'PEM_INVALID',
         ({ certPem }) => certPem + mark + cutAt(intermediate.certPem, 0.6),
       ),

@@ -72,11 +72,11 @@ export const chain: Group = {
       },
     },
     {
-      id: 'a certificate that signed itself',
+      id: 'a self-signed certificate',
       accepted: (site) => site.pair(selfSigned()),
     },
     {
-      id: 'a certificate that signed itself and may sign others, as `openssl req -x509` makes it',
+      id: 'a self-signed certificate that may sign others, as `openssl req -x509` creates it',
       accepted: (site) => site.pair(selfSigned({ isCa: true })),
       warns: ['CERT_IS_CA'],
       at: 'tls.crt',
@@ -121,7 +121,7 @@ export const chain: Group = {
     issued('an intermediate that is not valid yet', 'CERT_NOT_YET_VALID', {}, { issuer: unborn }),
     issued('an intermediate below one that must not have any', 'REHEARSAL_FAILED', {}, { issuer: below }),
     {
-      id: 'an issuer that may not sign',
+      id: 'an issuer without permission to sign',
       spoil(site) {
         const issuer = root.issue({ names: ['issuer.example'] })
         // Created by hand: the certificate names an issuer that is a leaf itself.
@@ -149,7 +149,7 @@ export const completeChain: Group = {
       forcible: true,
     },
     {
-      id: 'a certificate that signed itself',
+      id: 'a self-signed certificate',
       accepted: (site) => site.pair(selfSigned()),
     },
   ],
@@ -265,7 +265,7 @@ function behind(
   issuer = intermediate,
 ): AcceptedRow {
   return {
-    id: `behind the leaf: ${id}`,
+    id: `after the leaf: ${id}`,
     accepted(site) {
       const leaf = site.pair(site.leaf({}, issuer))
       site.write('tls.crt', leaf.certPem + certificates.map(({ certPem }) => certPem).join(''))

@@ -44,7 +44,7 @@ export const shorterLife: Group = {
   right: (site) => site.pair(site.leaf({ notAfter: new Date('2048-01-31') })),
   rows: [
     {
-      ...yes('it ends earlier', () => ({ notAfter: new Date('2047-01-31') }), ['EXPIRES_EARLIER']),
+      ...yes('it expires earlier', () => ({ notAfter: new Date('2047-01-31') }), ['EXPIRES_EARLIER']),
       example: 'EXPIRES_EARLIER',
     },
   ],

@@ -57,7 +57,7 @@ export const keyForms: Group = {
     ),
     form('its certificate before it', ({ certPem, keyPem }) => certPem + keyPem),
     form('another key before it', ({ keyPem }, site) => site.leaf().keyPem + keyPem),
-    form('another key of another kind before it', ({ keyPem }, site) => site.leaf(RSA).keyPem + keyPem),
+    form('another key of another type before it', ({ keyPem }, site) => site.leaf(RSA).keyPem + keyPem),
     {
       id: 'a key that every user may read',
       accepted(site) {
@@ -224,7 +224,7 @@ export const halfRenewed: Group = {
       at: 'tls.crt',
     },
     {
-      id: 'the certificate has another kind of key',
+      id: 'the certificate has another key type',
       spoil: (site) => site.write('tls.crt', site.leaf(RSA).chainPem),
       refused: 'CERT_KEY_MISMATCH',
       outcome: 'waiting-for-pair',

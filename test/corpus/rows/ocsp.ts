@@ -19,7 +19,7 @@ type Content = (leaf: Leaf) => Uint8Array
 
 /** What people have in files of OCSP responses, with the usual policy: the certificate is served without it. */
 export const leftOut: Group = {
-  title: 'an OCSP response that does not fit is left out',
+  title: 'an OCSP response that does not fit is not stapled',
   options: (site) => ({ ...pairOptions(site), ocsp: site.path('ocsp.der') }),
   right: (site) => withResponse(site, (leaf) => ocspResponse(leaf, intermediate)),
   rows: [
@@ -32,7 +32,7 @@ export const leftOut: Group = {
     ),
     left('a certificate', 'OCSP_INVALID', ({ certDer }) => certDer),
     left('the first half', 'OCSP_INVALID', (leaf) => ocspResponse(leaf, intermediate).subarray(0, 200)),
-    left('a byte behind it', 'OCSP_INVALID', (leaf) =>
+    left('a byte after its end', 'OCSP_INVALID', (leaf) =>
       Buffer.concat([ocspResponse(leaf, intermediate), Buffer.of(10)]),
     ),
     left('the refusal of a responder', 'OCSP_INVALID', answer({ refusal: 6 }), { example: 'OCSP_INVALID' }),
@@ -46,17 +46,17 @@ export const leftOut: Group = {
       answer({ responder: delegatedResponder(intermediate, { purposes: ['1.3.6.1.5.5.7.3.1'] }) }),
     ),
     left(
-      'a response for the certificate before',
+      'a response for the previous certificate',
       'OCSP_MISMATCH',
       () => ocspResponse({ serial: '77' }, intermediate),
       {
         example: 'OCSP_MISMATCH',
       },
     ),
-    left('a response of a CA of the same name', 'OCSP_MISMATCH', (leaf) => ocspResponse(leaf, namesake)),
+    left('a response from a CA with the same name', 'OCSP_MISMATCH', (leaf) => ocspResponse(leaf, namesake)),
     left('a response that has expired', 'OCSP_EXPIRED', answer(PAST)),
-    left('a response of tomorrow', 'OCSP_NOT_YET_VALID', answer(FUTURE)),
-    left('a response without an end', 'OCSP_UNDATED', answer({ nextUpdate: null }), {
+    left('a response that becomes valid tomorrow', 'OCSP_NOT_YET_VALID', answer(FUTURE)),
+    left('a response without an expiry', 'OCSP_UNDATED', answer({ nextUpdate: null }), {
       example: 'OCSP_UNDATED',
     }),
     {
@@ -70,12 +70,12 @@ export const leftOut: Group = {
       },
     },
     {
-      id: 'a certificate that promises a response, and one that has expired',
+      id: 'a certificate that requires a response, with an expired one',
       warns: ['OCSP_EXPIRED', 'OCSP_MISSING'],
       accepted: (site) => withResponse(site, answer(PAST), { extensions: [mustStapleExtension()] }),
     },
     {
-      id: 'a response that says that the certificate is revoked',
+      id: 'a response with the status revoked',
       refused: 'OCSP_REVOKED',
       at: 'ocsp.der',
       forcible: true,
@@ -87,7 +87,7 @@ export const leftOut: Group = {
 
 /** The same where the policy refuses it. */
 export const refused: Group = {
-  title: 'an OCSP response that does not fit is refused where the policy says so',
+  title: 'an OCSP response that does not fit is refused if the policy requires it',
   options: (site) => ({
     ...pairOptions(site),
     ocsp: site.path('ocsp.der'),
@@ -95,18 +95,23 @@ export const refused: Group = {
   }),
   right: (site) => withResponse(site, (leaf) => ocspResponse(leaf, intermediate)),
   rows: [
-    kept('a response for the certificate before', 'OCSP_MISMATCH', () =>
+    kept('a response for the previous certificate', 'OCSP_MISMATCH', () =>
       ocspResponse({ serial: '77' }, intermediate),
     ),
     kept('a response that has expired', 'OCSP_EXPIRED', answer(PAST), 'OCSP_EXPIRED'),
-    kept('a response of tomorrow', 'OCSP_NOT_YET_VALID', answer(FUTURE), 'OCSP_NOT_YET_VALID'),
+    kept(
+      'a response that becomes valid tomorrow',
+      'OCSP_NOT_YET_VALID',
+      answer(FUTURE),
+      'OCSP_NOT_YET_VALID',
+    ),
     kept('a key', 'OCSP_INVALID', ({ keyPem }) => Buffer.from(keyPem)),
   ],
 }
 
 /** A certificate that promises a response ("must-staple"), without the option. */
 export const promised: Group = {
-  title: 'a certificate that promises an OCSP response is served without one, with a warning',
+  title: 'a certificate that requires an OCSP response is served without one, with a warning',
   options: pairOptions,
   right: (site) => site.pair(site.leaf()),
   rows: [

@@ -76,11 +76,11 @@ export const rsaOnly: readonly Group[] = [
 export const unusualOptions: readonly Group[] = [
   unusual('TLS 1.2 suites only', { ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' }),
   unusual('TLS 1.3 suites only', { ciphers: 'TLS_AES_128_GCM_SHA256' }),
-  unusual('TLS 1.3 alone', { minVersion: 'TLSv1.3' }),
-  unusual('TLS 1.2 alone', { maxVersion: 'TLSv1.2' }),
+  unusual('only TLS 1.3', { minVersion: 'TLSv1.3' }),
+  unusual('only TLS 1.2', { maxVersion: 'TLSv1.2' }),
   unusual('TLS 1.3 turned off by a flag', { secureOptions: constants.SSL_OP_NO_TLSv1_3 }),
   unusual('TLS 1.2 turned off by a flag', { secureOptions: constants.SSL_OP_NO_TLSv1_2 }),
-  unusual('one curve alone', { ecdhCurve: 'P-384' }),
+  unusual('only one curve', { ecdhCurve: 'P-384' }),
 ]
 
 /** A pair for clients that support ECDSA, and one for those that do not. */
@@ -116,7 +116,7 @@ export const twoPairs: Group = {
       at: 'ec.crt',
     },
     {
-      id: 'one key is gone and the other certificate cut off',
+      id: 'one key is missing and the other certificate truncated',
       spoil(site, served) {
         site.remove('ec.key')
         site.write('rsa.crt', served.certPem.slice(0, 300))
@@ -125,7 +125,7 @@ export const twoPairs: Group = {
       at: 'ec.key',
     },
     {
-      id: 'one is cut off and the other expired, of which the first is told first',
+      id: 'one is truncated and the other expired, and the first is reported first',
       spoil(site, served) {
         site.write('rsa.crt', served.certPem.slice(0, 300))
         const gone = site.leaf({ notBefore: new Date('2019-01-31'), notAfter: new Date('2020-01-31') })
@@ -149,7 +149,7 @@ export const ticketSecret: Group = {
   },
   rows: [
     {
-      id: 'too short to be one',
+      id: 'too short for a secret',
       spoil: (site) => site.write('tickets', Buffer.alloc(31, 'secret')),
       refused: 'TICKET_SECRET_INVALID',
       at: 'tickets',
@@ -163,7 +163,7 @@ export const ticketSecret: Group = {
       message: /tickets is empty: .*; write it with: openssl rand/,
     },
     {
-      id: 'zeros, as after a crash: everybody would know the secret',
+      id: 'zeros, as after a crash: the secret would be known',
       spoil: (site) => site.write('tickets', Buffer.alloc(48)),
       refused: 'TICKET_SECRET_INVALID',
       at: 'tickets',

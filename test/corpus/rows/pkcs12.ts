@@ -61,7 +61,7 @@ export const pkcs12File: Group = {
     form('a certificate of another chain', { chain: [intermediate, root.issueAuthority()] }, {}, [
       'CHAIN_ORDER',
     ]),
-    form('the leaf alone', { chain: [] }, {}, ['CHAIN_INCOMPLETE']),
+    form('only the leaf', { chain: [] }, {}, ['CHAIN_INCOMPLETE']),
     {
       ...form('no encryption and no MAC, for any passphrase', { algorithm: 'none' }, {}, ['PFX_INVALID']),
       at: 'tls.p12',
@@ -76,7 +76,7 @@ export const pkcs12File: Group = {
     form('a key that is not for TLS beside the right one', { extra: [keyBag(X25519)] }),
     { ...no('nothing', 'PFX_INVALID', () => ''), message: /tls\.p12 is empty: / },
     { ...no('zeros', 'PFX_INVALID', () => Buffer.alloc(900)), message: /tls\.p12 holds only NUL bytes: / },
-    no('bytes without meaning', 'PFX_INVALID', () => randomBytes(2000), 'PFX_INVALID'),
+    no('random bytes', 'PFX_INVALID', () => randomBytes(2000), 'PFX_INVALID'),
     {
       ...no('PEM', 'PFX_INVALID', ({ chainPem, keyPem }) => chainPem + keyPem),
       message:
@@ -118,7 +118,9 @@ export const pkcs12File: Group = {
       message: /holds a private key and no certificate; add the certificate: openssl pkcs12 -in /,
     },
     {
-      ...no('neither in it', 'PFX_INVALID', (leaf) => pfx(leaf, { bare: true, keyless: true })),
+      ...no('neither a certificate nor a key', 'PFX_INVALID', (leaf) =>
+        pfx(leaf, { bare: true, keyless: true }),
+      ),
       message: /holds neither a certificate nor a private key; /,
     },
     {

@@ -36,7 +36,7 @@ export const purposes: Group = {
     no('anyExtendedKeyUsage alone', [FOR_ANY_PURPOSE], /has anyExtendedKeyUsage without serverAuth/),
     no('a Netscape type for clients only', [NETSCAPE_CLIENT], /nsCertType\) lacks server/),
     {
-      id: 'an intermediate for clients alone',
+      id: 'an intermediate for clients only',
       spoil(site) {
         const issuer = authority('Corpus Client Intermediate', [basicConstraints(true), FOR_CLIENTS])
         site.pair(odd(site, { extensions: [], issuer }))
@@ -60,15 +60,15 @@ export const purposes: Group = {
       forcible: true,
     },
     ...Object.entries({
-      'for clients alone': [[basicConstraints(true), FOR_CLIENTS], /its extended key usage lacks serverAuth/],
+      'for clients only': [[basicConstraints(true), FOR_CLIENTS], /its extended key usage lacks serverAuth/],
       'for any purpose': [
         [basicConstraints(true), FOR_ANY_PURPOSE],
         /its extended key usage lacks serverAuth/,
       ],
-      'that is no CA': [[basicConstraints(false)], /it is not a CA certificate/],
+      'that is not a CA': [[basicConstraints(false)], /it is not a CA certificate/],
     } as const).map(([what, [extensions, why]]): RefusedRow => {
       return {
-        id: `a root ${what}, behind the chain`,
+        id: `a root ${what}, after the chain`,
         spoil(site) {
           site.pair(odd(site, { extensions: [], issuer: ownRoot(extensions) }))
         },
@@ -92,13 +92,13 @@ export const purposes: Group = {
       example: 'KEY_ENCODING',
     },
     {
-      id: 'a key whose curve, P-256, is written out in parameters, in a certificate that signed itself',
+      id: 'a self-signed certificate whose key has explicit parameters of the curve P-256',
       accepted: (site) => site.pair(selfSigned(site, writtenOut('P-256'))),
       warns: ['KEY_ENCODING', 'EXPIRES_EARLIER'],
       at: 'tls.crt',
     },
     {
-      id: 'the same in a certificate that a CA issued, which OpenSSL refuses',
+      id: 'the same in a certificate of a CA, which OpenSSL refuses',
       spoil(site) {
         site.pair(odd(site, { key: writtenOut('P-256'), extensions: [] }))
       },
@@ -121,7 +121,7 @@ export const anchoredPurposes: Group = {
   right: rightPair,
   rows: [
     {
-      id: 'a root for clients alone that issued the certificate of the server',
+      id: 'a root for clients only that issued the server certificate',
       spoil(site) {
         site.pair(odd(site, { extensions: [], issuer: { ...clientRoot, certPem: '' } }))
       },
@@ -168,7 +168,7 @@ export const loneLeaf: Group = {
       warns: ['CHAIN_ORDER', 'CHAIN_INCOMPLETE'],
     },
     {
-      id: 'an issuer of the right name with another key',
+      id: 'an issuer with the right name and another key',
       spoil(site) {
         const leaf = rightPair(site)
         const other = root.issueAuthority({ name: intermediate.name })

@@ -17,20 +17,20 @@ export const reading: Group = {
   right: rightPair,
   rows: [
     {
-      id: 'the certificate is gone',
+      id: 'the certificate is missing',
       spoil: (site) => site.remove('tls.crt'),
       refused: 'FILE_NOT_FOUND',
       at: 'tls.crt',
       example: 'FILE_NOT_FOUND',
     },
     {
-      id: 'the key is gone',
+      id: 'the key is missing',
       spoil: (site) => site.remove('tls.key'),
       refused: 'FILE_NOT_FOUND',
       at: 'tls.key',
     },
     {
-      id: 'both are gone, and both are named',
+      id: 'both are missing, and both are named',
       spoil(site) {
         site.remove('tls.crt')
         site.remove('tls.key')
@@ -45,19 +45,19 @@ export const reading: Group = {
       at: 'tls.crt',
     },
     {
-      id: 'a link through a file that is no directory',
+      id: 'a link through a file that is not a directory',
       spoil: (site) => site.link('tls.key', 'tls.crt/tls.key'),
       refused: 'FILE_NOT_FOUND',
       at: 'tls.key',
     },
     {
-      id: 'a link that leads to itself',
+      id: 'a link to itself',
       spoil: (site) => site.link('tls.crt', 'tls.crt'),
       refused: 'FILE_UNREADABLE',
       at: 'tls.crt',
     },
     {
-      id: 'two links that lead to each other',
+      id: 'two links to each other',
       spoil(site) {
         site.link('tls.key', 'other.key')
         site.link('other.key', 'tls.key')
@@ -66,14 +66,14 @@ export const reading: Group = {
       at: 'tls.key',
     },
     {
-      id: 'a FIFO in the place of the certificate, with nobody writing to it',
+      id: 'a FIFO without a writer in place of the certificate',
       spoil: (site) => makeFifo(site, 'tls.crt'),
       refused: 'FILE_NOT_REGULAR',
       at: 'tls.crt',
       example: 'FILE_NOT_REGULAR',
     },
     {
-      id: 'a link to a FIFO in the place of the key',
+      id: 'a link to a FIFO in place of the key',
       spoil(site) {
         makeFifo(site, 'fifo')
         site.link('tls.key', 'fifo')
@@ -99,7 +99,7 @@ export const reading: Group = {
       at: 'tls.crt',
     },
     {
-      id: 'a link to a directory in the place of the key',
+      id: 'a link to a directory in place of the key',
       spoil: (site) => site.link('tls.key', '.'),
       refused: 'FILE_NOT_REGULAR',
       at: 'tls.key',
@@ -118,7 +118,7 @@ export const reading: Group = {
       example: 'FILE_TOO_LARGE',
     },
     {
-      id: 'a key file of a terabyte, most of it holes',
+      id: 'a key file of a terabyte, mostly holes',
       spoil(site, served) {
         site.write('tls.key', served.keyPem)
         truncateSync(site.path('tls.key'), 2 ** 40)
@@ -172,19 +172,19 @@ export const readingBelow: Group = {
   },
   rows: [
     {
-      id: 'the directory is gone',
+      id: 'the directory is missing',
       spoil: (site) => site.remove('live'),
       refused: 'FILE_NOT_FOUND',
       at: 'live/tls.crt',
     },
     {
-      id: 'a file in the place of the directory',
+      id: 'a file in place of the directory',
       spoil: (site, served) => site.write('live', served.chainPem),
       refused: 'FILE_NOT_FOUND',
       at: 'live/tls.crt',
     },
     {
-      id: 'a link that leads to itself in the place of the directory',
+      id: 'a link to itself in place of the directory',
       spoil: (site) => site.link('live', 'live'),
       refused: 'FILE_UNREADABLE',
       at: 'live/tls.crt',

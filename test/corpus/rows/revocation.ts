@@ -28,7 +28,7 @@ export const revocation: Group = {
   right: (site) => write(site, root.crl()),
   client: () => ({ cert: visitor.chainPem, key: visitor.keyPem }),
   rows: [
-    yes('somebody is revoked', () => root.crl({ revoked: [revoked.serial] })),
+    yes('a certificate is revoked', () => root.crl({ revoked: [revoked.serial] })),
     yes('an overdue list beside a current one', () => root.crl(OVERDUE) + root.crl()),
     yes(
       'a list of a CA that is not an anchor',
@@ -36,7 +36,7 @@ export const revocation: Group = {
     ),
     yes('lines that end in CRLF', () => root.crl().replaceAll('\n', '\r\n')),
     {
-      id: 'no list of one of two CAs',
+      id: 'no list for one of two CAs',
       accepted(site) {
         site.write('ca.crt', root.certPem + createAuthority({ name: 'Corpus Listless' }).certPem)
         return rightPair(site)

@@ -45,7 +45,7 @@ export const trustBundle: Group = {
   right: (site) => withBundle(site, BUNDLE),
   client,
   rows: [
-    yes('one anchor alone', root.certPem),
+    yes('only one anchor', root.certPem),
     yes(
       'lines that end in CRLF, a byte order mark and text',
       `\ufeff# roots\r\n${BUNDLE.replaceAll('\n', '\r\n')}`,
@@ -85,7 +85,7 @@ export const trustBundle: Group = {
     yes('a root whose names are malformed', BUNDLE + oddly('2.5.29.17'), ['CA_INVALID']),
     yes('a root whose name constraints are malformed', BUNDLE + oddly('2.5.29.30'), ['CA_INVALID']),
     yes('a root whose extended key usage is malformed', BUNDLE + oddly('2.5.29.37'), ['CA_INVALID']),
-    no('server certificates alone', ['CA_INVALID', 'CA_INVALID'], (site) =>
+    no('only server certificates', ['CA_INVALID', 'CA_INVALID'], (site) =>
       site.write('ca.crt', site.leaf().certPem + visitor.certPem),
     ),
     {
@@ -242,7 +242,7 @@ export const trustPattern: Group = {
     inDirectory('a private key that the pattern does not match', (site) =>
       site.write('anchors/b.key', site.leaf().keyPem),
     ),
-    noDirectory('no file fits', 'CA_EMPTY', (site) => site.remove('anchors/a.crt'), 'anchors/*.crt'),
+    noDirectory('no file matches', 'CA_EMPTY', (site) => site.remove('anchors/a.crt'), 'anchors/*.crt'),
     noDirectory(
       'half of an anchor',
       'PEM_INVALID',

@@ -36,15 +36,15 @@ for (const [what, args] of Object.entries({
   'an unknown flag': ['serve', '--certificate', 'x'],
   'an unknown command': ['serf'],
   'a flag without its value': ['serve', '--cert'],
-  'an interval that is no number': ['serve', '--auto-reload-interval', 'often'],
+  'an interval that is not a number': ['serve', '--auto-reload-interval', 'often'],
   'a negative interval': ['serve', '--auto-reload-interval=-1'],
-  'a port that is none': ['serve', '--listen', '127.0.0.1:99999'],
-  'a log level that is none': ['serve', '--log-level', 'loud'],
-  'a TLS version that is none': ['serve', '--min-version', 'TLSv1'],
+  'an invalid port': ['serve', '--listen', '127.0.0.1:99999'],
+  'an invalid log level': ['serve', '--log-level', 'loud'],
+  'an invalid TLS version': ['serve', '--min-version', 'TLSv1'],
   'a certificate without a key': ['serve', '--cert', 'tls.crt'],
   '--pfx beside --cert': ['serve', '--pfx', 'id.p12', '--cert', 'tls.crt', '--key', 'tls.key'],
   '--request-cert without a CA': ['serve', '--cert', 'tls.crt', '--key', 'tls.key', '--request-cert'],
-  'a configuration file that is not there': ['serve', '--config', 'certswap.json'],
+  'a missing configuration file': ['serve', '--config', 'certswap.json'],
 })) {
   test(`${what} is refused with exit code 2 and a sentence on standard error`, async (t) => {
     const { code, stdout, stderr } = await certswap(args, { cwd: tempDir(t) })

@@ -107,7 +107,7 @@ test('failed handshakes leave nothing behind in the count', async (t) => {
     const client = tls.connect({ port, host: '127.0.0.1', maxVersion: 'TLSv1.2', rejectUnauthorized: false })
     await assert.rejects(once(client, 'secureConnect'))
   }
-  await eventually('all have gone', () => drain.connections().handshake === 0)
+  await eventually('all have closed', () => drain.connections().handshake === 0)
   assert.equal(drain.connections().raw, 0)
 })
 

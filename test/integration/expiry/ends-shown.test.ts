@@ -58,7 +58,7 @@ test('the control socket and the command line print what expires', async (t) => 
   )
 
   const certs = await request(socket, '/certs', { headers: { 'If-None-Match': before } })
-  assert.equal(certs.status, 200, 'another answer than the one the client has')
+  assert.equal(certs.status, 200, 'another answer than the one that the client has')
   assert.deepEqual(codesIn(certs.json), ['CRL_EXPIRED'])
   const tag = certs.headers['etag'] as string
   const post = { method: 'POST', headers: { 'If-Match': tag } }

@@ -60,26 +60,26 @@ const breakages: Readonly<Record<string, Breakage>> = {
   'a missing certificate': rejection('FILE_NOT_FOUND', 'cert', ({ cert }) => rmSync(cert)),
   'a missing key': rejection('FILE_NOT_FOUND', 'key', ({ key }) => rmSync(key)),
   'a missing CA bundle': rejection('FILE_NOT_FOUND', 'ca', ({ ca }) => rmSync(ca)),
-  'a certificate cut off in the leaf': rejection('PEM_INVALID', 'cert', ({ cert }, next) => {
+  'a certificate that is truncated in the leaf': rejection('PEM_INVALID', 'cert', ({ cert }, next) => {
     overwriteInPlace(cert, next.chainPem)
     truncateSync(cert, half(next.certPem.length))
   }),
-  'a certificate cut off in the intermediate': rejection(
+  'a certificate that is truncated in the intermediate': rejection(
     'PEM_INVALID',
     'cert',
     ({ cert }, { certPem, chainPem }) => {
       truncateSync(cert, half(certPem.length + chainPem.length))
     },
   ),
-  'a key cut off in the middle': rejection('PEM_INVALID', 'key', ({ key }, next) => {
+  'a key that is truncated in the middle': rejection('PEM_INVALID', 'key', ({ key }, next) => {
     truncateSync(key, half(next.keyPem.length))
   }),
   'an emptied certificate': rejection('CERT_MISSING', 'cert', ({ cert }) => truncateSync(cert)),
   'an emptied key': rejection('KEY_MISSING', 'key', ({ key }) => truncateSync(key)),
   'an emptied CA bundle': rejection('CA_EMPTY', 'ca', ({ ca }) => truncateSync(ca)),
-  'a CA bundle cut off in its first certificate': rejection('PEM_INVALID', 'ca', cutBundleAt(0.5)),
-  'a CA bundle cut off in its last certificate': rejection('PEM_INVALID', 'ca', cutBundleAt(2.5)),
-  'a CA bundle cut off in its last line': rejection('PEM_INVALID', 'ca', cutBundleAt(2.99)),
+  'a CA bundle that is truncated in its first certificate': rejection('PEM_INVALID', 'ca', cutBundleAt(0.5)),
+  'a CA bundle that is truncated in its last certificate': rejection('PEM_INVALID', 'ca', cutBundleAt(2.5)),
+  'a CA bundle that is truncated in its last line': rejection('PEM_INVALID', 'ca', cutBundleAt(2.99)),
 }
 
 for (const [what, { outcome, code, at, harm }] of Object.entries(breakages)) {

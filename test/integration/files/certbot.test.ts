@@ -37,7 +37,7 @@ test('three renewals by certbot are each served under load, without a failed han
     const { trigger, at } = await applied
     assert.equal(trigger, 'timer')
     const movedAt = lstatSync(issuer.paths.cert).mtimeMs
-    t.diagnostic(`served ${Math.round(at - movedAt)} ms after the link was moved; the interval is 100 ms`)
+    t.diagnostic(`served ${Math.round(at - movedAt)} ms after the link was changed; the interval is 100 ms`)
     assert.equal(await servedBy(port), fingerprintIn(issuer))
     const key = realpathSync(issuer.paths.key)
     assert.equal(basename(key), `privkey${version}.pem`)

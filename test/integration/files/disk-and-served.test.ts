@@ -80,7 +80,7 @@ test('after a rollback of hosts they differ for as long as one host differs from
   assert.notEqual(engine.status().differsSince, null)
   put('b.test')
   assertApplied(await look(engine))
-  assert.notEqual(engine.status().differsSince, null, 'a.test is still what it was rolled back to')
+  assert.notEqual(engine.status().differsSince, null, 'a.test still has its rolled-back certificate')
   put('a.test')
   assertApplied(await look(engine))
   assert.equal(engine.status().differsSince, null)

@@ -94,7 +94,7 @@ const layouts: Readonly<Record<string, (dir: string, first: Leaf) => Layout>> = 
     }
   },
 
-  'a directory link that was moved to another directory': (dir, first) => {
+  'a directory link that was changed to another directory': (dir, first) => {
     let version = 0
     const release = (leaf: Leaf): void => {
       writePair(subdirectory(dir, `tls-${++version}`), leaf)
@@ -121,7 +121,7 @@ const layouts: Readonly<Record<string, (dir: string, first: Leaf) => Layout>> = 
     }
   },
 
-  'a pair that an editor saved, its old files set aside': (dir, first) => {
+  'a pair that an editor saved, with backups of its old files': (dir, first) => {
     const paths = writePair(dir, first)
     return {
       paths,
@@ -133,10 +133,10 @@ const layouts: Readonly<Record<string, (dir: string, first: Leaf) => Layout>> = 
     }
   },
 
-  'a pair that was copied over by cp': copiedBy((from, to) => ['cp', ...from, to]),
+  'a pair that cp copied over': copiedBy((from, to) => ['cp', ...from, to]),
 
   // Not by size and time alone, rsync's default: a renewal may have both of the previous file.
-  'a pair that rsync brought': copiedBy((from, to) => ['rsync', '--archive', '--checksum', ...from, to]),
+  'a pair that rsync copied': copiedBy((from, to) => ['rsync', '--archive', '--checksum', ...from, to]),
 
   'a pair that rsync wrote in place': copiedBy((from, to) => [
     'rsync',

@@ -78,7 +78,7 @@ test('renewals torn apart in every way lose no handshake, and the last one is se
     }
     lagsMs.push(performance.now() - since)
     // One check may have been in progress, and a failure may have scheduled another one.
-    assert.ok(settled.length - looksBefore <= 3, `it took ${settled.length - looksBefore} looks`)
+    assert.ok(settled.length - looksBefore <= 3, `it took ${settled.length - looksBefore} checks`)
   }
   const { sightings, failures } = await load.stop()
 

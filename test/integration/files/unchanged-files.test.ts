@@ -23,7 +23,7 @@ const authority = createAuthority()
 
 const rewrites: Readonly<Record<string, (path: string) => void>> = {
   touched: (path) => utimesSync(path, new Date(), new Date()),
-  'put back in time': (path) => utimesSync(path, new Date(0), new Date(0)),
+  'set to an earlier time': (path) => utimesSync(path, new Date(0), new Date(0)),
   'rewritten in place with the same bytes': (path) => overwriteInPlace(path, readFileSync(path)),
   'replaced by an identical file': (path) => renameInto(path, readFileSync(path)),
 }

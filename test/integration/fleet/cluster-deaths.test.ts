@@ -16,7 +16,8 @@ import { request } from '../../../support/servers/control.js'
 
 const PROCESSES = 4
 const storm = longMode ? { rotations: 200, handshakesEach: 50 } : { rotations: 10, handshakesEach: 20 }
-const skip = process.platform === 'linux' ? false : 'needs Linux, which tells in /proc who holds a connection'
+const skip =
+  process.platform === 'linux' ? false : 'needs Linux, whose /proc lists the connections of a process'
 
 const authority = createAuthority()
 

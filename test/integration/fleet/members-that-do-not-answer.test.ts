@@ -25,7 +25,9 @@ import { type FleetPuppet, fleetPuppet, unjoinedMember } from '../../../support/
 import { createAuthority } from '../../../support/material/certificates.js'
 
 /** Nothing here depends on the Node version. */
-const skip = process.versions.node.startsWith('20.') ? false : 'needs Node 20, on which it runs alone'
+const skip = process.versions.node.startsWith('20.')
+  ? false
+  : 'needs Node 20, the only version that it runs on'
 const test = (title: string, act: (t: TestContext) => Promise<void>): void => void run(title, { skip }, act)
 const authority = createAuthority()
 /** No other timer uses it, so a test can detect that members are awaited. */
@@ -281,7 +283,7 @@ test('a member that dies while it is awaited is removed, and causes no eviction 
   dying.answers = 'none'
   rotate()
   const pass = engine.reload()
-  await eventually('it is asked', () => lastOf(dying.sent) === 'stage')
+  await eventually('it has received the request', () => lastOf(dying.sent) === 'stage')
   dying.say({ kind: 'leave' })
   assert.deepEqual(outcomes(await pass), { 1: 'gone', 2: 'applied' })
   rotate()

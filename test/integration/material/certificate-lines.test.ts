@@ -89,7 +89,7 @@ const FLAWED: readonly [what: string, flawed: Flawed, line: RegExp][] = [
     /^CERT_PURPOSE: CN=Lines Intermediate in .* its extended key usage lacks serverAuth;/,
   ],
   [
-    'an intermediate that is no CA',
+    'an intermediate that is not a CA',
     { intermediate: [basicConstraints(false)] },
     /^CERT_PURPOSE: CN=Lines Intermediate in .* it is not a CA certificate;/,
   ],
@@ -137,7 +137,7 @@ test('`certswap check` prints the two lines', { skip: onFirstNodeOnly }, async (
 })
 
 for (const [what, option] of [
-  ['its curve written out', ['-param_enc', 'explicit']],
+  ['explicit curve parameters', ['-param_enc', 'explicit']],
   ['a compressed point', ['-conv_form', 'compressed']],
   ['a hybrid point', ['-conv_form', 'hybrid']],
 ] as const) {

@@ -50,15 +50,12 @@ const avoidable = {
   ],
   'an expired cross-signature and the root': [file(leaf, issuer, crossSigned(PAST), root), 'CERT_EXPIRED'],
   'a cross-signature that is not valid yet': [file(leaf, issuer, crossSigned(FUTURE)), 'CERT_NOT_YET_VALID'],
-  'an old intermediate with the same key behind the new one': [
-    file(leaf, issuer, twin(PAST)),
-    'CERT_EXPIRED',
-  ],
+  'an old intermediate with the same key after the new one': [file(leaf, issuer, twin(PAST)), 'CERT_EXPIRED'],
   'an old intermediate with the same key before the new one': [
     file(leaf, twin(PAST), issuer),
     'CERT_EXPIRED',
   ],
-  'an intermediate of the future before the present one': [
+  'an intermediate of the future before the current one': [
     file(leaf, twin(FUTURE), issuer),
     'CERT_NOT_YET_VALID',
   ],
@@ -171,7 +168,7 @@ test('the certificates of two valid paths are all sent, without a warning', asyn
   const long = await startFrom(t, renewed)
   assert.deepEqual(long.status().generation.warnings, [])
   const { issuers } = await handshake({ port: await serveEcho(t, long) })
-  assert.equal(issuers[0], issuer.fingerprint256, 'the one that lives longer goes first')
+  assert.equal(issuers[0], issuer.fingerprint256, 'the one that expires later goes first')
 })
 
 test('`certswap check`, a reload, an update and SNI hosts give the same verdict on such files', async (t) => {

@@ -39,7 +39,7 @@ closedFile.destroy()
 const failing: Readonly<Record<string, () => Logger>> = {
   'methods that throw': () => methods(boom),
   'methods that reject': () => methods(rejects),
-  'methods that throw what is no error': () =>
+  'methods that throw a value that is not an error': () =>
     methods(() => {
       throw Object.create(null)
     }),

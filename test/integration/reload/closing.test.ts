@@ -93,7 +93,7 @@ test('closing while the new certificate is being verified keeps it', async (t) =
   server.on('connection', closeOnSecondLook)
   const end = await endOf(engine.reload())
   server.off('connection', closeOnSecondLook)
-  assert.ok(closing, 'the engine did not look after the commit')
+  assert.ok(closing, 'the engine did not verify after the commit')
   await closing
   assert.ok(end === 'applied' || end === 'CLOSED', end)
   await assertNothingLeft(serving)

@@ -14,7 +14,7 @@ const WARM_UP = RELOADS / 4
 const LARGEST_GROWTH_MB = 32
 const LONGEST_LIFE_MS = 110_000 + RELOADS * 20
 
-const skip = process.platform === 'linux' ? false : 'needs Linux, which tells its descriptors in /proc'
+const skip = process.platform === 'linux' ? false : 'needs Linux, which lists descriptors in /proc'
 
 test(`${RELOADS} reloads, nine of ten of them failing, leak no descriptors, threads, listeners or memory`, {
   skip,

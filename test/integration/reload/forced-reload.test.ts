@@ -55,11 +55,11 @@ const impossible: Readonly<Record<string, (paths: PairFiles, next: Leaf) => void
   'a mismatched pair of another key type': ({ cert }) => {
     overwriteInPlace(cert, authority.issue({ keyType: 'rsa-2048' }).chainPem)
   },
-  'a certificate that is cut off': ({ cert, key }, next) => {
+  'a truncated certificate': ({ cert, key }, next) => {
     overwriteInPlace(key, next.keyPem)
     overwriteInPlace(cert, next.chainPem.slice(0, 300))
   },
-  'a key that is none': ({ key }, next) => overwriteInPlace(key, next.chainPem),
+  'a file that is not a key': ({ key }, next) => overwriteInPlace(key, next.chainPem),
 }
 
 for (const [what, harm] of Object.entries(impossible)) {

@@ -39,14 +39,14 @@ const cipherOf = ({ socket }: Handshake): string => socket.getCipher().name
 const curveOf = ({ socket }: Handshake): unknown => (socket.getEphemeralKeyInfo() as { name?: string }).name
 
 const demands: Readonly<Record<string, Demand>> = {
-  'the least version': {
+  'the minimum version': {
     engine: { tls: { minVersion: 'TLSv1.3' } },
     welcome: {},
     seen: ({ protocol }) => protocol,
     expected: 'TLSv1.3',
     refused: tls12,
   },
-  'the greatest version': {
+  'the maximum version': {
     engine: { tls: { maxVersion: 'TLSv1.2' } },
     welcome: {},
     seen: ({ protocol }) => protocol,
@@ -67,13 +67,13 @@ const demands: Readonly<Record<string, Demand>> = {
     expected: 'TLS_CHACHA20_POLY1305_SHA256',
     refused: { ciphers: 'TLS_AES_256_GCM_SHA384' },
   },
-  'the preference of the server among ciphers': {
+  "the server's preference among ciphers": {
     engine: { tls: { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384' } },
     welcome: { ...tls12, ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256' },
     seen: cipherOf,
     expected: 'ECDHE-ECDSA-AES128-GCM-SHA256',
   },
-  'the preference of the client among ciphers, where it is wanted': {
+  "the client's preference among ciphers, if it is enabled": {
     engine: {
       tls: {
         ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384',

@@ -21,8 +21,8 @@ const leaf = authority.issue()
 const identity = { cert: leaf.certPem, key: leaf.keyPem }
 
 const policies = {
-  'asks for no certificate': { requestCert: false },
-  'asks for a certificate and goes without': { requestCert: true, rejectUnauthorized: false },
+  'requests no certificate': { requestCert: false },
+  'requests a certificate but does not require it': { requestCert: true, rejectUnauthorized: false },
   'requires a certificate': { requestCert: true },
 }
 

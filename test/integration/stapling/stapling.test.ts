@@ -168,7 +168,7 @@ test('a newer response does not bring back what was rolled back', async (t) => {
   assertApplied(await engine.rollback())
   respond(leaf, { nextUpdate: FAR })
   const { unchanged } = engine.status().passes
-  await eventually('the timer has looked', () => engine.status().passes.unchanged > unchanged + 2)
+  await eventually('the timer has checked', () => engine.status().passes.unchanged > unchanged + 2)
   assertStapled(await stapled(port), first.leaf, first.response)
 })
 

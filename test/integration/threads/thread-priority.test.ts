@@ -6,7 +6,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { selfSigned } from '../../../support/material/certificates.js'
 import { runModule } from '../../../support/processes/run-module.js'
 
-const linux = { skip: process.platform === 'linux' ? false : 'only Linux knows priorities of threads' }
+const linux = { skip: process.platform === 'linux' ? false : 'only Linux has thread priorities' }
 
 test(
   'the worker has a lower priority than traffic, and no other thread of the process does',

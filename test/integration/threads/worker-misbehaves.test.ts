@@ -26,8 +26,8 @@ const TIMEOUT_MS = 10_000
 const crashes: Readonly<Partial<Record<Fault, string>>> = {
   throws: 'throws',
   exits: 'ends its thread',
-  'hoards-memory': 'takes more memory than it may',
-  'returns-uncloneable': 'answers with what cannot be sent to another thread',
+  'hoards-memory': 'exceeds its memory limit',
+  'returns-uncloneable': 'answers with a value that cannot be sent to another thread',
 }
 
 for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
@@ -58,7 +58,7 @@ for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
 }
 
 const hangs: Readonly<Partial<Record<Fault, string>>> = {
-  spins: 'never gives its thread back',
+  spins: 'never returns',
   'never-settles': 'never answers',
 }
 

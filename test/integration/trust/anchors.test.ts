@@ -28,7 +28,7 @@ const visitor = issuer.issue({ names: ['visitor.example'] })
 
 for (const [where, engineOptions] of [
   ['the engine', { requestCert: true }],
-  ['the server alone', {}],
+  ['only the server', {}],
 ] as const) {
   test(`an intermediate as the only anchor is a warning where ${where} requests certificates, and the option that it names admits clients`, async (t) => {
     const { options } = anchored(t, [issuer])

@@ -50,7 +50,7 @@ const layouts: Readonly<Record<string, (dir: string) => TrustLayout>> = {
     return { options: { caDir }, withdrawA: () => rmSync(join(caDir, 'a.pem')) }
   },
 
-  'a CA that left the bundle of a Kubernetes volume': (dir) => {
+  'a CA that was removed from the bundle of a Kubernetes volume': (dir) => {
     const volume = kubernetesVolume(subdirectory(dir, 'trust'))
     volume.write({ 'ca-bundle.crt': bundleOf(authorityA, authorityB) })
     return {
@@ -59,7 +59,7 @@ const layouts: Readonly<Record<string, (dir: string) => TrustLayout>> = {
     }
   },
 
-  'a CA that left a Kubernetes volume read as a directory': (dir) => {
+  'a CA that was removed from a Kubernetes volume read as a directory': (dir) => {
     const volume = kubernetesVolume(subdirectory(dir, 'trust'))
     volume.write({ 'a.crt': authorityA.certPem, 'b.crt': authorityB.certPem })
     return { options: { caDir: volume.dir }, withdrawA: () => volume.write({ 'b.crt': authorityB.certPem }) }

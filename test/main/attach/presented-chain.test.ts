@@ -47,7 +47,7 @@ test('if a session is encoded in another way, the leaf is read from the connecti
 })
 
 test('reading a chain leaves it available to the application', {
-  skip: losesChainEarly && 'this Node takes the chain before the application can',
+  skip: losesChainEarly && 'this Node consumes the chain before the application can read it',
 }, async (t) => {
   const names: (string | undefined)[] = []
   const site = await peerSite(t, [root], {

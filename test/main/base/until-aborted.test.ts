@@ -22,7 +22,7 @@ test('the signal ends the wait, with its reason as the cause; a later failure of
   const wait = untilAborted(begun, controller.signal)
   controller.abort('no time')
   await assert.rejects(wait, { name: 'ReloadError', code: 'ABORTED', cause: 'no time' })
-  fail(new Error('too late to be seen'))
+  fail(new Error('too late to be noticed'))
   await turn()
 })
 

@@ -226,7 +226,7 @@ function modeOf(path: string): number {
 }
 
 const withoutMlDsaKeys: string | false =
-  Number(process.versions.node.split('.')[0]) < 24 && 'needs a Node that makes ML-DSA keys: 24.6 or later'
+  Number(process.versions.node.split('.')[0]) < 24 && 'needs a Node that creates ML-DSA keys: 24.6 or later'
 
 test('a second pair with ML-DSA has the same authority and is renewed with the first, and each client gets its pair', {
   skip: withoutMlDsaKeys,
@@ -264,7 +264,7 @@ test('a forced identity without ML-DSA leaves no pair of the previous authority 
 })
 
 test('if Node cannot create ML-DSA keys, the command names the requirement and writes nothing', {
-  skip: withoutMlDsaKeys === false && 'needs a Node that makes no ML-DSA keys: 20 or 22',
+  skip: withoutMlDsaKeys === false && 'needs a Node that cannot create ML-DSA keys: 20 or 22',
 }, async (t) => {
   const dir = join(tempDir(t), 'identity')
   await assert.rejects(createDevelopmentIdentity(dir, { mlDsa: true }), { code: 'ML_DSA_UNSUPPORTED' })

@@ -27,7 +27,7 @@ test('the program prints its manual page, which equals the installed one', async
   }
   assert.equal(stdout, manualPage(program, version))
   const installed = readFileSync(join(projectRoot, man), 'utf8')
-  assert.ok(installed === stdout, 'what is built is what is tested: npm run build')
+  assert.ok(installed === stdout, 'the tested files equal the built ones: npm run build')
 })
 
 test('groff prints no warning, and shows every command, flag and exit code', {

@@ -38,7 +38,7 @@ test('data that a client continues to send after a refusal is hardly read', asyn
   const [answer] = (await once(client, 'data')) as [Buffer]
   assert.match(answer.toString(), /^HTTP\/1\.1 413 /)
   await closed(accepted)
-  assert.ok(accepted.bytesRead < 300_000, `${accepted.bytesRead} bytes were taken in`)
+  assert.ok(accepted.bytesRead < 300_000, `${accepted.bytesRead} bytes were read`)
 })
 
 test('the parser gets no part of a refused body, not even the part that arrived with its headers', async (t) => {

@@ -35,7 +35,7 @@ test('a socket is private from its first moment, whatever the umask', async (t) 
   await bind(server, { path })
   assert.deepEqual(modes, [0o600])
   assert.equal(lstatSync(path).mode & 0o777, 0o600)
-  assert.equal(process.umask(), 0, 'the umask is as it was')
+  assert.equal(process.umask(), 0, 'the umask is restored')
 })
 
 test('a socket appears at its path ready for connections, and nothing else is left in the directory', async (t) => {
@@ -87,7 +87,7 @@ test('a socket that a process listens on is taken over on request', async (t) =>
   assert.deepEqual(connections, ['new'])
 
   bound.unlink()
-  assert.equal(await answers(path), true, 'the old one leaves the new socket where it is')
+  assert.equal(await answers(path), true, 'the old process keeps the new socket')
 })
 
 for (const [what, make] of [
@@ -166,7 +166,7 @@ test('a directory that others may write to, that is a link, or that does not exi
 })
 
 test('a directory of another user is refused', {
-  skip: process.getuid?.() === 0 ? false : 'needs root, to give a directory away',
+  skip: process.getuid?.() === 0 ? false : 'needs root, to change the owner of a directory',
 }, async (t) => {
   const dir = join(tempDir(t), 'theirs')
   mkdirSync(dir)

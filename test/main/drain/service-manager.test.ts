@@ -42,7 +42,7 @@ test('a lame duck that can be cancelled is not reported, until a signal makes it
 
 test('an engine without a drain is sent nothing', (t) => {
   const drain = drainFor(t)
-  new FinalDrain(drain, { extend: () => assert.fail('nobody to tell') }).begin()
+  new FinalDrain(drain, { extend: () => assert.fail('there is no service manager') }).begin()
   drain.close()
 })
 

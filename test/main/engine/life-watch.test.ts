@@ -243,7 +243,7 @@ test('anchors that had expired before they were loaded are one warning with a li
     warning?.message ?? '',
     /^40 trust anchors in \/etc\/tls\/ca\.crt have expired: CN=Gone 0 \(.* and 30 more$/,
   )
-  assert.equal(watch.ends.ca?.name, 'CN=Next', 'they do not hide the next end')
+  assert.equal(watch.ends.ca?.name, 'CN=Next', 'they do not hide the next expiry')
 })
 
 test('if every anchor has expired, the latest expiry is shown', () => {
@@ -338,7 +338,7 @@ test('the schedule of checks follows the first expiry that new files must preven
   })
   assert.equal(watch.leftMs, 2 * DAY)
   clock.setWall(3 * DAY)
-  assert.equal(watch.leftMs, 4 * DAY, 'nothing has to come for an anchor that has expired')
+  assert.equal(watch.leftMs, 4 * DAY, 'an expired anchor needs no new file')
   clock.setWall(5 * DAY)
   assert.equal(watch.leftMs, -DAY)
 })

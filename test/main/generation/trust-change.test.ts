@@ -16,29 +16,29 @@ interface Terms {
 
 const WIDENS: readonly (readonly [string, Terms, Terms])[] = [
   ['an anchor is added', { anchors: ['A'] }, { anchors: ['A', 'B'] }],
-  ['anchors change places', { anchors: ['A', 'B'] }, { anchors: ['B', 'A'] }],
+  ['anchors are reordered', { anchors: ['A', 'B'] }, { anchors: ['B', 'A'] }],
   ['all lists are removed', { lists: ['1', '2'] }, { lists: [] }],
   ['partial chains are allowed', { partial: false }, { partial: true }],
-  ['a certificate is not required any more', {}, { rejectUnauthorized: false }],
-  ['a certificate is not requested any more', {}, { requestCert: false }],
-  ['nobody is asked, before and after', { requestCert: false, anchors: ['A'] }, { requestCert: false }],
+  ['a certificate is no longer required', {}, { rejectUnauthorized: false }],
+  ['a certificate is no longer requested', {}, { requestCert: false }],
+  ['certificates are never requested', { requestCert: false, anchors: ['A'] }, { requestCert: false }],
 ]
 
 const SHRINKS: readonly (readonly [string, Terms, Terms])[] = [
   ['an anchor is removed', { anchors: ['A', 'B'] }, { anchors: ['B'] }],
-  ['an anchor takes the place of another', { anchors: ['A'] }, { anchors: ['B'] }],
-  ['an anchor goes while another comes', { anchors: ['A', 'B'] }, { anchors: ['B', 'C'] }],
-  ['the anchors are not known any more', { anchors: ['A'] }, { anchors: null }],
+  ['an anchor replaces another', { anchors: ['A'] }, { anchors: ['B'] }],
+  ['an anchor is removed and another added', { anchors: ['A', 'B'] }, { anchors: ['B', 'C'] }],
+  ['the anchors are no longer known', { anchors: ['A'] }, { anchors: null }],
   ['the anchors were not known before', { anchors: null }, { anchors: ['A'] }],
   ['a first list is added', { lists: [] }, { lists: ['1'] }],
   ['a list is added', { lists: ['1'] }, { lists: ['1', '2'] }],
   ['a list is removed, and others stay', { lists: ['1', '2'] }, { lists: ['2'] }],
   ['a list is replaced', { lists: ['1'] }, { lists: ['2'] }],
-  ['partial chains are allowed no more', { partial: true }, { partial: false }],
+  ['partial chains are no longer allowed', { partial: true }, { partial: false }],
   ['a certificate is requested', { requestCert: false }, {}],
   ['a certificate is required', { rejectUnauthorized: false }, {}],
   [
-    'an anchor is removed, and none is required any more',
+    'an anchor is removed, and certificates are no longer required',
     { anchors: ['A'] },
     { anchors: [], rejectUnauthorized: false },
   ],

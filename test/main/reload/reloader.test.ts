@@ -393,7 +393,7 @@ function assertWiped({ material }: { readonly material: Pick<PreparedReply['mate
 /** Turns the event loop until the condition holds. */
 async function until(holds: () => boolean): Promise<void> {
   for (let turns = 0; !holds(); turns++) {
-    assert.ok(turns < 10_000, 'what was waited for did not come')
+    assert.ok(turns < 10_000, 'the awaited result did not arrive')
     await turn()
   }
 }

@@ -31,9 +31,9 @@ export function workerByHand(): WorkerByHand {
     prepareHosts: noHosts,
     sealHosts: noHosts,
     verify: (task) => pending(verifies, task),
-    judgePeers: () => Promise.reject(new Error('not asked for here')),
+    judgePeers: () => Promise.reject(new Error('not expected in this test')),
     onReturn: () => () => {},
-    readText: () => Promise.reject(new Error('not asked for here')),
+    readText: () => Promise.reject(new Error('not expected in this test')),
     close: async () => {},
     takePrepare: () => first(prepares),
     takeVerify: () => first(verifies),
@@ -59,6 +59,6 @@ function pending<Task, Reply>(queue: PendingTask<Task, Reply>[], task: Task): Pr
 
 function first<Pending>(queue: Pending[]): Pending {
   const next = queue.shift()
-  assert.ok(next, 'no task waits')
+  assert.ok(next, 'no task is waiting')
   return next
 }

@@ -37,11 +37,11 @@ const SECRET = 'MC4CAQAwBQYDK2VwBCIEIA'
 const crashes: Readonly<Partial<Record<Fault, string>>> = {
   throws: 'throws an error',
   'throws-look-alike': 'throws an error whose message looks like a stack',
-  'throws-text': 'throws what is not an error',
-  'throws-nothing': 'throws nothing at all',
+  'throws-text': 'throws a value that is not an error',
+  'throws-nothing': 'throws undefined',
   exits: 'ends its thread',
-  'hoards-memory': 'takes more memory than it may',
-  'returns-uncloneable': 'answers with what cannot be sent to another thread',
+  'hoards-memory': 'exceeds its memory limit',
+  'returns-uncloneable': 'answers with a value that cannot be sent to another thread',
 }
 
 for (const [name, what] of Object.entries(crashes) as [Fault, string][]) {
@@ -60,7 +60,7 @@ test('a worker that exceeds its memory limit is distinguished from other crashes
 })
 
 const hangs: Readonly<Partial<Record<Fault, string>>> = {
-  spins: 'never gives its thread back',
+  spins: 'never returns',
   'never-settles': 'never answers',
 }
 

@@ -41,9 +41,9 @@ test('bytes after the element are removed', () => {
 
 for (const [what, bytes] of [
   ['nothing', []],
-  ['an element that is cut off', [0x30, 5, 2, 1]],
+  ['a truncated element', [0x30, 5, 2, 1]],
   ['an indefinite length without an end', [0x30, 0x80, 2, 1, 5, 0]],
-  ['an indefinite length of what is not constructed', [0x04, 0x80, 1, 0, 0]],
+  ['an indefinite length of an element that is not constructed', [0x04, 0x80, 1, 0, 0]],
   ['a tag of two bytes', [0x1f, 0x10, 0]],
   ['a length of nine bytes', [0x04, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
   ['a piece of another type', [0x24, 3, 2, 1, 5]],

@@ -28,8 +28,8 @@ test('a child that is longer than its parent is refused, even if the bytes are t
 for (const [what, bytes] of [
   ['nothing at all', []],
   ['a tag without a length', [0x30]],
-  ['a length past the end', [0x30, 0x05, 1, 2, 3, 4]],
-  ['a long length that is cut off', [0x30, 0x82, 0x01]],
+  ['a length beyond the end', [0x30, 0x05, 1, 2, 3, 4]],
+  ['a truncated long length', [0x30, 0x82, 0x01]],
   ['an indefinite length, which is BER', [0x30, 0x80, 0, 0]],
   ['a length of five bytes', [0x30, 0x85, 0, 0, 0, 0, 1, 0]],
 ] as const) {

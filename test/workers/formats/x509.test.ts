@@ -61,7 +61,7 @@ test('extensions are read in their order, with their critical flag', () => {
 for (const [what, der] of [
   ['nothing', Buffer.alloc(0)],
   ['an empty sequence', sequence()],
-  ['a sequence of one', sequence(sequence())],
+  ['a sequence with one element', sequence(sequence())],
   ['a certificate without a subject', sequence(sequence(integer(1), sequence(), sequence()), sequence())],
   [
     'a certificate without a signature',

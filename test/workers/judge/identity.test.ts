@@ -32,7 +32,7 @@ test('a pair is read with its chain, leaf first', async (t) => {
 })
 
 for (const [what, given] of [
-  ['in reverse behind the leaf', [leaf, upper, lower]],
+  ['in reverse after the leaf', [leaf, upper, lower]],
   ['with its root in the middle', [leaf, root, upper, lower]],
 ] as const) {
   test(`a chain ${what} is put in order, with a warning`, async (t) => {

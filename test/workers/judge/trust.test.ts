@@ -86,8 +86,8 @@ for (const [what, content] of [
 }
 
 for (const [what, content] of [
-  ['that is cut off', one.certPem.slice(0, -30)],
-  ['with a certificate of garbage', pem('CERTIFICATE', Buffer.from('garbage'))],
+  ['that is truncated', one.certPem.slice(0, -30)],
+  ['with an invalid certificate', pem('CERTIFICATE', Buffer.from('garbage'))],
 ] as const) {
   test(`a CA file ${what} is refused as PEM_INVALID`, (t) => {
     assert.deepEqual(trustIn(t, { ca: [one.certPem, content] }).codes.problems, ['PEM_INVALID'])
@@ -205,7 +205,7 @@ for (const [what, list] of [
   ['a certificate', one.certPem],
   ['garbage', pem('X509 CRL', Buffer.from('garbage'))],
   ['an empty list', pem('X509 CRL', sequence())],
-  ['a list that lost its end', cut(one.crl())],
+  ['a list without its end', cut(one.crl())],
   ['a list without a date', pem('X509 CRL', sequence(sequence(integer(1), sequence(), name, name)))],
 ] as const) {
   test(`a CRL file that holds ${what} is refused as CRL_INVALID, and named`, (t) => {

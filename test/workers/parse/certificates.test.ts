@@ -49,8 +49,8 @@ const refused: [what: string, code: ProblemCode, text: string][] = [
   ['a revocation list', 'CERT_MISSING', authority.crl()],
   ['a public key', 'CERT_MISSING', publicKeyPem(leaf)],
   ['text', 'CERT_MISSING', 'ceci n’est pas un certificat'],
-  ['a block that holds something else', 'PEM_INVALID', pem('CERTIFICATE', Buffer.from('no certificate'))],
-  ['a certificate that lost its last byte', 'PEM_INVALID', pem('CERTIFICATE', leaf.certDer.subarray(0, -1))],
+  ['a block of another kind', 'PEM_INVALID', pem('CERTIFICATE', Buffer.from('no certificate'))],
+  ['a certificate without its last byte', 'PEM_INVALID', pem('CERTIFICATE', leaf.certDer.subarray(0, -1))],
   ['a certificate that is not DER inside', 'PEM_INVALID', pem('CERTIFICATE', inBer)],
   [
     'one damaged certificate among others',

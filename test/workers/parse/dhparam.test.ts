@@ -75,7 +75,7 @@ for (const [what, change, words] of [
   ['another generator', { g: 3n }, /no group of prime order/],
   ['another order', { q: generatePrimeSync(256, { bigint: true }) }, /no group of prime order/],
   [
-    'a modulus that is no prime',
+    'a modulus that is not a prime',
     { p: 3n * generatePrimeSync(2047, { bigint: true }) },
     /no group of prime order/,
   ],

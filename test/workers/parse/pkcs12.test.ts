@@ -172,7 +172,7 @@ for (const [what, file, passphrase, code] of [
   ['text', Buffer.from('no PKCS#12'), null, 'PFX_INVALID'],
   ['PEM', Buffer.from(leaf.certPem), null, 'PFX_INVALID'],
   ['a certificate in DER', leaf.certDer, null, 'PFX_INVALID'],
-  ['a file that is cut off', protectedFile.subarray(0, -20), PASSPHRASE, 'PFX_INVALID'],
+  ['a truncated file', protectedFile.subarray(0, -20), PASSPHRASE, 'PFX_INVALID'],
   ['a protected file without a passphrase', protectedFile, null, 'KEY_PASSPHRASE_REQUIRED'],
   ['another passphrase', protectedFile, 'wrong', 'KEY_PASSPHRASE_WRONG'],
 ] as const) {

@@ -21,7 +21,7 @@ for (const [what, change] of [
   ['a public exponent of a million bits', (fields) => fields.with(1, huge)],
   ['a prime of a million bits', (fields) => fields.with(3, huge)],
   ['a modulus of a million bits', (fields) => fields.with(0, huge)],
-  ['primes that do not multiply to the modulus', (fields) => fields.with(3, (fields[3] as bigint) + 2n)],
+  ['primes whose product is not the modulus', (fields) => fields.with(3, (fields[3] as bigint) + 2n)],
   ['an exponent as large as its prime', (fields) => fields.with(6, fields[4] as bigint)],
 ] as [string, (fields: bigint[]) => bigint[]][]) {
   test(`an RSA key with ${what} is refused before anything is computed with it`, () => {

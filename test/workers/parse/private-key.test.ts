@@ -75,7 +75,7 @@ const refused: [what: string, code: ProblemCode, text: string, passphrase?: stri
   ['another passphrase for SEC1', 'KEY_PASSPHRASE_WRONG', traditionalKey(pair, PASSPHRASE), 'wrong'],
   ['an encryption that OpenSSL does not know', 'KEY_INVALID', argon, PASSPHRASE],
   [
-    'a key derivation of more memory than OpenSSL takes',
+    'a key derivation with more memory than OpenSSL allows',
     'KEY_INVALID',
     encryptedPkcs8(pair, PASSPHRASE, { kdf: 'scrypt', cost: 32_768 }),
     PASSPHRASE,

@@ -118,7 +118,7 @@ const refused: [what: string, code: ProblemCode, make: (dir: string) => string][
   ['a directory', 'FILE_NOT_REGULAR', (dir) => dir],
   ['a link to a directory', 'FILE_NOT_REGULAR', (dir) => linkTo(dir, dir)],
   ['an endless device', 'FILE_NOT_REGULAR', () => '/dev/zero'],
-  ['a FIFO that nobody writes to', 'FILE_NOT_REGULAR', fifoIn],
+  ['a FIFO without a writer', 'FILE_NOT_REGULAR', fifoIn],
   ['a path with a zero byte', 'FILE_UNREADABLE', (dir) => join(dir, 'a\0b')],
 ]
 

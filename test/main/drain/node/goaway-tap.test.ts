@@ -18,7 +18,7 @@ test('a GOAWAY waits for the end of the frame that is being sent', async (t) => 
   tap.write(Buffer.concat([DATA.subarray(10), DATA]))
 
   const expected = Buffer.concat([DATA, FIRST_GOAWAY, DATA])
-  await eventually('all has come', () => received().length >= expected.length)
+  await eventually('all bytes have been received', () => received().length >= expected.length)
   assert.deepEqual(received(), expected)
 })
 
@@ -31,7 +31,7 @@ test('between frames a GOAWAY is sent at once, with its debug data, and only onc
   const goaway = Buffer.concat([FIRST_GOAWAY, Buffer.from('abc')])
   goaway.writeUIntBE(11, 0, 3)
   const expected = Buffer.concat([DATA, goaway])
-  await eventually('all has come', () => received().length >= expected.length)
+  await eventually('all bytes have been received', () => received().length >= expected.length)
   assert.deepEqual(received(), expected)
 })
 
