@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 
-/** What one handshake showed a client that asks for an OCSP response. */
+/** The result of a handshake of a client that requests an OCSP response. */
 export interface Stapled {
   /** Fingerprint of the leaf. */
   readonly leaf: string | undefined
@@ -10,12 +10,12 @@ export interface Stapled {
   readonly response: Buffer | null
 }
 
-/** A handshake that asks for an OCSP response. */
+/** A handshake that requests an OCSP response. */
 export async function stapled(port: number, options: ConnectionOptions = {}): Promise<Stapled> {
   return await stapledOn(connect({ host: '127.0.0.1', port, ...asking(options) }))
 }
 
-/** The same over a connection that is open. */
+/** The same over an open connection. */
 export async function stapledOver(socket: NonNullable<ConnectionOptions['socket']>): Promise<Stapled> {
   return await stapledOn(connect({ socket, ...asking({}) }))
 }
@@ -25,7 +25,7 @@ function asking(options: ConnectionOptions): ConnectionOptions & { requestOCSP: 
   return { servername: 'localhost', rejectUnauthorized: false, requestOCSP: true, ...options }
 }
 
-/** Node reports the answer before the handshake ends, and that there was none. */
+/** Node emits the response before the handshake ends, and also reports a missing one. */
 async function stapledOn(socket: TLSSocket): Promise<Stapled> {
   try {
     let response: Buffer | null = null
@@ -39,7 +39,7 @@ async function stapledOn(socket: TLSSocket): Promise<Stapled> {
   }
 }
 
-/** As facts of a certificate name a response. */
+/** The identification of a response in the facts of a certificate. */
 export function fingerprintOf(bytes: Uint8Array): string {
   const digits = createHash('sha256').update(bytes).digest('hex').toUpperCase()
   return digits.replaceAll(/..(?!$)/g, '$&:')

@@ -17,7 +17,9 @@ const namesake = createAuthority({ name: intermediate.name, parent: root })
 
 type Content = (leaf: Leaf) => Uint8Array
 
-/** What people have in files of OCSP responses, with the usual policy: the certificate is served without it. */
+/**
+ * Files of OCSP responses as they occur in practice, with the default policy: the certificate is served without the response.
+ */
 export const leftOut: Group = {
   title: 'an OCSP response that does not fit is not stapled',
   options: (site) => ({ ...pairOptions(site), ocsp: site.path('ocsp.der') }),
@@ -41,7 +43,7 @@ export const leftOut: Group = {
     left('an unknown status', 'OCSP_INVALID', answer({ status: 'unknown' })),
     left('another signer in the name of the issuer', 'OCSP_INVALID', answer({ responder: namesake })),
     left(
-      'a responder without the purpose',
+      'a responder without the required purpose',
       'OCSP_INVALID',
       answer({ responder: delegatedResponder(intermediate, { purposes: ['1.3.6.1.5.5.7.3.1'] }) }),
     ),
@@ -85,7 +87,7 @@ export const leftOut: Group = {
   ],
 }
 
-/** The same where the policy refuses it. */
+/** The same with a policy that refuses it. */
 export const refused: Group = {
   title: 'an OCSP response that does not fit is refused if the policy requires it',
   options: (site) => ({
@@ -109,7 +111,7 @@ export const refused: Group = {
   ],
 }
 
-/** A certificate that promises a response ("must-staple"), without the option. */
+/** A certificate that requires a response ("must-staple"), without the option. */
 export const promised: Group = {
   title: 'a certificate that requires an OCSP response is served without one, with a warning',
   options: pairOptions,

@@ -17,7 +17,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const authority = createAuthority({ parent: createAuthority() })
 
-test('an expired response is not stapled any more, and is a warning until a new one comes', async (t) => {
+test('an expired response is no longer stapled, and is a warning until there is a new one', async (t) => {
   const { clock, engine, port, respond } = await setUp(t)
   assert.ok((await stapled(port)).response)
   const { nextUpdate } = engine.status().generation.certificates[0]?.ocsp ?? {}
@@ -33,7 +33,7 @@ test('an expired response is not stapled any more, and is a warning until a new 
   assert.ok((await stapled(port)).response)
 })
 
-test('the end of a response is reported before it comes, by parts of its life', async (t) => {
+test('the expiry of a response is reported in advance, by parts of its lifetime', async (t) => {
   const { clock, engine, logger } = await setUp(t)
   const notices = recordEvents(engine, 'expiring')
   for (let day = 0; day < 8 * 12; day++) await clock.advance(2 * HOUR)
@@ -48,7 +48,7 @@ test('the end of a response is reported before it comes, by parts of its life', 
   )
 })
 
-test('a response of a clock that has gone back is stapled within the skew alone', async (t) => {
+test('after the clock was set back, a response is stapled only within the clock skew', async (t) => {
   const { clock, engine, port } = await setUp(t, { thisUpdate: new Date() })
   clock.setWall(-20_000)
   assert.ok((await stapled(port)).response)
@@ -57,7 +57,7 @@ test('a response of a clock that has gone back is stapled within the skew alone'
   assert.deepEqual(codes(engine.status().warnings), ['OCSP_NOT_YET_VALID'])
 })
 
-test('the metrics have the end of the response, and nothing without one', async (t) => {
+test('the metrics have the expiry of the response, and nothing without one', async (t) => {
   const { engine } = await setUp(t)
   const metrics = createMetrics(engine)
   t.after(() => metrics.close())

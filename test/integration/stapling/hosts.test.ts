@@ -31,7 +31,7 @@ for (const [layout, cert, key, ocsp] of [
     assertApplied(await engine.reload())
     await assertShown('a.example', leaf, first)
     assert.equal((await engine.reload()).outcome, 'unchanged')
-    // The renewal comes before its response.
+    // The renewal arrives before its response.
     const next = put('a.example', {}, files)
     const result = await engine.reload()
     assertApplied(result)
@@ -50,7 +50,7 @@ for (const [layout, cert, key, ocsp] of [
   })
 }
 
-test('each host is shown its own response, and so is the default certificate', async (t) => {
+test('each host staples its own response, and so does the default certificate', async (t) => {
   const { engine, put, respond, assertShown, first, dir } = await setUp(t)
   const hosts = ['a.example', 'b.example', 'c.example'].map((name) => [name, put(name)] as const)
   const responses = new Map(hosts.slice(0, 2).map(([name, leaf]) => [name, respond(name, leaf)]))
@@ -62,7 +62,7 @@ test('each host is shown its own response, and so is the default certificate', a
   await assertShown('unknown.example', first, own)
 })
 
-test('a named host has the response that its option names', async (t) => {
+test('a named host staples the response of its option', async (t) => {
   const { engine, put, respond, assertShown, dir } = await setUp(t)
   const leaf = put('a.example')
   const response = respond('a.example', leaf)
@@ -72,7 +72,7 @@ test('a named host has the response that its option names', async (t) => {
   await assertShown('a.example', leaf, response)
 })
 
-test('a host with a response that its CA has revoked keeps its last certificate', async (t) => {
+test('a host whose response has the status revoked keeps its last certificate', async (t) => {
   const { engine, put, respond, assertShown, dir } = await setUp(t)
   const leaf = put('a.example')
   const response = respond('a.example', leaf)
@@ -90,7 +90,7 @@ test('a host with a response that its CA has revoked keeps its last certificate'
   await assertShown('a.example', leaf, response)
 })
 
-test('members of a fleet staple the responses of hosts, and a rollback brings them back', async (t) => {
+test('fleet members staple the responses of hosts, and a rollback restores them', async (t) => {
   const { engine, put, respond, assertShown } = await setUp(t)
   const leaf = put('a.example')
   const response = respond('a.example', leaf)
@@ -106,7 +106,7 @@ test('members of a fleet staple the responses of hosts, and a rollback brings th
   await assertShown('a.example', leaf, response, port)
 })
 
-test('a host whose key is of another type than the default one is stapled only where Node shows it for sure', async (t) => {
+test('a host with another key type than the default one is stapled only if Node shows its certificate for sure', async (t) => {
   const { engine, put, respond, assertShown } = await setUp(t)
   const leaf = put('a.example', { keyType: 'rsa-2048' })
   const response = respond('a.example', leaf)

@@ -1,6 +1,6 @@
 /*
- * Clients are shown the OCSP response of the very leaf that their handshake shows, and no other (haproxy/haproxy#2319,
- * #3198: after a renewal, the response of the leaf before it).
+ * Clients get the OCSP response of the leaf in the same handshake, and no other (haproxy/haproxy#2319, #3198: after a renewal,
+ * the response of the previous leaf).
  */
 
 import assert from 'node:assert/strict'
@@ -42,7 +42,7 @@ for (const [kind, create] of [
   ['HTTPS', (options: tls.TlsOptions) => https.createServer(options)],
   ['HTTP/2', (options: tls.TlsOptions) => http2.createSecureServer(options)],
 ] as const) {
-  test(`a server of ${kind} staples the response in every version of TLS`, async (t) => {
+  test(`a server of ${kind} staples the response in every TLS version`, async (t) => {
     const site = await setUp(t)
     const server = create(site.engine.serverOptions())
     site.engine.attach(server as tls.Server)
@@ -68,7 +68,7 @@ test('openssl s_client verifies the stapled response', { skip: withoutOpenssl },
   assert.match(stdout, /Cert Status: good/)
 })
 
-test('a server whose client does not ask is not slowed down by a listener, where there is no response', async (t) => {
+test('without a response, no listener slows down the server', async (t) => {
   const { server, engine, dir, port, leaf } = await serve(t)
   assert.equal(server.listenerCount('OCSPRequest'), 1)
   renameInto(join(dir, 'ocsp.der'), ocspResponse(authority.issue(), authority))
@@ -81,7 +81,7 @@ test('a server whose client does not ask is not slowed down by a listener, where
   assertStapled(await stapled(port), leaf, null)
 })
 
-test('a renewal without its response is served without any, and the response is stapled when it comes', async (t) => {
+test('a renewal without its response is served without any, and the response is stapled when it arrives', async (t) => {
   const { engine, port, renew, respond, first } = await serve(t)
   const leaf = renew()
   const result = await engine.reload()
@@ -99,7 +99,7 @@ test('a renewal without its response is served without any, and the response is 
   assert.notEqual(first.leaf.fingerprint256, leaf.fingerprint256)
 })
 
-test('a file that is not there yet is a warning, and is stapled when it comes', async (t) => {
+test('a missing response file is a warning, and its response is stapled when it arrives', async (t) => {
   const { engine, port, leaf, respond, dir } = await serve(t, {}, { status: 'good' }, false)
   const [warning] = engine.status().warnings
   assert.deepEqual([warning?.code, warning?.path], ['FILE_NOT_FOUND', join(dir, 'ocsp.der')])
@@ -114,7 +114,7 @@ test('a file that is not there yet is a warning, and is stapled when it comes', 
   assert.equal((await engine.reload()).outcome, 'unchanged')
 })
 
-test('a newer response takes the place of the one before it, while the certificate stays', async (t) => {
+test('a newer response replaces the previous one, while the certificate stays', async (t) => {
   const { engine, port, leaf, respond } = await serve(t)
   for (let i = 0; i < 3; i++) {
     const response = respond(leaf, { nextUpdate: new Date(FAR.getTime() + i * 60_000) })
@@ -124,7 +124,7 @@ test('a newer response takes the place of the one before it, while the certifica
   }
 })
 
-test('a connection that was accepted before a renewal is never shown the response of another leaf', async (t) => {
+test('a connection that was accepted before a renewal never gets the response of another leaf', async (t) => {
   const { engine, port, leaf, response, renew, respond } = await serve(t)
   const early = net.connect(port, '127.0.0.1')
   await once(early, 'connect')
@@ -132,14 +132,14 @@ test('a connection that was accepted before a renewal is never shown the respons
   const next = renew()
   const newer = respond(next)
   assertApplied(await engine.reload())
-  // Which of the two handshakes the event of Node is about cannot be known until the first one has ended.
+  // Until the first of the two handshakes has ended, it is unknown which one Node's event belongs to.
   assertStapled(await stapled(port), next, null)
   assertStapled(await stapledOver(early), leaf, null)
   assertStapled(await stapled(port), next, newer)
   assert.notDeepEqual(newer, response)
 })
 
-test('contexts that are used again for renewals staple the response of the leaf that they show', async (t) => {
+test('reused contexts staple the response of the leaf that they show', async (t) => {
   const { engine, server, port, renew, respond } = await serve(t)
   const contexts = new Set<unknown>()
   for (let i = 0; i < 6; i++) {
@@ -152,7 +152,7 @@ test('contexts that are used again for renewals staple the response of the leaf 
   assert.equal(contexts.size, 2)
 })
 
-test('a rollback staples the response of the leaf that it brings back', async (t) => {
+test('a rollback staples the response of the restored leaf', async (t) => {
   const { engine, port, first, renew, respond } = await serve(t)
   respond(renew())
   assertApplied(await engine.reload())
@@ -160,7 +160,7 @@ test('a rollback staples the response of the leaf that it brings back', async (t
   assertStapled(await stapled(port), first.leaf, first.response)
 })
 
-test('a newer response does not bring back what was rolled back', async (t) => {
+test('a newer response does not apply a rolled-back certificate again', async (t) => {
   const { engine, port, first, renew, respond } = await serve(t, { autoReloadInterval: 0.05 })
   const leaf = renew()
   respond(leaf)
@@ -172,7 +172,7 @@ test('a newer response does not bring back what was rolled back', async (t) => {
   assertStapled(await stapled(port), first.leaf, first.response)
 })
 
-test('a member of a fleet staples, by every generation that it is sent', async (t) => {
+test('a fleet member staples the response of every generation that it gets', async (t) => {
   const { engine, renew, respond, first } = await serve(t)
   const member = await joinHere(t, engine)
   const server = createEcho(member.serverOptions())
@@ -192,7 +192,7 @@ test('the response of a delegated responder is stapled', async (t) => {
   assertStapled(await stapled(port), leaf, response)
 })
 
-test('a revoked certificate is refused, and the one before it stays in service with its response', async (t) => {
+test('a revoked certificate is refused, and the previous one stays in service with its response', async (t) => {
   const { engine, port, first, renew, respond } = await serve(t)
   respond(renew(), { status: 'revoked' })
   const { outcome, problems } = await engine.reload()
@@ -203,7 +203,7 @@ test('a revoked certificate is refused, and the one before it stays in service w
   assert.equal((await stapled(port)).response, null)
 })
 
-test('`policy.badOcsp: "reject"` keeps a renewal out until its response is there', async (t) => {
+test('`policy.badOcsp: "reject"` refuses a renewal until its response is available', async (t) => {
   const { engine, port, first, renew, respond } = await serve(t, { policy: { badOcsp: 'reject' } })
   const leaf = renew()
   const { outcome, problems } = await engine.reload()
@@ -214,7 +214,7 @@ test('`policy.badOcsp: "reject"` keeps a renewal out until its response is there
   assertStapled(await stapled(port), leaf, response)
 })
 
-test('a listener of the application answers in place of the engine', async (t) => {
+test('a listener of the application answers instead of the engine', async (t) => {
   const site = await setUp(t)
   const own = ocspResponse(site.leaf, authority, { nextUpdate: FAR })
   const server = createEcho(site.engine.serverOptions())
@@ -238,7 +238,7 @@ test('a detached server staples nothing', async (t) => {
   assertStapled(await stapled(port), site.leaf, null)
 })
 
-test('`ocsp` beside several pairs is refused, because Node does not tell which one a client is shown', async (t) => {
+test('`ocsp` with several pairs is refused, because Node does not report which one a client gets', async (t) => {
   const { engine, dir } = await setUp(t)
   const options = {
     cert: [join(dir, 'tls.crt'), join(dir, 'b.crt')],
@@ -247,7 +247,7 @@ test('`ocsp` beside several pairs is refused, because Node does not tell which o
   await assert.rejects(engine.update(options), { code: 'OPTIONS_INVALID' })
 })
 
-test('`update()` sets and takes away the response of a running engine', async (t) => {
+test('`update()` sets and removes the response of a running engine', async (t) => {
   const { engine, port, leaf, response, dir } = await serve(t)
   assertApplied(await engine.update({ ocsp: undefined }))
   assertStapled(await stapled(port), leaf, null)
@@ -267,9 +267,9 @@ interface SetUp {
   readonly leaf: Leaf
   readonly response: Buffer
   readonly first: { readonly leaf: Leaf; readonly response: Buffer }
-  /** Puts another pair in place. */
+  /** Writes another pair. */
   renew(issuer?: Authority): Leaf
-  /** Puts a response for this leaf in place. */
+  /** Writes a response for this leaf. */
   respond(leaf: Leaf, options?: OcspOptions): Buffer
 }
 

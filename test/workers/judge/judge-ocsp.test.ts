@@ -26,7 +26,7 @@ const authority = createAuthority({ parent: root })
 const leaf = authority.issue()
 const inHours = (hours: number) => new Date(Date.now() + hours * HOUR)
 
-test('a response for this very leaf that is good and current is taken, by any digest', () => {
+test('a good and current response for this leaf is accepted, with any digest', () => {
   for (const hash of ['sha1', 'sha256', 'sha384', 'sha512'] as const satisfies OcspHash[]) {
     for (const by of ['name', 'key'] as const) assertTaken({ hash, by })
   }
@@ -35,20 +35,20 @@ test('a response for this very leaf that is good and current is taken, by any di
   assertTaken({ others: [authority.issue(), authority.issue()] })
 })
 
-test('a response for another leaf, or by another CA of the same name, is left out', () => {
+test('a response for another leaf, or of another CA with the same name, is not stapled', () => {
   assertLeftOut('OCSP_MISMATCH', ocspResponse(authority.issue(), authority))
   const twin = createAuthority({ name: authority.name, parent: root })
   assertLeftOut('OCSP_MISMATCH', ocspResponse(leaf, twin))
   assertLeftOut('OCSP_MISMATCH', ocspResponse(leaf, createAuthority()))
 })
 
-test('a response that somebody else has signed in the name of the issuer is left out', () => {
+test('a response with a forged signature in the name of the issuer is not stapled', () => {
   const signer = signerOf(keyPair().privateKey)
   assertLeftOut('OCSP_INVALID', ocspResponse(leaf, authority, { signer }))
   assertLeftOut('OCSP_INVALID', ocspResponse(leaf, authority, { signer, by: 'key' }))
 })
 
-test('the issuer may delegate to a responder, by a current certificate for that purpose', () => {
+test('the issuer may delegate to a responder, with a current certificate for that purpose', () => {
   for (const by of ['name', 'key'] as const) assertTaken({ by, responder: delegatedResponder(authority) })
   const wrong = [
     delegatedResponder(authority, { purposes: ['1.3.6.1.5.5.7.3.1'] }),
@@ -62,13 +62,13 @@ test('the issuer may delegate to a responder, by a current certificate for that 
   assertLeftOut('OCSP_INVALID', absent)
 })
 
-test('a response ends with the certificate of its responder', () => {
+test('a response expires with the certificate of its responder', () => {
   const responder = delegatedResponder(authority, { notAfter: inHours(2) })
   const { staple } = judge(ocspResponse(leaf, authority, { responder }))
   assert.ok(Date.parse(staple?.facts.nextUpdate ?? '') <= inHours(2).getTime())
 })
 
-test('a revoked leaf is refused, but for force; a status that is unknown leaves the response out', () => {
+test('a revoked leaf is refused unless forced; a response with an unknown status is not stapled', () => {
   const revoked = ocspResponse(leaf, authority, { status: 'revoked' })
   assert.deepEqual(judge(revoked).codes, { problems: ['OCSP_REVOKED'], warnings: [] })
   assert.deepEqual(judge(revoked, {}, true).codes, { problems: [], warnings: ['OCSP_REVOKED'] })
@@ -77,7 +77,7 @@ test('a revoked leaf is refused, but for force; a status that is unknown leaves 
   assertLeftOut('OCSP_INVALID', ocspResponse(leaf, authority, { status: 'unknown' }))
 })
 
-test('dates outside of now are reported, and kept for the time of the handshake to decide', () => {
+test('a response that is not valid now is reported, and kept until the time of the handshake decides', () => {
   const expired = { thisUpdate: inHours(-9), nextUpdate: inHours(-1) }
   const early = { thisUpdate: inHours(1), nextUpdate: inHours(9) }
   const skewed = { thisUpdate: new Date(Date.now() + 10_000) }
@@ -96,7 +96,7 @@ test('dates outside of now are reported, and kept for the time of the handshake 
   assert.deepEqual([undated.staple?.facts.nextUpdate, undated.codes.warnings], [null, ['OCSP_UNDATED']])
 })
 
-test('what is no response is left out by its kind', () => {
+test('a file that is not a response is not stapled, and its format is reported', () => {
   const whole = ocspResponse(leaf, authority)
   for (const bytes of [
     Buffer.alloc(0),
@@ -111,7 +111,7 @@ test('what is no response is left out by its kind', () => {
   }
 })
 
-test('without the issuer nothing can be verified', () => {
+test('without the issuer no response can be verified', () => {
   const alone = [new X509Certificate(leaf.certPem)]
   const found = new Findings(false)
   const staple = judgeOcsp(ocspResponse(leaf, authority), 'o', { chain: alone }, () => [], POLICY, found)
@@ -121,19 +121,19 @@ test('without the issuer nothing can be verified', () => {
   assert.ok(named)
 })
 
-test('no message holds a byte of a file', () => {
+test('no message contains a byte of a file', () => {
   const secret = 'Brombeerstrauch'
   const { messages } = judge(Buffer.from(`-----BEGIN OCSP RESPONSE-----\n${secret}`))
   assert.equal(messages.join().includes(secret), false)
 })
 
-test('no mutant of a response is taken, unless it says the same', () => {
+test('no mutant of a response is accepted unless it has the same meaning', () => {
   const responder = delegatedResponder(authority)
   const whole = ocspResponse(leaf, authority, { responder })
   const other = ocspResponse(authority.issue(), authority)
   const run = fc.property(fc.nat(), (number) => {
     const { staple } = judge(mutated(whole, numbersFrom(number), [other, responder.certDer]))
-    // Only what is signed counts: certificates beside the responder's may be there.
+    // Only signed data counts: there may be other certificates beside the responder's.
     if (staple) assert.equal(staple.facts.nextUpdate, judge(whole).staple?.facts.nextUpdate)
   })
   fc.assert(run, { numRuns: fuzzCases(150), seed })
