@@ -51,7 +51,7 @@ test('the control socket and the command line print what expires', async (t) => 
   }
   const [warning] = view.warnings
   assert.deepEqual([warning?.code, warning?.file], ['CRL_EXPIRED', crl])
-  assert.deepEqual(Object.keys(view.ends), ['leaf', 'chain', 'ca', 'crl'])
+  assert.deepEqual(Object.keys(view.ends), ['leaf', 'chain', 'ca', 'crl', 'ocsp'])
   assert.match(
     (await request(socket, '/status', { headers: { Accept: 'text/plain' } })).text,
     /; CRL_EXPIRED: the revocation list of CN=/,

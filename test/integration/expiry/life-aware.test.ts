@@ -17,9 +17,7 @@ test('with an interval of an hour, a certificate with seconds left is renewed be
   const engine = await startEngine(t, { ...paths, autoReloadInterval: 3600, logger })
   const port = await serveEcho(t, engine)
   assert.ok((engine.status().nextCheckInMs ?? Number.POSITIVE_INFINITY) <= 5000)
-  assert.ok(
-    logger.takeLines().some((line) => line.startsWith('warn something that is served expires within')),
-  )
+  assert.ok(logger.takeLines().some((line) => line.startsWith('warn served material expires within')))
   const applied = nextEvent(engine, 'applied')
   const renewed = authority.issue()
   writePair(dir, renewed)
