@@ -14,7 +14,7 @@ export interface FingerprintEntry {
  */
 export type Fingerprint = readonly FingerprintEntry[]
 
-/** Paths that were changed, added or removed between two fingerprints, each once, sorted. */
+/** Paths changed, added or removed between two fingerprints, without duplicates, sorted. */
 export function changedPaths(before: Fingerprint, after: Fingerprint): string[] {
   const keys = new Set(after.map(keyOf))
   const known = valuesByKey(before)

@@ -1,9 +1,9 @@
 /*
- * What a thread of the pool runs first: it imports the module of the tasks, and hands each task on.
+ * Entry of a pool thread: imports the task module and passes each task on.
  *
- * CommonJS, because Piscina would `require` an ES module, and Node 20 and 22 abort the whole process when a thread is
- * ended in the middle of that (in `ModuleWrap::InstantiateSync`): an engine closed while it starts would take its server
- * with it. During an `import()` a thread can be ended.
+ * CommonJS, because Piscina would `require` an ES module, and Node 20 and 22 abort the whole process if a thread is
+ * ended during that (in `ModuleWrap::InstantiateSync`): closing an engine during its start would crash the server.
+ * During an `import()` a thread can be ended safely.
  */
 
 const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads')
@@ -11,7 +11,10 @@ const { workerData } = require('node:worker_threads') as typeof import('node:wor
 type HandlerModule = typeof import('./handler.js')
 type Handler = import('./handler.js').Handler
 
-/** Never fails: a module that cannot be loaded ends the thread, and only so its code gets to the main thread. */
+/**
+ * Never rejects: a module that cannot be loaded ends the thread, which is the only way its error code reaches the main
+ * thread.
+ */
 const loaded = new Promise<Handler>((resolve) => {
   Promise.all([import(workerData), import('./handler.js') as Promise<HandlerModule>]).then(
     ([tasks, { createHandler }]) => resolve(createHandler(tasks)),

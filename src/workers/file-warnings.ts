@@ -12,12 +12,12 @@ import { unlinkedFiles } from './read/link-counts.js'
 import { listSourceFiles } from './read/source-files.js'
 
 /**
- * Files whose path does not show what is on disk: a single file that is mounted by itself (`docker -v FILE:FILE`, `subPath`)
- * stays the file that it was when a renewal puts another one in its place. The warning is `FILE_MOUNTED` before that
- * happens, and `FILE_DETACHED` afterwards.
+ * Warns of files whose path does not show the current content: a single mounted file (`docker -v FILE:FILE`, `subPath`)
+ * stays the same file when a renewal replaces it. The warning is `FILE_MOUNTED` before that happens, and
+ * `FILE_DETACHED` afterwards.
  *
- * Mounts are looked up at the first load, after a change of the options, for files that are known to be mounted, and for
- * files whose last stamp had a link count of 0. Any other check reads nothing for this.
+ * Mounts are examined at the first load, after an option change, for files known to be mounted, and for files whose
+ * last stamp had a link count of 0. All other checks do no work here.
  */
 export function fileWarnings({
   sources,
@@ -38,12 +38,12 @@ export function fileWarnings({
   return limitProblems(candidates.flatMap((file) => warningOf(file, mounts)))
 }
 
-/** Whether a warning is `FILE_MOUNTED` or `FILE_DETACHED`. The list that every result repeats holds others too. */
+/** Whether a warning is `FILE_MOUNTED` or `FILE_DETACHED`. The list repeated by every result has others too. */
 function isFileWarning({ code }: Problem): boolean {
   return code === 'FILE_MOUNTED' || code === 'FILE_DETACHED'
 }
 
-/** A file of the material, and the SNI host that it belongs to. */
+/** A file of the material and its SNI host. */
 interface MaterialFile {
   readonly path: string
   readonly host?: string
@@ -54,13 +54,16 @@ function filesOf(sources: PrepareTask['sources'], limits: PrepareTask['limits'])
     const paths = new Set(listSourceFiles(sources, limits).map(({ path }) => path))
     return [...paths].map((path) => ({ path }))
   } catch (error) {
-    // A directory that cannot be listed is a problem of its own.
+    // A directory that cannot be listed is reported elsewhere.
     if (error instanceof ProblemError) return []
     throw error
   }
 }
 
-/** Files of hosts that may be mounted. There can be thousands of hosts, and their directories are listed only for a reason. */
+/**
+ * Files of hosts that may be mounted. There can be thousands of hosts, so their directories are listed only if
+ * necessary.
+ */
 function hostFiles(
   sources: HostSources,
   suspects: ReadonlySet<string | undefined>,
@@ -75,11 +78,11 @@ function hostFiles(
   })
 }
 
-/** The warning about one file; empty where there is none. */
+/** The warning about one file, or none. */
 export function warningOf({ path, host }: MaterialFile, mounts: MountTable | null): Problem[] {
   const isSourceGone = mounts?.isSourceGone(realPathOf(path))
   const isUnlinked = unlinkedFiles().has(path)
-  // Some file systems report a link count of 0 for every file.
+  // A link count alone is not enough: some file systems report 0 for every file.
   const isDetached = isSourceGone === true || (isUnlinked && (mounts === null || isSourceGone !== undefined))
   const about = host === undefined ? { path } : { path, host }
   if (isDetached) return [{ code: 'FILE_DETACHED', message: `${path} ${DETACHED}`, ...about }]

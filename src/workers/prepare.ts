@@ -10,7 +10,7 @@ import { judgeAgainstServed, judgeIdentity } from './judge/judge.js'
 import { namedAnchors } from './judge/named-anchors.js'
 import { neededIn } from './judge/needed.js'
 import { ocspDigestOf, readStaple } from './judge/staple.js'
-import { judgeTrust, preparedTrust, readTrust, trustMoved, withoutKnown } from './judge/trust.js'
+import { judgeTrust, preparedTrust, readTrust, trustChanged, withoutKnown } from './judge/trust.js'
 import { AuthorityList } from './parse/authorities.js'
 import { readDhparam } from './parse/dhparam.js'
 import { factsOf } from './parse/facts.js'
@@ -47,21 +47,21 @@ import {
   trustPartOf,
   wholeFingerprint,
 } from './reply/record.js'
-import { handOver, keyPem } from './reply/transfer.js'
+import { transferReply, keyPem } from './reply/transfer.js'
 
 /**
- * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing moved; then read,
- * parse, validate and rehearse, and hand back plain PEM with facts, or what is wrong.
+ * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing changed; then read,
+ * parse, validate and rehearse, and return normalized PEM with facts, or problems.
  *
- * Hosts are looked at in the same task, because most checks find nothing new and each task wakes the main thread.
+ * Hosts are scanned in the same task, because most checks find no change and each task wakes the main thread.
  */
 export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   const reply = await prepareDefault(task)
   try {
-    const { strays = [], ...scan } = task.hosts ? await lookAtHosts(task.hosts) : NO_HOSTS
+    const { strays = [], ...scan } = task.hosts ? await scanHostsOf(task.hosts) : NO_HOSTS
     const hosts = task.hosts ? { hosts: scan } : {}
     const warnings = [...fileWarnings(task), ...limitProblems(strays)]
-    return handOver({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
+    return transferReply({ ...reply, ...hosts, ...(warnings.length > 0 ? { fileWarnings: warnings } : {}) })
   } catch (error) {
     if (reply.kind === 'prepared') wipeAll(secretsIn(reply.material))
     throw error
@@ -70,8 +70,8 @@ export async function prepare(task: PrepareTask): Promise<PrepareReply> {
 
 const NO_HOSTS: ScanHostsReply = { kind: 'unchanged' }
 
-/** An error in the list of the hosts does not affect the default certificate. */
-async function lookAtHosts(task: ScanHostsTask): Promise<ScanHostsReply> {
+/** An error in the host list does not affect the default certificate. */
+async function scanHostsOf(task: ScanHostsTask): Promise<ScanHostsReply> {
   try {
     return await scanHosts(task)
   } catch (error) {
@@ -106,7 +106,7 @@ async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Pro
   }
 }
 
-/** The quick look: what is served, or what was rolled back. */
+/** Quick check: whether the files match the set in service or the one rolled back. */
 function knownAs(
   reader: MaterialReader,
   served: ServedRecord | null,
@@ -119,7 +119,7 @@ function knownAs(
     : null
 }
 
-/** @param secrets is filled with what a reply may hand over; the caller overwrites it after any other reply. */
+/** @param secrets receives the buffers that a reply may transfer; the caller overwrites them after any other reply. */
 async function prepareSet(
   task: PrepareTask,
   set: MaterialSet,
@@ -134,9 +134,9 @@ async function prepareSet(
   const dhparam = found.attempt(() => readDhparam(set, policy, found))
   const ticketSecret = found.attempt(() => readTicketSecret(set))
   if (ticketSecret) secrets.push(ticketSecret)
-  // A leaf-only renewal leaves the trust files alone, and then they are not parsed either.
+  // A leaf-only renewal does not change the trust files, so they are not parsed.
   const known = served?.authorities ?? AuthorityList.of([])
-  const isTrustServed = served && !task.fresh && !trustMoved(set, changed)
+  const isTrustServed = served && !task.fresh && !trustChanged(set, changed)
   const blocks = isTrustServed ? null : readTrust(set, known, found)
   if (blocks) judgeListSizes(blocks, task.limits, found)
   const trust = blocks?.facts ?? (served as ServedRecord).trust
@@ -156,7 +156,8 @@ async function prepareSet(
     return { kind: 'unchanged', record: encodeRecord({ ...served, fingerprint, trustFingerprint }) }
   }
   const rolledBack = task.rolledBack && decodeRecord(task.rolledBack)
-  // Certificates that were rolled back stay out of service until their files change. Trust is not rolled back with them.
+  // Certificates that were rolled back stay out of service until their files change. Trust is not rolled back with
+  // them.
   const kept = served && rolledBack?.materialDigest === read.materialDigest ? rolledBack : null
   if (kept && (sameTrust(kept, read) || sameTrust(served as ServedRecord, read))) {
     const { authorities } = sameTrust(kept, read) ? kept : (served as ServedRecord)
@@ -177,7 +178,7 @@ async function prepareSet(
   const requesting = task.requestCert ? found : new Findings(task.force)
   const judged = newTrust && judgeTrust(newTrust, known, task, found, requesting)
   const authorities = judged ? AuthorityList.of(judged.authorities) : known
-  // Without broken anchors, which only a judgement leaves out.
+  // Without broken anchors, which only the checks leave out.
   const inForce = judged?.blocks ?? null
   const trustInForce = inForce?.facts ?? served?.trust ?? trust
   if (found.refused) return refuse()
@@ -186,12 +187,12 @@ async function prepareSet(
   const keys = kept ? [] : identities.map(({ key }) => keyPem(key))
   secrets.push(...keys)
   const rehearsalKey = servedRehearsalKeyOf(identities, dhparam, task.requestCert)
-  // A bundle in which one anchor of hundreds is new is loaded once, by the main thread, and not twice.
+  // A bundle with one new anchor among hundreds is loaded once, by the main thread, not also here.
   const unknown = inForce && withoutKnown(inForce, task.fresh ? AuthorityList.of([]) : known)
   if (!kept && (task.fresh || served?.rehearsalKey !== rehearsalKey)) {
     await rehearseSet(servable, keys, task, unknown, dhparam, found, requesting)
   } else if (unknown) {
-    // Handshakes would show nothing of a renewal that those of the pair before it have not shown.
+    // Handshakes would not show more than those of the previous pair.
     rehearseTrust(unknown, task.context, found)
   }
   if (found.refused) return refuse()
@@ -244,8 +245,8 @@ const IDENTITY_PART = rolesWhere(({ part }) => part === 'identity')
 const TRUST_PART = rolesWhere(({ part }) => part === 'trust')
 
 /**
- * {@link rehearse} as a server that requests client certificates where there are trust anchors, even if no server requests
- * them yet: what only such a server fails on is recorded, and refuses it when it is attached.
+ * {@link rehearse} as a server that requests client certificates if there are trust anchors, even if no server requests
+ * them yet: problems of only such a server are recorded, and refuse it when it is attached.
  */
 async function rehearseSet(
   identities: readonly Identity[],
@@ -272,7 +273,7 @@ async function rehearseSet(
   if (!found.refused) requesting.add(strict)
 }
 
-/** What the set comes to, by public parts alone: the key belongs to the leaf, so the leaf speaks for it. */
+/** Digest of the set's public parts: the leaf represents its key. */
 function digestOf(identities: readonly Identity[], dhparam: string | null): string {
   const chains = identities.map(({ chain }) => chain.map(({ fingerprint256 }) => fingerprint256))
   return sha256(JSON.stringify([chains, dhparam]))

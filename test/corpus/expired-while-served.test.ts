@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { earlyProblem } from '../../src/main/engine/early-problem.js'
-import { MOST_NAMED } from '../../src/workers/problems/dated-problem.js'
+import { MAX_NAMED } from '../../src/workers/problems/dated-problem.js'
 import { expiredProblem } from '../../src/workers/problems/expired.js'
 import type { MaterialEnd } from '../../src/workers/protocol/ends.js'
 import { tableOf } from '../../support/docs/documentation.js'
@@ -63,7 +63,7 @@ test('a warning names ten and counts the others; it has a path only if all are i
   const ends = Array.from({ length: 25 }, (_, i) => inFile(`Root ${i}`, '/etc/tls/ca.crt'))
   const { message, path } = expiredProblem('ca', ends)
   assert.equal(path, '/etc/tls/ca.crt')
-  assert.equal(message.match(/CN=Root/g)?.length, MOST_NAMED)
+  assert.equal(message.match(/CN=Root/g)?.length, MAX_NAMED)
   assert.match(message, /^25 trust anchors in \/etc\/tls\/ca\.crt have expired: .* and 15 more$/)
   const apart = expiredProblem('ca', [...ends, inFile('Other', '/etc/tls/other.crt')])
   assert.equal(apart.path, undefined)

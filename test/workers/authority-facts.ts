@@ -14,7 +14,7 @@ export function authorityFactsOf(some: Partial<AuthorityFacts>): AuthorityFacts 
       keyId: null,
       serial: '',
     },
-    ...{ vouchesFor: 'others', remark: null, explicitTrust: false, largeKey: null },
+    ...{ trustedFor: 'others', remark: null, explicitTrust: false, largeKey: null },
     ...some,
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createServer } from 'node:tls'
 
-import type { Look } from '../../src/workers/protocol/verify.js'
+import type { ListenerCheck } from '../../src/workers/protocol/verify.js'
 import { verify } from '../../src/workers/verify.js'
 import { tempDir } from '../../support/files/temp-dir.js'
 import { createAuthority, manyAuthorities } from '../../support/material/certificates.js'
@@ -23,9 +23,9 @@ const SHOWN = {
   detail: '',
 }
 
-async function lookAt(port: number): Promise<Look> {
+async function checkListener(port: number): Promise<ListenerCheck> {
   const [look] = await verify({ targets: [{ host, port, alpn: [] }] })
-  return look as Look
+  return look as ListenerCheck
 }
 
 test('a listener shows its certificate, with and without SNI, and sees the port of this client', async (t) => {
@@ -53,7 +53,7 @@ test('a listener on a Unix socket is verified too', async (t) => {
 test('a listener that requires a client certificate is verified too', async (t) => {
   for (const version of VERSIONS) {
     const strict = { requestCert: true, ca: authority.certPem, minVersion: version, maxVersion: version }
-    const look = await lookAt(await echoServer(t, { ...identity, ...strict }))
+    const look = await checkListener(await echoServer(t, { ...identity, ...strict }))
     assert.deepEqual([look.outcome, look.certificate], ['shown', SHOWN.certificate], version)
   }
 })
@@ -64,12 +64,12 @@ test('a listener that answers with an alert has failed, whether or not it has sh
     .join('')
   for (const version of VERSIONS) {
     const only = { minVersion: version, maxVersion: version }
-    const noNames = await lookAt(await echoServer(t, { ...identity, ...only, requestCert: true, ca }))
+    const noNames = await checkListener(await echoServer(t, { ...identity, ...only, requestCert: true, ca }))
     assert.deepEqual([noNames.outcome, noNames.certificate], ['failed', null], version)
     assert.match(noNames.detail, /^TLS alert 80,/)
   }
   const ciphers = 'ECDHE-RSA-AES128-GCM-SHA256'
-  const noCipher = await lookAt(await echoServer(t, { ...identity, ciphers, maxVersion: 'TLSv1.2' }))
+  const noCipher = await checkListener(await echoServer(t, { ...identity, ciphers, maxVersion: 'TLSv1.2' }))
   assert.equal(noCipher.outcome, 'failed')
 })
 
@@ -94,7 +94,7 @@ test('a port without a listener, or without TLS, is unreachable, which proves no
 })
 
 test('a listener that accepts and sends nothing is unreachable after the time limit', async (t) => {
-  const look = await lookAt(await listen(t, createTcpServer()))
+  const look = await checkListener(await listen(t, createTcpServer()))
   assert.equal(look.outcome, 'unreachable')
   assert.match(look.detail, /no handshake within/)
 })

@@ -1,7 +1,7 @@
 import type tls from 'node:tls'
 
 import type { Problem } from '../../workers/base/problem.js'
-import type { Look } from '../../workers/protocol/verify.js'
+import type { ListenerCheck } from '../../workers/protocol/verify.js'
 import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'
 import type { Snapshot } from '../generation/generation.js'
@@ -118,7 +118,7 @@ export class ServedCheck {
     try {
       const looks = await this.#worker.verify({ targets: targets.map(({ address }) => address) })
       return targets.map((target, i) => {
-        const look = looks[i] as Look
+        const look = looks[i] as ListenerCheck
         const server = servers.get(target.listener) ?? null
         return { target, look, own: server === null || arrivals.has(server, look.localPort) }
       })

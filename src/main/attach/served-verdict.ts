@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/base/problem.js'
-import type { Look, ShownCertificate, VerifyTarget } from '../../workers/protocol/verify.js'
+import type { ListenerCheck, ShownCertificate, VerifyTarget } from '../../workers/protocol/verify.js'
 import type { ServedTarget } from './verify-targets.js'
 
 /** The result of the last check of a listener by a client without a server name. */
@@ -8,7 +8,7 @@ export type Standing = 'served' | 'other' | 'failed' | 'unreachable'
 /** A target and the result of its check. */
 export interface SeenTarget {
   readonly target: ServedTarget
-  readonly look: Look
+  readonly look: ListenerCheck
   /** Whether the attached server itself answered; always `true` for a server of another process or thread. */
   readonly own: boolean
 }
@@ -92,11 +92,11 @@ export function addressName({ host, port, path }: Pick<VerifyTarget, 'host' | 'p
   return path ?? (host?.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 }
 
-function isExpected({ expected }: ServedTarget, look: Look): boolean {
+function isExpected({ expected }: ServedTarget, look: ListenerCheck): boolean {
   return expected.includes(fingerprintIn(look))
 }
 
-function fingerprintIn({ certificate }: Look): string {
+function fingerprintIn({ certificate }: ListenerCheck): string {
   return certificate?.fingerprint256 ?? ''
 }
 

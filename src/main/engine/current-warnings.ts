@@ -1,5 +1,5 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { MOST_NAMED, namesHost } from '../../workers/problems/dated-problem.js'
+import { MAX_NAMED, namesHost } from '../../workers/problems/dated-problem.js'
 import { expiredProblem } from '../../workers/problems/expired.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadResult } from '../api/result.js'
@@ -13,7 +13,7 @@ import type { OutOfDate } from './set-watch.js'
 /** One warning for each kind of expired material in a set, and one for each kind that is not valid yet. */
 export function datedWarnings(set: DatedSet, { expired, early }: OutOfDate): readonly Problem[] {
   const describe = (indexes: readonly number[]) =>
-    indexes.slice(0, MOST_NAMED).map((index) => set.describe(index))
+    indexes.slice(0, MAX_NAMED).map((index) => set.describe(index))
   return [
     ...byKind(set, expired).map(([kind, places]) => expiredProblem(kind, describe(places), places.length)),
     ...byKind(set, early).map(([kind, places]) => earlyProblem(kind, describe(places), places.length)),

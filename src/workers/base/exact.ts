@@ -1,6 +1,6 @@
 /**
- * A copy in a buffer of its own, exact in size. Node's small buffers are slices of a slab that neighbours' secrets lie
- * in, and a slab would travel whole.
+ * A copy in its own buffer of exact size. Node's small buffers are slices of a shared slab with other secrets, and a
+ * transfer would move the whole slab.
  */
 export function exact(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(Buffer.byteLength(text))

@@ -1,6 +1,6 @@
 /**
- * Milliseconds of the machine's monotonic clock, which all its processes and threads share (`performance.now()` begins with
- * each of them). Changes of the wall clock do not move it.
+ * Milliseconds of the machine's monotonic clock, common to all processes and threads (`performance.now()` starts with
+ * each). Changes of the wall clock do not affect it.
  */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n)

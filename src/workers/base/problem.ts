@@ -1,4 +1,4 @@
-/** Every code that a problem, a warning or a `ReloadError` can carry. `docs/errors.md` explains each. */
+/** Every code of a problem, a warning or a `ReloadError`. `docs/errors.md` explains each. */
 export const PROBLEM_CODES = [
   'OPTIONS_INVALID',
   'RUNTIME_UNSUPPORTED',
@@ -83,19 +83,19 @@ export const PROBLEM_CODES = [
 /** One of {@link PROBLEM_CODES}. */
 export type ProblemCode = (typeof PROBLEM_CODES)[number]
 
-/** What is wrong, in one sentence that holds no byte of any file. */
+/** One problem in one sentence, without any byte of a file. */
 export interface Problem {
   readonly code: ProblemCode
   readonly message: string
-  /** The file it is about. */
+  /** The file concerned. */
   readonly path?: string
-  /** The SNI host it is about; absent for the default certificate. */
+  /** The SNI host concerned; absent for the default certificate. */
   readonly host?: string
 }
 
 /**
- * A text that is equal for equal problems of two passes. For how long a file has been hanging is left out, because it differs
- * each time.
+ * A text that is equal for equal problems of two passes. It omits how long a file has been hanging, because that always
+ * differs.
  */
 export function identityOfProblems(problems: readonly Problem[]): string {
   return JSON.stringify(problems.map((one) => (TIMED.has(one.code) ? { ...one, message: undefined } : one)))
@@ -103,12 +103,12 @@ export function identityOfProblems(problems: readonly Problem[]): string {
 
 const TIMED: ReadonlySet<ProblemCode> = new Set(['WORKER_TIMEOUT', 'WORKER_UNAVAILABLE'])
 
-/** A problem, with its path where there is one. */
+/** A problem, with its path if there is one. */
 export function problemOf(code: ProblemCode, message: string, path: string | undefined): Problem {
   return path === undefined ? { code, message } : { code, message, path }
 }
 
-/** A problem that stops the step it is thrown in; `prepare` turns it into data before it leaves the thread. */
+/** A problem that aborts the step that throws it; `prepare` turns it into data before it leaves the thread. */
 export class ProblemError extends Error {
   readonly problem: Problem
 

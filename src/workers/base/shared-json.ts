@@ -1,6 +1,6 @@
 /**
- * A value as bytes in shared memory. The main thread keeps such bytes and hands them back without copying or reading
- * them, however much they say, and any worker thread can read them.
+ * A value as JSON bytes in shared memory. The main thread stores and passes them without copying or parsing, regardless
+ * of size, and any worker thread can read them.
  */
 export function toSharedJson(value: unknown): Uint8Array<SharedArrayBuffer> {
   const text = Buffer.from(JSON.stringify(value))
@@ -9,7 +9,7 @@ export function toSharedJson(value: unknown): Uint8Array<SharedArrayBuffer> {
   return shared
 }
 
-/** The value that {@link toSharedJson} was given. */
+/** Inverse of {@link toSharedJson}. */
 export function fromSharedJson<T>(bytes: Uint8Array): T {
   return JSON.parse(Buffer.from(bytes).toString()) as T
 }

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { type CertificateName, nameText } from './certificate-name.js'
-import { assertDer, childrenOf, contentOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
+import { assertDer, childrenOf, contentOf, type DerNode, expectTag, nodeAt, oidOf } from './der.js'
 import { CONTEXT_0, SEQUENCE, UTF8_STRING } from './der-tags.js'
 import { printedName } from './name.js'
 import { extensionsOf } from './x509.js'
@@ -16,14 +16,14 @@ export interface AlternativeNames {
 const SUBJECT_ALT_NAME = '2.5.29.17'
 const NONE: AlternativeNames = { names: [], texts: [] }
 
-/** A certificate may hold thousands of names, and several judgements look at them. */
+/** A certificate may hold thousands of names, and several checks read them. */
 const known = new WeakMap<X509Certificate, AlternativeNames>()
 
 /**
- * The names in a certificate's subjectAltName extension (RFC 5280, section 4.2.1.6), from its DER: in the text that Node
- * gives, a name may hold what looks like another one.
+ * The names in a certificate's subjectAltName extension (RFC 5280, section 4.2.1.6), read from its DER: in Node's text
+ * form, one name can contain text that looks like another name.
  *
- * @throws RangeError for an extension that is malformed or comes twice. OpenSSL refuses such a certificate.
+ * @throws RangeError if the extension is malformed or duplicated. OpenSSL refuses such a certificate.
  */
 export function alternativeNamesOf(certificate: X509Certificate): AlternativeNames {
   const before = known.get(certificate)
@@ -35,10 +35,10 @@ export function alternativeNamesOf(certificate: X509Certificate): AlternativeNam
 
 function readNames(der: Uint8Array): AlternativeNames {
   const [extension, another] = extensionsOf(der).filter(({ oid }) => oid === SUBJECT_ALT_NAME)
-  if (another) throw new RangeError('the extension comes twice')
+  if (another) throw new RangeError('the extension is duplicated')
   if (!extension) return NONE
   const value = contentOf(der, extension.value)
-  const list = expected(value, assertDer(value), SEQUENCE)
+  const list = expectTag(value, assertDer(value), SEQUENCE)
   const names = childrenOf(value, list).map((name) => nameIn(value, name))
   return { names, texts: names.map(nameText) }
 }
@@ -82,22 +82,22 @@ function nameIn(der: Uint8Array, name: DerNode): CertificateName {
   }
 }
 
-/** As Node prints addresses, in lower case; of another length than those of IPv4 and IPv6 in hexadecimal. */
+/** In lower case, as Node prints addresses; in hexadecimal if the length is neither that of IPv4 nor IPv6. */
 function addressText(content: Buffer): string {
   if (content.length === 4) return content.join('.')
   if (content.length !== 16) return content.toString('hex')
   return Array.from({ length: 8 }, (_, i) => content.readUInt16BE(i * 2).toString(16)).join(':')
 }
 
-/** An e-mail address that is not ASCII (RFC 9598). */
+/** A non-ASCII e-mail address (RFC 9598). */
 const SMTP_UTF8_MAILBOX = '1.3.6.1.5.5.7.8.9'
 /** PrintableString, IA5String. */
 const ASCII_STRINGS: readonly number[] = [0x13, 0x16]
 
-/** OtherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY }; a user principal name, for instance. */
+/** OtherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY }, for example a user principal name. */
 function otherName(der: Uint8Array, name: DerNode): CertificateName {
   const [type, wrapped] = childrenOf(der, name)
-  const value = nodeAt(der, expected(der, wrapped, CONTEXT_0).from)
+  const value = nodeAt(der, expectTag(der, wrapped, CONTEXT_0).from)
   const oid = oidOf(der, type as DerNode)
   const content = contentOf(der, value)
   const isText = value.tag === UTF8_STRING || ASCII_STRINGS.includes(value.tag)
@@ -108,5 +108,5 @@ function otherName(der: Uint8Array, name: DerNode): CertificateName {
 
 function directoryText(der: Uint8Array, name: DerNode): string {
   const [directory] = childrenOf(der, name)
-  return printedName(der, expected(der, directory, SEQUENCE))
+  return printedName(der, expectTag(der, directory, SEQUENCE))
 }

@@ -1,14 +1,14 @@
-import { base64Of, childrenOf, type DerNode, expected } from './der.js'
+import { base64Of, childrenOf, type DerNode, expectTag } from './der.js'
 import { SEQUENCE } from './der-tags.js'
 import { canonicalName } from './name.js'
 
-/** AuthorityKeyIdentifier (RFC 5280, section 4.2.1.1): which key signed a certificate or a revocation list. */
+/** AuthorityKeyIdentifier (RFC 5280, section 4.2.1.1): the key that signed a certificate or a revocation list. */
 export interface AuthorityKeyId {
   /** Base64. */
   readonly keyId: string | null
-  /** The issuer of the CA's certificate in canonical form. */
+  /** Canonical form of the issuer of the CA certificate. */
   readonly issuer: string | null
-  /** Its serial number, DER content in base64. */
+  /** Serial number of the CA certificate, DER content in base64. */
   readonly serial: string | null
 }
 
@@ -19,7 +19,7 @@ export interface AuthorityKeyId {
  * @throws RangeError
  */
 export function authorityKeyIdOf(der: Uint8Array, node: DerNode): AuthorityKeyId {
-  const fields = childrenOf(der, expected(der, node, SEQUENCE))
+  const fields = childrenOf(der, expectTag(der, node, SEQUENCE))
   const order = fields.map(({ tag }) => TAGS.indexOf(tag))
   if (order.some((place, i) => place < 0 || (i > 0 && place <= (order[i - 1] as number)))) {
     throw new RangeError('not an authority key identifier')
@@ -38,7 +38,7 @@ export function authorityKeyIdOf(der: Uint8Array, node: DerNode): AuthorityKeyId
 const TAGS = [0x80, 0xa1, 0x82]
 const DIRECTORY_NAME = 0xa4
 
-/** Whether it names this certificate's key, as far as it says anything (`X509_check_akid`). */
+/** Whether every field present matches this certificate (`X509_check_akid`). */
 export function namesKey(
   { keyId, issuer, serial }: AuthorityKeyId,
   ca: { readonly keyId: string | null; readonly issuer: string; readonly serial: string },

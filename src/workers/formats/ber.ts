@@ -1,14 +1,14 @@
 import { BIT_STRING, CONSTRUCTED, SEQUENCE, SET } from './der-tags.js'
 
 /**
- * BER turned into DER lengths (ITU-T X.690, section 8.1.3 against 10.1): every length definite and as short as can be,
- * every string in one piece. Java, Windows and NSS write PKCS#12 files in BER. What reads them afterwards sees the one
- * form that is left, so that nothing can be read in two ways.
+ * Converts BER to DER (ITU-T X.690, sections 8.1.3 and 10.1): all lengths definite and minimal, all strings primitive.
+ * Java, Windows and NSS write PKCS#12 files in BER. All later readers see this one form, so no content can be
+ * interpreted in two ways.
  *
- * Bytes behind the first element are left out. Implicitly tagged strings that come in pieces stay as they are, because
- * only the reader knows that they are strings ({@link octetsOf}).
+ * Bytes after the first element are dropped. Implicitly tagged constructed strings are left as they are, because only
+ * the reader knows that they are strings ({@link octetsOf}).
  *
- * @throws RangeError for what is cut off, nested deeper than {@link DEEPEST}, or has a tag of more than one byte, which
+ * @throws RangeError if the input is truncated, nested deeper than {@link MAX_DEPTH}, or has a multi-byte tag, which
  *   neither PKCS#8 nor PKCS#12 uses.
  */
 export function derFromBer(ber: Uint8Array): Buffer {
@@ -16,7 +16,7 @@ export function derFromBer(ber: Uint8Array): Buffer {
 }
 
 /** OpenSSL stops at 30 levels (`ASN1_MAX_CONSTRUCTED_NEST`). */
-const DEEPEST = 30
+const MAX_DEPTH = 30
 
 const CLASS = 0xc0
 const NUMBER = 0x1f
@@ -28,9 +28,9 @@ interface Converted {
 }
 
 function convert(ber: Uint8Array, start: number, end: number, depth: number): Converted {
-  if (depth > DEEPEST) throw new RangeError('BER is nested too deep')
+  if (depth > MAX_DEPTH) throw new RangeError('BER is nested too deeply')
   const tag = byteAt(ber, start, end)
-  if ((tag & NUMBER) === NUMBER) throw new RangeError('BER tag is of more than one byte')
+  if ((tag & NUMBER) === NUMBER) throw new RangeError('BER tag has more than one byte')
   const { length, from } = lengthAt(ber, start + 1, end)
   if (length === null && !(tag & CONSTRUCTED)) throw new RangeError('BER length is indefinite')
   const to = length === null ? end : from + length
@@ -49,10 +49,10 @@ function convert(ber: Uint8Array, start: number, end: number, depth: number): Co
   return { der: isPieces ? joined(tag & ~CONSTRUCTED, children) : element(tag, children), next }
 }
 
-/** A string that comes in pieces. Only the last piece of a bit string may have unused bits. */
+/** Joins the segments of a constructed string. Only the last segment of a bit string may have unused bits. */
 function joined(tag: number, pieces: readonly Buffer[]): Buffer {
   const contents = pieces.map((piece) => {
-    if (piece[0] !== tag) throw new RangeError('BER string holds a piece of another type')
+    if (piece[0] !== tag) throw new RangeError('BER string contains a segment of another type')
     return piece.subarray(headerBytes(piece))
   })
   if (tag !== BIT_STRING) return element(tag, contents)
@@ -60,7 +60,6 @@ function joined(tag: number, pieces: readonly Buffer[]): Buffer {
   return element(tag, [unused, ...contents.map((content) => content.subarray(1))])
 }
 
-/** An element of DER. */
 export function element(tag: number, parts: readonly Uint8Array[]): Buffer {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return Buffer.concat([Buffer.from([tag, ...lengthBytes(length)]), ...parts])
@@ -73,7 +72,7 @@ function lengthBytes(length: number): number[] {
   return [0x80 | bytes.length, ...bytes]
 }
 
-/** Where the content begins of an element that {@link element} has put together. */
+/** Header size of an element that {@link element} built. */
 function headerBytes(der: Uint8Array): number {
   const first = der[1] as number
   return first < 0x80 ? 2 : 2 + (first & 0x7f)

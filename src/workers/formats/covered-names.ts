@@ -4,17 +4,17 @@ import { alternativeNamesOf } from './alternative-names.js'
 import { type CertificateName, comparableName, parseName } from './certificate-name.js'
 
 /**
- * The names that a certificate covers, read once to be asked for many names. A certificate may hold thousands, and
- * `checkHost` reads all of them in each call: to compare 1,500 names with 1,500 others takes seconds.
+ * The names that a certificate covers, indexed for many lookups. A certificate may hold thousands of names, and each
+ * call of `checkHost` reads all of them: comparing 1,500 names with 1,500 others takes seconds.
  *
- * A name is covered by names of its own kind alone. For hosts and addresses, the rules are those of OpenSSL's
- * `X509_check_host` (`checkHost` with `subject: 'never'`) and `X509_check_ip`, with one difference: a name that begins with a
- * dot is a name like any other, and does not stand for all names below it. All other names are covered by an equal one.
+ * A name is covered only by names of the same kind. Hosts and addresses follow OpenSSL's `X509_check_host` (`checkHost`
+ * with `subject: 'never'`) and `X509_check_ip`, with one difference: a name with a leading dot is an ordinary name and
+ * does not match all names below it. All other names are compared for equality.
  */
 export class CoveredNames {
-  /** By kind, in the form in which names of that kind are compared. */
+  /** Kind and {@link comparableName}. */
   readonly #names: ReadonlySet<string>
-  /** By the part of the name behind its first label. */
+  /** Keyed by the part of the name after its first label. */
   readonly #wildcards = new Map<string, Wildcard[]>()
 
   /** @throws RangeError see {@link alternativeNamesOf} */
@@ -30,12 +30,12 @@ export class CoveredNames {
     }
   }
 
-  /** Whether a name is listed, or, as the name of a host, matched by a wildcard of one label. */
+  /** Whether a name is listed or, for a host name, matched by a wildcard of one label. */
   covers(text: string): boolean {
     const name = parseName(text)
     if (this.#names.has(keyOf(name))) return true
     if (name.kind !== 'DNS') return false
-    const [label, parent] = parted(name.value)
+    const [label, parent] = splitLabel(name.value)
     return (this.#wildcards.get(parent) ?? []).some((wildcard) => matches(wildcard, label))
   }
 }
@@ -44,7 +44,7 @@ function keyOf(name: CertificateName): string {
   return `${name.kind} ${comparableName(name)}`
 }
 
-/** A first label with an asterisk at its beginning or its end, alone (`*`) or beside a part of a label (`web*`). */
+/** A first label with an asterisk at its beginning or end, alone (`*`) or next to part of a label (`web*`). */
 interface Wildcard {
   readonly before: string
   readonly after: string
@@ -52,13 +52,13 @@ interface Wildcard {
 }
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
-/** What may stand behind an asterisk. */
+/** Text allowed after an asterisk. */
 const LABEL_END = /^[a-z0-9-]*[a-z0-9]$/
 const MATCHED = /^(?:[a-z0-9-]*|\*)$/
 
-/** `valid_star` in crypto/x509/v3_utl.c: two labels or more behind the wildcard, and none beside the `xn--` of an IDNA label. */
+/** `valid_star` in crypto/x509/v3_utl.c: at least two labels after the wildcard, and no wildcard in an `xn--` label. */
 function wildcardIn(name: string): Wildcard | null {
-  const [first, parent] = parted(name)
+  const [first, parent] = splitLabel(name)
   const [before, after, another] = first.split('*')
   if (before === undefined || after === undefined || another !== undefined) return null
   if (before !== '' && (after !== '' || !LABEL.test(before) || before.startsWith('xn--'))) return null
@@ -77,8 +77,8 @@ function matches({ before, after }: Wildcard, label: string): boolean {
   return before + after === '' ? matched !== '' : !label.startsWith('xn--')
 }
 
-/** The first label, and the rest with its dot. */
-function parted(name: string): [label: string, parent: string] {
+/** Splits off the first label; the rest keeps its leading dot. */
+function splitLabel(name: string): [label: string, parent: string] {
   const dot = name.indexOf('.')
   return dot < 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot)]
 }

@@ -1,15 +1,15 @@
 import { oneLine } from '../base/short-text.js'
 import { type AuthorityKeyId, authorityKeyIdOf } from './authority-key-id.js'
-import { childrenOf, contentOf, type DerNode, expected, isTime, nodeAt, timeOf } from './der.js'
+import { childrenOf, contentOf, type DerNode, expectTag, isTime, nodeAt, timeOf } from './der.js'
 import { BIT_STRING, CONTEXT_0, ENUMERATED, INTEGER, SEQUENCE } from './der-tags.js'
 import { byOid, type Extension, elementIn, extensionsIn } from './extensions.js'
 import { canonicalName, printedName } from './name.js'
 
-/** A revocation list as its DER has it. */
+/** The fields of a revocation list. */
 export interface CrlFields {
   /** In canonical form. */
   readonly issuer: string
-  /** The issuer for messages. */
+  /** Issuer name for messages. */
   readonly issuerName: string
   readonly thisUpdate: number
   readonly nextUpdate: number | null
@@ -18,11 +18,11 @@ export interface CrlFields {
   readonly extensions: Extensions
   /** The issuing distribution point (RFC 5280, section 5.2.5). */
   readonly distributionPoint: DerNode | null
-  /** The entries, see {@link entriesOf}. */
+  /** Iterate with {@link entriesOf}. */
   readonly revoked: DerNode | null
 }
 
-/** Bytes, and what signed them. */
+/** Signed bytes and their signature. */
 export interface SignedBytes {
   /** AlgorithmIdentifier as DER. */
   readonly algorithm: Uint8Array
@@ -42,7 +42,7 @@ export const AUTHORITY_KEY_ID = '2.5.29.35'
 export const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'
 export const CERTIFICATE_ISSUER = '2.5.29.29'
 export const REASON_CODE = '2.5.29.21'
-/** A reason that only a delta list may give. */
+/** A reason that is valid only in a delta list. */
 const REMOVE_FROM_CRL = 8
 
 /**
@@ -68,7 +68,7 @@ export function crlFieldsOf(der: Uint8Array): CrlFields {
   if (fields.length > 0 || another) throw notAList()
   const within = der.subarray(startOf(der, innerAlgorithm, tbs.from), innerAlgorithm.to)
   const named = der.subarray(tbs.to, algorithm.to)
-  // The number of unused bits comes first.
+  // The first byte is the number of unused bits.
   if (Buffer.compare(within, named) !== 0 || der[signature.from] !== 0) throw notAList()
   const extensions = byOid(list ? extensionsIn(der, list) : [])
   const key = extensions.get(AUTHORITY_KEY_ID)
@@ -90,7 +90,7 @@ export function crlFieldsOf(der: Uint8Array): CrlFields {
   }
 }
 
-/** Where the element begins that comes first, or second after a version, in what begins at `from`. */
+/** Start of `node`, the first element at `from` or the second after a version. */
 function startOf(der: Uint8Array, node: DerNode, from: number): number {
   const first = nodeAt(der, from)
   return first.from === node.from ? from : first.to
@@ -102,12 +102,12 @@ function dateOf(der: Uint8Array, node: DerNode): number {
   return time
 }
 
-/** Extensions that are read once for all entries that have them: reason codes, some with one of many dates. */
-const MOST_KNOWN = 1_000
+/** Maximum number of cached extension lists: many entries share one (reason codes, some with a date). */
+const MAX_KNOWN = 1_000
 const NONE: Extensions = new Map()
 
 /**
- * The entries of a list one after the other, because it can have half a million.
+ * Yields the entries one by one, because a list can have half a million.
  *
  * @throws RangeError
  */
@@ -115,9 +115,9 @@ export function* entriesOf(der: Uint8Array, { revoked }: CrlFields): Generator<C
   if (!revoked) return
   const known = new Map<string, Extensions>()
   for (let at = revoked.from; at < revoked.to; ) {
-    const entry = expected(der, nodeAt(der, at), SEQUENCE)
+    const entry = expectTag(der, nodeAt(der, at), SEQUENCE)
     at = entry.to
-    const serial = expected(der, nodeAt(der, entry.from), INTEGER)
+    const serial = expectTag(der, nodeAt(der, entry.from), INTEGER)
     const date = nodeAt(der, serial.to)
     if (!isTime(date) || at > revoked.to) throw notAList()
     if (date.to === entry.to) {
@@ -126,19 +126,19 @@ export function* entriesOf(der: Uint8Array, { revoked }: CrlFields): Generator<C
     }
     const bytes = contentOf(der, { ...entry, from: date.to }).toString('latin1')
     const extensions = known.get(bytes) ?? entryExtensions(der, date.to, entry.to)
-    if (known.size < MOST_KNOWN) known.set(bytes, extensions)
+    if (known.size < MAX_KNOWN) known.set(bytes, extensions)
     yield { serial, extensions }
   }
 }
 
 function entryExtensions(der: Uint8Array, from: number, to: number): Extensions {
-  const list = expected(der, nodeAt(der, from), SEQUENCE)
+  const list = expectTag(der, nodeAt(der, from), SEQUENCE)
   if (list.to !== to) throw notAList()
   return byOid(extensionsIn(der, list))
 }
 
 /**
- * Whether an entry takes a certificate off the list that an earlier one has put on it.
+ * Whether an entry removes a certificate that an earlier entry added.
  *
  * @throws RangeError
  */
@@ -150,7 +150,7 @@ export function isRemoval(der: Uint8Array, { extensions }: CrlEntry): boolean {
   return der[reason.from] === REMOVE_FROM_CRL
 }
 
-/** Whether a list may be used at this time. */
+/** Whether a list is valid at this time. */
 export function isCurrent(
   { thisUpdate, nextUpdate }: Pick<CrlFields, 'thisUpdate' | 'nextUpdate'>,
   now: number,

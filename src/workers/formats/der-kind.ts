@@ -9,7 +9,7 @@ import {
   SEQUENCE,
 } from './der-tags.js'
 
-/** What a file of DER is, as far as a hint for its owner needs to know. */
+/** Kind of a DER file, as precise as hints need it. */
 export type DerKind =
   | 'certificate'
   | 'certificate request'
@@ -21,14 +21,14 @@ export type DerKind =
   | 'PKCS#7'
   | 'PKCS#12'
 
-/** Whether bytes are one DER (or BER) sequence and no text: `0`, its tag, is also a digit. */
+/** Whether bytes are one DER (or BER) sequence and not text: the tag 0x30 is also the digit `0`. */
 export function looksLikeDer(bytes: Uint8Array): boolean {
   const [tag, length] = bytes
   if (tag !== SEQUENCE || length === undefined) return false
   return (length & 0x80) !== 0 || bytes.length === length + 2
 }
 
-/** Goes by the outermost fields; `null` for what is cut off or something else. */
+/** Decides by the outermost fields; `null` if the file is truncated or of another kind. */
 export function derKind(der: Uint8Array): DerKind | null {
   if (isPkcs7(der)) return 'PKCS#7'
   if (isOcspResponse(der)) return 'OCSP response'
@@ -46,7 +46,7 @@ export function derKind(der: Uint8Array): DerKind | null {
   }
 }
 
-/** PFX ::= SEQUENCE { version INTEGER (3), ... }; the forms of a key begin with 0 or 1, DHParameter with its prime. */
+/** PFX ::= SEQUENCE { version INTEGER (3), ... }; key formats begin with 0 or 1, DHParameter with its prime. */
 function kindByNumber(der: Uint8Array, number: DerNode): DerKind | null {
   if (number.to - number.from > 1) return 'DH parameters'
   const version = der[number.from] ?? Number.NaN
@@ -61,7 +61,7 @@ function isRequest(der: Uint8Array, [version, subject, key, attributes]: readonl
   return isKey && (attributes === undefined || attributes.tag === CONTEXT_0)
 }
 
-/** Whether it begins as OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... } (RFC 6960, section 4.2.1). */
+/** Whether it starts as OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... } (RFC 6960, section 4.2.1). */
 export function isOcspResponse(der: Uint8Array): boolean {
   if (der[0] !== SEQUENCE || der[1] === undefined) return false
   const at = der[1] > 0x80 ? 2 + (der[1] & 0x7f) : 2
@@ -71,8 +71,8 @@ export function isOcspResponse(der: Uint8Array): boolean {
 const SIGNED_DATA = '1.2.840.113549.1.7.2'
 
 /**
- * Whether it begins as PKCS#7: ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, ... } (RFC 2315, section 7). It may
- * be BER, so that only its begin is looked at.
+ * Whether it starts as PKCS#7: ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, ... } (RFC 2315, section 7).
+ * It may be BER, so only the start is read.
  */
 export function isPkcs7(ber: Uint8Array): boolean {
   if (ber[0] !== SEQUENCE || ber[1] === undefined) return false

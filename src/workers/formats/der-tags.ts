@@ -1,4 +1,4 @@
-/* Tags of ASN.1 types as they stand in DER (ITU-T X.680, section 8.4). */
+/* Tags of ASN.1 types in DER (ITU-T X.680, section 8.4). */
 
 export const BOOLEAN = 0x01
 export const INTEGER = 0x02
@@ -11,7 +11,7 @@ export const UTC_TIME = 0x17
 export const GENERALIZED_TIME = 0x18
 export const SEQUENCE = 0x30
 export const SET = 0x31
-/** The bit of a tag that marks an element of elements. */
+/** The tag bit of constructed elements. */
 export const CONSTRUCTED = 0x20
 /** The explicit tag `[0]`. */
 export const CONTEXT_0 = 0xa0

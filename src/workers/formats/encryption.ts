@@ -1,6 +1,6 @@
 import { createDecipheriv, pbkdf2Sync, scryptSync } from 'node:crypto'
 
-import { childOf, type DerNode, expected } from './der.js'
+import { childOf, type DerNode, expectTag } from './der.js'
 import { INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import type { DerivationBudget, Work } from './derivation-budget.js'
 import {
@@ -9,7 +9,7 @@ import {
   bytesOf,
   EncryptionError,
   fieldsOf,
-  MOST_SALT_BYTES,
+  MAX_SALT_BYTES,
   notAvailable,
   numberOf,
   unsupported,
@@ -28,20 +28,19 @@ import {
 import { bmpPassword, type KdfDigest, pkcs12Kdf } from './pkcs12-kdf.js'
 
 /*
- * Encryption under a passphrase: PBES2 with PBKDF2 or scrypt (RFC 8018, RFC 7914), PBES1, and the schemes of PKCS#12
- * (RFC 7292, appendix C). The parameters are read as strict DER, by their structure, and what was read is
- * what is derived: no native code gets to see them, because OpenSSL derives in one call that nothing can end.
+ * Passphrase-based encryption: PBES2 with PBKDF2 or scrypt (RFC 8018, RFC 7914), PBES1, and the PKCS#12 schemes (RFC
+ * 7292, appendix C). Parameters are read as strict DER, by structure, and derivation uses only the values read: native
+ * code never sees the originals, because OpenSSL derives in one call that cannot be aborted.
  */
 
-/** A way to derive a secret from a passphrase. */
 export interface Derivation extends Work {
   derive(passphrase: Uint8Array | null): Buffer
 }
 
 /**
- * Decrypts what an AlgorithmIdentifier says how to decrypt.
+ * Decrypts data as its AlgorithmIdentifier specifies.
  *
- * @param passphrase `null` for none at all, which PKCS#12 tells apart from an empty one.
+ * @param passphrase `null` for none, which PKCS#12 distinguishes from an empty one.
  * @throws EncryptionError
  * @throws TooCostly when the budget does not allow the derivation.
  */
@@ -69,7 +68,7 @@ export function decrypt(
   }
 }
 
-/** What {@link decrypt} would ask for, where it can be read. */
+/** Cost of {@link decrypt}, which throws if the parameters cannot be read. */
 export function workOf(der: Uint8Array, algorithmIdentifier: DerNode): number {
   const { key, iv } = schemeOf(der, algorithmIdentifier)
   return key.cost + ('cost' in iv ? iv.cost : 0)
@@ -114,7 +113,7 @@ function pbes2(der: Uint8Array, parameters: DerNode | undefined): Scheme {
   const kdf = algorithmOf(der, childOf(der, fields, 0, SEQUENCE))
   const { cipher, iv } = encryptionOf(der, childOf(der, fields, 1, SEQUENCE))
   assertAvailable(cipher)
-  if (iv.length !== cipher.ivBytes) throw new RangeError('initialisation vector of another length')
+  if (iv.length !== cipher.ivBytes) throw new RangeError('initialisation vector has the wrong length')
   if (kdf.id === PBKDF2) return { cipher, iv, key: pbkdf2Derivation(der, kdf.parameters, cipher.keyBytes) }
   if (kdf.id === SCRYPT) return { cipher, iv, key: scryptDerivation(der, kdf.parameters, cipher.keyBytes) }
   throw unsupported(`key derivation ${kdf.id}`)
@@ -124,16 +123,16 @@ function encryptionOf(der: Uint8Array, node: DerNode): { cipher: Cipher; iv: Uin
   const { id, parameters } = algorithmOf(der, node)
   if (id === RC2_CBC) {
     const [version, iv] = fieldsOf(der, parameters, 2)
-    const cipher = RC2_VERSIONS[numberOf(der, expected(der, version, INTEGER))]
+    const cipher = RC2_VERSIONS[numberOf(der, expectTag(der, version, INTEGER))]
     if (!cipher) throw unsupported(`cipher ${id}`)
-    return { cipher, iv: bytesOf(der, expected(der, iv, OCTET_STRING)) }
+    return { cipher, iv: bytesOf(der, expectTag(der, iv, OCTET_STRING)) }
   }
   const cipher = id === CAST5_CBC ? CAST5 : PBES2_CIPHERS[id]
   if (!cipher) throw unsupported(`cipher ${id}`)
-  return { cipher, iv: bytesOf(der, expected(der, parameters, OCTET_STRING)) }
+  return { cipher, iv: bytesOf(der, expectTag(der, parameters, OCTET_STRING)) }
 }
 
-/** PBKDF1 (RFC 8018, section 5.1): the first 8 bytes are the key, the 8 behind them the initialisation vector. */
+/** PBKDF1 (RFC 8018, section 5.1): the first 8 bytes are the key, the next 8 the initialisation vector. */
 function pbkdf1Derivation(
   digest: string,
   salt: Uint8Array,
@@ -166,14 +165,14 @@ export function pbkdf2Derivation(
   keyBytes: number,
 ): Derivation {
   const fields = fieldsOf(der, parameters, 4)
-  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
+  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MAX_SALT_BYTES)
   const iterations = numberOf(der, childOf(der, fields, 1, INTEGER))
   const rest = fields.slice(2)
   if (rest[0]?.tag === INTEGER) {
-    if (numberOf(der, rest.shift() as DerNode) !== keyBytes) throw new RangeError('key of another length')
+    if (numberOf(der, rest.shift() as DerNode) !== keyBytes) throw new RangeError('key has the wrong length')
   }
   if (rest.length > 1) throw new RangeError('too many parameters')
-  const id = rest[0] ? algorithmOf(der, expected(der, rest[0], SEQUENCE)).id : HMAC_SHA1
+  const id = rest[0] ? algorithmOf(der, expectTag(der, rest[0], SEQUENCE)).id : HMAC_SHA1
   const prf = PRFS[id]
   if (!prf) throw unsupported(`function ${id} of PBKDF2`)
   const blocks = Math.ceil(keyBytes / prf.bytes)
@@ -184,7 +183,7 @@ export function pbkdf2Derivation(
   }
 }
 
-/** The length of the key that the parameters of PBKDF2 give; `null` where they leave it to what the key is for. */
+/** Key length in the PBKDF2 parameters; `null` if they leave it to the cipher or MAC. */
 export function pbkdf2KeyBytes(der: Uint8Array, parameters: DerNode | undefined): number | null {
   const field = fieldsOf(der, parameters, 4)[2]
   return field?.tag === INTEGER ? numberOf(der, field) : null
@@ -193,35 +192,34 @@ export function pbkdf2KeyBytes(der: Uint8Array, parameters: DerNode | undefined)
 /** scrypt-params ::= SEQUENCE { salt, costParameter, blockSize, parallelizationParameter, keyLength OPTIONAL } (RFC 7914, section 7). */
 function scryptDerivation(der: Uint8Array, parameters: DerNode | undefined, keyBytes: number): Derivation {
   const fields = fieldsOf(der, parameters, 5)
-  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
+  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MAX_SALT_BYTES)
   const [N, r, p] = [1, 2, 3].map((i) => numberOf(der, childOf(der, fields, i, INTEGER))) as [
     number,
     number,
     number,
   ]
-  if (fields[4] && numberOf(der, expected(der, fields[4], INTEGER)) !== keyBytes) {
-    throw new RangeError('key of another length')
+  if (fields[4] && numberOf(der, expectTag(der, fields[4], INTEGER)) !== keyBytes) {
+    throw new RangeError('key has the wrong length')
   }
-  if (!Number.isInteger(Math.log2(N)) || N < 2) throw new RangeError('cost of scrypt is no power of two')
-  if (128 * r * (N + p + 2) > MOST_SCRYPT_BYTES) {
-    throw unsupported(`scrypt with more than ${MOST_SCRYPT_BYTES / 1024 / 1024} MiB of memory`)
+  if (!Number.isInteger(Math.log2(N)) || N < 2) throw new RangeError('scrypt cost is not a power of two')
+  if (128 * r * (N + p + 2) > MAX_SCRYPT_BYTES) {
+    throw unsupported(`scrypt with more than ${MAX_SCRYPT_BYTES / 1024 / 1024} MiB of memory`)
   }
   return {
     cost: r * p * (N * SCRYPT_UNITS + SCRYPT_BLOCK_UNITS),
     effort: `scrypt with N = ${N}, r = ${r}, p = ${p}`,
     derive: (passphrase) =>
-      scryptSync(passphrase ?? '', salt, keyBytes, { N, r, p, maxmem: 2 * MOST_SCRYPT_BYTES }),
+      scryptSync(passphrase ?? '', salt, keyBytes, { N, r, p, maxmem: 2 * MAX_SCRYPT_BYTES }),
   }
 }
 
 /** OpenSSL's default limit (`SCRYPT_MAX_MEM`). */
-const MOST_SCRYPT_BYTES = 32 * 1024 * 1024
-/** N * r * p = 131,072 takes 34 to 90 ms, as long as some 150,000 iterations of PBKDF2. */
+const MAX_SCRYPT_BYTES = 32 * 1024 * 1024
+/** N * r * p = 131,072 takes 34 to 90 ms, as long as about 150,000 iterations of PBKDF2. */
 const SCRYPT_UNITS = 1.5
-/** It begins with one iteration of PBKDF2 for each 32 of 128 * r * p bytes. */
+/** Scrypt starts with one PBKDF2 iteration per 32 of 128 * r * p bytes. */
 const SCRYPT_BLOCK_UNITS = 8
 
-/** One derivation of {@link pkcs12Kdf}. */
 export function pkcs12Derivation(
   digest: KdfDigest,
   salt: Uint8Array,
@@ -242,8 +240,8 @@ export function pkcs12Derivation(
 }
 
 /**
- * An iteration that is a call from JavaScript takes 1.5 to 3.5 µs, and one of a fast loop 0.3 to 0.6 µs, against 0.2 to
- * 0.4 µs in PBKDF2.
+ * A JavaScript call per iteration takes 1.5 to 3.5 µs, an iteration of a fast loop 0.3 to 0.6 µs, one in PBKDF2 0.2 to
+ * 0.4 µs.
  */
 function unitsOf(digest: string): number {
   return hasFastRounds(digest) ? 1.5 : 8
@@ -252,7 +250,7 @@ function unitsOf(digest: string): number {
 /** pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER } (RFC 7292, appendix C). */
 function saltAndIterations(der: Uint8Array, parameters: DerNode | undefined): [Uint8Array, number] {
   const fields = fieldsOf(der, parameters, 2)
-  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MOST_SALT_BYTES)
+  const salt = bytesOf(der, childOf(der, fields, 0, OCTET_STRING), MAX_SALT_BYTES)
   return [salt, numberOf(der, childOf(der, fields, 1, INTEGER))]
 }
 

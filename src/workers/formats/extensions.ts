@@ -1,32 +1,32 @@
-import { childrenOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
+import { childrenOf, type DerNode, expectTag, nodeAt, oidOf } from './der.js'
 import { OCTET_STRING } from './der-tags.js'
 
-/** One extension of a certificate, a revocation list or an entry of one. */
+/** One extension of a certificate, a revocation list or a list entry. */
 export interface Extension {
   readonly oid: string
   readonly critical: boolean
-  /** The OCTET STRING around the extension's own DER. */
+  /** The OCTET STRING that contains the extension's DER. */
   readonly value: DerNode
 }
 
 /**
- * Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1); in the order they have.
+ * Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280, section 4.1), in file order.
  *
  * @throws RangeError
  */
 export function extensionsIn(der: Uint8Array, list: DerNode): Extension[] {
   return childrenOf(der, list).map((extension) => {
     const [id, ...rest] = childrenOf(der, extension)
-    const value = expected(der, rest.pop(), OCTET_STRING)
+    const value = expectTag(der, rest.pop(), OCTET_STRING)
     const [critical] = rest
     if (!id || rest.length > 1) throw new RangeError('not an extension')
-    // OpenSSL takes any other byte than 0 for TRUE, and a FALSE that DER leaves out.
+    // OpenSSL treats any non-zero byte as TRUE and accepts an explicit FALSE, which DER forbids.
     return { oid: oidOf(der, id), critical: critical !== undefined && der[critical.from] !== 0, value }
   })
 }
 
 /**
- * The one element in an extension's OCTET STRING.
+ * The single element in an extension's OCTET STRING.
  *
  * @throws RangeError
  */
@@ -39,10 +39,10 @@ export function elementIn(der: Uint8Array, { value }: Extension): DerNode {
 /**
  * Extensions by their object identifiers.
  *
- * @throws RangeError when one comes twice. OpenSSL reads that as one that is not there.
+ * @throws RangeError if one is duplicated. OpenSSL treats a duplicate as absent.
  */
 export function byOid(extensions: readonly Extension[]): ReadonlyMap<string, Extension> {
   const found = new Map(extensions.map((extension) => [extension.oid, extension]))
-  if (found.size < extensions.length) throw new RangeError('an extension comes twice')
+  if (found.size < extensions.length) throw new RangeError('an extension is duplicated')
   return found
 }

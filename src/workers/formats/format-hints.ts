@@ -2,11 +2,11 @@ import { shellWord } from '../base/shell-word.js'
 import { type DerKind, derKind } from './der-kind.js'
 
 /*
- * Files in a format that is not PEM: what the format is called, and the command that converts it. Tests run each of
- * these commands. PEM of the wrong kind is in pem-hints.ts.
+ * Hints for files that are not PEM: the name of the format and the command that converts it. Tests run each command.
+ * PEM of the wrong kind is handled in pem-hints.ts.
  */
 
-/** Why a file is not read as PEM text, with a command where one helps; `null` for text. */
+/** Why a file is not PEM text, with a conversion command if one exists; `null` for text. */
 export function whyNotText(bytes: Uint8Array, path: string): string | null {
   const encoding = wideEncodingOf(bytes)
   if (encoding === null) return null
@@ -16,11 +16,11 @@ export function whyNotText(bytes: Uint8Array, path: string): string | null {
 
 interface WideEncoding {
   readonly name: 'UTF-16' | 'UTF-32'
-  /** For `iconv`, which takes UTF-16LE for what has no byte order mark. */
+  /** Name for `iconv`, which assumes UTF-16LE without a byte order mark. */
   readonly iconv: string
 }
 
-/** By its byte order mark, or by its first dash. */
+/** Detected by its byte order mark or first dash. */
 function wideEncodingOf(bytes: Uint8Array): WideEncoding | null {
   const four = Buffer.from(bytes.subarray(0, 4)).toString('hex')
   const two = four.slice(0, 4)
@@ -32,7 +32,7 @@ function wideEncodingOf(bytes: Uint8Array): WideEncoding | null {
   return two === '002d' ? { name: 'UTF-16', iconv: 'UTF-16BE' } : null
 }
 
-/** What a file of DER is, and how to make PEM of it. */
+/** The kind of a DER file and how to convert it to PEM. */
 export function whyDerIsNotPem(der: Uint8Array, path: string): string {
   const kind = derKind(der)
   const command = pemCommand(kind, path)
@@ -69,7 +69,7 @@ function pemCommand(kind: DerKind | null, path: string): string {
 
 const JAVA_KEYSTORES = new Set(['feedfeed', 'cececece'])
 
-/** What a file is that is no PKCS#12, and how to make one of it; `null` where that cannot be said. */
+/** The kind of a file that is not PKCS#12 and how to convert it; `null` if unknown. */
 export function whyNotPkcs12(bytes: Buffer, path: string): string | null {
   const from = shellWord(path)
   if (JAVA_KEYSTORES.has(bytes.subarray(0, 4).toString('hex'))) {
@@ -88,13 +88,13 @@ export function whyNotPkcs12(bytes: Buffer, path: string): string | null {
   return `is ${what} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
 }
 
-/** As secrets of Kubernetes and of clouds are exported. The first byte of a PKCS#12 file makes the first letter an M. */
+/** Kubernetes and cloud secrets are exported so. The first byte of a PKCS#12 file encodes to "M". */
 function isBase64(bytes: Buffer): boolean {
   if (!bytes.subarray(0, 64).toString('latin1').trimStart().startsWith('M')) return false
   return /^[A-Za-z0-9+/]{64,}={0,2}$/.test(bytes.toString('latin1').replaceAll(/\s+/g, ''))
 }
 
-/** The begin of a damaged file looks like many things. */
+/** The start of a damaged file can look like many formats. */
 function looksWhole(der: Uint8Array): boolean {
   const count = (der[1] ?? 0) & 0x7f
   if (der[0] !== 0x30 || der[1] === undefined || der[1] <= 0x80 || count > 4) return false

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 
 /*
- * The inner loop of PKCS#12's key derivation hashes one short block again and again, 600,000 times in files that
- * GnuTLS writes. A call of Node's `hash` for each round takes 1.5 to 3.5 µs, of which the hash itself is a tenth. SHA-1
- * and SHA-256 of one block in JavaScript take 0.3 to 0.5 µs.
+ * Fast hash iteration. PKCS#12 key derivation hashes one short block repeatedly, 600,000 times in files from GnuTLS.
+ * Calling Node's `hash` each round takes 1.5 to 3.5 µs, a tenth of it for the hash. SHA-1 and SHA-256 of one block in
+ * JavaScript take 0.3 to 0.5 µs.
  */
 
-/** `rounds` times the digest of the digest before, beginning with that of `first`. */
+/** Hashes `first`, then the digest, for `rounds` rounds in total. */
 export function hashRounds(digest: string, first: Uint8Array, rounds: number): Buffer {
   let block: Buffer = hash(digest, first, 'buffer')
   const compress = COMPRESSIONS[digest]
@@ -19,7 +19,7 @@ export function hashRounds(digest: string, first: Uint8Array, rounds: number): B
   const schedule = new Int32Array(80)
   for (let i = 0; i < words; i++) state[i] = block.readInt32BE(i * 4)
   for (let round = 1; round < rounds; round++) {
-    // One block: the digest, the bit that ends a message, and its length in bits (FIPS 180-4, section 5.1.1).
+    // One block: the digest, the end bit, and the length in bits (FIPS 180-4, section 5.1.1).
     schedule.fill(0, words, 15)
     schedule.set(state)
     schedule[words] = -0x8000_0000
@@ -37,7 +37,7 @@ export function hasFastRounds(digest: string): boolean {
   return Object.hasOwn(COMPRESSIONS, digest)
 }
 
-/** Makes the digest of the one block in the first 16 words of `w`. */
+/** Computes the digest of the block in the first 16 words of `w`. */
 type Compression = (w: Int32Array, digest: Int32Array) => void
 
 const COMPRESSIONS: Readonly<Record<string, Compression>> = { sha1, sha256 }
@@ -53,7 +53,7 @@ function sha1(w: Int32Array, digest: Int32Array): void {
   let c = 0x98ba_dcfe | 0
   let d = 0x1032_5476
   let e = 0xc3d2_e1f0 | 0
-  // Four loops: one with a choice in it takes half as long again.
+  // Four loops: a single loop with branches takes half as long again.
   for (let i = 0; i < 20; i++) {
     const next = (((a << 5) | (a >>> 27)) + ((b & c) | (~b & d)) + e + 0x5a82_7999 + (w[i] as number)) | 0
     e = d
@@ -146,7 +146,7 @@ function firstPrimes(count: number): bigint[] {
   return primes
 }
 
-/** The low 32 bits of the root of `n`, with 32 bits behind the point. */
+/** The low 32 bits of the root of `n` with 32 fractional bits. */
 function rootBits(n: bigint, degree: bigint): number {
   const target = n << (32n * degree)
   let low = 0n

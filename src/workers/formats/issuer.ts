@@ -1,14 +1,14 @@
 import { type AuthorityKeyId, authorityKeyIdOf, namesKey } from './authority-key-id.js'
-import { base64Of, childrenOf, contentOf, type DerNode, expected, oidOf } from './der.js'
+import { base64Of, childrenOf, contentOf, type DerNode, expectTag, oidOf } from './der.js'
 import { BIT_STRING, BOOLEAN, CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import { type Extension, elementIn } from './extensions.js'
 import { assertGeneralNames, assertNameConstraints } from './name-lists.js'
 import { canonicalIssuerOf, canonicalSubjectOf, extensionsOf, serialOf, versionOf } from './x509.js'
 
 /**
- * What decides for which certificates OpenSSL lets a trust anchor vouch, read as OpenSSL 3.0 to 3.5 does
- * (`ossl_x509v3_cache_extensions`, `check_ca` and `check_purpose_ssl_client` in crypto/x509/v3_purp.c). Node gives `ca`
- * alone, which is false for certificates that OpenSSL lets vouch for others all the same.
+ * The properties that decide for which certificates OpenSSL accepts a trust anchor, read as OpenSSL 3.0 to 3.5 does
+ * (`ossl_x509v3_cache_extensions`, `check_ca` and `check_purpose_ssl_client` in crypto/x509/v3_purp.c). Node exposes
+ * only `ca`, which is false for some certificates that OpenSSL accepts as issuers.
  */
 export interface Issuer {
   /** Names in canonical form. */
@@ -18,33 +18,33 @@ export interface Issuer {
   readonly serial: string
   /** Its subject key identifier in base64. */
   readonly keyId: string | null
-  /** Which key signed it, where it says so. */
+  /** Which key signed it; `null` if not stated. */
   readonly authorityKey: AuthorityKeyId | null
-  /** Named as its own issuer, and its authority key identifier does not name another key. */
+  /** Subject and issuer are equal, and the authority key identifier does not name another key. */
   readonly selfSigned: boolean
-  /** How OpenSSL takes it for a CA; `null` if it does not. */
+  /** Why OpenSSL accepts it as a CA; `null` if it does not. */
   readonly ca: 'ca' | 'version 1' | 'key usage' | 'Netscape type' | null
-  /** How many CAs, those that issued themselves apart, may stand between it and a leaf; infinite without a limit. */
+  /** Maximum number of CAs, not counting self-issued ones, between it and a leaf; infinite without a limit. */
   readonly pathLength: number
-  /** Whether it may vouch for revocation lists. */
+  /** Whether it may sign revocation lists. */
   readonly signsLists: boolean
-  /** Why no chain with it is accepted for a client; `null` if one may be. */
+  /** Why every client chain with it is refused; `null` if there is no reason. */
   readonly clientFlaw: string | null
-  /** Why no chain with it is accepted for a server; `null` if one may be. */
+  /** Why every server chain with it is refused; `null` if there is no reason. */
   readonly serverFlaw: string | null
   /** Why no client may use it as its own certificate; `null` if one may. */
   readonly ownFlaw: string | null
-  /** Why no client takes it as the certificate of a server; `null` if one may. */
+  /** Why clients refuse it as a server certificate; `null` if they accept it. */
   readonly serverLeafFlaw: string | null
-  /** Whether its key usage names the purpose of signing certificates; `null` without a key usage. */
+  /** Whether its key usage includes certificate signing; `null` without a key usage. */
   readonly certSign: boolean | null
-  /** Why OpenSSL does not read the certificate at all; `null` if it does. */
+  /** Why OpenSSL cannot read the certificate; `null` if it can. */
   readonly invalid: string | null
   /** Full names of its CRL distribution points, DER in base64. */
   readonly distributionPoints: readonly string[]
 }
 
-/** @throws RangeError for bytes that are not DER. */
+/** @throws RangeError if the bytes are not DER. */
 export function readIssuer(der: Uint8Array): Issuer {
   const extensions = readExtensions(der)
   const subject = canonicalSubjectOf(der)
@@ -84,7 +84,7 @@ const ANY_PURPOSE = '2.5.29.37.0'
 const NETSCAPE_TYPE = '2.16.840.1.113730.1.1'
 const PROXY = '1.3.6.1.5.5.7.1.14'
 
-/** Critical extensions that OpenSSL takes into account (`X509_supported_extension`); any other refuses the chain. */
+/** Critical extensions that OpenSSL handles (`X509_supported_extension`); any other invalidates the chain. */
 const SUPPORTED = new Set([
   NETSCAPE_TYPE,
   KEY_USAGE,
@@ -103,7 +103,7 @@ const SUPPORTED = new Set([
   '1.3.6.1.5.5.7.48.1.5', // OCSP no check
 ])
 
-/** Extensions that may come once; OpenSSL refuses the certificate where one comes twice. */
+/** Extensions that may occur once; OpenSSL refuses a certificate with a duplicate. */
 const READ = new Set([...SUPPORTED, SUBJECT_KEY_ID, AUTHORITY_KEY_ID])
 
 const DIGITAL_SIGNATURE = 0x80
@@ -115,7 +115,7 @@ const NETSCAPE_SERVER = 0x40
 const NETSCAPE_SSL_CA = 0x04
 const NETSCAPE_ANY_CA = 0x07
 
-/** The first of each is the one that is named. OpenSSL takes the two of server gated cryptography for servers as well. */
+/** Messages use the first name. OpenSSL also accepts the two server gated cryptography purposes for servers. */
 const CLIENT_PURPOSES = { clientAuth: '1.3.6.1.5.5.7.3.2' } as const
 const SERVER_PURPOSES = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
@@ -145,7 +145,7 @@ function readExtensions(der: Uint8Array): Extensions {
   const met = new Set<string>()
   for (const extension of extensionsOf(der)) {
     const { oid, critical } = extension
-    if (met.has(oid) && READ.has(oid)) read.invalid ??= `it has the extension ${oid} twice`
+    if (met.has(oid) && READ.has(oid)) read.invalid ??= `its extension ${oid} is duplicated`
     met.add(oid)
     if (critical && !SUPPORTED.has(oid)) read.unknownCritical ??= oid
     try {
@@ -169,19 +169,19 @@ function readExtension(read: Extensions, der: Uint8Array, extension: Extension):
       if (read.usage === 0 && node.to - node.from < 3) throw new RangeError('empty key usage')
       return
     case EXTENDED_KEY_USAGE:
-      read.purposes = childrenOf(der, expected(der, node, SEQUENCE)).map((purpose) => oidOf(der, purpose))
+      read.purposes = childrenOf(der, expectTag(der, node, SEQUENCE)).map((purpose) => oidOf(der, purpose))
       return
     case NETSCAPE_TYPE:
       read.netscape = bitsOf(der, node)
       return
     case SUBJECT_KEY_ID:
-      read.keyId = base64Of(der, expected(der, node, OCTET_STRING))
+      read.keyId = base64Of(der, expectTag(der, node, OCTET_STRING))
       return
     case AUTHORITY_KEY_ID:
       read.authorityKey = authorityKeyIdOf(der, node)
       return
     case DISTRIBUTION_POINTS:
-      read.distributionPoints = childrenOf(der, expected(der, node, SEQUENCE)).flatMap((point) =>
+      read.distributionPoints = childrenOf(der, expectTag(der, node, SEQUENCE)).flatMap((point) =>
         fullNamesOf(der, childrenOf(der, point)[0]),
       )
       return
@@ -193,7 +193,7 @@ function readExtension(read: Extensions, der: Uint8Array, extension: Extension):
       return
     case IP_BLOCKS:
     case AUTONOMOUS_SYSTEMS:
-      expected(der, node, SEQUENCE)
+      expectTag(der, node, SEQUENCE)
       return
     case PROXY:
       read.proxy = true
@@ -202,13 +202,13 @@ function readExtension(read: Extensions, der: Uint8Array, extension: Extension):
 
 /** BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER (0..MAX) OPTIONAL }. */
 function basicConstraintsOf(der: Uint8Array, node: DerNode): { ca: boolean; pathLength: number } {
-  const fields = childrenOf(der, expected(der, node, SEQUENCE))
+  const fields = childrenOf(der, expectTag(der, node, SEQUENCE))
   const ca = fields[0]?.tag === BOOLEAN ? (fields.shift() as DerNode) : null
   const [pathLength, more] = fields
   if (more || (pathLength && (pathLength.tag !== INTEGER || (der[pathLength.from] as number) & 0x80))) {
     throw new RangeError('not basic constraints')
   }
-  // A limit of more than a byte is above what OpenSSL takes for the longest chain.
+  // A limit of more than one byte exceeds OpenSSL's maximum chain length.
   const isShort = pathLength !== undefined && pathLength.to - pathLength.from === 1
   return {
     ca: ca !== null && der[ca.from] !== 0,
@@ -227,7 +227,7 @@ export function fullNamesOf(der: Uint8Array, point: DerNode | undefined): string
     .flatMap((names) => childrenOf(der, names).map((name) => `${name.tag} ${base64Of(der, name)}`))
 }
 
-/** `check_ca`: key usage first, then basic constraints, then what came before these. */
+/** `check_ca`: key usage first, then basic constraints, then the older mechanisms. */
 function caOf({ usage, basicConstraints, netscape }: Extensions, isVersion1Root: boolean): Issuer['ca'] {
   if (!allows(usage, KEY_CERT_SIGN)) return null
   if (basicConstraints) return basicConstraints.ca ? 'ca' : null
@@ -236,7 +236,7 @@ function caOf({ usage, basicConstraints, netscape }: Extensions, isVersion1Root:
   return netscape !== null && (netscape & NETSCAPE_ANY_CA) !== 0 ? 'Netscape type' : null
 }
 
-/** @param wanted purposes by name, any of which is enough. */
+/** @param wanted acceptable purposes by name; one is enough. */
 function flawOf(
   { unknownCritical, purposes, netscape, basicConstraints, usage, proxy }: Extensions,
   wanted: Readonly<Record<string, string>>,
@@ -260,9 +260,9 @@ function ownFlawOf({ usage, netscape }: Extensions): string | null {
 }
 
 /**
- * TLS 1.3 and every ECDHE suite sign with the key of the server. OpenSSL accepts an RSA certificate with keyEncipherment
- * alone (`check_purpose_ssl_server`); GnuTLS and BoringSSL refuse it. With EC, OpenSSL finds no shared cipher in TLS 1.2.
- * OpenSSL does not take anyExtendedKeyUsage for serverAuth (`xku_reject`).
+ * TLS 1.3 and all ECDHE suites sign with the server's key. OpenSSL accepts RSA certificates with only keyEncipherment
+ * (`check_purpose_ssl_server`); GnuTLS and BoringSSL refuse them. With EC, OpenSSL finds no shared cipher in TLS 1.2.
+ * OpenSSL does not accept anyExtendedKeyUsage for serverAuth (`xku_reject`).
  */
 function serverLeafFlawOf({ usage, purposes, netscape }: Extensions): string | null {
   if (purposes && !purposes.includes(SERVER_PURPOSES.serverAuth)) {
@@ -276,14 +276,14 @@ function serverLeafFlawOf({ usage, purposes, netscape }: Extensions): string | n
     : null
 }
 
-/** A bit string that is absent allows everything. */
+/** An absent bit string allows everything. */
 function allows(usage: number | null, bit: number): boolean {
   return usage === null || (usage & bit) !== 0
 }
 
 /** The first eight bits. */
 function bitsOf(der: Uint8Array, node: DerNode): number {
-  const [unused, bits = 0] = contentOf(der, expected(der, node, BIT_STRING))
+  const [unused, bits = 0] = contentOf(der, expectTag(der, node, BIT_STRING))
   if (unused === undefined) throw new RangeError('not a bit string')
   return bits
 }

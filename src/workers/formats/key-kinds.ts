@@ -1,32 +1,32 @@
 import { childOf, childrenOf, type DerNode, oidOf } from './der.js'
 import { OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
+import { explicitCurve } from './explicit-curve.js'
 import { recentKeyName, whyTooRecent } from './recent-keys.js'
-import { writtenCurve } from './written-curve.js'
 
 /*
- * What kind of key a certificate or a key file holds, read from DER before any native code signs with it or prints it.
- * This module parses nothing but the AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
+ * The kind of key in a certificate or key file, read from DER before native code signs with it or prints it. This
+ * module parses only the AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
  */
 
-/** The algorithm of a key, and for keys on elliptic curves the curve. */
+/** The algorithm of a key and, for elliptic-curve keys, the curve. */
 export interface KeyKind {
   /** Object identifier in dotted form. */
   readonly algorithm: string
-  /** Object identifier of the curve; {@link UNKNOWN_CURVE} for one without; `null` for keys without a curve. */
+  /** Object identifier of the curve; {@link UNKNOWN_CURVE} for a curve without one; `null` for keys without a curve. */
   readonly curve: string | null
-  /** Whether the curve is written out in parameters instead of named. */
-  readonly isWrittenOut: boolean
+  /** Whether the curve is given by explicit parameters instead of a name. */
+  readonly isExplicit: boolean
 }
 
-export const DSA: KeyKind = { algorithm: '1.2.840.10040.4.1', curve: null, isWrittenOut: false }
+export const DSA: KeyKind = { algorithm: '1.2.840.10040.4.1', curve: null, isExplicit: false }
 const EC = '1.2.840.10045.2.1'
 const RSA = '1.2.840.113549.1.1.1'
 export const RSA_PSS = '1.2.840.113549.1.1.10'
 
 /**
- * The curves that NIST has named (FIPS 186-4, appendix D). For any other curve, Node 24.21.0 and 26.10.0 end the process
- * when they print a certificate (`getPeerCertificate`, `toLegacyObject`): they call `strlen` on the missing NIST name.
- * SM2 keys are on a curve without a NIST name too, and OpenSSL never ends signing with some of them.
+ * Curves with a NIST name (FIPS 186-4, appendix D). For any other curve, Node 24.21.0 and 26.10.0 crash when they print
+ * a certificate (`getPeerCertificate`, `toLegacyObject`): they call `strlen` on the missing NIST name. SM2 keys also
+ * use a curve without a NIST name, and with some of them OpenSSL's signing never ends.
  */
 const NIST_CURVES: ReadonlySet<string> = new Set([
   '1.2.840.10045.3.1.1', // P-192
@@ -46,7 +46,7 @@ const NIST_CURVES: ReadonlySet<string> = new Set([
   '1.3.132.0.39', // B-571
 ])
 
-/** Kinds of keys that a TLS server can sign a handshake with (RFC 8446, section 4.2.3; draft-ietf-tls-mldsa). */
+/** Key kinds that can sign a TLS handshake (RFC 8446, section 4.2.3; draft-ietf-tls-mldsa). */
 const TLS_ALGORITHMS: ReadonlySet<string> = new Set([
   RSA,
   RSA_PSS,
@@ -58,7 +58,7 @@ const TLS_ALGORITHMS: ReadonlySet<string> = new Set([
   '2.16.840.1.101.3.4.3.19', // ML-DSA-87
 ])
 
-/** Names for messages; a kind without one is named by its object identifier. */
+/** Names for messages; other kinds are named by their object identifier. */
 const NAMES: Readonly<Record<string, string>> = {
   [DSA.algorithm]: 'DSA',
   '1.2.840.113549.1.3.1': 'Diffie-Hellman',
@@ -76,53 +76,55 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 /**
- * The kind that an AlgorithmIdentifier names.
+ * The key kind of an AlgorithmIdentifier.
  *
- * @throws RangeError when it is none.
+ * @throws RangeError if it is malformed.
  */
 export function keyKindOf(der: Uint8Array, algorithmIdentifier: DerNode): KeyKind {
   const fields = childrenOf(der, algorithmIdentifier)
   const algorithm = oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER))
-  if (algorithm !== EC) return { algorithm, curve: null, isWrittenOut: false }
+  if (algorithm !== EC) return { algorithm, curve: null, isExplicit: false }
   return ecKind(der, fields[1])
 }
 
-/** A key on the curve of ECParameters ::= CHOICE { namedCurve OBJECT IDENTIFIER, ... } (RFC 5480, section 2.1.1). */
+/** Kind of the key with ECParameters ::= CHOICE { namedCurve OBJECT IDENTIFIER, ... } (RFC 5480, section 2.1.1). */
 export function ecKind(der: Uint8Array, parameters: DerNode | undefined): KeyKind {
-  const isWrittenOut = parameters?.tag === SEQUENCE
+  const isExplicit = parameters?.tag === SEQUENCE
   const named = parameters?.tag === OBJECT_IDENTIFIER ? oidOf(der, parameters) : null
-  const curve = isWrittenOut ? writtenCurve(der, parameters) : named
-  return { algorithm: EC, curve: curve ?? UNKNOWN_CURVE, isWrittenOut }
+  const curve = isExplicit ? explicitCurve(der, parameters) : named
+  return { algorithm: EC, curve: curve ?? UNKNOWN_CURVE, isExplicit }
 }
 
-/** The kind of the key in a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7). */
+/** The key kind of a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7). */
 export function publicKeyKindOf(der: Uint8Array, publicKeyInfo: DerNode): KeyKind {
   return keyKindOf(der, childOf(der, childrenOf(der, publicKeyInfo), 0, SEQUENCE))
 }
 
 /**
- * Why a certificate with this key must not be loaded: `null` for one that may. The rule about curves is the same on every
- * version of Node, so that all members of a fleet take the same files; OpenSSL 3.0 cannot read keys of ML-DSA at all.
+ * Why a certificate with this key must not be loaded; `null` if it may. The curve rule is the same on every Node
+ * version, so that all members of a fleet accept the same files; OpenSSL 3.0 cannot read ML-DSA keys at all.
  */
 export function whyNotLoadable({ algorithm, curve }: KeyKind): string | null {
   if (algorithm !== EC) return whyTooRecent(algorithm)
   if (curve !== null && NIST_CURVES.has(curve)) return null
   if (curve === UNKNOWN_CURVE) {
-    return 'its curve is written out in parameters instead of named (RFC 5480 forbids that), and is not P-256, P-384 or P-521'
+    return 'its curve is given by explicit parameters instead of a name (RFC 5480 forbids that), and is not P-256, P-384 or P-521'
   }
   return `its curve ${nameOf(curve as string)} has no NIST name, and some versions of Node crash when they print it`
 }
 
-/** Why the key of a CA verifies nothing; `null` for one that does. OpenSSL checks this in `check_curve` (x509_vfy.c). */
-export function whyNotForIssuers({ isWrittenOut }: KeyKind): string | null {
-  if (!isWrittenOut) return null
-  return 'its curve is written out in parameters instead of named (RFC 5480 forbids that), and OpenSSL refuses what it issued'
+/**
+ * Why OpenSSL verifies nothing with this CA key; `null` if it does. OpenSSL checks this in `check_curve` (x509_vfy.c).
+ */
+export function whyNotForIssuers({ isExplicit }: KeyKind): string | null {
+  if (!isExplicit) return null
+  return 'its curve is given by explicit parameters instead of a name (RFC 5480 forbids that), and OpenSSL refuses what it issued'
 }
 
-/** Why a private key of this kind cannot serve TLS: `null` for one that can. */
+/** Why a private key of this kind cannot serve TLS; `null` if it can. */
 export function whyNotForTls(kind: KeyKind): string | null {
   if (TLS_ALGORITHMS.has(kind.algorithm)) return whyNotLoadable(kind)
-  return `TLS has no signatures with keys of the kind ${nameOf(kind.algorithm)}`
+  return `TLS has no signature scheme for ${nameOf(kind.algorithm)} keys`
 }
 
 export function isRsa({ algorithm }: KeyKind): boolean {

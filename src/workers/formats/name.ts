@@ -4,34 +4,34 @@ import { childrenOf, contentOf, type DerNode, oidOf } from './der.js'
 import { CONSTRUCTED, OBJECT_IDENTIFIER, SEQUENCE, SET, UTF8_STRING } from './der-tags.js'
 
 /*
- * Distinguished names in OpenSSL's canonical form: the form in which X509_NAME_cmp compares them (x509_name_canon in
- * crypto/x509/x_name.c). OpenSSL matches a certificate with its issuer, and a revocation list with its CA, by this
- * form, so two encodings of one name are the same name: PrintableString "Example CA" and UTF8String "example  CA".
+ * Distinguished names in OpenSSL's canonical form, in which X509_NAME_cmp compares them (x509_name_canon in
+ * crypto/x509/x_name.c). OpenSSL uses it to match a certificate with its issuer and a revocation list with its CA, so
+ * two encodings of one name are equal: PrintableString "Example CA" and UTF8String "example  CA".
  */
 
 /**
- * The canonical form of a Name as text. Two names are equal for OpenSSL exactly when these texts are equal.
+ * The canonical form of a Name as text. OpenSSL considers two names equal exactly when these texts are equal.
  *
- * - Texts become UTF-8 with ASCII letters in lower case, without white space at the ends, and with one space for each
- *   run of white space inside. Values of other types (NumericString, BIT STRING) stay as they are.
- * - Attributes of one RDN are sorted by their encoding, as in every DER SET OF. An empty RDN does not count.
+ * - Texts become UTF-8 with ASCII letters in lower case, white space trimmed, and each inner run of white space
+ *   replaced by one space. Values of other types (NumericString, BIT STRING) are unchanged.
+ * - Attributes of one RDN are sorted by their encoding, as in every DER SET OF. An empty RDN is ignored.
  *
- * @throws RangeError for a name that OpenSSL refuses (a text that is invalid in its encoding), and for one that is BER
- *   and not DER where that would matter (a constructed string).
+ * @throws RangeError for a name that OpenSSL refuses (a text that is invalid in its encoding) and for BER that is not
+ *   DER where the difference matters (a constructed string).
  */
 export function canonicalName(der: Uint8Array, name: DerNode): string {
   let canonical = ''
   for (const rdn of childrenOf(der, name)) {
     if (rdn.tag !== SET) throw new RangeError('not a relative distinguished name')
     const attributes = childrenOf(der, rdn).map((attribute) => canonicalAttribute(der, attribute))
-    if (attributes.length > 0) canonical += framed(attributes.sort().join(''))
+    if (attributes.length > 0) canonical += lengthPrefixed(attributes.sort().join(''))
   }
   return canonical
 }
 
 /**
- * A Name for people, on one line and close to what Node prints for a certificate: `C=US, O=Example, CN=Example CA`.
- * Attributes without a short name have their object identifier.
+ * A Name for messages, on one line and close to Node's format for certificates: `C=US, O=Example, CN=Example CA`.
+ * Attributes without a short name are shown by object identifier.
  *
  * @throws RangeError as {@link canonicalName}
  */
@@ -48,7 +48,7 @@ function printedAttribute(der: Uint8Array, attribute: DerNode): string {
   return `${SHORT_NAMES[oid] ?? oid}=${(DECODERS[value.tag]?.(content) ?? content).toString()}`
 }
 
-/** The comparison of names takes identifiers of any length. */
+/** Name comparison, unlike {@link oidOf}, accepts identifiers of any length. */
 function printedOid(der: Uint8Array, type: DerNode): string {
   try {
     return oidOf(der, type)
@@ -57,7 +57,7 @@ function printedOid(der: Uint8Array, type: DerNode): string {
   }
 }
 
-/** RFC 4514, section 3, and the address of RFC 2985. */
+/** RFC 4514, section 3, and the e-mail address of RFC 2985. */
 const SHORT_NAMES: Readonly<Record<string, string>> = {
   '2.5.4.3': 'CN',
   '2.5.4.6': 'C',
@@ -75,11 +75,11 @@ function canonicalAttribute(der: Uint8Array, attribute: DerNode): string {
   if (attribute.tag !== SEQUENCE || type?.tag !== OBJECT_IDENTIFIER || !value || more.length > 0) {
     throw new RangeError('not an attribute of a name')
   }
-  return framed(contentOf(der, type).toString('latin1')) + framed(canonicalValue(der, value))
+  return lengthPrefixed(contentOf(der, type).toString('latin1')) + lengthPrefixed(canonicalValue(der, value))
 }
 
-/** With its length before it, so that texts put together have one meaning. */
-function framed(text: string): string {
+/** Length-prefixed, so that the concatenation is unambiguous. */
+function lengthPrefixed(text: string): string {
   return `${text.length}:${text}`
 }
 
@@ -87,13 +87,13 @@ function canonicalValue(der: Uint8Array, value: DerNode): string {
   const content = contentOf(der, value)
   const decode = DECODERS[value.tag]
   if (decode) return `${UTF8_STRING} ${normalSpace(decode(content))}`
-  // A constructed string is the same text in BER, which DER forbids (X.690, section 10.2).
+  // DER forbids constructed strings, a BER form of the same text (X.690, section 10.2).
   if (value.tag & CONSTRUCTED && value.tag !== SEQUENCE)
     throw new RangeError('a constructed string in a name')
   return `${value.tag} ${content.toString('latin1')}`
 }
 
-/** To UTF-8, by tag. OpenSSL takes the one-byte types, T61String too, for Latin-1 (ASN1_STRING_to_UTF8). */
+/** Decoders to UTF-8 by tag. OpenSSL treats the one-byte types, including T61String, as Latin-1 (ASN1_STRING_to_UTF8). */
 const DECODERS: Readonly<Record<number, (content: Buffer) => Buffer>> = {
   [UTF8_STRING]: valid,
   // PrintableString, T61String, IA5String, VisibleString
@@ -118,16 +118,16 @@ function latin1(content: Buffer): Buffer {
 function fromUnits(content: Buffer, bytes: 2 | 4): Buffer {
   let text = ''
   for (let at = 0; at < content.length; at += bytes) {
-    if (at + bytes > content.length) throw new RangeError('a text in a name is cut off')
+    if (at + bytes > content.length) throw new RangeError('a text in a name is truncated')
     const point = content.readUIntBE(at, bytes)
     // Neither type has surrogate pairs (X.690, section 8.23.9).
-    if (point >= 0xd800 && point <= 0xdfff) throw new RangeError('a text in a name holds a surrogate')
+    if (point >= 0xd800 && point <= 0xdfff) throw new RangeError('a text in a name contains a surrogate')
     text += String.fromCodePoint(point)
   }
   return Buffer.from(text, 'utf8')
 }
 
-/** Byte by byte, as OpenSSL: white space and letters are those of ASCII. */
+/** Works on bytes, like OpenSSL: only ASCII white space and letters count. */
 function normalSpace(utf8: Buffer): string {
   const folded = utf8.toString('latin1').replace(/[\t-\r ]+/g, ' ')
   return folded.replace(/^ | $/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

@@ -6,7 +6,7 @@ import type { OcspCertId } from './ocsp-response.js'
 import { HASHES } from './signature.js'
 import { issuerOf, publicKeyBitsOf, serialOf } from './x509.js'
 
-/** SHA-3, which no responder is known to use for this. */
+/** SHA-3, which no known responder uses here. */
 const MORE_HASHES: Readonly<Record<string, string>> = {
   '2.16.840.1.101.3.4.2.7': 'sha3-224',
   '2.16.840.1.101.3.4.2.8': 'sha3-256',
@@ -15,8 +15,8 @@ const MORE_HASHES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Whether an identifier is that of a certificate which this issuer has signed (RFC 6960, section 4.1.1). Two CAs of one name
- * differ in the digest of their key.
+ * Whether an identifier matches a leaf signed by this issuer (RFC 6960, section 4.1.1). Two CAs of the same name differ
+ * in their key digest.
  *
  * @param leaf DER.
  * @param issuer DER.

@@ -13,19 +13,19 @@ import {
 import { extensionsIn } from './extensions.js'
 import { canonicalName } from './name.js'
 
-/** A response whose responder has answered (RFC 6960, section 4.2.1). */
+/** A successful OCSP response (RFC 6960, section 4.2.1). */
 export interface OcspResponse {
   readonly responder: ResponderId
   readonly answers: readonly OcspAnswer[]
   readonly signature: SignedBytes
-  /** DER of the certificates that come with it: that of a responder which is not the issuer itself. */
+  /** DER of the included certificates: that of a delegated responder. */
   readonly certificates: readonly Uint8Array[]
 }
 
 /** The signer, by its name in canonical form or by the SHA-1 digest of its key in base64. */
 export type ResponderId = { readonly name: string } | { readonly keyHash: string }
 
-/** What a response says about one certificate. Times are in milliseconds since 1970. */
+/** The status of one certificate. Times are in milliseconds since 1970. */
 export interface OcspAnswer {
   readonly id: OcspCertId
   readonly status: 'good' | 'revoked' | 'unknown'
@@ -35,16 +35,16 @@ export interface OcspAnswer {
   readonly nextUpdate: number | null
 }
 
-/** Names a certificate by its issuer and its serial number. Digests and number are DER contents in base64. */
+/** Identifies a certificate by issuer and serial number. Digests and number are DER contents in base64. */
 export interface OcspCertId {
-  /** Object identifier of the digest. */
+  /** Object identifier of the digest algorithm. */
   readonly algorithm: string
   readonly issuerNameHash: string
   readonly issuerKeyHash: string
   readonly serial: string
 }
 
-/** Why a responder did not answer (OCSPResponseStatus). */
+/** Error status of a responder (OCSPResponseStatus). */
 export type OcspRefusal =
   | 'malformedRequest'
   | 'internalError'
@@ -62,15 +62,15 @@ const REFUSALS: Readonly<Record<number, OcspRefusal>> = {
 }
 
 const BASIC = '1.3.6.1.5.5.7.48.1.1'
-/** One is usual; each may cost a verified signature. */
-const MOST_CERTIFICATES = 8
+/** One is usual; each may cost a signature verification. */
+const MAX_CERTIFICATES = 8
 
 /**
- * OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] { SEQUENCE { responseType, response OCTET STRING } }
- * OPTIONAL }. Nothing but whole DER is read; bytes that follow it are an error.
+ * OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] { SEQUENCE { responseType, response OCTET
+ * STRING } } OPTIONAL }. The input must be complete DER with no bytes after it.
  *
- * @returns the answer, or why there is none.
- * @throws RangeError for what is no such response, and for one with a critical extension.
+ * @returns the response, or the responder's error status.
+ * @throws RangeError if it is malformed or has a critical extension.
  */
 export function readOcspResponse(der: Uint8Array): OcspResponse | OcspRefusal {
   const [status, bytes, more] = childrenOf(der, expectedSequence(assertDer(der)))
@@ -90,7 +90,7 @@ function readBasic(der: Uint8Array): OcspResponse {
   const data = childOf(der, fields, 0, SEQUENCE)
   const algorithm = childOf(der, fields, 1, SEQUENCE)
   const signature = childOf(der, fields, 2, BIT_STRING)
-  // The number of unused bits comes first.
+  // The first byte is the number of unused bits.
   if (fields.length > 4 || der[signature.from] !== 0) throw notAResponse()
   return {
     ...readData(der, data),
@@ -106,7 +106,7 @@ function readBasic(der: Uint8Array): OcspResponse {
 function readCertificates(der: Uint8Array, explicit: DerNode): Uint8Array[] {
   const list = onlyChild(der, explicit, CONTEXT_0, SEQUENCE)
   const all = childrenOf(der, list)
-  if (all.length > MOST_CERTIFICATES) throw new RangeError('too many certificates')
+  if (all.length > MAX_CERTIFICATES) throw new RangeError('too many certificates')
   return all.map(({ to }, i) => der.subarray(all[i - 1]?.to ?? list.from, to))
 }
 
@@ -182,7 +182,7 @@ function readId(der: Uint8Array, id: DerNode): OcspCertId {
   }
 }
 
-/** No client may use what has a critical extension that it does not know (RFC 6960, section 4.4), and none has to know any. */
+/** Clients must refuse an unknown critical extension (RFC 6960, section 4.4) and are not required to know any. */
 function assertNotCritical(der: Uint8Array, extensions: DerNode | undefined): void {
   if (!extensions) return
   const list = extensionsIn(der, onlyChild(der, extensions, EXTENSIONS, SEQUENCE))

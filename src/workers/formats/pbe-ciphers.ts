@@ -1,28 +1,28 @@
 import { createDecipheriv } from 'node:crypto'
 
-/** A cipher that encryption under a passphrase can name, with its sizes in bytes. */
+/** A cipher of passphrase-based encryption, with its sizes in bytes. */
 export interface Cipher {
-  /** The name that OpenSSL knows it by. */
+  /** OpenSSL's name. */
   readonly name: string
   readonly keyBytes: number
   /** 0 for a cipher without an initialisation vector. */
   readonly ivBytes: number
 }
 
-/** A scheme that is a cipher and a key derivation in one (PKCS#5, PBES1; RFC 7292, appendix C). */
+/** A scheme that combines a cipher and a key derivation (PKCS#5, PBES1; RFC 7292, appendix C). */
 export interface Pbe {
   readonly cipher: Cipher
-  /** The derivation: that of PKCS#12, or PBKDF1 with this digest (RFC 8018, section 5.1). */
+  /** PKCS#12 derivation, or PBKDF1 with this digest (RFC 8018, section 5.1). */
   readonly kdf: 'pkcs12' | 'md5' | 'sha1'
 }
 
 /**
- * Why this Node cannot decrypt with a cipher; `null` where it can. Node decides, because it can be started with
- * OpenSSL's legacy provider or with another OpenSSL.
+ * Why this Node cannot decrypt with a cipher; `null` if it can. Tested at run time, because Node can be started with
+ * OpenSSL's legacy provider or another OpenSSL.
  */
 export function whyNotAvailable({ name, keyBytes, ivBytes }: Cipher): 'legacy' | 'unknown' | null {
   try {
-    // Not zeros: OpenSSL's FIPS provider refuses triple DES whose keys are equal.
+    // Not zeros: OpenSSL's FIPS provider refuses triple DES with equal keys.
     createDecipheriv(
       name,
       Uint8Array.from({ length: keyBytes }, (_, i) => i),
@@ -40,7 +40,7 @@ const LEGACY = /^(?:rc2|rc4|des-(?:ecb|cbc|cfb|ofb)|bf|cast5|seed|idea)/
 const DES: Cipher = { name: 'des-cbc', keyBytes: 8, ivBytes: 8 }
 const RC2_64: Cipher = { name: 'rc2-64-cbc', keyBytes: 8, ivBytes: 8 }
 
-/** Schemes by object identifier. MD2 is in no OpenSSL of today. */
+/** Schemes by object identifier. MD2 is missing: no current OpenSSL has it. */
 export const PBE_SCHEMES: Readonly<Record<string, Pbe>> = {
   '1.2.840.113549.1.5.3': { cipher: DES, kdf: 'md5' },
   '1.2.840.113549.1.5.6': { cipher: RC2_64, kdf: 'md5' },
@@ -54,7 +54,7 @@ export const PBE_SCHEMES: Readonly<Record<string, Pbe>> = {
   '1.2.840.113549.1.12.1.6': { cipher: { name: 'rc2-40-cbc', keyBytes: 5, ivBytes: 8 }, kdf: 'pkcs12' },
 }
 
-/** The ciphers whose only parameter in PBES2 is the initialisation vector, by object identifier. */
+/** PBES2 ciphers whose only parameter is the initialisation vector, by object identifier. */
 export const PBES2_CIPHERS: Readonly<Record<string, Cipher>> = Object.fromEntries([
   ...family('aes', '2.16.840.1.101.3.4.1', [0, 20, 40], { ecb: 1, cbc: 2, ofb: 3, cfb: 4 }),
   ...family('aria', '1.2.410.200046.1.1', [0, 5, 10], { ecb: 1, cbc: 2, cfb: 3, ofb: 4, ctr: 5 }),
@@ -72,20 +72,20 @@ export const PBES2_CIPHERS: Readonly<Record<string, Cipher>> = Object.fromEntrie
 /** RC2-CBC-Parameter ::= SEQUENCE { rc2ParameterVersion INTEGER, iv OCTET STRING } (RFC 8018, appendix B.2.3). */
 export const RC2_CBC = '1.2.840.113549.3.2'
 
-/** By `rc2ParameterVersion`, which stands for the effective bits of the key. */
+/** Keyed by `rc2ParameterVersion`, which encodes the effective key bits. */
 export const RC2_VERSIONS: Readonly<Record<number, Cipher>> = {
   160: { name: 'rc2-40-cbc', keyBytes: 5, ivBytes: 8 },
   120: RC2_64,
   58: { name: 'rc2-cbc', keyBytes: 16, ivBytes: 8 },
 }
 
-/** CAST5-CBC-Parameters, of which OpenSSL writes the initialisation vector alone and ignores the length. */
+/** CAST5-CBC-Parameters; OpenSSL writes only the initialisation vector and ignores the length. */
 export const CAST5_CBC = '1.2.840.113533.7.66.10'
 export const CAST5: Cipher = { name: 'cast5-cbc', keyBytes: 16, ivBytes: 8 }
 
 type Entry = readonly [string, Cipher]
 
-/** A cipher of 16-byte blocks with keys of 128, 192 and 256 bits, whose arcs begin at these numbers. */
+/** A cipher with 16-byte blocks and keys of 128, 192 and 256 bits, whose arcs begin at these numbers. */
 function family(
   name: string,
   arc: string,

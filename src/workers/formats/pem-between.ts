@@ -1,12 +1,12 @@
 /*
- * The text before, between and after the PEM blocks of a file. It may say anything, but no part of it may be what is left
- * of a block. Each character is looked at a fixed number of times: the text may be as long as the file.
+ * Checks the text before, between and after the PEM blocks of a file. Any text is allowed, except the remains of a
+ * block. Each character is examined a fixed number of times, because the text may be as long as the file.
  */
 
 /**
- * Nothing that is seen: blanks, control characters such as NUL and Ctrl-Z, and in UTF-8 the byte order mark, the no-break
- * space and the zero-width space. Windows leaves a byte order mark or Ctrl-Z between files that it joins. For a text in
- * Latin-1; line ends are no part of it.
+ * Invisible characters: blanks, control characters such as NUL and Ctrl-Z, and in UTF-8 the byte order mark, the
+ * no-break space and the zero-width space. Joining files on Windows leaves a byte order mark or Ctrl-Z between them.
+ * For Latin-1 text; line ends are excluded.
  */
 export const INVISIBLE: string =
   '(?:[\\0-\\t\\v\\f\\x0e- \\x7f]|\\u00ef\\u00bb\\u00bf|\\u00c2\\u00a0|\\u00e2\\u0080\\u008b)*'
@@ -14,17 +14,20 @@ export const INVISIBLE: string =
 const MARKER = /-----(?:BEGIN|END )/g
 const BLANK = new RegExp(`^${INVISIBLE}$`)
 const COMMENT = new RegExp(`^${INVISIBLE}(?:#|;|//|--[^-])`)
-/** What keeps base64 from being all that stands before an END: a block may have lost its beginning and all its line ends. */
+/**
+ * A character that is not base64. Without one, text before an END may be a block that lost its beginning and all line
+ * ends.
+ */
 const TEXT = /[^A-Za-z0-9+/=\s-]/
-/** A "-----BEGIN" line with base64 behind it, which a comment or a sentence does not have. */
+/** A "-----BEGIN" line followed by base64, which does not occur in a comment or a sentence. */
 const HIDDEN_BLOCK = /-----BEGIN [^\r\n-]{1,64}-----(?:\\[rn]|\s){0,8}[A-Za-z0-9+/]{40}/y
 const ESCAPED_LINE_END = /-----BEGIN [^\r\n-]{1,64}-----\\[rn]/y
 
 /**
- * Why the text between two blocks, or at either end of a file, is more than text, to be put behind the path; `null` if it
- * is not.
+ * Why the text between two blocks, or at either end of a file, may be part of a block, worded to follow the path;
+ * `null` if it is only text.
  *
- * @param isWholeFile whether there is no block at all.
+ * @param isWholeFile whether the file has no block.
  */
 export function whyNotOnlyText(between: string, blocksBefore: number, isWholeFile: boolean): string | null {
   let read = 0
@@ -46,7 +49,7 @@ export function whyNotOnlyText(between: string, blocksBefore: number, isWholeFil
       return `holds an END line without its BEGIN after block ${blocksBefore}; ${why}`
     }
     if (isFirstOnLine && BLANK.test(before)) return 'holds a "-----BEGIN" line that is not a PEM header'
-    // What follows on the line is a sentence.
+    // A sentence follows on the line.
     isText = true
     hasBegin = true
     if (!isComment) hidden ??= matchAt(ESCAPED_LINE_END, between, index) ? ESCAPED : TEXT_BEFORE_BEGIN
@@ -61,7 +64,7 @@ const TEXT_BEFORE_BEGIN = 'its "-----BEGIN" has text before it; begin a line wit
 const ESCAPED =
   'its "-----BEGIN" is not at the start of a line; write real line ends instead of "\\n", and no quotes'
 
-/** What a sticky pattern finds at a place. */
+/** The match of a sticky pattern at a position. */
 function matchAt(pattern: RegExp, text: string, at: number): string | null {
   pattern.lastIndex = at
   return pattern.exec(text)?.[0] ?? null

@@ -6,16 +6,19 @@ import { INVISIBLE, whyNotOnlyText } from './pem-between.js'
 /** One `-----BEGIN X-----` to `-----END X-----`. */
 export interface PemBlock {
   readonly label: string
-  /** The whole block, clean: no indentation, `\n` line ends. */
+  /** The whole block, normalized: no indentation, `\n` line ends. */
   readonly pem: string
 }
 
-/** OpenVPN's key has the one label in use with small letters. Others are refused, because a mangled label must not hide a block. */
+/**
+ * OpenVPN's label is the only one in use with lower-case letters. Others are refused, so that a damaged label does not
+ * hide a block.
+ */
 const HEADER = `${INVISIBLE}-----BEGIN (OpenVPN Static key V1|[A-Z0-9][A-Z0-9.#/ ]*)-----`
 const BEGIN = new RegExp(`[\\r\\n]${HEADER}`, 'g')
-/** At the start of the text, and directly behind the END line of a file that had no line end there. */
+/** At the start of the text, and directly after an END line without a line end (joined files). */
 const BEGIN_HERE = new RegExp(HEADER, 'y')
-/** Labels that are named in messages (RFC 7468 and OpenSSL's own); of any other, no byte of the file is repeated. */
+/** Labels that messages may name (RFC 7468 and OpenSSL); no other label is copied from the file. */
 const LABELS = new Set([
   'CERTIFICATE',
   'X509 CERTIFICATE',
@@ -40,19 +43,19 @@ const LABELS = new Set([
 ])
 const HEADER_LINE = /^[A-Za-z0-9-]+:/
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
-/** A body as nearly every program writes it, with 64 characters to a line. */
+/** A body in the usual format, with 64 characters per line. */
 const CLEAN =
   /^\n(?:[A-Za-z0-9+/]{64}\n)*(?:[A-Za-z0-9+/]{4}){0,15}(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)\n$/
-/** V8 keeps a place to come back to for each line, and gives up beyond some megabytes; revocation lists can be that long. */
+/** V8 keeps a backtracking position per line and fails beyond some megabytes, which revocation lists can reach. */
 const SHORT = 65_536
 
 /**
- * Every PEM block of a file, in order. A block begins at the start of a line, which may be indented; anything else is
- * text, such as a block that is commented out. Allowed are text before, between and after the blocks, CRLF, a UTF-8 BOM
- * before each block and white space in the base64. Every block that begins must end and must be base64, so that no half of a bundle is taken
- * for the whole of it (OpenSSL stops silently at the first bad block).
+ * Every PEM block of a file, in order. A block begins at the start of a line, possibly indented; anything else is text,
+ * such as a commented-out block. Text around blocks, CRLF, a UTF-8 BOM before a block and white space in base64 are
+ * allowed. Every block must end and be valid base64, so that half a bundle is never taken for all of it (OpenSSL stops
+ * silently at the first bad block).
  *
- * @throws ProblemError `PEM_INVALID`, which for DER, UTF-16 and UTF-32 says how to convert the file.
+ * @throws ProblemError `PEM_INVALID`; for DER, UTF-16 and UTF-32 it says how to convert the file.
  */
 export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
   assertText(bytes, path)
@@ -73,7 +76,7 @@ export function splitPem(bytes: Uint8Array, path: string): PemBlock[] {
     if (endAt < 0 || text.slice(bodyFrom, endAt).includes('-----BEGIN')) {
       throw invalid(
         path,
-        `${nth} in ${path} begins but never ends; the file is cut off or still being written`,
+        `${nth} in ${path} begins but never ends; the file is truncated or still being written`,
       )
     }
     blocks.push({ label, pem: cleanBlock(label, text.slice(bodyFrom, endAt), nth, path) })
@@ -89,17 +92,17 @@ function beginFrom(text: string, from: number): RegExpExecArray | null {
   return BEGIN.exec(text)
 }
 
-/** The label of a block as it may stand in a message. */
+/** The label of a block, safe for messages. */
 export function kindOfBlock(label: string): string {
   return LABELS.has(label) ? label : 'of an unknown kind'
 }
 
-/** Base64 under a label, at 64 characters a line (RFC 7468, section 2). */
+/** Base64 with a label, 64 characters per line (RFC 7468, section 2). */
 export function toPem(label: string, der: Uint8Array): string {
   return armour(label, Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64'))
 }
 
-/** The bytes of a clean block. Its last line must stay out: most of its letters are base64 too. */
+/** The content of a normalized block. The END line must be cut off: most of its letters are valid base64. */
 export function derOf(pem: string): Buffer {
   return Buffer.from(pem.slice(pem.indexOf('\n'), pem.indexOf('\n-----END ')), 'base64')
 }
@@ -111,9 +114,9 @@ function armour(label: string, base64: string): string {
 function cleanBlock(label: string, body: string, nth: string, path: string): string {
   if (body.length < SHORT && CLEAN.test(body))
     return `-----BEGIN ${label}-----${body}-----END ${label}-----\n`
-  // OpenSSL leaves out blanks and tabs in base64 (`EVP_DecodeUpdate`), and everything below them at the end of a line.
+  // OpenSSL ignores blanks and tabs in base64 (`EVP_DecodeUpdate`), and at line ends all lower control characters.
   const lines = body.split(/\r\n|\r|\n/).map((line) => line.trim())
-  // Headers (RFC 1421) stand in traditional encrypted keys, which keep them.
+  // Traditional encrypted keys have headers (RFC 1421), which are kept.
   const headers = lines.filter((line) => HEADER_LINE.test(line))
   const base64 = lines
     .filter((line) => !HEADER_LINE.test(line))

@@ -1,28 +1,28 @@
 import { derFromBer } from './ber.js'
-import { childOf, childrenOf, type DerNode, expected, nodeAt, oidOf } from './der.js'
+import { childOf, childrenOf, type DerNode, expectTag, nodeAt, oidOf } from './der.js'
 import { CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET } from './der-tags.js'
 import { type DerivationBudget, TooCostly } from './derivation-budget.js'
 import { decrypt } from './encryption.js'
 import { algorithmOf, asStructure, bytesOf, EncryptionError, numberOf } from './encryption-fields.js'
-import { type Mac, macOf, provenPassphrase } from './pkcs12-mac.js'
+import { type Mac, macOf, verifiedPassphrase } from './pkcs12-mac.js'
 
 /*
- * The structure of a PKCS#12 file (RFC 7292, section 4). Each layer is turned from BER into DER before it is read, so
- * that the parameters that were bounded are the parameters that are used.
+ * The structure of a PKCS#12 file (RFC 7292, section 4). Each layer is converted from BER to DER before it is read, so
+ * that the parameters that are checked are the ones used.
  */
 
-/** What lies in the bags; every buffer is a copy of its own. */
+/** Content of the bags; every buffer is a separate copy. */
 export interface Bags {
   /** DER of X.509 certificates. */
   readonly certificates: readonly Buffer[]
   readonly keys: readonly KeyBag[]
-  /** In the form that the file took. */
+  /** In the variant that opened the file. */
   readonly passphrase: Uint8Array | null
-  /** Whether the file has a MAC, which was then verified. */
+  /** Whether the file has a MAC, which was verified. */
   readonly hasMac: boolean
-  /** Whether Java has marked a certificate as trusted. */
+  /** Whether Java marked a certificate as trusted. */
   readonly isTruststore: boolean
-  /** Why a part of the file is not read: its cipher is in OpenSSL's legacy provider alone. `null` if all of it is read. */
+  /** Why a part of the file is not read: its cipher needs OpenSSL's legacy provider. `null` if everything is read. */
   readonly locked: EncryptionError | null
 }
 
@@ -33,14 +33,14 @@ export interface KeyBag {
 }
 
 /**
- * The bags of a file whose integrity the passphrase proves, where it has a MAC.
+ * Reads the bags and verifies the MAC, if there is one, with the passphrase.
  *
  * @throws EncryptionError
  * @throws TooCostly when the budget does not allow the derivations.
  */
 export function readBags(file: Uint8Array, passphrase: Uint8Array | null, budget: DerivationBudget): Bags {
   const { content, mac } = asStructure(() => partsOf(file))
-  const proven = mac ? provenPassphrase(mac, content, passphrase, budget) : passphrase
+  const proven = mac ? verifiedPassphrase(mac, content, passphrase, budget) : passphrase
   const found: Found = { certificates: [], keys: [], bags: 0, isTruststore: false }
   const safes = asStructure(() => derFromBer(content))
   let locked: EncryptionError | null = null
@@ -50,7 +50,7 @@ export function readBags(file: Uint8Array, passphrase: Uint8Array | null, budget
       bags = safeContents(safes, info, proven, mac === null, budget)
     } catch (error) {
       if (!(error instanceof EncryptionError) || error.reason !== 'legacy') throw error
-      // The other parts say whether the file holds a key.
+      // Go on: the other parts show whether the file holds a key.
       locked ??= error
       continue
     }
@@ -85,13 +85,13 @@ function partsOf(file: Uint8Array): { content: Buffer; mac: Mac | null } {
   if (id !== DATA)
     throw new EncryptionError('unsupported', 'it is signed with a public key, which is not supported')
   const content = octetsOf(der, value)
-  return { content, mac: fields[2] ? macOf(der, expected(der, fields[2], SEQUENCE)) : null }
+  return { content, mac: fields[2] ? macOf(der, expectTag(der, fields[2], SEQUENCE)) : null }
 }
 
 /** ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT ANY }. */
 function contentInfo(der: Uint8Array, info: DerNode): { id: string; value: DerNode } {
   const { id, parameters } = algorithmOf(der, info)
-  return { id, value: onlyChild(der, expected(der, parameters, CONTEXT_0)) }
+  return { id, value: onlyChild(der, expectTag(der, parameters, CONTEXT_0)) }
 }
 
 /** The SafeContents of one ContentInfo, decrypted, as DER. */
@@ -109,8 +109,8 @@ function safeContents(
   const { algorithm, data } = asStructure(() => {
     const encrypted = childOf(der, childrenOf(der, value), 1, SEQUENCE)
     const [type, scheme, content] = childrenOf(der, encrypted)
-    if (!type || !scheme || !content) throw new RangeError('no encrypted content')
-    return { algorithm: expected(der, scheme, SEQUENCE), data: octetsOf(der, content) }
+    if (!type || !scheme || !content) throw new RangeError('not encrypted content')
+    return { algorithm: expectTag(der, scheme, SEQUENCE), data: octetsOf(der, content) }
   })
   let plain: Buffer | undefined
   try {
@@ -120,16 +120,16 @@ function safeContents(
     const isKnown =
       error instanceof TooCostly || (error instanceof EncryptionError && error.reason !== 'passphrase')
     if (isKnown) throw error
-    const doubt = isUnproven
-      ? ', or the file is damaged: it has no MAC that would tell'
+    const otherCause = isUnproven
+      ? ', or the file is damaged (it has no MAC to check)'
       : otherPassphrase('a part of the file')
-    throw new EncryptionError('passphrase', 'the passphrase does not decrypt it', doubt)
+    throw new EncryptionError('passphrase', 'the passphrase does not decrypt it', otherCause)
   } finally {
     plain?.fill(0)
   }
 }
 
-/** For a file whose MAC the passphrase has proven: OpenSSL knows one passphrase for both. */
+/** For a file whose MAC matches the passphrase: OpenSSL uses one passphrase for both. */
 export function otherPassphrase(what: string): string {
   return `: it fits the MAC, but not ${what}, which has another one or is damaged; export the file again with one passphrase for all`
 }
@@ -141,17 +141,17 @@ const SAFE_CONTENTS_BAG = '1.2.840.113549.1.12.10.1.6'
 const X509_CERTIFICATE = '1.2.840.113549.1.9.22.1'
 
 /** Real files have a handful. */
-const MOST_BAGS = 1000
-const DEEPEST = 4
+const MAX_BAGS = 1000
+const MAX_DEPTH = 4
 
 /** SafeContents ::= SEQUENCE OF SafeBag { bagId, bagValue [0] EXPLICIT ANY, attributes OPTIONAL }. */
 function readSafeContents(der: Uint8Array, node: DerNode, found: Found, depth: number): void {
-  if (depth > DEEPEST) {
-    throw new EncryptionError('unsupported', `its safes are nested more than ${DEEPEST} deep`)
+  if (depth > MAX_DEPTH) {
+    throw new EncryptionError('unsupported', `its safes are nested more than ${MAX_DEPTH} deep`)
   }
   for (const bag of childrenOf(der, node)) {
-    if (++found.bags > MOST_BAGS) {
-      throw new EncryptionError('unsupported', `it holds more than ${MOST_BAGS} bags`)
+    if (++found.bags > MAX_BAGS) {
+      throw new EncryptionError('unsupported', `it holds more than ${MAX_BAGS} bags`)
     }
     const fields = childrenOf(der, bag)
     const id = oidOf(der, childOf(der, fields, 0, OBJECT_IDENTIFIER))
@@ -181,7 +181,7 @@ function isMarkedAsTrusted(der: Uint8Array, attributes: DerNode | undefined): bo
   })
 }
 
-/** CertBag ::= SEQUENCE { certId OBJECT IDENTIFIER, certValue [0] EXPLICIT OCTET STRING }; other kinds than X.509 are left out. */
+/** CertBag ::= SEQUENCE { certId OBJECT IDENTIFIER, certValue [0] EXPLICIT OCTET STRING }; `null` unless it is X.509. */
 function certificateIn(der: Uint8Array, value: DerNode): Buffer | null {
   const { id, value: certificate } = contentInfo(der, value)
   return id === X509_CERTIFICATE ? octetsOf(der, certificate) : null
@@ -189,16 +189,16 @@ function certificateIn(der: Uint8Array, value: DerNode): Buffer | null {
 
 function onlyChild(der: Uint8Array, node: DerNode): DerNode {
   const [child, ...others] = childrenOf(der, node)
-  if (!child || others.length > 0) throw new RangeError('not one element')
+  if (!child || others.length > 0) throw new RangeError('not a single element')
   return child
 }
 
-/** The content of an octet string. One that is implicitly tagged may still come in pieces. */
+/** The content of an octet string. If implicitly tagged, it may still be constructed. */
 function octetsOf(der: Uint8Array, node: DerNode): Buffer {
   if (node.tag === OCTET_STRING || node.tag === PRIMITIVE_0) return Buffer.from(bytesOf(der, node))
-  if (node.tag !== CONTEXT_0) throw new RangeError('no octet string')
+  if (node.tag !== CONTEXT_0) throw new RangeError('not an octet string')
   const pieces = childrenOf(der, node)
-  return Buffer.concat(pieces.map((piece) => bytesOf(der, expected(der, piece, OCTET_STRING))))
+  return Buffer.concat(pieces.map((piece) => bytesOf(der, expectTag(der, piece, OCTET_STRING))))
 }
 
 const PRIMITIVE_0 = 0x80

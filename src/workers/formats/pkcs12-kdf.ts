@@ -2,20 +2,20 @@ import { isUtf8 } from 'node:buffer'
 
 import { hashRounds } from './hash-rounds.js'
 
-/** A digest that the key derivation of PKCS#12 can use, with its sizes in bytes (RFC 7292, appendix B.2: u and v). */
+/** A digest for PKCS#12 key derivation, with its sizes in bytes (RFC 7292, appendix B.2: u and v). */
 export interface KdfDigest {
   readonly name: string
   readonly bytes: number
   readonly blockBytes: number
 }
 
-/** What is derived: the key, the initialisation vector, or the key of the MAC (RFC 7292, appendix B.3). */
+/** Key, initialisation vector, or MAC key (RFC 7292, appendix B.3). */
 export type KdfPurpose = 1 | 2 | 3
 
 /**
- * Derives `length` bytes as PKCS#12 does (RFC 7292, appendix B.2). Node has no function for it.
+ * Derives `length` bytes as PKCS#12 specifies (RFC 7292, appendix B.2). Node has no function for it.
  *
- * @param password as {@link bmpPassword} gives it.
+ * @param password from {@link bmpPassword}.
  */
 export function pkcs12Kdf(
   { name, bytes, blockBytes }: KdfDigest,
@@ -40,9 +40,9 @@ export function pkcs12Kdf(
 }
 
 /**
- * A passphrase as PKCS#12 hashes it: UTF-16, big-endian, with two zero bytes behind it. Without a passphrase, some
- * programs hash nothing and some hash the two zero bytes (RFC 7292, appendix B.1). Bytes that are no UTF-8 are taken for
- * ISO 8859-1, as OpenSSL does (`OPENSSL_utf82uni`).
+ * A passphrase in the form that PKCS#12 hashes: big-endian UTF-16 with two trailing zero bytes. Without a passphrase,
+ * some programs hash nothing and some the two zero bytes (RFC 7292, appendix B.1). Bytes that are not UTF-8 are treated
+ * as ISO 8859-1, like OpenSSL (`OPENSSL_utf82uni`).
  */
 export function bmpPassword(passphrase: Uint8Array | null): Buffer {
   if (passphrase === null) return Buffer.alloc(0)
@@ -51,12 +51,12 @@ export function bmpPassword(passphrase: Uint8Array | null): Buffer {
   return Buffer.from(`${text}\0`, 'utf16le').swap16()
 }
 
-/** Repeated up to a whole number of blocks. */
+/** Repeats the content to fill whole blocks. */
 function filled(content: Uint8Array, blockBytes: number): Buffer {
   return Buffer.alloc(Math.ceil(content.length / blockBytes) * blockBytes, content)
 }
 
-/** Adds `addend` and 1 to every block of the input. */
+/** Adds `addend` + 1 to every block of the input. */
 function increase(input: Buffer, addend: Buffer, blockBytes: number): void {
   for (let block = 0; block < input.length; block += blockBytes) {
     let carry = 1

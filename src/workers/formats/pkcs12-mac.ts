@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
-import { childOf, childrenOf, type DerNode, expected } from './der.js'
+import { childOf, childrenOf, type DerNode, expectTag } from './der.js'
 import { INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 import type { DerivationBudget } from './derivation-budget.js'
 import {
@@ -15,15 +15,15 @@ import {
   algorithmOf,
   bytesOf,
   EncryptionError,
-  MOST_SALT_BYTES,
+  MAX_SALT_BYTES,
   notAvailable,
   numberOf,
 } from './encryption-fields.js'
 import type { KdfDigest } from './pkcs12-kdf.js'
 
-/* The MAC of a PKCS#12 file, which proves that the passphrase is the one that the file was written with. */
+/* The MAC of a PKCS#12 file, which proves that the passphrase is the one used to write the file. */
 
-/** A MAC as the file has it, before anything is derived. */
+/** MAC parameters as read, before any derivation. */
 export interface Mac {
   readonly derivation: Derivation
   readonly digest: string
@@ -42,7 +42,7 @@ export function macOf(der: Uint8Array, node: DerNode): Mac {
   const digest = DIGESTS[algorithm.id]
   if (!digest) throw new EncryptionError('unsupported', `its MAC ${algorithm.id} is not supported`)
   assertAvailable(digest)
-  const salt = bytesOf(der, childOf(der, fields, 1, OCTET_STRING), MOST_SALT_BYTES)
+  const salt = bytesOf(der, childOf(der, fields, 1, OCTET_STRING), MAX_SALT_BYTES)
   const iterations = fields[2] ? numberOf(der, childOf(der, fields, 2, INTEGER)) : 1
   if (fields.length > 3) throw new RangeError('no MAC')
   return {
@@ -54,31 +54,31 @@ export function macOf(der: Uint8Array, node: DerNode): Mac {
 
 /** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme } (RFC 9579). */
 function pbmac1(der: Uint8Array, parameters: DerNode | undefined): Omit<Mac, 'expected'> {
-  const fields = childrenOf(der, expected(der, parameters, SEQUENCE))
+  const fields = childrenOf(der, expectTag(der, parameters, SEQUENCE))
   const kdf = algorithmOf(der, childOf(der, fields, 0, SEQUENCE))
   const scheme = PRFS[algorithmOf(der, childOf(der, fields, 1, SEQUENCE)).id]
   if (kdf.id !== PBKDF2 || !scheme) {
     throw new EncryptionError('unsupported', 'its MAC is not supported')
   }
   const keyBytes = pbkdf2KeyBytes(der, kdf.parameters) ?? scheme.bytes
-  if (keyBytes < LEAST_MAC_KEY_BYTES || keyBytes > MOST_MAC_KEY_BYTES) {
+  if (keyBytes < MIN_MAC_KEY_BYTES || keyBytes > MAX_MAC_KEY_BYTES) {
     throw new EncryptionError('unsupported', `its MAC has a key of ${keyBytes} bytes, which is not supported`)
   }
   return { derivation: pbkdf2Derivation(der, kdf.parameters, keyBytes), digest: scheme.name }
 }
 
-/** As OpenSSL 3.4 and later take them (`PKCS12_PBMAC1`): from 160 bits (RFC 9579, section 6) to the longest digest. */
-const LEAST_MAC_KEY_BYTES = 20
-const MOST_MAC_KEY_BYTES = 64
+/** Limits of OpenSSL 3.4 and later (`PKCS12_PBMAC1`): 160 bits (RFC 9579, section 6) to the longest digest. */
+const MIN_MAC_KEY_BYTES = 20
+const MAX_MAC_KEY_BYTES = 64
 
 /**
- * The passphrase that the MAC is right for. Without one, programs derive from nothing, or from an empty text: OpenSSL tries
- * both, in this order.
+ * The passphrase variant that matches the MAC. Without a passphrase, programs hash nothing or an empty text: OpenSSL
+ * tries both, in this order.
  *
  * @throws EncryptionError
  * @throws TooCostly when the budget does not allow the derivation.
  */
-export function provenPassphrase(
+export function verifiedPassphrase(
   { derivation, digest, expected }: Mac,
   content: Uint8Array,
   passphrase: Uint8Array | null,
@@ -95,7 +95,7 @@ export function provenPassphrase(
   throw new EncryptionError('passphrase', 'the passphrase does not open it')
 }
 
-/** Digests of the MAC. A digest beside SHA-1 is what OpenSSL 3, GnuTLS and Java write today. */
+/** Digests of the MAC. OpenSSL 3, GnuTLS and Java now write digests other than SHA-1. */
 const DIGESTS: Readonly<Record<string, KdfDigest>> = {
   '1.2.840.113549.2.4': { name: 'md4', bytes: 16, blockBytes: 64 },
   '1.2.840.113549.2.5': { name: 'md5', bytes: 16, blockBytes: 64 },

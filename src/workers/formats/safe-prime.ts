@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 
 /**
- * SHA-256 of the well-known primes, by their bytes: the groups of RFC 3526 (modp1536 to modp8192) and RFC 7919 (ffdhe2048
- * to ffdhe8192). To test one of 8,192 bits takes seconds.
+ * SHA-256 of well-known primes: the groups of RFC 3526 (modp1536 to modp8192) and RFC 7919 (ffdhe2048 to ffdhe8192).
+ * Testing a prime of 8,192 bits takes seconds.
  */
 const KNOWN = new Set([
   '64fcc83ec403930bf18393dbc883ccaa1fbb08ac876f77f7aa99748ca945019b', // modp1536
@@ -18,7 +18,7 @@ const KNOWN = new Set([
   '770b14efaf6f049929c523113b3fa99a8d11dab1b18af3609590122075d19833', // ffdhe8192
 ])
 
-/** Divides out at once what has a small factor. */
+/** Rules out numbers with a small factor at once. */
 const SMALL_PRIMES = [
   3n,
   5n,
@@ -43,8 +43,8 @@ const SMALL_PRIMES = [
 ]
 
 /**
- * Whether `p` and `(p - 1) / 2` are primes, beyond reasonable doubt: Miller-Rabin with random bases, of which each lets at
- * most one composite in four pass. OpenSSL does the same in at least 64 rounds, which take 30 s for 8,192 bits
+ * Whether `p` and `(p - 1) / 2` are primes, beyond reasonable doubt: Miller-Rabin with random bases, each of which
+ * passes at most one composite in four. OpenSSL runs at least 64 rounds, which take 30 s for 8,192 bits
  * (`BN_check_prime`).
  */
 export function isSafePrime(p: bigint): boolean {
@@ -56,7 +56,7 @@ export function isSafePrime(p: bigint): boolean {
   if (SMALL_PRIMES.some((prime) => (p % prime === 0n && p !== prime) || (q % prime === 0n && q !== prime)))
     return false
   if (!isProbablyPrime(q)) return false
-  // With a prime q, 2^(p-1) = 1 and 2^2 != 1 make p a prime (Pocklington).
+  // With a prime q, 2^(p-1) = 1 and 2^2 != 1 prove p prime (Pocklington).
   return power(2n, p - 1n, p) === 1n
 }
 
@@ -71,7 +71,7 @@ export function isPrimeOrderGroup(p: bigint, q: bigint, g: bigint): boolean {
   return arePrimes && power(g, q, p) === 1n
 }
 
-/** A round takes a second for 8,192 bits, and the larger a number is, the fewer composites of its size pass one. */
+/** A round takes a second for 8,192 bits, and the larger a number is, the fewer composites of its size pass a round. */
 function isProbablyPrime(n: bigint): boolean {
   const bits = n.toString(16).length * 4
   const rounds = bits > 4096 ? 1 : bits > 2048 ? 4 : 8
@@ -96,12 +96,12 @@ function passes(n: bigint, base: bigint): boolean {
   return false
 }
 
-/** Of 48 bits: as good as any, and quicker to multiply by. */
+/** 48 bits: as good as any size, and faster to multiply. */
 function randomBase(): bigint {
   return 2n + BigInt(randomBytes(6).readUIntBE(0, 6))
 }
 
-/** `base` to the power of `exponent`, modulo `modulus`. */
+/** `base` raised to `exponent`, modulo `modulus`. */
 export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n
   for (const bit of exponent.toString(2)) {

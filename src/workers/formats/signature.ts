@@ -8,14 +8,14 @@ import { RSA_PSS } from './key-kinds.js'
 import { signatureOid } from './x509.js'
 
 /*
- * Signatures of revocation lists, which Node verifies for certificates only. The algorithms are those that OpenSSL 3.0
- * knows for X.509 (crypto/objects/obj_xref.txt).
+ * Signatures of revocation lists; Node verifies only those of certificates. The algorithms are those that OpenSSL 3.0
+ * supports for X.509 (crypto/objects/obj_xref.txt).
  */
 
 const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
 const isAtLeast3_5 = major > 3 || (major === 3 && minor >= 5)
 
-/** ECDSA with SHA-3: OpenSSL 3.0 does not know these for X.509 and refuses every client; 3.5 does. */
+/** ECDSA with SHA-3: OpenSSL 3.0 does not support it for X.509 and refuses every client; 3.5 does. */
 const DIGESTS_OF_3_5 = {
   '2.16.840.1.101.3.4.3.9': 'sha3-224',
   '2.16.840.1.101.3.4.3.10': 'sha3-256',
@@ -23,7 +23,7 @@ const DIGESTS_OF_3_5 = {
   '2.16.840.1.101.3.4.3.12': 'sha3-512',
 }
 
-/** Digests of RSA (PKCS #1 v1.5), DSA and ECDSA signatures; `null` where the algorithm has its own. */
+/** Digests of RSA (PKCS #1 v1.5), DSA and ECDSA signatures; `null` if the algorithm implies one. */
 const DIGESTS: Readonly<Record<string, string | null>> = {
   '1.2.840.113549.1.1.4': 'md5',
   '1.2.840.113549.1.1.5': 'sha1',
@@ -49,8 +49,8 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
 }
 
 /**
- * RSA with MD2, MD4, MD5, SHA-0 or SHA-1 by an older name, RIPEMD-160 or MDC-2. OpenSSL verifies none of them by default, but
- * knows that they are of RSA keys, which makes a root of one whose two names are equal (`check_sig_alg_match`).
+ * RSA with MD2, MD4, MD5, SHA-0, SHA-1 under an older identifier, RIPEMD-160 or MDC-2. OpenSSL verifies none of them by
+ * default, but recognizes RSA, so a certificate whose two names are equal counts as a root (`check_sig_alg_match`).
  */
 const OBSOLETE: ReadonlySet<string> = new Set([
   '1.2.840.113549.1.1.2',
@@ -62,15 +62,15 @@ const OBSOLETE: ReadonlySet<string> = new Set([
   '2.5.8.3.100',
 ])
 
-/** Whether a certificate is signed by an RSA key with a digest of the nineties. */
+/** Whether a certificate is signed by RSA with an {@link OBSOLETE} digest. */
 export function isObsoleteSignature(certificate: Uint8Array): boolean {
   return OBSOLETE.has(signatureOid(certificate))
 }
 
-/** `unknown` where the signature cannot be checked. */
+/** `unknown` if the signature cannot be checked. */
 export type SignatureVerdict = 'valid' | 'invalid' | 'unknown'
 
-/** Whether a key has signed these bytes. */
+/** Whether this key signed these bytes. */
 export function verifySignature(signed: SignedBytes, key: KeyObject): SignatureVerdict {
   const { algorithm, bytes, signature } = signed
   try {
@@ -81,7 +81,7 @@ export function verifySignature(signed: SignedBytes, key: KeyObject): SignatureV
     if (digest === undefined) return 'unknown'
     return verdict(verify(digest, bytes, key, signature))
   } catch {
-    // A key of another kind than the signature, or parameters that OpenSSL refuses too.
+    // The key does not fit the algorithm, or OpenSSL refuses the parameters.
     return 'invalid'
   }
 }
@@ -98,9 +98,9 @@ export const HASHES: Readonly<Record<string, string>> = {
 }
 
 /**
- * RSASSA-PSS-params ::= SEQUENCE { hashAlgorithm [0] DEFAULT sha1, maskGenAlgorithm [1] DEFAULT mgf1SHA1, saltLength [2]
- * DEFAULT 20, trailerField [3] DEFAULT 1 }. Node has no option for the digest of the mask, but takes it from a key that
- * is bound to parameters: a plain RSA key is bound to those of the signature.
+ * RSASSA-PSS-params ::= SEQUENCE { hashAlgorithm [0] DEFAULT sha1, maskGenAlgorithm [1] DEFAULT mgf1SHA1, saltLength
+ * [2] DEFAULT 20, trailerField [3] DEFAULT 1 }. Node has no option for the mask digest but takes it from a key with
+ * bound parameters, so a plain RSA key is bound to those of the signature.
  */
 function verifyPss(
   { algorithm, bytes, signature }: SignedBytes,

@@ -2,12 +2,12 @@ import { assertDer, childrenOf, contentOf, naturalOf } from './der.js'
 import { extensionsOf } from './x509.js'
 
 const TLS_FEATURE = '1.3.6.1.5.5.7.1.24'
-/** The extension of TLS that asks for a stapled OCSP response. */
+/** The TLS extension that requests a stapled OCSP response. */
 const STATUS_REQUEST = 5n
 
 /**
- * Whether a certificate promises a stapled OCSP response ("must-staple", RFC 7633): clients that know the extension refuse it
- * without one. A malformed extension promises nothing.
+ * Whether a certificate requires a stapled OCSP response ("must-staple", RFC 7633): clients that know the extension
+ * refuse it without one. A malformed extension is ignored.
  */
 export function mustStaple(certificate: Uint8Array): boolean {
   const extension = extensionsOf(certificate).find(({ oid }) => oid === TLS_FEATURE)

@@ -1,11 +1,13 @@
 import { childrenOf, nodeAt, oidOf } from './der.js'
 import { OCTET_STRING, SEQUENCE, UTF8_STRING } from './der-tags.js'
 
-/** What the trust settings of a `TRUSTED CERTIFICATE` make of a trust anchor, for OpenSSL and TLS clients. */
+/** The effect of `TRUSTED CERTIFICATE` trust settings on a trust anchor, for OpenSSL and TLS clients. */
 export interface TrustSettings {
-  /** No client is accepted through it: client authentication is rejected, or not among what it is trusted for. */
+  /**
+   * It is not trusted for client certificates: client authentication is rejected, or missing from its trusted purposes.
+   */
   readonly rejectsClients: boolean
-  /** It is trusted by itself, even where it did not sign itself and its issuer is not trusted. */
+  /** It is trusted directly, even if it is not self-signed and its issuer is not trusted. */
   readonly explicit: boolean
 }
 
@@ -15,12 +17,12 @@ const ANY_PURPOSE = '2.5.29.37.0'
 const NONE: TrustSettings = { rejectsClients: false, explicit: false }
 
 /**
- * The settings that may follow a certificate: X509_CERT_AUX ::= SEQUENCE { trust SEQUENCE OF OBJECT IDENTIFIER OPTIONAL,
- * reject [0] IMPLICIT SEQUENCE OF OBJECT IDENTIFIER OPTIONAL, alias UTF8String OPTIONAL, keyid OCTET STRING OPTIONAL,
- * other [1] IMPLICIT SEQUENCE OF AlgorithmIdentifier OPTIONAL } (OpenSSL, crypto/x509/x_x509a.c). They are weighed as
- * `obj_trust` in crypto/x509/x509_trust.c does.
+ * Trust settings after a certificate: X509_CERT_AUX ::= SEQUENCE { trust SEQUENCE OF OBJECT IDENTIFIER OPTIONAL, reject
+ * [0] IMPLICIT SEQUENCE OF OBJECT IDENTIFIER OPTIONAL, alias UTF8String OPTIONAL, keyid OCTET STRING OPTIONAL, other
+ * [1] IMPLICIT SEQUENCE OF AlgorithmIdentifier OPTIONAL } (OpenSSL, crypto/x509/x_x509a.c). Evaluated as `obj_trust` in
+ * crypto/x509/x509_trust.c does.
  *
- * @throws RangeError for anything else. OpenSSL leaves some of it out without an error, and with it what is rejected.
+ * @throws RangeError for anything else. OpenSSL silently drops some malformed settings, including rejections.
  */
 export function trustSettingsOf(der: Uint8Array): TrustSettings {
   const { to } = nodeAt(der, 0)

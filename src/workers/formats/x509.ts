@@ -15,17 +15,17 @@ import { isEc, type KeyKind, publicKeyKindOf, RSA_PSS } from './key-kinds.js'
 import { canonicalName } from './name.js'
 
 /*
- * Fields of a certificate's DER that Node's X509Certificate does not give on every supported version, or not
- * without parsing all of it.
+ * Fields of a certificate's DER that Node's X509Certificate does not expose on every supported version, or only by
+ * parsing everything.
  */
 
-/** Bytes that a {@link subjectOf | subject} adds to the list of acceptable CAs in a handshake (RFC 8446, section 4.2.4). */
+/** Bytes that a {@link subjectOf | subject} adds to the handshake's list of acceptable CAs (RFC 8446, section 4.2.4). */
 export function nameEntryBytes(subject: string): number {
   const length = Buffer.byteLength(subject, 'base64')
   return 2 + headerBytes(length) + length
 }
 
-/** The subject's DER in base64, to compare names by. */
+/** The subject's DER in base64, for comparing names. */
 export function subjectOf(der: Uint8Array): string {
   return base64Of(der, nodesOf(der).subject)
 }
@@ -50,14 +50,14 @@ export function serialOf(der: Uint8Array): string {
   return base64Of(der, nodesOf(der).serialNumber)
 }
 
-/** The object identifier of the algorithm that the certificate was signed with. */
+/** The object identifier of the certificate's signature algorithm. */
 export function signatureOid(der: Uint8Array): string {
   return oidOf(der, nodeAt(der, nodesOf(der).signatureAlgorithm.from))
 }
 
 /**
- * The object identifier of the digest that RSASSA-PSS signed with, which its parameters name: SHA-1 where they do not
- * (RFC 4055, section 3.1). `null` for any other signature.
+ * The object identifier of the RSASSA-PSS digest; SHA-1 if the parameters name none (RFC 4055, section 3.1). `null` for
+ * any other signature.
  */
 export function pssDigestOf(der: Uint8Array): string | null {
   const [id, parameters] = childrenOf(der, nodesOf(der).signatureAlgorithm)
@@ -70,51 +70,50 @@ export function pssDigestOf(der: Uint8Array): string | null {
 
 const SHA1 = '1.3.14.3.2.26'
 
-/** Whether the key is on a curve that is written out in parameters instead of named (RFC 5480 forbids that). */
-export function hasWrittenCurve(der: Uint8Array): boolean {
-  return keyKindIn(der).isWrittenOut
+/** Whether the key's curve is given by explicit parameters (forbidden by RFC 5480). */
+export function hasExplicitCurve(der: Uint8Array): boolean {
+  return keyKindIn(der).isExplicit
 }
 
 /**
- * The form of a key that is a point of an elliptic curve, where it is not the uncompressed one; `null` for any other key.
- * SEC 1, section 2.3.3, has the compressed form. X9.62 also has a hybrid one, in full and with the sign of the compressed one.
+ * The form of an elliptic-curve point that is not uncompressed; `null` for any other key. SEC 1, section 2.3.3, defines
+ * the compressed form. X9.62 also defines a hybrid form: both coordinates and the sign of the compressed form.
  */
 export function unusualPointOf(der: Uint8Array): 'compressed' | 'hybrid' | null {
   if (!isEc(keyKindIn(der))) return null
   const point = childOf(der, childrenOf(der, nodesOf(der).publicKeyInfo), 1, BIT_STRING)
-  // A byte for the unused bits, then the form of the point.
+  // One byte for the unused bits, then the point's form byte.
   const form = der[point.from + 1]
   if (form === 0x02 || form === 0x03) return 'compressed'
   return form === 0x06 || form === 0x07 ? 'hybrid' : null
 }
 
-/** The key with its algorithm, DER content in base64. */
+/** Key and algorithm, DER content in base64. */
 export function publicKeyInfoOf(der: Uint8Array): string {
   return base64Of(der, nodesOf(der).publicKeyInfo)
 }
 
-/** The bits of the key itself, without its algorithm. */
+/** The key's bits without its algorithm. */
 export function publicKeyBitsOf(der: Uint8Array): Buffer {
   const bits = childOf(der, childrenOf(der, nodesOf(der).publicKeyInfo), 1, BIT_STRING)
-  // The number of unused bits comes first.
+  // The first byte is the number of unused bits.
   return contentOf(der, { ...bits, from: bits.from + 1 })
 }
 
-/** The kind of the certificate's key. */
 export function keyKindIn(der: Uint8Array): KeyKind {
   return publicKeyKindOf(der, nodesOf(der).publicKeyInfo)
 }
 
 /**
- * Reads everything in a certificate that this module can be asked for, so that no later question fails. OpenSSL takes
- * certificates in BER, and extensions that none of its own code looks into.
+ * Reads every field that this module exposes, so that later calls cannot fail. OpenSSL accepts certificates in BER and
+ * extensions that it does not parse itself.
  *
- * @throws RangeError when any of it is not DER, or not where RFC 5280, section 4.1, has it.
+ * @throws RangeError if any field is not DER or not where RFC 5280, section 4.1, requires it.
  */
 export function assertReadable(der: Uint8Array): void {
   assertDer(der)
   const nodes = nodesOf(der)
-  // RFC 5280, section 4.1.1.2: both name the same algorithm; OpenSSL verifies no other signature.
+  // RFC 5280, section 4.1.1.2: both must be equal; OpenSSL verifies no other signature.
   if (!contentOf(der, nodes.signatureAlgorithm).equals(contentOf(der, nodes.signature))) {
     throw new RangeError('not a certificate')
   }
@@ -128,19 +127,19 @@ export function assertReadable(der: Uint8Array): void {
 const EXTENDED_KEY_USAGE = '2.5.29.37'
 
 /**
- * Reads the purposes that the extended key usage names, as object identifiers (RFC 5280, section 4.2.1.12). Node 20 reads past
- * a buffer, and may crash, when it prints a long identifier (`X509Certificate#keyUsage`).
+ * Reads the extended key usage as object identifiers (RFC 5280, section 4.2.1.12). Node 20 reads past a buffer, and may
+ * crash, when it prints a long identifier (`X509Certificate#keyUsage`).
  *
- * @throws RangeError when it is malformed.
+ * @throws RangeError if it is malformed.
  */
 export function assertReadablePurposes(der: Uint8Array): void {
   purposesOf(der)
 }
 
 /**
- * The purposes that the extended key usage names; `null` without one.
+ * The object identifiers of the extended key usage; `null` without one.
  *
- * @throws RangeError when it is malformed.
+ * @throws RangeError if it is malformed.
  */
 export function purposesOf(der: Uint8Array): string[] | null {
   const extension = extensionsOf(der).find(({ oid }) => oid === EXTENDED_KEY_USAGE)
@@ -149,14 +148,13 @@ export function purposesOf(der: Uint8Array): string[] | null {
   return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
 }
 
-/** The extensions of a certificate. */
 export function extensionsOf(der: Uint8Array): Extension[] {
   const { extensions } = nodesOf(der)
   const [list] = extensions ? childrenOf(der, extensions) : []
   return list ? extensionsIn(der, list) : []
 }
 
-/** 1 for a certificate without a version, 3 for what has extensions. */
+/** 1 for a certificate without a version field, 3 for one with extensions. */
 export function versionOf(der: Uint8Array): number {
   const { version } = nodesOf(der)
   const [number] = version ? childrenOf(der, version) : []
@@ -198,7 +196,7 @@ function nodesOf(der: Uint8Array): CertificateNodes {
   }
 }
 
-/** Tag and length of an element. */
+/** Header length: tag and length bytes. */
 function headerBytes(length: number): number {
   return length < 0x80 ? 2 : length < 0x100 ? 3 : 4
 }

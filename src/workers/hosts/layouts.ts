@@ -1,25 +1,25 @@
 import { basename, dirname } from 'node:path'
 
-/** Files that make up a host, by their names alone. */
+/** A host's files, found by name only. */
 export interface Candidate {
-  /** The directory, or for one of several pairs in it the path of its files without their extension. */
+  /** The directory or, if it has several pairs, the path of the files without extension. */
   readonly id: string
   readonly cert: string
   readonly key: string
-  /** `directory`: the names say that the directory is the host. `named`: the files are called by the host's name. */
+  /** `directory`: the directory is the host. `named`: the files carry the host's name. */
   readonly kind: 'directory' | 'named'
 }
 
-/** What a directory of one host may hold: cert-manager's names, and those of certbot and dehydrated. */
+/** File names of one host's directory: those of cert-manager, then of certbot and dehydrated. */
 export const FIXED = [
   ['tls.crt', 'tls.key'],
   ['fullchain.pem', 'privkey.pem'],
 ] as const
 
-/** acme.sh writes the chain to this file, beside `NAME.key` and the leaf alone in `NAME.cer`. */
+/** acme.sh's chain file, next to `NAME.key` and `NAME.cer` (only the leaf). */
 const ACME_SH_CHAIN = 'fullchain.cer'
 
-/** `NAME.crt` of lego and Caddy, `NAME.cer` of acme.sh; lego's `NAME.pem` holds the key too. */
+/** `NAME.crt` of lego and Caddy, `NAME.cer` of acme.sh; lego's `NAME.pem` also contains the key. */
 const EXTENSIONS = ['.crt', '.cer', '.pem'] as const
 
 /** What dehydrated calls the OCSP response beside its `fullchain.pem`. */
@@ -33,13 +33,13 @@ export function responsePathsOf({ cert, kind }: Candidate): string[] {
   return kind === 'directory' ? [own, `${dirname(cert)}/${RESPONSE}`] : [own]
 }
 
-/** What the option `hosts` looks for, for messages. */
+/** Layouts supported by the option `hosts`, for messages. */
 export const EXPECTED =
   'tls.crt and tls.key, fullchain.pem and privkey.pem, fullchain.cer and NAME.key, or NAME.crt (.cer, .pem) and NAME.key'
 
-/** Every pair that these names in a directory can mean; the ones to be preferred come first. */
+/** Every pair that these file names can form; preferred ones first. */
 export function candidatesIn(directory: string, names: ReadonlySet<string>): Candidate[] {
-  // Not joined: a path with `..` behind a link would be made another one.
+  // Not joined: `join` would resolve `..` after a symbolic link wrongly.
   const within = (name: string) => `${directory}/${name}`
   const whole = (cert: string, key: string): Candidate => {
     return { id: directory, cert: within(cert), key: within(key), kind: 'directory' }
@@ -48,7 +48,7 @@ export function candidatesIn(directory: string, names: ReadonlySet<string>): Can
   const bases = [...names]
     .filter((name) => name.endsWith('.key'))
     .map((name) => name.slice(0, -'.key'.length))
-  const own = ownName(directory)
+  const own = hostNameOf(directory)
   const acme = names.has(ACME_SH_CHAIN) ? acmeShBase(bases, own, names) : null
   if (acme !== null) found.push(whole(ACME_SH_CHAIN, `${acme}.key`))
   const taken = new Set(['ca', ...(acme === null ? [] : [acme]), ...(names.has('tls.crt') ? ['tls'] : [])])
@@ -63,19 +63,19 @@ export function candidatesIn(directory: string, names: ReadonlySet<string>): Can
   return found
 }
 
-/** The hosts among the candidates of one directory: the one that the directory is, or else one for each name. */
+/** The hosts of one directory: the directory itself, or else one per name. */
 export function chosenFrom(candidates: readonly Candidate[]): Candidate[] {
   const whole = candidates.find(({ kind }) => kind === 'directory')
   return whole ? [whole] : firstOfEach(candidates)
 }
 
-/** One candidate for each host. */
+/** The first candidate of each host. */
 export function firstOfEach(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>()
   return candidates.filter(({ id }) => seen.size < seen.add(id).size)
 }
 
-/** Certificate files without a key of the same name. Those of issuers are left out, because they need none. */
+/** Certificate files without a key of the same name. Issuer files are excluded, because they need none. */
 export function withoutKey(names: ReadonlySet<string>): string[] {
   return [...names].filter((name) => {
     const [, base] = /^(.+)\.(?:crt|cer)$/.exec(name) ?? []
@@ -85,8 +85,8 @@ export function withoutKey(names: ReadonlySet<string>): string[] {
 
 const ISSUERS = /(^|[._-])(issuer|ca|root|intermediate|chain|fullchain|bundle|ca-certificates)$/i
 
-/** Finds, by the certificate file of a candidate, the others of the same directory that may be meant just as well. */
-export function rivalsIn(candidates: readonly Candidate[]): (cert: string) => readonly Candidate[] {
+/** Maps a candidate's certificate file to equally possible candidates of the same directory. */
+export function alternativesIn(candidates: readonly Candidate[]): (cert: string) => readonly Candidate[] {
   const byId = new Map<string, Candidate[]>()
   for (const candidate of candidates) byId.set(candidate.id, [...(byId.get(candidate.id) ?? []), candidate])
   const whole = candidates.filter(({ kind }) => kind === 'directory')
@@ -95,13 +95,13 @@ export function rivalsIn(candidates: readonly Candidate[]): (cert: string) => re
     const chosen = kinds.get(cert)
     if (chosen?.kind === 'directory') return candidates.filter((one) => one.cert !== cert)
     const same = byId.get(chosen?.id ?? '') ?? []
-    // A `.pem` beside another file is what lego writes on request: the certificate with its key.
+    // lego optionally writes a `.pem` next to the other files: the certificate with its key.
     return [...whole, ...same.filter((one) => one.cert !== cert && !one.cert.endsWith('.pem'))]
   }
 }
 
-/** The name of the host that a directory is called by. acme.sh adds `_ecc` for EC keys. */
-function ownName(directory: string): string {
+/** The host name in a directory name. acme.sh appends `_ecc` for EC keys. */
+function hostNameOf(directory: string): string {
   return basename(directory).replace(/_ecc$/, '')
 }
 

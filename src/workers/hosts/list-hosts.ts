@@ -21,35 +21,35 @@ import {
   withoutKey,
 } from './layouts.js'
 
-/** Whether a file by this name may belong to a host. */
+/** Whether a file of this name may belong to a host. */
 export function isHostFileName(name: string): boolean {
   return /\.(crt|cer|pem|key)$/.test(name)
 }
 
 export interface HostList {
   readonly hosts: readonly HostSource[]
-  /** Directories that are there and hold no pair: what they held before may be on its way back. */
+  /** Existing directories without a pair; their former files may be about to return. */
   readonly empty: readonly string[]
   /**
-   * What is not served, and why, in words: directories that hold something like a certificate or a key instead of a pair, and
-   * certificates without a key beside others that have one.
+   * Files that are not served, with the reason: directories with a certificate or key but no pair, and certificates
+   * without a key next to complete pairs.
    */
   readonly strays: ReadonlyMap<string, string>
-  /** Directories whose files were looked at. */
+  /** Directories whose files were examined. */
   readonly visited: ReadonlySet<string>
-  /** Hosts whose certificate file a pattern names: other pairs beside it are not meant. */
+  /** Hosts whose certificate file a pattern names explicitly: other pairs next to it are ignored. */
   readonly explicit: ReadonlySet<string>
-  /** Why a part of the list could not be made; nothing is known then of what is not in it. */
+  /** Why the list is incomplete; hosts missing from it may still exist. */
   readonly unlisted: readonly Problem[]
 }
 
-/** What a pattern matches: directories, and files by the directory that they lie in. */
+/** Matches of a pattern: directories, and files grouped by directory. */
 interface Matches {
   readonly directories: readonly string[]
   readonly files: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-/** Every host that there is now. Hidden directories are left out, such as those behind Kubernetes' links. */
+/** Lists all current hosts. Hidden directories are ignored, such as the targets of Kubernetes' links. */
 export function listHosts({ named, patterns }: HostSources): HostList {
   const namedHosts = named === null ? [] : fromSharedJson<HostSource[]>(named)
   const hosts = new Map<string, HostSource>()
@@ -61,13 +61,13 @@ export function listHosts({ named, patterns }: HostSources): HostList {
   const add = (candidate: Candidate) => {
     const { id, cert, key } = candidate
     if (hosts.has(id)) return
-    const ocsp = responsePathsOf(candidate).find(isThere)
+    const ocsp = responsePathsOf(candidate).find(exists)
     hosts.set(id, { id, cert, key, name: null, ...(ocsp === undefined ? {} : { ocsp }) })
   }
   const addUnpaired = (directory: string, found: readonly Candidate[], names: ReadonlySet<string>) => {
     if (!found.some(({ kind }) => kind === 'named')) return
     for (const name of withoutKey(names)) {
-      strays.set(`${directory}/${name}`, `expected ${name.replace(/\.\w+$/, '.key')} beside it`)
+      strays.set(`${directory}/${name}`, `expected ${name.replace(/\.\w+$/, '.key')} next to it`)
     }
   }
   for (const pattern of patterns) {
@@ -107,19 +107,18 @@ export function listHosts({ named, patterns }: HostSources): HostList {
   return { hosts: [...namedHosts, ...found], empty: [...empty].sort(), strays, visited, explicit, unlisted }
 }
 
-/** The usual names are looked for by themselves: to list each of ten thousand directories takes longer. */
+/** Tests the usual names directly: listing each of ten thousand directories takes longer. */
 function fixedPairIn(directory: string): Candidate | null {
   for (const [cert, key] of FIXED) {
     const path = `${directory}/${cert}`
-    if (isThere(path)) return { id: directory, cert: path, key: `${directory}/${key}`, kind: 'directory' }
+    if (exists(path)) return { id: directory, cert: path, key: `${directory}/${key}`, kind: 'directory' }
   }
   return null
 }
 
 /**
- * The pairs whose certificate is among the files that a pattern matches: `*.crt` means `tls.crt` and the files beside it that
- * are called by their hosts. Where a pattern matches every name, a directory that is a host itself is not meant, but what is
- * called by a name.
+ * The pairs whose certificate file matches a pattern: `*.crt` selects `tls.crt` and files named after hosts. If a
+ * pattern matches every name, only files named after hosts count, not a directory that is a host.
  */
 function candidatesAmong(
   directory: string,
@@ -132,7 +131,7 @@ function candidatesAmong(
     .filter(({ cert }) => matched.has(basename(cert)))
 }
 
-/** Hosts for which a pattern names one certificate file, and not two. */
+/** Hosts for which a pattern names exactly one certificate file. */
 function namedOnce(candidates: readonly Candidate[]): string[] {
   const ids = candidates.map(({ id }) => id)
   return ids.filter((id) => ids.indexOf(id) === ids.lastIndexOf(id))
@@ -142,8 +141,8 @@ function byId({ id: one }: HostSource, { id: other }: HostSource): number {
   return one < other ? -1 : Number(one > other)
 }
 
-/** A file at which a thread was lost is there: its host is refused by name when it is read, and is not removed. */
-export function isThere(path: string): boolean {
+/** A file at which a thread was lost counts as existing: its host is refused by name on reading, and not removed. */
+export function exists(path: string): boolean {
   try {
     touching(path)
   } catch {
@@ -156,7 +155,7 @@ function matching(pattern: string, unlisted: Problem[]): Matches {
   const parent = pattern.slice(0, -1)
   if (pattern.endsWith('/*') && !fastGlob.isDynamicPattern(parent)) return matchesIn(parent)
   const path = pattern.replace(/(?<=.)\/+$/, '')
-  if (!fastGlob.isDynamicPattern(pattern) || isThere(path)) return matchesAt(path)
+  if (!fastGlob.isDynamicPattern(pattern) || exists(path)) return matchesAt(path)
   const { paths: entries, unseen } = findMatching(pattern, { onlyFiles: false, markDirectories: true })
   unlisted.push(...unseen)
   const [directories, paths] = [entries.filter(isMarked), entries.filter((entry) => !isMarked(entry))]
@@ -168,7 +167,7 @@ function matching(pattern: string, unlisted: Problem[]): Matches {
   return { directories: directories.map((directory) => directory.replace(/\/+$/, '')), files }
 }
 
-/** A path without a wildcard: fast-glob would take `..` for the parent by its name, also behind a link. */
+/** A path without wildcards: fast-glob would resolve `..` lexically, even after a link. */
 function matchesAt(path: string): Matches {
   touching(path)
   const stats = statSync(path, { throwIfNoEntry: false })
@@ -177,7 +176,7 @@ function matchesAt(path: string): Matches {
   return { directories: [], files }
 }
 
-/** As fast-glob has it: a directory that is not there holds nothing, and one that may not be listed is an error. */
+/** As fast-glob behaves: a missing directory is empty, and one that cannot be listed is an error. */
 function matchesIn(parent: string): Matches {
   touching(parent)
   try {

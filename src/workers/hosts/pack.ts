@@ -4,7 +4,7 @@ import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } f
 import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
 import { transferred } from '../reply/transfer.js'
 
-/** A host's pair before it is packed. */
+/** A host's pair before packing. */
 export interface PackedPair {
   readonly host: HostSource
   readonly names: readonly string[]
@@ -14,7 +14,7 @@ export interface PackedPair {
   readonly ocsp: Uint8Array
 }
 
-/** Puts all that a batch brings into one buffer, which is transferred, and overwrites what it was in before. */
+/** Packs the data of a batch into one buffer, which is transferred, and overwrites the sources. */
 export function packHosts(
   pairs: readonly PackedPair[],
   rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'dates' | 'hosts'>,
@@ -46,7 +46,7 @@ export function packHosts(
 export function datesOf({ notBefore, notAfter, chain, ocsp }: CertificateFacts): HostDates {
   let first: ChainCertificate | null = null
   for (const one of chain) {
-    // Times of one form compare as text.
+    // ISO times compare as text.
     if (one.needed && (first === null || one.notAfter < first.notAfter)) first = one
   }
   const [from, to] = first ? [Date.parse(first.notBefore), Date.parse(first.notAfter)] : [0, NEVER_MS]

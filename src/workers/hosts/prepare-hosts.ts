@@ -25,10 +25,10 @@ import { keyPem } from '../reply/transfer.js'
 import { type PackedPair, packHosts } from './pack.js'
 import type { BatchedHost, HostEntry } from './record.js'
 
-/** A batch that takes longer is cut, so that a task never comes near its limit of time however slow its keys are. */
-const LONG_MS = 2_000
+/** A batch is cut after this time, so that slow keys never bring a task near its time limit. */
+const MAX_BATCH_MS = 2_000
 
-/** Reads, checks and rehearses the hosts of one batch; a host that is refused does not keep the others. */
+/** Reads, checks and rehearses the hosts of one batch; a refused host does not affect the others. */
 export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply> {
   const started = performance.now()
   const hosts = fromSharedJson<BatchedHost[]>(task.batch)
@@ -37,14 +37,14 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const refused: unknown[] = []
-  // Kinds of keys, and rehearsal keys, that have been rehearsed with the same options.
+  // Key types and rehearsal keys already rehearsed with these options.
   const rehearsed = new Set<string>()
   let done = 0
   for (const host of hosts) {
-    if (performance.now() - started > LONG_MS) break
+    if (performance.now() - started > MAX_BATCH_MS) break
     done++
     const found = new Findings(task.force)
-    // A host's files are a stranger's: whatever they make any of this throw is a problem of this host alone.
+    // A host's files are untrusted: any error they cause is a problem of this host only.
     const result = await found.attemptAsync(() => prepareHost(host, task, rehearsed, found))
     const named = (one: Problem): Problem => ({ ...one, host: host.name ?? host.id })
     warnings.push(...found.warnings.map(named))
@@ -69,7 +69,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
 
 interface HostResult {
   readonly entry: HostEntry
-  /** Absent when stamps moved and nothing else did. */
+  /** Absent if only stamps changed. */
   readonly pair?: PackedPair
 }
 
@@ -104,7 +104,7 @@ async function prepareHost(
   }
 }
 
-/** The key is in the pair, or overwritten. */
+/** The key is moved into the pair or overwritten. */
 async function rehearsedPair(
   judged: Identity,
   task: PrepareHostsTask,
@@ -129,7 +129,7 @@ function judge(
   { policy, authorities }: PrepareHostsTask,
   found: Findings,
 ): Identity {
-  // What the policy requires of names is meant for the default certificate.
+  // The names required by the policy apply to the default certificate.
   const judged = judgeIdentity(identity, anchorsIn(authorities), { ...policy, requiredNames: [] }, found)
   if (host.name === null) judgeRequestable(identity, found)
   else judgeNamed(identity, host.name, found)
@@ -137,8 +137,8 @@ function judge(
 }
 
 /**
- * Whole handshakes are made with the first key of a kind, and the first pair of a rehearsalKey is loaded: OpenSSL weighs no
- * more of a pair than is in its rehearsalKey, and its key has signed what its certificate verifies.
+ * Full handshakes are made with the first key of a type; then only the first pair of a rehearsalKey is loaded:
+ * OpenSSL's decision depends only on the rehearsalKey, and a test signature has shown that key and certificate match.
  */
 async function rehearseHost(
   identity: Identity,

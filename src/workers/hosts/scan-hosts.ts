@@ -11,22 +11,22 @@ import { digestFile, stampFile } from '../read/read-file.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
 import { whyNothingMatches } from './host-hints.js'
 import { EXPECTED } from './layouts.js'
-import { type HostList, isThere, listHosts } from './list-hosts.js'
+import { exists, type HostList, listHosts } from './list-hosts.js'
 import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
 
-/** Hosts in one task: some ten milliseconds of work each, and a reply that the main thread takes in well under one. */
+/** Hosts per task: about ten milliseconds of work each, and a reply that the main thread processes in well under one. */
 const BATCH = 64
 
-/** A directory that is replaced is not there for a moment; a host that is gone has to be gone twice. */
+/** A directory being replaced vanishes briefly, so a host counts as removed only after two scans. */
 const GONE_FOR_MS = 100
 
 /**
- * Which hosts are not as the record says.
+ * Finds hosts that differ from the record.
  *
- * Content is what counts, and a stamp (with its ctime) stands for it once a file has settled. So that no file system's
- * odd clock hides a change for ever, every certificate is hashed anew once in {@link REHASH_MINUTES} all the same.
+ * Content decides; the stamp (with its ctime) represents it once a file has settled. Because a file system may have
+ * unreliable times, every certificate is nevertheless hashed once in {@link REHASH_MINUTES}.
  *
- * @param known what the record says.
+ * @param known the record.
  */
 export async function scanHosts(
   task: ScanHostsTask,
@@ -49,12 +49,12 @@ export async function scanHosts(
   const isRolledBack =
     rolledBack !== null &&
     (wanted.length < differing.length || gone.length < goneOf(list, known, null).length)
-  const found = [...straysIn(list, known), ...barrenPatterns(list, known, task)]
+  const found = [...straysIn(list, known), ...unmatchedPatterns(list, known, task)]
   const strays = found.length > 0 ? { strays: found } : {}
   const isFirst = task.record === null && found.length > 0
   const nothing = !isFirst && [changed, removed, problems].every(({ length }) => length === 0)
   if (nothing) return { kind: isRolledBack ? 'rolled-back' : 'unchanged', ...strays }
-  // What is served goes with each host: no batch has to read the record of all of them for it.
+  // Each host carries its served chain, so that no batch has to read the record of all hosts.
   const hosts = changed.map(
     (host): BatchedHost => ({ ...host, served: known.get(host.id)?.materialDigest ?? null }),
   )
@@ -63,7 +63,7 @@ export async function scanHosts(
   return { kind: 'changed', isRolledBack: isRolledBack, batches, removed, problems, ...strays }
 }
 
-/** Hosts that are served and not on disk any more; what was gone already when it was rolled back is left alone. */
+/** Served hosts that are no longer on disk; hosts that were already missing when the set was rolled back are kept. */
 function goneOf(
   { hosts, empty }: HostList,
   known: ReadonlyMap<string, HostEntry>,
@@ -73,7 +73,7 @@ function goneOf(
   return [...known.keys()].filter((id) => !there.has(id) && rolledBack?.has(id) !== false)
 }
 
-/** A list that is not to be believed removes nothing. */
+/** An unreliable list removes no host. */
 function judgeList(
   list: HostList,
   gone: readonly string[],
@@ -100,25 +100,28 @@ function judgeList(
     const removed = missing.filter((entry) => !kept.has(entry) && !unsure.has(dirname(entry.cert)))
     return { problems, removed: removed.map(({ id }) => id) }
   }
-  const message = `nothing matches ${sources.patterns.join(' ')} any more; its ${matched} hosts stay in service (force drops them)`
+  const message = `nothing matches ${sources.patterns.join(' ')} any more; its ${matched} hosts stay in service (reload with force to drop them)`
   return { problems: [...problems, { code: 'FILE_NOT_FOUND', message }], removed: [] }
 }
 
-/** One of several pairs in a directory that has lost a file, or all files of the directory have gone, as those of a mount do. */
+/**
+ * Whether a pair in a directory has lost one file, or all files of the directory have vanished, as with an unmounted
+ * volume.
+ */
 function isBroken({ cert, key, name }: HostEntry, { empty, visited }: HostList, force: boolean): boolean {
   const directory = dirname(cert)
   if (name !== null || !visited.has(directory)) return false
-  return isThere(cert) !== isThere(key) || (!force && empty.includes(directory))
+  return exists(cert) !== exists(key) || (!force && empty.includes(directory))
 }
 
 function lostPair(host: string, found: string | undefined): Problem {
-  const message = `${host} holds no pair of a certificate and a key any more: ${found ?? `expected ${EXPECTED}`}; the pair that it rolledBack stays in service`
+  const message = `${host} no longer holds a certificate and its key: ${found ?? `expected ${EXPECTED}`}; its previous pair stays in service`
   return { code: 'FILE_NOT_FOUND', message, path: host, host }
 }
 
-/** A problem for each of {@link HostList.strays} that was no host before. */
+/** A problem for each of {@link HostList.strays} that is a host in service. */
 function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): readonly Problem[] {
-  // What was a host before is a problem, and keeps its last certificate.
+  // A former host is a problem instead, and keeps its last certificate.
   const unknown = [...strays]
     .filter(([path]) => !known.has(path) && !known.has(path.replace(/\.\w+$/, '')))
     .sort()
@@ -127,8 +130,8 @@ function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): 
   })
 }
 
-/** A problem for each pattern, if no pattern gives any host. */
-function barrenPatterns(
+/** A problem for each pattern, if no pattern matches a host. */
+function unmatchedPatterns(
   { hosts, strays, unlisted }: HostList,
   known: ReadonlyMap<string, HostEntry>,
   { sources }: ScanHostsTask,
@@ -169,7 +172,7 @@ function hasSameResponse({ ocsp }: HostSource, { ocspStamp }: HostEntry): boolea
 
 const REHASH_MINUTES = 16
 
-/** Each host has its minute in sixteen. */
+/** Spreads the hosts over {@link REHASH_MINUTES}. */
 function isDue(id: string): boolean {
   const minute = Math.floor(Date.now() / 60_000) % REHASH_MINUTES
   return (createHash('sha256').update(id).digest()[0] as number) % REHASH_MINUTES === minute

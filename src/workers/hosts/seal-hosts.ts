@@ -2,7 +2,7 @@ import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
 import type { SealHostsReply, SealHostsTask } from '../protocol/hosts.js'
 import { type HostEntry, hostEntries } from './record.js'
 
-/** The record of what is served once these hosts have been taken over and those removed. */
+/** The record of the hosts in service after these pages and removals. */
 export function sealHosts({ record, rolledBack, pages, removed }: SealHostsTask): SealHostsReply {
   const entries = hostEntries(record)
   const left = rolledBack === null ? null : hostEntries(rolledBack)

@@ -6,13 +6,13 @@ import { BrokenAnchor } from './broken-anchor.js'
 import { authorityFacts, whyBrokenInUse } from './judge-authorities.js'
 
 /**
- * The trust anchors that OpenSSL is given. A broken one is left out with a warning, so that one certificate of a bundle does
- * not keep the others out of service. By default it refuses the set where OpenSSL would trust more through it than through a
- * root, or where no chain could end at those that are left: intermediates without their root. It always refuses the set where
- * no anchor would be left. A certificate that cannot be read refuses the set in any case: its file may be damaged in other
- * places too.
+ * The trust anchors that OpenSSL receives. A broken anchor is left out with a warning, so that one certificate does not
+ * keep the rest of a bundle out of service. By default the set is refused if OpenSSL would trust more through the
+ * anchor than through a root, or if no chain could end at the remaining anchors (intermediates without their root). It
+ * is always refused if no anchor would remain, or if a certificate cannot be read, because its file may be damaged
+ * elsewhere too.
  *
- * @param known of what is served; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
+ * @param known facts of the anchors in service; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
  */
 export function anchorsInForce(
   blocks: readonly AuthorityBlock[],

@@ -1,8 +1,11 @@
 import { type ProblemCode, ProblemError } from '../base/problem.js'
 
-/** A whole certificate that can be no trust anchor; the other anchors of its file can. */
+/** An intact certificate that cannot be a trust anchor; other anchors of its file are unaffected. */
 export class BrokenAnchor extends ProblemError {
-  /** Whether OpenSSL would trust more through it than through a root: a peer with this certificate, or without its issuer. */
+  /**
+   * Whether OpenSSL would trust more through it than through a root: a peer with this certificate, or without its
+   * issuer.
+   */
   readonly widensTrust: boolean
 
   constructor(code: ProblemCode, message: string, path: string, widensTrust: boolean) {

@@ -7,7 +7,7 @@ import type { Flaw } from './chain-flaws.js'
 import { isIssuedBy, issuersIn } from './chain-order.js'
 import type { NamedAnchors } from './named-anchors.js'
 
-/** A certificate of a chain with what is wrong with it. */
+/** A certificate of a chain with its flaws. */
 export interface Judged {
   readonly certificate: X509Certificate
   readonly flaws: readonly Flaw[]
@@ -16,17 +16,16 @@ export interface Judged {
 /**
  * How clients reach a root without the certificates that they refuse.
  *
- * - `sure`: the path leads to a root that is in the file, among the engine's anchors or public, or to an issuer whose root is
- *   left to clients, as usual.
- * - `likely`: the path ends below a certificate that clients refuse and that has no root of its own here. It may be the
- *   cross-signature of a root, which clients that have this root do without. It may also be an intermediate that expired. The
- *   file does not tell these apart.
+ * - `sure`: the path leads to a root in the file, among the engine's anchors or the public roots, or to an issuer whose
+ *   root clients have themselves, as usual.
+ * - `likely`: the path ends below a refused certificate without a known root. That may be a root's cross-signature,
+ *   which clients with this root do not need, or an expired intermediate. The file does not distinguish these cases.
  */
 export type Detour = 'sure' | 'likely'
 
 /**
- * Looks for a path without any certificate that clients refuse. All that OpenSSL, GnuTLS, Go and Java need is that one
- * exists: they look for a root at each step before they take what the server sent.
+ * Finds a path without certificates that clients refuse. Its existence is enough for OpenSSL, GnuTLS, Go and Java: at
+ * each step they look for a root before they use the certificates sent.
  *
  * @param judged the certificates of the file, leaf first.
  */
@@ -43,7 +42,7 @@ export function detourIn(judged: readonly Judged[], anchorsNamed: NamedAnchors):
     if (isSelfSigned(one) || hasKnownRoot(one, anchorsNamed)) return 'sure'
     const issuers = [...issuersIn(all, one)]
     for (const issuer of issuers) if (!isRefused(issuer)) usable.add(issuer)
-    // A leaf below an expired certificate is more likely to lack its intermediate than to have been issued by a root.
+    // A leaf below an expired certificate more likely lacks its intermediate than was issued by a root.
     if (one === leaf) continue
     if (issuers.length === 0) return 'sure'
     isLikely ||= issuers.every((issuer) => {
@@ -53,7 +52,7 @@ export function detourIn(judged: readonly Judged[], anchorsNamed: NamedAnchors):
   return isLikely ? 'likely' : null
 }
 
-/** Whether a root that clients may trust, an anchor of the engine or a public root, issued the certificate. */
+/** Whether the certificate was issued by an anchor of the engine or a public root. */
 export function hasKnownRoot(certificate: X509Certificate, anchorsNamed: NamedAnchors): boolean {
   const name = canonicalIssuerOf(certificate.raw)
   return [...anchorsNamed(name), ...publicRootsNamed(name)].some(

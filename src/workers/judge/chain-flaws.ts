@@ -4,25 +4,25 @@ import { isoTime } from '../base/iso-time.js'
 import type { ProblemCode } from '../base/problem.js'
 import { oneLine } from '../base/short-text.js'
 import { type Issuer, readIssuer } from '../formats/issuer.js'
-import { hasWrittenCurve, pssDigestOf, signatureOid, unusualPointOf } from '../formats/x509.js'
+import { hasExplicitCurve, pssDigestOf, signatureOid, unusualPointOf } from '../formats/x509.js'
 import { isSelfSigned } from '../parse/certificates.js'
 import { keyTypeOf, notAfterOf, notBeforeOf } from '../parse/facts.js'
 import { whyTooLarge } from '../parse/key-size.js'
 import type { Policy } from '../protocol/material.js'
 
-/** A reason for which clients refuse a certificate of a chain. */
+/** Why clients refuse a certificate of a chain. */
 export interface Flaw {
   readonly code: ProblemCode
   readonly message: string
   readonly verdict: 'reject' | 'warn'
   /**
-   * What clients have to do without: this certificate, every certificate with this key, or neither (they accept it, or they
-   * have their own copy of it).
+   * What clients cannot use: this certificate, every certificate with this key, or `null` (they accept it or have their
+   * own copy).
    */
   readonly rulesOut: 'certificate' | 'key' | null
 }
 
-/** Every flaw of a certificate in a file. A leaf is not judged as an issuer. */
+/** All flaws of a certificate in a file. A leaf is not checked as an issuer. */
 export function flawsOf(
   certificate: X509Certificate,
   isLeaf: boolean,
@@ -42,7 +42,7 @@ export function flawsOf(
   ]
 }
 
-/** Whether a certificate has no flaw as an issuer, whatever the policy accepts. */
+/** Whether a certificate has no flaw as an issuer, regardless of the policy. */
 export function isSound(certificate: X509Certificate, nowMs: number): boolean {
   return (
     notBeforeOf(certificate) <= nowMs &&
@@ -59,16 +59,16 @@ function dateFlaws(
   nowMs: number,
 ): Flaw[] {
   const skewMs = clockSkewSeconds * 1000
-  const who = `the ${isLeaf ? 'certificate' : 'chain certificate'} ${oneLine(certificate.subject)} in ${path}`
+  const name = `the ${isLeaf ? 'certificate' : 'chain certificate'} ${oneLine(certificate.subject)} in ${path}`
   const end = notAfterOf(certificate)
   const start = notBeforeOf(certificate)
-  // Clients have their own copy of a root, so the copy that is sent may have expired.
+  // Clients use their own copy of a root, so the copy sent may have expired.
   const isOver = end + skewMs < nowMs && (isLeaf || !isSelfSigned(certificate))
   const isEarly = start - skewMs > nowMs
   const flaws: Flaw[] = []
   const add = (code: ProblemCode, what: string, counts: boolean, verdict: Flaw['verdict']) =>
     flaws.push({
-      ...{ code, message: `${who} ${what}` },
+      ...{ code, message: `${name} ${what}` },
       ...{ verdict: counts ? verdict : 'warn', rulesOut: counts ? 'certificate' : null },
     })
   if (end < nowMs) add('CERT_EXPIRED', `expired on ${isoTime(end)}`, isOver, expired)
@@ -76,10 +76,10 @@ function dateFlaws(
   return flaws
 }
 
-/** A flaw that time does not change. */
+/** A flaw that does not depend on time. */
 interface LastingFlaw {
   readonly code: 'CERT_PURPOSE' | 'KEY_TOO_WEAK' | 'KEY_TOO_LARGE' | 'KEY_ENCODING' | 'KEY_UNSUPPORTED'
-  /** What is wrong, behind the name of the certificate. */
+  /** The flaw, worded to follow the name of the certificate. */
   readonly why: string
   readonly ofKey: boolean
 }
@@ -90,14 +90,14 @@ function verdictOn(code: LastingFlaw['code'], policy: Policy): Flaw['verdict'] {
   return code === 'KEY_TOO_WEAK' ? policy.weakKey : policy.largeKey
 }
 
-/** Thousands of leaves have the same few issuers, which are parsed once. */
+/** Thousands of leaves share a few issuers, which are parsed once. */
 const lasting = new WeakMap<X509Certificate, readonly LastingFlaw[]>()
 
 function lastingFlawsOf(certificate: X509Certificate): readonly LastingFlaw[] {
   const known = lasting.get(certificate)
   if (known) return known
   const flaws = strengthFlaws(certificate)
-  // Clients have their own copy of a root: what the copy that is sent says about itself does not matter, but its key does.
+  // Clients use their own copy of a root: the extensions of the copy sent do not matter, but its key does.
   const why = isSelfSigned(certificate) ? null : whyNoIssuer(certificate)
   if (why !== null) {
     const message = `may not issue certificates for servers: ${why}; clients refuse the chain`
@@ -110,13 +110,13 @@ function lastingFlawsOf(certificate: X509Certificate): readonly LastingFlaw[] {
 function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
   const flaws: LastingFlaw[] = []
   const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
-  if (bits !== undefined && bits < LEAST_RSA_BITS) {
-    const message = `has a key of ${keyTypeOf(certificate.publicKey)} bits; clients want ${LEAST_RSA_BITS} or more`
+  if (bits !== undefined && bits < MIN_RSA_BITS) {
+    const message = `uses a ${bits}-bit ${keyTypeOf(certificate.publicKey).split(' ')[0]} key; at least ${MIN_RSA_BITS} bits are required`
     flaws.push({ code: 'KEY_TOO_WEAK', why: message, ofKey: true })
   }
   const large = whyTooLarge(certificate.publicKey)
   if (large !== null) {
-    const message = `has ${large}: each handshake with it takes too long`
+    const message = `has ${large}, which makes each handshake too slow`
     flaws.push({ code: 'KEY_TOO_LARGE', why: message, ofKey: true })
   }
   const signature = pssDigestOf(certificate.raw) ?? signatureOid(certificate.raw)
@@ -127,45 +127,47 @@ function strengthFlaws(certificate: X509Certificate): LastingFlaw[] {
   return [...flaws, ...encodingFlaws(certificate)]
 }
 
-/** EC keys in forms that not every library of TLS reads. */
+/** EC keys in encodings that some TLS libraries do not support. */
 function encodingFlaws(certificate: X509Certificate): LastingFlaw[] {
-  if (hasWrittenCurve(certificate.raw)) {
-    const what = 'has an EC key whose curve is written out in parameters instead of named'
-    // OpenSSL looks at the curve in every chain of more than one certificate (`check_extensions` in x509_vfy.c).
+  if (hasExplicitCurve(certificate.raw)) {
+    const what = 'has an EC key whose curve is given by explicit parameters instead of a name'
+    // OpenSSL checks the curve in every chain of more than one certificate (`check_extensions` in x509_vfy.c).
     const isRefused = !isSelfSigned(certificate)
-    const who = isRefused ? 'which OpenSSL refuses' : 'which Go, GnuTLS and others do not read'
-    const why = `${what}, ${who}; ${REWRITE}`
+    const refusal = isRefused ? 'which OpenSSL refuses' : 'which Go, GnuTLS and others do not support'
+    const why = `${what}, ${refusal}; ${REWRITE}`
     return [{ code: isRefused ? 'KEY_UNSUPPORTED' : 'KEY_ENCODING', why, ofKey: true }]
   }
   const form = unusualPointOf(certificate.raw)
   if (form === null) return []
-  const why = `has an EC key that is written as a ${form} point, which GnuTLS and others do not read; ${REWRITE}`
+  const why = `has an EC key encoded as a ${form} point, which GnuTLS and others do not support; ${REWRITE}`
   return [{ code: 'KEY_ENCODING', why, ofKey: true }]
 }
 
 const REWRITE =
-  'write the key again with openssl ec -in OLD -param_enc named_curve -conv_form uncompressed -out NEW, and issue the ' +
-  'certificate again'
+  'convert the key with openssl ec -in OLD -param_enc named_curve -conv_form uncompressed -out NEW, and reissue the ' +
+  'certificate'
 
 function whyNoIssuer(certificate: X509Certificate): string | null {
   const { ca, serverFlaw, invalid } = readIssuer(certificate.raw)
   return invalid ?? flawOfCa(ca) ?? serverFlaw
 }
 
-/** OpenSSL takes no older sign of a CA than basic constraints between a leaf and its root (`check_extensions` in x509_vfy.c). */
+/**
+ * Between leaf and root, OpenSSL accepts only basic constraints as the mark of a CA (`check_extensions` in x509_vfy.c).
+ */
 function flawOfCa(ca: Issuer['ca']): string | null {
   if (ca === 'ca') return null
   return ca === null ? 'it is not a CA certificate' : 'it has no basic constraints that make it a CA'
 }
 
-const LEAST_RSA_BITS = 2048
-/** MD2, MD4, MD5 and SHA-1: with RSA, then SHA-1 with ECDSA and DSA, then the digests by themselves, for RSASSA-PSS. */
+const MIN_RSA_BITS = 2048
+/** MD2, MD4, MD5 and SHA-1 with RSA, SHA-1 with ECDSA and DSA, then the digests alone, for RSASSA-PSS. */
 const WEAK_SIGNATURES = new Set([
   '1.2.840.113549.1.1.2',
   '1.2.840.113549.1.1.3',
   '1.2.840.113549.1.1.4',
   '1.2.840.113549.1.1.5',
-  '1.3.14.3.2.29', // SHA-1 with RSA, the older identifier (OIW)
+  '1.3.14.3.2.29', // SHA-1 with RSA, older identifier (OIW)
   '1.2.840.10045.4.1',
   '1.2.840.10040.4.3',
   '1.2.840.113549.2.2',

@@ -4,24 +4,24 @@ import { isSelfSigned } from '../parse/certificates.js'
 import { notAfterOf } from '../parse/facts.js'
 import { isSound } from './chain-flaws.js'
 
-/** The certificates of one file in the order in which they are sent. */
+/** The certificates of one file in sending order. */
 export interface OrderedChain {
-  /** Leaf first, each next the issuer of the one before as far as the file goes; then all others. */
+  /** Leaf first, each followed by its issuer as far as the file contains it; then all others. */
   readonly chain: readonly X509Certificate[]
-  /** How many of them lead up from the leaf, itself included. */
+  /** Length of the path from the leaf, itself included. */
   readonly linked: number
-  /** Certificates that are on no path from the leaf. */
-  readonly strangers: number
-  /** Whether issuers stood before what they issued. */
+  /** Number of certificates that are on no path from the leaf. */
+  readonly unrelated: number
+  /** Whether an issuer stood before a certificate it issued. */
   readonly reordered: boolean
 }
 
 /**
- * Puts a chain in order, by issuer and signature. Duplicates are dropped.
+ * Orders a chain by issuer and signature, without duplicates.
  *
- * Where an issuer has several certificates (a renewed intermediate, cross-signatures), the path without a flaw comes first:
- * GnuTLS takes the first issuer that is sent, and OpenSSL the first that is valid now. Both refuse the chain if that one has
- * expired, or is signed with SHA-1, although another would do.
+ * If an issuer has several certificates (a renewed intermediate, cross-signatures), the path without a flaw comes
+ * first: GnuTLS takes the first issuer sent, OpenSSL the first that is currently valid. Both refuse the chain if that
+ * one has expired or is signed with SHA-1, even if another would work.
  */
 export function orderChain(certificates: readonly X509Certificate[]): OrderedChain {
   const unique = certificates.filter(
@@ -34,12 +34,12 @@ export function orderChain(certificates: readonly X509Certificate[]): OrderedCha
   return {
     chain: [...path, ...others],
     linked: path.length,
-    strangers: others.length === 0 ? 0 : unique.length - connected(unique).size,
+    unrelated: others.length === 0 ? 0 : unique.length - connected(unique).size,
     reordered: places.some((place, i) => i > 0 && place < (places[i - 1] as number)),
   }
 }
 
-/** The first path through sound issuers that ends at a root, or at an issuer whose own issuer is not in the file. */
+/** The first path through sound issuers that ends at a root or where the file has no further issuer. */
 function soundPath(all: readonly X509Certificate[], nowMs: number): readonly X509Certificate[] | null {
   const met = new Set<X509Certificate>()
   const from = (path: readonly X509Certificate[]): readonly X509Certificate[] | null => {
@@ -57,7 +57,7 @@ function soundPath(all: readonly X509Certificate[], nowMs: number): readonly X50
   return from([all[0] as X509Certificate])
 }
 
-/** As far as the file goes, by sound issuers where there are some. */
+/** Extends as far as the file allows, preferring sound issuers. */
 function longestPath(all: readonly X509Certificate[], nowMs: number): readonly X509Certificate[] {
   const path = [all[0] as X509Certificate]
   for (;;) {
@@ -70,8 +70,8 @@ function longestPath(all: readonly X509Certificate[], nowMs: number): readonly X
 }
 
 /**
- * Certificates of one issuer by one CA are renewals of each other: the one that lives longest goes first, so that the order
- * is still right when another one expires. Otherwise the order of the file decides.
+ * Certificates of one issuer by one CA are renewals: the longest-lived comes first, so that the order stays right when
+ * another expires. Otherwise the file order decides.
  */
 function byLife(issuers: readonly X509Certificate[]): readonly X509Certificate[] {
   if (issuers.length < 2) return issuers
@@ -81,14 +81,17 @@ function byLife(issuers: readonly X509Certificate[]): readonly X509Certificate[]
   )
 }
 
-/** Everything that is on a path from the first certificate, itself included. */
+/** All certificates on a path from the first one, itself included. */
 export function connected(all: readonly X509Certificate[]): ReadonlySet<X509Certificate> {
   const found = new Set([all[0] as X509Certificate])
   for (const one of found) for (const issuer of issuersIn(all, one)) found.add(issuer)
   return found
 }
 
-/** The certificates of a list that issued another one. A path ends at a root: what has its name and key is the same issuer. */
+/**
+ * The certificates in a list that issued this one. A path ends at a root: another certificate with its name and key is
+ * the same issuer.
+ */
 export function* issuersIn(
   all: readonly X509Certificate[],
   certificate: X509Certificate,
@@ -97,10 +100,10 @@ export function* issuersIn(
   for (const one of all) if (one !== certificate && isIssuedBy(certificate, one)) yield one
 }
 
-/** Links that were verified, which takes 0.1 ms or, with large keys, 10 ms: thousands of hosts have the same few issuers. */
+/** Verified links: a verification takes 0.1 ms or, with large keys, 10 ms, and thousands of hosts share a few issuers. */
 const links = new WeakMap<X509Certificate, WeakMap<X509Certificate, boolean>>()
 
-/** By name and key identifier, and by signature: a CA that was given a new key keeps its name. */
+/** Compares names, key identifiers and signature: a CA with a new key keeps its name. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   const known = links.get(certificate) ?? new WeakMap<X509Certificate, boolean>()
   links.set(certificate, known)

@@ -16,14 +16,14 @@ import { assertFilled, emptiness } from '../read/emptiness.js'
 import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
 import { orderChain } from './chain-order.js'
 
-/** A leaf with its chain, and the key that belongs to it. */
+/** A leaf with its chain and private key. */
 export interface Identity {
-  /** Leaf first, each next the issuer of the one before as far as the file goes; then all others. */
+  /** Leaf first, each followed by its issuer as far as the file contains it; then all others. */
   readonly chain: readonly X509Certificate[]
-  /** How many of them lead up from the leaf, itself included: those that clients need. */
+  /** Length of the path from the leaf, itself included: the certificates that clients need. */
   readonly linked: number
   readonly key: PrivateKey
-  /** The file that the chain came from. */
+  /** The file that contains the chain. */
   readonly path: string
 }
 
@@ -76,12 +76,12 @@ function identitiesBy(passphrase: Buffer | null, set: MaterialSet, found: Findin
   return identities
 }
 
-/** The chain as clean PEM. */
+/** The chain as normalized PEM. */
 export function pemOf(chain: readonly X509Certificate[]): string {
   return chain.map(String).join('')
 }
 
-/** One line's end is not part of a passphrase; anything else is. */
+/** Strips one trailing newline; all other characters belong to the passphrase. */
 function passphraseOf(set: MaterialSet, given: string | null): Buffer | null {
   if (given !== null) return Buffer.from(given)
   const [item] = set.itemsOf('passphrase')
@@ -93,7 +93,7 @@ function passphraseOf(set: MaterialSet, given: string | null): Buffer | null {
   return bytes.subarray(0, length)
 }
 
-/** An empty passphrase may be the right one. If it is not, the file that should hold it is what is wrong. */
+/** An empty passphrase can be right. If it is wrong, the passphrase file is the problem. */
 function opened<T>(set: MaterialSet, bytes: Buffer | null, open: () => T): T {
   try {
     return open()
@@ -109,9 +109,9 @@ function opened<T>(set: MaterialSet, bytes: Buffer | null, open: () => T): T {
 }
 
 /**
- * The pair that lies in a certificate file and a key file (which may be one file).
+ * The pair in a certificate file and a key file (possibly the same file).
  *
- * @throws ProblemError any code of the certificate, the key or the two together.
+ * @throws ProblemError with any code of the certificate, the key or their combination.
  */
 function readPair(
   { id: cert, bytes: certBytes }: MaterialItem,
@@ -143,15 +143,15 @@ function readPair(
   return identity
 }
 
-/** What the keys are that {@link privateKeysOf} leaves aside. */
+/** Descriptions of keys that {@link privateKeysOf} skips. */
 const UNUSABLE: Partial<Record<ProblemCode, string>> = {
   KEY_PASSPHRASE_REQUIRED: 'is encrypted, and no passphrase is set',
   KEY_PASSPHRASE_WRONG: 'is encrypted with another passphrase',
-  KEY_UNSUPPORTED: 'is of a kind that cannot serve TLS',
+  KEY_UNSUPPORTED: 'has a type that cannot serve TLS',
   KEY_INVALID: 'is encrypted in a way that cannot be opened here',
 }
 
-/** Joins certificates and keys that were found together; the leaf must be the first certificate. */
+/** Combines certificates and keys read together; the leaf must be the first certificate. */
 function identityOf(
   certificates: readonly X509Certificate[],
   keys: readonly PrivateKey[],
@@ -175,14 +175,14 @@ function joined(
   const key = keys.find(({ object }) => leaf.checkPrivateKey(object))
   if (!key) throw mismatch(certificates, keys, certPath, keyPath)
   if (!isWhole(key.object, leaf)) {
-    const message = `the private key in ${keyPath} is damaged: its own public half does not verify what it signs`
+    const message = `the private key in ${keyPath} is damaged: its public half does not verify its signatures`
     throw new ProblemError('KEY_INVALID', message, keyPath)
   }
-  const { chain, linked, strangers, reordered } = orderChain(certificates)
-  if (strangers > 0 || reordered) {
+  const { chain, linked, unrelated, reordered } = orderChain(certificates)
+  if (unrelated > 0 || reordered) {
     const what =
-      strangers > 0
-        ? `${strangers} of its certificates are no part of the chain`
+      unrelated > 0
+        ? `${unrelated} of its certificates are not part of the chain`
         : 'the chain is out of order'
     found.judge('warn', 'CHAIN_ORDER', `${certPath}: ${what}; it is served in the right order`, certPath)
   }
@@ -190,12 +190,12 @@ function joined(
 }
 
 /**
- * Certificates that one certificate file may hold. Chains of public CAs have two to four. Each certificate may be compared
- * with each other one, and every handshake sends them all.
+ * Maximum number of certificates per file. Chains of public CAs have two to four. Each certificate may be compared with
+ * each other one, and every handshake sends them all.
  */
 const MAX_CHAIN_CERTIFICATES = 16
 
-/** Each key of a file is decrypted, which may take a tenth of a second. */
+/** Each key of a file is decrypted, which can take 0.1 s. */
 const MAX_KEYS = 8
 
 function assertFew(count: number, path: string): void {
@@ -211,18 +211,18 @@ function assertFewKeys(blocks: readonly PemBlock[], path: string): void {
   throw new ProblemError('KEY_INVALID', message, path)
 }
 
-/** OpenSSL compares public halves alone (`X509_check_private_key`), and takes the file's word for what they are. */
+/** OpenSSL compares only public halves (`X509_check_private_key`) and trusts those in the file. */
 function isWhole(key: KeyObject, leaf: X509Certificate): boolean {
   const digest = digestFor(key)
   try {
     return verify(digest, PROOF, leaf.publicKey, sign(digest, PROOF, key))
   } catch (error) {
-    // The rehearsal reports keys that cannot sign at all.
+    // The rehearsal reports keys that cannot sign.
     return CANNOT_SIGN.has((error as NodeJS.ErrnoException).code ?? '')
   }
 }
 
-/** The second one is how Node 22 refuses to sign with ML-DSA; its OpenSSL signs handshakes with such a key. */
+/** The second code is Node 22's refusal to sign with ML-DSA; its OpenSSL can sign handshakes. */
 const CANNOT_SIGN: ReadonlySet<string> = new Set([
   'ERR_OSSL_EVP_OPERATION_NOT_SUPPORTED_FOR_THIS_KEYTYPE',
   'ERR_OSSL_EVP_PROVIDER_SIGNATURE_NOT_SUPPORTED',

@@ -23,15 +23,15 @@ import { warnOfRootless } from './rootless-anchors.js'
 import { unsucceededOf } from './unsucceeded-anchors.js'
 
 /**
- * What is known of a trust anchor that was not there before.
+ * Facts of a new trust anchor.
  *
- * @throws BrokenAnchor `CA_INVALID` or `KEY_UNSUPPORTED`, for a whole certificate that can anchor nothing.
+ * @throws BrokenAnchor `CA_INVALID` or `KEY_UNSUPPORTED`, for an intact certificate that cannot be an anchor.
  * @throws ProblemError `PEM_INVALID`, for one that cannot be read.
  */
 export function authorityFacts(block: AuthorityBlock, partialChain: boolean): AuthorityFacts {
   const { what, path } = block
   workingOn(path)
-  return reading('CA_INVALID', `${what} cannot be judged`, path, () => factsOfAuthority(block, partialChain))
+  return reading('CA_INVALID', `${what} cannot be checked`, path, () => factsOfAuthority(block, partialChain))
 }
 
 function factsOfAuthority(block: AuthorityBlock, partialChain: boolean): AuthorityFacts {
@@ -43,8 +43,8 @@ function factsOfAuthority(block: AuthorityBlock, partialChain: boolean): Authori
   if (issuer.invalid !== null) {
     throw new BrokenAnchor('CA_INVALID', `${subject} in ${path} is damaged: ${issuer.invalid}`, path, false)
   }
-  // A certificate that signed itself can be an anchor for itself alone; any other one anchors nothing, or with partial
-  // chains the peer that shows it.
+  // A self-signed certificate anchors at least itself; any other non-CA anchors nothing or, with partial chains, the
+  // peer that presents it.
   if (issuer.ca !== 'ca' && !isOwnIssuer(certificate, issuer)) {
     throw new BrokenAnchor('CA_INVALID', `${subject} in ${path} is not a CA certificate`, path, partialChain)
   }
@@ -54,7 +54,7 @@ function factsOfAuthority(block: AuthorityBlock, partialChain: boolean): Authori
     issuer: issuer.selfSigned ? null : wantedIssuerOf(issuer, certificate),
     keyId: issuer.keyId,
     serial: issuer.serial,
-    ...vouchingOf(issuer, settings),
+    ...trustScopeOf(issuer, settings),
     explicitTrust: settings.explicit,
     largeKey: largeKeyOf(certificate),
     notBefore: notBeforeOf(certificate),
@@ -63,8 +63,8 @@ function factsOfAuthority(block: AuthorityBlock, partialChain: boolean): Authori
 }
 
 /**
- * What peers would make of the anchors. `requesting` collects what concerns only servers that request client certificates;
- * an anchor without its root serves no outgoing connection either.
+ * Checks how peers will treat the anchors. `requesting` collects findings that concern only servers that request client
+ * certificates; an anchor without its root also affects outgoing connections.
  */
 export function judgeAuthorities(
   authorities: readonly JudgedAuthority[],
@@ -74,26 +74,26 @@ export function judgeAuthorities(
   requesting: Findings,
 ): void {
   let flawed: { why: string; path: string } | null = null
-  let anyVouches = false
+  let anyTrusted = false
   for (const { facts, block } of authorities) {
     judgeAuthority(facts, block.path, policy, found)
-    if (facts.vouchesFor !== 'none') {
-      // An option can make up for a missing root, so that alone is never a reason to refuse.
-      anyVouches = true
+    if (facts.trustedFor !== 'none') {
+      // An option can replace a missing root, so a missing root alone is no reason to refuse.
+      anyTrusted = true
       continue
     }
-    const message = `${facts.subject} in ${block.path} vouches for no client: ${facts.remark}`
+    const message = `${facts.subject} in ${block.path} cannot verify clients: ${facts.remark}`
     flawed ??= { why: message, path: block.path }
     requesting.judge('warn', 'CA_INVALID', message, block.path)
   }
   warnOfExpired(authorities, found)
   if (!partialChain) warnOfRootless(authorities, found)
-  if (flawed && !anyVouches) {
-    requesting.refuse('CA_INVALID', `no trust anchor vouches for any client; ${flawed.why}`, flawed.path)
+  if (flawed && !anyTrusted) {
+    requesting.refuse('CA_INVALID', `no trust anchor can verify clients; ${flawed.why}`, flawed.path)
   }
 }
 
-/** What makes an anchor a broken one that the options, and not its bytes, decide about; `null` for a sound one. */
+/** Why an anchor is broken by the options, not by its bytes; `null` for a sound one. */
 export function whyBrokenInUse(
   { subject, explicitTrust, issuer }: AuthorityFacts,
   path: string,
@@ -101,32 +101,32 @@ export function whyBrokenInUse(
 ): BrokenAnchor | null {
   if (!explicitTrust || issuer === null || partialChain) return null
   const message =
-    `${subject} in ${path} carries trust settings that make OpenSSL trust it without its issuer; ` +
+    `${subject} in ${path} has trust settings that make OpenSSL trust it without its issuer; ` +
     'write it as a CERTIFICATE, or set `tls.allowPartialTrustChain`'
   return new BrokenAnchor('CA_INVALID', message, path, true)
 }
 
 function judgeAuthority(
-  { subject, vouchesFor, remark, largeKey }: AuthorityFacts,
+  { subject, trustedFor, remark, largeKey }: AuthorityFacts,
   path: string,
   policy: Policy,
   found: Findings,
 ): void {
-  if (vouchesFor === 'others' && remark !== null) {
-    const message = `${subject} in ${path} has no basic constraints, but ${remark}: OpenSSL lets it vouch for every certificate that it signed`
+  if (trustedFor === 'others' && remark !== null) {
+    const message = `${subject} in ${path} has no basic constraints, but ${remark}: OpenSSL accepts every certificate that it signed`
     found.judge('warn', 'CA_INVALID', message, path)
   }
-  if (vouchesFor === 'itself') {
-    const message = `${subject} in ${path} is not a CA certificate; it vouches for itself alone`
+  if (trustedFor === 'itself') {
+    const message = `${subject} in ${path} is not a CA certificate; it can verify only itself`
     found.judge('warn', 'CA_INVALID', message, path)
   }
   if (largeKey !== null) {
-    const message = `the trust anchor ${subject} in ${path} has ${largeKey}: each handshake with it takes too long`
+    const message = `the trust anchor ${subject} in ${path} has ${largeKey}, which makes each handshake too slow`
     found.judge(policy.largeKey, 'KEY_TOO_LARGE', message, path)
   }
 }
 
-/** One warning for all of them: a bundle may hold dozens of expired roots, and the others are still in force. */
+/** One warning for all expired anchors: a bundle may hold dozens, and the others stay in force. */
 function warnOfExpired(authorities: readonly JudgedAuthority[], found: Findings): void {
   const now = Date.now()
   const expired = unsucceededOf(authorities).filter(({ facts }) => facts.notAfter < now)
@@ -144,8 +144,8 @@ function wantedIssuerOf({ issuer, authorityKey }: Issuer, { issuer: name }: X509
 
 function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
   try {
-    const certificate = parseCertificate(pem, what, path, ASKED_LATER)
-    // One that is no CA can vouch for itself alone, which OpenSSL takes in any form.
+    const certificate = parseCertificate(pem, what, path, LATER_PROPERTIES)
+    // A non-CA certificate can anchor only itself, which OpenSSL accepts with any key.
     if (certificate.ca) assertIssuerKey(certificate, what, path)
     return certificate
   } catch (error) {
@@ -154,12 +154,15 @@ function certificateOf({ pem, what, path }: AuthorityBlock): X509Certificate {
   }
 }
 
-/** Node throws for names and purposes that it cannot read. OpenSSL takes some of these, and {@link readIssuer} finds the others. */
-const ASKED_LATER = ['subject', 'issuer', 'serialNumber', 'validTo'] as const
+/**
+ * Node throws for names and purposes that it cannot read. OpenSSL accepts some of them; {@link readIssuer} finds the
+ * others.
+ */
+const LATER_PROPERTIES = ['subject', 'issuer', 'serialNumber', 'validTo'] as const
 
 /**
- * Whether a certificate signed itself, as far as OpenSSL looks: it does not verify the signature of an anchor. Digests that
- * it no longer verifies (MD2, MD4, SHA-0) keep no root of version 1 from anchoring.
+ * Whether OpenSSL treats a certificate as self-signed: it does not verify the signature of an anchor. A digest it no
+ * longer verifies (MD2, MD4, SHA-0) does not prevent a version 1 root from anchoring.
  */
 function isOwnIssuer(certificate: X509Certificate, { ca, selfSigned }: Issuer): boolean {
   if (isSelfSigned(certificate)) return true
@@ -168,7 +171,7 @@ function isOwnIssuer(certificate: X509Certificate, { ca, selfSigned }: Issuer): 
   )
 }
 
-/** OpenSSL takes settings that are damaged as none, and with them what they reject. */
+/** OpenSSL silently ignores damaged settings, including their rejections. */
 function settingsOf({ der, path, what }: AuthorityBlock): TrustSettings {
   try {
     return trustSettingsOf(der)
@@ -183,19 +186,19 @@ function issuerOf({ der, path, what }: AuthorityBlock): Issuer {
   )
 }
 
-function vouchingOf(
+function trustScopeOf(
   { ca, clientFlaw, ownFlaw }: Issuer,
   { rejectsClients }: TrustSettings,
-): Pick<AuthorityFacts, 'vouchesFor' | 'remark'> {
-  if (rejectsClients) return { vouchesFor: 'none', remark: 'its trust settings reject client authentication' }
+): Pick<AuthorityFacts, 'trustedFor' | 'remark'> {
+  if (rejectsClients) return { trustedFor: 'none', remark: 'its trust settings reject client authentication' }
   const flaw = ca === null ? ownFlaw : clientFlaw
-  if (flaw !== null) return { vouchesFor: 'none', remark: flaw }
-  if (ca === null) return { vouchesFor: 'itself', remark: null }
-  return { vouchesFor: 'others', remark: ca === 'ca' ? null : REMARKS[ca] }
+  if (flaw !== null) return { trustedFor: 'none', remark: flaw }
+  if (ca === null) return { trustedFor: 'itself', remark: null }
+  return { trustedFor: 'others', remark: ca === 'ca' ? null : REMARKS[ca] }
 }
 
 const REMARKS = {
-  'version 1': 'is of version 1',
+  'version 1': 'is a version 1 certificate',
   'key usage': 'a key usage with keyCertSign',
   'Netscape type': 'a Netscape type for CAs',
 } as const

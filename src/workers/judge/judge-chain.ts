@@ -8,11 +8,12 @@ import type { Identity } from './identity.js'
 import type { NamedAnchors } from './named-anchors.js'
 
 /**
- * Looks for certificates of a chain that OpenSSL loads without an error and clients then refuse: dates, purpose, weak and
- * large keys, weak signatures. A flaw of a certificate that no path needs is a warning: clients verify the chain without it.
+ * Finds certificates of a chain that OpenSSL loads without an error but clients refuse: dates, purpose, weak and large
+ * keys, weak signatures. A flaw of a certificate that no path needs is a warning, because clients verify the chain
+ * without it.
  *
- * @returns the materialDigest as it is served. `linked` counts the certificates that clients need; certificates that no path needs
- *   are left out if they are too weak, because OpenSSL does not load them at its usual security level.
+ * @returns the identity as served. `linked` counts the certificates that clients need; unneeded weak certificates are
+ *   left out, because OpenSSL does not load them at its default security level.
  */
 export function judgeChain(
   identity: Identity,
@@ -60,7 +61,7 @@ function isWeakness({ code, verdict }: Flaw): boolean {
   return code === 'KEY_TOO_WEAK' && verdict === 'reject'
 }
 
-/** Why clients do without a certificate that has flaws, and what to do; `null` where they need it. */
+/** Why clients do not need a flawed certificate, and what to do; `null` if they need it. */
 function remedyFor(one: Judged, isOnPath: boolean, detour: Detour | null): string | null {
   if (one.flaws.length === 0) return null
   if (!isOnPath) return REMEDIES.sure

@@ -11,12 +11,12 @@ import type { Findings } from '../problems/findings.js'
 import type { Policy } from '../protocol/material.js'
 
 /**
- * While revocation lists are loaded, OpenSSL refuses every client for whose CA it has no list that it can use: Node sets
- * `X509_V_FLAG_CRL_CHECK_ALL` and no flag for deltas or extended lists. What is said here is what `get_crl_score`,
- * `check_crl` and `cert_crl` in crypto/x509/x509_vfy.c do, for the lists of every trust anchor.
+ * While revocation lists are loaded, OpenSSL refuses every client whose CA has no usable list: Node sets
+ * `X509_V_FLAG_CRL_CHECK_ALL` and no flag for deltas or extended lists. The checks follow `get_crl_score`, `check_crl`
+ * and `cert_crl` in crypto/x509/x509_vfy.c, for the lists of every trust anchor.
  *
- * @param found collects what makes a list useless in itself.
- * @param requesting collects what concerns only servers that request client certificates.
+ * @param found collects what makes a list unusable in itself.
+ * @param requesting collects findings that concern only servers that request client certificates.
  * @returns the lists that OpenSSL uses.
  */
 export function judgeCrls(
@@ -40,7 +40,7 @@ export function judgeCrls(
   return usable
 }
 
-/** Looks for anchors without a list, and for lists that cover too little of their anchor. */
+/** Finds anchors without a list, and lists that do not cover their anchor completely. */
 function judgeSigners(
   usable: readonly Crl[],
   byName: ReadonlyMap<string, readonly JudgedAuthority[]>,
@@ -60,17 +60,17 @@ function judgeSigners(
   if (found.refused || requesting.refused || authorities.length === 0) return
   const served = authorities.filter((authority) => own.has(authority))
   if (served.length < authorities.length) judgeMissing(authorities, own, requesting)
-  // Clients of an intermediate that is no anchor are judged by a list of that one.
+  // Clients of an intermediate that is not an anchor need a list of that intermediate.
   const mayBeBelow = foreign > 0 || authorities.some(({ facts }) => facts.issuer !== null)
   for (const authority of served) {
     judgeCoverage(authority, own.get(authority) as Crl[], mayBeBelow, requesting)
   }
 }
 
-/** Each check parses an anchor and verifies a signature: 0.2 ms or more. */
+/** Each check parses an anchor and verifies a signature: at least 0.2 ms. */
 const MAX_SIGNATURE_CHECKS = 4096
 
-/** Every list is compared with every anchor that has the name of its issuer. */
+/** Every list is compared with every anchor of its issuer's name. */
 function signatureChecks(
   crls: readonly Crl[],
   byName: ReadonlyMap<string, readonly JudgedAuthority[]>,
@@ -84,7 +84,7 @@ function isUsable({ unusable, block: { what, path } }: Crl, found: Findings): bo
   return false
 }
 
-/** A list that is not current does no harm beside one that is. */
+/** An outdated list is harmless next to a current one. */
 function judgeDates(crls: readonly Crl[], policy: Policy, found: Findings): void {
   const now = Date.now()
   const covered = new Set(crls.filter((crl) => isCurrent(crl, now)).map(coverageOf))
@@ -104,7 +104,10 @@ function judgeDates(crls: readonly Crl[], policy: Policy, found: Findings): void
   }
 }
 
-/** The anchors, of those of the list's name, that OpenSSL would take the list from. A CA that is given a new key keeps its name. */
+/**
+ * The anchors, among those with the list's issuer name, from which OpenSSL would accept the list. A CA with a new key
+ * keeps its name.
+ */
 function signersOf(crl: Crl, named: readonly JudgedAuthority[], requesting: Findings): JudgedAuthority[] {
   const { authorityKey, block, signature } = crl
   const [first] = named as [JudgedAuthority, ...JudgedAuthority[]]
@@ -114,7 +117,7 @@ function signersOf(crl: Crl, named: readonly JudgedAuthority[], requesting: Find
     return []
   }
   const keyed = named.filter((one) => authorityKey === null || namesKey(authorityKey, issuerOf(one)))
-  if (keyed.length === 0) return refuse(`names another key than that of ${first.facts.subject}`)
+  if (keyed.length === 0) return refuse(`names a different key than that of ${first.facts.subject}`)
   const verdicts = new Map<JudgedAuthority, SignatureVerdict>()
   for (const one of keyed) {
     verdicts.set(one, verifySignature(signature, new X509Certificate(one.block.pem).publicKey))
@@ -124,7 +127,7 @@ function signersOf(crl: Crl, named: readonly JudgedAuthority[], requesting: Find
     const allowed = signers.filter((one) => issuerOf(one).signsLists)
     return allowed.length > 0
       ? allowed
-      : refuse(`is of ${first.facts.subject}, whose key usage lacks cRLSign`)
+      : refuse(`was issued by ${first.facts.subject}, whose key usage lacks cRLSign`)
   }
   if ([...verdicts.values()].includes('unknown')) {
     return refuse('has a signature of a kind that cannot be checked')
@@ -143,7 +146,7 @@ function judgeMissing(
   else requesting.refuse('CRL_MISSING', message, without.block.path)
 }
 
-/** Lists may share the certificates of a CA among them; OpenSSL looks for one that covers each certificate of a chain. */
+/** Lists may divide the certificates of a CA; OpenSSL needs one that covers each certificate of a chain. */
 function judgeCoverage(
   { block, facts }: JudgedAuthority,
   crls: readonly Crl[],
@@ -153,9 +156,9 @@ function judgeCoverage(
   const issuer = issuerOf({ block })
   const what = crls.map((crl) => crl.block.what).join(' and ')
   const path = crls[0]?.block.path
-  // The chain ends with the CA itself, for which OpenSSL wants a list too.
+  // The chain includes the CA itself, for which OpenSSL also needs a list.
   if (issuer.selfSigned && !crls.some(({ scope }) => coversAnchor(scope, issuer))) {
-    const message = `${what} cannot be used: it does not cover ${facts.subject} itself, and OpenSSL refuses every client of it then`
+    const message = `${what} cannot be used: it does not cover ${facts.subject} itself, so OpenSSL refuses every client of this CA`
     requesting.refuse('CRL_UNUSABLE', message, path)
     return
   }
@@ -166,12 +169,12 @@ function judgeCoverage(
     requesting.judge('warn', 'CRL_UNUSABLE', message, path)
     return
   }
-  const message = `${what} cover no client of ${facts.subject}, but CAs alone: clients that it issued itself are refused`
+  const message = `${what} cover only CAs below ${facts.subject}: clients with a certificate from it are refused`
   if (mayBeBelow) requesting.judge('warn', 'CRL_UNUSABLE', message, path)
   else requesting.refuse('CRL_UNUSABLE', message, path)
 }
 
-/** `crl_crldp_check`, for a certificate that is known. */
+/** `crl_crldp_check`, for a known certificate. */
 function coversAnchor({ holds, distributionPoint }: CrlScope, issuer: Issuer): boolean {
   if (holds === (issuer.ca === 'ca' ? 'user' : 'ca')) return false
   return (

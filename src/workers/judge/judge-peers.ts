@@ -5,23 +5,23 @@ import { PeerCertificate } from '../parse/peer-certificate.js'
 import type { JudgePeersReply, JudgePeersTask, PeerChain } from '../protocol/judge-peers.js'
 import { isRevoked, type Revocations, readRevocations } from './revocations.js'
 
-/** After this many milliseconds a task begins with no other peer. Far below any sensible time limit of a task. */
+/** After this many milliseconds a task starts no further peer. Far below any sensible task timeout. */
 const TASK_BUDGET_MS = 500
 /**
- * Signatures that are checked for one peer. Real chains need fewer than ten. A peer can send certificates that keep a
- * search busy for ever: hundreds of re-issues of one CA under one name. It is not accepted when they are used up.
+ * Signature checks per peer. Real chains need fewer than ten, but a peer can send certificates that never end a search:
+ * hundreds of reissues of one CA under one name. A peer that exceeds the limit is not accepted.
  */
 const MAX_SIGNATURES = 64
 /** CAs between a peer and its anchor. OpenSSL's own limit is 100; real chains have a handful. */
 const MAX_DEPTH = 16
 
 /**
- * Looks for a path from each peer's certificate to a trust anchor on which nothing is revoked, as OpenSSL does in a
- * handshake. Validity is not looked at: a certificate that has expired has not lost its issuer's trust. Name constraints are
- * not either: OpenSSL has checked them on the path that the handshake took.
+ * Finds a path from each peer's certificate to a trust anchor without a revoked certificate, as OpenSSL does in a
+ * handshake. Validity is ignored: an expired certificate is not withdrawn trust. So are name constraints: OpenSSL
+ * checked them on the path of the handshake.
  *
- * Each peer is judged by itself. One whose certificates cannot be parsed, or lead nowhere within the budget, is not
- * accepted, and makes no difference to the others.
+ * Each peer is checked separately. A peer whose certificates cannot be parsed, or lead to no anchor within the budget,
+ * is not accepted; others are unaffected.
  */
 export function judgePeers(task: JudgePeersTask): JudgePeersReply {
   const trust = trustOf(task)
@@ -58,12 +58,12 @@ function isAccepted(
 
 interface Step {
   readonly certificate: PeerCertificate
-  /** Certificates below it, and those of them that count for a path length: CAs, those that issued themselves apart. */
+  /** Number of certificates below it, and of those that count for a path length: CAs that are not self-issued. */
   readonly depth: number
   readonly counted: number
 }
 
-/** Breadth first: the shortest path to a certificate is the one that any path length allows soonest. */
+/** Breadth first: the shortest path to a certificate is the most likely to satisfy any path length. */
 function leadsToAnchor(
   leaf: PeerCertificate,
   own: ReadonlyMap<string, readonly PeerCertificate[]>,
@@ -99,7 +99,7 @@ function isEnd(certificate: PeerCertificate, { anchors, partialChain, revocation
   return !isRevoked(certificate, certificate.keyId, revocations)
 }
 
-/** Tasks of one look come one after the other with the same trust; lists can hold half a million entries. */
+/** Successive tasks use the same trust; lists can hold half a million entries. */
 let last: { readonly digest: string; readonly trust: WeakRef<Trust> } | undefined
 
 function trustOf(task: JudgePeersTask): Trust {
@@ -116,9 +116,9 @@ function digestOf({ authorities, formerAuthorities, revocationLists, partialChai
 }
 
 /**
- * An anchor that cannot be read vouches for nothing.
+ * An anchor that cannot be read is ignored.
  *
- * @throws RangeError for a revocation list that cannot be read; none such is ever in service.
+ * @throws RangeError for a revocation list that cannot be read; such a list is never in service.
  */
 function readTrust(task: JudgePeersTask): Trust {
   const anchors = certificatesIn(task.authorities)
@@ -136,7 +136,7 @@ function certificatesIn(pem: Uint8Array | null): PeerCertificate[] {
   return pem === null ? [] : ders(pem).flatMap((der) => certificateOf(der, known) ?? [])
 }
 
-/** The same bytes are often in the chains of many peers, as one object. */
+/** The chains of many peers often share the same bytes, as one object. */
 function certificateOf(
   der: Uint8Array,
   known: Map<Uint8Array, PeerCertificate | null>,

@@ -6,7 +6,7 @@ import { alternativeNamesOf } from '../formats/alternative-names.js'
 import type { CertificateName } from '../formats/certificate-name.js'
 import { CoveredNames } from '../formats/covered-names.js'
 import { readIssuer } from '../formats/issuer.js'
-import { issuerPlacesOf } from '../formats/issuer-places.js'
+import { issuerUrlsOf } from '../formats/issuer-urls.js'
 import { canonicalIssuerOf, canonicalSubjectOf } from '../formats/x509.js'
 import { isSelfSigned } from '../parse/certificates.js'
 import { notAfterOf } from '../parse/facts.js'
@@ -19,9 +19,9 @@ import { judgeLastSignature } from './judge-signature.js'
 import type { NamedAnchors } from './named-anchors.js'
 
 /**
- * Looks for what OpenSSL loads without an error and clients then refuse. `anchorsNamed` finds the engine's own trust anchors.
+ * Finds what OpenSSL loads without an error but clients refuse. `anchorsNamed` finds the engine's own trust anchors.
  *
- * @returns the materialDigest as it is served, see {@link judgeChain}.
+ * @returns the identity as served, see {@link judgeChain}.
  */
 export function judgeIdentity(
   identity: Identity,
@@ -30,9 +30,9 @@ export function judgeIdentity(
   found: Findings,
 ): Identity {
   const { path } = identity
-  // Each looks at something else, and native code behind any of them may throw: the others still say what they find.
+  // The checks are independent, and native code may throw in any of them; the others still report.
   const attempt = <T>(judge: () => T) =>
-    found.attempt(() => reading('PEM_INVALID', `a certificate in ${path} cannot be judged`, path, judge))
+    found.attempt(() => reading('PEM_INVALID', `a certificate in ${path} cannot be checked`, path, judge))
   const served = attempt(() => judgeChain(identity, anchorsNamed, policy, found)) ?? identity
   attempt(() => judgePurpose(identity, policy, found))
   attempt(() => judgeNames(identity, policy, found))
@@ -40,7 +40,7 @@ export function judgeIdentity(
   return served
 }
 
-/** Compares with what is served now: a renewal seldom means to lose a name or time. */
+/** Compares with the certificate in service: names or lifetime are seldom reduced on purpose. */
 export function judgeAgainstServed(
   identity: Identity,
   served: CertificateFacts,
@@ -54,7 +54,7 @@ export function judgeAgainstServed(
     found.judge(policy.namesLost, 'NAMES_LOST', message, identity.path)
   }
   if (notAfterOf(leaf) < Date.parse(served.notAfter)) {
-    const message = `the new certificate expires on ${isoTime(notAfterOf(leaf))}, before the one that is served (${served.notAfter})`
+    const message = `the new certificate expires on ${isoTime(notAfterOf(leaf))}, before the one in service (${served.notAfter})`
     found.judge('warn', 'EXPIRES_EARLIER', message, identity.path)
   }
 }
@@ -69,17 +69,17 @@ function judgePurpose({ chain, path }: Identity, policy: Policy, found: Findings
   const [leaf] = chain as [X509Certificate]
   const { serverLeafFlaw, certSign } = readIssuer(leaf.raw)
   if (serverLeafFlaw !== null) {
-    const message = `the certificate in ${path} is not made for servers: ${serverLeafFlaw}`
+    const message = `the certificate in ${path} cannot be used by a server: ${serverLeafFlaw}`
     found.judge('reject', 'CERT_PURPOSE', message, path)
   }
   if (!leaf.ca) return
   const { names } = alternativeNamesOf(leaf)
-  // `openssl req -x509` makes a self-signed server certificate with CA:TRUE, without a key usage and often without names.
-  // A root has a key usage, or only a URI or an e-mail address as its name.
+  // `openssl req -x509` creates a self-signed server certificate with CA:TRUE, without a key usage and often without
+  // names. A root has a key usage, or only a URI or an e-mail address as its name.
   const isServers = isSelfSigned(leaf) && (names.some(isHost) || (names.length === 0 && certSign !== true))
   const message = isServers
-    ? `the certificate in ${path} signed itself and is marked as a CA (CA:TRUE): who holds its key can issue certificates that its clients accept; issue it with basicConstraints CA:FALSE`
-    : `the certificate in ${path} is a CA certificate; serve one that was issued by it`
+    ? `the certificate in ${path} is self-signed and marked as a CA (CA:TRUE): its key can issue certificates that its clients accept; reissue it with basicConstraints CA:FALSE`
+    : `the certificate in ${path} is a CA certificate; serve a certificate issued by it`
   found.judge(isServers ? policy.selfSignedCa : 'reject', 'CERT_IS_CA', message, path)
 }
 
@@ -95,23 +95,23 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
   if (why !== null) found.judge('warn', 'NAME_NOT_COVERED', `the certificate in ${path} ${why}`, path)
 }
 
-/** Why no client that verifies by host name accepts a leaf; `null` for a usual one, and for one of SPIFFE. */
+/** Why clients that verify host names refuse a leaf; `null` for an ordinary one and for SPIFFE. */
 function whyNoHost(leaf: X509Certificate): string | null {
   const { names } = alternativeNamesOf(leaf)
   if (names.length === 0) return 'has no subjectAltName; clients ignore the common name (RFC 9525)'
-  // Peers of SPIFFE compare the materialDigest, and need no host name.
+  // SPIFFE peers compare the URI and need no host name.
   const isUsual = names.some(({ kind, value }) => {
     return isHost({ kind }) || (kind === 'URI' && /^spiffe:/i.test(value))
   })
   if (isUsual) return null
-  return 'has no DNS name and no IP address among its names, so clients that verify the host name refuse it (RFC 9525)'
+  return 'has no DNS name and no IP address, so clients that verify the host name refuse it (RFC 9525)'
 }
 
 function isHost({ kind }: Pick<CertificateName, 'kind'>): boolean {
   return kind === 'DNS' || kind === 'IP'
 }
 
-/** A host that was named must be covered by its certificate. */
+/** A host with an explicit name must be covered by its certificate. */
 export function judgeNamed({ chain, path }: Identity, name: string, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
   if (new CoveredNames(leaf).covers(name)) return
@@ -119,9 +119,9 @@ export function judgeNamed({ chain, path }: Identity, name: string, found: Findi
 }
 
 /**
- * A leaf whose issuer is unknown. Most likely its intermediate is missing; but a private root that is not among the trust
- * anchors looks the same, and then nothing is missing. Only a certificate that names the place of its issuer's certificate
- * decides between the two: CAs name the place of intermediates.
+ * A leaf whose issuer is unknown. Most likely its intermediate is missing; but a private root that is not a trust
+ * anchor looks the same, and then nothing is missing. Only the URL of the issuer's certificate distinguishes the two:
+ * CAs publish it for intermediates.
  */
 function judgeCompleteness(
   identity: Identity,
@@ -134,15 +134,15 @@ function judgeCompleteness(
   if (judgeLastSignature(identity, anchorsNamed, found) !== 'unknown' || linked > 1) return
   const issuer = oneLine(leaf.issuer)
   if (chain.length > 1) {
-    // An issuer of the right name with another key is a mistake that no policy is about.
+    // An issuer of the right name but with another key is always a mistake, regardless of policy.
     const name = canonicalIssuerOf(leaf.raw)
     const isNamed = chain.slice(1).some((one) => canonicalSubjectOf(one.raw) === name)
-    const message = `no certificate in ${path} issued the leaf; its issuer is ${issuer}`
+    const message = `no certificate in ${path} is the issuer of the leaf, ${issuer}`
     found.judge(isNamed ? 'reject' : policy.unrelatedChain, 'CHAIN_INCOMPLETE', message, path)
     return
   }
-  const state = `${path} holds the leaf alone, and its issuer ${issuer} is neither a public root nor a trust anchor`
-  const [place] = issuerPlacesOf(leaf.raw)
+  const state = `${path} holds only the leaf, and its issuer ${issuer} is neither a public root nor a trust anchor`
+  const [place] = issuerUrlsOf(leaf.raw)
   const advice =
     place === undefined
       ? 'if it is an intermediate, append its certificate, or clients refuse the leaf; if it is a private root, nothing is missing, and clients need that root'

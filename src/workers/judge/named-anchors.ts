@@ -8,16 +8,16 @@ import { Findings } from '../problems/findings.js'
 import type { MaterialSet } from '../read/material-reader.js'
 import { readTrust } from './trust.js'
 
-/** The trust anchors of a name in canonical form. */
+/** Returns the trust anchors of a name in canonical form. */
 export type NamedAnchors = (canonicalName: string) => readonly X509Certificate[]
 
-/** Anchors that issuers were looked up among, by digest: a renewal has the issuer of the certificate before it. */
+/** Anchors found for earlier leaves, by digest: a renewal usually has the same issuer. */
 const parsed = new Map<string, X509Certificate>()
-const MOST_PARSED = 64
+const MAX_PARSED = 64
 
 /**
- * Finds anchors by name. A leaf-only renewal leaves trust files alone and does not parse them; only where its issuer is one
- * of the `known` anchors is that one looked for in them, once in the life of a thread.
+ * Finds anchors by name. A leaf-only renewal neither reads nor parses trust files; only if one of the `known` anchors
+ * has the issuer's name is that anchor loaded, once per thread.
  */
 export function namedAnchors(
   blocks: TrustBlocks | null,
@@ -40,10 +40,10 @@ export function namedAnchors(
       .flatMap((facts) => certificateOf(facts.digest, () => pemOf(facts)))
 }
 
-/** The anchors that a thread looked among last, by the digest of all of them: the tasks of one pass have the same. */
+/** The anchors last searched by this thread, keyed by their joint digest: the tasks of one pass share them. */
 let last: { readonly digest: string; readonly byName: ReadonlyMap<string, readonly string[]> } | undefined
 
-/** Finds anchors by name in their PEM. They are read when the first is asked for. */
+/** Finds anchors by name in their PEM, which is read on the first call. */
 export function anchorsIn(pem: Uint8Array | null): NamedAnchors {
   if (pem === null) return () => []
   return (name) =>
@@ -69,11 +69,11 @@ function certificateOf(digest: string, pemOf: () => string | undefined): X509Cer
   if (pem === undefined) return []
   try {
     const certificate = new X509Certificate(pem)
-    if (parsed.size === MOST_PARSED) parsed.clear()
+    if (parsed.size === MAX_PARSED) parsed.clear()
     parsed.set(digest, certificate)
     return [certificate]
   } catch {
-    // What is damaged among the anchors is reported with them.
+    // Damaged anchors are reported by the trust checks.
     return []
   }
 }

@@ -6,9 +6,9 @@ import type { Identity } from './identity.js'
 import type { NamedAnchors } from './named-anchors.js'
 
 /**
- * Which certificates of a chain clients need to verify the leaf, by their place; the leaf is at 0. They need no root, because
- * they have their own copy of it; nothing above a certificate that a known root issued itself, such as the old
- * cross-signature of that root; and nothing that is not on the path.
+ * Which certificates of a chain clients need to verify the leaf, by index; the leaf is at 0. They do not need the root,
+ * which they have; certificates above one that a known root issued, such as the old cross-signature of that root; or
+ * certificates off the path.
  */
 export function neededIn(
   { chain, linked }: Pick<Identity, 'chain' | 'linked'>,
@@ -16,7 +16,7 @@ export function neededIn(
 ): (index: number) => boolean {
   let count = 1
   while (count < linked && !isSelfSigned(chain[count] as X509Certificate)) {
-    // Below the first intermediate there is the leaf alone, which roots seldom issue.
+    // Not for the leaf, which roots seldom issue.
     if (count > 1 && hasKnownRoot(chain[count - 1] as X509Certificate, anchorsNamed)) break
     count++
   }

@@ -11,25 +11,25 @@ import { base64Of, childrenOf } from '../formats/der.js'
 import { elementIn } from '../formats/extensions.js'
 import { canonicalName } from '../formats/name.js'
 
-/** What a revocation list says, as far as it decides about certificates that were accepted before. */
+/** The content of a revocation list that decides about certificates accepted earlier. */
 export interface Revocations {
   /** The CA, see {@link canonicalName}. */
   readonly issuer: string
-  /** Names the key of the CA, in base64; `null` where the list does not say. */
+  /** Key identifier of the CA in base64; `null` if not stated. */
   readonly authorityKeyId: string | null
-  /** The issuing distribution point in base64: lists of one CA can share its certificates among them. Empty without one. */
+  /** The issuing distribution point in base64, because lists of one CA can divide its certificates. Empty without one. */
   readonly scope: string
   readonly thisUpdate: number
   readonly nextUpdate: number | null
-  /** For each issuer the serial numbers that are revoked, as base64 of their content. */
+  /** Revoked serial numbers by issuer, in base64 of their content. */
   readonly revoked: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /**
- * Reads a list. Entries of an indirect list belong to the issuer that they name, or that the entry before them names
- * (RFC 5280, section 5.3.3).
+ * Reads a list. Entries of an indirect list belong to the issuer named in them or in the last entry that names one (RFC
+ * 5280, section 5.3.3).
  *
- * @throws RangeError for what is no revocation list in DER.
+ * @throws RangeError if it is not a revocation list in DER.
  */
 export function readRevocations(der: Uint8Array): Revocations {
   const list = crlFieldsOf(der)
@@ -43,10 +43,10 @@ export function readRevocations(der: Uint8Array): Revocations {
 }
 
 /**
- * Whether the list that OpenSSL would choose for a certificate revokes it. Among several lists of its CA that is one that is
- * valid now before one that is not, and the newest of those (get_crl_sk in crypto/x509/x509_vfy.c).
+ * Whether the list that OpenSSL would choose for a certificate revokes it: among the lists of its CA, a currently valid
+ * one before others, then the newest (get_crl_sk in crypto/x509/x509_vfy.c).
  *
- * @param keyIds of the CA that issued the certificate; a list of another key of that CA does not count.
+ * @param keyIds of the CA that issued the certificate; lists of another key of that CA are ignored.
  */
 export function isRevoked(
   { issuer, serial }: { readonly issuer: string; readonly serial: string },
@@ -59,7 +59,8 @@ export function isRevoked(
   )
   own.sort((a, b) => Number(isCurrent(b, now)) - Number(isCurrent(a, now)) || b.thisUpdate - a.thisUpdate)
   const chosen = own.filter((list, i) => own.findIndex(({ scope }) => scope === list.scope) === i)
-  // OpenSSL takes no indirect list of another CA as Node asks it; a certificate that one names is revoked all the same.
+  // As configured by Node, OpenSSL ignores indirect lists of another CA; a certificate in one counts as revoked all the
+  // same.
   const foreign = lists.some((list) => list.issuer !== issuer && list.revoked.get(issuer)?.has(serial))
   return foreign || chosen.some(({ revoked }) => revoked.get(issuer)?.has(serial))
 }

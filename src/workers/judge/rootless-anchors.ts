@@ -4,25 +4,26 @@ import type { JudgedAuthority } from '../parse/trust-blocks.js'
 import type { Findings } from '../problems/findings.js'
 
 /**
- * Warns of trust anchors from which no path leads to an anchor that signed itself. Without `allowPartialTrustChain`, OpenSSL
- * ends a chain at such an anchor alone (`X509_V_FLAG_PARTIAL_CHAIN`), and refuses every peer below the others.
+ * Warns of trust anchors without a path to a self-signed anchor. Without `allowPartialTrustChain`
+ * (`X509_V_FLAG_PARTIAL_CHAIN`), OpenSSL ends chains only at self-signed anchors and refuses every peer below the
+ * others.
  */
 export function warnOfRootless(authorities: readonly JudgedAuthority[], found: Findings): void {
   const anchors = authorities.map(({ facts }) => facts)
   const byIssuer = groupByIssuer(anchors)
   const rooted = rootedAmong(anchors, byIssuer)
-  const rootless = authorities.filter(({ facts }) => facts.vouchesFor === 'others' && !rooted.has(facts))
+  const rootless = authorities.filter(({ facts }) => facts.trustedFor === 'others' && !rooted.has(facts))
   const [first] = rootless
   if (!first) return
-  // Those below others have the same cause.
+  // Anchors below other rootless ones have the same cause.
   const below = new Set(rootless.flatMap(({ facts }) => issuedBy(facts, byIssuer)))
   const highest = rootless.filter(({ facts }) => !below.has(facts))
-  const isAll = !anchors.some((facts) => facts.vouchesFor !== 'none' && rooted.has(facts))
+  const isAll = !anchors.some((facts) => facts.trustedFor !== 'none' && rooted.has(facts))
   const names = new Set(anchors.map(({ canonicalName }) => canonicalName))
   for (const { facts, block } of highest.length === 0 || isAll ? [highest[0] ?? first] : highest) {
     const { subject, issuer } = facts
     const withKey = issuer && names.has(issuer.name) ? ' with the key that signed it' : ''
-    const why = `${subject} in ${block.path} did not sign itself, and its issuer ${issuer?.subject}${withKey} is not a trust anchor`
+    const why = `${subject} in ${block.path} is not self-signed, and its issuer ${issuer?.subject}${withKey} is not a trust anchor`
     const effect = isAll
       ? `no trust anchor leads to a root, so OpenSSL refuses the certificate of every peer: ${why}`
       : `${why}, so OpenSSL refuses every certificate below it`
@@ -34,16 +35,16 @@ export function warnOfRootless(authorities: readonly JudgedAuthority[], found: F
 
 type ByIssuer = ReadonlyMap<string, readonly AuthorityFacts[]>
 
-/** The anchors that signed themselves, and all that they issued, directly or through others. */
+/** The self-signed anchors and all that they issued, directly or indirectly. */
 function rootedAmong(anchors: readonly AuthorityFacts[], byIssuer: ByIssuer): ReadonlySet<AuthorityFacts> {
   const rooted = new Set(anchors.filter(({ issuer }) => issuer === null))
   for (const anchor of rooted) for (const below of issuedBy(anchor, byIssuer)) rooted.add(below)
   return rooted
 }
 
-/** The anchors that another one issued, if it may issue any. */
+/** The anchors that this one issued, if it may issue any. */
 function issuedBy(anchor: AuthorityFacts, byIssuer: ByIssuer): readonly AuthorityFacts[] {
-  if (anchor.vouchesFor !== 'others') return []
+  if (anchor.trustedFor !== 'others') return []
   return (byIssuer.get(anchor.canonicalName) ?? []).filter((below) => mayBeIssuer(anchor, below))
 }
 
@@ -58,7 +59,7 @@ function groupByIssuer(anchors: readonly AuthorityFacts[]): ByIssuer {
   return groups
 }
 
-/** By key identifier: a root that was given a new key has its old name. */
+/** Compares key identifiers too: a root with a new key keeps its name. */
 function mayBeIssuer(
   { keyId, serial, issuer, canonicalName }: AuthorityFacts,
   below: AuthorityFacts,

@@ -5,7 +5,7 @@ import type { JudgedAuthority, TrustBlock } from '../parse/trust-blocks.js'
 import { type DatedLabel, NEVER_MS, packTrustEnds, type TrustEnds } from '../protocol/ends.js'
 import { unsucceededOf } from './unsucceeded-anchors.js'
 
-/** When each trust anchor and each revocation list ends, without those that another one succeeds. */
+/** End of each trust anchor and revocation list that has no successor. */
 export function trustEndsOf(authorities: readonly JudgedAuthority[], lists: readonly Crl[]): TrustEnds {
   const ofAuthorities = unsucceededOf(authorities).map(({ facts, block }): DatedLabel => {
     const { subject: name, notBefore: from, notAfter: to } = facts
@@ -22,11 +22,11 @@ export function trustEndsOf(authorities: readonly JudgedAuthority[], lists: read
   return packTrustEnds(ofAuthorities, ofLists)
 }
 
-/** Since when this list, and those of its coverage before it, leave no gap. */
+/** Start of the period without a gap that this list and earlier ones of its coverage form. */
 function startOf({ thisUpdate }: Crl, group: readonly Crl[]): number {
   const before = group.filter((other) => other.thisUpdate < thisUpdate)
   let since = thisUpdate
-  // From the last one back: each may reach up to the one after it.
+  // Latest first: each may extend up to the start of the one after it.
   for (const other of before.sort((a, b) => b.thisUpdate - a.thisUpdate)) {
     if (endOf(other) >= since) since = other.thisUpdate
   }
@@ -34,8 +34,8 @@ function startOf({ thisUpdate }: Crl, group: readonly Crl[]): number {
 }
 
 /**
- * The lists of one coverage whose end makes clients fail: those without a successor, which is a list that ends later and has
- * begun when they end (or by now, if they have ended). If two end together, the first one counts.
+ * The lists of one coverage whose end makes clients fail: those without a successor, i.e. a list that ends later and
+ * has started when they end (or by now, if they have ended). If two end together, the first counts.
  */
 function neededLists(lists: readonly Crl[]): Crl[] {
   const now = Date.now()
@@ -62,7 +62,7 @@ function endOf({ nextUpdate }: Crl): number {
   return nextUpdate ?? NEVER_MS
 }
 
-/** Trust settings can follow the certificate; they are not part of it. */
+/** Without the trust settings that can follow the certificate. */
 function fingerprintOf({ der }: TrustBlock): string {
   return fingerprint256Of(der.subarray(0, nodeAt(der, 0).to))
 }

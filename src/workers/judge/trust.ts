@@ -22,7 +22,7 @@ import { judgeCrls } from './judge-crls.js'
 import { trustEndsOf } from './trust-ends.js'
 
 /** Whether any of the changed items holds, or held, trust anchors or revocation lists. @param changed - their ids. */
-export function trustMoved(set: MaterialSet, changed: readonly string[]): boolean {
+export function trustChanged(set: MaterialSet, changed: readonly string[]): boolean {
   const idsOf = (roles: ReadonlySet<Role>) =>
     new Set([...roles].flatMap((role) => set.itemsOf(role).map(({ id }) => id)))
   const [trust, others] = [idsOf(TRUST_ROLES), idsOf(OTHER_ROLES)]
@@ -35,7 +35,7 @@ const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
 /**
  * The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`.
  *
- * @param known of what is served: the names of these are not looked for again.
+ * @param known anchors in service, whose subjects are not read again.
  */
 export function readTrust(set: MaterialSet, known: AuthorityList, found: Findings): TrustBlocks {
   const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
@@ -61,11 +61,11 @@ export function readTrust(set: MaterialSet, known: AuthorityList, found: Finding
 }
 
 /**
- * Parses every trust anchor that is not known, and every revocation list, and says what clients would make of them.
+ * Parses every new trust anchor and every revocation list, and reports how clients would treat them.
  *
- * @param known of what is served; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
- * @param requesting collects what concerns only servers that request client certificates.
- * @returns the blocks without broken anchors, what is known of each anchor now, and when anchors and lists end.
+ * @param known anchors in service; parsing a certificate takes 0.1 ms on OpenSSL 3.0.
+ * @param requesting collects findings that concern only servers that request client certificates.
+ * @returns the blocks without broken anchors, the facts of each anchor, and when anchors and lists end.
  */
 export function judgeTrust(
   blocks: TrustBlocks,
@@ -92,18 +92,18 @@ export function judgeTrust(
   }
 }
 
-/** The digest stays that of the files: it says whether they have changed. */
+/** Keeps the digest of the files, which detects changes. */
 function withAuthorities(blocks: TrustBlocks, authorities: readonly JudgedAuthority[]): TrustBlocks {
   const inForce = authorities.map(({ block }) => block)
   return { ...blocks, authorities: inForce, facts: { ...blocks.facts, authorities: inForce.length } }
 }
 
-/** Without the anchors that are known: OpenSSL has taken those before, with the same options. */
+/** Without known anchors: OpenSSL has accepted those, with the same options. */
 export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBlocks {
   return { ...blocks, authorities: blocks.authorities.filter(({ digest }) => !known.byDigest.has(digest)) }
 }
 
-/** The trust as the main thread loads it; `problems` are those of {@link PreparedTrust.problems}. */
+/** The trust as loaded by the main thread; for `problems`, see {@link PreparedTrust.problems}. */
 export function preparedTrust(
   { authorities, revocationLists }: TrustBlocks,
   ends: TrustEnds,
@@ -125,7 +125,7 @@ export function preparedTrust(
 
 /**
  * The list of CA names has a two-byte length (RFC 5246, section 7.4.4; RFC 8446, section 4.2.4); TLS 1.3 puts other
- * extensions into the same field, so a little is left for them.
+ * extensions into the same field, so some room is left.
  */
 const MAX_NAMES_BYTES = 64_000
 
@@ -163,7 +163,7 @@ function trustBlock({ pem }: PemBlock, what: string, path: string): TrustBlock {
   return { pem, der, digest: hash('sha256', der), path, what }
 }
 
-/** Issuers are looked for by name before the certificates are parsed. */
+/** Issuers are looked up by name before the certificates are parsed. */
 function subjectIn({ der, what, path }: TrustBlock): string {
   try {
     return subjectOf(der)

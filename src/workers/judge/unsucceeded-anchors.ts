@@ -2,9 +2,9 @@ import { publicKeyInfoOf } from '../formats/x509.js'
 import type { JudgedAuthority } from '../parse/trust-blocks.js'
 
 /**
- * The trust anchors whose end refuses peers: those that no other anchor succeeds. A root that was renewed with its key stands
- * beside the old one until that is removed, and of several anchors with one name and one key OpenSSL takes one that is valid
- * now (`X509_STORE_CTX_get1_issuer` in crypto/x509/x509_lu.c).
+ * The trust anchors whose end makes clients fail: those that no other anchor succeeds. A root renewed with the same key
+ * coexists with the old one until that is removed, and OpenSSL uses a currently valid anchor among those with one name
+ * and key (`X509_STORE_CTX_get1_issuer` in crypto/x509/x509_lu.c).
  */
 export function unsucceededOf(authorities: readonly JudgedAuthority[]): JudgedAuthority[] {
   const byName = new Map<string, JudgedAuthority[]>()
@@ -17,7 +17,7 @@ export function unsucceededOf(authorities: readonly JudgedAuthority[]): JudgedAu
   const now = Date.now()
   const isNeeded = (one: JudgedAuthority) => {
     const group = byName.get(one.facts.canonicalName) as JudgedAuthority[]
-    // Of two that end together, the first stands for both.
+    // If two end together, the first represents both.
     const at = group.indexOf(one)
     return !group.some((other, i) => {
       const isLater =
@@ -28,12 +28,12 @@ export function unsucceededOf(authorities: readonly JudgedAuthority[]): JudgedAu
   return authorities.filter(isNeeded)
 }
 
-/** Whether an anchor that ends later vouches for the same peers, without a gap. */
+/** Whether a later-ending anchor serves the same peers without a gap. */
 function succeeds(later: JudgedAuthority, one: JudgedAuthority, now: number): boolean {
   const { facts } = later
-  // Peers name the key that signed them by its identifier, and a path goes on above an anchor that did not sign itself.
+  // Peers name their issuer's key by its identifier, and a path continues above an anchor that is not self-signed.
   return (
-    facts.vouchesFor === 'others' &&
+    facts.trustedFor === 'others' &&
     facts.notBefore <= Math.max(one.facts.notAfter, now) &&
     facts.keyId === one.facts.keyId &&
     (facts.issuer === null || facts.issuer.name === one.facts.issuer?.name) &&

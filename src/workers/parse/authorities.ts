@@ -1,44 +1,44 @@
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
 import type { AuthorityKeyId } from '../formats/authority-key-id.js'
 
-/** What is known of a trust anchor, so that it is parsed once and not again each time that another one comes or goes. */
+/** Parsed facts of a trust anchor, cached so that it is not parsed again when another anchor is added or removed. */
 export interface AuthorityFacts {
   /** SHA-256 of the DER, in lower-case hex. */
   readonly digest: string
   readonly subject: string
-  /** The subject's DER in base64, as issuers are compared by. */
+  /** The subject's DER in base64, for comparison with issuers. */
   readonly name: string
   /** The subject as OpenSSL compares it. */
   readonly canonicalName: string
-  /** What another anchor must be to have issued it; `null` for an anchor that signed itself. */
+  /** The issuer to look for among the anchors; `null` for a self-signed anchor. */
   readonly issuer: WantedIssuer | null
   /** Its subject key identifier in base64; `null` without one. */
   readonly keyId: string | null
-  /** Its serial number, DER content in base64. */
+  /** Serial number of the CA certificate, DER content in base64. */
   readonly serial: string
-  /** For which clients OpenSSL lets it vouch: for those that it signed, for itself as a client, or for none. */
-  readonly vouchesFor: 'others' | 'itself' | 'none'
-  /** What is unusual about that, in words; `null` for a usual CA. */
+  /** The certificates that OpenSSL accepts through it: those it signed, only itself (as a client), or none. */
+  readonly trustedFor: 'others' | 'itself' | 'none'
+  /** What is unusual about that, in words; `null` for an ordinary CA. */
   readonly remark: string | null
   /** Whether trust settings in its file make OpenSSL trust it without its issuer. */
   readonly explicitTrust: boolean
-  /** What makes its key too large, in words; `null` for a usual key. */
+  /** Why its key is too large, in words; `null` for an ordinary key. */
   readonly largeKey: string | null
   /** Milliseconds since 1970, as `notAfter`. */
   readonly notBefore: number
   readonly notAfter: number
 }
 
-/** The issuer of a certificate, as the certificate names it. */
+/** The issuer named in a certificate. */
 export interface WantedIssuer {
-  /** As OpenSSL compares names. */
+  /** In canonical form. */
   readonly name: string
   /** For messages. */
   readonly subject: string
   readonly key: AuthorityKeyId | null
 }
 
-/** Trust anchors can be hundreds, and most passes leave them alone: these are not even parsed then. */
+/** There can be hundreds of trust anchors, and most passes do not change them; then they are not parsed. */
 export class AuthorityList {
   #facts: readonly AuthorityFacts[] | undefined
   #packed: Uint8Array | undefined

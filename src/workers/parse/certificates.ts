@@ -10,7 +10,7 @@ import { assertReadable, assertReadablePurposes, keyKindIn } from '../formats/x5
 import { reading } from '../problems/reading.js'
 import { notAfterOf, notBeforeOf } from './facts.js'
 
-/** Labels under which OpenSSL takes one certificate; the last has trust settings behind it. */
+/** Labels that OpenSSL accepts for one certificate; the last one includes trust settings. */
 const LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
 
 export function isCertificateBlock(block: PemBlock): boolean {
@@ -18,9 +18,10 @@ export function isCertificateBlock(block: PemBlock): boolean {
 }
 
 /**
- * Every certificate of a file, in its order.
+ * Every certificate of a file, in file order.
  *
- * @throws ProblemError `CERT_MISSING`, which names what the file holds instead, or `PEM_INVALID` for one that is damaged.
+ * @throws ProblemError `CERT_MISSING`, which names the content found instead, or `PEM_INVALID` for a damaged
+ *   certificate.
  */
 export function certificatesOf(blocks: readonly PemBlock[], path: string): X509Certificate[] {
   const found = blocks.filter(isCertificateBlock)
@@ -29,28 +30,28 @@ export function certificatesOf(blocks: readonly PemBlock[], path: string): X509C
     throw new ProblemError('CERT_MISSING', message, path)
   }
   return found.map(({ pem }, i) => {
-    // The leaf may be there twice.
+    // The leaf may be repeated.
     const parse = pem === found[0]?.pem ? usableCertificate : usableIssuer
     return parse(pem, `certificate ${i + 1} of ${found.length} in ${path}`, path)
   })
 }
 
-/** Issuers that were parsed last: ten thousand leaves have the same few. */
+/** Recently parsed issuers: ten thousand leaves share a few. */
 const issuers = new Map<string, X509Certificate>()
-const MOST_ISSUERS = 64
+const MAX_ISSUERS = 64
 
 function usableIssuer(pem: string, what: string, path: string): X509Certificate {
   const known = issuers.get(pem)
   if (known) return known
   const issuer = usableCertificate(pem, what, path)
   assertIssuerKey(issuer, what, path)
-  if (issuers.size === MOST_ISSUERS) issuers.clear()
+  if (issuers.size === MAX_ISSUERS) issuers.clear()
   issuers.set(pem, issuer)
   return issuer
 }
 
 /**
- * A certificate whose key and dates can be read too: OpenSSL looks at these only when it is asked for them.
+ * Parses a certificate and its key and dates, which OpenSSL otherwise decodes only on first use.
  *
  * @throws ProblemError `PEM_INVALID`
  */
@@ -68,34 +69,34 @@ export function usableCertificate(pem: string, what: string, path: string): X509
 }
 
 /**
- * A certificate of which everything that is asked later can be answered: our own reader takes DER alone, and looks at
- * the bytes of the file before OpenSSL, which also takes BER, does.
+ * Parses a certificate so that later reads cannot fail: our own DER-only reader checks the bytes before OpenSSL, which
+ * also accepts BER.
  *
- * @param asked what is asked later. @defaultValue all that is asked of the certificate of a server
+ * @param properties those that are read later. @defaultValue all that are read of server certificates
  * @throws ProblemError `PEM_INVALID`, or `KEY_UNSUPPORTED` for a key that Node or OpenSSL cannot handle safely.
  */
 export function parseCertificate(
   pem: string,
   what: string,
   path: string,
-  asked: readonly AskedLater[] = ASKED_LATER,
+  properties: readonly LaterProperty[] = LATER_PROPERTIES,
 ): X509Certificate {
   return reading('PEM_INVALID', damaged(what), path, () => {
     const der = certificateDer(pem)
     if (isPkcs7(der)) throw damagedCertificate(what, path, `it is PKCS#7; ${pkcs7Hint(path)}`)
     assertReadable(der)
-    if (asked.includes('keyUsage')) assertReadablePurposes(der)
+    if (properties.includes('keyUsage')) assertReadablePurposes(der)
     const why = whyNotLoadable(keyKindIn(der))
     if (why !== null) throw unsupportedKey(what, why, path)
     const certificate = new X509Certificate(pem)
-    // Some of these throw for certificates that OpenSSL takes: better here than in the middle of a judgement.
-    for (const property of asked) void certificate[property]
+    // Some getters throw for certificates that OpenSSL accepts: fail here instead of in the middle of a check.
+    for (const property of properties) void certificate[property]
     return certificate
   })
 }
 
 /**
- * A certificate in a chain or among the trust anchors, whose key has to vouch for others.
+ * For a certificate in a chain or among the trust anchors, whose key must verify others.
  *
  * @throws ProblemError `KEY_UNSUPPORTED` for a key that OpenSSL verifies nothing with.
  */
@@ -104,9 +105,9 @@ export function assertIssuerKey({ raw }: X509Certificate, what: string, path: st
   if (why !== null) throw unsupportedKey(what, why, path)
 }
 
-type AskedLater = 'subject' | 'issuer' | 'subjectAltName' | 'keyUsage' | 'ca' | 'serialNumber' | 'validTo'
+type LaterProperty = 'subject' | 'issuer' | 'subjectAltName' | 'keyUsage' | 'ca' | 'serialNumber' | 'validTo'
 
-const ASKED_LATER: readonly AskedLater[] = [
+const LATER_PROPERTIES: readonly LaterProperty[] = [
   'subject',
   'issuer',
   'subjectAltName',
@@ -126,13 +127,13 @@ function unsupportedKey(what: string, why: string, path: string): ProblemError {
   return new ProblemError('KEY_UNSUPPORTED', `the key of ${what} cannot be used: ${why}`, path)
 }
 
-/** Whether it vouches for itself. `checkIssued` alone denies it to what may not sign others. */
+/** Whether it signed itself. `checkIssued` alone is false for a certificate that may not sign others. */
 export function isSelfSigned(certificate: X509Certificate): boolean {
   if (certificate.subject !== certificate.issuer) return false
   try {
     return certificate.verify(certificate.publicKey)
   } catch {
-    // A key of a kind that OpenSSL does not know has proved nothing.
+    // A key of an unknown kind cannot be verified.
     return false
   }
 }
@@ -141,11 +142,11 @@ export function damagedCertificate(what: string, path: string, how?: string): Pr
   return new ProblemError('PEM_INVALID', damaged(what, how), path)
 }
 
-function damaged(what: string, how: string = 'it is no X.509 certificate in DER'): string {
+function damaged(what: string, how: string = 'it is not an X.509 certificate in DER'): string {
   return `${what} is damaged: ${how}`
 }
 
-/** What the blocks of a file are, in words, for a message about the wrong file. */
+/** Describes the blocks of a file, for a message about the wrong file. */
 export function describe(blocks: readonly PemBlock[]): string {
   if (blocks.length === 0) return 'no PEM block at all'
   const kinds = new Set(blocks.map(({ label }) => kindOf(label)))

@@ -19,18 +19,18 @@ import { reading } from '../problems/reading.js'
 import { workingOn } from '../progress/progress.js'
 import type { TrustBlock } from './trust-blocks.js'
 
-/** What of a revocation list decides which clients of its CA OpenSSL accepts while it is loaded. */
+/** The fields of a revocation list that decide which clients of its CA OpenSSL accepts while it is loaded. */
 export interface Crl extends Omit<CrlFields, 'extensions' | 'distributionPoint' | 'revoked'> {
   readonly block: TrustBlock
   readonly scope: CrlScope
-  /** Why OpenSSL, as Node sets it up, never uses the list, or not for what it says; `null` if it does. */
+  /** Why OpenSSL, as configured by Node, ignores the list or its purpose; `null` if it does not. */
   readonly unusable: string | null
 }
 
-/** The certificates that a list is about (RFC 5280, section 5.2.5). */
+/** The certificates that a list covers (RFC 5280, section 5.2.5). */
 export interface CrlScope {
   readonly holds: 'all' | 'user' | 'ca'
-  /** The distribution point by its full names, DER in base64; `null` for a list that is not bound to one. */
+  /** Full names of the distribution point, DER in base64; `null` for a list without one. */
   readonly distributionPoint: readonly string[] | null
 }
 
@@ -49,15 +49,15 @@ export function parseCrl(block: TrustBlock): Crl {
 }
 
 /**
- * Names the certificates that a list is about: OpenSSL takes any current list of the same coverage. A CA with a new key, or
- * one that partitions its lists, needs a current list for each.
+ * Identifies the certificates that a list covers: OpenSSL uses any current list of the same coverage. A CA with a new
+ * key or partitioned lists needs a current list for each.
  */
 export function coverageOf({ issuer, authorityKey, scope }: Crl): string {
   return JSON.stringify([issuer, authorityKey?.keyId ?? null, scope.holds, scope.distributionPoint])
 }
 
 const DELTA_INDICATOR = '2.5.29.27'
-/** Extensions that OpenSSL takes into account even where they are critical (`crl_cb` in crypto/x509/x_crl.c). */
+/** Extensions that OpenSSL handles even if critical (`crl_cb` in crypto/x509/x_crl.c). */
 const HANDLED = new Set([DELTA_INDICATOR, ISSUING_DISTRIBUTION_POINT, AUTHORITY_KEY_ID])
 
 function extensionsFlaw(extensions: CrlFields['extensions']): string | null {
@@ -72,8 +72,8 @@ const WHOLE: CrlScope = { holds: 'all', distributionPoint: null }
 
 /**
  * IssuingDistributionPoint ::= SEQUENCE { distributionPoint [0], onlyContainsUserCerts [1], onlyContainsCACerts [2],
- * onlySomeReasons [3], indirectCRL [4], onlyContainsAttributeCerts [5] }. An empty one, and a restriction that is
- * written out as FALSE, are no DER; versions of OpenSSL differ in what they make of them.
+ * onlySomeReasons [3], indirectCRL [4], onlyContainsAttributeCerts [5] }. An empty one and an explicit FALSE are not
+ * DER; OpenSSL versions differ in their treatment.
  */
 function readScope(der: Uint8Array, node: DerNode): CrlScope & { unusable: string | null } {
   if (node.tag !== SEQUENCE || node.from === node.to) throw notAScope()
@@ -110,7 +110,7 @@ function notAScope(): RangeError {
   return new RangeError('not an issuing distribution point')
 }
 
-/** What in the entries makes the list useless. All of them are read: open connections are judged by them. */
+/** Why the entries make the list unusable. All are read, because open connections are checked against them. */
 function entriesFlaw(der: Uint8Array, list: CrlFields): string | null {
   let flaw: string | null = null
   for (const entry of entriesOf(der, list)) flaw ??= entryFlaw(der, entry)
@@ -120,10 +120,10 @@ function entriesFlaw(der: Uint8Array, list: CrlFields): string | null {
 function entryFlaw(der: Uint8Array, entry: CrlEntry): string | null {
   for (const { oid, critical } of entry.extensions.values()) {
     if (oid === CERTIFICATE_ISSUER)
-      return 'its entries name another issuer, as only those of an indirect list may'
+      return 'its entries name another issuer, which only an indirect list may do'
     if (critical) return `the critical extension ${oid} of an entry is unknown to OpenSSL`
     if (oid === REASON_CODE && isRemoval(der, entry))
-      return 'an entry is to be removed, as only a delta list may say'
+      return 'an entry is marked for removal, which only a delta list may do'
   }
   return null
 }

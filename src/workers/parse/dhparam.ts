@@ -11,16 +11,16 @@ import { assertFilled } from '../read/emptiness.js'
 import type { MaterialSet } from '../read/material-reader.js'
 import { describe } from './certificates.js'
 
-/** OpenSSL drops what it cannot parse without a word, and refuses primes below 1,024 bits. */
-const LEAST_BITS = 1024
+/** OpenSSL silently ignores what it cannot parse, and refuses primes below 1,024 bits. */
+const MIN_BITS = 1024
 const SAFE_BITS = 2048
-/** OpenSSL computes with up to 10,000 bits, which hold the event loop for a third of a second in each handshake. */
-const MOST_BITS = 8192
-/** For a private value: twice the strength of a prime of 2,048 bits (RFC 7919, section 5.2). */
-const LEAST_PRIVATE_BITS = 224
+/** OpenSSL accepts up to 10,000 bits, which block the event loop for a third of a second per handshake. */
+const MAX_BITS = 8192
+/** Minimum size of private values: twice the strength of a 2,048-bit prime (RFC 7919, section 5.2). */
+const MIN_PRIVATE_BITS = 224
 
 /**
- * Diffie-Hellman parameters as clean PEM; `null` where none are configured.
+ * Diffie-Hellman parameters as normalized PEM; `null` if none are configured.
  *
  * @throws ProblemError `DHPARAM_INVALID` or `PEM_INVALID`.
  */
@@ -38,9 +38,9 @@ export function readDhparam(set: MaterialSet, policy: Policy, found: Findings): 
   const group = block.label === X942 ? readX942Group(block.pem) : readGroup(block.pem)
   if (group === null) throw invalid(path, `the DH parameters in ${path} are damaged`)
   const bits = bitsOf(group.prime)
-  if (bits < LEAST_BITS || bits > MOST_BITS) {
+  if (bits < MIN_BITS || bits > MAX_BITS) {
     const bound =
-      bits < LEAST_BITS ? `OpenSSL takes no less than ${LEAST_BITS}` : `at most ${MOST_BITS} are allowed`
+      bits < MIN_BITS ? `OpenSSL requires at least ${MIN_BITS}` : `at most ${MAX_BITS} are allowed`
     throw invalid(path, `the DH prime in ${path} has ${bits} bits; ${bound}`)
   }
   const flaw = flawOf(group, block.pem)
@@ -51,7 +51,7 @@ export function readDhparam(set: MaterialSet, policy: Policy, found: Findings): 
     )
   }
   if (bits < SAFE_BITS) {
-    const message = `the DH prime in ${path} has ${bits} bits; less than ${SAFE_BITS} is weak`
+    const message = `the DH prime in ${path} has ${bits} bits; less than ${SAFE_BITS} bits is weak`
     found.judge(policy.weakKey, 'KEY_TOO_WEAK', message, path)
   }
   return block.pem
@@ -64,14 +64,14 @@ function invalid(path: string, message: string): ProblemError {
 interface Group {
   readonly prime: bigint
   readonly generator: bigint
-  /** Length of a private value in bits; `null` where the file leaves it to OpenSSL. */
+  /** Length of private values in bits; `null` if the file leaves it to OpenSSL. */
   readonly privateBits: bigint | null
-  /** The order of the generator, where the file gives it. */
+  /** The order of the generator, if the file contains it. */
   readonly order: bigint | null
 }
 
 const PKCS3 = 'DH PARAMETERS'
-/** Node loads these as well; `openssl genpkey -genparam -algorithm DHX` writes them. */
+/** Node also loads these; `openssl genpkey -genparam -algorithm DHX` writes them. */
 const X942 = 'X9.42 DH PARAMETERS'
 
 /** DomainParameters ::= SEQUENCE { p INTEGER, g INTEGER, q INTEGER, j INTEGER OPTIONAL, ... } (RFC 3279, section 2.3.3). */
@@ -102,24 +102,24 @@ function readGroup(pem: string): Group | null {
   }
 }
 
-/** Groups that were tested in this thread, by their PEM: a renewal brings the same again. */
+/** Groups already tested in this thread, by PEM: a renewal usually keeps the group. */
 const safe = new Set<string>()
-const MOST_SAFE = 16
+const MAX_SAFE = 16
 
 function flawOf({ prime, generator, privateBits, order }: Group, pem: string): string | null {
-  if (generator < 2n || generator > prime - 2n) return 'the generator generates nothing'
-  if (privateBits !== null && (privateBits < LEAST_PRIVATE_BITS || privateBits > bitsOf(prime))) {
-    // Not the number: it may have a hundred thousand digits.
-    return `the length that they give for private values is not from ${LEAST_PRIVATE_BITS} to ${bitsOf(prime)} bits`
+  if (generator < 2n || generator > prime - 2n) return 'the generator is not between 2 and p - 2'
+  if (privateBits !== null && (privateBits < MIN_PRIVATE_BITS || privateBits > bitsOf(prime))) {
+    // Without the number, which may have a hundred thousand digits.
+    return `their length of private values is not from ${MIN_PRIVATE_BITS} to ${bitsOf(prime)} bits`
   }
   if (safe.has(pem)) return null
   if (order !== null) {
-    // A short order makes the discrete logarithm easy, and one that is wrong defeats OpenSSL's check of the client's key.
-    if (bitsOf(order) < LEAST_PRIVATE_BITS)
-      return `the order of their generator has less than ${LEAST_PRIVATE_BITS} bits`
-    if (!isPrimeOrderGroup(prime, order, generator)) return 'they are no group of prime order'
+    // A short order makes the discrete logarithm easy; a wrong one defeats OpenSSL's check of the client's key.
+    if (bitsOf(order) < MIN_PRIVATE_BITS)
+      return `the order of their generator has fewer than ${MIN_PRIVATE_BITS} bits`
+    if (!isPrimeOrderGroup(prime, order, generator)) return 'they are not a group of prime order'
   } else if (!isSafePrime(prime)) return 'the modulus is not a safe prime'
-  if (safe.size === MOST_SAFE) safe.clear()
+  if (safe.size === MAX_SAFE) safe.clear()
   safe.add(pem)
   return null
 }

@@ -45,7 +45,7 @@ export function factsOf(
   }
 }
 
-/** In milliseconds since the epoch. Node 20 has the string form only. */
+/** In milliseconds since the epoch. Node 20 exposes only the string. */
 export function notBeforeOf(certificate: X509Certificate): number {
   return Date.parse(certificate.validFrom)
 }
@@ -55,19 +55,19 @@ export function notAfterOf(certificate: X509Certificate): number {
   return Date.parse(certificate.validTo)
 }
 
-/** As `X509Certificate#fingerprint256`, without parsing. */
+/** Same as `X509Certificate#fingerprint256`, without parsing. */
 export function fingerprint256Of(der: Uint8Array): string {
   return hash('sha256', der, 'hex')
     .toUpperCase()
     .replace(/..(?!$)/g, '$&:')
 }
 
-/** Every name of the subjectAltName extension, as text (see `certificate-name.ts`), in its order. */
+/** The names of the subjectAltName extension as text (see `certificate-name.ts`), in file order. */
 export function namesOf(certificate: X509Certificate): readonly string[] {
   return alternativeNamesOf(certificate).texts
 }
 
-/** `null` for a key of a kind that this OpenSSL does not know, which `publicKey` itself throws at. */
+/** `null` for a key of a kind unknown to this OpenSSL, for which `publicKey` throws. */
 export function publicKeyOf(certificate: X509Certificate): KeyObject | null {
   try {
     return certificate.publicKey
@@ -76,14 +76,14 @@ export function publicKeyOf(certificate: X509Certificate): KeyObject | null {
   }
 }
 
-/** For instance `EC prime256v1`, `RSA 2048`, `RSA-PSS 2048`, `ED25519`, `ML-DSA-65`. */
+/** For example `EC prime256v1`, `RSA 2048`, `RSA-PSS 2048`, `ED25519`, `ML-DSA-65`. */
 export function keyTypeOf(key: KeyObject): string {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}
   const type = key.asymmetricKeyType?.toUpperCase() ?? recentTypeOf(key)
   return [type, namedCurve ?? modulusLength].filter(Boolean).join(' ')
 }
 
-/** Node 22 serves ML-DSA keys and has no name for them. */
+/** Node 22 serves ML-DSA keys but has no name for them. */
 function recentTypeOf(key: KeyObject): string | undefined {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key
   const der = publicKey.export({ type: 'spki', format: 'der' })

@@ -3,8 +3,8 @@ import type { PrepareTask } from '../protocol/prepare.js'
 import type { TrustBlocks } from './trust-blocks.js'
 
 /**
- * Finds `CRL_TOO_LARGE`. Node adds a revocation list to a TLS context in one native call on the main thread, which cannot be
- * divided: 22 to 42 ms for each MiB on Node 20 to 26. Every client that is verified costs a digest of the list, too.
+ * Finds `CRL_TOO_LARGE`. Node adds a revocation list to a TLS context in one indivisible native call on the main
+ * thread: 22 to 42 ms per MiB on Node 20 to 26. Each verification of a client also hashes the list.
  */
 export function judgeListSizes(
   { revocationLists }: TrustBlocks,
@@ -15,7 +15,7 @@ export function judgeListSizes(
     if (der.length <= maxCrlBytes) continue
     const message =
       `${what} has ${Math.ceil(der.length / 1024)} KiB, more than the ${maxCrlBytes} bytes of \`worker.maxCrlBytes\`; ` +
-      'loading it would hold the event loop for 22 to 42 ms for each MiB'
+      'loading it would block the event loop for 22 to 42 ms per MiB'
     found.refuse('CRL_TOO_LARGE', message, path)
   }
 }

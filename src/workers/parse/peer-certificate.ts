@@ -4,9 +4,9 @@ import { type Issuer, readIssuer } from '../formats/issuer.js'
 import { canonicalIssuerOf, canonicalSubjectOf, serialOf } from '../formats/x509.js'
 import { isSelfSigned } from './certificates.js'
 
-/** A certificate on a peer's way to an anchor. What takes native code is looked at when it is asked for. */
+/** A certificate on a peer's path to an anchor. Results of native code are computed on demand. */
 export class PeerCertificate {
-  /** The DER as text, to tell certificates apart by. */
+  /** The DER as text, for comparing certificates. */
   readonly id: string
   readonly subject: string
   readonly issuer: string
@@ -15,7 +15,7 @@ export class PeerCertificate {
   #x509: X509Certificate | undefined
   #asIssuer: Issuer | null | undefined
 
-  /** @throws RangeError for bytes that are no certificate in DER. */
+  /** @throws RangeError if the bytes are not a certificate in DER. */
   constructor(der: Uint8Array) {
     this.#der = Buffer.from(der.buffer, der.byteOffset, der.byteLength)
     this.id = this.#der.toString('latin1')
@@ -24,12 +24,12 @@ export class PeerCertificate {
     this.serial = serialOf(der)
   }
 
-  /** Names the key, in base64; `null` where the certificate does not say. */
+  /** Subject key identifier in base64; `null` without one. */
   get keyId(): string | null {
     return this.#facts?.keyId ?? null
   }
 
-  /** How many CAs, those with an own name apart, may stand between it and a leaf (RFC 5280, section 4.2.1.9). */
+  /** Maximum number of CAs, not counting self-issued ones, between it and a leaf (RFC 5280, section 4.2.1.9). */
   get pathLength(): number {
     return this.#facts?.pathLength ?? 0
   }
@@ -42,19 +42,19 @@ export class PeerCertificate {
     return this.isSelfIssued && isSelfSigned(this.#parsed)
   }
 
-  /** Whether OpenSSL lets it vouch for the certificates of clients. */
+  /** Whether OpenSSL accepts it as an issuer of client certificates. */
   get mayIssue(): boolean {
     const facts = this.#facts
     return facts !== null && facts.ca !== null && facts.clientFlaw === null && facts.invalid === null
   }
 
-  /** Whether names, key identifiers and key usage allow this to be its issuer. Costs no signature. */
+  /** Whether names, key identifiers and key usage allow `issuer` to be its issuer. Verifies no signature. */
   fits(issuer: PeerCertificate): boolean {
     return issuer.mayIssue && readOr(false, () => this.#parsed.checkIssued(issuer.#parsed))
   }
 
   isSignedBy(issuer: PeerCertificate): boolean {
-    // A key of a kind that OpenSSL does not know signs nothing.
+    // OpenSSL cannot verify with a key of an unknown kind.
     return readOr(false, () => this.#parsed.verify(issuer.#parsed.publicKey))
   }
 
@@ -63,7 +63,7 @@ export class PeerCertificate {
     return this.#x509
   }
 
-  /** `null` for one that cannot be read: it is not an issuer, and harms no path without it. */
+  /** `null` if unreadable: it is not an issuer, and paths without it are unaffected. */
   get #facts(): Issuer | null {
     if (this.#asIssuer === undefined) this.#asIssuer = readOr(null, () => readIssuer(this.#der))
     return this.#asIssuer

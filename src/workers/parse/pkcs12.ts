@@ -11,19 +11,19 @@ import { reading } from '../problems/reading.js'
 import { assertIssuerKey, usableCertificate } from './certificates.js'
 import { decryptPkcs8, keyFromDecrypted, keyFromPkcs8, type PrivateKey, workOfPkcs8 } from './private-key.js'
 
-/** What a PKCS#12 file holds. */
+/** Content of a PKCS#12 file. */
 export interface Pkcs12Content {
   readonly certificates: readonly X509Certificate[]
   readonly keys: readonly PrivateKey[]
-  /** How many other certificates with a key of their own were left out. */
+  /** Number of other certificates with a private key, which are not served. */
   readonly otherPairs: number
-  /** Whether the passphrase proves that the file is as it was written. */
+  /** Whether the passphrase proves the file's integrity. */
   readonly hasMac: boolean
 }
 
 /**
- * Takes a PKCS#12 file apart, as Node itself cannot. OpenSSL sees the certificates and the decrypted keys alone: it would
- * derive keys from the passphrase as often as the file says. Revocation lists and secrets in it are left out.
+ * Reads a PKCS#12 file without Node's own reader. OpenSSL receives only certificates and decrypted keys: it would run
+ * as many key derivations as the file requests. Revocation lists and secrets are ignored.
  *
  * @throws ProblemError `PFX_INVALID`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, `KEY_INVALID`,
  *   `KEY_UNSUPPORTED` or `PEM_INVALID`.
@@ -50,19 +50,19 @@ function contentOf(
   passphrase: Buffer | null,
   budget: DerivationBudget,
 ): Pkcs12Content {
-  if (bags.locked) throw lockedAway(bags.locked, bags, path)
+  if (bags.locked) throw unreadableCertificates(bags.locked, bags, path)
   const certificates = bags.certificates.map((der) =>
     usableCertificate(toPem('CERTIFICATE', der), `a certificate in ${path}`, path),
   )
   assertPair(bags, certificates, path)
   const { keys, failure } = keysOf(bags, path, passphrase, budget)
-  // Bags come in any order; the leaf is a certificate that a key belongs to. Node takes that of the first key.
+  // Bags have no fixed order; the leaf is a certificate that matches a key. Node uses that of the first key.
   const owned = keys.flatMap((key) => certificates.filter((one) => isPair(one, key)))
   const leaf = owned.find(({ ca }) => !ca) ?? owned[0]
-  // Another key that cannot be used does no harm, unless the work is too much.
+  // Another unusable key is harmless, unless decryption exceeds the budget.
   if (failure !== null && (leaf === undefined || budget.isExceeded)) throw failure
   const own = leaf && keys.filter((key) => isPair(leaf, key))
-  // The leaf of another pair is no issuer of this one.
+  // The leaf of another pair is not an issuer of this one.
   const others = new Set(owned.filter((one) => !one.ca && own?.every((key) => !isPair(one, key))))
   const rest = certificates.filter((one) => one !== leaf && !others.has(one))
   for (const one of rest) if (!owned.includes(one)) assertIssuerKey(one, `a certificate in ${path}`, path)
@@ -74,14 +74,14 @@ function contentOf(
   }
 }
 
-/** The warning about a file with several pairs. */
+/** Warning about a file with several pairs. */
 export function otherPairsWarning(path: string, name: string, count: number): string {
-  return `${path} holds ${count + 1} certificates with a private key; the one of the first key is served, ${name}; write each pair into a file of its own`
+  return `${path} holds ${count + 1} certificates with a private key; only that of the first key is served (${name}); write each pair to its own file`
 }
 
-/** The warning about a file whose passphrase does not protect it; Node refuses such a file where a passphrase is set. */
+/** Warning about a file without integrity protection; Node refuses such a file if a passphrase is set. */
 export function noMacWarning(path: string): string {
-  return `${path} has no MAC, so that changes to it are not noticed; ${rewrittenWith(path)}`
+  return `${path} has no MAC, so changes to it cannot be detected; ${rewrittenWith(path)}`
 }
 
 function opened(bytes: Buffer, path: string, passphrase: Buffer | null, budget: DerivationBudget): Bags {
@@ -93,25 +93,25 @@ function opened(bytes: Buffer, path: string, passphrase: Buffer | null, budget: 
   }
 }
 
-/** Why the file, or a key in it, is not opened; `null` for damage. */
+/** Why the file, or a key in it, cannot be opened; `null` for damage. */
 function refusalOf(error: unknown, path: string, passphrase: Buffer | null): ProblemError | null {
   if (error instanceof TooCostly) return unopened(path, `${error.message}; ${rewrittenWith(path)}`)
   if (!(error instanceof EncryptionError) || error.reason === 'damaged') return null
-  const { reason, message, doubt } = error
+  const { reason, message, otherCause } = error
   if (reason === 'legacy') return unopened(path, `${message}; ${rewrittenWith(path, '-legacy ')}`)
   if (reason === 'unsupported') {
     return unopened(path, `${message}; write it again with AES-256 and a MAC with SHA-256`)
   }
   if (passphrase === null) return passphraseRequired(path)
-  return new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}${doubt}`, path)
+  return new ProblemError('KEY_PASSPHRASE_WRONG', `the passphrase does not open ${path}${otherCause}`, path)
 }
 
-/** Why the certificates are not read. Nearly every program leaves keys outside of what it encrypts as a whole. */
-function lockedAway(locked: EncryptionError, bags: Bags, path: string): ProblemError {
+/** Why the certificates cannot be read. Nearly all programs put keys outside the part that is encrypted as a whole. */
+function unreadableCertificates(locked: EncryptionError, bags: Bags, path: string): ProblemError {
   const hasKeys = bags.keys.length > 0
   if (hasKeys) return unopened(path, `${locked.message}; ${rewrittenWith(path, '-legacy ')}`)
   const command = `openssl pkcs12 -legacy -in ${shellWord(path)} -nokeys -out CA.pem`
-  const advice = `no private key is seen in it: if it is a truststore, convert it for the option "ca" with: ${command}`
+  const advice = `no private key is visible in it; if it is a truststore, convert it for the option "ca" with: ${command}`
   return unopened(path, `${locked.message}; ${advice}`)
 }
 
@@ -122,7 +122,6 @@ function passphraseRequired(path: string): ProblemError {
 
 interface Keys {
   readonly keys: readonly PrivateKey[]
-  /** Why one of the keys cannot be used. */
   readonly failure: ProblemError | null
 }
 
@@ -146,7 +145,7 @@ function keysOf(bags: Bags, path: string, passphrase: Buffer | null, budget: Der
   return { keys, failure }
 }
 
-/** @throws ProblemError `PFX_INVALID` where the keys together ask for too much, before one of them is opened. */
+/** @throws ProblemError `PFX_INVALID` if the keys together exceed the budget, before any is decrypted. */
 function assertAffordable({ keys }: Bags, path: string, budget: DerivationBudget): void {
   const locked = keys.filter(({ isEncrypted }) => isEncrypted)
   if (locked.length < 2) return
@@ -183,7 +182,7 @@ function isPair(certificate: X509Certificate, { object }: PrivateKey): boolean {
   return certificate.checkPrivateKey(object)
 }
 
-/** @throws ProblemError `PFX_INVALID`, which says which half is missing. */
+/** @throws ProblemError `PFX_INVALID`, which names the missing half. */
 function assertPair(bags: Bags, certificates: readonly X509Certificate[], path: string): void {
   const hasKeys = bags.keys.length > 0
   const from = shellWord(path)
@@ -204,14 +203,14 @@ function assertPair(bags: Bags, certificates: readonly X509Certificate[], path: 
 const PAIR = 'write both into it: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12'
 
 function notPkcs12(bytes: Buffer, path: string): string {
-  return `${path} ${whyNotPkcs12(bytes, path) ?? 'is no PKCS#12 file, or it is damaged'}`
+  return `${path} ${whyNotPkcs12(bytes, path) ?? 'is not a PKCS#12 file, or it is damaged'}`
 }
 
 function unopened(path: string, why: string): ProblemError {
   return new ProblemError('PFX_INVALID', `${path} cannot be opened: ${why}`, path)
 }
 
-/** Two steps, because both ask for a passphrase; the file between them is encrypted too. */
+/** Two commands, because both ask for a passphrase; the intermediate file is encrypted too. */
 function rewrittenWith(path: string, option = ''): string {
   const read = `openssl pkcs12 ${option}-in ${shellWord(path)} -out NEW.pem`
   return `write it again with: ${read} && openssl pkcs12 -export -in NEW.pem -out NEW.p12`

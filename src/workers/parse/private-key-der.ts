@@ -1,16 +1,16 @@
-import { assertDer, childOf, childrenOf, type DerNode, expected, naturalOf, nodeAt } from '../formats/der.js'
+import { assertDer, childOf, childrenOf, type DerNode, expectTag, naturalOf, nodeAt } from '../formats/der.js'
 import { CONTEXT_0, INTEGER, OCTET_STRING, SEQUENCE } from '../formats/der-tags.js'
 import { ecKind, isEc, isRsa, type KeyKind, keyKindOf, whyNotForTls } from '../formats/key-kinds.js'
 
 /*
- * The structure of unencrypted private keys, read before native code computes with them: OpenSSL takes numbers of any
- * size from the file, and a signature with an exponent of a million bits takes hours.
+ * The structure of unencrypted private keys, checked before native code computes with them: OpenSSL accepts numbers of
+ * any size, and a signature with a million-bit exponent takes hours.
  */
 
 /**
- * Why native code must not see a PKCS#8 key (PrivateKeyInfo, RFC 5958, section 2); `null` for one that it may.
+ * Why native code must not receive a PKCS#8 key (PrivateKeyInfo, RFC 5958, section 2); `null` if it may.
  *
- * @throws RangeError when it is no such key, or not DER.
+ * @throws RangeError if it is not such a key or not DER.
  */
 export function whyNotUsable(der: Uint8Array): string | null {
   const fields = childrenOf(der, assertDer(der))
@@ -23,7 +23,7 @@ export function whyNotUsable(der: Uint8Array): string | null {
   return null
 }
 
-/** The same for the traditional forms: RSAPrivateKey (RFC 8017, appendix A.1.2) and ECPrivateKey (RFC 5915). */
+/** The same for traditional formats: RSAPrivateKey (RFC 8017, appendix A.1.2) and ECPrivateKey (RFC 5915). */
 export function whyTraditionalNotUsable(der: Uint8Array, label: string): string | null {
   if (label === 'RSA PRIVATE KEY') {
     assertSaneRsa(der)
@@ -41,17 +41,17 @@ function assertSane(key: Uint8Array, kind: KeyKind): void {
   if (isEc(kind)) assertSaneEc(key)
 }
 
-/** OpenSSL verifies no signature of a longer key (`OPENSSL_RSA_MAX_MODULUS_BITS`). */
-const MOST_RSA_BITS = 16_384
+/** OpenSSL verifies no signature of a larger key (`OPENSSL_RSA_MAX_MODULUS_BITS`). */
+const MAX_RSA_BITS = 16_384
 
 /**
- * RSAPrivateKey ::= SEQUENCE { version, n, e, d, p, q, d mod (p-1), d mod (q-1), q^-1 mod p, otherPrimeInfos OPTIONAL }.
- * The primes must multiply to n, and nothing may be larger than what it is reduced by.
+ * RSAPrivateKey ::= SEQUENCE { version, n, e, d, p, q, d mod (p-1), d mod (q-1), q^-1 mod p, otherPrimeInfos OPTIONAL
+ * }. The primes must multiply to n, and no number may exceed its modulus.
  */
 function assertSaneRsa(der: Uint8Array): void {
   const fields = childrenOf(der, assertDer(der))
-  const others = fields[9] ? childrenOf(der, expected(der, fields[9], SEQUENCE)) : []
-  if (fields.length < 9 || fields.length > 10 || others.length > 3) throw new RangeError('no RSA key')
+  const others = fields[9] ? childrenOf(der, expectTag(der, fields[9], SEQUENCE)) : []
+  if (fields.length < 9 || fields.length > 10 || others.length > 3) throw new RangeError('not an RSA key')
   const at = (nodes: readonly DerNode[], i: number) => rsaNumber(der, childOf(der, nodes, i, INTEGER))
   const [n, e, d] = [at(fields, 1), at(fields, 2), at(fields, 3)]
   const [p, q, dp, dq, qInverse] = [at(fields, 4), at(fields, 5), at(fields, 6), at(fields, 7), at(fields, 8)]
@@ -59,28 +59,28 @@ function assertSaneRsa(der: Uint8Array): void {
   for (const info of others) {
     const numbers = childrenOf(der, info)
     const [r, dr, inverse] = [at(numbers, 0), at(numbers, 1), at(numbers, 2)]
-    if (dr >= r || inverse >= product) throw new RangeError('no RSA key')
+    if (dr >= r || inverse >= product) throw new RangeError('not an RSA key')
     product *= r
   }
   const isSane = product === n && e < n && d < n && dp < p && dq < q && qInverse < p
-  if (!isSane) throw new RangeError('no RSA key')
+  if (!isSane) throw new RangeError('not an RSA key')
 }
 
-/** Bytes of the order of the largest curve with a NIST name (sect571r1). */
-const MOST_EC_BYTES = 72
+/** Size of the order of the largest curve with a NIST name (sect571r1). */
+const MAX_EC_BYTES = 72
 
 /** ECPrivateKey ::= SEQUENCE { version, privateKey OCTET STRING, ... }. */
 function assertSaneEc(der: Uint8Array): void {
   const secret = childOf(der, childrenOf(der, assertDer(der)), 1, OCTET_STRING)
-  if (secret.to - secret.from > MOST_EC_BYTES) throw new RangeError('no EC key')
+  if (secret.to - secret.from > MAX_EC_BYTES) throw new RangeError('not an EC key')
 }
 
 function rsaNumber(der: Uint8Array, node: DerNode): bigint {
-  if (node.to - node.from > MOST_RSA_BITS / 8 + 1) throw new RangeError('number is too large')
+  if (node.to - node.from > MAX_RSA_BITS / 8 + 1) throw new RangeError('number is too large')
   return naturalOf(der, node)
 }
 
-/** Whether bytes have the form of a PKCS#8 key, which a wrong passphrase does not leave behind. */
+/** Whether bytes look like a PKCS#8 key, which decryption with a wrong passphrase does not produce. */
 export function looksLikePkcs8(der: Uint8Array): boolean {
   try {
     const fields = childrenOf(der, nodeAt(der, 0))

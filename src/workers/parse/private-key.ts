@@ -14,26 +14,26 @@ import { reading } from '../problems/reading.js'
 import { describe } from './certificates.js'
 import { looksLikePkcs8, whyNotUsable, whyTraditionalNotUsable } from './private-key-der.js'
 
-/** A private key as OpenSSL has read it. */
+/** A private key parsed by OpenSSL. */
 export interface PrivateKey {
   readonly object: KeyObject
-  /** The PEM that it was read from, where that is unencrypted PKCS#8 and can be handed on as it is; `null` elsewhere. */
+  /** The PEM it was read from, if that is unencrypted PKCS#8 and can be used unchanged; otherwise `null`. */
   readonly plain: string | null
 }
 
-/** The private keys of a file. */
 export interface KeysOfFile {
   /** At least one. */
   readonly keys: readonly PrivateKey[]
-  /** Why others cannot be used: they are encrypted, or of a kind that TLS does not sign with. */
+  /** Why other keys cannot be used: they are encrypted, or of a kind that TLS cannot sign with. */
   readonly unusable: readonly ProblemError[]
 }
 
 /**
- * Every private key of a file, decrypted. One that is whole and cannot be used does not matter where another belongs to the
- * certificate; one that is damaged does.
+ * Every private key of a file, decrypted. An intact but unusable key is ignored if another one belongs to the
+ * certificate; a damaged key is not.
  *
- * @throws ProblemError `KEY_MISSING`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, `KEY_UNSUPPORTED` or `KEY_INVALID`.
+ * @throws ProblemError `KEY_MISSING`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, `KEY_UNSUPPORTED` or
+ *   `KEY_INVALID`.
  */
 export function privateKeysOf(
   blocks: readonly PemBlock[],
@@ -62,12 +62,12 @@ export function privateKeysOf(
   return { keys, unusable }
 }
 
-/** A key that is whole, and cannot be used. */
+/** Whether the error is about an intact key that cannot be used. */
 function isWhole(error: unknown): error is ProblemError {
   return error instanceof UnopenedKey || (error instanceof ProblemError && IS_WHOLE.has(error.problem.code))
 }
 
-/** A key that is encrypted in a way that this OpenSSL, or the limits of derivations, do not allow. */
+/** A key whose encryption is not supported by this OpenSSL or exceeds the derivation budget. */
 class UnopenedKey extends ProblemError {}
 
 const IS_WHOLE: ReadonlySet<ProblemCode> = new Set([
@@ -77,7 +77,7 @@ const IS_WHOLE: ReadonlySet<ProblemCode> = new Set([
 ])
 
 /**
- * A key from unencrypted PKCS#8. OpenSSL gets to see it when its structure has been found sane.
+ * Parses unencrypted PKCS#8. OpenSSL receives it only after its structure was checked.
  *
  * @throws ProblemError `KEY_UNSUPPORTED` or `KEY_INVALID`.
  */
@@ -88,7 +88,7 @@ export function keyFromPkcs8(der: Buffer, path: string): KeyObject {
   })
 }
 
-/** The same for what was decrypted, which is overwritten. */
+/** The same for decrypted bytes, which are overwritten. */
 export function keyFromDecrypted(plain: Buffer, path: string): KeyObject {
   try {
     return keyFromPkcs8(plain, path)
@@ -98,7 +98,8 @@ export function keyFromDecrypted(plain: Buffer, path: string): KeyObject {
 }
 
 /**
- * A key from EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ * Parses EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section
+ * 3).
  *
  * @throws ProblemError `KEY_UNSUPPORTED`, `KEY_INVALID` or `KEY_PASSPHRASE_WRONG`.
  */
@@ -117,7 +118,7 @@ function keyFromEncrypted(
   return keyFromDecrypted(plain, path)
 }
 
-/** Why a key is not decrypted; `null` for an error of another kind. */
+/** Why a key cannot be decrypted; `null` for an error of another kind. */
 function refusalOf(error: unknown, path: string): ProblemError | null {
   if (error instanceof TooCostly) return unopened(UnopenedKey, path, error.message)
   if (!(error instanceof EncryptionError)) return null
@@ -126,7 +127,7 @@ function refusalOf(error: unknown, path: string): ProblemError | null {
   return unopened(reason === 'damaged' ? ProblemError : UnopenedKey, path, message, reason === 'legacy')
 }
 
-/** The work of {@link decryptPkcs8}; 0 for what it will not decrypt. */
+/** Cost of {@link decryptPkcs8}; 0 for a key that it refuses. */
 export function workOfPkcs8(der: Buffer): number {
   try {
     return workOf(der, childOf(der, childrenOf(der, assertDer(der)), 0, SEQUENCE))
@@ -136,7 +137,7 @@ export function workOfPkcs8(der: Buffer): number {
 }
 
 /**
- * The unencrypted PKCS#8 of an encrypted key.
+ * Decrypts PKCS#8.
  *
  * @throws EncryptionError
  * @throws TooCostly when the budget does not allow the derivation.
@@ -160,7 +161,7 @@ function parsePrivateKey(
 ): PrivateKey {
   const { label, pem } = block
   if (label === 'OPENSSH PRIVATE KEY') {
-    const message = `the private key in ${path} is in the form of OpenSSH, which TLS does not use; ${openSshHint(block, path)}`
+    const message = `the private key in ${path} is in OpenSSH's format, which TLS does not use; ${openSshHint(block, path)}`
     throw new ProblemError('KEY_INVALID', message, path)
   }
   const isTraditional = label === 'RSA PRIVATE KEY' || label === 'EC PRIVATE KEY'
@@ -198,8 +199,8 @@ function keyFromPem(pem: string): KeyObject {
 const PROC_TYPE = /^Proc-Type: ?4, ?ENCRYPTED/m
 
 /**
- * The encryption of PEM itself (RFC 1421) hashes the passphrase once, whatever the file says. Its label decides what
- * OpenSSL makes of the content, and neither RSA nor EC keys take long to load.
+ * PEM's own encryption (RFC 1421) hashes the passphrase only once. The label decides how OpenSSL parses the content,
+ * and RSA and EC keys both load quickly.
  */
 function openTraditional(pem: string, path: string, passphrase: Buffer): KeyObject {
   let object: KeyObject

@@ -7,7 +7,7 @@ import { canonicalSubjectOf } from '../formats/x509.js'
 let publicRoots: ReadonlyMap<string, readonly string[]> | undefined
 const parsedRoots = new Map<string, X509Certificate>()
 
-/** The roots that Node ships, by name; read once in a thread's life, and only when a chain needs them. */
+/** Node's bundled roots, by name; read once per thread, and only when a chain needs them. */
 export function publicRootsNamed(name: string): X509Certificate[] {
   publicRoots ??= rootsByName()
   return (publicRoots.get(name) ?? []).map((pem) => {

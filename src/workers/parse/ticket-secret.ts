@@ -5,11 +5,11 @@ import { shellWord } from '../base/shell-word.js'
 import { emptiness } from '../read/emptiness.js'
 import type { MaterialSet } from '../read/material-reader.js'
 
-/** Less would be guessed sooner than the ticket keys that are derived from it. */
-const LEAST_BYTES = 32
+/** A shorter secret would be easier to guess than the ticket keys derived from it. */
+const MIN_BYTES = 32
 
 /**
- * The secret that session-ticket keys are derived from, in a buffer of its own.
+ * The secret from which session-ticket keys are derived, in its own buffer.
  *
  * @throws ProblemError `TICKET_SECRET_INVALID`
  */
@@ -17,17 +17,17 @@ export function readTicketSecret(set: MaterialSet): Uint8Array<ArrayBuffer> | nu
   const [item] = set.itemsOf('ticket-secret')
   if (!item) return null
   const { id: path, bytes } = item
-  // A file that a crash has left full of NULs is long enough, and no secret.
+  // A file that a crash filled with NULs is long enough but not secret.
   const why = emptiness(bytes)
-  if (why !== null || bytes.length < LEAST_BYTES) {
-    const flaw = why ?? `holds ${bytes.length} bytes, expected at least ${LEAST_BYTES}`
+  if (why !== null || bytes.length < MIN_BYTES) {
+    const flaw = why ?? `holds ${bytes.length} bytes, expected at least ${MIN_BYTES}`
     const message = `${path} ${flaw}; write it with: openssl rand -out ${shellWord(path)} 48`
     throw new ProblemError('TICKET_SECRET_INVALID', message, path)
   }
   return new Uint8Array(bytes)
 }
 
-/** Tells one secret from another and says nothing of either. */
+/** Identifies a secret without revealing it. */
 export function ticketSecretName(secret: Uint8Array): string {
   return Buffer.from(hkdfSync('sha256', secret, '', 'certswap name of a ticket secret', 16)).toString('hex')
 }

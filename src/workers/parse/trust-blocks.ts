@@ -1,7 +1,7 @@
 import type { TrustFacts } from '../protocol/material.js'
 import type { AuthorityFacts } from './authorities.js'
 
-/** Trust anchors and revocation lists as they stand in the files, not yet parsed. */
+/** Trust anchors and revocation lists as read from files, not yet parsed. */
 export interface TrustBlocks {
   readonly authorities: readonly AuthorityBlock[]
   readonly revocationLists: readonly TrustBlock[]
@@ -13,16 +13,16 @@ export interface TrustBlock {
   readonly der: Buffer
   readonly digest: string
   readonly path: string
-  /** Which block of which file it is, for what is said about it. */
+  /** File and position of the block, for messages. */
   readonly what: string
 }
 
 export interface AuthorityBlock extends TrustBlock {
-  /** DER in base64, as {@link subjectOf} gives it. */
+  /** DER in base64, see {@link subjectOf}. */
   readonly subject: string
 }
 
-/** A trust anchor as it stands in its file, and what is known of it. */
+/** A trust anchor and its parsed facts. */
 export interface JudgedAuthority {
   readonly block: AuthorityBlock
   readonly facts: AuthorityFacts

@@ -1,12 +1,12 @@
 import type { Problem, ProblemCode } from '../base/problem.js'
 import type { MaterialEnd } from '../protocol/ends.js'
 
-/** What a message needs to know of a dated thing; `at` is its end or its begin. */
+/** The subject of a message about dates; `at` is its end or start. */
 export interface DatedName extends Pick<MaterialEnd, 'name' | 'path' | 'host'> {
   readonly at: string
 }
 
-/** The words for things of a kind that are out of date. */
+/** Words for one kind of subject. */
 export interface DatedWords {
   readonly code: ProblemCode
   readonly one: string
@@ -14,17 +14,17 @@ export interface DatedWords {
   readonly effect: string
 }
 
-/** How a message says that things are out of date: one of them, with the time behind it, or several. */
+/** Predicates for one subject, followed by the time, and for several. */
 export interface DatedState {
   readonly one: string
   readonly many: string
 }
 
 /**
- * One warning for everything of a kind that is out of date: a bundle may hold dozens of roots that nobody has removed.
+ * One warning for all outdated items of a kind: a bundle may hold dozens of old roots.
  *
- * @param first the first of them, at least one; {@link MOST_NAMED} are named.
- * @param count how many there are.
+ * @param first the first items, at least one; up to {@link MAX_NAMED} are named.
+ * @param count the number of all items.
  */
 export function datedProblem(
   { code, one, many, effect }: DatedWords,
@@ -41,17 +41,17 @@ export function datedProblem(
     const message = `the ${one} ${only.name}${ofHost}${inFile} ${state.one} ${only.at}${effect}`
     return { code, message, ...where, ...(only.host === undefined ? {} : { host: only.host }) }
   }
-  const named = first.slice(0, MOST_NAMED)
+  const named = first.slice(0, MAX_NAMED)
   const list = named.map(({ name, at, host }) => `${host ?? name} (${at})`).join(SEPARATOR)
   const more = count > named.length ? ` and ${count - named.length} more` : ''
   return { code, message: `${count} ${many}${inFile} ${state.many}: ${list}${more}${effect}`, ...where }
 }
 
-/** How many things a warning names; it gives the number of the others. */
-export const MOST_NAMED = 10
+/** Maximum number of items named in a warning; the others are counted. */
+export const MAX_NAMED = 10
 const SEPARATOR = ', '
 
-/** Whether such a warning names this host, alone or in its list. */
+/** Whether such a warning names this host, alone or in a list. */
 export function namesHost({ host, message }: Problem, id: string): boolean {
   return host === id || [': ', SEPARATOR].some((before) => message.includes(`${before}${id} (`))
 }

@@ -2,14 +2,14 @@ import type { Problem, ProblemCode } from '../base/problem.js'
 import type { EndKind, MaterialEnd } from '../protocol/ends.js'
 import { type DatedWords, datedProblem } from './dated-problem.js'
 
-/** What a message needs to know of an end. */
+/** The subject of a message about an end. */
 type NamedEnd = Pick<MaterialEnd, 'name' | 'notAfter' | 'path' | 'host'>
 
 /**
- * One warning for everything of a kind that has expired, see {@link datedProblem}. The worker uses it for trust anchors that
- * it loads, the main thread for everything that is served.
+ * One warning for all expired items of a kind, see {@link datedProblem}. The worker uses it for trust anchors that it
+ * loads, the main thread for everything in service.
  *
- * @param kind `spare` is a certificate of the chain that no client needs.
+ * @param kind `spare` is a chain certificate that no client needs.
  */
 export function expiredProblem(
   kind: EndKind | 'spare',

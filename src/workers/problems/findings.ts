@@ -1,7 +1,7 @@
 import { type Problem, type ProblemCode, problemOf } from '../base/problem.js'
 import { problemOfError } from './unexpected.js'
 
-/** What one PREPARE found wrong (`problems` refuse the set) and worth saying (`warnings`). */
+/** Results of the checks in one PREPARE: `problems` refuse the set, `warnings` do not. */
 export class Findings {
   readonly problems: Problem[] = []
   readonly warnings: Problem[] = []
@@ -11,23 +11,23 @@ export class Findings {
     this.#force = force
   }
 
-  /** Cannot serve: refuses the set even under `force`. */
+  /** Unusable: refuses the set even with `force`. */
   refuse(code: ProblemCode, message: string, path?: string): void {
     this.problems.push(problemOf(code, message, path))
   }
 
-  /** Could serve: refuses the set when the policy says so and `force` is not set. */
+  /** Usable: refuses the set if the policy says so and `force` is not set. */
   judge(verdict: 'reject' | 'warn', code: ProblemCode, message: string, path?: string): void {
     const list = this.rejects(verdict) ? this.problems : this.warnings
     list.push(problemOf(code, message, path))
   }
 
-  /** Whether a verdict of the policy refuses the set. */
+  /** Whether this policy verdict refuses the set. */
   rejects(verdict: 'reject' | 'warn'): boolean {
     return verdict === 'reject' && !this.#force
   }
 
-  /** Runs `act`; what it throws is kept as a problem, and `null` is returned. */
+  /** Runs `act`; an error becomes a problem and the result `null`. */
   attempt<T>(act: () => T): T | null {
     try {
       return act()
@@ -37,7 +37,7 @@ export class Findings {
     }
   }
 
-  /** {@link attempt} for what takes its time. */
+  /** Asynchronous {@link attempt}. */
   async attemptAsync<T>(act: () => Promise<T>): Promise<T | null> {
     try {
       return await act()
@@ -48,13 +48,13 @@ export class Findings {
     }
   }
 
-  /** Takes over everything that another judgement found. */
+  /** Adds the findings of another check. */
   add({ problems, warnings }: Findings): void {
     this.problems.push(...problems)
     this.warnings.push(...warnings)
   }
 
-  /** Whether a problem or a warning of this code was found. */
+  /** Whether it contains a problem or warning of this code. */
   mentions(code: ProblemCode | undefined): boolean {
     return [...this.problems, ...this.warnings].some((one) => one.code === code)
   }

@@ -1,9 +1,9 @@
 import type { Problem } from '../base/problem.js'
 
-/** One mistake can make thousands of files or hosts wrong in the same way: only the first ones are listed one by one. */
+/** One mistake can affect thousands of files or hosts; only the first are listed. */
 export const MAX_PROBLEMS = 100
 
-/** The first of the problems, and how many more there are: for results, log lines and the status. */
+/** The first problems and the number of the rest: for results, log lines and the status. */
 export function limitProblems(
   problems: readonly Problem[],
   count: number = problems.length,

@@ -1,9 +1,9 @@
 import { type ProblemCode, ProblemError } from '../base/problem.js'
 
 /**
- * The boundary around every reader of bytes that come from a file: what it throws becomes a problem of this code, at
- * this path, unless it is a problem already. Readers and native code throw errors of many kinds for bytes that they
- * cannot read; none of them may end the task, and none of their messages, which may quote the input, is repeated.
+ * Error boundary of every reader of file bytes: an error becomes a problem of this code and path, unless it already is
+ * one. Readers and native code throw many kinds of errors for unreadable bytes; none of them may end the task, and none
+ * of their messages is repeated, because it may quote the input.
  *
  * @throws ProblemError
  */

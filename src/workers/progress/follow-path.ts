@@ -1,22 +1,23 @@
 import { lstatSync, readlinkSync } from 'node:fs'
 import { dirname, isAbsolute, join, parse, sep } from 'node:path'
 
-/** As Linux has it (path_resolution(7)). */
-export const MOST_LINKS = 40
+/** Limit of Linux (path_resolution(7)). */
+export const MAX_LINKS = 40
 
 /**
- * Follows a path as the kernel does, one directory or link at a time, and stops before a place that must not be touched.
+ * Follows a path as the kernel does, one directory or link at a time, and stops before a place that must not be
+ * touched.
  *
- * @param stops is asked for each place before it is touched, and returns anything but `null` to stop there.
+ * @param stops is called for each place before it is touched; a result other than `null` stops there.
  * @param touch is called before each place is touched.
- * @returns the path without the links that were followed, and what `stops` returned.
+ * @returns the path with its links resolved, and the result of `stops`.
  */
 export function followPath<T>(
   path: string,
   stops: (at: string) => T | null,
   touch: (at: string) => void,
 ): { readonly real: string; readonly stopped: T | null } {
-  // Not normalized: `..` after a link is the parent of what the link leads to.
+  // Not normalized: `..` after a link is the parent of the link's target.
   const absolute = isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`
   let at = parse(absolute).root
   const rest = partsOf(absolute)
@@ -35,7 +36,7 @@ export function followPath<T>(
       at = next
       continue
     }
-    if (++links > MOST_LINKS) return { real: join(next, ...rest), stopped: null }
+    if (++links > MAX_LINKS) return { real: join(next, ...rest), stopped: null }
     if (isAbsolute(target)) at = parse(target).root
     rest.unshift(...partsOf(target))
   }
@@ -48,7 +49,7 @@ function partsOf(path: string): string[] {
     .filter((part) => part !== '' && part !== '.')
 }
 
-/** Where a link leads; `null` for anything else, and for what is not there. */
+/** Target of a link; `null` for anything else or a missing file. */
 function targetOf(path: string): string | null {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null

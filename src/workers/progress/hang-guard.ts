@@ -10,14 +10,14 @@ interface LocatedHang extends Hang {
 }
 
 /**
- * When this many threads of the process hang in system calls, no thread reads mounts that another machine or process answers
- * for, so that the threads that are left serve all other files.
+ * When this many threads of the process hang in system calls, no thread reads mounts served by another machine or
+ * process, so that the remaining threads stay available for all other files.
  */
-const MOST_HANGS = 2
+const MAX_HANGS = 2
 
 /**
- * Keeps a thread away from files on which another thread hangs, and from everything else on the mount that does not answer:
- * a second thread would hang there too, and no thread that hangs can be ended.
+ * Keeps a thread away from files on which another thread hangs, and from the rest of an unresponsive mount: a second
+ * thread would hang too, and a hanging thread cannot be ended.
  */
 export class HangGuard {
   readonly #reader: HangReader
@@ -34,7 +34,7 @@ export class HangGuard {
   }
 
   /**
-   * Locates the hangs whose place the main thread does not know yet.
+   * Locates hangs whose place the main thread does not know yet.
    *
    * @param touch as in {@link followPath}.
    */
@@ -45,18 +45,18 @@ export class HangGuard {
 
   /**
    * @param touch as in {@link followPath}.
-   * @throws ProblemError `WORKER_TIMEOUT` when this path leads to where a thread hangs, `WORKER_UNAVAILABLE` when it is on a
-   * mount that no thread may be risked for.
+   * @throws ProblemError `WORKER_TIMEOUT` if this path leads to a hanging file, `WORKER_UNAVAILABLE` if it is on a
+   *   mount for which no further thread is risked.
    */
   assertAnswers(path: string, touch: (at: string) => void): void {
     const hangs = this.#locate(touch)
     const same = hangs.find((hang) => hang.path === path)
     if (same) throw refusal(path, same.place.real, same)
-    const mounts = hangs.length < MOST_HANGS ? [] : listMounts()
-    const stops = (at: string) => hangs.find((hang) => isAt(at, hang)) ?? remoteMountOf(at, mounts)
+    const mounts = hangs.length < MAX_HANGS ? [] : listMounts()
+    const stops = (at: string) => hangs.find((hang) => isAffected(at, hang)) ?? remoteMountOf(at, mounts)
     const { real, stopped } = followPath(path, stops, touch)
     if (stopped === null) return
-    throw 'place' in stopped ? refusal(path, real, stopped) : tooManyHang(path, stopped, hangs)
+    throw 'place' in stopped ? refusal(path, real, stopped) : tooManyHangs(path, stopped, hangs)
   }
 
   #locate(touch: (at: string) => void): readonly LocatedHang[] {
@@ -72,10 +72,10 @@ export class HangGuard {
 }
 
 /**
- * Where a hang is. The walk stops before the first mount that another machine or process answers for, and before a place at
- * which such a walk hangs already. Where there is neither, only the path itself is known to hang.
+ * Locates a hang. The walk stops before the first mount served by another machine or process, and before a place at
+ * which such a walk hangs. Without either, only the path itself is known to hang.
  *
- * @param steps paths without links at which a look hangs.
+ * @param steps paths without links whose `lstat` hangs.
  */
 function placeOf({ path }: Hang, steps: ReadonlySet<string>, touch: (at: string) => void): HangPlace {
   const mounts = listMounts()
@@ -87,22 +87,22 @@ function placeOf({ path }: Hang, steps: ReadonlySet<string>, touch: (at: string)
 const NO_MOUNT = Symbol('no mount')
 
 /**
- * Any file system can hang, for instance one on a disk of another machine, or an overlay of a mount. Where two threads hang on
- * one mount, the mount is what hangs, whatever its type: a third thread would hang there too.
+ * Any file system can hang, for example a network disk or an overlay of a remote mount. If two threads hang on one
+ * mount, the whole mount is treated as unresponsive, whatever its type: a third thread would hang too.
  */
 function onSharedMounts(hangs: readonly LocatedHang[]): readonly LocatedHang[] {
-  if (hangs.filter(({ place }) => place.mount === null).length < MOST_HANGS) return hangs
+  if (hangs.filter(({ place }) => place.mount === null).length < MAX_HANGS) return hangs
   const mounts = listMounts()
   const points = hangs.map(({ place }) => mountOf(place.real, mounts)?.point)
   return hangs.map((hang, i) => {
-    const isShared = points.filter((point) => point === points[i]).length >= MOST_HANGS
+    const isShared = points.filter((point) => point === points[i]).length >= MAX_HANGS
     if (hang.place.mount !== null || !isShared) return hang
     return { ...hang, place: { ...hang.place, mount: mountOf(hang.place.real, mounts) } }
   })
 }
 
-/** Whether a path without links is where a thread hangs, or on the same mount. */
-function isAt(at: string, { place: { real, mount } }: LocatedHang): boolean {
+/** Whether a path without links is at a hang or on the same mount. */
+function isAffected(at: string, { place: { real, mount } }: LocatedHang): boolean {
   return at === real || (mount !== null && isWithin(at, mount.point))
 }
 
@@ -111,12 +111,12 @@ function refusal(path: string, real: string, { place, sinceMs }: LocatedHang): P
   const call = `a system call on ${place.real} has not returned for ${seconds} s`
   return new ProblemError(
     'WORKER_TIMEOUT',
-    `${whatHangs(path, real, place)}: ${call}; ${remedyFor([place])}`,
+    `${describeHang(path, real, place)}: ${call}; ${remedyFor([place])}`,
     path,
   )
 }
 
-function tooManyHang(path: string, { point, type }: Mount, hangs: readonly LocatedHang[]): ProblemError {
+function tooManyHangs(path: string, { point, type }: Mount, hangs: readonly LocatedHang[]): ProblemError {
   const message =
     `${path} is on the mount ${point} (${type}), which is not read while ${hangs.length} worker threads hang, at ` +
     `${hangs.map(({ place, sinceMs }) => placeSince(place.real, sinceMs)).join(', ')}; ` +
@@ -124,12 +124,12 @@ function tooManyHang(path: string, { point, type }: Mount, hangs: readonly Locat
   return new ProblemError('WORKER_UNAVAILABLE', message, path)
 }
 
-/** Where a thread hangs and for how long, for a message. */
+/** Place and duration of a hang, for a message. */
 export function placeSince(place: string, sinceMs: number): string {
   return `${place} (for ${Math.round((monotonicMs() - sinceMs) / 1000)} s)`
 }
 
-function whatHangs(path: string, real: string, { real: hangs, mount }: HangPlace): string {
+function describeHang(path: string, real: string, { real: hangs, mount }: HangPlace): string {
   if (mount !== null && real !== hangs && real !== mount.point) {
     return `${path} is on the mount ${mount.point}, which does not answer`
   }
@@ -137,7 +137,7 @@ function whatHangs(path: string, real: string, { real: hangs, mount }: HangPlace
   return isSame ? `${path} does not answer` : `${path} leads to ${real}, which does not answer`
 }
 
-/** What an operator can do about it. A forced unmount makes the calls return, with an error. */
+/** Advice for the operator. A forced unmount makes the calls return with an error. */
 export function remedyFor(places: readonly HangPlace[]): string {
   const mounts = places.flatMap(({ mount }) => (mount ? [mount] : []))
   const points = [...new Set(mounts.map(({ point }) => point))]

@@ -1,47 +1,47 @@
 import type { Mount } from './mounts.js'
 
-/** A system call that has not returned. The thread that made it was given up and hangs in it. */
+/** A system call that has not returned. Its thread was abandoned. */
 export interface Hang {
-  /** The path that the call was made with, or one on the way to it. */
+  /** The path passed to the call, or a place on the way to it. */
   readonly path: string
-  /** Since when, in milliseconds of the monotonic clock. */
+  /** Start, in milliseconds of the monotonic clock. */
   readonly sinceMs: number
-  /** Whether the path has no links: a look at the path itself hangs, not what it leads to. */
+  /** Whether the path has no links: then the path itself hangs, not its target. */
   readonly isStep: boolean
-  /** `null` until a thread has found out. */
+  /** `null` until a thread has located it. */
   readonly place: HangPlace | null
 }
 
-/** Where the files are on which nothing returns. */
+/** Location of files that do not respond. */
 export interface HangPlace {
   /** Without symbolic links. */
   readonly real: string
-  /** The mount that does not answer; `null` when this file or directory alone is known to hang. */
+  /** The unresponsive mount; `null` if only this file or directory is known to hang. */
   readonly mount: Mount | null
 }
 
 /**
- * All hangs of a process, in memory that its threads share, so that a thread in the middle of a task sees a new one before
- * it touches the next file. The main thread writes, and each worker thread reads.
+ * All hangs of a process, in memory shared by its threads, so that a thread in the middle of a task sees a new hang
+ * before it touches the next file. The main thread writes, worker threads read.
  */
 export type HangList = SharedArrayBuffer
 
-/** Rises by one before each change and after it, so that it is odd during one. */
+/** Incremented before and after each change, so it is odd during a change. */
 const VERSION = 0
 const LENGTH = 1
 const HEAD_BYTES = 2 * Int32Array.BYTES_PER_ELEMENT
 
 /** Room for several entries with the longest paths that Linux accepts. */
-const MOST_BYTES = 64 * 1024
+const MAX_BYTES = 64 * 1024
 
 export function createHangList(): HangList {
-  return new SharedArrayBuffer(HEAD_BYTES + MOST_BYTES)
+  return new SharedArrayBuffer(HEAD_BYTES + MAX_BYTES)
 }
 
-/** Replaces the list. Hangs for which there is no room are left out. */
+/** Replaces the list. Hangs that do not fit are dropped. */
 export function writeHangs(list: HangList, hangs: readonly Hang[]): void {
   let bytes = Buffer.from(JSON.stringify(hangs))
-  for (let count = hangs.length; bytes.length > MOST_BYTES; count--) {
+  for (let count = hangs.length; bytes.length > MAX_BYTES; count--) {
     bytes = Buffer.from(JSON.stringify(hangs.slice(0, count)))
   }
   const head = new Int32Array(list, 0, 2)
@@ -51,7 +51,7 @@ export function writeHangs(list: HangList, hangs: readonly Hang[]): void {
   Atomics.add(head, VERSION, 1)
 }
 
-/** What one worker thread knows of the list. */
+/** A worker thread's view of the list. */
 export class HangReader {
   readonly #list: HangList
   readonly #head: Int32Array
@@ -63,12 +63,12 @@ export class HangReader {
     this.#head = new Int32Array(list, 0, 2)
   }
 
-  /** Rises with every change of {@link hangs}. */
+  /** Increases with every change of {@link hangs}. */
   get version(): number {
     return this.#version
   }
 
-  /** The current hangs. While there are none, this is one read of shared memory. */
+  /** The current hangs. While there are none, this is a single read of shared memory. */
   get hangs(): readonly Hang[] {
     if (Atomics.load(this.#head, VERSION) !== this.#version) this.#read()
     return this.#hangs

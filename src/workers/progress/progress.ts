@@ -3,38 +3,38 @@ import { HangGuard } from './hang-guard.js'
 import type { HangList, HangPlace } from './hang-list.js'
 
 /**
- * Where a task is, in shared memory. A thread that hangs in native code, runs out of memory or ends cannot report
- * anything; the main thread then reads here which file it was at.
+ * The state of a task, in shared memory. A thread that hangs in native code, runs out of memory or exits cannot report
+ * anything; the main thread then reads the current file from here.
  */
 export interface Progress {
-  /** Shared between the two threads; one buffer per task that runs. */
+  /** Shared by the two threads; one buffer per running task. */
   readonly buffer: SharedArrayBuffer
-  /** Names this task in the message that a thread sends when it takes its first task. */
+  /** Identifies this task in the message that a thread sends for its first task. */
   readonly number: number
-  /** Files that the task must not touch, because one like it ended a thread; see {@link poisonKey}. */
+  /** Files that the task must not touch, because a thread was lost at one in the same state; see {@link poisonKey}. */
   readonly poisons: readonly Poison[]
-  /** System calls of this process that have not returned; given to a thread with its first task. */
+  /** Hanging system calls of this process; passed with a thread's first task. */
   readonly hangs?: HangList
 }
 
-/** A file, as it was when a thread hung or ended at it. */
+/** The state of a file when a thread hung or exited at it. */
 export interface Poison {
   readonly key: string
   readonly code: 'WORKER_TIMEOUT' | 'WORKER_CRASHED'
-  /** What happened, as the end of a sentence that begins with the path. */
+  /** The event, worded to follow the path. */
   readonly what: string
 }
 
-/** What a task was at. */
+/** The file that a task was working on. */
 export interface TaskPlace {
   readonly path: string
-  /** Stamp of the file when it was read; empty when the thread was still in a system call on it. */
+  /** Stamp of the file when it was read; empty during a system call on it. */
   readonly stamp: string
-  /** Whether it was a step on the way to a file: a path without links, looked at only to follow another one. */
+  /** Whether it was a step on the way to a file: a path without links, examined only to resolve another path. */
   readonly isStep: boolean
 }
 
-/** 0 before a thread has taken the task, 1 while it works on it, 2 afterwards. */
+/** 0 before a thread takes the task, 1 while it runs, 2 afterwards. */
 const TAKEN = 0
 const STEPS = 1
 const PATH_LENGTH = 2
@@ -44,10 +44,10 @@ const IS_STEP = 5
 const HEAD_FIELDS = 6
 const HEAD_BYTES = HEAD_FIELDS * Int32Array.BYTES_PER_ELEMENT
 
-/** The longest path that Linux takes (PATH_MAX). A longer one is cut. */
+/** The longest path that Linux accepts (PATH_MAX). A longer one is truncated. */
 const MAX_PATH_BYTES = 4096
 const MAX_STAMP_BYTES = 256
-/** Room for two paths of the greatest length, and some more. */
+/** Room for two paths of maximum length and their details. */
 const MAX_LOCATED_BYTES = 12 * 1024
 const STAMP_AT = HEAD_BYTES + MAX_PATH_BYTES
 const LOCATED_AT = STAMP_AT + MAX_STAMP_BYTES
@@ -56,27 +56,27 @@ export function createProgressBuffer(): SharedArrayBuffer {
   return new SharedArrayBuffer(LOCATED_AT + MAX_LOCATED_BYTES)
 }
 
-/** Prepares a buffer for its next task. Only while no thread writes to it. */
+/** Resets a buffer for its next task. Call it only while no thread writes to it. */
 export function resetProgress(buffer: SharedArrayBuffer): void {
   headOf(buffer).fill(0)
 }
 
-/** Whether a thread has begun the task. */
+/** Whether a thread has started the task. */
 export function isTaken(buffer: SharedArrayBuffer): boolean {
   return Atomics.load(headOf(buffer), TAKEN) > 0
 }
 
-/** Whether the task has come to an end in its thread. */
+/** Whether the task has ended. */
 export function isOver(buffer: SharedArrayBuffer): boolean {
   return Atomics.load(headOf(buffer), TAKEN) === 2
 }
 
-/** Rises with every file that the task turns to. */
+/** Increases with every file that the task starts to work on. */
 export function stepsOf(buffer: SharedArrayBuffer): number {
   return Atomics.load(headOf(buffer), STEPS)
 }
 
-/** The file that the task was at; `null` when it was at none. */
+/** The file that the task was working on; `null` if none. */
 export function placeOf(buffer: SharedArrayBuffer): TaskPlace | null {
   const head = headOf(buffer)
   const [pathLength, stampLength] = [Atomics.load(head, PATH_LENGTH), Atomics.load(head, STAMP_LENGTH)]
@@ -90,13 +90,13 @@ export function placeOf(buffer: SharedArrayBuffer): TaskPlace | null {
   }
 }
 
-/** A hang whose place a task has found out. */
+/** A hang that a task has located. */
 export interface LocatedPath {
   readonly path: string
   readonly place: HangPlace
 }
 
-/** Where the hangs are that the task has located. Only once it has ended. */
+/** Hangs located by the task. Call it only after the task has ended. */
 export function locatedIn(buffer: SharedArrayBuffer): readonly LocatedPath[] {
   const length = Atomics.load(headOf(buffer), LOCATED_LENGTH)
   if (length === 0) return []
@@ -108,12 +108,12 @@ function headOf(buffer: SharedArrayBuffer): Int32Array {
   return new Int32Array(buffer, 0, HEAD_FIELDS)
 }
 
-/** A file in one state. With an empty stamp: the file in any state, because a system call on it did not return. */
+/** Identifies a file in one state. An empty stamp means any state, because a system call on the file did not return. */
 export function poisonKey(path: string, stamp: string): string {
   return `${stamp}\n${path}`
 }
 
-/** The state of the task that this thread runs. */
+/** State of the task that this thread runs. */
 interface CurrentTask {
   readonly head: Int32Array
   readonly path: Uint8Array
@@ -128,7 +128,7 @@ let currentPath: string | null = null
 let guard: HangGuard | null = null
 const encoder = new TextEncoder()
 
-/** The thread takes a task. */
+/** Called when a thread takes a task. */
 export function beginTask({ buffer, poisons, hangs }: Progress): void {
   if (hangs) guard = new HangGuard(hangs)
   current = {
@@ -143,7 +143,7 @@ export function beginTask({ buffer, poisons, hangs }: Progress): void {
   Atomics.store(current.head, TAKEN, 1)
 }
 
-/** The thread has done with a task, whatever came of it. */
+/** Called when a thread has finished a task, with any result. */
 export function endTask({ buffer }: Progress): void {
   current = null
   Atomics.store(headOf(buffer), TAKEN, 2)
@@ -152,29 +152,28 @@ export function endTask({ buffer }: Progress): void {
 /**
  * Marks the file or directory that a system call is about to touch.
  *
- * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` for one at which a thread was lost, and for one on a mount that
- * does not answer.
+ * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` if a thread was lost at it or its mount does not respond.
  */
 export function touching(path: string): void {
   if (guard?.isNeeded) avoidHangs(guard, path)
   mark(path, '')
 }
 
-/** Keeps the stamp of a file that has been read, for {@link workingOn}. */
+/** Records the stamp of a file that was read, for {@link workingOn}. */
 export function noteStamp(path: string, stamp: string): void {
   current?.stamps.set(path, stamp)
 }
 
 /**
- * Marks the file whose content is about to be parsed, decrypted or judged.
+ * Marks the file whose content is about to be parsed, decrypted or checked.
  *
- * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` when a thread was lost over the same content.
+ * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` if a thread was lost over the same content.
  */
 export function workingOn(path: string): void {
   mark(path, current?.stamps.get(path) ?? '')
 }
 
-/** The file that was marked last; `null` outside of tasks. */
+/** The last marked file; `null` outside of tasks. */
 export function markedPath(): string | null {
   return currentPath
 }
@@ -200,7 +199,7 @@ function writeMark(
   Atomics.store(head, STAMP_LENGTH, encoder.encodeInto(stamp, stampBytes).written)
 }
 
-/** The way to the file is walked only while a thread hangs somewhere. Each step of it may hang, and is marked. */
+/** Resolves the path step by step, only while a thread hangs somewhere. Each step may hang, and is marked. */
 function avoidHangs(hangs: HangGuard, path: string): void {
   const step = (at: string) => {
     if (current) writeMark(current, at, '', true)

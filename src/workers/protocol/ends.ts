@@ -12,30 +12,30 @@ export interface MaterialEnd {
   readonly notBefore: string
   /** `nextUpdate` of a revocation list or an OCSP response. */
   readonly notAfter: string
-  /** The file that it comes from, where it is known. */
+  /** The file that contains it, if known. */
   readonly path?: string
-  /** The SNI host that it belongs to; absent for the default certificate and the trust. */
+  /** The SNI host it belongs to; absent for the default certificate and the trust. */
   readonly host?: string
 }
 
 /**
- * The ends of trust anchors and revocation lists. There can be hundreds, so the main thread compares the numbers, and parses
- * a label only when it reports that end.
+ * The ends of trust anchors and revocation lists. There can be hundreds, so the main thread compares the numbers and
+ * parses a label only when it reports that end.
  */
 export interface TrustEnds {
-  /** How many of the ends are those of trust anchors. They come first. */
+  /** Number of ends that belong to trust anchors. They come first. */
   readonly anchors: number
-  /** For each: begin and end, in milliseconds since 1970. Transferred. */
+  /** Start and end of each, in milliseconds since 1970. Transferred. */
   readonly dates: Float64Array
-  /** For each: one line of JSON, a {@link TrustLabel}. Transferred. */
+  /** One line of JSON for each, a {@link TrustLabel}. Transferred. */
   readonly labels: Uint8Array
 }
 
-/** What is reported about an end, beside its kind and its dates. */
+/** Details of an end to report, besides its kind and dates. */
 export interface TrustLabel extends Pick<MaterialEnd, 'name' | 'fingerprint256' | 'path'> {
   /**
-   * Since when revocation lists of the same coverage have been in force without a gap, in milliseconds since 1970; absent where
-   * no other list comes before this one.
+   * Start of the gap-free period covered by revocation lists of the same coverage, in milliseconds since 1970; absent
+   * if no other list precedes this one.
    */
   readonly since?: number
 }
@@ -46,7 +46,7 @@ export interface DatedLabel extends TrustLabel {
   readonly to: number
 }
 
-/** The end of what never ends: the latest time that a `Date` can hold. Unlike `Infinity`, JSON keeps it. */
+/** The end of material that never ends: the latest time of a `Date`. Unlike `Infinity`, it is valid JSON. */
 export const NEVER_MS = 8.64e15
 
 export function packTrustEnds(anchors: readonly DatedLabel[], lists: readonly DatedLabel[]): TrustEnds {
@@ -58,7 +58,7 @@ export function packTrustEnds(anchors: readonly DatedLabel[], lists: readonly Da
     return JSON.stringify(label satisfies TrustLabel)
   })
   const text = lines.join('\n')
-  // An array of its own, because it is transferred.
+  // A separate buffer, because it is transferred.
   const labels = new Uint8Array(Buffer.byteLength(text))
   new TextEncoder().encodeInto(text, labels)
   return { anchors: anchors.length, dates, labels }

@@ -1,14 +1,14 @@
 import type { Problem } from '../base/problem.js'
 import type { CertificateFacts, ContextOptions, FileLimits, MaterialSources, Policy } from './material.js'
 
-/** Where the certificates of SNI hosts lie. */
+/** Locations of the certificates of SNI hosts. */
 export interface HostSources {
   /**
-   * Hosts that were named, with their files: a list of {@link HostSource} as shared JSON, because every check takes it along
-   * and there may be thousands. `null` without any.
+   * Hosts with explicit files: a list of {@link HostSource} as shared JSON, because it is passed to every check and can
+   * have thousands of entries. `null` if there are none.
    */
   readonly named: Uint8Array | null
-  /** fast-glob patterns of directories that each hold a pair. */
+  /** fast-glob patterns of directories with one pair each. */
   readonly patterns: readonly string[]
 }
 
@@ -23,12 +23,12 @@ export interface HostSource {
   readonly ocsp?: string
 }
 
-/** The first of three steps, a part of the PREPARE of the default certificate: which hosts are not as the record says? */
+/** Step 1 of 3, part of the PREPARE of the default certificate: finds the hosts that differ from the record. */
 export interface ScanHostsTask {
   readonly sources: HostSources
   readonly limits: FileLimits
   readonly record: Uint8Array | null
-  /** The record of what was rolled away from: hosts that are as it says are left alone. */
+  /** The record of the hosts that were rolled back: hosts that match it are not loaded. */
   readonly rolledBack: Uint8Array | null
   readonly force: boolean
   readonly fresh: boolean
@@ -38,22 +38,24 @@ export type ScanHostsReply = (
   | { readonly kind: 'unchanged' | 'rolled-back' }
   | {
       readonly kind: 'changed'
-      /** Whether others are as they were rolled away from, and so are left alone. */
+      /** Whether other hosts match the rolled-back record and are therefore not loaded. */
       readonly isRolledBack: boolean
-      /** Lists of hosts, opaque here, each for one task of its own. */
+      /** Lists of hosts in an internal format, one per task. */
       readonly batches: readonly Uint8Array[]
       readonly removed: readonly string[]
       readonly problems: readonly Problem[]
     }
 ) & {
-  /** Matches of patterns that give no host, and patterns without any; in each reply while it is so. Absent without any. */
+  /**
+   * Pattern matches that are not hosts, and patterns without matches; repeated in each reply. Absent if there are none.
+   */
   readonly strays?: readonly Problem[]
 }
 
-/** The second, a task for each batch: reads, checks and hands back the pairs of one batch. */
+/** Step 2, one task per batch: reads, checks and returns the pairs of one batch. */
 export interface PrepareHostsTask {
   readonly batch: Uint8Array
-  /** The engine's trust anchors as PEM, among which issuers are looked for; `null` without any. */
+  /** The engine's trust anchors as PEM, to look up issuers; `null` without any. */
   readonly authorities: Uint8Array | null
   readonly passphrase: MaterialSources['passphrase']
   readonly limits: FileLimits
@@ -68,18 +70,18 @@ export interface PrepareHostsReply {
   readonly pack: Uint8Array
   /** Where each of these parts ends, four for each host; transferred. */
   readonly ends: Uint32Array
-  /** The {@link HostDates} of each host, one after the other; transferred. */
+  /** The {@link HostDates} of each host in sequence; transferred. */
   readonly dates: Float64Array
   readonly hosts: readonly PreparedHost[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
-  /** Tells one refused state of these hosts from another; empty when none was refused. */
+  /** Identifies the refused state of these hosts; empty when none was refused. */
   readonly failureDigest: string
-  /** Certificate files of the hosts that changed. */
+  /** Certificate files of the changed hosts. */
   readonly changed: readonly string[]
-  /** The part of the next record that these hosts are, opaque here. */
+  /** These hosts' part of the next record, in an internal format. */
   readonly page: Uint8Array
-  /** What of the batch was left for a task of its own, because encrypted keys take their time. */
+  /** The part of the batch left for another task, because encrypted keys take long. */
   readonly rest: Uint8Array | null
 }
 
@@ -100,16 +102,16 @@ export type HostDates = readonly [
 /** Numbers in {@link HostDates}. */
 export const HOST_DATES = 6
 
-/** What the main thread has to know of each host at once; the rest is in the pack. */
+/** The fields of each host that the main thread needs at once; the rest is in the pack. */
 export interface PreparedHost extends Pick<CertificateFacts, 'notAfter' | 'keyType'> {
   readonly id: string
-  /** Lower case; `*.` in front of a name of one more label. */
+  /** Lower case; `*.` in front of a name matches one more label. */
   readonly names: readonly string[]
   /** Fingerprint of the leaf that an OCSP response is stapled for; absent without one. */
   readonly stapledLeaf?: string
 }
 
-/** The third, a task again: the record of what is served from now on. */
+/** Step 3, one task: builds the record of the hosts now in service. */
 export interface SealHostsTask {
   readonly record: Uint8Array | null
   readonly rolledBack: Uint8Array | null
@@ -119,6 +121,6 @@ export interface SealHostsTask {
 
 export interface SealHostsReply {
   readonly record: Uint8Array
-  /** Without the hosts that have moved on since. */
+  /** Without hosts that have changed since. */
   readonly rolledBack: Uint8Array | null
 }

@@ -1,28 +1,28 @@
-/** Peers that were accepted before, to be judged by the trust that is in force now. */
+/** Peers accepted earlier, to be checked against the trust now in force. */
 export interface JudgePeersTask {
   /** Trust anchors as PEM; `null` without any. */
   readonly authorities: Uint8Array | null
-  /** The anchors before. */
+  /** The previous trust anchors. */
   readonly formerAuthorities: Uint8Array | null
   readonly revocationLists: readonly Uint8Array[]
-  /** Whether a chain may end at an anchor that did not sign itself. */
+  /** Whether a chain may end at an anchor that is not self-signed. */
   readonly partialChain: boolean
   readonly chains: readonly PeerChain[]
 }
 
-/** What is known of the certificates that a peer was accepted by. */
+/** The certificates with which a peer was accepted. */
 export interface PeerChain {
   /** As DER, the peer's own first. */
   readonly certificates: readonly Uint8Array[]
   /**
-   * Whether it can hold certificates that the peer did not send: Node adds those that it finds among the anchors of the
-   * handshake. They are worth nothing once they are no anchors any more.
+   * Whether it can contain certificates that the peer did not send: Node adds those it finds among the anchors of the
+   * handshake. They do not count once they are no longer anchors.
    */
   readonly completed: boolean
 }
 
 /**
- * For each peer, in order, whether the trust that is in force would accept it. `null` for those that were not reached
- * within {@link TASK_BUDGET_MS}; the first one always is.
+ * For each peer, in order, whether the trust in force would accept it. `null` for peers not reached within {@link
+ * TASK_BUDGET_MS}; the first is always reached.
  */
 export type JudgePeersReply = readonly (boolean | null)[]

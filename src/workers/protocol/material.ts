@@ -1,4 +1,4 @@
-/** Where the material of one engine lies. Paths are absolute. */
+/** Locations of an engine's material. Paths are absolute. */
 export interface MaterialSources {
   /** Certificate and key of each pair; empty when the identity comes from `pfx`. */
   readonly pairs: readonly PairFiles[]
@@ -11,7 +11,7 @@ export interface MaterialSources {
   readonly dhparam: string | null
   /** File of an OCSP response for the leaf of the only pair. */
   readonly ocsp: string | null
-  /** File of the secret that session-ticket keys are derived from. */
+  /** File with the secret from which session-ticket keys are derived. */
   readonly ticketSecret: string | null
 }
 
@@ -21,7 +21,7 @@ export interface PairFiles {
   readonly key: string
 }
 
-/** The secure-context options that no reload changes: plain data, the same in the rehearsal and on the server. */
+/** Secure-context options that no reload changes: plain data, the same in the rehearsal and on the server. */
 export interface ContextOptions {
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
@@ -32,62 +32,66 @@ export interface ContextOptions {
   readonly secureOptions?: number
   readonly sessionTimeout?: number
   readonly allowPartialTrustChain?: boolean
-  /** How certificates may be compressed (RFC 8879), the most wanted first; TLS 1.3 alone. */
+  /** Certificate compression (RFC 8879) in order of preference; TLS 1.3 only. */
   readonly certificateCompression?: readonly CertificateCompression[]
 }
 
-/** By the names that Node has for them. */
+/** By Node's names. */
 export type CertificateCompression = 'zlib' | 'brotli' | 'zstd'
 
-/** What is refused, and what is only reported. */
+/** Which findings refuse a set, and which are only reported. */
 export interface Policy {
   readonly expired: 'reject' | 'warn'
   readonly notYetValid: 'reject' | 'warn'
   readonly clockSkewSeconds: number
-  /** A leaf alone, whose issuer is unknown. */
+  /** A single leaf whose issuer is unknown. */
   readonly incompleteChain: 'warn' | 'reject'
-  /** The same beside unrelated certificates: as `policy.incompleteChain` says, and `reject` where the user does not set it. */
+  /**
+   * The same with unrelated certificates in the file: the value of `policy.incompleteChain`, or `reject` if that is not
+   * set.
+   */
   readonly unrelatedChain: 'warn' | 'reject'
   readonly namesLost: 'warn' | 'reject'
-  /** DNS names, IP addresses, URIs and e-mail addresses, each in the form of {@link CertificateFacts.names}. */
+  /** DNS names, IP addresses, URIs and e-mail addresses, in the form of {@link CertificateFacts.names}. */
   readonly requiredNames: readonly string[]
   /** A self-signed server certificate with CA:TRUE. */
   readonly selfSignedCa: 'warn' | 'reject'
   readonly weakKey: 'reject' | 'warn'
   readonly largeKey: 'reject' | 'warn'
   /**
-   * Trust anchors that can anchor nothing: left out with a warning each, or refused. `null` means `'warn'`, but `'reject'` for
-   * one through which OpenSSL would trust more than through a root, and where the others lead to no root. No set is accepted that leaves no anchor.
+   * Trust anchors that cannot anchor anything: left out with a warning each, or refused. `null` means `'warn'`, but
+   * `'reject'` if OpenSSL would trust more through one than through a root, or if the others lead to no root. A set
+   * that leaves no anchor is never accepted.
    */
   readonly brokenAnchor: 'reject' | 'warn' | null
   /** An OCSP response that is not for the leaf, not signed by its issuer, or out of date: left out with a warning, or refused. */
   readonly badOcsp: 'warn' | 'reject'
   readonly pairGraceSeconds: number
-  /** Whether a host that is refused keeps the others from being renewed. */
+  /** Whether a refused host prevents the others from being renewed. */
   readonly hosts: 'independent' | 'together'
-  /** Hosts that may serve a name which the default certificate, or another host, has too. */
+  /** Hosts that may serve a name which the default certificate or another host also has. */
   readonly nameClaims: 'any' | readonly string[]
 }
 
-/** The most that is read, in bytes. */
+/** Maximum sizes in bytes. */
 export interface FileLimits {
   readonly maxFileBytes: number
   /** For files of trust anchors and of revocation lists. */
   readonly maxTrustBytes: number
-  /** Largest size of one revocation list, as DER. */
+  /** Maximum size of one revocation list, as DER. */
   readonly maxCrlBytes: number
 }
 
 /**
- * What a later PREPARE needs to know of what is served, in shared memory: the main thread hands it on without copying or
- * reading it. A rollback puts the record of a mixed generation together from the parts of two.
+ * Facts about the set in service for a later PREPARE, in shared memory: the main thread passes it on without copying or
+ * reading it. After a rollback the record can combine parts of two generations.
  */
 export interface RecordBytes {
-  /** The certificates, and the files that they come from. */
+  /** The certificates and their files. */
   readonly head: Uint8Array
-  /** Trust and ticket secret, and the files that they come from. */
+  /** Trust and ticket secret, and their files. */
   readonly trust: Uint8Array
-  /** The trust anchors. A renewal leaves them alone, and then they are those of the record before. */
+  /** The trust anchors. A renewal does not change them and keeps this part of the previous record. */
   readonly authorities: Uint8Array
 }
 
@@ -96,22 +100,22 @@ export interface CertificateFacts {
   readonly subject: string
   readonly issuer: string
   /**
-   * Every name of the subjectAltName extension: DNS names and IP addresses in lower case, URIs (a SPIFFE ID, for instance),
-   * e-mail addresses and all others. What would look like a name of another kind, or cannot be printed, has its kind in front
-   * and stands in quotes: `DNS:"spiffe://a.example/b"`.
+   * Every name of the subjectAltName extension: DNS names and IP addresses in lower case, URIs (such as a SPIFFE ID),
+   * e-mail addresses and all others. A name that looks like another kind, or is not printable, is quoted and prefixed
+   * with its kind: `DNS:"spiffe://a.example/b"`.
    */
   readonly names: readonly string[]
   /** Upper-case hex. */
   readonly serial: string
-  /** SHA-256 of the DER, upper-case hex with colons, as `X509Certificate#fingerprint256` gives it. */
+  /** SHA-256 of the DER, upper-case hex with colons, like `X509Certificate#fingerprint256`. */
   readonly fingerprint256: string
   readonly notBefore: string
   readonly notAfter: string
-  /** The certificates above the leaf that are sent with it, in the order in which they are sent. */
+  /** The certificates sent after the leaf, in sending order. */
   readonly chain: readonly ChainCertificate[]
-  /** The earliest end among the leaf and the certificates of {@link chain} that a client needs. */
+  /** The earliest end of the leaf and those certificates of {@link chain} that clients need. */
   readonly chainNotAfter: string
-  /** For instance `EC prime256v1`, `RSA 2048`, `ED25519`. */
+  /** For example `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string
   /** The OCSP response that is stapled to its handshakes; absent without one. */
   readonly ocsp?: OcspFacts
@@ -136,13 +140,13 @@ export interface ChainCertificate {
   readonly fingerprint256: string
   readonly notBefore: string
   readonly notAfter: string
-  /** `false` for one that no client needs: a root, of which clients have their own copy, or one that is not part of the chain. */
+  /** `false` if no client needs it: a root, which clients have themselves, or a certificate outside the chain. */
   readonly needed: boolean
 }
 
-/** What the trust anchors and revocation lists come to. */
+/** Facts of the trust anchors and revocation lists. */
 export interface TrustFacts {
-  /** SHA-256 over all trust anchors and revocation lists, in no order; `null` without any. */
+  /** SHA-256 of all trust anchors and revocation lists, independent of order; `null` without any. */
   readonly digest: string | null
   readonly authorities: number
   readonly revocationLists: number
@@ -154,16 +158,15 @@ export interface TrustFacts {
  * The bytes of a key have one owner at a time. The owner overwrites them with zeros as soon as they are not needed:
  *
  * 1. The task of a worker thread owns what it reads: the content of files with a secret role (`roles.ts`), passphrases, and
- *    decrypted keys. All of it is zero when the task ends, however it ends. A thread that is given up ends, and its memory
- *    with it.
- * 2. A reply moves `key` to the main thread by transfer, so that the thread keeps no copy. A refusal has no key in it.
- * 3. On the main thread, the pass owns it. If the pass ends without serving it (dry run, refusal, error, something newer,
+ *    decrypted keys. All of it is zero when the task ends, with any result. The memory of an abandoned thread goes with it.
+ * 2. A reply moves `key` to the main thread by transfer, so that the thread keeps no copy. A refusal contains no key.
+ * 3. On the main thread, the pass owns it. If the pass ends without serving it (dry run, refusal, error, a newer set,
  *    `close()`), it is zero before the result is reported.
  * 4. From COMMIT on, the generation owns it, together with the one copy in the options of servers. Both are zero when no
  *    generation that is served or kept for a rollback has the key, and when the engine closes. Only keys of SNI hosts remain
  *    then: attached servers build contexts of hosts from them on first use.
  *
- * JavaScript cannot overwrite text, so no key is converted to a string but where OpenSSL takes PEM alone.
+ * JavaScript cannot overwrite strings, so a key becomes a string only where OpenSSL accepts nothing but PEM.
  */
 export interface PreparedPair {
   readonly chain: Uint8Array

@@ -4,5 +4,5 @@ export interface ReadTextTask {
 
 export type ReadTextReply =
   | { readonly ok: true; readonly text: string; readonly mode: number }
-  /** The code that the system gave. */
+  /** The system's error code. */
   | { readonly ok: false; readonly code: string }

@@ -1,32 +1,32 @@
 import type { FingerprintRule } from '../../fingerprint/index.js'
 import type { FileLimits } from './material.js'
 
-/** What a file of the material is for. */
+/** Purpose of a file of the material. */
 export type Role = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ocsp' | 'ticket-secret'
 
-/** What holds for every file of one role. */
+/** Properties of every file of one role. */
 interface RoleFacts {
   /**
-   * How a change is noticed. No digest of a secret may be kept, so these files have `stamp`. A `cert` file may have a key beside
-   * its certificates; its content digest leaves the key out.
+   * How a change is detected. No digest of a secret may be kept, so secret files use `stamp`. A `cert` file may also
+   * contain a key, which its content digest excludes.
    */
   readonly rule: FingerprintRule
   /**
-   * Whether the file may hold a private key or another secret. Its bytes are then overwritten after each pass, and a thread
-   * never keeps them for the next one.
+   * Whether the file may hold a private key or another secret. Its bytes are overwritten after each pass, and a thread
+   * never keeps them for the next.
    */
   readonly secret: boolean
-  /** Whether the private key itself is in it, so that other users must not be able to read the file. */
+  /** Whether it contains the private key itself, so that other users must not be able to read it. */
   readonly privateKey: boolean
-  /** Whether it holds trust anchors or revocation lists. All of these are read as they were at one moment. */
+  /** Whether it holds trust anchors or revocation lists, which are all read as of one moment. */
   readonly trust: boolean
   /** Whether the set is served without it: a file that cannot be read is a warning, unless the policy refuses it. */
   readonly optional: boolean
-  /** The part of the record that it belongs to. A rollback leaves the part `trust` as it is. */
+  /** The part of the record it belongs to. A rollback does not change the part `trust`. */
   readonly part: 'identity' | 'trust'
-  /** The limit for its size. */
+  /** The option that limits its size. */
   readonly limit: keyof Pick<FileLimits, 'maxFileBytes' | 'maxTrustBytes'>
-  /** The option that takes a directory of such files; for messages about a directory in the place of a file. */
+  /** The option that accepts a directory of such files; for messages about a directory instead of a file. */
   readonly directoryOption: string | null
 }
 
@@ -48,8 +48,8 @@ const TRUST = {
 } as const
 
 /**
- * The one table of the roles that a file of the material can have. Listing, reading, fingerprints, wiping and the record use
- * it; a new kind of material begins with a line here.
+ * The only table of roles. Listing, reading, fingerprints, wiping and the record use it; a new kind of material starts
+ * with a line here.
  */
 export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   cert: { ...OWN, rule: 'content', secret: true },
@@ -63,10 +63,10 @@ export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   'ticket-secret': { ...OWN, rule: 'stamp', secret: true, part: 'trust' },
 }
 
-/** Entries of a directory are compared by stamp whatever their role: there may be hundreds of them. */
+/** Directory entries are compared by stamp regardless of role: there may be hundreds of them. */
 export const DIRECTORY_ENTRY_RULE: FingerprintRule = 'stamp'
 
-/** The roles for which the table says so. */
+/** The roles that satisfy a condition. */
 export function rolesWhere(test: (facts: RoleFacts) => boolean): ReadonlySet<Role> {
   return new Set((Object.keys(ROLES) as Role[]).filter((role) => test(ROLES[role])))
 }

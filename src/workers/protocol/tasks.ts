@@ -5,19 +5,19 @@ import type { PrepareReply, PrepareTask } from './prepare.js'
 import type { ReadTextReply, ReadTextTask } from './read-text.js'
 import type { VerifyReply, VerifyTask } from './verify.js'
 
-/** The functions that the module of the tasks exports, by name. */
+/** The functions exported by the task module, by name. */
 export interface WorkerTasks {
-  /** Reads, parses, judges and rehearses all material but the hosts, and finds the hosts that changed. */
+  /** Reads, parses, checks and rehearses all material except the hosts, and finds changed hosts. */
   prepare(task: PrepareTask): Promise<PrepareReply>
   /** The same for a few dozen hosts. */
   prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply>
-  /** Seals the record of the hosts once all of them are prepared. */
+  /** Builds the record of the hosts after all of them are prepared. */
   sealHosts(task: SealHostsTask): SealHostsReply
-  /** Connects to listeners, and reports the certificates that they show. */
+  /** Connects to listeners and reports their certificates. */
   verify(task: VerifyTask): Promise<VerifyReply>
-  /** Judges peers of open connections by a trust. */
+  /** Checks peers of open connections against a trust. */
   judgePeers(task: JudgePeersTask): JudgePeersReply
-  /** Reads a file that is no part of the material. */
+  /** Reads a file that is not part of the material. */
   readText(task: ReadTextTask): ReadTextReply
 }
 
@@ -25,10 +25,10 @@ export type TaskName = keyof WorkerTasks
 export type TaskOf<Name extends TaskName> = Parameters<WorkerTasks[Name]>[0]
 export type ReplyOf<Name extends TaskName> = Awaited<ReturnType<WorkerTasks[Name]>>
 
-/** What is posted to a worker thread. */
+/** The message to a worker thread. */
 export interface NamedTask<Name extends TaskName = TaskName> {
   readonly name: Name
   readonly task: TaskOf<Name>
-  /** Where the thread marks what it works on; absent for a task that only wakes it. */
+  /** Where the thread records its progress; absent for a task that only wakes it. */
   readonly progress?: Progress
 }

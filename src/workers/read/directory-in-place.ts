@@ -3,10 +3,10 @@ import { ROLES, type Role } from '../protocol/roles.js'
 import { namesIn } from './list-directory.js'
 import { isDirectoryProblem } from './read-file.js'
 
-/** Names that a message lists. */
-const MOST_NAMES = 6
+/** Maximum number of names in a message. */
+const MAX_NAMES = 6
 
-/** For a directory that was given where a file is expected: adds what lies in it, and what to name instead. */
+/** For a directory given where a file is expected: adds its content and the name to use instead. */
 export function withDirectoryContent(problem: Problem, role: Role): Problem {
   const { path, message } = problem
   if (path === undefined || !isDirectoryProblem(problem)) return problem
@@ -20,8 +20,8 @@ export function withDirectoryContent(problem: Problem, role: Role): Problem {
   }
 }
 
-/** The first of many names, and how many there are. */
+/** The first of many names, and the number of the rest. */
 export function shortList(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES
-  return more > 0 ? `${names.slice(0, MOST_NAMES).join(', ')} and ${more} more` : names.join(', ')
+  const more = names.length - MAX_NAMES
+  return more > 0 ? `${names.slice(0, MAX_NAMES).join(', ')} and ${more} more` : names.join(', ')
 }

@@ -1,11 +1,6 @@
 import type { Fingerprint } from '../../fingerprint/index.js'
 import { identityOfProblems, type Problem, ProblemError } from '../base/problem.js'
-import {
-  type Surroundings,
-  sameSurroundings,
-  surroundingsOf,
-  TIME_STEP_MS,
-} from '../progress/surroundings.js'
+import { type PathMarks, pathMarksOf, samePathMarks, TIME_STEP_MS } from '../progress/path-marks.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
 import { ROLES } from '../protocol/roles.js'
@@ -15,7 +10,7 @@ import { listSources, type SourceListing } from './source-files.js'
 
 type Limits = PrepareTask['limits']
 
-/** How often the sources are read again when a directory moves under the reads. */
+/** Number of reads of the sources while directories keep changing. */
 const MAX_ATTEMPTS = 5
 
 /** The reader of files. */
@@ -27,12 +22,11 @@ export function fileReader(sources: MaterialSources, limits: Limits): MaterialRe
 }
 
 /**
- * Reads all files of the sources as they were at one moment. {@link readFileSet} sees to files that change under the
- * reads; here, directories are listed again after the last read, and every link and directory on the way must be the one
- * that it was before the first. Otherwise a directory that is swapped in between would give anchors that never lay
- * together in any directory.
+ * Reads all files of the sources as of one moment. {@link readFileSet} handles files that change during the reads.
+ * Here, directories are listed again after the last read, and every link and directory on the way must be unchanged;
+ * otherwise a directory swapped in between would yield anchors that were never together in one directory.
  *
- * @returns the set, or why it could not be read; `FILES_CHANGING` when the directories never stood still.
+ * @returns the set, or why it could not be read; `FILES_CHANGING` if the directories kept changing.
  */
 function readSources(sources: MaterialSources, limits: Limits): MaterialSet | Problem[] {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -46,7 +40,7 @@ function readSources(sources: MaterialSources, limits: Limits): MaterialSet | Pr
   return [changing(sources)]
 }
 
-/** Whether the sources look just as the record says; whatever goes wrong, and any doubt, means that they do not. */
+/** Whether the sources certainly match the record; any error counts as a difference. */
 function sourcesLookUnchanged(sources: MaterialSources, limits: Limits, record: Fingerprint): boolean {
   try {
     const { files, directories } = listSources(sources, limits)
@@ -62,29 +56,29 @@ function sourcesLookUnchanged(sources: MaterialSources, limits: Limits, record: 
 
 interface Look {
   readonly listing: SourceListing
-  readonly surroundings: Surroundings
+  readonly pathMarks: PathMarks
 }
 
-/** What there is to read and what leads to it; the problem where a directory cannot be listed. */
+/** The files to read and the path to each; problems if a directory cannot be listed. */
 function lookAt(sources: MaterialSources, limits: Limits): Look | Problem[] {
   try {
     const listing = listSources(sources, limits)
-    return { listing, surroundings: lookAround(listing) }
+    return { listing, pathMarks: marksOf(listing) }
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error
     return [error.problem]
   }
 }
 
-/** One trust file is whole by itself: several must belong together. */
-function lookAround({ files, directories, linked }: SourceListing): Surroundings {
+/** A single trust file is consistent by itself: only several must belong together. */
+function marksOf({ files, directories, linked }: SourceListing): PathMarks {
   const trust = files.filter(({ role }) => ROLES[role].trust)
   if (directories.size === 0 && trust.length < 2) return { marks: new Map(), fresh: false }
-  return surroundingsOf([...directories, ...linked], directories)
+  return pathMarksOf([...directories, ...linked], directories)
 }
 
 function isSettled(look: Look | Problem[]): boolean {
-  return Array.isArray(look) || !look.surroundings.fresh
+  return Array.isArray(look) || !look.pathMarks.fresh
 }
 
 function isSame(before: Look | Problem[], after: Look | Problem[]): boolean {
@@ -95,12 +89,12 @@ function isSame(before: Look | Problem[], after: Look | Problem[]): boolean {
   const [files, filesAfter] = [before.listing.files, after.listing.files]
   if (files.length !== filesAfter.length || files.some(({ path }, i) => path !== filesAfter[i]?.path))
     return false
-  return sameSurroundings(before.surroundings, after.surroundings)
+  return samePathMarks(before.pathMarks, after.pathMarks)
 }
 
 function changing({ caDir, ca, crl }: MaterialSources): Problem {
   const [path] = [...caDir, ...ca, ...crl] as [string]
-  const message = `${path} was moved or changed through ${MAX_ATTEMPTS} reads in a row; the next check looks again`
+  const message = `${path} was moved or changed during ${MAX_ATTEMPTS} consecutive reads; the next check reads it again`
   return { code: 'FILES_CHANGING', message, path }
 }
 

@@ -10,17 +10,17 @@ import { ROLES, type Role, rolesWhere } from '../protocol/roles.js'
 import { withDirectoryContent } from './directory-in-place.js'
 import type { MaterialItem, MaterialSet } from './material-reader.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import { digestFile, type FileRead, readFile, readFileAgain, stampFile, standsStill } from './read-file.js'
+import { digestFile, type FileRead, readFile, readFileAgain, stampFile, isUnchanged } from './read-file.js'
 import type { SourceFile } from './source-files.js'
 
-/** How often a set that changes under the reads is read again before it is given up until the next check. */
+/** Number of reads of a set that keeps changing, before the next check has to retry. */
 const MAX_PASSES = 5
 
 /**
- * Content of certificates, stamps of secrets: enough to see that nothing moved, and no key is opened for it. Stamps come
- * first, because they take next to nothing and most renewals bring a new key.
+ * Content digests of certificates, stamps of secrets: enough to detect no change without opening a key. Stamps come
+ * first, because they are cheap and most renewals change the key.
  */
-export function* glance(files: readonly SourceFile[]): Generator<FingerprintEntry> {
+export function* quickEntries(files: readonly SourceFile[]): Generator<FingerprintEntry> {
   for (const { path, rule: by } of files) if (by === 'stamp') yield { path, by, value: stampFile(path) }
   for (const file of files) {
     if (file.rule === 'content') yield { path: file.path, by: file.rule, value: digestOrFailure(file) }
@@ -42,13 +42,10 @@ function failureMark({ code }: Problem): string {
   return `!${code}`
 }
 
-/**
- * Whether {@link glance} sees just what the record says, as far as the first difference; a file that cannot be read is
- * one.
- */
+/** Whether {@link quickEntries} matches the record; stops at the first difference or unreadable file. */
 export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint): boolean {
   try {
-    return sameFingerprint(record, glance(files))
+    return sameFingerprint(record, quickEntries(files))
   } catch (error) {
     if (error instanceof ProblemError) return false
     throw error
@@ -56,10 +53,10 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
 }
 
 /**
- * Reads the whole set until two passes agree to the byte, so that no half of a renewal is taken for a whole one. Trust
- * files that have not changed for a while are compared by their stamps, and not read twice.
+ * Reads the whole set until two passes agree byte for byte, so that half a renewal is never taken for a complete one.
+ * Trust files that have not changed for two seconds are re-checked by stamp instead of being read again.
  *
- * @returns the set, or the problems that the last pass met.
+ * @returns the set, or the problems of the last pass.
  */
 export function readFileSet(
   files: readonly SourceFile[],
@@ -77,7 +74,7 @@ export function readFileSet(
   wipeSecrets(files, earlier)
   if (earlier.problems.length > 0) return earlier.problems
   const { path } = files[moving] as SourceFile
-  const message = `${path} was changing through ${MAX_PASSES} reads in a row; the next check looks again`
+  const message = `${path} changed during ${MAX_PASSES} consecutive reads; the next check reads it again`
   return [{ code: 'FILES_CHANGING', message, path }]
 }
 
@@ -89,12 +86,12 @@ interface Pass {
 }
 
 function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
-  // By path: certificate and key may be one file.
+  // Keyed by path: certificate and key may be one file.
   const problems = new Map<string | undefined, Problem>()
   const failures = new Map<number, Problem>()
   const reads = files.map(({ role, path, maxBytes }, i) => {
     try {
-      // What may hold secrets is overwritten after each pass, and cannot be given again.
+      // Files that may hold secrets are overwritten after each pass, so their buffers cannot be reused.
       return ROLES[role].secret ? readFile(path, maxBytes) : readPublic(path, maxBytes, earlier?.reads[i])
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
@@ -107,24 +104,24 @@ function readPass(files: readonly SourceFile[], earlier?: Pass): Pass {
   return { reads, problems: [...problems.values()], failures }
 }
 
-/** What trust files and the like held when this thread last read them: as long as they do, they take no memory again. */
+/** Last reads of public files by this thread: while the content is the same, its buffer is reused. */
 const lastReads = new Map<string, FileRead>()
-const MOST_LAST_READS = 8
-const MOST_KEPT_BYTES = 1024 * 1024
+const MAX_LAST_READS = 8
+const MAX_KEPT_BYTES = 1024 * 1024
 
-/** @param earlier what the pass before found. */
+/** @param earlier the read in the previous pass. */
 function readPublic(path: string, maxBytes: number, earlier: FileRead | null | undefined): FileRead {
-  if (earlier && standsStill(path, earlier)) return earlier
+  if (earlier && isUnchanged(path, earlier)) return earlier
   const before = earlier ?? lastReads.get(path)
   const read = before ? readFileAgain(path, maxBytes, before) : readFile(path, maxBytes)
   if (read.bytes === before?.bytes) return read
-  if (lastReads.size === MOST_LAST_READS) lastReads.clear()
-  // A key has no business there, but it would be kept with the rest.
-  if (read.bytes.length <= MOST_KEPT_BYTES && !holdsPrivateKey(read.bytes)) lastReads.set(path, read)
+  if (lastReads.size === MAX_LAST_READS) lastReads.clear()
+  // A key does not belong in such a file, but must not be kept.
+  if (read.bytes.length <= MAX_KEPT_BYTES && !holdsPrivateKey(read.bytes)) lastReads.set(path, read)
   return read
 }
 
-/** Which file was not the same in both passes, byte for byte; -1 when all were. */
+/** Index of the first file that differs between the passes; -1 if none does. */
 function firstDifference(earlier: Pass, later: Pass): number {
   return later.reads.findIndex((read, i) => {
     const before = earlier.reads[i]
@@ -133,7 +130,7 @@ function firstDifference(earlier: Pass, later: Pass): number {
   })
 }
 
-/** Bytes that are given again need no look. */
+/** Reused buffers need no comparison. */
 function sameBytes(a: Buffer, b: Buffer): boolean {
   return a === b || a.equals(b)
 }
@@ -166,7 +163,7 @@ function asSet(files: readonly SourceFile[], pass: Pass, anchorPlaces: readonly 
 
 const PRIVATE_KEYS = rolesWhere(({ privateKey }) => privateKey)
 
-/** Digests of buffers that are given again for as long as a file holds them: a bundle of 500 CAs takes 0.3 ms to hash. */
+/** Digests of reused buffers: hashing a bundle of 500 CAs takes 0.3 ms. */
 const digests = new WeakMap<Buffer, string>()
 
 function digestOf(bytes: Buffer): string {

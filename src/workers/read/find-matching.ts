@@ -5,16 +5,16 @@ import fastGlob from 'fast-glob'
 import { type Problem, ProblemError } from '../base/problem.js'
 import { touching } from '../progress/progress.js'
 
-/** What a pattern matches, and the directories and links that could not be looked at. */
+/** Matches of a pattern, and the places that could not be examined. */
 export interface Matches {
   readonly paths: readonly string[]
-  /** Problems of places at which a thread was lost: what lies there is not in `paths`. */
+  /** Problems of places at which a thread was lost: `paths` lacks their content. */
   readonly unseen: readonly Problem[]
 }
 
 /**
- * What a fast-glob pattern matches. Each directory and link is marked before it is touched, and one at which a thread hangs
- * is left out.
+ * The matches of a fast-glob pattern. Each directory and link is marked before it is touched, and one at which a thread
+ * hangs is skipped.
  */
 export function findMatching(pattern: string, options: fastGlob.Options): Matches {
   const unseen = new Map<string | undefined, Problem>()
@@ -24,7 +24,7 @@ export function findMatching(pattern: string, options: fastGlob.Options): Matche
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       unseen.set(error.problem.path, error.problem)
-      // fast-glob goes on without what does not exist.
+      // fast-glob skips missing paths.
       throw Object.assign(new Error('not touched'), { code: 'ENOENT' })
     }
   }

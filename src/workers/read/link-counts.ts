@@ -2,15 +2,15 @@
 const unlinked = new Set<string>()
 
 /**
- * Takes note of the link count in the stamp of a file. A path that shows a file without any link shows a file that was
- * deleted, or replaced by a rename: only a mount of that one file still leads to it.
+ * Records whether a file has no link. Such a file was deleted or replaced by a rename, and only a mount of this one
+ * file still leads to it.
  */
 export function noteLinkCount(path: string, links: bigint): void {
   if (links === 0n) unlinked.add(path)
   else if (unlinked.size > 0) unlinked.delete(path)
 }
 
-/** Files without any link when this thread last looked at them. */
+/** Files without a link at their last stamp in this thread. */
 export function unlinkedFiles(): ReadonlySet<string> {
   return unlinked
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { touching } from '../progress/progress.js'
 
-/** A name in a directory. A link is what it leads to; one that leads nowhere is no directory. */
+/** A directory entry. A link has its target's type; a dangling one is not a directory. */
 export interface DirectoryEntry {
   readonly name: string
   readonly isDirectory: boolean
@@ -11,10 +11,10 @@ export interface DirectoryEntry {
 }
 
 /**
- * What is in a directory and not hidden. fast-glob compiles even a lone `*` anew for each check, which takes three times as
- * long as to read the directory.
+ * The non-hidden entries of a directory. fast-glob compiles even a plain `*` on each check, which takes three times as
+ * long as reading the directory.
  *
- * @param unknown what a link is taken for whose target cannot be looked at, because a thread was lost there.
+ * @param unknown type assumed for a link whose target cannot be examined, because a thread was lost there.
  */
 export function listDirectory(directory: string, unknown: boolean = false): DirectoryEntry[] {
   return readdirSync(directory, { withFileTypes: true })
@@ -28,7 +28,7 @@ export function listDirectory(directory: string, unknown: boolean = false): Dire
     }))
 }
 
-/** The names in a directory that are not hidden; none where it may not be listed, or has gone. */
+/** The non-hidden names in a directory; empty if it cannot be listed or does not exist. */
 export function namesIn(directory: string): ReadonlySet<string> {
   try {
     touching(directory)

@@ -6,7 +6,7 @@ export function warnOfOpenKeys(paths: readonly string[], found: Findings): void 
   for (const path of paths) {
     const mode = permissionsOf(path)?.mode ?? 0
     if ((mode & 0o007) === 0) continue
-    const message = `every user may read the private key in ${path} (mode ${octal(mode)}); chmod 0600 or 0640 it`
+    const message = `the private key in ${path} is readable by every user (mode ${octal(mode)}); set its mode to 0600 or 0640`
     found.judge('warn', 'KEY_PERMISSIONS', message, path)
   }
 }

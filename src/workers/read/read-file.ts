@@ -6,15 +6,15 @@ import { noteStamp, touching } from '../progress/progress.js'
 import { noteLinkCount } from './link-counts.js'
 import { isSettled } from './settled.js'
 
-/** A file's bytes and what it was when they were read. */
+/** A file's bytes and its stamp when they were read. */
 export interface FileRead {
   readonly bytes: Buffer<ArrayBuffer>
   readonly stamp: string
-  /** False when the file changed under the read, so that the bytes may be torn. */
+  /** `false` if the file changed during the read, so that the bytes may be inconsistent. */
   readonly steady: boolean
 }
 
-/** Non-blocking, so that no FIFO or device can hold the thread; no controlling terminal is taken. */
+/** Non-blocking, so that no FIFO or device can block the thread, and without acquiring a controlling terminal. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 
 /**
@@ -27,7 +27,7 @@ export function readFile(path: string, maxBytes: number): FileRead {
 }
 
 /**
- * Reads a file once more; as long as its bytes are the same, those of the read before are given again.
+ * Reads a file again; if its bytes are the same, returns the earlier buffer.
  *
  * @throws ProblemError as {@link readFile} does.
  */
@@ -38,17 +38,16 @@ export function readFileAgain(path: string, maxBytes: number, { bytes }: FileRea
 }
 
 /**
- * Whether a file that was read a moment ago can hold nothing else now: it had been left alone for a while, and its stamp is
- * what it was.
+ * Whether a file read a moment ago is certainly unchanged: it had settled before, and its stamp is the same.
  *
  * @throws ProblemError as {@link stampFile} does.
  */
-export function standsStill(path: string, { steady, stamp }: FileRead): boolean {
+export function isUnchanged(path: string, { steady, stamp }: FileRead): boolean {
   return steady && isSettled(stamp, Date.now()) && stampFile(path) === stamp
 }
 
 /**
- * {@link contentDigest} of a file of which no more is wanted.
+ * {@link contentDigest} of a file whose content is not needed.
  *
  * @throws ProblemError as {@link readFile} does.
  */
@@ -57,7 +56,7 @@ export function digestFile(path: string, maxBytes: number): string {
 }
 
 /**
- * The stamp of a file that is not read.
+ * The stamp of a file, without reading it.
  *
  * @throws ProblemError as {@link readFile} does.
  */
@@ -68,7 +67,7 @@ export function stampFile(path: string): string {
   return inodeStamp(stats)
 }
 
-/** Mode bits and owner of a file, for what is said about permissions; `null` when it cannot be looked at. */
+/** Mode bits and owner of a file, for messages about permissions; `null` if unavailable. */
 export function permissionsOf(path: string): { mode: number; uid: number; gid: number } | null {
   try {
     touching(path)
@@ -79,7 +78,7 @@ export function permissionsOf(path: string): { mode: number; uid: number; gid: n
   }
 }
 
-/** What `read` makes of at most so many bytes: one more than the file had when it was opened. */
+/** Result of `read`, which gets a limit of one byte more than the size of the file when it was opened. */
 function readStamped(
   path: string,
   maxBytes: number,
@@ -95,7 +94,7 @@ function readStamped(
 }
 
 function withFile<T>(path: string, maxBytes: number, act: (fd: number, stats: BigStats) => T): T {
-  // Looked at before it is opened: opening a FIFO or a device has effects on others.
+  // Checked before opening: opening a FIFO or a device affects other processes.
   assertRegular(statFile(path), path, maxBytes)
   const fd = attempt(path, () => openSync(path, OPEN_FLAGS))
   try {
@@ -108,7 +107,7 @@ function withFile<T>(path: string, maxBytes: number, act: (fd: number, stats: Bi
   }
 }
 
-/** Reads to the end of the file or of the buffer. */
+/** Reads to the end of the file or the buffer. */
 function readAtMost(fd: number, buffer: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
   let length = 0
   while (length < buffer.length) {
@@ -119,14 +118,14 @@ function readAtMost(fd: number, buffer: Buffer<ArrayBuffer>): Buffer<ArrayBuffer
   return buffer.subarray(0, length)
 }
 
-/** For bytes that are not kept: to be given new memory for a bundle takes longer than to read it. */
+/** Reused for bytes that are not kept: allocating memory for a bundle takes longer than reading it. */
 let scratch = Buffer.allocUnsafeSlow(0)
-const MOST_SCRATCH_BYTES = 1024 * 1024
+const MAX_SCRATCH_BYTES = 1024 * 1024
 
-/** Any file may hold a key, so nothing is left there. */
+/** Overwritten after use, because any file may hold a key. */
 function inScratch<T>(fd: number, limit: number, use: (bytes: Buffer<ArrayBuffer>) => T): T {
   const room = limit > scratch.length ? Buffer.allocUnsafeSlow(limit) : scratch
-  if (limit <= MOST_SCRATCH_BYTES) scratch = room
+  if (limit <= MAX_SCRATCH_BYTES) scratch = room
   const bytes = readAtMost(fd, room.subarray(0, limit))
   try {
     return use(bytes)
@@ -157,7 +156,7 @@ function assertRegular(stats: BigStats, path: string, maxBytes: number): void {
   }
 }
 
-/** Whether {@link stampFile} or a reader found a directory where it expected a file. */
+/** Whether {@link stampFile} or a reader found a directory instead of a file. */
 export function isDirectoryProblem({ code, path, message }: Problem): boolean {
   return code === 'FILE_NOT_REGULAR' && message.startsWith(`${path} is a directory,`)
 }
@@ -171,7 +170,7 @@ function kindOf(stats: BigStats): string {
 }
 
 /**
- * What `act` returns; a system call of it that fails becomes a problem with `path`.
+ * Runs `act`; a failed system call becomes a problem with `path`.
  *
  * @throws ProblemError `FILE_NOT_FOUND` or `FILE_UNREADABLE`, and as {@link touching} does.
  */
@@ -184,7 +183,7 @@ export function attempt<T>(path: string, act: () => T): T {
   }
 }
 
-/** What a failed system call on a file or directory comes to. */
+/** The problem of a failed system call on a file or directory. */
 export function fileProblem(path: string, error: NodeJS.ErrnoException | ProblemError): ProblemError {
   if (error instanceof ProblemError) return error
   switch (error.code) {
@@ -192,7 +191,7 @@ export function fileProblem(path: string, error: NodeJS.ErrnoException | Problem
     case 'ENOTDIR':
       return new ProblemError('FILE_NOT_FOUND', `${path} ${danglingTarget(path) ?? 'does not exist'}`, path)
     case 'ELOOP':
-      return new ProblemError('FILE_UNREADABLE', `${path} is a symbolic link that leads back to itself`, path)
+      return new ProblemError('FILE_UNREADABLE', `${path} is a symbolic link in a loop`, path)
     case 'EACCES':
     case 'EPERM':
       return new ProblemError('FILE_UNREADABLE', `${path} cannot be read: ${permissionReason(path)}`, path)
@@ -207,8 +206,8 @@ function systemReason({ code = 'unknown error' }: NodeJS.ErrnoException): string
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  ENOTCONN: 'the server of its mount has ended; mount it again',
-  ECONNABORTED: 'the server of its mount has ended; mount it again',
+  ENOTCONN: 'the server of its mount has stopped; mount it again',
+  ECONNABORTED: 'the server of its mount has stopped; mount it again',
   ESTALE: 'the server of its mount no longer has it; mount it again',
   ETIMEDOUT: 'the server of its mount does not answer',
   EHOSTDOWN: 'the server of its mount does not answer',
@@ -226,15 +225,15 @@ function danglingTarget(path: string): string | null {
   }
 }
 
-/** Says who may read the file and who we are, which is what the operator has to compare. */
+/** The file's permissions and the identity of this process, for the operator to compare. */
 function permissionReason(path: string): string {
-  const we = `we run as uid ${process.geteuid?.() ?? '?'}, gid ${process.getegid?.() ?? '?'}`
+  const we = `certswap runs as uid ${process.geteuid?.() ?? '?'}, gid ${process.getegid?.() ?? '?'}`
   const found = permissionsOf(path)
   if (found) return `its mode is ${octal(found.mode)}, its owner ${found.uid}:${found.gid}, and ${we}`
   return `a directory on the way to it may not be searched, and ${we}`
 }
 
-/** Mode bits as `ls` and `chmod` users write them, for instance `0600`. */
+/** Mode bits as in `ls` and `chmod`, for example `0600`. */
 export function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0')
 }

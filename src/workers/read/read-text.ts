@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { touching } from '../progress/progress.js'
 import type { ReadTextReply, ReadTextTask } from '../protocol/read-text.js'
 
-/** Reads a text file, or a pipe to its end; `mode` is that of the file that was opened. */
+/** Reads a text file, or a pipe to its end; `mode` is that of the opened file. */
 export function readText({ path }: ReadTextTask): ReadTextReply {
   touching(path)
   let file: number | undefined

@@ -12,30 +12,30 @@ import { findMatching } from './find-matching.js'
 import { listDirectory } from './list-directory.js'
 import { attempt } from './read-file.js'
 
-/** One file that the engine's material lies in. */
+/** One file of the engine's material. */
 export interface SourceFile {
   readonly role: Role
   readonly path: string
-  /** That of its role, but for entries of a directory. */
+  /** The rule of its role, except for directory entries. */
   readonly rule: FingerprintRule
   readonly maxBytes: number
 }
 
-/** What editors, package managers and half-finished copies leave beside the files that are meant. */
+/** Files that editors, package managers and incomplete copies leave behind. */
 const LEFTOVERS = ['*~', '*.bak', '*.tmp', '*.swp', '*.rpmnew', '*.rpmsave', '*.dpkg-*', '#*#']
 const LEFTOVER = new RegExp(`^(${LEFTOVERS.map(toRegExp).join('|')})$`, 's')
 
-/** The files of the sources, and what of the way to them decides which trust they make up. */
+/** The files of the sources, and the directories and links on which the trust depends. */
 export interface SourceListing {
   readonly files: readonly SourceFile[]
   /** Directories whose entries are trust files. */
   readonly directories: ReadonlySet<string>
-  /** Trust files to which a link may lead: those of `ca` and `crl`, and entries that are links themselves. */
+  /** Trust files that a link may lead to: those of `ca` and `crl`, and entries that are links. */
   readonly linked: readonly string[]
 }
 
 /**
- * Every file of the sources, the entries of `caDir` as they are now.
+ * Every file of the sources, with the current entries of `caDir`.
  *
  * @throws ProblemError when a directory cannot be listed.
  */
@@ -47,7 +47,7 @@ export function listSourceFiles(
 }
 
 /**
- * {@link listSourceFiles} with what a reader needs to know to read all of it as it was at one moment.
+ * {@link listSourceFiles}, with what is needed to read all files as of one moment.
  *
  * @throws ProblemError when a directory cannot be listed.
  */
@@ -85,7 +85,7 @@ interface SourceEntry {
   readonly isLink: boolean
 }
 
-/** The files of a directory, or those that a pattern names; sorted, no hidden files, no leftovers. */
+/** The files of a directory or a pattern, sorted, without hidden and leftover files. */
 function listSource(source: string): SourceEntry[] {
   const stats = attempt(source, () => statSync(source, { throwIfNoEntry: false }))
   if (stats?.isDirectory()) return attempt(source, () => filesIn(source)).sort(byPath)
@@ -97,7 +97,7 @@ function listSource(source: string): SourceEntry[] {
   throw new ProblemError('FILE_NOT_FOUND', `the directory ${source} does not exist`, source)
 }
 
-/** A dangling link stays, so that it is refused by name when it is read. */
+/** A dangling link is kept, so that reading it reports it by name. */
 function filesIn(directory: string): SourceEntry[] {
   return listDirectory(directory)
     .filter(({ name, isDirectory }) => !isDirectory && !LEFTOVER.test(name))
@@ -105,9 +105,9 @@ function filesIn(directory: string): SourceEntry[] {
 }
 
 /**
- * Directories are included to see which links lead to one; leftovers are ignored so that none is entered.
+ * Includes directories, to see which links lead to one, and ignores leftovers, so that none is entered.
  *
- * @throws ProblemError when a part cannot be looked at: trust anchors are read as a whole or not at all.
+ * @throws ProblemError when a part cannot be examined: trust anchors are read completely or not at all.
  */
 function filesMatching(pattern: string): SourceEntry[] {
   const ignore = LEFTOVERS.map((name) => `**/${name}`)

@@ -5,13 +5,13 @@ import { clientContext, withoutPrintedPeer } from './rehearsing-client.js'
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
-/** A handshake in memory takes a few milliseconds; one that does not end is a failure. */
+/** A handshake in memory takes a few milliseconds; longer is a failure. */
 const LIMIT_MS = 2_000
 
 /** The client of one handshake. */
 export interface RehearsingClient {
   readonly version: TlsVersion
-  /** PEM of the certificate by which it verifies the chain; `null` for a client that does not verify. */
+  /** PEM of the trusted certificate; `null` for a client that does not verify. */
   readonly anchor: string | null
   readonly servername: string | undefined
 }
@@ -19,7 +19,7 @@ export interface RehearsingClient {
 export interface HandshakeResult {
   /** Why there was no handshake, in words. */
   readonly failure?: string
-  /** Why the client would not have verified the chain: a code of OpenSSL's verification. */
+  /** Why the client would reject the chain: a code of OpenSSL's verification. */
   readonly unverified?: string
 }
 
@@ -56,7 +56,7 @@ export function handshake(
     server.on('error', (error) => {
       reason = reasonOf(error)
     })
-    // The server's reason says more than the alert that the client gets; it arrives in the same turn.
+    // The server's reason is more specific than the client's alert and arrives in the same turn.
     client.on('error', (error) => setImmediate(() => finish({ failure: reason ?? reasonOf(error) })))
     client.on('secureConnect', () => {
       const unverified = client.authorized || anchor === null ? null : String(client.authorizationError)
@@ -67,7 +67,7 @@ export function handshake(
 
 /** OpenSSL's reason in words, from `error:0A000076:SSL routines::no suitable signature algorithm` and the like. */
 export function reasonOf(error: Error & { code?: string; reason?: string }): string {
-  // With this code, only the message of Node says what it was; it quotes nothing.
+  // With this code, only Node's message has the reason; it quotes no input.
   if (error.code === 'ERR_CRYPTO_OPERATION_FAILED') return error.message
   return error.reason ?? (error.code ? inWords(error.code) : 'unknown reason')
 }

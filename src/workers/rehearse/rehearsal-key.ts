@@ -6,16 +6,16 @@ import type { Identity } from '../judge/identity.js'
 import { keyTypeOf } from '../parse/facts.js'
 
 /**
- * What of a pair decides how OpenSSL, and a client that verifies, take it: type and size of the key, how the leaf was
- * signed, its extensions, the issuers. Pairs of one rehearsalKey differ in names, dates and keys.
+ * Digest of the properties of a pair on which OpenSSL and verifying clients depend: key type and size, signature
+ * algorithm of the leaf, extensions, issuers. Pairs of one rehearsalKey differ only in names, dates and keys.
  */
 export function rehearsalKeyOf({ chain }: Identity): string {
   return digest(partsOf(chain))
 }
 
 /**
- * The same of all pairs that are served together, with the names that issuers may constrain: a renewal keeps it. A
- * rehearsal in which no client certificate was requested says nothing of servers that request them.
+ * Key of all pairs that are served together, with the names that issuers may constrain: a renewal keeps it. Includes
+ * `requestCert`, because a rehearsal without it does not cover servers that request client certificates.
  */
 export function servedRehearsalKeyOf(
   identities: readonly Identity[],
@@ -44,7 +44,7 @@ function partsOf(chain: readonly X509Certificate[]): unknown {
   ]
 }
 
-/** Extensions whose content is another in each certificate, or where its issuer moves things about. */
+/** Extensions whose content differs per certificate or changes with the issuer's URLs. */
 const OF_ONE_CERTIFICATE = new Set([
   '2.5.29.14', // subject key identifier
   '2.5.29.17', // subject alternative name

@@ -17,7 +17,7 @@ import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshak
 interface Part {
   readonly chain: string
   readonly key: Buffer
-  /** The last certificate that the leaf leads to, which the rehearsing client trusts. */
+  /** The last linked certificate, which the rehearsing client trusts. */
   readonly anchor: string
   /** Whether a client can verify the chain by this anchor. */
   readonly verifiable: boolean
@@ -26,7 +26,7 @@ interface Part {
   readonly path: string
 }
 
-/** What the handshakes with one pair came to. */
+/** Handshake results of one pair. */
 interface Trial {
   readonly part: Part
   /** Why there was no handshake, by version. */
@@ -34,11 +34,11 @@ interface Trial {
 }
 
 /**
- * Full handshakes in memory, for every pair and every TLS version that is configured, with the very PEM and options
- * that the main thread will use. `trust` is `null` when it is served already: then it has been rehearsed before. With
- * `requestCert` the server requests a client certificate, which includes everything that happens without.
+ * Full handshakes in memory, for every pair and configured TLS version, with the exact PEM and options that the main
+ * thread will use. `trust` is `null` if it is already in service, because it was rehearsed then. With `requestCert` the
+ * server requests a client certificate, which also covers handshakes without one.
  *
- * Each pair must work in one version, and each version needs one pair that works: an ML-DSA pair serves TLS 1.3 beside an
+ * Each pair must work in one version, and each version needs a working pair: an ML-DSA pair serves TLS 1.3 next to an
  * ECDSA pair that serves both.
  */
 export async function rehearse(
@@ -74,14 +74,14 @@ export async function rehearse(
     const together = { cert: parts.map(({ chain }) => chain), key: parts.map(({ key }) => key) }
     const context = loadContext({ ...shared, ...together }, (parts[0] as Part).path, found)
     if (!context) return
-    // What is wrong with all pairs together says little while one of them cannot serve at all.
+    // A trial with all pairs means little while one of them cannot serve at all.
     const isSound = uncovered.length === 0 && trials.every(({ failures }) => failures.size < versions.length)
     if (isSound) await tryTogether(context, trials, versions, requestCert, found)
     releaseContext(context)
   }
 }
 
-/** Loads trust anchors and revocation lists as the main thread will, for pairs that have made their handshakes before. */
+/** Loads trust anchors and revocation lists as the main thread will, for pairs that were rehearsed before. */
 export function rehearseTrust(trust: TrustBlocks, options: ContextOptions, found: Findings): void {
   const { authorities, revocationLists } = trust
   const [first] = [...authorities, ...revocationLists]
@@ -91,7 +91,7 @@ export function rehearseTrust(trust: TrustBlocks, options: ContextOptions, found
   if (context) releaseContext(context)
 }
 
-/** Loads a pair as the main thread will, without a handshake: for the many of which one has made its own. */
+/** Loads a pair as the main thread will, without a handshake: for pairs whose rehearsal key has had one. */
 export function rehearseLoading(
   identity: Identity,
   key: Uint8Array,
@@ -107,7 +107,7 @@ export function rehearseLoading(
   if (context) releaseContext(context)
 }
 
-/** It cannot fail for one certificate and not for another, and with brotli each takes milliseconds. */
+/** Compression cannot fail for only one certificate, and with brotli each takes milliseconds. */
 function withoutCompression({ certificateCompression: _, ...rest }: ContextOptions): ContextOptions {
   return rest
 }
@@ -126,7 +126,7 @@ function partOf({ chain, linked, path, key: { object } }: Identity, key: Uint8Ar
 }
 
 function trustOptions(trust: TrustBlocks | null): tls.SecureContextOptions {
-  // An empty list, not none: without `ca` Node would take in the public roots.
+  // An empty list: without `ca` Node would add the public roots.
   if (!trust) return { ca: [] }
   const { authorities, revocationLists } = trust
   return {
@@ -135,7 +135,7 @@ function trustOptions(trust: TrustBlocks | null): tls.SecureContextOptions {
   }
 }
 
-/** Handshakes with one pair, until a client would not verify it. A pair that works in no version is refused. */
+/** Handshakes with one pair, until a client rejects its chain. A pair that works in no version is refused. */
 async function tryPair(
   server: tls.SecureContext,
   part: Part,
@@ -144,7 +144,7 @@ async function tryPair(
   found: Findings,
 ): Promise<Trial> {
   const failures = new Map<TlsVersion, string>()
-  // The chain is the same in every version. To verify it once is enough, and takes as long as all the rest.
+  // The chain is the same in every version. Verifying it once is enough and takes as long as the rest.
   let verifies = part.verifiable
   for (const version of versions) {
     const anchor = verifies ? part.anchor : null
@@ -154,15 +154,15 @@ async function tryPair(
       continue
     }
     verifies = false
-    if (result.unverified === undefined || found.mentions(JUDGED_ELSEWHERE[result.unverified])) continue
-    const why = result.unverified === 'UNSPECIFIED' ? UNTOLD : inWords(result.unverified)
-    const message = `a client would not verify ${part.path}: ${why}`
+    if (result.unverified === undefined || found.mentions(REPORTED_ELSEWHERE[result.unverified])) continue
+    const why = result.unverified === 'UNSPECIFIED' ? UNNAMED_ERROR : inWords(result.unverified)
+    const message = `a client would reject the chain in ${part.path}: ${why}`
     found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
     break
   }
   if (failures.size === versions.length) {
     const [[version, failure]] = failures as unknown as [[TlsVersion, string]]
-    // ML-DSA is defined for TLS 1.3 alone.
+    // ML-DSA is defined only for TLS 1.3.
     const needs13 = part.keyType.startsWith('ML-DSA') && !versions.includes('TLSv1.3')
     const remedy = needs13
       ? `; ${part.keyType} needs TLS 1.3, which \`tls.maxVersion\` or another option leaves out`
@@ -172,7 +172,7 @@ async function tryPair(
   return { part, failures }
 }
 
-/** Whether no pair works in a version. Pairs that work in none are refused already. */
+/** Whether no pair works in a version. Pairs that work in none are already refused. */
 function isUncovered(
   version: TlsVersion,
   trials: readonly Trial[],
@@ -194,13 +194,13 @@ function refuseVersion(
   const kinds = [...new Set(parts.map(({ keyType }) => keyType))].join(' and ')
   const remedy =
     version === 'TLSv1.2'
-      ? `${kinds} serves TLS 1.3 alone with these options: set \`tls.minVersion\` to 'TLSv1.3', or add a pair with an ECDSA or RSA key`
-      : `${kinds} serves TLS 1.2 alone with these options: set \`tls.maxVersion\` to 'TLSv1.2', or change \`tls.sigalgs\``
+      ? `${kinds} serves only TLS 1.3 with these options: set \`tls.minVersion\` to 'TLSv1.3', or add a pair with an ECDSA or RSA key`
+      : `${kinds} serves only TLS 1.2 with these options: set \`tls.maxVersion\` to 'TLSv1.2', or change \`tls.sigalgs\``
   const message = `${noHandshake(version, parts, first.failures.get(version) as string)}; ${remedy}`
   found.refuse('REHEARSAL_FAILED', message, first.part.path)
 }
 
-/** With all pairs, in the versions that not every pair works in: OpenSSL has to choose one that does. */
+/** With all pairs, in versions that only some pairs support: OpenSSL must choose one of those. */
 async function tryTogether(
   server: tls.SecureContext,
   trials: readonly Trial[],
@@ -219,9 +219,9 @@ async function tryTogether(
       continue
     }
     for (const { part, failures } of failing) {
-      // ML-DSA is defined for TLS 1.3 alone: this is expected of such a pair beside another one.
+      // ML-DSA is defined only for TLS 1.3: this is expected of such a pair next to another one.
       if (part.keyType.startsWith('ML-DSA') && version === 'TLSv1.2') continue
-      const message = `${noHandshake(version, [part], failures.get(version) as string)}; these clients get another pair`
+      const message = `${noHandshake(version, [part], failures.get(version) as string)}; these clients are served another pair`
       found.judge('warn', 'REHEARSAL_FAILED', message, part.path)
     }
   }
@@ -231,11 +231,12 @@ function noHandshake(version: TlsVersion, parts: readonly Part[], failure: strin
   return `no ${version} handshake is possible with ${parts.map(({ path }) => path).join(' and ')}: ${failure}`
 }
 
-/** Node has names for the commonest errors of OpenSSL's verification alone. */
-const UNTOLD = 'it breaks a rule, such as the names that an issuer may vouch for; "openssl verify" says which'
+/** Node names only the most common errors of OpenSSL's verification. */
+const UNNAMED_ERROR =
+  'it violates a rule, such as the name constraints of an issuer; run "openssl verify" to see which'
 
-/** Verification errors that have codes, and a policy, of their own: said already, they are not said again. */
-const JUDGED_ELSEWHERE: Readonly<Record<string, ProblemCode>> = {
+/** Verification errors with a code and a policy of their own, which are reported elsewhere. */
+const REPORTED_ELSEWHERE: Readonly<Record<string, ProblemCode>> = {
   CERT_HAS_EXPIRED: 'CERT_EXPIRED',
   CERT_NOT_YET_VALID: 'CERT_NOT_YET_VALID',
   INVALID_PURPOSE: 'CERT_PURPOSE',
@@ -257,12 +258,12 @@ function loadContext(
   }
 }
 
-/** Not even `force` serves it at the usual level: only options lower that, for every context of the engine. */
+/** `force` does not lower OpenSSL's security level; only options do, for every context of the engine. */
 const LEVEL_ADVICE =
-  '; set `policy.weakKey` to "warn", and no @SECLEVEL in `tls.ciphers`; beside trust anchors (`ca`), set `tls.ciphers` ' +
-  'to "DEFAULT@SECLEVEL=0", which also lets in clients with weak certificates'
+  '; set `policy.weakKey` to "warn", and no @SECLEVEL in `tls.ciphers`; with trust anchors (`ca`), set `tls.ciphers` ' +
+  'to "DEFAULT@SECLEVEL=0", which also admits clients with weak certificates'
 
-/** As configured; Node itself turns TLS 1.2 off when only TLS 1.3 suites are named. */
+/** The configured versions; Node itself disables TLS 1.2 if only TLS 1.3 suites are listed. */
 function versionsOf({ minVersion, maxVersion, ciphers, secureOptions = 0 }: ContextOptions): TlsVersion[] {
   const only13 = ciphers?.split(':').every((suite) => suite.startsWith('TLS_')) === true
   const off = (flag: number) => (secureOptions & flag) !== 0

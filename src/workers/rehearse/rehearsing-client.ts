@@ -3,15 +3,15 @@ import tls from 'node:tls'
 import { releaseContext } from '../base/release-context.js'
 import { lenientCiphers } from '../base/runtimes.js'
 
-/** Two pairs, in two versions of TLS. */
+/** Two pairs, two TLS versions. */
 const KEPT = 4
 
-/** In the order of use. */
+/** In order of use. */
 const contexts = new Map<string, tls.SecureContext>()
 
 /**
- * The context of a client that speaks one version of TLS and trusts one certificate, or none. It is kept for the next
- * rehearsal: renewals mostly come from the same issuer.
+ * The context of a client that speaks one TLS version and trusts one certificate, or none. It is kept for the next
+ * rehearsal: renewals usually have the same issuer.
  */
 export function clientContext(version: tls.SecureVersion, anchor: string | null): tls.SecureContext {
   const key = `${version} ${anchor}`
@@ -27,9 +27,9 @@ export function clientContext(version: tls.SecureVersion, anchor: string | null)
 }
 
 /**
- * Keeps Node from printing the certificates of a peer that it has verified (`onConnectSecure` in Node's `_tls_wrap.js`
- * asks for them, to hand them to `checkServerIdentity`). Some versions of Node crash when they print a key on a curve
- * without a NIST name, and printing takes longer than the handshake. A contract test shows that Node asks this method.
+ * Prevents Node from printing the certificates of a verified peer (`onConnectSecure` in Node's `_tls_wrap.js` reads
+ * them for `checkServerIdentity`). Some Node versions crash when they print a key on a curve without a NIST name, and
+ * printing takes longer than the handshake. A contract test shows that Node calls this method.
  */
 export function withoutPrintedPeer(client: tls.TLSSocket): void {
   client.getPeerCertificate = () => ({}) as tls.DetailedPeerCertificate
@@ -38,7 +38,7 @@ export function withoutPrintedPeer(client: tls.TLSSocket): void {
 function createContext(version: tls.SecureVersion, anchor: string | null): tls.SecureContext {
   const options = {
     ...{ ca: anchor ?? [], allowPartialTrustChain: true, minVersion: version, maxVersion: version },
-    // The rehearsal must see a weak signature and report it by its own name, not fail on it.
+    // The rehearsal must accept a weak signature so that it is reported under its own code.
     ciphers: lenientCiphers('ALL'),
   }
   return tls.createSecureContext(options)

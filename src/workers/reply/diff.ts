@@ -6,7 +6,7 @@ import type { CertificateFacts } from '../protocol/material.js'
 import type { MaterialDiff } from '../protocol/prepare.js'
 import type { ServedRecord } from './record.js'
 
-/** What a new set would change, in the first pair and the trust. `leaf` is `null` when the pairs stay the same. */
+/** Changes of a new set in the first pair and the trust. `leaf` is `null` if the pairs stay the same. */
 export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certificate | null): MaterialDiff {
   const before = served.certificates[0] as CertificateFacts
   const after = next.certificates[0] as CertificateFacts
@@ -19,13 +19,13 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
     notAfter: { from: before.notAfter, to: after.notAfter },
     issuer: { from: before.issuer, to: after.issuer },
     keyType: { from: before.keyType, to: after.keyType },
-    authoritiesAdded: sameTrust ? [] : subjectsMissing(next.authorities, served.authorities),
-    authoritiesRemoved: sameTrust ? [] : subjectsMissing(served.authorities, next.authorities),
-    // Tickets under another secret are not read.
+    authoritiesAdded: sameTrust ? [] : missingSubjects(next.authorities, served.authorities),
+    authoritiesRemoved: sameTrust ? [] : missingSubjects(served.authorities, next.authorities),
+    // A different secret cannot decrypt existing tickets.
     sessionsSurvive: sameTrust && served.tickets === next.tickets,
   }
 }
 
-function subjectsMissing(from: AuthorityList, than: AuthorityList): string[] {
+function missingSubjects(from: AuthorityList, than: AuthorityList): string[] {
   return from.facts.filter(({ digest }) => !than.byDigest.has(digest)).map(({ subject }) => subject)
 }

@@ -4,25 +4,27 @@ import { AuthorityList } from '../parse/authorities.js'
 import type { CertificateFacts, RecordBytes, TrustFacts } from '../protocol/material.js'
 
 /**
- * All that a later PREPARE needs to know of what is served.
+ * Facts about the set in service that a later PREPARE needs.
  *
- * The main thread keeps it as {@link RecordBytes} and hands it back with every check, so that a check costs it nothing
- * however many files there are, and any worker thread can answer.
+ * The main thread keeps it as {@link RecordBytes} and passes it to every check, so that a check is cheap for the main
+ * thread regardless of the number of files, and any worker thread can run it.
  */
 export interface ServedRecord {
-  /** Entries of every file but those of trust and ticket secret. */
+  /** Entries of all files except trust and ticket secret. */
   readonly fingerprint: Fingerprint
   /** Entries of the files of trust anchors, revocation lists and ticket secret. */
   readonly trustFingerprint: Fingerprint
-  /** Digest of what the certificate and DH files mean (public parts only), whatever their stamps and layout. */
+  /** Digest of the parsed certificate and DH files (public parts only), independent of stamps and layout. */
   readonly materialDigest: string
   /** Digest of the file of the OCSP response, or of why it could not be read: a new one is served with the same pairs. */
   readonly ocspDigest: string
-  /** Rehearsal key of the pairs, which were rehearsed in every version of TLS; empty when they are served in spite of a failure. */
+  /**
+   * Rehearsal key of the pairs, which were rehearsed in every TLS version; empty if they are served despite a failure.
+   */
   readonly rehearsalKey: string
   readonly certificates: readonly CertificateFacts[]
   readonly trust: TrustFacts
-  /** Names the ticket secret without giving it away; `null` without one. */
+  /** Identifies the ticket secret without revealing it; `null` without one. */
   readonly tickets: string | null
   readonly authorities: AuthorityList
 }
@@ -32,7 +34,7 @@ export function wholeFingerprint({ fingerprint, trustFingerprint }: ServedRecord
   return [...fingerprint, ...trustFingerprint]
 }
 
-/** What lies in {@link RecordBytes.trust}. */
+/** Content of {@link RecordBytes.trust}. */
 type TrustPart = Pick<ServedRecord, 'trustFingerprint' | 'trust' | 'tickets'>
 
 export function trustPartOf({ trustFingerprint, trust, tickets }: TrustPart): TrustPart {

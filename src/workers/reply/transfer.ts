@@ -5,8 +5,8 @@ import type { PrivateKey } from '../parse/private-key.js'
 import type { PreparedReply, PrepareReply } from '../protocol/prepare.js'
 
 /**
- * Unencrypted PKCS#8 PEM (RFC 5958). What the file had in another form is put together without a string, because a
- * string cannot be overwritten.
+ * Unencrypted PKCS#8 PEM (RFC 5958). A key in another format is converted without strings, because a string cannot be
+ * overwritten.
  */
 export function keyPem({ object, plain }: PrivateKey): Uint8Array<ArrayBuffer> {
   if (plain !== null) return exact(plain)
@@ -43,12 +43,12 @@ function writeBase64Line(from: Uint8Array, into: Uint8Array, start: number): num
   return at
 }
 
-/** Hands a reply over with its buffers transferred. */
-export function handOver(reply: PrepareReply): PrepareReply {
+/** Returns a reply whose buffers are transferred. */
+export function transferReply(reply: PrepareReply): PrepareReply {
   return reply.kind === 'prepared' ? transferred(reply, buffersOf(reply)) : reply
 }
 
-/** Piscina transfers only what the whole return value names. */
+/** Piscina transfers only buffers listed by the return value itself. */
 export function transferred<Reply extends object>(reply: Reply, buffers: ArrayBuffer[]): Reply {
   return move({
     get [transferableSymbol]() {

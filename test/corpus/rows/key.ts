@@ -138,7 +138,7 @@ export const keyDamage: Group = {
         pem('OPENSSH PRIVATE KEY', Buffer.from('openssh-key-v1\0')),
       ),
       message:
-        /in the form of OpenSSH, which TLS does not use; convert it in place with: ssh-keygen -p -m PKCS8 -f /,
+        /in OpenSSH's format, which TLS does not use; convert it in place with: ssh-keygen -p -m PKCS8 -f /,
     },
     {
       ...no('UTF-32', 'PEM_INVALID', ({ keyPem }) => utf32(`\ufeff${keyPem}`, 'utf32be')),

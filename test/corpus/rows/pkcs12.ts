@@ -107,7 +107,7 @@ export const pkcs12File: Group = {
       ...no('another passphrase and no MAC', 'KEY_PASSPHRASE_WRONG', (leaf) =>
         withoutMac(authenticatedSafe({ leaf, passphrase: 'Kirschkern%12%Ähre' })),
       ),
-      message: /does not open \S+, or the file is damaged: it has no MAC that would tell/,
+      message: /does not open \S+, or the file is damaged \(it has no MAC to check\)/,
     },
     {
       ...no('no key', 'PFX_INVALID', (leaf) => pfx(leaf, { keyless: true })),

@@ -105,7 +105,7 @@ export const purposes: Group = {
       refused: 'KEY_UNSUPPORTED',
       at: 'tls.crt',
       message:
-        /has an EC key whose curve is written out in parameters instead of named, which OpenSSL refuses/,
+        /has an EC key whose curve is given by explicit parameters instead of a name, which OpenSSL refuses/,
       forcible: true,
     },
   ],

@@ -33,7 +33,7 @@ test('an unreadable key is refused and named, and is loaded automatically once i
   assert.equal(withoutUsers(message), withoutUsers(documentedErrors().get('FILE_UNREADABLE')?.example ?? ''))
   assert.match(message, /its mode is 0000/)
   assert.ok(message.includes(`its owner ${restricted.uid}:${restricted.gid}`), message)
-  assert.ok(message.includes(`we run as uid ${restricted.uid}, gid ${restricted.gid}`), message)
+  assert.ok(message.includes(`certswap runs as uid ${restricted.uid}, gid ${restricted.gid}`), message)
   assert.equal(await fingerprintAt(port), served.fingerprint256)
 
   chmodSync(files.key, 0o600)

@@ -124,7 +124,7 @@ for (const keyType of ['rsa-2048', 'ec-p384'] as const) {
     execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', '', '-f', join(dir, 'tls.key')])
     assert.match(readFileSync(join(dir, 'tls.key'), 'latin1'), /OPENSSH/)
     const { problem, command } = await problemOf(options)
-    assert.match(problem, /^KEY_INVALID: .*tls\.key is in the form of OpenSSH/)
+    assert.match(problem, /^KEY_INVALID: .*tls\.key is in OpenSSH's format/)
     run(command, dir)
     await assertServes({ cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key') })
   })

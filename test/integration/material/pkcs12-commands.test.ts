@@ -109,7 +109,7 @@ test('a truststore in RC2, as Java 8 writes it, is recognized, and the command c
   const input = ['pkcs12', '-export', '-legacy', '-nokeys', '-in', join(dir, 'ca.crt')]
   execFileSync('openssl', [...input, '-passout', `pass:${passphrase}`, '-out', join(dir, 'tls.p12')])
   const { problem, command } = await problemOf(optionsIn(dir))
-  assert.match(problem, /^PFX_INVALID: .* encrypted with rc2-40-cbc, .*; no private key is seen in it: /)
+  assert.match(problem, /^PFX_INVALID: .* encrypted with rc2-40-cbc, .*; no private key is visible in it; /)
   run(command, dir, ANSWERS)
   assert.equal(readFileSync(join(dir, 'CA.pem'), 'latin1').split('-----BEGIN CERTIFICATE').length, 2)
 })
@@ -123,7 +123,7 @@ test('a file without a MAC is served with a warning, and the command of the warn
   const checked = await certswap(['check', ...argsIn(dir)], { cwd: dir })
   assert.equal(checked.code, 0, checked.stdout)
   const line = checked.stdout.split('\n').find((one) => one.includes('PFX_INVALID')) ?? ''
-  assert.match(line, /has no MAC, so that changes to it are not noticed/)
+  assert.match(line, /has no MAC, so changes to it cannot be detected/)
   run(findingIn(line).command, dir, ANSWERS)
   const reply = await prepareHere(taskFor({ pfx: join(dir, 'NEW.p12'), passphrase }))
   assert.equal(reply.kind, 'prepared')

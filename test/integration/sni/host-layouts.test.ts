@@ -176,8 +176,8 @@ const nothing: readonly [string, Record<string, Record<string, string>>, string,
     'hosts/*',
     /found cert\.pem, key\.pem; expected tls\.crt and tls\.key, /,
   ],
-  ['Traefik', { traefik: { 'acme.json': '{}' } }, 'traefik', /acme\.json is the store of Traefik/],
-  ['PKCS#12', { 'hosts/a': { 'a.p12': '' } }, 'hosts/*', /found a\.p12; .* PEM files alone/],
+  ['Traefik', { traefik: { 'acme.json': '{}' } }, 'traefik', /acme\.json, the store of Traefik/],
+  ['PKCS#12', { 'hosts/a': { 'a.p12': '' } }, 'hosts/*', /found a\.p12; .* only from PEM files/],
   ['no such directory', {}, 'absent/*', /absent does not exist/],
   ['an empty directory', { hosts: {} }, 'hosts/*', /hosts is empty/],
   ['other files', { hosts: { 'notes.txt': '' } }, 'hosts', /found notes\.txt in \S+hosts; expected /],
@@ -206,7 +206,7 @@ for (const [layout, pattern, better] of meant) {
     const dir = tempDir(t)
     layout.write(dir, 'a.example', issue('a.example'))
     const { warnings } = await serve(t, dir, pattern)
-    const [, advice] = /pairs lie at (\S+); set "hosts" to that/.exec(warnings[0]?.message ?? '') ?? []
+    const [, advice] = /pairs are at (\S+); set "hosts" to that/.exec(warnings[0]?.message ?? '') ?? []
     assert.equal(advice, join(dir, better))
     const { hosts } = listHosts({ named: null, patterns: [join(dir, better)] })
     assert.deepEqual(
@@ -237,7 +237,7 @@ test('a certificate without its key is reported beside the served pairs, and a c
   assert.equal(engine.servingFor('a.example')?.host, join(dir, lego.hostOf('a.example')))
   assert.match(
     warnings.map(({ message }) => message).join(),
-    /^\S+b\.example\.crt is not served: expected b\.example\.key beside it$/,
+    /^\S+b\.example\.crt is not served: expected b\.example\.key next to it$/,
   )
   lego.write(dir, 'b.example', issue('b.example'))
   const { outcome, warnings: later } = await engine.reload()

@@ -15,7 +15,7 @@ import type { PassMode } from '../../../src/main/reload/pass.js'
 import type { PassReport } from '../../../src/main/reload/pass-report.js'
 import { Reloader } from '../../../src/main/reload/reloader.js'
 import type { PreparedReply } from '../../../src/workers/protocol/prepare.js'
-import type { Look } from '../../../src/workers/protocol/verify.js'
+import type { ListenerCheck } from '../../../src/workers/protocol/verify.js'
 import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
 import { assertFrozen } from '../../../support/base/frozen.js'
 import { writePair } from '../../../support/files/files.js'
@@ -302,7 +302,7 @@ test('the reports of a pass and of a generation are deeply frozen', async (t) =>
   assertFrozen(reloader.served.generation, 'generation')
 })
 
-const UNREACHABLE: Look = {
+const UNREACHABLE: ListenerCheck = {
   outcome: 'unreachable',
   certificate: null,
   detail: 'ECONNREFUSED',
@@ -315,7 +315,7 @@ async function lookFrom(
   server: tls.Server,
   port: number,
   fingerprint256: string,
-): Promise<Look> {
+): Promise<ListenerCheck> {
   const accepted = once(server, 'connection')
   const socket = connect(port, '127.0.0.1')
   t.after(() => socket.destroy())

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-import { judgeTrust, preparedTrust, readTrust, trustMoved } from '../../../src/workers/judge/trust.js'
+import { judgeTrust, preparedTrust, readTrust, trustChanged } from '../../../src/workers/judge/trust.js'
 import { type AuthorityFacts, AuthorityList } from '../../../src/workers/parse/authorities.js'
 import { Findings } from '../../../src/workers/problems/findings.js'
 import { NO_TRUST_ENDS } from '../../../src/workers/protocol/ends.js'
@@ -234,9 +234,9 @@ test('trust has changed if a CA file, a list or an entry of a directory was chan
   })
   const { cert, key, ca, crl } = Object.fromEntries(paths) as typeof files
   const set = filesOf({ cert, key, ca, crl })
-  assert.equal(trustMoved(set, []), false)
-  assert.equal(trustMoved(set, [cert, key]), false)
-  for (const path of [ca, crl, join(dir, 'gone.pem')]) assert.equal(trustMoved(set, [cert, path]), true)
+  assert.equal(trustChanged(set, []), false)
+  assert.equal(trustChanged(set, [cert, key]), false)
+  for (const path of [ca, crl, join(dir, 'gone.pem')]) assert.equal(trustChanged(set, [cert, path]), true)
 })
 
 interface TrustFiles {

@@ -113,7 +113,7 @@ test('a passphrase that fits the MAC and not the key is reported as such', async
 
 for (const [what, file, words] of [
   ['safes in safes', nested(8), /^tls\.p12 cannot be opened: its safes are nested more than 4 deep; /],
-  ['another version', sequence(integer(4), sequence()), /^tls\.p12 is no PKCS#12 file, or it is damaged$/],
+  ['another version', sequence(integer(4), sequence()), /^tls\.p12 is not a PKCS#12 file, or it is damaged$/],
 ] as const) {
   test(`a file with ${what} is refused with the correct reason`, async () => {
     await assert.rejects(read(file, null), ({ problem }) => {

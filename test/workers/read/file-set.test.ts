@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 
 import { contentDigest, sameFingerprint } from '../../../src/fingerprint/index.js'
 import type { Role } from '../../../src/workers/protocol/roles.js'
-import { glance, looksUnchanged, readFileSet } from '../../../src/workers/read/file-set.js'
+import { looksUnchanged, quickEntries, readFileSet } from '../../../src/workers/read/file-set.js'
 import type { MaterialSet } from '../../../src/workers/read/material-reader.js'
 import { stampFile } from '../../../src/workers/read/read-file.js'
 import type { SourceFile } from '../../../src/workers/read/source-files.js'
@@ -27,16 +27,16 @@ test('a set gives the bytes and paths of each role, and a fingerprint by the rul
   ])
 })
 
-test('a glance gets the fingerprint of a full read without opening a secret', (t) => {
+test('a quick fingerprint equals that of a full read without opening a secret', (t) => {
   const files = pairIn(tempDir(t))
   const { fingerprint } = readable(files)
   let opened = 0
   beforeCalls(t, 'openSync', () => opened++, 10)
-  assert.ok(sameFingerprint(fingerprint, glance(files)))
+  assert.ok(sameFingerprint(fingerprint, quickEntries(files)))
   assert.equal(opened, 1)
 })
 
-test('if a key was renewed, a glance detects it without opening a file', (t) => {
+test('if a key was renewed, a quick fingerprint detects it without opening a file', (t) => {
   const files = pairIn(tempDir(t))
   const { fingerprint } = readable(files)
   renameInto((files[1] as SourceFile).path, 'secret')

@@ -163,7 +163,7 @@ test('a file without permission is refused with its mode, its owner and the requ
   const path = fileIn(tempDir(t))
   const { code, message } = lockedOut(path, 0o000, () => problemOf(() => readFile(path, LIMIT)))
   assert.equal(code, 'FILE_UNREADABLE')
-  assert.match(message, /mode is 0000, its owner \d+:\d+, and we run as uid \d+/)
+  assert.match(message, /mode is 0000, its owner \d+:\d+, and certswap runs as uid \d+/)
 })
 
 test('a file in a directory without permission is refused, and the directory is named', {

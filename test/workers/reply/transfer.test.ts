@@ -7,7 +7,7 @@ import { transferableSymbol, valueSymbol } from 'piscina'
 import { exact } from '../../../src/workers/base/exact.js'
 import { packTrustEnds } from '../../../src/workers/protocol/ends.js'
 import type { PreparedReply, UnchangedReply } from '../../../src/workers/protocol/prepare.js'
-import { handOver, keyPem } from '../../../src/workers/reply/transfer.js'
+import { keyPem, transferReply } from '../../../src/workers/reply/transfer.js'
 import { keyPair } from '../../../support/material/keys.js'
 
 const keys: Record<string, KeyObject> = {
@@ -92,7 +92,7 @@ test('an engine without trust anchors transfers no buffer for them', () => {
 
 test('a reply without material is returned unchanged', () => {
   const reply: UnchangedReply = { kind: 'unchanged', record: null }
-  assert.equal(handOver(reply), reply)
+  assert.equal(transferReply(reply), reply)
 })
 
 function replyWith(material: PreparedReply['material']): PreparedReply {
@@ -111,6 +111,6 @@ function replyWith(material: PreparedReply['material']): PreparedReply {
 
 /** Piscina's view of it. */
 function handedOver(reply: PreparedReply): { value: unknown; buffers: ArrayBuffer[] } {
-  const moved = handOver(reply) as unknown as Record<symbol, unknown>
+  const moved = transferReply(reply) as unknown as Record<symbol, unknown>
   return { value: moved[valueSymbol], buffers: moved[transferableSymbol] as ArrayBuffer[] }
 }

@@ -4,20 +4,19 @@ import { childOf, childrenOf, contentOf, type DerNode, nodeAt, oidOf } from './d
 import { BIT_STRING, INTEGER, OCTET_STRING, SEQUENCE } from './der-tags.js'
 
 /*
- * Curves that are written out in parameters instead of named: SpecifiedECDomain (SEC 1, section C.2), which RFC 5480,
- * section 2.1.1, forbids in certificates. OpenSSL recognizes a curve that it has a name for, and then treats the key like a
- * usual one. Any other curve is dangerous: its author chooses the generator (CVE-2020-0601), and versions of Node crash when
- * they print it.
+ * Curves given by explicit parameters: SpecifiedECDomain (SEC 1, section C.2), which RFC 5480, section 2.1.1, forbids
+ * in certificates. OpenSSL recognizes a known curve and then treats the key as usual. Any other curve is dangerous: its
+ * author chooses the generator (CVE-2020-0601), and some Node versions crash when they print it.
  */
 
-/** The curves that clients of TLS use. */
+/** The curves that TLS clients use. */
 const CURVES = ['P-256', 'P-384', 'P-521']
 
 interface Parameters {
   readonly field: Buffer
   readonly a: Buffer
   readonly b: Buffer
-  /** Left out by many programs. */
+  /** Omitted by many programs. */
   readonly seed: Buffer | null
   readonly generator: Buffer
   readonly order: Buffer
@@ -25,10 +24,10 @@ interface Parameters {
 }
 
 /**
- * The object identifier of a curve that is written out, where it is P-256, P-384 or P-521 in every number; `null` for any
- * other one, and for what is no curve.
+ * The object identifier of an explicit curve that equals P-256, P-384 or P-521 in every parameter; `null` for anything
+ * else.
  */
-export function writtenCurve(der: Uint8Array, node: DerNode): string | null {
+export function explicitCurve(der: Uint8Array, node: DerNode): string | null {
   const found = parametersIn(der, node)
   if (found === null) return null
   known ??= CURVES.map(standardCurve)
@@ -37,7 +36,7 @@ export function writtenCurve(der: Uint8Array, node: DerNode): string | null {
 
 let known: { readonly id: string; readonly parameters: Parameters }[] | null = null
 
-/** OpenSSL writes its own parameters, so that they are not repeated here. */
+/** OpenSSL encodes its own parameters, so they are not repeated here. */
 function standardCurve(namedCurve: string) {
   const parametersOf = (paramEncoding: 'named' | 'explicit') => {
     const publicKey = generateKeyPairSync('ec', { namedCurve, paramEncoding }).publicKey.export({
@@ -87,7 +86,7 @@ function isSame(one: Parameters, standard: Parameters): boolean {
   )
 }
 
-/** In full, or as a compressed point: the form, then the first coordinate (SEC 1, section 2.3.3). */
+/** Uncompressed, or compressed: the form byte, then the first coordinate (SEC 1, section 2.3.3). */
 function isSamePoint(point: Buffer, full: Buffer): boolean {
   if (point.equals(full)) return true
   const isOdd = (full.at(-1) ?? 0) % 2

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 
 import { childrenOf, contentOf, nodeAt } from '../../../src/workers/formats/der.js'
-import { writtenCurve } from '../../../src/workers/formats/written-curve.js'
+import { explicitCurve } from '../../../src/workers/formats/explicit-curve.js'
 import { integer, nothing, octets, sequence } from '../../../support/material/der.js'
 
 const CURVES = { 'P-256': '1.2.840.10045.3.1.7', 'P-384': '1.3.132.0.34', 'P-521': '1.3.132.0.35' }
@@ -18,7 +18,7 @@ for (const [name, id] of Object.entries(CURVES)) {
       sequence(version, field, sequence(a, b), generator, order),
       sequence(version, field, curve, octets(compressed(generator)), order),
     ]) {
-      assert.equal(writtenCurve(domain, nodeAt(domain, 0)), id)
+      assert.equal(explicitCurve(domain, nodeAt(domain, 0)), id)
     }
   })
 
@@ -50,7 +50,7 @@ function recognized(der: Buffer): string | null {
   } catch {
     return null
   }
-  return writtenCurve(der, node)
+  return explicitCurve(der, node)
 }
 
 /** ECParameters as OpenSSL writes them. */

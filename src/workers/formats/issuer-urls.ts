@@ -6,10 +6,10 @@ const CA_ISSUERS = '1.3.6.1.5.5.7.48.2'
 const URI = 0x86
 
 /**
- * Where a certificate says that the certificate of its issuer can be fetched (RFC 5280, section 4.2.2.1); empty for what is
- * absent or cannot be read: OpenSSL does not look into it.
+ * URLs of the issuer's certificate (RFC 5280, section 4.2.2.1); empty if absent or unreadable, because OpenSSL does not
+ * read this extension.
  */
-export function issuerPlacesOf(der: Uint8Array): string[] {
+export function issuerUrlsOf(der: Uint8Array): string[] {
   const extension = extensionsOf(der).find(({ oid }) => oid === AUTHORITY_INFO_ACCESS)
   if (!extension) return []
   const value = contentOf(der, extension.value)

@@ -2,33 +2,33 @@ import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 
 import { inodeStamp } from '../../fingerprint/index.js'
-import { MOST_LINKS } from './follow-path.js'
+import { MAX_LINKS } from './follow-path.js'
 import { touching } from './progress.js'
 
 /**
- * What leads to a set of files, at one moment: the symbolic links and directories on the way to each. As long as it
- * stays the same, no directory was put in the place of another, not even for a moment and back.
+ * A snapshot of the symbolic links and directories that lead to a set of files. If two snapshots are equal, no
+ * directory was replaced in between, not even briefly.
  */
-export interface Surroundings {
-  /** By path. Equal marks mean that the directory or link there was not moved, replaced or, where asked for, changed. */
+export interface PathMarks {
+  /** By path. A mark changes when the directory or link is moved, replaced or, where requested, modified. */
   readonly marks: ReadonlyMap<string, string>
   /**
-   * Whether something changed so lately that a change from now on could leave the same times. Kernels give times in
-   * steps of up to 10 ms (`CONFIG_HZ`).
+   * Whether a change was so recent that another one could leave the same times. Kernels update times in steps of up to
+   * 10 ms (`CONFIG_HZ`).
    */
   readonly fresh: boolean
 }
 
-/** Longer than one step of a kernel's clock for files. */
+/** Longer than one step of a kernel's file clock. */
 export const TIME_STEP_MS = 12
 
 /**
- * Looks at every link and directory on the way to `paths`, themselves included.
+ * Examines every link and directory on the way to `paths`, themselves included.
  *
- * @param listed directories of which the entries count too: any file that comes, goes or is renamed there is a change.
+ * @param listed directories whose entries count too: any added, removed or renamed file is a change.
  * @throws ProblemError for a link or directory at which a thread was lost.
  */
-export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<string>): Surroundings {
+export function pathMarksOf(paths: Iterable<string>, listed: ReadonlySet<string>): PathMarks {
   const marks = new Map<string, string>()
   const nowMs = Date.now()
   let fresh = false
@@ -36,7 +36,7 @@ export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<stri
     fresh ||= Math.abs(nowMs - Number(ctimeNs / 1_000_000n)) < TIME_STEP_MS
   }
   for (const path of paths) {
-    // By its own name first, which is the one that a problem should show.
+    // First by its own name, which a problem should show.
     touching(path)
     let links = 0
     let rest = partsOf(resolve(path))
@@ -53,7 +53,7 @@ export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<stri
         marks.set(here, inodeStamp(stats))
         noteTime(stats.ctimeNs)
         const target = resolve(dirname(here), targetOf(here))
-        if (++links > MOST_LINKS) break
+        if (++links > MAX_LINKS) break
         rest = [...partsOf(target), ...rest]
         at = parse(target).root
         continue
@@ -74,15 +74,15 @@ export function surroundingsOf(paths: Iterable<string>, listed: ReadonlySet<stri
   return { marks, fresh }
 }
 
-export function sameSurroundings(a: Surroundings, b: Surroundings): boolean {
+export function samePathMarks(a: PathMarks, b: PathMarks): boolean {
   if (a.marks.size !== b.marks.size) return false
   for (const [path, mark] of a.marks) if (b.marks.get(path) !== mark) return false
   return true
 }
 
 /**
- * To rename a directory moves its ctime and leaves its mtime; what happens to entries moves both. The directories on the
- * way, such as /tmp, may be busy without a meaning.
+ * Renaming a directory changes its ctime but not its mtime; changing entries changes both. Parent directories such as
+ * /tmp may change often without relevance.
  */
 function directoryMark({ dev, ino, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${ctimeNs === mtimeNs ? '' : ctimeNs}`
@@ -96,7 +96,7 @@ function partsOf(path: string): string[] {
 }
 
 /**
- * The code of the error where there is nothing to look at.
+ * The error code if it cannot be examined.
  *
  * @throws ProblemError as {@link touching} does.
  */
@@ -113,7 +113,7 @@ function targetOf(link: string): string {
   try {
     return readlinkSync(link)
   } catch {
-    // It was replaced since; its mark tells.
+    // It was replaced meanwhile; its mark shows the change.
     return link
   }
 }
