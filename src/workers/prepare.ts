@@ -47,7 +47,7 @@ import {
   trustPartOf,
   wholeFingerprint,
 } from './reply/record.js'
-import { transferReply, keyPem } from './reply/transfer.js'
+import { keyPem, transferReply } from './reply/transfer.js'
 
 /**
  * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing changed; then read,

@@ -22,12 +22,12 @@ const ACME_SH_CHAIN = 'fullchain.cer'
 /** `NAME.crt` of lego and Caddy, `NAME.cer` of acme.sh; lego's `NAME.pem` also contains the key. */
 const EXTENSIONS = ['.crt', '.cer', '.pem'] as const
 
-/** What dehydrated calls the OCSP response beside its `fullchain.pem`. */
+/** dehydrated's OCSP response next to its `fullchain.pem`. */
 const RESPONSE = 'ocsp.der'
 /** HAProxy looks for the response of `NAME.pem` in `NAME.pem.ocsp`. */
 const RESPONSE_EXTENSION = '.ocsp'
 
-/** Where the OCSP response of a host may lie, beside its certificate file; the first that is there is taken. */
+/** Possible paths of a host's OCSP response, next to its certificate file; the first that exists is used. */
 export function responsePathsOf({ cert, kind }: Candidate): string[] {
   const own = cert + RESPONSE_EXTENSION
   return kind === 'directory' ? [own, `${dirname(cert)}/${RESPONSE}`] : [own]

@@ -42,7 +42,7 @@ export function packHosts(
   return transferred({ ...rest, pack, ends, dates, hosts }, [pack.buffer, ends.buffer, dates.buffer])
 }
 
-/** Begin and end of the leaf, of the certificate of its chain that ends first, and of its OCSP response. */
+/** Validity period of the leaf, of the first chain certificate to expire, and of the OCSP response. */
 export function datesOf({ notBefore, notAfter, chain, ocsp }: CertificateFacts): HostDates {
   let first: ChainCertificate | null = null
   for (const one of chain) {

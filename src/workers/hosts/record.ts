@@ -7,7 +7,7 @@ export interface HostEntry extends HostSource {
   readonly content: string
   readonly certStamp: string
   readonly keyStamp: string
-  /** `null` without a file of an OCSP response, and for one that cannot be looked at. */
+  /** `null` without an OCSP response file, or if it cannot be examined. */
   readonly ocspStamp: string | null
   /** Whether the certificate file had been unmodified for a while when it was read: only then is its stamp reliable. */
   readonly settled: boolean

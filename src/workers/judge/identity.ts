@@ -27,15 +27,15 @@ export interface Identity {
   readonly path: string
 }
 
-/** The passphrase that the options hold themselves; `null` for one in a file, or none. */
+/** The passphrase in the options; `null` for one in a file, or none. */
 export function givenPassphrase({ passphrase }: Pick<MaterialSources, 'passphrase'>): string | null {
   return passphrase && 'value' in passphrase ? passphrase.value : null
 }
 
 /**
- * Every pair of the set; what is wrong with one does not hide what is wrong with another.
+ * Reads every pair; a problem with one does not hide problems with others.
  *
- * @param given as {@link givenPassphrase} returns it.
+ * @param given from {@link givenPassphrase}.
  */
 export function readIdentities(set: MaterialSet, given: string | null, found: Findings): Identity[] {
   const passphrase = passphraseOf(set, given)

@@ -24,31 +24,31 @@ import { emptiness } from '../read/emptiness.js'
 import type { Identity } from './identity.js'
 import type { NamedAnchors } from './named-anchors.js'
 
-/** A response that may be stapled to the handshakes of one leaf, as long as it is current. */
+/** A response that may be stapled to the handshakes of one leaf while it is current. */
 export interface Staple {
-  /** Exact in size. */
+  /** Of exact size. */
   readonly response: Uint8Array<ArrayBuffer>
   readonly facts: OcspFacts
 }
 
-/** What of a response is wrong, in words that follow the name of its file. */
+/** The flaw of a response, worded to follow the name of its file. */
 interface Flaw {
   readonly code: ProblemCode
   readonly why: string
 }
 
 /**
- * In TLS 1.3, a response is part of an extension of at most 65,535 bytes (RFC 8446, sections 4.2 and 4.4.2.1). Real ones have
- * up to 3,000.
+ * In TLS 1.3, a response is part of an extension of at most 65,535 bytes (RFC 8446, sections 4.2 and 4.4.2.1). Real
+ * ones have up to 3,000.
  */
-const MOST_BYTES = 65_000
+const MAX_BYTES = 65_000
 
 /**
- * Judges an OCSP response as a client does (RFC 6960, section 3.2): it must be about this leaf, and signed by the issuer or
- * by a responder that the issuer has authorized. A response that does not fit is left out, or refuses the set where the
- * policy says so: the certificate can serve without it. Revoked certificates are refused.
+ * Checks an OCSP response as a client does (RFC 6960, section 3.2): it must be for this leaf, and signed by the issuer
+ * or a responder authorized by the issuer. A response that is not is left out, or refuses the set if the policy says
+ * so: the certificate can serve without it. A revoked certificate is refused.
  *
- * Dates are only reported here: a response is stapled while it is current, which the time of each handshake decides.
+ * Dates are only reported here: a response is stapled while it is current, which is decided at each handshake.
  */
 export function judgeOcsp(
   bytes: Uint8Array,
@@ -82,12 +82,12 @@ interface JudgedAnswer extends Pick<OcspAnswer, 'thisUpdate'> {
   readonly endMs: number | null
 }
 
-/** Native code behind any of this may throw: then the response is left out like any other that cannot be verified. */
+/** Native code may throw: then the response is left out like any other that cannot be verified. */
 function judgeAnswer(...args: Parameters<typeof answerOrFlaw>): JudgedAnswer | Flaw {
   try {
     return answerOrFlaw(...args)
   } catch {
-    return invalid('cannot be judged')
+    return invalid('cannot be checked')
   }
 }
 
@@ -107,7 +107,7 @@ function answerOrFlaw(
   }
   const answer = answerFor(response, leaf, issuers)
   if (!answer) {
-    const why = `is not about the certificate ${oneLine(leaf.subject)} (serial number ${leaf.serialNumber}): it is that of an earlier certificate, or of another one`
+    const why = `is not for the certificate ${oneLine(leaf.subject)} (serial number ${leaf.serialNumber}): it belongs to an earlier certificate or another one`
     return { code: 'OCSP_MISMATCH', why }
   }
   const signer = signerOf(response, answer.issuer, Date.now())
@@ -128,8 +128,8 @@ function answerOrFlaw(
 function read(bytes: Uint8Array, path: string): OcspResponse | Flaw {
   const empty = emptiness(bytes)
   if (empty !== null) return invalid(empty)
-  if (bytes.length > MOST_BYTES) {
-    return invalid(`holds ${bytes.length} bytes, and a handshake has room for ${MOST_BYTES}`)
+  if (bytes.length > MAX_BYTES) {
+    return invalid(`holds ${bytes.length} bytes, and a handshake has room for ${MAX_BYTES}`)
   }
   const hint = whyNotOcsp(bytes, path)
   if (hint !== null) return invalid(hint)
@@ -138,11 +138,11 @@ function read(bytes: Uint8Array, path: string): OcspResponse | Flaw {
     if (typeof response !== 'string') return response
     return invalid(`holds no answer: the responder refused the request (${response}); request it again`)
   } catch {
-    return invalid('is damaged, or is no OCSP response in DER')
+    return invalid('is damaged, or is not an OCSP response in DER')
   }
 }
 
-/** Those of the leaf's issuer name whose key has signed it: usually one. */
+/** The certificates with the leaf's issuer name whose key signed it, usually one. */
 function issuersOf(
   leaf: X509Certificate,
   chain: readonly X509Certificate[],
@@ -157,7 +157,7 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
   try {
     return certificate.verify(issuer.publicKey)
   } catch {
-    // A key of another kind than the signature, or one that this OpenSSL does not know.
+    // The key does not fit the signature algorithm, or this OpenSSL does not support it.
     return false
   }
 }
@@ -177,10 +177,10 @@ function answerFor(
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 
 /**
- * The issuer itself, or a responder whose certificate comes with the response: the issuer must have signed it, for this
- * purpose (RFC 6960, section 4.2.2.2).
+ * The issuer itself, or a responder whose certificate is in the response and was signed by the issuer for this purpose
+ * (RFC 6960, section 4.2.2.2).
  *
- * @returns the certificate of that responder; `null` for the issuer.
+ * @returns the responder's certificate; `null` for the issuer.
  */
 function signerOf(
   response: OcspResponse,
@@ -195,18 +195,18 @@ function signerOf(
       `was signed neither by ${oneLine(issuer.subject)} nor by a responder whose certificate is in it`,
     )
   }
-  const who = `was signed by ${oneLine(responder.subject)}`
+  const signed = `was signed by ${oneLine(responder.subject)}`
   if (canonicalIssuerOf(responder.raw) !== canonicalSubjectOf(issuer.raw) || !isSignedBy(responder, issuer)) {
-    return invalid(`${who}, whose certificate is not signed by ${oneLine(issuer.subject)}`)
+    return invalid(`${signed}, whose certificate is not signed by ${oneLine(issuer.subject)}`)
   }
   if (!purposesOf(responder.raw)?.includes(OCSP_SIGNING)) {
-    return invalid(`${who}, whose certificate is not made for that: its extended key usage lacks OCSPSigning`)
+    return invalid(`${signed}, whose certificate is not for OCSP: its extended key usage lacks OCSPSigning`)
   }
   if (notAfterOf(responder) < nowMs) {
-    return invalid(`${who}, whose certificate expired on ${isoTime(notAfterOf(responder))}`)
+    return invalid(`${signed}, whose certificate expired on ${isoTime(notAfterOf(responder))}`)
   }
   if (notBeforeOf(responder) > nowMs) {
-    return invalid(`${who}, whose certificate is not valid before ${isoTime(notBeforeOf(responder))}`)
+    return invalid(`${signed}, whose certificate is not valid before ${isoTime(notBeforeOf(responder))}`)
   }
   return { responder }
 }
@@ -219,10 +219,10 @@ function hasSigned({ responder, signature }: OcspResponse, { raw, publicKey }: X
   return isNamed && verifySignature(signature, publicKey) === 'valid'
 }
 
-/** `null` for one that cannot be read, or whose key this OpenSSL verifies nothing with. */
+/** `null` if it cannot be read, or this OpenSSL verifies nothing with its key. */
 function certificateOf(der: Uint8Array): X509Certificate | null {
   try {
-    // Before OpenSSL reads it: `parseCertificate` tells why.
+    // Before OpenSSL reads it, see `parseCertificate`.
     assertReadable(der)
     purposesOf(der)
     const kind = keyKindIn(der)

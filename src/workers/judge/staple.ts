@@ -14,7 +14,7 @@ export type { Staple } from './judge-ocsp.js'
 
 const ROLE: ReadonlySet<Role> = new Set(['ocsp'])
 
-/** Identifies the content of the file of an OCSP response, or why it could not be read; empty without one. */
+/** Identifies the content of the OCSP response file, or why it could not be read; empty without one. */
 export function ocspDigestOf(set: MaterialSet): string {
   return set
     .fingerprintOf(ROLE)
@@ -22,10 +22,7 @@ export function ocspDigestOf(set: MaterialSet): string {
     .join()
 }
 
-/**
- * The OCSP response for the leaf of this pair; `null` where there is none that fits. A leaf that promises a response has a
- * warning of its own then.
- */
+/** The OCSP response for the leaf of this pair; `null` if none fits. Then a must-staple leaf has a separate warning. */
 export function readStaple(
   identity: Identity,
   set: MaterialSet,
@@ -40,9 +37,9 @@ export function readStaple(
   const [leaf] = identity.chain as [X509Certificate]
   if (isOver && mustStaple(leaf.raw)) {
     const where = item
-      ? `and ${item.id} holds none that fits`
-      : 'and no OCSP response is configured: set the option "ocsp"'
-    const message = `the certificate in ${identity.path} promises a stapled OCSP response (must-staple), ${where}; clients that know the promise refuse it`
+      ? `but ${item.id} holds none for it`
+      : 'but no OCSP response is configured: set the option "ocsp"'
+    const message = `the certificate in ${identity.path} requires a stapled OCSP response (must-staple), ${where}; clients that know this extension refuse it`
     found.judge('warn', 'OCSP_MISSING', message, item?.id ?? identity.path)
   }
   return staple

@@ -21,12 +21,12 @@ import { judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import { trustEndsOf } from './trust-ends.js'
 
-/** Whether any of the changed items holds, or held, trust anchors or revocation lists. @param changed - their ids. */
+/** Whether a changed item is, or was, a trust anchor or revocation list. @param changed - the ids of changed items. */
 export function trustChanged(set: MaterialSet, changed: readonly string[]): boolean {
   const idsOf = (roles: ReadonlySet<Role>) =>
     new Set([...roles].flatMap((role) => set.itemsOf(role).map(({ id }) => id)))
   const [trust, others] = [idsOf(TRUST_ROLES), idsOf(OTHER_ROLES)]
-  // An item that is gone was a trust anchor: the options name every other one.
+  // A removed item was a trust anchor: all other items are named in the options.
   return changed.some((id) => trust.has(id) || !others.has(id))
 }
 

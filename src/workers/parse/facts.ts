@@ -11,8 +11,8 @@ import type { CertificateFacts, ChainCertificate, OcspFacts } from '../protocol/
 /**
  * Facts of a leaf and its chain.
  *
- * @param ocsp of the response that was verified for the leaf.
- * @param isNeeded whether a client needs the certificate at this place; the leaf is at 0.
+ * @param ocsp facts of the response verified for the leaf.
+ * @param isNeeded whether clients need the certificate at this index; the leaf is at 0.
  */
 export function factsOf(
   certificates: readonly X509Certificate[],

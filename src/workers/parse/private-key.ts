@@ -186,7 +186,7 @@ function parsePrivateKey(
   }
 }
 
-/** From bytes of our own, because Node would make a copy of a string that nothing overwrites. */
+/** From a buffer, because Node would copy a string to memory that is never overwritten. */
 function keyFromPem(pem: string): KeyObject {
   const bytes = Buffer.from(pem)
   try {

@@ -1,10 +1,13 @@
-/** Which part of the material ends: the leaf, a certificate of its chain, a trust anchor, a revocation list, or an OCSP response. */
+/**
+ * Kind of the part that ends: the leaf, a certificate of its chain, a trust anchor, a revocation list, or an OCSP
+ * response.
+ */
 export type EndKind = 'leaf' | 'chain' | 'ca' | 'crl' | 'ocsp'
 
 /** One dated part of the material. Times are ISO 8601 in UTC. */
 export interface MaterialEnd {
   readonly kind: EndKind
-  /** Subject of the certificate, issuer of the revocation list, or subject of the certificate that the OCSP response is for. */
+  /** Subject of the certificate, issuer of the revocation list, or subject of the certificate with this OCSP response. */
   readonly name: string
   /** SHA-256 of its DER, upper-case hex with colons. */
   readonly fingerprint256: string

@@ -66,9 +66,12 @@ export interface PrepareHostsTask {
 }
 
 export interface PrepareHostsReply {
-  /** In one buffer, transferred, for each host: its chain and its key as PEM, its facts as JSON, its OCSP response or nothing. */
+  /**
+   * One buffer, transferred: for each host its chain and key as PEM, its facts as JSON, and its OCSP response or
+   * nothing.
+   */
   readonly pack: Uint8Array
-  /** Where each of these parts ends, four for each host; transferred. */
+  /** End offset of each of these parts, four per host; transferred. */
   readonly ends: Uint32Array
   /** The {@link HostDates} of each host in sequence; transferred. */
   readonly dates: Float64Array
@@ -86,9 +89,8 @@ export interface PrepareHostsReply {
 }
 
 /**
- * Begin and end of a host's leaf, then of the certificate of its chain that ends first, of those that clients need; in
- * milliseconds since 1970; then those of its OCSP response. Ten thousand hosts are compared with the time by these numbers
- * alone.
+ * Start and end of a host's leaf, then of the first chain certificate to end among those that clients need, then of its
+ * OCSP response; in milliseconds since 1970. These numbers are enough to compare ten thousand hosts with the time.
  */
 export type HostDates = readonly [
   leafFrom: number,
@@ -99,7 +101,6 @@ export type HostDates = readonly [
   ocspTo: number,
 ]
 
-/** Numbers in {@link HostDates}. */
 export const HOST_DATES = 6
 
 /** The fields of each host that the main thread needs at once; the rest is in the pack. */

@@ -117,7 +117,7 @@ export interface CertificateFacts {
   readonly chainNotAfter: string
   /** For example `EC prime256v1`, `RSA 2048`, `ED25519`. */
   readonly keyType: string
-  /** The OCSP response that is stapled to its handshakes; absent without one. */
+  /** The OCSP response stapled to its handshakes; absent without one. */
   readonly ocsp?: OcspFacts
 }
 
@@ -127,7 +127,7 @@ export interface OcspFacts {
   readonly fingerprint256: string
   readonly thisUpdate: string
   /**
-   * Until when it is stapled: its nextUpdate, or the end of its responder's certificate if that comes first. `null` for a
+   * End of stapling: its nextUpdate, or the end of its responder's certificate if that comes first. `null` for a
    * response without nextUpdate.
    */
   readonly nextUpdate: string | null
@@ -171,6 +171,6 @@ export interface TrustFacts {
 export interface PreparedPair {
   readonly chain: Uint8Array
   readonly key: Uint8Array
-  /** DER of the OCSP response that was verified for the leaf of the chain; absent without one. */
+  /** DER of the OCSP response verified for the leaf of the chain; absent without one. */
   readonly ocsp?: Uint8Array
 }

@@ -20,7 +20,7 @@ interface RoleFacts {
   readonly privateKey: boolean
   /** Whether it holds trust anchors or revocation lists, which are all read as of one moment. */
   readonly trust: boolean
-  /** Whether the set is served without it: a file that cannot be read is a warning, unless the policy refuses it. */
+  /** Whether the set can be served without it: an unreadable file is then a warning, unless the policy refuses it. */
   readonly optional: boolean
   /** The part of the record it belongs to. A rollback does not change the part `trust`. */
   readonly part: 'identity' | 'trust'

@@ -10,7 +10,7 @@ import { ROLES, type Role, rolesWhere } from '../protocol/roles.js'
 import { withDirectoryContent } from './directory-in-place.js'
 import type { MaterialItem, MaterialSet } from './material-reader.js'
 import { warnOfOpenKeys } from './open-keys.js'
-import { digestFile, type FileRead, readFile, readFileAgain, stampFile, isUnchanged } from './read-file.js'
+import { digestFile, type FileRead, isUnchanged, readFile, readFileAgain, stampFile } from './read-file.js'
 import type { SourceFile } from './source-files.js'
 
 /** Number of reads of a set that keeps changing, before the next check has to retry. */
@@ -27,7 +27,7 @@ export function* quickEntries(files: readonly SourceFile[]): Generator<Fingerpri
   }
 }
 
-/** The content of an optional file, or that it could not be read: that is a state of the disk like any other. */
+/** The content digest of an optional file, or why it could not be read, which is a valid state of the disk. */
 function digestOrFailure({ role, path, maxBytes }: SourceFile): string {
   try {
     return digestFile(path, maxBytes)
@@ -37,7 +37,7 @@ function digestOrFailure({ role, path, maxBytes }: SourceFile): string {
   }
 }
 
-/** No digest looks like it. */
+/** Cannot equal a digest. */
 function failureMark({ code }: Problem): string {
   return `!${code}`
 }
@@ -81,7 +81,7 @@ export function readFileSet(
 interface Pass {
   readonly reads: readonly (FileRead | null)[]
   readonly problems: Problem[]
-  /** Of optional files, by their place. */
+  /** Failures of optional files, by index. */
   readonly failures: ReadonlyMap<number, Problem>
 }
 

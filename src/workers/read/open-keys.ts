@@ -1,7 +1,7 @@
 import type { Findings } from '../problems/findings.js'
 import { octal, permissionsOf } from './read-file.js'
 
-/** A key that other users can read is a warning, not an error: Kubernetes mounts secrets so by default. */
+/** A key that other users can read is a warning, not an error: Kubernetes mounts secrets this way by default. */
 export function warnOfOpenKeys(paths: readonly string[], found: Findings): void {
   for (const path of paths) {
     const mode = permissionsOf(path)?.mode ?? 0

@@ -16,7 +16,7 @@ export interface ServedRecord {
   readonly trustFingerprint: Fingerprint
   /** Digest of the parsed certificate and DH files (public parts only), independent of stamps and layout. */
   readonly materialDigest: string
-  /** Digest of the file of the OCSP response, or of why it could not be read: a new one is served with the same pairs. */
+  /** Digest of the OCSP response file, or of why it could not be read: a new one can be served with the same pairs. */
   readonly ocspDigest: string
   /**
    * Rehearsal key of the pairs, which were rehearsed in every TLS version; empty if they are served despite a failure.
@@ -41,7 +41,7 @@ export function trustPartOf({ trustFingerprint, trust, tickets }: TrustPart): Tr
   return { trustFingerprint, trust, tickets }
 }
 
-/** Whether two records have the same trust and ticket secret, whatever their files look like. */
+/** Whether two records have the same trust and ticket secret, regardless of their files. */
 export function sameTrust(one: TrustPart, other: TrustPart): boolean {
   return one.trust.digest === other.trust.digest && one.tickets === other.tickets
 }
