@@ -14,7 +14,7 @@ export interface AuthorityFacts {
   readonly issuer: WantedIssuer | null
   /** Its subject key identifier in base64; `null` without one. */
   readonly keyId: string | null
-  /** Serial number of the CA certificate, DER content in base64. */
+  /** Its serial number, DER content in base64. */
   readonly serial: string
   /** The certificates that OpenSSL accepts through it: those it signed, only itself (as a client), or none. */
   readonly trustedFor: 'others' | 'itself' | 'none'
