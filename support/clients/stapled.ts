@@ -39,7 +39,7 @@ async function stapledOn(socket: TLSSocket): Promise<Stapled> {
   }
 }
 
-/** The identification of a response in the facts of a certificate. */
+/** The digest of a response in the format of certificate facts. */
 export function fingerprintOf(bytes: Uint8Array): string {
   const digits = createHash('sha256').update(bytes).digest('hex').toUpperCase()
   return digits.replaceAll(/..(?!$)/g, '$&:')
