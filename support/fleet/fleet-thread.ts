@@ -15,7 +15,7 @@ const { name } = workerData as { name: string }
 const engine = await joinEngine({
   logger: recordingLogger(),
   name,
-  timeoutMs: name === 'nobody' ? 500 : 10_000,
+  timeoutMs: name === 'unshared' ? 500 : 10_000,
 })
 const server = createEcho(engine.serverOptions())
 engine.attach(server)

@@ -7,10 +7,10 @@ import { GapProbe, longestOf } from '../../bench/server/gap-probe.js'
 const elsewhere = process.platform === 'linux' ? false : 'needs the scheduler statistics of Linux'
 
 test('a turn that sleeps is held for as long as it sleeps', { skip: elsewhere }, async () => {
-  const nobody = new Int32Array(new SharedArrayBuffer(4))
+  const sleepers = new Int32Array(new SharedArrayBuffer(4))
   const held = await heldBy(() => {
     // A thread that loses the processor before it sleeps does not sleep; this does not happen three times in a row.
-    for (let i = 0; i < 3; i++) Atomics.wait(nobody, 0, 0, 10)
+    for (let i = 0; i < 3; i++) Atomics.wait(sleepers, 0, 0, 10)
   })
   assert.ok(held >= 30, `${held}`)
 })

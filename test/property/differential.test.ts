@@ -31,7 +31,7 @@ import { prepareHere, taskFor } from '../../support/worker/tasks-here.js'
 const CASES = fuzzCases(process.versions.openssl.startsWith('3.0.') ? 400 : 600)
 const FORMS = 3
 
-test(`of ${CASES} pairs certswap accepts those that Node serves and clients verify, except for the listed reasons`, async (t) => {
+test(`among ${CASES} pairs, certswap accepts those that Node serves and clients verify, except for the listed reasons`, async (t) => {
   t.diagnostic(`seed ${seed}`)
   const next = numbersFrom(seed)
   const dir = tempDir(t)

@@ -59,7 +59,7 @@ test('no two files of src import each other in a cycle, types included', () => {
   assert.deepEqual(circles(graph), [])
 })
 
-test('what parses, judges and rehearses knows material by its reader alone, and touches no file', () => {
+test('parsing, judging and rehearsing get material only from its reader, and touch no file', () => {
   assert.deepEqual(besideTheReader(graph), [])
   const planted = new Map(graph).set('workers/judge/judge.ts', ['workers/read/file-set.ts'])
   assert.deepEqual(besideTheReader(planted), ['workers/judge/judge.ts imports workers/read/file-set.ts'])

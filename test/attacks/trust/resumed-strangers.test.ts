@@ -140,7 +140,7 @@ async function assertSameVerdicts(
   where: string,
   resumes = true,
 ): Promise<void> {
-  for (const [who, identity, authorized] of [
+  for (const [client, identity, authorized] of [
     ['a client without a certificate', {}, false],
     ['a client of an unknown CA', unknown, false],
     ['a client of the CA', known, true],
@@ -149,11 +149,11 @@ async function assertSameVerdicts(
     assert.equal(
       first.verdict.startsWith(`authorized ${authorized}`),
       true,
-      `${who} at ${where}: ${first.verdict}`,
+      `${client} at ${where}: ${first.verdict}`,
     )
     const again = await ask(port, { ...identity, version, session: first.session })
-    assert.equal(again.verdict, first.verdict, `${who} that returns (${again.reused}) at ${where}`)
-    if (resumes) assert.equal(again.reused, true, `${who} at ${where} does not resume`)
+    assert.equal(again.verdict, first.verdict, `${client} that returns (${again.reused}) at ${where}`)
+    if (resumes) assert.equal(again.reused, true, `${client} at ${where} does not resume`)
   }
 }
 

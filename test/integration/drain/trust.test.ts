@@ -126,8 +126,8 @@ test('by default, admitted clients stay; one call says goodbye to those that los
   assert.deepEqual([outcome, closed.http2], ['drained', 1])
   assert.equal(goaways.length, 1)
   assert.equal(kept.closed, false)
-  const nobody = await site.drain.startDistrusted({ reason: 'again' })
-  assert.equal((await nobody.complete()).closed.http2, 0)
+  const none = await site.drain.startDistrusted({ reason: 'again' })
+  assert.equal((await none.complete()).closed.http2, 0)
 })
 
 test('HTTP/1.1 clients get their goodbye with the answer to the running request', async (t) => {

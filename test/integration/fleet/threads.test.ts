@@ -80,7 +80,7 @@ test('an engine is shared once, and other objects are refused', async (t) => {
 test('a member that joins without a primary gets an error', async (t) => {
   if (process.send === undefined) await assert.rejects(joinEngine(), { code: 'OPTIONS_INVALID' })
   const worker = new Worker(new URL('../../../support/fleet/fleet-thread.js', import.meta.url), {
-    workerData: { name: 'nobody' },
+    workerData: { name: 'unshared' },
   })
   t.after(() => worker.terminate())
   const [error] = await Promise.race([once(worker, 'error'), once(worker, 'exit')])

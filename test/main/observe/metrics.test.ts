@@ -155,7 +155,7 @@ test('the facts of a certificate that is no longer served are removed', async (t
   assert.ok(lines[0]?.includes(leaf.fingerprint256))
 })
 
-test('of two pairs the first to expire counts, and each has its facts', async (t) => {
+test('the first of two pairs to expire counts, and each has its facts', async (t) => {
   const { dir, authority, metrics, engine } = await measured(t)
   const long = authority.issue({ notAfter: new Date(Date.now() + 80 * day) })
   const short = authority.issue({ keyType: 'rsa-2048', notAfter: new Date(Date.now() + 40 * day) })
@@ -170,7 +170,7 @@ test('of two pairs the first to expire counts, and each has its facts', async (t
   assert.equal(infos(series).length, 2)
 })
 
-test('of SNI hosts the first to expire counts, and the series is removed with the last host', async (t) => {
+test('the first SNI host to expire counts, and the series is removed with the last host', async (t) => {
   const dir = tempDir(t)
   const hosts = createAuthority()
   const soonest = putHost(dir, hosts, 'a.test', { notAfter: new Date(Date.now() + 20 * day) })

@@ -71,7 +71,7 @@ for (const certificates of [
   [intermediate, other, leaf],
 ]) {
   const order = certificates.map((one) => NAMES.get(one))
-  test(`of two pairs, that of the first key is served, as by Node, in the order ${order.join(', ')}`, async () => {
+  test(`if a file has two pairs, that of the first key is served, as by Node, in the order ${order.join(', ')}`, async () => {
     const bags = certificates.map(({ certDer }) => certificateBag(certDer))
     const file = fileOf(...bags, keyBag(leaf), keyBag(other))
     const content = await read(file, null)
