@@ -34,7 +34,7 @@ export async function checkedProblem(args: readonly string[], cwd: string): Prom
   assert.match(stdout, /^problem +.*\n$/, 'the problem is not one line')
   assert.match(
     stderr,
-    /^certswap: this cannot be served\ncertswap: .{8,160}\n$/,
+    /^certswap: these files cannot be served\ncertswap: .{8,160}\n$/,
     'the action is not one line',
   )
   return findingIn(stdout)

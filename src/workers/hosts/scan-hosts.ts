@@ -119,9 +119,9 @@ function lostPair(host: string, found: string | undefined): Problem {
   return { code: 'FILE_NOT_FOUND', message, path: host, host }
 }
 
-/** A problem for each of {@link HostList.strays} that is a host in service. */
+/** A problem for each of {@link HostList.strays} that was not a host before. */
 function straysIn({ strays }: HostList, known: ReadonlyMap<string, HostEntry>): readonly Problem[] {
-  // A former host is a problem instead, and keeps its last certificate.
+  // A former host is reported by `judgeList`, and keeps its last certificate.
   const unknown = [...strays]
     .filter(([path]) => !known.has(path) && !known.has(path.replace(/\.\w+$/, '')))
     .sort()
@@ -136,9 +136,9 @@ function unmatchedPatterns(
   known: ReadonlyMap<string, HostEntry>,
   { sources }: ScanHostsTask,
 ): readonly Problem[] {
-  const isBarren =
+  const noneFound =
     strays.size + unlisted.length + known.size === 0 && hosts.every(({ name }) => name !== null)
-  if (!isBarren) return []
+  if (!noneFound) return []
   return sources.patterns.map((pattern) => {
     return {
       code: 'FILE_NOT_FOUND',

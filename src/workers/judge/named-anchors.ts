@@ -16,7 +16,7 @@ const parsed = new Map<string, X509Certificate>()
 const MAX_PARSED = 64
 
 /**
- * Finds anchors by name. A leaf-only renewal neither reads nor parses trust files; only if one of the `known` anchors
+ * Finds anchors by name. A leaf-only renewal does not parse the trust files; only if one of the `known` anchors
  * has the issuer's name is that anchor loaded, once per thread.
  */
 export function namedAnchors(

@@ -23,7 +23,7 @@ import type { TrustBlock } from './trust-blocks.js'
 export interface Crl extends Omit<CrlFields, 'extensions' | 'distributionPoint' | 'revoked'> {
   readonly block: TrustBlock
   readonly scope: CrlScope
-  /** Why OpenSSL, as configured by Node, ignores the list or its purpose; `null` if it does not. */
+  /** Why OpenSSL, as configured by Node, ignores the list or part of its meaning; `null` if it does not. */
   readonly unusable: string | null
 }
 
