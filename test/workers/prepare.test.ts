@@ -297,7 +297,7 @@ test('a renewal for a name that its issuer may not certify is refused, however s
   writePair(dir, constrained.issue({ names: ['a.good.test', 'bad.test'] }))
   const task = taskFor(options, { record })
   const { problems } = await rehearsalFails(task)
-  assert.match(problems[0]?.message ?? '', /names that an issuer may vouch for; "openssl verify"/)
+  assert.match(problems[0]?.message ?? '', /name constraints of an issuer; run "openssl verify"/)
 })
 
 test('a pair that was forced despite its rehearsal exempts no other from it', async (t) => {

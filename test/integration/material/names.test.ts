@@ -253,7 +253,7 @@ test('a directory whose certificate no client can request is refused and named, 
       problems.map(({ code, host }) => [code, host]),
       [['HOST_UNREACHABLE', join(site.dir, 'hosts', name)]],
     )
-    assert.match(problems[0]?.message ?? '', /never by an IP address; serve it as the default certificate/)
+    assert.match(problems[0]?.message ?? '', /never by IP address; serve it as the default certificate/)
     site.put(name, { names: [`${name}.example`] })
   }
   assert.notEqual(await site.shown('b.example'), site.first.fingerprint256)

@@ -59,7 +59,7 @@ test('a lone ML-DSA pair is refused if TLS 1.2 is enabled; the message says to s
     assert.deepEqual([problem?.code, problem?.path, more], ['REHEARSAL_FAILED', files.cert, []])
     assert.match(
       problem?.message ?? '',
-      new RegExp(`^no TLSv1\\.2 handshake .*ML-DSA-${set} serves TLS 1\\.3 alone`),
+      new RegExp(`^no TLSv1\\.2 handshake .*ML-DSA-${set} serves only TLS 1\\.3`),
     )
     assert.match(problem?.message ?? '', /set `tls\.minVersion` to 'TLSv1\.3', or add a pair with an ECDSA/)
     if (set === 65) assertListed(problem as Problem, dirname(files.cert))
@@ -74,7 +74,7 @@ test('a lone Ed25519 pair that the ciphers restrict to TLS 1.3 is refused, and t
   assert.deepEqual(await problemsOf(files), [])
   const ciphers = 'ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256'
   const [problem] = await problemsOf({ ...files, tls: { ciphers } })
-  assert.match(problem?.message ?? '', /^no TLSv1\.2 handshake .*ED25519 serves TLS 1\.3 alone.*minVersion/)
+  assert.match(problem?.message ?? '', /^no TLSv1\.2 handshake .*ED25519 serves only TLS 1\.3.*minVersion/)
   assert.deepEqual(await problemsOf({ ...files, tls: { ciphers, minVersion: 'TLSv1.3' } }), [])
 })
 
@@ -88,7 +88,7 @@ test('two pairs that only work in TLS 1.3 give one refusal that names both', {
   assert.deepEqual(more, [])
   assert.match(
     problem?.message ?? '',
-    /44\.crt and \S+65\.crt: .*ML-DSA-44 and ML-DSA-65 serves? TLS 1\.3 alone/,
+    /44\.crt and \S+65\.crt: .*ML-DSA-44 and ML-DSA-65 serves? only TLS 1\.3/,
   )
 })
 

@@ -235,7 +235,7 @@ test('with trust anchors, the refusal of a weak certificate names the option tha
   const more = { ca: join(dir, 'ca.pem'), policy: { weakKey: 'warn' } } as const
   await assert.rejects(serve(t, dir, leaf, more), {
     code: 'REHEARSAL_FAILED',
-    message: /beside trust anchors \(`ca`\), set `tls\.ciphers` to "DEFAULT@SECLEVEL=0"/,
+    message: /with trust anchors \(`ca`\), set `tls\.ciphers` to "DEFAULT@SECLEVEL=0"/,
   })
   const port = await serve(t, dir, leaf, { ...more, tls: { ciphers: 'DEFAULT@SECLEVEL=0' } })
   const shown = await handshake({ port, ciphers: 'DEFAULT@SECLEVEL=0', waitForSession: false })

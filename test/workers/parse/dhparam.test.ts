@@ -72,17 +72,17 @@ test('X9.42 parameters of a well-known prime load too, without a search for its 
 })
 
 for (const [what, change, words] of [
-  ['another generator', { g: 3n }, /no group of prime order/],
-  ['another order', { q: generatePrimeSync(256, { bigint: true }) }, /no group of prime order/],
+  ['another generator', { g: 3n }, /not a group of prime order/],
+  ['another order', { q: generatePrimeSync(256, { bigint: true }) }, /not a group of prime order/],
   [
     'a modulus that is not a prime',
     { p: 3n * generatePrimeSync(2047, { bigint: true }) },
-    /no group of prime order/,
+    /not a group of prime order/,
   ],
   [
     'an order of 160 bits',
     { q: generatePrimeSync(160, { bigint: true }) },
-    /order of their generator has less than 224 bits/,
+    /order of their generator has fewer than 224 bits/,
   ],
 ] as const) {
   test(`X9.42 parameters with ${what} are refused`, (t) => {
