@@ -1,6 +1,7 @@
 export type { Problem, ProblemCode } from '../workers/base/problem.js'
 export { PROBLEM_CODES } from '../workers/base/problem.js'
-export type { EndKind, MaterialEnd } from '../workers/protocol/ends.js'
+export type { EndKind } from '../workers/protocol/end-kinds.js'
+export type { MaterialEnd } from '../workers/protocol/ends.js'
 export type {
   CertificateCompression,
   CertificateFacts,

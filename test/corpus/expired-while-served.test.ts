@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { earlyProblem } from '../../src/main/engine/early-problem.js'
 import { MAX_NAMED } from '../../src/workers/problems/dated-problem.js'
-import { expiredProblem } from '../../src/workers/problems/expired.js'
+import { earlyProblem, expiredProblem } from '../../src/workers/problems/out-of-date.js'
 import type { MaterialEnd } from '../../src/workers/protocol/ends.js'
 import { tableOf } from '../../support/docs/documentation.js'
 

@@ -1,5 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
-import type { EndKind, MaterialEnd } from '../../workers/protocol/ends.js'
+import type { EndKind } from '../../workers/protocol/end-kinds.js'
+import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { Outcome, ReloadResult } from './result.js'
 
 /** The record of one pass. Times are ISO 8601 in UTC. */

@@ -1,12 +1,13 @@
 import type { Problem } from '../../workers/base/problem.js'
-import type { EndKind, MaterialEnd } from '../../workers/protocol/ends.js'
+import { DATED_CODES } from '../../workers/problems/out-of-date.js'
+import { type EndKind, forEachEnd } from '../../workers/protocol/end-kinds.js'
+import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { CertificateFacts, ChainCertificate, OcspFacts } from '../../workers/protocol/material.js'
 import type { MaterialDiff } from '../../workers/protocol/prepare.js'
 import type { Generation } from '../api/generation.js'
 import type { MemberResult, MemberStatus } from '../api/members.js'
 import { type PhaseTimings, type ServingFacts, servingOf } from '../api/result.js'
 import type { Attempt, CurrentEnds } from '../api/status.js'
-import { DATED_CODES } from '../engine/dated-codes.js'
 import { rounded } from '../reload/phase-timer.js'
 
 /*
@@ -242,11 +243,8 @@ function chainView({ subject, fingerprint256, notBefore, notAfter, needed }: Cha
   return { subject, fingerprint256, not_before: notBefore, not_after: notAfter, needed }
 }
 
-export function endsView({ leaf, chain, ca, crl, ocsp }: CurrentEnds): EndsView {
-  return {
-    ...{ leaf: endView(leaf), chain: endView(chain), ca: endView(ca), crl: endView(crl) },
-    ocsp: endView(ocsp),
-  }
+export function endsView(ends: CurrentEnds): EndsView {
+  return forEachEnd((kind) => endView(ends[kind]))
 }
 
 function endView(end: MaterialEnd | null): EndView | null {

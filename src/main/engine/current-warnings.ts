@@ -1,13 +1,11 @@
 import type { Problem } from '../../workers/base/problem.js'
 import { MAX_NAMED, namesHost } from '../../workers/problems/dated-problem.js'
-import { expiredProblem } from '../../workers/problems/expired.js'
+import { DATED_CODES, earlyProblem, expiredProblem } from '../../workers/problems/out-of-date.js'
+import type { WatchedKind } from '../../workers/protocol/end-kinds.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadResult } from '../api/result.js'
 import { deepFreeze } from '../base/deep-freeze.js'
-import { DATED_CODES } from './dated-codes.js'
 import type { DatedSet } from './dated-set.js'
-import type { WatchedKind } from './earliest-ends.js'
-import { earlyProblem } from './early-problem.js'
 import type { OutOfDate } from './set-watch.js'
 
 /** One warning for each kind of expired material in a set, and one for each kind that is not valid yet. */

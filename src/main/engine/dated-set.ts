@@ -1,5 +1,5 @@
+import { type EndKind, forEachEnd, type WatchedKind } from '../../workers/protocol/end-kinds.js'
 import {
-  type EndKind,
   labelLines,
   type MaterialEnd,
   NEVER_MS,
@@ -10,7 +10,7 @@ import type { CertificateFacts, OcspFacts } from '../../workers/protocol/materia
 import type { Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import type { HostTable } from '../generation/host-table.js'
-import { type DatedKinds, earliestEnds, type MaterialEnds, type WatchedKind } from './earliest-ends.js'
+import { type DatedKinds, earliestEnds, type MaterialEnds } from './earliest-ends.js'
 
 /** Certificates and revocation lists that are replaced together. Names are read only when they are needed. */
 export interface DatedSet extends DatedKinds {
@@ -151,14 +151,16 @@ export function hostSet(table: HostTable): DatedSet {
       return { kind, name }
     },
     describe: (index) => describeHost(hostOf(index), partOf(index)),
-    endsAt() {
-      const endOf = (part: HostPart) => {
-        const soonest = table.soonest(part)
-        return soonest && describeHost(soonest.host, part)
-      }
-      return { leaf: endOf('leaf'), chain: endOf('chain'), ca: null, crl: null, ocsp: endOf('ocsp') }
-    },
+    endsAt: () =>
+      forEachEnd((kind) => {
+        const soonest = isHostPart(kind) ? table.soonest(kind) : null
+        return soonest && describeHost(soonest.host, kind as HostPart)
+      }),
   }
+}
+
+function isHostPart(kind: string): kind is HostPart {
+  return PARTS.some((part) => part === kind)
 }
 
 function partOf(index: number): HostPart {

@@ -1,4 +1,4 @@
-import type { EndKind } from '../../workers/protocol/ends.js'
+import { END_KINDS } from '../../workers/protocol/end-kinds.js'
 import type { ExpiryNotice } from '../api/status.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Logger } from '../base/logger.js'
@@ -9,39 +9,11 @@ import type { Thresholds } from './thresholds.js'
 /** Maximum number of ends that a notice describes in addition to the first. */
 const MOST_OTHERS = 20
 
-interface Messages {
-  readonly soon: string
-  readonly ended: string
-}
-
-const MESSAGES: Record<EndKind, Messages> = {
-  leaf: {
-    soon: 'the served certificate expires soon',
-    ended: 'the served certificate has expired; clients refuse it',
-  },
-  chain: {
-    soon: 'a certificate of the served chain expires soon',
-    ended: 'a certificate of the served chain has expired; clients refuse the chain',
-  },
-  ca: {
-    soon: 'a trust anchor expires soon',
-    ended: 'a trust anchor has expired; peers with its certificates are refused',
-  },
-  crl: {
-    soon: 'a revocation list expires soon',
-    ended: 'a revocation list has expired; peers of its CA are refused',
-  },
-  ocsp: {
-    soon: 'the OCSP response of a served certificate expires soon',
-    ended: 'the OCSP response of a served certificate has expired; it is not stapled any more',
-  },
-}
-
 export function logNotice(logger: Logger, notice: ExpiryNotice): void {
   const { others, ...fields } = notice
   const named = others.map(({ name, host, notAfter }) => `${host ?? name} (${notAfter})`)
   const line = named.length === 0 ? fields : { ...fields, others: named }
-  const { soon, ended } = MESSAGES[notice.kind]
+  const { soon, ended } = END_KINDS[notice.kind].log
   if (notice.leftMs <= 0) logger.error(line, ended)
   else logger.warn(line, soon)
 }

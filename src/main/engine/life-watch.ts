@@ -1,5 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
-import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
+import { END_KINDS } from '../../workers/protocol/end-kinds.js'
+import type { CurrentEnd, CurrentEnds, ExpiryNotice } from '../api/status.js'
 import { type Clock, LONGEST_WALL_SLEEP_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Logger } from '../base/logger.js'
@@ -88,9 +89,10 @@ export class LifeWatch {
    * not count, because the server can do without it.
    */
   get leftMs(): number {
-    const { leaf, chain, ca, crl, ocsp } = this.ends
-    const optional = [ca, ocsp].filter((end) => !end?.expired)
-    const counted = [leaf, chain, crl, ...optional].filter((end) => end !== null)
+    const { ends } = this
+    const counted = Object.values(ends).filter(
+      (end) => end !== null && !(end.expired && END_KINDS[end.kind].optional),
+    ) as CurrentEnd[]
     return Math.min(...counted.map(({ notAfter }) => Date.parse(notAfter))) - this.#parts.clock.wallMs()
   }
 

@@ -1,4 +1,5 @@
-import { type EndKind, NEVER_MS } from '../../workers/protocol/ends.js'
+import type { EndKind } from '../../workers/protocol/end-kinds.js'
+import { NEVER_MS } from '../../workers/protocol/ends.js'
 import type { DatedSet } from './dated-set.js'
 import type { MaterialEnds } from './earliest-ends.js'
 import { LONGEST_SLACK_MS, type Thresholds } from './thresholds.js'

@@ -1,8 +1,4 @@
-/**
- * Kind of the part that ends: the leaf, a certificate of its chain, a trust anchor, a revocation list, or an OCSP
- * response.
- */
-export type EndKind = 'leaf' | 'chain' | 'ca' | 'crl' | 'ocsp'
+import type { EndKind } from './end-kinds.js'
 
 /** One dated part of the material. Times are ISO 8601 in UTC. */
 export interface MaterialEnd {

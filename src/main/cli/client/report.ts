@@ -1,4 +1,5 @@
 import { printable } from '../../../workers/base/printable.js'
+import { DATED_CODES } from '../../../workers/problems/out-of-date.js'
 import type {
   CertificateView,
   ContextView,
@@ -7,7 +8,6 @@ import type {
   HostsView,
   ProblemView,
 } from '../../control/views.js'
-import { DATED_CODES } from '../../engine/dated-codes.js'
 import { Thresholds } from '../../engine/thresholds.js'
 import type { Paint } from './paint.js'
 

@@ -1,4 +1,4 @@
-import { expiredProblem } from '../../../workers/problems/expired.js'
+import { expiredProblem } from '../../../workers/problems/out-of-date.js'
 import type { EngineStatus } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
 
