@@ -98,7 +98,7 @@ test('the manifests of the example agree with each other', () => {
 
 test('the grace period is the sum that the Deployment documents', () => {
   const text = readFileSync(join(projectRoot, 'examples/kubernetes/deployment.yaml'), 'utf8')
-  const [, preStop, drain, spare] = /preStop (\d+) s .* \+ (\d+) s .* \+ (\d+) s to spare/.exec(text) ?? []
+  const [, preStop, drain, spare] = /preStop (\d+) s .* \+ (\d+) s .* \+ (\d+) s reserve/.exec(text) ?? []
   assert.equal(Number(preStop), container.lifecycle.preStop.sleep.seconds)
   assert.equal(drain, env.DRAIN_SECONDS)
   assert.equal(pod.terminationGracePeriodSeconds, Number(preStop) + Number(drain) + Number(spare))
