@@ -19,7 +19,7 @@ interface EndKindRow extends EndWords {
 }
 
 /** The one table of the kinds of material that end: what is watched, warned about, logged and shown by kind. */
-export const END_KINDS = {
+export const END_KINDS: Readonly<Record<EndKind, EndKindRow>> = {
   leaf: {
     one: 'served certificate',
     many: 'served certificates',
@@ -84,7 +84,7 @@ export const END_KINDS = {
     },
     optional: true,
   },
-} as const satisfies Record<string, EndKindRow>
+}
 
 /** A certificate of the chain that no client needs. Its end does no harm, so that it is a warning alone. */
 export const SPARE: EndWords = {
@@ -101,7 +101,7 @@ export const SPARE: EndWords = {
 }
 
 /** Which part of the material ends: the leaf, a certificate of its chain, a trust anchor, a revocation list, or an OCSP response. */
-export type EndKind = keyof typeof END_KINDS
+export type EndKind = 'leaf' | 'chain' | 'ca' | 'crl' | 'ocsp'
 
 /** A kind of end; `spare` is a certificate of the chain that no client needs. */
 export type WatchedKind = EndKind | 'spare'
