@@ -1,8 +1,7 @@
-import { createHash, type X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 
-import { changedPaths, type Fingerprint } from '../fingerprint/index.js'
+import { changedPaths } from '../fingerprint/index.js'
 import { exact } from './base/exact.js'
-import { identityOfProblems, type Problem } from './base/problem.js'
 import { fileWarnings } from './file-warnings.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { givenPassphrase, type Identity, pemOf, readIdentities } from './judge/identity.js'
@@ -16,7 +15,6 @@ import { readDhparam } from './parse/dhparam.js'
 import { factsOf } from './parse/facts.js'
 import { judgeListSizes } from './parse/list-size.js'
 import { readTicketSecret, ticketSecretName } from './parse/ticket-secret.js'
-import type { TrustBlocks } from './parse/trust-blocks.js'
 import { Findings } from './problems/findings.js'
 import { limitProblems } from './problems/problem-limit.js'
 import { problemOfError } from './problems/unexpected.js'
@@ -25,10 +23,8 @@ import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type { RecordBytes } from './protocol/material.js'
 import type {
   DefaultReply,
-  PreparedMaterial,
   PrepareReply,
   PrepareTask,
-  RefusedReply,
   RolledBackReply,
   UnchangedReply,
 } from './protocol/prepare.js'
@@ -36,8 +32,10 @@ import { rolesWhere } from './protocol/roles.js'
 import { fileReader } from './read/file-reader.js'
 import type { MaterialReader, MaterialSet } from './read/material-reader.js'
 import { servedRehearsalKeyOf } from './rehearse/rehearsal-key.js'
-import { rehearse, rehearseTrust } from './rehearse/rehearse.js'
+import { rehearseTrust } from './rehearse/rehearse.js'
+import { rehearseSet } from './rehearse/rehearse-set.js'
 import { diffOf } from './reply/diff.js'
+import { materialDigestOf } from './reply/material-digest.js'
 import {
   decodeRecord,
   encodeRecord,
@@ -47,6 +45,8 @@ import {
   trustPartOf,
   wholeFingerprint,
 } from './reply/record.js'
+import { refusal } from './reply/refusal.js'
+import { secretsIn, wipeAll } from './reply/secrets.js'
 import { keyPem, transferReply } from './reply/transfer.js'
 
 /**
@@ -145,7 +145,7 @@ async function prepareSet(
   const read = {
     fingerprint: set.fingerprintOf(IDENTITY_PART),
     trustFingerprint: set.fingerprintOf(TRUST_PART),
-    materialDigest: digestOf(identities, dhparam),
+    materialDigest: materialDigestOf(identities, dhparam),
     ocspDigest: ocspDigestOf(set),
     trust,
     tickets: ticketSecret && ticketSecretName(ticketSecret),
@@ -233,67 +233,5 @@ async function prepareSet(
   }
 }
 
-function secretsIn({ pairs, ticketSecret }: PreparedMaterial): Uint8Array[] {
-  return [...pairs.map(({ key }) => key), ...(ticketSecret ? [ticketSecret] : [])]
-}
-
-function wipeAll(secrets: readonly Uint8Array[]): void {
-  for (const secret of secrets) secret.fill(0)
-}
-
 const IDENTITY_PART = rolesWhere(({ part }) => part === 'identity')
 const TRUST_PART = rolesWhere(({ part }) => part === 'trust')
-
-/**
- * {@link rehearse} as a server that requests client certificates if there are trust anchors, even if no server requests
- * them yet: problems of only such a server are recorded, and refuse it when it is attached.
- */
-async function rehearseSet(
-  identities: readonly Identity[],
-  keys: readonly Uint8Array[],
-  { context, requestCert, force }: PrepareTask,
-  trust: TrustBlocks | null,
-  dhparam: string | null,
-  found: Findings,
-  requesting: Findings,
-): Promise<void> {
-  const run = (requestCert: boolean, into: Findings) =>
-    rehearse(identities, keys, { context, requestCert }, trust, dhparam, into)
-  if (requestCert) return await run(true, found)
-  const strict = new Findings(force)
-  const canRequest = trust !== null && trust.authorities.length > 0 && !requesting.refused
-  if (canRequest) {
-    await run(true, strict)
-    if (!strict.refused) {
-      found.add(strict)
-      return
-    }
-  }
-  await run(false, found)
-  if (!found.refused) requesting.add(strict)
-}
-
-/** Digest of the set's public parts: the leaf represents its key. */
-function digestOf(identities: readonly Identity[], dhparam: string | null): string {
-  const chains = identities.map(({ chain }) => chain.map(({ fingerprint256 }) => fingerprint256))
-  return sha256(JSON.stringify([chains, dhparam]))
-}
-
-function refusal(
-  problems: readonly Problem[],
-  warnings: readonly Problem[],
-  served: ServedRecord | null,
-  fingerprint: Fingerprint,
-): RefusedReply {
-  return {
-    kind: 'refused',
-    problems: limitProblems(problems),
-    warnings: limitProblems(warnings),
-    changed: served && fingerprint.length > 0 ? changedPaths(wholeFingerprint(served), fingerprint) : [],
-    failureDigest: sha256(JSON.stringify([identityOfProblems(problems), fingerprint])),
-  }
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
-}

@@ -158,14 +158,17 @@ export interface WorkerOptions {
   readonly maxCrlBytes?: number
 }
 
-/** Options that cannot change after the start of an engine. */
-export type FixedOption =
-  | 'logger'
-  | 'worker'
-  | 'tickets'
-  | 'historySize'
-  | 'hostCacheSize'
-  | 'expiryWarningDays'
+/** Options that cannot change after the start of an engine: `update()` refuses them. */
+export const FIXED_OPTIONS = [
+  'logger',
+  'worker',
+  'tickets',
+  'historySize',
+  'hostCacheSize',
+  'expiryWarningDays',
+] as const satisfies readonly (keyof ReloadEngineOptions)[]
+
+type FixedOption = (typeof FIXED_OPTIONS)[number]
 
 /** Options that can be changed at run time; `undefined` restores the default. */
 export type EngineChanges = {

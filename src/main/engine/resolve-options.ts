@@ -1,6 +1,11 @@
 import { z } from 'zod'
 
-import type { EngineChanges, FixedOption, ReloadEngineOptions, WorkerOptions } from '../api/options.js'
+import {
+  type EngineChanges,
+  FIXED_OPTIONS,
+  type ReloadEngineOptions,
+  type WorkerOptions,
+} from '../api/options.js'
 import { LONGEST_TIMER_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
@@ -188,22 +193,13 @@ export function defaultWorkerLimits(): Required<WorkerOptions> {
   return workerSchema.parse({})
 }
 
-const FIXED: readonly FixedOption[] = [
-  'logger',
-  'worker',
-  'tickets',
-  'historySize',
-  'hostCacheSize',
-  'expiryWarningDays',
-]
-
 /**
  * The options with changes applied; `policy` and `tls` are merged member by member.
  *
  * @throws ReloadError `OPTIONS_INVALID` for an option that cannot change.
  */
 export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges): ReloadEngineOptions {
-  const fixed = FIXED.filter((name) => name in changes)
+  const fixed = FIXED_OPTIONS.filter((name) => name in changes)
   if (fixed.length > 0) {
     const names = fixed.map((name) => `\`${name}\``).join(', ')
     throw new ReloadError('OPTIONS_INVALID', `update: ${names} cannot be changed while the engine runs`)

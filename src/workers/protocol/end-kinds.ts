@@ -111,9 +111,9 @@ export function endWords(kind: WatchedKind): EndWords {
 }
 
 /** A value for each kind of end. */
-export function forEachEnd<T>(valueOf: (kind: EndKind) => T): Readonly<Record<EndKind, T>> {
+export function forEachEnd<T>(valueFor: (kind: EndKind) => T): Readonly<Record<EndKind, T>> {
   const kinds = Object.keys(END_KINDS) as EndKind[]
-  return Object.fromEntries(kinds.map((kind) => [kind, valueOf(kind)])) as Record<EndKind, T>
+  return Object.fromEntries(kinds.map((kind) => [kind, valueFor(kind)])) as Record<EndKind, T>
 }
 
 /** The codes of the warnings in this state. */
