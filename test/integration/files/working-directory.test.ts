@@ -167,7 +167,7 @@ test('a relative path is refused with the reason when the working directory has 
     process.chdir(DIR + '/gone')
     fs.rmdirSync(DIR + '/gone')
     const error = await api.createReloadEngine({ cert: 'tls.crt', key: 'tls.key' }).catch((error) => error)
-    console.log(JSON.stringify([error.code, error.message.includes('working directory does not exist')]))
+    console.log(JSON.stringify([error.code, error.message.includes('working directory no longer exists')]))
     process.exit()`
   const { stdout } = await runModule(t, script, { DIR: dir })
   assert.deepEqual(linesOf(stdout).at(-1), ['OPTIONS_INVALID', true])

@@ -106,7 +106,7 @@ const FLAWED: readonly [what: string, flawed: Flawed, line: RegExp][] = [
   [
     'an RSA key of 1,024 bits',
     { type: 'rsa-1024' },
-    /^KEY_TOO_WEAK: CN=localhost in .* key of RSA 1024 bits;/,
+    /^KEY_TOO_WEAK: CN=localhost in .* uses a 1024-bit RSA key;/,
   ],
 ]
 
@@ -132,7 +132,7 @@ test('`certswap check` prints the two lines', { skip: onFirstNodeOnly }, async (
   assert.match(checked.stdout, /^problem +CERT_PURPOSE: .*\n$/)
   assert.match(
     checked.stderr,
-    /^certswap: these files cannot be served\ncertswap: issue the certificate .*\n$/,
+    /^certswap: these files cannot be served\ncertswap: issue the named certificate .*\n$/,
   )
 })
 
@@ -152,7 +152,7 @@ for (const [what, option] of [
       before.map(({ code }) => code),
       ['KEY_ENCODING'],
     )
-    const command = /with (openssl ec .* -out NEW), and issue/.exec(before[0]?.message ?? '')?.[1]
+    const command = /with (openssl ec .* -out NEW), and reissue/.exec(before[0]?.message ?? '')?.[1]
     assert.ok(command, before[0]?.message)
     assert.ok(
       adviceFor(['KEY_ENCODING'])[0]?.includes(command),

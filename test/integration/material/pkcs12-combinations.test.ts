@@ -76,7 +76,7 @@ test('with the legacy provider of OpenSSL, RC2, RC4 and DES load as they do in N
       return path
     },
   )
-  const [reader, budget] = ['pkcs12', 'derivation-budget'].map(
+  const [reader, budget] = ['parse/pkcs12', 'formats/derivation-budget'].map(
     (name) => new URL(`../../../src/workers/${name}.js`, import.meta.url).href,
   )
   const script = `

@@ -30,7 +30,7 @@ test('every log line is in the table, with its level, its fields and its channel
   }
   // Enough lines for this test to be significant; the others need a system fault.
   assert.ok(met.size >= 14, [...met].join('\n'))
-  const sources = sourcesOf(join(projectRoot, 'src/main'))
+  const sources = sourcesOf(join(projectRoot, 'src'))
   for (const message of documented.keys()) {
     assert.ok(met.has(message) || sources.includes(`'${message}'`), `nothing logs: ${message}`)
   }

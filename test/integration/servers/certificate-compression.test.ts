@@ -90,7 +90,7 @@ test('a Node that cannot compress certificates causes an error at once', {
   const pair = writePair(tempDir(t), authority.issue())
   await assert.rejects(createReloadEngine({ ...pair, tls: { certificateCompression: ['zlib'] } }), {
     code: 'OPTIONS_INVALID',
-    message: /`tls\.certificateCompression`: .*this Node \(v\d+.*nothing/,
+    message: /`tls\.certificateCompression`: .*this Node \(v\d+.*none/,
   })
 })
 
