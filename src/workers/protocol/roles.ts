@@ -48,8 +48,8 @@ const TRUST = {
 } as const
 
 /**
- * The only table of roles. Listing, reading, fingerprints, wiping and the record use it; a new kind of material starts
- * with a line here.
+ * The only table of roles. Listing, reading, fingerprints, wiping and the record use it. A new kind of material starts
+ * with a line here; CONTRIBUTING.md ("To add X, touch Y") lists the other places.
  */
 export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   cert: { ...OWN, rule: 'content', secret: true },
