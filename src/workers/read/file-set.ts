@@ -54,7 +54,7 @@ export function looksUnchanged(files: readonly SourceFile[], record: Fingerprint
 
 /**
  * Reads the whole set until two passes agree byte for byte, so that half a renewal is never taken for a complete one.
- * Trust files that have not changed for two seconds are re-checked by stamp instead of being read again.
+ * Files without secrets that have not changed for two seconds are re-checked by stamp instead of being read again.
  *
  * @returns the set, or the problems of the last pass.
  */
