@@ -18,12 +18,12 @@ export type Fingerprint = readonly FingerprintEntry[]
 export function changedPaths(before: Fingerprint, after: Fingerprint): string[] {
   const keys = new Set(after.map(keyOf))
   const known = valuesByKey(before)
-  const gone = before.filter((entry) => !keys.has(keyOf(entry)))
-  const moved = after.filter((entry) => {
+  const removed = before.filter((entry) => !keys.has(keyOf(entry)))
+  const changed = after.filter((entry) => {
     const values = known.get(keyOf(entry))
     return values?.size !== 1 || !values.has(entry.value)
   })
-  return [...new Set([...gone, ...moved].map(({ path }) => path))].sort()
+  return [...new Set([...removed, ...changed].map(({ path }) => path))].sort()
 }
 
 /** Whether two fingerprints are equal; `after` is iterated only up to the first difference. */
@@ -34,13 +34,13 @@ export function sameFingerprint(before: Fingerprint, after: Iterable<Fingerprint
     if ((known.get(key) ?? entry.value) !== entry.value) return false
     known.set(key, entry.value)
   }
-  const met = new Set<string>()
+  const seen = new Set<string>()
   for (const entry of after) {
     const key = keyOf(entry)
     if (known.get(key) !== entry.value) return false
-    met.add(key)
+    seen.add(key)
   }
-  return met.size === known.size
+  return seen.size === known.size
 }
 
 function valuesByKey(entries: Fingerprint): Map<string, Set<string>> {

@@ -5,7 +5,7 @@ import { type Problem, ProblemError } from './base/problem.js'
 import { isHostFileName, listHosts } from './hosts/list-hosts.js'
 import { limitProblems } from './problems/problem-limit.js'
 import { type MountTable, readMounts } from './progress/mounts.js'
-import { touching } from './progress/progress.js'
+import { markTouched } from './progress/progress.js'
 import type { HostSources } from './protocol/hosts.js'
 import type { PrepareTask } from './protocol/prepare.js'
 import { unlinkedFiles } from './read/link-counts.js'
@@ -99,7 +99,7 @@ const DETACHED =
 
 function realPathOf(path: string): string {
   try {
-    touching(path)
+    markTouched(path)
     return realpathSync.native(path)
   } catch {
     return resolve(path)

@@ -18,7 +18,7 @@ import { readTicketSecret, ticketSecretName } from './parse/ticket-secret.js'
 import { Findings } from './problems/findings.js'
 import { limitProblems } from './problems/problem-limit.js'
 import { problemOfError } from './problems/unexpected.js'
-import { workingOn } from './progress/progress.js'
+import { markWork } from './progress/progress.js'
 import type { ScanHostsReply, ScanHostsTask } from './protocol/hosts.js'
 import type { RecordBytes } from './protocol/material.js'
 import type {
@@ -183,7 +183,7 @@ async function prepareSet(
   const trustInForce = inForce?.facts ?? served?.trust ?? trust
   if (found.refused) return refuse()
 
-  if (identities[0]) workingOn(identities[0].path)
+  if (identities[0]) markWork(identities[0].path)
   const keys = kept ? [] : identities.map(({ key }) => keyPem(key))
   secrets.push(...keys)
   const rehearsalKey = servedRehearsalKeyOf(identities, dhparam, task.requestCert)

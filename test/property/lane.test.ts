@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import fc from 'fast-check'
 
-import { createLane } from '../../src/main/engine/lane.js'
+import { createPassQueue } from '../../src/main/engine/lane.js'
 
 const KINDS = ['reload', 'forced reload', 'dry run'] as const
 
@@ -20,7 +20,7 @@ const events = fc.array(
 test('whenever callers arrive, one pass runs at a time, and each caller gets a pass that began after its arrival', async () => {
   await fc.assert(
     fc.asyncProperty(events, async (story) => {
-      const lane = createLane()
+      const queue = createPassQueue()
       const waiting: (typeof KINDS)[number][] = []
       const callers: Promise<void>[] = []
       let begun = 0
@@ -42,7 +42,7 @@ test('whenever callers arrive, one pass runs at a time, and each caller gets a p
       const arrive = (kind: (typeof KINDS)[number]) => {
         const before = begun
         if (!waiting.includes(kind)) waiting.push(kind)
-        const settled = lane.run(kind, pass(kind)).catch((number: number) => number)
+        const settled = queue.run(kind, pass(kind)).catch((number: number) => number)
         callers.push(settled.then((number) => assert.ok(number > before, 'a pass from before the request')))
         assert.ok(waiting.length <= KINDS.length, 'more than one of a kind in the queue')
       }
@@ -61,17 +61,17 @@ test('whenever callers arrive, one pass runs at a time, and each caller gets a p
   )
 })
 
-test('whenever a lane closes, every caller gets an answer and no pass runs any more', async () => {
+test('whenever a queue closes, every caller gets an answer and no pass runs any more', async () => {
   await fc.assert(
     fc.asyncProperty(events, async (story) => {
-      const lane = createLane()
+      const queue = createPassQueue()
       const answers: Promise<string>[] = []
       let running = 0
       let end = () => {}
       for (const event of story) {
         if ('ends' in event) end()
         else {
-          const answer = lane.run(event.arrives, async () => {
+          const answer = queue.run(event.arrives, async () => {
             running++
             await new Promise<void>((resolve) => {
               end = resolve
@@ -82,7 +82,7 @@ test('whenever a lane closes, every caller gets an answer and no pass runs any m
         }
         await turn()
       }
-      const closing = lane.close()
+      const closing = queue.close()
       await turn()
       assert.ok(running <= 1)
       end()

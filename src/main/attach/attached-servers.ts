@@ -15,7 +15,7 @@ import {
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import { assertServerSupported } from '../runtime/runtime-support.js'
-import type { ConnectionLedger } from './connection-ledger.js'
+import type { ConnectionGenerations } from './connection-ledger.js'
 import {
   hasOtherContext,
   hasOtherTicketKeys,
@@ -27,7 +27,7 @@ import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { ServedState } from './served-state.js'
 import type { Stapling } from './stapling.js'
-import type { TrustGate } from './trust-gate.js'
+import type { HandshakeTrust } from './trust-gate.js'
 import { noteSocketPath } from './verify-targets.js'
 
 /** Called with the error if the trust in force cannot serve a server that listens again. */
@@ -51,10 +51,10 @@ export class AttachedServers {
   readonly #known = new WeakMap<tls.Server, Detach>()
   readonly #left = new Set<WeakRef<tls.Server>>()
   /** Policies of `serverOptions()` results whose server is not attached yet. */
-  readonly #promised = new Map<string, PeerPolicy>()
+  readonly #reservedPolicies = new Map<string, PeerPolicy>()
   readonly #pinned: WeakSet<tls.SecureContext>
-  readonly #ledger: ConnectionLedger
-  readonly #gate: TrustGate
+  readonly #connections: ConnectionGenerations
+  readonly #handshakeTrust: HandshakeTrust
   readonly #stapling: Stapling
   /** Overrides by the application that the engine has undone. */
   readonly #ended: Problem[] = []
@@ -63,13 +63,13 @@ export class AttachedServers {
   /** `pinned` collects the contexts that detached servers keep using, which must not be freed. */
   constructor(
     pinned: WeakSet<tls.SecureContext>,
-    ledger: ConnectionLedger,
-    gate: TrustGate,
+    connections: ConnectionGenerations,
+    handshakeTrust: HandshakeTrust,
     stapling: Stapling,
   ) {
     this.#pinned = pinned
-    this.#ledger = ledger
-    this.#gate = gate
+    this.#connections = connections
+    this.#handshakeTrust = handshakeTrust
     this.#stapling = stapling
   }
 
@@ -104,12 +104,12 @@ export class AttachedServers {
   /** Policies that differ from the engine's options: of attached servers and of `serverOptions()` results. */
   get ownPolicies(): PeerPolicy[] {
     const attached = [...this.#attached.values()].flatMap(({ ownPeers }) => ownPeers ?? [])
-    return [...attached, ...this.#promised.values()]
+    return [...attached, ...this.#reservedPolicies.values()]
   }
 
   /** Keeps the policy of a `serverOptions()` result until a server with that policy is attached. */
-  promise(peers: PeerPolicy): void {
-    this.#promised.set(peerPolicyKey(peers), peers)
+  reservePolicy(peers: PeerPolicy): void {
+    this.#reservedPolicies.set(peerPolicyKey(peers), peers)
   }
 
   /**
@@ -129,9 +129,9 @@ export class AttachedServers {
     const own = peerPolicyOf(server) ?? snapshot.options.peers
     assertServable(snapshot.material.trust, [own], 'attach: the server')
     owners.set(server, this)
-    const unfollow = this.#ledger.follow(server)
+    const unfollow = this.#connections.follow(server)
     const unfollowPeers = followPeers(server)
-    this.#promised.delete(peerPolicyKey(own))
+    this.#reservedPolicies.delete(peerPolicyKey(own))
     const asEngine = peerPolicyKey(own) === peerPolicyKey(snapshot.options.peers)
     const attached: AttachedServer = {
       server,
@@ -141,18 +141,19 @@ export class AttachedServers {
       ticketKeys: null,
     }
     this.#note(keysBeforeAttach(server))
-    const ungate = this.#gate.follow(server, ({ snapshot }) => attached.ownPeers ?? snapshot.options.peers)
+    const peersIn = ({ snapshot }: ServedState) => attached.ownPeers ?? snapshot.options.peers
+    const unfollowTrust = this.#handshakeTrust.follow(server, peersIn)
     const unstaple = this.#stapling.follow(server, () => hasOtherContext(attached))
     const registry = this
     const noteAddress = () => noteSocketPath(server)
-    function take(): void {
+    function add(): void {
       if (registry.#closed || registry.#attached.has(server)) return
       registry.#attached.set(server, attached)
       point(attached, current())
     }
-    function takeAgain(): void {
+    function addAgain(): void {
       if (registry.#closed || registry.#attached.has(server)) return
-      take()
+      add()
       const { material, options } = current().snapshot
       try {
         assertServable(material.trust, [attached.ownPeers ?? options.peers], 'a server that listens again')
@@ -160,7 +161,7 @@ export class AttachedServers {
         unservable(error as ReloadError)
       }
     }
-    function leave(): void {
+    function remove(): void {
       if (!registry.#attached.delete(server)) return
       registry.#left.add(new WeakRef(server))
       const context = currentContext(server)
@@ -169,18 +170,18 @@ export class AttachedServers {
     function detach(): void {
       // A repeated call: the server may have been attached again since, here or to another engine.
       if (registry.#known.get(server) !== detach) return
-      server.off('listening', noteAddress).off('listening', takeAgain).off('close', leave)
+      server.off('listening', noteAddress).off('listening', addAgain).off('close', remove)
       unfollow()
-      ungate()
+      unfollowTrust()
       unstaple()
       unfollowPeers()
-      leave()
+      remove()
       registry.#known.delete(server)
       if (owners.get(server) === registry) owners.delete(server)
     }
-    take()
+    add()
     if (server.listening) noteAddress()
-    server.on('listening', noteAddress).on('listening', takeAgain).on('close', leave)
+    server.on('listening', noteAddress).on('listening', addAgain).on('close', remove)
     this.#known.set(server, detach)
     return detach
   }
@@ -250,7 +251,7 @@ export class AttachedServers {
 
   #note(problems: readonly Problem[]): void {
     this.#ended.push(...problems)
-    this.#ended.splice(0, this.#ended.length - MOST_ENDED)
+    this.#ended.splice(0, this.#ended.length - MAX_ENDED)
   }
 
   detachAll(): void {
@@ -264,8 +265,8 @@ export class AttachedServers {
   }
 }
 
-/** Most problems kept for the next result; the oldest are dropped. */
-const MOST_ENDED = 16
+/** Maximum number of problems kept for the next result; the oldest are dropped. */
+const MAX_ENDED = 16
 
 function point(attached: AttachedServer, { snapshot, contexts }: ServedState): void {
   const { server, ownPeers } = attached

@@ -57,7 +57,7 @@ export abstract class BaseEngine implements ServingEngine {
   }
 
   generationOf(socket: Socket): number | undefined {
-    return this.#parts.serving().ledger.generationOf(socket)
+    return this.#parts.serving().connections.generationOf(socket)
   }
 
   servingFor(servername: string): NamedFacts | null {

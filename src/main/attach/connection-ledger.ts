@@ -5,7 +5,7 @@ import type tls from 'node:tls'
  * Counts the live connections of each generation. A connection belongs to the generation that was served when it was
  * accepted, because its handshake uses that certificate and trust.
  */
-export class ConnectionLedger {
+export class ConnectionGenerations {
   readonly #current: () => number
   readonly #counts = new Map<number, number>()
   /** By the key of {@link peerOf}, because a TLSSocket does not publish the socket that it wraps. */

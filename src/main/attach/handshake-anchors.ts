@@ -5,7 +5,7 @@ import { canonicalIssuerOf, canonicalSubjectOf } from '../../workers/formats/x50
 import { acceptedTerms } from '../generation/accepted-terms.js'
 import { acceptingServer } from '../generation/native-context.js'
 
-/** Most certificates that are added to one chain. OpenSSL's limit is 100; real chains have a few. */
+/** Maximum number of certificates that are added to one chain. OpenSSL's limit is 100; real chains have a few. */
 const MAX_ADDED = 16
 
 /**

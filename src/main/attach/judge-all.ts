@@ -4,7 +4,7 @@ import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Worker } from '../threads/pool.js'
 
-/** Most peers in one task. About 0.5 ms each on Node 20; the worker returns early when a task takes too long. */
+/** Maximum number of peers in one task. About 0.5 ms each on Node 20; the worker returns early when a task takes too long. */
 const MAX_PEERS = 500
 /** Number of parts that a failed task is divided into: if a peer hangs the worker, each round takes a whole time limit. */
 const PARTS = 16

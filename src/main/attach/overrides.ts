@@ -78,14 +78,14 @@ export function keysBeforeAttach(server: tls.Server): Problem[] {
 export function shadowedContexts(server: tls.Server, isHost: (servername: string) => boolean): Problem[] {
   const shadowed = addedNames(server).filter((name) => isHost(name.replace('*', 'any')))
   if (shadowed.length === 0) return []
-  const names = [...new Set(shadowed)].slice(0, MOST_NAMES).join(', ')
+  const names = [...new Set(shadowed)].slice(0, MAX_NAMES).join(', ')
   return overridden(
     server,
     `the contexts that the application added by addContext() for ${names} are not used, because hosts of the engine have these names; remove the names from one of the two`,
   )
 }
 
-const MOST_NAMES = 5
+const MAX_NAMES = 5
 
 function replacedContext(server: tls.Server, generation: number, moment: Moment): Problem[] {
   const effect =

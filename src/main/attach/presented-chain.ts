@@ -33,7 +33,7 @@ export const legacyIsSafe: boolean =
 export const losesChainEarly: boolean =
   (VERSION >= 24021000 && VERSION < 24022000) || (VERSION >= 26008000 && VERSION < 26010000)
 
-/** Most certificates read from one chain. OpenSSL accepts up to 100 KB of them from a client. */
+/** Maximum number of certificates read from one chain. OpenSSL accepts up to 100 KB of them from a client. */
 const MAX_CERTIFICATES = 32
 
 /** The DER of the peer's leaf; `null` if the peer sent none. */

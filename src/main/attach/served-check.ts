@@ -10,10 +10,10 @@ import type { Worker } from '../threads/pool.js'
 import { Arrivals } from './arrivals.js'
 import {
   addressName,
+  type CheckedTarget,
   judgeDefault,
   judgeHost,
   judgeNamed,
-  type SeenTarget,
   type Standing,
   standingOf,
   type Verdict,
@@ -65,28 +65,28 @@ export class ServedCheck {
    * Checks the listeners that were not checked after an earlier commit; to be awaited before the commit. Never rejects, and
    * takes at most {@link BEFORE_LIMIT_MS}; the standing of a listener that has not answered by then is unknown.
    */
-  async lookBefore(listeners: readonly ServedListener[], served: Snapshot): Promise<void> {
+  async checkBefore(listeners: readonly ServedListener[], served: Snapshot): Promise<void> {
     const unknown = listeners.filter(({ listener }) => !this.#standings.has(addressName(listener)))
     if (unknown.length === 0) return
-    const look = this.#look(unknown, (all) => defaultTargets(all, served)).then((seen) => {
+    const checking = this.#check(unknown, (all) => defaultTargets(all, served)).then((seen) => {
       const standings = seen.map((one) => [addressName(one.target.listener), standingOf(one)] as const)
       this.#standings = new Map([...standings, ...this.#standings])
     })
     let cancel = () => {}
-    const patience = new Promise<void>((resolve) => {
+    const timeLimit = new Promise<void>((resolve) => {
       cancel = this.#clock.after(BEFORE_LIMIT_MS, resolve)
     })
-    await Promise.race([look, patience])
+    await Promise.race([checking, timeLimit])
     cancel()
   }
 
   /** Checks every listener. Never rejects: a listener that cannot be checked is a warning. */
-  async lookAfter(
+  async checkAfter(
     listeners: readonly ServedListener[],
     { before, next, changed }: CommittedMaterial,
   ): Promise<ServedFindings> {
     const former = this.#standings
-    const seen = await this.#look(listeners, (all) => verifyTargets(all, next, changed))
+    const seen = await this.#check(listeners, (all) => verifyTargets(all, next, changed))
     const expected = before.generation.certificates.map(({ fingerprint256 }) => fingerprint256)
     const defaults = seen.filter(({ target }) => target.kind === 'default')
     const standings = new Map(defaults.map((one) => [addressName(one.target.listener), standingOf(one)]))
@@ -107,27 +107,27 @@ export class ServedCheck {
     }
   }
 
-  async #look(
+  async #check(
     listeners: readonly ServedListener[],
     targetsOf: (listeners: readonly Listener[]) => ServedTarget[],
-  ): Promise<SeenTarget[]> {
+  ): Promise<CheckedTarget[]> {
     const servers = new Map(listeners.map(({ listener, server }) => [listener, server]))
     const targets = targetsOf([...servers.keys()])
     if (targets.length === 0) return []
     const arrivals = new Arrivals([...servers.values()].filter((server) => server !== null))
     try {
-      const looks = await this.#worker.verify({ targets: targets.map(({ address }) => address) })
+      const checks = await this.#worker.verify({ targets: targets.map(({ address }) => address) })
       return targets.map((target, i) => {
-        const look = looks[i] as ListenerCheck
+        const check = checks[i] as ListenerCheck
         const server = servers.get(target.listener) ?? null
-        return { target, look, own: server === null || arrivals.has(server, look.localPort) }
+        return { target, check, own: server === null || arrivals.has(server, check.localPort) }
       })
     } catch (error) {
       const detail = `the worker failed: ${(error as ReloadError).code}`
       return targets.map((target) => {
         return {
           target,
-          look: { outcome: 'unreachable', certificate: null, detail, localPort: null },
+          check: { outcome: 'unreachable', certificate: null, detail, localPort: null },
           own: true,
         }
       })

@@ -6,9 +6,9 @@ import type { ServedTarget } from './verify-targets.js'
 export type Standing = 'served' | 'other' | 'failed' | 'unreachable'
 
 /** A target and the result of its check. */
-export interface SeenTarget {
+export interface CheckedTarget {
   readonly target: ServedTarget
-  readonly look: ListenerCheck
+  readonly check: ListenerCheck
   /** Whether the attached server itself answered; always `true` for a server of another process or thread. */
   readonly own: boolean
 }
@@ -29,30 +29,30 @@ export type Verdict =
   | { readonly kind: 'mismatch'; readonly message: string }
 
 /** The standing of a listener from the check of its default certificate. */
-export function standingOf({ target, look, own }: SeenTarget): Standing {
-  if (look.outcome !== 'shown') return look.outcome
-  return own && isExpected(target, look) ? 'served' : 'other'
+export function standingOf({ target, check, own }: CheckedTarget): Standing {
+  if (check.outcome !== 'shown') return check.outcome
+  return own && isExpected(target, check) ? 'served' : 'other'
 }
 
 /**
  * A client without a server name gets the context that the commit assigned. Only this check can show that the commit failed,
  * and only if the attached server answered and was in order before.
  */
-export function judgeDefault(seen: SeenTarget, former: FormerStanding): Verdict {
-  const { target, look, own } = seen
+export function judgeDefault(checked: CheckedTarget, former: FormerStanding): Verdict {
+  const { target, check, own } = checked
   const where = addressName(target.address)
-  if (look.outcome === 'unreachable')
-    return unverified(`the certificate of ${where} could not be checked: ${look.detail}`)
-  if (look.outcome === 'failed') {
-    const failure = `${where} refused the handshake (${look.detail})`
+  if (check.outcome === 'unreachable')
+    return unverified(`the certificate of ${where} could not be checked: ${check.detail}`)
+  if (check.outcome === 'failed') {
+    const failure = `${where} refused the handshake (${check.detail})`
     if (own && former.standing === 'served')
       return { kind: 'mismatch', message: `${failure}, and did not before` }
     return unverified(`the certificate of ${where} could not be checked: ${failure}`)
   }
-  if (isExpected(target, look)) return { kind: 'good' }
-  const served = `${where} serves ${describe(look.certificate)}`
+  if (isExpected(target, check)) return { kind: 'good' }
+  const served = `${where} serves ${describe(check.certificate)}`
   if (!own) return other(`${served}: another process answers at this address instead of the attached server`)
-  if (former.standing === 'served' || former.expected.includes(fingerprintIn(look))) {
+  if (former.standing === 'served' || former.expected.includes(fingerprintIn(check))) {
     return { kind: 'mismatch', message: `${served}, not the committed certificate` }
   }
   return other(
@@ -61,28 +61,28 @@ export function judgeDefault(seen: SeenTarget, former: FormerStanding): Verdict 
 }
 
 /** For a name of the default certificate, the application may select another one: this is never a mismatch. */
-export function judgeNamed({ target, look }: SeenTarget): Verdict {
+export function judgeNamed({ target, check }: CheckedTarget): Verdict {
   const { servername } = target.address
   const where = `${addressName(target.address)} with the server name ${servername}`
   const { ownCallback, addedNames } = target.listener
   const whose = ownCallback ? "; this server's own `SNICallback` selects the certificate" : ''
-  if (look.outcome !== 'shown') return unverified(`${where} could not be checked: ${look.detail}${whose}`)
-  if (isExpected(target, look)) return { kind: 'good' }
+  if (check.outcome !== 'shown') return unverified(`${where} could not be checked: ${check.detail}${whose}`)
+  if (isExpected(target, check)) return { kind: 'good' }
   const why = ownCallback
     ? "this server's own `SNICallback` selected it"
     : addedNames.length > 0
       ? 'it was added by `addContext`'
       : 'it was not selected by the engine'
-  return other(`${where} serves ${describe(look.certificate)}, not the committed certificate: ${why}`)
+  return other(`${where} serves ${describe(check.certificate)}, not the committed certificate: ${why}`)
 }
 
 /** The engine's own callback serves hosts. A handshake that fails for one host is a problem of that host alone. */
-export function judgeHost({ target, look, own }: SeenTarget): Verdict {
+export function judgeHost({ target, check, own }: CheckedTarget): Verdict {
   const where = `${addressName(target.address)} with the server name ${target.address.servername}`
   const host = target.hostId ?? undefined
-  if (look.outcome !== 'shown') return unverified(`${where} could not be checked: ${look.detail}`, host)
-  if (isExpected(target, look)) return { kind: 'good' }
-  const served = `${where} serves ${describe(look.certificate)}`
+  if (check.outcome !== 'shown') return unverified(`${where} could not be checked: ${check.detail}`, host)
+  if (isExpected(target, check)) return { kind: 'good' }
+  const served = `${where} serves ${describe(check.certificate)}`
   if (own) return { kind: 'mismatch', message: `${served}, not the committed certificate` }
   return other(`${served}: another process answers at this address instead of the attached server`, host)
 }
@@ -92,8 +92,8 @@ export function addressName({ host, port, path }: Pick<VerifyTarget, 'host' | 'p
   return path ?? (host?.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 }
 
-function isExpected({ expected }: ServedTarget, look: ListenerCheck): boolean {
-  return expected.includes(fingerprintIn(look))
+function isExpected({ expected }: ServedTarget, check: ListenerCheck): boolean {
+  return expected.includes(fingerprintIn(check))
 }
 
 function fingerprintIn({ certificate }: ListenerCheck): string {

@@ -23,7 +23,7 @@ import type { TrustTerms } from '../generation/trust-change.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import type { UsedContext } from '../generation/used-context.js'
 import { AttachedServers, type Unservable } from './attached-servers.js'
-import { ConnectionLedger } from './connection-ledger.js'
+import { ConnectionGenerations } from './connection-ledger.js'
 import { OverrideReport } from './override-report.js'
 import type { ClientIdentity } from './renewing-agent.js'
 import { optionsBeforeAttach } from './resumed-authorization.js'
@@ -32,11 +32,11 @@ import type { ServedState } from './served-state.js'
 import { assertExtra, assertNoSni, peersIn } from './server-options.js'
 import { type SniCallback, sniCallback } from './sni.js'
 import { Stapling } from './stapling.js'
-import { TrustGate } from './trust-gate.js'
+import { HandshakeTrust } from './trust-gate.js'
 import { type Listener, listenerOf } from './verify-targets.js'
 
-/** Most trusts of `serverOptions()` results that are remembered; usually a few are used. */
-const MOST_HANDED_OUT = 8
+/** Maximum number of trusts of `serverOptions()` results that are remembered; usually a few are used. */
+const MAX_REMEMBERED_TRUSTS = 8
 
 /** Options that cannot change after start. */
 type FixedOptions = Pick<ResolvedOptions, 'hostCacheSize' | 'tickets'>
@@ -47,12 +47,12 @@ type FixedOptions = Pick<ResolvedOptions, 'hostCacheSize' | 'tickets'>
  */
 export class Serving {
   readonly servers: AttachedServers
-  readonly ledger: ConnectionLedger
+  readonly connections: ConnectionGenerations
   readonly tickets: TicketKeys
   readonly stapling: Stapling
   /** Changes that the application makes to attached servers. */
   readonly overrides: OverrideReport = new OverrideReport(this)
-  readonly #gate: TrustGate
+  readonly #handshakeTrust: HandshakeTrust
   readonly #spares: SpareContexts
   readonly #hostContexts: HostContexts
   readonly #sniCallbacks = new WeakSet<SniCallback>()
@@ -67,10 +67,10 @@ export class Serving {
   /** `ticketSecret` is the secret of another process whose sessions this one must resume. */
   constructor({ hostCacheSize, tickets }: FixedOptions, clock: Clock, ticketSecret?: Uint8Array) {
     this.#hostContexts = new HostContexts(hostCacheSize, clock)
-    this.ledger = new ConnectionLedger(() => this.snapshot.generation.number)
-    this.#gate = new TrustGate(() => this.#state)
+    this.connections = new ConnectionGenerations(() => this.snapshot.generation.number)
+    this.#handshakeTrust = new HandshakeTrust(() => this.#state)
     this.stapling = new Stapling(() => this.snapshot, clock)
-    this.servers = new AttachedServers(this.#pinned, this.ledger, this.#gate, this.stapling)
+    this.servers = new AttachedServers(this.#pinned, this.connections, this.#handshakeTrust, this.stapling)
     this.#spares = new SpareContexts(clock)
     this.tickets = new TicketKeys(tickets.rotateHours, clock, () => this.#rotateTickets(), ticketSecret)
   }
@@ -127,7 +127,7 @@ export class Serving {
   /** Sets the first generation, before any server is attached. */
   begin(first: ServedState): void {
     this.#state = first
-    this.#stockSpares()
+    this.#prepareSpares()
   }
 
   /**
@@ -147,7 +147,7 @@ export class Serving {
     this.servers.pointAll(next, before)
     this.#state = next
     this.stapling.update()
-    this.#gate.closeWithdrawn()
+    this.#handshakeTrust.closeWithdrawn()
     const { trust } = before.snapshot.material
     if (trust !== next.snapshot.material.trust) this.#formerTrust = trust
     return before
@@ -175,7 +175,7 @@ export class Serving {
     // With `historySize: 0`, no key may outlive its generation, and the context holds the key.
     const keeps = before.snapshot.options.historySize > 0 && before.contexts !== this.#state.contexts
     if (!keeps) this.#free(before.contexts)
-    this.#stockSpares(keeps ? before.contexts.release(this.#pinned) : [])
+    this.#prepareSpares(keeps ? before.contexts.release(this.#pinned) : [])
   }
 
   /**
@@ -208,7 +208,7 @@ export class Serving {
     const callback = this.#sniCallback(own)
     if (callback) assertNoSni(extra)
     const sni = callback ? { SNICallback: callback } : {}
-    if (peerPolicyKey(peers) !== peerPolicyKey(this.snapshot.options.peers)) this.servers.promise(peers)
+    if (peerPolicyKey(peers) !== peerPolicyKey(this.snapshot.options.peers)) this.servers.reservePolicy(peers)
     const { contexts } = this.#state
     this.#rememberTerms(contexts.termsFor(peers))
     const options = { ...optionsBeforeAttach(contexts.optionsFor(peers), peers), ...extra, ...peers, ...sni }
@@ -225,7 +225,7 @@ export class Serving {
   attach(server: tls.Server, unservable: Unservable): Detach {
     adoptContext(server, this.#handedOut)
     const detach = this.servers.attach(server, () => this.#state, unservable)
-    this.#stockSpares()
+    this.#prepareSpares()
     return detach
   }
 
@@ -274,7 +274,7 @@ export class Serving {
   #rememberTerms(terms: TrustTerms): void {
     this.#handedOut.set(terms.identity, terms)
     const [oldest] = this.#handedOut.keys()
-    if (this.#handedOut.size > MOST_HANDED_OUT && oldest !== undefined) this.#handedOut.delete(oldest)
+    if (this.#handedOut.size > MAX_REMEMBERED_TRUSTS && oldest !== undefined) this.#handedOut.delete(oldest)
   }
 
   #free(contexts: GenerationContexts): void {
@@ -282,16 +282,16 @@ export class Serving {
     freeInTurns(contexts.release(this.#pinned).map(({ context }) => context))
   }
 
-  #stockSpares(used: readonly UsedContext[] = []): void {
+  #prepareSpares(used: readonly UsedContext[] = []): void {
     const { snapshot, contexts } = this.#state
     const policies = this.servers.policiesUnder(snapshot.options)
     const plans = policies.map((peers) => contexts.planFor(peers))
-    this.#spares.stock(plans, used)
+    this.#spares.prepare(plans, used)
   }
 
   #rotateTickets(): void {
     this.servers.setTicketKeys(this.#state)
-    this.#stockSpares()
+    this.#prepareSpares()
   }
 }
 

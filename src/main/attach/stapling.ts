@@ -12,7 +12,7 @@ import { addedNames, mixesKeyTypes, rawSocketOf, sniCallbackOf } from '../genera
 const EVENT = 'OCSPRequest'
 
 /** How long Node lets a handshake take, unless the server was made with another `handshakeTimeout`. */
-const LONGEST_HANDSHAKE_MS = 120_000
+const MAX_HANDSHAKE_MS = 120_000
 
 /** Stands for a leaf that is not known: the context is not the engine's. */
 const OTHER = ''
@@ -58,7 +58,7 @@ export class Stapling {
       answer: (leaf, _issuer, respond) => this.#answer(server, leaf, respond),
       isListening: false,
       pending: new Map(),
-      knownFromMs: isUnknown ? this.#clock.monotonicMs() + LONGEST_HANDSHAKE_MS : 0,
+      knownFromMs: isUnknown ? this.#clock.monotonicMs() + MAX_HANDSHAKE_MS : 0,
     }
     const begin = (raw: Duplex) => this.#begin(followed, raw)
     const end = (socket: tls.TLSSocket) => {

@@ -39,7 +39,7 @@ interface Pending {
  * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected:
  * the application has decided by the first certificate, and later changes of trust are judged by it too.
  */
-export class TrustGate {
+export class HandshakeTrust {
   readonly #current: () => ServedState
   /** Accepted connections whose handshake has not ended, by their raw stream. */
   readonly #pending = new Map<Duplex, Pending>()

@@ -10,8 +10,8 @@ import { keyFamilyOf } from '../generation/key-family.js'
 import { addedNames, mixesKeyTypes, protocolsOf, sniCallbackOf } from '../generation/native-context.js'
 import { fits } from './server-name.js'
 
-/** Most changed hosts, and most names of the default certificate, that are checked on each server. */
-const MOST_NAMES = 4
+/** Maximum number of changed hosts, and of names of the default certificate, that are checked on each server. */
+const MAX_NAMES = 4
 
 /** The address of a server on this machine, and the properties that determine how to check it. */
 export interface Listener extends Pick<VerifyTarget, 'host' | 'port' | 'path' | 'alpn'> {
@@ -104,11 +104,11 @@ function namesToAsk(
     .flatMap((one) => one.names)
     .filter((one) => isServerName(one) && !(showsHosts && hosts.find(one)))
   if (showsHosts) return names.slice(0, 1)
-  if (ownCallback || showsHosts === null) return names.slice(0, MOST_NAMES)
+  if (ownCallback || showsHosts === null) return names.slice(0, MAX_NAMES)
   const [patterns, exact] = [added.filter((one) => one.includes('*')), new Set(added)]
   const shadowed = names.filter((one) => exact.has(one) || patterns.some((pattern) => fits(pattern, one)))
   const covered = added.filter((one) => isServerName(one) && coversName(certificates, one))
-  return [...new Set([...shadowed, ...covered])].slice(0, MOST_NAMES)
+  return [...new Set([...shadowed, ...covered])].slice(0, MAX_NAMES)
 }
 
 interface HostTarget {
@@ -125,7 +125,7 @@ function hostTargets(
   const family = keyFamilyOf(first?.keyType ?? '')
   const targets: HostTarget[] = []
   for (const { names, keyType } of changed) {
-    if (targets.length === MOST_NAMES) break
+    if (targets.length === MAX_NAMES) break
     const servername = names.map((one) => one.replace(/^\*/, 'any')).find(isServerName)
     // If Node mixes key types, the certificate depends on the client.
     const mixed = mixesKeyTypes() && keyFamilyOf(keyType) !== family

@@ -9,13 +9,13 @@ export interface Clock {
 }
 
 /** The longest delay of a timer, in milliseconds. A longer one would overflow, and Node's timer fires at once. */
-export const LONGEST_TIMER_MS = 2_147_483_647
+export const MAX_TIMER_MS = 2_147_483_647
 
 /**
  * The longest delay of a timer that depends on the wall clock, in milliseconds. Timers follow the monotonic clock: they do not
  * fire earlier when the wall clock is set forward, and they stop while the machine is suspended.
  */
-export const LONGEST_WALL_SLEEP_MS = 60_000
+export const MAX_WALL_SLEEP_MS = 60_000
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),

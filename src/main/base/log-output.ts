@@ -12,7 +12,7 @@ export interface LostLines {
 }
 
 /** Size of the buffer for a slow reader. Lines beyond it are dropped. */
-const MOST_WAITING_BYTES = 1024 * 1024
+const MAX_WAITING_BYTES = 1024 * 1024
 
 /** First and longest pause between two attempts to write the buffer, in milliseconds; doubled each time. */
 const FIRST_RETRY_MS = 5
@@ -108,7 +108,7 @@ export class LogOutput {
       return
     }
     const bytes = Buffer.from(line)
-    if (this.#waitingBytes + bytes.length > MOST_WAITING_BYTES && this.#waiting.length > 0) {
+    if (this.#waitingBytes + bytes.length > MAX_WAITING_BYTES && this.#waiting.length > 0) {
       this.#drop(1)
       return
     }

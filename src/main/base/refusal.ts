@@ -52,7 +52,7 @@ const SECRET: ReadonlySet<PropertyKey> = new Set(
   MATERIAL_ROWS.filter(({ kind }) => kind === 'passphrase').map(({ name }) => name),
 )
 /** A longer text is probably the content of a file, not a wrong path, name or number. */
-const LONGEST_SHOWN = 200
+const MAX_SHOWN = 200
 
 /** The received value, except secrets. */
 function received(issue: z.core.$ZodIssue, input: unknown): string {
@@ -69,6 +69,6 @@ function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'string') return `${String(value)} (${typeof value})`
   if (value.includes('-----BEGIN ')) return 'PEM text'
-  if (value.length > LONGEST_SHOWN) return `a string of ${value.length} characters`
+  if (value.length > MAX_SHOWN) return `a string of ${value.length} characters`
   return `${JSON.stringify(value)} (string)`
 }

@@ -1,4 +1,4 @@
-import { type Clock, LONGEST_TIMER_MS } from './clock.js'
+import { type Clock, MAX_TIMER_MS } from './clock.js'
 
 /** A repeating timer: one check at a time. The next check is planned when the current one has settled. */
 export interface Tick {
@@ -38,7 +38,7 @@ export function createTick({ clock, delayMs, check }: TickOptions): Tick {
 
   function arm(): void {
     const left = Math.max(0, (dueAt as number) - clock.monotonicMs())
-    cancel = clock.after(Math.min(left, LONGEST_TIMER_MS), left > LONGEST_TIMER_MS ? arm : checkNow)
+    cancel = clock.after(Math.min(left, MAX_TIMER_MS), left > MAX_TIMER_MS ? arm : checkNow)
   }
 
   function checkNow(): void {

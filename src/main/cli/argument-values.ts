@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 
-import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from './limits.js'
+import { MAX_PATIENCE, MAX_PROCESSES, MAX_SECONDS, MIN_SECONDS } from './limits.js'
 
 /* Parsers of arguments, which commander passes as text. Each throws an error that commander prints as a usage error. */
 
@@ -12,8 +12,8 @@ export function seconds(value: string): number {
 
 export function positiveSeconds(value: string): number {
   const number = seconds(value)
-  if (number < LEAST_SECONDS || number > MOST_SECONDS) {
-    throw new InvalidArgumentError(`Expected seconds, ${LEAST_SECONDS} to ${MOST_SECONDS}.`)
+  if (number < MIN_SECONDS || number > MAX_SECONDS) {
+    throw new InvalidArgumentError(`Expected seconds, ${MIN_SECONDS} to ${MAX_SECONDS}.`)
   }
   return number
 }
@@ -24,11 +24,11 @@ export function wholeNumber(value: string): number {
 }
 
 export function processCount(value: string): number {
-  return wholeNumberTo(MOST_PROCESSES, value)
+  return wholeNumberTo(MAX_PROCESSES, value)
 }
 
 export function patience(value: string): number {
-  return wholeNumberTo(MOST_PATIENCE, value)
+  return wholeNumberTo(MAX_PATIENCE, value)
 }
 
 export function wholeDays(value: string): number {

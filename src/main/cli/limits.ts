@@ -1,11 +1,11 @@
 /* Limits of numbers, for flags and for the configuration file. */
 
-/** Most processes of `--processes`. */
-export const MOST_PROCESSES = 256
+/** Maximum number of processes of `--processes`. */
+export const MAX_PROCESSES = 256
 
-/** Most roll-outs of `--member-patience`; the same as in `shareEngine()`. */
-export const MOST_PATIENCE = 1_000
+/** Maximum number of roll-outs of `--member-patience`; the same as in `shareEngine()`. */
+export const MAX_PATIENCE = 1_000
 
 /** Limits of a positive time in seconds. */
-export const LEAST_SECONDS = 0.1
-export const MOST_SECONDS = 86_400
+export const MIN_SECONDS = 0.1
+export const MAX_SECONDS = 86_400

@@ -7,7 +7,7 @@ import type { Guard } from './app.js'
 import { HTTP_LIMITS } from './http-server.js'
 import { RequestProblem } from './problem-document.js'
 
-const LEAST_CHARACTERS = 16
+const MIN_CHARACTERS = 16
 const MAX_BYTES = 4_096
 
 /** The token of the file. Only its digest is kept. */
@@ -68,8 +68,8 @@ function readToken(file: string): string {
       throw new ReloadError('CONTROL_PATH_UNSAFE', message, { path: file })
     }
     const token = size > MAX_BYTES ? '' : readFileSync(descriptor, 'utf8').trim()
-    if (token.length >= LEAST_CHARACTERS && !/\s/.test(token)) return token
-    const message = `\`tcp.tokenFile\`: expected one word of at least ${LEAST_CHARACTERS} characters in ${file}`
+    if (token.length >= MIN_CHARACTERS && !/\s/.test(token)) return token
+    const message = `\`tcp.tokenFile\`: expected one word of at least ${MIN_CHARACTERS} characters in ${file}`
     throw new ReloadError('OPTIONS_INVALID', message, { path: file })
   } finally {
     closeSync(descriptor)

@@ -19,7 +19,7 @@ export interface HttpLimits {
   readonly silenceMs: number
   /** Most connections of authorized clients (see `Credentials`), and of all others. */
   readonly connections: number
-  readonly strangers: number
+  readonly unauthorized: number
   /** Minimum gap between starting to parse two connections. */
   readonly firstBytesGapMs: number
   /** Pace at which responses begin. */
@@ -37,7 +37,7 @@ export const HTTP_LIMITS: Omit<HttpLimits, 'silenceMs'> = {
   headersMs: 5_000,
   requestMs: 10_000,
   connections: 16,
-  strangers: 64,
+  unauthorized: 64,
   firstBytesGapMs: 10,
   pace: { gapMs: 20, burst: 16, steadyMs: 200 },
   refusalPace: { gapMs: 50, burst: 4, steadyMs: 200 },
@@ -56,7 +56,7 @@ export interface ControlHttpServer {
 
 /** Recognizes authorized clients. */
 export interface Credentials {
-  /** Whether the first bytes of a connection contain the credentials. Such a client never waits for strangers. */
+  /** Whether the first bytes of a connection contain the credentials. Such a client never waits for unauthorized ones. */
   readonly within: (bytes: Buffer) => boolean
   /** Whether a request, whose headers have arrived, contains the credentials. */
   readonly in: (request: IncomingMessage) => boolean
@@ -92,13 +92,13 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
   })
   server.timeout = limits.silenceMs
   const open = new Set<Socket>()
-  const shares = new ConnectionShares({ strangers: limits.strangers, known: limits.connections })
+  const shares = new ConnectionShares({ unauthorized: limits.unauthorized, authorized: limits.connections })
   /** Connections whose request has arrived, or is refused (`null`): nothing else may be written to them. */
   const taken = new WeakMap<Socket, IncomingMessage | null>()
   const answering = new WeakSet<Socket>()
   const refusing = new WeakSet<Socket>()
   const turn = withGapAlone({ ...limits.pace, gapMs: limits.firstBytesGapMs })
-  const turnOfStrangers = withGapAlone({ ...limits.pace, gapMs: limits.firstBytesGapMs })
+  const turnOfUnauthorized = withGapAlone({ ...limits.pace, gapMs: limits.firstBytesGapMs })
   let pace = createPace(limits.pace)
   let refusalPace = createPace(limits.refusalPace)
 
@@ -108,7 +108,7 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     if (taken.has(socket)) return
     taken.set(socket, request)
     response.shouldKeepAlive = false
-    if (credentials.in(request) && !shares.know(socket)) return
+    if (credentials.in(request) && !shares.markAuthorized(socket)) return
     const wanted = () => !socket.destroyed
     const body = await readBody(request, limits.bodyBytes, {
       begin: () => expects && response.writeContinue(),
@@ -118,8 +118,8 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     if (body === 'gone' || answering.has(socket)) return
     answering.add(socket)
     if (body !== 'too-large') {
-      // Strangers only get refusals, which must not delay responses.
-      await (shares.knows(socket) ? pace : refusalPace)(wanted)
+      // Unauthorized clients only get refusals, which must not delay responses.
+      await (shares.isAuthorized(socket) ? pace : refusalPace)(wanted)
       return serve(Object.assign(request, { rawBody: body }), response)
     }
     await refusalPace(wanted)
@@ -152,8 +152,8 @@ export function createHttpServer({ limits, credentials, serve, refused }: HttpPa
     const interest = () =>
       refusing.has(socket) ? 'nothing' : taken.get(socket)?.complete === true ? 'end' : 'all'
     const turnOf = (first: Buffer) => {
-      if (credentials.within(first)) shares.know(socket)
-      return (shares.knows(socket) ? turn : turnOfStrangers)(() => !socket.destroyed)
+      if (credentials.within(first)) shares.markAuthorized(socket)
+      return (shares.isAuthorized(socket) ? turn : turnOfUnauthorized)(() => !socket.destroyed)
     }
     feedInPieces(socket, { interest, turn: turnOf })
   })
@@ -193,7 +193,7 @@ function withGapAlone(limits: PaceLimits): Pace {
   return createPace({ ...limits, burst: Number.POSITIVE_INFINITY })
 }
 
-/** Most turns to wait; more than connections can wait to be accepted. */
+/** Maximum number of turns to wait; more than connections can wait to be accepted. */
 const MAX_TURNS = 1_024
 
 /** Accepts the clients that have connected by now. Some versions of libuv accept only one connection per turn of the loop. */

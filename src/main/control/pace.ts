@@ -28,7 +28,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
     dueMs = Math.max(dueMs, nowMs) + steadyMs
     nextMs = nowMs + gapMs
   }
-  const look = () => {
+  const advance = () => {
     timer = null
     while (waiting.length > 0) {
       const nowMs = performance.now()
@@ -40,7 +40,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
     }
     // `unref`: the open connection that waits for this keeps the process running.
     if (waiting.length > 0)
-      timer = setTimeout(look, Math.max(1, Math.ceil(atMs() - performance.now()))).unref()
+      timer = setTimeout(advance, Math.max(1, Math.ceil(atMs() - performance.now()))).unref()
   }
   return (wanted = () => true) => {
     const nowMs = performance.now()
@@ -49,7 +49,7 @@ export function createPace({ gapMs, burst, steadyMs }: PaceLimits): Pace {
       return Promise.resolve()
     }
     const turn = new Promise<void>((proceed) => waiting.push({ wanted, proceed }))
-    if (!timer) look()
+    if (!timer) advance()
     return turn
   }
 }

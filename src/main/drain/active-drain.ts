@@ -19,8 +19,8 @@ import { Rounds } from './rounds.js'
 /** Milliseconds after which a connection that was cut counts as closed, even without a `close` event. */
 const FORCE_GRACE_MS = 150
 
-/** Most requests that are listed in the log line about cut connections. */
-const MOST_REQUESTS = 10
+/** Maximum number of requests that are listed in the log line about cut connections. */
+const MAX_REQUESTS = 10
 
 /** Result of a drain. Frozen, plain data. */
 export interface DrainResult {
@@ -76,7 +76,7 @@ export class ActiveDrain implements ConnectionsObserver {
   readonly #gone: Record<Departure, Protocol[]> = { closed: [], abandoned: [], forced: [] }
   readonly #timers = new Set<() => void>()
   readonly #unfollow: () => void
-  readonly #letGo: () => void
+  readonly #releaseLoop: () => void
   #rounds: Rounds<Connection> | null = null
   #phase: 'waiting' | 'winding-down' | 'leaving' | 'forcing' | 'over' = 'waiting'
 
@@ -85,7 +85,7 @@ export class ActiveDrain implements ConnectionsObserver {
     this.#startedMs = parts.clock.monotonicMs()
     for (const connection of parts.connections) this.#consider(connection)
     this.#unfollow = parts.connections.follow(this)
-    this.#letGo = holdLoop()
+    this.#releaseLoop = holdLoop()
     this.deadline = new Deadline(parts.clock, parts.deadlineMs, parts.expired)
     const { deadline } = this
     this.notice = Object.freeze({
@@ -141,7 +141,7 @@ export class ActiveDrain implements ConnectionsObserver {
     if (instead) this.#undecided.delete(instead)
     if (wasMember) this.#members.add(connection)
     else this.#considerSafely(connection)
-    if (this.#members.has(connection)) this.#greet(connection)
+    if (this.#members.has(connection)) this.#startInPhase(connection)
     this.#endIfEmpty()
   }
 
@@ -173,7 +173,7 @@ export class ActiveDrain implements ConnectionsObserver {
   }
 
   /** A connection accepted during the drain starts in the current phase. */
-  #greet(connection: Connection): void {
+  #startInPhase(connection: Connection): void {
     if (this.#phase === 'winding-down') connection.windDown(this.notice)
     else if (this.#phase === 'leaving') connection.leave(this.notice, true)
     else if (this.#phase === 'forcing') connection.cut()
@@ -203,8 +203,8 @@ export class ActiveDrain implements ConnectionsObserver {
   }
 
   #endIfEmpty(): void {
-    const going = this.#phase === 'leaving' || this.#phase === 'forcing'
-    if (going && this.#members.size === 0 && this.#undecided.size === 0) this.#end()
+    const isEnding = this.#phase === 'leaving' || this.#phase === 'forcing'
+    if (isEnding && this.#members.size === 0 && this.#undecided.size === 0) this.#end()
   }
 
   #end(): void {
@@ -230,17 +230,17 @@ export class ActiveDrain implements ConnectionsObserver {
     this.deadline.clear()
     for (const cancel of this.#timers) cancel()
     this.#unfollow()
-    this.#letGo()
+    this.#releaseLoop()
   }
 
   #logForced(): void {
     if (this.#members.size === 0) return
     const requests: string[] = []
     for (const { facts } of this.#members) {
-      if (requests.length >= MOST_REQUESTS) break
+      if (requests.length >= MAX_REQUESTS) break
       requests.push(...facts.requests)
     }
-    const fields = { connections: this.counts(), requests: requests.slice(0, MOST_REQUESTS) }
+    const fields = { connections: this.counts(), requests: requests.slice(0, MAX_REQUESTS) }
     this.#parts.logger.warn(fields, 'cutting connections that did not close')
   }
 

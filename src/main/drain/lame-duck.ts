@@ -1,8 +1,8 @@
 import type { DrainContext } from './connections/drain-context.js'
 
-/** The wait ends after `QUIET_TURNS` consecutive turns of the loop without a new connection, at most `MOST_TURNS` in all. */
+/** The wait ends after `QUIET_TURNS` consecutive turns of the loop without a new connection, at most `MAX_TURNS` in all. */
 const QUIET_TURNS = 3
-const MOST_TURNS = 250
+const MAX_TURNS = 250
 
 /**
  * Calls `over` at the end of the lame-duck phase: after its time, and after some turns of the loop without a new connection.
@@ -17,7 +17,7 @@ export function afterLameDuck(
   over: () => void,
 ): () => void {
   const waitForQuiet = (quiet: number, turns: number): void => {
-    if (quiet === QUIET_TURNS || turns === MOST_TURNS) {
+    if (quiet === QUIET_TURNS || turns === MAX_TURNS) {
       over()
       return
     }

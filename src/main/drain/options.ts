@@ -2,7 +2,7 @@ import net from 'node:net'
 
 import { z } from 'zod'
 
-import { LONGEST_TIMER_MS } from '../base/clock.js'
+import { MAX_TIMER_MS } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import { refusal, WORDED } from '../base/refusal.js'
 import { loggerSchema } from '../base/schemas.js'
@@ -145,9 +145,9 @@ interface Environment {
 
 const KUBERNETES_LAME_DUCK_MS = 5_000
 
-const time = z.number().min(0).max(LONGEST_TIMER_MS)
+const time = z.number().min(0).max(MAX_TIMER_MS)
 const timeOrNever = z.union([time, z.literal(Number.POSITIVE_INFINITY)], {
-  error: `expected a number from 0 to ${LONGEST_TIMER_MS}, or Infinity`,
+  error: `expected a number from 0 to ${MAX_TIMER_MS}, or Infinity`,
 })
 // biome-ignore lint/suspicious/noExplicitAny: any function will do; its type is in the interface.
 const func = z.custom<(...args: any[]) => any>((value) => typeof value === 'function', 'expected a function')

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js'
  * Most connections handled in one turn of the event loop. Most of the work follows in later turns: ending a TLS connection
  * takes about 0.06 ms.
  */
-const A_ROUND = 16
+const CONNECTIONS_PER_TURN = 16
 
 /** Milliseconds after which a round continues in the next turn. */
 const BUDGET_MS = 1
@@ -51,7 +51,7 @@ export class Rounds<T> {
         this.#cancel = this.#clock.after(waitMs, () => this.start())
         return
       }
-      if (count === A_ROUND || performance.now() - startMs > BUDGET_MS) {
+      if (count === CONNECTIONS_PER_TURN || performance.now() - startMs > BUDGET_MS) {
         const immediate = setImmediate(() => this.start())
         this.#cancel = () => clearImmediate(immediate)
         return

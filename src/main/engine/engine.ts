@@ -34,7 +34,7 @@ import { AutomaticChecks } from './checks.js'
 import { withCurrentWarnings, withDated } from './current-warnings.js'
 import { setInternals } from './internals.js'
 import { Journal } from './journal.js'
-import { createLane } from './lane.js'
+import { createPassQueue } from './lane.js'
 import { LifeWatch } from './life-watch.js'
 import { assertInterval, mergeChanges, resolveOptions } from './resolve-options.js'
 import { Settlement } from './settlement.js'
@@ -92,7 +92,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   readonly #worker: Worker
   readonly #logger: Logger
   readonly #journal: Journal
-  readonly #lane = createLane()
+  readonly #passQueue = createPassQueue()
   readonly #events: EventHub<ReloadEvents>
   readonly #life: LifeWatch
   readonly #checks: AutomaticChecks
@@ -163,7 +163,7 @@ class Engine extends BaseEngine implements ReloadEngine {
       this.#adopt(input, options)
       return withDated(this.#reloader.untouched('update'), this.#life.warnings)
     }
-    return await this.#lane.run(Symbol('update'), async () => {
+    return await this.#passQueue.run(Symbol('update'), async () => {
       // Again, because an earlier update in the queue may have been applied.
       const { input, options } = this.#changed(changes)
       const mode: PassMode = { trigger: 'update', force: false, dryRun: false, options }
@@ -230,7 +230,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#checks.stop()
     this.#life.stop()
     this.#reloader.close()
-    await Promise.all([this.#worker.close(), this.#lane.close()])
+    await Promise.all([this.#worker.close(), this.#passQueue.close()])
     this.#events.clear()
   }
 
@@ -255,7 +255,7 @@ class Engine extends BaseEngine implements ReloadEngine {
 
   #run(mode: PassMode): Promise<ReloadResult> {
     const kind = `${mode.force ? 'forced ' : ''}${mode.dryRun ? 'dry run' : 'reload'}`
-    return this.#lane.run(kind, async () => {
+    return this.#passQueue.run(kind, async () => {
       const report = await this.#reloader.pass(mode)
       return mode.dryRun ? this.#settlement.settleDryRun(report) : this.#settle(report)
     })

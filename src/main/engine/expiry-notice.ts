@@ -7,7 +7,7 @@ import type { Comparison, Passed } from './set-watch.js'
 import type { Thresholds } from './thresholds.js'
 
 /** Maximum number of ends that a notice describes in addition to the first. */
-const MOST_OTHERS = 20
+const MAX_OTHERS = 20
 
 export function logNotice(logger: Logger, notice: ExpiryNotice): void {
   const { others, ...fields } = notice
@@ -34,7 +34,7 @@ export function noticeOf(
     kind,
     thresholdDays: thresholds.leadMs(level, toMs - fromMs) / DAY_MS,
     leftMs: toMs - nowMs,
-    others: others.slice(0, MOST_OTHERS).map((index) => set.describe(index)),
+    others: others.slice(0, MAX_OTHERS).map((index) => set.describe(index)),
     count: indexes.length,
   })
 }
@@ -52,7 +52,7 @@ export function logChanges(
 ): void {
   const log = (level: 'info' | 'error', keys: readonly string[], message: string) => {
     if (keys.length === 0) return
-    const named = keys.slice(0, MOST_OTHERS).map((key) => set.named(key))
+    const named = keys.slice(0, MAX_OTHERS).map((key) => set.named(key))
     const kinds = [...new Set(named.map(({ kind }) => kind))]
     logger[level]({ generation, kinds, names: named.map(({ name }) => name), count: keys.length }, message)
   }

@@ -10,7 +10,7 @@ import type { PassReport } from '../reload/pass-report.js'
 import { LoggedWarnings } from './logged-warnings.js'
 
 /** Maximum length of a list in a log line: a certificate may have thousands of names. */
-const MOST_LISTED = 20
+const MAX_LISTED = 20
 
 /** Records the outcomes of passes, and logs each distinct problem once. */
 export class Journal {
@@ -225,18 +225,18 @@ function appliedMessage({ trigger, restored }: ReloadResult): string {
 
 /** Shortened, because thousands of hosts may be renewed at once. The result has all paths. */
 function changesOf(changed: readonly string[], hosts: ReloadResult['hosts']): object {
-  return { changed: changed.slice(0, MOST_PATHS), ...(hosts ? { hosts } : {}) }
+  return { changed: changed.slice(0, MAX_PATHS), ...(hosts ? { hosts } : {}) }
 }
 
-const MOST_PATHS = 20
+const MAX_PATHS = 20
 
 function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : isoTime(ms)
 }
 
 function shortList(list: readonly unknown[]): readonly unknown[] {
-  if (list.length <= MOST_LISTED) return list
-  return [...list.slice(0, MOST_LISTED), `and ${list.length - MOST_LISTED} more`]
+  if (list.length <= MAX_LISTED) return list
+  return [...list.slice(0, MAX_LISTED), `and ${list.length - MAX_LISTED} more`]
 }
 
 function shortLists(fields: object): object {

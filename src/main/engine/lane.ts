@@ -2,7 +2,7 @@ import { deferred } from '../base/deferred.js'
 import { ReloadError } from '../base/errors.js'
 
 /** Runs one pass at a time. Queued passes of the same kind are merged. */
-export interface Lane {
+export interface PassQueue {
   /**
    * Runs `pass` when no other pass is running. A call during a running pass never gets the result of that pass, because files
    * may have changed after it read them; it shares a queued pass with all callers of the same `kind`. Each symbol is a
@@ -20,7 +20,7 @@ interface Queued {
   refuse(error: ReloadError): void
 }
 
-export function createLane(): Lane {
+export function createPassQueue(): PassQueue {
   const queue: Queued[] = []
   let flight: Promise<void> | null = null
   let closed = false
@@ -51,7 +51,7 @@ export function createLane(): Lane {
 
 function enqueue<T>(kind: string | symbol, pass: () => Promise<T>): Queued {
   const { promise, resolve, reject: refuse } = deferred<T>()
-  // A pass that throws synchronously must not stop the lane.
+  // A pass that throws synchronously must not stop the queue.
   const start = async () => {
     try {
       resolve(await pass())

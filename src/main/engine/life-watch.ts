@@ -1,7 +1,7 @@
 import type { Problem } from '../../workers/base/problem.js'
 import { END_KINDS } from '../../workers/protocol/end-kinds.js'
 import type { CurrentEnd, CurrentEnds, ExpiryNotice } from '../api/status.js'
-import { type Clock, LONGEST_WALL_SLEEP_MS } from '../base/clock.js'
+import { type Clock, MAX_WALL_SLEEP_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Logger } from '../base/logger.js'
 import { createTick, type Tick } from '../base/tick.js'
@@ -130,7 +130,7 @@ export class LifeWatch {
 
   #dueInMs(): number {
     const nowMs = this.#parts.clock.wallMs()
-    return Math.min(LONGEST_WALL_SLEEP_MS, ...this.#sets.map((watch) => watch.dueInMs(nowMs)))
+    return Math.min(MAX_WALL_SLEEP_MS, ...this.#sets.map((watch) => watch.dueInMs(nowMs)))
   }
 }
 

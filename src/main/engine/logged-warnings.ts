@@ -2,7 +2,7 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { ReloadResult } from '../api/result.js'
 
 /** Many times more than one pass reports. Hosts that are renewed separately add up. */
-const MOST_KEPT = 2000
+const MAX_KEPT = 2000
 
 /**
  * Records the warnings that were logged. A lasting condition, such as an unknown issuer, is found again at each renewal; it is
@@ -20,7 +20,7 @@ export class LoggedWarnings {
     for (const [key, path] of this.#logged) {
       if (!found.has(key) && (path === undefined || reloaded.has(path))) this.#logged.delete(key)
     }
-    if (this.#logged.size > MOST_KEPT) this.#logged.clear()
+    if (this.#logged.size > MAX_KEPT) this.#logged.clear()
     for (const warning of warnings) this.#logged.set(keyOf(warning), warning.path)
     return (warning) => fresh.has(warning)
   }

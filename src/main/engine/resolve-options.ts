@@ -6,7 +6,7 @@ import {
   type ReloadEngineOptions,
   type WorkerOptions,
 } from '../api/options.js'
-import { LONGEST_TIMER_MS } from '../base/clock.js'
+import { MAX_TIMER_MS } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import { ReloadError } from '../base/errors.js'
 import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from '../base/option-names.js'
@@ -91,8 +91,8 @@ const policySchema = z
   }))
 
 const workerSchema = z.strictObject({
-  timeoutMs: z.int().min(10).max(LONGEST_TIMER_MS).default(10_000),
-  idleTimeoutMs: z.int().min(0).max(LONGEST_TIMER_MS).default(60_000),
+  timeoutMs: z.int().min(10).max(MAX_TIMER_MS).default(10_000),
+  idleTimeoutMs: z.int().min(0).max(MAX_TIMER_MS).default(60_000),
   memoryLimitMb: z.int().min(32).default(256),
   maxFileBytes: z
     .int()

@@ -11,18 +11,17 @@ export interface CheckState {
 /** Delays of the first checks after a failure, in milliseconds: a renewal is probably in progress. */
 const QUICK_DELAYS_MS = [50, 100, 200, 400, 800] as const
 /** The shortest delay after the quick checks. */
-const LEAST_MS = 1000
+const MIN_MS = 1000
 /** The delay is at most this fraction of the remaining lifetime. */
 const CHECKS_PER_LIFE = 4
 
 /** Milliseconds from the end of the last check to the next; `null` for none. */
 export function nextDelayMs({ intervalMs, trouble, lifeLeftMs }: CheckState): number | null {
-  const usual =
-    intervalMs === 0 ? null : Math.min(intervalMs, Math.max(LEAST_MS, lifeLeftMs / CHECKS_PER_LIFE))
+  const usual = intervalMs === 0 ? null : Math.min(intervalMs, Math.max(MIN_MS, lifeLeftMs / CHECKS_PER_LIFE))
   if (!trouble) return usual
   const quick = QUICK_DELAYS_MS[trouble.retries]
   if (quick !== undefined && (trouble.kind === 'waiting' || usual !== null))
     return Math.min(quick, usual ?? quick)
   if (trouble.kind === 'waiting' || usual === null) return usual
-  return Math.min(usual, LEAST_MS * 2 ** (trouble.retries - QUICK_DELAYS_MS.length))
+  return Math.min(usual, MIN_MS * 2 ** (trouble.retries - QUICK_DELAYS_MS.length))
 }

@@ -2,7 +2,7 @@ import type { EndKind } from '../../workers/protocol/end-kinds.js'
 import { NEVER_MS } from '../../workers/protocol/ends.js'
 import type { DatedSet } from './dated-set.js'
 import type { MaterialEnds } from './earliest-ends.js'
-import { LONGEST_SLACK_MS, type Thresholds } from './thresholds.js'
+import { MAX_SLACK_MS, type Thresholds } from './thresholds.js'
 
 /** Ends of one kind that passed the same threshold at the same comparison: reported together. */
 export interface Passed {
@@ -129,13 +129,13 @@ export class SetWatch {
     const passed = new Map<string, Group>()
     let dueMs = NEVER_MS
     for (let index = 0; index * 2 < dates.length; index++) {
-      if (index % ENDS_A_STEP === ENDS_A_STEP - 1) yield
+      if (index % ENDS_PER_STEP === ENDS_PER_STEP - 1) yield
       const toMs = dates[index * 2 + 1] as number
       const lifeMs = toMs - (dates[index * 2] as number)
       const leftMs = toMs - nowMs
       const level = this.thresholds.levelAt(leftMs, lifeMs)
       if (level < last) dueMs = Math.min(dueMs, toMs - this.thresholds.leadMs(level + 1, lifeMs))
-      const isFar = leftMs > longestMs + LONGEST_SLACK_MS
+      const isFar = leftMs > longestMs + MAX_SLACK_MS
       if (isFar || (level < 0 && before.size === 0)) continue
       const kind = set.kindOf(index)
       if (kind === 'spare') continue
@@ -174,7 +174,7 @@ export class SetWatch {
 }
 
 /** Ends compared in one step. */
-const ENDS_A_STEP = 500
+const ENDS_PER_STEP = 500
 
 interface Group extends Passed {
   readonly indexes: number[]
@@ -188,22 +188,22 @@ function addTo(groups: Map<string, Group>, kind: EndKind, level: number, index: 
 }
 
 /** Ends have whole seconds. Levels beyond this number are treated as equal. */
-const MOST_LEVELS = 1024
+const MAX_LEVELS = 1024
 
 function reportOf(toMs: number, level: number): number {
-  return Math.floor(toMs / 1000) * MOST_LEVELS + Math.min(level, MOST_LEVELS - 1)
+  return Math.floor(toMs / 1000) * MAX_LEVELS + Math.min(level, MAX_LEVELS - 1)
 }
 
 /** The reported level; -1 if the report is about another end, and so about another certificate. */
 function levelOf(report: number | undefined, toMs: number): number {
   if (report === undefined) return -1
-  return Math.floor(report / MOST_LEVELS) === Math.floor(toMs / 1000) ? report % MOST_LEVELS : -1
+  return Math.floor(report / MAX_LEVELS) === Math.floor(toMs / 1000) ? report % MAX_LEVELS : -1
 }
 
 function recoveredOf(before: Reports, after: Reports, last: number): string[] {
   const recovered: string[] = []
   for (const [key, report] of before) {
-    if (report % MOST_LEVELS !== last) continue
+    if (report % MAX_LEVELS !== last) continue
     const now = after.get(key)
     if (now !== report) recovered.push(key)
   }

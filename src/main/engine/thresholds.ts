@@ -57,4 +57,4 @@ export class Thresholds {
 }
 
 /** Beyond {@link Thresholds.longestMs} plus this time, no threshold counts as passed any more. */
-export const LONGEST_SLACK_MS: number = HYSTERESIS_MS
+export const MAX_SLACK_MS: number = HYSTERESIS_MS

@@ -12,7 +12,7 @@ import type { Turns } from './turns.js'
  * Minimum time limit for a member to build its first generation, in milliseconds, while it delays no other member: it is
  * starting, and receives a whole generation instead of the difference that a roll-out sends.
  */
-const LEAST_JOIN_MS = 10_000
+const MIN_JOIN_MS = 10_000
 
 interface AdmitParts {
   readonly serving: Serving
@@ -44,7 +44,7 @@ async function admitOnce(
   admitted: () => void,
 ): Promise<boolean> {
   let endTurn = turn
-  const limitMs = turn ? timeoutMs : Math.max(timeoutMs, LEAST_JOIN_MS)
+  const limitMs = turn ? timeoutMs : Math.max(timeoutMs, MIN_JOIN_MS)
   try {
     if (!isOpen()) return true
     const { snapshot, tickets } = serving

@@ -117,7 +117,7 @@ export class FleetTransaction {
     const { urgency, evicted } = this.#rollout
     const late = replies.flatMap(([member, reply]) => (reply === 'late' ? [member] : []))
     if (late.length > 0) {
-      if (!this.#patience.isUsedUp(urgency)) throw this.#heldBackBy(late, question)
+      if (!this.#patience.mustEvict(urgency)) throw this.#heldBackBy(late, question)
       const cause = { question, urgency, heldBack: this.#patience.heldBack }
       for (const member of late) this.#parts.evict(member, cause)
       evicted.push(...late)

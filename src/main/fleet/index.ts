@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, type Worker } from 'node:worker_threads'
 
 import type { EvictedMember, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
-import { LONGEST_TIMER_MS } from '../base/clock.js'
+import { MAX_TIMER_MS } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
@@ -86,7 +86,7 @@ export interface SharedEngine {
 
 const TIMEOUT_MS = 10_000
 const PATIENCE = 3
-const MOST_PATIENCE = 1_000
+const MAX_PATIENCE = 1_000
 
 /**
  * Shares an engine with the workers of `node:cluster` and with threads that are added: either all of them apply a generation,
@@ -160,13 +160,13 @@ export async function joinEngine(options: JoinOptions = {}): Promise<MemberEngin
 }
 
 function assertTimeout(timeoutMs: number): void {
-  if (timeoutMs >= 1 && timeoutMs <= LONGEST_TIMER_MS) return
-  throw invalid(`\`timeoutMs\`: expected a number from 1 to ${LONGEST_TIMER_MS}, got ${timeoutMs}`)
+  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMER_MS) return
+  throw invalid(`\`timeoutMs\`: expected a number from 1 to ${MAX_TIMER_MS}, got ${timeoutMs}`)
 }
 
 function assertPatience(patience: number): void {
-  if (Number.isInteger(patience) && patience >= 1 && patience <= MOST_PATIENCE) return
-  throw invalid(`\`patience\`: expected a whole number from 1 to ${MOST_PATIENCE}, got ${patience}`)
+  if (Number.isInteger(patience) && patience >= 1 && patience <= MAX_PATIENCE) return
+  throw invalid(`\`patience\`: expected a whole number from 1 to ${MAX_PATIENCE}, got ${patience}`)
 }
 
 function invalid(message: string): ReloadError {

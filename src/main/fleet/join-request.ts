@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js'
 /** The first pause between two requests to join, in milliseconds. */
 const FIRST_PAUSE_MS = 250
 /** The longest pause between two requests to rejoin: each makes the primary send a complete generation. */
-const LONGEST_PAUSE_MS = 30_000
+const MAX_PAUSE_MS = 30_000
 
 interface JoinRequestParts {
   readonly clock: Clock
@@ -22,7 +22,7 @@ export function requestJoin({ clock, request, isNeeded }: JoinRequestParts, isRe
   const next = (waitMs: number): void => {
     if (!isNeeded()) return
     request()
-    clock.after(waitMs, () => next(isRejoin ? Math.min(2 * waitMs, LONGEST_PAUSE_MS) : waitMs))
+    clock.after(waitMs, () => next(isRejoin ? Math.min(2 * waitMs, MAX_PAUSE_MS) : waitMs))
   }
   next(FIRST_PAUSE_MS)
 }

@@ -60,7 +60,7 @@ export class LinkedFleet implements Fleet {
   addLink(link: Link<ToMember>): void {
     let member: Member | null = null
     const { engine, logger } = this.#parts
-    const complain = once((version: number | null) => {
+    const logOnce = once((version: number | null) => {
       const fields = { member: member?.id ?? null, memberPid: member?.pid ?? null }
       if (version === null) logger.error(fields, 'a member sent an invalid fleet message, which was ignored')
       else
@@ -70,13 +70,13 @@ export class LinkedFleet implements Fleet {
         )
     })
     const misread = (version: number) => {
-      complain(version)
+      logOnce(version)
       link.send({ kind: 'incompatible' })
     }
     link.onMessage((received) => {
       const message = toPrimaryOf(received)
       if (!message) {
-        complain(null)
+        logOnce(null)
         member?.receiveInvalid()
       } else if (message.kind === 'join') {
         member = this.#join(member, message, link)

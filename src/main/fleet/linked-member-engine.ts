@@ -77,7 +77,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
       (message) => this.#receive(message),
       (version, message) => this.#misread(version, message),
     )
-    this.#link.onClose(() => this.#orphan())
+    this.#link.onClose(() => this.#primaryEnded())
     const cancel = this.#clock.after(timeoutMs, () => {
       const message = `no primary shared its certificates within ${timeoutMs} ms; call shareEngine() in the primary`
       this.#joined.reject(new ReloadError('MEMBER_TIMEOUT', message))
@@ -121,12 +121,12 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   }
 
   status(): JoinedStatus {
-    const { snapshot, servers, ledger } = this.#transaction.serving
+    const { snapshot, servers, connections } = this.#transaction.serving
     return Object.freeze({
       state: this.#state,
       ...this.#life.status(snapshot),
       servers: servers.size,
-      connections: ledger.counts(),
+      connections: connections.counts(),
     })
   }
 
@@ -163,7 +163,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     const message = toMemberOf(received)
     if (!message) this.#complain(numberIn(received))
     else if (message.kind === 'answer') this.#answer(message)
-    else if (message.kind === 'farewell') this.#orphan()
+    else if (message.kind === 'farewell') this.#primaryEnded()
     // In order: a commit must not overtake its staging, nor hosts the previous generation.
     else this.#work = this.#work.then(() => this.#follow(message))
   }
@@ -244,7 +244,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
       )
   }
 
-  #orphan(): void {
+  #primaryEnded(): void {
     if (!this.#isFollowing) return
     this.#orphaned = true
     this.#leave()

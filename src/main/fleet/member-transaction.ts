@@ -162,7 +162,7 @@ export class MemberTransaction {
     const { size: servers, ownPolicies: policies } = serving.servers
     return {
       generation: this.#begun ? serving.snapshot.generation.number : 0,
-      connections: serving.ledger.counts(),
+      connections: serving.connections.counts(),
       listeners: serving.servedListeners().map(({ listener }) => listener),
       servers,
       policies,

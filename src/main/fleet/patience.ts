@@ -33,7 +33,7 @@ export class Patience {
   }
 
   /** Call for each roll-out with late members. @returns whether to evict them; otherwise the roll-out is held back. */
-  isUsedUp(urgency: Urgency | null): boolean {
+  mustEvict(urgency: Urgency | null): boolean {
     this.#heldBack++
     return urgency !== null || this.#heldBack >= this.#limit
   }

@@ -5,7 +5,7 @@ import type { Member } from './member.js'
 import { packer, wipeWire, wireHost, wireSnapshot } from './wire.js'
 
 /** Hosts in one message. */
-const HOSTS_A_MESSAGE = 64
+const HOSTS_PER_MESSAGE = 64
 
 /** A generation to send to a member. */
 export interface Shipment {
@@ -27,8 +27,8 @@ export async function sendGeneration(
   if (!member.isAsked(number)) return
   member.sending(number)
   const batches = function* () {
-    for (let i = 0; i < changed.length && member.isAsked(number); i += HOSTS_A_MESSAGE) {
-      const hosts = changed.slice(i, i + HOSTS_A_MESSAGE).map((host) => wireHost(host, link.asText))
+    for (let i = 0; i < changed.length && member.isAsked(number); i += HOSTS_PER_MESSAGE) {
+      const hosts = changed.slice(i, i + HOSTS_PER_MESSAGE).map((host) => wireHost(host, link.asText))
       link.send({ kind: 'hosts', hosts }, () => wipeWire(hosts.map(({ pair }) => pair)))
       yield
     }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 
 /** Extra time for members after this process was suspended or blocked: a share of the limit, but at least this many ms. */
 const EXTRA_PART = 0.25
-const LEAST_EXTRA_MS = 50
+const MIN_EXTRA_MS = 50
 
 /**
  * Calls back when the time limit of the members is over.
@@ -14,7 +14,7 @@ const LEAST_EXTRA_MS = 50
  * @returns a function that cancels it.
  */
 export function afterTimeLimit(clock: Clock, timeoutMs: number, act: () => void): () => void {
-  const extraMs = Math.max(LEAST_EXTRA_MS, timeoutMs * EXTRA_PART)
+  const extraMs = Math.max(MIN_EXTRA_MS, timeoutMs * EXTRA_PART)
   const dueMs = clock.monotonicMs() + timeoutMs
   let isCancelled = false
   // The event loop reads channels between timers and immediates.

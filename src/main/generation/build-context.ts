@@ -31,7 +31,7 @@ export interface SessionPlan {
 export type ContextBuild = Generator<void, tls.SecureContext, void>
 
 /** Trust anchors added in one native call: about half a millisecond on OpenSSL 3.0, less on later ones. */
-const AUTHORITIES_A_STEP = 4
+const AUTHORITIES_PER_STEP = 4
 
 /**
  * Builds a context in steps of about half a millisecond or less. Nothing else refers to it until it is complete, so a step
@@ -55,9 +55,9 @@ export function* buildTrust(plan: ContextPlan): ContextBuild {
   })
   if (trust.authorities) {
     const { pem, ends } = trust.authorities
-    for (let i = 0; i < ends.length; i += AUTHORITIES_A_STEP) {
+    for (let i = 0; i < ends.length; i += AUTHORITIES_PER_STEP) {
       yield
-      const last = Math.min(i + AUTHORITIES_A_STEP, ends.length) - 1
+      const last = Math.min(i + AUTHORITIES_PER_STEP, ends.length) - 1
       addAuthorities(context, pem.subarray(i === 0 ? 0 : ends[i - 1], ends[last]))
     }
   }

@@ -12,7 +12,7 @@ export interface NameConflict {
 }
 
 /** Hosts processed in one step. */
-const HOSTS_A_STEP = 250
+const HOSTS_PER_STEP = 250
 
 /** All hosts of one generation. Immutable; a look-up takes at most two map reads, for any number of hosts. */
 export class HostTable {
@@ -140,6 +140,6 @@ export function* inSteps<T>(items: Iterable<T>, act: (item: T) => void): Generat
   let count = 0
   for (const item of items) {
     act(item)
-    if (++count % HOSTS_A_STEP === 0) yield
+    if (++count % HOSTS_PER_STEP === 0) yield
   }
 }

@@ -38,7 +38,7 @@ export class SpareContexts {
    * Prepares one spare for each plan in the background, and keeps one used context for each; others are freed. With a large
    * revocation list, a plan with a used context gets no spare.
    */
-  stock(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
+  prepare(plans: readonly ContextPlan[], used: readonly UsedContext[] = []): void {
     // Both need the native handle.
     const wanted = canBuildInSteps() ? plans : []
     const all = [...used, ...this.#used]
@@ -80,7 +80,7 @@ export class SpareContexts {
   }
 
   clear(): void {
-    this.stock([])
+    this.prepare([])
   }
 
   #pace(): void {

@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 
-import { type Clock, LONGEST_WALL_SLEEP_MS } from '../base/clock.js'
+import { type Clock, MAX_WALL_SLEEP_MS } from '../base/clock.js'
 import { createTick, type Tick } from '../base/tick.js'
 
 /** Name, HMAC key and AES key for OpenSSL's ticket callback: `tls.Server#setTicketKeys`. */
@@ -81,6 +81,6 @@ export class TicketKeys {
 
   #untilNextMs(): number | null {
     if (this.#periodMs === null) return null
-    return Math.min(LONGEST_WALL_SLEEP_MS, this.#periodMs - (this.#clock.wallMs() % this.#periodMs))
+    return Math.min(MAX_WALL_SLEEP_MS, this.#periodMs - (this.#clock.wallMs() % this.#periodMs))
   }
 }

@@ -224,13 +224,13 @@ function showMembers({ members }: MetricFamilies, status: EngineStatus): void {
 const ALERTED_WARNINGS: readonly ProblemCode[] = ['FILE_MOUNTED', 'FILE_DETACHED']
 
 /** Limits the names with a series: a certificate may have thousands. */
-const MOST_NAMES = 8
+const MAX_NAMES = 8
 
 /** Names that are no DNS name or IP address, such as a SPIFFE URI, come first. */
 function shownNames(certificates: readonly CertificateFacts[]): string[] {
   const names = [...new Set(certificates.flatMap((certificate) => certificate.names))]
   const isHost = (name: string) => ['DNS', 'IP'].includes(parseName(name).kind)
-  return [...names.filter((name) => !isHost(name)), ...names.filter(isHost)].slice(0, MOST_NAMES)
+  return [...names.filter((name) => !isHost(name)), ...names.filter(isHost)].slice(0, MAX_NAMES)
 }
 
 function infoLabels({ fingerprint256, serial, subject, issuer, keyType }: CertificateFacts) {

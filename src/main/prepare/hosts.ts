@@ -78,7 +78,7 @@ export async function prepareHosts(
       })
       if (reply instanceof TaskError) {
         // The thread and its results are lost. Smaller batches follow, until the host that causes it is alone.
-        const parts = ++lost > MOST_LOST ? [] : splitBatch(batch, reply.place)
+        const parts = ++lost > MAX_LOST ? [] : splitBatch(batch, reply.place)
         if (parts.length > 0) batches.push(...parts)
         else results.giveUp(abandonedHosts(batch, reply))
         continue
@@ -112,7 +112,7 @@ export async function prepareHosts(
 }
 
 /** Limit of threads lost in one pass. After that, hosts that could not be prepared wait for the next pass. */
-const MOST_LOST = 16
+const MAX_LOST = 16
 
 /** Collects the replies one by one: processing thousands of hosts at once would block the main thread. */
 class HostResults {

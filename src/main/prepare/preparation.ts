@@ -80,7 +80,7 @@ function authoritiesIn(base: PrepareReply, { trust }: PreparationMode): Uint8Arr
 }
 
 /** Limit of threads lost in one pass. */
-const MOST_LOST = 8
+const MAX_LOST = 8
 
 /**
  * Repeats the task when a file made the thread hang or end: that file is then in quarantine and refused with its path, so that
@@ -91,7 +91,7 @@ async function prepareDespite(worker: Worker, task: PrepareTask): Promise<Prepar
     try {
       return await worker.prepare(task)
     } catch (error) {
-      if (!(error instanceof TaskError) || error.place === null || lost === MOST_LOST) throw error
+      if (!(error instanceof TaskError) || error.place === null || lost === MAX_LOST) throw error
     }
   }
 }

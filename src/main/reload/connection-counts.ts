@@ -8,12 +8,12 @@ type Counts = Readonly<Record<number, number>>
  * are never counted for the current generation.
  */
 export function connectionCounts(
-  { ledger, snapshot }: Pick<Serving, 'ledger' | 'snapshot'>,
+  { connections, snapshot }: Pick<Serving, 'connections' | 'snapshot'>,
   members: readonly MemberStatus[],
 ): Record<number, number> {
   const current = snapshot.generation.number
   return summed([
-    ledger.counts(),
+    connections.counts(),
     ...members.map(({ connections, evicted }) => (evicted ? without(connections, current) : connections)),
   ])
 }

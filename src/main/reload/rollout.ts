@@ -99,7 +99,7 @@ export class Rollout {
     const listeners = next.snapshot.options.verifyServed ? this.#listeners() : []
     if (listeners.length === 0) return []
     const material = { before: before.snapshot, next: next.snapshot, changed }
-    const { mismatch, warnings, settle } = await this.#servedCheck.lookAfter(listeners, material)
+    const { mismatch, warnings, settle } = await this.#servedCheck.checkAfter(listeners, material)
     timer.ended('verify')
     // A generation that was committed meanwhile is verified by its own pass.
     if (this.#serving.state !== next) return warnings
@@ -126,7 +126,7 @@ export class Rollout {
   }
 
   async #checkBefore({ options }: Snapshot): Promise<void> {
-    if (options.verifyServed) await this.#servedCheck.lookBefore(this.#listeners(), this.#serving.snapshot)
+    if (options.verifyServed) await this.#servedCheck.checkBefore(this.#listeners(), this.#serving.snapshot)
   }
 
   #listeners(): ServedListener[] {

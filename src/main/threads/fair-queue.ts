@@ -1,38 +1,38 @@
 /** The waiting and running jobs of one engine. */
-export interface Lane<Job> {
+export interface EngineJobs<Job> {
   readonly waiting: Job[]
   readonly running: Set<Job>
   /** Whether its last task hung. Then it runs one task at a time, so that it never occupies every thread. */
   suspect: boolean
 }
 
-export function createLane<Job>(): Lane<Job> {
+export function createEngineJobs<Job>(): EngineJobs<Job> {
   return { waiting: [], running: new Set(), suspect: false }
 }
 
 /** A round-robin queue of the tasks of all engines. */
 export class FairQueue<Job> {
-  /** Lanes with waiting jobs; the first is next. */
-  readonly #turns: Lane<Job>[] = []
+  /** Engines with waiting jobs; the first is next. */
+  readonly #turns: EngineJobs<Job>[] = []
 
-  add(lane: Lane<Job>, job: Job): void {
-    if (lane.waiting.push(job) === 1) this.#turns.push(lane)
+  add(engineJobs: EngineJobs<Job>, job: Job): void {
+    if (engineJobs.waiting.push(job) === 1) this.#turns.push(engineJobs)
   }
 
-  /** Returns a job that could not begin to the front of its lane. */
-  putBack(lane: Lane<Job>, job: Job): void {
-    lane.running.delete(job)
-    if (lane.waiting.unshift(job) === 1) this.#turns.unshift(lane)
+  /** Returns a job that could not begin to the front of the jobs of its engine. */
+  putBack(engineJobs: EngineJobs<Job>, job: Job): void {
+    engineJobs.running.delete(job)
+    if (engineJobs.waiting.unshift(job) === 1) this.#turns.unshift(engineJobs)
   }
 
-  remove(lane: Lane<Job>, job: Job): void {
-    const at = lane.waiting.indexOf(job)
+  remove(engineJobs: EngineJobs<Job>, job: Job): void {
+    const at = engineJobs.waiting.indexOf(job)
     if (at < 0) return
-    lane.waiting.splice(at, 1)
-    if (lane.waiting.length === 0) this.#turns.splice(this.#turns.indexOf(lane), 1)
+    engineJobs.waiting.splice(at, 1)
+    if (engineJobs.waiting.length === 0) this.#turns.splice(this.#turns.indexOf(engineJobs), 1)
   }
 
-  /** The first job of each lane. */
+  /** The first job of each engine. */
   get first(): readonly Job[] {
     return this.#turns.map(({ waiting }) => waiting[0] as Job)
   }
@@ -47,11 +47,11 @@ export class FairQueue<Job> {
     const at = this.#turns.findIndex(
       ({ suspect, running, waiting }) => !(suspect && running.size > 0) && mayRun(waiting[0] as Job),
     )
-    const [lane] = at < 0 ? [] : this.#turns.splice(at, 1)
-    const job = lane?.waiting.shift()
-    if (!lane || job === undefined) return undefined
-    if (lane.waiting.length > 0) this.#turns.push(lane)
-    lane.running.add(job)
+    const [engineJobs] = at < 0 ? [] : this.#turns.splice(at, 1)
+    const job = engineJobs?.waiting.shift()
+    if (!engineJobs || job === undefined) return undefined
+    if (engineJobs.waiting.length > 0) this.#turns.push(engineJobs)
+    engineJobs.running.add(job)
     return job
   }
 }

@@ -1,7 +1,7 @@
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
-import type { Lane } from './fair-queue.js'
+import type { EngineJobs } from './fair-queue.js'
 import type { TaskError } from './task-error.js'
 
 /** One task of one engine, from request to reply. */
@@ -20,7 +20,7 @@ export interface Job {
 export interface PoolClient {
   readonly limits: Required<WorkerOptions>
   readonly clock: Clock
-  readonly lane: Lane<Job>
+  readonly engineJobs: EngineJobs<Job>
   readonly pool: JobPool
 }
 

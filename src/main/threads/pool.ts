@@ -12,7 +12,7 @@ import type { VerifyReply, VerifyTask } from '../../workers/protocol/verify.js'
 import type { WorkerOptions } from '../api/options.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import { createLane } from './fair-queue.js'
+import { createEngineJobs } from './fair-queue.js'
 import { hungThreads } from './hung-threads.js'
 import type { Job, PoolClient } from './job.js'
 import { SharedPool } from './shared-pool.js'
@@ -62,7 +62,7 @@ export function openWorker(
   pools.set(key, leased)
   leased.leases++
   const { pool } = leased
-  const client: PoolClient = { limits, clock, lane: createLane<Job>(), pool }
+  const client: PoolClient = { limits, clock, engineJobs: createEngineJobs<Job>(), pool }
   let closed = false
 
   async function run<Name extends TaskName>(

@@ -1,18 +1,18 @@
-import { type Poison, poisonKey, type TaskPlace } from '../../workers/progress/progress.js'
+import { type RefusedFile, refusedFileKey, type TaskPlace } from '../../workers/progress/progress.js'
 import type { Clock } from '../base/clock.js'
 import { hungThreads } from './hung-threads.js'
 
-/** How long a file is not read after it cost a thread, in milliseconds: doubled each time, up to {@link LONGEST_MS}. */
+/** How long a file is not read after it cost a thread, in milliseconds: doubled each time, up to {@link MAX_MS}. */
 const FIRST_MS = 60_000
-const LONGEST_MS = 3_600_000
+const MAX_MS = 3_600_000
 
 interface Entry {
   readonly place: TaskPlace
-  readonly code: Poison['code']
+  readonly code: RefusedFile['code']
   /** The event, as the rest of a sentence that begins with the path. */
   readonly what: string
   readonly pool: object
-  readonly strikes: number
+  readonly failures: number
   readonly untilMs: number
 }
 
@@ -35,39 +35,39 @@ class Quarantine {
   }
 
   /** @param how the event, for example `held a thread for 10000 ms`. */
-  add(place: TaskPlace, code: Poison['code'], how: string, pool: object, clock: Clock): void {
-    const key = poisonKey(place.path, place.stamp)
-    const strikes = (this.#entries.get(key)?.strikes ?? 0) + 1
-    const leftMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1))
+  add(place: TaskPlace, code: RefusedFile['code'], how: string, pool: object, clock: Clock): void {
+    const key = refusedFileKey(place.path, place.stamp)
+    const failures = (this.#entries.get(key)?.failures ?? 0) + 1
+    const leftMs = Math.min(MAX_MS, FIRST_MS * 2 ** (failures - 1))
     const again = place.stamp === '' ? 'is read again' : 'is read again when it changes, or'
     const what = `${how}; it ${again} in ${Math.round(leftMs / 60_000)} min`
-    this.#entries.set(key, { place, code, what, pool, strikes, untilMs: clock.monotonicMs() + leftMs })
+    this.#entries.set(key, { place, code, what, pool, failures, untilMs: clock.monotonicMs() + leftMs })
   }
 
   /** The files that a task must not read. @param force whether to return only files at which a thread still hangs. */
-  poisons(force: boolean, pool: object, clock: Clock): readonly Poison[] {
+  refusedFiles(force: boolean, pool: object, clock: Clock): readonly RefusedFile[] {
     if (this.#entries.size === 0) return NONE
     const nowMs = clock.monotonicMs()
-    const poisons: Poison[] = []
+    const refused: RefusedFile[] = []
     for (const [key, { place, code, what, pool: owner, untilMs }] of this.#entries) {
       const hangsForMs = hungThreads.hangsForMs(place)
       if (hangsForMs !== null) {
         const seconds = Math.round(hangsForMs / 1000)
         const again = place.stamp === '' ? 'the call returns' : 'it changes'
-        poisons.push({
+        refused.push({
           key,
           code,
           what: `has held a worker thread for ${seconds} s; it is read again when ${again}`,
         })
       }
       // Strikes are kept for some time longer.
-      else if (nowMs > untilMs + LONGEST_MS) this.#entries.delete(key)
-      else if (!force && nowMs < untilMs && owner === pool) poisons.push({ key, code, what })
+      else if (nowMs > untilMs + MAX_MS) this.#entries.delete(key)
+      else if (!force && nowMs < untilMs && owner === pool) refused.push({ key, code, what })
     }
-    return poisons
+    return refused
   }
 }
 
 export const quarantine: Quarantine = new Quarantine()
 
-const NONE: readonly Poison[] = []
+const NONE: readonly RefusedFile[] = []

@@ -8,7 +8,7 @@ import { threadBudget } from './thread-budget.js'
  * Concurrent tasks in the process: two, so that a hanging task of one engine does not block another engine. While a thread
  * hangs, the limit is one.
  */
-const MOST_RUNNING = 2
+const MAX_RUNNING = 2
 
 /** Decides when each task begins, for all pools of the process, because a hanging thread affects all of them. */
 class Scheduler {
@@ -20,33 +20,33 @@ class Scheduler {
   }
 
   submit(job: Job): void {
-    this.#queue.add(job.client.lane, job)
+    this.#queue.add(job.client.engineJobs, job)
     this.pump()
   }
 
   /** Returns a job that could not begin to the front of its engine's queue. */
   putBack(job: Job): void {
     this.#running.delete(job)
-    this.#queue.putBack(job.client.lane, job)
+    this.#queue.putBack(job.client.engineJobs, job)
   }
 
   /** Call when a job has ended. */
   ended(job: Job): void {
     this.#running.delete(job)
-    job.client.lane.running.delete(job)
+    job.client.engineJobs.running.delete(job)
   }
 
   /** Refuses the waiting tasks of one engine. */
-  dismiss({ lane }: Job['client']): void {
-    for (const job of [...lane.waiting]) {
-      this.#queue.remove(lane, job)
+  dismiss({ engineJobs }: Job['client']): void {
+    for (const job of [...engineJobs.waiting]) {
+      this.#queue.remove(engineJobs, job)
       job.reject(closed())
     }
   }
 
   /** Begins all jobs that can begin. Call whenever a thread may have become free, or may be started. */
   pump(): void {
-    while (this.#running.size < (hungThreads.count === 0 ? MOST_RUNNING : 1)) {
+    while (this.#running.size < (hungThreads.count === 0 ? MAX_RUNNING : 1)) {
       const job = this.#queue.next(({ client }) => client.pool.canBegin)
       if (!job) break
       this.#running.add(job)
@@ -58,7 +58,7 @@ class Scheduler {
   /** Refuses jobs for which no thread may be started or will become free. */
   #refuseWithoutThread(): void {
     for (const job of this.#queue.first) {
-      const { pool, lane } = job.client
+      const { pool, engineJobs } = job.client
       if (pool.canBegin) continue
       if (pool.hasThread || threadBudget.mayStart) continue
       if (!threadBudget.isSpent) {
@@ -66,8 +66,8 @@ class Scheduler {
         reclaimThread()
         continue
       }
-      for (const waiting of [...lane.waiting]) {
-        this.#queue.remove(lane, waiting)
+      for (const waiting of [...engineJobs.waiting]) {
+        this.#queue.remove(engineJobs, waiting)
         waiting.reject(unavailable())
       }
     }

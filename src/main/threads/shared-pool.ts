@@ -24,7 +24,7 @@ import { threadBudget } from './thread-budget.js'
 const EXIT_CHECK_MS = 100
 
 /** Buffers kept for reuse: as many as tasks can run at a time. */
-const MOST_BUFFERS = 2
+const MAX_BUFFERS = 2
 
 /** A job that a thread runs. */
 interface Running {
@@ -143,7 +143,7 @@ export class SharedPool implements JobPool {
 
   #run(job: Job, thread: PoolThread): void {
     const { name, task, client, force } = job
-    const { clock, lane, limits } = client
+    const { clock, engineJobs, limits } = client
     const buffer = this.#buffers.pop() ?? createProgressBuffer()
     resetProgress(buffer)
     const number = ++this.#numbers
@@ -157,7 +157,7 @@ export class SharedPool implements JobPool {
     const progress = {
       buffer,
       number,
-      poisons: quarantine.poisons(force, this, clock),
+      refusedFiles: quarantine.refusedFiles(force, this, clock),
       ...(wasWarm ? {} : { hangs: hungThreads.list }),
     }
     const release = () => {
@@ -167,12 +167,12 @@ export class SharedPool implements JobPool {
       scheduler.ended(job)
       if (hungThreads.count > 0) hungThreads.locate(locatedIn(buffer))
       // A thread that was given up may still write to it.
-      if (!signal.aborted && this.#buffers.length < MOST_BUFFERS) this.#buffers.push(buffer)
+      if (!signal.aborted && this.#buffers.length < MAX_BUFFERS) this.#buffers.push(buffer)
     }
     thread.run({ name, task, progress } satisfies NamedTask, signal).then(
       (reply) => {
         release()
-        lane.suspect = false
+        engineJobs.suspect = false
         job.resolve(reply)
         scheduler.pump()
       },
@@ -183,7 +183,7 @@ export class SharedPool implements JobPool {
           scheduler.submit(job)
           return
         }
-        lane.suspect = signal.reason?.why === 'timeout'
+        engineJobs.suspect = signal.reason?.why === 'timeout'
         job.reject(this.#failure(error, running))
         scheduler.pump()
       },

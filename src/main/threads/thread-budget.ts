@@ -6,7 +6,7 @@ import { hungThreads } from './hung-threads.js'
  * New threads that may be started in the process while one hangs. The limit is low because each of them may hang as well, and
  * a hanging thread keeps its memory and cannot be ended.
  */
-const MOST_REPLACEMENTS = 2
+const MAX_REPLACEMENTS = 2
 
 /** Limits the threads that are started while another one hangs. */
 class ThreadBudget {
@@ -21,7 +21,7 @@ class ThreadBudget {
 
   /** Whether a thread may be started now. */
   get mayStart(): boolean {
-    return hungThreads.count === 0 || this.#replacements.size < MOST_REPLACEMENTS
+    return hungThreads.count === 0 || this.#replacements.size < MAX_REPLACEMENTS
   }
 
   /** Whether no thread may be started until a hanging one returns. */

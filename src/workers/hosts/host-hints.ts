@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import fastGlob from 'fast-glob'
 
-import { touching } from '../progress/progress.js'
+import { markTouched } from '../progress/progress.js'
 import { shortList } from '../read/directory-in-place.js'
 import { type DirectoryEntry, listDirectory, namesIn } from '../read/list-directory.js'
 import { candidatesIn, EXPECTED } from './layouts.js'
@@ -53,7 +53,7 @@ function patternBelow(base: string): string | null {
 
 function entriesOf(directory: string): DirectoryEntry[] | null {
   try {
-    touching(directory)
+    markTouched(directory)
     return listDirectory(directory)
   } catch {
     return null

@@ -5,7 +5,7 @@ import fastGlob from 'fast-glob'
 
 import type { Problem } from '../base/problem.js'
 import { fromSharedJson } from '../base/shared-json.js'
-import { touching } from '../progress/progress.js'
+import { markTouched } from '../progress/progress.js'
 import type { HostSource, HostSources } from '../protocol/hosts.js'
 import { findMatching } from '../read/find-matching.js'
 import { listDirectory, namesIn } from '../read/list-directory.js'
@@ -144,7 +144,7 @@ function byId({ id: one }: HostSource, { id: other }: HostSource): number {
 /** A file at which a thread was lost counts as existing: its host is refused by name on reading, and not removed. */
 export function exists(path: string): boolean {
   try {
-    touching(path)
+    markTouched(path)
   } catch {
     return true
   }
@@ -169,7 +169,7 @@ function matching(pattern: string, unlisted: Problem[]): Matches {
 
 /** A path without wildcards: fast-glob would resolve `..` lexically, even after a link. */
 function matchesAt(path: string): Matches {
-  touching(path)
+  markTouched(path)
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats?.isDirectory()) return { directories: [path], files: new Map() }
   const files = stats ? new Map([[dirname(path), new Set([basename(path)])]]) : new Map<string, Set<string>>()
@@ -178,7 +178,7 @@ function matchesAt(path: string): Matches {
 
 /** As fast-glob behaves: a missing directory is empty, and one that cannot be listed is an error. */
 function matchesIn(parent: string): Matches {
-  touching(parent)
+  markTouched(parent)
   try {
     const entries = listDirectory(parent, true)
     const names = entries.flatMap(({ name, isDirectory }) => (isDirectory ? [] : name))

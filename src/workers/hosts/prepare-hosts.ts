@@ -11,7 +11,7 @@ import { neededIn } from '../judge/needed.js'
 import { ocspDigestOf, readStaple, type Staple } from '../judge/staple.js'
 import { factsOf, keyTypeOf } from '../parse/facts.js'
 import { Findings } from '../problems/findings.js'
-import { touching, workingOn } from '../progress/progress.js'
+import { markTouched, markWork } from '../progress/progress.js'
 import type { HostSource, PrepareHostsReply, PrepareHostsTask } from '../protocol/hosts.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { Role } from '../protocol/roles.js'
@@ -79,7 +79,7 @@ async function prepareHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<HostResult | null> {
-  touching(host.cert)
+  markTouched(host.cert)
   const sources = sourcesOf(host, task.passphrase)
   const set = fileReader(sources, task.limits).read()
   if (Array.isArray(set)) {
@@ -89,7 +89,7 @@ async function prepareHost(
   try {
     const [identity] = readIdentities(set, givenPassphrase(sources), found)
     if (!identity || found.refused) return null
-    workingOn(host.cert)
+    markWork(host.cert)
     const entry = entryOf(host, identity, set)
     if (!task.fresh && host.served === entry.materialDigest) return { entry }
     const judged = judge(host, identity, task, found)

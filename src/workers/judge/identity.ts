@@ -10,7 +10,7 @@ import { noMacWarning, otherPairsWarning, readPkcs12 } from '../parse/pkcs12.js'
 import { type PrivateKey, privateKeysOf } from '../parse/private-key.js'
 import type { Findings } from '../problems/findings.js'
 import { reading } from '../problems/reading.js'
-import { workingOn } from '../progress/progress.js'
+import { markWork } from '../progress/progress.js'
 import type { MaterialSources } from '../protocol/material.js'
 import { assertFilled, emptiness } from '../read/emptiness.js'
 import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
@@ -58,7 +58,7 @@ function identitiesBy(passphrase: Buffer | null, set: MaterialSet, found: Findin
   })
   for (const { id: pfx, bytes } of set.itemsOf('pfx')) {
     const content = found.attempt(() => {
-      workingOn(pfx)
+      markWork(pfx)
       assertFilled(bytes, pfx, 'PFX_INVALID')
       return opened(set, passphrase, () => readPkcs12(bytes, pfx, passphrase, budget))
     })
@@ -120,17 +120,17 @@ function readPair(
   budget: DerivationBudget,
   found: Findings,
 ): Identity {
-  workingOn(cert)
+  markWork(cert)
   assertFilled(certBytes, cert, 'CERT_MISSING')
   const blocks = splitPem(certBytes, cert)
   assertFew(blocks.filter(isCertificateBlock).length, cert)
   const certificates = certificatesOf(blocks, cert)
-  workingOn(key)
+  markWork(key)
   assertFilled(keyBytes, key, 'KEY_MISSING')
   const keyBlocks = splitPem(keyBytes, key)
   assertFewKeys(keyBlocks, key)
   const { keys, unusable } = privateKeysOf(keyBlocks, key, passphrase, budget)
-  workingOn(cert)
+  markWork(cert)
   const [failure] = unusable
   if (failure && !certificates.some((one) => keys.some(({ object }) => one.checkPrivateKey(object)))) {
     throw failure

@@ -16,7 +16,7 @@ import type { AuthorityBlock, JudgedAuthority } from '../parse/trust-blocks.js'
 import type { Findings } from '../problems/findings.js'
 import { expiredProblem } from '../problems/out-of-date.js'
 import { reading } from '../problems/reading.js'
-import { workingOn } from '../progress/progress.js'
+import { markWork } from '../progress/progress.js'
 import type { Policy } from '../protocol/material.js'
 import { BrokenAnchor } from './broken-anchor.js'
 import { warnOfRootless } from './rootless-anchors.js'
@@ -30,7 +30,7 @@ import { unsucceededOf } from './unsucceeded-anchors.js'
  */
 export function authorityFacts(block: AuthorityBlock, partialChain: boolean): AuthorityFacts {
   const { what, path } = block
-  workingOn(path)
+  markWork(path)
   return reading('CA_INVALID', `${what} cannot be checked`, path, () => factsOfAuthority(block, partialChain))
 }
 

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 
 import { mustStaple } from '../formats/tls-feature.js'
 import type { Findings } from '../problems/findings.js'
-import { workingOn } from '../progress/progress.js'
+import { markWork } from '../progress/progress.js'
 import type { Policy } from '../protocol/material.js'
 import type { Role } from '../protocol/roles.js'
 import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
@@ -52,7 +52,7 @@ function stapleIn(
   policy: Pick<Policy, 'badOcsp' | 'clockSkewSeconds'>,
   found: Findings,
 ): Staple | null {
-  workingOn(id)
+  markWork(id)
   if (!failure) return judgeOcsp(bytes, id, identity, anchorsNamed, policy, found)
   found.judge(policy.badOcsp, failure.code, `${failure.message}; no OCSP response is stapled`, id)
   return null

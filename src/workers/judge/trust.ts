@@ -10,7 +10,7 @@ import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
 import { damagedCertificate, describe, isCertificateBlock } from '../parse/certificates.js'
 import type { AuthorityBlock, JudgedAuthority, TrustBlock, TrustBlocks } from '../parse/trust-blocks.js'
 import type { Findings } from '../problems/findings.js'
-import { workingOn } from '../progress/progress.js'
+import { markWork } from '../progress/progress.js'
 import type { TrustEnds } from '../protocol/ends.js'
 import type { PreparedTrust, PrepareTask } from '../protocol/prepare.js'
 import { type Role, rolesWhere, TRUST_ROLES } from '../protocol/roles.js'
@@ -43,7 +43,7 @@ export function readTrust(set: MaterialSet, known: AuthorityList, found: Finding
       set.itemsOf(role).flatMap(
         ({ id, bytes }) =>
           found.attempt(() => {
-            workingOn(id)
+            markWork(id)
             return read(bytes, id)
           }) ?? [],
       ),

@@ -16,7 +16,7 @@ import { childrenOf, type DerNode } from '../formats/der.js'
 import { SEQUENCE } from '../formats/der-tags.js'
 import { fullNamesOf } from '../formats/issuer.js'
 import { reading } from '../problems/reading.js'
-import { workingOn } from '../progress/progress.js'
+import { markWork } from '../progress/progress.js'
 import type { TrustBlock } from './trust-blocks.js'
 
 /** The fields of a revocation list that decide which clients of its CA OpenSSL accepts while it is loaded. */
@@ -37,7 +37,7 @@ export interface CrlScope {
 /** @throws ProblemError `CRL_INVALID` */
 export function parseCrl(block: TrustBlock): Crl {
   const { der, pem, path, what } = block
-  workingOn(path)
+  markWork(path)
   return reading('CRL_INVALID', `${what} is damaged`, path, () => {
     const list = crlFieldsOf(der)
     const { extensions, distributionPoint, revoked: _, ...fields } = list

@@ -5,7 +5,7 @@ import { derOf, splitPem } from '../formats/pem.js'
 import { pemHint } from '../formats/pem-hints.js'
 import { isPrimeOrderGroup, isSafePrime } from '../formats/safe-prime.js'
 import type { Findings } from '../problems/findings.js'
-import { workingOn } from '../progress/progress.js'
+import { markWork } from '../progress/progress.js'
 import type { Policy } from '../protocol/material.js'
 import { assertFilled } from '../read/emptiness.js'
 import type { MaterialSet } from '../read/material-reader.js'
@@ -28,7 +28,7 @@ export function readDhparam(set: MaterialSet, policy: Policy, found: Findings): 
   const [item] = set.itemsOf('dhparam')
   if (!item) return null
   const { id: path, bytes } = item
-  workingOn(path)
+  markWork(path)
   assertFilled(bytes, path, 'DHPARAM_INVALID')
   const blocks = splitPem(bytes, path)
   const block = blocks.find(({ label }) => label === PKCS3 || label === X942)

@@ -3,7 +3,7 @@ import { dirname, join, parse, resolve, sep } from 'node:path'
 
 import { inodeStamp } from '../../fingerprint/index.js'
 import { MAX_LINKS } from './follow-path.js'
-import { touching } from './progress.js'
+import { markTouched } from './progress.js'
 
 /**
  * A snapshot of the symbolic links and directories that lead to a set of files. If two snapshots are equal, no
@@ -37,7 +37,7 @@ export function pathMarksOf(paths: Iterable<string>, listed: ReadonlySet<string>
   }
   for (const path of paths) {
     // First by its own name, which a problem should show.
-    touching(path)
+    markTouched(path)
     let links = 0
     let rest = partsOf(resolve(path))
     let at = parse(resolve(path)).root
@@ -98,10 +98,10 @@ function partsOf(path: string): string[] {
 /**
  * The error code if it cannot be examined.
  *
- * @throws ProblemError as {@link touching} does.
+ * @throws ProblemError as {@link markTouched} does.
  */
 function lstatOf(path: string): BigIntStats | string {
-  touching(path)
+  markTouched(path)
   try {
     return lstatSync(path, { bigint: true })
   } catch (error) {

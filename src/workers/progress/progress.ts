@@ -11,14 +11,14 @@ export interface Progress {
   readonly buffer: SharedArrayBuffer
   /** Identifies this task in the message that a thread sends for its first task. */
   readonly number: number
-  /** Files that the task must not touch, because a thread was lost at one in the same state; see {@link poisonKey}. */
-  readonly poisons: readonly Poison[]
+  /** Files that the task must not touch, because a thread was lost at one in the same state; see {@link refusedFileKey}. */
+  readonly refusedFiles: readonly RefusedFile[]
   /** Hanging system calls of this process; passed with a thread's first task. */
   readonly hangs?: HangList
 }
 
 /** The state of a file when a thread hung or exited at it. */
-export interface Poison {
+export interface RefusedFile {
   readonly key: string
   readonly code: 'WORKER_TIMEOUT' | 'WORKER_CRASHED'
   /** The event, worded to follow the path. */
@@ -109,7 +109,7 @@ function headOf(buffer: SharedArrayBuffer): Int32Array {
 }
 
 /** Identifies a file in one state. An empty stamp means any state, because a system call on the file did not return. */
-export function poisonKey(path: string, stamp: string): string {
+export function refusedFileKey(path: string, stamp: string): string {
   return `${stamp}\n${path}`
 }
 
@@ -119,7 +119,7 @@ interface CurrentTask {
   readonly path: Uint8Array
   readonly stamp: Uint8Array
   readonly located: Uint8Array
-  readonly poisons: ReadonlyMap<string, Poison>
+  readonly refusedFiles: ReadonlyMap<string, RefusedFile>
   readonly stamps: Map<string, string>
 }
 
@@ -129,14 +129,14 @@ let guard: HangGuard | null = null
 const encoder = new TextEncoder()
 
 /** Called when a thread takes a task. */
-export function beginTask({ buffer, poisons, hangs }: Progress): void {
+export function beginTask({ buffer, refusedFiles, hangs }: Progress): void {
   if (hangs) guard = new HangGuard(hangs)
   current = {
     head: headOf(buffer),
     path: new Uint8Array(buffer, HEAD_BYTES, MAX_PATH_BYTES),
     stamp: new Uint8Array(buffer, STAMP_AT, MAX_STAMP_BYTES),
     located: new Uint8Array(buffer, LOCATED_AT, MAX_LOCATED_BYTES),
-    poisons: new Map(poisons.map((poison) => [poison.key, poison])),
+    refusedFiles: new Map(refusedFiles.map((file) => [file.key, file])),
     stamps: new Map(),
   }
   currentPath = null
@@ -154,12 +154,12 @@ export function endTask({ buffer }: Progress): void {
  *
  * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` if a thread was lost at it or its mount does not respond.
  */
-export function touching(path: string): void {
+export function markTouched(path: string): void {
   if (guard?.isNeeded) avoidHangs(guard, path)
   mark(path, '')
 }
 
-/** Records the stamp of a file that was read, for {@link workingOn}. */
+/** Records the stamp of a file that was read, for {@link markWork}. */
 export function noteStamp(path: string, stamp: string): void {
   current?.stamps.set(path, stamp)
 }
@@ -169,7 +169,7 @@ export function noteStamp(path: string, stamp: string): void {
  *
  * @throws ProblemError `WORKER_TIMEOUT` or `WORKER_CRASHED` if a thread was lost over the same content.
  */
-export function workingOn(path: string): void {
+export function markWork(path: string): void {
   mark(path, current?.stamps.get(path) ?? '')
 }
 
@@ -182,9 +182,9 @@ function mark(path: string, stamp: string): void {
   currentPath = path
   if (current === null) return
   writeMark(current, path, stamp, false)
-  if (current.poisons.size === 0) return
-  const poison = current.poisons.get(poisonKey(path, stamp))
-  if (poison) throw new ProblemError(poison.code, `${path} ${poison.what}`, path)
+  if (current.refusedFiles.size === 0) return
+  const refused = current.refusedFiles.get(refusedFileKey(path, stamp))
+  if (refused) throw new ProblemError(refused.code, `${path} ${refused.what}`, path)
 }
 
 function writeMark(

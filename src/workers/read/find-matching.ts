@@ -3,7 +3,7 @@ import { lstatSync, readdirSync, statSync } from 'node:fs'
 import fastGlob from 'fast-glob'
 
 import { type Problem, ProblemError } from '../base/problem.js'
-import { touching } from '../progress/progress.js'
+import { markTouched } from '../progress/progress.js'
 
 /** Matches of a pattern, and the places that could not be examined. */
 export interface Matches {
@@ -20,7 +20,7 @@ export function findMatching(pattern: string, options: fastGlob.Options): Matche
   const unseen = new Map<string | undefined, Problem>()
   const reach = (path: string) => {
     try {
-      touching(path)
+      markTouched(path)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       unseen.set(error.problem.path, error.problem)

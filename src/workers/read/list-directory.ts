@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { touching } from '../progress/progress.js'
+import { markTouched } from '../progress/progress.js'
 
 /** A directory entry. A link has its target's type; a dangling one is not a directory. */
 export interface DirectoryEntry {
@@ -31,7 +31,7 @@ export function listDirectory(directory: string, unknown: boolean = false): Dire
 /** The non-hidden names in a directory; empty if it cannot be listed or does not exist. */
 export function namesIn(directory: string): ReadonlySet<string> {
   try {
-    touching(directory)
+    markTouched(directory)
     return new Set(readdirSync(directory).filter((name) => !name.startsWith('.')))
   } catch {
     return new Set()
@@ -40,7 +40,7 @@ export function namesIn(directory: string): ReadonlySet<string> {
 
 function leadsToDirectory(link: string, unknown: boolean): boolean {
   try {
-    touching(link)
+    markTouched(link)
   } catch {
     return unknown
   }

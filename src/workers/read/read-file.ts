@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, stat
 
 import { contentDigest, inodeStamp } from '../../fingerprint/index.js'
 import { type Problem, ProblemError } from '../base/problem.js'
-import { noteStamp, touching } from '../progress/progress.js'
+import { markTouched, noteStamp } from '../progress/progress.js'
 import { noteLinkCount } from './link-counts.js'
 import { isSettled } from './settled.js'
 
@@ -70,7 +70,7 @@ export function stampFile(path: string): string {
 /** Mode bits and owner of a file, for messages about permissions; `null` if unavailable. */
 export function permissionsOf(path: string): { mode: number; uid: number; gid: number } | null {
   try {
-    touching(path)
+    markTouched(path)
     const { mode, uid, gid } = statSync(path)
     return { mode: mode & 0o7777, uid, gid }
   } catch {
@@ -172,10 +172,10 @@ function kindOf(stats: BigStats): string {
 /**
  * Runs `act`; a failed system call becomes a problem with `path`.
  *
- * @throws ProblemError `FILE_NOT_FOUND` or `FILE_UNREADABLE`, and as {@link touching} does.
+ * @throws ProblemError `FILE_NOT_FOUND` or `FILE_UNREADABLE`, and as {@link markTouched} does.
  */
 export function attempt<T>(path: string, act: () => T): T {
-  touching(path)
+  markTouched(path)
   try {
     return act()
   } catch (error) {

@@ -1,11 +1,11 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 
-import { touching } from '../progress/progress.js'
+import { markTouched } from '../progress/progress.js'
 import type { ReadTextReply, ReadTextTask } from '../protocol/read-text.js'
 
 /** Reads a text file, or a pipe to its end; `mode` is that of the opened file. */
 export function readText({ path }: ReadTextTask): ReadTextReply {
-  touching(path)
+  markTouched(path)
   let file: number | undefined
   try {
     file = openSync(path, 'r')

@@ -10,7 +10,7 @@ import { test } from 'node:test'
 import tls, { type TLSSocket } from 'node:tls'
 
 import type { ServedState } from '../../../src/main/attach/served-state.js'
-import { TrustGate } from '../../../src/main/attach/trust-gate.js'
+import { HandshakeTrust } from '../../../src/main/attach/trust-gate.js'
 import type { TrustTerms } from '../../../src/main/generation/trust-change.js'
 import { NO_TRUST_ENDS } from '../../../src/workers/protocol/ends.js'
 import { handshake } from '../../../support/clients/tls-client.js'
@@ -68,7 +68,7 @@ function gateOf() {
   let partial = true
   const terms: TrustTerms[] = [termsOf(true), termsOf(false)]
   const contexts = { termsFor: () => terms[partial ? 0 : 1] }
-  const gate = new TrustGate(() => ({ contexts }) as unknown as ServedState)
+  const gate = new HandshakeTrust(() => ({ contexts }) as unknown as ServedState)
   const withdraw = () => {
     partial = false
   }

@@ -93,7 +93,7 @@ test('only the first of several pipelined requests is carried out and answered',
 })
 
 test('idle connections make room for one with a request: the oldest is closed', async (t) => {
-  const { socket } = await controlledEngine(t, { limits: { strangers: 4 } })
+  const { socket } = await controlledEngine(t, { limits: { unauthorized: 4 } })
   const idle: Socket[] = []
   for (let i = 0; i < 4; i++) idle.push(await rawConnection(t, socket))
   const [oldest] = idle

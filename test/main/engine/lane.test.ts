@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { createLane } from '../../../src/main/engine/lane.js'
+import { createPassQueue } from '../../../src/main/engine/lane.js'
 
-test('a pass on a free lane begins at once', async () => {
-  const { run, log, finish } = lane()
+test('a pass on a free queue begins at once', async () => {
+  const { run, log, finish } = passQueue()
   const result = run('reload', 'a')
   assert.deepEqual(log, ['a begins'])
   finish('a')
@@ -13,7 +13,7 @@ test('a pass on a free lane begins at once', async () => {
 })
 
 test('passes run one after the other, in the order of their arrival', async () => {
-  const { run, log, finish } = lane()
+  const { run, log, finish } = passQueue()
   const results = [run('reload', 'a'), run('dry run', 'b'), run('reload', 'c')]
   for (const name of ['a', 'b', 'c']) {
     assert.equal(log.at(-1), `${name} begins`)
@@ -25,7 +25,7 @@ test('passes run one after the other, in the order of their arrival', async () =
 })
 
 test('a caller that arrives during a pass gets the result of one that begins after it', async () => {
-  const { run, finish } = lane()
+  const { run, finish } = passQueue()
   const first = run('reload', 'a')
   const second = run('reload', 'b')
   finish('a')
@@ -36,7 +36,7 @@ test('a caller that arrives during a pass gets the result of one that begins aft
 })
 
 test('callers of one kind share the queued pass; those of another kind do not', async () => {
-  const { run, log, finish } = lane()
+  const { run, log, finish } = passQueue()
   const first = run('reload', 'a')
   const joiners = [
     run('reload', 'b'),
@@ -55,7 +55,7 @@ test('callers of one kind share the queued pass; those of another kind do not', 
 })
 
 test('a symbol is a kind of its own', async () => {
-  const { run, finish } = lane()
+  const { run, finish } = passQueue()
   const results = [run('x', 'a'), run(Symbol('x'), 'b'), run(Symbol('x'), 'c')]
   for (const name of ['a', 'b', 'c']) {
     finish(name)
@@ -64,8 +64,8 @@ test('a symbol is a kind of its own', async () => {
   assert.deepEqual(await Promise.all(results), ['a', 'b', 'c'])
 })
 
-test('a pass that fails, now or later, fails only its callers, and the lane continues', async () => {
-  const { lane: own, run, finish } = lane()
+test('a pass that fails, now or later, fails only its callers, and the queue continues', async () => {
+  const { queue: own, run, finish } = passQueue()
   const error = new Error('mine')
   const running = run('reload', 'a')
   const later = [own.run('x', () => Promise.reject(error)), own.run('x', () => Promise.resolve(1))]
@@ -80,8 +80,8 @@ test('a pass that fails, now or later, fails only its callers, and the lane cont
   assert.deepEqual([await running, await last], ['a', 'b'])
 })
 
-test('a pass that throws at once on a free lane fails its caller, and the lane continues', async () => {
-  const { lane: own, run, finish } = lane()
+test('a pass that throws at once on a free queue fails its caller, and the queue continues', async () => {
+  const { queue: own, run, finish } = passQueue()
   const error = new Error('mine')
   await assert.rejects(
     own.run('x', () => {
@@ -94,8 +94,8 @@ test('a pass that throws at once on a free lane fails its caller, and the lane c
   assert.equal(await next, 'a')
 })
 
-test('a lane that closes refuses queued and new passes, and waits for the running one', async () => {
-  const { lane: own, run, log, finish } = lane()
+test('a queue that closes refuses queued and new passes, and waits for the running one', async () => {
+  const { queue: own, run, log, finish } = passQueue()
   const running = run('reload', 'a')
   const queued = [run('reload', 'b'), run('reload', 'b'), run('dry run', 'c')]
   let closed = false
@@ -112,20 +112,20 @@ test('a lane that closes refuses queued and new passes, and waits for the runnin
   assert.deepEqual(log, ['a begins', 'a ends'])
 })
 
-test('a free lane closes at once, and twice', async () => {
-  const { lane: own, run } = lane()
+test('a free queue closes at once, and twice', async () => {
+  const { queue: own, run } = passQueue()
   await own.close()
   await own.close()
   await assert.rejects(run('reload', 'a'), { code: 'CLOSED' })
 })
 
-/** A lane whose passes end when the test lets them. */
-function lane() {
-  const own = createLane()
+/** A queue whose passes end when the test lets them. */
+function passQueue() {
+  const own = createPassQueue()
   const log: string[] = []
   const ends = new Map<string, () => void>()
   return {
-    lane: own,
+    queue: own,
     log,
     run: (kind: string | symbol, name: string) =>
       own.run(kind, async () => {

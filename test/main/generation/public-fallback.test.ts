@@ -44,7 +44,7 @@ test('no context that has served is changed, and no spare is built', () => {
   const shelf = new SpareContexts(clock)
   const plan = contextPlan({ pairs: [authority.issue()] })
   const context = runAtOnce(buildContext(plan))
-  shelf.stock([plan], [{ plan, context, keyTypes: ['EC prime256v1'] }])
+  shelf.prepare([plan], [{ plan, context, keyTypes: ['EC prime256v1'] }])
   assert.deepEqual([shelf.take(plan, ['EC prime256v1']), clock.pending], [null, 0])
 })
 

@@ -21,7 +21,7 @@ const A_SECOND = 1000
 
 test('a spare is prepared in the background, one step at a time', async () => {
   const { clock, shelf } = shelfWithClock()
-  shelf.stock([planOf(manyAuthorities(40))])
+  shelf.prepare([planOf(manyAuthorities(40))])
   assert.equal(clock.pending, 1)
   let steps = 0
   for (; clock.pending > 0; steps++) await clock.advance(2)
@@ -33,7 +33,7 @@ test('a spare that is complete, half complete or not begun serves like any conte
   for (const ms of [0, 4, A_SECOND]) {
     const { clock, shelf } = shelfWithClock()
     const plan = planOf([...manyAuthorities(20), authority])
-    shelf.stock([plan])
+    shelf.prepare([plan])
     await clock.advance(ms)
     const build = shelf.take(plan)
     assert.ok(build)
@@ -50,7 +50,7 @@ test('a spare that is complete, half complete or not begun serves like any conte
 test('a spare is returned once', async () => {
   const { clock, shelf } = shelfWithClock()
   const plan = planOf([authority])
-  shelf.stock([plan])
+  shelf.prepare([plan])
   await clock.advance(A_SECOND)
   assert.ok(shelf.take(plan))
   assert.equal(shelf.take(plan), null)
@@ -70,7 +70,7 @@ test('a spare fits a plan with the same trust, options, ticket keys and paramete
   ]
   for (const other of others) {
     const { shelf } = shelfWithClock()
-    shelf.stock([plan])
+    shelf.prepare([plan])
     assert.equal(shelf.take(other), null)
     assert.ok(shelf.take(same))
   }
@@ -79,12 +79,12 @@ test('a spare fits a plan with the same trust, options, ticket keys and paramete
 test('spares that still fit are kept, and those that fit no plan are removed', async () => {
   const { clock, shelf } = shelfWithClock()
   const [plan, other] = [planOf([authority]), planOf([authority])]
-  shelf.stock([plan])
+  shelf.prepare([plan])
   await clock.advance(A_SECOND)
-  shelf.stock([plan, other])
+  shelf.prepare([plan, other])
   assert.equal(clock.pending, 1)
   await clock.advance(A_SECOND)
-  shelf.stock([other])
+  shelf.prepare([other])
   assert.equal(shelf.take(plan), null)
   assert.ok(shelf.take(other))
 })
@@ -92,7 +92,7 @@ test('spares that still fit are kept, and those that fit no plan are removed', a
 test('cleared spares are gone, and none are scheduled', async () => {
   const { clock, shelf } = shelfWithClock()
   const plan = planOf([authority])
-  shelf.stock([plan, planOf(manyAuthorities(40))])
+  shelf.prepare([plan, planOf(manyAuthorities(40))])
   await clock.advance(4)
   shelf.clear()
   assert.deepEqual([clock.pending, shelf.take(plan)], [0, null])
@@ -103,7 +103,7 @@ test('a spare that cannot be built is dropped without harm, and those behind it 
   const bad = planOf([authority])
   const broken = { ...bad, options: { ciphers: 'NO-SUCH-CIPHER' } }
   const good = planOf([authority])
-  shelf.stock([broken, good])
+  shelf.prepare([broken, good])
   await clock.advance(A_SECOND)
   assert.equal(shelf.take(broken), null)
   const context = runAtOnce(shelf.take(good) as NonNullable<ReturnType<SpareContexts['take']>>)
@@ -115,7 +115,7 @@ test('a context that has served is taken before a spare, once, and keeps its tru
   const { shelf } = shelfWithClock()
   const plan = planOf([...manyAuthorities(20), authority])
   const context = runAtOnce(buildContext(plan))
-  shelf.stock([plan], [{ context, plan, keyTypes: KEY_TYPES }])
+  shelf.prepare([plan], [{ context, plan, keyTypes: KEY_TYPES }])
   const renewed = authority.issue()
   const next = { ...plan, material: { ...plan.material, pairs: [preparedPair(renewed)] } }
   const build = shelf.take(next, KEY_TYPES)
@@ -134,7 +134,7 @@ test('if a server staples OCSP responses, no context that has served is reused',
   const { shelf } = shelfWithClock()
   const plan = planOf([authority])
   const context = runAtOnce(buildContext(plan))
-  shelf.stock([plan], [{ context, plan, keyTypes: KEY_TYPES }])
+  shelf.prepare([plan], [{ context, plan, keyTypes: KEY_TYPES }])
   const build = shelf.take(plan)
   assert.notEqual(runAtOnce(build as NonNullable<typeof build>), context)
 })
@@ -151,8 +151,8 @@ test('the last context of each plan that has served is kept, and the others are 
     const close = t.mock.method(context.context as unknown as { close(): void }, 'close')
     return () => close.mock.callCount()
   })
-  shelf.stock([plan], [first])
-  shelf.stock([plan], [second, third])
+  shelf.prepare([plan], [first])
+  shelf.prepare([plan], [second, third])
   for (let i = 0; i < 5; i++) await turn()
   assert.deepEqual(
     freed.map((times) => times()),

@@ -111,8 +111,8 @@ interface ProblemDocument {
   readonly warnings?: readonly ProblemView[]
 }
 
-/** Most further problems listed; the JSON has all of them. */
-const MOST_LISTED = 9
+/** Maximum number of further problems listed; the JSON has all of them. */
+const MAX_LISTED = 9
 
 function problemReply(status: number, json: unknown, body: string): ProblemReply {
   const document = (json ?? {}) as ProblemDocument
@@ -126,7 +126,7 @@ function problemReply(status: number, json: unknown, body: string): ProblemReply
 
 /** The problems after the first, which is in the detail. */
 function furtherProblems({ errors = [] }: ProblemDocument): string[] {
-  return errors.slice(1, 1 + MOST_LISTED).map(problemLine)
+  return errors.slice(1, 1 + MAX_LISTED).map(problemLine)
 }
 
 /**

@@ -16,7 +16,7 @@ import type { ShareOptions } from '../../fleet/index.js'
 import { openWorker } from '../../threads/pool.js'
 import { defaultControlPath } from '../control-path.js'
 import { CommandError, EXIT } from '../exit-codes.js'
-import { LEAST_SECONDS, MOST_PATIENCE, MOST_PROCESSES, MOST_SECONDS } from '../limits.js'
+import { MAX_PATIENCE, MAX_PROCESSES, MAX_SECONDS, MIN_SECONDS } from '../limits.js'
 import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
 
 /** The flags of the table of material options, by the names that commander gives them. */
@@ -76,9 +76,9 @@ const DEFAULT_INTERVAL_SECONDS = 10
 const fileSchema = z.looseObject({
   listen: z.string().optional(),
   upstream: z.string().optional(),
-  processes: z.int().min(1).max(MOST_PROCESSES).optional(),
-  memberTimeout: z.number().min(LEAST_SECONDS).max(MOST_SECONDS).optional(),
-  memberPatience: z.int().min(1).max(MOST_PATIENCE).optional(),
+  processes: z.int().min(1).max(MAX_PROCESSES).optional(),
+  memberTimeout: z.number().min(MIN_SECONDS).max(MAX_SECONDS).optional(),
+  memberPatience: z.int().min(1).max(MAX_PATIENCE).optional(),
   control: z.union([z.string().min(1), z.literal(false)]).optional(),
   logLevel: z.string().optional(),
   lameDuck: z.number().optional(),

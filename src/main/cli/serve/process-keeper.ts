@@ -8,9 +8,9 @@ import type { MemberFailure, MemberOrder } from './member-order.js'
 import { passOnLines } from './member-output.js'
 
 /** Minimum milliseconds between a process and its replacement, for processes that keep dying. */
-const LEAST_LIFE_MS = 1_000
+const MIN_LIFE_MS = 1_000
 /** Milliseconds after which a process that does not listen yet is killed; it may have been suspended at its start. */
-const LONGEST_START_MS = 30_000
+const MAX_START_MS = 30_000
 /** Milliseconds that a process may take to end after the order to cut its connections. */
 const LAST_RESORT_MS = 300
 /** Milliseconds that an evicted process may take to finish its connections. */
@@ -20,7 +20,7 @@ const EVICTED_GRACE_MS = 2_000
 type Listening = { readonly address: string; readonly port: number }
 
 /** Starts the processes of `serve --processes`, and replaces those that have died or do not respond. */
-export class ProcessKeeper {
+export class ServingProcesses {
   readonly #drain: Drain
   readonly #logger: Logger
   /** Processes that have been or will be replaced. */
@@ -73,18 +73,19 @@ export class ProcessKeeper {
     })
     const listening = whenListening(worker)
     listening.then(
-      () => worker.once('exit', (code, signal) => this.#died(worker, { code, signal, startedAt })),
+      () =>
+        worker.once('exit', (code, signal) => this.#endedUnexpectedly(worker, { code, signal, startedAt })),
       () => {},
     )
     return listening
   }
 
-  #died(worker: Worker, { code, signal, startedAt }: Death): void {
+  #endedUnexpectedly(worker: Worker, { code, signal, startedAt }: UnexpectedEnd): void {
     if (this.#replaced.has(worker) || !this.#mayStart) return
     this.#replaced.add(worker)
     const { pid: memberPid } = worker.process
     this.#logger.error({ memberPid, code, signal }, 'a serving process died; it is replaced')
-    setTimeout(() => void this.#replace(), Math.max(0, startedAt + LEAST_LIFE_MS - performance.now()))
+    setTimeout(() => void this.#replace(), Math.max(0, startedAt + MIN_LIFE_MS - performance.now()))
   }
 
   /** Retries until it succeeds. */
@@ -98,7 +99,7 @@ export class ProcessKeeper {
       if (worker && this.#replaced.has(worker)) return
       const { message: reason } = error as Error
       this.#logger.error({ reason }, 'a serving process could not be replaced')
-      setTimeout(() => void this.#replace(), LEAST_LIFE_MS)
+      setTimeout(() => void this.#replace(), MIN_LIFE_MS)
     }
   }
 
@@ -107,19 +108,19 @@ export class ProcessKeeper {
   }
 }
 
-interface Death {
+interface UnexpectedEnd {
   readonly code: number
   readonly signal: string
   readonly startedAt: number
 }
 
-/** Resolves with the address. A process that does not listen within `LONGEST_START_MS` is killed. */
+/** Resolves with the address. A process that does not listen within `MAX_START_MS` is killed. */
 async function whenListening(worker: Worker): Promise<Listening> {
   let failure = 'it ended before it listened'
   const timer = setTimeout(() => {
-    failure = `it did not listen within ${LONGEST_START_MS / 1000} s`
+    failure = `it did not listen within ${MAX_START_MS / 1000} s`
     worker.process.kill('SIGKILL')
-  }, LONGEST_START_MS).unref()
+  }, MAX_START_MS).unref()
   try {
     return await new Promise<Listening>((resolve, reject) => {
       worker.on('message', (message: Partial<MemberFailure> | null) => {

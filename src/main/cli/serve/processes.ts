@@ -9,7 +9,7 @@ import { urlOf } from './address.js'
 import type { ServeConfig } from './config.js'
 import type { MemberConfig } from './member-order.js'
 import { stdioOfMembers } from './member-output.js'
-import { ProcessKeeper } from './process-keeper.js'
+import { ServingProcesses } from './process-keeper.js'
 import type { Site } from './site.js'
 
 /** Processes that serve the generations of this one on a common address; each is a tracked session of the drain. */
@@ -29,12 +29,12 @@ export function memberProcesses(config: ServeConfig, engine: ReloadEngine, logge
         serialization: 'advanced',
         stdio: stdioOfMembers(),
       })
-      const keeper = new ProcessKeeper(drain, logger)
+      const servingProcesses = new ServingProcesses(drain, logger)
       shareEngine(engine, {
         ...members,
-        onEvicted: ({ evicted }, peer) => keeper.evict(peer as Worker, evicted.trustWithdrawn),
+        onEvicted: ({ evicted }, peer) => servingProcesses.evict(peer as Worker, evicted.trustWithdrawn),
       })
-      const [first] = await Promise.all(Array.from({ length: processes }, () => keeper.start()))
+      const [first] = await Promise.all(Array.from({ length: processes }, () => servingProcesses.start()))
       return urlOf(first as { address: string; port: number })
     },
   }

@@ -50,19 +50,19 @@ export function createNotifier(options: NotifierOptions): Notifier {
 export function startNotifier(options: NotifierOptions, env: NodeJS.ProcessEnv): Notifier {
   const { engine, ffi, logger } = resolveNotifierOptions(options)
   const { socket, watchdogMs } = takeEnvironment(env)
-  const complain = oncePerReason((reason) => {
+  const logOnce = oncePerReason((reason) => {
     logger.warn({ reason }, 'the state of this service cannot be reported to systemd')
   })
   if (socket === null) return new SystemdNotifier(engine, null)
   if (!/^[/@]./.test(socket)) {
-    complain(`NOTIFY_SOCKET is neither a path nor an abstract name: ${socket}`)
+    logOnce(`NOTIFY_SOCKET is neither a path nor an abstract name: ${socket}`)
     return new SystemdNotifier(engine, null)
   }
   const transport = openTransport(socket, ffi, env)
   const notifier = new SystemdNotifier(engine, async (message) => {
-    await transport.send(message).catch((error: unknown) => complain(reasonOf(error)))
+    await transport.send(message).catch((error: unknown) => logOnce(reasonOf(error)))
   })
-  if (watchdogMs !== null) watch(notifier, transport, watchdogMs, complain)
+  if (watchdogMs !== null) watch(notifier, transport, watchdogMs, logOnce)
   return notifier
 }
 
@@ -161,10 +161,10 @@ function watch(
   notifier: SystemdNotifier,
   { sendNow }: Transport,
   watchdogMs: number,
-  complain: (reason: string) => void,
+  logOnce: (reason: string) => void,
 ): void {
   if (!sendNow) {
-    complain(
+    logOnce(
       'WatchdogSec= needs the option `ffi` and a Node with node:ffi; set both, or remove it from the unit',
     )
     return
@@ -173,7 +173,7 @@ function watch(
     try {
       sendNow(['WATCHDOG=1'])
     } catch (error) {
-      complain(reasonOf(error))
+      logOnce(reasonOf(error))
     }
   }
   notifier.beforeClose(startWatchdog(ping, watchdogMs))
