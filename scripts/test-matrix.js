@@ -3,7 +3,7 @@
 //   node scripts/test-matrix.js                   20, 22, 24 and 26
 //   node scripts/test-matrix.js --only 22,24      these
 //   node scripts/test-matrix.js --others          all except the version that runs this script
-//   node scripts/test-matrix.js --only 26 lane    other arguments go to scripts/test.js
+//   node scripts/test-matrix.js --only 26 queue   other arguments go to scripts/test.js
 //
 // The running Node is used for its own major version. The others are the npm packages node-<platform>-<arch>, kept in
 // .node-matrix/ (about 200 MB each) and reused; delete that folder to get newer releases.

@@ -1,8 +1,8 @@
 // Runs the compiled tests with node:test. The runner of Node 20 accepts no globs, so the files are listed here.
 //
 //   node scripts/test.js                          every *.test.js below build/test and build/support
-//   node scripts/test.js options lane             only files whose path contains one of these words
-//   node scripts/test.js test/main/engine/lane.test.ts   the source path works too
+//   node scripts/test.js options queue            only files whose path contains one of these words
+//   node scripts/test.js test/main/engine/pass-queue.test.ts   the source path works too
 //   node scripts/test.js --without=bench,package  all files but these
 //   node scripts/test.js --node PATH              with another Node (or NODE_BINARY=PATH)
 //   node scripts/test.js --test-name-pattern=sni  other --flag=value arguments go to node

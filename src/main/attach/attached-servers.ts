@@ -15,7 +15,8 @@ import {
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { type PeerPolicy, peerPolicyKey } from '../generation/trust-identity.js'
 import { assertServerSupported } from '../runtime/runtime-support.js'
-import type { ConnectionGenerations } from './connection-ledger.js'
+import type { ConnectionGenerations } from './connection-generations.js'
+import type { HandshakeTrust } from './handshake-trust.js'
 import {
   hasOtherContext,
   hasOtherTicketKeys,
@@ -27,7 +28,6 @@ import { followHandshakes, followPeers } from './peer-chains.js'
 import { assertServable } from './servable-trust.js'
 import type { ServedState } from './served-state.js'
 import type { Stapling } from './stapling.js'
-import type { HandshakeTrust } from './trust-gate.js'
 import { noteSocketPath } from './verify-targets.js'
 
 /** Called with the error if the trust in force cannot serve a server that listens again. */

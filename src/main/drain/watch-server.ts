@@ -4,7 +4,7 @@ import net, { type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls, { type TLSSocket } from 'node:tls'
 
-import { peerOf } from '../attach/connection-ledger.js'
+import { peerOf } from '../attach/connection-generations.js'
 import type { DrainContext } from './connections/drain-context.js'
 import { HandshakeConnection } from './connections/handshake.js'
 import { Http1Connection } from './connections/http1.js'

@@ -9,7 +9,7 @@ import { urlOf } from './address.js'
 import type { ServeConfig } from './config.js'
 import type { MemberConfig } from './member-order.js'
 import { stdioOfMembers } from './member-output.js'
-import { ServingProcesses } from './process-keeper.js'
+import { ServingProcesses } from './serving-processes.js'
 import type { Site } from './site.js'
 
 /** Processes that serve the generations of this one on a common address; each is a tracked session of the drain. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { createPassQueue } from '../../../src/main/engine/lane.js'
+import { createPassQueue } from '../../../src/main/engine/pass-queue.js'
 
 test('a pass on a free queue begins at once', async () => {
   const { run, log, finish } = passQueue()

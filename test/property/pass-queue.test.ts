@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import fc from 'fast-check'
 
-import { createPassQueue } from '../../src/main/engine/lane.js'
+import { createPassQueue } from '../../src/main/engine/pass-queue.js'
 
 const KINDS = ['reload', 'forced reload', 'dry run'] as const
 
