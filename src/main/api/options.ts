@@ -166,7 +166,7 @@ export const FIXED_OPTIONS = [
   'historySize',
   'hostCacheSize',
   'expiryWarningDays',
-] as const satisfies readonly (keyof ReloadEngineOptions)[]
+] as const
 
 type FixedOption = (typeof FIXED_OPTIONS)[number]
 

@@ -199,10 +199,11 @@ export function defaultWorkerLimits(): Required<WorkerOptions> {
  * @throws ReloadError `OPTIONS_INVALID` for an option that cannot change.
  */
 export function mergeChanges(input: ReloadEngineOptions, changes: EngineChanges): ReloadEngineOptions {
-  const fixed = FIXED_OPTIONS.filter((name) => name in changes)
+  const names: readonly (keyof ReloadEngineOptions)[] = FIXED_OPTIONS
+  const fixed = names.filter((name) => name in changes)
   if (fixed.length > 0) {
-    const names = fixed.map((name) => `\`${name}\``).join(', ')
-    throw new ReloadError('OPTIONS_INVALID', `update: ${names} cannot be changed while the engine runs`)
+    const list = fixed.map((name) => `\`${name}\``).join(', ')
+    throw new ReloadError('OPTIONS_INVALID', `update: ${list} cannot be changed while the engine runs`)
   }
   const { policy, tls } = changes
   return withoutUndefined({
