@@ -41,6 +41,6 @@ export interface HostFacts {
    * clients need; `null` if no host has any.
    */
   readonly soonestChain: ({ readonly id: string } & Pick<CertificateFacts, 'notBefore' | 'notAfter'>) | null
-  /** The host whose OCSP response ends first, and the dates of that; absent where no host has one that ends. */
+  /** The host whose OCSP response ends first, with its dates; absent if no response has an end. */
   readonly soonestOcsp?: { readonly id: string } & Pick<CertificateFacts, 'notBefore' | 'notAfter'>
 }

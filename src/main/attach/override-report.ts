@@ -47,7 +47,7 @@ export class OverrideReport {
     const { snapshot } = this.#serving
     if (snapshot.options.hosts === null || this.#serving.servesHosts(server) !== false) return null
     return sniCallbackOf(server)
-      ? 'the server has an SNICallback of its own, which selects the certificate for every server name: hosts are served only if it calls the SNICallback of serverOptions()'
+      ? 'the server has its own SNICallback, which selects the certificate for every server name: hosts are served only if it calls the SNICallback of serverOptions()'
       : 'the server was not created from serverOptions(): it serves the default certificate for every server name'
   }
 

@@ -20,7 +20,7 @@ import {
 } from './served-verdict.js'
 import { defaultTargets, type Listener, type ServedTarget, verifyTargets } from './verify-targets.js'
 
-/** Most milliseconds that a commit waits for the look before it: the time limit of one look. */
+/** Maximum number of milliseconds that a commit waits for the check before it: the time limit of one check. */
 const BEFORE_LIMIT_MS = 2_000
 
 /** A listener that serves the engine's certificate. */

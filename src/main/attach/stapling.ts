@@ -11,10 +11,10 @@ import { addedNames, mixesKeyTypes, rawSocketOf, sniCallbackOf } from '../genera
 
 const EVENT = 'OCSPRequest'
 
-/** How long Node lets a handshake take, unless the server was made with another `handshakeTimeout`. */
+/** Node's time limit of a handshake, unless the server was created with another `handshakeTimeout`. */
 const MAX_HANDSHAKE_MS = 120_000
 
-/** Stands for a leaf that is not known: the context is not the engine's. */
+/** An unknown leaf: the context is not one of the engine. */
 const OTHER = ''
 
 interface StapledServer {
@@ -22,22 +22,22 @@ interface StapledServer {
   readonly isReplaced: () => boolean
   readonly answer: (leaf: Buffer, issuer: Buffer, respond: Respond) => void
   isListening: boolean
-  /** Connections whose handshake has not ended, with the leaf that they will be shown unless a host is named. */
+  /** Connections whose handshake has not ended, with the leaf that they receive if they name no host. */
   readonly pending: Map<Duplex, string>
   /** When every connection that was accepted before this server was followed has ended its handshake. */
   readonly knownFromMs: number
 }
 
-/** Of no response, Node takes `null`, whatever the type says. */
+/** Node accepts `null` for no response, although its type does not allow it. */
 type Respond = (error: Error | null, response: Buffer) => void
 
 /**
  * Staples OCSP responses to the handshakes of attached servers.
  *
  * A response must never reach a client with another leaf than its own. Node's event `OCSPRequest` gives a leaf, but that of
- * the server at that moment: a connection that was accepted before a renewal is shown the leaf of then. So nothing is stapled
- * while a handshake under another leaf may be under way. With several pairs, the event gives the last one, whichever the
- * client is shown: then nothing is stapled at all.
+ * the server at that moment: a connection that was accepted before a renewal still receives the earlier leaf. So nothing is
+ * stapled while a handshake under another leaf may be unfinished. With several pairs, the event gives the last pair, not the
+ * one that the client receives, so nothing is stapled.
  */
 export class Stapling {
   readonly #snapshot: () => Snapshot
@@ -50,7 +50,7 @@ export class Stapling {
     this.#clock = clock
   }
 
-  /** Answers the requests that come to a server from now on; returns a function that ends it. */
+  /** Answers OCSP requests to a server; returns a function that stops this. */
   follow(server: tls.Server, isReplaced: () => boolean): () => void {
     const isUnknown = server.listening && (this.#former.has(server) || picksContexts(server))
     const followed: StapledServer = {
@@ -75,7 +75,7 @@ export class Stapling {
     }
   }
 
-  /** To be called whenever another generation is served. A listener costs each handshake a call, so there is one only if it is needed. */
+  /** Call it after each change of the generation. The listener is added only when there are responses, because it slows each handshake. */
   update(): void {
     for (const [server, followed] of this.#servers) this.#listen(server, followed)
   }
@@ -85,10 +85,10 @@ export class Stapling {
     return server.listenerCount(EVENT) > (this.#servers.get(server)?.isListening ? 1 : 0)
   }
 
-  /** Why responses that there are do not reach the clients of a server; `null` where they do. */
+  /** Why the engine's OCSP responses are not stapled on a server; `null` if they are. */
   whyNotStapled(server: tls.Server): string | null {
     if (!hasResponses(this.#snapshot()) || !this.isAnsweredElsewhere(server)) return null
-    return 'the server has a listener of OCSPRequest of its own, which answers in place of the engine: remove it to have the OCSP responses of the engine stapled'
+    return 'the server has its own listener for OCSPRequest, which replaces that of the engine: remove it, so that the OCSP responses of the engine are stapled'
   }
 
   #listen(server: tls.Server, followed: StapledServer): void {
@@ -124,7 +124,7 @@ export class Stapling {
     return host && this.#isHostShown(server, host) ? this.#inForce(host.pair.ocsp, host.facts.ocsp) : null
   }
 
-  /** Whether no handshake may be under way that is shown another default leaf. */
+  /** Whether no unfinished handshake can receive another default leaf. */
   #isShown(server: tls.Server, leaf: string): boolean {
     const followed = this.#servers.get(server)
     if (!followed || this.#clock.monotonicMs() < followed.knownFromMs) return false
@@ -132,7 +132,7 @@ export class Stapling {
     return true
   }
 
-  /** Before Node 24, a host whose key is of another type does not take the place of the default certificate. */
+  /** Before Node 24, a host whose key is of another type does not replace the default certificate. */
   #isHostShown(server: tls.Server, { keyType }: Host): boolean {
     if (!mixesKeyTypes()) return true
     const { certificates } = this.#snapshot().generation
@@ -141,7 +141,7 @@ export class Stapling {
     return this.#isShown(server, first.fingerprint256)
   }
 
-  /** The response while it is current, by the clock of this moment. */
+  /** The response, if it is current now. */
   #inForce(response: Uint8Array | undefined, facts: OcspFacts | undefined): Buffer | null {
     if (!response || !facts) return null
     const { policy } = this.#snapshot().options

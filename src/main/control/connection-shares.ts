@@ -12,8 +12,8 @@ export interface ShareLimits {
 const TURNS_TO_READ = 2
 
 /**
- * Divides the connections of a server into those of authorized clients and of others, each with its own limit. Unauthorized
- * clients, however many, never displace authorized ones, and every new connection is accepted and read.
+ * Divides the connections of a server into those of authorized clients and of others, each with its own limit. Any
+ * number of unauthorized clients never displaces authorized ones, and every new connection is accepted and read.
  */
 export class ConnectionShares {
   readonly #limits: ShareLimits

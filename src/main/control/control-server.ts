@@ -26,7 +26,7 @@ export interface ControlServer extends AsyncDisposable {
   readonly url: string | null
   /**
    * Removes the socket if it is still its own, answers the requests that have arrived, and resolves within about 5 seconds,
-   * whatever clients do. Close it after the servers and before the engine. Repeated calls return the same promise.
+   * even if clients do not respond. Close it after the servers and before the engine. Repeated calls return the same promise.
    */
   close(): Promise<void>
 }

@@ -78,8 +78,8 @@ export interface HttpParts {
 }
 
 /**
- * An HTTP server with one request per connection. No client can block it, and it takes little time of the event loop, however
- * many clients there are and whatever they send.
+ * An HTTP server with one request per connection. No client can block it, and it takes little time of the event loop, for
+ * any number of clients and any bytes that they send.
  */
 export function createHttpServer({ limits, credentials, serve, refused }: HttpParts): ControlHttpServer {
   const server = http.createServer({

@@ -67,7 +67,7 @@ export function checkPairs(value: CheckedMaterial, refuse: (name: string, messag
   }
 }
 
-/** Node's event `OCSPRequest` gives the pair that was loaded last, whichever the handshake shows. */
+/** Node's event `OCSPRequest` gives the pair that was loaded last, not the one that the client receives. */
 const SEVERAL_PAIRS =
   'expected one pair beside it: with several, Node does not say which certificate a client is shown'
 

@@ -250,7 +250,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#leave()
     this.#joined.reject(primaryGone())
     if (!this.#transaction.begun) return
-    const message = 'the primary has gone; its last certificates stay in service and are not renewed'
+    const message = 'the primary has ended; its last certificates stay in service and are not renewed'
     this.#logger.error({}, message)
     this.#events.emit('orphaned')
   }
@@ -292,6 +292,6 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
 }
 
 function primaryGone(): ReloadError {
-  const message = 'the primary has gone, or this engine is closed'
+  const message = 'the primary has ended, or this engine is closed'
   return new ReloadError('CLOSED', message)
 }

@@ -7,11 +7,11 @@ import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
 
 /** Events of a joined engine. */
 export interface JoinedEvents {
-  /** As in `ReloadEvents`. The primary logs it; this process does so only once the primary has gone. */
+  /** As in `ReloadEvents`. The primary logs it; this process does so only once the primary has ended. */
   expiring: [ExpiryNotice]
   /** A generation that the primary prepared is in service here. */
   applied: [AppliedGeneration]
-  /** The primary has gone: the last certificates stay in service, and are not renewed any more. */
+  /** The primary has ended: the last certificates stay in service, and are not renewed any more. */
   orphaned: []
   /**
    * This process or thread was evicted from the fleet, because it did not answer in time. It keeps its certificates in
@@ -39,7 +39,7 @@ export interface AppliedGeneration {
 
 /** The status of a joined engine. */
 export interface JoinedStatus {
-  /** `evicted`: the fleet continues without this member, which is rejoining. `orphaned`: the primary has gone. */
+  /** `evicted`: the fleet continues without this member, which is rejoining. `orphaned`: the primary has ended. */
   readonly state: 'serving' | 'evicted' | 'orphaned' | 'closed'
   /** The served generation, with current `warnings`. */
   readonly generation: Generation
@@ -55,7 +55,7 @@ export interface JoinedStatus {
 export interface MemberEngine extends ServingEngine {
   /**
    * Requests a reload from the primary. Resolves with the result for the whole fleet.
-   * @throws ReloadError `CLOSED`, also when the primary has gone, or `ABORTED` when the primary could not reload.
+   * @throws ReloadError `CLOSED`, also when the primary has ended, or `ABORTED` when the primary could not reload.
    */
   reload(options?: Pick<ReloadOptions, 'force' | 'dryRun'>): Promise<ReloadResult>
   status(): JoinedStatus

@@ -60,7 +60,7 @@ class Quarantine {
           what: `has held a worker thread for ${seconds} s; it is read again when ${again}`,
         })
       }
-      // Strikes are kept for some time longer.
+      // The number of failures is kept for some time longer.
       else if (nowMs > untilMs + MAX_MS) this.#entries.delete(key)
       else if (!force && nowMs < untilMs && owner === pool) refused.push({ key, code, what })
     }

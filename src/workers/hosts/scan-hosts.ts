@@ -17,7 +17,7 @@ import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
 /** Hosts per task: about ten milliseconds of work each, and a reply that the main thread processes in well under one. */
 const BATCH = 64
 
-/** A directory being replaced vanishes briefly, so a host counts as removed only after two scans. */
+/** A directory that is being replaced is briefly missing, so a host counts as removed only after two scans. */
 const GONE_FOR_MS = 100
 
 /**
@@ -159,7 +159,7 @@ function isAsKnown(host: HostSource, entry: HostEntry | undefined, limits: FileL
   }
 }
 
-/** One that cannot be looked at is as good as none. */
+/** An unreadable response is treated as missing. */
 function hasSameResponse({ ocsp }: HostSource, { ocspStamp }: HostEntry): boolean {
   if (ocsp === undefined) return true
   try {

@@ -245,7 +245,7 @@ function judgeDates(
 ): void {
   const nowMs = Date.now()
   if (endMs === null) {
-    const message = `the OCSP response in ${path} has no nextUpdate: clients decide by themselves how long they accept it`
+    const message = `the OCSP response in ${path} has no nextUpdate: each client decides how long it accepts the response`
     found.judge('warn', 'OCSP_UNDATED', message, path)
   } else if (endMs <= nowMs) {
     const message = `the OCSP response in ${path} expired on ${isoTime(endMs)}; it is not stapled`

@@ -88,7 +88,7 @@ const NO_MOUNT = Symbol('no mount')
 
 /**
  * Any file system can hang, for example a network disk or an overlay of a remote mount. If two threads hang on one
- * mount, the whole mount is treated as unresponsive, whatever its type: a third thread would hang too.
+ * mount, the whole mount is treated as unresponsive, for any type: a third thread would hang too.
  */
 function onSharedMounts(hangs: readonly LocatedHang[]): readonly LocatedHang[] {
   if (hangs.filter(({ place }) => place.mount === null).length < MAX_HANGS) return hangs

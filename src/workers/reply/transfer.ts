@@ -60,7 +60,7 @@ export function transferred<Reply extends object>(reply: Reply, buffers: ArrayBu
   } as unknown as ArrayBuffer) as unknown as Reply
 }
 
-/** The buffer of every view in the material, whatever kinds of material there are. Empty views stay: they are shared constants. */
+/** The buffer of every view in the material, for every kind of material. Empty views stay: they are shared constants. */
 function buffersOf({ material }: PreparedReply): ArrayBuffer[] {
   const buffersIn = (value: unknown): ArrayBuffer[] => {
     if (ArrayBuffer.isView(value)) return value.byteLength > 0 ? [value.buffer as ArrayBuffer] : []

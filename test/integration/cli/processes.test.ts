@@ -41,7 +41,7 @@ test('a process that dies is replaced by one that serves the current certificate
   assert.equal((await certswap(['reload'], { cwd })).code, 0)
   const [victim = 0] = await membersOf(cwd)
   process.kill(victim, 'SIGKILL')
-  await served.line('a serving process died; it is replaced')
+  await served.line('a serving process ended unexpectedly; it is replaced')
   let pids: number[] = []
   await eventuallyAsync(async () => {
     pids = await membersOf(cwd)

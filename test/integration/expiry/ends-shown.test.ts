@@ -158,7 +158,7 @@ test('the warning of a host is not lost when another host expires whose name con
   )
 })
 
-test('a fleet member shows what has expired, and logs it once after its primary has gone', async (t) => {
+test('a fleet member shows what has expired, and logs it once after its primary has ended', async (t) => {
   const clock = fakeClock()
   const site = await endingSite(t, { clock })
   const shared = shareEngine(site.engine)

@@ -22,6 +22,6 @@ export function passOnLines({ process: { stdout, stderr } }: Worker): void {
 function passOn(from: Readable | null, fd: 1 | 2): void {
   if (!from) return
   createInterface({ input: from }).on('line', (line) => logOutput(fd).write(`${line}\n`))
-  // The process died, which is reported elsewhere.
+  // The process has ended, which is reported elsewhere.
   from.on('error', () => {})
 }

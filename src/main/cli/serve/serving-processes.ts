@@ -7,7 +7,7 @@ import { forkProcess } from './fork-process.js'
 import type { MemberFailure, MemberOrder } from './member-order.js'
 import { passOnLines } from './member-output.js'
 
-/** Minimum milliseconds between a process and its replacement, for processes that keep dying. */
+/** Minimum milliseconds between a process and its replacement, for processes that end unexpectedly again and again. */
 const MIN_LIFE_MS = 1_000
 /** Milliseconds after which a process that does not listen yet is killed; it may have been suspended at its start. */
 const MAX_START_MS = 30_000
@@ -19,7 +19,7 @@ const EVICTED_GRACE_MS = 2_000
 /** The address of a serving process. */
 type Listening = { readonly address: string; readonly port: number }
 
-/** Starts the processes of `serve --processes`, and replaces those that have died or do not respond. */
+/** Starts the processes of `serve --processes`, and replaces those that end unexpectedly or do not respond. */
 export class ServingProcesses {
   readonly #drain: Drain
   readonly #logger: Logger
@@ -61,7 +61,7 @@ export class ServingProcesses {
     void this.#replace()
   }
 
-  /** Resolves once the process listens. From then on, it is replaced when it dies. */
+  /** Resolves once the process listens. From then on, it is replaced when it ends. */
   #keep(worker: Worker): Promise<Listening> {
     passOnLines(worker)
     const startedAt = performance.now()
@@ -84,7 +84,7 @@ export class ServingProcesses {
     if (this.#replaced.has(worker) || !this.#mayStart) return
     this.#replaced.add(worker)
     const { pid: memberPid } = worker.process
-    this.#logger.error({ memberPid, code, signal }, 'a serving process died; it is replaced')
+    this.#logger.error({ memberPid, code, signal }, 'a serving process ended unexpectedly; it is replaced')
     setTimeout(() => void this.#replace(), Math.max(0, startedAt + MIN_LIFE_MS - performance.now()))
   }
 

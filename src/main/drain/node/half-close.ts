@@ -17,7 +17,7 @@ export function halfClose(socket: Socket, clock: Clock): void {
   socket.resume()
 }
 
-/** Limits the wait for the peer's end once this side has ended, by whichever code. */
+/** Limits the wait for the peer's end once any code has ended this side. */
 export function lingerAfterEnd(socket: Socket, clock: Clock): void {
   if (socket.destroyed || lingering.has(socket)) return
   lingering.add(socket)
