@@ -87,7 +87,7 @@ export const END_KINDS: Readonly<Record<EndKind, EndKindRow>> = {
 }
 
 /** A certificate of the chain that no client needs. Its end does no harm, so that it is a warning alone. */
-export const SPARE: EndWords = {
+const SPARE: EndWords = {
   one: END_KINDS.chain.one,
   many: END_KINDS.chain.many,
   expired: {

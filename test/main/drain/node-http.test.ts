@@ -52,7 +52,10 @@ for (const [name, create] of Object.entries(SERVERS)) {
     const ways: readonly ((response: ServerResponse) => unknown)[] = [
       (response) => response.end('body'),
       (response) => response.write('body') && response.end(),
-      (response) => (response.flushHeaders(), response.end()),
+      (response) => {
+        response.flushHeaders()
+        response.end()
+      },
       (response) => response.writeHead(200).end(),
     ]
     for (const [at, send] of ways.entries()) {
