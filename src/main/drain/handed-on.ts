@@ -26,7 +26,7 @@ export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void
     stopped = true
     socket.off('newListener', onListener)
   }
-  const look = (isReady: (handedOn: HandedOn) => boolean) => {
+  const check = (isReady: (handedOn: HandedOn) => boolean) => {
     const handedOn = stopped ? null : handedOnTo(socket)
     if (!handedOn || !isReady(handedOn)) return
     stop()
@@ -34,8 +34,8 @@ export function whenHandedOn(socket: Socket, found: (handedOn: HandedOn) => void
   }
   const onListener = (event: string | symbol) => {
     if (event !== 'close') return
-    look(({ server }) => !protocolsOf(server).http2)
-    if (!stopped) process.nextTick(look, () => true)
+    check(({ server }) => !protocolsOf(server).http2)
+    if (!stopped) process.nextTick(check, () => true)
   }
   socket.on('newListener', onListener)
   return stop

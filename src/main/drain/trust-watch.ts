@@ -33,7 +33,7 @@ export class TrustWatch implements ConnectionsObserver {
   #released = false
   readonly #applied = ({ diff }: AppliedTrust) => {
     // A rollback has no diff.
-    if (!diff?.sessionsSurvive) this.#look([...this.#parts.connections])
+    if (!diff?.sessionsSurvive) this.#check([...this.#parts.connections])
   }
 
   constructor(parts: TrustWatchParts) {
@@ -47,7 +47,7 @@ export class TrustWatch implements ConnectionsObserver {
     const { engine } = this.#parts
     if (instead?.facts.protocol !== 'handshake' || !connection.facts.socket) return
     const began = engine.generationOf(connection.facts.socket)
-    if (began !== undefined && began !== engine.status().generation.number) this.#look([connection])
+    if (began !== undefined && began !== engine.status().generation.number) this.#check([connection])
   }
 
   left(_connection: Connection, _departure: Departure): void {}
@@ -58,7 +58,7 @@ export class TrustWatch implements ConnectionsObserver {
     this.#unfollow()
   }
 
-  #look(connections: readonly Connection[]): void {
+  #check(connections: readonly Connection[]): void {
     const { engine, logger, drainDistrusted } = this.#parts
     engine.distrusted(securedAmong(connections)).then(
       (distrusted) => {

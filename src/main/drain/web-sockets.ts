@@ -78,7 +78,7 @@ function whenWebSocket(
   found: (socket: WebSocketLike) => void,
 ): void {
   let done = false
-  const look = () => {
+  const check = () => {
     const socket = done ? undefined : webSocketOf(stream, request)
     if (!socket) return
     done = true
@@ -86,7 +86,7 @@ function whenWebSocket(
     found(socket)
   }
   const onListener = (event: string | symbol) => {
-    if (event === 'close') process.nextTick(look)
+    if (event === 'close') process.nextTick(check)
   }
   stream.on('newListener', onListener)
 }

@@ -41,7 +41,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #worker: Worker | null = null
   #work: Promise<void> = Promise.resolve()
   #lastReport = ''
-  #complained = false
+  #invalidLogged = false
   #cancelReport = () => {}
   #lastRequest = 0
   #pid = 0
@@ -161,7 +161,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
 
   #receive(received: unknown): void {
     const message = toMemberOf(received)
-    if (!message) this.#complain(numberIn(received))
+    if (!message) this.#refuseInvalid(numberIn(received))
     else if (message.kind === 'answer') this.#answer(message)
     else if (message.kind === 'farewell') this.#primaryEnded()
     // In order: a commit must not overtake its staging, nor hosts the previous generation.
@@ -176,11 +176,11 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   }
 
   /** Handles an invalid fleet message: refuses if the primary waits for an answer. */
-  #complain(number = 0): void {
+  #refuseInvalid(number = 0): void {
     const error = new ReloadError('MEMBER_REFUSED', 'the member received an invalid fleet message')
     this.#transaction.refuse(number || this.#transaction.stagedNumber, error)
-    if (this.#complained) return
-    this.#complained = true
+    if (this.#invalidLogged) return
+    this.#invalidLogged = true
     this.#logger.error({}, 'an invalid fleet message was received and ignored')
   }
 
