@@ -10,9 +10,6 @@ import { tempDir } from '../files/temp-dir.js'
 /** The variable with the path of the file of secrets, for threads. */
 export const SECRETS_VARIABLE = 'CERTSWAP_TEST_SECRETS'
 
-/** The real worker tasks, which search every buffer that their thread has created, before and after each task. */
-export const accountingTasks: URL = new URL('./workers/accounts-for-secrets.js', import.meta.url)
-
 /** Secrets by name. */
 export type Secrets = Readonly<Record<string, Uint8Array>>
 

@@ -36,6 +36,11 @@ const openedFiles = behaviours.includes('reports-costs')
 /** Not loaded in threads that only fail, so that these start fast. */
 const real = behaviours.every(isFault) ? ({} as WorkerTasks) : await import('../../src/workers/tasks.js')
 
+/** After the real tasks are loaded: it replaces the constructor of buffers. */
+const accounted = behaviours.includes('accounts-for-secrets')
+  ? (await import('./recorded-buffers.js')).accounted
+  : null
+
 export const { judgePeers, prepare, prepareHosts, readText, sealHosts, verify }: WorkerTasks =
   behaviours.reduce<WorkerTasks>(changed, { ...real })
 
@@ -51,6 +56,14 @@ function changed(tasks: WorkerTasks, behaviour: Behaviour): WorkerTasks {
       return { ...tasks, prepare: async (task) => reported(await tasks.prepare(task)) }
     case 'reports-costs':
       return { ...tasks, prepare: (task) => withCost(task, tasks.prepare) }
+    case 'accounts-for-secrets':
+      return accounted
+        ? {
+            ...tasks,
+            prepare: accounted('prepare', tasks.prepare),
+            prepareHosts: accounted('prepareHosts', tasks.prepareHosts),
+          }
+        : tasks
     case 'slow':
       return { ...tasks, prepare: (task) => delay(200).then(() => tasks.prepare(task)) }
     case 'prepares-garbage':
@@ -135,10 +148,10 @@ function seeingOthers(tasks: WorkerTasks): WorkerTasks {
   return {
     ...tasks,
     async verify(task) {
-      const looks = await tasks.verify(task)
-      if (++calls === 1) return looks
+      const checks = await tasks.verify(task)
+      if (++calls === 1) return checks
       const certificate = { subject: 'CN=other.example', fingerprint256: '14:7B:1C:D0' }
-      return looks.map((look) => ({ ...look, certificate }))
+      return checks.map((check) => ({ ...check, certificate }))
     },
   }
 }

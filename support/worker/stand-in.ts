@@ -24,6 +24,8 @@ export type Behaviour =
   | 'reports-costs'
   /** Content listed in `poisons()` makes the thread misbehave while it works. */
   | 'poisoned'
+  /** Searches every buffer of its thread for the secrets of `accountForSecrets()`, before and after each task. */
+  | 'accounts-for-secrets'
   /** PREPARE takes 200 ms more. */
   | 'slow'
   /** PREPARE replies with an invalid chain, if there was a valid one before. */

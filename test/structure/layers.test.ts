@@ -42,7 +42,7 @@ const LAYERS = [
   'main/index.ts',
 ]
 
-const MOST_LINES = 300
+const MAX_LINES = 300
 
 /** The imports of each file of `src`, both as paths below it. */
 type Graph = ReadonlyMap<string, readonly string[]>
@@ -56,7 +56,7 @@ test('every folder of src imports only folders below it, types included', () => 
 })
 
 test('no two files of src import each other in a cycle, types included', () => {
-  assert.deepEqual(circles(graph), [])
+  assert.deepEqual(cycles(graph), [])
 })
 
 test('parsing, judging and rehearsing get material only from its reader, and touch no file', () => {
@@ -69,8 +69,8 @@ test('an import that runs upwards is reported, and so is a cycle', () => {
   const planted = new Map(graph)
   planted.set('main/base/clock.ts', ['main/engine/engine.ts'])
   assert.deepEqual(upwardImports(planted), ['main/base/clock.ts imports main/engine/engine.ts'])
-  const [circle] = circles(planted)
-  assert.ok(circle?.includes('main/base/clock.ts') && circle.includes('main/engine/engine.ts'))
+  const [cycle] = cycles(planted)
+  assert.ok(cycle?.includes('main/base/clock.ts') && cycle.includes('main/engine/engine.ts'))
 })
 
 test('the bench imports no test, and their shared code imports neither', () => {
@@ -79,10 +79,8 @@ test('the bench imports no test, and their shared code imports neither', () => {
   assert.ok(importsInto('bench', ['support']).length > 0)
 })
 
-test(`no file of src has more than ${MOST_LINES} lines`, () => {
-  const long = [...graph.keys()].filter(
-    (file) => lines(readFileSync(join(source, file), 'utf8')) > MOST_LINES,
-  )
+test(`no file of src has more than ${MAX_LINES} lines`, () => {
+  const long = [...graph.keys()].filter((file) => lines(readFileSync(join(source, file), 'utf8')) > MAX_LINES)
   assert.deepEqual(long, [])
 })
 
@@ -151,7 +149,7 @@ function besideTheReader(imports: Graph): string[] {
 const READER: ReadonlySet<string> = new Set(['workers/read/material-reader.ts', 'workers/read/emptiness.ts'])
 
 /** Groups of files that import each other in a cycle (the strongly connected components of more than one file). */
-function circles(imports: Graph): string[][] {
+function cycles(imports: Graph): string[][] {
   const order = new Map<string, number>()
   const lowest = new Map<string, number>()
   const stack: string[] = []
@@ -167,8 +165,8 @@ function circles(imports: Graph): string[][] {
       }
     }
     if (lowest.get(file) !== order.get(file)) return
-    const circle = stack.splice(stack.indexOf(file))
-    if (circle.length > 1) found.push(circle)
+    const cycle = stack.splice(stack.indexOf(file))
+    if (cycle.length > 1) found.push(cycle)
   }
   for (const file of imports.keys()) if (!order.has(file)) visit(file)
   return found

@@ -153,8 +153,9 @@ export function hostSet(table: HostTable): DatedSet {
     describe: (index) => describeHost(hostOf(index), partOf(index)),
     endsAt: () =>
       forEachEnd((kind) => {
-        const soonest = isHostPart(kind) ? table.soonest(kind) : null
-        return soonest && describeHost(soonest.host, kind as HostPart)
+        if (!isHostPart(kind)) return null
+        const soonest = table.soonest(kind)
+        return soonest && describeHost(soonest.host, kind)
       }),
   }
 }

@@ -57,7 +57,8 @@ export interface Metrics {
  */
 export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}): Metrics {
   const registry = registryOf(options)
-  const families = familiesIn(registry, () => showStatus(families, engine.status()))
+  const show = oncePerTurn(() => showStatus(families, engine.status()))
+  const families = familiesIn(registry, show)
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
   showGeneration(families, engine.status())
@@ -91,6 +92,19 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
       for (const name of namesOf({ ...families, ...drainMetrics?.families }))
         registry.removeSingleMetric(name)
     },
+  }
+}
+
+/** Several gauges show the status, and a scrape reads all of them in one turn: they share one status. */
+function oncePerTurn(act: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    queueMicrotask(() => {
+      isDone = false
+    })
+    act()
   }
 }
 

@@ -21,6 +21,12 @@ export type DerKind =
   | 'PKCS#7'
   | 'PKCS#12'
 
+/** The kind as a noun in a message. */
+export function nounOf(kind: DerKind): string {
+  if (kind.startsWith('PKCS') || kind === 'DH parameters') return kind
+  return kind === 'OCSP response' ? `an ${kind}` : `a ${kind}`
+}
+
 /** Whether bytes are one DER (or BER) sequence and not text: the tag 0x30 is also the digit `0`. */
 export function looksLikeDer(bytes: Uint8Array): boolean {
   const [tag, length] = bytes

@@ -1,5 +1,5 @@
 import { shellWord } from '../base/shell-word.js'
-import { type DerKind, derKind } from './der-kind.js'
+import { type DerKind, derKind, nounOf } from './der-kind.js'
 
 /*
  * Hints for files that are not PEM: the name of the format and the command that converts it. Tests run each command.
@@ -83,15 +83,14 @@ export function whyNotPkcs12(bytes: Buffer, path: string): string | null {
   if (isBase64(bytes)) return `is base64 text, not PKCS#12; decode it with: base64 -d ${from} > NEW.p12`
   const kind = looksWhole(bytes) ? derKind(bytes) : null
   if (kind === null || kind === 'PKCS#12') return null
-  const what =
-    kind === 'PKCS#7' || kind === 'DH parameters' ? kind : `${kind === 'OCSP response' ? 'an' : 'a'} ${kind}`
-  return `is ${what} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
+  return `is ${nounOf(kind)} in DER, not PKCS#12; write certificate and key together with: openssl pkcs12 -export -in CHAIN.pem -inkey KEY.pem -out NEW.p12`
 }
 
-/** Kubernetes and cloud secrets are exported so. The first byte of a PKCS#12 file encodes to "M". */
-function isBase64(bytes: Buffer): boolean {
-  if (!bytes.subarray(0, 64).toString('latin1').trimStart().startsWith('M')) return false
-  return /^[A-Za-z0-9+/]{64,}={0,2}$/.test(bytes.toString('latin1').replaceAll(/\s+/g, ''))
+/** Base64 of a DER file, as Kubernetes and cloud secrets are exported. The first byte of DER encodes to "M". */
+export function isBase64(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!text.subarray(0, 64).toString('latin1').trimStart().startsWith('M')) return false
+  return /^[A-Za-z0-9+/]{64,}={0,2}$/.test(text.toString('latin1').replaceAll(/\s+/g, ''))
 }
 
 /** The start of a damaged file can look like many formats. */

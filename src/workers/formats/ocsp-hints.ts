@@ -1,5 +1,6 @@
 import { shellWord } from '../base/shell-word.js'
-import { derKind, isOcspResponse, looksLikeDer } from './der-kind.js'
+import { derKind, isOcspResponse, looksLikeDer, nounOf } from './der-kind.js'
+import { isBase64 } from './format-hints.js'
 
 /**
  * The kind of a file that is not an OCSP response in DER, worded to follow the file's name, with a conversion command
@@ -8,7 +9,7 @@ import { derKind, isOcspResponse, looksLikeDer } from './der-kind.js'
 export function whyNotOcsp(bytes: Uint8Array, path: string): string | null {
   if (looksLikeDer(bytes)) {
     const kind = isOcspResponse(bytes) ? null : derKind(bytes)
-    return kind === null ? null : `is none, but ${NOUNS[kind]} in DER`
+    return kind === null ? null : `is not an OCSP response, but ${nounOf(kind)} in DER`
   }
   const text = Buffer.from(bytes.subarray(0, MAX_LOOKED_AT)).toString('latin1').trimStart()
   const [from, to] = [shellWord(path), shellWord(`${path}.der`)]
@@ -16,23 +17,8 @@ export function whyNotOcsp(bytes: Uint8Array, path: string): string | null {
     return `is PEM, not DER; convert it with: sed '/^-----/d' ${from} | base64 -d > ${to}`
   }
   const [, label] = /^-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text) ?? []
-  if (label !== undefined) return `is none, but PEM of another kind (${label})`
-  // Every response starts with 0x30 and a length: "MI" in base64.
-  return /^MI[A-Za-z0-9+/\s]{60,}/.test(text)
-    ? `is base64 text, not DER; convert it with: base64 -d ${from} > ${to}`
-    : null
+  if (label !== undefined) return `is not an OCSP response, but PEM of another kind (${label})`
+  return isBase64(bytes) ? `is base64 text, not DER; convert it with: base64 -d ${from} > ${to}` : null
 }
 
 const MAX_LOOKED_AT = 256
-
-const NOUNS = {
-  certificate: 'a certificate',
-  'certificate request': 'a certificate request',
-  'private key': 'a private key',
-  'public key': 'a public key',
-  'revocation list': 'a revocation list',
-  'OCSP response': 'an OCSP response',
-  'DH parameters': 'DH parameters',
-  'PKCS#7': 'PKCS#7',
-  'PKCS#12': 'PKCS#12',
-} as const

@@ -20,7 +20,10 @@ export function packHosts(
   rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'dates' | 'hosts'>,
 ): PrepareHostsReply {
   const parts = pairs.flatMap(({ chain, key, facts, ocsp }) => [
-    ...[chain, key, exact(JSON.stringify(facts)), ocsp],
+    chain,
+    key,
+    exact(JSON.stringify(facts)),
+    ocsp,
   ])
   const pack = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   const ends = new Uint32Array(parts.length)

@@ -60,7 +60,7 @@ export async function scanHosts(
   )
   const batches = []
   for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
-  return { kind: 'changed', isRolledBack: isRolledBack, batches, removed, problems, ...strays }
+  return { kind: 'changed', isRolledBack, batches, removed, problems, ...strays }
 }
 
 /** Served hosts that are no longer on disk; hosts that were already missing when the set was rolled back are kept. */

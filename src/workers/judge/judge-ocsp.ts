@@ -1,21 +1,15 @@
-import { hash, X509Certificate } from 'node:crypto'
+import { hash, type X509Certificate } from 'node:crypto'
 
 import { isoTime } from '../base/iso-time.js'
 import type { ProblemCode } from '../base/problem.js'
 import { oneLine } from '../base/short-text.js'
-import { whyNotForIssuers, whyNotLoadable } from '../formats/key-kinds.js'
 import { identifies } from '../formats/ocsp-cert-id.js'
 import { whyNotOcsp } from '../formats/ocsp-hints.js'
 import { type OcspAnswer, type OcspResponse, readOcspResponse } from '../formats/ocsp-response.js'
+import { toPem } from '../formats/pem.js'
 import { verifySignature } from '../formats/signature.js'
-import {
-  assertReadable,
-  canonicalIssuerOf,
-  canonicalSubjectOf,
-  keyKindIn,
-  publicKeyBitsOf,
-  purposesOf,
-} from '../formats/x509.js'
+import { canonicalIssuerOf, canonicalSubjectOf, publicKeyBitsOf, purposesOf } from '../formats/x509.js'
+import { assertIssuerKey, isSignedBy, usableCertificate } from '../parse/certificates.js'
 import { fingerprint256Of, notAfterOf, notBeforeOf } from '../parse/facts.js'
 import { publicRootsNamed } from '../parse/public-roots.js'
 import type { Findings } from '../problems/findings.js'
@@ -26,7 +20,7 @@ import type { NamedAnchors } from './named-anchors.js'
 
 /** A response that may be stapled to the handshakes of one leaf while it is current. */
 export interface Staple {
-  /** Of exact size. */
+  /** Fills its whole buffer, which is transferred to the main thread. */
   readonly response: Uint8Array<ArrayBuffer>
   readonly facts: OcspFacts
 }
@@ -153,15 +147,6 @@ function issuersOf(
   return [...named, ...anchorsNamed(name), ...publicRootsNamed(name)].filter((one) => isSignedBy(leaf, one))
 }
 
-function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.verify(issuer.publicKey)
-  } catch {
-    // The key does not fit the signature algorithm, or this OpenSSL does not support it.
-    return false
-  }
-}
-
 function answerFor(
   { answers }: OcspResponse,
   leaf: X509Certificate,
@@ -219,19 +204,16 @@ function hasSigned({ responder, signature }: OcspResponse, { raw, publicKey }: X
   return isNamed && verifySignature(signature, publicKey) === 'valid'
 }
 
-/** `null` if it cannot be read, or this OpenSSL verifies nothing with its key. */
+/** `null` if it is unusable by the rules for certificates of a chain. */
 function certificateOf(der: Uint8Array): X509Certificate | null {
+  const what = 'the certificate of the responder'
   try {
-    // Before OpenSSL reads it, see `parseCertificate`.
-    assertReadable(der)
-    purposesOf(der)
-    const kind = keyKindIn(der)
-    if (whyNotLoadable(kind) !== null || whyNotForIssuers(kind) !== null) return null
-    const certificate = new X509Certificate(der)
-    void certificate.publicKey
+    const certificate = usableCertificate(toPem('CERTIFICATE', der), what, '')
+    assertIssuerKey(certificate, what, '')
+    // Names that cannot be compared make this certificate unusable, not the whole response.
     canonicalIssuerOf(der)
     canonicalSubjectOf(der)
-    return Number.isNaN(notAfterOf(certificate) + notBeforeOf(certificate)) ? null : certificate
+    return certificate
   } catch {
     return null
   }

@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import { oneLine } from '../base/short-text.js'
 import { readIssuer } from '../formats/issuer.js'
 import { canonicalIssuerOf, canonicalSubjectOf } from '../formats/x509.js'
-import { isSelfSigned } from '../parse/certificates.js'
+import { isSelfSigned, isSignedBy } from '../parse/certificates.js'
 import { publicRootsNamed } from '../parse/public-roots.js'
 import type { Findings } from '../problems/findings.js'
 import type { Identity } from './identity.js'
@@ -75,13 +75,4 @@ function whyNotIssued({ raw }: X509Certificate): string {
   if (certSign === false) return 'whose key usage lacks keyCertSign'
   if (invalid !== null) return `which cannot be read: ${invalid}`
   return 'whose key does not match its authority key identifier'
-}
-
-function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.verify(issuer.publicKey)
-  } catch {
-    // The key does not fit the signature algorithm.
-    return false
-  }
 }

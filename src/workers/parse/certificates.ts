@@ -129,11 +129,15 @@ function unsupportedKey(what: string, why: string, path: string): ProblemError {
 
 /** Whether it signed itself. `checkIssued` alone is false for a certificate that may not sign others. */
 export function isSelfSigned(certificate: X509Certificate): boolean {
-  if (certificate.subject !== certificate.issuer) return false
+  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate)
+}
+
+/** Whether the key of `issuer` verifies the signature. Names are not compared. */
+export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
-    return certificate.verify(certificate.publicKey)
+    return certificate.verify(issuer.publicKey)
   } catch {
-    // A key of an unknown kind cannot be verified.
+    // The key does not fit the signature algorithm, or is of a kind that OpenSSL does not know.
     return false
   }
 }

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import type { Group } from '../corpus.js'
 import { pairOptions, rightPair, type Site } from '../site.js'
 
-/** Of `worker.maxFileBytes`, unless set otherwise. */
+/** The default of `worker.maxFileBytes`. */
 const LIMIT = 1024 * 1024
 
 /** Targets of a path that cannot be read as a file. */

@@ -170,7 +170,7 @@ test('SIGHUP before it listens stops nothing', { skip: ON_WINDOWS }, async (t) =
   assert.equal(await stop('SIGTERM'), 0)
 })
 
-/** Of the program, unless set otherwise. */
+/** The default of the program. */
 const DEADLINE_MS = 25_000
 
 /** An earlier second signal counts as the same stop; the program measures from the moment when it handled the first. */

@@ -22,11 +22,11 @@ import { encryptedPkcs8, traditionalKey } from '../../../support/material/key-fo
 import { pkcs12 } from '../../../support/material/pkcs12.js'
 import {
   accountForSecrets,
-  accountingTasks,
   type SecretAccount,
   type Secrets,
   secretsOfKey,
 } from '../../../support/worker/secret-account.js'
+import { standIn } from '../../../support/worker/stand-in.js'
 
 const authority = createAuthority()
 const passphrase = 'correct horse battery staple'
@@ -104,7 +104,7 @@ test('a refused first load leaves nothing behind', async (t) => {
   plain.write(dir, leaves[1])
   renameInto(join(dir, 'hosts', 'a', 'tls.key'), leaves[2].keyPem)
   const options = { ...optionsOf(plain, dir), policy: { hosts: 'together' as const } }
-  await assert.rejects(startEngine(options, { workerTasks: accountingTasks }))
+  await assert.rejects(startEngine(options, { workerTasks: standIn('accounts-for-secrets') }))
   assert.equal(account.held, held)
 })
 
@@ -177,7 +177,7 @@ async function site(t: TestContext, form: Form, options: ReloadEngineOptions = {
   renameInto(join(dir, 'hosts', 'a', 'tls.key'), host.keyPem)
   form.write(dir, leaves[0])
   // No timer check runs in between.
-  const parts = { clock: fakeClock(), workerTasks: accountingTasks }
+  const parts = { clock: fakeClock(), workerTasks: standIn('accounts-for-secrets') }
   const engine = await startEngine({ ...optionsOf(form, dir), ...options }, parts)
   t.after(() => engine.close())
   return { dir, engine, account, leaves }

@@ -29,11 +29,11 @@ const authority = createAuthority().issueAuthority()
 const RELOAD: PassMode = { trigger: 'api', force: false, dryRun: false }
 
 test('a pass whose files are prepared becomes the next generation, on every server at once', async (t) => {
-  const { reloader, preparer, renew } = await serving(t)
+  const { reloader, worker, renew } = await serving(t)
   const servers = [attach(t, reloader), attach(t, reloader)]
   const leaf = renew()
   const pass = reloader.pass(RELOAD)
-  await preparer.prepareNext()
+  await worker.prepareNext()
   const { result } = await pass
   assert.deepEqual([result.outcome, result.generation], ['applied', 2])
   assert.equal(result.serving.fingerprint256, leaf.fingerprint256)
@@ -41,13 +41,13 @@ test('a pass whose files are prepared becomes the next generation, on every serv
 })
 
 test('until its last step a pass changes nothing that is served', async (t) => {
-  const { reloader, preparer, renew, first } = await serving(t)
+  const { reloader, worker, renew, first } = await serving(t)
   const server = attach(t, reloader)
   const before = currentContext(server)
   renew()
   const pass = reloader.pass(RELOAD)
   assert.equal(reloader.served.generation.number, 1)
-  await preparer.prepareNext()
+  await worker.prepareNext()
   assert.equal(currentContext(server), before)
   assert.equal(reloader.served.generation.certificates[0]?.fingerprint256, first.fingerprint256)
   await pass
@@ -55,14 +55,14 @@ test('until its last step a pass changes nothing that is served', async (t) => {
 })
 
 test('a result that is older than a later commit is dropped as SUPERSEDED, and its keys are wiped', async (t) => {
-  const { reloader, preparer, renew } = await serving(t)
+  const { reloader, worker, renew } = await serving(t)
   renew()
   const slow = reloader.pass(RELOAD)
-  const stale = preparer.takePrepare()
+  const stale = worker.takePrepare()
   const late = await preparedHere(stale.task)
   const newest = renew()
   const quick = reloader.pass(RELOAD)
-  await preparer.prepareNext()
+  await worker.prepareNext()
   assert.equal((await quick).result.outcome, 'applied')
   stale.answer(late)
   assertSuperseded(await slow)
@@ -71,7 +71,7 @@ test('a result that is older than a later commit is dropped as SUPERSEDED, and i
 })
 
 test('a result is dropped if another generation is committed while its context is built', async (t) => {
-  const { reloader, preparer, options, dir, renew } = await serving(t)
+  const { reloader, worker, options, dir, renew } = await serving(t)
   attach(t, reloader)
   const ca = join(dir, 'ca.pem')
   writeFileSync(
@@ -81,12 +81,12 @@ test('a result is dropped if another generation is committed while its context i
       .join(''),
   )
   const withTrust = reloader.pass({ ...RELOAD, options: resolveOptions({ ...options, ca }) })
-  const large = preparer.takePrepare()
+  const large = worker.takePrepare()
   const manyAnchors = await preparedHere(large.task)
   renew()
   const leafOnly = reloader.pass(RELOAD)
   large.answer(manyAnchors)
-  await preparer.prepareNext()
+  await worker.prepareNext()
   const outcomes = await Promise.all([withTrust, leafOnly])
   // Whichever was committed first, the other one did not know about it.
   assert.deepEqual(outcomes.map(({ result }) => result.outcome).sort(), ['applied', 'rejected'])
@@ -95,11 +95,11 @@ test('a result is dropped if another generation is committed while its context i
 
 test('an answer from before a rollback neither replaces the restored generation nor is mistaken for it', async (t) => {
   for (const answers of ['prepared', 'unchanged'] as const) {
-    const { reloader, preparer, renew, first } = await serving(t)
+    const { reloader, worker, renew, first } = await serving(t)
     renew()
-    await Promise.all([reloader.pass(RELOAD), preparer.prepareNext()])
+    await Promise.all([reloader.pass(RELOAD), worker.prepareNext()])
     const pass = reloader.pass(RELOAD)
-    const pending = preparer.takePrepare()
+    const pending = worker.takePrepare()
     if (answers === 'prepared') renew()
     const { record } = reloader.served
     assert.equal((await reloader.rollback({})).result.outcome, 'applied')
@@ -114,10 +114,10 @@ test('an answer from before a rollback neither replaces the restored generation 
 })
 
 test('a rollback during whose staging another generation is committed replaces that generation, and keeps it in the history', async (t) => {
-  const { reloader, preparer, renew } = await servingAfterManyAuthorities(t)
+  const { reloader, worker, renew } = await servingAfterManyAuthorities(t)
   renew()
   const pass = reloader.pass(RELOAD)
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   const rollback = reloader.rollback({ generation: 2 })
   pending.answer(reply)
@@ -130,11 +130,11 @@ test('a rollback during whose staging another generation is committed replaces t
 })
 
 test('a pass that begins while a rollback is being staged is not mixed with the restored generation', async (t) => {
-  const { reloader, preparer, renew } = await servingAfterManyAuthorities(t)
+  const { reloader, worker, renew } = await servingAfterManyAuthorities(t)
   const rollback = reloader.rollback({ generation: 2 })
   renew()
   const pass = reloader.pass(RELOAD)
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   // Not sent again, because it was served when the pass began: no trust at all.
   assert.equal(reply.material.trust, 'served')
@@ -145,21 +145,21 @@ test('a pass that begins while a rollback is being staged is not mixed with the 
 })
 
 test('an unchanged answer with a new record replaces only the record', async (t) => {
-  const { reloader, preparer } = await serving(t)
+  const { reloader, worker } = await serving(t)
   const { generation, record } = reloader.served
   const pass = reloader.pass(RELOAD)
   const moved = { ...record }
-  preparer.takePrepare().answer({ kind: 'unchanged', record: moved })
+  worker.takePrepare().answer({ kind: 'unchanged', record: moved })
   assert.equal((await pass).result.outcome, 'unchanged')
   assert.equal(reloader.served.record, moved)
   assert.equal(reloader.served.generation, generation)
 })
 
 test('a dry run is validated, changes nothing and keeps no key', async (t) => {
-  const { reloader, preparer, renew, first } = await serving(t)
+  const { reloader, worker, renew, first } = await serving(t)
   renew()
   const pass = reloader.pass({ ...RELOAD, dryRun: true })
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   pending.answer(reply)
   const { result } = await pass
@@ -169,11 +169,11 @@ test('a dry run is validated, changes nothing and keeps no key', async (t) => {
 })
 
 test('material that OpenSSL refuses in this thread is CONTEXT_REFUSED, and nothing has changed', async (t) => {
-  const { reloader, preparer, renew } = await serving(t)
+  const { reloader, worker, renew } = await serving(t)
   attach(t, reloader)
   renew()
   const pass = reloader.pass(RELOAD)
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   reply.material.pairs[0]?.chain.fill(0x41)
   pending.answer(reply)
@@ -185,11 +185,11 @@ test('material that OpenSSL refuses in this thread is CONTEXT_REFUSED, and nothi
 })
 
 test('a first load that OpenSSL refuses in this thread is reported by its code', async (t) => {
-  const preparer = workerByHand()
+  const worker = workerByHand()
   const options = resolveOptions(writePair(tempDir(t), authority.issue()))
-  const reloader = new Reloader(options, preparer, fakeClock())
+  const reloader = new Reloader(options, worker, fakeClock())
   const load = reloader.loadFirst(options)
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   reply.material.pairs[0]?.chain.fill(0x41)
   pending.answer(reply)
@@ -197,40 +197,40 @@ test('a first load that OpenSSL refuses in this thread is reported by its code',
 })
 
 test('a first load is refused with the first problem, and the number of further ones', async (t) => {
-  const preparer = workerByHand()
+  const worker = workerByHand()
   const options = resolveOptions(writePair(tempDir(t), authority.issue()))
-  const reloader = new Reloader(options, preparer, fakeClock())
+  const reloader = new Reloader(options, worker, fakeClock())
   const problems = [
     { code: 'CERT_MISSING', message: 'no certificate', path: 'tls.crt' },
     { code: 'KEY_MISSING', message: 'no key' },
   ] as const
   const load = reloader.loadFirst(options)
-  preparer.takePrepare().answer({ kind: 'refused', problems, warnings: [], changed: [], failureDigest: '' })
+  worker.takePrepare().answer({ kind: 'refused', problems, warnings: [], changed: [], failureDigest: '' })
   await assert.rejects(load, { code: 'CERT_MISSING', path: 'tls.crt', problems, message: /1 more/ })
   const silent = reloader.loadFirst(options)
-  preparer.takePrepare().answer({ kind: 'unchanged', record: null })
+  worker.takePrepare().answer({ kind: 'unchanged', record: null })
   await assert.rejects(silent, { code: 'WORKER_CRASHED' })
 })
 
 test('a worker that fails costs the pass, and nothing else', async (t) => {
-  const { reloader, preparer } = await serving(t)
+  const { reloader, worker } = await serving(t)
   for (const code of ['WORKER_CRASHED', 'WORKER_TIMEOUT'] as const) {
     const pass = reloader.pass(RELOAD)
-    preparer.takePrepare().fail(new ReloadError(code, 'mine'))
+    worker.takePrepare().fail(new ReloadError(code, 'mine'))
     const { result } = await pass
     assert.deepEqual([result.outcome, result.problems[0]?.code, result.generation], ['rejected', code, 1])
   }
 })
 
 test('after the close every pass ends with CLOSED, and every key is wiped', async (t) => {
-  const { reloader, preparer, renew } = await serving(t)
+  const { reloader, worker, renew } = await serving(t)
   attach(t, reloader)
   renew()
-  await Promise.all([reloader.pass(RELOAD), preparer.prepareNext()])
+  await Promise.all([reloader.pass(RELOAD), worker.prepareNext()])
   const kept = [reloader.served, ...reloader.history.snapshots]
   renew()
   const pass = reloader.pass(RELOAD)
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   reloader.close()
   pending.answer(reply)
@@ -241,22 +241,22 @@ test('after the close every pass ends with CLOSED, and every key is wiped', asyn
 })
 
 test('a listener that serves another certificate after the swap makes the commit undone', async (t) => {
-  const { reloader, preparer, renew, first } = await serving(t, { verifyServed: true })
+  const { reloader, worker, renew, first } = await serving(t, { verifyServed: true })
   const server = attach(t, reloader)
   const port = await listen(t, server)
   const before = currentContext(server)
   renew()
   const pass = reloader.pass(RELOAD)
-  const pending = preparer.takePrepare()
+  const pending = worker.takePrepare()
   const reply = await preparedHere(pending.task)
   pending.answer(reply)
-  await until(() => preparer.verifying)
+  await until(() => worker.verifying)
   assert.equal(reloader.served.generation.number, 1)
-  preparer.takeVerify().answer([await lookFrom(t, server, port, first.fingerprint256)])
-  await until(() => preparer.verifying)
+  worker.takeVerify().answer([await lookFrom(t, server, port, first.fingerprint256)])
+  await until(() => worker.verifying)
   assert.equal(reloader.served.generation.number, 2)
   assert.notEqual(currentContext(server), before)
-  preparer.takeVerify().answer([await lookFrom(t, server, port, 'AB:CD')])
+  worker.takeVerify().answer([await lookFrom(t, server, port, 'AB:CD')])
   const { result } = await pass
   assert.deepEqual([result.outcome, result.problems[0]?.code], ['rejected', 'SERVED_MISMATCH'])
   assert.equal(result.serving.fingerprint256, first.fingerprint256)
@@ -265,18 +265,18 @@ test('a listener that serves another certificate after the swap makes the commit
 })
 
 test('a listener that could not be verified is a warning', async (t) => {
-  const { reloader, preparer, renew } = await serving(t, { verifyServed: true })
+  const { reloader, worker, renew } = await serving(t, { verifyServed: true })
   await listen(t, attach(t, reloader))
   for (const look of ['unreachable', 'crash'] as const) {
     renew()
     const pass = reloader.pass(RELOAD)
-    await preparer.prepareNext()
+    await worker.prepareNext()
     if (look === 'unreachable') {
-      await until(() => preparer.verifying)
-      preparer.takeVerify().answer([UNREACHABLE])
+      await until(() => worker.verifying)
+      worker.takeVerify().answer([UNREACHABLE])
     }
-    await until(() => preparer.verifying)
-    const verify = preparer.takeVerify()
+    await until(() => worker.verifying)
+    const verify = worker.takeVerify()
     if (look === 'crash') verify.fail(new ReloadError('WORKER_CRASHED', 'mine'))
     else verify.answer([UNREACHABLE])
     const { result } = await pass
@@ -295,9 +295,9 @@ test('a rollback to a generation that is not kept is refused by its number', asy
 })
 
 test('the reports of a pass and of a generation are deeply frozen', async (t) => {
-  const { reloader, preparer, renew } = await serving(t)
+  const { reloader, worker, renew } = await serving(t)
   renew()
-  const [{ result }] = await Promise.all([reloader.pass(RELOAD), preparer.prepareNext()])
+  const [{ result }] = await Promise.all([reloader.pass(RELOAD), worker.prepareNext()])
   assertFrozen(result, 'result')
   assertFrozen(reloader.served.generation, 'generation')
 })
@@ -326,7 +326,7 @@ async function lookFrom(
 
 interface Serving {
   readonly reloader: Reloader
-  readonly preparer: WorkerByHand
+  readonly worker: WorkerByHand
   readonly clock: FakeClock
   readonly options: ReloadEngineOptions
   readonly dir: string
@@ -339,23 +339,23 @@ async function serving(t: TestContext, more: ReloadEngineOptions = {}): Promise<
   const dir = tempDir(t)
   const first = authority.issue()
   const options = { ...writePair(dir, first), verifyServed: false, ...more }
-  const [preparer, clock] = [workerByHand(), fakeClock()]
+  const [worker, clock] = [workerByHand(), fakeClock()]
   const resolved = resolveOptions(options)
-  const reloader = new Reloader(resolved, preparer, clock)
+  const reloader = new Reloader(resolved, worker, clock)
   t.after(() => reloader.close())
-  await Promise.all([reloader.loadFirst(resolved), preparer.prepareNext()])
+  await Promise.all([reloader.loadFirst(resolved), worker.prepareNext()])
   const renew = () => {
     const leaf = authority.issue()
     writePair(dir, leaf)
     return leaf
   }
-  return { reloader, preparer, clock, options, dir, first, renew }
+  return { reloader, worker, clock, options, dir, first, renew }
 }
 
 /** Generation 2 has trust anchors that take a while to stage; generation 3 serves, and has none. */
 async function servingAfterManyAuthorities(t: TestContext): Promise<Serving> {
   const serves = await serving(t)
-  const { reloader, preparer, options, dir } = serves
+  const { reloader, worker, options, dir } = serves
   attach(t, reloader)
   const ca = join(dir, 'ca.pem')
   writeFileSync(
@@ -366,7 +366,7 @@ async function servingAfterManyAuthorities(t: TestContext): Promise<Serving> {
   )
   for (const changed of [{ ...options, ca }, options]) {
     const mode = { ...RELOAD, options: resolveOptions(changed) }
-    await Promise.all([reloader.pass(mode), preparer.prepareNext()])
+    await Promise.all([reloader.pass(mode), worker.prepareNext()])
   }
   return serves
 }

@@ -88,7 +88,7 @@ for (const [name, what] of Object.entries(hangs) as [Fault, string][]) {
     const failure = failureOf(hung.run(task))
     await eventually('the task is taken', () => Atomics.load(task.taken, 0) === 1)
     assert.ok((await other.run({ isHarmless: true })) > 0)
-    await hung.preparer.close()
+    await hung.worker.close()
     assert.equal((await failure).code, 'CLOSED')
     assert.ok((await other.run({ isHarmless: true })) > 0)
   })
@@ -126,11 +126,11 @@ test('code without the files of its threads is refused at once, with the steps f
 
 test('a thread can be ended at any moment of its start, and the process lives', async (t) => {
   for (let afterMs = 0; afterMs < 160; afterMs += 4) {
-    const preparer = openWorker(LIMITS, fakeClock())
-    t.after(() => preparer.close())
-    const failure = failureOf(preparer.prepare({} as PrepareTask))
+    const worker = openWorker(LIMITS, fakeClock())
+    t.after(() => worker.close())
+    const failure = failureOf(worker.prepare({} as PrepareTask))
     await delay(afterMs)
-    await preparer.close()
+    await worker.close()
     assert.match((await failure).code, /^(CLOSED|WORKER_CRASHED)$/)
   }
 })
@@ -169,10 +169,10 @@ test('a shared thread lives until the last of its engines is closed', async (t) 
   const one = openPool(t, 'throws')
   const other = openPool(t, 'throws')
   const thread = await one.run({ isHarmless: true })
-  await one.preparer.close()
-  await one.preparer.close()
+  await one.worker.close()
+  await one.worker.close()
   assert.equal(await other.run({ isHarmless: true }), thread)
-  await other.preparer.close()
+  await other.worker.close()
   await eventually('the thread has ended', () => threads.alive === 0)
 })
 
@@ -186,22 +186,22 @@ test('an idle thread is released, and the next task gets another one', async (t)
 
 test('a closed engine takes no task and starts no thread', async (t) => {
   const threads = watchThreads(t)
-  const { preparer, run } = openPool(t, 'throws')
-  await preparer.close()
+  const { worker, run } = openPool(t, 'throws')
+  await worker.close()
   assert.equal((await failureOf(run({ isHarmless: true }))).code, 'CLOSED')
-  assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
+  assert.equal((await failureOf(worker.verify({ targets: [] }))).code, 'CLOSED')
   assert.equal(threads.started, 0)
 })
 
 test('a thread that ends with its engine is not replaced, however often it gets another task', async (t) => {
   const threads = watchThreads(t)
-  const { preparer } = openPool(t, 'spins')
+  const { worker } = openPool(t, 'spins')
   const task = faultTask()
-  const hung = failureOf(preparer.prepare(task as unknown as PrepareTask))
+  const hung = failureOf(worker.prepare(task as unknown as PrepareTask))
   await eventually('a thread spins', () => Atomics.load(task.taken, 0) === 1)
-  const closing = preparer.close()
+  const closing = worker.close()
   while (threads.alive > 0) {
-    assert.equal((await failureOf(preparer.verify({ targets: [] }))).code, 'CLOSED')
+    assert.equal((await failureOf(worker.verify({ targets: [] }))).code, 'CLOSED')
     // Not from a timer: this way it runs in the phase of the loop that reports the end of a thread.
     await stat('.')
     assert.equal(threads.started, 1)
@@ -223,7 +223,7 @@ test('a process that has nothing left but an engine, its timer and its idle thre
 })
 
 interface OpenPool {
-  readonly preparer: Worker
+  readonly worker: Worker
   /** A clock that stands still, so that nothing times out on a slow machine. */
   readonly clock: FakeClock
   /** Returns the id of the thread. */
@@ -237,13 +237,13 @@ function openPool(
 ): OpenPool {
   const clock = fakeClock()
   const tasks = behaviour instanceof URL ? behaviour : standIn(behaviour)
-  const preparer = openWorker({ ...LIMITS, ...limits }, clock, tasks)
-  t.after(() => preparer.close())
+  const worker = openWorker({ ...LIMITS, ...limits }, clock, tasks)
+  t.after(() => worker.close())
   return {
-    preparer,
+    worker,
     clock,
     async run(task) {
-      const reply: unknown = await preparer.prepare(faultTask(task) as unknown as PrepareTask)
+      const reply: unknown = await worker.prepare(faultTask(task) as unknown as PrepareTask)
       return reply as number
     },
   }

@@ -1,12 +1,9 @@
 import { createDecipheriv, KeyObject } from 'node:crypto'
 import { appendFileSync, readFileSync } from 'node:fs'
 
-import { prepareHosts as prepareHostsWell } from '../../../src/workers/hosts/prepare-hosts.js'
-import { prepare as prepareWell } from '../../../src/workers/prepare.js'
-import { SECRETS_VARIABLE } from '../secret-account.js'
+import { SECRETS_VARIABLE } from './secret-account.js'
 
-export { sealHosts } from '../../../src/workers/hosts/seal-hosts.js'
-export { verify } from '../../../src/workers/verify.js'
+/* The side of `accountForSecrets()` in a thread. It records every buffer from the moment when it is loaded. */
 
 const account = process.env[SECRETS_VARIABLE] as string
 const secrets = Object.entries(JSON.parse(readFileSync(account, 'utf8')) as Record<string, string>).map(
@@ -32,10 +29,8 @@ globalThis.Uint8Array = new Proxy(Uint8Array, {
 countWipes(prototype)
 countWipes(Object.getPrototypeOf(Uint8Array.prototype) as object)
 
-export const prepare: typeof prepareWell = accounted('prepare', prepareWell)
-export const prepareHosts: typeof prepareHostsWell = accounted('prepareHosts', prepareHostsWell)
-
-function accounted<Task, Reply>(
+/** A task that searches every recorded buffer before and after it. */
+export function accounted<Task, Reply>(
   name: string,
   act: (task: Task) => Promise<Reply>,
 ): (task: Task) => Promise<Reply> {
