@@ -57,7 +57,7 @@ interface Case {
   readonly title: string
   readonly ca: readonly string[]
   readonly crl?: readonly string[]
-  /** Each kind of client that the anchors could vouch for. */
+  /** Each kind of client that the anchors could be trusted for. */
   readonly clients: readonly Client[]
   readonly partial?: boolean
   /** The codes of the problems, or of the warnings if there are none. */
@@ -424,7 +424,7 @@ test('a flipped bit in the signature of a leaf or an intermediate is detected wi
   }
 })
 
-test('an intermediate that may not vouch for servers is refused and named, as a client refuses it', async (t) => {
+test('an intermediate that may not issue certificates for servers is refused and named, as a client refuses it', async (t) => {
   const dir = tempDir(t)
   const paths = { cert: join(dir, 'c'), key: join(dir, 'k'), ca: join(dir, 'ca') }
   writeFileSync(paths.ca, root.certPem)

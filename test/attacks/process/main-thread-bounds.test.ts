@@ -25,7 +25,7 @@ const CONNECTIONS = 96
 /** No turn of the event loop may handle more of these connections. */
 const MOST_A_TURN = CONNECTIONS / 4
 
-test('saying goodbye to many idle HTTP/1.1 connections does not block the event loop', async (t) => {
+test('closing many idle HTTP/1.1 connections does not block the event loop', async (t) => {
   const server = https.createServer({ ...identity, keepAliveTimeout: 0 })
   const { drain, sockets } = await drained(t, server, ['http/1.1'])
   const ends = turns(t)
@@ -36,7 +36,7 @@ test('saying goodbye to many idle HTTP/1.1 connections does not block the event 
   assertSpread(ends.counts())
 })
 
-test('saying goodbye to many idle HTTP/2 sessions does not block the event loop', async (t) => {
+test('sending GOAWAY to many idle HTTP/2 sessions does not block the event loop', async (t) => {
   const { drain } = await drained(t, http2.createSecureServer(identity), ['h2'])
   const goaways = turns(t)
   drain.on('goaway', goaways.note)
@@ -47,26 +47,26 @@ test('saying goodbye to many idle HTTP/2 sessions does not block the event loop'
   assertSpread(goaways.counts())
 })
 
-test('goodbyes that are spread over time keep their distance, even if timers fire late', async (t) => {
+test('close notices that are spread over time keep their distance, even if timers fire late', async (t) => {
   const server = tls.createServer(identity)
-  const goodbyes = turns(t)
+  const notices = turns(t)
   const { drain } = await drained(t, server, undefined, {
     spreadMs: 60,
     onRaw: (socket) => {
-      goodbyes.note()
+      notices.note()
       socket.end()
     },
   })
   drain.start()
-  // After a block of the event loop, all goodbyes of that time are due at once.
+  // After a block of the event loop, all close notices of that time are due at once.
   const until = performance.now() + 100
   while (performance.now() < until) {}
   const { closed } = await drain.complete()
   assert.equal(closed.raw, CONNECTIONS)
-  assertSpread(goodbyes.counts())
+  assertSpread(notices.counts())
 })
 
-test('cutting many connections does not block the event loop, and cuts every one, even during the goodbyes', async (t) => {
+test('cutting many connections does not block the event loop, and cuts every one, even during the close notices', async (t) => {
   const server = https.createServer({ ...identity, keepAliveTimeout: 0 })
   const { drain, sockets } = await drained(t, server, ['http/1.1'])
   const cuts = turns(t)

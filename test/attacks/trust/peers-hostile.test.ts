@@ -69,7 +69,7 @@ test('a client with a certificate on a brainpool curve is judged like any other'
   assert.deepEqual(await site.distrusted(), ['leaves'])
 })
 
-test('a drain says goodbye to the affected client, whatever it sent, and keeps the others', async (t: TestContext) => {
+test('a drain closes the connection of the affected client, whatever it sent, and keeps the others', async (t: TestContext) => {
   const [staying, leaving] = [createAuthority(), createAuthority()]
   const site = await peerSite(t, [staying, leaving])
   const drain = createDrain({

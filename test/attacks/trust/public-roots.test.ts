@@ -1,5 +1,5 @@
 /*
- * A server never trusts the public roots: without `ca`, Node accepts the client certificates that any public root vouches for.
+ * A server never trusts the public roots: without `ca`, Node accepts the client certificates that any public root has issued.
  * NODE_EXTRA_CA_CERTS stands in for such a root. Node reads it at its start, so the cases run in a separate process.
  */
 

@@ -63,7 +63,7 @@ test('requests of an undici pool that run when the drain starts are answered com
   const running: Exchange[] = []
   for (const _ of answers) running.push(await requests.next())
   drain.start()
-  // A slow machine says goodbye to five connections in more than one turn of the loop.
+  // A slow machine sends the close notices of five connections in more than one turn of the loop.
   await eventually('each response is the last of its connection', () =>
     running.every(([, response]) => response.getHeader('connection') === 'close'),
   )

@@ -219,7 +219,7 @@ for (const [name, makeServer] of Object.entries({
   })
 }
 
-test('a WebSocket that is opened after the goodbye is closed too', async (t) => {
+test('a WebSocket that is opened after the close notice is closed too', async (t) => {
   const server = httpsServer(() => {})
   const webSockets = new WebSocketServer({ noServer: true })
   const accept = new Promise<() => void>((resolve) => {

@@ -201,23 +201,23 @@ test('a caller can stop waiting, and the drain continues', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('goodbyes are spread over spreadMs, and never over more than half of the remaining time', async (t) => {
+test('close notices are spread over spreadMs, and never over more than half of the remaining time', async (t) => {
   const { drain, clock } = await stillDrainOf(t, httpsServer(ok), { deadlineMs: 10_000, spreadMs: 60_000 })
-  const goodbyes: number[] = []
+  const notices: number[] = []
   const began = clock.monotonicMs()
   for (let i = 0; i < 50; i++) {
-    drain.track({ ...neverEnding(), goaway: () => goodbyes.push(clock.monotonicMs() - began) })
+    drain.track({ ...neverEnding(), goaway: () => notices.push(clock.monotonicMs() - began) })
   }
   drain.start()
-  assert.equal(goodbyes.length, 0)
+  assert.equal(notices.length, 0)
   await clock.advance(5_000)
 
-  assert.equal(goodbyes.length, 50)
-  assert.ok(new Set(goodbyes).size > 25, `at ${goodbyes}`)
+  assert.equal(notices.length, 50)
+  assert.ok(new Set(notices).size > 25, `at ${notices}`)
   drain.close()
 })
 
-test('a tracked session gets a goodbye with the redirect, and counts until it has closed', async (t) => {
+test('a tracked session gets a close notice with the redirect, and counts until it has closed', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok))
   let end = () => {}
   const goaways: unknown[] = []
@@ -235,7 +235,7 @@ test('a tracked session gets a goodbye with the redirect, and counts until it ha
   assert.deepEqual([outcome, gone.tracked], ['drained', 1])
 })
 
-test('a session that is tracked during the goodbyes gets its goodbye at once, and the drain does not wait for one that was removed', async (t) => {
+test('a session that is tracked during the close notices gets its close notice at once, and the drain does not wait for one that was removed', async (t) => {
   const { drain } = await drainOf(t, httpsServer(ok))
   const release = drain.track(neverEnding())
   drain.start()

@@ -19,7 +19,7 @@ import {
 } from '../../../support/servers/drains.js'
 import { createEcho, listen } from '../../../support/servers/echo-server.js'
 
-test('the hook of a TLS connection says goodbye, and the connection ends when the peer has closed', async (t) => {
+test('the hook of a TLS connection sends a close notice, and the connection ends when the peer has closed', async (t) => {
   const { drain, port } = await drainOf(t, createEcho(identity), {
     onRaw: (socket, { uri, reason }) => socket.write(`GOODBYE ${uri} ${reason}\n`),
   })
@@ -68,7 +68,7 @@ test('plain TCP servers are drained too', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('a handshake that finishes during the goodbyes is drained like the rest', async (t) => {
+test('a handshake that finishes during the close notices is drained like the rest', async (t) => {
   const { drain, port } = await drainOf(t, tls.createServer(identity), {
     onRaw: (socket) => socket.end('too late'),
   })

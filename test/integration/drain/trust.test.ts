@@ -109,7 +109,7 @@ test('a connection whose handshake had not ended when the CA was removed is clos
   await eventually('it is no longer counted', () => site.drain.connections().handshake === 0)
 })
 
-test('by default, admitted clients stay; one call says goodbye to those that lost their trust', async (t) => {
+test('by default, admitted clients stay; one call sends close notices to those that lost their trust', async (t) => {
   const site = await mutual(t, [staying, leaving], {}, { onTrustRemoved: 'keep' })
   const [gone, kept] = [client(t, site.port, leaver), client(t, site.port, stayer)]
   await Promise.all([once(gone, 'connect'), once(kept, 'connect')])
@@ -130,7 +130,7 @@ test('by default, admitted clients stay; one call says goodbye to those that los
   assert.equal((await none.complete()).closed.http2, 0)
 })
 
-test('HTTP/1.1 clients get their goodbye with the answer to the running request', async (t) => {
+test('HTTP/1.1 clients get their close notice with the answer to the running request', async (t) => {
   const site = await mutual(t, [staying, leaving])
   const socket = await connectTls(t, site.port, { ...identityOf(leaver), ALPNProtocols: ['http/1.1'] })
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')

@@ -60,7 +60,7 @@ test('a reason that does not fit into a close frame is omitted', async (t) => {
   assert.deepEqual(closingOf(frame), { code: 1001, reason: '' })
 })
 
-test('a WebSocket that is opened during the goodbyes gets a close frame too', async (t) => {
+test('a WebSocket that is opened during the close notices gets a close frame too', async (t) => {
   const { server, options } = webSocketServer()
   const { drain, port } = await drainOf(t, server, options)
   const early = await connectTls(t, port)

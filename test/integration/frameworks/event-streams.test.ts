@@ -131,7 +131,7 @@ test('other responses end by themselves, each one completely', async (t) => {
   assert.equal((await drain.complete()).outcome, 'drained')
 })
 
-test('an event stream that starts after the goodbye ends after its first write', async (t) => {
+test('an event stream that starts after the close notice ends after its first write', async (t) => {
   const { server, requests } = pausedHttps()
   const { drain, port } = await drainOf(t, server, { onResponse: closeEventStreams({ last: () => LAST }) })
   const answer = ask(port)

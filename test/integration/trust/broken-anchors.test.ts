@@ -48,7 +48,7 @@ test('a leaf and a root with MD2 in a bundle of a hundred are named, and the oth
   assert.equal(trust.authorities, 100)
   const port = await serveEcho(t, engine)
   assert.ok(await visit(port, visitor))
-  // OpenSSL does not verify the signature of an anchor: the root with MD2 vouches for the certificates that it issued.
+  // OpenSSL does not verify the signature of an anchor: the root with MD2 is trusted for the certificates that it issued.
   assert.ok(await visit(port, leafOf(obsolete)))
 })
 

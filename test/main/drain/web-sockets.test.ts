@@ -9,7 +9,7 @@ import { closeWebSockets } from '../../../src/main/drain/index.js'
 const stream = new PassThrough()
 const notice = { uri: undefined, reason: 'deploy', remainingMs: 1_000 }
 
-test('a WebSocket that the application accepts after the goodbye is closed then', () => {
+test('a WebSocket that the application accepts after the close notice is closed then', () => {
   const server = new EventEmitter()
   const closed: unknown[][] = []
   const hook = closeWebSockets(server)

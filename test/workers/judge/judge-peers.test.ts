@@ -33,7 +33,7 @@ test('an anchor that did not sign itself ends a chain only if that is allowed', 
   assert.equal(judged({ anchors: [intermediate], chain: full, partialChain: true }), true)
 })
 
-test('a CA with another key under the same name vouches for no client, one with the same key does', () => {
+test('a CA with the same name and another key is trusted for no client, one with the same key is', () => {
   const namesake = createAuthority({ name: root.name })
   const renewed = createAuthority({ name: root.name, key: root })
   assert.equal(judged({ anchors: [namesake], chain: full }), false)

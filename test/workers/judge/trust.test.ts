@@ -94,7 +94,7 @@ for (const [what, content] of [
   })
 }
 
-test('a leaf as an anchor is refused; a self-signed one vouches for itself, with a warning', (t) => {
+test('a leaf as an anchor is refused; a self-signed one is trusted for itself, with a warning', (t) => {
   assert.deepEqual(trustIn(t, { ca: [one.issue().certPem] }).codes, {
     problems: ['CA_INVALID'],
     warnings: [],
