@@ -4,7 +4,7 @@ import { changedPaths } from '../fingerprint/index.js'
 import { exact } from './base/exact.js'
 import { fileWarnings } from './file-warnings.js'
 import { scanHosts } from './hosts/scan-hosts.js'
-import { givenPassphrase, type Identity, pemOf, readIdentities } from './judge/identity.js'
+import { givenPassphrase, type Identity, readIdentities } from './judge/identity.js'
 import { judgeAgainstServed, judgeIdentity } from './judge/judge.js'
 import { namedAnchors } from './judge/named-anchors.js'
 import { neededIn } from './judge/needed.js'
@@ -47,7 +47,7 @@ import {
 } from './reply/record.js'
 import { refusal } from './reply/refusal.js'
 import { secretsIn, wipeAll } from './reply/secrets.js'
-import { keyPem, transferReply } from './reply/transfer.js'
+import { keyPem, preparedPair, transferReply } from './reply/transfer.js'
 
 /**
  * PREPARE, the first phase of a reload, as one task of a worker thread: stamp, and stop if nothing changed; then read,
@@ -213,10 +213,7 @@ async function prepareSet(
     material: {
       pairs: kept
         ? []
-        : servable.map(({ chain }, i) => ({
-            ...{ chain: exact(pemOf(chain)), key: keys[i] as Uint8Array },
-            ...(staples[i] ? { ocsp: staples[i].response } : {}),
-          })),
+        : servable.map((one, i) => preparedPair(one, keys[i] as Uint8Array, staples[i] ?? null)),
       trust: judged
         ? preparedTrust(judged.blocks, judged.ends, task.requestCert ? [] : requesting.problems)
         : 'served',

@@ -1,4 +1,5 @@
 import type { Problem } from '../../workers/base/problem.js'
+import type { PreparedPair } from '../../workers/protocol/material.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
@@ -108,11 +109,7 @@ export interface MemberReport {
 /** Bytes, or Base64 text if the channel carries JSON. */
 export type Bytes = Uint8Array | string
 
-export interface WirePair {
-  readonly chain: Bytes
-  readonly key: Bytes
-  readonly ocsp?: Bytes
-}
+export type WirePair = { readonly [Part in keyof PreparedPair]: Bytes }
 
 export interface WireHost extends Omit<Host, 'pair'> {
   readonly pair: WirePair

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
 import { HOST_DATES } from '../../workers/protocol/hosts.js'
-import type { PreparedPair } from '../../workers/protocol/material.js'
+import { PAIR_PARTS, type PreparedPair } from '../../workers/protocol/material.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { ServedMaterial, Snapshot } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
@@ -86,9 +86,9 @@ export function wipeWire(pairs: readonly WirePair[]): void {
   for (const { key } of pairs) if (typeof key !== 'string') key.fill(0)
 }
 
-function wirePair({ chain, key, ocsp }: PreparedPair, asText: boolean): WirePair {
+function wirePair(pair: PreparedPair, asText: boolean): WirePair {
   const pack = packer(asText)
-  return { chain: pack(chain), key: pack(key), ...(ocsp ? { ocsp: pack(ocsp) } : {}) }
+  return convertParts(pair, pack)
 }
 
 function wireTrust(
@@ -104,8 +104,18 @@ function wireTrust(
   }
 }
 
-function pairOf({ chain, key, ocsp }: WirePair): PreparedPair {
-  return { chain: bytesOf(chain), key: bytesOf(key), ...(ocsp ? { ocsp: bytesOf(ocsp) } : {}) }
+function pairOf(pair: WirePair): PreparedPair {
+  return convertParts(pair, bytesOf)
+}
+
+type Parts<T> = { readonly [Part in keyof PreparedPair]: T }
+
+function convertParts<From, To>(pair: Parts<From>, convert: (part: From) => To): Parts<To> {
+  const parts = PAIR_PARTS.flatMap((name) => {
+    const part = pair[name]
+    return part === undefined ? [] : [[name, convert(part)] as const]
+  })
+  return Object.fromEntries(parts) as unknown as Parts<To>
 }
 
 function trustOf({ authorities, revocationLists, ends, problems }: WireTrust): PreparedTrust {

@@ -1,11 +1,12 @@
 import { HOST_DATES, type PreparedHost, type PrepareHostsReply } from '../../workers/protocol/hosts.js'
-import type { CertificateFacts, PreparedPair } from '../../workers/protocol/material.js'
+import { type CertificateFacts, PAIR_PARTS, type PreparedPair } from '../../workers/protocol/material.js'
 import type { Host } from './host.js'
 
-/** Chain, key, facts and OCSP response of all hosts of a batch in one buffer, and their dates in another. */
+/** Facts and pairs of all hosts of a batch in one buffer, and their dates in another. */
 export type HostPack = Pick<PrepareHostsReply, 'pack' | 'ends' | 'dates'>
 
-const PARTS = 4
+/** The facts, then the parts of the pair. */
+const PARTS = 1 + PAIR_PARTS.length
 
 /**
  * A host whose facts and pair are parsed from the bytes of its batch on access. Only a few of ten thousand hosts are accessed,
@@ -39,12 +40,12 @@ export class PackedHost implements Host {
   }
 
   get pair(): PreparedPair {
-    const ocsp = this.#part(3)
-    return { chain: this.#part(0), key: this.#part(1), ...(ocsp.length === 0 ? {} : { ocsp }) }
+    const parts = PAIR_PARTS.map((part, i) => [part, this.#part(1 + i)] as const)
+    return Object.fromEntries(parts.filter(([, { length }]) => length > 0)) as unknown as PreparedPair
   }
 
   get facts(): CertificateFacts {
-    return JSON.parse(Buffer.from(this.#part(2)).toString()) as CertificateFacts
+    return JSON.parse(Buffer.from(this.#part(0)).toString()) as CertificateFacts
   }
 
   #part(which: number): Uint8Array {

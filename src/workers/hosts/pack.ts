@@ -1,7 +1,12 @@
 import { exact } from '../base/exact.js'
 import { NEVER_MS } from '../protocol/ends.js'
 import { HOST_DATES, type HostDates, type HostSource, type PrepareHostsReply } from '../protocol/hosts.js'
-import type { CertificateFacts, ChainCertificate } from '../protocol/material.js'
+import {
+  type CertificateFacts,
+  type ChainCertificate,
+  PAIR_PARTS,
+  type PreparedPair,
+} from '../protocol/material.js'
 import { transferred } from '../reply/transfer.js'
 
 /** A host's pair before packing. */
@@ -9,21 +14,19 @@ export interface PackedPair {
   readonly host: HostSource
   readonly names: readonly string[]
   readonly facts: CertificateFacts
-  readonly chain: Uint8Array
-  readonly key: Uint8Array
-  readonly ocsp: Uint8Array
+  readonly pair: PreparedPair
 }
+
+const ABSENT = new Uint8Array()
 
 /** Packs the data of a batch into one buffer, which is transferred, and overwrites the sources. */
 export function packHosts(
   pairs: readonly PackedPair[],
   rest: Omit<PrepareHostsReply, 'pack' | 'ends' | 'dates' | 'hosts'>,
 ): PrepareHostsReply {
-  const parts = pairs.flatMap(({ chain, key, facts, ocsp }) => [
-    chain,
-    key,
+  const parts = pairs.flatMap(({ facts, pair }) => [
     exact(JSON.stringify(facts)),
-    ocsp,
+    ...PAIR_PARTS.map((part) => pair[part] ?? ABSENT),
   ])
   const pack = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   const ends = new Uint32Array(parts.length)

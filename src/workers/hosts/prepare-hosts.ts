@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 
-import { exact } from '../base/exact.js'
 import { identityOfProblems, type Problem, ProblemError } from '../base/problem.js'
 import { fromSharedJson, toSharedJson } from '../base/shared-json.js'
-import { givenPassphrase, type Identity, pemOf, readIdentities } from '../judge/identity.js'
+import { givenPassphrase, type Identity, readIdentities } from '../judge/identity.js'
 import { judgeIdentity, judgeNamed } from '../judge/judge.js'
 import { judgeRequestable, requestableNames } from '../judge/judge-host-names.js'
 import { anchorsIn } from '../judge/named-anchors.js'
@@ -21,7 +20,7 @@ import { stampFile } from '../read/read-file.js'
 import { isSettled } from '../read/settled.js'
 import { rehearsalKeyOf } from '../rehearse/rehearsal-key.js'
 import { rehearse, rehearseLoading } from '../rehearse/rehearse.js'
-import { keyPem } from '../reply/transfer.js'
+import { keyPem, preparedPair } from '../reply/transfer.js'
 import { type PackedPair, packHosts } from './pack.js'
 import type { BatchedHost, HostEntry } from './record.js'
 
@@ -137,8 +136,8 @@ function judge(
 }
 
 /**
- * Full handshakes are made with the first key of a type; then only the first pair of a rehearsalKey is loaded:
- * OpenSSL's decision depends only on the rehearsalKey, and a test signature has shown that key and certificate match.
+ * Full handshakes are made with the first key of a type; then only the first pair of a rehearsal key is loaded:
+ * OpenSSL's decision depends only on the rehearsal key, and a test signature has shown that key and certificate match.
  */
 async function rehearseHost(
   identity: Identity,
@@ -164,8 +163,7 @@ function pairOf(
   const { chain } = identity
   const facts = factsOf(chain, neededIn(identity, anchorsIn(authorities)), staple?.facts)
   const names = host.name === null ? requestableNames(facts.names) : [host.name]
-  const ocsp = staple?.response ?? new Uint8Array()
-  return { host, names, facts, chain: exact(pemOf(chain)), key, ocsp }
+  return { host, names, facts, pair: preparedPair(identity, key, staple) }
 }
 
 function entryOf(

@@ -67,11 +67,11 @@ export interface PrepareHostsTask {
 
 export interface PrepareHostsReply {
   /**
-   * One buffer, transferred: for each host its chain and key as PEM, its facts as JSON, and its OCSP response or
-   * nothing.
+   * One buffer, transferred: for each host its facts as JSON, then the parts of its pair in the order of
+   * {@link PAIR_PARTS}. An absent part is empty.
    */
   readonly pack: Uint8Array
-  /** End offset of each of these parts, four per host; transferred. */
+  /** End offset of each of these, in the same order; transferred. */
   readonly ends: Uint32Array
   /** The {@link HostDates} of each host in sequence; transferred. */
   readonly dates: Float64Array

@@ -174,3 +174,6 @@ export interface PreparedPair {
   /** DER of the OCSP response verified for the leaf of the chain; absent without one. */
   readonly ocsp?: Uint8Array
 }
+
+/** All parts of a {@link PreparedPair}, in the order of the buffer that carries the pairs of many hosts. */
+export const PAIR_PARTS: readonly (keyof PreparedPair)[] = ['chain', 'key', 'ocsp']

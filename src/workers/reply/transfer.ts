@@ -1,8 +1,16 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 
 import { exact } from '../base/exact.js'
+import { type Identity, pemOf } from '../judge/identity.js'
+import type { Staple } from '../judge/judge-ocsp.js'
 import type { PrivateKey } from '../parse/private-key.js'
+import type { PreparedPair } from '../protocol/material.js'
 import type { PreparedReply, PrepareReply } from '../protocol/prepare.js'
+
+/** The pair to be served. @param key by {@link keyPem}; it is not copied. */
+export function preparedPair({ chain }: Identity, key: Uint8Array, staple: Staple | null): PreparedPair {
+  return { chain: exact(pemOf(chain)), key, ...(staple ? { ocsp: staple.response } : {}) }
+}
 
 /**
  * Unencrypted PKCS#8 PEM (RFC 5958). A key in another format is converted without strings, because a string cannot be
