@@ -55,6 +55,11 @@ test('every folder of src imports only folders below it, types included', () => 
   assert.deepEqual(upwardImports(graph), [])
 })
 
+test('src has at most 20 rooms: the folders of main, the workers and the fingerprint', () => {
+  const rooms = new Set([...graph.keys()].map((file) => /^main\/[^/]+|^[^/]+/.exec(file)?.[0]))
+  assert.ok(rooms.size <= 20, [...rooms].join())
+})
+
 test('no two files of src import each other in a cycle, types included', () => {
   assert.deepEqual(cycles(graph), [])
 })
