@@ -94,7 +94,7 @@ export class LinkedFleet implements Fleet {
   }
 
   members(): readonly MemberStatus[] {
-    return [...this.#members].map((member) => member.status())
+    return this.#byId().map((member) => member.status())
   }
 
   listeners(): readonly Listener[] {
@@ -143,7 +143,12 @@ export class LinkedFleet implements Fleet {
 
   /** Members that have not been evicted. */
   #active(): Member[] {
-    return [...this.#members].filter(({ eviction }) => eviction === null)
+    return this.#byId().filter(({ eviction }) => eviction === null)
+  }
+
+  /** In the order of their ids. The order in which they were admitted differs when two join at once. */
+  #byId(): Member[] {
+    return [...this.#members].sort((a, b) => a.id - b.id)
   }
 
   /** Requests to join are repeated until granted. Only an evicted member joins a second time. */

@@ -260,6 +260,27 @@ test('a process that is suspended while it joins holds back no renewal', async (
   assert.equal(shared.members().length, 1)
 })
 
+test('members are listed by their ids, in the status and in results, whichever of them joins first', async (t) => {
+  const { engine, shared, rotate, member } = await fleet(t)
+  const slow = unjoinedMember(t, shared, 1)
+  slow.answers = 'none'
+  slow.say({ kind: 'join', pid: 1, threadId: 0 })
+  await eventually('it is sent the current generation', () => slow.sent.includes('stage'))
+  await member(2)
+  slow.wake()
+  await eventually('it has joined', () => shared.members().length === 2)
+  rotate()
+  const { members } = await engine.reload()
+  for (const listed of [engine.status().members, members])
+    assert.deepEqual(
+      listed.map(({ id, pid }) => [id, pid]),
+      [
+        [1, 1],
+        [2, 2],
+      ],
+    )
+})
+
 test('a member that joins during a renewal begins with the new generation', async (t) => {
   const { engine, shared, rotate, member } = await fleet(t)
   await member(1)

@@ -18,15 +18,18 @@ const MEMBER = ['--processes', '2', '--member-timeout', '1']
 
 test('a suspended process is replaced after as many attempts as --member-patience allows, and all serve the renewal', async (t) => {
   const { cwd, served, rotate } = await serving(t, ['--member-patience', '2'])
-  const [stuck] = await suspended(t, cwd)
+  const [stuck, , id] = await suspended(t, cwd)
   const leaf = rotate()
   const refused = await certswap(['reload'], { cwd })
   assert.equal(refused.code, 1)
-  assert.match(refused.stderr, new RegExp(`MEMBER_TIMEOUT: member 1 \\(pid ${stuck}\\).*1 of 2 roll-outs`))
+  assert.match(
+    refused.stderr,
+    new RegExp(`MEMBER_TIMEOUT: member ${id} \\(pid ${stuck}\\).*1 of 2 roll-outs`),
+  )
   assert.match((await certswap(['status'], { cwd })).stdout, /has not answered 1 roll-outs in a row/)
   const reloaded = await certswap(['reload'], { cwd })
   assert.equal(reloaded.code, 0, reloaded.stderr)
-  assert.match(reloaded.stdout, new RegExp(`MEMBER_EVICTED: member 1 \\(pid ${stuck}\\)`))
+  assert.match(reloaded.stdout, new RegExp(`MEMBER_EVICTED: member ${id} \\(pid ${stuck}\\)`))
   // The attempt that was held back has a number too.
   assert.deepEqual(await generationsOnceReplaced(cwd, stuck), [3, 3])
   for (let i = 0; i < 4; i++) assert.equal(await servedBy(served.port), leaf.fingerprint256)
@@ -88,6 +91,7 @@ async function serving(t: TestContext, flags: readonly string[], ca?: string) {
 }
 
 interface MemberRow {
+  readonly id: number
   readonly pid: number
   readonly generation: number
   readonly evicted: object | null
@@ -98,14 +102,15 @@ async function membersOf(cwd: string): Promise<MemberRow[]> {
   return (await request(`${cwd}/.certswap/control.sock`, '/status')).json.members
 }
 
-/** Suspends the first process; returns the pids of both. */
-async function suspended(t: TestContext, cwd: string): Promise<[number, number]> {
-  const [first, second] = (await membersOf(cwd)).map(({ pid }) => pid) as [number, number]
+/** Suspends the first process; returns the pids of both, and the number of the member that is suspended. */
+async function suspended(t: TestContext, cwd: string): Promise<[number, number, number]> {
+  const members = await membersOf(cwd)
+  const [first, second] = members.map(({ pid }) => pid) as [number, number]
   process.kill(first, 'SIGSTOP')
   t.after(() => {
     if (isAlive(first)) process.kill(first, 'SIGKILL')
   })
-  return [first, second]
+  return [first, second, members[0]?.id ?? 0]
 }
 
 async function generationsOnceReplaced(cwd: string, pid: number): Promise<number[]> {
