@@ -185,7 +185,7 @@ export class Journal {
 
   /** Logs each distinct problem once; repetitions at `debug`. */
   #logFailed({ outcome, trigger, generation, problems, serving }: ReloadResult, waits: boolean): void {
-    const key = `${waits} ${problems.map(({ code, path, host }) => [code, path, host].join(' ')).join()}`
+    const keys = problems.map(({ code, path, host }) => [waits, code, path, host].join(' '))
     const fields = {
       trigger,
       generation,
@@ -200,10 +200,11 @@ export class Journal {
         : outcome === 'applied'
           ? 'some hosts were not reloaded; their old certificates stay in service'
           : 'certificates not reloaded; the old ones stay in service'
-    if (this.#logged.has(key)) this.#logger.debug(fields, message)
+    // A later pass may find only some of them: a thread at a hanging mount, for example, names fewer files.
+    if (keys.every((key) => this.#logged.has(key))) this.#logger.debug(fields, message)
     else if (waits) this.#logger.info(fields, message)
     else this.#logger.warn(fields, message)
-    this.#logged.add(key)
+    for (const key of keys) this.#logged.add(key)
   }
 
   #logRefused({ trigger, generation, problems }: ReloadResult): void {
