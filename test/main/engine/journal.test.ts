@@ -25,6 +25,18 @@ test('another problem, and the same one in another file, are logged separately',
   assert.deepEqual(logged(), [`warn ${REFUSED}`, `warn ${REFUSED}`, `warn ${REFUSED}`, `debug ${REFUSED}`])
 })
 
+test('a pass that finds only some of the logged problems is no news, and one that finds another problem too is', () => {
+  const { journal, logged } = open()
+  const [cert, key, host] = ['tls.crt', 'tls.key', 'host.crt'].map((path) => problem('WORKER_TIMEOUT', path))
+  const found = (...problems: (typeof cert)[]) =>
+    journal.settle(passReport('rejected', { problems: problems.flatMap((one) => one ?? []) }))
+  found(cert, key)
+  found(key)
+  found(key, cert)
+  found(key, host)
+  assert.deepEqual(logged(), [`warn ${REFUSED}`, `debug ${REFUSED}`, `debug ${REFUSED}`, `warn ${REFUSED}`])
+})
+
 test('after a recovery the same problem is logged as new', () => {
   const { journal, logged } = open()
   journal.settle(rejected('CERT_EXPIRED'))
