@@ -76,7 +76,7 @@ test('compression without TLS 1.3 is refused', { skip }, async (t) => {
   const options = { maxVersion: 'TLSv1.2', certificateCompression: ['zlib'] } as const
   await assert.rejects(createReloadEngine({ ...pair, tls: options }), {
     code: 'OPTIONS_INVALID',
-    message: /`tls`: expected `maxVersion` to let in TLS 1\.3/,
+    message: /`tls`: expected `maxVersion` to allow TLS 1\.3/,
   })
 })
 
