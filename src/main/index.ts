@@ -38,6 +38,20 @@ export type {
 } from './api/result.js'
 export type { ServerExtra } from './api/server-extra.js'
 export type { Detach, ServingEngine } from './api/serving-engine.js'
+export {
+  type DeliveredBytes,
+  type DeliveredHost,
+  type DeliveredPair,
+  type Delivery,
+  type HostDelivery,
+  type HostRequest,
+  type MaterialSource,
+  type ReadRequest,
+  SourceError,
+  type SourceErrorCode,
+  type SourceErrorOptions,
+  type SourceReport,
+} from './api/source.js'
 export type { Attempt, CurrentEnd, CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './api/status.js'
 export { ReloadError, type ReloadErrorOptions } from './base/errors.js'
 export type { Logger } from './base/logger.js'
