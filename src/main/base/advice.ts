@@ -3,7 +3,7 @@ import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 /** The remedy for problems of one code. */
 export interface Advice {
   /** The area that must be corrected. Only for `files` can a change of the files help. */
-  readonly about: 'files' | 'mounts' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
+  readonly about: 'files' | 'mounts' | 'source' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
   readonly next: string
 }
 
@@ -114,6 +114,12 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   ),
   MEMBER_TIMEOUT: fleet('find out what blocks that process, or end it; then reload again'),
   MEMBER_EVICTED: fleet('end the member that does not answer, or restart it'),
+  SOURCE_UNREACHABLE: source('check that the source runs, and that this process can reach it'),
+  SOURCE_DENIED: source('register this process at the source, or correct its credential'),
+  SOURCE_TIMEOUT: source('check the load of the source, or raise `sourceTimeoutSeconds`'),
+  SOURCE_INVALID: source('correct what the source delivers, as the message says'),
+  SOURCE_WITHDRAWN: source('create the identity at the source again, or stop this process'),
+  SOURCE_OLDER: source('wait until the replica of the source is current, or correct its revision'),
   WORKER_TIMEOUT: worker(
     'if the message names a file, check that its storage responds; otherwise the machine is overloaded: raise `worker.timeoutMs`',
   ),
@@ -158,6 +164,10 @@ function files(next: string): Advice {
 
 function mounts(next: string): Advice {
   return { about: 'mounts', next }
+}
+
+function source(next: string): Advice {
+  return { about: 'source', next }
 }
 
 function options(next: string): Advice {
