@@ -84,8 +84,7 @@ test('Caddy gets the certificate of a name from the same service', { skip: witho
 function caddyfile(port: number, url: string): string {
   return `{
   admin off
-  auto_https disable_redirects
-  persist_config off
+  auto_https disable_certs
 }
 https://a.example:${port} {
   bind 127.0.0.1
