@@ -78,6 +78,12 @@ export interface Delivery {
   readonly pairs: readonly DeliveredPair[]
   /** Trust anchors for client certificates, in addition to the options `ca` and `caDir`. */
   readonly ca?: readonly DeliveredBytes[]
+  /**
+   * Trust anchors by SPIFFE trust domain, such as `example.org`. If it is present, each peer, client or server, is verified by
+   * the anchors of its own trust domain alone: the one of the SPIFFE ID that is the only URI name of its certificate. A peer
+   * without such a name is refused, whatever its issuer.
+   */
+  readonly trustDomains?: Readonly<Record<string, readonly DeliveredBytes[]>>
   /** Revocation lists, in addition to the option `crl`. */
   readonly crl?: readonly DeliveredBytes[]
   /** SNI hosts; needs the option `hosts: {}`. Absent: the source delivers none, and those in service are removed. */

@@ -12,6 +12,7 @@ import type { Worker } from '../threads/pool.js'
 import { distrusted } from './distrusted.js'
 import { RenewingAgent } from './renewing-agent.js'
 import { reportUnservable } from './servable-trust.js'
+import { acceptsServer, noteEngine } from './server-acceptance.js'
 import type { Serving } from './serving.js'
 import { servingFor } from './serving-for.js'
 
@@ -38,6 +39,7 @@ export abstract class BaseEngine implements ServingEngine {
 
   constructor(parts: BaseEngineParts) {
     this.#parts = parts
+    noteEngine(this, parts.serving)
   }
 
   serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
@@ -76,7 +78,8 @@ export abstract class BaseEngine implements ServingEngine {
 
   agent(options: https.AgentOptions = {}): https.Agent {
     const serving = this.#open()
-    const agent = new RenewingAgent(options, () => serving.clientIdentity())
+    const accepts = (certificate: tls.PeerCertificate) => acceptsServer(this, certificate)
+    const agent = new RenewingAgent(options, () => serving.clientIdentity(), accepts)
     this.#agents.add(agent)
     return agent
   }

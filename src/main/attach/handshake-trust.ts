@@ -16,6 +16,7 @@ import {
 } from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
+import { isOfOwnDomain } from './domain-gate.js'
 import { leafOf } from './presented-chain.js'
 import { acceptsUnverified, correctAuthorized } from './resumed-authorization.js'
 import type { ServedState } from './served-state.js'
@@ -35,6 +36,9 @@ interface Pending {
  * - a handshake that ends nevertheless, because its connection was not seen, is closed at its end. So is one that began
  *   before the server was attached, under the application's own trust;
  * - a TLS 1.2 connection that was admitted earlier may not renegotiate, which would be a new handshake under the old trust.
+ *
+ * With trust domains, a connection whose peer is not verified by its own domain is closed at the end of its handshake, also
+ * when it resumes a session.
  *
  * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected:
  * the application has decided by the first certificate, and later changes of trust are judged by it too.
@@ -109,6 +113,8 @@ export class HandshakeTrust {
     if (!peers.requestCert) return
     if (this.#isWithdrawn(socket, terms, peers)) shut(socket)
     else if (acceptsUnverified(peers)) correctAuthorized(socket)
+    if (!socket.destroyed && !isOfOwnDomain(socket, this.#current().contexts.termsFor(peers)))
+      shut(socket, 'TRUST_DOMAIN')
     if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2')
       this.#watchRenegotiation(socket, terms, policy)
   }
@@ -138,7 +144,7 @@ export class HandshakeTrust {
 }
 
 /** Closes a connection before the application reads a byte of it or treats it as authorized. */
-function shut(socket: TLSSocket): void {
-  Object.assign(socket, { authorized: false, authorizationError: 'TRUST_WITHDRAWN' })
+function shut(socket: TLSSocket, why: 'TRUST_WITHDRAWN' | 'TRUST_DOMAIN' = 'TRUST_WITHDRAWN'): void {
+  Object.assign(socket, { authorized: false, authorizationError: why })
   socket.destroy()
 }

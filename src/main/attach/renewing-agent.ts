@@ -1,11 +1,18 @@
 import https from 'node:https'
 import type { Duplex } from 'node:stream'
-import type tls from 'node:tls'
+import tls from 'node:tls'
 
 /** The context for outgoing connections of the current generation. */
 export interface ClientIdentity {
   readonly generation: number
   readonly secureContext: tls.SecureContext
+}
+
+/** The error for a server that is not verified by its own trust domain. */
+export function foreignServer(): Error {
+  const message =
+    'the chain of the server does not end at an anchor of the trust domain that its SPIFFE ID names, or it has no SPIFFE ID'
+  return Object.assign(new Error(message), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
 }
 
 /**
@@ -15,12 +22,19 @@ export interface ClientIdentity {
  */
 export class RenewingAgent extends https.Agent {
   readonly #current: () => ClientIdentity
+  readonly #accepts: (certificate: tls.PeerCertificate) => boolean
   /** By connection, and by the request options that Node passes to `getName` again when the connection becomes free. */
   readonly #generations = new WeakMap<object, number>()
 
-  constructor(options: https.AgentOptions, current: () => ClientIdentity) {
+  /** `accepts` returns whether a verified server belongs to its own trust domain. */
+  constructor(
+    options: https.AgentOptions,
+    current: () => ClientIdentity,
+    accepts: (certificate: tls.PeerCertificate) => boolean,
+  ) {
     super(options)
     this.#current = current
+    this.#accepts = accepts
   }
 
   /** Node keys pooled sockets and cached sessions by this name. */
@@ -34,7 +48,11 @@ export class RenewingAgent extends https.Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
     const { generation, secureContext } = this.#current()
-    const socket = super.createConnection({ ...options, secureContext } as https.RequestOptions, callback)
+    const { checkServerIdentity = tls.checkServerIdentity } = options
+    const check = (host: string, certificate: tls.PeerCertificate) =>
+      checkServerIdentity(host, certificate) ?? (this.#accepts(certificate) ? undefined : foreignServer())
+    const own = { ...options, secureContext, checkServerIdentity: check } as https.RequestOptions
+    const socket = super.createConnection(own, callback)
     for (const key of [options, socket]) if (key) this.#generations.set(key, generation)
     return socket
   }

@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto'
 import type tls from 'node:tls'
 
+import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import { authorizesResumedWithoutCertificate, hasPeerCertificate } from '../generation/native-context.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 
@@ -28,11 +29,20 @@ export function correctAuthorized(socket: tls.TLSSocket): void {
 /**
  * Options of a server that may never be attached, so that `correctAuthorized` may never run there: on an affected Node
  * version, they disable session tickets for this policy. `attach()` sets a context with tickets.
+ *
+ * With trust domains, a server that is not attached accepts no client certificate and resumes no session of another server,
+ * because it does not check that each peer is verified by its own domain.
  */
 export function optionsBeforeAttach(
   options: tls.SecureContextOptions,
   peers: PeerPolicy,
+  { domains }: Pick<PreparedTrust, 'domains'>,
 ): tls.SecureContextOptions {
+  if (domains !== undefined && peers.requestCert) return withoutTrust(options)
   if (!acceptsUnverified(peers) || !authorizesResumedWithoutCertificate()) return options
   return { ...options, secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
+}
+
+function withoutTrust({ ticketKeys: _, ...options }: tls.SecureContextOptions): tls.SecureContextOptions {
+  return { ...options, ca: [], crl: [], sessionIdContext: 'certswap: not attached' }
 }

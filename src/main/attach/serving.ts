@@ -161,6 +161,7 @@ export class Serving {
       formerAuthorities: this.#formerTrust?.authorities?.pem ?? null,
       revocationLists: material.trust.revocationLists,
       partialChain: options.context.allowPartialTrustChain ?? false,
+      ...(material.trust.domains && { domains: material.trust.domains }),
     }
   }
 
@@ -211,7 +212,8 @@ export class Serving {
     if (peerPolicyKey(peers) !== peerPolicyKey(this.snapshot.options.peers)) this.servers.reservePolicy(peers)
     const { contexts } = this.#state
     this.#rememberTerms(contexts.termsFor(peers))
-    const options = { ...optionsBeforeAttach(contexts.optionsFor(peers), peers), ...extra, ...peers, ...sni }
+    const before = optionsBeforeAttach(contexts.optionsFor(peers), peers, this.snapshot.material.trust)
+    const options = { ...before, ...extra, ...peers, ...sni }
     // Read on access, when a server is created: a key copied now would be wiped with its generation.
     const current = (name: 'cert' | 'key') => ({
       get: () => this.#state.contexts.optionsFor(peers)[name],

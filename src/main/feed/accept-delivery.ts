@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 
 import { toSharedJson } from '../../workers/base/shared-json.js'
+import { trustDomainIn } from '../../workers/formats/spiffe-id.js'
 import {
   type DeliveredHostName,
   type DeliveredItem,
@@ -50,6 +51,7 @@ export async function acceptDelivery(
       return pairItems(pair, numbered('pairs', i), idOf, limits)
     }),
     ...trustItems(delivery.ca, 'ca', source, limits),
+    ...domainItems(delivery.trustDomains, source, limits),
     ...trustItems(delivery.crl, 'crl', source, limits),
   ]
   const set = { source, version, items }
@@ -121,6 +123,23 @@ function trustItems(
     const part = numbered(role, i)
     return { role, id: deliveredId(source, part), bytes: copyOf(bytes, part, maxTrustBytes) }
   })
+}
+
+/** At least one anchor, because without any, the anchors of files would verify peers of every domain. */
+function domainItems(given: unknown, source: string, limits: DeliveryLimits): DeliveredItem[] {
+  if (given === undefined) return []
+  if (!isObject(given)) throw invalid('`trustDomains`: expected an object')
+  const items = Object.entries(given).flatMap(([domain, anchors]) => {
+    if (trustDomainIn(domain) !== domain)
+      throw invalid('`trustDomains`: expected names of trust domains, such as `example.org`')
+    const part = `trustDomains/${domain}`
+    return list(anchors, part, 0, MAX_TRUST_ITEMS).map((bytes, i): DeliveredItem => {
+      const id = deliveredId(source, numbered(part, i))
+      return { role: 'ca', id, domain, bytes: copyOf(bytes, numbered(part, i), limits.maxTrustBytes) }
+    })
+  })
+  if (items.length > 0 && items.length <= MAX_TRUST_ITEMS) return items
+  throw invalid(`\`trustDomains\`: expected 1 to ${MAX_TRUST_ITEMS} items with trust anchors`)
 }
 
 function copyOf(given: unknown, where: string, maxBytes: number): Uint8Array {

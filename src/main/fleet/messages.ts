@@ -1,5 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { PreparedPair } from '../../workers/protocol/material.js'
+import type { TrustDomains } from '../../workers/protocol/prepare.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
@@ -12,7 +13,7 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
  * Version of the messages below, incremented with every change of one of them. During an upgrade, a new member may run another
  * release than the primary, and neither must misinterpret the other's messages.
  */
-export const MESSAGES_VERSION = 3
+export const MESSAGES_VERSION = 4
 
 /** Distinguishes fleet messages from those of the application on the same channel. */
 export interface Envelope<Message> {
@@ -39,6 +40,7 @@ export interface WireSnapshot {
 export interface WireTrust {
   readonly authorities: { readonly pem: Bytes; readonly ends: readonly number[] } | null
   readonly revocationLists: readonly Bytes[]
+  readonly domains?: TrustDomains
   readonly ends: {
     readonly anchors: number
     readonly dates: readonly number[]

@@ -92,13 +92,14 @@ function wirePair(pair: PreparedPair, asText: boolean): WirePair {
 }
 
 function wireTrust(
-  { authorities, revocationLists, ends, problems }: PreparedTrust,
+  { authorities, revocationLists, domains, ends, problems }: PreparedTrust,
   asText: boolean,
 ): WireTrust {
   const pack = packer(asText)
   return {
     authorities: authorities && { pem: pack(authorities.pem), ends: [...authorities.ends] },
     revocationLists: revocationLists.map(pack),
+    ...(domains && { domains }),
     ends: { anchors: ends.anchors, dates: [...ends.dates], labels: pack(ends.labels) },
     problems,
   }
@@ -118,10 +119,11 @@ function convertParts<From, To>(pair: Parts<From>, convert: (part: From) => To):
   return Object.fromEntries(parts) as unknown as Parts<To>
 }
 
-function trustOf({ authorities, revocationLists, ends, problems }: WireTrust): PreparedTrust {
+function trustOf({ authorities, revocationLists, domains, ends, problems }: WireTrust): PreparedTrust {
   return {
     authorities: authorities && { pem: bytesOf(authorities.pem), ends: Uint32Array.from(authorities.ends) },
     revocationLists: revocationLists.map(bytesOf),
+    ...(domains && { domains }),
     ends: {
       anchors: ends.anchors,
       dates: Float64Array.from(ends.dates),

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import type tls from 'node:tls'
 
 import type { ContextOptions } from '../../workers/protocol/material.js'
 import { ReloadError } from '../base/errors.js'
 import { bindTerms } from './accepted-terms.js'
 import { buildContext, type ContextBuild, type ContextPlan, wholeOptions } from './build-context.js'
-import type { Snapshot } from './generation.js'
+import type { ServedMaterial, Snapshot } from './generation.js'
 import { serverContextOptions } from './security-level.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
 import type { SpareContexts } from './spare-contexts.js'
@@ -89,7 +90,8 @@ export class GenerationContexts {
     if (known) return known
     const { generation, material, options } = this.#snapshot
     const partialChain = options.context.allowPartialTrustChain === true
-    const identity = trustIdentity(generation.trust.digest, peers, partialChain)
+    const digest = sessionsOf(generation.trust.digest, material.trust)
+    const identity = trustIdentity(digest, peers, partialChain)
     const terms = { identity, peers, trust: material.trust, options: this.#serverOptions }
     this.#terms.set(key, terms)
     return terms
@@ -122,6 +124,16 @@ export class GenerationContexts {
     }
   }
 }
+
+/**
+ * With trust domains, sessions are resumed only in the process that judged their peer: a resumed connection lacks the
+ * intermediates of its peer, and a process that has not seen them could not judge it.
+ */
+function sessionsOf(digest: string | null, { domains }: ServedMaterial['trust']): string | null {
+  return domains === undefined ? digest : `${digest} ${THIS_PROCESS}`
+}
+
+const THIS_PROCESS = randomUUID()
 
 const WEAK_CLIENT =
   'the certificate is too weak for outgoing connections: `policy.weakKey` lowers the security level of servers only; ' +

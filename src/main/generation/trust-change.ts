@@ -1,5 +1,5 @@
 import type { ContextOptions } from '../../workers/protocol/material.js'
-import type { PreparedAuthorities, PreparedTrust } from '../../workers/protocol/prepare.js'
+import type { PreparedAuthorities, PreparedTrust, TrustDomains } from '../../workers/protocol/prepare.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /** The terms on which a server admits peers: everything that a trust identity is a hash of. */
@@ -15,7 +15,7 @@ export interface TrustTerms {
  * Whether `before` may admit (or mark as authorized) a peer that `after` does not. It is `false` only if the change provably
  * widens trust, or changes nothing:
  *
- * - trust anchors were added and none was removed;
+ * - trust anchors were added and none was removed, from the trust or from a trust domain;
  * - all revocation lists were removed, which disables the check of revocation. Any other change of the lists counts as
  *   shrinking: a list may name more certificates, and without a list OpenSSL refuses every client of its CA;
  * - `allowPartialTrustChain` was switched on;
@@ -30,6 +30,7 @@ export function trustShrank(before: TrustTerms, after: TrustTerms): boolean {
   if (before.trust === after.trust) return false
   return (
     anchorsRemoved(before.trust.authorities, after.trust.authorities) ||
+    domainsShrank(before.trust.domains, after.trust.domains) ||
     listsShrank(before.trust.revocationLists, after.trust.revocationLists)
   )
 }
@@ -49,6 +50,16 @@ function* anchorsOf({ pem, ends }: PreparedAuthorities): Generator<string, void,
     yield bytes.toString('latin1', start, end)
     start = end
   }
+}
+
+/** Without domains, every anchor verifies every peer. */
+function domainsShrank(before: TrustDomains | undefined, after: TrustDomains | undefined): boolean {
+  if (after === undefined) return false
+  if (before === undefined) return true
+  const kept = new Map(Object.entries(after).map(([domain, anchors]) => [domain, new Set(anchors)]))
+  return Object.entries(before).some(([domain, anchors]) =>
+    anchors.some((anchor) => !kept.get(domain)?.has(anchor)),
+  )
 }
 
 function listsShrank(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {

@@ -12,7 +12,7 @@ import type { AuthorityBlock, JudgedAuthority, TrustBlock, TrustBlocks } from '.
 import type { Findings } from '../problems/findings.js'
 import { markWork } from '../progress/progress.js'
 import type { TrustEnds } from '../protocol/ends.js'
-import type { PreparedTrust, PrepareTask } from '../protocol/prepare.js'
+import type { PreparedTrust, PrepareTask, TrustDomains } from '../protocol/prepare.js'
 import { type Role, rolesWhere, TRUST_ROLES } from '../protocol/roles.js'
 import { assertFilled } from '../read/emptiness.js'
 import type { MaterialSet } from '../read/material-reader.js'
@@ -39,25 +39,41 @@ const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
  */
 export function readTrust(set: MaterialSet, known: AuthorityList, found: Findings): TrustBlocks {
   const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
-    distinct(
-      set.itemsOf(role).flatMap(
-        ({ id, bytes }) =>
-          found.attempt(() => {
-            markWork(id)
-            return read(bytes, id)
-          }) ?? [],
-      ),
-    )
-  const authorities = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
-  const revocationLists = blocksOf('crl', crlBlocks)
+    set.itemsOf(role).flatMap(({ id, bytes, domain }) => {
+      const blocks = found.attempt(() => {
+        markWork(id)
+        return read(bytes, id)
+      })
+      return (blocks ?? []).map((block) => ({ block, domain }))
+    })
+  const anchors = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
+  const authorities = distinct(anchors.map(({ block }) => block))
+  const revocationLists = distinct(blocksOf('crl', crlBlocks).map(({ block }) => block))
+  const domains = domainsOf(anchors)
   const { anchorPlaces } = set
   if (anchorPlaces.length > 0 && set.itemsOf('ca').length === 0) {
     found.refuse('CA_EMPTY', `${anchorPlaces.join(' ')} holds no CA file`, anchorPlaces[0])
   }
   const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
-  const digest = digests.length > 0 ? hash('sha256', digests.join('\n')) : null
+  // An anchor that moves to another domain changes the trust, and ends its sessions.
+  const parts = domains === null ? digests : [...digests, JSON.stringify(domains)]
+  const digest = digests.length > 0 ? hash('sha256', parts.join('\n')) : null
   const counts = { authorities: authorities.length, revocationLists: revocationLists.length }
-  return { authorities, revocationLists, facts: { digest, ...counts } }
+  const facts = { digest, ...counts }
+  return { authorities, revocationLists, ...(domains && { domains }), facts }
+}
+
+/** `null` if no item names a domain. In one order, so that equal domains have equal digests. */
+function domainsOf(
+  anchors: readonly { block: TrustBlock; domain: string | undefined }[],
+): TrustDomains | null {
+  const digests = new Map<string, Set<string>>()
+  for (const { block, domain } of anchors) {
+    if (domain !== undefined) digests.set(domain, (digests.get(domain) ?? new Set()).add(block.digest))
+  }
+  if (digests.size === 0) return null
+  const sorted = [...digests].sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(sorted.map(([domain, own]) => [domain, [...own].sort()]))
 }
 
 /**
@@ -105,7 +121,7 @@ export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBl
 
 /** The trust as loaded by the main thread; for `problems`, see {@link PreparedTrust.problems}. */
 export function preparedTrust(
-  { authorities, revocationLists }: TrustBlocks,
+  { authorities, revocationLists, domains }: TrustBlocks,
   ends: TrustEnds,
   problems: readonly Problem[] = [],
 ): PreparedTrust {
@@ -118,6 +134,7 @@ export function preparedTrust(
   return {
     authorities: authorities.length === 0 ? null : { pem, ends: offsets },
     revocationLists: revocationLists.map((block) => exact(block.pem)),
+    ...(domains && { domains }),
     ends,
     problems,
   }

@@ -34,6 +34,17 @@ export class PeerCertificate {
     return this.#facts?.pathLength ?? 0
   }
 
+  get der(): Uint8Array {
+    return this.#der
+  }
+
+  isValidAt(ms: number): boolean {
+    return readOr(false, () => {
+      const { validFrom, validTo } = this.#parsed
+      return Date.parse(validFrom) <= ms && ms <= Date.parse(validTo)
+    })
+  }
+
   get isSelfIssued(): boolean {
     return this.subject === this.issuer
   }

@@ -1,10 +1,13 @@
 import type { TrustFacts } from '../protocol/material.js'
+import type { TrustDomains } from '../protocol/prepare.js'
 import type { AuthorityFacts } from './authorities.js'
 
 /** Trust anchors and revocation lists as read from files, not yet parsed. */
 export interface TrustBlocks {
   readonly authorities: readonly AuthorityBlock[]
   readonly revocationLists: readonly TrustBlock[]
+  /** See `PreparedTrust.domains`. */
+  readonly domains?: TrustDomains
   readonly facts: TrustFacts
 }
 

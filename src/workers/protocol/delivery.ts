@@ -15,6 +15,8 @@ export interface DeliveredItem {
   readonly id: string
   /** PEM, or concatenated DER. A copy of the engine's own, which the worker overwrites in its thread. */
   readonly bytes: Uint8Array
+  /** Of anchors: the SPIFFE trust domain that they verify; absent if they may verify any peer. */
+  readonly domain?: string
 }
 
 /** All items of an engine, or of one host, as of one moment. */

@@ -1,5 +1,7 @@
-/** Peers accepted earlier, to be checked against the trust now in force. */
-export interface JudgePeersTask {
+import type { TrustDomains } from './prepare.js'
+
+/** A trust that peers are judged by. */
+export interface PeerTrustParts {
   /** Trust anchors as PEM; `null` without any. */
   readonly authorities: Uint8Array | null
   /** The previous trust anchors. */
@@ -7,6 +9,12 @@ export interface JudgePeersTask {
   readonly revocationLists: readonly Uint8Array[]
   /** Whether a chain may end at an anchor that is not self-signed. */
   readonly partialChain: boolean
+  /** Anchors by trust domain; absent if a peer may end at any anchor. */
+  readonly domains?: TrustDomains
+}
+
+/** Peers accepted earlier, to be checked against the trust now in force. */
+export interface JudgePeersTask extends PeerTrustParts {
   readonly chains: readonly PeerChain[]
 }
 

@@ -64,11 +64,19 @@ export interface PreparedMaterial {
   readonly ticketSecret: Uint8Array | null
 }
 
+/** The trust anchors of each SPIFFE trust domain: SHA-256 of their DER, in hex. */
+export type TrustDomains = Readonly<Record<string, readonly string[]>>
+
 /** The authorities trusted to verify peers, and the revocation lists. */
 export interface PreparedTrust {
   /** `null` when the engine has none. */
   readonly authorities: PreparedAuthorities | null
   readonly revocationLists: readonly Uint8Array[]
+  /**
+   * Absent if any anchor may verify any peer. Otherwise only those of its own domain may: OpenSSL verifies each peer by all
+   * anchors, and the main thread decides after the handshake.
+   */
+  readonly domains?: TrustDomains
   /** When each of them ends. */
   readonly ends: TrustEnds
   /**

@@ -78,9 +78,10 @@ function joined(delivered: DeliveredSet, files: MaterialSet): MaterialSet | Prob
   }
 }
 
-function asItem({ role, id, bytes }: DeliveredItem, version: string): MaterialItem {
+function asItem({ role, id, bytes, domain }: DeliveredItem, version: string): MaterialItem {
   noteStamp(id, version)
-  return { role, id, bytes: asPem(role, id, bytes), version }
+  const item = { role, id, bytes: asPem(role, id, bytes), version }
+  return domain === undefined ? item : { ...item, domain }
 }
 
 const BEGIN = '-----BEGIN '

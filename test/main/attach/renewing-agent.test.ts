@@ -54,7 +54,11 @@ async function start(t: TestContext) {
   )
   const port = await listen(t, server)
   let identity: ClientIdentity = { generation: 1, secureContext: contextOf(first) }
-  const agent = new RenewingAgent({ keepAlive: true, maxSockets: 1 }, () => identity)
+  const agent = new RenewingAgent(
+    { keepAlive: true, maxSockets: 1 },
+    () => identity,
+    () => true,
+  )
   t.after(() => agent.destroy())
 
   const arrival = async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { test } from 'node:test'
 
 import { judgePeers } from '../../../src/workers/judge/judge-peers.js'
@@ -91,10 +92,64 @@ interface Case {
   readonly chain: readonly Uint8Array[]
   readonly lists?: readonly string[]
   readonly partialChain?: boolean
+  readonly domains?: Readonly<Record<string, readonly string[]>>
 }
 
 function ders(chainPem: string): Buffer[] {
   return chainPem.split(/(?<=-----END CERTIFICATE-----\n)/).map((one) => derOf(one))
+}
+
+test('with trust domains, a peer is accepted by an anchor of its own domain alone', () => {
+  const domains = { 'example.org': [digestOf(root)], 'other.test': [digestOf(other)] }
+  const anchors = [root, other]
+  const leafOf = (authority: Authority, ...uris: string[]) => authority.issue({ names: [], uris }).certDer
+  const judgedAs = (...chain: Uint8Array[]) => judged({ anchors, chain, domains })
+  assert.equal(judgedAs(leafOf(root, 'spiffe://example.org/web'), root.certDer), true)
+  assert.equal(judgedAs(leafOf(other, 'spiffe://other.test/web'), other.certDer), true)
+  assert.equal(judgedAs(leafOf(other, 'spiffe://example.org/web'), other.certDer), false)
+  assert.equal(judgedAs(leafOf(root, 'spiffe://other.test/web'), root.certDer), false)
+  assert.equal(judgedAs(leafOf(root, 'spiffe://third.test/web'), root.certDer), false)
+  assert.equal(judgedAs(leafOf(root, 'spiffe://__proto__/web'), root.certDer), false)
+})
+
+test('with trust domains, a peer without exactly one SPIFFE ID is refused, whatever its issuer', () => {
+  const domains = { 'example.org': [digestOf(root)] }
+  const judgedAs = (options: Parameters<Authority['issue']>[0]) =>
+    judged({ anchors: [root], chain: [root.issue(options).certDer], domains })
+  const id = 'spiffe://example.org/web'
+  assert.equal(judgedAs({ uris: [id] }), true)
+  assert.equal(judgedAs({ names: ['web.test'] }), false)
+  assert.equal(judgedAs({ uris: [id, 'spiffe://example.org/db'] }), false)
+  assert.equal(judgedAs({ uris: [id, 'https://example.org'] }), false)
+  assert.equal(judgedAs({ uris: ['spiffe://EXAMPLE.org/web'] }), false)
+  assert.equal(judgedAs({ uris: ['spiffe://example.org:443/web'] }), false)
+  assert.equal(judgedAs({ uris: ['https://example.org/web'] }), false)
+})
+
+test('with trust domains, an anchor of another domain is no link to the own one, but a cross-signed CA is', () => {
+  const domains = { 'example.org': [digestOf(root)], 'other.test': [digestOf(intermediate)] }
+  const chain = [intermediate.issue({ names: [], uris: ['spiffe://example.org/web'] }).certDer]
+  const judgedWith = (...links: Uint8Array[]) =>
+    judged({ anchors: [root, intermediate], chain: [...chain, ...links], domains })
+  assert.equal(judgedWith(), false)
+  // The own root has signed it: it vouches for what it issues.
+  assert.equal(judgedWith(intermediate.certDer), true)
+})
+
+test('an anchor in several domains verifies each, and a domain without anchors verifies none', () => {
+  const domains = { 'example.org': [digestOf(root)], 'other.test': [digestOf(root)], 'empty.test': [] }
+  for (const [domain, verdict] of [
+    ['example.org', true],
+    ['other.test', true],
+    ['empty.test', false],
+  ] as const) {
+    const { certDer } = root.issue({ names: [], uris: [`spiffe://${domain}/web`] })
+    assert.equal(judged({ anchors: [root], chain: [certDer], domains }), verdict, domain)
+  }
+})
+
+function digestOf({ certDer }: Authority): string {
+  return hash('sha256', certDer)
 }
 
 function chainOf(certificates: readonly Uint8Array[]): PeerChain {
@@ -105,7 +160,14 @@ function judged(one: Case): boolean | null | undefined {
   return judgePeers(taskFor(one))[0]
 }
 
-function taskFor({ anchors, former = [], chain, lists = [], partialChain = false }: Case): JudgePeersTask {
+function taskFor({
+  anchors,
+  former = [],
+  chain,
+  lists = [],
+  partialChain = false,
+  domains,
+}: Case): JudgePeersTask {
   const bundle = (all: readonly { certPem: string }[]) =>
     all.length === 0 ? null : Buffer.from(all.map(({ certPem }) => certPem).join(''))
   return {
@@ -113,6 +175,7 @@ function taskFor({ anchors, former = [], chain, lists = [], partialChain = false
     formerAuthorities: bundle(former),
     revocationLists: lists.map((list) => Buffer.from(list)),
     partialChain,
+    ...(domains && { domains }),
     chains: [chainOf(chain)],
   }
 }
