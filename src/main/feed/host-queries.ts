@@ -3,7 +3,6 @@ import { type HostDelivery, type HostRequest, SourceError } from '../api/source.
 import type { Clock } from '../base/clock.js'
 import { type Deferred, deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
-import { untilAborted } from '../base/until-aborted.js'
 import { AbsentNames } from './absent-names.js'
 import { AllowedNames } from './allowed-names.js'
 import { type Admission, HostOutage } from './host-outage.js'
@@ -66,6 +65,7 @@ const FAILED_NAME_MS = 10_000
 
 interface Flight<T> {
   readonly result: Deferred<T | Miss>
+  readonly answer: Deferred<HostAnswer>
   readonly abort: AbortController
   /** Whether it counts for `maxPending`. */
   readonly isClients: boolean
@@ -137,8 +137,9 @@ export class HostQueries<T> {
   close(): void {
     this.#closed = true
     this.#absent.clear()
-    for (const { abort, result } of this.#flights.values()) {
+    for (const { abort, answer, result } of this.#flights.values()) {
       result.resolve({ miss: 'closed' })
+      answer.reject(new SourceError('SOURCE_UNREACHABLE', 'the engine was closed'))
       abort.abort()
     }
   }
@@ -146,7 +147,12 @@ export class HostQueries<T> {
   #query(name: string, version: string | null, isClients: boolean): Promise<T | Miss> | null {
     const admission = this.outage.admit()
     if (admission === null) return null
-    const flight = { result: deferred<T | Miss>(), abort: new AbortController(), isClients }
+    const flight = {
+      result: deferred<T | Miss>(),
+      answer: deferred<HostAnswer>(),
+      abort: new AbortController(),
+      isClients,
+    }
     this.#flights.set(name, flight)
     if (isClients) this.#clientsFlights++
     this.#fly(name, version, admission, flight).then(flight.result.resolve, flight.result.reject)
@@ -157,18 +163,22 @@ export class HostQueries<T> {
     name: string,
     version: string | null,
     admission: Admission,
-    { abort, result, isClients }: Flight<T>,
+    { result, answer, abort, isClients }: Flight<T>,
   ): Promise<T | Miss> {
-    const { clock, use } = this.#parts
-    const cancel = clock.after(this.#limits.timeoutMs, () => {
-      abort.abort()
+    const { source, clock, use } = this.#parts
+    const limitMs = this.#limits.timeoutMs
+    const cancel = clock.after(limitMs, () => {
       // An answer that arrived in time is still put into service, for later clients.
       result.resolve({ miss: 'late' })
+      // The source may ignore the signal.
+      answer.reject(new SourceError('SOURCE_TIMEOUT', `${source.name} did not answer within ${limitMs} ms`))
+      abort.abort()
     })
     try {
-      const answer = await this.#read(name, version, admission, abort.signal)
-      if (typeof answer === 'object' && 'miss' in answer) return answer
-      return await use(name, answer)
+      call(() => source.readHost({ name, version, signal: abort.signal }), answer)
+      const settled = await this.#settle(name, version, admission, answer.promise)
+      if (typeof settled === 'object' && 'miss' in settled) return settled
+      return await use(name, settled)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       this.#absent.add(name, this.#failedNameMs)
@@ -180,19 +190,15 @@ export class HostQueries<T> {
     }
   }
 
-  async #read(
+  async #settle(
     name: string,
     version: string | null,
     admission: Admission,
-    signal: AbortSignal,
+    answering: Promise<HostAnswer>,
   ): Promise<HostAnswer | Miss> {
     const { source } = this.#parts
-    const limitMs = this.#limits.timeoutMs
-    const late = () => new SourceError('SOURCE_TIMEOUT', `${source.name} did not answer within ${limitMs} ms`)
     try {
-      // The source may ignore the signal.
-      const reading = Promise.resolve().then(() => source.readHost({ name, version, signal }))
-      const answer = await untilAborted(reading, signal, late)
+      const answer = await answering
       if (answer === 'unchanged' && version === null) throw unchangedFromNothing(source.name, name)
       this.outage.answered()
       this.queried[typeof answer === 'string' ? answer : 'delivered']++
@@ -218,6 +224,15 @@ export class HostQueries<T> {
   #skip(why: Skipped): Miss {
     this.skipped[why]++
     return { miss: why }
+  }
+}
+
+/** Settles `answer` as the source does, which may throw at once. */
+function call(read: () => Promise<HostAnswer>, { resolve, reject }: Deferred<HostAnswer>): void {
+  try {
+    Promise.resolve(read()).then(resolve, reject)
+  } catch (error) {
+    reject(error as Error)
   }
 }
 

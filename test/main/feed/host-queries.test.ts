@@ -59,12 +59,12 @@ test('a flood of names that do not exist takes a bounded amount of memory', asyn
   const { queries, requests } = setup({}, () => 'none')
   for (let i = 0; i < 100_000; i++) {
     const result = queries.request(`${i}.example`)
-    if (i % 100 === 99) await result
+    if (i % 100 !== 99) continue
+    await result
+    requests.length = 0
   }
-  await turn()
-  assert.equal(queries.absentNames, 10_000)
-  assert.equal(queries.pending, 0)
-  assert.equal(requests.length, 100_000)
+  assert.ok(queries.absentNames <= 10_000)
+  assert.deepEqual([queries.pending, queries.queried.none], [0, 100_000])
 })
 
 test('beyond `maxPending` a name is not requested, and one that is pending can still be joined', async () => {
