@@ -3,20 +3,14 @@ import { type HostDelivery, type HostRequest, SourceError } from '../api/source.
 import type { Clock } from '../base/clock.js'
 import { type Deferred, deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
+import type { OnDemandLimits } from '../generation/resolved-options.js'
 import { AbsentNames } from './absent-names.js'
 import { AllowedNames } from './allowed-names.js'
 import { type Admission, HostOutage } from './host-outage.js'
 import { concernsName, problemOfQuery } from './host-query-problem.js'
 
 /** Limits of queries for hosts on demand. */
-export interface HostQueryLimits {
-  /** Normalized patterns, as for {@link AllowedNames}. */
-  readonly allow: readonly string[]
-  /** Clients' names that are requested at the same time. */
-  readonly maxPending: number
-  readonly timeoutMs: number
-  readonly negativeSeconds: number
-}
+export type HostQueryLimits = Omit<OnDemandLimits, 'maxHosts' | 'refreshSeconds'>
 
 /** What a source answers about a name that it knows, or `none`. */
 export type HostAnswer = HostDelivery | 'unchanged' | 'none'

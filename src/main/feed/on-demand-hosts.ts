@@ -3,14 +3,9 @@ import type { HostDelivery } from '../api/source.js'
 import type { HostsOnDemand } from '../attach/hosts-on-demand.js'
 import { wipeKeys } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
-import { HostQueries, type HostQueryLimits, type HostQueryParts, type Miss } from './host-queries.js'
+import type { OnDemandLimits } from '../generation/resolved-options.js'
+import { HostQueries, type HostQueryParts, type Miss } from './host-queries.js'
 import { HostRefresh } from './host-refresh.js'
-
-/** Limits of hosts on demand. */
-export interface OnDemandLimits extends HostQueryLimits {
-  readonly maxHosts: number
-  readonly refreshSeconds: number
-}
 
 /** Parts of the hosts on demand. */
 export interface OnDemandParts extends Omit<HostQueryParts<Host | null>, 'use'> {

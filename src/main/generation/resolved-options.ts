@@ -14,6 +14,8 @@ export interface ResolvedOptions {
   readonly policy: Policy
   /** `null` without the option: then servers have no SNI callback. */
   readonly hosts: HostSources | null
+  /** `null` without hosts on demand. */
+  readonly onDemand: OnDemandLimits | null
   readonly unknownHosts: 'default' | 'refuse'
   readonly hostCacheSize: number
   readonly verifyServed: boolean
@@ -22,4 +24,15 @@ export interface ResolvedOptions {
   readonly expiryWarningDays: readonly number[]
   readonly worker: Required<WorkerOptions>
   readonly logger: Logger | null
+}
+
+/** Limits of hosts on demand. */
+export interface OnDemandLimits {
+  /** Normalized patterns: a DNS name, `*.` and a DNS name, or `*`. */
+  readonly allow: readonly string[]
+  readonly maxPending: number
+  readonly timeoutMs: number
+  readonly negativeSeconds: number
+  readonly maxHosts: number
+  readonly refreshSeconds: number
 }
