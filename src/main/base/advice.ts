@@ -3,7 +3,16 @@ import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 /** The remedy for problems of one code. */
 export interface Advice {
   /** The area that must be corrected. Only for `files` can a change of the files help. */
-  readonly about: 'files' | 'mounts' | 'source' | 'options' | 'listeners' | 'fleet' | 'worker' | 'caller' | 'control'
+  readonly about:
+    | 'files'
+    | 'mounts'
+    | 'source'
+    | 'options'
+    | 'listeners'
+    | 'fleet'
+    | 'worker'
+    | 'caller'
+    | 'control'
   readonly next: string
 }
 
