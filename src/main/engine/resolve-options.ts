@@ -17,6 +17,7 @@ import { compressions, knowsPartialChains } from '../generation/native-context.j
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { duplicateName, type HostsOption, hostSources, namedHosts } from './host-options.js'
 import { checkPairs, materialShape, path, sourcesOf } from './material-schema.js'
+import { isOnDemand, onDemandGiven, onDemandIssues, onDemandLimits } from './on-demand-options.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
 const MAX_INTERVAL_SECONDS = 2_147_483_647
@@ -115,7 +116,7 @@ const schema = z
     autoReloadInterval: interval.default(0),
     policy: policySchema.prefault({}),
     hosts: z
-      .union([path.transform((one) => [one]), z.array(path), z.record(z.string(), hostFiles)])
+      .union([path.transform((one) => [one]), z.array(path), onDemandGiven, z.record(z.string(), hostFiles)])
       .optional(),
     unknownHosts: z.enum(['default', 'refuse']).default('default'),
     hostCacheSize: z.int().min(1).max(1_000_000).default(1000),
@@ -186,6 +187,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     context: withoutUndefined(rest.tls),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
+    onDemand: onDemandLimits(rest.hosts),
     unknownHosts: rest.unknownHosts,
     hostCacheSize: rest.hostCacheSize,
     verifyServed: rest.verifyServed,
