@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { test } from 'node:test'
+
+import { createLastGoodKeeper, type LastGoodKeeper } from '../../../src/main/feed/last-good-keeper.js'
+import type { Problem } from '../../../src/workers/base/problem.js'
+import { eventually } from '../../../support/base/eventually.js'
+import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
+import {
+  keyBytes,
+  type LastGoodSite,
+  lastGoodSite,
+  numberedDelivery,
+} from '../../../support/feed/last-good-site.js'
+
+test('of the deliveries that come during a write, only the newest is written', async (t) => {
+  const site = lastGoodSite(t, true)
+  const { keeper, written } = keeperOf(site)
+  for (let number = 1; number <= 100; number++) keeper.keep(numberedDelivery(number))
+  await keeper.close()
+  assert.deepEqual(written, ['v1', 'v100'])
+  assert.equal((await site.store().read())?.delivery.version, 'v100')
+})
+
+test('a delivery is copied at once: its buffers may be overwritten', async (t) => {
+  const site = lastGoodSite(t, true)
+  const { keeper } = keeperOf(site)
+  const delivery = numberedDelivery(1)
+  keeper.keep(delivery)
+  keyBytes(delivery).fill(0)
+  await keeper.close()
+  const kept = await site.store().read()
+  assert.ok(kept)
+  assert.deepEqual(Buffer.from(keyBytes(kept.delivery)), keyBytes(numberedDelivery(1)))
+})
+
+test('a write that fails is reported once, repeated, and its recovery is reported', async (t) => {
+  const site = lastGoodSite(t, true)
+  const clock = fakeClock()
+  const { keeper, written, problems, recoveries } = keeperOf(site, clock)
+  mkdirSync(site.path('last-good'), { recursive: true })
+  keeper.keep(numberedDelivery(1))
+  for (const delayMs of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
+    await eventually('the next attempt is planned', () => clock.pending === 1)
+    await clock.advance(delayMs - 1)
+    assert.equal(clock.pending, 1)
+    await clock.advance(1)
+    assert.equal(clock.pending, 0)
+  }
+  await eventually('the next attempt is planned', () => clock.pending === 1)
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['LAST_GOOD_UNWRITTEN'],
+  )
+  assert.match(problems[0]?.message ?? '', /EISDIR/)
+  keeper.keep(numberedDelivery(2))
+  rmSync(site.path('last-good'), { recursive: true })
+  await eventually('a delivery is written', async () => {
+    await clock.advance(60_000)
+    return written.length > 0
+  })
+  assert.deepEqual([written, recoveries], [['v2'], [true]])
+  assert.deepEqual(readdirSync(site.place.dir).sort(), ['last-good', 'last-good.seq'])
+  keeper.keep(numberedDelivery(3))
+  await keeper.close()
+  assert.deepEqual(recoveries, [true, false])
+})
+
+test('a delivery that is too large is reported, and not tried again', async (t) => {
+  const site = lastGoodSite(t, false)
+  const clock = fakeClock()
+  const { keeper, problems } = keeperOf(site, clock)
+  keeper.keep({ version: 'v1', pairs: [{ bundle: Buffer.alloc(64 * 1024 * 1024) }] })
+  await eventually('a problem', () => problems.length > 0)
+  assert.match(problems[0]?.message ?? '', /more than \d+ bytes/)
+  assert.equal(clock.pending, 0)
+  await keeper.close()
+})
+
+test('a key file that is missing is the reason of a failed write', async (t) => {
+  const site = lastGoodSite(t, true)
+  const { keeper, problems } = keeperOf(site)
+  rmSync(site.path('key'))
+  keeper.keep(numberedDelivery(1))
+  await keeper.close()
+  assert.match(problems[0]?.message ?? '', /key file .* cannot be read: ENOENT/)
+})
+
+test('close ends the writes that are due, and nothing is kept afterwards', async (t) => {
+  const site = lastGoodSite(t, false)
+  const { keeper, written } = keeperOf(site)
+  keeper.keep(numberedDelivery(1))
+  keeper.keep(numberedDelivery(2))
+  await keeper.close()
+  keeper.keep(numberedDelivery(3))
+  await keeper.close()
+  assert.deepEqual(written, ['v1', 'v2'])
+})
+
+interface Kept {
+  readonly keeper: LastGoodKeeper
+  readonly written: string[]
+  readonly recoveries: boolean[]
+  readonly problems: Problem[]
+}
+
+function keeperOf(site: LastGoodSite, clock: FakeClock = fakeClock()): Kept {
+  const written: string[] = []
+  const recoveries: boolean[] = []
+  const problems: Problem[] = []
+  const keeper = createLastGoodKeeper({
+    ...site.place,
+    clock,
+    onFailed: (problem) => problems.push(problem),
+    onWritten: (version, recovered) => {
+      written.push(version)
+      recoveries.push(recovered)
+    },
+  })
+  return { keeper, written, recoveries, problems }
+}
