@@ -3,7 +3,6 @@ import { Argument, Command, CommanderError, Option } from 'commander'
 import { printable } from '../../workers/base/printable.js'
 import { linesAbout } from '../base/advice.js'
 import { ReloadError } from '../base/errors.js'
-import { MATERIAL_ROWS, type MaterialKind } from '../base/material-options.js'
 import { PACKAGE_VERSION } from '../base/package-version.js'
 import { DrainError } from '../drain/errors.js'
 import {
@@ -22,6 +21,7 @@ import type { Shell } from './completion/index.js'
 import { definitionOf } from './definitions.js'
 import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
 import { CommandError, EXIT } from './exit-codes.js'
+import { addMaterial, append } from './material-flags.js'
 import type { ServeFlags } from './serve/config.js'
 
 /**
@@ -65,7 +65,7 @@ export function createProgram(): Command {
 function addServe(program: Command): void {
   const command = program
     .command('serve')
-    .description('serve TLS with certificates that are reloaded when their files change')
+    .description('serve TLS with certificates that are reloaded when their files or their source change')
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
     .option(
@@ -103,7 +103,7 @@ function addServe(program: Command): void {
 
 function addReload(program: Command): void {
   addActing(program.command('reload'))
-    .description('make a server check its certificate files now, and print the outcome')
+    .description('make a server check its certificate files, or its source, now, and print the outcome')
     .option('--force', 'accept files that the policy would reject; unusable files are still refused')
     .option('--dry-run', 'validate without a swap')
     .option('--context <name>', 'limit the answer to one server name, or to `default`')
@@ -168,7 +168,7 @@ function addStatus(program: Command): void {
 function addCheck(program: Command): void {
   const command = program
     .command('check')
-    .description('validate files as a start or a reload would, without a server')
+    .description('validate files, or what a source delivers, as a start or a reload would, without a server')
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
     .option('--json', 'print JSON')
@@ -210,27 +210,6 @@ const DEADLINE_HELP =
 const CONTROL_HELP = '$XDG_RUNTIME_DIR/certswap/control.sock, or .certswap/control.sock'
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
-/** Kinds of options with several values: the flag may be repeated. */
-const REPEATABLE: ReadonlySet<MaterialKind> = new Set(['files', 'patterns', 'hosts'])
-
-/** The flags for the paths of the material, the same for every command that reads it. */
-function addMaterial(command: Command): Command {
-  for (const { kind, flag } of MATERIAL_ROWS) {
-    if (flag === null) continue
-    if (REPEATABLE.has(kind)) command.option(flag.name, flag.help, append)
-    else command.option(flag.name, flag.help)
-  }
-  return command
-    .addOption(
-      new Option('--unknown-hosts <how>', 'response to server names without a host').choices([
-        'default',
-        'refuse',
-      ]),
-    )
-    .option('--request-cert', 'require a client certificate')
-    .addOption(new Option('--min-version <version>', 'minimum TLS version').choices(['TLSv1.2', 'TLSv1.3']))
-}
-
 function addDev(program: Command): void {
   const dev = program.command('dev').description('a development CA and certificate')
   const common = (command: Command) =>
@@ -269,13 +248,16 @@ function addGenerated(program: Command): void {
 
 const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
 
-function append(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value]
-}
-
 /** Prints a message of commander, which may quote the command line; a suggestion may follow on a line of its own. */
 function outputError(text: string, write: (text: string) => void): void {
-  for (const line of text.trimEnd().split(/\n(?=\(Did you mean )/)) write(`${printable(line)}\n`)
+  for (const line of withoutPasswords(text.trimEnd()).split(/\n(?=\(Did you mean )/)) {
+    write(`${printable(line)}\n`)
+  }
+}
+
+/** A misspelled flag is quoted with its value, which may be the URL of a source. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/)[^\s/]*@/g, '$1…@')
 }
 
 /** Prints an error, unless commander has printed it, and returns the exit code. */

@@ -13,7 +13,9 @@ import {
 import { createReloadEngine } from '../../engine/engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
+import { type EngineConfig, withSources } from '../serve/source.js'
 import { type Paint, paintFor } from './paint.js'
+import { readOnce } from './read-once.js'
 import { contextRows, endRows, hostRows, problemLine, type Row, table, warningLine } from './report.js'
 
 export interface CheckFlags extends MaterialFlags {
@@ -33,23 +35,26 @@ interface UnsoundView {
   readonly errors: readonly ProblemView[]
 }
 
-/** `certswap check`: validates files as a start or a reload would, without a server. */
+/** `certswap check`: validates files, or what a source delivers, as a start or a reload would, without a server. */
 export async function check({ json = false, ...flags }: CheckFlags): Promise<void> {
-  const view = await examine(flags)
+  const { engine } = await resolveConfig(flags)
+  const view = await examine(engine)
   if (json) process.stdout.write(`${printableJson(view)}\n`)
   else process.stdout.write(reportOf(view, paintFor(process.stdout)))
   if (view.status === 'ok') return
   const advice = adviceFor(view.errors.map(({ code }) => code))
-  throw new CommandError(EXIT.rejected, ['these files cannot be served', ...advice])
+  const what = engine.source ? 'this material' : 'these files'
+  throw new CommandError(EXIT.rejected, [`${what} cannot be served`, ...advice])
 }
 
-async function examine(flags: MaterialFlags & { readonly config?: string }): Promise<CheckView> {
-  const { engine: options } = await resolveConfig(flags)
+async function examine(config: EngineConfig): Promise<CheckView> {
+  const { source, ...options } = await withSources(config)
   try {
     // A server starts despite a broken host, but a check must report it as a failure.
     const policy = { ...options.policy, hosts: 'together' as const }
     await using engine = await createReloadEngine({
       ...options,
+      ...(source && { source: await readOnce(source, options.sourceTimeoutSeconds) }),
       policy,
       autoReloadInterval: 0,
       logger: silent,
@@ -58,6 +63,8 @@ async function examine(flags: MaterialFlags & { readonly config?: string }): Pro
   } catch (error) {
     if (!(error instanceof ReloadError) || error.code === 'OPTIONS_INVALID') throw error
     return { status: 'rejected', errors: error.problems.map(problemView) }
+  } finally {
+    await source?.close?.()
   }
 }
 

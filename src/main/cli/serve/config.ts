@@ -1,30 +1,19 @@
-import { dirname, resolve } from 'node:path'
-
-import { z } from 'zod'
-
-import type { ReadTextReply } from '../../../workers/protocol/read-text.js'
-import type { ReloadEngineOptions } from '../../api/options.js'
-import { absolutePath, withAbsolutePaths } from '../../base/absolute-paths.js'
-import { systemClock } from '../../base/clock.js'
-import { ReloadError } from '../../base/errors.js'
 import { MATERIAL_ROWS, type MaterialOptionName } from '../../base/material-options.js'
-import { protoIn } from '../../base/own-names.js'
 import { withoutUndefined } from '../../base/refusal.js'
 import type { DrainOptions } from '../../drain/options.js'
-import { defaultWorkerLimits } from '../../engine/resolve-options.js'
 import type { ShareOptions } from '../../fleet/index.js'
-import { openWorker } from '../../threads/pool.js'
 import { defaultControlPath } from '../control-path.js'
-import { CommandError, EXIT } from '../exit-codes.js'
-import { MAX_PATIENCE, MAX_PROCESSES, MAX_SECONDS, MIN_SECONDS } from '../limits.js'
-import { type ListenAddress, parseAddress, parseUpstream, UNIX, type UpstreamAddress } from './address.js'
+import { type ListenAddress, parseAddress, parseUpstream, type UpstreamAddress } from './address.js'
+import { absoluteUpstream, readConfigFile } from './config-file.js'
+import type { EngineConfig } from './source.js'
+import { type SourceFlags, sourceOptions } from './source-flags.js'
 
 /** The flags of the table of material options, by the names that commander gives them. */
 type FileFlags = { readonly [Name in MaterialOptionName as FlagName<Name>]?: string | string[] }
 type FlagName<Name extends MaterialOptionName> = Name extends 'passphrase' ? 'passphraseFile' : Name
 
 /** The flags of every command that reads material. */
-export interface MaterialFlags extends FileFlags {
+export interface MaterialFlags extends FileFlags, SourceFlags {
   readonly unknownHosts?: 'default' | 'refuse'
   readonly requestCert?: boolean
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
@@ -66,26 +55,12 @@ export interface ServeConfig {
   readonly drain: Pick<DrainOptions, 'lameDuckMs' | 'deadlineMs' | 'onTrustRemoved'>
   /** Whether systemd is notified by `node:ffi`. */
   readonly ffi: boolean
-  /** Checked by `createReloadEngine()`. */
-  readonly engine: ReloadEngineOptions
+  /** Checked by the factories of its sources and by `createReloadEngine()`. */
+  readonly engine: EngineConfig
 }
 
 const DEFAULT_LISTEN = '127.0.0.1:8443'
 const DEFAULT_INTERVAL_SECONDS = 10
-
-const fileSchema = z.looseObject({
-  listen: z.string().optional(),
-  upstream: z.string().optional(),
-  processes: z.int().min(1).max(MAX_PROCESSES).optional(),
-  memberTimeout: z.number().min(MIN_SECONDS).max(MAX_SECONDS).optional(),
-  memberPatience: z.int().min(1).max(MAX_PATIENCE).optional(),
-  control: z.union([z.string().min(1), z.literal(false)]).optional(),
-  logLevel: z.string().optional(),
-  lameDuck: z.number().optional(),
-  drainDeadline: z.number().optional(),
-  onTrustRemoved: z.enum(['keep', 'drain']).optional(),
-  ffi: z.boolean().optional(),
-})
 
 /**
  * Flags override the configuration file, which overrides the defaults. Paths in the file are relative to it.
@@ -122,9 +97,10 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     ffi: flags.ffi ?? ffi ?? false,
     engine: {
       autoReloadInterval: DEFAULT_INTERVAL_SECONDS,
-      ...file,
+      ...(file as EngineConfig),
       ...(flags.autoReloadInterval === undefined ? {} : { autoReloadInterval: flags.autoReloadInterval }),
-      ...materialOptions(flags, (file as ReloadEngineOptions).tls),
+      ...materialOptions(flags, (file as EngineConfig).tls),
+      ...sourceOptions({ flags: { ...flags }, file }),
     },
   }
 }
@@ -159,7 +135,7 @@ function drainConfig({ lameDuck, drainDeadline, onTrustRemoved }: DrainSettings)
 }
 
 /** Material flags as engine options; omitted flags are left out. */
-function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] = {}): ReloadEngineOptions {
+function materialOptions(flags: MaterialFlags, tls: EngineConfig['tls'] = {}): EngineConfig {
   const { minVersion, unknownHosts, requestCert } = flags
   const files = MATERIAL_ROWS.map(({ name, kind }) => {
     const value = flags[kind === 'passphrase' ? 'passphraseFile' : (name as keyof FileFlags)]
@@ -170,76 +146,4 @@ function materialOptions(flags: MaterialFlags, tls: ReloadEngineOptions['tls'] =
     ...withoutUndefined({ unknownHosts, requestCert }),
     ...(minVersion === undefined ? {} : { tls: { ...tls, minVersion } }),
   }
-}
-
-type ConfigFile = z.infer<typeof fileSchema>
-
-async function readConfigFile(path: string): Promise<ConfigFile> {
-  const text = await readUnlessOpen(path)
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    throw new CommandError(EXIT.usage, `--config: ${path} is not JSON`)
-  }
-  const proto = protoIn(json)
-  if (proto !== null)
-    throw new CommandError(EXIT.usage, `--config: ${path}: ${proto} is not a name of an option or a host`)
-  const parsed = fileSchema.safeParse(json)
-  if (!parsed.success) throw new CommandError(EXIT.usage, `--config: ${path}: expected an object of options`)
-  return relativeTo(dirname(resolve(path)), parsed.data)
-}
-
-/**
- * Reads the file, unless every user can write to it: it determines the served keys and their clients.
- *
- * A worker thread reads it: on a mount that hangs, this thread, or one of libuv, would prevent the process from ending.
- */
-async function readUnlessOpen(path: string): Promise<string> {
-  const read = await readOffThread(path)
-  if (!read.ok) throw new CommandError(EXIT.usage, `--config: ${path} cannot be read: ${read.code}`)
-  if (process.geteuid && (read.mode & 0o002) !== 0) {
-    throw new CommandError(
-      EXIT.refused,
-      `--config: ${path} is not used: every user can write to it; chmod o-w it`,
-    )
-  }
-  return read.text
-}
-
-async function readOffThread(path: string): Promise<ReadTextReply> {
-  const limits = defaultWorkerLimits()
-  const worker = openWorker(limits, systemClock)
-  try {
-    return await worker.readText({ path })
-  } catch (error) {
-    if (!(error instanceof ReloadError)) throw error
-    const isHung = error.code === 'WORKER_TIMEOUT'
-    const message = isHung
-      ? `${path} cannot be read: a system call on it has not returned for ${limits.timeoutMs / 1000} s; check its storage`
-      : error.message
-    throw new CommandError(isHung ? EXIT.timedOut : EXIT.rejected, `--config: ${message}`, { cause: error })
-  } finally {
-    await worker.close()
-  }
-}
-
-/** Makes all paths in the configuration absolute: those of the engine and those of the program. */
-function relativeTo(base: string, config: ConfigFile): ConfigFile {
-  const { control, upstream } = config
-  return {
-    ...withAbsolutePaths(config, base),
-    ...(typeof control === 'string' ? { control: resolve(base, control) } : {}),
-    ...(upstream === undefined ? {} : { upstream: absoluteUpstream(upstream, base) }),
-  }
-}
-
-/**
- * Makes the path of an upstream absolute. Other upstreams are unchanged; `parseUpstream` refuses `unix:` alone.
- *
- * @param base base directory of a relative path. @defaultValue the working directory
- */
-function absoluteUpstream(upstream: string, base?: string): string {
-  const path = upstream.startsWith(UNIX) ? upstream.slice(UNIX.length) : ''
-  return path === '' ? upstream : UNIX + absolutePath(path, base)
 }

@@ -11,13 +11,17 @@ import { closeControl, openControl } from './open-control.js'
 import { printProcessErrors } from './process-errors.js'
 import { memberProcesses } from './processes.js'
 import { ownServer } from './site.js'
+import { withSources } from './source.js'
+import { showsPassword } from './source-config.js'
 
 /** `certswap serve`: runs until a signal or a drain stops it, and then ends the process. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = await resolveConfig(flags)
   const logger = await createLogger({ level: config.logLevel })
   printProcessErrors(logger)
-  const engine = await createReloadEngine({ ...(await withIdentity(config.engine, logger)), logger })
+  warnOfShownPassword(flags.source, logger)
+  const options = await withIdentity(await withSources(config.engine), logger)
+  const engine = await createReloadEngine({ ...options, logger })
   // Before any process is started: it removes variables from the environment that are only for this process.
   const notifier = createNotifier({ engine, logger, ffi: config.ffi })
   const site = (config.processes > 1 ? memberProcesses : ownServer)(config, engine, logger)
@@ -50,7 +54,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
 
 /** Without a certificate, the development identity in `.certswap/` is used. */
 async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promise<ReloadEngineOptions> {
-  if (options.cert !== undefined || options.key !== undefined || options.pfx !== undefined) return options
+  const { cert, key, pfx, source } = options
+  if ([cert, key, pfx, source].some((given) => given !== undefined)) return options
   const { ensureDevelopmentIdentity } = await import('../dev/identity.js')
   const { orCommandError } = await import('../dev/command-error.js')
   const dir = '.certswap'
@@ -59,6 +64,13 @@ async function withIdentity(options: ReloadEngineOptions, logger: Logger): Promi
     'no certificate was given; serving the development certificate; renew it with `certswap dev rotate`'
   logger.warn({ cert: certPath, ca: caPath }, message)
   return { ...options, cert: certPath, key: keyPath }
+}
+
+function warnOfShownPassword(url: string | undefined, logger: Logger): void {
+  if (url === undefined || !showsPassword(url)) return
+  const message =
+    'the list of processes shows the password in --source to other users; use --source-password-file instead'
+  logger.warn({}, message)
 }
 
 /** The sender of a signal gets no response, so the result is logged. */
