@@ -4,6 +4,7 @@ import type { OnDemandOptions } from '../api/options.js'
 import type { MaterialSource } from '../api/source.js'
 import { hostNameIn } from '../base/option-names.js'
 import { WORDED } from '../base/refusal.js'
+import { sourceSchema } from '../base/schemas.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
 
 /** The option `hosts` with the member `onDemand`, which its own schema validates. */
@@ -43,13 +44,16 @@ const schema = z.strictObject({
   }),
 })
 
-/** The refused members of the option. `own` is the option `source`. */
-export function onDemandIssues(hosts: OnDemandGiven, own: unknown): z.core.$ZodIssue[] {
+/** The refused members of the option `hosts`. `own` is the option `source`. */
+export function onDemandIssues(hosts: unknown, own: unknown): z.core.$ZodIssue[] {
+  if (!isOnDemand(hosts)) return []
   const parsed = schema.safeParse(hosts, WORDED)
-  if (!parsed.success) return parsed.error.issues
-  if (parsed.data.onDemand.source !== true || isSource(own)) return []
-  const message = '`true` stands for the option `source`, which must be a source with the method `readHost`'
-  return [{ code: 'custom', path: ['onDemand', 'source'], message, input: undefined }]
+  const issues: z.core.$ZodIssue[] = parsed.error?.issues ?? []
+  if (parsed.data?.onDemand.source === true && !isSource(own)) {
+    const message = '`true` stands for the option `source`: expected one with the method `readHost`'
+    issues.push({ code: 'custom', path: ['onDemand', 'source'], message })
+  }
+  return issues.map((issue) => ({ ...issue, path: ['hosts', ...issue.path] }))
 }
 
 /** Expects a valid option. */
@@ -67,5 +71,6 @@ export function onDemandSource(hosts: unknown, own: MaterialSource | undefined):
 }
 
 function isSource(value: unknown): value is MaterialSource {
-  return typeof (value as Partial<MaterialSource> | null | undefined)?.readHost === 'function'
+  const hasMethod = typeof (value as Partial<MaterialSource> | null | undefined)?.readHost === 'function'
+  return hasMethod && sourceSchema.safeParse(value).success
 }

@@ -150,7 +150,8 @@ const schema = z
       )
     // A source may deliver them.
     const hasAnchors = value.ca !== undefined || value.caDir !== undefined || value.source !== undefined
-    if (value.source !== undefined && !isEmptyObject(value.hosts)) refuse('hosts', HOSTS_OF_SOURCE)
+    if (value.source !== undefined && !isEmptyObject(value.hosts) && !isOnDemand(value.hosts))
+      refuse('hosts', HOSTS_OF_SOURCE)
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
@@ -168,7 +169,8 @@ function isEmptyObject(hosts: HostsOption): boolean {
   return hosts === undefined || (!Array.isArray(hosts) && Object.keys(hosts).length === 0)
 }
 
-const HOSTS_OF_SOURCE = 'expected `{}` beside `source`: it serves the hosts that the source delivers'
+const HOSTS_OF_SOURCE =
+  'expected `{}` beside `source`, for the hosts that the source delivers, or `{ onDemand }`'
 
 /**
  * Validates all options together and fills in the defaults.
@@ -180,7 +182,8 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   if (proto !== null)
     throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is not allowed as a name`)
   const parsed = schema.safeParse(input, WORDED)
-  if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
+  const issues = [...(parsed.error?.issues ?? []), ...onDemandIssues(input.hosts, input.source)]
+  if (!parsed.success || issues.length > 0) throw optionsInvalid(issues, input)
   const { tickets, ...rest } = parsed.data
   const resolved = deepFreeze({
     sources: sourcesOf(rest, tickets.secretFile, input.source?.name ?? null),

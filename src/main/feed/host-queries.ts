@@ -1,49 +1,32 @@
-import { type Problem, ProblemError } from '../../workers/base/problem.js'
-import { type HostDelivery, type HostRequest, SourceError } from '../api/source.js'
+import { type Problem, type ProblemCode, ProblemError } from '../../workers/base/problem.js'
+import { type HostRequest, SourceError, type SourceErrorCode } from '../api/source.js'
+import type { HostQueryOutcome, SkippedQuery } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import { type Deferred, deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
 import { AbsentNames } from './absent-names.js'
+import type { HostAnswer } from './accept-host.js'
 import { AllowedNames } from './allowed-names.js'
 import { type Admission, HostOutage } from './host-outage.js'
-import { concernsName, problemOfQuery } from './host-query-problem.js'
+import { sourceFailure } from './source-problem.js'
 
 /** Limits of queries for hosts on demand. */
 export type HostQueryLimits = Omit<OnDemandLimits, 'maxHosts' | 'refreshSeconds'>
-
-/** What a source answers about a name that it knows, or `none`. */
-export type HostAnswer = HostDelivery | 'unchanged' | 'none'
 
 /** Why a request has no result from the source: it was not asked, or did not answer. */
 export type Miss =
   | { readonly miss: 'not-allowed' | 'absent' | 'busy' | 'outage' | 'closed' | 'late' }
   | { readonly miss: 'failed'; readonly problem: Problem }
 
-/** Reasons why the source was not asked. */
-export const SKIPPED = ['not-allowed', 'absent', 'busy', 'outage'] as const
-
-/** Results of queries. */
-export const QUERIED = [
-  'delivered',
-  'unchanged',
-  'none',
-  'SOURCE_UNREACHABLE',
-  'SOURCE_DENIED',
-  'SOURCE_TIMEOUT',
-  'SOURCE_INVALID',
-  'SOURCE_WITHDRAWN',
-] as const
-
-export type Skipped = (typeof SKIPPED)[number]
-export type Queried = (typeof QUERIED)[number]
-
 /** Parts of the queries. */
 export interface HostQueryParts<T> {
   readonly source: {
     readonly name: string
-    readHost(request: HostRequest): Promise<HostAnswer>
+    readHost(request: HostRequest): Promise<unknown>
   }
+  /** Checks and copies an answer. @throws SourceError `SOURCE_INVALID` */
+  accept(name: string, answer: unknown): HostAnswer
   readonly clock: Clock
   readonly logger: Logger
   readonly random?: () => number
@@ -57,9 +40,12 @@ export interface HostQueryParts<T> {
 /** A name that failed on its own account is not requested again for this time, unless `negativeSeconds` is shorter. */
 const FAILED_NAME_MS = 10_000
 
+/** Problems of one name: the source has answered. */
+const NAMES_OWN: ReadonlySet<ProblemCode> = new Set(['SOURCE_INVALID', 'SOURCE_WITHDRAWN'])
+
 interface Flight<T> {
   readonly result: Deferred<T | Miss>
-  readonly answer: Deferred<HostAnswer>
+  readonly answer: Deferred<unknown>
   readonly abort: AbortController
   /** Whether it counts for `maxPending`. */
   readonly isClients: boolean
@@ -70,8 +56,11 @@ interface Flight<T> {
  * do not exist, and names beyond the limit of pending ones are not requested, nor is any during an outage of the source.
  */
 export class HostQueries<T> {
-  readonly queried: Record<Queried, number> = zeros(QUERIED)
-  readonly skipped: Record<Skipped, number> = zeros(SKIPPED)
+  readonly queried: Record<HostQueryOutcome, number> = {
+    ...{ delivered: 0, unchanged: 0, none: 0, SOURCE_UNREACHABLE: 0, SOURCE_DENIED: 0 },
+    ...{ SOURCE_TIMEOUT: 0, SOURCE_INVALID: 0, SOURCE_WITHDRAWN: 0 },
+  }
+  readonly skipped: Record<SkippedQuery, number> = { 'not-allowed': 0, absent: 0, busy: 0, outage: 0 }
   readonly outage: HostOutage
   readonly #parts: HostQueryParts<T>
   readonly #limits: HostQueryLimits
@@ -143,7 +132,7 @@ export class HostQueries<T> {
     if (admission === null) return null
     const flight = {
       result: deferred<T | Miss>(),
-      answer: deferred<HostAnswer>(),
+      answer: deferred<unknown>(),
       abort: new AbortController(),
       isClients,
     }
@@ -165,7 +154,7 @@ export class HostQueries<T> {
       // An answer that arrived in time is still put into service, for later clients.
       result.resolve({ miss: 'late' })
       // The source may ignore the signal.
-      answer.reject(new SourceError('SOURCE_TIMEOUT', `${source.name} did not answer within ${limitMs} ms`))
+      answer.reject(new SourceError('SOURCE_TIMEOUT', `it did not answer within ${limitMs} ms`))
       abort.abort()
     })
     try {
@@ -188,12 +177,12 @@ export class HostQueries<T> {
     name: string,
     version: string | null,
     admission: Admission,
-    answering: Promise<HostAnswer>,
+    answering: Promise<unknown>,
   ): Promise<HostAnswer | Miss> {
-    const { source } = this.#parts
+    const { source, accept } = this.#parts
     try {
-      const answer = await answering
-      if (answer === 'unchanged' && version === null) throw unchangedFromNothing(source.name, name)
+      const answer = accept(name, await answering)
+      if (answer === 'unchanged' && version === null) throw unchangedFromNothing(name)
       this.outage.answered()
       this.queried[typeof answer === 'string' ? answer : 'delivered']++
       if (answer === 'none') this.#absent.add(name, this.#limits.negativeSeconds * 1000)
@@ -201,9 +190,11 @@ export class HostQueries<T> {
       return answer
     } catch (error) {
       if (this.#closed) return { miss: 'closed' }
-      const { retryAfterMs, ...problem } = problemOfQuery(error, source.name, name)
-      this.queried[problem.code]++
-      if (concernsName(problem)) {
+      const failure = sourceFailure(source.name, error)
+      const { retryAfterMs } = failure
+      const problem = { ...failure.problem, host: name }
+      this.queried[problem.code as SourceErrorCode]++
+      if (NAMES_OWN.has(problem.code)) {
         this.outage.answered()
         this.#absent.add(name, Math.max(this.#failedNameMs, retryAfterMs))
       } else this.outage.failed(admission, problem, retryAfterMs)
@@ -215,14 +206,14 @@ export class HostQueries<T> {
     return Math.min(FAILED_NAME_MS, this.#limits.negativeSeconds * 1000)
   }
 
-  #skip(why: Skipped): Miss {
+  #skip(why: SkippedQuery): Miss {
     this.skipped[why]++
     return { miss: why }
   }
 }
 
 /** Settles `answer` as the source does, which may throw at once. */
-function call(read: () => Promise<HostAnswer>, { resolve, reject }: Deferred<HostAnswer>): void {
+function call(read: () => Promise<unknown>, { resolve, reject }: Deferred<unknown>): void {
   try {
     Promise.resolve(read()).then(resolve, reject)
   } catch (error) {
@@ -230,13 +221,9 @@ function call(read: () => Promise<HostAnswer>, { resolve, reject }: Deferred<Hos
   }
 }
 
-function unchangedFromNothing(source: string, name: string): SourceError {
+function unchangedFromNothing(name: string): SourceError {
   return new SourceError(
     'SOURCE_INVALID',
-    `${source} answered \`unchanged\` for ${name}, which it has not delivered`,
+    `it answered \`unchanged\` for ${name}, which it has not delivered`,
   )
-}
-
-function zeros<K extends string>(keys: readonly K[]): Record<K, number> {
-  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>
 }

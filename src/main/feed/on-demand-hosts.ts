@@ -1,16 +1,18 @@
+import { isoTime } from '../../workers/base/iso-time.js'
 import { type Problem, ProblemError } from '../../workers/base/problem.js'
-import type { HostDelivery } from '../api/source.js'
+import type { OnDemandStatus } from '../api/status.js'
 import type { HostsOnDemand } from '../attach/hosts-on-demand.js'
 import { wipeKeys } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
+import { type HeldHost, type HostAnswer, wipeHost } from './accept-host.js'
 import { HostQueries, type HostQueryParts, type Miss } from './host-queries.js'
 import { HostRefresh } from './host-refresh.js'
 
 /** Parts of the hosts on demand. */
 export interface OnDemandParts extends Omit<HostQueryParts<Host | null>, 'use'> {
-  /** Checks and rehearses a delivered host. @throws ProblemError if it is refused. */
-  prepare(name: string, delivery: HostDelivery): Promise<Host>
+  /** Judges and rehearses a delivered host. @throws ProblemError if it is refused. */
+  prepare(name: string, held: HeldHost): Promise<Host>
   /** Receives what became of a delivery. */
   settled(name: string, version: string, problem: Problem | null): void
   /** Contexts of this host are not needed any more. */
@@ -21,7 +23,7 @@ export interface OnDemandParts extends Omit<HostQueryParts<Host | null>, 'use'> 
 interface Entry {
   readonly host: Host
   readonly version: string
-  readonly revision: number | bigint | undefined
+  readonly revision: bigint | null
   usedMs: number
   checkedMs: number
 }
@@ -31,31 +33,39 @@ interface Entry {
  * Their number is limited; the least recently used is removed. Apart from that, only the answer `none` removes a host.
  */
 export class OnDemandHosts implements HostsOnDemand {
-  readonly queries: HostQueries<Host | null>
+  readonly #queries: HostQueries<Host | null>
   readonly #parts: OnDemandParts
   readonly #limits: OnDemandLimits
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>()
   readonly #refresh: HostRefresh
   #evicted = 0
+  #refused = 0
 
   constructor(parts: OnDemandParts, limits: OnDemandLimits) {
     this.#parts = parts
     this.#limits = limits
-    this.queries = new HostQueries({ ...parts, use: (name, answer) => this.#use(name, answer) }, limits)
+    this.#queries = new HostQueries({ ...parts, use: (name, answer) => this.#use(name, answer) }, limits)
     this.#refresh = new HostRefresh(parts.clock, limits.refreshSeconds * 1000, {
       inUse: (sinceMs) => this.#usedSince(sinceMs),
       refresh: (name) => this.#ask(name),
     })
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
-  /** Hosts that were removed because others were used more recently. */
-  get evicted(): number {
-    return this.#evicted
+  status(): OnDemandStatus {
+    const { outage, pending, absentNames, queried, skipped } = this.#queries
+    return {
+      source: this.#parts.source.name,
+      hosts: this.#entries.size,
+      pending,
+      absent: absentNames,
+      failingSince: outage.sinceMs === null ? null : isoTime(outage.sinceMs),
+      problem: outage.problem,
+      queries: { ...queried },
+      skipped: { ...skipped },
+      refused: this.#refused,
+      evicted: this.#evicted,
+    }
   }
 
   peek(servername: string): Host | undefined {
@@ -65,7 +75,7 @@ export class OnDemandHosts implements HostsOnDemand {
   hostFor(servername: string): Host | null | Promise<Host | null> {
     const name = servername.toLowerCase()
     const entry = this.#entries.get(name)
-    if (!entry) return hostOr(this.queries.request(servername), () => null)
+    if (!entry) return hostOr(this.#queries.request(servername), () => null)
     this.#touch(name, entry)
     // A host that was idle has missed the sweeps.
     if (this.#parts.clock.monotonicMs() - entry.checkedMs <= 2 * this.#limits.refreshSeconds * 1000)
@@ -77,7 +87,7 @@ export class OnDemandHosts implements HostsOnDemand {
 
   /** For an announcement of the source: one name, or any. */
   changed(name?: string): void {
-    this.queries.forgetAbsent(name)
+    this.#queries.forgetAbsent(name)
     if (name !== undefined && this.#entries.has(name)) this.#refresh.now([name])
     if (name !== undefined) return
     for (const entry of this.#entries.values()) entry.checkedMs = Number.NEGATIVE_INFINITY
@@ -87,7 +97,7 @@ export class OnDemandHosts implements HostsOnDemand {
   /** Aborts queries. Hosts stay in service, because servers continue. */
   close(): void {
     this.#refresh.close()
-    this.queries.close()
+    this.#queries.close()
   }
 
   #usedSince(sinceMs: number): string[] {
@@ -98,33 +108,39 @@ export class OnDemandHosts implements HostsOnDemand {
   async #ask(name: string): Promise<boolean> {
     const entry = this.#entries.get(name)
     if (!entry) return true
-    const result = await this.queries.refresh(name, entry.version)
+    const result = await this.#queries.refresh(name, entry.version)
     if (isMiss(result) && (result.miss === 'outage' || result.miss === 'closed')) return false
     entry.checkedMs = this.#parts.clock.monotonicMs()
     return true
   }
 
-  async #use(name: string, answer: HostDelivery | 'unchanged' | 'none'): Promise<Host | null> {
+  async #use(name: string, answer: HostAnswer): Promise<Host | null> {
     const entry = this.#entries.get(name)
     if (answer === 'none') {
       this.#entries.delete(name)
       if (entry) this.#retire(entry)
       return null
     }
-    if (answer === 'unchanged' || answer.version === entry?.version) return entry?.host ?? null
+    if (answer === 'unchanged') return entry?.host ?? null
     try {
+      if (answer.version === entry?.version) return entry.host
       assertNewer(name, answer, entry)
       const host = await this.#parts.prepare(name, answer)
       this.#put(name, host, answer)
       this.#parts.settled(name, answer.version, null)
       return host
     } catch (error) {
-      if (error instanceof ProblemError) this.#parts.settled(name, answer.version, error.problem)
+      if (error instanceof ProblemError) {
+        this.#refused++
+        this.#parts.settled(name, answer.version, error.problem)
+      }
       throw error
+    } finally {
+      wipeHost(answer)
     }
   }
 
-  #put(name: string, host: Host, { version, revision }: HostDelivery): void {
+  #put(name: string, host: Host, { version, revision }: HeldHost): void {
     const before = this.#entries.get(name)
     const nowMs = this.#parts.clock.monotonicMs()
     // A renewed host keeps its place: it was not used.
@@ -151,9 +167,10 @@ export class OnDemandHosts implements HostsOnDemand {
 }
 
 /** @throws ProblemError `SOURCE_OLDER` */
-function assertNewer(name: string, { revision }: HostDelivery, entry: Entry | undefined): void {
-  if (revision === undefined || entry?.revision === undefined || revision >= entry.revision) return
-  const message = `the source delivered revision ${revision} of ${name}, which is older than revision ${entry.revision} in service`
+function assertNewer(name: string, { revision }: HeldHost, entry: Entry | undefined): void {
+  const served = entry?.revision ?? null
+  if (revision === null || served === null || revision >= served) return
+  const message = `the source delivered revision ${revision} of ${name}, which is older than revision ${served} in service`
   throw new ProblemError('SOURCE_OLDER', message)
 }
 

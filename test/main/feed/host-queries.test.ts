@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { type HostRequest, SourceError, type SourceErrorCode } from '../../../src/main/api/source.js'
-import { type HostAnswer, HostQueries, type HostQueryLimits } from '../../../src/main/feed/host-queries.js'
+import type { HostAnswer } from '../../../src/main/feed/accept-host.js'
+import { HostQueries, type HostQueryLimits } from '../../../src/main/feed/host-queries.js'
 import { ProblemError } from '../../../src/workers/base/problem.js'
 import { fakeClock } from '../../../support/base/fake-clock.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 
-const DELIVERY = { version: '1', cert: 'certificate', key: 'key' }
+const DELIVERY = { version: '1', revision: null, set: { source: 'store', version: '1', items: [] } }
 
 test('a thousand clients of one name cause one query, and all get its result', async () => {
   const { queries, requests, answer } = setup()
@@ -193,7 +194,7 @@ for (const code of ['SOURCE_UNREACHABLE', 'SOURCE_DENIED'] as const satisfies So
     assert.equal(queries.queried.delivered, 10_000)
     const [begun, ended, ...more] = logger.lines
     assert.deepEqual([begun?.level, ended?.level, more], ['warn', 'info', []])
-    assert.deepEqual(begun?.fields, { source: 'store', code, problem: 'no connection' })
+    assert.deepEqual(begun?.fields, { source: 'store', code, problem: 'source store: no connection' })
     assert.deepEqual(ended?.fields, { source: 'store', forMs: 243_000 })
   })
 }
@@ -277,6 +278,7 @@ function setup(
         }),
     },
     ...{ clock, logger, random: () => 0.999 },
+    accept: (_: string, answer: unknown) => answer as HostAnswer,
     use: async (name: string, answer: HostAnswer) => {
       await use(name)
       return `${name} ${typeof answer === 'string' ? answer : 'delivered'}`

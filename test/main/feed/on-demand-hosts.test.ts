@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { type HostDelivery, type HostRequest, SourceError } from '../../../src/main/api/source.js'
-import type { HostAnswer } from '../../../src/main/feed/host-queries.js'
+import { type HostRequest, SourceError } from '../../../src/main/api/source.js'
+import type { HeldHost, HostAnswer } from '../../../src/main/feed/accept-host.js'
 import { OnDemandHosts } from '../../../src/main/feed/on-demand-hosts.js'
 import type { Host } from '../../../src/main/generation/host.js'
 import type { OnDemandLimits } from '../../../src/main/generation/resolved-options.js'
@@ -74,7 +74,7 @@ test('a delivery with a lower revision than that in service is refused', async (
   revisions.set('a.example', 5n)
   const host = await hosts.hostFor('a.example')
   store.set('a.example', '0')
-  revisions.set('a.example', 4)
+  revisions.set('a.example', 4n)
   hosts.changed('a.example')
   await turn()
   assert.equal(hosts.peek('a.example'), host)
@@ -154,7 +154,8 @@ test('beyond `maxHosts` the least recently used host is removed, with its key', 
   assert.deepEqual(retired, [b])
   assert.ok(b?.pair.key.every((byte) => byte === 0))
   assert.equal(hosts.peek('a.example'), a)
-  assert.deepEqual([hosts.size, hosts.evicted], [2, 1])
+  const { hosts: served, evicted } = hosts.status()
+  assert.deepEqual([served, evicted], [2, 1])
   assert.ok(await hosts.hostFor('b.example'))
   assert.equal(requests.length, 4)
 })
@@ -178,7 +179,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const requests: string[] = []
   const settled: string[] = []
   const retired: Host[] = []
-  const revisions = new Map<string, number | bigint>()
+  const revisions = new Map<string, bigint>()
   const absent = new Set<string>()
   const versions = new Map<string, string>()
   let failure: SourceError | null = null
@@ -192,14 +193,15 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
     if (absent.has(name)) return 'none'
     const current = versions.get(name) ?? '1'
     if (current === version) return 'unchanged'
-    const revision = revisions.get(name)
-    return { version: current, cert: '', key: '', ...(revision === undefined ? {} : { revision }) }
+    const revision = revisions.get(name) ?? null
+    return { version: current, revision, set: { source: 'store', version: current, items: [] } }
   }
   const hosts = new OnDemandHosts(
     {
       source: { name: 'store', readHost },
       ...{ clock, logger: recordingLogger(), random: () => 0.5 },
-      prepare: async (name: string, { version }: HostDelivery) => {
+      accept: (_: string, answer: unknown) => answer as HostAnswer,
+      prepare: async (name: string, { version }: HeldHost) => {
         if (version === 'bad') throw new ProblemError('CERT_EXPIRED', 'expired')
         const pair = { chain: new Uint8Array(8), key: new Uint8Array(8).fill(7) }
         return servedHost(
