@@ -15,10 +15,12 @@ import { createDrain } from '../../src/main/drain/index.js'
 import { createMetrics } from '../../src/main/observe/metrics.js'
 import { withoutPromtool } from '../../support/docs/exposition.js'
 import { writeTrust } from '../../support/engine/ending-site.js'
+import { startEngine } from '../../support/engine/engines.js'
 import { tempDir } from '../../support/files/temp-dir.js'
 import { createAuthority } from '../../support/material/certificates.js'
 import { projectRoot } from '../../support/processes/installed-package.js'
 import { controlledEngine } from '../../support/servers/control.js'
+import { deliveryOf, MemorySource } from '../../support/sources/memory-source.js'
 
 const FOLDER = join(projectRoot, 'examples/prometheus')
 const skip = withoutPromtool
@@ -95,7 +97,11 @@ async function labelsByMetric(t: TestContext): Promise<Map<string, string[]>> {
   t.after(() => drain.close())
   const metrics = createMetrics(engine, { drain })
   metrics.control.count('/status', 200)
-  const series = (await metrics.text()).matchAll(/^(certswap_\w+)(?:{(.*)})? \S+$/gm)
+  const fed = await startEngine(t, {
+    source: new MemorySource(deliveryOf(createAuthority().issue(), '1')),
+  })
+  const text = (await metrics.text()) + (await createMetrics(fed).text())
+  const series = text.matchAll(/^(certswap_\w+)(?:{(.*)})? \S+$/gm)
   return new Map(
     [...series].map(([, name, labels = '']) => [
       name as string,

@@ -21,6 +21,7 @@ import type { Shell } from './completion/index.js'
 import { definitionOf } from './definitions.js'
 import { type DevFlags, initIdentity, rotateIdentity } from './dev-command.js'
 import { CommandError, EXIT } from './exit-codes.js'
+import { addFleet } from './fleet-command.js'
 import { addMaterial, append } from './material-flags.js'
 import type { ServeFlags } from './serve/config.js'
 
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   addDrain(program)
   addStatus(program)
   addCheck(program)
+  addFleet(program)
   addDev(program)
   addGenerated(program)
   return program

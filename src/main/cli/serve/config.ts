@@ -3,9 +3,10 @@ import { withoutUndefined } from '../../base/refusal.js'
 import type { DrainOptions } from '../../drain/options.js'
 import type { ShareOptions } from '../../fleet/index.js'
 import { defaultControlPath } from '../control-path.js'
+import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress, parseUpstream, type UpstreamAddress } from './address.js'
 import { absoluteUpstream, readConfigFile } from './config-file.js'
-import type { EngineConfig } from './source.js'
+import { type EngineConfig, isOnDemand } from './source.js'
 import { type SourceFlags, sourceOptions } from './source-flags.js'
 
 /** The flags of the table of material options, by the names that commander gives them. */
@@ -82,7 +83,7 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     ffi,
     ...file
   } = flags.config === undefined ? {} : await readConfigFile(flags.config)
-  return {
+  const config: ServeConfig = {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
     processes: flags.processes ?? processes ?? 1,
@@ -103,6 +104,15 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
       ...sourceOptions({ flags: { ...flags }, file }),
     },
   }
+  assertOneRequester(config)
+  return config
+}
+
+/** The processes of a fleet cannot request hosts. */
+function assertOneRequester({ processes, engine }: ServeConfig): void {
+  if (processes === 1 || !isOnDemand(engine.hosts)) return
+  const message = `hosts on demand need a single process, and \`processes\` is ${processes}; run several servers on different ports instead`
+  throw new CommandError(EXIT.usage, message)
 }
 
 function controlConfig(given: string | false | undefined): ServeConfig['control'] {

@@ -38,8 +38,8 @@ async function withOnDemandSource(hosts: NonNullable<EngineConfig['hosts']>): Pr
   return { onDemand: { ...hosts.onDemand, source: source === true ? source : await createSource(source) } }
 }
 
-function isOnDemand(hosts: NonNullable<EngineConfig['hosts']>): hosts is { onDemand: OnDemandConfig } {
-  return typeof hosts === 'object' && 'onDemand' in hosts
+export function isOnDemand(hosts: EngineConfig['hosts']): hosts is { onDemand: OnDemandConfig } {
+  return typeof hosts === 'object' && hosts !== null && 'onDemand' in hosts
 }
 
 async function createSource({ type, options }: SourceConfig): Promise<MaterialSource> {

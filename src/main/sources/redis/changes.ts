@@ -25,7 +25,7 @@ const BLOCK_MS = 5_000
 const ANSWER_MS = 5_000
 const FIRST_PAUSE_MS = 100
 /** Short, because replicas should be current soon after the server has returned. */
-const LONGEST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 500
 /** After an error that time alone does not correct, such as a missing permission. */
 const REFUSED_PAUSE_MS = 30_000
 const BATCH = '100'

@@ -50,7 +50,7 @@ export function createReporter({
   let pending = false
   let writing: Promise<void> = Promise.resolve()
   let isWriting = false
-  let cancel = () => {}
+  let cancel: (() => void) | null = null
 
   const shown = (): ReplicaReport => reportDuring(report, [...failures.values()])
 
@@ -58,6 +58,7 @@ export function createReporter({
   const flush = () => {
     pending = true
     if (isWriting || closed) return
+    if (cancel === null) renew()
     isWriting = true
     writing = write().finally(() => {
       isWriting = false
@@ -77,7 +78,6 @@ export function createReporter({
       renew()
     })
   }
-  renew()
 
   return {
     outcome(news) {
@@ -94,7 +94,7 @@ export function createReporter({
     flush,
     async close() {
       closed = true
-      cancel()
+      cancel?.()
       await writing
       await send(['DEL', key]).catch(() => {})
     },
