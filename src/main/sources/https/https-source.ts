@@ -49,6 +49,8 @@ export function createHttpsSource(
   /** They are public, so that they can be kept for the next delivery. */
   let anchors: Content | null = null
   let stopPoll: () => void = () => {}
+  /** No poll before this monotonic time, which the service asked for by `Retry-After`. */
+  let quietUntilMs = 0
 
   async function get(resource: Resource, entityTag: string | null, signal: AbortSignal) {
     const current = await untilAborted(credentials.current(), signal, () => tooLate(resource))
@@ -81,7 +83,17 @@ export function createHttpsSource(
     return { bundle: answer.bytes, version }
   }
 
-  async function read({ version, signal }: ReadRequest): Promise<Delivery | 'unchanged'> {
+  async function read(request: ReadRequest): Promise<Delivery | 'unchanged'> {
+    try {
+      return await readAll(request)
+    } catch (error) {
+      const { retryAfterMs = 0 } = error as SourceError
+      quietUntilMs = clock.monotonicMs() + retryAfterMs
+      throw error
+    }
+  }
+
+  async function readAll({ version, signal }: ReadRequest): Promise<Delivery | 'unchanged'> {
     if (url === null) throw new SourceError('SOURCE_INVALID', NO_URL)
     // First, so that no key has to be held while they are fetched.
     const ca =
@@ -107,7 +119,9 @@ export function createHttpsSource(
     ...(hostsUrl && { readHost: (request) => readHost(hostsUrl, request) }),
     ...(pollSeconds > 0 && {
       watch(changed) {
-        stopPoll = startPoll({ clock, random, seconds: pollSeconds }, changed)
+        stopPoll = startPoll({ clock, random, seconds: pollSeconds }, () => {
+          if (clock.monotonicMs() >= quietUntilMs) changed()
+        })
       },
     }),
     async close() {

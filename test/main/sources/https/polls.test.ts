@@ -3,6 +3,8 @@ import { test } from 'node:test'
 
 import { createHttpsSource } from '../../../../src/main/sources/https/https-source.js'
 import { fakeClock } from '../../../../support/base/fake-clock.js'
+import { httpsSite } from '../../../../support/servers/https-site.js'
+import { status } from '../../../../support/servers/material-service.js'
 
 const url = 'https://certs.internal/identity'
 
@@ -24,6 +26,18 @@ test('the source asks for a poll after 75 % to 125 % of the interval, until it i
   }
   await source.close?.()
   assert.equal(clock.pending, 0)
+})
+
+test('no poll is asked for within the time of `Retry-After`', async (t) => {
+  const source = () => ({ pollSeconds: 10 })
+  const site = await httpsSite(t, status(503, { 'retry-after': '35' }), { source })
+  let polls = 0
+  site.source.watch?.(() => polls++)
+  await site.refusal()
+  await site.clock.advance(30_000)
+  assert.equal(polls, 0)
+  await site.clock.advance(10_000)
+  assert.equal(polls, 1)
 })
 
 test('without polls, only the timer of the engine asks', () => {
