@@ -10,11 +10,13 @@ import https from 'node:https'
 import { type TestContext, test } from 'node:test'
 import tls, { type TLSSocket } from 'node:tls'
 
+import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { ReloadEngine } from '../../../src/main/index.js'
 import { checkServerIdentity } from '../../../src/main/sources/spiffe/index.js'
 import { nextEvent, startEngine } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
+import { joinOnThread } from '../../../support/fleet/fleet-member.js'
 import { type Authority, createAuthority, type Leaf } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
 import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
@@ -230,6 +232,15 @@ test('a server that is not attached accepts no client certificate', async (t) =>
   engine.attach(server)
   assert.equal(await said(port, client), 'hello')
   assert.equal(await said(port, impostor), '')
+})
+
+test('a thread of a fleet applies the same rule', async (t) => {
+  const shared = shareEngine(await engineWith(t, { requestCert: true }))
+  t.after(() => shared.close())
+  const { port } = await joinOnThread(t, shared)
+  assert.equal(await said(port, client), 'hello')
+  assert.equal(await said(port, partner), 'hello')
+  for (const leaf of [impostor, nameless, several]) assert.equal(await said(port, leaf), '')
 })
 
 test('anchors of files verify no peer while trust domains are delivered', async (t) => {
