@@ -19,6 +19,10 @@ test('the systemd notifier loads neither hono nor prom-client', () => {
   assert.deepEqual(packagesOf('observe/systemd/index.js'), ['zod'])
 })
 
+test('the SPIFFE source loads gRPC when it connects, not before', () => {
+  assert.deepEqual(packagesOf('sources/spiffe/index.js'), ['zod'])
+})
+
 test('a client of the control server loads no engine before it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })

@@ -12,6 +12,7 @@ interface Terms {
   readonly requestCert?: boolean
   readonly rejectUnauthorized?: boolean
   readonly partial?: boolean
+  readonly domains?: Readonly<Record<string, readonly string[]>>
 }
 
 const WIDENS: readonly (readonly [string, Terms, Terms])[] = [
@@ -21,11 +22,24 @@ const WIDENS: readonly (readonly [string, Terms, Terms])[] = [
   ['partial chains are allowed', { partial: false }, { partial: true }],
   ['a certificate is no longer required', {}, { rejectUnauthorized: false }],
   ['a certificate is no longer requested', {}, { requestCert: false }],
+  [
+    'an anchor is added to a trust domain',
+    { domains: { a: ['A'] } },
+    { domains: { a: ['A', 'B'], b: ['C'] } },
+  ],
+  ['anchors are no longer divided into trust domains', { domains: { a: ['A'] } }, {}],
   ['certificates are never requested', { requestCert: false, anchors: ['A'] }, { requestCert: false }],
 ]
 
 const SHRINKS: readonly (readonly [string, Terms, Terms])[] = [
   ['an anchor is removed', { anchors: ['A', 'B'] }, { anchors: ['B'] }],
+  ['a trust domain is removed', { domains: { a: ['A'], b: ['B'] } }, { domains: { a: ['A'] } }],
+  [
+    'an anchor moves to another trust domain',
+    { domains: { a: ['A'], b: [] } },
+    { domains: { a: [], b: ['A'] } },
+  ],
+  ['anchors are divided into trust domains', {}, { domains: { a: ['A'] } }],
   ['an anchor replaces another', { anchors: ['A'] }, { anchors: ['B'] }],
   ['an anchor is removed and another added', { anchors: ['A', 'B'] }, { anchors: ['B', 'C'] }],
   ['the anchors are no longer known', { anchors: ['A'] }, { anchors: null }],
@@ -73,6 +87,7 @@ function termsOf({
   requestCert = true,
   rejectUnauthorized = true,
   partial = false,
+  domains,
 }: Terms): TrustTerms {
   const peers = { requestCert, rejectUnauthorized }
   let end = 0
@@ -82,11 +97,12 @@ function termsOf({
   })
   const authorities = anchors && { pem: Buffer.from(anchors.join('')), ends: Uint32Array.from(ends) }
   return {
-    identity: trustIdentity(JSON.stringify([[...(anchors ?? ['?'])].sort(), lists]), peers, partial),
+    identity: trustIdentity(JSON.stringify([[...(anchors ?? ['?'])].sort(), lists, domains]), peers, partial),
     peers,
     trust: {
       authorities,
       revocationLists: lists.map((list) => Buffer.from(list)),
+      ...(domains && { domains }),
       ends: NO_TRUST_ENDS,
       problems: [],
     },
