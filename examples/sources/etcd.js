@@ -27,6 +27,19 @@ function etcdSource(endpoint, prefix) {
     throw new SourceError(code, `${endpoint} answered ${response.status}`)
   }
 
+  // Each answer on the watch stream is a reason to read again; so is a new stream, which may have missed a change.
+  async function follow(changed) {
+    while (!closing.signal.aborted) {
+      try {
+        const { body } = await call('/v3/watch', { create_request: range }, closing.signal)
+        for await (const _ of body) changed()
+      } catch {
+        // read() reports the outage.
+      }
+      await sleep(1000, null, { ref: false, signal: closing.signal }).catch(() => {})
+    }
+  }
+
   return {
     name: 'etcd',
 
@@ -45,17 +58,8 @@ function etcdSource(endpoint, prefix) {
       return { version: current, pairs: [{ cert: contentOf('cert'), key: contentOf('key') }] }
     },
 
-    // Each answer on the watch stream is a reason to read again; so is a new stream, which may have missed a change.
-    async watch(changed) {
-      while (!closing.signal.aborted) {
-        try {
-          const { body } = await call('/v3/watch', { create_request: range }, closing.signal)
-          for await (const _ of body) changed()
-        } catch {
-          // read() reports the outage.
-        }
-        await sleep(1000, null, { ref: false, signal: closing.signal }).catch(() => {})
-      }
+    watch(changed) {
+      void follow(changed)
     },
 
     async close() {
