@@ -89,7 +89,10 @@ test('a source in the configuration file has all options of its factory; paths a
   const { port, lines } = await certswapServeAt(t, ['--config', config], { cwd })
   assert.equal(service.requests[0]?.headers.authorization, `Bearer ${token}`)
   const renewed = service.renew()
-  await eventually('the poll finds the renewal', async () => (await servedBy(port)) === renewed.fingerprint256)
+  await eventually(
+    'the poll finds the renewal',
+    async () => (await servedBy(port)) === renewed.fingerprint256,
+  )
   assert.match((await certswap(['status'], { cwd })).stdout, /^source +vault-front, /m)
   assert.ok(!JSON.stringify(lines).includes(token))
 })

@@ -53,7 +53,10 @@ for (const [flags, names] of REFUSED) {
 
 /** Configuration files that are refused, with a part of the message. */
 const REFUSED_FILES: readonly (readonly [file: object, message: RegExp])[] = [
-  [{ source: 'spiffe', cert: 'tls.crt' }, /^`cert` in \S+certswap\.json cannot be combined with `source` in /],
+  [
+    { source: 'spiffe', cert: 'tls.crt' },
+    /^`cert` in \S+certswap\.json cannot be combined with `source` in /,
+  ],
   [{ source: 'spiffe', hosts: 'hosts/*' }, /^`hosts` in \S+ cannot be combined with `source` in /],
   [{ source: 5 }, /^`source` in \S+: expected a URL, or an object with `type`: https, redis, spiffe$/],
   [{ source: { type: 'etcd' } }, /expected a URL, or an object with `type`: https, redis, spiffe$/],
@@ -61,8 +64,14 @@ const REFUSED_FILES: readonly (readonly [file: object, message: RegExp])[] = [
   [{ source: { type: 'https', url: URL_OF_SERVICE, retries: 5 } }, /unknown option `retries`/],
   [{ source: { type: 'https', url: `https://u:${PASSWORD}@h/` } }, /`url`: expected an https: URL without/],
   [{ source: { type: 'redis', identity: 'web' } }, /`url`: expected redis:\/\//],
-  [{ source: { type: 'redis', identity: 'web', url: `redis://:${PASSWORD}@/` } }, /`url`: expected redis:\/\//],
-  [{ source: { type: 'redis', identity: 'web', url: `redis://:${PASSWORD}@h?x=1` } }, /`url`: expected redis/],
+  [
+    { source: { type: 'redis', identity: 'web', url: `redis://:${PASSWORD}@/` } },
+    /`url`: expected redis:\/\//,
+  ],
+  [
+    { source: { type: 'redis', identity: 'web', url: `redis://:${PASSWORD}@h?x=1` } },
+    /`url`: expected redis/,
+  ],
   [{ source: { type: 'redis', url: `redis://:${PASSWORD}@h` } }, /--source-identity NAME, or `identity`/],
   [
     { source: { type: 'redis', identity: 'web', url: `redis://:${PASSWORD}@h`, passwordFile: 'p' } },
@@ -72,9 +81,15 @@ const REFUSED_FILES: readonly (readonly [file: object, message: RegExp])[] = [
     { source: { type: 'redis', identity: 'web', url: 'redis://h', caFile: 'ca.crt' } },
     /`caFile`: expected a URL that begins with rediss:/,
   ],
-  [{ source: { type: 'redis', identity: 'two words', url: `redis://:${PASSWORD}@h` } }, /`identity`: expected/],
+  [
+    { source: { type: 'redis', identity: 'two words', url: `redis://:${PASSWORD}@h` } },
+    /`identity`: expected/,
+  ],
   [{ source: { type: 'spiffe', socket: 'unix://relative' } }, /`socket`: expected `unix:/],
-  [{ cert: 'a', key: 'b', hosts: { onDemand: { source: 7, allow: ['*'] } } }, /^`hosts\.onDemand\.source` in /],
+  [
+    { cert: 'a', key: 'b', hosts: { onDemand: { source: 7, allow: ['*'] } } },
+    /^`hosts\.onDemand\.source` in /,
+  ],
 ]
 
 for (const [file, message] of REFUSED_FILES) {
@@ -98,7 +113,12 @@ test('flags set options of the source of the configuration file, and paths there
   const config = configFile(t, {
     source: { type: 'https', url: URL_OF_SERVICE, caFile: 'ca.crt', tokenFile: 'token', pollSeconds: 5 },
     lastGood: { dir: 'kept', keyFile: 'kept.key' },
-    hosts: { onDemand: { source: { type: 'https', hostsUrl: URL_OF_SERVICE, caFile: 'ca.crt' }, allow: ['a.example'] } },
+    hosts: {
+      onDemand: {
+        source: { type: 'https', hostsUrl: URL_OF_SERVICE, caFile: 'ca.crt' },
+        allow: ['a.example'],
+      },
+    },
   })
   const dir = join(config, '..')
   const { engine } = await resolveConfig({ config, sourceTokenFile: '/run/token', sourceTimeout: 3 })
@@ -107,7 +127,10 @@ test('flags set options of the source of the configuration file, and paths there
     options: { url: URL_OF_SERVICE, caFile: join(dir, 'ca.crt'), tokenFile: '/run/token', pollSeconds: 5 },
   })
   assert.equal(engine.sourceTimeoutSeconds, 3)
-  assert.deepEqual((engine as { lastGood?: unknown }).lastGood, { dir: join(dir, 'kept'), keyFile: join(dir, 'kept.key') })
+  assert.deepEqual((engine as { lastGood?: unknown }).lastGood, {
+    dir: join(dir, 'kept'),
+    keyFile: join(dir, 'kept.key'),
+  })
   assert.deepEqual(engine.hosts, {
     onDemand: {
       source: { type: 'https', options: { hostsUrl: URL_OF_SERVICE, caFile: join(dir, 'ca.crt') } },
