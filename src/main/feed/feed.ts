@@ -3,7 +3,6 @@ import { type MaterialSource, SourceError } from '../api/source.js'
 import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import { holdLoop } from '../base/hold-loop.js'
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
 import type { HeldDelivery, MaterialFeed, Reading } from '../reload/material-feed.js'
@@ -71,16 +70,6 @@ export class Feed implements MaterialFeed {
   }
 
   async readFirst(): Promise<HeldDelivery> {
-    // Nothing else may keep the process running while it starts.
-    const release = holdLoop()
-    try {
-      return await this.#firstDelivery()
-    } finally {
-      release()
-    }
-  }
-
-  async #firstDelivery(): Promise<HeldDelivery> {
     const { clock, logger, source, startTimeoutMs } = this.#parts
     const endMs = clock.monotonicMs() + startTimeoutMs
     let logged = ''
@@ -92,7 +81,7 @@ export class Feed implements MaterialFeed {
       const waitMs = this.#backoff.delayMs ?? 0
       const remainingMs = endMs - clock.monotonicMs()
       if (waitMs >= remainingMs) {
-        const message = `${problem.message}; gave up after ${startTimeoutMs / 1000} s (\`startTimeoutSeconds\`)`
+        const message = `${problem.message}; the start waits ${startTimeoutMs / 1000} s for the source (\`startTimeoutSeconds\`)`
         throw new ReloadError(problem.code, message, { problems: [{ ...problem, message }] })
       }
       if (logged !== problem.code) {
