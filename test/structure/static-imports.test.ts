@@ -19,6 +19,10 @@ test('the systemd notifier loads neither hono nor prom-client', () => {
   assert.deepEqual(packagesOf('observe/systemd/index.js'), ['zod'])
 })
 
+test('the Redis source loads no client, and no engine', () => {
+  assert.deepEqual(packagesOf('sources/redis/index.js'), ['zod'])
+})
+
 test('a client of the control server loads no engine before it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })
