@@ -140,6 +140,11 @@ function wrapped(text: string): string[] {
   )
 }
 
+/** The used part of the package `redis`. */
+interface RedisPackage {
+  readonly createClient: (options: object) => RedisClient
+}
+
 async function clientOf(url: string): Promise<RedisClient> {
   if (!/^rediss?:\/\//.test(url)) {
     throw new CommandError(EXIT.usage, [
@@ -149,9 +154,9 @@ async function clientOf(url: string): Promise<RedisClient> {
   }
   // A package that users may not have. A specifier that is not a literal keeps it out of bundles.
   const name = 'redis'
-  const { createClient } = (await import(name).catch(() => {
+  const { createClient } = await (import(name) as Promise<RedisPackage>).catch(() => {
     throw new CommandError(EXIT.usage, ['the package `redis` is not installed', 'run: npm install redis'])
-  })) as { createClient: (options: object) => RedisClient }
+  })
   try {
     return createClient({ url })
   } catch {
