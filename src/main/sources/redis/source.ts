@@ -53,10 +53,8 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       ? null
       : createReporter({
           ...{ identity, replica, clock, ttlSeconds: reportTtlSeconds, key: keys.report(identity, replica) },
-          send: (args: readonly Argument[]) => {
-            const limitMs = watching.signal.aborted ? FAREWELL_MS : REPORT_MS
-            return withTimeLimit(clock, limitMs, life.signal, (signal) => session.command(args, signal))
-          },
+          send: (args: readonly Argument[]) =>
+            withTimeLimit(clock, REPORT_MS, life.signal, (signal) => session.command(args, signal)),
         })
   let following: Promise<void> = Promise.resolve()
   let newestRevision = -1n
@@ -134,8 +132,10 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
     report: (report) => reporter?.outcome(report),
     async close() {
       watching.abort()
+      const cancel = clock.after(FAREWELL_MS, () => life.abort())
       await following
       await reporter?.close()
+      cancel()
       life.abort()
       session.end()
       wiping.close()
