@@ -23,7 +23,7 @@ import { createWiping } from './wiping.js'
  * changes. See `docs/sources/redis.md` for the keys. Writers use {@link publishToRedis}, or `redis-cli`.
  *
  * Only a hash with the field `withdrawn` withdraws material (`SOURCE_WITHDRAWN`). A hash that is missing is an error: a server
- * that was restarted empty, an eviction, or a replica that lags must not end a service.
+ * that was restarted empty, an eviction, or a replica that lags states nothing about the material.
  *
  * The source opens two connections with the options of `client`, and reports to the store what this process serves
  * (`certswap fleet`).
