@@ -52,7 +52,15 @@ export {
   type SourceErrorOptions,
   type SourceReport,
 } from './api/source.js'
-export type { Attempt, CurrentEnd, CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './api/status.js'
+export type {
+  Attempt,
+  CurrentEnd,
+  CurrentEnds,
+  ExpiryNotice,
+  JournalStatus,
+  Recovery,
+  SourceStatus,
+} from './api/status.js'
 export { ReloadError, type ReloadErrorOptions } from './base/errors.js'
 export type { Logger } from './base/logger.js'
 export type { RecoveryMessage, ReloadMessage } from './engine/channels.js'

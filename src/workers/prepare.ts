@@ -15,6 +15,7 @@ import { readDhparam } from './parse/dhparam.js'
 import { factsOf } from './parse/facts.js'
 import { judgeListSizes } from './parse/list-size.js'
 import { readTicketSecret, ticketSecretName } from './parse/ticket-secret.js'
+import type { TrustBlocks } from './parse/trust-blocks.js'
 import { Findings } from './problems/findings.js'
 import { limitProblems } from './problems/problem-limit.js'
 import { problemOfError } from './problems/unexpected.js'
@@ -29,6 +30,7 @@ import type {
   UnchangedReply,
 } from './protocol/prepare.js'
 import { rolesWhere } from './protocol/roles.js'
+import { deliveryReader, wipeDelivered } from './read/delivery-reader.js'
 import { fileReader } from './read/file-reader.js'
 import type { MaterialReader, MaterialSet } from './read/material-reader.js'
 import { servedRehearsalKeyOf } from './rehearse/rehearsal-key.js'
@@ -68,6 +70,18 @@ export async function prepare(task: PrepareTask): Promise<PrepareReply> {
   }
 }
 
+/** Without anchors, outgoing connections would trust the public roots instead. A source must not cause that by an omission. */
+function judgeLostAnchors(
+  { authorities }: TrustBlocks,
+  { sources: { source } }: PrepareTask,
+  served: ServedRecord | null,
+  found: Findings,
+): void {
+  if (source === null || authorities.length > 0 || !served || served.trust.authorities === 0) return
+  const message = `the source ${source} delivers no trust anchors any more; deliver the previous ones, or restart without them`
+  found.refuse('CA_EMPTY', message)
+}
+
 const NO_HOSTS: ScanHostsReply = { kind: 'unchanged' }
 
 /** An error in the host list does not affect the default certificate. */
@@ -83,14 +97,17 @@ async function scanHostsOf(task: ScanHostsTask): Promise<ScanHostsReply> {
 async function prepareDefault(task: PrepareTask): Promise<DefaultReply> {
   const served = task.record === null ? null : decodeRecord(task.record)
   try {
-    return await prepareFiles(task, served)
+    return await prepareMaterial(task, served)
   } catch (error) {
     return refusal([problemOfError(error)], [], served, [])
+  } finally {
+    if (task.delivered) wipeDelivered(task.delivered)
   }
 }
 
-async function prepareFiles(task: PrepareTask, served: ServedRecord | null): Promise<DefaultReply> {
-  const reader = fileReader(task.sources, task.limits)
+async function prepareMaterial(task: PrepareTask, served: ServedRecord | null): Promise<DefaultReply> {
+  const files = fileReader(task.sources, task.limits)
+  const reader = task.delivered ? deliveryReader(task.delivered, files) : files
   const known = task.fresh ? null : knownAs(reader, served, task.rolledBack)
   if (known) return known
   const set = reader.read()
@@ -139,6 +156,7 @@ async function prepareSet(
   const isTrustServed = served && !task.fresh && !trustChanged(set, changed)
   const blocks = isTrustServed ? null : readTrust(set, known, found)
   if (blocks) judgeListSizes(blocks, task.limits, found)
+  if (blocks) judgeLostAnchors(blocks, task, served, found)
   const trust = blocks?.facts ?? (served as ServedRecord).trust
   if (found.refused) return refuse()
 

@@ -20,7 +20,16 @@ export function taskFor(options: ReloadEngineOptions, more: Partial<PrepareTask>
   const { requestCert } = peers
   return {
     ...{ sources, limits, context, requestCert, policy },
-    ...{ force: false, record: null, rolledBack: null, fresh: false, hosts: null, fileWarnings: [], ...more },
+    ...{
+      delivered: null,
+      force: false,
+      record: null,
+      rolledBack: null,
+      fresh: false,
+      hosts: null,
+      fileWarnings: [],
+      ...more,
+    },
   }
 }
 
@@ -47,7 +56,10 @@ export function filesOf(options: ReloadEngineOptions): MaterialSet {
 export function hostTask(pattern: string, more: Partial<ScanHostsTask> = {}): ScanHostsTask {
   const sources = { named: null, patterns: [pattern] }
   const limits = { maxFileBytes: 1024 * 1024, maxTrustBytes: 1024 * 1024, maxCrlBytes: 1024 }
-  return { ...{ sources, limits, record: null, rolledBack: null, force: false, fresh: false }, ...more }
+  return {
+    ...{ sources, delivered: null, limits, record: null, rolledBack: null, force: false, fresh: false },
+    ...more,
+  }
 }
 
 /** One batch of hosts. */

@@ -2,9 +2,9 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { CertificateFacts, TrustFacts } from '../../workers/protocol/material.js'
 
 /**
- * What started a pass: the first load, the timer, a call of `reload()`, a signal, the control server, `update()` or `rollback()`.
+ * What started a pass: the first load, the timer, a push of the source, a call of `reload()`, a signal, the control server, `update()` or `rollback()`.
  */
-export type Trigger = 'start' | 'timer' | 'api' | 'signal' | 'control' | 'update' | 'rollback'
+export type Trigger = 'start' | 'timer' | 'source' | 'api' | 'signal' | 'control' | 'update' | 'rollback'
 
 /** One immutable state of all served material, applied as a whole. */
 export interface Generation {

@@ -1,5 +1,6 @@
 import type { ContextOptions, Policy } from '../../workers/protocol/material.js'
 import type { Logger } from '../base/logger.js'
+import type { MaterialSource } from './source.js'
 
 /**
  * Options of {@link createReloadEngine}. Relative paths are resolved once, against the working directory at the time of the
@@ -91,6 +92,23 @@ export interface ReloadEngineOptions {
    * @defaultValue `[30, 7, 1]`
    */
   readonly expiryWarningDays?: readonly number[]
+  /**
+   * Supplier of the certificates, instead of the files `cert`, `key`, `pfx`, `passphrase` and `ocsp`: `certswap/https`,
+   * `certswap/redis`, `certswap/spiffe`, or one of your own. `ca`, `caDir`, `crl`, `dhparam` and `tickets.secretFile` may be
+   * combined with it; `hosts` may only be `{}`, which serves the hosts that it delivers. The engine closes it.
+   */
+  readonly source?: MaterialSource
+  /**
+   * Time limit of one call of the source in seconds, 0.1 to 3600.
+   * @defaultValue `10`
+   */
+  readonly sourceTimeoutSeconds?: number
+  /**
+   * For how long `createReloadEngine` waits for the source, in seconds, 0.1 to 86400. Then it fails with the code of the last
+   * problem. Until then, attempts are repeated, and the reason is logged.
+   * @defaultValue `60`
+   */
+  readonly startTimeoutSeconds?: number
   /** Limits of the worker thread. */
   readonly worker?: WorkerOptions
   /**
@@ -166,6 +184,9 @@ export const FIXED_OPTIONS = [
   'historySize',
   'hostCacheSize',
   'expiryWarningDays',
+  'source',
+  'sourceTimeoutSeconds',
+  'startTimeoutSeconds',
 ] as const
 
 type FixedOption = (typeof FIXED_OPTIONS)[number]

@@ -4,7 +4,7 @@ import type { EvictedMember, MemberStatus } from './members.js'
 import type { EngineChanges } from './options.js'
 import type { ReloadResult } from './result.js'
 import type { ServingEngine } from './serving-engine.js'
-import type { CurrentEnds, ExpiryNotice, JournalStatus, Recovery } from './status.js'
+import type { CurrentEnds, ExpiryNotice, JournalStatus, Recovery, SourceStatus } from './status.js'
 
 /** Options of {@link ReloadEngine.reload}. */
 export interface ReloadOptions {
@@ -59,6 +59,8 @@ export interface EngineStatus extends JournalStatus {
    * same as `generation.warnings`.
    */
   readonly warnings: readonly Problem[]
+  /** The state of the source; `null` with files. */
+  readonly source: SourceStatus | null
   readonly autoReloadInterval: number
   /** Milliseconds until the next check; `null` when none is planned. */
   readonly nextCheckInMs: number | null

@@ -10,7 +10,7 @@ import type { Problem, ProblemCode } from '../../workers/base/problem.js'
  * Methods are called on the object. None may block the event loop.
  */
 export interface MaterialSource {
-  /** In log lines, problems and metrics: 1 to 64 characters, for example `etcd`. Must not contain a secret. */
+  /** In log lines, problems and metrics, for example `etcd`: 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly name: string
   /**
    * Returns the complete current material, or `'unchanged'` if it is still the one of `request.version`. At most one call is

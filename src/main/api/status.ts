@@ -1,4 +1,4 @@
-import type { Problem } from '../../workers/base/problem.js'
+import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 import type { EndKind } from '../../workers/protocol/end-kinds.js'
 import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { Outcome, ReloadResult } from './result.js'
@@ -24,6 +24,23 @@ export interface JournalStatus {
   readonly consecutiveFailures: number
   /** Number of passes by outcome, since the start. */
   readonly passes: Readonly<Record<Outcome, number>>
+}
+
+/** The state of the engine's `source`. Times are ISO 8601 in UTC. */
+export interface SourceStatus {
+  readonly name: string
+  /** Version of the delivery in service; `null` after a rollback until the source delivers again. */
+  readonly version: string | null
+  /** Since when that version has been in service: the age of the served material. */
+  readonly servedSince: string | null
+  /** The last answer with usable material, or that nothing changed; `null` if there was none yet. */
+  readonly lastSuccess: string | null
+  /** Since when the source has not given usable material; `null` if it has. */
+  readonly failingSince: string | null
+  /** Number of failures by code, since the start. */
+  readonly failures: Readonly<Partial<Record<ProblemCode, number>>>
+  /** Whether the served material was kept from an earlier run, and the source has not answered yet. */
+  readonly stale: boolean
 }
 
 /** The end of an outage. */

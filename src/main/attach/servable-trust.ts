@@ -1,3 +1,4 @@
+import type { MaterialSources } from '../../workers/protocol/material.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
@@ -27,11 +28,12 @@ export function assertServable(
 
 /** The check for options whose files are not loaded yet. @throws ReloadError `OPTIONS_INVALID` */
 export function assertAnchorsConfigured(
-  { ca, caDir }: { readonly ca: readonly string[]; readonly caDir: readonly string[] },
+  { ca, caDir, source }: Pick<MaterialSources, 'ca' | 'caDir' | 'source'>,
   policies: readonly PeerPolicy[],
   subject: string,
 ): void {
-  if (ca.length + caDir.length === 0 && policies.some(({ requestCert }) => requestCert))
+  // A source may deliver anchors; `assertServable` checks that it did.
+  if (source === null && ca.length + caDir.length === 0 && policies.some(({ requestCert }) => requestCert))
     throw withoutAnchors(subject)
 }
 

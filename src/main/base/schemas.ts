@@ -15,6 +15,15 @@ export const loggerSchema: z.ZodType<Logger> = z.looseObject({
   error: method,
 })
 
+export const sourceSchema: z.ZodType<object> = z.looseObject({
+  name: z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, dashes and underscores'),
+  read: method,
+  readHost: method.optional(),
+  watch: method.optional(),
+  report: method.optional(),
+  close: method.optional(),
+})
+
 /** The result of a factory of this library, recognized by one of its methods. */
 export function returnedBy<T extends object>(factory: string, known: keyof T & string): z.ZodType<T> {
   return z.custom<T>(

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js'
+import { holdLoop } from '../base/hold-loop.js'
 import type { Logger } from '../base/logger.js'
 import { reportUserCode } from '../base/user-code.js'
 import {
@@ -12,7 +13,6 @@ import type { Connections, ConnectionsObserver } from './connections/connections
 import type { ConnectionFacts } from './connections/facts.js'
 import type { Protocol } from './connections/protocols.js'
 import { Deadline } from './deadline.js'
-import { holdLoop } from './node/hold-loop.js'
 import type { ResolvedStart } from './options.js'
 import { Rounds } from './rounds.js'
 

@@ -10,6 +10,8 @@ export interface CheckParts {
   readonly worker: Pick<Worker, 'onReturn'>
   readonly journal: Pick<Journal, 'trouble'>
   readonly life: Pick<LifeWatch, 'leftMs'>
+  /** As in {@link CheckState}. */
+  readonly sourceDelayMs: () => number | null
   /** Runs one pass. Must not reject. */
   readonly pass: () => Promise<unknown>
 }
@@ -57,8 +59,13 @@ export class AutomaticChecks {
   }
 
   #delayMs(): number | null {
-    const { journal, life } = this.#parts
+    const { journal, life, sourceDelayMs } = this.#parts
     const intervalMs = this.#intervalSeconds * 1000
-    return nextDelayMs({ intervalMs, trouble: journal.trouble, lifeLeftMs: life.leftMs })
+    return nextDelayMs({
+      intervalMs,
+      trouble: journal.trouble,
+      lifeLeftMs: life.leftMs,
+      sourceDelayMs: sourceDelayMs(),
+    })
   }
 }

@@ -20,6 +20,7 @@ import { ReloadError } from '../base/errors.js'
 import { EventHub } from '../base/event-hub.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
 import { reloadAbortion, untilAborted } from '../base/until-aborted.js'
+import type { Feed } from '../feed/feed.js'
 import { currentGeneration } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { connectionCounts } from '../reload/connection-counts.js'
@@ -32,6 +33,7 @@ import { openWorker, type Worker } from '../threads/pool.js'
 import { loadThreadCode } from '../threads/thread-code.js'
 import { AutomaticChecks } from './checks.js'
 import { withCurrentWarnings, withDated } from './current-warnings.js'
+import { feedOf } from './feed-of.js'
 import { setInternals } from './internals.js'
 import { Journal } from './journal.js'
 import { LifeWatch } from './life-watch.js'
@@ -74,15 +76,25 @@ export async function startEngine(
   assertOptionsSupported(options)
   await loadThreadCode()
   const worker = openWorker(options.worker, clock, parts.workerTasks)
-  const reloader = new Reloader(options, worker, clock)
+  const feed = await feedOf(options, clock, logger)
+  const reloader = new Reloader(options, worker, clock, feed)
   try {
     const first = await reloader.loadFirst(options)
-    return new Engine(absolute, reloader, worker, clock, logger, first)
+    return new Engine(absolute, { reloader, worker, feed, clock, logger }, first)
   } catch (error) {
     reloader.close()
-    await worker.close()
+    await Promise.all([worker.close(), feed?.close()])
     throw error
   }
+}
+
+interface OpenParts {
+  readonly reloader: Reloader
+  readonly worker: Worker
+  /** `null` with files. */
+  readonly feed: Feed | null
+  readonly clock: Clock
+  readonly logger: Logger
 }
 
 class Engine extends BaseEngine implements ReloadEngine {
@@ -90,6 +102,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   #input: ReloadEngineOptions
   readonly #reloader: Reloader
   readonly #worker: Worker
+  readonly #feed: Feed | null
   readonly #logger: Logger
   readonly #journal: Journal
   readonly #passQueue = createPassQueue()
@@ -101,10 +114,7 @@ class Engine extends BaseEngine implements ReloadEngine {
 
   constructor(
     input: ReloadEngineOptions,
-    reloader: Reloader,
-    worker: Worker,
-    clock: Clock,
-    logger: Logger,
+    { reloader, worker, feed, clock, logger }: OpenParts,
     first: PassReport,
   ) {
     super({
@@ -118,6 +128,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#input = input
     this.#reloader = reloader
     this.#worker = worker
+    this.#feed = feed
     this.#logger = logger
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
@@ -129,6 +140,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#journal = new Journal(clock, logger)
     this.#checks = new AutomaticChecks(options.autoReloadInterval, {
       ...{ clock, worker, journal: this.#journal, life: this.#life },
+      sourceDelayMs: () => feed?.retryDelayMs ?? null,
       // Rejects only with `CLOSED`, which needs no handling.
       pass: () => this.#run({ trigger: 'timer', force: false, dryRun: false }).catch(() => {}),
     })
@@ -138,6 +150,9 @@ class Engine extends BaseEngine implements ReloadEngine {
       served: () => reloader.served,
     })
     this.#settlement.begin(first)
+    feed?.onPush(() => {
+      this.#run({ trigger: 'source', force: false, dryRun: false }).catch(() => {})
+    })
   }
 
   override serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
@@ -193,6 +208,7 @@ class Engine extends BaseEngine implements ReloadEngine {
       generation,
       ends: this.#life.ends,
       warnings: generation.warnings,
+      source: this.#feed?.status(generation.number) ?? null,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
@@ -230,7 +246,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#checks.stop()
     this.#life.stop()
     this.#reloader.close()
-    await Promise.all([this.#worker.close(), this.#passQueue.close()])
+    await Promise.all([this.#feed?.close(), this.#worker.close(), this.#passQueue.close()])
     this.#events.clear()
   }
 

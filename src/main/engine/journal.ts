@@ -119,7 +119,7 @@ export class Journal {
     this.#logged.clear()
     if (since === null) return null
     const recovery = { failedSince: isoTime(since), outageMs: atMs - since }
-    this.#logger.info({ ...recovery, generation: result.generation }, 'certificate files recovered')
+    this.#logger.info({ ...recovery, generation: result.generation }, 'certificates can be loaded again')
     return recovery
   }
 

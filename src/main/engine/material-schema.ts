@@ -54,8 +54,16 @@ function isField(kind: MaterialKind): kind is keyof typeof FIELDS {
 }
 
 /** Refuses options without a complete certificate and key, and pairs of unequal number. */
-export function checkPairs(value: CheckedMaterial, refuse: (name: string, message: string) => void): void {
-  const { cert, key, pfx, ocsp } = value
+export function checkPairs(
+  value: CheckedMaterial & { readonly source?: unknown },
+  refuse: (name: string, message: string) => void,
+): void {
+  const { cert, key, pfx, ocsp, source } = value
+  if (source !== undefined) {
+    for (const name of DELIVERED)
+      if (value[name] !== undefined) refuse(name, 'expected either `source` or files')
+    return
+  }
   if (pfx !== undefined && (cert || key)) refuse('pfx', 'expected either `pfx`, or `cert` and `key`')
   if (pfx === undefined && !cert) refuse('cert', 'expected a path (or `pfx`)')
   if (pfx === undefined && !key) refuse('key', 'expected a path (or `pfx`)')
@@ -67,6 +75,9 @@ export function checkPairs(value: CheckedMaterial, refuse: (name: string, messag
   }
 }
 
+/** Options that a source replaces. */
+const DELIVERED = ['cert', 'key', 'pfx', 'passphrase', 'ocsp'] as const
+
 /** Node's event `OCSPRequest` gives the pair that was loaded last, not the one that the client receives. */
 const SEVERAL_PAIRS =
   'expected one pair beside it: with several, Node does not say which certificate a client is shown'
@@ -75,6 +86,7 @@ const SEVERAL_PAIRS =
 export function sourcesOf(
   { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ocsp }: CheckedMaterial,
   ticketSecret: string | undefined,
+  source: string | null,
 ): MaterialSources {
   return {
     pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
@@ -86,5 +98,6 @@ export function sourcesOf(
     dhparam: dhparam ?? null,
     ocsp: ocsp ?? null,
     ticketSecret: ticketSecret ?? null,
+    source,
   }
 }

@@ -12,10 +12,10 @@ import { ReloadError } from '../base/errors.js'
 import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from '../base/option-names.js'
 import { protoIn } from '../base/own-names.js'
 import { refusal, WORDED, withoutUndefined } from '../base/refusal.js'
-import { loggerSchema } from '../base/schemas.js'
+import { loggerSchema, sourceSchema } from '../base/schemas.js'
 import { compressions, knowsPartialChains } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import { duplicateName, hostSources, namedHosts } from './host-options.js'
+import { duplicateName, type HostsOption, hostSources, namedHosts } from './host-options.js'
 import { checkPairs, materialShape, path, sourcesOf } from './material-schema.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
@@ -119,6 +119,9 @@ const schema = z
       .optional(),
     unknownHosts: z.enum(['default', 'refuse']).default('default'),
     hostCacheSize: z.int().min(1).max(1_000_000).default(1000),
+    source: sourceSchema.optional(),
+    sourceTimeoutSeconds: z.number().min(0.1).max(3600).default(10),
+    startTimeoutSeconds: z.number().min(0.1).max(86_400).default(60),
     verifyServed: z.boolean().default(true),
     historySize: z.int().min(0).max(100).default(3),
     tickets: z
@@ -144,7 +147,9 @@ const schema = z
         'hosts',
         `expected each name once, got ${duplicate} twice: upper and lower case, and Unicode and ASCII forms, are equal`,
       )
-    const hasAnchors = value.ca !== undefined || value.caDir !== undefined
+    // A source may deliver them.
+    const hasAnchors = value.ca !== undefined || value.caDir !== undefined || value.source !== undefined
+    if (value.source !== undefined && !isEmptyObject(value.hosts)) refuse('hosts', HOSTS_OF_SOURCE)
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
@@ -156,6 +161,13 @@ const schema = z
       refuse('tls', 'expected `maxVersion` to allow TLS 1.3: `certificateCompression` needs it')
     }
   })
+
+/** Whether the option is absent, or has no entries. */
+function isEmptyObject(hosts: HostsOption): boolean {
+  return hosts === undefined || (!Array.isArray(hosts) && Object.keys(hosts).length === 0)
+}
+
+const HOSTS_OF_SOURCE = 'expected `{}` beside `source`: it serves the hosts that the source delivers'
 
 /**
  * Validates all options together and fills in the defaults.
@@ -170,7 +182,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
   const { tickets, ...rest } = parsed.data
   const resolved = deepFreeze({
-    sources: sourcesOf(rest, tickets.secretFile),
+    sources: sourcesOf(rest, tickets.secretFile, input.source?.name ?? null),
     context: withoutUndefined(rest.tls),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
@@ -183,9 +195,11 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     policy: rest.policy,
     expiryWarningDays: rest.expiryWarningDays,
     worker: rest.worker,
+    sourceTimeoutSeconds: rest.sourceTimeoutSeconds,
+    startTimeoutSeconds: rest.startTimeoutSeconds,
   })
-  // The user's own object, not frozen: a copy would lose its prototype.
-  return Object.freeze({ ...resolved, logger: input.logger ?? null })
+  // The user's own objects, not frozen: a copy would lose its prototype.
+  return Object.freeze({ ...resolved, logger: input.logger ?? null, source: input.source ?? null })
 }
 
 /** The default limits of worker threads. */

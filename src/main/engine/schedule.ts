@@ -6,6 +6,8 @@ export interface CheckState {
   readonly trouble: { readonly kind: 'waiting' | 'failing'; readonly retries: number } | null
   /** Milliseconds until the first end that requires a renewal. */
   readonly lifeLeftMs: number
+  /** Delay that the source needs after a failure; `null` without one, and with files. */
+  readonly sourceDelayMs: number | null
 }
 
 /** Delays of the first checks after a failure, in milliseconds: a renewal is probably in progress. */
@@ -16,7 +18,9 @@ const MIN_MS = 1000
 const CHECKS_PER_LIFE = 4
 
 /** Milliseconds from the end of the last check to the next; `null` for none. */
-export function nextDelayMs({ intervalMs, trouble, lifeLeftMs }: CheckState): number | null {
+export function nextDelayMs({ intervalMs, trouble, lifeLeftMs, sourceDelayMs }: CheckState): number | null {
+  // Also with the interval 0, because a push was answered with a failure, and may not be repeated.
+  if (sourceDelayMs !== null) return sourceDelayMs
   const usual = intervalMs === 0 ? null : Math.min(intervalMs, Math.max(MIN_MS, lifeLeftMs / CHECKS_PER_LIFE))
   if (!trouble) return usual
   const quick = QUICK_DELAYS_MS[trouble.retries]

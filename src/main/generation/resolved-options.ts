@@ -1,6 +1,7 @@
 import type { HostSources } from '../../workers/protocol/hosts.js'
 import type { ContextOptions, MaterialSources, Policy } from '../../workers/protocol/material.js'
 import type { WorkerOptions } from '../api/options.js'
+import type { MaterialSource } from '../api/source.js'
 import type { Logger } from '../base/logger.js'
 import type { PeerPolicy } from './trust-identity.js'
 
@@ -22,4 +23,9 @@ export interface ResolvedOptions {
   readonly expiryWarningDays: readonly number[]
   readonly worker: Required<WorkerOptions>
   readonly logger: Logger | null
+  /** The supplier of the material instead of files; `null` without one, and on members of a fleet. */
+  readonly source: MaterialSource | null
+  /** Limits of one call of the source, and of the start with it, in seconds. */
+  readonly sourceTimeoutSeconds: number
+  readonly startTimeoutSeconds: number
 }

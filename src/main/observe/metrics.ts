@@ -11,6 +11,7 @@ import { ReloadError } from '../base/errors.js'
 import type { Drain } from '../drain/handle.js'
 import { followDrain } from './drain-metrics.js'
 import { createFamilies, type MetricFamilies } from './metric-families.js'
+import { followSource } from './source-metrics.js'
 
 /** The required part of a registry. The `Registry` of prom-client 14 and 15 fits. */
 export interface MetricsRegistry {
@@ -59,6 +60,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   const registry = registryOf(options)
   const show = oncePerTurn(() => showStatus(families, engine.status()))
   const families = familiesIn(registry, show)
+  const sourceFamilies = followSource(engine, registry)
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
   showGeneration(families, engine.status())
@@ -89,7 +91,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
     close() {
       engine.off('settled', settled).off('recovered', recovered).off('evicted', evicted)
       drainMetrics?.stop()
-      for (const name of namesOf({ ...families, ...drainMetrics?.families }))
+      for (const name of namesOf({ ...families, ...sourceFamilies, ...drainMetrics?.families }))
         registry.removeSingleMetric(name)
     },
   }
@@ -114,7 +116,7 @@ const CONTEXT = { context: 'default' } as const
 const HOSTS = { context: 'hosts' } as const
 
 /** Without `start`: the first load happens before there are metrics. */
-const TRIGGERS: readonly Trigger[] = ['timer', 'api', 'signal', 'control', 'update', 'rollback']
+const TRIGGERS: readonly Trigger[] = ['timer', 'source', 'api', 'signal', 'control', 'update', 'rollback']
 
 const PHASES = ['prepare', 'stage', 'commit', 'verify'] as const
 

@@ -1,5 +1,8 @@
 import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
+import { fromSharedJson } from '../../workers/base/shared-json.js'
+import type { BatchedHost } from '../../workers/hosts/record.js'
 import { limitProblems, MAX_PROBLEMS } from '../../workers/problems/problem-limit.js'
+import type { DeliveredHosts, DeliveredSet } from '../../workers/protocol/delivery.js'
 import type {
   PrepareHostsReply,
   ScanHostsReply,
@@ -55,7 +58,7 @@ export async function prepareHosts(
   options: ResolvedOptions,
   { limits, record, rolledBack, force, fresh }: ScanHostsTask,
   scan: ChangedHosts,
-  authorities: Uint8Array | null,
+  { authorities, delivered }: HostContext,
 ): Promise<HostsReport> {
   const { sources, policy } = options
   const results = new HostResults(scan.problems, [])
@@ -72,7 +75,8 @@ export async function prepareHosts(
   let lost = 0
   const work = async () => {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
-      const reply = await worker.prepareHosts({ ...task, batch }).catch((error: unknown) => {
+      const own = delivered ? { delivered: deliveredIn(batch, delivered) } : {}
+      const reply = await worker.prepareHosts({ ...task, batch, ...own }).catch((error: unknown) => {
         if (!(error instanceof TaskError) || error.code === 'CLOSED') throw error
         return error
       })
@@ -109,6 +113,20 @@ export async function prepareHosts(
     isRolledBack: scan.isRolledBack,
     ...sealed,
   }
+}
+
+/** What the hosts of a pass have in common, apart from the options. */
+export interface HostContext {
+  /** Trust anchors as PEM, to look up issuers; `null` without any. */
+  readonly authorities: Uint8Array | null
+  /** The delivered material of each host; `null` with files. */
+  readonly delivered: DeliveredHosts['sets'] | null
+}
+
+/** The material of the hosts of one batch. */
+function deliveredIn(batch: Uint8Array, sets: DeliveredHosts['sets']): Map<string, DeliveredSet> {
+  const hosts = fromSharedJson<BatchedHost[]>(batch)
+  return new Map(hosts.flatMap(({ id }) => (sets.has(id) ? [[id, sets.get(id) as DeliveredSet]] : [])))
 }
 
 /** Limit of threads lost in one pass. After that, hosts that could not be prepared wait for the next pass. */

@@ -1,4 +1,7 @@
 import type { Problem } from '../../workers/base/problem.js'
+import { toSharedJson } from '../../workers/base/shared-json.js'
+import type { DeliveredHosts, DeliveredSet } from '../../workers/protocol/delivery.js'
+import type { ScanHostsTask } from '../../workers/protocol/hosts.js'
 import type { RecordBytes } from '../../workers/protocol/material.js'
 import type {
   PreparedReply,
@@ -30,6 +33,8 @@ export interface PreparationMode {
   readonly fresh: boolean
   /** The `fileWarnings` of the last check. */
   readonly fileWarnings: readonly Problem[]
+  /** The material of a source; `null` without a source. */
+  readonly delivery: { readonly set: DeliveredSet; readonly hosts: DeliveredHosts | null } | null
 }
 
 /** The result of PREPARE for the default certificate, its trust and the hosts. */
@@ -64,7 +69,10 @@ export async function prepareMaterial(
   try {
     const found =
       task.hosts && base.hosts?.kind === 'changed'
-        ? await prepareHosts(worker, options, task.hosts, base.hosts, authoritiesIn(base, mode))
+        ? await prepareHosts(worker, options, task.hosts, base.hosts, {
+            authorities: authoritiesIn(base, mode),
+            delivered: mode.delivery?.hosts?.sets ?? null,
+          })
         : null
     return judge(base, found, options.policy.hosts === 'together')
   } catch (error) {
@@ -98,12 +106,13 @@ async function prepareDespite(worker: Worker, task: PrepareTask): Promise<Prepar
 
 function prepareTask(
   options: ResolvedOptions,
-  { records, rolledBack, requestCert, force, fresh, fileWarnings }: PreparationMode,
+  { records, rolledBack, requestCert, force, fresh, fileWarnings, delivery }: PreparationMode,
 ): PrepareTask {
   const limits = limitsOf(options)
   const { sources, policy, hosts } = options
   const scan = hosts && {
     sources: hosts,
+    delivered: delivery && deliveredNames(delivery),
     limits,
     record: records?.hostsRecord ?? null,
     rolledBack: rolledBack?.hostsRecord ?? null,
@@ -112,6 +121,7 @@ function prepareTask(
   }
   return {
     sources,
+    delivered: delivery?.set ?? null,
     limits,
     context: rehearsedContext(options),
     requestCert,
@@ -123,6 +133,14 @@ function prepareTask(
     hosts: scan,
     fileWarnings,
   }
+}
+
+/** The names of a delivery without hosts: none, so that hosts of an earlier delivery are removed. */
+function deliveredNames({
+  set,
+  hosts,
+}: NonNullable<PreparationMode['delivery']>): ScanHostsTask['delivered'] {
+  return { source: set.source, list: hosts?.list ?? toSharedJson([]) }
 }
 
 /** Corrects `sessionsSurvive` for changed options, which the worker's record does not contain. */
@@ -179,7 +197,8 @@ function judge(base: PrepareReply, hosts: HostsReport | null, together: boolean)
   }
 }
 
-function limitsOf({ worker: { maxFileBytes, maxCrlBytes } }: ResolvedOptions): PrepareTask['limits'] {
+/** The size limits of one engine. */
+export function limitsOf({ worker: { maxFileBytes, maxCrlBytes } }: ResolvedOptions): PrepareTask['limits'] {
   return { maxFileBytes, maxTrustBytes: maxFileBytes * TRUST_FACTOR, maxCrlBytes }
 }
 

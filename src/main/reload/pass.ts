@@ -15,6 +15,7 @@ import { nextSnapshot } from '../prepare/next-snapshot.js'
 import { discard, type Preparation, prepareMaterial, withPolicies } from '../prepare/preparation.js'
 import type { Worker } from '../threads/pool.js'
 import type { Fleet } from './fleet.js'
+import type { HeldDelivery } from './material-feed.js'
 import { failureReport, outcomeReport } from './outcome-report.js'
 import type { PassOrder } from './pass-order.js'
 import { firstLoadError, type PassReport, problemsOf } from './pass-report.js'
@@ -61,7 +62,7 @@ export class Pass {
   }
 
   /** The first load, with nothing in service yet. @throws ReloadError with the code of the first problem. */
-  async loadFirst(options: ResolvedOptions): Promise<PassReport> {
+  async loadFirst(options: ResolvedOptions, delivery: HeldDelivery | null = null): Promise<PassReport> {
     const { serving, worker } = this.#parts
     const { requestCert } = options.peers
     const known = { records: null, trust: null, rolledBack: null, fileWarnings: [] }
@@ -70,6 +71,7 @@ export class Pass {
       requestCert,
       force: false,
       fresh: false,
+      delivery,
     })
     this.#timer.ended('prepare')
     if (!found.base || found.verdict === 'refused') {
@@ -91,13 +93,16 @@ export class Pass {
     }
   }
 
-  /** Loads the files and serves what changed. Rejects only with `CLOSED`; every other failure is in the report. */
-  async run(): Promise<PassReport> {
+  /**
+   * Loads the material and serves what changed: the delivery of a source, and the files of the options. Rejects only with
+   * `CLOSED`; every other failure is in the report.
+   */
+  async run(delivery: HeldDelivery | null = null): Promise<PassReport> {
     const base = this.#parts.serving.snapshot
     const options = this.#mode.options ?? base.options
     let found: Preparation
     try {
-      found = await this.#prepare(base, options)
+      found = await this.#prepare(base, options, delivery)
     } catch (error) {
       return this.#failure(error)
     }
@@ -120,18 +125,28 @@ export class Pass {
     return await this.#serve(next, () => this.#isStale(base) || !isKept())
   }
 
+  /** Whether a check started it, not a caller: such a pass leaves out what was rolled back. */
+  get #isAutomatic(): boolean {
+    const { trigger } = this.#mode
+    return trigger === 'timer' || trigger === 'source'
+  }
+
   /** Whether nothing newer has been committed. */
   get isLatest(): boolean {
     return this.#parts.order.isLatest(this.#number)
   }
 
-  async #prepare(base: Snapshot, options: ResolvedOptions): Promise<Preparation> {
-    const { trigger, force, options: changed } = this.#mode
+  async #prepare(
+    base: Snapshot,
+    options: ResolvedOptions,
+    delivery: HeldDelivery | null,
+  ): Promise<Preparation> {
+    const { force, options: changed } = this.#mode
     const prepared = await prepareMaterial(this.#parts.worker, options, {
       ...{ records: base, trust: base.material.trust },
-      rolledBack: trigger === 'timer' ? base.rolledBack : null,
+      rolledBack: this.#isAutomatic ? base.rolledBack : null,
       requestCert: this.#requestsCertificates(options),
-      ...{ force, fresh: changed !== undefined, fileWarnings: base.fileWarnings },
+      ...{ force, fresh: changed !== undefined, fileWarnings: base.fileWarnings, delivery },
     })
     return withPolicies(prepared, base.options, options)
   }
@@ -160,7 +175,7 @@ export class Pass {
   ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
     const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, this.#timer.gauge)
     const generation = this.#numbered({ ...facts, restored: null })
-    const rolledBack = before && this.#mode.trigger === 'timer' ? stillRolledBack(before, found) : null
+    const rolledBack = before && this.#isAutomatic ? stillRolledBack(before, found) : null
     return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
   }
 
@@ -248,7 +263,13 @@ export class Pass {
     })
   }
 
-  /** The report of a request that had nothing to load. */
+  /** The report of a pass whose source gave no material. @throws ReloadError `CLOSED` */
+  withoutMaterial(problem: Problem): PassReport {
+    this.#timer.ended('prepare')
+    return this.#failure(new ReloadError(problem.code, problem.message, { problems: [problem] }))
+  }
+
+  /** The report of a pass that had nothing to load. */
   untouched(): PassReport {
     return this.#report('unchanged')
   }

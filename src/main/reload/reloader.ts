@@ -7,7 +7,9 @@ import type { Snapshot } from '../generation/generation.js'
 import { History } from '../generation/history.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import type { Worker } from '../threads/pool.js'
+import { loadFirstFrom, passOver } from './fed-pass.js'
 import { type Fleet, NO_FLEET } from './fleet.js'
+import type { MaterialFeed } from './material-feed.js'
 import { Pass, type PassMode, type PassParts } from './pass.js'
 import { PassOrder } from './pass-order.js'
 import type { PassReport } from './pass-report.js'
@@ -21,9 +23,12 @@ export class Reloader {
   fleet: Fleet = NO_FLEET
   readonly #order = new PassOrder()
   readonly #parts: PassParts
+  /** `null` with files. */
+  readonly #feed: MaterialFeed | null
   #isLoaded = false
 
-  constructor(options: ResolvedOptions, worker: Worker, clock: Clock) {
+  constructor(options: ResolvedOptions, worker: Worker, clock: Clock, feed: MaterialFeed | null = null) {
+    this.#feed = feed
     this.serving = new Serving(options, clock)
     this.history = new History(options.historySize, () => this.served)
     const { serving, history } = this
@@ -38,14 +43,16 @@ export class Reloader {
 
   /** @throws ReloadError with the code of the first problem, when the material cannot be served. */
   async loadFirst(options: ResolvedOptions): Promise<PassReport> {
-    const report = await this.#begin({ trigger: 'start', force: false, dryRun: false }).loadFirst(options)
+    const pass = this.#begin({ trigger: 'start', force: false, dryRun: false })
+    const report = await (this.#feed ? loadFirstFrom(this.#feed, pass, options) : pass.loadFirst(options))
     this.#isLoaded = true
     return report
   }
 
-  /** Runs one pass over the files. Rejects only with `CLOSED`; every other failure is in the report. */
+  /** Runs one pass over the material. Rejects only with `CLOSED`; every other failure is in the report. */
   async pass(mode: PassMode): Promise<PassReport> {
-    return await this.#begin(mode).run()
+    const pass = this.#begin(mode)
+    return await (this.#feed ? passOver(this.#feed, pass, mode, this.served) : pass.run())
   }
 
   /**

@@ -14,8 +14,9 @@ import { markTouched, markWork } from '../progress/progress.js'
 import type { HostSource, PrepareHostsReply, PrepareHostsTask } from '../protocol/hosts.js'
 import type { MaterialSources } from '../protocol/material.js'
 import type { Role } from '../protocol/roles.js'
+import { deliveryReader, wipeDelivered } from '../read/delivery-reader.js'
 import { fileReader } from '../read/file-reader.js'
-import type { MaterialItem, MaterialSet } from '../read/material-reader.js'
+import type { MaterialItem, MaterialReader, MaterialSet } from '../read/material-reader.js'
 import { stampFile } from '../read/read-file.js'
 import { isSettled } from '../read/settled.js'
 import { rehearsalKeyOf } from '../rehearse/rehearsal-key.js'
@@ -29,6 +30,14 @@ const MAX_BATCH_MS = 2_000
 
 /** Reads, checks and rehearses the hosts of one batch; a refused host does not affect the others. */
 export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHostsReply> {
+  try {
+    return await prepareBatch(task)
+  } finally {
+    for (const set of task.delivered?.values() ?? []) wipeDelivered(set)
+  }
+}
+
+async function prepareBatch(task: PrepareHostsTask): Promise<PrepareHostsReply> {
   const started = performance.now()
   const hosts = fromSharedJson<BatchedHost[]>(task.batch)
   const pairs: PackedPair[] = []
@@ -49,7 +58,7 @@ export async function prepareHosts(task: PrepareHostsTask): Promise<PrepareHosts
     warnings.push(...found.warnings.map(named))
     if (found.refused) {
       problems.push(...found.problems.map(named))
-      refused.push([identityOfProblems(found.problems), stampOf(host.cert), stampOf(host.key)])
+      refused.push([identityOfProblems(found.problems), ...stateOf(host, task)])
     } else if (result) {
       entries.push(result.entry)
       if (result.pair) pairs.push(result.pair)
@@ -78,9 +87,8 @@ async function prepareHost(
   rehearsed: Set<string>,
   found: Findings,
 ): Promise<HostResult | null> {
-  markTouched(host.cert)
   const sources = sourcesOf(host, task.passphrase)
-  const set = fileReader(sources, task.limits).read()
+  const set = readerOf(host, sources, task).read()
   if (Array.isArray(set)) {
     found.problems.push(...set)
     return null
@@ -89,7 +97,7 @@ async function prepareHost(
     const [identity] = readIdentities(set, givenPassphrase(sources), found)
     if (!identity || found.refused) return null
     markWork(host.cert)
-    const entry = entryOf(host, identity, set)
+    const entry = entryOf(host, identity, set, task.delivered !== undefined)
     if (!task.fresh && host.served === entry.materialDigest) return { entry }
     const judged = judge(host, identity, task, found)
     set.warnOfAccess(found)
@@ -170,6 +178,7 @@ function entryOf(
   { id, cert, key, name, ocsp }: HostSource,
   { chain }: Identity,
   set: MaterialSet,
+  isDelivered: boolean,
 ): HostEntry {
   const [[certItem], [keyItem]] = [set.itemsOf('cert'), set.itemsOf('key')] as [
     [MaterialItem],
@@ -183,7 +192,7 @@ function entryOf(
     certStamp,
     keyStamp: keyItem.version,
     ocspStamp: response && !response.failure ? response.version : null,
-    settled: isSettled(certStamp, Date.now()),
+    settled: isDelivered || isSettled(certStamp, Date.now()),
     materialDigest: [...chain.map(({ fingerprint256 }) => fingerprint256), ocspDigestOf(set)].join(),
   }
 }
@@ -194,8 +203,23 @@ function sourcesOf(
   { cert, key, ocsp }: HostSource,
   passphrase: MaterialSources['passphrase'],
 ): MaterialSources {
-  const none = { pfx: null, ca: [], caDir: [], crl: [], dhparam: null, ticketSecret: null }
+  const none = { pfx: null, ca: [], caDir: [], crl: [], dhparam: null, ticketSecret: null, source: null }
   return { pairs: [{ cert, key }], passphrase, ocsp: ocsp ?? null, ...none }
+}
+
+/** A host has delivered material if the task has it; otherwise its files. */
+function readerOf(host: HostSource, sources: MaterialSources, task: PrepareHostsTask): MaterialReader {
+  const delivered = task.delivered?.get(host.id)
+  if (!delivered) {
+    markTouched(host.cert)
+    return fileReader(sources, task.limits)
+  }
+  return deliveryReader(delivered, fileReader({ ...sources, pairs: [] }, task.limits))
+}
+
+/** Identifies the state in which a host was refused. */
+function stateOf({ id, cert, key }: HostSource, { delivered }: PrepareHostsTask): (string | null)[] {
+  return delivered ? [delivered.get(id)?.version ?? null] : [stampOf(cert), stampOf(key)]
 }
 
 function stampOf(path: string): string | null {

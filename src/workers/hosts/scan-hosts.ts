@@ -9,13 +9,12 @@ import type { FileLimits } from '../protocol/material.js'
 import { ROLES } from '../protocol/roles.js'
 import { digestFile, stampFile } from '../read/read-file.js'
 import { type AmbiguousHost, withoutAmbiguous } from './ambiguous-hosts.js'
+import { batchesOf } from './batches.js'
 import { whyNothingMatches } from './host-hints.js'
 import { EXPECTED } from './layouts.js'
 import { exists, type HostList, listHosts } from './list-hosts.js'
-import { type BatchedHost, type HostEntry, hostEntries } from './record.js'
-
-/** Hosts per task: about ten milliseconds of work each, and a reply that the main thread processes in well under one. */
-const BATCH = 64
+import { type HostEntry, hostEntries } from './record.js'
+import { scanDelivered } from './scan-delivered.js'
 
 /** A directory that is being replaced is briefly missing, so a host counts as removed only after two scans. */
 const GONE_FOR_MS = 100
@@ -32,6 +31,7 @@ export async function scanHosts(
   task: ScanHostsTask,
   known: ReadonlyMap<string, HostEntry> = hostEntries(task.record),
 ): Promise<ScanHostsReply> {
+  if (task.delivered) return scanDelivered(task)
   const rolledBack = task.rolledBack === null ? null : hostEntries(task.rolledBack)
   let list = listHosts(task.sources)
   let gone = goneOf(list, known, rolledBack)
@@ -54,12 +54,7 @@ export async function scanHosts(
   const isFirst = task.record === null && found.length > 0
   const nothing = !isFirst && [changed, removed, problems].every(({ length }) => length === 0)
   if (nothing) return { kind: isRolledBack ? 'rolled-back' : 'unchanged', ...strays }
-  // Each host carries its served chain, so that no batch has to read the record of all hosts.
-  const hosts = changed.map(
-    (host): BatchedHost => ({ ...host, served: known.get(host.id)?.materialDigest ?? null }),
-  )
-  const batches = []
-  for (let i = 0; i < hosts.length; i += BATCH) batches.push(toSharedJson(hosts.slice(i, i + BATCH)))
+  const batches = batchesOf(changed, known).map(toSharedJson)
   return { kind: 'changed', isRolledBack, batches, removed, problems, ...strays }
 }
 

@@ -1,4 +1,5 @@
 import type { Problem } from '../base/problem.js'
+import type { DeliveredHosts, DeliveredSet } from './delivery.js'
 import type { CertificateFacts, ContextOptions, FileLimits, MaterialSources, Policy } from './material.js'
 
 /** Locations of the certificates of SNI hosts. */
@@ -26,6 +27,8 @@ export interface HostSource {
 /** Step 1 of 3, part of the PREPARE of the default certificate: finds the hosts that differ from the record. */
 export interface ScanHostsTask {
   readonly sources: HostSources
+  /** The hosts of a delivery, instead of `sources`; `null` with files. */
+  readonly delivered: Pick<DeliveredHosts, 'source' | 'list'> | null
   readonly limits: FileLimits
   readonly record: Uint8Array | null
   /** The record of the hosts that were rolled back: hosts that match it are not loaded. */
@@ -55,6 +58,8 @@ export type ScanHostsReply = (
 /** Step 2, one task per batch: reads, checks and returns the pairs of one batch. */
 export interface PrepareHostsTask {
   readonly batch: Uint8Array
+  /** The material of the hosts of the batch that were delivered, by id; absent with files. */
+  readonly delivered?: ReadonlyMap<string, DeliveredSet>
   /** The engine's trust anchors as PEM, to look up issuers; `null` without any. */
   readonly authorities: Uint8Array | null
   readonly passphrase: MaterialSources['passphrase']

@@ -13,6 +13,8 @@ export interface MaterialSources {
   readonly ocsp: string | null
   /** File with the secret from which session-ticket keys are derived. */
   readonly ticketSecret: string | null
+  /** Name of the source that delivers pairs, and possibly trust; `null` if everything is in files. */
+  readonly source: string | null
 }
 
 /** The files of one pair, by their roles. */

@@ -1,4 +1,5 @@
 import type { Problem } from '../base/problem.js'
+import type { DeliveredSet } from './delivery.js'
 import type { TrustEnds } from './ends.js'
 import type { ScanHostsReply, ScanHostsTask } from './hosts.js'
 import type {
@@ -14,6 +15,8 @@ import type {
 
 export interface PrepareTask {
   readonly sources: MaterialSources
+  /** The material of a source, in addition to the files in `sources`; `null` without a source. */
+  readonly delivered: DeliveredSet | null
   readonly limits: FileLimits
   readonly context: ContextOptions
   /**

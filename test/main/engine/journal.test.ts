@@ -42,7 +42,7 @@ test('after a recovery the same problem is logged as new', () => {
   journal.settle(rejected('CERT_EXPIRED'))
   journal.settle(passReport('unchanged'))
   journal.settle(rejected('CERT_EXPIRED'))
-  assert.deepEqual(logged(), [`warn ${REFUSED}`, 'info certificate files recovered', `warn ${REFUSED}`])
+  assert.deepEqual(logged(), [`warn ${REFUSED}`, 'info certificates can be loaded again', `warn ${REFUSED}`])
 })
 
 test('unchanged files are not logged', () => {

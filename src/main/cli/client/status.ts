@@ -81,6 +81,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
     ...trustRows(status, paint),
     ...endRows(status.ends, paint, nowMs),
     ...hostRows(status.hosts, paint, nowMs),
+    ...sourceRows(status.source, paint, ago),
     ...warnings.map((warning) => ['warning', warningLine(warning, paint)] satisfies Row),
     ['last attempt', attemptLine(status.last_attempt, ago)],
     ['last success', attemptLine(status.last_success, ago)],
@@ -106,6 +107,21 @@ function trustRows({ trust, trust_restored: restored }: StatusView, paint: Paint
   if (restored === null) return [['trust', counts]]
   const source = `restored from generation ${restored}: it may differ from the CA and CRL files`
   return [['trust', `${counts}; ${paint('yellow', source)}`]]
+}
+
+/** Absent in the answers of an earlier version. */
+function sourceRows(
+  source: StatusView['source'] | undefined,
+  paint: Paint,
+  ago: (iso: string) => string,
+): Row[] {
+  if (!source) return []
+  const { name, version, served_since: since, failing_since: failing, stale } = source
+  const served = since === null ? 'rolled back' : `since ${ago(since)}`
+  const rows: Row[] = [['source', `${printable(name)}, version ${printable(version ?? 'none')}, ${served}`]]
+  if (stale) rows.push(['', paint('yellow', 'kept from an earlier run: the source has not answered yet')])
+  if (failing !== null) rows.push(['', paint('red', `no usable answer since ${ago(failing)}`)])
+  return rows
 }
 
 function attemptLine({ outcome, trigger, at }: AttemptView, ago: (iso: string) => string): string {

@@ -2,6 +2,7 @@ import type { EngineStatus, ReloadEngine } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
 import { PACKAGE_VERSION } from '../../base/package-version.js'
 import type { Route } from '../route.js'
+import { type SourceView, sourceView } from '../source-view.js'
 import {
   type AttemptView,
   attemptView,
@@ -25,6 +26,8 @@ export interface StatusView extends GenerationView {
   readonly differs_since: string | null
   readonly consecutive_failures: number
   readonly passes: Readonly<Record<string, number>>
+  /** `null` with files. */
+  readonly source: SourceView | null
   readonly auto_reload_interval: number
   readonly next_check_in_ms: number | null
   readonly servers: number
@@ -75,6 +78,7 @@ function statusView(status: EngineStatus): StatusView {
     differs_since: status.differsSince,
     consecutive_failures: status.consecutiveFailures,
     passes: status.passes,
+    source: status.source && sourceView(status.source),
     auto_reload_interval: status.autoReloadInterval,
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,

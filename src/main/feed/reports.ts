@@ -1,0 +1,54 @@
+import { isoTime } from '../../workers/base/iso-time.js'
+import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
+import type { ReloadResult } from '../api/result.js'
+import type { MaterialSource, SourceReport } from '../api/source.js'
+import type { Clock } from '../base/clock.js'
+import { deepFreeze } from '../base/deep-freeze.js'
+import type { Logger } from '../base/logger.js'
+import { callUserCode } from '../base/user-code.js'
+
+/** Tells a source what became of its deliveries. The same outcome of a version is reported once. */
+export class Reports {
+  readonly #source: MaterialSource
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #last = ''
+
+  constructor(source: MaterialSource, clock: Clock, logger: Logger) {
+    this.#source = source
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  send(
+    version: string,
+    isServed: boolean,
+    { generation, problems }: Pick<ReloadResult, 'generation' | 'problems'>,
+  ): void {
+    const outcome = isServed ? 'served' : 'refused'
+    const key = [version, outcome, generation, identityOfProblems(problems)].join('\n')
+    if (key === this.#last) return
+    this.#last = key
+    this.#report({ version, host: null, outcome, generation, at: this.#now(), problems: publicOf(problems) })
+  }
+
+  #now(): string {
+    return isoTime(this.#clock.wallMs())
+  }
+
+  #report(report: SourceReport): void {
+    const { name } = this.#source
+    callUserCode(
+      'hook',
+      `report() of the source ${name}`,
+      () => this.#source.report?.(deepFreeze(report)),
+      () => {
+        this.#logger.warn({ source: name }, 'the source did not take a report')
+      },
+    )
+  }
+}
+
+function publicOf(problems: readonly Problem[]): readonly Problem[] {
+  return problems.map((problem) => ({ ...problem }))
+}

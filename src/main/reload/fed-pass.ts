@@ -1,0 +1,58 @@
+import type { Snapshot } from '../generation/generation.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
+import { type MaterialFeed, type Reading, wipeHeld } from './material-feed.js'
+import type { Pass, PassMode } from './pass.js'
+import type { PassReport } from './pass-report.js'
+
+/** The first load from a source. @throws ReloadError with the code of the first problem. */
+export async function loadFirstFrom(
+  feed: MaterialFeed,
+  pass: Pass,
+  options: ResolvedOptions,
+): Promise<PassReport> {
+  const held = await feed.readFirst()
+  try {
+    const report = await pass.loadFirst(options, held)
+    feed.settle({ kind: 'delivered', held }, report)
+    return report
+  } finally {
+    wipeHeld(held)
+  }
+}
+
+/** One pass over the material of a source. Rejects only with `CLOSED`, as {@link Pass.run} does. */
+export async function passOver(
+  feed: MaterialFeed,
+  pass: Pass,
+  mode: PassMode,
+  { generation, options }: Snapshot,
+): Promise<PassReport> {
+  const reading = await feed.read(mayBeUnchanged(mode, options) ? generation.number : null)
+  try {
+    const report = await reportOf(reading, pass)
+    if (!mode.dryRun) feed.settle(reading, report)
+    return report
+  } finally {
+    if (reading.kind === 'delivered') wipeHeld(reading.held)
+  }
+}
+
+function reportOf(reading: Reading, pass: Pass): PassReport | Promise<PassReport> {
+  switch (reading.kind) {
+    case 'delivered':
+      return pass.run(reading.held)
+    case 'unchanged':
+      return pass.untouched()
+    case 'failed':
+      return pass.withoutMaterial(reading.problem)
+  }
+}
+
+/** Whether the answer that nothing changed ends the pass. Files beside the source, and new options, need its material. */
+function mayBeUnchanged(
+  { options: changed, force, dryRun }: PassMode,
+  { sources: { ca, caDir, crl, dhparam, ticketSecret } }: ResolvedOptions,
+): boolean {
+  const hasFiles = ca.length + caDir.length + crl.length > 0 || dhparam !== null || ticketSecret !== null
+  return changed === undefined && !force && !dryRun && !hasFiles
+}

@@ -1,0 +1,40 @@
+import type { Problem } from '../../workers/base/problem.js'
+import type { DeliveredHosts, DeliveredSet } from '../../workers/protocol/delivery.js'
+import type { PassReport } from './pass-report.js'
+
+/** What a pass gets from a source, instead of files. */
+export type Reading =
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'failed'; readonly problem: Problem }
+  | { readonly kind: 'delivered'; readonly held: HeldDelivery }
+
+/** The engine's own copy of a delivery, for one pass. */
+export interface HeldDelivery {
+  readonly version: string
+  readonly revision: bigint | null
+  readonly set: DeliveredSet
+  /** `null` if the source delivers no hosts. */
+  readonly hosts: DeliveredHosts | null
+}
+
+/** Overwrites the copy. Call it when no task can need it any more. */
+export function wipeHeld({ set, hosts }: HeldDelivery): void {
+  for (const { items } of [set, ...(hosts?.sets.values() ?? [])]) for (const { bytes } of items) bytes.fill(0)
+}
+
+/** The connection of the passes to a source. Engines with files have none. */
+export interface MaterialFeed {
+  /**
+   * The first delivery. Waits until the source answers, within the time limit of the start.
+   * @throws ReloadError with the code of the last problem.
+   */
+  readFirst(): Promise<HeldDelivery>
+  /**
+   * One attempt.
+   *
+   * @param known number of the generation in service, if the source may answer that nothing changed.
+   */
+  read(known: number | null): Promise<Reading>
+  /** Takes the outcome of a pass. Not called for dry runs. */
+  settle(reading: Reading, report: PassReport): void
+}
