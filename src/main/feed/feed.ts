@@ -1,15 +1,16 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { type MaterialSource, SourceError } from '../api/source.js'
+import { type Delivery, type MaterialSource, SourceError } from '../api/source.js'
 import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
-import { ReloadError } from '../base/errors.js'
 import { holdLoop } from '../base/hold-loop.js'
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
-import type { HeldDelivery, MaterialFeed, Reading } from '../reload/material-feed.js'
-import type { PassReport } from '../reload/pass-report.js'
+import type { FirstReading, HeldDelivery, MaterialFeed, Reading } from '../reload/material-feed.js'
+import { type PassReport, problemsOf } from '../reload/pass-report.js'
 import { acceptDelivery, type DeliveryLimits } from './accept-delivery.js'
 import { Backoff } from './backoff.js'
+import { FirstReadings } from './first-readings.js'
+import { LastGood, type LastGoodSettings } from './last-good.js'
 import { Pushes } from './pushes.js'
 import { Reports } from './reports.js'
 import { SourceHealth } from './source-health.js'
@@ -24,6 +25,8 @@ export interface FeedParts {
   /** Limit of one call of the source, and of the whole start. */
   readonly timeoutMs: number
   readonly startTimeoutMs: number
+  /** `null`: nothing is kept. */
+  readonly lastGood: LastGoodSettings | null
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -38,6 +41,8 @@ export class Feed implements MaterialFeed {
   readonly #backoff = new Backoff()
   readonly #health: SourceHealth
   readonly #reports: Reports
+  readonly #lastGood: LastGood | null
+  #first: FirstReadings | null = null
   #pushes: Pushes | null = null
   #isPushedEarly = false
   /** The delivery in service, and the generation in which it was served first. */
@@ -46,11 +51,12 @@ export class Feed implements MaterialFeed {
   #revision: bigint | null = null
 
   constructor(parts: FeedParts) {
-    const { source, clock, logger, timeoutMs } = parts
+    const { source, clock, logger, timeoutMs, lastGood } = parts
     this.#parts = parts
     this.#calls = new TimedCalls(clock, timeoutMs)
     this.#health = new SourceHealth(source.name, clock)
     this.#reports = new Reports(source, clock, logger)
+    this.#lastGood = lastGood && new LastGood(lastGood, parts, ({ code }) => this.#health.counted(code))
     if (source.watch) this.#user('watch', () => source.watch?.(() => this.#push()))
   }
 
@@ -70,40 +76,20 @@ export class Feed implements MaterialFeed {
     if (this.#isPushedEarly) this.#pushes.push()
   }
 
-  async readFirst(): Promise<HeldDelivery> {
+  async readFirst(): Promise<FirstReading> {
+    this.#first ??= this.#firstReadings()
     // Nothing else may keep the process running while it starts.
     const release = holdLoop()
     try {
-      return await this.#firstDelivery()
+      return await this.#first.next()
     } finally {
       release()
     }
   }
 
-  async #firstDelivery(): Promise<HeldDelivery> {
-    const { clock, logger, source, startTimeoutMs } = this.#parts
-    const endMs = clock.monotonicMs() + startTimeoutMs
-    let logged = ''
-    for (;;) {
-      const leftMs = endMs - clock.monotonicMs()
-      const reading = await this.#attempt(null, Math.min(this.#parts.timeoutMs, Math.max(1, leftMs)))
-      if (reading.kind === 'delivered') return reading.held
-      const { problem } = reading as Extract<Reading, { kind: 'failed' }>
-      const waitMs = this.#backoff.delayMs ?? 0
-      const remainingMs = endMs - clock.monotonicMs()
-      if (waitMs >= remainingMs) {
-        const message = `${problem.message}; gave up after ${startTimeoutMs / 1000} s (\`startTimeoutSeconds\`)`
-        throw new ReloadError(problem.code, message, { problems: [{ ...problem, message }] })
-      }
-      if (logged !== problem.code) {
-        const fields = { source: source.name, problem, giveUpInSeconds: Math.round(remainingMs / 1000) }
-        logger.warn(fields, 'waiting for the source of the certificates')
-        logged = problem.code
-      }
-      await new Promise<void>((resolve) => {
-        clock.after(waitMs, resolve)
-      })
-    }
+  refusedFirst(reading: FirstReading, error: unknown): boolean {
+    if (reading.kind === 'delivered') this.#refuse(problemsOf(error))
+    return this.#first?.refused(reading, error) ?? false
   }
 
   async read(known: number | null): Promise<Reading> {
@@ -113,10 +99,13 @@ export class Feed implements MaterialFeed {
 
   settle(reading: Reading, { result, isRolledBack }: PassReport): void {
     if (reading.kind === 'failed') return
-    if (result.problems.length > 0) {
-      this.#backoff.failed()
-      this.#health.failed((result.problems[0] as Problem).code)
-    } else {
+    if (reading.kind === 'kept') {
+      this.#health.serves(reading.held.version, result.generation, true)
+      this.#revision = reading.held.revision
+      return
+    }
+    if (result.problems.length > 0) this.#refuse(result.problems)
+    else {
       this.#backoff.succeeded()
       this.#health.answered()
     }
@@ -127,6 +116,7 @@ export class Feed implements MaterialFeed {
     if (isServed) {
       this.#health.serves(version, result.generation)
       if (revision !== null) this.#revision = revision
+      this.#lastGood?.keep(reading.held)
     }
     this.#reports.send(version, isServed, result)
   }
@@ -137,7 +127,7 @@ export class Feed implements MaterialFeed {
     this.#calls.close()
     const { source } = this.#parts
     // Not awaited for longer than a call: an engine must close although its source hangs.
-    if (source.close) await this.#closed(source)
+    await Promise.all([source.close && this.#closed(source), this.#lastGood?.close()])
   }
 
   #push(): void {
@@ -146,7 +136,7 @@ export class Feed implements MaterialFeed {
   }
 
   async #attempt(version: string | null, timeoutMs: number): Promise<Reading> {
-    const { source, limits } = this.#parts
+    const { source } = this.#parts
     try {
       const given = await this.#calls.run((signal) => source.read({ version, signal }), timeoutMs)
       if (given === 'unchanged') {
@@ -156,14 +146,37 @@ export class Feed implements MaterialFeed {
           'it answered `unchanged` although the request named no version',
         )
       }
-      const held = await acceptDelivery(given, source.name, limits)
-      if (held.hosts && !this.#parts.takesHosts) throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
+      const held = await this.#accepted(given)
       const older = this.#whyOlder(held)
       return older ? this.#failed(older, 0) : { kind: 'delivered', held }
     } catch (error) {
       const { problem, retryAfterMs } = sourceFailure(source.name, error)
       return this.#failed(problem, retryAfterMs)
     }
+  }
+
+  async #accepted(given: Delivery): Promise<HeldDelivery> {
+    const { source, limits, takesHosts } = this.#parts
+    const held = await acceptDelivery(given, source.name, limits)
+    if (held.hosts && !takesHosts) throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
+    return held
+  }
+
+  #firstReadings(): FirstReadings {
+    const { source, clock, logger, timeoutMs, startTimeoutMs } = this.#parts
+    return new FirstReadings({
+      ...{ source: source.name, clock, logger, timeoutMs, startTimeoutMs },
+      keptAfterMs: this.#lastGood?.afterMs ?? null,
+      attempt: (limitMs) => this.#attempt(null, limitMs),
+      retryDelayMs: () => this.#backoff.delayMs,
+      readKept: async () => (await this.#lastGood?.read((delivery) => this.#accepted(delivery))) ?? null,
+      onRefused: ({ code }) => this.#health.counted(code),
+    })
+  }
+
+  #refuse(problems: readonly Problem[]): void {
+    this.#backoff.failed()
+    this.#health.failed((problems[0] as Problem).code)
   }
 
   #failed(problem: Problem, retryAfterMs: number): Reading {

@@ -1,7 +1,8 @@
 import { type Problem, ProblemError } from '../../workers/base/problem.js'
-import type { Delivery } from '../api/source.js'
 import type { Clock } from '../base/clock.js'
+import type { HeldDelivery } from '../reload/material-feed.js'
 import { bytesOfMaterial } from './delivery-bytes.js'
+import { materialIn } from './held-material.js'
 import { MAX_FILE_BYTES } from './last-good-file.js'
 import type { LastGoodHead } from './last-good-head.js'
 import { type KeptDelivery, type LastGoodPlace, LastGoodStore } from './last-good-store.js'
@@ -12,7 +13,7 @@ export interface LastGoodKeeper {
    * Copies a delivery and writes it: one write at a time, and of the deliveries that wait, only the newest. A write that fails
    * is repeated, after 1 s and then after twice the time, up to 60 s. Does nothing after `close`.
    */
-  keep(delivery: Delivery): void
+  keep(held: HeldDelivery): void
   /**
    * The delivery that was kept; `null` if there is none.
    * @throws ProblemError with a code `LAST_GOOD_*` for a file that is refused
@@ -40,10 +41,11 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
   let failing = false
   let closed = false
 
-  function keep({ version, revision, ...material }: Delivery): void {
+  function keep(held: HeldDelivery): void {
     if (closed) return
     waiting?.bytes?.fill(0)
-    waiting = { version, revision, bytes: bytesOfMaterial(material, MAX_MATERIAL_BYTES) }
+    const { version, revision } = held
+    waiting = { version, revision, bytes: bytesOfMaterial(materialIn(held), MAX_MATERIAL_BYTES) }
     start()
   }
 

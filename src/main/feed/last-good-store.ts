@@ -134,7 +134,7 @@ export class LastGoodStore {
     nowMs: number,
     key: Buffer | null,
   ): Promise<void> {
-    const head = this.#head({ ...last, nowMs, version: '', revision: undefined })
+    const head = this.#head({ ...last, nowMs, version: '', revision: null })
     await replaceFile(this.#place.dir, NAME.marker, sealedFile('marker', head, Buffer.alloc(0), key))
   }
 
@@ -165,7 +165,7 @@ export class LastGoodStore {
   #kept({ head, body }: OpenedFile): KeptDelivery {
     const material = orTorn(join(this.#place.dir, NAME.material), () => materialOf(body))
     const { version, revision, writtenAt } = head
-    const delivery = { version, ...(revision === undefined ? {} : { revision }), ...material }
+    const delivery = { version, ...(revision === null ? {} : { revision }), ...material }
     return { delivery, writtenAt, wipe: () => body.fill(0) }
   }
 

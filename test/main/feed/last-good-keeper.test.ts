@@ -3,14 +3,17 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { createLastGoodKeeper, type LastGoodKeeper } from '../../../src/main/feed/last-good-keeper.js'
+import { wipeHeld } from '../../../src/main/reload/material-feed.js'
 import type { Problem } from '../../../src/workers/base/problem.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
 import {
+  heldPair,
   keyBytes,
   type LastGoodSite,
   lastGoodSite,
   numberedDelivery,
+  numberedKey,
 } from '../../../support/feed/last-good-site.js'
 
 test('of the deliveries that come during a write, only the newest is written', async (t) => {
@@ -27,11 +30,11 @@ test('a delivery is copied at once: its buffers may be overwritten', async (t) =
   const { keeper } = keeperOf(site)
   const delivery = numberedDelivery(1)
   keeper.keep(delivery)
-  keyBytes(delivery).fill(0)
+  wipeHeld(delivery)
   await keeper.close()
   const kept = await site.store().read()
   assert.ok(kept)
-  assert.deepEqual(Buffer.from(keyBytes(kept.delivery)), keyBytes(numberedDelivery(1)))
+  assert.deepEqual(Buffer.from(keyBytes(kept.delivery)), numberedKey(1))
 })
 
 test('a write that fails is reported once, repeated, and its recovery is reported', async (t) => {
@@ -70,7 +73,7 @@ test('a delivery that is too large is reported, and not tried again', async (t) 
   const site = lastGoodSite(t, false)
   const clock = fakeClock()
   const { keeper, problems } = keeperOf(site, clock)
-  keeper.keep({ version: 'v1', pairs: [{ bundle: Buffer.alloc(64 * 1024 * 1024) }] })
+  keeper.keep(heldPair('v1', 1n, Buffer.alloc(64 * 1024 * 1024), Buffer.alloc(1)))
   await eventually('a problem', () => problems.length > 0)
   assert.match(problems[0]?.message ?? '', /more than \d+ bytes/)
   assert.equal(clock.pending, 0)
