@@ -2,7 +2,6 @@ import type { Problem } from '../../workers/base/problem.js'
 import { type Delivery, type MaterialSource, SourceError } from '../api/source.js'
 import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
-import { holdLoop } from '../base/hold-loop.js'
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
 import type { FirstReading, HeldDelivery, MaterialFeed, Reading } from '../reload/material-feed.js'
@@ -78,13 +77,7 @@ export class Feed implements MaterialFeed {
 
   async readFirst(): Promise<FirstReading> {
     this.#first ??= this.#firstReadings()
-    // Nothing else may keep the process running while it starts.
-    const release = holdLoop()
-    try {
-      return await this.#first.next()
-    } finally {
-      release()
-    }
+    return await this.#first.next()
   }
 
   refusedFirst(reading: FirstReading, error: unknown): boolean {

@@ -126,7 +126,7 @@ export class FirstReadings {
 
   #gaveUp(problem: Problem): ReloadError {
     const seconds = this.#parts.startTimeoutMs / 1000
-    const message = `${problem.message}; gave up after ${seconds} s (\`startTimeoutSeconds\`)`
+    const message = `${problem.message}; the start waits ${seconds} s for the source (\`startTimeoutSeconds\`)`
     const problems = [{ ...problem, message }, ...(this.#keptProblem ? [this.#keptProblem] : [])]
     return new ReloadError(problem.code, message, { problems })
   }

@@ -250,7 +250,7 @@ test('the start waits for the source for a limited time, names it in the log, an
   const starting = startWithParts({ source, logger, startTimeoutSeconds: 30 }, { clock })
   const failed = assert.rejects(starting, {
     code: 'SOURCE_DENIED',
-    message: /no identity is registered yet; gave up after 30 s/,
+    message: /no identity is registered yet; the start waits 30 s for the source/,
   })
   while (!source.isClosed) await clock.advance(500)
   await failed
