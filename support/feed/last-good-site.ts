@@ -41,7 +41,7 @@ export function writeKey(path: string): string {
 /** Writes a delivery at once. */
 export async function writeHeld(store: LastGoodStore, held: HeldDelivery): Promise<void> {
   const bytes = bytesOfMaterial(materialIn(held), Number.MAX_SAFE_INTEGER)
-  if (bytes) await store.write(bytes, held, Date.now())
+  if (bytes) await store.write(bytes, { ...held, nowMs: Date.now(), keepsHosts: false })
 }
 
 /** A delivery whose content depends on its number; it is not valid material. */
@@ -56,7 +56,7 @@ export function heldPair(version: string, revision: bigint, cert: Uint8Array, ke
     { role: 'cert', id: 'test:cert', bytes: cert },
     { role: 'key', id: 'test:key', bytes: key },
   ] as const
-  return { version, revision, set: { source: 'test', version, items }, hosts: null }
+  return { version, revision, set: { source: 'test', version, items }, lists: null, hosts: null }
 }
 
 /** The key of a numbered delivery. */

@@ -4,7 +4,13 @@ import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
-import type { FirstReading, HeldDelivery, MaterialFeed, Reading } from '../reload/material-feed.js'
+import {
+  type FirstReading,
+  type HeldDelivery,
+  type MaterialFeed,
+  type Reading,
+  wipeHeld,
+} from '../reload/material-feed.js'
 import { type PassReport, problemsOf } from '../reload/pass-report.js'
 import { acceptDelivery, type DeliveryLimits } from './accept-delivery.js'
 import { Backoff } from './backoff.js'
@@ -46,6 +52,8 @@ export class Feed implements MaterialFeed {
   #isPushedEarly = false
   /** The delivery in service, and the generation in which it was served first. */
   #served: { readonly version: string; readonly generation: number } | null = null
+  /** Whether the delivery in service has revocation lists. */
+  #hasLists = false
   /** The highest revision that was served. */
   #revision: bigint | null = null
 
@@ -91,10 +99,13 @@ export class Feed implements MaterialFeed {
   }
 
   settle(reading: Reading, { result, isRolledBack }: PassReport): void {
-    if (reading.kind === 'failed') return
+    if (reading.kind === 'failed') {
+      this.#failed(reading)
+      return
+    }
     if (reading.kind === 'kept') {
       this.#health.serves(reading.held.version, result.generation, true)
-      this.#revision = reading.held.revision
+      this.#recall(reading.held)
       return
     }
     if (result.problems.length > 0) this.#refuse(result.problems)
@@ -103,14 +114,16 @@ export class Feed implements MaterialFeed {
       this.#health.answered()
     }
     if (reading.kind !== 'delivered') return
-    const { version, revision } = reading.held
+    const { version } = reading.held
     const isServed = result.outcome === 'applied' || (result.outcome === 'unchanged' && !isRolledBack)
     if (isServed && result.problems.length === 0) this.#served = { version, generation: result.generation }
     if (isServed) {
       this.#health.serves(version, result.generation)
-      if (revision !== null) this.#revision = revision
+      this.#recall(reading.held)
       this.#lastGood?.keep(reading.held)
     }
+    // It says nothing about the delivery.
+    if (result.problems.some(({ code }) => code === 'SUPERSEDED')) return
     this.#reports.send(version, isServed, result)
   }
 
@@ -140,11 +153,12 @@ export class Feed implements MaterialFeed {
         )
       }
       const held = await this.#accepted(given)
-      const older = this.#whyOlder(held)
-      return older ? this.#failed(older, 0) : { kind: 'delivered', held }
+      const problem = this.#whyOlder(held) ?? this.#whyUnclear(held)
+      if (!problem) return { kind: 'delivered', held }
+      wipeHeld(held)
+      return { kind: 'failed', problem, retryAfterMs: 0 }
     } catch (error) {
-      const { problem, retryAfterMs } = sourceFailure(source.name, error)
-      return this.#failed(problem, retryAfterMs)
+      return { kind: 'failed', ...sourceFailure(source.name, error) }
     }
   }
 
@@ -163,8 +177,15 @@ export class Feed implements MaterialFeed {
       attempt: (limitMs) => this.#attempt(null, limitMs),
       retryDelayMs: () => this.#backoff.delayMs,
       readKept: async () => (await this.#lastGood?.read((delivery) => this.#accepted(delivery))) ?? null,
+      onFailed: (failed) => this.#failed(failed),
       onRefused: ({ code }) => this.#health.counted(code),
     })
+  }
+
+  /** What later deliveries are compared with. */
+  #recall({ lists, revision }: HeldDelivery): void {
+    this.#hasLists = (lists ?? 0) > 0
+    if (revision !== null) this.#revision = revision
   }
 
   #refuse(problems: readonly Problem[]): void {
@@ -172,16 +193,22 @@ export class Feed implements MaterialFeed {
     this.#health.failed((problems[0] as Problem).code)
   }
 
-  #failed(problem: Problem, retryAfterMs: number): Reading {
+  #failed({ problem, retryAfterMs }: Extract<Reading, { kind: 'failed' }>): void {
     this.#backoff.failed(retryAfterMs)
     this.#health.failed(problem.code)
-    return { kind: 'failed', problem }
   }
 
   #whyOlder({ revision }: HeldDelivery): Problem | null {
     if (revision === null || this.#revision === null || revision >= this.#revision) return null
     const message = `source ${this.#parts.source.name}: it delivered revision ${revision}, older than revision ${this.#revision}, which was served already`
     return { code: 'SOURCE_OLDER', message }
+  }
+
+  /** An omission must not accept revoked certificates again. */
+  #whyUnclear({ lists }: HeldDelivery): Problem | null {
+    if (lists !== null || !this.#hasLists) return null
+    const message = `source ${this.#parts.source.name}: the delivery states nothing about revocation lists, and the last one had some; deliver \`crl: []\` to remove them`
+    return { code: 'SOURCE_INVALID', message }
   }
 
   async #closed(source: MaterialSource): Promise<void> {

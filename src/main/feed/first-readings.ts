@@ -5,6 +5,8 @@ import type { Logger } from '../base/logger.js'
 import type { FirstReading, HeldDelivery, Reading } from '../reload/material-feed.js'
 import { problemsOf } from '../reload/pass-report.js'
 
+type Failed = Extract<Reading, { kind: 'failed' }>
+
 export interface FirstReadingParts {
   /** The name of the source. */
   readonly source: string
@@ -16,6 +18,8 @@ export interface FirstReadingParts {
   readonly keptAfterMs: number | null
   /** One call of the source. */
   readonly attempt: (timeoutMs: number) => Promise<Reading>
+  /** Counts the failure of a call, and delays the next one. */
+  readonly onFailed: (failed: Failed) => void
   /** Milliseconds until the next attempt after a failure. */
   readonly retryDelayMs: () => number | null
   /** What `lastGood` kept; `null` if there is nothing. @throws ProblemError */
@@ -59,7 +63,9 @@ export class FirstReadings {
         Math.max(1, Math.min(this.#parts.timeoutMs, this.#untilTurnMs)),
       )
       if (reading.kind === 'delivered') return reading
-      this.#problem = (reading as Extract<Reading, { kind: 'failed' }>).problem
+      const failed = reading as Failed
+      this.#parts.onFailed(failed)
+      this.#problem = failed.problem
       const waitMs = this.#parts.retryDelayMs() ?? 0
       if (this.#isKeptPossible) await this.#wait(Math.min(waitMs, this.#untilTurnMs))
       else if (waitMs >= this.#leftMs) throw this.#gaveUp(this.#problem)

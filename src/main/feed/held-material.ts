@@ -4,12 +4,12 @@ import type { HeldDelivery } from '../reload/material-feed.js'
 import type { DeliveredMaterial } from './delivery-bytes.js'
 
 /** The engine's copy of a delivery in the form of a source, which is checked as a delivery when it is read again. */
-export function materialIn({ set: { items }, hosts }: HeldDelivery): DeliveredMaterial {
+export function materialIn({ set: { items }, lists, hosts }: HeldDelivery): DeliveredMaterial {
   const bytesOf = (role: 'ca' | 'crl') => items.filter((item) => item.role === role).map(({ bytes }) => bytes)
   return {
     pairs: pairsIn(items),
     ca: bytesOf('ca'),
-    crl: bytesOf('crl'),
+    ...(lists === null ? {} : { crl: bytesOf('crl') }),
     ...(hosts
       ? { hosts: [...hosts.sets].flatMap(([name, { version, items }]) => hostsIn(name, version, items)) }
       : {}),

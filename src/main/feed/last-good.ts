@@ -29,6 +29,8 @@ export class LastGood {
   readonly #dir: string
   /** Version of the delivery that was kept last. */
   #version: string | null = null
+  /** Whether a delivery of this run, or the kept one that it serves, had hosts. Without mention, they stay. */
+  #hasHosts = false
 
   /** @param onUnwritten a write failed, once for each outage. */
   constructor(
@@ -57,7 +59,8 @@ export class LastGood {
   keep(held: HeldDelivery): void {
     if (held.version === this.#version) return
     this.#version = held.version
-    this.#keeper.keep(held)
+    this.#keeper.keep(held, held.hosts === null && this.#hasHosts)
+    this.#hasHosts ||= held.hosts !== null
   }
 
   /**
@@ -70,7 +73,9 @@ export class LastGood {
     const kept = await this.#withinTime(this.#keeper.read())
     if (!kept) return null
     try {
-      return await accept(kept.delivery)
+      const held = await accept(kept.delivery)
+      this.#hasHosts = held.hosts !== null
+      return held
     } catch (error) {
       if (!(error instanceof SourceError)) throw error
       const message = `what was kept in ${this.#dir} does not fit the options: ${error.message}`

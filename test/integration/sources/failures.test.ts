@@ -201,6 +201,16 @@ test('the time that a source asks for is the least delay', async (t) => {
   assert.equal(engine.status().nextCheckInMs, 120_000)
 })
 
+test('a dry run that the source fails changes no state and plans no retry', async (t) => {
+  const { source, engine } = await controlled(t)
+  source.answer = () => {
+    throw new SourceError('SOURCE_UNREACHABLE', 'connection refused')
+  }
+  assert.equal((await engine.reload({ dryRun: true })).outcome, 'rejected')
+  const { source: status, nextCheckInMs } = engine.status()
+  assert.deepEqual([status?.failingSince, status?.failures, nextCheckInMs], [null, {}, null])
+})
+
 test('a delivery of an older revision is refused, and the newer one stays in service', async (t) => {
   const [newer, older] = [authority.issue(), authority.issue()]
   const source = new MemorySource(deliveryOf(newer, 'b', { revision: 8n }))

@@ -65,6 +65,21 @@ test('hosts, trust anchors and revocation lists are kept as well', async (t) => 
   assert.equal(await servedBy(server, { servername: 'a.example' }), host.fingerprint256)
 })
 
+test('hosts that a later delivery does not mention stay in service, and are kept', async (t) => {
+  const site = siteOf(t, false, { hosts: {} })
+  const host = authority.issue({ names: ['a.example'] })
+  const hosts = [{ name: 'a.example', version: 'h1', cert: host.chainPem, key: host.keyPem }]
+  const source = new MemorySource(deliveryOf(authority.issue(), 'v1', { hosts }))
+  const engine = await startEngine(t, { ...site.options, source })
+  source.set(deliveryOf(authority.issue(), 'v2'))
+  assert.equal((await engine.reload()).outcome, 'applied')
+  await engine.close()
+  const { engine: restarted } = await site.startWithout('SOURCE_UNREACHABLE')
+  assert.equal(restarted.status().source?.version, 'v2')
+  const port = await serveEcho(t, restarted)
+  assert.equal(await servedBy(port, { servername: 'a.example' }), host.fingerprint256)
+})
+
 test('the engine asks the source again by itself, and then serves what it delivers', async (t) => {
   const site = siteOf(t, false)
   await site.keep(deliveryOf(authority.issue(), 'v1'))
