@@ -56,8 +56,8 @@ async function read(
   const { state } = watch
   if (state instanceof SourceError) throw new SourceError(state.code, state.message, { cause: state.cause })
   if (state.version === version) return 'unchanged'
-  const { pairs, trustDomains, crl } = state.identity
-  return { version: state.version, pairs, ...(trustDomains && { trustDomains }), ...(crl && { crl }) }
+  const { digest: _, key: __, ...material } = state.identity
+  return { version: state.version, ...material }
 }
 
 function nextState(watch: IdentityWatch, signal: AbortSignal, address: string): Promise<void> {
