@@ -3,7 +3,7 @@ import { SourceError } from '../../api/source.js'
 import { systemClock } from '../../base/clock.js'
 import { agentCalls, type CallAgent } from './agent-call.js'
 import { IdentityWatch } from './identity-watch.js'
-import { type ResolvedSpiffeOptions, resolveSpiffeOptions, type SpiffeSourceOptions } from './options.js'
+import { resolveSpiffeOptions, type SpiffeSourceOptions } from './options.js'
 
 /**
  * Takes the identity of this process, its key and the trust bundles of all trust domains from a SPIFFE agent such as SPIRE
@@ -31,11 +31,7 @@ export function spiffeSource(options: SpiffeSourceOptions = {}): MaterialSource 
       return calls
     },
   })
-  return sourceOf(watch, resolved)
-}
-
-/** @internal */
-export function sourceOf(watch: IdentityWatch, { name, endpoint }: ResolvedSpiffeOptions): MaterialSource {
+  const { name, endpoint } = resolved
   return {
     name,
     read: (request) => read(watch, request, endpoint.text),
