@@ -165,7 +165,7 @@ export class HostQueries<T> {
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       this.#absent.add(name, this.#failedNameMs)
-      return { miss: 'failed', problem: error.problem }
+      return { miss: 'failed', problem: { ...error.problem, host: name } }
     } finally {
       cancel()
       this.#flights.delete(name)

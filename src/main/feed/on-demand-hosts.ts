@@ -138,7 +138,7 @@ export class OnDemandHosts implements HostsOnDemand {
     } catch (error) {
       if (error instanceof ProblemError) {
         this.#refused++
-        this.#parts.settled(name, answer.version, error.problem)
+        this.#parts.settled(name, answer.version, { ...error.problem, host: name })
       }
       throw error
     } finally {

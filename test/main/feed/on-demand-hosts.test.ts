@@ -153,6 +153,8 @@ test('after a change of the policy, a host in use is delivered and judged again'
   await clock.advance(30_000)
   await hosts.hostFor('a.example')
   await clock.advance(60_000)
+  await hosts.hostFor('a.example')
+  await clock.advance(30_000)
   assert.deepEqual(requests, ['a.example null', 'a.example null', 'a.example 1'])
   assert.deepEqual(settled, ['a.example 1 served', 'a.example 1 served'])
 })
