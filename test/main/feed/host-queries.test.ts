@@ -21,7 +21,7 @@ test('a thousand clients of one name cause one query, and all get its result', a
   )
   assert.equal(queries.pending, 1)
   answer('a.example', DELIVERY)
-  assert.deepEqual(new Set(await Promise.all(clients)), new Set(['a.example delivered']))
+  for (const client of clients) assert.equal(await client, 'a.example delivered')
   assert.equal(queries.pending, 0)
   assert.equal(queries.queried.delivered, 1)
 })
