@@ -5,7 +5,7 @@ import { CONTROL_VARIANT, TELLING_HANDSHAKES } from './scopes/control.js'
 import { gapScenario } from './scopes/gap.js'
 import { hostsScenario } from './scopes/hosts.js'
 import { idleScenario } from './scopes/idle.js'
-import { wireScenario } from './scopes/wire.js'
+import { PUSHED, wireScenario } from './scopes/wire.js'
 import { haproxy } from './services/haproxy.js'
 
 /** A bound for figures of a run. */
@@ -112,6 +112,16 @@ const TARGETS: readonly Target[] = [
     title: 'the same when one of the 500 CAs changed with it',
     ...{ kind: 'at most', bound: 150, unit: 'ms' },
     measured: (result) => [figure(result, 'wire', wireScenario(LARGE_BUNDLE, true), 'seenMs')],
+  },
+  {
+    title: 'a push of a source until a client is shown the new leaf, over a renamed file',
+    ...{ kind: 'at most', bound: 1.5, unit: 'x' },
+    measured: (result) =>
+      [PLAIN, LARGE_BUNDLE].map((shape) => {
+        const seen = (variant?: string) =>
+          figure(result, 'wire', wireScenario(shape, false), 'seenMs', variant)
+        return ratio(seen(PUSHED), seen())
+      }),
   },
   {
     title: 'keep-alive requests failed and connections closed at 1 reload/s',

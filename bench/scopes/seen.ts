@@ -23,6 +23,8 @@ export interface SeenOptions {
   readonly count: number
   /** Replaces trust anchors together with the certificate. */
   readonly trustToo?: boolean
+  /** Milliseconds before each renewal. @defaultValue {@link restMs} of the shape */
+  readonly restMs?: number
 }
 
 /** Measures renewals one by one, while one client connects repeatedly. */
@@ -32,13 +34,14 @@ export async function measureSeen({
   load,
   count,
   trustToo,
+  restMs: rest = restMs(site.shape),
 }: SeenOptions): Promise<SeenRound[]> {
   const rounds: SeenRound[] = []
   for (let i = 0; i < count; i++) {
     const sighting = load.call('dial', {
       ...{ port: service.port, fingerprint256: site.nextFingerprint, pauseMs: PAUSE_MS },
     })
-    await sleep(restMs(site.shape))
+    await sleep(rest)
     if (trustToo) site.replaceAuthorities()
     site.renew()
     const replacedAtMs = sharedNowMs()

@@ -25,9 +25,12 @@ export const wireScope: Scope = {
       ? [withAuthorities(1), LARGE_BUNDLE]
       : [PLAIN, withAuthorities(1), withAuthorities(150), LARGE_BUNDLE, HEAVY]
     const techniques = ['certswap', 'naive'] as const
+    const pushed = options.quick ? [PLAIN] : [PLAIN, LARGE_BUNDLE]
     const peer = installed(haproxy)
     return [
       ...shapes.flatMap((shape) => techniques.map((technique) => wireCell(options, shape, technique, false))),
+      ...(options.quick ? [wireCell(options, PLAIN, 'certswap', false)] : []),
+      ...pushed.map((shape) => wireCell(options, shape, PUSHED, false)),
       ...(options.quick ? [] : [wireCell(options, PLAIN, 'errand', false)]),
       ...(options.quick || !peer ? [] : [peerCell(options, LARGE_BUNDLE, peer)]),
       ...techniques.map((technique) => wireCell(options, LARGE_BUNDLE, technique, true)),
@@ -44,8 +47,8 @@ function wireCell(options: BenchOptions, shape: Shape, technique: Technique, tru
   return {
     scenario: wireScenario(shape, trustToo),
     variant: technique,
-    ...(technique === 'certswap' ? {} : { roundsOfWhole: 2 }),
-    seconds: 2 + count * (0.1 + restMs(shape) / 1000),
+    ...(technique === 'certswap' || technique === PUSHED ? {} : { roundsOfWhole: 2 }),
+    seconds: 2 + count * (0.1 + restOf(technique, shape) / 1000),
     measure: () => measureWire(options.node, shape, technique, trustToo, count),
   }
 }
@@ -71,7 +74,7 @@ async function measureWire(
 ): Promise<Sample> {
   return await withService(node, shape, { technique }, async (service, site) => {
     for (let i = 0; i < WARM_UP; i++) await renewAndReload(service, site)
-    return await watch({ service, site, count, trustToo })
+    return await watch({ service, site, count, trustToo, restMs: restOf(technique, shape) })
   })
 }
 
@@ -86,6 +89,16 @@ async function watch(options: Omit<SeenOptions, 'load'>): Promise<Sample> {
 }
 
 const WARM_UP = 3
+
+/** The technique whose renewals are announced by a push. */
+export const PUSHED = 'certswap-push'
+
+/** Pushes within a second of the last one wait for its end. */
+const PUSH_GAP_MS = 1100
+
+function restOf(technique: Technique, shape: Shape): number {
+  return technique === PUSHED ? Math.max(PUSH_GAP_MS, restMs(shape)) : restMs(shape)
+}
 
 function countOf({ quick }: BenchOptions): number {
   return quick ? 4 : 8

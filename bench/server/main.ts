@@ -9,6 +9,7 @@ import type { SiteFiles } from '../material/site.js'
 import { answerCalls } from '../process/calls.js'
 import { type Agreement, watchAgreement } from './agreement.js'
 import { certswapSubject } from './certswap.js'
+import { certswapPushSubject } from './certswap-push.js'
 import { collectEveryThread } from './collect-garbage.js'
 import { errandSubject } from './errand.js'
 import { plantFault } from './faults.js'
@@ -184,6 +185,8 @@ async function startSubject(options: SubjectOptions): Promise<Subject> {
   switch (options.technique) {
     case 'certswap':
       return await certswapSubject(options)
+    case 'certswap-push':
+      return await certswapPushSubject(options)
     case 'naive':
       return naiveSubject(options)
     case 'naive-watch':

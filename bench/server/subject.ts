@@ -4,7 +4,7 @@ import type { SiteFiles } from '../material/site.js'
 import type { Fault } from './faults.js'
 
 /** How a server process renews its certificate. */
-export type Technique = 'certswap' | 'naive' | 'naive-watch' | 'errand'
+export type Technique = 'certswap' | 'certswap-push' | 'naive' | 'naive-watch' | 'errand'
 
 export interface SubjectOptions {
   readonly technique: Technique

@@ -1,11 +1,11 @@
 import type { Delivery, MaterialSource, ReadRequest, SourceReport } from '../../src/main/index.js'
-import type { Authority, Leaf } from '../material/certificates.js'
+import type { Leaf } from '../material/certificates.js'
 
 type Answer = Delivery | 'unchanged'
 
 /** A source whose answers a test sets. */
 export class MemorySource implements MaterialSource {
-  readonly name = 'memory'
+  readonly name: string = 'memory'
   readonly reports: SourceReport[] = []
   /** Every call of `read`, with the version that the engine named. */
   readonly asked: (string | null)[] = []
@@ -52,14 +52,4 @@ export class MemorySource implements MaterialSource {
 /** A delivery of one pair, as PEM. */
 export function deliveryOf(leaf: Leaf, version: string, more: Partial<Delivery> = {}): Delivery {
   return { version, pairs: [{ cert: leaf.chainPem, key: Buffer.from(leaf.keyPem) }], ...more }
-}
-
-/** A fresh leaf as a delivery. */
-export function renewal(
-  authority: Authority,
-  version: string,
-  more: Partial<Delivery> = {},
-): Delivery & { readonly leaf: Leaf } {
-  const leaf = authority.issue()
-  return Object.assign(deliveryOf(leaf, version, more), { leaf })
 }

@@ -22,12 +22,14 @@ import type { Host } from '../../src/main/generation/host.js'
 import { HostTable } from '../../src/main/generation/host-table.js'
 import { runAtOnce } from '../../src/main/generation/slices.js'
 import {
+  type Delivery,
   PROBLEM_CODES,
   type Problem,
   type ProblemCode,
   type ReloadEngine,
   type ReloadError,
   runtimeSupport,
+  SourceError,
 } from '../../src/main/index.js'
 import { hostWarnings } from '../../src/main/prepare/host-warnings.js'
 import { assertOptionsSupported } from '../../src/main/runtime/runtime-support.js'
@@ -42,6 +44,7 @@ import { servedHost } from '../../support/engine/served-host.js'
 import { writePair } from '../../support/files/files.js'
 import { selfSigned } from '../../support/material/certificates.js'
 import { createEcho, listen } from '../../support/servers/echo-server.js'
+import { deliveryOf, MemorySource } from '../../support/sources/memory-source.js'
 import { poisons } from '../../support/worker/poisons.js'
 import { type Behaviour, misbehaveIn, standIn } from '../../support/worker/stand-in.js'
 import { codesOf, type Group, type Row } from './corpus.js'
@@ -223,6 +226,17 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     const message = await refusal(startEngine({ ...pairOptions(site), hosts, policy: { hosts: 'together' } }))
     return message.replace('the first load failed: ', '')
   },
+  SOURCE_UNREACHABLE: (t) => afterSourceAnswers(t, () => fail('ECONNREFUSED')),
+  SOURCE_DENIED: (t) =>
+    afterSourceAnswers(t, () => refuse('SOURCE_DENIED', 'http://etcd.example:2379 answered 403')),
+  SOURCE_TIMEOUT: (t) => afterSourceAnswers(t, () => new Promise(() => {})),
+  SOURCE_INVALID: (t) => {
+    const pair = { cert: 'x', key: 'x' }
+    return afterSourceAnswers(t, () => ({ version: '2', pairs: [pair, { cert: 'x', key: 1 as never }] }))
+  },
+  SOURCE_WITHDRAWN: (t) =>
+    afterSourceAnswers(t, () => refuse('SOURCE_WITHDRAWN', 'there is no key below certswap/web/')),
+  SOURCE_OLDER: (t) => afterSourceAnswers(t, () => deliveryOf(root.issue(), '2', { revision: 7 })),
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {
     await listening(t, createServer().listen(site.path('control.sock')))
@@ -252,6 +266,28 @@ async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promis
   const engine = await startEngine({ ...pairOptions(site), worker, logger: recordingLogger() }, parts)
   t.after(() => engine.close())
   return engine
+}
+
+/** The message of a pass in which the source answers so. */
+async function afterSourceAnswers(
+  t: TestContext,
+  answer: () => Delivery | Promise<Delivery>,
+): Promise<string | undefined> {
+  const source = Object.assign(new MemorySource(deliveryOf(root.issue(), '1', { revision: 8 })), {
+    name: 'etcd',
+  })
+  const engine = await startEngine({ source, sourceTimeoutSeconds: 0.1, logger: recordingLogger() })
+  t.after(() => engine.close())
+  source.answer = answer
+  return (await engine.reload()).problems[0]?.message
+}
+
+function fail(code: string): never {
+  throw Object.assign(new Error(code), { code })
+}
+
+function refuse(code: 'SOURCE_DENIED' | 'SOURCE_WITHDRAWN', message: string): never {
+  throw new SourceError(code, message)
 }
 
 /** The message about a file that is a mount point; test/integration/files/mounted-files.test.ts has real mounts. */

@@ -45,6 +45,7 @@ const DOCUMENTED: readonly (readonly [file: string, use: string, what: string])[
     'the value given instead of a server, for a message',
   ],
   ['src/main/base/errors.ts', 'a class found by an object of it', 'the prototype of our own error'],
+  ['src/main/api/source.ts', 'a class found by an object of it', 'the prototype of our own error'],
   ['src/main/base/event-hub.ts', 'the listeners of others', 'our own emitter'],
   ['src/main/base/logger.ts', 'a replaced method', 'our own output'],
   ['src/main/base/own-names.ts', 'a class found by an object of it', 'the prototype of plain objects'],

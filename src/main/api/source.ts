@@ -62,7 +62,7 @@ export type DeliveredPair =
   | { readonly cert: DeliveredBytes; readonly key: DeliveredBytes; readonly bundle?: never }
   | { readonly bundle: DeliveredBytes; readonly cert?: never; readonly key?: never }
 
-/** All material of a source as of one moment. What it does not contain has been removed. */
+/** All material of a source as of one moment. */
 export interface Delivery {
   /**
    * Differs whenever anything in the delivery may differ, in particular a private key: 1 to 256 printable characters. It is
@@ -76,11 +76,14 @@ export interface Delivery {
   readonly revision?: number | bigint
   /** At least one. Several for different types of key, as in the option `cert`. */
   readonly pairs: readonly DeliveredPair[]
-  /** Trust anchors for client certificates, in addition to the options `ca` and `caDir`. */
+  /**
+   * Trust anchors for client certificates, in addition to the options `ca` and `caDir`. Those that are left out are removed, but
+   * a delivery that would leave no anchor where there were some is refused (`CA_EMPTY`).
+   */
   readonly ca?: readonly DeliveredBytes[]
-  /** Revocation lists, in addition to the option `crl`. */
+  /** Revocation lists, in addition to the option `crl`. After a delivery with lists, only `[]` removes them. */
   readonly crl?: readonly DeliveredBytes[]
-  /** SNI hosts; needs the option `hosts: {}`. Absent: the source delivers none, and those in service are removed. */
+  /** SNI hosts; needs the option `hosts: {}`. Those that the array leaves out are removed; without it, all stay. */
   readonly hosts?: readonly DeliveredHost[]
 }
 

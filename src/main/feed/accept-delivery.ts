@@ -53,12 +53,14 @@ export async function acceptDelivery(
     ...trustItems(delivery.crl, 'crl', source, limits),
   ]
   const set = { source, version, items }
-  if (delivery.hosts === undefined) return { version, revision, set, hosts: null }
+  const lists = delivery.crl?.length ?? null
+  if (delivery.hosts === undefined) return { version, revision, set, lists, hosts: null }
   const hosts = list(delivery.hosts, 'hosts', 0, MAX_HOSTS)
   return {
     version,
     revision,
     set,
+    lists,
     hosts: await runInSlices(heldHosts(hosts, source, limits), { longestMs: 0 }),
   }
 }

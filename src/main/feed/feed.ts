@@ -3,10 +3,9 @@ import { type MaterialSource, SourceError } from '../api/source.js'
 import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
-import { holdLoop } from '../base/hold-loop.js'
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
-import type { HeldDelivery, MaterialFeed, Reading } from '../reload/material-feed.js'
+import { type HeldDelivery, type MaterialFeed, type Reading, wipeHeld } from '../reload/material-feed.js'
 import type { PassReport } from '../reload/pass-report.js'
 import { acceptDelivery, type DeliveryLimits } from './accept-delivery.js'
 import { Backoff } from './backoff.js'
@@ -44,6 +43,8 @@ export class Feed implements MaterialFeed {
   #hostPush: (name?: string) => void = () => {}
   /** The delivery in service, and the generation in which it was served first. */
   #served: { readonly version: string; readonly generation: number } | null = null
+  /** Whether the delivery in service has revocation lists. */
+  #hasLists = false
   /** The highest revision that was served. */
   #revision: bigint | null = null
 
@@ -78,16 +79,6 @@ export class Feed implements MaterialFeed {
   }
 
   async readFirst(): Promise<HeldDelivery> {
-    // Nothing else may keep the process running while it starts.
-    const release = holdLoop()
-    try {
-      return await this.#firstDelivery()
-    } finally {
-      release()
-    }
-  }
-
-  async #firstDelivery(): Promise<HeldDelivery> {
     const { clock, logger, source, startTimeoutMs } = this.#parts
     const endMs = clock.monotonicMs() + startTimeoutMs
     let logged = ''
@@ -95,11 +86,13 @@ export class Feed implements MaterialFeed {
       const leftMs = endMs - clock.monotonicMs()
       const reading = await this.#attempt(null, Math.min(this.#parts.timeoutMs, Math.max(1, leftMs)))
       if (reading.kind === 'delivered') return reading.held
-      const { problem } = reading as Extract<Reading, { kind: 'failed' }>
+      const failed = reading as Extract<Reading, { kind: 'failed' }>
+      this.#failed(failed)
+      const { problem } = failed
       const waitMs = this.#backoff.delayMs ?? 0
       const remainingMs = endMs - clock.monotonicMs()
       if (waitMs >= remainingMs) {
-        const message = `${problem.message}; gave up after ${startTimeoutMs / 1000} s (\`startTimeoutSeconds\`)`
+        const message = `${problem.message}; the start waits ${startTimeoutMs / 1000} s for the source (\`startTimeoutSeconds\`)`
         throw new ReloadError(problem.code, message, { problems: [{ ...problem, message }] })
       }
       if (logged !== problem.code) {
@@ -119,7 +112,10 @@ export class Feed implements MaterialFeed {
   }
 
   settle(reading: Reading, { result, isRolledBack }: PassReport): void {
-    if (reading.kind === 'failed') return
+    if (reading.kind === 'failed') {
+      this.#failed(reading)
+      return
+    }
     if (result.problems.length > 0) {
       this.#backoff.failed()
       this.#health.failed((result.problems[0] as Problem).code)
@@ -128,13 +124,16 @@ export class Feed implements MaterialFeed {
       this.#health.answered()
     }
     if (reading.kind !== 'delivered') return
-    const { version, revision } = reading.held
+    const { version, revision, lists } = reading.held
     const isServed = result.outcome === 'applied' || (result.outcome === 'unchanged' && !isRolledBack)
     if (isServed && result.problems.length === 0) this.#served = { version, generation: result.generation }
     if (isServed) {
       this.#health.serves(version, result.generation)
+      this.#hasLists = (lists ?? 0) > 0
       if (revision !== null) this.#revision = revision
     }
+    // It says nothing about the delivery.
+    if (result.problems.some(({ code }) => code === 'SUPERSEDED')) return
     this.#reports.send(version, isServed, result)
   }
 
@@ -142,8 +141,7 @@ export class Feed implements MaterialFeed {
   async close(): Promise<void> {
     this.#pushes?.close()
     this.#calls.close()
-    const { source } = this.#parts
-    const { clock, timeoutMs } = this.#parts
+    const { source, clock, timeoutMs } = this.#parts
     await closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act))
   }
 
@@ -166,24 +164,31 @@ export class Feed implements MaterialFeed {
       }
       const held = await acceptDelivery(given, source.name, limits)
       if (held.hosts && !this.#parts.takesHosts) throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
-      const older = this.#whyOlder(held)
-      return older ? this.#failed(older, 0) : { kind: 'delivered', held }
+      const problem = this.#whyOlder(held) ?? this.#whyUnclear(held)
+      if (!problem) return { kind: 'delivered', held }
+      wipeHeld(held)
+      return { kind: 'failed', problem, retryAfterMs: 0 }
     } catch (error) {
-      const { problem, retryAfterMs } = sourceFailure(source.name, error)
-      return this.#failed(problem, retryAfterMs)
+      return { kind: 'failed', ...sourceFailure(source.name, error) }
     }
   }
 
-  #failed(problem: Problem, retryAfterMs: number): Reading {
+  #failed({ problem, retryAfterMs }: Extract<Reading, { kind: 'failed' }>): void {
     this.#backoff.failed(retryAfterMs)
     this.#health.failed(problem.code)
-    return { kind: 'failed', problem }
   }
 
   #whyOlder({ revision }: HeldDelivery): Problem | null {
     if (revision === null || this.#revision === null || revision >= this.#revision) return null
     const message = `source ${this.#parts.source.name}: it delivered revision ${revision}, older than revision ${this.#revision}, which was served already`
     return { code: 'SOURCE_OLDER', message }
+  }
+
+  /** An omission must not accept revoked certificates again. */
+  #whyUnclear({ lists }: HeldDelivery): Problem | null {
+    if (lists !== null || !this.#hasLists) return null
+    const message = `source ${this.#parts.source.name}: the delivery states nothing about revocation lists, and the last one had some; deliver \`crl: []\` to remove them`
+    return { code: 'SOURCE_INVALID', message }
   }
 
   #user(method: string, act: () => unknown): unknown {

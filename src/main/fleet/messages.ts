@@ -12,7 +12,7 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
  * Version of the messages below, incremented with every change of one of them. During an upgrade, a new member may run another
  * release than the primary, and neither must misinterpret the other's messages.
  */
-export const MESSAGES_VERSION = 3
+export const MESSAGES_VERSION = 4
 
 /** Distinguishes fleet messages from those of the application on the same channel. */
 export interface Envelope<Message> {

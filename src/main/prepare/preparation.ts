@@ -1,7 +1,5 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { toSharedJson } from '../../workers/base/shared-json.js'
 import type { DeliveredHosts, DeliveredSet } from '../../workers/protocol/delivery.js'
-import type { ScanHostsTask } from '../../workers/protocol/hosts.js'
 import type { RecordBytes } from '../../workers/protocol/material.js'
 import type {
   PreparedReply,
@@ -110,15 +108,18 @@ function prepareTask(
 ): PrepareTask {
   const limits = limitsOf(options)
   const { sources, policy, hosts } = options
-  const scan = hosts && {
-    sources: hosts,
-    delivered: delivery && deliveredNames(delivery),
-    limits,
-    record: records?.hostsRecord ?? null,
-    rolledBack: rolledBack?.hostsRecord ?? null,
-    force,
-    fresh,
-  }
+  // A delivery that states nothing about hosts changes none.
+  const isScanned = delivery === null || delivery.hosts !== null
+  const scan = hosts &&
+    isScanned && {
+      sources: hosts,
+      delivered: delivery?.hosts ?? null,
+      limits,
+      record: records?.hostsRecord ?? null,
+      rolledBack: rolledBack?.hostsRecord ?? null,
+      force,
+      fresh,
+    }
   return {
     sources,
     delivered: delivery?.set ?? null,
@@ -130,17 +131,9 @@ function prepareTask(
     record: records?.record ?? null,
     rolledBack: rolledBack?.record ?? null,
     fresh,
-    hosts: scan,
+    hosts: scan || null,
     fileWarnings,
   }
-}
-
-/** The names of a delivery without hosts: none, so that hosts of an earlier delivery are removed. */
-function deliveredNames({
-  set,
-  hosts,
-}: NonNullable<PreparationMode['delivery']>): ScanHostsTask['delivered'] {
-  return { source: set.source, list: hosts?.list ?? toSharedJson([]) }
 }
 
 /** Corrects `sessionsSurvive` for changed options, which the worker's record does not contain. */

@@ -1,7 +1,8 @@
+import { holdLoop } from '../base/hold-loop.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { type MaterialFeed, type Reading, wipeHeld } from './material-feed.js'
-import type { Pass, PassMode } from './pass.js'
+import { isAutomatic, type Pass, type PassMode } from './pass.js'
 import type { PassReport } from './pass-report.js'
 
 /** The first load from a source. @throws ReloadError with the code of the first problem. */
@@ -10,7 +11,7 @@ export async function loadFirstFrom(
   pass: Pass,
   options: ResolvedOptions,
 ): Promise<PassReport> {
-  const held = await feed.readFirst()
+  const held = await running(() => feed.readFirst())
   try {
     const report = await pass.loadFirst(options, held)
     feed.settle({ kind: 'delivered', held }, report)
@@ -27,13 +28,24 @@ export async function passOver(
   mode: PassMode,
   { generation, options }: Snapshot,
 ): Promise<PassReport> {
-  const reading = await feed.read(mayBeUnchanged(mode, options) ? generation.number : null)
+  const read = () => feed.read(mayBeUnchanged(mode, options) ? generation.number : null)
+  const reading = await (isAutomatic(mode) ? read() : running(read))
   try {
     const report = await reportOf(reading, pass)
     if (!mode.dryRun) feed.settle(reading, report)
     return report
   } finally {
     if (reading.kind === 'delivered') wipeHeld(reading.held)
+  }
+}
+
+/** Keeps the process running while a caller waits for the source, whose client may have no handle open. */
+async function running<T>(read: () => Promise<T>): Promise<T> {
+  const release = holdLoop()
+  try {
+    return await read()
+  } finally {
+    release()
   }
 }
 

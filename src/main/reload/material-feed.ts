@@ -5,7 +5,7 @@ import type { PassReport } from './pass-report.js'
 /** What a pass gets from a source, instead of files. */
 export type Reading =
   | { readonly kind: 'unchanged' }
-  | { readonly kind: 'failed'; readonly problem: Problem }
+  | { readonly kind: 'failed'; readonly problem: Problem; readonly retryAfterMs: number }
   | { readonly kind: 'delivered'; readonly held: HeldDelivery }
 
 /** The engine's own copy of a delivery, for one pass. */
@@ -13,7 +13,9 @@ export interface HeldDelivery {
   readonly version: string
   readonly revision: bigint | null
   readonly set: DeliveredSet
-  /** `null` if the source delivers no hosts. */
+  /** Number of revocation lists; `null` if the delivery states nothing about them. */
+  readonly lists: number | null
+  /** `null` if the delivery states nothing about hosts: those in service stay. */
   readonly hosts: DeliveredHosts | null
 }
 

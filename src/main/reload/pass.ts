@@ -31,6 +31,11 @@ export interface PassMode {
   readonly options?: ResolvedOptions
 }
 
+/** Whether no caller waits for the pass. Such a pass leaves out what was rolled back. */
+export function isAutomatic({ trigger }: Pick<PassMode, 'trigger'>): boolean {
+  return trigger === 'timer' || trigger === 'source'
+}
+
 /** Parts of an engine that all its passes share. */
 export interface PassParts {
   readonly serving: Serving
@@ -125,12 +130,6 @@ export class Pass {
     return await this.#serve(next, () => this.#isStale(base) || !isKept())
   }
 
-  /** Whether a check started it, not a caller: such a pass leaves out what was rolled back. */
-  get #isAutomatic(): boolean {
-    const { trigger } = this.#mode
-    return trigger === 'timer' || trigger === 'source'
-  }
-
   /** Whether nothing newer has been committed. */
   get isLatest(): boolean {
     return this.#parts.order.isLatest(this.#number)
@@ -144,7 +143,7 @@ export class Pass {
     const { force, options: changed } = this.#mode
     const prepared = await prepareMaterial(this.#parts.worker, options, {
       ...{ records: base, trust: base.material.trust },
-      rolledBack: this.#isAutomatic ? base.rolledBack : null,
+      rolledBack: isAutomatic(this.#mode) ? base.rolledBack : null,
       requestCert: this.#requestsCertificates(options),
       ...{ force, fresh: changed !== undefined, fileWarnings: base.fileWarnings, delivery },
     })
@@ -175,7 +174,7 @@ export class Pass {
   ): Promise<{ snapshot: Snapshot; warnings: readonly Problem[] }> {
     const { snapshot, facts, warnings } = await nextSnapshot(found, before, options, this.#timer.gauge)
     const generation = this.#numbered({ ...facts, restored: null })
-    const rolledBack = before && this.#isAutomatic ? stillRolledBack(before, found) : null
+    const rolledBack = before && isAutomatic(this.#mode) ? stillRolledBack(before, found) : null
     return { snapshot: { ...snapshot, generation, rolledBack }, warnings }
   }
 

@@ -201,6 +201,16 @@ test('the time that a source asks for is the least delay', async (t) => {
   assert.equal(engine.status().nextCheckInMs, 120_000)
 })
 
+test('a dry run that the source fails changes no state and plans no retry', async (t) => {
+  const { source, engine } = await controlled(t)
+  source.answer = () => {
+    throw new SourceError('SOURCE_UNREACHABLE', 'connection refused')
+  }
+  assert.equal((await engine.reload({ dryRun: true })).outcome, 'rejected')
+  const { source: status, nextCheckInMs } = engine.status()
+  assert.deepEqual([status?.failingSince, status?.failures, nextCheckInMs], [null, {}, null])
+})
+
 test('a delivery of an older revision is refused, and the newer one stays in service', async (t) => {
   const [newer, older] = [authority.issue(), authority.issue()]
   const source = new MemorySource(deliveryOf(newer, 'b', { revision: 8n }))
@@ -250,7 +260,7 @@ test('the start waits for the source for a limited time, names it in the log, an
   const starting = startWithParts({ source, logger, startTimeoutSeconds: 30 }, { clock })
   const failed = assert.rejects(starting, {
     code: 'SOURCE_DENIED',
-    message: /no identity is registered yet; gave up after 30 s/,
+    message: /no identity is registered yet; the start waits 30 s for the source/,
   })
   while (!source.isClosed) await clock.advance(500)
   await failed

@@ -216,6 +216,34 @@ test('delivered hosts are served by name, renewed one by one, and removed with t
   assert.equal(await served('b.example'), main.fingerprint256)
 })
 
+test('a delivery that states nothing about hosts keeps them all, and an empty list removes them', async (t) => {
+  const [main, a] = [authority.issue(), authority.issue({ names: ['a.example'] })]
+  const hosts = [{ name: 'a.example', version: '1', cert: a.chainPem, key: a.keyPem }]
+  const source = new MemorySource(deliveryOf(main, '1', { hosts }))
+  const engine = await startEngine(t, { source, hosts: {} })
+  const renewed = authority.issue()
+  source.set(deliveryOf(renewed, '2'))
+  assertApplied(await engine.reload())
+  assert.equal(engine.servingFor('a.example')?.fingerprint256, a.fingerprint256)
+  source.set(deliveryOf(renewed, '3', { hosts: [] }))
+  assertApplied(await engine.reload())
+  assert.equal(engine.servingFor('a.example')?.fingerprint256, renewed.fingerprint256)
+})
+
+test('revocation lists are removed by an empty list, not by an omission', async (t) => {
+  const leaf = authority.issue()
+  const crl = [root.crl()]
+  const source = new MemorySource(deliveryOf(leaf, '1', { ca: [root.certPem], crl }))
+  const engine = await startEngine(t, { source })
+  source.set(deliveryOf(leaf, '2', { ca: [root.certPem] }))
+  const { outcome, problems } = await engine.reload()
+  assert.deepEqual([outcome, problems[0]?.code], ['rejected', 'SOURCE_INVALID'])
+  assert.equal(engine.status().generation.trust.revocationLists, 1)
+  source.set(deliveryOf(leaf, '3', { ca: [root.certPem], crl: [] }))
+  assertApplied(await engine.reload())
+  assert.equal(engine.status().generation.trust.revocationLists, 0)
+})
+
 test('one broken host of a delivery keeps its certificate, and the others are renewed', async (t) => {
   const leafOf = (name: string) => authority.issue({ names: [name] })
   const hostOf = (name: string, version: string, leaf: Leaf, key = leaf.keyPem) => {

@@ -59,7 +59,9 @@ function textOf({ body, json }: Reply, flags: StatusFlags): string {
 function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
   const { state, generation, contexts, warnings, failing_since: since, last_failure: failure } = status
   const failing =
-    since === null ? '' : ` for ${span(nowMs - Date.parse(since))}: the files on disk are not in service`
+    since === null
+      ? ''
+      : ` for ${span(nowMs - Date.parse(since))}: the ${status.source ? 'material of the source is' : 'files on disk are'} not in service`
   const { differs_since: differs } = status
   const restored = status.restored === null ? '' : ` (generation ${status.restored} again)`
   const ago = (iso: string) => `${span(nowMs - Date.parse(iso))} ago`
