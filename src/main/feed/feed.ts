@@ -138,8 +138,7 @@ export class Feed implements MaterialFeed {
   async close(): Promise<void> {
     this.#pushes?.close()
     this.#calls.close()
-    const { source } = this.#parts
-    const { clock, timeoutMs } = this.#parts
+    const { source, clock, timeoutMs } = this.#parts
     await Promise.all([
       closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act)),
       this.#lastGood?.close(),

@@ -105,7 +105,7 @@ export class HostQueries<T> {
    * Asks whether a host in service is current. It does not count for `maxPending`, so that clients cannot prevent renewals.
    * Expects an allowed name.
    */
-  refresh(name: string, version: string): Promise<T | Miss> | Miss {
+  refresh(name: string, version: string | null): Promise<T | Miss> | Miss {
     if (this.#closed) return { miss: 'closed' }
     return this.#flights.get(name)?.result.promise ?? this.#query(name, version, false) ?? { miss: 'outage' }
   }
@@ -165,7 +165,7 @@ export class HostQueries<T> {
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       this.#absent.add(name, this.#failedNameMs)
-      return { miss: 'failed', problem: error.problem }
+      return { miss: 'failed', problem: { ...error.problem, host: name } }
     } finally {
       cancel()
       this.#flights.delete(name)

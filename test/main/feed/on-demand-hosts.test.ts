@@ -8,6 +8,7 @@ import { OnDemandHosts } from '../../../src/main/feed/on-demand-hosts.js'
 import type { Host } from '../../../src/main/generation/host.js'
 import type { OnDemandLimits } from '../../../src/main/generation/resolved-options.js'
 import { ProblemError } from '../../../src/workers/base/problem.js'
+import type { Policy } from '../../../src/workers/protocol/material.js'
 import { fakeClock } from '../../../support/base/fake-clock.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { certificateFacts } from '../../../support/engine/pass-reports.js'
@@ -145,6 +146,19 @@ test('a host that was idle is served at once and refreshed; only an expired one 
   assert.equal(await hosts.hostFor('a.example'), third)
 })
 
+test('after a change of the policy, a host in use is delivered and judged again', async () => {
+  const { hosts, requests, settled, clock, changePolicy } = setup()
+  await hosts.hostFor('a.example')
+  changePolicy()
+  await clock.advance(30_000)
+  await hosts.hostFor('a.example')
+  await clock.advance(60_000)
+  await hosts.hostFor('a.example')
+  await clock.advance(30_000)
+  assert.deepEqual(requests, ['a.example null', 'a.example null', 'a.example 1'])
+  assert.deepEqual(settled, ['a.example 1 served', 'a.example 1 served'])
+})
+
 test('beyond `maxHosts` the least recently used host is removed, with its key', async () => {
   const { hosts, requests, retired } = setup({ maxHosts: 2 })
   const a = await hosts.hostFor('a.example')
@@ -183,6 +197,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const absent = new Set<string>()
   const versions = new Map<string, string>()
   let failure: SourceError | null = null
+  let policy = {} as Policy
   const store = {
     set: (name: string, version: string) => versions.set(name, version) && absent.delete(name),
     delete: (name: string) => absent.add(name),
@@ -210,6 +225,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
           pair,
         )
       },
+      policy: () => policy,
       settled: (name, version, problem) => settled.push(`${name} ${version} ${problem?.code ?? 'served'}`),
       retired: (host) => retired.push(host),
     },
@@ -221,5 +237,8 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const fail = (error: SourceError | null) => {
     failure = error
   }
-  return { hosts, clock, requests, store, settled, retired, revisions, fail }
+  const changePolicy = () => {
+    policy = { ...policy }
+  }
+  return { hosts, clock, requests, store, settled, retired, revisions, fail, changePolicy }
 }
