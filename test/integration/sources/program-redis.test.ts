@@ -64,7 +64,7 @@ test('a password in the URL works, and is in no log line, status, metric or answ
   assert.equal(await servedBy(port), fingerprint256)
   assert.match((await line(SHOWN)).msg, /--source-password-file/)
   await server.kill()
-  await line('certificates not reloaded')
+  await line('certificates not reloaded; the old ones stay in service')
   const outputs = [
     ...(await Promise.all(
       [
@@ -133,7 +133,7 @@ async function store(t: TestContext): Promise<Store> {
     client,
     async publish(password) {
       const leaf = authority.issue()
-      await publishToRedis(client(password), { identity: 'web' }, { cert: leaf.chainPem, key: leaf.keyPem })
+      await publishToRedis(client(password), 'web', { cert: leaf.chainPem, key: leaf.keyPem })
       return leaf
     },
   }
