@@ -26,6 +26,7 @@ import { AttachedServers, type Unservable } from './attached-servers.js'
 import { ConnectionGenerations } from './connection-generations.js'
 import { HandshakeTrust } from './handshake-trust.js'
 import type { HostsOnDemand } from './hosts-on-demand.js'
+import { judgedTrust } from './judged-trust.js'
 import { OverrideReport } from './override-report.js'
 import type { ClientIdentity } from './renewing-agent.js'
 import { optionsBeforeAttach } from './resumed-authorization.js'
@@ -157,14 +158,7 @@ export class Serving {
 
   /** The trust against which peers of live connections are judged. */
   trust(): Omit<JudgePeersTask, 'chains'> {
-    const { material, options } = this.snapshot
-    return {
-      authorities: material.trust.authorities?.pem ?? null,
-      formerAuthorities: this.#formerTrust?.authorities?.pem ?? null,
-      revocationLists: material.trust.revocationLists,
-      partialChain: options.context.allowPartialTrustChain ?? false,
-      ...(material.trust.domains && { domains: material.trust.domains }),
-    }
+    return judgedTrust(this.snapshot, this.#formerTrust)
   }
 
   /** Undoes a commit. */
