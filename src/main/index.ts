@@ -16,6 +16,7 @@ export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from '
 export type {
   EngineChanges,
   HostFiles,
+  OnDemandOptions,
   ReloadEngineOptions,
   TicketOptions,
   WorkerOptions,
@@ -57,8 +58,11 @@ export type {
   CurrentEnd,
   CurrentEnds,
   ExpiryNotice,
+  HostQueryOutcome,
   JournalStatus,
+  OnDemandStatus,
   Recovery,
+  SkippedQuery,
   SourceStatus,
 } from './api/status.js'
 export { ReloadError, type ReloadErrorOptions } from './base/errors.js'

@@ -23,8 +23,14 @@ export interface ReloadEngineOptions {
    * with its files. If two hosts claim a name, the certificate that expires later is served.
    * Unicode names are converted to ASCII. An IP address is refused (`OPTIONS_INVALID`): clients never send one as server name
    * (RFC 6066, section 3).
+   *
+   * `{ onDemand }` requests the hosts from a source instead, each on the first handshake for its name.
    */
-  readonly hosts?: Readonly<Record<string, HostFiles>> | string | readonly string[]
+  readonly hosts?:
+    | Readonly<Record<string, HostFiles>>
+    | { readonly onDemand: OnDemandOptions }
+    | string
+    | readonly string[]
   /**
    * The response to a server name without a host: the default certificate, or a refused handshake.
    * @defaultValue `'default'`
@@ -124,6 +130,46 @@ export interface HostFiles {
   readonly key: string
   /** DER file of an OCSP response for its leaf. */
   readonly ocsp?: string
+}
+
+/**
+ * Hosts that are requested from a source on the first handshake for their name, and kept current as long as clients ask for
+ * them. The handshake waits for the answer. If there is none, it gets the default certificate, or is refused
+ * (`unknownHosts`). Only the answer `none` removes a host that is in service; a failure never does.
+ */
+export interface OnDemandOptions {
+  /** A source with the method `readHost`; `true` for the one of the option `source`. The engine closes it. */
+  readonly source: MaterialSource | true
+  /**
+   * Names that may be requested: DNS names, `*.` and a DNS name for all names below it (with any number of labels), or `*` for
+   * every name. Others cost neither a query nor memory. Unicode names are converted to ASCII.
+   */
+  readonly allow: readonly string[]
+  /**
+   * Number of names that are requested at the same time for clients, 1 to 10000. A name beyond it is not requested.
+   * @defaultValue `100`
+   */
+  readonly maxPending?: number
+  /**
+   * How long a handshake waits at most, and the time limit of a query, in milliseconds, 10 to 30000.
+   * @defaultValue `3000`
+   */
+  readonly timeoutMs?: number
+  /**
+   * How long a name that does not exist is not requested again, in seconds, 0 to 86400. At most 10,000 names are remembered.
+   * @defaultValue `60`
+   */
+  readonly negativeSeconds?: number
+  /**
+   * Number of hosts in service, 1 to 1000000. The least recently used is removed, and requested again when a client asks for it.
+   * @defaultValue `10000`
+   */
+  readonly maxHosts?: number
+  /**
+   * How often a host in use is compared with the source, in seconds, 1 to 86400. A push of the source causes it at once.
+   * @defaultValue `60`
+   */
+  readonly refreshSeconds?: number
 }
 
 /** Options of session-ticket keys, which also change whenever trust changes. */

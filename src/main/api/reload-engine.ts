@@ -4,7 +4,14 @@ import type { EvictedMember, MemberStatus } from './members.js'
 import type { EngineChanges } from './options.js'
 import type { ReloadResult } from './result.js'
 import type { ServingEngine } from './serving-engine.js'
-import type { CurrentEnds, ExpiryNotice, JournalStatus, Recovery, SourceStatus } from './status.js'
+import type {
+  CurrentEnds,
+  ExpiryNotice,
+  JournalStatus,
+  OnDemandStatus,
+  Recovery,
+  SourceStatus,
+} from './status.js'
 
 /** Options of {@link ReloadEngine.reload}. */
 export interface ReloadOptions {
@@ -61,6 +68,8 @@ export interface EngineStatus extends JournalStatus {
   readonly warnings: readonly Problem[]
   /** The state of the source; `null` with files. */
   readonly source: SourceStatus | null
+  /** The state of hosts on demand; `null` without the option `hosts.onDemand`. */
+  readonly onDemand: OnDemandStatus | null
   readonly autoReloadInterval: number
   /** Milliseconds until the next check; `null` when none is planned. */
   readonly nextCheckInMs: number | null

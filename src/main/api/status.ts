@@ -2,6 +2,7 @@ import type { Problem, ProblemCode } from '../../workers/base/problem.js'
 import type { EndKind } from '../../workers/protocol/end-kinds.js'
 import type { MaterialEnd } from '../../workers/protocol/ends.js'
 import type { Outcome, ReloadResult } from './result.js'
+import type { SourceErrorCode } from './source.js'
 
 /** The record of one pass. Times are ISO 8601 in UTC. */
 export interface Attempt {
@@ -41,6 +42,39 @@ export interface SourceStatus {
   readonly failures: Readonly<Partial<Record<ProblemCode, number>>>
   /** Whether the served material was kept from an earlier run, and the source has not answered yet. */
   readonly stale: boolean
+}
+
+/** Result of a query for a host on demand. */
+export type HostQueryOutcome = 'delivered' | 'unchanged' | 'none' | SourceErrorCode
+
+/**
+ * Why a client's name was not requested: it is not in `allow`, does not exist or failed a moment ago, is beyond `maxPending`,
+ * or the source does not answer.
+ */
+export type SkippedQuery = 'not-allowed' | 'absent' | 'busy' | 'outage'
+
+/** The state of hosts on demand (`hosts.onDemand`). Times are ISO 8601 in UTC. */
+export interface OnDemandStatus {
+  /** Name of the source. */
+  readonly source: string
+  /** Hosts in service. */
+  readonly hosts: number
+  /** Names whose answer is awaited or not in service yet. */
+  readonly pending: number
+  /** Names that are remembered, so that they are not requested again for a while. */
+  readonly absent: number
+  /** Since when the source has not answered; `null` if it answers. */
+  readonly failingSince: string | null
+  /** Why the source does not answer; `null` if it does. */
+  readonly problem: Problem | null
+  /** Number of queries by result, since the start. */
+  readonly queries: Readonly<Record<HostQueryOutcome, number>>
+  /** Number of requests of clients without a query, since the start. */
+  readonly skipped: Readonly<Record<SkippedQuery, number>>
+  /** Deliveries whose material was refused, since the start. */
+  readonly refused: number
+  /** Hosts that were removed because others were used more recently, since the start. */
+  readonly evicted: number
 }
 
 /** The end of an outage. */

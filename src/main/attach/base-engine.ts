@@ -61,7 +61,8 @@ export abstract class BaseEngine implements ServingEngine {
   }
 
   servingFor(servername: string): NamedFacts | null {
-    return servingFor(this.#parts.serving().snapshot, servername)
+    const { snapshot, sniHosts } = this.#parts.serving()
+    return servingFor(snapshot, sniHosts.onDemand, servername)
   }
 
   async distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>> {

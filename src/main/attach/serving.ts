@@ -25,6 +25,7 @@ import type { UsedContext } from '../generation/used-context.js'
 import { AttachedServers, type Unservable } from './attached-servers.js'
 import { ConnectionGenerations } from './connection-generations.js'
 import { HandshakeTrust } from './handshake-trust.js'
+import type { HostsOnDemand } from './hosts-on-demand.js'
 import { OverrideReport } from './override-report.js'
 import type { ClientIdentity } from './renewing-agent.js'
 import { optionsBeforeAttach } from './resumed-authorization.js'
@@ -54,7 +55,8 @@ export class Serving {
   readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #handshakeTrust: HandshakeTrust
   readonly #spares: SpareContexts
-  readonly #hostContexts: HostContexts
+  /** Replaced while the engine starts, if it has hosts on demand. */
+  readonly sniHosts: { readonly contexts: HostContexts; onDemand: HostsOnDemand | null }
   readonly #sniCallbacks = new WeakSet<SniCallback>()
   readonly #pinned = new WeakSet<tls.SecureContext>()
   /** Trust of `serverOptions()` results, by its trust identity. */
@@ -66,7 +68,7 @@ export class Serving {
 
   /** `ticketSecret` is the secret of another process whose sessions this one must resume. */
   constructor({ hostCacheSize, tickets }: FixedOptions, clock: Clock, ticketSecret?: Uint8Array) {
-    this.#hostContexts = new HostContexts(hostCacheSize, clock)
+    this.sniHosts = { contexts: new HostContexts(hostCacheSize, clock), onDemand: null }
     this.connections = new ConnectionGenerations(() => this.snapshot.generation.number)
     this.#handshakeTrust = new HandshakeTrust(() => this.#state)
     this.stapling = new Stapling(() => this.snapshot, clock)
@@ -254,7 +256,7 @@ export class Serving {
     this.servers.detachAll()
     this.#spares.clear()
     this.tickets.stop()
-    this.#hostContexts.stopFreeing()
+    this.sniHosts.contexts.stopFreeing()
     // Keys of hosts are kept: the servers continue, and build contexts of hosts on demand.
     if (this.#state) wipeKeys(this.snapshot.material.pairs)
   }
@@ -262,7 +264,7 @@ export class Serving {
   /** The callback that selects the certificate by server name; `null` without SNI hosts. */
   #sniCallback(own: Partial<PeerPolicy>): SniCallback | null {
     if (this.snapshot.options.hosts === null) return null
-    const callback = sniCallback(() => this.#state, this.#hostContexts, own)
+    const callback = sniCallback(() => this.#state, this.sniHosts, own)
     this.#sniCallbacks.add(callback)
     return callback
   }

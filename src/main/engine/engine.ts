@@ -16,11 +16,11 @@ import { BaseEngine } from '../attach/base-engine.js'
 import { withAbsolutePaths } from '../base/absolute-paths.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
-import { ReloadError } from '../base/errors.js'
 import { EventHub } from '../base/event-hub.js'
 import { type Logger, resolveLogger } from '../base/logger.js'
 import { reloadAbortion, untilAborted } from '../base/until-aborted.js'
 import type { Feed } from '../feed/feed.js'
+import type { OnDemand } from '../feed/open-on-demand.js'
 import { currentGeneration } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { connectionCounts } from '../reload/connection-counts.js'
@@ -31,14 +31,16 @@ import { resolveRollback } from '../reload/rollback.js'
 import { assertOptionsSupported, reportRuntime } from '../runtime/runtime-support.js'
 import { openWorker, type Worker } from '../threads/pool.js'
 import { loadThreadCode } from '../threads/thread-code.js'
+import { changedOptions } from './changed-options.js'
 import { AutomaticChecks } from './checks.js'
 import { withCurrentWarnings, withDated } from './current-warnings.js'
 import { feedOf } from './feed-of.js'
 import { setInternals } from './internals.js'
 import { Journal } from './journal.js'
 import { LifeWatch } from './life-watch.js'
+import { onDemandOf } from './on-demand-of.js'
 import { createPassQueue } from './pass-queue.js'
-import { assertInterval, mergeChanges, resolveOptions } from './resolve-options.js'
+import { assertInterval, resolveOptions } from './resolve-options.js'
 import { Settlement } from './settlement.js'
 
 /**
@@ -80,7 +82,9 @@ export async function startEngine(
   const reloader = new Reloader(options, worker, clock, feed)
   try {
     const first = await reloader.loadFirst(options)
-    return new Engine(absolute, { reloader, worker, feed, clock, logger }, first)
+    const { serving } = reloader
+    const onDemand = await onDemandOf(absolute, options, { serving, worker, feed, clock, logger })
+    return new Engine(absolute, { reloader, worker, feed, onDemand, clock, logger }, first)
   } catch (error) {
     reloader.close()
     await Promise.all([worker.close(), feed?.close()])
@@ -93,6 +97,8 @@ interface OpenParts {
   readonly worker: Worker
   /** `null` with files. */
   readonly feed: Feed | null
+  /** `null` without hosts on demand. */
+  readonly onDemand: OnDemand | null
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -103,6 +109,7 @@ class Engine extends BaseEngine implements ReloadEngine {
   readonly #reloader: Reloader
   readonly #worker: Worker
   readonly #feed: Feed | null
+  readonly #onDemand: OnDemand | null
   readonly #logger: Logger
   readonly #journal: Journal
   readonly #passQueue = createPassQueue()
@@ -114,7 +121,7 @@ class Engine extends BaseEngine implements ReloadEngine {
 
   constructor(
     input: ReloadEngineOptions,
-    { reloader, worker, feed, clock, logger }: OpenParts,
+    { reloader, worker, feed, onDemand, clock, logger }: OpenParts,
     first: PassReport,
   ) {
     super({
@@ -129,6 +136,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#reloader = reloader
     this.#worker = worker
     this.#feed = feed
+    this.#onDemand = onDemand
     this.#logger = logger
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
@@ -209,6 +217,7 @@ class Engine extends BaseEngine implements ReloadEngine {
       ends: this.#life.ends,
       warnings: generation.warnings,
       source: this.#feed?.status(generation.number) ?? null,
+      onDemand: this.#onDemand?.status() ?? null,
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
@@ -246,22 +255,15 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#checks.stop()
     this.#life.stop()
     this.#reloader.close()
-    await Promise.all([this.#feed?.close(), this.#worker.close(), this.#passQueue.close()])
+    const feeds = [this.#onDemand?.close(), this.#feed?.close()]
+    await Promise.all([...feeds, this.#worker.close(), this.#passQueue.close()])
     this.#events.clear()
   }
 
   /** @throws ReloadError `OPTIONS_INVALID` or `RUNTIME_UNSUPPORTED` */
-  #changed(changes: EngineChanges): { input: ReloadEngineOptions; options: ResolvedOptions } {
-    const input = mergeChanges({ ...this.#input, autoReloadInterval: this.autoReloadInterval }, changes)
-    const options = resolveOptions(input)
-    if ((options.hosts === null) !== (this.#reloader.served.options.hosts === null)) {
-      const message =
-        'update: `hosts` cannot be added or removed, because servers are created with or without it; start with `hosts: {}`'
-      throw new ReloadError('OPTIONS_INVALID', message)
-    }
-    assertOptionsSupported(options)
-    this.#reloader.assertAnchorsConfigured(options)
-    return { input, options }
+  #changed(changes: EngineChanges): ReturnType<typeof changedOptions> {
+    const before = { ...this.#input, autoReloadInterval: this.autoReloadInterval }
+    return changedOptions(before, changes, this.#reloader)
   }
 
   #adopt(input: ReloadEngineOptions, { autoReloadInterval }: ResolvedOptions): void {

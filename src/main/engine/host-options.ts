@@ -1,9 +1,10 @@
 import { toSharedJson } from '../../workers/base/shared-json.js'
 import type { HostSource, HostSources } from '../../workers/protocol/hosts.js'
 import { hostNameIn } from '../base/option-names.js'
+import { isOnDemand, type OnDemandGiven } from './on-demand-options.js'
 
-/** The option `hosts` in the two forms of the schema: files by name, or patterns. */
-export type HostsOption = string[] | Record<string, CheckedFiles> | undefined
+/** The option `hosts` in the forms of the schema: files by name, patterns, or hosts on demand. */
+export type HostsOption = string[] | Record<string, CheckedFiles> | OnDemandGiven | undefined
 
 interface CheckedFiles {
   readonly cert: string
@@ -13,7 +14,7 @@ interface CheckedFiles {
 
 /** The names of the option; none for patterns. */
 export function namedHosts(hosts: HostsOption): string[] {
-  return hosts === undefined || Array.isArray(hosts) ? [] : Object.keys(hosts)
+  return hosts === undefined || Array.isArray(hosts) || isOnDemand(hosts) ? [] : Object.keys(hosts)
 }
 
 /** The first repeated name. Names are compared in ASCII, case-insensitively (RFC 4343). */
@@ -25,6 +26,7 @@ export function duplicateName(names: readonly string[]): string | undefined {
 /** The sources of the hosts; `null` without the option. Expects validated names. */
 export function hostSources(hosts: HostsOption): HostSources | null {
   if (hosts === undefined) return null
+  if (isOnDemand(hosts)) return { named: null, patterns: [] }
   if (Array.isArray(hosts)) return { named: null, patterns: hosts }
   const named = Object.entries(hosts).map(([name, { cert, key, ocsp }]): HostSource => {
     const host = hostNameOf(name)

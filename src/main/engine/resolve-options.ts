@@ -17,6 +17,7 @@ import { compressions, knowsPartialChains } from '../generation/native-context.j
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { duplicateName, type HostsOption, hostSources, namedHosts } from './host-options.js'
 import { checkPairs, materialShape, path, sourcesOf } from './material-schema.js'
+import { isOnDemand, onDemandGiven, onDemandIssues, onDemandLimits } from './on-demand-options.js'
 
 /** The longest `autoReloadInterval`, in seconds: Valkey's limit. */
 const MAX_INTERVAL_SECONDS = 2_147_483_647
@@ -115,7 +116,7 @@ const schema = z
     autoReloadInterval: interval.default(0),
     policy: policySchema.prefault({}),
     hosts: z
-      .union([path.transform((one) => [one]), z.array(path), z.record(z.string(), hostFiles)])
+      .union([path.transform((one) => [one]), z.array(path), onDemandGiven, z.record(z.string(), hostFiles)])
       .optional(),
     unknownHosts: z.enum(['default', 'refuse']).default('default'),
     hostCacheSize: z.int().min(1).max(1_000_000).default(1000),
@@ -149,7 +150,8 @@ const schema = z
       )
     // A source may deliver them.
     const hasAnchors = value.ca !== undefined || value.caDir !== undefined || value.source !== undefined
-    if (value.source !== undefined && !isEmptyObject(value.hosts)) refuse('hosts', HOSTS_OF_SOURCE)
+    if (value.source !== undefined && !isEmptyObject(value.hosts) && !isOnDemand(value.hosts))
+      refuse('hosts', HOSTS_OF_SOURCE)
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
@@ -167,7 +169,8 @@ function isEmptyObject(hosts: HostsOption): boolean {
   return hosts === undefined || (!Array.isArray(hosts) && Object.keys(hosts).length === 0)
 }
 
-const HOSTS_OF_SOURCE = 'expected `{}` beside `source`: it serves the hosts that the source delivers'
+const HOSTS_OF_SOURCE =
+  'expected `{}` beside `source`, for the hosts that the source delivers, or `{ onDemand }`'
 
 /**
  * Validates all options together and fills in the defaults.
@@ -179,13 +182,15 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   if (proto !== null)
     throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is not allowed as a name`)
   const parsed = schema.safeParse(input, WORDED)
-  if (!parsed.success) throw optionsInvalid(parsed.error.issues, input)
+  const issues = [...(parsed.error?.issues ?? []), ...onDemandIssues(input.hosts, input.source)]
+  if (!parsed.success || issues.length > 0) throw optionsInvalid(issues, input)
   const { tickets, ...rest } = parsed.data
   const resolved = deepFreeze({
     sources: sourcesOf(rest, tickets.secretFile, input.source?.name ?? null),
     context: withoutUndefined(rest.tls),
     peers: { requestCert: rest.requestCert, rejectUnauthorized: rest.rejectUnauthorized },
     hosts: hostSources(rest.hosts),
+    onDemand: onDemandLimits(rest.hosts),
     unknownHosts: rest.unknownHosts,
     hostCacheSize: rest.hostCacheSize,
     verifyServed: rest.verifyServed,

@@ -9,6 +9,7 @@ import { type HeldDelivery, type MaterialFeed, type Reading, wipeHeld } from '..
 import type { PassReport } from '../reload/pass-report.js'
 import { acceptDelivery, type DeliveryLimits } from './accept-delivery.js'
 import { Backoff } from './backoff.js'
+import { closeSource } from './close-source.js'
 import { Pushes } from './pushes.js'
 import { Reports } from './reports.js'
 import { SourceHealth } from './source-health.js'
@@ -39,6 +40,7 @@ export class Feed implements MaterialFeed {
   readonly #reports: Reports
   #pushes: Pushes | null = null
   #isPushedEarly = false
+  #hostPush: (name?: string) => void = () => {}
   /** The delivery in service, and the generation in which it was served first. */
   #served: { readonly version: string; readonly generation: number } | null = null
   /** Whether the delivery in service has revocation lists. */
@@ -52,7 +54,7 @@ export class Feed implements MaterialFeed {
     this.#calls = new TimedCalls(clock, timeoutMs)
     this.#health = new SourceHealth(source.name, clock)
     this.#reports = new Reports(source, clock, logger)
-    if (source.watch) this.#user('watch', () => source.watch?.(() => this.#push()))
+    if (source.watch) this.#user('watch', () => source.watch?.((name) => this.#push(name)))
   }
 
   /** Milliseconds until the next attempt after a failure; `null` without one. */
@@ -69,6 +71,11 @@ export class Feed implements MaterialFeed {
   onPush(start: () => void): void {
     this.#pushes = new Pushes(this.#parts.clock, start)
     if (this.#isPushedEarly) this.#pushes.push()
+  }
+
+  /** From now on, pushes are passed on to hosts on demand as well, with the name that changed. */
+  onHostPush(changed: (name?: string) => void): void {
+    this.#hostPush = changed
   }
 
   async readFirst(): Promise<HeldDelivery> {
@@ -134,12 +141,12 @@ export class Feed implements MaterialFeed {
   async close(): Promise<void> {
     this.#pushes?.close()
     this.#calls.close()
-    const { source } = this.#parts
-    // Not awaited for longer than a call: an engine must close although its source hangs.
-    if (source.close) await this.#closed(source)
+    const { source, clock, timeoutMs } = this.#parts
+    await closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act))
   }
 
-  #push(): void {
+  #push(name?: string): void {
+    this.#hostPush(name)
     if (this.#pushes) this.#pushes.push()
     else this.#isPushedEarly = true
   }
@@ -182,19 +189,6 @@ export class Feed implements MaterialFeed {
     if (lists !== null || !this.#hasLists) return null
     const message = `source ${this.#parts.source.name}: the delivery states nothing about revocation lists, and the last one had some; deliver \`crl: []\` to remove them`
     return { code: 'SOURCE_INVALID', message }
-  }
-
-  async #closed(source: MaterialSource): Promise<void> {
-    const { clock, timeoutMs } = this.#parts
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(timeoutMs, resolve)
-      const ended = () => {
-        cancel()
-        resolve()
-      }
-      const closing = this.#user('close', () => source.close?.())
-      Promise.resolve(closing).then(ended, ended)
-    })
   }
 
   #user(method: string, act: () => unknown): unknown {

@@ -32,6 +32,12 @@ export class Reports {
     this.#report({ version, host: null, outcome, generation, at: this.#now(), problems: publicOf(problems) })
   }
 
+  /** The outcome of one host on demand. */
+  sendHost(host: string, version: string, generation: number, problem: Problem | null): void {
+    const outcome = problem ? 'refused' : 'served'
+    this.#report({ version, host, outcome, generation, at: this.#now(), problems: problem ? [problem] : [] })
+  }
+
   #now(): string {
     return isoTime(this.#clock.wallMs())
   }

@@ -18,6 +18,8 @@ export class HostContexts {
   readonly #retired: RetiredContexts
   /** Least recently used first. */
   readonly #cached = new Map<string, Cached>()
+  /** Keys of `#cached` under which a host may be found. */
+  readonly #keys = new WeakMap<Host, Set<string>>()
   /** Serializes the builds: a hundred concurrent builds would each take a slice in the same turn of the event loop. */
   #building: Promise<unknown> = Promise.resolve()
 
@@ -42,6 +44,16 @@ export class HostContexts {
     return cached.context
   }
 
+  /** Frees the contexts of a host that is not served any more. */
+  forget(host: Host): void {
+    for (const key of this.#keys.get(host) ?? []) {
+      const cached = this.#cached.get(key)
+      if (cached?.host !== host) continue
+      this.#cached.delete(key)
+      this.#retire(cached)
+    }
+  }
+
   /** Stops freeing contexts. New contexts can still be built. */
   stopFreeing(): void {
     this.#retired.clear()
@@ -50,6 +62,9 @@ export class HostContexts {
   #build(key: string, host: Host, plan: ContextPlan): Cached {
     const context = this.#building.then(() => runInSlices(buildContext(plan), { longestMs: 0 }))
     const cached = { host, plan, context }
+    const keys = this.#keys.get(host)
+    if (keys) keys.add(key)
+    else this.#keys.set(host, new Set([key]))
     this.#building = context.catch(() => {
       // The next client retries a failed build.
       if (this.#cached.get(key) === cached) this.#cached.delete(key)

@@ -15,6 +15,8 @@ export interface ResolvedOptions {
   readonly policy: Policy
   /** `null` without the option: then servers have no SNI callback. */
   readonly hosts: HostSources | null
+  /** `null` without hosts on demand. */
+  readonly onDemand: OnDemandLimits | null
   readonly unknownHosts: 'default' | 'refuse'
   readonly hostCacheSize: number
   readonly verifyServed: boolean
@@ -28,4 +30,15 @@ export interface ResolvedOptions {
   /** Limits of one call of the source, and of the start with it, in seconds. */
   readonly sourceTimeoutSeconds: number
   readonly startTimeoutSeconds: number
+}
+
+/** Limits of hosts on demand. */
+export interface OnDemandLimits {
+  /** Normalized patterns: a DNS name, `*.` and a DNS name, or `*`. */
+  readonly allow: readonly string[]
+  readonly maxPending: number
+  readonly timeoutMs: number
+  readonly negativeSeconds: number
+  readonly maxHosts: number
+  readonly refreshSeconds: number
 }

@@ -1,0 +1,100 @@
+import type { Problem } from '../../workers/base/problem.js'
+import type { Clock } from '../base/clock.js'
+import type { Logger } from '../base/logger.js'
+
+/** After this many failures without an answer in between, names are not requested until the next attempt is due. */
+const MAX_FAILURES = 3
+/** The first delay until the next attempt. It doubles with each failed attempt. */
+const FIRST_DELAY_MS = 1000
+const LONGEST_DELAY_MS = 60_000
+/** The longest delay that a source may ask for. */
+const LONGEST_ASKED_MS = 3_600_000
+/** Outages of a source that fails every now and then are logged at most this often. */
+const LOG_EVERY_MS = 60_000
+
+/** A query that may be made. `attempt` decides on the end of an outage. */
+export type Admission = 'query' | 'attempt'
+
+/**
+ * Whether a source answers. During an outage, requests are retried for the source, not for each name: one attempt after each
+ * delay. The outage is logged once, and its end with its length, for any number of names.
+ */
+export class HostOutage {
+  readonly #source: string
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #random: () => number
+  #failures = 0
+  #sinceMs: number | null = null
+  #sinceWallMs: number | null = null
+  #problem: Problem | null = null
+  /** When the next attempt is due; `null` while queries are not held back. */
+  #retryAtMs: number | null = null
+  #delays = 0
+  #attempting = false
+  #isLogged = false
+  #loggedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(source: string, clock: Clock, logger: Logger, random: () => number = Math.random) {
+    this.#source = source
+    this.#clock = clock
+    this.#logger = logger
+    this.#random = random
+  }
+
+  /** Since when the source has not answered, in milliseconds since 1970; `null` if it answers. */
+  get sinceMs(): number | null {
+    return this.#sinceWallMs
+  }
+
+  /** Why the source does not answer; `null` if it does. */
+  get problem(): Problem | null {
+    return this.#problem
+  }
+
+  /** `null` if no query may be made now. */
+  admit(): Admission | null {
+    if (this.#retryAtMs === null) return 'query'
+    if (this.#attempting || this.#clock.monotonicMs() < this.#retryAtMs) return null
+    this.#attempting = true
+    return 'attempt'
+  }
+
+  /** The source answered, with whatever it states about the name. */
+  answered(): void {
+    const since = this.#sinceMs
+    this.#failures = this.#delays = 0
+    this.#retryAtMs = this.#sinceMs = this.#sinceWallMs = this.#problem = null
+    this.#attempting = false
+    if (since === null || !this.#isLogged) return
+    const forMs = Math.round(this.#clock.monotonicMs() - since)
+    this.#logger.info({ source: this.#source, forMs }, 'the source of hosts on demand answers again')
+  }
+
+  failed(admission: Admission, problem: Problem, retryAfterMs: number = 0): void {
+    const nowMs = this.#clock.monotonicMs()
+    this.#failures++
+    this.#problem = problem
+    if (this.#sinceMs === null) {
+      this.#sinceMs = nowMs
+      this.#sinceWallMs = this.#clock.wallMs()
+      this.#isLogged = false
+    }
+    this.#log(nowMs, problem)
+    if (admission === 'attempt') this.#attempting = false
+    // Queries that were under way when the outage began say nothing new about it.
+    else if (this.#retryAtMs !== null) return
+    if (admission === 'query' && this.#failures < MAX_FAILURES && retryAfterMs === 0) return
+    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** this.#delays++, LONGEST_DELAY_MS)
+    const jittered = delayMs * (0.5 + this.#random() / 2)
+    this.#retryAtMs = nowMs + Math.max(jittered, Math.min(retryAfterMs, LONGEST_ASKED_MS))
+  }
+
+  #log(nowMs: number, { code, message }: Problem): void {
+    if (this.#isLogged || nowMs - this.#loggedAtMs < LOG_EVERY_MS) return
+    this.#isLogged = true
+    this.#loggedAtMs = nowMs
+    const fields = { source: this.#source, code, problem: message }
+    this.#logger.warn(fields, 'the source of hosts on demand does not answer; hosts in service stay')
+  }
+}
