@@ -77,7 +77,7 @@ test('every page with commands is listed in a test, which runs them', () => {
 
 test('the index of the documentation links to every page', () => {
   const { text } = pages.find(({ path }) => path === 'docs/README.md') as Page
-  const names = inFolder('docs', '.md').map((path) => basename(path))
+  const names = inFolder('docs', '.md').map((path) => path.slice('docs/'.length))
   const missing = names.filter((name) => name !== 'README.md' && !text.includes(`](${name})`))
   assert.deepEqual(missing, [])
 })
@@ -111,6 +111,7 @@ import type * as certswap from 'certswap'
 declare global {
   const createReloadEngine: typeof certswap.createReloadEngine
   const engine: certswap.ReloadEngine
+  const source: certswap.MaterialSource
   const app: import('node:http').RequestListener
   const server: import('node:https').Server
   const drain: import('certswap/drain').Drain
