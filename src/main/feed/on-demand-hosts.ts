@@ -91,9 +91,14 @@ export class OnDemandHosts implements HostsOnDemand {
 
   /** For an announcement of the source: one name, or any. */
   changed(name?: string): void {
-    this.#queries.forgetAbsent(name)
-    if (name !== undefined && this.#entries.has(name)) this.#refresh.now([name])
-    if (name !== undefined) return
+    const refresh = (one: string) => {
+      if (this.#entries.has(one)) this.#refresh.now([one])
+    }
+    this.#queries.forget(name ?? null, refresh)
+    if (name !== undefined) {
+      refresh(name)
+      return
+    }
     for (const entry of this.#entries.values()) entry.checkedMs = Number.NEGATIVE_INFINITY
     this.#refresh.sweepSoon()
   }
@@ -113,7 +118,7 @@ export class OnDemandHosts implements HostsOnDemand {
     const entry = this.#entries.get(name)
     if (!entry) return true
     const version = entry.policy === this.#parts.policy() ? entry.version : null
-    const result = await this.#queries.refresh(name, version)
+    const result = await failing(this.#queries.refresh(name, version))
     if (isMiss(result) && (result.miss === 'outage' || result.miss === 'closed')) return false
     entry.checkedMs = this.#parts.clock.monotonicMs()
     return true
@@ -178,6 +183,11 @@ function assertNewer(name: string, { revision }: HeldHost, entry: Entry | undefi
   if (revision === null || served === null || revision >= served) return
   const message = `the source delivered revision ${revision} of ${name}, which is older than revision ${served} in service`
   throw new ProblemError('SOURCE_OLDER', message)
+}
+
+/** A bug must not end the process. */
+function failing(result: Promise<Host | null | Miss> | Miss): Promise<Host | null | Miss> | Miss {
+  return result instanceof Promise ? result.catch(() => null) : result
 }
 
 function isMiss(result: Host | null | Miss): result is Miss {

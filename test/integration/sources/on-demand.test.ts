@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import type tls from 'node:tls'
+import tls from 'node:tls'
 
 import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { OnDemandOptions, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
@@ -136,6 +136,42 @@ test('a source that hangs costs one time limit, and the client gets the default 
   assert.deepEqual([a, b], [first.fingerprint256, first.fingerprint256])
   assert.ok(performance.now() - started >= 195)
   assert.deepEqual([store.asked.length, aborted], [1, 1])
+})
+
+test('clients that leave while they wait harm nobody: the host is in service for the next one', async (t) => {
+  const { store, shown, port, put, engine, server } = await site(t)
+  const leaf = put('a.example')
+  let release = () => {}
+  store.answer = () =>
+    new Promise((resolve) => {
+      release = () => resolve({ version: '1', cert: leaf.chainPem, key: leaf.keyPem })
+    })
+  let [arrived, gone] = [0, 0]
+  server.on('connection', () => arrived++).on('tlsClientError', () => gone++)
+  const sockets = Array.from({ length: 20 }, () => tls.connect({ port, servername: 'a.example' }))
+  for (const socket of sockets) socket.on('error', () => {})
+  await eventually('all wait', () => engine.status().onDemand?.pending === 1)
+  await eventually('all are connected', () => arrived === 20)
+  for (const socket of sockets) socket.destroy()
+  await eventually('all have left', () => gone === 20)
+  release()
+  assert.equal(await shown('a.example'), leaf.fingerprint256)
+  assert.equal(store.asked.length, 1)
+})
+
+test('a name that the application serves, and one that `policy.nameClaims` protects, are not requested', async (t) => {
+  const { store, shown, server } = await site(t)
+  const added = authority.issue({ names: ['b.example'] })
+  server.addContext('b.example', { cert: added.chainPem, key: added.keyPem })
+  assert.equal(await shown('b.example'), added.fingerprint256)
+  const dir = tempDir(t)
+  const first = authority.issue({ names: ['*.example'] })
+  const policy = { nameClaims: ['allowed.example'] }
+  const claims = await site(t, {}, { ...writePair(dir, first), policy })
+  const leaf = claims.put('allowed.example')
+  assert.equal(await claims.shown('a.example'), first.fingerprint256)
+  assert.equal(await claims.shown('allowed.example'), leaf.fingerprint256)
+  assert.deepEqual([...store.asked, ...claims.store.asked], ['allowed.example null'])
 })
 
 test('without a host, `unknownHosts: refuse` refuses the handshake, and a name that exists is served', async (t) => {

@@ -97,6 +97,23 @@ test('an announced name is asked for at once, used or not, and an announced abse
   assert.deepEqual(requests, ['a.example null', 'b.example null', 'a.example 1', 'b.example null'])
 })
 
+test('an announcement while the name is being asked for is followed when the answer is there', async () => {
+  const { hosts, requests, store } = setup()
+  const first = hosts.hostFor('a.example')
+  store.set('a.example', '2')
+  for (let i = 0; i < 100; i++) hosts.changed('a.example')
+  const before = await first
+  await turn()
+  assert.notEqual(hosts.peek('a.example'), before)
+  store.delete('b.example')
+  const absent = hosts.hostFor('b.example')
+  store.set('b.example', '1')
+  hosts.changed()
+  assert.equal(await absent, null)
+  assert.ok(await hosts.hostFor('b.example'))
+  assert.deepEqual(requests, ['a.example null', 'a.example 1', 'b.example null', 'b.example null'])
+})
+
 test('a thousand announcements without a name are one sweep', async () => {
   const { hosts, requests, clock } = setup()
   await hosts.hostFor('a.example')
