@@ -10,13 +10,14 @@ import type { Delivery, HostDelivery } from '../../src/main/api/source.js'
 import { httpsSource } from '../../src/main/sources/https/index.js'
 import { eventually } from '../../support/base/eventually.js'
 import { handshake } from '../../support/clients/tls-client.js'
+import { blocksIn } from '../../support/docs/markdown.js'
 import { renameInto, writePair } from '../../support/files/files.js'
 import { tempDir } from '../../support/files/temp-dir.js'
 import { createAuthority, type Leaf } from '../../support/material/certificates.js'
 import { startExample } from '../../support/processes/example-process.js'
 import { startNode } from '../../support/processes/process-lines.js'
 import { freePort } from '../../support/servers/free-port.js'
-import { bundleOf } from '../../support/servers/https-site.js'
+import { bundleOf } from '../../support/sources/https-site.js'
 
 const TOKEN = 'a-token-of-at-least-thirty-two-characters'
 const authority = createAuthority()
@@ -67,7 +68,7 @@ test('Caddy gets the certificate of a name from the same service', { skip: witho
   const { dir, origin, put } = await start(t)
   const leaf = put('a.example')
   const port = await freePort()
-  writeFileSync(join(dir, 'Caddyfile'), caddyfile(port, `${origin}/certificate?token=${TOKEN}`))
+  writeFileSync(join(dir, 'Caddyfile'), caddyfile(port, origin))
   startNode(t, ['run', '--config', join(dir, 'Caddyfile'), '--adapter', 'caddyfile'], {
     command: 'caddy',
     cwd: dir,
@@ -81,19 +82,15 @@ test('Caddy gets the certificate of a name from the same service', { skip: witho
   })
 })
 
-function caddyfile(port: number, url: string): string {
-  return `{
-  admin off
-  auto_https disable_certs
-}
-https://a.example:${port} {
-  bind 127.0.0.1
-  tls {
-    get_certificate http ${url}
-  }
-  respond "hello"
-}
-`
+/** The configuration of the page, with these addresses, and without requests to public CAs. */
+function caddyfile(port: number, origin: string): string {
+  const [block] = blocksIn('docs/sources/https.md').filter(({ language }) => language === 'caddyfile')
+  assert.ok(block)
+  const site = block.text
+    .replace('https://a.example', `https://a.example:${port}`)
+    .replace('https://localhost:8443', origin)
+    .replace('TOKEN', TOKEN)
+  return `{\n\tadmin off\n\tauto_https disable_certs\n\tdefault_bind 127.0.0.1\n}\n${site}`
 }
 
 async function start(t: TestContext) {

@@ -82,8 +82,9 @@ async function read(
 /** One line end is removed, because editors and `echo` add it. */
 function tokenIn(content: Buffer, path: string): string {
   const token = content.toString('latin1').replace(/\r?\n$/, '')
-  if (/^[\x20-\x7e]*\S[\x20-\x7e]*$/.test(token)) return token
-  const reason = token.trim() === '' ? 'is empty' : 'is not one line of printable ASCII'
+  const isEmpty = token.trim() === ''
+  if (!isEmpty && /^[\x20-\x7e]+$/.test(token)) return token
+  const reason = isEmpty ? 'is empty' : 'is not one line of printable ASCII'
   throw new SourceError(
     'SOURCE_DENIED',
     `the token in \`tokenFile\` ${path} ${reason}; write the token again`,

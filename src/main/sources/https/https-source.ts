@@ -27,7 +27,7 @@ export function httpsSource(options: HttpsSourceOptions): MaterialSource {
   return createHttpsSource(options, { clock: systemClock, random: Math.random })
 }
 
-/** What tests replace. */
+/** What tests replace. @internal */
 export interface HttpsSourceParts {
   readonly clock: Clock
   /** From 0 to 1. */

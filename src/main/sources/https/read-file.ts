@@ -27,7 +27,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
 }
 
 /** Why a file is not used; the message contains nothing of its content. */
-export class FileRefused extends Error {}
+class FileRefused extends Error {}
 
 /** The reason why a file could not be read, without its content. */
 export function whyUnreadable(error: unknown): string {

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { createAuthority } from '../../../../support/material/certificates.js'
-import { bundleOf, httpsSite } from '../../../../support/servers/https-site.js'
 import { type Answer, bundle, pem, status } from '../../../../support/servers/material-service.js'
+import { bundleOf, httpsSite } from '../../../../support/sources/https-site.js'
 
 const authority = createAuthority()
 const leaf = authority.issue({ names: ['a.example'] })

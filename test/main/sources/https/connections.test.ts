@@ -9,8 +9,8 @@ import type { TLSSocket } from 'node:tls'
 
 import { writePair } from '../../../../support/files/files.js'
 import { createAuthority } from '../../../../support/material/certificates.js'
-import { bundleOf, httpsSite, TOKEN } from '../../../../support/servers/https-site.js'
 import { type Answer, bundle, materialService, status } from '../../../../support/servers/material-service.js'
+import { bundleOf, httpsSite, TOKEN } from '../../../../support/sources/https-site.js'
 
 const leaf = createAuthority().issue({ names: ['a.example'] })
 const PEM = leaf.keyPem + leaf.chainPem

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 
 import { createHttpsSource } from '../../../../src/main/sources/https/https-source.js'
 import { fakeClock } from '../../../../support/base/fake-clock.js'
-import { httpsSite } from '../../../../support/servers/https-site.js'
 import { status } from '../../../../support/servers/material-service.js'
+import { httpsSite } from '../../../../support/sources/https-site.js'
 
 const url = 'https://certs.internal/identity'
 

@@ -5,8 +5,8 @@ import { test } from 'node:test'
 
 import type { Delivery, HostDelivery } from '../../../../src/main/api/source.js'
 import { createAuthority, type Leaf } from '../../../../support/material/certificates.js'
-import { bundleOf, httpsSite } from '../../../../support/servers/https-site.js'
 import { type Answer, bundle, pem, status } from '../../../../support/servers/material-service.js'
+import { bundleOf, httpsSite } from '../../../../support/sources/https-site.js'
 
 const authority = createAuthority()
 const leaf = authority.issue({ names: ['a.example'] })

@@ -9,7 +9,7 @@ import { createHttpsSource } from '../../src/main/sources/https/https-source.js'
 import type { HttpsSourceOptions } from '../../src/main/sources/https/options.js'
 import { type FakeClock, fakeClock } from '../base/fake-clock.js'
 import { tempDir } from '../files/temp-dir.js'
-import { type Answer, type MaterialService, materialService } from './material-service.js'
+import { type Answer, type MaterialService, materialService } from '../servers/material-service.js'
 
 export const TOKEN = 'correct-horse-battery-staple-42'
 
