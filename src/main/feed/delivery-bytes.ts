@@ -45,6 +45,33 @@ export function materialOf(bytes: Buffer): DeliveredMaterial {
   return found
 }
 
+/**
+ * The material with the hosts of an earlier one, for a delivery that states nothing about hosts: then those in service stay.
+ *
+ * @param material - is overwritten if the result is another buffer.
+ * @throws MalformedError
+ */
+export function withHostsOf(material: Buffer, earlier: Buffer): Buffer {
+  const hosts = hostsSectionIn(earlier)
+  if (hosts.length === 0 || hostsSectionIn(material).length > 0) return material
+  const both = Buffer.allocUnsafeSlow(material.length + hosts.length)
+  hosts.copy(both, material.copy(both))
+  material.fill(0)
+  return both
+}
+
+/** The last section; empty if there is none. */
+function hostsSectionIn(bytes: Buffer): Buffer {
+  const reader = new BytesReader(bytes)
+  while (reader.left > 0) {
+    const at = bytes.length - reader.left
+    const section = reader.uint8()
+    if (section === SECTION.hosts) return bytes.subarray(at)
+    listOf<unknown>(reader, section === SECTION.pairs ? pairOf : blobOf)
+  }
+  return bytes.subarray(bytes.length)
+}
+
 /** A number of one byte, a number of four bytes, or an item with its length. */
 type Item = { readonly uint8: number } | { readonly uint32: number } | DeliveredBytes
 

@@ -14,14 +14,14 @@ export interface LastGoodHead {
   readonly identity: string
   /** The version of the delivery; empty in a marker. */
   readonly version: string
-  readonly revision: number | bigint | undefined
+  readonly revision: bigint | null
 }
 
 export function bytesOfHead({ store, sequence, writtenAt, revision, ...texts }: LastGoodHead): Buffer {
   const numbers = Buffer.alloc(16)
   numbers.writeBigUInt64BE(BigInt(sequence), 0)
   numbers.writeBigUInt64BE(BigInt(writtenAt), 8)
-  const all = [texts.source, texts.identity, texts.version, textOfRevision(revision)]
+  const all = [texts.source, texts.identity, texts.version, revision === null ? '' : String(revision)]
   return Buffer.concat([store, numbers, ...all.flatMap(lengthAndText)])
 }
 
@@ -53,17 +53,8 @@ function lengthAndText(text: string): Buffer[] {
   return [length, bytes]
 }
 
-/** `n` for a number, `b` for a bigint: a source compares them with its own. */
-function textOfRevision(revision: number | bigint | undefined): string {
-  if (revision === undefined) return ''
-  return `${typeof revision === 'bigint' ? 'b' : 'n'}${revision}`
-}
-
-function revisionOf(text: string): number | bigint | undefined {
-  if (text === '') return undefined
-  const digits = text.slice(1)
-  if (text.startsWith('b') && /^-?\d+$/.test(digits)) return BigInt(digits)
-  const number = Number(digits)
-  if (text.startsWith('n') && String(number) === digits) return number
+function revisionOf(digits: string): bigint | null {
+  if (digits === '') return null
+  if (/^\d+$/.test(digits)) return BigInt(digits)
   throw new MalformedError('the revision is not a number')
 }

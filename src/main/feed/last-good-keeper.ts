@@ -1,7 +1,8 @@
 import { type Problem, ProblemError } from '../../workers/base/problem.js'
-import type { Delivery } from '../api/source.js'
 import type { Clock } from '../base/clock.js'
-import { bytesOfMaterial } from './delivery-bytes.js'
+import type { HeldDelivery } from '../reload/material-feed.js'
+import { bytesOfMaterial, withHostsOf } from './delivery-bytes.js'
+import { materialIn } from './held-material.js'
 import { MAX_FILE_BYTES } from './last-good-file.js'
 import type { LastGoodHead } from './last-good-head.js'
 import { type KeptDelivery, type LastGoodPlace, LastGoodStore } from './last-good-store.js'
@@ -11,8 +12,10 @@ export interface LastGoodKeeper {
   /**
    * Copies a delivery and writes it: one write at a time, and of the deliveries that wait, only the newest. A write that fails
    * is repeated, after 1 s and then after twice the time, up to 60 s. Does nothing after `close`.
+   *
+   * @param keepsHosts - whether the hosts of the delivery before are kept with it.
    */
-  keep(delivery: Delivery): void
+  keep(held: HeldDelivery, keepsHosts: boolean): void
   /**
    * The delivery that was kept; `null` if there is none.
    * @throws ProblemError with a code `LAST_GOOD_*` for a file that is refused
@@ -40,10 +43,13 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
   let failing = false
   let closed = false
 
-  function keep({ version, revision, ...material }: Delivery): void {
+  function keep(held: HeldDelivery, keepsHosts: boolean): void {
     if (closed) return
-    waiting?.bytes?.fill(0)
-    waiting = { version, revision, bytes: bytesOfMaterial(material, MAX_MATERIAL_BYTES) }
+    const { version, revision } = held
+    const bytes = bytesOfMaterial(materialIn(held), MAX_MATERIAL_BYTES)
+    const earlier = waiting
+    waiting = after({ version, revision, bytes, keepsHosts }, earlier)
+    earlier?.bytes?.fill(0)
     start()
   }
 
@@ -58,17 +64,21 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
       const copy: Copy = waiting
       waiting = null
       const written = await write(copy)
-      if (!written && copy.bytes && !waiting && !closed) waitToRetry(copy)
-      else copy.bytes?.fill(0)
+      if (!written && copy.bytes && !waiting && !closed) {
+        waitToRetry(copy)
+        continue
+      }
+      if (!written && waiting) waiting = after(waiting, copy)
+      copy.bytes?.fill(0)
     }
     // Without another turn, because `keep` starts a write only if none is running.
     running = null
   }
 
-  async function write({ version, revision, bytes }: Copy): Promise<boolean> {
+  async function write({ version, revision, bytes, keepsHosts }: Copy): Promise<boolean> {
     try {
       if (!bytes) throw new Error(`it has more than ${MAX_MATERIAL_BYTES} bytes`)
-      await store.write(bytes, { version, revision }, clock.wallMs())
+      await store.write(bytes, { version, revision, keepsHosts, nowMs: clock.wallMs() })
     } catch (error) {
       if (!failing) options.onFailed(unwritten(options.dir, error))
       failing = true
@@ -110,6 +120,14 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
 /** A delivery that waits; `bytes` is `null` if it is too large to be kept. */
 interface Copy extends Pick<LastGoodHead, 'version' | 'revision'> {
   readonly bytes: Buffer | null
+  /** Whether the hosts of the copy before it are missing. */
+  readonly keepsHosts: boolean
+}
+
+/** A copy that replaces an earlier one, which was not written. */
+function after(next: Copy, earlier: Copy | null): Copy {
+  if (!next.keepsHosts || !next.bytes || !earlier?.bytes) return next
+  return { ...next, bytes: withHostsOf(next.bytes, earlier.bytes), keepsHosts: earlier.keepsHosts }
 }
 
 const FIRST_RETRY_MS = 1_000

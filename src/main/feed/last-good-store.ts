@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ProblemError } from '../../workers/base/problem.js'
 import type { Delivery } from '../api/source.js'
 import { runInSlices } from '../generation/slices.js'
-import { materialOf } from './delivery-bytes.js'
+import { materialOf, withHostsOf } from './delivery-bytes.js'
 import {
   assertDirectory,
   createDirectory,
@@ -37,6 +37,12 @@ export interface KeptDelivery {
   readonly writtenAt: number
   /** Overwrites all bytes of the delivery. */
   wipe(): void
+}
+
+interface AboutWrite extends Pick<LastGoodHead, 'version' | 'revision'> {
+  readonly nowMs: number
+  /** Whether the hosts of the file in place are written with it. */
+  readonly keepsHosts: boolean
 }
 
 /**
@@ -84,14 +90,20 @@ export class LastGoodStore {
    * Writes both files. The material is not overwritten.
    *
    * @param material - the result of `bytesOfMaterial`.
+   * @param about - `keepsHosts`: with the hosts of the file in place.
    * @throws ProblemError, or the error of the system
    */
-  write(material: Buffer, about: Pick<LastGoodHead, 'version' | 'revision'>, nowMs: number): Promise<void> {
+  write(material: Buffer, { version, revision, nowMs, keepsHosts }: AboutWrite): Promise<void> {
     return this.#withKey(async (key) => {
       await this.#prepareDirectory(nowMs)
       const { store, sequence } = await this.#next(key, nowMs)
-      const head = this.#head({ store, sequence, nowMs, version: about.version, revision: about.revision })
-      await replaceFile(this.#place.dir, NAME.material, sealedFile('material', head, material, key))
+      const head = this.#head({ store, sequence, nowMs, version, revision })
+      const body = keepsHosts ? await this.#withHostsInPlace(material, store, key) : material
+      try {
+        await replaceFile(this.#place.dir, NAME.material, sealedFile('material', head, body, key))
+      } finally {
+        if (body !== material) body.fill(0)
+      }
       this.#last = { store, sequence }
       await this.#writeMarker(this.#last, nowMs, key)
     })
@@ -129,12 +141,23 @@ export class LastGoodStore {
     return material.head.store.equals(store) ? material.head.sequence : 0
   }
 
+  async #withHostsInPlace(material: Buffer, store: Buffer, key: Buffer | null): Promise<Buffer> {
+    const before = await this.#open('material', key).catch(problemOf)
+    if (before === null || before instanceof ProblemError) return material
+    try {
+      // A copy: the write may be repeated.
+      return before.head.store.equals(store) ? withHostsOf(Buffer.from(material), before.body) : material
+    } finally {
+      before.body.fill(0)
+    }
+  }
+
   async #writeMarker(
     last: Pick<LastGoodHead, 'store' | 'sequence'>,
     nowMs: number,
     key: Buffer | null,
   ): Promise<void> {
-    const head = this.#head({ ...last, nowMs, version: '', revision: undefined })
+    const head = this.#head({ ...last, nowMs, version: '', revision: null })
     await replaceFile(this.#place.dir, NAME.marker, sealedFile('marker', head, Buffer.alloc(0), key))
   }
 
@@ -165,7 +188,7 @@ export class LastGoodStore {
   #kept({ head, body }: OpenedFile): KeptDelivery {
     const material = orTorn(join(this.#place.dir, NAME.material), () => materialOf(body))
     const { version, revision, writtenAt } = head
-    const delivery = { version, ...(revision === undefined ? {} : { revision }), ...material }
+    const delivery = { version, ...(revision === null ? {} : { revision }), ...material }
     return { delivery, writtenAt, wipe: () => body.fill(0) }
   }
 

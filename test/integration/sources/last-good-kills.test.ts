@@ -5,53 +5,59 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
-import { test } from 'node:test'
+import { createInterface } from 'node:readline'
+import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+import type { LastGoodPlace } from '../../../src/main/feed/last-good-store.js'
 import { numbersFrom, seed } from '../../../support/base/long-mode.js'
 import { lastGoodSite } from '../../../support/feed/last-good-site.js'
 
 const KILLS = 100
-/** A write takes a few milliseconds, so that a process does several before it is killed. */
-const LONGEST_LIFE_MS = 40
 const writer = fileURLToPath(new URL('../../../support/feed/last-good-writer.js', import.meta.url))
 
-for (const encrypted of [true, false]) {
-  const how = encrypted ? 'an encrypted file' : 'a file'
+suite('200 kills at random moments of a write', { concurrency: true, timeout: 600_000 }, () => {
+  for (const encrypted of [true, false]) {
+    const how = encrypted ? 'an encrypted file' : 'a file'
 
-  test(`after each of ${KILLS} kills during a write, the next start finds ${how}: the newest or the one before`, async (t) => {
-    t.diagnostic(`CERTSWAP_SEED=${seed}`)
-    const site = lastGoodSite(t, encrypted)
-    const random = numbersFrom(seed)
-    let [written, begun, duringWrites] = [0, 0, 0]
-    for (let kill = 0; kill < KILLS; kill++) {
-      const lines = await killed(site.place.dir, site.place.keyFile, random() * LONGEST_LIFE_MS)
-      const found = lastOf(lines, 'found')
-      assert.ok(found === written || found === begun, `found ${found}, wrote ${written}, began ${begun}`)
-      written = lastOf(lines, 'wrote') ?? found
-      begun = lastOf(lines, 'begins') ?? found
-      if (begun > written) duringWrites++
-    }
-    t.diagnostic(`${written} files were written, and ${duringWrites} kills came during a write`)
-    assert.ok(duringWrites > KILLS / 2)
-  })
-}
+    test(`after each of ${KILLS} kills, the next start finds ${how}: the newest or the one before`, async (t) => {
+      t.diagnostic(`CERTSWAP_SEED=${seed}`)
+      const site = lastGoodSite(t, encrypted)
+      const random = numbersFrom(seed)
+      let [written, begun, newest] = [0, 0, 0]
+      for (let kill = 0; kill < KILLS; kill++) {
+        const lines = await linesUntilKilled(site.place, random)
+        const found = lastOf(lines, 'found')
+        assert.ok(found === written || found === begun, `found ${found}, wrote ${written}, began ${begun}`)
+        if (found > written) newest++
+        written = lastOf(lines, 'wrote')
+        begun = lastOf(lines, 'begins')
+      }
+      t.diagnostic(`${written} files; ${newest} kills came between a file and the end of its write`)
+      assert.ok(written >= KILLS)
+    })
+  }
+})
 
-/** The lines of a writer that is killed this long after it has found the file. */
-async function killed(dir: string, keyFile: string | null, lifeMs: number): Promise<string[]> {
+/** The lines of a writer that is killed within about two writes after its first one. */
+async function linesUntilKilled({ dir, keyFile }: LastGoodPlace, random: () => number): Promise<string[]> {
   const args = [writer, dir, ...(keyFile === null ? [] : [keyFile])]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), lifeMs))
-  const [output, [code, signal]] = await Promise.all([
-    text(child.stdout),
-    once(child, 'close') as Promise<[number | null, string | null]>,
-  ])
-  assert.deepEqual([code, signal], [null, 'SIGKILL'], output)
-  return output.split('\n')
+  const lines: string[] = []
+  let began = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line)
+    if (lines.length === 2) began = performance.now()
+    if (lines.length === 3)
+      setTimeout(() => child.kill('SIGKILL'), 2 * random() * (performance.now() - began))
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  assert.equal(child.signalCode, 'SIGKILL', lines.join())
+  return lines
 }
 
-function lastOf(lines: readonly string[], what: string): number | undefined {
+function lastOf(lines: readonly string[], what: string): number {
   const line = lines.findLast((one) => one.startsWith(`${what} `))
-  return line === undefined ? undefined : Number(line.slice(what.length + 1))
+  assert.ok(line !== undefined, lines.join())
+  return Number(line.slice(what.length + 1))
 }

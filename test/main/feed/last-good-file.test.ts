@@ -36,7 +36,7 @@ for (const key of keys) {
   const how = key ? 'encrypted' : 'not encrypted'
 
   test(`a file that is ${how} gives back everything that was put into it`, () => {
-    for (const revision of [undefined, 0, 1.5, -3, 2n ** 64n]) {
+    for (const revision of [null, 0n, 2n ** 64n]) {
       const given = { ...head, revision }
       const opened = open(sealed(given, key), { key })
       assert.deepEqual(opened.head, given)

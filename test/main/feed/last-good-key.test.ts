@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -19,6 +20,14 @@ test('a key file holds 32 bytes, 64 hexadecimal digits or base64, with or withou
     writeFileSync(path, content, { mode: 0o600 })
     assert.deepEqual(await readLastGoodKey(path), key)
   }
+})
+
+test('the command of the page writes a key', async (t) => {
+  const dir = tempDir(t)
+  const page = readFileSync(new URL('../../../../docs/sources/last-good.md', import.meta.url), 'utf8')
+  const [, script = ''] = /```sh\n(.*?)```/s.exec(page) ?? []
+  execFileSync('sh', ['-ec', script.replaceAll('/etc/app', dir)])
+  assert.equal((await readLastGoodKey(join(dir, 'last-good.key'))).length, 32)
 })
 
 test('a mounted secret is a link to a key file', async (t) => {
