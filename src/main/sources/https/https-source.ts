@@ -117,13 +117,15 @@ export function createHttpsSource(
     name: options.name,
     read,
     ...(hostsUrl && { readHost: (request) => readHost(hostsUrl, request) }),
-    ...(pollSeconds > 0 && {
-      watch(changed) {
-        stopPoll = startPoll({ clock, random, seconds: pollSeconds }, () => {
-          if (clock.monotonicMs() >= quietUntilMs) changed()
-        })
-      },
-    }),
+    // Hosts on demand are refreshed by the engine, for as long as they are used.
+    ...(url !== null &&
+      pollSeconds > 0 && {
+        watch(changed) {
+          stopPoll = startPoll({ clock, random, seconds: pollSeconds }, () => {
+            if (clock.monotonicMs() >= quietUntilMs) changed()
+          })
+        },
+      }),
     async close() {
       stopPoll()
       credentials.close()

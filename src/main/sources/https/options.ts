@@ -39,7 +39,7 @@ export interface HttpsSourceOptions {
   /** PEM file with the key of `certFile`, not encrypted, at most 1 MiB. May be the same file. */
   readonly keyFile?: string
   /**
-   * Seconds between two polls, 0 to 86400; fractions are allowed. Each interval is between 75 % and 125 % of it, so that
+   * Seconds between two polls of `url` and `trustUrl`, 0 to 86400; fractions are allowed. Each interval is between 75 % and 125 % of it, so that
    * the processes of a fleet do not poll at the same time. `0` turns polls off; then only the timer of the engine polls
    * (`autoReloadInterval`).
    * @defaultValue `60`

@@ -40,7 +40,8 @@ test('no poll is asked for within the time of `Retry-After`', async (t) => {
   assert.equal(polls, 1)
 })
 
-test('without polls, only the timer of the engine asks', () => {
+test('without polls, only the timer of the engine asks, and a source of hosts alone announces nothing', () => {
   const parts = { clock: fakeClock(), random: () => 0 }
   assert.equal(createHttpsSource({ url, pollSeconds: 0 }, parts).watch, undefined)
+  assert.equal(createHttpsSource({ hostsUrl: url }, parts).watch, undefined)
 })
