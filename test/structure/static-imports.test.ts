@@ -28,6 +28,10 @@ test('the HTTPS source loads no package for requests, and an engine with files l
   assert.ok(!modulesOf('index.js').some((path) => path.includes('/main/sources/')))
 })
 
+test('the Redis source loads no client, and no engine', () => {
+  assert.deepEqual(packagesOf('sources/redis/index.js'), ['zod'])
+})
+
 test('a client of the control server loads no engine before it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })

@@ -4,6 +4,9 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import tls from 'node:tls'
 
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+
 import { changedPaths, type Fingerprint, type StampFields } from '../../src/fingerprint/index.js'
 import {
   type Attempt,
@@ -47,6 +50,17 @@ import {
   type WorkerOptions,
 } from '../../src/main/index.js'
 import { type HttpsSourceOptions, httpsSource } from '../../src/main/sources/https/index.js'
+import {
+  type Published,
+  type PublishedMaterial,
+  type PublishOptions,
+  type PublishTarget,
+  publishToRedis,
+  type RedisClient,
+  type RedisSourceOptions,
+  redisSource,
+  type WrapOptions,
+} from '../../src/main/sources/redis/index.js'
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type IsAny<T> = 0 extends 1 & T ? true : false
@@ -78,7 +92,13 @@ export type PublicTypes = [
   Policy,
   Problem,
   ProblemCode,
+  Published,
+  PublishedMaterial,
+  PublishOptions,
+  PublishTarget,
   Recovery,
+  RedisClient,
+  RedisSourceOptions,
   ReloadEngine,
   ReloadEngineOptions,
   ReloadErrorOptions,
@@ -94,6 +114,7 @@ export type PublicTypes = [
   Trigger,
   TrustFacts,
   WorkerOptions,
+  WrapOptions,
 ]
 assertType<
   Equals<true extends { [I in keyof PublicTypes]: IsAny<PublicTypes[I]> }[number] ? true : false, false>
@@ -108,6 +129,20 @@ assertType<Equals<Outcome, 'unchanged' | 'applied' | 'waiting-for-pair' | 'rejec
 // @ts-expect-error a code that there is not
 new ReloadError('NO_SUCH_CODE', 'message')
 new ReloadError('CERT_EXPIRED', 'message', { cause: new Error(), path: 'tls.crt' })
+
+/** Clients of both packages are accepted as they are. */
+export async function acceptedClients(): Promise<void> {
+  const clients: RedisClient[] = [createClient({ url: 'redis://localhost' }), new Redis()]
+  for (const client of clients) {
+    await createReloadEngine({ source: redisSource({ client, identity: 'web', hosts: true }) })
+    const { revision } = await publishToRedis(client, { host: 'a.example' }, { bundle: Buffer.alloc(1) })
+    void revision.toString()
+  }
+  // @ts-expect-error an array of commands is no client
+  redisSource({ client: ['GET', 'key'], identity: 'web' })
+  // @ts-expect-error a certificate without its key
+  await publishToRedis(createClient(), 'web', { cert: 'PEM' })
+}
 
 /** The compiler accepts these. */
 export async function accepted(app: https.RequestOptions & (() => void)): Promise<void> {

@@ -24,7 +24,6 @@ const skip = withoutRedis
 test('every command and program of the pages works, in their order', { skip }, async (t) => {
   const server = await startRedis(t)
   const { dir } = installPackage(tempDir(t))
-  symlinkSync(join(projectRoot, 'node_modules/redis'), join(dir, 'node_modules/redis'))
   const env = { ...process.env, REDIS_URL: server.url, REPLICA_PASSWORD: PASSWORD }
   const run = (command: string, code = 0) => {
     const script = command.replace(
@@ -37,6 +36,8 @@ test('every command and program of the pages works, in their order', { skip }, a
     assert.doesNotMatch(stdout, /^\(?(?:error|ERR|WRONG|NOPERM)/m, command)
     return stdout
   }
+  assert.equal(run('npx certswap fleet 2>&1', 2).split('\n')[1], 'certswap: run: npm install redis')
+  symlinkSync(join(projectRoot, 'node_modules/redis'), join(dir, 'node_modules/redis'))
   const [redisPage, fleetPage] = PAGES.map(commandsIn) as [string[], string[]]
   const port = await freePort()
   const [app = '', publisher = ''] = blocksIn(PAGES[0] as string)

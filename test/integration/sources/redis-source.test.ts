@@ -187,6 +187,22 @@ for (const [name, createClient] of Object.entries(REDIS_CLIENTS)) {
     await delivered(source)
   })
 
+  test(`${name}: a server that hangs does not hold up the end of the process`, { skip }, async (t) => {
+    const server = await startRedis(t)
+    await publishToRedis(createClient(server.url), 'web', pair())
+    const source = redisSource({ client: createClient(server.url), identity: 'web' })
+    const pushes = watched(source)
+    await pushes.next()
+    const { version } = await delivered(source)
+    server.signal('SIGSTOP')
+    t.after(() => server.signal('SIGCONT'))
+    source.report?.({ version, host: null, outcome: 'served', generation: 1, at: '', problems: [] })
+    const since = performance.now()
+    await source.close?.()
+    // One second, and the rest for a machine that runs other tests at the same time.
+    assert.ok(performance.now() - since < 4_000)
+  })
+
   test(`${name}: a slow connection delivers`, { skip }, async (t) => {
     const server = await startRedis(t)
     const port = await latencyProxy(t, server.port, 100)

@@ -1,10 +1,10 @@
 import { printable, printableJson } from '../../../workers/base/printable.js'
 import { SourceError, type SourceErrorCode } from '../../api/source.js'
 import { adviceFor } from '../../base/advice.js'
-import type { RedisClient } from '../../sources/redis/client.js'
 import { type FleetIdentity, readFleet } from '../../sources/redis/read-fleet.js'
 import type { ReplicaReport } from '../../sources/redis/replica-report.js'
 import { CommandError, EXIT } from '../exit-codes.js'
+import { redisClientOf } from '../redis-client.js'
 import { type Paint, paintFor } from './paint.js'
 import { span } from './report.js'
 
@@ -28,7 +28,7 @@ export async function fleet(flags: FleetFlags): Promise<void> {
       'set --redis URL, or the variable REDIS_URL',
     ])
   }
-  const client = await clientOf(url)
+  const client = await redisClientOf(url, '--redis')
   const { prefix, identity, json, timeout } = flags
   const signal = AbortSignal.timeout(timeout * 1000)
   const identities = await readFleet(client, { prefix, identity, signal }).catch((error: unknown) => {
@@ -138,28 +138,6 @@ function wrapped(text: string): string[] {
   return (text.match(new RegExp(`.{1,${room}}(?:\\s|$)|.{1,${room}}`, 'g')) ?? []).map(
     (line) => `${INDENT}${line.trim()}`,
   )
-}
-
-async function clientOf(url: string): Promise<RedisClient> {
-  if (!/^rediss?:\/\//.test(url)) {
-    throw new CommandError(EXIT.usage, [
-      'the value of --redis is not a URL like redis://HOST:PORT or rediss://HOST:PORT',
-      'correct --redis',
-    ])
-  }
-  // A package that users may not have. A specifier that is not a literal keeps it out of bundles.
-  const name = 'redis'
-  const { createClient } = (await import(name).catch(() => {
-    throw new CommandError(EXIT.usage, ['the package `redis` is not installed', 'run: npm install redis'])
-  })) as { createClient: (options: object) => RedisClient }
-  try {
-    return createClient({ url })
-  } catch {
-    throw new CommandError(EXIT.usage, [
-      'the URL of --redis is invalid',
-      'use redis://USER:PASSWORD@HOST:PORT/DATABASE',
-    ])
-  }
 }
 
 const EXITS: Readonly<Partial<Record<SourceErrorCode, number>>> = {

@@ -53,7 +53,8 @@ export function rawConnection(client: RedisClient): RawConnection {
 
 function ofNodeRedis(client: NodeRedis): RawConnection {
   const own = client.duplicate({
-    socket: { ...client.options?.socket, reconnectStrategy: false },
+    // A connection that waits for changes is silent for seconds.
+    socket: { ...client.options?.socket, reconnectStrategy: false, socketTimeout: undefined },
     disableOfflineQueue: true,
     commandOptions: {},
   })
@@ -79,8 +80,11 @@ function ofIoRedis(client: IoRedis): RawConnection {
     enableReadyCheck: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
-    // A blocking command may take longer than others.
+    enableAutoPipelining: false,
+    replyMapping: 'legacy',
+    // A connection that waits for changes is silent for seconds.
     commandTimeout: undefined,
+    socketTimeout: undefined,
   })
   return {
     connect: () => own.connect(),

@@ -81,7 +81,12 @@ export async function publishToRedis(
   return await write(client, target, valuesOf(material), material, options)
 }
 
-/** States that an identity, or `{ host }`, no longer exists: engines drop it. The hash stays, because a missing one is an error. */
+/**
+ * States that an identity, or `{ host }`, no longer exists. A host on demand is removed; for an identity, engines keep the
+ * certificate in service and report `SOURCE_WITHDRAWN`. The hash stays, because a missing one would be an error.
+ *
+ * @throws SourceError; ReloadError `OPTIONS_INVALID`
+ */
 export async function withdrawFromRedis(
   client: RedisClient,
   target: PublishTarget,

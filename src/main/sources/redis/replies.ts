@@ -45,7 +45,7 @@ export function readEntriesOf(reply: unknown, key: string): Entry[] {
 }
 
 /** A reply of buffers. @throws SourceError `SOURCE_INVALID` */
-export function bufferList(reply: unknown): Buffer[] {
+function bufferList(reply: unknown): Buffer[] {
   if (!Array.isArray(reply) || !reply.every((one) => Buffer.isBuffer(one))) throw unexpected()
   return reply
 }

@@ -23,7 +23,7 @@ import { createWiping } from './wiping.js'
  * changes. See `docs/sources/redis.md` for the keys. Writers use {@link publishToRedis}, or `redis-cli`.
  *
  * Only a hash with the field `withdrawn` withdraws material (`SOURCE_WITHDRAWN`). A hash that is missing is an error: a server
- * that was restarted empty, an eviction, or a replica that lags must not end a service.
+ * that was restarted empty, an eviction, or a replica that lags states nothing about the material.
  *
  * The source opens two connections with the options of `client`, and reports to the store what this process serves
  * (`certswap fleet`).
@@ -53,10 +53,8 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       ? null
       : createReporter({
           ...{ identity, replica, clock, ttlSeconds: reportTtlSeconds, key: keys.report(identity, replica) },
-          send: (args: readonly Argument[]) => {
-            const limitMs = watching.signal.aborted ? FAREWELL_MS : REPORT_MS
-            return withTimeLimit(clock, limitMs, life.signal, (signal) => session.command(args, signal))
-          },
+          send: (args: readonly Argument[]) =>
+            withTimeLimit(clock, REPORT_MS, life.signal, (signal) => session.command(args, signal)),
         })
   let following: Promise<void> = Promise.resolve()
   let newestRevision = -1n
@@ -134,8 +132,10 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
     report: (report) => reporter?.outcome(report),
     async close() {
       watching.abort()
+      const cancel = clock.after(FAREWELL_MS, () => life.abort())
       await following
       await reporter?.close()
+      cancel()
       life.abort()
       session.end()
       wiping.close()
