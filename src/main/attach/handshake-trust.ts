@@ -110,13 +110,21 @@ export class HandshakeTrust {
     const terms = acceptedTerms(socket) ?? (raw && this.#pending.get(raw)?.terms)
     if (raw) this.#pending.delete(raw)
     const peers = policy()
-    if (!peers.requestCert) return
+    if (!peers.requestCert) {
+      // One that was authorized under an earlier policy.
+      this.#admitByDomain(socket, peers)
+      return
+    }
     if (this.#isWithdrawn(socket, terms, peers)) shut(socket)
     else if (acceptsUnverified(peers)) correctAuthorized(socket)
-    if (!socket.destroyed && !isOfOwnDomain(socket, this.#current().contexts.termsFor(peers)))
-      shut(socket, 'TRUST_DOMAIN')
+    this.#admitByDomain(socket, peers)
     if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2')
       this.#watchRenegotiation(socket, terms, policy)
+  }
+
+  #admitByDomain(socket: TLSSocket, peers: PeerPolicy): void {
+    if (socket.destroyed || isOfOwnDomain(socket, this.#current().contexts.termsFor(peers))) return
+    shut(socket, 'TRUST_DOMAIN')
   }
 
   /**

@@ -137,7 +137,7 @@ function domainItems(given: unknown, source: string, limits: DeliveryLimits): De
     const part = `trustDomains/${domain}`
     return list(anchors, part, 0, MAX_TRUST_ITEMS).map((bytes, i): DeliveredItem => {
       const id = deliveredId(source, numbered(part, i))
-      return { role: 'ca', id, domain, bytes: copyOf(bytes, numbered(part, i), limits.maxTrustBytes) }
+      return { role: 'domain-ca', id, domain, bytes: copyOf(bytes, numbered(part, i), limits.maxTrustBytes) }
     })
   })
   if (items.length > 0 && items.length <= MAX_TRUST_ITEMS) return items

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 
 import { derOf, splitPem } from '../formats/pem.js'
-import { spiffeIdOf } from '../formats/spiffe-id.js'
 import { PeerCertificate } from '../parse/peer-certificate.js'
 import type { PeerChain, PeerTrustParts } from '../protocol/judge-peers.js'
 import { isRevoked, type Revocations, readRevocations } from './revocations.js'
@@ -57,16 +56,16 @@ export function isAcceptedPeer(
   rules: PathRules = LIVE,
 ): boolean {
   const [leaf, ...links] = certificates.map((der) => certificateOf(der, known))
-  const anchors = leaf && anchorsFor(certificates[0] as Uint8Array, trust)
+  const anchors = leaf && anchorsFor(leaf, trust)
   if (!anchors) return false
   const own = links.filter((link) => link !== null && !(completed && trust.former.has(link.id)))
   return leadsToAnchor(leaf, groupBySubject(own as PeerCertificate[]), anchors, trust, rules)
 }
 
-function anchorsFor(leaf: Uint8Array, { whole, byDomain }: PeerTrust): Anchors | undefined {
+function anchorsFor(leaf: PeerCertificate, { whole, byDomain }: PeerTrust): Anchors | undefined {
   if (byDomain === null) return whole
-  const id = spiffeIdOf(leaf)
-  return id === null ? undefined : byDomain.get(id.trustDomain)
+  const { trustDomain } = leaf
+  return trustDomain === null ? undefined : byDomain.get(trustDomain)
 }
 
 interface Step {

@@ -38,7 +38,7 @@ const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
  * @param known anchors in service, whose subjects are not read again.
  */
 export function readTrust(set: MaterialSet, known: AuthorityList, found: Findings): TrustBlocks {
-  const blocksOf = <T extends TrustBlock>(role: 'ca' | 'crl', read: (bytes: Buffer, path: string) => T[]) =>
+  const blocksOf = <T extends TrustBlock>(role: Role, read: (bytes: Buffer, path: string) => T[]) =>
     set.itemsOf(role).flatMap(({ id, bytes, domain }) => {
       const blocks = found.attempt(() => {
         markWork(id)
@@ -46,7 +46,8 @@ export function readTrust(set: MaterialSet, known: AuthorityList, found: Finding
       })
       return (blocks ?? []).map((block) => ({ block, domain }))
     })
-  const anchors = blocksOf('ca', (bytes, path) => authorityBlocks(bytes, path, known))
+  const readAnchors = (bytes: Buffer, path: string) => authorityBlocks(bytes, path, known)
+  const anchors = [...blocksOf('ca', readAnchors), ...blocksOf('domain-ca', readAnchors)]
   const authorities = distinct(anchors.map(({ block }) => block))
   const revocationLists = distinct(blocksOf('crl', crlBlocks).map(({ block }) => block))
   const domains = domainsOf(anchors)

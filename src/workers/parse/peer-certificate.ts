@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 
 import { type Issuer, readIssuer } from '../formats/issuer.js'
+import { spiffeIdOf } from '../formats/spiffe-id.js'
 import { canonicalIssuerOf, canonicalSubjectOf, serialOf } from '../formats/x509.js'
 import { isSelfSigned } from './certificates.js'
 
@@ -36,6 +37,11 @@ export class PeerCertificate {
 
   get der(): Uint8Array {
     return this.#der
+  }
+
+  /** The trust domain of its SPIFFE ID; `null` without exactly one. */
+  get trustDomain(): string | null {
+    return readOr(null, () => spiffeIdOf(this.#parsed)?.trustDomain ?? null)
   }
 
   isValidAt(ms: number): boolean {

@@ -6,7 +6,7 @@ import type { Role } from './roles.js'
  */
 
 /** Roles that a source can deliver. */
-export type DeliveredRole = Extract<Role, 'cert' | 'key' | 'ca' | 'crl'>
+export type DeliveredRole = Extract<Role, 'cert' | 'key' | 'ca' | 'domain-ca' | 'crl'>
 
 /** One piece of delivered material. */
 export interface DeliveredItem {
@@ -15,7 +15,7 @@ export interface DeliveredItem {
   readonly id: string
   /** PEM, or concatenated DER. A copy of the engine's own, which the worker overwrites in its thread. */
   readonly bytes: Uint8Array
-  /** Of anchors: the SPIFFE trust domain that they verify; absent if they may verify any peer. */
+  /** With the role `domain-ca`: the SPIFFE trust domain. */
   readonly domain?: string
 }
 

@@ -2,7 +2,17 @@ import type { FingerprintRule } from '../../fingerprint/index.js'
 import type { FileLimits } from './material.js'
 
 /** Purpose of a file of the material. */
-export type Role = 'cert' | 'key' | 'pfx' | 'passphrase' | 'ca' | 'crl' | 'dhparam' | 'ocsp' | 'ticket-secret'
+export type Role =
+  | 'cert'
+  | 'key'
+  | 'pfx'
+  | 'passphrase'
+  | 'ca'
+  | 'domain-ca'
+  | 'crl'
+  | 'dhparam'
+  | 'ocsp'
+  | 'ticket-secret'
 
 /** Properties of every file of one role. */
 interface RoleFacts {
@@ -57,6 +67,9 @@ export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   pfx: { ...OWN, rule: 'stamp', secret: true, privateKey: true },
   passphrase: { ...OWN, rule: 'stamp', secret: true },
   ca: { ...TRUST, directoryOption: 'caDir' },
+  // Anchors of one SPIFFE trust domain. Their own role, so that code that does not know of domains cannot take them for anchors
+  // that may verify any peer.
+  'domain-ca': TRUST,
   crl: TRUST,
   dhparam: { ...OWN, rule: 'content', secret: false },
   ocsp: { ...OWN, rule: 'content', secret: false, optional: true },

@@ -89,6 +89,7 @@ const LABELS: Readonly<Record<DeliveredRole, string>> = {
   cert: 'CERTIFICATE',
   key: 'PRIVATE KEY',
   ca: 'CERTIFICATE',
+  'domain-ca': 'CERTIFICATE',
   crl: 'X509 CRL',
 }
 

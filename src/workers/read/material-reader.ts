@@ -16,7 +16,7 @@ export interface MaterialItem {
   readonly bytes: Buffer
   /** Differs whenever the bytes may differ. For a file, its inode stamp. */
   readonly version: string
-  /** The SPIFFE trust domain whose anchors it holds; absent if they may verify any peer. */
+  /** With the role `domain-ca`: the SPIFFE trust domain whose anchors it holds. */
   readonly domain?: string
   /** Why an item of an optional role could not be read; its bytes are then empty. */
   readonly failure?: Problem

@@ -40,7 +40,8 @@ export function identityIn(
   return {
     pairs: [{ cert: svid.chain, key: svid.key }],
     trustDomains: Object.fromEntries([...bundles].map(([domain, bundle]) => [domain, [bundle]])),
-    ...(crl.length > 0 ? { crl } : {}),
+    // Also if it is empty: each message is complete.
+    crl,
     digest: digestOf(svid, bundles, crl),
     key: svid.key,
   }

@@ -3,7 +3,7 @@ import { SourceError } from '../../api/source.js'
 import { systemClock } from '../../base/clock.js'
 import { agentCalls, type CallAgent } from './agent-call.js'
 import { IdentityWatch } from './identity-watch.js'
-import { type ResolvedSpiffeOptions, resolveSpiffeOptions, type SpiffeSourceOptions } from './options.js'
+import { resolveSpiffeOptions, type SpiffeSourceOptions } from './options.js'
 
 /**
  * Takes the identity of this process, its key and the trust bundles of all trust domains from a SPIFFE agent such as SPIRE
@@ -31,11 +31,7 @@ export function spiffeSource(options: SpiffeSourceOptions = {}): MaterialSource 
       return calls
     },
   })
-  return sourceOf(watch, resolved)
-}
-
-/** @internal */
-export function sourceOf(watch: IdentityWatch, { name, endpoint }: ResolvedSpiffeOptions): MaterialSource {
+  const { name, endpoint } = resolved
   return {
     name,
     read: (request) => read(watch, request, endpoint.text),
@@ -56,8 +52,8 @@ async function read(
   const { state } = watch
   if (state instanceof SourceError) throw new SourceError(state.code, state.message, { cause: state.cause })
   if (state.version === version) return 'unchanged'
-  const { pairs, trustDomains, crl } = state.identity
-  return { version: state.version, pairs, ...(trustDomains && { trustDomains }), ...(crl && { crl }) }
+  const { digest: _, key: __, ...material } = state.identity
+  return { version: state.version, ...material }
 }
 
 function nextState(watch: IdentityWatch, signal: AbortSignal, address: string): Promise<void> {
