@@ -5,6 +5,7 @@ import { CONTROL_VARIANT, TELLING_HANDSHAKES } from './scopes/control.js'
 import { gapScenario } from './scopes/gap.js'
 import { hostsScenario } from './scopes/hosts.js'
 import { idleScenario } from './scopes/idle.js'
+import { onDemandScenario } from './scopes/on-demand.js'
 import { PUSHED, wireScenario } from './scopes/wire.js'
 import { haproxy } from './services/haproxy.js'
 
@@ -155,6 +156,22 @@ const TARGETS: readonly Target[] = [
     title: 'main-thread CPU of a check of 10,000 hosts that finds nothing new',
     ...{ kind: 'at most', bound: 0.5, unit: 'ms' },
     measured: (result) => [figure(result, 'hosts', hostsScenario(10_000), 'checkMainMs')],
+  },
+  {
+    title:
+      'hosts on demand: p99 of known names in a flood of absent names, over one of names outside `allow`',
+    ...{ kind: 'at most', bound: 1.25, unit: 'x' },
+    measured: (result) => [figure(result, 'on-demand', onDemandScenario(100_000), 'knownP99Ratio')],
+  },
+  {
+    title: 'hosts on demand: memory after 100,000 absent names over before',
+    ...{ kind: 'at most', bound: 1.1, unit: 'x' },
+    measured: (result) => [figure(result, 'on-demand', onDemandScenario(100_000), 'floodMemoryRatio')],
+  },
+  {
+    title: 'hosts on demand: start with 100,000 names in the store over none',
+    ...{ kind: 'at most', bound: 1.25, unit: 'x' },
+    measured: (result) => [figure(result, 'on-demand', onDemandScenario(100_000), 'startRatio')],
   },
   {
     title: 'memory after all reloads over memory after the first 500',

@@ -8,6 +8,7 @@ import { idleScope } from './idle.js'
 import { loadScope } from './load.js'
 import { memoryScope } from './memory.js'
 import { microScope } from './micro.js'
+import { onDemandScope } from './on-demand.js'
 import { peersScope } from './peers.js'
 import { rotationsScope } from './rotations.js'
 import { wireScope } from './wire.js'
@@ -25,5 +26,6 @@ export const SCOPES: readonly Scope[] = [
   controlScope,
   curvesScope,
   hostsScope,
+  onDemandScope,
   microScope,
 ]

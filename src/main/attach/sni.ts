@@ -56,11 +56,12 @@ export function sniCallback(
       else answerUnknown(host, added, done)
       return
     }
-    // It never rejects.
-    void requested.then((found) => {
-      if (found) serve(found, socket, servername, done)
-      else answerUnknown(host, undefined, done)
-    })
+    requested
+      .then((found) => {
+        if (found) serve(found, socket, servername, done)
+        else answerUnknown(host, undefined, done)
+      })
+      .catch(done)
   }
 
   function serve(host: Host, socket: unknown, servername: string, done: Done): void {

@@ -138,8 +138,7 @@ export class Feed implements MaterialFeed {
   async close(): Promise<void> {
     this.#pushes?.close()
     this.#calls.close()
-    const { source } = this.#parts
-    const { clock, timeoutMs } = this.#parts
+    const { source, clock, timeoutMs } = this.#parts
     // Not awaited for longer than a call: an engine must close although its source hangs.
     const closing = closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act))
     await Promise.all([closing, this.#lastGood?.close()])

@@ -95,9 +95,7 @@ export class HostPreparer {
       if (left.has(one.name)) this.#waiting.push(one)
       else if (host) one.host.resolve(host)
       else
-        one.host.reject(
-          problemError(problem?.code ?? 'WORKER_CRASHED', problem?.message ?? UNANSWERED, one.name),
-        )
+        one.host.reject(new ProblemError(problem?.code ?? 'WORKER_CRASHED', problem?.message ?? UNANSWERED))
     }
   }
 
@@ -108,7 +106,7 @@ export class HostPreparer {
       error instanceof TaskError ? error : { code: 'WORKER_CRASHED' as const, message: UNANSWERED }
     for (const one of batch) {
       one.isAlone = true
-      if (isLast) one.host.reject(problemError(code, message, one.name))
+      if (isLast) one.host.reject(new ProblemError(code, message))
       else this.#waiting.push(one)
     }
   }
@@ -119,9 +117,4 @@ const UNANSWERED = 'the worker did not answer for this host'
 function batched({ name, set: { source } }: Waiting): BatchedHost {
   const idOf = (part: string) => deliveredHostId(source, name, part)
   return { id: name, name, cert: idOf('cert'), key: idOf('key'), served: null }
-}
-
-function problemError(code: ProblemError['problem']['code'], message: string, host: string): ProblemError {
-  const error = new ProblemError(code, message)
-  return Object.assign(error, { problem: { ...error.problem, host } })
 }

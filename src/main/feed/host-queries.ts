@@ -47,6 +47,8 @@ interface Flight<T> {
   readonly result: Deferred<T | Miss>
   readonly answer: Deferred<unknown>
   readonly abort: AbortController
+  /** Runs when its answer is in service, or it has failed. */
+  readonly onEnd: (() => void)[]
   /** Whether it counts for `maxPending`. */
   readonly isClients: boolean
 }
@@ -105,15 +107,26 @@ export class HostQueries<T> {
    * Asks whether a host in service is current. It does not count for `maxPending`, so that clients cannot prevent renewals.
    * Expects an allowed name.
    */
-  refresh(name: string, version: string): Promise<T | Miss> | Miss {
+  refresh(name: string, version: string | null): Promise<T | Miss> | Miss {
     if (this.#closed) return { miss: 'closed' }
     return this.#flights.get(name)?.result.promise ?? this.#query(name, version, false) ?? { miss: 'outage' }
   }
 
-  /** For an announcement of the source: absent names may exist now. */
-  forgetAbsent(name?: string): void {
-    if (name === undefined) this.#absent.clear()
+  /**
+   * For an announcement of the source: absent names may exist now, and a query that is under way may have been answered
+   * before. Calls back for each of those when it has ended.
+   */
+  forget(name: string | null, ended: (name: string) => void): void {
+    if (name === null) this.#absent.clear()
     else this.#absent.delete(name)
+    for (const pending of name === null ? this.#flights.keys() : [name]) {
+      const flight = this.#flights.get(pending)
+      if (!flight || flight.onEnd.length > 0) continue
+      flight.onEnd.push(() => {
+        this.#absent.delete(pending)
+        ended(pending)
+      })
+    }
   }
 
   /** Aborts all queries. Their requests, and all later ones, end with `closed`. */
@@ -134,6 +147,7 @@ export class HostQueries<T> {
       result: deferred<T | Miss>(),
       answer: deferred<unknown>(),
       abort: new AbortController(),
+      onEnd: [],
       isClients,
     }
     this.#flights.set(name, flight)
@@ -146,7 +160,7 @@ export class HostQueries<T> {
     name: string,
     version: string | null,
     admission: Admission,
-    { result, answer, abort, isClients }: Flight<T>,
+    { result, answer, abort, onEnd, isClients }: Flight<T>,
   ): Promise<T | Miss> {
     const { source, clock, use } = this.#parts
     const limitMs = this.#limits.timeoutMs
@@ -165,11 +179,12 @@ export class HostQueries<T> {
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       this.#absent.add(name, this.#failedNameMs)
-      return { miss: 'failed', problem: error.problem }
+      return { miss: 'failed', problem: { ...error.problem, host: name } }
     } finally {
       cancel()
       this.#flights.delete(name)
       if (isClients) this.#clientsFlights--
+      for (const act of onEnd) act()
     }
   }
 

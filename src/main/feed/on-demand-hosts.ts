@@ -1,5 +1,6 @@
 import { isoTime } from '../../workers/base/iso-time.js'
 import { type Problem, ProblemError } from '../../workers/base/problem.js'
+import type { Policy } from '../../workers/protocol/material.js'
 import type { OnDemandStatus } from '../api/status.js'
 import type { HostsOnDemand } from '../attach/hosts-on-demand.js'
 import { wipeKeys } from '../generation/generation.js'
@@ -13,6 +14,8 @@ import { HostRefresh } from './host-refresh.js'
 export interface OnDemandParts extends Omit<HostQueryParts<Host | null>, 'use'> {
   /** Judges and rehearses a delivered host. @throws ProblemError if it is refused. */
   prepare(name: string, held: HeldHost): Promise<Host>
+  /** The policy by which hosts are judged now. A host that was judged by another one is delivered and judged again. */
+  policy(): Policy
   /** Receives what became of a delivery. */
   settled(name: string, version: string, problem: Problem | null): void
   /** Contexts of this host are not needed any more. */
@@ -24,6 +27,7 @@ interface Entry {
   readonly host: Host
   readonly version: string
   readonly revision: bigint | null
+  readonly policy: Policy
   usedMs: number
   checkedMs: number
 }
@@ -87,9 +91,14 @@ export class OnDemandHosts implements HostsOnDemand {
 
   /** For an announcement of the source: one name, or any. */
   changed(name?: string): void {
-    this.#queries.forgetAbsent(name)
-    if (name !== undefined && this.#entries.has(name)) this.#refresh.now([name])
-    if (name !== undefined) return
+    const refresh = (one: string) => {
+      if (this.#entries.has(one)) this.#refresh.now([one])
+    }
+    this.#queries.forget(name ?? null, refresh)
+    if (name !== undefined) {
+      refresh(name)
+      return
+    }
     for (const entry of this.#entries.values()) entry.checkedMs = Number.NEGATIVE_INFINITY
     this.#refresh.sweepSoon()
   }
@@ -108,7 +117,8 @@ export class OnDemandHosts implements HostsOnDemand {
   async #ask(name: string): Promise<boolean> {
     const entry = this.#entries.get(name)
     if (!entry) return true
-    const result = await this.#queries.refresh(name, entry.version)
+    const version = entry.policy === this.#parts.policy() ? entry.version : null
+    const result = await failing(this.#queries.refresh(name, version))
     if (isMiss(result) && (result.miss === 'outage' || result.miss === 'closed')) return false
     entry.checkedMs = this.#parts.clock.monotonicMs()
     return true
@@ -122,17 +132,18 @@ export class OnDemandHosts implements HostsOnDemand {
       return null
     }
     if (answer === 'unchanged') return entry?.host ?? null
+    const policy = this.#parts.policy()
     try {
-      if (answer.version === entry?.version) return entry.host
+      if (answer.version === entry?.version && entry.policy === policy) return entry.host
       assertNewer(name, answer, entry)
       const host = await this.#parts.prepare(name, answer)
-      this.#put(name, host, answer)
+      this.#put(name, { host, version: answer.version, revision: answer.revision, policy })
       this.#parts.settled(name, answer.version, null)
       return host
     } catch (error) {
       if (error instanceof ProblemError) {
         this.#refused++
-        this.#parts.settled(name, answer.version, error.problem)
+        this.#parts.settled(name, answer.version, { ...error.problem, host: name })
       }
       throw error
     } finally {
@@ -140,11 +151,11 @@ export class OnDemandHosts implements HostsOnDemand {
     }
   }
 
-  #put(name: string, host: Host, { version, revision }: HeldHost): void {
+  #put(name: string, next: Omit<Entry, 'usedMs' | 'checkedMs'>): void {
     const before = this.#entries.get(name)
     const nowMs = this.#parts.clock.monotonicMs()
     // A renewed host keeps its place: it was not used.
-    this.#entries.set(name, { host, version, revision, usedMs: before?.usedMs ?? nowMs, checkedMs: nowMs })
+    this.#entries.set(name, { ...next, usedMs: before?.usedMs ?? nowMs, checkedMs: nowMs })
     if (before) this.#retire(before)
     for (const [oldest, entry] of this.#entries) {
       if (this.#entries.size <= this.#limits.maxHosts) break
@@ -172,6 +183,11 @@ function assertNewer(name: string, { revision }: HeldHost, entry: Entry | undefi
   if (revision === null || served === null || revision >= served) return
   const message = `the source delivered revision ${revision} of ${name}, which is older than revision ${served} in service`
   throw new ProblemError('SOURCE_OLDER', message)
+}
+
+/** A bug must not end the process. */
+function failing(result: Promise<Host | null | Miss> | Miss): Promise<Host | null | Miss> | Miss {
+  return result instanceof Promise ? result.catch(() => null) : result
 }
 
 function isMiss(result: Host | null | Miss): result is Miss {

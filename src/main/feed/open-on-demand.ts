@@ -53,6 +53,7 @@ export function openOnDemand(
       ...{ clock, logger },
       accept: (name, answer) => acceptHost(answer, name, source.name, limitsOf(serving.snapshot.options)),
       prepare: (name, { set }) => preparer.prepare(name, set),
+      policy: () => serving.snapshot.options.policy,
       settled(name, version, problem) {
         if (problem) refusals.note(name, problem)
         reports.sendHost(name, version, serving.snapshot.generation.number, problem)

@@ -11,6 +11,7 @@ import { ReloadError } from '../base/errors.js'
 import type { Drain } from '../drain/handle.js'
 import { followDrain } from './drain-metrics.js'
 import { createFamilies, type MetricFamilies } from './metric-families.js'
+import { followOnDemand } from './on-demand-metrics.js'
 import { followSource } from './source-metrics.js'
 
 /** The required part of a registry. The `Registry` of prom-client 14 and 15 fits. */
@@ -60,7 +61,7 @@ export function createMetrics(engine: ReloadEngine, options: MetricsOptions = {}
   const registry = registryOf(options)
   const show = oncePerTurn(() => showStatus(families, engine.status()))
   const families = familiesIn(registry, show)
-  const sourceFamilies = followSource(engine, registry)
+  const sourceFamilies = { ...followSource(engine, registry), ...followOnDemand(engine, registry) }
   const drainMetrics = options.drain ? followDrain(options.drain, registry) : null
   presetEnums(families)
   showGeneration(families, engine.status())

@@ -14,13 +14,15 @@ import { createMetrics } from '../../../src/main/observe/metrics.js'
 import { withoutCurl } from '../../../support/clients/curl.js'
 import { blocksOf, tableOf } from '../../../support/docs/documentation.js'
 import { writeTrust } from '../../../support/engine/ending-site.js'
-import { assertApplied } from '../../../support/engine/engines.js'
+import { assertApplied, startEngine } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { ocspResponse } from '../../../support/material/ocsp-response.js'
 import { certswapServe, PROGRAM } from '../../../support/processes/program.js'
 import { controlledEngine } from '../../../support/servers/control.js'
+import { HostStore } from '../../../support/sources/host-store.js'
+import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
 
 for (const page of ['control.md', 'metrics.md']) {
   test(`every command of docs/${page} works against a running program`, { skip: withoutCurl }, async (t) => {
@@ -73,19 +75,18 @@ test('the table of problems matches the code, and so do the exit codes', () => {
 
 test('the table of metrics lists the name, type and labels of every family', async (t) => {
   const trust = writeTrust(tempDir(t), createAuthority())
-  const { engine, dir, authority, first } = await controlledEngine(t, { engine: trust })
+  const hosts = { onDemand: { source: new HostStore(), allow: ['*'] } }
+  const { engine, dir, authority, first } = await controlledEngine(t, { engine: { ...trust, hosts } })
   const [ocsp, issuer] = [join(dir, 'ocsp.der'), join(dir, 'issuer.crt')]
   writeFileSync(ocsp, ocspResponse(first, authority))
   writeFileSync(issuer, authority.certPem)
   assertApplied(await engine.update({ ocsp, ca: [trust.ca, issuer] }))
   const metrics = createMetrics(engine, { drain: createDrain({ servers: [] }) })
   metrics.control.count('/status', 200)
-  const exposed = await metrics.text()
-  const families = [...exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [
-    `\`${name}\``,
-    type,
-    labelsOf(exposed, name as string),
-  ])
+  const fed = await startEngine(t, { source: new MemorySource(deliveryOf(authority.issue(), '1')) })
+  const exposed = (await metrics.text()) + (await createMetrics(fed).text())
+  const types = new Map([...exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]))
+  const families = [...types].map(([name, type]) => [`\`${name}\``, type, labelsOf(exposed, name as string)])
   const rows = tableOf('metrics.md', 'metric').map(([name, type, labels]) => [name, type, labels])
   assert.deepEqual(rows.sort(), families.sort())
 })

@@ -1,11 +1,13 @@
 /* Hosts on demand: the first handshake for a name requests its host from a source. */
 
 import assert from 'node:assert/strict'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import type tls from 'node:tls'
+import tls from 'node:tls'
 
 import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { OnDemandOptions, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
+import { createMetrics } from '../../../src/main/observe/metrics.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { handshake } from '../../../support/clients/tls-client.js'
@@ -136,6 +138,42 @@ test('a source that hangs costs one time limit, and the client gets the default 
   assert.deepEqual([store.asked.length, aborted], [1, 1])
 })
 
+test('clients that leave while they wait harm nobody: the host is in service for the next one', async (t) => {
+  const { store, shown, port, put, engine, server } = await site(t)
+  const leaf = put('a.example')
+  let release = () => {}
+  store.answer = () =>
+    new Promise((resolve) => {
+      release = () => resolve({ version: '1', cert: leaf.chainPem, key: leaf.keyPem })
+    })
+  let [arrived, gone] = [0, 0]
+  server.on('connection', () => arrived++).on('tlsClientError', () => gone++)
+  const sockets = Array.from({ length: 20 }, () => tls.connect({ port, servername: 'a.example' }))
+  for (const socket of sockets) socket.on('error', () => {})
+  await eventually('all wait', () => engine.status().onDemand?.pending === 1)
+  await eventually('all are connected', () => arrived === 20)
+  for (const socket of sockets) socket.destroy()
+  await eventually('all have left', () => gone === 20)
+  release()
+  assert.equal(await shown('a.example'), leaf.fingerprint256)
+  assert.equal(store.asked.length, 1)
+})
+
+test('a name that the application serves, and one that `policy.nameClaims` protects, are not requested', async (t) => {
+  const { store, shown, server } = await site(t)
+  const added = authority.issue({ names: ['b.example'] })
+  server.addContext('b.example', { cert: added.chainPem, key: added.keyPem })
+  assert.equal(await shown('b.example'), added.fingerprint256)
+  const dir = tempDir(t)
+  const first = authority.issue({ names: ['*.example'] })
+  const policy = { nameClaims: ['allowed.example'] }
+  const claims = await site(t, {}, { ...writePair(dir, first), policy })
+  const leaf = claims.put('allowed.example')
+  assert.equal(await claims.shown('a.example'), first.fingerprint256)
+  assert.equal(await claims.shown('allowed.example'), leaf.fingerprint256)
+  assert.deepEqual([...store.asked, ...claims.store.asked], ['allowed.example null'])
+})
+
 test('without a host, `unknownHosts: refuse` refuses the handshake, and a name that exists is served', async (t) => {
   const { shown, put } = await site(t, {}, { unknownHosts: 'refuse' })
   const leaf = put('a.example')
@@ -193,11 +231,43 @@ test('material that is refused reaches no client: its problem is reported, and t
   assert.doesNotMatch(JSON.stringify([store.reports, logger.lines]), /PRIVATE|not a certificate/)
 })
 
-test('DER and bundles are served like PEM', async (t) => {
+test('a bundle with the key first, and DER, are served like separate PEM', async (t) => {
   const { store, shown } = await site(t)
-  const leaf = authority.issue({ names: ['a.example'] })
-  store.answer = () => ({ version: '1', bundle: Buffer.from(leaf.keyPem + leaf.chainPem) })
+  const leaf = authority.issue({ names: ['a.example', 'b.example'] })
+  store.answer = ({ name }) =>
+    name === 'a.example'
+      ? { version: '1', bundle: Buffer.from(leaf.keyPem + leaf.chainPem) }
+      : {
+          version: '1',
+          cert: new X509Certificate(leaf.certPem).raw,
+          key: createPrivateKey(leaf.keyPem).export({ type: 'pkcs8', format: 'der' }),
+        }
   assert.equal(await shown('a.example'), leaf.fingerprint256)
+  assert.equal(await shown('b.example'), leaf.fingerprint256)
+})
+
+test('the metrics show hosts, queries by result, and an outage of the source', async (t) => {
+  const { store, shown, put, engine } = await site(t)
+  const metrics = createMetrics(engine)
+  put('a.example')
+  for (const name of ['a.example', 'none.example', 'none.example', 'a.elsewhere']) await shown(name)
+  store.fail('SOURCE_DENIED')
+  await shown('c.example')
+  const text = await metrics.text()
+  const since = Date.parse(engine.status().onDemand?.failingSince ?? '') / 1000
+  for (const line of [
+    'hosts{source="store"} 1',
+    'pending{source="store"} 0',
+    `failing_since_timestamp_seconds{source="store"} ${since}`,
+    'queries_total{source="store",outcome="delivered"} 1',
+    'queries_total{source="store",outcome="none"} 1',
+    'queries_total{source="store",outcome="SOURCE_DENIED"} 1',
+    'skipped_total{source="store",reason="absent"} 1',
+    'skipped_total{source="store",reason="not-allowed"} 1',
+    'refused_total{source="store"} 0',
+    'evicted_total{source="store"} 0',
+  ])
+    assert.ok(text.includes(`certswap_on_demand_${line}\n`), `${line} in ${text}`)
 })
 
 test('a renewal, an update and a rollback of the default certificate leave hosts on demand in service', async (t) => {

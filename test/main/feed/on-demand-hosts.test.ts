@@ -8,6 +8,7 @@ import { OnDemandHosts } from '../../../src/main/feed/on-demand-hosts.js'
 import type { Host } from '../../../src/main/generation/host.js'
 import type { OnDemandLimits } from '../../../src/main/generation/resolved-options.js'
 import { ProblemError } from '../../../src/workers/base/problem.js'
+import type { Policy } from '../../../src/workers/protocol/material.js'
 import { fakeClock } from '../../../support/base/fake-clock.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { certificateFacts } from '../../../support/engine/pass-reports.js'
@@ -96,6 +97,23 @@ test('an announced name is asked for at once, used or not, and an announced abse
   assert.deepEqual(requests, ['a.example null', 'b.example null', 'a.example 1', 'b.example null'])
 })
 
+test('an announcement while the name is being asked for is followed when the answer is there', async () => {
+  const { hosts, requests, store } = setup()
+  const first = hosts.hostFor('a.example')
+  store.set('a.example', '2')
+  for (let i = 0; i < 100; i++) hosts.changed('a.example')
+  const before = await first
+  await turn()
+  assert.notEqual(hosts.peek('a.example'), before)
+  store.delete('b.example')
+  const absent = hosts.hostFor('b.example')
+  store.set('b.example', '1')
+  hosts.changed()
+  assert.equal(await absent, null)
+  assert.ok(await hosts.hostFor('b.example'))
+  assert.deepEqual(requests, ['a.example null', 'a.example 1', 'b.example null', 'b.example null'])
+})
+
 test('a thousand announcements without a name are one sweep', async () => {
   const { hosts, requests, clock } = setup()
   await hosts.hostFor('a.example')
@@ -145,6 +163,19 @@ test('a host that was idle is served at once and refreshed; only an expired one 
   assert.equal(await hosts.hostFor('a.example'), third)
 })
 
+test('after a change of the policy, a host in use is delivered and judged again', async () => {
+  const { hosts, requests, settled, clock, changePolicy } = setup()
+  await hosts.hostFor('a.example')
+  changePolicy()
+  await clock.advance(30_000)
+  await hosts.hostFor('a.example')
+  await clock.advance(60_000)
+  await hosts.hostFor('a.example')
+  await clock.advance(30_000)
+  assert.deepEqual(requests, ['a.example null', 'a.example null', 'a.example 1'])
+  assert.deepEqual(settled, ['a.example 1 served', 'a.example 1 served'])
+})
+
 test('beyond `maxHosts` the least recently used host is removed, with its key', async () => {
   const { hosts, requests, retired } = setup({ maxHosts: 2 })
   const a = await hosts.hostFor('a.example')
@@ -183,6 +214,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const absent = new Set<string>()
   const versions = new Map<string, string>()
   let failure: SourceError | null = null
+  let policy = {} as Policy
   const store = {
     set: (name: string, version: string) => versions.set(name, version) && absent.delete(name),
     delete: (name: string) => absent.add(name),
@@ -210,6 +242,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
           pair,
         )
       },
+      policy: () => policy,
       settled: (name, version, problem) => settled.push(`${name} ${version} ${problem?.code ?? 'served'}`),
       retired: (host) => retired.push(host),
     },
@@ -221,5 +254,8 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const fail = (error: SourceError | null) => {
     failure = error
   }
-  return { hosts, clock, requests, store, settled, retired, revisions, fail }
+  const changePolicy = () => {
+    policy = { ...policy }
+  }
+  return { hosts, clock, requests, store, settled, retired, revisions, fail, changePolicy }
 }

@@ -84,6 +84,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
     ...endRows(status.ends, paint, nowMs),
     ...hostRows(status.hosts, paint, nowMs),
     ...sourceRows(status.source, paint, ago),
+    ...onDemandRows(status.on_demand, paint, ago),
     ...warnings.map((warning) => ['warning', warningLine(warning, paint)] satisfies Row),
     ['last attempt', attemptLine(status.last_attempt, ago)],
     ['last success', attemptLine(status.last_success, ago)],
@@ -123,6 +124,20 @@ function sourceRows(
   const rows: Row[] = [['source', `${printable(name)}, version ${printable(version ?? 'none')}, ${served}`]]
   if (stale) rows.push(['', paint('yellow', 'kept from an earlier run: the source has not answered yet')])
   if (failing !== null) rows.push(['', paint('red', `no usable answer since ${ago(failing)}`)])
+  return rows
+}
+
+/** Absent in the answers of an earlier version. */
+function onDemandRows(
+  onDemand: StatusView['on_demand'] | undefined,
+  paint: Paint,
+  ago: (iso: string) => string,
+): Row[] {
+  if (!onDemand) return []
+  const { source, hosts, pending, failing_since: failing, problem } = onDemand
+  const rows: Row[] = [['on demand', `${hosts} hosts of ${printable(source)}, ${pending} pending`]]
+  if (failing !== null) rows.push(['', paint('red', `no answer since ${ago(failing)}`)])
+  if (problem !== null) rows.push(['  problem', problemLine(problem)])
   return rows
 }
 

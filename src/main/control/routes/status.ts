@@ -1,6 +1,7 @@
 import type { EngineStatus, ReloadEngine } from '../../api/reload-engine.js'
 import { servingOf } from '../../api/result.js'
 import { PACKAGE_VERSION } from '../../base/package-version.js'
+import { type OnDemandView, onDemandView } from '../on-demand-view.js'
 import type { Route } from '../route.js'
 import { type SourceView, sourceView } from '../source-view.js'
 import {
@@ -28,6 +29,8 @@ export interface StatusView extends GenerationView {
   readonly passes: Readonly<Record<string, number>>
   /** `null` with files. */
   readonly source: SourceView | null
+  /** `null` without hosts on demand. */
+  readonly on_demand: OnDemandView | null
   readonly auto_reload_interval: number
   readonly next_check_in_ms: number | null
   readonly servers: number
@@ -79,6 +82,7 @@ function statusView(status: EngineStatus): StatusView {
     consecutive_failures: status.consecutiveFailures,
     passes: status.passes,
     source: status.source && sourceView(status.source),
+    on_demand: status.onDemand && onDemandView(status.onDemand),
     auto_reload_interval: status.autoReloadInterval,
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,
