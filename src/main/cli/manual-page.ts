@@ -56,6 +56,7 @@ const SIGNALS: Entries = [
 const ENVIRONMENT: Entries = [
   ['XDG_RUNTIME_DIR', 'Directory of the control socket by default.'],
   ['NO_COLOR', 'Disables colours, which are used on terminals only.'],
+  ['SPIFFE_ENDPOINT_SOCKET', 'Address of the agent for --source spiffe.'],
   ['NOTIFY_SOCKET', 'Address to which the server reports its state; set by systemd.'],
 ]
 
@@ -80,6 +81,10 @@ const EXAMPLES: Entries = [
     'curl -sS --fail-with-body --unix-socket .certswap/control.sock -X POST http://localhost/reload_certs',
   ],
   ['Validate a renewal before it is installed:', 'certswap check --cert new.crt --key new.key'],
+  [
+    'Serve certificates from Redis, also while it is down at the start:',
+    'certswap serve --source redis://redis.internal --source-password-file password --source-identity web --last-good kept',
+  ],
 ]
 
 function synopsisOf(command: CommandDefinition, i: number): string[] {

@@ -139,10 +139,9 @@ export class Feed implements MaterialFeed {
     this.#pushes?.close()
     this.#calls.close()
     const { source, clock, timeoutMs } = this.#parts
-    await Promise.all([
-      closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act)),
-      this.#lastGood?.close(),
-    ])
+    // Not awaited for longer than a call: an engine must close although its source hangs.
+    const closing = closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act))
+    await Promise.all([closing, this.#lastGood?.close()])
   }
 
   #push(name?: string): void {

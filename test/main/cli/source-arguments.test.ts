@@ -127,7 +127,7 @@ test('flags set options of the source of the configuration file, and paths there
     options: { url: URL_OF_SERVICE, caFile: join(dir, 'ca.crt'), tokenFile: '/run/token', pollSeconds: 5 },
   })
   assert.equal(engine.sourceTimeoutSeconds, 3)
-  assert.deepEqual((engine as { lastGood?: unknown }).lastGood, {
+  assert.deepEqual(engine.lastGood, {
     dir: join(dir, 'kept'),
     keyFile: join(dir, 'kept.key'),
   })

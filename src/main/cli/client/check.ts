@@ -48,7 +48,8 @@ export async function check({ json = false, ...flags }: CheckFlags): Promise<voi
 }
 
 async function examine(config: EngineConfig): Promise<CheckView> {
-  const { source, ...options } = await withSources(config)
+  // A check writes nothing, and reports what the source itself delivers.
+  const { source, lastGood: _, ...options } = await withSources(config)
   try {
     // A server starts despite a broken host, but a check must report it as a failure.
     const policy = { ...options.policy, hosts: 'together' as const }

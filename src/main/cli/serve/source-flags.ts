@@ -1,3 +1,4 @@
+import type { LastGoodOptions } from '../../api/options.js'
 import { MATERIAL_ROWS, type MaterialOptionName } from '../../base/material-options.js'
 import { withoutUndefined } from '../../base/refusal.js'
 import { CommandError, EXIT } from '../exit-codes.js'
@@ -171,12 +172,10 @@ function withHosts(source: SourceConfig, hosts: { onDemand: OnDemandConfig }, na
   }
 }
 
-function lastGoodOption(flags: SourceFlags, file: unknown): unknown {
-  if (flags.lastGood === undefined && flags.lastGoodKeyFile === undefined) return undefined
-  return withoutUndefined({
-    ...Object(file),
-    ...withoutUndefined({ dir: flags.lastGood, keyFile: flags.lastGoodKeyFile }),
-  })
+function lastGoodOption(flags: SourceFlags, file: unknown): LastGoodOptions | undefined {
+  const { lastGood: dir, lastGoodKeyFile: keyFile } = flags
+  if (dir === undefined && keyFile === undefined) return undefined
+  return { ...(Object(file) as LastGoodOptions), ...withoutUndefined({ dir, keyFile }) }
 }
 
 function inFile(option: string, config: string | undefined): string {

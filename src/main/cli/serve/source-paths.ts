@@ -4,19 +4,16 @@ import { absolutePath } from '../../base/absolute-paths.js'
 type WithSources = Readonly<Record<string, unknown>>
 
 /**
- * The options with absolute paths in their sources, of which every option with a path is named `…File`, and in `lastGood`.
+ * The options with absolute paths in their sources, of which every option with a path is named `…File`.
  *
  * @param given the options as they are in the file: what follows `hosts.onDemand` are not the files of a host.
  */
 export function withAbsoluteSources<T extends WithSources>(options: T, given: T, base: string): T {
-  const { source, hosts, lastGood } = given as { source?: unknown; hosts?: unknown; lastGood?: unknown }
+  const { source, hosts } = given as { source?: unknown; hosts?: unknown }
   return {
     ...options,
     ...(source === undefined ? {} : { source: absoluteSource(source, base) }),
     ...(isRecord(hosts) && 'onDemand' in hosts ? { hosts: absoluteOnDemand(hosts, base) } : {}),
-    ...(lastGood === undefined
-      ? {}
-      : { lastGood: mapPaths(lastGood, base, (name) => name === 'dir' || isFile(name)) }),
   }
 }
 
@@ -27,18 +24,10 @@ function absoluteOnDemand(hosts: Record<string, unknown>, base: string): unknown
 }
 
 function absoluteSource(source: unknown, base: string): unknown {
-  return mapPaths(source, base, isFile)
-}
-
-function isFile(name: string): boolean {
-  return name.endsWith('File')
-}
-
-function mapPaths(value: unknown, base: string, isPath: (name: string) => boolean): unknown {
-  if (!isRecord(value)) return value
-  const entries = Object.entries(value).map(([name, one]) => {
-    const isRelated = typeof one === 'string' && one !== '' && isPath(name)
-    return [name, isRelated ? absolutePath(one, base) : one]
+  if (!isRecord(source)) return source
+  const entries = Object.entries(source).map(([name, value]) => {
+    const isPath = typeof value === 'string' && value !== '' && name.endsWith('File')
+    return [name, isPath ? absolutePath(value, base) : value]
   })
   return Object.fromEntries(entries)
 }
