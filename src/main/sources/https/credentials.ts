@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHmac, randomBytes, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 
 import { splitPem } from '../../../workers/formats/pem.js'
@@ -91,8 +91,11 @@ function tokenIn(content: Buffer, path: string): string {
   )
 }
 
+/** No plain digest of a key is kept, so the digest depends on a secret of the process. */
+const DIGEST_KEY = randomBytes(32)
+
 function digestOf({ ca, cert, key }: PemFiles): string {
-  const hash = createHash('sha256')
+  const hash = createHmac('sha256', DIGEST_KEY)
   for (const content of [ca, cert, key]) {
     hash.update(`${content?.length ?? -1} `)
     if (content) hash.update(content)
