@@ -77,7 +77,7 @@ test('every page with commands is listed in a test, which runs them', () => {
 
 test('the index of the documentation links to every page', () => {
   const { text } = pages.find(({ path }) => path === 'docs/README.md') as Page
-  const names = inFolder('docs', '.md').map((path) => basename(path))
+  const names = inFolder('docs', '.md').map((path) => path.slice('docs/'.length))
   const missing = names.filter((name) => name !== 'README.md' && !text.includes(`](${name})`))
   assert.deepEqual(missing, [])
 })

@@ -19,24 +19,38 @@ test('the systemd notifier loads neither hono nor prom-client', () => {
   assert.deepEqual(packagesOf('observe/systemd/index.js'), ['zod'])
 })
 
+test('the HTTPS source loads no package for requests, and an engine with files loads no source', () => {
+  assert.deepEqual(packagesOf('sources/https/index.js'), ['zod'])
+  assert.ok(!modulesOf('index.js').some((path) => path.includes('/main/sources/')))
+})
+
 test('a client of the control server loads no engine before it needs one', () => {
   assert.deepEqual(packagesOf('cli/program.js'), ['commander'])
 })
 
 /** Every package that importing a compiled module of `src/main` loads, itself or through others. */
 function packagesOf(entry: string): string[] {
+  return [...loadedBy(entry).packages].sort()
+}
+
+/** Every module of `src` that it loads. */
+function modulesOf(entry: string): string[] {
+  return [...loadedBy(entry).modules]
+}
+
+function loadedBy(entry: string) {
   const packages = new Set<string>()
-  const seen = new Set<string>()
+  const modules = new Set<string>()
   const visit = (url: URL) => {
-    if (seen.has(url.href)) return
-    seen.add(url.href)
+    if (modules.has(url.href)) return
+    modules.add(url.href)
     for (const [, specifier] of readFileSync(url, 'utf8').matchAll(IMPORT)) {
       if (specifier?.startsWith('.')) visit(new URL(specifier, url))
       else if (!specifier?.startsWith('node:')) packages.add(specifier as string)
     }
   }
   visit(new URL(entry, new URL('../../src/main/', import.meta.url)))
-  return [...packages].sort()
+  return { packages, modules }
 }
 
 /** Static imports and re-exports, as the compiler writes them; `import()` loads later, if at all. */

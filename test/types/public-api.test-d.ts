@@ -46,6 +46,7 @@ import {
   type TrustFacts,
   type WorkerOptions,
 } from '../../src/main/index.js'
+import { type HttpsSourceOptions, httpsSource } from '../../src/main/sources/https/index.js'
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type IsAny<T> = 0 extends 1 & T ? true : false
@@ -68,6 +69,7 @@ export type PublicTypes = [
   ExpiryNotice,
   Fingerprint,
   Generation,
+  HttpsSourceOptions,
   JournalStatus,
   Logger,
   MaterialDiff,
@@ -141,6 +143,7 @@ export async function accepted(app: https.RequestOptions & (() => void)): Promis
   const paths: string[] = changedPaths([], [{ path: 'a', by: 'stamp', value: 'b' }])
   await createReloadEngine({ pfx: 'tls.p12', passphrase: { file: 'pass' }, tls: { minVersion: 'TLSv1.3' } })
   void paths
+  await createReloadEngine({ source: httpsSource({ url: 'https://certs.internal/identity' }) })
   await engine.close()
 }
 
@@ -168,6 +171,8 @@ export async function refused(engine: ReloadEngine): Promise<void> {
   ;(await engine.reload()).warnings.push({ code: 'CERT_EXPIRED', message: '' })
   // @ts-expect-error a status is not for changing
   engine.status().generation.number = 5
+  // @ts-expect-error a token, where the path of its file is meant
+  httpsSource({ url: 'https://certs.internal/identity', token: 'secret' })
   // @ts-expect-error plain HTTP
   engine.attach(new (await import('node:http')).Server())
 }
