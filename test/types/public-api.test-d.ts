@@ -23,6 +23,7 @@ import {
   type ExpiryNotice,
   type Generation,
   type JournalStatus,
+  type LastGoodOptions,
   type Logger,
   type MaterialDiff,
   type MaterialEnd,
@@ -113,6 +114,7 @@ export type PublicTypes = [
   TicketOptions,
   Trigger,
   TrustFacts,
+  LastGoodOptions,
   WorkerOptions,
   WrapOptions,
 ]

@@ -13,8 +13,8 @@ export interface MaterialSource {
   /** In log lines, problems and metrics, for example `etcd`: 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly name: string
   /**
-   * What it delivers, as opposed to other sources of the same name, for example address and name of the identity: up to 1024
-   * characters, without a secret. `lastGood` refuses what was kept for another identity.
+   * What it delivers, as opposed to other sources of the same name, for example address and name of the identity: up to 8192
+   * characters. Only its digest is used: `lastGood` refuses what was kept for another identity.
    */
   readonly identity?: string
   /**

@@ -15,12 +15,9 @@ export const loggerSchema: z.ZodType<Logger> = z.looseObject({
   error: method,
 })
 
-/** It is written into a file, and shown in a message. */
-const MAX_IDENTITY = 1024
-
 export const sourceSchema: z.ZodType<object> = z.looseObject({
   name: z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, dashes and underscores'),
-  identity: z.string().max(MAX_IDENTITY).optional(),
+  identity: z.string().max(8192).optional(),
   read: method,
   readHost: method.optional(),
   watch: method.optional(),

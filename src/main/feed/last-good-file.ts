@@ -167,7 +167,7 @@ function ourHead(bytes: Buffer, body: Buffer, { source, identity, path }: Expect
     if (head.source !== source)
       throw foreign(path, `is of the source ${quoted(head.source)}, not of ${quoted(source)}`)
     if (head.identity !== identity)
-      throw foreign(path, `is of ${quoted(head.identity)}, not of ${quoted(identity)}`)
+      throw foreign(path, `is of another identity of the source ${quoted(source)}`)
     return head
   } catch (error) {
     body.fill(0)

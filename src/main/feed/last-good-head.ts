@@ -10,7 +10,7 @@ export interface LastGoodHead {
   readonly writtenAt: number
   /** The name of the source. */
   readonly source: string
-  /** What the source delivers, as opposed to another source of the same name. May be empty. */
+  /** Digest of what the source delivers, as opposed to another source of the same name. May be empty. */
   readonly identity: string
   /** The version of the delivery; empty in a marker. */
   readonly version: string

@@ -25,7 +25,7 @@ export interface LastGoodPlace {
   readonly keyFile: string | null
   /** The name of the source. */
   readonly source: string
-  /** What the source delivers, as opposed to another source of the same name. May be empty. */
+  /** Digest of what the source delivers, as opposed to another source of the same name. May be empty. */
   readonly identity: string
 }
 

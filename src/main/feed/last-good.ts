@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import { type Problem, ProblemError } from '../../workers/base/problem.js'
 import { type Delivery, type MaterialSource, SourceError } from '../api/source.js'
 import type { Clock } from '../base/clock.js'
@@ -39,12 +41,12 @@ export class LastGood {
     onUnwritten: (problem: Problem) => void,
   ) {
     const { source, clock, logger } = parts
-    const { name, identity = '' } = source
+    const { name } = source
     this.#parts = parts
     this.#dir = dir
     this.afterMs = afterSeconds * 1000
     this.#keeper = createLastGoodKeeper({
-      ...{ dir, keyFile, source: name, identity, clock },
+      ...{ dir, keyFile, source: name, identity: digestOf(source.identity), clock },
       onFailed(problem) {
         onUnwritten(problem)
         logger.warn({ source: name, problem }, 'the material in service cannot be kept')
@@ -104,4 +106,9 @@ export class LastGood {
       cancel()
     }
   }
+}
+
+/** An address may contain a credential, so it is neither stored nor shown. */
+function digestOf(identity: string | undefined): string {
+  return identity === undefined ? '' : createHash('sha256').update(identity).digest('hex')
 }

@@ -70,7 +70,7 @@ test('hosts that a later delivery does not mention stay in service, and are kept
   const host = authority.issue({ names: ['a.example'] })
   const hosts = [{ name: 'a.example', version: 'h1', cert: host.chainPem, key: host.keyPem }]
   const source = new MemorySource(deliveryOf(authority.issue(), 'v1', { hosts }))
-  const engine = await startEngine(t, { ...site.options, source })
+  const engine = await site.start({ source })
   source.set(deliveryOf(authority.issue(), 'v2'))
   assert.equal((await engine.reload()).outcome, 'applied')
   await engine.close()
@@ -116,7 +116,7 @@ test('a source that answers in time is served, and what was kept is not read', a
   writeFileSync(join(site.dir, 'last-good'), 'damaged')
   const logger = recordingLogger()
   const source = new MemorySource(deliveryOf(authority.issue(), 'v2'))
-  const engine = await startEngine(t, { ...site.options, source, logger })
+  const engine = await site.start({ source, logger })
   assert.deepEqual([engine.status().source?.version, engine.status().source?.stale], ['v2', false])
   assert.deepEqual(
     logger.takeLines().filter((line) => line.startsWith('warn')),
@@ -172,12 +172,12 @@ test('a delivery that cannot be served does not stop a start for which a good on
     version: 'v2',
     pairs: [{ cert: good.chainPem, key: authority.issue().keyPem }],
   })
-  const engine = await startEngine(t, { ...site.options, source })
+  const engine = await site.start({ source })
   assert.equal(engine.status().generation.certificates[0]?.fingerprint256, good.fingerprint256)
   assert.equal(engine.status().source?.stale, true)
   assert.equal(engine.status().source?.failures['CERT_KEY_MISMATCH'], 1)
   rmSync(site.dir, { recursive: true })
-  await assert.rejects(startEngine(t, { ...site.options, source }), { code: 'CERT_KEY_MISMATCH' })
+  await assert.rejects(site.start({ source }), { code: 'CERT_KEY_MISMATCH' })
 })
 
 test('a file that is damaged, foreign, replayed or open is refused with its code, and the start waits for the source', async (t) => {
@@ -215,7 +215,7 @@ test('a directory that cannot be written changes nothing that is served, and is 
   mkdirSync(join(site.dir, 'last-good'), { recursive: true })
   const logger = recordingLogger()
   const source = new MemorySource(deliveryOf(authority.issue(), 'v1'))
-  const engine = await startEngine(t, { ...site.options, source, logger })
+  const engine = await site.start({ source, logger })
   const unwritten = () =>
     logger.lines.filter(({ message }) => message === 'the material in service cannot be kept')
   await eventually('the warning', () => unwritten().length > 0)
@@ -238,7 +238,7 @@ test('a directory that cannot be written changes nothing that is served, and is 
 test('a delivery that is refused, or only tried, is not kept', async (t) => {
   const site = siteOf(t, false, { policy: { pairGraceSeconds: 0 } })
   const source = new MemorySource(deliveryOf(authority.issue(), 'v1'))
-  const engine = await startEngine(t, { ...site.options, source })
+  const engine = await site.start({ source })
   source.set(deliveryOf(authority.issue(), 'v2'))
   await engine.reload({ dryRun: true })
   source.set({ version: 'v3', pairs: [{ cert: authority.issue().chainPem, key: authority.issue().keyPem }] })
@@ -293,7 +293,8 @@ interface Started {
 
 interface Site {
   readonly dir: string
-  readonly options: Pick<ReloadEngineOptions, 'lastGood'>
+  /** A start whose source answers. */
+  start(more: Pick<ReloadEngineOptions, 'source' | 'logger'>): Promise<ReloadEngine>
   /** An engine takes the delivery from its source, and is closed. */
   keep(delivery: Delivery, more?: Partial<ReloadEngineOptions>, identity?: string): Promise<void>
   /** A start whose source fails. The source then still has the delivery that was kept last. */
@@ -315,6 +316,9 @@ function siteOf(
   common: Partial<ReloadEngineOptions> = {},
   afterSeconds?: number,
 ): Site {
+  const engines: ReloadEngine[] = []
+  // Before the directory is removed, because a write may be running.
+  t.after(() => Promise.all(engines.map((engine) => engine.close())))
   const parent = tempDir(t)
   const dir = join(parent, 'kept')
   const lastGood = {
@@ -343,7 +347,7 @@ function siteOf(
     const starting = startWithParts(options as ReloadEngineOptions, { clock })
     try {
       const engine = await during(clock, starting, logger)
-      t.after(() => engine.close())
+      engines.push(engine)
       return { engine, clock, logger, source, hungMs }
     } finally {
       lines.push(...logger.lines.map(({ level, message }) => `${level} ${message}`))
@@ -352,7 +356,11 @@ function siteOf(
 
   return {
     dir,
-    options: { ...common, lastGood },
+    async start(more) {
+      const engine = await startWithParts({ ...common, lastGood, logger: recordingLogger(), ...more })
+      engines.push(engine)
+      return engine
+    },
     async keep(given, more = {}, identity) {
       delivery = given
       const source = sourceOf(delivery, identity)
