@@ -16,6 +16,7 @@ export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from '
 export type {
   EngineChanges,
   HostFiles,
+  LastGoodOptions,
   ReloadEngineOptions,
   TicketOptions,
   WorkerOptions,

@@ -5,17 +5,20 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type tls from 'node:tls'
 import { MessageChannel } from 'node:worker_threads'
 
+import { systemClock } from '../../src/main/base/clock.js'
 import { loggerUnavailable } from '../../src/main/base/logger.js'
 import { listenOnLoopback } from '../../src/main/control/loopback.js'
 import { assertParent, replaceable } from '../../src/main/control/socket-path.js'
 import { type EngineParts, startEngine } from '../../src/main/engine/engine.js'
+import { createLastGoodKeeper } from '../../src/main/feed/last-good-keeper.js'
+import { type LastGoodPlace, LastGoodStore } from '../../src/main/feed/last-good-store.js'
 import { shareEngine } from '../../src/main/fleet/index.js'
 import { MESSAGES_VERSION, type ToMember } from '../../src/main/fleet/messages.js'
 import type { Host } from '../../src/main/generation/host.js'
@@ -41,6 +44,7 @@ import { recordingLogger } from '../../support/base/recording-logger.js'
 import { asDocumented, documentedErrors } from '../../support/docs/documented-errors.js'
 import { certificateFacts } from '../../support/engine/pass-reports.js'
 import { servedHost } from '../../support/engine/served-host.js'
+import { numberedDelivery, writeHeld } from '../../support/feed/last-good-site.js'
 import { writePair } from '../../support/files/files.js'
 import { selfSigned } from '../../support/material/certificates.js'
 import { createEcho, listen } from '../../support/servers/echo-server.js'
@@ -236,6 +240,49 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
   },
   SOURCE_WITHDRAWN: (t) =>
     afterSourceAnswers(t, () => refuse('SOURCE_WITHDRAWN', 'there is no key below certswap/web/')),
+  async LAST_GOOD_TORN(_, site) {
+    await keptAt(site)
+    const bytes = readFileSync(site.path('kept/last-good'))
+    site.write('kept/last-good', bytes.fill(0, bytes.length - 10))
+    return refusal(lastGoodAt(site).read())
+  },
+  async LAST_GOOD_TRUNCATED(_, site) {
+    await keptAt(site)
+    site.write('kept/last-good', readFileSync(site.path('kept/last-good')).subarray(0, 100))
+    return (await refusal(lastGoodAt(site).read())).replace(/of \d+ bytes/, 'of 2048 bytes')
+  },
+  async LAST_GOOD_FOREIGN(_, site) {
+    await keptAt(site)
+    return refusal(lastGoodAt(site, { source: 'redis' }).read())
+  },
+  async LAST_GOOD_REPLAYED(_, site) {
+    const store = await keptAt(site)
+    const older = readFileSync(site.path('kept/last-good'))
+    await writeHeld(store, numberedDelivery(2))
+    site.write('kept/last-good', older)
+    return refusal(lastGoodAt(site).read())
+  },
+  async LAST_GOOD_OPEN(_, site) {
+    await keptAt(site)
+    chmodSync(site.path('kept/last-good'), 0o644)
+    return refusal(lastGoodAt(site).read())
+  },
+  LAST_GOOD_UNREADABLE: (_, site) =>
+    refusal(lastGoodAt(site, { keyFile: site.path('last-good.key') }).read()),
+  async LAST_GOOD_UNWRITTEN(_, site) {
+    site.makeDirectory('kept')
+    site.makeDirectory('kept/last-good')
+    const problems: Problem[] = []
+    const keeper = createLastGoodKeeper({
+      ...placeAt(site),
+      clock: systemClock,
+      onFailed: (problem) => problems.push(problem),
+      onWritten() {},
+    })
+    keeper.keep(numberedDelivery(1), false)
+    await keeper.close()
+    return problems[0]?.message
+  },
   SOURCE_OLDER: (t) => afterSourceAnswers(t, () => deliveryOf(root.issue(), '2', { revision: 7 })),
   CONTROL_PATH_UNSAFE: (_, site) => refusal(async () => assertParent(site.path('run/control.sock'))),
   async CONTROL_PATH_IN_USE(t, site) {
@@ -288,6 +335,21 @@ function fail(code: string): never {
 
 function refuse(code: 'SOURCE_DENIED' | 'SOURCE_WITHDRAWN', message: string): never {
   throw new SourceError(code, message)
+}
+
+function placeAt(site: Site): LastGoodPlace {
+  return { dir: site.path('kept'), keyFile: null, source: 'etcd', identity: '' }
+}
+
+function lastGoodAt(site: Site, changes: Partial<LastGoodPlace> = {}): LastGoodStore {
+  return new LastGoodStore({ ...placeAt(site), ...changes })
+}
+
+/** Keeps a delivery. */
+async function keptAt(site: Site): Promise<LastGoodStore> {
+  const store = lastGoodAt(site)
+  await writeHeld(store, numberedDelivery(1))
+  return store
 }
 
 /** The message about a file that is a mount point; test/integration/files/mounted-files.test.ts has real mounts. */

@@ -111,6 +111,7 @@ import type * as certswap from 'certswap'
 declare global {
   const createReloadEngine: typeof certswap.createReloadEngine
   const engine: certswap.ReloadEngine
+  const source: certswap.MaterialSource
   const app: import('node:http').RequestListener
   const server: import('node:https').Server
   const drain: import('certswap/drain').Drain

@@ -20,6 +20,7 @@ import {
   type ExpiryNotice,
   type Generation,
   type JournalStatus,
+  type LastGoodOptions,
   type Logger,
   type MaterialDiff,
   type MaterialEnd,
@@ -93,6 +94,7 @@ export type PublicTypes = [
   TicketOptions,
   Trigger,
   TrustFacts,
+  LastGoodOptions,
   WorkerOptions,
 ]
 assertType<

@@ -109,6 +109,11 @@ export interface ReloadEngineOptions {
    * @defaultValue `60`
    */
   readonly startTimeoutSeconds?: number
+  /**
+   * Keeps the delivery in service on disk, for a start without the source. Needs `source`.
+   * @defaultValue none is kept
+   */
+  readonly lastGood?: LastGoodOptions
   /** Limits of the worker thread. */
   readonly worker?: WorkerOptions
   /**
@@ -140,6 +145,25 @@ export interface TicketOptions {
    * @defaultValue never
    */
   readonly rotateHours?: number
+}
+
+/** Where the delivery in service is kept. */
+export interface LastGoodOptions {
+  /**
+   * A directory that no other engine uses, created with mode 0700 if its parent exists. It holds `last-good` and
+   * `last-good.seq`, both with mode 0600.
+   */
+  readonly dir: string
+  /**
+   * File with a key of 32 bytes, as such, as 64 hexadecimal digits or as base64: then the files are encrypted with AES-256-GCM.
+   * Without it, they are refused when another user can read or replace them (`LAST_GOOD_OPEN`).
+   */
+  readonly keyFile?: string
+  /**
+   * For how long a start asks the source alone, in seconds, 0.1 to 3600; never longer than `startTimeoutSeconds`.
+   * @defaultValue `5`
+   */
+  readonly afterSeconds?: number
 }
 
 /** Limits of the worker thread that prepares the material. */
@@ -187,6 +211,7 @@ export const FIXED_OPTIONS = [
   'source',
   'sourceTimeoutSeconds',
   'startTimeoutSeconds',
+  'lastGood',
 ] as const
 
 type FixedOption = (typeof FIXED_OPTIONS)[number]

@@ -13,6 +13,11 @@ export interface MaterialSource {
   /** In log lines, problems and metrics, for example `etcd`: 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly name: string
   /**
+   * What it delivers, as opposed to other sources of the same name, for example address and name of the identity: up to 8192
+   * characters. Only its digest is used: `lastGood` refuses what was kept for another identity.
+   */
+  readonly identity?: string
+  /**
    * Returns the complete current material, or `'unchanged'` if it is still the one of `request.version`. At most one call is
    * pending, unless an earlier one did not end when its `signal` was aborted (`sourceTimeoutSeconds`).
    * @throws SourceError with the code of the problem. Any other error counts as `SOURCE_UNREACHABLE`, and its message is not

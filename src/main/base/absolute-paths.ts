@@ -27,6 +27,9 @@ export function withAbsolutePaths<T extends object>(options: T, base?: string): 
     tickets: (value) => mapNamed(value, 'secretFile', file),
   }
   for (const { name, kind } of MATERIAL_ROWS) if (name in given) changed[name] = absoluteIn[kind](given[name])
+  for (const name of ['dir', 'keyFile'])
+    if ('lastGood' in given)
+      changed['lastGood'] = mapNamed(changed['lastGood'] ?? given['lastGood'], name, file)
   const { policy } = given
   // Without a slash in it, a claim is the name of a host.
   const claim = (one: unknown) => (typeof one === 'string' && one.includes('/') ? file(one) : one)

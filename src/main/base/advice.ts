@@ -16,6 +16,9 @@ export interface Advice {
   readonly next: string
 }
 
+const NEXT_OF_A_FILE =
+  'check the storage of the directory, and restore the source: the next delivery is kept again'
+
 /** The remedy for each code, in one place; `docs/errors.md` explains them in detail. */
 export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   OPTIONS_INVALID: options('correct the options that the message names'),
@@ -129,6 +132,21 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   SOURCE_INVALID: source('correct what the source delivers, as the message says'),
   SOURCE_WITHDRAWN: source('create the identity at the source again, or stop this process'),
   SOURCE_OLDER: source('wait until the replica of the source is current, or correct its revision'),
+  LAST_GOOD_TORN: source(NEXT_OF_A_FILE),
+  LAST_GOOD_TRUNCATED: source(NEXT_OF_A_FILE),
+  LAST_GOOD_FOREIGN: source(
+    'use the directory and the key of this source, or restore the source; the next delivery is kept again',
+  ),
+  LAST_GOOD_REPLAYED: source(
+    'find out who restored an older file; restore the source: the next delivery is kept again',
+  ),
+  LAST_GOOD_OPEN: options(
+    'use a directory that only this user can change, with files of mode 0600, or set `lastGood.keyFile`',
+  ),
+  LAST_GOOD_UNREADABLE: options('correct the file, its permissions or the path, as the message says'),
+  LAST_GOOD_UNWRITTEN: options(
+    'correct the directory, its permissions or its free space, as the message says',
+  ),
   WORKER_TIMEOUT: worker(
     'if the message names a file, check that its storage responds; otherwise the machine is overloaded: raise `worker.timeoutMs`',
   ),

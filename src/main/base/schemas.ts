@@ -17,6 +17,7 @@ export const loggerSchema: z.ZodType<Logger> = z.looseObject({
 
 export const sourceSchema: z.ZodType<object> = z.looseObject({
   name: z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, dashes and underscores'),
+  identity: z.string().max(8192).optional(),
   read: method,
   readHost: method.optional(),
   watch: method.optional(),

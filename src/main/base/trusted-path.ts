@@ -8,6 +8,7 @@ import {
   readlinkSync,
   type Stats,
 } from 'node:fs'
+import { lstat, readlink } from 'node:fs/promises'
 import { dirname, isAbsolute, join, parse, sep } from 'node:path'
 
 /** The number of links that Linux follows on one path. */
@@ -25,37 +26,76 @@ const MAX_LINKS = 40
  * @throws UntrustedPathError
  */
 export function trustedEntry(path: string): string | null {
+  const walk = walkTo(path)
+  for (let step = walk.next(); ; step = walk.next(entryAt(step.value))) if (step.done) return step.value
+}
+
+/** As {@link trustedEntry}, without blocking the event loop: storage that hangs must not stop it. */
+export async function findTrustedEntry(path: string): Promise<string | null> {
+  const walk = walkTo(path)
+  for (let step = walk.next(); ; step = walk.next(await findEntry(step.value)))
+    if (step.done) return step.value
+}
+
+/** A directory entry; `target` is that of a link. */
+interface Entry {
+  readonly stats: Stats
+  readonly target: string | null
+}
+
+/** Yields each path to look at, and takes what is there. */
+function* walkTo(path: string): Generator<string, string | null, Entry | null> {
   // Not normalized before: `..` after a link is the parent of the link's target.
   const absolute = isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`
   const { root } = parse(absolute)
   const rest = partsOf(absolute.slice(root.length))
   let at = root
   let links = 0
-  assertOwned(at, lstatSync(at), false)
+  let last = yield at
+  if (!last) return null
+  assertOwned(at, last.stats, false)
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     if (part === '..') {
       at = dirname(at)
       continue
     }
     const next = join(at, part)
-    const found = lstatSync(next, { throwIfNoEntry: false })
+    const found = yield next
     if (!found) return null
-    if (!found.isSymbolicLink()) {
+    if (found.target === null) {
       at = next
-      assertOwned(at, found, false)
+      assertOwned(at, found.stats, false)
       continue
     }
     // The mode of a link has no meaning.
-    if (!isTrusted(found.uid)) throw new UntrustedPathError(next, `is a link of user ${found.uid}`)
+    if (!isTrusted(found.stats.uid))
+      throw new UntrustedPathError(next, `is a link of user ${found.stats.uid}`)
     if (++links > MAX_LINKS)
       throw new UntrustedPathError(next, 'is a link that leads through too many others')
-    const target = readlinkSync(next)
-    if (isAbsolute(target)) at = root
-    rest.unshift(...partsOf(target))
+    if (isAbsolute(found.target)) at = root
+    rest.unshift(...partsOf(found.target))
   }
   // Only here, because a path may also end in `..`, or in a link to one of its own directories.
-  assertOwned(at, lstatSync(at), true)
+  last = yield at
+  if (!last) return null
+  assertOwned(at, last.stats, true)
   return at
+}
+
+function entryAt(path: string): Entry | null {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (!stats) return null
+  return { stats, target: stats.isSymbolicLink() ? readlinkSync(path) : null }
+}
+
+async function findEntry(path: string): Promise<Entry | null> {
+  try {
+    const stats = await lstat(path)
+    return { stats, target: stats.isSymbolicLink() ? await readlink(path) : null }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
 }
 
 /** A path whose target another user can change. */

@@ -122,6 +122,13 @@ const schema = z
     source: sourceSchema.optional(),
     sourceTimeoutSeconds: z.number().min(0.1).max(3600).default(10),
     startTimeoutSeconds: z.number().min(0.1).max(86_400).default(60),
+    lastGood: z
+      .strictObject({
+        dir: path,
+        keyFile: path.optional(),
+        afterSeconds: z.number().min(0.1).max(3600).default(5),
+      })
+      .optional(),
     verifyServed: z.boolean().default(true),
     historySize: z.int().min(0).max(100).default(3),
     tickets: z
@@ -150,6 +157,8 @@ const schema = z
     // A source may deliver them.
     const hasAnchors = value.ca !== undefined || value.caDir !== undefined || value.source !== undefined
     if (value.source !== undefined && !isEmptyObject(value.hosts)) refuse('hosts', HOSTS_OF_SOURCE)
+    if (value.lastGood && value.source === undefined)
+      refuse('lastGood', 'expected `source` as well: files need no copy')
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
@@ -197,6 +206,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     worker: rest.worker,
     sourceTimeoutSeconds: rest.sourceTimeoutSeconds,
     startTimeoutSeconds: rest.startTimeoutSeconds,
+    lastGood: rest.lastGood ? { ...rest.lastGood, keyFile: rest.lastGood.keyFile ?? null } : null,
   })
   // The user's own objects, not frozen: a copy would lose its prototype.
   return Object.freeze({ ...resolved, logger: input.logger ?? null, source: input.source ?? null })

@@ -1,14 +1,21 @@
 import type { Problem } from '../../workers/base/problem.js'
-import { type MaterialSource, SourceError } from '../api/source.js'
+import { type Delivery, type MaterialSource, SourceError } from '../api/source.js'
 import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
-import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { callUserCode } from '../base/user-code.js'
-import { type HeldDelivery, type MaterialFeed, type Reading, wipeHeld } from '../reload/material-feed.js'
-import type { PassReport } from '../reload/pass-report.js'
+import {
+  type FirstReading,
+  type HeldDelivery,
+  type MaterialFeed,
+  type Reading,
+  wipeHeld,
+} from '../reload/material-feed.js'
+import { type PassReport, problemsOf } from '../reload/pass-report.js'
 import { acceptDelivery, type DeliveryLimits } from './accept-delivery.js'
 import { Backoff } from './backoff.js'
+import { FirstReadings } from './first-readings.js'
+import { LastGood, type LastGoodSettings } from './last-good.js'
 import { Pushes } from './pushes.js'
 import { Reports } from './reports.js'
 import { SourceHealth } from './source-health.js'
@@ -23,6 +30,8 @@ export interface FeedParts {
   /** Limit of one call of the source, and of the whole start. */
   readonly timeoutMs: number
   readonly startTimeoutMs: number
+  /** `null`: nothing is kept. */
+  readonly lastGood: LastGoodSettings | null
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -37,6 +46,8 @@ export class Feed implements MaterialFeed {
   readonly #backoff = new Backoff()
   readonly #health: SourceHealth
   readonly #reports: Reports
+  readonly #lastGood: LastGood | null
+  #first: FirstReadings | null = null
   #pushes: Pushes | null = null
   #isPushedEarly = false
   /** The delivery in service, and the generation in which it was served first. */
@@ -47,11 +58,12 @@ export class Feed implements MaterialFeed {
   #revision: bigint | null = null
 
   constructor(parts: FeedParts) {
-    const { source, clock, logger, timeoutMs } = parts
+    const { source, clock, logger, timeoutMs, lastGood } = parts
     this.#parts = parts
     this.#calls = new TimedCalls(clock, timeoutMs)
     this.#health = new SourceHealth(source.name, clock)
     this.#reports = new Reports(source, clock, logger)
+    this.#lastGood = lastGood && new LastGood(lastGood, parts, ({ code }) => this.#health.counted(code))
     if (source.watch) this.#user('watch', () => source.watch?.(() => this.#push()))
   }
 
@@ -71,32 +83,14 @@ export class Feed implements MaterialFeed {
     if (this.#isPushedEarly) this.#pushes.push()
   }
 
-  async readFirst(): Promise<HeldDelivery> {
-    const { clock, logger, source, startTimeoutMs } = this.#parts
-    const endMs = clock.monotonicMs() + startTimeoutMs
-    let logged = ''
-    for (;;) {
-      const leftMs = endMs - clock.monotonicMs()
-      const reading = await this.#attempt(null, Math.min(this.#parts.timeoutMs, Math.max(1, leftMs)))
-      if (reading.kind === 'delivered') return reading.held
-      const failed = reading as Extract<Reading, { kind: 'failed' }>
-      this.#failed(failed)
-      const { problem } = failed
-      const waitMs = this.#backoff.delayMs ?? 0
-      const remainingMs = endMs - clock.monotonicMs()
-      if (waitMs >= remainingMs) {
-        const message = `${problem.message}; the start waits ${startTimeoutMs / 1000} s for the source (\`startTimeoutSeconds\`)`
-        throw new ReloadError(problem.code, message, { problems: [{ ...problem, message }] })
-      }
-      if (logged !== problem.code) {
-        const fields = { source: source.name, problem, giveUpInSeconds: Math.round(remainingMs / 1000) }
-        logger.warn(fields, 'waiting for the source of the certificates')
-        logged = problem.code
-      }
-      await new Promise<void>((resolve) => {
-        clock.after(waitMs, resolve)
-      })
-    }
+  async readFirst(): Promise<FirstReading> {
+    this.#first ??= this.#firstReadings()
+    return await this.#first.next()
+  }
+
+  refusedFirst(reading: FirstReading, error: unknown): boolean {
+    if (reading.kind === 'delivered') this.#refuse(problemsOf(error))
+    return this.#first?.refused(reading, error) ?? false
   }
 
   async read(known: number | null): Promise<Reading> {
@@ -109,21 +103,24 @@ export class Feed implements MaterialFeed {
       this.#failed(reading)
       return
     }
-    if (result.problems.length > 0) {
-      this.#backoff.failed()
-      this.#health.failed((result.problems[0] as Problem).code)
-    } else {
+    if (reading.kind === 'kept') {
+      this.#health.serves(reading.held.version, result.generation, true)
+      this.#recall(reading.held)
+      return
+    }
+    if (result.problems.length > 0) this.#refuse(result.problems)
+    else {
       this.#backoff.succeeded()
       this.#health.answered()
     }
     if (reading.kind !== 'delivered') return
-    const { version, revision, lists } = reading.held
+    const { version } = reading.held
     const isServed = result.outcome === 'applied' || (result.outcome === 'unchanged' && !isRolledBack)
     if (isServed && result.problems.length === 0) this.#served = { version, generation: result.generation }
     if (isServed) {
       this.#health.serves(version, result.generation)
-      this.#hasLists = (lists ?? 0) > 0
-      if (revision !== null) this.#revision = revision
+      this.#recall(reading.held)
+      this.#lastGood?.keep(reading.held)
     }
     // It says nothing about the delivery.
     if (result.problems.some(({ code }) => code === 'SUPERSEDED')) return
@@ -136,7 +133,7 @@ export class Feed implements MaterialFeed {
     this.#calls.close()
     const { source } = this.#parts
     // Not awaited for longer than a call: an engine must close although its source hangs.
-    if (source.close) await this.#closed(source)
+    await Promise.all([source.close && this.#closed(source), this.#lastGood?.close()])
   }
 
   #push(): void {
@@ -145,7 +142,7 @@ export class Feed implements MaterialFeed {
   }
 
   async #attempt(version: string | null, timeoutMs: number): Promise<Reading> {
-    const { source, limits } = this.#parts
+    const { source } = this.#parts
     try {
       const given = await this.#calls.run((signal) => source.read({ version, signal }), timeoutMs)
       if (given === 'unchanged') {
@@ -155,8 +152,7 @@ export class Feed implements MaterialFeed {
           'it answered `unchanged` although the request named no version',
         )
       }
-      const held = await acceptDelivery(given, source.name, limits)
-      if (held.hosts && !this.#parts.takesHosts) throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
+      const held = await this.#accepted(given)
       const problem = this.#whyOlder(held) ?? this.#whyUnclear(held)
       if (!problem) return { kind: 'delivered', held }
       wipeHeld(held)
@@ -164,6 +160,37 @@ export class Feed implements MaterialFeed {
     } catch (error) {
       return { kind: 'failed', ...sourceFailure(source.name, error) }
     }
+  }
+
+  async #accepted(given: Delivery): Promise<HeldDelivery> {
+    const { source, limits, takesHosts } = this.#parts
+    const held = await acceptDelivery(given, source.name, limits)
+    if (held.hosts && !takesHosts) throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
+    return held
+  }
+
+  #firstReadings(): FirstReadings {
+    const { source, clock, logger, timeoutMs, startTimeoutMs } = this.#parts
+    return new FirstReadings({
+      ...{ source: source.name, clock, logger, timeoutMs, startTimeoutMs },
+      keptAfterMs: this.#lastGood?.afterMs ?? null,
+      attempt: (limitMs) => this.#attempt(null, limitMs),
+      retryDelayMs: () => this.#backoff.delayMs,
+      readKept: async () => (await this.#lastGood?.read((delivery) => this.#accepted(delivery))) ?? null,
+      onFailed: (failed) => this.#failed(failed),
+      onRefused: ({ code }) => this.#health.counted(code),
+    })
+  }
+
+  /** What later deliveries are compared with. */
+  #recall({ lists, revision }: HeldDelivery): void {
+    this.#hasLists = (lists ?? 0) > 0
+    if (revision !== null) this.#revision = revision
+  }
+
+  #refuse(problems: readonly Problem[]): void {
+    this.#backoff.failed()
+    this.#health.failed((problems[0] as Problem).code)
   }
 
   #failed({ problem, retryAfterMs }: Extract<Reading, { kind: 'failed' }>): void {

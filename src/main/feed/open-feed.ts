@@ -23,5 +23,6 @@ export function openFeed(
     takesHosts: options.hosts !== null,
     timeoutMs: options.sourceTimeoutSeconds * 1000,
     startTimeoutMs: options.startTimeoutSeconds * 1000,
+    lastGood: options.lastGood,
   })
 }

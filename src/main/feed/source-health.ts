@@ -26,8 +26,13 @@ export class SourceHealth {
   }
 
   failed(code: ProblemCode): void {
-    this.#failures[code] = (this.#failures[code] ?? 0) + 1
+    this.counted(code)
     this.#failingSinceMs ??= this.#clock.wallMs()
+  }
+
+  /** A problem that says nothing about the source. */
+  counted(code: ProblemCode): void {
+    this.#failures[code] = (this.#failures[code] ?? 0) + 1
   }
 
   /** @param isStale whether it comes from an earlier run, and the source has not answered yet. */

@@ -28,7 +28,7 @@ export interface Envelope<Message> {
 export interface WireSnapshot {
   readonly generation: Generation
   /** Without logger and passphrase. */
-  readonly options: Omit<ResolvedOptions, 'logger' | 'source'>
+  readonly options: Omit<ResolvedOptions, 'logger' | 'source' | 'lastGood'>
   readonly pairs: readonly WirePair[]
   /** `served`: unchanged. */
   readonly trust: WireTrust | 'served'

@@ -16,7 +16,7 @@ export function wireSnapshot(
   asText: boolean,
 ): WireSnapshot {
   const pack = packer(asText)
-  const { logger: _, source: __, sources, ...rest } = options
+  const { logger: _, source: __, lastGood: ___, sources, ...rest } = options
   return {
     generation,
     options: { ...rest, sources: { ...sources, passphrase: null } },
@@ -63,7 +63,7 @@ export function keptOptions(
   wire: WireSnapshot['options'],
   before: ResolvedOptions | undefined,
 ): ResolvedOptions {
-  const next = { ...wire, logger: null, source: null }
+  const next = { ...wire, logger: null, source: null, lastGood: null }
   return before && isDeepStrictEqual(before, next) ? before : next
 }
 

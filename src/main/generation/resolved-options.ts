@@ -28,4 +28,10 @@ export interface ResolvedOptions {
   /** Limits of one call of the source, and of the start with it, in seconds. */
   readonly sourceTimeoutSeconds: number
   readonly startTimeoutSeconds: number
+  /** `null`: nothing is kept for a start without the source. */
+  readonly lastGood: {
+    readonly dir: string
+    readonly keyFile: string | null
+    readonly afterSeconds: number
+  } | null
 }

@@ -11,13 +11,17 @@ export async function loadFirstFrom(
   pass: Pass,
   options: ResolvedOptions,
 ): Promise<PassReport> {
-  const held = await running(() => feed.readFirst())
-  try {
-    const report = await pass.loadFirst(options, held)
-    feed.settle({ kind: 'delivered', held }, report)
-    return report
-  } finally {
-    wipeHeld(held)
+  for (;;) {
+    const reading = await running(() => feed.readFirst())
+    try {
+      const report = await pass.loadFirst(options, reading.held)
+      feed.settle(reading, report)
+      return report
+    } catch (error) {
+      if (!feed.refusedFirst(reading, error)) throw error
+    } finally {
+      wipeHeld(reading.held)
+    }
   }
 }
 
@@ -35,7 +39,7 @@ export async function passOver(
     if (!mode.dryRun) feed.settle(reading, report)
     return report
   } finally {
-    if (reading.kind === 'delivered') wipeHeld(reading.held)
+    if ('held' in reading) wipeHeld(reading.held)
   }
 }
 
@@ -52,6 +56,7 @@ async function running<T>(read: () => Promise<T>): Promise<T> {
 function reportOf(reading: Reading, pass: Pass): PassReport | Promise<PassReport> {
   switch (reading.kind) {
     case 'delivered':
+    case 'kept':
       return pass.run(reading.held)
     case 'unchanged':
       return pass.untouched()

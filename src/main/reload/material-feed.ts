@@ -6,7 +6,13 @@ import type { PassReport } from './pass-report.js'
 export type Reading =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'failed'; readonly problem: Problem; readonly retryAfterMs: number }
-  | { readonly kind: 'delivered'; readonly held: HeldDelivery }
+  | FirstReading
+
+/** What can be loaded. `kept`: `lastGood` kept it in an earlier run, and the source has not answered. */
+export interface FirstReading {
+  readonly kind: 'delivered' | 'kept'
+  readonly held: HeldDelivery
+}
 
 /** The engine's own copy of a delivery, for one pass. */
 export interface HeldDelivery {
@@ -27,10 +33,15 @@ export function wipeHeld({ set, hosts }: HeldDelivery): void {
 /** The connection of the passes to a source. Engines with files have none. */
 export interface MaterialFeed {
   /**
-   * The first delivery. Waits until the source answers, within the time limit of the start.
+   * The first delivery. Waits until the source answers, within the time limit of the start; or what was kept earlier.
    * @throws ReloadError with the code of the last problem.
    */
-  readFirst(): Promise<HeldDelivery>
+  readFirst(): Promise<FirstReading>
+  /**
+   * Takes the failure of the first load with a reading.
+   * @returns whether `readFirst` is called again.
+   */
+  refusedFirst(reading: FirstReading, error: unknown): boolean
   /**
    * One attempt.
    *

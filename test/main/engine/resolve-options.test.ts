@@ -212,6 +212,21 @@ test('long text is not repeated either', () => {
   assert.match(message, /a string of 500 characters/)
 })
 
+test('`lastGood` is resolved with its defaults, and needs a source', () => {
+  const source = { name: 'etcd', read: async () => 'unchanged' as const }
+  const { lastGood } = resolveOptions({ source, lastGood: { dir: '/kept' } })
+  assert.deepEqual(lastGood, { dir: '/kept', keyFile: null, afterSeconds: 5 })
+  for (const given of [
+    { dir: '' },
+    { dir: '/kept', afterSeconds: 0 },
+    { dir: '/kept', key: '/key' },
+    '/kept',
+    {},
+  ])
+    refusalOf(() => resolveOptions({ source, lastGood: given as never }))
+  assert.match(refusalOf(() => resolveOptions({ ...pair, lastGood: { dir: '/kept' } })).message, /`source`/)
+})
+
 test('a missing option has the documented default', () => {
   assert.deepEqual(resolveOptions(pair), {
     sources: {

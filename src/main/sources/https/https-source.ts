@@ -115,6 +115,7 @@ export function createHttpsSource(
 
   return {
     name: options.name,
+    identity: String(url ?? hostsUrl),
     read,
     ...(hostsUrl && { readHost: (request) => readHost(hostsUrl, request) }),
     ...(pollSeconds > 0 && {
