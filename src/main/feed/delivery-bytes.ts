@@ -38,6 +38,7 @@ export function materialOf(bytes: Buffer): DeliveredMaterial {
     if (section === SECTION.pairs) found.pairs = listOf(reader, pairOf)
     else if (section === SECTION.ca) found.ca = listOf(reader, blobOf)
     else if (section === SECTION.crl) found.crl = listOf(reader, blobOf)
+    else if (section === SECTION.domains) found.trustDomains = Object.fromEntries(listOf(reader, domainOf))
     else if (section === SECTION.hosts) found.hosts = listOf(reader, hostOf)
     else throw new MalformedError('a section is unknown')
   }
@@ -67,7 +68,10 @@ function hostsSectionIn(bytes: Buffer): Buffer {
     const at = bytes.length - reader.left
     const section = reader.uint8()
     if (section === SECTION.hosts) return bytes.subarray(at)
-    listOf<unknown>(reader, section === SECTION.pairs ? pairOf : blobOf)
+    listOf<unknown>(
+      reader,
+      section === SECTION.pairs ? pairOf : section === SECTION.domains ? domainOf : blobOf,
+    )
   }
   return bytes.subarray(bytes.length)
 }
@@ -76,10 +80,10 @@ function hostsSectionIn(bytes: Buffer): Buffer {
 type Item = { readonly uint8: number } | { readonly uint32: number } | DeliveredBytes
 
 /** Each occurs at most once, in this order. An absent section is not the same as an empty one. */
-const SECTION = { pairs: 1, ca: 2, crl: 3, hosts: 4 } as const
+const SECTION = { pairs: 1, ca: 2, crl: 3, domains: 4, hosts: 5 } as const
 const PAIR = { separate: 1, bundle: 2 } as const
 
-function* itemsOf({ pairs, ca, crl, hosts }: DeliveredMaterial): Generator<Item, void, void> {
+function* itemsOf({ pairs, ca, crl, trustDomains, hosts }: DeliveredMaterial): Generator<Item, void, void> {
   yield* section(SECTION.pairs, pairs)
   for (const pair of pairs) yield* itemsOfPair(pair)
   if (ca) {
@@ -89,6 +93,15 @@ function* itemsOf({ pairs, ca, crl, hosts }: DeliveredMaterial): Generator<Item,
   if (crl) {
     yield* section(SECTION.crl, crl)
     yield* crl
+  }
+  if (trustDomains) {
+    const domains = Object.entries(trustDomains)
+    yield* section(SECTION.domains, domains)
+    for (const [domain, anchors] of domains) {
+      yield domain
+      yield { uint32: anchors.length }
+      yield* anchors
+    }
   }
   if (!hosts) return
   yield* section(SECTION.hosts, hosts)
@@ -151,6 +164,11 @@ function pairOf(reader: BytesReader): DeliveredPair {
   if (kind === PAIR.bundle) return { bundle: blobOf(reader) }
   if (kind === PAIR.separate) return { cert: blobOf(reader), key: blobOf(reader) }
   throw new MalformedError('a pair is of an unknown kind')
+}
+
+function domainOf(reader: BytesReader): [string, Buffer[]] {
+  const domain = reader.text(reader.uint32())
+  return [domain, listOf(reader, blobOf)]
 }
 
 function hostOf(reader: BytesReader): DeliveredHost {

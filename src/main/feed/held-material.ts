@@ -9,11 +9,21 @@ export function materialIn({ set: { items }, lists, hosts }: HeldDelivery): Deli
   return {
     pairs: pairsIn(items),
     ca: bytesOf('ca'),
+    ...domainsIn(items),
     ...(lists === null ? {} : { crl: bytesOf('crl') }),
     ...(hosts
       ? { hosts: [...hosts.sets].flatMap(([name, { version, items }]) => hostsIn(name, version, items)) }
       : {}),
   }
+}
+
+/** Absent without trust domains: then any anchor may verify any peer. */
+function domainsIn(items: readonly DeliveredItem[]): Pick<DeliveredMaterial, 'trustDomains'> {
+  const domains = new Map<string, Uint8Array[]>()
+  for (const { domain, bytes } of items) {
+    if (domain !== undefined) domains.set(domain, [...(domains.get(domain) ?? []), bytes])
+  }
+  return domains.size === 0 ? {} : { trustDomains: Object.fromEntries(domains) }
 }
 
 function hostsIn(name: string, version: string, items: readonly DeliveredItem[]): DeliveredHost[] {

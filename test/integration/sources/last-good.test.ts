@@ -13,6 +13,7 @@ import { createMetrics } from '../../../src/main/observe/metrics.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
 import { type RecordingLogger, recordingLogger } from '../../../support/base/recording-logger.js'
+import { handshake } from '../../../support/clients/tls-client.js'
 import { nextEvent, servedBy, serveEcho, startEngine } from '../../../support/engine/engines.js'
 import { writeKey } from '../../../support/feed/last-good-site.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
@@ -63,6 +64,35 @@ test('hosts, trust anchors and revocation lists are kept as well', async (t) => 
   assert.equal(engine.status().generation.trust?.authorities, 1)
   const server = await serveEcho(t, engine, { requestCert: false })
   assert.equal(await servedBy(server, { servername: 'a.example' }), host.fingerprint256)
+})
+
+test('trust domains are kept: after a start without the source, a peer still needs the CA of its own domain', async (t) => {
+  const site = siteOf(t, true, { hosts: {}, requestCert: true })
+  const [own, other] = [createAuthority(), createAuthority()]
+  const host = authority.issue({ names: ['a.example'] })
+  const trustDomains = { 'example.org': [own.certDer], 'other.test': [other.certDer] }
+  const hosts = [{ name: 'a.example', version: 'h1', cert: host.chainPem, key: host.keyPem }]
+  await site.keep(deliveryOf(authority.issue(), 'v1', { trustDomains, hosts }))
+  const { engine } = await site.startWithout('SOURCE_UNREACHABLE')
+  assert.equal(engine.status().generation.trust?.authorities, 2)
+  const port = await serveEcho(t, engine)
+  const admits = async (issuer: typeof own, id: string) => {
+    const { chainPem, keyPem } = issuer.issue({ names: [], uris: [id] })
+    const peer = {
+      port,
+      cert: chainPem,
+      key: keyPem,
+      servername: 'a.example',
+      maxVersion: 'TLSv1.2',
+    } as const
+    return await handshake(peer).then(
+      ({ fingerprint256 }) => fingerprint256 === host.fingerprint256,
+      () => false,
+    )
+  }
+  assert.equal(await admits(own, 'spiffe://example.org/web'), true)
+  assert.equal(await admits(other, 'spiffe://other.test/web'), true)
+  assert.equal(await admits(other, 'spiffe://example.org/web'), false)
 })
 
 test('hosts that a later delivery does not mention stay in service, and are kept', async (t) => {

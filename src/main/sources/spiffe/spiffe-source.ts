@@ -31,9 +31,10 @@ export function spiffeSource(options: SpiffeSourceOptions = {}): MaterialSource 
       return calls
     },
   })
-  const { name, endpoint } = resolved
+  const { name, endpoint, id, hint } = resolved
   return {
     name,
+    identity: JSON.stringify([endpoint.text, id, hint]),
     read: (request) => read(watch, request, endpoint.text),
     watch: (changed) => void watch.onChange(changed),
     async close() {
