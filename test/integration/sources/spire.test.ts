@@ -28,6 +28,8 @@ const options = { skip: withoutSpire }
 /** SPIRE renews at half of the lifetime plus ten seconds: about every three seconds. */
 const SHORT_TTL = 16
 const ROTATIONS = 30
+/** Clients of the load. */
+const CONCURRENCY = 2
 
 test(
   'thirty rotations under load: no handshake fails, and sessions of unchanged trust are resumed',
@@ -83,6 +85,7 @@ test(
         await eventually('new identities', areNew, 120_000)
         open = await site.dial(undefined, old)
         assert.equal(open.isAuthorized, true, 'until the old authority is revoked')
+        assert.deepEqual(load.errors, [])
       }
       const newId = command.includes('NEW') ? await authorityId('Prepared') : ''
       const [, ...args] = command.replace('NEW', newId).replace('OLD', oldId).split(' ')
@@ -97,7 +100,10 @@ test(
       [open?.socket.localPort],
     )
     const { ok, errors } = await load.end()
-    assert.deepEqual(errors, [])
+    // Trust shrinks: a handshake that was under way at that moment is closed, and its client connects again.
+    assert.ok(errors.length <= CONCURRENCY, errors.join())
+    for (const error of errors) assert.match(error, /ECONNRESET|socket hang up|socket disconnected/)
+    assert.equal(await site.get(), 'hello')
     t.diagnostic(`${ok} requests`)
   },
 )
@@ -225,7 +231,7 @@ async function startSite(t: TestContext, { ttl = 3600, federatesWith = [], prepa
     socket.destroy()
     return isAuthorized
   }
-  /** Requests over new connections, two at a time, until it ends. */
+  /** Requests over new connections, {@link CONCURRENCY} at a time, until it ends. */
   const load = () => {
     let isEnding = false
     let ok = 0
@@ -241,8 +247,9 @@ async function startSite(t: TestContext, { ttl = 3600, federatesWith = [], prepa
         await sleep(5)
       }
     }
-    const running = Promise.all([run(), run()])
+    const running = Promise.all(Array.from({ length: CONCURRENCY }, run))
     return {
+      errors,
       async end() {
         isEnding = true
         await running
