@@ -44,8 +44,9 @@ const schema = z.strictObject({
   }),
 })
 
-/** The refused members of the option `hosts`. `own` is the option `source`. */
-export function onDemandIssues(hosts: unknown, own: unknown): z.core.$ZodIssue[] {
+/** The refused members of the option `hosts`. The options may have any type. */
+export function onDemandIssues(input: unknown): z.core.$ZodIssue[] {
+  const { hosts, source: own } = Object(input) as { readonly hosts?: unknown; readonly source?: unknown }
   if (!isOnDemand(hosts)) return []
   const parsed = schema.safeParse(hosts, WORDED)
   const issues: z.core.$ZodIssue[] = parsed.error?.issues ?? []

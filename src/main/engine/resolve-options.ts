@@ -191,7 +191,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
   if (proto !== null)
     throw new ReloadError('OPTIONS_INVALID', `invalid options: \`${proto}\` is not allowed as a name`)
   const parsed = schema.safeParse(input, WORDED)
-  const issues = [...(parsed.error?.issues ?? []), ...onDemandIssues(input.hosts, input.source)]
+  const issues = [...(parsed.error?.issues ?? []), ...onDemandIssues(input)]
   if (!parsed.success || issues.length > 0) throw optionsInvalid(issues, input)
   const { tickets, ...rest } = parsed.data
   const resolved = deepFreeze({

@@ -239,10 +239,12 @@ test('a missing option has the documented default', () => {
       dhparam: null,
       ocsp: null,
       ticketSecret: null,
+      source: null,
     },
     context: {},
     peers: { requestCert: false, rejectUnauthorized: true },
     hosts: null,
+    onDemand: null,
     unknownHosts: 'default',
     hostCacheSize: 1000,
     autoReloadInterval: 0,
@@ -274,7 +276,10 @@ test('a missing option has the documented default', () => {
       maxFileBytes: 1_048_576,
       maxCrlBytes: 524_288,
     },
+    sourceTimeoutSeconds: 10,
+    startTimeoutSeconds: 60,
     logger: null,
+    source: null,
   })
 })
 
@@ -305,6 +310,7 @@ test('a given option is kept, a single path as a list of one', () => {
     dhparam: 'dh.pem',
     ocsp: null,
     ticketSecret: 'tickets.key',
+    source: null,
   })
   assert.deepEqual(context, { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', ciphers: 'DEFAULT' })
   assert.deepEqual(peers, { requestCert: true, rejectUnauthorized: false })
