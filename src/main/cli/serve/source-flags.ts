@@ -126,15 +126,25 @@ function assertNoFiles({ flags, file }: Given, sourceName: string): void {
   }
 }
 
+/** Options of the configuration file that the engine checks later. */
+interface Unchecked {
+  readonly onDemand?: unknown
+}
+
+interface UncheckedHosts {
+  readonly source?: unknown
+  readonly allow?: readonly string[]
+}
+
 /** The option `hosts`, if it has hosts on demand. */
 function onDemandHosts({ flags, file }: Given): { readonly onDemand: OnDemandConfig } | undefined {
-  const { onDemand } = Object(file['hosts']) as { onDemand?: unknown }
+  const { onDemand } = Object(file['hosts']) as Unchecked
   const isWanted = flags.hostsOnDemand === true || onDemand !== undefined
   if (!isWanted) {
     if (flags.allow !== undefined) throw refused('--allow needs --hosts-on-demand')
     return undefined
   }
-  const { source = true, ...limits } = Object(onDemand) as { source?: unknown; allow?: readonly string[] }
+  const { source = true, ...limits } = Object(onDemand) as UncheckedHosts
   const allow = flags.allow ?? limits.allow
   if (allow === undefined) {
     throw refused(

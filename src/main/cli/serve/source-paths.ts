@@ -1,15 +1,18 @@
 import { absolutePath } from '../../base/absolute-paths.js'
 
 /** Options of the configuration file, which are not validated yet: any type is possible. */
-type WithSources = Readonly<Record<string, unknown>>
+interface WithSources {
+  readonly source?: unknown
+  readonly hosts?: unknown
+}
 
 /**
  * The options with absolute paths in their sources, of which every option with a path is named `…File`.
  *
  * @param given the options as they are in the file: what follows `hosts.onDemand` are not the files of a host.
  */
-export function withAbsoluteSources<T extends WithSources>(options: T, given: T, base: string): T {
-  const { source, hosts } = given as { source?: unknown; hosts?: unknown }
+export function withAbsoluteSources<T extends object>(options: T, given: T, base: string): T {
+  const { source, hosts } = given as WithSources
   return {
     ...options,
     ...(source === undefined ? {} : { source: absoluteSource(source, base) }),
