@@ -8,6 +8,7 @@ import type { Delivery } from '../../src/main/api/source.js'
 import { bytesOfMaterial } from '../../src/main/feed/delivery-bytes.js'
 import { materialIn } from '../../src/main/feed/held-material.js'
 import { type LastGoodPlace, LastGoodStore } from '../../src/main/feed/last-good-store.js'
+import { runAtOnce } from '../../src/main/generation/slices.js'
 import type { HeldDelivery } from '../../src/main/reload/material-feed.js'
 import { tempDir } from '../files/temp-dir.js'
 
@@ -40,7 +41,7 @@ export function writeKey(path: string): string {
 
 /** Writes a delivery at once. */
 export async function writeHeld(store: LastGoodStore, held: HeldDelivery): Promise<void> {
-  const bytes = bytesOfMaterial(materialIn(held), Number.MAX_SAFE_INTEGER)
+  const bytes = runAtOnce(bytesOfMaterial(materialIn(held), Number.MAX_SAFE_INTEGER))
   if (bytes) await store.write(bytes, { ...held, nowMs: Date.now(), keepsHosts: false })
 }
 

@@ -38,7 +38,7 @@ next()
 function next(): void {
   number++
   say('begins')
-  keeper.keep(numberedDelivery(number), false)
+  void keeper.keep(numberedDelivery(number), false)
 }
 
 /** Before it returns, the pipe has the line. */

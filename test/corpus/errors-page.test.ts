@@ -279,7 +279,7 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
       onFailed: (problem) => problems.push(problem),
       onWritten() {},
     })
-    keeper.keep(numberedDelivery(1), false)
+    await keeper.keep(numberedDelivery(1), false)
     await keeper.close()
     return problems[0]?.message
   },

@@ -6,19 +6,28 @@ export type DeliveredMaterial = Omit<Delivery, 'version' | 'revision'>
 
 /**
  * The material as bytes, in one buffer of its own that the caller can overwrite. A key is never a part of a text, as it would
- * be in JSON, because a string cannot be overwritten.
+ * be in JSON, because a string cannot be overwritten. With a step for each item, because there can be thousands of hosts.
  *
  * @param maxBytes - the limit of the result.
  * @returns `null` if the material is larger.
  */
-export function bytesOfMaterial(material: DeliveredMaterial, maxBytes: number): Buffer | null {
+export function* bytesOfMaterial(
+  material: DeliveredMaterial,
+  maxBytes: number,
+): Generator<void, Buffer | null, void> {
   let length = 0
-  for (const item of itemsOf(material)) length += sizeOf(item)
+  for (const item of itemsOf(material)) {
+    length += sizeOf(item)
+    yield
+  }
   if (length > maxBytes) return null
   // Not from Node's shared buffer pool, so that it can be overwritten as a whole.
   const bytes = Buffer.allocUnsafeSlow(length)
   let at = 0
-  for (const item of itemsOf(material)) at = put(item, bytes, at)
+  for (const item of itemsOf(material)) {
+    at = put(item, bytes, at)
+    yield
+  }
   return bytes
 }
 

@@ -105,7 +105,7 @@ export class Feed implements MaterialFeed {
     return await this.#attempt(version, this.#parts.timeoutMs)
   }
 
-  settle(reading: Reading, { result, isRolledBack }: PassReport): void {
+  async settle(reading: Reading, { result, isRolledBack }: PassReport): Promise<void> {
     if (reading.kind === 'failed') {
       this.#failed(reading)
       return
@@ -127,11 +127,11 @@ export class Feed implements MaterialFeed {
     if (isServed) {
       this.#health.serves(version, result.generation)
       this.#recall(reading.held)
-      this.#lastGood?.keep(reading.held)
     }
-    // It says nothing about the delivery.
-    if (result.problems.some(({ code }) => code === 'SUPERSEDED')) return
-    this.#reports.send(version, isServed, result)
+    // A superseded pass says nothing about the delivery.
+    if (!result.problems.some(({ code }) => code === 'SUPERSEDED'))
+      this.#reports.send(version, isServed, result)
+    if (isServed) await this.#lastGood?.keep(reading.held)
   }
 
   /** Ends calls, timers and the source. */

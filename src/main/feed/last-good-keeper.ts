@@ -1,5 +1,6 @@
 import { type Problem, ProblemError } from '../../workers/base/problem.js'
 import type { Clock } from '../base/clock.js'
+import { runInSlices } from '../generation/slices.js'
 import type { HeldDelivery } from '../reload/material-feed.js'
 import { bytesOfMaterial, withHostsOf } from './delivery-bytes.js'
 import { materialIn } from './held-material.js'
@@ -10,12 +11,13 @@ import { type KeptDelivery, type LastGoodPlace, LastGoodStore } from './last-goo
 /** Keeps the material in service on disk, in the background. No failure affects the material in service. */
 export interface LastGoodKeeper {
   /**
-   * Copies a delivery and writes it: one write at a time, and of the deliveries that wait, only the newest. A write that fails
-   * is repeated, after 1 s and then after twice the time, up to 60 s. Does nothing after `close`.
+   * Copies a delivery in slices, and writes it: one write at a time, and of the deliveries that wait, only the newest. A write
+   * that fails is repeated, after 1 s and then after twice the time, up to 60 s. Does nothing after `close`.
    *
    * @param keepsHosts - whether the hosts of the delivery before are kept with it.
+   * @returns a promise that resolves when the delivery is copied. It never rejects.
    */
-  keep(held: HeldDelivery, keepsHosts: boolean): void
+  keep(held: HeldDelivery, keepsHosts: boolean): Promise<void>
   /**
    * The delivery that was kept; `null` if there is none.
    * @throws ProblemError with a code `LAST_GOOD_*` for a file that is refused
@@ -38,15 +40,22 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
   const store = new LastGoodStore(options)
   let waiting: Copy | null = null
   let running: Promise<void> | null = null
+  let copying: Promise<void> = Promise.resolve()
   let cancelRetry: (() => void) | null = null
   let retryMs = FIRST_RETRY_MS
   let failing = false
   let closed = false
 
-  function keep(held: HeldDelivery, keepsHosts: boolean): void {
-    if (closed) return
+  function keep(held: HeldDelivery, keepsHosts: boolean): Promise<void> {
+    // In turn, so that the newest is the last.
+    if (!closed) copying = copying.then(() => copy(held, keepsHosts)).catch(fail)
+    return copying
+  }
+
+  async function copy(held: HeldDelivery, keepsHosts: boolean): Promise<void> {
     const { version, revision } = held
-    const bytes = bytesOfMaterial(materialIn(held), MAX_MATERIAL_BYTES)
+    const steps = bytesOfMaterial(materialIn(held), MAX_MATERIAL_BYTES)
+    const bytes = await runInSlices(steps, { longestMs: 0 })
     const earlier = waiting
     waiting = after({ version, revision, bytes, keepsHosts }, earlier)
     earlier?.bytes?.fill(0)
@@ -80,8 +89,7 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
       if (!bytes) throw new Error(`it has more than ${MAX_MATERIAL_BYTES} bytes`)
       await store.write(bytes, { version, revision, keepsHosts, nowMs: clock.wallMs() })
     } catch (error) {
-      if (!failing) options.onFailed(unwritten(options.dir, error))
-      failing = true
+      fail(error)
       return false
     }
     const recovered = failing
@@ -89,6 +97,11 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
     retryMs = FIRST_RETRY_MS
     options.onWritten(version, recovered)
     return true
+  }
+
+  function fail(error: unknown): void {
+    if (!failing) options.onFailed(unwritten(options.dir, error))
+    failing = true
   }
 
   function waitToRetry(copy: Copy): void {
@@ -110,7 +123,7 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
     const tooLong = new Promise<void>((resolve) => {
       cancel = clock.after(CLOSE_MS, resolve)
     })
-    await Promise.race([running, tooLong])
+    await Promise.race([copying.then(() => running), tooLong])
     cancel()
   }
 

@@ -57,12 +57,13 @@ export class LastGood {
     })
   }
 
-  /** Writes a delivery in the background, unless it is the one that was kept last. */
-  keep(held: HeldDelivery): void {
+  /** Writes a delivery in the background, unless it is the one that was kept last. Resolves when it is copied. */
+  async keep(held: HeldDelivery): Promise<void> {
     if (held.version === this.#version) return
     this.#version = held.version
-    this.#keeper.keep(held, held.hosts === null && this.#hasHosts)
+    const keepsHosts = held.hosts === null && this.#hasHosts
     this.#hasHosts ||= held.hosts !== null
+    await this.#keeper.keep(held, keepsHosts)
   }
 
   /**

@@ -13,14 +13,15 @@ export async function loadFirstFrom(
 ): Promise<PassReport> {
   for (;;) {
     const reading = await running(() => feed.readFirst())
+    let settled: Promise<void> | null = null
     try {
       const report = await pass.loadFirst(options, reading.held)
-      feed.settle(reading, report)
+      settled = feed.settle(reading, report)
       return report
     } catch (error) {
       if (!feed.refusedFirst(reading, error)) throw error
     } finally {
-      wipeHeld(reading.held)
+      wipeAfter(settled, reading)
     }
   }
 }
@@ -34,13 +35,22 @@ export async function passOver(
 ): Promise<PassReport> {
   const read = () => feed.read(mayBeUnchanged(mode, options) ? generation.number : null)
   const reading = await (isAutomatic(mode) ? read() : running(read))
+  let settled: Promise<void> | null = null
   try {
     const report = await reportOf(reading, pass)
-    if (!mode.dryRun) feed.settle(reading, report)
+    if (!mode.dryRun) settled = feed.settle(reading, report)
     return report
   } finally {
-    if ('held' in reading) wipeHeld(reading.held)
+    wipeAfter(settled, reading)
   }
+}
+
+/** The result of a pass does not wait for it. */
+function wipeAfter(settled: Promise<void> | null, reading: Reading): void {
+  if (!('held' in reading)) return
+  const wipe = () => wipeHeld(reading.held)
+  if (settled) settled.then(wipe, wipe)
+  else wipe()
 }
 
 /** Keeps the process running while a caller waits for the source, whose client may have no handle open. */

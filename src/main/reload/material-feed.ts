@@ -48,6 +48,9 @@ export interface MaterialFeed {
    * @param known number of the generation in service, if the source may answer that nothing changed.
    */
   read(known: number | null): Promise<Reading>
-  /** Takes the outcome of a pass. Not called for dry runs. */
-  settle(reading: Reading, report: PassReport): void
+  /**
+   * Takes the outcome of a pass. Not called for dry runs.
+   * @returns a promise that resolves when the copy of the delivery is not needed any more. It never rejects.
+   */
+  settle(reading: Reading, report: PassReport): Promise<void>
 }

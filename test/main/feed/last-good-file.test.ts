@@ -96,9 +96,9 @@ test('an encrypted file shows neither material nor key, and no two are equal', (
 })
 
 test('material beyond the limit gives no bytes', () => {
-  const size = bytesOfMaterial(material, 1e6)?.length as number
-  assert.equal(bytesOfMaterial(material, size)?.length, size)
-  assert.equal(bytesOfMaterial(material, size - 1), null)
+  const size = runAtOnce(bytesOfMaterial(material, 1e6))?.length as number
+  assert.equal(runAtOnce(bytesOfMaterial(material, size))?.length, size)
+  assert.equal(runAtOnce(bytesOfMaterial(material, size - 1)), null)
 })
 
 function sealed(
@@ -106,7 +106,7 @@ function sealed(
   key: Buffer | null,
   content: Omit<Delivery, 'version'> = material,
 ): Buffer {
-  const body = bytesOfMaterial(content, 1e8) as Buffer
+  const body = runAtOnce(bytesOfMaterial(content, 1e8)) as Buffer
   return Buffer.concat([...sealedFile('material', given, body, key)])
 }
 
