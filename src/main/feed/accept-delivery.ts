@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 
+import { exact } from '../../workers/base/exact.js'
 import { toSharedJson } from '../../workers/base/shared-json.js'
 import { trustDomainIn } from '../../workers/formats/spiffe-id.js'
 import {
@@ -147,7 +148,7 @@ function domainItems(given: unknown, source: string, limits: DeliveryLimits): De
 function copyOf(given: unknown, where: string, maxBytes: number): Uint8Array {
   if (typeof given !== 'string' && !types.isUint8Array(given))
     throw invalid(`\`${where}\`: expected PEM text, or PEM or DER in a Uint8Array`)
-  const copy = typeof given === 'string' ? Buffer.from(given) : Uint8Array.from(given)
+  const copy = typeof given === 'string' ? exact(given) : Uint8Array.from(given)
   if (copy.length > 0 && copy.length <= maxBytes) return copy
   const { length } = copy
   copy.fill(0)

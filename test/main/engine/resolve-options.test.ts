@@ -278,6 +278,7 @@ test('a missing option has the documented default', () => {
     },
     sourceTimeoutSeconds: 10,
     startTimeoutSeconds: 60,
+    lastGood: null,
     logger: null,
     source: null,
   })

@@ -101,6 +101,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
 
   return {
     name: 'redis',
+    identity: [prefix, identity ?? ''].join(' '),
     async read(request) {
       if (identity === null)
         throw new SourceError('SOURCE_INVALID', 'redisSource: `identity` is not set; set it')
