@@ -60,7 +60,8 @@ export function materialOf(fields: Fields, subject: Subject, key: Buffer | null)
     ...(revision === undefined ? {} : { revision: BigInt(revision) }),
     pairs,
     ...(ca ? { ca: [ca] } : {}),
-    ...(crl ? { crl: [crl] } : {}),
+    // An empty field states that there is no list (any more).
+    ...(crl ? { crl: crl.length > 0 ? [crl] : [] } : {}),
   }
   return { kind: 'material', delivery, secrets }
 }
