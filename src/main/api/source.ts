@@ -89,7 +89,8 @@ export interface Delivery {
   /**
    * Trust anchors by SPIFFE trust domain, such as `example.org`. If it is present, each peer, client or server, is verified by
    * the anchors of its own trust domain alone: the one of the SPIFFE ID that is the only URI name of its certificate. A peer
-   * without such a name is refused, whatever its issuer.
+   * without such a name is refused, whatever its issuer. A later delivery without it is refused (`SOURCE_INVALID`), because then
+   * any anchor would verify any peer.
    */
   readonly trustDomains?: Readonly<Record<string, readonly DeliveredBytes[]>>
   /** Revocation lists, in addition to the option `crl`. After a delivery with lists, only `[]` removes them. */
@@ -114,7 +115,7 @@ export interface SourceReport {
   readonly version: string
   /** The server name; `null` for the whole delivery. */
   readonly host: string | null
-  /** `refused`: the previous material stays in service, and `problems` states why. */
+  /** `refused`: other material is in service, and `problems` states why; without problems, it was rolled back. */
   readonly outcome: 'served' | 'refused'
   /** Number of the generation in service; `null` before the first. */
   readonly generation: number | null

@@ -24,7 +24,7 @@ import type { OnDemand } from '../feed/open-on-demand.js'
 import { currentGeneration } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { connectionCounts } from '../reload/connection-counts.js'
-import type { PassMode } from '../reload/pass.js'
+import { isAutomatic, type PassMode } from '../reload/pass.js'
 import type { PassReport } from '../reload/pass-report.js'
 import { Reloader } from '../reload/reloader.js'
 import { resolveRollback } from '../reload/rollback.js'
@@ -198,7 +198,9 @@ class Engine extends BaseEngine implements ReloadEngine {
 
   async rollback(options?: number | RollbackOptions): Promise<ReloadResult> {
     this.assertOpen()
-    return this.#settle(await this.#reloader.rollback(resolveRollback(options)))
+    const result = this.#settle(await this.#reloader.rollback(resolveRollback(options)))
+    if (result.outcome === 'applied') this.#feed?.rolledBack(result)
+    return result
   }
 
   history(): readonly Generation[] {
@@ -272,8 +274,8 @@ class Engine extends BaseEngine implements ReloadEngine {
   }
 
   #run(mode: PassMode): Promise<ReloadResult> {
-    const kind = `${mode.force ? 'forced ' : ''}${mode.dryRun ? 'dry run' : 'reload'}`
-    return this.#passQueue.run(kind, async () => {
+    const what = isAutomatic(mode) ? 'check' : mode.dryRun ? 'dry run' : 'reload'
+    return this.#passQueue.run(`${mode.force ? 'forced ' : ''}${what}`, async () => {
       const report = await this.#reloader.pass(mode)
       return mode.dryRun ? this.#settlement.settleDryRun(report) : this.#settle(report)
     })

@@ -197,9 +197,11 @@ export class Journal {
       ? 'certificate and key do not match yet; the old pair stays in service'
       : problems.every(({ code }) => code === 'MEMBER_EVICTED')
         ? 'trust was withdrawn, but evicted members still use the old trust'
-        : outcome === 'applied'
-          ? 'some hosts were not reloaded; their old certificates stay in service'
-          : 'certificates not reloaded; the old ones stay in service'
+        : outcome === 'applied' && problems.every(({ code }) => code.startsWith('SOURCE_'))
+          ? 'files were reloaded; the source gave no material, and what it delivered last stays in service'
+          : outcome === 'applied'
+            ? 'some hosts were not reloaded; their old certificates stay in service'
+            : 'certificates not reloaded; the old ones stay in service'
     // A later pass may find only some of them: a thread at a hanging mount, for example, names fewer files.
     if (keys.every((key) => this.#logged.has(key))) this.#logger.debug(fields, message)
     else if (waits) this.#logger.info(fields, message)

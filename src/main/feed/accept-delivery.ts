@@ -22,6 +22,8 @@ export interface DeliveryLimits {
   readonly maxFileBytes: number
   /** Of each item of trust anchors or revocation lists. */
   readonly maxTrustBytes: number
+  /** Receives each copy. */
+  readonly copied?: (copy: Uint8Array) => void
 }
 
 const MAX_PAIRS = 8
@@ -40,8 +42,19 @@ const VERSION = /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/
 export async function acceptDelivery(
   given: unknown,
   source: string,
-  limits: DeliveryLimits,
+  sizes: DeliveryLimits,
 ): Promise<HeldDelivery> {
+  const copies: Uint8Array[] = []
+  try {
+    return await copyDelivery(given, source, { ...sizes, copied: (copy) => copies.push(copy) })
+  } catch (error) {
+    // The parts before the one that is refused: they may be keys.
+    for (const copy of copies) copy.fill(0)
+    throw error
+  }
+}
+
+async function copyDelivery(given: unknown, source: string, limits: DeliveryLimits): Promise<HeldDelivery> {
   if (!isObject(given)) throw invalid('expected a delivery or `unchanged`')
   const delivery = given as unknown as Delivery
   const version = versionOf(delivery.version, 'version')
@@ -100,12 +113,12 @@ export function pairItems(
   pair: unknown,
   where: string,
   idOf: (part: string) => string,
-  { maxFileBytes }: DeliveryLimits,
+  limits: DeliveryLimits,
 ): DeliveredItem[] {
   if (!isObject(pair)) throw invalid(`\`${where}\`: expected an object`)
   const { cert, key, bundle } = pair
   const item = (role: DeliveredRole, part: string, given: unknown): DeliveredItem => {
-    return { role, id: idOf(part), bytes: copyOf(given, `${where}.${part}`, maxFileBytes) }
+    return { role, id: idOf(part), bytes: copyOf(given, `${where}.${part}`, limits.maxFileBytes, limits) }
   }
   if (bundle !== undefined) {
     if (cert !== undefined || key !== undefined)
@@ -119,12 +132,12 @@ function trustItems(
   given: readonly DeliveredBytes[] | undefined,
   role: 'ca' | 'crl',
   source: string,
-  { maxTrustBytes }: DeliveryLimits,
+  limits: DeliveryLimits,
 ): DeliveredItem[] {
   if (given === undefined) return []
   return list(given, role, 0, MAX_TRUST_ITEMS).map((bytes, i) => {
     const part = numbered(role, i)
-    return { role, id: deliveredId(source, part), bytes: copyOf(bytes, part, maxTrustBytes) }
+    return { role, id: deliveredId(source, part), bytes: copyOf(bytes, part, limits.maxTrustBytes, limits) }
   })
 }
 
@@ -138,17 +151,28 @@ function domainItems(given: unknown, source: string, limits: DeliveryLimits): De
     const part = `trustDomains/${domain}`
     return list(anchors, part, 0, MAX_TRUST_ITEMS).map((bytes, i): DeliveredItem => {
       const id = deliveredId(source, numbered(part, i))
-      return { role: 'domain-ca', id, domain, bytes: copyOf(bytes, numbered(part, i), limits.maxTrustBytes) }
+      return {
+        role: 'domain-ca',
+        id,
+        domain,
+        bytes: copyOf(bytes, numbered(part, i), limits.maxTrustBytes, limits),
+      }
     })
   })
   if (items.length > 0 && items.length <= MAX_TRUST_ITEMS) return items
   throw invalid(`\`trustDomains\`: expected 1 to ${MAX_TRUST_ITEMS} items with trust anchors`)
 }
 
-function copyOf(given: unknown, where: string, maxBytes: number): Uint8Array {
+function copyOf(
+  given: unknown,
+  where: string,
+  maxBytes: number,
+  { copied }: Pick<DeliveryLimits, 'copied'>,
+): Uint8Array {
   if (typeof given !== 'string' && !types.isUint8Array(given))
     throw invalid(`\`${where}\`: expected PEM text, or PEM or DER in a Uint8Array`)
   const copy = typeof given === 'string' ? exact(given) : Uint8Array.from(given)
+  copied?.(copy)
   if (copy.length > 0 && copy.length <= maxBytes) return copy
   const { length } = copy
   copy.fill(0)

@@ -1,5 +1,6 @@
 import type { MaterialSource } from '../api/source.js'
 import type { Clock } from '../base/clock.js'
+import { holdLoop } from '../base/hold-loop.js'
 
 /**
  * Closes a source. Not awaited for longer than the time limit: an engine must close although its source hangs.
@@ -13,6 +14,8 @@ export async function closeSource(
   user: (method: string, act: () => unknown) => unknown,
 ): Promise<void> {
   if (!source.close) return
+  // What the source waits for may have no handle, and then the process would end before its last error is shown.
+  const release = holdLoop()
   await new Promise<void>((resolve) => {
     const cancel = clock.after(timeoutMs, resolve)
     const ended = () => {
@@ -22,4 +25,5 @@ export async function closeSource(
     const closing = user('close', () => source.close?.())
     Promise.resolve(closing).then(ended, ended)
   })
+  release()
 }

@@ -1,10 +1,11 @@
 import type { Problem } from '../../workers/base/problem.js'
+import type { ReloadResult } from '../api/result.js'
 import { type Delivery, type MaterialSource, SourceError } from '../api/source.js'
 import type { SourceStatus } from '../api/status.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import { callUserCode } from '../base/user-code.js'
 import {
+  copyOfHeld,
   type FirstReading,
   type HeldDelivery,
   type MaterialFeed,
@@ -14,6 +15,7 @@ import {
 import { type PassReport, problemsOf } from '../reload/pass-report.js'
 import { acceptDelivery, type DeliveryLimits } from './accept-delivery.js'
 import { Backoff } from './backoff.js'
+import { callSource } from './call-source.js'
 import { closeSource } from './close-source.js'
 import { FirstReadings } from './first-readings.js'
 import { LastGood, type LastGoodSettings } from './last-good.js'
@@ -54,8 +56,10 @@ export class Feed implements MaterialFeed {
   #hostPush: (name?: string) => void = () => {}
   /** The delivery in service, and the generation in which it was served first. */
   #served: { readonly version: string; readonly generation: number } | null = null
-  /** Whether the delivery in service has revocation lists. */
+  /** Whether the delivery in service has revocation lists, and trust domains. */
   #hasLists = false
+  #hasDomains = false
+  #last: HeldDelivery | null = null
   /** The highest revision that was served. */
   #revision: bigint | null = null
 
@@ -96,7 +100,11 @@ export class Feed implements MaterialFeed {
   }
 
   refusedFirst(reading: FirstReading, error: unknown): boolean {
-    if (reading.kind === 'delivered') this.#refuse(problemsOf(error))
+    if (reading.kind === 'delivered') {
+      const problems = problemsOf(error)
+      this.#refuse(problems)
+      this.#reports.send(reading.held.version, 'refused', { generation: null, problems })
+    }
     return this.#first?.refused(reading, error) ?? false
   }
 
@@ -105,7 +113,11 @@ export class Feed implements MaterialFeed {
     return await this.#attempt(version, this.#parts.timeoutMs)
   }
 
-  async settle(reading: Reading, { result, isRolledBack }: PassReport): Promise<void> {
+  get last(): HeldDelivery | null {
+    return this.#last
+  }
+
+  async settle(reading: Reading, { result, isRolledBack }: PassReport, keepsLast: boolean): Promise<void> {
     if (reading.kind === 'failed') {
       this.#failed(reading)
       return
@@ -113,31 +125,44 @@ export class Feed implements MaterialFeed {
     if (reading.kind === 'kept') {
       this.#health.serves(reading.held.version, result.generation, true)
       this.#recall(reading.held)
+      this.#keepLast(keepsLast ? reading.held : null)
       return
     }
-    if (result.problems.length > 0) this.#refuse(result.problems)
+    const problems = this.#problemsOfDelivery(result)
+    if (problems.length > 0) this.#refuse(problems)
     else {
       this.#backoff.succeeded()
       this.#health.answered()
     }
     if (reading.kind !== 'delivered') return
+    const { outcome, generation } = result
+    // The problem is not one of the delivery.
+    if (outcome === 'rejected' && problems.length === 0) return
     const { version } = reading.held
-    const isServed = result.outcome === 'applied' || (result.outcome === 'unchanged' && !isRolledBack)
-    if (isServed && result.problems.length === 0) this.#served = { version, generation: result.generation }
+    // The trust of a delivery whose certificates were rolled back is in force.
+    if (outcome === 'applied') this.#recall(reading.held)
+    if (isRolledBack) return
+    const isServed = outcome === 'applied' || outcome === 'unchanged'
     if (isServed) {
-      this.#health.serves(version, result.generation)
+      if (problems.length === 0) this.#served = { version, generation }
+      this.#health.serves(version, generation)
       this.#recall(reading.held)
+      this.#keepLast(keepsLast ? reading.held : null)
     }
-    // A superseded pass says nothing about the delivery.
-    if (!result.problems.some(({ code }) => code === 'SUPERSEDED'))
-      this.#reports.send(version, isServed, result)
+    this.#reports.send(version, isServed ? 'served' : 'refused', { generation, problems })
     if (isServed) await this.#lastGood?.keep(reading.held)
+  }
+
+  /** After a rollback: what was delivered last is not in service. */
+  rolledBack({ generation }: Pick<ReloadResult, 'generation'>): void {
+    if (this.#served) this.#reports.send(this.#served.version, 'refused', { generation, problems: [] })
   }
 
   /** Ends calls, timers and the source. */
   async close(): Promise<void> {
     this.#pushes?.close()
     this.#calls.close()
+    this.#keepLast(null)
     const { source, clock, timeoutMs } = this.#parts
     // Not awaited for longer than a call: an engine must close although its source hangs.
     const closing = closeSource(source, clock, timeoutMs, (method, act) => this.#user(method, act))
@@ -174,7 +199,10 @@ export class Feed implements MaterialFeed {
   async #accepted(given: Delivery): Promise<HeldDelivery> {
     const { source, limits, takesHosts } = this.#parts
     const held = await acceptDelivery(given, source.name, limits)
-    if (held.hosts && !takesHosts) throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
+    if (held.hosts && !takesHosts) {
+      wipeHeld(held)
+      throw new SourceError('SOURCE_INVALID', UNWANTED_HOSTS)
+    }
     return held
   }
 
@@ -191,15 +219,33 @@ export class Feed implements MaterialFeed {
     })
   }
 
+  #keepLast(held: HeldDelivery | null): void {
+    if (this.#last) wipeHeld(this.#last)
+    this.#last = held && copyOfHeld(held)
+  }
+
   /** What later deliveries are compared with. */
-  #recall({ lists, revision }: HeldDelivery): void {
+  #recall({ lists, revision, set }: HeldDelivery): void {
     this.#hasLists = (lists ?? 0) > 0
+    this.#hasDomains = hasDomains(set)
     if (revision !== null) this.#revision = revision
   }
 
   #refuse(problems: readonly Problem[]): void {
     this.#backoff.failed()
     this.#health.failed((problems[0] as Problem).code)
+  }
+
+  /** Without those of the fleet, of files beside the source, of new options, and of a rollback at the same time. */
+  #problemsOfDelivery({ trigger, outcome, problems }: ReloadResult): readonly Problem[] {
+    if (trigger === 'update' && outcome === 'rejected') return []
+    const prefix = `${this.#parts.source.name}:`
+    return problems.filter(
+      ({ code, path }) =>
+        code !== 'SUPERSEDED' &&
+        !code.startsWith('MEMBER_') &&
+        (path === undefined || path.startsWith(prefix)),
+    )
   }
 
   #failed({ problem, retryAfterMs }: Extract<Reading, { kind: 'failed' }>): void {
@@ -213,22 +259,26 @@ export class Feed implements MaterialFeed {
     return { code: 'SOURCE_OLDER', message }
   }
 
-  /** An omission must not accept revoked certificates again. */
-  #whyUnclear({ lists }: HeldDelivery): Problem | null {
-    if (lists !== null || !this.#hasLists) return null
-    const message = `source ${this.#parts.source.name}: the delivery states nothing about revocation lists, and the last one had some; deliver \`crl: []\` to remove them`
-    return { code: 'SOURCE_INVALID', message }
+  /** An omission must neither accept revoked certificates again, nor let any anchor verify peers of any trust domain. */
+  #whyUnclear({ lists, set }: HeldDelivery): Problem | null {
+    const why =
+      lists === null && this.#hasLists
+        ? 'states nothing about revocation lists, and the last one had some; deliver `crl: []` to remove them'
+        : this.#hasDomains && !hasDomains(set)
+          ? 'has no `trustDomains`, and the last one had some; deliver them, or restart without them'
+          : null
+    if (why === null) return null
+    return { code: 'SOURCE_INVALID', message: `source ${this.#parts.source.name}: the delivery ${why}` }
   }
 
   #user(method: string, act: () => unknown): unknown {
     const { source, logger } = this.#parts
-    return callUserCode('hook', `${method}() of the source ${source.name}`, act, (error) => {
-      logger.warn(
-        { source: source.name, problem: sourceFailure(source.name, error).problem },
-        'the source failed',
-      )
-    })
+    return callSource(source.name, method, act, logger)
   }
+}
+
+function hasDomains({ items }: HeldDelivery['set']): boolean {
+  return items.some(({ role }) => role === 'domain-ca')
 }
 
 const UNWANTED_HOSTS = 'it delivers hosts, but the engine serves none; set the option `hosts: {}`'

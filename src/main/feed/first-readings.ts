@@ -28,6 +28,9 @@ export interface FirstReadingParts {
   readonly onRefused: (problem: Problem) => void
 }
 
+/** When the last attempt of a start is made, in milliseconds before its end. */
+const LAST_MS = 1000
+
 /**
  * The readings of a start, until one of them can be served: the source is asked until it answers. If it does not answer in time,
  * or delivers what cannot be served, what was kept earlier is tried once.
@@ -38,6 +41,8 @@ export class FirstReadings {
   /** When what was kept is due; `null` without `lastGood`, and when it has been tried. */
   #keptAtMs: number | null
   #problem: Problem | null = null
+  /** Whether the source has stated that the identity does not exist: then what was kept must not be served. */
+  #isWithdrawn = false
   /** Why what was kept cannot be served. */
   #keptProblem: Problem | null = null
   /** Why a delivery cannot be served. */
@@ -66,10 +71,11 @@ export class FirstReadings {
       const failed = reading as Failed
       this.#parts.onFailed(failed)
       this.#problem = failed.problem
+      this.#isWithdrawn ||= failed.problem.code === 'SOURCE_WITHDRAWN'
       const waitMs = this.#parts.retryDelayMs() ?? 0
       if (this.#isKeptPossible) await this.#wait(Math.min(waitMs, this.#untilTurnMs))
-      else if (waitMs >= this.#leftMs) throw this.#gaveUp(this.#problem)
-      else await this.#wait(waitMs)
+      else if (this.#leftMs <= 0) throw this.#gaveUp(this.#problem)
+      else await this.#wait(this.#untilNextMs(waitMs, failed.retryAfterMs))
     }
   }
 
@@ -98,9 +104,14 @@ export class FirstReadings {
     return Math.max(0, at - this.#parts.clock.monotonicMs())
   }
 
-  /** A source that states that the identity does not exist has answered: what was kept must not be served. */
   get #isKeptPossible(): boolean {
-    return this.#keptAtMs !== null && this.#problem?.code !== 'SOURCE_WITHDRAWN'
+    return this.#keptAtMs !== null && !this.#isWithdrawn
+  }
+
+  /** The last attempt is made a second before the end, unless the source asked for more time. */
+  #untilNextMs(waitMs: number, retryAfterMs: number): number {
+    const untilLastMs = Math.max(LAST_MS, this.#leftMs - LAST_MS)
+    return Math.min(Math.max(retryAfterMs, Math.min(waitMs, untilLastMs)), this.#leftMs)
   }
 
   get #isKeptDue(): boolean {

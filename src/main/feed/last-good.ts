@@ -73,7 +73,7 @@ export class LastGood {
    * @throws ProblemError
    */
   async read(accept: (delivery: Delivery) => Promise<HeldDelivery>): Promise<HeldDelivery | null> {
-    const kept = await this.#withinTime(this.#keeper.read())
+    const kept = await this.#withinTime(this.#keeper.read(), (late) => late?.wipe())
     if (!kept) return null
     try {
       const held = await accept(kept.delivery)
@@ -92,12 +92,14 @@ export class LastGood {
     await this.#keeper.close()
   }
 
-  async #withinTime<T>(reading: Promise<T>): Promise<T> {
+  /** @param late receives an answer after the time limit. */
+  async #withinTime<T>(reading: Promise<T>, late: (value: T) => void): Promise<T> {
     const { clock, timeoutMs } = this.#parts
     let cancel = () => {}
     const tooLong = new Promise<never>((_, reject) => {
       cancel = clock.after(timeoutMs, () => {
         const message = `${this.#dir} did not answer within ${timeoutMs / 1000} s`
+        reading.then(late, () => {})
         reject(new ProblemError('LAST_GOOD_UNREADABLE', message, this.#dir))
       })
     })

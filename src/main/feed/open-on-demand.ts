@@ -3,11 +3,11 @@ import type { OnDemandStatus } from '../api/status.js'
 import type { Serving } from '../attach/serving.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
-import { callUserCode } from '../base/user-code.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
 import { limitsOf } from '../prepare/preparation.js'
 import type { Worker } from '../threads/pool.js'
 import { acceptHost } from './accept-host.js'
+import { callSource } from './call-source.js'
 import { closeSource } from './close-source.js'
 import type { Feed } from './feed.js'
 import { HostPreparer } from './host-preparer.js'
@@ -42,8 +42,7 @@ export function openOnDemand(
   const preparer = new HostPreparer(worker, () => serving.snapshot)
   const reports = new Reports(source, clock, logger)
   const refusals = new RefusedHosts(source.name, clock, logger)
-  const user = (method: string, act: () => unknown) =>
-    callUserCode('hook', `${method}() of the source ${source.name}`, act)
+  const user = (method: string, act: () => unknown) => callSource(source.name, method, act, logger)
   const hosts = new OnDemandHosts(
     {
       source: {

@@ -1,11 +1,10 @@
 import { isoTime } from '../../workers/base/iso-time.js'
 import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
-import type { ReloadResult } from '../api/result.js'
 import type { MaterialSource, SourceReport } from '../api/source.js'
 import type { Clock } from '../base/clock.js'
 import { deepFreeze } from '../base/deep-freeze.js'
 import type { Logger } from '../base/logger.js'
-import { callUserCode } from '../base/user-code.js'
+import { callSource } from './call-source.js'
 
 /** Tells a source what became of its deliveries. The same outcome of a version is reported once. */
 export class Reports {
@@ -22,10 +21,9 @@ export class Reports {
 
   send(
     version: string,
-    isServed: boolean,
-    { generation, problems }: Pick<ReloadResult, 'generation' | 'problems'>,
+    outcome: SourceReport['outcome'],
+    { generation, problems }: Pick<SourceReport, 'generation' | 'problems'>,
   ): void {
-    const outcome = isServed ? 'served' : 'refused'
     const key = [version, outcome, generation, identityOfProblems(problems)].join('\n')
     if (key === this.#last) return
     this.#last = key
@@ -44,14 +42,7 @@ export class Reports {
 
   #report(report: SourceReport): void {
     const { name } = this.#source
-    callUserCode(
-      'hook',
-      `report() of the source ${name}`,
-      () => this.#source.report?.(deepFreeze(report)),
-      () => {
-        this.#logger.warn({ source: name }, 'the source did not take a report')
-      },
-    )
+    callSource(name, 'report', () => this.#source.report?.(deepFreeze(report)), this.#logger)
   }
 }
 

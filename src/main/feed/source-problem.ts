@@ -40,10 +40,16 @@ export function sourceFailure(source: string, error: unknown): SourceFailure {
 
 /** Also an error of another copy of this package: sources are packages of their own. */
 function asSourceError(error: unknown): Pick<SourceError, 'code' | 'message' | 'retryAfterMs'> | null {
-  if (error instanceof SourceError) return error
   const given = error as Partial<SourceError> | null | undefined
-  const isNamed = error instanceof Error && error.name === 'SourceError'
+  const isNamed = error instanceof SourceError || (error instanceof Error && error.name === 'SourceError')
   return isNamed && CODES.has(given?.code as SourceErrorCode) ? (given as SourceError) : null
+}
+
+/** An error to show: that of the source if it is a `SourceError`, otherwise one with its code only, and without a stack. */
+export function withoutContent(method: string, error: unknown): Error {
+  const known = asSourceError(error)
+  const message = known ? shortened(printable(known.message)) : `${method}() failed with ${nameOf(error)}`
+  return Object.assign(new Error(message), { stack: undefined })
 }
 
 function problem(code: SourceErrorCode, source: string, what: string): Problem {

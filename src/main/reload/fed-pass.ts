@@ -1,7 +1,9 @@
+import type { Problem } from '../../workers/base/problem.js'
+import { deepFreeze } from '../base/deep-freeze.js'
 import { holdLoop } from '../base/hold-loop.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import { type MaterialFeed, type Reading, wipeHeld } from './material-feed.js'
+import { type HeldDelivery, type MaterialFeed, type Reading, wipeHeld } from './material-feed.js'
 import { isAutomatic, type Pass, type PassMode } from './pass.js'
 import type { PassReport } from './pass-report.js'
 
@@ -16,7 +18,7 @@ export async function loadFirstFrom(
     let settled: Promise<void> | null = null
     try {
       const report = await pass.loadFirst(options, reading.held)
-      settled = feed.settle(reading, report)
+      settled = feed.settle(reading, report, hasFiles(options))
       return report
     } catch (error) {
       if (!feed.refusedFirst(reading, error)) throw error
@@ -37,8 +39,8 @@ export async function passOver(
   const reading = await (isAutomatic(mode) ? read() : running(read))
   let settled: Promise<void> | null = null
   try {
-    const report = await reportOf(reading, pass)
-    if (!mode.dryRun) settled = feed.settle(reading, report)
+    const report = await reportOf(reading, feed, pass, mode.options ?? options)
+    if (!mode.dryRun) settled = feed.settle(reading, report, hasFiles(mode.options ?? options))
     return report
   } finally {
     wipeAfter(settled, reading)
@@ -63,7 +65,12 @@ async function running<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-function reportOf(reading: Reading, pass: Pass): PassReport | Promise<PassReport> {
+function reportOf(
+  reading: Reading,
+  feed: MaterialFeed,
+  pass: Pass,
+  options: ResolvedOptions,
+): PassReport | Promise<PassReport> {
   switch (reading.kind) {
     case 'delivered':
     case 'kept':
@@ -71,15 +78,33 @@ function reportOf(reading: Reading, pass: Pass): PassReport | Promise<PassReport
     case 'unchanged':
       return pass.untouched()
     case 'failed':
-      return pass.withoutMaterial(reading.problem)
+      return withoutSource(reading.problem, feed.last, pass, options)
+  }
+}
+
+/** While the source fails, files beside it are still loaded: revocation lists, for example. */
+async function withoutSource(
+  problem: Problem,
+  last: HeldDelivery | null,
+  pass: Pass,
+  options: ResolvedOptions,
+): Promise<PassReport> {
+  if (!last || !hasFiles(options)) return pass.withoutMaterial(problem)
+  const { result, failureDigest, ...report } = await pass.run(last)
+  const outcome = result.outcome === 'applied' ? 'applied' : 'rejected'
+  return {
+    ...report,
+    result: deepFreeze({ ...result, outcome, problems: [problem, ...result.problems] }),
+    failureDigest: `${problem.code} ${failureDigest}`,
   }
 }
 
 /** Whether the answer that nothing changed ends the pass. Files beside the source, and new options, need its material. */
-function mayBeUnchanged(
-  { options: changed, force, dryRun }: PassMode,
-  { sources: { ca, caDir, crl, dhparam, ticketSecret } }: ResolvedOptions,
-): boolean {
-  const hasFiles = ca.length + caDir.length + crl.length > 0 || dhparam !== null || ticketSecret !== null
-  return changed === undefined && !force && !dryRun && !hasFiles
+function mayBeUnchanged({ options: changed, force, dryRun }: PassMode, options: ResolvedOptions): boolean {
+  return changed === undefined && !force && !dryRun && !hasFiles(options)
+}
+
+/** Whether there are files beside the source. */
+function hasFiles({ sources: { ca, caDir, crl, dhparam, ticketSecret } }: ResolvedOptions): boolean {
+  return ca.length + caDir.length + crl.length > 0 || dhparam !== null || ticketSecret !== null
 }

@@ -30,6 +30,12 @@ export function wipeHeld({ set, hosts }: HeldDelivery): void {
   for (const { items } of [set, ...(hosts?.sets.values() ?? [])]) for (const { bytes } of items) bytes.fill(0)
 }
 
+/** A copy of its own, without hosts: those in service stay. */
+export function copyOfHeld({ set, ...held }: HeldDelivery): HeldDelivery {
+  const items = set.items.map((item) => ({ ...item, bytes: Uint8Array.from(item.bytes) }))
+  return { ...held, set: { ...set, items }, hosts: null }
+}
+
 /** The connection of the passes to a source. Engines with files have none. */
 export interface MaterialFeed {
   /**
@@ -48,9 +54,13 @@ export interface MaterialFeed {
    * @param known number of the generation in service, if the source may answer that nothing changed.
    */
   read(known: number | null): Promise<Reading>
+  /** The delivery in service, kept for passes over the files beside it while the source fails; `null` without files. */
+  readonly last: HeldDelivery | null
   /**
    * Takes the outcome of a pass. Not called for dry runs.
+   *
+   * @param keepsLast whether {@link last} is needed, because there are files beside the source.
    * @returns a promise that resolves when the copy of the delivery is not needed any more. It never rejects.
    */
-  settle(reading: Reading, report: PassReport): Promise<void>
+  settle(reading: Reading, report: PassReport, keepsLast: boolean): Promise<void>
 }

@@ -1,6 +1,8 @@
 /* Failure is the normal case of a source: the last good material stays in service, and only an explicit absence removes any. */
 
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -10,7 +12,9 @@ import { SourceError } from '../../../src/main/index.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { type FakeClock, fakeClock } from '../../../support/base/fake-clock.js'
 import { type RecordingLogger, recordingLogger } from '../../../support/base/recording-logger.js'
+import { type HandshakeOptions, handshake } from '../../../support/clients/tls-client.js'
 import { nextEvent, servedBy, serveEcho, startEngine } from '../../../support/engine/engines.js'
+import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
 
@@ -211,6 +215,103 @@ test('a dry run that the source fails changes no state and plans no retry', asyn
   assert.deepEqual([status?.failingSince, status?.failures, nextCheckInMs], [null, {}, null])
 })
 
+test('while the source fails, files beside it are still loaded: a revoked client is refused', async (t) => {
+  const dir = tempDir(t)
+  const [ca, crl] = [join(dir, 'ca.crt'), join(dir, 'ca.crl')]
+  const clients = createAuthority()
+  const client = clients.issue()
+  writeFileSync(ca, clients.certPem)
+  writeFileSync(crl, clients.crl())
+  const leaf = authority.issue()
+  const source = new MemorySource(deliveryOf(leaf, '1'))
+  const engine = await startEngine(t, { source, ca, crl, requestCert: true })
+  const port = await serveEcho(t, engine)
+  const enters = () => admitted({ port, cert: client.chainPem, key: client.keyPem })
+  assert.equal(await enters(), true)
+  source.answer = () => {
+    throw new SourceError('SOURCE_UNREACHABLE', 'connection refused')
+  }
+  writeFileSync(crl, clients.crl({ revoked: [client.serial] }))
+  const { outcome, problems } = await engine.reload()
+  assert.deepEqual([outcome, problems.map(({ code }) => code)], ['applied', ['SOURCE_UNREACHABLE']])
+  assert.equal(await enters(), false)
+  assert.equal(engine.status().generation.certificates[0]?.fingerprint256, leaf.fingerprint256)
+  const again = await engine.reload()
+  assert.deepEqual([again.outcome, again.problems[0]?.code], ['rejected', 'SOURCE_UNREACHABLE'])
+})
+
+test('a delivery without trust domains after one with them is refused: any anchor would verify any peer', async (t) => {
+  const [own, other] = [createAuthority(), createAuthority()]
+  const trust = { ca: [own.certPem], trustDomains: { 'example.org': [other.certPem] } }
+  const source = new MemorySource(deliveryOf(authority.issue(), '1', trust))
+  const engine = await startEngine(t, { source })
+  source.set(deliveryOf(authority.issue(), '2', { ca: [own.certPem] }))
+  const { outcome, problems } = await engine.reload()
+  assert.deepEqual([outcome, problems[0]?.code], ['rejected', 'SOURCE_INVALID'])
+  assert.equal(engine.status().generation.trust.authorities, 2)
+})
+
+test('a refused update is no failure of the source, and is not reported to it', async (t) => {
+  const source = new MemorySource(deliveryOf(authority.issue(), '1'))
+  const engine = await startEngine(t, { source })
+  const result = await engine.update({ policy: { requiredNames: ['other.example'] } })
+  assert.equal(result.outcome, 'rejected')
+  const { source: status, nextCheckInMs } = engine.status()
+  assert.deepEqual([status?.failingSince, status?.failures, nextCheckInMs], [null, {}, null])
+  assert.equal(source.reports.length, 1)
+})
+
+test('a first delivery that is refused is reported to the source with its reason', async () => {
+  const source = new MemorySource({
+    version: '1',
+    pairs: [{ cert: authority.issue().chainPem, key: 'garbage' }],
+  })
+  await assert.rejects(startWithParts({ source, logger: recordingLogger() }), { code: 'KEY_MISSING' })
+  const [report] = source.reports
+  assert.deepEqual(
+    [report?.outcome, report?.generation, report?.problems[0]?.code],
+    ['refused', null, 'KEY_MISSING'],
+  )
+})
+
+test('the start waits for its whole time, also if the source asks for more', async () => {
+  for (const retryAfterMs of [0, 3_600_000]) {
+    const clock = fakeClock()
+    const source = new MemorySource(deliveryOf(authority.issue(), '1'))
+    source.answer = () => {
+      throw new SourceError('SOURCE_UNREACHABLE', 'busy', { retryAfterMs })
+    }
+    const begun = clock.monotonicMs()
+    const starting = startWithParts({ source, logger: recordingLogger(), startTimeoutSeconds: 50 }, { clock })
+    const failed = assert.rejects(starting, { code: 'SOURCE_UNREACHABLE' })
+    while (!source.isClosed) await clock.advance(100)
+    await failed
+    assert.ok(clock.monotonicMs() - begun >= 50_000, `${clock.monotonicMs() - begun} ms`)
+  }
+})
+
+test('errors of other methods of a source are shown without their text', async (t) => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => warnings.push(warning)
+  process.on('warning', note)
+  t.after(() => process.off('warning', note))
+  const fails = () => {
+    throw new Error(`redis://user:${SECRET}@host`)
+  }
+  const source = Object.assign(new MemorySource(deliveryOf(authority.issue(), '1')), {
+    watch: fails,
+    report: async () => fails(),
+    close: fails,
+  })
+  const logger = recordingLogger()
+  const engine = await startEngine(t, { source, logger })
+  await engine.close()
+  await pause(1)
+  assert.ok(warnings.length >= 3)
+  const shown = [...logger.lines, ...warnings.map((one) => [one.message, one.stack, Object.entries(one)])]
+  assert.ok(!JSON.stringify(shown).includes(SECRET), JSON.stringify(shown))
+})
+
 test('a delivery of an older revision is refused, and the newer one stays in service', async (t) => {
   const [newer, older] = [authority.issue(), authority.issue()]
   const source = new MemorySource(deliveryOf(newer, 'b', { revision: 8n }))
@@ -312,6 +413,15 @@ async function during<T>(clock: FakeClock, pending: Promise<T>): Promise<T> {
     await pause(1)
   }
   return await settled
+}
+
+/** Whether a server that echoes admits the client. */
+function admitted(options: Pick<HandshakeOptions, 'port' | 'cert' | 'key'>): Promise<boolean> {
+  const seen = handshake({ ...options, confirm: true, onSocket: (socket) => socket.write('x') })
+  return seen.then(
+    () => true,
+    () => false,
+  )
 }
 
 interface Controlled {

@@ -129,6 +129,10 @@ test('what was rolled back stays out of service until the source delivers anothe
   source.set(deliveryOf(third, '3'))
   await applied
   assert.equal(await servedBy(port), third.fingerprint256)
+  assert.deepEqual(
+    source.reports.map(({ version, outcome }) => `${version} ${outcome}`),
+    ['1 served', '2 served', '2 refused', '3 served'],
+  )
 })
 
 test('another version with the same certificate is no new generation, and is not read in full again', async (t) => {
