@@ -129,8 +129,10 @@ test('a thousand announcements without a name are one sweep', async () => {
 test('an announcement during an outage is followed when the source answers again', async () => {
   const { hosts, clock, store, fail } = setup()
   const host = await hosts.hostFor('a.example')
-  fail(new SourceError('SOURCE_UNREACHABLE', 'no'))
   for (let i = 0; i < 3; i++) await hosts.hostFor(`${i}.example`)
+  fail(new SourceError('SOURCE_UNREACHABLE', 'no'))
+  for (let i = 0; i < 3; i++) hosts.changed(`${i}.example`)
+  await turn()
   store.set('a.example', '2')
   hosts.changed('a.example')
   await clock.advance(60_000)

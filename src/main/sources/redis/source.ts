@@ -12,6 +12,7 @@ import type { Argument } from './client.js'
 import { createReadHash } from './hashes.js'
 import { keysBelow, type Subject } from './keys.js'
 import { type RedisSourceOptions, resolveRedisOptions } from './options.js'
+import { ReceivedHosts } from './received-hosts.js'
 import type { Entry } from './replies.js'
 import { createReporter } from './reporter.js'
 import { createSession } from './session.js'
@@ -58,6 +59,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
         })
   let following: Promise<void> = Promise.resolve()
   let newestRevision = -1n
+  const received = new ReceivedHosts()
 
   const read = async (own: string, { version, signal }: ReadRequest): Promise<Delivery | 'unchanged'> => {
     const subject: Subject = { kind: 'identity', name: own }
@@ -68,7 +70,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       case 'missing':
         throw missing(keys.of(subject), 'identity')
       case 'withdrawn':
-        if (found.revision !== null && found.revision < newestRevision) throw lagging(own)
+        if (found.revision !== null && found.revision < newestRevision) throw lagging(subject)
         throw new SourceError('SOURCE_WITHDRAWN', `the identity ${own} was withdrawn in Redis`)
       case 'delivery': {
         const revision = BigInt(found.delivery.revision ?? -1)
@@ -89,12 +91,15 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       case 'unchanged':
         return found.kind
       case 'missing':
-        // A name that is served may be missing because of an eviction, or on a replica that lags.
-        if (version !== null) throw missing(keys.of(subject), 'host')
+        // A name that was served may be missing because of an eviction, or on a replica that lags.
+        if (version !== null || received.has(name)) throw missing(keys.of(subject), 'host')
         return 'none'
       case 'withdrawn':
+        if (received.isNewer(name, found.revision)) throw lagging(subject)
+        received.delete(name)
         return 'none'
       case 'delivery':
+        received.add(name, BigInt(found.delivery.revision ?? -1))
         return hostDelivery(name, found.delivery)
     }
   }
@@ -165,9 +170,9 @@ function missing(key: string, kind: Subject['kind']): SourceError {
   )
 }
 
-function lagging(name: string): SourceError {
+function lagging({ kind, name }: Subject): SourceError {
   return new SourceError(
     'SOURCE_UNREACHABLE',
-    `Redis has a withdrawal of the identity ${name} that is older than its material in service; wait until the replica is current`,
+    `Redis has a withdrawal of the ${kind} ${name} that is older than the material that this process received; wait until the replica is current`,
   )
 }
