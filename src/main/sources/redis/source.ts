@@ -60,6 +60,8 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
   let following: Promise<void> = Promise.resolve()
   let newestRevision = -1n
   const received = new ReceivedHosts()
+  // A source that only reads, as a check does, must not appear in the table, or change the report of a server.
+  let isServing = false
 
   const read = async (own: string, { version, signal }: ReadRequest): Promise<Delivery | 'unchanged'> => {
     const subject: Subject = { kind: 'identity', name: own }
@@ -88,20 +90,20 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
     const subject: Subject = { kind: 'host', name }
     const found = await readHash(subject, version, signal)
     switch (found.kind) {
-      case 'unchanged':
-        return found.kind
       case 'missing':
         // A name that was served may be missing because of an eviction, or on a replica that lags.
         if (version !== null || received.has(name)) throw missing(keys.of(subject), 'host')
-        return 'none'
+        break
       case 'withdrawn':
         if (received.isNewer(name, found.revision)) throw lagging(subject)
         received.delete(name)
-        return 'none'
+        break
       case 'delivery':
         received.add(name, BigInt(found.delivery.revision ?? -1))
         return hostDelivery(name, found.delivery)
     }
+    reporter?.forgetHost(name)
+    return found.kind === 'unchanged' ? 'unchanged' : 'none'
   }
 
   return {
@@ -112,15 +114,16 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
         throw new SourceError('SOURCE_INVALID', 'redisSource: `identity` is not set; set it')
       try {
         const result = await read(identity, request)
-        reporter?.failure('read', null)
+        if (isServing) reporter?.failure('read', null)
         return result
       } catch (error) {
-        if (error instanceof SourceError) reporter?.failure('read', error)
+        if (isServing && error instanceof SourceError) reporter?.failure('read', error)
         throw error
       }
     },
     ...(hosts ? { readHost } : {}),
     watch(changed) {
+      isServing = true
       following = followChanges({
         ...{ client, clock, stream: keys.changes, life: watching.signal },
         entry({ fields }: Entry) {
@@ -140,7 +143,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       watching.abort()
       const cancel = clock.after(FAREWELL_MS, () => life.abort())
       await following
-      await reporter?.close()
+      if (isServing) await reporter?.close()
       cancel()
       life.abort()
       session.end()
