@@ -37,11 +37,14 @@ export interface HostQueryParts<T> {
   use(name: string, answer: HostAnswer): Promise<T>
 }
 
-/** A name that failed on its own account is not requested again for this time, unless `negativeSeconds` is shorter. */
+/** A name that failed is not requested again for this time, unless `negativeSeconds` is shorter. */
 const FAILED_NAME_MS = 10_000
 
 /** Problems of one name: the source has answered. */
 const NAMES_OWN: ReadonlySet<ProblemCode> = new Set(['SOURCE_INVALID', 'SOURCE_WITHDRAWN'])
+
+/** An outage is logged once, as clients see it. */
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 interface Flight<T> {
   readonly result: Deferred<T | Miss>
@@ -63,7 +66,10 @@ export class HostQueries<T> {
     ...{ SOURCE_TIMEOUT: 0, SOURCE_INVALID: 0, SOURCE_WITHDRAWN: 0 },
   }
   readonly skipped: Record<SkippedQuery, number> = { 'not-allowed': 0, absent: 0, busy: 0, outage: 0 }
+  /** As clients see it: it also counts failures of refreshes. */
   readonly outage: HostOutage
+  /** Names that clients invent, or that the source refuses, must not prevent renewals of hosts in service. */
+  readonly #refreshOutage: HostOutage
   readonly #parts: HostQueryParts<T>
   readonly #limits: HostQueryLimits
   readonly #allowed: AllowedNames
@@ -79,6 +85,7 @@ export class HostQueries<T> {
     this.#allowed = new AllowedNames(limits.allow)
     this.#absent = new AbsentNames(clock)
     this.outage = new HostOutage(source.name, clock, logger, random)
+    this.#refreshOutage = new HostOutage(source.name, clock, silent, random)
   }
 
   /** Names whose answer is not in service yet. */
@@ -104,8 +111,8 @@ export class HostQueries<T> {
   }
 
   /**
-   * Asks whether a host in service is current. It does not count for `maxPending`, so that clients cannot prevent renewals.
-   * Expects an allowed name.
+   * Asks whether a host in service is current. It does not count for `maxPending`, and failures of clients' names do not hold it
+   * back, so that clients cannot prevent renewals. Expects an allowed name.
    */
   refresh(name: string, version: string | null): Promise<T | Miss> | Miss {
     if (this.#closed) return { miss: 'closed' }
@@ -141,7 +148,7 @@ export class HostQueries<T> {
   }
 
   #query(name: string, version: string | null, isClients: boolean): Promise<T | Miss> | null {
-    const admission = this.outage.admit()
+    const admission = (isClients ? this.outage : this.#refreshOutage).admit()
     if (admission === null) return null
     const flight = {
       result: deferred<T | Miss>(),
@@ -160,9 +167,10 @@ export class HostQueries<T> {
     name: string,
     version: string | null,
     admission: Admission,
-    { result, answer, abort, onEnd, isClients }: Flight<T>,
+    flight: Flight<T>,
   ): Promise<T | Miss> {
     const { source, clock, use } = this.#parts
+    const { result, answer, abort, onEnd, isClients } = flight
     const limitMs = this.#limits.timeoutMs
     const cancel = clock.after(limitMs, () => {
       // An answer that arrived in time is still put into service, for later clients.
@@ -173,7 +181,7 @@ export class HostQueries<T> {
     })
     try {
       call(() => source.readHost({ name, version, signal: abort.signal }), answer)
-      const settled = await this.#settle(name, version, admission, answer.promise)
+      const settled = await this.#settle(name, version, admission, flight)
       if (typeof settled === 'object' && 'miss' in settled) return settled
       return await use(name, settled)
     } catch (error) {
@@ -192,13 +200,13 @@ export class HostQueries<T> {
     name: string,
     version: string | null,
     admission: Admission,
-    answering: Promise<unknown>,
+    { answer: { promise }, isClients }: Flight<T>,
   ): Promise<HostAnswer | Miss> {
     const { source, accept } = this.#parts
     try {
-      const answer = accept(name, await answering)
+      const answer = accept(name, await promise)
       if (answer === 'unchanged' && version === null) throw unchangedFromNothing(name)
-      this.outage.answered()
+      this.#answered()
       this.queried[typeof answer === 'string' ? answer : 'delivered']++
       if (answer === 'none') this.#absent.add(name, this.#limits.negativeSeconds * 1000)
       else this.#absent.delete(name)
@@ -210,11 +218,23 @@ export class HostQueries<T> {
       const problem = { ...failure.problem, host: name }
       this.queried[problem.code as SourceErrorCode]++
       if (NAMES_OWN.has(problem.code)) {
-        this.outage.answered()
+        this.#answered()
         this.#absent.add(name, Math.max(this.#failedNameMs, retryAfterMs))
-      } else this.outage.failed(admission, problem, retryAfterMs)
+      } else if (isClients) {
+        this.outage.failed(admission, problem, retryAfterMs)
+        // The source may refuse this name alone: the next attempt belongs to another one.
+        this.#absent.add(name, this.#failedNameMs)
+      } else {
+        this.#refreshOutage.failed(admission, problem, retryAfterMs)
+        this.outage.failed('query', problem, retryAfterMs)
+      }
       return { miss: 'failed', problem }
     }
+  }
+
+  #answered(): void {
+    this.outage.answered()
+    this.#refreshOutage.answered()
   }
 
   get #failedNameMs(): number {

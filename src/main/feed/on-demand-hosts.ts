@@ -82,11 +82,14 @@ export class OnDemandHosts implements HostsOnDemand {
     if (!entry) return hostOr(this.#queries.request(servername), () => null)
     this.#touch(name, entry)
     // A host that was idle has missed the sweeps.
-    if (this.#parts.clock.monotonicMs() - entry.checkedMs <= 2 * this.#limits.refreshSeconds * 1000)
-      return entry.host
-    const asked = this.#ask(name)
-    const isOver = Date.parse(entry.host.notAfter) <= this.#parts.clock.wallMs()
-    return isOver ? asked.then(() => this.peek(name) ?? null) : entry.host
+    const nowMs = this.#parts.clock.monotonicMs()
+    if (nowMs - entry.checkedMs <= 2 * this.#limits.refreshSeconds * 1000) return entry.host
+    if (Date.parse(entry.host.notAfter) <= this.#parts.clock.wallMs())
+      return this.#ask(name).then(() => this.peek(name) ?? null)
+    // Handshakes for thousands of idle hosts must not send as many queries at once.
+    entry.checkedMs = nowMs
+    this.#refresh.now([name])
+    return entry.host
   }
 
   /** For an announcement of the source: one name, or any. */

@@ -1,3 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
+
+import type { Policy } from '../../workers/protocol/material.js'
 import type { MaterialSource } from '../api/source.js'
 import type { OnDemandStatus } from '../api/status.js'
 import type { Serving } from '../attach/serving.js'
@@ -52,7 +55,7 @@ export function openOnDemand(
       ...{ clock, logger },
       accept: (name, answer) => acceptHost(answer, name, source.name, limitsOf(serving.snapshot.options)),
       prepare: (name, { set }) => preparer.prepare(name, set),
-      policy: () => serving.snapshot.options.policy,
+      policy: samePolicy(() => serving.snapshot.options.policy),
       settled(name, version, problem) {
         if (problem) refusals.note(name, problem)
         reports.sendHost(name, version, serving.snapshot.generation.number, problem)
@@ -71,5 +74,17 @@ export function openOnDemand(
       hosts.close()
       if (!isOwn) await closeSource(source, clock, limits.timeoutMs, user)
     },
+  }
+}
+
+/** An update or a rollback makes another object. While it is equal, hosts need not be delivered and judged again. */
+function samePolicy(current: () => Policy): () => Policy {
+  let kept = current()
+  let seen = kept
+  return () => {
+    const next = current()
+    if (next !== seen && !isDeepStrictEqual(next, kept)) kept = next
+    seen = next
+    return kept
   }
 }

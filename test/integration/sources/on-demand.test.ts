@@ -284,6 +284,10 @@ test('a renewal, an update and a rollback of the default certificate leave hosts
   assertApplied(await engine.rollback())
   assert.equal(await shown('a.example'), leaf.fingerprint256)
   assert.deepEqual(store.asked, ['a.example null'])
+  // The policy is the same, so the host need not be delivered and judged again.
+  store.push('a.example')
+  await eventually('the host is compared', () => store.asked.length === 2)
+  assert.equal(store.asked[1], 'a.example 1')
 })
 
 test('the trust of the engine applies to a host on demand, and its change as well', async (t) => {

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import type { ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
 import { publishToRedis, redisSource } from '../../../src/main/sources/redis/index.js'
+import { waitingReport } from '../../../src/main/sources/redis/replica-report.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { numbersFrom, seed } from '../../../support/base/long-mode.js'
 import { nextEvent, servedBy, serveEcho, startEngine } from '../../../support/engine/engines.js'
@@ -189,6 +190,24 @@ test('a replica that was killed disappears after its time, and one that was stop
   assert.equal(server.cli('EXISTS', 'certswap:report:web:web-0'), '0')
   const { code, stderr } = await fleet(t, server, '--identity', 'web')
   assert.deepEqual([code, stderr.split('\n')[0]], [1, 'certswap: no replica of web has reported'])
+})
+
+test('`--identity` shows this identity alone, and not another one whose name begins with it', {
+  skip,
+}, async (t) => {
+  const server = await startRedis(t)
+  await publish(server, 'first')
+  for (const identity of ['web', 'web:eu']) {
+    const report = { ...waitingReport(identity, 'one'), state: 'served', version: 'first' }
+    server.cli('SET', `certswap:report:${identity}:one`, JSON.stringify(report))
+  }
+  const { code, stdout } = await fleet(t, server, '--json', '--identity', 'web')
+  assert.equal(code, 0, stdout)
+  const { identities } = JSON.parse(stdout)
+  assert.deepEqual(
+    identities.map(({ name, replicas }: { name: string; replicas: object[] }) => [name, replicas.length]),
+    [['web', 1]],
+  )
 })
 
 test('the table needs a server that answers and lets it in, and never prints the password', {

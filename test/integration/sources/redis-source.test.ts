@@ -133,9 +133,37 @@ for (const [name, createClient] of Object.entries(REDIS_CLIENTS)) {
       'revision',
       String(revision - 1n),
     )
-    await refuses(source.read(request()), 'SOURCE_UNREACHABLE', /older/)
+    await refuses(source.read(request()), 'SOURCE_UNREACHABLE', /identity web that is older/)
+    const host = await publishToRedis(client, { host: 'a.example' }, pair())
+    assert.ok(typeof (await readHost(source, 'a.example', null)) === 'object')
+    const older = ['version', 'x', 'revision', String(host.revision - 1n)]
+    server.cli('DEL', 'certswap:host:a.example')
+    server.cli('HSET', 'certswap:host:a.example', 'withdrawn', '1', ...older)
+    for (const version of [host.version, null])
+      await refuses(
+        readHost(source, 'a.example', version),
+        'SOURCE_UNREACHABLE',
+        /host a.example that is older/,
+      )
     await withdrawFromRedis(client, { host: 'a.example' })
-    assert.equal(await readHost(source, 'a.example', 'v'), 'none')
+    assert.equal(await readHost(source, 'a.example', host.version), 'none')
+  })
+
+  test(`${name}: a host that was delivered is not none because its hash is missing, unless it was withdrawn`, {
+    skip,
+  }, async (t) => {
+    const server = await startRedis(t)
+    const client = createClient(server.url)
+    const source = sourceOf(t, server.url, { hosts: true })
+    await publishToRedis(client, { host: 'a.example' }, pair())
+    await readHost(source, 'a.example', null)
+    server.cli('DEL', 'certswap:host:a.example')
+    // As after a change of the policy, when the engine needs the host again.
+    await refuses(readHost(source, 'a.example', null), 'SOURCE_INVALID', /no key certswap:host:a.example/)
+    await withdrawFromRedis(client, { host: 'a.example' })
+    assert.equal(await readHost(source, 'a.example', null), 'none')
+    server.cli('DEL', 'certswap:host:a.example')
+    assert.equal(await readHost(source, 'a.example', null), 'none')
   })
 
   test(`${name}: a host is read by its name, and a cold name that does not exist is none`, {
@@ -252,6 +280,56 @@ for (const [name, createClient] of Object.entries(REDIS_CLIENTS)) {
     server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     await pushes.next()
     server.cli('XADD', 'certswap:changes', '1000-2', 'identity', 'web')
+    await pushes.next()
+  })
+
+  test(`${name}: a host whose refused version is withdrawn or replaced by the served one leaves the report`, {
+    skip,
+  }, async (t) => {
+    const server = await startRedis(t)
+    const client = createClient(server.url)
+    const source = sourceOf(t, server.url, { hosts: true, replica: 'one' })
+    watched(source)
+    const refusal = (host: string) =>
+      source.report?.({ version: '2', host, outcome: 'refused', generation: 1, at: '', problems: [] })
+    const isReported = (host: string) => server.cli('GET', 'certswap:report:web:one').includes(host)
+    const { version } = await publishToRedis(client, { host: 'a.example' }, pair())
+    await publishToRedis(client, { host: 'b.example' }, pair())
+    for (const host of ['a.example', 'b.example']) {
+      refusal(host)
+      await eventually('the refusal is reported', () => isReported(host))
+    }
+    assert.equal(await readHost(source, 'a.example', version), 'unchanged')
+    await eventually('the host in service is not reported', () => !isReported('a.example'))
+    await withdrawFromRedis(client, { host: 'b.example' })
+    assert.equal(await readHost(source, 'b.example', null), 'none')
+    await eventually('the withdrawn host is not reported', () => !isReported('b.example'))
+  })
+
+  test(`${name}: a source that is read and not watched writes no report, and removes none`, {
+    skip,
+  }, async (t) => {
+    const server = await startRedis(t)
+    const key = 'certswap:report:web:one'
+    server.cli('SET', key, 'report of a server')
+    const source = sourceOf(t, server.url, { replica: 'one' })
+    await publishToRedis(createClient(server.url), 'other', pair())
+    await refuses(source.read(request()), 'SOURCE_INVALID', /no key/)
+    await source.close?.()
+    assert.equal(server.cli('GET', key), 'report of a server')
+  })
+
+  test(`${name}: an entry of another program in the stream is passed over`, { skip }, async (t) => {
+    const server = await startRedis(t)
+    const client = createClient(server.url)
+    await publishToRedis(client, 'web', pair())
+    const foreign = Array.from({ length: 200 }, (_, i) => `x${i}`)
+    server.cli('XADD', 'certswap:changes', '*', ...foreign)
+    const pushes = watched(sourceOf(t, server.url))
+    await pushes.next()
+    server.cli('XADD', 'certswap:changes', '*', ...foreign)
+    server.cli('XADD', 'certswap:changes', '*', 'note', 'x')
+    await publishToRedis(client, 'web', pair())
     await pushes.next()
   })
 

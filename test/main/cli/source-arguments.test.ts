@@ -34,6 +34,12 @@ const REFUSED: readonly (readonly [flags: ServeFlags, names: readonly string[]])
   [{ sourceCa: 'ca.crt' }, ['--source-ca', '--source']],
   [{ sourceIdentity: 'web' }, ['--source-identity', '--source']],
   [{ lastGood: 'kept' }, ['--last-good', '--source']],
+  [{ sourceTimeout: 3 }, ['--source-timeout', '--source']],
+  [{ startTimeout: 3 }, ['--start-timeout', '--source']],
+  [
+    { source: URL_OF_SERVICE, hostsOnDemand: true, allow: ['*'], hosts: ['hosts/*'] },
+    ['--hosts ', '--hosts-on-demand'],
+  ],
   [{ source: URL_OF_SERVICE, lastGoodKeyFile: 'k' }, ['--last-good-key-file', '--last-good']],
   [{ hostsOnDemand: true, allow: ['*'] }, ['--hosts-on-demand', '--source']],
   [{ source: URL_OF_SERVICE, hostsOnDemand: true }, ['--hosts-on-demand', '--allow']],
@@ -90,6 +96,13 @@ const REFUSED_FILES: readonly (readonly [file: object, message: RegExp])[] = [
     { cert: 'a', key: 'b', hosts: { onDemand: { source: 7, allow: ['*'] } } },
     /^`hosts\.onDemand\.source` in /,
   ],
+  [
+    {
+      source: URL_OF_SERVICE,
+      hosts: { 'a.example': { cert: 'a', key: 'b' }, onDemand: { source: true, allow: ['*'] } },
+    },
+    /^"a\.example" of `hosts` in \S+ cannot be combined with `hosts\.onDemand` in \S+; remove one of them$/,
+  ],
 ]
 
 for (const [file, message] of REFUSED_FILES) {
@@ -107,6 +120,20 @@ test('a flag and an option of the configuration file that exclude each other are
     message,
     `\`cert\` in ${config} cannot be combined with --source: material comes from files or from a source; remove one of them`,
   )
+})
+
+test('`--hosts` is not replaced by the hosts on demand of the configuration file without a word', async (t) => {
+  const onDemand = { source: { type: 'https', hostsUrl: URL_OF_SERVICE }, allow: ['*.example'] }
+  const config = configFile(t, { cert: 'tls.crt', key: 'tls.key', hosts: { onDemand } })
+  const { message } = await refusal({ config, hosts: ['hosts/*'] })
+  assert.equal(message, `--hosts cannot be combined with \`hosts.onDemand\` in ${config}; remove one of them`)
+})
+
+test('an SNI host of the configuration file and `--hosts-on-demand` exclude each other', async (t) => {
+  const config = configFile(t, { hosts: { 'a.example': { cert: 'a', key: 'b' } } })
+  const flags = { config, source: URL_OF_SERVICE, hostsOnDemand: true, allow: ['*'] }
+  const { message } = await refusal(flags)
+  assert.ok(message.includes('"a.example"') && message.includes('--hosts-on-demand'), message)
 })
 
 test('flags set options of the source of the configuration file, and paths there are relative to the file', async (t) => {

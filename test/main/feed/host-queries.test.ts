@@ -210,9 +210,55 @@ test('during an outage only one attempt is under way, and the delay that the sou
   await clock.advance(1)
   void queries.request('b.example')
   assert.deepEqual(await queries.request('c.example'), { miss: 'outage' })
-  assert.deepEqual(await queries.refresh('d.example', '1'), { miss: 'outage' })
   await turn()
   assert.equal(requests.length, 2)
+})
+
+test('a name that the source refuses, requested again and again, keeps neither other names nor renewals back', async () => {
+  const { queries, requests, clock } = setup({}, (name) => {
+    if (name === 'refused.example') throw new SourceError('SOURCE_DENIED', 'answered 403')
+    return DELIVERY
+  })
+  for (let second = 0; second < 60; second++) {
+    for (let i = 0; i < 10; i++) await queries.request('refused.example')
+    if (second % 7 === 6)
+      assert.equal(await queries.request(`${second}.example`), `${second}.example delivered`)
+    await clock.advance(1000)
+  }
+  assert.equal(requests.filter(({ name }) => name === 'refused.example').length, 6)
+  assert.equal(queries.skipped.outage, 0)
+})
+
+test('an outage that several refused names seem to be ends with the next name, and does not hold renewals back', async () => {
+  const { queries, clock } = setup({}, (name) => {
+    if (name.startsWith('refused')) throw new SourceError('SOURCE_DENIED', 'answered 403')
+    return DELIVERY
+  })
+  for (let i = 0; i < 4; i++) await queries.request(`refused${i}.example`)
+  assert.deepEqual(await queries.request('cold.example'), { miss: 'outage' })
+  await clock.advance(1000)
+  for (let i = 0; i < 3; i++) await queries.request(`refused${i}.example`)
+  assert.equal(await queries.request('cold.example'), 'cold.example delivered')
+  for (let i = 5; i < 9; i++) await queries.request(`refused${i}.example`)
+  assert.deepEqual(await queries.request('other.example'), { miss: 'outage' })
+  assert.equal(await queries.refresh('served.example', '1'), 'served.example delivered')
+  assert.equal(await queries.request('other.example'), 'other.example delivered')
+})
+
+test('renewals that fail are an outage too: one attempt for each delay, shown and logged once', async () => {
+  const { queries, requests, clock, logger } = setup({}, () => {
+    throw new SourceError('SOURCE_UNREACHABLE', 'no connection')
+  })
+  const refreshAll = async () => {
+    for (let i = 0; i < 100; i++) await queries.refresh(`${i}.example`, '1')
+  }
+  await refreshAll()
+  assert.equal(requests.length, 3)
+  await clock.advance(1000)
+  await refreshAll()
+  assert.equal(requests.length, 4)
+  assert.equal(queries.outage.problem?.code, 'SOURCE_UNREACHABLE')
+  assert.equal(logger.lines.length, 1)
 })
 
 test('a source that fails now and then is logged at most once a minute', async () => {

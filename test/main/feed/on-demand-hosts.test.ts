@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { type HostRequest, SourceError } from '../../../src/main/api/source.js'
+import { deferred } from '../../../src/main/base/deferred.js'
 import type { HeldHost, HostAnswer } from '../../../src/main/feed/accept-host.js'
 import { OnDemandHosts } from '../../../src/main/feed/on-demand-hosts.js'
 import type { Host } from '../../../src/main/generation/host.js'
@@ -128,8 +129,10 @@ test('a thousand announcements without a name are one sweep', async () => {
 test('an announcement during an outage is followed when the source answers again', async () => {
   const { hosts, clock, store, fail } = setup()
   const host = await hosts.hostFor('a.example')
-  fail(new SourceError('SOURCE_UNREACHABLE', 'no'))
   for (let i = 0; i < 3; i++) await hosts.hostFor(`${i}.example`)
+  fail(new SourceError('SOURCE_UNREACHABLE', 'no'))
+  for (let i = 0; i < 3; i++) hosts.changed(`${i}.example`)
+  await turn()
   store.set('a.example', '2')
   hosts.changed('a.example')
   await clock.advance(60_000)
@@ -161,6 +164,24 @@ test('a host that was idle is served at once and refreshed; only an expired one 
   await clock.advance(600_000)
   fail(new SourceError('SOURCE_UNREACHABLE', 'no'))
   assert.equal(await hosts.hostFor('a.example'), third)
+})
+
+test('handshakes for hundreds of hosts that were idle send eight queries at a time, and one for each host', async () => {
+  const { hosts, requests, stall } = setup()
+  const names = Array.from({ length: 300 }, (_, i) => `${i}.example`)
+  for (const name of names) await hosts.hostFor(name)
+  hosts.changed()
+  requests.length = 0
+  const resume = stall()
+  for (const name of [...names, ...names]) assert.ok(hosts.hostFor(name) === hosts.peek(name))
+  await turn()
+  assert.equal(requests.length, 8)
+  resume()
+  while (hosts.status().pending > 0) await turn()
+  assert.deepEqual(
+    requests,
+    names.map((name) => `${name} 1`),
+  )
 })
 
 test('after a change of the policy, a host in use is delivered and judged again', async () => {
@@ -214,6 +235,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const absent = new Set<string>()
   const versions = new Map<string, string>()
   let failure: SourceError | null = null
+  let stalled: Promise<void> | null = null
   let policy = {} as Policy
   const store = {
     set: (name: string, version: string) => versions.set(name, version) && absent.delete(name),
@@ -221,6 +243,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   }
   const readHost = async ({ name, version }: HostRequest): Promise<HostAnswer> => {
     requests.push(`${name} ${version}`)
+    if (stalled) await stalled
     if (failure) throw failure
     if (absent.has(name)) return 'none'
     const current = versions.get(name) ?? '1'
@@ -254,8 +277,17 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const fail = (error: SourceError | null) => {
     failure = error
   }
+  /** Answers wait until the returned function is called. */
+  const stall = () => {
+    const { promise, resolve } = deferred<void>()
+    stalled = promise
+    return () => {
+      stalled = null
+      resolve()
+    }
+  }
   const changePolicy = () => {
     policy = { ...policy }
   }
-  return { hosts, clock, requests, store, settled, retired, revisions, fail, changePolicy }
+  return { hosts, clock, requests, store, settled, retired, revisions, fail, stall, changePolicy }
 }

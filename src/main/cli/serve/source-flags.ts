@@ -97,6 +97,8 @@ function assertUseful({ flags, file }: Given, named: NamedSource | null): void {
   if (used && !named) throw refused(`${used[1].flag} needs --source`)
   if (flags.hostsOnDemand && !named) throw refused('--hosts-on-demand needs --source')
   if (flags.lastGood !== undefined && !named) throw refused('--last-good needs --source')
+  if (flags.sourceTimeout !== undefined && !named) throw refused('--source-timeout needs --source')
+  if (flags.startTimeout !== undefined && !named) throw refused('--start-timeout needs --source')
   if (flags.lastGoodKeyFile !== undefined && flags.lastGood === undefined && file['lastGood'] === undefined) {
     throw refused('--last-good-key-file needs --last-good')
   }
@@ -144,6 +146,7 @@ function onDemandHosts({ flags, file }: Given): { readonly onDemand: OnDemandCon
     if (flags.allow !== undefined) throw refused('--allow needs --hosts-on-demand')
     return undefined
   }
+  assertNoOtherHosts({ flags, file }, onDemand !== undefined)
   const { source = true, ...limits } = Object(onDemand) as UncheckedHosts
   const allow = flags.allow ?? limits.allow
   if (allow === undefined) {
@@ -161,6 +164,17 @@ function onDemandHosts({ flags, file }: Given): { readonly onDemand: OnDemandCon
           : forHosts(sourceConfigIn(source, inFile('hosts.onDemand.source', flags.config))),
     },
   }
+}
+
+/** Hosts on demand would replace them without a word. */
+function assertNoOtherHosts({ flags, file }: Given, isInFile: boolean): void {
+  const { hosts } = file
+  const other = isObject(hosts) ? Object.keys(hosts as object).find((name) => name !== 'onDemand') : undefined
+  if (flags['hosts'] === undefined && other === undefined) return
+  const ofFile = `${JSON.stringify(other)} of ${inFile('hosts', flags.config)}`
+  const onDemand = isInFile ? inFile('hosts.onDemand', flags.config) : '--hosts-on-demand'
+  const given = flags['hosts'] === undefined ? ofFile : '--hosts'
+  throw refused(`${given} cannot be combined with ${onDemand}; remove one of them`)
 }
 
 /** A source for hosts on demand alone. */

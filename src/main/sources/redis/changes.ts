@@ -72,7 +72,7 @@ async function follow(
 
   for (let fresh = true, idle = true; ; ) {
     if (idle) {
-      const newest = entriesOf(await ask(ANSWER_MS, 'XREVRANGE', stream, '+', '-', 'COUNT', '1'), stream)
+      const newest = entriesOf(await ask(ANSWER_MS, 'XREVRANGE', stream, '+', '-', 'COUNT', '1'))
       position.last = continuedAt(position.last, newest[0]?.id ?? '0-0')
     }
     const block = fresh ? [] : ['BLOCK', String(BLOCK_MS)]
@@ -80,7 +80,7 @@ async function follow(
       BLOCK_MS + ANSWER_MS,
       ...['XREAD', ...block, 'COUNT', BATCH, 'STREAMS', stream, position.last as string],
     )
-    const entries = readEntriesOf(reply, stream)
+    const entries = readEntriesOf(reply)
     for (const one of entries) {
       position.last = one.id
       entry(one)

@@ -59,8 +59,8 @@ export function materialOf(fields: Fields, subject: Subject, key: Buffer | null)
     version,
     ...(revision === undefined ? {} : { revision: BigInt(revision) }),
     pairs,
-    ...(ca ? { ca: [ca] } : {}),
-    // An empty field states that there is no list (any more).
+    // An empty field states that there is none (any more).
+    ...(ca ? { ca: ca.length > 0 ? [ca] : [] } : {}),
     ...(crl ? { crl: crl.length > 0 ? [crl] : [] } : {}),
   }
   return { kind: 'material', delivery, secrets }

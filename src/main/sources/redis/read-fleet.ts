@@ -32,7 +32,9 @@ export async function readFleet(
   const keys = keysBelow(prefix)
   const connection = await connect(client, signal)
   try {
-    const reports = await reportsOf(connection, keys.reports(identity), signal)
+    const found = await reportsOf(connection, keys.reports(identity), signal)
+    // The pattern for `web` also matches keys of the identity `web:eu`.
+    const reports = found.filter((report) => identity === undefined || report.identity === identity)
     const named = identity === undefined ? [] : [identity]
     const names = [...new Set([...named, ...reports.map((report) => report.identity)])].sort()
     return await Promise.all(

@@ -52,11 +52,11 @@ export function reportAfter(
   { host, outcome, version, ...rest }: SourceReport,
 ): ReplicaReport {
   if (host !== null) {
-    const others = before.hosts.filter(({ name }) => name !== host)
-    if (outcome === 'served') return { ...before, hosts: others }
+    const without = reportWithout(before, host)
+    if (outcome === 'served') return without
     const [problem] = rest.problems.map(shortened)
     const refused = { code: '', message: '', ...problem, name: host, version }
-    return { ...before, hosts: [...others, refused].slice(-MAX_HOSTS) }
+    return { ...before, hosts: [...without.hosts, refused].slice(-MAX_HOSTS) }
   }
   if (outcome === 'served') {
     const since = version === before.version ? (before.since ?? rest.at) : rest.at
@@ -65,6 +65,12 @@ export function reportAfter(
   }
   const problems = rest.problems.slice(0, MAX_PROBLEMS).map(shortened)
   return { ...before, generation: rest.generation, state: 'refused', refused: version, problems }
+}
+
+/** The report when nothing newer than the served material of this host is in the store, or the host was withdrawn. */
+export function reportWithout(before: ReplicaReport, host: string): ReplicaReport {
+  const hosts = before.hosts.filter(({ name }) => name !== host)
+  return hosts.length === before.hosts.length ? before : { ...before, hosts }
 }
 
 /** The report while the store gives no delivery; a refused delivery is the more important news. */

@@ -15,6 +15,10 @@ export function fieldsOf(reply: unknown, key: string): Fields {
       `the hash ${key} has more than ${MAX_FIELDS} fields; remove the others`,
     )
   }
+  return fieldMap(flat)
+}
+
+function fieldMap(flat: readonly Buffer[]): Fields {
   const fields = new Map<string, Buffer>()
   for (let at = 0; at + 1 < flat.length; at += 2) {
     fields.set((flat[at] as Buffer).toString(), flat[at + 1] as Buffer)
@@ -28,20 +32,21 @@ export interface Entry {
   readonly fields: Fields
 }
 
-/** The entries of a reply to `XREVRANGE`. */
-export function entriesOf(reply: unknown, key: string): Entry[] {
+/** The entries of a reply to `XREVRANGE`. One with more fields is not ours, and has none here, so that those after it are seen. */
+export function entriesOf(reply: unknown): Entry[] {
   return (Array.isArray(reply) ? reply : []).map((entry: unknown) => {
     const [id, fields] = Array.isArray(entry) ? entry : []
     if (!Buffer.isBuffer(id)) throw unexpected()
-    return { id: id.toString(), fields: fieldsOf(fields, key) }
+    const flat = bufferList(fields)
+    return { id: id.toString(), fields: fieldMap(flat.length / 2 > MAX_FIELDS ? [] : flat) }
   })
 }
 
 /** The entries of a reply to `XREAD` of one stream: `[[key, entries]]`, or `[key, entries]` in protocol 3; none in time: null. */
-export function readEntriesOf(reply: unknown, key: string): Entry[] {
+export function readEntriesOf(reply: unknown): Entry[] {
   if (!Array.isArray(reply)) return []
   const [first] = reply
-  return entriesOf(Array.isArray(first) ? first[1] : reply[1], key)
+  return entriesOf(Array.isArray(first) ? first[1] : reply[1])
 }
 
 /** A reply of buffers. @throws SourceError `SOURCE_INVALID` */

@@ -6,6 +6,7 @@ import {
   type ReportedProblem,
   reportAfter,
   reportDuring,
+  reportWithout,
   waitingReport,
 } from './replica-report.js'
 
@@ -27,6 +28,8 @@ export interface Reporter {
   outcome(report: SourceReport): void
   /** `null` after a success. */
   failure(topic: FailureTopic, problem: ReportedProblem | null): void
+  /** For a host of which nothing is refused any more. */
+  forgetHost(name: string): void
   /** Writes the report again, because the store may have lost it. */
   flush(): void
   /** Removes the report. */
@@ -89,6 +92,12 @@ export function createReporter({
       if (known?.code === problem?.code && known?.message === problem?.message) return
       if (problem) failures.set(topic, { code: problem.code, message: problem.message })
       else failures.delete(topic)
+      flush()
+    },
+    forgetHost(name) {
+      const next = reportWithout(report, name)
+      if (next === report) return
+      report = next
       flush()
     },
     flush,

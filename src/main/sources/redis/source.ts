@@ -12,6 +12,7 @@ import type { Argument } from './client.js'
 import { createReadHash } from './hashes.js'
 import { keysBelow, type Subject } from './keys.js'
 import { type RedisSourceOptions, resolveRedisOptions } from './options.js'
+import { ReceivedHosts } from './received-hosts.js'
 import type { Entry } from './replies.js'
 import { createReporter } from './reporter.js'
 import { createSession } from './session.js'
@@ -58,6 +59,9 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
         })
   let following: Promise<void> = Promise.resolve()
   let newestRevision = -1n
+  const received = new ReceivedHosts()
+  // A source that only reads, as a check does, must not appear in the table, or change the report of a server.
+  let isServing = false
 
   const read = async (own: string, { version, signal }: ReadRequest): Promise<Delivery | 'unchanged'> => {
     const subject: Subject = { kind: 'identity', name: own }
@@ -68,7 +72,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       case 'missing':
         throw missing(keys.of(subject), 'identity')
       case 'withdrawn':
-        if (found.revision !== null && found.revision < newestRevision) throw lagging(own)
+        if (found.revision !== null && found.revision < newestRevision) throw lagging(subject)
         throw new SourceError('SOURCE_WITHDRAWN', `the identity ${own} was withdrawn in Redis`)
       case 'delivery': {
         const revision = BigInt(found.delivery.revision ?? -1)
@@ -86,17 +90,20 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
     const subject: Subject = { kind: 'host', name }
     const found = await readHash(subject, version, signal)
     switch (found.kind) {
-      case 'unchanged':
-        return found.kind
       case 'missing':
-        // A name that is served may be missing because of an eviction, or on a replica that lags.
-        if (version !== null) throw missing(keys.of(subject), 'host')
-        return 'none'
+        // A name that was served may be missing because of an eviction, or on a replica that lags.
+        if (version !== null || received.has(name)) throw missing(keys.of(subject), 'host')
+        break
       case 'withdrawn':
-        return 'none'
+        if (received.isNewer(name, found.revision)) throw lagging(subject)
+        received.delete(name)
+        break
       case 'delivery':
+        received.add(name, BigInt(found.delivery.revision ?? -1))
         return hostDelivery(name, found.delivery)
     }
+    reporter?.forgetHost(name)
+    return found.kind === 'unchanged' ? 'unchanged' : 'none'
   }
 
   return {
@@ -107,15 +114,16 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
         throw new SourceError('SOURCE_INVALID', 'redisSource: `identity` is not set; set it')
       try {
         const result = await read(identity, request)
-        reporter?.failure('read', null)
+        if (isServing) reporter?.failure('read', null)
         return result
       } catch (error) {
-        if (error instanceof SourceError) reporter?.failure('read', error)
+        if (isServing && error instanceof SourceError) reporter?.failure('read', error)
         throw error
       }
     },
     ...(hosts ? { readHost } : {}),
     watch(changed) {
+      isServing = true
       following = followChanges({
         ...{ client, clock, stream: keys.changes, life: watching.signal },
         entry({ fields }: Entry) {
@@ -135,7 +143,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       watching.abort()
       const cancel = clock.after(FAREWELL_MS, () => life.abort())
       await following
-      await reporter?.close()
+      if (isServing) await reporter?.close()
       cancel()
       life.abort()
       session.end()
@@ -165,9 +173,9 @@ function missing(key: string, kind: Subject['kind']): SourceError {
   )
 }
 
-function lagging(name: string): SourceError {
+function lagging({ kind, name }: Subject): SourceError {
   return new SourceError(
     'SOURCE_UNREACHABLE',
-    `Redis has a withdrawal of the identity ${name} that is older than its material in service; wait until the replica is current`,
+    `Redis has a withdrawal of the ${kind} ${name} that is older than the material that this process received; wait until the replica is current`,
   )
 }

@@ -27,6 +27,15 @@ test('several pairs, anchors and lists become one delivery, and unknown fields a
   assert.deepEqual(secrets.map(String), ['KEY', 'B', 'K4'])
 })
 
+test('an empty field `ca` or `crl` states that there is none, and an absent one states nothing', () => {
+  const empty = read({ ...pair, ca: '', crl: '' })
+  assert.ok(empty.kind === 'material')
+  assert.deepEqual([empty.delivery.ca, empty.delivery.crl], [[], []])
+  const absent = read(pair)
+  assert.ok(absent.kind === 'material')
+  assert.deepEqual([absent.delivery.ca, absent.delivery.crl], [undefined, undefined])
+})
+
 test('a revision is a whole number, also above 2^53', () => {
   const material = read({ ...pair, revision: '9007199254740993' })
   assert.ok(material.kind === 'material')

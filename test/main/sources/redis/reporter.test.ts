@@ -69,6 +69,22 @@ test('refused hosts are listed with their reason, at most 16, and disappear once
   assert.equal((await last()).hosts.length, 15)
 })
 
+test('a refused host that was withdrawn or set back disappears from the report, and others cause no write', async () => {
+  const { reporter, last, sent } = start()
+  reporter.outcome({ ...refused, host: 'a.example' })
+  reporter.outcome({ ...refused, host: 'b.example' })
+  await last()
+  const writes = sent.length
+  reporter.forgetHost('c.example')
+  await turn()
+  assert.equal(sent.length, writes)
+  reporter.forgetHost('a.example')
+  assert.deepEqual(
+    (await last()).hosts.map(({ name }) => name),
+    ['b.example'],
+  )
+})
+
 test('a value that is no report is ignored', () => {
   for (const text of ['', 'null', '{}', '[]', '{"replica":1}', 'x'.repeat(70_000)]) {
     assert.equal(parsedReport(Buffer.from(text)), null)
