@@ -4,9 +4,6 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import tls from 'node:tls'
 
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
-
 import { changedPaths, type Fingerprint, type StampFields } from '../../src/fingerprint/index.js'
 import {
   type Attempt,
@@ -131,20 +128,6 @@ assertType<Equals<Outcome, 'unchanged' | 'applied' | 'waiting-for-pair' | 'rejec
 // @ts-expect-error a code that there is not
 new ReloadError('NO_SUCH_CODE', 'message')
 new ReloadError('CERT_EXPIRED', 'message', { cause: new Error(), path: 'tls.crt' })
-
-/** Clients of both packages are accepted as they are. */
-export async function acceptedClients(): Promise<void> {
-  const clients: RedisClient[] = [createClient({ url: 'redis://localhost' }), new Redis()]
-  for (const client of clients) {
-    await createReloadEngine({ source: redisSource({ client, identity: 'web', hosts: true }) })
-    const { revision } = await publishToRedis(client, { host: 'a.example' }, { bundle: Buffer.alloc(1) })
-    void revision.toString()
-  }
-  // @ts-expect-error an array of commands is no client
-  redisSource({ client: ['GET', 'key'], identity: 'web' })
-  // @ts-expect-error a certificate without its key
-  await publishToRedis(createClient(), 'web', { cert: 'PEM' })
-}
 
 /** The compiler accepts these. */
 export async function accepted(app: https.RequestOptions & (() => void)): Promise<void> {

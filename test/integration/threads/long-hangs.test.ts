@@ -50,7 +50,9 @@ test('an engine detects a hang by itself, logs it once, and logs its end; a late
     await recovered
     assert.equal(engine.status().state, 'serving')
   }
-  const logged = logger.takeLines().filter((line) => /^warn certificates not reloaded|can be loaded again$/.test(line))
+  const logged = logger
+    .takeLines()
+    .filter((line) => /^warn certificates not reloaded|can be loaded again$/.test(line))
   const failed = 'warn certificates not reloaded; the old ones stay in service'
   const over = 'info certificates can be loaded again'
   assert.deepEqual(logged, [failed, over, failed, over])

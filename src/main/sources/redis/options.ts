@@ -5,8 +5,9 @@ import { z } from 'zod'
 
 import { ReloadError } from '../../base/errors.js'
 import { refusal, WORDED, withoutUndefined } from '../../base/refusal.js'
-import { clientFlaw, type RedisClient } from './client.js'
+import type { RedisClient } from './client.js'
 import { DEFAULT_PREFIX } from './keys.js'
+import { clientSchema, nameSchema, prefixSchema } from './option-schemas.js'
 
 /** Options of {@link redisSource}. */
 export interface RedisSourceOptions {
@@ -55,20 +56,6 @@ export interface ResolvedRedisOptions {
   readonly reportTtlSeconds: number
   readonly unwrapKeyFile: string | null
 }
-
-/** A name that is a part of a key and of a line in a terminal. */
-export const nameSchema: z.ZodType<string> = z
-  .string()
-  .regex(/^[!-~]{1,128}$/, 'expected 1 to 128 printable ASCII characters without spaces')
-
-export const prefixSchema: z.ZodType<string> = z
-  .string()
-  .regex(/^[!-~]{0,128}$/, 'expected at most 128 printable ASCII characters without spaces')
-
-export const clientSchema: z.ZodType<RedisClient> = z.custom<RedisClient>(
-  (value) => clientFlaw(value) === null,
-  { error: ({ input }) => clientFlaw(input) ?? '' },
-)
 
 const schema = z
   .strictObject({

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ReloadError } from '../../base/errors.js'
 import { refusal, WORDED } from '../../base/refusal.js'
 import type { Subject } from './keys.js'
-import { nameSchema } from './options.js'
+import { nameSchema } from './option-schemas.js'
 
 /** The name of an identity, or an SNI host. */
 export type PublishTarget = string | { readonly host: string }
