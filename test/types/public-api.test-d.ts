@@ -53,10 +53,8 @@ import {
   type PublishedMaterial,
   type PublishOptions,
   type PublishTarget,
-  publishToRedis,
   type RedisClient,
   type RedisSourceOptions,
-  redisSource,
   type WrapOptions,
 } from '../../src/main/sources/redis/index.js'
 
