@@ -1,4 +1,5 @@
 import { printableJson } from '../../../workers/base/printable.js'
+import type { OnDemandOptions } from '../../api/options.js'
 import type { EngineStatus } from '../../api/reload-engine.js'
 import { adviceFor } from '../../base/advice.js'
 import { ReloadError } from '../../base/errors.js'
@@ -15,7 +16,7 @@ import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type EngineConfig, withSources } from '../serve/source.js'
 import { type Paint, paintFor } from './paint.js'
-import { readOnce } from './read-once.js'
+import { neverRead, readOnce } from './read-once.js'
 import { contextRows, endRows, hostRows, problemLine, type Row, table, warningLine } from './report.js'
 
 export interface CheckFlags extends MaterialFlags {
@@ -49,12 +50,16 @@ export async function check({ json = false, ...flags }: CheckFlags): Promise<voi
 
 async function examine(config: EngineConfig): Promise<CheckView> {
   // A check writes nothing, and reports what the source itself delivers.
-  const { source, lastGood: _, ...options } = await withSources(config)
+  const { source, hosts, lastGood: _, ...options } = await withSources(config)
+  const onDemand = Object(hosts).onDemand as OnDemandOptions | undefined
+  const ofHosts = onDemand === undefined || onDemand.source === true ? null : onDemand.source
   try {
     // A server starts despite a broken host, but a check must report it as a failure.
     const policy = { ...options.policy, hosts: 'together' as const }
     await using engine = await createReloadEngine({
       ...options,
+      ...(hosts !== undefined && { hosts }),
+      ...(onDemand && ofHosts && { hosts: { onDemand: { ...onDemand, source: neverRead(ofHosts) } } }),
       ...(source && { source: await readOnce(source, options.sourceTimeoutSeconds) }),
       policy,
       autoReloadInterval: 0,
@@ -66,6 +71,7 @@ async function examine(config: EngineConfig): Promise<CheckView> {
     return { status: 'rejected', errors: error.problems.map(problemView) }
   } finally {
     await source?.close?.()
+    await ofHosts?.close?.()
   }
 }
 

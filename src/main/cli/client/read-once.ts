@@ -1,4 +1,4 @@
-import type { MaterialSource } from '../../api/source.js'
+import { type MaterialSource, SourceError } from '../../api/source.js'
 import { systemClock } from '../../base/clock.js'
 import { ReloadError } from '../../base/errors.js'
 import { sourceFailure } from '../../feed/source-problem.js'
@@ -21,8 +21,7 @@ export async function readOnce(
     return {
       name: source.name,
       read: async () => delivery,
-      // For hosts on demand, which an engine without servers never requests.
-      ...(source.readHost && { readHost: async () => 'none' as const }),
+      ...noHosts(source),
     }
   } catch (error) {
     const { problem } = sourceFailure(source.name, error)
@@ -30,4 +29,20 @@ export async function readOnce(
   } finally {
     calls.close()
   }
+}
+
+/** A source of hosts on demand alone that opens no connection and reports nothing. */
+export function neverRead(source: MaterialSource): MaterialSource {
+  return {
+    name: source.name,
+    read: async () => {
+      throw new SourceError('SOURCE_INVALID', 'a check requests no hosts')
+    },
+    ...noHosts(source),
+  }
+}
+
+/** An engine without servers never requests hosts, but checks that the source could answer. */
+function noHosts({ readHost }: MaterialSource): Pick<MaterialSource, 'readHost'> {
+  return readHost === undefined ? {} : { readHost: async () => 'none' }
 }

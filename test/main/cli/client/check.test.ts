@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -62,4 +64,25 @@ test('the policy and the paths of a configuration file apply to a check', async 
   const { code, stdout } = await certswap(['check', '--config', join(cwd, 'certswap.json')], { cwd: '/' })
   assert.equal(code, 1)
   assert.match(stdout, /NAME_NOT_COVERED/)
+})
+
+test('a check opens no connection to the source of hosts on demand, which it does not request', async (t) => {
+  const cwd = tempDir(t)
+  writePair(cwd, createAuthority().issue())
+  let connections = 0
+  const server = createServer((socket) => {
+    connections++
+    socket.destroy()
+  }).listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const onDemand = { source: { type: 'redis', url }, allow: ['*.example'] }
+  writeFileSync(
+    join(cwd, 'certswap.json'),
+    JSON.stringify({ cert: 'tls.crt', key: 'tls.key', hosts: { onDemand } }),
+  )
+  const { code, stdout, stderr } = await certswap(['check', '--config', 'certswap.json'], { cwd })
+  assert.equal(code, 0, stdout + stderr)
+  assert.equal(connections, 0)
 })
