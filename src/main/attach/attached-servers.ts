@@ -172,9 +172,8 @@ export class AttachedServers {
       if (registry.#known.get(server) !== detach) return
       server.off('listening', noteAddress).off('listening', addAgain).off('close', remove)
       unfollow()
-      unfollowTrust()
+      if (!unfollowTrust()) unfollowPeers()
       unstaple()
-      unfollowPeers()
       remove()
       registry.#known.delete(server)
       if (owners.get(server) === registry) owners.delete(server)

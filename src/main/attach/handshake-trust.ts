@@ -17,9 +17,11 @@ import {
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import { isOfOwnDomain } from './domain-gate.js'
+import { endKeptGate, keepGate } from './kept-gate.js'
 import { leafOf } from './presented-chain.js'
 import { acceptsUnverified, correctAuthorized } from './resumed-authorization.js'
 import type { ServedState } from './served-state.js'
+import { shut } from './shut.js'
 import { trustWithdrawn } from './sni.js'
 
 interface Pending {
@@ -38,7 +40,7 @@ interface Pending {
  * - a TLS 1.2 connection that was admitted earlier may not renegotiate, which would be a new handshake under the old trust.
  *
  * With trust domains, a connection whose peer is not verified by its own domain is closed at the end of its handshake, also
- * when it resumes a session.
+ * when it resumes a session. This also holds after the server is detached.
  *
  * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected:
  * the application has decided by the first certificate, and later changes of trust are judged by it too.
@@ -58,10 +60,12 @@ export class HandshakeTrust {
   }
 
   /**
-   * Watches the connections that a server accepts from now on; returns a function that stops it. `peers` returns the peer
-   * policy of the server in a generation.
+   * Watches the connections that a server accepts from now on. `peers` returns the peer policy of the server in a generation.
+   *
+   * @returns a function that stops it. The server keeps its context; if that has trust domains, its peers are checked by them
+   * from then on, and the function returns `true`: their chains must still be recorded.
    */
-  follow(server: tls.Server, peers: (state: ServedState) => PeerPolicy): () => void {
+  follow(server: tls.Server, peers: (state: ServedState) => PeerPolicy): () => boolean {
     const policy = () => peers(this.#current())
     const begin = (raw: Duplex) => {
       const terms = this.#termsOn(server, policy())
@@ -70,13 +74,18 @@ export class HandshakeTrust {
     const admit = (socket: TLSSocket) => this.#admit(socket, policy)
     replaceContext(server)
     server.off('secureConnection', correctAuthorized)
+    endKeptGate(server)
     server.on('connection', begin).prependListener('secureConnection', admit)
     return () => {
       server.off('connection', begin).off('secureConnection', admit)
       for (const [raw, pending] of this.#pending) if (pending.policy === policy) this.#pending.delete(raw)
-      // The server keeps its context, and with it the sessions that this Node version authorizes wrongly.
+      const terms = this.#current().contexts.termsFor(policy())
+      const hasDomains = terms.trust.domains !== undefined
+      if (hasDomains) keepGate(server, terms)
+      // The server keeps the sessions that this Node version authorizes wrongly. Prepended last, to run before the gate.
       if (acceptsUnverified(policy()) && authorizesResumedWithoutCertificate())
         server.prependListener('secureConnection', correctAuthorized)
+      return hasDomains
     }
   }
 
@@ -115,7 +124,7 @@ export class HandshakeTrust {
       this.#admitByDomain(socket, peers)
       return
     }
-    if (this.#isWithdrawn(socket, terms, peers)) shut(socket)
+    if (this.#isWithdrawn(socket, terms, peers)) shut(socket, 'TRUST_WITHDRAWN')
     else if (acceptsUnverified(peers)) correctAuthorized(socket)
     this.#admitByDomain(socket, peers)
     if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2')
@@ -140,7 +149,7 @@ export class HandshakeTrust {
     socket.on('secure', () => {
       const next = leafOf(socket)
       const isOther = leaf !== null && (next === null || Buffer.compare(leaf, next) !== 0)
-      if (isOther || this.#isWithdrawn(socket, terms, policy())) shut(socket)
+      if (isOther || this.#isWithdrawn(socket, terms, policy())) shut(socket, 'TRUST_WITHDRAWN')
       leaf = next
     })
   }
@@ -149,10 +158,4 @@ export class HandshakeTrust {
     if (!accepted) return isReplaced(socket)
     return isWithdrawn(accepted, this.#current().contexts.termsFor(peers))
   }
-}
-
-/** Closes a connection before the application reads a byte of it or treats it as authorized. */
-function shut(socket: TLSSocket, why: 'TRUST_WITHDRAWN' | 'TRUST_DOMAIN' = 'TRUST_WITHDRAWN'): void {
-  Object.assign(socket, { authorized: false, authorizationError: why })
-  socket.destroy()
 }

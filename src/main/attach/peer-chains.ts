@@ -38,8 +38,9 @@ const intermediates = new Map<string, Uint8Array>()
 const MAX_INTERMEDIATES = 100
 const MAX_INTERMEDIATE_BYTES = 16_384
 
-/** Records the peers of a server from now on; returns a function that stops it. */
+/** Records the peers of a server from now on, once; returns a function that stops it. */
 export function followPeers(server: tls.Server): () => void {
+  server.off('secureConnection', rememberChain)
   // Before the listeners of the application, which can remove the chain.
   server.prependListener('secureConnection', rememberChain)
   return () => void server.off('secureConnection', rememberChain).off('keylog', awaitHandshake)

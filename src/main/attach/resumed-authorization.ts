@@ -38,9 +38,9 @@ export function optionsBeforeAttach(
   peers: PeerPolicy,
   { domains }: Pick<PreparedTrust, 'domains'>,
 ): tls.SecureContextOptions {
-  if (domains !== undefined && peers.requestCert) return withoutTrust(options)
-  if (!acceptsUnverified(peers) || !authorizesResumedWithoutCertificate()) return options
-  return { ...options, secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
+  const own = domains !== undefined && peers.requestCert ? withoutTrust(options) : options
+  if (!acceptsUnverified(peers) || !authorizesResumedWithoutCertificate()) return own
+  return { ...own, secureOptions: (own.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
 }
 
 function withoutTrust({ ticketKeys: _, ...options }: tls.SecureContextOptions): tls.SecureContextOptions {

@@ -1,0 +1,28 @@
+import type tls from 'node:tls'
+
+import type { TrustTerms } from '../generation/trust-change.js'
+import { isOfOwnDomain } from './domain-gate.js'
+import { shut } from './shut.js'
+
+/*
+ * A server that is detached, or whose engine is closed, keeps its context. With trust domains that context has the anchors of
+ * all of them, so the check of each peer by its own domain must stay with the server too.
+ */
+
+const gates = new WeakMap<tls.Server, (socket: tls.TLSSocket) => void>()
+
+/** Checks the peers of a server by the trust domains of these terms, until {@link endKeptGate}. */
+export function keepGate(server: tls.Server, terms: TrustTerms): void {
+  const gate = (socket: tls.TLSSocket) => {
+    if (!socket.destroyed && !isOfOwnDomain(socket, terms)) shut(socket, 'TRUST_DOMAIN')
+  }
+  gates.set(server, gate)
+  server.prependListener('secureConnection', gate)
+}
+
+/** To be called when an engine checks the peers of the server again. */
+export function endKeptGate(server: tls.Server): void {
+  const gate = gates.get(server)
+  if (gate) server.off('secureConnection', gate)
+  gates.delete(server)
+}
