@@ -13,12 +13,13 @@ import tls, { type TLSSocket } from 'node:tls'
 import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { ReloadEngine } from '../../../src/main/index.js'
 import { checkServerIdentity } from '../../../src/main/sources/spiffe/index.js'
+import { blocksIn } from '../../../support/docs/markdown.js'
 import { nextEvent, startEngine } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { joinOnThread } from '../../../support/fleet/fleet-member.js'
 import { type Authority, createAuthority, type Leaf } from '../../../support/material/certificates.js'
-import { listen } from '../../../support/servers/echo-server.js'
+import { createEcho, listen } from '../../../support/servers/echo-server.js'
 import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
 
 const own = createAuthority({ name: 'example.org' })
@@ -232,6 +233,18 @@ test('a server that is not attached accepts no client certificate', async (t) =>
   engine.attach(server)
   assert.equal(await said(port, client), 'hello')
   assert.equal(await said(port, impostor), '')
+})
+
+test('the example that compares SPIFFE IDs ends others, and does not fail when the engine has refused one', async (t) => {
+  const engine = await engineWith(t, { requestCert: true })
+  const server = createEcho(engine.serverOptions())
+  engine.attach(server)
+  const [example] = blocksIn('docs/sources/spiffe.md').filter(({ text }) => text.startsWith('server.on('))
+  new Function('server', example?.text ?? 'throw new Error("the page has no example")')(server)
+  const port = await listen(t, server)
+  assert.equal(await said(port, client), 'hello')
+  for (const leaf of [partner, impostor, nameless]) assert.equal(await said(port, leaf), '')
+  assert.equal(await said(port, client), 'hello')
 })
 
 test('a thread of a fleet applies the same rule', async (t) => {
