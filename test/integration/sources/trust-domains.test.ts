@@ -195,6 +195,21 @@ test('an expired intermediate of the own domain does not help an impostor who ha
   assert.equal(await said(port, { ...leaf, chainPem: leaf.chainPem + expired.certPem }), '')
 })
 
+test('a CA that is constrained to a partner cannot issue our identities, although OpenSSL checks another path', async (t) => {
+  const partnerCa = createAuthority({ name: 'partner' })
+  const constrained = own.issueAuthority({ name: 'partner', key: partnerCa, permittedUris: ['partner.test'] })
+  const trustDomains = { 'example.org': [own.certDer], 'partner.test': [partnerCa.certDer] }
+  const source = new MemorySource(deliveryOf(web, '1', { trustDomains }))
+  const engine = await startEngine(t, { source, requestCert: true })
+  const server = createEcho(engine.serverOptions())
+  engine.attach(server)
+  const port = await listen(t, server)
+  assert.equal(await said(port, clientOf(constrained, 'spiffe://partner.test/client')), 'hello')
+  assert.equal(await said(port, clientOf(constrained, 'spiffe://example.org/admin')), '')
+  const allowed = own.issueAuthority({ permittedUris: ['example.org'] })
+  assert.equal(await said(port, clientOf(allowed, 'spiffe://example.org/client')), 'hello')
+})
+
 test('a domain that is removed shrinks trust: its open connections are found, its sessions end', async (t) => {
   const source = new MemorySource(deliveryOf(web, '1', { trustDomains: both }))
   const engine = await startEngine(t, { source, requestCert: true })
