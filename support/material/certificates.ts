@@ -35,6 +35,10 @@ export interface AuthorityOptions extends CommonOptions {
   readonly pathLength?: number | undefined
   /** DNS names for which it may issue certificates, including subdomains. @defaultValue any */
   readonly permitted?: readonly string[] | undefined
+  /** Hosts of URIs for which it may issue certificates; `.example.org` stands for those below. @defaultValue any */
+  readonly permittedUris?: readonly string[] | undefined
+  /** Additional encoded extensions, see `extension()`. */
+  readonly extensions?: readonly Buffer[] | undefined
 }
 
 export interface LeafOptions extends CommonOptions, AlternativeNames {
@@ -82,12 +86,13 @@ let unnamed = 0
 
 /** A root, or with `parent` an intermediate. */
 export function createAuthority(options: AuthorityOptions = {}): Authority {
-  const { name = `Test CA ${++unnamed}`, parent, pathLength, permitted = [] } = options
+  const { name = `Test CA ${++unnamed}`, parent, pathLength, permitted = [], permittedUris = [] } = options
   const pair = options.key ?? keyPair(options.keyType)
   const certified = certify(options, pair, name, parent ?? { name, ...pair }, 10 * year, [
     basicConstraints(true, pathLength),
     keyUsage('digitalSignature', 'keyCertSign', 'crlSign'),
-    ...nameConstraints(permitted),
+    ...nameConstraints(permitted, permittedUris),
+    ...(options.extensions ?? []),
   ])
   const authority: Authority = {
     ...certified,

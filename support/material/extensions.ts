@@ -24,9 +24,15 @@ export function basicConstraints(isCa: boolean, pathLength?: number): Buffer {
 }
 
 /** Empty without names: such an authority may issue for any name. */
-export function nameConstraints(permitted: readonly string[]): Buffer[] {
-  if (permitted.length === 0) return []
-  const subtrees = permitted.map((name) => sequence(primitive(2, Buffer.from(name))))
+export function nameConstraints(
+  permitted: readonly string[],
+  permittedUris: readonly string[] = [],
+): Buffer[] {
+  if (permitted.length + permittedUris.length === 0) return []
+  const subtrees = [
+    ...permitted.map((name) => sequence(primitive(2, Buffer.from(name)))),
+    ...permittedUris.map((host) => sequence(primitive(6, Buffer.from(host)))),
+  ]
   return [extension('2.5.29.30', sequence(constructed(0, ...subtrees)), true)]
 }
 

@@ -9,7 +9,7 @@ import {
 import type { PeerChain } from '../../workers/protocol/judge-peers.js'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import type { TrustTerms } from '../generation/trust-change.js'
-import { type KnownPeer, knownIntermediates, knownPeerOf } from './peer-chains.js'
+import { type KnownPeer, knownIntermediates, knownPeerOf, rereadChain } from './peer-chains.js'
 
 /*
  * With trust domains, OpenSSL verifies a peer by the anchors of all domains, because it cannot choose them by the certificate
@@ -46,12 +46,18 @@ export function isOfOwnDomain(socket: tls.TLSSocket, { trust, options }: DomainT
   const now = Date.now()
   const at = judge.acceptedAtMs.get(peer)
   if (at !== undefined && now >= at && now - at < KEPT_MS) return true
-  const { certificates, completed, whole } = peer
-  // A resumed connection lacks the intermediates; another client of the same CA may have sent them.
-  const all = whole ? certificates : [...certificates, ...knownIntermediates()]
-  const accepted = isAccepted({ certificates: all, completed }, judge, now)
-  if (accepted) judge.acceptedAtMs.set(peer, now)
-  return accepted
+  if (isAccepted(chainToJudge(peer), judge, now)) {
+    judge.acceptedAtMs.set(peer, now)
+    return true
+  }
+  // So far, the connection was assumed to have the same chain as an earlier one with this leaf.
+  const own = rereadChain(socket, peer)
+  return own !== peer && isAccepted(chainToJudge(own), judge, now)
+}
+
+/** A resumed connection lacks the intermediates; another client of the same CA may have sent them. */
+function chainToJudge({ certificates, completed, whole }: KnownPeer): PeerChain {
+  return { certificates: whole ? certificates : [...certificates, ...knownIntermediates()], completed }
 }
 
 /** Whether the chain of a remote server ends at an anchor of the server's own domain; `true` without trust domains. */

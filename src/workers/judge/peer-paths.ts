@@ -31,9 +31,12 @@ interface Anchors {
 /** Certificates that several peers sent, parsed once. */
 export type KnownCertificates = Map<Uint8Array, PeerCertificate | null>
 
-/** Limits of a search that differ from those of the judgement of live connections. */
+/** Rules of a search that differ from those of the judgement of live connections. */
 export interface PathRules {
-  /** The CAs of the path must be valid at this time in milliseconds; `null`: at any time. */
+  /**
+   * The CAs of the path must be valid at this time in milliseconds, and with trust domains their name constraints must allow
+   * the peer's domain: OpenSSL may have checked another path. `null`: neither is checked.
+   */
   readonly validAtMs: number | null
   readonly maxSignatures: number
 }
@@ -42,7 +45,8 @@ const LIVE: PathRules = { validAtMs: null, maxSignatures: MAX_SIGNATURES }
 
 /**
  * Whether a path leads from a peer's certificate to a trust anchor without a revoked certificate, as OpenSSL finds one in a
- * handshake. Name constraints are ignored: OpenSSL checked them on the path of the handshake.
+ * handshake. Name constraints are ignored, except as {@link PathRules} says: OpenSSL
+ * checked them on the path of the handshake.
  *
  * With trust domains, the path must end at an anchor of the peer's own domain, and may use no other anchor: otherwise the CA
  * of one domain could vouch for identities of another.
@@ -84,6 +88,7 @@ function leadsToAnchor(
   { validAtMs, maxSignatures }: PathRules,
 ): boolean {
   const visited = new Set([leaf.id])
+  const domain = trust.byDomain === null || validAtMs === null ? null : leaf.trustDomain
   const queue: Step[] = [{ certificate: leaf, depth: 0, counted: 0 }]
   let signatures = 0
   for (let step = queue.shift(); step; step = queue.shift()) {
@@ -97,6 +102,7 @@ function leadsToAnchor(
     for (const issuer of above) {
       if (visited.has(issuer.id) || issuer.pathLength < counted || !certificate.fits(issuer)) continue
       if (validAtMs !== null && !issuer.isValidAt(validAtMs)) continue
+      if (domain !== null && !issuer.permitsDomain(domain)) continue
       if (signatures++ === maxSignatures) return false
       if (!certificate.isSignedBy(issuer)) continue
       if (isRevoked(certificate, issuer.keyId, trust.revocations)) continue

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 
 import { type Issuer, readIssuer } from '../formats/issuer.js'
+import { permitsUriHost } from '../formats/name-constraints.js'
 import { spiffeIdOf } from '../formats/spiffe-id.js'
 import { canonicalIssuerOf, canonicalSubjectOf, serialOf } from '../formats/x509.js'
 import { isSelfSigned } from './certificates.js'
@@ -42,6 +43,11 @@ export class PeerCertificate {
   /** The trust domain of its SPIFFE ID; `null` without exactly one. */
   get trustDomain(): string | null {
     return readOr(null, () => spiffeIdOf(this.#parsed)?.trustDomain ?? null)
+  }
+
+  /** Whether its name constraints allow identities of a trust domain; `false` if they cannot be read. */
+  permitsDomain(trustDomain: string): boolean {
+    return readOr(false, () => permitsUriHost(this.#der, trustDomain))
   }
 
   isValidAt(ms: number): boolean {

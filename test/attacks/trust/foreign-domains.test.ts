@@ -22,6 +22,7 @@ const admin = clientOf(own)
 /** Its CA has an intermediate, which the connection must still have when the peer is judged. */
 const adminBelow = clientOf(own.issueAuthority())
 const impostor = clientOf(other)
+const key = own.issueAuthority()
 const impostorBelow = clientOf(other.issueAuthority())
 
 /** What happens to a server, and whether it accepts clients afterwards. */
@@ -94,6 +95,21 @@ test('with optional certificates, a server that was never attached authorizes no
       assert.equal(again.authorized, false)
     }
   }
+})
+
+test('a client whose intermediate is replaced by one of the right domain is accepted, on every version of Node', async (t) => {
+  const { engine, server, port } = await start(t)
+  engine.attach(server)
+  const [foreign, replaced] = [other, own].map((authority) =>
+    authority.issueAuthority({ name: 'below', key }),
+  )
+  const leaf = clientOf(foreign as Authority)
+  const renewed = { cert: leaf.certPem + replaced?.chainPem, key: leaf.keyPem }
+  const admission = async (identity: { cert: string; key: string }) =>
+    (await connectFully({ port, version: 'TLSv1.3', ...identity })).admission
+  assert.equal(await admission(identityOf(leaf)), 'refused')
+  assert.equal(await admission(renewed), 'full')
+  assert.equal(await admission(identityOf(leaf)), 'refused')
 })
 
 for (const [what, end] of Object.entries({

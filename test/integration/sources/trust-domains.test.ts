@@ -13,12 +13,13 @@ import tls, { type TLSSocket } from 'node:tls'
 import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { ReloadEngine } from '../../../src/main/index.js'
 import { checkServerIdentity } from '../../../src/main/sources/spiffe/index.js'
+import { blocksIn } from '../../../support/docs/markdown.js'
 import { nextEvent, startEngine } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { joinOnThread } from '../../../support/fleet/fleet-member.js'
 import { type Authority, createAuthority, type Leaf } from '../../../support/material/certificates.js'
-import { listen } from '../../../support/servers/echo-server.js'
+import { createEcho, listen } from '../../../support/servers/echo-server.js'
 import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
 
 const own = createAuthority({ name: 'example.org' })
@@ -194,6 +195,21 @@ test('an expired intermediate of the own domain does not help an impostor who ha
   assert.equal(await said(port, { ...leaf, chainPem: leaf.chainPem + expired.certPem }), '')
 })
 
+test('a CA that is constrained to a partner cannot issue our identities, although OpenSSL checks another path', async (t) => {
+  const partnerCa = createAuthority({ name: 'partner' })
+  const constrained = own.issueAuthority({ name: 'partner', key: partnerCa, permittedUris: ['partner.test'] })
+  const trustDomains = { 'example.org': [own.certDer], 'partner.test': [partnerCa.certDer] }
+  const source = new MemorySource(deliveryOf(web, '1', { trustDomains }))
+  const engine = await startEngine(t, { source, requestCert: true })
+  const server = createEcho(engine.serverOptions())
+  engine.attach(server)
+  const port = await listen(t, server)
+  assert.equal(await said(port, clientOf(constrained, 'spiffe://partner.test/client')), 'hello')
+  assert.equal(await said(port, clientOf(constrained, 'spiffe://example.org/admin')), '')
+  const allowed = own.issueAuthority({ permittedUris: ['example.org'] })
+  assert.equal(await said(port, clientOf(allowed, 'spiffe://example.org/client')), 'hello')
+})
+
 test('a domain that is removed shrinks trust: its open connections are found, its sessions end', async (t) => {
   const source = new MemorySource(deliveryOf(web, '1', { trustDomains: both }))
   const engine = await startEngine(t, { source, requestCert: true })
@@ -232,6 +248,18 @@ test('a server that is not attached accepts no client certificate', async (t) =>
   engine.attach(server)
   assert.equal(await said(port, client), 'hello')
   assert.equal(await said(port, impostor), '')
+})
+
+test('the example that compares SPIFFE IDs ends others, and does not fail when the engine has refused one', async (t) => {
+  const engine = await engineWith(t, { requestCert: true })
+  const server = createEcho(engine.serverOptions())
+  engine.attach(server)
+  const [example] = blocksIn('docs/sources/spiffe.md').filter(({ text }) => text.startsWith('server.on('))
+  new Function('server', example?.text ?? 'throw new Error("the page has no example")')(server)
+  const port = await listen(t, server)
+  assert.equal(await said(port, client), 'hello')
+  for (const leaf of [partner, impostor, nameless]) assert.equal(await said(port, leaf), '')
+  assert.equal(await said(port, client), 'hello')
 })
 
 test('a thread of a fleet applies the same rule', async (t) => {

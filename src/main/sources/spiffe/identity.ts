@@ -70,8 +70,18 @@ function checkedTrustDomain({ chain, key, spiffeId }: WireSvid): string {
   if (!id) throw invalid('the certificate does not have exactly one URI name that is a SPIFFE ID')
   if (id.text !== spiffeId)
     throw invalid('the SPIFFE ID of the certificate is not the one that the agent states')
-  if (readIssuer(leaf).ca !== null) throw invalid('the certificate is that of a CA, not of a workload')
+  if (isOfCa(leaf)) throw invalid('the certificate is that of a CA, not of a workload')
   return id.trustDomain
+}
+
+/** Strict DER is required, also where native code reads other encodings. */
+function isOfCa(leaf: Uint8Array): boolean {
+  try {
+    return readIssuer(leaf).ca !== null
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw invalid('the agent sent a certificate that cannot be read')
+  }
 }
 
 function anchorsIn(bundle: Uint8Array, domain: string): Uint8Array {
@@ -79,7 +89,7 @@ function anchorsIn(bundle: Uint8Array, domain: string): Uint8Array {
   return bundle
 }
 
-/** The certificates of concatenated DER, each parsed to be sure that it is one. */
+/** The elements of concatenated DER. Only the first is parsed as a certificate; the worker parses all of them. */
 function elementsOf(der: Uint8Array, what: string): Uint8Array[] {
   const elements: Uint8Array[] = []
   try {

@@ -65,7 +65,7 @@ interface Field {
   readonly content: Content
 }
 
-/** Of a field that occurs more than once, the last counts. Unknown fields are ignored, as the format requires. */
+/** The last occurrence of a field counts. Unknown fields are ignored, as the format requires. */
 function lastFields(bytes: Uint8Array, numbers: readonly number[]): Record<number, Content> {
   const found: Record<number, Content> = {}
   for (const { number, content } of fieldsOf(bytes)) if (numbers.includes(number)) found[number] = content

@@ -3,6 +3,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -134,6 +135,11 @@ test('a message that is not one, or breaks a rule of X.509-SVIDs, is invalid and
   const withLeaf = (leaf: Leaf, svid: AgentSvid = {}): AgentMessage => ({
     svids: [{ ...svidOf(leaf, WEB, [authority]), ...svid }],
   })
+  // A constructed string: BER, which native code reads.
+  const berName = authority.issue({ commonName: '__abcd', names: [], uris: [WEB] }).certDer.toString('latin1')
+  const ber = Buffer.from(berName.replace('\f\x06__abcd', ',\x06\f\x04abcd'), 'latin1')
+  assert.equal(new X509Certificate(ber).subject, 'CN=abcd')
+  await refused(withLeaf(leafOf(WEB), { chain: ber }), /a certificate that cannot be read/)
   await refused(Buffer.from('garbage'), /cannot be read/)
   await refused({ svids: [{ ...ok, key: Buffer.alloc(0) }] }, /without a private key/)
   await refused({ svids: [{ ...ok, chain: Buffer.alloc(0) }] }, /without a certificate/)
