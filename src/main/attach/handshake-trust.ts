@@ -21,7 +21,7 @@ import { endKeptGate, keepGate } from './kept-gate.js'
 import { leafOf } from './presented-chain.js'
 import { acceptsUnverified, correctAuthorized } from './resumed-authorization.js'
 import type { ServedState } from './served-state.js'
-import { shut } from './shut.js'
+import { shut, shutForeign } from './shut.js'
 import { trustWithdrawn } from './sni.js'
 
 interface Pending {
@@ -133,7 +133,7 @@ export class HandshakeTrust {
 
   #admitByDomain(socket: TLSSocket, peers: PeerPolicy): void {
     if (socket.destroyed || isOfOwnDomain(socket, this.#current().contexts.termsFor(peers))) return
-    shut(socket, 'TRUST_DOMAIN')
+    shutForeign(socket)
   }
 
   /**

@@ -90,7 +90,8 @@ export class GenerationContexts {
     if (known) return known
     const { generation, material, options } = this.#snapshot
     const partialChain = options.context.allowPartialTrustChain === true
-    const digest = sessionsOf(generation.trust.digest, material.trust)
+    const { digest: shared } = generation.trust
+    const digest = peers.requestCert ? sessionsOf(shared, material.trust) : shared
     const identity = trustIdentity(digest, peers, partialChain)
     const terms = { identity, peers, trust: material.trust, options: this.#serverOptions }
     this.#terms.set(key, terms)

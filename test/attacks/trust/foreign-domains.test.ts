@@ -60,11 +60,15 @@ for (const [life, [live, serves]] of Object.entries(LIVES)) {
     test(`${version}: a server that ${life} refuses the CA of another domain`, async (t) => {
       const { engine, server, port } = await start(t)
       await live(engine, server)
+      const codes: unknown[] = []
+      server.on('tlsClientError', (error: NodeJS.ErrnoException) => codes.push(error.code))
       const admission = async (leaf: Leaf) =>
         (await connectFully({ port, version, ...identityOf(leaf) })).admission
       for (const leaf of [admin, adminBelow, adminBelow])
         assert.equal(await admission(leaf), serves ? 'full' : 'refused')
+      if (serves) assert.deepEqual(codes, [])
       for (const leaf of [impostor, impostorBelow]) assert.equal(await admission(leaf), 'refused')
+      if (serves) assert.deepEqual(codes, ['TRUST_DOMAIN', 'TRUST_DOMAIN'])
     })
   }
 }

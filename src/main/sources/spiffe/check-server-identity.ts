@@ -38,6 +38,8 @@ const schema = z.strictObject({
  * The option `checkServerIdentity` for connections to servers with a SPIFFE ID, which usually have no DNS name. Compares the
  * SPIFFE ID instead of the host name, and requires that the server's chain ends at an anchor of the server's own trust domain.
  *
+ * Without trust domains, as with files, any anchor of `ca` may vouch for every SPIFFE ID.
+ *
  * Pass it to `engine.agent()` or `tls.connect()`, not to a single request of an agent: Node does not call it for a connection
  * that resumes a session, and an agent shares sessions among its requests.
  *
