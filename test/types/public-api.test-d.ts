@@ -48,14 +48,14 @@ import {
   type WorkerOptions,
 } from '../../src/main/index.js'
 import { type HttpsSourceOptions, httpsSource } from '../../src/main/sources/https/index.js'
-import {
-  type Published,
-  type PublishedMaterial,
-  type PublishOptions,
-  type PublishTarget,
-  type RedisClient,
-  type RedisSourceOptions,
-  type WrapOptions,
+import type {
+  Published,
+  PublishedMaterial,
+  PublishOptions,
+  PublishTarget,
+  RedisClient,
+  RedisSourceOptions,
+  WrapOptions,
 } from '../../src/main/sources/redis/index.js'
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false

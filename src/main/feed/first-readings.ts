@@ -64,13 +64,14 @@ export class FirstReadings {
       if (kept) return kept
       if (this.#refusal !== null) throw this.#refusal
       if (this.#problem && this.#leftMs <= 0) throw this.#gaveUp(this.#problem)
-      const reading = await this.#parts.attempt(
-        Math.max(1, Math.min(this.#parts.timeoutMs, this.#untilTurnMs)),
-      )
+      const limitMs = Math.max(1, Math.min(this.#parts.timeoutMs, this.#untilTurnMs))
+      const reading = await this.#parts.attempt(limitMs)
       if (reading.kind === 'delivered') return reading
       const failed = reading as Failed
       this.#parts.onFailed(failed)
-      this.#problem = failed.problem
+      // An attempt that was cut short says less than the one before.
+      const isCut = limitMs < this.#parts.timeoutMs && failed.problem.code === 'SOURCE_TIMEOUT'
+      this.#problem = isCut && this.#problem ? this.#problem : failed.problem
       this.#isWithdrawn ||= failed.problem.code === 'SOURCE_WITHDRAWN'
       const waitMs = this.#parts.retryDelayMs() ?? 0
       if (this.#isKeptPossible) await this.#wait(Math.min(waitMs, this.#untilTurnMs))
