@@ -18,9 +18,9 @@ import type { HeldDelivery } from '../reload/material-feed.js'
 
 /** Limits of a delivery, in bytes. */
 export interface DeliveryLimits {
-  /** Of each certificate, key or bundle. */
+  /** The largest certificate, key or bundle. */
   readonly maxFileBytes: number
-  /** Of each item of trust anchors or revocation lists. */
+  /** The largest item of trust anchors or revocation lists. */
   readonly maxTrustBytes: number
   /** Receives each copy. */
   readonly copied?: (copy: Uint8Array) => void

@@ -1,12 +1,10 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
+import { Backoff } from './backoff.js'
 
 /** After this many failures without an answer in between, names are not requested until the next attempt is due. */
 const MAX_FAILURES = 3
-/** The first delay until the next attempt. It doubles with each failed attempt. */
-const FIRST_DELAY_MS = 1000
-const LONGEST_DELAY_MS = 60_000
 /** The longest delay that a source may ask for. */
 const LONGEST_ASKED_MS = 3_600_000
 /** Outages of a source that fails every now and then are logged at most this often. */
@@ -23,23 +21,22 @@ export class HostOutage {
   readonly #source: string
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #random: () => number
+  readonly #backoff: Backoff
   #failures = 0
   #sinceMs: number | null = null
   #sinceWallMs: number | null = null
   #problem: Problem | null = null
   /** When the next attempt is due; `null` while queries are not held back. */
   #retryAtMs: number | null = null
-  #delays = 0
   #attempting = false
   #isLogged = false
   #loggedAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(source: string, clock: Clock, logger: Logger, random: () => number = Math.random) {
+  constructor(source: string, clock: Clock, logger: Logger, random?: () => number) {
     this.#source = source
     this.#clock = clock
     this.#logger = logger
-    this.#random = random
+    this.#backoff = new Backoff(random)
   }
 
   /** Since when the source has not answered, in milliseconds since 1970; `null` if it answers. */
@@ -63,7 +60,8 @@ export class HostOutage {
   /** The source answered, with whatever it states about the name. */
   answered(): void {
     const since = this.#sinceMs
-    this.#failures = this.#delays = 0
+    this.#failures = 0
+    this.#backoff.succeeded()
     this.#retryAtMs = this.#sinceMs = this.#sinceWallMs = this.#problem = null
     this.#attempting = false
     if (since === null || !this.#isLogged) return
@@ -85,9 +83,8 @@ export class HostOutage {
     // Queries that were under way when the outage began say nothing new about it.
     else if (this.#retryAtMs !== null) return
     if (admission === 'query' && this.#failures < MAX_FAILURES && retryAfterMs === 0) return
-    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** this.#delays++, LONGEST_DELAY_MS)
-    const jittered = delayMs * (0.5 + this.#random() / 2)
-    this.#retryAtMs = nowMs + Math.max(jittered, Math.min(retryAfterMs, LONGEST_ASKED_MS))
+    this.#backoff.failed(Math.min(retryAfterMs, LONGEST_ASKED_MS))
+    this.#retryAtMs = nowMs + (this.#backoff.delayMs as number)
   }
 
   #log(nowMs: number, { code, message }: Problem): void {

@@ -13,6 +13,7 @@ import tls, { type TLSSocket } from 'node:tls'
 
 import { checkServerIdentity, spiffeSource } from '../../../src/main/sources/spiffe/index.js'
 import { eventually } from '../../../support/base/eventually.js'
+import { got } from '../../../support/clients/https-text.js'
 import { commandsIn } from '../../../support/docs/markdown.js'
 import { nextEvent, startEngine } from '../../../support/engine/engines.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
@@ -275,18 +276,4 @@ async function identityOf(t: TestContext, spire: Spire, id: string): Promise<Pai
 
 function materialOf({ chainPem, keyPem }: Pair) {
   return { cert: chainPem, key: keyPem }
-}
-
-async function got(options: https.RequestOptions): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    https
-      .get({ host: 'localhost', ...options }, (response) => {
-        let text = ''
-        response.on('data', (data) => {
-          text += String(data)
-        })
-        response.on('end', () => resolve(text)).on('error', reject)
-      })
-      .on('error', reject)
-  })
 }

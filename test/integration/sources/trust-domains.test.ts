@@ -13,6 +13,7 @@ import tls, { type TLSSocket } from 'node:tls'
 import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { ReloadEngine } from '../../../src/main/index.js'
 import { checkServerIdentity } from '../../../src/main/sources/spiffe/index.js'
+import { got } from '../../../support/clients/https-text.js'
 import { blocksIn } from '../../../support/docs/markdown.js'
 import { nextEvent, startEngine } from '../../../support/engine/engines.js'
 import { writePair } from '../../../support/files/files.js'
@@ -424,18 +425,4 @@ async function connected(t: TestContext, port: number, leaf: Leaf): Promise<TLSS
 function plainServer(t: TestContext, leaf: Leaf): Promise<number> {
   const server = https.createServer(materialOf(leaf), (_request, response) => response.end('hello'))
   return listen(t, server)
-}
-
-async function got(options: https.RequestOptions): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    https
-      .get({ host: 'localhost', ...options }, (response) => {
-        let text = ''
-        response.on('data', (data) => {
-          text += String(data)
-        })
-        response.on('end', () => resolve(text)).on('error', reject)
-      })
-      .on('error', reject)
-  })
 }

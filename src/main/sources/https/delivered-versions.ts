@@ -1,3 +1,5 @@
+import { RecentMap } from '../../base/recent-map.js'
+
 /** More names only cost complete answers where 304 would do. */
 const MAX_NAMES = 20_000
 
@@ -7,19 +9,13 @@ const MAX_NAMES = 20_000
  * something else.
  */
 export class DeliveredVersions {
-  readonly #versions = new Map<string | null, string>()
+  readonly #versions = new RecentMap<string | null, string>(MAX_NAMES)
 
   has(name: string | null, version: string | null): boolean {
     return version !== null && this.#versions.get(name) === version
   }
 
   set(name: string | null, version: string): void {
-    this.#versions.delete(name)
     this.#versions.set(name, version)
-    if (this.#versions.size <= MAX_NAMES) return
-    for (const oldest of this.#versions.keys()) {
-      this.#versions.delete(oldest)
-      return
-    }
   }
 }

@@ -7,8 +7,8 @@ import {
 } from '../../api/source.js'
 import { type Clock, systemClock } from '../../base/clock.js'
 import { untilAborted } from '../../base/until-aborted.js'
+import { createWiping } from '../wiping.js'
 import { createCredentialReader } from './credentials.js'
-import { createDeliveredKeys } from './delivered-keys.js'
 import { DeliveredVersions } from './delivered-versions.js'
 import { refused, tooLate } from './failures.js'
 import { type HttpsSourceOptions, resolveHttpsOptions } from './options.js'
@@ -44,7 +44,7 @@ export function createHttpsSource(
   const hostLimit = { option: 'maxHostBytes', maxBytes: options.maxHostBytes } as const
   const { url, trustUrl, hostsUrl, pollSeconds } = options
   const credentials = createCredentialReader(options.files)
-  const keys = createDeliveredKeys(clock)
+  const keys = createWiping(clock)
   const delivered = new DeliveredVersions()
   /** They are public, so that they can be kept for the next delivery. */
   let anchors: Content | null = null
@@ -79,7 +79,7 @@ export function createHttpsSource(
       return 'unchanged'
     }
     delivered.set(key, version)
-    keys.wipeLater(answer.bytes)
+    keys.later([answer.bytes])
     return { bundle: answer.bytes, version }
   }
 

@@ -1,10 +1,10 @@
 import { type Delivery, SourceError } from '../../api/source.js'
+import type { Wiping } from '../wiping.js'
 import type { Argument } from './client.js'
 import { readKeyFile } from './key-file.js'
 import type { Keys, Subject } from './keys.js'
 import { materialOf } from './material.js'
 import { fieldsOf } from './replies.js'
-import type { Wiping } from './wiping.js'
 
 /** What the store says of an identity or a host. */
 export type Finding =

@@ -1,3 +1,5 @@
+import { RecentMap } from '../../base/recent-map.js'
+
 /** More names only lose the protection below. */
 const MAX_NAMES = 20_000
 
@@ -6,7 +8,7 @@ const MAX_NAMES = 20_000
  * withdrawal, is a replica that lags or has lost data.
  */
 export class ReceivedHosts {
-  readonly #revisions = new Map<string, bigint>()
+  readonly #revisions = new RecentMap<string, bigint>(MAX_NAMES)
 
   has(name: string): boolean {
     return this.#revisions.has(name)
@@ -19,13 +21,7 @@ export class ReceivedHosts {
 
   add(name: string, revision: bigint): void {
     const newest = this.#revisions.get(name) ?? -1n
-    this.#revisions.delete(name)
     this.#revisions.set(name, revision > newest ? revision : newest)
-    if (this.#revisions.size <= MAX_NAMES) return
-    for (const oldest of this.#revisions.keys()) {
-      this.#revisions.delete(oldest)
-      return
-    }
   }
 
   /** For a name that was withdrawn: that its hash is missing means nothing more. */

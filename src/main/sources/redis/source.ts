@@ -7,6 +7,7 @@ import {
   SourceError,
 } from '../../api/source.js'
 import { type Clock, systemClock } from '../../base/clock.js'
+import { createWiping } from '../wiping.js'
 import { followChanges } from './changes.js'
 import type { Argument } from './client.js'
 import { createReadHash } from './hashes.js'
@@ -17,7 +18,6 @@ import type { Entry } from './replies.js'
 import { createReporter } from './reporter.js'
 import { createSession } from './session.js'
 import { withTimeLimit } from './time-limit.js'
-import { createWiping } from './wiping.js'
 
 /**
  * Material in Redis or Valkey: one hash for each identity, which is read by one command and cannot be torn, and a stream of

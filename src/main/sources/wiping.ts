@@ -1,10 +1,10 @@
-import type { Clock } from '../../base/clock.js'
+import type { Clock } from '../base/clock.js'
 
 /** Overwrites the private keys of deliveries after their use. */
 export interface Wiping {
-  now(secrets: readonly Buffer[]): void
+  now(secrets: readonly Uint8Array[]): void
   /** Once the engine has copied them. */
-  later(secrets: readonly Buffer[]): void
+  later(secrets: readonly Uint8Array[]): void
   /** Overwrites all that are left. */
   close(): void
 }
@@ -14,7 +14,7 @@ const AFTER_MS = 60_000
 
 export function createWiping(clock: Clock): Wiping {
   const due = new Set<() => void>()
-  const now = (secrets: readonly Buffer[]) => {
+  const now = (secrets: readonly Uint8Array[]) => {
     for (const secret of secrets) secret.fill(0)
   }
   return {
