@@ -1,30 +1,68 @@
-import { inspect } from 'node:util'
-import { isMainThread } from 'node:worker_threads'
+/* The end of a process with an exit code while its threads still run. */
 
-import { logOutput } from '../base/log-output.js'
+import { accessSync, constants } from 'node:fs'
 
 /**
  * Ends the process immediately with this exit code, even while threads hang.
  *
  * Node's own exit waits for every worker thread (`Environment::stop_sub_worker_contexts`). A thread that hangs in native code
- * or in a system call cannot be ended, and delays `process.exit()` until it returns. WASI's `proc_exit` is the only documented
- * way to exit(3) without that wait (`returnOnExit: false`: "the Node.js process exits with the specified exit code"). If it is
- * not allowed (`--permission` without `--allow-wasi`), only SIGKILL remains, and the exit code is lost.
+ * or in a system call cannot be ended, and delays `process.exit()` until it returns. There are three ways around that, and the
+ * first that works is used:
+ *
+ * 1. The process becomes another program that only exits (`process.execve`, Node >= 22.15, not on Windows). The kernel ends
+ *    all threads first.
+ * 2. WASI's `proc_exit` calls exit(3) without the wait (`returnOnExit: false`: "the Node.js process exits with the specified
+ *    exit code"). On Node >= 22, exit(3) destroys the task queue that other threads still use, so a few percent of such exits
+ *    are crashes. None was seen on Node 20.
+ * 3. SIGKILL, which loses the exit code.
+ *
+ * With `--permission`, the first needs `--allow-child-process` and the second `--allow-wasi`.
+ *
+ * @param exitCode 0 to 255.
  */
-function endProcess(exitCode: number): never {
-  try {
-    exitByWasi(exitCode)
-  } catch {
-    // SIGKILL is next.
+export function endProcess(exitCode: number): never {
+  // Both ways emit an experimental warning. Other warnings are not lost: the process is about to end.
+  process.removeAllListeners('warning')
+  process.emitWarning = () => {}
+  for (const exit of [exitByExecve, exitByWasi]) {
+    try {
+      exit(exitCode)
+    } catch {
+      // The next way.
+    }
   }
   process.kill(process.pid, 'SIGKILL')
   throw new Error('the process has been killed')
 }
 
+/** Missing in the types of Node 20. */
+type WithExecve = NodeJS.Process & {
+  readonly execve?: (path: string, args: readonly string[], env: NodeJS.ProcessEnv) => never
+}
+
+function exitByExecve(exitCode: number): void {
+  const program = exitingPrograms(exitCode).find(([path]) => isExecutable(path))
+  // Without a program that can run, execve aborts the process.
+  if (program) (process as WithExecve).execve?.(...program, {})
+}
+
+/** A shell, or Node itself in an image without one. The executable of an application that contains Node would start that. */
+function exitingPrograms(exitCode: number): [path: string, args: string[]][] {
+  const shell: [string, string[]] = ['/bin/sh', ['sh', '-c', `exit ${exitCode}`]]
+  const node: [string, string[]] = [process.execPath, ['node', '-e', `process.exit(${exitCode})`]]
+  return process.getBuiltinModule('node:sea').isSea() ? [shell] : [shell, node]
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function exitByWasi(exitCode: number): void {
-  // Loading WASI emits an experimental warning. Other warnings are not lost: the process is about to end.
-  process.removeAllListeners('warning')
-  process.emitWarning = () => {}
   const { WASI } = process.getBuiltinModule('node:wasi')
   const wasi = new WASI({ version: 'preview1', returnOnExit: false })
   const { Instance, Module } = (globalThis as unknown as { WebAssembly: WebAssemblyLike }).WebAssembly
@@ -56,75 +94,4 @@ function exitingModule(exitCode: number): Uint8Array<ArrayBuffer> {
     ...section(7, [2, ...text('memory'), 2, 0, ...text('_start'), 0, 1]),
     ...section(10, [1, body.length, ...body]),
   ])
-}
-
-/** Called at the exit of the process: each returns whether a thread may hang. */
-const guards = new Set<() => boolean>()
-
-/** The unhandled error that ends the process, or `null`. */
-let fatal: { readonly error: unknown } | null = null
-
-/**
- * Makes the exit of this process not wait for its threads if `mayHang()`: after all listeners of `exit`, the process ends with
- * the requested exit code. Has an effect only in the main thread; in other threads `exit` is the end of the thread.
- *
- * The listener is installed as the first one and calls the others, because a listener that calls `process.exit()` ends the
- * process immediately, without the listeners after it.
- *
- * @returns a function that removes the guard.
- */
-export function guardExit(mayHang: () => boolean): () => void {
-  if (!isMainThread) return () => {}
-  if (guards.size === 0) {
-    process.prependListener('exit', endGuarded)
-    process.on('uncaughtExceptionMonitor', noteFatal)
-  }
-  guards.add(mayHang)
-  return () => {
-    if (!guards.delete(mayHang) || guards.size > 0) return
-    process.off('exit', endGuarded)
-    process.off('uncaughtExceptionMonitor', noteFatal)
-  }
-}
-
-/** For an unhandled error, Node emits `exit` next, and prints the error only after all listeners of `exit`. */
-function noteFatal(error: unknown): void {
-  const isHandled =
-    process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
-  fatal = isHandled ? null : { error }
-}
-
-/** Prints an unhandled error as Node would after `exit`. Without this, {@link endProcess} would make the crash silent. */
-function printFatal(): void {
-  if (!fatal) return
-  const { error } = fatal
-  fatal = null
-  const text = error instanceof Error ? `\n${inspect(error)}` : `Uncaught:\n${inspect(error)}`
-  const output = logOutput(2)
-  output.write(`${text}\n\nNode.js ${process.version}\n`)
-  output.flushSync()
-}
-
-function endGuarded(code: number): void {
-  if (![...guards].some((mayHang) => mayHang())) return
-  // Replaced, because listeners may call it, and Node's own would wait for the threads.
-  process.exit = (requested) => {
-    printFatal()
-    endProcess(exitCodeOf(requested ?? process.exitCode ?? code))
-  }
-  const listeners = process.listeners('exit')
-  for (const listener of listeners.slice(listeners.indexOf(endGuarded) + 1)) {
-    try {
-      listener.call(process, code)
-    } catch {
-      // Node would exit with 7; the requested exit code is more informative.
-    }
-  }
-  printFatal()
-  endProcess(exitCodeOf(process.exitCode ?? code))
-}
-
-function exitCodeOf(code: number | string): number {
-  const number = Number(code)
-  return Number.isInteger(number) ? number & 0xff : 1
 }

@@ -9,7 +9,7 @@ import {
   writeHangs,
 } from '../../workers/progress/hang-list.js'
 import type { LocatedPath, TaskPlace } from '../../workers/progress/progress.js'
-import { guardExit } from './end-process.js'
+import { guardExit } from './guard-exit.js'
 
 /** How long a terminated thread may take to end before it counts as hanging, in milliseconds. */
 export const GRACE_MS = 500

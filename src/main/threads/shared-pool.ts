@@ -9,7 +9,7 @@ import {
 } from '../../workers/progress/progress.js'
 import type { NamedTask } from '../../workers/protocol/tasks.js'
 import type { WorkerOptions } from '../api/options.js'
-import { guardExit } from './end-process.js'
+import { guardExit } from './guard-exit.js'
 import { GRACE_MS, hungThreads } from './hung-threads.js'
 import type { Job, JobPool, PoolClient } from './job.js'
 import { PoolThread } from './pool-thread.js'
