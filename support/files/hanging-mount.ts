@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test'
 import type { Problem } from '../../src/main/index.js'
 import { eventually } from '../base/eventually.js'
 import { documentedMessages } from '../docs/documented-errors.js'
+import { suspend } from '../processes/suspend.js'
 
 /** A FUSE mount on which calls do not return while its server is stopped, as on NFS while its server is down. */
 export interface HangingMount {
@@ -54,7 +55,7 @@ export async function hangingMount(t: TestContext): Promise<HangingMount> {
     path,
     source,
     pid: server.pid as number,
-    hang: () => server.kill('SIGSTOP'),
+    hang: () => suspend(server.pid as number),
     answer: () => server.kill('SIGCONT'),
     async end() {
       const exit = once(server, 'exit')

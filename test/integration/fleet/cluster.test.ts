@@ -16,6 +16,7 @@ import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { type ClusterSite, clusterSite } from '../../../support/fleet/cluster-site.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
+import { suspend } from '../../../support/processes/suspend.js'
 
 const authority = createAuthority()
 
@@ -80,7 +81,7 @@ test('a worker that does not answer in time keeps the whole fleet on the old gen
   const { site, rotate, first } = await fleet(t, 2, { timeoutMs: 2_000 })
   const leaf = rotate()
   const [pid = 0] = site.pids
-  process.kill(pid, 'SIGSTOP')
+  suspend(pid)
   const { outcome, problems } = await site.reload().finally(() => process.kill(pid, 'SIGCONT'))
   assert.deepEqual([outcome, problems.map(({ code }) => code)], ['rejected', ['MEMBER_TIMEOUT']])
   assert.match(problems[0]?.message ?? '', new RegExp(`pid ${pid}`))

@@ -11,6 +11,7 @@ import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority } from '../../../support/material/certificates.js'
 import { certswap, certswapServe } from '../../../support/processes/program.js'
+import { suspend } from '../../../support/processes/suspend.js'
 import { request } from '../../../support/servers/control.js'
 
 const authority = createAuthority()
@@ -106,7 +107,7 @@ async function membersOf(cwd: string): Promise<MemberRow[]> {
 async function suspended(t: TestContext, cwd: string): Promise<[number, number, number]> {
   const members = await membersOf(cwd)
   const [first, second] = members.map(({ pid }) => pid) as [number, number]
-  process.kill(first, 'SIGSTOP')
+  suspend(first)
   t.after(() => {
     if (isAlive(first)) process.kill(first, 'SIGKILL')
   })

@@ -15,6 +15,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { type ClusterOptions, type ClusterSite, clusterSite } from '../../../support/fleet/cluster-site.js'
 import { joinOnThread } from '../../../support/fleet/fleet-member.js'
 import { createAuthority } from '../../../support/material/certificates.js'
+import { suspend } from '../../../support/processes/suspend.js'
 
 const authority = createAuthority()
 const TIMEOUT_MS = 1_000
@@ -131,7 +132,7 @@ async function threads(t: TestContext, end?: (peer: Worker) => unknown) {
 }
 
 function stop(t: TestContext, pid: number): void {
-  process.kill(pid, 'SIGSTOP')
+  suspend(pid)
   t.after(() => {
     try {
       process.kill(pid, 'SIGKILL')

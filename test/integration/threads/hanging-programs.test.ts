@@ -18,6 +18,7 @@ import { runModule } from '../../../support/processes/run-module.js'
 
 const skip = withoutHangingMounts()
 const authority = createAuthority()
+const SUSPEND = `import { suspend } from ${JSON.stringify(new URL('../../../support/processes/suspend.js', import.meta.url).href)}`
 
 test('certswap serve answers its control server and ends on SIGTERM while its certificate is on a mount that hangs', {
   skip,
@@ -84,9 +85,10 @@ test('a process that embeds an engine ends with its exit code while a mount hang
     ['await engine.close(); process.exitCode = 4', 4],
   ] as const) {
     const script = `
+      ${SUSPEND}
       const { CERT: cert, KEY: key, MOUNT: mount } = process.env
       const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 1000 } })
-      process.kill(Number(mount), 'SIGSTOP')
+      suspend(Number(mount))
       console.log((await engine.reload()).problems[0].code)
       ${end}`
     const { code, stdout } = await runModule(t, script, {
@@ -110,9 +112,10 @@ test('a process that crashes while a mount hangs ends with the error on standard
   }
   for (const [crash, expected] of Object.entries(crashes)) {
     const script = `
+      ${SUSPEND}
       const { CERT: cert, KEY: key, MOUNT: mount } = process.env
       const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 500 } })
-      process.kill(Number(mount), 'SIGSTOP')
+      suspend(Number(mount))
       await engine.reload()
       setTimeout(() => { ${crash} })`
     const { code, stderr } = await runModule(t, script, {
@@ -129,9 +132,10 @@ test('a process that crashes while a mount hangs ends with the error on standard
 test('if the application handles the error and exits, nothing is printed for it', { skip }, async (t) => {
   const { mount, pair } = await site(t)
   const script = `
-    const { CERT: cert, KEY: key, MOUNT: mount } = process.env
+    ${SUSPEND}
+      const { CERT: cert, KEY: key, MOUNT: mount } = process.env
     const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 500 } })
-    process.kill(Number(mount), 'SIGSTOP')
+    suspend(Number(mount))
     await engine.reload()
     process.on('uncaughtException', () => process.exit(9))
     setTimeout(() => { throw new Error('handled') })`
