@@ -45,6 +45,7 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
   let retryMs = FIRST_RETRY_MS
   let failing = false
   let closed = false
+  let retries = true
 
   function keep(held: HeldDelivery, keepsHosts: boolean): Promise<void> {
     // In turn, so that the newest is the last.
@@ -73,7 +74,7 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
       const copy: Copy = waiting
       waiting = null
       const written = await write(copy)
-      if (!written && copy.bytes && !waiting && !closed) {
+      if (!written && copy.bytes && !waiting && retries) {
         waitToRetry(copy)
         continue
       }
@@ -112,18 +113,21 @@ export function createLastGoodKeeper(options: LastGoodKeeperOptions): LastGoodKe
 
   async function close(): Promise<void> {
     closed = true
+    // Storage that hangs must not keep the engine from closing.
+    let cancel = () => {}
+    const tooLong = new Promise<void>((resolve) => {
+      cancel = clock.after(CLOSE_MS, resolve)
+    })
+    await Promise.race([copying, tooLong])
+    // Not before: a delivery that is still copied may get its hosts from the write that failed last.
+    retries = false
     if (cancelRetry) {
       cancelRetry()
       cancelRetry = null
       waiting?.bytes?.fill(0)
       waiting = null
     }
-    // Storage that hangs must not keep the engine from closing.
-    let cancel = () => {}
-    const tooLong = new Promise<void>((resolve) => {
-      cancel = clock.after(CLOSE_MS, resolve)
-    })
-    await Promise.race([copying.then(() => running), tooLong])
+    await Promise.race([running, tooLong])
     cancel()
   }
 

@@ -144,6 +144,26 @@ test('hosts stay with a delivery that states nothing about them: queued, on disk
   assert.deepEqual(await hostsKept(), ['v6', undefined])
 })
 
+test('hosts stay with a delivery that is copied while the engine closes and the write before it fails', async (t) => {
+  const site = lastGoodSite(t, false)
+  mkdirSync(site.path('last-good'), { recursive: true, mode: 0o700 })
+  const { keeper, problems } = keeperOf(site, fakeClock(), () =>
+    rmSync(site.path('last-good'), { recursive: true }),
+  )
+  const limits = { maxFileBytes: 10_000, maxTrustBytes: 100_000_000 }
+  const hosts = [{ name: 'a.example', version: 'h1', bundle: 'host' }]
+  const first = await acceptDelivery({ version: 'v1', pairs: [{ bundle: 'b1' }], hosts }, 'test', limits)
+  // Its copy takes many turns of the event loop.
+  const ca = Array.from({ length: 4096 }, () => Buffer.alloc(8_000))
+  const second = await acceptDelivery({ version: 'v2', pairs: [{ bundle: 'b2' }], ca }, 'test', limits)
+  void keeper.keep(first, false)
+  void keeper.keep(second, true)
+  await keeper.close()
+  assert.equal(problems.length, 1)
+  const delivery = (await site.store().read())?.delivery
+  assert.deepEqual([delivery?.version, delivery?.hosts?.map(({ name }) => name)], ['v2', ['a.example']])
+})
+
 interface Kept {
   readonly keeper: LastGoodKeeper
   readonly written: string[]
@@ -151,14 +171,17 @@ interface Kept {
   readonly problems: Problem[]
 }
 
-function keeperOf(site: LastGoodSite, clock: FakeClock = fakeClock()): Kept {
+function keeperOf(site: LastGoodSite, clock: FakeClock = fakeClock(), failed = () => {}): Kept {
   const written: string[] = []
   const recoveries: boolean[] = []
   const problems: Problem[] = []
   const keeper = createLastGoodKeeper({
     ...site.place,
     clock,
-    onFailed: (problem) => problems.push(problem),
+    onFailed(problem) {
+      problems.push(problem)
+      failed()
+    },
     onWritten: (version, recovered) => {
       written.push(version)
       recoveries.push(recovered)
