@@ -23,7 +23,7 @@ export async function startEngine(t: TestContext, options: ReloadEngineOptions):
 /** Starts an attached echo server. @returns its port */
 export async function serveEcho(
   t: TestContext,
-  engine: ReloadEngine,
+  engine: Pick<ReloadEngine, 'serverOptions' | 'attach'>,
   extra: ServerExtra = {},
 ): Promise<number> {
   const server = createEcho(engine.serverOptions(extra))

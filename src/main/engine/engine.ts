@@ -140,7 +140,7 @@ class Engine extends BaseEngine implements ReloadEngine {
     this.#logger = logger
     this.#events = new EventHub(logger)
     const evicted = (member: EvictedMember) => this.#events.emit('evicted', member)
-    setInternals(this, { reloader, clock, logger, evicted })
+    setInternals(this, { reloader, clock, logger, onDemand, evicted })
     this.#life = new LifeWatch(reloader.served, {
       ...{ clock, logger },
       notify: (notice) => this.#settlement.expiring(notice),

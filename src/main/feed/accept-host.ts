@@ -2,15 +2,19 @@ import { type DeliveredSet, deliveredHostId } from '../../workers/protocol/deliv
 import { SourceError } from '../api/source.js'
 import { type DeliveryLimits, pairItems, revisionOf, versionOf } from './accept-delivery.js'
 
-/** The engine's own copy of a delivered host. */
-export interface HeldHost {
+/** A delivered host, in any form. */
+export interface DeliveredHost {
   readonly version: string
   readonly revision: bigint | null
+}
+
+/** The engine's own copy of a delivered host. */
+export interface HeldHost extends DeliveredHost {
   readonly set: DeliveredSet
 }
 
 /** An answer of `readHost`, with its own copy of the material. */
-export type HostAnswer = HeldHost | 'unchanged' | 'none'
+export type HostAnswer<Held extends DeliveredHost = HeldHost> = Held | 'unchanged' | 'none'
 
 /**
  * Checks the form of an answer about one name, and copies its bytes. The worker judges the content.

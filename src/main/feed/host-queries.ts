@@ -6,7 +6,7 @@ import { type Deferred, deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
 import { AbsentNames } from './absent-names.js'
-import type { HostAnswer } from './accept-host.js'
+import type { DeliveredHost, HeldHost, HostAnswer } from './accept-host.js'
 import { AllowedNames } from './allowed-names.js'
 import { type Admission, HostOutage } from './host-outage.js'
 import { sourceFailure } from './source-problem.js'
@@ -16,17 +16,17 @@ export type HostQueryLimits = Omit<OnDemandLimits, 'maxHosts' | 'refreshSeconds'
 
 /** Why a request has no result from the source: it was not asked, or did not answer. */
 export type Miss =
-  | { readonly miss: 'not-allowed' | 'absent' | 'busy' | 'outage' | 'closed' | 'late' }
+  | { readonly miss: 'not-allowed' | 'absent' | 'failing' | 'busy' | 'outage' | 'closed' | 'late' }
   | { readonly miss: 'failed'; readonly problem: Problem }
 
 /** Parts of the queries. */
-export interface HostQueryParts<T> {
+export interface HostQueryParts<T, Held extends DeliveredHost = HeldHost> {
   readonly source: {
     readonly name: string
     readHost(request: HostRequest): Promise<unknown>
   }
   /** Checks and copies an answer. @throws SourceError `SOURCE_INVALID` */
-  accept(name: string, answer: unknown): HostAnswer
+  accept(name: string, answer: unknown): HostAnswer<Held>
   readonly clock: Clock
   readonly logger: Logger
   readonly random?: () => number
@@ -34,7 +34,7 @@ export interface HostQueryParts<T> {
    * Puts an answer into service. Its result is that of the request.
    * @throws ProblemError for material that is refused; the name is then not requested again for a while.
    */
-  use(name: string, answer: HostAnswer): Promise<T>
+  use(name: string, answer: HostAnswer<Held>): Promise<T>
 }
 
 /** A name that failed is not requested again for this time, unless `negativeSeconds` is shorter. */
@@ -60,7 +60,7 @@ interface Flight<T> {
  * Requests hosts from a source: one query for each name, for any number of clients. Names outside the allow-list, names that
  * do not exist, and names beyond the limit of pending ones are not requested, nor is any during an outage of the source.
  */
-export class HostQueries<T> {
+export class HostQueries<T, Held extends DeliveredHost = HeldHost> {
   readonly queried: Record<HostQueryOutcome, number> = {
     ...{ delivered: 0, unchanged: 0, none: 0, SOURCE_UNREACHABLE: 0, SOURCE_DENIED: 0 },
     ...{ SOURCE_TIMEOUT: 0, SOURCE_INVALID: 0, SOURCE_WITHDRAWN: 0 },
@@ -70,7 +70,7 @@ export class HostQueries<T> {
   readonly outage: HostOutage
   /** Names that clients invent, or that the source refuses, must not prevent renewals of hosts in service. */
   readonly #refreshOutage: HostOutage
-  readonly #parts: HostQueryParts<T>
+  readonly #parts: HostQueryParts<T, Held>
   readonly #limits: HostQueryLimits
   readonly #allowed: AllowedNames
   readonly #absent: AbsentNames
@@ -78,7 +78,7 @@ export class HostQueries<T> {
   #clientsFlights = 0
   #closed = false
 
-  constructor(parts: HostQueryParts<T>, limits: HostQueryLimits) {
+  constructor(parts: HostQueryParts<T, Held>, limits: HostQueryLimits) {
     const { source, clock, logger, random } = parts
     this.#parts = parts
     this.#limits = limits
@@ -105,7 +105,8 @@ export class HostQueries<T> {
     if (this.#closed) return { miss: 'closed' }
     const known = this.#flights.get(name)
     if (known) return known.result.promise
-    if (this.#absent.has(name)) return this.#skip('absent')
+    const absence = this.#absent.why(name)
+    if (absence) return this.#skip('absent', absence === 'none' ? 'absent' : 'failing')
     if (this.#clientsFlights >= this.#limits.maxPending) return this.#skip('busy')
     return this.#query(name, null, true) ?? this.#skip('outage')
   }
@@ -186,7 +187,7 @@ export class HostQueries<T> {
       return await use(name, settled)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      this.#absent.add(name, this.#failedNameMs)
+      this.#absent.add(name, 'failed', this.#failedNameMs)
       return { miss: 'failed', problem: { ...error.problem, host: name } }
     } finally {
       cancel()
@@ -201,14 +202,14 @@ export class HostQueries<T> {
     version: string | null,
     admission: Admission,
     { answer: { promise }, isClients }: Flight<T>,
-  ): Promise<HostAnswer | Miss> {
+  ): Promise<HostAnswer<Held> | Miss> {
     const { source, accept } = this.#parts
     try {
       const answer = accept(name, await promise)
       if (answer === 'unchanged' && version === null) throw unchangedFromNothing(name)
       this.#answered()
       this.queried[typeof answer === 'string' ? answer : 'delivered']++
-      if (answer === 'none') this.#absent.add(name, this.#limits.negativeSeconds * 1000)
+      if (answer === 'none') this.#absent.add(name, 'none', this.#limits.negativeSeconds * 1000)
       else this.#absent.delete(name)
       return answer
     } catch (error) {
@@ -219,11 +220,11 @@ export class HostQueries<T> {
       this.queried[problem.code as SourceErrorCode]++
       if (NAMES_OWN.has(problem.code)) {
         this.#answered()
-        this.#absent.add(name, Math.max(this.#failedNameMs, retryAfterMs))
+        this.#absent.add(name, 'failed', Math.max(this.#failedNameMs, retryAfterMs))
       } else if (isClients) {
         this.outage.failed(admission, problem, retryAfterMs)
         // The source may refuse this name alone: the next attempt belongs to another one.
-        this.#absent.add(name, this.#failedNameMs)
+        this.#absent.add(name, 'failed', this.#failedNameMs)
       } else {
         this.#refreshOutage.failed(admission, problem, retryAfterMs)
         this.outage.failed('query', problem, retryAfterMs)
@@ -241,9 +242,9 @@ export class HostQueries<T> {
     return Math.min(FAILED_NAME_MS, this.#limits.negativeSeconds * 1000)
   }
 
-  #skip(why: SkippedQuery): Miss {
+  #skip(why: SkippedQuery, miss: Exclude<Miss, { miss: 'failed' }>['miss'] = why): Miss {
     this.skipped[why]++
-    return { miss: why }
+    return { miss }
   }
 }
 

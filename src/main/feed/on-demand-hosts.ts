@@ -6,25 +6,32 @@ import type { HostsOnDemand } from '../attach/hosts-on-demand.js'
 import { wipeKeys } from '../generation/generation.js'
 import type { Host } from '../generation/host.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
-import { type HeldHost, type HostAnswer, wipeHost } from './accept-host.js'
+import type { DeliveredHost, HostAnswer } from './accept-host.js'
 import { HostQueries, type HostQueryParts, type Miss } from './host-queries.js'
 import { HostRefresh } from './host-refresh.js'
 
 /** Parts of the hosts on demand. */
-export interface OnDemandParts extends Omit<HostQueryParts<Host | null>, 'use'> {
+export interface OnDemandParts<Held extends DeliveredHost>
+  extends Omit<HostQueryParts<Host | null, Held>, 'use'> {
   /** Judges and rehearses a delivered host. @throws ProblemError if it is refused. */
-  prepare(name: string, held: HeldHost): Promise<Host>
+  prepare(name: string, held: Held): Promise<Host>
+  /** Overwrites a delivered host that is not needed any more. */
+  wipe(held: Held): void
   /** The policy by which hosts are judged now. A host that was judged by another one is delivered and judged again. */
   policy(): Policy
   /** Receives what became of a delivery. */
   settled(name: string, version: string, problem: Problem | null): void
   /** Contexts of this host are not needed any more. */
   retired(host: Host): void
+  /** A host in service was renewed, or the source has removed it. */
+  changed(name: string): void
 }
 
 /** A host in service. Times are by the monotonic clock. */
 interface Entry {
   readonly host: Host
+  /** Distinguishes it from every other host that was in service. */
+  readonly number: number
   readonly version: string
   readonly revision: bigint | null
   readonly policy: Policy
@@ -32,21 +39,25 @@ interface Entry {
   checkedMs: number
 }
 
+/** A host for another process. `none`: there is no such name. `unavailable`: unknown, because of a failure or a limit. */
+export type SharedHost = { readonly host: Host; readonly number: number } | 'none' | 'unavailable'
+
 /**
  * Hosts that are requested from a source on the first handshake for their name, and kept current as long as they are used.
  * Their number is limited; the least recently used is removed. Apart from that, only the answer `none` removes a host.
  */
-export class OnDemandHosts implements HostsOnDemand {
-  readonly #queries: HostQueries<Host | null>
-  readonly #parts: OnDemandParts
+export class OnDemandHosts<Held extends DeliveredHost> implements HostsOnDemand {
+  readonly #queries: HostQueries<Host | null, Held>
+  readonly #parts: OnDemandParts<Held>
   readonly #limits: OnDemandLimits
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>()
   readonly #refresh: HostRefresh
+  #lastNumber = 0
   #evicted = 0
   #refused = 0
 
-  constructor(parts: OnDemandParts, limits: OnDemandLimits) {
+  constructor(parts: OnDemandParts<Held>, limits: OnDemandLimits) {
     this.#parts = parts
     this.#limits = limits
     this.#queries = new HostQueries({ ...parts, use: (name, answer) => this.#use(name, answer) }, limits)
@@ -92,6 +103,22 @@ export class OnDemandHosts implements HostsOnDemand {
     return entry.host
   }
 
+  /** The host for a client of another process, for which it counts as used here. */
+  async share(servername: string): Promise<SharedHost> {
+    const name = servername.toLowerCase()
+    try {
+      const result = await (this.#entries.has(name) ? this.hostFor(name) : this.#queries.request(name))
+      if (result === null) return 'none'
+      if (isMiss(result))
+        return result.miss === 'absent' || result.miss === 'not-allowed' ? 'none' : 'unavailable'
+    } catch {
+      // A bug must not remove the host from the other process.
+      return 'unavailable'
+    }
+    const entry = this.#entries.get(name)
+    return entry ? { host: entry.host, number: entry.number } : 'unavailable'
+  }
+
   /** For an announcement of the source: one name, or any. */
   changed(name?: string): void {
     const refresh = (one: string) => {
@@ -127,11 +154,13 @@ export class OnDemandHosts implements HostsOnDemand {
     return true
   }
 
-  async #use(name: string, answer: HostAnswer): Promise<Host | null> {
+  async #use(name: string, answer: HostAnswer<Held>): Promise<Host | null> {
     const entry = this.#entries.get(name)
     if (answer === 'none') {
       this.#entries.delete(name)
-      if (entry) this.#retire(entry)
+      if (!entry) return null
+      this.#retire(entry)
+      this.#parts.changed(name)
       return null
     }
     if (answer === 'unchanged') return entry?.host ?? null
@@ -150,16 +179,20 @@ export class OnDemandHosts implements HostsOnDemand {
       }
       throw error
     } finally {
-      wipeHost(answer)
+      this.#parts.wipe(answer)
     }
   }
 
-  #put(name: string, next: Omit<Entry, 'usedMs' | 'checkedMs'>): void {
+  #put(name: string, next: Omit<Entry, 'number' | 'usedMs' | 'checkedMs'>): void {
     const before = this.#entries.get(name)
     const nowMs = this.#parts.clock.monotonicMs()
     // A renewed host keeps its place: it was not used.
-    this.#entries.set(name, { ...next, usedMs: before?.usedMs ?? nowMs, checkedMs: nowMs })
-    if (before) this.#retire(before)
+    const number = ++this.#lastNumber
+    this.#entries.set(name, { ...next, number, usedMs: before?.usedMs ?? nowMs, checkedMs: nowMs })
+    if (before) {
+      this.#retire(before)
+      this.#parts.changed(name)
+    }
     for (const [oldest, entry] of this.#entries) {
       if (this.#entries.size <= this.#limits.maxHosts) break
       this.#entries.delete(oldest)
@@ -181,7 +214,7 @@ export class OnDemandHosts implements HostsOnDemand {
 }
 
 /** @throws ProblemError `SOURCE_OLDER` */
-function assertNewer(name: string, { revision }: HeldHost, entry: Entry | undefined): void {
+function assertNewer(name: string, { revision }: DeliveredHost, entry: Entry | undefined): void {
   const served = entry?.revision ?? null
   if (revision === null || served === null || revision >= served) return
   const message = `the source delivered revision ${revision} of ${name}, which is older than revision ${served} in service`

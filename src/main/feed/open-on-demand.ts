@@ -9,12 +9,12 @@ import type { Logger } from '../base/logger.js'
 import type { OnDemandLimits } from '../generation/resolved-options.js'
 import { limitsOf } from '../prepare/preparation.js'
 import type { Worker } from '../threads/pool.js'
-import { acceptHost } from './accept-host.js'
+import { acceptHost, wipeHost } from './accept-host.js'
 import { callSource } from './call-source.js'
 import { closeSource } from './close-source.js'
 import type { Feed } from './feed.js'
 import { HostPreparer } from './host-preparer.js'
-import { OnDemandHosts } from './on-demand-hosts.js'
+import { OnDemandHosts, type SharedHost } from './on-demand-hosts.js'
 import { RefusedHosts } from './refused-hosts.js'
 import { Reports } from './reports.js'
 
@@ -31,6 +31,10 @@ export interface OnDemandEngine {
 /** The hosts on demand of an engine. */
 export interface OnDemand {
   status(): OnDemandStatus
+  /** The host for a client of another process. */
+  share(name: string): Promise<SharedHost>
+  /** Sets the receiver of the name of each host that is renewed or removed while it is in service; `null` for none. */
+  announceTo(receiver: ((name: string) => void) | null): void
   /** Ends queries and timers, and the source unless it is the engine's own. Hosts stay in service. */
   close(): Promise<void>
 }
@@ -46,6 +50,7 @@ export function openOnDemand(
   const reports = new Reports(source, clock, logger)
   const refusals = new RefusedHosts(source.name, clock, logger)
   const user = (method: string, act: () => unknown) => callSource(source.name, method, act, logger)
+  let receiver: ((name: string) => void) | null = null
   const hosts = new OnDemandHosts(
     {
       source: {
@@ -55,12 +60,14 @@ export function openOnDemand(
       ...{ clock, logger },
       accept: (name, answer) => acceptHost(answer, name, source.name, limitsOf(serving.snapshot.options)),
       prepare: (name, { set }) => preparer.prepare(name, set),
+      wipe: wipeHost,
       policy: samePolicy(() => serving.snapshot.options.policy),
       settled(name, version, problem) {
         if (problem) refusals.note(name, problem)
         reports.sendHost(name, version, serving.snapshot.generation.number, problem)
       },
       retired: (host) => serving.sniHosts.contexts.forget(host),
+      changed: (name) => receiver?.(name),
     },
     limits,
   )
@@ -70,6 +77,10 @@ export function openOnDemand(
   else if (source.watch) user('watch', () => source.watch?.(changed))
   return {
     status: () => hosts.status(),
+    share: (name) => hosts.share(name),
+    announceTo(next) {
+      receiver = next
+    },
     async close() {
       hosts.close()
       if (!isOwn) await closeSource(source, clock, limits.timeoutMs, user)

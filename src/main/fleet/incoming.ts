@@ -53,6 +53,7 @@ const toPrimary = z.discriminatedUnion('kind', [
     id: number,
     options: z.strictObject({ force: z.boolean().optional(), dryRun: z.boolean().optional() }),
   }),
+  z.strictObject({ kind: z.literal('host'), id: number, name: z.string().max(255), held: number.nullable() }),
 ])
 
 /** A valid message of a member; `null` for anything else. */
@@ -79,6 +80,15 @@ const toMember = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('commit'), number, untilMs: milliseconds }),
   z.looseObject({ kind: z.literal(['settle', 'abort', 'revert', 'farewell']) }),
   z.looseObject({ kind: z.literal('evicted'), reason: z.string() }),
+  z.looseObject({
+    kind: z.literal('host'),
+    id: number,
+    answer: z.union([
+      z.literal(['unchanged', 'none', 'unavailable']),
+      z.looseObject({ number, host: z.looseObject({}) }),
+    ]),
+  }),
+  z.looseObject({ kind: z.literal('host-changed'), name: z.string() }),
   z.looseObject({
     kind: z.literal('answer'),
     id: number,

@@ -84,10 +84,6 @@ export interface SharedEngine {
   close(): void
 }
 
-const NOT_SHARED =
-  'shareEngine: an engine with `hosts.onDemand` cannot be shared, because its members could not request hosts; ' +
-  'create an engine in each process instead'
-
 const TIMEOUT_MS = 10_000
 const PATIENCE = 3
 const MAX_PATIENCE = 1_000
@@ -110,15 +106,14 @@ export function shareEngine(engine: ReloadEngine, options: ShareOptions = {}): S
   assertPatience(patience)
   if (onEvicted !== undefined && typeof onEvicted !== 'function')
     throw invalid('`onEvicted`: expected a function')
-  const { reloader, clock, logger, evicted } = internals
+  const { reloader, clock, logger, onDemand, evicted } = internals
   if (reloader.fleet instanceof LinkedFleet) throw invalid('shareEngine: the engine is already shared')
-  if (reloader.served.options.onDemand !== null) throw invalid(NOT_SHARED)
   const onClose = () => {
     cluster.off('fork', addWorker)
     reloader.fleet = NO_FLEET
   }
   const fleet = new LinkedFleet({
-    ...{ engine, serving: reloader.serving, clock, logger, timeoutMs, patience, onClose },
+    ...{ engine, serving: reloader.serving, onDemand, clock, logger, timeoutMs, patience, onClose },
     endsEvicted: onEvicted !== undefined,
     onEvicted(member, { peer }) {
       evicted(member)

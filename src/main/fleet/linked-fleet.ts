@@ -5,10 +5,12 @@ import type { Listener } from '../attach/verify-targets.js'
 import type { Clock } from '../base/clock.js'
 import type { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
+import type { OnDemand } from '../feed/open-on-demand.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
 import type { EvictionReport, Fleet } from '../reload/fleet.js'
 import { admit } from './admit.js'
+import { answerHost } from './answer-host.js'
 import { Evictions } from './evictions.js'
 import { FleetTransaction } from './fleet-transaction.js'
 import { toPrimaryOf } from './incoming.js'
@@ -20,6 +22,8 @@ import { Turns } from './turns.js'
 export interface FleetParts {
   readonly engine: ReloadEngine
   readonly serving: Serving
+  /** `null` without hosts on demand. */
+  readonly onDemand: OnDemand | null
   readonly clock: Clock
   readonly logger: Logger
   /** Time limit of a member for each of its two steps, to build its contexts and to serve them, in milliseconds. */
@@ -54,6 +58,7 @@ export class LinkedFleet implements Fleet {
       evict: (member, cause) => this.#evictions.evict(member, cause),
       trustWithdrawn: () => this.#evictions.trustWithdrawn(this.#members),
     })
+    parts.onDemand?.announceTo((name) => this.#announce(name))
   }
 
   /** Adds a link. Once the other end requests to join, it gets the current generation. */
@@ -83,6 +88,11 @@ export class LinkedFleet implements Fleet {
       } else if (message.kind === 'leave') {
         if (member) this.#leave(member)
         member = null
+      } else if (message.kind === 'host') {
+        const { onDemand } = this.#parts
+        // An evicted member waits until it has rejoined.
+        const isServed = member !== null && this.#members.has(member) && member.eviction === null
+        void answerHost(message, isServed ? onDemand : null, link)
       } else {
         member?.receive(message, engine)
       }
@@ -132,6 +142,7 @@ export class LinkedFleet implements Fleet {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#parts.onDemand?.announceTo(null)
     for (const member of this.#members) {
       member.link.send({ kind: 'farewell' })
       member.left()
@@ -139,6 +150,11 @@ export class LinkedFleet implements Fleet {
     }
     this.#members.clear()
     this.#parts.onClose()
+  }
+
+  /** Announces that a host on demand has changed. */
+  #announce(name: string): void {
+    for (const { link } of this.#active()) link.send({ kind: 'host-changed', name })
   }
 
   /** Members that have not been evicted. */

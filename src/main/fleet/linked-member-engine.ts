@@ -17,17 +17,17 @@ import { type FollowedMessage, numberIn, otherRelease, toMemberOf } from './inco
 import { requestJoin } from './join-request.js'
 import type { Link } from './link.js'
 import type { JoinedEvents, JoinedStatus, MemberEngine } from './member-engine.js'
+import { MemberHosts } from './member-hosts.js'
 import { MemberLife } from './member-life.js'
 import { MemberTransaction } from './member-transaction.js'
 import type { ToPrimary } from './messages.js'
+import { primaryGone, ReloadRequests } from './reload-requests.js'
 
 /** Interval at which a member reports changes of its servers and connections to the primary, in milliseconds. */
 const REPORT_MS = 1_000
 
-type Pending = { resolve(result: ReloadResult): void; reject(error: ReloadError): void }
-
 /** Messages that are processed one after the other. All others are processed immediately. */
-type Step = Exclude<FollowedMessage, { kind: 'answer' | 'farewell' }>
+type Step = Exclude<FollowedMessage, { kind: 'answer' | 'host' | 'host-changed' | 'farewell' }>
 
 /** The engine of a member: executes the primary's transactions step by step, and reports to the primary. */
 export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
@@ -36,14 +36,14 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   readonly #logger: Logger
   readonly #events: EventHub<JoinedEvents>
   readonly #transaction: MemberTransaction
-  readonly #reloads = new Map<number, Pending>()
+  readonly #reloads: ReloadRequests
+  readonly #hosts: MemberHosts
   /** Opened by the first `distrusted()`: the primary cannot judge this process's connections. */
   #worker: Worker | null = null
   #work: Promise<void> = Promise.resolve()
   #lastReport = ''
   #invalidLogged = false
   #cancelReport = () => {}
-  #lastRequest = 0
   #pid = 0
   #orphaned = false
   readonly #life: MemberLife
@@ -64,6 +64,8 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#logger = logger
     this.#events = new EventHub(logger)
     this.#transaction = new MemberTransaction(link, clock)
+    this.#reloads = new ReloadRequests(link)
+    this.#hosts = new MemberHosts(link)
     const notify = (notice: ExpiryNotice) => this.#events.emit('expiring', notice)
     this.#life = new MemberLife(clock, logger, notify, () => !this.#orphaned && !this.#evicted)
   }
@@ -86,6 +88,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#requestJoin()
     try {
       await this.#joined.promise
+      await this.#hosts.open(this.#transaction.serving, this.#clock, this.#logger)
     } catch (error) {
       await this.close()
       throw error
@@ -108,16 +111,8 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     return detach
   }
 
-  reload({
-    force = false,
-    dryRun = false,
-  }: Pick<ReloadOptions, 'force' | 'dryRun'> = {}): Promise<ReloadResult> {
-    if (!this.#isFollowing) return Promise.reject(primaryGone())
-    const id = ++this.#lastRequest
-    return new Promise((resolve, reject) => {
-      this.#reloads.set(id, { resolve, reject })
-      this.#link.send({ kind: 'reload', id, options: { force, dryRun } })
-    })
+  reload(options: Pick<ReloadOptions, 'force' | 'dryRun'> = {}): Promise<ReloadResult> {
+    return this.#isFollowing ? this.#reloads.request(options) : Promise.reject(primaryGone())
   }
 
   status(): JoinedStatus {
@@ -162,7 +157,9 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #receive(received: unknown): void {
     const message = toMemberOf(received)
     if (!message) this.#refuseInvalid(numberIn(received))
-    else if (message.kind === 'answer') this.#answer(message)
+    else if (message.kind === 'answer') this.#reloads.receive(message)
+    else if (message.kind === 'host') this.#hosts.receive(message.id, message.answer)
+    else if (message.kind === 'host-changed') this.#hosts.changed(message.name)
     else if (message.kind === 'farewell') this.#primaryEnded()
     // In order: a commit must not overtake its staging, nor hosts the previous generation.
     else this.#work = this.#work.then(() => this.#follow(message))
@@ -208,6 +205,8 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#joined.resolve()
     if (!this.#evicted) return
     this.#evicted = false
+    // It has missed announcements.
+    this.#hosts.changed()
     const { number: generation } = this.#transaction.serving.snapshot.generation
     this.#logger.info({ generation }, 'rejoined the fleet')
   }
@@ -234,16 +233,6 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
       )
   }
 
-  #answer({ id, result, code }: Extract<FollowedMessage, { kind: 'answer' }>): void {
-    const pending = this.#reloads.get(id)
-    this.#reloads.delete(id)
-    if (result) pending?.resolve(result)
-    else
-      pending?.reject(
-        new ReloadError(code === 'CLOSED' ? 'CLOSED' : 'ABORTED', 'the primary could not reload'),
-      )
-  }
-
   #primaryEnded(): void {
     if (!this.#isFollowing) return
     this.#orphaned = true
@@ -258,8 +247,8 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   #leave(): void {
     this.#link.release()
     this.#cancelReport()
-    for (const { reject } of this.#reloads.values()) reject(primaryGone())
-    this.#reloads.clear()
+    this.#reloads.close()
+    this.#hosts.close()
   }
 
   #planReport(): void {
@@ -289,9 +278,4 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     this.#worker ??= openWorker(this.#transaction.serving.snapshot.options.worker, this.#clock)
     return this.#worker
   }
-}
-
-function primaryGone(): ReloadError {
-  const message = 'the primary has ended, or this engine is closed'
-  return new ReloadError('CLOSED', message)
 }

@@ -13,7 +13,7 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
  * Version of the messages below, incremented with every change of one of them. During an upgrade, a new member may run another
  * release than the primary, and neither must misinterpret the other's messages.
  */
-export const MESSAGES_VERSION = 4
+export const MESSAGES_VERSION = 5
 
 /** Distinguishes fleet messages from those of the application on the same channel. */
 export interface Envelope<Message> {
@@ -63,6 +63,10 @@ export type ToMember =
   | { readonly kind: 'settle' | 'abort' | 'revert' }
   /** The member is evicted: it drops its staged generation and rejoins. */
   | { readonly kind: 'evicted'; readonly reason: string }
+  /** The answer to a request for a host on demand, with the `id` of the request. */
+  | { readonly kind: 'host'; readonly id: number; readonly answer: WireHostAnswer }
+  /** A host on demand was renewed, or the source has removed it. */
+  | { readonly kind: 'host-changed'; readonly name: string }
   /** The engine is no longer shared. */
   | { readonly kind: 'farewell' }
   /** To a member of another {@link MESSAGES_VERSION}: the version of the envelope makes it give up, in any release. */
@@ -97,6 +101,18 @@ export type ToPrimary =
       readonly id: number
       readonly options: Pick<ReloadOptions, 'force' | 'dryRun'>
     }
+  /** Requests a host on demand. `held` is the number of the one that the member has; `null` without one. */
+  | { readonly kind: 'host'; readonly id: number; readonly name: string; readonly held: number | null }
+
+/**
+ * A host on demand; its number differs from that of every other host of the primary. `unchanged`: the member has it. `none`:
+ * there is no such name. `unavailable`: unknown, because of a failure or a limit; a host that the member has stays.
+ */
+export type WireHostAnswer =
+  | { readonly number: number; readonly host: WireHost }
+  | 'unchanged'
+  | 'none'
+  | 'unavailable'
 
 /** The status that a member reports. */
 export interface MemberReport {

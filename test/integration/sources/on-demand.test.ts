@@ -5,7 +5,6 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
-import { shareEngine } from '../../../src/main/fleet/index.js'
 import type { OnDemandOptions, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
 import { createMetrics } from '../../../src/main/observe/metrics.js'
 import { eventually } from '../../../support/base/eventually.js'
@@ -357,11 +356,6 @@ test('close() ends queries and closes the source, and the servers keep the hosts
   assert.equal(store.isClosed, true)
   assert.equal(await waiting, first.fingerprint256)
   assert.equal(await shown('a.example'), leaf.fingerprint256)
-})
-
-test('a fleet refuses an engine with hosts on demand', async (t) => {
-  const { engine } = await site(t)
-  assert.throws(() => shareEngine(engine), { code: 'OPTIONS_INVALID', message: /hosts\.onDemand/ })
 })
 
 test('hosts on demand cannot be changed, added or removed while the engine runs', async (t) => {

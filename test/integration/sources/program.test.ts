@@ -167,23 +167,30 @@ test('a check of a source that does not answer ends after --source-timeout', asy
   assert.match(stdout, /SOURCE_TIMEOUT/)
 })
 
-test('hosts on demand are requested from the service of --source, only for the names of --allow', async (t) => {
-  const identities = createAuthority()
-  const service = await identityService(t, identities)
-  const hosts = new Map<string, string>()
-  const { answer: identity } = service
-  service.answer = (request, response) => {
-    const name = new URL(request.url ?? '', service.origin).searchParams.get('server_name')
-    if (name === null) return identity(request, response)
-    const leaf = identities.issue({ names: [name] })
-    hosts.set(name, leaf.fingerprint256)
-    return pem(leaf.keyPem + leaf.chainPem)(request, response)
-  }
-  const args = [...service.flags, '--hosts-on-demand', '--allow', '*.shop.example', '--allow', 'a.example']
-  const { port } = await certswapServe(t, args, { cwd: service.dir })
-  for (const servername of ['one.shop.example', 'a.example']) {
-    assert.equal(await servedBy(port, { servername }), hosts.get(servername), servername)
-  }
-  assert.equal(await servedBy(port, { servername: 'b.example' }), service.leaf.fingerprint256)
-  assert.deepEqual([...hosts.keys()], ['one.shop.example', 'a.example'])
-})
+for (const processes of ['1', '2']) {
+  test(`hosts on demand are requested once from the service of --source, only for the names of --allow, with --processes ${processes}`, async (t) => {
+    const identities = createAuthority()
+    const service = await identityService(t, identities)
+    const asked: string[] = []
+    const hosts = new Map<string, string>()
+    const { answer: identity } = service
+    service.answer = (request, response) => {
+      const name = new URL(request.url ?? '', service.origin).searchParams.get('server_name')
+      if (name === null) return identity(request, response)
+      const leaf = identities.issue({ names: [name] })
+      asked.push(name)
+      hosts.set(name, leaf.fingerprint256)
+      return pem(leaf.keyPem + leaf.chainPem)(request, response)
+    }
+    const allow = ['--hosts-on-demand', '--allow', '*.shop.example', '--allow', 'a.example']
+    const args = [...service.flags, ...allow, '--processes', processes]
+    const { port } = await certswapServe(t, args, { cwd: service.dir })
+    // The processes accept connections in turn.
+    for (let connection = 0; connection < 4; connection++) {
+      for (const servername of ['one.shop.example', 'a.example'])
+        assert.equal(await servedBy(port, { servername }), hosts.get(servername), servername)
+      assert.equal(await servedBy(port, { servername: 'b.example' }), service.leaf.fingerprint256)
+    }
+    assert.deepEqual(asked, ['one.shop.example', 'a.example'])
+  })
+}

@@ -45,7 +45,6 @@ const REFUSED: readonly (readonly [flags: ServeFlags, names: readonly string[]])
   [{ source: URL_OF_SERVICE, hostsOnDemand: true }, ['--hosts-on-demand', '--allow']],
   [{ source: URL_OF_SERVICE, allow: ['*'] }, ['--allow', '--hosts-on-demand']],
   [{ source: 'spiffe', hostsOnDemand: true, allow: ['*'] }, ['hosts on demand', 'spiffe']],
-  [{ source: URL_OF_SERVICE, hostsOnDemand: true, allow: ['*'], processes: 2 }, ['on demand', 'processes']],
 ]
 
 for (const [flags, names] of REFUSED) {

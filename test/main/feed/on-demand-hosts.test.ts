@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import { type HostRequest, SourceError } from '../../../src/main/api/source.js'
 import { deferred } from '../../../src/main/base/deferred.js'
-import type { HeldHost, HostAnswer } from '../../../src/main/feed/accept-host.js'
+import { type HeldHost, type HostAnswer, wipeHost } from '../../../src/main/feed/accept-host.js'
 import { OnDemandHosts } from '../../../src/main/feed/on-demand-hosts.js'
 import type { Host } from '../../../src/main/generation/host.js'
 import type { OnDemandLimits } from '../../../src/main/generation/resolved-options.js'
@@ -39,6 +39,32 @@ test('a renewed host replaces the one in service, whose key is overwritten', asy
   assert.deepEqual(retired, [first])
   assert.ok(first?.pair.key.every((byte) => byte === 0))
   assert.ok(second?.pair.key.every((byte) => byte === 7))
+})
+
+test('another process gets a host with its number, the answer `none`, or `unavailable` after a failure', async () => {
+  const { hosts, store, fail, changes, requests, clock } = setup()
+  const first = await hosts.share('A.example')
+  assert.deepEqual(first, { host: hosts.peek('a.example'), number: 1 })
+  assert.deepEqual(await hosts.share('a.example'), first)
+  store.set('a.example', '2')
+  hosts.changed('a.example')
+  await turn()
+  assert.deepEqual(await hosts.share('a.example'), { host: hosts.peek('a.example'), number: 2 })
+  store.delete('b.example')
+  for (let i = 0; i < 2; i++) assert.equal(await hosts.share('b.example'), 'none')
+  assert.equal(await hosts.share('b.elsewhere'), 'none')
+  fail(new SourceError('SOURCE_UNREACHABLE', 'no'))
+  for (let i = 0; i < 2; i++) assert.equal(await hosts.share('c.example'), 'unavailable')
+  store.set('d.example', 'bad')
+  fail(null)
+  for (let i = 0; i < 2; i++) assert.equal(await hosts.share('d.example'), 'unavailable')
+  assert.deepEqual(requests.slice(2), ['b.example null', 'c.example null', 'd.example null'])
+  store.delete('a.example')
+  await clock.advance(60_000)
+  assert.equal(await hosts.share('a.example'), 'none')
+  assert.deepEqual(changes, ['a.example', 'a.example'])
+  hosts.close()
+  assert.equal(await hosts.share('e.example'), 'unavailable')
 })
 
 test('the answer `none` removes a host, and no failure does', async () => {
@@ -231,6 +257,7 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const requests: string[] = []
   const settled: string[] = []
   const retired: Host[] = []
+  const changes: string[] = []
   const revisions = new Map<string, bigint>()
   const absent = new Set<string>()
   const versions = new Map<string, string>()
@@ -268,6 +295,8 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
       policy: () => policy,
       settled: (name, version, problem) => settled.push(`${name} ${version} ${problem?.code ?? 'served'}`),
       retired: (host) => retired.push(host),
+      wipe: wipeHost,
+      changed: (name) => changes.push(name),
     },
     {
       ...{ allow: ['*.example'], maxPending: 100, timeoutMs: 3000, negativeSeconds: 60 },
@@ -289,5 +318,5 @@ function setup(limits: Partial<OnDemandLimits> = {}) {
   const changePolicy = () => {
     policy = { ...policy }
   }
-  return { hosts, clock, requests, store, settled, retired, revisions, fail, stall, changePolicy }
+  return { hosts, clock, requests, store, settled, retired, changes, revisions, fail, stall, changePolicy }
 }

@@ -3,10 +3,9 @@ import { withoutUndefined } from '../../base/refusal.js'
 import type { DrainOptions } from '../../drain/options.js'
 import type { ShareOptions } from '../../fleet/index.js'
 import { defaultControlPath } from '../control-path.js'
-import { CommandError, EXIT } from '../exit-codes.js'
 import { type ListenAddress, parseAddress, parseUpstream, type UpstreamAddress } from './address.js'
 import { absoluteUpstream, readConfigFile } from './config-file.js'
-import { type EngineConfig, isOnDemand } from './source.js'
+import type { EngineConfig } from './source.js'
 import { type SourceFlags, sourceOptions } from './source-flags.js'
 
 /** The flags of the table of material options, by the names that commander gives them. */
@@ -83,7 +82,7 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
     ffi,
     ...file
   } = flags.config === undefined ? {} : await readConfigFile(flags.config)
-  const config: ServeConfig = {
+  return {
     listen: parseAddress(flags.listen ?? listen ?? DEFAULT_LISTEN),
     upstream: upstreamConfig(flags.upstream ?? upstream),
     processes: flags.processes ?? processes ?? 1,
@@ -104,15 +103,6 @@ export async function resolveConfig(flags: ServeFlags): Promise<ServeConfig> {
       ...sourceOptions({ flags: { ...flags }, file }),
     },
   }
-  assertOneRequester(config)
-  return config
-}
-
-/** The processes of a fleet cannot request hosts. */
-function assertOneRequester({ processes, engine }: ServeConfig): void {
-  if (processes === 1 || !isOnDemand(engine.hosts)) return
-  const message = `hosts on demand need a single process, and \`processes\` is ${processes}; run several servers on different ports instead`
-  throw new CommandError(EXIT.usage, message)
 }
 
 function controlConfig(given: string | false | undefined): ServeConfig['control'] {

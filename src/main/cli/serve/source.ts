@@ -38,7 +38,7 @@ async function withOnDemandSource(hosts: NonNullable<EngineConfig['hosts']>): Pr
   return { onDemand: { ...hosts.onDemand, source: source === true ? source : await createSource(source) } }
 }
 
-export function isOnDemand(hosts: EngineConfig['hosts']): hosts is { onDemand: OnDemandConfig } {
+function isOnDemand(hosts: EngineConfig['hosts']): hosts is { onDemand: OnDemandConfig } {
   return typeof hosts === 'object' && hosts !== null && 'onDemand' in hosts
 }
 
